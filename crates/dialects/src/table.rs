@@ -1,0 +1,166 @@
+//! Convention tables: which attribute means which field of the vocabulary, as data.
+//!
+//! A table is TOML. Tawny's own are in `conventions/`, users write theirs in the same form (`docs/recipes/dialect.md`).
+
+use std::collections::BTreeMap;
+
+use model::StepKind;
+use serde::Deserialize;
+
+use crate::field::Field;
+
+/// Why a convention table cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum TableError {
+    /// Not TOML, or a section that tables do not have.
+    #[error("cannot read the convention table: {0}")]
+    Syntax(#[from] toml::de::Error),
+    /// A name under `[fields]` or `[resource]` that the vocabulary does not have.
+    #[error("cannot fill \"{name}\": no such field; the fields are {known}")]
+    UnknownField {
+        /// The name in the table.
+        name: String,
+        /// All names, separated by commas.
+        known: String,
+    },
+    /// A kind that no step has.
+    #[error("cannot map \"{value}\" to \"{kind}\": no such step kind; the kinds are {known}")]
+    UnknownKind {
+        /// The value the table maps.
+        value: String,
+        /// The kind it names.
+        kind: String,
+        /// All kinds, separated by commas.
+        known: String,
+    },
+    /// The table fills nothing.
+    #[error("cannot use a convention table without any entry under [fields], [resource], [kinds] or [span_names]")]
+    Empty,
+    /// More tables than a span's set of dialects can hold.
+    #[error("cannot use {found} convention tables: the limit is {limit}")]
+    TooMany {
+        /// How many there are.
+        found: usize,
+        /// The limit.
+        limit: usize,
+    },
+}
+
+/// How a dialect is recognised.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Detect {
+    /// Scope names; a trailing `*` makes one a prefix.
+    pub scopes: Vec<String>,
+    /// `service.name` of the resource; a trailing `*` makes one a prefix.
+    pub services: Vec<String>,
+    /// Attribute keys; a trailing `*` makes one a prefix.
+    pub keys: Vec<String>,
+    /// Span names; a trailing `*` makes one a prefix.
+    pub span_names: Vec<String>,
+}
+
+/// What a dialect's token counts mean.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Tokens {
+    /// Input leaves cache reads and writes out (Claude Code).
+    pub input_excludes_cache: bool,
+    /// Output leaves reasoning out (Gemini CLI).
+    pub output_excludes_reasoning: bool,
+}
+
+/// One table as written.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Table {
+    /// The dialect's name, as spans carry it.
+    pub dialect: String,
+    /// Keys are read whether or not the dialect is recognised: right where they bear a namespace of their own,
+    /// wrong for bare words such as `model`.
+    #[serde(default)]
+    pub always: bool,
+    /// The instrumentation is the provider's own.
+    #[serde(default)]
+    pub provider_sdk: bool,
+    /// How the dialect is recognised.
+    #[serde(default)]
+    pub detect: Detect,
+    /// What its token counts mean.
+    #[serde(default)]
+    pub tokens: Tokens,
+    /// Field to attribute keys, best first.
+    #[serde(default)]
+    pub fields: BTreeMap<String, Vec<String>>,
+    /// Field to resource attribute keys, best first.
+    #[serde(default)]
+    pub resource: BTreeMap<String, Vec<String>>,
+    /// Value of a `kind` attribute to step kind; values are compared in lower case with `_` for `-` and space.
+    #[serde(default)]
+    pub kinds: BTreeMap<String, String>,
+    /// Span name (a trailing `*` makes it a prefix) to step kind, for spans without a `kind` attribute.
+    #[serde(default)]
+    pub span_names: BTreeMap<String, String>,
+    /// Values of a `result` attribute that mean the work failed.
+    #[serde(default)]
+    pub failures: Vec<String>,
+    /// Keys the dialect is known to send and the vocabulary has no field for; a trailing `*` makes one a prefix.
+    #[serde(default)]
+    pub known: Vec<String>,
+}
+
+impl Table {
+    /// Reads a table and checks every name in it.
+    pub(crate) fn parse(text: &str) -> Result<Self, TableError> {
+        let table: Self = toml::from_str(text)?;
+        if table.fields.is_empty() && table.resource.is_empty() && table.kinds.is_empty() && table.span_names.is_empty()
+        {
+            return Err(TableError::Empty);
+        }
+        for name in table.fields.keys().chain(table.resource.keys()) {
+            field(name)?;
+        }
+        for (value, word) in table.kinds.iter().chain(&table.span_names) {
+            kind(value, word)?;
+        }
+        Ok(table)
+    }
+}
+
+/// The field of that name.
+pub(crate) fn field(name: &str) -> Result<Field, TableError> {
+    Field::from_name(name).ok_or_else(|| TableError::UnknownField {
+        name: name.to_owned(),
+        known: Field::ALL.iter().map(|field| field.name()).collect::<Vec<_>>().join(", "),
+    })
+}
+
+/// The step kind `word` that a table maps `value` to.
+pub(crate) fn kind(value: &str, word: &str) -> Result<StepKind, TableError> {
+    word.parse().map_err(|()| TableError::UnknownKind {
+        value: value.to_owned(),
+        kind: word.to_owned(),
+        known: StepKind::ALL.iter().map(|kind| kind.as_str()).collect::<Vec<_>>().join(", "),
+    })
+}
+
+/// Renames a user wrote: a convention table that comes before Tawny's own.
+#[derive(Debug, Clone)]
+pub struct Renames(pub(crate) Table);
+
+impl Renames {
+    /// Reads a table in the form of `conventions/*.toml`. Without `[detect]` it applies to every span.
+    pub fn parse(text: &str) -> Result<Self, TableError> {
+        let mut table = Table::parse(text)?;
+        let detect = &table.detect;
+        if [&detect.scopes, &detect.services, &detect.keys, &detect.span_names].into_iter().all(Vec::is_empty) {
+            table.always = true;
+        }
+        Ok(Self(table))
+    }
+
+    /// The name the table gives itself.
+    pub fn name(&self) -> &str {
+        &self.0.dialect
+    }
+}

@@ -1,0 +1,13 @@
+//! JSON types of the HTTP API. Names here are what scripts rely on (DESIGN.md section 8): add freely, never rename.
+//!
+//! They are apart from `model` so that a change of the vocabulary cannot change the API by accident.
+
+mod run;
+mod sql;
+mod status;
+mod step;
+
+pub use run::*;
+pub use sql::*;
+pub use status::*;
+pub use step::*;

@@ -1,0 +1,312 @@
+//! The step object and what the pages of one run answer with.
+
+use std::collections::BTreeMap;
+
+use model::{CostSource, Document, Message, SpanId, SpanStatus, StepKind, Timestamp, ToolDefinition, TraceId};
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+use utoipa::ToSchema;
+
+use super::run::{ErrorInfo, Run};
+
+/// One step of a run: a span with its kind, what it used and what was said.
+///
+/// With `content=none` the fields `messages`, `input`, `output`, `tool_definitions`, `attributes`, `events`, `links`, tool
+/// arguments and results, and retrieved documents are empty; previews stay.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Step {
+    /// Span id, 16 hexadecimal digits.
+    #[schema(value_type = String, example = "00f067aa0ba902b7")]
+    pub span_id: SpanId,
+    /// Parent as sent; null for a root.
+    #[schema(value_type = Option<String>, required)]
+    pub parent_span_id: Option<SpanId>,
+    /// Parent in the shown tree: null also where the parent never arrived or a cycle had to be cut.
+    #[schema(value_type = Option<String>, required)]
+    pub shown_parent_span_id: Option<SpanId>,
+    /// Depth in the shown tree; steps come in pre-order, so depth alone gives the tree.
+    pub depth: u32,
+    /// A parent was named but never arrived.
+    pub orphan: bool,
+    /// What kind of work.
+    pub kind: StepKind,
+    /// Name as sent.
+    pub name: String,
+    /// How it ended.
+    pub status: SpanStatus,
+    /// Start, RFC 3339.
+    #[schema(value_type = String, format = DateTime)]
+    pub started_at: Timestamp,
+    /// End, RFC 3339; null while running.
+    #[schema(value_type = Option<String>, format = DateTime, required)]
+    pub ended_at: Option<Timestamp>,
+    /// Milliseconds from start to end; null while running.
+    #[schema(required)]
+    pub duration_ms: Option<f64>,
+    /// Milliseconds not covered by its children.
+    pub own_ms: f64,
+    /// Model that answered, else the one asked for.
+    #[schema(required)]
+    pub model: Option<String>,
+    /// Model asked for.
+    #[schema(required)]
+    pub request_model: Option<String>,
+    /// Who serves the model.
+    #[schema(required)]
+    pub provider: Option<String>,
+    /// Tokens as reported; null where not sent.
+    pub usage: StepUsage,
+    /// Cost in US dollars; null when unknown.
+    #[schema(required)]
+    pub cost_usd: Option<f64>,
+    /// Whether the cost was reported or computed.
+    #[schema(required)]
+    pub cost_source: Option<CostSource>,
+    /// Whether its tokens and cost are part of the run's totals.
+    pub counted: bool,
+    /// Why not, where it carries usage and is not counted.
+    #[schema(required)]
+    pub not_counted_because: Option<String>,
+    /// Milliseconds to the first token.
+    #[schema(required)]
+    pub ttft_ms: Option<f64>,
+    /// Why the model stopped: `stop`, `tool_calls`, `length`, …
+    #[schema(required)]
+    pub finish_reason: Option<String>,
+    /// Agent the step belongs to: its own, else its nearest ancestor's.
+    #[schema(required)]
+    pub agent: Option<String>,
+    /// Version of the agent, else of the service.
+    #[schema(required)]
+    pub version: Option<String>,
+    /// Workflow.
+    #[schema(required)]
+    pub workflow: Option<String>,
+    /// The tool, on tool steps (or where a tool is named).
+    #[schema(required)]
+    pub tool: Option<Tool>,
+    /// What was searched and found, on retriever and reranker steps.
+    #[schema(required)]
+    pub retrieval: Option<Retrieval>,
+    /// Messages sent to the model and received from it.
+    pub messages: Messages,
+    /// Input that is not a conversation, any JSON; null where none.
+    #[schema(required, value_type = Option<Value>)]
+    pub input: Option<Json>,
+    /// Output that is not a conversation, any JSON; null where none.
+    #[schema(required, value_type = Option<Value>)]
+    pub output: Option<Json>,
+    /// Tools offered to the model.
+    pub tool_definitions: Vec<ToolDefinition>,
+    /// Ids of the tool calls the model asked for.
+    pub requested_tool_calls: Vec<String>,
+    /// The LLM step that asked for this tool.
+    #[schema(value_type = Option<String>, required)]
+    pub called_by: Option<SpanId>,
+    /// The failed sibling this step repeats.
+    #[schema(value_type = Option<String>, required)]
+    pub retry_of: Option<SpanId>,
+    /// What went wrong; null when nothing did.
+    #[schema(required)]
+    pub error: Option<ErrorInfo>,
+    /// Beginning of the input (200 characters).
+    #[schema(required)]
+    pub input_preview: Option<String>,
+    /// Beginning of the output (200 characters).
+    #[schema(required)]
+    pub output_preview: Option<String>,
+    /// `service.name`.
+    #[schema(required)]
+    pub service: Option<String>,
+    /// Conversation.
+    #[schema(required)]
+    pub session_id: Option<String>,
+    /// End user.
+    #[schema(required)]
+    pub user_id: Option<String>,
+    /// Id of the provider's response.
+    #[schema(required)]
+    pub response_id: Option<String>,
+    /// Prompt template.
+    #[schema(required)]
+    pub prompt: Option<Prompt>,
+    /// Tags.
+    pub tags: Vec<String>,
+    /// The dialect that understood the span; empty when none did.
+    pub dialect: String,
+    /// Attributes as sent, by name; any JSON values.
+    #[schema(value_type = BTreeMap<String, Value>)]
+    pub attributes: BTreeMap<String, Json>,
+    /// Things that happened during the step.
+    pub events: Vec<Event>,
+    /// References to steps of this or other runs.
+    pub links: Vec<Link>,
+}
+
+/// Tokens of one step. Input includes cached tokens, output includes reasoning; null where the sender did not say.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize, ToSchema)]
+pub struct StepUsage {
+    /// Tokens sent to the model, cached ones included.
+    #[schema(required)]
+    pub input_tokens: Option<u64>,
+    /// Tokens the model produced, reasoning included.
+    #[schema(required)]
+    pub output_tokens: Option<u64>,
+    /// Part of the input read from a prompt cache.
+    #[schema(required)]
+    pub cache_read_tokens: Option<u64>,
+    /// Part of the input written to a prompt cache.
+    #[schema(required)]
+    pub cache_write_tokens: Option<u64>,
+    /// Part of the output that was reasoning.
+    #[schema(required)]
+    pub reasoning_tokens: Option<u64>,
+    /// Input and output together, else the total the sender gave.
+    #[schema(required)]
+    pub total_tokens: Option<u64>,
+}
+
+/// A tool that ran.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Tool {
+    /// Its name.
+    #[schema(required)]
+    pub name: Option<String>,
+    /// Id of the call the model made.
+    #[schema(required)]
+    pub call_id: Option<String>,
+    /// Arguments, any JSON.
+    #[schema(required, value_type = Option<Value>)]
+    pub arguments: Option<Json>,
+    /// Result, any JSON.
+    #[schema(required, value_type = Option<Value>)]
+    pub result: Option<Json>,
+}
+
+/// A search or a reordering.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Retrieval {
+    /// What was asked.
+    #[schema(required)]
+    pub query: Option<String>,
+    /// Number of documents returned, where known.
+    #[schema(required)]
+    pub count: Option<u32>,
+    /// What was found.
+    pub documents: Vec<Document>,
+    /// What a reranker was given.
+    pub input_documents: Vec<Document>,
+}
+
+/// A conversation: what was sent and what came back.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+pub struct Messages {
+    /// Messages sent, system prompt first.
+    pub input: Vec<Message>,
+    /// Messages received.
+    pub output: Vec<Message>,
+}
+
+/// A prompt template.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Prompt {
+    /// Its name.
+    #[schema(required)]
+    pub name: Option<String>,
+    /// Its version.
+    #[schema(required)]
+    pub version: Option<String>,
+}
+
+/// Something that happened during a step.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Event {
+    /// When.
+    #[schema(value_type = String, format = DateTime)]
+    pub time: Timestamp,
+    /// For example `exception`.
+    pub name: String,
+    /// Its attributes, any JSON values.
+    #[schema(value_type = BTreeMap<String, Value>)]
+    pub attributes: BTreeMap<String, Json>,
+}
+
+/// A reference to a step.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Link {
+    /// Trace of the other step.
+    #[schema(value_type = String)]
+    pub trace_id: TraceId,
+    /// The other step.
+    #[schema(value_type = String)]
+    pub span_id: SpanId,
+    /// Attributes of the link, any JSON values.
+    #[schema(value_type = BTreeMap<String, Value>)]
+    pub attributes: BTreeMap<String, Json>,
+}
+
+/// One run with its steps.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct RunAnswer {
+    /// The run.
+    pub run: Run,
+    /// Its steps in pre-order: a parent before its children, siblings by start.
+    pub steps: Vec<Step>,
+}
+
+/// One step with the span as it was sent.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct StepAnswer {
+    /// The step.
+    pub step: Step,
+    /// The span as an OTLP/JSON request, with its resource and scope.
+    #[schema(value_type = Object)]
+    pub raw: Json,
+}
+
+/// A log record.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct LogRecord {
+    /// When it happened.
+    #[schema(value_type = String, format = DateTime)]
+    pub time: Timestamp,
+    /// OTLP severity number, 1 (trace) to 24 (fatal); 0 when unset.
+    pub severity: u8,
+    /// Severity as text.
+    pub severity_text: String,
+    /// Event name.
+    #[schema(required)]
+    pub event_name: Option<String>,
+    /// Body, any JSON.
+    #[schema(value_type = Value)]
+    pub body: Json,
+    /// Attributes, any JSON values.
+    #[schema(value_type = BTreeMap<String, Value>)]
+    pub attributes: BTreeMap<String, Json>,
+    /// `service.name`.
+    #[schema(required)]
+    pub service: Option<String>,
+    /// Run it belongs to.
+    #[schema(value_type = Option<String>, required)]
+    pub trace_id: Option<TraceId>,
+    /// Step it belongs to.
+    #[schema(value_type = Option<String>, required)]
+    pub span_id: Option<SpanId>,
+}
+
+/// Log records of one run, by time.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct RunLogsAnswer {
+    /// The records.
+    pub logs: Vec<LogRecord>,
+}
+
+/// One page of log records, latest first.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct LogsAnswer {
+    /// The records.
+    pub logs: Vec<LogRecord>,
+    /// Cursor of the next page; null on the last.
+    #[schema(required)]
+    pub next: Option<String>,
+}

@@ -1,0 +1,232 @@
+//! Settings with their defaults, and the refusal to listen to strangers without credentials.
+
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Where UI, API and OTLP over HTTP are served by default.
+pub const DEFAULT_HTTP: &str = "127.0.0.1:8296";
+/// Where OTLP over HTTP is received by default (the port OpenTelemetry names).
+pub const DEFAULT_OTLP_HTTP: &str = "127.0.0.1:4318";
+/// Where OTLP over gRPC is received by default (the port OpenTelemetry names).
+pub const DEFAULT_OTLP_GRPC: &str = "127.0.0.1:4317";
+/// Where data is kept by default.
+pub const DEFAULT_DATA: &str = "./tawny-data";
+
+/// Everything that can be set.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Directory that holds all data.
+    pub data: PathBuf,
+    /// Address of UI, API and OTLP over HTTP; port 0 lets the system choose.
+    pub http: String,
+    /// Address of OTLP over HTTP.
+    pub otlp_http: String,
+    /// Address of OTLP over gRPC.
+    pub otlp_grpc: String,
+    /// Listen on other than loopback addresses although nothing asks for credentials yet.
+    pub allow_open: bool,
+    /// Wait for the disk before a request is answered. Off is faster and loses what the system had not written when the machine fails.
+    pub sync: bool,
+    /// What the server may use.
+    pub limits: Limits,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            data: DEFAULT_DATA.into(),
+            http: DEFAULT_HTTP.into(),
+            otlp_http: DEFAULT_OTLP_HTTP.into(),
+            otlp_grpc: DEFAULT_OTLP_GRPC.into(),
+            allow_open: false,
+            sync: true,
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// Bounds on what the server uses. Reaching one is counted and shown in `/api/v1/status` under the name of the field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of one request after decompression. OTLP recommends 64 MiB.
+    pub max_body_bytes: usize,
+    /// Bytes of all requests that are being received or decoded.
+    pub inflight_bytes: usize,
+    /// Requests decoded at the same time; the machine's processors by default.
+    pub decoders: usize,
+    /// Connections open on all ports together.
+    pub connections: usize,
+    /// Bytes that rows not yet in a segment may take before senders are asked to wait.
+    pub hot_bytes: usize,
+    /// Bytes that running queries may hold together.
+    pub query_bytes: usize,
+    /// How long open requests may take to finish when the server stops.
+    pub drain: Duration,
+}
+
+/// Share of the memory budget for rows not yet in a segment, in percent.
+const HOT_SHARE: usize = 40;
+/// Share for queries, in percent.
+const QUERY_SHARE: usize = 35;
+/// Share for requests being received and decoded, in percent.
+const INFLIGHT_SHARE: usize = 15;
+/// The memory budget where none is set. The rest, 10 percent, is for caches and for the program itself.
+pub const DEFAULT_MEMORY: usize = 1 << 30;
+/// The smallest memory budget that leaves room for one request of full size.
+pub const MIN_MEMORY: usize = 256 << 20;
+
+impl Limits {
+    /// The limits that a memory budget of `bytes` gives.
+    pub fn for_memory(bytes: usize) -> Self {
+        let share = |percent: usize| bytes / 100 * percent;
+        Self {
+            max_body_bytes: 64 << 20,
+            inflight_bytes: share(INFLIGHT_SHARE),
+            decoders: std::thread::available_parallelism().map_or(2, usize::from),
+            connections: 4096,
+            hot_bytes: share(HOT_SHARE),
+            query_bytes: share(QUERY_SHARE),
+            drain: Duration::from_secs(10),
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self::for_memory(DEFAULT_MEMORY)
+    }
+}
+
+/// Why settings cannot be used.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum ConfigError {
+    /// An address does not parse or resolve.
+    #[error("cannot use `{address}` as the {what} address: {reason}; give host:port, for example {example}")]
+    Address {
+        /// Which setting.
+        what: &'static str,
+        /// What was given.
+        address: String,
+        /// What is wrong.
+        reason: String,
+        /// A value that works.
+        example: &'static str,
+    },
+    /// An address is reachable from other machines and nothing protects the data.
+    #[error(
+        "cannot listen on {address} for {what}: other machines could read and write everything, because this version has no keys or \
+         passwords yet. Use a loopback address (127.0.0.1), or, if the network itself is trusted, set TAWNY_ALLOW_OPEN=1 (or --allow-open)"
+    )]
+    Open {
+        /// Which setting.
+        what: &'static str,
+        /// The address.
+        address: SocketAddr,
+    },
+    /// The memory budget is too small to work with.
+    #[error("cannot work with a memory budget of {given} bytes: give at least {MIN_MEMORY} (256 MiB)")]
+    Memory {
+        /// What was given.
+        given: usize,
+    },
+}
+
+/// Resolved addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Addresses {
+    /// UI, API and OTLP over HTTP.
+    pub http: SocketAddr,
+    /// OTLP over HTTP.
+    pub otlp_http: SocketAddr,
+    /// OTLP over gRPC.
+    pub otlp_grpc: SocketAddr,
+}
+
+impl Settings {
+    /// Resolves the addresses and refuses those that strangers could reach.
+    pub fn addresses(&self) -> Result<Addresses, ConfigError> {
+        let addresses = Addresses {
+            http: resolve("HTTP (--http)", &self.http, DEFAULT_HTTP)?,
+            otlp_http: resolve("OTLP HTTP (--otlp-http)", &self.otlp_http, DEFAULT_OTLP_HTTP)?,
+            otlp_grpc: resolve("OTLP gRPC (--otlp-grpc)", &self.otlp_grpc, DEFAULT_OTLP_GRPC)?,
+        };
+        let named = [
+            ("HTTP (--http)", addresses.http),
+            ("OTLP HTTP (--otlp-http)", addresses.otlp_http),
+            ("OTLP gRPC (--otlp-grpc)", addresses.otlp_grpc),
+        ];
+        match named.into_iter().find(|(_, address)| !address.ip().is_loopback()) {
+            Some((what, address)) if !self.allow_open => Err(ConfigError::Open { what, address }),
+            _ => Ok(addresses),
+        }
+    }
+}
+
+fn resolve(what: &'static str, text: &str, example: &'static str) -> Result<SocketAddr, ConfigError> {
+    let error = |reason: String| ConfigError::Address { what, address: text.to_owned(), reason, example };
+    // A bare port means loopback: the safe reading of the shortest text.
+    let full = match text.parse::<u16>() {
+        Ok(port) => format!("127.0.0.1:{port}"),
+        Err(_) if text.starts_with(':') => format!("127.0.0.1{text}"),
+        Err(_) => text.to_owned(),
+    };
+    let mut found = full.to_socket_addrs().map_err(|cause| error(cause.to_string()))?;
+    // `localhost` may resolve to ::1 first, while clients and documentation say 127.0.0.1.
+    let first = found.next().ok_or_else(|| error("the name has no address".into()))?;
+    Ok(if first.is_ipv6() { found.find(SocketAddr::is_ipv4).unwrap_or(first) } else { first })
+}
+
+/// Reads a number of bytes: plain, or with `KB`, `MB`, `GB` (powers of 1000) or `KiB`, `MiB`, `GiB`, `K`, `M`, `G` (powers of 1024).
+pub fn parse_bytes(text: &str) -> Option<usize> {
+    let text = text.trim();
+    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let number: f64 = text[..digits].parse().ok()?;
+    let factor: f64 = match text[digits..].trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 1.0,
+        "kb" => 1e3,
+        "mb" => 1e6,
+        "gb" => 1e9,
+        "k" | "kib" => 1024.0,
+        "m" | "mib" => 1_048_576.0,
+        "g" | "gib" => 1_073_741_824.0,
+        _ => return None,
+    };
+    let bytes = number * factor;
+    (bytes.is_finite() && (0.0..1e15).contains(&bytes)).then_some(bytes as usize)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loopback_is_the_default_and_needs_no_permission() {
+        let addresses = Settings::default().addresses().unwrap();
+        assert!(addresses.http.ip().is_loopback());
+        assert_eq!(addresses.http.port(), 8296);
+    }
+
+    #[test]
+    fn an_address_strangers_can_reach_is_refused_with_what_to_set() {
+        let settings = Settings { otlp_http: "0.0.0.0:4318".into(), ..Settings::default() };
+        let message = settings.addresses().unwrap_err().to_string();
+        assert!(message.contains("0.0.0.0:4318") && message.contains("TAWNY_ALLOW_OPEN=1"), "{message}");
+        assert!(Settings { allow_open: true, ..settings }.addresses().is_ok());
+    }
+
+    #[test]
+    fn a_bare_port_is_loopback() {
+        let settings = Settings { http: "0".into(), otlp_http: ":0".into(), ..Settings::default() };
+        let addresses = settings.addresses().unwrap();
+        assert!(addresses.http.ip().is_loopback() && addresses.otlp_http.ip().is_loopback());
+    }
+
+    #[test]
+    fn byte_sizes_are_read_in_the_usual_spellings() {
+        assert_eq!(parse_bytes("1GiB"), Some(1 << 30));
+        assert_eq!(parse_bytes("512m"), Some(512 << 20));
+        assert_eq!(parse_bytes("1.5 GB"), Some(1_500_000_000));
+        assert_eq!(parse_bytes("12 parsecs"), None);
+    }
+}

@@ -1,0 +1,253 @@
+//! The one way in: every receiver hands its bytes to [`Ingest::receive`].
+//!
+//! decompress → decode → content policy → understand → commit. Replay of the log after a restart takes the same way
+//! ([`replay`]), so what is in memory after a crash is what was there before it.
+
+pub mod policy;
+pub mod refusal;
+pub mod tag;
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use model::raw::{Batch, Group, RawLog, RawSpan, Rejected};
+use model::{Sample, Tenant, Timestamp};
+use store::{CommitError, Entry, LogEntry, Rows, Store};
+use tokio::sync::Semaphore;
+use wire::{Compression, DecompressError, Encoding, Signal};
+
+use crate::budget::{Budget, Share};
+use crate::counters::{Accepted, Counters};
+pub use refusal::Refusal;
+use tag::Tag;
+
+/// Senders wait this long when all memory for requests is in use.
+const BUSY_RETRY: Duration = Duration::from_secs(1);
+
+/// Bytes a receiver was sent, with all it knows about them.
+#[derive(Debug)]
+pub struct Received {
+    /// The signal the address names; `None` where the content has to tell.
+    pub signal: Option<Signal>,
+    /// How the bytes are written.
+    pub encoding: Encoding,
+    /// How they are compressed.
+    pub compression: Compression,
+    /// Whose they are.
+    pub project: Arc<str>,
+    /// The bytes as sent.
+    pub body: Bytes,
+    /// The memory they hold.
+    pub share: Share,
+}
+
+/// A request that was kept: durable, and visible to every reader.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// What it held.
+    pub signal: Signal,
+    /// Items of it that were refused.
+    pub rejected: Rejected,
+}
+
+/// Decodes and keeps requests, within its limits.
+pub struct Ingest {
+    counters: Arc<Counters>,
+    budget: Arc<Budget>,
+    decoders: Arc<Semaphore>,
+    max_body_bytes: usize,
+}
+
+impl Ingest {
+    /// An ingest with the given limits.
+    pub fn new(counters: Arc<Counters>, limits: &crate::config::Limits) -> Self {
+        Self {
+            counters,
+            budget: Budget::new(limits.inflight_bytes),
+            decoders: Arc::new(Semaphore::new(limits.decoders.max(1))),
+            max_body_bytes: limits.max_body_bytes,
+        }
+    }
+
+    /// Largest request, in bytes after decompression.
+    pub fn max_body_bytes(&self) -> usize {
+        self.max_body_bytes
+    }
+
+    /// Bytes of requests being received or decoded.
+    pub fn inflight_bytes(&self) -> usize {
+        self.budget.used()
+    }
+
+    /// A share of the memory for requests, to be grown while a body comes in.
+    pub fn share(&self) -> Share {
+        self.budget.share()
+    }
+
+    /// Grows `share` by bytes that came in; refuses when all memory for requests is in use.
+    pub fn reserve(share: &mut Share, bytes: usize) -> Result<(), Refusal> {
+        share.grow(bytes).map_err(|_| Refusal::Busy { limit: "inflight_bytes", retry_after: BUSY_RETRY })
+    }
+
+    /// Keeps a request. Returns when it is durable and visible.
+    pub async fn receive(&self, store: &Store, received: Received, now: Timestamp) -> Result<Kept, Refusal> {
+        let (project, bytes) = (Arc::clone(&received.project), received.body.len() as u64);
+        let Ok(permit) = Arc::clone(&self.decoders).acquire_owned().await else {
+            return Err(Refusal::NotReady { state: "stopping" });
+        };
+        let limit = self.max_body_bytes;
+        let decoded = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            understand(received, now, limit)
+        });
+        let Understood { tag, payload, rows, rejected, mut accepted, share } = decoded.await.map_err(|error| {
+            tracing::error!(%error, "decoding a request panicked");
+            Refusal::Fault
+        })??;
+        if !rows.is_empty() {
+            let entry = Entry { tag: tag.to_number(), project, received: now, payload, rows };
+            store.commit(entry).await.map_err(refuse_commit)?;
+        }
+        drop(share);
+        accepted.bytes = bytes;
+        self.counters.accepted(tag.signal, accepted);
+        if rejected.count > 0 {
+            tracing::debug!(signal = tag.signal.name(), count = rejected.count, reasons = ?rejected.reasons, "items refused");
+        }
+        Ok(Kept { signal: tag.signal, rejected })
+    }
+
+    /// Counts a refusal. A request whose signal is not known counts as traces, like an empty one.
+    pub fn refused(&self, signal: Option<Signal>, refusal: &Refusal, bytes: usize) {
+        let signal = signal.unwrap_or(Signal::Traces);
+        self.counters.rejected(signal, refusal.reason(), bytes as u64);
+        if let Some(limit) = refusal.limit() {
+            self.counters.limit_reached(limit);
+        }
+        match refusal {
+            Refusal::NotKept(_) | Refusal::Fault => tracing::error!(signal = signal.name(), %refusal, "request refused"),
+            _ => tracing::debug!(signal = signal.name(), %refusal, "request refused"),
+        }
+    }
+}
+
+fn refuse_commit(error: CommitError) -> Refusal {
+    match error {
+        CommitError::Full { limit, retry_after } => Refusal::Busy { limit, retry_after },
+        CommitError::TooLarge { limit, .. } => Refusal::TooLarge { limit },
+        CommitError::Closed => Refusal::NotReady { state: "stopping" },
+        error @ CommitError::Io(_) => Refusal::NotKept(error.to_string()),
+    }
+}
+
+/// A request ready for the log.
+struct Understood {
+    tag: Tag,
+    payload: Bytes,
+    rows: Rows,
+    rejected: Rejected,
+    accepted: Accepted,
+    share: Share,
+}
+
+fn understand(received: Received, now: Timestamp, limit: usize) -> Result<Understood, Refusal> {
+    let Received { signal, encoding, compression, project, body, mut share } = received;
+    let text = wire::decompress(compression, &body, limit).map_err(|error| match error {
+        DecompressError::TooLarge { limit } => Refusal::TooLarge { limit },
+        DecompressError::Corrupt { .. } => Refusal::Malformed(error.to_string()),
+    })?;
+    if let Cow::Owned(bytes) = &text {
+        Ingest::reserve(&mut share, bytes.len())?;
+    }
+    let malformed = |error: wire::DecodeError| Refusal::Malformed(error.to_string());
+    let (signal, batch) = match signal {
+        Some(signal) => (signal, wire::decode(signal, encoding, &text).map_err(malformed)?),
+        None => wire::decode_unknown(encoding, &text).map_err(malformed)?,
+    };
+    let mut accepted = Accepted { bytes_decompressed: text.len() as u64, ..Accepted::default() };
+    let decision = policy::apply(&project, batch);
+    let rejected = decision.batch.rejected.clone();
+    (accepted.items_rejected, accepted.reasons) = (rejected.count, rejected.reasons.clone());
+    let rows = rows(&project, decision.batch, now, &mut accepted);
+    let as_received = Tag { signal, encoding, compression };
+    let (tag, payload) = decision.rewritten.unwrap_or((as_received, body.clone()));
+    Ok(Understood { tag, payload, rows, rejected, accepted, share })
+}
+
+/// Turns what was decoded into rows, counting as it goes.
+fn rows(project: &str, batch: Batch<'_>, now: Timestamp, accepted: &mut Accepted) -> Rows {
+    let mut rows = Rows::default();
+    push_spans(&mut rows, project, &batch.spans, now, accepted);
+    push_logs(&mut rows, project, &batch.logs, now, accepted);
+    push_samples(&mut rows, project, batch.samples, now, accepted);
+    rows
+}
+
+fn push_spans(rows: &mut Rows, project: &str, groups: &[Group<'_, RawSpan<'_>>], now: Timestamp, accepted: &mut Accepted) {
+    let mut by_dialect: BTreeMap<Arc<str>, u64> = BTreeMap::new();
+    for group in groups {
+        let tenant = dialects::tenant(project, &group.resource);
+        for raw in &group.items {
+            let span = dialects::understand(raw, &group.resource, &group.scope, &tenant, now);
+            accepted.unmapped += u64::from(span.unmapped);
+            match by_dialect.get_mut(&span.dialect) {
+                Some(count) => *count += 1,
+                None => _ = by_dialect.insert(Arc::clone(&span.dialect), 1),
+            }
+            rows.push_span(span, raw, &group.resource, &group.scope);
+        }
+        accepted.items += group.items.len() as u64;
+    }
+    accepted.dialects.extend(by_dialect.into_iter().map(|(dialect, count)| (dialect.to_string(), count)));
+}
+
+fn push_logs(rows: &mut Rows, project: &str, groups: &[Group<'_, RawLog<'_>>], now: Timestamp, accepted: &mut Accepted) {
+    for group in groups {
+        let tenant = dialects::tenant(project, &group.resource);
+        for raw in &group.items {
+            let log = dialects::understand_log(raw, &group.resource, &group.scope, &tenant, now);
+            rows.push_log(log, raw, &group.resource, &group.scope);
+        }
+        accepted.items += group.items.len() as u64;
+    }
+}
+
+fn push_samples(rows: &mut Rows, project: &str, groups: Vec<Group<'_, Sample>>, now: Timestamp, accepted: &mut Accepted) {
+    for group in groups {
+        let tenant: Tenant = dialects::tenant(project, &group.resource);
+        accepted.items += group.items.len() as u64;
+        for sample in group.items {
+            rows.push_sample(&tenant, sample, &group.resource, &group.scope, now);
+        }
+    }
+}
+
+/// Reads a log entry again, the way it was read when it came in.
+///
+/// An entry that cannot be read gives no rows: it was readable when it was acknowledged, so this is logged as an error.
+pub fn replay(entry: &LogEntry) -> Rows {
+    let Some(tag) = Tag::from_number(entry.tag) else {
+        tracing::error!(tag = entry.tag, "the log holds a request of an unknown sort; a newer Tawny may have written it");
+        return Rows::default();
+    };
+    // The limit was checked when the request came in; a setting lowered since must not lose what was acknowledged.
+    let read = wire::decompress(tag.compression, &entry.payload, usize::MAX >> 1).map_err(|error| error.to_string());
+    let text = match read {
+        Ok(text) => text,
+        Err(error) => {
+            tracing::error!(error, "a request in the log cannot be decompressed");
+            return Rows::default();
+        }
+    };
+    match wire::decode(tag.signal, tag.encoding, &text) {
+        // The policy acted before the log was written; what is there is what it left.
+        Ok(batch) => rows(&entry.project, batch, entry.received, &mut Accepted::default()),
+        Err(error) => {
+            tracing::error!(%error, "a request in the log cannot be decoded");
+            Rows::default()
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! Listening sockets with a bound on open connections.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::serve::Listener;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::counters::Counters;
+
+/// Why a port cannot be opened.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {address} for {what}: {cause}. {advice}")]
+pub struct ListenError {
+    what: &'static str,
+    address: SocketAddr,
+    cause: io::Error,
+    advice: String,
+}
+
+/// Opens a port. `flag` is the setting that chooses it.
+pub async fn open(what: &'static str, flag: &str, address: SocketAddr) -> Result<TcpListener, ListenError> {
+    TcpListener::bind(address).await.map_err(|cause| {
+        let advice = match cause.kind() {
+            io::ErrorKind::AddrInUse => {
+                format!("Another program has the port (another Tawny, or an OpenTelemetry collector); stop it, or choose another port with {flag}")
+            }
+            io::ErrorKind::PermissionDenied => format!("The system does not permit it; choose a port above 1023 with {flag}"),
+            _ => format!("Choose another address with {flag}"),
+        };
+        ListenError { what, address, cause, advice }
+    })
+}
+
+/// A listener that stops accepting while too many connections are open; waiting clients stay in the system's queue.
+pub struct Bounded {
+    listener: TcpListener,
+    permits: Arc<Semaphore>,
+    counters: Arc<Counters>,
+}
+
+impl Bounded {
+    /// Bounds `listener`; `permits` is shared by all ports.
+    pub fn new(listener: TcpListener, permits: Arc<Semaphore>, counters: Arc<Counters>) -> Self {
+        Self { listener, permits, counters }
+    }
+}
+
+impl Listener for Bounded {
+    type Io = Connection;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Connection, SocketAddr) {
+        if self.permits.available_permits() == 0 {
+            self.counters.limit_reached("connections");
+        }
+        let Ok(permit) = Arc::clone(&self.permits).acquire_owned().await else {
+            return std::future::pending().await; // the semaphore is never closed
+        };
+        loop {
+            match self.listener.accept().await {
+                Ok((stream, address)) => {
+                    let _ = stream.set_nodelay(true); // a hint; without it answers are only slower
+                    return (Connection { stream, _permit: permit }, address);
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "cannot accept a connection");
+                    // Out of file descriptors, most likely: retrying at once would only spin.
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+            }
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+}
+
+/// A connection that gives its place back when it closes.
+pub struct Connection {
+    stream: TcpStream,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl AsyncRead for Connection {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bufs: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,8 @@
+//! What Tawny derives from spans.
+//!
+//! Pure: spans and the time go in, values come out. The crate has no clock, no randomness and no I/O, so a
+//! simulation, a replay and the server get the same answer from the same spans.
+//!
+//! * [`runs`]: one trace seen as one piece of agent work, with its tree, its totals and who called what.
+
+pub mod runs;

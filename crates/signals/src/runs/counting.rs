@@ -1,0 +1,149 @@
+//! Which tokens and costs count: each model call once (WIRE.md 1.8).
+//!
+//! 1. Tokens count on model and embedding calls only. Where no such call of the run carries any, those of the topmost
+//!    other step that does are counted: they are then the only source there is.
+//! 2. A call with calls below it that carry tokens of their own is a wrapper: shown, not added. What lies behind a tool, a
+//!    sub-agent, a handoff or a search is work of its own and makes no wrapper.
+//! 3. Of one call told twice, one telling counts (`duplicates`). A wrapper of a duplicate is still a wrapper; a call with only
+//!    its own second telling below it is not.
+//! 4. A usage that its dialect knows to be a total never counts.
+//!
+//! A cost counts unless the same money is reported nearer to where it was spent: on a call below (for a call), on any step below (for
+//! other steps), or on the kept telling of the same call.
+
+use std::collections::HashMap;
+
+use model::{StepKind, UsageRole};
+
+use super::tree::Tree;
+
+const TOTAL: &str = "it is a total over other steps";
+const NOT_A_CALL: &str = "tokens are counted on model and embedding calls only";
+const WRAPPER: &str = "it repeats the calls below it, which carry their own tokens";
+const TOLD_TWICE: &str = "another span tells the same call";
+const COST_BELOW: &str = "its cost is already in the steps below it";
+
+/// What counts, by position.
+pub(super) struct Counting {
+    /// Its usage is part of the totals.
+    pub counted: Vec<bool>,
+    /// Why usage it carries is not.
+    pub because: Vec<Option<&'static str>>,
+    /// Its cost is part of the totals.
+    pub cost: Vec<bool>,
+    /// It is a model call that really happened: no wrapper, no second telling.
+    pub call: Vec<bool>,
+}
+
+/// Decides for every step.
+pub(super) fn count(tree: &Tree, representatives: &[usize]) -> Counting {
+    let all = 0..tree.nodes.len();
+    let own_tokens =
+        |at: usize| is_call(tree, at) && tree.span(at).usage_role == UsageRole::Own && !tree.span(at).usage.is_empty();
+    let below = calls_below(tree, representatives, own_tokens);
+    let mut because: Vec<Option<&'static str>> = all
+        .clone()
+        .map(|at| match () {
+            () if tree.span(at).usage.is_empty() => None,
+            () if tree.span(at).usage_role == UsageRole::Aggregate => Some(TOTAL),
+            () if !is_call(tree, at) => Some(NOT_A_CALL),
+            () if below[at].any_but(representatives[at]) => Some(WRAPPER),
+            () if representatives[at] != at => Some(TOLD_TWICE),
+            () => None,
+        })
+        .collect();
+    let mut counted: Vec<bool> =
+        all.clone().map(|at| !tree.span(at).usage.is_empty() && because[at].is_none()).collect();
+    if !counted.contains(&true) {
+        count_topmost(tree, &mut counted, &mut because);
+    }
+
+    let cost = costs(tree, representatives);
+    for at in all.clone() {
+        let span = tree.span(at);
+        if span.usage.is_empty() && span.cost.is_some() && !cost[at] {
+            because[at] = Some(if representatives[at] == at { COST_BELOW } else { TOLD_TWICE });
+        }
+    }
+
+    let is_llm = |at: usize| tree.kind(at) == StepKind::Llm;
+    let below = calls_below(tree, representatives, is_llm);
+    let call = all.map(|at| is_llm(at) && representatives[at] == at && !below[at].any_but(at)).collect();
+    Counting { counted, because, cost, call }
+}
+
+fn is_call(tree: &Tree, at: usize) -> bool {
+    matches!(tree.kind(at), StepKind::Llm | StepKind::Embedding)
+}
+
+/// No model call carries tokens: count the topmost steps that do.
+fn count_topmost(tree: &Tree, counted: &mut [bool], because: &mut [Option<&'static str>]) {
+    let mut at = 0;
+    while at < tree.nodes.len() {
+        if because[at] == Some(NOT_A_CALL) {
+            (counted[at], because[at]) = (true, None);
+            at += tree.nodes[at].size;
+        } else {
+            at += 1;
+        }
+    }
+}
+
+fn costs(tree: &Tree, representatives: &[usize]) -> Vec<bool> {
+    let all = 0..tree.nodes.len();
+    let has_cost = |at: usize| tree.span(at).cost.is_some();
+    // Of a call told twice: the kept telling where it has a cost, else the first that has one.
+    let mut told_by: HashMap<usize, usize> = HashMap::new();
+    for at in all.clone().filter(|&at| has_cost(at)) {
+        let kept = representatives[at];
+        told_by.entry(kept).and_modify(|by| if at == kept { *by = at }).or_insert(at);
+    }
+    let mut any_below = vec![false; tree.nodes.len()];
+    for at in all.clone().rev() {
+        if let Some(parent) = tree.nodes[at].parent {
+            any_below[parent] |= any_below[at] || has_cost(at);
+        }
+    }
+    let below = calls_below(tree, representatives, has_cost);
+    all.map(|at| {
+        let spent_below = if is_call(tree, at) { below[at].any_but(representatives[at]) } else { any_below[at] };
+        has_cost(at) && told_by.get(&representatives[at]) == Some(&at) && !spent_below
+    })
+    .collect()
+}
+
+/// Up to two different calls: enough to know whether there is any but a given one.
+#[derive(Clone, Copy, Default)]
+struct Calls([Option<usize>; 2]);
+
+impl Calls {
+    fn add(&mut self, call: usize) {
+        match self.0 {
+            [None, _] => self.0[0] = Some(call),
+            [Some(first), None] if first != call => self.0[1] = Some(call),
+            _ => {}
+        }
+    }
+
+    fn any_but(self, call: usize) -> bool {
+        self.0.into_iter().flatten().any(|other| other != call)
+    }
+}
+
+/// For every step the calls strictly below it that carry something, not looking behind boundaries.
+fn calls_below(tree: &Tree, representatives: &[usize], carries: impl Fn(usize) -> bool) -> Vec<Calls> {
+    let mut below = vec![Calls::default(); tree.nodes.len()];
+    for at in (0..tree.nodes.len()).rev() {
+        let Some(parent) = tree.nodes[at].parent else { continue };
+        if tree.is_boundary(at) {
+            continue;
+        }
+        if carries(at) {
+            below[parent].add(representatives[at]);
+        }
+        for call in below[at].0.into_iter().flatten() {
+            below[parent].add(call);
+        }
+    }
+    below
+}

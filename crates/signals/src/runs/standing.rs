@@ -1,0 +1,48 @@
+//! How a run stands: running, ended well, failed, abandoned; and how long it took.
+
+use model::{RunStatus, SpanStatus, Timestamp};
+
+use super::Settings;
+use super::times::{Times, is_running};
+use super::tree::Tree;
+
+/// Status, length and whether they may still change.
+pub(super) struct Standing {
+    pub status: RunStatus,
+    pub provisional: bool,
+    pub duration_nanos: i64,
+    pub last_received: Timestamp,
+}
+
+/// Judged by the root; by all roots where the trace has several; by whatever is at the top where the root has not arrived.
+///
+/// A failed step below the root does not make the run fail: the agent may have recovered.
+pub(super) fn standing(tree: &Tree, times: &Times, now: Timestamp, settings: &Settings) -> Standing {
+    let last_received = tree.nodes.iter().map(|node| node.span.received).max().unwrap_or_default();
+    let quiet = now.nanos_since(last_received);
+    let rooted = tree.root().is_some();
+    let deciding = || tree.tops().map(|at| tree.span(at)).filter(|span| !rooted || span.parent_span_id.is_none());
+    let running = deciding().any(is_running);
+    let status = if running && quiet >= settings.abandon_nanos {
+        RunStatus::Abandoned
+    } else if running || (!rooted && quiet < settings.settle_nanos) {
+        RunStatus::Running
+    } else if deciding().any(|span| span.status == SpanStatus::Error) {
+        RunStatus::Error
+    } else {
+        RunStatus::Ok
+    };
+    let provisional = match status {
+        RunStatus::Running => true,
+        RunStatus::Abandoned => false,
+        RunStatus::Ok | RunStatus::Error => quiet < settings.settle_nanos,
+    };
+    let duration_nanos = if rooted && !running {
+        let intervals = || deciding().map(|span| times.interval(span));
+        let start = intervals().map(|(start, _)| start).min().unwrap_or_default();
+        intervals().map(|(_, end)| end).max().unwrap_or_default().saturating_sub(start)
+    } else {
+        times.horizon.nanos_since(times.start)
+    };
+    Standing { status, provisional, duration_nanos, last_received }
+}

@@ -1,0 +1,146 @@
+//! What can go wrong, and what to do about it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The store cannot do what was asked.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    /// A file operation failed.
+    #[error("cannot {what} {path}: {source}")]
+    Io {
+        /// The operation.
+        what: &'static str,
+        /// The file or directory.
+        path: PathBuf,
+        /// The system's reason.
+        source: Arc<std::io::Error>,
+    },
+    /// Another process has the directory open.
+    #[error("cannot open {path}: another process uses this directory; stop it, or choose another with --data")]
+    Locked {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// A newer Tawny wrote here.
+    #[error("cannot read {what}: its format is version {found}, this program knows {known}; use a newer Tawny")]
+    NewerFormat {
+        /// Catalog, log file or segment.
+        what: String,
+        /// Version found.
+        found: i64,
+        /// Newest version known.
+        known: i64,
+    },
+    /// The catalog failed.
+    #[error("cannot {what} in the catalog: {source}")]
+    Catalog {
+        /// The operation.
+        what: &'static str,
+        /// SQLite's reason.
+        source: Arc<rusqlite::Error>,
+    },
+    /// A segment failed.
+    #[error("cannot {what} segment {path}: {reason}")]
+    Segment {
+        /// The operation.
+        what: &'static str,
+        /// Its path in the object store.
+        path: String,
+        /// Why.
+        reason: String,
+    },
+    /// Files the catalog lists are not there.
+    #[error(
+        "cannot open the store: {count} segments of the catalog are missing, the first is {first}; restore them, or open with `missing segments allowed` to go on without their rows"
+    )]
+    MissingSegments {
+        /// How many.
+        count: usize,
+        /// Path of the first.
+        first: String,
+    },
+    /// Rows could not be read as what they should be.
+    #[error(transparent)]
+    Rows(#[from] RowError),
+    /// The store was closed.
+    #[error("the store is closed")]
+    Closed,
+}
+
+impl StoreError {
+    pub(crate) fn io(what: &'static str, path: impl Into<PathBuf>, source: std::io::Error) -> Self {
+        Self::Io { what, path: path.into(), source: Arc::new(source) }
+    }
+
+    pub(crate) fn catalog(what: &'static str) -> impl FnOnce(rusqlite::Error) -> Self {
+        move |source| Self::Catalog { what, source: Arc::new(source) }
+    }
+
+    pub(crate) fn segment(what: &'static str, path: &impl ToString, reason: impl ToString) -> Self {
+        Self::Segment { what, path: path.to_string(), reason: reason.to_string() }
+    }
+}
+
+/// Columns cannot be read as rows.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RowError {
+    /// A column is not there.
+    #[error("cannot read {table} rows: no column {column}")]
+    MissingColumn {
+        /// Table.
+        table: &'static str,
+        /// Column.
+        column: String,
+    },
+    /// A column has another type.
+    #[error("cannot read {table} rows: column {column} cannot be read as {expected}")]
+    Type {
+        /// Table.
+        table: &'static str,
+        /// Column.
+        column: String,
+        /// Type that was expected.
+        expected: String,
+    },
+    /// A value does not parse.
+    #[error("cannot read {table} rows: {column} of row {row} is not valid: {value}")]
+    Value {
+        /// Table.
+        table: &'static str,
+        /// Column.
+        column: &'static str,
+        /// Row number in its batch.
+        row: usize,
+        /// The value, cut.
+        value: String,
+    },
+}
+
+/// A request was not kept.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum CommitError {
+    /// A bound is reached; the same request will be taken later.
+    #[error("cannot take more: {limit} is reached; try again in {} ms", retry_after.as_millis())]
+    Full {
+        /// The setting that names the bound: `hot_bytes_max` or `queue_bytes_max`.
+        limit: &'static str,
+        /// When to try again.
+        retry_after: Duration,
+    },
+    /// The request will never be taken.
+    #[error("cannot keep a request of {bytes} bytes: at most {limit} fit into one log record")]
+    TooLarge {
+        /// Its bytes.
+        bytes: usize,
+        /// Bytes that fit.
+        limit: usize,
+    },
+    /// The log could not be written; the request is not kept and may be sent again.
+    #[error("cannot write the log: {0}")]
+    Io(Arc<std::io::Error>),
+    /// The store was closed.
+    #[error("the store is closed")]
+    Closed,
+}

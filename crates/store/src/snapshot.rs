@@ -1,0 +1,114 @@
+//! What a query sees: all rows as they were at one moment, hot and sealed, each span and run once.
+//!
+//! Sealed rows that a newer row replaces are listed in [`SegmentView::deleted`]; a reader must skip them. Hot rows need no
+//! such care. A snapshot keeps nothing locked: rows committed later are simply not in it.
+
+use std::sync::{Arc, OnceLock};
+
+use arrow::datatypes::SchemaRef;
+use arrow::record_batch::RecordBatch;
+use model::{Timestamp, TraceId};
+use object_store::ObjectStore;
+use object_store::path::Path;
+
+use crate::bloom::TraceBloom;
+use crate::hot::HotView;
+use crate::schema::Table;
+
+/// A consistent view of the store.
+#[derive(Clone)]
+pub struct Snapshot {
+    /// Where [`SegmentMeta::path`] leads.
+    pub object_store: Arc<dyn ObjectStore>,
+    /// When it was taken, by the store's clock.
+    pub taken: Timestamp,
+    pub(crate) tables: [Arc<LazyTable>; Table::ALL.len()],
+}
+
+impl Snapshot {
+    /// Rows of `table`. The first call for a table turns hot rows into columns (some milliseconds for a full memory;
+    /// parts that did not change since an earlier snapshot are taken from there).
+    pub fn table(&self, table: Table) -> &TableSnapshot {
+        let lazy = &self.tables[table as usize];
+        lazy.ready.get_or_init(|| TableSnapshot {
+            schema: table.schema(),
+            hot: lazy.hot.batches(table),
+            segments: lazy.segments.clone(),
+        })
+    }
+}
+
+/// Hot rows and segments of a table, columns not built yet.
+pub(crate) struct LazyTable {
+    pub hot: HotView,
+    pub segments: Vec<SegmentView>,
+    pub ready: OnceLock<TableSnapshot>,
+}
+
+/// Rows of one table.
+#[derive(Debug, Clone)]
+pub struct TableSnapshot {
+    /// The table's schema; every hot batch has it, and every segment has it or an older form with fewer columns.
+    pub schema: SchemaRef,
+    /// Rows in memory.
+    pub hot: Vec<RecordBatch>,
+    /// Files, oldest first.
+    pub segments: Vec<SegmentView>,
+}
+
+/// A segment with the rows of it that no longer count.
+#[derive(Debug, Clone)]
+pub struct SegmentView {
+    /// The file.
+    pub meta: Arc<SegmentMeta>,
+    /// Row numbers (from 0, in file order) that newer versions replaced; sorted, no repeats.
+    pub deleted: Arc<Vec<u32>>,
+}
+
+/// One immutable Parquet file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SegmentMeta {
+    /// Unique; a later segment has a higher one.
+    pub id: u64,
+    /// Whose rows it holds.
+    pub table: Table,
+    /// Project of every row.
+    pub project: Arc<str>,
+    /// Environment of every row; `None` where rows of several environments were folded together (compare the column then).
+    pub environment: Option<Arc<str>>,
+    /// Day of the path, `2026-11-21`: of the clamped start of most of its rows. Not a bound; see `min_time`.
+    pub day: String,
+    /// Where in the object store.
+    pub path: Path,
+    /// Rows, replaced ones included.
+    pub rows: u64,
+    /// File size in bytes.
+    pub bytes: u64,
+    /// Smallest value of the table's time column, as sent.
+    pub min_time: Timestamp,
+    /// Largest value of the table's time column, as sent.
+    pub max_time: Timestamp,
+    /// Smallest version.
+    pub min_version: u64,
+    /// Largest version.
+    pub max_version: u64,
+    /// 0 as flushed; one more each time it went through compaction.
+    pub level: u8,
+    /// Rows of a run that was not settled when written (`runs` only): they may change without new spans.
+    pub provisional: u64,
+    /// Which traces may be in it.
+    pub traces: Arc<TraceBloom>,
+}
+
+impl SegmentMeta {
+    /// Whether rows of the trace may be in the segment: never wrongly false, wrongly true about once in a thousand.
+    /// True for every trace where the segment has no filter.
+    pub fn may_contain(&self, trace_id: TraceId) -> bool {
+        self.traces.may_contain(trace_id)
+    }
+
+    /// Whether a row with a time in `from..until` may be in it.
+    pub fn may_overlap(&self, from: Timestamp, until: Timestamp) -> bool {
+        self.min_time < until && self.max_time >= from
+    }
+}

@@ -1,0 +1,179 @@
+/** What the pages ask the server, with the keys under which answers are kept. */
+import { infiniteQueryOptions, QueryClient, queryOptions } from "@tanstack/react-query";
+import { apiQuery, FACETS, type RunsSearch } from "@/lib/filter";
+import { ApiError, api, must } from "./client";
+
+/** Rows per page of a list. */
+export const PAGE_ROWS = 100;
+
+export const queryClient = new QueryClient({
+  defaultOptions: {
+    queries: {
+      staleTime: 5_000,
+      gcTime: 5 * 60_000,
+      refetchOnWindowFocus: false,
+      // An answer that says no will say no again; silence may not.
+      retry: (times, error) => !(error instanceof ApiError && error.status < 500) && times < 2,
+      retryDelay: (times) => 400 * 2 ** times,
+    },
+  },
+});
+
+/** The filter as the list endpoints take it. */
+const listQuery = (search: RunsSearch) => apiQuery(search) as Record<string, never>;
+
+export async function fetchRuns(search: RunsSearch, cursor?: string, signal?: AbortSignal) {
+  const query = { ...listQuery(search), limit: PAGE_ROWS, ...(cursor ? { cursor } : {}) };
+  return must(api.GET("/api/v1/runs", { params: { query }, signal }));
+}
+
+/** `live` is no part of the question. */
+const question = ({ live: _, ...search }: RunsSearch) => search;
+
+export const runsQuery = (search: RunsSearch) =>
+  infiniteQueryOptions({
+    queryKey: ["runs", question(search)],
+    initialPageParam: undefined as string | undefined,
+    queryFn: ({ pageParam, signal }) => fetchRuns(search, pageParam, signal),
+    getNextPageParam: (last) => last.next ?? undefined,
+    staleTime: Number.POSITIVE_INFINITY,
+  });
+
+export const facetsQuery = (search: RunsSearch) => {
+  const { sort: _, ...rest } = question(search);
+  return queryOptions({
+    queryKey: ["facets", rest],
+    queryFn: ({ signal }) =>
+      must(
+        api.GET("/api/v1/runs", {
+          params: { query: { ...listQuery(rest), limit: 1, facets: FACETS.join(",") } },
+          signal,
+        }),
+      ),
+    placeholderData: (before) => before,
+  });
+};
+
+/** The newest run there is, whatever its age: tells "nothing yet" from "nothing in this range". */
+export const newestRunQuery = queryOptions({
+  queryKey: ["newest-run"],
+  queryFn: ({ signal }) => must(api.GET("/api/v1/runs", { params: { query: { limit: 1 } }, signal })),
+});
+
+export const summaryQuery = (from: string, to: string | undefined) =>
+  queryOptions({
+    queryKey: ["summary", from, to],
+    queryFn: ({ signal }) =>
+      must(
+        api.GET("/api/v1/summary", {
+          params: { query: { ...(from === "all" ? {} : { from }), ...(to ? { to } : {}) } },
+          signal,
+        }),
+      ),
+    placeholderData: (before) => before,
+  });
+
+/** A run and the shape of its steps; what was said is fetched per step. */
+export const runQuery = (traceId: string) =>
+  queryOptions({
+    queryKey: ["run", traceId],
+    queryFn: ({ signal }) =>
+      must(
+        api.GET("/api/v1/runs/{trace_id}", {
+          params: { path: { trace_id: traceId }, query: { content: "none" } },
+          signal,
+        }),
+      ),
+    staleTime: 30_000,
+  });
+
+/** A run with everything that was said in it. */
+export const fullRunQuery = (traceId: string) =>
+  queryOptions({
+    queryKey: ["run-full", traceId],
+    queryFn: ({ signal }) =>
+      must(
+        api.GET("/api/v1/runs/{trace_id}", {
+          params: { path: { trace_id: traceId }, query: { content: "full" } },
+          signal,
+        }),
+      ),
+    staleTime: 30_000,
+  });
+
+export const stepQuery = (traceId: string, spanId: string) =>
+  queryOptions({
+    queryKey: ["step", traceId, spanId],
+    queryFn: ({ signal }) =>
+      must(
+        api.GET("/api/v1/runs/{trace_id}/steps/{span_id}", {
+          params: { path: { trace_id: traceId, span_id: spanId } },
+          signal,
+        }),
+      ),
+    staleTime: 60_000,
+  });
+
+export const runLogsQuery = (traceId: string) =>
+  queryOptions({
+    queryKey: ["run-logs", traceId],
+    queryFn: ({ signal }) =>
+      must(api.GET("/api/v1/runs/{trace_id}/logs", { params: { path: { trace_id: traceId } }, signal })),
+    staleTime: 30_000,
+  });
+
+export const runRawQuery = (traceId: string) =>
+  queryOptions({
+    queryKey: ["run-raw", traceId],
+    queryFn: ({ signal }) =>
+      must<unknown>(api.GET("/api/v1/runs/{trace_id}/raw", { params: { path: { trace_id: traceId } }, signal })),
+    staleTime: 30_000,
+  });
+
+export const sessionsQuery = (q: string | undefined, from: string | undefined) =>
+  infiniteQueryOptions({
+    queryKey: ["sessions", q, from],
+    initialPageParam: undefined as string | undefined,
+    queryFn: ({ pageParam, signal }) =>
+      must(
+        api.GET("/api/v1/sessions", {
+          params: {
+            query: {
+              limit: PAGE_ROWS,
+              ...(q ? { q } : {}),
+              ...(from && from !== "all" ? { from } : {}),
+              ...(pageParam ? { cursor: pageParam } : {}),
+            },
+          },
+          signal,
+        }),
+      ),
+    getNextPageParam: (last) => last.next ?? undefined,
+  });
+
+/** Every run of a session, oldest first. */
+export const sessionRunsQuery = (session: string) =>
+  infiniteQueryOptions({
+    queryKey: ["session-runs", session],
+    initialPageParam: undefined as string | undefined,
+    queryFn: ({ pageParam, signal }) =>
+      fetchRuns({ session: [session], from: "all", sort: "started_at" }, pageParam, signal),
+    getNextPageParam: (last) => last.next ?? undefined,
+  });
+
+export const statusQuery = queryOptions({
+  queryKey: ["status"],
+  queryFn: ({ signal }) => must(api.GET("/api/v1/status", { signal })),
+});
+
+export const sqlSchemaQuery = queryOptions({
+  queryKey: ["sql-schema"],
+  queryFn: ({ signal }) => must(api.GET("/api/v1/sql/schema", { signal })),
+  staleTime: 10 * 60_000,
+});
+
+/** Rows a SQL answer is asked for; more would only slow the page. */
+export const SQL_ROWS = 1000;
+
+export const runSql = (query: string, signal?: AbortSignal) =>
+  must(api.POST("/api/v1/sql", { body: { query, limit: SQL_ROWS }, signal }));

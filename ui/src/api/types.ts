@@ -1,0 +1,24 @@
+/** Short names for what the server answers. The types themselves are generated from its OpenAPI document. */
+import type { components } from "./schema";
+
+type Schemas = components["schemas"];
+
+export type Run = Schemas["Run"];
+export type RunStatus = Schemas["RunStatus"];
+export type AgentShare = Schemas["Agent"];
+export type Step = Schemas["Step"];
+export type StepKind = Schemas["StepKind"];
+export type StepUsage = Schemas["StepUsage"];
+export type Usage = Schemas["UsageTotals"];
+export type Message = Schemas["Message"];
+export type Part = Schemas["Part"];
+export type RetrievedDocument = Schemas["Document"];
+export type LogRecord = Schemas["LogRecord"];
+export type FacetValue = Schemas["FacetValue"];
+export type Session = Schemas["Session"];
+export type Problem = Schemas["Problem"];
+export type SqlAnswer = Schemas["SqlAnswer"];
+export type SqlSchema = Schemas["SqlSchema"];
+export type Status = Schemas["Status"];
+export type RunAnswer = Schemas["RunAnswer"];
+export type RunsAnswer = Schemas["RunsAnswer"];

@@ -1,0 +1,138 @@
+/** Numbers, durations and times as text. Pure; the moment "now" is passed in. */
+
+const grouped = new Intl.NumberFormat("en-US");
+
+/** An exact count with separators: `12,480`. */
+export function count(value: number | null | undefined): string {
+  return value == null ? "–" : grouped.format(value);
+}
+
+/** A count in at most four characters: `950`, `12.4k`, `3.1M`. */
+export function compact(value: number | null | undefined): string {
+  if (value == null) return "–";
+  const size = Math.abs(value);
+  if (size < 1000) return String(Math.round(value));
+  for (const [unit, scale] of [
+    ["k", 1e3],
+    ["M", 1e6],
+    ["G", 1e9],
+    ["T", 1e12],
+  ] as const) {
+    const scaled = value / scale;
+    // 999,950 and more would round to "1000k": the next unit says it better.
+    if (Math.abs(scaled) < 999.5 || unit === "T") {
+      return `${Math.abs(scaled) < 99.95 ? trim(scaled.toFixed(1)) : scaled.toFixed(0)}${unit}`;
+    }
+  }
+  return String(value);
+}
+
+const trim = (text: string) => (text.endsWith(".0") ? text.slice(0, -2) : text);
+
+/** Milliseconds as a person says them: `0.4 ms`, `864 ms`, `1.72 s`, `2 m 05 s`, `3 h 12 m`, `2 d 4 h`. */
+export function duration(ms: number | null | undefined): string {
+  if (ms == null || !Number.isFinite(ms)) return "–";
+  if (ms < 0) return `-${duration(-ms)}`;
+  if (ms === 0) return "0 ms";
+  if (ms < 0.001) return `${trim((ms * 1e6).toFixed(0))} ns`;
+  if (ms < 1) return `${trim(ms.toFixed(ms < 0.1 ? 3 : 2).replace(/0+$/, "").replace(/\.$/, ""))} ms`;
+  if (ms < 9.95) return `${trim(ms.toFixed(1))} ms`;
+  if (ms < 999.5) return `${Math.round(ms)} ms`;
+  if (ms < 9_995) return `${(ms / 1000).toFixed(2)} s`;
+  if (ms < 59_950) return `${(ms / 1000).toFixed(1)} s`;
+  const seconds = Math.round(ms / 1000);
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} m ${String(seconds % 60).padStart(2, "0")} s`;
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 1440) return `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, "0")} m`;
+  const hours = Math.round(minutes / 60);
+  return `${Math.floor(hours / 24)} d ${hours % 24} h`;
+}
+
+/** US dollars: exact cents when large, enough digits to see something when small, `<$0.0001` below that. */
+export function usd(value: number | null | undefined): string {
+  if (value == null) return "–";
+  if (value < 0) return `-${usd(-value)}`;
+  if (value === 0) return "$0";
+  if (value < 0.0001) return "<$0.0001";
+  if (value < 0.1) return `$${value.toFixed(4)}`;
+  if (value < 1) return `$${value.toFixed(3)}`;
+  if (value < 10_000) return `$${value.toLocaleString("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 2 })}`;
+  return `$${compact(value)}`;
+}
+
+/** Bytes in powers of 1024: `812 B`, `4.2 MiB`. */
+export function bytes(value: number | null | undefined): string {
+  if (value == null) return "–";
+  if (value < 1024) return `${value} B`;
+  let scaled = value;
+  for (const unit of ["KiB", "MiB", "GiB", "TiB"]) {
+    scaled /= 1024;
+    if (scaled < 1023.5 || unit === "TiB") return `${scaled < 99.95 ? trim(scaled.toFixed(1)) : scaled.toFixed(0)} ${unit}`;
+  }
+  return String(value);
+}
+
+/** How long ago, in one unit: `now`, `12s ago`, `5m ago`, `3h ago`, `2d ago`; a date beyond 30 days; `in 5m` for clocks ahead. */
+export function ago(iso: string | null | undefined, now: number): string {
+  const at = parse(iso);
+  if (at == null) return "–";
+  const seconds = Math.round((now - at) / 1000);
+  const size = Math.abs(seconds);
+  if (size < 2) return "now";
+  if (size >= 30 * 86_400) return dateOnly(at);
+  const text =
+    size < 60
+      ? `${size}s`
+      : size < 3600
+        ? `${Math.floor(size / 60)}m`
+        : size < 86_400
+          ? `${Math.floor(size / 3600)}h`
+          : `${Math.floor(size / 86_400)}d`;
+  return seconds < 0 ? `in ${text}` : `${text} ago`;
+}
+
+const dateOnly = (at: number) => {
+  const date = new Date(at);
+  return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+};
+const two = (value: number) => String(value).padStart(2, "0");
+
+/** Local date and time to the millisecond: `2026-11-21 03:58:32.118`. */
+export function absolute(iso: string | null | undefined): string {
+  const at = parse(iso);
+  return at == null ? "–" : `${dateOnly(at)} ${clock(iso)}`;
+}
+
+/** Local time of day to the millisecond: `03:58:32.118`. */
+export function clock(iso: string | null | undefined): string {
+  const at = parse(iso);
+  if (at == null) return "–";
+  const date = new Date(at);
+  const ms = String(date.getMilliseconds()).padStart(3, "0");
+  return `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}.${ms}`;
+}
+
+/** The viewer's time zone as a short name, for tooltips. */
+export function zone(): string {
+  return Intl.DateTimeFormat().resolvedOptions().timeZone;
+}
+
+/** Milliseconds since 1970 of an RFC 3339 text, with the fraction of a millisecond kept; `null` where it is none. */
+export function parse(iso: string | null | undefined): number | null {
+  if (!iso) return null;
+  const at = Date.parse(iso);
+  if (Number.isNaN(at)) return null;
+  // Date keeps three digits; steps of a fast agent differ in the next ones.
+  const rest = /\.\d{3}(\d{1,6})/.exec(iso)?.[1];
+  return rest ? at + Number(`0.${rest}`) : at;
+}
+
+/** The first characters of an id, enough to tell neighbours apart. */
+export function shortId(id: string): string {
+  return id.length > 12 ? id.slice(0, 8) : id;
+}
+
+/** `1 step`, `3 steps`. */
+export function plural(value: number, one: string, many = `${one}s`): string {
+  return `${count(value)} ${value === 1 ? one : many}`;
+}

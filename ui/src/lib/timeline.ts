@@ -1,0 +1,89 @@
+/** Where a step lies on the time axis of its run. */
+import { parse } from "./format";
+
+export interface Timed {
+  started_at: string;
+  duration_ms: number | null;
+}
+
+/** A span of time in milliseconds since 1970. */
+export interface Extent {
+  start: number;
+  end: number;
+}
+
+/** From the earliest start to the latest end; what still runs lasts until `now`. Never empty. */
+export function extent(steps: readonly Timed[], now: number): Extent {
+  let start = Number.POSITIVE_INFINITY;
+  let end = Number.NEGATIVE_INFINITY;
+  for (const step of steps) {
+    const from = parse(step.started_at);
+    if (from == null) continue;
+    const to = step.duration_ms == null ? Math.max(now, from) : from + step.duration_ms;
+    if (from < start) start = from;
+    if (to > end) end = to;
+  }
+  if (!Number.isFinite(start)) return { start: 0, end: 1 };
+  return { start, end: Math.max(end, start + 1) };
+}
+
+/** Left edge and width of a bar as fractions of the axis. */
+export function place(step: Timed, axis: Extent, now: number): { left: number; width: number } {
+  const from = parse(step.started_at) ?? axis.start;
+  const length = step.duration_ms ?? Math.max(0, now - from);
+  const whole = axis.end - axis.start;
+  const left = clamp((from - axis.start) / whole);
+  return { left, width: Math.min(clamp(length / whole), 1 - left) };
+}
+
+const clamp = (value: number) => Math.min(1, Math.max(0, value));
+
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+/** Distances between ticks that people can read, above those of 1, 2 and 5 times a power of ten. */
+const ROUND = [
+  10 * SECOND,
+  15 * SECOND,
+  30 * SECOND,
+  MINUTE,
+  2 * MINUTE,
+  5 * MINUTE,
+  10 * MINUTE,
+  15 * MINUTE,
+  30 * MINUTE,
+  HOUR,
+  2 * HOUR,
+  6 * HOUR,
+  12 * HOUR,
+  DAY,
+];
+
+/** Offsets in milliseconds at which the axis has a tick: round numbers, at most `most`, the first is 0. */
+export function ticks(wholeMs: number, most: number): number[] {
+  const least = wholeMs / Math.max(1, most);
+  let step: number;
+  if (least <= 5 * SECOND) {
+    const power = 10 ** Math.floor(Math.log10(least));
+    step = ([1, 2, 5, 10].find((times) => times * power >= least) ?? 10) * power;
+  } else {
+    step = ROUND.find((each) => each >= least) ?? Math.ceil(least / DAY) * DAY;
+  }
+  const out: number[] = [];
+  for (let at = 0; at * step <= wholeMs * 0.97; at += 1) out.push(at * step);
+  return out;
+}
+
+/** A tick's label: an offset in the unit of the distance between ticks. */
+export function tickLabel(offsetMs: number, stepMs: number): string {
+  if (offsetMs === 0) return "0";
+  if (stepMs < 1) return `${Number(offsetMs.toPrecision(4))} ms`;
+  if (stepMs < SECOND && offsetMs < SECOND) return `${Math.round(offsetMs)} ms`;
+  if (offsetMs < MINUTE) return `${Number((offsetMs / SECOND).toFixed(3))} s`;
+  const hours = Math.floor(offsetMs / HOUR);
+  const minutes = Math.floor((offsetMs % HOUR) / MINUTE);
+  const seconds = Number(((offsetMs % MINUTE) / SECOND).toFixed(3));
+  return [hours && `${hours} h`, minutes && `${minutes} m`, seconds && `${seconds} s`].filter(Boolean).join(" ");
+}
