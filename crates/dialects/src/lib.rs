@@ -1,50 +1,116 @@
 //! Agent telemetry as its senders write it, read into Tawny's vocabulary.
+//!
+//! A *dialect* is one way of writing agent telemetry as attributes. Renames are data: a table in `conventions/` says
+//! which key means which field. Reshaping is code: one file per dialect in `dialects/`, one per shape of content in
+//! `messages/`. Reading happens in two moments: [`understand`] at the door, for the narrow fields every list and
+//! total needs; [`content`] when somebody looks, for messages, arguments and documents.
+//!
+//! Pure: no clock, no I/O; the same input gives the same output on every machine.
+
+mod content;
+mod definitions;
+mod dialects;
+mod documents;
+mod field;
+mod intern;
+mod log;
+mod messages;
+mod normalise;
+mod preview;
+mod reading;
+mod registry;
+mod table;
+mod understand;
+
+use std::sync::{Arc, LazyLock};
 
 use model::raw::{RawLog, RawSpan, Resource, Scope};
 use model::{Content, Log, Span, Tenant, Timestamp};
 
+use crate::reading::Reading;
+use crate::registry::Registry;
+pub use crate::table::{Renames, TableError};
+
 /// Version of the conventions; rows remember it, so that stale ones can be read again.
+/// Raise it with every change that reads a span differently.
 pub const VERSION: u16 = 1;
 
-/// Whose data a resource's telemetry is: `project` as given, environment as the resource says.
-pub fn tenant(project: &str, resource: &Resource<'_>) -> Tenant {
-    let environment = ["deployment.environment.name", "deployment.environment", "langfuse.environment"]
-        .iter()
-        .find_map(|key| resource.attributes.text(key));
-    Tenant { project: project.into(), environment: environment.unwrap_or(Tenant::DEFAULT_ENVIRONMENT).into() }
-}
+/// The dialects in use: Tawny's own, and the user's renames before them.
+#[derive(Debug, Clone)]
+pub struct Dialects(Arc<Registry>);
 
-/// A span's narrow fields, usage normalised. `version` stays 0: the store sets it.
-pub fn understand(raw: &RawSpan<'_>, resource: &Resource<'_>, scope: &Scope<'_>, tenant: &Tenant, received: Timestamp) -> Span {
-    let _ = (resource, scope);
-    let mut span = Span::new(tenant.clone(), raw.trace_id, raw.span_id);
-    span.received = received;
-    span.name = raw.name.as_ref().into();
-    (span.parent_span_id, span.start, span.end) = (raw.parent_span_id, raw.start, raw.end);
-    span
-}
+static BUILTIN: LazyLock<Dialects> =
+    LazyLock::new(|| Dialects::with_renames(Vec::new()).expect("the built-in tables are valid: a test reads them"));
 
-/// What was said in a span, from its raw attributes and events and from `logs`, the records joined to it.
-pub fn content(raw: &RawSpan<'_>, resource: &Resource<'_>, scope: &Scope<'_>, logs: &[RawLog<'_>]) -> Content {
-    let _ = (raw, resource, scope, logs);
-    Content::default()
-}
-
-/// A log record's narrow fields.
-pub fn understand_log(raw: &RawLog<'_>, resource: &Resource<'_>, scope: &Scope<'_>, tenant: &Tenant, received: Timestamp) -> Log {
-    let _ = (resource, scope);
-    Log {
-        tenant: tenant.clone(),
-        id: 0,
-        version: 0,
-        time: raw.time,
-        received,
-        severity: raw.severity,
-        severity_text: raw.severity_text.as_ref().into(),
-        event_name: None,
-        service: None,
-        trace_id: raw.trace_id,
-        span_id: raw.span_id,
-        preview: "".into(),
+impl Dialects {
+    /// Tawny's own dialects.
+    pub fn builtin() -> &'static Self {
+        &BUILTIN
     }
+
+    /// Tawny's own and, before them, the user's: where both name a value for a field, the user's wins.
+    pub fn with_renames(renames: Vec<Renames>) -> Result<Self, TableError> {
+        Registry::new(renames).map(|registry| Self(Arc::new(registry)))
+    }
+
+    /// Names of all dialects, most specific first, as [`Span::dialect`] carries them.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.dialects.iter().map(|dialect| dialect.name.as_ref())
+    }
+
+    /// A span's narrow fields, usage normalised. `version` stays 0: the store sets it.
+    pub fn understand(
+        &self,
+        raw: &RawSpan<'_>,
+        resource: &Resource<'_>,
+        scope: &Scope<'_>,
+        tenant: &Tenant,
+        received: Timestamp,
+    ) -> Span {
+        understand::span(&Reading::new(&self.0, raw, resource, scope), tenant, received)
+    }
+
+    /// What was said in a span: from its attributes and events, and from `logs`, the records joined to it by trace and span id.
+    pub fn content(
+        &self,
+        raw: &RawSpan<'_>,
+        resource: &Resource<'_>,
+        scope: &Scope<'_>,
+        logs: &[RawLog<'_>],
+    ) -> Content {
+        let reading = Reading::new(&self.0, raw, resource, scope);
+        let kind = understand::span(&reading, &Tenant::default(), Timestamp::default()).kind;
+        content::content(&reading, kind, logs)
+    }
+}
+
+/// Whose data a resource's telemetry is: `project` as given, environment as the resource says
+/// (`deployment.environment.name`, its older name, or Langfuse's), else `default`.
+pub fn tenant(project: &str, resource: &Resource<'_>) -> Tenant {
+    let keys = ["deployment.environment.name", "deployment.environment", "langfuse.environment"];
+    let environment = keys.iter().find_map(|key| resource.attributes.text(key)).or_else(|| {
+        // Codex CLI names it `env`; elsewhere that word may mean anything.
+        let is_codex = resource.attributes.text("service.name").is_some_and(|name| name.starts_with("codex"));
+        resource.attributes.text("env").filter(|_| is_codex)
+    });
+    Tenant {
+        project: intern::intern(project),
+        environment: intern::intern(environment.unwrap_or(Tenant::DEFAULT_ENVIRONMENT)),
+    }
+}
+
+/// [`Dialects::understand`] with the built-in dialects.
+pub fn understand(raw: &RawSpan<'_>, resource: &Resource<'_>, scope: &Scope<'_>, tenant: &Tenant, received: Timestamp) -> Span {
+    Dialects::builtin().understand(raw, resource, scope, tenant, received)
+}
+
+/// [`Dialects::content`] with the built-in dialects.
+pub fn content(raw: &RawSpan<'_>, resource: &Resource<'_>, scope: &Scope<'_>, logs: &[RawLog<'_>]) -> Content {
+    Dialects::builtin().content(raw, resource, scope, logs)
+}
+
+/// A log record's narrow fields. Its id is a hash that is the same for the same record on every machine, for ever.
+/// `version` stays 0: the store sets it.
+pub fn understand_log(raw: &RawLog<'_>, resource: &Resource<'_>, scope: &Scope<'_>, tenant: &Tenant, received: Timestamp) -> Log {
+    log::log(raw, resource, scope, tenant, received)
 }

@@ -20,8 +20,6 @@ struct Slot<'r> {
 pub(crate) struct Reading<'r> {
     pub registry: &'r Registry,
     pub raw: &'r RawSpan<'r>,
-    pub resource: &'r Resource<'r>,
-    pub scope: &'r Scope<'r>,
     /// Dialects recognised, most specific first.
     pub detected: Mask,
     /// Dialects that filled a field.
@@ -84,8 +82,6 @@ impl<'r> Reading<'r> {
         let mut reading = Self {
             registry,
             raw,
-            resource,
-            scope,
             detected,
             filled: 0,
             unmapped,

@@ -35,8 +35,14 @@ pub(crate) struct Entry {
 }
 
 /// Where a key, scope, service or span name is matched by its beginning.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 struct Prefixes<T>(HashMap<Box<str>, Vec<(Box<str>, T)>, Hasher>);
+
+impl<T> Default for Prefixes<T> {
+    fn default() -> Self {
+        Self(HashMap::default())
+    }
+}
 
 impl<T> Prefixes<T> {
     /// The part of `text` before its first `.` or `_` or space: prefixes are found by it, so every prefix must reach past it.
@@ -121,6 +127,13 @@ impl Registry {
         for (index, (table, reshape)) in all.into_iter().enumerate() {
             registry.add(index as u8, table, reshape)?;
         }
+        // What a prefix says holds for the exact keys under it too, so that one lookup is enough.
+        for (key, entry) in &mut registry.keys {
+            for prefix in registry.key_prefixes.find(key) {
+                entry.detects |= prefix.detects;
+                entry.knows |= prefix.knows;
+            }
+        }
         Ok(registry)
     }
 
@@ -191,8 +204,7 @@ impl Registry {
     /// What the tables say about an attribute of a span, entry by entry.
     pub(crate) fn attribute<'s>(&'s self, key: &str) -> impl Iterator<Item = &'s Entry> {
         let exact = self.keys.get(key);
-        let by_prefix = exact.is_none_or(|entry| entry.targets.is_empty());
-        exact.into_iter().chain(by_prefix.then(|| self.key_prefixes.find(key)).into_iter().flatten())
+        exact.into_iter().chain(exact.is_none().then(|| self.key_prefixes.find(key)).into_iter().flatten())
     }
 
     /// Fields that an attribute of a resource fills.

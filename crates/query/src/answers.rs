@@ -15,7 +15,7 @@ pub struct Session {
     pub runs: u64,
     /// Start of its first run.
     pub started_at: Timestamp,
-    /// Latest end of its runs; for running ones, when they were last heard of.
+    /// Latest end of its runs; a run of which nothing ended counts with its start.
     pub last_at: Timestamp,
     /// Top agents of its runs, in order of first appearance.
     pub agents: Vec<Arc<str>>,
@@ -51,7 +51,7 @@ pub struct Counters {
     pub runs_completed: u64,
     /// Runs whose root failed.
     pub runs_failed: u64,
-    /// Steps: spans with a kind other than `other`.
+    /// Steps.
     pub steps: u64,
     /// Model calls.
     pub llm_calls: u64,

@@ -17,7 +17,7 @@ use futures::FutureExt;
 use store::{Snapshot, Store, Table};
 
 use crate::provider::ProjectTable;
-use crate::{Limits, QueryError, functions, sql, views};
+use crate::{Limits, QueryError, functions, sql};
 
 /// Catalog and schema names; they show only in plans.
 const CATALOG: &str = "tawny";
@@ -33,7 +33,7 @@ pub(crate) fn segments_url() -> ObjectStoreUrl {
 ///
 /// Every answer is computed from one snapshot, so its parts agree with each other. Dropping a future cancels its query.
 pub struct Engine {
-    store: Arc<Store>,
+    store: Store,
     limits: Limits,
     /// Session state with functions and settings, no tables; each query adds its own.
     base: SessionState,
@@ -44,7 +44,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`QueryError::Internal`] when the directory for temporary files cannot be used.
-    pub fn new(store: Arc<Store>, limits: Limits) -> Result<Self, QueryError> {
+    pub fn new(store: Store, limits: Limits) -> Result<Self, QueryError> {
         let runtime = runtime(&limits)?;
         let base = SessionStateBuilder::new()
             .with_config(config(&limits))
@@ -72,9 +72,9 @@ impl Engine {
     pub(crate) fn session(&self, snapshot: &Snapshot, project: &str) -> Result<SessionState, QueryError> {
         self.base.runtime_env().register_object_store(segments_url().as_ref(), snapshot.object_store.clone());
         let schema = MemorySchemaProvider::new();
-        for view in views::ALL {
-            let table = ProjectTable::view(snapshot, view, project);
-            schema.register_table(view.name.to_owned(), Arc::new(table)).map_err(sql::errors::convert)?;
+        for table in Table::ALL {
+            let rows = ProjectTable::new(snapshot, table, project);
+            schema.register_table(table.name().to_owned(), Arc::new(rows)).map_err(sql::errors::convert)?;
         }
         let catalog = MemoryCatalogProvider::new();
         catalog.register_schema(SCHEMA, Arc::new(schema)).map_err(sql::errors::convert)?;
@@ -87,7 +87,7 @@ impl Engine {
     pub(crate) fn table(&self, snapshot: &Snapshot, table: Table, project: &str) -> Result<DataFrame, QueryError> {
         self.base.runtime_env().register_object_store(segments_url().as_ref(), snapshot.object_store.clone());
         let context = SessionContext::new_with_state(self.base.clone());
-        context.read_table(Arc::new(ProjectTable::whole(snapshot, table, project))).map_err(sql::errors::convert)
+        context.read_table(Arc::new(ProjectTable::new(snapshot, table, project))).map_err(sql::errors::convert)
     }
 
     /// Runs `work` within `time`. A panic in an expression costs its query, not its neighbours.

@@ -1,12 +1,34 @@
 //! Reads: lists of runs, sessions and logs, the summary, and read-only SQL, with DataFusion over a store snapshot.
 //!
-//! This is the only crate that names DataFusion, and nothing of it shows in the public types. Every reader is made for one
-//! project and cannot see rows of another: the filter sits in the table itself ([`provider`]), below anything a query can say.
+//! This is the only crate that names DataFusion, and nothing of it shows in the public types. Every query is made for one
+//! project and cannot see rows of another: the filter sits in the table itself (`provider.rs`), below anything a query can say.
+//!
+//! Nothing here loops, sleeps or looks at a clock; the caller decides on which threads queries run.
 
+mod answers;
+mod cursor;
+mod engine;
 mod error;
+mod exprs;
 mod filter;
+mod functions;
+mod json;
+mod limits;
+mod logs;
+mod provider;
+mod prune;
+mod runs;
+mod sessions;
+mod sql;
+mod summary;
+mod views;
 
+pub use answers::{Column, Counters, LogEntry, LogsPage, Session, SessionsPage, SqlAnswer, Summary};
+pub use engine::Engine;
 pub use error::{Position, QueryError};
 pub use filter::{
     DEFAULT_PAGE, FacetKey, FacetValue, Facets, LogFilter, MAX_FACET_VALUES, MAX_PAGE, Page, RunFilter, RunsPage, Sort, SortKey,
 };
+pub use limits::{Limits, SqlLimits};
+pub use sql::{MAX_SQL_BYTES, MAX_SQL_WORDS};
+pub use views::{View, ViewColumn, schema_docs};

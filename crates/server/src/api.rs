@@ -1,4 +1,16 @@
-//! The HTTP API: one file per resource.
+//! The HTTP API: one file per resource. Handlers read parameters, ask the store or the query engine, and answer with the
+//! types of [`types`]; which handler answers where stands in `routes.rs`.
 
+pub mod convert;
+pub mod export;
+pub mod live;
+pub mod logs;
+pub mod openapi;
 pub mod params;
+pub mod run;
+pub mod runs;
+pub mod sessions;
+pub mod sql;
+pub mod status;
+pub mod summary;
 pub mod types;

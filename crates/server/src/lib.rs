@@ -1,1 +1,217 @@
+//! The server: receivers, API, live updates, background tasks, pages.
+//!
+//! [`start`] opens the ports at once and the store behind them; while the store replays its log, `/readyz` says so and
+//! senders are asked to come back. [`Running::stop`] ends everything in order: no new connections, open requests finish,
+//! tasks end, rows are flushed, the store is closed.
 
+pub mod api;
+mod app;
+mod budget;
+mod clock;
+pub mod config;
+mod counters;
+mod health;
+mod ingest;
+mod listen;
+mod live;
+mod metrics_text;
+mod otlp_grpc;
+mod otlp_http;
+mod problem;
+mod routes;
+mod tasks;
+mod ui;
+
+use std::sync::{Arc, OnceLock};
+
+use model::{Run, Span, Timestamp};
+use tokio::net::TcpListener;
+use tokio::runtime::{self, Runtime};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::{JoinHandle, JoinSet};
+
+use api::types::Endpoints;
+use app::{App, Opened, Phase};
+pub use clock::SystemClock;
+pub use config::{ConfigError, Limits, Settings};
+pub use listen::ListenError;
+
+/// Version of Tawny.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Why the server cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A setting is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A port cannot be opened.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// The data cannot be opened.
+    #[error(transparent)]
+    Store(#[from] store::StoreError),
+    /// The threads for queries cannot be started.
+    #[error("cannot start the threads for queries: {0}")]
+    Threads(std::io::Error),
+    /// The query engine cannot be set up.
+    #[error(transparent)]
+    Query(#[from] query::QueryError),
+    /// Opening the data stopped at a fault.
+    #[error("opening the data stopped at a fault in Tawny itself: {0}")]
+    Fault(String),
+}
+
+/// A server at work.
+pub struct Running {
+    app: Arc<App>,
+    queries: Runtime,
+    servers: JoinSet<()>,
+    opening: JoinHandle<Result<JoinSet<()>, StartError>>,
+}
+
+/// Opens the ports and begins to open the data.
+///
+/// # Errors
+/// When a setting is wrong or a port cannot be opened. That the data cannot be opened shows in [`Running::ready`].
+pub async fn start(settings: Settings) -> Result<Running, StartError> {
+    let addresses = settings.addresses()?;
+    let http = listen::open("HTTP", "--http", addresses.http).await?;
+    let otlp_http = listen::open("OTLP over HTTP", "--otlp-http", addresses.otlp_http).await?;
+    let otlp_grpc = listen::open("OTLP over gRPC", "--otlp-grpc", addresses.otlp_grpc).await?;
+    let url = |listener: &TcpListener, asked| format!("http://{}", listener.local_addr().unwrap_or(asked));
+    let endpoints = Endpoints {
+        http: url(&http, addresses.http),
+        otlp_http: url(&otlp_http, addresses.otlp_http),
+        otlp_grpc: url(&otlp_grpc, addresses.otlp_grpc),
+    };
+    let counters = Arc::new(counters::Counters::default());
+    let queries = runtime::Builder::new_multi_thread()
+        .thread_name("query")
+        .worker_threads(settings.limits.decoders.max(1))
+        .enable_all()
+        .build()
+        .map_err(StartError::Threads)?;
+    let app = Arc::new(App {
+        ingest: ingest::Ingest::new(Arc::clone(&counters), &settings.limits),
+        settings,
+        endpoints,
+        clock: SystemClock,
+        started: SystemClock::time(),
+        counters,
+        live: live::Live::default(),
+        troubles: health::Troubles::default(),
+        phase: watch::channel(Phase::Replaying).0,
+        opened: OnceLock::new(),
+        run_settings: signals::runs::Settings::default(),
+        query_threads: queries.handle().clone(),
+    });
+    let permits = Arc::new(Semaphore::new(app.settings.limits.connections));
+    let mut servers = JoinSet::new();
+    for (listener, router) in [
+        (http, routes::everything(Arc::clone(&app))),
+        (otlp_http, routes::telemetry(Arc::clone(&app))),
+        (otlp_grpc, routes::telemetry(Arc::clone(&app))),
+    ] {
+        let listener = listen::Bounded::new(listener, Arc::clone(&permits), Arc::clone(&app.counters));
+        let mut phase = app.phase.subscribe();
+        let stopping = async move { _ = phase.wait_for(|phase| *phase == Phase::Stopping).await };
+        servers.spawn(async move {
+            if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stopping).await {
+                tracing::error!(%error, "a port stopped answering");
+            }
+        });
+    }
+    let opening = tokio::spawn(open(Arc::clone(&app)));
+    Ok(Running { app, queries, servers, opening })
+}
+
+/// Opens the data, replays the log, starts the background tasks.
+async fn open(app: Arc<App>) -> Result<JoinSet<()>, StartError> {
+    let resolver = Arc::new(Resolver(app.run_settings));
+    let store = store::Store::open(store_settings(&app.settings), Arc::new(app.clock), resolver, Arc::new(ingest::replay)).await?;
+    let limits = query::Limits { memory_bytes: app.settings.limits.query_bytes, ..query::Limits::default() };
+    let engine = query::Engine::new(store.clone(), limits)?;
+    // Set once, here; a second call cannot happen.
+    let _ = app.opened.set(Opened { store, engine: Arc::new(engine) });
+    // A signal to stop may have come first.
+    app.phase.send_if_modified(|phase| {
+        let starting = *phase == Phase::Replaying;
+        if starting {
+            *phase = Phase::Ready;
+        }
+        starting
+    });
+    Ok(tasks::start(&app))
+}
+
+fn store_settings(settings: &Settings) -> store::Settings {
+    let defaults = store::Settings::new(&settings.data);
+    let hot = settings.limits.hot_bytes;
+    store::Settings {
+        sync: if settings.sync { store::Sync::Always } else { store::Sync::Off },
+        hot_bytes_max: hot,
+        // Flushing begins well before the bound, so that ingest goes on while it works.
+        flush_bytes: defaults.flush_bytes.min(hot / 4),
+        ..defaults
+    }
+}
+
+/// Runs for the store, resolved by `signals`.
+struct Resolver(signals::runs::Settings);
+
+impl store::RunResolver for Resolver {
+    fn resolve(&self, spans: &[Arc<Span>], now: Timestamp) -> Option<Run> {
+        signals::runs::resolve(spans, now, &self.0).map(|resolved| resolved.run)
+    }
+}
+
+impl Running {
+    /// Addresses in use.
+    pub fn endpoints(&self) -> &Endpoints {
+        &self.app.endpoints
+    }
+
+    /// Waits until requests are taken.
+    ///
+    /// # Errors
+    /// When the data cannot be opened.
+    pub async fn ready(&mut self) -> Result<(), StartError> {
+        let mut phase = self.app.phase.subscribe();
+        tokio::select! {
+            biased;
+            _ = phase.wait_for(|phase| *phase != Phase::Replaying) => Ok(()),
+            opened = &mut self.opening => match opened {
+                Ok(Ok(tasks)) => {
+                    // Keep what was taken out of the handle.
+                    self.opening = tokio::spawn(async move { Ok(tasks) });
+                    Ok(())
+                }
+                Ok(Err(error)) => Err(error),
+                Err(error) => Err(StartError::Fault(error.to_string())),
+            },
+        }
+    }
+
+    /// Stops in order: no new connections, open requests finish (for at most [`Limits::drain`]), tasks end, rows are
+    /// flushed, the store is closed.
+    pub async fn stop(mut self) {
+        self.app.phase.send_replace(Phase::Stopping);
+        let drain = self.app.settings.limits.drain;
+        let drained = async { while self.servers.join_next().await.is_some() {} };
+        if tokio::time::timeout(drain, drained).await.is_err() {
+            tracing::warn!(seconds = drain.as_secs(), "open requests did not finish in time and are cut off");
+        }
+        self.servers.shutdown().await;
+        if self.app.opened.get().is_none() {
+            // Replay only reads; it is repeated by the next start.
+            self.opening.abort();
+        }
+        let tasks = match self.opening.await {
+            Ok(Ok(tasks)) => tasks,
+            _ => JoinSet::new(),
+        };
+        self.queries.shutdown_background();
+        tasks::stop(&self.app, tasks).await;
+    }
+}

@@ -71,7 +71,7 @@ impl Case {
                 "in" => span.usage.input_tokens = tokens(),
                 "out" => span.usage.output_tokens = tokens(),
                 "total" => span.usage.reported_total = tokens(),
-                "cost" => (span.cost, _) = (Some(value.parse::<Usd>().unwrap()), ()),
+                "cost" => span.cost = Some(value.parse::<Usd>().unwrap()),
                 "aggregate" => span.usage_role = UsageRole::Aggregate,
                 "error" => {
                     span.status = SpanStatus::Error;

@@ -73,12 +73,8 @@ impl Scene {
         work: impl FnOnce(&mut Self) -> Result<String, Failure>,
     ) -> Result<String, Failure> {
         self.agents.push(card.name);
-        let begun = Work::Agent {
-            name: card.name,
-            description: card.description,
-            input: input.to_string(),
-            output: None,
-        };
+        let begun =
+            Work::Agent { name: card.name, description: card.description, input: input.to_string(), output: None };
         let outcome = self.around(begun, work);
         self.agents.pop();
         outcome
@@ -181,11 +177,7 @@ impl Scene {
 
     /// Embeds the question, then searches for it.
     pub(crate) fn retrieve(&mut self, source: &'static str, query: &str, documents: Vec<Document>) -> Vec<Document> {
-        let at = self.begin(Work::Retrieval {
-            source,
-            query: query.to_string(),
-            documents: documents.clone(),
-        });
+        let at = self.begin(Work::Retrieval { source, query: query.to_string(), documents: documents.clone() });
         self.around.push(self.steps[at].span_id);
         let embedding = self.begin(Work::Embedding {
             model: "text-embedding-3-small",
@@ -208,12 +200,8 @@ impl Scene {
         }
         after.sort_by(|a, b| b.score.unwrap_or(0.0).total_cmp(&a.score.unwrap_or(0.0)));
         after.truncate(keep);
-        let at = self.begin(Work::Rerank {
-            model: "rerank-v3.5",
-            query: query.to_string(),
-            before,
-            after: after.clone(),
-        });
+        let at =
+            self.begin(Work::Rerank { model: "rerank-v3.5", query: query.to_string(), before, after: after.clone() });
         self.pause(110.0);
         self.end(at, None);
         after
@@ -285,8 +273,7 @@ impl Scene {
             name: call.name.to_string(),
             arguments: call.arguments.clone(),
         }));
-        let message =
-            Message { role: Role::Assistant, name: None, parts, finish_reason: Some("tool_calls".into()) };
+        let message = Message { role: Role::Assistant, name: None, parts, finish_reason: Some("tool_calls".into()) };
         self.model_call(chat, message)?;
         Ok(ids)
     }
@@ -374,7 +361,7 @@ impl Scene {
     }
 
     fn model_fails(&mut self, chat: &Chat) -> Failure {
-        let failure = refusal(&mut self.random, chat.model);
+        let failure = refusal(&self.random, chat.model);
         let at = self.begin(Work::Llm(Box::new(blank_call(chat, Usage::default()))));
         self.pause(if failure.kind == "timeout" { 9_000.0 } else { 180.0 });
         self.end(at, Some(failure.clone()));
@@ -398,7 +385,7 @@ fn blank_call(chat: &Chat, usage: Usage) -> LlmCall {
     }
 }
 
-fn refusal(random: &mut Random, model: &Model) -> Failure {
+fn refusal(random: &Random, model: &Model) -> Failure {
     match random.between(0, 3) {
         0 | 1 => Failure {
             kind: "rate_limit_exceeded",

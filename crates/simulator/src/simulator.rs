@@ -3,6 +3,7 @@
 use model::{Message, TraceId};
 
 use crate::card::Service;
+use crate::dialects::{Dialect, nest};
 use crate::industries::Industry;
 use crate::plan::Plan;
 use crate::random::Random;
@@ -37,7 +38,7 @@ pub struct Simulator {
 impl Simulator {
     /// The simulator of a seed.
     pub fn new(seed: u64) -> Self {
-        let mut random = Random::new(seed);
+        let random = Random::new(seed);
         let instances = Industry::ALL
             .iter()
             .map(|industry| (0..3).map(|_| format!("{}-{}", industry.service(), random.hex(10))).collect())
@@ -62,10 +63,10 @@ impl Simulator {
 
     /// Writes the next run of one industry.
     pub fn plan_of(&mut self, industry: Industry) -> Plan {
-        let mut random = self.random.fork();
+        let random = self.random.fork();
         let trace_id = TraceId::from_array(random.bytes());
-        let service = self.service(industry, &mut random);
-        let at = self.session(industry, &mut random);
+        let service = self.service(industry, &random);
+        let at = self.session(industry, &random);
         let session = &mut self.sessions[industry as usize][at];
         session.turn += 1;
         let mut scene = Scene::new(random, Weather::default());
@@ -73,10 +74,15 @@ impl Simulator {
         let (id, user) = (session.id.clone(), session.user.clone());
         let mut logs = scene.logs;
         logs.sort_by_key(|line| line.at);
-        Plan { industry, trace_id, service, dialect: industry.dialect(), session: id, user, task, steps: scene.steps, logs }
+        let dialect = industry.dialect();
+        let mut plan = Plan { industry, trace_id, service, dialect, session: id, user, task, steps: scene.steps, logs };
+        if dialect == Dialect::AgentRequest {
+            nest(&mut plan);
+        }
+        plan
     }
 
-    fn service(&self, industry: Industry, random: &mut Random) -> Service {
+    fn service(&self, industry: Industry, random: &Random) -> Service {
         let (old, new) = industry.versions();
         Service {
             name: industry.service(),
@@ -88,7 +94,7 @@ impl Simulator {
     }
 
     /// Position of an old session to go on with, or of a new one.
-    fn session(&mut self, industry: Industry, random: &mut Random) -> usize {
+    fn session(&mut self, industry: Industry, random: &Random) -> usize {
         let open = &mut self.sessions[industry as usize];
         if !open.is_empty() && random.chance(industry.returns()) {
             return random.between(0, open.len() as u64 - 1) as usize;

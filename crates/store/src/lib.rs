@@ -1,1 +1,41 @@
+//! Where telemetry is kept.
+//!
+//! A request's bytes go to the write-ahead log as received, its rows to memory ("hot"); then it is answered. A flush
+//! turns hot rows into segments (Parquet files, sorted by time bucket and trace) and commits files, log position and
+//! replaced rows in one transaction of the catalog. Compaction merges segments. A [`Snapshot`] is a consistent view of
+//! all of it.
+//!
+//! The store knows nothing of dialects or of how a run is resolved: replay and run resolution are passed in, like the
+//! clock. It owns no loop: the server decides when to call [`Store::flush`] and [`Store::compact`].
+//!
+//! Formats on disk are described in `docs/formats/`.
 
+mod attributes;
+mod bloom;
+mod bodies;
+mod entry;
+mod error;
+mod hot;
+pub mod rows;
+pub mod schema;
+mod segment;
+mod settings;
+mod snapshot;
+mod stats;
+mod store;
+
+pub use attributes::{ValueError, decode_attributes, decode_value, encode_attributes, encode_value};
+pub use bloom::TraceBloom;
+pub use bodies::{BODY_BYTES_MIN, BodyHash, ELEMENT_BYTES_MIN};
+pub use entry::{Changed, Committed, Entry, LogEntry, Rows};
+pub use error::{CommitError, RowError, StoreError};
+pub use rows::logs::StoredLog;
+pub use rows::spans::StoredSpan;
+pub use schema::Table;
+pub use settings::{
+    BUCKET_MINUTES, Clock, ENVIRONMENTS_MAX, FLUSH_DAYS_MAX, FUTURE_DAYS_MAX, PAST_DAYS_MAX, PAYLOAD_BYTES_MAX,
+    RECENT_IDS, RETRY_AFTER, Settings, Sync,
+};
+pub use snapshot::{SegmentMeta, SegmentView, Snapshot, TableSnapshot};
+pub use stats::{Stats, TableStats};
+pub use store::{Compacted, Flushed, RunResolver, Store};

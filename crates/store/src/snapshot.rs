@@ -32,7 +32,7 @@ impl Snapshot {
         let lazy = &self.tables[table as usize];
         lazy.ready.get_or_init(|| TableSnapshot {
             schema: table.schema(),
-            hot: lazy.hot.batches(table),
+            hot: lazy.hot.iter().flat_map(HotView::batches).collect(),
             segments: lazy.segments.clone(),
         })
     }
@@ -40,7 +40,7 @@ impl Snapshot {
 
 /// Hot rows and segments of a table, columns not built yet.
 pub(crate) struct LazyTable {
-    pub hot: HotView,
+    pub hot: Vec<HotView>,
     pub segments: Vec<SegmentView>,
     pub ready: OnceLock<TableSnapshot>,
 }

@@ -96,17 +96,29 @@ pub(crate) fn check_depth(depth: usize) -> Result<(), Reason> {
 }
 
 /// Attributes while they are read: keeps the first [`MAX_ATTRIBUTES`], counts the rest.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct AttributesDraft<'a> {
     entries: Vec<(Cow<'a, str>, Value<'a>)>,
+    limit: usize,
     pub dropped: u32,
 }
 
+impl Default for AttributesDraft<'_> {
+    fn default() -> Self {
+        Self { entries: Vec::new(), limit: MAX_ATTRIBUTES, dropped: 0 }
+    }
+}
+
 impl<'a> AttributesDraft<'a> {
+    /// For maps inside values, which only the memory of the request limits.
+    pub fn unlimited() -> Self {
+        Self { limit: usize::MAX, ..Self::default() }
+    }
+
     /// Whether there is room for one more; counts a dropped one if not.
     #[inline]
     pub fn room(&mut self) -> bool {
-        let room = self.entries.len() < MAX_ATTRIBUTES;
+        let room = self.entries.len() < self.limit;
         if !room {
             self.dropped = self.dropped.saturating_add(1);
         }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use model::{Attributes, Exemplar, Exponential, HistogramPoint, Sample, SampleKind, Temporality, Timestamp, Value};
 
 use crate::context::{Context, Reason};
-use crate::limits::{MAX_BUCKETS, MAX_METRIC_DESCRIPTION, MAX_METRIC_NAME};
+use crate::limits::{MAX_BUCKETS, MAX_EXEMPLARS, MAX_METRIC_DESCRIPTION, MAX_METRIC_NAME};
 
 /// Bits of the NaN by which Prometheus marks the end of a series. OTLP's flag *no recorded value* becomes it.
 /// Source: Prometheus, `model/value/value.go`, `StaleNaN`.
@@ -72,6 +72,14 @@ pub(crate) struct PointDraft<'a> {
 }
 
 impl PointDraft<'_> {
+    /// Keeps an exemplar if it has a value and there is room; exemplars are examples, so the rest is not missed.
+    pub fn add_exemplar(&mut self, exemplar: Option<Exemplar>, context: &mut Context) -> Result<(), Reason> {
+        match exemplar {
+            Some(exemplar) if self.exemplars.len() < MAX_EXEMPLARS => context.push(&mut self.exemplars, exemplar),
+            _ => Ok(()),
+        }
+    }
+
     /// The sample, or why there is none.
     pub fn finish(
         self,

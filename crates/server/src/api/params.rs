@@ -1,6 +1,219 @@
 //! Query parameters: what they are called, and reading them with errors that say what to do.
 
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use model::{RunStatus, SpanId, Timestamp, TraceId};
+use query::{FacetKey, LogFilter, Page, RunFilter};
 use utoipa::IntoParams;
+
+use crate::problem::Problem;
+
+/// Longest query string that is read, in bytes.
+const MAX_QUERY_BYTES: usize = 16 << 10;
+
+/// The query parameters of a request. Taking them out one by one leaves those that nobody knows, which are refused by
+/// [`Params::end`]: a misspelt filter must not silently answer with everything.
+#[derive(Debug, Default)]
+pub struct Params(BTreeMap<String, Vec<String>>);
+
+impl<S: Sync> FromRequestParts<S> for Params {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
+        Self::parse(parts.uri.query().unwrap_or_default())
+    }
+}
+
+impl Params {
+    /// Reads a query string. Empty values count as not given.
+    pub fn parse(query: &str) -> Result<Self, Problem> {
+        if query.len() > MAX_QUERY_BYTES {
+            return Err(Problem::bad_request(format!("the query string is longer than {MAX_QUERY_BYTES} bytes")));
+        }
+        let mut params: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            let values = params.entry(name.into_owned()).or_default();
+            if !value.is_empty() {
+                values.push(value.into_owned());
+            }
+        }
+        Ok(Self(params))
+    }
+
+    /// All values of a parameter.
+    pub fn all(&mut self, name: &str) -> Vec<String> {
+        self.0.remove(name).unwrap_or_default()
+    }
+
+    /// The value of a parameter that is given at most once.
+    pub fn one(&mut self, name: &str) -> Result<Option<String>, Problem> {
+        let mut values = self.all(name);
+        match values.len() {
+            0 | 1 => Ok(values.pop()),
+            n => Err(Problem::bad_request(format!("`{name}` is given {n} times: give it once"))),
+        }
+    }
+
+    /// The value of a parameter, read as `T`; `expected` says what it should be.
+    pub fn read<T: FromStr>(&mut self, name: &str, expected: &str) -> Result<Option<T>, Problem> {
+        self.one(name)?.map(|text| text.parse().map_err(|_| unreadable(name, &text, expected))).transpose()
+    }
+
+    /// A time: RFC 3339, a day, or a distance from `now`.
+    pub fn time(&mut self, name: &str, now: Timestamp) -> Result<Option<Timestamp>, Problem> {
+        let expected = "an RFC 3339 time (2026-01-31T12:00:00Z), a day (2026-01-31), or a distance from now such as 15m, 1h, 24h, 7d";
+        self.one(name)?.map(|text| parse_time(&text, now).ok_or_else(|| unreadable(name, &text, expected))).transpose()
+    }
+
+    /// Refuses parameters that nothing has taken.
+    pub fn end(self) -> Result<(), Problem> {
+        match self.0.keys().next() {
+            None => Ok(()),
+            Some(name) => Err(Problem::bad_request(format!(
+                "there is no parameter `{name}` here; GET /api/v1/openapi.json lists those there are"
+            ))),
+        }
+    }
+
+    /// The filters of [`RunFilterParams`].
+    pub fn run_filter(&mut self, now: Timestamp) -> Result<RunFilter, Problem> {
+        let status = self.all("status").iter().map(|word| {
+            word.parse::<RunStatus>().map_err(|()| unreadable("status", word, "ok, error, running or abandoned"))
+        });
+        Ok(RunFilter {
+            status: status.collect::<Result<_, _>>()?,
+            from: self.time("from", now)?,
+            to: self.time("to", now)?,
+            text: self.one("q")?,
+            agent: self.all("agent"),
+            service: self.all("service"),
+            model: self.all("model"),
+            tool: self.all("tool"),
+            session: self.all("session"),
+            user: self.all("user"),
+            workflow: self.all("workflow"),
+            environment: self.all("environment"),
+            version: self.all("version"),
+            tag: self.all("tag"),
+            min_duration_ms: self.read("min_duration_ms", "a number of milliseconds")?,
+            max_duration_ms: self.read("max_duration_ms", "a number of milliseconds")?,
+            min_tokens: self.read("min_tokens", "a whole number")?,
+            max_tokens: self.read("max_tokens", "a whole number")?,
+            errors: self.read("errors", "true or false")?.unwrap_or(false),
+        })
+    }
+
+    /// The page of [`RunPageParams`].
+    pub fn run_page(&mut self) -> Result<Page, Problem> {
+        let mut page = self.page()?;
+        if let Some(sort) = self.one("sort")? {
+            page.sort = sort.parse()?;
+        }
+        for names in self.all("facets") {
+            for name in names.split(',').map(str::trim).filter(|name| !name.is_empty()) {
+                page.facets.push(name.parse::<FacetKey>()?);
+            }
+        }
+        Ok(page)
+    }
+
+    /// The page of [`PageParams`].
+    pub fn page(&mut self) -> Result<Page, Problem> {
+        let expected = format!("a number from 1 to {}", query::MAX_PAGE);
+        let limit = self.read("limit", &expected)?.unwrap_or(query::DEFAULT_PAGE);
+        if !(1..=query::MAX_PAGE).contains(&limit) {
+            return Err(unreadable("limit", &limit.to_string(), &expected));
+        }
+        Ok(Page { limit, cursor: self.one("cursor")?, ..Page::default() })
+    }
+
+    /// The filters of [`LogFilterParams`].
+    pub fn log_filter(&mut self, now: Timestamp) -> Result<LogFilter, Problem> {
+        let severity = self.one("severity")?.map(|text| {
+            let expected = "a number from 1 to 24, or trace, debug, info, warn, error, fatal";
+            parse_severity(&text).ok_or_else(|| unreadable("severity", &text, expected))
+        });
+        Ok(LogFilter {
+            from: self.time("from", now)?,
+            to: self.time("to", now)?,
+            text: self.one("q")?,
+            trace_id: self.one("trace_id")?.map(|text| trace_id(&text)).transpose()?,
+            min_severity: severity.transpose()?,
+            service: self.all("service"),
+        })
+    }
+
+    /// Whether content is wanted, from [`ContentParams`].
+    pub fn content(&mut self) -> Result<bool, Problem> {
+        match self.one("content")?.as_deref() {
+            None | Some("full") => Ok(true),
+            Some("none") => Ok(false),
+            Some(other) => Err(unreadable("content", other, "full or none")),
+        }
+    }
+}
+
+fn unreadable(name: &str, text: &str, expected: &str) -> Problem {
+    let shown: String = text.chars().take(100).collect();
+    Problem::bad_request(format!("cannot read `{name}={shown}`: give {expected}"))
+}
+
+/// Reads a trace id from a path or parameter.
+pub fn trace_id(text: &str) -> Result<TraceId, Problem> {
+    text.parse().map_err(|error| unreadable("trace_id", text, &format!("32 hexadecimal digits, not all zero ({error})")))
+}
+
+/// Reads a span id from a path.
+pub fn span_id(text: &str) -> Result<SpanId, Problem> {
+    text.parse().map_err(|error| unreadable("span_id", text, &format!("16 hexadecimal digits, not all zero ({error})")))
+}
+
+/// OTLP severity numbers begin their ranges at these (OpenTelemetry logs data model).
+fn parse_severity(text: &str) -> Option<u8> {
+    let named = match text.to_ascii_lowercase().as_str() {
+        "trace" => 1,
+        "debug" => 5,
+        "info" => 9,
+        "warn" | "warning" => 13,
+        "error" => 17,
+        "fatal" | "critical" => 21,
+        other => other.parse().ok()?,
+    };
+    (1..=24).contains(&named).then_some(named)
+}
+
+const SECOND: i64 = 1_000_000_000;
+
+/// Reads RFC 3339, a day (its beginning in UTC), or a distance into the past: `30s`, `15m`, `24h`, `7d`, `2w`, also with a `-` in front.
+pub fn parse_time(text: &str, now: Timestamp) -> Option<Timestamp> {
+    let text = text.trim();
+    if text == "now" {
+        return Some(now);
+    }
+    // A `+` of a time zone that was not escaped arrives as a space.
+    let zoned = text.replace(' ', "+");
+    if let Some(time) = Timestamp::parse_rfc3339(text).or_else(|| Timestamp::parse_rfc3339(&zoned)) {
+        return Some(time);
+    }
+    if let Some(day) = Timestamp::parse_rfc3339(&format!("{text}T00:00:00Z")) {
+        return Some(day);
+    }
+    let distance = text.strip_prefix('-').unwrap_or(text);
+    let unit = distance.chars().last()?;
+    let seconds = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3_600,
+        'd' => 86_400,
+        'w' => 604_800,
+        _ => return None,
+    };
+    let number: u32 = distance[..distance.len() - unit.len_utf8()].parse().ok()?;
+    Some(now.plus_nanos((i64::from(number) * seconds).saturating_mul(-SECOND)))
+}
 
 /// Parameters that filter runs. Values of a repeated parameter are alternatives; different parameters must all hold.
 #[derive(Debug, Default, IntoParams)]
@@ -113,4 +326,45 @@ pub struct ContentParams {
     /// `full` (when not given) or `none`: without messages, attributes, events, arguments, results and documents.
     #[param(example = "none")]
     pub content: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read_as_people_and_browsers_write_them() {
+        let now = Timestamp::parse_rfc3339("2026-03-02T12:00:00Z").unwrap();
+        let read = |text: &str| parse_time(text, now).map(|time| time.to_string());
+        assert_eq!(read("15m").as_deref(), Some("2026-03-02T11:45:00Z"));
+        assert_eq!(read("-7d").as_deref(), Some("2026-02-23T12:00:00Z"));
+        assert_eq!(read("2026-03-01").as_deref(), Some("2026-03-01T00:00:00Z"));
+        assert_eq!(read("2026-03-01T10:00:00 02:00").as_deref(), Some("2026-03-01T08:00:00Z"));
+        assert_eq!(read("now").as_deref(), Some("2026-03-02T12:00:00Z"));
+        for bad in ["", "yesterday", "15", "m", "15µ", "99999999999999999999d"] {
+            assert_eq!(read(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_misspelt_filter_is_refused_rather_than_ignored() {
+        let mut params = Params::parse("agent=a&agent=b%20c&agnet=d&q=").unwrap();
+        let filter = params.run_filter(Timestamp::default()).unwrap();
+        assert_eq!(filter.agent, ["a", "b c"]);
+        assert_eq!(filter.text, None);
+        assert!(params.end().unwrap_err().detail.contains("`agnet`"));
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_value_is_said_with_what_would_be_right() {
+        let detail = |query: &str| {
+            let mut params = Params::parse(query).unwrap();
+            params.run_filter(Timestamp::default()).and_then(|_| params.run_page()).unwrap_err().detail
+        };
+        assert_eq!(detail("limit=many"), "cannot read `limit=many`: give a number from 1 to 500");
+        assert_eq!(detail("limit=0"), "cannot read `limit=0`: give a number from 1 to 500");
+        assert!(detail("status=fine").contains("ok, error, running or abandoned"));
+        assert!(detail("q=a&q=b").contains("give it once"));
+        assert!(detail("sort=colour").contains("started_at"));
+    }
 }

@@ -13,7 +13,7 @@ use super::tree::Tree;
 
 /// Calls with one response id that a further span is compared with, the latest first. A real id belongs to one call
 /// told two or three times; a test server may give thousands of calls the same id, and comparing all pairs would be quadratic.
-const COMPARED: usize = 64;
+const COMPARED: usize = 16;
 
 /// Output tokens by which two tellings of one call may differ: 2, or 5 % of the larger. Some instrumentations add the tokens of the first
 /// and the last streaming event (24 where the truth is 23).

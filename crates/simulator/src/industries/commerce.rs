@@ -12,14 +12,54 @@ static OBSERVER: AgentCard =
     AgentCard { name: "fulfilment-agent-03", description: "Answers customers about orders and acts on them." };
 
 static TOOLS: &[ToolCard] = &[
-    ToolCard { name: "get_order", description: "Returns an order with its lines, payments and state.", arguments: &["order"], typical_ms: 85.0 },
-    ToolCard { name: "track_shipment", description: "Returns the carrier's scans of a parcel.", arguments: &["parcel"], typical_ms: 260.0 },
-    ToolCard { name: "check_stock", description: "Returns stock of an article by warehouse.", arguments: &["article"], typical_ms: 70.0 },
-    ToolCard { name: "process_refund", description: "Refunds a payment, fully or in part. High risk.", arguments: &["order", "amount#", "reason"], typical_ms: 640.0 },
-    ToolCard { name: "return_unable_to_process", description: "Ends the conversation and tells the customer that the request cannot be processed.", arguments: &["order", "reason"], typical_ms: 60.0 },
-    ToolCard { name: "reroute_shipment", description: "Sends a parcel to another address or pick-up point.", arguments: &["parcel", "to"], typical_ms: 480.0 },
-    ToolCard { name: "create_replacement", description: "Creates a free replacement order.", arguments: &["order", "article"], typical_ms: 300.0 },
-    ToolCard { name: "notify_customer", description: "Sends an e-mail or text message.", arguments: &["customer", "text"], typical_ms: 150.0 },
+    ToolCard {
+        name: "get_order",
+        description: "Returns an order with its lines, payments and state.",
+        arguments: &["order"],
+        typical_ms: 85.0,
+    },
+    ToolCard {
+        name: "track_shipment",
+        description: "Returns the carrier's scans of a parcel.",
+        arguments: &["parcel"],
+        typical_ms: 260.0,
+    },
+    ToolCard {
+        name: "check_stock",
+        description: "Returns stock of an article by warehouse.",
+        arguments: &["article"],
+        typical_ms: 70.0,
+    },
+    ToolCard {
+        name: "process_refund",
+        description: "Refunds a payment, fully or in part. High risk.",
+        arguments: &["order", "amount#", "reason"],
+        typical_ms: 640.0,
+    },
+    ToolCard {
+        name: "return_unable_to_process",
+        description: "Ends the conversation and tells the customer that the request cannot be processed.",
+        arguments: &["order", "reason"],
+        typical_ms: 60.0,
+    },
+    ToolCard {
+        name: "reroute_shipment",
+        description: "Sends a parcel to another address or pick-up point.",
+        arguments: &["parcel", "to"],
+        typical_ms: 480.0,
+    },
+    ToolCard {
+        name: "create_replacement",
+        description: "Creates a free replacement order.",
+        arguments: &["order", "article"],
+        typical_ms: 300.0,
+    },
+    ToolCard {
+        name: "notify_customer",
+        description: "Sends an e-mail or text message.",
+        arguments: &["customer", "text"],
+        typical_ms: 150.0,
+    },
 ];
 
 const SYSTEM: &str = "You are the order assistant of an online shop for outdoor equipment. Look up the order before you answer. \
@@ -43,11 +83,25 @@ pub(super) fn play(scene: &mut Scene, session: &mut Session) -> &'static str {
     let order = format!("SO-{}", 700_000 + session.subject % 90_000);
     let kind = if session.turn > 1 { 1 } else { scene.random.between(0, 4) };
     let (task, words) = match kind {
-        0 => ("where_is_my_order", format!("Hi, where is my order {order}? The {article} should have been here on Tuesday.")),
+        0 => (
+            "where_is_my_order",
+            format!("Hi, where is my order {order}? The {article} should have been here on Tuesday."),
+        ),
         1 => ("where_is_my_order", format!("Any news about {order}? It still says the parcel is on its way.")),
-        2 => ("refund", format!("The {article} from order {order} arrived damaged, the seam is open. I would like my money back.")),
-        3 => ("refund", format!("I changed my mind about the {article} ({order}), I bought it in spring and never used it. Refund please.")),
-        _ => ("change_address", format!("I moved last week. Can you send order {order} to the pick-up point at the station instead?")),
+        2 => (
+            "refund",
+            format!("The {article} from order {order} arrived damaged, the seam is open. I would like my money back."),
+        ),
+        3 => (
+            "refund",
+            format!(
+                "I changed my mind about the {article} ({order}), I bought it in spring and never used it. Refund please."
+            ),
+        ),
+        _ => (
+            "change_address",
+            format!("I moved last week. Can you send order {order} to the pick-up point at the station instead?"),
+        ),
     };
     let model = if scene.random.chance(0.5) { &GPT_4O } else { &GPT_5_MINI };
     let customer = session.user.clone();
@@ -93,7 +147,14 @@ pub(super) fn play(scene: &mut Scene, session: &mut Session) -> &'static str {
     task
 }
 
-fn track(scene: &mut Scene, chat: &mut Chat, order: &str, parcel: &str, article: &str, price: f64) -> Result<String, Failure> {
+fn track(
+    scene: &mut Scene,
+    chat: &mut Chat,
+    order: &str,
+    parcel: &str,
+    article: &str,
+    price: f64,
+) -> Result<String, Failure> {
     let silent = scene.random.between(0, 8);
     let scans: Vec<_> = ["accepted", "sorted", "departed hub", "arrived at depot"]
         .iter()
@@ -107,14 +168,26 @@ fn track(scene: &mut Scene, chat: &mut Chat, order: &str, parcel: &str, article:
         return scene.answer(chat, format!("Your parcel {parcel} with the {article} was scanned {silent} days ago and moves. Please expect it in about {days} days; I have asked to be told if it stops."));
     }
     let stock = scene.random.between(0, 40);
-    scene.act(chat, "No scan for five days or more: lost under our rules. Is there stock for a replacement?", vec![Call::new(
-        "check_stock",
-        json!({"article": article}),
-        json!({"article": article, "stock": [{"warehouse": "Venlo", "pieces": stock}]}),
-    )])?;
+    scene.act(
+        chat,
+        "No scan for five days or more: lost under our rules. Is there stock for a replacement?",
+        vec![Call::new(
+            "check_stock",
+            json!({"article": article}),
+            json!({"article": article, "stock": [{"warehouse": "Venlo", "pieces": stock}]}),
+        )],
+    )?;
     if stock > 5 {
         let replacement = format!("SO-{}", scene.random.between(790_000, 799_999));
-        scene.act(chat, "", vec![Call::new("create_replacement", json!({"order": order, "article": article}), json!({"order": replacement, "status": "success"}))])?;
+        scene.act(
+            chat,
+            "",
+            vec![Call::new(
+                "create_replacement",
+                json!({"order": order, "article": article}),
+                json!({"order": replacement, "status": "success"}),
+            )],
+        )?;
         return scene.answer(chat, format!("The parcel seems to be lost, I am sorry. A replacement {replacement} leaves our warehouse today, free of charge."));
     }
     let amount = round(price, 2);
@@ -123,7 +196,12 @@ fn track(scene: &mut Scene, chat: &mut Chat, order: &str, parcel: &str, article:
         json!({"order": order, "amount": amount, "reason": "parcel lost"}),
         json!({"refund": format!("RF-{}", scene.random.between(10_000, 99_999)), "amount": amount, "status": "success"}),
     )])?;
-    scene.answer(chat, format!("The parcel seems to be lost and the {article} is out of stock, so I refunded {amount:.2} EUR to your card."))
+    scene.answer(
+        chat,
+        format!(
+            "The parcel seems to be lost and the {article} is out of stock, so I refunded {amount:.2} EUR to your card."
+        ),
+    )
 }
 
 fn notice(customer: &str, text: &str) -> Call {

@@ -15,17 +15,57 @@ static ANALYST: AgentCard =
     AgentCard { name: "root_cause_analyst", description: "Reads logs and traces of one service and names the cause." };
 
 static TOOLS: &[ToolCard] = &[
-    ToolCard { name: "query_metrics", description: "Runs a PromQL query over a range and returns the series.", arguments: &["query", "range"], typical_ms: 240.0 },
-    ToolCard { name: "recent_deploys", description: "Lists deployments of a service, newest first.", arguments: &["service", "hours#"], typical_ms: 130.0 },
-    ToolCard { name: "ask_root_cause_analyst", description: "Hands the evidence to an analyst that names the cause.", arguments: &["task"], typical_ms: 50.0 },
-    ToolCard { name: "rollback_deploy", description: "Rolls a service back to an earlier version. Needs an approved change.", arguments: &["service", "to_version"], typical_ms: 1800.0 },
-    ToolCard { name: "scale_service", description: "Sets the number of replicas of a service.", arguments: &["service", "replicas#"], typical_ms: 900.0 },
-    ToolCard { name: "open_ticket", description: "Opens a ticket for the owning team.", arguments: &["team", "title", "severity"], typical_ms: 210.0 },
+    ToolCard {
+        name: "query_metrics",
+        description: "Runs a PromQL query over a range and returns the series.",
+        arguments: &["query", "range"],
+        typical_ms: 240.0,
+    },
+    ToolCard {
+        name: "recent_deploys",
+        description: "Lists deployments of a service, newest first.",
+        arguments: &["service", "hours#"],
+        typical_ms: 130.0,
+    },
+    ToolCard {
+        name: "ask_root_cause_analyst",
+        description: "Hands the evidence to an analyst that names the cause.",
+        arguments: &["task"],
+        typical_ms: 50.0,
+    },
+    ToolCard {
+        name: "rollback_deploy",
+        description: "Rolls a service back to an earlier version. Needs an approved change.",
+        arguments: &["service", "to_version"],
+        typical_ms: 1800.0,
+    },
+    ToolCard {
+        name: "scale_service",
+        description: "Sets the number of replicas of a service.",
+        arguments: &["service", "replicas#"],
+        typical_ms: 900.0,
+    },
+    ToolCard {
+        name: "open_ticket",
+        description: "Opens a ticket for the owning team.",
+        arguments: &["team", "title", "severity"],
+        typical_ms: 210.0,
+    },
 ];
 
 static ANALYST_TOOLS: &[ToolCard] = &[
-    ToolCard { name: "search_logs", description: "Searches log lines of a service and returns the most frequent patterns.", arguments: &["service", "pattern", "minutes#"], typical_ms: 420.0 },
-    ToolCard { name: "get_trace", description: "Returns one slow trace as a list of spans with their durations.", arguments: &["trace_id"], typical_ms: 160.0 },
+    ToolCard {
+        name: "search_logs",
+        description: "Searches log lines of a service and returns the most frequent patterns.",
+        arguments: &["service", "pattern", "minutes#"],
+        typical_ms: 420.0,
+    },
+    ToolCard {
+        name: "get_trace",
+        description: "Returns one slow trace as a list of spans with their durations.",
+        arguments: &["trace_id"],
+        typical_ms: 160.0,
+    },
 ];
 
 const SYSTEM: &str = "You are the on-call assistant of the platform team. You receive one alert at a time and work it to a conclusion.\n\n\
@@ -42,11 +82,31 @@ Search its logs and open one slow trace. Separate the trigger from the cause. St
 Answer in at most five sentences.";
 
 static RUNBOOKS: &[Text] = &[
-    Text { id: "rb-017", title: "Latency above objective", body: "When p99 latency of a user-facing service passes its objective for ten minutes: check saturation first (CPU throttling, connection pool wait, queue length). A pool wait above 200 ms with normal CPU means the database or a downstream service is slow, and more replicas make it worse. Compare with the last deployment. If the latency began within thirty minutes of a deployment, roll back before looking further, and attach the slow trace to the ticket." },
-    Text { id: "rb-022", title: "Error rate after a deployment", body: "A step in the error rate that coincides with a deployment is treated as caused by it until shown otherwise. Confirm that errors come only from pods of the new version. Roll back by the deploy tool, never by hand, so that the change log stays complete. Keep one pod of the bad version out of rotation for inspection. Error budget used up by a bad deployment is charged to the deploying team." },
-    Text { id: "rb-031", title: "Disk filling", body: "Volumes of stateful services alert at 80 percent and page at 90 percent. Find the growing directory first; write-ahead logs that are not removed usually mean a replica that fell behind or a stuck replication slot. Do not delete write-ahead log files by hand. Drop the stuck slot only after the replica's owner agreed. Growing the volume buys time and needs no approval up to twice its size." },
-    Text { id: "rb-040", title: "Certificate about to expire", body: "Certificates renew themselves thirty days before they expire. An alert at fourteen days means that renewal failed at least once. Look at the issuer's events, usually a failed DNS challenge after a zone was moved. Renewal may be triggered by hand as often as needed, the rate limit of the issuer is five failures an hour. After renewal check that the load balancer has loaded the new chain." },
-    Text { id: "rb-052", title: "Consumer lag", body: "Lag that grows while consumers are healthy means that producers are faster; scale consumers up to the number of partitions and no further. Lag that grows while consumers restart means a poison message: find the offset in the consumer's log, park the message in the dead letter topic and note its key in the ticket. Lag alone loses no data unless it passes the retention of the topic, seven days by default." },
+    Text {
+        id: "rb-017",
+        title: "Latency above objective",
+        body: "When p99 latency of a user-facing service passes its objective for ten minutes: check saturation first (CPU throttling, connection pool wait, queue length). A pool wait above 200 ms with normal CPU means the database or a downstream service is slow, and more replicas make it worse. Compare with the last deployment. If the latency began within thirty minutes of a deployment, roll back before looking further, and attach the slow trace to the ticket.",
+    },
+    Text {
+        id: "rb-022",
+        title: "Error rate after a deployment",
+        body: "A step in the error rate that coincides with a deployment is treated as caused by it until shown otherwise. Confirm that errors come only from pods of the new version. Roll back by the deploy tool, never by hand, so that the change log stays complete. Keep one pod of the bad version out of rotation for inspection. Error budget used up by a bad deployment is charged to the deploying team.",
+    },
+    Text {
+        id: "rb-031",
+        title: "Disk filling",
+        body: "Volumes of stateful services alert at 80 percent and page at 90 percent. Find the growing directory first; write-ahead logs that are not removed usually mean a replica that fell behind or a stuck replication slot. Do not delete write-ahead log files by hand. Drop the stuck slot only after the replica's owner agreed. Growing the volume buys time and needs no approval up to twice its size.",
+    },
+    Text {
+        id: "rb-040",
+        title: "Certificate about to expire",
+        body: "Certificates renew themselves thirty days before they expire. An alert at fourteen days means that renewal failed at least once. Look at the issuer's events, usually a failed DNS challenge after a zone was moved. Renewal may be triggered by hand as often as needed, the rate limit of the issuer is five failures an hour. After renewal check that the load balancer has loaded the new chain.",
+    },
+    Text {
+        id: "rb-052",
+        title: "Consumer lag",
+        body: "Lag that grows while consumers are healthy means that producers are faster; scale consumers up to the number of partitions and no further. Lag that grows while consumers restart means a poison message: find the offset in the consumer's log, park the message in the dead letter topic and note its key in the ticket. Lag alone loses no data unless it passes the retention of the topic, seven days by default.",
+    },
 ];
 
 static SERVICES: &[(&str, &str)] = &[
@@ -68,11 +128,46 @@ struct Incident {
 }
 
 static INCIDENTS: &[Incident] = &[
-    Incident { runbook: 0, alert: "HighLatencyP99", query: "histogram_quantile(0.99, sum by (le) (rate(http_request_duration_seconds_bucket{service=\"$S\"}[5m])))", pattern: "timeout acquiring connection", cause: "the connection pool is exhausted since a new endpoint holds a transaction open while it calls the tax service", remedy: "rollback_deploy" },
-    Incident { runbook: 1, alert: "ErrorRateHigh", query: "sum(rate(http_requests_total{service=\"$S\",code=~\"5..\"}[5m])) / sum(rate(http_requests_total{service=\"$S\"}[5m]))", pattern: "NullPointerException", cause: "the new version reads an optional field of the address that older clients do not send", remedy: "rollback_deploy" },
-    Incident { runbook: 2, alert: "DiskWillFill", query: "predict_linear(node_filesystem_avail_bytes{service=\"$S\"}[6h], 4 * 3600)", pattern: "replication slot", cause: "a replica in the second zone was removed without dropping its replication slot, so the write-ahead log is kept", remedy: "open_ticket" },
-    Incident { runbook: 3, alert: "CertificateExpiresSoon", query: "(probe_ssl_earliest_cert_expiry{service=\"$S\"} - time()) / 86400", pattern: "challenge failed", cause: "the DNS zone moved to another account and the issuer may no longer write the challenge record", remedy: "open_ticket" },
-    Incident { runbook: 4, alert: "ConsumerLagGrowing", query: "sum(kafka_consumergroup_lag{group=\"$S\"})", pattern: "retrying offset", cause: "a campaign tripled the number of events while the consumer group still has two members for twelve partitions", remedy: "scale_service" },
+    Incident {
+        runbook: 0,
+        alert: "HighLatencyP99",
+        query: "histogram_quantile(0.99, sum by (le) (rate(http_request_duration_seconds_bucket{service=\"$S\"}[5m])))",
+        pattern: "timeout acquiring connection",
+        cause: "the connection pool is exhausted since a new endpoint holds a transaction open while it calls the tax service",
+        remedy: "rollback_deploy",
+    },
+    Incident {
+        runbook: 1,
+        alert: "ErrorRateHigh",
+        query: "sum(rate(http_requests_total{service=\"$S\",code=~\"5..\"}[5m])) / sum(rate(http_requests_total{service=\"$S\"}[5m]))",
+        pattern: "NullPointerException",
+        cause: "the new version reads an optional field of the address that older clients do not send",
+        remedy: "rollback_deploy",
+    },
+    Incident {
+        runbook: 2,
+        alert: "DiskWillFill",
+        query: "predict_linear(node_filesystem_avail_bytes{service=\"$S\"}[6h], 4 * 3600)",
+        pattern: "replication slot",
+        cause: "a replica in the second zone was removed without dropping its replication slot, so the write-ahead log is kept",
+        remedy: "open_ticket",
+    },
+    Incident {
+        runbook: 3,
+        alert: "CertificateExpiresSoon",
+        query: "(probe_ssl_earliest_cert_expiry{service=\"$S\"} - time()) / 86400",
+        pattern: "challenge failed",
+        cause: "the DNS zone moved to another account and the issuer may no longer write the challenge record",
+        remedy: "open_ticket",
+    },
+    Incident {
+        runbook: 4,
+        alert: "ConsumerLagGrowing",
+        query: "sum(kafka_consumergroup_lag{group=\"$S\"})",
+        pattern: "retrying offset",
+        cause: "a campaign tripled the number of events while the consumer group still has two members for twelve partitions",
+        remedy: "scale_service",
+    },
 ];
 
 /// Plays one incident.
@@ -92,13 +187,13 @@ pub(super) fn play(scene: &mut Scene) -> &'static str {
         let mut chat = Chat::new(model, SYSTEM, TOOLS);
         chat.user(alert.as_str());
         scene.log(Severity::Info, &format!("working on {} of {service}", incident.alert), vec![("service.affected", json!(service))]);
-        let series = series(&mut scene.random, value);
-        let deploys = deploys(&mut scene.random, service);
+        let series = series(&scene.random, value);
+        let deploys = deploys(&scene.random, service);
         scene.act(&mut chat, "I will confirm the symptom and look for a recent change at the same time.", vec![
             Call::new("query_metrics", json!({"query": incident.query.replace("$S", service), "range": "2h"}), series),
             Call::new("recent_deploys", json!({"service": service, "hours": 24}), deploys),
         ])?;
-        let documents = found(&mut scene.random, RUNBOOKS, incident.runbook, 3);
+        let documents = found(&scene.random, RUNBOOKS, incident.runbook, 3);
         let documents = scene.retrieve("runbooks", &format!("{} {service}", incident.alert), documents);
         chat.user(format!("Runbooks that match:\n\n{}", quoted(&documents)));
         let task = format!("{service} has shown {} for {minutes} minutes. Find the cause.", incident.alert);
@@ -126,22 +221,26 @@ fn analyse(scene: &mut Scene, incident: &Incident, service: &str, task: &str) ->
             "example": format!("{service}-{} level=error msg=\"{} after {} ms\"", scene.random.hex(5), incident.pattern, scene.random.between(200, 30_000)),
         }))
         .collect();
-    scene.act(&mut chat, "", vec![Call::new(
-        "search_logs",
-        json!({"service": service, "pattern": incident.pattern, "minutes": 60}),
-        json!({"lines": scene.random.between(900, 60_000), "patterns": patterns}),
-    )])?;
+    scene.act(
+        &mut chat,
+        "",
+        vec![Call::new(
+            "search_logs",
+            json!({"service": service, "pattern": incident.pattern, "minutes": 60}),
+            json!({"lines": scene.random.between(900, 60_000), "patterns": patterns}),
+        )],
+    )?;
     if scene.random.chance(0.7) {
         let id = scene.random.hex(32);
         let spans: Vec<_> = ["gateway", service, "db.query", "tax-service"]
             .iter()
             .map(|name| json!({"name": name, "ms": scene.random.between(4, 2_900)}))
             .collect();
-        scene.act(&mut chat, "The pattern is clear; I want to see one request that suffered from it.", vec![Call::new(
-            "get_trace",
-            json!({"trace_id": id}),
-            json!({"trace_id": id, "spans": spans}),
-        )])?;
+        scene.act(
+            &mut chat,
+            "The pattern is clear; I want to see one request that suffered from it.",
+            vec![Call::new("get_trace", json!({"trace_id": id}), json!({"trace_id": id, "spans": spans}))],
+        )?;
     }
     let confidence = *scene.random.pick(&["high", "high", "medium"]);
     scene.answer(&mut chat, format!(
@@ -171,7 +270,7 @@ fn remedy(scene: &mut Scene, chat: &mut Chat, incident: &Incident, service: &str
     scene.act(chat, "The runbook's first remedy applies and can be undone.", vec![call])
 }
 
-fn series(random: &mut Random, value: f64) -> serde_json::Value {
+fn series(random: &Random, value: f64) -> serde_json::Value {
     let points: Vec<_> = (0..24)
         .map(|at| {
             let level = if at > 17 { value } else { value / 3.0 };
@@ -181,7 +280,7 @@ fn series(random: &mut Random, value: f64) -> serde_json::Value {
     json!({"resultType": "matrix", "result": [{"metric": {}, "values": points}]})
 }
 
-fn deploys(random: &mut Random, service: &str) -> serde_json::Value {
+fn deploys(random: &Random, service: &str) -> serde_json::Value {
     let list: Vec<_> = (0..random.between(1, 4))
         .map(|at| json!({
             "service": service,

@@ -8,18 +8,50 @@ use crate::chat::Chat;
 use crate::plan::{Failure, Severity};
 use crate::scene::{Call, Scene, round};
 
-static AUDITOR: AgentCard =
-    AgentCard { name: "transaction_auditor", description: "Reviews flagged transactions and closes or escalates each." };
+static AUDITOR: AgentCard = AgentCard {
+    name: "transaction_auditor",
+    description: "Reviews flagged transactions and closes or escalates each.",
+};
 static NARRATOR: AgentCard =
     AgentCard { name: "report_writer", description: "Writes the narrative of a suspicious activity report." };
 
 static TOOLS: &[ToolCard] = &[
-    ToolCard { name: "fetch_flagged", description: "Returns the flagged transactions of a queue, oldest first.", arguments: &["queue", "limit#"], typical_ms: 180.0 },
-    ToolCard { name: "customer_profile", description: "Returns profile, expected turnover and history of alerts of a customer.", arguments: &["customer"], typical_ms: 120.0 },
-    ToolCard { name: "screen_sanctions", description: "Screens a name or account against sanctions lists; returns hits with scores.", arguments: &["name", "country"], typical_ms: 350.0 },
-    ToolCard { name: "velocity", description: "Counts and sums of a customer's transactions over windows.", arguments: &["customer", "days#"], typical_ms: 210.0 },
-    ToolCard { name: "clear_alert", description: "Closes an alert with a reason. Final.", arguments: &["alert", "reason"], typical_ms: 140.0 },
-    ToolCard { name: "write_report", description: "Hands a case to the report writer.", arguments: &["task"], typical_ms: 40.0 },
+    ToolCard {
+        name: "fetch_flagged",
+        description: "Returns the flagged transactions of a queue, oldest first.",
+        arguments: &["queue", "limit#"],
+        typical_ms: 180.0,
+    },
+    ToolCard {
+        name: "customer_profile",
+        description: "Returns profile, expected turnover and history of alerts of a customer.",
+        arguments: &["customer"],
+        typical_ms: 120.0,
+    },
+    ToolCard {
+        name: "screen_sanctions",
+        description: "Screens a name or account against sanctions lists; returns hits with scores.",
+        arguments: &["name", "country"],
+        typical_ms: 350.0,
+    },
+    ToolCard {
+        name: "velocity",
+        description: "Counts and sums of a customer's transactions over windows.",
+        arguments: &["customer", "days#"],
+        typical_ms: 210.0,
+    },
+    ToolCard {
+        name: "clear_alert",
+        description: "Closes an alert with a reason. Final.",
+        arguments: &["alert", "reason"],
+        typical_ms: 140.0,
+    },
+    ToolCard {
+        name: "write_report",
+        description: "Hands a case to the report writer.",
+        arguments: &["task"],
+        typical_ms: 40.0,
+    },
 ];
 
 const SYSTEM: &str = "You review transactions that rules have flagged at a European payments company. For each one decide: clear, or report.\n\n\
@@ -31,10 +63,26 @@ Rules of the desk:\n- Look at the customer's profile before anything else. Unusu
 - If two checks contradict each other, report.\n\nYou do not contact the customer and you do not hint that a report exists.";
 
 static POLICIES: &[Text] = &[
-    Text { id: "aml-4.2", title: "Structuring", body: "Structuring is the splitting of a sum into parts that each stay below a reporting threshold. Indicators: three or more payments between 8,000 and 9,999 within seven days, cash deposits at several branches on one day, equal amounts to related parties. Seasonal businesses may show the same pattern; compare with the same month of the last two years before reporting. Document the comparison in either case." },
-    Text { id: "aml-5.1", title: "Mule accounts", body: "A mule account takes in funds of fraud victims and forwards them at once. Indicators: account younger than ninety days, first large incoming payment forwarded by more than 80 percent within 48 hours, login from a new device shortly before. Where at least two indicators are present, restrict outgoing payments and report on the same day. Do not wait for the second incoming payment." },
-    Text { id: "aml-6.3", title: "Sanctions screening", body: "Name matching yields scores between 0 and 1. From 0.95 treat as a true hit and freeze. Between 0.85 and 0.95 a second analyst decides. Below 0.85 the hit may be cleared when at least one of date of birth, country of birth or document number differs, and the differing field is named in the reason. Screening lists are updated daily at 06:00 and rescreened over night." },
-    Text { id: "aml-7.0", title: "Trade finance", body: "Over- and under-invoicing move value across borders. Compare unit prices with the published range of the customs code; a deviation of more than 40 percent needs an explanation by the relationship manager. Dual-use goods follow the export control procedure whatever their price. Payments by third parties that are not named in the contract are reported." },
+    Text {
+        id: "aml-4.2",
+        title: "Structuring",
+        body: "Structuring is the splitting of a sum into parts that each stay below a reporting threshold. Indicators: three or more payments between 8,000 and 9,999 within seven days, cash deposits at several branches on one day, equal amounts to related parties. Seasonal businesses may show the same pattern; compare with the same month of the last two years before reporting. Document the comparison in either case.",
+    },
+    Text {
+        id: "aml-5.1",
+        title: "Mule accounts",
+        body: "A mule account takes in funds of fraud victims and forwards them at once. Indicators: account younger than ninety days, first large incoming payment forwarded by more than 80 percent within 48 hours, login from a new device shortly before. Where at least two indicators are present, restrict outgoing payments and report on the same day. Do not wait for the second incoming payment.",
+    },
+    Text {
+        id: "aml-6.3",
+        title: "Sanctions screening",
+        body: "Name matching yields scores between 0 and 1. From 0.95 treat as a true hit and freeze. Between 0.85 and 0.95 a second analyst decides. Below 0.85 the hit may be cleared when at least one of date of birth, country of birth or document number differs, and the differing field is named in the reason. Screening lists are updated daily at 06:00 and rescreened over night.",
+    },
+    Text {
+        id: "aml-7.0",
+        title: "Trade finance",
+        body: "Over- and under-invoicing move value across borders. Compare unit prices with the published range of the customs code; a deviation of more than 40 percent needs an explanation by the relationship manager. Dual-use goods follow the export control procedure whatever their price. Payments by third parties that are not named in the contract are reported.",
+    },
 ];
 
 struct Case {
@@ -46,11 +94,41 @@ struct Case {
 }
 
 static CASES: &[Case] = &[
-    Case { policy: 0, flag: "repeated amounts below threshold", thought: "Four payments between 9,100 and 9,900 in five days. I compare with the customer's usual business.", finding: "The customer is a market trader; the same month of both earlier years shows the same pattern with the same counterparties.", report: false },
-    Case { policy: 0, flag: "cash deposits at several branches", thought: "Deposits at three branches on one day are hard to explain by business alone.", finding: "Neither earlier year shows cash deposits, and the amounts stay just below the threshold each time.", report: true },
-    Case { policy: 1, flag: "rapid movement of funds", thought: "The account is 41 days old and forwarded nearly everything within a day.", finding: "Two mule indicators are present: account age and 93 percent forwarded within 20 hours, from a device first seen that morning.", report: true },
-    Case { policy: 2, flag: "sanctions name match", thought: "A name match alone says little. I look at score and country of birth.", finding: "The only hit has a score of 0.71 and another country of birth, so it is a false hit under 6.3.", report: false },
-    Case { policy: 3, flag: "unit price outside range", thought: "The invoice price per unit is far above the published range; I check the history with this supplier.", finding: "The price includes installation and a service contract, as the attached order confirms.", report: false },
+    Case {
+        policy: 0,
+        flag: "repeated amounts below threshold",
+        thought: "Four payments between 9,100 and 9,900 in five days. I compare with the customer's usual business.",
+        finding: "The customer is a market trader; the same month of both earlier years shows the same pattern with the same counterparties.",
+        report: false,
+    },
+    Case {
+        policy: 0,
+        flag: "cash deposits at several branches",
+        thought: "Deposits at three branches on one day are hard to explain by business alone.",
+        finding: "Neither earlier year shows cash deposits, and the amounts stay just below the threshold each time.",
+        report: true,
+    },
+    Case {
+        policy: 1,
+        flag: "rapid movement of funds",
+        thought: "The account is 41 days old and forwarded nearly everything within a day.",
+        finding: "Two mule indicators are present: account age and 93 percent forwarded within 20 hours, from a device first seen that morning.",
+        report: true,
+    },
+    Case {
+        policy: 2,
+        flag: "sanctions name match",
+        thought: "A name match alone says little. I look at score and country of birth.",
+        finding: "The only hit has a score of 0.71 and another country of birth, so it is a false hit under 6.3.",
+        report: false,
+    },
+    Case {
+        policy: 3,
+        flag: "unit price outside range",
+        thought: "The invoice price per unit is far above the published range; I check the history with this supplier.",
+        finding: "The price includes installation and a service contract, as the attached order confirms.",
+        report: false,
+    },
 ];
 
 /// Plays the review of a few flagged transactions.
@@ -97,24 +175,38 @@ fn review(scene: &mut Scene, chat: &mut Chat, case: &Case, alert: &str, customer
         "alerts_last_year": scene.random.between(0, 6),
         "risk": scene.random.pick(&["low", "medium", "medium", "high"]),
     });
-    scene.act(chat, &format!("{alert}: {}. Profile first.", case.flag), vec![
-        Call::new("customer_profile", json!({"customer": customer}), profile),
-    ])?;
+    scene.act(
+        chat,
+        &format!("{alert}: {}. Profile first.", case.flag),
+        vec![Call::new("customer_profile", json!({"customer": customer}), profile)],
+    )?;
     let windows: Vec<_> = [7, 30, 365]
         .iter()
         .map(|days| json!({"days": days, "count": scene.random.between(2, 400), "sum": round(scene.random.fraction(1e3, 9e5), 2)}))
         .collect();
     let hits = json!([{"list": "EU consolidated", "score": round(scene.random.fraction(0.55, 0.84), 2), "country_of_birth": "differs"}]);
-    scene.act(chat, case.thought, vec![
-        Call::new("velocity", json!({"customer": customer, "days": 365}), json!({"windows": windows})),
-        Call::new("screen_sanctions", json!({"name": customer, "country": "DE"}), json!({"hits": hits})),
-    ])?;
-    let documents = found(&mut scene.random, POLICIES, case.policy, 2);
+    scene.act(
+        chat,
+        case.thought,
+        vec![
+            Call::new("velocity", json!({"customer": customer, "days": 365}), json!({"windows": windows})),
+            Call::new("screen_sanctions", json!({"name": customer, "country": "DE"}), json!({"hits": hits})),
+        ],
+    )?;
+    let documents = found(&scene.random, POLICIES, case.policy, 2);
     let documents = scene.retrieve("aml-policy", case.flag, documents);
     chat.user(format!("Policy sections for {alert}:\n\n{}", quoted(&documents)));
     if !case.report {
         let reason = format!("{} ({})", case.finding, POLICIES[case.policy].id);
-        scene.act(chat, "", vec![Call::new("clear_alert", json!({"alert": alert, "reason": reason}), json!({"alert": alert, "state": "cleared"}))])?;
+        scene.act(
+            chat,
+            "",
+            vec![Call::new(
+                "clear_alert",
+                json!({"alert": alert, "reason": reason}),
+                json!({"alert": alert, "state": "cleared"}),
+            )],
+        )?;
         return Ok(format!("- {alert}: cleared. {reason}"));
     }
     let task = format!("Write the narrative for {alert}, customer {customer}. {}", case.finding);
@@ -126,6 +218,10 @@ fn review(scene: &mut Scene, chat: &mut Chat, case: &Case, alert: &str, customer
             case.flag, case.finding
         ))
     })?;
-    scene.log(Severity::Warn, "report filed", vec![("alert", json!(alert)), ("policy", json!(POLICIES[case.policy].id))]);
+    scene.log(
+        Severity::Warn,
+        "report filed",
+        vec![("alert", json!(alert)), ("policy", json!(POLICIES[case.policy].id))],
+    );
     Ok(format!("- {alert}: reported. {}", case.finding))
 }

@@ -128,11 +128,28 @@ impl Industry {
     }
 
     /// Somebody who uses it.
-    pub(crate) fn user(self, random: &mut Random) -> String {
+    pub(crate) fn user(self, random: &Random) -> String {
         const PEOPLE: &[&str] = &[
-            "amara.okafor", "lena.fischer", "rafael.moreno", "yuki.tanaka", "priya.nair", "tom.baker", "sofia.rossi",
-            "mikkel.jensen", "ines.duarte", "noah.weiss", "hana.kim", "omar.haddad", "elif.kaya", "jonas.berg",
-            "marta.kowalska", "diego.alvarez", "grace.mbeki", "ivan.petrov", "chloe.martin", "arjun.mehta",
+            "amara.okafor",
+            "lena.fischer",
+            "rafael.moreno",
+            "yuki.tanaka",
+            "priya.nair",
+            "tom.baker",
+            "sofia.rossi",
+            "mikkel.jensen",
+            "ines.duarte",
+            "noah.weiss",
+            "hana.kim",
+            "omar.haddad",
+            "elif.kaya",
+            "jonas.berg",
+            "marta.kowalska",
+            "diego.alvarez",
+            "grace.mbeki",
+            "ivan.petrov",
+            "chloe.martin",
+            "arjun.mehta",
         ];
         match self {
             Self::Education => format!("student-{}", random.between(1000, 1060)),
@@ -151,7 +168,7 @@ struct Text {
 }
 
 /// The text at `first`, as the best of `count` that a search for it finds.
-fn found(random: &mut Random, texts: &[Text], first: usize, count: usize) -> Vec<Document> {
+fn found(random: &Random, texts: &[Text], first: usize, count: usize) -> Vec<Document> {
     let first = first % texts.len();
     let others: Vec<usize> = (0..texts.len()).filter(|at| *at != first).collect();
     let mut order = vec![first];

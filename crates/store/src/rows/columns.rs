@@ -8,7 +8,10 @@ use arrow::array::{
     TimestampNanosecondArray, UInt32Array, UInt64Array,
 };
 use arrow::compute::cast;
-use arrow::datatypes::{Decimal128Type, Float64Type, Int64Type, TimestampNanosecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type};
+use arrow::datatypes::{
+    Decimal128Type, Float64Type, Int64Type, Schema, SchemaRef, TimestampNanosecondType, UInt8Type, UInt16Type, UInt32Type,
+    UInt64Type,
+};
 use arrow::record_batch::RecordBatch;
 use model::{Timestamp, Usage, Usd};
 
@@ -25,19 +28,22 @@ pub(crate) fn text_opt<'a>(values: impl Iterator<Item = Option<&'a str>>) -> Arr
     Arc::new(values.collect::<StringArray>())
 }
 
-/// A column of texts made on the way (ids).
-pub(crate) fn display<T: std::fmt::Display>(values: impl Iterator<Item = Option<T>>) -> ArrayRef {
-    use std::fmt::Write;
+/// A column of ids as lowercase hexadecimal text.
+pub(crate) fn hex<'a, const N: usize>(values: impl Iterator<Item = Option<&'a [u8; N]>>) -> ArrayRef {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let mut builder = StringBuilder::new();
+    let mut text = String::with_capacity(N * 2);
     for value in values {
-        match value {
-            // Writing to a string builder cannot fail.
-            Some(value) => {
-                let _ = write!(builder, "{value}");
-                builder.append_value("");
-            }
-            None => builder.append_null(),
+        let Some(bytes) = value else {
+            builder.append_null();
+            continue;
+        };
+        text.clear();
+        for byte in bytes {
+            text.push(char::from(DIGITS[usize::from(byte >> 4)]));
+            text.push(char::from(DIGITS[usize::from(byte & 15)]));
         }
+        builder.append_value(&text);
     }
     Arc::new(builder.finish())
 }
@@ -122,7 +128,17 @@ impl Columns {
     /// Takes the table's columns out of `batch`, in any order and with whatever text type a query gave them. Nullable
     /// columns that are not there are filled with nulls: an older segment lacks them.
     pub fn new(table: Table, batch: &RecordBatch) -> Result<Self, RowError> {
+        Self::with_schema(table, batch, table.schema())
+    }
+
+    /// The same for some of the table's columns.
+    pub fn partly(table: Table, batch: &RecordBatch, names: &[&str]) -> Result<Self, RowError> {
         let schema = table.schema();
+        let fields = schema.fields().iter().filter(|field| names.contains(&field.name().as_str()));
+        Self::with_schema(table, batch, Arc::new(Schema::new(fields.cloned().collect::<Vec<_>>())))
+    }
+
+    fn with_schema(table: Table, batch: &RecordBatch, schema: SchemaRef) -> Result<Self, RowError> {
         let mut columns = Vec::with_capacity(schema.fields().len());
         for field in schema.fields() {
             let column = match batch.column_by_name(field.name()) {

@@ -11,6 +11,16 @@ use super::columns::{self, Columns};
 use crate::error::RowError;
 use crate::schema::Table;
 
+/// Bytes a run takes in memory, about.
+pub(crate) fn bytes(run: &Run) -> usize {
+    /// What the index of a run takes beside the row.
+    const RUN_INDEX_BYTES: usize = 128;
+    let texts = [&run.input_preview, &run.output_preview, &run.error_message];
+    let texts: usize = texts.into_iter().flatten().map(|text| text.len() + 16).sum();
+    let lists = (run.models.len() + run.tools.len() + run.tags.len()) * size_of::<Arc<str>>();
+    size_of::<Run>() + RUN_INDEX_BYTES + texts + lists + run.agents.len() * size_of::<AgentNode>()
+}
+
 /// Runs as columns of [`Table::Runs`], in the order given.
 pub fn to_batch<R: Borrow<Run>>(runs: &[R]) -> RecordBatch {
     let rows = || runs.iter().map(Borrow::borrow);
@@ -20,10 +30,10 @@ pub fn to_batch<R: Borrow<Run>>(runs: &[R]) -> RecordBatch {
     let mut arrays: Vec<ArrayRef> = vec![
         columns::text(rows().map(|run| &*run.tenant.project)),
         columns::text(rows().map(|run| &*run.tenant.environment)),
-        columns::display(rows().map(|run| Some(run.trace_id))),
+        columns::hex(rows().map(|run| Some(run.trace_id.as_bytes()))),
         columns::version(rows().map(|run| run.version)),
         columns::text(rows().map(|run| &*run.name)),
-        columns::display(rows().map(|run| run.root_span_id)),
+        columns::hex(rows().map(|run| run.root_span_id.as_ref().map(|id| id.as_bytes()))),
         columns::text_opt(rows().map(|run| run.agent.as_deref())),
         columns::texts(names.iter().map(Vec::as_slice)),
         columns::text(agents.iter().map(String::as_str)),

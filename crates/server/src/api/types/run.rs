@@ -34,7 +34,7 @@ pub struct Run {
     /// Start of the earliest step, RFC 3339.
     #[schema(value_type = String, format = DateTime)]
     pub started_at: Timestamp,
-    /// End of the latest step, RFC 3339; null while nothing ended.
+    /// End of the latest step, RFC 3339; null while the run goes on.
     #[schema(value_type = Option<String>, format = DateTime, required)]
     pub ended_at: Option<Timestamp>,
     /// Milliseconds: of the root once it ended, else from the start to the latest time seen.

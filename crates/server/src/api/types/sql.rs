@@ -34,7 +34,7 @@ pub struct SqlAnswer {
 pub struct SqlColumn {
     /// Name.
     pub name: String,
-    /// Type, in SQL's words.
+    /// Type: `text`, `integer`, `number`, `boolean`, `time`, `duration`, `list`, `object` or `null`.
     pub r#type: String,
 }
 
@@ -61,8 +61,10 @@ pub struct SqlView {
 pub struct SqlViewColumn {
     /// Name.
     pub name: String,
-    /// Type, in SQL's words.
+    /// Type: `text`, `integer`, `number`, `boolean`, `time`, `duration`, `list`, `object`.
     pub r#type: String,
+    /// Whether it can be null.
+    pub nullable: bool,
     /// What it means.
     pub description: String,
 }

@@ -1,0 +1,281 @@
+//! A reading turned into a span: the steps every dialect shares. What only one does is in `dialects/`.
+
+use std::sync::Arc;
+
+use model::raw::{SpanKind, StatusCode};
+use model::{CostSource, Span, SpanStatus, StepKind, Tenant, Timestamp, Usage, UsageRole, Usd, Value};
+
+use crate::field::Field;
+use crate::intern::intern;
+use crate::messages::json_of_text;
+use crate::reading::{Reading, text_of};
+use crate::{VERSION, normalise, preview};
+
+/// Characters of an error message kept on a span; the full text stays in the attributes.
+pub(crate) const ERROR_CHARS: usize = 1000;
+/// Tags kept on a span.
+pub(crate) const MAX_TAGS: usize = 64;
+/// Ids of requested tool calls kept on a span.
+pub(crate) const MAX_TOOL_CALLS: usize = 256;
+
+/// The narrow span.
+pub(crate) fn span(reading: &Reading<'_>, tenant: &Tenant, received: Timestamp) -> Span {
+    let raw = reading.raw;
+    let mut span = Span::new(tenant.clone(), raw.trace_id, raw.span_id);
+    span.parent_span_id = raw.parent_span_id;
+    span.received = received;
+    span.dialect_version = VERSION;
+    if let Some(dialect) = reading.dialect() {
+        span.dialect = Arc::clone(&dialect.name);
+        span.provider_sdk = dialect.provider_sdk;
+    }
+    span.name = intern(&raw.name);
+    (span.start, span.end) = (raw.start, raw.end);
+    span.unmapped = reading.unmapped;
+    span.kind = reading.kind.unwrap_or(StepKind::Other);
+    texts(reading, &mut span);
+    numbers(reading, &mut span);
+    for dialect in reading.dialects() {
+        if let Some(reshape) = dialect.reshape.span {
+            reshape(reading, &mut span);
+        }
+    }
+    if reading.kind.is_none() && span.kind == StepKind::Other {
+        span.kind = guess(reading, &span);
+    }
+    if matches!(span.kind, StepKind::Tool | StepKind::Handoff) && span.tool_name.is_none() && reading.kind.is_some() {
+        span.tool_name = Some(tool_of_name(&span.name));
+    }
+    if span.kind == StepKind::Agent && span.agent.is_none() {
+        span.agent = agent_of_name(&span.name);
+    }
+    status(reading, &mut span);
+    preview::fill(reading, &mut span);
+    span
+}
+
+/// Fields that are texts.
+fn texts(reading: &Reading<'_>, span: &mut Span) {
+    let shared = |field: Field| reading.text(field).map(|text| intern(&text));
+    let own = |field: Field| reading.text(field).map(Arc::<str>::from);
+    span.request_model = shared(Field::RequestModel);
+    span.model = shared(Field::Model).or_else(|| span.request_model.clone());
+    span.provider = reading.text(Field::Provider).map(|name| intern(&normalise::provider(&name)));
+    span.response_id = own(Field::ResponseId);
+    span.finish_reason = reading.get(Field::FinishReason).and_then(finish_reason);
+    span.tool_name = shared(Field::ToolName);
+    span.tool_call_id = own(Field::ToolCallId);
+    span.agent = shared(Field::Agent);
+    span.service = shared(Field::Service);
+    span.agent_version = shared(Field::AgentVersion).or_else(|| shared(Field::ServiceVersion));
+    span.workflow = shared(Field::Workflow);
+    span.session_id = own(Field::Session);
+    span.user_id = own(Field::User);
+    span.query_type = shared(Field::QueryType);
+    span.outcome = shared(Field::Outcome);
+    span.prompt_name = shared(Field::PromptName);
+    span.prompt_version = shared(Field::PromptVersion);
+    if let Some(tags) = reading.get(Field::Tags) {
+        span.tags = self::tags(tags);
+    }
+    if let Some(environment) = reading.text(Field::Environment)
+        && span.tenant.environment.as_ref() == Tenant::DEFAULT_ENVIRONMENT
+    {
+        span.tenant.environment = intern(&environment);
+    }
+}
+
+/// Tokens, money and times.
+fn numbers(reading: &Reading<'_>, span: &mut Span) {
+    span.usage = usage(reading);
+    if span.usage.is_empty() {
+        span.usage = aggregate(reading);
+        if !span.usage.is_empty() {
+            span.usage_role = UsageRole::Aggregate;
+        }
+    }
+    let cost = reading.number(Field::CostTotal).or_else(|| {
+        match (reading.number(Field::CostInput), reading.number(Field::CostOutput)) {
+            (None, None) => None,
+            (input, output) => Some(input.unwrap_or(0.0) + output.unwrap_or(0.0)),
+        }
+    });
+    set_cost(span, cost);
+    span.ttft_ms = reading
+        .number(Field::TtftMs)
+        .or_else(|| reading.number(Field::TtftSeconds).map(|seconds| seconds * 1000.0))
+        .filter(|ms| *ms >= 0.0);
+    span.documents = reading.count(Field::DocumentCount).map(|count| u32::try_from(count).unwrap_or(u32::MAX));
+}
+
+/// Sets a reported cost, if it is one.
+pub(crate) fn set_cost(span: &mut Span, dollars: Option<f64>) {
+    if let Some(cost) = dollars.filter(|dollars| *dollars >= 0.0).and_then(Usd::from_f64) {
+        (span.cost, span.cost_source) = (Some(cost), Some(CostSource::Reported));
+    }
+}
+
+fn usage(reading: &Reading<'_>) -> Usage {
+    let mut usage = Usage {
+        input_tokens: reading.count(Field::InputTokens),
+        output_tokens: reading.count(Field::OutputTokens),
+        cache_read_tokens: reading.count(Field::CacheReadTokens),
+        cache_write_tokens: reading.count(Field::CacheWriteTokens),
+        reasoning_tokens: reading.count(Field::ReasoningTokens),
+        reported_total: reading.count(Field::TotalTokens),
+    };
+    let excludes = |field: Field| reading.source(field).map(|dialect| dialect.tokens);
+    include(
+        &mut usage,
+        excludes(Field::InputTokens).is_some_and(|tokens| tokens.input_excludes_cache),
+        excludes(Field::OutputTokens).is_some_and(|tokens| tokens.output_excludes_reasoning),
+    );
+    usage
+}
+
+fn aggregate(reading: &Reading<'_>) -> Usage {
+    let mut usage = Usage {
+        input_tokens: reading.count(Field::AggregateInputTokens),
+        output_tokens: reading.count(Field::AggregateOutputTokens),
+        cache_read_tokens: reading.count(Field::AggregateCacheReadTokens),
+        cache_write_tokens: reading.count(Field::AggregateCacheWriteTokens),
+        reasoning_tokens: reading.count(Field::AggregateReasoningTokens),
+        reported_total: reading.count(Field::AggregateTotalTokens),
+    };
+    include(&mut usage, false, false);
+    usage
+}
+
+/// Makes input include cache and output include reasoning. Beyond what the dialect says, a part larger than its
+/// whole proves that the whole leaves it out.
+pub(crate) fn include(usage: &mut Usage, input_excludes_cache: bool, output_excludes_reasoning: bool) {
+    let cached = usage.cache_read_tokens.unwrap_or(0).saturating_add(usage.cache_write_tokens.unwrap_or(0));
+    if let Some(input) = &mut usage.input_tokens
+        && (input_excludes_cache || cached > *input)
+    {
+        *input = input.saturating_add(cached);
+    }
+    let reasoning = usage.reasoning_tokens.unwrap_or(0);
+    if let Some(output) = &mut usage.output_tokens
+        && (output_excludes_reasoning || reasoning > *output)
+    {
+        *output = output.saturating_add(reasoning);
+    }
+}
+
+/// The first finish reason in a text, a list or a JSON list.
+pub(crate) fn finish_reason(value: &Value<'_>) -> Option<Arc<str>> {
+    let word = match value {
+        Value::Array(items) => items.iter().find_map(text_of)?,
+        Value::Str(text) if text.trim_start().starts_with('[') => {
+            let serde_json::Value::Array(items) = json_of_text(text) else { return None };
+            items.iter().find_map(serde_json::Value::as_str)?.to_owned().into()
+        }
+        other => text_of(other)?,
+    };
+    Some(intern(&normalise::finish_reason(&word))).filter(|word| !word.is_empty())
+}
+
+/// Tags from a list, JSON text of a list or text separated by commas.
+pub(crate) fn tags(value: &Value<'_>) -> Vec<Arc<str>> {
+    match value {
+        Value::Array(items) => items.iter().filter_map(text_of).take(MAX_TAGS).map(|tag| intern(&tag)).collect(),
+        Value::Str(text) => match json_of_text(text) {
+            serde_json::Value::Array(items) => {
+                items.iter().filter_map(serde_json::Value::as_str).take(MAX_TAGS).map(intern).collect()
+            }
+            _ => text.split(',').map(str::trim).filter(|tag| !tag.is_empty()).take(MAX_TAGS).map(intern).collect(),
+        },
+        _ => Vec::new(),
+    }
+}
+
+/// A kind for spans that name none, from what they carry: a model's tokens make an LLM call, a tool's name a tool.
+fn guess(reading: &Reading<'_>, span: &Span) -> StepKind {
+    let spoke = !span.usage.is_empty() && span.usage_role == UsageRole::Own;
+    if span.tool_name.is_some() && span.model.is_none() && reading.get(Field::ToolName).is_some() {
+        StepKind::Tool
+    } else if span.model.is_some() && (spoke || reading.get(Field::OutputMessages).is_some()) {
+        StepKind::Llm
+    } else {
+        StepKind::Other
+    }
+}
+
+/// Prefixes that instrumentations put before a tool's name in the span's.
+const TOOL_PREFIXES: &[&str] = &["execute_tool ", "handoff to ", "tool.call.", "running tool: ", "tool:", "tool/"];
+/// Suffixes likewise.
+const TOOL_SUFFIXES: &[&str] = &[".tool", ".handoff"];
+
+fn tool_of_name(name: &str) -> Arc<str> {
+    let name = TOOL_PREFIXES.iter().find_map(|prefix| name.strip_prefix(prefix)).unwrap_or(name);
+    intern(TOOL_SUFFIXES.iter().find_map(|suffix| name.strip_suffix(suffix)).unwrap_or(name))
+}
+
+/// The agent in a span's name, where the name follows a convention (`invoke_agent X`, `X.agent`); a free name is one.
+fn agent_of_name(name: &str) -> Option<Arc<str>> {
+    let stripped = name
+        .strip_prefix("invoke_agent ")
+        .or_else(|| name.strip_prefix("create_agent "))
+        .or_else(|| name.strip_suffix(".agent"))
+        .or_else(|| name.strip_prefix("agent.delegate."));
+    match stripped {
+        Some(agent) => Some(intern(agent)),
+        None if matches!(name, "invoke_agent" | "create_agent" | "agent run") || name.contains('.') || name.is_empty() => None,
+        None => Some(intern(name)),
+    }
+}
+
+/// How the span ended, and what went wrong.
+fn status(reading: &Reading<'_>, span: &mut Span) {
+    let raw = reading.raw;
+    let error_type = reading.text(Field::ErrorType);
+    let failed = raw.status == StatusCode::Error
+        || span.status == SpanStatus::Error
+        || reading.failed
+        || (error_type.is_some() && raw.status == StatusCode::Unset);
+    span.status = match (span.end.is_unset(), failed) {
+        (true, _) => SpanStatus::Running,
+        (false, true) => SpanStatus::Error,
+        (false, false) => SpanStatus::Ok,
+    };
+    if !failed {
+        (span.error_type, span.error_message) = (None, None);
+        return;
+    }
+    let exception = raw.events.iter().rev().find(|event| event.name == "exception").map(|event| &event.attributes);
+    let told = |key: &str| exception.and_then(|attributes| attributes.text(key)).map(str::to_owned);
+    if span.error_type.is_none() {
+        span.error_type = error_type.map(|text| text.into_owned()).or_else(|| told("exception.type")).map(|text| intern(&text));
+    }
+    if span.error_type.is_none() && reading.failed {
+        span.error_type = reading.text(Field::Result).filter(|word| word.as_ref() != "false").map(|word| intern(&word));
+    }
+    if span.error_message.is_none() {
+        let message = told("exception.message")
+            .or_else(|| Some(raw.status_message.to_string()).filter(|message| !message.trim().is_empty()))
+            .or_else(|| reading.text(Field::ErrorMessage).map(|text| text.into_owned()));
+        span.error_message = message.map(|message| cut(&message));
+    }
+}
+
+/// The first [`ERROR_CHARS`] characters.
+pub(crate) fn cut(message: &str) -> Arc<str> {
+    match message.char_indices().nth(ERROR_CHARS) {
+        Some((end, _)) => message[..end].into(),
+        None => message.into(),
+    }
+}
+
+/// Whether the span is the server's side of a call.
+pub(crate) fn is_server(reading: &Reading<'_>) -> bool {
+    reading.raw.kind == SpanKind::Server
+}
+
+/// Milliseconds from the span's start to its first event with one of these names.
+pub(crate) fn until_event(reading: &Reading<'_>, names: &[&str]) -> Option<f64> {
+    let raw = reading.raw;
+    let event = raw.events.iter().find(|event| names.contains(&event.name.as_ref()))?;
+    let ms = event.time.millis_since(raw.start);
+    (ms >= 0.0 && !event.time.is_unset() && !raw.start.is_unset()).then_some(ms)
+}

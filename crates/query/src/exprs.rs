@@ -1,0 +1,156 @@
+//! Filters as DataFusion expressions. Values go in as literals, never as text of a query.
+
+use datafusion::common::ScalarValue;
+use datafusion::functions_nested::expr_fn::{array_has_any, array_to_string, make_array};
+use datafusion::logical_expr::Expr;
+use datafusion::logical_expr::expr::Like;
+use datafusion::prelude::{coalesce, col, lit};
+use model::{RunStatus, Timestamp, Usd};
+use store::schema::{COST_PRECISION, COST_SCALE};
+
+use crate::{FacetKey, RunFilter};
+
+/// Stands between the items of a list when text is looked for in all of them; no name contains it.
+const ITEM_END: &str = "\u{1f}";
+
+/// A time as a literal of the tables' time type.
+pub(crate) fn time(time: Timestamp) -> Expr {
+    lit(ScalarValue::TimestampNanosecond(Some(time.as_nanos()), Some("UTC".into())))
+}
+
+/// An amount as a literal of the tables' money type.
+pub(crate) fn money(cost: Usd) -> Expr {
+    lit(ScalarValue::Decimal128(Some(cost.as_pico()), COST_PRECISION, COST_SCALE))
+}
+
+/// Whether `text` contains `needle`, case ignored.
+pub(crate) fn contains(text: Expr, needle: &str) -> Expr {
+    let mut pattern = String::with_capacity(needle.len() + 2);
+    pattern.push('%');
+    for character in needle.chars() {
+        if matches!(character, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(character);
+    }
+    pattern.push('%');
+    Expr::Like(Like::new(false, Box::new(text), Box::new(lit(pattern)), None, true))
+}
+
+/// A nullable text that contains nothing when it is null.
+fn contains_or_not(column: &str, needle: &str) -> Expr {
+    contains(coalesce(vec![col(column), lit("")]), needle)
+}
+
+/// Whether an item of a list of texts contains `needle`, case ignored.
+fn item_contains(column: &str, needle: &str) -> Expr {
+    contains(coalesce(vec![array_to_string(col(column), lit(ITEM_END)), lit("")]), needle)
+}
+
+/// All of them; true for none.
+pub(crate) fn all(filters: impl IntoIterator<Item = Expr>) -> Expr {
+    filters.into_iter().reduce(Expr::and).unwrap_or_else(|| lit(true))
+}
+
+/// Any of them; false for none.
+pub(crate) fn any(filters: impl IntoIterator<Item = Expr>) -> Expr {
+    filters.into_iter().reduce(Expr::or).unwrap_or_else(|| lit(false))
+}
+
+fn is_one_of(column: &str, values: &[String]) -> Expr {
+    match values {
+        [value] => col(column).eq(lit(value)),
+        _ => col(column).in_list(values.iter().map(lit).collect(), false),
+    }
+}
+
+fn has_one_of(column: &str, values: &[String]) -> Expr {
+    array_has_any(col(column), make_array(values.iter().map(lit).collect()))
+}
+
+/// Where the values of a facet are.
+pub(crate) enum Place {
+    /// One value per run.
+    Column(&'static str),
+    /// Several values per run.
+    List(&'static str),
+}
+
+/// The column of a facet.
+pub(crate) fn place(key: FacetKey) -> Place {
+    match key {
+        FacetKey::Agent => Place::List("agent_names"),
+        FacetKey::Service => Place::Column("service"),
+        FacetKey::Model => Place::List("models"),
+        FacetKey::Tool => Place::List("tools"),
+        FacetKey::Status => Place::Column("status"),
+        FacetKey::Environment => Place::Column("environment"),
+        FacetKey::Workflow => Place::Column("workflow"),
+        FacetKey::Version => Place::Column("agent_version"),
+        FacetKey::User => Place::Column("user_id"),
+        FacetKey::Tag => Place::List("tags"),
+    }
+}
+
+/// The conditions of a filter, each with the facet it belongs to.
+pub(crate) fn conditions(filter: &RunFilter) -> Vec<(Option<FacetKey>, Expr)> {
+    let statuses: Vec<String> = filter.status.iter().map(|status| status.as_str().to_owned()).collect();
+    let by_facet = [
+        (FacetKey::Agent, &filter.agent),
+        (FacetKey::Service, &filter.service),
+        (FacetKey::Model, &filter.model),
+        (FacetKey::Tool, &filter.tool),
+        (FacetKey::Status, &statuses),
+        (FacetKey::Environment, &filter.environment),
+        (FacetKey::Workflow, &filter.workflow),
+        (FacetKey::Version, &filter.version),
+        (FacetKey::User, &filter.user),
+        (FacetKey::Tag, &filter.tag),
+    ];
+    let mut conditions: Vec<(Option<FacetKey>, Expr)> = Vec::new();
+    for (key, values) in by_facet {
+        if !values.is_empty() {
+            let condition = match place(key) {
+                Place::Column(column) => is_one_of(column, values),
+                Place::List(column) => has_one_of(column, values),
+            };
+            conditions.push((Some(key), condition));
+        }
+    }
+    conditions.extend(plain_conditions(filter).into_iter().map(|condition| (None, condition)));
+    conditions
+}
+
+/// The conditions that no facet shows.
+fn plain_conditions(filter: &RunFilter) -> Vec<Expr> {
+    let tokens = || coalesce(vec![col("total_tokens"), lit(0i64)]);
+    let mut conditions = Vec::new();
+    conditions.extend(filter.from.map(|from| col("started_at").gt_eq(time(from))));
+    conditions.extend(filter.to.map(|to| col("started_at").lt(time(to))));
+    if !filter.session.is_empty() {
+        conditions.push(is_one_of("session_id", &filter.session));
+    }
+    conditions.extend(filter.min_duration_ms.map(|min| col("duration_ms").gt_eq(lit(min))));
+    conditions.extend(filter.max_duration_ms.map(|max| col("duration_ms").lt_eq(lit(max))));
+    conditions.extend(filter.min_tokens.map(|min| tokens().gt_eq(lit(clamped(min)))));
+    conditions.extend(filter.max_tokens.map(|max| tokens().lt_eq(lit(clamped(max)))));
+    if filter.errors {
+        conditions.push(col("errors").gt(lit(0u32)).or(col("status").eq(lit(RunStatus::Error.as_str()))));
+    }
+    conditions.extend(filter.text.as_deref().filter(|text| !text.is_empty()).map(text_condition));
+    conditions
+}
+
+fn text_condition(needle: &str) -> Expr {
+    let columns = ["name", "service", "workflow", "input_preview", "output_preview", "error_type", "error_message"];
+    let lists = ["agent_names", "models", "tools", "tags"];
+    any(columns
+        .map(|column| contains_or_not(column, needle))
+        .into_iter()
+        .chain(lists.map(|column| item_contains(column, needle))))
+}
+
+/// Token columns are signed; no run has more than that many.
+fn clamped(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}

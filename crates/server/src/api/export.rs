@@ -1,0 +1,96 @@
+//! `GET /api/v1/export`: runs as they were sent, one OTLP/JSON request per line and run.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use futures::stream;
+use model::TraceId;
+use query::{Page, RunFilter};
+
+use super::params::{Params, RunFilterParams};
+use super::run::otlp_text;
+use super::types::Problem;
+use crate::app::App;
+
+/// Exports runs.
+#[utoipa::path(get, path = "/api/v1/export", operation_id = "exportRuns", tag = "runs", summary = "Export runs as OTLP/JSON lines",
+    description = "Every line is an OTLP request that holds one run: the run's spans, and after them a line with its log records where it \
+        has any. Any OTLP receiver takes them, and so does `tawny import`.",
+    params(RunFilterParams),
+    responses((status = 200, body = String, content_type = "application/x-ndjson", description = "One OTLP/JSON request per line"),
+        (status = 400, body = Problem, content_type = "application/problem+json", description = "A parameter cannot be read")))]
+pub async fn export(State(app): State<Arc<App>>, mut params: Params) -> Result<Response, Problem> {
+    let filter = params.run_filter(app.now())?;
+    params.end()?;
+    // The first page is read before anything is answered, so that a wrong filter is an error and not a broken download.
+    let mut walk = Walk { app, filter, page: Page { limit: query::MAX_PAGE, total: false, ..Page::default() }, runs: Vec::new(), done: false };
+    walk.next_page().await?;
+    let lines = stream::try_unfold(walk, |mut walk| async move {
+        let line = walk.next_run().await.map_err(|problem| std::io::Error::other(problem.detail))?;
+        Ok::<_, std::io::Error>(line.map(|line| (line, walk)))
+    });
+    let headers = [
+        (header::CONTENT_TYPE, "application/x-ndjson"),
+        (header::CONTENT_DISPOSITION, "attachment; filename=\"tawny-runs.otlp.jsonl\""),
+    ];
+    Ok((headers, Body::from_stream(lines)).into_response())
+}
+
+/// Goes through all pages of a list, holding one page of ids and one run at a time.
+struct Walk {
+    app: Arc<App>,
+    filter: RunFilter,
+    page: Page,
+    /// Runs of the current page that are still to come, last first.
+    runs: Vec<TraceId>,
+    done: bool,
+}
+
+impl Walk {
+    async fn next_page(&mut self) -> Result<(), Problem> {
+        let (project, filter, page) = (self.app.project(), self.filter.clone(), self.page.clone());
+        let found = self.app.ask(|engine| async move { engine.runs(&project, &filter, &page).await }).await?;
+        self.runs = found.runs.iter().rev().map(|run| run.trace_id).collect();
+        self.done = found.next.is_none();
+        self.page.cursor = found.next;
+        Ok(())
+    }
+
+    async fn next_run(&mut self) -> Result<Option<Bytes>, Problem> {
+        loop {
+            while let Some(trace_id) = self.runs.pop() {
+                let (store, project) = (self.app.store()?, self.app.project());
+                let spans = store.trace(&project, trace_id).await?;
+                if spans.is_empty() {
+                    continue; // removed since the page was read
+                }
+                let mut text = otlp_text(&spans);
+                end_line(&mut text);
+                let logs = store.trace_logs(&project, trace_id).await?;
+                if !logs.is_empty() {
+                    let groups: Vec<_> = logs
+                        .into_iter()
+                        .map(|stored| model::raw::Group { resource: stored.resource, scope: stored.scope, items: vec![stored.raw] })
+                        .collect();
+                    text.push_str(&wire::export_logs(&groups));
+                    end_line(&mut text);
+                }
+                return Ok(Some(text.into()));
+            }
+            if self.done {
+                return Ok(None);
+            }
+            self.next_page().await?;
+        }
+    }
+}
+
+fn end_line(text: &mut String) {
+    if !text.ends_with('\n') {
+        text.push('\n');
+    }
+}

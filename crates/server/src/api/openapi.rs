@@ -1,0 +1,40 @@
+//! `GET /api/v1/openapi.json`: the description of the API, generated from the handlers.
+
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use utoipa::OpenApi;
+
+/// What the document says besides the routes.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Tawny",
+        description = "Runs of AI agents: what each did, what it cost, why it went wrong.\n\nErrors are `application/problem+json` with \
+            what was wrong and what to do. Times are RFC 3339 in UTC; time parameters also take a day (`2026-01-31`) or a distance from now \
+            (`15m`, `1h`, `24h`, `7d`). Fields may be added; those that are there keep name and meaning.\n\nOpenTelemetry data is received at \
+            `/v1/traces`, `/v1/logs` and `/v1/metrics` as the OpenTelemetry protocol specifies.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0")
+    ),
+    tags(
+        (name = "runs", description = "Runs, their steps, and sessions"),
+        (name = "logs", description = "Log records"),
+        (name = "sql", description = "Read-only SQL"),
+        (name = "server", description = "The server itself")
+    )
+)]
+pub struct Document;
+
+/// The document as it is committed and served.
+pub fn text() -> String {
+    let (_, document) = crate::routes::api().split_for_parts();
+    let mut text = document.to_pretty_json().unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+/// Serves the document.
+#[utoipa::path(get, path = "/api/v1/openapi.json", operation_id = "getOpenApi", tag = "server", summary = "This document",
+    responses((status = 200, body = Object, description = "OpenAPI 3.1")))]
+pub async fn get() -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], text()).into_response()
+}

@@ -1,0 +1,57 @@
+//! `GET /api/v1/status`: state, counts and limits.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+
+use super::params::Params;
+use super::types::{Limit, Problem, Status};
+use crate::app::App;
+
+/// The status.
+#[utoipa::path(get, path = "/api/v1/status", operation_id = "getStatus", tag = "server", summary = "State, counts and limits",
+    description = "Answers also while the log is replayed.",
+    responses((status = 200, body = Status, description = "The status")))]
+pub async fn get(State(app): State<Arc<App>>, params: Params) -> Result<Json<Status>, Problem> {
+    params.end()?;
+    let now = app.now();
+    let store = match app.opened() {
+        Ok(opened) => serde_json::to_value(opened.store.stats()).unwrap_or_default(),
+        Err(_) => serde_json::Value::Object(serde_json::Map::new()),
+    };
+    Ok(Json(Status {
+        version: crate::VERSION.into(),
+        started_at: app.started,
+        uptime_seconds: now.millis_since(app.started) / 1e3,
+        state: app.phase().as_str().into(),
+        endpoints: app.endpoints.clone(),
+        ingest: app.counters.ingest(),
+        store,
+        limits: limits(&app),
+    }))
+}
+
+/// Every limit with its value and how often it was reached.
+pub fn limits(app: &App) -> Vec<Limit> {
+    let limits = &app.settings.limits;
+    let stats = app.opened().ok().map(|opened| opened.store.stats());
+    let (hot_reached, queue_reached) = stats.as_ref().map_or((0, 0), |stats| (stats.hot_limit_reached, stats.queue_limit_reached));
+    let hot = stats.as_ref().map_or(limits.hot_bytes as u64, |stats| stats.hot_bytes_max);
+    let queue = stats.as_ref().map_or(0, |stats| stats.queue_bytes_max);
+    let limit = |name: &str, value: usize, unit: &str| Limit {
+        name: name.into(),
+        value: value as u64,
+        unit: unit.into(),
+        reached: app.counters.limit_count(name),
+    };
+    vec![
+        limit("max_body_bytes", limits.max_body_bytes, "bytes"),
+        limit("inflight_bytes", limits.inflight_bytes, "bytes"),
+        limit("connections", limits.connections, "connections"),
+        limit("live_runs", crate::live::RUNS_PER_TICK, "runs"),
+        Limit { name: "hot_bytes_max".into(), value: hot, unit: "bytes".into(), reached: hot_reached },
+        Limit { name: "queue_bytes_max".into(), value: queue, unit: "bytes".into(), reached: queue_reached },
+        limit("query_bytes", limits.query_bytes, "bytes"),
+    ]
+}

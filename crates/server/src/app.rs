@@ -1,0 +1,143 @@
+//! What every handler shares: settings, counters, the store once it is open, and the state the server is in.
+
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll};
+
+use model::{Tenant, Timestamp};
+use store::{Clock, Store};
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+use tokio::task::{JoinError, JoinHandle};
+
+use crate::api::types::Endpoints;
+use crate::clock::SystemClock;
+use crate::config::Settings;
+use crate::counters::Counters;
+use crate::ingest::Ingest;
+use crate::live::Live;
+use crate::problem::Problem;
+
+/// What the server is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Reading the log back; ports are open, nothing is answered yet.
+    Replaying,
+    /// At work.
+    Ready,
+    /// Finishing open requests.
+    Stopping,
+}
+
+impl Phase {
+    /// The word for it in API and errors.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Replaying => "replaying",
+            Self::Ready => "ready",
+            Self::Stopping => "stopping",
+        }
+    }
+}
+
+/// The parts that exist once the store is open.
+pub struct Opened {
+    /// The store.
+    pub store: Store,
+    /// Queries over it.
+    pub engine: Arc<query::Engine>,
+}
+
+/// Shared by all handlers and background tasks.
+pub struct App {
+    /// Settings in use.
+    pub settings: Settings,
+    /// Addresses in use.
+    pub endpoints: Endpoints,
+    /// The clock.
+    pub clock: SystemClock,
+    /// When the server started.
+    pub started: Timestamp,
+    /// Counts since then.
+    pub counters: Arc<Counters>,
+    /// The way in.
+    pub ingest: Ingest,
+    /// Runs as they change.
+    pub live: Live,
+    /// Why health is degraded, by the background task that says so.
+    pub troubles: crate::health::Troubles,
+    /// Changes of the phase.
+    pub phase: watch::Sender<Phase>,
+    /// The store, once it is open.
+    pub opened: OnceLock<Opened>,
+    /// How runs are resolved.
+    pub run_settings: signals::runs::Settings,
+    /// Threads for queries: a heavy one must not keep requests waiting that bring data in.
+    pub query_threads: Handle,
+}
+
+impl App {
+    /// The project a request belongs to: one for now. Keys will say which.
+    pub fn project(&self) -> Arc<str> {
+        Tenant::DEFAULT_PROJECT.into()
+    }
+
+    /// The time.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The state the server is in.
+    pub fn phase(&self) -> Phase {
+        *self.phase.borrow()
+    }
+
+    /// The store, or what state the server is in instead.
+    pub fn opened(&self) -> Result<&Opened, Phase> {
+        match (self.phase(), self.opened.get()) {
+            // While stopping, requests that are under way may finish.
+            (Phase::Ready | Phase::Stopping, Some(opened)) => Ok(opened),
+            (phase, _) => Err(phase),
+        }
+    }
+
+    /// The store for an API handler.
+    pub fn store(&self) -> Result<&Store, Problem> {
+        Ok(&self.answering()?.store)
+    }
+
+    /// Asks the query engine, on the threads for queries. When the caller goes away the query is cancelled.
+    pub async fn ask<T, F>(&self, question: impl FnOnce(Arc<query::Engine>) -> F) -> Result<T, Problem>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, query::QueryError>> + Send + 'static,
+    {
+        let question = question(Arc::clone(&self.answering()?.engine));
+        let answer = AbortOnDropHandle(self.query_threads.spawn(question)).await;
+        Ok(answer.map_err(|error| Problem::internal(format!("the query stopped: {error}")))??)
+    }
+
+    fn answering(&self) -> Result<&Opened, Problem> {
+        self.opened().map_err(|phase| match phase {
+            Phase::Stopping => Problem::unavailable("Tawny is stopping"),
+            _ => Problem::unavailable("Tawny is replaying its log after a restart; ask again in a moment (GET /readyz says when)"),
+        })
+    }
+}
+
+/// A task that ends when nobody waits for it any more.
+struct AbortOnDropHandle<T>(JoinHandle<T>);
+
+impl<T> Future for AbortOnDropHandle<T> {
+    type Output = Result<T, JoinError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0).poll(cx)
+    }
+}
+
+impl<T> Drop for AbortOnDropHandle<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}

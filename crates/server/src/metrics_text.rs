@@ -1,0 +1,164 @@
+//! `GET /metrics`: Tawny's own counters in Prometheus' text format.
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+
+use crate::api::status::limits;
+use crate::app::{App, Phase};
+
+/// Content type of the Prometheus text format, version 0.0.4.
+const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// Tawny's own counters.
+#[utoipa::path(get, path = "/metrics", operation_id = "getMetrics", tag = "server", summary = "Tawny's own counters for Prometheus",
+    responses((status = 200, body = String, content_type = "text/plain", description = "Prometheus text format")))]
+pub async fn get(State(app): State<Arc<App>>) -> Response {
+    ([(header::CONTENT_TYPE, CONTENT_TYPE)], text(&app)).into_response()
+}
+
+fn text(app: &App) -> String {
+    let mut page = Page::default();
+    page.family("tawny_build_info", "gauge", "Version of Tawny.");
+    page.sample("tawny_build_info", &[("version", crate::VERSION)], 1.0);
+    page.family("tawny_start_time_seconds", "gauge", "When the server started, in Unix seconds.");
+    page.sample("tawny_start_time_seconds", &[], app.started.as_nanos() as f64 / 1e9);
+    page.family("tawny_ready", "gauge", "1 while requests are taken.");
+    page.sample("tawny_ready", &[], f64::from(u8::from(app.phase() == Phase::Ready)));
+    ingest(&mut page, app);
+    page.family("tawny_inflight_bytes", "gauge", "Bytes of requests being received or decoded.");
+    page.sample("tawny_inflight_bytes", &[], app.ingest.inflight_bytes() as f64);
+    page.family("tawny_live_watchers", "gauge", "Clients that watch runs as they change.");
+    page.sample("tawny_live_watchers", &[], app.live.watchers() as f64);
+    let limits = limits(app);
+    page.family("tawny_limit", "gauge", "Limits, by name.");
+    for limit in &limits {
+        page.sample("tawny_limit", &[("name", &limit.name), ("unit", &limit.unit)], limit.value as f64);
+    }
+    page.family("tawny_limit_reached_total", "counter", "How often a limit was reached.");
+    for limit in &limits {
+        page.sample("tawny_limit_reached_total", &[("name", &limit.name)], limit.reached as f64);
+    }
+    store(&mut page, app);
+    page.text
+}
+
+fn ingest(page: &mut Page, app: &App) {
+    let counts = app.counters.ingest();
+    type Pick = fn(&crate::api::types::SignalCounts) -> u64;
+    let families: [(&str, &str, Pick); 5] = [
+        ("tawny_requests_accepted_total", "Requests kept.", |signal| signal.requests_accepted),
+        ("tawny_items_accepted_total", "Spans, log records or data points kept.", |signal| signal.items_accepted),
+        ("tawny_items_rejected_total", "Items refused inside requests that were kept.", |signal| signal.items_rejected),
+        ("tawny_received_bytes_total", "Bytes received, as sent.", |signal| signal.bytes),
+        ("tawny_decompressed_bytes_total", "Bytes received, after decompression.", |signal| signal.bytes_decompressed),
+    ];
+    for (name, help, pick) in families {
+        page.family(name, "counter", help);
+        for (signal, counts) in &counts.signals {
+            page.sample(name, &[("signal", signal)], pick(counts) as f64);
+        }
+    }
+    page.family("tawny_requests_rejected_total", "counter", "Requests refused as a whole, by reason.");
+    for (signal, counts) in &counts.signals {
+        for (reason, count) in &counts.requests_rejected {
+            page.sample("tawny_requests_rejected_total", &[("signal", signal), ("reason", reason)], *count as f64);
+        }
+    }
+    page.family("tawny_spans_by_dialect_total", "counter", "Spans by the dialect that understood them.");
+    for (dialect, count) in &counts.spans_by_dialect {
+        page.sample("tawny_spans_by_dialect_total", &[("dialect", dialect)], *count as f64);
+    }
+    page.family("tawny_unmapped_attributes_total", "counter", "Attributes no dialect names; they are kept as sent.");
+    page.sample("tawny_unmapped_attributes_total", &[], counts.unmapped_attributes as f64);
+}
+
+fn store(page: &mut Page, app: &App) {
+    let Ok(opened) = app.opened() else { return };
+    let stats = opened.store.stats();
+    type Pick = fn(&store::TableStats) -> u64;
+    let families: [(&str, &str, Pick); 5] = [
+        ("tawny_store_hot_rows", "Rows in memory.", |table| table.hot_rows),
+        ("tawny_store_segments", "Segment files.", |table| table.segments),
+        ("tawny_store_sealed_rows", "Rows in segments, replaced ones included.", |table| table.sealed_rows),
+        ("tawny_store_replaced_rows", "Rows in segments that newer ones replaced.", |table| table.replaced_rows),
+        ("tawny_store_segment_bytes", "Bytes of segments.", |table| table.bytes),
+    ];
+    for (name, help, pick) in families {
+        page.family(name, "gauge", help);
+        for (table, counts) in &stats.tables {
+            page.sample(name, &[("table", table)], pick(counts) as f64);
+        }
+    }
+    let gauges = [
+        ("tawny_store_hot_bytes", "Bytes of rows in memory.", stats.hot_bytes),
+        ("tawny_store_queue_bytes", "Bytes of requests that wait for the log.", stats.queue_bytes),
+        ("tawny_store_log_files", "Files of the write-ahead log.", stats.log_files),
+        ("tawny_store_log_bytes", "Bytes of the write-ahead log.", stats.log_bytes),
+        ("tawny_store_filter_bytes", "Bytes of the filters in memory.", stats.filter_bytes),
+        ("tawny_store_missing_segments", "Segments of the catalog whose file is missing.", stats.missing_segments),
+    ];
+    for (name, help, value) in gauges {
+        page.family(name, "gauge", help);
+        page.sample(name, &[], value as f64);
+    }
+    let counters = [
+        ("tawny_store_commits_total", "Requests committed.", stats.commits),
+        ("tawny_store_syncs_total", "Syncs of the write-ahead log.", stats.syncs),
+        ("tawny_store_replayed_total", "Requests read back from the log at start.", stats.replayed),
+        ("tawny_store_duplicate_spans_total", "Spans that were there already.", stats.duplicate_spans),
+        ("tawny_store_duplicate_logs_total", "Log records that were there already.", stats.duplicate_logs),
+        ("tawny_store_duplicate_samples_total", "Data points that were there already.", stats.duplicate_samples),
+        ("tawny_store_log_failures_total", "Failed writes or syncs of the log.", stats.log_failures),
+        ("tawny_store_log_damaged_total", "Damaged parts of the log, set aside.", stats.log_damaged),
+        ("tawny_store_flushes_total", "Flushes.", stats.flushes),
+        ("tawny_store_compactions_total", "Compactions.", stats.compactions),
+    ];
+    for (name, help, value) in counters {
+        page.family(name, "counter", help);
+        page.sample(name, &[], value as f64);
+    }
+}
+
+/// A page in the text format.
+#[derive(Default)]
+struct Page {
+    text: String,
+}
+
+impl Page {
+    fn family(&mut self, name: &str, kind: &str, help: &str) {
+        // Writing to a String cannot fail.
+        let _ = writeln!(self.text, "# HELP {name} {help}\n# TYPE {name} {kind}");
+    }
+
+    fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: f64) {
+        self.text.push_str(name);
+        for (at, (label, text)) in labels.iter().enumerate() {
+            let escaped = text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+            let _ = write!(self.text, "{}{label}=\"{escaped}\"", if at == 0 { "{" } else { "," });
+        }
+        if !labels.is_empty() {
+            self.text.push('}');
+        }
+        let _ = writeln!(self.text, " {value}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn samples_have_their_family_and_escaped_labels() {
+        let mut page = Page::default();
+        page.family("a_total", "counter", "Things.");
+        page.sample("a_total", &[("x", "1"), ("y", "a\"b\\c\nd")], 3.0);
+        page.sample("a_total", &[], 0.5);
+        let expected = "# HELP a_total Things.\n# TYPE a_total counter\na_total{x=\"1\",y=\"a\\\"b\\\\c\\nd\"} 3\na_total 0.5\n";
+        assert_eq!(page.text, expected);
+    }
+}

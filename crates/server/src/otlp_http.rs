@@ -1,0 +1,151 @@
+//! OTLP over HTTP (OpenTelemetry protocol 1.x): `/v1/traces`, `/v1/logs`, `/v1/metrics`, behind any prefix, and the bare base URL.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use bytes::{Bytes, BytesMut};
+use futures::StreamExt;
+use tonic::Code;
+use wire::{Compression, Encoding, Signal};
+
+use crate::app::App;
+use crate::ingest::{Ingest, Kept, Received, Refusal};
+
+/// Receives traces.
+pub async fn traces(State(app): State<Arc<App>>, request: Request) -> Response {
+    receive(&app, Some(Signal::Traces), request).await
+}
+
+/// Receives log records.
+pub async fn logs(State(app): State<Arc<App>>, request: Request) -> Response {
+    receive(&app, Some(Signal::Logs), request).await
+}
+
+/// Receives metrics.
+pub async fn metrics(State(app): State<Arc<App>>, request: Request) -> Response {
+    receive(&app, Some(Signal::Metrics), request).await
+}
+
+/// Receives whatever the content says it is: for exporters that were given the base URL as the full address.
+pub async fn unknown(State(app): State<Arc<App>>, request: Request) -> Response {
+    receive(&app, None, request).await
+}
+
+/// Takes in one request. The signal comes from the address, or from the content where the address does not name one.
+pub async fn receive(app: &App, signal: Option<Signal>, request: Request) -> Response {
+    let (head, body) = request.into_parts();
+    let mut seen = 0;
+    let mut encoding = answer_encoding(&head.headers);
+    let kept = async {
+        let compression = compression(&head.headers)?;
+        let opened = app.opened().map_err(|phase| Refusal::NotReady { state: phase.as_str() })?;
+        let mut share = app.ingest.share();
+        let limit = app.ingest.max_body_bytes();
+        let body = collect(body, content_length(&head.headers), &mut share, limit, &mut seen).await?;
+        encoding = content_encoding(&head.headers, compression, &body)?;
+        let received = Received { signal, encoding, compression, project: app.project(), body, share };
+        app.ingest.receive(&opened.store, received, app.now()).await
+    }
+    .await;
+    match kept {
+        Ok(Kept { signal, rejected }) => {
+            answer(StatusCode::OK, encoding, wire::response(signal, encoding, &rejected))
+        }
+        Err(refusal) => {
+            app.ingest.refused(signal, &refusal, seen);
+            refuse(encoding, &refusal)
+        }
+    }
+}
+
+fn refuse(encoding: Encoding, refusal: &Refusal) -> Response {
+    let code = match refusal.grpc_code() {
+        // In a body the code explains; over HTTP the status decides about retries.
+        Code::Unimplemented => Code::InvalidArgument,
+        code => code,
+    };
+    let mut response = answer(refusal.http_status(), encoding, wire::status(encoding, code as i32, &refusal.to_string()));
+    if let Some(delay) = refusal.retry_after() {
+        let seconds = delay.as_secs() + u64::from(delay.subsec_nanos() > 0);
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)));
+    }
+    if matches!(refusal, Refusal::TooLarge { .. } | Refusal::Busy { .. }) {
+        // The rest of the body is not read, so the connection cannot carry another request.
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
+fn answer(status: StatusCode, encoding: Encoding, body: Vec<u8>) -> Response {
+    (status, [(header::CONTENT_TYPE, encoding.content_type())], body).into_response()
+}
+
+/// How to answer before the body is known: as the content type says, else JSON, which people can read.
+fn answer_encoding(headers: &HeaderMap) -> Encoding {
+    content_type(headers).and_then(Encoding::from_content_type).unwrap_or(Encoding::Json)
+}
+
+fn content_type(headers: &HeaderMap) -> Option<&str> {
+    headers.get(header::CONTENT_TYPE)?.to_str().ok().map(str::trim).filter(|text| !text.is_empty())
+}
+
+/// How the body is written: as the content type says; without one, as the first byte looks.
+fn content_encoding(headers: &HeaderMap, compression: Compression, body: &[u8]) -> Result<Encoding, Refusal> {
+    if let Some(kind) = content_type(headers) {
+        return Encoding::from_content_type(kind).ok_or_else(|| {
+            Refusal::Unsupported(format!(
+                "cannot read Content-Type {kind:?}: OTLP over HTTP is application/x-protobuf or application/json"
+            ))
+        });
+    }
+    let first = body.iter().find(|byte| !byte.is_ascii_whitespace());
+    Ok(if compression == Compression::None && first == Some(&b'{') { Encoding::Json } else { Encoding::Protobuf })
+}
+
+fn compression(headers: &HeaderMap) -> Result<Compression, Refusal> {
+    let Some(value) = headers.get(header::CONTENT_ENCODING) else { return Ok(Compression::None) };
+    let text = value.to_str().unwrap_or("(not text)");
+    Compression::from_header(text).map_err(|error| Refusal::Unsupported(error.to_string()))
+}
+
+fn content_length(headers: &HeaderMap) -> Option<usize> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// Reads a body of at most `limit` bytes, taking memory from `share` as it comes. `seen` counts what came, also on failure.
+pub async fn collect(
+    body: Body,
+    announced: Option<usize>,
+    share: &mut crate::budget::Share,
+    limit: usize,
+    seen: &mut usize,
+) -> Result<Bytes, Refusal> {
+    if announced.is_some_and(|bytes| bytes > limit) {
+        return Err(Refusal::TooLarge { limit });
+    }
+    let mut stream = body.into_data_stream();
+    let mut first: Option<Bytes> = None;
+    let mut rest = BytesMut::new();
+    while let Some(chunk) = stream.next().await {
+        let chunk = chunk.map_err(|error| Refusal::Aborted(error.to_string()))?;
+        *seen += chunk.len();
+        if *seen > limit {
+            return Err(Refusal::TooLarge { limit });
+        }
+        Ingest::reserve(share, chunk.len())?;
+        match first.take() {
+            // Small requests come in one piece, which is kept as it is.
+            None if rest.is_empty() => first = Some(chunk),
+            None => rest.extend_from_slice(&chunk),
+            Some(piece) => {
+                rest.reserve(announced.unwrap_or(0).min(limit).max(piece.len() + chunk.len()));
+                rest.extend_from_slice(&piece);
+                rest.extend_from_slice(&chunk);
+            }
+        }
+    }
+    Ok(first.unwrap_or_else(|| rest.freeze()))
+}

@@ -1,0 +1,119 @@
+//! Every route in one table: what answers where.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, get, post};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use wire::Signal;
+
+use crate::api::{export, live, logs, openapi, run, runs, sessions, sql, status, summary};
+use crate::app::App;
+use crate::problem::{self, Problem};
+use crate::{health, metrics_text, otlp_grpc, otlp_http, ui};
+
+/// Routes of the API, described by the OpenAPI document. Resources of later issues are added here.
+pub fn api() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::with_openapi(openapi::Document::openapi())
+        .routes(routes!(runs::list))
+        .routes(routes!(run::get))
+        .routes(routes!(run::step))
+        .routes(routes!(run::logs))
+        .routes(routes!(run::raw))
+        .routes(routes!(sessions::list))
+        .routes(routes!(summary::get))
+        .routes(routes!(logs::list))
+        .routes(routes!(sql::run))
+        .routes(routes!(sql::schema))
+        .routes(routes!(export::export))
+        .routes(routes!(live::watch))
+        .routes(routes!(status::get))
+        .routes(routes!(openapi::get))
+        .routes(routes!(health::healthz))
+        .routes(routes!(health::readyz))
+        .routes(routes!(health::get_health))
+        .routes(routes!(metrics_text::get))
+}
+
+/// Receivers of telemetry. They answer on every port, so that no mix-up of ports loses data.
+fn receivers() -> Router<Arc<App>> {
+    Router::new()
+        .route(Signal::Traces.path(), post(otlp_http::traces).fallback(wrong_method))
+        .route(Signal::Logs.path(), post(otlp_http::logs).fallback(wrong_method))
+        .route(Signal::Metrics.path(), post(otlp_http::metrics).fallback(wrong_method))
+        .merge(otlp_grpc::routes())
+}
+
+/// The port for everything.
+pub fn everything(app: Arc<App>) -> Router {
+    let (api, _) = api().split_for_parts();
+    receivers()
+        .merge(api.layer(CompressionLayer::new()).method_not_allowed_fallback(wrong_method))
+        .route("/api/{*rest}", any(no_such_api))
+        .route("/", get(ui::index).post(otlp_http::unknown))
+        .fallback(page_or_receiver)
+        .layer(CatchPanicLayer::custom(problem::on_panic))
+        .with_state(app)
+}
+
+/// The ports for telemetry only.
+pub fn telemetry(app: Arc<App>) -> Router {
+    receivers()
+        .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz))
+        .route("/", get(where_to_look).post(otlp_http::unknown))
+        .fallback(receiver_only)
+        .layer(CatchPanicLayer::custom(problem::on_panic))
+        .with_state(app)
+}
+
+/// Anything without a route of its own: telemetry behind a prefix, gRPC of an unknown method, or a page of the UI.
+async fn page_or_receiver(State(app): State<Arc<App>>, request: Request) -> Response {
+    match *request.method() {
+        Method::GET | Method::HEAD if !otlp_grpc::is_grpc(request.headers()) => ui::page(&app, request.uri().path(), request.headers()),
+        _ => receiver_only(State(app), request).await,
+    }
+}
+
+async fn receiver_only(State(app): State<Arc<App>>, request: Request) -> Response {
+    let path = request.uri().path();
+    if otlp_grpc::is_grpc(request.headers()) {
+        return otlp_grpc::unknown_method(path);
+    }
+    match Signal::from_path(path) {
+        Some(signal) if request.method() == Method::POST => otlp_http::receive(&app, Some(signal), request).await,
+        Some(_) => wrong_method(request).await,
+        None => Problem::not_found(format!(
+            "nothing answers {} {path} here: OTLP over HTTP is POST /v1/traces, /v1/logs or /v1/metrics; UI and API are at {}",
+            request.method(),
+            app.endpoints.http,
+        ))
+        .into_response(),
+    }
+}
+
+async fn where_to_look(State(app): State<Arc<App>>) -> String {
+    format!("Tawny receives OpenTelemetry here (POST /v1/traces, /v1/logs, /v1/metrics). UI and API are at {}\n", app.endpoints.http)
+}
+
+async fn no_such_api(request: Request) -> Problem {
+    Problem::not_found(format!("the API has no {}; GET /api/v1/openapi.json lists what there is", request.uri().path()))
+}
+
+async fn wrong_method(request: Request) -> Response {
+    let path = request.uri().path();
+    let (allow, detail) = match Signal::from_path(path) {
+        Some(signal) => ("POST", format!("{path} takes OpenTelemetry {signal} by POST, not {}", request.method())),
+        None if path == "/api/v1/sql" => ("POST", format!("{path} takes a query by POST, not {}", request.method())),
+        None => ("GET, HEAD", format!("{path} is read by GET, not {}", request.method())),
+    };
+    let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "wrong-method", "The method does not fit", detail);
+    ([(header::ALLOW, allow)], problem).into_response()
+}

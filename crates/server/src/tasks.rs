@@ -1,0 +1,93 @@
+//! Every background loop of the server, in one place, and the order in which things stop.
+//!
+//! | task | what it does |
+//! |---|---|
+//! | `flush` | writes hot rows into segments when memory or age asks for it |
+//! | `compact` | merges small segments, removes replaced ones |
+//! | `live` | resolves runs that changed and tells those who watch |
+//!
+//! Runs settle without a task of their own: a snapshot and a flush resolve what is due, and `live` looks again at runs it
+//! has shown as provisional.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+
+use crate::app::{App, Opened};
+use crate::live;
+
+/// How often the age of hot rows is looked at.
+const FLUSH_CHECK: Duration = Duration::from_secs(1);
+/// How often compaction looks for work when the last look found none.
+const COMPACT_CHECK: Duration = Duration::from_secs(10);
+/// Pause after a failure, so that a full disk does not fill the log as well.
+const AFTER_FAILURE: Duration = Duration::from_secs(5);
+
+/// Starts all tasks. They end when the set is dropped or aborted; each can be stopped at any point without harm.
+pub fn start(app: &Arc<App>) -> JoinSet<()> {
+    let mut tasks = JoinSet::new();
+    tasks.spawn(watched("flush", flush(Arc::clone(app))));
+    tasks.spawn(watched("compact", compact(Arc::clone(app))));
+    tasks.spawn(watched("live", live::run(Arc::clone(app))));
+    tasks
+}
+
+/// Says so when a task ends, which none does before the server stops.
+async fn watched(name: &'static str, task: impl Future<Output = ()>) {
+    task.await;
+    tracing::warn!(name, "a background task ended");
+}
+
+async fn flush(app: Arc<App>) {
+    let Ok(Opened { store, .. }) = app.opened() else { return };
+    loop {
+        // Whichever is first: memory fills up, or it is time to look at the clock.
+        let _ = tokio::time::timeout(FLUSH_CHECK, store.flush_wanted()).await;
+        if !store.flush_due() {
+            continue;
+        }
+        match store.flush().await {
+            Ok(flushed) => {
+                app.troubles.set("flush", None);
+                tracing::debug!(rows = flushed.rows, segments = flushed.segments, "flushed");
+            }
+            Err(error) => {
+                tracing::error!(%error, "cannot flush rows into segments");
+                app.troubles.set("flush", Some(format!("rows cannot be written into segments: {error}")));
+                tokio::time::sleep(AFTER_FAILURE).await;
+            }
+        }
+    }
+}
+
+async fn compact(app: Arc<App>) {
+    let Ok(Opened { store, .. }) = app.opened() else { return };
+    loop {
+        match store.compact().await {
+            Ok(compacted) => {
+                app.troubles.set("compact", None);
+                if compacted.inputs > 0 {
+                    tracing::debug!(inputs = compacted.inputs, outputs = compacted.outputs, "compacted");
+                    continue;
+                }
+            }
+            Err(error) => {
+                tracing::error!(%error, "cannot compact segments");
+                app.troubles.set("compact", Some(format!("segments cannot be compacted: {error}")));
+            }
+        }
+        tokio::time::sleep(COMPACT_CHECK).await;
+    }
+}
+
+/// Stops the tasks, then flushes and closes the store. Listeners must be closed and requests finished before.
+pub async fn stop(app: &App, mut tasks: JoinSet<()>) {
+    tasks.shutdown().await;
+    let Some(opened) = app.opened.get() else { return };
+    if let Err(error) = opened.store.flush().await {
+        // Nothing is lost: the log holds it, and the next start replays it.
+        tracing::warn!(%error, "cannot flush before closing; the next start will replay the log");
+    }
+    opened.store.clone().close().await;
+}

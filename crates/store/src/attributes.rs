@@ -1,0 +1,498 @@
+//! Attribute values as JSON text, exactly: what was sent can be told from the text, type by type.
+//!
+//! The encoding is described in `docs/formats/attributes.md`. It is plain JSON for plain values, so that SQL users can
+//! read it; what JSON cannot say is an object with one key that begins with `$`.
+
+use std::borrow::Cow;
+use std::fmt::Write;
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use model::raw::{Event, Link, Scope};
+use model::{Attributes, Timestamp, Value};
+
+use crate::bodies::{BODY_BYTES_MIN, BodyHash, Part, Splitter};
+
+/// Values nested deeper than this are kept as null. Decoding a request refuses them long before.
+pub const VALUE_DEPTH_MAX: usize = 128;
+/// JSON nesting that reading accepts: a value level takes at most three (`{"$map":[["key", …]]}`).
+const JSON_DEPTH_MAX: usize = VALUE_DEPTH_MAX * 3 + 8;
+
+/// Why a text is not an encoded value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("cannot read an encoded value: {reason} at byte {at}")]
+pub struct ValueError {
+    /// What is wrong.
+    pub reason: &'static str,
+    /// Where.
+    pub at: usize,
+}
+
+/// Attributes as text, without taking bodies out.
+pub fn encode_attributes(attributes: &Attributes<'_>) -> String {
+    let mut out = String::new();
+    write_attributes(&mut out, attributes, None);
+    out
+}
+
+/// A value as text, without taking bodies out.
+pub fn encode_value(value: &Value<'_>) -> String {
+    let mut out = String::new();
+    write_value(&mut out, value, None, 0);
+    out
+}
+
+/// Reads attributes; `body` gives a body by its hash. A text whose body is gone becomes null.
+pub fn decode_attributes(
+    text: &str,
+    body: &dyn Fn(&BodyHash) -> Option<Arc<str>>,
+) -> Result<Attributes<'static>, ValueError> {
+    match decode_value(text, body)? {
+        Value::Map(entries) => Ok(Attributes(entries)),
+        _ => Err(ValueError { reason: "not an object", at: 0 }),
+    }
+}
+
+/// Reads a value; `body` gives a body by its hash. A text whose body is gone becomes null.
+pub fn decode_value(text: &str, body: &dyn Fn(&BodyHash) -> Option<Arc<str>>) -> Result<Value<'static>, ValueError> {
+    let mut reader = Reader { text, at: 0, body };
+    let value = reader.value(0)?;
+    reader.space();
+    if reader.at < text.len() { Err(reader.error("something after the end")) } else { Ok(value) }
+}
+
+pub(crate) fn write_attributes<'a>(out: &mut String, attributes: &'a Attributes<'_>, bodies: Option<&mut Splitter<'a>>) {
+    write_map(out, &attributes.0, bodies, 0);
+}
+
+pub(crate) fn write_scope(out: &mut String, scope: &Scope<'_>) {
+    out.push_str("{\"name\":");
+    write_text(out, &scope.name);
+    out.push_str(",\"version\":");
+    write_text(out, &scope.version);
+    out.push_str(",\"attributes\":");
+    write_attributes(out, &scope.attributes, None);
+    out.push('}');
+}
+
+pub(crate) fn read_scope(text: &str) -> Result<Scope<'static>, ValueError> {
+    let mut fields = object(decode_value(text, &|_| None)?)?;
+    Ok(Scope {
+        name: take_text(&mut fields, "name"),
+        version: take_text(&mut fields, "version"),
+        attributes: take_attributes(&mut fields),
+    })
+}
+
+pub(crate) fn write_events<'a>(events: &'a [Event<'_>], bodies: &mut Splitter<'a>) -> Option<Box<str>> {
+    if events.is_empty() {
+        return None;
+    }
+    let mut out = String::from("[");
+    for (at, event) in events.iter().enumerate() {
+        out.push_str(if at > 0 { "," } else { "" });
+        let _ = write!(out, "{{\"time\":{},\"name\":", event.time.as_nanos());
+        write_text(&mut out, &event.name);
+        out.push_str(",\"attributes\":");
+        write_attributes(&mut out, &event.attributes, Some(&mut *bodies));
+        out.push('}');
+    }
+    out.push(']');
+    Some(out.into())
+}
+
+pub(crate) fn read_events(
+    text: &str,
+    body: &dyn Fn(&BodyHash) -> Option<Arc<str>>,
+) -> Result<Vec<Event<'static>>, ValueError> {
+    let event = |value| {
+        let mut fields = object(value)?;
+        let time = take(&mut fields, "time").as_i64().unwrap_or(0);
+        Ok(Event {
+            time: Timestamp::from_nanos(time),
+            name: take_text(&mut fields, "name"),
+            attributes: take_attributes(&mut fields),
+        })
+    };
+    array(decode_value(text, body)?)?.into_iter().map(event).collect()
+}
+
+pub(crate) fn write_links(links: &[Link<'_>]) -> Option<Box<str>> {
+    if links.is_empty() {
+        return None;
+    }
+    let mut out = String::from("[");
+    for (at, link) in links.iter().enumerate() {
+        out.push_str(if at > 0 { "," } else { "" });
+        let _ = write!(out, "{{\"trace_id\":\"{}\",\"span_id\":\"{}\",\"trace_state\":", link.trace_id, link.span_id);
+        write_text(&mut out, &link.trace_state);
+        out.push_str(",\"attributes\":");
+        write_attributes(&mut out, &link.attributes, None);
+        out.push('}');
+    }
+    out.push(']');
+    Some(out.into())
+}
+
+pub(crate) fn read_links(text: &str) -> Result<Vec<Link<'static>>, ValueError> {
+    let link = |value| {
+        let mut fields = object(value)?;
+        let id = |fields: &mut Fields, name| take_text(fields, name);
+        let invalid = ValueError { reason: "a link without ids", at: 0 };
+        Ok(Link {
+            trace_id: id(&mut fields, "trace_id").parse().map_err(|_| invalid.clone())?,
+            span_id: id(&mut fields, "span_id").parse().map_err(|_| invalid)?,
+            trace_state: take_text(&mut fields, "trace_state"),
+            attributes: take_attributes(&mut fields),
+        })
+    };
+    array(decode_value(text, &|_| None)?)?.into_iter().map(link).collect()
+}
+
+type Fields = Vec<(Cow<'static, str>, Value<'static>)>;
+
+fn object(value: Value<'static>) -> Result<Fields, ValueError> {
+    if let Value::Map(fields) = value { Ok(fields) } else { Err(ValueError { reason: "not an object", at: 0 }) }
+}
+
+fn array(value: Value<'static>) -> Result<Vec<Value<'static>>, ValueError> {
+    if let Value::Array(items) = value { Ok(items) } else { Err(ValueError { reason: "not an array", at: 0 }) }
+}
+
+fn take(fields: &mut Fields, name: &str) -> Value<'static> {
+    fields.iter_mut().find(|(key, _)| key == name).map(|(_, value)| std::mem::take(value)).unwrap_or_default()
+}
+
+fn take_text(fields: &mut Fields, name: &str) -> Cow<'static, str> {
+    if let Value::Str(text) = take(fields, name) { text } else { Cow::Borrowed("") }
+}
+
+fn take_attributes(fields: &mut Fields) -> Attributes<'static> {
+    if let Value::Map(entries) = take(fields, "attributes") { Attributes(entries) } else { Attributes::default() }
+}
+
+pub(crate) fn write_value<'a>(out: &mut String, value: &'a Value<'_>, bodies: Option<&mut Splitter<'a>>, depth: usize) {
+    if depth > VALUE_DEPTH_MAX {
+        out.push_str("null");
+        return;
+    }
+    match value {
+        Value::Null => out.push_str("null"),
+        Value::Bool(true) => out.push_str("true"),
+        Value::Bool(false) => out.push_str("false"),
+        Value::Int(number) => write_plain(out, number),
+        Value::Double(number) => write_double(out, *number),
+        Value::Str(text) => match bodies {
+            Some(bodies) if text.len() >= BODY_BYTES_MIN => write_parts(out, &bodies.split(text)),
+            _ => write_text(out, text),
+        },
+        Value::Bytes(bytes) => {
+            let text = BASE64.encode(bytes);
+            out.push_str("{\"$bytes\":");
+            match bodies {
+                Some(bodies) if text.len() >= BODY_BYTES_MIN => write_parts(out, &[bodies.whole(text)]),
+                _ => write_text(out, &text),
+            }
+            out.push('}');
+        }
+        Value::Array(items) => {
+            let mut bodies = bodies;
+            out.push('[');
+            for (at, item) in items.iter().enumerate() {
+                out.push_str(if at > 0 { "," } else { "" });
+                write_value(out, item, bodies.as_deref_mut(), depth + 1);
+            }
+            out.push(']');
+        }
+        Value::Map(entries) => write_map(out, entries, bodies, depth),
+    }
+}
+
+fn write_map<'a>(
+    out: &mut String,
+    entries: &'a [(Cow<'_, str>, Value<'_>)],
+    mut bodies: Option<&mut Splitter<'a>>,
+    depth: usize,
+) {
+    // A JSON object cannot hold a key twice, and a key of ours must not be taken for the sender's.
+    let plain = !entries.iter().any(|(key, _)| key.starts_with('$')) && !repeats(entries);
+    out.push_str(if plain { "{" } else { "{\"$map\":[" });
+    for (at, (key, value)) in entries.iter().enumerate() {
+        out.push_str(if at > 0 { "," } else { "" });
+        out.push_str(if plain { "" } else { "[" });
+        write_text(out, key);
+        out.push(if plain { ':' } else { ',' });
+        write_value(out, value, bodies.as_deref_mut(), depth + 1);
+        out.push_str(if plain { "" } else { "]" });
+    }
+    out.push_str(if plain { "}" } else { "]}" });
+}
+
+fn repeats(entries: &[(Cow<'_, str>, Value<'_>)]) -> bool {
+    if entries.len() <= 16 {
+        return entries.iter().enumerate().any(|(at, (key, _))| entries[..at].iter().any(|(other, _)| other == key));
+    }
+    let mut seen = std::collections::HashSet::with_capacity(entries.len());
+    entries.iter().any(|(key, _)| !seen.insert(&**key))
+}
+
+fn write_plain(out: &mut String, value: impl std::fmt::Display) {
+    let _ = write!(out, "{value}");
+}
+
+fn write_double(out: &mut String, number: f64) {
+    if number.is_finite() {
+        // The debug form is the shortest text that reads back as the same number, and always has a point or an exponent.
+        let _ = write!(out, "{number:?}");
+    } else {
+        let word = if number.is_nan() { "NaN" } else if number > 0.0 { "Infinity" } else { "-Infinity" };
+        let _ = write!(out, "{{\"$double\":\"{word}\"}}");
+    }
+}
+
+/// `{"$body":[literal, hash, literal, hash, …]}`; two bodies in a row have an empty literal between them.
+fn write_parts(out: &mut String, parts: &[Part<'_>]) {
+    out.push_str("{\"$body\":[");
+    let mut literal_is_next = true;
+    for (at, part) in parts.iter().enumerate() {
+        out.push_str(if at > 0 { "," } else { "" });
+        match part {
+            Part::Literal(text) => write_text(out, text),
+            Part::Body(hash) => {
+                out.push_str(if literal_is_next { "\"\"," } else { "" });
+                let _ = write!(out, "\"{hash}\"");
+            }
+        }
+        literal_is_next = matches!(part, Part::Body(_));
+    }
+    out.push_str("]}");
+}
+
+fn write_text(out: &mut String, text: &str) {
+    out.push('"');
+    let mut from = 0;
+    for (at, byte) in text.bytes().enumerate() {
+        if byte >= 0x20 && byte != b'"' && byte != b'\\' {
+            continue;
+        }
+        out.push_str(&text[from..at]);
+        match byte {
+            b'"' => out.push_str("\\\""),
+            b'\\' => out.push_str("\\\\"),
+            b'\n' => out.push_str("\\n"),
+            b'\r' => out.push_str("\\r"),
+            b'\t' => out.push_str("\\t"),
+            _ => {
+                let _ = write!(out, "\\u{byte:04x}");
+            }
+        }
+        from = at + 1;
+    }
+    out.push_str(&text[from..]);
+    out.push('"');
+}
+
+/// Reads what the functions above write (any JSON, in fact). Numbers are read by the standard library: exact.
+struct Reader<'t> {
+    text: &'t str,
+    at: usize,
+    body: &'t dyn Fn(&BodyHash) -> Option<Arc<str>>,
+}
+
+impl Reader<'_> {
+    fn error(&self, reason: &'static str) -> ValueError {
+        ValueError { reason, at: self.at }
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    fn space(&mut self) {
+        while matches!(self.peek(), Some(b' ' | b'\n' | b'\r' | b'\t')) {
+            self.at += 1;
+        }
+    }
+
+    fn take(&mut self, byte: u8) -> bool {
+        self.space();
+        let found = self.peek() == Some(byte);
+        self.at += usize::from(found);
+        found
+    }
+
+    fn word(&mut self, word: &str) -> bool {
+        let found = self.text[self.at..].starts_with(word);
+        self.at += if found { word.len() } else { 0 };
+        found
+    }
+
+    fn value(&mut self, depth: usize) -> Result<Value<'static>, ValueError> {
+        if depth > JSON_DEPTH_MAX {
+            return Err(self.error("nested too deep"));
+        }
+        self.space();
+        match self.peek() {
+            Some(b'"') => Ok(Value::Str(Cow::Owned(self.string()?))),
+            Some(b'[') => self.array(depth),
+            Some(b'{') => self.object(depth),
+            Some(b'-' | b'0'..=b'9') => self.number(),
+            _ if self.word("null") => Ok(Value::Null),
+            _ if self.word("true") => Ok(Value::Bool(true)),
+            _ if self.word("false") => Ok(Value::Bool(false)),
+            _ => Err(self.error("no value")),
+        }
+    }
+
+    fn array(&mut self, depth: usize) -> Result<Value<'static>, ValueError> {
+        self.at += 1;
+        let mut items = Vec::new();
+        if self.take(b']') {
+            return Ok(Value::Array(items));
+        }
+        loop {
+            items.push(self.value(depth + 1)?);
+            if self.take(b']') {
+                return Ok(Value::Array(items));
+            }
+            if !self.take(b',') {
+                return Err(self.error("no comma"));
+            }
+        }
+    }
+
+    fn object(&mut self, depth: usize) -> Result<Value<'static>, ValueError> {
+        self.at += 1;
+        let mut entries = Vec::new();
+        if !self.take(b'}') {
+            loop {
+                self.space();
+                let key = self.string()?;
+                if !self.take(b':') {
+                    return Err(self.error("no colon"));
+                }
+                entries.push((Cow::Owned(key), self.value(depth + 1)?));
+                if self.take(b'}') {
+                    break;
+                }
+                if !self.take(b',') {
+                    return Err(self.error("no comma"));
+                }
+            }
+        }
+        match entries.as_mut_slice() {
+            [(key, value)] if key.starts_with('$') => {
+                let value = std::mem::take(value);
+                self.special(key, value)
+            }
+            _ => Ok(Value::Map(entries)),
+        }
+    }
+
+    /// What JSON cannot say.
+    fn special(&self, key: &str, value: Value<'static>) -> Result<Value<'static>, ValueError> {
+        match (key, value) {
+            ("$double", Value::Str(word)) => match &*word {
+                "NaN" => Ok(Value::Double(f64::NAN)),
+                "Infinity" => Ok(Value::Double(f64::INFINITY)),
+                "-Infinity" => Ok(Value::Double(f64::NEG_INFINITY)),
+                _ => Err(self.error("not a float")),
+            },
+            ("$bytes", Value::Str(text)) => {
+                let bytes = BASE64.decode(&*text).map_err(|_| self.error("not base64"))?;
+                Ok(Value::Bytes(Cow::Owned(bytes)))
+            }
+            // The base64 text was a body, and the body is gone.
+            ("$bytes", Value::Null) => Ok(Value::Null),
+            ("$map", Value::Array(pairs)) => {
+                let pair = |pair| match pair {
+                    Value::Array(pair) => match <[Value<'static>; 2]>::try_from(pair) {
+                        Ok([Value::Str(key), value]) => Ok((key, value)),
+                        _ => Err(self.error("not a pair")),
+                    },
+                    _ => Err(self.error("not a pair")),
+                };
+                Ok(Value::Map(pairs.into_iter().map(pair).collect::<Result<_, _>>()?))
+            }
+            ("$body", Value::Array(parts)) => self.joined(&parts),
+            _ => Err(self.error("an unknown kind of value")),
+        }
+    }
+
+    fn joined(&self, parts: &[Value<'static>]) -> Result<Value<'static>, ValueError> {
+        let mut text = String::new();
+        for (at, part) in parts.iter().enumerate() {
+            let Value::Str(part) = part else { return Err(self.error("not a part of a text")) };
+            if at % 2 == 0 {
+                text.push_str(part);
+                continue;
+            }
+            let hash = part.parse().map_err(|()| self.error("not a hash"))?;
+            match (self.body)(&hash) {
+                Some(body) => text.push_str(&body),
+                None => return Ok(Value::Null),
+            }
+        }
+        Ok(Value::Str(Cow::Owned(text)))
+    }
+
+    fn number(&mut self) -> Result<Value<'static>, ValueError> {
+        let from = self.at;
+        while matches!(self.peek(), Some(b'-' | b'+' | b'.' | b'e' | b'E' | b'0'..=b'9')) {
+            self.at += 1;
+        }
+        let text = &self.text[from..self.at];
+        if text.contains(['.', 'e', 'E']) {
+            text.parse().map(Value::Double).map_err(|_| self.error("not a number"))
+        } else {
+            text.parse().map(Value::Int).map_err(|_| self.error("not an integer of 64 bits"))
+        }
+    }
+
+    fn string(&mut self) -> Result<String, ValueError> {
+        if self.peek() != Some(b'"') {
+            return Err(self.error("no text"));
+        }
+        self.at += 1;
+        let mut out = String::new();
+        loop {
+            let rest = &self.text.as_bytes()[self.at..];
+            let Some(run) = rest.iter().position(|byte| matches!(byte, b'"' | b'\\')) else {
+                return Err(self.error("a text without end"));
+            };
+            out.push_str(&self.text[self.at..self.at + run]);
+            self.at += run + 1;
+            if rest[run] == b'"' {
+                return Ok(out);
+            }
+            self.escape(&mut out)?;
+        }
+    }
+
+    fn escape(&mut self, out: &mut String) -> Result<(), ValueError> {
+        let escape = self.peek().ok_or_else(|| self.error("a text without end"))?;
+        self.at += 1;
+        out.push(match escape {
+            b'n' => '\n',
+            b'r' => '\r',
+            b't' => '\t',
+            b'"' | b'\\' | b'/' => char::from(escape),
+            b'b' => '\u{8}',
+            b'f' => '\u{c}',
+            b'u' => {
+                let digits = self.text.get(self.at..self.at + 4).ok_or_else(|| self.error("a bad escape"))?;
+                let code = u32::from_str_radix(digits, 16).map_err(|_| self.error("a bad escape"))?;
+                self.at += 4;
+                // We write control characters this way only; surrogate pairs never.
+                char::from_u32(code).ok_or_else(|| self.error("a bad escape"))?
+            }
+            _ => return Err(self.error("a bad escape")),
+        });
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+#[path = "attributes/tests.rs"]
+mod tests;

@@ -1,0 +1,7 @@
+//! Segments: which file a row belongs to, and how files are written and read.
+
+pub(crate) mod layout;
+pub(crate) mod read;
+pub(crate) mod write;
+
+pub(crate) use layout::clamp_time;

@@ -1,0 +1,145 @@
+/** The pages, grouped, and what belongs to the whole interface below them. */
+import { ActionIcon, SegmentedControl, Tooltip, VisuallyHidden } from "@mantine/core";
+import {
+  type Icon,
+  IconActivityHeartbeat,
+  IconDatabaseSearch,
+  IconDeviceDesktop,
+  IconKeyboard,
+  IconLayoutSidebarLeftCollapse,
+  IconLayoutSidebarLeftExpand,
+  IconMessages,
+  IconMoon,
+  IconPlugConnected,
+  IconRoute,
+  IconSun,
+} from "@tabler/icons-react";
+import { Link } from "@tanstack/react-router";
+import type { ReactNode } from "react";
+import { useConnection } from "@/api/connection";
+import { Wordmark } from "@/ui/Logo";
+import classes from "./Navigation.module.css";
+import { useScheme } from "./scheme";
+
+interface Page {
+  to: "/runs" | "/sessions" | "/sql" | "/connect" | "/status";
+  label: string;
+  icon: Icon;
+  keys: string;
+}
+
+/** Later pages go into these groups. */
+const GROUPS: { name: string; pages: Page[] }[] = [
+  {
+    name: "Observe",
+    pages: [
+      { to: "/runs", label: "Runs", icon: IconRoute, keys: "g r" },
+      { to: "/sessions", label: "Sessions", icon: IconMessages, keys: "g s" },
+    ],
+  },
+  { name: "Explore", pages: [{ to: "/sql", label: "SQL", icon: IconDatabaseSearch, keys: "g q" }] },
+  {
+    name: "Server",
+    pages: [
+      { to: "/connect", label: "Send traces", icon: IconPlugConnected, keys: "g c" },
+      { to: "/status", label: "Status", icon: IconActivityHeartbeat, keys: "g h" },
+    ],
+  },
+];
+
+interface Props {
+  folded?: boolean;
+  onFold?: () => void;
+  onHelp: () => void;
+}
+
+export function Navigation({ folded = false, onFold, onHelp }: Props) {
+  const lost = useConnection() === "lost";
+  return (
+    <div className={classes.nav} data-folded={folded || undefined}>
+      <Link to="/runs" className={classes.brand} aria-label="Tawny, to the runs">
+        <Wordmark asleep={lost} compact={folded} />
+      </Link>
+      <nav aria-label="Pages" className={classes.pages}>
+        {GROUPS.map((group) => (
+          <div key={group.name} className={classes.group}>
+            <div className={classes.groupName} aria-hidden={folded}>
+              {folded ? "" : group.name}
+            </div>
+            {group.pages.map((page) => (
+              <Hint key={page.to} label={`${page.label} (${page.keys})`} on={folded}>
+                <Link to={page.to} className={classes.page} activeProps={{ "data-active": true }} aria-label={page.label}>
+                  <page.icon size={17} stroke={1.7} aria-hidden />
+                  {!folded && <span className={classes.label}>{page.label}</span>}
+                </Link>
+              </Hint>
+            ))}
+          </div>
+        ))}
+      </nav>
+      <div className={classes.foot}>
+        {folded ? <SchemeButton /> : <SchemeControl />}
+        <Tooltip label="Keyboard shortcuts (?)">
+          <ActionIcon aria-label="Keyboard shortcuts" onClick={onHelp}>
+            <IconKeyboard size={17} stroke={1.7} />
+          </ActionIcon>
+        </Tooltip>
+        {onFold && (
+          <Tooltip label={folded ? "Widen the navigation" : "Narrow the navigation"}>
+            <ActionIcon aria-label={folded ? "Widen the navigation" : "Narrow the navigation"} onClick={onFold}>
+              {folded ? <IconLayoutSidebarLeftExpand size={17} stroke={1.7} /> : <IconLayoutSidebarLeftCollapse size={17} stroke={1.7} />}
+            </ActionIcon>
+          </Tooltip>
+        )}
+      </div>
+    </div>
+  );
+}
+
+function Hint({ on, label, children }: { on: boolean; label: string; children: ReactNode }) {
+  return (
+    <Tooltip label={label} position="right" disabled={!on}>
+      {children}
+    </Tooltip>
+  );
+}
+
+const SCHEMES = [
+  { value: "dark", label: "Night", icon: IconMoon },
+  { value: "light", label: "Day", icon: IconSun },
+  { value: "auto", label: "As the system", icon: IconDeviceDesktop },
+] as const;
+
+function SchemeControl() {
+  const { scheme, set } = useScheme();
+  return (
+    <SegmentedControl
+      aria-label="Colour scheme"
+      className={classes.scheme}
+      size="xs"
+      value={scheme}
+      onChange={(value) => set(value as typeof scheme)}
+      data={SCHEMES.map(({ value, label, icon: Glyph }) => ({
+        value,
+        label: (
+          <span className={classes.schemeIcon} title={label}>
+            <Glyph size={14} stroke={1.8} aria-hidden />
+            <VisuallyHidden>{label}</VisuallyHidden>
+          </span>
+        ),
+      }))}
+    />
+  );
+}
+
+function SchemeButton() {
+  const { scheme, cycle } = useScheme();
+  const { label, icon: Glyph } = SCHEMES.find((each) => each.value === scheme) ?? SCHEMES[2];
+  return (
+    <Tooltip label={`Colours: ${label} (t)`} position="right">
+      <ActionIcon aria-label={`Colour scheme: ${label}`} onClick={cycle}>
+        <Glyph size={17} stroke={1.7} />
+      </ActionIcon>
+    </Tooltip>
+  );
+}

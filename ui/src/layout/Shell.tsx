@@ -1,0 +1,85 @@
+/** The frame of every page: navigation, the banner when the server is silent, the keyboard help. */
+import { ActionIcon, Drawer } from "@mantine/core";
+import { useDisclosure, useHotkeys, useLocalStorage, useMediaQuery } from "@mantine/hooks";
+import { IconMenu2 } from "@tabler/icons-react";
+import { Link, Outlet, useNavigate, useRouterState } from "@tanstack/react-router";
+import { useEffect, useRef } from "react";
+import { Wordmark } from "@/ui/Logo";
+import { isTyping } from "@/ui/useKeys";
+import { ConnectionBanner } from "./ConnectionBanner";
+import { HelpModal } from "./HelpModal";
+import { Navigation } from "./Navigation";
+import classes from "./Shell.module.css";
+import { useScheme } from "./scheme";
+
+export function Shell() {
+  const narrow = useMediaQuery("(max-width: 760px)", undefined, { getInitialValueInEffect: false });
+  const [folded, setFolded] = useLocalStorage({ key: "tawny.nav.folded", defaultValue: false, getInitialValueInEffect: false });
+  const [help, helpControl] = useDisclosure(false);
+  const [menu, menuControl] = useDisclosure(false);
+  const { cycle } = useScheme();
+  const path = useRouterState({ select: (state) => state.location.pathname });
+  const closeMenu = menuControl.close;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the menu closes when the page changes
+  useEffect(closeMenu, [path]);
+  useGoKeys();
+  useHotkeys([
+    ["shift+?", helpControl.toggle],
+    ["t", cycle],
+  ]);
+
+  return (
+    <div className={classes.frame} data-folded={(folded && !narrow) || undefined}>
+      <a className={classes.skip} href="#main">
+        Skip to content
+      </a>
+      {narrow ? (
+        <header className={classes.top}>
+          <Link to="/runs" aria-label="Tawny, to the runs">
+            <Wordmark />
+          </Link>
+          <ActionIcon aria-label="Menu" size={36} onClick={menuControl.open}>
+            <IconMenu2 size={20} stroke={1.7} />
+          </ActionIcon>
+          <Drawer opened={menu} onClose={menuControl.close} size={260} position="right" withCloseButton={false} padding={0} aria-label="Menu">
+            <Navigation onHelp={helpControl.open} />
+          </Drawer>
+        </header>
+      ) : (
+        <aside className={classes.side}>
+          <Navigation folded={folded} onFold={() => setFolded(!folded)} onHelp={helpControl.open} />
+        </aside>
+      )}
+      <div className={classes.body}>
+        <ConnectionBanner />
+        <main id="main" className={classes.main} tabIndex={-1}>
+          <Outlet />
+        </main>
+      </div>
+      <HelpModal opened={help} onClose={helpControl.close} />
+    </div>
+  );
+}
+
+const GO = { r: "/runs", s: "/sessions", q: "/sql", c: "/connect", h: "/status" } as const;
+
+/** `g` and a letter go to a page. */
+function useGoKeys() {
+  const navigate = useNavigate();
+  const started = useRef(0);
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent) => {
+      if (event.metaKey || event.ctrlKey || event.altKey || isTyping(event.target)) return;
+      if (event.key === "g") {
+        started.current = event.timeStamp;
+      } else if (event.timeStamp - started.current < 1000 && event.key in GO) {
+        started.current = 0;
+        event.preventDefault();
+        event.stopImmediatePropagation();
+        void navigate({ to: GO[event.key as keyof typeof GO] });
+      }
+    };
+    window.addEventListener("keydown", onKey, { capture: true });
+    return () => window.removeEventListener("keydown", onKey, { capture: true });
+  }, [navigate]);
+}

@@ -1,0 +1,18 @@
+import { describe, expect, it } from "vitest";
+import { readRunSearch, readSessionsSearch, readSqlSearch } from "./search";
+
+describe("the URL of a run", () => {
+  it("names step, tab and view", () => {
+    const search = { step: "00f067aa0ba902b7", tab: "raw", view: "transcript", find: "track" } as const;
+    expect(readRunSearch({ ...search })).toEqual(search);
+  });
+  it("ignores what it cannot mean", () => {
+    expect(readRunSearch({ step: "no-id", tab: "colours", view: "steps", find: "" })).toEqual({});
+  });
+});
+
+it("sessions and SQL keep text, and nothing else", () => {
+  expect(readSessionsSearch({ q: "late", from: "7d", x: 1 })).toEqual({ q: "late", from: "7d" });
+  expect(readSessionsSearch({ from: "soon" })).toEqual({});
+  expect(readSqlSearch({ q: "SELECT 1" })).toEqual({ q: "SELECT 1" });
+});

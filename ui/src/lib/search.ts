@@ -1,0 +1,50 @@
+/** What the URLs of the smaller pages say. */
+
+export const RUN_VIEWS = ["steps", "transcript", "logs", "raw"] as const;
+export type RunView = (typeof RUN_VIEWS)[number];
+
+export const STEP_TABS = ["messages", "tool", "retrieval", "attributes", "events", "logs", "raw"] as const;
+export type StepTab = (typeof STEP_TABS)[number];
+
+export interface RunSearch {
+  /** Selected step. */
+  step?: string;
+  /** Open tab of the step; absent means the one that says most. */
+  tab?: StepTab;
+  /** What is shown of the run; absent means its steps. */
+  view?: RunView;
+  /** Text the steps are filtered by. */
+  find?: string;
+}
+
+const text = (value: unknown) => (typeof value === "string" && value !== "" ? value : undefined);
+const among = <T extends string>(words: readonly T[], value: unknown) => words.find((word) => word === value);
+const compact = <T extends object>(value: T): T =>
+  Object.fromEntries(Object.entries(value).filter(([, each]) => each !== undefined)) as T;
+
+export function readRunSearch(raw: Record<string, unknown>): RunSearch {
+  const step = text(raw.step);
+  const view = among(RUN_VIEWS, raw.view);
+  return compact<RunSearch>({
+    step: step && /^[0-9a-f]{16}$/.test(step) ? step : undefined,
+    tab: among(STEP_TABS, raw.tab),
+    view: view === "steps" ? undefined : view,
+    find: text(raw.find),
+  });
+}
+
+export interface SessionsSearch {
+  q?: string;
+  from?: string;
+}
+
+export function readSessionsSearch(raw: Record<string, unknown>): SessionsSearch {
+  const from = text(raw.from);
+  return compact<SessionsSearch>({ q: text(raw.q), from: from && /^(all|\d+[smhdw])$/.test(from) ? from : undefined });
+}
+
+export interface SqlSearch {
+  q?: string;
+}
+
+export const readSqlSearch = (raw: Record<string, unknown>): SqlSearch => compact<SqlSearch>({ q: text(raw.q) });

@@ -1,0 +1,20 @@
+/** Starts the web interface. */
+import "@fontsource-variable/inter/wght.css";
+import "@fontsource-variable/jetbrains-mono/wght.css";
+import { QueryClientProvider } from "@tanstack/react-query";
+import { RouterProvider } from "@tanstack/react-router";
+import { StrictMode } from "react";
+import { createRoot } from "react-dom/client";
+import { queryClient } from "./api/queries";
+import { router } from "./router";
+import { ThemeRoot } from "./theme/ThemeRoot";
+
+createRoot(document.getElementById("root")!).render(
+  <StrictMode>
+    <ThemeRoot>
+      <QueryClientProvider client={queryClient}>
+        <RouterProvider router={router} />
+      </QueryClientProvider>
+    </ThemeRoot>
+  </StrictMode>,
+);

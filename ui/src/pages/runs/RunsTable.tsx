@@ -1,0 +1,167 @@
+/** The runs as a dense table of which only the rows in sight exist; as cards where there is little room. */
+import { useMediaQuery } from "@mantine/hooks";
+import { IconArrowDown, IconArrowUp } from "@tabler/icons-react";
+import { Link, useNavigate } from "@tanstack/react-router";
+import { useVirtualizer } from "@tanstack/react-virtual";
+import { type RefObject, useEffect, useMemo, useState } from "react";
+import { stepKeys, useKeys } from "@/ui/useKeys";
+import type { Run } from "@/api/types";
+import { DEFAULT_SORT, nextSort, type RunsSearch } from "@/lib/filter";
+import { compact, duration, plural, usd } from "@/lib/format";
+import { fullBar } from "@/lib/live";
+import { StatusMark } from "@/ui/StatusMark";
+import { Ago } from "@/ui/Time";
+import { COLUMNS } from "./columns";
+import classes from "./RunsTable.module.css";
+
+const ROW = 34;
+const CARD = 82;
+/** Rows before the end at which the next page is fetched. */
+const AHEAD = 25;
+
+const template = COLUMNS.map((column) => column.width).join(" ");
+
+interface Props {
+  rows: Run[];
+  search: RunsSearch;
+  arrived: ReadonlySet<string>;
+  hasMore: boolean;
+  loadingMore: boolean;
+  onMore: () => void;
+  scroller: RefObject<HTMLDivElement | null>;
+}
+
+export function RunsTable({ rows, search, arrived, hasMore, loadingMore, onMore, scroller }: Props) {
+  const cards = useMediaQuery("(max-width: 760px)", undefined, { getInitialValueInEffect: false }) ?? false;
+  const navigate = useNavigate();
+  const [active, setActive] = useState<string>();
+  const full = useMemo(() => fullBar(rows.map((run) => run.duration_ms)), [rows]);
+  const virtual = useVirtualizer({
+    count: rows.length,
+    getScrollElement: () => scroller.current,
+    estimateSize: () => (cards ? CARD : ROW),
+    getItemKey: (at) => rows[at]!.trace_id,
+    overscan: 12,
+    scrollPaddingStart: cards ? 0 : 32,
+  });
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the height of rows follows the layout
+  useEffect(() => virtual.measure(), [cards]);
+
+  const items = virtual.getVirtualItems();
+  const last = items.at(-1)?.index ?? 0;
+  useEffect(() => {
+    if (hasMore && !loadingMore && last >= rows.length - AHEAD) onMore();
+  }, [hasMore, loadingMore, last, rows.length, onMore]);
+
+  const move = (by: number) => {
+    const from = rows.findIndex((run) => run.trace_id === active);
+    const to = Math.min(rows.length - 1, Math.max(0, from < 0 ? (by > 0 ? 0 : rows.length - 1) : from + by));
+    const run = rows[to];
+    if (!run) return;
+    setActive(run.trace_id);
+    virtual.scrollToIndex(to);
+  };
+  useKeys({
+    ...stepKeys(move),
+    Enter: () => {
+      if (!active || !rows.some((run) => run.trace_id === active)) return false;
+      void navigate({ to: "/runs/$traceId", params: { traceId: active } });
+    },
+  });
+
+  if (cards) {
+    return (
+      <ul className={classes.cards} style={{ height: virtual.getTotalSize() }} aria-label="Runs">
+        {items.map((item) => {
+          const run = rows[item.index]!;
+          return (
+            <li key={item.key} style={{ height: CARD, transform: `translateY(${item.start}px)` }}>
+              <Link to="/runs/$traceId" params={{ traceId: run.trace_id }} className={classes.card}>
+                <span className={classes.cardTop}>
+                  <StatusMark status={run.status} />
+                  <span className="cut">{run.name}</span>
+                  <Ago at={run.started_at} className="faint tnum" />
+                </span>
+                <span className="cut muted">{run.error?.message ?? run.input_preview ?? "No input"}</span>
+                <span className={classes.cardNumbers}>
+                  <span>{duration(run.duration_ms)}</span>
+                  <span>{plural(run.steps, "step")}</span>
+                  <span>{compact(run.usage.total_tokens)} tokens</span>
+                  {run.cost_usd != null && <span>{usd(run.cost_usd)}</span>}
+                </span>
+              </Link>
+            </li>
+          );
+        })}
+      </ul>
+    );
+  }
+
+  return (
+    <div className={classes.table} role="table" aria-label="Runs" aria-rowcount={hasMore ? -1 : rows.length + 1}>
+      <div role="rowgroup" className={classes.headGroup}>
+        <div role="row" className={classes.head} style={{ gridTemplateColumns: template }}>
+          {COLUMNS.map((column) => (
+            <HeadCell key={column.id} column={column} search={search} />
+          ))}
+        </div>
+      </div>
+      <div role="rowgroup" className={classes.bodyGroup} style={{ height: virtual.getTotalSize() }}>
+        {items.map((item) => {
+          const run = rows[item.index]!;
+          return (
+            <div
+              key={item.key}
+              role="row"
+              aria-rowindex={item.index + 2}
+              className={classes.row}
+              data-active={run.trace_id === active || undefined}
+              data-new={arrived.has(run.trace_id) || undefined}
+              style={{ gridTemplateColumns: template, height: ROW, transform: `translateY(${item.start}px)` }}
+            >
+              {COLUMNS.map((column) => (
+                <div key={column.id} role="cell" className={column.numeric ? classes.numCell : classes.cell}>
+                  {column.id === "name" ? (
+                    <Link
+                      to="/runs/$traceId"
+                      params={{ traceId: run.trace_id }}
+                      className={classes.link}
+                      onFocus={() => setActive(run.trace_id)}
+                      aria-label={`${run.name}, ${run.status}`}
+                    >
+                      {column.cell(run, { fullBar: full })}
+                    </Link>
+                  ) : (
+                    column.cell(run, { fullBar: full })
+                  )}
+                </div>
+              ))}
+            </div>
+          );
+        })}
+      </div>
+    </div>
+  );
+}
+
+function HeadCell({ column, search }: { column: (typeof COLUMNS)[number]; search: RunsSearch }) {
+  const sort = search.sort ?? DEFAULT_SORT;
+  const direction = !column.sort ? undefined : sort === `-${column.sort}` ? "descending" : sort === column.sort ? "ascending" : undefined;
+  const className = column.numeric ? classes.numHead : classes.headCell;
+  if (!column.sort) {
+    return (
+      <div role="columnheader" className={className} title={column.hint}>
+        {column.title || <span className="sr">Status</span>}
+      </div>
+    );
+  }
+  return (
+    <div role="columnheader" className={className} aria-sort={direction ?? "none"} title={column.hint}>
+      <Link to="/runs" search={nextSort(search, column.sort)} replace data-sorted={direction}>
+        {direction === "descending" && <IconArrowDown size={12} stroke={2.2} aria-hidden />}
+        {direction === "ascending" && <IconArrowUp size={12} stroke={2.2} aria-hidden />}
+        {column.title}
+      </Link>
+    </div>
+  );
+}

@@ -1,0 +1,95 @@
+/** The rows of the runs page: pages from the server, kept up to date by the live stream. */
+import { type InfiniteData, useInfiniteQuery, useQueryClient } from "@tanstack/react-query";
+import { useCallback, useEffect, useMemo, useRef, useState } from "react";
+import { useLiveRuns } from "@/api/live";
+import { fetchRuns, runsQuery } from "@/api/queries";
+import type { Run, RunsAnswer } from "@/api/types";
+import { DEFAULT_SORT, type RunsSearch } from "@/lib/filter";
+import { flatten, mergeHead, unseen, updated } from "@/lib/live";
+
+type Pages = InfiniteData<RunsAnswer, string | undefined>;
+
+/** New runs are fetched at most this often. */
+const HEAD_MS = 1000;
+
+interface Options {
+  search: RunsSearch;
+  live: boolean;
+  /** Whether the reader looks at the top of the list: only then may rows be put there. */
+  atTop: () => boolean;
+}
+
+export function useRuns({ search, live, atTop }: Options) {
+  const client = useQueryClient();
+  const options = useMemo(() => runsQuery(search), [search]);
+  const query = useInfiniteQuery(options);
+  const [waiting, setWaiting] = useState<RunsAnswer>();
+  const [arrived, setArrived] = useState<ReadonlySet<string>>(new Set());
+  const newestFirst = (search.sort ?? DEFAULT_SORT) === DEFAULT_SORT && !search.to;
+
+  const put = useCallback(
+    (head: RunsAnswer) => {
+      setWaiting(undefined);
+      client.setQueryData<Pages>(options.queryKey, (before) => {
+        if (!before) return before;
+        const fresh = unseen(before.pages, head);
+        if (fresh.length > 0) setArrived(new Set(fresh.map((run) => run.trace_id)));
+        const pages = mergeHead<Run, RunsAnswer>(before.pages, head);
+        return { pages, pageParams: before.pageParams.slice(0, pages.length) };
+      });
+    },
+    [client, options],
+  );
+
+  const refresh = useCallback(async () => {
+    const head = await fetchRuns(search).catch(() => undefined);
+    const before = client.getQueryData<Pages>(options.queryKey);
+    if (!head || !before) return;
+    if (atTop() || unseen(before.pages, head).length === 0) put(head);
+    else setWaiting(head);
+  }, [client, options, search, atTop, put]);
+
+  const schedule = useThrottled(refresh, HEAD_MS);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another question makes what waited worthless
+  useEffect(() => setWaiting(undefined), [options]);
+
+  useLiveRuns(live, (run) => {
+    const before = client.getQueryData<Pages>(options.queryKey);
+    if (!before) return;
+    if (before.pages.some((page) => page.runs.some((each) => each.trace_id === run.trace_id))) {
+      client.setQueryData<Pages>(options.queryKey, {
+        ...before,
+        pages: before.pages.map((page) => updated<Run, RunsAnswer>(page, [run])),
+      });
+    } else if (newestFirst) schedule();
+  });
+
+  const pages = query.data?.pages;
+  const rows = useMemo(() => (pages ? flatten<Run>(pages) : []), [pages]);
+  return {
+    query,
+    rows,
+    /** Runs that arrived while the reader was further down. */
+    waiting: waiting && pages ? unseen(pages, waiting).length : 0,
+    showWaiting: () => waiting && put(waiting),
+    /** Runs that came in last, for their entrance. */
+    arrived,
+  };
+}
+
+/** Calls `work` soon, and not again before `ms` have passed. */
+function useThrottled(work: () => Promise<void>, ms: number) {
+  const latest = useRef(work);
+  const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
+  useEffect(() => {
+    latest.current = work;
+  });
+  useEffect(() => () => clearTimeout(timer.current), []);
+  return useCallback(() => {
+    timer.current ??= setTimeout(() => {
+      void latest.current().finally(() => {
+        timer.current = undefined;
+      });
+    }, ms);
+  }, [ms]);
+}

@@ -1,0 +1,83 @@
+/** How each kind of step looks: its word, its icon and its colour, everywhere the same. */
+import {
+  type Icon,
+  IconArrowRampRight,
+  IconBinaryTree,
+  IconCircleDot,
+  IconFeather,
+  IconFileSearch,
+  IconGavel,
+  IconLink,
+  IconShieldHalf,
+  IconSortDescending2,
+  IconSparkles,
+  IconTool,
+  IconVector,
+} from "@tabler/icons-react";
+import type { CSSProperties } from "react";
+import classes from "./kinds.module.css";
+import type { StepKind } from "./tokens";
+
+export { STEP_KINDS, type StepKind } from "./tokens";
+
+interface Look {
+  label: string;
+  plural: string;
+  icon: Icon;
+}
+
+export const KIND_LOOK: Record<StepKind, Look> = {
+  agent: { label: "Agent", plural: "agents", icon: IconFeather },
+  llm: { label: "LLM", plural: "LLM calls", icon: IconSparkles },
+  tool: { label: "Tool", plural: "tools", icon: IconTool },
+  retriever: { label: "Retriever", plural: "retrievals", icon: IconFileSearch },
+  embedding: { label: "Embedding", plural: "embeddings", icon: IconVector },
+  reranker: { label: "Reranker", plural: "rerankings", icon: IconSortDescending2 },
+  guardrail: { label: "Guardrail", plural: "guardrails", icon: IconShieldHalf },
+  handoff: { label: "Hand-off", plural: "hand-offs", icon: IconArrowRampRight },
+  chain: { label: "Chain", plural: "chains", icon: IconLink },
+  evaluator: { label: "Evaluator", plural: "evaluations", icon: IconGavel },
+  other: { label: "Other", plural: "other steps", icon: IconCircleDot },
+};
+
+export const AgentsIcon = IconBinaryTree;
+
+/** The colour of a kind as a CSS value. */
+export const kindColor = (kind: StepKind) => `var(--t-kind-${kind})`;
+
+/** Sets `--kind`, which the style sheets of rows, bars and badges read. */
+export const kindStyle = (kind: StepKind) => ({ "--kind": kindColor(kind) }) as CSSProperties;
+
+/** The icon of a kind on its tinted tile. */
+export function KindTile({ kind, size = 18 }: { kind: StepKind; size?: number }) {
+  const { icon: Glyph, label } = KIND_LOOK[kind];
+  return (
+    <span className={classes.tile} style={{ ...kindStyle(kind), width: size, height: size }} role="img" aria-label={label} title={label}>
+      <Glyph size={Math.round(size * 0.7)} stroke={1.8} aria-hidden />
+    </span>
+  );
+}
+
+/** Icon and word of a kind. */
+export function KindBadge({ kind }: { kind: StepKind }) {
+  const { icon: Glyph, label } = KIND_LOOK[kind];
+  return (
+    <span className={classes.badge} style={kindStyle(kind)}>
+      <Glyph size={12} stroke={1.9} aria-hidden />
+      {label}
+    </span>
+  );
+}
+
+/** How many steps of each kind, as a bar of coloured parts in the order of the kinds. */
+export function KindMix({ counts, label }: { counts: Partial<Record<StepKind, number>>; label?: string }) {
+  const parts = (Object.keys(KIND_LOOK) as StepKind[]).map((kind) => [kind, counts[kind] ?? 0] as const).filter(([, n]) => n > 0);
+  const text = parts.map(([kind, n]) => `${n} ${KIND_LOOK[kind].plural}`).join(", ");
+  return (
+    <span className={classes.mix} role="img" aria-label={label ?? text} title={text}>
+      {parts.map(([kind, n]) => (
+        <span key={kind} style={{ ...kindStyle(kind), flexGrow: n }} />
+      ))}
+    </span>
+  );
+}

@@ -1,0 +1,94 @@
+/** What a page shows when it has nothing to show: loading, nothing there, or something went wrong. */
+import { Button, Loader } from "@mantine/core";
+import { IconAlertTriangle, IconMoonStars } from "@tabler/icons-react";
+import type { ErrorComponentProps } from "@tanstack/react-router";
+import { Link } from "@tanstack/react-router";
+import type { ReactNode } from "react";
+import { ApiError, UnreachableError } from "@/api/client";
+import classes from "./States.module.css";
+
+interface StateProps {
+  title: string;
+  children?: ReactNode;
+  action?: ReactNode;
+  icon?: ReactNode;
+}
+
+export function Empty({ title, children, action, icon }: StateProps) {
+  return (
+    <div className={classes.state}>
+      <div className={classes.icon}>{icon ?? <IconMoonStars size={26} stroke={1.4} aria-hidden />}</div>
+      <h2>{title}</h2>
+      {children && <div className={classes.words}>{children}</div>}
+      {action && <div className={classes.action}>{action}</div>}
+    </div>
+  );
+}
+
+/** An error in words, with what to do about it. */
+export function ErrorState({ error, what, onRetry }: { error: unknown; what: string; onRetry?: () => void }) {
+  const { title, detail } = explain(error, what);
+  return (
+    <div className={classes.state} role="alert">
+      <div className={classes.icon} data-error>
+        <IconAlertTriangle size={26} stroke={1.5} aria-hidden />
+      </div>
+      <h2>{title}</h2>
+      <div className={classes.words}>{detail}</div>
+      {onRetry && (
+        <div className={classes.action}>
+          <Button variant="default" onClick={onRetry}>
+            Try again
+          </Button>
+        </div>
+      )}
+    </div>
+  );
+}
+
+/** Title and detail of a failure: the server's own words where it gave some. */
+export function explain(error: unknown, what: string): { title: string; detail: string } {
+  if (error instanceof ApiError) return { title: error.title, detail: error.message };
+  if (error instanceof UnreachableError) {
+    return { title: `Cannot load ${what}`, detail: "The server does not answer. It is asked again by itself." };
+  }
+  return { title: `Cannot load ${what}`, detail: error instanceof Error ? error.message : String(error) };
+}
+
+/** Grey lines in the shape of rows, so that nothing jumps when the rows come. */
+export function SkeletonRows({ rows = 12, height = 34 }: { rows?: number; height?: number }) {
+  return (
+    <div className={classes.skeleton} role="status" aria-label="Loading">
+      {Array.from({ length: rows }, (_, at) => (
+        <div key={at} style={{ height }}>
+          <span style={{ width: `${18 + ((at * 37) % 23)}%` }} />
+          <span style={{ width: `${22 + ((at * 53) % 40)}%` }} />
+        </div>
+      ))}
+    </div>
+  );
+}
+
+export const PagePending = () => (
+  <div className={classes.pending} role="status" aria-label="Loading">
+    <Loader size={22} type="dots" />
+  </div>
+);
+
+export const NotFound = () => (
+  <Empty title="There is no such page" action={<Link to="/runs">Go to the runs</Link>}>
+    The address may be mistyped, or from another version of Tawny.
+  </Empty>
+);
+
+export function PageError({ error, reset }: ErrorComponentProps) {
+  // After an update of the server, a page's old code is gone: loading the page anew brings the new one.
+  const stale = /dynamically imported module|Importing a module script/i.test(String(error));
+  return (
+    <ErrorState
+      error={stale ? new Error("Tawny was updated or does not answer. Load the page again.") : error}
+      what="this page"
+      onRetry={stale ? () => window.location.reload() : reset}
+    />
+  );
+}

@@ -1,0 +1,31 @@
+/** A text as it was said: JSON as JSON, everything else as text; very long ones in parts. */
+import { useMemo, useState } from "react";
+import { compact } from "@/lib/format";
+import { parseJson } from "@/lib/json";
+import { JsonView } from "./JsonView";
+import classes from "./TextBlock.module.css";
+
+/** Characters shown before asking. */
+const LONG = 6000;
+
+export function TextBlock({ text }: { text: string }) {
+  const [all, setAll] = useState(false);
+  const json = useMemo(() => parseJson(text), [text]);
+  if (json) return <JsonView value={json.value} />;
+  const cut = !all && text.length > LONG;
+  return (
+    <div className={classes.text}>
+      {cut ? text.slice(0, LONG) : text}
+      {cut && (
+        <button type="button" className={classes.more} onClick={() => setAll(true)}>
+          Show {compact(text.length - LONG)} more characters
+        </button>
+      )}
+    </div>
+  );
+}
+
+/** A value of unknown shape: text as text, the rest as JSON. */
+export function AnyValue({ value }: { value: unknown }) {
+  return typeof value === "string" ? <TextBlock text={value} /> : <JsonView value={value} />;
+}
