@@ -6,7 +6,7 @@ use model::{Content, Message, Role, StepKind, Value};
 use serde_json::Value as Json;
 
 use crate::field::Field;
-use crate::messages::{conversation, conversation_or_text, json_of, log_events, parts_of, span_events};
+use crate::messages::{Object, conversation, conversation_or_text, json_of, langchain, log_events, parts_of, span_events};
 use crate::reading::Reading;
 use crate::{definitions, documents};
 
@@ -18,9 +18,16 @@ pub(crate) fn content(reading: &Reading<'_>, kind: StepKind, logs: &[RawLog<'_>]
             reshape(reading, &mut content);
         }
     }
-    messages(reading, &mut content);
-    from_events(reading, &mut content);
+    if kind != StepKind::Tool {
+        messages(reading, &mut content);
+        from_events(reading, &mut content);
+    }
     log_events::read(logs, &mut content);
+    for dialect in reading.dialects() {
+        if let Some(reshape) = dialect.reshape.logs {
+            reshape(logs, &mut content);
+        }
+    }
     values(reading, kind, &mut content);
     if content.tool_definitions.is_empty()
         && let Some(value) = reading.get(Field::ToolDefinitions)
@@ -88,6 +95,9 @@ fn values(reading: &Reading<'_>, kind: StepKind, content: &mut Content) {
         StepKind::Tool | StepKind::Handoff => {
             set(&mut content.tool_arguments, reading.get(Field::ToolArguments).map(json_of).or(input));
             set(&mut content.tool_result, reading.get(Field::ToolResult).map(json_of).or(output));
+            if let Some((result, _)) = content.tool_result.as_ref().and_then(langchain::tool_message) {
+                content.tool_result = Some(result);
+            }
             return;
         }
         StepKind::Retriever | StepKind::Reranker => {
@@ -135,6 +145,13 @@ fn values(reading: &Reading<'_>, kind: StepKind, content: &mut Content) {
             return;
         }
         _ => {
+            // Some instrumentations flatten only the first of a chain's messages.
+            if !content.input.is_empty()
+                && let Some(all) = input.as_ref().and_then(|value| conversation(value, Role::User))
+                && all.len() > content.input.len()
+            {
+                content.input = all;
+            }
             // Tools without a tool's kind still say what they were given.
             set(&mut content.tool_arguments, reading.get(Field::ToolArguments).map(json_of));
             set(&mut content.tool_result, reading.get(Field::ToolResult).map(json_of));
@@ -145,7 +162,7 @@ fn values(reading: &Reading<'_>, kind: StepKind, content: &mut Content) {
 }
 
 /// The text of a query, or of the member that holds it.
-fn query(value: &Json) -> Option<String> {
+pub(crate) fn query(value: &Json) -> Option<String> {
     match value {
         Json::String(text) => Some(text.clone()),
         Json::Object(object) => {
@@ -153,14 +170,21 @@ fn query(value: &Json) -> Option<String> {
             match known.iter().find_map(|key| object.get(*key)) {
                 Some(Json::String(text)) => Some(text.clone()),
                 Some(inner) => Some(inner.to_string()),
-                None => match object.get("args").and_then(Json::as_array).and_then(|list| list.first()) {
-                    Some(Json::String(text)) => Some(text.clone()),
-                    _ => Some(value.to_string()),
-                },
+                None => Some(only_argument(object).map_or_else(|| value.to_string(), str::to_owned)),
             }
         }
         Json::Null => None,
         other => Some(other.to_string()),
+    }
+}
+
+/// The text in the recorded arguments of a function that was called with one (`{"args": ["…"], "kwargs": {}}`).
+pub(crate) fn only_argument(object: &Object) -> Option<&str> {
+    let (args, kwargs) = (object.get("args")?.as_array()?, object.get("kwargs")?.as_object()?);
+    match (args.as_slice(), kwargs.len(), object.len()) {
+        ([Json::String(text)], 0, 2) => Some(text),
+        ([], 1, 2) => kwargs.values().next()?.as_str(),
+        _ => None,
     }
 }
 

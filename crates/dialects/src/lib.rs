@@ -21,6 +21,7 @@ mod reading;
 mod registry;
 mod table;
 mod understand;
+mod usage;
 
 use std::sync::{Arc, LazyLock};
 

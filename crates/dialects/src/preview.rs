@@ -8,6 +8,7 @@ use model::{Message, Part, Role, Span, StepKind, Value};
 use serde_json::Value as Json;
 use serde_json::value::RawValue;
 
+use crate::content::{only_argument, query};
 use crate::field::Field;
 use crate::messages::{self, conversation, json_of, json_of_text, text};
 use crate::reading::Reading;
@@ -22,9 +23,13 @@ pub(crate) fn fill(reading: &Reading<'_>, span: &mut Span) {
         StepKind::Tool | StepKind::Handoff => {
             plain(reading, span, Field::ToolArguments, true);
             plain(reading, span, Field::ToolResult, false);
+            told_by_langchain(reading, span);
         }
         StepKind::Retriever | StepKind::Reranker => {
-            plain(reading, span, Field::Query, true);
+            if span.input_preview.is_none() {
+                let asked = reading.get(Field::Query).or_else(|| reading.get(Field::InputValue));
+                span.input_preview = asked.and_then(|value| query(&json(value))).as_deref().and_then(short);
+            }
             retrieved(reading, span);
         }
         _ => {}
@@ -87,7 +92,11 @@ fn calls_text(messages: &[Message]) -> Option<String> {
 
 /// The text a message is previewed by: its words, else what a tool answered.
 pub(crate) fn words(message: &Message) -> Option<String> {
-    Some(message.plain_text()).filter(|text| !text.trim().is_empty())
+    let told = message.parts.iter().find_map(|part| match part {
+        Part::ToolResult { result, .. } => Some(compact(result)),
+        _ => None,
+    });
+    [Some(message.plain_text()), told].into_iter().flatten().find(|text| !text.trim().is_empty())
 }
 
 /// The last thing the user said, else the last message with words.
@@ -142,9 +151,23 @@ fn plain(reading: &Reading<'_>, span: &mut Span, field: Field, is_input: bool) {
     }
 }
 
+/// A tool's result that LangChain wrapped in a message.
+fn told_by_langchain(reading: &Reading<'_>, span: &mut Span) {
+    if span.output_preview.is_none()
+        && let Some(Value::Str(text)) = reading.get(Field::OutputValue)
+        && text.starts_with('{')
+        && text.len() <= PARSE_LIMIT
+        && let Some((result, id)) = messages::langchain::tool_message(&json_of_text(text))
+    {
+        span.output_preview = short(&compact(&result));
+        span.tool_call_id = span.tool_call_id.take().or_else(|| id.map(Arc::from));
+    }
+}
+
 /// Counts and previews what a retriever found.
 fn retrieved(reading: &Reading<'_>, span: &mut Span) {
-    let Some(value) = reading.get(Field::Documents) else { return };
+    let found = reading.get(Field::Documents).or_else(|| reading.get(Field::OutputValue));
+    let Some(value) = found.filter(|_| span.documents.is_none() || span.output_preview.is_none()) else { return };
     let documents = crate::documents::read(&json(value));
     if documents.is_empty() {
         return;
@@ -224,7 +247,10 @@ pub(crate) fn line<'r>(value: &'r Value<'_>) -> Cow<'r, str> {
 pub(crate) fn compact(json: &Json) -> String {
     match json {
         Json::String(text) => text.clone(),
-        Json::Object(object) if object.len() == 1 && text(object, "text").is_some() => text(object, "text").unwrap_or_default().to_owned(),
+        Json::Object(object) if object.len() <= 2 => match text(object, "text").filter(|_| object.len() == 1).or_else(|| only_argument(object)) {
+            Some(text) => text.to_owned(),
+            None => json.to_string(),
+        },
         other => other.to_string(),
     }
 }

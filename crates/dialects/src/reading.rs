@@ -123,6 +123,7 @@ impl<'r> Reading<'r> {
                 };
                 self.failed |= says_failure;
             }
+            Field::ErrorMessage => self.failed |= dialect.message_means_failure && value.as_str().is_some(),
             _ => {}
         }
         let slot = &mut self.slots[target.field as usize];

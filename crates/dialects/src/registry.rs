@@ -90,6 +90,7 @@ pub(crate) struct Dialect {
     pub provider_sdk: bool,
     pub kinds: HashMap<Box<str>, StepKind, Hasher>,
     pub failures: Vec<Box<str>>,
+    pub message_means_failure: bool,
     pub reshape: Reshape,
 }
 
@@ -196,6 +197,7 @@ impl Registry {
             provider_sdk: table.provider_sdk,
             kinds,
             failures: table.failures.iter().map(|word| fold(word).into()).collect(),
+            message_means_failure: table.message_means_failure,
             reshape,
         });
         Ok(())

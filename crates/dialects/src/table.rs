@@ -101,6 +101,9 @@ pub(crate) struct Table {
     /// Span name (a trailing `*` makes it a prefix) to step kind, for spans without a `kind` attribute.
     #[serde(default)]
     pub span_names: BTreeMap<String, String>,
+    /// An `error_message` is only sent where the work failed, whatever the status says.
+    #[serde(default)]
+    pub message_means_failure: bool,
     /// Values of a `result` attribute that mean the work failed.
     #[serde(default)]
     pub failures: Vec<String>,

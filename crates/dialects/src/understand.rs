@@ -43,11 +43,12 @@ pub(crate) fn span(reading: &Reading<'_>, tenant: &Tenant, received: Timestamp) 
     if reading.kind.is_none() && span.kind == StepKind::Other {
         span.kind = guess(reading, &span);
     }
-    if matches!(span.kind, StepKind::Tool | StepKind::Handoff) && span.tool_name.is_none() && reading.kind.is_some() {
+    if span.kind == StepKind::Tool && span.tool_name.is_none() && reading.kind.is_some() {
         span.tool_name = Some(tool_of_name(&span.name));
     }
     if span.kind == StepKind::Agent && span.agent.is_none() {
-        span.agent = agent_of_name(&span.name);
+        let service = span.service.clone().filter(|service| !service.starts_with("unknown_service"));
+        span.agent = agent_of_name(&span.name).or(service);
     }
     status(reading, &mut span);
     preview::fill(reading, &mut span);
@@ -203,9 +204,9 @@ fn guess(reading: &Reading<'_>, span: &Span) -> StepKind {
 }
 
 /// Prefixes that instrumentations put before a tool's name in the span's.
-const TOOL_PREFIXES: &[&str] = &["execute_tool ", "handoff to ", "tool.call.", "running tool: ", "tool:", "tool/"];
+const TOOL_PREFIXES: &[&str] = &["execute_tool ", "tool.call.", "running tool: ", "tool:", "tool/"];
 /// Suffixes likewise.
-const TOOL_SUFFIXES: &[&str] = &[".tool", ".handoff"];
+const TOOL_SUFFIXES: &[&str] = &[".tool"];
 
 fn tool_of_name(name: &str) -> Arc<str> {
     let name = TOOL_PREFIXES.iter().find_map(|prefix| name.strip_prefix(prefix)).unwrap_or(name);
@@ -217,14 +218,19 @@ fn agent_of_name(name: &str) -> Option<Arc<str>> {
     let stripped = name
         .strip_prefix("invoke_agent ")
         .or_else(|| name.strip_prefix("create_agent "))
+        .or_else(|| name.strip_prefix("agent_run "))
         .or_else(|| name.strip_suffix(".agent"))
-        .or_else(|| name.strip_prefix("agent.delegate."));
+        // smolagents names the class and its method.
+        .or_else(|| name.strip_suffix(".run").filter(|class| class.starts_with(|first: char| first.is_ascii_uppercase())));
     match stripped {
         Some(agent) => Some(intern(agent)),
         None if matches!(name, "invoke_agent" | "create_agent" | "agent run") || name.contains('.') || name.is_empty() => None,
         None => Some(intern(name)),
     }
 }
+
+/// Words for failure that say nothing about its kind.
+const VAGUE: &[&str] = &["false", "error", "failed", "failure", "true"];
 
 /// How the span ended, and what went wrong.
 fn status(reading: &Reading<'_>, span: &mut Span) {
@@ -249,7 +255,7 @@ fn status(reading: &Reading<'_>, span: &mut Span) {
         span.error_type = error_type.map(|text| text.into_owned()).or_else(|| told("exception.type")).map(|text| intern(&text));
     }
     if span.error_type.is_none() && reading.failed {
-        span.error_type = reading.text(Field::Result).filter(|word| word.as_ref() != "false").map(|word| intern(&word));
+        span.error_type = reading.text(Field::Result).filter(|word| !VAGUE.contains(&normalise::fold(word).as_ref())).map(|word| intern(&word));
     }
     if span.error_message.is_none() {
         let message = told("exception.message")

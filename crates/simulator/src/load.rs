@@ -31,26 +31,25 @@ struct Prepared {
     takes: u64,
 }
 
-/// Whole runs, each as one encoded OTLP trace request with ids and times of its own. An iterator that never ends.
+/// Whole runs, each as one encoded OTLP trace request with ids and times of its own.
 #[derive(Debug)]
 pub struct Load {
     prepared: Vec<Prepared>,
     random: Random,
-    clock: Timestamp,
-    gap: i64,
     at: usize,
 }
 
 impl Load {
-    /// Load of a seed. Runs end one after another, `gap_nanos` apart, beginning at `start`.
-    pub fn new(seed: u64, start: Timestamp, gap_nanos: i64) -> Self {
+    /// Load of a seed. Takes a moment: runs are prepared here.
+    pub fn new(seed: u64) -> Self {
         let mut simulator = Simulator::new(seed);
         let prepared = (0..PREPARED).map(|_| prepare(&mut simulator)).collect();
-        Self { prepared, random: Random::new(seed ^ 0x6c6f_6164), clock: start, gap: gap_nanos, at: 0 }
+        Self { prepared, random: Random::new(seed ^ 0x6c6f_6164), at: 0 }
     }
 
-    /// The next run as a request: its bytes, and the spans in it.
-    pub fn next_run(&mut self) -> (Vec<u8>, usize) {
+    /// The next run, ending at `end`: its request's bytes, and the spans in it. Bytes of several runs put one after the
+    /// other are one request too.
+    pub fn next_run(&mut self, end: Timestamp) -> (Vec<u8>, usize) {
         let prepared = &self.prepared[self.at % self.prepared.len()];
         self.at += 1;
         let mut body = prepared.body.clone();
@@ -58,8 +57,7 @@ impl Load {
         for at in &prepared.trace_ids {
             body[*at..at + 16].copy_from_slice(&trace_id);
         }
-        self.clock = self.clock.plus_nanos(self.gap);
-        let begins = (self.clock.as_nanos().max(0) as u64).saturating_sub(prepared.takes);
+        let begins = (end.as_nanos().max(0) as u64).saturating_sub(prepared.takes);
         for at in &prepared.times {
             let mut bytes = [0; 8];
             bytes.copy_from_slice(&body[*at..at + 8]);
@@ -67,14 +65,6 @@ impl Load {
             body[*at..at + 8].copy_from_slice(&moved.to_le_bytes());
         }
         (body, prepared.spans)
-    }
-}
-
-impl Iterator for Load {
-    type Item = (Vec<u8>, usize);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        Some(self.next_run())
     }
 }
 

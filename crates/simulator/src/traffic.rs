@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::time::Duration;
 
-use model::Timestamp;
+use model::{Timestamp, TraceId};
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message;
@@ -84,7 +84,8 @@ impl Traffic {
     /// Plans the run that begins next and queues what it will send.
     fn begin_run(&mut self) {
         let begun = self.next_run;
-        let plan = self.simulator.next_plan();
+        let mut plan = self.simulator.next_plan();
+        plan.trace_id = moved(plan.trace_id, self.start);
         let emissions = tell(&plan, self.start.plus_nanos(i64::try_from(begun).unwrap_or(i64::MAX)));
         let root = plan.steps.first().map(|step| step.span_id.as_bytes().to_vec()).unwrap_or_default();
         for emission in emissions {
@@ -116,6 +117,16 @@ impl Traffic {
         }
         self.next_run = begun.saturating_add(self.random.gap(self.rate));
     }
+}
+
+/// A trace id of its own for each start of the traffic: a second demo over the same data must not write into the runs of
+/// the first.
+fn moved(trace_id: TraceId, start: Timestamp) -> TraceId {
+    let salt: [u8; 16] = Random::new(start.as_nanos() as u64).bytes();
+    let mut bytes = *trace_id.as_bytes();
+    bytes.iter_mut().zip(salt).for_each(|(byte, salt)| *byte ^= salt);
+    bytes[15] |= 1;
+    TraceId::from_array(bytes)
 }
 
 impl Iterator for Traffic {

@@ -38,6 +38,17 @@ fn the_same_seed_gives_the_same_bytes_and_another_seed_gives_others() {
 }
 
 #[test]
+fn the_same_seed_at_another_time_is_the_same_runs_under_other_trace_ids() {
+    // Otherwise a second demo over the same data would write into the runs of the first.
+    let ids = |start| {
+        let sent = Traffic::new(7, 4.0, start).take(200).filter(|timed| timed.signal == Signal::Traces);
+        sent.flat_map(|timed| spans_of(&timed.body)).map(|span| (span.trace_id, span.name)).collect::<Vec<_>>()
+    };
+    let (first, second) = (ids(START), ids(START.plus_nanos(1)));
+    assert!(first.iter().zip(&second).all(|(one, other)| one.1 == other.1 && one.0 != other.0));
+}
+
+#[test]
 fn requests_come_in_the_order_of_sending_at_the_rate_asked_for() {
     let sent: Vec<Timed> = Traffic::new(3, 5.0, START).take(6_000).collect();
     assert!(sent.windows(2).all(|pair| pair[0].at <= pair[1].at));
@@ -255,7 +266,11 @@ fn log_records_name_the_run_and_step_they_belong_to() {
 
 #[test]
 fn load_repeats_whole_runs_under_new_ids_and_times() {
-    let take = || Load::new(1, START, 1_000_000).take(200).collect::<Vec<_>>();
+    let end_of = |at: i64| START.plus_nanos((at + 1) * 1_000_000);
+    let take = || {
+        let mut load = Load::new(1);
+        (0..200).map(|at| load.next_run(end_of(at))).collect::<Vec<_>>()
+    };
     let bodies = take();
     assert_eq!(bodies, take(), "load is repeatable too");
     let mut traces = HashSet::new();
@@ -266,7 +281,7 @@ fn load_repeats_whole_runs_under_new_ids_and_times() {
         assert_eq!(ids.len(), 1, "all spans of a run move together");
         traces.extend(ids);
         let root = spans.iter().find(|span| span.parent_span_id.is_empty()).unwrap();
-        let due = START.plus_nanos((at as i64 + 1) * 1_000_000).as_nanos() as u64;
+        let due = end_of(at as i64).as_nanos() as u64;
         assert_eq!(root.end_time_unix_nano, due, "run {at} ends when it should");
         for span in &spans {
             assert!(root.start_time_unix_nano <= span.start_time_unix_nano, "no time is left behind");

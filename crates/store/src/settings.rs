@@ -8,7 +8,7 @@ use model::Timestamp;
 const MIB: usize = 1024 * 1024;
 
 /// Tells the time. The store never looks at a clock itself, so that a simulation can drive it.
-pub trait Clock: Send + Sync {
+pub trait Clock: Send + std::marker::Sync {
     /// Now.
     fn now(&self) -> Timestamp;
 }

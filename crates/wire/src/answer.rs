@@ -82,3 +82,72 @@ fn put_varint(out: &mut Vec<u8>, mut number: u64) {
     }
     out.push(number as u8);
 }
+
+#[cfg(test)]
+mod tests {
+    use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceResponse;
+    use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
+    use prost::Message;
+
+    use super::*;
+
+    fn rejected(count: u64, reasons: &[&str]) -> Rejected {
+        Rejected { count, reasons: reasons.iter().map(|reason| (*reason).to_owned()).collect() }
+    }
+
+    #[test]
+    fn a_full_success_is_an_empty_message() {
+        assert_eq!(response(Signal::Traces, Encoding::Protobuf, &Rejected::default()), b"");
+        assert_eq!(response(Signal::Traces, Encoding::Json, &Rejected::default()), b"{}");
+    }
+
+    #[test]
+    fn a_partial_success_counts_and_explains() {
+        let rejected = rejected(300, &["no id", "no name"]);
+        let bytes = response(Signal::Traces, Encoding::Protobuf, &rejected);
+        let partial = ExportTraceServiceResponse::decode(bytes.as_slice()).unwrap().partial_success.unwrap();
+        assert_eq!((partial.rejected_spans, partial.error_message.as_str()), (300, "no id; no name"));
+        let bytes = response(Signal::Logs, Encoding::Protobuf, &rejected);
+        let partial = ExportLogsServiceResponse::decode(bytes.as_slice()).unwrap().partial_success.unwrap();
+        assert_eq!(partial.rejected_log_records, 300);
+        for (signal, expected) in [
+            (Signal::Traces, r#"{"partialSuccess":{"errorMessage":"no id; no name","rejectedSpans":"300"}}"#),
+            (Signal::Logs, r#"{"partialSuccess":{"errorMessage":"no id; no name","rejectedLogRecords":"300"}}"#),
+            (Signal::Metrics, r#"{"partialSuccess":{"errorMessage":"no id; no name","rejectedDataPoints":"300"}}"#),
+        ] {
+            assert_eq!(String::from_utf8(response(signal, Encoding::Json, &rejected)).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn a_warning_is_a_message_with_a_count_of_zero() {
+        let bytes = response(Signal::Traces, Encoding::Protobuf, &rejected(0, &["warning: odd"]));
+        let partial = ExportTraceServiceResponse::decode(bytes.as_slice()).unwrap().partial_success.unwrap();
+        assert_eq!((partial.rejected_spans, partial.error_message.as_str()), (0, "warning: odd"));
+    }
+
+    #[test]
+    fn long_messages_are_cut_between_characters() {
+        let long = "ä".repeat(MAX_MESSAGE);
+        let bytes = response(Signal::Traces, Encoding::Protobuf, &rejected(1, &[&long]));
+        let partial = ExportTraceServiceResponse::decode(bytes.as_slice()).unwrap().partial_success.unwrap();
+        assert_eq!(partial.error_message.len(), MAX_MESSAGE);
+    }
+
+    #[test]
+    fn a_status_has_code_and_message() {
+        /// `google.rpc.Status`, as its definition has it.
+        #[derive(Clone, PartialEq, Message)]
+        struct RpcStatus {
+            #[prost(int32, tag = "1")]
+            code: i32,
+            #[prost(string, tag = "2")]
+            message: String,
+        }
+        for code in [0, 3, 16, -1] {
+            let decoded = RpcStatus::decode(status(Encoding::Protobuf, code, "too big").as_slice()).unwrap();
+            assert_eq!((decoded.code, decoded.message.as_str()), (code, "too big"));
+        }
+        assert_eq!(status(Encoding::Json, 3, "too big"), br#"{"code":3,"message":"too big"}"#);
+    }
+}

@@ -61,6 +61,14 @@ impl Context {
         self.rejected.add(format!("{what} rejected: {reason}"));
     }
 
+    /// Counts the items of a resource or scope that is not readable: whose they are is not known.
+    pub fn reject_all(&mut self, what: &str, owner: &str, reason: &str, count: usize) {
+        if count > 0 {
+            self.reject(what, &format!("its {owner} is not readable: {reason}"));
+            self.rejected.count += count as u64 - 1;
+        }
+    }
+
     /// Warns that a resource, scope or data point lost attributes to the limit; those have no count of dropped ones.
     pub fn warn_attributes(&mut self, what: &str) {
         self.rejected.note(format!(

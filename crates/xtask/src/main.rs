@@ -1,1 +1,60 @@
-fn main(){}
+//! Commands of the repository: `cargo xtask demo`, `test`, `ui`, `openapi`, `bench`.
+//!
+//! They need what the command at hand needs and nothing else, say what they do before they do it, and stop at the first
+//! thing that is wrong with a sentence on how to go on.
+
+mod bench;
+mod browser;
+mod demo;
+mod openapi;
+mod paths;
+mod program;
+mod python;
+mod report;
+mod shell;
+mod stamp;
+mod test;
+#[cfg(test)]
+mod tidy;
+mod ui;
+
+use clap::{Parser, Subcommand};
+
+/// Commands of Tawny's repository.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Build UI and server, start it, keep sending simulated agent runs, and say where to look. Ctrl-C stops.
+    Demo(demo::Options),
+    /// Run everything: format, lints, Rust, UI, end to end, browser.
+    Test(test::Options),
+    /// Build the UI into ui/dist.
+    Ui(ui::Options),
+    /// Write docs/openapi.json again from the server's code.
+    Openapi,
+    /// Measure the release build: how fast it takes in simulated runs.
+    Bench(bench::Options),
+}
+
+fn main() -> std::process::ExitCode {
+    let outcome = match Arguments::parse().command {
+        Command::Demo(options) => demo::run(&options),
+        Command::Test(options) => test::run(&options),
+        Command::Ui(options) => ui::run(&options),
+        Command::Openapi => openapi::run(),
+        Command::Bench(options) => bench::run(&options),
+    };
+    match outcome {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            std::process::ExitCode::FAILURE
+        }
+    }
+}

@@ -2,6 +2,7 @@
 //!
 //! Each is a table in `conventions/` and, where a rename is not enough, a file of reshaping here.
 
+use model::raw::RawLog;
 use model::{Content, Span};
 
 use crate::reading::Reading;
@@ -13,7 +14,11 @@ pub(crate) struct Reshape {
     pub span: Option<fn(&Reading<'_>, &mut Span)>,
     /// Fills content. What an earlier dialect filled stays.
     pub content: Option<fn(&Reading<'_>, &mut Content)>,
+    /// Fills content from log records joined to the span.
+    pub logs: Option<fn(&[RawLog<'_>], &mut Content)>,
 }
+
+const NOTHING: Reshape = Reshape { span: None, content: None, logs: None };
 
 /// A dialect as built in.
 pub(crate) struct Builtin {
@@ -25,19 +30,37 @@ pub(crate) struct Builtin {
 
 macro_rules! builtin {
     ($name:literal) => {
-        Builtin { table: include_str!(concat!("../../conventions/", $name, ".toml")), reshape: Reshape { span: None, content: None } }
+        Builtin { table: include_str!(concat!("../../conventions/", $name, ".toml")), reshape: NOTHING }
     };
     ($name:literal, $($part:ident: $function:path),+) => {
         Builtin {
             table: include_str!(concat!("../../conventions/", $name, ".toml")),
-            reshape: Reshape { $($part: Some($function),)+ ..Reshape { span: None, content: None } },
+            reshape: Reshape { $($part: Some($function),)+ ..NOTHING },
         }
     };
 }
 
 /// All of them. The order is the order of trust: a field is taken from the first that has it.
 pub(crate) const BUILTIN: &[Builtin] = &[
+    builtin!("langfuse", span: langfuse::span),
+    builtin!("langsmith", span: langsmith::span),
     builtin!("openinference", span: openinference::span, content: openinference::content),
+    builtin!("traceloop", span: traceloop::span, content: traceloop::content),
+    builtin!("vercel_ai", span: vercel_ai::span, content: vercel_ai::content),
+    builtin!("pydantic_ai", span: pydantic_ai::span),
+    builtin!("mlflow", span: mlflow::span),
+    builtin!("google_adk", span: google_adk::span, content: google_adk::content),
+    builtin!("strands", span: strands::span, content: strands::content),
+    builtin!("claude_code", span: claude_code::span, content: claude_code::content, logs: claude_code::logs),
+    builtin!("codex_cli", span: codex_cli::span, logs: codex_cli::logs),
+    builtin!("gemini_cli"),
+    builtin!("anthropic_sdk"),
+    builtin!("autogen"),
+    builtin!("semantic_kernel"),
+    builtin!("agent_framework"),
+    builtin!("livekit", span: livekit::span, content: livekit::content),
+    builtin!("litellm"),
+    builtin!("crewai"),
     builtin!("otel_genai", span: otel_genai::span, content: otel_genai::content),
     builtin!("seed_requests"),
     builtin!("seed_runs"),
@@ -46,5 +69,16 @@ pub(crate) const BUILTIN: &[Builtin] = &[
     builtin!("core"),
 ];
 
+mod claude_code;
+mod codex_cli;
+mod google_adk;
+mod langfuse;
+mod langsmith;
+mod livekit;
+mod mlflow;
 mod openinference;
 mod otel_genai;
+mod pydantic_ai;
+mod strands;
+mod traceloop;
+mod vercel_ai;

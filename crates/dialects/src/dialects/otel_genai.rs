@@ -16,11 +16,8 @@ pub(crate) fn span(reading: &Reading<'_>, span: &mut Span) {
     if span.kind == StepKind::Tool && is_server(reading) && reading.attribute("mcp.method.name").is_some() {
         span.kind = StepKind::Other;
     }
-    // A model call's provider is whoever serves the model, not the framework that called it.
-    if let Some(provider) = &span.provider
-        && matches!(span.kind, StepKind::Llm | StepKind::Embedding)
-        && is_framework(provider)
-    {
+    // A provider is whoever serves the model, not the framework that called it.
+    if span.provider.as_deref().is_some_and(is_framework) {
         span.provider = None;
     }
     if span.ttft_ms.is_none() {

@@ -78,3 +78,16 @@ pub(crate) fn generations(object: &Object, speaker: Role) -> Option<Vec<Message>
     }
     (!found.is_empty()).then_some(found)
 }
+
+/// A tool's message that stands where its result should: the result, and the id of the call.
+pub(crate) fn tool_message(value: &Json) -> Option<(Json, Option<String>)> {
+    let object = value.as_object()?;
+    let object = match object.get("output").and_then(Json::as_object) {
+        Some(inner) if object.len() <= 2 => inner,
+        _ => object,
+    };
+    match message(object, Role::Tool)?.parts.into_iter().next()? {
+        Part::ToolResult { id, result } => Some((result, id)),
+        _ => None,
+    }
+}

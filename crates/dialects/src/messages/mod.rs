@@ -115,9 +115,14 @@ fn find(value: &Json, speaker: Role, wrappers: usize) -> Option<Vec<Message>> {
             let found: Vec<Option<Vec<Message>>> = items.iter().map(|item| message(item, speaker)).collect();
             if found.iter().all(Option::is_none) {
                 let parts: Option<Vec<Part>> = items.iter().map(part_of).collect();
-                return parts.filter(|parts| !parts.is_empty()).map(|parts| {
-                    vec![Message { role: speaker, name: None, parts, finish_reason: None }]
-                });
+                if let Some(parts) = parts.filter(|parts| !parts.is_empty()) {
+                    return Some(vec![Message { role: speaker, name: None, parts, finish_reason: None }]);
+                }
+                // LangGraph lists the updates of its nodes, each with messages inside.
+                let inside = items.iter().filter_map(Json::as_object).filter(|_| wrappers > 0);
+                let inside: Vec<Message> =
+                    inside.filter_map(|object| wrapped(object, speaker, wrappers - 1)).flatten().collect();
+                return (!inside.is_empty()).then_some(inside);
             }
             let kept = items.iter().zip(found).flat_map(|(item, found)| {
                 found.unwrap_or_else(|| {

@@ -157,16 +157,12 @@ impl<'a, T: Item<'a>> ResourceDraft<'a, T> {
             if items.is_empty() {
                 continue;
             }
-            let (what, reason) = match (&resource, value::scope(scope, context)) {
+            match (&resource, value::scope(scope, context)) {
                 (Ok(resource), Ok(scope)) => {
                     groups.push(Group { resource: Arc::clone(resource), scope: Arc::new(scope), items });
-                    continue;
                 }
-                (Err(reason), _) => ("resource", reason.clone()),
-                (_, Err(reason)) => ("scope", reason),
-            };
-            for _ in items {
-                context.reject(T::NAME, &format!("its {what} is not readable: {reason}"));
+                (Err(reason), _) => context.reject_all(T::NAME, "resource", reason, items.len()),
+                (_, Err(reason)) => context.reject_all(T::NAME, "scope", &reason, items.len()),
             }
         }
     }

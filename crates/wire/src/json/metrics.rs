@@ -18,7 +18,7 @@ use crate::metric::{Header, Kind, PointDraft, temporality};
 const TEMPORALITIES: [&str; 3] = ["UNSPECIFIED", "DELTA", "CUMULATIVE"];
 
 /// Reads a `Metric`, appending a sample per data point. An error means that the metric as a whole is not readable.
-pub(super) fn metric<'a>(raw: &'a str, into: &mut Vec<Sample>, context: &mut Context) -> Result<(), Reason> {
+pub(super) fn metric(raw: &str, into: &mut Vec<Sample>, context: &mut Context) -> Result<(), Reason> {
     let MetricDraft { mut header, data } = read(raw, MetricDraft::default(), context)?;
     let Some((kind, data)) = data else { return Ok(()) };
     let checked = header.check(context);

@@ -150,8 +150,14 @@ impl<'a> Walk<'a> {
         })?;
         let (resource, scope) = match (resource, scope) {
             (Ok(resource), Ok(scope)) => (Arc::clone(resource), Arc::new(scope)),
-            (Err(reason), _) => return Ok(reject_all::<T>(count, "resource", reason, context)),
-            (_, Err(reason)) => return Ok(reject_all::<T>(count, "scope", &reason, context)),
+            (Err(reason), _) => {
+                context.reject_all(T::NAME, "resource", reason, count);
+                return Ok(());
+            }
+            (_, Err(reason)) => {
+                context.reject_all(T::NAME, "scope", &reason, count);
+                return Ok(());
+            }
         };
         let reserved = count.min(RESERVE_ITEMS);
         let mut items = Vec::with_capacity(reserved);
@@ -168,12 +174,5 @@ impl<'a> Walk<'a> {
             groups.push(Group { resource, scope, items });
         }
         Ok(())
-    }
-}
-
-/// Counts the items of a resource or scope that is not readable: whose they are is not known.
-fn reject_all<'a, T: Item<'a>>(count: usize, what: &str, reason: &Reason, context: &mut Context) {
-    for _ in 0..count {
-        context.reject(T::NAME, &format!("its {what} is not readable: {reason}"));
     }
 }

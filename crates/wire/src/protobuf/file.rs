@@ -25,13 +25,15 @@ pub fn split_protobuf_file(file: &[u8]) -> Result<SplitFile<'_>, DecodeError> {
         let requests = if file.is_empty() { Vec::new() } else { vec![file] };
         return Ok(SplitFile { requests, torn: 0 });
     }
-    let forms: [fn(&[u8]) -> Option<(usize, usize)>; 2] = [big_endian_length, varint_length];
-    forms
+    [big_endian_length as Length, varint_length as Length]
         .into_iter()
         .find_map(|length| split(file, length).filter(|split| split.requests.iter().any(|bytes| is_request(bytes))))
         .or_else(|| is_request(file).then(|| SplitFile { requests: vec![file], torn: 0 }))
         .ok_or(DecodeError::UnknownFile)
 }
+
+/// Reads the length before a request: the size of the prefix, and the length it gives.
+type Length = fn(&[u8]) -> Option<(usize, usize)>;
 
 /// Whether the bytes can be a request: of a known signal, or compressed.
 fn is_request(bytes: &[u8]) -> bool {
@@ -39,7 +41,7 @@ fn is_request(bytes: &[u8]) -> bool {
 }
 
 /// Cuts the file by lengths; `None` when not even the first request is whole.
-fn split(file: &[u8], length: fn(&[u8]) -> Option<(usize, usize)>) -> Option<SplitFile<'_>> {
+fn split(file: &[u8], length: Length) -> Option<SplitFile<'_>> {
     let (mut rest, mut requests) = (file, Vec::new());
     while let Some((prefix, length)) = length(rest) {
         let Some(request) = prefix.checked_add(length).and_then(|end| rest.get(prefix..end)) else { break };
@@ -52,13 +54,11 @@ fn split(file: &[u8], length: fn(&[u8]) -> Option<(usize, usize)>) -> Option<Spl
     (!requests.is_empty()).then_some(SplitFile { requests, torn: rest.len() })
 }
 
-/// Size of the prefix, and the length it gives.
 fn big_endian_length(bytes: &[u8]) -> Option<(usize, usize)> {
     let prefix = bytes.first_chunk::<4>()?;
     Some((4, u32::from_be_bytes(*prefix) as usize))
 }
 
-/// Size of the prefix, and the length it gives.
 fn varint_length(bytes: &[u8]) -> Option<(usize, usize)> {
     let mut reader = Reader::new(bytes);
     let length = usize::try_from(reader.varint().ok()?).ok()?;

@@ -80,13 +80,14 @@ fn link<'a>(bytes: &'a [u8], dropped: &mut u32, context: &mut Context) -> Result
     let (mut trace_id, mut span_id) = (Id::default(), Id::default());
     let mut trace_state = Cow::Borrowed("");
     let mut attributes = AttributesDraft::default();
+    let mut lost = 0u32;
     while let Some((number, field)) = reader.next()? {
         match (number, field) {
             (1, Field::Bytes(id)) => trace_id = Id::Bytes(id),
             (2, Field::Bytes(id)) => span_id = Id::Bytes(id),
             (3, Field::Bytes(text)) => trace_state = context.text(text),
             (4, field) => attribute(field, &mut attributes, context)?,
-            (5, Field::Varint(count)) => *dropped = dropped.saturating_add(count as u32),
+            (5, Field::Varint(count)) => lost = lost.saturating_add(count as u32),
             // 6 is the link's flags, which the model does not keep.
             (1..=5, _) => return Err(WRONG_TYPE.into()),
             _ => {}
@@ -95,7 +96,7 @@ fn link<'a>(bytes: &'a [u8], dropped: &mut u32, context: &mut Context) -> Result
     let (Some(trace_id), Some(span_id)) = (trace_id.optional_trace(), span_id.optional_span()) else {
         return Ok(None);
     };
-    *dropped = dropped.saturating_add(attributes.dropped);
+    *dropped = dropped.saturating_add(lost).saturating_add(attributes.dropped);
     Ok(Some(Link { trace_id, span_id, trace_state, attributes: attributes.finish() }))
 }
 

@@ -1,0 +1,320 @@
+//! Commands and flags.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use server::config::{DEFAULT_DATA, DEFAULT_HTTP, DEFAULT_OTLP_GRPC, DEFAULT_OTLP_HTTP};
+
+use crate::filters::RunFilters;
+
+/// The night watch for AI agents.
+///
+/// Takes in OpenTelemetry from AI agents and says what every run did, what it cost and why it went wrong. Without a command it starts the server.
+#[derive(Debug, Parser)]
+#[command(name = "tawny", version, about, max_term_width = 110, args_conflicts_with_subcommands = true)]
+pub struct Cli {
+    /// What to do; without it: serve.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// Flags of `serve`, which runs when no command is given.
+    #[command(flatten)]
+    pub serve: Serve,
+    /// Use colours.
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    pub color: Color,
+}
+
+/// When to use colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless NO_COLOR is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// A command.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Start the server.
+    Serve(Serve),
+    /// List runs.
+    Runs(Runs),
+    /// Show one run: its steps as a tree, with durations, tokens and cost.
+    Run(Run),
+    /// Watch runs as they change.
+    Tail(Tail),
+    /// List sessions (runs that share a conversation id).
+    Sessions(Sessions),
+    /// Active runs, totals, and the runs that completed last.
+    Summary(Summary),
+    /// List log records.
+    Logs(Logs),
+    /// Ask a question in SQL (read-only; `tawny sql --schema` lists the views).
+    Sql(Sql),
+    /// Send recorded telemetry to the server: OTLP as JSON lines or protobuf, plain or compressed with gzip or zstd.
+    Import(Import),
+    /// Write runs as OTLP/JSON lines.
+    Export(Export),
+    /// Send simulated agent runs to the server.
+    Demo(Demo),
+    /// Show state, counts and limits of the server.
+    Status(Reading),
+    /// Write a completion script for a shell.
+    Completions {
+        /// The shell.
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Which server to ask, and in which form to answer.
+#[derive(Debug, Clone, Args)]
+pub struct Reading {
+    /// Where the server is.
+    #[arg(long, env = "TAWNY_URL", value_name = "URL", default_value = "http://127.0.0.1:8296")]
+    pub url: String,
+    /// Answer in JSON, for scripts.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Flags of `serve`.
+#[derive(Debug, Clone, Args)]
+pub struct Serve {
+    /// Directory that holds all data.
+    #[arg(long, env = "TAWNY_DATA", value_name = "DIR", default_value = DEFAULT_DATA)]
+    pub data: PathBuf,
+    /// Address of UI, API and OTLP over HTTP. Port 0 lets the system choose.
+    #[arg(long, env = "TAWNY_HTTP", value_name = "ADDR", default_value = DEFAULT_HTTP)]
+    pub http: String,
+    /// Address of OTLP over HTTP.
+    #[arg(long, env = "TAWNY_OTLP_HTTP", value_name = "ADDR", default_value = DEFAULT_OTLP_HTTP)]
+    pub otlp_http: String,
+    /// Address of OTLP over gRPC.
+    #[arg(long, env = "TAWNY_OTLP_GRPC", value_name = "ADDR", default_value = DEFAULT_OTLP_GRPC)]
+    pub otlp_grpc: String,
+    /// Memory budget, for example 2GiB; rows not yet in a file, queries and requests share it.
+    #[arg(long, env = "TAWNY_MEMORY", value_name = "BYTES", default_value = "1GiB", value_parser = bytes)]
+    pub memory: usize,
+    /// Largest request after decompression.
+    #[arg(long, env = "TAWNY_MAX_BODY", value_name = "BYTES", default_value = "64MiB", value_parser = bytes)]
+    pub max_body: usize,
+    /// Answer requests before the disk has them: faster, but the last seconds may be lost when the machine (not just Tawny) fails.
+    #[arg(long, env = "TAWNY_NO_SYNC", value_parser = clap::builder::FalseyValueParser::new())]
+    pub no_sync: bool,
+    /// Listen on addresses that other machines reach although nothing asks for credentials. Only on networks you trust.
+    #[arg(long, env = "TAWNY_ALLOW_OPEN", value_parser = clap::builder::FalseyValueParser::new())]
+    pub allow_open: bool,
+    /// Print the addresses in use as one line of JSON once the server listens.
+    #[arg(long)]
+    pub json: bool,
+}
+
+fn bytes(text: &str) -> Result<usize, String> {
+    server::config::parse_bytes(text).ok_or_else(|| "give a number of bytes, for example 1GiB or 512MiB".to_owned())
+}
+
+/// Flags of `runs`.
+#[derive(Debug, Args)]
+pub struct Runs {
+    /// Which runs.
+    #[command(flatten)]
+    pub filters: RunFilters,
+    /// Order: started_at, duration_ms, total_tokens, cost_usd, errors, steps or llm_calls; a `-` in front turns it round.
+    #[arg(long, value_name = "KEY", default_value = "-started_at", allow_hyphen_values = true)]
+    pub sort: String,
+    /// Runs to show, up to 500.
+    #[arg(long, short = 'n', value_name = "N", default_value_t = 50)]
+    pub limit: usize,
+    /// Continue after a page: the `next` of its JSON answer.
+    #[arg(long, value_name = "CURSOR")]
+    pub cursor: Option<String>,
+    /// Count values of these, separated by commas: agent, service, model, tool, status, environment, workflow, version, user, tag.
+    #[arg(long, value_name = "KEYS")]
+    pub facets: Option<String>,
+    /// Server and form.
+    #[command(flatten)]
+    pub reading: Reading,
+}
+
+/// Flags of `run`.
+#[derive(Debug, Args)]
+pub struct Run {
+    /// Trace id, or enough of its beginning to be unique.
+    pub id: String,
+    /// Show what was said: messages, tool arguments and results.
+    #[arg(long, short = 'c')]
+    pub content: bool,
+    /// Server and form.
+    #[command(flatten)]
+    pub reading: Reading,
+}
+
+/// Flags of `tail`.
+#[derive(Debug, Args)]
+pub struct Tail {
+    /// Only runs of these agents.
+    #[arg(long, value_name = "NAME")]
+    pub agent: Vec<String>,
+    /// Only runs of these services.
+    #[arg(long, value_name = "NAME")]
+    pub service: Vec<String>,
+    /// Only runs with a failed step.
+    #[arg(long)]
+    pub errors: bool,
+    /// Server and form.
+    #[command(flatten)]
+    pub reading: Reading,
+}
+
+/// Flags of `sessions`.
+#[derive(Debug, Args)]
+pub struct Sessions {
+    /// Which runs.
+    #[command(flatten)]
+    pub filters: RunFilters,
+    /// Sessions to show, up to 500.
+    #[arg(long, short = 'n', value_name = "N", default_value_t = 50)]
+    pub limit: usize,
+    /// Continue after a page: the `next` of its JSON answer.
+    #[arg(long, value_name = "CURSOR")]
+    pub cursor: Option<String>,
+    /// Server and form.
+    #[command(flatten)]
+    pub reading: Reading,
+}
+
+/// Flags of `summary`.
+#[derive(Debug, Args)]
+pub struct Summary {
+    /// Which runs.
+    #[command(flatten)]
+    pub filters: RunFilters,
+    /// Server and form.
+    #[command(flatten)]
+    pub reading: Reading,
+}
+
+/// Flags of `logs`.
+#[derive(Debug, Args)]
+pub struct Logs {
+    /// From this time: RFC 3339, a day, or a distance from now (15m, 24h, 7d).
+    #[arg(long, value_name = "TIME")]
+    pub from: Option<String>,
+    /// Until this time.
+    #[arg(long, value_name = "TIME")]
+    pub to: Option<String>,
+    /// Text in body, attributes, event name or service.
+    #[arg(long, short = 'q', value_name = "TEXT")]
+    pub q: Option<String>,
+    /// Only records of this run (its full id).
+    #[arg(long, value_name = "ID")]
+    pub trace_id: Option<String>,
+    /// Lowest severity: trace, debug, info, warn, error, fatal, or 1 to 24.
+    #[arg(long, value_name = "LEVEL")]
+    pub severity: Option<String>,
+    /// Only records of these services.
+    #[arg(long, value_name = "NAME")]
+    pub service: Vec<String>,
+    /// Records to show, up to 500.
+    #[arg(long, short = 'n', value_name = "N", default_value_t = 50)]
+    pub limit: usize,
+    /// Continue after a page: the `next` of its JSON answer.
+    #[arg(long, value_name = "CURSOR")]
+    pub cursor: Option<String>,
+    /// Server and form.
+    #[command(flatten)]
+    pub reading: Reading,
+}
+
+/// Flags of `sql`.
+#[derive(Debug, Args)]
+pub struct Sql {
+    /// The statement; `-` reads it from standard input.
+    #[arg(required_unless_present = "schema")]
+    pub query: Option<String>,
+    /// List the views and their columns.
+    #[arg(long)]
+    pub schema: bool,
+    /// Rows to answer with at most.
+    #[arg(long, short = 'n', value_name = "N")]
+    pub limit: Option<usize>,
+    /// Answer in comma-separated values.
+    #[arg(long, conflicts_with = "json")]
+    pub csv: bool,
+    /// Server and form.
+    #[command(flatten)]
+    pub reading: Reading,
+}
+
+/// Flags of `import`.
+#[derive(Debug, Args)]
+pub struct Import {
+    /// Files; `-` reads standard input.
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Requests under way at the same time.
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub jobs: u8,
+    /// Stop at the first request that is refused.
+    #[arg(long)]
+    pub strict: bool,
+    /// Server and form.
+    #[command(flatten)]
+    pub reading: Reading,
+}
+
+/// Flags of `export`.
+#[derive(Debug, Args)]
+pub struct Export {
+    /// Which runs.
+    #[command(flatten)]
+    pub filters: RunFilters,
+    /// File to write; compressed when its name ends in .zst or .gz. Standard output when not given.
+    #[arg(long, short = 'o', value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Where the server is.
+    #[arg(long, env = "TAWNY_URL", value_name = "URL", default_value = "http://127.0.0.1:8296")]
+    pub url: String,
+}
+
+/// Flags of `demo`.
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// Runs per second, on average.
+    #[arg(long, value_name = "N", default_value_t = 0.5)]
+    pub rate: f64,
+    /// Seed: the same seed gives the same runs.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// Begin with this much history, for example 15m or 2h.
+    #[arg(long, value_name = "TIME", default_value = "15m")]
+    pub history: String,
+    /// Stop after this much time; without it the demo goes on until it is stopped.
+    #[arg(long, value_name = "TIME")]
+    pub r#for: Option<String>,
+    /// Where OTLP over HTTP is received.
+    #[arg(long, env = "TAWNY_URL", value_name = "URL", default_value = "http://127.0.0.1:8296")]
+    pub url: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_flags_fit_together() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn no_command_means_serve_with_its_flags() {
+        let cli = Cli::parse_from(["tawny", "--http", "127.0.0.1:0", "--memory", "2GiB"]);
+        assert!(cli.command.is_none());
+        assert_eq!((cli.serve.http.as_str(), cli.serve.memory), ("127.0.0.1:0", 2 << 30));
+    }
+}

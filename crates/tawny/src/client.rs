@@ -1,0 +1,128 @@
+//! Asking the server over HTTP, with errors that say what to do.
+
+use std::io::{self, BufRead, BufReader, Read};
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, bail};
+use serde::de::DeserializeOwned;
+use server::api::types::Problem;
+use ureq::Agent;
+use ureq::http::{Response, StatusCode};
+
+/// Time to wait for a connection.
+const CONNECT: Duration = Duration::from_secs(5);
+/// Time to wait for an answer to begin; SQL may take the server's 30 seconds.
+const ANSWER: Duration = Duration::from_secs(60);
+
+/// A server.
+pub struct Client {
+    base: String,
+    agent: Agent,
+}
+
+impl Client {
+    /// The server at `url`.
+    pub fn new(url: &str) -> Result<Self> {
+        let base = url.trim().trim_end_matches('/').to_owned();
+        if !base.starts_with("http://") && !base.starts_with("https://") {
+            bail!("cannot use `{url}` as the server's address: give a URL such as http://127.0.0.1:8296");
+        }
+        if base.starts_with("https://") {
+            bail!("cannot use `{url}`: this build speaks plain HTTP only; use http://, or a tunnel");
+        }
+        let config = Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_connect(Some(CONNECT))
+            .timeout_recv_response(Some(ANSWER))
+            .user_agent(concat!("tawny/", env!("CARGO_PKG_VERSION")))
+            .build();
+        Ok(Self { base, agent: config.into() })
+    }
+
+    /// Address of the server.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// Text of a `GET` that succeeded.
+    pub fn text(&self, path: &str) -> Result<String> {
+        let mut text = String::new();
+        self.get(path)?.read_to_string(&mut text).context("the answer broke off")?;
+        Ok(text)
+    }
+
+    /// A `GET` answer read as `T`.
+    pub fn json<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
+        parse(&self.text(path)?)
+    }
+
+    /// Body of a `GET` that succeeded, to be read as it comes.
+    pub fn get(&self, path: &str) -> Result<impl Read + Send + 'static> {
+        let response = self.agent.get(format!("{}{path}", self.base)).call().map_err(|error| self.explain(error))?;
+        Ok(succeeded(response)?.into_body().into_with_config().limit(u64::MAX).reader())
+    }
+
+    /// Lines of a `GET` that succeeded, as they come.
+    pub fn lines(&self, path: &str) -> Result<impl Iterator<Item = io::Result<String>>> {
+        Ok(BufReader::new(self.get(path)?).lines())
+    }
+
+    /// Answer text of a `POST` of JSON that succeeded.
+    pub fn post_json(&self, path: &str, body: &impl serde::Serialize) -> Result<String> {
+        let response = self.agent.post(format!("{}{path}", self.base)).send_json(body).map_err(|error| self.explain(error))?;
+        let mut text = String::new();
+        let body = succeeded(response)?.into_body();
+        body.into_with_config().limit(u64::MAX).reader().read_to_string(&mut text).context("the answer broke off")?;
+        Ok(text)
+    }
+
+    /// Sends OTLP; the answer is the caller's to judge.
+    pub fn send(&self, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Result<Response<ureq::Body>, ureq::Error> {
+        let mut request = self.agent.post(format!("{}{path}", self.base));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.send(body)
+    }
+
+    /// What a failed request means for the person at the keyboard.
+    pub fn explain(&self, error: ureq::Error) -> anyhow::Error {
+        let refused = match &error {
+            ureq::Error::Io(cause) => matches!(cause.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::AddrNotAvailable),
+            ureq::Error::ConnectionFailed | ureq::Error::HostNotFound => true,
+            ureq::Error::Timeout(ureq::Timeout::Connect) => true,
+            _ => false,
+        };
+        if refused {
+            anyhow!(
+                "no Tawny answers at {}: start one with `tawny serve`, or say where it is with --url (or TAWNY_URL)",
+                self.base
+            )
+        } else {
+            anyhow!(error).context(format!("asking {} failed", self.base))
+        }
+    }
+}
+
+/// Reads an answer.
+pub fn parse<T: DeserializeOwned>(text: &str) -> Result<T> {
+    serde_json::from_str(text).with_context(|| {
+        format!("cannot read the answer ({}…); is this server a Tawny of the same version?", text.chars().take(80).collect::<String>())
+    })
+}
+
+fn succeeded(response: Response<ureq::Body>) -> Result<Response<ureq::Body>> {
+    let status = response.status();
+    if status.is_success() {
+        return Ok(response);
+    }
+    let text = response.into_body().with_config().limit(1 << 20).read_to_string().unwrap_or_default();
+    let detail = serde_json::from_str::<Problem>(&text).map(|problem| problem.detail).unwrap_or_else(|_| {
+        let text: String = text.trim().chars().take(300).collect();
+        match status {
+            StatusCode::NOT_FOUND => format!("the server has no such address (is it a Tawny?) {text}"),
+            _ => format!("{status} {text}"),
+        }
+    });
+    bail!("{detail}")
+}

@@ -1,0 +1,177 @@
+//! Colours, only where a terminal shows them, and figures in the form people read.
+
+use std::io::IsTerminal;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use model::{RunStatus, SpanStatus, StepKind};
+use owo_colors::{OwoColorize, Style};
+
+use crate::cli::Color;
+
+static COLOURS: AtomicBool = AtomicBool::new(false);
+
+/// Decides once whether there are colours.
+pub fn choose(color: Color) {
+    let wanted = match color {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto => std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
+    };
+    COLOURS.store(wanted, Ordering::Relaxed);
+}
+
+/// Whether there are colours.
+pub fn colours() -> bool {
+    COLOURS.load(Ordering::Relaxed)
+}
+
+/// `text` in a style, where there are colours.
+pub fn paint(text: &str, style: Style) -> String {
+    if colours() { text.style(style).to_string() } else { text.to_owned() }
+}
+
+/// Text of less importance.
+pub fn faint(text: &str) -> String {
+    paint(text, Style::new().dimmed())
+}
+
+/// Text of more importance.
+pub fn strong(text: &str) -> String {
+    paint(text, Style::new().bold())
+}
+
+/// Text about a failure.
+pub fn bad(text: &str) -> String {
+    paint(text, Style::new().red())
+}
+
+/// What errors begin with.
+pub fn error_label() -> String {
+    paint("error:", Style::new().red().bold())
+}
+
+/// Style of a run's status.
+pub fn run_status(status: RunStatus) -> Style {
+    match status {
+        RunStatus::Ok => Style::new().green(),
+        RunStatus::Error => Style::new().red(),
+        RunStatus::Running => Style::new().cyan(),
+        RunStatus::Abandoned => Style::new().yellow(),
+    }
+}
+
+/// Style of a step's status.
+pub fn step_status(status: SpanStatus) -> Style {
+    match status {
+        SpanStatus::Ok => Style::new().green(),
+        SpanStatus::Error => Style::new().red(),
+        SpanStatus::Running => Style::new().cyan(),
+    }
+}
+
+/// Style of a step's kind.
+pub fn kind(kind: StepKind) -> Style {
+    match kind {
+        StepKind::Agent | StepKind::Handoff => Style::new().magenta(),
+        StepKind::Llm => Style::new().blue(),
+        StepKind::Tool => Style::new().yellow(),
+        StepKind::Retriever | StepKind::Embedding | StepKind::Reranker => Style::new().cyan(),
+        StepKind::Guardrail | StepKind::Evaluator => Style::new().green(),
+        StepKind::Chain | StepKind::Other => Style::new().dimmed(),
+    }
+}
+
+/// A duration: `850 µs`, `12 ms`, `3.42 s`, `2 m 05 s`, `1 h 12 m`.
+pub fn duration(ms: f64) -> String {
+    match ms {
+        ms if ms < 1.0 => format!("{:.0} µs", ms * 1e3),
+        ms if ms < 999.5 => format!("{ms:.0} ms"),
+        ms if ms < 59_995.0 => format!("{:.2} s", ms / 1e3),
+        ms if ms < 3_599_500.0 => {
+            let seconds = (ms / 1e3).round() as u64;
+            format!("{} m {:02} s", seconds / 60, seconds % 60)
+        }
+        ms => {
+            let minutes = (ms / 60e3).round() as u64;
+            format!("{} h {:02} m", minutes / 60, minutes % 60)
+        }
+    }
+}
+
+/// A count: `950`, `12,345`, `1.2M`.
+pub fn count(number: u64) -> String {
+    if number >= 10_000_000 {
+        return format!("{:.1}M", number as f64 / 1e6);
+    }
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() + 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// Dollars: `$1.23`, `$0.0042`; a dash when unknown.
+pub fn dollars(cost: Option<f64>) -> String {
+    match cost {
+        None => "-".to_owned(),
+        Some(0.0) => "$0".to_owned(),
+        Some(cost) if cost.abs() >= 0.995 => format!("${cost:.2}"),
+        Some(cost) if cost.abs() >= 0.0001 => format!("${cost:.4}"),
+        Some(cost) => format!("${cost:.6}"),
+    }
+}
+
+/// Bytes: `12 B`, `3.4 MiB`.
+pub fn bytes(bytes: u64) -> String {
+    match bytes as f64 {
+        n if n < 1024.0 => format!("{bytes} B"),
+        n if n < 1024.0 * 1024.0 => format!("{:.1} KiB", n / 1024.0),
+        n if n < 1024.0 * 1024.0 * 1024.0 => format!("{:.1} MiB", n / 1024.0 / 1024.0),
+        n => format!("{:.1} GiB", n / 1024.0 / 1024.0 / 1024.0),
+    }
+}
+
+/// The first `width` characters on one line, with an ellipsis where something was cut. Control characters become spaces:
+/// what an agent said must not drive the terminal.
+pub fn clip(text: &str, width: usize) -> String {
+    let mut line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(width + 1).collect();
+    if line.chars().count() > width {
+        line = line.chars().take(width.saturating_sub(1)).collect();
+        line.push('…');
+    }
+    line
+}
+
+/// Text for a terminal: control characters other than line breaks and tabs are replaced.
+pub fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() && c != '\n' && c != '\t' { '\u{fffd}' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_are_short_and_plain() {
+        assert_eq!(duration(0.85), "850 µs");
+        assert_eq!(duration(999.7), "1.00 s");
+        assert_eq!(duration(125_400.0), "2 m 05 s");
+        assert_eq!(duration(4_320_000.0), "1 h 12 m");
+        assert_eq!(count(950), "950");
+        assert_eq!(count(1_234_567), "1,234,567");
+        assert_eq!(dollars(Some(0.00421)), "$0.0042");
+        assert_eq!(dollars(None), "-");
+        assert_eq!(bytes(3_565_158), "3.4 MiB");
+    }
+
+    #[test]
+    fn what_an_agent_said_cannot_drive_the_terminal() {
+        assert_eq!(clip("a\u{1b}[31mb\nc", 20), "a [31mb c");
+        assert_eq!(clip("abcdef", 4), "abc…");
+        assert_eq!(printable("a\u{1b}b\n"), "a\u{fffd}b\n");
+    }
+}

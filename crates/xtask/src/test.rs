@@ -1,0 +1,127 @@
+//! `cargo xtask test`: everything that must be true, in sections.
+
+use anyhow::Result;
+use clap::{Args, ValueEnum};
+
+use crate::report::{Report, Stop};
+use crate::{browser, paths, program, python, shell, ui};
+
+/// A part of the tests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Section {
+    /// `cargo fmt --check`.
+    Format,
+    /// Clippy, warnings denied.
+    Lints,
+    /// Every Rust test, the repository's own rules among them.
+    Rust,
+    /// The UI: formatting, types, unit tests, build.
+    Ui,
+    /// The real program against recorded data, captured requests and real Python clients.
+    EndToEnd,
+    /// The real program in a real browser.
+    Browser,
+}
+
+impl Section {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Format => "format",
+            Self::Lints => "lints",
+            Self::Rust => "rust",
+            Self::Ui => "ui",
+            Self::EndToEnd => "end to end",
+            Self::Browser => "browser",
+        }
+    }
+}
+
+/// Options of `cargo xtask test`.
+#[derive(Debug, Args)]
+pub struct Options {
+    /// Run only these sections.
+    #[arg(long, value_enum, value_delimiter = ',')]
+    only: Vec<Section>,
+    /// Leave these sections out.
+    #[arg(long, value_enum, value_delimiter = ',')]
+    skip: Vec<Section>,
+}
+
+/// Runs the sections that were asked for, all of them by default.
+pub fn run(options: &Options) -> Result<()> {
+    let mut report = Report::default();
+    for section in Section::value_variants() {
+        let asked = options.only.is_empty() || options.only.contains(section);
+        if !asked || options.skip.contains(section) {
+            report.leave_out(section.name(), "not asked for");
+            continue;
+        }
+        report.section(section.name(), || match section {
+            Section::Format => Ok(shell::run(&mut shell::cargo(&["fmt", "--all", "--check"]))?),
+            Section::Lints => lints(),
+            Section::Rust => rust(),
+            Section::Ui => ui_checks(),
+            Section::EndToEnd => end_to_end(),
+            Section::Browser => in_browser(),
+        });
+    }
+    report.finish()
+}
+
+fn lints() -> Result<(), Stop> {
+    let arguments = ["clippy", "--workspace", "--all-targets", "--quiet", "--", "--deny", "warnings"];
+    Ok(shell::run(&mut shell::cargo(&arguments))?)
+}
+
+fn rust() -> Result<(), Stop> {
+    if shell::output("cargo", &["nextest", "--version"]).is_none() {
+        println!("cargo-nextest is not installed; plain `cargo test` does as well");
+        return Ok(shell::run(&mut shell::cargo(&["test", "--workspace"]))?);
+    }
+    let mut arguments = vec!["nextest", "run", "--workspace", "--no-fail-fast"];
+    if std::env::var_os("CI").is_some() {
+        arguments.extend(["--show-progress", "none", "--status-level", "fail", "--final-status-level", "fail"]);
+    }
+    shell::run(&mut shell::cargo(&arguments))?;
+    // nextest leaves examples in documentation to cargo.
+    Ok(shell::run(&mut shell::cargo(&["test", "--workspace", "--doc", "--quiet"]))?)
+}
+
+fn ui_checks() -> Result<(), Stop> {
+    ui::node().map_err(Stop::Skipped)?;
+    ui::install()?;
+    ui::npm(&["run", "check"])?;
+    ui::npm(&["run", "test"])?;
+    Ok(ui::build(true)?)
+}
+
+/// The program as a developer builds it, with the UI inside where Node is there.
+fn whole_program() -> Result<std::path::PathBuf> {
+    let with_ui = ui::node().is_ok();
+    if with_ui {
+        ui::build(false)?;
+    }
+    program::build("dev", with_ui)
+}
+
+fn end_to_end() -> Result<(), Stop> {
+    shell::ensure(|| shell::exists("zstd"), &["zstd"]).map_err(|why| Stop::Skipped(format!("zstd: {why}")))?;
+    let python = python::environment().map_err(Stop::Skipped)?;
+    let program = whole_program()?;
+    let mut command = shell::command(
+        &python.to_string_lossy(),
+        &["-B", "-m", "unittest", "discover", "--start-directory", "e2e", "--pattern", "test_*.py", "--verbose"],
+    );
+    command.env("TAWNY_BIN", program);
+    Ok(shell::run(&mut command)?)
+}
+
+fn in_browser() -> Result<(), Stop> {
+    ui::node().map_err(Stop::Skipped)?;
+    let chromium = browser::find().map_err(Stop::Skipped)?;
+    let program = whole_program()?;
+    ui::install()?;
+    let mut command = shell::command_in(&paths::ui(), "npm", &["run", "e2e"]);
+    command.env("TAWNY_BIN", program).env("CHROMIUM_PATH", chromium);
+    Ok(shell::run(&mut command)?)
+}

@@ -1,0 +1,69 @@
+/** What is odd about a step: its failure, and what the tree alone does not say. */
+import { IconAlertTriangleFilled } from "@tabler/icons-react";
+import type { Run, Step } from "@/api/types";
+import { displayName } from "@/lib/step";
+import { StepLink } from "./StepLink";
+import classes from "./Notices.module.css";
+
+interface Props {
+  run: Run;
+  step: Step;
+  steps: Step[];
+  select: (spanId: string) => void;
+}
+
+export function Notices({ step, steps, select }: Props) {
+  const find = (id: string | null) => (id ? steps.find((each) => each.span_id === id) : undefined);
+  const repeats = find(step.retry_of);
+  const repeatedBy = steps.find((each) => each.retry_of === step.span_id);
+  const asker = find(step.called_by);
+  const asked = step.kind === "llm" ? steps.filter((each) => each.called_by === step.span_id) : [];
+  return (
+    <>
+      {step.status === "error" && (
+        <div className={classes.error} role="note">
+          <IconAlertTriangleFilled size={14} aria-hidden />
+          <div>
+            {step.error?.type && <strong>{step.error.type}</strong>}
+            <span>{step.error?.message ?? "It failed without saying why."}</span>
+          </div>
+        </div>
+      )}
+      <ul className={classes.notes}>
+        {asker && (
+          <li>
+            Asked for by <StepLink step={asker} select={select} />
+          </li>
+        )}
+        {asked.length > 0 && (
+          <li>
+            Asked for{" "}
+            {asked.slice(0, 6).map((each, at) => (
+              <span key={each.span_id}>
+                {at > 0 && ", "}
+                <StepLink step={each} select={select} />
+              </span>
+            ))}
+            {asked.length > 6 && ` and ${asked.length - 6} more`}
+          </li>
+        )}
+        {repeats && (
+          <li>
+            Repeats the failed <StepLink step={repeats} select={select} />
+          </li>
+        )}
+        {repeatedBy && (
+          <li>
+            Tried again by <StepLink step={repeatedBy} select={select} label={`a later ${displayName(repeatedBy)}`} />
+          </li>
+        )}
+        {step.orphan && (
+          <li>
+            Its parent <span className="mono">{step.parent_span_id}</span> never arrived, so it stands at the top.
+          </li>
+        )}
+        {!step.counted && step.not_counted_because && <li>Not part of the totals: {step.not_counted_because}.</li>}
+      </ul>
+    </>
+  );
+}

@@ -1,0 +1,118 @@
+/** One run: what it did, when, what it said and what it cost. */
+import { Tabs } from "@mantine/core";
+import { useMediaQuery } from "@mantine/hooks";
+import { IconFileText, IconListTree, IconMessage2, IconBraces } from "@tabler/icons-react";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
+import { useCallback, useMemo } from "react";
+import { ApiError } from "@/api/client";
+import { useLiveRuns } from "@/api/live";
+import { runLogsQuery, runQuery } from "@/api/queries";
+import type { RunAnswer } from "@/api/types";
+import { count } from "@/lib/format";
+import type { RunSearch, RunView } from "@/lib/search";
+import { firstToShow } from "@/lib/step";
+import { useBack } from "@/ui/lastList";
+import { ErrorState, SkeletonRows } from "@/ui/States";
+import { useKeys } from "@/ui/useKeys";
+import { useTitle } from "@/ui/useTitle";
+import { LogsView } from "./LogsView";
+import { RunHeader } from "./RunHeader";
+import classes from "./RunPage.module.css";
+import { RunRaw } from "./RunRaw";
+import { StepsView } from "./StepsView";
+import { Transcript } from "./Transcript";
+
+export function RunPage() {
+  const { traceId } = useParams({ from: "/runs/$traceId" });
+  const search = useSearch({ from: "/runs/$traceId" });
+  const navigate = useNavigate({ from: "/runs/$traceId" });
+  const narrow = useMediaQuery("(max-width: 900px)", undefined, { getInitialValueInEffect: false }) ?? false;
+  const query = useQuery(runQuery(traceId));
+  const logs = useQuery(runLogsQuery(traceId));
+  const client = useQueryClient();
+  useTitle(query.data?.run.name ?? "Run");
+  const back = useBack();
+  useKeys({ Escape: back });
+
+  useLiveRuns(true, (run) => {
+    if (run.trace_id !== traceId) return;
+    client.setQueryData<RunAnswer>(runQuery(traceId).queryKey, (before) => before && { ...before, run });
+    for (const key of ["run", "run-full", "run-logs", "run-raw", "step"]) void client.invalidateQueries({ queryKey: [key, traceId] });
+  });
+
+  const set = useCallback(
+    (change: Partial<RunSearch>, replace = true) =>
+      void navigate({ search: (before) => ({ ...before, ...change }), replace, resetScroll: false }),
+    [navigate],
+  );
+  const view: RunView = search.view ?? "steps";
+  const data = query.data;
+  const selected = useMemo(() => {
+    if (!data) return undefined;
+    const asked = data.steps.find((step) => step.span_id === search.step);
+    return asked ?? (narrow ? undefined : firstToShow(data.steps, data.run.errors > 0 && data.run.status === "error"));
+  }, [data, search.step, narrow]);
+
+  if (query.isPending) {
+    return (
+      <div className={classes.page}>
+        <SkeletonRows rows={4} height={48} />
+        <SkeletonRows rows={14} height={30} />
+      </div>
+    );
+  }
+  if (!data) {
+    const gone = query.error instanceof ApiError && query.error.status === 404;
+    return <ErrorState error={query.error} what={gone ? "a run that is not there" : "this run"} onRetry={() => void query.refetch()} />;
+  }
+  const logCount = logs.data?.logs.length;
+  return (
+    <div className={classes.page}>
+      <RunHeader run={data.run} onBack={back} />
+      <Tabs
+        className={classes.views}
+        value={view}
+        onChange={(value) => set({ view: value === "steps" ? undefined : (value as RunView) }, false)}
+        keepMounted={false}
+      >
+        <Tabs.List className={classes.tabs} aria-label="Views of the run">
+          <Tabs.Tab value="steps" leftSection={<IconListTree size={15} stroke={1.7} />}>
+            Steps
+          </Tabs.Tab>
+          <Tabs.Tab value="transcript" leftSection={<IconMessage2 size={15} stroke={1.7} />}>
+            Transcript
+          </Tabs.Tab>
+          <Tabs.Tab
+            value="logs"
+            leftSection={<IconFileText size={15} stroke={1.7} />}
+            rightSection={logCount ? <span className={classes.badge}>{count(logCount)}</span> : undefined}
+          >
+            Logs
+          </Tabs.Tab>
+          <Tabs.Tab value="raw" leftSection={<IconBraces size={15} stroke={1.7} />}>
+            Raw
+          </Tabs.Tab>
+        </Tabs.List>
+        <Tabs.Panel value="steps" className={classes.panel}>
+          <StepsView run={data.run} steps={data.steps} selected={selected} search={search} set={set} narrow={narrow} logs={logs.data?.logs ?? []} />
+        </Tabs.Panel>
+        <Tabs.Panel value="transcript" className={classes.panel}>
+          <Transcript traceId={traceId} onStep={(step) => set({ view: undefined, step }, false)} />
+        </Tabs.Panel>
+        <Tabs.Panel value="logs" className={classes.panel}>
+          <LogsView
+            logs={logs.data?.logs}
+            error={logs.error}
+            onRetry={() => void logs.refetch()}
+            start={data.run.started_at}
+            onStep={(step) => set({ view: undefined, step }, false)}
+          />
+        </Tabs.Panel>
+        <Tabs.Panel value="raw" className={classes.panel}>
+          <RunRaw traceId={traceId} steps={data.run.steps} />
+        </Tabs.Panel>
+      </Tabs>
+    </div>
+  );
+}

@@ -1,0 +1,131 @@
+/** One step in tree and timeline. */
+import { IconAlertTriangleFilled, IconChevronRight, IconRefresh, IconUnlink } from "@tabler/icons-react";
+import type { Step } from "@/api/types";
+import { clock, compact, duration, plural } from "@/lib/format";
+import { displayName } from "@/lib/step";
+import { type Extent, place } from "@/lib/timeline";
+import { guides, type Row } from "@/lib/tree";
+import { KIND_LOOK, KindTile, kindStyle } from "@/theme/kinds";
+import classes from "./StepRow.module.css";
+
+/** Levels that are indented; deeper ones stay where they are. */
+const DEEPEST = 24;
+const INDENT = 16;
+
+interface Props {
+  row: Row<Step>;
+  top: number;
+  height: number;
+  axis: Extent;
+  now: number;
+  /** Offsets of the ticks in milliseconds. */
+  marks: number[];
+  selected: boolean;
+  onSelect: () => void;
+  onHover: () => void;
+  onFold: (folded: boolean) => void;
+}
+
+export function StepRow({ row, top, height, axis, now, marks, selected, onSelect, onHover, onFold }: Props) {
+  const { step } = row;
+  const bar = place(step, axis, now);
+  const running = step.duration_ms == null;
+  const length = running ? "running" : duration(step.duration_ms);
+  // Beside the bar where there is room, else in front of it, else on top.
+  const side = bar.left + bar.width < 0.8 ? "after" : bar.left > 0.2 ? "before" : "inside";
+  const lines = guides(row);
+  const name = displayName(step);
+  return (
+    // biome-ignore lint/a11y/useFocusableInteractive: the tree has the focus and names the active row
+    // biome-ignore lint/a11y/useKeyWithClickEvents: the keys of the tree are handled by the panel
+    <div
+      id={`step-${step.span_id}`}
+      role="treeitem"
+      aria-level={step.depth + 1}
+      aria-selected={selected}
+      aria-expanded={row.descendants > 0 ? !row.collapsed : undefined}
+      aria-label={`${KIND_LOOK[step.kind].label} ${name}, ${length}${step.status === "error" ? ", failed" : ""}`}
+      className={classes.row}
+      data-selected={selected || undefined}
+      data-dim={!row.matches || undefined}
+      data-error={step.status === "error" || undefined}
+      style={{ ...kindStyle(step.kind), height, transform: `translateY(${top}px)` }}
+      onClick={onSelect}
+      onPointerEnter={onHover}
+    >
+      <div className={classes.tree}>
+        <span className={classes.guides} style={{ width: Math.min(lines.length, DEEPEST) * INDENT }} aria-hidden>
+          {lines.slice(-DEEPEST).map((goesOn, level, shown) => (
+            <span key={level} data-line={goesOn || undefined} data-own={level === shown.length - 1 || undefined} />
+          ))}
+        </span>
+        {row.descendants > 0 ? (
+          <button
+            type="button"
+            className={classes.fold}
+            tabIndex={-1}
+            aria-label={row.collapsed ? `Unfold ${name}` : `Fold ${name}`}
+            data-open={!row.collapsed || undefined}
+            onClick={(event) => {
+              event.stopPropagation();
+              onFold(!row.collapsed);
+            }}
+          >
+            <IconChevronRight size={13} stroke={2.2} aria-hidden />
+          </button>
+        ) : (
+          <span className={classes.leaf} />
+        )}
+        <KindTile kind={step.kind} />
+        <span className={classes.name} title={step.name}>
+          {name}
+        </span>
+        {row.collapsed && (
+          <span className={classes.hidden} title={plural(row.descendants, "step")}>
+            +{compact(row.descendants)}
+          </span>
+        )}
+        {step.kind === "llm" && step.model && <span className={classes.model}>{step.model}</span>}
+        <span className={classes.marks}>
+          {step.retry_of && <IconRefresh size={13} stroke={2} className={classes.retry} aria-label="Repeats a failed step" />}
+          {step.orphan && <IconUnlink size={13} stroke={1.8} className={classes.orphan} aria-label="Its parent never arrived" />}
+          {step.status === "error" && <IconAlertTriangleFilled size={13} className={classes.error} aria-label="Failed" />}
+          {step.usage.total_tokens != null && step.kind !== "agent" && (
+            <span className={classes.tokens} data-uncounted={!step.counted || undefined} title={tokensHint(step)}>
+              {compact(step.usage.total_tokens)}
+            </span>
+          )}
+        </span>
+      </div>
+      <div className={classes.time} title={`${clock(step.started_at)}, ${length}`}>
+        {marks.map((offset) => (
+          <i key={offset} style={{ left: `${(offset / (axis.end - axis.start)) * 100}%` }} />
+        ))}
+        <span
+          className={classes.bar}
+          data-running={running || undefined}
+          style={{ left: `${bar.left * 100}%`, width: `max(2px, ${bar.width * 100}%)` }}
+        >
+          {step.ttft_ms != null && step.duration_ms != null && step.ttft_ms < step.duration_ms && (
+            <span className={classes.ttft} style={{ width: `${(step.ttft_ms / step.duration_ms) * 100}%` }} />
+          )}
+        </span>
+        <span
+          className={classes.length}
+          data-side={side}
+          style={side === "before" ? { right: `${(1 - bar.left) * 100}%` } : { left: side === "after" ? `${(bar.left + bar.width) * 100}%` : `${bar.left * 100}%` }}
+        >
+          {length}
+        </span>
+      </div>
+    </div>
+  );
+}
+
+function tokensHint(step: Step): string {
+  const { usage } = step;
+  const parts = [`${compact(usage.input_tokens)} tokens in`, `${compact(usage.output_tokens)} out`];
+  if (usage.cache_read_tokens) parts.push(`${compact(usage.cache_read_tokens)} from cache`);
+  if (!step.counted && step.not_counted_because) parts.push(`not counted: ${step.not_counted_because}`);
+  return parts.join(", ");
+}

@@ -1,0 +1,180 @@
+/** The steps as a tree with their place in time: one list, of which only the rows in sight exist. */
+import { ActionIcon, CloseButton, TextInput, Tooltip } from "@mantine/core";
+import { useElementSize } from "@mantine/hooks";
+import { IconAlertTriangle, IconFold, IconSearch, IconArrowsMaximize as IconUnfold } from "@tabler/icons-react";
+import { useQueryClient } from "@tanstack/react-query";
+import { useVirtualizer } from "@tanstack/react-virtual";
+import { useEffect, useMemo, useRef, useState } from "react";
+import { stepQuery } from "@/api/queries";
+import type { Run, Step } from "@/api/types";
+import type { RunSearch } from "@/lib/search";
+import { mentions } from "@/lib/step";
+import { extent, tickLabel, ticks } from "@/lib/timeline";
+import { buildTree, reveal, visibleRows } from "@/lib/tree";
+import { Empty } from "@/ui/States";
+import { stepKeys, useKeys } from "@/ui/useKeys";
+import { useNow } from "@/ui/useNow";
+import { StepRow } from "./StepRow";
+import classes from "./StepsPanel.module.css";
+
+const ROW = 30;
+
+interface Props {
+  run: Run;
+  steps: Step[];
+  selected: Step | undefined;
+  search: RunSearch;
+  set: (change: Partial<RunSearch>, replace?: boolean) => void;
+}
+
+export function StepsPanel({ run, steps, selected, search, set }: Props) {
+  const scroller = useRef<HTMLDivElement>(null);
+  const field = useRef<HTMLInputElement>(null);
+  const [collapsed, setCollapsed] = useState<ReadonlySet<string>>(new Set());
+  const { ref: axisRef, width: axisWidth } = useElementSize();
+  const client = useQueryClient();
+  const running = steps.some((step) => step.duration_ms == null);
+  const tick = useNow();
+  // Only a running run moves with the clock; else each second would draw everything anew.
+  const now = running ? tick : 0;
+  const axis = useMemo(() => extent(steps, now), [steps, now]);
+  const nodes = useMemo(() => buildTree(steps), [steps]);
+  const needle = search.find?.trim().toLowerCase();
+  const rows = useMemo(() => visibleRows(nodes, collapsed, needle ? (step) => mentions(step, needle) : undefined), [nodes, collapsed, needle]);
+  const whole = axis.end - axis.start;
+  const marks = useMemo(() => ticks(whole, Math.max(2, Math.floor((axisWidth || 400) / 72))), [whole, axisWidth]);
+
+  const virtual = useVirtualizer({
+    count: rows.length,
+    getScrollElement: () => scroller.current,
+    estimateSize: () => ROW,
+    getItemKey: (at) => rows[at]!.step.span_id,
+    overscan: 16,
+  });
+
+  const at = rows.findIndex((row) => row.step.span_id === selected?.span_id);
+  const selectedId = selected?.span_id;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: only another selection moves the list
+  useEffect(() => {
+    if (selectedId) setCollapsed((before) => reveal(nodes, before, selectedId));
+    if (at >= 0) virtual.scrollToIndex(at, { align: "auto" });
+  }, [selectedId]);
+
+  const select = (index: number) => {
+    const row = rows[index];
+    if (row) set({ step: row.step.span_id });
+  };
+  const fold = (spanId: string, folded: boolean) =>
+    setCollapsed((before) => {
+      const next = new Set(before);
+      if (folded) next.add(spanId);
+      else next.delete(spanId);
+      return next;
+    });
+  const failed = rows.flatMap((row, index) => (row.step.status === "error" ? [index] : []));
+  const nextFailed = () => {
+    const next = failed.find((index) => index > at) ?? failed[0];
+    if (next !== undefined) select(next);
+  };
+  useKeys({
+    ...stepKeys((by) => select(at < 0 ? 0 : Math.min(rows.length - 1, Math.max(0, at + by)))),
+    ArrowRight: () => {
+      const row = rows[at];
+      if (!row || row.descendants === 0) return;
+      if (row.collapsed) fold(row.step.span_id, false);
+      else select(at + 1);
+    },
+    ArrowLeft: () => {
+      const row = rows[at];
+      if (!row) return;
+      if (row.descendants > 0 && !row.collapsed && !needle) fold(row.step.span_id, true);
+      else if (row.up) select(rows.indexOf(row.up));
+    },
+    Home: () => select(0),
+    End: () => select(rows.length - 1),
+    e: nextFailed,
+    "/": () => field.current?.select(),
+  });
+
+  return (
+    <section className={classes.panel} aria-label="Steps">
+      <div className={classes.tools}>
+        <TextInput
+          ref={field}
+          className={classes.find}
+          aria-label="Find a step"
+          placeholder="Find a step"
+          leftSection={<IconSearch size={14} stroke={1.8} />}
+          rightSection={search.find ? <CloseButton size="sm" aria-label="Clear" onClick={() => set({ find: undefined })} /> : undefined}
+          value={search.find ?? ""}
+          onChange={(event) => set({ find: event.currentTarget.value || undefined })}
+          onKeyDown={(event) => {
+            if (event.key === "Escape" || event.key === "Enter") field.current?.blur();
+          }}
+        />
+        {failed.length > 0 && (
+          <Tooltip label="Next failed step (e)">
+            <button type="button" className={classes.failed} onClick={nextFailed}>
+              <IconAlertTriangle size={14} stroke={1.9} aria-hidden />
+              {failed.length} failed
+            </button>
+          </Tooltip>
+        )}
+        <Tooltip label="Fold everything">
+          <ActionIcon
+            aria-label="Fold everything"
+            onClick={() => setCollapsed(new Set(nodes.filter((node) => node.end > node.index + 1 && node.parent >= 0).map((node) => node.step.span_id)))}
+          >
+            <IconFold size={16} stroke={1.7} />
+          </ActionIcon>
+        </Tooltip>
+        <Tooltip label="Unfold everything">
+          <ActionIcon aria-label="Unfold everything" onClick={() => setCollapsed(new Set())}>
+            <IconUnfold size={15} stroke={1.7} />
+          </ActionIcon>
+        </Tooltip>
+      </div>
+      <div className={classes.axis} aria-hidden>
+        <span>{run.steps === 1 ? "Step" : "Steps"}</span>
+        <div ref={axisRef} className={classes.ticks}>
+          {marks.map((offset) => (
+            <span key={offset} style={{ left: `${(offset / whole) * 100}%` }}>
+              {tickLabel(offset, marks[1] ?? whole)}
+            </span>
+          ))}
+        </div>
+      </div>
+      <div className={classes.scroller} ref={scroller}>
+        <div
+          role="tree"
+          tabIndex={0}
+          aria-label="Steps of the run"
+          aria-activedescendant={at >= 0 ? `step-${selectedId}` : undefined}
+          className={classes.rows}
+          style={{ height: virtual.getTotalSize() }}
+        >
+          {virtual.getVirtualItems().map((item) => (
+            <StepRow
+              key={item.key}
+              row={rows[item.index]!}
+              top={item.start}
+              height={ROW}
+              axis={axis}
+              now={now}
+              marks={marks}
+              selected={item.index === at}
+              onSelect={() => select(item.index)}
+              onHover={() => void client.prefetchQuery(stepQuery(run.trace_id, rows[item.index]!.step.span_id))}
+              onFold={(folded) => fold(rows[item.index]!.step.span_id, folded)}
+            />
+          ))}
+        </div>
+        {rows.length === 0 && (
+          <Empty title={needle ? "No step matches" : "No steps yet"}>
+            {needle ? "Names, kinds, models, errors and previews are searched." : "They appear here as they arrive."}
+          </Empty>
+        )}
+      </div>
+    </section>
+  );
+}
