@@ -2,7 +2,7 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent, redirect } from "@tanstack/react-router";
 import { Shell } from "./layout/Shell";
 import { parseSearch, readSearch, stringifySearch } from "./lib/filter";
-import { readRunSearch, readSessionsSearch, readSqlSearch } from "./lib/search";
+import { readRunSearch, readSessionSearch, readSessionsSearch, readSqlSearch } from "./lib/search";
 import { NotFound, PageError, PagePending } from "./ui/States";
 
 const root = createRootRoute({ component: Shell, notFoundComponent: NotFound });
@@ -38,7 +38,9 @@ const sessions = createRoute({
 
 const session = createRoute({
   getParentRoute: () => root,
-  path: "/sessions/$sessionId",
+  // A session id may hold slashes and dots, which a path would not carry safely.
+  path: "/sessions/session",
+  validateSearch: readSessionSearch,
   component: lazyRouteComponent(() => import("./pages/sessions/SessionPage"), "SessionPage"),
 });
 

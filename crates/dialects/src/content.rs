@@ -6,7 +6,9 @@ use model::{Content, Message, Role, StepKind, Value};
 use serde_json::Value as Json;
 
 use crate::field::Field;
-use crate::messages::{Object, conversation, conversation_or_text, json_of, langchain, log_events, parts_of, span_events};
+use crate::messages::{
+    Object, conversation, conversation_or_text, json_of, langchain, log_events, parts_of, span_events,
+};
 use crate::reading::Reading;
 use crate::{definitions, documents};
 

@@ -21,7 +21,8 @@ pub(crate) fn read(value: &Json) -> Vec<ToolDefinition> {
 }
 
 fn one(object: &Object) -> Option<ToolDefinition> {
-    let inner = ["function", "toolSpec"].iter().find_map(|key| object.get(*key)).and_then(Json::as_object).unwrap_or(object);
+    let inner =
+        ["function", "toolSpec"].iter().find_map(|key| object.get(*key)).and_then(Json::as_object).unwrap_or(object);
     let schema = ["parameters", "inputSchema", "input_schema", "parameters_json_schema", "json_schema", "schema"];
     let parameters = schema.iter().find_map(|key| inner.get(*key)).filter(|schema| !schema.is_null()).map(|schema| {
         match opened(schema).into_owned() {

@@ -46,8 +46,10 @@ fn plain(object: &Object) -> Document {
         Some(Json::Number(id)) => Some(id.to_string()),
         _ => None,
     });
-    let content = first_text(object, &["content", "text", "page_content", "pageContent", "body", "chunk"]).map(str::to_owned);
-    let metadata = object.get("metadata").filter(|metadata| !metadata.is_null()).map(|metadata| opened(metadata).into_owned());
+    let content =
+        first_text(object, &["content", "text", "page_content", "pageContent", "body", "chunk"]).map(str::to_owned);
+    let metadata =
+        object.get("metadata").filter(|metadata| !metadata.is_null()).map(|metadata| opened(metadata).into_owned());
     let inner = metadata.as_ref().and_then(Json::as_object);
     let score = number(object, &["score", "relevance_score", "similarity", "_score", "distance"])
         .or_else(|| inner.and_then(|inner| number(inner, &["score", "relevance_score"])));
@@ -57,8 +59,25 @@ fn plain(object: &Object) -> Document {
 /// Members that the vocabulary has no place for, such as `url` and `name`.
 fn rest(object: &Object) -> Option<Json> {
     const KNOWN: &[&str] = &[
-        "id", "document_id", "doc_id", "_id", "node_id", "score", "relevance_score", "similarity", "_score", "distance",
-        "content", "text", "page_content", "pageContent", "body", "chunk", "metadata", "type", "lc",
+        "id",
+        "document_id",
+        "doc_id",
+        "_id",
+        "node_id",
+        "score",
+        "relevance_score",
+        "similarity",
+        "_score",
+        "distance",
+        "content",
+        "text",
+        "page_content",
+        "pageContent",
+        "body",
+        "chunk",
+        "metadata",
+        "type",
+        "lc",
     ];
     let rest: Object = object
         .iter()
@@ -83,9 +102,10 @@ fn flat(item: &Item<'_>) -> Document {
         .iter()
         .filter_map(|key| Some(((*key).to_owned(), Json::from(item.text(&format!("document.{key}"))?))))
         .collect();
-    let score = item.get("document.score").and_then(Value::as_f64).or_else(|| {
-        metadata.as_ref().and_then(|metadata| metadata.get("score")).and_then(Json::as_f64)
-    });
+    let score = item
+        .get("document.score")
+        .and_then(Value::as_f64)
+        .or_else(|| metadata.as_ref().and_then(|metadata| metadata.get("score")).and_then(Json::as_f64));
     let metadata = match metadata {
         Some(Json::Object(mut metadata)) => {
             metadata.extend(extra);

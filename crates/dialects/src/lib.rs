@@ -101,7 +101,13 @@ pub fn tenant(project: &str, resource: &Resource<'_>) -> Tenant {
 }
 
 /// [`Dialects::understand`] with the built-in dialects.
-pub fn understand(raw: &RawSpan<'_>, resource: &Resource<'_>, scope: &Scope<'_>, tenant: &Tenant, received: Timestamp) -> Span {
+pub fn understand(
+    raw: &RawSpan<'_>,
+    resource: &Resource<'_>,
+    scope: &Scope<'_>,
+    tenant: &Tenant,
+    received: Timestamp,
+) -> Span {
     Dialects::builtin().understand(raw, resource, scope, tenant, received)
 }
 
@@ -112,6 +118,12 @@ pub fn content(raw: &RawSpan<'_>, resource: &Resource<'_>, scope: &Scope<'_>, lo
 
 /// A log record's narrow fields. Its id is a hash that is the same for the same record on every machine, for ever.
 /// `version` stays 0: the store sets it.
-pub fn understand_log(raw: &RawLog<'_>, resource: &Resource<'_>, scope: &Scope<'_>, tenant: &Tenant, received: Timestamp) -> Log {
+pub fn understand_log(
+    raw: &RawLog<'_>,
+    resource: &Resource<'_>,
+    scope: &Scope<'_>,
+    tenant: &Tenant,
+    received: Timestamp,
+) -> Log {
     log::log(raw, resource, scope, tenant, received)
 }

@@ -9,7 +9,13 @@ use crate::intern::intern;
 use crate::messages::log_events;
 
 /// The narrow record.
-pub(crate) fn log(raw: &RawLog<'_>, resource: &Resource<'_>, scope: &Scope<'_>, tenant: &Tenant, received: Timestamp) -> Log {
+pub(crate) fn log(
+    raw: &RawLog<'_>,
+    resource: &Resource<'_>,
+    scope: &Scope<'_>,
+    tenant: &Tenant,
+    received: Timestamp,
+) -> Log {
     let event_name = log_events::name(raw);
     Log {
         tenant: tenant.clone(),
@@ -44,8 +50,16 @@ fn severity_text(raw: &RawLog<'_>) -> Arc<str> {
 
 /// Attributes that say what happened where the body does not, best first.
 const TELLING: &[&str] = &[
-    "message", "event.message", "exception.message", "error.message", "prompt", "response", "gen_ai.output.messages",
-    "gen_ai.input.messages", "tool_name", "function_name",
+    "message",
+    "event.message",
+    "exception.message",
+    "error.message",
+    "prompt",
+    "response",
+    "gen_ai.output.messages",
+    "gen_ai.input.messages",
+    "tool_name",
+    "function_name",
 ];
 
 /// What stands for the record in a list: its body, else the attribute that says most, else its event's name.

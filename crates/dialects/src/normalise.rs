@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-/// Lower case, with `_` for `-`, space and `.`-free separators: how words are compared.
+/// Lower case, with `_` for `-` and space: how words are compared.
 pub(crate) fn fold(word: &str) -> Cow<'_, str> {
     let word = word.trim();
     if word.bytes().all(|byte| !byte.is_ascii_uppercase() && byte != b'-' && byte != b' ') {
@@ -73,7 +73,13 @@ pub(crate) fn provider(name: &str) -> Cow<'_, str> {
 pub(crate) fn is_framework(provider: &str) -> bool {
     matches!(
         provider,
-        "strands_agents" | "langchain" | "langgraph" | "autogen" | "microsoft.agent_framework" | "crewai" | "llamaindex"
+        "strands_agents"
+            | "langchain"
+            | "langgraph"
+            | "autogen"
+            | "microsoft.agent_framework"
+            | "crewai"
+            | "llamaindex"
     )
 }
 

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use crate::content::{only_argument, query};
 use crate::field::Field;
-use crate::messages::{self, conversation, json_of, json_of_text, text};
+use crate::messages::{self, conversation, json_of, json_of_text};
 use crate::reading::Reading;
 use crate::understand::MAX_TOOL_CALLS;
 
@@ -44,7 +44,10 @@ pub(crate) fn fill(reading: &Reading<'_>, span: &mut Span) {
     {
         span.input_preview = input(value);
     }
-    if span.input_preview.is_none() && span.output_preview.is_none() && span.kind == StepKind::Llm {
+    if span.input_preview.is_none()
+        && span.output_preview.is_none()
+        && matches!(span.kind, StepKind::Llm | StepKind::Agent)
+    {
         events(reading, span);
     }
     value(reading, span, Field::InputValue, true);
@@ -72,7 +75,8 @@ pub(crate) fn output(span: &mut Span, messages: &[Message]) {
             .collect();
     }
     if span.finish_reason.is_none() {
-        span.finish_reason = messages.iter().find_map(|message| message.finish_reason.as_deref()).map(crate::intern::intern);
+        span.finish_reason =
+            messages.iter().find_map(|message| message.finish_reason.as_deref()).map(crate::intern::intern);
     }
 }
 
@@ -127,7 +131,9 @@ fn input_text(text: &str) -> Option<Arc<str>> {
     let mut fallback = None;
     for element in elements.iter().rev() {
         // A look at the text spares parsing what cannot be the user's.
-        let spoken_by_user = element.get().contains("\"user\"") || element.get().contains("\"human\"") || element.get().contains("Human");
+        let spoken_by_user = element.get().contains("\"user\"")
+            || element.get().contains("\"human\"")
+            || element.get().contains("Human");
         if !spoken_by_user && fallback.is_some() {
             continue;
         }
@@ -190,7 +196,9 @@ fn value(reading: &Reading<'_>, span: &mut Span, field: Field, is_input: bool) {
     }
     let Some(value) = reading.get(field) else { return };
     let shown = match value {
-        Value::Str(text) if text.len() > PARSE_LIMIT || !text.trim_start().starts_with(['[', '{', '"']) => Cow::Borrowed(text.as_ref()),
+        Value::Str(text) if text.len() > PARSE_LIMIT || !text.trim_start().starts_with(['[', '{', '"']) => {
+            Cow::Borrowed(text.as_ref())
+        }
         value => {
             let json = json(value);
             let speaker = if is_input { Role::User } else { Role::Assistant };
@@ -199,7 +207,9 @@ fn value(reading: &Reading<'_>, span: &mut Span, field: Field, is_input: bool) {
                 Some(messages) if is_input => Cow::Owned(last_words(&messages).unwrap_or_else(|| compact(&json))),
                 Some(messages) => {
                     // An agent's output may be its whole conversation: the answer is the last thing said.
-                    if is_llm { output(span, &messages) }
+                    if is_llm {
+                        output(span, &messages)
+                    }
                     match messages.iter().rev().find_map(words) {
                         Some(words) => Cow::Owned(words),
                         None => Cow::Owned(calls_text(&messages).unwrap_or_else(|| compact(&json))),
@@ -247,12 +257,18 @@ pub(crate) fn line<'r>(value: &'r Value<'_>) -> Cow<'r, str> {
 pub(crate) fn compact(json: &Json) -> String {
     match json {
         Json::String(text) => text.clone(),
-        Json::Object(object) if object.len() <= 2 => match text(object, "text").filter(|_| object.len() == 1).or_else(|| only_argument(object)) {
+        Json::Object(object) if object.len() <= 2 => match only_text(object).or_else(|| only_argument(object)) {
             Some(text) => text.to_owned(),
             None => json.to_string(),
         },
         other => other.to_string(),
     }
+}
+
+/// The text in an object that holds nothing else.
+fn only_text(object: &messages::Object) -> Option<&str> {
+    const NAMES: &[&str] = &["text", "output", "result", "content", "answer", "response", "input", "question"];
+    (object.len() == 1).then(|| messages::first_text(object, NAMES)).flatten()
 }
 
 /// A preview, if there is anything to show.

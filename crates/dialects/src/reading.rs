@@ -109,7 +109,8 @@ impl<'r> Reading<'r> {
         match target.field {
             Field::Kind => {
                 if target.rank <= *best_kind
-                    && let Some(kind) = value.as_str().and_then(|word| dialect.kinds.get(fold(unquote(word).as_ref()).as_ref()))
+                    && let Some(kind) =
+                        value.as_str().and_then(|word| dialect.kinds.get(fold(unquote(word).as_ref()).as_ref()))
                 {
                     (*best_kind, self.kind) = (target.rank, Some(*kind));
                     self.filled |= 1 << target.dialect;
@@ -118,8 +119,12 @@ impl<'r> Reading<'r> {
             }
             Field::Result => {
                 let says_failure = match value {
-                    Value::Bool(value) => dialect.failures.iter().any(|word| word.as_ref() == if *value { "true" } else { "false" }),
-                    other => other.as_str().is_some_and(|word| dialect.failures.iter().any(|known| *known.as_ref() == *fold(word))),
+                    Value::Bool(value) => {
+                        dialect.failures.iter().any(|word| word.as_ref() == if *value { "true" } else { "false" })
+                    }
+                    other => other
+                        .as_str()
+                        .is_some_and(|word| dialect.failures.iter().any(|known| *known.as_ref() == *fold(word))),
                 };
                 self.failed |= says_failure;
             }

@@ -34,9 +34,12 @@ pub(crate) struct Entry {
     pub targets: Vec<Target>,
 }
 
+/// A map that hashes alike in every process; its keys come from tables, so no stranger can choose them.
+type Fixed<K, V> = HashMap<K, V, Hasher>;
+
 /// Where a key, scope, service or span name is matched by its beginning.
 #[derive(Debug, Clone)]
-struct Prefixes<T>(HashMap<Box<str>, Vec<(Box<str>, T)>, Hasher>);
+struct Prefixes<T>(Fixed<Box<str>, Vec<(Box<str>, T)>>);
 
 impl<T> Default for Prefixes<T> {
     fn default() -> Self {
@@ -63,7 +66,7 @@ impl<T> Prefixes<T> {
 /// Exact names and prefixes, each with the dialects it proves.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Names {
-    exact: HashMap<Box<str>, Mask, Hasher>,
+    exact: Fixed<Box<str>, Mask>,
     prefixes: Prefixes<Mask>,
 }
 
@@ -88,7 +91,7 @@ pub(crate) struct Dialect {
     pub name: Arc<str>,
     pub tokens: Tokens,
     pub provider_sdk: bool,
-    pub kinds: HashMap<Box<str>, StepKind, Hasher>,
+    pub kinds: Fixed<Box<str>, StepKind>,
     pub failures: Vec<Box<str>>,
     pub message_means_failure: bool,
     pub reshape: Reshape,
@@ -103,10 +106,10 @@ pub(crate) struct Registry {
     pub scopes: Names,
     pub services: Names,
     pub span_names: Names,
-    keys: HashMap<Box<str>, Entry, Hasher>,
+    keys: Fixed<Box<str>, Entry>,
     key_prefixes: Prefixes<Entry>,
-    resource: HashMap<Box<str>, Vec<Target>, Hasher>,
-    kinds_by_name: HashMap<Box<str>, Vec<(u8, StepKind)>, Hasher>,
+    resource: Fixed<Box<str>, Vec<Target>>,
+    kinds_by_name: Fixed<Box<str>, Vec<(u8, StepKind)>>,
     kinds_by_prefix: Prefixes<(u8, StepKind)>,
 }
 

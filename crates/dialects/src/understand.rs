@@ -221,10 +221,17 @@ fn agent_of_name(name: &str) -> Option<Arc<str>> {
         .or_else(|| name.strip_prefix("agent_run "))
         .or_else(|| name.strip_suffix(".agent"))
         // smolagents names the class and its method.
-        .or_else(|| name.strip_suffix(".run").filter(|class| class.starts_with(|first: char| first.is_ascii_uppercase())));
+        .or_else(|| {
+            name.strip_suffix(".run").filter(|class| class.starts_with(|first: char| first.is_ascii_uppercase()))
+        });
     match stripped {
         Some(agent) => Some(intern(agent)),
-        None if matches!(name, "invoke_agent" | "create_agent" | "agent run") || name.contains('.') || name.is_empty() => None,
+        None if matches!(name, "invoke_agent" | "create_agent" | "agent run")
+            || name.contains('.') && !name.contains(' ')
+            || name.is_empty() =>
+        {
+            None
+        }
         None => Some(intern(name)),
     }
 }
@@ -252,16 +259,28 @@ fn status(reading: &Reading<'_>, span: &mut Span) {
     let exception = raw.events.iter().rev().find(|event| event.name == "exception").map(|event| &event.attributes);
     let told = |key: &str| exception.and_then(|attributes| attributes.text(key)).map(str::to_owned);
     if span.error_type.is_none() {
-        span.error_type = error_type.map(|text| text.into_owned()).or_else(|| told("exception.type")).map(|text| intern(&text));
+        span.error_type =
+            error_type.map(|text| text.into_owned()).or_else(|| told("exception.type")).map(|text| intern(&text));
     }
     if span.error_type.is_none() && reading.failed {
-        span.error_type = reading.text(Field::Result).filter(|word| !VAGUE.contains(&normalise::fold(word).as_ref())).map(|word| intern(&word));
+        span.error_type = reading
+            .text(Field::Result)
+            .filter(|word| !VAGUE.contains(&normalise::fold(word).as_ref()))
+            .map(|word| intern(&word));
     }
     if span.error_message.is_none() {
         let message = told("exception.message")
             .or_else(|| Some(raw.status_message.to_string()).filter(|message| !message.trim().is_empty()))
             .or_else(|| reading.text(Field::ErrorMessage).map(|text| text.into_owned()));
         span.error_message = message.map(|message| cut(&message));
+    }
+    // LangSmith calls every error `Exception` and puts Python's own telling in the message: `ValueError('…')`.
+    if span.error_type.as_deref() == Some("Exception")
+        && let Some((class, _)) = span.error_message.as_deref().and_then(|message| message.split_once('('))
+        && class.starts_with(|first: char| first.is_ascii_uppercase())
+        && class.chars().all(|character| character.is_ascii_alphanumeric() || matches!(character, '_' | '.'))
+    {
+        span.error_type = Some(intern(class));
     }
 }
 

@@ -23,21 +23,49 @@ pub(crate) fn read(json: &Json) -> Option<Usage> {
     let output_details =
         &["completion_tokens_details", "output_tokens_details", "output_token_details", "outputTokenDetails"];
     let mut usage = Usage {
-        input_tokens: count(&["input_tokens", "prompt_tokens", "input", "inputTokens", "promptTokens", "prompt_token_count"]),
+        input_tokens: count(&[
+            "input_tokens",
+            "prompt_tokens",
+            "input",
+            "inputTokens",
+            "promptTokens",
+            "prompt_token_count",
+        ]),
         output_tokens: count(&[
-            "output_tokens", "completion_tokens", "output", "outputTokens", "completionTokens", "candidates_token_count",
+            "output_tokens",
+            "completion_tokens",
+            "output",
+            "outputTokens",
+            "completionTokens",
+            "candidates_token_count",
         ]),
         reported_total: count(&["total_tokens", "total", "totalTokens", "total_token_count"]),
         cache_read_tokens: detail(input_details, &["cached_tokens", "cache_read", "cacheReadTokens"]).or_else(|| {
             count(&[
-                "cache_read_input_tokens", "input_cached_tokens", "cachedInputTokens", "cache_read_tokens", "input_cache_read",
-                "prompt_cached_tokens", "cached_content_token_count",
+                "cache_read_input_tokens",
+                "input_cached_tokens",
+                "cachedInputTokens",
+                "cache_read_tokens",
+                "input_cache_read",
+                "prompt_cached_tokens",
+                "cached_content_token_count",
             ])
         }),
-        cache_write_tokens: detail(input_details, &["cache_creation", "cache_write_tokens", "cacheWriteTokens", "cache_write"])
-            .or_else(|| count(&["cache_creation_input_tokens", "cache_write_input_tokens", "input_cache_creation", "cache_creation_tokens"])),
-        reasoning_tokens: detail(output_details, &["reasoning_tokens", "reasoning", "reasoningTokens"])
-            .or_else(|| count(&["reasoning_tokens", "output_reasoning_tokens", "reasoningTokens", "thoughts_token_count"])),
+        cache_write_tokens: detail(
+            input_details,
+            &["cache_creation", "cache_write_tokens", "cacheWriteTokens", "cache_write"],
+        )
+        .or_else(|| {
+            count(&[
+                "cache_creation_input_tokens",
+                "cache_write_input_tokens",
+                "input_cache_creation",
+                "cache_creation_tokens",
+            ])
+        }),
+        reasoning_tokens: detail(output_details, &["reasoning_tokens", "reasoning", "reasoningTokens"]).or_else(|| {
+            count(&["reasoning_tokens", "output_reasoning_tokens", "reasoningTokens", "thoughts_token_count"])
+        }),
     };
     if usage.is_empty() {
         return None;
@@ -53,7 +81,10 @@ pub(crate) fn read(json: &Json) -> Option<Usage> {
 fn number(json: &Json) -> Option<u64> {
     match json {
         Json::Number(number) => number.as_u64().or_else(|| {
-            number.as_f64().filter(|float| *float >= 0.0 && float.fract() == 0.0 && *float < 9e15).map(|float| float as u64)
+            number
+                .as_f64()
+                .filter(|float| *float >= 0.0 && float.fract() == 0.0 && *float < 9e15)
+                .map(|float| float as u64)
         }),
         Json::String(text) => text.trim().parse().ok(),
         _ => None,
@@ -79,7 +110,8 @@ pub(crate) fn cost(json: &Json) -> Option<f64> {
     let opened = opened(json);
     let object: &Object = opened.as_object()?;
     let dollars = |value: &Json| value.as_f64().or_else(|| value.as_str().and_then(|text| text.trim().parse().ok()));
-    if let Some(total) = ["total", "total_cost", "totalCost"].iter().find_map(|key| object.get(*key)).and_then(dollars) {
+    if let Some(total) = ["total", "total_cost", "totalCost"].iter().find_map(|key| object.get(*key)).and_then(dollars)
+    {
         return Some(total);
     }
     let parts: Vec<f64> = object.values().filter_map(dollars).collect();

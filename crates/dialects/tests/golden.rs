@@ -13,7 +13,9 @@ fn cases(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
         if entry.is_dir() {
             cases(&entry, found);
-        } else if entry.extension().is_some_and(|end| end == "json") && !entry.to_string_lossy().ends_with(".expected.json") {
+        } else if entry.extension().is_some_and(|end| end == "json")
+            && !entry.to_string_lossy().ends_with(".expected.json")
+        {
             found.push(entry);
         }
     }
@@ -46,7 +48,8 @@ fn every_case_is_understood_as_its_pair_says() {
             fs::write(&pair, serde_json::to_string_pretty(&actual).unwrap() + "\n").unwrap();
             continue;
         }
-        let expected: Json = fs::read_to_string(&pair).ok().and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+        let expected: Json =
+            fs::read_to_string(&pair).ok().and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
         if expected != actual {
             wrong.push(format!("{}\n{}", path.display(), serde_json::to_string_pretty(&actual).unwrap()));
         }
@@ -57,7 +60,6 @@ fn every_case_is_understood_as_its_pair_says() {
 #[test]
 fn every_dialect_has_a_golden_pair() {
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
-    let missing: Vec<&str> =
-        dialects::Dialects::builtin().names().filter(|name| !golden.join(name).is_dir()).collect();
+    let missing: Vec<&str> = dialects::Dialects::builtin().names().filter(|name| !golden.join(name).is_dir()).collect();
     assert!(missing.is_empty(), "no golden pair for {missing:?}");
 }

@@ -35,8 +35,10 @@ impl Engine {
                 .map_err(sql::errors::convert)?;
             let mut logs = Vec::new();
             for batch in &batches {
-                let records = store::rows::logs::from_batch(batch).map_err(|error| QueryError::Store(error.into()))?;
-                logs.extend(records.into_iter().map(entry));
+                for row in store::rows::logs::from_batch(batch).map_err(|error| QueryError::Store(error.into()))? {
+                    let stored = row.stored().map_err(|error| QueryError::Internal(error.to_string()))?;
+                    logs.push(entry(stored));
+                }
             }
             let more = logs.len() > page.limit;
             logs.truncate(page.limit);

@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use datafusion::arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
+use datafusion::arrow::array::{AsArray, BooleanArray, RecordBatch};
 use datafusion::arrow::compute::filter_record_batch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::{Session, TableProvider};
@@ -47,10 +47,10 @@ impl ProjectTable {
         Self { snapshot: snapshot.clone(), table, project: project.into() }
     }
 
-    /// Hot rows of the project.
-    fn hot(&self) -> Result<Vec<RecordBatch>> {
+    /// Hot rows of the project, with the columns asked for.
+    fn hot(&self, projection: Option<&Vec<usize>>) -> Result<Vec<RecordBatch>> {
         let batches = &self.snapshot.table(self.table).hot;
-        let own = batches.iter().map(|batch| own_rows(batch, &self.project)).collect::<Result<Vec<_>>>()?;
+        let own = batches.iter().map(|batch| own_rows(batch, &self.project, projection)).collect::<Result<Vec<_>>>()?;
         Ok(own.into_iter().filter(|batch| batch.num_rows() > 0).collect())
     }
 
@@ -154,9 +154,13 @@ impl TableProvider for ProjectTable {
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let mut parts: Vec<Arc<dyn ExecutionPlan>> = Vec::new();
-        let hot = self.hot()?;
+        let schema = match projection {
+            Some(columns) => Arc::new(self.schema().project(columns)?),
+            None => self.schema(),
+        };
+        let hot = self.hot(projection)?;
         if !hot.is_empty() {
-            let source = MemorySourceConfig::try_new(&[hot], self.schema(), projection.cloned())?.with_limit(limit);
+            let source = MemorySourceConfig::try_new(&[hot], Arc::clone(&schema), None)?.with_limit(limit);
             parts.push(DataSourceExec::from_data_source(source));
         }
         let segments = self.segments(filters);
@@ -170,31 +174,28 @@ impl TableProvider for ProjectTable {
             parts.push(self.scan_segments(state, &segments, projection, limit)?);
         }
         match parts.len() {
-            0 => {
-                let schema = match projection {
-                    Some(columns) => Arc::new(self.schema().project(columns)?),
-                    None => self.schema(),
-                };
-                Ok(Arc::new(EmptyExec::new(schema)))
-            }
+            0 => Ok(Arc::new(EmptyExec::new(schema))),
             1 => Ok(parts.remove(0)),
             _ => UnionExec::try_new(parts),
         }
     }
 }
 
-/// The rows of `batch` that belong to `project`.
-fn own_rows(batch: &RecordBatch, project: &str) -> Result<RecordBatch> {
+/// The rows of `batch` that belong to `project`, with the columns asked for.
+fn own_rows(batch: &RecordBatch, project: &str, projection: Option<&Vec<usize>>) -> Result<RecordBatch> {
     let projects = batch
         .column_by_name("project")
         .and_then(|column| column.as_string_opt::<i32>())
         .ok_or_else(|| datafusion::common::internal_datafusion_err!("hot rows without a project"))?;
     let own = BooleanArray::from_unary(projects, |value| value == project);
-    debug_assert_eq!(own.null_count(), 0);
+    let asked = match projection {
+        Some(columns) => batch.project(columns)?,
+        None => batch.clone(),
+    };
     if own.true_count() == batch.num_rows() {
-        return Ok(batch.clone());
+        return Ok(asked);
     }
-    Ok(filter_record_batch(batch, &own)?)
+    Ok(filter_record_batch(&asked, &own)?)
 }
 
 /// Selects all of `rows` rows but the `deleted` ones, which are sorted and unique.

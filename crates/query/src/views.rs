@@ -50,7 +50,8 @@ fn view(table: Table) -> View {
         Table::Logs => ("One row a log record.", LOGS),
         Table::Samples => ("One row a metric data point, as sent.", SAMPLES),
     };
-    let columns = table.schema().fields().iter().map(|field| ViewColumn {
+    let schema = table.schema();
+    let columns = schema.fields().iter().map(|field| ViewColumn {
         name: field.name().clone(),
         kind: json::kind(field.data_type()),
         nullable: field.is_nullable(),

@@ -49,6 +49,8 @@ pub struct Received {
 pub struct Kept {
     /// What it held.
     pub signal: Signal,
+    /// Items of it that were kept.
+    pub accepted: u64,
     /// Items of it that were refused.
     pub rejected: Rejected,
 }
@@ -113,11 +115,12 @@ impl Ingest {
         }
         drop(share);
         accepted.bytes = bytes;
+        let items = accepted.items;
         self.counters.accepted(tag.signal, accepted);
         if rejected.count > 0 {
             tracing::debug!(signal = tag.signal.name(), count = rejected.count, reasons = ?rejected.reasons, "items refused");
         }
-        Ok(Kept { signal: tag.signal, rejected })
+        Ok(Kept { signal: tag.signal, accepted: items, rejected })
     }
 
     /// Counts a refusal. A request whose signal is not known counts as traces, like an empty one.

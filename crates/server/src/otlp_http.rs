@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt;
@@ -13,6 +13,11 @@ use wire::{Compression, Encoding, Signal};
 
 use crate::app::App;
 use crate::ingest::{Ingest, Kept, Received, Refusal};
+
+/// Items kept of a request. OTLP's answer has no place for it; `tawny import` and people with curl want to know.
+const ACCEPTED: HeaderName = HeaderName::from_static("tawny-accepted");
+/// Items refused of a request.
+const REJECTED: HeaderName = HeaderName::from_static("tawny-rejected");
 
 /// Receives traces.
 pub async fn traces(State(app): State<Arc<App>>, request: Request) -> Response {
@@ -51,8 +56,11 @@ pub async fn receive(app: &App, signal: Option<Signal>, request: Request) -> Res
     }
     .await;
     match kept {
-        Ok(Kept { signal, rejected }) => {
-            answer(StatusCode::OK, encoding, wire::response(signal, encoding, &rejected))
+        Ok(Kept { signal, accepted, rejected }) => {
+            let mut response = answer(StatusCode::OK, encoding, wire::response(signal, encoding, &rejected));
+            response.headers_mut().insert(ACCEPTED, HeaderValue::from(accepted));
+            response.headers_mut().insert(REJECTED, HeaderValue::from(rejected.count));
+            response
         }
         Err(refusal) => {
             app.ingest.refused(signal, &refusal, seen);

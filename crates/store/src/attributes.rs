@@ -364,7 +364,7 @@ impl Reader<'_> {
 
     fn object(&mut self, depth: usize) -> Result<Value<'static>, ValueError> {
         self.at += 1;
-        let mut entries = Vec::new();
+        let mut entries: Fields = Vec::new();
         if !self.take(b'}') {
             loop {
                 self.space();

@@ -64,6 +64,12 @@ pub enum StoreError {
     /// Rows could not be read as what they should be.
     #[error(transparent)]
     Rows(#[from] RowError),
+    /// A kept value does not decode.
+    #[error(transparent)]
+    Value(#[from] crate::attributes::ValueError),
+    /// A task of the store ended early.
+    #[error("cannot finish: a task of the store stopped: {0}")]
+    Stopped(String),
     /// The store was closed.
     #[error("the store is closed")]
     Closed,

@@ -177,6 +177,7 @@ impl<R: HotRow> HotTable<R> {
 }
 
 /// Chunks of one table as a reader holds them.
+#[derive(Clone)]
 pub(crate) enum HotView {
     Spans(Vec<Arc<Chunk<SpanRow>>>),
     Bodies(Vec<Arc<Chunk<BodyRow>>>),

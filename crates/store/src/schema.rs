@@ -316,6 +316,8 @@ fn logs() -> Vec<Field> {
         must("resource", Utf8),
         must("scope", Utf8),
         must("flags", UInt32),
+        // Attributes that the client's own limits dropped.
+        must("dropped", UInt32),
         // Time fields as sent; null when unset.
         may("sent_time", time_type()),
         may("observed_at", time_type()),

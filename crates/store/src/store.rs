@@ -1,19 +1,32 @@
-//! The store's doors: open, commit, snapshot, read a trace, flush, compact, close.
+//! The store's doors: commit, snapshot, read a trace, flush, compact, close.
 
-use std::sync::Arc;
+use std::fs::File;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use model::{Run, Span, Timestamp, TraceId};
+use tokio::sync::{Notify, broadcast, oneshot};
 
+use crate::catalog::Catalog;
 use crate::entry::{Changed, Committed, Entry, LogEntry, Rows};
 use crate::error::{CommitError, StoreError};
+use crate::files::Files;
+use crate::open::Opened;
 use crate::rows::logs::StoredLog;
 use crate::rows::spans::StoredSpan;
-use crate::settings::{Clock, Settings};
-use crate::snapshot::Snapshot;
+use crate::schema::Table;
+use crate::segment::read::Reader;
+use crate::settings::{Clock, PAYLOAD_BYTES_MAX, RETRY_AFTER, Settings};
+use crate::snapshot::{LazyTable, SegmentView, Snapshot};
+use crate::state::{Segment, State};
 use crate::stats::Stats;
+use crate::trace::TraceView;
+use crate::wal::committer::{Apply, Message, Waiting};
+use crate::wal::log::LogFigures;
 
 /// Makes a run out of its spans. Called with every span of a trace, each once, in no particular order.
-pub trait RunResolver: Send + std::marker::Sync {
+pub trait RunResolver: Send + Sync {
     /// The run at `now`; `None` for no run (no spans).
     fn resolve(&self, spans: &[Arc<Span>], now: Timestamp) -> Option<Run>;
 }
@@ -40,9 +53,82 @@ pub struct Compacted {
 
 /// One directory of telemetry, open in this process only. Cheap to clone.
 #[derive(Clone)]
-pub struct Store {}
+pub struct Store {
+    pub(crate) inner: Arc<Inner>,
+}
 
-#[allow(unused_variables, clippy::todo)]
+/// What the commit thread and the doors share.
+pub(crate) struct Shared {
+    state: Mutex<State>,
+    /// Held while rows become visible; a reader that cannot keep up takes it for a moment.
+    pub gate: tokio::sync::Mutex<()>,
+    pub changed: broadcast::Sender<Changed>,
+    /// Bytes of rows in memory.
+    pub hot_bytes: AtomicUsize,
+    /// Bytes of rows on their way there.
+    pub reserved_bytes: AtomicUsize,
+    /// Bytes of requests waiting for the log.
+    pub queue_bytes: AtomicUsize,
+    pub flush_wanted: Notify,
+    pub flush_bytes: usize,
+}
+
+impl Shared {
+    pub fn new(state: State, flush_bytes: usize) -> Self {
+        Self {
+            hot_bytes: AtomicUsize::new(state.hot_bytes()),
+            state: Mutex::new(state),
+            gate: tokio::sync::Mutex::new(()),
+            changed: broadcast::channel(CHANGES_KEPT).0,
+            reserved_bytes: AtomicUsize::new(0),
+            queue_bytes: AtomicUsize::new(0),
+            flush_wanted: Notify::new(),
+            flush_bytes,
+        }
+    }
+
+    /// The state. A panic under the lock is a bug that must not become an outage: what it left is consistent enough to
+    /// read, and the log has everything.
+    pub fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Publishes how much is in memory.
+    pub fn measure(&self, state: &State) {
+        self.hot_bytes.store(state.hot_bytes(), Ordering::Relaxed);
+        if state.active.bytes() >= self.flush_bytes {
+            self.flush_wanted.notify_one();
+        }
+    }
+}
+
+/// Changes a subscriber may fall behind before it misses some.
+const CHANGES_KEPT: usize = 4096;
+
+pub(crate) struct Inner {
+    pub settings: Settings,
+    pub clock: Arc<dyn Clock>,
+    pub resolver: Arc<dyn RunResolver>,
+    pub shared: Arc<Shared>,
+    pub catalog: Catalog,
+    pub files: Files,
+    pub reader: Reader,
+    pub sender: Sender<Message>,
+    pub log: Arc<LogFigures>,
+    pub next_segment: Arc<AtomicU64>,
+    /// One reader at a time makes the view consistent; the next one then finds little to do.
+    pub prepare: tokio::sync::Mutex<()>,
+    /// One change of the list of segments at a time.
+    pub change: tokio::sync::Mutex<()>,
+    /// One compaction at a time.
+    pub compaction: tokio::sync::Mutex<()>,
+    pub hot_limit_reached: AtomicU64,
+    pub queue_limit_reached: AtomicU64,
+    pub opened: Opened,
+    /// Keeps other processes out while it is open.
+    pub _lock: File,
+}
+
 impl Store {
     /// Opens or creates the directory and replays what the log holds beyond the segments. `replay` turns a logged
     /// request back into rows, by the same code that made them the first time.
@@ -50,70 +136,176 @@ impl Store {
         settings: Settings,
         clock: Arc<dyn Clock>,
         resolver: Arc<dyn RunResolver>,
-        replay: Arc<dyn Fn(&LogEntry) -> Rows + Send + std::marker::Sync>,
+        replay: Arc<dyn Fn(&LogEntry) -> Rows + Send + Sync>,
     ) -> Result<Self, StoreError> {
-        todo!()
+        Self::open_on(Arc::new(crate::disk::RealDisk), settings, clock, resolver, replay).await
     }
 
     /// Keeps a request: returns when it is durable and visible.
     pub async fn commit(&self, entry: Entry) -> Result<Committed, CommitError> {
-        todo!()
+        let (payload, rows) = (entry.payload.len(), entry.rows.bytes());
+        if payload > PAYLOAD_BYTES_MAX {
+            return Err(CommitError::TooLarge { bytes: payload, limit: PAYLOAD_BYTES_MAX });
+        }
+        let shared = &self.inner.shared;
+        let taken = shared.queue_bytes.fetch_add(payload, Ordering::Relaxed);
+        // A request larger than the bound itself is taken when nothing else is there: refusing it for ever helps nobody.
+        if taken > 0 && taken + payload > self.inner.settings.queue_bytes_max {
+            shared.queue_bytes.fetch_sub(payload, Ordering::Relaxed);
+            self.inner.queue_limit_reached.fetch_add(1, Ordering::Relaxed);
+            return Err(CommitError::Full { limit: "queue_bytes_max", retry_after: RETRY_AFTER });
+        }
+        let taken = shared.reserved_bytes.fetch_add(rows, Ordering::Relaxed) + shared.hot_bytes.load(Ordering::Relaxed);
+        if taken > 0 && taken + rows > self.inner.settings.hot_bytes_max {
+            shared.reserved_bytes.fetch_sub(rows, Ordering::Relaxed);
+            shared.queue_bytes.fetch_sub(payload, Ordering::Relaxed);
+            self.inner.hot_limit_reached.fetch_add(1, Ordering::Relaxed);
+            shared.flush_wanted.notify_one();
+            return Err(CommitError::Full { limit: "hot_bytes_max", retry_after: RETRY_AFTER });
+        }
+        let (answer, answered) = oneshot::channel();
+        if self.inner.sender.send(Message::Commit(Box::new(Waiting { entry, answer }))).is_err() {
+            shared.reserved_bytes.fetch_sub(rows, Ordering::Relaxed);
+            shared.queue_bytes.fetch_sub(payload, Ordering::Relaxed);
+            return Err(CommitError::Closed);
+        }
+        answered.await.unwrap_or(Err(CommitError::Closed))
     }
 
     /// All rows as they are now; runs are resolved first where their spans changed.
     pub async fn snapshot(&self) -> Result<Snapshot, StoreError> {
-        todo!()
+        let taken = self.inner.clock.now();
+        let tables = self.inner.prepared(|state| {
+            Table::ALL.map(|table| {
+                let hot = state.frozen.iter().chain(std::iter::once(&state.active));
+                let segments = state.segments[table as usize].values();
+                let view = |segment: &Segment| SegmentView {
+                    meta: Arc::clone(&segment.meta),
+                    deleted: state.deleted_rows(segment),
+                };
+                Arc::new(LazyTable {
+                    hot: hot.map(|hot| hot.view(table)).collect(),
+                    segments: segments.map(view).collect(),
+                    ready: OnceLock::new(),
+                })
+            })
+        });
+        Ok(Snapshot { object_store: Arc::clone(self.inner.reader.store()), taken, tables: tables.await? })
     }
 
     /// The spans of a trace with everything that was sent, one version each, by start time; empty when unknown.
     pub async fn trace(&self, project: &str, trace_id: TraceId) -> Result<Vec<StoredSpan>, StoreError> {
-        todo!()
+        self.view(project, trace_id).spans(&self.inner.reader).await
     }
 
     /// The narrow part of a trace's spans, one version each, by start time.
     pub async fn trace_narrow(&self, project: &str, trace_id: TraceId) -> Result<Vec<Arc<Span>>, StoreError> {
-        todo!()
+        self.view(project, trace_id).narrow(&self.inner.reader).await
     }
 
     /// The log records of a trace, by time.
     pub async fn trace_logs(&self, project: &str, trace_id: TraceId) -> Result<Vec<StoredLog>, StoreError> {
-        todo!()
+        self.view(project, trace_id).logs(&self.inner.reader).await
+    }
+
+    fn view(&self, project: &str, trace_id: TraceId) -> TraceView {
+        TraceView::new(&self.inner.shared.state(), project, trace_id)
     }
 
     /// Traces as they change. A receiver that falls behind is told how many it missed.
-    pub fn subscribe(&self) -> tokio::sync::broadcast::Receiver<Changed> {
-        todo!()
+    pub fn subscribe(&self) -> broadcast::Receiver<Changed> {
+        self.inner.shared.changed.subscribe()
     }
 
     /// Whether hot rows are large or old enough (settings `flush_bytes`, `flush_age`) that [`Store::flush`] should be called.
     pub fn flush_due(&self) -> bool {
-        todo!()
+        let now = self.inner.clock.now();
+        let settings = &self.inner.settings;
+        let state = self.inner.shared.state();
+        let age = i64::try_from(settings.flush_age.as_nanos()).unwrap_or(i64::MAX);
+        state.frozen.is_some()
+            || state.active.bytes() >= settings.flush_bytes
+            || state.active_since.is_some_and(|since| now.nanos_since(since) >= age)
     }
 
     /// Returns when memory fills up faster than the clock suggests: a loop waits for this or its timer, whichever is
     /// first, and then asks [`Store::flush_due`].
     pub async fn flush_wanted(&self) {
-        todo!()
+        self.inner.shared.flush_wanted.notified().await;
     }
 
     /// Writes hot rows into segments. Ingest goes on meanwhile.
     pub async fn flush(&self) -> Result<Flushed, StoreError> {
-        todo!()
+        let inner = Arc::clone(&self.inner);
+        // A caller that goes away must not leave half a flush behind.
+        join(tokio::spawn(async move { inner.flush().await })).await
     }
 
     /// One step of maintenance: merges one group of small segments, removes files nobody reads any more. Call it again
     /// at once while it reports inputs.
     pub async fn compact(&self) -> Result<Compacted, StoreError> {
-        todo!()
+        let inner = Arc::clone(&self.inner);
+        join(tokio::spawn(async move { inner.compact().await })).await
     }
 
     /// Figures.
     pub fn stats(&self) -> Stats {
-        todo!()
+        self.inner.stats()
     }
 
     /// Writes what is waiting, syncs and closes. Nothing is lost without it; opening is faster with it.
     pub async fn close(self) {
-        todo!()
+        let _change = self.inner.change.lock().await;
+        let (answer, answered) = oneshot::channel();
+        if self.inner.sender.send(Message::Close(answer)).is_ok() {
+            if let Ok(Err(error)) = answered.await {
+                tracing::error!(%error, "cannot sync the log while closing");
+            }
+        }
+    }
+}
+
+/// The result of a task; a task that panicked is an error like another.
+pub(crate) async fn join<T>(task: tokio::task::JoinHandle<Result<T, StoreError>>) -> Result<T, StoreError> {
+    task.await.unwrap_or_else(|error| Err(StoreError::Stopped(error.to_string())))
+}
+
+/// Takes durable requests into memory, on the commit thread.
+pub(crate) struct Applier(pub Arc<Shared>);
+
+impl Applier {
+    fn release(&self, payload: usize, rows: usize) {
+        self.0.queue_bytes.fetch_sub(payload, Ordering::Relaxed);
+        self.0.reserved_bytes.fetch_sub(rows, Ordering::Relaxed);
+    }
+}
+
+impl Apply for Applier {
+    fn apply(&mut self, group: Vec<(u64, Entry)>) -> Vec<Committed> {
+        let mut answers = Vec::with_capacity(group.len());
+        let mut changes = Vec::new();
+        {
+            let _gate = self.0.gate.blocking_lock();
+            let mut state = self.0.state();
+            for (sequence, entry) in group {
+                let (payload, rows) = (entry.payload.len(), entry.rows.bytes());
+                let (committed, changed) = state.apply(sequence, entry.received, entry.rows);
+                answers.push(committed);
+                changes.extend(changed);
+                self.release(payload, rows);
+            }
+            self.0.measure(&state);
+        }
+        for change in changes {
+            // Nobody listens: fine.
+            let _ = self.0.changed.send(change);
+        }
+        answers
+    }
+
+    fn refused(&mut self, group: Vec<Entry>) {
+        for entry in group {
+            self.release(entry.payload.len(), entry.rows.bytes());
+        }
     }
 }

@@ -51,11 +51,6 @@ impl Client {
         Ok(text)
     }
 
-    /// A `GET` answer read as `T`.
-    pub fn json<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
-        parse(&self.text(path)?)
-    }
-
     /// Body of a `GET` that succeeded, to be read as it comes.
     pub fn get(&self, path: &str) -> Result<impl Read + Send + 'static> {
         let response = self.agent.get(format!("{}{path}", self.base)).call().map_err(|error| self.explain(error))?;

@@ -66,7 +66,6 @@ pub struct RunFilters {
 }
 
 /// A query string in the making.
-#[derive(Default)]
 pub struct Query(form_urlencoded::Serializer<'static, String>);
 
 impl Query {

@@ -25,59 +25,85 @@ pub fn colours() -> bool {
     COLOURS.load(Ordering::Relaxed)
 }
 
-/// `text` in a style, where there are colours.
-pub fn paint(text: &str, style: Style) -> String {
-    if colours() { text.style(style).to_string() } else { text.to_owned() }
+/// How a piece of text looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Look {
+    Faint,
+    Strong,
+    Red,
+    Green,
+    Yellow,
+    Blue,
+    Magenta,
+    Cyan,
+}
+
+/// `text` in a look, where there are colours.
+pub fn paint(text: &str, look: Look) -> String {
+    if !colours() {
+        return text.to_owned();
+    }
+    let style = match look {
+        Look::Faint => Style::new().dimmed(),
+        Look::Strong => Style::new().bold(),
+        Look::Red => Style::new().red(),
+        Look::Green => Style::new().green(),
+        Look::Yellow => Style::new().yellow(),
+        Look::Blue => Style::new().blue(),
+        Look::Magenta => Style::new().magenta(),
+        Look::Cyan => Style::new().cyan(),
+    };
+    text.style(style).to_string()
 }
 
 /// Text of less importance.
 pub fn faint(text: &str) -> String {
-    paint(text, Style::new().dimmed())
+    paint(text, Look::Faint)
 }
 
 /// Text of more importance.
 pub fn strong(text: &str) -> String {
-    paint(text, Style::new().bold())
+    paint(text, Look::Strong)
 }
 
 /// Text about a failure.
 pub fn bad(text: &str) -> String {
-    paint(text, Style::new().red())
+    paint(text, Look::Red)
 }
 
 /// What errors begin with.
 pub fn error_label() -> String {
-    paint("error:", Style::new().red().bold())
+    bad("error:")
 }
 
-/// Style of a run's status.
-pub fn run_status(status: RunStatus) -> Style {
+/// Look of a run's status.
+pub fn run_status(status: RunStatus) -> Look {
     match status {
-        RunStatus::Ok => Style::new().green(),
-        RunStatus::Error => Style::new().red(),
-        RunStatus::Running => Style::new().cyan(),
-        RunStatus::Abandoned => Style::new().yellow(),
+        RunStatus::Ok => Look::Green,
+        RunStatus::Error => Look::Red,
+        RunStatus::Running => Look::Cyan,
+        RunStatus::Abandoned => Look::Yellow,
     }
 }
 
-/// Style of a step's status.
-pub fn step_status(status: SpanStatus) -> Style {
+/// Look of a step's status.
+pub fn step_status(status: SpanStatus) -> Look {
     match status {
-        SpanStatus::Ok => Style::new().green(),
-        SpanStatus::Error => Style::new().red(),
-        SpanStatus::Running => Style::new().cyan(),
+        SpanStatus::Ok => Look::Green,
+        SpanStatus::Error => Look::Red,
+        SpanStatus::Running => Look::Cyan,
     }
 }
 
-/// Style of a step's kind.
-pub fn kind(kind: StepKind) -> Style {
+/// Look of a step's kind.
+pub fn kind(kind: StepKind) -> Look {
     match kind {
-        StepKind::Agent | StepKind::Handoff => Style::new().magenta(),
-        StepKind::Llm => Style::new().blue(),
-        StepKind::Tool => Style::new().yellow(),
-        StepKind::Retriever | StepKind::Embedding | StepKind::Reranker => Style::new().cyan(),
-        StepKind::Guardrail | StepKind::Evaluator => Style::new().green(),
-        StepKind::Chain | StepKind::Other => Style::new().dimmed(),
+        StepKind::Agent | StepKind::Handoff => Look::Magenta,
+        StepKind::Llm => Look::Blue,
+        StepKind::Tool => Look::Yellow,
+        StepKind::Retriever | StepKind::Embedding | StepKind::Reranker => Look::Cyan,
+        StepKind::Guardrail | StepKind::Evaluator => Look::Green,
+        StepKind::Chain | StepKind::Other => Look::Faint,
     }
 }
 

@@ -16,6 +16,10 @@ use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, Sta
 use prost::Message;
 use wire::{Encoding, Signal};
 
+/// The allocator of the server.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// CPU seconds per measurement.
 const SECONDS: f64 = 1.0;
 
@@ -35,7 +39,9 @@ fn main() {
             black_box(ExportTraceServiceRequest::decode(black_box(body.as_slice())).expect("a valid request"));
         });
         let from_json = rate(spans, || {
-            black_box(wire::decode(Signal::Traces, Encoding::Json, black_box(text.as_bytes())).expect("a valid request"));
+            black_box(
+                wire::decode(Signal::Traces, Encoding::Json, black_box(text.as_bytes())).expect("a valid request"),
+            );
         });
         rows.push((name, size, ours, prost, from_json));
     }
@@ -83,7 +89,11 @@ fn cpu_nanos() -> Option<u64> {
 }
 
 fn text(key: &str, value: &str) -> KeyValue {
-    KeyValue { key: key.into(), value: Some(AnyValue { value: Some(Value::StringValue(value.into())) }), ..KeyValue::default() }
+    KeyValue {
+        key: key.into(),
+        value: Some(AnyValue { value: Some(Value::StringValue(value.into())) }),
+        ..KeyValue::default()
+    }
 }
 
 fn number(key: &str, value: i64) -> KeyValue {
@@ -92,12 +102,18 @@ fn number(key: &str, value: i64) -> KeyValue {
 
 fn request(spans: u64, make: fn(u64) -> Span) -> ExportTraceServiceRequest {
     let scope_spans = vec![ScopeSpans {
-        scope: Some(InstrumentationScope { name: "bench".into(), version: "1.0".into(), ..InstrumentationScope::default() }),
+        scope: Some(InstrumentationScope {
+            name: "bench".into(),
+            version: "1.0".into(),
+            ..InstrumentationScope::default()
+        }),
         spans: (0..spans).map(make).collect(),
         ..ScopeSpans::default()
     }];
     let resource = Some(Resource { attributes: vec![text("service.name", "bench")], ..Resource::default() });
-    ExportTraceServiceRequest { resource_spans: vec![ResourceSpans { resource, scope_spans, ..ResourceSpans::default() }] }
+    ExportTraceServiceRequest {
+        resource_spans: vec![ResourceSpans { resource, scope_spans, ..ResourceSpans::default() }],
+    }
 }
 
 fn base(at: u64) -> Span {
@@ -136,7 +152,8 @@ fn rich(at: u64) -> Span {
     let mut messages = String::from("[");
     for turn in 0..9 {
         let role = if turn % 2 == 0 { "user" } else { "assistant" };
-        let said = "Please look at the order again: two of the three lines were delivered, the third one is missing. ".repeat(5);
+        let said = "Please look at the order again: two of the three lines were delivered, the third one is missing. "
+            .repeat(5);
         messages.push_str(&format!(r#"{{"role":"{role}","parts":[{{"type":"text","content":"{turn}: {said}"}}]}},"#));
     }
     messages.push_str(r#"{"role":"user","parts":[]}]"#);
@@ -153,7 +170,10 @@ fn rich(at: u64) -> Span {
             text("gen_ai.conversation.id", "conversation-4711"),
             text("gen_ai.agent.name", "orders"),
             text("gen_ai.input.messages", &messages),
-            text("gen_ai.output.messages", r#"[{"role":"assistant","parts":[{"type":"text","content":"I have sent the third line again."}],"finish_reason":"stop"}]"#),
+            text(
+                "gen_ai.output.messages",
+                r#"[{"role":"assistant","parts":[{"type":"text","content":"I have sent the third line again."}],"finish_reason":"stop"}]"#,
+            ),
             text("server.address", "api.openai.com"),
         ],
         ..base(at)

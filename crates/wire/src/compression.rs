@@ -85,8 +85,13 @@ impl Compression {
 /// # Errors
 /// [`DecompressError::TooLarge`] when more than `limit` bytes come out, [`DecompressError::Corrupt`] when the bytes are
 /// damaged or cut off.
-pub fn decompress<'a>(compression: Compression, body: &'a [u8], limit: usize) -> Result<Cow<'a, [u8]>, DecompressError> {
-    let corrupt = |error: io::Error| DecompressError::Corrupt { compression: compression.name(), problem: error.to_string() };
+pub fn decompress<'a>(
+    compression: Compression,
+    body: &'a [u8],
+    limit: usize,
+) -> Result<Cow<'a, [u8]>, DecompressError> {
+    let corrupt =
+        |error: io::Error| DecompressError::Corrupt { compression: compression.name(), problem: error.to_string() };
     let unfolded = match compression {
         Compression::None if body.len() > limit => return Err(DecompressError::TooLarge { limit }),
         Compression::None => return Ok(Cow::Borrowed(body)),
@@ -94,8 +99,9 @@ pub fn decompress<'a>(compression: Compression, body: &'a [u8], limit: usize) ->
         Compression::Deflate if is_zlib(body) => read_limited(flate2::read::ZlibDecoder::new(body), body.len(), limit),
         Compression::Deflate => read_limited(flate2::read::DeflateDecoder::new(body), body.len(), limit),
         // The decoder's own default refuses windows above 128 MiB, and pages of a window are only touched as bytes come out.
-        Compression::Zstd => zstd::stream::read::Decoder::with_buffer(body)
-            .and_then(|decoder| read_limited(decoder, body.len(), limit)),
+        Compression::Zstd => {
+            zstd::stream::read::Decoder::with_buffer(body).and_then(|decoder| read_limited(decoder, body.len(), limit))
+        }
     };
     match unfolded {
         Ok(Some(bytes)) => Ok(Cow::Owned(bytes)),
@@ -165,7 +171,11 @@ mod tests {
     fn one_byte_above_the_limit_is_too_large() {
         for (compression, body) in packed() {
             let limit = TEXT.len() - 1;
-            assert_eq!(decompress(compression, &body, limit), Err(DecompressError::TooLarge { limit }), "{compression:?}");
+            assert_eq!(
+                decompress(compression, &body, limit),
+                Err(DecompressError::TooLarge { limit }),
+                "{compression:?}"
+            );
         }
     }
 

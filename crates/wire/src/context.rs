@@ -41,14 +41,21 @@ impl Context {
     }
 
     /// Appends to a list, taking the memory by which it grows.
-    #[inline]
     pub fn push<T>(&mut self, list: &mut Vec<T>, item: T) -> Result<(), Reason> {
+        self.place(list, item).map(drop)
+    }
+
+    /// As [`Self::push`], giving the item in its place.
+    #[inline(always)]
+    pub fn place<'l, T>(&mut self, list: &'l mut Vec<T>, item: T) -> Result<&'l mut T, Reason> {
         let before = list.capacity();
         list.push(item);
-        match list.capacity() - before {
-            0 => Ok(()),
-            grown => self.charge(grown * size_of::<T>()),
+        let grown = list.capacity() - before;
+        if grown > 0 {
+            self.charge(grown * size_of::<T>())?;
         }
+        let last = list.len() - 1;
+        Ok(&mut list[last])
     }
 
     /// Fails when the memory ran out: then the whole request is refused, not only the item that met the limit.
@@ -79,9 +86,27 @@ impl Context {
     /// Text of bytes; where they are not UTF-8, the bad ones are replaced and a warning is kept.
     #[inline]
     pub fn text<'a>(&mut self, bytes: &'a [u8]) -> Cow<'a, str> {
-        match simdutf8::basic::from_utf8(bytes) {
-            Ok(text) => Cow::Borrowed(text),
-            Err(_) => self.lossy(bytes),
+        match utf8(bytes) {
+            Some(text) => Cow::Borrowed(text),
+            None => self.lossy(bytes),
+        }
+    }
+
+    /// As [`Self::text`], written where it will stay.
+    #[inline(always)]
+    pub fn text_value<'a>(&mut self, bytes: &'a [u8], into: &mut Value<'a>) {
+        match utf8(bytes) {
+            Some(text) => *into = Value::Str(Cow::Borrowed(text)),
+            None => *into = Value::Str(self.lossy(bytes)),
+        }
+    }
+
+    /// As [`Self::text`], written where it will stay.
+    #[inline(always)]
+    pub fn text_into<'a>(&mut self, bytes: &'a [u8], into: &mut Cow<'a, str>) {
+        match utf8(bytes) {
+            Some(text) => *into = Cow::Borrowed(text),
+            None => *into = self.lossy(bytes),
         }
     }
 
@@ -90,6 +115,12 @@ impl Context {
         self.rejected.note("warning: text that is not UTF-8 was kept with replacement characters");
         String::from_utf8_lossy(bytes)
     }
+}
+
+/// The bytes as text, if they are UTF-8. The vector code pays only for longer text.
+#[inline(always)]
+fn utf8(bytes: &[u8]) -> Option<&str> {
+    if bytes.len() < 64 { str::from_utf8(bytes).ok() } else { simdutf8::basic::from_utf8(bytes).ok() }
 }
 
 /// Refuses a list or map that is `depth` levels inside others.
@@ -133,9 +164,14 @@ impl<'a> AttributesDraft<'a> {
         room
     }
 
-    #[inline]
     pub fn push(&mut self, key: Cow<'a, str>, value: Value<'a>, context: &mut Context) -> Result<(), Reason> {
         context.push(&mut self.entries, (key, value))
+    }
+
+    /// Appends an empty entry; gives it in its place.
+    #[inline(always)]
+    pub fn place(&mut self, context: &mut Context) -> Result<&mut (Cow<'a, str>, Value<'a>), Reason> {
+        context.place(&mut self.entries, (Cow::Borrowed(""), Value::Null))
     }
 
     pub fn finish(self) -> Attributes<'a> {

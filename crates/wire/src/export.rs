@@ -13,9 +13,7 @@ use model::raw::{Event, Group, Link, RawLog, RawSpan, Resource, Scope, SpanKind,
 use model::{Attributes, Timestamp, Value};
 
 /// The items of groups, each with its resource and scope, as [`export_spans`] and [`export_logs`] take them.
-pub fn each<'g, 'a, T>(
-    groups: &'g [Group<'a, T>],
-) -> impl Iterator<Item = (&'g Resource<'a>, &'g Scope<'a>, &'g T)> {
+pub fn each<'g, 'a, T>(groups: &'g [Group<'a, T>]) -> impl Iterator<Item = (&'g Resource<'a>, &'g Scope<'a>, &'g T)> {
     groups.iter().flat_map(|group| group.items.iter().map(|item| (&*group.resource, &*group.scope, item)))
 }
 
@@ -282,7 +280,6 @@ fn double(out: &mut String, number: f64) {
 }
 
 fn string(out: &mut String, text: &str) {
-
     out.push('"');
     let bytes = text.as_bytes();
     let mut copied = 0;
@@ -306,5 +303,4 @@ fn string(out: &mut String, text: &str) {
     }
     out.push_str(&text[copied..]);
     out.push('"');
-
 }

@@ -29,7 +29,8 @@ pub const MAX_METRIC_NAME: usize = 1_024;
 /// Bytes of a metric's description, which is repeated on each sample; the rest is cut off.
 pub const MAX_METRIC_DESCRIPTION: usize = 1_024;
 
-/// Memory one decoded request may take beside its own bytes.
+/// Memory one decoded request may take beside its own bytes and its text (text is borrowed from the bytes, or, where JSON
+/// escapes it, at most as long as they are).
 ///
 /// An empty value costs two bytes on the wire and up to a hundred in memory, so a limit on the body alone would not bound
 /// memory. Lean spans (200 bytes, five attributes) take about four times their bytes: a full request of 64 MiB, OTLP's

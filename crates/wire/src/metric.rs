@@ -90,6 +90,10 @@ impl PointDraft<'_> {
         context: &mut Context,
     ) -> Result<Sample, Reason> {
         context.charge(size_of::<Sample>() + header.name.len() + header.description.len() + header.unit.len())?;
+        let buckets = [&self.counts, &self.exponential.positive.1, &self.exponential.negative.1].map(Vec::len);
+        context.charge(
+            size_of::<u64>() * (buckets.iter().sum::<usize>() + self.bounds.len() + 2 * self.quantiles.len()),
+        )?;
         let stale = self.flags & NO_RECORDED_VALUE != 0;
         let number = if stale { Some(f64::from_bits(STALE_NAN_BITS)) } else { self.value };
         let number = || number.ok_or(Reason::Borrowed("the data point has no value"));
@@ -108,7 +112,9 @@ impl PointDraft<'_> {
                 if let Some(buckets) = &exponential {
                     check_buckets(buckets.positive.1.len())?;
                     check_buckets(buckets.negative.1.len())?;
-                } else if self.counts.len() != self.bounds.len() + 1 && !(self.counts.is_empty() && self.bounds.is_empty()) {
+                } else if self.counts.len() != self.bounds.len() + 1
+                    && !(self.counts.is_empty() && self.bounds.is_empty())
+                {
                     return Err(Reason::Borrowed("a histogram must have one count more than bounds"));
                 }
                 let point = HistogramPoint {

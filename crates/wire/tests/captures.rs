@@ -109,17 +109,28 @@ fn every_capture_has_the_spans_logs_and_metrics_its_index_says() {
 #[test]
 fn every_protobuf_capture_means_what_prost_says() {
     for (_, _, requests) in captures() {
-        for Request { name, signal, body, .. } in requests.iter().filter(|request| request.encoding == Encoding::Protobuf) {
+        for Request { name, signal, body, .. } in
+            requests.iter().filter(|request| request.encoding == Encoding::Protobuf)
+        {
             let batch = wire::decode(*signal, Encoding::Protobuf, body).expect(name);
             match signal {
                 Signal::Traces => {
-                    assert!(batch.spans == expect::traces(&ExportTraceServiceRequest::decode(&body[..]).unwrap()).0, "{name}");
+                    assert!(
+                        batch.spans == expect::traces(&ExportTraceServiceRequest::decode(&body[..]).unwrap()).0,
+                        "{name}"
+                    );
                 }
                 Signal::Logs => {
-                    assert!(batch.logs == expect::logs(&ExportLogsServiceRequest::decode(&body[..]).unwrap()).0, "{name}");
+                    assert!(
+                        batch.logs == expect::logs(&ExportLogsServiceRequest::decode(&body[..]).unwrap()).0,
+                        "{name}"
+                    );
                 }
                 Signal::Metrics => {
-                    assert!(batch.samples == expect::metrics(&ExportMetricsServiceRequest::decode(&body[..]).unwrap()).0, "{name}");
+                    assert!(
+                        batch.samples == expect::metrics(&ExportMetricsServiceRequest::decode(&body[..]).unwrap()).0,
+                        "{name}"
+                    );
                 }
             }
         }

@@ -6,8 +6,8 @@ mod common;
 use common::json::Style;
 use common::{expect, json, make};
 use model::raw::{Batch, Group};
-use prost::Message;
 use proptest::prelude::*;
+use prost::Message;
 use wire::{Encoding, Signal};
 
 /// Groups as they read after export: neighbours that agree on resource and scope are one.

@@ -37,8 +37,8 @@ fn logs() -> Vec<u8> {
 fn metrics() -> Vec<u8> {
     let point = NumberDataPoint { value: Some(number_data_point::Value::AsInt(3)), ..NumberDataPoint::default() };
     let data = Some(Data::Gauge(Gauge { data_points: vec![point] }));
-    // Name and description are as long as a trace id and a span id: the hardest case to tell from a span.
-    let metrics = vec![Metric { name: "sixteen.letters_".into(), description: "eight___".into(), data, ..Metric::default() }];
+    // The name is as long as a trace id.
+    let metrics = vec![Metric { name: "sixteen.letters_".into(), data, ..Metric::default() }];
     let scope_metrics = vec![ScopeMetrics { metrics, ..ScopeMetrics::default() }];
     let resource_metrics = vec![ResourceMetrics { scope_metrics, ..ResourceMetrics::default() }];
     ExportMetricsServiceRequest { resource_metrics }.encode_to_vec()
@@ -83,7 +83,8 @@ fn the_groups_of_a_resource_share_it() {
 
 #[test]
 fn text_borrows_from_the_body() {
-    let body = traces(vec![Span { attributes: vec![attribute("k", any_value::Value::StringValue("v".into()))], ..span() }]);
+    let body =
+        traces(vec![Span { attributes: vec![attribute("k", any_value::Value::StringValue("v".into()))], ..span() }]);
     let batch = decode(&body);
     let span = &batch.spans[0].items[0];
     for text in [span.name.as_ref(), span.attributes.text("k").unwrap()] {
@@ -162,7 +163,8 @@ fn each_signal_is_told_from_the_others() {
 
 #[test]
 fn lists_above_their_limits_are_cut_and_counted() {
-    let attributes = |count| (0..count).map(|n| attribute(&format!("k{n}"), any_value::Value::IntValue(n as i64))).collect();
+    let attributes =
+        |count| (0..count).map(|n| attribute(&format!("k{n}"), any_value::Value::IntValue(n as i64))).collect();
     let link = Link { trace_id: vec![1; 16], span_id: vec![2; 8], ..Link::default() };
     let event = Event { attributes: attributes(MAX_ATTRIBUTES + 1), ..Event::default() };
     let body = traces(vec![Span {
@@ -188,7 +190,8 @@ fn deep_values_cost_only_their_span() {
     };
     let body = traces(vec![Span { attributes: vec![attribute("deep", nested(MAX_VALUE_DEPTH))], ..span() }]);
     assert_eq!(decode(&body).rejected.count, 0);
-    let body = traces(vec![span(), Span { attributes: vec![attribute("deep", nested(MAX_VALUE_DEPTH + 1))], ..span() }]);
+    let body =
+        traces(vec![span(), Span { attributes: vec![attribute("deep", nested(MAX_VALUE_DEPTH + 1))], ..span() }]);
     let batch = decode(&body);
     assert_eq!((batch.spans[0].items.len(), batch.rejected.count), (1, 1));
     assert!(batch.rejected.reasons[0].ends_with("more than 30 lists or maps inside each other (MAX_VALUE_DEPTH)"));
@@ -251,9 +254,12 @@ fn files_are_split_by_whichever_length_they_have() {
     let whole = wire::split_protobuf_file(&one).unwrap();
     assert_eq!((whole.requests.as_slice(), whole.torn), ([one.as_slice()].as_slice(), 0));
 
-    let big_endian: Vec<u8> =
-        [&one, &two].iter().flat_map(|request| [&(request.len() as u32).to_be_bytes(), request.as_slice()].concat()).collect();
-    let varint: Vec<u8> = [&one, &two].iter().flat_map(|request| [&[request.len() as u8], request.as_slice()].concat()).collect();
+    let big_endian: Vec<u8> = [&one, &two]
+        .iter()
+        .flat_map(|request| [&(request.len() as u32).to_be_bytes(), request.as_slice()].concat())
+        .collect();
+    let varint: Vec<u8> =
+        [&one, &two].iter().flat_map(|request| [&[request.len() as u8], request.as_slice()].concat()).collect();
     for file in [&big_endian, &varint] {
         let split = wire::split_protobuf_file(file).unwrap();
         assert_eq!((split.requests.as_slice(), split.torn), ([one.as_slice(), two.as_slice()].as_slice(), 0));

@@ -48,7 +48,7 @@ pub fn run(options: &Options) -> Result<()> {
     let server = Server::start(&program, &data, &listen()?, &log)?;
     print_where(&server, &data, with_ui);
     let sender = Command::new(&program)
-        .args(["demo", "--url", &server.otlp_http])
+        .args(["demo", "--url", &server.http])
         .args(["--rate", &options.rate.to_string(), "--seed", &options.seed.to_string()])
         .stdin(Stdio::null())
         .spawn()

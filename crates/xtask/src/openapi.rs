@@ -1,21 +1,24 @@
-//! `cargo xtask openapi`: the committed description of the API, written again from the code.
+//! `cargo xtask openapi`: the committed description of the API, written again as the program serves it.
 
 use std::fs;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
-use crate::{paths, shell};
+use crate::paths;
+use crate::program::{self, Listen, Server};
 
 /// Writes docs/openapi.json.
 pub fn run() -> Result<()> {
-    let output = shell::cargo(&["run", "--quiet", "--package", "tawny", "--", "openapi"])
-        .output()
-        .context("cannot start cargo")?;
-    if !output.status.success() {
-        bail!("cannot print the API description:\n{}", String::from_utf8_lossy(&output.stderr));
-    }
+    let program = program::build("dev", false)?;
+    let data = paths::scratch().join("openapi-data");
+    fs::create_dir_all(&data).with_context(|| format!("cannot make {}", data.display()))?;
+    let server = Server::start(&program, &data, &Listen::anywhere(), &paths::scratch().join("openapi.log"))?;
+    let address = format!("{}/api/v1/openapi.json", server.http);
+    let document = ureq::get(&address).call().context("the server does not answer")?.body_mut().read_to_string()?;
+    server.stop();
+    fs::remove_dir_all(&data)?;
     let file = paths::root().join("docs/openapi.json");
-    fs::write(&file, &output.stdout).with_context(|| format!("cannot write {}", file.display()))?;
-    println!("{} written", file.display());
+    fs::write(&file, document).with_context(|| format!("cannot write {}", file.display()))?;
+    println!("docs/openapi.json is written; `npm run types` in ui/ brings the UI's types up to date");
     Ok(())
 }

@@ -78,11 +78,13 @@ fn rust() -> Result<(), Stop> {
         println!("cargo-nextest is not installed; plain `cargo test` does as well");
         return Ok(shell::run(&mut shell::cargo(&["test", "--workspace"]))?);
     }
-    let mut arguments = vec!["nextest", "run", "--workspace", "--no-fail-fast"];
+    let mut tests = shell::cargo(&["nextest", "run", "--workspace", "--no-fail-fast"]);
     if std::env::var_os("CI").is_some() {
-        arguments.extend(["--show-progress", "none", "--status-level", "fail", "--final-status-level", "fail"]);
+        // A log wants failures and the closing count, not a line for each test.
+        tests.env("NEXTEST_SHOW_PROGRESS", "none");
+        tests.env("NEXTEST_STATUS_LEVEL", "fail").env("NEXTEST_FINAL_STATUS_LEVEL", "fail");
     }
-    shell::run(&mut shell::cargo(&arguments))?;
+    shell::run(&mut tests)?;
     // nextest leaves examples in documentation to cargo.
     Ok(shell::run(&mut shell::cargo(&["test", "--workspace", "--doc", "--quiet"]))?)
 }

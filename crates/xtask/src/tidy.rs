@@ -127,6 +127,21 @@ fn nothing_names_a_place_on_somebodys_machine() {
     assert_none("absolute paths of one machine", &broken);
 }
 
+#[test]
+fn code_cites_only_documents_that_the_repository_has() {
+    let missing =
+        ["DES|IGN.md", "MIS|SION.md", "STO|RAGE.md", "WI|RE.md", "EXAM|PLES.md"].map(|name| name.replace('|', ""));
+    let mut broken = Vec::new();
+    for (path, text) in files(&["rs", "ts", "tsx", "py", "md", "toml", "sh", "html"]) {
+        for (number, line) in text.lines().enumerate() {
+            if missing.iter().any(|name| line.contains(name.as_str())) {
+                broken.push(format!("{}:{}: {}", path.display(), number + 1, line.trim()));
+            }
+        }
+    }
+    assert_none("say it here, or in ARCHITECTURE.md or docs/", &broken);
+}
+
 /// Whether a line names an absolute path that begins with `place` (not a URL's or a relative path's middle).
 fn names(line: &str, place: &str) -> bool {
     line.match_indices(place).any(|(at, _)| {

@@ -52,6 +52,7 @@ export async function must<T>(call: Promise<{ data?: T; error?: unknown; respons
   throw new ApiError(
     response.status,
     problem.title ?? `The server answered ${response.status}`,
-    problem.detail ?? (typeof error === "string" && error.length < 400 ? error : response.statusText || "No reason was given."),
+    problem.detail ??
+      (typeof error === "string" && error.length < 400 ? error : response.statusText || "No reason was given."),
   );
 }

@@ -18,8 +18,8 @@ export function ConnectionBanner() {
     <div className={classes.banner} role="alert">
       <IconPlugConnectedX size={16} stroke={1.8} aria-hidden />
       <span>
-        <strong>The server does not answer.</strong> Check that <code className="mono">tawny serve</code> is running. Trying again
-        by itself; what is shown may be old.
+        <strong>The server does not answer.</strong> Check that <code className="mono">tawny serve</code> is running.
+        Trying again by itself; what is shown may be old.
       </span>
       <Button variant="default" onClick={() => void connection.probe()}>
         Try now

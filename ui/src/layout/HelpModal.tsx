@@ -42,7 +42,14 @@ const GROUPS: { name: string; keys: [string[], string][] }[] = [
 
 export function HelpModal({ opened, onClose }: { opened: boolean; onClose: () => void }) {
   return (
-    <Modal opened={opened} onClose={onClose} title="Keyboard" size="lg" centered closeButtonProps={{ "aria-label": "Close" }}>
+    <Modal
+      opened={opened}
+      onClose={onClose}
+      title="Keyboard"
+      size="lg"
+      centered
+      closeButtonProps={{ "aria-label": "Close" }}
+    >
       <div className={classes.groups}>
         {GROUPS.map((group) => (
           <section key={group.name}>

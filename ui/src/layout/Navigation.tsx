@@ -68,7 +68,12 @@ export function Navigation({ folded = false, onFold, onHelp }: Props) {
             </div>
             {group.pages.map((page) => (
               <Hint key={page.to} label={`${page.label} (${page.keys})`} on={folded}>
-                <Link to={page.to} className={classes.page} activeProps={{ "data-active": true }} aria-label={page.label}>
+                <Link
+                  to={page.to}
+                  className={classes.page}
+                  activeProps={{ "data-active": true }}
+                  aria-label={page.label}
+                >
                   <page.icon size={17} stroke={1.7} aria-hidden />
                   {!folded && <span className={classes.label}>{page.label}</span>}
                 </Link>
@@ -87,7 +92,11 @@ export function Navigation({ folded = false, onFold, onHelp }: Props) {
         {onFold && (
           <Tooltip label={folded ? "Widen the navigation" : "Narrow the navigation"}>
             <ActionIcon aria-label={folded ? "Widen the navigation" : "Narrow the navigation"} onClick={onFold}>
-              {folded ? <IconLayoutSidebarLeftExpand size={17} stroke={1.7} /> : <IconLayoutSidebarLeftCollapse size={17} stroke={1.7} />}
+              {folded ? (
+                <IconLayoutSidebarLeftExpand size={17} stroke={1.7} />
+              ) : (
+                <IconLayoutSidebarLeftCollapse size={17} stroke={1.7} />
+              )}
             </ActionIcon>
           </Tooltip>
         )}

@@ -14,7 +14,11 @@ import { useScheme } from "./scheme";
 
 export function Shell() {
   const narrow = useMediaQuery("(max-width: 760px)", undefined, { getInitialValueInEffect: false });
-  const [folded, setFolded] = useLocalStorage({ key: "tawny.nav.folded", defaultValue: false, getInitialValueInEffect: false });
+  const [folded, setFolded] = useLocalStorage({
+    key: "tawny.nav.folded",
+    defaultValue: false,
+    getInitialValueInEffect: false,
+  });
   const [help, helpControl] = useDisclosure(false);
   const [menu, menuControl] = useDisclosure(false);
   const { cycle } = useScheme();
@@ -34,17 +38,20 @@ export function Shell() {
         Skip to content
       </a>
       {narrow ? (
-        <header className={classes.top}>
+        <nav aria-label="Top" className={classes.top}>
           <Link to="/runs" aria-label="Tawny, to the runs">
             <Wordmark />
           </Link>
           <ActionIcon aria-label="Menu" size={36} onClick={menuControl.open}>
             <IconMenu2 size={20} stroke={1.7} />
           </ActionIcon>
-          <Drawer opened={menu} onClose={menuControl.close} size={260} position="right" withCloseButton={false} padding={0} aria-label="Menu">
-            <Navigation onHelp={helpControl.open} />
-          </Drawer>
-        </header>
+          <Drawer.Root opened={menu} onClose={menuControl.close} size={260} position="right" padding={0}>
+            <Drawer.Overlay />
+            <Drawer.Content aria-label="Menu">
+              <Navigation onHelp={helpControl.open} />
+            </Drawer.Content>
+          </Drawer.Root>
+        </nav>
       ) : (
         <aside className={classes.side}>
           <Navigation folded={folded} onFold={() => setFolded(!folded)} onHelp={helpControl.open} />

@@ -4,13 +4,18 @@ import { answer, ask, say } from "./sample";
 
 describe("a conversation", () => {
   it("shows a call together with its answer, and the answer only there", () => {
-    const turns = conversation([say("user", "late?"), ask("c1", "track", { id: 7 }), answer("c1", "delayed")], [say("assistant", "Yes.")]);
+    const turns = conversation(
+      [say("user", "late?"), ask("c1", "track", { id: 7 }), answer("c1", "delayed")],
+      [say("assistant", "Yes.")],
+    );
     expect(turns.map((turn) => [turn.message.role, turn.output])).toEqual([
       ["user", false],
       ["assistant", false],
       ["assistant", true],
     ]);
-    expect(turns[1]!.parts).toMatchObject([{ type: "exchange", call: { name: "track" }, result: { result: "delayed" } }]);
+    expect(turns[1]!.parts).toMatchObject([
+      { type: "exchange", call: { name: "track" }, result: { result: "delayed" } },
+    ]);
   });
 
   it("pairs by id even when answers come in another order", () => {

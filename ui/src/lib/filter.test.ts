@@ -1,11 +1,23 @@
 import { describe, expect, it } from "vitest";
-import { apiQuery, chips, cleared, isFiltered, nextSort, parseSearch, readSearch, stringifySearch, toggle } from "./filter";
+import {
+  apiQuery,
+  chips,
+  cleared,
+  isFiltered,
+  nextSort,
+  parseSearch,
+  readSearch,
+  stringifySearch,
+  toggle,
+} from "./filter";
 
 const read = (query: string) => readSearch(parseSearch(query));
 
 describe("a runs URL", () => {
   it("gives back the view it was made from", () => {
-    const search = read("?agent=triage&agent=writer&status=error&q=refund%20late&from=7d&min_tokens=1000&sort=-cost_usd");
+    const search = read(
+      "?agent=triage&agent=writer&status=error&q=refund%20late&from=7d&min_tokens=1000&sort=-cost_usd",
+    );
     expect(search).toEqual({
       agent: ["triage", "writer"],
       status: ["error"],
@@ -18,7 +30,12 @@ describe("a runs URL", () => {
   });
 
   it("keeps values that look like numbers or truth as text", () => {
-    expect(read("?session=123&version=1.0&user=true&q=42")).toEqual({ session: ["123"], version: ["1.0"], user: ["true"], q: "42" });
+    expect(read("?session=123&version=1.0&user=true&q=42")).toEqual({
+      session: ["123"],
+      version: ["1.0"],
+      user: ["true"],
+      q: "42",
+    });
   });
 
   it("leaves out what it cannot mean", () => {
@@ -36,7 +53,8 @@ describe("the question to the server", () => {
     expect(apiQuery({})).toEqual({ from: "24h" });
     expect(apiQuery({ from: "all", agent: ["a"] })).toEqual({ agent: ["a"] });
   });
-  it("does not send what only the page knows", () => expect(apiQuery({ live: false, from: "1h" })).toEqual({ from: "1h" }));
+  it("does not send what only the page knows", () =>
+    expect(apiQuery({ live: false, from: "1h" })).toEqual({ from: "1h" }));
 });
 
 describe("filters", () => {

@@ -126,7 +126,12 @@ export function chips(search: RunsSearch): Chip[] {
     const value = search[bound];
     if (value === undefined) continue;
     const { [bound]: _, ...without } = search;
-    out.push({ key: bound, label: names[bound], value: bound.endsWith("_ms") ? `${value} ms` : String(value), without });
+    out.push({
+      key: bound,
+      label: names[bound],
+      value: bound.endsWith("_ms") ? `${value} ms` : String(value),
+      without,
+    });
   }
   if (search.errors) {
     const { errors: _, ...without } = search;

@@ -37,7 +37,8 @@ describe("numbers", () => {
 
   it("groups exact counts", () => expect(count(1_234_567)).toBe("1,234,567"));
   it("names one and many", () => expect([plural(1, "step"), plural(2, "step")]).toEqual(["1 step", "2 steps"]));
-  it("scales bytes by 1024", () => expect([bytes(812), bytes(4_404_019), bytes(2 ** 40)]).toEqual(["812 B", "4.2 MiB", "1 TiB"]));
+  it("scales bytes by 1024", () =>
+    expect([bytes(812), bytes(4_404_019), bytes(2 ** 40)]).toEqual(["812 B", "4.2 MiB", "1 TiB"]));
 });
 
 describe("money", () => {

@@ -35,7 +35,13 @@ export function duration(ms: number | null | undefined): string {
   if (ms < 0) return `-${duration(-ms)}`;
   if (ms === 0) return "0 ms";
   if (ms < 0.001) return `${trim((ms * 1e6).toFixed(0))} ns`;
-  if (ms < 1) return `${trim(ms.toFixed(ms < 0.1 ? 3 : 2).replace(/0+$/, "").replace(/\.$/, ""))} ms`;
+  if (ms < 1)
+    return `${trim(
+      ms
+        .toFixed(ms < 0.1 ? 3 : 2)
+        .replace(/0+$/, "")
+        .replace(/\.$/, ""),
+    )} ms`;
   if (ms < 9.95) return `${trim(ms.toFixed(1))} ms`;
   if (ms < 999.5) return `${Math.round(ms)} ms`;
   if (ms < 9_995) return `${(ms / 1000).toFixed(2)} s`;
@@ -56,7 +62,8 @@ export function usd(value: number | null | undefined): string {
   if (value < 0.0001) return "<$0.0001";
   if (value < 0.1) return `$${value.toFixed(4)}`;
   if (value < 1) return `$${value.toFixed(3)}`;
-  if (value < 10_000) return `$${value.toLocaleString("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 2 })}`;
+  if (value < 10_000)
+    return `$${value.toLocaleString("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 2 })}`;
   return `$${compact(value)}`;
 }
 
@@ -67,7 +74,8 @@ export function bytes(value: number | null | undefined): string {
   let scaled = value;
   for (const unit of ["KiB", "MiB", "GiB", "TiB"]) {
     scaled /= 1024;
-    if (scaled < 1023.5 || unit === "TiB") return `${scaled < 99.95 ? trim(scaled.toFixed(1)) : scaled.toFixed(0)} ${unit}`;
+    if (scaled < 1023.5 || unit === "TiB")
+      return `${scaled < 99.95 ? trim(scaled.toFixed(1)) : scaled.toFixed(0)} ${unit}`;
   }
   return String(value);
 }

@@ -16,5 +16,13 @@ it("nothing is told from zero and false", () => {
 it("values fit on a line", () => expect([inline("x"), inline({ a: 1 }), inline(null)]).toEqual(["x", '{"a":1}', ""]));
 
 it("CSV survives quotes, commas and line breaks", () => {
-  expect(csv(["a", "b"], [["x,y", 'say "hi"'], ["two\nlines", { n: 1 }]])).toBe('a,b\r\n"x,y","say ""hi"""\r\n"two\nlines","{""n"":1}"');
+  expect(
+    csv(
+      ["a", "b"],
+      [
+        ["x,y", 'say "hi"'],
+        ["two\nlines", { n: 1 }],
+      ],
+    ),
+  ).toBe('a,b\r\n"x,y","say ""hi"""\r\n"two\nlines","{""n"":1}"');
 });

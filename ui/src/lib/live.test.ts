@@ -5,8 +5,12 @@ interface R {
   trace_id: string;
   steps?: number;
 }
-const page = (ids: string, next: string | null = null) => ({ runs: [...ids].map((trace_id): R => ({ trace_id })), next });
-const ids = (pages: { runs: { trace_id: string }[] }[]) => pages.map((each) => each.runs.map((run) => run.trace_id).join(""));
+const page = (ids: string, next: string | null = null) => ({
+  runs: [...ids].map((trace_id): R => ({ trace_id })),
+  next,
+});
+const ids = (pages: { runs: { trace_id: string }[] }[]) =>
+  pages.map((each) => each.runs.map((run) => run.trace_id).join(""));
 
 describe("a live list", () => {
   it("puts new runs on top and keeps the rest where it is", () => {
@@ -14,11 +18,20 @@ describe("a live list", () => {
   });
 
   it("keeps the cursors of the pages it has", () => {
-    expect(mergeHead([page("cd", "1"), page("ef", "2")], page("bcd", "x")).map((each) => each.next)).toEqual(["1", "2"]);
+    expect(mergeHead([page("cd", "1"), page("ef", "2")], page("bcd", "x")).map((each) => each.next)).toEqual([
+      "1",
+      "2",
+    ]);
   });
 
   it("brings known runs up to date in place", () => {
-    const head = { runs: [{ trace_id: "a", steps: 1 }, { trace_id: "d", steps: 9 }], next: null };
+    const head = {
+      runs: [
+        { trace_id: "a", steps: 1 },
+        { trace_id: "d", steps: 9 },
+      ],
+      next: null,
+    };
     const merged = mergeHead<R, typeof head>([page("bc") as typeof head, page("d") as typeof head], head);
     expect(ids(merged)).toEqual(["abc", "d"]);
     expect(merged[1]!.runs[0]!.steps).toBe(9);
@@ -34,7 +47,8 @@ describe("a live list", () => {
 
   it("begins with the first page", () => expect(ids(mergeHead([], page("ab")))).toEqual(["ab"]));
 
-  it("counts what is new", () => expect(unseen([page("cd")], page("abc")).map((run) => run.trace_id)).toEqual(["a", "b"]));
+  it("counts what is new", () =>
+    expect(unseen([page("cd")], page("abc")).map((run) => run.trace_id)).toEqual(["a", "b"]));
 
   it("leaves a page alone that has none of the changed runs", () => {
     const before = page("ab");

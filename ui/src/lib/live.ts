@@ -22,7 +22,11 @@ export function unseen<R extends HasTrace>(pages: readonly ListPage<R>[], head: 
  * Pages with `head` on top. Known runs are brought up to date where they stand. Where `head` no longer touches what was
  * known, or too many rows have gathered, the list starts over from `head`, so that there is no gap and no growth.
  */
-export function mergeHead<R extends HasTrace, P extends ListPage<R>>(pages: readonly P[], head: P, most = LIVE_ROWS): P[] {
+export function mergeHead<R extends HasTrace, P extends ListPage<R>>(
+  pages: readonly P[],
+  head: P,
+  most = LIVE_ROWS,
+): P[] {
   const [first, ...rest] = pages;
   const fresh = unseen(pages, head);
   const rows = pages.reduce((sum, page) => sum + page.runs.length, 0);

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { readRunSearch, readSessionsSearch, readSqlSearch } from "./search";
+import { parseSearch, stringifySearch } from "./filter";
+import { readRunSearch, readSessionSearch, readSessionsSearch, readSqlSearch } from "./search";
 
 describe("the URL of a run", () => {
   it("names step, tab and view", () => {
@@ -9,6 +10,11 @@ describe("the URL of a run", () => {
   it("ignores what it cannot mean", () => {
     expect(readRunSearch({ step: "no-id", tab: "colours", view: "steps", find: "" })).toEqual({});
   });
+});
+
+it("any session id can be named", () => {
+  const query = stringifySearch({ id: "team/2026.11 #4&x" });
+  expect(readSessionSearch(parseSearch(query))).toEqual({ id: "team/2026.11 #4&x" });
 });
 
 it("sessions and SQL keep text, and nothing else", () => {

@@ -43,6 +43,13 @@ export function readSessionsSearch(raw: Record<string, unknown>): SessionsSearch
   return compact<SessionsSearch>({ q: text(raw.q), from: from && /^(all|\d+[smhdw])$/.test(from) ? from : undefined });
 }
 
+export interface SessionSearch {
+  /** The session. */
+  id: string;
+}
+
+export const readSessionSearch = (raw: Record<string, unknown>): SessionSearch => ({ id: text(raw.id) ?? "" });
+
 export interface SqlSearch {
   q?: string;
 }

@@ -5,10 +5,21 @@ import { displayName, firstToShow, mentions, tabsOf } from "./step";
 describe("the name of a step", () => {
   it.each([
     [sampleStep({ span_id: "1", kind: "tool", name: "execute_tool track" }), "track"],
-    [sampleStep({ span_id: "1", kind: "tool", name: "run", tool: { name: "track", call_id: null, arguments: null, result: null } }), "track"],
+    [
+      sampleStep({
+        span_id: "1",
+        kind: "tool",
+        name: "run",
+        tool: { name: "track", call_id: null, arguments: null, result: null },
+      }),
+      "track",
+    ],
     [sampleStep({ span_id: "1", kind: "agent", name: "invoke_agent writer" }), "writer"],
     [sampleStep({ span_id: "1", kind: "agent", name: "invoke_agent " }), "invoke_agent "],
-    [sampleStep({ span_id: "1", kind: "llm", name: "chat gpt-4o", model: "gpt-4o-2024", request_model: "gpt-4o" }), "chat"],
+    [
+      sampleStep({ span_id: "1", kind: "llm", name: "chat gpt-4o", model: "gpt-4o-2024", request_model: "gpt-4o" }),
+      "chat",
+    ],
     [sampleStep({ span_id: "1", kind: "llm", name: "ChatOpenAI", model: "gpt-4o" }), "ChatOpenAI"],
   ])("%# leaves out what the icon says", (step, name) => expect(displayName(step)).toBe(name));
 });
@@ -22,7 +33,8 @@ describe("the step opened first", () => {
     sampleStep({ span_id: "cause", kind: "tool", depth: 2, ...error }),
     sampleStep({ span_id: "later", kind: "tool", depth: 1, ...error }),
   ];
-  it("is the cause of a failure, not the steps that passed it on", () => expect(firstToShow(steps, true)?.span_id).toBe("cause"));
+  it("is the cause of a failure, not the steps that passed it on", () =>
+    expect(firstToShow(steps, true)?.span_id).toBe("cause"));
   it("is the root otherwise", () => expect(firstToShow(steps, false)?.span_id).toBe("root"));
   it("is the root where no step says it failed", () => expect(firstToShow([steps[1]!], true)?.span_id).toBe("fine"));
   it("is none in an empty run", () => expect(firstToShow([], true)).toBeUndefined());
@@ -30,7 +42,11 @@ describe("the step opened first", () => {
 
 describe("tabs", () => {
   it("are there for what the step has", () => {
-    const tool = sampleStep({ span_id: "t", kind: "tool", tool: { name: "x", call_id: null, arguments: {}, result: 1 } });
+    const tool = sampleStep({
+      span_id: "t",
+      kind: "tool",
+      tool: { name: "x", call_id: null, arguments: {}, result: 1 },
+    });
     expect(tabsOf(tool, 2)).toEqual(["tool", "attributes", "logs", "raw"]);
     const llm = sampleStep({ span_id: "l", kind: "llm", messages: { input: [say("user", "x")], output: [] } });
     expect(tabsOf(llm, 0)).toEqual(["messages", "attributes", "raw"]);
@@ -46,7 +62,13 @@ describe("tabs", () => {
 });
 
 it("steps are found by what they are and what went wrong", () => {
-  const step = sampleStep({ span_id: "s", kind: "tool", name: "Track", error: { type: "Timeout", message: null }, status: "error" });
+  const step = sampleStep({
+    span_id: "s",
+    kind: "tool",
+    name: "Track",
+    error: { type: "Timeout", message: null },
+    status: "error",
+  });
   expect(["track", "timeout", "error", "tool"].every((needle) => mentions(step, needle))).toBe(true);
   expect(mentions(step, "refund")).toBe(false);
 });

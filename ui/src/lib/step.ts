@@ -20,6 +20,9 @@ export function displayName(step: Pick<Step, "kind" | "name" | "tool" | "agent" 
   }
 }
 
+/** A run's name without what every agent's name begins with. */
+export const runName = (name: string) => rest(name, /^(invoke|create)_agent\s+/);
+
 const rest = (name: string, prefix: RegExp) => name.replace(prefix, "") || name;
 
 /**

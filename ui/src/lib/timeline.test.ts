@@ -40,12 +40,17 @@ describe("ticks", () => {
   ])("of %d ms are round", (whole, most, expected) => expect(ticks(whole, most)).toEqual(expected));
 
   it("are never more than asked for plus the first", () => {
-    for (const whole of [1, 7, 99, 1234, 56_789, 3.6e6, 8.64e7, 9e9]) expect(ticks(whole, 6).length).toBeLessThanOrEqual(7);
+    for (const whole of [1, 7, 99, 1234, 56_789, 3.6e6, 8.64e7, 9e9])
+      expect(ticks(whole, 6).length).toBeLessThanOrEqual(7);
   });
 
   it("are labelled in their unit", () => {
-    expect([tickLabel(0, 200), tickLabel(200, 200), tickLabel(2500, 500), tickLabel(90_000, 30_000), tickLabel(7_200_000, 3_600_000)]).toEqual(
-      ["0", "200 ms", "2.5 s", "1 m 30 s", "2 h"],
-    );
+    expect([
+      tickLabel(0, 200),
+      tickLabel(200, 200),
+      tickLabel(2500, 500),
+      tickLabel(90_000, 30_000),
+      tickLabel(7_200_000, 3_600_000),
+    ]).toEqual(["0", "200 ms", "2.5 s", "1 m 30 s", "2 h"]);
   });
 });

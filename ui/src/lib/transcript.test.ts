@@ -6,10 +6,12 @@ import { type Entry, transcript } from "./transcript";
 /** The transcript as indented lines. */
 function told(steps: Step[]): string[] {
   const lines = (entries: Entry[], indent: string): string[] =>
-    entries.flatMap((entry) => {
+    entries.flatMap((entry): string[] => {
       switch (entry.type) {
         case "message":
-          return [`${indent}${entry.message.role}: ${entry.message.parts.map((part) => ("text" in part ? part.text : part.type)).join(" ")}`];
+          return [
+            `${indent}${entry.message.role}: ${entry.message.parts.map((part) => ("text" in part ? part.text : part.type)).join(" ")}`,
+          ];
         case "tool":
           return [
             `${indent}tool ${entry.call?.name ?? entry.ran?.tool?.name} = ${JSON.stringify(entry.ran?.tool?.result ?? entry.told)}`,
@@ -17,15 +19,20 @@ function told(steps: Step[]): string[] {
           ];
         case "agent":
           return [`${indent}agent ${entry.step.name}`, ...lines(entry.children, `${indent}  `)];
-        case "mark":
+        default:
           return [`${indent}mark ${entry.step.kind} ${entry.step.status}`];
       }
     });
   return lines(transcript(steps), "");
 }
 
-const llm = (span_id: string, depth: number, input: Step["messages"]["input"], output: Step["messages"]["output"], over: Partial<Step> = {}) =>
-  sampleStep({ span_id, kind: "llm", depth, messages: { input, output }, ...over });
+const llm = (
+  span_id: string,
+  depth: number,
+  input: Step["messages"]["input"],
+  output: Step["messages"]["output"],
+  over: Partial<Step> = {},
+) => sampleStep({ span_id, kind: "llm", depth, messages: { input, output }, ...over });
 const tool = (span_id: string, depth: number, name: string, result: unknown, over: Partial<Step> = {}) =>
   sampleStep({ span_id, kind: "tool", depth, tool: { name, call_id: null, arguments: null, result }, ...over });
 
@@ -46,7 +53,10 @@ describe("a transcript", () => {
   it("keeps words that were said twice", () => {
     const first = [say("user", "yes")];
     expect(
-      told([llm("1", 0, first, [say("assistant", "Sure?")]), llm("2", 0, [...first, say("assistant", "Sure?"), say("user", "yes")], [say("assistant", "Sure?")])]),
+      told([
+        llm("1", 0, first, [say("assistant", "Sure?")]),
+        llm("2", 0, [...first, say("assistant", "Sure?"), say("user", "yes")], [say("assistant", "Sure?")]),
+      ]),
     ).toEqual(["user: yes", "assistant: Sure?", "user: yes", "assistant: Sure?"]);
   });
 
@@ -59,7 +69,14 @@ describe("a transcript", () => {
         llm("2", 2, [say("user", "Plan")], [say("assistant", "Done.")]),
         llm("3", 1, [say("user", "Plan")], [say("assistant", "Finished.")]),
       ]),
-    ).toEqual(["user: Plan", "assistant: I ask the writer.", "agent writer", "  user: Plan", "  assistant: Done.", "assistant: Finished."]);
+    ).toEqual([
+      "user: Plan",
+      "assistant: I ask the writer.",
+      "agent writer",
+      "  user: Plan",
+      "  assistant: Done.",
+      "assistant: Finished.",
+    ]);
   });
 
   it("matches tools without ids by who asked and by name, and shows a sub-agent run by a tool inside it", () => {
@@ -75,7 +92,11 @@ describe("a transcript", () => {
 
   it("shows what the model was told where no step ran the tool, and tools nobody asked for", () => {
     expect(
-      told([llm("1", 0, [], [ask("c", "far")]), llm("2", 0, [ask("c", "far"), answer("c", 42)], []), tool("t", 0, "lone", 1)]),
+      told([
+        llm("1", 0, [], [ask("c", "far")]),
+        llm("2", 0, [ask("c", "far"), answer("c", 42)], []),
+        tool("t", 0, "lone", 1),
+      ]),
     ).toEqual(["tool far = 42", "tool lone = 1"]);
   });
 
@@ -97,7 +118,13 @@ describe("a transcript", () => {
         sampleStep({ span_id: "g", kind: "guardrail", depth: 1 }),
         llm("1", 1, [], [], { status: "error", error: { type: "timeout", message: null } }),
       ]),
-    ).toEqual(["user: Question", "mark retriever ok", "mark guardrail ok", "mark llm error", 'assistant: {\n  "answer": 1\n}']);
+    ).toEqual([
+      "user: Question",
+      "mark retriever ok",
+      "mark guardrail ok",
+      "mark llm error",
+      'assistant: {\n  "answer": 1\n}',
+    ]);
   });
 
   it("has nothing to say about a run without steps", () => expect(transcript([])).toEqual([]));

@@ -67,7 +67,8 @@ class Teller {
       const { step } = node;
       if (step.kind === "tool") {
         if (step.tool?.call_id) this.toolByCall.set(step.tool.call_id, node);
-        if (step.called_by) this.toolsByAsker.set(step.called_by, [...(this.toolsByAsker.get(step.called_by) ?? []), node]);
+        if (step.called_by)
+          this.toolsByAsker.set(step.called_by, [...(this.toolsByAsker.get(step.called_by) ?? []), node]);
       }
       for (const message of step.messages.input) {
         for (const part of message.parts) {
@@ -85,7 +86,8 @@ class Teller {
     const entries = roots.flatMap((node) => this.visit(node, seen, true));
     const first = roots[0]?.step;
     if (!first) return entries;
-    const said = (role: Message["role"]) => entries.some((entry) => entry.type === "message" && entry.message.role === role);
+    const said = (role: Message["role"]) =>
+      entries.some((entry) => entry.type === "message" && entry.message.role === role);
     if (!said("user") && first.input != null) entries.unshift(ofRun(first, "user", first.input));
     if (!said("assistant") && first.output != null) entries.push(ofRun(first, "assistant", first.output));
     return entries;

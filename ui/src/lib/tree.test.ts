@@ -34,7 +34,15 @@ describe("a tree of steps", () => {
 
   it("draws a line only where a sibling follows", () => {
     const drawn = Object.fromEntries(visibleRows(nodes, new Set()).map((row) => [row.step.span_id, guides(row)]));
-    expect(drawn).toEqual({ a: [], b: [true], c: [true, true], d: [true, false], e: [false], f: [false, false], g: [] });
+    expect(drawn).toEqual({
+      a: [],
+      b: [true],
+      c: [true, true],
+      d: [true, false],
+      e: [false],
+      f: [false, false],
+      g: [],
+    });
   });
 
   it("hides what is below a folded step, and says how much", () => {

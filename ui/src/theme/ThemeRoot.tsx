@@ -1,12 +1,12 @@
 /** The look of everything: tokens as CSS variables, Mantine dressed in them, night or day. */
-import "@mantine/core/styles.layer.css";
 import "./global.css";
+import "@mantine/core/styles.layer.css";
 import {
   type CSSVariablesResolver,
   createTheme,
   localStorageColorSchemeManager,
-  MantineProvider,
   type MantineColorsTuple,
+  MantineProvider,
 } from "@mantine/core";
 import type { ReactNode } from "react";
 import { cssVariables, day, night, type Palette } from "./tokens";
@@ -25,10 +25,24 @@ const tawny: MantineColorsTuple = [
   "#6b3c05",
 ];
 
+/** Mantine's neutral scale in the night's own colours: text at one end, surfaces at the other. */
+const dark: MantineColorsTuple = [
+  night.text,
+  night.muted,
+  night.faint,
+  "#5c626b",
+  night.border,
+  night.hover,
+  night.panel,
+  night.bg,
+  "#0b0d11",
+  night.sunken,
+];
+
 const theme = createTheme({
   primaryColor: "tawny",
   primaryShade: { dark: 5, light: 6 },
-  colors: { tawny },
+  colors: { tawny, dark },
   autoContrast: true,
   fontFamily: "'Inter Variable', system-ui, -apple-system, 'Segoe UI', sans-serif",
   fontFamilyMonospace: "'JetBrains Mono Variable', ui-monospace, 'SF Mono', Menlo, monospace",
@@ -38,7 +52,14 @@ const theme = createTheme({
   fontSizes: { xs: "11.5px", sm: "12.5px", md: "13px", lg: "15px", xl: "18px" },
   components: {
     Tooltip: {
-      defaultProps: { withArrow: false, openDelay: 350, closeDelay: 0, transitionProps: { duration: 80 }, multiline: true, maw: 420 },
+      defaultProps: {
+        withArrow: false,
+        openDelay: 350,
+        closeDelay: 0,
+        transitionProps: { duration: 80 },
+        multiline: true,
+        maw: 420,
+      },
       styles: {
         tooltip: {
           fontSize: 12,
@@ -53,7 +74,7 @@ const theme = createTheme({
     Popover: { defaultProps: { transitionProps: { duration: 80 }, shadow: "md" } },
     ActionIcon: { defaultProps: { variant: "subtle", color: "gray", size: 28 } },
     TextInput: { defaultProps: { size: "xs" } },
-    Button: { defaultProps: { size: "xs" } },
+    Button: { defaultProps: { size: "xs" }, styles: { root: { fontSize: 12.5, fontWeight: 530 } } },
   },
 });
 
@@ -85,7 +106,12 @@ const colorSchemeManager = localStorageColorSchemeManager({ key: "tawny.scheme" 
 
 export function ThemeRoot({ children }: { children: ReactNode }) {
   return (
-    <MantineProvider theme={theme} defaultColorScheme="auto" colorSchemeManager={colorSchemeManager} cssVariablesResolver={resolver}>
+    <MantineProvider
+      theme={theme}
+      defaultColorScheme="auto"
+      colorSchemeManager={colorSchemeManager}
+      cssVariablesResolver={resolver}
+    >
       {children}
     </MantineProvider>
   );

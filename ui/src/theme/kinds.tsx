@@ -52,7 +52,13 @@ export const kindStyle = (kind: StepKind) => ({ "--kind": kindColor(kind) }) as 
 export function KindTile({ kind, size = 18 }: { kind: StepKind; size?: number }) {
   const { icon: Glyph, label } = KIND_LOOK[kind];
   return (
-    <span className={classes.tile} style={{ ...kindStyle(kind), width: size, height: size }} role="img" aria-label={label} title={label}>
+    <span
+      className={classes.tile}
+      style={{ ...kindStyle(kind), width: size, height: size }}
+      role="img"
+      aria-label={label}
+      title={label}
+    >
       <Glyph size={Math.round(size * 0.7)} stroke={1.8} aria-hidden />
     </span>
   );
@@ -71,7 +77,9 @@ export function KindBadge({ kind }: { kind: StepKind }) {
 
 /** How many steps of each kind, as a bar of coloured parts in the order of the kinds. */
 export function KindMix({ counts, label }: { counts: Partial<Record<StepKind, number>>; label?: string }) {
-  const parts = (Object.keys(KIND_LOOK) as StepKind[]).map((kind) => [kind, counts[kind] ?? 0] as const).filter(([, n]) => n > 0);
+  const parts = (Object.keys(KIND_LOOK) as StepKind[])
+    .map((kind) => [kind, counts[kind] ?? 0] as const)
+    .filter(([, n]) => n > 0);
   const text = parts.map(([kind, n]) => `${n} ${KIND_LOOK[kind].plural}`).join(", ");
   return (
     <span className={classes.mix} role="img" aria-label={label ?? text} title={text}>

@@ -10,7 +10,7 @@ interface Props {
   size?: number;
 }
 
-export function CopyButton({ text, label = "Copy", size = 22 }: Props) {
+export function CopyButton({ text, label = "Copy", size = 24 }: Props) {
   const clipboard = useClipboard({ timeout: 1200 });
   return (
     <Tooltip label={clipboard.copied ? "Copied" : label}>
@@ -22,7 +22,7 @@ export function CopyButton({ text, label = "Copy", size = 22 }: Props) {
           clipboard.copy(typeof text === "function" ? text() : text);
         }}
       >
-        {clipboard.copied ? <IconCheck size={size * 0.62} stroke={2} /> : <IconCopy size={size * 0.62} stroke={1.7} />}
+        {clipboard.copied ? <IconCheck size={14} stroke={2} /> : <IconCopy size={size > 24 ? 16 : 14} stroke={1.7} />}
       </ActionIcon>
     </Tooltip>
   );

@@ -40,7 +40,8 @@ interface ValueProps {
 }
 
 function Value({ name, value, level, open }: ValueProps) {
-  if (typeof value === "object" && value !== null) return <Branch name={name} value={value} level={level} open={open} />;
+  if (typeof value === "object" && value !== null)
+    return <Branch name={name} value={value} level={level} open={open} />;
   return (
     <div className={classes.line}>
       <Name name={name} />
@@ -55,6 +56,36 @@ function Name({ name }: { name?: string }) {
       <span className={classes.key}>{name}</span>
       <span className={classes.mark}>: </span>
     </>
+  );
+}
+
+/** Characters of a list or object that is shown on one line. */
+const LINE = 64;
+
+/** Whether a value has nothing nested in it and is short enough for one line. */
+function fitsLine(value: object): boolean {
+  return (
+    Object.values(value).every((each) => typeof each !== "object" || each === null) &&
+    JSON.stringify(value).length <= LINE
+  );
+}
+
+function Line({ name, value }: { name?: string; value: object }) {
+  const list = Array.isArray(value);
+  const entries = Object.entries(value);
+  return (
+    <div className={classes.line}>
+      <Name name={name} />
+      <span className={classes.mark}>{list ? "[" : "{ "}</span>
+      {entries.map(([key, each], at) => (
+        <span key={key}>
+          {!list && <Name name={key} />}
+          <Leaf value={each} />
+          {at < entries.length - 1 && <span className={classes.mark}>, </span>}
+        </span>
+      ))}
+      <span className={classes.mark}>{list ? "]" : " }"}</span>
+    </div>
   );
 }
 
@@ -75,6 +106,7 @@ function Branch({ name, value, level, open }: ValueProps & { value: object }) {
       </div>
     );
   }
+  if (fitsLine(value)) return <Line name={name} value={value} />;
   return (
     <div>
       <div className={classes.line}>

@@ -3,7 +3,15 @@ import classes from "./Logo.module.css";
 
 export function OwlMark({ size = 22, asleep = false }: { size?: number; asleep?: boolean }) {
   return (
-    <svg className={classes.mark} data-asleep={asleep || undefined} width={size} height={size} viewBox="0 0 32 32" fill="none" aria-hidden="true">
+    <svg
+      className={classes.mark}
+      data-asleep={asleep || undefined}
+      width={size}
+      height={size}
+      viewBox="0 0 32 32"
+      fill="none"
+      aria-hidden="true"
+    >
       <path className={classes.brow} d="M2.5 6.5c5.4.3 10.3 2.3 13.5 6 3.2-3.7 8.1-5.7 13.5-6" />
       <circle className={classes.ring} cx="9" cy="18.5" r="6.25" />
       <circle className={classes.ring} cx="23" cy="18.5" r="6.25" />

@@ -12,28 +12,40 @@ interface StateProps {
   children?: ReactNode;
   action?: ReactNode;
   icon?: ReactNode;
+  /** It is the whole page: the title is the page's. */
+  page?: boolean;
 }
 
-export function Empty({ title, children, action, icon }: StateProps) {
+export function Empty({ title, children, action, icon, page }: StateProps) {
+  const Heading = page ? "h1" : "h2";
   return (
     <div className={classes.state}>
       <div className={classes.icon}>{icon ?? <IconMoonStars size={26} stroke={1.4} aria-hidden />}</div>
-      <h2>{title}</h2>
+      <Heading>{title}</Heading>
       {children && <div className={classes.words}>{children}</div>}
       {action && <div className={classes.action}>{action}</div>}
     </div>
   );
 }
 
+interface ErrorProps {
+  error: unknown;
+  /** What could not be shown: "the runs". */
+  what: string;
+  onRetry?: () => void;
+  page?: boolean;
+}
+
 /** An error in words, with what to do about it. */
-export function ErrorState({ error, what, onRetry }: { error: unknown; what: string; onRetry?: () => void }) {
+export function ErrorState({ error, what, onRetry, page }: ErrorProps) {
+  const Heading = page ? "h1" : "h2";
   const { title, detail } = explain(error, what);
   return (
     <div className={classes.state} role="alert">
       <div className={classes.icon} data-error>
         <IconAlertTriangle size={26} stroke={1.5} aria-hidden />
       </div>
-      <h2>{title}</h2>
+      <Heading>{title}</Heading>
       <div className={classes.words}>{detail}</div>
       {onRetry && (
         <div className={classes.action}>
@@ -76,7 +88,7 @@ export const PagePending = () => (
 );
 
 export const NotFound = () => (
-  <Empty title="There is no such page" action={<Link to="/runs">Go to the runs</Link>}>
+  <Empty page title="There is no such page" action={<Link to="/runs">Go to the runs</Link>}>
     The address may be mistyped, or from another version of Tawny.
   </Empty>
 );
@@ -86,6 +98,7 @@ export function PageError({ error, reset }: ErrorComponentProps) {
   const stale = /dynamically imported module|Importing a module script/i.test(String(error));
   return (
     <ErrorState
+      page
       error={stale ? new Error("Tawny was updated or does not answer. Load the page again.") : error}
       what="this page"
       onRetry={stale ? () => window.location.reload() : reset}

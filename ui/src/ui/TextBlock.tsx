@@ -1,17 +1,34 @@
-/** A text as it was said: JSON as JSON, everything else as text; very long ones in parts. */
-import { useMemo, useState } from "react";
+/** A text as it was said: JSON as JSON, Markdown laid out, everything else as text; very long ones in parts. */
+import { useLocalStorage } from "@mantine/hooks";
+import { lazy, Suspense, useMemo, useState } from "react";
 import { compact } from "@/lib/format";
 import { parseJson } from "@/lib/json";
+import { looksLikeMarkdown } from "@/lib/markdown";
 import { JsonView } from "./JsonView";
 import classes from "./TextBlock.module.css";
 
 /** Characters shown before asking. */
 const LONG = 6000;
 
+const Markdown = lazy(() => import("./Markdown"));
+
+/** Whether Markdown is laid out or shown as written; one choice for all texts. */
+export const useMarkdown = () =>
+  useLocalStorage({ key: "tawny.markdown", defaultValue: true, getInitialValueInEffect: false });
+
 export function TextBlock({ text }: { text: string }) {
   const [all, setAll] = useState(false);
   const json = useMemo(() => parseJson(text), [text]);
+  const [laidOut] = useMarkdown();
+  const markdown = useMemo(() => laidOut && looksLikeMarkdown(text), [laidOut, text]);
   if (json) return <JsonView value={json.value} />;
+  if (markdown) {
+    return (
+      <Suspense fallback={<div className={classes.text}>{text}</div>}>
+        <Markdown text={text} />
+      </Suspense>
+    );
+  }
   const cut = !all && text.length > LONG;
   return (
     <div className={classes.text}>

@@ -1,5 +1,5 @@
 /** The time range of a list: from now back, or between two moments. */
-import { Button, Menu, Popover, TextInput } from "@mantine/core";
+import { Button, Menu, Modal, TextInput } from "@mantine/core";
 import { IconCheck, IconChevronDown, IconClock } from "@tabler/icons-react";
 import { useState } from "react";
 import { absolute } from "@/lib/format";
@@ -25,7 +25,10 @@ interface Props {
 
 export function rangeLabel(from: string, to?: string): string {
   if (to) return `${shortMoment(from)} – ${shortMoment(to)}`;
-  return RANGES.find(([value]) => value === from)?.[1] ?? (/^\d+\w$/.test(from) ? `Last ${from}` : `Since ${shortMoment(from)}`);
+  return (
+    RANGES.find(([value]) => value === from)?.[1] ??
+    (/^\d+\w$/.test(from) ? `Last ${from}` : `Since ${shortMoment(from)}`)
+  );
 }
 
 const shortMoment = (iso: string) => (Number.isNaN(Date.parse(iso)) ? iso : absolute(iso).slice(0, 16));
@@ -33,53 +36,56 @@ const shortMoment = (iso: string) => (Number.isNaN(Date.parse(iso)) ? iso : abso
 export function TimeRange({ from, to, onChange, exact = false }: Props) {
   const [custom, setCustom] = useState(false);
   return (
-    <Popover opened={custom} onChange={setCustom} position="bottom-end">
-      <Popover.Target>
-        <div>
-          <Menu position="bottom-end">
-            <Menu.Target>
-              <Button
-                variant="default"
-                leftSection={<IconClock size={15} stroke={1.7} />}
-                rightSection={<IconChevronDown size={14} stroke={1.7} />}
-                aria-label={`Time range: ${rangeLabel(from, to)}`}
-              >
-                {rangeLabel(from, to)}
-              </Button>
-            </Menu.Target>
-            <Menu.Dropdown>
-              {RANGES.map(([value, label]) => (
-                <Menu.Item
-                  key={value}
-                  onClick={() => onChange(value)}
-                  rightSection={value === from && !to ? <IconCheck size={14} stroke={2} /> : <span className={classes.gap} />}
-                >
-                  {label}
-                </Menu.Item>
-              ))}
-              {exact && (
-                <>
-                  <Menu.Divider />
-                  <Menu.Item onClick={() => setCustom(true)}>Between two moments…</Menu.Item>
-                </>
-              )}
-            </Menu.Dropdown>
-          </Menu>
-        </div>
-      </Popover.Target>
-      <Popover.Dropdown>
-        {custom && (
-          <Between
-            from={from}
-            to={to}
-            onApply={(start, end) => {
-              setCustom(false);
-              onChange(start, end);
-            }}
-          />
-        )}
-      </Popover.Dropdown>
-    </Popover>
+    <>
+      <Menu position="bottom-end">
+        <Menu.Target>
+          <Button
+            variant="default"
+            leftSection={<IconClock size={15} stroke={1.7} />}
+            rightSection={<IconChevronDown size={14} stroke={1.7} />}
+            aria-label={`Time range: ${rangeLabel(from, to)}`}
+          >
+            {rangeLabel(from, to)}
+          </Button>
+        </Menu.Target>
+        <Menu.Dropdown>
+          {RANGES.map(([value, label]) => (
+            <Menu.Item
+              key={value}
+              onClick={() => onChange(value)}
+              rightSection={
+                value === from && !to ? <IconCheck size={14} stroke={2} /> : <span className={classes.gap} />
+              }
+            >
+              {label}
+            </Menu.Item>
+          ))}
+          {exact && (
+            <>
+              <Menu.Divider />
+              <Menu.Item onClick={() => setCustom(true)}>Between two moments…</Menu.Item>
+            </>
+          )}
+        </Menu.Dropdown>
+      </Menu>
+      <Modal
+        opened={custom}
+        onClose={() => setCustom(false)}
+        title="Between two moments"
+        size="xs"
+        centered
+        closeButtonProps={{ "aria-label": "Close" }}
+      >
+        <Between
+          from={from}
+          to={to}
+          onApply={(start, end) => {
+            setCustom(false);
+            onChange(start, end);
+          }}
+        />
+      </Modal>
+    </>
   );
 }
 
@@ -95,7 +101,13 @@ function Between({ from, to, onApply }: { from: string; to?: string; onApply: (f
         if (ordered) onApply(new Date(start).toISOString(), new Date(end).toISOString());
       }}
     >
-      <TextInput type="datetime-local" label="From" step={1} value={start} onChange={(event) => setStart(event.currentTarget.value)} />
+      <TextInput
+        type="datetime-local"
+        label="From"
+        step={1}
+        value={start}
+        onChange={(event) => setStart(event.currentTarget.value)}
+      />
       <TextInput
         type="datetime-local"
         label="To"
@@ -114,5 +126,7 @@ function Between({ from, to, onApply }: { from: string; to?: string; onApply: (f
 /** A moment as a local date-time field has it. */
 function local(iso: string): string {
   const at = new Date(iso);
-  return Number.isNaN(at.getTime()) ? "" : new Date(at.getTime() - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 19);
+  return Number.isNaN(at.getTime())
+    ? ""
+    : new Date(at.getTime() - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 19);
 }

@@ -26,7 +26,8 @@ pub(crate) fn content(reading: &Reading<'_>, content: &mut Content) {
     if content.tool_result.is_none()
         && let Some(output) = tool_output(reading)
     {
-        content.tool_result = ["output", "result", "content", "error"].iter().find_map(|key| output.get(key)).map(json_of);
+        content.tool_result =
+            ["output", "result", "content", "error"].iter().find_map(|key| output.get(key)).map(json_of);
     }
 }
 

@@ -40,7 +40,8 @@ pub(crate) fn content(reading: &Reading<'_>, content: &mut Content) {
     }
     if content.output.is_empty()
         && let Some(response) = reading.attribute("gcp.vertex.agent.llm_response").map(json_of)
-        && let Some(answer) = response.get("content").or(Some(&response)).filter(|answer| answer.get("parts").is_some_and(Json::is_array))
+        && let Some(answer) =
+            response.get("content").or(Some(&response)).filter(|answer| answer.get("parts").is_some_and(Json::is_array))
     {
         content.output = conversation(answer, Role::Assistant).unwrap_or_default();
     }

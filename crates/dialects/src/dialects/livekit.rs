@@ -10,7 +10,9 @@ use crate::usage;
 
 /// Usage from metrics, the answer.
 pub(crate) fn span(reading: &Reading<'_>, span: &mut Span) {
-    if let Some(metrics) = ["lk.llm_metrics", "lk.realtime_model_metrics"].iter().find_map(|key| reading.attribute(key)).map(json_of) {
+    if let Some(metrics) =
+        ["lk.llm_metrics", "lk.realtime_model_metrics"].iter().find_map(|key| reading.attribute(key)).map(json_of)
+    {
         if let Some(found) = usage::read(&metrics) {
             usage::complete(&mut span.usage, &found);
         }
@@ -34,10 +36,15 @@ pub(crate) fn content(reading: &Reading<'_>, content: &mut Content) {
 fn answer(reading: &Reading<'_>) -> Option<Message> {
     let find = |keys: [&str; 2]| keys.iter().find_map(|key| reading.attribute(key));
     let mut parts = Vec::new();
-    if let Some(text) = find(["lk.pii.response.text", "lk.response.text"]).and_then(model::Value::as_str).filter(|text| !text.is_empty()) {
+    if let Some(text) = find(["lk.pii.response.text", "lk.response.text"])
+        .and_then(model::Value::as_str)
+        .filter(|text| !text.is_empty())
+    {
         parts.push(Part::Text { text: text.to_owned() });
     }
-    if let Some(Json::Array(calls)) = find(["lk.pii.response.function_calls", "lk.response.function_calls"]).map(json_of) {
+    if let Some(Json::Array(calls)) =
+        find(["lk.pii.response.function_calls", "lk.response.function_calls"]).map(json_of)
+    {
         parts.extend(calls.iter().filter_map(|call| {
             // A list of JSON texts, or of objects.
             crate::messages::opened(call).as_object().map(openai_chat::call)

@@ -41,6 +41,8 @@ macro_rules! builtin {
 }
 
 /// All of them. The order is the order of trust: a field is taken from the first that has it.
+// A dialect with every part of code leaves nothing for the update to fill.
+#[allow(clippy::needless_update)]
 pub(crate) const BUILTIN: &[Builtin] = &[
     builtin!("langfuse", span: langfuse::span),
     builtin!("langsmith", span: langsmith::span),
@@ -53,7 +55,7 @@ pub(crate) const BUILTIN: &[Builtin] = &[
     builtin!("strands", span: strands::span, content: strands::content),
     builtin!("claude_code", span: claude_code::span, content: claude_code::content, logs: claude_code::logs),
     builtin!("codex_cli", span: codex_cli::span, logs: codex_cli::logs),
-    builtin!("gemini_cli"),
+    builtin!("gemini_cli", content: gemini_cli::content),
     builtin!("anthropic_sdk"),
     builtin!("autogen"),
     builtin!("semantic_kernel"),
@@ -71,6 +73,7 @@ pub(crate) const BUILTIN: &[Builtin] = &[
 
 mod claude_code;
 mod codex_cli;
+mod gemini_cli;
 mod google_adk;
 mod langfuse;
 mod langsmith;

@@ -37,9 +37,11 @@ fn llm(reading: &Reading<'_>, span: &mut Span) {
     output(span, &answers);
     if span.input_preview.is_none() {
         let items = flat::list(attributes, "llm.input_messages.");
-        let last_user = items.iter().rev().filter(|item| item.text("message.role") == Some("user")).find_map(|item| {
-            last_words(&[shape::message(item, Role::User)])
-        });
+        let last_user = items
+            .iter()
+            .rev()
+            .filter(|item| item.text("message.role") == Some("user"))
+            .find_map(|item| last_words(&[shape::message(item, Role::User)]));
         span.input_preview = last_user.or_else(|| last_words(&messages(&items, Role::User))).as_deref().and_then(short);
     }
     if span.response_id.is_none()
@@ -55,7 +57,8 @@ fn request_model(reading: &Reading<'_>, span: &mut Span, key: &str) {
         && let Some(parameters) = reading.attribute_text(key)
         && let Ok(Json::Object(parameters)) = serde_json::from_str(parameters)
     {
-        let named = ["model", "model_name", "model_id"].iter().find_map(|key| parameters.get(*key)).and_then(Json::as_str);
+        let named =
+            ["model", "model_name", "model_id"].iter().find_map(|key| parameters.get(*key)).and_then(Json::as_str);
         span.request_model = named.filter(|model| !model.is_empty()).map(intern);
     }
     if span.model.is_none() {
@@ -105,7 +108,9 @@ fn metadata(reading: &Reading<'_>, span: &mut Span) {
     }
     let Some(text) = reading.attribute_text("metadata").filter(|text| text.len() <= PARSE_LIMIT) else { return };
     let Json::Object(metadata) = json_of_text(text) else { return };
-    let find = |keys: &[&str]| keys.iter().find_map(|key| metadata.get(*key)).and_then(Json::as_str).filter(|text| !text.is_empty());
+    let find = |keys: &[&str]| {
+        keys.iter().find_map(|key| metadata.get(*key)).and_then(Json::as_str).filter(|text| !text.is_empty())
+    };
     if span.session_id.is_none() {
         span.session_id = find(&["session_id", "thread_id", "conversation_id"]).map(Arc::from);
     }
@@ -173,5 +178,10 @@ fn embedded(reading: &Reading<'_>, content: &mut Content) {
 }
 
 fn texts(items: &[Item<'_>], key: &str, role: Role) -> Vec<Message> {
-    items.iter().filter_map(|item| item.get(key)).filter_map(Value::as_str).map(|text| Message::text(role, text)).collect()
+    items
+        .iter()
+        .filter_map(|item| item.get(key))
+        .filter_map(Value::as_str)
+        .map(|text| Message::text(role, text))
+        .collect()
 }

@@ -27,7 +27,8 @@ pub(crate) fn content(reading: &Reading<'_>, content: &mut Content) {
 
 fn tool(reading: &Reading<'_>) -> (Option<Json>, Option<Json>) {
     let event = |name: &str| reading.raw.events.iter().find(|event| event.name == name).map(|event| &event.attributes);
-    let of = |attributes: &Attributes<'_>, keys: [&str; 2]| keys.iter().find_map(|key| attributes.get(key)).map(json_of);
+    let of =
+        |attributes: &Attributes<'_>, keys: [&str; 2]| keys.iter().find_map(|key| attributes.get(key)).map(json_of);
     let arguments = event("gen_ai.tool.message").and_then(|attributes| of(attributes, ["content", "arguments"]));
     let result = event("gen_ai.choice").and_then(|attributes| of(attributes, ["message", "content"])).map(plain);
     (arguments, result)

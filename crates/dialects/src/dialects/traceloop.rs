@@ -50,7 +50,7 @@ pub(crate) fn content(reading: &Reading<'_>, content: &mut Content) {
 fn tool(reading: &Reading<'_>) -> (Option<Json>, Option<Json>) {
     let side = |first: Field, second: Field| {
         let value = reading.get(first).or_else(|| reading.get(second))?;
-        (!value.as_str().is_some_and(|text| text.len() > PARSE_LIMIT)).then(|| json_of(value))
+        value.as_str().is_none_or(|text| text.len() <= PARSE_LIMIT).then(|| json_of(value))
     };
     let arguments = side(Field::ToolArguments, Field::InputValue).map(|value| match value.get("inputs") {
         Some(inputs) if !inputs.is_null() && value.get("input_str").is_some() => inputs.clone(),

@@ -41,17 +41,25 @@ fn answer(reading: &Reading<'_>) -> Option<Message> {
     if let Some(thought) = text(["ai.response.reasoning", "ai.result.reasoning"]) {
         parts.push(Part::Reasoning { text: thought.to_owned() });
     }
-    if let Some(said) = text(["ai.response.text", "ai.result.text"]).or_else(|| text(["ai.response.object", "ai.result.object"])) {
+    if let Some(said) =
+        text(["ai.response.text", "ai.result.text"]).or_else(|| text(["ai.response.object", "ai.result.object"]))
+    {
         parts.push(Part::Text { text: said.to_owned() });
     }
     if let Some(Json::Array(calls)) = value(["ai.response.toolCalls", "ai.result.toolCalls"]) {
         parts.extend(calls.iter().filter_map(Json::as_object).map(openai_chat::call));
     }
     if let Some(Json::Array(files)) = value(["ai.response.files", "ai.result.files"]) {
-        parts.extend(files.iter().map(|file| Part::Media {
-            modality: "file".to_owned(),
-            mime_type: ["mimeType", "mediaType"].iter().find_map(|key| file.get(*key)).and_then(Json::as_str).map(str::to_owned),
-            reference: file.get("data").and_then(Json::as_str).map(str::to_owned),
+        parts.extend(files.iter().map(|file| {
+            Part::Media {
+                modality: "file".to_owned(),
+                mime_type: ["mimeType", "mediaType"]
+                    .iter()
+                    .find_map(|key| file.get(*key))
+                    .and_then(Json::as_str)
+                    .map(str::to_owned),
+                reference: file.get("data").and_then(Json::as_str).map(str::to_owned),
+            }
         }));
     }
     let finish = text(["ai.response.finishReason", "ai.finishReason"]);

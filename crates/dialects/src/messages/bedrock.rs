@@ -19,7 +19,9 @@ pub(crate) fn part(object: &Object) -> Option<Part> {
     }
     if let Some(thought) = object.get("reasoningContent") {
         let inner = thought.get("reasoningText").and_then(Json::as_object);
-        return Some(Part::Reasoning { text: inner.and_then(|inner| text(inner, "text")).unwrap_or_default().to_owned() });
+        return Some(Part::Reasoning {
+            text: inner.and_then(|inner| text(inner, "text")).unwrap_or_default().to_owned(),
+        });
     }
     for (key, modality) in [("image", "image"), ("document", "file"), ("video", "video")] {
         if let Some(media) = object.get(key).and_then(Json::as_object)
@@ -40,7 +42,11 @@ fn content(result: &Object) -> Json {
     match result.get("content") {
         Some(Json::Array(blocks)) if blocks.len() == 1 => {
             let block = &blocks[0];
-            block.get("json").cloned().or_else(|| block.get("text").map(|text| opened(text).into_owned())).unwrap_or_else(|| block.clone())
+            block
+                .get("json")
+                .cloned()
+                .or_else(|| block.get("text").map(|text| opened(text).into_owned()))
+                .unwrap_or_else(|| block.clone())
         }
         Some(other) => other.clone(),
         None => Json::Null,

@@ -2,9 +2,6 @@
 
 use model::{Attributes, Value};
 
-/// Elements past this many of one list are not read: a key with a huge index must not cost memory.
-pub(crate) const MAX_ITEMS: usize = 100_000;
-
 /// One element of a flattened list: what follows its index in each key, and the values.
 pub(crate) struct Item<'r> {
     /// Its index as sent.
@@ -36,23 +33,22 @@ pub(crate) fn list<'r>(attributes: &'r Attributes<'r>, prefix: &str) -> Vec<Item
 }
 
 fn collect<'r>(entries: impl Iterator<Item = (&'r str, &'r Value<'r>)>, prefix: &str) -> Vec<Item<'r>> {
-    let mut items: Vec<Item<'r>> = Vec::new();
-    let mut last = usize::MAX;
+    let mut found: Vec<(u64, &'r str, &'r Value<'r>)> = Vec::new();
     for (key, value) in entries {
         let Some(rest) = key.strip_prefix(prefix) else { continue };
         let (digits, rest) = rest.split_once('.').unwrap_or((rest, ""));
-        let Ok(index) = digits.parse::<u64>() else { continue };
-        if items.get(last).is_none_or(|item| item.index != index) {
-            last = match items.binary_search_by_key(&index, |item| item.index) {
-                Ok(at) => at,
-                Err(_) if items.len() >= MAX_ITEMS => continue,
-                Err(at) => {
-                    items.insert(at, Item { index, entries: Vec::new() });
-                    at
-                }
-            };
+        if let Ok(index) = digits.parse::<u64>() {
+            found.push((index, rest, value));
         }
-        items[last].entries.push((rest, value));
+    }
+    // Stable: the keys of one element keep their order.
+    found.sort_by_key(|(index, _, _)| *index);
+    let mut items: Vec<Item<'r>> = Vec::new();
+    for (index, rest, value) in found {
+        match items.last_mut() {
+            Some(item) if item.index == index => item.entries.push((rest, value)),
+            _ => items.push(Item { index, entries: vec![(rest, value)] }),
+        }
     }
     items
 }

@@ -51,8 +51,12 @@ fn build(fields: &Object, kind: Option<&str>, speaker: Role) -> Message {
 /// A pair of role and text.
 pub(crate) fn pair(items: &[Json]) -> Option<Message> {
     let [Json::String(word), content] = items else { return None };
-    matches!(word.as_str(), "system" | "user" | "human" | "ai" | "assistant" | "tool" | "developer")
-        .then(|| Message { role: role(Some(word), Role::User), name: None, parts: parts_of(content), finish_reason: None })
+    matches!(word.as_str(), "system" | "user" | "human" | "ai" | "assistant" | "tool" | "developer").then(|| Message {
+        role: role(Some(word), Role::User),
+        name: None,
+        parts: parts_of(content),
+        finish_reason: None,
+    })
 }
 
 /// The first generation of each prompt of an `LLMResult`.

@@ -1,15 +1,18 @@
 //! Shape 4: one log record per message (OTel GenAI up to 1.36): `gen_ai.user.message`, `gen_ai.choice`, …; and the
 //! records that carry whole conversations, `gen_ai.client.inference.operation.details`.
 
-use model::raw::RawLog;
 use model::Content;
+use model::raw::RawLog;
 use serde_json::Value as Json;
 
 use super::{json_of, span_events};
 
 /// Name of an event: the record's own, else its attribute (Semantic Kernel, Claude Code, Codex).
 pub(crate) fn name<'r>(log: &'r RawLog<'_>) -> &'r str {
-    log.attributes.text("event.name").filter(|name| log.event_name.is_empty() || name.contains('.')).unwrap_or(&log.event_name)
+    log.attributes
+        .text("event.name")
+        .filter(|name| log.event_name.is_empty() || name.contains('.'))
+        .unwrap_or(&log.event_name)
 }
 
 /// Adds what the records say, in their order of time, to sides of `content` that are still empty.

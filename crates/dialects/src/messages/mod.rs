@@ -19,6 +19,9 @@ pub(crate) mod span_events;
 pub(crate) mod traceloop_legacy;
 pub(crate) mod vercel;
 
+#[cfg(test)]
+mod tests;
+
 /// A JSON object.
 pub(crate) type Object = Map<String, Json>;
 
@@ -41,10 +44,11 @@ pub(crate) fn json_of_text(text: &str) -> Json {
         Some(b'-' | b'0'..=b'9') => trimmed.len() <= 17,
         _ => matches!(trimmed, "true" | "false" | "null"),
     };
-    if promising && let Ok(json) = serde_json::from_str::<Json>(trimmed) {
-        if !json.is_number() || json.to_string() == trimmed {
-            return json;
-        }
+    if promising
+        && let Ok(json) = serde_json::from_str::<Json>(trimmed)
+        && (!json.is_number() || format!("{json}") == trimmed)
+    {
+        return json;
     }
     Json::String(text.to_owned())
 }
@@ -76,7 +80,10 @@ pub(crate) fn conversation(value: &Json, speaker: Role) -> Option<Vec<Message>> 
     let mut messages = find(value, speaker, MAX_WRAPPERS)?;
     if speaker == Role::Assistant {
         // Gemini CLI gives outputs the role `system`; nobody but the model answers.
-        messages.iter_mut().filter(|message| message.role == Role::System).for_each(|message| message.role = Role::Assistant);
+        messages
+            .iter_mut()
+            .filter(|message| message.role == Role::System)
+            .for_each(|message| message.role = Role::Assistant);
     }
     openai_responses::join_calls(&mut messages);
     (!messages.is_empty()).then_some(messages)
@@ -102,7 +109,9 @@ pub(crate) fn conversation_or_text(value: &Json, speaker: Role) -> Vec<Message> 
 fn find(value: &Json, speaker: Role, wrappers: usize) -> Option<Vec<Message>> {
     match value {
         Json::String(_) => match opened(value) {
-            Cow::Owned(inner @ (Json::Array(_) | Json::Object(_))) if wrappers > 0 => find(&inner, speaker, wrappers - 1),
+            Cow::Owned(inner @ (Json::Array(_) | Json::Object(_))) if wrappers > 0 => {
+                find(&inner, speaker, wrappers - 1)
+            }
             _ => None,
         },
         Json::Array(items) => {
@@ -157,7 +166,7 @@ fn wrapped(object: &Object, speaker: Role, wrappers: usize) -> Option<Vec<Messag
     if let Some(found) = langchain::generations(object, speaker) {
         return Some(found);
     }
-    for key in ["choices", "candidates", "output", "contents", "messages", "input_messages", "chat_history"] {
+    for key in ["choices", "candidates", "output", "contents", "messages", "input_messages", "chat_history", "items"] {
         if let Some(inner @ (Json::Array(_) | Json::Object(_))) = object.get(key).map(|value| opened(value)).as_deref()
             && let Some(messages) = find(inner, speaker, wrappers)
         {
@@ -189,7 +198,8 @@ fn wrapped(object: &Object, speaker: Role, wrappers: usize) -> Option<Vec<Messag
 
 /// Puts a system prompt that stands beside the messages in front of them.
 fn with_system(object: &Object, mut messages: Vec<Message>) -> Vec<Message> {
-    let system = ["system", "instructions", "system_instruction", "systemInstruction"].iter().find_map(|key| object.get(*key));
+    let system =
+        ["system", "instructions", "system_instruction", "systemInstruction"].iter().find_map(|key| object.get(*key));
     if let Some(system) = system
         && messages.first().is_none_or(|message| message.role != Role::System)
     {
@@ -210,7 +220,9 @@ pub(crate) fn parts_of(value: &Json) -> Vec<Part> {
         Json::Null => Vec::new(),
         Json::String(text) if text.is_empty() => Vec::new(),
         Json::String(text) => vec![Part::Text { text: text.clone() }],
-        Json::Array(items) => items.iter().map(|item| part_of(item).unwrap_or_else(|| Part::Other { value: item.clone() })).collect(),
+        Json::Array(items) => {
+            items.iter().map(|item| part_of(item).unwrap_or_else(|| Part::Other { value: item.clone() })).collect()
+        }
         other => vec![part_of(other).unwrap_or_else(|| Part::Other { value: other.clone() })],
     }
 }

@@ -9,7 +9,8 @@ use super::{Object, finish_reason, first_text, opened, opened_member, parts_of, 
 /// A message with a `role` and `content` or `tool_calls`.
 pub(crate) fn message(object: &Object, speaker: Role) -> Option<Message> {
     let word = text(object, "role");
-    let told = ["content", "tool_calls", "toolCalls", "function_call", "refusal"].iter().any(|key| object.contains_key(*key));
+    let told =
+        ["content", "tool_calls", "toolCalls", "function_call", "refusal"].iter().any(|key| object.contains_key(*key));
     if word.is_none() && !object.contains_key("tool_calls") || !told && word.is_none() {
         return None;
     }
@@ -109,7 +110,9 @@ pub(crate) fn part(object: &Object) -> Option<Part> {
         Part::Media {
             modality: modality.to_owned(),
             mime_type: source.and_then(|source| text(source, "media_type")).map(str::to_owned),
-            reference: reference.or_else(|| source.and_then(|source| first_text(source, &["data", "url", "file_id"])).map(str::to_owned)),
+            reference: reference.or_else(|| {
+                source.and_then(|source| first_text(source, &["data", "url", "file_id"])).map(str::to_owned)
+            }),
         }
     };
     Some(match text(object, "type")? {

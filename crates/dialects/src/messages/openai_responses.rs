@@ -26,7 +26,11 @@ pub(crate) fn item(object: &Object, speaker: Role) -> Option<Message> {
             let part = otel_parts::part(object)?;
             (Role::Assistant, vec![part])
         }
-        "web_search_call" | "file_search_call" | "computer_call" | "code_interpreter_call" | "image_generation_call" => {
+        "web_search_call"
+        | "file_search_call"
+        | "computer_call"
+        | "code_interpreter_call"
+        | "image_generation_call" => {
             let id = text(object, "id").map(str::to_owned);
             let arguments = opened_member(object, &["action", "queries", "code"]);
             (Role::Assistant, vec![Part::ToolCall { id, name: kind.trim_end_matches("_call").to_owned(), arguments }])
@@ -49,7 +53,11 @@ pub(crate) fn part(object: &Object) -> Option<Part> {
 }
 
 fn media(object: &Object, modality: &str, keys: &[&str]) -> Part {
-    Part::Media { modality: modality.to_owned(), mime_type: None, reference: first_text(object, keys).map(str::to_owned) }
+    Part::Media {
+        modality: modality.to_owned(),
+        mime_type: None,
+        reference: first_text(object, keys).map(str::to_owned),
+    }
 }
 
 /// Joins neighbouring assistant messages that consist of tool calls only: the API lists parallel calls as separate

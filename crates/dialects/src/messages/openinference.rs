@@ -30,7 +30,8 @@ pub(crate) fn message(item: &Item<'_>, speaker: Role) -> Message {
         let arguments = item.get("message.function_call_arguments_json").map(json_of).unwrap_or_default();
         parts.push(Part::ToolCall { id: None, name, arguments });
     }
-    let finish_reason = item.text("message.finish_reason").map(|word| crate::normalise::finish_reason(word).into_owned());
+    let finish_reason =
+        item.text("message.finish_reason").map(|word| crate::normalise::finish_reason(word).into_owned());
     Message { role, name: text("message.name"), parts, finish_reason }
 }
 
@@ -47,9 +48,8 @@ fn content(item: &Item<'_>) -> Part {
     match item.text("message_content.type").unwrap_or("text") {
         "reasoning" | "thinking" => Part::Reasoning { text: text("message_content.text").unwrap_or_default() },
         kind @ ("image" | "audio" | "video" | "file" | "document") => {
-            let reference = ["url", "data", "file_id"].iter().find_map(|end| {
-                text(&format!("message_content.{kind}.{kind}.{end}"))
-            });
+            let reference =
+                ["url", "data", "file_id"].iter().find_map(|end| text(&format!("message_content.{kind}.{kind}.{end}")));
             let mime_type = text(&format!("message_content.{kind}.{kind}.mime_type"));
             Part::Media {
                 modality: if kind == "document" { "file" } else { kind }.to_owned(),

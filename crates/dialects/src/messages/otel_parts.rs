@@ -35,7 +35,9 @@ pub(crate) fn part(object: &Object) -> Option<Part> {
             id: id(),
             result: opened_member(object, &["response", "result", "content", "server_tool_call_response"]),
         },
-        "blob" | "uri" | "file" if !object.contains_key("mediaType") && !object.get("file").is_some_and(Json::is_object) => {
+        "blob" | "uri" | "file"
+            if !object.contains_key("mediaType") && !object.get("file").is_some_and(Json::is_object) =>
+        {
             Part::Media {
                 modality: text(object, "modality").unwrap_or("file").to_owned(),
                 mime_type: first_text(object, &["mime_type", "media_type"]).map(str::to_owned),

@@ -59,7 +59,10 @@ pub fn spans(folder: &Path, name: &str) -> Vec<Understood> {
 }
 
 fn joined<'a>(logs: &[RawLog<'a>], span: &RawSpan<'_>) -> Vec<RawLog<'a>> {
-    logs.iter().filter(|log| log.trace_id == Some(span.trace_id) && log.span_id == Some(span.span_id)).cloned().collect()
+    logs.iter()
+        .filter(|log| log.trace_id == Some(span.trace_id) && log.span_id == Some(span.span_id))
+        .cloned()
+        .collect()
 }
 
 fn bodies(folder: &Path) -> Vec<(wire::Signal, wire::Encoding, Vec<u8>)> {
@@ -79,9 +82,13 @@ fn bodies(folder: &Path) -> Vec<(wire::Signal, wire::Encoding, Vec<u8>)> {
         let headers: Json = serde_json::from_slice(&fs::read(path.with_extension("headers.json")).unwrap()).unwrap();
         let header = |key: &str| {
             let list = headers.get("headers").and_then(Json::as_array)?;
-            list.iter().find(|pair| pair[0].as_str().is_some_and(|name| name.eq_ignore_ascii_case(key)))?[1].as_str().map(str::to_owned)
+            list.iter().find(|pair| pair[0].as_str().is_some_and(|name| name.eq_ignore_ascii_case(key)))?[1]
+                .as_str()
+                .map(str::to_owned)
         };
-        let encoding = header("content-type").and_then(|kind| wire::Encoding::from_content_type(&kind)).unwrap_or(wire::Encoding::Protobuf);
+        let encoding = header("content-type")
+            .and_then(|kind| wire::Encoding::from_content_type(&kind))
+            .unwrap_or(wire::Encoding::Protobuf);
         let raw = fs::read(&path).unwrap();
         let compression = wire::Compression::from_header(&header("content-encoding").unwrap_or_default()).unwrap();
         bodies.push((signal, encoding, wire::decompress(compression, &raw, LIMIT).unwrap().into_owned()));

@@ -74,7 +74,11 @@ fn span(json: &Json) -> RawSpan<'static> {
         attributes: attributes(json.get("attributes")),
         events: events
             .iter()
-            .map(|event| Event { time: after(event, "at_ms"), name: text(event, "name"), attributes: attributes(event.get("attributes")) })
+            .map(|event| Event {
+                time: after(event, "at_ms"),
+                name: text(event, "name"),
+                attributes: attributes(event.get("attributes")),
+            })
             .collect(),
         status: match json.get("status").and_then(Json::as_str) {
             Some("error") => StatusCode::Error,
@@ -124,7 +128,16 @@ pub fn shown(span: &Span) -> Json {
     put("provider", json!(span.provider));
     put("response_id", json!(span.response_id));
     let usage = serde_json::to_value(span.usage).unwrap();
-    put("usage", usage.as_object().unwrap().iter().filter(|(_, value)| !value.is_null()).map(|(key, value)| (key.clone(), value.clone())).collect());
+    put(
+        "usage",
+        usage
+            .as_object()
+            .unwrap()
+            .iter()
+            .filter(|(_, value)| !value.is_null())
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect(),
+    );
     put("usage_role", if span.usage_role == UsageRole::Own { Json::Null } else { json!(span.usage_role) });
     put("cost", json!(span.cost.map(|cost| cost.to_string())));
     put("cost_source", json!(span.cost_source));

@@ -154,9 +154,9 @@ impl Lexer<'_> {
                 [] => return Err(Failure::new(start, "unterminated quoted string")),
                 [b'\n', ..] if quote != b'`' => return Err(Failure::new(start, "unterminated quoted string")),
                 [b'\\', _, ..] if quote != b'`' => self.at += 2,
-                [byte, ..] => {
+                &[byte, ..] => {
                     self.at += 1;
-                    if *byte == quote {
+                    if byte == quote {
                         return Ok(Token::Text);
                     }
                 }

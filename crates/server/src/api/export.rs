@@ -72,11 +72,7 @@ impl Walk {
                 end_line(&mut text);
                 let logs = store.trace_logs(&project, trace_id).await?;
                 if !logs.is_empty() {
-                    let groups: Vec<_> = logs
-                        .into_iter()
-                        .map(|stored| model::raw::Group { resource: stored.resource, scope: stored.scope, items: vec![stored.raw] })
-                        .collect();
-                    text.push_str(&wire::export_logs(&groups));
+                    text.push_str(&wire::export_logs(logs.iter().map(|log| (&*log.resource, &*log.scope, &log.raw))));
                     end_line(&mut text);
                 }
                 return Ok(Some(text.into()));

@@ -26,7 +26,7 @@ pub async fn watch(State(app): State<Arc<App>>, params: Params) -> Result<Sse<im
     params.end()?;
     app.store()?;
     let project = app.project();
-    let mut phases = app.phase.subscribe();
+    let phases = app.phase.subscribe();
     let updates = app.live.subscribe();
     // A first ping at once: the client sees that it is connected.
     let events = stream::unfold((updates, Instant::now()), move |(mut updates, mut ping)| {
@@ -51,6 +51,5 @@ pub async fn watch(State(app): State<Arc<App>>, params: Params) -> Result<Sse<im
             }
         }
     });
-    phases.mark_unchanged();
     Ok(Sse::new(events))
 }

@@ -80,8 +80,8 @@ impl Params {
 
     /// The filters of [`RunFilterParams`].
     pub fn run_filter(&mut self, now: Timestamp) -> Result<RunFilter, Problem> {
-        let status = self.all("status").iter().map(|word| {
-            word.parse::<RunStatus>().map_err(|()| unreadable("status", word, "ok, error, running or abandoned"))
+        let status = self.all("status").into_iter().map(|word| {
+            word.parse::<RunStatus>().map_err(|()| unreadable("status", &word, "ok, error, running or abandoned"))
         });
         Ok(RunFilter {
             status: status.collect::<Result<_, _>>()?,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use model::raw::{Group, RawLog, RawSpan};
+use model::raw::RawLog;
 use model::{Span, SpanId, TraceId};
 use serde_json::Value as JsonValue;
 use signals::runs::Resolved;
@@ -140,25 +140,9 @@ fn fill(step: &mut super::types::Step, stored: &StoredSpan, logs: &[RawLog<'stat
     convert::add_content(step, &stored.raw, content);
 }
 
-/// Spans in the groups OTLP has, each with its resource and scope.
-pub fn groups(stored: &[StoredSpan]) -> Vec<Group<'static, RawSpan<'static>>> {
-    let mut groups: Vec<Group<'static, RawSpan<'static>>> = Vec::new();
-    for span in stored {
-        match groups.iter_mut().find(|group| *group.resource == *span.resource && *group.scope == *span.scope) {
-            Some(group) => group.items.push(span.raw.clone()),
-            None => groups.push(Group {
-                resource: span.resource.clone(),
-                scope: span.scope.clone(),
-                items: vec![span.raw.clone()],
-            }),
-        }
-    }
-    groups
-}
-
 /// Spans as the text of one OTLP/JSON request.
 pub fn otlp_text(stored: &[StoredSpan]) -> String {
-    wire::export_spans(&groups(stored))
+    wire::export_spans(stored.iter().map(|span| (&*span.resource, &*span.scope, &span.raw)))
 }
 
 fn otlp_json(stored: &[StoredSpan]) -> Result<JsonValue, Problem> {

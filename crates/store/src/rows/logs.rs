@@ -36,6 +36,7 @@ pub struct LogRow {
     resource: Arc<str>,
     scope: Arc<str>,
     flags: u32,
+    dropped: u32,
     sent_time: Timestamp,
     observed: Timestamp,
     severity_text: Arc<str>,
@@ -58,6 +59,7 @@ impl LogRow {
             resource,
             scope,
             flags: raw.flags,
+            dropped: raw.dropped,
             sent_time: raw.time,
             observed: raw.observed,
             severity_text: share(&raw.severity_text, Some(&log.severity_text)),
@@ -89,6 +91,7 @@ impl LogRow {
             trace_id: log.trace_id,
             span_id: log.span_id,
             flags: self.flags,
+            dropped: self.dropped,
         };
         let resource = Resource { attributes: attributes::decode_attributes(&self.resource, &|_| None)? };
         let scope = attributes::read_scope(&self.scope)?;
@@ -124,6 +127,7 @@ pub fn to_batch(rows: &[&LogRow]) -> RecordBatch {
         columns::text(rows().map(|row| &*row.resource)),
         columns::text(rows().map(|row| &*row.scope)),
         columns::count(rows().map(|row| row.flags)),
+        columns::count(rows().map(|row| row.dropped)),
         columns::time_opt(rows().map(|row| row.sent_time)),
         columns::time_opt(rows().map(|row| row.observed)),
         columns::text_opt(rows().map(|row| some(&row.severity_text))),
@@ -158,6 +162,7 @@ pub fn from_batch(batch: &RecordBatch) -> Result<Vec<LogRow>, RowError> {
             resource: columns.shared("resource", row),
             scope: columns.shared("scope", row),
             flags: columns.u32("flags", row),
+            dropped: columns.u32("dropped", row),
             sent_time: columns.time("sent_time", row),
             observed: columns.time("observed_at", row),
             severity_text: columns.shared("sent_severity_text", row),
@@ -165,4 +170,11 @@ pub fn from_batch(batch: &RecordBatch) -> Result<Vec<LogRow>, RowError> {
         })
     };
     (0..batch.num_rows()).map(row).collect()
+}
+
+/// The ids of a batch with that column.
+pub(crate) fn ids(batch: &RecordBatch) -> Result<Vec<u128>, RowError> {
+    let columns = Columns::partly(Table::Logs, batch, &["id"])?;
+    let id = |row| u128::from_str_radix(columns.str("id", row), 16).map_err(|_| columns.invalid("id", row));
+    (0..columns.len()).map(id).collect()
 }

@@ -90,12 +90,9 @@ impl SpanRow {
     }
 
     /// The span as sent. `body` gives a body by its hash.
-    pub fn sent(
-        &self,
-        body: &dyn Fn(&BodyHash) -> Option<Arc<str>>,
-    ) -> Result<(RawSpan<'static>, Resource<'static>, Scope<'static>), ValueError> {
+    pub fn sent(&self, body: &dyn Fn(&BodyHash) -> Option<Arc<str>>) -> Result<RawSpan<'static>, ValueError> {
         let span = &self.span;
-        let raw = RawSpan {
+        Ok(RawSpan {
             trace_id: span.trace_id,
             span_id: span.span_id,
             parent_span_id: span.parent_span_id,
@@ -111,9 +108,31 @@ impl SpanRow {
             status: self.status,
             status_message: Cow::Owned(self.status_message.to_string()),
             dropped: self.dropped,
-        };
-        let resource = Resource { attributes: attributes::decode_attributes(&self.resource, &|_| None)? };
-        Ok((raw, resource, attributes::read_scope(&self.scope)?))
+        })
+    }
+
+    /// Rows as read back: equal resources and scopes are decoded once.
+    pub fn stored(
+        rows: &[Arc<Self>],
+        body: &dyn Fn(&BodyHash) -> Option<Arc<str>>,
+    ) -> Result<Vec<StoredSpan>, ValueError> {
+        let mut known: Option<(&Self, Arc<Resource<'static>>, Arc<Scope<'static>>)> = None;
+        let mut spans = Vec::with_capacity(rows.len());
+        for row in rows {
+            let raw = row.sent(body)?;
+            let (resource, scope) = match &known {
+                Some((last, resource, scope)) if last.resource == row.resource && last.scope == row.scope => {
+                    (Arc::clone(resource), Arc::clone(scope))
+                }
+                _ => {
+                    let resource = Resource { attributes: attributes::decode_attributes(&row.resource, &|_| None)? };
+                    (Arc::new(resource), Arc::new(attributes::read_scope(&row.scope)?))
+                }
+            };
+            known = Some((row, Arc::clone(&resource), Arc::clone(&scope)));
+            spans.push(StoredSpan { span: Arc::clone(&row.span), raw, resource, scope });
+        }
+        Ok(spans)
     }
 
     /// The bodies the row refers to, each once.

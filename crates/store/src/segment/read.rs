@@ -1,0 +1,263 @@
+//! Reading segments: rows of some traces, rows by number, or all rows in order.
+//!
+//! Rows of a trace stand together, so a look at the page index leads to the few pages that may hold them.
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arrow::array::{Array, AsArray};
+use arrow::datatypes::{DataType, Field, Int64Type};
+use arrow::record_batch::RecordBatch;
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt, TryStreamExt};
+use model::TraceId;
+use object_store::{ObjectStore, ObjectStoreExt};
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, RowSelection, RowSelector};
+use parquet::arrow::async_reader::{AsyncFileReader, ParquetRecordBatchStream, ParquetRecordBatchStreamBuilder};
+use parquet::arrow::{ProjectionMask, RowNumber};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
+use parquet::file::page_index::column_index::ColumnIndexMetaData;
+
+use crate::error::StoreError;
+use crate::schema::Table;
+use crate::snapshot::SegmentMeta;
+
+/// Bytes of footers that are kept, decoded, for the next reader.
+const FOOTER_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// What is read from the end of a file at first: footer and page index of most files.
+const FOOTER_GUESS: u64 = 128 * 1024;
+/// Rows of a batch.
+const BATCH_ROWS: usize = 4096;
+
+/// Reads segments of one object store.
+#[derive(Clone)]
+pub(crate) struct Reader {
+    store: Arc<dyn ObjectStore>,
+    footers: Arc<Mutex<Footers>>,
+}
+
+#[derive(Default)]
+struct Footers {
+    by_segment: HashMap<u64, (Arc<ParquetMetaData>, u64)>,
+    bytes: usize,
+    used: u64,
+}
+
+impl Footers {
+    fn get(&mut self, segment: u64) -> Option<Arc<ParquetMetaData>> {
+        self.used += 1;
+        let (footer, used) = self.by_segment.get_mut(&segment)?;
+        *used = self.used;
+        Some(Arc::clone(footer))
+    }
+
+    fn put(&mut self, segment: u64, footer: Arc<ParquetMetaData>) {
+        self.used += 1;
+        self.bytes += footer.memory_size();
+        if let Some((old, _)) = self.by_segment.insert(segment, (footer, self.used)) {
+            self.bytes -= old.memory_size();
+        }
+        while self.bytes > FOOTER_BYTES_MAX && self.by_segment.len() > 1 {
+            let Some(oldest) = self.by_segment.iter().min_by_key(|(_, (_, used))| *used).map(|(id, _)| *id) else { return };
+            if let Some((old, _)) = self.by_segment.remove(&oldest) {
+                self.bytes -= old.memory_size();
+            }
+        }
+    }
+}
+
+/// A row found by trace: its number and the batch row with the columns asked for.
+pub(crate) struct Found {
+    /// Columns asked for, and `trace_id`.
+    pub batch: RecordBatch,
+    /// Row number in the segment, for each row of the batch.
+    pub rows: Vec<u32>,
+}
+
+impl Reader {
+    pub fn new(store: Arc<dyn ObjectStore>) -> Self {
+        Self { store, footers: Arc::default() }
+    }
+
+    /// The object store it reads.
+    pub fn store(&self) -> &Arc<dyn ObjectStore> {
+        &self.store
+    }
+
+    async fn footer(&self, meta: &SegmentMeta) -> Result<Arc<ParquetMetaData>, StoreError> {
+        let lock = || self.footers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(footer) = lock().get(meta.id) {
+            return Ok(footer);
+        }
+        let from = meta.bytes.saturating_sub(FOOTER_GUESS);
+        let mut end = self.bytes(meta, from..meta.bytes).await?;
+        let mut reader = ParquetMetaDataReader::new().with_page_index_policy(PageIndexPolicy::Optional);
+        match reader.try_parse_sized(&end, meta.bytes) {
+            Ok(()) => {}
+            // The guess was too small; the error says how much is needed.
+            Err(ParquetError::NeedMoreData(needed)) => {
+                end = self.bytes(meta, meta.bytes.saturating_sub(needed as u64)..meta.bytes).await?;
+                let parsed = reader.try_parse_sized(&end, meta.bytes);
+                parsed.map_err(|error| StoreError::segment("read the footer of", &meta.path, error))?;
+            }
+            Err(error) => return Err(StoreError::segment("read the footer of", &meta.path, error)),
+        }
+        let footer = reader.finish().map_err(|error| StoreError::segment("read the footer of", &meta.path, error))?;
+        let footer = Arc::new(footer);
+        lock().put(meta.id, Arc::clone(&footer));
+        Ok(footer)
+    }
+
+    async fn bytes(&self, meta: &SegmentMeta, range: Range<u64>) -> Result<Bytes, StoreError> {
+        self.store.get_range(&meta.path, range).await.map_err(|error| StoreError::segment("read", &meta.path, error))
+    }
+
+    async fn stream(
+        &self,
+        meta: &SegmentMeta,
+        columns: Option<&[&str]>,
+        numbered: bool,
+        select: impl FnOnce(&ParquetMetaData) -> Option<RowSelection>,
+    ) -> Result<ParquetRecordBatchStream<SegmentFile>, StoreError> {
+        let failed = |error: ParquetError| StoreError::segment("read", &meta.path, error);
+        let footer = self.footer(meta).await?;
+        let mut options = ArrowReaderOptions::new();
+        if numbered {
+            let number = Field::new(ROW_NUMBER, DataType::Int64, false).with_extension_type(RowNumber);
+            options = options.with_virtual_columns(vec![Arc::new(number)]).map_err(failed)?;
+        }
+        let selection = select(&footer);
+        let metadata = ArrowReaderMetadata::try_new(footer, options).map_err(failed)?;
+        let file = SegmentFile { store: Arc::clone(&self.store), meta: meta.clone(), footer: Arc::clone(metadata.metadata()) };
+        let mut builder = ParquetRecordBatchStreamBuilder::new_with_metadata(file, metadata);
+        let rows = if meta.table == Table::Bodies { BATCH_ROWS / 16 } else { BATCH_ROWS };
+        builder = builder.with_batch_size(rows);
+        if let Some(columns) = columns {
+            let mask = ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied());
+            builder = builder.with_projection(mask);
+        }
+        if let Some(selection) = selection {
+            builder = builder.with_row_selection(selection);
+        }
+        builder.build().map_err(failed)
+    }
+
+    /// Rows of the given traces (sorted) with the given columns, and their numbers.
+    pub async fn find(&self, meta: &SegmentMeta, traces: &[TraceId], columns: &[&str]) -> Result<Vec<Found>, StoreError> {
+        let mut wanted: Vec<String> = traces.iter().map(TraceId::to_string).collect();
+        wanted.sort_unstable();
+        let mut columns = columns.to_vec();
+        if !columns.contains(&"trace_id") {
+            columns.push("trace_id");
+        }
+        let stream = self.stream(meta, Some(&columns), true, |footer| Some(pages_of(footer, &wanted))).await?;
+        let keep = |batch: RecordBatch| {
+            let traces = column(meta, &batch, "trace_id")?.as_string::<i32>().clone();
+            let keep: arrow::array::BooleanArray = (0..traces.len())
+                .map(|row| {
+                    let found = !traces.is_null(row) && wanted.binary_search_by(|one| one.as_str().cmp(traces.value(row))).is_ok();
+                    Some(found)
+                })
+                .collect();
+            let batch = arrow::compute::filter_record_batch(&batch, &keep)
+                .map_err(|error| StoreError::segment("filter", &meta.path, error))?;
+            let numbers = column(meta, &batch, ROW_NUMBER)?.as_primitive::<Int64Type>();
+            let rows = numbers.values().iter().map(|row| *row as u32).collect();
+            Ok(Found { batch, rows })
+        };
+        let stream = stream.map_err(|error| StoreError::segment("read", &meta.path, error));
+        let found: Vec<Found> = stream.map(|batch| batch.and_then(keep)).try_collect().await?;
+        Ok(found.into_iter().filter(|found| !found.rows.is_empty()).collect())
+    }
+
+    /// Rows by number (sorted, no repeats), in that order; all columns where `columns` is `None`.
+    pub async fn rows(&self, meta: &SegmentMeta, rows: &[u32], columns: Option<&[&str]>) -> Result<Vec<RecordBatch>, StoreError> {
+        let ranges = consecutive(rows);
+        let select = |_: &ParquetMetaData| Some(RowSelection::from_consecutive_ranges(ranges.into_iter(), meta.rows as usize));
+        let stream = self.stream(meta, columns, false, select).await?;
+        stream.try_collect().await.map_err(|error| StoreError::segment("read", &meta.path, error))
+    }
+
+    /// All rows in order, some at a time.
+    pub async fn all(&self, meta: &SegmentMeta) -> Result<ParquetRecordBatchStream<SegmentFile>, StoreError> {
+        self.stream(meta, None, false, |_| None).await
+    }
+}
+
+const ROW_NUMBER: &str = "row_number";
+
+fn column<'a>(meta: &SegmentMeta, batch: &'a RecordBatch, name: &str) -> Result<&'a Arc<dyn Array>, StoreError> {
+    batch.column_by_name(name).ok_or_else(|| StoreError::segment("read", &meta.path, format!("no column {name}")))
+}
+
+fn consecutive(rows: &[u32]) -> Vec<Range<usize>> {
+    let mut ranges: Vec<Range<usize>> = Vec::new();
+    for row in rows.iter().map(|row| *row as usize) {
+        match ranges.last_mut() {
+            Some(range) if range.end == row => range.end += 1,
+            _ => ranges.push(row..row + 1),
+        }
+    }
+    ranges
+}
+
+/// Rows of the pages that may hold one of the traces (sorted texts).
+fn pages_of(footer: &ParquetMetaData, traces: &[String]) -> RowSelection {
+    let may_hold = |min: &[u8], max: &[u8]| {
+        let first = traces.partition_point(|trace| trace.as_bytes() < min);
+        traces.get(first).is_some_and(|trace| trace.as_bytes() <= max)
+    };
+    let schema = footer.file_metadata().schema_descr();
+    let at = (0..schema.num_columns()).find(|at| schema.column(*at).name() == "trace_id");
+    let mut selectors = Vec::new();
+    for group in 0..footer.num_row_groups() {
+        let total = footer.row_group(group).num_rows() as usize;
+        let index = at.and_then(|at| Some((footer.column_index()?.get(group)?.get(at)?, footer.offset_index()?.get(group)?.get(at)?)));
+        let Some((ColumnIndexMetaData::BYTE_ARRAY(index), offsets)) = index else {
+            selectors.push(RowSelector::select(total));
+            continue;
+        };
+        let pages = offsets.page_locations();
+        for (page, location) in pages.iter().enumerate() {
+            let from = location.first_row_index as usize;
+            let until = pages.get(page + 1).map_or(total, |next| next.first_row_index as usize);
+            let select = match (index.min_value(page), index.max_value(page)) {
+                (Some(min), Some(max)) => may_hold(min, max),
+                // A page of nulls only: no trace at all.
+                _ => false,
+            };
+            selectors.push(if select { RowSelector::select(until - from) } else { RowSelector::skip(until - from) });
+        }
+    }
+    RowSelection::from(selectors)
+}
+
+/// A segment's bytes, for the Parquet reader.
+pub(crate) struct SegmentFile {
+    store: Arc<dyn ObjectStore>,
+    meta: SegmentMeta,
+    footer: Arc<ParquetMetaData>,
+}
+
+impl AsyncFileReader for SegmentFile {
+    fn get_bytes(&mut self, range: Range<u64>) -> BoxFuture<'_, parquet::errors::Result<Bytes>> {
+        let bytes = async move { self.store.get_range(&self.meta.path, range).await };
+        bytes.map(|bytes| bytes.map_err(|error| ParquetError::External(Box::new(error)))).boxed()
+    }
+
+    fn get_byte_ranges(&mut self, ranges: Vec<Range<u64>>) -> BoxFuture<'_, parquet::errors::Result<Vec<Bytes>>> {
+        let bytes = async move { self.store.get_ranges(&self.meta.path, &ranges).await };
+        bytes.map(|bytes| bytes.map_err(|error| ParquetError::External(Box::new(error)))).boxed()
+    }
+
+    fn get_metadata<'a>(
+        &'a mut self,
+        _: Option<&'a ArrowReaderOptions>,
+    ) -> BoxFuture<'a, parquet::errors::Result<Arc<ParquetMetaData>>> {
+        let footer = Arc::clone(&self.footer);
+        async move { Ok(footer) }.boxed()
+    }
+}

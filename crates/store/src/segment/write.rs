@@ -1,0 +1,261 @@
+//! Writing a segment: sorted rows in, one Parquet file and what the catalog keeps about it out.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray, Int64Array, UInt64Array};
+use arrow::compute::interleave_record_batch;
+use arrow::datatypes::{DataType, TimestampNanosecondType, UInt64Type};
+use arrow::record_batch::RecordBatch;
+use arrow::row::{RowConverter, Rows, SortField};
+use bytes::Bytes;
+use model::{Timestamp, TraceId};
+use object_store::path::Path;
+use parquet::arrow::ArrowWriter;
+use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::file::metadata::KeyValue;
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::schema::types::ColumnPath;
+
+use super::layout;
+use crate::bloom::TraceBloom;
+use crate::error::StoreError;
+use crate::schema::{Table, time_type};
+use crate::snapshot::SegmentMeta;
+
+/// Version of the files, in their metadata.
+pub(crate) const VERSION: i64 = 1;
+/// Rows of a row group.
+const ROW_GROUP_ROWS: usize = 32 * 1024;
+/// Bytes of a row group, before compression.
+const ROW_GROUP_BYTES: usize = 64 * 1024 * 1024;
+/// Rows of a page: what reading one run has to decode at least.
+const PAGE_ROWS: usize = 2048;
+/// Rows that are gathered and written at once.
+const WRITE_ROWS: usize = 4096;
+/// The same for tables of large texts.
+const WRITE_ROWS_TEXT: usize = 256;
+/// Compression of files as flushed: they will be written again.
+const LEVEL_FLUSHED: i32 = 1;
+/// Compression of files that went through compaction.
+const LEVEL_COMPACTED: i32 = 3;
+
+/// Rows of a table to gather at once.
+pub(crate) fn write_rows(table: Table) -> usize {
+    if table == Table::Bodies { WRITE_ROWS_TEXT } else { WRITE_ROWS }
+}
+
+/// Clamped times of a batch's rows: by them rows are sorted into buckets and files.
+pub(crate) fn clamped_times(table: Table, batch: &RecordBatch) -> Vec<i64> {
+    let column = |name| {
+        let column = batch.column_by_name(name).expect("a column of the table's own schema");
+        column.as_primitive::<TimestampNanosecondType>()
+    };
+    let times = column(table.time_column());
+    let received = match table {
+        // Clamped when the body was taken out of its span.
+        Table::Bodies => return times.values().to_vec(),
+        Table::Runs => column("last_received_at"),
+        Table::Spans | Table::Logs | Table::Samples => column("received_at"),
+    };
+    let clamp = |(time, received): (&i64, &i64)| {
+        layout::clamp_time(Timestamp::from_nanos(*time), Timestamp::from_nanos(*received)).as_nanos()
+    };
+    times.values().iter().zip(received.values()).map(clamp).collect()
+}
+
+/// Sort order of a table's rows: by ten-minute bucket, then what belongs together.
+pub(crate) struct Order {
+    table: Table,
+    converter: RowConverter,
+}
+
+impl Order {
+    /// The order of `table`.
+    pub fn new(table: Table) -> Result<Self, StoreError> {
+        let mut fields = vec![SortField::new(DataType::Int64)];
+        fields.extend(Self::columns(table).iter().map(|(_, data_type)| SortField::new(data_type.clone())));
+        let converter = RowConverter::new(fields).map_err(|error| StoreError::segment("sort", &table, error))?;
+        Ok(Self { table, converter })
+    }
+
+    fn columns(table: Table) -> Vec<(&'static str, DataType)> {
+        match table {
+            Table::Spans => vec![("trace_id", DataType::Utf8), ("started_at", time_type()), ("span_id", DataType::Utf8)],
+            // In order of arrival, so that the messages of a conversation stand beside each other.
+            Table::Bodies => vec![("trace_id", DataType::Utf8), ("version", DataType::UInt64)],
+            Table::Runs => vec![("trace_id", DataType::Utf8)],
+            Table::Logs => vec![("trace_id", DataType::Utf8), ("time", time_type())],
+            Table::Samples => vec![("metric", DataType::Utf8), ("labels", DataType::Utf8), ("time", time_type())],
+        }
+    }
+
+    /// A key for each row of a batch: keys compare as rows are to be sorted.
+    pub fn keys(&self, batch: &RecordBatch) -> Result<Rows, StoreError> {
+        let buckets = clamped_times(self.table, batch).into_iter().map(layout::bucket);
+        let mut columns: Vec<ArrayRef> = vec![Arc::new(Int64Array::from_iter_values(buckets))];
+        for (name, _) in Self::columns(self.table) {
+            let column = batch.column_by_name(name).expect("a column of the table's own schema");
+            columns.push(Arc::clone(column));
+        }
+        self.converter.convert_columns(&columns).map_err(|error| StoreError::segment("sort", &self.table, error))
+    }
+}
+
+/// What a segment is to hold.
+#[derive(Debug, Clone)]
+pub(crate) struct Target {
+    pub table: Table,
+    pub project: Arc<str>,
+    pub environment: Option<Arc<str>>,
+    pub day: String,
+    pub level: u8,
+}
+
+/// A segment being written.
+pub(crate) struct SegmentWriter {
+    target: Target,
+    writer: ArrowWriter<Vec<u8>>,
+    rows: u64,
+    times: (i64, i64),
+    versions: (u64, u64),
+    provisional: u64,
+    traces: HashSet<TraceId>,
+}
+
+impl SegmentWriter {
+    /// Begins a file in memory.
+    pub fn new(target: Target) -> Result<Self, StoreError> {
+        let properties = properties(target.table, target.level);
+        let writer = ArrowWriter::try_new(Vec::new(), target.table.schema(), Some(properties))
+            .map_err(|error| StoreError::segment("begin", &target.table, error))?;
+        Ok(Self {
+            target,
+            writer,
+            rows: 0,
+            times: (i64::MAX, i64::MIN),
+            versions: (u64::MAX, 0),
+            provisional: 0,
+            traces: HashSet::new(),
+        })
+    }
+
+    /// Adds rows, in order, gathered from several batches: `(batch, row)` each.
+    pub fn gather(&mut self, batches: &[&RecordBatch], rows: &[(usize, usize)]) -> Result<(), StoreError> {
+        for rows in rows.chunks(write_rows(self.target.table)) {
+            let batch = interleave_record_batch(batches, rows);
+            self.push(&batch.map_err(|error| StoreError::segment("gather rows of", &self.target.table, error))?)?;
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, batch: &RecordBatch) -> Result<(), StoreError> {
+        let column = |name| batch.column_by_name(name).expect("a column of the table's own schema");
+        let times = column(self.target.table.time_column()).as_primitive::<TimestampNanosecondType>();
+        let versions: &UInt64Array = column("version").as_primitive::<UInt64Type>();
+        for (time, version) in times.values().iter().zip(versions.values()) {
+            self.times = (self.times.0.min(*time), self.times.1.max(*time));
+            self.versions = (self.versions.0.min(*version), self.versions.1.max(*version));
+        }
+        if self.target.table != Table::Samples {
+            let traces = column("trace_id").as_string::<i32>();
+            let mut last = "";
+            for trace in traces.iter().flatten() {
+                // Rows are sorted by trace: most repeat the one before.
+                if trace != last {
+                    self.traces.extend(trace.parse::<TraceId>().ok());
+                    last = trace;
+                }
+            }
+        }
+        if self.target.table == Table::Runs {
+            self.provisional += column("provisional").as_boolean().true_count() as u64;
+        }
+        self.rows += batch.num_rows() as u64;
+        self.writer.write(batch).map_err(|error| StoreError::segment("write", &self.target.table, error))
+    }
+
+    /// Rows so far.
+    pub fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// The file's bytes and its entry in the catalog. `log_flushed` is the log position the file belongs to, `replaces`
+    /// the segments whose rows it took over; both are for making the catalog again.
+    pub fn finish(mut self, id: u64, log_flushed: u64, replaces: &[u64]) -> Result<(Bytes, SegmentMeta), StoreError> {
+        let target = &self.target;
+        let path = layout::path(target.table, &target.project, target.environment.as_deref(), &target.day, id);
+        let about = serde_json::json!({
+            "format": VERSION,
+            "id": id,
+            "table": target.table.name(),
+            "project": &*target.project,
+            "environment": target.environment.as_deref(),
+            "day": target.day,
+            "level": target.level,
+            "rows": self.rows,
+            "min_time": self.times.0,
+            "max_time": self.times.1,
+            "min_version": self.versions.0,
+            "max_version": self.versions.1,
+            "provisional": self.provisional,
+            "log_flushed": log_flushed,
+            "replaces": replaces,
+        });
+        self.writer.append_key_value_metadata(KeyValue::new("tawny.segment".to_owned(), about.to_string()));
+        let failed = |error| StoreError::segment("finish", &path, error);
+        let bytes = Bytes::from(self.writer.into_inner().map_err(failed)?);
+        let traces = match target.table {
+            Table::Samples => TraceBloom::all(),
+            _ => TraceBloom::new(self.traces.into_iter()),
+        };
+        let meta = SegmentMeta {
+            id,
+            table: target.table,
+            project: Arc::clone(&target.project),
+            environment: target.environment.clone(),
+            day: target.day.clone(),
+            path: Path::parse(&path).map_err(|error| StoreError::segment("name", &path, error))?,
+            rows: self.rows,
+            bytes: bytes.len() as u64,
+            min_time: Timestamp::from_nanos(self.times.0),
+            max_time: Timestamp::from_nanos(self.times.1),
+            min_version: self.versions.0,
+            max_version: self.versions.1,
+            level: target.level,
+            provisional: self.provisional,
+            traces: Arc::new(traces),
+        };
+        Ok((bytes, meta))
+    }
+}
+
+fn properties(table: Table, level: u8) -> WriterProperties {
+    let zstd = if level == 0 { LEVEL_FLUSHED } else { LEVEL_COMPACTED };
+    let mut builder = WriterProperties::builder()
+        .set_created_by("tawny".to_owned())
+        .set_compression(Compression::ZSTD(ZstdLevel::try_new(zstd).unwrap_or_default()))
+        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
+        .set_max_row_group_bytes(Some(ROW_GROUP_BYTES))
+        .set_data_page_row_count_limit(PAGE_ROWS);
+    let column = |name: &str| ColumnPath::from(name.to_owned());
+    // Values that hardly repeat: a dictionary would be built and thrown away.
+    for name in ["span_id", "hash", "id", "attributes", "events", "body", "text"] {
+        builder = builder.set_column_dictionary_enabled(column(name), false);
+    }
+    // Nobody looks for a range of these texts.
+    for name in ["attributes", "events", "links", "resource", "scope", "body", "text", "agents", "labels"] {
+        builder = builder.set_column_statistics_enabled(column(name), EnabledStatistics::None);
+    }
+    let times: &[&str] = match table {
+        Table::Logs => &["time", "sent_time", "observed_at"],
+        Table::Samples => &["time"],
+        _ => &["started_at", "ended_at"],
+    };
+    for name in times {
+        builder = builder
+            .set_column_dictionary_enabled(column(name), false)
+            .set_column_encoding(column(name), Encoding::DELTA_BINARY_PACKED);
+    }
+    builder.build()
+}

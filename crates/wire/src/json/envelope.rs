@@ -33,7 +33,9 @@ pub(crate) fn decode(expected: Option<Signal>, body: &[u8]) -> Result<(Signal, B
         (None, None) => Signal::Traces,
     };
     if request.found.is_empty() && request.other_keys {
-        context.rejected.note(format!("warning: the request has no {}, so nothing was taken from it", signal.json_key()));
+        context
+            .rejected
+            .note(format!("warning: the request has no {}, so nothing was taken from it", signal.json_key()));
     }
     request.batch.rejected = context.rejected;
     Ok((signal, request.batch))

@@ -13,8 +13,31 @@ use crate::protobuf::severity;
 
 /// Names of `SeverityNumber`, in order of their numbers.
 const SEVERITIES: [&str; 25] = [
-    "UNSPECIFIED", "TRACE", "TRACE2", "TRACE3", "TRACE4", "DEBUG", "DEBUG2", "DEBUG3", "DEBUG4", "INFO", "INFO2", "INFO3",
-    "INFO4", "WARN", "WARN2", "WARN3", "WARN4", "ERROR", "ERROR2", "ERROR3", "ERROR4", "FATAL", "FATAL2", "FATAL3", "FATAL4",
+    "UNSPECIFIED",
+    "TRACE",
+    "TRACE2",
+    "TRACE3",
+    "TRACE4",
+    "DEBUG",
+    "DEBUG2",
+    "DEBUG3",
+    "DEBUG4",
+    "INFO",
+    "INFO2",
+    "INFO3",
+    "INFO4",
+    "WARN",
+    "WARN2",
+    "WARN3",
+    "WARN4",
+    "ERROR",
+    "ERROR2",
+    "ERROR3",
+    "ERROR4",
+    "FATAL",
+    "FATAL2",
+    "FATAL3",
+    "FATAL4",
 ];
 
 /// Reads a `LogRecord`.
@@ -35,20 +58,20 @@ impl<'a> Message<'a> for LogDraft<'a> {
     fn field<A: MapAccess<'a>>(&mut self, key: &str, map: &mut A, context: &mut Context) -> Result<(), A::Error> {
         let log = &mut self.log;
         match key {
-            "timeUnixNano" | "time_unix_nano" => log.time = time(map)?,
-            "observedTimeUnixNano" | "observed_time_unix_nano" => log.observed = time(map)?,
+            "timeUnixNano" | "time_unix_nano" => log.time = time(map, key)?,
+            "observedTimeUnixNano" | "observed_time_unix_nano" => log.observed = time(map, key)?,
             "severityNumber" | "severity_number" => {
                 let number = |raw| Ok(severity(scalar::enumeration(raw, "SEVERITY_NUMBER_", &SEVERITIES)));
-                log.severity = scalar(map, number)?;
+                log.severity = scalar(map, key, number)?;
             }
-            "severityText" | "severity_text" => log.severity_text = scalar(map, scalar::text)?,
-            "eventName" | "event_name" => log.event_name = scalar(map, scalar::text)?,
+            "severityText" | "severity_text" => log.severity_text = scalar(map, key, scalar::text)?,
+            "eventName" | "event_name" => log.event_name = scalar(map, key, scalar::text)?,
             "body" => log.body = map.next_value_seed(Any { depth: 0, context })?,
             "attributes" => attributes(&mut self.attributes, map, context)?,
-            "droppedAttributesCount" | "dropped_attributes_count" => add(&mut log.dropped, map)?,
-            "flags" => log.flags = scalar(map, scalar::unsigned32)?,
-            "traceId" | "trace_id" => log.trace_id = Id::Hex(&scalar(map, scalar::text)?).optional_trace(),
-            "spanId" | "span_id" => log.span_id = Id::Hex(&scalar(map, scalar::text)?).optional_span(),
+            "droppedAttributesCount" | "dropped_attributes_count" => add(&mut log.dropped, map, key)?,
+            "flags" => log.flags = scalar(map, key, scalar::unsigned32)?,
+            "traceId" | "trace_id" => log.trace_id = Id::Hex(&scalar(map, key, scalar::text)?).optional_trace(),
+            "spanId" | "span_id" => log.span_id = Id::Hex(&scalar(map, key, scalar::text)?).optional_span(),
             _ => skip(map)?,
         }
         Ok(())

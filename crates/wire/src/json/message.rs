@@ -150,12 +150,13 @@ pub(super) fn raw<'a, A: MapAccess<'a>>(map: &mut A) -> Result<&'a str, A::Error
     Ok(map.next_value::<&'a RawValue>()?.get())
 }
 
-/// The next value, read from its JSON text.
+/// The next value, that of `key`, read from its JSON text.
 pub(super) fn scalar<'a, A: MapAccess<'a>, T>(
     map: &mut A,
+    key: &str,
     read: impl FnOnce(&'a str) -> Result<T, Reason>,
 ) -> Result<T, A::Error> {
-    read(raw(map)?).map_err(A::Error::custom)
+    read(raw(map)?).map_err(|reason| A::Error::custom(format_args!("{key}: {reason}")))
 }
 
 /// Passes over the next value. Does not recurse, however deep the value is.

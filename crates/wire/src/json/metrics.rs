@@ -44,9 +44,9 @@ struct MetricDraft<'a> {
 impl<'a> Message<'a> for MetricDraft<'a> {
     fn field<A: MapAccess<'a>>(&mut self, key: &str, map: &mut A, context: &mut Context) -> Result<(), A::Error> {
         let kind = match key {
-            "name" => return scalar(map, scalar::text).map(|text| self.header.name = text),
-            "description" => return scalar(map, scalar::text).map(|text| self.header.description = text),
-            "unit" => return scalar(map, scalar::text).map(|text| self.header.unit = text),
+            "name" => return scalar(map, key, scalar::text).map(|text| self.header.name = text),
+            "description" => return scalar(map, key, scalar::text).map(|text| self.header.description = text),
+            "unit" => return scalar(map, key, scalar::text).map(|text| self.header.unit = text),
             "gauge" => Kind::Gauge,
             "sum" => Kind::Sum,
             "histogram" => Kind::Histogram,
@@ -80,9 +80,11 @@ impl<'a> Message<'a> for Data<'a> {
             }
             "aggregationTemporality" | "aggregation_temporality" => {
                 let number = |raw| Ok(scalar::enumeration(raw, "AGGREGATION_TEMPORALITY_", &TEMPORALITIES));
-                self.temporality = temporality(scalar(map, number)?);
+                self.temporality = temporality(scalar(map, key, number)?);
             }
-            "isMonotonic" | "is_monotonic" => self.monotonic = scalar(map, |raw| Ok(scalar::boolean(raw) == Some(true)))?,
+            "isMonotonic" | "is_monotonic" => {
+                self.monotonic = scalar(map, key, |raw| Ok(scalar::boolean(raw) == Some(true)))?
+            }
             _ => skip(map)?,
         }
         Ok(())
@@ -109,26 +111,32 @@ impl<'a> Message<'a> for Point<'a> {
         let draft = &mut self.draft;
         match key {
             "attributes" => attributes(&mut self.labels, map, context)?,
-            "startTimeUnixNano" | "start_time_unix_nano" => draft.start = time(map)?,
-            "timeUnixNano" | "time_unix_nano" => draft.time = time(map)?,
-            "flags" => draft.flags = scalar(map, scalar::unsigned32)?,
-            "asDouble" | "as_double" | "asInt" | "as_int" => draft.value = Some(scalar(map, scalar::required_double)?),
-            "count" => draft.count = scalar(map, scalar::unsigned)?,
-            "sum" => draft.sum = scalar(map, optional_double)?,
-            "min" => draft.min = scalar(map, optional_double)?,
-            "max" => draft.max = scalar(map, optional_double)?,
+            "startTimeUnixNano" | "start_time_unix_nano" => draft.start = time(map, key)?,
+            "timeUnixNano" | "time_unix_nano" => draft.time = time(map, key)?,
+            "flags" => draft.flags = scalar(map, key, scalar::unsigned32)?,
+            "asDouble" | "as_double" | "asInt" | "as_int" => {
+                draft.value = Some(scalar(map, key, scalar::required_double)?)
+            }
+            "count" => draft.count = scalar(map, key, scalar::unsigned)?,
+            "sum" => draft.sum = scalar(map, key, optional_double)?,
+            "min" => draft.min = scalar(map, key, optional_double)?,
+            "max" => draft.max = scalar(map, key, optional_double)?,
             "bucketCounts" | "bucket_counts" => map.next_value_seed(counts(&mut draft.counts))?,
             "explicitBounds" | "explicit_bounds" => map.next_value_seed(RawList(|raw| {
                 bounded_push(&mut draft.bounds, scalar::required_double(raw)?);
                 Ok(())
             }))?,
-            "scale" => draft.exponential.scale = scalar(map, signed32)?,
-            "zeroCount" | "zero_count" => draft.exponential.zero_count = scalar(map, scalar::unsigned)?,
+            "scale" => draft.exponential.scale = scalar(map, key, signed32)?,
+            "zeroCount" | "zero_count" => draft.exponential.zero_count = scalar(map, key, scalar::unsigned)?,
             "zeroThreshold" | "zero_threshold" => {
-                draft.exponential.zero_threshold = scalar(map, optional_double)?.unwrap_or(0.0);
+                draft.exponential.zero_threshold = scalar(map, key, optional_double)?.unwrap_or(0.0);
             }
-            "positive" => map.next_value_seed(Object { into: &mut Buckets(&mut draft.exponential.positive), context })?,
-            "negative" => map.next_value_seed(Object { into: &mut Buckets(&mut draft.exponential.negative), context })?,
+            "positive" => {
+                map.next_value_seed(Object { into: &mut Buckets(&mut draft.exponential.positive), context })?
+            }
+            "negative" => {
+                map.next_value_seed(Object { into: &mut Buckets(&mut draft.exponential.negative), context })?
+            }
             "quantileValues" | "quantile_values" => {
                 let quantiles = &mut draft.quantiles;
                 let sink = |quantile: Quantile, _: &mut Context| {
@@ -178,7 +186,7 @@ struct Buckets<'m>(&'m mut (i32, Vec<u64>));
 impl<'a> Message<'a> for Buckets<'_> {
     fn field<A: MapAccess<'a>>(&mut self, key: &str, map: &mut A, _: &mut Context) -> Result<(), A::Error> {
         match key {
-            "offset" => self.0.0 = scalar(map, signed32)?,
+            "offset" => self.0.0 = scalar(map, key, signed32)?,
             "bucketCounts" | "bucket_counts" => map.next_value_seed(counts(&mut self.0.1))?,
             _ => skip(map)?,
         }
@@ -195,8 +203,8 @@ struct Quantile {
 impl<'a> Message<'a> for Quantile {
     fn field<A: MapAccess<'a>>(&mut self, key: &str, map: &mut A, _: &mut Context) -> Result<(), A::Error> {
         match key {
-            "quantile" => self.quantile = scalar(map, scalar::required_double)?,
-            "value" => self.value = scalar(map, scalar::required_double)?,
+            "quantile" => self.quantile = scalar(map, key, scalar::required_double)?,
+            "value" => self.value = scalar(map, key, scalar::required_double)?,
             _ => skip(map)?,
         }
         Ok(())
@@ -225,10 +233,12 @@ impl Example<'_> {
 impl<'a> Message<'a> for Example<'a> {
     fn field<A: MapAccess<'a>>(&mut self, key: &str, map: &mut A, _: &mut Context) -> Result<(), A::Error> {
         match key {
-            "timeUnixNano" | "time_unix_nano" => self.time = time(map)?,
-            "asDouble" | "as_double" | "asInt" | "as_int" => self.value = Some(scalar(map, scalar::required_double)?),
-            "traceId" | "trace_id" => self.trace_id = scalar(map, scalar::text)?,
-            "spanId" | "span_id" => self.span_id = scalar(map, scalar::text)?,
+            "timeUnixNano" | "time_unix_nano" => self.time = time(map, key)?,
+            "asDouble" | "as_double" | "asInt" | "as_int" => {
+                self.value = Some(scalar(map, key, scalar::required_double)?)
+            }
+            "traceId" | "trace_id" => self.trace_id = scalar(map, key, scalar::text)?,
+            "spanId" | "span_id" => self.span_id = scalar(map, key, scalar::text)?,
             _ => skip(map)?,
         }
         Ok(())

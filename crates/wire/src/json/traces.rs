@@ -47,15 +47,17 @@ struct SpanDraft<'a> {
 impl<'a> Message<'a> for SpanDraft<'a> {
     fn field<A: MapAccess<'a>>(&mut self, key: &str, map: &mut A, context: &mut Context) -> Result<(), A::Error> {
         match key {
-            "traceId" | "trace_id" => self.trace_id = scalar(map, scalar::text)?,
-            "spanId" | "span_id" => self.span_id = scalar(map, scalar::text)?,
-            "parentSpanId" | "parent_span_id" => self.parent = scalar(map, scalar::text)?,
-            "traceState" | "trace_state" => self.span.trace_state = scalar(map, scalar::text)?,
-            "flags" => self.span.flags = scalar(map, scalar::unsigned32)?,
-            "name" => self.span.name = scalar(map, scalar::text)?,
-            "kind" => self.span.kind = scalar(map, |raw| Ok(span_kind(scalar::enumeration(raw, "SPAN_KIND_", &KINDS))))?,
-            "startTimeUnixNano" | "start_time_unix_nano" => self.span.start = time(map)?,
-            "endTimeUnixNano" | "end_time_unix_nano" => self.span.end = time(map)?,
+            "traceId" | "trace_id" => self.trace_id = scalar(map, key, scalar::text)?,
+            "spanId" | "span_id" => self.span_id = scalar(map, key, scalar::text)?,
+            "parentSpanId" | "parent_span_id" => self.parent = scalar(map, key, scalar::text)?,
+            "traceState" | "trace_state" => self.span.trace_state = scalar(map, key, scalar::text)?,
+            "flags" => self.span.flags = scalar(map, key, scalar::unsigned32)?,
+            "name" => self.span.name = scalar(map, key, scalar::text)?,
+            "kind" => {
+                self.span.kind = scalar(map, key, |raw| Ok(span_kind(scalar::enumeration(raw, "SPAN_KIND_", &KINDS))))?
+            }
+            "startTimeUnixNano" | "start_time_unix_nano" => self.span.start = time(map, key)?,
+            "endTimeUnixNano" | "end_time_unix_nano" => self.span.end = time(map, key)?,
             "attributes" => attributes(&mut self.attributes, map, context)?,
             "events" => {
                 let (events, dropped) = (&mut self.span.events, &mut self.dropped);
@@ -81,8 +83,12 @@ impl<'a> Message<'a> for SpanDraft<'a> {
                 map.next_value_seed(list(LinkDraft::default, sink, context))?;
             }
             "status" => map.next_value_seed(Object { into: &mut self.status, context })?,
-            "droppedAttributesCount" | "dropped_attributes_count" | "droppedEventsCount" | "dropped_events_count"
-            | "droppedLinksCount" | "dropped_links_count" => add(&mut self.dropped, map)?,
+            "droppedAttributesCount"
+            | "dropped_attributes_count"
+            | "droppedEventsCount"
+            | "dropped_events_count"
+            | "droppedLinksCount"
+            | "dropped_links_count" => add(&mut self.dropped, map, key)?,
             _ => skip(map)?,
         }
         Ok(())
@@ -90,13 +96,13 @@ impl<'a> Message<'a> for SpanDraft<'a> {
 }
 
 /// A time in nanoseconds since 1970.
-pub(super) fn time<'a, A: MapAccess<'a>>(map: &mut A) -> Result<Timestamp, A::Error> {
-    scalar(map, scalar::unsigned).map(Timestamp::from_unsigned_nanos)
+pub(super) fn time<'a, A: MapAccess<'a>>(map: &mut A, key: &str) -> Result<Timestamp, A::Error> {
+    scalar(map, key, scalar::unsigned).map(Timestamp::from_unsigned_nanos)
 }
 
 /// Adds a count of what the client dropped.
-pub(super) fn add<'a, A: MapAccess<'a>>(sum: &mut u32, map: &mut A) -> Result<(), A::Error> {
-    *sum = sum.saturating_add(scalar(map, scalar::unsigned32)?);
+pub(super) fn add<'a, A: MapAccess<'a>>(sum: &mut u32, map: &mut A, key: &str) -> Result<(), A::Error> {
+    *sum = sum.saturating_add(scalar(map, key, scalar::unsigned32)?);
     Ok(())
 }
 
@@ -109,8 +115,8 @@ struct Status<'a> {
 impl<'a> Message<'a> for Status<'a> {
     fn field<A: MapAccess<'a>>(&mut self, key: &str, map: &mut A, _: &mut Context) -> Result<(), A::Error> {
         match key {
-            "code" => self.code = scalar(map, |raw| Ok(scalar::enumeration(raw, "STATUS_CODE_", &CODES)))?,
-            "message" => self.message = scalar(map, scalar::text)?,
+            "code" => self.code = scalar(map, key, |raw| Ok(scalar::enumeration(raw, "STATUS_CODE_", &CODES)))?,
+            "message" => self.message = scalar(map, key, scalar::text)?,
             _ => skip(map)?,
         }
         Ok(())
@@ -135,10 +141,10 @@ impl<'a> EventDraft<'a> {
 impl<'a> Message<'a> for EventDraft<'a> {
     fn field<A: MapAccess<'a>>(&mut self, key: &str, map: &mut A, context: &mut Context) -> Result<(), A::Error> {
         match key {
-            "timeUnixNano" | "time_unix_nano" => self.event.time = time(map)?,
-            "name" => self.event.name = scalar(map, scalar::text)?,
+            "timeUnixNano" | "time_unix_nano" => self.event.time = time(map, key)?,
+            "name" => self.event.name = scalar(map, key, scalar::text)?,
             "attributes" => attributes(&mut self.attributes, map, context)?,
-            "droppedAttributesCount" | "dropped_attributes_count" => add(&mut self.dropped, map)?,
+            "droppedAttributesCount" | "dropped_attributes_count" => add(&mut self.dropped, map, key)?,
             _ => skip(map)?,
         }
         Ok(())
@@ -167,11 +173,11 @@ impl<'a> LinkDraft<'a> {
 impl<'a> Message<'a> for LinkDraft<'a> {
     fn field<A: MapAccess<'a>>(&mut self, key: &str, map: &mut A, context: &mut Context) -> Result<(), A::Error> {
         match key {
-            "traceId" | "trace_id" => self.trace_id = scalar(map, scalar::text)?,
-            "spanId" | "span_id" => self.span_id = scalar(map, scalar::text)?,
-            "traceState" | "trace_state" => self.trace_state = scalar(map, scalar::text)?,
+            "traceId" | "trace_id" => self.trace_id = scalar(map, key, scalar::text)?,
+            "spanId" | "span_id" => self.span_id = scalar(map, key, scalar::text)?,
+            "traceState" | "trace_state" => self.trace_state = scalar(map, key, scalar::text)?,
             "attributes" => attributes(&mut self.attributes, map, context)?,
-            "droppedAttributesCount" | "dropped_attributes_count" => add(&mut self.dropped, map)?,
+            "droppedAttributesCount" | "dropped_attributes_count" => add(&mut self.dropped, map, key)?,
             _ => skip(map)?,
         }
         Ok(())

@@ -72,11 +72,11 @@ impl<'a> Visitor<'a> for Any<'_> {
         while let Some(Key(key)) = map.next_key()? {
             known |= is_alternative(&key);
             match key.as_ref() {
-                "stringValue" | "string_value" => set(&mut value, scalar(&mut map, string_value)?),
-                "boolValue" | "bool_value" => set(&mut value, scalar(&mut map, bool_value)?),
-                "intValue" | "int_value" => set(&mut value, scalar(&mut map, int_value)?),
-                "doubleValue" | "double_value" => set(&mut value, scalar(&mut map, double_value)?),
-                "bytesValue" | "bytes_value" => set(&mut value, scalar(&mut map, bytes_value)?),
+                "stringValue" | "string_value" => set(&mut value, scalar(&mut map, &key, string_value)?),
+                "boolValue" | "bool_value" => set(&mut value, scalar(&mut map, &key, bool_value)?),
+                "intValue" | "int_value" => set(&mut value, scalar(&mut map, &key, int_value)?),
+                "doubleValue" | "double_value" => set(&mut value, scalar(&mut map, &key, double_value)?),
+                "bytesValue" | "bytes_value" => set(&mut value, scalar(&mut map, &key, bytes_value)?),
                 "arrayValue" | "array_value" => {
                     let mut array = ArrayValue { depth: self.depth, values: Value::Array(Vec::new()) };
                     map.next_value_seed(Object { into: &mut array, context: self.context })?;
@@ -230,7 +230,7 @@ struct KeyValue<'a> {
 impl<'a> Message<'a> for KeyValue<'a> {
     fn field<A: MapAccess<'a>>(&mut self, key: &str, map: &mut A, context: &mut Context) -> Result<(), A::Error> {
         match key {
-            "key" => self.key = scalar(map, scalar::text)?,
+            "key" => self.key = scalar(map, key, scalar::text)?,
             "value" => self.value = map.next_value_seed(Any { depth: self.depth, context })?,
             _ => skip(map)?,
         }
@@ -258,8 +258,8 @@ struct Owner<'a> {
 impl<'a> Message<'a> for Owner<'a> {
     fn field<A: MapAccess<'a>>(&mut self, key: &str, map: &mut A, context: &mut Context) -> Result<(), A::Error> {
         match key {
-            "name" => self.name = scalar(map, scalar::text)?,
-            "version" => self.version = scalar(map, scalar::text)?,
+            "name" => self.name = scalar(map, key, scalar::text)?,
+            "version" => self.version = scalar(map, key, scalar::text)?,
             "attributes" => attributes(&mut self.attributes, map, context)?,
             _ => skip(map)?,
         }

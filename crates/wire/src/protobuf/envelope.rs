@@ -45,16 +45,16 @@ trait Item<'a>: Sized {
 impl<'a> Item<'a> for RawSpan<'a> {
     const NAME: &'static str = "span";
     fn read(bytes: &'a [u8], into: &mut Vec<Self>, context: &mut Context) -> Result<(), Reason> {
-        let span = traces::span(bytes, context)?;
-        context.push(into, span)
+        let span = context.place(into, RawSpan::default())?;
+        traces::span(bytes, span, context).inspect_err(|_| drop(into.pop()))
     }
 }
 
 impl<'a> Item<'a> for RawLog<'a> {
     const NAME: &'static str = "log record";
     fn read(bytes: &'a [u8], into: &mut Vec<Self>, context: &mut Context) -> Result<(), Reason> {
-        let record = logs::record(bytes, context)?;
-        context.push(into, record)
+        let record = context.place(into, RawLog::default())?;
+        logs::record(bytes, record, context).inspect_err(|_| drop(into.pop()))
     }
 }
 

@@ -8,17 +8,16 @@ use super::value::{any, attribute};
 use crate::context::{AttributesDraft, Context, Reason};
 use crate::ids::Id;
 
-/// Reads a `LogRecord`.
-pub(super) fn record<'a>(bytes: &'a [u8], context: &mut Context) -> Result<RawLog<'a>, Reason> {
+/// Reads a `LogRecord` into an empty one.
+pub(super) fn record<'a>(bytes: &'a [u8], log: &mut RawLog<'a>, context: &mut Context) -> Result<(), Reason> {
     let mut reader = Reader::new(bytes);
-    let mut log = RawLog::default();
     let mut attributes = AttributesDraft::default();
     while let Some((number, field)) = reader.next()? {
         match (number, field) {
             (1, Field::Fixed64(nanos)) => log.time = Timestamp::from_unsigned_nanos(nanos),
             (2, Field::Varint(number)) => log.severity = severity(number as i64),
             (3, Field::Bytes(text)) => log.severity_text = context.text(text),
-            (5, Field::Bytes(bytes)) => log.body = any(bytes, 0, context)?,
+            (5, Field::Bytes(bytes)) => any(bytes, &mut log.body, 0, context)?,
             (6, field) => attribute(field, &mut attributes, context)?,
             (7, Field::Varint(count)) => log.dropped = log.dropped.saturating_add(count as u32),
             (8, Field::Fixed32(flags)) => log.flags = flags,
@@ -32,7 +31,7 @@ pub(super) fn record<'a>(bytes: &'a [u8], context: &mut Context) -> Result<RawLo
     }
     log.dropped = log.dropped.saturating_add(attributes.dropped);
     log.attributes = attributes.finish();
-    Ok(log)
+    Ok(())
 }
 
 /// OTLP's severity numbers go from 1 (TRACE) to 24 (FATAL4); others count as unset.

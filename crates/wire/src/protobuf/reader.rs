@@ -32,7 +32,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The next field's number and value; `None` at the end of the message.
-    #[inline]
+    #[inline(always)]
     pub fn next(&mut self) -> Result<Option<(u32, Field<'a>)>, Problem> {
         if self.rest.is_empty() {
             return Ok(None);
@@ -52,7 +52,7 @@ impl<'a> Reader<'a> {
         Ok(Some((number, field)))
     }
 
-    #[inline]
+    #[inline(always)]
     pub fn varint(&mut self) -> Result<u64, Problem> {
         // Nearly all tags and lengths are one byte.
         if let [byte, rest @ ..] = self.rest
@@ -79,7 +79,7 @@ impl<'a> Reader<'a> {
         Err(if self.rest.len() < 10 { "the data ends inside a number" } else { "a number has more than 64 bits" })
     }
 
-    #[inline]
+    #[inline(always)]
     fn bytes(&mut self) -> Result<&'a [u8], Problem> {
         let length = self.varint()?;
         match usize::try_from(length).ok().and_then(|length| self.rest.split_at_checked(length)) {
@@ -91,7 +91,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn array<const N: usize>(&mut self) -> Result<[u8; N], Problem> {
         match self.rest.split_first_chunk::<N>() {
             Some((bytes, rest)) => {
@@ -162,7 +162,10 @@ mod tests {
     fn cut_off_and_overlong_data_is_named() {
         assert_eq!(Reader::new(&[0x08]).next(), Err("the data ends inside a number"));
         assert_eq!(Reader::new(&[0x0a, 5, 1]).next(), Err("a field is longer than the data that holds it"));
-        assert_eq!(Reader::new(&[0x08, 255, 255, 255, 255, 255, 255, 255, 255, 255, 2]).next(), Err("a number has more than 64 bits"));
+        assert_eq!(
+            Reader::new(&[0x08, 255, 255, 255, 255, 255, 255, 255, 255, 255, 2]).next(),
+            Err("a number has more than 64 bits")
+        );
         assert_eq!(Reader::new(&[0x00]).next(), Err("a field has the number 0"));
         assert_eq!(Reader::new(&[0x0b]).next(), Err("a field has a wire type OTLP does not use"));
     }

@@ -11,10 +11,9 @@ use crate::context::{AttributesDraft, Context, Reason};
 use crate::ids::Id;
 use crate::limits::{MAX_EVENTS, MAX_LINKS};
 
-/// Reads a `Span`.
-pub(super) fn span<'a>(bytes: &'a [u8], context: &mut Context) -> Result<RawSpan<'a>, Reason> {
+/// Reads a `Span` into an empty one.
+pub(super) fn span<'a>(bytes: &'a [u8], span: &mut RawSpan<'a>, context: &mut Context) -> Result<(), Reason> {
     let mut reader = Reader::new(bytes);
-    let mut span = RawSpan::default();
     let (mut trace_id, mut span_id, mut parent) = (Id::default(), Id::default(), Id::default());
     let mut attributes = AttributesDraft::default();
     let mut dropped = 0u32;
@@ -31,15 +30,12 @@ pub(super) fn span<'a>(bytes: &'a [u8], context: &mut Context) -> Result<RawSpan
             (9, field) => attribute(field, &mut attributes, context)?,
             (10 | 12 | 14, Field::Varint(count)) => dropped = dropped.saturating_add(count as u32),
             (11, Field::Bytes(bytes)) if span.events.len() < MAX_EVENTS => {
-                let event = event(bytes, &mut dropped, context)?;
-                context.push(&mut span.events, event)?;
+                event(bytes, context.place(&mut span.events, Event::default())?, &mut dropped, context)?;
             }
-            (13, Field::Bytes(bytes)) if span.links.len() < MAX_LINKS => {
-                match link(bytes, &mut dropped, context)? {
-                    Some(link) => context.push(&mut span.links, link)?,
-                    None => dropped = dropped.saturating_add(1),
-                }
-            }
+            (13, Field::Bytes(bytes)) if span.links.len() < MAX_LINKS => match link(bytes, &mut dropped, context)? {
+                Some(link) => context.push(&mut span.links, link)?,
+                None => dropped = dropped.saturating_add(1),
+            },
             (11 | 13, Field::Bytes(_)) => dropped = dropped.saturating_add(1),
             (15, Field::Bytes(bytes)) => (span.status, span.status_message) = status(bytes, context)?,
             (16, Field::Fixed32(flags)) => span.flags = flags,
@@ -52,12 +48,11 @@ pub(super) fn span<'a>(bytes: &'a [u8], context: &mut Context) -> Result<RawSpan
     span.parent_span_id = parent.parent()?;
     span.dropped = dropped.saturating_add(attributes.dropped);
     span.attributes = attributes.finish();
-    Ok(span)
+    Ok(())
 }
 
-fn event<'a>(bytes: &'a [u8], dropped: &mut u32, context: &mut Context) -> Result<Event<'a>, Reason> {
+fn event<'a>(bytes: &'a [u8], event: &mut Event<'a>, dropped: &mut u32, context: &mut Context) -> Result<(), Reason> {
     let mut reader = Reader::new(bytes);
-    let mut event = Event::default();
     let mut attributes = AttributesDraft::default();
     while let Some((number, field)) = reader.next()? {
         match (number, field) {
@@ -71,7 +66,7 @@ fn event<'a>(bytes: &'a [u8], dropped: &mut u32, context: &mut Context) -> Resul
     }
     *dropped = dropped.saturating_add(attributes.dropped);
     event.attributes = attributes.finish();
-    Ok(event)
+    Ok(())
 }
 
 /// Reads a link; `None` where its ids are invalid: it points nowhere, but the span is not worth losing for it.

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use model::raw::{Event, Group, Link, RawLog, RawSpan, Resource, Scope, SpanKind, StatusCode};
 use model::{
-    Attributes, Exemplar, Exponential, HistogramPoint, Sample, SampleKind, SpanId, Temporality, Timestamp, TraceId, Value,
+    Attributes, Exemplar, Exponential, HistogramPoint, Sample, SampleKind, SpanId, Temporality, Timestamp, TraceId,
+    Value,
 };
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
@@ -32,7 +33,9 @@ fn value(any: Option<&AnyValue>) -> Value<'static> {
         Some(any_value::Value::IntValue(number)) => Value::Int(*number),
         Some(any_value::Value::DoubleValue(number)) => Value::Double(*number),
         Some(any_value::Value::BytesValue(bytes)) => Value::Bytes(Cow::Owned(bytes.clone())),
-        Some(any_value::Value::ArrayValue(list)) => Value::Array(list.values.iter().map(|item| value(Some(item))).collect()),
+        Some(any_value::Value::ArrayValue(list)) => {
+            Value::Array(list.values.iter().map(|item| value(Some(item))).collect())
+        }
         Some(any_value::Value::KvlistValue(list)) => Value::Map(entries(&list.values)),
         _ => Value::Null,
     }
@@ -66,7 +69,8 @@ fn span(span: &Span) -> Option<RawSpan<'static>> {
     };
     let links: Vec<_> = span.links.iter().filter_map(link).collect();
     let lost_links = (span.links.len() - links.len()) as u32;
-    let inner: u32 = span.events.iter().map(|event| event.dropped_attributes_count).sum::<u32>() + 2 * links.len() as u32;
+    let inner: u32 =
+        span.events.iter().map(|event| event.dropped_attributes_count).sum::<u32>() + 2 * links.len() as u32;
     let status = span.status.clone().unwrap_or_default();
     Some(RawSpan {
         trace_id: TraceId::from_slice(&span.trace_id).ok()?,
@@ -102,7 +106,11 @@ fn span(span: &Span) -> Option<RawSpan<'static>> {
             _ => StatusCode::Unset,
         },
         status_message: own(&status.message),
-        dropped: span.dropped_attributes_count + span.dropped_events_count + span.dropped_links_count + inner + lost_links,
+        dropped: span.dropped_attributes_count
+            + span.dropped_events_count
+            + span.dropped_links_count
+            + inner
+            + lost_links,
     })
 }
 
@@ -118,7 +126,12 @@ fn link(link: &opentelemetry_proto::tonic::trace::v1::span::Link) -> Option<Link
 /// Groups of the items that are kept, and how many are not.
 type Expected<T> = (Vec<Group<'static, T>>, u64);
 
-fn push<T>(expected: &mut Expected<T>, resource: &Arc<Resource<'static>>, scope: Arc<Scope<'static>>, items: Vec<Option<T>>) {
+fn push<T>(
+    expected: &mut Expected<T>,
+    resource: &Arc<Resource<'static>>,
+    scope: Arc<Scope<'static>>,
+    items: Vec<Option<T>>,
+) {
     let all = items.len();
     let items: Vec<T> = items.into_iter().flatten().collect();
     expected.1 += (all - items.len()) as u64;

@@ -71,7 +71,9 @@ impl Style {
             Some(any_value::Value::ArrayValue(list)) => {
                 json!({ "arrayValue": { "values": list.values.iter().map(|item| self.value(item)).collect::<Vec<_>>() } })
             }
-            Some(any_value::Value::KvlistValue(list)) => json!({ "kvlistValue": { "values": self.attributes(&list.values) } }),
+            Some(any_value::Value::KvlistValue(list)) => {
+                json!({ "kvlistValue": { "values": self.attributes(&list.values) } })
+            }
             _ => json!({}),
         }
     }
@@ -124,8 +126,14 @@ fn snake(value: &mut Json) {
     }
 }
 
-const KINDS: [&str; 6] =
-    ["SPAN_KIND_UNSPECIFIED", "SPAN_KIND_INTERNAL", "SPAN_KIND_SERVER", "SPAN_KIND_CLIENT", "SPAN_KIND_PRODUCER", "SPAN_KIND_CONSUMER"];
+const KINDS: [&str; 6] = [
+    "SPAN_KIND_UNSPECIFIED",
+    "SPAN_KIND_INTERNAL",
+    "SPAN_KIND_SERVER",
+    "SPAN_KIND_CLIENT",
+    "SPAN_KIND_PRODUCER",
+    "SPAN_KIND_CONSUMER",
+];
 const CODES: [&str; 3] = ["STATUS_CODE_UNSET", "STATUS_CODE_OK", "STATUS_CODE_ERROR"];
 const TEMPORALITIES: [&str; 3] =
     ["AGGREGATION_TEMPORALITY_UNSPECIFIED", "AGGREGATION_TEMPORALITY_DELTA", "AGGREGATION_TEMPORALITY_CUMULATIVE"];
@@ -255,9 +263,7 @@ fn exponential_point(point: &metrics::ExponentialHistogramDataPoint, style: Styl
 }
 
 fn summary_point(point: &metrics::SummaryDataPoint, style: Style) -> Json {
-    let quantile = |pair: &metrics::summary_data_point::ValueAtQuantile| {
-        json!({ "quantile": double(pair.quantile), "value": double(pair.value) })
-    };
+    let quantile = |pair: &metrics::summary_data_point::ValueAtQuantile| json!({ "quantile": double(pair.quantile), "value": double(pair.value) });
     json!({
         "attributes": style.attributes(&point.attributes), "timeUnixNano": style.unsigned(point.time_unix_nano),
         "count": style.unsigned(point.count), "sum": double(point.sum),
@@ -273,7 +279,9 @@ pub fn metrics(request: &ExportMetricsServiceRequest, style: Style) -> String {
         });
         match &metric.data {
             None => {}
-            Some(Data::Gauge(gauge)) => out["gauge"] = json!({ "dataPoints": number_points(&gauge.data_points, style) }),
+            Some(Data::Gauge(gauge)) => {
+                out["gauge"] = json!({ "dataPoints": number_points(&gauge.data_points, style) })
+            }
             Some(Data::Sum(sum)) => {
                 out["sum"] = json!({
                     "dataPoints": number_points(&sum.data_points, style), "isMonotonic": sum.is_monotonic,

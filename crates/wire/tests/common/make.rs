@@ -3,7 +3,9 @@
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
-use opentelemetry_proto::tonic::common::v1::{AnyValue, ArrayValue, InstrumentationScope, KeyValue, KeyValueList, any_value};
+use opentelemetry_proto::tonic::common::v1::{
+    AnyValue, ArrayValue, InstrumentationScope, KeyValue, KeyValueList, any_value,
+};
 use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs};
 use opentelemetry_proto::tonic::metrics::v1::{
     Exemplar, ExponentialHistogram, ExponentialHistogramDataPoint, Gauge, Histogram, HistogramDataPoint, Metric,
@@ -22,7 +24,7 @@ fn text() -> impl Strategy<Value = String> {
 }
 
 fn float() -> impl Strategy<Value = f64> {
-    prop_oneof![6 => any::<f64>(), 1 => Just(f64::INFINITY), 1 => Just(-0.0), 1 => Just(5e-324), 2 => (-9i32..9).prop_map(f64::from)]
+    prop_oneof![6 => any::<f64>(), 1 => Just(f64::INFINITY), 1 => Just(f64::NEG_INFINITY), 1 => Just(-0.0), 1 => Just(5e-324), 2 => (-9i32..9).prop_map(f64::from)]
 }
 
 fn bytes_of(len: usize) -> impl Strategy<Value = Vec<u8>> {
@@ -54,7 +56,9 @@ fn value() -> impl Strategy<Value = AnyValue> {
             vec(inner.clone(), 0..4)
                 .prop_map(|values| AnyValue { value: Some(any_value::Value::ArrayValue(ArrayValue { values })) }),
             vec((text(), option::of(inner)), 0..4).prop_map(|entries| AnyValue {
-                value: Some(any_value::Value::KvlistValue(KeyValueList { values: entries.into_iter().map(pair).collect() })),
+                value: Some(any_value::Value::KvlistValue(KeyValueList {
+                    values: entries.into_iter().map(pair).collect()
+                })),
             }),
         ]
     })
@@ -83,23 +87,27 @@ fn scope() -> impl Strategy<Value = Option<InstrumentationScope>> {
 }
 
 fn event() -> impl Strategy<Value = Event> {
-    (any::<u64>(), text(), attributes(), 0u32..3).prop_map(|(time_unix_nano, name, attributes, dropped_attributes_count)| Event {
-        time_unix_nano,
-        name,
-        attributes,
-        dropped_attributes_count,
-    })
+    (any::<u64>(), text(), attributes(), 0u32..3).prop_map(
+        |(time_unix_nano, name, attributes, dropped_attributes_count)| Event {
+            time_unix_nano,
+            name,
+            attributes,
+            dropped_attributes_count,
+        },
+    )
 }
 
 fn link() -> impl Strategy<Value = Link> {
-    (id(16), id(8), text(), attributes(), any::<u32>()).prop_map(|(trace_id, span_id, trace_state, attributes, flags)| Link {
-        trace_id,
-        span_id,
-        trace_state,
-        attributes,
-        dropped_attributes_count: 2,
-        flags,
-    })
+    (id(16), id(8), text(), attributes(), any::<u32>()).prop_map(
+        |(trace_id, span_id, trace_state, attributes, flags)| Link {
+            trace_id,
+            span_id,
+            trace_state,
+            attributes,
+            dropped_attributes_count: 2,
+            flags,
+        },
+    )
 }
 
 fn span() -> impl Strategy<Value = Span> {
@@ -107,59 +115,72 @@ fn span() -> impl Strategy<Value = Span> {
     let times = (any::<u64>(), any::<u64>());
     let lists = (attributes(), vec(event(), 0..3), vec(link(), 0..3));
     let status = option::of((text(), -1..5i32).prop_map(|(message, code)| Status { message, code }));
-    (ids, text(), -1..8i32, times, lists, status, 0u32..5).prop_map(|(ids, name, kind, times, lists, status, dropped)| Span {
-        trace_id: ids.0,
-        span_id: ids.1,
-        parent_span_id: ids.2,
-        trace_state: ids.3,
-        flags: ids.4,
-        name,
-        kind,
-        start_time_unix_nano: times.0,
-        end_time_unix_nano: times.1,
-        attributes: lists.0,
-        events: lists.1,
-        links: lists.2,
-        status,
-        dropped_attributes_count: dropped,
-        dropped_events_count: dropped,
-        dropped_links_count: dropped,
-    })
+    (ids, text(), -1..8i32, times, lists, status, 0u32..5).prop_map(
+        |(ids, name, kind, times, lists, status, dropped)| Span {
+            trace_id: ids.0,
+            span_id: ids.1,
+            parent_span_id: ids.2,
+            trace_state: ids.3,
+            flags: ids.4,
+            name,
+            kind,
+            start_time_unix_nano: times.0,
+            end_time_unix_nano: times.1,
+            attributes: lists.0,
+            events: lists.1,
+            links: lists.2,
+            status,
+            dropped_attributes_count: dropped,
+            dropped_events_count: dropped,
+            dropped_links_count: dropped,
+        },
+    )
 }
 
 /// A request of spans.
 pub fn traces() -> impl Strategy<Value = ExportTraceServiceRequest> {
     let scope_spans =
         (scope(), vec(span(), 0..4)).prop_map(|(scope, spans)| ScopeSpans { scope, spans, schema_url: "s".into() });
-    let resource_spans = (resource(), vec(scope_spans, 0..3))
-        .prop_map(|(resource, scope_spans)| ResourceSpans { resource, scope_spans, schema_url: "r".into() });
+    let resource_spans = (resource(), vec(scope_spans, 0..3)).prop_map(|(resource, scope_spans)| ResourceSpans {
+        resource,
+        scope_spans,
+        schema_url: "r".into(),
+    });
     vec(resource_spans, 0..3).prop_map(|resource_spans| ExportTraceServiceRequest { resource_spans })
 }
 
 fn record() -> impl Strategy<Value = LogRecord> {
     let ids = (id(16), id(8), any::<u32>());
     let texts = (text(), text(), option::of(value()), attributes());
-    (any::<u64>(), any::<u64>(), -1..30i32, ids, texts).prop_map(|(time, observed, severity_number, ids, texts)| LogRecord {
-        time_unix_nano: time,
-        observed_time_unix_nano: observed,
-        severity_number,
-        severity_text: texts.0,
-        event_name: texts.1,
-        body: texts.2,
-        attributes: texts.3,
-        dropped_attributes_count: 3,
-        flags: ids.2,
-        trace_id: ids.0,
-        span_id: ids.1,
+    (any::<u64>(), any::<u64>(), -1..30i32, ids, texts).prop_map(|(time, observed, severity_number, ids, texts)| {
+        LogRecord {
+            time_unix_nano: time,
+            observed_time_unix_nano: observed,
+            severity_number,
+            severity_text: texts.0,
+            event_name: texts.1,
+            body: texts.2,
+            attributes: texts.3,
+            dropped_attributes_count: 3,
+            flags: ids.2,
+            trace_id: ids.0,
+            span_id: ids.1,
+        }
     })
 }
 
 /// A request of log records.
 pub fn logs() -> impl Strategy<Value = ExportLogsServiceRequest> {
-    let scope_logs =
-        (scope(), vec(record(), 0..4)).prop_map(|(scope, log_records)| ScopeLogs { scope, log_records, schema_url: String::new() });
-    let resource_logs = (resource(), vec(scope_logs, 0..3))
-        .prop_map(|(resource, scope_logs)| ResourceLogs { resource, scope_logs, schema_url: String::new() });
+    let scope_logs = (scope(), vec(record(), 0..4)).prop_map(|(scope, log_records)| ScopeLogs {
+        scope,
+        log_records,
+        schema_url: String::new(),
+    });
+    let resource_logs = (resource(), vec(scope_logs, 0..3)).prop_map(|(resource, scope_logs)| ResourceLogs {
+        resource,
+        scope_logs,
+        schema_url: String::new(),
+    });
     vec(resource_logs, 0..3).prop_map(|resource_logs| ExportLogsServiceRequest { resource_logs })
 }
 
@@ -188,9 +209,16 @@ fn number_points() -> impl Strategy<Value = Vec<NumberDataPoint>> {
             any::<i64>().prop_map(number_data_point::Value::AsInt)
         ],
     );
-    let point = (attributes(), any::<u64>(), any::<u64>(), exemplars(), value).prop_map(|(attributes, start, time, exemplars, value)| {
-        NumberDataPoint { attributes, start_time_unix_nano: start, time_unix_nano: time, exemplars, flags: 0, value }
-    });
+    let point = (attributes(), any::<u64>(), any::<u64>(), exemplars(), value).prop_map(
+        |(attributes, start, time, exemplars, value)| NumberDataPoint {
+            attributes,
+            start_time_unix_nano: start,
+            time_unix_nano: time,
+            exemplars,
+            flags: 0,
+            value,
+        },
+    );
     vec(point, 0..4)
 }
 
@@ -219,7 +247,10 @@ fn histogram_points() -> impl Strategy<Value = Vec<HistogramDataPoint>> {
 
 fn exponential_points() -> impl Strategy<Value = Vec<ExponentialHistogramDataPoint>> {
     let buckets = || {
-        option::of((any::<i32>(), vec(any::<u64>(), 0..6)).prop_map(|(offset, bucket_counts)| Buckets { offset, bucket_counts }))
+        option::of(
+            (any::<i32>(), vec(any::<u64>(), 0..6))
+                .prop_map(|(offset, bucket_counts)| Buckets { offset, bucket_counts }),
+        )
     };
     let point = (attributes(), any::<u64>(), any::<i32>(), float(), buckets(), buckets(), exemplars()).prop_map(
         |(attributes, count, scale, zero_threshold, positive, negative, exemplars)| ExponentialHistogramDataPoint {
@@ -261,11 +292,9 @@ fn summary_points() -> impl Strategy<Value = Vec<SummaryDataPoint>> {
 fn metric() -> impl Strategy<Value = Metric> {
     let data = prop_oneof![
         number_points().prop_map(|data_points| Data::Gauge(Gauge { data_points })),
-        (number_points(), 0..4i32, any::<bool>()).prop_map(|(data_points, aggregation_temporality, is_monotonic)| Data::Sum(Sum {
-            data_points,
-            aggregation_temporality,
-            is_monotonic
-        })),
+        (number_points(), 0..4i32, any::<bool>()).prop_map(|(data_points, aggregation_temporality, is_monotonic)| {
+            Data::Sum(Sum { data_points, aggregation_temporality, is_monotonic })
+        }),
         (histogram_points(), 0..3i32).prop_map(|(data_points, aggregation_temporality)| Data::Histogram(Histogram {
             data_points,
             aggregation_temporality
@@ -275,19 +304,17 @@ fn metric() -> impl Strategy<Value = Metric> {
         }),
         summary_points().prop_map(|data_points| Data::Summary(Summary { data_points })),
     ];
-    (text(), text(), text(), option::weighted(0.9, data), attributes()).prop_map(|(name, description, unit, data, metadata)| Metric {
-        name,
-        description,
-        unit,
-        metadata,
-        data,
-    })
+    (text(), text(), text(), option::weighted(0.9, data), attributes())
+        .prop_map(|(name, description, unit, data, metadata)| Metric { name, description, unit, metadata, data })
 }
 
 /// A request of metrics.
 pub fn metrics() -> impl Strategy<Value = ExportMetricsServiceRequest> {
-    let scope_metrics =
-        (scope(), vec(metric(), 0..4)).prop_map(|(scope, metrics)| ScopeMetrics { scope, metrics, schema_url: String::new() });
+    let scope_metrics = (scope(), vec(metric(), 0..4)).prop_map(|(scope, metrics)| ScopeMetrics {
+        scope,
+        metrics,
+        schema_url: String::new(),
+    });
     let resource_metrics = (resource(), vec(scope_metrics, 0..3))
         .prop_map(|(resource, scope_metrics)| ResourceMetrics { resource, scope_metrics, schema_url: String::new() });
     vec(resource_metrics, 0..3).prop_map(|resource_metrics| ExportMetricsServiceRequest { resource_metrics })

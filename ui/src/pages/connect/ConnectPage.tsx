@@ -1,8 +1,8 @@
 /** How to send traces, for whoever comes back to it. */
 import { PageHeader } from "@/layout/PageHeader";
 import { useTitle } from "@/ui/useTitle";
-import classes from "./FirstTrace.module.css";
 import { FirstTrace } from "./FirstTrace";
+import classes from "./FirstTrace.module.css";
 
 export function ConnectPage() {
   useTitle("Send traces");

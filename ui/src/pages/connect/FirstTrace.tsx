@@ -23,8 +23,8 @@ export function FirstTrace() {
         <OwlMark size={44} />
         <h2>Send a trace</h2>
         <p>
-          Tawny reads OpenTelemetry as agents write it: the GenAI conventions, OpenInference and their relatives. Any exporter
-          will do.
+          Tawny reads OpenTelemetry as agents write it: the GenAI conventions, OpenInference and their relatives. Any
+          exporter will do.
         </p>
       </div>
       <Tabs defaultValue="python" className={classes.tabs}>
@@ -37,7 +37,11 @@ export function FirstTrace() {
         </Tabs.List>
         {all.map((each) => (
           <Tabs.Panel key={each.id} value={each.id}>
-            {each.before && <p className={classes.before}>{/^pip /.test(each.before) ? <code className="mono">{each.before}</code> : each.before}</p>}
+            {each.before && (
+              <p className={classes.before}>
+                {/^pip /.test(each.before) ? <code className="mono">{each.before}</code> : each.before}
+              </p>
+            )}
             <div className={classes.code}>
               <div className={classes.copy}>
                 <CopyButton text={each.code} label={`Copy ${each.title}`} size={26} />

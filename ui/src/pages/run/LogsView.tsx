@@ -29,7 +29,11 @@ export function LogsView({ logs, error, onRetry, start, onStep }: Props) {
   const [limit, setLimit] = useState(CHUNK);
   if (!logs) return error ? <ErrorState error={error} what="the logs" onRetry={onRetry} /> : <SkeletonRows rows={8} />;
   if (logs.length === 0) {
-    return <Empty title="No logs">Log records that carry this run's trace id appear here. OpenTelemetry's logging handlers add it by themselves.</Empty>;
+    return (
+      <Empty title="No logs">
+        Log records that carry this run's trace id appear here. OpenTelemetry's logging handlers add it by themselves.
+      </Empty>
+    );
   }
   const needle = find.trim().toLowerCase();
   const shown = needle ? logs.filter((log) => matches(log, needle)) : logs;
@@ -62,7 +66,9 @@ export function LogsView({ logs, error, onRetry, start, onStep }: Props) {
 }
 
 const matches = (log: LogRecord, needle: string) =>
-  `${log.severity_text} ${log.event_name ?? ""} ${log.service ?? ""} ${inline(log.body)} ${inline(log.attributes)}`.toLowerCase().includes(needle);
+  `${log.severity_text} ${log.event_name ?? ""} ${log.service ?? ""} ${inline(log.body)} ${inline(log.attributes)}`
+    .toLowerCase()
+    .includes(needle);
 
 /** OTLP severity numbers by their names. */
 function level(severity: number): "trace" | "debug" | "info" | "warn" | "error" {
@@ -90,7 +96,13 @@ function Row({ log, start, onStep }: { log: LogRecord; start: string; onStep?: (
           </span>
         </button>
         {onStep && log.span_id && (
-          <button type="button" className={classes.step} aria-label="Open the step" title="Open the step" onClick={() => onStep(log.span_id!)}>
+          <button
+            type="button"
+            className={classes.step}
+            aria-label="Open the step"
+            title="Open the step"
+            onClick={() => onStep(log.span_id!)}
+          >
             <IconArrowRight size={14} stroke={1.8} />
           </button>
         )}

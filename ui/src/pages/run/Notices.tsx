@@ -2,8 +2,8 @@
 import { IconAlertTriangleFilled } from "@tabler/icons-react";
 import type { Run, Step } from "@/api/types";
 import { displayName } from "@/lib/step";
-import { StepLink } from "./StepLink";
 import classes from "./Notices.module.css";
+import { StepLink } from "./StepLink";
 
 interface Props {
   run: Run;

@@ -51,7 +51,8 @@ function Facts({ run }: { run: Run }) {
   return (
     <dl className={classes.facts}>
       <Fact name="Started">
-        <span title={zone()}>{absolute(run.started_at)}</span> <span className="faint">·</span> <Ago at={run.started_at} className="faint" />
+        <span title={zone()}>{absolute(run.started_at)}</span> <span className="faint">·</span>{" "}
+        <Ago at={run.started_at} className="faint" />
       </Fact>
       {run.agent && (
         <Fact name="Agent">
@@ -68,7 +69,7 @@ function Facts({ run }: { run: Run }) {
       )}
       {run.session_id && (
         <Fact name="Session">
-          <Link to="/sessions/$sessionId" params={{ sessionId: run.session_id }}>
+          <Link to="/sessions/session" search={{ id: run.session_id }}>
             {run.session_id}
           </Link>
         </Fact>
@@ -122,23 +123,46 @@ function Totals({ run }: { run: Run }) {
         note={<KindMix counts={run.steps_by_kind} />}
         hint={kinds.join(", ")}
       />
-      <Total name="LLM calls" value={count(run.llm_calls)} note={run.rounds !== run.llm_calls ? plural(run.rounds, "round") : undefined} />
-      <Total name="Tool calls" value={count(run.tool_calls)} note={run.retrievals > 0 ? plural(run.retrievals, "retrieval") : undefined} />
-      <Total name="Tokens in" value={compact(usage.input_tokens)} note={inputParts.join(", ")} hint={`${count(usage.input_tokens)} input tokens, cached ones included`} />
+      <Total
+        name="LLM calls"
+        value={count(run.llm_calls)}
+        note={run.rounds !== run.llm_calls ? plural(run.rounds, "round") : undefined}
+      />
+      <Total
+        name="Tool calls"
+        value={count(run.tool_calls)}
+        note={run.retrievals > 0 ? plural(run.retrievals, "retrieval") : undefined}
+      />
+      <Total
+        name="Tokens in"
+        value={compact(usage.input_tokens)}
+        note={inputParts.join(", ")}
+        hint={`${count(usage.input_tokens)} input tokens, cached ones included`}
+      />
       <Total
         name="Tokens out"
         value={compact(usage.output_tokens)}
         note={usage.reasoning_tokens > 0 ? `${compact(usage.reasoning_tokens)} reasoning` : undefined}
         hint={`${count(usage.output_tokens)} output tokens, reasoning included`}
       />
-      <Total name="Cost" value={usd(run.cost_usd)} hint={run.cost_usd == null ? "No step says what it cost" : `$${run.cost_usd}`} />
+      <Total
+        name="Cost"
+        value={usd(run.cost_usd)}
+        hint={run.cost_usd == null ? "No step says what it cost" : `$${run.cost_usd}`}
+      />
       <Total
         name="Errors"
         value={count(run.errors)}
         tone={run.errors > 0 ? "error" : undefined}
         note={run.retries > 0 ? plural(run.retries, "retry", "retries") : undefined}
       />
-      <Total name="Model" value={run.models[0] ?? "–"} text note={run.models.length > 1 ? `+${run.models.length - 1}` : undefined} hint={run.models.join(", ")} />
+      <Total
+        name="Model"
+        value={run.models[0] ?? "–"}
+        text
+        note={run.models.length > 1 ? `+${run.models.length - 1}` : undefined}
+        hint={run.models.join(", ")}
+      />
     </dl>
   );
 }

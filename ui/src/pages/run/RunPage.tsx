@@ -1,7 +1,7 @@
 /** One run: what it did, when, what it said and what it cost. */
 import { Tabs } from "@mantine/core";
 import { useMediaQuery } from "@mantine/hooks";
-import { IconFileText, IconListTree, IconMessage2, IconBraces } from "@tabler/icons-react";
+import { IconBraces, IconFileText, IconListTree, IconMessage2 } from "@tabler/icons-react";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { useCallback, useMemo } from "react";
@@ -38,7 +38,8 @@ export function RunPage() {
   useLiveRuns(true, (run) => {
     if (run.trace_id !== traceId) return;
     client.setQueryData<RunAnswer>(runQuery(traceId).queryKey, (before) => before && { ...before, run });
-    for (const key of ["run", "run-full", "run-logs", "run-raw", "step"]) void client.invalidateQueries({ queryKey: [key, traceId] });
+    for (const key of ["run", "run-full", "run-logs", "run-raw", "step"])
+      void client.invalidateQueries({ queryKey: [key, traceId] });
   });
 
   const set = useCallback(
@@ -64,7 +65,14 @@ export function RunPage() {
   }
   if (!data) {
     const gone = query.error instanceof ApiError && query.error.status === 404;
-    return <ErrorState error={query.error} what={gone ? "a run that is not there" : "this run"} onRetry={() => void query.refetch()} />;
+    return (
+      <ErrorState
+        page
+        error={query.error}
+        what={gone ? "a run that is not there" : "this run"}
+        onRetry={() => void query.refetch()}
+      />
+    );
   }
   const logCount = logs.data?.logs.length;
   return (
@@ -95,7 +103,15 @@ export function RunPage() {
           </Tabs.Tab>
         </Tabs.List>
         <Tabs.Panel value="steps" className={classes.panel}>
-          <StepsView run={data.run} steps={data.steps} selected={selected} search={search} set={set} narrow={narrow} logs={logs.data?.logs ?? []} />
+          <StepsView
+            run={data.run}
+            steps={data.steps}
+            selected={selected}
+            search={search}
+            set={set}
+            narrow={narrow}
+            logs={logs.data?.logs ?? []}
+          />
         </Tabs.Panel>
         <Tabs.Panel value="transcript" className={classes.panel}>
           <Transcript traceId={traceId} onStep={(step) => set({ view: undefined, step }, false)} />

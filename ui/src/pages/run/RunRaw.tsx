@@ -20,7 +20,8 @@ export function RunRaw({ traceId, steps }: { traceId: string; steps: number }) {
     <div className={classes.raw}>
       <div className={classes.tools}>
         <span className="muted">
-          One OTLP/JSON request with all spans, as they were sent. <code className="mono">tawny import</code> reads it back.
+          One OTLP/JSON request with all spans, as they were sent. <code className="mono">tawny import</code> reads it
+          back.
         </span>
         <Button
           variant="default"

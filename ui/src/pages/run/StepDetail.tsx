@@ -56,7 +56,7 @@ export function StepDetail({ run, steps, step, search, set, select, logs }: Prop
   useKeys({ "[": () => turn(-1), "]": () => turn(1) });
 
   return (
-    <div className={classes.detail} data-step={step.span_id}>
+    <div className={classes.detail} data-step={step.span_id} data-autofocus tabIndex={-1}>
       <div className={classes.head}>
         <div className={classes.title}>
           <KindBadge kind={step.kind} />
@@ -77,12 +77,17 @@ export function StepDetail({ run, steps, step, search, set, select, logs }: Prop
       ) : query.isError && !full ? (
         <ErrorState error={query.error} what="this step" onRetry={() => void query.refetch()} />
       ) : full && tab ? (
-        <Tabs className={classes.tabs} value={tab} onChange={(value) => set({ tab: STEP_TABS.find((each) => each === value) })} keepMounted={false}>
+        <Tabs
+          className={classes.tabs}
+          value={tab}
+          onChange={(value) => set({ tab: STEP_TABS.find((each) => each === value) })}
+          keepMounted={false}
+        >
           <Tabs.List className={classes.list} aria-label="Content of the step">
             {tabs.map((each) => (
               <Tabs.Tab key={each} value={each}>
                 {TITLE[each]}
-                <Number of={each} step={full} logs={own.length} />
+                <Amount of={each} step={full} logs={own.length} />
               </Tabs.Tab>
             ))}
           </Tabs.List>
@@ -118,7 +123,7 @@ export function StepDetail({ run, steps, step, search, set, select, logs }: Prop
   );
 }
 
-function Number({ of, step, logs }: { of: StepTab; step: Step; logs: number }) {
+function Amount({ of, step, logs }: { of: StepTab; step: Step; logs: number }) {
   const n =
     of === "attributes"
       ? Object.keys(step.attributes).length
@@ -143,19 +148,42 @@ function Facts({ run, step }: { run: Run; step: Step }) {
     facts.push(["Own time", duration(step.own_ms), "Not covered by the steps below it"]);
   }
   if (step.ttft_ms != null) facts.push(["First token", duration(step.ttft_ms)]);
-  if (step.model) facts.push(["Model", step.model, step.request_model && step.request_model !== step.model ? `Asked for ${step.request_model}` : undefined]);
+  if (step.model)
+    facts.push([
+      "Model",
+      step.model,
+      step.request_model && step.request_model !== step.model ? `Asked for ${step.request_model}` : undefined,
+    ]);
   if (step.provider) facts.push(["Provider", step.provider]);
   if (usage.input_tokens != null) {
-    facts.push(["Tokens in", <Tokens key="in" value={usage.input_tokens} note={usage.cache_read_tokens ? `${compact(usage.cache_read_tokens)} cached` : undefined} />, tokensHint(step)]);
+    facts.push([
+      "Tokens in",
+      <Tokens
+        key="in"
+        value={usage.input_tokens}
+        note={usage.cache_read_tokens ? `${compact(usage.cache_read_tokens)} cached` : undefined}
+      />,
+      tokensHint(step),
+    ]);
   }
   if (usage.output_tokens != null) {
-    facts.push(["Tokens out", <Tokens key="out" value={usage.output_tokens} note={usage.reasoning_tokens ? `${compact(usage.reasoning_tokens)} reasoning` : undefined} />]);
+    facts.push([
+      "Tokens out",
+      <Tokens
+        key="out"
+        value={usage.output_tokens}
+        note={usage.reasoning_tokens ? `${compact(usage.reasoning_tokens)} reasoning` : undefined}
+      />,
+    ]);
   }
-  if (usage.input_tokens == null && usage.output_tokens == null && usage.total_tokens != null) facts.push(["Tokens", count(usage.total_tokens)]);
-  if (step.cost_usd != null) facts.push(["Cost", usd(step.cost_usd), step.cost_source ? `$${step.cost_usd}, ${step.cost_source}` : undefined]);
+  if (usage.input_tokens == null && usage.output_tokens == null && usage.total_tokens != null)
+    facts.push(["Tokens", count(usage.total_tokens)]);
+  if (step.cost_usd != null)
+    facts.push(["Cost", usd(step.cost_usd), step.cost_source ? `$${step.cost_usd}, ${step.cost_source}` : undefined]);
   if (step.finish_reason) facts.push(["Finish", step.finish_reason]);
   if (step.agent && step.kind !== "agent") facts.push(["Agent", step.agent]);
-  if (step.prompt?.name) facts.push(["Prompt", `${step.prompt.name}${step.prompt.version ? ` ${step.prompt.version}` : ""}`]);
+  if (step.prompt?.name)
+    facts.push(["Prompt", `${step.prompt.name}${step.prompt.version ? ` ${step.prompt.version}` : ""}`]);
   return (
     <dl className={classes.facts}>
       {facts.map(([name, value, hint]) => (

@@ -5,18 +5,22 @@ import { clock, compact, duration, plural } from "@/lib/format";
 import { displayName } from "@/lib/step";
 import { type Extent, place } from "@/lib/timeline";
 import { guides, type Row } from "@/lib/tree";
-import { KIND_LOOK, KindTile, kindStyle } from "@/theme/kinds";
+import { KindTile, kindStyle } from "@/theme/kinds";
 import classes from "./StepRow.module.css";
 
 /** Levels that are indented; deeper ones stay where they are. */
 const DEEPEST = 24;
 const INDENT = 16;
+/** Pixels a duration takes beside its bar. */
+const LABEL = 58;
 
 interface Props {
   row: Row<Step>;
   top: number;
   height: number;
   axis: Extent;
+  /** Pixels of the axis. */
+  axisWidth: number;
   now: number;
   /** Offsets of the ticks in milliseconds. */
   marks: number[];
@@ -26,17 +30,17 @@ interface Props {
   onFold: (folded: boolean) => void;
 }
 
-export function StepRow({ row, top, height, axis, now, marks, selected, onSelect, onHover, onFold }: Props) {
+export function StepRow({ row, top, height, axis, axisWidth, now, marks, selected, onSelect, onHover, onFold }: Props) {
   const { step } = row;
   const bar = place(step, axis, now);
   const running = step.duration_ms == null;
   const length = running ? "running" : duration(step.duration_ms);
   // Beside the bar where there is room, else in front of it, else on top.
-  const side = bar.left + bar.width < 0.8 ? "after" : bar.left > 0.2 ? "before" : "inside";
+  const room = LABEL / (axisWidth || 400);
+  const side = 1 - bar.left - bar.width > room ? "after" : bar.left > room ? "before" : "inside";
   const lines = guides(row);
   const name = displayName(step);
   return (
-    // biome-ignore lint/a11y/useFocusableInteractive: the tree has the focus and names the active row
     // biome-ignore lint/a11y/useKeyWithClickEvents: the keys of the tree are handled by the panel
     <div
       id={`step-${step.span_id}`}
@@ -44,11 +48,11 @@ export function StepRow({ row, top, height, axis, now, marks, selected, onSelect
       aria-level={step.depth + 1}
       aria-selected={selected}
       aria-expanded={row.descendants > 0 ? !row.collapsed : undefined}
-      aria-label={`${KIND_LOOK[step.kind].label} ${name}, ${length}${step.status === "error" ? ", failed" : ""}`}
       className={classes.row}
       data-selected={selected || undefined}
       data-dim={!row.matches || undefined}
       data-error={step.status === "error" || undefined}
+      data-parent={row.descendants > 0 || undefined}
       style={{ ...kindStyle(step.kind), height, transform: `translateY(${top}px)` }}
       onClick={onSelect}
       onPointerEnter={onHover}
@@ -64,7 +68,7 @@ export function StepRow({ row, top, height, axis, now, marks, selected, onSelect
             type="button"
             className={classes.fold}
             tabIndex={-1}
-            aria-label={row.collapsed ? `Unfold ${name}` : `Fold ${name}`}
+            aria-hidden
             data-open={!row.collapsed || undefined}
             onClick={(event) => {
               event.stopPropagation();
@@ -87,9 +91,15 @@ export function StepRow({ row, top, height, axis, now, marks, selected, onSelect
         )}
         {step.kind === "llm" && step.model && <span className={classes.model}>{step.model}</span>}
         <span className={classes.marks}>
-          {step.retry_of && <IconRefresh size={13} stroke={2} className={classes.retry} aria-label="Repeats a failed step" />}
-          {step.orphan && <IconUnlink size={13} stroke={1.8} className={classes.orphan} aria-label="Its parent never arrived" />}
-          {step.status === "error" && <IconAlertTriangleFilled size={13} className={classes.error} aria-label="Failed" />}
+          {step.retry_of && (
+            <IconRefresh size={13} stroke={2} className={classes.retry} aria-label="Repeats a failed step" />
+          )}
+          {step.orphan && (
+            <IconUnlink size={13} stroke={1.8} className={classes.orphan} aria-label="Its parent never arrived" />
+          )}
+          {step.status === "error" && (
+            <IconAlertTriangleFilled size={13} className={classes.error} aria-label="Failed" />
+          )}
           {step.usage.total_tokens != null && step.kind !== "agent" && (
             <span className={classes.tokens} data-uncounted={!step.counted || undefined} title={tokensHint(step)}>
               {compact(step.usage.total_tokens)}
@@ -113,7 +123,11 @@ export function StepRow({ row, top, height, axis, now, marks, selected, onSelect
         <span
           className={classes.length}
           data-side={side}
-          style={side === "before" ? { right: `${(1 - bar.left) * 100}%` } : { left: side === "after" ? `${(bar.left + bar.width) * 100}%` : `${bar.left * 100}%` }}
+          style={
+            side === "before"
+              ? { right: `${(1 - bar.left) * 100}%` }
+              : { left: side === "after" ? `${(bar.left + bar.width) * 100}%` : `${bar.left * 100}%` }
+          }
         >
           {length}
         </span>

@@ -40,7 +40,10 @@ export function StepsPanel({ run, steps, selected, search, set }: Props) {
   const axis = useMemo(() => extent(steps, now), [steps, now]);
   const nodes = useMemo(() => buildTree(steps), [steps]);
   const needle = search.find?.trim().toLowerCase();
-  const rows = useMemo(() => visibleRows(nodes, collapsed, needle ? (step) => mentions(step, needle) : undefined), [nodes, collapsed, needle]);
+  const rows = useMemo(
+    () => visibleRows(nodes, collapsed, needle ? (step) => mentions(step, needle) : undefined),
+    [nodes, collapsed, needle],
+  );
   const whole = axis.end - axis.start;
   const marks = useMemo(() => ticks(whole, Math.max(2, Math.floor((axisWidth || 400) / 72))), [whole, axisWidth]);
 
@@ -105,7 +108,11 @@ export function StepsPanel({ run, steps, selected, search, set }: Props) {
           aria-label="Find a step"
           placeholder="Find a step"
           leftSection={<IconSearch size={14} stroke={1.8} />}
-          rightSection={search.find ? <CloseButton size="sm" aria-label="Clear" onClick={() => set({ find: undefined })} /> : undefined}
+          rightSection={
+            search.find ? (
+              <CloseButton size="sm" aria-label="Clear" onClick={() => set({ find: undefined })} />
+            ) : undefined
+          }
           value={search.find ?? ""}
           onChange={(event) => set({ find: event.currentTarget.value || undefined })}
           onKeyDown={(event) => {
@@ -123,7 +130,15 @@ export function StepsPanel({ run, steps, selected, search, set }: Props) {
         <Tooltip label="Fold everything">
           <ActionIcon
             aria-label="Fold everything"
-            onClick={() => setCollapsed(new Set(nodes.filter((node) => node.end > node.index + 1 && node.parent >= 0).map((node) => node.step.span_id)))}
+            onClick={() =>
+              setCollapsed(
+                new Set(
+                  nodes
+                    .filter((node) => node.end > node.index + 1 && node.parent >= 0)
+                    .map((node) => node.step.span_id),
+                ),
+              )
+            }
           >
             <IconFold size={16} stroke={1.7} />
           </ActionIcon>
@@ -135,13 +150,18 @@ export function StepsPanel({ run, steps, selected, search, set }: Props) {
         </Tooltip>
       </div>
       <div className={classes.axis} aria-hidden>
-        <span>{run.steps === 1 ? "Step" : "Steps"}</span>
+        <span>
+          {run.steps === 1 ? "Step" : "Steps"}
+          <span>tokens</span>
+        </span>
         <div ref={axisRef} className={classes.ticks}>
-          {marks.map((offset) => (
-            <span key={offset} style={{ left: `${(offset / whole) * 100}%` }}>
-              {tickLabel(offset, marks[1] ?? whole)}
-            </span>
-          ))}
+          {marks
+            .filter((offset) => axisWidth * (1 - offset / whole) > 44)
+            .map((offset) => (
+              <span key={offset} style={{ left: `${(offset / whole) * 100}%` }}>
+                {tickLabel(offset, marks[1] ?? whole)}
+              </span>
+            ))}
         </div>
       </div>
       <div className={classes.scroller} ref={scroller}>
@@ -160,6 +180,7 @@ export function StepsPanel({ run, steps, selected, search, set }: Props) {
               top={item.start}
               height={ROW}
               axis={axis}
+              axisWidth={axisWidth}
               now={now}
               marks={marks}
               selected={item.index === at}

@@ -24,11 +24,17 @@ const MOST = 75;
 const clamp = (value: number) => Math.min(MOST, Math.max(LEAST, value));
 
 export function StepsView({ run, steps, selected, search, set, narrow, logs }: Props) {
-  const [share, setShare] = useLocalStorage({ key: "tawny.run.split", defaultValue: 54, getInitialValueInEffect: false });
+  const [share, setShare] = useLocalStorage({
+    key: "tawny.run.split",
+    defaultValue: 54,
+    getInitialValueInEffect: false,
+  });
   const frame = useRef<HTMLDivElement>(null);
   const select = (step: string) => set({ step });
   const panel = <StepsPanel run={run} steps={steps} selected={selected} search={search} set={set} />;
-  const detail = selected && <StepDetail run={run} steps={steps} step={selected} search={search} set={set} select={select} logs={logs} />;
+  const detail = selected && (
+    <StepDetail run={run} steps={steps} step={selected} search={search} set={set} select={select} logs={logs} />
+  );
 
   if (narrow) {
     return (
@@ -55,9 +61,12 @@ export function StepsView({ run, steps, selected, search, set, narrow, logs }: P
     setShare(clamp(((event.clientX - box.left) / box.width) * 100));
   };
   return (
-    <div ref={frame} className={classes.split} style={{ gridTemplateColumns: `minmax(0, ${share}fr) 1px minmax(0, ${100 - share}fr)` }}>
+    <div
+      ref={frame}
+      className={classes.split}
+      style={{ gridTemplateColumns: `minmax(0, ${share}fr) 1px minmax(0, ${100 - share}fr)` }}
+    >
       {panel}
-      {/* biome-ignore lint/a11y/useSemanticElements: hr cannot be dragged or focused */}
       <div
         className={classes.divider}
         role="separator"

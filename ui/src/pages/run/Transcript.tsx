@@ -65,7 +65,11 @@ function EntryBlock({ entry, onStep }: { entry: Entry; onStep: OnStep }) {
     case "message":
       return (
         <TurnBlock
-          turn={{ message: entry.message, parts: entry.message.parts.filter((part) => part.type !== "tool_call" && part.type !== "tool_result"), output: false }}
+          turn={{
+            message: entry.message,
+            parts: entry.message.parts.filter((part) => part.type !== "tool_call" && part.type !== "tool_result"),
+            output: false,
+          }}
           clamp={entry.message.role === "system"}
           aside={
             <>
@@ -97,7 +101,7 @@ function Numbers({ step }: { step: Step }) {
 function ToStep({ step, onStep }: { step: Step; onStep: OnStep }) {
   return (
     <Tooltip label={`Open the step ${displayName(step)}`}>
-      <ActionIcon size={22} aria-label={`Open the step ${displayName(step)}`} onClick={() => onStep(step.span_id)}>
+      <ActionIcon size={24} aria-label={`Open the step ${displayName(step)}`} onClick={() => onStep(step.span_id)}>
         <IconArrowRight size={14} stroke={1.8} />
       </ActionIcon>
     </Tooltip>
@@ -160,7 +164,11 @@ function AgentBlock({ entry, onStep }: { entry: AgentEntry; onStep: OnStep }) {
       </header>
       {open && (
         <div className={classes.nested}>
-          {entry.children.length > 0 ? <Entries entries={entry.children} onStep={onStep} /> : <p className="faint">It carries no messages.</p>}
+          {entry.children.length > 0 ? (
+            <Entries entries={entry.children} onStep={onStep} />
+          ) : (
+            <p className="faint">It carries no messages.</p>
+          )}
         </div>
       )}
     </section>
@@ -174,7 +182,9 @@ function Mark({ step, onStep }: { step: Step; onStep: OnStep }) {
       <KindTile kind={step.kind} />
       <strong>{displayName(step)}</strong>
       <span className="cut muted">
-        {step.error?.message ?? step.error?.type ?? (step.retrieval ? (step.retrieval.query ?? step.input_preview) : (step.output_preview ?? step.input_preview))}
+        {step.error?.message ??
+          step.error?.type ??
+          (step.retrieval ? (step.retrieval.query ?? step.input_preview) : (step.output_preview ?? step.input_preview))}
       </span>
       <span className={turnClasses.tools}>
         <span className={classes.numbers}>

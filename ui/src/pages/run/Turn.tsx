@@ -1,16 +1,18 @@
 /** One message of a conversation: who speaks, and each part as what it is. */
-import { IconBrain, IconPhoto, IconRobot, IconSettings2, IconTool, IconUser } from "@tabler/icons-react";
+import { ActionIcon, Tooltip } from "@mantine/core";
+import { IconBrain, IconMarkdown, IconPhoto, IconRobot, IconSettings2, IconTool, IconUser } from "@tabler/icons-react";
 import { type ReactNode, useState } from "react";
 import type { Message, Part } from "@/api/types";
 import { type Exchange, plainText, type Turn, type TurnPart } from "@/lib/conversation";
 import { plural } from "@/lib/format";
 import { inline, isBlank } from "@/lib/json";
+import { looksLikeMarkdown } from "@/lib/markdown";
 import { KindTile } from "@/theme/kinds";
 import { CopyButton } from "@/ui/CopyButton";
 import { JsonView } from "@/ui/JsonView";
-import { AnyValue, TextBlock } from "@/ui/TextBlock";
-import { Fold } from "./tabs/Section";
+import { AnyValue, TextBlock, useMarkdown } from "@/ui/TextBlock";
 import classes from "./Turn.module.css";
+import { Fold } from "./tabs/Section";
 
 const ROLE: Record<Message["role"], { label: string; icon: ReactNode }> = {
   system: { label: "System", icon: <IconSettings2 size={13} stroke={1.9} aria-hidden /> },
@@ -49,6 +51,7 @@ export function TurnBlock({ turn, clamp = false, aside }: Props) {
         )}
         <span className={classes.tools}>
           {aside}
+          {looksLikeMarkdown(text) && <MarkdownSwitch />}
           {text && <CopyButton text={text} label="Copy the message" />}
         </span>
       </header>
@@ -64,6 +67,18 @@ export function TurnBlock({ turn, clamp = false, aside }: Props) {
         </button>
       )}
     </article>
+  );
+}
+
+function MarkdownSwitch() {
+  const [laidOut, setLaidOut] = useMarkdown();
+  const label = laidOut ? "Show as written" : "Lay out Markdown";
+  return (
+    <Tooltip label={label}>
+      <ActionIcon size={24} aria-label={label} aria-pressed={laidOut} onClick={() => setLaidOut(!laidOut)}>
+        <IconMarkdown size={15} stroke={1.6} />
+      </ActionIcon>
+    </Tooltip>
   );
 }
 
@@ -99,7 +114,8 @@ function PartBlock({ part }: { part: TurnPart }) {
 const INLINE_IMAGE = /^data:image\/(png|jpeg|gif|webp);base64,/;
 
 function Media({ part }: { part: Extract<Part, { type: "media" }> }) {
-  if (part.reference && INLINE_IMAGE.test(part.reference)) return <img className={classes.image} src={part.reference} alt={`${part.modality} in the message`} />;
+  if (part.reference && INLINE_IMAGE.test(part.reference))
+    return <img className={classes.image} src={part.reference} alt={`${part.modality} in the message`} />;
   return (
     <div className={classes.media}>
       <IconPhoto size={15} stroke={1.7} aria-hidden />

@@ -28,12 +28,22 @@ const TITLE: Record<Facet, string> = {
 
 export function Facets({ search, live }: { search: RunsSearch; live: boolean }) {
   const { data } = useQuery({ ...facetsQuery(search), refetchInterval: live ? 8000 : false });
-  const [folded, setFolded] = useLocalStorage<Facet[]>({ key: "tawny.facets.folded", defaultValue: ["version"], getInitialValueInEffect: false });
+  const [folded, setFolded] = useLocalStorage<Facet[]>({
+    key: "tawny.facets.folded",
+    defaultValue: ["version"],
+    getInitialValueInEffect: false,
+  });
   if (!data) {
     return (
       <div className={classes.facets} aria-hidden>
         {Array.from({ length: 9 }, (_, at) => (
-          <Skeleton key={at} height={at % 3 === 0 ? 12 : 18} width={at % 3 === 0 ? 70 : "auto"} mx={12} mt={at % 3 === 0 ? 20 : 8} />
+          <Skeleton
+            key={at}
+            height={at % 3 === 0 ? 12 : 18}
+            width={at % 3 === 0 ? 70 : "auto"}
+            mx={12}
+            mt={at % 3 === 0 ? 20 : 8}
+          />
         ))}
       </div>
     );
@@ -47,7 +57,9 @@ export function Facets({ search, live }: { search: RunsSearch; live: boolean }) 
           values={withSelected(data.facets?.[facet] ?? [], search[facet] ?? [])}
           search={search}
           folded={folded.includes(facet)}
-          onFold={() => setFolded(folded.includes(facet) ? folded.filter((each) => each !== facet) : [...folded, facet])}
+          onFold={() =>
+            setFolded(folded.includes(facet) ? folded.filter((each) => each !== facet) : [...folded, facet])
+          }
         />
       ))}
     </section>
@@ -85,7 +97,8 @@ function Group({ facet, values, search, folded, onFold }: GroupProps) {
         <ul>
           {shown.map((each) => {
             const on = selected.includes(each.value);
-            const label = facet === "status" ? (STATUS_LABEL[each.value as keyof typeof STATUS_LABEL] ?? each.value) : each.value;
+            const label =
+              facet === "status" ? (STATUS_LABEL[each.value as keyof typeof STATUS_LABEL] ?? each.value) : each.value;
             return (
               <li key={each.value}>
                 <Link

@@ -57,7 +57,9 @@ export function FilterBar({ search, children }: Props) {
                 }}
               />
             ) : (
-              <kbd aria-hidden>/</kbd>
+              <kbd className={classes.key} aria-hidden>
+                /
+              </kbd>
             )
           }
           value={text}
@@ -77,7 +79,9 @@ export function FilterBar({ search, children }: Props) {
           {restrictions.map((chip) => (
             <li key={chip.key} className={classes.chip}>
               <span className="muted">{chip.label}</span>
-              <span className="cut">{chip.label === "status" ? STATUS_LABEL[chip.value as keyof typeof STATUS_LABEL] : chip.value}</span>
+              <span className="cut">
+                {chip.label === "status" ? STATUS_LABEL[chip.value as keyof typeof STATUS_LABEL] : chip.value}
+              </span>
               <Link to="/runs" search={chip.without} replace aria-label={`Remove filter ${chip.label} ${chip.value}`}>
                 <IconX size={12} stroke={2.2} />
               </Link>
@@ -115,7 +119,14 @@ function Bounds({ search }: { search: RunsSearch }) {
   return (
     <Popover opened={open} onChange={setOpen} position="bottom-end" trapFocus>
       <Popover.Target>
-        <ActionIcon variant="default" size={30} aria-label="Bounds for duration and tokens" data-set={set || undefined} className={classes.bounds} onClick={show}>
+        <ActionIcon
+          variant="default"
+          size={30}
+          aria-label="Bounds for duration and tokens"
+          data-set={set || undefined}
+          className={classes.bounds}
+          onClick={show}
+        >
           <IconAdjustmentsHorizontal size={16} stroke={1.7} />
         </ActionIcon>
       </Popover.Target>

@@ -15,8 +15,8 @@ import { Empty, ErrorState, SkeletonRows } from "@/ui/States";
 import { TimeRange } from "@/ui/TimeRange";
 import { useKeys } from "@/ui/useKeys";
 import { useTitle } from "@/ui/useTitle";
-import { FilterBar } from "./FilterBar";
 import { Facets } from "./Facets";
+import { FilterBar } from "./FilterBar";
 import { LiveToggle } from "./LiveToggle";
 import classes from "./RunsPage.module.css";
 import { RunsTable } from "./RunsTable";
@@ -29,14 +29,19 @@ export function RunsPage() {
   useEffect(() => rememberList(search), [search]);
   const navigate = useNavigate({ from: "/runs" });
   const narrow = useMediaQuery("(max-width: 900px)", undefined, { getInitialValueInEffect: false }) ?? false;
-  const [facets, setFacets] = useLocalStorage({ key: "tawny.facets", defaultValue: true, getInitialValueInEffect: false });
+  const [facets, setFacets] = useLocalStorage({
+    key: "tawny.facets",
+    defaultValue: true,
+    getInitialValueInEffect: false,
+  });
   const [drawer, drawerControl] = useDisclosure(false);
   const scroller = useRef<HTMLDivElement>(null);
   const atTop = useCallback(() => (scroller.current?.scrollTop ?? 0) < 8, []);
   const live = search.live !== false;
   const from = search.from ?? DEFAULT_FROM;
   const { query, rows, waiting, showWaiting, arrived } = useRuns({ search, live, atTop });
-  const setLive = (on: boolean) => void navigate({ search: (before) => ({ ...before, live: on ? undefined : false }), replace: true });
+  const setLive = (on: boolean) =>
+    void navigate({ search: (before) => ({ ...before, live: on ? undefined : false }), replace: true });
   useKeys({ l: () => setLive(!live) });
 
   const total = query.data?.pages[0]?.total;
@@ -46,14 +51,23 @@ export function RunsPage() {
 
   return (
     <div className={classes.page}>
-      <PageHeader title="Runs" note={total === undefined || nothingYet ? undefined : plural(total, "run")}>
+      <PageHeader
+        title="Runs"
+        note={
+          total === undefined || nothingYet
+            ? undefined
+            : plural(total, "run") + (isFiltered(search) ? (total === 1 ? " matches" : " match") : "")
+        }
+      >
         <LiveToggle live={live} onChange={setLive} />
         <TimeRange
           exact
           from={from}
           to={search.to}
           onChange={(start, end) =>
-            void navigate({ search: (before) => ({ ...before, from: start === DEFAULT_FROM && !end ? undefined : start, to: end }) })
+            void navigate({
+              search: (before) => ({ ...before, from: start === DEFAULT_FROM && !end ? undefined : start, to: end }),
+            })
           }
         />
       </PageHeader>
@@ -121,7 +135,13 @@ export function RunsPage() {
           </div>
         </>
       )}
-      <Drawer opened={drawer && narrow} onClose={drawerControl.close} title="Filters" size={280} closeButtonProps={{ "aria-label": "Close" }}>
+      <Drawer
+        opened={drawer && narrow}
+        onClose={drawerControl.close}
+        title="Filters"
+        size={280}
+        closeButtonProps={{ "aria-label": "Close" }}
+      >
         <Facets search={search} live={live} />
       </Drawer>
     </div>
@@ -139,7 +159,10 @@ function Nothing({ filtered, newest }: { filtered: boolean; newest?: string }) {
             <Button variant="default" renderRoot={(props) => <Link {...props} to="/runs" search={cleared(search)} />}>
               Clear filters
             </Button>
-            <Button variant="default" renderRoot={(props) => <Link {...props} to="/runs" search={{ ...search, from: "all", to: undefined }} />}>
+            <Button
+              variant="default"
+              renderRoot={(props) => <Link {...props} to="/runs" search={{ ...search, from: "all", to: undefined }} />}
+            >
               Search all time
             </Button>
           </>
@@ -153,7 +176,10 @@ function Nothing({ filtered, newest }: { filtered: boolean; newest?: string }) {
     <Empty
       title="No run started in this time range"
       action={
-        <Button variant="default" renderRoot={(props) => <Link {...props} to="/runs" search={{ ...search, from: "all", to: undefined }} />}>
+        <Button
+          variant="default"
+          renderRoot={(props) => <Link {...props} to="/runs" search={{ ...search, from: "all", to: undefined }} />}
+        >
           Show all time
         </Button>
       }

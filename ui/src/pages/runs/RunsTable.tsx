@@ -1,25 +1,24 @@
 /** The runs as a dense table of which only the rows in sight exist; as cards where there is little room. */
-import { useMediaQuery } from "@mantine/hooks";
+import { useElementSize, useMediaQuery } from "@mantine/hooks";
 import { IconArrowDown, IconArrowUp } from "@tabler/icons-react";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { type RefObject, useEffect, useMemo, useState } from "react";
-import { stepKeys, useKeys } from "@/ui/useKeys";
 import type { Run } from "@/api/types";
 import { DEFAULT_SORT, nextSort, type RunsSearch } from "@/lib/filter";
 import { compact, duration, plural, usd } from "@/lib/format";
 import { fullBar } from "@/lib/live";
+import { runName } from "@/lib/step";
 import { StatusMark } from "@/ui/StatusMark";
 import { Ago } from "@/ui/Time";
-import { COLUMNS } from "./columns";
+import { stepKeys, useKeys } from "@/ui/useKeys";
+import { type Column, fitting, GAP } from "./columns";
 import classes from "./RunsTable.module.css";
 
 const ROW = 34;
 const CARD = 82;
 /** Rows before the end at which the next page is fetched. */
 const AHEAD = 25;
-
-const template = COLUMNS.map((column) => column.width).join(" ");
 
 interface Props {
   rows: Run[];
@@ -35,6 +34,8 @@ export function RunsTable({ rows, search, arrived, hasMore, loadingMore, onMore,
   const cards = useMediaQuery("(max-width: 760px)", undefined, { getInitialValueInEffect: false }) ?? false;
   const navigate = useNavigate();
   const [active, setActive] = useState<string>();
+  const { ref: sized, width } = useElementSize();
+  const { columns, template } = useMemo(() => fitting(width), [width]);
   const full = useMemo(() => fullBar(rows.map((run) => run.duration_ms)), [rows]);
   const virtual = useVirtualizer({
     count: rows.length,
@@ -79,7 +80,7 @@ export function RunsTable({ rows, search, arrived, hasMore, loadingMore, onMore,
               <Link to="/runs/$traceId" params={{ traceId: run.trace_id }} className={classes.card}>
                 <span className={classes.cardTop}>
                   <StatusMark status={run.status} />
-                  <span className="cut">{run.name}</span>
+                  <span className="cut">{runName(run.name)}</span>
                   <Ago at={run.started_at} className="faint tnum" />
                 </span>
                 <span className="cut muted">{run.error?.message ?? run.input_preview ?? "No input"}</span>
@@ -98,10 +99,16 @@ export function RunsTable({ rows, search, arrived, hasMore, loadingMore, onMore,
   }
 
   return (
-    <div className={classes.table} role="table" aria-label="Runs" aria-rowcount={hasMore ? -1 : rows.length + 1}>
+    <div
+      ref={sized}
+      className={classes.table}
+      role="table"
+      aria-label="Runs"
+      aria-rowcount={hasMore ? -1 : rows.length + 1}
+    >
       <div role="rowgroup" className={classes.headGroup}>
-        <div role="row" className={classes.head} style={{ gridTemplateColumns: template }}>
-          {COLUMNS.map((column) => (
+        <div role="row" className={classes.head} style={{ gridTemplateColumns: template, columnGap: GAP }}>
+          {columns.map((column) => (
             <HeadCell key={column.id} column={column} search={search} />
           ))}
         </div>
@@ -117,9 +124,14 @@ export function RunsTable({ rows, search, arrived, hasMore, loadingMore, onMore,
               className={classes.row}
               data-active={run.trace_id === active || undefined}
               data-new={arrived.has(run.trace_id) || undefined}
-              style={{ gridTemplateColumns: template, height: ROW, transform: `translateY(${item.start}px)` }}
+              style={{
+                gridTemplateColumns: template,
+                columnGap: GAP,
+                height: ROW,
+                transform: `translateY(${item.start}px)`,
+              }}
             >
-              {COLUMNS.map((column) => (
+              {columns.map((column) => (
                 <div key={column.id} role="cell" className={column.numeric ? classes.numCell : classes.cell}>
                   {column.id === "name" ? (
                     <Link
@@ -144,9 +156,15 @@ export function RunsTable({ rows, search, arrived, hasMore, loadingMore, onMore,
   );
 }
 
-function HeadCell({ column, search }: { column: (typeof COLUMNS)[number]; search: RunsSearch }) {
+function HeadCell({ column, search }: { column: Column; search: RunsSearch }) {
   const sort = search.sort ?? DEFAULT_SORT;
-  const direction = !column.sort ? undefined : sort === `-${column.sort}` ? "descending" : sort === column.sort ? "ascending" : undefined;
+  const direction = !column.sort
+    ? undefined
+    : sort === `-${column.sort}`
+      ? "descending"
+      : sort === column.sort
+        ? "ascending"
+        : undefined;
   const className = column.numeric ? classes.numHead : classes.headCell;
   if (!column.sort) {
     return (

@@ -18,7 +18,12 @@ export function SummaryStrip({ from, to, live }: Props) {
   const share = counters && ended > 0 ? (counters.runs_failed / ended) * 100 : undefined;
   return (
     <dl className={classes.strip} aria-label="Summary of the time range">
-      <Cell name="Active now" value={compact(data?.active_runs)} exact={data?.active_runs} tone={data?.active_runs ? "running" : undefined} />
+      <Cell
+        name="Active now"
+        value={compact(data?.active_runs)}
+        exact={data?.active_runs}
+        tone={data?.active_runs ? "running" : undefined}
+      />
       <Cell name="Completed" value={compact(counters?.runs_completed)} exact={counters?.runs_completed} />
       <Cell
         name="Failed"

@@ -3,6 +3,7 @@ import type { ReactNode } from "react";
 import type { Run } from "@/api/types";
 import type { SortField } from "@/lib/filter";
 import { compact, count, duration, usd } from "@/lib/format";
+import { runName } from "@/lib/step";
 import { KindMix } from "@/theme/kinds";
 import { StatusMark } from "@/ui/StatusMark";
 import { Ago } from "@/ui/Time";
@@ -13,10 +14,14 @@ export interface Column {
   title: string;
   /** Said on hover where the title is short. */
   hint?: string;
-  /** A CSS grid track. */
-  width: string;
+  /** Pixels, at least. */
+  width: number;
+  /** Share of the room that is left. */
+  grow?: number;
   numeric?: boolean;
   sort?: SortField;
+  /** Where there is no room for all, columns go in this order. */
+  goes?: number;
   cell: (run: Run, context: CellContext) => ReactNode;
 }
 
@@ -31,14 +36,17 @@ const amount = (value: number | null | undefined) =>
   value ? <span title={count(value)}>{compact(value)}</span> : <span className="faint">{value === 0 ? "0" : "–"}</span>;
 
 export const COLUMNS: Column[] = [
-  { id: "status", title: "", width: "30px", cell: (run) => <StatusMark status={run.status} /> },
+  { id: "status", title: "", width: 22, cell: (run) => <StatusMark status={run.status} /> },
   {
     id: "name",
     title: "Run",
-    width: "minmax(150px, 1.1fr)",
+    width: 122,
+    grow: 0.8,
     cell: (run) => (
       <span className={classes.name}>
-        <span className="cut">{run.name}</span>
+        <span className="cut" title={run.name}>
+          {runName(run.name)}
+        </span>
         {run.agent && !run.name.includes(run.agent) && <span className={classes.agent}>{run.agent}</span>}
       </span>
     ),
@@ -46,7 +54,8 @@ export const COLUMNS: Column[] = [
   {
     id: "input",
     title: "Input",
-    width: "minmax(140px, 1.5fr)",
+    width: 150,
+    grow: 2,
     cell: (run) =>
       run.error?.message && run.status === "error" ? (
         <span className={classes.failure} title={run.error.message}>
@@ -58,11 +67,18 @@ export const COLUMNS: Column[] = [
         </span>
       ),
   },
-  { id: "started", title: "Started", width: "74px", numeric: true, sort: "started_at", cell: (run) => <Ago at={run.started_at} className="muted" /> },
+  {
+    id: "started",
+    title: "Started",
+    width: 58,
+    numeric: true,
+    sort: "started_at",
+    cell: (run) => <Ago at={run.started_at} className="muted" />,
+  },
   {
     id: "duration",
     title: "Duration",
-    width: "96px",
+    width: 76,
     numeric: true,
     sort: "duration_ms",
     cell: (run, { fullBar }) => (
@@ -77,7 +93,7 @@ export const COLUMNS: Column[] = [
   {
     id: "steps",
     title: "Steps",
-    width: "84px",
+    width: 74,
     numeric: true,
     sort: "steps",
     cell: (run) => (
@@ -87,38 +103,53 @@ export const COLUMNS: Column[] = [
       </span>
     ),
   },
-  { id: "llm", title: "LLM", hint: "LLM calls", width: "48px", numeric: true, sort: "llm_calls", cell: (run) => amount(run.llm_calls) },
-  { id: "tools", title: "Tools", hint: "Tool calls", width: "46px", numeric: true, cell: (run) => amount(run.tool_calls) },
+  {
+    id: "llm",
+    title: "LLM",
+    goes: 4,
+    hint: "LLM calls",
+    width: 32,
+    numeric: true,
+    sort: "llm_calls",
+    cell: (run) => amount(run.llm_calls),
+  },
+  {
+    id: "tools",
+    title: "Tools",
+    goes: 3,
+    hint: "Tool calls",
+    width: 38,
+    numeric: true,
+    cell: (run) => amount(run.tool_calls),
+  },
   {
     id: "errors",
     title: "Errors",
     hint: "Failed steps",
-    width: "56px",
+    width: 44,
     numeric: true,
     sort: "errors",
-    cell: (run) => (run.errors > 0 ? <span className={classes.errors}>{compact(run.errors)}</span> : <span className="faint">0</span>),
+    cell: (run) =>
+      run.errors > 0 ? <span className={classes.errors}>{compact(run.errors)}</span> : <span className="faint">0</span>,
   },
   {
-    id: "input_tokens",
-    title: "In",
-    hint: "Input tokens, cached ones included",
-    width: "56px",
-    numeric: true,
-    cell: (run) => amount(run.usage.input_tokens),
-  },
-  {
-    id: "output_tokens",
-    title: "Out",
-    hint: "Output tokens, reasoning included. Sorts by all tokens",
-    width: "56px",
+    id: "tokens",
+    title: "Tokens in, out",
+    hint: "Input tokens, cached ones included, and output tokens, reasoning included. Sorts by both",
+    width: 86,
     numeric: true,
     sort: "total_tokens",
-    cell: (run) => amount(run.usage.output_tokens),
+    cell: (run) => (
+      <span className={classes.tokens}>
+        {amount(run.usage.input_tokens)}
+        {amount(run.usage.output_tokens)}
+      </span>
+    ),
   },
   {
     id: "cost",
     title: "Cost",
-    width: "72px",
+    width: 62,
     numeric: true,
     sort: "cost_usd",
     cell: (run) => (run.cost_usd == null ? dash : <span>{usd(run.cost_usd)}</span>),
@@ -126,7 +157,8 @@ export const COLUMNS: Column[] = [
   {
     id: "model",
     title: "Model",
-    width: "118px",
+    width: 104,
+    goes: 2,
     cell: (run) =>
       run.models.length === 0 ? (
         dash
@@ -140,7 +172,8 @@ export const COLUMNS: Column[] = [
   {
     id: "session",
     title: "Session",
-    width: "96px",
+    width: 88,
+    goes: 1,
     cell: (run) =>
       run.session_id ? (
         <span className="cut mono muted" title={run.session_id}>
@@ -151,3 +184,22 @@ export const COLUMNS: Column[] = [
       ),
   },
 ];
+
+/** Pixels between columns, and at both ends of a row. */
+export const GAP = 11;
+const ENDS = 28;
+
+/** The columns that fit into a width, and their grid. */
+export function fitting(width: number): { columns: Column[]; template: string } {
+  const needs = (columns: Column[]) => columns.reduce((sum, column) => sum + column.width + GAP, ENDS - GAP);
+  let columns = COLUMNS;
+  while (width > 0 && needs(columns) > width) {
+    const next = columns.filter((column) => column.goes).sort((a, b) => a.goes! - b.goes!)[0];
+    if (!next) break;
+    columns = columns.filter((column) => column !== next);
+  }
+  const template = columns.map((column) =>
+    column.grow ? `minmax(${column.width}px, ${column.grow}fr)` : `${column.width}px`,
+  );
+  return { columns, template: template.join(" ") };
+}

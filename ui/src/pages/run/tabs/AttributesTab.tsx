@@ -67,7 +67,7 @@ export function AttributesTab({ step }: { step: Step }) {
                 <td>
                   <Value value={value} />
                   <span className={classes.copy}>
-                    <CopyButton text={inline(value)} label={`Copy ${key}`} size={20} />
+                    <CopyButton text={inline(value)} label={`Copy ${key}`} />
                   </span>
                 </td>
               </tr>
@@ -82,9 +82,14 @@ export function AttributesTab({ step }: { step: Step }) {
 function Value({ value }: { value: unknown }) {
   const [open, setOpen] = useState(false);
   const text = inline(value);
-  if (typeof value === "object" && value !== null) return <JsonView value={value} open={text.length < 400 ? 2 : 0} copy={false} />;
+  if (typeof value === "object" && value !== null)
+    return <JsonView value={value} open={text.length < 400 ? 2 : 0} copy={false} />;
   if (text.length <= SHORT && !(typeof value === "string" && parseJson(value))) {
-    return <span className={typeof value === "string" ? undefined : classes.scalar}>{text === "" ? <span className="faint">empty</span> : text}</span>;
+    return (
+      <span className={typeof value === "string" ? undefined : classes.scalar}>
+        {text === "" ? <span className="faint">empty</span> : text}
+      </span>
+    );
   }
   return open ? (
     <TextBlock text={text} />

@@ -13,7 +13,9 @@ export function EventsTab({ step }: { step: Step }) {
     <div className={classes.tab}>
       {step.events.map((event, at) => {
         const stack = event.attributes["exception.stacktrace"];
-        const rest = Object.fromEntries(Object.entries(event.attributes).filter(([key]) => key !== "exception.stacktrace"));
+        const rest = Object.fromEntries(
+          Object.entries(event.attributes).filter(([key]) => key !== "exception.stacktrace"),
+        );
         return (
           <Section
             key={at}
@@ -34,7 +36,12 @@ export function EventsTab({ step }: { step: Step }) {
           <ul className={classes.links}>
             {step.links.map((link, at) => (
               <li key={at}>
-                <Link to="/runs/$traceId" params={{ traceId: link.trace_id }} search={{ step: link.span_id }} className="mono">
+                <Link
+                  to="/runs/$traceId"
+                  params={{ traceId: link.trace_id }}
+                  search={{ step: link.span_id }}
+                  className="mono"
+                >
                   {link.trace_id.slice(0, 8)}… / {link.span_id}
                 </Link>
                 {!isBlank(link.attributes) && <JsonView value={link.attributes} />}

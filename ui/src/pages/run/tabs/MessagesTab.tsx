@@ -31,7 +31,10 @@ export function MessagesTab({ step }: { step: Step }) {
   return (
     <div className={classes.tab}>
       {step.tool_definitions.length > 0 && (
-        <Fold title={`${plural(step.tool_definitions.length, "tool")} offered`} note={step.tool_definitions.map((tool) => tool.name).join(", ")}>
+        <Fold
+          title={`${plural(step.tool_definitions.length, "tool")} offered`}
+          note={step.tool_definitions.map((tool) => tool.name).join(", ")}
+        >
           <AnyValue value={step.tool_definitions} />
         </Fold>
       )}

@@ -10,14 +10,26 @@ export function RetrievalTab({ step }: { step: Step }) {
   return (
     <div className={classes.tab}>
       <Section title="Query">
-        {retrieval.query ? <TextBlock text={retrieval.query} /> : step.input != null ? <AnyValue value={step.input} /> : <p className={classes.none}>The query was not sent.</p>}
+        {retrieval.query ? (
+          <TextBlock text={retrieval.query} />
+        ) : step.input != null ? (
+          <AnyValue value={step.input} />
+        ) : (
+          <p className={classes.none}>The query was not sent.</p>
+        )}
       </Section>
       {retrieval.input_documents.length > 0 && (
         <Fold title={`${retrieval.input_documents.length} documents given`}>
           <Documents documents={retrieval.input_documents} />
         </Fold>
       )}
-      <Section title={retrieval.documents.length === 1 ? "1 document" : `${retrieval.documents.length || (retrieval.count ?? 0)} documents`}>
+      <Section
+        title={
+          retrieval.documents.length === 1
+            ? "1 document"
+            : `${retrieval.documents.length || (retrieval.count ?? 0)} documents`
+        }
+      >
         {retrieval.documents.length > 0 ? (
           <Documents documents={retrieval.documents} />
         ) : (
@@ -43,7 +55,7 @@ function Documents({ documents }: { documents: RetrievedDocument[] }) {
                 <span aria-hidden>
                   <i style={{ width: `${(Math.abs(document.score) / best) * 100}%` }} />
                 </span>
-                {Number(document.score.toPrecision(4))}
+                <b>{Number(document.score.toPrecision(4))}</b>
               </span>
             )}
           </div>

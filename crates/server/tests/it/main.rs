@@ -1,0 +1,10 @@
+//! The server as clients meet it: real bytes over real connections. One test binary, because linking one is slow.
+
+mod api;
+mod bad_input;
+mod captures;
+mod grpc;
+mod http;
+mod lifecycle;
+mod openapi;
+mod support;

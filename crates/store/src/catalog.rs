@@ -1,0 +1,318 @@
+//! The catalog: which segments there are, which of their rows no longer count, and how far the log is in them.
+//!
+//! SQLite in `catalog.db`. A flush or a compaction is one transaction. Everything here blocks. The tables are described
+//! in `docs/formats/catalog.md`.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use model::Timestamp;
+use rusqlite::{Connection, Row, params};
+
+use crate::bloom::TraceBloom;
+use crate::error::StoreError;
+use crate::schema::Table;
+use crate::snapshot::SegmentMeta;
+
+/// Version of the tables, SQLite's `user_version`.
+const VERSION: i64 = 1;
+
+const TABLES: &str = "
+    CREATE TABLE segments (
+        id INTEGER PRIMARY KEY,
+        kind TEXT NOT NULL,
+        project TEXT NOT NULL,
+        environment TEXT,
+        day TEXT NOT NULL,
+        path TEXT NOT NULL UNIQUE,
+        rows INTEGER NOT NULL,
+        bytes INTEGER NOT NULL,
+        min_time INTEGER NOT NULL,
+        max_time INTEGER NOT NULL,
+        min_version INTEGER NOT NULL,
+        max_version INTEGER NOT NULL,
+        level INTEGER NOT NULL,
+        provisional INTEGER NOT NULL,
+        traces BLOB NOT NULL
+    ) STRICT;
+    CREATE TABLE deletions (
+        segment INTEGER PRIMARY KEY REFERENCES segments (id) ON DELETE CASCADE,
+        rows BLOB NOT NULL
+    ) STRICT;
+    CREATE TABLE removals (
+        path TEXT PRIMARY KEY,
+        not_before INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE state (
+        name TEXT PRIMARY KEY,
+        value INTEGER NOT NULL
+    ) STRICT;
+    INSERT INTO state VALUES ('log_flushed', 0), ('next_segment', 1);
+";
+
+/// The catalog, open.
+#[derive(Clone)]
+pub(crate) struct Catalog {
+    connection: Arc<Mutex<Connection>>,
+}
+
+/// All the catalog says.
+#[derive(Debug, Default)]
+pub(crate) struct Contents {
+    /// Segments by id, with rows that no longer count.
+    pub segments: Vec<(SegmentMeta, Vec<u32>)>,
+    /// Every request up to this sequence number is in segments.
+    pub log_flushed: u64,
+    /// Id of the next segment.
+    pub next_segment: u64,
+    /// Files to remove, and from when on.
+    pub removals: Vec<(String, Timestamp)>,
+}
+
+/// One transaction.
+#[derive(Debug, Default)]
+pub(crate) struct Change<'a> {
+    /// Segments that are there now.
+    pub added: &'a [SegmentMeta],
+    /// Segments that are not any more; their files are removed later.
+    pub removed: &'a [Arc<SegmentMeta>],
+    /// When their files may be removed.
+    pub not_before: Timestamp,
+    /// Rows that no longer count, all of them, by segment.
+    pub deletions: Vec<(u64, Vec<u32>)>,
+    /// How far the log is in segments now.
+    pub log_flushed: Option<u64>,
+    /// Id of the next segment.
+    pub next_segment: u64,
+}
+
+impl Catalog {
+    /// Opens or creates the catalog.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let connection = Connection::open(path).map_err(StoreError::catalog("open the database"))?;
+        let setup = || -> rusqlite::Result<i64> {
+            connection.busy_timeout(Duration::from_secs(10))?;
+            connection.pragma_update(None, "journal_mode", "WAL")?;
+            connection.pragma_update(None, "synchronous", "FULL")?;
+            connection.pragma_update(None, "foreign_keys", true)?;
+            connection.pragma_query_value(None, "user_version", |row| row.get(0))
+        };
+        let version = setup().map_err(StoreError::catalog("read the version"))?;
+        match version {
+            VERSION => {}
+            0 => connection
+                .execute_batch(&format!("BEGIN; {TABLES} PRAGMA user_version = {VERSION}; COMMIT;"))
+                .map_err(StoreError::catalog("create tables"))?,
+            found => {
+                let what = format!("the catalog {}", path.display());
+                return Err(StoreError::NewerFormat { what, found, known: VERSION });
+            }
+        }
+        Ok(Self { connection: Arc::new(Mutex::new(connection)) })
+    }
+
+    fn with<T>(&self, what: &'static str, use_it: impl FnOnce(&mut Connection) -> rusqlite::Result<T>) -> Result<T, StoreError> {
+        let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        use_it(&mut connection).map_err(StoreError::catalog(what))
+    }
+
+    /// Everything.
+    pub fn load(&self) -> Result<Contents, StoreError> {
+        self.with("list segments", |connection| {
+            let state = |name: &str| {
+                connection.query_row("SELECT value FROM state WHERE name = ?1", [name], |row| row.get::<_, i64>(0))
+            };
+            let mut contents = Contents {
+                log_flushed: state("log_flushed")? as u64,
+                next_segment: state("next_segment")? as u64,
+                ..Contents::default()
+            };
+            let mut query = connection.prepare(
+                "SELECT s.*, d.rows AS deleted FROM segments s LEFT JOIN deletions d ON d.segment = s.id ORDER BY s.id",
+            )?;
+            let segments = query.query_map([], segment)?;
+            contents.segments = segments.collect::<rusqlite::Result<_>>()?;
+            contents.removals = removals(connection)?;
+            Ok(contents)
+        })
+    }
+
+    /// Files to remove, and from when on.
+    pub fn load_removals(&self) -> Result<Vec<(String, Timestamp)>, StoreError> {
+        self.with("list replaced files", |connection| removals(connection))
+    }
+
+    /// All of a change, or nothing of it. Durable when it returns.
+    pub fn commit(&self, change: &Change<'_>) -> Result<(), StoreError> {
+        self.with("commit segments", |connection| {
+            let transaction = connection.transaction()?;
+            for meta in change.added {
+                insert(&transaction, meta)?;
+            }
+            for meta in change.removed {
+                transaction.execute("DELETE FROM segments WHERE id = ?1", [meta.id as i64])?;
+                transaction.execute(
+                    "INSERT OR REPLACE INTO removals VALUES (?1, ?2)",
+                    params![meta.path.as_ref(), change.not_before.as_nanos()],
+                )?;
+            }
+            for (segment, rows) in &change.deletions {
+                transaction.execute(
+                    "INSERT OR REPLACE INTO deletions VALUES (?1, ?2)",
+                    params![*segment as i64, write_rows(rows)],
+                )?;
+            }
+            if let Some(position) = change.log_flushed {
+                transaction.execute("UPDATE state SET value = ?1 WHERE name = 'log_flushed'", [position as i64])?;
+            }
+            transaction.execute(
+                "UPDATE state SET value = max(value, ?1) WHERE name = 'next_segment'",
+                [change.next_segment as i64],
+            )?;
+            transaction.commit()
+        })
+    }
+
+    /// Whether a segment is listed: what a commit that failed came to.
+    pub fn has(&self, segment: u64) -> Result<bool, StoreError> {
+        self.with("look for a segment", |connection| {
+            connection.query_row("SELECT count(*) FROM segments WHERE id = ?1", [segment as i64], |row| {
+                row.get::<_, i64>(0).map(|count| count > 0)
+            })
+        })
+    }
+
+    /// Forgets files that are removed now.
+    pub fn removed(&self, paths: &[String]) -> Result<(), StoreError> {
+        self.with("forget removed files", |connection| {
+            let transaction = connection.transaction()?;
+            for path in paths {
+                transaction.execute("DELETE FROM removals WHERE path = ?1", [path])?;
+            }
+            transaction.commit()
+        })
+    }
+
+    /// Drops segments whose files are gone.
+    pub fn forget(&self, segments: &[u64]) -> Result<(), StoreError> {
+        self.with("forget missing segments", |connection| {
+            let transaction = connection.transaction()?;
+            for id in segments {
+                transaction.execute("DELETE FROM segments WHERE id = ?1", [*id as i64])?;
+            }
+            transaction.commit()
+        })
+    }
+}
+
+fn removals(connection: &Connection) -> rusqlite::Result<Vec<(String, Timestamp)>> {
+    let mut query = connection.prepare("SELECT path, not_before FROM removals")?;
+    let removals = query.query_map([], |row| Ok((row.get(0)?, Timestamp::from_nanos(row.get(1)?))))?;
+    removals.collect()
+}
+
+fn insert(connection: &Connection, meta: &SegmentMeta) -> rusqlite::Result<()> {
+    let mut insert = connection
+        .prepare_cached("INSERT INTO segments VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)")?;
+    insert.execute(params![
+        meta.id as i64,
+        meta.table.name(),
+        &*meta.project,
+        meta.environment.as_deref(),
+        meta.day,
+        meta.path.as_ref(),
+        meta.rows as i64,
+        meta.bytes as i64,
+        meta.min_time.as_nanos(),
+        meta.max_time.as_nanos(),
+        meta.min_version as i64,
+        meta.max_version as i64,
+        meta.level,
+        meta.provisional as i64,
+        meta.traces.to_bytes(),
+    ])?;
+    Ok(())
+}
+
+fn segment(row: &Row<'_>) -> rusqlite::Result<(SegmentMeta, Vec<u32>)> {
+    let number = |name: &str| row.get::<_, i64>(name).map(|number| number as u64);
+    let time = |name: &str| row.get::<_, i64>(name).map(Timestamp::from_nanos);
+    let kind: String = row.get("kind")?;
+    let path: String = row.get("path")?;
+    let unknown = |what: String| rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, what.into());
+    let deleted: Option<Vec<u8>> = row.get("deleted")?;
+    let meta = SegmentMeta {
+        id: number("id")?,
+        table: Table::from_name(&kind).ok_or_else(|| unknown(format!("no table {kind}")))?,
+        project: row.get::<_, String>("project")?.into(),
+        environment: row.get::<_, Option<String>>("environment")?.map(Into::into),
+        day: row.get("day")?,
+        path: object_store::path::Path::parse(&path).map_err(|error| unknown(error.to_string()))?,
+        rows: number("rows")?,
+        bytes: number("bytes")?,
+        min_time: time("min_time")?,
+        max_time: time("max_time")?,
+        min_version: number("min_version")?,
+        max_version: number("max_version")?,
+        level: row.get("level")?,
+        provisional: number("provisional")?,
+        traces: Arc::new(TraceBloom::from_bytes(&row.get::<_, Vec<u8>>("traces")?)),
+    };
+    let deleted = deleted.map_or(Ok(Vec::new()), |bytes| read_rows(&bytes).ok_or_else(|| unknown("bad row list".into())))?;
+    Ok((meta, deleted))
+}
+
+/// Sorted row numbers as differences, each in groups of seven bits, low first (LEB128).
+fn write_rows(rows: &[u32]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(rows.len() * 2);
+    let mut last = 0;
+    for row in rows {
+        let mut step = row - last;
+        last = *row;
+        while step >= 0x80 {
+            bytes.push(step as u8 | 0x80);
+            step >>= 7;
+        }
+        bytes.push(step as u8);
+    }
+    bytes
+}
+
+fn read_rows(bytes: &[u8]) -> Option<Vec<u32>> {
+    let mut rows = Vec::new();
+    let (mut last, mut step, mut shift) = (0u32, 0u32, 0);
+    for byte in bytes {
+        step |= u32::from(byte & 0x7f).checked_shl(shift)?;
+        shift += 7;
+        if byte & 0x80 == 0 {
+            last = last.checked_add(step)?;
+            rows.push(last);
+            (step, shift) = (0, 0);
+        }
+    }
+    (shift == 0).then_some(rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn row_numbers_read_back() {
+        for rows in [vec![], vec![0], vec![0, 1, 127, 128, 300, 70_000, u32::MAX]] {
+            assert_eq!(read_rows(&write_rows(&rows)), Some(rows));
+        }
+        assert_eq!(read_rows(&[0x80]), None);
+    }
+
+    #[test]
+    fn a_catalog_of_a_newer_program_is_refused_with_both_versions() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("catalog.db");
+        drop(Catalog::open(&path).unwrap());
+        Connection::open(&path).unwrap().pragma_update(None, "user_version", 7).unwrap();
+        let error = Catalog::open(&path).err().unwrap().to_string();
+        assert!(error.contains("version 7") && error.contains("knows 1"), "{error}");
+    }
+}

@@ -1,0 +1,138 @@
+//! The disk as the store uses it: few operations, so that a simulation can stand in and make each of them fail.
+//!
+//! Everything here blocks; the store calls it from threads that may. What is assumed of a disk is written down in
+//! `docs/formats/log.md`.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::Path;
+
+/// A file that grows at its end.
+pub trait LogFile: Send {
+    /// Adds bytes at the end. After an error the end of the file is unknown.
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
+    /// Returns when everything appended would survive a power failure. After an error nothing is known of what was
+    /// appended since the last success, and asking again proves nothing.
+    fn sync(&mut self) -> io::Result<()>;
+}
+
+/// Operations on files and directories.
+pub trait Disk: Send + Sync {
+    /// Creates a file that must not exist yet.
+    fn create(&self, path: &Path) -> io::Result<Box<dyn LogFile>>;
+    /// All bytes of a file.
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
+    /// Cuts a file to `length` bytes, durably.
+    fn truncate(&self, path: &Path, length: u64) -> io::Result<()>;
+    /// Names and lengths of the files in a directory, sorted by name; directories are left out.
+    fn list(&self, directory: &Path) -> io::Result<Vec<(String, u64)>>;
+    /// Every file below a directory, as paths relative to it, with their lengths; none if it does not exist.
+    fn list_all(&self, directory: &Path) -> io::Result<Vec<(String, u64)>>;
+    /// Removes a file; one that is not there is fine.
+    fn remove(&self, path: &Path) -> io::Result<()>;
+    /// Creates a directory and its parents, durably.
+    fn create_dir(&self, path: &Path) -> io::Result<()>;
+    /// Makes created and removed names of a directory durable.
+    fn sync_dir(&self, path: &Path) -> io::Result<()>;
+    /// Writes a whole file so that it is there completely and durably, or not at all: to `temporary` first, then renamed.
+    fn write_whole(&self, path: &Path, temporary: &Path, bytes: &[u8]) -> io::Result<()>;
+}
+
+/// The file system.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct RealDisk;
+
+struct RealFile(File);
+
+impl LogFile for RealFile {
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.0.write_all(bytes)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.0.sync_data()
+    }
+}
+
+impl Disk for RealDisk {
+    fn create(&self, path: &Path) -> io::Result<Box<dyn LogFile>> {
+        let file = OpenOptions::new().append(true).create_new(true).open(path)?;
+        Ok(Box::new(RealFile(file)))
+    }
+
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        fs::read(path)
+    }
+
+    fn truncate(&self, path: &Path, length: u64) -> io::Result<()> {
+        let file = OpenOptions::new().write(true).open(path)?;
+        file.set_len(length)?;
+        file.sync_all()
+    }
+
+    fn list(&self, directory: &Path) -> io::Result<Vec<(String, u64)>> {
+        let mut files = Vec::new();
+        for entry in fs::read_dir(directory)? {
+            let entry = entry?;
+            let metadata = entry.metadata()?;
+            if metadata.is_file() {
+                files.push((entry.file_name().to_string_lossy().into_owned(), metadata.len()));
+            }
+        }
+        files.sort();
+        Ok(files)
+    }
+
+    fn list_all(&self, directory: &Path) -> io::Result<Vec<(String, u64)>> {
+        let mut files = Vec::new();
+        let mut open = vec![String::new()];
+        while let Some(prefix) = open.pop() {
+            let entries = match fs::read_dir(directory.join(&prefix)) {
+                Ok(entries) => entries,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(error),
+            };
+            for entry in entries {
+                let entry = entry?;
+                let name = entry.file_name().to_string_lossy().into_owned();
+                let path = if prefix.is_empty() { name } else { format!("{prefix}/{name}") };
+                let metadata = entry.metadata()?;
+                if metadata.is_dir() { open.push(path) } else { files.push((path, metadata.len())) }
+            }
+        }
+        files.sort();
+        Ok(files)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        match fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    fn create_dir(&self, path: &Path) -> io::Result<()> {
+        if path.is_dir() {
+            return Ok(());
+        }
+        let parent = path.parent().unwrap_or_else(|| Path::new("."));
+        let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+        self.create_dir(parent)?;
+        match fs::create_dir(path) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+            _ => self.sync_dir(parent),
+        }
+    }
+
+    fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        File::open(path)?.sync_all()
+    }
+
+    fn write_whole(&self, path: &Path, temporary: &Path, bytes: &[u8]) -> io::Result<()> {
+        let mut file = File::create(temporary)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(temporary, path)?;
+        self.sync_dir(path.parent().unwrap_or_else(|| Path::new(".")))
+    }
+}

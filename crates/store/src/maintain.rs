@@ -1,0 +1,259 @@
+//! Flush and compaction as the store does them: one change of the list of segments at a time, each one transaction.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use crate::catalog::Change;
+use crate::compact::{self, Candidate, Merged};
+use crate::error::StoreError;
+use crate::flush::{Job, Written};
+use crate::hot::Hot;
+use crate::schema::Table;
+use crate::snapshot::SegmentMeta;
+use crate::state::State;
+use crate::stats::{Stats, TableStats};
+use crate::store::{Compacted, Flushed, Inner, join};
+use crate::wal::committer::Message;
+
+impl State {
+    /// Sets the hot rows aside for a flush, unless a failed one left some; false when there is nothing to do.
+    fn freeze(&mut self) -> bool {
+        if self.frozen.is_some() {
+            return true;
+        }
+        if self.active.is_empty() && self.applied == self.flushed {
+            return false;
+        }
+        let frozen = std::mem::take(&mut self.active);
+        self.frozen_views = Table::ALL.map(|table| (table, frozen.view(table))).into();
+        self.frozen = Some(frozen);
+        self.frozen_through = self.applied;
+        self.active_since = None;
+        true
+    }
+
+    /// Rows of segments that the frozen rows replace: the whole new list of each segment.
+    fn frozen_deletions(&self) -> Vec<(u64, Vec<u32>)> {
+        let Some(frozen) = &self.frozen else { return Vec::new() };
+        let merged = |(id, rows): (&u64, &std::collections::BTreeSet<u32>)| {
+            let segment = self.segments.iter().find_map(|table| table.get(id))?;
+            let mut all: Vec<u32> = segment.deleted.iter().copied().chain(rows.iter().copied()).collect();
+            all.sort_unstable();
+            all.dedup();
+            Some((*id, all))
+        };
+        frozen.replaces.iter().filter_map(merged).collect()
+    }
+
+    /// Marks rows of segments as replaced.
+    fn set_deletions(&mut self, deletions: Vec<(u64, Vec<u32>)>) {
+        for (id, rows) in deletions {
+            if let Some(segment) = self.segments.iter_mut().find_map(|table| table.get_mut(&id)) {
+                segment.deleted = Arc::new(rows);
+            }
+        }
+    }
+}
+
+impl Inner {
+    /// See [`crate::Store::flush`].
+    pub async fn flush(&self) -> Result<Flushed, StoreError> {
+        let _change = self.change.lock().await;
+        if !self.prepared(State::freeze).await? {
+            return Ok(Flushed::default());
+        }
+        let job = {
+            let state = self.shared.state();
+            Job {
+                views: state.frozen_views.clone(),
+                files: self.files.clone(),
+                next_segment: Arc::clone(&self.next_segment),
+                through: state.frozen_through,
+                environments: state.environments.clone(),
+            }
+        };
+        let through = job.through;
+        let written = join(tokio::task::spawn_blocking(move || job.write())).await?;
+        let deletions = self.shared.state().frozen_deletions();
+        let change = Change {
+            added: &written.segments,
+            deletions: deletions.clone(),
+            log_flushed: Some(through),
+            next_segment: self.next_segment.load(Ordering::Relaxed),
+            ..Change::default()
+        };
+        self.commit_change(&change)?;
+        let flushed = Flushed { rows: written.rows, segments: written.segments.len() as u64 };
+        self.flushed(written, deletions, through);
+        Ok(flushed)
+    }
+
+    fn flushed(&self, written: Written, deletions: Vec<(u64, Vec<u32>)>, through: u64) {
+        let mut state = self.shared.state();
+        state.set_deletions(deletions);
+        let old: Option<Hot> = state.frozen.take();
+        state.frozen_views.clear();
+        state.flushed = through;
+        state.counters.flushes += 1;
+        state.counters.days_folded += written.days_folded;
+        state.counters.environments_folded += written.environments_folded;
+        state.add_segments(written.segments.into_iter().map(|meta| (Arc::new(meta), Vec::new())));
+        state.forget_cold_traces();
+        self.shared.measure(&state);
+        drop(state);
+        // Freeing many rows takes a while: not under the lock.
+        drop(old);
+        let _ = self.sender.send(Message::Flushed(through));
+    }
+
+    /// Commits to the catalog. Where SQLite reports an error, what counts is what it kept.
+    fn commit_change(&self, change: &Change<'_>) -> Result<(), StoreError> {
+        let result = self.catalog.commit(change);
+        if let (Err(error), Some(first)) = (&result, change.added.first()) {
+            if self.catalog.has(first.id).unwrap_or(false) {
+                tracing::warn!(%error, "the catalog reported an error but kept the change");
+                return Ok(());
+            }
+        }
+        result
+    }
+
+    /// See [`crate::Store::compact`].
+    pub async fn compact(&self) -> Result<Compacted, StoreError> {
+        let _one = self.compaction.lock().await;
+        let removed = self.remove_files()?;
+        let (candidates, log_flushed) = {
+            let state = self.shared.state();
+            let segments = state.segments.iter().flat_map(BTreeMap::values);
+            let candidate = |segment: &crate::state::Segment| Candidate {
+                meta: Arc::clone(&segment.meta),
+                deleted: Arc::clone(&segment.deleted),
+            };
+            (segments.map(candidate).collect::<Vec<_>>(), state.flushed)
+        };
+        let Some(job) = compact::plan(&candidates, self.clock.now(), self.settings.segment_bytes).into_iter().next() else {
+            return Ok(Compacted { removed, ..Compacted::default() });
+        };
+        let id = self.next_segment.fetch_add(1, Ordering::Relaxed);
+        let (reader, files, handle) = (self.reader.clone(), self.files.clone(), tokio::runtime::Handle::current());
+        // Decoding and compressing would keep other tasks waiting: it gets a thread.
+        let work = move || {
+            let merged = handle.block_on(compact::merge(&reader, &job, id, log_flushed))?;
+            if let Some((bytes, meta)) = &merged.output {
+                files.put(meta, bytes)?;
+            }
+            Ok((job, merged))
+        };
+        let (job, merged) = join(tokio::task::spawn_blocking(work)).await?;
+        let outputs = u64::from(merged.output.is_some());
+        let done = self.commit_merged(&job, merged).await?;
+        let (inputs, outputs) = if done { (job.len() as u64, outputs) } else { (0, 0) };
+        Ok(Compacted { inputs, outputs, removed })
+    }
+
+    /// Puts a merged segment in the place of its inputs. Rows that stopped counting meanwhile stop counting there.
+    async fn commit_merged(&self, job: &[Candidate], merged: Merged) -> Result<bool, StoreError> {
+        let _change = self.change.lock().await;
+        let now: Option<Vec<Arc<Vec<u32>>>> = {
+            let state = self.shared.state();
+            let deleted = |candidate: &Candidate| {
+                let segments = &state.segments[candidate.meta.table as usize];
+                segments.get(&candidate.meta.id).map(|segment| Arc::clone(&segment.deleted))
+            };
+            // A failed flush left rows whose effect on the inputs is not in the catalog yet: let it finish first.
+            if state.frozen.is_some() { None } else { job.iter().map(deleted).collect() }
+        };
+        let Some(now) = now else {
+            if let Some((_, meta)) = &merged.output {
+                self.files.remove(meta.path.as_ref())?;
+            }
+            return Ok(false);
+        };
+        let late = merged.late_deletions(job, &now);
+        let output: Vec<SegmentMeta> = merged.output.into_iter().map(|(_, meta)| meta).collect();
+        let removed: Vec<Arc<SegmentMeta>> = job.iter().map(|candidate| Arc::clone(&candidate.meta)).collect();
+        let grace = i64::try_from(self.settings.grace.as_nanos()).unwrap_or(i64::MAX);
+        let change = Change {
+            added: &output,
+            removed: &removed,
+            not_before: self.clock.now().plus_nanos(grace),
+            deletions: output.iter().filter(|_| !late.is_empty()).map(|meta| (meta.id, late.clone())).collect(),
+            log_flushed: None,
+            next_segment: self.next_segment.load(Ordering::Relaxed),
+        };
+        self.commit_change(&change)?;
+        let mut state = self.shared.state();
+        let ids: HashSet<u64> = removed.iter().map(|meta| meta.id).collect();
+        state.remove_segments(&ids);
+        state.add_segments(output.into_iter().map(|meta| (Arc::new(meta), late.clone())));
+        state.counters.compactions += 1;
+        Ok(true)
+    }
+
+    /// Removes replaced files whose grace period is over.
+    fn remove_files(&self) -> Result<u64, StoreError> {
+        let now = self.clock.now();
+        let due = self.catalog.load_removals()?.into_iter().filter(|(_, not_before)| *not_before <= now);
+        let mut removed = Vec::new();
+        for (path, _) in due {
+            self.files.remove(&path)?;
+            removed.push(path);
+        }
+        if !removed.is_empty() {
+            self.catalog.removed(&removed)?;
+        }
+        Ok(removed.len() as u64)
+    }
+
+    /// See [`crate::Store::stats`].
+    pub fn stats(&self) -> Stats {
+        let load = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
+        let state = self.shared.state();
+        let counters = &state.counters;
+        let tables: HashMap<Table, TableStats> = Table::ALL.map(|table| (table, table_stats(&state, table))).into();
+        let filters = state.segments.iter().flat_map(BTreeMap::values).map(|segment| segment.meta.traces.size() as u64);
+        Stats {
+            filter_bytes: filters.sum(),
+            tables: tables.into_iter().map(|(table, stats)| (table.name(), stats)).collect(),
+            hot_bytes: state.hot_bytes() as u64,
+            hot_bytes_max: self.settings.hot_bytes_max as u64,
+            queue_bytes: self.shared.queue_bytes.load(Ordering::Relaxed) as u64,
+            queue_bytes_max: self.settings.queue_bytes_max as u64,
+            log_files: load(&self.log.files),
+            log_bytes: load(&self.log.bytes),
+            log_sequence: state.applied,
+            log_flushed: state.flushed,
+            commits: counters.commits,
+            syncs: load(&self.log.syncs),
+            replayed: counters.replayed,
+            duplicate_spans: counters.duplicate_spans,
+            duplicate_logs: counters.duplicate_logs,
+            duplicate_samples: counters.duplicate_samples,
+            hot_limit_reached: load(&self.hot_limit_reached),
+            queue_limit_reached: load(&self.queue_limit_reached),
+            log_failures: load(&self.log.failures),
+            log_damaged: self.opened.log_damaged,
+            log_torn_bytes: self.opened.log_torn_bytes,
+            flushes: counters.flushes,
+            compactions: counters.compactions,
+            environments_folded: counters.environments_folded,
+            days_folded: counters.days_folded,
+            missing_segments: self.opened.missing_segments,
+            orphans_removed: self.opened.orphans_removed,
+            body_bytes_seen: counters.body_bytes_seen,
+            body_bytes_kept: counters.body_bytes_kept,
+        }
+    }
+}
+
+fn table_stats(state: &State, table: Table) -> TableStats {
+    let mut stats = TableStats { hot_rows: state.hot_rows(table) as u64, ..TableStats::default() };
+    for segment in state.segments[table as usize].values() {
+        stats.segments += 1;
+        stats.sealed_rows += segment.meta.rows;
+        stats.replaced_rows += segment.deleted.len() as u64;
+        stats.bytes += segment.meta.bytes;
+    }
+    stats
+}

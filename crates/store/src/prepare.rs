@@ -1,0 +1,129 @@
+//! Looking at the state once it is consistent: the loop around `settle.rs` that does what needs the disk or time.
+
+use std::sync::Arc;
+
+use arrow::array::AsArray;
+use arrow::datatypes::{TimestampNanosecondType, UInt64Type};
+use model::Timestamp;
+
+use crate::error::StoreError;
+use crate::hot::TraceKey;
+use crate::rows::spans::narrow_from_batch;
+use crate::schema::Table;
+use crate::segment::read::Found;
+use crate::settle::{Learnt, Lookup, Step, Unresolved, newest};
+use crate::state::{SealedSpan, State};
+use crate::store::Inner;
+
+/// Looks at the state after which commits are held up until the view is consistent: traffic that touches sealed traces
+/// faster than they are looked up must not keep a reader waiting for ever.
+const PATIENCE: usize = 16;
+
+impl Inner {
+    /// Runs `look` on the state when every hot row is compared with segments and every run resolved.
+    pub async fn prepared<T>(&self, look: impl FnOnce(&mut State) -> T) -> Result<T, StoreError> {
+        let _one = self.prepare.lock().await;
+        let mut gate = None;
+        let mut refresh = true;
+        for round in 0.. {
+            if round == PATIENCE {
+                gate = Some(self.shared.gate.lock().await);
+            }
+            let now = self.clock.now();
+            let step = {
+                let mut state = self.shared.state();
+                match state.next_step(now, &mut refresh) {
+                    Step::Ready => {
+                        let seen = look(&mut state);
+                        self.shared.measure(&state);
+                        return Ok(seen);
+                    }
+                    step => step,
+                }
+            };
+            match step {
+                Step::Lookup(lookups, generation) => {
+                    let mut learnt = Vec::with_capacity(lookups.len());
+                    for lookup in lookups {
+                        learnt.push(self.look_up(lookup).await?);
+                    }
+                    self.shared.state().learn(learnt, generation);
+                }
+                Step::Resolve(unresolved) => self.resolve(unresolved, now).await?,
+                Step::Ready => {}
+            }
+        }
+        drop(gate);
+        Err(StoreError::Closed)
+    }
+
+    /// Reads the keys of some traces' rows in a segment.
+    async fn look_up(&self, lookup: Lookup) -> Result<Learnt, StoreError> {
+        let mut by_trace: std::collections::HashMap<String, TraceKey> = std::collections::HashMap::new();
+        by_trace.extend(lookup.keys.iter().map(|key| (key.trace.to_string(), *key)));
+        let traces: Vec<_> = lookup.keys.iter().map(|key| key.trace).collect();
+        let spans = lookup.meta.table == Table::Spans;
+        let columns: &[&str] = if spans { &["span_id", "version", "ended_at"] } else { &[] };
+        let found = self.reader.find(&lookup.meta, &traces, columns).await?;
+        let mut learnt = Learnt { lookup, spans: Vec::new(), runs: Vec::new() };
+        for Found { batch, rows } in found {
+            let column = |name: &str| {
+                let missing = || StoreError::segment("read", &learnt.lookup.meta.path, format!("no column {name}"));
+                batch.column_by_name(name).ok_or_else(missing)
+            };
+            let traces = column("trace_id")?.as_string::<i32>();
+            let keys = (0..batch.num_rows()).map(|row| by_trace.get(traces.value(row)).copied());
+            if !spans {
+                learnt.runs.extend(keys.zip(rows).filter_map(|(key, row)| Some((key?, row))));
+                continue;
+            }
+            let ids = column("span_id")?.as_string::<i32>();
+            let versions = column("version")?.as_primitive::<UInt64Type>();
+            let ends = column("ended_at")?.as_primitive::<TimestampNanosecondType>();
+            for (at, (key, row)) in keys.zip(rows).enumerate() {
+                let (Some(key), Ok(span_id)) = (key, ids.value(at).parse()) else { continue };
+                let ended = arrow::array::Array::is_valid(ends, at);
+                let segment = learnt.lookup.meta.id;
+                learnt.spans.push((key, SealedSpan { segment, row, span_id, version: versions.value(at), ended }));
+            }
+        }
+        Ok(learnt)
+    }
+
+    /// Resolves runs and hands them to the state.
+    async fn resolve(&self, unresolved: Vec<Unresolved>, now: Timestamp) -> Result<(), StoreError> {
+        let unresolved = self.load_sealed(unresolved).await?;
+        let resolver = Arc::clone(&self.resolver);
+        let work = move || {
+            let resolve = |one: Unresolved| (one.key, one.change, resolver.resolve(&newest(one.hot), now));
+            unresolved.into_iter().map(resolve).collect::<Vec<_>>()
+        };
+        let runs = tokio::task::spawn_blocking(work).await.map_err(|error| StoreError::Stopped(error.to_string()))?;
+        let mut state = self.shared.state();
+        state.resolved(runs, now);
+        self.shared.measure(&state);
+        Ok(())
+    }
+
+    /// Reads the spans that are in segments only, each segment once.
+    async fn load_sealed(&self, mut unresolved: Vec<Unresolved>) -> Result<Vec<Unresolved>, StoreError> {
+        let mut by_segment: std::collections::BTreeMap<u64, (Arc<crate::SegmentMeta>, Vec<(u32, usize)>)> = Default::default();
+        for (at, one) in unresolved.iter_mut().enumerate() {
+            for (meta, row) in std::mem::take(&mut one.sealed) {
+                by_segment.entry(meta.id).or_insert_with(|| (meta, Vec::new())).1.push((row, at));
+            }
+        }
+        let columns = crate::rows::spans::narrow_columns();
+        for (meta, mut wanted) in by_segment.into_values() {
+            wanted.sort_unstable();
+            let rows: Vec<u32> = wanted.iter().map(|(row, _)| *row).collect();
+            let mut traces = wanted.iter().map(|(_, trace)| *trace);
+            for batch in self.reader.rows(&meta, &rows, Some(&columns)).await? {
+                for (span, at) in narrow_from_batch(&batch)?.into_iter().zip(traces.by_ref()) {
+                    unresolved[at].hot.push(Arc::new(span));
+                }
+            }
+        }
+        Ok(unresolved)
+    }
+}

@@ -1,0 +1,274 @@
+//! Making the view consistent before somebody looks: each span once across memory and segments, each run resolved.
+//!
+//! A hot row may have an older version in a segment. Resident filters say in which segments its trace may be; where one
+//! does, the keys of the trace's rows are read once and remembered while the trace is hot. Then either the sealed row is
+//! marked as replaced or, where it counts more, the hot one is dropped. After that the runs of changed traces are
+//! resolved. Both need the disk or time, so they happen outside the lock, and the state is asked again until nothing is
+//! left to do.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use model::{Run, RunStatus, Span, SpanId, Timestamp, TraceId};
+
+use crate::hot::{Hot, TraceKey, rank};
+use crate::schema::Table;
+use crate::snapshot::SegmentMeta;
+use crate::state::{SealedSpan, State, is_open};
+
+/// Spans whose runs are resolved between two looks at the state.
+const RESOLVE_SPANS_MAX: usize = 200_000;
+/// Runs that are resolved again only because time passed, between two looks of a reader.
+const REFRESH_MAX: usize = 512;
+/// Shortest and longest time between two refreshes of a run in nanoseconds; between them, an eighth of the time since it
+/// was last heard of: an abandoned run is seen as such at most that much too late.
+const REFRESH_AFTER: (i64, i64) = (2_000_000_000, 600_000_000_000);
+
+/// Runs that are watched at most; further ones are only resolved when a span of them comes.
+const WATCH_MAX: usize = 1 << 17;
+
+/// Runs that change by time alone: running ones may be abandoned, provisional ones settle.
+#[derive(Default)]
+pub(crate) struct Watch {
+    runs: HashMap<TraceKey, (RunStatus, bool, Timestamp)>,
+    due: BTreeSet<(Timestamp, TraceKey)>,
+}
+
+impl Watch {
+    /// Notes how a run stands now.
+    pub fn note(&mut self, key: TraceKey, run: &Run, now: Timestamp) {
+        let quiet = now.nanos_since(run.last_received).max(0) / 8;
+        let due = now.plus_nanos(quiet.clamp(REFRESH_AFTER.0, REFRESH_AFTER.1));
+        if let Some((_, _, old)) = self.runs.remove(&key) {
+            self.due.remove(&(old, key));
+        }
+        if is_open(run.status, run.provisional) && self.runs.len() < WATCH_MAX {
+            self.runs.insert(key, (run.status, run.provisional, due));
+            self.due.insert((due, key));
+        }
+    }
+
+    /// Whether the run stands as it did when it was last noted.
+    fn stands(&self, key: TraceKey, run: &Run) -> bool {
+        self.runs.get(&key).is_some_and(|(status, provisional, _)| (*status, *provisional) == (run.status, run.provisional))
+    }
+
+    /// Puts off a run that is being refreshed, so that the next look does not do the same.
+    fn due(&mut self, now: Timestamp) -> Vec<TraceKey> {
+        let due: Vec<(Timestamp, TraceKey)> = self.due.range(..=(now, LAST_KEY)).take(REFRESH_MAX).copied().collect();
+        for (at, key) in &due {
+            let later = now.plus_nanos(REFRESH_AFTER.0);
+            self.due.remove(&(*at, *key));
+            self.due.insert((later, *key));
+            if let Some(run) = self.runs.get_mut(key) {
+                run.2 = later;
+            }
+        }
+        due.into_iter().map(|(_, key)| key).collect()
+    }
+}
+
+const LAST_KEY: TraceKey = TraceKey { project: u32::MAX, trace: TraceId::from_array([0xff; 16]) };
+
+/// What has to be done before the state can be shown.
+pub(crate) enum Step {
+    /// Nothing.
+    Ready,
+    /// Look traces up in segments.
+    Lookup(Vec<Lookup>, u64),
+    /// Resolve runs.
+    Resolve(Vec<Unresolved>),
+}
+
+/// Traces to look up in a segment.
+pub(crate) struct Lookup {
+    pub meta: Arc<SegmentMeta>,
+    pub keys: Vec<TraceKey>,
+}
+
+/// What looking up found.
+pub(crate) struct Learnt {
+    pub lookup: Lookup,
+    pub spans: Vec<(TraceKey, SealedSpan)>,
+    pub runs: Vec<(TraceKey, u32)>,
+}
+
+/// A trace whose run has to be resolved.
+pub(crate) struct Unresolved {
+    pub key: TraceKey,
+    /// Number of the change that made it necessary; `None` where only time passed.
+    pub change: Option<u64>,
+    pub hot: Vec<Arc<Span>>,
+    /// Rows of spans that are in segments only.
+    pub sealed: Vec<(Arc<SegmentMeta>, u32)>,
+}
+
+impl State {
+    /// What has to be done next.
+    pub fn next_step(&mut self, now: Timestamp, refresh: &mut bool) -> Step {
+        if std::mem::take(refresh) {
+            for key in self.watch.due(now) {
+                self.touched.insert(key);
+                self.refresh.insert(key);
+            }
+        }
+        let lookups = self.lookups();
+        if !lookups.is_empty() {
+            return Step::Lookup(lookups, self.generation);
+        }
+        self.supersede();
+        let unresolved = self.unresolved();
+        if unresolved.is_empty() { Step::Ready } else { Step::Resolve(unresolved) }
+    }
+
+    /// Segments that may hold touched traces and were not asked yet.
+    fn lookups(&mut self) -> Vec<Lookup> {
+        let State { touched, sealed, segments, generation, project_names, .. } = self;
+        let mut lookups: HashMap<u64, Lookup> = HashMap::new();
+        for key in touched.iter() {
+            let entry = sealed.entry(*key).or_default();
+            if entry.checked >= *generation {
+                continue;
+            }
+            let mut found = false;
+            for segment in [Table::Spans, Table::Runs].iter().flat_map(|table| segments[*table as usize].values()) {
+                let meta = &segment.meta;
+                if segment.generation <= entry.checked
+                    || *meta.project != *project_names[key.project as usize]
+                    || !meta.may_contain(key.trace)
+                {
+                    continue;
+                }
+                found = true;
+                let lookup = lookups.entry(meta.id).or_insert_with(|| Lookup { meta: Arc::clone(meta), keys: Vec::new() });
+                lookup.keys.push(*key);
+            }
+            if !found {
+                entry.checked = *generation;
+            }
+        }
+        lookups.into_values().collect()
+    }
+
+    /// Takes over what looking up found, as of `generation`.
+    pub fn learn(&mut self, learnt: Vec<Learnt>, generation: u64) {
+        let mut keys: Vec<TraceKey> = Vec::new();
+        for Learnt { lookup, spans, runs } in learnt {
+            keys.extend(lookup.keys);
+            let id = lookup.meta.id;
+            // Compaction may have replaced the segment meanwhile; the one in its place is newer and will be asked.
+            if !self.segments[lookup.meta.table as usize].contains_key(&id) {
+                continue;
+            }
+            for (key, span) in spans {
+                self.sealed.entry(key).or_default().spans.push(span);
+            }
+            for (key, row) in runs {
+                self.sealed.entry(key).or_default().runs.push((id, row));
+            }
+        }
+        for key in keys {
+            let entry = self.sealed.entry(key).or_default();
+            entry.checked = entry.checked.max(generation);
+        }
+    }
+
+    /// Decides between hot and sealed rows of touched traces.
+    fn supersede(&mut self) {
+        let touched = std::mem::take(&mut self.touched);
+        for key in touched {
+            let Some(sealed) = self.sealed.get(&key) else { continue };
+            if sealed.spans.is_empty() && sealed.runs.is_empty() {
+                continue;
+            }
+            let (spans, runs) = (sealed.spans.clone(), sealed.runs.clone());
+            for span in spans {
+                if !self.is_deleted(Table::Spans, span.segment, span.row) {
+                    self.supersede_span(key, span);
+                }
+            }
+            for (segment, row) in runs {
+                let State { active, frozen, .. } = self;
+                let newest = std::iter::once(active).chain(frozen).find(|hot| hot.run(key).is_some());
+                if let Some(hot) = newest {
+                    replace(hot, segment, row);
+                }
+            }
+        }
+    }
+
+    fn supersede_span(&mut self, key: TraceKey, sealed: SealedSpan) {
+        let State { active, frozen, counters, .. } = self;
+        for hot in std::iter::once(active).chain(frozen) {
+            let Some(row) = hot.span(key, sealed.span_id) else { continue };
+            counters.duplicate_spans += 1;
+            if (sealed.ended, sealed.version) > rank(&row.span) {
+                hot.remove_span(key, sealed.span_id);
+            } else {
+                replace(hot, sealed.segment, sealed.row);
+            }
+        }
+    }
+
+    /// Traces whose runs have to be resolved, as many as are done at once.
+    fn unresolved(&mut self) -> Vec<Unresolved> {
+        let mut batch = Vec::new();
+        let mut spans = 0;
+        let refreshed: Vec<TraceKey> = self.refresh.iter().copied().collect();
+        let changed: Vec<(TraceKey, Option<u64>)> = self.dirty.iter().map(|(key, change)| (*key, Some(*change))).collect();
+        let refreshed = refreshed.into_iter().filter(|key| !self.dirty.contains_key(key)).map(|key| (key, None));
+        let all: Vec<(TraceKey, Option<u64>)> = changed.into_iter().chain(refreshed).collect();
+        for (key, change) in all {
+            if spans > RESOLVE_SPANS_MAX {
+                break;
+            }
+            let hot: Vec<Arc<Span>> =
+                self.hot().flat_map(|hot| hot.spans_of(key)).map(|row| Arc::clone(&row.span)).collect();
+            let sealed = self.sealed.get(&key).map_or(&[][..], |sealed| &sealed.spans);
+            let sealed = sealed.iter().filter(|span| !self.is_deleted(Table::Spans, span.segment, span.row));
+            let segments = &self.segments[Table::Spans as usize];
+            let sealed = sealed.filter_map(|span| Some((Arc::clone(&segments.get(&span.segment)?.meta), span.row)));
+            let sealed: Vec<(Arc<SegmentMeta>, u32)> = sealed.collect();
+            spans += hot.len() + sealed.len() + 1;
+            batch.push(Unresolved { key, change, hot, sealed });
+        }
+        batch
+    }
+
+    /// Takes over resolved runs.
+    pub fn resolved(&mut self, runs: Vec<(TraceKey, Option<u64>, Option<Run>)>, now: Timestamp) {
+        for (key, change, run) in runs {
+            self.refresh.remove(&key);
+            // A span that came while the run was resolved makes it dirty again, under a higher number.
+            if change.is_some() && self.dirty.get(&key) == change.as_ref() {
+                self.dirty.remove(&key);
+            }
+            let Some(run) = run else { continue };
+            if change.is_none() && self.watch.stands(key, &run) {
+                self.watch.note(key, &run, now);
+                continue;
+            }
+            self.insert_run(key, run, now);
+        }
+    }
+}
+
+fn replace(hot: &mut Hot, segment: u64, row: u32) {
+    hot.replaces.entry(segment).or_default().insert(row);
+}
+
+/// The spans of a trace, each once: what is given may hold several versions of one.
+pub(crate) fn newest(spans: impl IntoIterator<Item = Arc<Span>>) -> Vec<Arc<Span>> {
+    let mut by_id: HashMap<SpanId, Arc<Span>> = HashMap::new();
+    for span in spans {
+        match by_id.get(&span.span_id) {
+            Some(other) if rank(other) > rank(&span) => {}
+            _ => {
+                by_id.insert(span.span_id, span);
+            }
+        }
+    }
+    let mut spans: Vec<Arc<Span>> = by_id.into_values().collect();
+    spans.sort_unstable_by_key(|span| (span.start, span.span_id));
+    spans
+}

@@ -1,0 +1,41 @@
+//! Commands: one file each.
+
+mod completions;
+mod demo;
+mod export;
+mod import;
+mod logs;
+mod run;
+mod runs;
+mod serve;
+mod sessions;
+mod sql;
+mod status;
+mod summary;
+mod tail;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use crate::cli::{Cli, Command};
+
+/// Does what the command line says.
+pub fn run(cli: Cli) -> Result<ExitCode> {
+    match cli.command {
+        None => serve::run(&cli.serve),
+        Some(Command::Serve(args)) => serve::run(&args),
+        Some(Command::Runs(args)) => runs::run(&args),
+        Some(Command::Run(args)) => run::run(&args),
+        Some(Command::Tail(args)) => tail::run(&args),
+        Some(Command::Sessions(args)) => sessions::run(&args),
+        Some(Command::Summary(args)) => summary::run(&args),
+        Some(Command::Logs(args)) => logs::run(&args),
+        Some(Command::Sql(args)) => sql::run(&args),
+        Some(Command::Import(args)) => import::run(&args),
+        Some(Command::Export(args)) => export::run(&args),
+        Some(Command::Demo(args)) => demo::run(&args),
+        Some(Command::Status(args)) => status::run(&args),
+        Some(Command::Completions { shell }) => completions::run(shell),
+    }
+}

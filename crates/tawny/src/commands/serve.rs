@@ -1,0 +1,136 @@
+//! `tawny serve`: the server, until it is told to stop.
+
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use serde::Serialize;
+use server::{ConfigError, Limits, Running, Settings};
+use tokio::signal;
+use tracing_subscriber::EnvFilter;
+
+use crate::cli::Serve;
+use crate::style::{faint, strong};
+
+/// How long the line with the addresses waits for the store, so that a script which reads it can send at once.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Runs the server.
+pub fn run(args: &Serve) -> Result<ExitCode> {
+    log_to_stderr();
+    let settings = settings(args)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start threads")?;
+    runtime.block_on(serve(settings, args.json))
+}
+
+fn settings(args: &Serve) -> Result<Settings> {
+    if args.memory < server::config::MIN_MEMORY {
+        bail!(ConfigError::Memory { given: args.memory });
+    }
+    Ok(Settings {
+        data: args.data.clone(),
+        http: args.http.clone(),
+        otlp_http: args.otlp_http.clone(),
+        otlp_grpc: args.otlp_grpc.clone(),
+        allow_open: args.allow_open,
+        sync: !args.no_sync,
+        limits: Limits { max_body_bytes: args.max_body, ..Limits::for_memory(args.memory) },
+    })
+}
+
+/// Logs go to standard error: standard output belongs to the addresses.
+fn log_to_stderr() {
+    let filter = EnvFilter::try_from_env("TAWNY_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // Fails only where a logger is set already, which is then as good.
+    let _ = builder.with_ansi(std::io::stderr().is_terminal()).with_target(false).try_init();
+}
+
+async fn serve(settings: Settings, json: bool) -> Result<ExitCode> {
+    let open = settings.allow_open;
+    let mut stop = std::pin::pin!(stop_signal()?);
+    let mut running = server::start(settings.clone()).await?;
+    if open && settings.addresses().is_ok_and(|addresses| !addresses.http.ip().is_loopback()) {
+        tracing::warn!("listening on addresses that other machines reach, and nothing asks for credentials (TAWNY_ALLOW_OPEN)");
+    }
+    let ready = tokio::select! {
+        opened = running.ready() => { opened?; true }
+        () = tokio::time::sleep(PATIENCE) => false,
+        () = &mut stop => { running.stop().await; return Ok(ExitCode::SUCCESS) }
+    };
+    announce(&running, &settings, json, ready)?;
+    if !ready {
+        tokio::select! {
+            opened = running.ready() => { opened?; tracing::info!("the log is replayed; requests are taken") }
+            () = &mut stop => { running.stop().await; return Ok(ExitCode::SUCCESS) }
+        }
+    }
+    stop.await;
+    tracing::info!("stopping: open requests finish, then everything is written and closed");
+    tokio::select! {
+        () = running.stop() => Ok(ExitCode::SUCCESS),
+        () = stop_signal()? => {
+            tracing::warn!("stopped at once; the next start replays the log");
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}
+
+/// Completes at the first SIGINT or SIGTERM.
+fn stop_signal() -> Result<impl Future<Output = ()>> {
+    let context = "cannot listen for signals";
+    let mut interrupt = signal::unix::signal(signal::unix::SignalKind::interrupt()).context(context)?;
+    let mut terminate = signal::unix::signal(signal::unix::SignalKind::terminate()).context(context)?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}
+
+/// The line of JSON that scripts read.
+#[derive(Serialize)]
+struct Announcement<'a> {
+    http: &'a str,
+    otlp_http: &'a str,
+    otlp_grpc: &'a str,
+    data: String,
+    version: &'a str,
+    state: &'a str,
+}
+
+fn announce(running: &Running, settings: &Settings, json: bool, ready: bool) -> Result<()> {
+    let endpoints = running.endpoints();
+    let data = std::fs::canonicalize(&settings.data).unwrap_or_else(|_| settings.data.clone()).display().to_string();
+    let mut out = std::io::stdout().lock();
+    if json {
+        let line = Announcement {
+            http: &endpoints.http,
+            otlp_http: &endpoints.otlp_http,
+            otlp_grpc: &endpoints.otlp_grpc,
+            data,
+            version: server::VERSION,
+            state: if ready { "ready" } else { "replaying" },
+        };
+        writeln!(out, "{}", serde_json::to_string(&line)?)?;
+    } else {
+        writeln!(out, "{} {}", strong("Tawny"), server::VERSION)?;
+        writeln!(out)?;
+        for (what, place, note) in [
+            ("UI and API", &endpoints.http, "tawny runs; tawny tail"),
+            ("OTLP HTTP", &endpoints.otlp_http, "OTEL_EXPORTER_OTLP_ENDPOINT, http/protobuf or http/json"),
+            ("OTLP gRPC", &endpoints.otlp_grpc, "OTEL_EXPORTER_OTLP_ENDPOINT, grpc"),
+            ("Data", &data, ""),
+        ] {
+            writeln!(out, "  {what:<11} {place:<26} {}", faint(note))?;
+        }
+        writeln!(out)?;
+        if !ready {
+            writeln!(out, "The log is being replayed; requests are refused with \"try again\" until that is done.")?;
+        }
+    }
+    out.flush()?;
+    Ok(())
+}

@@ -1,0 +1,256 @@
+/** Conversations: runs that share a session, latest first. */
+import { Button, CloseButton, TextInput } from "@mantine/core";
+import { useDebouncedCallback, useMediaQuery } from "@mantine/hooks";
+import { IconMessages, IconSearch } from "@tabler/icons-react";
+import { useInfiniteQuery } from "@tanstack/react-query";
+import { Link, useNavigate, useSearch } from "@tanstack/react-router";
+import { useVirtualizer } from "@tanstack/react-virtual";
+import { useEffect, useRef, useState } from "react";
+import { sessionsQuery } from "@/api/queries";
+import type { Session } from "@/api/types";
+import { PageHeader } from "@/layout/PageHeader";
+import { compact, count, plural, usd } from "@/lib/format";
+import table from "@/pages/runs/RunsTable.module.css";
+import { Empty, ErrorState, SkeletonRows } from "@/ui/States";
+import { StatusMark } from "@/ui/StatusMark";
+import { Ago } from "@/ui/Time";
+import { TimeRange } from "@/ui/TimeRange";
+import { stepKeys, useKeys } from "@/ui/useKeys";
+import { useTitle } from "@/ui/useTitle";
+import classes from "./SessionsPage.module.css";
+
+const ROW = 34;
+const CARD = 82;
+const TEMPLATE = "30px minmax(150px, 1fr) minmax(200px, 2fr) 64px 90px 90px 64px 76px 84px";
+
+export function SessionsPage() {
+  useTitle("Sessions");
+  const search = useSearch({ from: "/sessions" });
+  const navigate = useNavigate({ from: "/sessions" });
+  const from = search.from ?? "7d";
+  const query = useInfiniteQuery(sessionsQuery(search.q, from));
+  const rows = query.data?.pages.flatMap((page) => page.sessions) ?? [];
+  const [text, setText] = useState(search.q ?? "");
+  const field = useRef<HTMLInputElement>(null);
+  const apply = (q: string) =>
+    void navigate({ search: (before) => ({ ...before, q: q.trim() || undefined }), replace: true });
+  const later = useDebouncedCallback(apply, 250);
+  useKeys({ "/": () => field.current?.select() });
+
+  return (
+    <div className={classes.page}>
+      <PageHeader title="Sessions">
+        <TimeRange
+          from={from}
+          onChange={(range) =>
+            void navigate({ search: (before) => ({ ...before, from: range === "7d" ? undefined : range }) })
+          }
+        />
+      </PageHeader>
+      <div className={classes.tools}>
+        <TextInput
+          ref={field}
+          aria-label="Search sessions"
+          placeholder="Search what was said in their runs"
+          leftSection={<IconSearch size={15} stroke={1.8} />}
+          rightSection={
+            text ? (
+              <CloseButton
+                size="sm"
+                aria-label="Clear the search"
+                onClick={() => {
+                  setText("");
+                  apply("");
+                }}
+              />
+            ) : (
+              <kbd aria-hidden>/</kbd>
+            )
+          }
+          value={text}
+          onChange={(event) => {
+            setText(event.currentTarget.value);
+            later(event.currentTarget.value);
+          }}
+          onKeyDown={(event) => event.key === "Escape" && field.current?.blur()}
+        />
+      </div>
+      {query.isPending ? (
+        <SkeletonRows />
+      ) : query.isError && rows.length === 0 ? (
+        <ErrorState error={query.error} what="the sessions" onRetry={() => void query.refetch()} />
+      ) : rows.length === 0 ? (
+        <Nothing filtered={!!search.q} from={from} />
+      ) : (
+        <Table
+          rows={rows}
+          hasMore={query.hasNextPage && !query.isFetchingNextPage}
+          onMore={() => void query.fetchNextPage()}
+        />
+      )}
+    </div>
+  );
+}
+
+function Nothing({ filtered, from }: { filtered: boolean; from: string }) {
+  const all = (
+    <Button variant="default" renderRoot={(props) => <Link {...props} to="/sessions" search={{ from: "all" }} />}>
+      Show all time
+    </Button>
+  );
+  if (filtered || from !== "all") {
+    return (
+      <Empty
+        title={filtered ? "No session matches" : "No session in this time range"}
+        action={all}
+        icon={<IconMessages size={26} stroke={1.4} />}
+      >
+        {filtered ? "Another word or a longer time range may find some." : "A longer time range may have some."}
+      </Empty>
+    );
+  }
+  return (
+    <Empty title="No sessions yet" icon={<IconMessages size={26} stroke={1.4} />}>
+      Runs are grouped when their spans carry a conversation: <code className="mono">gen_ai.conversation.id</code> or{" "}
+      <code className="mono">session.id</code>.
+    </Empty>
+  );
+}
+
+function Table({ rows, hasMore, onMore }: { rows: Session[]; hasMore: boolean; onMore: () => void }) {
+  const cards = useMediaQuery("(max-width: 760px)", undefined, { getInitialValueInEffect: false }) ?? false;
+  const scroller = useRef<HTMLElement>(null);
+  const navigate = useNavigate();
+  const [active, setActive] = useState(-1);
+  const virtual = useVirtualizer({
+    count: rows.length,
+    getScrollElement: () => scroller.current,
+    estimateSize: () => (cards ? CARD : ROW),
+    overscan: 12,
+    scrollPaddingStart: 32,
+  });
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the height of rows follows the layout
+  useEffect(() => virtual.measure(), [cards]);
+  const items = virtual.getVirtualItems();
+  const last = items.at(-1)?.index ?? 0;
+  useEffect(() => {
+    if (hasMore && last >= rows.length - 25) onMore();
+  }, [hasMore, last, rows.length, onMore]);
+  useKeys({
+    ...stepKeys((by) => {
+      const to = Math.min(rows.length - 1, Math.max(0, active + by));
+      setActive(to);
+      virtual.scrollToIndex(to);
+    }),
+    Enter: () => {
+      const row = rows[active];
+      if (!row) return false;
+      void navigate({ to: "/sessions/session", search: { id: row.session_id } });
+    },
+  });
+
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keyboard
+    <section className={classes.scroller} ref={scroller} tabIndex={0} aria-label="List of sessions">
+      {cards ? (
+        <ul className={table.cards} style={{ height: virtual.getTotalSize() }} aria-label="Sessions">
+          {items.map((item) => {
+            const row = rows[item.index]!;
+            return (
+              <li key={row.session_id} style={{ height: CARD, transform: `translateY(${item.start}px)` }}>
+                <Link to="/sessions/session" search={{ id: row.session_id }} className={table.card}>
+                  <span className={table.cardTop}>
+                    <StatusMark status={row.status} />
+                    <span className="cut mono">{row.session_id}</span>
+                    <Ago at={row.last_at} className="faint tnum" />
+                  </span>
+                  <span className="cut muted">{row.input_preview ?? "No input"}</span>
+                  <span className={table.cardNumbers}>
+                    <span>{plural(row.runs, "run")}</span>
+                    <span>{compact(row.usage.total_tokens)} tokens</span>
+                    {row.cost_usd != null && <span>{usd(row.cost_usd)}</span>}
+                  </span>
+                </Link>
+              </li>
+            );
+          })}
+        </ul>
+      ) : (
+        <div className={classes.table} role="table" aria-label="Sessions">
+          <div role="rowgroup" className={table.headGroup}>
+            <div role="row" className={table.head} style={{ gridTemplateColumns: TEMPLATE }}>
+              {["Status", "Session", "First input", "Runs", "Last seen", "User", "Errors", "Tokens", "Cost"].map(
+                (title) => (
+                  <div
+                    key={title}
+                    role="columnheader"
+                    className={/Runs|Last|Errors|Tokens|Cost/.test(title) ? table.numHead : table.headCell}
+                  >
+                    {title === "Status" ? <span className="sr">{title}</span> : title}
+                  </div>
+                ),
+              )}
+            </div>
+          </div>
+          <div role="rowgroup" className={table.bodyGroup} style={{ height: virtual.getTotalSize() }}>
+            {items.map((item) => {
+              const row = rows[item.index]!;
+              return (
+                <div
+                  key={row.session_id}
+                  role="row"
+                  className={table.row}
+                  data-active={item.index === active || undefined}
+                  style={{ gridTemplateColumns: TEMPLATE, height: ROW, transform: `translateY(${item.start}px)` }}
+                >
+                  <div role="cell" className={table.cell}>
+                    <StatusMark status={row.status} />
+                  </div>
+                  <div role="cell" className={table.cell}>
+                    <Link
+                      to="/sessions/session"
+                      search={{ id: row.session_id }}
+                      className={table.link}
+                      onFocus={() => setActive(item.index)}
+                    >
+                      <span className={table.name}>
+                        <span className="cut mono">{row.session_id}</span>
+                      </span>
+                    </Link>
+                  </div>
+                  <div role="cell" className={table.cell}>
+                    <span className="cut muted" title={row.input_preview ?? undefined}>
+                      {row.input_preview ?? "–"}
+                    </span>
+                  </div>
+                  <div role="cell" className={table.numCell}>
+                    {count(row.runs)}
+                  </div>
+                  <div role="cell" className={table.numCell}>
+                    <Ago at={row.last_at} className="muted" />
+                  </div>
+                  <div role="cell" className={table.cell}>
+                    <span className="cut muted">{row.user_id ?? "–"}</span>
+                  </div>
+                  <div role="cell" className={table.numCell}>
+                    {row.errors > 0 ? (
+                      <span className={table.errors}>{compact(row.errors)}</span>
+                    ) : (
+                      <span className="faint">0</span>
+                    )}
+                  </div>
+                  <div role="cell" className={table.numCell}>
+                    {compact(row.usage.total_tokens)}
+                  </div>
+                  <div role="cell" className={table.numCell}>
+                    {usd(row.cost_usd)}
+                  </div>
+                </div>
+              );
+            })}
+          </div>
+        </div>
+      )}
+    </section>
+  );
+}

@@ -1,0 +1,215 @@
+/** How the server is: what came in, what was refused and why, what is kept, and which limits were reached. */
+import { useQuery } from "@tanstack/react-query";
+import type { ReactNode } from "react";
+import { statusQuery } from "@/api/queries";
+import type { Status } from "@/api/types";
+import { PageHeader } from "@/layout/PageHeader";
+import { absolute, bytes, count, duration } from "@/lib/format";
+import { facts } from "@/lib/status";
+import { CopyButton } from "@/ui/CopyButton";
+import { ErrorState, SkeletonRows } from "@/ui/States";
+import { useTitle } from "@/ui/useTitle";
+import classes from "./StatusPage.module.css";
+
+export function StatusPage() {
+  useTitle("Status");
+  const query = useQuery({ ...statusQuery, refetchInterval: 3000 });
+  const status = query.data;
+  return (
+    <div className={classes.page}>
+      <PageHeader title="Status" note={status && `Tawny ${status.version}`} />
+      {query.isPending ? (
+        <SkeletonRows />
+      ) : status ? (
+        <div className={classes.columns}>
+          <Server status={status} />
+          <Store status={status} />
+          <Ingest status={status} />
+          <Dialects status={status} />
+          <Limits status={status} />
+        </div>
+      ) : (
+        <ErrorState error={query.error} what="the status" onRetry={() => void query.refetch()} />
+      )}
+    </div>
+  );
+}
+
+function Block({ title, note, wide, children }: { title: string; note?: string; wide?: boolean; children: ReactNode }) {
+  return (
+    <section className={classes.block} data-wide={wide || undefined}>
+      <h2>{title}</h2>
+      {note && <p>{note}</p>}
+      {children}
+    </section>
+  );
+}
+
+function Server({ status }: { status: Status }) {
+  return (
+    <Block title="Server">
+      <dl className={classes.facts}>
+        <div>
+          <dt>State</dt>
+          <dd data-state={status.state}>{status.state}</dd>
+        </div>
+        <div>
+          <dt>Up for</dt>
+          <dd title={`Since ${absolute(status.started_at)}`}>{duration(status.uptime_seconds * 1000)}</dd>
+        </div>
+        {(
+          [
+            ["This page and the API", status.endpoints.http],
+            ["OTLP over HTTP", status.endpoints.otlp_http],
+            ["OTLP over gRPC", status.endpoints.otlp_grpc],
+          ] as const
+        ).map(([name, value]) => (
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd className={classes.address}>
+              <span className="mono">{value}</span>
+              <CopyButton text={value} label={`Copy ${name}`} />
+            </dd>
+          </div>
+        ))}
+      </dl>
+    </Block>
+  );
+}
+
+const SIGNALS = ["traces", "logs", "metrics"];
+const ITEMS: Record<string, string> = { traces: "spans", logs: "records", metrics: "points" };
+
+function Ingest({ status }: { status: Status }) {
+  const { signals } = status.ingest;
+  const names = [...new Set([...SIGNALS, ...Object.keys(signals)])].filter((name) => signals[name]);
+  const reasons = names.flatMap((name) =>
+    Object.entries(signals[name]!.requests_rejected).map(([reason, n]) => [name, reason, n] as const),
+  );
+  const items = names.flatMap((name) => signals[name]!.item_reasons.map((reason) => [name, reason] as const));
+  return (
+    <Block title="Received since the start" wide>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keyboard */}
+      <section className={classes.scroll} tabIndex={0} aria-label="Received">
+        <table className={classes.table}>
+          <thead>
+            <tr>
+              <th scope="col">Signal</th>
+              <th scope="col">Requests</th>
+              <th scope="col">Refused</th>
+              <th scope="col">Items</th>
+              <th scope="col">Items refused</th>
+              <th scope="col">Received</th>
+              <th scope="col">Unpacked</th>
+            </tr>
+          </thead>
+          <tbody>
+            {names.map((name) => {
+              const counts = signals[name]!;
+              const refused = Object.values(counts.requests_rejected).reduce((sum, n) => sum + n, 0);
+              return (
+                <tr key={name}>
+                  <th scope="row">{name}</th>
+                  <td>{count(counts.requests_accepted)}</td>
+                  <td data-bad={refused > 0 || undefined}>{count(refused)}</td>
+                  <td>
+                    {count(counts.items_accepted)} <span className="faint">{ITEMS[name]}</span>
+                  </td>
+                  <td data-bad={counts.items_rejected > 0 || undefined}>{count(counts.items_rejected)}</td>
+                  <td>{bytes(counts.bytes)}</td>
+                  <td>{bytes(counts.bytes_decompressed)}</td>
+                </tr>
+              );
+            })}
+          </tbody>
+        </table>
+      </section>
+      {(reasons.length > 0 || items.length > 0) && (
+        <ul className={classes.reasons}>
+          {reasons.map(([name, reason, n]) => (
+            <li key={`${name} ${reason}`}>
+              <strong className="tnum">{count(n)}</strong> {name} requests refused: {reason}
+            </li>
+          ))}
+          {items.map(([name, reason]) => (
+            <li key={`${name} ${reason}`}>
+              {name}: {reason}
+            </li>
+          ))}
+        </ul>
+      )}
+    </Block>
+  );
+}
+
+function Dialects({ status }: { status: Status }) {
+  const dialects = Object.entries(status.ingest.spans_by_dialect).sort(([, a], [, b]) => b - a);
+  const most = Math.max(1, ...dialects.map(([, n]) => n));
+  return (
+    <Block
+      title="Spans by dialect"
+      note={`${count(status.ingest.unmapped_attributes)} attributes no dialect names. They are kept as sent.`}
+    >
+      {dialects.length === 0 ? (
+        <p>No span came in since the start.</p>
+      ) : (
+        <ul className={classes.bars}>
+          {dialects.map(([name, n]) => (
+            <li key={name}>
+              <span className="cut">{name}</span>
+              <span className={classes.bar} aria-hidden>
+                <i style={{ width: `${(n / most) * 100}%` }} />
+              </span>
+              <span className="num">{count(n)}</span>
+            </li>
+          ))}
+        </ul>
+      )}
+    </Block>
+  );
+}
+
+function Store({ status }: { status: Status }) {
+  return (
+    <Block title="Store">
+      <dl className={classes.facts}>
+        {facts(status.store).map(([name, value]) => (
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd className="tnum">{value}</dd>
+          </div>
+        ))}
+      </dl>
+    </Block>
+  );
+}
+
+function Limits({ status }: { status: Status }) {
+  return (
+    <Block title="Limits" note="Reaching one is answered with an error that names it.">
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keyboard */}
+      <section className={classes.scroll} tabIndex={0} aria-label="Table of limits">
+        <table className={classes.table}>
+          <thead>
+            <tr>
+              <th scope="col">Limit</th>
+              <th scope="col">Value</th>
+              <th scope="col">Reached</th>
+            </tr>
+          </thead>
+          <tbody>
+            {status.limits.map((limit) => (
+              <tr key={limit.name}>
+                <th scope="row">{limit.name}</th>
+                <td>{limit.unit === "bytes" ? bytes(limit.value) : `${count(limit.value)} ${limit.unit}`}</td>
+                <td data-bad={limit.reached > 0 || undefined}>
+                  {limit.reached === 0 ? <span className="faint">never</span> : `${count(limit.reached)} times`}
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </section>
+    </Block>
+  );
+}
