@@ -54,7 +54,9 @@ impl Cursor {
 
     /// Reads a cursor made for `list`.
     pub fn decode(text: &str, list: &str) -> Result<Self, QueryError> {
-        let bad = || QueryError::invalid("the cursor is not one this list gave; leave `cursor` out to start at the first page");
+        let bad = || {
+            QueryError::invalid("the cursor is not one this list gave; leave `cursor` out to start at the first page")
+        };
         if text.len() > MAX_TEXT {
             return Err(bad());
         }
@@ -76,10 +78,14 @@ mod tests {
 
     #[test]
     fn a_cursor_reads_back_and_is_refused_by_another_list() {
-        for key in [Key::Int(-5), Key::Bits { bits: 0.1f64.to_bits() }, Key::Decimal { unscaled: i128::MAX.to_string() }] {
+        for key in
+            [Key::Int(-5), Key::Bits { bits: 0.1f64.to_bits() }, Key::Decimal { unscaled: i128::MAX.to_string() }]
+        {
             let cursor = Cursor { list: "runs -started_at".into(), key, id: "ab".into() };
             assert_eq!(Cursor::decode(&cursor.encode(), "runs -started_at").unwrap(), cursor);
-            assert!(Cursor::decode(&cursor.encode(), "runs errors").unwrap_err().to_string().contains("keep the same sort"));
+            assert!(
+                Cursor::decode(&cursor.encode(), "runs errors").unwrap_err().to_string().contains("keep the same sort")
+            );
         }
     }
 

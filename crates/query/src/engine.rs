@@ -5,7 +5,9 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use datafusion::catalog::{CatalogProvider, MemoryCatalogProvider, MemoryCatalogProviderList, MemorySchemaProvider, SchemaProvider};
+use datafusion::catalog::{
+    CatalogProvider, MemoryCatalogProvider, MemoryCatalogProviderList, MemorySchemaProvider, SchemaProvider,
+};
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::FairSpillPool;
@@ -99,7 +101,9 @@ impl Engine {
     ) -> Result<T, QueryError> {
         let answer = match tokio::time::timeout(time, AssertUnwindSafe(work).catch_unwind()).await {
             Ok(Ok(answer)) => answer,
-            Ok(Err(_)) => Err(QueryError::Internal("the query engine stopped at a fault of its own; the log says where".into())),
+            Ok(Err(_)) => {
+                Err(QueryError::Internal("the query engine stopped at a fault of its own; the log says where".into()))
+            }
             Err(_) => Err(QueryError::Limit {
                 name,
                 limit: format!("{} s", time.as_secs_f64()),

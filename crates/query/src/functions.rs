@@ -9,7 +9,8 @@ use datafusion::common::{Result, exec_datafusion_err};
 use datafusion::execution::SessionStateDefaults;
 use datafusion::logical_expr::planner::ExprPlanner;
 use datafusion::logical_expr::{
-    AggregateUDF, ColumnarValue, HigherOrderUDF, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility, WindowUDF,
+    AggregateUDF, ColumnarValue, HigherOrderUDF, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+    WindowUDF,
 };
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
@@ -220,7 +221,8 @@ mod tests {
 
     #[test]
     fn an_attribute_is_found_in_an_object_and_in_pairs() {
-        let object = r#"{"a":{"b":"inner"},"b":"text \u00e4","n":1.50,"gone":null,"r":"first","r":"last","esc\"aped":true}"#;
+        let object =
+            r#"{"a":{"b":"inner"},"b":"text \u00e4","n":1.50,"gone":null,"r":"first","r":"last","esc\"aped":true}"#;
         for (key, expected) in [
             ("b", Some("text ä")),
             ("a", Some(r#"{"b":"inner"}"#)),

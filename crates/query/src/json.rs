@@ -5,8 +5,8 @@ use datafusion::arrow::array::{
 };
 use datafusion::arrow::datatypes::{
     DataType, Float16Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, TimeUnit,
-    TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type,
-    UInt32Type, UInt64Type,
+    TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt8Type,
+    UInt16Type, UInt32Type, UInt64Type,
 };
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use model::Timestamp;
@@ -19,7 +19,9 @@ pub(crate) fn kind(data_type: &DataType) -> &'static str {
         DataType::Boolean => "boolean",
         integer if integer.is_integer() => "integer",
         number if number.is_floating() || number.is_decimal() => "number",
-        DataType::Timestamp(..) | DataType::Date32 | DataType::Date64 | DataType::Time32(_) | DataType::Time64(_) => "time",
+        DataType::Timestamp(..) | DataType::Date32 | DataType::Date64 | DataType::Time32(_) | DataType::Time64(_) => {
+            "time"
+        }
         DataType::Duration(_) | DataType::Interval(_) => "duration",
         DataType::List(_)
         | DataType::LargeList(_)
@@ -88,7 +90,11 @@ pub(crate) fn value(array: &dyn Array, at: usize) -> Json {
         DataType::LargeListView(_) => list(array.as_list_view::<i64>().value(at).as_ref()),
         DataType::Struct(fields) => {
             let columns = array.as_struct().columns();
-            fields.iter().zip(columns).map(|(field, column)| (field.name().clone(), value(column.as_ref(), at))).collect()
+            fields
+                .iter()
+                .zip(columns)
+                .map(|(field, column)| (field.name().clone(), value(column.as_ref(), at)))
+                .collect()
         }
         DataType::Map(..) => map(array, at),
         DataType::Dictionary(..) => {
@@ -168,7 +174,8 @@ mod tests {
     use std::sync::Arc;
 
     use datafusion::arrow::array::{
-        BinaryArray, DictionaryArray, Float32Array, Float64Array, ListArray, StringArray, TimestampNanosecondArray, UInt64Array,
+        BinaryArray, DictionaryArray, Float32Array, Float64Array, ListArray, StringArray, TimestampNanosecondArray,
+        UInt64Array,
     };
     use datafusion::arrow::datatypes::Int32Type;
     use serde_json::json;

@@ -27,7 +27,8 @@ pub use answers::{Column, Counters, LogEntry, LogsPage, Session, SessionsPage, S
 pub use engine::Engine;
 pub use error::{Position, QueryError};
 pub use filter::{
-    DEFAULT_PAGE, FacetKey, FacetValue, Facets, LogFilter, MAX_FACET_VALUES, MAX_PAGE, Page, RunFilter, RunsPage, Sort, SortKey,
+    DEFAULT_PAGE, FacetKey, FacetValue, Facets, LogFilter, MAX_FACET_VALUES, MAX_PAGE, Page, RunFilter, RunsPage, Sort,
+    SortKey,
 };
 pub use limits::{Limits, SqlLimits};
 pub use sql::{MAX_SQL_BYTES, MAX_SQL_WORDS};

@@ -79,13 +79,16 @@ fn text_condition(needle: &str) -> Expr {
     let quoted = store::encode_value(&needle.into());
     let inside = quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(&quoted);
     let json = ["body", "attributes"].map(|column| contains(coalesce(vec![col(column), lit("")]), inside));
-    let text = ["event_name", "service", "preview"].map(|column| contains(coalesce(vec![col(column), lit("")]), needle));
+    let text =
+        ["event_name", "service", "preview"].map(|column| contains(coalesce(vec![col(column), lit("")]), needle));
     any(json.into_iter().chain(text))
 }
 
 fn after(cursor: &Cursor) -> Result<Expr, QueryError> {
     let Key::Int(nanos) = cursor.key else {
-        return Err(QueryError::invalid("the cursor does not fit this list; leave `cursor` out to start at the first page"));
+        return Err(QueryError::invalid(
+            "the cursor does not fit this list; leave `cursor` out to start at the first page",
+        ));
     };
     let time = exprs::time(Timestamp::from_nanos(nanos));
     let tie = col("time").eq(time.clone()).and(col("id").gt(lit(cursor.id.as_str())));

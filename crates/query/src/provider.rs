@@ -81,7 +81,8 @@ impl ProjectTable {
         // DataFusion would answer min() from them, and they count rows that were replaced.
         time.min_value = bound(segment.meta.min_time);
         time.max_value = bound(segment.meta.max_time);
-        let file = PartitionedFile::new(segment.meta.path.to_string(), segment.meta.bytes).with_statistics(Arc::new(statistics));
+        let file = PartitionedFile::new(segment.meta.path.to_string(), segment.meta.bytes)
+            .with_statistics(Arc::new(statistics));
         if segment.deleted.is_empty() {
             return Ok(file);
         }
@@ -104,7 +105,8 @@ impl ProjectTable {
             Arc::clone(&self.snapshot.object_store),
             state.runtime_env().cache_manager.get_file_metadata_cache(),
         );
-        let options = TableParquetOptions { global: state.config_options().execution.parquet.clone(), ..Default::default() };
+        let options =
+            TableParquetOptions { global: state.config_options().execution.parquet.clone(), ..Default::default() };
         let source = ParquetSource::new(self.schema())
             .with_table_parquet_options(options)
             .with_parquet_file_reader_factory(Arc::new(readers))

@@ -126,7 +126,13 @@ impl Wanted {
 fn later(a: Bound<i64>, b: Bound<i64>) -> Bound<i64> {
     match (a, b) {
         (Bound::Unbounded, other) | (other, Bound::Unbounded) => other,
-        (Bound::Included(x) | Bound::Excluded(x), Bound::Included(y) | Bound::Excluded(y)) if x != y => if x > y { a } else { b },
+        (Bound::Included(x) | Bound::Excluded(x), Bound::Included(y) | Bound::Excluded(y)) if x != y => {
+            if x > y {
+                a
+            } else {
+                b
+            }
+        }
         // The same time: the stricter form.
         (Bound::Excluded(_), _) => a,
         _ => b,
@@ -136,7 +142,13 @@ fn later(a: Bound<i64>, b: Bound<i64>) -> Bound<i64> {
 fn earlier(a: Bound<i64>, b: Bound<i64>) -> Bound<i64> {
     match (a, b) {
         (Bound::Unbounded, other) | (other, Bound::Unbounded) => other,
-        (Bound::Included(x) | Bound::Excluded(x), Bound::Included(y) | Bound::Excluded(y)) if x != y => if x < y { a } else { b },
+        (Bound::Included(x) | Bound::Excluded(x), Bound::Included(y) | Bound::Excluded(y)) if x != y => {
+            if x < y {
+                a
+            } else {
+                b
+            }
+        }
         (Bound::Excluded(_), _) => a,
         _ => b,
     }
@@ -188,7 +200,10 @@ mod tests {
         let wanted = |filters: &[Expr]| Wanted::of(Table::Runs, filters).traces.map(|ids| ids.len());
         assert_eq!(wanted(&[col("trace_id").eq(lit(a))]), Some(1));
         assert_eq!(wanted(&[col("trace_id").in_list(vec![lit(a), lit(b)], false)]), Some(2));
-        assert_eq!(wanted(&[col("trace_id").in_list(vec![lit(a), lit(b)], false), lit(b).eq(col("trace_id"))]), Some(1));
+        assert_eq!(
+            wanted(&[col("trace_id").in_list(vec![lit(a), lit(b)], false), lit(b).eq(col("trace_id"))]),
+            Some(1)
+        );
         assert_eq!(wanted(&[col("trace_id").eq(lit("no id"))]), Some(0));
         assert_eq!(wanted(&[col("trace_id").in_list(vec![lit(a)], true)]), None);
         assert_eq!(wanted(&[col("trace_id").in_list(vec![lit(a), col("parent")], false)]), None);

@@ -11,7 +11,10 @@ use store::{Snapshot, Table};
 
 use crate::cursor::{Cursor, Key};
 use crate::exprs::{self, Place, all, conditions, place};
-use crate::{Engine, FacetKey, FacetValue, Facets, MAX_FACET_VALUES, MAX_PAGE, Page, QueryError, RunFilter, RunsPage, Sort, SortKey, sql};
+use crate::{
+    Engine, FacetKey, FacetValue, Facets, MAX_FACET_VALUES, MAX_PAGE, Page, QueryError, RunFilter, RunsPage, Sort,
+    SortKey, sql,
+};
 
 impl Engine {
     /// A page of the runs of `project` that `filter` lets through.
@@ -35,9 +38,10 @@ impl Engine {
             let (mut runs, total, facets) = futures::try_join!(rows, total, facets)?;
             let more = runs.len() > page.limit;
             runs.truncate(page.limit);
-            let next = runs.last().filter(|_| more).map(|run| {
-                Cursor { list, key: key_of(page.sort.key, run), id: run.trace_id.to_string() }.encode()
-            });
+            let next = runs
+                .last()
+                .filter(|_| more)
+                .map(|run| Cursor { list, key: key_of(page.sort.key, run), id: run.trace_id.to_string() }.encode());
             Ok(RunsPage { runs, next, facets, total })
         })
         .await
@@ -55,7 +59,10 @@ impl Engine {
         let frame = table
             .filter(all([filter].into_iter().chain(after)))
             .and_then(|frame| {
-                frame.sort(vec![sort_value(page.sort.key).sort(!page.sort.descending, false), col("trace_id").sort(true, false)])
+                frame.sort(vec![
+                    sort_value(page.sort.key).sort(!page.sort.descending, false),
+                    col("trace_id").sort(true, false),
+                ])
             })
             // One more than wanted tells whether there is a next page.
             .and_then(|frame| frame.limit(0, Some(page.limit + 1)))
@@ -132,7 +139,9 @@ fn key_of(key: SortKey, run: &Run) -> Key {
     match key {
         SortKey::StartedAt => Key::Int(run.start.as_nanos()),
         SortKey::DurationMs => Key::Bits { bits: run.duration_ms.to_bits() },
-        SortKey::TotalTokens => Key::Int(run.usage.total_tokens().map_or(0, |total| i64::try_from(total).unwrap_or(i64::MAX))),
+        SortKey::TotalTokens => {
+            Key::Int(run.usage.total_tokens().map_or(0, |total| i64::try_from(total).unwrap_or(i64::MAX)))
+        }
         SortKey::CostUsd => Key::Decimal { unscaled: run.cost.unwrap_or_default().as_pico().to_string() },
         SortKey::Errors => Key::Int(run.errors.into()),
         SortKey::Steps => Key::Int(run.kinds.total().into()),
@@ -142,13 +151,18 @@ fn key_of(key: SortKey, run: &Run) -> Key {
 
 /// The condition that a run comes after the cursor's.
 fn after(sort: Sort, cursor: &Cursor) -> Result<Expr, QueryError> {
-    let bad = || QueryError::invalid("the cursor does not fit this list; leave `cursor` out to start at the first page");
+    let bad =
+        || QueryError::invalid("the cursor does not fit this list; leave `cursor` out to start at the first page");
     let value = match (sort.key, &cursor.key) {
         (SortKey::StartedAt, Key::Int(nanos)) => exprs::time(Timestamp::from_nanos(*nanos)),
         (SortKey::TotalTokens, Key::Int(count)) => lit(*count),
-        (SortKey::Errors | SortKey::Steps | SortKey::LlmCalls, Key::Int(count)) => lit(u32::try_from(*count).map_err(|_| bad())?),
+        (SortKey::Errors | SortKey::Steps | SortKey::LlmCalls, Key::Int(count)) => {
+            lit(u32::try_from(*count).map_err(|_| bad())?)
+        }
         (SortKey::DurationMs, Key::Bits { bits }) => lit(f64::from_bits(*bits)),
-        (SortKey::CostUsd, Key::Decimal { unscaled }) => exprs::money(Usd::from_pico(unscaled.parse().map_err(|_| bad())?)),
+        (SortKey::CostUsd, Key::Decimal { unscaled }) => {
+            exprs::money(Usd::from_pico(unscaled.parse().map_err(|_| bad())?))
+        }
         _ => return Err(bad()),
     };
     let by = || sort_value(sort.key);

@@ -10,7 +10,7 @@ use datafusion::functions_aggregate::expr_fn::max;
 use datafusion::logical_expr::Expr;
 use datafusion::prelude::{coalesce, col, lit};
 use futures::TryStreamExt;
-use model::{Run, RunStatus, TraceId, Timestamp, Usage};
+use model::{Run, RunStatus, Timestamp, TraceId, Usage};
 use store::{Snapshot, Table};
 
 use crate::cursor::{Cursor, Key};
@@ -36,9 +36,10 @@ impl Engine {
             let mut found = self.session_ids(&snapshot, project, filter, after, page.limit + 1).await?;
             let more = found.len() > page.limit;
             found.truncate(page.limit);
-            let next = found.last().filter(|_| more).map(|(id, last)| {
-                Cursor { list: LIST.into(), key: Key::Int(*last), id: id.clone() }.encode()
-            });
+            let next = found
+                .last()
+                .filter(|_| more)
+                .map(|(id, last)| Cursor { list: LIST.into(), key: Key::Int(*last), id: id.clone() }.encode());
             let ids: Vec<String> = found.into_iter().map(|(id, _)| id).collect();
             let sessions = self.whole_sessions(&snapshot, project, &ids).await?;
             Ok(SessionsPage { sessions, next })
@@ -55,7 +56,8 @@ impl Engine {
         after: Option<Expr>,
         limit: usize,
     ) -> Result<Vec<(String, i64)>, QueryError> {
-        let matching = conditions(filter).into_iter().map(|(_, condition)| condition).chain([col("session_id").is_not_null()]);
+        let matching =
+            conditions(filter).into_iter().map(|(_, condition)| condition).chain([col("session_id").is_not_null()]);
         let last = max(coalesce(vec![col("ended_at"), col("started_at")])).alias("last_at");
         let batches = self
             .table(snapshot, Table::Runs, project)?
@@ -76,7 +78,12 @@ impl Engine {
     }
 
     /// The named sessions over all their runs, in the order named.
-    async fn whole_sessions(&self, snapshot: &Snapshot, project: &str, ids: &[String]) -> Result<Vec<Session>, QueryError> {
+    async fn whole_sessions(
+        &self,
+        snapshot: &Snapshot,
+        project: &str,
+        ids: &[String],
+    ) -> Result<Vec<Session>, QueryError> {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
@@ -110,7 +117,9 @@ fn ids_of(batch: &RecordBatch) -> Result<Vec<(String, i64)>, QueryError> {
 
 fn after(cursor: &Cursor) -> Result<Expr, QueryError> {
     let Key::Int(nanos) = cursor.key else {
-        return Err(QueryError::invalid("the cursor does not fit this list; leave `cursor` out to start at the first page"));
+        return Err(QueryError::invalid(
+            "the cursor does not fit this list; leave `cursor` out to start at the first page",
+        ));
     };
     let last = exprs::time(Timestamp::from_nanos(nanos));
     let tie = col("last_at").eq(last.clone()).and(col("session_id").gt(lit(cursor.id.as_str())));

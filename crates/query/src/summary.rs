@@ -1,10 +1,10 @@
 //! The collector's view: active runs, counters, what ended last.
 
+use datafusion::arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
 use datafusion::functions_aggregate::expr_fn::{count, sum};
 use datafusion::logical_expr::{Expr, ExprFunctionExt};
 use datafusion::prelude::{cast, col, lit};
-use datafusion::arrow::datatypes::DataType;
 use model::{Run, RunStatus, Usd};
 use store::{Snapshot, Table};
 
@@ -47,7 +47,8 @@ impl Engine {
             total("output_tokens"),
             sum(col("cost_usd")),
         ];
-        let named = aggregates.into_iter().enumerate().map(|(at, aggregate)| aggregate.alias(format!("a{at}"))).collect();
+        let named =
+            aggregates.into_iter().enumerate().map(|(at, aggregate)| aggregate.alias(format!("a{at}"))).collect();
         let batches = self
             .table(snapshot, Table::Runs, project)?
             .filter(filter)

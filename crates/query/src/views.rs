@@ -45,7 +45,10 @@ pub fn schema_docs() -> Vec<View> {
 fn view(table: Table) -> View {
     let (description, own) = match table {
         Table::Spans => ("One row a span, the newest version of each.", SPANS),
-        Table::Bodies => ("Large texts out of spans, each once per trace; `{\"$body\":[…]}` in attributes names them by hash.", BODIES),
+        Table::Bodies => (
+            "Large texts out of spans, each once per trace; `{\"$body\":[…]}` in attributes names them by hash.",
+            BODIES,
+        ),
         Table::Runs => ("One row a run: what the spans of a trace add up to.", RUNS),
         Table::Logs => ("One row a log record.", LOGS),
         Table::Samples => ("One row a metric data point, as sent.", SAMPLES),
@@ -102,7 +105,10 @@ const SPANS: &[(&str, &str)] = &[
     ("dialect", "Convention that was understood (`otel_genai`, `openinference`, …); empty when none was."),
     ("dialect_version", "Version of the conventions that read it."),
     ("name", "Name as sent."),
-    ("kind", "Kind of work: agent, llm, tool, retriever, embedding, reranker, guardrail, handoff, chain, evaluator, other."),
+    (
+        "kind",
+        "Kind of work: agent, llm, tool, retriever, embedding, reranker, guardrail, handoff, chain, evaluator, other.",
+    ),
     ("status", "How it ended: ok, error, running."),
     ("started_at", "Start as sent."),
     ("ended_at", "End as sent; null while it runs."),
@@ -112,7 +118,10 @@ const SPANS: &[(&str, &str)] = &[
     ("request_model", "Model asked for."),
     ("provider", "Who serves the model (`openai`, `aws.bedrock`, …)."),
     ("response_id", "The provider's id of the response."),
-    ("usage_role", "`own` for the span's own usage; `aggregate` for a total over other spans, which sums must leave out."),
+    (
+        "usage_role",
+        "`own` for the span's own usage; `aggregate` for a total over other spans, which sums must leave out.",
+    ),
     ("cost_usd", "Cost in US dollars, exact; null when unknown."),
     ("cost_source", "Where the cost comes from: reported, computed."),
     ("ttft_ms", "Milliseconds to the first token."),
@@ -130,7 +139,10 @@ const SPANS: &[(&str, &str)] = &[
     ("status_code", "OpenTelemetry status: unset, ok, error."),
     ("status_message", "OpenTelemetry status message."),
     ("dropped", "Attributes, events and links the client says it dropped."),
-    ("attributes", "All attributes, a JSON object; read one with `attr(attributes, 'key')`. Texts of 256 bytes and more are references into `bodies`."),
+    (
+        "attributes",
+        "All attributes, a JSON object; read one with `attr(attributes, 'key')`. Texts of 256 bytes and more are references into `bodies`.",
+    ),
     ("events", "Events, a JSON array of objects with `time` (nanoseconds), `name`, `attributes`; null for none."),
     ("links", "Links, a JSON array of objects with `trace_id`, `span_id`, `trace_state`, `attributes`; null for none."),
 ];

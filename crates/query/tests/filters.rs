@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use model::{AgentNode, KindCounts, Run, RunStatus, SpanId, StepKind, Usage, Usd};
 use proptest::prelude::*;
 use query::{FacetKey, FacetValue, Page, RunFilter, Sort, SortKey};
-use support::{START, SECOND, World, run, unversioned};
+use support::{SECOND, START, World, run, unversioned};
 
 /// Words with everything that is special to some layer below.
 const WORDS: [&str; 8] = ["alpha", "Beta", "ga_mma", "50%", "a\\b", "it's", "\"q\"", "Größe"];
@@ -42,9 +42,11 @@ fn node(agent: &str) -> AgentNode {
 }
 
 fn some_run(number: u64) -> impl Strategy<Value = Run> {
-    let texts = (word(), maybe_word(), maybe_word(), maybe_word(), maybe_word(), maybe_word(), maybe_word(), maybe_word());
+    let texts =
+        (word(), maybe_word(), maybe_word(), maybe_word(), maybe_word(), maybe_word(), maybe_word(), maybe_word());
     let lists = (words(3), words(2), words(2), words(2));
-    let numbers = (0i64..6, 0u32..5, 0u32..4, 0u32..3, prop::option::of(0u64..50), prop::option::of(0i128..4), 0usize..4);
+    let numbers =
+        (0i64..6, 0u32..5, 0u32..4, 0u32..3, prop::option::of(0u64..50), prop::option::of(0i128..4), 0usize..4);
     (texts, lists, numbers).prop_map(move |(texts, lists, numbers)| {
         let (name, agent, service, workflow, session, user, version, preview) = texts;
         let (agents, models, tools, tags) = lists;
@@ -88,7 +90,10 @@ fn some_filter() -> impl Strategy<Value = RunFilter> {
     let bounds = (
         seconds(),
         seconds(),
-        prop::option::weighted(0.3, prop::sample::select(vec!["A", "ä", "größe", "0%", "_", "\\", "'", "\"", "beta", "x", ""])),
+        prop::option::weighted(
+            0.3,
+            prop::sample::select(vec!["A", "ä", "größe", "0%", "_", "\\", "'", "\"", "beta", "x", ""]),
+        ),
         prop::option::weighted(0.1, 0u32..5),
         prop::option::weighted(0.1, 0u32..5),
         prop::option::weighted(0.1, 0u64..50),
@@ -129,7 +134,8 @@ fn values(run: &Run, key: FacetKey) -> Vec<String> {
     let many = |values: &[std::sync::Arc<str>]| values.iter().map(|value| value.to_string()).collect();
     match key {
         FacetKey::Agent => {
-            let mut names: Vec<String> = run.agents.iter().map(|node| node.agent.to_string()).chain(one(&run.agent)).collect::<Vec<String>>();
+            let mut names: Vec<String> =
+                run.agents.iter().map(|node| node.agent.to_string()).chain(one(&run.agent)).collect::<Vec<String>>();
             names.sort();
             names.dedup();
             names
@@ -168,7 +174,8 @@ fn passes(run: &Run, filter: &RunFilter, but: Option<FacetKey>) -> bool {
         asked.is_empty() || values(run, *key).iter().any(|value| asked.contains(value))
     });
     let tokens = run.usage.total_tokens().unwrap_or(0);
-    let session = filter.session.is_empty() || run.session_id.as_ref().is_some_and(|id| filter.session.contains(&id.to_string()));
+    let session =
+        filter.session.is_empty() || run.session_id.as_ref().is_some_and(|id| filter.session.contains(&id.to_string()));
     let text = filter.text.as_ref().is_none_or(|text| {
         let texts = [&Some(run.name.clone()), &run.service, &run.workflow, &run.output_preview];
         let lists = [FacetKey::Agent, FacetKey::Model, FacetKey::Tool, FacetKey::Tag];

@@ -65,10 +65,15 @@ async fn a_bad_cursor_or_limit_is_refused_with_what_to_do() {
     };
     assert!(ask(Page { cursor: Some("rubbish".into()), ..Page::default() }).await.contains("leave `cursor` out"));
     let other_sort: Sort = "errors".parse().unwrap();
-    assert!(ask(Page { cursor: Some(next.clone()), sort: other_sort, ..Page::default() }).await.contains("keep the same sort"));
+    assert!(
+        ask(Page { cursor: Some(next.clone()), sort: other_sort, ..Page::default() })
+            .await
+            .contains("keep the same sort")
+    );
     assert!(ask(Page { limit: 0, ..Page::default() }).await.contains("1 to 500"));
     assert!(ask(Page { limit: 501, ..Page::default() }).await.contains("1 to 500"));
-    let in_sessions = world.engine.sessions("default", &RunFilter::default(), &Page { cursor: Some(next), ..Page::default() });
+    let in_sessions =
+        world.engine.sessions("default", &RunFilter::default(), &Page { cursor: Some(next), ..Page::default() });
     assert!(matches!(in_sessions.await, Err(QueryError::Invalid { .. })));
     assert!("-cost".parse::<Sort>().unwrap_err().to_string().contains("cost_usd"));
 }
@@ -137,7 +142,10 @@ async fn the_summary_counts_and_names_the_last_twenty() {
     assert_eq!(summary.active_runs, 1);
     let counters = summary.counters;
     assert_eq!((counters.runs_started, counters.runs_completed, counters.runs_failed), (25, 23, 1));
-    assert_eq!((counters.llm_calls, counters.input_tokens, counters.output_tokens, counters.retries), (50, 250, 75, 25));
+    assert_eq!(
+        (counters.llm_calls, counters.input_tokens, counters.output_tokens, counters.retries),
+        (50, 250, 75, 25)
+    );
     assert_eq!(counters.cost, Some(Usd::from_pico(37_500_000_000_000)));
     let names: Vec<String> = summary.last_completed.iter().map(|run| run.name.to_string()).collect();
     assert_eq!(names.len(), 20);
@@ -165,7 +173,10 @@ async fn logs_are_listed_latest_first_with_body_and_attributes_as_sent() {
         let raw = RawLog {
             time: log.time,
             severity: log.severity,
-            body: Value::Map(vec![("text".into(), format!("say \"{number}\"\nÄrger").as_str().to_owned().leak().into())]),
+            body: Value::Map(vec![(
+                "text".into(),
+                format!("say \"{number}\"\nÄrger").as_str().to_owned().leak().into(),
+            )]),
             attributes: Attributes(vec![("n".into(), Value::Int(number as i64))]),
             trace_id: log.trace_id,
             ..RawLog::default()

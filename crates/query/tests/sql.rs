@@ -38,7 +38,12 @@ async fn two_projects() -> World {
             span.start = Timestamp::from_nanos(START);
             span.received = Timestamp::from_nanos(START);
             let text = format!("{project}-body {}", "x".repeat(600));
-            world.put_span(span, &[("secret", Value::from(&*format!("{project}-attribute"))), ("long", Value::from(&*text))]).await;
+            world
+                .put_span(
+                    span,
+                    &[("secret", Value::from(&*format!("{project}-attribute"))), ("long", Value::from(&*text))],
+                )
+                .await;
         }
         if half == 0 {
             world.flush().await;
@@ -121,7 +126,15 @@ async fn no_query_sees_rows_of_another_project() {
             Ok(answer) => {
                 answered += 1;
                 let answer = serde_json::to_string(&answer).unwrap();
-                for leak in ["other-secret", "other-session", "other-model", "other-attribute", "other-body", "project=other", "other/"] {
+                for leak in [
+                    "other-secret",
+                    "other-session",
+                    "other-model",
+                    "other-attribute",
+                    "other-body",
+                    "project=other",
+                    "other/",
+                ] {
                     assert!(!answer.contains(leak), "{text} leaks {leak}: {answer}");
                 }
             }
@@ -167,8 +180,10 @@ async fn reaching_a_limit_names_it() {
     world.flush().await;
 
     let limited = async |text: &str, limits: SqlLimits| world.engine.sql("default", text, limits).await;
-    let forever = "SELECT count(*) FROM runs a, runs b, runs c, runs d WHERE a.name || b.name || c.name || d.name LIKE '%zzz%'";
-    let error = limited(forever, SqlLimits { time: Duration::from_millis(200), ..SqlLimits::default() }).await.unwrap_err();
+    let forever =
+        "SELECT count(*) FROM runs a, runs b, runs c, runs d WHERE a.name || b.name || c.name || d.name LIKE '%zzz%'";
+    let error =
+        limited(forever, SqlLimits { time: Duration::from_millis(200), ..SqlLimits::default() }).await.unwrap_err();
     assert!(matches!(&error, QueryError::Limit { name: "sql_time", limit, .. } if limit == "0.2 s"), "{error}");
 
     let wide = "SELECT a.trace_id, b.name, count(*), max(a.input_preview || b.input_preview) FROM runs a, runs b GROUP BY 1, 2";
@@ -176,14 +191,23 @@ async fn reaching_a_limit_names_it() {
     assert!(matches!(&error, QueryError::Limit { name: "memory_bytes", .. }), "{error}");
     assert!(error.to_string().contains("2 MiB"), "{error}");
 
-    let answer = limited("SELECT name FROM runs ORDER BY started_at", SqlLimits { rows: 5, ..SqlLimits::default() }).await.unwrap();
+    let answer = limited("SELECT name FROM runs ORDER BY started_at", SqlLimits { rows: 5, ..SqlLimits::default() })
+        .await
+        .unwrap();
     assert!(answer.truncated && answer.rows.len() == 5);
     let answer = limited("SELECT name FROM runs LIMIT 5", SqlLimits { rows: 5, ..SqlLimits::default() }).await.unwrap();
     assert!(!answer.truncated && answer.rows.len() == 5, "exactly as many as allowed is not cut");
-    let answer = limited("SELECT input_preview FROM runs", SqlLimits { answer_bytes: 1_000, ..SqlLimits::default() }).await.unwrap();
+    let answer = limited("SELECT input_preview FROM runs", SqlLimits { answer_bytes: 1_000, ..SqlLimits::default() })
+        .await
+        .unwrap();
     assert!(answer.truncated && (1..5).contains(&answer.rows.len()));
     // A caller can tighten, never loosen.
-    let answer = limited("SELECT a.name FROM runs a, runs b LIMIT 20000", SqlLimits { rows: usize::MAX, ..SqlLimits::default() }).await.unwrap();
+    let answer = limited(
+        "SELECT a.name FROM runs a, runs b LIMIT 20000",
+        SqlLimits { rows: usize::MAX, ..SqlLimits::default() },
+    )
+    .await
+    .unwrap();
     assert!(answer.truncated && answer.rows.len() == 10_000);
 
     let impatient = World::with(Limits { list_time: Duration::ZERO, ..Limits::default() }).await;
@@ -215,7 +239,10 @@ async fn mistakes_are_explained() {
         match ask(&world, text).await {
             Err(QueryError::Invalid { message, position }) => {
                 assert!(message.contains(expected), "{text}: {message}");
-                assert!(!message.contains("DataFusion") && !message.contains("Error during planning"), "{text}: {message}");
+                assert!(
+                    !message.contains("DataFusion") && !message.contains("Error during planning"),
+                    "{text}: {message}"
+                );
                 if let Some((line, column)) = place {
                     let position = position.unwrap_or_else(|| panic!("{text}: no place in {message}"));
                     assert_eq!((position.line, position.column), (line, column), "{text}");
@@ -264,11 +291,18 @@ async fn values_come_as_people_write_them() {
     known.duration_ms = 0.1;
     world.put(&[known]).await;
     assert_eq!(
-        rows(&world, "SELECT trace_id, started_at, cost_usd, models, duration_ms, user_id, provisional, steps FROM runs").await,
+        rows(
+            &world,
+            "SELECT trace_id, started_at, cost_usd, models, duration_ms, user_id, provisional, steps FROM runs"
+        )
+        .await,
         json!([[trace(1).to_string(), "2026-11-21T08:00:00Z", 0.0000375, ["gpt-4o"], 0.1, null, false, 0]])
     );
     assert_eq!(rows(&world, "SELECT 'NaN'::double, sum(cost_usd) * 2 FROM runs").await, json!([[null, 0.000075]]));
-    assert_eq!(rows(&world, "SELECT date_trunc('hour', started_at), CAST(started_at AS DATE) FROM runs").await, json!([["2026-11-21T08:00:00Z", "2026-11-21"]]));
+    assert_eq!(
+        rows(&world, "SELECT date_trunc('hour', started_at), CAST(started_at AS DATE) FROM runs").await,
+        json!([["2026-11-21T08:00:00Z", "2026-11-21"]])
+    );
     let explained = rows(&world, "EXPLAIN SELECT count(*) FROM runs").await;
     assert_eq!(explained[0][0], "logical_plan");
 }
@@ -364,7 +398,10 @@ async fn the_examples_of_the_documentation_run() {
 fn the_columns_are_documented() {
     let mut columns = String::new();
     for view in query::schema_docs() {
-        columns.push_str(&format!("## `{}`\n\n{}\n\n| column | type | meaning |\n|---|---|---|\n", view.name, view.description));
+        columns.push_str(&format!(
+            "## `{}`\n\n{}\n\n| column | type | meaning |\n|---|---|---|\n",
+            view.name, view.description
+        ));
         for column in view.columns {
             let null = if column.nullable { ", may be null" } else { "" };
             let description = column.description.replace('|', "\\|");

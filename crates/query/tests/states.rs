@@ -21,7 +21,11 @@ fn runs() -> Vec<Run> {
             run.session_id = (number % 3 == 0).then(|| format!("session {}", number % 9).into());
             run.user_id = Some(format!("user {}", number % 2).into());
             run.duration_ms = (number * 37 % 11) as f64 + 0.5;
-            run.usage = Usage { input_tokens: Some(number * 10), output_tokens: (number % 3 > 0).then_some(number), ..Usage::default() };
+            run.usage = Usage {
+                input_tokens: Some(number * 10),
+                output_tokens: (number % 3 > 0).then_some(number),
+                ..Usage::default()
+            };
             run.cost = (number % 2 == 0).then(|| Usd::from_pico(i128::from(number) * 1_234_567_890_123));
             run.input_preview = Some(format!("Question {number}: 100% of it_all \\ \"quoted\"").into());
             run
@@ -98,9 +102,18 @@ fn questions() -> Vec<(RunFilter, Page)> {
         RunFilter { agent: strings(&["planner", "critic"]), errors: true, ..RunFilter::default() },
         RunFilter { agent: strings(&["starting"]), ..RunFilter::default() },
         RunFilter { model: strings(&["o3"]), tool: strings(&["search", "none"]), ..RunFilter::default() },
-        RunFilter { text: Some("100% OF IT_ALL \\ \"".into()), service: strings(&["service-1"]), ..RunFilter::default() },
+        RunFilter {
+            text: Some("100% OF IT_ALL \\ \"".into()),
+            service: strings(&["service-1"]),
+            ..RunFilter::default()
+        },
         RunFilter { text: Some("100_".into()), ..RunFilter::default() },
-        RunFilter { status: vec![RunStatus::Error], min_tokens: Some(60), max_duration_ms: Some(9.0), ..RunFilter::default() },
+        RunFilter {
+            status: vec![RunStatus::Error],
+            min_tokens: Some(60),
+            max_duration_ms: Some(9.0),
+            ..RunFilter::default()
+        },
         RunFilter {
             from: Some(Timestamp::from_nanos(START + 1_000_000_000_000)),
             to: Some(Timestamp::from_nanos(START + 5_000_000_000_000)),
@@ -147,7 +160,11 @@ async fn lists_and_sql_answer_the_same_wherever_rows_are() {
             }));
         }
         for text in SQL {
-            let answer = world.engine.sql("default", text, SqlLimits::default()).await.unwrap_or_else(|error| panic!("{text}: {error}"));
+            let answer = world
+                .engine
+                .sql("default", text, SqlLimits::default())
+                .await
+                .unwrap_or_else(|error| panic!("{text}: {error}"));
             answers.push(json!({"sql": text, "rows": answer.rows, "columns": answer.columns}));
         }
         let sessions = world.engine.sessions("default", &RunFilter::default(), &Page::default()).await.unwrap();
@@ -175,9 +192,12 @@ fn check_by_hand(answers: &[Json]) {
     assert_eq!(answers[0]["runs"].as_array().unwrap().len(), 7);
     assert_eq!(answers[2]["total"], 0, "a replaced row is seen nowhere");
     assert_eq!(answers[0]["facets"]["agent"][0]["count"], 10);
-    assert_eq!(answers[0]["facets"]["model"], json!([
-        {"value": "claude", "count": 15}, {"value": "gpt-4o", "count": 15}, {"value": "o3", "count": 15},
-    ]));
+    assert_eq!(
+        answers[0]["facets"]["model"],
+        json!([
+            {"value": "claude", "count": 15}, {"value": "gpt-4o", "count": 15}, {"value": "o3", "count": 15},
+        ])
+    );
     assert_eq!(answers[4]["total"], 8, "every special character is taken as it is");
     assert_eq!(answers[5]["total"], 0, "an underscore is not a placeholder");
     let sql = |text: &str| answers.iter().find(|answer| answer["sql"] == text).unwrap()["rows"].clone();
@@ -214,9 +234,14 @@ async fn an_empty_store_answers_with_nothing() {
     assert_eq!(world.engine.summary("default", &RunFilter::default()).await.unwrap(), query::Summary::default());
     assert!(world.engine.logs("default", &LogFilter::default(), &page).await.unwrap().logs.is_empty());
     for view in query::schema_docs() {
-        let answer = world.engine.sql("default", &format!("SELECT * FROM {}", view.name), SqlLimits::default()).await.unwrap();
+        let answer =
+            world.engine.sql("default", &format!("SELECT * FROM {}", view.name), SqlLimits::default()).await.unwrap();
         assert!(answer.rows.is_empty());
-        let columns: Vec<(&str, &str)> = view.columns.iter().map(|column| (column.name.as_str(), column.kind)).collect();
-        assert_eq!(answer.columns.iter().map(|column| (column.name.as_str(), column.kind)).collect::<Vec<_>>(), columns);
+        let columns: Vec<(&str, &str)> =
+            view.columns.iter().map(|column| (column.name.as_str(), column.kind)).collect();
+        assert_eq!(
+            answer.columns.iter().map(|column| (column.name.as_str(), column.kind)).collect::<Vec<_>>(),
+            columns
+        );
     }
 }

@@ -104,7 +104,7 @@ impl Inner {
         drop(state);
         // Freeing many rows takes a while: not under the lock.
         drop(old);
-        let _ = self.sender.send(Message::Flushed(through));
+        self.commits.send(Message::Flushed(through));
     }
 
     /// Commits to the catalog. Where SQLite reports an error, what counts is what it kept.

@@ -20,7 +20,8 @@ use crate::settings::{Clock, RECENT_IDS, Settings};
 use crate::state::{State, is_open};
 use crate::store::{Applier, Inner, RunResolver, Shared, Store, join};
 use crate::wal::log::LogFigures;
-use crate::wal::{Log, committer, replay};
+use crate::wal::committer::CommitThread;
+use crate::wal::{Log, replay};
 
 /// What opening found.
 #[derive(Debug, Default, Clone, Copy)]
@@ -65,7 +66,7 @@ impl Store {
         seed_recent_logs(&reader, &mut state).await?;
         watch_open_runs(&reader, &mut state, clock.now()).await?;
         let shared = Arc::new(Shared::new(state, settings.flush_bytes));
-        let sender = committer::start(ready.log, ready.next_sequence, Applier(Arc::clone(&shared)))
+        let commits = CommitThread::start(ready.log, ready.next_sequence, Applier(Arc::clone(&shared)))
             .map_err(|error| StoreError::io("start a thread for", &settings.data, error))?;
         Ok(Self {
             inner: Arc::new(Inner {
@@ -76,7 +77,7 @@ impl Store {
                 catalog: ready.catalog,
                 files,
                 reader,
-                sender,
+                commits,
                 log: ready.figures,
                 next_segment: Arc::new(AtomicU64::new(ready.contents_next)),
                 prepare: tokio::sync::Mutex::new(()),

@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use model::{Run, Span, Timestamp, TraceId};
@@ -22,7 +21,7 @@ use crate::snapshot::{LazyTable, SegmentView, Snapshot};
 use crate::state::{Segment, State};
 use crate::stats::Stats;
 use crate::trace::TraceView;
-use crate::wal::committer::{Apply, Message, Waiting};
+use crate::wal::committer::{Apply, CommitThread, Message, Waiting};
 use crate::wal::log::LogFigures;
 
 /// Makes a run out of its spans. Called with every span of a trace, each once, in no particular order.
@@ -113,7 +112,7 @@ pub(crate) struct Inner {
     pub catalog: Catalog,
     pub files: Files,
     pub reader: Reader,
-    pub sender: Sender<Message>,
+    pub commits: CommitThread,
     pub log: Arc<LogFigures>,
     pub next_segment: Arc<AtomicU64>,
     /// One reader at a time makes the view consistent; the next one then finds little to do.
@@ -164,7 +163,7 @@ impl Store {
             return Err(CommitError::Full { limit: "hot_bytes_max", retry_after: RETRY_AFTER });
         }
         let (answer, answered) = oneshot::channel();
-        if self.inner.sender.send(Message::Commit(Box::new(Waiting { entry, answer }))).is_err() {
+        if !self.inner.commits.send(Message::Commit(Box::new(Waiting { entry, answer }))) {
             shared.reserved_bytes.fetch_sub(rows, Ordering::Relaxed);
             shared.queue_bytes.fetch_sub(payload, Ordering::Relaxed);
             return Err(CommitError::Closed);
@@ -257,7 +256,7 @@ impl Store {
     pub async fn close(self) {
         let _change = self.inner.change.lock().await;
         let (answer, answered) = oneshot::channel();
-        if self.inner.sender.send(Message::Close(answer)).is_ok() {
+        if self.inner.commits.send(Message::Close(answer)) {
             if let Ok(Err(error)) = answered.await {
                 tracing::error!(%error, "cannot sync the log while closing");
             }

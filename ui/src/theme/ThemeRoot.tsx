@@ -73,7 +73,7 @@ const theme = createTheme({
     Menu: { defaultProps: { transitionProps: { duration: 80 }, shadow: "md" } },
     Popover: { defaultProps: { transitionProps: { duration: 80 }, shadow: "md" } },
     ActionIcon: { defaultProps: { variant: "subtle", color: "gray", size: 28 } },
-    TextInput: { defaultProps: { size: "xs" } },
+    TextInput: { defaultProps: { size: "xs" }, styles: { input: { fontSize: 13 } } },
     Button: { defaultProps: { size: "xs" }, styles: { root: { fontSize: 12.5, fontWeight: 530 } } },
   },
 });

@@ -83,7 +83,9 @@ fn check(statement: &DfStatement, views: &[&str]) -> Result<(), QueryError> {
         DfStatement::Explain(explain) => {
             let plain = ExplainStatementOptions::default();
             if explain.options != plain {
-                return Err(QueryError::invalid("only plain EXPLAIN is available, without ANALYZE, VERBOSE or options"));
+                return Err(QueryError::invalid(
+                    "only plain EXPLAIN is available, without ANALYZE, VERBOSE or options",
+                ));
             }
             match explain.statement.as_ref() {
                 DfStatement::Statement(statement) => check_query(statement, views),
@@ -159,9 +161,12 @@ impl Visitor for Check<'_> {
             | TableFactor::Derived { sample: None, .. }
             | TableFactor::NestedJoin { .. }
             | TableFactor::UNNEST { .. } => ControlFlow::Continue(()),
-            TableFactor::Table { name, args: Some(_), .. } | TableFactor::Function { name, .. } => ControlFlow::Break(
-                invalid_at(&format!("there is no table function `{name}`; read one of {}", self.views.join(", ")), name.span().start),
-            ),
+            TableFactor::Table { name, args: Some(_), .. } | TableFactor::Function { name, .. } => {
+                ControlFlow::Break(invalid_at(
+                    &format!("there is no table function `{name}`; read one of {}", self.views.join(", ")),
+                    name.span().start,
+                ))
+            }
             other => ControlFlow::Break(invalid_at("this form of FROM is not available", other.span().start)),
         }
     }
@@ -208,7 +213,9 @@ fn folded(ident: &Ident) -> String {
 }
 
 fn refused(what: &str) -> QueryError {
-    QueryError::invalid(format!("{what} is not available: SQL here only reads; write SELECT, WITH … SELECT or EXPLAIN SELECT"))
+    QueryError::invalid(format!(
+        "{what} is not available: SQL here only reads; write SELECT, WITH … SELECT or EXPLAIN SELECT"
+    ))
 }
 
 /// An error with its place, where the parser knew it.
@@ -301,7 +308,10 @@ mod tests {
     #[test]
     fn errors_say_where() {
         let error = parse("SELECT *\nFROM nowhere", VIEWS).unwrap_err();
-        assert!(matches!(error, QueryError::Invalid { position: Some(Position { line: 2, column: 6 }), .. }), "{error:?}");
+        assert!(
+            matches!(error, QueryError::Invalid { position: Some(Position { line: 2, column: 6 }), .. }),
+            "{error:?}"
+        );
         let error = parse("SELECT FROM WHERE", VIEWS).unwrap_err();
         assert!(matches!(error, QueryError::Invalid { position: Some(_), .. }), "{error:?}");
         let error = parse("SELECT 'open", VIEWS).unwrap_err();

@@ -112,7 +112,8 @@ fn placed(message: &str) -> QueryError {
     let Some((before, place)) = message.rsplit_once(" at Line: ") else {
         return QueryError::invalid(message);
     };
-    let mut numbers = place.split(|c: char| !c.is_ascii_digit()).filter(|digits| !digits.is_empty()).map(str::parse::<u64>);
+    let mut numbers =
+        place.split(|c: char| !c.is_ascii_digit()).filter(|digits| !digits.is_empty()).map(str::parse::<u64>);
     match (numbers.next(), numbers.next()) {
         (Some(Ok(line)), Some(Ok(column))) => {
             let position = Position { line, column };

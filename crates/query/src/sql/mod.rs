@@ -3,7 +3,6 @@
 mod check;
 pub(crate) mod errors;
 
-
 use std::sync::Arc;
 
 use datafusion::execution::SessionState;

@@ -60,8 +60,9 @@ impl World {
         let chosen = Arc::new(Chosen::default());
         let mut settings = Settings::new(dir.path().join("data"));
         settings.sync = store::Sync::Off;
-        let store =
-            Store::open(settings, clock.clone(), chosen.clone(), Arc::new(|_: &store::LogEntry| Rows::new())).await.unwrap();
+        let store = Store::open(settings, clock.clone(), chosen.clone(), Arc::new(|_: &store::LogEntry| Rows::new()))
+            .await
+            .unwrap();
         let engine = Engine::new(store.clone(), limits).unwrap();
         Self { store, engine, clock, chosen, dir }
     }
@@ -82,7 +83,8 @@ impl World {
             span.end = run.end;
             span.received = self.clock.now();
             span.service = run.service.clone();
-            let raw = RawSpan { trace_id: run.trace_id, span_id, name: run.name.to_string().into(), ..RawSpan::default() };
+            let raw =
+                RawSpan { trace_id: run.trace_id, span_id, name: run.name.to_string().into(), ..RawSpan::default() };
             rows.push_span(span, &raw, &Resource::default(), &Scope::default());
         }
         self.commit(&project, rows).await;

@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::JoinHandle;
 
 use tokio::sync::oneshot;
 
@@ -37,12 +38,37 @@ pub(crate) trait Apply: Send + 'static {
     fn refused(&mut self, group: Vec<Entry>);
 }
 
-/// Starts the thread; it ends when every sender is gone.
-pub(crate) fn start(log: Log, next: u64, apply: impl Apply) -> io::Result<Sender<Message>> {
-    let (sender, receiver) = channel();
-    let committer = Committer { log, next, apply, buffer: Vec::new() };
-    std::thread::Builder::new().name("tawny-commit".into()).spawn(move || committer.run(&receiver))?;
-    Ok(sender)
+/// The thread, as others see it. Dropping it waits for the thread to end, so that nothing touches the log files any more
+/// when the directory is unlocked.
+pub(crate) struct CommitThread {
+    sender: Option<Sender<Message>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl CommitThread {
+    /// Starts the thread. `next` is the sequence number of the next request.
+    pub fn start(log: Log, next: u64, apply: impl Apply) -> io::Result<Self> {
+        let (sender, receiver) = channel();
+        let committer = Committer { log, next, apply, buffer: Vec::new() };
+        let thread = std::thread::Builder::new().name("tawny-commit".into());
+        let thread = thread.spawn(move || committer.run(&receiver))?;
+        Ok(Self { sender: Some(sender), thread: Some(thread) })
+    }
+
+    /// Sends a message; false when the thread has ended.
+    pub fn send(&self, message: Message) -> bool {
+        self.sender.as_ref().is_some_and(|sender| sender.send(message).is_ok())
+    }
+}
+
+impl Drop for CommitThread {
+    fn drop(&mut self) {
+        drop(self.sender.take());
+        if let Some(thread) = self.thread.take() {
+            // A panic there has been reported already.
+            let _ = thread.join();
+        }
+    }
 }
 
 struct Committer<A> {

@@ -1,7 +1,8 @@
 //! The protobuf wire format: a cursor over one message's fields.
 //!
 //! Source: <https://protobuf.dev/programming-guides/encoding/>. Written by hand because borrowing text from the request
-//! is 4.3 times faster than decoding into owned structures (measured on spans of 410 bytes and 2 KB against prost 0.14).
+//! is 2.0 to 2.4 times faster than prost 0.14 under the server's allocator, and 3 times under glibc's
+//! (`examples/decode_bench.rs`). The `inline(always)` here and in `value` are measured too: a third of the time.
 
 /// What is wrong with the bytes.
 pub(crate) type Problem = &'static str;

@@ -10,7 +10,7 @@ use crate::context::{AttributesDraft, Context, Reason, check_depth};
 
 /// Reads an `AnyValue` that is inside `depth` lists and maps. Where a sender sets several of its alternatives, the last one counts.
 ///
-/// Values are written where they will stay: moving them out through results costs half of the decoding time.
+/// Values are written where they will stay: moving them out through results took a quarter of the decoding time.
 #[inline(always)]
 pub(super) fn any<'a>(
     bytes: &'a [u8],

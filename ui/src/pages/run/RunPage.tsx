@@ -15,6 +15,7 @@ import { firstToShow } from "@/lib/step";
 import { useBack } from "@/ui/lastList";
 import { ErrorState, SkeletonRows } from "@/ui/States";
 import { useKeys } from "@/ui/useKeys";
+import { useThrottled } from "@/ui/useThrottled";
 import { useTitle } from "@/ui/useTitle";
 import { LogsView } from "./LogsView";
 import { RunHeader } from "./RunHeader";
@@ -22,6 +23,9 @@ import classes from "./RunPage.module.css";
 import { RunRaw } from "./RunRaw";
 import { StepsView } from "./StepsView";
 import { Transcript } from "./Transcript";
+
+/** A changing run is read again at most this often. */
+const REFRESH_MS = 300;
 
 export function RunPage() {
   const { traceId } = useParams({ from: "/runs/$traceId" });
@@ -35,11 +39,19 @@ export function RunPage() {
   const back = useBack();
   useKeys({ Escape: back });
 
+  const refresh = useThrottled(
+    () =>
+      Promise.all(
+        ["run", "run-full", "run-logs", "run-raw", "step"].map((key) =>
+          client.invalidateQueries({ queryKey: [key, traceId] }),
+        ),
+      ),
+    REFRESH_MS,
+  );
   useLiveRuns(true, (run) => {
     if (run.trace_id !== traceId) return;
     client.setQueryData<RunAnswer>(runQuery(traceId).queryKey, (before) => before && { ...before, run });
-    for (const key of ["run", "run-full", "run-logs", "run-raw", "step"])
-      void client.invalidateQueries({ queryKey: [key, traceId] });
+    refresh();
   });
 
   const set = useCallback(

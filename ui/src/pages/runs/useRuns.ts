@@ -1,16 +1,19 @@
 /** The rows of the runs page: pages from the server, kept up to date by the live stream. */
 import { type InfiniteData, useInfiniteQuery, useQueryClient } from "@tanstack/react-query";
-import { useCallback, useEffect, useMemo, useRef, useState } from "react";
+import { useCallback, useEffect, useMemo, useState } from "react";
 import { useLiveRuns } from "@/api/live";
 import { fetchRuns, runsQuery } from "@/api/queries";
 import type { Run, RunsAnswer } from "@/api/types";
 import { DEFAULT_SORT, type RunsSearch } from "@/lib/filter";
 import { flatten, mergeHead, unseen, updated } from "@/lib/live";
+import { useThrottled } from "@/ui/useThrottled";
 
 type Pages = InfiniteData<RunsAnswer, string | undefined>;
 
 /** New runs are fetched at most this often. */
 const HEAD_MS = 1000;
+/** How long a new row is marked. */
+const ENTRANCE_MS = 1800;
 
 interface Options {
   search: RunsSearch;
@@ -49,6 +52,13 @@ export function useRuns({ search, live, atTop }: Options) {
     else setWaiting(head);
   }, [client, options, search, atTop, put]);
 
+  // A row that is scrolled away and back has no entrance.
+  useEffect(() => {
+    if (arrived.size === 0) return;
+    const timer = setTimeout(() => setArrived(new Set()), ENTRANCE_MS);
+    return () => clearTimeout(timer);
+  }, [arrived]);
+
   const schedule = useThrottled(refresh, HEAD_MS);
   // biome-ignore lint/correctness/useExhaustiveDependencies: another question makes what waited worthless
   useEffect(() => setWaiting(undefined), [options]);
@@ -75,21 +85,4 @@ export function useRuns({ search, live, atTop }: Options) {
     /** Runs that came in last, for their entrance. */
     arrived,
   };
-}
-
-/** Calls `work` soon, and not again before `ms` have passed. */
-function useThrottled(work: () => Promise<void>, ms: number) {
-  const latest = useRef(work);
-  const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
-  useEffect(() => {
-    latest.current = work;
-  });
-  useEffect(() => () => clearTimeout(timer.current), []);
-  return useCallback(() => {
-    timer.current ??= setTimeout(() => {
-      void latest.current().finally(() => {
-        timer.current = undefined;
-      });
-    }, ms);
-  }, [ms]);
 }
