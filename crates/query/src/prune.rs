@@ -1,5 +1,6 @@
 //! Which segments a query can skip, from what is in memory about them.
 
+use std::collections::BTreeSet;
 use std::ops::Bound;
 
 use datafusion::common::ScalarValue;
@@ -13,93 +14,99 @@ pub(crate) struct Wanted {
     from: Bound<i64>,
     to: Bound<i64>,
     /// Traces of which rows are wanted, where the filters name them.
-    traces: Option<Vec<TraceId>>,
+    traces: Option<BTreeSet<TraceId>>,
 }
 
 impl Wanted {
-    /// Reads conjunctive filters over `table`. What is not understood is passed over: it can only make fewer rows wanted.
+    /// Everything.
+    const ALL: Self = Self { from: Bound::Unbounded, to: Bound::Unbounded, traces: None };
+
+    /// Reads conjunctive filters over `table`. What is not understood is taken to want everything.
     pub fn of(table: Table, filters: &[Expr]) -> Self {
-        let mut wanted = Self { from: Bound::Unbounded, to: Bound::Unbounded, traces: None };
-        for filter in filters {
-            wanted.add(table, filter);
-        }
-        wanted
+        filters.iter().fold(Self::ALL, |wanted, filter| wanted.and(Self::of_one(table, filter)))
     }
 
-    fn add(&mut self, table: Table, filter: &Expr) {
+    fn of_one(table: Table, filter: &Expr) -> Self {
         match filter {
             Expr::BinaryExpr(BinaryExpr { left, op: Operator::And, right }) => {
-                self.add(table, left);
-                self.add(table, right);
+                Self::of_one(table, left).and(Self::of_one(table, right))
+            }
+            // DataFusion writes short IN lists this way.
+            Expr::BinaryExpr(BinaryExpr { left, op: Operator::Or, right }) => {
+                Self::of_one(table, left).or(Self::of_one(table, right))
             }
             Expr::BinaryExpr(BinaryExpr { left, op, right }) => match (left.as_ref(), right.as_ref()) {
-                (Expr::Column(column), Expr::Literal(value, _)) => self.compare(table, &column.name, *op, value),
+                (Expr::Column(column), Expr::Literal(value, _)) => Self::compared(table, &column.name, *op, value),
                 (Expr::Literal(value, _), Expr::Column(column)) => {
-                    if let Some(op) = op.swap() {
-                        self.compare(table, &column.name, op, value);
-                    }
+                    op.swap().map_or(Self::ALL, |op| Self::compared(table, &column.name, op, value))
                 }
-                _ => {}
+                _ => Self::ALL,
             },
             Expr::Between(between) if !between.negated => {
-                if let (Expr::Column(column), Expr::Literal(low, _), Expr::Literal(high, _)) =
-                    (between.expr.as_ref(), between.low.as_ref(), between.high.as_ref())
-                {
-                    self.compare(table, &column.name, Operator::GtEq, low);
-                    self.compare(table, &column.name, Operator::LtEq, high);
+                match (between.expr.as_ref(), between.low.as_ref(), between.high.as_ref()) {
+                    (Expr::Column(column), Expr::Literal(low, _), Expr::Literal(high, _)) => {
+                        let above = Self::compared(table, &column.name, Operator::GtEq, low);
+                        above.and(Self::compared(table, &column.name, Operator::LtEq, high))
+                    }
+                    _ => Self::ALL,
                 }
             }
-            Expr::InList(list) if !list.negated => {
-                if let Expr::Column(column) = list.expr.as_ref()
-                    && column.name == "trace_id"
-                {
-                    self.only(list.list.iter().map(|item| match item {
-                        Expr::Literal(value, _) => Some(value),
-                        _ => None,
-                    }));
-                }
-            }
-            _ => {}
+            Expr::InList(list) if !list.negated => match list.expr.as_ref() {
+                Expr::Column(column) => list.list.iter().fold(Self::NOTHING, |wanted, item| {
+                    wanted.or(match item {
+                        Expr::Literal(value, _) => Self::compared(table, &column.name, Operator::Eq, value),
+                        _ => Self::ALL,
+                    })
+                }),
+                _ => Self::ALL,
+            },
+            _ => Self::ALL,
         }
     }
 
-    fn compare(&mut self, table: Table, column: &str, op: Operator, value: &ScalarValue) {
+    /// No row: where alternatives begin.
+    const NOTHING: Self =
+        Self { from: Bound::Included(i64::MAX), to: Bound::Excluded(i64::MIN), traces: Some(BTreeSet::new()) };
+
+    fn compared(table: Table, column: &str, op: Operator, value: &ScalarValue) -> Self {
         if column == "trace_id" && op == Operator::Eq {
-            self.only([Some(value)].into_iter());
+            // Text that is no trace id equals that of no row.
+            let only = |text: &str| Self { traces: Some(text.parse().into_iter().collect()), ..Self::ALL };
+            return value.try_as_str().flatten().map_or(Self::ALL, only);
         }
         if column != table.time_column() {
-            return;
+            return Self::ALL;
         }
         let Ok(ScalarValue::TimestampNanosecond(Some(time), _)) = value.cast_to(&store::schema::time_type()) else {
-            return;
+            return Self::ALL;
         };
         match op {
-            Operator::Gt => self.from = later(self.from, Bound::Excluded(time)),
-            Operator::GtEq => self.from = later(self.from, Bound::Included(time)),
-            Operator::Lt => self.to = earlier(self.to, Bound::Excluded(time)),
-            Operator::LtEq => self.to = earlier(self.to, Bound::Included(time)),
-            Operator::Eq => {
-                self.from = later(self.from, Bound::Included(time));
-                self.to = earlier(self.to, Bound::Included(time));
-            }
-            _ => {}
+            Operator::Gt => Self { from: Bound::Excluded(time), ..Self::ALL },
+            Operator::GtEq => Self { from: Bound::Included(time), ..Self::ALL },
+            Operator::Lt => Self { to: Bound::Excluded(time), ..Self::ALL },
+            Operator::LtEq => Self { to: Bound::Included(time), ..Self::ALL },
+            Operator::Eq => Self { from: Bound::Included(time), to: Bound::Included(time), ..Self::ALL },
+            _ => Self::ALL,
         }
     }
 
-    /// Keeps only traces among `values`; a value that is no literal leaves everything open, one that is no trace id matches no row.
-    fn only<'v>(&mut self, values: impl Iterator<Item = Option<&'v ScalarValue>>) {
-        let mut traces = Vec::new();
-        for value in values {
-            match value.map(ScalarValue::try_as_str) {
-                Some(Some(Some(text))) => traces.extend(text.parse::<TraceId>().ok()),
-                Some(Some(None)) => {}
-                _ => return,
+    fn and(self, other: Self) -> Self {
+        let traces = match (self.traces, other.traces) {
+            (Some(a), Some(b)) => Some(a.intersection(&b).copied().collect()),
+            (a, b) => a.or(b),
+        };
+        Self { from: later(self.from, other.from), to: earlier(self.to, other.to), traces }
+    }
+
+    fn or(self, other: Self) -> Self {
+        let traces = match (self.traces, other.traces) {
+            (Some(mut a), Some(b)) => {
+                a.extend(b);
+                Some(a)
             }
-        }
-        self.traces = Some(match self.traces.take() {
-            Some(before) => before.into_iter().filter(|trace| traces.contains(trace)).collect(),
-            None => traces,
-        });
+            _ => None,
+        };
+        Self { from: wider(self.from, other.from, i64::min), to: wider(self.to, other.to, i64::max), traces }
     }
 
     /// Whether rows of the segment can be wanted.
@@ -120,6 +127,16 @@ impl Wanted {
             Bound::Unbounded => true,
         };
         after_start && before_end
+    }
+}
+
+/// A bound that lets through what either does: the one further out, the edge itself included.
+fn wider(a: Bound<i64>, b: Bound<i64>, outer: fn(i64, i64) -> i64) -> Bound<i64> {
+    match (a, b) {
+        (Bound::Unbounded, _) | (_, Bound::Unbounded) => Bound::Unbounded,
+        (Bound::Included(x) | Bound::Excluded(x), Bound::Included(y) | Bound::Excluded(y)) => {
+            Bound::Included(outer(x, y))
+        }
     }
 }
 
@@ -185,6 +202,8 @@ mod tests {
     fn what_is_not_a_plain_bound_prunes_nothing() {
         for filter in [
             col("started_at").gt_eq(time(100)).or(col("name").eq(lit("x"))),
+            col("started_at").gt(time(100)).or(col("started_at").lt(time(10))),
+            col("trace_id").eq(lit("x")).or(col("started_at").lt(time(10))),
             col("started_at").not_between(time(0), time(10_000)),
             col("started_at").not_eq(time(5)),
             col("ended_at").gt(time(10_000)),
@@ -204,6 +223,8 @@ mod tests {
             wanted(&[col("trace_id").in_list(vec![lit(a), lit(b)], false), lit(b).eq(col("trace_id"))]),
             Some(1)
         );
+        assert_eq!(wanted(&[col("trace_id").eq(lit(a)).or(col("trace_id").eq(lit(b)))]), Some(2));
+        assert_eq!(wanted(&[col("trace_id").eq(lit(a)).or(col("name").eq(lit(b)))]), None);
         assert_eq!(wanted(&[col("trace_id").eq(lit("no id"))]), Some(0));
         assert_eq!(wanted(&[col("trace_id").in_list(vec![lit(a)], true)]), None);
         assert_eq!(wanted(&[col("trace_id").in_list(vec![lit(a), col("parent")], false)]), None);

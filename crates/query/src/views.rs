@@ -98,6 +98,7 @@ const COMMON: &[(&str, &str)] = &[
     ("resource", "The resource's attributes, a JSON object; read one with `attr(resource, 'key')`."),
     ("scope", "The instrumentation scope, a JSON object with `name`, `version`, `attributes`."),
     ("flags", "Flags as sent."),
+    ("dropped", "Attributes, events and links that limits of the client, or ours, dropped."),
 ];
 
 const SPANS: &[(&str, &str)] = &[
@@ -138,7 +139,6 @@ const SPANS: &[(&str, &str)] = &[
     ("span_kind", "OpenTelemetry kind: unspecified, internal, server, client, producer, consumer."),
     ("status_code", "OpenTelemetry status: unset, ok, error."),
     ("status_message", "OpenTelemetry status message."),
-    ("dropped", "Attributes, events and links the client says it dropped."),
     (
         "attributes",
         "All attributes, a JSON object; read one with `attr(attributes, 'key')`. Texts of 256 bytes and more are references into `bodies`.",

@@ -72,9 +72,9 @@ async fn a_bad_cursor_or_limit_is_refused_with_what_to_do() {
     );
     assert!(ask(Page { limit: 0, ..Page::default() }).await.contains("1 to 500"));
     assert!(ask(Page { limit: 501, ..Page::default() }).await.contains("1 to 500"));
-    let in_sessions =
-        world.engine.sessions("default", &RunFilter::default(), &Page { cursor: Some(next), ..Page::default() });
-    assert!(matches!(in_sessions.await, Err(QueryError::Invalid { .. })));
+    let page = Page { cursor: Some(next), ..Page::default() };
+    let in_sessions = world.engine.sessions("default", &RunFilter::default(), &page).await;
+    assert!(matches!(in_sessions, Err(QueryError::Invalid { .. })));
     assert!("-cost".parse::<Sort>().unwrap_err().to_string().contains("cost_usd"));
 }
 
@@ -173,10 +173,7 @@ async fn logs_are_listed_latest_first_with_body_and_attributes_as_sent() {
         let raw = RawLog {
             time: log.time,
             severity: log.severity,
-            body: Value::Map(vec![(
-                "text".into(),
-                format!("say \"{number}\"\nÄrger").as_str().to_owned().leak().into(),
-            )]),
+            body: Value::Map(vec![("text".into(), Value::Str(format!("say \"{number}\"\nÄrger").into()))]),
             attributes: Attributes(vec![("n".into(), Value::Int(number as i64))]),
             trace_id: log.trace_id,
             ..RawLog::default()

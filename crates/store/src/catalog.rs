@@ -72,11 +72,11 @@ pub(crate) struct Contents {
 
 /// One transaction.
 #[derive(Debug, Default)]
-pub(crate) struct Change<'a> {
+pub(crate) struct Change {
     /// Segments that are there now.
-    pub added: &'a [SegmentMeta],
+    pub added: Vec<Arc<SegmentMeta>>,
     /// Segments that are not any more; their files are removed later.
-    pub removed: &'a [Arc<SegmentMeta>],
+    pub removed: Vec<Arc<SegmentMeta>>,
     /// When their files may be removed.
     pub not_before: Timestamp,
     /// Rows that no longer count, all of them, by segment.
@@ -144,13 +144,13 @@ impl Catalog {
     }
 
     /// All of a change, or nothing of it. Durable when it returns.
-    pub fn commit(&self, change: &Change<'_>) -> Result<(), StoreError> {
+    pub fn commit(&self, change: &Change) -> Result<(), StoreError> {
         self.with("commit segments", |connection| {
             let transaction = connection.transaction()?;
-            for meta in change.added {
+            for meta in &change.added {
                 insert(&transaction, meta)?;
             }
-            for meta in change.removed {
+            for meta in &change.removed {
                 transaction.execute("DELETE FROM segments WHERE id = ?1", [meta.id as i64])?;
                 transaction.execute(
                     "INSERT OR REPLACE INTO removals VALUES (?1, ?2)",

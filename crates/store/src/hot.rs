@@ -165,11 +165,6 @@ impl<R: HotRow> HotTable<R> {
         old
     }
 
-    /// Every row.
-    pub fn rows(&self) -> impl Iterator<Item = &Arc<R>> {
-        self.chunks.iter().flat_map(|chunk| chunk.rows())
-    }
-
     /// The rows as they are now, for a reader.
     pub fn view(&self) -> Vec<Arc<Chunk<R>>> {
         self.chunks.clone()

@@ -75,30 +75,29 @@ impl Inner {
         };
         let through = job.through;
         let written = join(tokio::task::spawn_blocking(move || job.write())).await?;
-        let deletions = self.shared.state().frozen_deletions();
         let change = Change {
-            added: &written.segments,
-            deletions: deletions.clone(),
+            added: written.segments.iter().cloned().map(Arc::new).collect(),
+            deletions: self.shared.state().frozen_deletions(),
             log_flushed: Some(through),
             next_segment: self.next_segment.load(Ordering::Relaxed),
             ..Change::default()
         };
-        self.commit_change(&change)?;
+        let change = self.commit_change(change).await?;
         let flushed = Flushed { rows: written.rows, segments: written.segments.len() as u64 };
-        self.flushed(written, deletions, through);
+        self.flushed(&written, change, through);
         Ok(flushed)
     }
 
-    fn flushed(&self, written: Written, deletions: Vec<(u64, Vec<u32>)>, through: u64) {
+    fn flushed(&self, written: &Written, change: Change, through: u64) {
         let mut state = self.shared.state();
-        state.set_deletions(deletions);
+        state.set_deletions(change.deletions);
         let old: Option<Hot> = state.frozen.take();
         state.frozen_views.clear();
         state.flushed = through;
         state.counters.flushes += 1;
         state.counters.days_folded += written.days_folded;
         state.counters.environments_folded += written.environments_folded;
-        state.add_segments(written.segments.into_iter().map(|meta| (Arc::new(meta), Vec::new())));
+        state.add_segments(change.added.into_iter().map(|meta| (meta, Vec::new())));
         state.forget_cold_traces();
         self.shared.measure(&state);
         drop(state);
@@ -108,21 +107,25 @@ impl Inner {
     }
 
     /// Commits to the catalog. Where SQLite reports an error, what counts is what it kept.
-    fn commit_change(&self, change: &Change<'_>) -> Result<(), StoreError> {
-        let result = self.catalog.commit(change);
-        if let (Err(error), Some(first)) = (&result, change.added.first()) {
-            if self.catalog.has(first.id).unwrap_or(false) {
+    async fn commit_change(&self, change: Change) -> Result<Change, StoreError> {
+        let catalog = self.catalog.clone();
+        let commit = move || {
+            if let Err(error) = catalog.commit(&change) {
+                let kept = change.added.first().is_some_and(|first| catalog.has(first.id).unwrap_or(false));
+                if !kept {
+                    return Err(error);
+                }
                 tracing::warn!(%error, "the catalog reported an error but kept the change");
-                return Ok(());
             }
-        }
-        result
+            Ok(change)
+        };
+        join(tokio::task::spawn_blocking(commit)).await
     }
 
     /// See [`crate::Store::compact`].
     pub async fn compact(&self) -> Result<Compacted, StoreError> {
         let _one = self.compaction.lock().await;
-        let removed = self.remove_files()?;
+        let removed = self.remove_files().await?;
         let (candidates, log_flushed) = {
             let state = self.shared.state();
             let segments = state.segments.iter().flat_map(BTreeMap::values);
@@ -171,39 +174,41 @@ impl Inner {
             return Ok(false);
         };
         let late = merged.late_deletions(job, &now);
-        let output: Vec<SegmentMeta> = merged.output.into_iter().map(|(_, meta)| meta).collect();
-        let removed: Vec<Arc<SegmentMeta>> = job.iter().map(|candidate| Arc::clone(&candidate.meta)).collect();
+        let output: Vec<Arc<SegmentMeta>> = merged.output.into_iter().map(|(_, meta)| Arc::new(meta)).collect();
         let grace = i64::try_from(self.settings.grace.as_nanos()).unwrap_or(i64::MAX);
         let change = Change {
-            added: &output,
-            removed: &removed,
-            not_before: self.clock.now().plus_nanos(grace),
             deletions: output.iter().filter(|_| !late.is_empty()).map(|meta| (meta.id, late.clone())).collect(),
+            added: output,
+            removed: job.iter().map(|candidate| Arc::clone(&candidate.meta)).collect(),
+            not_before: self.clock.now().plus_nanos(grace),
             log_flushed: None,
             next_segment: self.next_segment.load(Ordering::Relaxed),
         };
-        self.commit_change(&change)?;
+        let change = self.commit_change(change).await?;
         let mut state = self.shared.state();
-        let ids: HashSet<u64> = removed.iter().map(|meta| meta.id).collect();
+        let ids: HashSet<u64> = change.removed.iter().map(|meta| meta.id).collect();
         state.remove_segments(&ids);
-        state.add_segments(output.into_iter().map(|meta| (Arc::new(meta), late.clone())));
+        state.add_segments(change.added.into_iter().map(|meta| (meta, late.clone())));
         state.counters.compactions += 1;
         Ok(true)
     }
 
     /// Removes replaced files whose grace period is over.
-    fn remove_files(&self) -> Result<u64, StoreError> {
-        let now = self.clock.now();
-        let due = self.catalog.load_removals()?.into_iter().filter(|(_, not_before)| *not_before <= now);
-        let mut removed = Vec::new();
-        for (path, _) in due {
-            self.files.remove(&path)?;
-            removed.push(path);
-        }
-        if !removed.is_empty() {
-            self.catalog.removed(&removed)?;
-        }
-        Ok(removed.len() as u64)
+    async fn remove_files(&self) -> Result<u64, StoreError> {
+        let (now, catalog, files) = (self.clock.now(), self.catalog.clone(), self.files.clone());
+        let remove = move || {
+            let due = catalog.load_removals()?.into_iter().filter(|(_, not_before)| *not_before <= now);
+            let mut removed = Vec::new();
+            for (path, _) in due {
+                files.remove(&path)?;
+                removed.push(path);
+            }
+            if !removed.is_empty() {
+                catalog.removed(&removed)?;
+            }
+            Ok(removed.len() as u64)
+        };
+        join(tokio::task::spawn_blocking(remove)).await
     }
 
     /// See [`crate::Store::stats`].

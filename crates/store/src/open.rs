@@ -13,11 +13,12 @@ use crate::disk::Disk;
 use crate::entry::{LogEntry, Rows};
 use crate::error::StoreError;
 use crate::files::Files;
+use crate::hot::TraceKey;
 use crate::rows;
 use crate::schema::Table;
 use crate::segment::read::Reader;
 use crate::settings::{Clock, RECENT_IDS, Settings};
-use crate::state::{State, is_open};
+use crate::state::State;
 use crate::store::{Applier, Inner, RunResolver, Shared, Store, join};
 use crate::wal::log::LogFigures;
 use crate::wal::committer::CommitThread;
@@ -102,7 +103,7 @@ fn ready(disk: &Arc<dyn Disk>, settings: &Settings, files: &Files, replay: &Repl
     let mut contents = catalog.load()?;
     let mut opened = Opened::default();
     reconcile(settings, files, &catalog, &mut contents, &mut opened)?;
-    let mut state = State { applied: contents.log_flushed, flushed: contents.log_flushed, ..State::default() };
+    let mut state = State::new(contents.log_flushed);
     state.add_segments(contents.segments.into_iter().map(|(meta, deleted)| (Arc::new(meta), deleted)));
 
     let (directory, quarantine) = (data.join("wal"), data.join("quarantine"));
@@ -211,12 +212,19 @@ async fn watch_open_runs(reader: &Reader, state: &mut State, now: Timestamp) -> 
         let rows: Vec<u32> = (0..u32::try_from(segment.meta.rows).unwrap_or(u32::MAX))
             .filter(|row| segment.deleted.binary_search(row).is_err())
             .collect();
-        for batch in reader.rows(&segment.meta, &rows, None).await? {
+        // Most runs are settled: two columns tell which are not.
+        let mut open = Vec::new();
+        let mut numbers = rows.iter();
+        for batch in reader.rows(&segment.meta, &rows, Some(&["status", "provisional"])).await? {
+            open.extend(rows::runs::open(&batch)?.into_iter().zip(numbers.by_ref()).filter(|(open, _)| *open).map(|(_, row)| *row));
+        }
+        if open.is_empty() {
+            continue;
+        }
+        for batch in reader.rows(&segment.meta, &open, None).await? {
             for run in rows::runs::from_batch(&batch)? {
-                if is_open(run.status, run.provisional) {
-                    let project = state.project(&run.tenant.project);
-                    state.watch.note(crate::hot::TraceKey { project, trace: run.trace_id }, &run, now);
-                }
+                let project = state.project(&run.tenant.project);
+                state.watch.note(TraceKey { project, trace: run.trace_id }, &run, now);
             }
         }
     }

@@ -12,9 +12,10 @@ use std::sync::Arc;
 use model::{Run, RunStatus, Span, SpanId, Timestamp, TraceId};
 
 use crate::hot::{Hot, TraceKey, rank};
+use crate::rows::runs::is_open;
 use crate::schema::Table;
 use crate::snapshot::SegmentMeta;
-use crate::state::{SealedSpan, State, is_open};
+use crate::state::{SealedSpan, State};
 
 /// Spans whose runs are resolved between two looks at the state.
 const RESOLVE_SPANS_MAX: usize = 200_000;
@@ -39,12 +40,17 @@ impl Watch {
     pub fn note(&mut self, key: TraceKey, run: &Run, now: Timestamp) {
         let quiet = now.nanos_since(run.last_received).max(0) / 8;
         let due = now.plus_nanos(quiet.clamp(REFRESH_AFTER.0, REFRESH_AFTER.1));
-        if let Some((_, _, old)) = self.runs.remove(&key) {
-            self.due.remove(&(old, key));
-        }
+        self.forget(key);
         if is_open(run.status, run.provisional) && self.runs.len() < WATCH_MAX {
             self.runs.insert(key, (run.status, run.provisional, due));
             self.due.insert((due, key));
+        }
+    }
+
+    /// Watches a run no longer.
+    fn forget(&mut self, key: TraceKey) {
+        if let Some((_, _, due)) = self.runs.remove(&key) {
+            self.due.remove(&(due, key));
         }
     }
 
@@ -243,7 +249,10 @@ impl State {
             if change.is_some() && self.dirty.get(&key) == change.as_ref() {
                 self.dirty.remove(&key);
             }
-            let Some(run) = run else { continue };
+            let Some(run) = run else {
+                self.watch.forget(key);
+                continue;
+            };
             if change.is_none() && self.watch.stands(key, &run) {
                 self.watch.note(key, &run, now);
                 continue;

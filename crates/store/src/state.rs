@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
-use model::{RunStatus, SpanId, Timestamp};
+use model::{SpanId, Timestamp};
 
 use crate::entry::{Changed, Committed, Rows};
 use crate::hot::{Hot, HotView, Inserted, TraceKey, rank};
@@ -125,6 +125,11 @@ pub(crate) struct State {
 }
 
 impl State {
+    /// A state without rows, all requests up to `flushed` being in segments.
+    pub fn new(flushed: u64) -> Self {
+        Self { applied: flushed, flushed, ..Self::default() }
+    }
+
     /// A number for a project.
     pub fn project(&mut self, name: &Arc<str>) -> u32 {
         if let Some(number) = self.projects.get(name) {
@@ -347,9 +352,4 @@ impl KeyCache {
         self.last = Some((Arc::clone(project), number));
         TraceKey { project: number, trace }
     }
-}
-
-/// Whether time alone may change a run.
-pub(crate) fn is_open(status: RunStatus, provisional: bool) -> bool {
-    provisional || status == RunStatus::Running
 }

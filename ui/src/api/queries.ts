@@ -12,9 +12,12 @@ export const queryClient = new QueryClient({
       staleTime: 5_000,
       gcTime: 5 * 60_000,
       refetchOnWindowFocus: false,
-      // An answer that says no will say no again; silence may not.
-      retry: (times, error) => !(error instanceof ApiError && error.status < 500) && times < 2,
-      retryDelay: (times) => 400 * 2 ** times,
+      // An answer that says no will say no again; silence may not, and a server that is starting (503) will be ready soon.
+      retry: (times, error) => {
+        if (!(error instanceof ApiError)) return times < 2;
+        return error.status === 503 ? times < 20 : error.status > 500 && times < 2;
+      },
+      retryDelay: (times) => Math.min(1000, 400 * 2 ** times),
     },
   },
 });

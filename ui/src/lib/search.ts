@@ -1,6 +1,6 @@
 /** What the URLs of the smaller pages say. */
 
-export const RUN_VIEWS = ["steps", "transcript", "logs", "raw"] as const;
+export const RUN_VIEWS = ["steps", "transcript", "agents", "logs", "raw"] as const;
 export type RunView = (typeof RUN_VIEWS)[number];
 
 export const STEP_TABS = ["messages", "tool", "retrieval", "attributes", "events", "logs", "raw"] as const;

@@ -10,7 +10,7 @@ use crate::series::Point;
 /// Columns by labels, in order of appearance.
 pub(crate) struct Assembler {
     steps: usize,
-    positions: HashMap<Labels, usize>,
+    positions: HashMap<(Labels, bool), usize>,
     columns: Vec<Column>,
 }
 
@@ -19,14 +19,15 @@ impl Assembler {
         Self { steps, positions: HashMap::new(), columns: Vec::new() }
     }
 
-    /// Position of the column with `labels`.
+    /// Position of the column with `labels`. With its name to be dropped it is another one than with the name kept.
     pub fn position(&mut self, labels: &Labels, drop_name: bool) -> usize {
-        if let Some(&position) = self.positions.get(labels) {
+        let key = (labels.clone(), drop_name);
+        if let Some(&position) = self.positions.get(&key) {
             return position;
         }
         let points = vec![Point::None; self.steps];
         self.columns.push(Column { labels: labels.clone(), drop_name, points });
-        self.positions.insert(labels.clone(), self.columns.len() - 1);
+        self.positions.insert(key, self.columns.len() - 1);
         self.columns.len() - 1
     }
 

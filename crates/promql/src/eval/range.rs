@@ -1,6 +1,7 @@
 //! Range selectors and subqueries: the samples of each series in a window before every step.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::sync::Arc;
 
 use super::select::forward;
@@ -21,9 +22,25 @@ pub(crate) struct Window<'w> {
     pub start: i64,
     /// End of the range, inclusive.
     pub end: i64,
+    /// Position of the first float among those of the series.
+    first: usize,
+    /// Where among the floats of the series counter resets are, found once for all windows.
+    resets: &'w OnceCell<Vec<usize>>,
+    all_values: &'w [f64],
 }
 
 impl Window<'_> {
+    /// What a counter had before each reset inside the range.
+    pub fn lost_to_resets(&self) -> impl Iterator<Item = f64> {
+        let resets = self.resets.get_or_init(|| {
+            let falls = |at: &usize| self.all_values[*at] < self.all_values[at - 1];
+            (1..self.all_values.len()).filter(falls).collect()
+        });
+        let from = resets.partition_point(|&at| at <= self.first);
+        let to = resets.partition_point(|&at| at < self.first + self.values.len());
+        resets[from..to.max(from)].iter().map(|&at| self.all_values[at - 1])
+    }
+
     pub fn is_empty(&self) -> bool {
         self.times.is_empty() && self.histograms.is_empty()
     }
@@ -44,8 +61,7 @@ pub(crate) struct RangeCall<'c> {
     /// Metric name, for annotations.
     pub metric: &'c str,
     pub extension: Extension,
-    /// Places in the text of the range, and of the first argument.
-    pub range_at: usize,
+    /// Place of the first argument in the text.
     pub first_at: usize,
     pub evaluator: &'c Evaluator<'c>,
 }
@@ -62,6 +78,7 @@ pub(crate) struct Windows<'w> {
     before: i64,
     after: i64,
     pub extension: Extension,
+    resets: OnceCell<Vec<usize>>,
 }
 
 impl Windows<'_> {
@@ -83,6 +100,9 @@ impl Windows<'_> {
                 histograms: &self.histograms[histogram_low..histogram_high],
                 start,
                 end,
+                first: low,
+                resets: &self.resets,
+                all_values: &self.values,
             };
             take(step, time, window)?;
         }
@@ -101,7 +121,7 @@ impl Evaluator<'_> {
         match &node.bare().expr {
             Expr::Matrix(selector, range) => {
                 let range = resolve(range, &self.params, true)?;
-                self.each_selected_range(node.bare(), selector, range, take)
+                self.each_selected_range(node.bare(), selector, range, grid, take)
             }
             Expr::Subquery(subquery) => self.each_subquery_range(subquery, grid, take),
             _ => Err(EvalError::execution(format!("expected a range vector, got {node}"))),
@@ -113,6 +133,7 @@ impl Evaluator<'_> {
         node: &Node,
         selector: &Selector,
         range: i64,
+        grid: &Grid,
         take: &mut dyn FnMut(Windows<'_>) -> Evaluated<()>,
     ) -> Evaluated<()> {
         let shift = Shift::of(&selector.when, &self.params)?;
@@ -122,12 +143,15 @@ impl Evaluator<'_> {
             Extension::Anchored => (lookback, 0),
             Extension::Smoothed => (lookback, lookback),
         };
+        // Samples outside all windows are not looked at.
+        let oldest = shift.apply(grid.start).saturating_sub(range).saturating_sub(before);
+        let newest = shift.apply(grid.last()).saturating_add(after);
         for series in self.series_at(node.start) {
             self.spend(0)?;
             if selector.extension != Extension::None && !series.histograms.is_empty() {
                 return Err(EvalError::execution("smoothed and anchored modifiers do not work with native histograms"));
             }
-            let (times, values, histograms) = without_stale(series);
+            let (times, values, histograms) = without_stale(series, oldest, newest);
             take(Windows {
                 labels: &series.labels,
                 drop_name: false,
@@ -139,6 +163,7 @@ impl Evaluator<'_> {
                 before,
                 after,
                 extension: selector.extension,
+                resets: OnceCell::new(),
             })?;
         }
         Ok(())
@@ -166,6 +191,7 @@ impl Evaluator<'_> {
                 before: 0,
                 after: 0,
                 extension: Extension::None,
+                resets: OnceCell::new(),
             })
         })
     }
@@ -210,13 +236,17 @@ impl Evaluator<'_> {
 
 type Samples<'s> = (Cow<'s, [i64]>, Cow<'s, [f64]>, Cow<'s, [(i64, Arc<Histogram>)]>);
 
-fn without_stale(series: &Series) -> Samples<'_> {
-    let (times, values) = if series.values.iter().any(|&value| is_stale(value)) {
-        let kept = series.times.iter().zip(&series.values).filter(|&(_, &value)| !is_stale(value));
+/// The samples after `oldest` up to `newest` that are no stale markers.
+fn without_stale(series: &Series, oldest: i64, newest: i64) -> Samples<'_> {
+    let from = series.times.partition_point(|&time| time <= oldest);
+    let to = series.times.partition_point(|&time| time <= newest).max(from);
+    let (times, values) = (&series.times[from..to], &series.values[from..to]);
+    let (times, values) = if values.iter().any(|&value| is_stale(value)) {
+        let kept = times.iter().zip(values).filter(|&(_, &value)| !is_stale(value));
         let (times, values): (Vec<i64>, Vec<f64>) = kept.map(|(&time, &value)| (time, value)).unzip();
         (Cow::Owned(times), Cow::Owned(values))
     } else {
-        (Cow::Borrowed(&series.times[..]), Cow::Borrowed(&series.values[..]))
+        (Cow::Borrowed(times), Cow::Borrowed(values))
     };
     let histograms = if series.histograms.iter().any(|(_, histogram)| histogram.is_stale()) {
         Cow::Owned(series.histograms.iter().filter(|(_, histogram)| !histogram.is_stale()).cloned().collect())

@@ -20,6 +20,7 @@ pub(super) fn vector(columns: Vec<Column>, grid: &Grid, instant: bool) -> Evalua
     for mut column in columns {
         if column.drop_name {
             column.labels = column.labels.without_metadata();
+            column.drop_name = false;
         }
         assembler.add_column(column)?;
     }

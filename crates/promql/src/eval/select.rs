@@ -8,6 +8,9 @@ use crate::error::{EvalError, Evaluated};
 use crate::plan::Shift;
 use crate::series::{Point, Series, is_stale};
 
+/// Takes a series with what was found of it at every step.
+pub(crate) type TakeFound<'t> = &'t mut dyn FnMut(&Series, Vec<Option<Found>>) -> Evaluated<()>;
+
 /// A sample as found: its own time and its value.
 pub(crate) struct Found {
     pub time: i64,
@@ -31,7 +34,7 @@ impl Evaluator<'_> {
         node: &Node,
         selector: &Selector,
         grid: &Grid,
-        take: &mut dyn FnMut(&Series, Vec<Option<Found>>) -> Evaluated<()>,
+        take: TakeFound<'_>,
     ) -> Evaluated<()> {
         let shift = Shift::of(&selector.when, &self.params)?;
         for series in self.series_at(node.start) {
@@ -104,7 +107,7 @@ impl Search<'_> {
         let oldest = time.saturating_sub(self.lookback);
         match (float, histogram) {
             (Some((at, value)), other) if other.is_none_or(|(other, _)| other <= at) => {
-                (at > oldest && !is_stale(value)).then(|| Found { time: at, point: Point::Float(value) })
+                (at > oldest && !is_stale(value)).then_some(Found { time: at, point: Point::Float(value) })
             }
             (_, Some((at, histogram))) => (at > oldest && !histogram.is_stale())
                 .then(|| Found { time: at, point: Point::Histogram(Arc::clone(histogram)) }),

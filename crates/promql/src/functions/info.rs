@@ -87,14 +87,16 @@ fn enrich(
                 if &*label.name == METRIC_NAME || !wanted {
                     continue;
                 }
+                // Labels the series has already stay as they are.
+                if !column.labels.get(&label.name).is_empty() {
+                    continue;
+                }
                 let other = from.insert(&label.name, &label.value);
                 if other.is_some_and(|other| other != &*label.value) {
                     return Err(EvalError::Execution(format!("conflicting label: {}", label.name)));
                 }
-                if column.labels.get(&label.name).is_empty() {
-                    labels = labels.with(&label.name, &label.value);
-                    added = true;
-                }
+                labels = labels.with(&label.name, &label.value);
+                added = true;
             }
         }
         // Conditions that an absent label does not fulfil leave the series out.

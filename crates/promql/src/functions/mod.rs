@@ -218,7 +218,7 @@ impl Evaluator<'_> {
         let range = range[0];
         let scalars = self.scalars_by_step(others.iter().copied(), grid)?;
         let width = others.len();
-        let (range_at, first_at) = (range.bare().start, call.args[0].bare().start);
+        let first_at = call.args[0].bare().start;
         self.check_extension(call, range)?;
         let counter = matches!(call.function.name, "rate" | "increase");
         self.each_range(range, grid, &mut |windows| {
@@ -230,7 +230,7 @@ impl Evaluator<'_> {
                 }
                 let scalars = &scalars[step * width..(step + 1) * width];
                 let extension = windows.extension;
-                let call = RangeCall { window, scalars, time, metric, extension, range_at, first_at, evaluator: self };
+                let call = RangeCall { window, scalars, time, metric, extension, first_at, evaluator: self };
                 points[step] = function(&call)?;
                 Ok(())
             })?;

@@ -99,9 +99,12 @@ pub(super) fn quantile(call: &RangeCall<'_>) -> Evaluated<Point> {
     of_floats(call, |values| sums::quantile(q, &mut values.to_vec()))
 }
 
-/// Median of the distances from the median.
+/// Median of the distances from the median; NaN where any value is.
 pub(super) fn mad(call: &RangeCall<'_>) -> Evaluated<Point> {
     of_floats(call, |values| {
+        if values.iter().any(|value| value.is_nan()) {
+            return f64::NAN;
+        }
         let mut values = values.to_vec();
         let median = sums::quantile(0.5, &mut values);
         values.iter_mut().for_each(|value| *value = (*value - median).abs());

@@ -59,7 +59,7 @@ fn extrapolated(call: &RangeCall<'_>, mode: Mode) -> Evaluated<Point> {
     let [first, .., last] = window.values else { return Ok(Point::None) };
     let mut result = last - first;
     if mode.counter {
-        result += window.values.windows(2).filter(|pair| pair[1] < pair[0]).map(|pair| pair[0]).sum::<f64>();
+        result += window.lost_to_resets().sum::<f64>();
     }
     let times = window.times;
     let samples = Samples { first: times[0], last: times[times.len() - 1], gaps: times.len() - 1 };

@@ -235,7 +235,8 @@ fn add_buckets(mine: &mut Buckets, more: &Buckets, sign: f64) {
         let bucket = match (a.peek(), b.peek()) {
             (Some(x), Some(y)) if x.0 == y.0 => {
                 let bucket = (x.0, x.1 + sign * y.1);
-                (a.next(), b.next());
+                a.next();
+                b.next();
                 bucket
             }
             (Some(x), Some(y)) if x.0 < y.0 => a.next().unwrap_or(*y),

@@ -94,7 +94,8 @@ impl Parser<'_> {
                 self.expect(Token::RightParen, "duration expression")?;
                 Ok(DurationExpr::Choose { max: word.starts_with("max"), a, b })
             }
-            _ => match self.number().map_err(|failure| Failure::new(failure.at, self.unexpected("duration").message))? {
+            _ if !matches!(self.peek(), Token::Number | Token::Duration) => Err(self.unexpected("duration")),
+            _ => match self.number()? {
                 Expr::Number { value, duration } => Ok(DurationExpr::Number { value, duration }),
                 _ => Err(self.unexpected("duration")),
             },

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::lex::{Lexeme, Token, lex};
 use super::text::parse_number;
-use super::{Failure, MAX_HEIGHT, Parsed};
+use super::{Failure, MAX_HEIGHT, MAX_NESTING, Parsed};
 use crate::ast::*;
 use crate::functions::Function;
 use crate::{duration, functions};
@@ -135,8 +135,8 @@ impl<'a> Parser<'a> {
 
     pub fn expression(&mut self, weakest: u8) -> Parsed<Node> {
         self.depth += 1;
-        if self.depth > MAX_HEIGHT {
-            return Err(too_deep(self.lexeme().start));
+        if self.depth > MAX_NESTING {
+            return Err(self.fail(format!("the query has more than {MAX_NESTING} parentheses, calls or signs inside each other")));
         }
         let mut left = self.unary()?;
         while let Some(op) = self.binary_operator().filter(|&op| strength(op) >= weakest) {

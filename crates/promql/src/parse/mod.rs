@@ -19,8 +19,11 @@ use crate::ast::Node;
 pub use self::series::{SequenceValue, parse_series};
 pub use self::text::{parse_number, unquote};
 
-/// Levels of expressions a query may have. Evaluation recurses, and no query written by a person comes near it.
-pub const MAX_HEIGHT: u32 = 200;
+/// Levels of expressions a query may have, chains such as `a + b + c` included. Evaluation recurses and must fit into the 2 MiB stack of a
+/// worker thread, in unoptimised builds too; no query written by a person comes near it.
+pub const MAX_HEIGHT: u32 = 256;
+/// Parentheses, calls and signs that may be inside each other. Reading them costs more stack than a chain does.
+pub const MAX_NESTING: u32 = 64;
 /// Bytes of text a query may have.
 pub const MAX_QUERY_BYTES: usize = 128 * 1024;
 

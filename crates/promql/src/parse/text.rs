@@ -7,6 +7,9 @@ pub fn parse_number(text: &str) -> Option<f64> {
         b'+' => (1.0, &text[1..]),
         _ => (1.0, text),
     };
+    if digits.starts_with(['-', '+']) {
+        return None;
+    }
     match digits.to_ascii_lowercase().as_str() {
         "inf" | "infinity" => return Some(sign * f64::INFINITY),
         "nan" => return Some(f64::NAN),

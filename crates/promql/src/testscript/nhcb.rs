@@ -51,6 +51,8 @@ pub(super) fn convert(
 
 fn native(mut classic: Classic) -> Result<Histogram, String> {
     classic.buckets.sort_by(|a, b| a.0.total_cmp(&b.0));
+    // `0.2` and `2e-1` are one bound.
+    classic.buckets.dedup_by(|later, earlier| later.0 == earlier.0);
     let largest = classic.buckets.last().map_or(0.0, |&(_, count)| count);
     let count = classic.count.unwrap_or(largest);
     if classic.buckets.last().is_none_or(|&(bound, _)| bound != f64::INFINITY) {

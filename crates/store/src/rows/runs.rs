@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float64Array};
 use arrow::record_batch::RecordBatch;
-use model::{AgentNode, KindCounts, Run, StepKind, Tenant};
+use model::{AgentNode, KindCounts, Run, RunStatus, StepKind, Tenant};
 
 use super::columns::{self, Columns};
 use crate::error::RowError;
@@ -77,6 +77,18 @@ pub fn to_batch<R: Borrow<Run>>(runs: &[R]) -> RecordBatch {
 pub fn from_batch(batch: &RecordBatch) -> Result<Vec<Run>, RowError> {
     let mut columns = Columns::new(Table::Runs, batch)?;
     (0..columns.len()).map(|row| from_row(&mut columns, row)).collect()
+}
+
+/// For each run of a batch with the columns `status` and `provisional`, whether time alone may change it.
+pub(crate) fn open(batch: &RecordBatch) -> Result<Vec<bool>, RowError> {
+    let columns = Columns::partly(Table::Runs, batch, &["status", "provisional"])?;
+    let open = |row| Ok(is_open(columns.parse("status", row)?, columns.truth("provisional", row).unwrap_or(false)));
+    (0..columns.len()).map(open).collect()
+}
+
+/// Whether time alone may change a run: a running one may be abandoned, a provisional one settles.
+pub(crate) fn is_open(status: RunStatus, provisional: bool) -> bool {
+    provisional || status == RunStatus::Running
 }
 
 fn from_row(columns: &mut Columns, row: usize) -> Result<Run, RowError> {

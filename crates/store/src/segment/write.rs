@@ -20,6 +20,7 @@ use parquet::schema::types::ColumnPath;
 use super::layout;
 use crate::bloom::TraceBloom;
 use crate::error::StoreError;
+use crate::rows;
 use crate::schema::{Table, time_type};
 use crate::snapshot::SegmentMeta;
 
@@ -169,7 +170,7 @@ impl SegmentWriter {
             }
         }
         if self.target.table == Table::Runs {
-            self.provisional += column("provisional").as_boolean().true_count() as u64;
+            self.provisional += rows::runs::open(batch)?.into_iter().filter(|open| *open).count() as u64;
         }
         self.rows += batch.num_rows() as u64;
         self.writer.write(batch).map_err(|error| StoreError::segment("write", &self.target.table, error))

@@ -1,12 +1,12 @@
 /** One run: what it did, when, what it said and what it cost. */
 import { Tabs } from "@mantine/core";
 import { useMediaQuery } from "@mantine/hooks";
-import { IconBraces, IconFileText, IconListTree, IconMessage2 } from "@tabler/icons-react";
+import { IconBinaryTree, IconBraces, IconFileText, IconListTree, IconMessage2 } from "@tabler/icons-react";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
-import { useCallback, useMemo } from "react";
+import { useCallback, useEffect, useMemo } from "react";
 import { ApiError } from "@/api/client";
-import { useLiveRuns } from "@/api/live";
+import { useLiveRuns, useLiveState } from "@/api/live";
 import { runLogsQuery, runQuery } from "@/api/queries";
 import type { RunAnswer } from "@/api/types";
 import { count } from "@/lib/format";
@@ -17,6 +17,7 @@ import { ErrorState, SkeletonRows } from "@/ui/States";
 import { useKeys } from "@/ui/useKeys";
 import { useThrottled } from "@/ui/useThrottled";
 import { useTitle } from "@/ui/useTitle";
+import { AgentsView } from "./AgentsView";
 import { LogsView } from "./LogsView";
 import { RunHeader } from "./RunHeader";
 import classes from "./RunPage.module.css";
@@ -48,6 +49,11 @@ export function RunPage() {
       ),
     REFRESH_MS,
   );
+  // While the stream was away, changes were not heard of.
+  const stream = useLiveState();
+  useEffect(() => {
+    if (stream === "open") refresh();
+  }, [stream, refresh]);
   useLiveRuns(true, (run) => {
     if (run.trace_id !== traceId) return;
     client.setQueryData<RunAnswer>(runQuery(traceId).queryKey, (before) => before && { ...before, run });
@@ -103,6 +109,15 @@ export function RunPage() {
           <Tabs.Tab value="transcript" leftSection={<IconMessage2 size={15} stroke={1.7} />}>
             Transcript
           </Tabs.Tab>
+          {data.run.agents.length > 0 && (
+            <Tabs.Tab
+              value="agents"
+              leftSection={<IconBinaryTree size={15} stroke={1.7} />}
+              rightSection={<span className={classes.badge}>{count(data.run.agents.length)}</span>}
+            >
+              Agents
+            </Tabs.Tab>
+          )}
           <Tabs.Tab
             value="logs"
             leftSection={<IconFileText size={15} stroke={1.7} />}
@@ -127,6 +142,9 @@ export function RunPage() {
         </Tabs.Panel>
         <Tabs.Panel value="transcript" className={classes.panel}>
           <Transcript traceId={traceId} onStep={(step) => set({ view: undefined, step }, false)} />
+        </Tabs.Panel>
+        <Tabs.Panel value="agents" className={classes.panel}>
+          <AgentsView run={data.run} onStep={(step) => set({ view: undefined, step }, false)} />
         </Tabs.Panel>
         <Tabs.Panel value="logs" className={classes.panel}>
           <LogsView

@@ -1,7 +1,7 @@
 /** The rows of the runs page: pages from the server, kept up to date by the live stream. */
 import { type InfiniteData, useInfiniteQuery, useQueryClient } from "@tanstack/react-query";
 import { useCallback, useEffect, useMemo, useState } from "react";
-import { useLiveRuns } from "@/api/live";
+import { useLiveRuns, useLiveState } from "@/api/live";
 import { fetchRuns, runsQuery } from "@/api/queries";
 import type { Run, RunsAnswer } from "@/api/types";
 import { DEFAULT_SORT, type RunsSearch } from "@/lib/filter";
@@ -62,6 +62,12 @@ export function useRuns({ search, live, atTop }: Options) {
   const schedule = useThrottled(refresh, HEAD_MS);
   // biome-ignore lint/correctness/useExhaustiveDependencies: another question makes what waited worthless
   useEffect(() => setWaiting(undefined), [options]);
+
+  // While the stream was away, or not asked for, new runs were not heard of.
+  const stream = useLiveState();
+  useEffect(() => {
+    if (live && newestFirst && stream === "open") schedule();
+  }, [live, newestFirst, stream, schedule]);
 
   useLiveRuns(live, (run) => {
     const before = client.getQueryData<Pages>(options.queryKey);

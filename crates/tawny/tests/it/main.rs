@@ -1,0 +1,7 @@
+//! The program as people and scripts meet it: the real binary, a server on ports of its own, files in and text out.
+
+mod commands;
+mod data;
+mod import;
+mod serve;
+mod support;

@@ -1,0 +1,80 @@
+/** What each agent of the run did itself, and what it left to the agents below it. */
+import { Link } from "@tanstack/react-router";
+import { useMemo } from "react";
+import type { AgentShare, Run } from "@/api/types";
+import { agentRows } from "@/lib/agents";
+import { compact, count, duration, usd } from "@/lib/format";
+import { KindTile } from "@/theme/kinds";
+import classes from "./AgentsView.module.css";
+
+export function AgentsView({ run, onStep }: { run: Run; onStep: (spanId: string) => void }) {
+  const rows = useMemo(() => agentRows(run.agents), [run.agents]);
+  const longest = Math.max(1, ...run.agents.map((agent) => agent.own_ms + agent.delegated_ms));
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keyboard
+    <section className={classes.view} tabIndex={0} aria-label="Agents of the run">
+      <table className={classes.table}>
+        <thead>
+          <tr>
+            <th scope="col">Agent</th>
+            <th scope="col">Own and delegated time</th>
+            <th scope="col">Entered</th>
+            <th scope="col">LLM calls</th>
+            <th scope="col">Tool calls</th>
+            <th scope="col">Errors</th>
+            <th scope="col">Tokens in</th>
+            <th scope="col">Tokens out</th>
+            <th scope="col">Cost</th>
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map(({ agent, depth }) => (
+            <tr key={`${agent.span_id} ${agent.agent}`}>
+              <th scope="row">
+                <div className={classes.name} style={{ paddingLeft: depth * 18 }}>
+                  <KindTile kind="agent" />
+                  <button type="button" onClick={() => onStep(agent.span_id)} title="Open its first step">
+                    {agent.agent}
+                  </button>
+                </div>
+              </th>
+              <td>
+                <Time agent={agent} longest={longest} />
+              </td>
+              <td>{count(agent.calls)}</td>
+              <td>{count(agent.llm_calls)}</td>
+              <td>{count(agent.tool_calls)}</td>
+              <td data-bad={agent.errors > 0 || undefined}>{count(agent.errors)}</td>
+              <td title={count(agent.usage.input_tokens)}>{compact(agent.usage.input_tokens)}</td>
+              <td title={count(agent.usage.output_tokens)}>{compact(agent.usage.output_tokens)}</td>
+              <td>{usd(agent.cost_usd)}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      <p className={classes.note}>
+        Every figure is the agent's own; what agents below it did is on their lines.{" "}
+        {run.agent && (
+          <Link to="/runs" search={{ agent: [run.agent] }}>
+            More runs of {run.agent}
+          </Link>
+        )}
+      </p>
+    </section>
+  );
+}
+
+function Time({ agent, longest }: { agent: AgentShare; longest: number }) {
+  return (
+    <div className={classes.time}>
+      <span className={classes.bar} aria-hidden>
+        <i style={{ width: `${(agent.own_ms / longest) * 100}%` }} />
+        <i data-delegated style={{ width: `${(agent.delegated_ms / longest) * 100}%` }} />
+      </span>
+      <span className="tnum">
+        {duration(agent.own_ms)}
+        {agent.delegated_ms > 0 && <span className="faint"> + {duration(agent.delegated_ms)}</span>}
+      </span>
+    </div>
+  );
+}
