@@ -15,7 +15,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
 
 # Seconds to wait for something that should happen at once. Generous, since test machines are small and busy.
-PATIENCE = 60
+PATIENCE = 180
 
 
 def program():

@@ -1,8 +1,9 @@
-"""Recorded runs, imported: the number of steps of each kind is what an independent script counted, also after a restart."""
+"""Recorded runs, imported: the number of steps of each kind is what an independent script counted, also after restarts."""
 
 import csv
 import gzip
 import io
+import signal
 import unittest
 
 from tawny import ROOT, SHARED, Server
@@ -40,6 +41,9 @@ class RecordedRuns(unittest.TestCase):
                 table = expected(path)
                 with Server() as server:
                     server.command("import", str(recorded))
+                    self.check(server, name, table)
+                    # What was acknowledged survives the hardest end a program can have, and the softest.
+                    server.restart(signal.SIGKILL)
                     self.check(server, name, table)
                     server.restart()
                     self.check(server, name, table)

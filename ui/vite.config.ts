@@ -6,9 +6,12 @@ import { defineConfig } from "vite";
 // While developing, `npm run dev` talks to a server started beside it.
 const server = process.env.TAWNY_URL ?? "http://127.0.0.1:8296";
 
+const proxy = { "/api": server, "/healthz": server, "/readyz": server, "/v1": server };
+
 export default defineConfig({
   plugins: [react()],
   resolve: { alias: { "@": fileURLToPath(new URL("./src", import.meta.url)) } },
   build: { target: "es2022", sourcemap: false, chunkSizeWarningLimit: 600 },
-  server: { proxy: { "/api": server, "/healthz": server, "/readyz": server } },
+  server: { proxy },
+  preview: { proxy },
 });

@@ -67,7 +67,9 @@ test.each([
     for (const [name, path] of pages) {
       if (only && !only.includes(name)) continue;
       await page.goto(URL_UNDER_TEST + path);
-      await page.waitForTimeout(1200);
+      await page.waitForTimeout(300);
+      await page.locator("[aria-label=Loading]").first().waitFor({ state: "hidden", timeout: 15_000 });
+      await page.waitForTimeout(500);
       await page.screenshot({ path: join(folder, `${name}-${viewport.width}-${colorScheme}.png`) });
     }
     await context.close();

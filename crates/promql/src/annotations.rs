@@ -123,10 +123,9 @@ impl Note<'_> {
                     .into(),
                 metric,
             ),
-            IncompatibleTypes { left, op, right } => format!(
-                "incompatible sample types encountered for binary operator {}: {left} {op} {right}",
-                quoted(op)
-            ),
+            IncompatibleTypes { left, op, right } => {
+                format!("incompatible sample types encountered for binary operator {}: {left} {op} {right}", quoted(op))
+            }
             HistogramIgnored { aggregation } => format!("ignored histogram in {aggregation} aggregation"),
             HistogramsIgnoredInRange { metric } => format!(
                 "ignored histograms in a range containing both floats and histograms for metric name {}",

@@ -56,7 +56,9 @@ mod tests {
 
     #[test]
     fn durations_read_back() {
-        for (text, millis) in [("5m", 300_000), ("1h30m", 5_400_000), ("10s53ms", 10_053), ("1w", 604_800_000), ("1d2h", 93_600_000)] {
+        for (text, millis) in
+            [("5m", 300_000), ("1h30m", 5_400_000), ("10s53ms", 10_053), ("1w", 604_800_000), ("1d2h", 93_600_000)]
+        {
             assert_eq!(parse(text), Some(millis));
             assert_eq!(format(millis), text);
         }

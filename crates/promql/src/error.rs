@@ -39,13 +39,17 @@ pub enum EvalError {
     #[error("{0}")]
     Invalid(String),
     /// More points than allowed.
-    #[error("cannot evaluate the query: it computes more than {limit} points (max_points); select fewer series, a shorter range or a larger step")]
+    #[error(
+        "cannot evaluate the query: it computes more than {limit} points (max_points); select fewer series, a shorter range or a larger step"
+    )]
     TooManyPoints {
         /// The limit.
         limit: u64,
     },
     /// More series than allowed.
-    #[error("cannot evaluate the query: a selector finds {found} series, more than {limit} (max_series); add label matchers")]
+    #[error(
+        "cannot evaluate the query: a selector finds {found} series, more than {limit} (max_series); add label matchers"
+    )]
     TooManySeries {
         /// Series found.
         found: usize,

@@ -99,7 +99,12 @@ struct Span {
     to: i64,
 }
 
-fn visit(node: &Node, span: Span, params: &Params, found: &mut dyn FnMut(usize, SelectorNeed)) -> Result<(), EvalError> {
+fn visit(
+    node: &Node,
+    span: Span,
+    params: &Params,
+    found: &mut dyn FnMut(usize, SelectorNeed),
+) -> Result<(), EvalError> {
     match &node.expr {
         Expr::Vector(selector) => found(node.start, need(selector, 0, span, params)?),
         Expr::Matrix(selector, range) => {
@@ -219,7 +224,7 @@ fn seconds(expression: &DurationExpr, params: &Params) -> Result<f64, EvalError>
     Ok(match expression {
         DurationExpr::Number { value, .. } => *value,
         DurationExpr::Step => params.step as f64 / 1000.0,
-        DurationExpr::Range => (params.end - params.start) as f64 / 1000.0,
+        DurationExpr::Range => params.end.saturating_sub(params.start) as f64 / 1000.0,
         DurationExpr::Negate(inner) => -seconds(inner, params)?,
         DurationExpr::Paren(inner) => seconds(inner, params)?,
         DurationExpr::Choose { max, a, b } => {

@@ -77,7 +77,15 @@ mod tests {
 
     #[test]
     fn floats_are_short_like_in_go() {
-        for (value, text) in [(1.1, "1.1"), (-0.001, "-0.001"), (1e-5, "1e-05"), (1e21, "1e+21"), (3.5e100, "3.5e+100"), (f64::INFINITY, "+Inf"), (1e20, "100000000000000000000")] {
+        for (value, text) in [
+            (1.1, "1.1"),
+            (-0.001, "-0.001"),
+            (1e-5, "1e-05"),
+            (1e21, "1e+21"),
+            (3.5e100, "3.5e+100"),
+            (f64::INFINITY, "+Inf"),
+            (1e20, "100000000000000000000"),
+        ] {
             assert_eq!(short_float(value), text);
         }
         assert_eq!(plain_float(1e21), "1000000000000000000000");

@@ -85,7 +85,12 @@ fn data() -> impl Strategy<Value = Vec<Arc<Series>>> {
     proptest::collection::vec(samples(), 6).prop_map(|all| {
         let labels = |at: usize| {
             let name = if at < 4 { "a" } else { "b_total" };
-            Labels::new([("__name__", name), ("x", ["1", "2"][at % 2]), ("y", ["1", "2", "3"][at / 2]), ("le", ["1", "+Inf"][at % 2])])
+            Labels::new([
+                ("__name__", name),
+                ("x", ["1", "2"][at % 2]),
+                ("y", ["1", "2", "3"][at / 2]),
+                ("le", ["1", "+Inf"][at % 2]),
+            ])
         };
         all.into_iter().enumerate().map(|(at, samples)| Arc::new(series(labels(at), samples))).collect()
     })
@@ -114,24 +119,76 @@ fn query() -> impl Strategy<Value = String> {
         let scalar = pick(&["2", "-0.5", "0", "NaN", "time()", "scalar(a)"]);
         let grouping = pick(&["", " by (x)", " without (x)", " by (x, y)", " by (__name__)"]);
         prop_oneof![
-            (pick(&["abs", "-", "ceil", "sgn", "sqrt", "timestamp", "minute", "absent", "sort", "histogram_count", "histogram_avg", "histogram_stddev", "day_of_year"]), inner.clone())
+            (
+                pick(&[
+                    "abs",
+                    "-",
+                    "ceil",
+                    "sgn",
+                    "sqrt",
+                    "timestamp",
+                    "minute",
+                    "absent",
+                    "sort",
+                    "histogram_count",
+                    "histogram_avg",
+                    "histogram_stddev",
+                    "day_of_year"
+                ]),
+                inner.clone()
+            )
                 .prop_map(|(function, inner)| format!("{function}({inner})")),
-            (pick(&["sum", "avg", "count", "min", "max", "group", "stddev", "stdvar"]), grouping.clone(), inner.clone())
+            (
+                pick(&["sum", "avg", "count", "min", "max", "group", "stddev", "stdvar"]),
+                grouping.clone(),
+                inner.clone()
+            )
                 .prop_map(|(op, grouping, inner)| format!("{op}{grouping} ({inner})")),
-            (pick(&["topk", "bottomk", "limitk", "quantile", "limit_ratio"]), grouping.clone(), pick(&["1", "0.5", "2", "-1", "scalar(b_total)"]), inner.clone())
+            (
+                pick(&["topk", "bottomk", "limitk", "quantile", "limit_ratio"]),
+                grouping.clone(),
+                pick(&["1", "0.5", "2", "-1", "scalar(b_total)"]),
+                inner.clone()
+            )
                 .prop_map(|(op, grouping, k, inner)| format!("{op}{grouping} ({k}, {inner})")),
             (grouping, inner.clone()).prop_map(|(grouping, inner)| format!("count_values{grouping} (\"v\", {inner})")),
-            (inner.clone(), pick(&["+", "-", "*", "/", "%", "^", "atan2", "==", "!=", ">", "<= bool", "</", ">/"]), scalar.clone())
+            (
+                inner.clone(),
+                pick(&["+", "-", "*", "/", "%", "^", "atan2", "==", "!=", ">", "<= bool", "</", ">/"]),
+                scalar.clone()
+            )
                 .prop_map(|(inner, op, scalar)| format!("({inner}) {op} {scalar}")),
-            (scalar, pick(&["+", "/", "<", "> bool"]), inner.clone()).prop_map(|(scalar, op, inner)| format!("{scalar} {op} ({inner})")),
-            (inner.clone(), pick(&["+", "/ on (x, y)", "* on (x) group_left ()", "- ignoring (y) group_right ()", "and", "or", "unless on (x)", "== bool", "> on (x, y) fill (0)", "- ignoring (x) fill_left (1)"]), inner.clone())
+            (scalar, pick(&["+", "/", "<", "> bool"]), inner.clone())
+                .prop_map(|(scalar, op, inner)| format!("{scalar} {op} ({inner})")),
+            (
+                inner.clone(),
+                pick(&[
+                    "+",
+                    "/ on (x, y)",
+                    "* on (x) group_left ()",
+                    "- ignoring (y) group_right ()",
+                    "and",
+                    "or",
+                    "unless on (x)",
+                    "== bool",
+                    "> on (x, y) fill (0)",
+                    "- ignoring (x) fill_left (1)"
+                ]),
+                inner.clone()
+            )
                 .prop_map(|(left, op, right)| format!("({left}) {op} ({right})")),
-            (pick(&["sum_over_time", "rate", "max_over_time", "last_over_time", "quantile_over_time"]), inner.clone(), pick(&["1m:15s", "50s:20s", "2m:"]), modifier())
+            (
+                pick(&["sum_over_time", "rate", "max_over_time", "last_over_time", "quantile_over_time"]),
+                inner.clone(),
+                pick(&["1m:15s", "50s:20s", "2m:"]),
+                modifier()
+            )
                 .prop_map(|(function, inner, range, modifier)| {
                     let first = if function == "quantile_over_time" { "0.5, " } else { "" };
                     format!("{function}({first}({inner})[{range}]{modifier})")
                 }),
-            (pick(&["0.5", "0", "1.5"]), inner.clone()).prop_map(|(q, inner)| format!("histogram_quantile({q}, {inner})")),
+            (pick(&["0.5", "0", "1.5"]), inner.clone())
+                .prop_map(|(q, inner)| format!("histogram_quantile({q}, {inner})")),
             inner.clone().prop_map(|inner| format!("histogram_fraction(0, 1.5, {inner})")),
             inner.clone().prop_map(|inner| format!("label_replace({inner}, \"x\", \"v$1\", \"y\", \"(.*)\")")),
             inner.prop_map(|inner| format!("clamp({inner}, -1, 3)")),
@@ -167,7 +224,10 @@ fn only_needed(text: &str, data: &[Arc<Series>], params: &Params) -> Result<Answ
                 series.histograms.retain(|&(time, _)| inside(time));
                 Arc::new(series)
             };
-            data.iter().filter(|series| need.matchers.iter().all(|matcher| matcher.matches(&series.labels))).map(cut).collect()
+            data.iter()
+                .filter(|series| need.matchers.iter().all(|matcher| matcher.matches(&series.labels)))
+                .map(cut)
+                .collect()
         })
         .collect();
     evaluate(&query, &fetched, params, &Limits::default())
@@ -238,7 +298,14 @@ proptest! {
 #[test]
 fn limits_stop_a_query_with_a_clear_error() {
     let data: Vec<Arc<Series>> = (0..10)
-        .map(|at| Arc::new(Series { labels: Labels::new([("__name__", "a".to_owned()), ("x", at.to_string())]), times: vec![0], values: vec![1.0], ..Series::default() }))
+        .map(|at| {
+            Arc::new(Series {
+                labels: Labels::new([("__name__", "a".to_owned()), ("x", at.to_string())]),
+                times: vec![0],
+                values: vec![1.0],
+                ..Series::default()
+            })
+        })
         .collect();
     let query = parse("sum(a)").unwrap();
     let params = Params::range(0, 100_000, 1_000);
@@ -261,11 +328,25 @@ fn times_at_the_ends_of_the_range_do_no_harm() {
         values: vec![1.0, 2.0, 3.0],
         ..Series::default()
     })];
-    for text in ["a", "rate(a[1y])", "a offset -1y", "a @ 9223372036854775", "sum_over_time(a[10y:1y])", "timestamp(a)", "changes(a[5m] @ end())"] {
+    for text in [
+        "a",
+        "rate(a[1y])",
+        "a offset -1y",
+        "a @ 9223372036854775",
+        "sum_over_time(a[10y:1y])",
+        "timestamp(a)",
+        "changes(a[5m] @ end())",
+        "a smoothed",
+        "delta(a[1y] smoothed)",
+        "deriv(a[10y])",
+        "range()",
+    ] {
         for time in [i64::MIN, i64::MIN / 2, -1, 0, i64::MAX / 2, i64::MAX] {
             let Ok(query) = parse(text) else { continue };
             let _ = evaluate(&query, std::slice::from_ref(&data), &Params::instant(time), &Limits::default());
             let _ = evaluate(&query, std::slice::from_ref(&data), &Params::range(time, time, 1), &Limits::default());
+            let whole = Params::range(i64::MIN, i64::MAX, i64::MAX / 2);
+            let _ = evaluate(&query, std::slice::from_ref(&data), &whole, &Limits::default());
         }
     }
 }

@@ -10,7 +10,7 @@ use datafusion::catalog::{
 };
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
-use datafusion::execution::memory_pool::FairSpillPool;
+use datafusion::execution::memory_pool::{FairSpillPool, MemoryPool};
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::SessionState;
@@ -68,6 +68,11 @@ impl Engine {
     /// A consistent view of everything acknowledged so far.
     pub(crate) async fn snapshot(&self) -> Result<Snapshot, QueryError> {
         Ok(self.store.snapshot().await?)
+    }
+
+    /// The memory all queries share.
+    pub(crate) fn memory(&self) -> &Arc<dyn MemoryPool> {
+        &self.base.runtime_env().memory_pool
     }
 
     /// A session that sees the documented views of one project and nothing else.

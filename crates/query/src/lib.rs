@@ -10,6 +10,7 @@ mod cursor;
 mod engine;
 mod error;
 mod exprs;
+mod facets;
 mod filter;
 mod functions;
 mod json;

@@ -1,20 +1,14 @@
-//! The list of runs: filters, sorting, pages, total and facets.
+//! The list of runs: filters, sorting, pages. Total and facets are counted in `facets.rs`.
 
 use datafusion::arrow::array::RecordBatch;
-use datafusion::common::ScalarValue;
-use datafusion::functions_aggregate::expr_fn::count;
-use datafusion::functions_nested::expr_fn::array_distinct;
 use datafusion::logical_expr::Expr;
 use datafusion::prelude::{DataFrame, coalesce, col, lit};
 use model::{Run, Timestamp, Usd};
 use store::{Snapshot, Table};
 
 use crate::cursor::{Cursor, Key};
-use crate::exprs::{self, Place, all, conditions, place};
-use crate::{
-    Engine, FacetKey, FacetValue, Facets, MAX_FACET_VALUES, MAX_PAGE, Page, QueryError, RunFilter, RunsPage, Sort,
-    SortKey, sql,
-};
+use crate::exprs::{self, all, conditions};
+use crate::{Engine, MAX_PAGE, Page, QueryError, RunFilter, RunsPage, Sort, SortKey, sql};
 
 impl Engine {
     /// A page of the runs of `project` that `filter` lets through.
@@ -32,10 +26,9 @@ impl Engine {
             let snapshot = self.snapshot().await?;
             let conditions = conditions(filter);
             let everything = all(conditions.iter().map(|(_, condition)| condition.clone()));
-            let rows = self.page_rows(&snapshot, project, everything.clone(), after, page);
-            let total = self.total(&snapshot, project, everything, page.total);
-            let facets = self.facets(&snapshot, project, &conditions, &page.facets);
-            let (mut runs, total, facets) = futures::try_join!(rows, total, facets)?;
+            let rows = self.page_rows(&snapshot, project, everything, after, page);
+            let counts = self.counts(&snapshot, project, &conditions, &page.facets, page.total);
+            let (mut runs, (total, facets)) = futures::try_join!(rows, counts)?;
             let more = runs.len() > page.limit;
             runs.truncate(page.limit);
             let next = runs
@@ -68,33 +61,6 @@ impl Engine {
             .and_then(|frame| frame.limit(0, Some(page.limit + 1)))
             .map_err(sql::errors::convert)?;
         collect_runs(frame).await
-    }
-
-    async fn total(&self, snapshot: &Snapshot, project: &str, filter: Expr, wanted: bool) -> Result<u64, QueryError> {
-        if !wanted {
-            return Ok(0);
-        }
-        let table = self.table(snapshot, Table::Runs, project)?;
-        let frame = table.filter(filter).map_err(sql::errors::convert)?;
-        Ok(frame.count().await.map_err(sql::errors::convert)? as u64)
-    }
-
-    async fn facets(
-        &self,
-        snapshot: &Snapshot,
-        project: &str,
-        conditions: &[(Option<FacetKey>, Expr)],
-        keys: &[FacetKey],
-    ) -> Result<Option<Facets>, QueryError> {
-        if keys.is_empty() {
-            return Ok(None);
-        }
-        let counts = keys.iter().map(|&key| async move {
-            let others = conditions.iter().filter(|(of, _)| *of != Some(key)).map(|(_, condition)| condition.clone());
-            let table = self.table(snapshot, Table::Runs, project)?;
-            Ok::<_, QueryError>((key, facet(table, key, all(others)).await?))
-        });
-        Ok(Some(futures::future::try_join_all(counts).await?.into_iter().collect()))
     }
 }
 
@@ -174,35 +140,4 @@ fn after(sort: Sort, cursor: &Cursor) -> Result<Expr, QueryError> {
     let tie = by().eq(value).and(col("trace_id").gt(lit(cursor.id.as_str())));
     // The first part follows from the second; it is there because segments are skipped by plain bounds only.
     Ok(at_or_beyond.and(beyond.or(tie)))
-}
-
-/// Values of one facet under `filter`, most frequent first.
-async fn facet(table: DataFrame, key: FacetKey, filter: Expr) -> Result<Vec<FacetValue>, QueryError> {
-    let frame = table.filter(filter);
-    let values = match place(key) {
-        Place::Column(column) => frame.and_then(|frame| frame.select(vec![col(column).alias("value")])),
-        Place::List(column) => frame
-            .and_then(|frame| frame.select(vec![array_distinct(col(column)).alias("value")]))
-            .and_then(|frame| frame.unnest_columns(&["value"])),
-    };
-    let batches = values
-        .and_then(|frame| frame.filter(col("value").is_not_null()))
-        .and_then(|frame| frame.aggregate(vec![col("value")], vec![count(lit(1)).alias("runs")]))
-        .and_then(|frame| frame.sort(vec![col("runs").sort(false, false), col("value").sort(true, false)]))
-        .and_then(|frame| frame.limit(0, Some(MAX_FACET_VALUES)))
-        .map_err(sql::errors::convert)?
-        .collect()
-        .await
-        .map_err(sql::errors::convert)?;
-    let mut values = Vec::new();
-    for batch in &batches {
-        for row in 0..batch.num_rows() {
-            let value = ScalarValue::try_from_array(batch.column(0), row).map_err(sql::errors::convert)?;
-            let runs = ScalarValue::try_from_array(batch.column(1), row).map_err(sql::errors::convert)?;
-            if let (Some(Some(value)), ScalarValue::Int64(Some(runs))) = (value.try_as_str(), runs) {
-                values.push(FacetValue { value: value.to_owned(), count: runs.unsigned_abs() });
-            }
-        }
-    }
-    Ok(values)
 }

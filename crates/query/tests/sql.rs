@@ -212,10 +212,22 @@ async fn reaching_a_limit_names_it() {
     .unwrap();
     assert!(answer.truncated && answer.rows.len() == 10_000);
 
+    // A list that takes some ten milliseconds; each facet that is filtered is counted in a pass of its own.
     let impatient = World::with(Limits { list_time: Duration::ZERO, ..Limits::default() }).await;
     impatient.put(&runs).await;
     impatient.flush().await;
-    let error = impatient.engine.runs("default", &RunFilter::default(), &Page::default()).await.unwrap_err();
+    let any = || (0..50).map(|number| format!("value {number}")).collect::<Vec<_>>();
+    let filter = RunFilter {
+        text: Some("zzz".into()),
+        agent: any(),
+        model: any(),
+        tool: any(),
+        service: any(),
+        workflow: any(),
+        ..RunFilter::default()
+    };
+    let page = Page { facets: query::FacetKey::ALL.to_vec(), ..Page::default() };
+    let error = impatient.engine.runs("default", &filter, &page).await.unwrap_err();
     assert!(matches!(error, QueryError::Limit { name: "list_time", .. }), "{error}");
 }
 
@@ -225,7 +237,10 @@ async fn mistakes_are_explained() {
     world.put(&[run("default", 1, 0)]).await;
     for (text, expected, place) in [
         ("SELEC 1", "SELEC", Some((1, 1))),
-        ("SELECT nme FROM runs", "no column `nme`", Some((1, 8))),
+        ("SELECT nme FROM runs", "no column `nme`; did you mean `name`?", Some((1, 8))),
+        ("SELECT zzzzzz FROM runs", "the columns here are agent, ", Some((1, 8))),
+        ("SELECT sum(name) FROM runs", "'sum(Utf8)'", None),
+        ("SELECT regexp_like(name, '(') FROM runs", "unclosed group", None),
         ("SELECT r.nme\nFROM runs r", "no column `r.nme`", Some((1, 8))),
         ("SELECT * FROM run", "the tables are spans, bodies, runs", Some((1, 15))),
         ("SELECT unknown_function(1)", "unknown_function", None),

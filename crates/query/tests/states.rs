@@ -245,3 +245,33 @@ async fn an_empty_store_answers_with_nothing() {
         );
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_large_file_read_in_parts_gives_each_living_row_once() {
+    let world = World::new().await;
+    let runs = |step: usize, errors: u32| -> Vec<Run> {
+        (0..16_000u64)
+            .step_by(step)
+            .map(|number| {
+                let mut run = run("default", number, number as i64 % 500);
+                // Text that does not compress, so that the file is large enough to be split.
+                let noise = u128::from(number + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
+                run.input_preview =
+                    Some(format!("{noise:x}{:x}{:x}", noise.rotate_left(37) ^ 0x5555, noise.swap_bytes()).into());
+                run.errors = errors;
+                run
+            })
+            .collect()
+    };
+    world.put(&runs(1, 0)).await;
+    world.flush().await;
+    world.put(&runs(7, 1)).await;
+    world.flush().await;
+    let sql = async |text: &str| world.engine.sql("default", text, SqlLimits::default()).await.unwrap().rows;
+    let plan = sql("EXPLAIN SELECT sum(errors) FROM runs").await;
+    assert!(plan[1][1].as_str().unwrap().contains(".parquet:0.."), "the file is too small to be split");
+    let counted = sql("SELECT count(*), count(DISTINCT trace_id), sum(errors) FROM runs").await;
+    assert_eq!(json!(counted), json!([[16_000, 16_000, 2_286]]));
+    let failed = RunFilter { errors: true, ..RunFilter::default() };
+    assert_eq!(world.engine.runs("default", &failed, &Page::default()).await.unwrap().total, 2_286);
+}

@@ -14,7 +14,7 @@ use crate::api::types::Endpoints;
 use crate::clock::SystemClock;
 use crate::config::Settings;
 use crate::counters::Counters;
-use crate::ingest::Ingest;
+use crate::ingest::{Ingest, Kept, Received, Refusal};
 use crate::live::Live;
 use crate::problem::Problem;
 
@@ -101,6 +101,19 @@ impl App {
         }
     }
 
+    /// Takes in a request of telemetry. Returns when it is durable and visible.
+    pub async fn receive(&self, store: &Store, received: Received) -> Result<Kept, Refusal> {
+        let kept = self.ingest.receive(store, received, self.now()).await;
+        match &kept {
+            Ok(_) => self.troubles.set("log", None),
+            Err(Refusal::NotKept(reason)) => {
+                self.troubles.set("log", Some(format!("telemetry cannot be kept: {reason}")))
+            }
+            Err(_) => {}
+        }
+        kept
+    }
+
     /// The store for an API handler.
     pub fn store(&self) -> Result<&Store, Problem> {
         Ok(&self.answering()?.store)
@@ -120,7 +133,9 @@ impl App {
     fn answering(&self) -> Result<&Opened, Problem> {
         self.opened().map_err(|phase| match phase {
             Phase::Stopping => Problem::unavailable("Tawny is stopping"),
-            _ => Problem::unavailable("Tawny is replaying its log after a restart; ask again in a moment (GET /readyz says when)"),
+            _ => Problem::unavailable(
+                "Tawny is replaying its log after a restart; ask again in a moment (GET /readyz says when)",
+            ),
         })
     }
 }

@@ -8,6 +8,7 @@ pub struct SystemClock;
 
 impl SystemClock {
     /// The current time.
+    #[allow(clippy::disallowed_methods, reason = "this is the clock")]
     pub fn time() -> Timestamp {
         let nanos = jiff::Timestamp::now().as_nanosecond();
         Timestamp::from_nanos(nanos.clamp(i64::MIN.into(), i64::MAX.into()) as i64)

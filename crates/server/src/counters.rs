@@ -125,7 +125,11 @@ impl Counters {
             let counts = &inner.signals[signal as usize];
             let counts = SignalCounts {
                 requests_accepted: counts.requests,
-                requests_rejected: counts.requests_rejected.iter().map(|(reason, n)| ((*reason).to_owned(), *n)).collect(),
+                requests_rejected: counts
+                    .requests_rejected
+                    .iter()
+                    .map(|(reason, n)| ((*reason).to_owned(), *n))
+                    .collect(),
                 items_accepted: counts.items,
                 items_rejected: counts.items_rejected,
                 item_reasons: counts.reasons.iter().cloned().collect(),
@@ -134,7 +138,11 @@ impl Counters {
             };
             (signal_name(signal).to_owned(), counts)
         });
-        IngestStatus { signals: signals.collect(), spans_by_dialect: inner.dialects.clone(), unmapped_attributes: inner.unmapped }
+        IngestStatus {
+            signals: signals.collect(),
+            spans_by_dialect: inner.dialects.clone(),
+            unmapped_attributes: inner.unmapped,
+        }
     }
 }
 

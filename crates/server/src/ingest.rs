@@ -131,7 +131,9 @@ impl Ingest {
             self.counters.limit_reached(limit);
         }
         match refusal {
-            Refusal::NotKept(_) | Refusal::Fault => tracing::error!(signal = signal.name(), %refusal, "request refused"),
+            Refusal::NotKept(_) | Refusal::Fault => {
+                tracing::error!(signal = signal.name(), %refusal, "request refused")
+            }
             _ => tracing::debug!(signal = signal.name(), %refusal, "request refused"),
         }
     }
@@ -189,7 +191,13 @@ fn rows(project: &str, batch: Batch<'_>, now: Timestamp, accepted: &mut Accepted
     rows
 }
 
-fn push_spans(rows: &mut Rows, project: &str, groups: &[Group<'_, RawSpan<'_>>], now: Timestamp, accepted: &mut Accepted) {
+fn push_spans(
+    rows: &mut Rows,
+    project: &str,
+    groups: &[Group<'_, RawSpan<'_>>],
+    now: Timestamp,
+    accepted: &mut Accepted,
+) {
     let mut by_dialect: BTreeMap<Arc<str>, u64> = BTreeMap::new();
     for group in groups {
         let tenant = dialects::tenant(project, &group.resource);
@@ -207,7 +215,13 @@ fn push_spans(rows: &mut Rows, project: &str, groups: &[Group<'_, RawSpan<'_>>],
     accepted.dialects.extend(by_dialect.into_iter().map(|(dialect, count)| (dialect.to_string(), count)));
 }
 
-fn push_logs(rows: &mut Rows, project: &str, groups: &[Group<'_, RawLog<'_>>], now: Timestamp, accepted: &mut Accepted) {
+fn push_logs(
+    rows: &mut Rows,
+    project: &str,
+    groups: &[Group<'_, RawLog<'_>>],
+    now: Timestamp,
+    accepted: &mut Accepted,
+) {
     for group in groups {
         let tenant = dialects::tenant(project, &group.resource);
         for raw in &group.items {
@@ -218,7 +232,13 @@ fn push_logs(rows: &mut Rows, project: &str, groups: &[Group<'_, RawLog<'_>>], n
     }
 }
 
-fn push_samples(rows: &mut Rows, project: &str, groups: Vec<Group<'_, Sample>>, now: Timestamp, accepted: &mut Accepted) {
+fn push_samples(
+    rows: &mut Rows,
+    project: &str,
+    groups: Vec<Group<'_, Sample>>,
+    now: Timestamp,
+    accepted: &mut Accepted,
+) {
     for group in groups {
         let tenant: Tenant = dialects::tenant(project, &group.resource);
         accepted.items += group.items.len() as u64;
@@ -233,7 +253,10 @@ fn push_samples(rows: &mut Rows, project: &str, groups: Vec<Group<'_, Sample>>, 
 /// An entry that cannot be read gives no rows: it was readable when it was acknowledged, so this is logged as an error.
 pub fn replay(entry: &LogEntry) -> Rows {
     let Some(tag) = Tag::from_number(entry.tag) else {
-        tracing::error!(tag = entry.tag, "the log holds a request of an unknown sort; a newer Tawny may have written it");
+        tracing::error!(
+            tag = entry.tag,
+            "the log holds a request of an unknown sort; a newer Tawny may have written it"
+        );
         return Rows::default();
     };
     // The limit was checked when the request came in; a setting lowered since must not lose what was acknowledged.

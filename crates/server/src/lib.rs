@@ -11,6 +11,7 @@ mod clock;
 pub mod config;
 mod counters;
 mod health;
+mod incoming;
 mod ingest;
 mod listen;
 mod live;
@@ -39,6 +40,9 @@ pub use listen::ListenError;
 /// Version of Tawny.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
+/// Whether the pages of the browser UI are part of this program (cargo feature `ui`).
+pub const HAS_UI: bool = cfg!(feature = "ui");
+
 /// Why the server cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -65,7 +69,7 @@ pub enum StartError {
 /// A server at work.
 pub struct Running {
     app: Arc<App>,
-    queries: Runtime,
+    queries: QueryThreads,
     servers: JoinSet<()>,
     opening: JoinHandle<Result<JoinSet<()>, StartError>>,
 }
@@ -123,13 +127,26 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
         });
     }
     let opening = tokio::spawn(open(Arc::clone(&app)));
-    Ok(Running { app, queries, servers, opening })
+    Ok(Running { app, queries: QueryThreads(Some(queries)), servers, opening })
+}
+
+/// Threads that queries run on. Dropping them does not wait: a query still running has nobody who waits for it.
+struct QueryThreads(Option<Runtime>);
+
+impl Drop for QueryThreads {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 /// Opens the data, replays the log, starts the background tasks.
 async fn open(app: Arc<App>) -> Result<JoinSet<()>, StartError> {
     let resolver = Arc::new(Resolver(app.run_settings));
-    let store = store::Store::open(store_settings(&app.settings), Arc::new(app.clock), resolver, Arc::new(ingest::replay)).await?;
+    let store =
+        store::Store::open(store_settings(&app.settings), Arc::new(app.clock), resolver, Arc::new(ingest::replay))
+            .await?;
     let limits = query::Limits { memory_bytes: app.settings.limits.query_bytes, ..query::Limits::default() };
     let engine = query::Engine::new(store.clone(), limits)?;
     // Set once, here; a second call cannot happen.
@@ -211,7 +228,7 @@ impl Running {
             Ok(Ok(tasks)) => tasks,
             _ => JoinSet::new(),
         };
-        self.queries.shutdown_background();
+        drop(self.queries);
         tasks::stop(&self.app, tasks).await;
     }
 }

@@ -158,7 +158,8 @@ mod tests {
         page.family("a_total", "counter", "Things.");
         page.sample("a_total", &[("x", "1"), ("y", "a\"b\\c\nd")], 3.0);
         page.sample("a_total", &[], 0.5);
-        let expected = "# HELP a_total Things.\n# TYPE a_total counter\na_total{x=\"1\",y=\"a\\\"b\\\\c\\nd\"} 3\na_total 0.5\n";
+        let expected =
+            "# HELP a_total Things.\n# TYPE a_total counter\na_total{x=\"1\",y=\"a\\\"b\\\\c\\nd\"} 3\na_total 0.5\n";
         assert_eq!(page.text, expected);
     }
 }

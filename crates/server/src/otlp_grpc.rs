@@ -14,14 +14,14 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::Response;
 use axum::routing::post;
 use bytes::{BufMut, Bytes, BytesMut};
-use http_body_util::StreamBody;
 use http_body::Frame;
+use http_body_util::StreamBody;
 use tonic::{Code, Status};
 use wire::{Compression, Encoding, Signal};
 
 use crate::app::App;
+use crate::incoming::Incoming;
 use crate::ingest::{Received, Refusal};
-use crate::otlp_http::collect;
 
 /// Bytes before each message: a flag and a length.
 const FRAME_HEAD: usize = 5;
@@ -69,22 +69,30 @@ async fn export(app: &App, signal: Signal, request: Request) -> Response {
     if !is_grpc(&head.headers) {
         return fail(Status::invalid_argument("the Content-Type of a gRPC call is application/grpc"));
     }
-    let mut seen = 0;
+    let mut body = Incoming::new(body, &head.headers);
     let kept = async {
         let opened = app.opened().map_err(|phase| Refusal::NotReady { state: phase.as_str() })?;
         let mut share = app.ingest.share();
         let limit = app.ingest.max_body_bytes();
-        let framed = collect(body, None, &mut share, limit.saturating_add(FRAME_HEAD), &mut seen).await;
-        let (compression, body) = unframe(&head.headers, framed.map_err(|refusal| with_limit(refusal, limit))?, limit)?;
-        let received =
-            Received { signal: Some(signal), encoding: Encoding::Protobuf, compression, project: app.project(), body, share };
-        app.ingest.receive(&opened.store, received, app.now()).await
+        let framed = body.collect(&mut share, limit.saturating_add(FRAME_HEAD)).await;
+        let (compression, message) =
+            unframe(&head.headers, framed.map_err(|refusal| with_limit(refusal, limit))?, limit)?;
+        let received = Received {
+            signal: Some(signal),
+            encoding: Encoding::Protobuf,
+            compression,
+            project: app.project(),
+            body: message,
+            share,
+        };
+        app.receive(&opened.store, received).await
     }
     .await;
     match kept {
         Ok(kept) => succeed(&wire::response(signal, Encoding::Protobuf, &kept.rejected)),
         Err(refusal) => {
-            app.ingest.refused(Some(signal), &refusal, seen);
+            body.discard().await;
+            app.ingest.refused(Some(signal), &refusal, body.seen());
             fail(status(&refusal))
         }
     }
@@ -100,7 +108,10 @@ fn with_limit(refusal: Refusal, limit: usize) -> Refusal {
 /// Takes the one message out of its frame.
 fn unframe(headers: &HeaderMap, mut framed: Bytes, limit: usize) -> Result<(Compression, Bytes), Refusal> {
     if framed.len() < FRAME_HEAD {
-        return Err(Refusal::Malformed(format!("the call holds {} bytes, not even the five before a message", framed.len())));
+        return Err(Refusal::Malformed(format!(
+            "the call holds {} bytes, not even the five before a message",
+            framed.len()
+        )));
     }
     let head = framed.split_to(FRAME_HEAD);
     let length = u32::from_be_bytes([head[1], head[2], head[3], head[4]]) as usize;
@@ -119,7 +130,9 @@ fn unframe(headers: &HeaderMap, mut framed: Bytes, limit: usize) -> Result<(Comp
             let name = headers.get(GRPC_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or_default();
             match Compression::from_header(name) {
                 Ok(Compression::None) => {
-                    return Err(Refusal::Malformed("the message is marked compressed, but grpc-encoding names no compression".into()));
+                    return Err(Refusal::Malformed(
+                        "the message is marked compressed, but grpc-encoding names no compression".into(),
+                    ));
                 }
                 Ok(compression) => compression,
                 Err(error) => return Err(Refusal::Unsupported(error.to_string())),
@@ -208,7 +221,9 @@ mod tests {
         let mut headers = HeaderMap::new();
         assert_eq!(unframe(&headers, framed(0, 3, b"abc"), 10), Ok((Compression::None, Bytes::from_static(b"abc"))));
         assert_eq!(unframe(&headers, framed(0, 30, b"abc"), 10), Err(Refusal::TooLarge { limit: 10 }));
-        for bad in [framed(0, 4, b"abc"), framed(0, 2, b"abc"), framed(7, 3, b"abc"), framed(1, 3, b"abc"), Bytes::new()] {
+        for bad in
+            [framed(0, 4, b"abc"), framed(0, 2, b"abc"), framed(7, 3, b"abc"), framed(1, 3, b"abc"), Bytes::new()]
+        {
             assert!(matches!(unframe(&headers, bad, 10), Err(Refusal::Malformed(_))));
         }
         headers.insert(GRPC_ENCODING, HeaderValue::from_static("gzip"));

@@ -2,17 +2,15 @@
 
 use std::sync::Arc;
 
-use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use bytes::{Bytes, BytesMut};
-use futures::StreamExt;
 use tonic::Code;
 use wire::{Compression, Encoding, Signal};
 
 use crate::app::App;
-use crate::ingest::{Ingest, Kept, Received, Refusal};
+use crate::incoming::Incoming;
+use crate::ingest::{Kept, Received, Refusal};
 
 /// Items kept of a request. OTLP's answer has no place for it; `tawny import` and people with curl want to know.
 const ACCEPTED: HeaderName = HeaderName::from_static("tawny-accepted");
@@ -42,17 +40,16 @@ pub async fn unknown(State(app): State<Arc<App>>, request: Request) -> Response 
 /// Takes in one request. The signal comes from the address, or from the content where the address does not name one.
 pub async fn receive(app: &App, signal: Option<Signal>, request: Request) -> Response {
     let (head, body) = request.into_parts();
-    let mut seen = 0;
+    let mut body = Incoming::new(body, &head.headers);
     let mut encoding = answer_encoding(&head.headers);
     let kept = async {
         let compression = compression(&head.headers)?;
         let opened = app.opened().map_err(|phase| Refusal::NotReady { state: phase.as_str() })?;
         let mut share = app.ingest.share();
-        let limit = app.ingest.max_body_bytes();
-        let body = collect(body, content_length(&head.headers), &mut share, limit, &mut seen).await?;
-        encoding = content_encoding(&head.headers, compression, &body)?;
-        let received = Received { signal, encoding, compression, project: app.project(), body, share };
-        app.ingest.receive(&opened.store, received, app.now()).await
+        let bytes = body.collect(&mut share, app.ingest.max_body_bytes()).await?;
+        encoding = content_encoding(&head.headers, compression, &bytes)?;
+        let received = Received { signal, encoding, compression, project: app.project(), body: bytes, share };
+        app.receive(&opened.store, received).await
     }
     .await;
     match kept {
@@ -63,7 +60,8 @@ pub async fn receive(app: &App, signal: Option<Signal>, request: Request) -> Res
             response
         }
         Err(refusal) => {
-            app.ingest.refused(signal, &refusal, seen);
+            body.discard().await;
+            app.ingest.refused(signal, &refusal, body.seen());
             refuse(encoding, &refusal)
         }
     }
@@ -75,14 +73,11 @@ fn refuse(encoding: Encoding, refusal: &Refusal) -> Response {
         Code::Unimplemented => Code::InvalidArgument,
         code => code,
     };
-    let mut response = answer(refusal.http_status(), encoding, wire::status(encoding, code as i32, &refusal.to_string()));
+    let mut response =
+        answer(refusal.http_status(), encoding, wire::status(encoding, code as i32, &refusal.to_string()));
     if let Some(delay) = refusal.retry_after() {
         let seconds = delay.as_secs() + u64::from(delay.subsec_nanos() > 0);
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)));
-    }
-    if matches!(refusal, Refusal::TooLarge { .. } | Refusal::Busy { .. }) {
-        // The rest of the body is not read, so the connection cannot carry another request.
-        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     response
 }
@@ -117,43 +112,4 @@ fn compression(headers: &HeaderMap) -> Result<Compression, Refusal> {
     let Some(value) = headers.get(header::CONTENT_ENCODING) else { return Ok(Compression::None) };
     let text = value.to_str().unwrap_or("(not text)");
     Compression::from_header(text).map_err(|error| Refusal::Unsupported(error.to_string()))
-}
-
-fn content_length(headers: &HeaderMap) -> Option<usize> {
-    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
-}
-
-/// Reads a body of at most `limit` bytes, taking memory from `share` as it comes. `seen` counts what came, also on failure.
-pub async fn collect(
-    body: Body,
-    announced: Option<usize>,
-    share: &mut crate::budget::Share,
-    limit: usize,
-    seen: &mut usize,
-) -> Result<Bytes, Refusal> {
-    if announced.is_some_and(|bytes| bytes > limit) {
-        return Err(Refusal::TooLarge { limit });
-    }
-    let mut stream = body.into_data_stream();
-    let mut first: Option<Bytes> = None;
-    let mut rest = BytesMut::new();
-    while let Some(chunk) = stream.next().await {
-        let chunk = chunk.map_err(|error| Refusal::Aborted(error.to_string()))?;
-        *seen += chunk.len();
-        if *seen > limit {
-            return Err(Refusal::TooLarge { limit });
-        }
-        Ingest::reserve(share, chunk.len())?;
-        match first.take() {
-            // Small requests come in one piece, which is kept as it is.
-            None if rest.is_empty() => first = Some(chunk),
-            None => rest.extend_from_slice(&chunk),
-            Some(piece) => {
-                rest.reserve(announced.unwrap_or(0).min(limit).max(piece.len() + chunk.len()));
-                rest.extend_from_slice(&piece);
-                rest.extend_from_slice(&chunk);
-            }
-        }
-    }
-    Ok(first.unwrap_or_else(|| rest.freeze()))
 }

@@ -7,6 +7,7 @@ use axum::extract::{Request, State};
 use axum::http::{Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
+use tower_http::CompressionLevel;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use utoipa::OpenApi;
@@ -55,8 +56,11 @@ fn receivers() -> Router<Arc<App>> {
 pub fn everything(app: Arc<App>) -> Router {
     let (api, _) = api().split_for_parts();
     receivers()
-        .merge(api.layer(CompressionLayer::new()).method_not_allowed_fallback(wrong_method))
-        .route("/api/{*rest}", any(no_such_api))
+        .merge(
+            api.layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
+                .method_not_allowed_fallback(wrong_method),
+        )
+        .route("/api/{*rest}", any(below_api))
         .route("/", get(ui::index).post(otlp_http::unknown))
         .fallback(page_or_receiver)
         .layer(CatchPanicLayer::custom(problem::on_panic))
@@ -77,7 +81,9 @@ pub fn telemetry(app: Arc<App>) -> Router {
 /// Anything without a route of its own: telemetry behind a prefix, gRPC of an unknown method, or a page of the UI.
 async fn page_or_receiver(State(app): State<Arc<App>>, request: Request) -> Response {
     match *request.method() {
-        Method::GET | Method::HEAD if !otlp_grpc::is_grpc(request.headers()) => ui::page(&app, request.uri().path(), request.headers()),
+        Method::GET | Method::HEAD if !otlp_grpc::is_grpc(request.headers()) => {
+            ui::page(&app, request.uri().path(), request.headers())
+        }
         _ => receiver_only(State(app), request).await,
     }
 }
@@ -100,11 +106,20 @@ async fn receiver_only(State(app): State<Arc<App>>, request: Request) -> Respons
 }
 
 async fn where_to_look(State(app): State<Arc<App>>) -> String {
-    format!("Tawny receives OpenTelemetry here (POST /v1/traces, /v1/logs, /v1/metrics). UI and API are at {}\n", app.endpoints.http)
+    format!(
+        "Tawny receives OpenTelemetry here (POST /v1/traces, /v1/logs, /v1/metrics). UI and API are at {}\n",
+        app.endpoints.http
+    )
 }
 
-async fn no_such_api(request: Request) -> Problem {
+/// Below `/api`: telemetry behind such a prefix (Langfuse's `/api/public/otel`), or nothing. Never a page of the UI, which a
+/// script would take for an answer.
+async fn below_api(State(app): State<Arc<App>>, request: Request) -> Response {
+    if Signal::from_path(request.uri().path()).is_some() {
+        return receiver_only(State(app), request).await;
+    }
     Problem::not_found(format!("the API has no {}; GET /api/v1/openapi.json lists what there is", request.uri().path()))
+        .into_response()
 }
 
 async fn wrong_method(request: Request) -> Response {

@@ -118,7 +118,8 @@ impl Case {
             }
             for word in words {
                 let (key, wanted) = word.split_once('=').unwrap();
-                let found = if subject == "run" { self.of_run(&resolved, key) } else { self.of_step(&resolved, subject, key) };
+                let found =
+                    if subject == "run" { self.of_run(&resolved, key) } else { self.of_step(&resolved, subject, key) };
                 if found.replace(' ', "_") != wanted {
                     writeln!(failures, "{}: {subject} {key} is {found}, wanted {wanted}", self.title).unwrap();
                 }

@@ -53,7 +53,7 @@ pub enum StoreError {
     },
     /// Files the catalog lists are not there.
     #[error(
-        "cannot open the store: {count} segments of the catalog are missing, the first is {first}; restore them, or open with `missing segments allowed` to go on without their rows"
+        "cannot open the store: {count} segments of the catalog are missing, the first is {first}; restore them, or set allow_missing_segments to go on without their rows"
     )]
     MissingSegments {
         /// How many.

@@ -129,6 +129,7 @@ impl Inner {
         let (candidates, log_flushed) = {
             let state = self.shared.state();
             let segments = state.segments.iter().flat_map(BTreeMap::values);
+            let segments = segments.filter(|segment| !state.unreadable.contains(&segment.meta.id));
             let candidate = |segment: &crate::state::Segment| Candidate {
                 meta: Arc::clone(&segment.meta),
                 deleted: Arc::clone(&segment.deleted),
@@ -141,6 +142,7 @@ impl Inner {
         let id = self.next_segment.fetch_add(1, Ordering::Relaxed);
         let (reader, files, handle) = (self.reader.clone(), self.files.clone(), tokio::runtime::Handle::current());
         // Decoding and compressing would keep other tasks waiting: it gets a thread.
+        let inputs: Vec<Arc<SegmentMeta>> = job.iter().map(|candidate| Arc::clone(&candidate.meta)).collect();
         let work = move || {
             let merged = handle.block_on(compact::merge(&reader, &job, id, log_flushed))?;
             if let Some((bytes, meta)) = &merged.output {
@@ -148,7 +150,13 @@ impl Inner {
             }
             Ok((job, merged))
         };
-        let (job, merged) = join(tokio::task::spawn_blocking(work)).await?;
+        let (job, merged) = join(tokio::task::spawn_blocking(work)).await.inspect_err(|error| {
+            // Without the file that cannot be read the others can be merged next time.
+            let StoreError::Segment { path, .. } = error else { return };
+            if let Some(meta) = inputs.iter().find(|meta| meta.path.as_ref() == path) {
+                self.shared.state().give_up_on(meta, error);
+            }
+        })?;
         let outputs = u64::from(merged.output.is_some());
         let done = self.commit_merged(&job, merged).await?;
         let (inputs, outputs) = if done { (job.len() as u64, outputs) } else { (0, 0) };
@@ -245,6 +253,7 @@ impl Inner {
             environments_folded: counters.environments_folded,
             days_folded: counters.days_folded,
             missing_segments: self.opened.missing_segments,
+            unreadable_segments: state.unreadable.len() as u64,
             orphans_removed: self.opened.orphans_removed,
             body_bytes_seen: counters.body_bytes_seen,
             body_bytes_kept: counters.body_bytes_kept,

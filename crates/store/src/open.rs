@@ -6,22 +6,24 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+use arrow::record_batch::RecordBatch;
 use model::Timestamp;
 
 use crate::catalog::{Catalog, Contents};
 use crate::disk::Disk;
 use crate::entry::{LogEntry, Rows};
-use crate::error::StoreError;
+use crate::error::{RowError, StoreError};
 use crate::files::Files;
 use crate::hot::TraceKey;
 use crate::rows;
 use crate::schema::Table;
 use crate::segment::read::Reader;
 use crate::settings::{Clock, RECENT_IDS, Settings};
-use crate::state::State;
+use crate::state::{Counters, State};
 use crate::store::{Applier, Inner, RunResolver, Shared, Store, join};
 use crate::wal::log::LogFigures;
 use crate::wal::committer::CommitThread;
+use crate::wal::replay::Replayed;
 use crate::wal::{Log, replay};
 
 /// What opening found.
@@ -31,18 +33,6 @@ pub(crate) struct Opened {
     pub log_torn_bytes: u64,
     pub missing_segments: u64,
     pub orphans_removed: u64,
-}
-
-/// What replaying needs, and what it leaves.
-struct Ready {
-    state: State,
-    contents_next: u64,
-    log: Log,
-    figures: Arc<LogFigures>,
-    next_sequence: u64,
-    opened: Opened,
-    catalog: Catalog,
-    lock: File,
 }
 
 type Replay = Arc<dyn Fn(&LogEntry) -> Rows + Send + Sync>;
@@ -57,17 +47,30 @@ impl Store {
         replay: Replay,
     ) -> Result<Self, StoreError> {
         let files = Files::new(Arc::clone(&disk), &settings.data);
-        let blocking = {
-            let (settings, files, replay) = (settings.clone(), files.clone(), Arc::clone(&replay));
-            move || ready(&disk, &settings, &files, &replay)
+        let listed = {
+            let (settings, files, disk) = (settings.clone(), files.clone(), Arc::clone(&disk));
+            join(tokio::task::spawn_blocking(move || list(&disk, &settings, &files))).await?
         };
-        let ready = join(tokio::task::spawn_blocking(blocking)).await?;
+        let Listed { lock, catalog, contents, mut opened } = listed;
+        let (flushed, next_segment) = (contents.log_flushed, contents.next_segment);
         let reader = Reader::new(files.object_store()?);
-        let mut state = ready.state;
-        seed_recent_logs(&reader, &mut state).await?;
+        let mut state = State::new(flushed);
+        state.add_segments(contents.segments.into_iter().map(|(meta, deleted)| (Arc::new(meta), deleted)));
+        // Before replaying: the log may repeat what is in segments.
+        seed_recent(&reader, &mut state, Table::Logs, rows::logs::ids).await?;
+        seed_recent(&reader, &mut state, Table::Samples, rows::samples::ids).await?;
         watch_open_runs(&reader, &mut state, clock.now()).await?;
+
+        let figures = Arc::new(LogFigures::default());
+        let (state, log, replayed) = {
+            let (settings, figures) = (settings.clone(), Arc::clone(&figures));
+            let work = move || replay_log(&disk, &settings, &replay, figures, state);
+            join(tokio::task::spawn_blocking(work)).await?
+        };
+        opened.log_damaged = replayed.damaged;
+        opened.log_torn_bytes = replayed.torn_bytes;
         let shared = Arc::new(Shared::new(state, settings.flush_bytes));
-        let commits = CommitThread::start(ready.log, ready.next_sequence, Applier(Arc::clone(&shared)))
+        let commits = CommitThread::start(log, replayed.last + 1, Applier(Arc::clone(&shared)))
             .map_err(|error| StoreError::io("start a thread for", &settings.data, error))?;
         Ok(Self {
             inner: Arc::new(Inner {
@@ -75,26 +78,34 @@ impl Store {
                 clock,
                 resolver,
                 shared,
-                catalog: ready.catalog,
+                catalog,
                 files,
                 reader,
                 commits,
-                log: ready.figures,
-                next_segment: Arc::new(AtomicU64::new(ready.contents_next)),
+                log: figures,
+                next_segment: Arc::new(AtomicU64::new(next_segment)),
                 prepare: tokio::sync::Mutex::new(()),
                 change: tokio::sync::Mutex::new(()),
                 compaction: tokio::sync::Mutex::new(()),
                 hot_limit_reached: AtomicU64::new(0),
                 queue_limit_reached: AtomicU64::new(0),
-                opened: ready.opened,
-                _lock: ready.lock,
+                opened,
+                _lock: lock,
             }),
         })
     }
 }
 
-/// The part of opening that blocks.
-fn ready(disk: &Arc<dyn Disk>, settings: &Settings, files: &Files, replay: &Replay) -> Result<Ready, StoreError> {
+/// A directory that is ours, with catalog and files agreeing.
+struct Listed {
+    lock: File,
+    catalog: Catalog,
+    contents: Contents,
+    opened: Opened,
+}
+
+/// Locks the directory and reads the catalog. Blocks.
+fn list(disk: &Arc<dyn Disk>, settings: &Settings, files: &Files) -> Result<Listed, StoreError> {
     let data = &settings.data;
     disk.create_dir(data).map_err(|error| StoreError::io("create", data, error))?;
     let lock = lock(data)?;
@@ -103,30 +114,28 @@ fn ready(disk: &Arc<dyn Disk>, settings: &Settings, files: &Files, replay: &Repl
     let mut contents = catalog.load()?;
     let mut opened = Opened::default();
     reconcile(settings, files, &catalog, &mut contents, &mut opened)?;
-    let mut state = State::new(contents.log_flushed);
-    state.add_segments(contents.segments.into_iter().map(|(meta, deleted)| (Arc::new(meta), deleted)));
+    Ok(Listed { lock, catalog, contents, opened })
+}
 
-    let (directory, quarantine) = (data.join("wal"), data.join("quarantine"));
-    let replayed = replay::replay(&**disk, &directory, &quarantine, contents.log_flushed, |entry| {
+/// Reads the log into the state. Blocks.
+fn replay_log(
+    disk: &Arc<dyn Disk>,
+    settings: &Settings,
+    replay: &Replay,
+    figures: Arc<LogFigures>,
+    mut state: State,
+) -> Result<(State, Log, Replayed), StoreError> {
+    let (directory, quarantine) = (settings.data.join("wal"), settings.data.join("quarantine"));
+    let flushed = state.flushed;
+    let mut replayed = replay::replay(&**disk, &directory, &quarantine, flushed, |entry| {
         let rows = replay(&entry);
         state.apply(entry.sequence, entry.received, rows);
     })?;
-    state.counters.replayed = replayed.entries;
-    state.counters.commits = 0;
-    opened.log_damaged = replayed.damaged;
-    opened.log_torn_bytes = replayed.torn_bytes;
-    let figures = Arc::new(LogFigures::default());
-    let mut log = Log::new(
-        Arc::clone(disk),
-        directory,
-        settings.sync,
-        settings.log_file_bytes,
-        replayed.files,
-        Arc::clone(&figures),
-    );
-    log.remove_through(contents.log_flushed);
-    let next_sequence = replayed.last + 1;
-    Ok(Ready { state, contents_next: contents.next_segment, log, figures, next_sequence, opened, catalog, lock })
+    state.counters = Counters { replayed: replayed.entries, ..Counters::default() };
+    let closed = std::mem::take(&mut replayed.files);
+    let mut log = Log::new(Arc::clone(disk), directory, settings.sync, settings.log_file_bytes, closed, figures);
+    log.remove_through(flushed);
+    Ok((state, log, replayed))
 }
 
 /// Keeps every other process out of the directory.
@@ -184,23 +193,35 @@ fn reconcile(
     Ok(())
 }
 
-/// Remembers the ids of the log records that came last, so that a request repeated across a restart adds nothing.
-async fn seed_recent_logs(reader: &Reader, state: &mut State) -> Result<(), StoreError> {
-    let mut segments: Vec<_> = state.segments[Table::Logs as usize].values().map(|segment| Arc::clone(&segment.meta)).collect();
+/// Remembers the ids of the rows that came last, so that a request repeated across a restart adds nothing.
+async fn seed_recent(
+    reader: &Reader,
+    state: &mut State,
+    table: Table,
+    ids: fn(&RecordBatch) -> Result<Vec<u128>, RowError>,
+) -> Result<(), StoreError> {
+    let segments = state.segments[table as usize].values();
+    let mut segments: Vec<_> = segments.map(|segment| Arc::clone(&segment.meta)).collect();
     segments.sort_by_key(|meta| std::cmp::Reverse(meta.max_version));
     let mut room = RECENT_IDS;
+    let mut known = Vec::new();
     for meta in segments {
-        let rows: Vec<u32> = (0..u32::try_from(meta.rows).unwrap_or(u32::MAX)).collect();
         if room == 0 {
             break;
         }
-        let project = state.project(&meta.project);
-        for batch in reader.rows(&meta, &rows, Some(&["id"])).await? {
-            for id in rows::logs::ids(&batch)? {
-                state.recent_logs.insert((project, id), RECENT_IDS);
-            }
+        let rows: Vec<u32> = (0..u32::try_from(meta.rows).unwrap_or(u32::MAX)).collect();
+        let columns = if table == Table::Logs { Some(&["id"][..]) } else { None };
+        for batch in reader.rows(&meta, &rows, columns).await? {
+            known.push((state.project(&meta.project), ids(&batch)?));
         }
         room = room.saturating_sub(rows.len());
+    }
+    let recent = if table == Table::Logs { &mut state.recent_logs } else { &mut state.recent_samples };
+    // Oldest first: they are forgotten first.
+    for (project, ids) in known.into_iter().rev() {
+        for id in ids {
+            recent.insert((project, id), 0);
+        }
     }
     Ok(())
 }

@@ -1,17 +1,19 @@
 //! Looking at the state once it is consistent: the loop around `settle.rs` that does what needs the disk or time.
 
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use arrow::array::AsArray;
+use arrow::array::{Array, AsArray};
 use arrow::datatypes::{TimestampNanosecondType, UInt64Type};
-use model::Timestamp;
+use model::{Span, Timestamp};
 
 use crate::error::StoreError;
 use crate::hot::TraceKey;
-use crate::rows::spans::narrow_from_batch;
+use crate::rows::spans::{narrow_columns, narrow_from_batch};
 use crate::schema::Table;
 use crate::segment::read::Found;
 use crate::settle::{Learnt, Lookup, Step, Unresolved, newest};
+use crate::snapshot::SegmentMeta;
 use crate::state::{SealedSpan, State};
 use crate::store::Inner;
 
@@ -45,7 +47,13 @@ impl Inner {
                 Step::Lookup(lookups, generation) => {
                     let mut learnt = Vec::with_capacity(lookups.len());
                     for lookup in lookups {
-                        learnt.push(self.look_up(lookup).await?);
+                        match self.look_up(&lookup).await {
+                            Ok((spans, runs)) => learnt.push(Learnt { lookup, spans, runs }),
+                            Err(error) => {
+                                self.shared.state().give_up_on(&lookup.meta, &error);
+                                learnt.push(Learnt { lookup, spans: Vec::new(), runs: Vec::new() });
+                            }
+                        }
                     }
                     self.shared.state().learn(learnt, generation);
                 }
@@ -57,24 +65,23 @@ impl Inner {
         Err(StoreError::Closed)
     }
 
-    /// Reads the keys of some traces' rows in a segment.
-    async fn look_up(&self, lookup: Lookup) -> Result<Learnt, StoreError> {
-        let mut by_trace: std::collections::HashMap<String, TraceKey> = std::collections::HashMap::new();
+    /// Reads the keys of some traces' rows in a segment: of spans, or of runs.
+    async fn look_up(&self, lookup: &Lookup) -> Result<Keys, StoreError> {
+        let mut by_trace: HashMap<String, TraceKey> = HashMap::new();
         by_trace.extend(lookup.keys.iter().map(|key| (key.trace.to_string(), *key)));
         let traces: Vec<_> = lookup.keys.iter().map(|key| key.trace).collect();
-        let spans = lookup.meta.table == Table::Spans;
-        let columns: &[&str] = if spans { &["span_id", "version", "ended_at"] } else { &[] };
-        let found = self.reader.find(&lookup.meta, &traces, columns).await?;
-        let mut learnt = Learnt { lookup, spans: Vec::new(), runs: Vec::new() };
-        for Found { batch, rows } in found {
+        let of_spans = lookup.meta.table == Table::Spans;
+        let columns: &[&str] = if of_spans { &["span_id", "version", "ended_at"] } else { &[] };
+        let (mut spans, mut runs) = (Vec::new(), Vec::new());
+        for Found { batch, rows } in self.reader.find(&lookup.meta, &traces, columns).await? {
             let column = |name: &str| {
-                let missing = || StoreError::segment("read", &learnt.lookup.meta.path, format!("no column {name}"));
+                let missing = || StoreError::segment("read", &lookup.meta.path, format!("no column {name}"));
                 batch.column_by_name(name).ok_or_else(missing)
             };
             let traces = column("trace_id")?.as_string::<i32>();
             let keys = (0..batch.num_rows()).map(|row| by_trace.get(traces.value(row)).copied());
-            if !spans {
-                learnt.runs.extend(keys.zip(rows).filter_map(|(key, row)| Some((key?, row))));
+            if !of_spans {
+                runs.extend(keys.zip(rows).filter_map(|(key, row)| Some((key?, row))));
                 continue;
             }
             let ids = column("span_id")?.as_string::<i32>();
@@ -82,20 +89,22 @@ impl Inner {
             let ends = column("ended_at")?.as_primitive::<TimestampNanosecondType>();
             for (at, (key, row)) in keys.zip(rows).enumerate() {
                 let (Some(key), Ok(span_id)) = (key, ids.value(at).parse()) else { continue };
-                let ended = arrow::array::Array::is_valid(ends, at);
-                let segment = learnt.lookup.meta.id;
-                learnt.spans.push((key, SealedSpan { segment, row, span_id, version: versions.value(at), ended }));
+                let (segment, version, ended) = (lookup.meta.id, versions.value(at), ends.is_valid(at));
+                spans.push((key, SealedSpan { segment, row, span_id, version, ended }));
             }
         }
-        Ok(learnt)
+        Ok((spans, runs))
     }
 
     /// Resolves runs and hands them to the state.
     async fn resolve(&self, unresolved: Vec<Unresolved>, now: Timestamp) -> Result<(), StoreError> {
-        let unresolved = self.load_sealed(unresolved).await?;
+        let unresolved = self.load_sealed(unresolved).await;
         let resolver = Arc::clone(&self.resolver);
         let work = move || {
-            let resolve = |one: Unresolved| (one.key, one.change, resolver.resolve(&newest(one.hot), now));
+            let resolve = |one: Unresolved| {
+                let run = if one.incomplete { None } else { resolver.resolve(&newest(one.hot), now) };
+                (one.key, one.change, run)
+            };
             unresolved.into_iter().map(resolve).collect::<Vec<_>>()
         };
         let runs = tokio::task::spawn_blocking(work).await.map_err(|error| StoreError::Stopped(error.to_string()))?;
@@ -105,25 +114,43 @@ impl Inner {
         Ok(())
     }
 
-    /// Reads the spans that are in segments only, each segment once.
-    async fn load_sealed(&self, mut unresolved: Vec<Unresolved>) -> Result<Vec<Unresolved>, StoreError> {
-        let mut by_segment: std::collections::BTreeMap<u64, (Arc<crate::SegmentMeta>, Vec<(u32, usize)>)> = Default::default();
+    /// Reads the spans that are in segments only, each segment once. A run some of whose spans cannot be read stays as
+    /// it was last resolved.
+    async fn load_sealed(&self, mut unresolved: Vec<Unresolved>) -> Vec<Unresolved> {
+        let mut by_segment: BTreeMap<u64, (Arc<SegmentMeta>, Vec<(u32, usize)>)> = BTreeMap::new();
         for (at, one) in unresolved.iter_mut().enumerate() {
             for (meta, row) in std::mem::take(&mut one.sealed) {
                 by_segment.entry(meta.id).or_insert_with(|| (meta, Vec::new())).1.push((row, at));
             }
         }
-        let columns = crate::rows::spans::narrow_columns();
         for (meta, mut wanted) in by_segment.into_values() {
             wanted.sort_unstable();
-            let rows: Vec<u32> = wanted.iter().map(|(row, _)| *row).collect();
-            let mut traces = wanted.iter().map(|(_, trace)| *trace);
-            for batch in self.reader.rows(&meta, &rows, Some(&columns)).await? {
-                for (span, at) in narrow_from_batch(&batch)?.into_iter().zip(traces.by_ref()) {
-                    unresolved[at].hot.push(Arc::new(span));
+            match self.load_rows(&meta, &wanted).await {
+                Ok(spans) => {
+                    for (span, (_, at)) in spans.into_iter().zip(wanted) {
+                        unresolved[at].hot.push(span);
+                    }
+                }
+                Err(error) => {
+                    self.shared.state().give_up_on(&meta, &error);
+                    for (_, at) in wanted {
+                        unresolved[at].incomplete = true;
+                    }
                 }
             }
         }
-        Ok(unresolved)
+        unresolved
+    }
+
+    async fn load_rows(&self, meta: &SegmentMeta, wanted: &[(u32, usize)]) -> Result<Vec<Arc<Span>>, StoreError> {
+        let rows: Vec<u32> = wanted.iter().map(|(row, _)| *row).collect();
+        let mut spans = Vec::with_capacity(rows.len());
+        for batch in self.reader.rows(meta, &rows, Some(&narrow_columns())).await? {
+            spans.extend(narrow_from_batch(&batch)?.into_iter().map(Arc::new));
+        }
+        Ok(spans)
     }
 }
+
+/// Spans and runs found in a segment.
+type Keys = (Vec<(TraceKey, SealedSpan)>, Vec<(TraceKey, u32)>);

@@ -107,6 +107,8 @@ pub(crate) struct Unresolved {
     pub hot: Vec<Arc<Span>>,
     /// Rows of spans that are in segments only.
     pub sealed: Vec<(Arc<SegmentMeta>, u32)>,
+    /// Some of them could not be read.
+    pub incomplete: bool,
 }
 
 impl State {
@@ -129,7 +131,7 @@ impl State {
 
     /// Segments that may hold touched traces and were not asked yet.
     fn lookups(&mut self) -> Vec<Lookup> {
-        let State { touched, sealed, segments, generation, project_names, .. } = self;
+        let State { touched, sealed, segments, generation, project_names, unreadable, .. } = self;
         let mut lookups: HashMap<u64, Lookup> = HashMap::new();
         for key in touched.iter() {
             let entry = sealed.entry(*key).or_default();
@@ -142,6 +144,7 @@ impl State {
                 if segment.generation <= entry.checked
                     || *meta.project != *project_names[key.project as usize]
                     || !meta.may_contain(key.trace)
+                    || unreadable.contains(&meta.id)
                 {
                     continue;
                 }
@@ -236,9 +239,16 @@ impl State {
             let sealed = sealed.filter_map(|span| Some((Arc::clone(&segments.get(&span.segment)?.meta), span.row)));
             let sealed: Vec<(Arc<SegmentMeta>, u32)> = sealed.collect();
             spans += hot.len() + sealed.len() + 1;
-            batch.push(Unresolved { key, change, hot, sealed });
+            batch.push(Unresolved { key, change, hot, sealed, incomplete: false });
         }
         batch
+    }
+
+    /// Notes that a segment cannot be read.
+    pub fn give_up_on(&mut self, meta: &SegmentMeta, error: &crate::StoreError) {
+        if self.unreadable.insert(meta.id) {
+            tracing::error!(path = %meta.path, %error, "a segment cannot be read; it is left aside until the next start");
+        }
     }
 
     /// Takes over resolved runs.

@@ -113,6 +113,9 @@ pub(crate) struct State {
     pub watch: Watch,
     pub recent_logs: RecentIds,
     pub recent_samples: RecentIds,
+    /// Segments whose file could not be read. They are not asked again, so that one bad file does not stop everything;
+    /// queries that need them fail with their name.
+    pub unreadable: HashSet<u64>,
     /// Environments that have a directory of their own.
     pub environments: HashMap<Arc<str>, BTreeSet<Arc<str>>>,
     /// Sequence number of the last request whose rows are here.
@@ -313,6 +316,7 @@ impl State {
         for table in &mut self.segments {
             table.retain(|id, _| !ids.contains(id));
         }
+        self.unreadable.retain(|id| !ids.contains(id));
         for sealed in self.sealed.values_mut() {
             sealed.spans.retain(|span| !ids.contains(&span.segment));
             sealed.runs.retain(|(segment, _)| !ids.contains(segment));

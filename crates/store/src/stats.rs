@@ -72,6 +72,8 @@ pub struct Stats {
     pub days_folded: u64,
     /// Segments the catalog lists whose file is missing (only where the settings allow it).
     pub missing_segments: u64,
+    /// Segments whose file could not be read since the start.
+    pub unreadable_segments: u64,
     /// Files no catalog entry names, removed at start.
     pub orphans_removed: u64,
     /// Bytes of bodies offered, before each was kept once.

@@ -9,10 +9,17 @@ use server::api::types::Problem;
 use ureq::Agent;
 use ureq::http::{Response, StatusCode};
 
+use crate::wait::pause;
+
 /// Time to wait for a connection.
 const CONNECT: Duration = Duration::from_secs(5);
 /// Time to wait for an answer to begin; SQL may take the server's 30 seconds.
 const ANSWER: Duration = Duration::from_secs(60);
+
+/// Times to ask again while the server is starting …
+const REPLAY_WAITS: u32 = 60;
+/// … and the wait in between.
+const REPLAY_WAIT: Duration = Duration::from_millis(500);
 
 /// A server.
 pub struct Client {
@@ -53,7 +60,7 @@ impl Client {
 
     /// Body of a `GET` that succeeded, to be read as it comes.
     pub fn get(&self, path: &str) -> Result<impl Read + Send + 'static> {
-        let response = self.agent.get(format!("{}{path}", self.base)).call().map_err(|error| self.explain(error))?;
+        let response = self.patiently(|| self.agent.get(format!("{}{path}", self.base)).call())?;
         Ok(succeeded(response)?.into_body().into_with_config().limit(u64::MAX).reader())
     }
 
@@ -64,11 +71,24 @@ impl Client {
 
     /// Answer text of a `POST` of JSON that succeeded.
     pub fn post_json(&self, path: &str, body: &impl serde::Serialize) -> Result<String> {
-        let response = self.agent.post(format!("{}{path}", self.base)).send_json(body).map_err(|error| self.explain(error))?;
+        let response = self.patiently(|| self.agent.post(format!("{}{path}", self.base)).send_json(body))?;
         let mut text = String::new();
         let body = succeeded(response)?.into_body();
         body.into_with_config().limit(u64::MAX).reader().read_to_string(&mut text).context("the answer broke off")?;
         Ok(text)
+    }
+
+    /// Asks, and asks again while the server says that it will answer soon: it replays its log after a restart.
+    fn patiently(&self, ask: impl Fn() -> Result<Response<ureq::Body>, ureq::Error>) -> Result<Response<ureq::Body>> {
+        for _ in 0..REPLAY_WAITS {
+            let response = ask().map_err(|error| self.explain(error))?;
+            let later = response.headers().contains_key("retry-after");
+            if response.status() != StatusCode::SERVICE_UNAVAILABLE || !later {
+                return Ok(response);
+            }
+            pause(REPLAY_WAIT);
+        }
+        ask().map_err(|error| self.explain(error))
     }
 
     /// Sends OTLP; the answer is the caller's to judge.
@@ -83,7 +103,9 @@ impl Client {
     /// What a failed request means for the person at the keyboard.
     pub fn explain(&self, error: ureq::Error) -> anyhow::Error {
         let refused = match &error {
-            ureq::Error::Io(cause) => matches!(cause.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::AddrNotAvailable),
+            ureq::Error::Io(cause) => {
+                matches!(cause.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::AddrNotAvailable)
+            }
             ureq::Error::ConnectionFailed | ureq::Error::HostNotFound => true,
             ureq::Error::Timeout(ureq::Timeout::Connect) => true,
             _ => false,
@@ -102,7 +124,10 @@ impl Client {
 /// Reads an answer.
 pub fn parse<T: DeserializeOwned>(text: &str) -> Result<T> {
     serde_json::from_str(text).with_context(|| {
-        format!("cannot read the answer ({}…); is this server a Tawny of the same version?", text.chars().take(80).collect::<String>())
+        format!(
+            "cannot read the answer ({}…); is this server a Tawny of the same version?",
+            text.chars().take(80).collect::<String>()
+        )
     })
 }
 

@@ -6,6 +6,7 @@ mod commands;
 mod filters;
 mod show;
 mod style;
+mod wait;
 
 use std::io;
 use std::process::ExitCode;
@@ -31,5 +32,7 @@ fn main() -> ExitCode {
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe))
+    error
+        .chain()
+        .any(|cause| cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe))
 }

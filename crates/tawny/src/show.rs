@@ -25,7 +25,11 @@ pub fn table(headers: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     // Colours are decided in one place, not by the table.
-    if style::colours() { table.enforce_styling() } else { table.force_no_tty() };
+    if style::colours() {
+        table.enforce_styling()
+    } else {
+        table.force_no_tty()
+    };
     table.set_header(headers.iter().map(|header| styled(header, Look::Faint)));
     table
 }

@@ -27,9 +27,7 @@ pub struct Options {
 /// Sends load to a fresh server and prints what came of it.
 pub fn run(options: &Options) -> Result<()> {
     let program = program::build(&options.profile, false)?;
-    let data = paths::scratch().join("bench-data");
-    let _ = std::fs::remove_dir_all(&data);
-    std::fs::create_dir_all(&data).with_context(|| format!("cannot make {}", data.display()))?;
+    let data = program::fresh_folder("bench-data")?;
     let server = Server::start(&program, &data, &Listen::anywhere(), &paths::scratch().join("bench.log"))?;
     let seconds = format!("{}s", options.seconds);
     let load = ["demo", "--url", &server.http, "--rate", FLAT_OUT, "--for", &seconds, "--history", "0"];

@@ -1,6 +1,5 @@
 //! `cargo xtask demo`: from a fresh clone to agents at work in the browser.
 
-use std::fs;
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
@@ -43,7 +42,7 @@ pub fn run(options: &Options) -> Result<()> {
     };
     println!("Building the server. The first build compiles the query engine and takes some minutes.");
     let program = program::build("demo", with_ui)?;
-    let data = fresh_folder("demo-data")?;
+    let data = program::fresh_folder("demo-data")?;
     let log = paths::scratch().join("demo.log");
     let server = Server::start(&program, &data, &listen()?, &log)?;
     print_where(&server, &data, with_ui);
@@ -54,16 +53,6 @@ pub fn run(options: &Options) -> Result<()> {
         .spawn()
         .context("cannot start the simulated agents")?;
     wait(server, sender, options.seconds)
-}
-
-/// An empty folder under target/xtask.
-fn fresh_folder(name: &str) -> Result<std::path::PathBuf> {
-    let folder = paths::scratch().join(name);
-    if folder.exists() {
-        fs::remove_dir_all(&folder).with_context(|| format!("cannot empty {}", folder.display()))?;
-    }
-    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    Ok(folder)
 }
 
 /// The documented ports, or others for those that are taken.

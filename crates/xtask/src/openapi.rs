@@ -10,13 +10,11 @@ use crate::program::{self, Listen, Server};
 /// Writes docs/openapi.json.
 pub fn run() -> Result<()> {
     let program = program::build("dev", false)?;
-    let data = paths::scratch().join("openapi-data");
-    fs::create_dir_all(&data).with_context(|| format!("cannot make {}", data.display()))?;
+    let data = program::fresh_folder("openapi-data")?;
     let server = Server::start(&program, &data, &Listen::anywhere(), &paths::scratch().join("openapi.log"))?;
     let address = format!("{}/api/v1/openapi.json", server.http);
     let document = ureq::get(&address).call().context("the server does not answer")?.body_mut().read_to_string()?;
     server.stop();
-    fs::remove_dir_all(&data)?;
     let file = paths::root().join("docs/openapi.json");
     fs::write(&file, document).with_context(|| format!("cannot write {}", file.display()))?;
     println!("docs/openapi.json is written; `npm run types` in ui/ brings the UI's types up to date");

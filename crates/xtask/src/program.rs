@@ -19,6 +19,16 @@ pub fn build(profile: &str, ui: bool) -> Result<PathBuf> {
     Ok(paths::program(profile))
 }
 
+/// An empty folder under target/xtask.
+pub fn fresh_folder(name: &str) -> Result<PathBuf> {
+    let folder = paths::scratch().join(name);
+    if folder.exists() {
+        fs::remove_dir_all(&folder).with_context(|| format!("cannot empty {}", folder.display()))?;
+    }
+    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    Ok(folder)
+}
+
 /// A running server. Dropping it stops it.
 #[derive(Debug)]
 pub struct Server {

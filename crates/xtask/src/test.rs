@@ -3,8 +3,9 @@
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 
+use crate::program::{self, Listen, Server};
 use crate::report::{Report, Stop};
-use crate::{browser, paths, program, python, shell, ui};
+use crate::{browser, paths, python, shell, ui};
 
 /// A part of the tests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -123,7 +124,11 @@ fn in_browser() -> Result<(), Stop> {
     let chromium = browser::find().map_err(Stop::Skipped)?;
     let program = whole_program()?;
     ui::install()?;
+    let data = program::fresh_folder("browser-data")?;
+    let server = Server::start(&program, &data, &Listen::anywhere(), &paths::scratch().join("browser.log"))?;
     let mut command = shell::command_in(&paths::ui(), "npm", &["run", "e2e"]);
-    command.env("TAWNY_BIN", program).env("CHROMIUM_PATH", chromium);
-    Ok(shell::run(&mut command)?)
+    command.env("TAWNY_URL", &server.http).env("CHROMIUM", chromium);
+    shell::run(&mut command)?;
+    server.stop();
+    Ok(())
 }

@@ -41,14 +41,16 @@ pub fn node() -> Result<(), String> {
     Ok(())
 }
 
-/// Installs the UI's packages where the lock file changed.
+/// Installs the UI's packages unless npm did so after the lock file last changed.
 pub fn install() -> Result<()> {
-    let stamp = Stamp::of("npm", &[paths::ui().join("package-lock.json")])?;
-    if stamp.is_current() && paths::ui().join("node_modules").is_dir() {
+    let changed = |path: &str| std::fs::metadata(paths::ui().join(path)).and_then(|meta| meta.modified());
+    // npm writes its own copy of the lock file when it is done.
+    if let (Ok(locked), Ok(installed)) = (changed("package-lock.json"), changed("node_modules/.package-lock.json"))
+        && installed >= locked
+    {
         return Ok(());
     }
-    npm(&["ci", "--no-audit", "--no-fund", "--loglevel=error"])?;
-    stamp.keep()
+    npm(&["ci", "--no-audit", "--no-fund", "--loglevel=error"])
 }
 
 /// Builds the UI into ui/dist where its sources changed.

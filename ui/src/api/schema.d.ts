@@ -11,7 +11,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Export runs as OTLP/JSON lines */
+        /**
+         * Export runs as OTLP/JSON lines
+         * @description Every line is an OTLP request that holds one run: the run's spans, and after them a line with its log records where it has any. Any OTLP receiver takes them, and so does `tawny import`.
+         */
         get: operations["exportRuns"];
         put?: never;
         post?: never;
@@ -28,7 +31,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Runs as they change, as server-sent events */
+        /**
+         * Runs as they change, as server-sent events
+         * @description `event: run` with a run object as data whenever a run changed (at most twice a second per run), `event: missed` with the number of updates a slow client did not get, and `event: ping` every 15 seconds.
+         */
         get: operations["watchRuns"];
         put?: never;
         post?: never;
@@ -47,6 +53,23 @@ export interface paths {
         };
         /** List log records, latest first */
         get: operations["listLogs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/openapi.json": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** This document */
+        get: operations["getOpenApi"];
         put?: never;
         post?: never;
         delete?: never;
@@ -113,7 +136,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One run as an OTLP/JSON request */
+        /** One run as it was sent, as an OTLP/JSON request */
         get: operations["getRunRaw"];
         put?: never;
         post?: never;
@@ -130,7 +153,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One step, and the span as it was sent */
+        /** One step, and its span as it was sent */
         get: operations["getStep"];
         put?: never;
         post?: never;
@@ -147,7 +170,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List sessions, latest first */
+        /**
+         * List sessions, last active first
+         * @description Runs that match the filters, grouped by conversation. Runs without one are not part of any session.
+         */
         get: operations["listSessions"];
         put?: never;
         post?: never;
@@ -166,7 +192,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Ask a question in SQL */
+        /**
+         * Ask a question in SQL
+         * @description One read-only statement, bounded in time, memory and rows. The answer says when rows were cut off.
+         */
         post: operations["runSql"];
         delete?: never;
         options?: never;
@@ -181,7 +210,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Views that SQL can read */
+        /** The views SQL can read */
         get: operations["getSqlSchema"];
         put?: never;
         post?: never;
@@ -198,7 +227,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** State, counts and limits */
+        /**
+         * State, counts and limits
+         * @description Answers also while the log is replayed.
+         */
         get: operations["getStatus"];
         put?: never;
         post?: never;
@@ -215,7 +247,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Active runs, totals, last completed runs */
+        /**
+         * Active runs, totals, and the runs that completed last
+         * @description Over everything kept, unless filters say otherwise.
+         */
         get: operations["getSummary"];
         put?: never;
         post?: never;
@@ -232,8 +267,62 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Health with reasons */
+        /**
+         * Health in one word, with reasons
+         * @description 200 while `ok` or `degraded`, 503 while `replaying` or `stopping`.
+         */
         get: operations["getHealth"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/healthz": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Liveness: the process answers */
+        get: operations["isAlive"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Tawny's own counters for Prometheus */
+        get: operations["getMetrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/readyz": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Readiness: requests are taken */
+        get: operations["isReady"];
         put?: never;
         post?: never;
         delete?: never;
@@ -676,7 +765,7 @@ export interface components {
             duration_ms: number;
             /**
              * Format: date-time
-             * @description End of the latest step, RFC 3339; null while nothing ended.
+             * @description End of the latest step, RFC 3339; null while the run goes on.
              */
             ended_at: string | null;
             /** @description Deployment environment. */
@@ -910,7 +999,7 @@ export interface components {
         SqlColumn: {
             /** @description Name. */
             name: string;
-            /** @description Type, in SQL's words. */
+            /** @description Type: `text`, `integer`, `number`, `boolean`, `time`, `duration`, `list`, `object` or `null`. */
             type: string;
         };
         /** @description A SQL question. */
@@ -943,7 +1032,9 @@ export interface components {
             description: string;
             /** @description Name. */
             name: string;
-            /** @description Type, in SQL's words. */
+            /** @description Whether it can be null. */
+            nullable: boolean;
+            /** @description Type: `text`, `integer`, `number`, `boolean`, `time`, `duration`, `list`, `object`. */
             type: string;
         };
         /** @description State, counts and limits of the server. */
@@ -1270,6 +1361,15 @@ export interface operations {
                     "application/x-ndjson": string;
                 };
             };
+            /** @description A parameter cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     watchRuns: {
@@ -1281,7 +1381,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description `event: run` with a run object; `event: ping` every 15 seconds */
+            /** @description The events */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1318,13 +1418,42 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description One page */
+            /** @description One page of records */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["LogsAnswer"];
+                };
+            };
+            /** @description A parameter cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getOpenApi: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OpenAPI 3.1 */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
                 };
             };
         };
@@ -1454,13 +1583,14 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description Trace id, 32 hexadecimal digits */
                 trace_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The records */
+            /** @description The records, by time; empty when the run has none */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1476,19 +1606,29 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description Trace id, 32 hexadecimal digits */
                 trace_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description ExportTraceServiceRequest */
+            /** @description An ExportTraceServiceRequest */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description No such run */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -1498,7 +1638,9 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description Trace id, 32 hexadecimal digits */
                 trace_id: string;
+                /** @description Span id, 16 hexadecimal digits */
                 span_id: string;
             };
             cookie?: never;
@@ -1577,13 +1719,22 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description One page */
+            /** @description One page of sessions */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["SessionsAnswer"];
+                };
+            };
+            /** @description A parameter cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -1610,7 +1761,7 @@ export interface operations {
                     "application/json": components["schemas"]["SqlAnswer"];
                 };
             };
-            /** @description The statement is wrong */
+            /** @description The statement is wrong; the detail says where */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1639,7 +1790,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The views */
+            /** @description Views and their columns */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1659,7 +1810,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description ok */
+            /** @description The status */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1673,10 +1824,44 @@ export interface operations {
     getSummary: {
         parameters: {
             query?: {
-                /** @description Start of the range: RFC 3339, or a distance from now such as `15m`, `1h`, `24h`, `7d`. */
+                /** @description Runs that started at this time or later: RFC 3339, or a distance from now such as `15m`, `1h`, `24h`, `7d`. */
                 from?: string;
-                /** @description End of the range; as `from`. */
+                /** @description Runs that started before this time; as `from`. */
                 to?: string;
+                /** @description Text in name, agent, service, workflow, previews, error, models, tools or tags. */
+                q?: string;
+                /** @description Top agent; repeatable. */
+                agent?: string[];
+                /** @description Service; repeatable. */
+                service?: string[];
+                /** @description Model that answered; repeatable. */
+                model?: string[];
+                /** @description Tool that ran; repeatable. */
+                tool?: string[];
+                /** @description Status: `ok`, `error`, `running`, `abandoned`; repeatable. */
+                status?: string[];
+                /** @description Session id; repeatable. */
+                session?: string[];
+                /** @description User id; repeatable. */
+                user?: string[];
+                /** @description Workflow; repeatable. */
+                workflow?: string[];
+                /** @description Environment; repeatable. */
+                environment?: string[];
+                /** @description Version of agent or service; repeatable. */
+                version?: string[];
+                /** @description Tag; repeatable. */
+                tag?: string[];
+                /** @description Shortest duration in milliseconds. */
+                min_duration_ms?: number;
+                /** @description Longest duration in milliseconds. */
+                max_duration_ms?: number;
+                /** @description Fewest tokens in total. */
+                min_tokens?: number;
+                /** @description Most tokens in total. */
+                max_tokens?: number;
+                /** @description Only runs with a failed step. */
+                errors?: boolean;
             };
             header?: never;
             path?: never;
@@ -1684,13 +1869,22 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description ok */
+            /** @description The summary */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Summary"];
+                };
+            };
+            /** @description A parameter cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -1704,13 +1898,91 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description ok */
+            /** @description At work */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Health"];
+                };
+            };
+            /** @description Starting or stopping */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Health"];
+                };
+            };
+        };
+    };
+    isAlive: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description `ok` */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+        };
+    };
+    getMetrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Prometheus text format */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+        };
+    };
+    isReady: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description `ready` */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            /** @description `replaying` or `stopping` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
                 };
             };
         };

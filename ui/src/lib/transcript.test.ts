@@ -50,6 +50,35 @@ describe("a transcript", () => {
     ).toEqual(["system: Be kind.", "user: Where is it?", 'tool track = "in Lyon"', "assistant: It is in Lyon."]);
   });
 
+  it("does not take the only agent for a sub-agent because a workflow is around it", () => {
+    expect(
+      told([
+        sampleStep({ span_id: "w", kind: "chain", name: "workflow" }),
+        sampleStep({ span_id: "r", kind: "agent", name: "lead", depth: 1 }),
+        llm("1", 2, [say("user", "Plan")], [say("assistant", "Done.")]),
+      ]),
+    ).toEqual(["user: Plan", "assistant: Done."]);
+  });
+
+  it("keeps agents that work one after another apart", () => {
+    expect(
+      told([
+        sampleStep({ span_id: "w", kind: "chain", name: "workflow" }),
+        sampleStep({ span_id: "a", kind: "agent", name: "first", depth: 1 }),
+        llm("1", 2, [say("user", "Plan")], [say("assistant", "One.")]),
+        sampleStep({ span_id: "b", kind: "agent", name: "second", depth: 1 }),
+        llm("2", 2, [say("user", "Plan")], [say("assistant", "Two.")]),
+      ]),
+    ).toEqual([
+      "agent first",
+      "  user: Plan",
+      "  assistant: One.",
+      "agent second",
+      "  user: Plan",
+      "  assistant: Two.",
+    ]);
+  });
+
   it("keeps words that were said twice", () => {
     const first = [say("user", "yes")];
     expect(

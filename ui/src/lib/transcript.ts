@@ -33,6 +33,8 @@ export interface AgentEntry {
   step: Step;
   /** Steps below it. */
   size: number;
+  /** No agent is above it. */
+  top: boolean;
   children: Entry[];
 }
 
@@ -49,6 +51,8 @@ export type Entry = MessageEntry | ToolEntry | AgentEntry | MarkEntry;
 
 const MARKED: ReadonlySet<Step["kind"]> = new Set(["retriever", "guardrail", "handoff", "evaluator"]);
 
+const PLUMBING: ReadonlySet<Step["kind"]> = new Set(["chain", "other", ...MARKED]);
+
 export function transcript(steps: readonly Step[]): Entry[] {
   return new Teller(steps).tell();
 }
@@ -60,6 +64,7 @@ class Teller {
   private readonly told = new Set<Node<Step>>();
   private readonly answers = new Map<string, unknown>();
   private readonly onlyCounted: boolean;
+  private readonly topAgents: number;
 
   constructor(steps: readonly Step[]) {
     this.nodes = buildTree(steps);
@@ -76,6 +81,7 @@ class Teller {
         }
       }
     }
+    this.topAgents = this.nodes.filter((node) => node.step.kind === "agent" && this.isTop(node)).length;
     // A call told twice is shown once: where the counted telling has the words, the other is left out.
     this.onlyCounted = steps.some((step) => step.kind === "llm" && step.counted && hasMessages(step));
   }
@@ -93,23 +99,31 @@ class Teller {
     return entries;
   }
 
+  /** Only plumbing is above it. */
+  private isTop(node: Node<Step>): boolean {
+    for (let up = node.parent; up >= 0; up = this.nodes[up]!.parent) {
+      if (!PLUMBING.has(this.nodes[up]!.step.kind)) return false;
+    }
+    return true;
+  }
+
   private children(node: Node<Step>): Node<Step>[] {
     const out: Node<Step>[] = [];
     for (let at = node.index + 1; at < node.end; at = this.nodes[at]!.end) out.push(this.nodes[at]!);
     return out;
   }
 
-  private below(node: Node<Step>, seen: Seen): Entry[] {
-    return this.children(node).flatMap((child) => this.visit(child, seen, false));
+  private below(node: Node<Step>, seen: Seen, top = false): Entry[] {
+    return this.children(node).flatMap((child) => this.visit(child, seen, top));
   }
 
   private visit(node: Node<Step>, seen: Seen, top: boolean): Entry[] {
     const { step } = node;
     switch (step.kind) {
       case "agent": {
-        if (top) return [...this.below(node, seen), ...failure(step)];
+        if (top && this.topAgents === 1) return [...this.below(node, seen), ...failure(step)];
         const children = this.below(node, new Map());
-        return [{ type: "agent", step, size: node.end - node.index - 1, children }];
+        return [{ type: "agent", step, size: node.end - node.index - 1, top, children }];
       }
       case "llm": {
         const own = this.onlyCounted && !step.counted && step.not_counted_because ? [] : this.call(step, seen);
@@ -119,7 +133,8 @@ class Teller {
         return this.told.has(node) ? [] : [this.ran(node, step)];
       default: {
         const own: Entry[] = MARKED.has(step.kind) ? [{ type: "mark", step }] : failure(step);
-        return [...own, ...this.below(node, seen)];
+        // Plumbing around the agents does not make them sub-agents.
+        return [...own, ...this.below(node, seen, top)];
       }
     }
   }

@@ -165,7 +165,10 @@ impl Histograms {
         self.no_reset_seen |= histogram.hint == ResetHint::NotReset;
         self.count += 1.0;
         let too_large = |a: f64, b: f64| a.is_finite() && b.is_finite() && (a + b).is_infinite();
-        if mean && !self.is_mean && (too_large(self.sum.sum, histogram.sum) || too_large(self.sum.count, histogram.count)) {
+        if mean
+            && !self.is_mean
+            && (too_large(self.sum.sum, histogram.sum) || too_large(self.sum.count, histogram.count))
+        {
             self.is_mean = true;
             self.sum.divide(self.count - 1.0);
             self.lost.divide(self.count - 1.0);

@@ -71,7 +71,10 @@ impl Selector {
         let name = self.name.as_deref();
         let plain = name.is_some_and(is_plain_metric);
         let is_name = |matcher: &&Matcher| {
-            name.is_some() && &*matcher.name == METRIC_NAME && matcher.op == MatchOp::Equal && name == Some(&matcher.value)
+            name.is_some()
+                && &*matcher.name == METRIC_NAME
+                && matcher.op == MatchOp::Equal
+                && name == Some(&matcher.value)
         };
         let quoted_name = name.filter(|_| !plain).map(quoted);
         let others = self.matchers.iter().filter(|matcher| !is_name(matcher)).map(ToString::to_string);
@@ -148,7 +151,9 @@ impl Display for Binary {
             label_list(f, &matching.include)?;
         }
         match (matching.fill_left, matching.fill_right) {
-            (Some(left), Some(right)) if left.to_bits() == right.to_bits() => write!(f, " fill ({})", plain_float(left))?,
+            (Some(left), Some(right)) if left.to_bits() == right.to_bits() => {
+                write!(f, " fill ({})", plain_float(left))?
+            }
             (left, right) => {
                 if let Some(left) = left {
                     write!(f, " fill_left ({})", plain_float(left))?;

@@ -35,12 +35,7 @@ pub(super) fn floats(op: BinaryOp, left: f64, right: f64) -> Element<f64> {
 }
 
 /// Between two samples; `None` where the operation makes no sense for them, which is told.
-pub(super) fn element(
-    op: BinaryOp,
-    left: &Point,
-    right: &Point,
-    tell: &dyn Fn(Note<'_>),
-) -> Option<Element<Point>> {
+pub(super) fn element(op: BinaryOp, left: &Point, right: &Point, tell: &dyn Fn(Note<'_>)) -> Option<Element<Point>> {
     use BinaryOp::*;
     let value = |histogram: Histogram| Some(Element::Value(Point::Histogram(histogram.into())));
     let changed = |histogram: &Histogram, change: &dyn Fn(&mut Histogram)| {

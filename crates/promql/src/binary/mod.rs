@@ -36,9 +36,15 @@ impl Evaluator<'_> {
     }
 
     /// Between a vector and a scalar. A comparison keeps the vector's sample, whichever side it is on.
-    fn with_scalar(&self, node: &Node, binary: &Binary, grid: &Grid, scalar_left: bool, sink: Sink<'_>) -> Evaluated<()> {
-        let (vector, scalar) =
-            if scalar_left { (&binary.right, &binary.left) } else { (&binary.left, &binary.right) };
+    fn with_scalar(
+        &self,
+        node: &Node,
+        binary: &Binary,
+        grid: &Grid,
+        scalar_left: bool,
+        sink: Sink<'_>,
+    ) -> Evaluated<()> {
+        let (vector, scalar) = if scalar_left { (&binary.right, &binary.left) } else { (&binary.left, &binary.right) };
         let scalars = self.scalar(scalar, grid)?;
         let drops_name = binary.op.changes_meaning() || binary.return_bool;
         self.vector(vector, grid, &mut |mut column| {

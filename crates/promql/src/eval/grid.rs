@@ -18,13 +18,17 @@ impl Grid {
 
     /// From `start` to `end` at most; empty where `end` comes first.
     pub fn new(start: i64, end: i64, step: i64) -> Self {
-        let count = if end < start { 0 } else { usize::try_from((end - start) / step).unwrap_or(usize::MAX - 1) + 1 };
+        let count = if end < start {
+            0
+        } else {
+            usize::try_from(end.saturating_sub(start) / step).unwrap_or(usize::MAX - 1) + 1
+        };
         Self { start, step, count }
     }
 
     /// Multiples of `step` after `after` up to `end`: the steps of a subquery do not depend on when it is asked.
     pub fn aligned(after: i64, end: i64, step: i64) -> Self {
-        Self::new((after.div_euclid(step) + 1).saturating_mul(step), end, step)
+        Self::new(after.div_euclid(step).saturating_add(1).saturating_mul(step), end, step)
     }
 
     pub fn len(&self) -> usize {
@@ -33,11 +37,11 @@ impl Grid {
 
     pub fn times(&self) -> impl Iterator<Item = i64> + use<> {
         let Self { start, step, count } = *self;
-        (0..count as i64).map(move |at| start + at * step)
+        (0..count as i64).map(move |at| start.saturating_add(at.saturating_mul(step)))
     }
 
     pub fn last(&self) -> i64 {
-        self.start + self.count.saturating_sub(1) as i64 * self.step
+        self.start.saturating_add((self.count.saturating_sub(1) as i64).saturating_mul(self.step))
     }
 }
 

@@ -171,7 +171,8 @@ impl Evaluator<'_> {
         let instant = self.params.is_instant();
         if !instant && !matches!(kind, ValueType::Scalar | ValueType::Vector) {
             let found = kind.as_str();
-            let message = format!("invalid expression type {found:?} for range query, must be Scalar or instant Vector");
+            let message =
+                format!("invalid expression type {found:?} for range query, must be Scalar or instant Vector");
             return Err(EvalError::Invalid(message));
         }
         match kind {

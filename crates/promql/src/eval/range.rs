@@ -47,7 +47,7 @@ impl Window<'_> {
 
     /// Length in seconds.
     pub fn seconds(&self) -> f64 {
-        (self.end - self.start) as f64 / 1000.0
+        self.end.saturating_sub(self.start) as f64 / 1000.0
     }
 }
 
@@ -104,10 +104,18 @@ impl Windows<'_> {
                 resets: &self.resets,
                 all_values: &self.values,
             };
+            if self.extension != Extension::None && !window.histograms.is_empty() {
+                return Err(no_histograms());
+            }
             take(step, time, window)?;
         }
         Ok(())
     }
+}
+
+/// `anchored` and `smoothed` are for floats only.
+pub(super) fn no_histograms() -> EvalError {
+    EvalError::execution("smoothed and anchored modifiers do not work with native histograms")
 }
 
 impl Evaluator<'_> {
@@ -148,9 +156,6 @@ impl Evaluator<'_> {
         let newest = shift.apply(grid.last()).saturating_add(after);
         for series in self.series_at(node.start) {
             self.spend(0)?;
-            if selector.extension != Extension::None && !series.histograms.is_empty() {
-                return Err(EvalError::execution("smoothed and anchored modifiers do not work with native histograms"));
-            }
             let (times, values, histograms) = without_stale(series, oldest, newest);
             take(Windows {
                 labels: &series.labels,
@@ -223,7 +228,8 @@ impl Evaluator<'_> {
                 points.sort_by_key(|&(at, _)| at);
                 if !points.is_empty() {
                     self.spend(points.len())?;
-                    let labels = if windows.drop_name { windows.labels.without_metadata() } else { windows.labels.clone() };
+                    let labels =
+                        if windows.drop_name { windows.labels.without_metadata() } else { windows.labels.clone() };
                     all.push(ResultSeries { labels, points });
                 }
                 Ok(())

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use super::range::no_histograms;
 use super::{Column, Evaluator, Grid, Sink};
 use crate::ast::{Extension, Node, Selector};
-use crate::error::{EvalError, Evaluated};
+use crate::error::Evaluated;
 use crate::plan::Shift;
 use crate::series::{Point, Series, is_stale};
 
@@ -18,7 +19,13 @@ pub(crate) struct Found {
 }
 
 impl Evaluator<'_> {
-    pub(super) fn instant_selector(&self, node: &Node, selector: &Selector, grid: &Grid, sink: Sink<'_>) -> Evaluated<()> {
+    pub(super) fn instant_selector(
+        &self,
+        node: &Node,
+        selector: &Selector,
+        grid: &Grid,
+        sink: Sink<'_>,
+    ) -> Evaluated<()> {
         if selector.extension == Extension::Smoothed {
             return self.smoothed_selector(node, selector, grid, sink);
         }
@@ -29,13 +36,7 @@ impl Evaluator<'_> {
     }
 
     /// For each series the samples found at all steps; series without any are left out.
-    pub fn each_found(
-        &self,
-        node: &Node,
-        selector: &Selector,
-        grid: &Grid,
-        take: TakeFound<'_>,
-    ) -> Evaluated<()> {
+    pub fn each_found(&self, node: &Node, selector: &Selector, grid: &Grid, take: TakeFound<'_>) -> Evaluated<()> {
         let shift = Shift::of(&selector.when, &self.params)?;
         for series in self.series_at(node.start) {
             let mut search = Search { series, lookback: self.params.lookback, floats: 0, histograms: 0 };
@@ -58,15 +59,27 @@ impl Evaluator<'_> {
         let shift = Shift::of(&selector.when, &self.params)?;
         let lookback = self.params.lookback;
         for series in self.series_at(node.start) {
-            if !series.histograms.is_empty() {
-                return Err(EvalError::execution("smoothed and anchored modifiers do not work with native histograms"));
+            let near = |time: i64| {
+                let after = series.histograms.partition_point(|&(at, _)| at <= time.saturating_sub(lookback));
+                series.histograms.get(after).is_some_and(|&(at, _)| at <= time.saturating_add(lookback))
+            };
+            if grid.times().any(|time| near(shift.apply(time))) {
+                return Err(no_histograms());
             }
-            let samples: Vec<(i64, f64)> =
-                series.times.iter().copied().zip(series.values.iter().copied()).filter(|&(_, value)| !is_stale(value)).collect();
+            let samples: Vec<(i64, f64)> = series
+                .times
+                .iter()
+                .copied()
+                .zip(series.values.iter().copied())
+                .filter(|&(_, value)| !is_stale(value))
+                .collect();
             let at = |time: i64| {
                 let next = samples.partition_point(|&(at, _)| at < time);
-                let after = samples.get(next).filter(|&&(at, _)| at <= time + lookback);
-                let before = next.checked_sub(1).map(|before| &samples[before]).filter(|&&(at, _)| at > time - lookback);
+                let after = samples.get(next).filter(|&&(at, _)| at <= time.saturating_add(lookback));
+                let before = next
+                    .checked_sub(1)
+                    .map(|before| &samples[before])
+                    .filter(|&&(at, _)| at > time.saturating_sub(lookback));
                 match (before, after) {
                     (_, Some(&(at, value))) if at == time => Point::Float(value),
                     (Some(&(from, a)), Some(&(to, b))) => {

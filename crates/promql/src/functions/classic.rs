@@ -141,11 +141,16 @@ mod tests {
     fn quantiles_of_many_buckets_come_near_the_exact_ones() {
         let values: Vec<f64> = (0..1000).map(|value| f64::from(value) / 10.0).collect();
         let mut cumulative: Vec<Bucket> = (1..=100)
-            .map(|upper| Bucket { upper: f64::from(upper), count: values.iter().filter(|&&value| value <= f64::from(upper)).count() as f64 })
+            .map(|upper| Bucket {
+                upper: f64::from(upper),
+                count: values.iter().filter(|&&value| value <= f64::from(upper)).count() as f64,
+            })
             .collect();
         cumulative.push(Bucket { upper: f64::INFINITY, count: 1000.0 });
         for q in [0.01, 0.5, 0.95] {
-            assert!((quantile(q, &mut cumulative.clone()).0 - crate::sums::quantile(q, &mut values.clone())).abs() < 0.2);
+            assert!(
+                (quantile(q, &mut cumulative.clone()).0 - crate::sums::quantile(q, &mut values.clone())).abs() < 0.2
+            );
         }
     }
 }

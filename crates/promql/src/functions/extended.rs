@@ -53,7 +53,8 @@ impl<'w> Ends<'w> {
             from + (values[b] - from) * (at - times[a]) as f64 / (times[b] - times[a]) as f64
         };
         let left = if smoothed && times[first] < start { interpolate(first, first + 1, start) } else { values[first] };
-        let right = if smoothed && last > 0 && times[last] > end { interpolate(last - 1, last, end) } else { values[last] };
+        let right =
+            if smoothed && last > 0 && times[last] > end { interpolate(last - 1, last, end) } else { values[last] };
         let from = first + usize::from(times[first] <= start);
         let to = last + 1 - usize::from(times[last] >= end);
         Some(Self { left, right, between: from..to.max(from), window })

@@ -54,7 +54,8 @@ impl Evaluator<'_> {
             self.spend(grid.len())?;
             let latest = |time: i64| {
                 let at = series.times.partition_point(|&at| at <= time).checked_sub(1)?;
-                let fresh = series.times[at] > time - self.params.lookback && !is_stale(series.values[at]);
+                let fresh =
+                    series.times[at] > time.saturating_sub(self.params.lookback) && !is_stale(series.values[at]);
                 fresh.then_some(series.times[at])
             };
             let info = InfoSeries {

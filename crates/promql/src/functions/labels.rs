@@ -11,9 +11,8 @@ impl Evaluator<'_> {
         let target = self.label_name(call, 1, "destination")?;
         let [replacement, source, pattern] = [2, 3, 4].map(|at| self.text_argument(&call.args[at]));
         let (replacement, source, pattern) = (replacement?, source?, pattern?);
-        let regex = anchored(&pattern).map_err(|_| {
-            EvalError::Execution(format!("invalid regular expression in label_replace(): {pattern}"))
-        })?;
+        let regex = anchored(&pattern)
+            .map_err(|_| EvalError::Execution(format!("invalid regular expression in label_replace(): {pattern}")))?;
         self.relabel(call, grid, sink, |column| {
             let value = column.labels.get(&source);
             let Some(captures) = regex.captures(value) else { return };

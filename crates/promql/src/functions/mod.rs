@@ -122,7 +122,7 @@ impl Evaluator<'_> {
             Special::Start => constant(seconds(self.params.start)),
             Special::End => constant(seconds(self.params.end)),
             Special::Step => constant(seconds(self.params.step)),
-            Special::RangeOfQuery => constant(seconds(self.params.end - self.params.start)),
+            Special::RangeOfQuery => constant(seconds(self.params.end.saturating_sub(self.params.start))),
             Special::Time => Ok(grid.times().map(seconds).collect()),
             Special::MinOf | Special::MaxOf => {
                 let (a, b) = (self.scalar(&call.args[0], grid)?, self.scalar(&call.args[1], grid)?);

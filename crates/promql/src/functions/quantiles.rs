@@ -153,7 +153,8 @@ impl Evaluator<'_> {
             for (column, classic_of) in columns.iter().zip(classic_of) {
                 let Point::Histogram(native) = &column.points[step] else { continue };
                 let metric = column.labels.metric_name();
-                if let Some(same) = classic_of.filter(|&same| classic[same].buckets.iter().any(|&(_, at)| is_float(at))) {
+                if let Some(same) = classic_of.filter(|&same| classic[same].buckets.iter().any(|&(_, at)| is_float(at)))
+                {
                     cancelled[same] = true;
                     self.note(Note::MixedClassicNative { metric }, at);
                     continue;
@@ -161,7 +162,8 @@ impl Evaluator<'_> {
                 take(step, &column.labels, metric, &mut Found::Native(native))?;
             }
             for (classic, _) in classic.iter().zip(&cancelled).filter(|(_, cancelled)| !**cancelled) {
-                let bucket = |&(upper, at): &(f64, usize)| Some(Bucket { upper, count: columns[at].points[step].float()? });
+                let bucket =
+                    |&(upper, at): &(f64, usize)| Some(Bucket { upper, count: columns[at].points[step].float()? });
                 let buckets: Vec<Bucket> = classic.buckets.iter().filter_map(bucket).collect();
                 if !buckets.is_empty() {
                     take(step, &classic.labels, classic.labels.metric_name(), &mut Found::Classic(buckets))?;
@@ -175,7 +177,11 @@ impl Evaluator<'_> {
 fn parse_bound(text: &str) -> Option<f64> {
     let bound = crate::parse::parse_number(text).filter(|_| !text.contains('_'))?;
     // A leading zero means nothing special in a label.
-    if text.starts_with('0') && text.bytes().all(|byte| byte.is_ascii_digit()) { text.parse().ok() } else { Some(bound) }
+    if text.starts_with('0') && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        text.parse().ok()
+    } else {
+        Some(bound)
+    }
 }
 
 /// As OpenMetrics writes a float: always with a decimal point.

@@ -78,11 +78,11 @@ struct Samples {
 /// on to that end; where it is wider, to go on for half a usual gap. A counter is never taken to have been below zero.
 fn factor(call: &RangeCall<'_>, samples: Samples, first_value: f64, difference: f64, mode: Mode) -> f64 {
     let seconds = |millis: i64| millis as f64 / 1000.0;
-    let sampled = seconds(samples.last - samples.first);
+    let sampled = seconds(samples.last.saturating_sub(samples.first));
     let usual_gap = sampled / samples.gaps as f64;
     let threshold = usual_gap * 1.1;
-    let mut to_start = seconds(samples.first - call.window.start);
-    let mut to_end = seconds(call.window.end - samples.last);
+    let mut to_start = seconds(samples.first.saturating_sub(call.window.start));
+    let mut to_end = seconds(call.window.end.saturating_sub(samples.last));
     if to_start >= threshold {
         to_start = usual_gap / 2.0;
     }
@@ -142,13 +142,14 @@ fn histogram_difference(call: &RangeCall<'_>, counter: bool) -> Option<Histogram
 fn instant(call: &RangeCall<'_>, mode: Mode) -> Evaluated<Point> {
     let window = &call.window;
     // The last two samples of each kind in order of time, floats first at the same time.
-    let floats = window.times.iter().zip(window.values).rev().take(2).map(|(&time, &value)| (time, Point::Float(value)));
+    let floats =
+        window.times.iter().zip(window.values).rev().take(2).map(|(&time, &value)| (time, Point::Float(value)));
     let histograms =
         window.histograms.iter().rev().take(2).map(|(time, histogram)| (*time, Point::Histogram(histogram.clone())));
     let mut samples: Vec<(i64, Point)> = floats.chain(histograms).collect();
     samples.sort_by_key(|&(time, _)| std::cmp::Reverse(time));
     let [(now, last), (then, previous), ..] = &samples[..] else { return Ok(Point::None) };
-    let interval = (now - then) as f64 / 1000.0;
+    let interval = now.saturating_sub(*then) as f64 / 1000.0;
     if interval == 0.0 {
         return Ok(Point::None);
     }

@@ -23,7 +23,7 @@ fn line(window: &Window<'_>, origin: i64) -> (f64, f64) {
     }
     let [mut sum_x, mut sum_y, mut sum_xy, mut sum_xx] = [Kahan::default(); 4];
     for (&time, &y) in window.times.iter().zip(window.values) {
-        let x = (time - origin) as f64 / 1000.0;
+        let x = time.saturating_sub(origin) as f64 / 1000.0;
         sum_x.add(x);
         sum_y.add(y);
         sum_xy.add(x * y);

@@ -10,7 +10,14 @@ use crate::series::Point;
 
 impl Evaluator<'_> {
     /// By value, NaN last; histograms are left out.
-    pub(super) fn sort(&self, node: &Node, call: &Call, descending: bool, grid: &Grid, sink: Sink<'_>) -> Evaluated<()> {
+    pub(super) fn sort(
+        &self,
+        node: &Node,
+        call: &Call,
+        descending: bool,
+        grid: &Grid,
+        sink: Sink<'_>,
+    ) -> Evaluated<()> {
         let value = |column: &Column| column.points.first().and_then(Point::float);
         let compare = |a: &Column, b: &Column| match (value(a), value(b)) {
             (Some(a), Some(b)) => by_value(a, b, descending),

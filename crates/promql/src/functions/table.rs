@@ -4,7 +4,13 @@ use super::Kind::{Date, Histogram, Map, Range, Special};
 use super::{Function, Kind, Special as S, changes, date, math, over_time, rate, regression};
 use crate::ast::ValueType::{self, Matrix, Scalar, String, Vector};
 
-const fn stable(name: &'static str, args: &'static [ValueType], variadic: i8, returns: ValueType, kind: Kind) -> Function {
+const fn stable(
+    name: &'static str,
+    args: &'static [ValueType],
+    variadic: i8,
+    returns: ValueType,
+    kind: Kind,
+) -> Function {
     Function { name, args, variadic, returns, experimental: false, kind }
 }
 
@@ -40,8 +46,20 @@ pub static FUNCTIONS: &[Function] = &[
     stable("avg_over_time", &[Matrix], 0, Vector, Range(over_time::avg, false)),
     map("ceil", |value, _| Some(value.ceil())),
     stable("changes", &[Matrix], 0, Vector, Range(changes::changes, false)),
-    stable("clamp", &[Vector, Scalar, Scalar], 0, Vector, Map(|value, bounds| math::clamp(value, bounds[0], bounds[1]))),
-    stable("clamp_max", &[Vector, Scalar], 0, Vector, Map(|value, bound| math::clamp(value, f64::NEG_INFINITY, bound[0]))),
+    stable(
+        "clamp",
+        &[Vector, Scalar, Scalar],
+        0,
+        Vector,
+        Map(|value, bounds| math::clamp(value, bounds[0], bounds[1])),
+    ),
+    stable(
+        "clamp_max",
+        &[Vector, Scalar],
+        0,
+        Vector,
+        Map(|value, bound| math::clamp(value, f64::NEG_INFINITY, bound[0])),
+    ),
     stable("clamp_min", &[Vector, Scalar], 0, Vector, Map(|value, bound| math::clamp(value, bound[0], f64::INFINITY))),
     map("cos", |value, _| Some(value.cos())),
     map("cosh", |value, _| Some(value.cosh())),
@@ -98,7 +116,13 @@ pub static FUNCTIONS: &[Function] = &[
     experimental("range", &[], 0, Scalar, Special(S::RangeOfQuery)),
     stable("rate", &[Matrix], 0, Vector, Range(rate::rate, false)),
     stable("resets", &[Matrix], 0, Vector, Range(changes::resets, false)),
-    stable("round", &[Vector, Scalar], 1, Vector, Map(|value, to| Some(math::round(value, to.first().copied().unwrap_or(1.0))))),
+    stable(
+        "round",
+        &[Vector, Scalar],
+        1,
+        Vector,
+        Map(|value, to| Some(math::round(value, to.first().copied().unwrap_or(1.0)))),
+    ),
     stable("scalar", &[Vector], 0, Scalar, Special(S::Scalar)),
     map("sgn", |value, _| Some(math::sign(value))),
     map("sin", |value, _| Some(value.sin())),

@@ -78,7 +78,16 @@ mod tests {
 
     #[test]
     fn bounds_are_powers_of_the_base() {
-        for (index, schema, bound) in [(0, 0, 1.0), (1, 0, 2.0), (-3, 0, 0.125), (1, -1, 4.0), (2, 1, 2.0), (8, 3, 2.0), (1024, 0, f64::MAX), (-1074, 0, f64::MIN_POSITIVE * f64::EPSILON)] {
+        for (index, schema, bound) in [
+            (0, 0, 1.0),
+            (1, 0, 2.0),
+            (-3, 0, 0.125),
+            (1, -1, 4.0),
+            (2, 1, 2.0),
+            (8, 3, 2.0),
+            (1024, 0, f64::MAX),
+            (-1074, 0, f64::MIN_POSITIVE * f64::EPSILON),
+        ] {
             assert_eq!(upper_bound(index, schema, &[]), bound, "{index} {schema}");
         }
         assert!((upper_bound(1, 1, &[]) - 2f64.sqrt()).abs() < 1e-15);
@@ -88,7 +97,10 @@ mod tests {
     #[test]
     fn custom_bounds_are_open_at_both_ends() {
         assert_eq!(upper_bound(-1, CUSTOM_BUCKETS, &[5.0]), f64::NEG_INFINITY);
-        assert_eq!((upper_bound(0, CUSTOM_BUCKETS, &[5.0]), upper_bound(1, CUSTOM_BUCKETS, &[5.0])), (5.0, f64::INFINITY));
+        assert_eq!(
+            (upper_bound(0, CUSTOM_BUCKETS, &[5.0]), upper_bound(1, CUSTOM_BUCKETS, &[5.0])),
+            (5.0, f64::INFINITY)
+        );
     }
 
     #[test]

@@ -14,7 +14,8 @@ pub fn set_hints(histograms: &mut [(i64, Arc<Histogram>)], floats: &[i64]) {
         if histogram.hint != ResetHint::Gauge && !histogram.is_stale() {
             let float_between =
                 |before: i64| floats.get(floats.partition_point(|&at| at <= before)).is_some_and(|at| at < time);
-            let comparable = previous.as_ref().filter(|(before, _)| !float_between(*before)).map(|(_, before)| &**before);
+            let comparable =
+                previous.as_ref().filter(|(before, _)| !float_between(*before)).map(|(_, before)| &**before);
             let hint = hint(histogram, comparable);
             if histogram.hint != hint {
                 Arc::make_mut(histogram).hint = hint;

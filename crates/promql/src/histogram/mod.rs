@@ -112,7 +112,8 @@ impl Histogram {
     pub fn equals(&self, other: &Self) -> bool {
         // NaN sums of the same bits are equal: a histogram equals itself.
         let same = |a: f64, b: f64| a == b || a.to_bits() == b.to_bits();
-        let filled = |buckets: &Buckets| buckets.iter().filter(|&&(_, count)| count != 0.0).copied().collect::<Vec<_>>();
+        let filled =
+            |buckets: &Buckets| buckets.iter().filter(|&&(_, count)| count != 0.0).copied().collect::<Vec<_>>();
         self.schema == other.schema
             && same(self.count, other.count)
             && same(self.sum, other.sum)

@@ -45,7 +45,11 @@ impl Histogram {
                 found = Some(bucket);
             }
         };
-        if forward { self.buckets().for_each(&mut visit) } else { self.buckets().rev().for_each(&mut visit) }
+        if forward {
+            self.buckets().for_each(&mut visit)
+        } else {
+            self.buckets().rev().for_each(&mut visit)
+        }
         let Some(mut bucket) = found else { return f64::NAN };
         if self.has_custom_buckets() {
             if bucket.lower == f64::NEG_INFINITY {
@@ -93,8 +97,7 @@ impl Histogram {
             return bucket.count * ((value - bucket.lower) / (bucket.upper - bucket.lower));
         }
         let [lower, upper, at] = [bucket.lower, bucket.upper, value].map(|bound| bound.abs().log2());
-        let fraction =
-            if value > 0.0 { (at - lower) / (upper - lower) } else { 1.0 - (at - upper) / (lower - upper) };
+        let fraction = if value > 0.0 { (at - lower) / (upper - lower) } else { 1.0 - (at - upper) / (lower - upper) };
         bucket.count * fraction
     }
 
@@ -138,12 +141,7 @@ mod tests {
     use super::*;
 
     fn histogram() -> Histogram {
-        Histogram {
-            count: 12.0,
-            sum: 100.0,
-            positive: vec![(1, 4.0), (2, 4.0), (3, 4.0)],
-            ..Histogram::default()
-        }
+        Histogram { count: 12.0, sum: 100.0, positive: vec![(1, 4.0), (2, 4.0), (3, 4.0)], ..Histogram::default() }
     }
 
     #[test]

@@ -140,7 +140,10 @@ fn check_call(node: &Node, call: &Call) -> Parsed<()> {
         // The second argument of `info` is no selection of its own but conditions on labels.
         let labels_only = *name == "info" && at == 1;
         if labels_only && !matches!(arg.expr, Expr::Vector(_)) {
-            return Err(Failure::new(arg.start, "expected label selectors as the second argument to \"info\" function"));
+            return Err(Failure::new(
+                arg.start,
+                "expected label selectors as the second argument to \"info\" function",
+            ));
         }
         check_below(arg, labels_only)?;
     }

@@ -136,7 +136,8 @@ impl<'a> Parser<'a> {
     pub fn expression(&mut self, weakest: u8) -> Parsed<Node> {
         self.depth += 1;
         if self.depth > MAX_NESTING {
-            return Err(self.fail(format!("the query has more than {MAX_NESTING} parentheses, calls or signs inside each other")));
+            return Err(self
+                .fail(format!("the query has more than {MAX_NESTING} parentheses, calls or signs inside each other")));
         }
         let mut left = self.unary()?;
         while let Some(op) = self.binary_operator().filter(|&op| strength(op) >= weakest) {
@@ -308,7 +309,8 @@ impl<'a> Parser<'a> {
                 return self.aggregate(op, lexeme.start);
             }
         } else if call && !RESERVED.contains(&lower.as_str()) {
-            let function = functions::find(word).or_else(|| functions::find(&lower).filter(|function| function.is_keyword()));
+            let function =
+                functions::find(word).or_else(|| functions::find(&lower).filter(|function| function.is_keyword()));
             let Some(function) = function else {
                 return Err(self.fail(format!("unknown function with name {word:?}")));
             };
@@ -376,7 +378,8 @@ impl<'a> Parser<'a> {
         let text = self.slice(lexeme);
         let expr = match lexeme.token {
             Token::Duration => {
-                let millis = duration::parse(text).ok_or_else(|| self.fail(format!("not a valid duration string: {text:?}")))?;
+                let millis =
+                    duration::parse(text).ok_or_else(|| self.fail(format!("not a valid duration string: {text:?}")))?;
                 Expr::Number { value: millis as f64 / 1000.0, duration: true }
             }
             Token::Number | Token::Word => {
@@ -391,7 +394,8 @@ impl<'a> Parser<'a> {
 
     fn bytes(&self, lexeme: Lexeme) -> Parsed<Vec<u8>> {
         let text = self.slice(lexeme);
-        super::unquote(text).ok_or_else(|| Failure::new(lexeme.start, format!("error unquoting string {text}: invalid syntax")))
+        super::unquote(text)
+            .ok_or_else(|| Failure::new(lexeme.start, format!("error unquoting string {text}: invalid syntax")))
     }
 
     /// A quoted text that must be UTF-8.

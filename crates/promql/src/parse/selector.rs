@@ -44,7 +44,8 @@ impl Parser<'_> {
             Token::NotMatches => MatchOp::NotMatches,
             Token::Comma | Token::RightBrace if lexeme.token == Token::Text => {
                 if let Some(first) = name.replace(label.clone()) {
-                    let message = format!("metric name must not be set twice: {} or {}", quoted(&first), quoted(&label));
+                    let message =
+                        format!("metric name must not be set twice: {} or {}", quoted(&first), quoted(&label));
                     return Err(Failure::new(lexeme.start, message));
                 }
                 return Ok(());
@@ -54,7 +55,8 @@ impl Parser<'_> {
         self.advance();
         let value = self.expect(Token::Text, "label matching, expected string")?;
         let matcher = Matcher::new(&label, op, &self.utf8(value)?);
-        matchers.push(matcher.map_err(|message| Failure::new(value.start, format!("error parsing regexp: {message}")))?);
+        matchers
+            .push(matcher.map_err(|message| Failure::new(value.start, format!("error parsing regexp: {message}")))?);
         Ok(())
     }
 
@@ -108,7 +110,8 @@ impl Parser<'_> {
             }
         };
         let Some(when) = when_of(&mut node) else {
-            let message = "@ modifier must be preceded by an instant vector selector or range vector selector or a subquery";
+            let message =
+                "@ modifier must be preceded by an instant vector selector or range vector selector or a subquery";
             return Err(Failure::new(node.start, message));
         };
         if when.at.replace(at).is_some() {
@@ -142,7 +145,10 @@ impl Parser<'_> {
                 selector.extension = extension;
             }
             Expr::Matrix(..) | Expr::Vector(_) => {
-                return Err(Failure::new(word.start, "anchored and smoothed modifiers cannot be used together, nor twice, and anchored needs a range"));
+                return Err(Failure::new(
+                    word.start,
+                    "anchored and smoothed modifiers cannot be used together, nor twice, and anchored needs a range",
+                ));
             }
             _ => return Err(Failure::new(word.start, "anchored and smoothed modifiers need a selector")),
         }

@@ -175,7 +175,8 @@ impl<'a> Cursor<'a> {
 
     fn number(&mut self) -> Result<f64, String> {
         let bytes = self.rest().as_bytes();
-        let digits = |from: usize| bytes[from..].iter().take_while(|byte| byte.is_ascii_digit() || **byte == b'_').count();
+        let digits =
+            |from: usize| bytes[from..].iter().take_while(|byte| byte.is_ascii_digit() || **byte == b'_').count();
         let mut end = usize::from(matches!(bytes.first(), Some(b'+' | b'-')));
         let word = self.rest()[end..].get(..3).unwrap_or_default().to_ascii_lowercase();
         if word == "inf" || word == "nan" {
@@ -292,9 +293,23 @@ mod tests {
 
     #[test]
     fn sequences_are_spelled_out() {
-        assert_eq!(floats("a 1 _ 3+2x2 -1-1x1 0x2 _x2"), [
-            Some(1.0), None, Some(3.0), Some(5.0), Some(7.0), Some(-1.0), Some(-2.0), Some(0.0), Some(0.0), Some(0.0), None, None
-        ]);
+        assert_eq!(
+            floats("a 1 _ 3+2x2 -1-1x1 0x2 _x2"),
+            [
+                Some(1.0),
+                None,
+                Some(3.0),
+                Some(5.0),
+                Some(7.0),
+                Some(-1.0),
+                Some(-2.0),
+                Some(0.0),
+                Some(0.0),
+                Some(0.0),
+                None,
+                None
+            ]
+        );
         assert_eq!(floats("{} 1e-3 Inf -Inf .5")[1..], [Some(f64::INFINITY), Some(f64::NEG_INFINITY), Some(0.5)]);
         let (labels, values) = parse_series(r#"{"m.x", a="b", 'c d'="e"} stale"#).unwrap();
         assert_eq!(labels.to_string(), r#"{__name__="m.x", a="b", "c d"="e"}"#);
@@ -303,7 +318,8 @@ mod tests {
 
     #[test]
     fn histograms_are_added_up() {
-        let (_, values) = parse_series("h {{sum:1 count:2 buckets:[1 1] offset:-1}}+{{sum:1 count:1 buckets:[1]}}x2").unwrap();
+        let (_, values) =
+            parse_series("h {{sum:1 count:2 buckets:[1 1] offset:-1}}+{{sum:1 count:1 buckets:[1]}}x2").unwrap();
         let SequenceValue::Histogram(last) = &values[2] else { panic!("no histogram") };
         assert_eq!((last.sum, last.count, &last.positive[..]), (3.0, 4.0, &[(-1, 1.0), (0, 3.0)][..]));
     }

@@ -164,7 +164,10 @@ fn what_is_wrong_is_said_with_its_place() {
         ("{}", "1:1: parse error: vector selector must contain at least one non-empty matcher"),
         ("{a=~\".*\"}", "1:1: parse error: vector selector must contain at least one non-empty matcher"),
         ("foo{__name__=\"bar\"}", "1:1: parse error: metric name must not be set twice: \"foo\" or \"bar\""),
-        ("foo{a=\"b\" or c=\"d\"}", "1:11: parse error: unexpected identifier \"or\" in label matching, expected \",\" or \"}\""),
+        (
+            "foo{a=\"b\" or c=\"d\"}",
+            "1:11: parse error: unexpected identifier \"or\" in label matching, expected \",\" or \"}\"",
+        ),
         ("foo{a=~\"(\"}", "1:8: parse error: error parsing regexp: unclosed group"),
         ("foo[5m", "1:7: parse error: unexpected end of input in range selector, expected \"]\" or \":\""),
         ("foo[0s]", "1:5: parse error: duration must be greater than 0"),
@@ -176,7 +179,10 @@ fn what_is_wrong_is_said_with_its_place() {
         ("\"a", "1:1: parse error: unterminated quoted string"),
         ("a $ b", "1:3: parse error: unexpected character: '$'"),
         ("1[5m:1m]", "1:1: parse error: subquery is only allowed on instant vector, got scalar instead"),
-        ("-\"a\"", "1:2: parse error: unary expression only allowed on expressions of type scalar or instant vector, got \"string\""),
+        (
+            "-\"a\"",
+            "1:2: parse error: unary expression only allowed on expressions of type scalar or instant vector, got \"string\"",
+        ),
         ("sum(a,)", "1:7: parse error: trailing commas not allowed in function call args"),
     ] {
         assert_eq!(error(text), message, "{text}");
@@ -190,7 +196,10 @@ fn a_query_may_be_long_but_not_bottomless() {
     assert!(error(&chain(MAX_HEIGHT + 1)).contains("more than 256 levels"));
     for opening in ["(", "-", "abs(", "a[5m + (", "a[-", "a ^ "] {
         let message = error(&opening.repeat(40_000 / opening.len()));
-        assert!(message.contains("inside each other") || message.contains("levels") || message.contains("unexpected"), "{opening}: {message}");
+        assert!(
+            message.contains("inside each other") || message.contains("levels") || message.contains("unexpected"),
+            "{opening}: {message}"
+        );
     }
     assert!(error(&" ".repeat(MAX_QUERY_BYTES + 1)).contains("at most 131072 are allowed"));
 }

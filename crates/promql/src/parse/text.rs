@@ -84,7 +84,16 @@ mod tests {
 
     #[test]
     fn numbers_in_every_spelling() {
-        for (text, value) in [("1_000", 1000.0), ("0x1F", 31.0), (".5", 0.5), ("1e3", 1000.0), ("-Inf", f64::NEG_INFINITY), ("010", 8.0), ("089", 89.0), ("5.", 5.0)] {
+        for (text, value) in [
+            ("1_000", 1000.0),
+            ("0x1F", 31.0),
+            (".5", 0.5),
+            ("1e3", 1000.0),
+            ("-Inf", f64::NEG_INFINITY),
+            ("010", 8.0),
+            ("089", 89.0),
+            ("5.", 5.0),
+        ] {
             assert_eq!(parse_number(text), Some(value), "{text}");
         }
         for text in ["", "abc", "1e", "0xg", "--1"] {

@@ -87,7 +87,12 @@ impl Eval {
             }
             let expected = self.series[at].1.first().unwrap_or(&SequenceValue::Omitted);
             if !same_point(expected, &sample.point) {
-                return Err(format!("expected {} for {}, got {}", show_expected(expected), sample.labels, show(&sample.point)));
+                return Err(format!(
+                    "expected {} for {}, got {}",
+                    show_expected(expected),
+                    sample.labels,
+                    show(&sample.point)
+                ));
             }
             seen[at] = true;
         }
@@ -95,9 +100,11 @@ impl Eval {
     }
 
     fn all_seen(&self, seen: &[bool]) -> Result<(), String> {
-        let missing = self.series.iter().zip(seen).find(|((_, values), seen)| {
-            !**seen && values.iter().any(|value| *value != SequenceValue::Omitted)
-        });
+        let missing = self
+            .series
+            .iter()
+            .zip(seen)
+            .find(|((_, values), seen)| !**seen && values.iter().any(|value| *value != SequenceValue::Omitted));
         missing.map_or(Ok(()), |((labels, _), _)| Err(format!("expected {labels}, not found")))
     }
 
@@ -125,11 +132,19 @@ impl Eval {
                 return Err(format!("more points expected for {} than the range has steps", series.labels));
             }
             let same = expected.len() == series.points.len()
-                && expected.iter().zip(&series.points).all(|((time, value), (at, point))| time == at && same_point(value, point));
+                && expected
+                    .iter()
+                    .zip(&series.points)
+                    .all(|((time, value), (at, point))| time == at && same_point(value, point));
             if !same {
                 let wanted: Vec<String> =
                     expected.iter().map(|(time, value)| format!("{}@{time}", show_expected(value))).collect();
-                return Err(format!("expected {} for {}, got {}", wanted.join(" "), series.labels, show_series(series)));
+                return Err(format!(
+                    "expected {} for {}, got {}",
+                    wanted.join(" "),
+                    series.labels,
+                    show_series(series)
+                ));
             }
         }
         self.all_seen(&seen)

@@ -43,7 +43,8 @@ pub(super) fn convert(
     classics
         .into_iter()
         .map(|(labels, times)| {
-            let samples = times.into_iter().map(|(time, classic)| Ok((time, Sample::Histogram(native(classic)?.into()))));
+            let samples =
+                times.into_iter().map(|(time, classic)| Ok((time, Sample::Histogram(native(classic)?.into()))));
             Ok((labels, samples.collect::<Result<_, String>>()?))
         })
         .collect()
@@ -58,7 +59,8 @@ fn native(mut classic: Classic) -> Result<Histogram, String> {
     if classic.buckets.last().is_none_or(|&(bound, _)| bound != f64::INFINITY) {
         classic.buckets.push((f64::INFINITY, count));
     }
-    let mut histogram = Histogram { schema: CUSTOM_BUCKETS, count, sum: classic.sum.unwrap_or(0.0), ..Histogram::default() };
+    let mut histogram =
+        Histogram { schema: CUSTOM_BUCKETS, count, sum: classic.sum.unwrap_or(0.0), ..Histogram::default() };
     let mut before = 0.0;
     for (index, &(_, cumulative)) in (0..).zip(&classic.buckets) {
         if cumulative < before {
@@ -67,7 +69,8 @@ fn native(mut classic: Classic) -> Result<Histogram, String> {
         histogram.positive.push((index, cumulative - before));
         before = cumulative;
     }
-    histogram.custom_values = classic.buckets.iter().map(|&(bound, _)| bound).filter(|bound| bound.is_finite()).collect();
+    histogram.custom_values =
+        classic.buckets.iter().map(|&(bound, _)| bound).filter(|bound| bound.is_finite()).collect();
     histogram.compact();
     Ok(histogram)
 }

@@ -12,8 +12,19 @@ use crate::series::{Point, ResultSample, Value};
 
 /// Functions whose result depends on the time of evaluation even where all selectors are fixed by `@`.
 const TIME_DEPENDENT: [&str; 13] = [
-    "day_of_month", "day_of_week", "day_of_year", "days_in_month", "hour", "minute", "month", "year", "predict_linear",
-    "time", "timestamp", "start", "end",
+    "day_of_month",
+    "day_of_week",
+    "day_of_year",
+    "days_in_month",
+    "hour",
+    "minute",
+    "month",
+    "year",
+    "predict_linear",
+    "time",
+    "timestamp",
+    "start",
+    "end",
 ];
 /// Functions that say something about the query rather than about its series: a range query answers differently.
 const ABOUT_THE_QUERY: [&str; 4] = ["start", "end", "step", "range"];
@@ -89,7 +100,8 @@ impl Eval {
     fn run_as_range(&self, storage: &Storage, query: &str, at: i64) -> Result<(), String> {
         let answer = ask(storage, query, &Params::range(at - 60_000, at + 60_000, 60_000))?;
         let Value::Matrix(series) = answer.value else { return Err("expected a matrix".into()) };
-        let middle = |points: Vec<(i64, Point)>| points.into_iter().find(|&(time, _)| time == at).map(|(_, point)| point);
+        let middle =
+            |points: Vec<(i64, Point)>| points.into_iter().find(|&(time, _)| time == at).map(|(_, point)| point);
         let samples = series.into_iter().filter_map(|series| {
             let point = middle(series.points)?;
             Some(ResultSample { labels: series.labels, time: at, point })

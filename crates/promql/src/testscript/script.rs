@@ -83,7 +83,8 @@ impl Pattern {
 
 /// The commands of a script. A command that cannot be read becomes a failure, and reading goes on behind it.
 pub(super) fn read(text: &str) -> Vec<Result<Command, Failure>> {
-    let lines: Vec<&str> = text.lines().map(|line| if line.trim().starts_with('#') { "" } else { line.trim() }).collect();
+    let lines: Vec<&str> =
+        text.lines().map(|line| if line.trim().starts_with('#') { "" } else { line.trim() }).collect();
     let mut commands = Vec::new();
     let mut at = 0;
     while at < lines.len() {
@@ -105,11 +106,12 @@ pub(super) fn read(text: &str) -> Vec<Result<Command, Failure>> {
             }
             _ if word.starts_with("eval") => {
                 let end = block_end(at);
-                eval(head, begin + 1, &lines[begin + 1..end]).map(|(eval, used)| {
-                    at += used;
-                    Command::Eval(Box::new(eval))
-                })
-                .inspect_err(|_| at = end)
+                eval(head, begin + 1, &lines[begin + 1..end])
+                    .map(|(eval, used)| {
+                        at += used;
+                        Command::Eval(Box::new(eval))
+                    })
+                    .inspect_err(|_| at = end)
             }
             _ => Err("invalid command".into()),
         };
@@ -126,9 +128,10 @@ fn load(head: &str, line: usize, body: &[&str]) -> Result<Load, String> {
         _ => return Err("invalid load command. (load[_with_nhcb] <step:duration>)".into()),
     };
     let step = words.next().and_then(duration::parse).ok_or("invalid step definition")?;
-    let series = body.iter().enumerate().map(|(at, text)| {
-        parse_series(text).map_err(|message| format!("line {}: {message}", line + 1 + at))
-    });
+    let series = body
+        .iter()
+        .enumerate()
+        .map(|(at, text)| parse_series(text).map_err(|message| format!("line {}: {message}", line + 1 + at)));
     Ok(Load { line, step, series: series.collect::<Result<_, _>>()?, with_nhcb })
 }
 

@@ -1,10 +1,16 @@
 //! DataFusion's errors as ours: the questioner's mistakes, limits, and faults of the program.
 
+use std::collections::BTreeSet;
+
 use datafusion::arrow::error::ArrowError;
+use datafusion::common::utils::datafusion_strsim::levenshtein;
 use datafusion::common::{DataFusionError, SchemaError};
 use datafusion::sql::sqlparser::parser::ParserError;
 
 use crate::{Position, QueryError};
+
+/// A column is suggested where it differs by at most this many letters.
+const MAX_EDITS: usize = 2;
 
 /// An error of the SQL parser.
 pub(crate) fn from_parser(error: DataFusionError) -> QueryError {
@@ -79,7 +85,7 @@ fn from_arrow(error: ArrowError) -> QueryError {
     match error {
         ArrowError::ExternalError(inner) => match inner.downcast::<DataFusionError>() {
             Ok(inner) => convert(*inner),
-            Err(inner) => QueryError::Internal(inner.to_string()),
+            Err(inner) => external(inner.as_ref()),
         },
         other => convert_ref(&DataFusionError::ArrowError(Box::new(other), None)),
     }
@@ -88,21 +94,23 @@ fn from_arrow(error: ArrowError) -> QueryError {
 fn external(error: &(dyn std::error::Error + Send + Sync + 'static)) -> QueryError {
     match error.downcast_ref::<DataFusionError>() {
         Some(inner) => convert_ref(inner),
+        // The regular expression of a query is a value, found wrong only when it is used.
+        None if error.to_string().starts_with("regex parse error") => QueryError::invalid(error.to_string()),
         None => QueryError::Internal(error.to_string()),
     }
 }
 
 fn schema_message(error: &SchemaError) -> String {
-    match error {
-        SchemaError::FieldNotFound { field, valid_fields } => {
-            let mut known: Vec<&str> = valid_fields.iter().map(|field| field.name()).collect();
-            known.dedup();
-            if known.is_empty() {
-                return format!("there is no column `{}`", field.flat_name());
-            }
-            format!("there is no column `{}`; the columns here are {}", field.flat_name(), known.join(", "))
-        }
-        other => other.to_string(),
+    let SchemaError::FieldNotFound { field, valid_fields } = error else {
+        return error.to_string();
+    };
+    let missing = format!("there is no column `{}`", field.flat_name());
+    let known: BTreeSet<&str> = valid_fields.iter().map(|field| field.name()).collect();
+    let likeness = |name: &str| levenshtein(&field.name().to_lowercase(), &name.to_lowercase());
+    match known.iter().map(|name| (likeness(name), *name)).min() {
+        None => missing,
+        Some((edits, nearest)) if edits <= MAX_EDITS => format!("{missing}; did you mean `{nearest}`?"),
+        Some(_) => format!("{missing}; the columns here are {}", known.into_iter().collect::<Vec<_>>().join(", ")),
     }
 }
 
@@ -123,6 +131,9 @@ fn placed(message: &str) -> QueryError {
     }
 }
 
+/// How the engine begins the useful part of its message on wrong arguments.
+const NO_FUNCTION: &str = "No function matches the given name and argument types";
+
 /// Takes the engine's own prefixes and asides off a message.
 fn tidy(message: &str) -> String {
     const PREFIXES: [&str; 9] = [
@@ -140,6 +151,15 @@ fn tidy(message: &str) -> String {
     while let Some(shorter) = PREFIXES.iter().find_map(|prefix| rest.strip_prefix(prefix)) {
         rest = shorter;
     }
+    // What precedes this sentence is about the engine's own attempts, and may even ask for a bug report.
+    if let Some(at) = rest.find(NO_FUNCTION) {
+        rest = &rest[at..];
+    }
     // Backtraces follow the message when a build asks for them.
-    rest.split("\n\nbacktrace:").next().unwrap_or(rest).trim().to_owned()
+    rest.split("\n\nbacktrace:")
+        .next()
+        .unwrap_or(rest)
+        .trim()
+        .replace("\n\tCandidate functions:\n\t", " It takes: ")
+        .replace("\n\t", ", ")
 }

@@ -8,8 +8,8 @@ use model::{AgentNode, Attributes, Content, ResolvedStep, RunStatus, StepKind, T
 use serde_json::Value as Json;
 
 use super::types::{
-    Agent, CompletedRun, Counters, ErrorInfo, Event, FacetValue, Link, LogRecord, Messages, Prompt, Retrieval, Run, RunsAnswer,
-    Session, SessionsAnswer, Step, StepUsage, Summary, Tool, UsageTotals,
+    Agent, CompletedRun, Counters, ErrorInfo, Event, FacetValue, Link, LogRecord, Messages, Prompt, Retrieval, Run,
+    RunsAnswer, Session, SessionsAnswer, Step, StepUsage, Summary, Tool, UsageTotals,
 };
 
 fn text(shared: &Arc<str>) -> String {
@@ -135,7 +135,12 @@ impl From<query::RunsPage> for RunsAnswer {
             let values = values.into_iter().map(|value| FacetValue { value: value.value, count: value.count });
             (key.to_string(), values.collect())
         });
-        Self { runs: page.runs.iter().map(Run::from).collect(), next: page.next, total: page.total, facets: facets.collect() }
+        Self {
+            runs: page.runs.iter().map(Run::from).collect(),
+            next: page.next,
+            total: page.total,
+            facets: facets.collect(),
+        }
     }
 }
 
@@ -312,7 +317,11 @@ pub fn add_content(step: &mut Step, raw: &RawSpan<'_>, content: Content) {
     step.events = raw
         .events
         .iter()
-        .map(|event| Event { time: event.time, name: event.name.to_string(), attributes: attributes(&event.attributes) })
+        .map(|event| Event {
+            time: event.time,
+            name: event.name.to_string(),
+            attributes: attributes(&event.attributes),
+        })
         .collect();
     step.links = raw
         .links

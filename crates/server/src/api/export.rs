@@ -27,7 +27,13 @@ pub async fn export(State(app): State<Arc<App>>, mut params: Params) -> Result<R
     let filter = params.run_filter(app.now())?;
     params.end()?;
     // The first page is read before anything is answered, so that a wrong filter is an error and not a broken download.
-    let mut walk = Walk { app, filter, page: Page { limit: query::MAX_PAGE, total: false, ..Page::default() }, runs: Vec::new(), done: false };
+    let mut walk = Walk {
+        app,
+        filter,
+        page: Page { limit: query::MAX_PAGE, total: false, ..Page::default() },
+        runs: Vec::new(),
+        done: false,
+    };
     walk.next_page().await?;
     let lines = stream::try_unfold(walk, |mut walk| async move {
         let line = walk.next_run().await.map_err(|problem| std::io::Error::other(problem.detail))?;

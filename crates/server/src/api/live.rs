@@ -8,7 +8,6 @@ use axum::extract::State;
 use axum::response::sse::{Event, Sse};
 use futures::{Stream, stream};
 use tokio::sync::broadcast::error::RecvError;
-use tokio::time::Instant;
 
 use super::params::Params;
 use super::types::{Problem, Run};
@@ -22,14 +21,18 @@ const PING: Duration = Duration::from_secs(15);
     description = "`event: run` with a run object as data whenever a run changed (at most twice a second per run), `event: missed` with the \
         number of updates a slow client did not get, and `event: ping` every 15 seconds.",
     responses((status = 200, body = Run, content_type = "text/event-stream", description = "The events")))]
-pub async fn watch(State(app): State<Arc<App>>, params: Params) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
+pub async fn watch(
+    State(app): State<Arc<App>>,
+    params: Params,
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
     params.end()?;
     app.store()?;
     let project = app.project();
     let phases = app.phase.subscribe();
     let updates = app.live.subscribe();
-    // A first ping at once: the client sees that it is connected.
-    let events = stream::unfold((updates, Instant::now()), move |(mut updates, mut ping)| {
+    // The first ping comes at once: the client sees that it is connected.
+    let pings = tokio::time::interval(PING);
+    let events = stream::unfold((updates, pings), move |(mut updates, mut pings)| {
         let (project, mut phases) = (Arc::clone(&project), phases.clone());
         async move {
             loop {
@@ -40,14 +43,11 @@ pub async fn watch(State(app): State<Arc<App>>, params: Params) -> Result<Sse<im
                         Err(RecvError::Lagged(missed)) => Event::default().event("missed").data(missed.to_string()),
                         Err(RecvError::Closed) => return None,
                     },
-                    () = tokio::time::sleep_until(ping) => {
-                        ping = Instant::now() + PING;
-                        Event::default().event("ping").data("")
-                    }
+                    _ = pings.tick() => Event::default().event("ping").data(""),
                     // Otherwise an open page would keep the server from stopping.
                     _ = phases.wait_for(|phase| *phase == Phase::Stopping) => return None,
                 };
-                return Some((Ok(event), (updates, ping)));
+                return Some((Ok(event), (updates, pings)));
             }
         }
     });

@@ -163,7 +163,8 @@ fn unreadable(name: &str, text: &str, expected: &str) -> Problem {
 
 /// Reads a trace id from a path or parameter.
 pub fn trace_id(text: &str) -> Result<TraceId, Problem> {
-    text.parse().map_err(|error| unreadable("trace_id", text, &format!("32 hexadecimal digits, not all zero ({error})")))
+    text.parse()
+        .map_err(|error| unreadable("trace_id", text, &format!("32 hexadecimal digits, not all zero ({error})")))
 }
 
 /// Reads a span id from a path.

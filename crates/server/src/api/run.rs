@@ -21,7 +21,11 @@ use crate::app::App;
     params(("trace_id" = String, Path, description = "Trace id, 32 hexadecimal digits"), ContentParams),
     responses((status = 200, body = RunAnswer, description = "The run"),
         (status = 404, body = Problem, content_type = "application/problem+json", description = "No such run")))]
-pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>, mut params: Params) -> Result<Json<RunAnswer>, Problem> {
+pub async fn get(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    mut params: Params,
+) -> Result<Json<RunAnswer>, Problem> {
     let trace_id = params::trace_id(&id)?;
     let content = params.content()?;
     params.end()?;
@@ -80,10 +84,16 @@ pub async fn step(
 #[utoipa::path(get, path = "/api/v1/runs/{trace_id}/logs", operation_id = "getRunLogs", tag = "runs", summary = "Log records of one run",
     params(("trace_id" = String, Path, description = "Trace id, 32 hexadecimal digits")),
     responses((status = 200, body = RunLogsAnswer, description = "The records, by time; empty when the run has none")))]
-pub async fn logs(State(app): State<Arc<App>>, Path(id): Path<String>, params: Params) -> Result<Json<RunLogsAnswer>, Problem> {
+pub async fn logs(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    params: Params,
+) -> Result<Json<RunLogsAnswer>, Problem> {
     params.end()?;
     let logs = app.store()?.trace_logs(&app.project(), params::trace_id(&id)?).await?;
-    Ok(Json(RunLogsAnswer { logs: logs.iter().map(|stored| convert::raw_log_record(&stored.log, &stored.raw)).collect() }))
+    Ok(Json(RunLogsAnswer {
+        logs: logs.iter().map(|stored| convert::raw_log_record(&stored.log, &stored.raw)).collect(),
+    }))
 }
 
 /// One run as OTLP/JSON.
@@ -146,5 +156,6 @@ pub fn otlp_text(stored: &[StoredSpan]) -> String {
 }
 
 fn otlp_json(stored: &[StoredSpan]) -> Result<JsonValue, Problem> {
-    serde_json::from_str(&otlp_text(stored)).map_err(|error| Problem::internal(format!("cannot write the span as OTLP/JSON: {error}")))
+    serde_json::from_str(&otlp_text(stored))
+        .map_err(|error| Problem::internal(format!("cannot write the span as OTLP/JSON: {error}")))
 }

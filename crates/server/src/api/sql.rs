@@ -29,7 +29,11 @@ pub async fn run(State(app): State<Arc<App>>, body: Bytes) -> Result<Json<SqlAns
     });
     let answer = answer.await?;
     Ok(Json(SqlAnswer {
-        columns: answer.columns.into_iter().map(|column| SqlColumn { name: column.name, r#type: column.kind.into() }).collect(),
+        columns: answer
+            .columns
+            .into_iter()
+            .map(|column| SqlColumn { name: column.name, r#type: column.kind.into() })
+            .collect(),
         rows: answer.rows,
         truncated: answer.truncated,
         elapsed_ms: app.now().millis_since(begun),

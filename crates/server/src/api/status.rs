@@ -36,7 +36,8 @@ pub async fn get(State(app): State<Arc<App>>, params: Params) -> Result<Json<Sta
 pub fn limits(app: &App) -> Vec<Limit> {
     let limits = &app.settings.limits;
     let stats = app.opened().ok().map(|opened| opened.store.stats());
-    let (hot_reached, queue_reached) = stats.as_ref().map_or((0, 0), |stats| (stats.hot_limit_reached, stats.queue_limit_reached));
+    let (hot_reached, queue_reached) =
+        stats.as_ref().map_or((0, 0), |stats| (stats.hot_limit_reached, stats.queue_limit_reached));
     let hot = stats.as_ref().map_or(limits.hot_bytes as u64, |stats| stats.hot_bytes_max);
     let queue = stats.as_ref().map_or(0, |stats| stats.queue_bytes_max);
     let limit = |name: &str, value: usize, unit: &str| Limit {

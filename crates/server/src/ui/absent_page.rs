@@ -27,7 +27,8 @@ mod tests {
             otlp_grpc: "http://127.0.0.1:3".into(),
         };
         let page = String::from_utf8(asset(&endpoints).bytes.into_owned()).unwrap();
-        for expected in ["http://127.0.0.1:1/api/v1/runs", "http://127.0.0.1:2", "http://127.0.0.1:3", "cargo xtask ui"] {
+        for expected in ["http://127.0.0.1:1/api/v1/runs", "http://127.0.0.1:2", "http://127.0.0.1:3", "cargo xtask ui"]
+        {
             assert!(page.contains(expected), "{expected}");
         }
         assert!(!page.contains("{http}") && !page.contains("{version}"));

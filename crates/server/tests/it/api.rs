@@ -12,11 +12,10 @@ fn lists_filter_sort_page_and_count() {
     let server = Server::start();
     for trace in 1..=5u8 {
         let agent = if trace % 2 == 0 { "even" } else { "odd" };
-        let attributes = vec![
-            attribute("gen_ai.operation.name", "invoke_agent"),
-            attribute("gen_ai.agent.name", agent),
-        ];
-        let llm = vec![attribute("gen_ai.operation.name", "chat"), count("gen_ai.usage.input_tokens", i64::from(trace) * 10)];
+        let attributes =
+            vec![attribute("gen_ai.operation.name", "invoke_agent"), attribute("gen_ai.agent.name", agent)];
+        let llm =
+            vec![attribute("gen_ai.operation.name", "chat"), count("gen_ai.usage.input_tokens", i64::from(trace) * 10)];
         let spans = vec![span(trace, 1, 0, "invoke_agent", attributes), span(trace, 2, 1, "chat", llm)];
         server.post_proto("/v1/traces", &request("svc", spans)).ok();
     }
@@ -25,7 +24,8 @@ fn lists_filter_sort_page_and_count() {
     };
     let even = server.get("/api/v1/runs?agent=even&sort=total_tokens").ok().json();
     assert_eq!((ids(&even), &even["total"]), (vec!["02".to_owned(), "04".to_owned()], &json!(2)));
-    let both = server.get("/api/v1/runs?agent=even&agent=odd&min_tokens=20&max_tokens=40&sort=-total_tokens").ok().json();
+    let both =
+        server.get("/api/v1/runs?agent=even&agent=odd&min_tokens=20&max_tokens=40&sort=-total_tokens").ok().json();
     assert_eq!(ids(&both), ["04", "03", "02"]);
     let faceted = server.get("/api/v1/runs?facets=agent,status&from=1h").ok().json();
     assert_eq!(faceted["facets"]["agent"], json!([{"value": "odd", "count": 3}, {"value": "even", "count": 2}]));
@@ -105,10 +105,16 @@ fn logs_sessions_and_summary() {
     assert_eq!(server.get("/api/v1/logs?severity=error").ok().json()["logs"][0]["body"], "something broke");
     assert_eq!(server.get("/api/v1/logs?q=WELL").ok().json()["logs"][0]["body"], "all well");
     let sessions = server.get("/api/v1/sessions").ok().json();
-    assert_eq!((&sessions["sessions"][0]["session_id"], &sessions["sessions"][0]["runs"]), (&json!("conversation-1"), &json!(2)));
+    assert_eq!(
+        (&sessions["sessions"][0]["session_id"], &sessions["sessions"][0]["runs"]),
+        (&json!("conversation-1"), &json!(2))
+    );
     let summary = server.get("/api/v1/summary").ok().json();
     let counters = &summary["counters"];
-    assert_eq!((&counters["runs_completed"], &counters["llm_calls"], &counters["input_tokens"]), (&json!(2), &json!(4), &json!(500)));
+    assert_eq!(
+        (&counters["runs_completed"], &counters["llm_calls"], &counters["input_tokens"]),
+        (&json!(2), &json!(4), &json!(500))
+    );
     assert_eq!(summary["last_completed"].as_array().unwrap().len(), 2);
 }
 
@@ -147,7 +153,12 @@ fn mistakes_are_problems_with_what_to_do() {
         ("/assets/none.js", 404, "/assets/none.js"),
     ] {
         let answer = server.get(path);
-        assert_eq!((answer.status, answer.header("content-type")), (status, "application/problem+json"), "{path}: {}", answer.text());
+        assert_eq!(
+            (answer.status, answer.header("content-type")),
+            (status, "application/problem+json"),
+            "{path}: {}",
+            answer.text()
+        );
         let problem = answer.json();
         assert_eq!(problem["status"], status);
         assert!(problem["detail"].as_str().unwrap().contains(word), "{path}: {problem}");
@@ -180,7 +191,10 @@ fn the_server_shows_itself() {
     assert_eq!(server.get("/health").ok().json(), json!({"status": "ok", "reasons": []}));
     let status = server.get("/api/v1/status").ok().json();
     assert_eq!(status["state"], "ready");
-    assert_eq!(status["ingest"]["spans_by_dialect"].as_object().unwrap().values().map(|n| n.as_u64().unwrap()).sum::<u64>(), 4);
+    assert_eq!(
+        status["ingest"]["spans_by_dialect"].as_object().unwrap().values().map(|n| n.as_u64().unwrap()).sum::<u64>(),
+        4
+    );
     assert!(status["store"]["tables"]["spans"].is_object(), "{status}");
     let metrics = server.get("/metrics").ok().text();
     assert!(metrics.contains("tawny_items_accepted_total{signal=\"traces\"} 4\n"), "{metrics}");
@@ -188,5 +202,9 @@ fn the_server_shows_itself() {
     let page = server.get("/");
     assert!(page.header("content-type").starts_with("text/html") && page.status == 200);
     assert!(page.header("content-security-policy").contains("default-src 'self'"));
-    assert_eq!(server.get(&format!("/runs/{}", trace_id(1))).header("content-type"), page.header("content-type"), "deep links give the page");
+    assert_eq!(
+        server.get(&format!("/runs/{}", trace_id(1))).header("content-type"),
+        page.header("content-type"),
+        "deep links give the page"
+    );
 }

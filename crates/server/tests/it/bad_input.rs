@@ -31,7 +31,11 @@ fn garbage_and_truncated_bodies() {
             assert_eq!(answer.status, 400, "{}", answer.text());
             assert!(server.grpc(TRACE_EXPORT, None, body).is_err());
         }
-        let answer = server.post("/v1/traces", &[("content-type", "application/x-protobuf"), ("content-encoding", "gzip")], b"no gzip");
+        let answer = server.post(
+            "/v1/traces",
+            &[("content-type", "application/x-protobuf"), ("content-encoding", "gzip")],
+            b"no gzip",
+        );
         assert_eq!(answer.status, 400);
         assert!(answer.text().contains("gzip"), "{}", answer.text());
     });
@@ -47,7 +51,11 @@ fn compression_bombs_stop_at_the_limit() {
         gzip.write_all(&zeros).unwrap();
         for (name, bomb) in [("gzip", gzip.finish().unwrap()), ("zstd", zstd::encode_all(&zeros[..], 19).unwrap())] {
             assert!(bomb.len() < 1 << 20);
-            let answer = server.post("/v1/traces", &[("content-type", "application/x-protobuf"), ("content-encoding", name)], &bomb);
+            let answer = server.post(
+                "/v1/traces",
+                &[("content-type", "application/x-protobuf"), ("content-encoding", name)],
+                &bomb,
+            );
             assert_eq!(answer.status, 413, "{}", answer.text());
             assert!(answer.text().contains("1048576"), "{}", answer.text());
         }
@@ -74,7 +82,8 @@ fn oversized_bodies_are_refused_before_they_are_read() {
 fn invalid_utf8_is_replaced_or_refused_but_not_spread() {
     let server = Server::start();
     beside_good_ones(&server, || {
-        let marked = request("s", vec![span(1, 1, 0, "name-MARK", vec![attribute("k", "v")]), span(1, 2, 1, "fine", vec![])]);
+        let marked =
+            request("s", vec![span(1, 1, 0, "name-MARK", vec![attribute("k", "v")]), span(1, 2, 1, "fine", vec![])]);
         let at = marked.windows(4).position(|window| window == b"MARK").unwrap();
         let mut broken = marked;
         broken[at..at + 4].copy_from_slice(b"\xff\xfe\xff\xfe");
@@ -122,7 +131,12 @@ fn repeated_ids_inside_one_request_are_one_step() {
 fn parent_cycles_are_cut_and_every_step_is_shown() {
     let server = Server::start();
     beside_good_ones(&server, || {
-        let spans = vec![span(4, 1, 3, "a", vec![]), span(4, 2, 1, "b", vec![]), span(4, 3, 2, "c", vec![]), span(4, 4, 4, "self", vec![])];
+        let spans = vec![
+            span(4, 1, 3, "a", vec![]),
+            span(4, 2, 1, "b", vec![]),
+            span(4, 3, 2, "c", vec![]),
+            span(4, 4, 4, "self", vec![]),
+        ];
         server.post_proto("/v1/traces", &request("s", spans)).ok();
         let run = server.get(&format!("/api/v1/runs/{}", trace_id(4))).ok().json();
         assert_eq!(run["steps"].as_array().unwrap().len(), 4);
@@ -140,7 +154,13 @@ fn mad_clocks_are_kept_as_sent() {
             request("s", vec![span])
         };
         let (then, later) = (4_102_444_800_000_000_000, 4_102_444_801_000_000_000); // 2100-01-01
-        for (trace, start, end) in [(5, 1_000_000_000, 2_000_000_000), (6, then, later), (7, now(), now() - 5_000_000_000), (8, u64::MAX, u64::MAX), (9, 0, 0)] {
+        for (trace, start, end) in [
+            (5, 1_000_000_000, 2_000_000_000),
+            (6, then, later),
+            (7, now(), now() - 5_000_000_000),
+            (8, u64::MAX, u64::MAX),
+            (9, 0, 0),
+        ] {
             server.post_proto("/v1/traces", &with(trace, start, end)).ok();
         }
         let run = |trace| server.get(&format!("/api/v1/runs/{}", trace_id(trace))).ok().json();

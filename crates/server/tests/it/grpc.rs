@@ -11,7 +11,8 @@ use crate::support::{LOGS_EXPORT, METRICS_EXPORT, Server, TRACE_EXPORT, agent_ru
 #[test]
 fn a_run_arrives_plain_and_compressed() {
     let server = Server::start();
-    for (trace, compression) in [(1, None), (2, Some(CompressionEncoding::Gzip)), (3, Some(CompressionEncoding::Zstd))] {
+    for (trace, compression) in [(1, None), (2, Some(CompressionEncoding::Gzip)), (3, Some(CompressionEncoding::Zstd))]
+    {
         let answer = server.grpc(TRACE_EXPORT, compression, &agent_run(trace)).unwrap();
         assert!(answer.is_empty(), "full success is an empty message");
         let run = server.get(&format!("/api/v1/runs/{}?content=none", trace_id(trace))).ok().json();
@@ -39,7 +40,8 @@ fn what_cannot_be_read_is_an_invalid_argument() {
     let status = server.grpc(TRACE_EXPORT, None, b"\xff\xff\xff").unwrap_err();
     assert_eq!(status.code(), Code::InvalidArgument);
     assert!(status.message().contains("protobuf"), "{status}");
-    let status = server.grpc("/opentelemetry.proto.collector.profiles.v1.ProfilesService/Export", None, b"").unwrap_err();
+    let status =
+        server.grpc("/opentelemetry.proto.collector.profiles.v1.ProfilesService/Export", None, b"").unwrap_err();
     assert_eq!(status.code(), Code::Unimplemented);
     assert!(status.message().contains("TraceService"), "{status}");
 }

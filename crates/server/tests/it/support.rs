@@ -74,7 +74,8 @@ impl Server {
         let mut running = runtime.block_on(server::start(settings)).unwrap();
         runtime.block_on(running.ready()).unwrap();
         let endpoints = running.endpoints().clone();
-        let config = ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(Duration::from_secs(60)));
+        let config =
+            ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(Duration::from_secs(60)));
         Self {
             runtime,
             running: Some(running),
@@ -126,7 +127,12 @@ impl Server {
     }
 
     /// A unary gRPC call that hands raw bytes over.
-    pub fn grpc(&self, method: &str, compression: Option<CompressionEncoding>, body: &[u8]) -> Result<Bytes, tonic::Status> {
+    pub fn grpc(
+        &self,
+        method: &str,
+        compression: Option<CompressionEncoding>,
+        body: &[u8],
+    ) -> Result<Bytes, tonic::Status> {
         self.grpc_with(method, compression, &[], body)
     }
 
@@ -254,17 +260,29 @@ pub fn agent_run(trace: u8) -> Vec<u8> {
         span(trace, id, 1, "chat gpt-4o", attributes)
     };
     let spans = vec![
-        span(trace, 1, 0, "invoke_agent planner", vec![
-            attribute("gen_ai.operation.name", "invoke_agent"),
-            attribute("gen_ai.agent.name", "planner"),
-            attribute("gen_ai.conversation.id", "conversation-1"),
-        ]),
+        span(
+            trace,
+            1,
+            0,
+            "invoke_agent planner",
+            vec![
+                attribute("gen_ai.operation.name", "invoke_agent"),
+                attribute("gen_ai.agent.name", "planner"),
+                attribute("gen_ai.conversation.id", "conversation-1"),
+            ],
+        ),
         llm(2, 100, 20),
-        span(trace, 3, 1, "execute_tool search", vec![
-            attribute("gen_ai.operation.name", "execute_tool"),
-            attribute("gen_ai.tool.name", "search"),
-            attribute("gen_ai.tool.call.arguments", "{\"q\":\"owls\"}"),
-        ]),
+        span(
+            trace,
+            3,
+            1,
+            "execute_tool search",
+            vec![
+                attribute("gen_ai.operation.name", "execute_tool"),
+                attribute("gen_ai.tool.name", "search"),
+                attribute("gen_ai.tool.call.arguments", "{\"q\":\"owls\"}"),
+            ],
+        ),
         llm(4, 150, 30),
     ];
     request("planner-service", spans)

@@ -9,11 +9,29 @@ const MAX_NAME: usize = 200;
 const MAX_SEGMENTS: usize = 8;
 
 /// Regions that Bedrock writes before an inference profile's id. `global` is the one without a regional surcharge.
-const REGIONS: &[&str] = &["us", "us-gov", "eu", "apac", "ap", "jp", "au", "ca", "in", "sa", "me", "af", "il", "uk", "global"];
+const REGIONS: &[&str] =
+    &["us", "us-gov", "eu", "apac", "ap", "jp", "au", "ca", "in", "sa", "me", "af", "il", "uk", "global"];
 /// Vendors in Bedrock's ids (`anthropic.claude-…`).
 const VENDORS: &[&str] = &[
-    "ai21", "amazon", "anthropic", "cohere", "deepseek", "google", "luma", "meta", "minimax", "mistral", "moonshot",
-    "moonshotai", "nvidia", "openai", "qwen", "stability", "twelvelabs", "writer", "zai",
+    "ai21",
+    "amazon",
+    "anthropic",
+    "cohere",
+    "deepseek",
+    "google",
+    "luma",
+    "meta",
+    "minimax",
+    "mistral",
+    "moonshot",
+    "moonshotai",
+    "nvidia",
+    "openai",
+    "qwen",
+    "stability",
+    "twelvelabs",
+    "writer",
+    "zai",
 ];
 
 /// A name without its wrapping.
@@ -37,8 +55,9 @@ pub(super) struct Form {
 }
 
 impl Name {
-    /// Takes a model's name apart; `None` for an empty or endless one.
-    pub(super) fn parse(name: &str) -> Option<Self> {
+    /// Takes a model's name apart; `None` for an empty or endless one. `on_bedrock` where the span names Bedrock, so that
+    /// ids without a vendor are read as Bedrock's too.
+    pub(super) fn parse(name: &str, on_bedrock: bool) -> Option<Self> {
         let name = name.trim().to_ascii_lowercase();
         if name.is_empty() || name.len() > MAX_NAME {
             return None;
@@ -46,7 +65,7 @@ impl Name {
         let arn = name.starts_with("arn:");
         let path: Vec<&str> = if arn { vec![name.rsplit('/').next()?] } else { name.split('/').collect() };
         let (region, id) = region(path.last()?);
-        let bedrock = arn || region.is_some() || vendor(id);
+        let bedrock = on_bedrock || arn || region.is_some() || vendor(id);
         let first = path.len().saturating_sub(MAX_SEGMENTS);
         let forms = (first..path.len())
             .map(|at| {
@@ -182,11 +201,54 @@ fn day(text: &str) -> bool {
 
 /// Words that may follow a model's name in an Azure deployment's without making it another model.
 const NEUTRAL: &[&str] = &[
-    "prod", "production", "dev", "development", "test", "testing", "stage", "staging", "qa", "uat", "demo", "sandbox",
-    "deployment", "deploy", "model", "llm", "default", "primary", "secondary", "main", "backup", "global", "standard",
-    "datazone", "eu", "us", "uk", "eastus", "eastus2", "westus", "westus2", "westus3", "centralus", "northcentralus",
-    "southcentralus", "westeurope", "northeurope", "swedencentral", "francecentral", "germanywestcentral", "uksouth",
-    "switzerlandnorth", "japaneast", "australiaeast", "canadaeast", "brazilsouth", "southindia", "norwayeast",
+    "prod",
+    "production",
+    "dev",
+    "development",
+    "test",
+    "testing",
+    "stage",
+    "staging",
+    "qa",
+    "uat",
+    "demo",
+    "sandbox",
+    "deployment",
+    "deploy",
+    "model",
+    "llm",
+    "default",
+    "primary",
+    "secondary",
+    "main",
+    "backup",
+    "global",
+    "standard",
+    "datazone",
+    "eu",
+    "us",
+    "uk",
+    "eastus",
+    "eastus2",
+    "westus",
+    "westus2",
+    "westus3",
+    "centralus",
+    "northcentralus",
+    "southcentralus",
+    "westeurope",
+    "northeurope",
+    "swedencentral",
+    "francecentral",
+    "germanywestcentral",
+    "uksouth",
+    "switzerlandnorth",
+    "japaneast",
+    "australiaeast",
+    "canadaeast",
+    "brazilsouth",
+    "southindia",
+    "norwayeast",
 ];
 /// Segments of a deployment's name looked at.
 const MAX_DEPLOYMENT_SEGMENTS: usize = 16;
@@ -221,7 +283,7 @@ mod tests {
     use super::*;
 
     fn last_keys(name: &str) -> Vec<String> {
-        Name::parse(name).unwrap().forms.pop().unwrap().keys
+        Name::parse(name, false).unwrap().forms.pop().unwrap().keys
     }
 
     #[test]
@@ -248,23 +310,29 @@ mod tests {
 
     #[test]
     fn bedrock_ids_say_vendor_and_region() {
-        let us = Name::parse("us.anthropic.claude-sonnet-4-5-20250929-v1:0").unwrap();
+        let us = Name::parse("us.anthropic.claude-sonnet-4-5-20250929-v1:0", false).unwrap();
         assert!(us.bedrock && us.regional);
         assert_eq!(us.forms[0].keys.last().unwrap(), "anthropic-claude-sonnet-4-5");
-        let global = Name::parse("global.anthropic.claude-sonnet-4-5-20250929-v1:0").unwrap();
+        let global = Name::parse("global.anthropic.claude-sonnet-4-5-20250929-v1:0", false).unwrap();
         assert!(global.bedrock && !global.regional);
-        let arn = Name::parse("arn:aws:bedrock:eu-west-1:123456789012:inference-profile/eu.amazon.nova-lite-v1:0").unwrap();
+        let arn =
+            Name::parse("arn:aws:bedrock:eu-west-1:123456789012:inference-profile/eu.amazon.nova-lite-v1:0", false)
+                .unwrap();
         assert_eq!(arn.forms[0].keys.last().unwrap(), "amazon-nova-lite");
-        assert!(!Name::parse("gpt-4.1").unwrap().bedrock);
+        assert!(!Name::parse("gpt-4.1", false).unwrap().bedrock);
     }
 
     #[test]
     fn a_path_is_read_whole_and_then_from_the_back() {
-        let name = Name::parse("openrouter/openai/gpt-oss-120b").unwrap();
+        let name = Name::parse("openrouter/openai/gpt-oss-120b", false).unwrap();
         let forms: Vec<_> = name.forms.iter().map(|form| (form.prefix.as_deref(), form.keys[0].as_str())).collect();
         assert_eq!(
             forms,
-            [(None, "openrouter/openai/gpt-oss-120b"), (Some("openrouter"), "openai/gpt-oss-120b"), (Some("openai"), "gpt-oss-120b")]
+            [
+                (None, "openrouter/openai/gpt-oss-120b"),
+                (Some("openrouter"), "openai/gpt-oss-120b"),
+                (Some("openai"), "gpt-oss-120b")
+            ]
         );
     }
 
@@ -284,10 +352,17 @@ mod tests {
     }
 
     #[test]
+    fn an_id_without_a_vendor_is_bedrocks_where_the_span_says_so() {
+        let bare = "claude-opus-4-20250514-v1:0";
+        assert_eq!(Name::parse(bare, true).unwrap().forms[0].keys.last().unwrap(), "claude-opus-4");
+        assert_eq!(last_keys(bare), ["claude-opus-4-20250514-v1:0", "claude-opus-4-20250514-v1"]);
+    }
+
+    #[test]
     fn names_that_are_none_are_refused() {
-        assert!(Name::parse("  ").is_none() && Name::parse(&"x".repeat(201)).is_none());
+        assert!(Name::parse("  ", false).is_none() && Name::parse(&"x".repeat(201), false).is_none());
         for odd in ["/", "//", "@", ":", "ft:", ".ft-", "arn:", "arn:/", "us.", "us.anthropic.", "ä.ö-ü@ß:0"] {
-            let _ = Name::parse(odd);
+            let _ = Name::parse(odd, true);
             let _ = deployment(odd, |_| true);
         }
     }

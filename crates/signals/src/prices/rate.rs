@@ -1,8 +1,8 @@
 //! A price of one kind of token, exactly, and the sheet of such prices that a row holds.
 
 use model::Usd;
-use serde::de::{self, Deserializer, Visitor};
 use serde::Deserialize;
+use serde::de::{self, Deserializer, Visitor};
 
 /// What a token is, for a price. Every token of a call is in exactly one class, so none is billed twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -97,7 +97,8 @@ impl Rate {
     /// This price `times` a factor, rounded to 10⁻¹² dollars per million. Two factors one after another stay exact.
     #[must_use]
     fn times(self, times: Factor) -> Self {
-        let product = (u128::from(self.0) * u128::from(times.0) + u128::from(Factor::ONE / 2)) / u128::from(Factor::ONE);
+        let product =
+            (u128::from(self.0) * u128::from(times.0) + u128::from(Factor::ONE / 2)) / u128::from(Factor::ONE);
         Self(u64::try_from(product).unwrap_or(u64::MAX))
     }
 }
@@ -113,7 +114,11 @@ impl Factor {
 
     fn parse(text: &str) -> Result<Self, String> {
         let thousandths = decimal(text, 3)?.as_pico() / 1_000_000_000;
-        u32::try_from(thousandths).ok().filter(|factor| *factor <= Self::MOST).map(Self).ok_or("cannot be above 10".into())
+        u32::try_from(thousandths)
+            .ok()
+            .filter(|factor| *factor <= Self::MOST)
+            .map(Self)
+            .ok_or("cannot be above 10".into())
     }
 }
 
@@ -222,7 +227,9 @@ mod tests {
 
     #[test]
     fn a_price_is_kept_as_it_was_typed() {
-        for (text, pico) in [("2.5", 2_500_000_000_000), ("0.003625", 3_625_000_000), ("15", 15_000_000_000_000), ("0", 0)] {
+        for (text, pico) in
+            [("2.5", 2_500_000_000_000), ("0.003625", 3_625_000_000), ("15", 15_000_000_000_000), ("0", 0)]
+        {
             assert_eq!(Rate::parse(text).unwrap().as_pico(), pico, "{text}");
         }
         assert_eq!(Rate::parse("0.0375").unwrap().per_million().to_string(), "0.0375");
@@ -253,8 +260,12 @@ mod tests {
     #[test]
     fn a_class_without_a_price_costs_what_its_parent_costs() {
         let rate = |text| Some(Rate::parse(text).unwrap());
-        let sheet = Sheet::new([(Class::Input, rate("3")), (Class::Output, rate("15")), (Class::CacheWrite, rate("3.75"))]);
+        let sheet =
+            Sheet::new([(Class::Input, rate("3")), (Class::Output, rate("15")), (Class::CacheWrite, rate("3.75"))]);
         let of = |class| sheet.rate(class).per_million().to_string();
-        assert_eq!((of(Class::CacheRead), of(Class::CacheWrite1h), of(Class::Reasoning)), ("3".into(), "3.75".into(), "15".into()));
+        assert_eq!(
+            (of(Class::CacheRead), of(Class::CacheWrite1h), of(Class::Reasoning)),
+            ("3".into(), "3.75".into(), "15".into())
+        );
     }
 }

@@ -96,7 +96,14 @@ fn costs(tree: &Tree, representatives: &[usize]) -> Vec<bool> {
     let mut told_by: HashMap<usize, usize> = HashMap::new();
     for at in all.clone().filter(|&at| has_cost(at)) {
         let kept = representatives[at];
-        told_by.entry(kept).and_modify(|by| if at == kept { *by = at }).or_insert(at);
+        told_by
+            .entry(kept)
+            .and_modify(|by| {
+                if at == kept {
+                    *by = at
+                }
+            })
+            .or_insert(at);
     }
     let mut any_below = vec![false; tree.nodes.len()];
     for at in all.clone().rev() {

@@ -1,11 +1,12 @@
 //! Which model call asked for which tool.
 //!
 //! Seed C has tools beside the model call, seed D below it, frameworks put both under plumbing of their own. So: by call id
-//! where both sides give it; else the last model call that ended before the tool started, sought among the tool's siblings, then
-//! in the loop the tool belongs to (up to the nearest agent, tool or handoff above), then in the loop around that. A model call that the
+//! where both sides give it; else the last model call that ended before the tool started (or the one begun since), sought among the tool's
+//! siblings, then in the loop the tool belongs to (up to the nearest agent, tool or handoff above), then in the loop around that. A model call that the
 //! tool lies below asked for it, unless a nearer one inside that call did (a wrapper around several rounds).
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use model::StepKind;
 
@@ -15,7 +16,7 @@ use super::tree::Tree;
 
 /// Loops around the tool's own that are searched outward; deeper nesting of agents and tools is no longer a call we could guess.
 const MAX_LOOPS: usize = 64;
-/// Calls inside a wrapper's loop looked at, from the latest back.
+/// Calls of a loop looked at for one inside a given call, from the latest back.
 const MAX_CALLS_BACK: usize = 256;
 
 /// For every tool step the position of the model call that asked for it.
@@ -27,7 +28,8 @@ pub(super) fn called_by(
 ) -> Vec<Option<usize>> {
     let asked = Asked::of(tree, counting, representatives);
     let order = Order::of(tree, times, counting);
-    let find = |at: usize| asked.for_tool(tree, at).or_else(|| order.caller(tree, at)).map(|caller| representatives[caller]);
+    let find =
+        |at: usize| asked.for_tool(tree, at).or_else(|| order.caller(tree, at)).map(|caller| representatives[caller]);
     (0..tree.nodes.len()).map(|at| (tree.kind(at) == StepKind::Tool).then(|| find(at)).flatten()).collect()
 }
 
@@ -64,16 +66,40 @@ impl<'a> Asked<'a> {
     }
 }
 
-/// Model calls by place and end.
+/// Model calls of one place in order of time.
+#[derive(Default)]
+struct Calls {
+    /// (end, position), by end.
+    by_end: Vec<(i64, usize)>,
+    /// (start, end, position), by start; the end of one that still runs lies beyond all others.
+    by_start: Vec<(i64, i64, usize)>,
+}
+
+impl Calls {
+    /// The call among the positions `inside` that had the last word before `moment`: the one that ended last; or, where the round after
+    /// that has begun and still goes on, that one (a client that streams starts a tool before its model call is over).
+    fn asker(&self, moment: i64, inside: &Range<usize>) -> Option<usize> {
+        let ended = &self.by_end[..self.by_end.partition_point(|&(end, _)| end <= moment)];
+        let ended = ended.iter().rev().take(MAX_CALLS_BACK).find(|(_, at)| inside.contains(at));
+        let begun = &self.by_start[..self.by_start.partition_point(|&(start, ..)| start <= moment)];
+        let latest = begun.iter().rev().take(MAX_CALLS_BACK).find(|(.., at)| inside.contains(at));
+        let next_round = |&&(start, end, _): &&(i64, i64, usize)| {
+            end > moment && ended.is_none_or(|&(last_end, _)| start >= last_end)
+        };
+        latest.filter(next_round).map(|&(.., at)| at).or(ended.map(|&(_, at)| at))
+    }
+}
+
+/// Model calls by place.
 struct Order {
     /// Nearest loop owner above each step: an agent, tool or handoff.
     owner: Vec<Option<usize>>,
     /// Nearest model call above each step within its loop.
     call_above: Vec<Option<usize>>,
-    /// Ended calls under each parent as (end, position), by end.
-    by_parent: HashMap<Option<usize>, Vec<(i64, usize)>>,
-    /// Ended calls of each loop, by end.
-    by_owner: HashMap<Option<usize>, Vec<(i64, usize)>>,
+    /// Calls under each parent.
+    by_parent: HashMap<Option<usize>, Calls>,
+    /// Calls of each loop.
+    by_owner: HashMap<Option<usize>, Calls>,
 }
 
 impl Order {
@@ -93,43 +119,46 @@ impl Order {
                     _ => (order.owner[parent], order.call_above[parent]),
                 };
             }
-            if counting.call[at] && !is_running(&node.span) {
-                let entry = (times.interval(&node.span).1, at);
-                order.by_parent.entry(node.parent).or_default().push(entry);
-                order.by_owner.entry(order.owner[at]).or_default().push(entry);
+            if counting.call[at] {
+                let (start, end) = times.interval(&node.span);
+                let end = if is_running(&node.span) { i64::MAX } else { end };
+                for calls in [
+                    order.by_parent.entry(node.parent).or_default(),
+                    order.by_owner.entry(order.owner[at]).or_default(),
+                ] {
+                    calls.by_start.push((start, end, at));
+                    if end < i64::MAX {
+                        calls.by_end.push((end, at));
+                    }
+                }
             }
         }
-        for list in order.by_parent.values_mut().chain(order.by_owner.values_mut()) {
-            list.sort_unstable();
+        for calls in order.by_parent.values_mut().chain(order.by_owner.values_mut()) {
+            calls.by_start.sort_unstable();
+            calls.by_end.sort_unstable();
         }
         order
     }
 
     fn caller(&self, tree: &Tree, tool: usize) -> Option<usize> {
         let start = tree.span(tool).start.as_nanos();
+        let everywhere = 0..tree.nodes.len();
+        let asker = |calls: Option<&Calls>, inside: &Range<usize>| calls.and_then(|calls| calls.asker(start, inside));
         let mut at = tool;
         for _ in 0..MAX_LOOPS {
-            if let Some(&(_, call)) = ended(self.by_parent.get(&tree.nodes[at].parent), start).last() {
+            if let Some(call) = asker(self.by_parent.get(&tree.nodes[at].parent), &everywhere) {
                 return Some(call);
             }
-            let in_loop = ended(self.by_owner.get(&self.owner[at]), start);
+            let in_loop = self.by_owner.get(&self.owner[at]);
             if let Some(above) = self.call_above[at] {
-                let inside = above..above + tree.nodes[above].size;
-                let nearer = in_loop.iter().rev().find(|(_, call)| inside.contains(call));
-                return Some(nearer.map_or(above, |&(_, call)| call));
+                let below = above + 1..above + tree.nodes[above].size;
+                return asker(in_loop, &below).or(Some(above));
             }
-            if let Some(&(_, call)) = in_loop.last() {
+            if let Some(call) = asker(in_loop, &everywhere) {
                 return Some(call);
             }
             at = self.owner[at]?;
         }
         None
     }
-}
-
-/// The calls of `by_end` that ended by `moment`, the last [`MAX_CALLS_BACK`] of them.
-fn ended(by_end: Option<&Vec<(i64, usize)>>, moment: i64) -> &[(i64, usize)] {
-    let by_end = by_end.map_or(&[][..], Vec::as_slice);
-    let until = by_end.partition_point(|&(end, _)| end <= moment);
-    &by_end[until.saturating_sub(MAX_CALLS_BACK)..until]
 }

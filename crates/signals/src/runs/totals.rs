@@ -102,9 +102,8 @@ fn top_agent(tree: &Tree, agents: &Agents) -> Text {
 
 /// The root's error; where it says nothing, that of the step that failed first. A run may have recovered from it: its status says so.
 fn error(tree: &Tree, root: Option<&Span>) -> (Text, Text) {
-    let says = |span: &&Span| {
-        span.status == SpanStatus::Error && (span.error_type.is_some() || span.error_message.is_some())
-    };
+    let says =
+        |span: &&Span| span.status == SpanStatus::Error && (span.error_type.is_some() || span.error_message.is_some());
     let failed = || tree.nodes.iter().map(|node| &*node.span).filter(says);
     // A failure ends the step it happens in before the steps around it.
     let first = || failed().min_by_key(|span| (span.end, span.start, span.span_id));

@@ -1,5 +1,6 @@
 //! Building columns from rows, and reading them back whatever text type a query engine gave them.
 
+use std::cell::Cell;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -121,6 +122,8 @@ pub(crate) fn usage<'a>(usages: impl Iterator<Item = &'a Usage> + Clone) -> Vec<
 pub(crate) struct Columns {
     table: Table,
     batch: RecordBatch,
+    /// Where the last column was found: rows are read in schema order, so the next one is mostly right behind.
+    cursor: Cell<usize>,
     texts: HashSet<Arc<str>>,
 }
 
@@ -158,7 +161,7 @@ impl Columns {
             column: error.to_string(),
             expected: "its declared type without nulls".into(),
         })?;
-        Ok(Self { table, batch, texts: HashSet::new() })
+        Ok(Self { table, batch, cursor: Cell::new(0), texts: HashSet::new() })
     }
 
     /// Number of rows.
@@ -167,7 +170,12 @@ impl Columns {
     }
 
     fn column(&self, name: &str) -> &ArrayRef {
-        self.batch.column_by_name(name).expect("a column of the table's own schema")
+        let fields = self.batch.schema_ref().fields();
+        let from = self.cursor.get();
+        let at = (from..fields.len()).chain(0..from).find(|at| fields[*at].name() == name);
+        let at = at.expect("a column of the table's own schema");
+        self.cursor.set(at + 1);
+        self.batch.column(at)
     }
 
     /// A text, empty where null.

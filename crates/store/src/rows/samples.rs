@@ -313,3 +313,8 @@ fn kind(columns: &Columns, row: usize) -> Result<SampleKind, RowError> {
         _ => return Err(columns.invalid("type", row)),
     })
 }
+
+/// The ids of the samples of a batch.
+pub(crate) fn ids(batch: &RecordBatch) -> Result<Vec<u128>, RowError> {
+    Ok(from_batch(batch)?.iter().map(SampleRow::id).collect())
+}

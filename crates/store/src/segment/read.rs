@@ -136,7 +136,9 @@ impl Reader {
         let rows = if meta.table == Table::Bodies { BATCH_ROWS / 16 } else { BATCH_ROWS };
         builder = builder.with_batch_size(rows);
         if let Some(columns) = columns {
-            let mask = ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied());
+            let roots = builder.parquet_schema().root_schema().get_fields().iter().enumerate();
+            let roots: Vec<usize> = roots.filter(|(_, root)| columns.contains(&root.name())).map(|(at, _)| at).collect();
+            let mask = ProjectionMask::roots(builder.parquet_schema(), roots);
             builder = builder.with_projection(mask);
         }
         if let Some(selection) = selection {

@@ -17,6 +17,7 @@ use crate::cli::Demo;
 use crate::client::Client;
 use crate::show;
 use crate::style::{count, faint, strong};
+use crate::wait::pause;
 
 /// Requests under way at the same time: each waits for the disk, so one alone could not keep up with a high rate.
 const SENDERS: usize = 8;
@@ -57,7 +58,14 @@ pub fn run(args: &Demo) -> Result<ExitCode> {
         for _ in 0..SENDERS {
             scope.spawn(|| send(&client, &waiting, &sent));
         }
-        feed(Traffic::new(args.seed, args.rate, start), start, end.map(|end| now.plus_nanos(nanos(end))), &queue, &sent, &bar);
+        feed(
+            Traffic::new(args.seed, args.rate, start),
+            start,
+            end.map(|end| now.plus_nanos(nanos(end))),
+            &queue,
+            &sent,
+            &bar,
+        );
         drop(queue);
     });
     bar.finish_and_clear();
@@ -69,7 +77,14 @@ pub fn run(args: &Demo) -> Result<ExitCode> {
 }
 
 /// Gives out requests when they are due.
-fn feed(traffic: Traffic, start: Timestamp, end: Option<Timestamp>, queue: &SyncSender<Timed>, sent: &Sent, bar: &ProgressBar) {
+fn feed(
+    traffic: Traffic,
+    start: Timestamp,
+    end: Option<Timestamp>,
+    queue: &SyncSender<Timed>,
+    sent: &Sent,
+    bar: &ProgressBar,
+) {
     for timed in traffic {
         let due = start.plus_nanos(nanos(timed.at));
         loop {
@@ -86,7 +101,7 @@ fn feed(traffic: Traffic, start: Timestamp, end: Option<Timestamp>, queue: &Sync
             if wait <= 0 {
                 break;
             }
-            thread::sleep(Duration::from_nanos(wait as u64).min(SHOWN));
+            pause(Duration::from_nanos(wait as u64).min(SHOWN));
         }
         if queue.send(timed).is_err() {
             return;
@@ -108,7 +123,12 @@ struct Sent {
 impl Sent {
     fn text(&self) -> String {
         let number = |counter: &AtomicU64| count(counter.load(Ordering::Relaxed));
-        let mut text = format!("{} runs, {} spans, {} log records sent", number(&self.runs), number(&self.spans), number(&self.logs));
+        let mut text = format!(
+            "{} runs, {} spans, {} log records sent",
+            number(&self.runs),
+            number(&self.spans),
+            number(&self.logs)
+        );
         if self.put_off.load(Ordering::Relaxed) > 0 {
             text.push_str(&format!(", {} put off", number(&self.put_off)));
         }
@@ -135,9 +155,12 @@ fn send(client: &Client, waiting: &Mutex<Receiver<Timed>>, sent: &Sent) {
                 }
                 Ok(response) if matches!(response.status().as_u16(), 429 | 502 | 503 | 504) => {
                     sent.put_off.fetch_add(1, Ordering::Relaxed);
-                    thread::sleep(AGAIN);
+                    pause(AGAIN);
                 }
-                Ok(response) => sent.give_up(anyhow!("the server refused a request with {}; `tawny status` says why", response.status())),
+                Ok(response) => sent.give_up(anyhow!(
+                    "the server refused a request with {}; `tawny status` says why",
+                    response.status()
+                )),
                 Err(error) => sent.give_up(client.explain(error)),
             }
         }

@@ -121,6 +121,9 @@ fn progress(path: &Path, size: Option<u64>, json: bool) -> ProgressBar {
     if let Ok(look) = ProgressStyle::with_template(template) {
         bar.set_style(look);
     }
-    bar.set_message(style::clip(&path.file_name().map_or_else(|| path.to_string_lossy(), |name| name.to_string_lossy()), 30));
+    bar.set_message(style::clip(
+        &path.file_name().map_or_else(|| path.to_string_lossy(), |name| name.to_string_lossy()),
+        30,
+    ));
     bar
 }

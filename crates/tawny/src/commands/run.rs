@@ -37,21 +37,29 @@ pub fn run(args: &cli::Run) -> Result<ExitCode> {
 fn whole_id(client: &Client, beginning: &str) -> Result<String> {
     let id = beginning.trim().to_ascii_lowercase();
     if id.is_empty() || id.len() > WHOLE_ID || !id.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-        bail!("cannot read `{beginning}` as a run: give its trace id ({WHOLE_ID} hexadecimal digits) or the beginning of it");
+        bail!(
+            "cannot read `{beginning}` as a run: give its trace id ({WHOLE_ID} hexadecimal digits) or the beginning of it"
+        );
     }
     if id.len() == WHOLE_ID {
         return Ok(id);
     }
     // Only hexadecimal digits get here, so the text is safe inside the statement.
-    let query = format!("SELECT trace_id, name FROM runs WHERE trace_id LIKE '{id}%' ORDER BY started_at DESC LIMIT {}", CANDIDATES + 1);
+    let query = format!(
+        "SELECT trace_id, name FROM runs WHERE trace_id LIKE '{id}%' ORDER BY started_at DESC LIMIT {}",
+        CANDIDATES + 1
+    );
     let answer: SqlAnswer = parse(&client.post_json("/api/v1/sql", &json!({ "query": query }))?)?;
     let word = |row: &[Value], at: usize| row.get(at).and_then(Value::as_str).unwrap_or_default().to_owned();
     match answer.rows.as_slice() {
         [] => bail!("no run begins with `{id}`; `tawny runs` lists runs"),
         [only] => Ok(word(only, 0)),
         several => {
-            let names: Vec<String> =
-                several.iter().take(CANDIDATES).map(|row| format!("\n  {}  {}", word(row, 0), clip(&word(row, 1), 40))).collect();
+            let names: Vec<String> = several
+                .iter()
+                .take(CANDIDATES)
+                .map(|row| format!("\n  {}  {}", word(row, 0), clip(&word(row, 1), 40)))
+                .collect();
             let more = if several.len() > CANDIDATES { "\n  …" } else { "" };
             bail!("several runs begin with `{id}`; give more of one of these:{}{more}", names.concat())
         }
@@ -61,7 +69,8 @@ fn whole_id(client: &Client, beginning: &str) -> Result<String> {
 fn render(answer: &RunAnswer, content: bool, width: usize) -> String {
     let mut out = head(&answer.run);
     let lines: Vec<Line> = answer.steps.iter().map(Line::of).collect();
-    let name_width = lines.iter().map(|line| line.name.chars().count()).max().unwrap_or(0).min(width.saturating_sub(60).max(24));
+    let name_width =
+        lines.iter().map(|line| line.name.chars().count()).max().unwrap_or(0).min(width.saturating_sub(60).max(24));
     for (line, step) in lines.iter().zip(&answer.steps) {
         out.push_str(&line.render(step, name_width));
         if content {
@@ -72,14 +81,15 @@ fn render(answer: &RunAnswer, content: bool, width: usize) -> String {
 }
 
 fn head(run: &Run) -> String {
-    let mut out = format!("{}  {}\n", strong(&clip(title(run), 60)), paint(run.status.as_str(), style::run_status(run.status)));
+    let mut out =
+        format!("{}  {}\n", strong(&clip(title(run), 60)), paint(run.status.as_str(), style::run_status(run.status)));
     out.push_str(&faint(&format!("{}  {}\n", run.trace_id, show::local(run.started_at))));
     let usage = &run.usage;
     let mut facts = vec![
         style::duration(run.duration_ms),
-        format!("{} steps", run.steps),
-        format!("{} llm calls", run.llm_calls),
-        format!("{} tool calls", run.tool_calls),
+        style::plural(run.steps, "step"),
+        style::plural(run.llm_calls, "llm call"),
+        style::plural(run.tool_calls, "tool call"),
         format!("{} in + {} out tokens", style::count(usage.input_tokens), style::count(usage.output_tokens)),
     ];
     if usage.cache_read_tokens > 0 {
@@ -92,17 +102,19 @@ fn head(run: &Run) -> String {
         facts.push(style::dollars(run.cost_usd));
     }
     if run.retries > 0 {
-        facts.push(format!("{} retries", run.retries));
+        facts.push(style::plural(run.retries, "retry"));
     }
     if run.errors > 0 {
-        facts.push(style::bad(&format!("{} errors", run.errors)));
+        facts.push(style::bad(&style::plural(run.errors, "error")));
     }
     if run.provisional {
         facts.push("provisional".into());
     }
     out.push_str(&facts.join(&faint(" · ")));
     out.push('\n');
-    for (label, text) in [("session", &run.session_id), ("user", &run.user_id), ("in", &run.input_preview), ("out", &run.output_preview)] {
+    for (label, text) in
+        [("session", &run.session_id), ("user", &run.user_id), ("in", &run.input_preview), ("out", &run.output_preview)]
+    {
         if let Some(text) = text {
             out.push_str(&format!("{} {}\n", faint(&format!("{label:<7}")), clip(text, 140)));
         }
@@ -129,7 +141,9 @@ impl Line {
         if let Some(model) = &step.model {
             facts.push(clip(model, 40));
         }
-        if let (Some(tool), false) = (step.tool.as_ref().and_then(|tool| tool.name.as_ref()), step.name.contains(tool_name(step))) {
+        if let (Some(tool), false) =
+            (step.tool.as_ref().and_then(|tool| tool.name.as_ref()), step.name.contains(tool_name(step)))
+        {
             facts.push(clip(tool, 40));
         }
         let usage = &step.usage;
@@ -151,8 +165,8 @@ impl Line {
             facts.push("parent missing".into());
         }
         if let Some(error) = &step.error {
-            let words = error.message.as_ref().or(error.r#type.as_ref()).map_or("failed", String::as_str);
-            facts.push(style::bad(&clip(words, 80)));
+            let words = error.message.as_ref().or(error.r#type.as_ref()).map_or("no reason given", String::as_str);
+            facts.push(style::bad(&format!("failed: {}", clip(words, 80))));
         }
         Self { name, facts }
     }
@@ -205,7 +219,10 @@ fn said(step: &Step) -> String {
     if let Some(retrieval) = &step.retrieval {
         block("query", retrieval.query.as_deref().unwrap_or_default());
         for document in &retrieval.documents {
-            block(&format!("document {}", document.id.as_deref().unwrap_or_default()), document.content.as_deref().unwrap_or_default());
+            block(
+                &format!("document {}", document.id.as_deref().unwrap_or_default()),
+                document.content.as_deref().unwrap_or_default(),
+            );
         }
     }
     out
@@ -220,7 +237,9 @@ fn message_text(message: &Message) -> String {
             Part::Reasoning { text } => format!("[reasoning] {text}"),
             Part::ToolCall { name, arguments, .. } => format!("[calls {name}] {}", value_text(arguments)),
             Part::ToolResult { result, .. } => format!("[result] {}", value_text(result)),
-            Part::Media { modality, mime_type, .. } => format!("[{modality} {}]", mime_type.as_deref().unwrap_or_default()),
+            Part::Media { modality, mime_type, .. } => {
+                format!("[{modality} {}]", mime_type.as_deref().unwrap_or_default())
+            }
             Part::Other { value } => value_text(value),
         })
         .collect();

@@ -38,7 +38,8 @@ pub fn run(args: &Runs) -> Result<ExitCode> {
     }
     show::out(&list(&answer.runs))?;
     for (name, values) in &answer.facets {
-        let values: Vec<String> = values.iter().map(|value| format!("{} {}", clip(&value.value, 40), style::count(value.count))).collect();
+        let values: Vec<String> =
+            values.iter().map(|value| format!("{} {}", clip(&value.value, 40), style::count(value.count))).collect();
         show::out(&format!("{}  {}", style::strong(name), values.join(style::faint(" · ").as_str())))?;
     }
     let shown = answer.runs.len() as u64;
@@ -50,8 +51,21 @@ pub fn run(args: &Runs) -> Result<ExitCode> {
 
 /// Runs as a table.
 pub fn list(runs: &[Run]) -> String {
-    let headers =
-        ["RUN", "STARTED", "STATUS", "NAME", "DURATION", "STEPS", "LLM", "TOOLS", "ERRORS", "TOKENS IN", "OUT", "COST", "INPUT"];
+    let headers = [
+        "RUN",
+        "STARTED",
+        "STATUS",
+        "NAME",
+        "DURATION",
+        "STEPS",
+        "LLM",
+        "TOOLS",
+        "ERRORS",
+        "TOKENS IN",
+        "OUT",
+        "COST",
+        "INPUT",
+    ];
     let mut table = show::table(&headers);
     for run in runs {
         table.add_row(row(run));

@@ -52,7 +52,9 @@ async fn serve(settings: Settings, json: bool) -> Result<ExitCode> {
     let mut stop = std::pin::pin!(stop_signal()?);
     let mut running = server::start(settings.clone()).await?;
     if open && settings.addresses().is_ok_and(|addresses| !addresses.http.ip().is_loopback()) {
-        tracing::warn!("listening on addresses that other machines reach, and nothing asks for credentials (TAWNY_ALLOW_OPEN)");
+        tracing::warn!(
+            "listening on addresses that other machines reach, and nothing asks for credentials (TAWNY_ALLOW_OPEN)"
+        );
     }
     let ready = tokio::select! {
         opened = running.ready() => { opened?; true }
@@ -119,7 +121,7 @@ fn announce(running: &Running, settings: &Settings, json: bool, ready: bool) -> 
         writeln!(out, "{} {}", strong("Tawny"), server::VERSION)?;
         writeln!(out)?;
         for (what, place, note) in [
-            ("UI and API", &endpoints.http, "tawny runs; tawny tail"),
+            (if server::HAS_UI { "UI and API" } else { "API" }, &endpoints.http, "tawny runs, tawny tail"),
             ("OTLP HTTP", &endpoints.otlp_http, "OTEL_EXPORTER_OTLP_ENDPOINT, http/protobuf or http/json"),
             ("OTLP gRPC", &endpoints.otlp_grpc, "OTEL_EXPORTER_OTLP_ENDPOINT, grpc"),
             ("Data", &data, ""),

@@ -14,7 +14,8 @@ use crate::style::{self, clip};
 /// Lists sessions.
 pub fn run(args: &Sessions) -> Result<ExitCode> {
     let client = Client::new(&args.reading.url)?;
-    let query = Query::new().with_filters(&args.filters).with("limit", Some(args.limit)).with("cursor", args.cursor.as_ref());
+    let query =
+        Query::new().with_filters(&args.filters).with("limit", Some(args.limit)).with("cursor", args.cursor.as_ref());
     let text = client.text(&query.after("/api/v1/sessions"))?;
     if args.reading.json {
         show::out(&text)?;
@@ -25,7 +26,19 @@ pub fn run(args: &Sessions) -> Result<ExitCode> {
         show::out("No sessions: no run names a conversation (gen_ai.conversation.id, session.id).")?;
         return Ok(ExitCode::SUCCESS);
     }
-    let mut table = show::table(&["SESSION", "LAST", "STATUS", "RUNS", "AGENTS", "USER", "ERRORS", "TOKENS IN", "OUT", "COST", "INPUT"]);
+    let mut table = show::table(&[
+        "SESSION",
+        "LAST",
+        "STATUS",
+        "RUNS",
+        "AGENTS",
+        "USER",
+        "ERRORS",
+        "TOKENS IN",
+        "OUT",
+        "COST",
+        "INPUT",
+    ]);
     for session in &answer.sessions {
         table.add_row(vec![
             show::cell(clip(&session.session_id, 36)),

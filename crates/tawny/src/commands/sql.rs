@@ -90,7 +90,11 @@ fn table(answer: &SqlAnswer) -> String {
 /// Comma-separated values as RFC 4180 has them.
 fn csv(answer: &SqlAnswer) -> String {
     let field = |text: &str| {
-        if text.contains(['"', ',', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.to_owned() }
+        if text.contains(['"', ',', '\n', '\r']) {
+            format!("\"{}\"", text.replace('"', "\"\""))
+        } else {
+            text.to_owned()
+        }
     };
     let mut out = answer.columns.iter().map(|column| field(&column.name)).collect::<Vec<_>>().join(",");
     for row in &answer.rows {

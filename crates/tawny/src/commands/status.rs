@@ -30,9 +30,11 @@ fn render(status: &Status) -> String {
         status.state,
         style::duration(status.uptime_seconds * 1e3)
     );
-    for (what, place) in
-        [("UI, API", &status.endpoints.http), ("OTLP HTTP", &status.endpoints.otlp_http), ("OTLP gRPC", &status.endpoints.otlp_grpc)]
-    {
+    for (what, place) in [
+        ("UI, API", &status.endpoints.http),
+        ("OTLP HTTP", &status.endpoints.otlp_http),
+        ("OTLP gRPC", &status.endpoints.otlp_grpc),
+    ] {
         out.push_str(&format!("{} {place}\n", faint(&format!("{what:<10}"))));
     }
     let mut table = show::table(&["RECEIVED", "REQUESTS", "REFUSED", "ITEMS", "REFUSED", "BYTES", "UNCOMPRESSED"]);
@@ -62,11 +64,16 @@ fn render(status: &Status) -> String {
         let dialects: Vec<String> =
             status.ingest.spans_by_dialect.iter().map(|(name, spans)| format!("{name} {}", count(*spans))).collect();
         out.push_str(&format!("\n{} {}\n", faint("dialects  "), dialects.join(" · ")));
-        out.push_str(&format!("{} {} attributes (kept as sent)\n", faint("unmapped  "), count(status.ingest.unmapped_attributes)));
+        out.push_str(&format!(
+            "{} {} attributes (kept as sent)\n",
+            faint("unmapped  "),
+            count(status.ingest.unmapped_attributes)
+        ));
     }
     let mut table = show::table(&["LIMIT", "VALUE", "REACHED"]);
     for limit in &status.limits {
-        let value = if limit.unit == "bytes" { bytes(limit.value) } else { format!("{} {}", count(limit.value), limit.unit) };
+        let value =
+            if limit.unit == "bytes" { bytes(limit.value) } else { format!("{} {}", count(limit.value), limit.unit) };
         table.add_row(vec![show::cell(&limit.name), show::figure(value), show::failures(limit.reached)]);
     }
     out.push('\n');

@@ -36,7 +36,9 @@ pub fn run(args: &cli::Summary) -> Result<ExitCode> {
         out.push_str(&format!("{} {value}\n", style::faint(&format!("{name:<12}"))));
     }
     if !summary.last_completed.is_empty() {
-        let mut table = show::table(&["RUN", "ENDED", "STATUS", "NAME", "DURATION", "STEPS", "TOKENS", "COST", "ERRORS", "RETRIES"]);
+        let mut table = show::table(&[
+            "RUN", "ENDED", "STATUS", "NAME", "DURATION", "STEPS", "TOKENS", "COST", "ERRORS", "RETRIES",
+        ]);
         for run in &summary.last_completed {
             table.add_row(vec![
                 show::cell(&run.trace_id.to_string()[..SHORT_ID]),

@@ -1,7 +1,6 @@
 //! `tawny tail`: runs as they change, a line each.
 
 use std::process::ExitCode;
-use std::thread;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -12,6 +11,7 @@ use crate::cli::Tail;
 use crate::client::{Client, parse};
 use crate::show;
 use crate::style::{self, clip, faint, paint};
+use crate::wait::pause;
 
 /// Pause before asking again when the connection broke.
 const AGAIN: Duration = Duration::from_secs(2);
@@ -23,14 +23,14 @@ pub fn run(args: &Tail) -> Result<ExitCode> {
     loop {
         let watched = watch(&client, args);
         match watched {
+            Err(error) if error.chain().any(|cause| cause.is::<Closed>()) => return Ok(ExitCode::SUCCESS),
             // At the start a missing server is an error; later it may be restarting.
             Err(error) if first => return Err(error),
-            Err(error) if error.chain().any(|cause| cause.is::<Closed>()) => return Ok(ExitCode::SUCCESS),
             Err(error) => eprintln!("{}", faint(&format!("{error:#}; asking again"))),
             Ok(()) => eprintln!("{}", faint("the server ended the stream; asking again")),
         }
         first = false;
-        thread::sleep(AGAIN);
+        pause(AGAIN);
     }
 }
 
@@ -59,8 +59,12 @@ fn watch(client: &Client, args: &Tail) -> Result<()> {
 
 fn show(args: &Tail, data: &str) -> Result<()> {
     let run: Run = parse(data)?;
-    let wanted = |names: &[String], name: Option<&String>| names.is_empty() || name.is_some_and(|name| names.contains(name));
-    if !wanted(&args.agent, run.agent.as_ref()) || !wanted(&args.service, run.service.as_ref()) || (args.errors && run.errors == 0) {
+    let wanted =
+        |names: &[String], name: Option<&String>| names.is_empty() || name.is_some_and(|name| names.contains(name));
+    if !wanted(&args.agent, run.agent.as_ref())
+        || !wanted(&args.service, run.service.as_ref())
+        || (args.errors && run.errors == 0)
+    {
         return Ok(());
     }
     let text = if args.reading.json { data.to_owned() } else { line(&run) };
@@ -69,7 +73,7 @@ fn show(args: &Tail, data: &str) -> Result<()> {
 
 fn line(run: &Run) -> String {
     let status = paint(&format!("{:<9}", run.status.as_str()), style::run_status(run.status));
-    let errors = if run.errors > 0 { style::bad(&format!("{} errors", run.errors)) } else { String::new() };
+    let errors = if run.errors > 0 { style::bad(&style::plural(run.errors, "error")) } else { String::new() };
     let text = format!(
         "{}  {}  {status}  {:<24}  {:>10}  {:>4} steps  {:>8} → {:<7} tok  {:>9}  {errors}",
         faint(&show::local(run.started_at)),

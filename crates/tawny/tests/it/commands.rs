@@ -23,7 +23,10 @@ fn tables_and_trees() {
     assert_golden("run-failed.txt", &server.out(&["run", "ab"]));
     assert_golden("sessions.txt", &server.out(&["sessions"]));
     assert_golden("summary.txt", &server.out(&["summary"]));
-    assert_golden("sql.csv", &server.out(&["sql", "SELECT name, status, steps FROM runs ORDER BY started_at", "--csv"]));
+    assert_golden(
+        "sql.csv",
+        &server.out(&["sql", "SELECT name, status, steps FROM runs ORDER BY started_at", "--csv"]),
+    );
     let coloured = server.out(&["runs", "--color", "always"]);
     assert!(coloured.contains("\u{1b}["), "{coloured}");
     let table = server.out(&["sql", "SELECT kind, count(*) AS n FROM spans GROUP BY kind ORDER BY kind"]);
@@ -62,11 +65,25 @@ fn beginnings_of_ids() {
 
 #[test]
 fn without_a_server_every_reading_command_says_what_to_do() {
-    for args in [&["runs"][..], &["run", "aa"], &["sessions"], &["summary"], &["logs"], &["sql", "SELECT 1"], &["status"], &["tail"], &["export"], &["demo"]] {
+    for args in [
+        &["runs"][..],
+        &["run", "aa"],
+        &["sessions"],
+        &["summary"],
+        &["logs"],
+        &["sql", "SELECT 1"],
+        &["status"],
+        &["tail"],
+        &["export"],
+        &["demo"],
+    ] {
         let output = tawny().args(args).args(["--url", "http://127.0.0.1:9"]).output().unwrap();
         let message = text(&output.stderr);
         assert!(!output.status.success());
-        assert!(message.contains("no Tawny answers at http://127.0.0.1:9") && message.contains("tawny serve"), "{args:?}: {message}");
+        assert!(
+            message.contains("no Tawny answers at http://127.0.0.1:9") && message.contains("tawny serve"),
+            "{args:?}: {message}"
+        );
     }
 }
 
@@ -74,7 +91,11 @@ fn without_a_server_every_reading_command_says_what_to_do() {
 fn a_reader_that_stops_early_is_no_error() {
     let server = with_runs();
     let mut child = tawny()
-        .args(["sql", "--json", "SELECT a.name FROM runs a, runs b, runs c, runs d, runs e, runs f, runs g, runs h, runs i, runs j, runs k"])
+        .args([
+            "sql",
+            "--json",
+            "SELECT a.name FROM runs a, runs b, runs c, runs d, runs e, runs f, runs g, runs h, runs i, runs j, runs k",
+        ])
         .env("TAWNY_URL", server.url())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -106,7 +127,8 @@ fn completions_are_written_for_every_shell() {
 #[test]
 fn tail_shows_runs_as_they_come() {
     let server = Server::start();
-    let mut child = tawny().args(["tail", "--json"]).env("TAWNY_URL", server.url()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut child =
+        tawny().args(["tail", "--json"]).env("TAWNY_URL", server.url()).stdout(Stdio::piped()).spawn().unwrap();
     let stdout = child.stdout.take().unwrap();
     let file = write(server.dir.path(), "runs.jsonl", lines());
     // The stream may not be open yet when the first import comes; a repeated one changes the runs again.
@@ -117,7 +139,6 @@ fn tail_shows_runs_as_they_come() {
     });
     while !reader.is_finished() {
         server.out(&["import", &file]);
-        std::thread::sleep(std::time::Duration::from_millis(300));
     }
     let run: serde_json::Value = serde_json::from_str(&reader.join().unwrap()).unwrap();
     assert!([BOOKING, FAILED].contains(&run["trace_id"].as_str().unwrap()));

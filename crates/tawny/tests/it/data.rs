@@ -41,12 +41,33 @@ pub fn lines() -> String {
             ("gen_ai.request.model", json!("gpt-4o")),
             ("gen_ai.usage.input_tokens", json!(input)),
             ("gen_ai.usage.output_tokens", json!(output)),
-            ("gen_ai.output.messages", json!(format!("[{{\"role\":\"assistant\",\"parts\":[{{\"type\":\"text\",\"content\":\"Done.\"}}],\"finish_reason\":\"{finish}\"}}]"))),
-            ("gen_ai.input.messages", json!("[{\"role\":\"user\",\"parts\":[{\"type\":\"text\",\"content\":\"Book a night train to Vienna.\"}]}]")),
+            (
+                "gen_ai.output.messages",
+                json!(format!(
+                    "[{{\"role\":\"assistant\",\"parts\":[{{\"type\":\"text\",\"content\":\"Done.\"}}],\"finish_reason\":\"{finish}\"}}]"
+                )),
+            ),
+            (
+                "gen_ai.input.messages",
+                json!(
+                    "[{\"role\":\"user\",\"parts\":[{\"type\":\"text\",\"content\":\"Book a night train to Vienna.\"}]}]"
+                ),
+            ),
         ]
     };
-    let tool = |name: &str| vec![("gen_ai.operation.name", json!("execute_tool")), ("gen_ai.tool.name", json!(name)), ("gen_ai.tool.call.arguments", json!("{\"to\":\"Vienna\"}"))];
-    let agent = vec![("gen_ai.operation.name", json!("invoke_agent")), ("gen_ai.agent.name", json!("booker")), ("gen_ai.conversation.id", json!("c-7")), ("user.id", json!("u-1"))];
+    let tool = |name: &str| {
+        vec![
+            ("gen_ai.operation.name", json!("execute_tool")),
+            ("gen_ai.tool.name", json!(name)),
+            ("gen_ai.tool.call.arguments", json!("{\"to\":\"Vienna\"}")),
+        ]
+    };
+    let agent = vec![
+        ("gen_ai.operation.name", json!("invoke_agent")),
+        ("gen_ai.agent.name", json!("booker")),
+        ("gen_ai.conversation.id", json!("c-7")),
+        ("user.id", json!("u-1")),
+    ];
     let mut failed_tool = span(BOOKING, 3, 1, "execute_tool search_trains", 1_300, 1_800, &tool("search_trains"));
     failed_tool["status"] = json!({"code": 2, "message": "timetable not reachable"});
     let booking = vec![

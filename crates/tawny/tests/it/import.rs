@@ -11,7 +11,10 @@ use crate::support::{Server, text, write};
 #[test]
 fn files_of_every_form_give_the_same_runs() {
     let lines = lines();
-    let documents: Vec<String> = lines.lines().map(|line| serde_json::to_string_pretty(&serde_json::from_str::<serde_json::Value>(line).unwrap()).unwrap()).collect();
+    let documents: Vec<String> = lines
+        .lines()
+        .map(|line| serde_json::to_string_pretty(&serde_json::from_str::<serde_json::Value>(line).unwrap()).unwrap())
+        .collect();
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     gzip.write_all(lines.as_bytes()).unwrap();
     let mut long = zstd::Encoder::new(Vec::new(), 3).unwrap();
@@ -37,7 +40,12 @@ fn files_of_every_form_give_the_same_runs() {
 fn standard_input_and_several_files() {
     let server = Server::start();
     let output = server.run_with_input(&["import", "-"], lines().as_bytes());
-    assert!(output.status.success() && text(&output.stdout).contains("6 spans"), "{}{}", text(&output.stdout), text(&output.stderr));
+    assert!(
+        output.status.success() && text(&output.stdout).contains("6 spans"),
+        "{}{}",
+        text(&output.stdout),
+        text(&output.stderr)
+    );
     let file = write(server.dir.path(), "again.jsonl", lines());
     server.out(&["import", &file, &file]);
     assert_eq!(server.json(&["runs", "--json"])["total"], 2);
@@ -48,7 +56,8 @@ fn bad_lines_are_told_and_the_rest_is_kept() {
     let server = Server::start();
     let good = lines();
     let zero = good.lines().next().unwrap().replace(BOOKING, &"0".repeat(32));
-    let file = write(server.dir.path(), "mixed.jsonl", format!("{{\"resourceSpans\": [}}\n{good}{{\"hello\": 1}}\n{zero}\n"));
+    let file =
+        write(server.dir.path(), "mixed.jsonl", format!("{{\"resourceSpans\": [}}\n{good}{{\"hello\": 1}}\n{zero}\n"));
     let output = server.run(&["import", &file]);
     let report = text(&output.stdout);
     assert!(!output.status.success(), "{report}");
@@ -90,7 +99,8 @@ fn the_demo_sends_runs_that_are_understood() {
     server.out(&["demo", "--history", "2m", "--rate", "0.2", "--for", "3s"]);
     let runs = server.json(&["runs", "--json"]);
     assert!(runs["total"].as_u64().unwrap() >= 5, "{}", runs["total"]);
-    let tokens: u64 = runs["runs"].as_array().unwrap().iter().map(|run| run["usage"]["total_tokens"].as_u64().unwrap()).sum();
+    let tokens: u64 =
+        runs["runs"].as_array().unwrap().iter().map(|run| run["usage"]["total_tokens"].as_u64().unwrap()).sum();
     assert!(tokens > 1_000);
     assert_eq!(server.json(&["status", "--json"])["ingest"]["signals"]["traces"]["items_rejected"], 0);
 }

@@ -15,7 +15,15 @@ const REWRITE: &str = "TAWNY_REWRITE";
 pub fn tawny() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tawny"));
     command.env("TZ", "UTC").env("TAWNY_LOG", "warn").stdin(Stdio::null());
-    for name in ["TAWNY_URL", "TAWNY_DATA", "TAWNY_HTTP", "TAWNY_OTLP_HTTP", "TAWNY_OTLP_GRPC", "TAWNY_MEMORY", "TAWNY_ALLOW_OPEN"] {
+    for name in [
+        "TAWNY_URL",
+        "TAWNY_DATA",
+        "TAWNY_HTTP",
+        "TAWNY_OTLP_HTTP",
+        "TAWNY_OTLP_GRPC",
+        "TAWNY_MEMORY",
+        "TAWNY_ALLOW_OPEN",
+    ] {
         command.env_remove(name);
     }
     command
@@ -35,7 +43,17 @@ impl Server {
     pub fn open(dir: TempDir) -> Self {
         let data = dir.path().join("data");
         let mut command = tawny();
-        command.args(["serve", "--json", "--http", "127.0.0.1:0", "--otlp-http", "127.0.0.1:0", "--otlp-grpc", "127.0.0.1:0", "--data"]);
+        command.args([
+            "serve",
+            "--json",
+            "--http",
+            "127.0.0.1:0",
+            "--otlp-http",
+            "127.0.0.1:0",
+            "--otlp-grpc",
+            "127.0.0.1:0",
+            "--data",
+        ]);
         let mut child = command.arg(&data).stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
@@ -69,7 +87,12 @@ impl Server {
     /// Runs a command that reads `input`.
     pub fn run_with_input(&self, args: &[&str], input: &[u8]) -> Output {
         let mut command = tawny();
-        command.args(args).env("TAWNY_URL", self.url()).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+            .args(args)
+            .env("TAWNY_URL", self.url())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         child.stdin.take().unwrap().write_all(input).unwrap();
         child.wait_with_output().unwrap()
@@ -115,7 +138,10 @@ pub fn assert_golden(name: &str, actual: &str) {
         fs::write(&path, actual).unwrap();
     }
     let expected = fs::read_to_string(&path).unwrap_or_default();
-    assert!(expected == actual, "golden/{name} differs (rewrite with {REWRITE}=1 and look at the difference)\nexpected:\n{expected}\nactual:\n{actual}");
+    assert!(
+        expected == actual,
+        "golden/{name} differs (rewrite with {REWRITE}=1 and look at the difference)\nexpected:\n{expected}\nactual:\n{actual}"
+    );
 }
 
 pub fn write(dir: &Path, name: &str, bytes: impl AsRef<[u8]>) -> String {

@@ -146,7 +146,7 @@ function ToolBlock({ entry, onStep }: { entry: ToolEntry; onStep: OnStep }) {
 
 function AgentBlock({ entry, onStep }: { entry: AgentEntry; onStep: OnStep }) {
   const { step } = entry;
-  const [open, setOpen] = useState(step.status === "error");
+  const [open, setOpen] = useState(entry.top || step.status === "error");
   return (
     <section className={classes.agent} style={kindStyle("agent")}>
       <header>

@@ -14,7 +14,7 @@ interface Props {
 export function SummaryStrip({ from, to, live }: Props) {
   const { data } = useQuery({ ...summaryQuery(from, to), refetchInterval: live ? 4000 : false });
   const counters = data?.counters;
-  const ended = (counters?.runs_completed ?? 0) + (counters?.runs_failed ?? 0);
+  const ended = counters?.runs_completed ?? 0;
   const share = counters && ended > 0 ? (counters.runs_failed / ended) * 100 : undefined;
   return (
     <dl className={classes.strip} aria-label="Summary of the time range">
@@ -24,7 +24,7 @@ export function SummaryStrip({ from, to, live }: Props) {
         exact={data?.active_runs}
         tone={data?.active_runs ? "running" : undefined}
       />
-      <Cell name="Completed" value={compact(counters?.runs_completed)} exact={counters?.runs_completed} />
+      <Cell name="Ended" value={compact(counters?.runs_completed)} exact={counters?.runs_completed} />
       <Cell
         name="Failed"
         value={compact(counters?.runs_failed)}

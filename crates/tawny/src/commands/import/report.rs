@@ -80,7 +80,12 @@ impl Report {
             "{}: {kept} in {} requests {}\n",
             path.display(),
             count(self.requests),
-            faint(&format!("({} in {}, {}/s)", style::bytes(self.bytes), style::duration(self.seconds * 1e3), style::bytes(speed as u64)))
+            faint(&format!(
+                "({} in {}, {}/s)",
+                style::bytes(self.bytes),
+                style::duration(self.seconds * 1e3),
+                style::bytes(speed as u64)
+            ))
         );
         for (number, what) in [
             (self.rejected, "items refused"),

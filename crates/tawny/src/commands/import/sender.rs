@@ -2,7 +2,6 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::thread;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -12,6 +11,7 @@ use wire::{Encoding, Signal};
 use super::report::Report;
 use super::source::Request;
 use crate::client::Client;
+use crate::wait;
 
 /// How long one request may be put off in total before the import gives up.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -91,13 +91,14 @@ impl<'a> Sender<'a> {
                     PATIENCE.as_secs()
                 ));
             }
-            thread::sleep(pause);
+            wait::pause(pause);
         }
     }
 
     fn once(&self, request: &Request) -> Result<Response<ureq::Body>, ureq::Error> {
         let path = request.signal.map_or("/", Signal::path);
-        let headers = [("content-type", request.encoding.content_type()), ("content-encoding", request.compression.name())];
+        let headers =
+            [("content-type", request.encoding.content_type()), ("content-encoding", request.compression.name())];
         self.client.send(path, &headers, &request.body)
     }
 
@@ -117,7 +118,8 @@ impl<'a> Sender<'a> {
         }
         // The statuses that OTLP calls retryable.
         if matches!(status.as_u16(), 429 | 502 | 503 | 504) {
-            let after = response.headers().get("retry-after").and_then(|value| value.to_str().ok()?.trim().parse().ok());
+            let after =
+                response.headers().get("retry-after").and_then(|value| value.to_str().ok()?.trim().parse().ok());
             self.report().waits += 1;
             return Some(after.map_or(WAIT, Duration::from_secs).min(MAX_WAIT));
         }

@@ -100,7 +100,10 @@ fn protobuf(source: &mut impl Read, take: &mut impl FnMut(Piece) -> bool) -> Res
     let mut file = Vec::new();
     source.take(MAX_PROTOBUF_BYTES + 1).read_to_end(&mut file)?;
     if file.len() as u64 > MAX_PROTOBUF_BYTES {
-        bail!("a protobuf file is held whole in memory, and this one is larger than {} GiB; split it", MAX_PROTOBUF_BYTES >> 30);
+        bail!(
+            "a protobuf file is held whole in memory, and this one is larger than {} GiB; split it",
+            MAX_PROTOBUF_BYTES >> 30
+        );
     }
     let split = wire::split_protobuf_file(&file)?;
     for bytes in split.requests {
@@ -204,9 +207,15 @@ impl<F: FnMut(Piece) -> bool> Lines<'_, F> {
         }
         let envelope: Envelope<'_> = match serde_json::from_slice(text) {
             Ok(envelope) => envelope,
-            Err(error) => return (self.take)(Piece::Unreadable { line, problem: format!("not an OTLP request in JSON: {error}") }),
+            Err(error) => {
+                return (self.take)(Piece::Unreadable {
+                    line,
+                    problem: format!("not an OTLP request in JSON: {error}"),
+                });
+            }
         };
-        let lists = [(Signal::Traces, envelope.traces), (Signal::Logs, envelope.logs), (Signal::Metrics, envelope.metrics)];
+        let lists =
+            [(Signal::Traces, envelope.traces), (Signal::Logs, envelope.logs), (Signal::Metrics, envelope.metrics)];
         let mut found = false;
         for (signal, list) in lists {
             let Some(list) = list else { continue };

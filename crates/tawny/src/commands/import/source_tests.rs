@@ -69,7 +69,8 @@ fn one_line_may_hold_several_signals() {
 
 #[test]
 fn documents_over_several_lines_are_read() {
-    let (requests, problems) = pieces("\u{feff}{\n \"resourceSpans\": [ {\"a\":1} ]\n}\n{\n\"resourceSpans\":[{\"b\":2}]}".as_bytes());
+    let (requests, problems) =
+        pieces("\u{feff}{\n \"resourceSpans\": [ {\"a\":1} ]\n}\n{\n\"resourceSpans\":[{\"b\":2}]}".as_bytes());
     assert_eq!(requests, ["{\"resourceSpans\":[ {\"a\":1} ,{\"b\":2}]}"]);
     assert!(problems.is_empty(), "{problems:?}");
     let (requests, problems) = pieces(b"{\n \"resourceSpans\": [ {\"a\":1} ]\n}\n{ oops");

@@ -1,0 +1,280 @@
+//! A disk that stops at any moment, fills up, or rots: what was acknowledged stays, and the rest goes on.
+
+mod common;
+
+use std::collections::HashMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use common::*;
+use store::{Clock, CommitError, Disk, LogFile, RealDisk, Settings, Store, StoreError, Table};
+
+/// The real disk until a number of operations is used up; from then on every operation fails, as after a kill. A write
+/// that is under way then leaves a part. Remembers how much of each log file was synced.
+#[derive(Clone)]
+struct MortalDisk {
+    left: Arc<AtomicI64>,
+    synced: Arc<Mutex<HashMap<PathBuf, u64>>>,
+    /// Refuse to write whole files, as on a full disk.
+    full: Arc<AtomicBool>,
+}
+
+impl MortalDisk {
+    fn new(operations: i64) -> Self {
+        Self { left: Arc::new(AtomicI64::new(operations)), synced: Arc::default(), full: Arc::default() }
+    }
+
+    fn step(&self) -> io::Result<()> {
+        if self.left.fetch_sub(1, Ordering::SeqCst) > 0 { Ok(()) } else { Err(io::Error::other("killed")) }
+    }
+
+    /// What a power failure leaves: of bytes that were not synced only a part, chosen by `seed`.
+    fn lose_unsynced(&self, seed: u64) {
+        for (path, synced) in self.synced.lock().unwrap().iter() {
+            let Ok(file) = fs::OpenOptions::new().write(true).open(path) else { continue };
+            let length = file.metadata().unwrap().len();
+            if length > *synced {
+                file.set_len(synced + seed % (length - synced + 1)).unwrap();
+            }
+        }
+    }
+}
+
+struct MortalFile(MortalDisk, PathBuf, Box<dyn LogFile>);
+
+impl LogFile for MortalFile {
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if let Err(error) = self.0.step() {
+            if self.0.left.load(Ordering::SeqCst) == -1 {
+                self.2.append(&bytes[..bytes.len() / 2])?;
+            }
+            return Err(error);
+        }
+        self.2.append(bytes)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.0.step()?;
+        let length = fs::metadata(&self.1)?.len();
+        self.0.synced.lock().unwrap().insert(self.1.clone(), length);
+        Ok(())
+    }
+}
+
+impl Disk for MortalDisk {
+    fn create(&self, path: &Path) -> io::Result<Box<dyn LogFile>> {
+        self.step()?;
+        let file = RealDisk.create(path)?;
+        self.synced.lock().unwrap().insert(path.to_owned(), 0);
+        Ok(Box::new(MortalFile(self.clone(), path.to_owned(), file)))
+    }
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        self.step()?;
+        RealDisk.read(path)
+    }
+    fn truncate(&self, path: &Path, length: u64) -> io::Result<()> {
+        self.step()?;
+        RealDisk.truncate(path, length)
+    }
+    fn list(&self, directory: &Path) -> io::Result<Vec<(String, u64)>> {
+        self.step()?;
+        RealDisk.list(directory)
+    }
+    fn list_all(&self, directory: &Path) -> io::Result<Vec<(String, u64)>> {
+        self.step()?;
+        RealDisk.list_all(directory)
+    }
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        self.step()?;
+        RealDisk.remove(path)
+    }
+    fn create_dir(&self, path: &Path) -> io::Result<()> {
+        self.step()?;
+        RealDisk.create_dir(path)
+    }
+    fn sync_dir(&self, _: &Path) -> io::Result<()> {
+        self.step()
+    }
+    fn write_whole(&self, path: &Path, temporary: &Path, bytes: &[u8]) -> io::Result<()> {
+        if self.full.load(Ordering::SeqCst) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        if let Err(error) = self.step() {
+            fs::write(temporary, &bytes[..bytes.len() / 2])?;
+            return Err(error);
+        }
+        RealDisk.write_whole(path, temporary, bytes)
+    }
+}
+
+async fn open_on(disk: &MortalDisk, data: &Path, clock: &Arc<TestClock>) -> Result<Store, StoreError> {
+    let clock: Arc<dyn Clock> = Arc::clone(clock) as _;
+    let settings = Settings { log_file_bytes: 1500, ..Settings::new(data) };
+    Store::open_on(Arc::new(disk.clone()), settings, clock, Arc::new(CountingResolver), replay()).await
+}
+
+/// Commits, flushes and compacts until the disk stops; gives back what was acknowledged, and what was only tried.
+async fn work(store: &Store, clock: &TestClock) -> (Vec<Sent>, Vec<Sent>) {
+    let (mut acknowledged, mut tried) = (Vec::new(), Vec::new());
+    for round in 0..12u64 {
+        let spans = [
+            Sent::new(round, 1).named(&format!("{round}")).text("m".repeat(300)),
+            Sent::new(round / 2, 2).named(&format!("again {round}")),
+        ];
+        match send(store, clock, &spans).await {
+            Ok(_) => acknowledged.extend(spans),
+            Err(_) => tried.extend(spans),
+        }
+        if round % 2 == 1 {
+            let _ = store.flush().await;
+        }
+        if round % 5 == 4 {
+            clock.pass(3 * 24 * 3600 * SECOND);
+            let _ = store.compact().await;
+        }
+    }
+    (acknowledged, tried)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_killed_between_any_two_steps_has_all_that_was_acknowledged_once() {
+    let mut operations = 8;
+    let mut finished = false;
+    while !finished {
+        let data = tempfile::tempdir().unwrap();
+        let clock = TestClock::new();
+        let disk = MortalDisk::new(operations);
+        let (mut acknowledged, mut tried) = (Vec::new(), Vec::new());
+        if let Ok(store) = open_on(&disk, data.path(), &clock).await {
+            (acknowledged, tried) = work(&store, &clock).await;
+            drop(store);
+        }
+        finished = disk.left.load(Ordering::SeqCst) > 0;
+        disk.lose_unsynced(operations as u64 * 7919);
+
+        let store = open(data.path(), &clock).await;
+        let found: HashMap<String, String> = names(&store).await.into_iter().collect();
+        assert_eq!(found.len(), names(&store).await.len(), "killed after {operations}: a span is there twice");
+        for sent in &acknowledged {
+            let id = format!("{}/{}", trace_id(sent.trace), span_id(sent.span));
+            let name = found.get(&id).unwrap_or_else(|| panic!("killed after {operations}: {id} is lost"));
+            // A later form may have been kept although nobody was told.
+            let forms = acknowledged.iter().filter(|other| (other.trace, other.span) == (sent.trace, sent.span));
+            let last = forms.last().unwrap();
+            let later = tried.iter().any(|other| (other.trace, other.span, &other.name) == (sent.trace, sent.span, name));
+            assert!(*name == last.name || later, "killed after {operations}: {id} is {name}, not {}", last.name);
+            if sent.span == 1 {
+                let stored = store.trace("default", trace_id(sent.trace)).await.unwrap();
+                assert_eq!(stored[0].raw, sent.raw(), "killed after {operations}");
+            }
+        }
+        for id in found.keys() {
+            let known = acknowledged.iter().chain(&tried).any(|sent| *id == format!("{}/{}", trace_id(sent.trace), span_id(sent.span)));
+            assert!(known, "killed after {operations}: {id} was never sent");
+        }
+        operations += 3;
+        assert!(operations < 2000);
+    }
+    println!("killed at every third of {operations} operations");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_stops_flushes_but_not_reads_and_goes_on_by_itself() {
+    let data = tempfile::tempdir().unwrap();
+    let clock = TestClock::new();
+    let disk = MortalDisk::new(i64::MAX);
+    let store = open_on(&disk, data.path(), &clock).await.unwrap();
+    send(&store, &clock, &[Sent::new(1, 1)]).await.unwrap();
+    store.flush().await.unwrap();
+    send(&store, &clock, &[Sent::new(1, 1).named("newer"), Sent::new(2, 1)]).await.unwrap();
+    disk.full.store(true, Ordering::SeqCst);
+    assert!(store.flush().await.is_err());
+    assert!(store.flush_due(), "the next turn tries again");
+    send(&store, &clock, &[Sent::new(2, 1).named("newest"), Sent::new(3, 1)]).await.unwrap();
+    assert!(store.flush().await.is_err());
+    let expected = ["newer", "newest", "span 1"];
+    let found = |names: Vec<(String, String)>| names.into_iter().map(|(_, name)| name).collect::<Vec<_>>();
+    assert_eq!(found(names(&store).await), expected);
+    disk.full.store(false, Ordering::SeqCst);
+    store.flush().await.unwrap();
+    assert_eq!(found(names(&store).await), expected);
+    store.flush().await.unwrap();
+    assert_eq!(found(names(&store).await), expected);
+    assert_eq!(runs(&store).await.len(), 3);
+    drop(store);
+    let store = open(data.path(), &clock).await;
+    assert_eq!(found(names(&store).await), expected);
+    assert_eq!(store.stats().replayed, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_cannot_be_written_refuses_and_takes_again() {
+    let data = tempfile::tempdir().unwrap();
+    let clock = TestClock::new();
+    let disk = MortalDisk::new(i64::MAX);
+    let store = open_on(&disk, data.path(), &clock).await.unwrap();
+    send(&store, &clock, &[Sent::new(1, 1)]).await.unwrap();
+    disk.left.store(0, Ordering::SeqCst);
+    let error = send(&store, &clock, &[Sent::new(2, 1)]).await.unwrap_err();
+    assert!(matches!(error, CommitError::Io(_)), "{error}");
+    assert_eq!(names(&store).await.len(), 1, "what was refused is not visible");
+    disk.left.store(i64::MAX, Ordering::SeqCst);
+    send(&store, &clock, &[Sent::new(3, 1)]).await.unwrap();
+    let stats = store.stats();
+    assert_eq!((stats.log_failures, stats.queue_bytes), (1, 0));
+    assert_eq!(names(&store).await.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_segment_that_rots_costs_its_own_rows_and_nothing_else() {
+    let data = tempfile::tempdir().unwrap();
+    let clock = TestClock::new();
+    let store = open(data.path(), &clock).await;
+    for trace in 0..5 {
+        send(&store, &clock, &[Sent::new(trace, 1)]).await.unwrap();
+        store.flush().await.unwrap();
+    }
+    let snapshot = store.snapshot().await.unwrap();
+    let bad = data.path().join(snapshot.table(Table::Spans).segments[0].meta.path.as_ref());
+    let length = fs::metadata(&bad).unwrap().len() as usize;
+    drop((snapshot, store));
+    fs::write(&bad, vec![0x55; length]).unwrap();
+
+    let store = open(data.path(), &clock).await;
+    // A repeat of a span in the bad file, and others.
+    send(&store, &clock, &[Sent::new(0, 1), Sent::new(1, 1).named("again"), Sent::new(9, 1)]).await.unwrap();
+    store.snapshot().await.unwrap();
+    store.flush().await.unwrap();
+    assert_eq!(&*store.trace("default", trace_id(1)).await.unwrap()[0].span.name, "again");
+    let error = store.trace("default", trace_id(0)).await.unwrap_err().to_string();
+    assert!(error.contains(bad.file_name().unwrap().to_str().unwrap()), "{error}");
+    clock.pass(3 * 24 * 3600 * SECOND);
+    while store.compact().await.unwrap().inputs > 0 {}
+    let stats = store.stats();
+    assert_eq!((stats.unreadable_segments, stats.tables["spans"].segments), (1, 2));
+    assert_eq!(store.trace("default", trace_id(4)).await.unwrap().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_damaged_in_the_middle_loses_that_request_only_and_says_so() {
+    let data = tempfile::tempdir().unwrap();
+    let clock = TestClock::new();
+    let store = open(data.path(), &clock).await;
+    for trace in 0..3 {
+        send(&store, &clock, &[Sent::new(trace, 1).named(&format!("unique-{trace}"))]).await.unwrap();
+    }
+    drop(store);
+    let log = fs::read_dir(data.path().join("wal")).unwrap().next().unwrap().unwrap().path();
+    let mut bytes = fs::read(&log).unwrap();
+    let at = bytes.windows(8).position(|part| part == b"unique-1").unwrap();
+    bytes[at] = b'X';
+    fs::write(&log, bytes).unwrap();
+    let store = open(data.path(), &clock).await;
+    let found: Vec<String> = names(&store).await.into_iter().map(|(_, name)| name).collect();
+    assert_eq!(found, ["unique-0", "unique-2"]);
+    assert_eq!(store.stats().log_damaged, 1);
+    assert_eq!(fs::read_dir(data.path().join("quarantine")).unwrap().count(), 1);
+}
