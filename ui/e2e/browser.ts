@@ -49,7 +49,7 @@ export function withBrowser() {
     const { complaints, ...context } = options;
     const opened = await browser.newContext({ viewport: WIDE, colorScheme: "dark", ...context });
     const page = await opened.newPage();
-    page.setDefaultTimeout(15_000);
+    page.setDefaultTimeout(25_000);
     const heard: string[] = [];
     page.on("pageerror", (error) => heard.push(String(error)));
     page.on("console", (message) => {
@@ -78,7 +78,7 @@ export async function until<T>(
   question: () => Promise<T>,
   good: (answer: T) => boolean,
   what: string,
-  ms = 20_000,
+  ms = 25_000,
 ): Promise<T> {
   const end = Date.now() + ms;
   for (;;) {

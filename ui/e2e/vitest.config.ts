@@ -8,7 +8,7 @@ export default defineConfig({
     dir: import.meta.dirname,
     include: process.env.SHOTS ? ["shots.ts"] : ["**/*.spec.ts"],
     fileParallelism: false,
-    testTimeout: 60_000,
+    testTimeout: 120_000,
     hookTimeout: 60_000,
   },
 });

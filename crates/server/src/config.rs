@@ -65,6 +65,8 @@ pub struct Limits {
     pub drain: Duration,
 }
 
+/// Bytes of one request after decompression where nothing else is set; OTLP recommends this.
+pub const MAX_BODY: usize = 64 << 20;
 /// Share of the memory budget for rows not yet in a segment, in percent.
 const HOT_SHARE: usize = 40;
 /// Share for queries, in percent.
@@ -81,14 +83,23 @@ impl Limits {
     pub fn for_memory(bytes: usize) -> Self {
         let share = |percent: usize| bytes / 100 * percent;
         Self {
-            max_body_bytes: 64 << 20,
-            inflight_bytes: share(INFLIGHT_SHARE),
+            max_body_bytes: MAX_BODY,
+            inflight_bytes: share(INFLIGHT_SHARE).max(2 * MAX_BODY),
             decoders: std::thread::available_parallelism().map_or(2, usize::from),
             connections: 4096,
             hot_bytes: share(HOT_SHARE),
             query_bytes: share(QUERY_SHARE),
             drain: Duration::from_secs(10),
         }
+    }
+}
+
+impl Limits {
+    /// The same limits with another bound for one request. Memory for requests stays large enough for it, compressed and not:
+    /// otherwise a request of full size would be put off for ever.
+    #[must_use]
+    pub fn with_max_body(self, bytes: usize) -> Self {
+        Self { max_body_bytes: bytes, inflight_bytes: self.inflight_bytes.max(bytes.saturating_mul(2)), ..self }
     }
 }
 
@@ -220,6 +231,14 @@ mod tests {
         let settings = Settings { http: "0".into(), otlp_http: ":0".into(), ..Settings::default() };
         let addresses = settings.addresses().unwrap();
         assert!(addresses.http.ip().is_loopback() && addresses.otlp_http.ip().is_loopback());
+    }
+
+    #[test]
+    fn a_request_of_full_size_always_has_room() {
+        let limits = Limits::for_memory(MIN_MEMORY);
+        assert!(limits.inflight_bytes >= 2 * limits.max_body_bytes);
+        let limits = limits.with_max_body(1 << 30);
+        assert!(limits.inflight_bytes >= 2 * limits.max_body_bytes);
     }
 
     #[test]

@@ -4,6 +4,8 @@
 //! span (fixed 64 bits) in place, which protobuf allows since none of them changes length. Content therefore repeats
 //! between runs, though not within one: a fair load for receiving and understanding, a kind one for compression.
 
+use std::time::Duration;
+
 use model::Timestamp;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::trace::v1::ResourceSpans;
@@ -12,6 +14,7 @@ use prost::Message;
 use crate::dialects::{Payload, tell};
 use crate::random::Random;
 use crate::simulator::Simulator;
+use crate::traffic::{Signal, Timed};
 
 /// Different runs that are prepared.
 const PREPARED: usize = 64;
@@ -31,7 +34,7 @@ struct Prepared {
     takes: u64,
 }
 
-/// Whole runs, each as one encoded OTLP trace request with ids and times of its own.
+/// Whole runs as encoded OTLP trace requests, each run under ids and times of its own.
 #[derive(Debug)]
 pub struct Load {
     prepared: Vec<Prepared>,
@@ -47,12 +50,24 @@ impl Load {
         Self { prepared, random: Random::new(seed ^ 0x6c6f_6164), at: 0 }
     }
 
-    /// The next run, ending at `end`: its request's bytes, and the spans in it. Bytes of several runs put one after the
-    /// other are one request too.
-    pub fn next_run(&mut self, end: Timestamp) -> (Vec<u8>, usize) {
+    /// The next `runs` runs, all ending at `end`, as one request.
+    pub fn next_request(&mut self, end: Timestamp, runs: usize) -> Timed {
+        let mut body = Vec::new();
+        let mut spans = 0;
+        for _ in 0..runs {
+            // Protobuf messages one after the other are one message.
+            spans += self.add_run(end, &mut body);
+        }
+        Timed::new(Duration::ZERO, Signal::Traces, body, spans, 0, runs)
+    }
+
+    /// Appends the next run to `out`; gives its spans.
+    fn add_run(&mut self, end: Timestamp, out: &mut Vec<u8>) -> usize {
         let prepared = &self.prepared[self.at % self.prepared.len()];
         self.at += 1;
-        let mut body = prepared.body.clone();
+        let begin = out.len();
+        out.extend_from_slice(&prepared.body);
+        let body = &mut out[begin..];
         let trace_id: [u8; 16] = self.random.bytes();
         for at in &prepared.trace_ids {
             body[*at..at + 16].copy_from_slice(&trace_id);
@@ -64,7 +79,7 @@ impl Load {
             let moved = u64::from_le_bytes(bytes) - PREPARED_AT + begins;
             body[*at..at + 8].copy_from_slice(&moved.to_le_bytes());
         }
-        (body, prepared.spans)
+        prepared.spans
     }
 }
 

@@ -35,7 +35,7 @@ impl Signal {
 /// One OTLP request to be sent at a time.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Timed {
-    /// When to send it, from the traffic's start.
+    /// When to send it, from the traffic's start. Zero for load, which is sent at once.
     pub at: Duration,
     /// Breaks ties, so that the order is always the same.
     order: u64,
@@ -49,6 +49,19 @@ pub struct Timed {
     pub logs: usize,
     /// Runs whose last span it carries.
     pub ends_runs: usize,
+}
+
+impl Timed {
+    pub(crate) fn new(
+        at: Duration,
+        signal: Signal,
+        body: Vec<u8>,
+        spans: usize,
+        logs: usize,
+        ends_runs: usize,
+    ) -> Self {
+        Self { at, order: 0, signal, body, spans, logs, ends_runs }
+    }
 }
 
 /// Runs that begin at random at a given rate and go on side by side. An iterator that never ends.

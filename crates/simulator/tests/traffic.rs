@@ -269,14 +269,14 @@ fn load_repeats_whole_runs_under_new_ids_and_times() {
     let end_of = |at: i64| START.plus_nanos((at + 1) * 1_000_000);
     let take = || {
         let mut load = Load::new(1);
-        (0..200).map(|at| load.next_run(end_of(at))).collect::<Vec<_>>()
+        (0..200).map(|at| load.next_request(end_of(at), 1)).collect::<Vec<_>>()
     };
     let bodies = take();
     assert_eq!(bodies, take(), "load is repeatable too");
     let mut traces = HashSet::new();
-    for (at, (body, count)) in bodies.iter().enumerate() {
-        let spans = spans_of(body);
-        assert_eq!(spans.len(), *count);
+    for (at, sent) in bodies.iter().enumerate() {
+        let spans = spans_of(&sent.body);
+        assert_eq!(spans.len(), sent.spans);
         let ids: HashSet<_> = spans.iter().map(|span| span.trace_id.clone()).collect();
         assert_eq!(ids.len(), 1, "all spans of a run move together");
         traces.extend(ids);
@@ -291,4 +291,8 @@ fn load_repeats_whole_runs_under_new_ids_and_times() {
         }
     }
     assert_eq!(traces.len(), 200);
+    let together = Load::new(1).next_request(START, 5);
+    let spans = spans_of(&together.body);
+    assert_eq!((spans.len(), together.ends_runs), (together.spans, 5));
+    assert_eq!(spans.into_iter().map(|span| span.trace_id).collect::<HashSet<_>>().len(), 5);
 }

@@ -117,7 +117,9 @@ impl Inner {
     /// Reads the spans that are in segments only, each segment once. A run some of whose spans cannot be read stays as
     /// it was last resolved.
     async fn load_sealed(&self, mut unresolved: Vec<Unresolved>) -> Vec<Unresolved> {
-        let mut by_segment: BTreeMap<u64, (Arc<SegmentMeta>, Vec<(u32, usize)>)> = BTreeMap::new();
+        /// A segment, and its rows that are wanted, each with the place of its trace.
+        type Wanted = (Arc<SegmentMeta>, Vec<(u32, usize)>);
+        let mut by_segment: BTreeMap<u64, Wanted> = BTreeMap::new();
         for (at, one) in unresolved.iter_mut().enumerate() {
             for (meta, row) in std::mem::take(&mut one.sealed) {
                 by_segment.entry(meta.id).or_insert_with(|| (meta, Vec::new())).1.push((row, at));

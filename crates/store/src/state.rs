@@ -247,15 +247,15 @@ impl State {
 
     fn insert_span(&mut self, key: TraceKey, row: crate::rows::spans::SpanRow) -> Inserted {
         let mut replaced = false;
-        if let Some(frozen) = &mut self.frozen {
-            if let Some(old) = frozen.span(key, row.span.span_id) {
-                if rank(&old.span) > rank(&row.span) {
-                    return Inserted::Refused;
-                }
-                // The flush that is under way may still write it; the new row then replaces it there.
-                frozen.remove_span(key, row.span.span_id);
-                replaced = true;
+        if let Some(frozen) = &mut self.frozen
+            && let Some(old) = frozen.span(key, row.span.span_id)
+        {
+            if rank(&old.span) > rank(&row.span) {
+                return Inserted::Refused;
             }
+            // The flush that is under way still writes it; the new row then replaces it there.
+            frozen.remove_span(key, row.span.span_id);
+            replaced = true;
         }
         match self.active.insert_span(key, row) {
             Inserted::New if replaced => Inserted::Replaced,
@@ -347,10 +347,10 @@ struct KeyCache {
 
 impl KeyCache {
     fn get(&mut self, state: &mut State, project: &Arc<str>, trace: model::TraceId) -> TraceKey {
-        if let Some((name, number)) = &self.last {
-            if Arc::ptr_eq(name, project) || name == project {
-                return TraceKey { project: *number, trace };
-            }
+        if let Some((name, number)) = &self.last
+            && (Arc::ptr_eq(name, project) || name == project)
+        {
+            return TraceKey { project: *number, trace };
         }
         let number = state.project(project);
         self.last = Some((Arc::clone(project), number));

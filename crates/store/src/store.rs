@@ -256,10 +256,10 @@ impl Store {
     pub async fn close(self) {
         let _change = self.inner.change.lock().await;
         let (answer, answered) = oneshot::channel();
-        if self.inner.commits.send(Message::Close(answer)) {
-            if let Ok(Err(error)) = answered.await {
-                tracing::error!(%error, "cannot sync the log while closing");
-            }
+        if self.inner.commits.send(Message::Close(answer))
+            && let Ok(Err(error)) = answered.await
+        {
+            tracing::error!(%error, "cannot sync the log while closing");
         }
     }
 }

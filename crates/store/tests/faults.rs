@@ -162,8 +162,7 @@ async fn a_store_killed_between_any_two_steps_has_all_that_was_acknowledged_once
             let id = format!("{}/{}", trace_id(sent.trace), span_id(sent.span));
             let name = found.get(&id).unwrap_or_else(|| panic!("killed after {operations}: {id} is lost"));
             // A later form may have been kept although nobody was told.
-            let forms = acknowledged.iter().filter(|other| (other.trace, other.span) == (sent.trace, sent.span));
-            let last = forms.last().unwrap();
+            let last = acknowledged.iter().rfind(|other| (other.trace, other.span) == (sent.trace, sent.span)).unwrap();
             let later = tried.iter().any(|other| (other.trace, other.span, &other.name) == (sent.trace, sent.span, name));
             assert!(*name == last.name || later, "killed after {operations}: {id} is {name}, not {}", last.name);
             if sent.span == 1 {

@@ -284,7 +284,7 @@ pub struct Export {
 /// Flags of `demo`.
 #[derive(Debug, Args)]
 pub struct Demo {
-    /// Runs per second, on average.
+    /// Runs per second, on average. Above 50: load, from prepared runs and without history.
     #[arg(long, value_name = "N", default_value_t = 0.5)]
     pub rate: f64,
     /// Seed: the same seed gives the same runs.
@@ -293,7 +293,7 @@ pub struct Demo {
     /// Begin with this much history, for example 15m or 2h.
     #[arg(long, value_name = "TIME", default_value = "15m")]
     pub history: String,
-    /// Stop after this much time; without it the demo goes on until it is stopped.
+    /// Stop when the runs of this much time, counted from now, are sent; without it the demo goes on until it is stopped.
     #[arg(long, value_name = "TIME")]
     pub r#for: Option<String>,
     /// Where OTLP over HTTP is received.

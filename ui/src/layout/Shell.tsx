@@ -1,11 +1,11 @@
 /** The frame of every page: navigation, the banner when the server is silent, the keyboard help. */
 import { ActionIcon, Drawer } from "@mantine/core";
-import { useDisclosure, useHotkeys, useLocalStorage, useMediaQuery } from "@mantine/hooks";
+import { useDisclosure, useLocalStorage, useMediaQuery } from "@mantine/hooks";
 import { IconMenu2 } from "@tabler/icons-react";
 import { Link, Outlet, useNavigate, useRouterState } from "@tanstack/react-router";
 import { useEffect, useRef } from "react";
 import { Wordmark } from "@/ui/Logo";
-import { isTyping } from "@/ui/useKeys";
+import { isTyping, useKeys } from "@/ui/useKeys";
 import { ConnectionBanner } from "./ConnectionBanner";
 import { HelpModal } from "./HelpModal";
 import { Navigation } from "./Navigation";
@@ -27,10 +27,7 @@ export function Shell() {
   // biome-ignore lint/correctness/useExhaustiveDependencies: the menu closes when the page changes
   useEffect(closeMenu, [path]);
   useGoKeys();
-  useHotkeys([
-    ["shift+?", helpControl.toggle],
-    ["t", cycle],
-  ]);
+  useKeys({ "?": helpControl.open, t: cycle });
 
   return (
     <div className={classes.frame} data-folded={(folded && !narrow) || undefined}>

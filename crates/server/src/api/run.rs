@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Path, State};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use model::raw::RawLog;
 use model::{Span, SpanId, TraceId};
@@ -20,7 +21,8 @@ use crate::app::App;
 #[utoipa::path(get, path = "/api/v1/runs/{trace_id}", operation_id = "getRun", tag = "runs", summary = "One run with its steps",
     params(("trace_id" = String, Path, description = "Trace id, 32 hexadecimal digits"), ContentParams),
     responses((status = 200, body = RunAnswer, description = "The run"),
-        (status = 404, body = Problem, content_type = "application/problem+json", description = "No such run")))]
+        (status = 404, body = Problem, content_type = "application/problem+json", description = "No such run"),
+        (status = 422, body = Problem, content_type = "application/problem+json", description = "Too many steps to answer with content")))]
 pub async fn get(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
@@ -35,6 +37,9 @@ pub async fn get(
         return Ok(Json(answer(&resolved)));
     }
     let (stored, logs) = read(&app, trace_id).await?;
+    if stored.len() > FULL_STEPS_MAX {
+        return Err(too_many(stored.len()));
+    }
     let now = app.now();
     let settings = app.run_settings;
     let built = tokio::task::spawn_blocking(move || {
@@ -110,6 +115,21 @@ pub async fn raw(State(app): State<Arc<App>>, Path(id): Path<String>, params: Pa
         return Err(no_run(trace_id));
     }
     Ok(([(axum::http::header::CONTENT_TYPE, "application/json")], otlp_text(&stored)).into_response())
+}
+
+/// Most steps that are answered with their content at once; what each step said is one request away.
+const FULL_STEPS_MAX: usize = 20_000;
+
+fn too_many(steps: usize) -> Problem {
+    Problem::new(
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "limit",
+        "A limit was reached",
+        format!(
+            "the run has {steps} steps, and content is answered for at most {FULL_STEPS_MAX} at once (FULL_STEPS_MAX): ask with \
+             content=none, then for single steps at /api/v1/runs/{{trace_id}}/steps/{{span_id}}"
+        ),
+    )
 }
 
 fn no_run(trace_id: TraceId) -> Problem {

@@ -8,3 +8,5 @@ mod http;
 mod lifecycle;
 mod openapi;
 mod support;
+#[cfg(feature = "ui")]
+mod ui;

@@ -48,14 +48,14 @@ const FILES: &[(&str, &str)] = &[
     ("together.toml", include_str!("../../prices/together.toml")),
 ];
 
-static BUILT_IN: LazyLock<Table> = LazyLock::new(|| {
+static BUILT_IN: LazyLock<Arc<Table>> = LazyLock::new(|| {
     let mut table = Table::default();
     table.next_layer();
     for (name, text) in FILES {
         // A test reads every file, so this cannot fail in a program that passed its tests.
         file::built_in(&mut table, name, text).unwrap_or_else(|error| panic!("{error}"));
     }
-    table
+    Arc::new(table)
 });
 
 /// Row id of the prices a user gave for unknown models.
@@ -131,7 +131,7 @@ impl Default for Prices {
 impl Prices {
     /// The built-in prices, read once per process.
     pub fn built_in() -> Self {
-        Self { table: Arc::new(BUILT_IN.clone()), estimates: Estimates::default() }
+        Self { table: BUILT_IN.clone(), estimates: Estimates::default() }
     }
 
     /// These prices with a user's above them. `file` is how errors and row ids call the text. Of several files the last wins.

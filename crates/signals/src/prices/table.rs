@@ -100,6 +100,10 @@ impl Table {
         let keys = std::iter::once(&*row.model).chain(aliases.iter().map(String::as_str));
         for spelled in keys {
             let rows = names.entry(name::fold(spelled).into()).or_default();
+            // An alias that is another spelling of the model or of an alias before it.
+            if rows.last() == Some(&self.rows.len()) {
+                continue;
+            }
             if rows.iter().any(|&at| self.rows[at].layer == row.layer && self.rows[at].from == row.from) {
                 return Err(spelled.to_owned());
             }

@@ -29,8 +29,10 @@ use crate::snapshot::SegmentMeta;
 const FOOTER_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// What is read from the end of a file at first: footer and page index of most files.
 const FOOTER_GUESS: u64 = 128 * 1024;
-/// Rows of a batch.
-const BATCH_ROWS: usize = 4096;
+/// Rows of a batch. Compaction holds one of each of its inputs.
+const BATCH_ROWS: usize = 1024;
+/// The same for large texts.
+const BATCH_ROWS_TEXT: usize = 128;
 
 /// Reads segments of one object store.
 #[derive(Clone)]
@@ -133,7 +135,7 @@ impl Reader {
         let metadata = ArrowReaderMetadata::try_new(footer, options).map_err(failed)?;
         let file = SegmentFile { store: Arc::clone(&self.store), meta: meta.clone(), footer: Arc::clone(metadata.metadata()) };
         let mut builder = ParquetRecordBatchStreamBuilder::new_with_metadata(file, metadata);
-        let rows = if meta.table == Table::Bodies { BATCH_ROWS / 16 } else { BATCH_ROWS };
+        let rows = if meta.table == Table::Bodies { BATCH_ROWS_TEXT } else { BATCH_ROWS };
         builder = builder.with_batch_size(rows);
         if let Some(columns) = columns {
             let roots = builder.parquet_schema().root_schema().get_fields().iter().enumerate();

@@ -11,7 +11,7 @@ use anyhow::{Result, anyhow, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use model::Timestamp;
 use server::SystemClock;
-use simulator::{Timed, Traffic};
+use simulator::{Load, Timed, Traffic};
 
 use crate::cli::Demo;
 use crate::client::Client;
@@ -23,6 +23,12 @@ use crate::wait::pause;
 const SENDERS: usize = 8;
 /// Wait before a request that was put off is sent again.
 const AGAIN: Duration = Duration::from_millis(500);
+/// Runs per second above which prepared runs are sent, without history, instead of runs written as they happen.
+const LOAD_RATE: f64 = 50.0;
+/// Runs in one request at most under load.
+const RUNS_TOGETHER: u64 = 8;
+/// Wait of a sender under load that has nothing to send yet.
+const IDLE: Duration = Duration::from_millis(5);
 /// How often the figures are shown.
 const SHOWN: Duration = Duration::from_millis(500);
 
@@ -54,18 +60,20 @@ pub fn run(args: &Demo) -> Result<ExitCode> {
     if let Ok(look) = ProgressStyle::with_template("{spinner} {msg}") {
         bar.set_style(look);
     }
+    let end = end.map(|end| now.plus_nanos(nanos(end)));
     thread::scope(|scope| {
+        if args.rate > LOAD_RATE {
+            for number in 0..SENDERS {
+                let load = Load::new(args.seed.wrapping_add(number as u64));
+                let (client, sent, bar) = (&client, &sent, &bar);
+                scope.spawn(move || send_load(client, load, args.rate / SENDERS as f64, end, sent, bar));
+            }
+            return;
+        }
         for _ in 0..SENDERS {
             scope.spawn(|| send(&client, &waiting, &sent));
         }
-        feed(
-            Traffic::new(args.seed, args.rate, start),
-            start,
-            end.map(|end| now.plus_nanos(nanos(end))),
-            &queue,
-            &sent,
-            &bar,
-        );
+        feed(Traffic::new(args.seed, args.rate, start), start, end, &queue, &sent, &bar);
         drop(queue);
     });
     bar.finish_and_clear();
@@ -87,6 +95,10 @@ fn feed(
 ) {
     for timed in traffic {
         let due = start.plus_nanos(nanos(timed.at));
+        // By the timetable, not by the clock: a history is always told to its end.
+        if end.is_some_and(|end| due >= end) {
+            return;
+        }
         loop {
             if sent.stopped.load(Ordering::Relaxed) {
                 return;
@@ -94,9 +106,6 @@ fn feed(
             bar.set_message(sent.text());
             bar.tick();
             let now = SystemClock::time();
-            if end.is_some_and(|end| now >= end) {
-                return;
-            }
             let wait = due.nanos_since(now);
             if wait <= 0 {
                 break;
@@ -145,25 +154,49 @@ fn send(client: &Client, waiting: &Mutex<Receiver<Timed>>, sent: &Sent) {
     loop {
         let next = waiting.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(timed) = next else { return };
-        while !sent.stopped.load(Ordering::Relaxed) {
-            match client.send(timed.signal.path(), &[("content-type", "application/x-protobuf")], &timed.body) {
-                Ok(response) if response.status().is_success() => {
-                    sent.runs.fetch_add(timed.ends_runs as u64, Ordering::Relaxed);
-                    sent.spans.fetch_add(timed.spans as u64, Ordering::Relaxed);
-                    sent.logs.fetch_add(timed.logs as u64, Ordering::Relaxed);
-                    break;
-                }
-                Ok(response) if matches!(response.status().as_u16(), 429 | 502 | 503 | 504) => {
-                    sent.put_off.fetch_add(1, Ordering::Relaxed);
-                    pause(AGAIN);
-                }
-                Ok(response) => sent.give_up(anyhow!(
-                    "the server refused a request with {}; `tawny status` says why",
-                    response.status()
-                )),
-                Err(error) => sent.give_up(client.explain(error)),
+        deliver(client, &timed, sent);
+    }
+}
+
+/// Sends one request, again for as long as the server puts it off.
+fn deliver(client: &Client, timed: &Timed, sent: &Sent) {
+    while !sent.stopped.load(Ordering::Relaxed) {
+        match client.send(timed.signal.path(), &[("content-type", "application/x-protobuf")], &timed.body) {
+            Ok(response) if response.status().is_success() => {
+                sent.runs.fetch_add(timed.ends_runs as u64, Ordering::Relaxed);
+                sent.spans.fetch_add(timed.spans as u64, Ordering::Relaxed);
+                sent.logs.fetch_add(timed.logs as u64, Ordering::Relaxed);
+                break;
             }
+            Ok(response) if matches!(response.status().as_u16(), 429 | 502 | 503 | 504) => {
+                sent.put_off.fetch_add(1, Ordering::Relaxed);
+                thread::sleep(AGAIN);
+            }
+            Ok(response) => sent
+                .give_up(anyhow!("the server refused a request with {}; `tawny status` says why", response.status())),
+            Err(error) => sent.give_up(client.explain(error)),
         }
+    }
+}
+
+/// One of the senders of a high rate: prepared runs, so many that together they make `rate` a second, or as many as the
+/// server takes.
+fn send_load(client: &Client, mut load: Load, rate: f64, end: Option<Timestamp>, sent: &Sent, bar: &ProgressBar) {
+    let (begun, mut done) = (SystemClock::time(), 0);
+    while !sent.stopped.load(Ordering::Relaxed) {
+        let now = SystemClock::time();
+        if end.is_some_and(|end| now >= end) {
+            return;
+        }
+        let due = (now.millis_since(begun) / 1e3 * rate) as u64;
+        let runs = due.saturating_sub(done).min(RUNS_TOGETHER);
+        if runs == 0 {
+            thread::sleep(IDLE);
+            continue;
+        }
+        deliver(client, &load.next_request(now, runs as usize), sent);
+        done += runs;
+        bar.set_message(sent.text());
     }
 }
 

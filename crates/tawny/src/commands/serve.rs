@@ -35,7 +35,7 @@ fn settings(args: &Serve) -> Result<Settings> {
         otlp_grpc: args.otlp_grpc.clone(),
         allow_open: args.allow_open,
         sync: !args.no_sync,
-        limits: Limits { max_body_bytes: args.max_body, ..Limits::for_memory(args.memory) },
+        limits: Limits::for_memory(args.memory).with_max_body(args.max_body),
     })
 }
 

@@ -38,7 +38,7 @@ pub fn lines() -> String {
         vec![
             ("gen_ai.operation.name", json!("chat")),
             ("gen_ai.provider.name", json!("openai")),
-            ("gen_ai.request.model", json!("gpt-4o")),
+            ("gen_ai.request.model", json!("house-model-1")),
             ("gen_ai.usage.input_tokens", json!(input)),
             ("gen_ai.usage.output_tokens", json!(output)),
             (
@@ -72,10 +72,10 @@ pub fn lines() -> String {
     failed_tool["status"] = json!({"code": 2, "message": "timetable not reachable"});
     let booking = vec![
         span(BOOKING, 1, 0, "invoke_agent booker", 0, 4_200, &agent),
-        span(BOOKING, 2, 1, "chat gpt-4o", 50, 1_250, &chat(820, 40, "tool_calls")),
+        span(BOOKING, 2, 1, "chat house-model-1", 50, 1_250, &chat(820, 40, "tool_calls")),
         failed_tool,
         span(BOOKING, 4, 1, "execute_tool search_trains", 1_900, 2_600, &tool("search_trains")),
-        span(BOOKING, 5, 1, "chat gpt-4o", 2_650, 4_150, &chat(1_310, 95, "stop")),
+        span(BOOKING, 5, 1, "chat house-model-1", 2_650, 4_150, &chat(1_310, 95, "stop")),
     ];
     let mut root = span(FAILED, 1, 0, "invoke_agent booker", 10_000, 10_900, &agent);
     root["status"] = json!({"code": 2, "message": "no seats"});

@@ -139,7 +139,6 @@ export function RunsTable({ rows, search, arrived, hasMore, loadingMore, onMore,
                       params={{ traceId: run.trace_id }}
                       className={classes.link}
                       onFocus={() => setActive(run.trace_id)}
-                      aria-label={`${run.name}, ${run.status}`}
                     >
                       {column.cell(run, { fullBar: full })}
                     </Link>

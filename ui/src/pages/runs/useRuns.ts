@@ -45,12 +45,14 @@ export function useRuns({ search, live, atTop }: Options) {
   );
 
   const refresh = useCallback(async () => {
+    // What was planned while live was on is not done once it is off.
+    if (!live) return;
     const head = await fetchRuns(search).catch(() => undefined);
     const before = client.getQueryData<Pages>(options.queryKey);
     if (!head || !before) return;
     if (atTop() || unseen(before.pages, head).length === 0) put(head);
     else setWaiting(head);
-  }, [client, options, search, atTop, put]);
+  }, [client, options, search, atTop, put, live]);
 
   // A row that is scrolled away and back has no entrance.
   useEffect(() => {

@@ -43,7 +43,7 @@ export function SessionPage() {
                 <IconArrowLeft size={18} stroke={1.7} />
               </ActionIcon>
             </Tooltip>
-            Session <span className={classes.id}>{sessionId}</span>
+            <span className={classes.word}>Session</span> <span className={classes.id}>{sessionId}</span>
             <CopyButton text={sessionId} label="Copy the session id" />
           </span>
         }

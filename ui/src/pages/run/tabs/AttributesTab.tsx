@@ -94,7 +94,7 @@ function Value({ value }: { value: unknown }) {
   return open ? (
     <TextBlock text={text} />
   ) : (
-    <button type="button" className={classes.open} onClick={() => setOpen(true)} aria-label="Show the whole value">
+    <button type="button" className={classes.open} onClick={() => setOpen(true)} title="Show the whole value">
       {text.slice(0, SHORT)}
       {text.length > SHORT && "…"}
     </button>
