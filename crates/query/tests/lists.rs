@@ -14,7 +14,7 @@ use support::{SECOND, START, World, run, tenant, trace};
 async fn paging_gives_each_run_once_while_runs_arrive_and_files_are_merged() {
     for sort in ["-started_at", "started_at", "-duration_ms", "errors"] {
         let world = World::new().await;
-        let there: Vec<Run> = (0..60).map(|number| numbered(number)).collect();
+        let there: Vec<Run> = (0..60).map(numbered).collect();
         world.put(&there[..40]).await;
         world.flush().await;
         world.put(&there[40..]).await;
@@ -162,11 +162,11 @@ async fn logs_are_listed_latest_first_with_body_and_attributes_as_sent() {
             version: 0,
             time: Timestamp::from_nanos(START + (number as i64 / 2) * SECOND),
             received: Timestamp::from_nanos(START),
-            severity: if number % 3 == 0 { 17 } else { 9 },
+            severity: if number.is_multiple_of(3) { 17 } else { 9 },
             severity_text: "INFO".into(),
             event_name: None,
             service: Some(format!("service {}", number % 2).into()),
-            trace_id: (number % 4 == 0).then(|| trace(number)),
+            trace_id: number.is_multiple_of(4).then(|| trace(number)),
             span_id: None,
             preview: format!("line {number}").into(),
         };

@@ -62,7 +62,11 @@ pub fn decode_value(text: &str, body: &dyn Fn(&BodyHash) -> Option<Arc<str>>) ->
     if reader.at < text.len() { Err(reader.error("something after the end")) } else { Ok(value) }
 }
 
-pub(crate) fn write_attributes<'a>(out: &mut String, attributes: &'a Attributes<'_>, bodies: Option<&mut Splitter<'a>>) {
+pub(crate) fn write_attributes<'a>(
+    out: &mut String,
+    attributes: &'a Attributes<'_>,
+    bodies: Option<&mut Splitter<'a>>,
+) {
     write_map(out, &attributes.0, bodies, 0);
 }
 
@@ -246,7 +250,13 @@ fn write_double(out: &mut String, number: f64) {
         // The debug form is the shortest text that reads back as the same number, and always has a point or an exponent.
         let _ = write!(out, "{number:?}");
     } else {
-        let word = if number.is_nan() { "NaN" } else if number > 0.0 { "Infinity" } else { "-Infinity" };
+        let word = if number.is_nan() {
+            "NaN"
+        } else if number > 0.0 {
+            "Infinity"
+        } else {
+            "-Infinity"
+        };
         let _ = write!(out, "{{\"$double\":\"{word}\"}}");
     }
 }

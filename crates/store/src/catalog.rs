@@ -112,7 +112,11 @@ impl Catalog {
         Ok(Self { connection: Arc::new(Mutex::new(connection)) })
     }
 
-    fn with<T>(&self, what: &'static str, use_it: impl FnOnce(&mut Connection) -> rusqlite::Result<T>) -> Result<T, StoreError> {
+    fn with<T>(
+        &self,
+        what: &'static str,
+        use_it: impl FnOnce(&mut Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
         let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
         use_it(&mut connection).map_err(StoreError::catalog(what))
     }
@@ -213,8 +217,9 @@ fn removals(connection: &Connection) -> rusqlite::Result<Vec<(String, Timestamp)
 }
 
 fn insert(connection: &Connection, meta: &SegmentMeta) -> rusqlite::Result<()> {
-    let mut insert = connection
-        .prepare_cached("INSERT INTO segments VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)")?;
+    let mut insert = connection.prepare_cached(
+        "INSERT INTO segments VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+    )?;
     insert.execute(params![
         meta.id as i64,
         meta.table.name(),
@@ -259,7 +264,8 @@ fn segment(row: &Row<'_>) -> rusqlite::Result<(SegmentMeta, Vec<u32>)> {
         provisional: number("provisional")?,
         traces: Arc::new(TraceBloom::from_bytes(&row.get::<_, Vec<u8>>("traces")?)),
     };
-    let deleted = deleted.map_or(Ok(Vec::new()), |bytes| read_rows(&bytes).ok_or_else(|| unknown("bad row list".into())))?;
+    let deleted =
+        deleted.map_or(Ok(Vec::new()), |bytes| read_rows(&bytes).ok_or_else(|| unknown("bad row list".into())))?;
     Ok((meta, deleted))
 }
 

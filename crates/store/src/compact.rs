@@ -284,7 +284,8 @@ impl Merge {
 
 /// Trace and hash of each body.
 fn names(batch: &RecordBatch) -> Vec<(u128, u128)> {
-    let column = |name: &str| batch.column_by_name(name).expect("a column of the table's own schema").as_string::<i32>();
+    let column =
+        |name: &str| batch.column_by_name(name).expect("a column of the table's own schema").as_string::<i32>();
     let number = |text: &str| u128::from_str_radix(text, 16).unwrap_or(0);
     let (traces, hashes) = (column("trace_id"), column("hash"));
     (0..batch.num_rows()).map(|row| (number(traces.value(row)), number(hashes.value(row)))).collect()

@@ -102,7 +102,8 @@ impl Job {
     ) -> Vec<(FileKey, Vec<(usize, usize)>)> {
         let mut files: HashMap<FileKey, Vec<(usize, usize)>> = HashMap::new();
         for (at, batch) in batches.iter().enumerate() {
-            let text = |name: &str| batch.column_by_name(name).expect("every table has its tenant").as_string::<i32>().clone();
+            let text =
+                |name: &str| batch.column_by_name(name).expect("every table has its tenant").as_string::<i32>().clone();
             let (projects, environments) = (text("project"), text("environment"));
             let mut last: Option<(&str, &str, FileKey)> = None;
             for (row, time) in clamped_times(table, batch).into_iter().enumerate() {
@@ -110,7 +111,11 @@ impl Job {
                 let day = layout::day(time);
                 let file = match last.take() {
                     Some((p, e, file)) if p == project && e == environment => FileKey { day, ..file },
-                    _ => FileKey { project: project.into(), environment: self.environment(project, environment, written), day },
+                    _ => FileKey {
+                        project: project.into(),
+                        environment: self.environment(project, environment, written),
+                        day,
+                    },
                 };
                 match files.get_mut(&file) {
                     Some(rows) => rows.push((at, row)),
@@ -145,7 +150,10 @@ impl Job {
 
 /// Clocks that are wrong in every direction must not make a file for every day of a year: of each tenant the days with
 /// most rows get files, the rows of the others go to the fullest of them. Rows keep their times.
-fn fold_days(files: HashMap<FileKey, Vec<(usize, usize)>>, written: &mut Written) -> Vec<(FileKey, Vec<(usize, usize)>)> {
+fn fold_days(
+    files: HashMap<FileKey, Vec<(usize, usize)>>,
+    written: &mut Written,
+) -> Vec<(FileKey, Vec<(usize, usize)>)> {
     type Days = Vec<(FileKey, Vec<(usize, usize)>)>;
     let mut tenants: HashMap<(Arc<str>, Option<Arc<str>>), Days> = HashMap::new();
     for (file, rows) in files {

@@ -136,7 +136,8 @@ impl Inner {
             };
             (segments.map(candidate).collect::<Vec<_>>(), state.flushed)
         };
-        let Some(job) = compact::plan(&candidates, self.clock.now(), self.settings.segment_bytes).into_iter().next() else {
+        let Some(job) = compact::plan(&candidates, self.clock.now(), self.settings.segment_bytes).into_iter().next()
+        else {
             return Ok(Compacted { removed, ..Compacted::default() });
         };
         let id = self.next_segment.fetch_add(1, Ordering::Relaxed);

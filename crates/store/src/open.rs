@@ -21,8 +21,8 @@ use crate::segment::read::Reader;
 use crate::settings::{Clock, RECENT_IDS, Settings};
 use crate::state::{Counters, State};
 use crate::store::{Applier, Inner, RunResolver, Shared, Store, join};
-use crate::wal::log::LogFigures;
 use crate::wal::committer::CommitThread;
+use crate::wal::log::LogFigures;
 use crate::wal::replay::Replayed;
 use crate::wal::{Log, replay};
 
@@ -228,7 +228,8 @@ async fn seed_recent(
 
 /// Finds runs in segments that time alone may change.
 async fn watch_open_runs(reader: &Reader, state: &mut State, now: Timestamp) -> Result<(), StoreError> {
-    let segments: Vec<_> = state.segments[Table::Runs as usize].values().filter(|segment| segment.meta.provisional > 0).cloned().collect();
+    let segments: Vec<_> =
+        state.segments[Table::Runs as usize].values().filter(|segment| segment.meta.provisional > 0).cloned().collect();
     for segment in segments {
         let rows: Vec<u32> = (0..u32::try_from(segment.meta.rows).unwrap_or(u32::MAX))
             .filter(|row| segment.deleted.binary_search(row).is_err())
@@ -237,7 +238,13 @@ async fn watch_open_runs(reader: &Reader, state: &mut State, now: Timestamp) -> 
         let mut open = Vec::new();
         let mut numbers = rows.iter();
         for batch in reader.rows(&segment.meta, &rows, Some(&["status", "provisional"])).await? {
-            open.extend(rows::runs::open(&batch)?.into_iter().zip(numbers.by_ref()).filter(|(open, _)| *open).map(|(_, row)| *row));
+            open.extend(
+                rows::runs::open(&batch)?
+                    .into_iter()
+                    .zip(numbers.by_ref())
+                    .filter(|(open, _)| *open)
+                    .map(|(_, row)| *row),
+            );
         }
         if open.is_empty() {
             continue;

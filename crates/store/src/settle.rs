@@ -56,7 +56,9 @@ impl Watch {
 
     /// Whether the run stands as it did when it was last noted.
     fn stands(&self, key: TraceKey, run: &Run) -> bool {
-        self.runs.get(&key).is_some_and(|(status, provisional, _)| (*status, *provisional) == (run.status, run.provisional))
+        self.runs
+            .get(&key)
+            .is_some_and(|(status, provisional, _)| (*status, *provisional) == (run.status, run.provisional))
     }
 
     /// Puts off a run that is being refreshed, so that the next look does not do the same.
@@ -149,7 +151,8 @@ impl State {
                     continue;
                 }
                 found = true;
-                let lookup = lookups.entry(meta.id).or_insert_with(|| Lookup { meta: Arc::clone(meta), keys: Vec::new() });
+                let lookup =
+                    lookups.entry(meta.id).or_insert_with(|| Lookup { meta: Arc::clone(meta), keys: Vec::new() });
                 lookup.keys.push(*key);
             }
             if !found {
@@ -224,7 +227,8 @@ impl State {
         let mut batch = Vec::new();
         let mut spans = 0;
         let refreshed: Vec<TraceKey> = self.refresh.iter().copied().collect();
-        let changed: Vec<(TraceKey, Option<u64>)> = self.dirty.iter().map(|(key, change)| (*key, Some(*change))).collect();
+        let changed: Vec<(TraceKey, Option<u64>)> =
+            self.dirty.iter().map(|(key, change)| (*key, Some(*change))).collect();
         let refreshed = refreshed.into_iter().filter(|key| !self.dirty.contains_key(key)).map(|key| (key, None));
         let all: Vec<(TraceKey, Option<u64>)> = changed.into_iter().chain(refreshed).collect();
         for (key, change) in all {

@@ -238,10 +238,9 @@ impl State {
         self.counters.commits += 1;
         changed.sort_unstable();
         changed.dedup();
-        let changed = changed.into_iter().map(|key| Changed {
-            project: Arc::clone(self.project_name(key.project)),
-            trace_id: key.trace,
-        });
+        let changed = changed
+            .into_iter()
+            .map(|key| Changed { project: Arc::clone(self.project_name(key.project)), trace_id: key.trace });
         (Committed { sequence, duplicates }, changed.collect())
     }
 
@@ -307,7 +306,12 @@ impl State {
         }
         let State { active, frozen, touched, .. } = self;
         for hot in std::iter::once(&*active).chain(frozen.as_ref()) {
-            touched.extend(hot.traces.iter().filter(|(_, trace)| !trace.spans.is_empty() || trace.run.is_some()).map(|(key, _)| *key));
+            touched.extend(
+                hot.traces
+                    .iter()
+                    .filter(|(_, trace)| !trace.spans.is_empty() || trace.run.is_some())
+                    .map(|(key, _)| *key),
+            );
         }
     }
 

@@ -44,7 +44,8 @@ impl TraceView {
         }
         for table in [Table::Spans, Table::Bodies, Table::Logs] {
             let segments = state.segments[table as usize].values();
-            let segments = segments.filter(|segment| *segment.meta.project == *project && segment.meta.may_contain(trace));
+            let segments =
+                segments.filter(|segment| *segment.meta.project == *project && segment.meta.may_contain(trace));
             let places = segments.map(|segment| (Arc::clone(&segment.meta), state.deleted_rows(segment)));
             view.sealed.insert(table, places.collect());
         }
@@ -52,7 +53,12 @@ impl TraceView {
     }
 
     /// Batches of the trace's rows in segments.
-    async fn sealed(&self, reader: &Reader, table: Table, columns: Option<&[&str]>) -> Result<Vec<RecordBatch>, StoreError> {
+    async fn sealed(
+        &self,
+        reader: &Reader,
+        table: Table,
+        columns: Option<&[&str]>,
+    ) -> Result<Vec<RecordBatch>, StoreError> {
         let mut batches = Vec::new();
         for (meta, deleted) in self.sealed.get(&table).into_iter().flatten() {
             let found = reader.find(meta, &[self.trace], &[]).await?;

@@ -163,7 +163,8 @@ async fn a_store_killed_between_any_two_steps_has_all_that_was_acknowledged_once
             let name = found.get(&id).unwrap_or_else(|| panic!("killed after {operations}: {id} is lost"));
             // A later form may have been kept although nobody was told.
             let last = acknowledged.iter().rfind(|other| (other.trace, other.span) == (sent.trace, sent.span)).unwrap();
-            let later = tried.iter().any(|other| (other.trace, other.span, &other.name) == (sent.trace, sent.span, name));
+            let later =
+                tried.iter().any(|other| (other.trace, other.span, &other.name) == (sent.trace, sent.span, name));
             assert!(*name == last.name || later, "killed after {operations}: {id} is {name}, not {}", last.name);
             if sent.span == 1 {
                 let stored = store.trace("default", trace_id(sent.trace)).await.unwrap();
@@ -171,7 +172,10 @@ async fn a_store_killed_between_any_two_steps_has_all_that_was_acknowledged_once
             }
         }
         for id in found.keys() {
-            let known = acknowledged.iter().chain(&tried).any(|sent| *id == format!("{}/{}", trace_id(sent.trace), span_id(sent.span)));
+            let known = acknowledged
+                .iter()
+                .chain(&tried)
+                .any(|sent| *id == format!("{}/{}", trace_id(sent.trace), span_id(sent.span)));
             assert!(known, "killed after {operations}: {id} was never sent");
         }
         operations += 3;

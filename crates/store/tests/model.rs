@@ -58,7 +58,8 @@ async fn check(store: &store::Store, plain: &Plain) {
     }
     let runs: Vec<(String, u32)> =
         runs(store).await.iter().map(|run| (run.trace_id.to_string(), run.kinds.total())).collect();
-    let expected: Vec<(String, u32)> = counts.iter().map(|(trace, count)| (trace_id(*trace).to_string(), *count)).collect();
+    let expected: Vec<(String, u32)> =
+        counts.iter().map(|(trace, count)| (trace_id(*trace).to_string(), *count)).collect();
     assert_eq!(runs, expected);
     for trace in counts.keys() {
         let stored = store.trace("default", trace_id(*trace)).await.unwrap();
@@ -84,7 +85,11 @@ async fn run(actions: Vec<Action>) {
                         number += 1;
                         let mut sent = Sent::new(trace, span).named(&format!("form {number}"));
                         for at in 0..texts {
-                            sent = sent.text(format!("[\"{}\", {{\"k\":\"{}\"}}]", "a".repeat(60 + at * 200), "é".repeat(70)));
+                            sent = sent.text(format!(
+                                "[\"{}\", {{\"k\":\"{}\"}}]",
+                                "a".repeat(60 + at * 200),
+                                "é".repeat(70)
+                            ));
                         }
                         if ended { sent } else { sent.running() }
                     })

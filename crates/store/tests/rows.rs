@@ -64,7 +64,8 @@ fn full_run() -> Run {
         own_ms: 0.1 + 0.2,
         delegated_ms: 1e300,
     };
-    let helper = AgentNode { agent: "helper".into(), parent: Some(0), cost: None, usage: Usage::default(), ..node.clone() };
+    let helper =
+        AgentNode { agent: "helper".into(), parent: Some(0), cost: None, usage: Usage::default(), ..node.clone() };
     let mut kinds = KindCounts::default();
     StepKind::ALL.iter().for_each(|kind| kinds.add(*kind));
     kinds.add(StepKind::Llm);
@@ -150,7 +151,8 @@ fn runs_read_back() {
 #[test]
 fn a_run_without_a_needed_column_is_an_error_that_names_it() {
     let batch = runs::to_batch(&[full_run()]);
-    let columns: Vec<usize> = (0..batch.num_columns()).filter(|at| batch.schema().field(*at).name() != "status").collect();
+    let columns: Vec<usize> =
+        (0..batch.num_columns()).filter(|at| batch.schema().field(*at).name() != "status").collect();
     let error = runs::from_batch(&batch.project(&columns).unwrap()).unwrap_err();
     assert_eq!(error.to_string(), "cannot read runs rows: no column status");
 }
@@ -239,7 +241,12 @@ fn sample(kind: SampleKind) -> Sample {
         time: Timestamp::from_nanos(6),
         kind,
         exemplars: vec![
-            Exemplar { time: Timestamp::from_nanos(7), value: f64::INFINITY, trace_id: Some(trace_id(1)), span_id: None },
+            Exemplar {
+                time: Timestamp::from_nanos(7),
+                value: f64::INFINITY,
+                trace_id: Some(trace_id(1)),
+                span_id: None,
+            },
             Exemplar { time: Timestamp::default(), value: 0.1, trace_id: None, span_id: Some(span_id(1)) },
         ],
     }
@@ -271,7 +278,12 @@ async fn samples_of_every_kind_read_back() {
         sample(SampleKind::Histogram { point, temporality: Temporality::Cumulative }),
         sample(SampleKind::Histogram { point: exponential_point, temporality: Temporality::Unspecified }),
         sample(SampleKind::Summary { count: 2, sum: 5.0, quantiles: vec![(0.5, 1.0), (0.99, f64::INFINITY)] }),
-        Sample { labels: Vec::new(), exemplars: Vec::new(), start: Timestamp::default(), ..sample(SampleKind::Gauge { value: 1.0 }) },
+        Sample {
+            labels: Vec::new(),
+            exemplars: Vec::new(),
+            start: Timestamp::default(),
+            ..sample(SampleKind::Gauge { value: 1.0 })
+        },
     ];
     let data = tempfile::tempdir().unwrap();
     let clock = TestClock::new();
@@ -280,7 +292,8 @@ async fn samples_of_every_kind_read_back() {
     for sample in &all {
         rows.push_sample(&Tenant::default(), sample.clone(), &resource(), &scope(), Timestamp::from_nanos(NOON));
     }
-    let entry = Entry { tag: 0, project: "default".into(), received: Timestamp::from_nanos(NOON), payload: "[]".into(), rows };
+    let entry =
+        Entry { tag: 0, project: "default".into(), received: Timestamp::from_nanos(NOON), payload: "[]".into(), rows };
     store.commit(entry).await.unwrap();
     for _ in 0..2 {
         let batches = batches(&store, Table::Samples).await;

@@ -122,7 +122,10 @@ async fn a_late_start_never_erases_an_end() {
         assert_eq!(&*store.trace("default", trace_id(trace)).await.unwrap()[0].span.name, "corrected");
     }
     store.flush().await.unwrap();
-    assert_eq!(names(&store).await.iter().map(|(_, name)| name.as_str()).collect::<Vec<_>>(), ["corrected", "corrected"]);
+    assert_eq!(
+        names(&store).await.iter().map(|(_, name)| name.as_str()).collect::<Vec<_>>(),
+        ["corrected", "corrected"]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -367,7 +370,8 @@ async fn a_project_with_very_many_environments_has_few_directories_and_loses_not
     assert_eq!(stats.tables["spans"].segments, 65);
     assert!(stats.environments_folded > 0);
     let found = spans(&store).await;
-    let environments: std::collections::BTreeSet<_> = found.iter().map(|span| span.tenant.environment.to_string()).collect();
+    let environments: std::collections::BTreeSet<_> =
+        found.iter().map(|span| span.tenant.environment.to_string()).collect();
     assert_eq!(environments.len(), 100);
 }
 
@@ -376,7 +380,8 @@ async fn a_second_process_is_told_that_the_directory_is_in_use() {
     let data = tempfile::tempdir().unwrap();
     let clock = TestClock::new();
     let store = open(data.path(), &clock).await;
-    let second = Store::open(settings(data.path()), clock.clone(), std::sync::Arc::new(CountingResolver), replay()).await;
+    let second =
+        Store::open(settings(data.path()), clock.clone(), std::sync::Arc::new(CountingResolver), replay()).await;
     let error = second.err().unwrap();
     assert!(matches!(error, StoreError::Locked { .. }), "{error}");
     assert!(error.to_string().contains("another process"));
@@ -394,7 +399,12 @@ async fn a_file_the_catalog_does_not_know_is_removed_and_a_missing_one_is_named(
         store.flush().await.unwrap();
     }
     let snapshot = store.snapshot().await.unwrap();
-    let paths: Vec<_> = snapshot.table(Table::Spans).segments.iter().map(|segment| data.path().join(segment.meta.path.as_ref())).collect();
+    let paths: Vec<_> = snapshot
+        .table(Table::Spans)
+        .segments
+        .iter()
+        .map(|segment| data.path().join(segment.meta.path.as_ref()))
+        .collect();
     drop((snapshot, store));
     let orphan = paths[0].with_file_name("0000000000009999.parquet");
     fs::copy(&paths[0], &orphan).unwrap();
@@ -405,7 +415,8 @@ async fn a_file_the_catalog_does_not_know_is_removed_and_a_missing_one_is_named(
     drop(store);
 
     fs::remove_file(&paths[1]).unwrap();
-    let opened = Store::open(settings(data.path()), clock.clone(), std::sync::Arc::new(CountingResolver), replay()).await;
+    let opened =
+        Store::open(settings(data.path()), clock.clone(), std::sync::Arc::new(CountingResolver), replay()).await;
     let error = opened.err().unwrap().to_string();
     assert!(error.contains("1 segments") && error.contains(paths[1].file_name().unwrap().to_str().unwrap()), "{error}");
     let store = open_with(Settings { allow_missing_segments: true, ..settings(data.path()) }, &clock).await;

@@ -143,13 +143,14 @@ pub fn count(number: u64) -> String {
 }
 
 /// A count with its word: `1 step`, `2 steps`.
-pub fn plural(number: u32, word: &str) -> String {
+pub fn plural(number: impl Into<u64>, word: &str) -> String {
+    let number = number.into();
     let ending = match (number, word.strip_suffix('y')) {
         (1, _) => return format!("1 {word}"),
         (_, Some(stem)) => format!("{stem}ies"),
         _ => format!("{word}s"),
     };
-    format!("{} {ending}", count(number.into()))
+    format!("{} {ending}", count(number))
 }
 
 /// Dollars: `$1.23`, `$0.0042`; a dash when unknown.
@@ -201,7 +202,7 @@ mod tests {
         assert_eq!(duration(4_320_000.0), "1 h 12 m");
         assert_eq!(count(950), "950");
         assert_eq!(count(1_234_567), "1,234,567");
-        assert_eq!((plural(1, "retry"), plural(2_000, "retry")), ("1 retry".into(), "2,000 retries".into()));
+        assert_eq!((plural(1u32, "retry"), plural(2_000u32, "retry")), ("1 retry".into(), "2,000 retries".into()));
         assert_eq!(dollars(Some(0.00421)), "$0.0042");
         assert_eq!(dollars(None), "-");
         assert_eq!(bytes(3_565_158), "3.4 MiB");

@@ -12,6 +12,7 @@ describe("types of numbers", () => {
     "Decimal(38, 12)",
     "integer",
     "NUMERIC",
+    "number",
     "UINT",
   ])("%s", (type) => expect(isNumeric(type)).toBe(true));
   it.each(["VARCHAR", "INTERVAL", "Utf8", "TIMESTAMP", "BOOLEAN", "List(Int64)", "text"])("not %s", (type) =>

@@ -3,7 +3,7 @@ import { inline } from "./json";
 
 /** Whether a SQL or Arrow type holds numbers. */
 export const isNumeric = (type: string) =>
-  /^u?(big|small|tiny)?int(eger)?\d*(\(|$| )|^float|^double|^decimal|^numeric|^real/i.test(type.trim());
+  /^u?(big|small|tiny)?int(eger)?\d*(\(|$| )|^float|^double|^decimal|^numeric|^real|^number/i.test(type.trim());
 
 /** Pixels per character of the table's type, and bounds of a column. */
 const CHARACTER = 7.4;

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { facts } from "./status";
+import { facts, tableRows } from "./status";
 
 it("the store's figures are named and have units", () => {
   expect(
@@ -19,4 +19,15 @@ it("the store's figures are named and have units", () => {
     ["Replaying", "no"],
     ["Url", "file:///x"],
   ]);
+});
+
+it("tables stand side by side, even where one lacks a figure", () => {
+  expect(tableRows({ spans: { bytes: 2048, hot_rows: 1200 }, logs: { bytes: 1 } })).toEqual({
+    columns: ["Size", "Hot rows"],
+    rows: [
+      ["spans", ["2 KiB", "1,200"]],
+      ["logs", ["1 B", "–"]],
+    ],
+  });
+  expect(tableRows(undefined).rows).toEqual([]);
 });

@@ -1,7 +1,20 @@
 /** Markdown as a page shows it. Raw HTML stays text, and nothing is fetched: pictures from elsewhere become links. */
+import { useMemo } from "react";
 import ReactMarkdown, { type Components } from "react-markdown";
 import remarkGfm from "remark-gfm";
 import classes from "./Markdown.module.css";
+
+const numbered = (text: string): Components["li"] =>
+  function Item({ node, children, className }) {
+    // Markdown counts on from the first number; what was written is what counts here.
+    const at = node?.position?.start.offset;
+    const written = at === undefined ? null : /^(\d{1,9})[.)]/.exec(text.slice(at, at + 12));
+    return (
+      <li className={className} value={written ? Number(written[1]) : undefined}>
+        {children}
+      </li>
+    );
+  };
 
 const components: Components = {
   a: ({ href, children }) => (
@@ -31,9 +44,10 @@ const components: Components = {
 };
 
 export default function Markdown({ text }: { text: string }) {
+  const all = useMemo(() => ({ ...components, li: numbered(text) }), [text]);
   return (
     <div className={classes.markdown}>
-      <ReactMarkdown remarkPlugins={[remarkGfm]} components={components}>
+      <ReactMarkdown remarkPlugins={[remarkGfm]} components={all}>
         {text}
       </ReactMarkdown>
     </div>

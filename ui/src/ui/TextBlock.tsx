@@ -16,11 +16,17 @@ const Markdown = lazy(() => import("./Markdown"));
 export const useMarkdown = () =>
   useLocalStorage({ key: "tawny.markdown", defaultValue: true, getInitialValueInEffect: false });
 
-export function TextBlock({ text }: { text: string }) {
+interface Props {
+  text: string;
+  /** Somebody says it: then Markdown is laid out. Data of tools and documents is shown as it is. */
+  message?: boolean;
+}
+
+export function TextBlock({ text, message = false }: Props) {
   const [all, setAll] = useState(false);
   const json = useMemo(() => parseJson(text), [text]);
   const [laidOut] = useMarkdown();
-  const markdown = useMemo(() => laidOut && looksLikeMarkdown(text), [laidOut, text]);
+  const markdown = useMemo(() => message && laidOut && looksLikeMarkdown(text), [message, laidOut, text]);
   if (json) return <JsonView value={json.value} />;
   if (markdown) {
     return (

@@ -1,6 +1,6 @@
 //! A user's own prices, and what is said when they cannot be read.
 
-use signals::prices::{MAX_FILE_BYTES, Priced, Prices, Why};
+use signals::prices::{Call, MAX_FILE_BYTES, Priced, Prices, Tier, Why};
 
 use crate::{at, llm, today, usage, usd};
 
@@ -158,4 +158,15 @@ fn mistakes_are_told_with_file_line_and_field() {
     let large = format!("#{}", " ".repeat(MAX_FILE_BYTES));
     let error = Prices::built_in().with_overrides("large.toml", &large).unwrap_err();
     assert_eq!(error.to_string(), "cannot read the prices in large.toml: cannot be larger than 1048576 bytes");
+}
+
+#[test]
+fn a_sum_is_rounded_once_and_to_the_nearest() {
+    let prices = own("[[price]]\nmodel = 'tiny'\ninput = 0.000001\noutput = 0.000003\nbatch = { times = 0.5 }");
+    let cost = |input, output| {
+        let call = Call { tier: Tier::Batch, ..Call::from(usage(input, output)) };
+        prices.cost_of(&call, None, &["tiny"], today()).usd().unwrap().as_pico()
+    };
+    // In 10⁻¹² dollars: 1*0.5 = 0.5 and 1*1.5 = 1.5 go up; together they are 2, not 1 + 2.
+    assert_eq!((cost(1, 0), cost(0, 1), cost(1, 1), cost(4, 0)), (1, 2, 2, 2));
 }

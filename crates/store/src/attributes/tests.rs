@@ -22,8 +22,7 @@ fn with_bodies(value: &Value<'_>) -> (String, Value<'static>) {
     let mut splitter = Splitter::default();
     let mut text = String::new();
     write_value(&mut text, value, Some(&mut splitter), 0);
-    let bodies: HashMap<_, Arc<str>> =
-        splitter.bodies.iter().map(|(hash, body)| (*hash, Arc::from(&**body))).collect();
+    let bodies: HashMap<_, Arc<str>> = splitter.bodies.iter().map(|(hash, body)| (*hash, Arc::from(&**body))).collect();
     let back = decode_value(&text, &|hash| bodies.get(hash).cloned()).unwrap();
     (text, back)
 }
@@ -95,10 +94,7 @@ fn what_json_cannot_say_is_marked() {
         (Value::Double(-0.0), "-0.0"),
         (Value::Bytes(Cow::Borrowed(&[0, 255])), r#"{"$bytes":"AP8="}"#),
         (Value::Map(vec![("$x".into(), Value::Null)]), r#"{"$map":[["$x",null]]}"#),
-        (
-            Value::Map(vec![("k".into(), Value::Int(1)), ("k".into(), Value::Int(2))]),
-            r#"{"$map":[["k",1],["k",2]]}"#,
-        ),
+        (Value::Map(vec![("k".into(), Value::Int(1)), ("k".into(), Value::Int(2))]), r#"{"$map":[["k",1],["k",2]]}"#),
     ];
     for (value, text) in cases {
         assert_eq!(encode_value(&value), text);
@@ -107,7 +103,8 @@ fn what_json_cannot_say_is_marked() {
 
 #[test]
 fn a_large_text_becomes_a_reference_and_a_lost_body_becomes_null() {
-    let value = Value::Map(vec![("prompt".into(), Value::Str("long ".repeat(100).into())), ("n".into(), Value::Int(1))]);
+    let value =
+        Value::Map(vec![("prompt".into(), Value::Str("long ".repeat(100).into())), ("n".into(), Value::Int(1))]);
     let (text, _) = with_bodies(&value);
     let hash = BodyHash::of(&"long ".repeat(100));
     assert_eq!(text, format!(r#"{{"prompt":{{"$body":["","{hash}"]}},"n":1}}"#));

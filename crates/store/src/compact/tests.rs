@@ -38,9 +38,11 @@ fn ids(job: &Job) -> Vec<u64> {
 
 #[test]
 fn days_and_tenants_are_never_mixed_and_few_files_of_today_are_left_alone() {
-    let files: Vec<_> = (1..=6).map(|id| segment(id, if id % 2 == 0 { "2026-11-21" } else { "2026-11-20" }, 1000)).collect();
+    let files: Vec<_> =
+        (1..=6).map(|id| segment(id, if id % 2 == 0 { "2026-11-21" } else { "2026-11-20" }, 1000)).collect();
     assert!(plan(&files, now(), TARGET).is_empty());
-    let files: Vec<_> = (1..=8).map(|id| segment(id, if id % 2 == 0 { "2026-11-21" } else { "2026-11-20" }, 1000)).collect();
+    let files: Vec<_> =
+        (1..=8).map(|id| segment(id, if id % 2 == 0 { "2026-11-21" } else { "2026-11-20" }, 1000)).collect();
     assert_eq!(plan(&files, now(), TARGET).iter().map(ids).collect::<Vec<_>>(), [[1, 3, 5, 7], [2, 4, 6, 8]]);
 }
 

@@ -10,8 +10,8 @@ use arrow::array::{
 };
 use arrow::compute::cast;
 use arrow::datatypes::{
-    Decimal128Type, Float64Type, Int64Type, Schema, SchemaRef, TimestampNanosecondType, UInt8Type, UInt16Type, UInt32Type,
-    UInt64Type,
+    Decimal128Type, Float64Type, Int64Type, Schema, SchemaRef, TimestampNanosecondType, UInt8Type, UInt16Type,
+    UInt32Type, UInt64Type,
 };
 use arrow::record_batch::RecordBatch;
 use model::{Timestamp, Usage, Usd};
@@ -78,7 +78,9 @@ pub(crate) fn cost(values: impl Iterator<Item = Option<Usd>>) -> ArrayRef {
     const MOST: i128 = 10i128.pow(COST_PRECISION as u32) - 1;
     let values = values.map(|cost| cost.map(|cost| cost.as_pico().clamp(-MOST, MOST)));
     let array = values.collect::<Decimal128Array>();
-    Arc::new(array.with_precision_and_scale(COST_PRECISION, COST_SCALE).expect("38 digits with 12 places are a valid type"))
+    Arc::new(
+        array.with_precision_and_scale(COST_PRECISION, COST_SCALE).expect("38 digits with 12 places are a valid type"),
+    )
 }
 
 /// A column of counts.

@@ -72,7 +72,12 @@ impl SampleRow {
             _ => 0,
         };
         let texts = sample.metric.len() + sample.description.len() + sample.unit.len();
-        size_of::<Self>() + SAMPLE_INDEX_BYTES + labels + buckets + texts + sample.exemplars.len() * size_of::<Exemplar>()
+        size_of::<Self>()
+            + SAMPLE_INDEX_BYTES
+            + labels
+            + buckets
+            + texts
+            + sample.exemplars.len() * size_of::<Exemplar>()
     }
 }
 
@@ -91,11 +96,8 @@ fn temporality(kind: &SampleKind) -> Option<Temporality> {
     }
 }
 
-const TEMPORALITIES: [(Temporality, &str); 3] = [
-    (Temporality::Unspecified, "unspecified"),
-    (Temporality::Delta, "delta"),
-    (Temporality::Cumulative, "cumulative"),
-];
+const TEMPORALITIES: [(Temporality, &str); 3] =
+    [(Temporality::Unspecified, "unspecified"), (Temporality::Delta, "delta"), (Temporality::Cumulative, "cumulative")];
 
 fn point(kind: &SampleKind) -> Option<&HistogramPoint> {
     if let SampleKind::Histogram { point, .. } = kind { Some(point) } else { None }
@@ -175,7 +177,9 @@ pub fn to_batch(rows: &[&SampleRow]) -> RecordBatch {
     let points = || samples().map(|sample| point(&sample.kind));
     let labels: Vec<String> = samples().map(|sample| labels_json(&sample.labels)).collect();
     let exponentials: Vec<Option<String>> = points()
-        .map(|point| point.and_then(|point| point.exponential.as_ref()).and_then(|part| serde_json::to_string(part).ok()))
+        .map(|point| {
+            point.and_then(|point| point.exponential.as_ref()).and_then(|part| serde_json::to_string(part).ok())
+        })
         .collect();
     let quantiles: Vec<Option<String>> = samples()
         .map(|sample| match &sample.kind {
@@ -282,14 +286,16 @@ fn kind(columns: &Columns, row: usize) -> Result<SampleKind, RowError> {
     let value = columns.float_opt("value", row).unwrap_or(0.0);
     let count = columns.u64_opt("count", row).unwrap_or(0);
     let word = columns.str("temporality", row);
-    let temporality = TEMPORALITIES.iter().find(|(_, known)| *known == word).map_or_else(Default::default, |(value, _)| *value);
+    let temporality =
+        TEMPORALITIES.iter().find(|(_, known)| *known == word).map_or_else(Default::default, |(value, _)| *value);
     Ok(match columns.str("type", row) {
         "gauge" => SampleKind::Gauge { value },
         "sum" => SampleKind::Sum { value, temporality, monotonic: columns.truth("monotonic", row).unwrap_or(false) },
         "histogram" => {
             let exponential = match columns.str_opt("exponential", row) {
                 Some(text) => {
-                    let part: Exponential = serde_json::from_str(text).map_err(|_| columns.invalid("exponential", row))?;
+                    let part: Exponential =
+                        serde_json::from_str(text).map_err(|_| columns.invalid("exponential", row))?;
                     Some(part)
                 }
                 None => None,
@@ -308,7 +314,8 @@ fn kind(columns: &Columns, row: usize) -> Result<SampleKind, RowError> {
         "summary" => SampleKind::Summary {
             count,
             sum: columns.float_opt("sum", row).unwrap_or(0.0),
-            quantiles: pairs_from_json(columns.str("quantiles", row)).ok_or_else(|| columns.invalid("quantiles", row))?,
+            quantiles: pairs_from_json(columns.str("quantiles", row))
+                .ok_or_else(|| columns.invalid("quantiles", row))?,
         },
         _ => return Err(columns.invalid("type", row)),
     })

@@ -1,7 +1,6 @@
 //! Spans and their columns: the narrow part, and what is needed to give the span back exactly as sent.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, UInt16Array, UInt32Array};
@@ -79,7 +78,8 @@ impl SpanRow {
     /// Bytes it takes in memory, about.
     pub fn bytes(&self) -> usize {
         let span = &self.span;
-        let texts = [&span.error_message, &span.input_preview, &span.output_preview, &span.error_type, &span.response_id];
+        let texts =
+            [&span.error_message, &span.input_preview, &span.output_preview, &span.error_type, &span.response_id];
         let texts: usize = texts.into_iter().flatten().map(|text| text.len() + 16).sum();
         let sent = self.attributes.len()
             + self.status_message.len()
@@ -103,7 +103,12 @@ impl SpanRow {
             start: span.start,
             end: span.end,
             attributes: attributes::decode_attributes(&self.attributes, body)?,
-            events: self.events.as_deref().map(|text| attributes::read_events(text, body)).transpose()?.unwrap_or_default(),
+            events: self
+                .events
+                .as_deref()
+                .map(|text| attributes::read_events(text, body))
+                .transpose()?
+                .unwrap_or_default(),
             links: self.links.as_deref().map(attributes::read_links).transpose()?.unwrap_or_default(),
             status: self.status,
             status_message: Cow::Owned(self.status_message.to_string()),
@@ -133,18 +138,6 @@ impl SpanRow {
             spans.push(StoredSpan { span: Arc::clone(&row.span), raw, resource, scope });
         }
         Ok(spans)
-    }
-
-    /// The bodies the row refers to, each once.
-    pub fn references(&self) -> Result<HashSet<BodyHash>, ValueError> {
-        let found = std::cell::RefCell::new(HashSet::new());
-        let note = |hash: &BodyHash| {
-            found.borrow_mut().insert(*hash);
-            Some(Arc::from(""))
-        };
-        attributes::decode_value(&self.attributes, &note)?;
-        self.events.as_deref().map(|text| attributes::decode_value(text, &note)).transpose()?;
-        Ok(found.into_inner())
     }
 }
 

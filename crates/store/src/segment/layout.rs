@@ -9,7 +9,8 @@ const DAY_NANOS: i64 = 86_400 * 1_000_000_000;
 
 /// A time for sorting and for choosing a file: a clock that is wrong by years is not followed there.
 pub(crate) fn clamp_time(time: Timestamp, received: Timestamp) -> Timestamp {
-    let (from, until) = (received.plus_nanos(-PAST_DAYS_MAX * DAY_NANOS), received.plus_nanos(FUTURE_DAYS_MAX * DAY_NANOS));
+    let (from, until) =
+        (received.plus_nanos(-PAST_DAYS_MAX * DAY_NANOS), received.plus_nanos(FUTURE_DAYS_MAX * DAY_NANOS));
     time.clamp(from, until)
 }
 
@@ -37,7 +38,8 @@ pub(crate) const OTHER: &str = "other";
 /// `environment` is `None` for rows of several environments; a name of its own (`environment=`) keeps them apart from an
 /// environment that is called `other`.
 pub(crate) fn path(table: Table, project: &str, environment: Option<&str>, day: &str, id: u64) -> String {
-    let environment = environment.map_or_else(|| format!("environments={OTHER}"), |name| format!("environment={}", escape(name)));
+    let environment =
+        environment.map_or_else(|| format!("environments={OTHER}"), |name| format!("environment={}", escape(name)));
     format!("segments/{table}/project={}/{environment}/{day}/{id:016}.parquet", escape(project))
 }
 

@@ -63,7 +63,9 @@ impl Footers {
             self.bytes -= old.memory_size();
         }
         while self.bytes > FOOTER_BYTES_MAX && self.by_segment.len() > 1 {
-            let Some(oldest) = self.by_segment.iter().min_by_key(|(_, (_, used))| *used).map(|(id, _)| *id) else { return };
+            let Some(oldest) = self.by_segment.iter().min_by_key(|(_, (_, used))| *used).map(|(id, _)| *id) else {
+                return;
+            };
             if let Some((old, _)) = self.by_segment.remove(&oldest) {
                 self.bytes -= old.memory_size();
             }
@@ -133,13 +135,15 @@ impl Reader {
         }
         let selection = select(&footer);
         let metadata = ArrowReaderMetadata::try_new(footer, options).map_err(failed)?;
-        let file = SegmentFile { store: Arc::clone(&self.store), meta: meta.clone(), footer: Arc::clone(metadata.metadata()) };
+        let file =
+            SegmentFile { store: Arc::clone(&self.store), meta: meta.clone(), footer: Arc::clone(metadata.metadata()) };
         let mut builder = ParquetRecordBatchStreamBuilder::new_with_metadata(file, metadata);
         let rows = if meta.table == Table::Bodies { BATCH_ROWS_TEXT } else { BATCH_ROWS };
         builder = builder.with_batch_size(rows);
         if let Some(columns) = columns {
             let roots = builder.parquet_schema().root_schema().get_fields().iter().enumerate();
-            let roots: Vec<usize> = roots.filter(|(_, root)| columns.contains(&root.name())).map(|(at, _)| at).collect();
+            let roots: Vec<usize> =
+                roots.filter(|(_, root)| columns.contains(&root.name())).map(|(at, _)| at).collect();
             let mask = ProjectionMask::roots(builder.parquet_schema(), roots);
             builder = builder.with_projection(mask);
         }
@@ -150,7 +154,12 @@ impl Reader {
     }
 
     /// Rows of the given traces (sorted) with the given columns, and their numbers.
-    pub async fn find(&self, meta: &SegmentMeta, traces: &[TraceId], columns: &[&str]) -> Result<Vec<Found>, StoreError> {
+    pub async fn find(
+        &self,
+        meta: &SegmentMeta,
+        traces: &[TraceId],
+        columns: &[&str],
+    ) -> Result<Vec<Found>, StoreError> {
         let mut wanted: Vec<String> = traces.iter().map(TraceId::to_string).collect();
         wanted.sort_unstable();
         let mut columns = columns.to_vec();
@@ -162,7 +171,8 @@ impl Reader {
             let traces = column(meta, &batch, "trace_id")?.as_string::<i32>().clone();
             let keep: arrow::array::BooleanArray = (0..traces.len())
                 .map(|row| {
-                    let found = !traces.is_null(row) && wanted.binary_search_by(|one| one.as_str().cmp(traces.value(row))).is_ok();
+                    let found = !traces.is_null(row)
+                        && wanted.binary_search_by(|one| one.as_str().cmp(traces.value(row))).is_ok();
                     Some(found)
                 })
                 .collect();
@@ -178,9 +188,15 @@ impl Reader {
     }
 
     /// Rows by number (sorted, no repeats), in that order; all columns where `columns` is `None`.
-    pub async fn rows(&self, meta: &SegmentMeta, rows: &[u32], columns: Option<&[&str]>) -> Result<Vec<RecordBatch>, StoreError> {
+    pub async fn rows(
+        &self,
+        meta: &SegmentMeta,
+        rows: &[u32],
+        columns: Option<&[&str]>,
+    ) -> Result<Vec<RecordBatch>, StoreError> {
         let ranges = consecutive(rows);
-        let select = |_: &ParquetMetaData| Some(RowSelection::from_consecutive_ranges(ranges.into_iter(), meta.rows as usize));
+        let select =
+            |_: &ParquetMetaData| Some(RowSelection::from_consecutive_ranges(ranges.into_iter(), meta.rows as usize));
         let stream = self.stream(meta, columns, false, select).await?;
         stream.try_collect().await.map_err(|error| StoreError::segment("read", &meta.path, error))
     }
@@ -219,7 +235,9 @@ fn pages_of(footer: &ParquetMetaData, traces: &[String]) -> RowSelection {
     let mut selectors = Vec::new();
     for group in 0..footer.num_row_groups() {
         let total = footer.row_group(group).num_rows() as usize;
-        let index = at.and_then(|at| Some((footer.column_index()?.get(group)?.get(at)?, footer.offset_index()?.get(group)?.get(at)?)));
+        let index = at.and_then(|at| {
+            Some((footer.column_index()?.get(group)?.get(at)?, footer.offset_index()?.get(group)?.get(at)?))
+        });
         let Some((ColumnIndexMetaData::BYTE_ARRAY(index), offsets)) = index else {
             selectors.push(RowSelector::select(total));
             continue;

@@ -82,7 +82,9 @@ impl Order {
 
     fn columns(table: Table) -> Vec<(&'static str, DataType)> {
         match table {
-            Table::Spans => vec![("trace_id", DataType::Utf8), ("started_at", time_type()), ("span_id", DataType::Utf8)],
+            Table::Spans => {
+                vec![("trace_id", DataType::Utf8), ("started_at", time_type()), ("span_id", DataType::Utf8)]
+            }
             // In order of arrival, so that the messages of a conversation stand beside each other.
             Table::Bodies => vec![("trace_id", DataType::Utf8), ("version", DataType::UInt64)],
             Table::Runs => vec![("trace_id", DataType::Utf8)],

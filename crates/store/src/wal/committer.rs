@@ -126,7 +126,8 @@ impl<A: Apply> Committer<A> {
         if self.buffer.capacity() > GROUP_BYTES * 2 {
             self.buffer = Vec::new();
         }
-        let (entries, answers): (Vec<_>, Vec<_>) = group.into_iter().map(|waiting| (waiting.entry, waiting.answer)).unzip();
+        let (entries, answers): (Vec<_>, Vec<_>) =
+            group.into_iter().map(|waiting| (waiting.entry, waiting.answer)).unzip();
         match result {
             Ok(()) => {
                 let committed = self.apply.apply((first..).zip(entries).collect());

@@ -10,10 +10,12 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use bytes::Bytes;
 use model::raw::{Event, RawLog, RawSpan, Resource, Scope};
 use model::{
-    Attributes, KindCounts, Log, Run, RunStatus, Sample, SampleKind, Span, SpanId, SpanStatus, StepKind, Tenant, Timestamp,
-    TraceId, Usage, Value,
+    Attributes, KindCounts, Log, Run, RunStatus, Sample, SampleKind, Span, SpanId, SpanStatus, StepKind, Tenant,
+    Timestamp, TraceId, Usage, Value,
 };
-use store::{Clock, CommitError, Committed, Entry, LogEntry, Rows, RunResolver, Settings, Store, Sync as Syncing, Table};
+use store::{
+    Clock, CommitError, Committed, Entry, LogEntry, Rows, RunResolver, Settings, Store, Sync as Syncing, Table,
+};
 
 /// 2026-11-21T08:00:00Z.
 pub const NOON: i64 = 1_795_248_000_000_000_000;
@@ -300,7 +302,8 @@ pub async fn batches(store: &Store, table: Table) -> Vec<arrow::record_batch::Re
         let bytes: Vec<Bytes> = bytes.into_stream().try_collect().await.unwrap();
         let bytes = Bytes::from(bytes.concat());
         assert_eq!(bytes.len() as u64, segment.meta.bytes);
-        let reader = parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(bytes).unwrap().build().unwrap();
+        let reader =
+            parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(bytes).unwrap().build().unwrap();
         let mut row = 0u32;
         for batch in reader {
             let batch = batch.unwrap();

@@ -44,7 +44,7 @@ pub fn run(args: &Demo) -> Result<ExitCode> {
     let now = SystemClock::time();
     let start = now.plus_nanos(-nanos(history));
     show::out(&format!(
-        "Sending simulated agent runs to {}, {} a second, beginning {} ago. Stop with Ctrl-C.\n\n  {}   {}\n  {}   {}\n",
+        "Sending simulated agent runs to {}, {} a second, beginning {} ago. Stop with Ctrl-C.\n\n  {}  {}\n  {}    {}\n",
         client.base(),
         args.rate,
         args.history,

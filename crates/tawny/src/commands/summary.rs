@@ -29,7 +29,7 @@ pub fn run(args: &cli::Summary) -> Result<ExitCode> {
         ("steps", count(counters.steps)),
         ("llm calls", count(counters.llm_calls)),
         ("tool calls", count(counters.tool_calls)),
-        ("errors", format!("{}, {} retries", count(counters.errors), count(counters.retries))),
+        ("errors", format!("{}, {}", count(counters.errors), style::plural(counters.retries, "retry"))),
         ("tokens", format!("{} in, {} out", count(counters.input_tokens), count(counters.output_tokens))),
         ("cost", style::dollars(counters.cost_usd)),
     ] {

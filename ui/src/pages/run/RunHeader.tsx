@@ -86,11 +86,13 @@ function Facts({ run }: { run: Run }) {
           <Link to="/runs" search={{ service: [run.service] }}>
             {run.service}
           </Link>
-          {run.version && <span className="faint"> {run.version}</span>}
+          <span className="faint">
+            {run.version && ` ${run.version}`}, {run.environment}
+          </span>
         </Fact>
       )}
       {run.workflow && <Fact name="Workflow">{run.workflow}</Fact>}
-      <Fact name="Environment">{run.environment}</Fact>
+      {!run.service && <Fact name="Environment">{run.environment}</Fact>}
       {run.tags.length > 0 && <Fact name="Tags">{run.tags.join(", ")}</Fact>}
     </dl>
   );

@@ -85,7 +85,7 @@ function MarkdownSwitch() {
 function PartBlock({ part }: { part: TurnPart }) {
   switch (part.type) {
     case "text":
-      return <TextBlock text={part.text} />;
+      return <TextBlock text={part.text} message />;
     case "reasoning":
       return (
         <Fold

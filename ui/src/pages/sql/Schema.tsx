@@ -13,8 +13,8 @@ interface Props {
 export function Schema({ schema, error, onPick }: Props) {
   return (
     <aside className={classes.schema} aria-label="Views and columns">
-      {schema?.views.map((view, at) => (
-        <details key={view.name} open={at === 0}>
+      {schema?.views.map((view) => (
+        <details key={view.name} open={view.name === "runs"}>
           <summary title={view.description}>
             <IconChevronRight size={13} stroke={2} aria-hidden className={classes.caret} />
             <IconTable size={14} stroke={1.7} aria-hidden />

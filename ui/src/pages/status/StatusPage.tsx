@@ -5,7 +5,7 @@ import { statusQuery } from "@/api/queries";
 import type { Status } from "@/api/types";
 import { PageHeader } from "@/layout/PageHeader";
 import { absolute, bytes, count, duration } from "@/lib/format";
-import { facts } from "@/lib/status";
+import { facts, tableRows } from "@/lib/status";
 import { CopyButton } from "@/ui/CopyButton";
 import { ErrorState, SkeletonRows } from "@/ui/States";
 import { useTitle } from "@/ui/useTitle";
@@ -23,9 +23,9 @@ export function StatusPage() {
       ) : status ? (
         <div className={classes.columns}>
           <Server status={status} />
-          <Store status={status} />
-          <Ingest status={status} />
           <Dialects status={status} />
+          <Ingest status={status} />
+          <Store status={status} />
           <Limits status={status} />
         </div>
       ) : (
@@ -170,23 +170,56 @@ function Dialects({ status }: { status: Status }) {
 }
 
 function Store({ status }: { status: Status }) {
+  const { tables, ...rest } = status.store as Record<string, unknown>;
+  const rows = tableRows(tables);
   return (
-    <Block title="Store">
-      <dl className={classes.facts}>
-        {facts(status.store).map(([name, value]) => (
-          <div key={name}>
-            <dt>{name}</dt>
-            <dd className="tnum">{value}</dd>
-          </div>
-        ))}
-      </dl>
-    </Block>
+    <>
+      {rows.rows.length > 0 && (
+        <Block title="Tables" wide>
+          {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keyboard */}
+          <section className={classes.scroll} tabIndex={0} aria-label="Tables of the store">
+            <table className={classes.table}>
+              <thead>
+                <tr>
+                  <th scope="col">Table</th>
+                  {rows.columns.map((column) => (
+                    <th key={column} scope="col">
+                      {column}
+                    </th>
+                  ))}
+                </tr>
+              </thead>
+              <tbody>
+                {rows.rows.map(([name, values]) => (
+                  <tr key={name}>
+                    <th scope="row">{name}</th>
+                    {values.map((value, at) => (
+                      <td key={rows.columns[at]}>{value}</td>
+                    ))}
+                  </tr>
+                ))}
+              </tbody>
+            </table>
+          </section>
+        </Block>
+      )}
+      <Block title="Store" wide>
+        <dl className={classes.flow}>
+          {facts(rest).map(([name, value]) => (
+            <div key={name}>
+              <dt>{name}</dt>
+              <dd className="tnum">{value}</dd>
+            </div>
+          ))}
+        </dl>
+      </Block>
+    </>
   );
 }
 
 function Limits({ status }: { status: Status }) {
   return (
-    <Block title="Limits" note="Reaching one is answered with an error that names it.">
+    <Block title="Limits" note="Reaching one is answered with an error that names it." wide>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keyboard */}
       <section className={classes.scroll} tabIndex={0} aria-label="Table of limits">
         <table className={classes.table}>
