@@ -113,7 +113,7 @@ def main():
     arguments = parser.parse_args()
     files = sorted(DATA.glob("*/dev/otlp.jsonl.zst"))
     if not files:
-        print(f"skipped: no recorded runs under {DATA}")
+        print("skipped: no recorded runs in ../shared")
         return 0
     different = 0
     for path in files:

@@ -8,15 +8,17 @@ use std::sync::Arc;
 const SLOTS: usize = 1024;
 /// Longer texts are not worth remembering.
 const MAX_BYTES: usize = 96;
+/// Names are repeated in every list, so a longer one is cut there; what was sent keeps it whole.
+pub(crate) const NAME_BYTES_MAX: usize = 1024;
 
 thread_local! {
     static TEXTS: RefCell<Vec<Option<Arc<str>>>> = RefCell::new(vec![None; SLOTS]);
 }
 
-/// `text` as a shared text.
+/// `text` as a shared text, cut to [`NAME_BYTES_MAX`].
 pub(crate) fn intern(text: &str) -> Arc<str> {
     if text.len() > MAX_BYTES {
-        return text.into();
+        return text[..text.floor_char_boundary(NAME_BYTES_MAX)].into();
     }
     let slot = Hasher::default().hash_one(text) as usize & (SLOTS - 1);
     TEXTS.with_borrow_mut(|texts| match &texts[slot] {

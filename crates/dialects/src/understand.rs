@@ -30,6 +30,7 @@ pub(crate) fn span(reading: &Reading<'_>, tenant: &Tenant, received: Timestamp) 
         span.provider_sdk = dialect.provider_sdk;
     }
     span.name = intern(&raw.name);
+    span.remote_parent = raw.parent_span_id.is_some() && raw.flags & REMOTE_PARENT == REMOTE_PARENT;
     (span.start, span.end) = (raw.start, raw.end);
     span.unmapped = reading.unmapped;
     span.kind = reading.kind.unwrap_or(StepKind::Other);
@@ -283,6 +284,9 @@ fn status(reading: &Reading<'_>, span: &mut Span) {
         span.error_type = Some(intern(class));
     }
 }
+
+/// OTLP span flags: whether the parent is remote is known (0x100), and it is (0x200).
+const REMOTE_PARENT: u32 = 0x300;
 
 /// The first [`ERROR_CHARS`] characters.
 pub(crate) fn cut(message: &str) -> Arc<str> {

@@ -79,7 +79,8 @@ impl Serialize for Usd {
 
 impl<'de> Deserialize<'de> for Usd {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::from_f64(f64::deserialize(deserializer)?).ok_or_else(|| serde::de::Error::custom("not an amount of dollars"))
+        Self::from_f64(f64::deserialize(deserializer)?)
+            .ok_or_else(|| serde::de::Error::custom("not an amount of dollars"))
     }
 }
 

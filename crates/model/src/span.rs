@@ -41,6 +41,8 @@ pub struct Span {
     pub span_id: SpanId,
     /// Parent as sent.
     pub parent_span_id: Option<SpanId>,
+    /// The parent is in another process, which may report somewhere else (OTLP span flags 0x100 and 0x200).
+    pub remote_parent: bool,
     /// Version: the log position at which this row arrived. The highest wins.
     pub version: u64,
     /// When the server took it in.
@@ -115,6 +117,8 @@ pub struct Span {
     pub tags: Vec<Arc<str>>,
     /// The instrumentation comes from the provider's own SDK: of two tellings of one call, this one counts.
     pub provider_sdk: bool,
+    /// The same model call is told by a span of this other trace too, and counts there.
+    pub told_in: Option<TraceId>,
     /// First characters of the input.
     pub input_preview: Option<Arc<str>>,
     /// First characters of the output.
@@ -131,6 +135,7 @@ impl Span {
             trace_id,
             span_id,
             parent_span_id: None,
+            remote_parent: false,
             version: 0,
             received: Timestamp::default(),
             dialect: "".into(),
@@ -168,6 +173,7 @@ impl Span {
             prompt_version: None,
             tags: Vec::new(),
             provider_sdk: false,
+            told_in: None,
             input_preview: None,
             output_preview: None,
             unmapped: 0,

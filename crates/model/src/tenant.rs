@@ -21,9 +21,6 @@ impl Tenant {
 
 impl Default for Tenant {
     fn default() -> Self {
-        Self {
-            project: Self::DEFAULT_PROJECT.into(),
-            environment: Self::DEFAULT_ENVIRONMENT.into(),
-        }
+        Self { project: Self::DEFAULT_PROJECT.into(), environment: Self::DEFAULT_ENVIRONMENT.into() }
     }
 }

@@ -134,6 +134,8 @@ const SPANS: &[(&str, &str)] = &[
     ("prompt_name", "Prompt template's name."),
     ("prompt_version", "Prompt template's version."),
     ("provider_sdk", "The instrumentation comes from the provider's own SDK."),
+    ("told_in", "Another trace that tells the same model call; it is counted there. Null for none."),
+    ("remote_parent", "The parent is in another process, which may report somewhere else."),
     ("unmapped", "Number of attributes no convention names; they are kept in `attributes`."),
     ("trace_state", "W3C trace state as sent."),
     ("span_kind", "OpenTelemetry kind: unspecified, internal, server, client, producer, consumer."),

@@ -15,6 +15,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use model::raw::{Batch, Group, RawLog, RawSpan, Rejected};
 use model::{Sample, Tenant, Timestamp};
+use signals::prices::Prices;
 use store::{CommitError, Entry, LogEntry, Rows, Store};
 use tokio::sync::Semaphore;
 use wire::{Compression, DecompressError, Encoding, Signal};
@@ -199,10 +200,12 @@ fn push_spans(
     accepted: &mut Accepted,
 ) {
     let mut by_dialect: BTreeMap<Arc<str>, u64> = BTreeMap::new();
+    let prices = Prices::built_in();
     for group in groups {
         let tenant = dialects::tenant(project, &group.resource);
         for raw in &group.items {
-            let span = dialects::understand(raw, &group.resource, &group.scope, &tenant, now);
+            let mut span = dialects::understand(raw, &group.resource, &group.scope, &tenant, now);
+            prices.price(&mut span);
             accepted.unmapped += u64::from(span.unmapped);
             match by_dialect.get_mut(&span.dialect) {
                 Some(count) => *count += 1,

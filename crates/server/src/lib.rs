@@ -27,7 +27,7 @@ use std::sync::{Arc, OnceLock};
 
 use model::{Run, Span, Timestamp};
 use tokio::net::TcpListener;
-use tokio::runtime::{self, Runtime};
+use tokio::runtime::{self, Handle, Runtime};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
@@ -89,27 +89,13 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
         otlp_http: url(&otlp_http, addresses.otlp_http),
         otlp_grpc: url(&otlp_grpc, addresses.otlp_grpc),
     };
-    let counters = Arc::new(counters::Counters::default());
     let queries = runtime::Builder::new_multi_thread()
         .thread_name("query")
         .worker_threads(settings.limits.decoders.max(1))
         .enable_all()
         .build()
         .map_err(StartError::Threads)?;
-    let app = Arc::new(App {
-        ingest: ingest::Ingest::new(Arc::clone(&counters), &settings.limits),
-        settings,
-        endpoints,
-        clock: SystemClock,
-        started: SystemClock::time(),
-        counters,
-        live: live::Live::default(),
-        troubles: health::Troubles::default(),
-        phase: watch::channel(Phase::Replaying).0,
-        opened: OnceLock::new(),
-        run_settings: signals::runs::Settings::default(),
-        query_threads: queries.handle().clone(),
-    });
+    let app = app(settings, endpoints, queries.handle().clone());
     let permits = Arc::new(Semaphore::new(app.settings.limits.connections));
     let mut servers = JoinSet::new();
     for (listener, router) in [
@@ -128,6 +114,25 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     }
     let opening = tokio::spawn(open(Arc::clone(&app)));
     Ok(Running { app, queries: QueryThreads(Some(queries)), servers, opening })
+}
+
+/// What handlers and tasks share, before the store is open.
+fn app(settings: Settings, endpoints: Endpoints, query_threads: Handle) -> Arc<App> {
+    let counters = Arc::new(counters::Counters::default());
+    Arc::new(App {
+        ingest: ingest::Ingest::new(Arc::clone(&counters), &settings.limits),
+        settings,
+        endpoints,
+        clock: SystemClock,
+        started: SystemClock::time(),
+        counters,
+        live: live::Live::default(),
+        troubles: health::Troubles::default(),
+        phase: watch::channel(Phase::Replaying).0,
+        opened: OnceLock::new(),
+        run_settings: signals::runs::Settings::default(),
+        query_threads,
+    })
 }
 
 /// Threads that queries run on. Dropping them does not wait: a query still running has nobody who waits for it.
@@ -181,6 +186,11 @@ impl store::RunResolver for Resolver {
     fn resolve(&self, spans: &[Arc<Span>], now: Timestamp) -> Option<Run> {
         signals::runs::resolve(spans, now, &self.0).map(|resolved| resolved.run)
     }
+
+    fn same_call(&self, first: &Span, second: &Span) -> Option<store::Counts> {
+        signals::runs::told_in_two_traces(first, second)
+            .map(|order| if order.is_gt() { store::Counts::First } else { store::Counts::Second })
+    }
 }
 
 impl Running {
@@ -232,3 +242,7 @@ impl Running {
         tasks::stop(&self.app, tasks).await;
     }
 }
+
+#[cfg(test)]
+#[path = "replaying_tests.rs"]
+mod replaying_tests;

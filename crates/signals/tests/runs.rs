@@ -78,6 +78,8 @@ impl Case {
                     span.error_type = text().filter(|text| !text.is_empty());
                 }
                 "sdk" => span.provider_sdk = true,
+                "remote" => span.remote_parent = true,
+                "elsewhere" => span.told_in = Some(TraceId::from_array([8; 16])),
                 "rid" => span.response_id = text(),
                 "agent" => span.agent = text(),
                 "model" => span.model = text(),

@@ -274,6 +274,16 @@ impl Hot {
         Inserted::New
     }
 
+    /// Notes on a span that another trace tells its call; false when the span is not here.
+    pub fn mark_told(&mut self, key: TraceKey, span: SpanId, told_in: TraceId) -> bool {
+        let Some(place) = self.span_at.get(&(key, span)).copied() else { return false };
+        let Some(old) = self.spans.get(place) else { return false };
+        let mut row = SpanRow::clone(old);
+        Arc::make_mut(&mut row.span).told_in = Some(told_in);
+        self.spans.set(place, Some(Arc::new(row)));
+        true
+    }
+
     /// Removes a span; gives back its row.
     pub fn remove_span(&mut self, key: TraceKey, span: SpanId) -> Option<Arc<SpanRow>> {
         let place = self.span_at.remove(&(key, span))?;

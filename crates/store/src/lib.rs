@@ -13,6 +13,7 @@
 mod attributes;
 mod bloom;
 mod bodies;
+mod calls;
 mod catalog;
 mod compact;
 mod disk;
@@ -39,6 +40,7 @@ mod wal;
 pub use attributes::{ValueError, decode_attributes, decode_value, encode_attributes, encode_value};
 pub use bloom::TraceBloom;
 pub use bodies::{BODY_BYTES_MIN, BodyHash, ELEMENT_BYTES_MIN};
+pub use calls::RECENT_CALLS;
 pub use disk::{Disk, LogFile, RealDisk};
 pub use entry::{Changed, Committed, Entry, LogEntry, Rows};
 pub use error::{CommitError, RowError, StoreError};
@@ -51,4 +53,4 @@ pub use settings::{
 };
 pub use snapshot::{SegmentMeta, SegmentView, Snapshot, TableSnapshot};
 pub use stats::{Stats, TableStats};
-pub use store::{Compacted, Flushed, RunResolver, Store};
+pub use store::{Compacted, Counts, Flushed, RunResolver, Store};

@@ -64,13 +64,15 @@ impl Store {
         let figures = Arc::new(LogFigures::default());
         let (state, log, replayed) = {
             let (settings, figures) = (settings.clone(), Arc::clone(&figures));
-            let work = move || replay_log(&disk, &settings, &replay, figures, state);
+            let resolver = Arc::clone(&resolver);
+            let work = move || replay_log(&disk, &settings, &replay, &*resolver, figures, state);
             join(tokio::task::spawn_blocking(work)).await?
         };
         opened.log_damaged = replayed.damaged;
         opened.log_torn_bytes = replayed.torn_bytes;
         let shared = Arc::new(Shared::new(state, settings.flush_bytes));
-        let commits = CommitThread::start(log, replayed.last + 1, Applier(Arc::clone(&shared)))
+        let applier = Applier { shared: Arc::clone(&shared), resolver: Arc::clone(&resolver) };
+        let commits = CommitThread::start(log, replayed.last + 1, applier)
             .map_err(|error| StoreError::io("start a thread for", &settings.data, error))?;
         Ok(Self {
             inner: Arc::new(Inner {
@@ -122,6 +124,7 @@ fn replay_log(
     disk: &Arc<dyn Disk>,
     settings: &Settings,
     replay: &Replay,
+    resolver: &dyn RunResolver,
     figures: Arc<LogFigures>,
     mut state: State,
 ) -> Result<(State, Log, Replayed), StoreError> {
@@ -129,7 +132,7 @@ fn replay_log(
     let flushed = state.flushed;
     let mut replayed = replay::replay(&**disk, &directory, &quarantine, flushed, |entry| {
         let rows = replay(&entry);
-        state.apply(entry.sequence, entry.received, rows);
+        state.apply(entry.sequence, entry.received, rows, resolver);
     })?;
     state.counters = Counters { replayed: replayed.entries, ..Counters::default() };
     let closed = std::mem::take(&mut replayed.files);

@@ -189,6 +189,8 @@ fn spans() -> Vec<Field> {
         may("prompt_version", Utf8),
         may("tags", list_type()),
         must("provider_sdk", Boolean),
+        may("told_in", Utf8),
+        must("remote_parent", Boolean),
         may("input_preview", Utf8),
         may("output_preview", Utf8),
         must("unmapped", UInt32),

@@ -20,7 +20,7 @@ use crate::state::{SealedSpan, State};
 /// Spans whose runs are resolved between two looks at the state.
 const RESOLVE_SPANS_MAX: usize = 200_000;
 /// Runs that are resolved again only because time passed, between two looks of a reader.
-const REFRESH_MAX: usize = 512;
+const REFRESH_MAX: usize = 16_384;
 /// Shortest and longest time between two refreshes of a run in nanoseconds; between them, an eighth of the time since it
 /// was last heard of: an abandoned run is seen as such at most that much too late.
 const REFRESH_AFTER: (i64, i64) = (2_000_000_000, 600_000_000_000);

@@ -8,12 +8,14 @@ use std::sync::Arc;
 
 use model::{SpanId, Timestamp};
 
+use crate::calls::{RecentCalls, Told};
 use crate::entry::{Changed, Committed, Rows};
 use crate::hot::{Hot, HotView, Inserted, TraceKey, rank};
 use crate::schema::Table;
 use crate::settings::RECENT_IDS;
 use crate::settle::Watch;
 use crate::snapshot::SegmentMeta;
+use crate::store::RunResolver;
 
 /// A segment as the state knows it.
 #[derive(Clone)]
@@ -113,6 +115,7 @@ pub(crate) struct State {
     pub watch: Watch,
     pub recent_logs: RecentIds,
     pub recent_samples: RecentIds,
+    pub recent_calls: RecentCalls,
     /// Segments whose file could not be read. They are not asked again, so that one bad file does not stop everything;
     /// queries that need them fail with their name.
     pub unreadable: HashSet<u64>,
@@ -176,7 +179,13 @@ impl State {
     }
 
     /// Takes over the rows of a request that is durable.
-    pub fn apply(&mut self, sequence: u64, received: Timestamp, rows: Rows) -> (Committed, Vec<Changed>) {
+    pub fn apply(
+        &mut self,
+        sequence: u64,
+        received: Timestamp,
+        rows: Rows,
+        resolver: &dyn RunResolver,
+    ) -> (Committed, Vec<Changed>) {
         let mut duplicates = 0;
         let mut changed: Vec<TraceKey> = Vec::new();
         let mut keys = KeyCache::default();
@@ -191,6 +200,7 @@ impl State {
             if changed.last() != Some(&key) {
                 changed.push(key);
             }
+            let span = Arc::clone(&row.span);
             let inserted = self.insert_span(key, row);
             if inserted != Inserted::New {
                 duplicates += 1;
@@ -199,6 +209,9 @@ impl State {
             if inserted != Inserted::Refused {
                 self.touched.insert(key);
                 self.mark_dirty(key);
+                if let Some(told) = self.recent_calls.note(key.project, &span, resolver) {
+                    changed.extend(self.mark_told(key.project, &told));
+                }
             }
         }
         for mut row in rows.bodies {
@@ -260,6 +273,19 @@ impl State {
             Inserted::New if replaced => Inserted::Replaced,
             inserted => inserted,
         }
+    }
+
+    /// Marks the telling of a call that does not count. Where its row has left for a segment, the other telling, which has
+    /// just come, is marked instead: either way the call counts once.
+    fn mark_told(&mut self, project: u32, told: &Told) -> Option<TraceKey> {
+        for (span, by) in [(&told.span, &told.by), (&told.by, &told.span)] {
+            let key = TraceKey { project, trace: span.trace_id };
+            if self.active.mark_told(key, span.span_id, by.trace_id) {
+                self.mark_dirty(key);
+                return Some(key);
+            }
+        }
+        None
     }
 
     /// Puts a resolved run among the hot rows.

@@ -28,6 +28,21 @@ use crate::wal::log::LogFigures;
 pub trait RunResolver: Send + Sync {
     /// The run at `now`; `None` for no run (no spans).
     fn resolve(&self, spans: &[Arc<Span>], now: Timestamp) -> Option<Run>;
+
+    /// Whether two spans of different traces with one response id tell the same model call, and which of them counts.
+    /// The answer may not depend on which came first.
+    fn same_call(&self, _first: &Span, _second: &Span) -> Option<Counts> {
+        None
+    }
+}
+
+/// Which of two spans counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Counts {
+    /// The first.
+    First,
+    /// The second.
+    Second,
 }
 
 /// What a flush did.
@@ -270,12 +285,15 @@ pub(crate) async fn join<T>(task: tokio::task::JoinHandle<Result<T, StoreError>>
 }
 
 /// Takes durable requests into memory, on the commit thread.
-pub(crate) struct Applier(pub Arc<Shared>);
+pub(crate) struct Applier {
+    pub shared: Arc<Shared>,
+    pub resolver: Arc<dyn RunResolver>,
+}
 
 impl Applier {
     fn release(&self, payload: usize, rows: usize) {
-        self.0.queue_bytes.fetch_sub(payload, Ordering::Relaxed);
-        self.0.reserved_bytes.fetch_sub(rows, Ordering::Relaxed);
+        self.shared.queue_bytes.fetch_sub(payload, Ordering::Relaxed);
+        self.shared.reserved_bytes.fetch_sub(rows, Ordering::Relaxed);
     }
 }
 
@@ -284,20 +302,20 @@ impl Apply for Applier {
         let mut answers = Vec::with_capacity(group.len());
         let mut changes = Vec::new();
         {
-            let _gate = self.0.gate.blocking_lock();
-            let mut state = self.0.state();
+            let _gate = self.shared.gate.blocking_lock();
+            let mut state = self.shared.state();
             for (sequence, entry) in group {
                 let (payload, rows) = (entry.payload.len(), entry.rows.bytes());
-                let (committed, changed) = state.apply(sequence, entry.received, entry.rows);
+                let (committed, changed) = state.apply(sequence, entry.received, entry.rows, &*self.resolver);
                 answers.push(committed);
                 changes.extend(changed);
                 self.release(payload, rows);
             }
-            self.0.measure(&state);
+            self.shared.measure(&state);
         }
         for change in changes {
             // Nobody listens: fine.
-            let _ = self.0.changed.send(change);
+            let _ = self.shared.changed.send(change);
         }
         answers
     }

@@ -10,7 +10,7 @@ use arrow::datatypes::{DataType, Field, Schema};
 use common::*;
 use model::{
     AgentNode, CostSource, Exemplar, Exponential, HistogramPoint, KindCounts, Run, RunStatus, Sample, SampleKind, Span,
-    SpanStatus, StepKind, Temporality, Tenant, Timestamp, Usage, UsageRole,
+    SpanStatus, StepKind, Temporality, Tenant, Timestamp, TraceId, Usage, UsageRole,
 };
 use store::rows::{runs, samples, spans};
 use store::{Entry, Rows, Table};
@@ -197,6 +197,8 @@ fn full_span() -> Span {
         prompt_version: some("v"),
         tags: vec!["tag".into()],
         provider_sdk: true,
+        remote_parent: true,
+        told_in: Some(TraceId::from_array([7; 16])),
         input_preview: some("i"),
         output_preview: some("o"),
         unmapped: 4,

@@ -20,23 +20,31 @@ describe("the name of a step", () => {
       sampleStep({ span_id: "1", kind: "llm", name: "chat gpt-4o", model: "gpt-4o-2024", request_model: "gpt-4o" }),
       "chat",
     ],
+    [sampleStep({ span_id: "1", kind: "chain", name: "invoke_workflow review" }), "review"],
     [sampleStep({ span_id: "1", kind: "llm", name: "ChatOpenAI", model: "gpt-4o" }), "ChatOpenAI"],
   ])("%# leaves out what the icon says", (step, name) => expect(displayName(step)).toBe(name));
 });
 
 describe("the step opened first", () => {
+  const at = (seconds: number) => ({ started_at: `2026-11-21T12:00:0${seconds}Z` });
   const error = { status: "error" as const };
   const steps = [
-    sampleStep({ span_id: "root", kind: "agent", ...error }),
-    sampleStep({ span_id: "fine", kind: "llm", depth: 1 }),
-    sampleStep({ span_id: "sub", kind: "agent", depth: 1, ...error }),
-    sampleStep({ span_id: "cause", kind: "tool", depth: 2, ...error }),
-    sampleStep({ span_id: "later", kind: "tool", depth: 1, ...error }),
+    sampleStep({ span_id: "root", kind: "agent", ...at(0), ...error }),
+    sampleStep({ span_id: "busy", kind: "llm", depth: 1, ...at(1), ...error }),
+    sampleStep({ span_id: "again", kind: "llm", depth: 1, ...at(2), retry_of: "busy" }),
+    sampleStep({ span_id: "sub", kind: "agent", depth: 1, ...at(3), ...error }),
+    sampleStep({ span_id: "first", kind: "tool", depth: 2, ...at(4), ...error }),
+    sampleStep({ span_id: "cause", kind: "tool", depth: 2, ...at(5), ...error, retry_of: "first" }),
+    sampleStep({ span_id: "fine", kind: "llm", depth: 1, ...at(6) }),
   ];
-  it("is the cause of a failure, not the steps that passed it on", () =>
-    expect(firstToShow(steps, true)?.span_id).toBe("cause"));
+  it("is the cause of a failure: not what passed it on, not what was made good", () => {
+    expect(firstToShow(steps, true)?.span_id).toBe("cause");
+  });
+  it("is a failed attempt where only such are known", () => {
+    expect(firstToShow(steps.slice(1, 3), true)?.span_id).toBe("busy");
+  });
   it("is the root otherwise", () => expect(firstToShow(steps, false)?.span_id).toBe("root"));
-  it("is the root where no step says it failed", () => expect(firstToShow([steps[1]!], true)?.span_id).toBe("fine"));
+  it("is the root where no step says it failed", () => expect(firstToShow([steps[6]!], true)?.span_id).toBe("fine"));
   it("is none in an empty run", () => expect(firstToShow([], true)).toBeUndefined());
 });
 

@@ -1,5 +1,6 @@
 /** Small readings of a step that several places share. Pure. */
 import type { Step } from "@/api/types";
+import { parse } from "./format";
 import type { StepTab } from "./search";
 
 /** The name to show beside the kind's icon: what the icon already says is left out. The name as sent stays on hover. */
@@ -15,6 +16,8 @@ export function displayName(step: Pick<Step, "kind" | "name" | "tool" | "agent" 
       }
       return step.name;
     }
+    case "chain":
+      return rest(step.name, /^invoke_workflow\s+/);
     default:
       return step.name;
   }
@@ -26,26 +29,28 @@ export const runName = (name: string) => rest(name, /^(invoke|create)_agent\s+/)
 const rest = (name: string, prefix: RegExp) => name.replace(prefix, "") || name;
 
 /**
- * The step to open first: where a run failed, the first failed step that no failed step below it explains; else the root.
- * Steps come in pre-order.
+ * The step to open first: where a run failed, the last failed step that nothing below it explains and no later attempt made
+ * good; else the root. Steps come in pre-order.
  */
 export function firstToShow(steps: readonly Step[], failed: boolean): Step | undefined {
-  if (failed) {
-    let at = steps.findIndex((step) => step.status === "error");
-    while (at >= 0) {
-      const depth = steps[at]!.depth;
-      let below = -1;
-      for (let next = at + 1; next < steps.length && steps[next]!.depth > depth; next += 1) {
-        if (steps[next]!.status === "error") {
-          below = next;
-          break;
-        }
-      }
-      if (below < 0) return steps[at];
-      at = below;
-    }
+  if (!failed) return steps[0];
+  const triedAgain = new Set(steps.map((step) => step.retry_of));
+  const causes = steps.filter((step, at) => step.status === "error" && !failsBelow(steps, at));
+  const final = causes.filter((step) => !triedAgain.has(step.span_id));
+  const latest = (some: readonly Step[]) =>
+    some.reduce<Step | undefined>(
+      (best, step) => (!best || (parse(step.started_at) ?? 0) >= (parse(best.started_at) ?? 0) ? step : best),
+      undefined,
+    );
+  return latest(final) ?? latest(causes) ?? steps[0];
+}
+
+/** Whether a step below the one at `at` failed. */
+function failsBelow(steps: readonly Step[], at: number): boolean {
+  for (let next = at + 1; next < steps.length && steps[next]!.depth > steps[at]!.depth; next += 1) {
+    if (steps[next]!.status === "error") return true;
   }
-  return steps[0];
+  return false;
 }
 
 /** Whether a step says anything as conversation, input or output. */

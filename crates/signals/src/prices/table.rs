@@ -196,8 +196,10 @@ impl<'a> Search<'a, '_> {
     fn deployment(&self, provider: &str, model: &str) -> Option<&'a Row> {
         let seller = self.table.seller(provider).filter(|seller| seller.deployments)?;
         let last = model.rsplit('/').next()?;
-        let form = |key: &str| [Form { prefix: None, keys: vec![key.to_owned()] }];
-        let key = name::deployment(last, |key| self.sold(&seller.id, &form(key)).is_some())?;
-        self.sold(&seller.id, &form(&key))
+        let look = |key: &str| {
+            let form = [Form { prefix: None, keys: vec![key.to_owned()] }];
+            self.sold(&seller.id, &form).or_else(|| self.any_form(ANY, &form))
+        };
+        look(&name::deployment(last, |key| look(key).is_some())?)
     }
 }

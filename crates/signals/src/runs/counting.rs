@@ -21,6 +21,7 @@ const TOTAL: &str = "it is a total over other steps";
 const NOT_A_CALL: &str = "tokens are counted on model and embedding calls only";
 const WRAPPER: &str = "it repeats the calls below it, which carry their own tokens";
 const TOLD_TWICE: &str = "another span tells the same call";
+const TOLD_IN_OTHER_TRACE: &str = "a span of another trace tells the same call";
 const COST_BELOW: &str = "its cost is already in the steps below it";
 
 /// What counts, by position.
@@ -49,12 +50,13 @@ pub(super) fn count(tree: &Tree, representatives: &[usize]) -> Counting {
             () if !is_call(tree, at) => Some(NOT_A_CALL),
             () if below[at].any_but(representatives[at]) => Some(WRAPPER),
             () if representatives[at] != at => Some(TOLD_TWICE),
+            () if tree.span(at).told_in.is_some() => Some(TOLD_IN_OTHER_TRACE),
             () => None,
         })
         .collect();
     let mut counted: Vec<bool> =
         all.clone().map(|at| !tree.span(at).usage.is_empty() && because[at].is_none()).collect();
-    if !counted.contains(&true) {
+    if !counted.contains(&true) && !because.contains(&Some(TOLD_IN_OTHER_TRACE)) {
         count_topmost(tree, &mut counted, &mut because);
     }
 
@@ -62,13 +64,19 @@ pub(super) fn count(tree: &Tree, representatives: &[usize]) -> Counting {
     for at in all.clone() {
         let span = tree.span(at);
         if span.usage.is_empty() && span.cost.is_some() && !cost[at] {
-            because[at] = Some(if representatives[at] == at { COST_BELOW } else { TOLD_TWICE });
+            because[at] = Some(match () {
+                () if representatives[at] != at => TOLD_TWICE,
+                () if span.told_in.is_some() => TOLD_IN_OTHER_TRACE,
+                () => COST_BELOW,
+            });
         }
     }
 
     let is_llm = |at: usize| tree.kind(at) == StepKind::Llm;
     let below = calls_below(tree, representatives, is_llm);
-    let call = all.map(|at| is_llm(at) && representatives[at] == at && !below[at].any_but(at)).collect();
+    let call = all
+        .map(|at| is_llm(at) && representatives[at] == at && tree.span(at).told_in.is_none() && !below[at].any_but(at))
+        .collect();
     Counting { counted, because, cost, call }
 }
 
@@ -114,7 +122,10 @@ fn costs(tree: &Tree, representatives: &[usize]) -> Vec<bool> {
     let below = calls_below(tree, representatives, has_cost);
     all.map(|at| {
         let spent_below = if is_call(tree, at) { below[at].any_but(representatives[at]) } else { any_below[at] };
-        has_cost(at) && told_by.get(&representatives[at]) == Some(&at) && !spent_below
+        has_cost(at)
+            && tree.span(at).told_in.is_none()
+            && told_by.get(&representatives[at]) == Some(&at)
+            && !spent_below
     })
     .collect()
 }

@@ -3,7 +3,7 @@
 //! A provider's SDK that instruments itself and an instrumentation around it both report the call, as parent and child or
 //! as siblings, with the same response id. Test servers and caches repeat ids, so the two must also overlap in time and agree on tokens.
 
-use std::cmp::Reverse;
+use std::cmp::{Ordering, Reverse};
 use std::collections::HashMap;
 
 use model::{Span, StepKind, Usage};
@@ -29,6 +29,20 @@ fn same_usage(a: &Usage, b: &Usage) -> bool {
     input.is_none_or(|(a, b)| a == b)
         && output.is_none_or(|(a, b)| nearly_equal(a, b))
         && (input.is_some() || output.is_some() || total.is_none_or(|(a, b)| nearly_equal(a, b)))
+}
+
+/// Whether two spans of different traces with one response id tell the same model call, and if so which one counts:
+/// `Greater` for the first. The answer does not depend on the order but for being turned round.
+///
+/// The condition is that of one trace, and one of the two must be the provider SDK's own: between traces there is no tree
+/// to vouch for the pair, and a test server that gives every call one id would lose calls.
+pub fn told_in_two_traces(a: &Span, b: &Span) -> Option<Ordering> {
+    let end = |span: &Span| span.end.max(span.start);
+    let overlap = a.start.max(b.start) <= end(a).min(end(b));
+    let same = a.kind == b.kind && a.response_id.is_some() && a.response_id == b.response_id;
+    let preference = |span: &Span| (!span.usage.is_empty(), span.provider_sdk);
+    (same && overlap && a.provider_sdk != b.provider_sdk && same_usage(&a.usage, &b.usage))
+        .then(|| preference(a).cmp(&preference(b)))
 }
 
 /// For every step the position of the span that speaks for its model call: itself, or the telling that is kept of several.

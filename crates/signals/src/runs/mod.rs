@@ -22,6 +22,7 @@ use std::sync::Arc;
 
 use model::{ResolvedStep, Run, Span, Timestamp};
 
+pub use self::duplicates::told_in_two_traces;
 use self::tree::Tree;
 
 const SECOND: i64 = 1_000_000_000;

@@ -1,6 +1,6 @@
 //! How a run stands: running, ended well, failed, abandoned; and how long it took.
 
-use model::{RunStatus, SpanStatus, Timestamp};
+use model::{RunStatus, Span, SpanStatus, Timestamp};
 
 use super::Settings;
 use super::times::{Times, is_running};
@@ -14,18 +14,23 @@ pub(super) struct Standing {
     pub last_received: Timestamp,
 }
 
-/// Judged by the root; by all roots where the trace has several; by whatever is at the top where the root has not arrived.
+/// Judged by the root; by all roots where the trace has several. Spans are sent when they end, so a root that has not arrived
+/// is one that runs, however long it takes. Where the top span's parent is in another process, which may well report
+/// elsewhere, that span is judged as a root once nothing has come for the settling time.
 ///
 /// A failed step below the root does not make the run fail: the agent may have recovered.
 pub(super) fn standing(tree: &Tree, times: &Times, now: Timestamp, settings: &Settings) -> Standing {
     let last_received = tree.nodes.iter().map(|node| node.span.received).max().unwrap_or_default();
     let quiet = now.nanos_since(last_received);
     let rooted = tree.root().is_some();
-    let deciding = || tree.tops().map(|at| tree.span(at)).filter(|span| !rooted || span.parent_span_id.is_none());
-    let running = deciding().any(is_running);
+    let tops = || tree.tops().map(|at| tree.span(at));
+    let entered = !rooted && tops().any(|span| span.remote_parent);
+    let decides = |span: &&Span| if rooted { span.parent_span_id.is_none() } else { !entered || span.remote_parent };
+    let deciding = || tops().filter(decides);
+    let running = !(rooted || entered) || deciding().any(is_running);
     let status = if running && quiet >= settings.abandon_nanos {
         RunStatus::Abandoned
-    } else if running || (!rooted && quiet < settings.settle_nanos) {
+    } else if running || (entered && quiet < settings.settle_nanos) {
         RunStatus::Running
     } else if deciding().any(|span| span.status == SpanStatus::Error) {
         RunStatus::Error
@@ -37,7 +42,7 @@ pub(super) fn standing(tree: &Tree, times: &Times, now: Timestamp, settings: &Se
         RunStatus::Abandoned => false,
         RunStatus::Ok | RunStatus::Error => quiet < settings.settle_nanos,
     };
-    let duration_nanos = if rooted && !running {
+    let duration_nanos = if !running {
         let intervals = || deciding().map(|span| times.interval(span));
         let start = intervals().map(|(start, _)| start).min().unwrap_or_default();
         intervals().map(|(_, end)| end).max().unwrap_or_default().saturating_sub(start)

@@ -50,6 +50,13 @@ fn models_and_providers_of_ones_own_can_be_priced() {
 }
 
 #[test]
+fn a_users_price_of_a_model_holds_for_deployments_named_after_it() {
+    let prices = own("[[price]]\nmodel = 'gpt-4o'\ninput = 2\noutput = 8");
+    let azure = cost(&prices, Some("azure.ai.openai"), "contoso-gpt-4o-prod", "2026-11-21");
+    assert_eq!(azure, is("10", "prices.toml:*/gpt-4o"));
+}
+
+#[test]
 fn of_two_files_the_later_wins() {
     let prices = own("[[price]]\nmodel = 'gpt-4o'\ninput = 1\noutput = 1")
         .with_overrides("second.toml", "[[price]]\nmodel = 'gpt-4o'\ninput = 3\noutput = 3")

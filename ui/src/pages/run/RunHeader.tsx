@@ -91,7 +91,7 @@ function Facts({ run }: { run: Run }) {
           </span>
         </Fact>
       )}
-      {run.workflow && <Fact name="Workflow">{run.workflow}</Fact>}
+      {run.workflow && run.workflow !== run.name && <Fact name="Workflow">{run.workflow}</Fact>}
       {!run.service && <Fact name="Environment">{run.environment}</Fact>}
       {run.tags.length > 0 && <Fact name="Tags">{run.tags.join(", ")}</Fact>}
     </dl>
@@ -139,7 +139,7 @@ function Totals({ run }: { run: Run }) {
         name="Tokens in"
         value={compact(usage.input_tokens)}
         note={inputParts.join(", ")}
-        hint={`${count(usage.input_tokens)} input tokens, cached ones included`}
+        hint={[`${count(usage.input_tokens)} input tokens, cached ones included`, ...inputParts].join(", ")}
       />
       <Total
         name="Tokens out"

@@ -45,7 +45,7 @@ export function StepsPanel({ run, steps, selected, search, set }: Props) {
     [nodes, collapsed, needle],
   );
   const whole = axis.end - axis.start;
-  const marks = useMemo(() => ticks(whole, Math.max(2, Math.floor((axisWidth || 400) / 72))), [whole, axisWidth]);
+  const marks = useMemo(() => ticks(whole, Math.max(2, Math.round((axisWidth || 400) / 66))), [whole, axisWidth]);
 
   const virtual = useVirtualizer({
     count: rows.length,

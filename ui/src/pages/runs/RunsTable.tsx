@@ -113,7 +113,12 @@ export function RunsTable({ rows, search, arrived, hasMore, loadingMore, onMore,
           ))}
         </div>
       </div>
-      <div role="rowgroup" className={classes.bodyGroup} style={{ height: virtual.getTotalSize() }}>
+      <div
+        role="rowgroup"
+        className={classes.bodyGroup}
+        data-sliding={arrived.size > 0 || undefined}
+        style={{ height: virtual.getTotalSize() }}
+      >
         {items.map((item) => {
           const run = rows[item.index]!;
           return (
