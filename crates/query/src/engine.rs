@@ -19,6 +19,7 @@ use futures::FutureExt;
 use store::{Snapshot, Store, Table};
 
 use crate::provider::ProjectTable;
+use crate::yielding::YieldInJoins;
 use crate::{Limits, QueryError, functions, sql};
 
 /// Catalog and schema names; they show only in plans.
@@ -56,6 +57,7 @@ impl Engine {
             .with_higher_order_functions(functions::higher_order())
             .with_aggregate_functions(functions::aggregate())
             .with_window_functions(functions::window())
+            .with_physical_optimizer_rule(Arc::new(YieldInJoins))
             .build();
         Ok(Self { store, limits, base })
     }

@@ -23,6 +23,7 @@ mod sessions;
 mod sql;
 mod summary;
 mod views;
+mod yielding;
 
 pub use answers::{Column, Counters, LogEntry, LogsPage, Session, SessionsPage, SqlAnswer, Summary};
 pub use engine::Engine;

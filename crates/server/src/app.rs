@@ -3,11 +3,12 @@
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use model::{Tenant, Timestamp};
 use store::{Clock, Store};
 use tokio::runtime::Handle;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinError, JoinHandle};
 
 use crate::api::types::Endpoints;
@@ -74,7 +75,17 @@ pub struct App {
     pub run_settings: signals::runs::Settings,
     /// Threads for queries: a heavy one must not keep requests waiting that bring data in.
     pub query_threads: Handle,
+    /// Threads for SQL, which people write: it must not keep the lists waiting.
+    pub sql_threads: Handle,
+    /// SQL queries that may still run at the same time.
+    pub sql_permits: Arc<Semaphore>,
 }
+
+/// SQL queries at the same time; a further one is told to come back.
+pub const SQL_QUERIES_MAX: usize = 8;
+
+/// A query that is past its time limit and did not notice is given up this much later.
+const SQL_GRACE: Duration = Duration::from_secs(2);
 
 impl App {
     /// The project a request belongs to: one for now. Keys will say which.
@@ -128,6 +139,31 @@ impl App {
         let question = question(Arc::clone(&self.answering()?.engine));
         let answer = AbortOnDropHandle(self.query_threads.spawn(question)).await;
         Ok(answer.map_err(|error| Problem::internal(format!("the query stopped: {error}")))??)
+    }
+
+    /// Asks a question in SQL, on threads of its own.
+    pub async fn ask_sql<T, F>(&self, question: impl FnOnce(Arc<query::Engine>) -> F) -> Result<T, Problem>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, query::QueryError>> + Send + 'static,
+    {
+        let engine = Arc::clone(&self.answering()?.engine);
+        let limit = engine.limits().sql.time + SQL_GRACE;
+        let permit = Arc::clone(&self.sql_permits).try_acquire_owned().map_err(|_| {
+            Problem::unavailable(format!(
+                "{SQL_QUERIES_MAX} SQL queries are running (limit sql_queries_max); ask again in a moment"
+            ))
+        })?;
+        let question = question(engine);
+        let answer = AbortOnDropHandle(self.sql_threads.spawn(async move {
+            // Until the query has really ended: one that is given up still uses its thread.
+            let _permit = permit;
+            question.await
+        }));
+        match tokio::time::timeout(limit, answer).await {
+            Ok(answer) => Ok(answer.map_err(|error| Problem::internal(format!("the query stopped: {error}")))??),
+            Err(_) => Err(Problem::unavailable("the query did not stop at its time limit (sql_time) and was given up")),
+        }
     }
 
     fn answering(&self) -> Result<&Opened, Problem> {

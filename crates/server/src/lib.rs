@@ -69,7 +69,7 @@ pub enum StartError {
 /// A server at work.
 pub struct Running {
     app: Arc<App>,
-    queries: QueryThreads,
+    queries: [QueryThreads; 2],
     servers: JoinSet<()>,
     opening: JoinHandle<Result<JoinSet<()>, StartError>>,
 }
@@ -89,13 +89,9 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
         otlp_http: url(&otlp_http, addresses.otlp_http),
         otlp_grpc: url(&otlp_grpc, addresses.otlp_grpc),
     };
-    let queries = runtime::Builder::new_multi_thread()
-        .thread_name("query")
-        .worker_threads(settings.limits.decoders.max(1))
-        .enable_all()
-        .build()
-        .map_err(StartError::Threads)?;
-    let app = app(settings, endpoints, queries.handle().clone());
+    let queries = QueryThreads::start("query", settings.limits.decoders)?;
+    let sql = QueryThreads::start("sql", settings.limits.decoders)?;
+    let app = app(settings, endpoints, queries.handle(), sql.handle());
     let permits = Arc::new(Semaphore::new(app.settings.limits.connections));
     let mut servers = JoinSet::new();
     for (listener, router) in [
@@ -113,11 +109,11 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
         });
     }
     let opening = tokio::spawn(open(Arc::clone(&app)));
-    Ok(Running { app, queries: QueryThreads(Some(queries)), servers, opening })
+    Ok(Running { app, queries: [queries, sql], servers, opening })
 }
 
 /// What handlers and tasks share, before the store is open.
-fn app(settings: Settings, endpoints: Endpoints, query_threads: Handle) -> Arc<App> {
+fn app(settings: Settings, endpoints: Endpoints, query_threads: Handle, sql_threads: Handle) -> Arc<App> {
     let counters = Arc::new(counters::Counters::default());
     Arc::new(App {
         ingest: ingest::Ingest::new(Arc::clone(&counters), &settings.limits),
@@ -132,11 +128,26 @@ fn app(settings: Settings, endpoints: Endpoints, query_threads: Handle) -> Arc<A
         opened: OnceLock::new(),
         run_settings: signals::runs::Settings::default(),
         query_threads,
+        sql_threads,
+        sql_permits: Arc::new(Semaphore::new(app::SQL_QUERIES_MAX)),
     })
 }
 
 /// Threads that queries run on. Dropping them does not wait: a query still running has nobody who waits for it.
 struct QueryThreads(Option<Runtime>);
+
+impl QueryThreads {
+    fn start(name: &str, threads: usize) -> Result<Self, StartError> {
+        let mut builder = runtime::Builder::new_multi_thread();
+        let runtime = builder.thread_name(name).worker_threads(threads.max(1)).enable_all().build();
+        Ok(Self(Some(runtime.map_err(StartError::Threads)?)))
+    }
+
+    fn handle(&self) -> Handle {
+        // Taken only when dropped.
+        self.0.as_ref().expect("threads that were not dropped").handle().clone()
+    }
+}
 
 impl Drop for QueryThreads {
     fn drop(&mut self) {

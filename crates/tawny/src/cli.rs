@@ -60,6 +60,8 @@ pub enum Command {
     Export(Export),
     /// Send simulated agent runs to the server.
     Demo(Demo),
+    /// Work with PromQL.
+    Promql(Promql),
     /// Show state, counts and limits of the server.
     Status(Reading),
     /// Write a completion script for a shell.
@@ -248,6 +250,32 @@ pub struct Sql {
     /// Server and form.
     #[command(flatten)]
     pub reading: Reading,
+}
+
+/// What to do with PromQL.
+#[derive(Debug, Args)]
+pub struct Promql {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: PromqlCommand,
+}
+
+/// A command of `promql`.
+#[derive(Debug, Subcommand)]
+pub enum PromqlCommand {
+    /// Run test scripts in Prometheus' own format; says what passed, what failed, and where.
+    Test(PromqlTest),
+}
+
+/// Flags of `promql test`.
+#[derive(Debug, Args)]
+pub struct PromqlTest {
+    /// Scripts.
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Answer in JSON, for scripts.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Flags of `import`.

@@ -5,6 +5,7 @@ mod demo;
 mod export;
 mod import;
 mod logs;
+mod promql;
 mod run;
 mod runs;
 mod serve;
@@ -35,6 +36,7 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::Import(args)) => import::run(&args),
         Some(Command::Export(args)) => export::run(&args),
         Some(Command::Demo(args)) => demo::run(&args),
+        Some(Command::Promql(args)) => promql::run(&args),
         Some(Command::Status(args)) => status::run(&args),
         Some(Command::Completions { shell }) => completions::run(shell),
     }

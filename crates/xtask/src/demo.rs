@@ -41,7 +41,7 @@ pub fn run(options: &Options) -> Result<()> {
         }
     };
     println!("Building the server. The first build compiles the query engine and takes some minutes.");
-    let program = program::build("demo", with_ui)?;
+    let program = program::build("dev", with_ui)?;
     let data = program::fresh_folder("demo-data")?;
     let log = paths::scratch().join("demo.log");
     let server = Server::start(&program, &data, &listen()?, &log)?;

@@ -11,9 +11,11 @@ use crate::{paths, shell};
 
 /// Builds the program with a cargo profile; with the UI inside where `ui`. Gives its path.
 pub fn build(profile: &str, ui: bool) -> Result<PathBuf> {
-    let mut arguments = vec!["build", "--package", "tawny", "--profile", profile];
+    // The whole workspace with its examples has the same features of dependencies as the tests have; the program alone has
+    // slightly fewer, and cargo would compile the query engine a second time for that.
+    let mut arguments = vec!["build", "--workspace", "--bins", "--examples", "--profile", profile];
     if ui {
-        arguments.extend(["--features", "ui"]);
+        arguments.extend(["--features", "tawny/ui"]);
     }
     shell::run(&mut shell::cargo(&arguments))?;
     Ok(paths::program(profile))

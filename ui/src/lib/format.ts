@@ -80,14 +80,13 @@ export function bytes(value: number | null | undefined): string {
   return String(value);
 }
 
-/** How long ago, in one unit: `now`, `12s ago`, `5m ago`, `3h ago`, `2d ago`; a date beyond 30 days; `in 5m` for clocks ahead. */
+/** How long ago, in one unit: `now`, `12s ago`, `5m ago`, `3h ago`, `2d ago`, `7mo ago`, `3y ago`; `in 5m` for clocks ahead. */
 export function ago(iso: string | null | undefined, now: number): string {
   const at = parse(iso);
   if (at == null) return "–";
   const seconds = Math.round((now - at) / 1000);
   const size = Math.abs(seconds);
   if (size < 2) return "now";
-  if (size >= 30 * 86_400) return dateOnly(at);
   const text =
     size < 60
       ? `${size}s`
@@ -95,8 +94,15 @@ export function ago(iso: string | null | undefined, now: number): string {
         ? `${Math.floor(size / 60)}m`
         : size < 86_400
           ? `${Math.floor(size / 3600)}h`
-          : `${Math.floor(size / 86_400)}d`;
+          : days(size);
   return seconds < 0 ? `in ${text}` : `${text} ago`;
+}
+
+/** Seconds of a day or more in days, months of 30.4 days, or years. */
+function days(seconds: number): string {
+  const whole = Math.floor(seconds / 86_400);
+  if (whole < 30) return `${whole}d`;
+  return whole < 365 ? `${Math.floor(whole / 30.4) || 1}mo` : `${Math.floor(whole / 365.25) || 1}y`;
 }
 
 const dateOnly = (at: number) => {

@@ -22,7 +22,7 @@ pub async fn run(State(app): State<Arc<App>>, body: Bytes) -> Result<Json<SqlAns
         Problem::bad_request(format!("cannot read the body: {error}; send {{\"query\": \"SELECT …\", \"limit\": 100}}"))
     })?;
     let (project, begun) = (app.project(), app.now());
-    let answer = app.ask(|engine| async move {
+    let answer = app.ask_sql(|engine| async move {
         let own = engine.limits().sql;
         let limits = query::SqlLimits { rows: request.limit.unwrap_or(own.rows), ..own };
         engine.sql(&project, &request.query, own.tightened_to(limits)).await

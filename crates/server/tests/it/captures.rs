@@ -93,9 +93,7 @@ fn token_totals_are_what_the_providers_counted() {
     for (name, totals) in expected.as_object().unwrap() {
         let capture = &index[name];
         let requests_of = capture["requests"].as_array();
-        if totals["native_protocol"] == true
-            || !requests_of.is_some_and(|requests| requests.iter().all(is_otlp))
-        {
+        if totals["native_protocol"] == true || !requests_of.is_some_and(|requests| requests.iter().all(is_otlp)) {
             continue;
         }
         let server = Server::start();

@@ -145,3 +145,20 @@ fn tail_shows_runs_as_they_come() {
     child.kill().unwrap();
     child.wait().unwrap();
 }
+
+#[test]
+fn promql_scripts_say_what_passed_and_where_it_failed() {
+    let dir = tempfile::tempdir().unwrap();
+    let load = "load 1m\n  jobs_total{agent=\"a\"} 0+60x10\n\n";
+    let good = format!("{load}eval instant at 10m rate(jobs_total[5m])\n  {{agent=\"a\"}} 1\n");
+    let bad = format!("{load}eval instant at 10m jobs_total\n  jobs_total{{agent=\"a\"}} 7\n");
+    let (good, bad) = (write(dir.path(), "good.test", good), write(dir.path(), "bad.test", bad));
+
+    let output = tawny().args(["promql", "test", &good]).output().unwrap();
+    assert!(output.status.success());
+    assert!(text(&output.stdout).contains("1 passed, 0 failed"), "{}", text(&output.stdout));
+
+    let output = tawny().args(["promql", "test", &good, &bad]).output().unwrap();
+    let said = text(&output.stdout);
+    assert!(!output.status.success() && said.contains("0 passed, 1 failed") && said.contains("line 4"), "{said}");
+}
