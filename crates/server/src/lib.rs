@@ -182,6 +182,7 @@ fn store_settings(settings: &Settings) -> store::Settings {
     let defaults = store::Settings::new(&settings.data);
     let hot = settings.limits.hot_bytes;
     store::Settings {
+        allow_missing_segments: settings.allow_missing_segments,
         sync: if settings.sync { store::Sync::Always } else { store::Sync::Off },
         hot_bytes_max: hot,
         // Flushing begins well before the bound, so that ingest goes on while it works.

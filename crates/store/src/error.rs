@@ -51,9 +51,17 @@ pub enum StoreError {
         /// Why.
         reason: String,
     },
+    /// There are segments but no catalog that lists them.
+    #[error(
+        "cannot open the store: {path} is missing although there are segment files beside it; put it back from a copy, or move the folder `segments` away to begin anew"
+    )]
+    NoCatalog {
+        /// Where the catalog should be.
+        path: std::path::PathBuf,
+    },
     /// Files the catalog lists are not there.
     #[error(
-        "cannot open the store: {count} segments of the catalog are missing, the first is {first}; restore them, or set allow_missing_segments to go on without their rows"
+        "cannot open the store: {count} segments of the catalog are missing, the first is {first}; restore them, or start with --allow-missing-segments to go on without their rows"
     )]
     MissingSegments {
         /// How many.

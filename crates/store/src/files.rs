@@ -61,6 +61,18 @@ impl Files {
         self.disk.remove(&path).map_err(|error| StoreError::io("remove", &path, error))
     }
 
+    /// Moves a file to `quarantine/`, under its own name.
+    pub fn set_aside(&self, path: &str) -> Result<(), StoreError> {
+        let from = self.root.join(path);
+        let quarantine = self.root.join("quarantine");
+        let to = quarantine.join(path.replace('/', "__"));
+        self.disk.create_dir(&quarantine).map_err(|error| StoreError::io("create", &quarantine, error))?;
+        let bytes = self.disk.read(&from).map_err(|error| StoreError::io("read", &from, error))?;
+        let written = self.disk.write_whole(&to, &self.root.join("tmp/aside"), &bytes);
+        written.map_err(|error| StoreError::io("write", &to, error))?;
+        self.remove(path)
+    }
+
     /// Paths of all segment files.
     pub fn list(&self) -> Result<Vec<String>, StoreError> {
         let root = self.root.join("segments");

@@ -112,7 +112,12 @@ fn list(disk: &Arc<dyn Disk>, settings: &Settings, files: &Files) -> Result<List
     disk.create_dir(data).map_err(|error| StoreError::io("create", data, error))?;
     let lock = lock(data)?;
     files.prepare()?;
-    let catalog = Catalog::open(&data.join("catalog.db"))?;
+    let database = data.join("catalog.db");
+    let fresh = !database.exists();
+    if fresh && !files.list()?.is_empty() {
+        return Err(StoreError::NoCatalog { path: database });
+    }
+    let catalog = Catalog::open(&database)?;
     let mut contents = catalog.load()?;
     let mut opened = Opened::default();
     reconcile(settings, files, &catalog, &mut contents, &mut opened)?;
@@ -153,8 +158,9 @@ fn lock(data: &Path) -> Result<File, StoreError> {
     }
 }
 
-/// Makes files and catalog agree: files no entry names are what a killed flush or compaction left and are removed;
-/// entries without a file are lost data, and opening stops unless told otherwise.
+/// Makes files and catalog agree: files no entry names are what a killed flush or compaction left, or the catalog is older
+/// than they are; they are set aside, never destroyed. Entries without a file are lost data, and opening stops unless told
+/// otherwise.
 fn reconcile(
     settings: &Settings,
     files: &Files,
@@ -183,9 +189,11 @@ fn reconcile(
     // Nobody reads replaced files any more: their grace period ended with the process that gave it.
     let replaced: HashSet<&String> = contents.removals.iter().map(|(path, _)| path).collect();
     for path in there.iter().filter(|path| !listed.contains(*path)) {
-        files.remove(path)?;
-        if !replaced.contains(path) {
-            tracing::warn!(path, "removed a file that no catalog entry names");
+        if replaced.contains(path) {
+            files.remove(path)?;
+        } else {
+            files.set_aside(path)?;
+            tracing::warn!(path, "no catalog entry names this file: moved to quarantine/");
             opened.orphans_removed += 1;
         }
     }

@@ -411,6 +411,8 @@ async fn a_file_the_catalog_does_not_know_is_removed_and_a_missing_one_is_named(
     fs::write(data.path().join("tmp/half.parquet"), b"half").unwrap();
     let store = open(data.path(), &clock).await;
     assert!(!orphan.exists() && !data.path().join("tmp/half.parquet").exists());
+    let aside: Vec<_> = fs::read_dir(data.path().join("quarantine")).unwrap().collect();
+    assert_eq!(aside.len(), 1, "set aside, not destroyed");
     assert_eq!((store.stats().orphans_removed, names(&store).await.len()), (1, 2));
     drop(store);
 
@@ -421,6 +423,14 @@ async fn a_file_the_catalog_does_not_know_is_removed_and_a_missing_one_is_named(
     assert!(error.contains("1 segments") && error.contains(paths[1].file_name().unwrap().to_str().unwrap()), "{error}");
     let store = open_with(Settings { allow_missing_segments: true, ..settings(data.path()) }, &clock).await;
     assert_eq!((store.stats().missing_segments, names(&store).await.len()), (1, 1));
+    drop(store);
+
+    fs::remove_file(data.path().join("catalog.db")).unwrap();
+    let opened =
+        Store::open(settings(data.path()), clock.clone(), std::sync::Arc::new(CountingResolver), replay()).await;
+    let error = opened.err().unwrap().to_string();
+    assert!(error.contains("catalog.db is missing"), "{error}");
+    assert!(paths[0].exists(), "nothing is touched");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -107,6 +107,9 @@ pub struct Serve {
     /// Answer requests before the disk has them: faster, but the last seconds may be lost when the machine (not just Tawny) fails.
     #[arg(long, env = "TAWNY_NO_SYNC", value_parser = clap::builder::FalseyValueParser::new())]
     pub no_sync: bool,
+    /// Start although segment files that the catalog lists are gone; their rows stay lost.
+    #[arg(long, env = "TAWNY_ALLOW_MISSING_SEGMENTS", value_parser = clap::builder::FalseyValueParser::new())]
+    pub allow_missing_segments: bool,
     /// Listen on addresses that other machines reach although nothing asks for credentials. Only on networks you trust.
     #[arg(long, env = "TAWNY_ALLOW_OPEN", value_parser = clap::builder::FalseyValueParser::new())]
     pub allow_open: bool,

@@ -1,4 +1,4 @@
-//! JSON types of the HTTP API. Names here are what scripts rely on (DESIGN.md section 8): add freely, never rename.
+//! JSON types of the HTTP API. Names here are what scripts rely on: add freely, never rename.
 //!
 //! They are apart from `model` so that a change of the vocabulary cannot change the API by accident.
 

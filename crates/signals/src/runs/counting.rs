@@ -1,4 +1,4 @@
-//! Which tokens and costs count: each model call once (WIRE.md 1.8).
+//! Which tokens and costs count: each model call once.
 //!
 //! 1. Tokens count on model and embedding calls only. Where no such call of the run carries any, those of the topmost
 //!    other step that does are counted: they are then the only source there is.

@@ -1,4 +1,4 @@
-//! One model call told twice (WIRE.md 1.8, rule 3).
+//! One model call told twice.
 //!
 //! A provider's SDK that instruments itself and an instrumentation around it both report the call, as parent and child or
 //! as siblings, with the same response id. Test servers and caches repeat ids, so the two must also overlap in time and agree on tokens.
