@@ -170,7 +170,7 @@ fn deliver(client: &Client, timed: &Timed, sent: &Sent) {
             }
             Ok(response) if matches!(response.status().as_u16(), 429 | 502 | 503 | 504) => {
                 sent.put_off.fetch_add(1, Ordering::Relaxed);
-                thread::sleep(AGAIN);
+                pause(AGAIN);
             }
             Ok(response) => sent
                 .give_up(anyhow!("the server refused a request with {}; `tawny status` says why", response.status())),
@@ -191,7 +191,7 @@ fn send_load(client: &Client, mut load: Load, rate: f64, end: Option<Timestamp>,
         let due = (now.millis_since(begun) / 1e3 * rate) as u64;
         let runs = due.saturating_sub(done).min(RUNS_TOGETHER);
         if runs == 0 {
-            thread::sleep(IDLE);
+            pause(IDLE);
             continue;
         }
         deliver(client, &load.next_request(now, runs as usize), sent);
