@@ -38,8 +38,9 @@ enum Command {
     Ui(ui::Options),
     /// Write docs/openapi.json again from the server's code.
     Openapi,
-    /// Measure the release build: how fast it takes in simulated runs.
-    Bench(bench::Options),
+    /// Measure the release build; prints figures beside what they are compared to.
+    #[command(subcommand)]
+    Bench(bench::Bench),
 }
 
 fn main() -> std::process::ExitCode {
@@ -48,7 +49,7 @@ fn main() -> std::process::ExitCode {
         Command::Test(options) => test::run(&options),
         Command::Ui(options) => ui::run(&options),
         Command::Openapi => openapi::run(),
-        Command::Bench(options) => bench::run(&options),
+        Command::Bench(bench) => bench::run(&bench),
     };
     match outcome {
         Ok(()) => std::process::ExitCode::SUCCESS,

@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: how fast the release build takes in simulated runs over OTLP/HTTP.
+//! How fast the release build takes in simulated runs over OTLP/HTTP.
 
 use std::path::Path;
 use std::process::Command;
@@ -13,7 +13,7 @@ use crate::{paths, shell};
 /// More runs per second than any server takes: as fast as it goes.
 const FLAT_OUT: &str = "1000000";
 
-/// Options of `cargo xtask bench`.
+/// Options of `cargo xtask bench ingest`.
 #[derive(Debug, Args)]
 pub struct Options {
     /// Seconds of load.
