@@ -4,7 +4,7 @@ use std::fs::File;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use model::{Run, Span, Timestamp, TraceId};
+use model::{Run, Span, SpanId, Timestamp, TraceId};
 use tokio::sync::{Notify, broadcast, oneshot};
 
 use crate::catalog::Catalog;
@@ -204,7 +204,8 @@ impl Store {
                 })
             })
         });
-        Ok(Snapshot { object_store: Arc::clone(self.inner.reader.store()), taken, tables: tables.await? })
+        let reader = self.inner.reader.clone();
+        Ok(Snapshot { object_store: Arc::clone(reader.store()), taken, reader, tables: tables.await? })
     }
 
     /// The spans of a trace with everything that was sent, one version each, by start time; empty when unknown.
@@ -215,6 +216,17 @@ impl Store {
     /// The narrow part of a trace's spans, one version each, by start time.
     pub async fn trace_narrow(&self, project: &str, trace_id: TraceId) -> Result<Vec<Arc<Span>>, StoreError> {
         self.view(project, trace_id).narrow(&self.inner.reader).await
+    }
+
+    /// One span of a trace with everything that was sent; `None` when unknown. Reads far less than [`Store::trace`] where
+    /// the trace is large.
+    pub async fn trace_span(
+        &self,
+        project: &str,
+        trace_id: TraceId,
+        span_id: SpanId,
+    ) -> Result<Option<StoredSpan>, StoreError> {
+        self.view(project, trace_id).span(&self.inner.reader, span_id).await
     }
 
     /// The log records of a trace, by time.

@@ -50,6 +50,8 @@ pub enum Command {
     Sessions(Sessions),
     /// Active runs, totals, and the runs that completed last.
     Summary(Summary),
+    /// Find runs by what was said in them, and the steps that say it.
+    Search(Search),
     /// List log records.
     Logs(Logs),
     /// Ask a question in SQL (read-only; `tawny sql --schema` lists the views).
@@ -203,6 +205,26 @@ pub struct Summary {
     pub reading: Reading,
 }
 
+/// Flags of `search`.
+#[derive(Debug, Args)]
+pub struct Search {
+    /// The text, in messages, tool arguments and results, other attributes or log records; case is ignored.
+    #[arg(value_name = "TEXT")]
+    pub text: String,
+    /// Which runs.
+    #[command(flatten)]
+    pub filters: RunFilters,
+    /// Runs to show, up to 500.
+    #[arg(long, short = 'n', value_name = "N", default_value_t = 20)]
+    pub limit: usize,
+    /// Continue after a page: the `next` of its JSON answer.
+    #[arg(long, value_name = "CURSOR")]
+    pub cursor: Option<String>,
+    /// Server and form.
+    #[command(flatten)]
+    pub reading: Reading,
+}
+
 /// Flags of `logs`.
 #[derive(Debug, Args)]
 pub struct Logs {
@@ -218,9 +240,21 @@ pub struct Logs {
     /// Only records of this run (its full id).
     #[arg(long, value_name = "ID")]
     pub trace_id: Option<String>,
+    /// Only records of this step (its full id).
+    #[arg(long, value_name = "ID")]
+    pub span_id: Option<String>,
     /// Lowest severity: trace, debug, info, warn, error, fatal, or 1 to 24.
     #[arg(long, value_name = "LEVEL")]
     pub severity: Option<String>,
+    /// Only records of these events.
+    #[arg(long, value_name = "NAME")]
+    pub event: Vec<String>,
+    /// Only records of runs in which one of these agents works.
+    #[arg(long, value_name = "NAME")]
+    pub agent: Vec<String>,
+    /// Only records with this attribute; repeated, all must hold.
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub attr: Vec<String>,
     /// Only records of these services.
     #[arg(long, value_name = "NAME")]
     pub service: Vec<String>,

@@ -8,6 +8,7 @@ mod logs;
 mod promql;
 mod run;
 mod runs;
+mod search;
 mod serve;
 mod sessions;
 mod sql;
@@ -31,6 +32,7 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::Tail(args)) => tail::run(&args),
         Some(Command::Sessions(args)) => sessions::run(&args),
         Some(Command::Summary(args)) => summary::run(&args),
+        Some(Command::Search(args)) => search::run(&args),
         Some(Command::Logs(args)) => logs::run(&args),
         Some(Command::Sql(args)) => sql::run(&args),
         Some(Command::Import(args)) => import::run(&args),

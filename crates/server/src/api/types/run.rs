@@ -167,6 +167,8 @@ pub struct RunsAnswer {
     pub next: Option<String>,
     /// Runs that match the filter, on all pages.
     pub total: u64,
+    /// Only with `in=content`: there may be older runs that say it. Total, pages and facets cover the newest ones found.
+    pub partial: bool,
     /// Values and counts per facet that was asked for, most frequent first. Each facet is counted without its own filter.
     pub facets: BTreeMap<String, Vec<FacetValue>>,
 }

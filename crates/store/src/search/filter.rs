@@ -1,0 +1,318 @@
+//! The index of a segment's text: for each block of rows a filter over the four-byte pieces ("grams") of its texts.
+//!
+//! A filter is a bitmap with one bit a gram's hash, as large as the number of different grams asks for. A text of n bytes
+//! has n - 3 grams and every one of them must be there, so single wrong bits hardly matter: with [`FILL_PERCENT`] of the
+//! bits set, one block in a hundred is looked through in vain for a needle of nine bytes.
+
+use arrow::array::{Array, AsArray};
+use arrow::datatypes::TimestampNanosecondType;
+use arrow::record_batch::RecordBatch;
+use bytes::Bytes;
+
+use super::{Values, columns};
+use crate::schema::Table;
+
+/// Version of the format.
+pub(crate) const VERSION: u8 = 1;
+const MAGIC: &[u8; 4] = b"TWSI";
+/// Bytes of a gram.
+const GRAM: usize = 4;
+/// A block ends at as many bytes of text …
+const BLOCK_BYTES: usize = 128 * 1024;
+/// … or as many rows.
+const BLOCK_ROWS: u32 = 1024;
+/// Binary logarithm of the bits of the largest filter: 32 KiB as bytes while it is built, the first-level cache.
+const BITS_MAX: u8 = 15;
+/// Of the smallest.
+const BITS_MIN: u8 = 6;
+/// A filter is halved while no more than this share of its bits would be set.
+const FILL_PERCENT: usize = 40;
+/// In the place of a filter's size: the block has too many grams for one, and may hold anything.
+const ANYTHING: u8 = 0xff;
+/// Bytes of a block's entry: rows, smallest and largest time, size of the filter.
+const ENTRY_BYTES: usize = 4 + 8 + 8 + 1;
+/// Bytes before the entries: magic, version, gram length, two unused bytes, number of blocks.
+const HEADER_BYTES: usize = 12;
+
+/// The hash of a gram, of which a filter uses the low bits. Case is folded by the bit that tells upper from lower case in
+/// ASCII; what else shares the rest of its bits falls together, which a filter may do.
+fn hash(gram: [u8; GRAM]) -> usize {
+    let folded = u64::from(u32::from_le_bytes(gram) | 0x2020_2020);
+    // Upper half of a product: every bit of the gram takes part.
+    (folded.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as usize
+}
+
+fn grams(text: &[u8]) -> impl Iterator<Item = usize> {
+    text.windows(GRAM).map(|gram| hash([gram[0], gram[1], gram[2], gram[3]]))
+}
+
+/// Hashes of a needle's grams, each once; none for a needle shorter than a gram, which any block may hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Grams(Vec<usize>);
+
+impl Grams {
+    pub fn of(text: &[u8]) -> Self {
+        let mut hashes: Vec<usize> = grams(text).collect();
+        hashes.sort_unstable();
+        hashes.dedup();
+        Self(hashes)
+    }
+}
+
+/// Builds the index of a segment from its rows, in order.
+pub(crate) struct Builder {
+    table: Table,
+    /// One byte a bit: a store is all it takes to note a gram.
+    seen: Box<[u8]>,
+    bytes: usize,
+    rows: u32,
+    times: (i64, i64),
+    blocks: u32,
+    entries: Vec<u8>,
+    bits: Vec<u8>,
+}
+
+impl Builder {
+    /// A builder for a table that has text, `None` for others.
+    pub fn new(table: Table) -> Option<Self> {
+        (!columns(table).is_empty()).then(|| Self {
+            table,
+            seen: vec![0; 1 << BITS_MAX].into(),
+            bytes: 0,
+            rows: 0,
+            times: (i64::MAX, i64::MIN),
+            blocks: 0,
+            entries: Vec::new(),
+            bits: Vec::new(),
+        })
+    }
+
+    /// Adds the next rows.
+    pub fn push(&mut self, batch: &RecordBatch) {
+        let column = |name| batch.column_by_name(name).expect("a column of the table's own schema");
+        let times = column(self.table.time_column()).as_primitive::<TimestampNanosecondType>();
+        let texts: Vec<_> = columns(self.table).iter().map(|name| column(name).as_string::<i32>()).collect();
+        for (row, time) in times.values().iter().enumerate() {
+            for text in texts.iter().filter(|text| text.is_valid(row)).map(|text| text.value(row)) {
+                // Keys of attributes are in every row: they would only fill the filters. For logs they count, as they do
+                // in the list of logs.
+                if self.table == Table::Spans {
+                    Values::of(text).for_each(|value| self.note(value));
+                } else {
+                    self.note(text);
+                }
+            }
+            self.rows += 1;
+            self.times = (self.times.0.min(*time), self.times.1.max(*time));
+            if self.rows >= BLOCK_ROWS || self.bytes >= BLOCK_BYTES {
+                self.cut();
+            }
+        }
+    }
+
+    fn note(&mut self, text: &str) {
+        self.bytes += text.len();
+        let mask = self.seen.len() - 1;
+        for gram in grams(text.as_bytes()) {
+            self.seen[gram & mask] = 1;
+        }
+    }
+
+    /// Ends a block.
+    fn cut(&mut self) {
+        if self.rows == 0 {
+            return;
+        }
+        let count = |seen: &[u8]| seen.iter().map(|byte| usize::from(*byte)).sum::<usize>();
+        let mut bits = BITS_MAX;
+        if count(&self.seen) * 100 > self.seen.len() * 2 * FILL_PERCENT {
+            bits = ANYTHING;
+        } else {
+            while bits > BITS_MIN {
+                let (low, high) = self.seen[..1 << bits].split_at_mut(1 << (bits - 1));
+                let both = low.iter().zip(high.iter()).map(|(low, high)| usize::from(low | high)).sum::<usize>();
+                if both * 100 > low.len() * FILL_PERCENT {
+                    break;
+                }
+                low.iter_mut().zip(high.iter()).for_each(|(low, high)| *low |= high);
+                bits -= 1;
+            }
+            let pack = |eight: &[u8]| eight.iter().enumerate().fold(0, |byte, (at, bit)| byte | (bit << at));
+            self.bits.extend(self.seen[..1 << bits].chunks_exact(8).map(pack));
+        }
+        self.entries.extend_from_slice(&self.rows.to_le_bytes());
+        self.entries.extend_from_slice(&self.times.0.to_le_bytes());
+        self.entries.extend_from_slice(&self.times.1.to_le_bytes());
+        self.entries.push(bits);
+        self.blocks += 1;
+        self.seen.fill(0);
+        (self.bytes, self.rows, self.times) = (0, 0, (i64::MAX, i64::MIN));
+    }
+
+    /// The encoded index.
+    pub fn finish(mut self) -> Vec<u8> {
+        self.cut();
+        let mut out = Vec::with_capacity(HEADER_BYTES + self.entries.len() + self.bits.len() + 4);
+        out.extend_from_slice(MAGIC);
+        out.extend_from_slice(&[VERSION, GRAM as u8, 0, 0]);
+        out.extend_from_slice(&self.blocks.to_le_bytes());
+        out.append(&mut self.entries);
+        out.append(&mut self.bits);
+        let sum = crc32fast::hash(&out);
+        out.extend_from_slice(&sum.to_le_bytes());
+        out
+    }
+}
+
+/// Rows that stand together in a segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Block {
+    pub first: u32,
+    pub rows: u32,
+    /// Smallest and largest value of the table's time column.
+    pub times: (i64, i64),
+    bits: u8,
+    at: usize,
+}
+
+/// A decoded index.
+#[derive(Debug)]
+pub(crate) struct Index {
+    blocks: Vec<Block>,
+    bits: Bytes,
+}
+
+impl Index {
+    /// Reads an index of a segment of `rows` rows; `None` where it is damaged, of another version or of another segment.
+    pub fn parse(bytes: Bytes, rows: u64) -> Option<Self> {
+        let (body, sum) = bytes.split_last_chunk::<4>()?;
+        if crc32fast::hash(body) != u32::from_le_bytes(*sum) {
+            return None;
+        }
+        let header = body.get(..HEADER_BYTES)?;
+        if &header[..4] != MAGIC || header[4] != VERSION || usize::from(header[5]) != GRAM {
+            return None;
+        }
+        let count = u32::from_le_bytes(header[8..12].try_into().ok()?) as usize;
+        let entries = body.get(HEADER_BYTES..HEADER_BYTES.checked_add(count.checked_mul(ENTRY_BYTES)?)?)?;
+        let bits = bytes.slice(HEADER_BYTES + entries.len()..body.len());
+        let (mut blocks, mut first, mut at) = (Vec::with_capacity(count), 0u32, 0usize);
+        for entry in entries.chunks_exact(ENTRY_BYTES) {
+            let number = |from: usize| Some(i64::from_le_bytes(entry[from..from + 8].try_into().ok()?));
+            let rows = u32::from_le_bytes(entry[..4].try_into().ok()?);
+            let block = Block { first, rows, times: (number(4)?, number(12)?), bits: entry[20], at };
+            first = first.checked_add(rows)?;
+            at += match block.bits {
+                ANYTHING => 0,
+                BITS_MIN..=BITS_MAX => (1 << block.bits) / 8,
+                _ => return None,
+            };
+            blocks.push(block);
+        }
+        (at == bits.len() && u64::from(first) == rows).then_some(Self { blocks, bits })
+    }
+
+    /// Bytes in memory, about.
+    pub fn size(&self) -> usize {
+        self.bits.len() + self.blocks.len() * size_of::<Block>()
+    }
+
+    /// Blocks, in the order of their rows.
+    pub fn blocks(&self) -> &[Block] {
+        &self.blocks
+    }
+
+    /// Whether a text with all grams of one of the forms may be in the block: never wrongly false.
+    pub fn may_hold(&self, block: &Block, forms: &[Grams]) -> bool {
+        if block.bits == ANYTHING {
+            return true;
+        }
+        let bits = &self.bits[block.at..];
+        let mask = (1usize << block.bits) - 1;
+        let there = |gram: &usize| bits[(gram & mask) / 8] >> ((gram & mask) % 8) & 1 == 1;
+        forms.iter().any(|Grams(grams)| grams.iter().all(there))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use model::{Tenant, Timestamp, TraceId};
+
+    use super::*;
+    use crate::BodyHash;
+    use crate::rows::bodies::{BodyRow, to_batch};
+
+    fn bodies(texts: &[String]) -> RecordBatch {
+        let row = |(at, text): (usize, &String)| BodyRow {
+            tenant: Tenant { project: "p".into(), environment: "e".into() },
+            trace_id: TraceId::from_array([1; 16]),
+            hash: BodyHash::of(text),
+            version: 1,
+            started: Timestamp::from_nanos(at as i64),
+            text: Arc::from(text.as_str()),
+        };
+        let rows: Vec<BodyRow> = texts.iter().enumerate().map(row).collect();
+        to_batch(&rows.iter().collect::<Vec<_>>())
+    }
+
+    fn index(texts: &[String]) -> Index {
+        let mut builder = Builder::new(Table::Bodies).unwrap();
+        builder.push(&bodies(texts));
+        Index::parse(Bytes::from(builder.finish()), texts.len() as u64).unwrap()
+    }
+
+    fn held(index: &Index, needle: &str) -> Vec<usize> {
+        let forms = [Grams::of(needle.as_bytes())];
+        let blocks = index.blocks().iter().enumerate();
+        blocks.filter(|(_, block)| index.may_hold(block, &forms)).map(|(at, _)| at).collect()
+    }
+
+    #[test]
+    fn a_block_with_the_text_is_never_skipped_and_most_others_are() {
+        let word = |at: usize| format!("{:x}", (at as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let texts: Vec<String> = (0..4000).map(|at| format!("Order {at} is {} today", word(at))).collect();
+        let index = index(&texts);
+        assert_eq!(index.blocks().iter().map(|block| block.rows).collect::<Vec<_>>(), [1024, 1024, 1024, 928]);
+        assert_eq!(index.blocks()[1].times, (1024, 2047));
+        let mut looked_through = 0;
+        for at in (0..4000).step_by(97) {
+            let found = held(&index, &word(at).to_uppercase());
+            assert!(found.contains(&(at / 1024)), "{at}");
+            looked_through += found.len();
+        }
+        assert!(looked_through < 60, "{looked_through} blocks for 42 needles");
+        assert_eq!(held(&index, "order").len(), 4);
+        assert_eq!(held(&index, "the").len(), 4, "shorter than a gram: anywhere");
+        assert!(held(&index, "no such text").is_empty());
+    }
+
+    #[test]
+    fn a_block_of_noise_may_hold_anything() {
+        let mut state = 7u64;
+        let mut noise = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            char::from(b' ' + (state >> 33) as u8 % 90)
+        };
+        let index = index(&[(0..200_000).map(|_| noise()).collect()]);
+        assert_eq!(held(&index, "anything at all"), [0]);
+        assert!(index.size() < 100);
+    }
+
+    #[test]
+    fn a_damaged_index_is_no_index() {
+        let mut builder = Builder::new(Table::Bodies).unwrap();
+        builder.push(&bodies(&["some text that is kept".to_owned()]));
+        let bytes = builder.finish();
+        assert!(Index::parse(Bytes::from(bytes.clone()), 1).is_some());
+        assert!(Index::parse(Bytes::from(bytes.clone()), 2).is_none(), "of another segment");
+        for at in 0..bytes.len() {
+            let mut bytes = bytes.clone();
+            bytes[at] ^= 0x40;
+            assert!(Index::parse(Bytes::from(bytes), 1).is_none(), "byte {at}");
+        }
+        assert!(Index::parse(Bytes::new(), 0).is_none());
+        assert!(Builder::new(Table::Runs).is_none());
+    }
+}
