@@ -4,6 +4,8 @@
 //! has n - 3 grams and every one of them must be there, so single wrong bits hardly matter: with [`FILL_PERCENT`] of the
 //! bits set, one block in a hundred is looked through in vain for a needle of nine bytes.
 
+use std::sync::Arc;
+
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::TimestampNanosecondType;
 use arrow::record_batch::RecordBatch;
@@ -140,10 +142,7 @@ impl Builder {
             let pack = |eight: &[u8]| eight.iter().enumerate().fold(0, |byte, (at, bit)| byte | (bit << at));
             self.bits.extend(self.seen[..1 << bits].chunks_exact(8).map(pack));
         }
-        self.entries.extend_from_slice(&self.rows.to_le_bytes());
-        self.entries.extend_from_slice(&self.times.0.to_le_bytes());
-        self.entries.extend_from_slice(&self.times.1.to_le_bytes());
-        self.entries.push(bits);
+        entry(&mut self.entries, self.rows, self.times, bits);
         self.blocks += 1;
         self.seen.fill(0);
         (self.bytes, self.rows, self.times) = (0, 0, (i64::MAX, i64::MIN));
@@ -152,16 +151,41 @@ impl Builder {
     /// The encoded index.
     pub fn finish(mut self) -> Vec<u8> {
         self.cut();
-        let mut out = Vec::with_capacity(HEADER_BYTES + self.entries.len() + self.bits.len() + 4);
-        out.extend_from_slice(MAGIC);
-        out.extend_from_slice(&[VERSION, GRAM as u8, 0, 0]);
-        out.extend_from_slice(&self.blocks.to_le_bytes());
-        out.append(&mut self.entries);
-        out.append(&mut self.bits);
-        let sum = crc32fast::hash(&out);
-        out.extend_from_slice(&sum.to_le_bytes());
-        out
+        encode(self.blocks, &self.entries, &self.bits)
     }
+}
+
+fn encode(blocks: u32, entries: &[u8], bits: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(HEADER_BYTES + entries.len() + bits.len() + 4);
+    out.extend_from_slice(MAGIC);
+    out.extend_from_slice(&[VERSION, GRAM as u8, 0, 0]);
+    out.extend_from_slice(&blocks.to_le_bytes());
+    out.extend_from_slice(entries);
+    out.extend_from_slice(bits);
+    let sum = crc32fast::hash(&out);
+    out.extend_from_slice(&sum.to_le_bytes());
+    out
+}
+
+/// The encoded index of segments put one behind the other, each given with its rows, its smallest and largest time and its
+/// index. Where one has none, its rows are a block that may hold anything.
+pub(crate) fn joined(parts: &[(u32, (i64, i64), Option<Arc<Index>>)]) -> Vec<u8> {
+    let (mut blocks, mut entries, mut bits) = (0, Vec::new(), Vec::new());
+    for (rows, times, index) in parts {
+        let whole = [Block { first: 0, rows: *rows, times: *times, bits: ANYTHING, at: 0 }];
+        let (own, filters) = index.as_ref().map_or((&whole[..], &[][..]), |index| (&index.blocks, &index.bits));
+        own.iter().for_each(|block| entry(&mut entries, block.rows, block.times, block.bits));
+        bits.extend_from_slice(filters);
+        blocks += own.len() as u32;
+    }
+    encode(blocks, &entries, &bits)
+}
+
+fn entry(entries: &mut Vec<u8>, rows: u32, times: (i64, i64), bits: u8) {
+    entries.extend_from_slice(&rows.to_le_bytes());
+    entries.extend_from_slice(&times.0.to_le_bytes());
+    entries.extend_from_slice(&times.1.to_le_bytes());
+    entries.push(bits);
 }
 
 /// Rows that stand together in a segment.
@@ -236,8 +260,6 @@ impl Index {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use model::{Tenant, Timestamp, TraceId};
 
     use super::*;
@@ -298,6 +320,18 @@ mod tests {
         let index = index(&[(0..200_000).map(|_| noise()).collect()]);
         assert_eq!(held(&index, "anything at all"), [0]);
         assert!(index.size() < 100);
+    }
+
+    #[test]
+    fn indexes_of_segments_put_one_behind_the_other_are_one() {
+        let texts = |word: &str| (0..1500).map(|at| format!("{word} {at}")).collect::<Vec<_>>();
+        let (owls, bats) = (Arc::new(index(&texts("owls"))), Arc::new(index(&texts("bats"))));
+        let parts = [(1500, (0, 1499), Some(owls)), (10, (5, 7), None), (1500, (0, 1499), Some(bats))];
+        let both = Index::parse(Bytes::from(joined(&parts)), 3010).unwrap();
+        assert_eq!(held(&both, "owls"), [0, 1, 2]);
+        assert_eq!(held(&both, "bats"), [2, 3, 4]);
+        let unknown = both.blocks()[2];
+        assert_eq!((unknown.first, unknown.rows, unknown.times), (1500, 10, (5, 7)));
     }
 
     #[test]
