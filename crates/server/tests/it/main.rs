@@ -7,6 +7,7 @@ mod grpc;
 mod http;
 mod lifecycle;
 mod openapi;
+mod reads;
 mod support;
 #[cfg(feature = "ui")]
 mod ui;

@@ -1,8 +1,8 @@
 //! The index of a segment's text: for each block of rows a filter over the four-byte pieces ("grams") of its texts.
 //!
 //! A filter is a bitmap with one bit a gram's hash, as large as the number of different grams asks for. A text of n bytes
-//! has n - 3 grams and every one of them must be there, so single wrong bits hardly matter: with [`FILL_PERCENT`] of the
-//! bits set, one block in a hundred is looked through in vain for a needle of nine bytes.
+//! has n - 3 grams and every one of them must be there, so single wrong bits hardly matter: with two bits a gram two fifths
+//! of the bits are set, and one block in a hundred is looked through in vain for a needle of eight bytes.
 
 use std::sync::Arc;
 
@@ -10,6 +10,7 @@ use arrow::array::{Array, AsArray};
 use arrow::datatypes::TimestampNanosecondType;
 use arrow::record_batch::RecordBatch;
 use bytes::Bytes;
+use memchr::memmem::Finder;
 
 use super::{Values, columns};
 use crate::schema::Table;
@@ -27,8 +28,6 @@ const BLOCK_ROWS: u32 = 1024;
 const BITS_MAX: u8 = 15;
 /// Of the smallest.
 const BITS_MIN: u8 = 6;
-/// A filter is halved while no more than this share of its bits would be set.
-const FILL_PERCENT: usize = 40;
 /// In the place of a filter's size: the block has too many grams for one, and may hold anything.
 const ANYTHING: u8 = 0xff;
 /// Bytes of a block's entry: rows, smallest and largest time, size of the filter.
@@ -72,6 +71,7 @@ pub(crate) struct Builder {
     blocks: u32,
     entries: Vec<u8>,
     bits: Vec<u8>,
+    names_body: Finder<'static>,
 }
 
 impl Builder {
@@ -86,6 +86,7 @@ impl Builder {
             blocks: 0,
             entries: Vec::new(),
             bits: Vec::new(),
+            names_body: Finder::new("\"$body\""),
         })
     }
 
@@ -96,9 +97,8 @@ impl Builder {
         let texts: Vec<_> = columns(self.table).iter().map(|name| column(name).as_string::<i32>()).collect();
         for (row, time) in times.values().iter().enumerate() {
             for text in texts.iter().filter(|text| text.is_valid(row)).map(|text| text.value(row)) {
-                // Keys of attributes are in every row: they would only fill the filters. For logs they count, as they do
-                // in the list of logs.
-                if self.table == Table::Spans {
+                // Names of bodies would only fill the filters. Keys do no harm: they are the same in every row.
+                if self.table == Table::Spans && self.names_body.find(text.as_bytes()).is_some() {
                     Values::of(text).for_each(|value| self.note(value));
                 } else {
                     self.note(text);
@@ -125,22 +125,17 @@ impl Builder {
         if self.rows == 0 {
             return;
         }
-        let count = |seen: &[u8]| seen.iter().map(|byte| usize::from(*byte)).sum::<usize>();
-        let mut bits = BITS_MAX;
-        if count(&self.seen) * 100 > self.seen.len() * 2 * FILL_PERCENT {
-            bits = ANYTHING;
-        } else {
-            while bits > BITS_MIN {
-                let (low, high) = self.seen[..1 << bits].split_at_mut(1 << (bits - 1));
-                let both = low.iter().zip(high.iter()).map(|(low, high)| usize::from(low | high)).sum::<usize>();
-                if both * 100 > low.len() * FILL_PERCENT {
-                    break;
-                }
-                low.iter_mut().zip(high.iter()).for_each(|(low, high)| *low |= high);
-                bits -= 1;
+        let grams = self.seen.iter().map(|seen| u32::from(*seen)).sum::<u32>() as usize;
+        let enough = (BITS_MIN..BITS_MAX).find(|bits| grams * 2 <= 1 << bits).unwrap_or(BITS_MAX);
+        // Even the largest filter would be mostly full: it would tell nothing.
+        let bits = if grams * 5 > self.seen.len() * 4 { ANYTHING } else { enough };
+        if bits != ANYTHING {
+            let (filter, rest) = self.seen.split_at_mut(1 << bits);
+            for part in rest.chunks_exact(filter.len()) {
+                filter.iter_mut().zip(part).for_each(|(bit, other)| *bit |= other);
             }
             let pack = |eight: &[u8]| eight.iter().enumerate().fold(0, |byte, (at, bit)| byte | (bit << at));
-            self.bits.extend(self.seen[..1 << bits].chunks_exact(8).map(pack));
+            self.bits.extend(filter.chunks_exact(8).map(pack));
         }
         entry(&mut self.entries, self.rows, self.times, bits);
         self.blocks += 1;

@@ -4,6 +4,7 @@
 mod common;
 mod ingest;
 mod load;
+mod read;
 
 use anyhow::Result;
 use clap::Subcommand;
@@ -13,11 +14,14 @@ use clap::Subcommand;
 pub enum Bench {
     /// What taking telemetry in costs, beside peers.
     Ingest(ingest::Options),
+    /// What reading costs as data grows.
+    Read(read::Options),
 }
 
 /// Runs a bench.
 pub fn run(bench: &Bench) -> Result<()> {
     match bench {
         Bench::Ingest(options) => ingest::run(options),
+        Bench::Read(options) => read::run(options),
     }
 }
