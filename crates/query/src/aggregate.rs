@@ -224,7 +224,11 @@ fn values(question: &Aggregate) -> Result<Vec<Expr>, QueryError> {
         if runs { Ok(col(column)) } else { exprs::when(counts(), col(column)) }
     };
     let number = |expr: Expr| cast(expr, DataType::Float64);
-    let failed = if runs { col("status").eq(lit("error")).or(col("errors").gt(lit(0u32))) } else { col("status").eq(lit("error")) };
+    let failed = if runs {
+        col("status").eq(lit("error")).or(col("errors").gt(lit(0u32)))
+    } else {
+        col("status").eq(lit("error"))
+    };
     let measured = match question.measure {
         Measure::Count => None,
         Measure::Errors => Some(cast(failed, DataType::Int64)),
@@ -246,7 +250,8 @@ fn values(question: &Aggregate) -> Result<Vec<Expr>, QueryError> {
     if question.quantiles.is_empty() {
         return Ok(values);
     }
-    if question.quantiles.len() > MAX_QUANTILES || question.quantiles.iter().any(|wanted| !(0.0..=1.0).contains(wanted)) {
+    if question.quantiles.len() > MAX_QUANTILES || question.quantiles.iter().any(|wanted| !(0.0..=1.0).contains(wanted))
+    {
         return Err(QueryError::invalid(format!("`quantiles` must be at most {MAX_QUANTILES} numbers from 0 to 1")));
     }
     match (question.measure, measured) {
@@ -295,7 +300,7 @@ fn step_conditions(filter: &RunFilter) -> Result<Vec<Expr>, QueryError> {
     if filter.errors {
         conditions.push(col("status").eq(lit("error")));
     }
-    if let Some(text) = filter.text.as_deref() {
+    if let Some(text) = text::wanted(&filter.text) {
         const COLUMNS: [&str; 9] = [
             "name",
             "service",
@@ -335,7 +340,11 @@ fn read(batch: &RecordBatch, question: &Aggregate, rows: &mut Vec<AggregateRow>)
         let of_row = quantiles.filter(|lists| lists.is_valid(row)).map(|lists| lists.value(row));
         rows.push(AggregateRow {
             time: times.as_ref().map(|times| Timestamp::from_nanos(times.as_primitive::<Int64Type>().value(row))),
-            by: keys.iter().map(|key| key.as_string::<i32>()).map(|key| key.is_valid(row).then(|| key.value(row).to_owned())).collect(),
+            by: keys
+                .iter()
+                .map(|key| key.as_string::<i32>())
+                .map(|key| key.is_valid(row).then(|| key.value(row).to_owned()))
+                .collect(),
             count: counts.value(row).unsigned_abs(),
             value: values.is_valid(row).then(|| values.value(row)),
             quantiles: of_row.map(|list| list.as_primitive::<Float64Type>().values().to_vec()).unwrap_or_default(),

@@ -97,7 +97,7 @@ pub(crate) fn conditions(filter: &RunFilter) -> Result<Vec<(Option<FacetKey>, Ex
         }
     }
     conditions.extend(plain_conditions(filter).into_iter().map(|condition| (None, condition)));
-    if let Some(text) = filter.text.as_deref() {
+    if let Some(text) = text::wanted(&filter.text) {
         conditions.push((None, says(text)?));
     }
     Ok(conditions)

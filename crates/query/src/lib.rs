@@ -23,6 +23,7 @@ mod quantiles;
 mod runs;
 mod search;
 mod sessions;
+mod sketch;
 mod sql;
 mod summary;
 mod text;

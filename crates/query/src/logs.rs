@@ -26,7 +26,8 @@ impl Engine {
         let after = cursor.map(|cursor| after(&cursor)).transpose()?;
         self.bounded("list_time", self.limits().list_time, async {
             let snapshot = self.snapshot().await?;
-            let mut needles: Vec<Needle> = filter.text.as_deref().map(text::needle).transpose()?.into_iter().collect();
+            let mut needles: Vec<Needle> =
+                text::wanted(&filter.text).map(text::needle).transpose()?.into_iter().collect();
             // What cannot be looked for by the index is left to the condition.
             needles.extend(filter.attributes.iter().filter_map(|(_, value)| Needle::new(value).ok()));
             let mut table = ProjectTable::new(&snapshot, Table::Logs, project);
@@ -98,7 +99,7 @@ fn conditions(filter: &LogFilter) -> Result<Vec<Expr>, QueryError> {
     for (key, value) in &filter.attributes {
         conditions.push(attr("attributes", key).eq(lit(value)));
     }
-    if let Some(text) = filter.text.as_deref() {
+    if let Some(text) = text::wanted(&filter.text) {
         let needle = text::needle(text)?;
         let columns = ["body", "attributes", "event_name", "service", "preview"];
         conditions.push(any(columns.map(|column| text::contains(column, text, &needle))));

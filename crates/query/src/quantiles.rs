@@ -1,7 +1,6 @@
 //! `quantiles(value, 0.5, 0.95, …)`: several quantiles from one sketch.
 //!
-//! The sketch is a DDSketch (Masson, Rim, Lee 2019): what it answers is within [`ACCURACY`] of the true value, whatever
-//! the distribution, and sketches of parts can be merged, so each thread makes its own.
+//! Each thread makes a sketch (`sketch.rs`) of each group, and sketches add up: three quantiles cost what one costs.
 
 use std::mem::size_of;
 use std::sync::Arc;
@@ -16,27 +15,13 @@ use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::{
     Accumulator, AggregateUDFImpl, ColumnarValue, EmitTo, GroupsAccumulator, Signature, Volatility,
 };
-use sketches_ddsketch::{Config, DDSketch};
+
+use crate::sketch::Sketch;
 
 /// Name in SQL.
 pub(crate) const NAME: &str = "quantiles";
-/// Largest relative error of a quantile.
-pub(crate) const ACCURACY: f64 = 0.01;
-/// Counters of a sketch at most; beyond them the smallest values share one.
-const BINS: u32 = 2048;
-/// Values nearer to zero than this count as zero.
-const SMALLEST: f64 = 1e-6;
 /// Quantiles of one call.
 const QUANTILES_MAX: usize = 16;
-
-fn sketch() -> DDSketch {
-    DDSketch::new(Config::new(ACCURACY, BINS, SMALLEST))
-}
-
-/// Bytes a sketch takes, about.
-fn bytes(sketch: &DDSketch) -> usize {
-    size_of::<DDSketch>() + sketch.length() * size_of::<u64>()
-}
 
 /// The function.
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -75,7 +60,7 @@ impl AggregateUDFImpl for Quantiles {
     }
 
     fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        Ok(Box::new(One { quantiles: wanted(&args)?, sketch: sketch() }))
+        Ok(Box::new(One { quantiles: wanted(&args)?, sketch: Sketch::default() }))
     }
 
     fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
@@ -116,16 +101,9 @@ fn sketches(states: &[ArrayRef]) -> Result<&BinaryArray> {
     state.ok_or_else(|| exec_datafusion_err!("quantiles: a state that is no sketch"))
 }
 
-fn read(bytes: &[u8]) -> Result<DDSketch> {
-    // The encoding knows nothing of limits of memory; merging into a sketch of ours brings ours back.
-    let read = DDSketch::from_java_bytes(bytes).map_err(|error| exec_datafusion_err!("quantiles: {error:?}"))?;
-    Ok(read)
-}
-
 /// The list of one group; null where there was no value.
-fn append(list: &mut ListBuilder<Float64Builder>, sketch: &DDSketch, quantiles: &[f64]) {
-    let values: Vec<Option<f64>> =
-        quantiles.iter().map(|quantile| sketch.quantile(*quantile).ok().flatten()).collect();
+fn append(list: &mut ListBuilder<Float64Builder>, sketch: &Sketch, quantiles: &[f64]) {
+    let values: Vec<Option<f64>> = quantiles.iter().map(|quantile| sketch.quantile(*quantile)).collect();
     let known = values.iter().any(Option::is_some);
     if known {
         values.into_iter().for_each(|value| list.values().append_option(value));
@@ -134,15 +112,20 @@ fn append(list: &mut ListBuilder<Float64Builder>, sketch: &DDSketch, quantiles: 
 }
 
 /// One group.
-#[derive(Debug)]
 struct One {
     quantiles: Vec<f64>,
-    sketch: DDSketch,
+    sketch: Sketch,
+}
+
+impl std::fmt::Debug for One {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:?} of {} values", self.quantiles, self.sketch.count())
+    }
 }
 
 impl Accumulator for One {
     fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        numbers(values)?.iter().flatten().filter(|value| value.is_finite()).for_each(|value| self.sketch.add(value));
+        numbers(values)?.iter().flatten().for_each(|value| self.sketch.add(value));
         Ok(())
     }
 
@@ -153,11 +136,11 @@ impl Accumulator for One {
     }
 
     fn size(&self) -> usize {
-        size_of::<Self>() + bytes(&self.sketch)
+        size_of::<Self>() + self.sketch.size()
     }
 
     fn state(&mut self) -> Result<Vec<ScalarValue>> {
-        Ok(vec![ScalarValue::Binary(Some(self.sketch.to_java_bytes()))])
+        Ok(vec![ScalarValue::Binary(Some(self.sketch.to_bytes()))])
     }
 
     fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
@@ -168,18 +151,21 @@ impl Accumulator for One {
     }
 }
 
-fn merge(sketch: &mut DDSketch, state: &[u8]) -> Result<()> {
-    sketch.merge(&read(state)?).map_err(|error| exec_datafusion_err!("quantiles: {error}"))
+fn merge(sketch: &mut Sketch, state: &[u8]) -> Result<()> {
+    let state =
+        Sketch::from_bytes(state).ok_or_else(|| exec_datafusion_err!("quantiles: a state that is no sketch"))?;
+    sketch.merge(&state);
+    Ok(())
 }
 
 /// Many groups at once.
 struct Many {
     quantiles: Vec<f64>,
-    sketches: Vec<DDSketch>,
+    sketches: Vec<Sketch>,
 }
 
 impl Many {
-    fn emit(&mut self, emit_to: EmitTo) -> Vec<DDSketch> {
+    fn emit(&mut self, emit_to: EmitTo) -> Vec<Sketch> {
         emit_to.take_needed(&mut self.sketches)
     }
 }
@@ -192,11 +178,11 @@ impl GroupsAccumulator for Many {
         filter: Option<&BooleanArray>,
         total: usize,
     ) -> Result<()> {
-        self.sketches.resize_with(total, sketch);
+        self.sketches.resize_with(total, Sketch::default);
         let values = numbers(values)?;
         for (row, group) in groups.iter().enumerate() {
             let passes = filter.is_none_or(|filter| filter.is_valid(row) && filter.value(row));
-            if passes && values.is_valid(row) && values.value(row).is_finite() {
+            if passes && values.is_valid(row) {
                 self.sketches[*group].add(values.value(row));
             }
         }
@@ -212,12 +198,12 @@ impl GroupsAccumulator for Many {
     }
 
     fn state(&mut self, emit_to: EmitTo) -> Result<Vec<ArrayRef>> {
-        let states = self.emit(emit_to).into_iter().map(|sketch| Some(sketch.to_java_bytes()));
+        let states = self.emit(emit_to).into_iter().map(|sketch| Some(sketch.to_bytes()));
         Ok(vec![Arc::new(BinaryArray::from_iter(states))])
     }
 
     fn merge_batch(&mut self, states: &[ArrayRef], groups: &[usize], total: usize) -> Result<()> {
-        self.sketches.resize_with(total, sketch);
+        self.sketches.resize_with(total, Sketch::default);
         for (state, group) in sketches(states)?.iter().zip(groups) {
             if let Some(state) = state {
                 merge(&mut self.sketches[*group], state)?;
@@ -230,23 +216,24 @@ impl GroupsAccumulator for Many {
         let values = numbers(values)?;
         let state = |row: usize| {
             let passes = filter.is_none_or(|filter| filter.is_valid(row) && filter.value(row));
-            let mut one = sketch();
-            if passes && values.is_valid(row) && values.value(row).is_finite() {
+            let mut one = Sketch::default();
+            if passes && values.is_valid(row) {
                 one.add(values.value(row));
             }
-            Some(one.to_java_bytes())
+            Some(one.to_bytes())
         };
         Ok(vec![Arc::new(BinaryArray::from_iter((0..values.len()).map(state)))])
     }
 
     fn size(&self) -> usize {
-        size_of::<Self>() + self.sketches.iter().map(bytes).sum::<usize>()
+        size_of::<Self>() + self.sketches.iter().map(Sketch::size).sum::<usize>()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sketch::ACCURACY;
 
     fn values(from: usize, until: usize) -> Vec<ArrayRef> {
         vec![Arc::new(Float64Array::from_iter_values((from..until).map(|value| value as f64)))]
@@ -255,9 +242,8 @@ mod tests {
     #[test]
     fn quantiles_of_merged_parts_are_within_the_accuracy_of_the_whole() {
         let quantiles = vec![0.0, 0.5, 0.95, 0.99, 1.0];
-        let mut parts: Vec<Many> = (0..4)
-            .map(|_| Many { quantiles: quantiles.clone(), sketches: Vec::new() })
-            .collect();
+        let mut parts: Vec<Many> =
+            (0..4).map(|_| Many { quantiles: quantiles.clone(), sketches: Vec::new() }).collect();
         for (at, part) in parts.iter_mut().enumerate() {
             part.update_batch(&values(at * 2500 + 1, at * 2500 + 2501), &[1; 2500], None, 2).unwrap();
         }
@@ -270,14 +256,16 @@ mod tests {
         let lists = lists.as_list::<i32>();
         assert!(lists.is_null(0), "no value, no quantile");
         let found = lists.value(1);
-        for (found, expected) in found.as_primitive::<Float64Type>().values().iter().zip([1.0, 5000.0, 9500.0, 9900.0, 10_000.0]) {
+        for (found, expected) in
+            found.as_primitive::<Float64Type>().values().iter().zip([1.0, 5000.0, 9500.0, 9900.0, 10_000.0])
+        {
             assert!((found - expected).abs() <= expected * ACCURACY * 1.01, "{found} for {expected}");
         }
     }
 
     #[test]
     fn what_is_no_number_is_left_out() {
-        let mut one = One { quantiles: vec![0.5], sketch: sketch() };
+        let mut one = One { quantiles: vec![0.5], sketch: Sketch::default() };
         let odd: ArrayRef = Arc::new(Float64Array::from(vec![None, Some(f64::NAN), Some(f64::INFINITY), Some(3.0)]));
         one.update_batch(&[odd]).unwrap();
         let ScalarValue::List(list) = one.evaluate().unwrap() else { panic!("a list") };

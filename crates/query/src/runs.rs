@@ -26,7 +26,7 @@ impl Engine {
             let snapshot = self.snapshot().await?;
             let mut conditions = conditions(filter)?;
             let mut partial = false;
-            if let Some(text) = filter.text.as_deref().filter(|_| filter.content) {
+            if let Some(text) = text::wanted(&filter.text).filter(|_| filter.content) {
                 let needle = text::needle(text)?;
                 let (traces, more) = self.traces_saying(&snapshot, project, &needle, filter).await?;
                 let traces = traces.into_iter().map(|trace| lit(trace.to_string())).collect();

@@ -14,6 +14,11 @@ use store::Needle;
 
 use crate::QueryError;
 
+/// The text of a filter; blanks alone ask for nothing.
+pub(crate) fn wanted(text: &Option<String>) -> Option<&str> {
+    text.as_deref().filter(|text| !text.trim().is_empty())
+}
+
 /// The needle of a text a caller gave.
 pub(crate) fn needle(text: &str) -> Result<Needle, QueryError> {
     Needle::new(text).map_err(|error| QueryError::invalid(error.to_string()))
@@ -21,11 +26,8 @@ pub(crate) fn needle(text: &str) -> Result<Needle, QueryError> {
 
 /// Whether a column of texts, or of lists of texts, contains the needle; false where it is null.
 pub(crate) fn contains(column: &str, text: &str, needle: &Needle) -> Expr {
-    let function = Contains {
-        text: text.to_owned(),
-        needle: needle.clone(),
-        signature: Signature::any(1, Volatility::Immutable),
-    };
+    let function =
+        Contains { text: text.to_owned(), needle: needle.clone(), signature: Signature::any(1, Volatility::Immutable) };
     ScalarUDF::from(function).call(vec![col(column)])
 }
 
@@ -71,7 +73,8 @@ impl ScalarUDFImpl for Contains {
         if let Some(texts) = column.as_string_opt::<i32>() {
             self.needle.rows(texts, false).into_iter().for_each(|row| found.set_bit(row, true));
         } else if let Some(lists) = column.as_list_opt::<i32>() {
-            let items = lists.values().as_string_opt::<i32>().ok_or_else(|| exec_datafusion_err!("no list of texts"))?;
+            let items =
+                lists.values().as_string_opt::<i32>().ok_or_else(|| exec_datafusion_err!("no list of texts"))?;
             for item in self.needle.rows(items, false) {
                 let row = lists.value_offsets().partition_point(|offset| *offset as usize <= item);
                 if (1..=lists.len()).contains(&row) && lists.is_valid(row - 1) {

@@ -15,9 +15,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use wire::Signal;
 
-use crate::api::{
-    aggregate, export, live, logs, openapi, run, runs, search, sessions, sql, status, summary,
-};
+use crate::api::{aggregate, export, live, logs, openapi, run, runs, search, sessions, sql, status, summary};
 use crate::app::App;
 use crate::problem::{self, Problem};
 use crate::{health, metrics_text, otlp_grpc, otlp_http, ui};

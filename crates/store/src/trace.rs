@@ -105,7 +105,8 @@ impl TraceView {
 
     /// One span with all that was sent, and nothing else read with it; `None` where the trace has no such span.
     pub async fn span(mut self, reader: &Reader, span_id: SpanId) -> Result<Option<StoredSpan>, StoreError> {
-        let mut found: Vec<Arc<SpanRow>> = self.spans.iter().filter(|row| row.span.span_id == span_id).cloned().collect();
+        let mut found: Vec<Arc<SpanRow>> =
+            self.spans.iter().filter(|row| row.span.span_id == span_id).cloned().collect();
         let name = span_id.to_string();
         for (meta, deleted) in self.sealed.get(&Table::Spans).into_iter().flatten() {
             let mut rows = Vec::new();

@@ -112,9 +112,7 @@ impl Params {
     fn duration(&mut self, name: &str) -> Result<Option<f64>, Problem> {
         let expected = "a number of milliseconds, 0 or more";
         match self.read::<f64>(name, expected)? {
-            Some(number) if !number.is_finite() || number < 0.0 => {
-                Err(unreadable(name, &number.to_string(), expected))
-            }
+            Some(number) if !number.is_finite() || number < 0.0 => Err(unreadable(name, &number.to_string(), expected)),
             number => Ok(number),
         }
     }
@@ -135,7 +133,8 @@ impl Params {
             by.push(name.parse()?);
         }
         let quantiles = self.listed("quantiles").into_iter().map(|text| {
-            text.parse::<f64>().map_err(|_| unreadable("quantiles", &text, "numbers from 0 to 1, such as 0.5,0.95,0.99"))
+            text.parse::<f64>()
+                .map_err(|_| unreadable("quantiles", &text, "numbers from 0 to 1, such as 0.5,0.95,0.99"))
         });
         Ok(Aggregate {
             quantiles: quantiles.collect::<Result<_, _>>()?,

@@ -15,7 +15,8 @@ fn what_was_said_is_found_with_the_step_that_says_it() {
     let said = vec![attribute("gen_ai.operation.name", "chat"), attribute("output.value", &long)];
     server.post_proto("/v1/traces", &request("svc", vec![span(3, 1, 0, "chat", said)])).ok();
     let found = server.get("/api/v1/search?q=OWLS").ok().json();
-    let ids: Vec<&str> = found["results"].as_array().unwrap().iter().map(|one| one["run"]["trace_id"].as_str().unwrap()).collect();
+    let ids: Vec<&str> =
+        found["results"].as_array().unwrap().iter().map(|one| one["run"]["trace_id"].as_str().unwrap()).collect();
     assert_eq!(ids, [trace_id(2), trace_id(1)], "newest first");
     let first = &found["results"][0]["matches"][0];
     assert_eq!((&first["kind"], &first["field"]), (&json!("tool"), &json!("gen_ai.tool.call.arguments")));
@@ -54,12 +55,16 @@ fn aggregates_count_sum_and_give_quantiles_by_key() {
     let get = |query: &str| server.get(&format!("/api/v1/aggregate?{query}")).ok().json();
     assert_eq!(get("")["rows"], json!([{"time": null, "by": [], "count": 4, "value": 4.0, "quantiles": []}]));
     let tokens = get("of=steps&measure=tokens&by=model,kind");
-    let rows: Vec<(&Value, &Value)> = tokens["rows"].as_array().unwrap().iter().map(|row| (&row["by"], &row["value"])).collect();
-    assert_eq!(rows, [
-        (&json!(["gpt-4o", "llm"]), &json!(1200.0)),
-        (&json!([null, "agent"]), &Value::Null),
-        (&json!([null, "tool"]), &Value::Null),
-    ]);
+    let rows: Vec<(&Value, &Value)> =
+        tokens["rows"].as_array().unwrap().iter().map(|row| (&row["by"], &row["value"])).collect();
+    assert_eq!(
+        rows,
+        [
+            (&json!(["gpt-4o", "llm"]), &json!(1200.0)),
+            (&json!([null, "agent"]), &Value::Null),
+            (&json!([null, "tool"]), &Value::Null),
+        ]
+    );
     assert_eq!(get("measure=tokens")["rows"][0]["value"], 1200.0);
     let latency = get("by=agent&measure=duration_ms&quantiles=0.5,0.99&from=1h&step=1d");
     let row = &latency["rows"][0];
@@ -95,7 +100,8 @@ fn logs_are_found_by_every_field() {
             "body": {"stringValue": format!("record {at}")}, "traceId": trace_id(trace), "spanId": "0303030303030303",
             "attributes": [{"key": "order", "value": {"intValue": at.to_string()}}, {"key": "who", "value": {"stringValue": "Ada \"A\" L."}}]})
     };
-    let records: Vec<Value> = (0..6).map(|at| record(at, 1 + at as u8 % 2, if at < 3 { "early" } else { "late" })).collect();
+    let records: Vec<Value> =
+        (0..6).map(|at| record(at, 1 + at as u8 % 2, if at < 3 { "early" } else { "late" })).collect();
     server.post_json("/v1/logs", &json!({"resourceLogs": [{"scopeLogs": [{"logRecords": records}]}]})).ok();
     let found = |query: &str| -> Vec<String> {
         let answer = server.get(&format!("/api/v1/logs?{query}")).ok().json();
@@ -110,7 +116,10 @@ fn logs_are_found_by_every_field() {
     assert_eq!(found("span_id=0404040404040404"), [""; 0]);
     assert!(server.get("/api/v1/logs?attr=order").text().contains("a key and a value"));
     // Records of a trace without spans are there; a trace nobody heard of is not.
-    assert_eq!(server.get(&format!("/api/v1/runs/{}/logs", trace_id(1))).ok().json()["logs"].as_array().unwrap().len(), 3);
+    assert_eq!(
+        server.get(&format!("/api/v1/runs/{}/logs", trace_id(1))).ok().json()["logs"].as_array().unwrap().len(),
+        3
+    );
     assert_eq!(server.get(&format!("/api/v1/runs/{}/logs", trace_id(9))).status, 404);
 }
 

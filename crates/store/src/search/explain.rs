@@ -102,9 +102,10 @@ impl Snapshot {
         let mut batches = Vec::new();
         for batch in &rows.hot {
             let text = |name| batch.column_by_name(name).expect("every batch has its keys").as_string::<i32>();
-            let wanted = text("project").iter().zip(text("trace_id").iter()).map(|(own, trace)| {
-                Some(own == Some(project) && trace.is_some_and(|trace| names.contains(trace)))
-            });
+            let wanted = text("project")
+                .iter()
+                .zip(text("trace_id").iter())
+                .map(|(own, trace)| Some(own == Some(project) && trace.is_some_and(|trace| names.contains(trace))));
             let wanted: BooleanArray = wanted.collect();
             if wanted.true_count() > 0 {
                 batches.push(filter_record_batch(batch, &wanted).map_err(failed)?);
@@ -113,8 +114,7 @@ impl Snapshot {
         let schema = table.schema();
         let columns: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
         for segment in rows.segments.iter().filter(|segment| *segment.meta.project == *project) {
-            let there: Vec<TraceId> =
-                traces.iter().copied().filter(|trace| segment.meta.may_contain(*trace)).collect();
+            let there: Vec<TraceId> = traces.iter().copied().filter(|trace| segment.meta.may_contain(*trace)).collect();
             if there.is_empty() {
                 continue;
             }
@@ -174,7 +174,8 @@ fn in_log(row: &rows::logs::LogRow, needle: &Needle) -> Result<Vec<Match>, Store
 }
 
 fn in_attributes(attributes: &Attributes<'_>, prefix: &str, needle: &Needle) -> Vec<(String, String)> {
-    let found = attributes.0.iter().filter_map(|(key, value)| Some((format!("{prefix}{key}"), in_value(value, needle)?)));
+    let found =
+        attributes.0.iter().filter_map(|(key, value)| Some((format!("{prefix}{key}"), in_value(value, needle)?)));
     found.collect()
 }
 

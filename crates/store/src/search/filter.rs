@@ -26,6 +26,8 @@ const BLOCK_BYTES: usize = 128 * 1024;
 const BLOCK_ROWS: u32 = 1024;
 /// Binary logarithm of the bits of the largest filter: 32 KiB as bytes while it is built, the first-level cache.
 const BITS_MAX: u8 = 15;
+/// Its bits.
+const SEEN: usize = 1 << BITS_MAX;
 /// Of the smallest.
 const BITS_MIN: u8 = 6;
 /// In the place of a filter's size: the block has too many grams for one, and may hold anything.
@@ -64,7 +66,7 @@ impl Grams {
 pub(crate) struct Builder {
     table: Table,
     /// One byte a bit: a store is all it takes to note a gram.
-    seen: Box<[u8]>,
+    seen: Box<[u8; SEEN]>,
     bytes: usize,
     rows: u32,
     times: (i64, i64),
@@ -79,7 +81,7 @@ impl Builder {
     pub fn new(table: Table) -> Option<Self> {
         (!columns(table).is_empty()).then(|| Self {
             table,
-            seen: vec![0; 1 << BITS_MAX].into(),
+            seen: Box::new([0; SEEN]),
             bytes: 0,
             rows: 0,
             times: (i64::MAX, i64::MIN),
@@ -114,9 +116,9 @@ impl Builder {
 
     fn note(&mut self, text: &str) {
         self.bytes += text.len();
-        let mask = self.seen.len() - 1;
+        let seen = &mut *self.seen;
         for gram in grams(text.as_bytes()) {
-            self.seen[gram & mask] = 1;
+            seen[gram & (SEEN - 1)] = 1;
         }
     }
 
@@ -128,7 +130,7 @@ impl Builder {
         let grams = self.seen.iter().map(|seen| u32::from(*seen)).sum::<u32>() as usize;
         let enough = (BITS_MIN..BITS_MAX).find(|bits| grams * 2 <= 1 << bits).unwrap_or(BITS_MAX);
         // Even the largest filter would be mostly full: it would tell nothing.
-        let bits = if grams * 5 > self.seen.len() * 4 { ANYTHING } else { enough };
+        let bits = if grams * 5 > SEEN * 4 { ANYTHING } else { enough };
         if bits != ANYTHING {
             let (filter, rest) = self.seen.split_at_mut(1 << bits);
             for part in rest.chunks_exact(filter.len()) {

@@ -45,10 +45,9 @@ pub struct Needle {
 }
 
 impl Needle {
-    /// A needle of a text; blanks around it do not count.
+    /// A needle of a text, which must not be blank.
     pub fn new(text: &str) -> Result<Self, NeedleError> {
-        let text = text.trim();
-        if text.is_empty() {
+        if text.trim().is_empty() {
             return Err(NeedleError::Empty);
         }
         if text.len() > NEEDLE_BYTES_MAX {

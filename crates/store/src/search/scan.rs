@@ -275,9 +275,12 @@ fn find(table: Table, batch: &RecordBatch, needle: &Needle, project: Option<&str
         let Some(trace_id) = traces.is_valid(row).then(|| traces.value(row).parse().ok()).flatten() else { continue };
         let source = match table {
             Table::Spans => ids.value(row).parse().ok().map(Source::Span),
-            Table::Bodies => ids.value(row).parse().ok().zip(needle.snippet(text("text")?.value(row))).map(
-                |(hash, snippet)| Source::Body { hash, snippet: snippet.into() },
-            ),
+            Table::Bodies => ids
+                .value(row)
+                .parse()
+                .ok()
+                .zip(needle.snippet(text("text")?.value(row)))
+                .map(|(hash, snippet)| Source::Body { hash, snippet: snippet.into() }),
             Table::Logs | Table::Runs | Table::Samples => {
                 u128::from_str_radix(ids.value(row), 16).ok().map(Source::Log)
             }

@@ -38,7 +38,9 @@ pub fn run(args: &Search) -> Result<ExitCode> {
     }
     if let Some(time) = answer.searched_to {
         let until = show::local(time);
-        show::out(&faint(&format!("the time for one search was over; runs before {until} were not all looked through")))?;
+        show::out(&faint(&format!(
+            "the time for one search was over; runs before {until} were not all looked through"
+        )))?;
     } else if answer.next.is_some() {
         show::out(&faint("there are older ones; --limit shows more"))?;
     }

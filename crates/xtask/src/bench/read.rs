@@ -54,7 +54,11 @@ const QUESTIONS: [Question; 13] = [
     ask("run, its tree", "/api/v1/runs/{run}/tree", None),
     ask("newest 50 runs", "/api/v1/runs?limit=50", Some(50.0)),
     ask("50 runs of an agent that failed", "/api/v1/runs?limit=50&agent=refund&errors=true&from=24h", Some(50.0)),
-    ask("the same with facets", "/api/v1/runs?limit=50&agent=refund&errors=true&from=24h&facets=agent,status,model,tool", None),
+    ask(
+        "the same with facets",
+        "/api/v1/runs?limit=50&agent=refund&errors=true&from=24h&facets=agent,status,model,tool",
+        None,
+    ),
     ask("50 runs by name", "/api/v1/runs?limit=50&q=planner&from=24h", Some(50.0)),
     ask(
         "latency of runs by agent",
@@ -122,7 +126,8 @@ pub fn run(options: &Options) -> Result<()> {
         about[1].push(segments(&status).to_string());
         let ids = &whole.trace_ids;
         let server = Measured::open(&program, data.clone())?;
-        let measured = questions.iter().map(|one| times(&server, one, ids, options.repeat)).collect::<Result<Vec<_>>>()?;
+        let measured =
+            questions.iter().map(|one| times(&server, one, ids, options.repeat)).collect::<Result<Vec<_>>>()?;
         about[0].push(grouped(server.peak_memory()? as f64 / f64::from(1 << 20)));
         server.server.stop();
         let mut column = Vec::new();
@@ -140,7 +145,9 @@ pub fn run(options: &Options) -> Result<()> {
     for (at, one) in questions.iter().enumerate() {
         let aim = one.aim.map_or(String::new(), |aim| format!("{aim:.0}"));
         let row = |part: usize| {
-            [one.name.to_owned(), aim.clone()].into_iter().chain(columns.iter().map(move |column| column[at][part].clone()))
+            [one.name.to_owned(), aim.clone()]
+                .into_iter()
+                .chain(columns.iter().map(move |column| column[at][part].clone()))
         };
         warm.row(row(0).collect::<Vec<_>>());
         cpu.row(row(1).collect::<Vec<_>>());
@@ -178,7 +185,8 @@ fn once(agent: &ureq::Agent, url: &str) -> Result<f64> {
 }
 
 fn agent() -> ureq::Agent {
-    let config = ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(Duration::from_secs(120)));
+    let config =
+        ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(Duration::from_secs(120)));
     config.build().into()
 }
 
@@ -218,5 +226,9 @@ fn drop_page_cache() -> bool {
 }
 
 fn cold_how() -> &'static str {
-    if drop_page_cache() { "files not in the page cache" } else { "files in the page cache (it may not be dropped here)" }
+    if drop_page_cache() {
+        "files not in the page cache"
+    } else {
+        "files in the page cache (it may not be dropped here)"
+    }
 }
