@@ -162,7 +162,8 @@ impl Engine {
             Of::Runs => conditions(&question.filter)?.into_iter().map(|(_, condition)| condition).collect(),
             Of::Steps => step_conditions(&question.filter)?,
         };
-        let order = groups.iter().enumerate().map(|(at, _)| col(format!("g{at}")).sort(true, true)).collect::<Vec<_>>();
+        let order =
+            groups.iter().enumerate().map(|(at, _)| col(format!("g{at}")).sort(true, false)).collect::<Vec<_>>();
         let groups = groups.into_iter().enumerate().map(|(at, group)| group.alias(format!("g{at}"))).collect();
         self.bounded("list_time", self.limits().list_time, async {
             let snapshot = self.snapshot().await?;
