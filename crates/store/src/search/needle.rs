@@ -147,7 +147,7 @@ pub(crate) fn inside(text: &str) -> String {
     quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(&quoted).to_owned()
 }
 
-/// JSON as many clients write it: what is not ASCII as `\uXXXX`.
+/// JSON as many clients write it: what is not ASCII as `\u00e4`.
 fn ascii(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {
