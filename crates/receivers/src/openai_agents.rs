@@ -109,6 +109,10 @@ fn span(fields: &Members<'_>, received: Timestamp, told: &mut Told) -> Result<()
     (root.start, root.end) = (start, end);
     root.set_text("openai.agents.trace_id", Some(trace_name));
     root.set("gen_ai.operation.name", Some(string("invoke_workflow")));
+    if sort == "agent" {
+        // The trace has no status of its own; an agent that fails takes its workflow with it.
+        root.status = span.status.clone();
+    }
     told.spans.push(span);
     told.spans.push(root);
     Ok(())

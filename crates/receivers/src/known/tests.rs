@@ -97,7 +97,7 @@ prop_compose! {
         name in proptest::option::of("[a-c]"),
         start in proptest::option::of(1i64..100),
         end in proptest::option::of(1i64..100),
-        values in proptest::collection::vec(("[a-d]", 0i64..4), 0..4),
+        values in proptest::collection::btree_map("[a-d]", 0i64..4, 0..4),
         parent in proptest::option::of(1u8..4),
     ) -> Partial {
         let mut partial = partial(at);

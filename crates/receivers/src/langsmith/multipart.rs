@@ -111,7 +111,6 @@ pub fn multipart(boundary: &str, body: &[u8], received: Timestamp) -> Result<Run
     for key in order {
         let Some(members) = pending.remove(&key) else { continue };
         let (verb, id) = key;
-        let attached = attachments.remove(&id).unwrap_or_default();
         if !mains.contains(&(verb, id.clone())) && verb == Verb::Post {
             runs.told.refuse(
                 format!("post.{id}"),
@@ -119,6 +118,7 @@ pub fn multipart(boundary: &str, body: &[u8], received: Timestamp) -> Result<Run
             );
             continue;
         }
+        let attached = attachments.remove(&id).unwrap_or_default();
         runs.add(verb, Some(&id), &members, &attached, received);
     }
     for (id, _) in attachments {

@@ -132,7 +132,7 @@ fn error(members: &Members<'_>, span: &mut Partial) {
         return;
     };
     let full = members.text("error").unwrap_or_else(|| text.to_owned());
-    let head = full.split("\n\nTraceback").next().unwrap_or(&full);
+    let head = full.split("Traceback (most recent call last)").next().unwrap_or(&full);
     let head = head.split("\n    at ").next().unwrap_or(head).trim();
     let class = head.split(['(', ':']).next().unwrap_or_default();
     let is_class = class.len() < head.len()

@@ -131,7 +131,7 @@ pub fn play(requests: &[Vec<Partial>]) -> Outcome {
         let run = signals::runs::resolve(&spans, NOW, &signals::runs::Settings::default()).unwrap().run;
         sum.input += run.usage.input_tokens.unwrap_or(0);
         sum.output += run.usage.output_tokens.unwrap_or(0);
-        sum.llm += run.llm_calls;
+        sum.llm += spans.iter().filter(|span| span.kind == model::StepKind::Llm).count() as u32;
         sum.tools += run.tool_calls;
         sum.steps += spans.len();
         sum.runs += 1;
