@@ -80,10 +80,7 @@ mod tests {
 
     #[test]
     fn spans_of_one_millisecond_get_ids_of_their_own() {
-        assert_ne!(
-            span_id("01a1fc81-6c3f-7000-8000-02f65e626eea"),
-            span_id("01a1fc81-6c3f-7000-8000-033b2f5bdb26")
-        );
+        assert_ne!(span_id("01a1fc81-6c3f-7000-8000-02f65e626eea"), span_id("01a1fc81-6c3f-7000-8000-033b2f5bdb26"));
     }
 
     #[test]

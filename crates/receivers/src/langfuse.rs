@@ -58,8 +58,7 @@ pub fn scores(body: &[u8], received: Timestamp) -> Result<Told, DecodeError> {
     let list: Items<'_> = match body.iter().find(|byte| !byte.is_ascii_whitespace()) {
         Some(b'[') => serde_json::from_slice(body).map_err(|error| DecodeError::Json(error.to_string()))?,
         _ => {
-            let one: &RawValue =
-                serde_json::from_slice(body).map_err(|error| DecodeError::Json(error.to_string()))?;
+            let one: &RawValue = serde_json::from_slice(body).map_err(|error| DecodeError::Json(error.to_string()))?;
             Items(vec![one])
         }
     };
@@ -150,14 +149,7 @@ fn trace(body: &Members<'_>, id: &str, at: Timestamp, scope: &Scope<'static>) ->
 }
 
 /// A span, generation, event or observation of any other type; with it, the trace's span comes to cover it.
-fn observation(
-    body: &Members<'_>,
-    event: &str,
-    sort: &str,
-    at: Timestamp,
-    scope: &Scope<'static>,
-    told: &mut Told,
-) {
+fn observation(body: &Members<'_>, event: &str, sort: &str, at: Timestamp, scope: &Scope<'static>, told: &mut Told) {
     let id = body.text("id").unwrap_or_else(|| event.to_owned());
     let trace_name = body.text("traceId").unwrap_or_else(|| id.clone());
     let trace = trace_id(&trace_name);
@@ -209,10 +201,8 @@ fn usage(body: &Members<'_>, span: &mut Partial) {
     let old = body.object("usage");
     let part = |names: &[&str]| names.iter().find_map(|name| old.number(name));
     let object = |parts: [(&str, Option<f64>); 3]| -> Option<Value<'static>> {
-        let members: serde_json::Map<String, Json> = parts
-            .into_iter()
-            .filter_map(|(name, number)| Some((name.to_owned(), whole(number?))))
-            .collect();
+        let members: serde_json::Map<String, Json> =
+            parts.into_iter().filter_map(|(name, number)| Some((name.to_owned(), whole(number?)))).collect();
         (!members.is_empty()).then(|| string(Json::Object(members).to_string()))
     };
     let details = body.raw("usageDetails").and_then(attribute).or_else(|| {

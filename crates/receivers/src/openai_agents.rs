@@ -15,8 +15,11 @@ use crate::raw_json::{Items, Members, attribute, string};
 use crate::{DecodeError, ITEMS_MAX, Partial, Told};
 
 /// Scope under which these spans are kept.
-const SCOPE: Scope<'static> =
-    Scope { name: Cow::Borrowed("openai-agents"), version: Cow::Borrowed(""), attributes: model::Attributes(Vec::new()) };
+const SCOPE: Scope<'static> = Scope {
+    name: Cow::Borrowed("openai-agents"),
+    version: Cow::Borrowed(""),
+    attributes: model::Attributes(Vec::new()),
+};
 
 /// The SDK's span types by OpenTelemetry's operation; a type that is not here is kept without one.
 const OPERATIONS: &[(&str, &str)] = &[

@@ -48,7 +48,8 @@ fn annotation(judged: Judged, members: &Members<'_>, received: Timestamp) -> Res
         }
     };
     let result = members.object("result");
-    (score.value, score.label, score.comment) = (result.number("score"), result.text("label"), result.text("explanation"));
+    (score.value, score.label, score.comment) =
+        (result.number("score"), result.text("label"), result.text("explanation"));
     if score.value.is_none() && score.label.is_none() && score.comment.is_none() {
         return Err("the annotation's \"result\" has no score, label or explanation".into());
     }

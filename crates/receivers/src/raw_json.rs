@@ -80,9 +80,7 @@ impl<'a> Members<'a> {
     /// A member's list of texts.
     pub fn texts(&self, key: &str) -> Vec<String> {
         match self.json(key) {
-            Some(Json::Array(items)) => {
-                items.into_iter().filter_map(|item| item.as_str().map(str::to_owned)).collect()
-            }
+            Some(Json::Array(items)) => items.into_iter().filter_map(|item| item.as_str().map(str::to_owned)).collect(),
             Some(Json::String(text)) if !text.is_empty() => vec![text],
             _ => Vec::new(),
         }

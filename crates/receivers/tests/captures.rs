@@ -47,7 +47,10 @@ fn trees(folder: &std::path::Path) -> Vec<String> {
     for spans in common::understood(&partials(folder)).values() {
         let spans: Vec<_> = spans.iter().map(|(span, _)| std::sync::Arc::clone(span)).collect();
         let run = signals::runs::resolve(&spans, common::NOW, &Default::default()).unwrap();
-        let steps = run.steps.iter().map(|step| format!("{}{} {}", "  ".repeat(step.depth as usize), step.span.kind, step.span.name));
+        let steps = run
+            .steps
+            .iter()
+            .map(|step| format!("{}{} {}", "  ".repeat(step.depth as usize), step.span.kind, step.span.name));
         trees.push(steps.collect::<Vec<_>>().join("\n"));
     }
     trees.sort();
@@ -73,7 +76,8 @@ fn run_trees_are_what_the_scripts_did() {
 #[test]
 fn steps_carry_what_a_person_would_look_for() {
     let Some(folder) = captures() else { return };
-    let spans = |name: &str| common::understood(&partials(&folder.join(name))).into_values().flatten().collect::<Vec<_>>();
+    let spans =
+        |name: &str| common::understood(&partials(&folder.join(name))).into_values().flatten().collect::<Vec<_>>();
     let default = spans("langsmith-py/default");
     let streamed = default.iter().find(|(span, _)| span.ttft_ms.is_some()).expect("the streamed call");
     let span = &streamed.0;
@@ -88,8 +92,14 @@ fn steps_carry_what_a_person_would_look_for() {
     assert_eq!(failed.0.error_message.as_deref(), Some("ValueError('tool exploded')"));
     let told = default.iter().find(|(span, _)| span.name.as_ref() == "with_attachment").unwrap();
     assert_eq!(told.0.cost.map(model::Usd::as_f64), Some(0.003));
-    assert_eq!(told.1.raw().attributes.text("langsmith.attachment.img").map(|text| text.starts_with("data:image/png;base64,")), Some(true));
+    assert_eq!(
+        told.1.raw().attributes.text("langsmith.attachment.img").map(|text| text.starts_with("data:image/png;base64,")),
+        Some(true)
+    );
     let graph = spans("langgraph-py/langsmith");
     let tool = graph.iter().find(|(span, _)| span.name.as_ref() == "get_weather").unwrap();
-    assert_eq!((tool.0.tool_call_id.as_deref(), tool.0.agent.as_deref()), (Some("call_fake_0001"), Some("weather_agent")));
+    assert_eq!(
+        (tool.0.tool_call_id.as_deref(), tool.0.agent.as_deref()),
+        (Some("call_fake_0001"), Some("weather_agent"))
+    );
 }

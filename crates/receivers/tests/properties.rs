@@ -16,7 +16,13 @@ fn bodies() -> Vec<Vec<u8>> {
         b"--b\r\nContent-Disposition: form-data; name=\"post.a\"\r\nContent-Type: application/json; length=10\r\n\r\n{\"id\":\"a\"}\r\n--b--\r\n".to_vec(),
     ];
     if let Some(folder) = captures() {
-        for name in ["langfuse-py/v2.60", "langsmith-py/no-zstd", "langsmith-js", "openai-agents-py/native", "langsmith-py/no-batch"] {
+        for name in [
+            "langfuse-py/v2.60",
+            "langsmith-py/no-zstd",
+            "langsmith-js",
+            "openai-agents-py/native",
+            "langsmith-py/no-batch",
+        ] {
             bodies.extend(requests(&folder.join(name)).into_iter().map(|request| request.body));
         }
     }

@@ -78,14 +78,8 @@ async fn export(app: &App, signal: Signal, request: Request) -> Response {
         let framed = body.collect(&mut share, limit.saturating_add(FRAME_HEAD)).await;
         let (compression, message) =
             unframe(&head.headers, framed.map_err(|refusal| with_limit(refusal, limit))?, limit)?;
-        let received = Received {
-            signal: Some(signal),
-            encoding: Encoding::Protobuf,
-            compression,
-            project,
-            body: message,
-            share,
-        };
+        let received =
+            Received { signal: Some(signal), encoding: Encoding::Protobuf, compression, project, body: message, share };
         app.receive(&opened.store, received).await
     }
     .await;

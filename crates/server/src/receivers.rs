@@ -75,8 +75,7 @@ where
         })?;
         // What is read of it holds about as much again until it is kept.
         Ingest::reserve(&mut share, text.len())?;
-        let value =
-            decode(&head.headers, &text, received).map_err(|error| Refusal::Malformed(error.to_string()))?;
+        let value = decode(&head.headers, &text, received).map_err(|error| Refusal::Malformed(error.to_string()))?;
         Ok(Read { project, value, received, bytes: bytes.len(), bytes_decompressed: text.len(), share })
     });
     decoded.await.unwrap_or_else(|error| {

@@ -85,7 +85,7 @@ pub fn telemetry(app: Arc<App>) -> Router {
 }
 
 /// Anything without a route of its own: telemetry behind a prefix, gRPC of an unknown method, or a page of the UI.
-async fn page_or_receiver(State(app): State<Arc<App>>, request: Request) -> Response {
+pub async fn page_or_receiver(State(app): State<Arc<App>>, request: Request) -> Response {
     match *request.method() {
         Method::GET if langsmith::is_client(request.headers()) => langsmith::at_root(app, request).await,
         Method::GET | Method::HEAD if !otlp_grpc::is_grpc(request.headers()) => {

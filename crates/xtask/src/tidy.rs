@@ -214,7 +214,8 @@ fn heavy_dependencies_stay_behind_their_fence() {
         if dependencies.contains("datafusion") && name != "query" {
             broken.push(format!("{name} names datafusion; only query does"));
         }
-        let pure = ["model", "wire", "dialects", "receivers", "signals", "promql", "simulator"].contains(&name.as_str());
+        let pure =
+            ["model", "wire", "dialects", "receivers", "signals", "promql", "simulator"].contains(&name.as_str());
         for heavy in ["tokio", "arrow", "parquet", "object_store", "axum", "rusqlite", "ureq"] {
             if pure && dependencies.contains(heavy) {
                 broken.push(format!("{name} is pure and names {heavy}"));

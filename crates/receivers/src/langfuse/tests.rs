@@ -52,14 +52,21 @@ fn a_generation_is_put_together_from_create_and_update_in_any_order() {
     assert_eq!(text("langfuse.observation.output"), "hello");
     let json = |key: &str| serde_json::from_str::<Json>(&text(key)).unwrap();
     assert_eq!(json("langfuse.observation.input"), json!([{"role": "user", "content": "hi"}]));
-    assert_eq!(json("langfuse.observation.usage_details"), json!({"input": 57, "output": 23, "cache_read_input_tokens": 32}));
+    assert_eq!(
+        json("langfuse.observation.usage_details"),
+        json!({"input": 57, "output": 23, "cache_read_input_tokens": 32})
+    );
 }
 
 #[test]
 fn a_trace_covers_its_observations_and_ends_when_they_do() {
     let told = read(json!([
-        event("trace-create", "01", json!({"id": "t", "name": "agent", "userId": "u", "sessionId": "s", "tags": ["a"],
-            "timestamp": "2026-11-21T05:08:01Z", "metadata": {"k": "v", "n": 1, "deep": {"x": 1}}})),
+        event(
+            "trace-create",
+            "01",
+            json!({"id": "t", "name": "agent", "userId": "u", "sessionId": "s", "tags": ["a"],
+            "timestamp": "2026-11-21T05:08:01Z", "metadata": {"k": "v", "n": 1, "deep": {"x": 1}}})
+        ),
         event("span-create", "02", json!({"id": "o", "traceId": "t", "startTime": "2026-11-21T05:08:02Z"})),
         event("span-update", "04", json!({"id": "o", "traceId": "t", "endTime": "2026-11-21T05:08:04Z"})),
         event("trace-create", "03", json!({"id": "t", "output": "bye", "tags": ["b"]})),
@@ -80,10 +87,7 @@ fn a_trace_covers_its_observations_and_ends_when_they_do() {
     assert_eq!(text("session.id").as_deref(), Some("s"));
     assert_eq!(text("langfuse.trace.metadata.deep").as_deref(), Some(r#"{"x":1}"#));
     assert_eq!(text("langfuse.trace.output").as_deref(), Some("bye"));
-    assert_eq!(
-        root.attributes.get("langfuse.trace.tags"),
-        Some(&Value::Array(vec![string("a"), string("b")]))
-    );
+    assert_eq!(root.attributes.get("langfuse.trace.tags"), Some(&Value::Array(vec![string("a"), string("b")])));
     assert_eq!(span(&told, "o").parent_span_id, Some(root_span_id(trace)));
 }
 
@@ -133,11 +137,13 @@ fn an_error_is_one_whatever_else_is_said() {
 
 #[test]
 fn scores_come_one_by_one_and_as_a_list() {
-    let one = scores(br#"{"id": "s1", "traceId": "7ea469ac83f81a4f52c1bf64a56b7e04", "name": "ok", "value": true}"#, NOW);
+    let one =
+        scores(br#"{"id": "s1", "traceId": "7ea469ac83f81a4f52c1bf64a56b7e04", "name": "ok", "value": true}"#, NOW);
     let score = &one.unwrap().scores[0];
     assert_eq!((score.value, score.at), (Some(1.0), NOW));
     assert_eq!(score.trace_id.unwrap().to_string(), "7ea469ac83f81a4f52c1bf64a56b7e04");
-    let list = br#"[{"name": "a", "value": "good", "traceId": "t", "observationId": "7be185cfddd18d55"}, {"name": "b"}]"#;
+    let list =
+        br#"[{"name": "a", "value": "good", "traceId": "t", "observationId": "7be185cfddd18d55"}, {"name": "b"}]"#;
     let told = scores(list, NOW).unwrap();
     assert_eq!(told.scores[0].label.as_deref(), Some("good"));
     assert_eq!(told.scores[0].span_id.unwrap().to_string(), "7be185cfddd18d55");

@@ -102,10 +102,9 @@ pub fn multipart(boundary: &str, body: &[u8], received: Timestamp) -> Result<Run
                     Err(error) => runs.told.refuse(part.name, error),
                 }
             }
-            None => runs.told.refuse(
-                part.name,
-                "no such part: names begin with post., patch., attachment. or feedback. and an id",
-            ),
+            None => runs
+                .told
+                .refuse(part.name, "no such part: names begin with post., patch., attachment. or feedback. and an id"),
         }
     }
     for key in order {
@@ -173,11 +172,14 @@ type Found<'a> = Result<Part<'a>, (String, String)>;
 /// Takes a body apart.
 fn parts<'a>(boundary: &str, body: &'a [u8]) -> Result<Vec<Found<'a>>, DecodeError> {
     let opening = format!("--{boundary}");
-    let Some(start) = memmem::find(body, opening.as_bytes()).filter(|start| *start == 0 || body[start - 1] == b'\n') else {
+    let Some(start) = memmem::find(body, opening.as_bytes()).filter(|start| *start == 0 || body[start - 1] == b'\n')
+    else {
         if body.iter().all(u8::is_ascii_whitespace) {
             return Ok(Vec::new());
         }
-        return Err(DecodeError::Multipart(format!("the boundary {opening:?} of its Content-Type does not occur in it")));
+        return Err(DecodeError::Multipart(format!(
+            "the boundary {opening:?} of its Content-Type does not occur in it"
+        )));
     };
     let delimiter = format!("\r\n{opening}");
     let finder = memmem::Finder::new(&delimiter);

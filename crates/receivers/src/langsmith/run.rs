@@ -24,13 +24,13 @@ pub(super) fn read(verb: Verb, id: &str, members: &Members<'_>, received: Timest
     let dotted = members.text("dotted_order").unwrap_or_default();
     let ancestors: Vec<(Option<Timestamp>, &str)> = dotted.split('.').filter_map(dotted_part).collect();
     let told_trace = members.text("trace_id").or_else(|| ancestors.first().map(|(_, id)| (*id).to_owned()));
-    let parent = members
-        .text("parent_run_id")
-        .or_else(|| ancestors.iter().rev().nth(1).map(|(_, id)| (*id).to_owned()));
+    let parent =
+        members.text("parent_run_id").or_else(|| ancestors.iter().rev().nth(1).map(|(_, id)| (*id).to_owned()));
     // A run that is created without naming a trace or a parent is a root, and the trace is named after it.
     let trace = told_trace.clone().or_else(|| (verb == Verb::Post && parent.is_none()).then(|| id.to_owned()));
 
-    let (start, end) = (members.time("start_time").or(ancestors.last().and_then(|(time, _)| *time)), members.time("end_time"));
+    let (start, end) =
+        (members.time("start_time").or(ancestors.last().and_then(|(time, _)| *time)), members.time("end_time"));
     let said = end.or(start).unwrap_or(received);
     // A change counts over the creation it belongs to, also where both name the same time.
     let at = if verb == Verb::Patch { said.plus_nanos(1) } else { said };
@@ -60,7 +60,9 @@ pub(super) fn read(verb: Verb, id: &str, members: &Members<'_>, received: Timest
     if !tags.is_empty() {
         span.set("langsmith.span.tags", Some(string(tags.join(", "))));
     }
-    for (key, member) in [("gen_ai.prompt", "inputs"), ("gen_ai.completion", "outputs"), ("langsmith.serialized", "serialized")] {
+    for (key, member) in
+        [("gen_ai.prompt", "inputs"), ("gen_ai.completion", "outputs"), ("langsmith.serialized", "serialized")]
+    {
         // An empty object is a place kept for what is still to come.
         span.set(key, members.raw(member).filter(|text| !is_empty(text)).and_then(attribute));
     }
@@ -82,7 +84,12 @@ fn dotted_part(part: &str) -> Option<(Option<Timestamp>, &str)> {
         let (date, clock) = stamp.split_once('T')?;
         let text = format!(
             "{}-{}-{}T{}:{}:{}.{}Z",
-            date.get(..4)?, date.get(4..6)?, date.get(6..8)?, clock.get(..2)?, clock.get(2..4)?, clock.get(4..6)?,
+            date.get(..4)?,
+            date.get(4..6)?,
+            date.get(6..8)?,
+            clock.get(..2)?,
+            clock.get(2..4)?,
+            clock.get(4..6)?,
             clock.get(6..).filter(|fraction| !fraction.is_empty()).unwrap_or("0"),
         );
         Timestamp::parse_rfc3339(&text)
@@ -104,7 +111,8 @@ fn extra(extra: &Members<'_>, span: &mut Partial) {
 /// What a call of a model or tool says in its inputs, outputs and metadata, under OpenTelemetry's keys.
 fn call(members: &Members<'_>, extra: &Members<'_>, span: &mut Partial) {
     let (metadata, invocation) = (extra.object("metadata"), extra.object("invocation_params"));
-    let model = metadata.text("ls_model_name").or_else(|| invocation.text("model")).or_else(|| invocation.text("model_name"));
+    let model =
+        metadata.text("ls_model_name").or_else(|| invocation.text("model")).or_else(|| invocation.text("model_name"));
     span.set_text("gen_ai.request.model", model);
     span.set_text("gen_ai.system", metadata.text("ls_provider"));
     for name in PARAMETERS {
@@ -160,8 +168,10 @@ fn events(members: &Members<'_>, start: Option<Timestamp>, span: &mut Partial) {
     }
     span.dropped = u32::try_from(list.len().saturating_sub(EVENTS_MAX)).unwrap_or(u32::MAX);
     let read = |event: &Json| {
-        let others = event.as_object().into_iter().flatten().filter(|(key, _)| !matches!(key.as_str(), "name" | "time"));
-        let attributes = others.filter_map(|(key, value)| Some((Cow::Owned(key.clone()), attribute(&value.to_string())?)));
+        let others =
+            event.as_object().into_iter().flatten().filter(|(key, _)| !matches!(key.as_str(), "name" | "time"));
+        let attributes =
+            others.filter_map(|(key, value)| Some((Cow::Owned(key.clone()), attribute(&value.to_string())?)));
         Event {
             time: event.get("time").and_then(time).unwrap_or_default(),
             name: Cow::Owned(text(event, "name")),

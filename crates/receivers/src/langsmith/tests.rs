@@ -10,8 +10,7 @@ use crate::{Known, Partial};
 const NOW: Timestamp = Timestamp::from_millis(1_795_300_000_000);
 const ROOT: &str = "edfd5c72-4802-429f-9e07-17737d7092ba";
 const CHILD: &str = "01a1fc81-470f-7721-a784-8b640425dc7c";
-const DOTTED: &str =
-    "20261121T050813161973Zedfd5c72-4802-429f-9e07-17737d7092ba.20261121T050813199746Z01a1fc81-470f-7721-a784-8b640425dc7c";
+const DOTTED: &str = "20261121T050813161973Zedfd5c72-4802-429f-9e07-17737d7092ba.20261121T050813199746Z01a1fc81-470f-7721-a784-8b640425dc7c";
 
 fn one(verb: Verb, run: Json) -> Partial {
     let runs = single(verb, None, run.to_string().as_bytes(), NOW).unwrap();
@@ -86,7 +85,11 @@ fn tokens_are_found_where_each_library_puts_them() {
 #[test]
 fn errors_of_python_and_javascript_name_their_class() {
     for (error, class, message) in [
-        ("ValueError('tool exploded')\n\nTraceback (most recent call last):\n  …", Some("ValueError"), "ValueError('tool exploded')"),
+        (
+            "ValueError('tool exploded')\n\nTraceback (most recent call last):\n  …",
+            Some("ValueError"),
+            "ValueError('tool exploded')",
+        ),
         ("ValueError('x')Traceback (most recent call last):\n", Some("ValueError"), "ValueError('x')"),
         ("Error: tool exploded\n    at file.mjs:1:2", Some("Error"), "Error: tool exploded"),
         ("it broke", None, "it broke"),
@@ -99,7 +102,8 @@ fn errors_of_python_and_javascript_name_their_class() {
 
 #[test]
 fn the_first_token_is_timed_and_a_flood_of_events_is_bounded() {
-    let events: Vec<Json> = (0..500).map(|n| json!({"name": "new_token", "time": format!("2026-11-21T05:08:14.{n:03}Z")})).collect();
+    let events: Vec<Json> =
+        (0..500).map(|n| json!({"name": "new_token", "time": format!("2026-11-21T05:08:14.{n:03}Z")})).collect();
     let run = json!({"id": CHILD, "trace_id": CHILD, "start_time": "2026-11-21T05:08:13Z", "end_time": "2026-11-21T05:08:15Z", "events": events});
     let span = raw(&[one(Verb::Post, run)]);
     assert_eq!(span.attributes.get("gen_ai.response.time_to_first_chunk"), Some(&Value::Double(1.0)));
@@ -139,7 +143,10 @@ fn parts_make_a_run_in_any_order() {
     assert_eq!(span.attributes.text("langsmith.attachment.img"), Some("data:application/json;base64,UE5H"));
     assert_eq!(span.status, StatusCode::Error);
     let score = &runs.told.scores[0];
-    assert_eq!((score.value, score.span_id, score.trace_if_unknown), (Some(1.0), Some(span_id(ROOT)), Some(trace_id(ROOT))));
+    assert_eq!(
+        (score.value, score.span_id, score.trace_if_unknown),
+        (Some(1.0), Some(span_id(ROOT)), Some(trace_id(ROOT)))
+    );
 }
 
 #[test]
@@ -150,7 +157,10 @@ fn of_half_a_body_what_is_whole_is_kept_and_the_cut_part_is_named() {
     assert_eq!(runs.told.spans.len(), 1);
     let refused: Vec<_> = runs.told.refused().collect();
     assert_eq!(refused.len(), 1);
-    assert!(refused[0].id == "feedback.f1" && refused[0].error.as_deref().unwrap().contains("ends inside"), "{refused:?}");
+    assert!(
+        refused[0].id == "feedback.f1" && refused[0].error.as_deref().unwrap().contains("ends inside"),
+        "{refused:?}"
+    );
     // Cut anywhere, every part is either read or named.
     for end in 0..whole.len() {
         let _ = multipart("b0", &whole[..end], NOW);
@@ -175,9 +185,13 @@ fn parts_that_are_wrong_are_named_and_cost_their_neighbours_nothing() {
     assert_eq!(runs.told.refused().count(), 5);
     assert!(multipart("other", &body(&parts), NOW).is_err());
     let announced = String::from_utf8(body(&parts)).unwrap().replace("Content-Length: 2\r\n", "Content-Length: 9\r\n");
-    assert!(multipart("b0", announced.as_bytes(), NOW).unwrap().told.refused().any(|item| {
-        item.error.as_deref().is_some_and(|error| error.contains("announces 9 bytes"))
-    }));
+    assert!(
+        multipart("b0", announced.as_bytes(), NOW)
+            .unwrap()
+            .told
+            .refused()
+            .any(|item| { item.error.as_deref().is_some_and(|error| error.contains("announces 9 bytes")) })
+    );
 }
 
 #[test]
@@ -191,7 +205,8 @@ fn boundaries_are_read_as_clients_write_them() {
 #[test]
 fn feedback_has_a_time_of_its_own_so_that_it_is_the_same_when_it_comes_again() {
     let id = "01a1fc81-6cac-77d8-93e3-e4438594a6eb";
-    let first = feedback(json!({"id": id, "run_id": ROOT, "key": "k", "score": 0.9}).to_string().as_bytes(), NOW).unwrap();
+    let first =
+        feedback(json!({"id": id, "run_id": ROOT, "key": "k", "score": 0.9}).to_string().as_bytes(), NOW).unwrap();
     assert_eq!(first.at.as_millis(), 0x01a1_fc81_6cac);
     assert!(feedback(b"{\"key\": \"k\"}", NOW).is_err() && feedback(b"{\"run_id\": \"r\"}", NOW).is_err());
 }

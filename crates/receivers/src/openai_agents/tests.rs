@@ -57,7 +57,8 @@ fn tokens_of_a_response_are_its_own_and_those_of_a_turn_are_totals() {
 
 #[test]
 fn tools_handoffs_and_guardrails_say_what_they_did() {
-    let tool = first(json!({"type": "function", "name": "get_weather", "input": "{\"city\": \"Paris\"}", "output": "18C"}));
+    let tool =
+        first(json!({"type": "function", "name": "get_weather", "input": "{\"city\": \"Paris\"}", "output": "18C"}));
     assert_eq!(tool.attributes.text("gen_ai.tool.call.arguments"), Some("{\"city\": \"Paris\"}"));
     let handoff = first(json!({"type": "handoff", "from_agent": "Triage", "to_agent": "Spanish"}));
     assert_eq!(handoff.name, "Triage → Spanish");
@@ -71,9 +72,14 @@ fn tools_handoffs_and_guardrails_say_what_they_did() {
 #[test]
 fn an_error_names_its_cause_and_a_bad_item_is_named() {
     let error = json!({"message": "Error getting response", "data": {"error": "Error code: 500"}});
-    let told = read(json!([item(json!({"type": "response"}), error), {"object": "elephant", "id": "e"}, {"object": "trace.span"}]));
+    let told = read(
+        json!([item(json!({"type": "response"}), error), {"object": "elephant", "id": "e"}, {"object": "trace.span"}]),
+    );
     let span = Known::new(told.spans[0].clone()).raw();
-    assert_eq!((span.status, span.status_message.as_ref()), (StatusCode::Error, "Error getting response: Error code: 500"));
+    assert_eq!(
+        (span.status, span.status_message.as_ref()),
+        (StatusCode::Error, "Error getting response: Error code: 500")
+    );
     assert_eq!(told.refused().map(|item| item.id.as_str()).collect::<Vec<_>>(), ["e", "item 2"]);
     assert!(ingest(b"{}", NOW).is_err());
 }

@@ -84,9 +84,7 @@ pub fn read(request: &Request) -> Option<Told> {
             let boundary = langsmith::boundary(&request.content_type).unwrap();
             langsmith::multipart(&boundary, body, NOW).unwrap().told
         }
-        ("POST", "/feedback") => {
-            Told { scores: vec![langsmith::feedback(body, NOW).unwrap()], ..Told::default() }
-        }
+        ("POST", "/feedback") => Told { scores: vec![langsmith::feedback(body, NOW).unwrap()], ..Told::default() },
         ("PATCH", path) => {
             let id = path.strip_prefix("/runs/")?;
             langsmith::single(Verb::Patch, Some(id), body, NOW).unwrap().told

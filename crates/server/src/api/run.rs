@@ -155,7 +155,11 @@ fn resolve(app: &App, trace_id: TraceId, spans: &[Arc<Span>]) -> Result<Resolved
 }
 
 fn answer(resolved: &Resolved) -> RunAnswer {
-    RunAnswer { run: (&resolved.run).into(), steps: resolved.steps.iter().map(convert::step).collect(), scores: Vec::new() }
+    RunAnswer {
+        run: (&resolved.run).into(),
+        steps: resolved.steps.iter().map(convert::step).collect(),
+        scores: Vec::new(),
+    }
 }
 
 /// Log records by the span they name: some dialects put what was said there.

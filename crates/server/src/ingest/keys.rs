@@ -78,7 +78,9 @@ impl IngestKeys {
             }
         }
         project.ok_or_else(|| {
-            Refusal::Unauthorized("the key is not known here: see --ingest-key (TAWNY_INGEST_KEYS) of the server".into())
+            Refusal::Unauthorized(
+                "the key is not known here: see --ingest-key (TAWNY_INGEST_KEYS) of the server".into(),
+            )
         })
     }
 }
@@ -103,7 +105,8 @@ fn one(text: &str) -> Result<(blake3::Hash, Arc<str>), KeyError> {
 /// Everything in the headers that may be a key.
 fn named(headers: &HeaderMap) -> Vec<String> {
     let text = |name: &str| headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).collect::<Vec<_>>();
-    let mut keys: Vec<String> = KEY_HEADERS.iter().flat_map(|name| text(name)).map(|key| key.trim().to_owned()).collect();
+    let mut keys: Vec<String> =
+        KEY_HEADERS.iter().flat_map(|name| text(name)).map(|key| key.trim().to_owned()).collect();
     for value in text(header::AUTHORIZATION.as_str()) {
         let Some((scheme, credentials)) = value.trim().split_once(' ') else {
             keys.push(value.trim().to_owned());

@@ -169,7 +169,8 @@ fn shard_of((project, trace, _): &Key) -> usize {
 
 /// Trace ids end in random bytes, whoever made them.
 fn shard_number(project: &str, trace: TraceId) -> usize {
-    let tail = trace.as_bytes()[8..].iter().fold(0usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(usize::from(*byte)));
+    let tail =
+        trace.as_bytes()[8..].iter().fold(0usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(usize::from(*byte)));
     tail.wrapping_add(project.len()) % SHARDS
 }
 

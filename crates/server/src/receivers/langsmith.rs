@@ -15,7 +15,7 @@ use axum::Router;
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
-use axum::routing::{any, get, patch, post};
+use axum::routing::{MethodRouter, any, get, patch, post};
 use model::{SpanId, TraceId};
 use serde_json::json;
 use wire::Signal;
@@ -48,18 +48,21 @@ enum Reads {
 pub fn routes(telemetry_only: bool) -> Router<Arc<App>> {
     let mut router = Router::new();
     for (prefix, reads) in PREFIXES {
+        // At the root of the port for everything the pages have such addresses: what is not sent there is theirs.
+        let pages = prefix.is_empty() && !telemetry_only;
+        let or_page = |sent: MethodRouter<Arc<App>>| if pages { sent.fallback(routes::page_or_receiver) } else { sent };
         let path = |tail: &str| format!("{prefix}{tail}");
         router = router
             .route(&path("/info"), get(answers::info))
-            .route(&path("/runs"), post(post_run))
-            .route(&path("/runs/batch"), post(batch))
-            .route(&path("/runs/multipart"), post(multipart))
-            .route(&path("/runs/query"), post(answers::query))
+            .route(&path("/runs"), or_page(post(post_run)))
+            .route(&path("/runs/batch"), or_page(post(batch)))
+            .route(&path("/runs/multipart"), or_page(post(multipart)))
+            .route(&path("/runs/query"), or_page(post(answers::query)))
             .route(&path("/v2/runs/query"), post(answers::query))
             // The parameter's name is that of the API's own route at `/api/v1/runs/{trace_id}`: one router holds both.
-            .route(&path("/runs/{trace_id}"), patch(patch_run))
+            .route(&path("/runs/{trace_id}"), or_page(patch(patch_run)))
             .route(&path("/feedback"), post(feedback))
-            .route(&path("/sessions"), post(answers::create_session));
+            .route(&path("/sessions"), or_page(post(answers::create_session)));
         if telemetry_only || *reads == Reads::Always {
             router = router
                 .route(&path("/runs/{trace_id}"), get(answers::run))
@@ -168,7 +171,8 @@ async fn with_traces(app: &App, project: &Arc<str>, runs: Runs) -> Result<Told, 
 async fn feedback(State(app): State<Arc<App>>, request: Request) -> Response {
     let taken = async {
         let read = super::read(&app, request, |_, body, now| {
-            let echo: serde_json::Value = serde_json::from_slice(body).map_err(|error| DecodeError::Json(error.to_string()))?;
+            let echo: serde_json::Value =
+                serde_json::from_slice(body).map_err(|error| DecodeError::Json(error.to_string()))?;
             let mut told = Told::default();
             told.scores.push(langsmith::feedback(body, now)?);
             Ok((told, echo))

@@ -45,7 +45,8 @@ async fn annotate(app: &App, judged: Judged, request: Request) -> Response {
         for score in &mut read.value.scores {
             super::find_trace(app, store, &read.project, score).await;
         }
-        let unknown: Vec<String> = read.value.scores.iter().filter(|score| score.trace_id.is_none()).map(shown).collect();
+        let unknown: Vec<String> =
+            read.value.scores.iter().filter(|score| score.trace_id.is_none()).map(shown).collect();
         read.value.scores.retain(|score| score.trace_id.is_some());
         let ids: Vec<_> = read.value.scores.iter().map(|score| json!({ "id": score.id })).collect();
         super::keep(app, read).await?;

@@ -3,10 +3,10 @@
 //! What a span was told as is in its attributes, under the vendor's keys; a span that came over OTLP is shown by its name, times and
 //! content as far as it has them.
 
-use model::raw::StatusCode;
-use model::{Attributes, Timestamp, TraceId, Value};
 use ::receivers::Score;
 use axum::http::HeaderMap;
+use model::raw::StatusCode;
+use model::{Attributes, Timestamp, TraceId, Value};
 use serde_json::{Map, Value as Json, json};
 use store::StoredSpan;
 
@@ -39,7 +39,8 @@ fn member(attributes: &Attributes<'_>, key: &str) -> Json {
 
 /// Attributes below a prefix as an object.
 fn below(attributes: &Attributes<'_>, prefix: &str) -> Json {
-    let members = attributes.iter().filter_map(|(key, value)| Some((key.strip_prefix(prefix)?.to_owned(), opened(value))));
+    let members =
+        attributes.iter().filter_map(|(key, value)| Some((key.strip_prefix(prefix)?.to_owned(), opened(value))));
     Json::Object(members.collect::<Map<String, Json>>())
 }
 
@@ -149,13 +150,18 @@ pub fn langsmith_run(stored: &StoredSpan, scores: &[Score]) -> Json {
         Json::Null => json!({}),
         other => json!({ "input": other }),
     };
-    let error = told.text("langsmith.error").map(str::to_owned).or_else(|| {
-        (raw.status == StatusCode::Error).then(|| raw.status_message.to_string())
-    });
-    let events: Vec<Json> = raw.events.iter().map(|event| json!({ "name": event.name, "time": time(event.time) })).collect();
+    let error = told
+        .text("langsmith.error")
+        .map(str::to_owned)
+        .or_else(|| (raw.status == StatusCode::Error).then(|| raw.status_message.to_string()));
+    let events: Vec<Json> =
+        raw.events.iter().map(|event| json!({ "name": event.name, "time": time(event.time) })).collect();
     let mut feedback = Map::new();
     for score in scores.iter().filter(|score| score.span_id == Some(raw.span_id)) {
-        feedback.insert(score.name.clone(), json!({ "n": 1, "avg": score.value, "comments": score.comment.iter().collect::<Vec<_>>() }));
+        feedback.insert(
+            score.name.clone(),
+            json!({ "n": 1, "avg": score.value, "comments": score.comment.iter().collect::<Vec<_>>() }),
+        );
     }
     json!({
         "id": run_id(stored),

@@ -38,11 +38,23 @@ const TRACE_HEX: &str = "1f9123a084c64901892b905f4a084a54";
 
 fn generation() -> [Value; 3] {
     [
-        langfuse("trace-create", "01", json!({"id": TRACE, "name": "agent", "sessionId": "s1", "userId": "u1", "input": "hi", "timestamp": "2026-11-21T05:08:01Z"})),
-        langfuse("generation-create", "02", json!({"id": "g1", "traceId": TRACE, "name": "chat", "model": "gpt-4o-mini",
-            "startTime": "2026-11-21T05:08:02Z", "input": [{"role": "user", "content": "hi"}]})),
-        langfuse("generation-update", "04", json!({"id": "g1", "traceId": TRACE, "endTime": "2026-11-21T05:08:04Z",
-            "output": "hello", "usage": {"input": 57, "output": 23}})),
+        langfuse(
+            "trace-create",
+            "01",
+            json!({"id": TRACE, "name": "agent", "sessionId": "s1", "userId": "u1", "input": "hi", "timestamp": "2026-11-21T05:08:01Z"}),
+        ),
+        langfuse(
+            "generation-create",
+            "02",
+            json!({"id": "g1", "traceId": TRACE, "name": "chat", "model": "gpt-4o-mini",
+            "startTime": "2026-11-21T05:08:02Z", "input": [{"role": "user", "content": "hi"}]}),
+        ),
+        langfuse(
+            "generation-update",
+            "04",
+            json!({"id": "g1", "traceId": TRACE, "endTime": "2026-11-21T05:08:04Z",
+            "output": "hello", "usage": {"input": 57, "output": 23}}),
+        ),
     ]
 }
 
@@ -119,7 +131,10 @@ fn scores_show_on_the_run_and_on_the_step_and_a_later_one_replaces() {
     let scores = run["scores"].as_array().unwrap();
     assert_eq!(scores.len(), 2, "{scores:?}");
     let quality = scores.iter().find(|score| score["name"] == "quality").unwrap();
-    assert_eq!((&quality["value"], &quality["comment"], &quality["span_id"]), (&json!(0.9), &json!("because"), &Value::Null));
+    assert_eq!(
+        (&quality["value"], &quality["comment"], &quality["span_id"]),
+        (&json!(0.9), &json!("because"), &Value::Null)
+    );
     assert_eq!(step(&run, "chat")["scores"][0]["name"], "tone");
     let read = server.get(&format!("/api/public/traces/{TRACE}")).ok().json();
     assert_eq!((&read["name"], &read["sessionId"]), (&json!("agent"), &json!("s1")));
@@ -139,7 +154,10 @@ fn what_tawny_has_not_is_said_in_each_protocols_own_form() {
     let datasets = server.get("/langsmith/datasets");
     assert!(datasets.status == 404 && datasets.json()["detail"].as_str().unwrap().contains("data sets"));
     for prefix in ["", "/api", "/api/v1", "/langsmith", "/langsmith/api/v1"] {
-        assert_eq!(server.get(&format!("{prefix}/info")).ok().json()["instance_flags"]["zstd_compression_enabled"], true);
+        assert_eq!(
+            server.get(&format!("{prefix}/info")).ok().json()["instance_flags"]["zstd_compression_enabled"],
+            true
+        );
     }
     assert_eq!(server.get("/arize_phoenix_version").ok().text(), "12.0.0");
     // Tawny's own answers stay its own.
@@ -160,7 +178,10 @@ fn child_run() -> Value {
 
 fn multipart(parts: &[(&str, String)]) -> Vec<u8> {
     let part = |(name, content): &(&str, String)| {
-        format!("--b0\r\nContent-Disposition: form-data; name=\"{name}\"\r\nContent-Type: application/json; length={}\r\n\r\n{content}\r\n", content.len())
+        format!(
+            "--b0\r\nContent-Disposition: form-data; name=\"{name}\"\r\nContent-Type: application/json; length={}\r\n\r\n{content}\r\n",
+            content.len()
+        )
     };
     (parts.iter().map(part).collect::<String>() + "--b0--\r\n").into_bytes()
 }
@@ -286,7 +307,7 @@ fn keys_are_asked_for_in_each_protocols_own_form() {
     let status = server.grpc("/opentelemetry.proto.collector.trace.v1.TraceService/Export", None, b"").unwrap_err();
     assert_eq!(status.code(), tonic::Code::Unauthenticated);
     let method = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
-    server.grpc_with(method, None, &[("authorization", "Bearer sk-1")], b"").unwrap();
+    server.grpc_with(method, None, &[("authorization", "Bearer lsv2-2")], b"").unwrap();
     assert_eq!(server.counts("traces")["requests_rejected"]["unauthorized"], 11);
 }
 
@@ -314,14 +335,18 @@ fn updates_at_once_are_all_in_the_result() {
             scope.spawn(move || {
                 for n in 0..10 {
                     let key = format!("k{worker}_{n}");
-                    ingestion(server, &[langfuse("span-update", "10", json!({"id": "o", "traceId": TRACE, "metadata": {key: n}}))]);
+                    ingestion(
+                        server,
+                        &[langfuse("span-update", "10", json!({"id": "o", "traceId": TRACE, "metadata": {key: n}}))],
+                    );
                 }
             });
         }
     });
     let run = run(&server, TRACE_HEX);
     let step = run["steps"].as_array().unwrap().iter().find(|step| !step["parent_span_id"].is_null()).unwrap();
-    let kept = step["attributes"].as_object().unwrap().keys().filter(|key| key.starts_with("langfuse.observation.metadata.k"));
+    let kept =
+        step["attributes"].as_object().unwrap().keys().filter(|key| key.starts_with("langfuse.observation.metadata.k"));
     assert_eq!(kept.count(), 80);
 }
 

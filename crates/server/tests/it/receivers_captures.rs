@@ -27,7 +27,8 @@ fn requests(folder: &Path) -> Vec<PathBuf> {
 fn send(server: &Server, body: &Path) {
     let head: Value = serde_json::from_slice(&fs::read(body.with_extension("headers.json")).unwrap()).unwrap();
     let text = |value: &Value| value.as_str().unwrap().to_owned();
-    let headers: Vec<(String, String)> = head["headers"].as_array().unwrap().iter().map(|pair| (text(&pair[0]), text(&pair[1]))).collect();
+    let headers: Vec<(String, String)> =
+        head["headers"].as_array().unwrap().iter().map(|pair| (text(&pair[0]), text(&pair[1]))).collect();
     let skipped = ["host", "content-length", "connection", "transfer-encoding", "accept-encoding"];
     let kept = headers.iter().filter(|(name, _)| !skipped.contains(&name.to_ascii_lowercase().as_str()));
     let headers: Vec<(&str, &str)> = kept.map(|(name, value)| (name.as_str(), value.as_str())).collect();
@@ -59,17 +60,43 @@ fn state(server: &Server) -> (Value, Vec<Value>, usize) {
     let counters = server.get("/api/v1/summary").ok().json()["counters"].clone();
     let list = server.get("/api/v1/runs?limit=100").ok().json();
     let mut scores = 0;
-    let mut runs: Vec<Value> = list["runs"].as_array().unwrap().iter().map(|run| {
-        let id = run["trace_id"].as_str().unwrap();
-        let run = server.get(&format!("/api/v1/runs/{id}?content=full")).ok().json();
-        scores += run["scores"].as_array().unwrap().len();
-        let steps: Vec<Value> = run["steps"].as_array().unwrap().iter().map(|step| {
-            json!([step["depth"], step["kind"], step["name"], step["status"], step["started_at"], step["ended_at"], step["usage"], step["cost_usd"],
-                step["model"], step["tool"], step["messages"], step["input"], step["output"], step["error"], step["session_id"], step["ttft_ms"],
-                step["scores"]])
-        }).collect();
-        json!([id, run["run"]["name"], run["run"]["session_id"], run["run"]["user_id"], run["run"]["usage"], steps])
-    }).collect();
+    let mut runs: Vec<Value> = list["runs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|run| {
+            let id = run["trace_id"].as_str().unwrap();
+            let run = server.get(&format!("/api/v1/runs/{id}?content=full")).ok().json();
+            scores += run["scores"].as_array().unwrap().len();
+            let steps: Vec<Value> = run["steps"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|step| {
+                    json!([
+                        step["depth"],
+                        step["kind"],
+                        step["name"],
+                        step["status"],
+                        step["started_at"],
+                        step["ended_at"],
+                        step["usage"],
+                        step["cost_usd"],
+                        step["model"],
+                        step["tool"],
+                        step["messages"],
+                        step["input"],
+                        step["output"],
+                        step["error"],
+                        step["session_id"],
+                        step["ttft_ms"],
+                        step["scores"]
+                    ])
+                })
+                .collect();
+            json!([id, run["run"]["name"], run["run"]["session_id"], run["run"]["user_id"], run["run"]["usage"], steps])
+        })
+        .collect();
     runs.sort_by_key(|run| run[0].to_string());
     (counters, runs, scores)
 }
@@ -95,7 +122,9 @@ fn every_recorded_request_is_kept_whatever_the_order_and_however_often() {
             }
             match &first {
                 None => first = Some(found),
-                Some(first) if first.1 != found.1 => wrong.push(format!("{name}, {how}: the runs differ from those of the recorded order")),
+                Some(first) if first.1 != found.1 => {
+                    wrong.push(format!("{name}, {how}: the runs differ from those of the recorded order"))
+                }
                 Some(_) => {}
             }
         }

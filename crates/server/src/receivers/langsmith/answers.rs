@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
+use ::receivers::DecodeError;
 use axum::extract::{Path, RawQuery, Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use model::TraceId;
 use query::{Page, RunFilter, Sort};
-use ::receivers::DecodeError;
 use serde_json::{Value as Json, json};
 
 use crate::app::App;
@@ -80,7 +80,8 @@ pub fn list_sessions(app: &App, headers: &HeaderMap, query: &str) -> Response {
     if let Err(refusal) = app.admit(headers) {
         return refuse(&refusal, error_body);
     }
-    let name = form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == "name").map(|(_, name)| name.into_owned());
+    let name =
+        form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == "name").map(|(_, name)| name.into_owned());
     receivers::json(StatusCode::OK, &json!([project(name.as_deref().unwrap_or("default"), None, app)]))
 }
 
@@ -97,7 +98,9 @@ pub async fn run(State(app): State<Arc<App>>, Path(id): Path<String>, headers: H
     match find(&app, &headers, &id).await {
         Err(refusal) => refuse(&refusal, error_body),
         Ok(Some(run)) => receivers::json(StatusCode::OK, &run),
-        Ok(None) => receivers::json(StatusCode::NOT_FOUND, &error_body(StatusCode::NOT_FOUND, &format!("Run {id} not found"))),
+        Ok(None) => {
+            receivers::json(StatusCode::NOT_FOUND, &error_body(StatusCode::NOT_FOUND, &format!("Run {id} not found")))
+        }
     }
 }
 
@@ -122,7 +125,9 @@ pub async fn query(State(app): State<Arc<App>>, request: Request) -> Response {
         runs(&app, &headers, &asked).await
     };
     match answer.await {
-        Ok(runs) => receivers::json(StatusCode::OK, &json!({ "runs": runs, "cursors": { "next": null, "prev": null } })),
+        Ok(runs) => {
+            receivers::json(StatusCode::OK, &json!({ "runs": runs, "cursors": { "next": null, "prev": null } }))
+        }
         Err(refusal) => refuse(&refusal, error_body),
     }
 }
@@ -170,6 +175,7 @@ async fn of_trace(
         Some(root) => stored.raw.parent_span_id.is_none() == root,
         None => true,
     });
-    let wanted = wanted.filter(|stored| parent.is_none_or(|parent| stored.raw.parent_span_id == Some(::receivers::span_id(parent))));
+    let wanted = wanted
+        .filter(|stored| parent.is_none_or(|parent| stored.raw.parent_span_id == Some(::receivers::span_id(parent))));
     Ok(wanted.take(limit).map(|stored| read_back::langsmith_run(stored, &scores)).collect())
 }
