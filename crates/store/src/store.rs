@@ -213,20 +213,19 @@ impl Store {
         self.view(project, trace_id).spans(&self.inner.reader).await
     }
 
-    /// The narrow part of a trace's spans, one version each, by start time.
-    pub async fn trace_narrow(&self, project: &str, trace_id: TraceId) -> Result<Vec<Arc<Span>>, StoreError> {
-        self.view(project, trace_id).narrow(&self.inner.reader).await
-    }
-
-    /// One span of a trace with everything that was sent; `None` when unknown. Reads far less than [`Store::trace`] where
-    /// the trace is large.
-    pub async fn trace_span(
+    /// One span with everything that was sent; `None` when unknown.
+    pub async fn span(
         &self,
         project: &str,
         trace_id: TraceId,
         span_id: SpanId,
     ) -> Result<Option<StoredSpan>, StoreError> {
         self.view(project, trace_id).span(&self.inner.reader, span_id).await
+    }
+
+    /// The narrow part of a trace's spans, one version each, by start time.
+    pub async fn trace_narrow(&self, project: &str, trace_id: TraceId) -> Result<Vec<Arc<Span>>, StoreError> {
+        self.view(project, trace_id).narrow(&self.inner.reader).await
     }
 
     /// The log records of a trace, by time.

@@ -8,6 +8,8 @@ mod http;
 mod lifecycle;
 mod openapi;
 mod reads;
+mod receivers;
+mod receivers_captures;
 mod support;
 #[cfg(feature = "ui")]
 mod ui;
