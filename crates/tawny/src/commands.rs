@@ -1,5 +1,6 @@
 //! Commands: one file each.
 
+mod backup;
 mod completions;
 mod demo;
 mod export;
@@ -12,6 +13,7 @@ mod serve;
 mod sessions;
 mod sql;
 mod status;
+mod store;
 mod summary;
 mod tail;
 
@@ -38,6 +40,9 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::Demo(args)) => demo::run(&args),
         Some(Command::Promql(args)) => promql::run(&args),
         Some(Command::Status(args)) => status::run(&args),
+        Some(Command::Store(args)) => store::run(&args),
+        Some(Command::Backup(args)) => backup::backup(&args),
+        Some(Command::Restore(args)) => backup::restore(&args),
         Some(Command::Completions { shell }) => completions::run(shell),
     }
 }

@@ -50,9 +50,11 @@ pub fn limits(app: &App) -> Vec<Limit> {
         limit("max_body_bytes", limits.max_body_bytes, "bytes"),
         limit("inflight_bytes", limits.inflight_bytes, "bytes"),
         limit("connections", limits.connections, "connections"),
+        limit("open_files", limits.open_files, "files"),
         limit("live_runs", crate::live::RUNS_PER_TICK, "runs"),
         Limit { name: "hot_bytes_max".into(), value: hot, unit: "bytes".into(), reached: hot_reached },
         Limit { name: "queue_bytes_max".into(), value: queue, unit: "bytes".into(), reached: queue_reached },
         limit("query_bytes", limits.query_bytes, "bytes"),
+        limit("cache_bytes", usize::try_from(limits.cache_bytes).unwrap_or(usize::MAX), "bytes"),
     ]
 }
