@@ -1,6 +1,9 @@
-//! `cargo xtask bench`: figures of the release build, printed as tables with what they are compared to. One file a bench.
+//! `cargo xtask bench`: figures of the release build, printed as tables with what they are compared to. One file a bench;
+//! what they share is in `common.rs` (sets, a measured server, tables) and `load.rs` (sending).
 
+mod common;
 mod ingest;
+mod load;
 
 use anyhow::Result;
 use clap::Subcommand;
@@ -8,7 +11,7 @@ use clap::Subcommand;
 /// A bench.
 #[derive(Debug, Subcommand)]
 pub enum Bench {
-    /// How fast telemetry is taken in.
+    /// What taking telemetry in costs, beside peers.
     Ingest(ingest::Options),
 }
 
