@@ -179,8 +179,7 @@ async fn open(app: Arc<App>) -> Result<JoinSet<()>, StartError> {
     Ok(tasks::start(&app))
 }
 
-/// Settings of the store that the server's give.
-pub fn store_settings(settings: &Settings) -> store::Settings {
+fn store_settings(settings: &Settings) -> store::Settings {
     let defaults = store::Settings::new(&settings.data);
     let hot = settings.limits.hot_bytes;
     store::Settings {

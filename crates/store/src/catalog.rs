@@ -316,7 +316,7 @@ fn removals(connection: &Connection) -> rusqlite::Result<Vec<(String, Timestamp)
 
 fn dropped(connection: &Connection) -> rusqlite::Result<DroppedByLayer> {
     let mut query = connection.prepare("SELECT project, layer, until, segments, rows, bytes FROM dropped")?;
-    let number = |row: &Row<'_>, at| row.get::<_, i64>(at).map(|number| number as u64);
+    let number = |row: &Row<'_>, at: usize| row.get::<_, i64>(at).map(|number| number as u64);
     let rows = query.query_map([], |row| {
         let layer: String = row.get(1)?;
         let dropped = Dropped {

@@ -184,8 +184,9 @@ impl Inner {
             if state.frozen.is_some() { None } else { job.iter().map(deleted).collect() }
         };
         let Some(now) = now else {
-            if let Some((_, meta)) = &merged.output {
-                self.files.remove(meta.path.as_ref())?;
+            if let Some((_, meta)) = merged.output {
+                let files = self.files.clone();
+                join(tokio::task::spawn_blocking(move || files.remove(meta.path.as_ref()))).await?;
             }
             return Ok(false);
         };

@@ -92,7 +92,7 @@ pub struct NextDrop {
 pub(crate) fn tables<'a>(segments: impl Iterator<Item = (&'a SegmentMeta, u64)>) -> Vec<TableReport> {
     let mut tables: BTreeMap<(&str, Table), TableReport> = BTreeMap::new();
     for (meta, replaced) in segments {
-        let table = tables.entry((&meta.project, meta.table)).or_insert_with(|| TableReport {
+        let table = tables.entry((&*meta.project, meta.table)).or_insert_with(|| TableReport {
             project: meta.project.to_string(),
             table: meta.table.name(),
             oldest: meta.min_time,

@@ -96,7 +96,7 @@ pub struct SegmentMeta {
     pub level: u8,
     /// Rows of a run that was not settled when written (`runs` only): they may change without new spans.
     pub provisional: u64,
-    /// When the last of its rows were flushed: what retention goes by where a row's own time cannot be believed.
+    /// When the last of its rows were flushed, of `runs` when their last span arrived: what retention goes by where a row's own time cannot be believed.
     pub arrived: Timestamp,
     /// Whether its rows may hold content (previews, attributes that are content). False once retention of bodies took it out.
     pub content: bool,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use common::*;
 use model::{Run, Span, Timestamp};
-use store::{Offline, Store, Table};
+use store::{Offline, Settings, Store, Table};
 
 /// Everything a user could read.
 #[derive(Debug, PartialEq)]
@@ -20,7 +20,9 @@ struct Everything {
     samples: usize,
 }
 
-async fn everything(store: &Store) -> Everything {
+async fn everything(store: &Store, clock: &TestClock) -> Everything {
+    // Runs settle by time; a store that was just opened looks at them a little later.
+    clock.pass(60 * SECOND);
     let spans = spans(store).await;
     let mut texts = Vec::new();
     let mut logs = Vec::new();
@@ -48,7 +50,7 @@ async fn fill(store: &Store, clock: &TestClock) {
         if round < 11 {
             store.flush().await.unwrap();
         }
-        if round == 6 {
+        if round == 9 {
             compact_all(store).await;
         }
         clock.pass(60 * SECOND);
@@ -78,7 +80,7 @@ async fn a_rebuilt_catalog_shows_what_was_there_before() {
     let clock = TestClock::new();
     let store = open(data.path(), &clock).await;
     fill(&store, &clock).await;
-    let before = everything(&store).await;
+    let mut before = everything(&store, &clock).await;
     drop(store);
     for damage in ["missing", "corrupt"] {
         let catalog = data.path().join("catalog.db");
@@ -87,15 +89,16 @@ async fn a_rebuilt_catalog_shows_what_was_there_before() {
             _ => fs::write(&catalog, b"SQLite format 3\0 and then rubbish".repeat(300)).unwrap(),
         }
         let rebuilt = store::rebuild(settings(data.path()), now(&clock)).await.unwrap();
-        assert!(rebuilt.segments > 10 && rebuilt.replaced_rows > 0 && rebuilt.superseded > 0, "{rebuilt:?}");
+        assert!(rebuilt.segments > 5 && rebuilt.replaced_rows > 0 && rebuilt.superseded > 0, "{rebuilt:?}");
         assert_eq!((rebuilt.unreadable.len(), rebuilt.old_catalog.is_some()), (0, damage == "corrupt"));
         let store = open(data.path(), &clock).await;
         let checked = store.check().await.unwrap();
         assert!(checked.faults.is_empty(), "{damage}: {:?}", checked.faults);
-        assert_eq!(everything(&store).await, before, "{damage}");
+        assert_eq!(everything(&store, &clock).await, before, "{damage}");
         // And it goes on: repeats still replace, compaction still merges.
         send(&store, &clock, &[Sent::new(0, 2).text("said again ".repeat(40)).named("again")]).await.unwrap();
         assert_eq!(names(&store).await.len(), before.spans.len());
+        before = everything(&store, &clock).await;
         drop(store);
     }
 }
@@ -106,7 +109,7 @@ async fn a_flush_that_was_killed_before_its_commit_neither_doubles_nor_loses_row
     let clock = TestClock::new();
     let store = open(data.path(), &clock).await;
     fill(&store, &clock).await;
-    let before = everything(&store).await;
+    let before = everything(&store, &clock).await;
     let copy = tempfile::tempdir().unwrap();
     copy_dir(&data.path().join("wal"), &copy.path().join("wal"));
     store.flush().await.unwrap();
@@ -121,9 +124,9 @@ async fn a_flush_that_was_killed_before_its_commit_neither_doubles_nor_loses_row
     store::rebuild(settings(data.path()), now(&clock)).await.unwrap();
     let store = open(data.path(), &clock).await;
     assert!(store.stats().replayed > 0);
-    assert_eq!(everything(&store).await, before);
+    assert_eq!(everything(&store, &clock).await, before);
     store.flush().await.unwrap();
-    assert_eq!(everything(&store).await, before);
+    assert_eq!(everything(&store, &clock).await, before);
 }
 
 fn copy_dir(from: &Path, to: &Path) {
@@ -142,8 +145,10 @@ fn copy_dir(from: &Path, to: &Path) {
 async fn a_check_finds_every_sort_of_damage_and_names_the_file() {
     let data = tempfile::tempdir().unwrap();
     let clock = TestClock::new();
-    let store = open(data.path(), &clock).await;
+    let store = open_with(Settings { grace: std::time::Duration::ZERO, ..settings(data.path()) }, &clock).await;
     fill(&store, &clock).await;
+    // Files that were merged into others go.
+    compact_all(&store).await;
     let online = store.check().await.unwrap();
     assert!(online.faults.is_empty(), "{:?}", online.faults);
     assert!(online.references > 50 && online.bodies > 10 && online.log_records > 0, "{online:?}");
@@ -225,8 +230,8 @@ async fn a_backup_under_load_has_everything_acknowledged_before_it_exactly_once(
         tokio::task::spawn_blocking(move || plan.write(file).unwrap()).await.unwrap();
         backups.push((written, acknowledged));
     }
-    assert!(store.stats().flushes > 11, "flushes went on");
     load.await.unwrap();
+    assert!(store.stats().flushes > 11, "flushes went on");
     for (path, acknowledged) in backups {
         let restored = tempfile::tempdir().unwrap();
         store::restore(path.clone(), settings(restored.path())).await.unwrap();
@@ -275,7 +280,7 @@ async fn a_backup_that_broke_off_or_was_changed_is_refused_and_leaves_nothing() 
     let unpacked = folder.path().join("unpacked");
     store::unpack(&whole[..], &unpacked).unwrap();
     store::restore(unpacked.clone(), settings(&target)).await.unwrap();
-    let before = everything(&store).await;
-    assert_eq!(everything(&open(&target, &clock).await).await, before);
+    let before = everything(&store, &clock).await;
+    assert_eq!(everything(&open(&target, &clock).await, &clock).await, before);
     assert!(store::unpack(&whole[..], &unpacked).unwrap_err().to_string().contains("not empty"));
 }

@@ -127,6 +127,8 @@ pub(crate) struct SegmentWriter {
     versions: (u64, u64),
     provisional: u64,
     traces: HashSet<TraceId>,
+    /// When the last span of its runs arrived (`runs` only).
+    heard: i64,
 }
 
 impl SegmentWriter {
@@ -143,6 +145,7 @@ impl SegmentWriter {
             versions: (u64::MAX, 0),
             provisional: 0,
             traces: HashSet::new(),
+            heard: i64::MIN,
         })
     }
 
@@ -175,6 +178,8 @@ impl SegmentWriter {
             }
         }
         if self.target.table == Table::Runs {
+            let heard = column("last_received_at").as_primitive::<TimestampNanosecondType>();
+            self.heard = heard.values().iter().copied().fold(self.heard, i64::max);
             self.provisional += rows::runs::open(batch)?.into_iter().filter(|open| *open).count() as u64;
         }
         self.rows += batch.num_rows() as u64;
@@ -207,7 +212,8 @@ impl SegmentWriter {
             provisional: self.provisional,
             log_flushed,
             replaces: replaces.to_vec(),
-            arrived: Some(target.arrived.as_nanos()),
+            // A run is written again when time alone changes it: that makes its content no newer.
+            arrived: Some(if target.table == Table::Runs { self.heard } else { target.arrived.as_nanos() }),
             content: target.content,
         };
         let text = serde_json::to_string(&about).map_err(|error| StoreError::segment("describe", &path, error))?;
