@@ -67,7 +67,7 @@ fn record(
     };
     let log = model::Log {
         tenant: span.tenant.clone(),
-        id: id << 64 | u128::from(sent.trace),
+        id: (id + 1000) << 64 | u128::from(sent.trace),
         version: 0,
         time: span.start,
         received,

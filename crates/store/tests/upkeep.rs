@@ -89,7 +89,9 @@ async fn a_rebuilt_catalog_shows_what_was_there_before() {
             _ => fs::write(&catalog, b"SQLite format 3\0 and then rubbish".repeat(300)).unwrap(),
         }
         let rebuilt = store::rebuild(settings(data.path()), now(&clock)).await.unwrap();
-        assert!(rebuilt.segments > 5 && rebuilt.replaced_rows > 0 && rebuilt.superseded > 0, "{rebuilt:?}");
+        assert!(rebuilt.segments > 5 && rebuilt.replaced_rows > 0, "{rebuilt:?}");
+        // The start after the first rebuild removed what had been merged into others.
+        assert_eq!(rebuilt.superseded > 0, damage == "missing", "{rebuilt:?}");
         assert_eq!((rebuilt.unreadable.len(), rebuilt.old_catalog.is_some()), (0, damage == "corrupt"));
         let store = open(data.path(), &clock).await;
         let checked = store.check().await.unwrap();

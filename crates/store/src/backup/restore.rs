@@ -114,9 +114,9 @@ fn put_back(
         if let (Some(bucket), true) = (&settings.bucket, name.starts_with("segments/")) {
             let mut bytes = Vec::new();
             from.read_to_end(&mut bytes).map_err(|error| bad(format!("{name} cannot be read: {error}")))?;
-            uploaded.push(ObjectPath::from(name));
-            let put = bucket.store.put(&ObjectPath::from(name), PutPayload::from(bytes));
-            return handle.block_on(put).map(drop).map_err(|error| bucket.error(error));
+            let path = ObjectPath::from(name);
+            uploaded.push(path.clone());
+            return handle.block_on(bucket.store.put(&path, PutPayload::from(bytes))).map(drop).map_err(|error| bucket.error(error));
         }
         match name {
             CATALOG => to_file(&fresh, from),
@@ -168,7 +168,7 @@ fn require_empty(directory: &Path) -> Result<(), StoreError> {
 fn to_file(path: &Path, from: &mut dyn Read) -> Result<(), StoreError> {
     let parent = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(parent).map_err(|error| StoreError::io("create", parent, error))?;
-    let write = || -> io::Result<()> {
+    let mut write = || -> io::Result<()> {
         let mut file = File::create(path)?;
         io::copy(from, &mut file)?;
         file.flush()?;
