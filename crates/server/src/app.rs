@@ -171,7 +171,9 @@ impl App {
             question.await
         }));
         match tokio::time::timeout(limit, answer).await {
-            Ok(answer) => self.counted(answer.map_err(|error| Problem::internal(format!("the query stopped: {error}")))?),
+            Ok(answer) => {
+                self.counted(answer.map_err(|error| Problem::internal(format!("the query stopped: {error}")))?)
+            }
             Err(_) => {
                 self.counters.limit_reached("sql_time");
                 Err(Problem::unavailable("the query did not stop at its time limit (sql_time) and was given up"))

@@ -179,13 +179,17 @@ pub enum ConfigError {
         address: SocketAddr,
     },
     /// No request would fit.
-    #[error("cannot take requests of at most {given} bytes: set --max-body to at least {MIN_BODY} (1 KiB); the default is 64MiB")]
+    #[error(
+        "cannot take requests of at most {given} bytes: set --max-body to at least {MIN_BODY} (1 KiB); the default is 64MiB"
+    )]
     MaxBody {
         /// What was given.
         given: usize,
     },
     /// The system lets the process open too few files.
-    #[error("cannot work with {given} open files: raise the limit to at least {MIN_OPEN_FILES} (ulimit -n, LimitNOFILE=)")]
+    #[error(
+        "cannot work with {given} open files: raise the limit to at least {MIN_OPEN_FILES} (ulimit -n, LimitNOFILE=)"
+    )]
     OpenFiles {
         /// What the system allows.
         given: usize,
@@ -256,7 +260,9 @@ pub enum PlaceError {
     #[error(transparent)]
     Bucket(#[from] store::StoreError),
     /// Two directories were named.
-    #[error("cannot use --data-local {local} with --data {data}: --data-local is for catalog and log where --data is a bucket (s3://bucket/prefix)")]
+    #[error(
+        "cannot use --data-local {local} with --data {data}: --data-local is for catalog and log where --data is a bucket (s3://bucket/prefix)"
+    )]
     TwoDirectories {
         /// What `--data` says.
         data: String,
@@ -272,9 +278,7 @@ pub fn place(data: &str, local: Option<&Path>) -> Result<(PathBuf, Option<store:
         return Ok((local.map_or_else(|| DEFAULT_DATA.into(), Path::to_owned), Some(bucket)));
     }
     match local {
-        Some(local) => {
-            Err(PlaceError::TwoDirectories { data: data.to_owned(), local: local.display().to_string() })
-        }
+        Some(local) => Err(PlaceError::TwoDirectories { data: data.to_owned(), local: local.display().to_string() }),
         None => Ok((data.into(), None)),
     }
 }

@@ -33,7 +33,8 @@ const FAULTS_SHOWN: usize = 200;
 /// their trace that carried them, and a trace rarely takes longer than this.
 const TRACE_NANOS: i64 = 7 * 86_400 * 1_000_000_000;
 
-const RESTORE: &str = "restore the file from a backup; without one, move it away and start with --allow-missing-segments";
+const RESTORE: &str =
+    "restore the file from a backup; without one, move it away and start with --allow-missing-segments";
 const REBUILD: &str = "stop the server and run `tawny store rebuild`";
 
 /// Something that is not as it must be.
@@ -229,7 +230,8 @@ impl Across {
         let mut last: Option<arrow::row::OwnedRow> = None;
         for batch in builder.with_batch_size(1024).build().map_err(|error| error.to_string())? {
             let batch = batch.map_err(|error| error.to_string())?;
-            let batch = crate::compact::adapt(meta.table, batch, &meta.path.to_string()).map_err(|error| error.to_string())?;
+            let batch =
+                crate::compact::adapt(meta.table, batch, &meta.path.to_string()).map_err(|error| error.to_string())?;
             let keys = order.keys(&batch).map_err(|error| error.to_string())?;
             for row in 0..keys.num_rows() {
                 let before = if row > 0 { Some(keys.row(row - 1)) } else { last.as_ref().map(|last| last.row()) };
@@ -363,8 +365,10 @@ fn times(batch: &RecordBatch, name: &str) -> Result<Vec<Timestamp>, String> {
 /// What a file says of itself.
 pub(crate) fn about(metadata: Option<&Vec<parquet::file::metadata::KeyValue>>) -> Result<About, String> {
     let value = metadata.into_iter().flatten().find(|entry| entry.key == about::KEY);
-    let value = value.and_then(|entry| entry.value.as_deref()).ok_or("it does not say that it is a segment of Tawny")?;
-    let about: About = serde_json::from_str(value).map_err(|error| format!("cannot read what it says of itself: {error}"))?;
+    let value =
+        value.and_then(|entry| entry.value.as_deref()).ok_or("it does not say that it is a segment of Tawny")?;
+    let about: About =
+        serde_json::from_str(value).map_err(|error| format!("cannot read what it says of itself: {error}"))?;
     if about.format > about::VERSION {
         let known = about::VERSION;
         return Err(format!("its format is version {}, this program knows {known}; use a newer Tawny", about.format));
@@ -427,10 +431,14 @@ impl Seen {
         if self.rows != meta.rows {
             return Err(format!("it has {} rows, the catalog says {}", self.rows, meta.rows));
         }
-        if self.times != Some((meta.min_time, meta.max_time)) || self.versions != Some((meta.min_version, meta.max_version)) {
+        if self.times != Some((meta.min_time, meta.max_time))
+            || self.versions != Some((meta.min_version, meta.max_version))
+        {
             return Err("times or versions of its rows are not within the bounds the catalog has".into());
         }
-        if deleted.windows(2).any(|pair| pair[0] >= pair[1]) || deleted.last().is_some_and(|row| u64::from(*row) >= meta.rows) {
+        if deleted.windows(2).any(|pair| pair[0] >= pair[1])
+            || deleted.last().is_some_and(|row| u64::from(*row) >= meta.rows)
+        {
             return Err("the catalog's list of its replaced rows is not sorted or leads past its end".into());
         }
         Ok(())

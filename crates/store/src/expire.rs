@@ -53,7 +53,8 @@ impl Inner {
         let retention = &self.settings.retention;
         let due: Vec<Arc<SegmentMeta>> = {
             let state = self.shared.state();
-            let due = state.all_segments().filter(|segment| retention.drop_at(&segment.meta).is_some_and(|at| at <= now));
+            let due =
+                state.all_segments().filter(|segment| retention.drop_at(&segment.meta).is_some_and(|at| at <= now));
             due.map(|segment| Arc::clone(&segment.meta)).collect()
         };
         if due.is_empty() {

@@ -85,5 +85,4 @@ impl Offline {
         let segments = self.contents.segments.iter().map(|(meta, _)| Arc::new(meta.clone())).collect();
         backup::plan(&self.settings, &self.catalog, &self.files, segments, now, None).await
     }
-
 }

@@ -125,7 +125,11 @@ fn list(disk: &Arc<dyn Disk>, settings: &Settings, files: &Files, now: Timestamp
     let database = data.join("catalog.db");
     let fresh = !database.exists();
     if fresh && !files.list()?.is_empty() {
-        return Err(StoreError::NoCatalog { path: database });
+        return Err(match files.bucket() {
+            // Its catalog is in another directory, or lost.
+            Some(bucket) => StoreError::OtherOwner { url: bucket.url().to_owned() },
+            None => StoreError::NoCatalog { path: database },
+        });
     }
     let catalog = Catalog::open(&database)?;
     if let Some(bucket) = files.bucket() {

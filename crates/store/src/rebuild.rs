@@ -294,7 +294,11 @@ fn log_position<'a>(abouts: impl Iterator<Item = &'a About>, log: &[Verified]) -
     let (mut flushes, mut certain) = (Vec::new(), 0);
     for about in abouts {
         // Compaction runs on what is committed, and names the position of then.
-        if about.replaces.is_empty() { flushes.push(about.log_flushed) } else { certain = certain.max(about.log_flushed) }
+        if about.replaces.is_empty() {
+            flushes.push(about.log_flushed)
+        } else {
+            certain = certain.max(about.log_flushed)
+        }
     }
     flushes.sort_unstable();
     flushes.dedup();

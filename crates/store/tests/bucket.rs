@@ -33,7 +33,11 @@ struct Remote {
 impl Remote {
     fn reach(&self) -> Result<&InMemory> {
         let source = || "connection refused".into();
-        if self.down.load(Ordering::SeqCst) { Err(Error::Generic { store: "S3", source: source() }) } else { Ok(&self.inner) }
+        if self.down.load(Ordering::SeqCst) {
+            Err(Error::Generic { store: "S3", source: source() })
+        } else {
+            Ok(&self.inner)
+        }
     }
 }
 
@@ -104,7 +108,10 @@ async fn without_the_bucket_ingest_goes_on_until_memory_is_full_and_recovers_by_
     assert!(accepted > 10 && matches!(refused, CommitError::Full { limit: "hot_bytes_max", .. }), "{refused}");
     // What is in memory is read, and so is what was written through the cache.
     assert_eq!(names(&store).await.len() as u64, accepted + 1);
-    assert_eq!(store.trace("default", trace_id(1000)).await.unwrap()[0].raw, Sent::new(1000, 1).text("kept ".repeat(100)).raw());
+    assert_eq!(
+        store.trace("default", trace_id(1000)).await.unwrap()[0].raw,
+        Sent::new(1000, 1).text("kept ".repeat(100)).raw()
+    );
     remote.down.store(false, Ordering::SeqCst);
     store.flush().await.unwrap();
     send(&store, &clock, &[Sent::new(5000, 1)]).await.unwrap();
@@ -133,7 +140,10 @@ async fn a_bucket_belongs_to_one_store_and_can_be_taken_over_when_its_directory_
     drop(store);
     let error = try_open(in_bucket(second.path(), &remote), &clock).await.err().unwrap();
     assert!(matches!(error, StoreError::OtherOwner { .. }) && error.to_string().contains("rebuild"), "{error}");
-    assert_eq!(remote.inner.list(None).collect_paths().await.iter().filter(|path| path.contains("quarantine")).count(), 0);
+    assert_eq!(
+        remote.inner.list(None).collect_paths().await.iter().filter(|path| path.contains("quarantine")).count(),
+        0
+    );
 
     drop(first);
     let rebuilt = store::rebuild(in_bucket(second.path(), &remote), store::Clock::now(&*clock)).await.unwrap();
@@ -168,6 +178,9 @@ async fn a_cache_too_small_for_anything_costs_speed_only() {
         compact_all(&store).await;
         assert_eq!(names(&store).await.len(), 5);
         assert!(store.report().unwrap().cache_bytes <= cache_bytes_max);
-        assert_eq!(store.trace("default", trace_id(3)).await.unwrap()[0].raw, Sent::new(3, 1).text("t".repeat(300)).raw());
+        assert_eq!(
+            store.trace("default", trace_id(3)).await.unwrap()[0].raw,
+            Sent::new(3, 1).text("t".repeat(300)).raw()
+        );
     }
 }

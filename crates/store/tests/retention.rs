@@ -94,7 +94,8 @@ async fn open_reading(data: &std::path::Path, rules: &str, clock: &Arc<TestClock
 
 async fn commit(store: &Store, clock: &TestClock, sent: &[Sent]) {
     let (payload, received) = (payload(sent), Timestamp::from_nanos(now(clock)));
-    let entry = store::Entry { tag: 0, project: "default".into(), received, rows: rows(0, received, &payload), payload };
+    let entry =
+        store::Entry { tag: 0, project: "default".into(), received, rows: rows(0, received, &payload), payload };
     store.commit(entry).await.unwrap();
 }
 
@@ -143,7 +144,8 @@ async fn each_layer_goes_in_its_time_and_what_is_newer_stays() {
     assert_eq!((names(&store).await.len(), runs(&store).await.len(), counts(Table::Samples).await), (1, 1, 0));
     let dropped = store.dropped();
     assert!(dropped[&("default".to_owned(), Layer::Spans)].segments >= 4, "spans and runs of two days: {dropped:?}");
-    let next = store.report().unwrap().retention.into_iter().find(|one| one.layer == Layer::Spans).unwrap().next.unwrap();
+    let next =
+        store.report().unwrap().retention.into_iter().find(|one| one.layer == Layer::Spans).unwrap().next.unwrap();
     assert_eq!((next.at.as_nanos(), next.segments), (NOON + 40 * DAY, 2));
     clock.pass(301 * SECOND);
     store.compact().await.unwrap();
@@ -211,7 +213,10 @@ async fn content_leaves_nothing_behind_and_structure_outlives_it() {
     let bodies: Vec<_> = logs.iter().map(|log| (log.raw.event_name.to_string(), log.raw.body.as_str())).collect();
     assert!(bodies.iter().all(|(name, body)| (name == "counted") == body.is_some()), "{bodies:?}");
     assert!(runs(&store).await.iter().all(|run| (run.trace_id == trace_id(2)) == run.input_preview.is_some()));
-    assert_eq!(store.trace("default", trace_id(2)).await.unwrap()[0].raw.attributes.text("text.0"), Some("fresh words"));
+    assert_eq!(
+        store.trace("default", trace_id(2)).await.unwrap()[0].raw.attributes.text("text.0"),
+        Some("fresh words")
+    );
     assert_eq!(expire_all(&store).await, (0, 0), "once is enough");
     assert!(store.check().await.unwrap().faults.is_empty());
 }
@@ -251,10 +256,11 @@ async fn commits_flushes_compaction_and_repeats_go_on_while_segments_expire() {
         })
     };
     for round in 0..40u64 {
-        let mut sent: Vec<Sent> =
-            (0..20).map(|span| at(round, span + 1, now(&clock)).text("t".repeat(300))).collect();
+        let mut sent: Vec<Sent> = (0..20).map(|span| at(round, span + 1, now(&clock)).text("t".repeat(300))).collect();
         // And again a span of six hours ago, whose segment may be going.
-        sent.extend((round > 1).then(|| Sent { start: now(&clock) - DAY / 4, ..Sent::new(round - 1, 1) }.named("again")));
+        sent.extend(
+            (round > 1).then(|| Sent { start: now(&clock) - DAY / 4, ..Sent::new(round - 1, 1) }.named("again")),
+        );
         commit(&store, &clock, &sent).await;
         store.flush().await.unwrap();
         clock.pass(DAY / 4);
@@ -279,7 +285,9 @@ async fn a_catalog_that_cannot_be_written_keeps_everything_until_it_can() {
     store.flush().await.unwrap();
     clock.pass(3 * DAY);
     let other = rusqlite::Connection::open(data.path().join("catalog.db")).unwrap();
-    other.execute_batch("CREATE TRIGGER no BEFORE DELETE ON segments BEGIN SELECT raise(ABORT, 'disk full'); END").unwrap();
+    other
+        .execute_batch("CREATE TRIGGER no BEFORE DELETE ON segments BEGIN SELECT raise(ABORT, 'disk full'); END")
+        .unwrap();
     let error = store.expire().await.unwrap_err();
     assert!(matches!(error, StoreError::Catalog { .. }), "{error}");
     assert_eq!(names(&store).await.len(), 1);

@@ -119,7 +119,8 @@ async fn a_flush_that_was_killed_before_its_commit_neither_doubles_nor_loses_row
     // As after a kill: some of the last flush's files are there, the log is too, and the catalog is gone.
     fs::remove_dir_all(data.path().join("wal")).unwrap();
     copy_dir(&copy.path().join("wal"), &data.path().join("wal"));
-    let newest = |table| segments(data.path(), table).into_iter().max_by_key(|path| path.file_name().unwrap().to_owned());
+    let newest =
+        |table| segments(data.path(), table).into_iter().max_by_key(|path| path.file_name().unwrap().to_owned());
     fs::remove_file(newest("spans").unwrap()).unwrap();
     fs::remove_file(newest("logs").unwrap()).unwrap();
     fs::remove_file(data.path().join("catalog.db")).unwrap();
@@ -175,7 +176,8 @@ async fn a_check_finds_every_sort_of_damage_and_names_the_file() {
         ("a missing file", "no such file", |data| fs::remove_file(&segments(data, "runs")[0]).unwrap()),
         ("rows marked that are not there", "replaced rows", |data| {
             let catalog = rusqlite::Connection::open(data.join("catalog.db")).unwrap();
-            let sql = "INSERT OR REPLACE INTO deletions SELECT id, x'ffff7f' FROM segments WHERE kind = 'spans' LIMIT 1";
+            let sql =
+                "INSERT OR REPLACE INTO deletions SELECT id, x'ffff7f' FROM segments WHERE kind = 'spans' LIMIT 1";
             catalog.execute(sql, []).unwrap();
         }),
         ("a replaced row that counts again", "at once", |data| {
@@ -210,7 +212,8 @@ async fn a_backup_under_load_has_everything_acknowledged_before_it_exactly_once(
         let (store, clock) = (store.clone(), Arc::clone(&clock));
         tokio::spawn(async move {
             for trace in 100..400u64 {
-                let sent = [Sent::new(trace, 1).text("load ".repeat(100)), Sent::new(trace % 12, 2).named("under load")];
+                let sent =
+                    [Sent::new(trace, 1).text("load ".repeat(100)), Sent::new(trace % 12, 2).named("under load")];
                 send(&store, &clock, &sent).await.unwrap();
                 if trace % 5 == 0 {
                     store.flush().await.unwrap();
@@ -273,7 +276,8 @@ async fn a_backup_that_broke_off_or_was_changed_is_refused_and_leaves_nothing() 
     let middle = flipped.len() / 2;
     flipped[middle] ^= 1;
     let without_sums = whole[..whole.len() - 20_000].to_vec();
-    for (bytes, what) in [(&whole[..whole.len() / 2], "cut"), (&flipped[..], "changed"), (&without_sums[..], "no end")] {
+    for (bytes, what) in [(&whole[..whole.len() / 2], "cut"), (&flipped[..], "changed"), (&without_sums[..], "no end")]
+    {
         fs::write(&file, bytes).unwrap();
         let error = store::restore(file.clone(), settings(&target)).await.unwrap_err().to_string();
         assert!(error.contains("backup"), "{what}: {error}");

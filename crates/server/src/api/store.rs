@@ -10,6 +10,8 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use bytes::{Bytes, BytesMut};
+use futures::StreamExt;
+use futures::stream::unfold;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
@@ -77,15 +79,17 @@ pub async fn backup(State(app): State<Arc<App>>, params: Params) -> Result<Respo
             }
         }
     });
-    let body = futures::stream::unfold(receiver, |mut receiver| async move {
+    let body = unfold(receiver, |mut receiver| async move {
         let chunk: io::Result<Bytes> = receiver.recv().await?;
         Some((chunk, receiver))
     });
+    // Compressed already, nearly all of it.
     let headers = [
+        (header::CONTENT_ENCODING, "identity"),
         (header::CONTENT_TYPE, "application/x-tar"),
         (header::CONTENT_DISPOSITION, "attachment; filename=\"tawny-backup.tar\""),
     ];
-    Ok((headers, Body::from_stream(body)).into_response())
+    Ok((headers, Body::from_stream(body.fuse())).into_response())
 }
 
 /// Hands what is written to a connection.

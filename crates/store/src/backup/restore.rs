@@ -116,7 +116,10 @@ fn put_back(
             from.read_to_end(&mut bytes).map_err(|error| bad(format!("{name} cannot be read: {error}")))?;
             let path = ObjectPath::from(name);
             uploaded.push(path.clone());
-            return handle.block_on(bucket.store.put(&path, PutPayload::from(bytes))).map(drop).map_err(|error| bucket.error(error));
+            return handle
+                .block_on(bucket.store.put(&path, PutPayload::from(bytes)))
+                .map(drop)
+                .map_err(|error| bucket.error(error));
         }
         match name {
             CATALOG => to_file(&fresh, from),

@@ -50,13 +50,7 @@ fn yes() -> bool {
 
 impl About {
     /// The catalog's entry of a file at `path` with these bytes.
-    pub fn meta(
-        &self,
-        path: &Path,
-        bytes: u64,
-        checksum: u32,
-        traces: TraceBloom,
-    ) -> Result<SegmentMeta, StoreError> {
+    pub fn meta(&self, path: &Path, bytes: u64, checksum: u32, traces: TraceBloom) -> Result<SegmentMeta, StoreError> {
         let unknown = || StoreError::segment("list", path, format!("no table is called {}", self.table));
         Ok(SegmentMeta {
             id: self.id,

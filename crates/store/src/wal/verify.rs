@@ -45,15 +45,8 @@ pub(crate) fn verify(disk: &dyn Disk, directory: &Path) -> Result<Vec<Verified>,
 }
 
 fn file(name: String, bytes: &Bytes, is_last: bool) -> Result<Verified, StoreError> {
-    let mut verified = Verified {
-        name,
-        bytes: bytes.len() as u64,
-        records: 0,
-        first: None,
-        last: None,
-        damaged: Vec::new(),
-        torn: 0,
-    };
+    let mut verified =
+        Verified { name, bytes: bytes.len() as u64, records: 0, first: None, last: None, damaged: Vec::new(), torn: 0 };
     let (mut at, mut last) = match record::read_header(bytes) {
         Header::Known(first) => (record::HEADER_BYTES, first.saturating_sub(1)),
         Header::Newer(version) => {

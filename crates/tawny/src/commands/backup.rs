@@ -24,7 +24,9 @@ pub fn backup(args: &Backup) -> Result<ExitCode> {
             let writing = runtime.spawn(async move {
                 let plan = Offline::open(settings).await?.backup(SystemClock::time()).await?;
                 let write = move || plan.write(io::BufWriter::new(writer));
-                tokio::task::spawn_blocking(write).await.map_err(|error| store::StoreError::Stopped(error.to_string()))?
+                tokio::task::spawn_blocking(write)
+                    .await
+                    .map_err(|error| store::StoreError::Stopped(error.to_string()))?
             });
             let kept = keep(reader, &args.to);
             // Why nothing came says more than that nothing came.

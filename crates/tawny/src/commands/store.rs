@@ -106,15 +106,20 @@ fn render(report: &StoreReport) -> String {
     }
     out.push('\n');
     if report.retention.is_empty() {
-        out.push_str("Everything is kept for ever; `tawny serve --retention spans=90d,bodies=30d` would change that.\n");
+        out.push_str(
+            "Everything is kept for ever; `tawny serve --retention spans=90d,bodies=30d` would change that.\n",
+        );
     } else {
         out.push_str(&show::render(&mut table));
     }
     if !report.limits.is_empty() {
         let mut table = show::table(&["LIMIT", "VALUE", "REACHED"]);
         for limit in &report.limits {
-            let value =
-                if limit.unit == "bytes" { bytes(limit.value) } else { format!("{} {}", count(limit.value), limit.unit) };
+            let value = if limit.unit == "bytes" {
+                bytes(limit.value)
+            } else {
+                format!("{} {}", count(limit.value), limit.unit)
+            };
             table.add_row(vec![show::cell(&limit.name), show::figure(value), show::failures(limit.reached)]);
         }
         out.push('\n');
@@ -148,7 +153,10 @@ fn render_check(checked: &StoreCheck) -> String {
         plural(checked.log_files, "log file"),
     );
     if checked.references_expired > 0 {
-        out.push_str(&format!("{} of texts that retention removed.\n", plural(checked.references_expired, "reference")));
+        out.push_str(&format!(
+            "{} of texts that retention removed.\n",
+            plural(checked.references_expired, "reference")
+        ));
     }
     for note in &checked.notes {
         out.push_str(&format!("{} {note}\n", faint("note")));

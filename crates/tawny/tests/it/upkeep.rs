@@ -30,7 +30,8 @@ fn figures_and_checks_say_the_same_with_and_without_a_server() {
     let server = with_runs();
     let stats = server.json(&["store", "stats", "--json"]);
     assert!(stats["hot_rows"]["spans"].as_u64().unwrap() > 5, "{stats}");
-    let limits: Vec<&str> = stats["limits"].as_array().unwrap().iter().map(|limit| limit["name"].as_str().unwrap()).collect();
+    let limits: Vec<&str> =
+        stats["limits"].as_array().unwrap().iter().map(|limit| limit["name"].as_str().unwrap()).collect();
     for name in ["hot_bytes_max", "queue_bytes_max", "query_bytes", "open_files", "connections", "max_body_bytes"] {
         assert!(limits.contains(&name), "{name} in {limits:?}");
     }
@@ -43,7 +44,8 @@ fn figures_and_checks_say_the_same_with_and_without_a_server() {
 
     let (ok, said) = offline(&["store", "stats", "--json", "--data", &data]);
     assert!(ok, "{said}");
-    let spans = json(&said)["tables"].as_array().unwrap().iter().find(|table| table["table"] == "spans").cloned().unwrap();
+    let spans =
+        json(&said)["tables"].as_array().unwrap().iter().find(|table| table["table"] == "spans").cloned().unwrap();
     assert_eq!((&spans["project"], spans["rows"].as_u64().unwrap() > 5), (&Value::from("default"), true), "{spans}");
     let (ok, said) = offline(&["store", "check", "--data", &data]);
     assert!(ok && said.contains("Nothing is wrong"), "{said}");

@@ -168,7 +168,9 @@ fn compaction(program: &Path, seconds: u64) -> Result<()> {
             Err(_) => bail!("the sender panicked"),
         }
     })?;
-    println!("\nCompaction under steady ingest ({seconds} s, two clients as fast as they go, the same runs again and again)\n{table}");
+    println!(
+        "\nCompaction under steady ingest ({seconds} s, two clients as fast as they go, the same runs again and again)\n{table}"
+    );
     let settled = Instant::now();
     measured.settle()?;
     println!("settled {:.0} s after the last request", settled.elapsed().as_secs_f64());
@@ -178,7 +180,11 @@ fn compaction(program: &Path, seconds: u64) -> Result<()> {
 
 fn get_ms(measured: &Measured, path: &str) -> Result<f64> {
     let begun = Instant::now();
-    ureq::get(format!("{}{path}", measured.server.http)).call().context("the server does not answer")?.body_mut().read_to_vec()?;
+    ureq::get(format!("{}{path}", measured.server.http))
+        .call()
+        .context("the server does not answer")?
+        .body_mut()
+        .read_to_vec()?;
     Ok(begun.elapsed().as_secs_f64() * 1e3)
 }
 
@@ -197,7 +203,12 @@ fn large(program: &Path, options: &Options, memory: bool, upkeep: bool) -> Resul
         let measured = Measured::open(program, folder.clone())?;
         table.row(["start, s".into(), format!("{:.2}", begun.elapsed().as_secs_f64()), String::new()]);
         let traces = set.trace_ids.iter().step_by((set.trace_ids.len() / 50).max(1));
-        let lists = ["/api/v1/runs?limit=50", "/api/v1/runs?limit=500&facets=agent,model", "/api/v1/summary", "/api/v1/sessions"];
+        let lists = [
+            "/api/v1/runs?limit=50",
+            "/api/v1/runs?limit=500&facets=agent,model",
+            "/api/v1/summary",
+            "/api/v1/sessions",
+        ];
         for path in lists.iter().map(ToString::to_string).chain(traces.map(|trace| format!("/api/v1/runs/{trace}"))) {
             get_ms(&measured, &path)?;
         }

@@ -199,11 +199,8 @@ pub struct StoreFault {
 
 impl From<store::Checked> for StoreCheck {
     fn from(checked: store::Checked) -> Self {
-        let fault = |fault: store::Fault| StoreFault {
-            place: fault.place,
-            problem: fault.problem,
-            advice: fault.advice,
-        };
+        let fault =
+            |fault: store::Fault| StoreFault { place: fault.place, problem: fault.problem, advice: fault.advice };
         Self {
             segments: checked.segments,
             rows: checked.rows,
