@@ -7,6 +7,7 @@ mod export;
 mod import;
 mod logs;
 mod promql;
+mod restore;
 mod run;
 mod runs;
 mod serve;
@@ -41,8 +42,8 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::Promql(args)) => promql::run(&args),
         Some(Command::Status(args)) => status::run(&args),
         Some(Command::Store(args)) => store::run(&args),
-        Some(Command::Backup(args)) => backup::backup(&args),
-        Some(Command::Restore(args)) => backup::restore(&args),
+        Some(Command::Backup(args)) => backup::run(&args),
+        Some(Command::Restore(args)) => restore::run(&args),
         Some(Command::Completions { shell }) => completions::run(shell),
     }
 }

@@ -1,4 +1,4 @@
-//! `tawny backup` and `tawny restore`.
+//! `tawny backup`: a copy of everything, checked as it comes.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -9,14 +9,14 @@ use anyhow::{Context, Result, bail};
 use server::SystemClock;
 use store::{Offline, Restored};
 
-use super::store::{offline, runtime, settings};
-use crate::cli::{Backup, Restore};
+use super::store::{offline, runtime};
+use crate::cli::Backup;
 use crate::client::Client;
 use crate::show;
 use crate::style::{bytes, count, plural};
 
 /// Makes a backup.
-pub fn backup(args: &Backup) -> Result<ExitCode> {
+pub fn run(args: &Backup) -> Result<ExitCode> {
     let restored = match offline(&args.source)? {
         Some(settings) => {
             let (reader, writer) = io::pipe().context("cannot make a pipe")?;
@@ -74,13 +74,8 @@ impl<R: Read, W: Write> Read for Tee<R, W> {
     }
 }
 
-/// Puts a backup back.
-pub fn restore(args: &Restore) -> Result<ExitCode> {
-    let restored = runtime()?.block_on(store::restore(args.from.clone(), settings(&args.place)?))?;
-    say(args.json, &restored, &format!("Restored into {}", args.place.data))
-}
-
-fn say(json: bool, restored: &Restored, what: &str) -> Result<ExitCode> {
+/// Says what a backup holds.
+pub(super) fn say(json: bool, restored: &Restored, what: &str) -> Result<ExitCode> {
     if json {
         show::out(&serde_json::to_string(restored)?)?;
     } else {
