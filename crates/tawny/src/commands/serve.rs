@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
+use server::config::IngestKeys;
 use server::{ConfigError, Limits, Running, Settings};
 use tokio::signal;
 use tracing_subscriber::EnvFilter;
@@ -41,6 +42,7 @@ fn settings(args: &Serve) -> Result<Settings> {
         sync: !args.no_sync,
         allow_missing_segments: args.allow_missing_segments,
         limits: Limits { cache_bytes: args.cache as u64, ..limits },
+        ingest_keys: IngestKeys::parse(args.ingest_keys.iter().map(String::as_str)).context("--ingest-key")?,
     })
 }
 
