@@ -8,7 +8,7 @@ use crate::stamp::Stamp;
 use crate::{paths, shell};
 
 /// Installs packages in seconds where pip's search for versions that fit together takes many minutes.
-const INSTALLER: &str = "uv==0.11.24";
+const INSTALLER: &str = "uv==0.13.9";
 
 /// The interpreter of the environment `name` with what the file `requirements` (below the root) lists, made or brought up
 /// to date first. Gives why that is not possible.
