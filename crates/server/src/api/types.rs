@@ -8,6 +8,7 @@ mod search;
 mod sql;
 mod status;
 mod step;
+mod store;
 
 pub use aggregate::*;
 pub use run::*;
@@ -15,3 +16,4 @@ pub use search::*;
 pub use sql::*;
 pub use status::*;
 pub use step::*;
+pub use store::*;

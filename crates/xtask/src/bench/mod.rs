@@ -5,6 +5,7 @@ mod common;
 mod ingest;
 mod load;
 mod read;
+mod store;
 
 use anyhow::Result;
 use clap::Subcommand;
@@ -16,6 +17,8 @@ pub enum Bench {
     Ingest(ingest::Options),
     /// What reading costs as data grows.
     Read(read::Options),
+    /// Bodies once, compaction under load, memory to serve, backup and check.
+    Store(store::Options),
 }
 
 /// Runs a bench.
@@ -23,5 +26,6 @@ pub fn run(bench: &Bench) -> Result<()> {
     match bench {
         Bench::Ingest(options) => ingest::run(options),
         Bench::Read(options) => read::run(options),
+        Bench::Store(options) => store::run(options),
     }
 }
