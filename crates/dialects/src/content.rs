@@ -122,11 +122,15 @@ fn values(reading: &Reading<'_>, kind: StepKind, content: &mut Content) {
             {
                 content.output = found;
             }
-            // A plain text is what was said.
-            if content.input.is_empty()
-                && let Some(text @ Json::String(_)) = &input
-            {
-                content.input = conversation_or_text(text, Role::User);
+            // A plain text is what was said, also as the only argument of a recorded function.
+            if content.input.is_empty() {
+                match &input {
+                    Some(text @ Json::String(_)) => content.input = conversation_or_text(text, Role::User),
+                    Some(Json::Object(recorded)) => content
+                        .input
+                        .extend(only_argument(recorded).map(|text| Message::text(Role::User, text))),
+                    _ => {}
+                }
             }
             if content.output.is_empty()
                 && let Some(text @ Json::String(_)) = &output

@@ -156,12 +156,12 @@ impl<'r> Reading<'r> {
 
     /// A field as a count.
     pub(crate) fn count(&self, field: Field) -> Option<u64> {
-        self.get(field).and_then(Value::as_u64)
+        self.get(field).and_then(count_of)
     }
 
     /// A field as a number.
     pub(crate) fn number(&self, field: Field) -> Option<f64> {
-        self.get(field).and_then(Value::as_f64).filter(|number| number.is_finite())
+        self.get(field).and_then(number_of)
     }
 
     /// An attribute of the span by its key.
@@ -204,10 +204,11 @@ fn is_given(value: &Value<'_>) -> bool {
 
 fn fits(class: Class, value: &Value<'_>) -> bool {
     match class {
-        Class::Text => matches!(value, Value::Str(_) | Value::Int(_) | Value::Bool(_) | Value::Double(_)),
-        Class::Count => value.as_u64().is_some(),
-        Class::Number => value.as_f64().is_some_and(f64::is_finite),
+        Class::Text => text_of(value).is_some(),
+        Class::Count => count_of(value).is_some(),
+        Class::Number => number_of(value).is_some(),
         Class::Any => true,
+        Class::Said => value.as_str().is_none_or(|text| !matches!(text.trim(), "[]" | "{}" | "null" | "\"\"")),
     }
 }
 
@@ -218,8 +219,24 @@ pub(crate) fn text_of<'r>(value: &'r Value<'r>) -> Option<Cow<'r, str>> {
         Value::Int(number) => Some(Cow::Owned(number.to_string())),
         Value::Double(number) => Some(Cow::Owned(number.to_string())),
         Value::Bool(value) => Some(Cow::Borrowed(if *value { "true" } else { "false" })),
+        // A list of one where a text belongs.
+        Value::Array(items) => match items.as_slice() {
+            [Value::Array(_)] => None,
+            [only] => text_of(only),
+            _ => None,
+        },
         _ => None,
     }
+}
+
+/// A value as a count, also from text in quotes.
+fn count_of(value: &Value<'_>) -> Option<u64> {
+    value.as_u64().or_else(|| value.as_str().map(unquote)?.trim().parse().ok())
+}
+
+/// A value as a finite number, also from text in quotes.
+fn number_of(value: &Value<'_>) -> Option<f64> {
+    value.as_f64().or_else(|| value.as_str().map(unquote)?.trim().parse().ok()).filter(|number: &f64| number.is_finite())
 }
 
 /// The text inside a JSON string; other text as it is.

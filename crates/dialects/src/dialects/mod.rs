@@ -49,7 +49,7 @@ pub(crate) const BUILTIN: &[Builtin] = &[
     builtin!("openinference", span: openinference::span, content: openinference::content),
     builtin!("traceloop", span: traceloop::span, content: traceloop::content),
     builtin!("vercel_ai", span: vercel_ai::span, content: vercel_ai::content),
-    builtin!("pydantic_ai", span: pydantic_ai::span),
+    builtin!("pydantic_ai", span: pydantic_ai::span, content: pydantic_ai::content),
     builtin!("mlflow", span: mlflow::span),
     builtin!("google_adk", span: google_adk::span, content: google_adk::content),
     builtin!("strands", span: strands::span, content: strands::content),

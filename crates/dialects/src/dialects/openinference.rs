@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 
 use crate::intern::intern;
 use crate::messages::flat::{self, Item};
-use crate::messages::{json_of, json_of_text, openinference as shape};
+use crate::messages::{json_of, openinference as shape};
 use crate::preview::{PARSE_LIMIT, last_words, output, short};
 use crate::reading::Reading;
 use crate::understand::until_event;
@@ -54,8 +54,7 @@ fn llm(reading: &Reading<'_>, span: &mut Span) {
 /// The model asked for: OpenInference gives it among the parameters of the call.
 fn request_model(reading: &Reading<'_>, span: &mut Span, key: &str) {
     if span.request_model.is_none()
-        && let Some(parameters) = reading.attribute_text(key)
-        && let Ok(Json::Object(parameters)) = serde_json::from_str(parameters)
+        && let Some(Json::Object(parameters)) = reading.attribute(key).map(json_of)
     {
         let named =
             ["model", "model_name", "model_id"].iter().find_map(|key| parameters.get(*key)).and_then(Json::as_str);
@@ -106,8 +105,8 @@ fn metadata(reading: &Reading<'_>, span: &mut Span) {
     if span.session_id.is_some() && span.user_id.is_some() && span.agent.is_some() {
         return;
     }
-    let Some(text) = reading.attribute_text("metadata").filter(|text| text.len() <= PARSE_LIMIT) else { return };
-    let Json::Object(metadata) = json_of_text(text) else { return };
+    let small = |value: &&Value<'_>| value.as_str().is_none_or(|text| text.len() <= PARSE_LIMIT);
+    let Some(Json::Object(metadata)) = reading.attribute("metadata").filter(small).map(json_of) else { return };
     let find = |keys: &[&str]| {
         keys.iter().find_map(|key| metadata.get(*key)).and_then(Json::as_str).filter(|text| !text.is_empty())
     };

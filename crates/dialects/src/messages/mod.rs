@@ -96,6 +96,8 @@ pub(crate) fn conversation_or_text(value: &Json, speaker: Role) -> Vec<Message> 
     }
     let part = match value {
         Json::Null => return Vec::new(),
+        Json::Array(items) if items.is_empty() => return Vec::new(),
+        Json::Object(members) if members.is_empty() => return Vec::new(),
         Json::String(text) if text.is_empty() => return Vec::new(),
         Json::String(text) => match opened(value).as_ref() {
             Json::String(inner) => Part::Text { text: inner.clone() },

@@ -1,4 +1,5 @@
 //! Reads the captured requests of real clients, where they are at hand.
+#![allow(dead_code)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
