@@ -95,7 +95,8 @@ fn values(reading: &Reading<'_>, kind: StepKind, content: &mut Content) {
     let output = reading.get(Field::OutputValue).map(json_of);
     match kind {
         StepKind::Tool | StepKind::Handoff => {
-            set(&mut content.tool_arguments, reading.get(Field::ToolArguments).map(json_of).or(input));
+            let arguments = reading.get(Field::ToolArguments).map(json_of).or(input);
+            set(&mut content.tool_arguments, arguments.map(named_arguments));
             set(&mut content.tool_result, reading.get(Field::ToolResult).map(json_of).or(output));
             if let Some((result, _)) = content.tool_result.as_ref().and_then(langchain::tool_message) {
                 content.tool_result = Some(result);
@@ -181,6 +182,21 @@ pub(crate) fn query(value: &Json) -> Option<String> {
         }
         Json::Null => None,
         other => Some(other.to_string()),
+    }
+}
+
+/// The arguments by name, out of the recorded call of a function that got no others (`{"args": [], "kwargs": {…}}`, in
+/// smolagents' telling with the call's options beside them).
+fn named_arguments(recorded: Json) -> Json {
+    match recorded {
+        Json::Object(mut call)
+            if call.get("args").and_then(Json::as_array).is_some_and(Vec::is_empty)
+                && call.get("kwargs").is_some_and(Json::is_object)
+                && call.iter().all(|(key, value)| matches!(key.as_str(), "args" | "kwargs") || value.is_boolean()) =>
+        {
+            call.remove("kwargs").unwrap_or_default()
+        }
+        other => other,
     }
 }
 

@@ -47,16 +47,19 @@ impl<'r> Reading<'r> {
         resource: &'r Resource<'r>,
         scope: &'r Scope<'r>,
     ) -> Self {
-        let mut detected = registry.scopes.find(&scope.name) | registry.span_names.find(&raw.name);
+        let of_scope = registry.scopes.find(&scope.name);
+        let mut of_service = 0;
         let mut hits: Vec<Hit<'r>> = Vec::with_capacity(raw.attributes.0.len() + 8);
         for (key, value) in resource.attributes.iter() {
             if key == "service.name"
                 && let Some(name) = value.as_str()
             {
-                detected |= registry.services.find(name);
+                of_service |= registry.services.find(name);
             }
             hits.extend(registry.resource_attribute(key).iter().map(|&target| Hit { target, value }));
         }
+        let both = of_scope & of_service;
+        let mut detected = registry.span_names.find(&raw.name) | (of_scope | of_service) & (!registry.all_of | both);
         let (mut unmapped, mut doubtful) = (0, Vec::new());
         for (key, value) in raw.attributes.iter() {
             let (mut explained, first) = (0, hits.len());
@@ -188,7 +191,7 @@ impl<'r> Reading<'r> {
 
     /// The most specific dialect recognised.
     pub(crate) fn dialect(&self) -> Option<&'r Dialect> {
-        self.registry.dialects.get(self.detected.trailing_zeros() as usize)
+        self.registry.dialects.get((self.detected & !self.registry.unnamed).trailing_zeros() as usize)
     }
 }
 

@@ -221,7 +221,7 @@ fn agent_of_name(name: &str) -> Option<Arc<str>> {
         .or_else(|| name.strip_prefix("create_agent "))
         .or_else(|| name.strip_prefix("agent_run "))
         .or_else(|| name.strip_suffix(".agent"))
-        // smolagents names the class and its method.
+        // A class and its method.
         .or_else(|| {
             name.strip_suffix(".run").filter(|class| class.starts_with(|first: char| first.is_ascii_uppercase()))
         });
@@ -273,7 +273,7 @@ fn status(reading: &Reading<'_>, span: &mut Span) {
         let message = told("exception.message")
             .or_else(|| Some(raw.status_message.to_string()).filter(|message| !message.trim().is_empty()))
             .or_else(|| reading.text(Field::ErrorMessage).map(|text| text.into_owned()));
-        span.error_message = message.map(|message| cut(&message));
+        span.error_message = message.map(|message| cut(without_trace(&message)));
     }
     // LangSmith calls every error `Exception` and puts Python's own telling in the message: `ValueError('…')`.
     if span.error_type.as_deref() == Some("Exception")
@@ -287,6 +287,14 @@ fn status(reading: &Reading<'_>, span: &mut Span) {
 
 /// OTLP span flags: whether the parent is remote is known (0x100), and it is (0x200).
 const REMOTE_PARENT: u32 = 0x300;
+
+/// An error message without the stack trace that some Python clients append to it.
+fn without_trace(message: &str) -> &str {
+    match message.split_once("Traceback (most recent call last)") {
+        Some((said, _)) if !said.trim().is_empty() => said.trim_end(),
+        _ => message,
+    }
+}
 
 /// The first [`ERROR_CHARS`] characters.
 pub(crate) fn cut(message: &str) -> Arc<str> {

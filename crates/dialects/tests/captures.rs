@@ -8,7 +8,7 @@ mod support;
 use std::fs;
 
 use captures::Understood;
-use model::{Part, Role, Span, SpanStatus, StepKind, UsageRole};
+use model::{Part, Role, SpanStatus, StepKind, UsageRole};
 use serde_json::{Value as Json, json};
 
 fn read(name: &str) -> Option<Vec<Understood>> {
@@ -25,19 +25,6 @@ fn kinds(steps: &[Understood]) -> Vec<(&'static str, usize)> {
         .map(|kind| (kind.as_str(), of_kind(steps, *kind).len()))
         .filter(|(_, count)| *count > 0)
         .collect()
-}
-
-/// Prints what a capture is understood as: `SHOW_CAPTURES=a,b cargo test … show -- --nocapture`.
-#[test]
-fn show() {
-    let (Some(folder), Ok(names)) = (captures::folder(), std::env::var("SHOW_CAPTURES")) else { return };
-    for name in names.split(',') {
-        println!("#### {name}");
-        for step in captures::spans(&folder, name) {
-            println!("{} :: {}", step.span.name, support::shown(&step.span));
-            println!("      {}", serde_json::to_string(&step.content).unwrap().chars().take(1500).collect::<String>());
-        }
-    }
 }
 
 #[test]

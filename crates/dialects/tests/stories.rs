@@ -1,8 +1,10 @@
-//! What a person sees of every recorded capture: `tests/stories/<capture>.txt`, reviewed by hand against what the clients
-//! sent and what the provider counted. What a story does not say, the capture does not carry.
+//! What a person sees of recorded runs of real clients, reviewed by hand against what they sent and what the provider
+//! counted. What a story does not say, the client did not send.
+//!
+//! `tests/stories/<capture>.txt` are the stories of `../shared/captures` (skipped where that is absent),
+//! `tests/clients/<client>.txt` those of the requests beside them.
 //!
 //! `UPDATE_GOLDEN=1 cargo test -p dialects --test stories` rewrites them; read the difference before keeping it.
-//! Skipped where the captures are absent.
 
 #[path = "support/captures.rs"]
 mod captures;
@@ -21,8 +23,39 @@ fn expected(folder: &Path) -> Vec<(String, Json)> {
     all.into_iter().filter(|(_, totals)| totals.get("native_protocol").is_none()).collect()
 }
 
-fn file(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/stories").join(format!("{}.txt", name.replace('/', "--")))
+fn beside(folder: &str, name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(folder).join(name)
+}
+
+/// Compares a story with its file, or writes the file when asked to.
+fn compare(told: &str, path: &Path, wrong: &mut Vec<String>) {
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, told).unwrap();
+        return;
+    }
+    let written = fs::read_to_string(path).unwrap_or_default();
+    if written != told {
+        let first = written.lines().zip(told.lines()).position(|(a, b)| a != b);
+        let at = first.unwrap_or(written.lines().count().min(told.lines().count()));
+        let line = |text: &str| text.lines().nth(at).unwrap_or("(the end)").to_owned();
+        let (was, now) = (line(&written), line(told));
+        wrong.push(format!("{}, line {}:\n  story: {was}\n  now:   {now}", path.display(), at + 1));
+    }
+}
+
+/// Prints stories: `SHOW_CAPTURES=a,b cargo test -p dialects --test stories show -- --nocapture`. `CAPTURES=folder` takes them from
+/// another folder, for a client that is looked at for the first time.
+#[test]
+fn show() {
+    let (Some(folder), Ok(names)) = (captures::folder(), std::env::var("SHOW_CAPTURES")) else { return };
+    for name in names.split(',') {
+        let steps = captures::spans(&folder, name);
+        println!("#### {name}\n{}", story::story(&steps));
+        for step in steps.iter().filter(|step| step.span.unmapped > 0) {
+            println!("{} has {} unexplained: {}", step.span.name, step.span.unmapped, step.keys.join(" "));
+        }
+    }
 }
 
 #[test]
@@ -31,21 +64,66 @@ fn every_capture_reads_as_its_story_says() {
     let mut wrong = Vec::new();
     for (name, _) in expected(&folder) {
         let told = story::story(&captures::spans(&folder, &name));
-        let path = file(&name);
-        if std::env::var_os("UPDATE_GOLDEN").is_some() {
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(&path, told).unwrap();
-            continue;
-        }
-        let written = fs::read_to_string(&path).unwrap_or_default();
-        if written != told {
-            let first = written.lines().zip(told.lines()).position(|(a, b)| a != b);
-            let at = first.unwrap_or(written.lines().count().min(told.lines().count()));
-            let line = |text: &str| text.lines().nth(at).unwrap_or("(the end)").to_owned();
-            wrong.push(format!("{name}, line {}:\n  story: {}\n  now:   {}", at + 1, line(&written), line(&told)));
-        }
+        compare(&told, &beside("stories", &format!("{}.txt", name.replace('/', "--"))), &mut wrong);
     }
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+/// The clients of `tests/clients`, by name.
+fn clients() -> Vec<(String, Vec<captures::Understood>)> {
+    let mut paths: Vec<PathBuf> = fs::read_dir(beside("clients", "")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|end| end == "jsonl"));
+    paths.sort();
+    let name = |path: &Path| path.file_name().unwrap().to_string_lossy().trim_end_matches(".otlp.jsonl").to_owned();
+    paths.iter().map(|path| (name(path), captures::spans_of_file(path))).collect()
+}
+
+#[test]
+fn every_client_reads_as_its_story_says() {
+    let mut wrong = Vec::new();
+    for (name, steps) in clients() {
+        compare(&story::story(&steps), &beside("clients", &format!("{name}.txt")), &mut wrong);
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+/// The same program, asking for the weather with one tool, told by each of these: what must not depend on who tells it.
+#[test]
+fn the_same_run_looks_the_same_whoever_tells_it() {
+    // A library for single calls, and one whose agents answer through a tool.
+    const NO_TOOL_RUNS: &[&str] = &["litellm"];
+    const ANSWERS_BY_TOOL: &[&str] = &["smolagents-1.26"];
+    for (name, steps) in clients() {
+        if NO_TOOL_RUNS.contains(&name.as_str()) {
+            continue;
+        }
+        let runs = story::runs(&steps);
+        let resolved = runs.iter().max_by_key(|resolved| resolved.run.llm_calls).unwrap();
+        let run = &resolved.run;
+        assert_eq!(run.agent.as_deref(), Some("weather_agent"), "{name}");
+        assert_eq!((run.usage.input_tokens, run.usage.output_tokens, run.llm_calls), (Some(114), Some(46), 2), "{name}");
+        let answering = u32::from(ANSWERS_BY_TOOL.contains(&name.as_str()));
+        assert_eq!((run.tool_calls, run.retries, run.rounds), (1 + answering, 0, 2), "{name}");
+        assert_eq!(run.output_preview.as_deref(), Some("It is 18C and sunny in Paris."), "{name}");
+        let calls: Vec<_> = resolved.steps.iter().filter(|step| step.span.kind == model::StepKind::Llm).collect();
+        let said = |span: &model::Span| {
+            let step = steps.iter().find(|step| step.span.span_id == span.span_id && step.span.trace_id == span.trace_id);
+            &step.unwrap().content
+        };
+        assert!(calls.iter().all(|step| step.span.model.as_deref().unwrap().starts_with("gpt-4o-mini")), "{name}");
+        let is_call = |part: &&model::Part| matches!(part, model::Part::ToolCall { .. });
+        let asks = said(&calls[0].span).output.iter().flat_map(|message| &message.parts).filter(is_call).count();
+        assert_eq!(asks, 1, "{name}");
+        let asked = said(&calls[0].span).input.iter().rfind(|message| message.role == model::Role::User).unwrap();
+        assert!(asked.plain_text().ends_with("What is the weather in Paris?"), "{name}");
+        let answer = &said(&calls[1].span).output[0];
+        assert!(serde_json::to_string(answer).unwrap().contains("It is 18C and sunny in Paris."), "{name}");
+        let tool = resolved.steps.iter().find(|step| step.span.kind == model::StepKind::Tool).unwrap();
+        assert!(tool.span.tool_name.as_deref().unwrap().ends_with("get_weather"), "{name}");
+        assert_eq!(tool.called_by, Some(calls[0].span.span_id), "{name}");
+        assert_eq!(said(&tool.span).tool_arguments, Some(serde_json::json!({"city": "Paris"})), "{name}");
+        assert!(said(&tool.span).tool_result.as_ref().unwrap().to_string().contains("18"), "{name}");
+    }
 }
 
 #[test]

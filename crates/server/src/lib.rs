@@ -116,7 +116,7 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
 fn app(settings: Settings, endpoints: Endpoints, query_threads: Handle, sql_threads: Handle) -> Arc<App> {
     let counters = Arc::new(counters::Counters::default());
     Arc::new(App {
-        ingest: ingest::Ingest::new(Arc::clone(&counters), &settings.limits),
+        ingest: ingest::Ingest::new(Arc::clone(&counters), &settings.limits, settings.dialects.clone()),
         settings,
         endpoints,
         clock: SystemClock,
@@ -160,9 +160,9 @@ impl Drop for QueryThreads {
 /// Opens the data, replays the log, starts the background tasks.
 async fn open(app: Arc<App>) -> Result<JoinSet<()>, StartError> {
     let resolver = Arc::new(Resolver(app.run_settings));
-    let store =
-        store::Store::open(store_settings(&app.settings), Arc::new(app.clock), resolver, Arc::new(ingest::replay))
-            .await?;
+    let dialects = app.settings.dialects.clone();
+    let replay = Arc::new(move |entry: &store::LogEntry| ingest::replay(&dialects, entry));
+    let store = store::Store::open(store_settings(&app.settings), Arc::new(app.clock), resolver, replay).await?;
     let limits = query::Limits { memory_bytes: app.settings.limits.query_bytes, ..query::Limits::default() };
     let engine = query::Engine::new(store.clone(), limits)?;
     // Set once, here; a second call cannot happen.

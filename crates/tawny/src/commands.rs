@@ -2,6 +2,7 @@
 
 mod completions;
 mod demo;
+mod dialects;
 mod export;
 mod import;
 mod logs;
@@ -37,6 +38,7 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::Export(args)) => export::run(&args),
         Some(Command::Demo(args)) => demo::run(&args),
         Some(Command::Promql(args)) => promql::run(&args),
+        Some(Command::Dialects(args)) => dialects::run(&args),
         Some(Command::Status(args)) => status::run(&args),
         Some(Command::Completions { shell }) => completions::run(shell),
     }

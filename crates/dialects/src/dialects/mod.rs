@@ -61,7 +61,7 @@ pub(crate) const BUILTIN: &[Builtin] = &[
     builtin!("semantic_kernel"),
     builtin!("agent_framework"),
     builtin!("livekit", span: livekit::span, content: livekit::content),
-    builtin!("litellm"),
+    builtin!("litellm", span: litellm::span),
     builtin!("crewai"),
     builtin!("otel_genai", span: otel_genai::span, content: otel_genai::content),
     builtin!("seed_requests"),
@@ -77,6 +77,7 @@ mod gemini_cli;
 mod google_adk;
 mod langfuse;
 mod langsmith;
+mod litellm;
 mod livekit;
 mod mlflow;
 mod openinference;

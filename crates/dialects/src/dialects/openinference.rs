@@ -18,6 +18,10 @@ use crate::{definitions, documents, normalise};
 pub(crate) fn span(reading: &Reading<'_>, span: &mut Span) {
     match span.kind {
         StepKind::Llm => llm(reading, span),
+        // smolagents names the agent, or its class, and the method.
+        StepKind::Agent if span.agent.is_none() => {
+            span.agent = reading.raw.name.strip_suffix(".run").filter(|agent| !agent.contains('.')).map(intern);
+        }
         StepKind::Embedding => request_model(reading, span, "embedding.invocation_parameters"),
         StepKind::Tool if reading.raw.name.starts_with("handoff to ") => span.kind = StepKind::Handoff,
         StepKind::Retriever => retrieved(reading, span, "retrieval.documents."),

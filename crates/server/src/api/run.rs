@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use dialects::Dialects;
 use model::raw::RawLog;
 use model::{Span, SpanId, TraceId};
 use serde_json::Value as JsonValue;
@@ -50,7 +51,7 @@ pub async fn get(
             stored.iter().map(|stored| (stored.span.span_id, stored)).collect();
         for step in &mut answer.steps {
             if let Some(stored) = by_id.get(&step.span_id) {
-                fill(step, stored, logs.get(&step.span_id).map_or(&[], Vec::as_slice));
+                fill(&app.settings.dialects, step, stored, logs.get(&step.span_id).map_or(&[], Vec::as_slice));
             }
         }
         Some(answer)
@@ -80,7 +81,7 @@ pub async fn step(
     let stored = stored.iter().find(|stored| stored.span.span_id == span_id).ok_or_else(missing)?;
     let mut step = convert::step(resolved);
     let logs = logs_by_span(&logs).remove(&span_id).unwrap_or_default();
-    fill(&mut step, stored, &logs);
+    fill(&app.settings.dialects, &mut step, stored, &logs);
     let raw = otlp_json(std::slice::from_ref(stored))?;
     Ok(Json(StepAnswer { step, raw }))
 }
@@ -165,8 +166,8 @@ fn logs_by_span(logs: &[StoredLog]) -> std::collections::HashMap<SpanId, Vec<Raw
     by_span
 }
 
-fn fill(step: &mut super::types::Step, stored: &StoredSpan, logs: &[RawLog<'static>]) {
-    let content = dialects::content(&stored.raw, &stored.resource, &stored.scope, logs);
+fn fill(dialects: &Dialects, step: &mut super::types::Step, stored: &StoredSpan, logs: &[RawLog<'static>]) {
+    let content = dialects.content(&stored.raw, &stored.resource, &stored.scope, logs);
     convert::add_content(step, &stored.raw, content);
 }
 

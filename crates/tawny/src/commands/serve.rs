@@ -36,6 +36,7 @@ fn settings(args: &Serve) -> Result<Settings> {
         allow_open: args.allow_open,
         sync: !args.no_sync,
         allow_missing_segments: args.allow_missing_segments,
+        dialects: super::dialects::with_renames(&args.renames)?,
         limits: Limits::for_memory(args.memory).with_max_body(args.max_body),
     })
 }
