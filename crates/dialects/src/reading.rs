@@ -28,6 +28,8 @@ pub(crate) struct Reading<'r> {
     pub unmapped: u32,
     /// Kind, by attribute or span name.
     pub kind: Option<StepKind>,
+    /// Value of a `kind` attribute that no table knows.
+    pub unknown_kind: Option<&'r str>,
     /// A `result` attribute says the work failed.
     pub failed: bool,
     slots: [Slot<'r>; Field::COUNT],
@@ -89,6 +91,7 @@ impl<'r> Reading<'r> {
             filled: 0,
             unmapped,
             kind: None,
+            unknown_kind: None,
             failed: false,
             slots: [Slot { rank: u16::MAX, value: None }; Field::COUNT],
         };
@@ -111,12 +114,13 @@ impl<'r> Reading<'r> {
         let dialect = &self.registry.dialects[usize::from(target.dialect)];
         match target.field {
             Field::Kind => {
-                if target.rank <= *best_kind
-                    && let Some(kind) =
-                        value.as_str().and_then(|word| dialect.kinds.get(fold(unquote(word).as_ref()).as_ref()))
-                {
-                    (*best_kind, self.kind) = (target.rank, Some(*kind));
-                    self.filled |= 1 << target.dialect;
+                let Some(word) = value.as_str().filter(|_| target.rank <= *best_kind) else { return };
+                match dialect.kinds.get(fold(unquote(word).as_ref()).as_ref()) {
+                    Some(kind) => {
+                        (*best_kind, self.kind) = (target.rank, Some(*kind));
+                        self.filled |= 1 << target.dialect;
+                    }
+                    None => self.unknown_kind = Some(word),
                 }
                 return;
             }

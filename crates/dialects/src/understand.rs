@@ -192,16 +192,40 @@ pub(crate) fn tags(value: &Value<'_>) -> Vec<Arc<str>> {
     }
 }
 
-/// A kind for spans that name none, from what they carry: a model's tokens make an LLM call, a tool's name a tool.
+/// A kind for spans that name none a table knows: from the word they use for it, from their name where that follows
+/// OpenTelemetry, else from what they carry: a model's tokens make an LLM call, a tool's name a tool.
 fn guess(reading: &Reading<'_>, span: &Span) -> StepKind {
+    let of_word = reading.unknown_kind.and_then(|word| normalise::kind_in(&normalise::fold(word)));
+    if let Some(kind) = of_word.or_else(|| of_name(reading)) {
+        return kind;
+    }
     let spoke = !span.usage.is_empty() && span.usage_role == UsageRole::Own;
     if span.tool_name.is_some() && span.model.is_none() && reading.get(Field::ToolName).is_some() {
         StepKind::Tool
+    } else if span.model.as_deref().is_some_and(|model| model.contains("embed")) && spoke {
+        StepKind::Embedding
     } else if span.model.is_some() && (spoke || reading.get(Field::OutputMessages).is_some()) {
         StepKind::Llm
+    } else if reading.get(Field::Documents).is_some() || reading.get(Field::Query).is_some() {
+        StepKind::Retriever
     } else {
         StepKind::Other
     }
+}
+
+/// The operation that a span's name begins with (`chat gpt-4o`, `execute_tool x`), in spans that speak of generative AI at all.
+fn of_name(reading: &Reading<'_>) -> Option<StepKind> {
+    let (operation, _) = reading.raw.name.split_once(' ')?;
+    let speaks = || reading.raw.attributes.iter().any(|(key, _)| key.starts_with("gen_ai."));
+    match operation {
+        "chat" | "text_completion" | "generate_content" => Some(StepKind::Llm),
+        "embeddings" => Some(StepKind::Embedding),
+        "execute_tool" => Some(StepKind::Tool),
+        "invoke_agent" => Some(StepKind::Agent),
+        "retrieval" => Some(StepKind::Retriever),
+        _ => None,
+    }
+    .filter(|_| speaks())
 }
 
 /// Prefixes that instrumentations put before a tool's name in the span's.

@@ -60,6 +60,7 @@ pub(crate) const BUILTIN: &[Builtin] = &[
     builtin!("autogen"),
     builtin!("semantic_kernel"),
     builtin!("agent_framework"),
+    builtin!("datadog", span: datadog::span),
     builtin!("livekit", span: livekit::span, content: livekit::content),
     builtin!("litellm", span: litellm::span),
     builtin!("crewai"),
@@ -73,6 +74,7 @@ pub(crate) const BUILTIN: &[Builtin] = &[
 
 mod claude_code;
 mod codex_cli;
+mod datadog;
 mod gemini_cli;
 mod google_adk;
 mod langfuse;
