@@ -9,6 +9,8 @@ use crate::field::Field;
 use crate::intern::intern;
 use crate::messages::json_of_text;
 use crate::reading::{Reading, text_of};
+use crate::table::Tokens;
+use crate::usage::include;
 use crate::{VERSION, normalise, preview};
 
 /// Characters of an error message kept on a span; the full text stays in the attributes.
@@ -126,12 +128,12 @@ fn usage(reading: &Reading<'_>) -> Usage {
         reasoning_tokens: reading.count(Field::ReasoningTokens),
         reported_total: reading.count(Field::TotalTokens),
     };
-    let excludes = |field: Field| reading.source(field).map(|dialect| dialect.tokens);
-    include(
-        &mut usage,
-        excludes(Field::InputTokens).is_some_and(|tokens| tokens.input_excludes_cache),
-        excludes(Field::OutputTokens).is_some_and(|tokens| tokens.output_excludes_reasoning),
-    );
+    let meaning = |field: Field| reading.source(field).map(|dialect| dialect.tokens).unwrap_or_default();
+    let tokens = Tokens {
+        input_excludes_cache: meaning(Field::InputTokens).input_excludes_cache,
+        output_excludes_reasoning: meaning(Field::OutputTokens).output_excludes_reasoning,
+    };
+    include(&mut usage, tokens);
     usage
 }
 
@@ -144,25 +146,8 @@ fn aggregate(reading: &Reading<'_>) -> Usage {
         reasoning_tokens: reading.count(Field::AggregateReasoningTokens),
         reported_total: reading.count(Field::AggregateTotalTokens),
     };
-    include(&mut usage, false, false);
+    include(&mut usage, Tokens::default());
     usage
-}
-
-/// Makes input include cache and output include reasoning. Beyond what the dialect says, a part larger than its
-/// whole proves that the whole leaves it out.
-pub(crate) fn include(usage: &mut Usage, input_excludes_cache: bool, output_excludes_reasoning: bool) {
-    let cached = usage.cache_read_tokens.unwrap_or(0).saturating_add(usage.cache_write_tokens.unwrap_or(0));
-    if let Some(input) = &mut usage.input_tokens
-        && (input_excludes_cache || cached > *input)
-    {
-        *input = input.saturating_add(cached);
-    }
-    let reasoning = usage.reasoning_tokens.unwrap_or(0);
-    if let Some(output) = &mut usage.output_tokens
-        && (output_excludes_reasoning || reasoning > *output)
-    {
-        *output = output.saturating_add(reasoning);
-    }
 }
 
 /// The first finish reason in a text, a list or a JSON list.
@@ -245,6 +230,8 @@ fn agent_of_name(name: &str) -> Option<Arc<str>> {
         .or_else(|| name.strip_prefix("create_agent "))
         .or_else(|| name.strip_prefix("agent_run "))
         .or_else(|| name.strip_suffix(".agent"))
+        // CrewAI under OpenInference: the role and the method.
+        .or_else(|| name.strip_suffix("._execute_core"))
         // A class and its method.
         .or_else(|| {
             name.strip_suffix(".run").filter(|class| class.starts_with(|first: char| first.is_ascii_uppercase()))

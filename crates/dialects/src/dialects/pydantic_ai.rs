@@ -1,11 +1,13 @@
 //! Pydantic AI and Logfire: point events are spans too, and usage is repeated raw.
 
-use model::{Content, Part, Role, Span, StepKind};
+use model::{Attributes, Content, Part, Role, Span, StepKind};
+use serde_json::Value as Json;
 
 use crate::content::system;
 use crate::field::Field;
 use crate::intern::intern;
-use crate::messages::{conversation, json_of};
+use crate::messages::{conversation, json_of, span_events};
+use crate::preview::{PARSE_LIMIT, last_words, output, short};
 use crate::reading::Reading;
 use crate::usage;
 
@@ -22,6 +24,10 @@ pub(crate) fn span(reading: &Reading<'_>, span: &mut Span) {
         span.kind = StepKind::Other;
         return;
     }
+    if let Some(told) = events(reading) {
+        output(span, &told.output);
+        span.input_preview = span.input_preview.take().or_else(|| last_words(&told.input).as_deref().and_then(short));
+    }
     if let Some(raw) = reading.attribute("gen_ai.usage.raw")
         && let Some(found) = usage::read(&json_of(raw))
     {
@@ -29,8 +35,29 @@ pub(crate) fn span(reading: &Reading<'_>, span: &mut Span) {
     }
 }
 
-/// An agent tells its whole conversation under one key: what it said last is its answer.
+/// Format 1 lists the messages of a call as events, `[{"event.name": "gen_ai.user.message", "content", …}]`.
+fn events(reading: &Reading<'_>) -> Option<Content> {
+    let value = reading.attribute("events").filter(|_| reading.kind != Some(StepKind::Agent))?;
+    if value.as_str().is_some_and(|text| text.len() > PARSE_LIMIT) {
+        return None;
+    }
+    let Json::Array(events) = json_of(value) else { return None };
+    let mut told = Content::default();
+    for event in &events {
+        let name = event.get("event.name").and_then(Json::as_str).unwrap_or_default();
+        span_events::read(name, &Attributes::default(), event, &mut told);
+    }
+    (told != Content::default()).then_some(told)
+}
+
+/// The messages of a call told as events. And an agent tells its whole conversation under one key: what it said last is its answer.
 pub(crate) fn content(reading: &Reading<'_>, content: &mut Content) {
+    if content.input.is_empty()
+        && content.output.is_empty()
+        && let Some(told) = events(reading)
+    {
+        (content.input, content.output) = (told.input, told.output);
+    }
     if reading.kind != Some(StepKind::Agent) || !content.input.is_empty() || !content.output.is_empty() {
         return;
     }
