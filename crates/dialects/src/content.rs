@@ -79,7 +79,10 @@ fn from_events(reading: &Reading<'_>, content: &mut Content) {
         span_events::read(&event.name, &event.attributes, &Json::Null, &mut found);
     }
     if need_input && !found.input.is_empty() {
-        content.input = found.input;
+        if found.input.iter().any(|message| message.role == Role::System) {
+            content.input.clear();
+        }
+        content.input.append(&mut found.input);
     }
     if need_output {
         content.output = found.output;

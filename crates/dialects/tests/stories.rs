@@ -13,7 +13,9 @@ mod story;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
+use proptest::prelude::*;
 use serde_json::Value as Json;
 
 /// Captures in OpenTelemetry's protocol, with the totals they must come to.
@@ -148,4 +150,26 @@ fn run_totals_of_every_capture_are_what_its_provider_counted() {
         }
     }
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Requests are retried, and batches overtake one another: neither changes what a run comes to.
+    #[test]
+    fn totals_do_not_depend_on_the_order_of_arrival_or_on_retries(seed in any::<u64>()) {
+        static CLIENTS: LazyLock<Vec<(String, Vec<captures::Understood>)>> = LazyLock::new(clients);
+        let (name, steps) = &CLIENTS[seed as usize % CLIENTS.len()];
+        let wanted = story::runs(steps);
+        let mut spans: Vec<model::Span> = steps.iter().map(|step| step.span.clone()).collect();
+        let again: Vec<model::Span> = spans.iter().step_by(1 + (seed >> 8) as usize % 3).cloned().collect();
+        spans.extend(again);
+        // A permutation by seed.
+        let mut state = seed | 1;
+        for at in (1..spans.len()).rev() {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            spans.swap(at, (state >> 33) as usize % (at + 1));
+        }
+        prop_assert_eq!(story::runs_of(spans), wanted, "{}", name);
+    }
 }

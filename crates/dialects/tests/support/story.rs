@@ -16,7 +16,11 @@ const CHARS: usize = 110;
 
 /// The runs of these spans, the earliest first, resolved long after the last span came.
 pub fn runs(steps: &[Understood]) -> Vec<Resolved> {
-    let mut spans: Vec<Span> = steps.iter().map(|step| step.span.clone()).collect();
+    runs_of(steps.iter().map(|step| step.span.clone()).collect())
+}
+
+/// The same of narrow spans.
+pub fn runs_of(mut spans: Vec<Span>) -> Vec<Resolved> {
     // As the store does it: of a call told in two traces, one telling counts.
     for a in 0..spans.len() {
         for b in a + 1..spans.len() {
