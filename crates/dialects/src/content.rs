@@ -130,9 +130,9 @@ fn values(reading: &Reading<'_>, kind: StepKind, content: &mut Content) {
             if content.input.is_empty() {
                 match &input {
                     Some(text @ Json::String(_)) => content.input = conversation_or_text(text, Role::User),
-                    Some(Json::Object(recorded)) => content
-                        .input
-                        .extend(only_argument(recorded).map(|text| Message::text(Role::User, text))),
+                    Some(Json::Object(recorded)) => {
+                        content.input.extend(only_argument(recorded).map(|text| Message::text(Role::User, text)))
+                    }
                     _ => {}
                 }
             }

@@ -31,9 +31,9 @@ use std::sync::{Arc, LazyLock};
 use model::raw::{RawLog, RawSpan, Resource, Scope};
 use model::{Content, Log, Span, Tenant, Timestamp};
 
+pub use crate::facts::{Fact, content_facts, facts};
 use crate::reading::Reading;
 use crate::registry::Registry;
-pub use crate::facts::{Fact, content_facts, facts};
 pub use crate::renames::Renames;
 pub use crate::table::TableError;
 

@@ -243,7 +243,10 @@ fn count_of(value: &Value<'_>) -> Option<u64> {
 
 /// A value as a finite number, also from text in quotes.
 fn number_of(value: &Value<'_>) -> Option<f64> {
-    value.as_f64().or_else(|| value.as_str().map(unquote)?.trim().parse().ok()).filter(|number: &f64| number.is_finite())
+    value
+        .as_f64()
+        .or_else(|| value.as_str().map(unquote)?.trim().parse().ok())
+        .filter(|number: &f64| number.is_finite())
 }
 
 /// The text inside a JSON string; other text as it is.

@@ -68,7 +68,11 @@ impl<T> Prefixes<T> {
 
     fn find<'s>(&'s self, text: &str) -> impl Iterator<Item = &'s T> {
         let found = self.by_head.get(Self::head(text)).map(Vec::as_slice).unwrap_or_default();
-        found.iter().chain(&self.short).filter(move |(prefix, _)| text.starts_with(prefix.as_ref())).map(|(_, value)| value)
+        found
+            .iter()
+            .chain(&self.short)
+            .filter(move |(prefix, _)| text.starts_with(prefix.as_ref()))
+            .map(|(_, value)| value)
     }
 }
 

@@ -60,13 +60,18 @@ impl Renames {
         }
         let mut table = Table::parse(text)?;
         let detect = &table.detect;
-        table.always |= [&detect.scopes, &detect.services, &detect.keys, &detect.span_names].into_iter().all(Vec::is_empty);
+        table.always |=
+            [&detect.scopes, &detect.services, &detect.keys, &detect.span_names].into_iter().all(Vec::is_empty);
         Ok(Self(vec![table]))
     }
 
     /// The keys they read.
     pub fn keys(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().flat_map(|table| table.fields.values().chain(table.resource.values())).flatten().map(String::as_str)
+        self.0
+            .iter()
+            .flat_map(|table| table.fields.values().chain(table.resource.values()))
+            .flatten()
+            .map(String::as_str)
     }
 }
 

@@ -54,7 +54,9 @@ pub enum TableError {
         key: String,
     },
     /// The table fills nothing.
-    #[error("cannot use a table without any [[rename]] or any entry under [fields], [resource], [kinds] or [span_names]")]
+    #[error(
+        "cannot use a table without any [[rename]] or any entry under [fields], [resource], [kinds] or [span_names]"
+    )]
     Empty,
     /// More tables than a span's set of dialects can hold.
     #[error("cannot use {found} convention tables: the limit is {limit}")]

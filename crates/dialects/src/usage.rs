@@ -175,9 +175,13 @@ mod tests {
     fn the_total_tells_whether_output_includes_reasoning() {
         let gemini = read(&json!({"promptTokenCount": 57, "candidatesTokenCount": 16, "thoughtsTokenCount": 7, "cachedContentTokenCount": 32, "totalTokenCount": 80})).unwrap();
         assert_eq!((gemini.input_tokens, gemini.output_tokens), (Some(57), Some(23)));
-        let stored = read(&json!({"input": 25, "input_cached_tokens": 32, "output": 16, "output_reasoning_tokens": 7, "total": 80})).unwrap();
+        let stored = read(
+            &json!({"input": 25, "input_cached_tokens": 32, "output": 16, "output_reasoning_tokens": 7, "total": 80}),
+        )
+        .unwrap();
         assert_eq!((stored.input_tokens, stored.output_tokens), (Some(57), Some(23)));
-        let other_total = read(&json!({"input": 57, "output": 23, "cache_read_input_tokens": 32, "total": 95})).unwrap();
+        let other_total =
+            read(&json!({"input": 57, "output": 23, "cache_read_input_tokens": 32, "total": 95})).unwrap();
         assert_eq!((other_total.input_tokens, other_total.total_tokens()), (Some(57), Some(95)));
     }
 

@@ -105,11 +105,18 @@ fn a_list_of_renames_leads_keys_to_fields_or_to_keys_that_are_known() {
         to = "gen_ai.operation.name"
         "#,
     );
-    let span = read(&dialects, json!({"acme.in": "10", "acme.chat": 7, "acme.step": "Ask-Model", "gen_ai.request.model": "m"}));
+    let span = read(
+        &dialects,
+        json!({"acme.in": "10", "acme.chat": 7, "acme.step": "Ask-Model", "gen_ai.request.model": "m"}),
+    );
     assert_eq!((span.kind, span.usage.input_tokens, span.session_id.as_deref()), (StepKind::Llm, Some(10), Some("7")));
     assert_eq!((span.dialect.as_ref(), span.unmapped), ("otel_genai", 0), "renames do not name a span");
     assert_eq!(read(&dialects, json!({"acme.step": "guardrail"})).kind, StepKind::Guardrail, "a kind's own word");
-    assert_eq!(read(&dialects, json!({"acme.op": "execute_tool"})).kind, StepKind::Tool, "the words of the key it stands for");
+    assert_eq!(
+        read(&dialects, json!({"acme.op": "execute_tool"})).kind,
+        StepKind::Tool,
+        "the words of the key it stands for"
+    );
 }
 
 #[test]
@@ -117,10 +124,17 @@ fn a_rename_with_conditions_holds_only_where_all_of_them_do() {
     let rename = |conditions: &str| with(&format!("[[rename]]\nfrom = \"team\"\nto = \"agent\"\n{conditions}\n"));
     let agent = |conditions: &str| read(&rename(conditions), json!({"team": "claims"})).agent;
     // The spans come from the scope `acme` and the service `shop`.
-    for holds in ["", "scope = \"acme\"", "scope = \"ac*\"", "service = \"shop\"", "scope = \"acme\"\nservice = \"sh*\""] {
+    for holds in
+        ["", "scope = \"acme\"", "scope = \"ac*\"", "service = \"shop\"", "scope = \"acme\"\nservice = \"sh*\""]
+    {
         assert_eq!(agent(holds).as_deref(), Some("claims"), "{holds}");
     }
-    for fails in ["scope = \"other\"", "service = \"other\"", "scope = \"acme\"\nservice = \"other\"", "scope = \"other\"\nservice = \"shop\""] {
+    for fails in [
+        "scope = \"other\"",
+        "service = \"other\"",
+        "scope = \"acme\"\nservice = \"other\"",
+        "scope = \"other\"\nservice = \"shop\"",
+    ] {
         assert_eq!(agent(fails), None, "{fails}");
     }
 }

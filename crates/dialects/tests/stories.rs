@@ -73,7 +73,8 @@ fn every_capture_reads_as_its_story_says() {
 
 /// The clients of `tests/clients`, by name.
 fn clients() -> Vec<(String, Vec<captures::Understood>)> {
-    let mut paths: Vec<PathBuf> = fs::read_dir(beside("clients", "")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut paths: Vec<PathBuf> =
+        fs::read_dir(beside("clients", "")).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.retain(|path| path.extension().is_some_and(|end| end == "jsonl"));
     paths.sort();
     let name = |path: &Path| path.file_name().unwrap().to_string_lossy().trim_end_matches(".otlp.jsonl").to_owned();
@@ -103,13 +104,18 @@ fn the_same_run_looks_the_same_whoever_tells_it() {
         let resolved = runs.iter().max_by_key(|resolved| resolved.run.llm_calls).unwrap();
         let run = &resolved.run;
         assert_eq!(run.agent.as_deref(), Some("weather_agent"), "{name}");
-        assert_eq!((run.usage.input_tokens, run.usage.output_tokens, run.llm_calls), (Some(114), Some(46), 2), "{name}");
+        assert_eq!(
+            (run.usage.input_tokens, run.usage.output_tokens, run.llm_calls),
+            (Some(114), Some(46), 2),
+            "{name}"
+        );
         let answering = u32::from(ANSWERS_BY_TOOL.contains(&name.as_str()));
         assert_eq!((run.tool_calls, run.retries, run.rounds), (1 + answering, 0, 2), "{name}");
         assert_eq!(run.output_preview.as_deref(), Some("It is 18C and sunny in Paris."), "{name}");
         let calls: Vec<_> = resolved.steps.iter().filter(|step| step.span.kind == model::StepKind::Llm).collect();
         let said = |span: &model::Span| {
-            let step = steps.iter().find(|step| step.span.span_id == span.span_id && step.span.trace_id == span.trace_id);
+            let step =
+                steps.iter().find(|step| step.span.span_id == span.span_id && step.span.trace_id == span.trace_id);
             &step.unwrap().content
         };
         assert!(calls.iter().all(|step| step.span.model.as_deref().unwrap().starts_with("gpt-4o-mini")), "{name}");

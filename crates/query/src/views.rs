@@ -171,7 +171,10 @@ const RUNS: &[(&str, &str)] = &[
     ("duration_ms", "Milliseconds: of the root once it ended, else from start to the latest time seen."),
     ("steps", "Spans of the run that count as steps."),
     ("steps_by_kind", "Steps by kind, a JSON object; kinds that occur only."),
-    ("llm_calls", "Calls of language and embedding models that the tokens come from (wrappers and second tellings are not); where none tells tokens, those that ended without error."),
+    (
+        "llm_calls",
+        "Calls of language and embedding models that the tokens come from (wrappers and second tellings are not); where none tells tokens, those that ended without error.",
+    ),
     ("tool_calls", "Tool executions."),
     ("retrievals", "Retrievals."),
     ("rounds", "LLM calls in the agents' loops, failed ones included."),

@@ -21,7 +21,8 @@ pub(crate) fn span(reading: &Reading<'_>, span: &mut Span) {
         }
     }
     if span.provider.is_none()
-        && let Some((provider, _)) = reading.attribute_text("litellm.provider.model").and_then(|name| name.split_once('/'))
+        && let Some((provider, _)) =
+            reading.attribute_text("litellm.provider.model").and_then(|name| name.split_once('/'))
     {
         span.provider = Some(intern(&normalise::provider(provider)));
     }

@@ -64,9 +64,7 @@ pub(crate) fn content(reading: &Reading<'_>, content: &mut Content) {
     let told = reading.get(Field::InputMessages).map(json_of);
     let Some(mut messages) = told.and_then(|told| conversation(&told, Role::User)) else { return };
     let is_answer = |part: &Part| !matches!(part, Part::ToolCall { .. } | Part::ToolResult { .. });
-    content.output.extend(
-        messages.pop_if(|last| last.role == Role::Assistant && last.parts.iter().all(is_answer)),
-    );
+    content.output.extend(messages.pop_if(|last| last.role == Role::Assistant && last.parts.iter().all(is_answer)));
     content.input = messages;
     system(reading, content);
 }

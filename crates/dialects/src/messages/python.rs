@@ -139,7 +139,18 @@ mod tests {
 
     #[test]
     fn what_is_no_literal_is_none() {
-        for text in ["", "{", "{'a'", "{'a': }", "{'a': Usage(x=1)}", "plain", "['a' 'b']", "{'a': '\\x4'}", "[1] 2", "{'a': 'b\\"] {
+        for text in [
+            "",
+            "{",
+            "{'a'",
+            "{'a': }",
+            "{'a': Usage(x=1)}",
+            "plain",
+            "['a' 'b']",
+            "{'a': '\\x4'}",
+            "[1] 2",
+            "{'a': 'b\\",
+        ] {
             assert_eq!(literal(text), None, "{text}");
         }
         assert_eq!(literal(&"[".repeat(100_000)), None);

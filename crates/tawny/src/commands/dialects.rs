@@ -97,7 +97,8 @@ impl Comparison {
         for (key, seen) in &mut self.keys {
             *seen += u64::from(raw.attributes.get(key).is_some() || resource.attributes.get(key).is_some());
         }
-        let read = |dialects: &Dialects| -> BTreeMap<_, _> { facts(dialects, resource, scope, raw).into_iter().collect() };
+        let read =
+            |dialects: &Dialects| -> BTreeMap<_, _> { facts(dialects, resource, scope, raw).into_iter().collect() };
         let (before, after) = (read(Dialects::builtin()), read(with));
         let fields: BTreeSet<&'static str> = before.keys().chain(after.keys()).copied().collect();
         let mut changed = false;
@@ -159,7 +160,8 @@ fn in_words(comparison: &Comparison) -> String {
         if comparison.limited { " (there are more; --limit)" } else { "" },
         comparison.changed_spans
     );
-    let unseen: Vec<&str> = comparison.keys.iter().filter(|(_, seen)| **seen == 0).map(|(key, _)| key.as_str()).collect();
+    let unseen: Vec<&str> =
+        comparison.keys.iter().filter(|(_, seen)| **seen == 0).map(|(key, _)| key.as_str()).collect();
     if !unseen.is_empty() {
         out.push_str(&format!("No span carries {}.\n", unseen.join(", ")));
     }

@@ -31,7 +31,8 @@ fn spans_in_a_file_are_shown_as_they_are_understood() {
     // One request printed over many lines is read too, and so are renames.
     let first = lines().lines().next().unwrap().to_owned();
     let pretty = serde_json::to_string_pretty(&serde_json::from_str::<serde_json::Value>(&first).unwrap()).unwrap();
-    let (pretty, renames) = (write(dir.path(), "pretty.json", pretty), write(dir.path(), "renames.toml", RENAMES.into()));
+    let (pretty, renames) =
+        (write(dir.path(), "pretty.json", pretty), write(dir.path(), "renames.toml", RENAMES.into()));
     let output = tawny().args(["dialects", "try", &pretty, "--renames", &renames, "--json"]).output().unwrap();
     let spans: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(spans["spans"][0]["understood"]["session_id"], "u-1", "{spans}");
@@ -43,10 +44,8 @@ fn spans_in_a_file_are_shown_as_they_are_understood() {
 #[test]
 fn a_file_of_renames_is_tried_on_stored_spans_before_it_is_used() {
     let server = Server::start();
-    let (runs, renames) = (
-        write(server.dir.path(), "runs.jsonl", lines()),
-        write(server.dir.path(), "renames.toml", RENAMES.into()),
-    );
+    let (runs, renames) =
+        (write(server.dir.path(), "runs.jsonl", lines()), write(server.dir.path(), "renames.toml", RENAMES.into()));
     server.out(&["import", &runs]);
     let said = server.out(&["dialects", "test", &renames, "--since", "2026-01-01"]);
     assert!(said.contains("6 spans looked at, 2 would be read differently."), "{said}");
@@ -59,14 +58,16 @@ fn a_file_of_renames_is_tried_on_stored_spans_before_it_is_used() {
     assert_eq!(compared["changes"]["session_id"]["examples"][0]["trace_id"], BOOKING);
     assert_eq!(compared["keys"]["user.id"], 1);
     // Trying changes nothing.
-    assert_eq!(server.out(&["sql", "SELECT DISTINCT session_id FROM spans WHERE session_id IS NOT NULL", "--csv"]), "session_id\nc-7\n");
+    assert_eq!(
+        server.out(&["sql", "SELECT DISTINCT session_id FROM spans WHERE session_id IS NOT NULL", "--csv"]),
+        "session_id\nc-7\n"
+    );
 }
 
 #[test]
 fn a_server_reads_with_the_renames_it_was_given_also_after_a_crash() {
     let dir = TempDir::new().unwrap();
-    let (runs, renames) =
-        (write(dir.path(), "runs.jsonl", lines()), write(dir.path(), "renames.toml", RENAMES.into()));
+    let (runs, renames) = (write(dir.path(), "runs.jsonl", lines()), write(dir.path(), "renames.toml", RENAMES.into()));
     let ask = ["sql", "SELECT DISTINCT session_id FROM spans WHERE session_id IS NOT NULL", "--csv"];
     let server = Server::open_with(dir, &["--renames", &renames]);
     server.out(&["import", &runs]);
