@@ -42,11 +42,13 @@ pub(crate) fn content(reading: &Reading<'_>, kind: StepKind, logs: &[RawLog<'_>]
 /// Messages under the vocabulary's own fields.
 fn messages(reading: &Reading<'_>, content: &mut Content) {
     if content.input.is_empty()
+        && content.input_value.is_none()
         && let Some(value) = reading.get(Field::InputMessages)
     {
         content.input = conversation_or_text(&json_of(value), Role::User);
     }
     if content.output.is_empty()
+        && content.output_value.is_none()
         && let Some(value) = reading.get(Field::OutputMessages)
     {
         content.output = conversation_or_text(&json_of(value), Role::Assistant);

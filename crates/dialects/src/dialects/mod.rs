@@ -55,7 +55,7 @@ pub(crate) const BUILTIN: &[Builtin] = &[
     builtin!("strands", span: strands::span, content: strands::content),
     builtin!("claude_code", span: claude_code::span, content: claude_code::content, logs: claude_code::logs),
     builtin!("codex_cli", span: codex_cli::span, logs: codex_cli::logs),
-    builtin!("gemini_cli", content: gemini_cli::content),
+    builtin!("gemini_cli", span: gemini_cli::span, content: gemini_cli::content),
     builtin!("anthropic_sdk"),
     builtin!("autogen"),
     builtin!("semantic_kernel"),
