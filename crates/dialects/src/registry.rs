@@ -60,10 +60,8 @@ impl<T> Prefixes<T> {
 
     fn insert(&mut self, prefix: &str, value: T) {
         let head = Self::head(prefix);
-        match head == prefix {
-            true => self.short.push((prefix.into(), value)),
-            false => self.by_head.entry(head.into()).or_default().push((prefix.into(), value)),
-        }
+        let list = if head == prefix { &mut self.short } else { self.by_head.entry(head.into()).or_default() };
+        list.push((prefix.into(), value));
     }
 
     fn find<'s>(&'s self, text: &str) -> impl Iterator<Item = &'s T> {

@@ -93,8 +93,8 @@ fn every_client_reads_as_its_story_says() {
 /// The same program, asking for the weather with one tool, told by each of these: what must not depend on who tells it.
 #[test]
 fn the_same_run_looks_the_same_whoever_tells_it() {
-    // A library for single calls; a program of its own, each of whose calls is a trace.
-    const NO_TOOL_RUNS: &[&str] = &["litellm", "gemini-cli"];
+    // A library for single calls, and two whose calls are traces of their own.
+    const NO_TOOL_RUNS: &[&str] = &["litellm", "gemini-cli", "autogen"];
     // Agents that answer through a tool, and a program with a second tool, which fails.
     const TWO_TOOLS: &[&str] = &["smolagents-1.26", "langfuse-js"];
     for (name, steps) in clients() {

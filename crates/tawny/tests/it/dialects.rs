@@ -31,12 +31,11 @@ fn spans_in_a_file_are_shown_as_they_are_understood() {
     // One request printed over many lines is read too, and so are renames.
     let first = lines().lines().next().unwrap().to_owned();
     let pretty = serde_json::to_string_pretty(&serde_json::from_str::<serde_json::Value>(&first).unwrap()).unwrap();
-    let (pretty, renames) =
-        (write(dir.path(), "pretty.json", pretty), write(dir.path(), "renames.toml", RENAMES.into()));
+    let (pretty, renames) = (write(dir.path(), "pretty.json", pretty), write(dir.path(), "renames.toml", RENAMES));
     let output = tawny().args(["dialects", "try", &pretty, "--renames", &renames, "--json"]).output().unwrap();
     let spans: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(spans["spans"][0]["understood"]["session_id"], "u-1", "{spans}");
-    let nothing = write(dir.path(), "empty.json", "{\"resourceSpans\": []}".into());
+    let nothing = write(dir.path(), "empty.json", "{\"resourceSpans\": []}");
     let output = tawny().args(["dialects", "try", &nothing]).output().unwrap();
     assert!(!output.status.success() && text(&output.stderr).contains("cannot find any span"));
 }
@@ -45,7 +44,7 @@ fn spans_in_a_file_are_shown_as_they_are_understood() {
 fn a_file_of_renames_is_tried_on_stored_spans_before_it_is_used() {
     let server = Server::start();
     let (runs, renames) =
-        (write(server.dir.path(), "runs.jsonl", lines()), write(server.dir.path(), "renames.toml", RENAMES.into()));
+        (write(server.dir.path(), "runs.jsonl", lines()), write(server.dir.path(), "renames.toml", RENAMES));
     server.out(&["import", &runs]);
     let said = server.out(&["dialects", "test", &renames, "--since", "2026-01-01"]);
     assert!(said.contains("6 spans looked at, 2 would be read differently."), "{said}");
@@ -67,7 +66,7 @@ fn a_file_of_renames_is_tried_on_stored_spans_before_it_is_used() {
 #[test]
 fn a_server_reads_with_the_renames_it_was_given_also_after_a_crash() {
     let dir = TempDir::new().unwrap();
-    let (runs, renames) = (write(dir.path(), "runs.jsonl", lines()), write(dir.path(), "renames.toml", RENAMES.into()));
+    let (runs, renames) = (write(dir.path(), "runs.jsonl", lines()), write(dir.path(), "renames.toml", RENAMES));
     let ask = ["sql", "SELECT DISTINCT session_id FROM spans WHERE session_id IS NOT NULL", "--csv"];
     let server = Server::open_with(dir, &["--renames", &renames]);
     server.out(&["import", &runs]);
@@ -80,7 +79,7 @@ fn a_server_reads_with_the_renames_it_was_given_also_after_a_crash() {
 #[test]
 fn renames_that_cannot_work_stop_the_start_and_say_where() {
     let dir = TempDir::new().unwrap();
-    let renames = write(dir.path(), "renames.toml", "[[rename]]\nfrom = \"a\"\nto = \"modle\"\n".into());
+    let renames = write(dir.path(), "renames.toml", "[[rename]]\nfrom = \"a\"\nto = \"modle\"\n");
     let data = dir.path().join("data");
     let output = tawny().args(["serve", "--renames", &renames, "--data"]).arg(&data).output().unwrap();
     let said = text(&output.stderr);
