@@ -43,8 +43,7 @@ pub struct Run {
     pub steps: u32,
     /// Steps by kind; kinds that do not occur are left out.
     pub steps_by_kind: BTreeMap<String, u32>,
-    /// Calls of language and embedding models that the tokens come from; wrappers and second tellings of a call are not counted.
-    /// Where no call tells its tokens, the calls that ended without error.
+    /// Calls of language and embedding models that the tokens come from; where no call tells its tokens, those that ended without error.
     pub llm_calls: u32,
     /// Tool executions.
     pub tool_calls: u32,
