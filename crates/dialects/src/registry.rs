@@ -35,6 +35,9 @@ pub(crate) struct Entry {
     pub targets: Vec<Target>,
 }
 
+/// Words of a `kind` attribute and the kinds they stand for, as tables have them.
+pub(crate) type Kinds = BTreeMap<String, String>;
+
 /// A map that hashes alike in every process; its keys come from tables, so no stranger can choose them.
 type Fixed<K, V> = HashMap<K, V, Hasher>;
 
@@ -234,7 +237,7 @@ impl Registry {
     }
 
     /// Tawny's own field that a key fills, the most trusted dialect's, and the kinds that the key's values stand for.
-    pub(crate) fn builtin_field(key: &str) -> Result<Option<(Field, BTreeMap<String, String>)>, TableError> {
+    pub(crate) fn builtin_field(key: &str) -> Result<Option<(Field, Kinds)>, TableError> {
         let mut found = None;
         for builtin in BUILTIN {
             let table = Table::parse(builtin.table)?;
@@ -242,7 +245,7 @@ impl Registry {
                 continue;
             };
             let here = table::field(name, 0)?;
-            let (field, kinds) = found.get_or_insert((here, BTreeMap::new()));
+            let (field, kinds) = found.get_or_insert((here, Kinds::new()));
             if (*field, here) == (Field::Kind, Field::Kind) {
                 for (value, word) in table.kinds {
                     kinds.entry(value).or_insert(word);
