@@ -3,6 +3,8 @@
 //! decompress → decode → content policy → understand → commit. Replay of the log after a restart takes the same way
 //! ([`replay`]), so what is in memory after a crash is what was there before it.
 
+pub mod keys;
+pub mod merge;
 pub mod policy;
 pub mod refusal;
 pub mod tag;
@@ -64,6 +66,7 @@ pub struct Ingest {
     decoders: Arc<Semaphore>,
     dialects: Dialects,
     max_body_bytes: usize,
+    merge: Arc<merge::Merge>,
 }
 
 impl Ingest {
@@ -73,8 +76,9 @@ impl Ingest {
             counters,
             budget: Budget::new(limits.inflight_bytes),
             decoders: Arc::new(Semaphore::new(limits.decoders.max(1))),
-            dialects,
             max_body_bytes: limits.max_body_bytes,
+            merge: Arc::new(merge::Merge::new(dialects.clone())),
+            dialects,
         }
     }
 

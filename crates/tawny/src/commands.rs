@@ -1,5 +1,6 @@
 //! Commands: one file each.
 
+mod backup;
 mod completions;
 mod demo;
 mod dialects;
@@ -7,12 +8,14 @@ mod export;
 mod import;
 mod logs;
 mod promql;
+mod restore;
 mod run;
 mod runs;
 mod serve;
 mod sessions;
 mod sql;
 mod status;
+mod store;
 mod summary;
 mod tail;
 
@@ -40,6 +43,9 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::Promql(args)) => promql::run(&args),
         Some(Command::Dialects(args)) => dialects::run(&args),
         Some(Command::Status(args)) => status::run(&args),
+        Some(Command::Store(args)) => store::run(&args),
+        Some(Command::Backup(args)) => backup::run(&args),
+        Some(Command::Restore(args)) => restore::run(&args),
         Some(Command::Completions { shell }) => completions::run(shell),
     }
 }

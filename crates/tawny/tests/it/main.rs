@@ -6,3 +6,4 @@ mod dialects;
 mod import;
 mod serve;
 mod support;
+mod upkeep;
