@@ -64,6 +64,8 @@ pub enum Command {
     Demo(Demo),
     /// Work with PromQL.
     Promql(Promql),
+    /// Look at how telemetry is understood, and try out renames of your own.
+    Dialects(Dialects),
     /// Show state, counts and limits of the server.
     Status(Reading),
     /// Look at the data itself: what it holds, whether it is whole; make its catalog again.
@@ -217,6 +219,9 @@ pub struct Serve {
     /// Listen on addresses that other machines reach although nothing asks for credentials. Only on networks you trust.
     #[arg(long, env = "TAWNY_ALLOW_OPEN", value_parser = clap::builder::FalseyValueParser::new())]
     pub allow_open: bool,
+    /// File of renames: attribute keys of your own and what they mean; repeatable. `tawny dialects test` tries one out.
+    #[arg(long, env = "TAWNY_RENAMES", value_name = "FILE", value_delimiter = ',')]
+    pub renames: Vec<PathBuf>,
     /// Print the addresses in use as one line of JSON once the server listens.
     #[arg(long)]
     pub json: bool,
@@ -386,6 +391,57 @@ pub struct Sql {
     /// Answer in comma-separated values.
     #[arg(long, conflicts_with = "json")]
     pub csv: bool,
+    /// Server and form.
+    #[command(flatten)]
+    pub reading: Reading,
+}
+
+/// What to do with dialects.
+#[derive(Debug, Args)]
+pub struct Dialects {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: DialectsCommand,
+}
+
+/// What to do with dialects.
+#[derive(Debug, Subcommand)]
+pub enum DialectsCommand {
+    /// List the ways of writing agent telemetry that Tawny reads, the most specific first.
+    List {
+        /// Answer in JSON, for scripts.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Say what a file of renames would change in spans that are stored, field by field.
+    Test(DialectsTest),
+    /// Say how the spans in a file are understood. The file is OTLP/JSON: one request, or one a line.
+    Try {
+        /// The file; `-` reads standard input.
+        file: PathBuf,
+        /// File of renames to use; repeatable.
+        #[arg(long, value_name = "FILE")]
+        renames: Vec<PathBuf>,
+        /// Answer in JSON, for scripts.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Flags of `dialects test`.
+#[derive(Debug, Args)]
+pub struct DialectsTest {
+    /// The file of renames.
+    pub file: PathBuf,
+    /// Look at runs that started this long ago or later.
+    #[arg(long, value_name = "TIME", default_value = "1h", conflicts_with = "run")]
+    pub since: String,
+    /// Look at one run only (its full id).
+    #[arg(long, value_name = "ID")]
+    pub run: Option<String>,
+    /// Spans to look at, at most.
+    #[arg(long, short = 'n', value_name = "N", default_value_t = 100_000)]
+    pub limit: u64,
     /// Server and form.
     #[command(flatten)]
     pub reading: Reading,

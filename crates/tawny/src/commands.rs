@@ -3,6 +3,7 @@
 mod backup;
 mod completions;
 mod demo;
+mod dialects;
 mod export;
 mod import;
 mod logs;
@@ -42,6 +43,7 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::Export(args)) => export::run(&args),
         Some(Command::Demo(args)) => demo::run(&args),
         Some(Command::Promql(args)) => promql::run(&args),
+        Some(Command::Dialects(args)) => dialects::run(&args),
         Some(Command::Status(args)) => status::run(&args),
         Some(Command::Store(args)) => store::run(&args),
         Some(Command::Backup(args)) => backup::run(&args),

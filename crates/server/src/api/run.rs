@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use dialects::Dialects;
 use model::raw::RawLog;
 use model::{Span, SpanId, TraceId};
 use serde_json::Value as JsonValue;
@@ -51,7 +52,7 @@ pub async fn get(
             stored.iter().map(|stored| (stored.span.span_id, stored)).collect();
         for step in &mut answer.steps {
             if let Some(stored) = by_id.get(&step.span_id) {
-                fill(step, stored, logs.get(&step.span_id).map_or(&[], Vec::as_slice));
+                fill(&app.settings.dialects, step, stored, logs.get(&step.span_id).map_or(&[], Vec::as_slice));
             }
             step.scores = answer.scores.iter().filter(|score| score.span_id == Some(step.span_id)).cloned().collect();
         }
@@ -90,7 +91,7 @@ pub async fn step(
     step.scores = convert::scores(&logs);
     step.scores.retain(|score| score.span_id == Some(span_id));
     let logs = logs_by_span(&logs).remove(&span_id).unwrap_or_default();
-    fill(&mut step, &stored, &logs);
+    fill(&app.settings.dialects, &mut step, &stored, &logs);
     let raw = otlp_json(std::slice::from_ref(&stored))?;
     Ok(Json(StepAnswer { step, raw }))
 }
@@ -206,8 +207,8 @@ fn logs_by_span(logs: &[StoredLog]) -> std::collections::HashMap<SpanId, Vec<Raw
     by_span
 }
 
-fn fill(step: &mut super::types::Step, stored: &StoredSpan, logs: &[RawLog<'static>]) {
-    let content = dialects::content(&stored.raw, &stored.resource, &stored.scope, logs);
+fn fill(dialects: &Dialects, step: &mut super::types::Step, stored: &StoredSpan, logs: &[RawLog<'static>]) {
+    let content = dialects.content(&stored.raw, &stored.resource, &stored.scope, logs);
     convert::add_content(step, &stored.raw, content);
 }
 
