@@ -2,6 +2,7 @@
 //! types of [`types`]; which handler answers where stands in `routes.rs`.
 
 pub mod convert;
+pub mod doctor;
 pub mod export;
 pub mod live;
 pub mod logs;
@@ -10,6 +11,7 @@ pub mod params;
 pub mod run;
 pub mod runs;
 pub mod sessions;
+pub mod setup;
 pub mod sql;
 pub mod status;
 pub mod summary;

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use forward::{Forwarder, Record};
 use model::raw::{Batch, Group, RawLog, RawSpan, Rejected};
 use model::{Sample, Tenant, Timestamp};
 use signals::prices::Prices;
@@ -39,6 +40,8 @@ pub struct Received {
     pub compression: Compression,
     /// Whose they are.
     pub project: Arc<str>,
+    /// Instances of Tawny that have passed it on, as the header [`forward::VIA`] lists them; empty for none.
+    pub via: String,
     /// The bytes as sent.
     pub body: Bytes,
     /// The memory they hold.
@@ -62,12 +65,14 @@ pub struct Ingest {
     budget: Arc<Budget>,
     decoders: Arc<Semaphore>,
     max_body_bytes: usize,
+    forwarder: Option<Arc<Forwarder>>,
 }
 
 impl Ingest {
-    /// An ingest with the given limits.
-    pub fn new(counters: Arc<Counters>, limits: &crate::config::Limits) -> Self {
+    /// An ingest with the given limits, which hands what it kept to `forwarder`.
+    pub fn new(counters: Arc<Counters>, limits: &crate::config::Limits, forwarder: Option<Arc<Forwarder>>) -> Self {
         Self {
+            forwarder,
             counters,
             budget: Budget::new(limits.inflight_bytes),
             decoders: Arc::new(Semaphore::new(limits.decoders.max(1))),
@@ -96,7 +101,8 @@ impl Ingest {
     }
 
     /// Keeps a request. Returns when it is durable and visible.
-    pub async fn receive(&self, store: &Store, received: Received, now: Timestamp) -> Result<Kept, Refusal> {
+    pub async fn receive(&self, store: &Store, mut received: Received, now: Timestamp) -> Result<Kept, Refusal> {
+        let via = std::mem::take(&mut received.via);
         let (project, bytes) = (Arc::clone(&received.project), received.body.len() as u64);
         let Ok(permit) = Arc::clone(&self.decoders).acquire_owned().await else {
             return Err(Refusal::NotReady { state: "stopping" });
@@ -111,8 +117,11 @@ impl Ingest {
             Refusal::Fault
         })??;
         if !rows.is_empty() {
-            let entry = Entry { tag: tag.to_number(), project, received: now, payload, rows };
+            let entry = Entry { tag: tag.to_number(), project: Arc::clone(&project), received: now, payload: payload.clone(), rows };
             store.commit(entry).await.map_err(refuse_commit)?;
+            if let Some(forwarder) = &self.forwarder {
+                forwarder.offer(passed_on(tag, now, accepted.items, &project, via, payload)).await;
+            }
         }
         drop(share);
         accepted.bytes = bytes;
@@ -140,6 +149,20 @@ impl Ingest {
     }
 }
 
+/// A kept request as it is passed on: what the log holds, so that the content policy holds there too.
+fn passed_on(tag: Tag, received: Timestamp, items: u64, project: &str, via: String, payload: Bytes) -> Record {
+    Record {
+        received,
+        signal: tag.signal,
+        encoding: tag.encoding,
+        compression: tag.compression,
+        items: u32::try_from(items).unwrap_or(u32::MAX),
+        project: project.to_owned(),
+        via,
+        payload,
+    }
+}
+
 fn refuse_commit(error: CommitError) -> Refusal {
     match error {
         CommitError::Full { limit, retry_after } => Refusal::Busy { limit, retry_after },
@@ -160,7 +183,7 @@ struct Understood {
 }
 
 fn understand(received: Received, now: Timestamp, limit: usize) -> Result<Understood, Refusal> {
-    let Received { signal, encoding, compression, project, body, mut share } = received;
+    let Received { signal, encoding, compression, project, via: _, body, mut share } = received;
     let text = wire::decompress(compression, &body, limit).map_err(|error| match error {
         DecompressError::TooLarge { limit } => Refusal::TooLarge { limit },
         DecompressError::Corrupt { .. } => Refusal::Malformed(error.to_string()),

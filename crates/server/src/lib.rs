@@ -23,8 +23,11 @@ mod routes;
 mod tasks;
 mod ui;
 
+use std::hash::{BuildHasher, RandomState};
+use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 
+use forward::Forwarder;
 use model::{Run, Span, Timestamp};
 use tokio::net::TcpListener;
 use tokio::runtime::{self, Handle, Runtime};
@@ -33,6 +36,7 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use api::types::Endpoints;
 use app::{App, Opened, Phase};
+pub use api::setup::document as setup_document;
 pub use clock::SystemClock;
 pub use config::{ConfigError, Limits, Settings};
 pub use listen::ListenError;
@@ -58,6 +62,9 @@ pub enum StartError {
     /// The threads for queries cannot be started.
     #[error("cannot start the threads for queries: {0}")]
     Threads(std::io::Error),
+    /// Telemetry cannot be passed on as configured.
+    #[error(transparent)]
+    Forward(#[from] forward::StartError),
     /// The query engine cannot be set up.
     #[error(transparent)]
     Query(#[from] query::QueryError),
@@ -91,7 +98,9 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     };
     let queries = QueryThreads::start("query", settings.limits.decoders)?;
     let sql = QueryThreads::start("sql", settings.limits.decoders)?;
-    let app = app(settings, endpoints, queries.handle(), sql.handle());
+    let own = [&http, &otlp_http, &otlp_grpc].map(TcpListener::local_addr);
+    let forwarder = forwarder(&settings, &own.into_iter().flatten().collect::<Vec<_>>())?;
+    let app = app(settings, endpoints, queries.handle(), sql.handle(), forwarder);
     let permits = Arc::new(Semaphore::new(app.settings.limits.connections));
     let mut servers = JoinSet::new();
     for (listener, router) in [
@@ -113,10 +122,17 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
 }
 
 /// What handlers and tasks share, before the store is open.
-fn app(settings: Settings, endpoints: Endpoints, query_threads: Handle, sql_threads: Handle) -> Arc<App> {
+fn app(
+    settings: Settings,
+    endpoints: Endpoints,
+    query_threads: Handle,
+    sql_threads: Handle,
+    forwarder: Option<Arc<Forwarder>>,
+) -> Arc<App> {
     let counters = Arc::new(counters::Counters::default());
     Arc::new(App {
-        ingest: ingest::Ingest::new(Arc::clone(&counters), &settings.limits),
+        ingest: ingest::Ingest::new(Arc::clone(&counters), &settings.limits, forwarder.clone()),
+        forwarder,
         settings,
         endpoints,
         clock: SystemClock,
@@ -132,6 +148,22 @@ fn app(settings: Settings, endpoints: Endpoints, query_threads: Handle, sql_thre
         sql_permits: Arc::new(Semaphore::new(app::SQL_QUERIES_MAX)),
     })
 }
+
+/// The way on to other backends, if the settings name any. `own` are the addresses in use.
+fn forwarder(settings: &Settings, own: &[SocketAddr]) -> Result<Option<Arc<Forwarder>>, forward::StartError> {
+    let Some(file) = &settings.forward else { return Ok(None) };
+    let setup = forward::Setup {
+        dir: &settings.data.join(FORWARD_DIR),
+        own,
+        sync: settings.sync,
+        clock: Arc::new(SystemClock::time),
+        seed: RandomState::new().hash_one(std::process::id()),
+    };
+    Ok(Some(Arc::new(Forwarder::open(forward::load(file)?, &setup)?)))
+}
+
+/// Where in the data directory the forward queue is.
+const FORWARD_DIR: &str = "forward";
 
 /// Threads that queries run on. Dropping them does not wait: a query still running has nobody who waits for it.
 struct QueryThreads(Option<Runtime>);

@@ -20,7 +20,7 @@ use tonic::{Code, Status};
 use wire::{Compression, Encoding, Signal};
 
 use crate::app::App;
-use crate::incoming::Incoming;
+use crate::incoming::{self, Incoming};
 use crate::ingest::{Received, Refusal};
 
 /// Bytes before each message: a flag and a length.
@@ -82,6 +82,7 @@ async fn export(app: &App, signal: Signal, request: Request) -> Response {
             encoding: Encoding::Protobuf,
             compression,
             project: app.project(),
+            via: incoming::via(&head.headers),
             body: message,
             share,
         };

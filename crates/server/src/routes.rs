@@ -15,7 +15,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use wire::Signal;
 
-use crate::api::{export, live, logs, openapi, run, runs, sessions, sql, status, summary};
+use crate::api::{doctor, export, live, logs, openapi, run, runs, sessions, setup, sql, status, summary};
 use crate::app::App;
 use crate::problem::{self, Problem};
 use crate::{health, metrics_text, otlp_grpc, otlp_http, ui};
@@ -36,6 +36,8 @@ pub fn api() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(export::export))
         .routes(routes!(live::watch))
         .routes(routes!(status::get))
+        .routes(routes!(doctor::get))
+        .routes(routes!(setup::get))
         .routes(routes!(openapi::get))
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))

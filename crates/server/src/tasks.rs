@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `flush` | writes hot rows into segments when memory or age asks for it |
 //! | `compact` | merges small segments, removes replaced ones |
+//! | `forward` | one a destination: sends on what waits in the forward queue (crate `forward`) |
 //! | `live` | resolves runs that changed and tells those who watch |
 //!
 //! Runs settle without a task of their own: a snapshot and a flush resolve what is due, and `live` looks again at runs it
@@ -30,6 +31,9 @@ pub fn start(app: &Arc<App>) -> JoinSet<()> {
     tasks.spawn(watched("flush", flush(Arc::clone(app))));
     tasks.spawn(watched("compact", compact(Arc::clone(app))));
     tasks.spawn(watched("live", live::run(Arc::clone(app))));
+    if let Some(forwarder) = &app.forwarder {
+        forwarder.spawn(&mut tasks);
+    }
     tasks
 }
 

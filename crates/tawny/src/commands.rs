@@ -2,7 +2,9 @@
 
 mod completions;
 mod demo;
+mod doctor;
 mod export;
+mod forward;
 mod import;
 mod logs;
 mod promql;
@@ -10,6 +12,7 @@ mod run;
 mod runs;
 mod serve;
 mod sessions;
+mod setup;
 mod sql;
 mod status;
 mod summary;
@@ -38,6 +41,9 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::Demo(args)) => demo::run(&args),
         Some(Command::Promql(args)) => promql::run(&args),
         Some(Command::Status(args)) => status::run(&args),
+        Some(Command::Doctor(args)) => doctor::run(&args),
+        Some(Command::Setup(args)) => setup::run(&args),
+        Some(Command::Forward(args)) => forward::run(&args.command),
         Some(Command::Completions { shell }) => completions::run(shell),
     }
 }

@@ -2,12 +2,16 @@
 //!
 //! They are apart from `model` so that a change of the vocabulary cannot change the API by accident.
 
+mod doctor;
 mod run;
+mod setup;
 mod sql;
 mod status;
 mod step;
 
+pub use doctor::*;
 pub use run::*;
+pub use setup::*;
 pub use sql::*;
 pub use status::*;
 pub use step::*;

@@ -61,16 +61,21 @@ impl Server {
     }
 
     pub fn open(dir: TempDir, limits: Limits) -> Self {
+        Self::set(dir, |settings| settings.limits = limits)
+    }
+
+    /// A server with settings of its own.
+    pub fn set(dir: TempDir, edit: impl FnOnce(&mut Settings)) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let any_port = || "127.0.0.1:0".to_owned();
-        let settings = Settings {
+        let mut settings = Settings {
             data: dir.path().join("data"),
             http: any_port(),
             otlp_http: any_port(),
             otlp_grpc: any_port(),
-            limits,
             ..Settings::default()
         };
+        edit(&mut settings);
         let mut running = runtime.block_on(server::start(settings)).unwrap();
         runtime.block_on(running.ready()).unwrap();
         let endpoints = running.endpoints().clone();

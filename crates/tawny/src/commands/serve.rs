@@ -35,6 +35,7 @@ fn settings(args: &Serve) -> Result<Settings> {
         otlp_grpc: args.otlp_grpc.clone(),
         allow_open: args.allow_open,
         sync: !args.no_sync,
+        forward: args.forward.clone(),
         allow_missing_segments: args.allow_missing_segments,
         limits: Limits::for_memory(args.memory).with_max_body(args.max_body),
     })

@@ -2,6 +2,7 @@
 
 mod commands;
 mod data;
+mod forward;
 mod import;
 mod serve;
 mod support;

@@ -23,6 +23,7 @@ pub fn tawny() -> Command {
         "TAWNY_OTLP_GRPC",
         "TAWNY_MEMORY",
         "TAWNY_ALLOW_OPEN",
+        "TAWNY_FORWARD",
     ] {
         command.env_remove(name);
     }
@@ -41,6 +42,11 @@ impl Server {
     }
 
     pub fn open(dir: TempDir) -> Self {
+        Self::open_with(dir, &[])
+    }
+
+    /// A server with further flags.
+    pub fn open_with(dir: TempDir, flags: &[&str]) -> Self {
         let data = dir.path().join("data");
         let mut command = tawny();
         command.args([
@@ -54,7 +60,7 @@ impl Server {
             "127.0.0.1:0",
             "--data",
         ]);
-        let mut child = command.arg(&data).stdout(Stdio::piped()).spawn().unwrap();
+        let mut child = command.arg(&data).args(flags).stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let announced = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
