@@ -6,6 +6,7 @@ use bytes::{Buf, BufMut, Bytes};
 use prost::Message;
 use reqwest::Url;
 use reqwest::header::HeaderMap;
+use tonic::codegen::http::uri::PathAndQuery;
 use tonic::codec::{Codec, CompressionEncoding, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::metadata::MetadataMap;
 use tonic::transport::{Channel, Endpoint};
@@ -64,7 +65,7 @@ impl Grpc {
         }
         let call = async {
             client.ready().await.map_err(|error| Status::unavailable(cause(&error)))?;
-            client.unary(message, path.parse().unwrap_or_default(), Raw).await
+            client.unary(message, PathAndQuery::from_static(path), Raw).await
         };
         match tokio::time::timeout(self.timeout, call).await {
             Err(_) => Outcome::later("no answer in time"),

@@ -45,8 +45,6 @@ export function groups(frameworks: Framework[]): { group: string; items: { value
   const names = [...new Set(frameworks.map((each) => each.group))].filter((group) => group !== "start");
   return names.map((group) => ({
     group: TITLES[group] ?? group,
-    items: frameworks
-      .filter((each) => each.group === group)
-      .map((each) => ({ value: each.id, label: each.title })),
+    items: frameworks.filter((each) => each.group === group).map((each) => ({ value: each.id, label: each.title })),
   }));
 }
