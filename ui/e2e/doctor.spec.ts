@@ -24,7 +24,7 @@ test("a service in trouble shows what is wrong, the line to change, and an examp
       },
     },
   ]);
-  await visit(`/doctor?service=${sent.service}`, async (page) => {
+  await visit(`/doctor?of=${sent.service}`, async (page) => {
     const finding = page.getByRole("article").filter({ hasText: "Streamed model calls without token counts" });
     await finding.waitFor();
     expect(await finding.textContent()).toContain("include_usage");
@@ -40,12 +40,12 @@ test("a service in good health is told so", async () => {
   const sent = fresh(`e2e-well-${newTraceId().slice(0, 6)}`);
   await sendSpans(sent, supportRun("well", "session-well"));
   const answer = await until(
-    () => ask<DoctorAnswer>(`/api/v1/doctor?service=${sent.service}`),
+    () => ask<DoctorAnswer>(`/api/v1/doctor?of=${sent.service}`),
     ({ examined }) => examined.spans > 0,
     "the spans",
   );
   expect(answer?.findings.filter(({ severity }) => severity !== "info") ?? []).toEqual([]);
-  await visit("/doctor?service=nobody-at-all", async (page) => {
+  await visit("/doctor?of=nobody-at-all", async (page) => {
     await page.getByText("No span arrived in this time").waitFor();
     await page.getByRole("link", { name: "How to send traces" }).click();
     await page.getByRole("heading", { name: "Send a trace" }).waitFor();

@@ -53,7 +53,7 @@ beforeAll(async () => {
     ["connect", "/connect"],
     ["connect-framework", "/connect?framework=claude-code"],
     ["doctor", "/doctor?from=7d"],
-    ["doctor-empty", "/doctor?service=nobody"],
+    ["doctor-empty", "/doctor?of=nobody"],
     ["status", "/status"],
   ];
 });

@@ -36,14 +36,15 @@ export function readRunSearch(raw: Record<string, unknown>): RunSearch {
 export interface DoctorSearch {
   /** Since when telemetry is looked at; absent means the last hour. */
   from?: string;
-  service?: string;
+  /** Only this service. */
+  of?: string;
 }
 
 export function readDoctorSearch(raw: Record<string, unknown>): DoctorSearch {
   const from = text(raw.from);
   return compact<DoctorSearch>({
     from: from && /^\d+[smhdw]$/.test(from) ? from : undefined,
-    service: text(raw.service),
+    of: text(raw.of),
   });
 }
 

@@ -116,7 +116,8 @@ async fn recent_runs(app: &App, question: &Question) -> Result<(Vec<signals::run
         }
         steps += size;
         let spans = app.store()?.trace_narrow(&app.project(), trace).await?;
-        runs.extend(signals::runs::resolve(&spans, app.now(), &app.run_settings));
+        // As of the end of the time asked about: a run that still comes in then is no broken one.
+        runs.extend(signals::runs::resolve(&spans, question.to, &app.run_settings));
     }
     Ok((runs, more))
 }

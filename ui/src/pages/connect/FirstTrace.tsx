@@ -162,7 +162,7 @@ function Verdict({ run }: { run: Run }) {
         <>
           {worth[0]!.title}
           {worth.length > 1 && ` and ${worth.length - 1} more`}.{" "}
-          <Link to="/doctor" search={run.service ? { service: run.service } : {}}>
+          <Link to="/doctor" search={run.service ? { of: run.service } : {}}>
             How to mend it
           </Link>
         </>

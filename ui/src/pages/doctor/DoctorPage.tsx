@@ -22,14 +22,14 @@ export function DoctorPage() {
   const search = route.useSearch();
   const navigate = route.useNavigate();
   const from = search.from ?? DEFAULT_FROM;
-  const query = useQuery({ ...doctorQuery(from, { service: search.service }), refetchInterval: 30_000 });
+  const query = useQuery({ ...doctorQuery(from, { service: search.of }), refetchInterval: 30_000 });
   const answer = query.data;
   return (
     <div className={classes.page}>
       <PageHeader title="Doctor" note="Is the instrumentation right?">
-        {search.service && (
-          <Button variant="default" onClick={() => void navigate({ search: ({ service: _, ...rest }) => rest })}>
-            {search.service} ✕
+        {search.of && (
+          <Button variant="default" onClick={() => void navigate({ search: ({ of: _, ...rest }) => rest })}>
+            {search.of} ✕
           </Button>
         )}
         <TimeRange
