@@ -91,6 +91,8 @@ pub struct Spool {
     shared: Arc<Shared>,
     queue: Option<mpsc::Sender<Append>>,
     writer: Option<JoinHandle<()>>,
+    /// Held for as long as this process uses the directory.
+    _lock: File,
 }
 
 /// What waits for a destination, and what it lost.
@@ -114,6 +116,8 @@ impl Spool {
     /// When the directory cannot be read or written.
     pub fn open(dir: &Path, readers: &[Reader], sync: bool) -> io::Result<Self> {
         fs::create_dir_all(dir)?;
+        let lock = File::create(dir.join("lock"))?;
+        lock.try_lock().map_err(|error| io::Error::other(format!("another process uses it ({error})")))?;
         let mut segments = list(dir)?;
         let (file, tail) = match segments.back_mut() {
             Some(last) => {
@@ -152,7 +156,7 @@ impl Spool {
         let (queue, waiting) = mpsc::channel();
         let mut writer = Writer { shared: Arc::clone(&shared), file, length, tail };
         let writer = std::thread::Builder::new().name("forward".into()).spawn(move || writer.run(&waiting))?;
-        Ok(Self { shared, queue: Some(queue), writer: Some(writer) })
+        Ok(Self { shared, queue: Some(queue), writer: Some(writer), _lock: lock })
     }
 
     /// Adds a record. Returns when it is on disk.
@@ -322,7 +326,11 @@ impl State {
             let mut place = from;
             while place.offset < target && place < tail {
                 let Some((segment, next)) = segment(&self.segments, place) else { break };
-                place = skip(dir, segment, place)?.or(next.filter(|next| *next > place)).unwrap_or(tail);
+                place = match next {
+                    // Whole files are passed without being opened.
+                    Some(next) if next.offset <= target => next,
+                    next => skip(dir, segment, place, target)?.or(next).unwrap_or(tail),
+                };
             }
             let cursor = &mut self.cursors[at];
             cursor.dropped += place.number - from.number;
@@ -483,17 +491,23 @@ fn read(dir: &Path, segment: Segment, at: Place) -> io::Result<Found> {
     Ok(Record::decode(crc, &Bytes::from(content)).map_or(Found::Damaged, |record| Found::Record(record, next)))
 }
 
-/// The place after the record at `at`, without reading it; `None` at the end of the file.
-fn skip(dir: &Path, segment: Segment, at: Place) -> io::Result<Option<Place>> {
-    let position = within(segment, at);
-    let mut start = [0; HEAD];
-    if position + HEAD as u64 > segment.length {
-        return Ok(None);
+/// The first place between records that is not before `target`, by the records' heads alone; `None` when the file ends before.
+fn skip(dir: &Path, segment: Segment, mut at: Place, target: u64) -> io::Result<Option<Place>> {
+    let file = File::open(path(dir, segment.first))?;
+    while at.offset < target {
+        let position = within(segment, at);
+        let mut start = [0; HEAD];
+        if position + HEAD as u64 > segment.length {
+            return Ok(None);
+        }
+        file.read_exact_at(&mut start, position)?;
+        let end = position + (HEAD + head(start).0) as u64;
+        if end > segment.length {
+            return Ok(None);
+        }
+        at = Place { offset: segment.first.offset + end, number: at.number + 1 };
     }
-    File::open(path(dir, segment.first))?.read_exact_at(&mut start, position)?;
-    let end = position + (HEAD + head(start).0) as u64;
-    let next = Place { offset: segment.first.offset + end, number: at.number + 1 };
-    Ok((end <= segment.length).then_some(next))
+    Ok(Some(at))
 }
 
 enum Stored {

@@ -159,3 +159,13 @@ fn what_is_being_sent_is_not_dropped_from_below() {
     assert_eq!(sending.len() as u64 + dropped + got.len() as u64, 21);
     assert!(!got.contains(&0), "it was being sent");
 }
+
+#[test]
+fn two_processes_cannot_use_one_queue() {
+    let dir = tempfile::tempdir().unwrap();
+    let spool = open(dir.path(), 1 << 20);
+    let second = Spool::open(dir.path(), &[], true).err().unwrap();
+    assert!(second.to_string().contains("another process"), "{second}");
+    drop(spool);
+    open(dir.path(), 1 << 20);
+}
