@@ -222,7 +222,9 @@ pub fn read(name: &str, text: &str, surroundings: &dyn Surroundings) -> Result<V
         let raw = raw.into_inner();
         if !names.insert(raw.name.as_ref().to_ascii_lowercase()) {
             let at = raw.name.span().start;
-            return Err(reader.wrong(at, format!("two destinations are named `{}`: names are unique", raw.name.as_ref())));
+            return Err(
+                reader.wrong(at, format!("two destinations are named `{}`: names are unique", raw.name.as_ref()))
+            );
         }
         destinations.push(reader.destination(raw)?);
     }
@@ -238,11 +240,7 @@ struct Reader<'t> {
 impl Reader<'_> {
     fn wrong(&self, at: usize, problem: impl Into<String>) -> ConfigError {
         let before = self.text.get(..at.min(self.text.len())).unwrap_or_default();
-        ConfigError {
-            file: self.file.to_owned(),
-            line: before.matches('\n').count() + 1,
-            problem: problem.into(),
-        }
+        ConfigError { file: self.file.to_owned(), line: before.matches('\n').count() + 1, problem: problem.into() }
     }
 
     fn destination(&self, raw: RawDestination) -> Result<Destination, ConfigError> {
@@ -250,7 +248,9 @@ impl Reader<'_> {
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_' || c == '.';
         if name.is_empty() || name.len() > 64 || !name.chars().all(plain) || name.starts_with('.') {
             let at = raw.name.span().start;
-            return Err(self.wrong(at, format!("`{name}` cannot be a name: use letters, digits, -, _ and ., at most 64")));
+            return Err(
+                self.wrong(at, format!("`{name}` cannot be a name: use letters, digits, -, _ and ., at most 64"))
+            );
         }
         let url = self.url(&raw)?;
         let signals = match &raw.signals {
@@ -303,7 +303,8 @@ impl Reader<'_> {
         let mut signals = Vec::new();
         for word in words.as_ref() {
             let signal = Signal::ALL.into_iter().find(|signal| signal.name() == word);
-            signals.push(signal.ok_or_else(|| wrong(format!("there is no signal `{word}`: use traces, logs, metrics")))?);
+            signals
+                .push(signal.ok_or_else(|| wrong(format!("there is no signal `{word}`: use traces, logs, metrics")))?);
         }
         if signals.is_empty() {
             return Err(wrong("no signal: name some of traces, logs, metrics, or leave `signals` out for all".into()));
@@ -315,20 +316,26 @@ impl Reader<'_> {
         let mut headers = HeaderMap::new();
         for (name, value) in raw {
             let wrong = |problem: String| self.wrong(value.span().start, problem);
-            let key: HeaderName =
-                name.to_ascii_lowercase().parse().map_err(|_| wrong(format!("`{name}` cannot be the name of a header")))?;
+            let key: HeaderName = name
+                .to_ascii_lowercase()
+                .parse()
+                .map_err(|_| wrong(format!("`{name}` cannot be the name of a header")))?;
             let text = match value.as_ref() {
                 RawHeader::Text(text) => text.clone(),
-                RawHeader::Secret(Secret { env: Some(env), file: None }) => self
-                    .surroundings
-                    .variable(env)
-                    .ok_or_else(|| wrong(format!("the header `{name}` wants the environment variable {env}, which is not set")))?,
-                RawHeader::Secret(Secret { env: None, file: Some(path) }) => self
-                    .surroundings
-                    .file(path, MAX_SECRET)
-                    .map_err(|error| wrong(format!("the header `{name}` wants the file {}: {error}", path.display())))?,
+                RawHeader::Secret(Secret { env: Some(env), file: None }) => {
+                    self.surroundings.variable(env).ok_or_else(|| {
+                        wrong(format!("the header `{name}` wants the environment variable {env}, which is not set"))
+                    })?
+                }
+                RawHeader::Secret(Secret { env: None, file: Some(path) }) => {
+                    self.surroundings.file(path, MAX_SECRET).map_err(|error| {
+                        wrong(format!("the header `{name}` wants the file {}: {error}", path.display()))
+                    })?
+                }
                 RawHeader::Secret(_) => {
-                    return Err(wrong(format!("the header `{name}` wants either {{ env = \"NAME\" }} or {{ file = \"PATH\" }}")));
+                    return Err(wrong(format!(
+                        "the header `{name}` wants either {{ env = \"NAME\" }} or {{ file = \"PATH\" }}"
+                    )));
                 }
             };
             // The value is not shown: it may be a key.
@@ -352,7 +359,10 @@ impl Reader<'_> {
         let Some(value) = value else { return Ok(default) };
         parse_duration(value.as_ref()).filter(|time| !time.is_zero()).ok_or_else(|| {
             let given = value.as_ref();
-            self.wrong(value.span().start, format!("cannot read `{key} = \"{given}\"`: give for example \"500ms\", \"10s\", \"2h\""))
+            self.wrong(
+                value.span().start,
+                format!("cannot read `{key} = \"{given}\"`: give for example \"500ms\", \"10s\", \"2h\""),
+            )
         })
     }
 }

@@ -83,7 +83,9 @@ impl Condition {
     pub(crate) fn check(&self) -> Result<(), String> {
         let named = [&self.signal, &self.project, &self.service, &self.environment, &self.agent];
         if named.iter().all(|values| values.0.is_empty()) && self.attribute.is_empty() {
-            return Err("the condition names nothing: use signal, project, service, environment, agent or attribute".into());
+            return Err(
+                "the condition names nothing: use signal, project, service, environment, agent or attribute".into()
+            );
         }
         match self.signal.0.iter().find(|word| Signal::ALL.iter().all(|signal| signal.name() != word.as_str())) {
             Some(word) => Err(format!("there is no signal `{word}`: use traces, logs, metrics")),
@@ -131,9 +133,8 @@ impl Filter {
 
     /// Whether a project's telemetry can pass at all; cheap, for deciding whether to keep a request for the destination.
     pub fn may_pass(&self, signal: Signal, project: &str) -> bool {
-        let possible = |condition: &Condition| {
-            condition.signal.fit(Some(signal.name())) && condition.project.fit(Some(project))
-        };
+        let possible =
+            |condition: &Condition| condition.signal.fit(Some(signal.name())) && condition.project.fit(Some(project));
         self.keep.is_empty() || self.keep.iter().any(possible)
     }
 

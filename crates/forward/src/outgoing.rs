@@ -111,7 +111,8 @@ fn one(destination: &Destination, record: &Record) -> Result<(Option<Outgoing>, 
 /// The request in protobuf, not compressed.
 fn protobuf(request: &Outgoing) -> Result<Cow<'_, [u8]>, String> {
     // Its size was checked when it came in.
-    let text = wire::decompress(request.compression, &request.body, usize::MAX >> 1).map_err(|error| error.to_string())?;
+    let text =
+        wire::decompress(request.compression, &request.body, usize::MAX >> 1).map_err(|error| error.to_string())?;
     match request.encoding {
         Encoding::Protobuf => Ok(text),
         Encoding::Json => {

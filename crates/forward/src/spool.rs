@@ -266,13 +266,7 @@ struct Collected {
     damaged: u64,
 }
 
-fn collect(
-    dir: &Path,
-    segments: &VecDeque<Segment>,
-    from: Place,
-    tail: Place,
-    bytes: usize,
-) -> io::Result<Collected> {
+fn collect(dir: &Path, segments: &VecDeque<Segment>, from: Place, tail: Place, bytes: usize) -> io::Result<Collected> {
     let mut collected = Collected { records: Vec::new(), end: from, damaged: 0 };
     let mut total = 0;
     while collected.end < tail && (collected.records.is_empty() || total < bytes) {

@@ -390,7 +390,8 @@ async fn nothing_goes_round_in_circles() {
     running.forwarder.offer(record(Encoding::Protobuf, Compression::None, protobuf(&["a"]))).await;
     running.until("it is sent", |status| status.sent_requests == 1).await;
     let via = backend.got()[0].header("tawny-forwarded").to_owned();
-    let back = Record { via: format!("other,{via}"), ..record(Encoding::Protobuf, Compression::None, protobuf(&["a"])) };
+    let back =
+        Record { via: format!("other,{via}"), ..record(Encoding::Protobuf, Compression::None, protobuf(&["a"])) };
     running.forwarder.offer(back).await;
     assert_eq!((running.forwarder.circles(), running.status().backlog.requests), (1, 0));
     let other = Record { via: "other".into(), ..record(Encoding::Protobuf, Compression::None, protobuf(&["b"])) };

@@ -3,6 +3,8 @@
 //! decompress → decode → content policy → understand → commit. Replay of the log after a restart takes the same way
 //! ([`replay`]), so what is in memory after a crash is what was there before it.
 
+pub mod keys;
+pub mod merge;
 pub mod policy;
 pub mod refusal;
 pub mod tag;
@@ -66,6 +68,7 @@ pub struct Ingest {
     decoders: Arc<Semaphore>,
     max_body_bytes: usize,
     forwarder: Option<Arc<Forwarder>>,
+    merge: Arc<merge::Merge>,
 }
 
 impl Ingest {
@@ -77,6 +80,7 @@ impl Ingest {
             budget: Budget::new(limits.inflight_bytes),
             decoders: Arc::new(Semaphore::new(limits.decoders.max(1))),
             max_body_bytes: limits.max_body_bytes,
+            merge: Arc::default(),
         }
     }
 
@@ -117,11 +121,8 @@ impl Ingest {
             Refusal::Fault
         })??;
         if !rows.is_empty() {
-            let entry = Entry { tag: tag.to_number(), project: Arc::clone(&project), received: now, payload: payload.clone(), rows };
-            store.commit(entry).await.map_err(refuse_commit)?;
-            if let Some(forwarder) = &self.forwarder {
-                forwarder.offer(passed_on(tag, now, accepted.items, &project, via, payload)).await;
-            }
+            let entry = Entry { tag: tag.to_number(), project, received: now, payload, rows };
+            keep(store, self.forwarder.as_deref(), tag, accepted.items, via, entry).await?;
         }
         drop(share);
         accepted.bytes = bytes;
@@ -149,18 +150,31 @@ impl Ingest {
     }
 }
 
-/// A kept request as it is passed on: what the log holds, so that the content policy holds there too.
-fn passed_on(tag: Tag, received: Timestamp, items: u64, project: &str, via: String, payload: Bytes) -> Record {
-    Record {
-        received,
+/// Keeps an entry: in the store, then in the queue of what is passed on. What is queued is what the log holds, so that the
+/// content policy holds there too.
+async fn keep(
+    store: &Store,
+    forwarder: Option<&Forwarder>,
+    tag: Tag,
+    items: u64,
+    via: String,
+    entry: Entry,
+) -> Result<(), Refusal> {
+    let record = forwarder.map(|_| Record {
+        received: entry.received,
         signal: tag.signal,
         encoding: tag.encoding,
         compression: tag.compression,
         items: u32::try_from(items).unwrap_or(u32::MAX),
-        project: project.to_owned(),
+        project: entry.project.to_string(),
         via,
-        payload,
+        payload: entry.payload.clone(),
+    });
+    store.commit(entry).await.map_err(refuse_commit)?;
+    if let (Some(forwarder), Some(record)) = (forwarder, record) {
+        forwarder.offer(record).await;
     }
+    Ok(())
 }
 
 fn refuse_commit(error: CommitError) -> Refusal {

@@ -19,6 +19,7 @@ mod metrics_text;
 mod otlp_grpc;
 mod otlp_http;
 mod problem;
+mod receivers;
 mod routes;
 mod tasks;
 mod ui;
@@ -34,9 +35,9 @@ use tokio::runtime::{self, Handle, Runtime};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
+pub use api::setup::document as setup_document;
 use api::types::Endpoints;
 use app::{App, Opened, Phase};
-pub use api::setup::document as setup_document;
 pub use clock::SystemClock;
 pub use config::{ConfigError, Limits, Settings};
 pub use listen::ListenError;

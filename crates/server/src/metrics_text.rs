@@ -62,7 +62,9 @@ fn forward(page: &mut Page, status: &crate::api::types::ForwardStatus) {
         ("tawny_forward_refused_requests_total", "counter", "Requests refused for good.", |it| it.refused_requests),
         ("tawny_forward_rejected_items_total", "counter", "Items refused in taken requests.", |it| it.rejected_items),
         ("tawny_forward_filtered_items_total", "counter", "Items that filters held back.", |it| it.filtered_items),
-        ("tawny_forward_dropped_requests_total", "counter", "Requests dropped from a full queue.", |it| it.dropped_requests),
+        ("tawny_forward_dropped_requests_total", "counter", "Requests dropped from a full queue.", |it| {
+            it.dropped_requests
+        }),
         ("tawny_forward_expired_requests_total", "counter", "Requests that waited too long.", |it| it.expired_requests),
         ("tawny_forward_damaged_requests_total", "counter", "Requests damaged on disk.", |it| it.damaged_requests),
         ("tawny_forward_retries_total", "counter", "Attempts repeated.", |it| it.retries),

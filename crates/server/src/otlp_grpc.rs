@@ -71,6 +71,7 @@ async fn export(app: &App, signal: Signal, request: Request) -> Response {
     }
     let mut body = Incoming::new(body, &head.headers);
     let kept = async {
+        let project = app.admit(&head.headers)?;
         let opened = app.opened().map_err(|phase| Refusal::NotReady { state: phase.as_str() })?;
         let mut share = app.ingest.share();
         let limit = app.ingest.max_body_bytes();
@@ -81,7 +82,7 @@ async fn export(app: &App, signal: Signal, request: Request) -> Response {
             signal: Some(signal),
             encoding: Encoding::Protobuf,
             compression,
-            project: app.project(),
+            project,
             via: incoming::via(&head.headers),
             body: message,
             share,

@@ -17,8 +17,8 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::error::DecodeError;
 use crate::Signal;
+use crate::error::DecodeError;
 use messages::{Field, Kind, Message};
 
 /// The request in protobuf.

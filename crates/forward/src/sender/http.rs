@@ -39,7 +39,8 @@ impl Http {
             // Credentials belong to the address that was configured.
             .redirect(reqwest::redirect::Policy::none());
         let loopback = destination.url.host_str().is_some_and(|host| {
-            host == "localhost" || host.trim_matches(['[', ']']).parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback())
+            host == "localhost"
+                || host.trim_matches(['[', ']']).parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback())
         });
         if loopback {
             builder = builder.no_proxy();
@@ -90,7 +91,8 @@ async fn judge(request: &Outgoing, mut response: Response) -> Outcome {
     let status = response.status();
     let after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let date = response.headers().get("date").and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let json = response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
+    let json =
+        response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
     let body = match answer(&mut response).await {
         Ok(body) => body,
         // The status has come: it decides.
@@ -107,9 +109,11 @@ async fn judge(request: &Outgoing, mut response: Response) -> Outcome {
         | StatusCode::REQUEST_TIMEOUT
         | StatusCode::BAD_GATEWAY
         | StatusCode::SERVICE_UNAVAILABLE
-        | StatusCode::GATEWAY_TIMEOUT => {
-            Outcome::Later { reason, after: after.and_then(|text| retry_after(&text, date.as_deref())), credentials: false }
-        }
+        | StatusCode::GATEWAY_TIMEOUT => Outcome::Later {
+            reason,
+            after: after.and_then(|text| retry_after(&text, date.as_deref())),
+            credentials: false,
+        },
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Outcome::Later { reason, after: None, credentials: true },
         StatusCode::PAYLOAD_TOO_LARGE => Outcome::TooLarge(reason),
         StatusCode::NOT_FOUND => Outcome::Refused(no_such_address(request.signal)),

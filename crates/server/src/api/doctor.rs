@@ -15,9 +15,7 @@ use model::{Timestamp, TraceId};
 use signals::doctor::{self, Finding, Origin};
 
 use super::params::Params;
-use super::types::{
-    DoctorAnswer, DoctorExample, DoctorFinding, DoctorOrigin, DoctorRemedy, Examined, Problem,
-};
+use super::types::{DoctorAnswer, DoctorExample, DoctorFinding, DoctorOrigin, DoctorRemedy, Examined, Problem};
 use crate::app::App;
 
 /// What is looked at where nothing else is asked: the last hour.

@@ -113,7 +113,9 @@ fn ill() -> Vec<(&'static str, Vec<Value>)> {
         }),
         (
             "no-agent-telemetry",
-            (1..=20).map(|id| span(2, id, u8::from(id > 1), "GET /x", &[("http.request.method", json!("GET"))])).collect(),
+            (1..=20)
+                .map(|id| span(2, id, u8::from(id > 1), "GET /x", &[("http.request.method", json!("GET"))]))
+                .collect(),
         ),
         ("no-model", with_call(3, &call(&["model"]))),
         ("no-tokens", with_call(4, &call(&["usage"]))),
@@ -138,18 +140,27 @@ fn ill() -> Vec<(&'static str, Vec<Value>)> {
             spans[2] = span(9, 3, 1, "execute_tool search", &tool()[..2]);
             spans
         }),
-        ("clock-ahead", edited(10, |span| {
-            span["startTimeUnixNano"] = json!((now() + 60 * SECOND).to_string());
-            span["endTimeUnixNano"] = json!((now() + 61 * SECOND).to_string());
-        })),
-        ("arrived-late", edited(11, |span| {
-            span["startTimeUnixNano"] = json!((now() - 172_800 * SECOND).to_string());
-            span["endTimeUnixNano"] = json!((now() - 172_799 * SECOND).to_string());
-        })),
+        (
+            "clock-ahead",
+            edited(10, |span| {
+                span["startTimeUnixNano"] = json!((now() + 60 * SECOND).to_string());
+                span["endTimeUnixNano"] = json!((now() + 61 * SECOND).to_string());
+            }),
+        ),
+        (
+            "arrived-late",
+            edited(11, |span| {
+                span["startTimeUnixNano"] = json!((now() - 172_800 * SECOND).to_string());
+                span["endTimeUnixNano"] = json!((now() - 172_799 * SECOND).to_string());
+            }),
+        ),
         ("no-start-time", edited(12, |span| span["startTimeUnixNano"] = json!("1234"))),
-        ("ends-before-start", edited(13, |span| {
-            span["endTimeUnixNano"] = json!((now() - 90 * SECOND).to_string());
-        })),
+        (
+            "ends-before-start",
+            edited(13, |span| {
+                span["endTimeUnixNano"] = json!((now() - 90 * SECOND).to_string());
+            }),
+        ),
         ("attributes-dropped", edited(14, |span| span["droppedAttributesCount"] = json!(3))),
         ("error-unnamed", edited(15, |span| span["status"] = json!({"code": 2}))),
         ("no-agent", vec![span(16, 1, 0, "chat gpt-4o", &call(&[]))]),
@@ -158,9 +169,12 @@ fn ill() -> Vec<(&'static str, Vec<Value>)> {
             spans.push(span(17, 4, 9, "chat gpt-4o", &call(&[])));
             spans
         }),
-        ("child-before-parent", edited(18, |span| {
-            span["startTimeUnixNano"] = json!((now() - 30 * SECOND).to_string());
-        })),
+        (
+            "child-before-parent",
+            edited(18, |span| {
+                span["startTimeUnixNano"] = json!((now() - 30 * SECOND).to_string());
+            }),
+        ),
         ("double-instrumentation", {
             let mut pairs = call(&[]);
             pairs.push(("gen_ai.response.id", json!("chatcmpl-1")));
@@ -200,7 +214,8 @@ fn each_check_sees_what_it_is_for_and_nothing_in_good_health() {
         assert!(finding["count"].as_u64().unwrap() >= 1 && finding["of"].as_u64() >= finding["count"].as_u64());
         assert!(!finding["remedy"]["text"].as_str().unwrap().is_empty(), "{finding}");
         let example = &finding["example"];
-        let run = server.get(&format!("/api/v1/runs/{}?content=none", example["trace_id"].as_str().unwrap())).ok().json();
+        let run =
+            server.get(&format!("/api/v1/runs/{}?content=none", example["trace_id"].as_str().unwrap())).ok().json();
         if let Some(span) = example["span_id"].as_str() {
             let steps = run["steps"].as_array().unwrap();
             assert!(steps.iter().any(|step| step["span_id"] == span), "the example is a step of the run: {finding}");
@@ -253,7 +268,8 @@ fn refusals_logs_metrics_and_cut_texts_are_seen() {
     for id in ["requests-refused", "items-refused", "logs-without-trace", "metrics-without-spans", "text-cut"] {
         assert!(found.iter().any(|each| each == id), "{id}: {found:?}");
     }
-    let refused = answer["findings"].as_array().unwrap().iter().find(|finding| finding["id"] == "requests-refused").unwrap();
+    let refused =
+        answer["findings"].as_array().unwrap().iter().find(|finding| finding["id"] == "requests-refused").unwrap();
     assert_eq!(refused["details"][0], "traces: 1 requests, malformed");
     assert_eq!(ids(&ask(&server, "from=1h&service=only-metrics")), ["metrics-without-spans"]);
 }
@@ -261,7 +277,9 @@ fn refusals_logs_metrics_and_cut_texts_are_seen() {
 #[test]
 fn questions_that_make_no_sense_are_refused() {
     let server = Server::start();
-    for (query, says) in [("from=soon", "from"), ("from=1h&to=2h", "before"), ("trace_id=x", "trace_id"), ("colour=1", "colour")] {
+    for (query, says) in
+        [("from=soon", "from"), ("from=1h&to=2h", "before"), ("trace_id=x", "trace_id"), ("colour=1", "colour")]
+    {
         let answer = server.get(&format!("/api/v1/doctor?{query}"));
         assert_eq!(answer.status, 400);
         assert!(answer.text().contains(says), "{}", answer.text());
@@ -298,7 +316,11 @@ fn what_it_says_of_real_clients() {
         fs::create_dir_all(golden.parent().unwrap()).unwrap();
         fs::write(&golden, &lines).unwrap();
     }
-    assert_eq!(lines, fs::read_to_string(&golden).unwrap_or_default(), "rewrite with TAWNY_REWRITE=1 and look at the difference");
+    assert_eq!(
+        lines,
+        fs::read_to_string(&golden).unwrap_or_default(),
+        "rewrite with TAWNY_REWRITE=1 and look at the difference"
+    );
 }
 
 /// `docs/recipes/frameworks.md` is written from the data that the API serves.

@@ -11,7 +11,7 @@ use crate::support::{Server, agent_run, trace_id};
 fn forwarding(dir: TempDir, url: &str, more: &str) -> Server {
     let file = dir.path().join("forward.toml");
     std::fs::write(&file, format!("[[destination]]\nname = \"next\"\nurl = \"{url}\"\n{more}")).unwrap();
-    Server::set(dir, |settings| settings.forward = Some(file))
+    Server::configured(dir, |settings| settings.forward = Some(file))
 }
 
 fn destination(server: &Server) -> Value {
@@ -34,7 +34,9 @@ fn until(server: &Server, what: &str, done: impl Fn(&Value) -> bool) -> Value {
 fn a_run_appears_at_the_next_server_over_http_and_grpc() {
     let next = Server::start();
     for (number, (url, more)) in
-        [(next.http.clone(), ""), (next.otlp_grpc.clone(), "protocol = \"grpc\"\ncompression = \"gzip\"")].into_iter().enumerate()
+        [(next.http.clone(), ""), (next.otlp_grpc.clone(), "protocol = \"grpc\"\ncompression = \"gzip\"")]
+            .into_iter()
+            .enumerate()
     {
         let first = forwarding(TempDir::new().unwrap(), &url, more);
         let trace = 10 + number as u8;
@@ -70,14 +72,17 @@ fn two_servers_that_pass_on_to_each_other_stop_at_that() {
         let dir = TempDir::new().unwrap();
         let file = dir.path().join("forward.toml");
         std::fs::write(&file, format!("[[destination]]\nname = \"next\"\nurl = \"http://{other}\"\n")).unwrap();
-        Server::set(dir, |settings| (settings.http, settings.forward) = (own.to_owned(), Some(file)))
+        Server::configured(dir, |settings| (settings.http, settings.forward) = (own.to_owned(), Some(file)))
     };
     let (a, b) = (start(&at_a, &at_b), start(&at_b, &at_a));
     a.post_proto("/v1/traces", &agent_run(5)).ok();
     until(&a, "A sent it to B", |status| status["sent_requests"] == 1);
     until(&b, "B sent it back", |status| status["sent_requests"] == 1);
     let forward = a.get("/api/v1/status").ok().json()["forward"].clone();
-    assert_eq!((&forward["circles"], &forward["destinations"][0]["queued_requests"]), (&Value::from(1), &Value::from(0)));
+    assert_eq!(
+        (&forward["circles"], &forward["destinations"][0]["queued_requests"]),
+        (&Value::from(1), &Value::from(0))
+    );
     assert_eq!(b.get(&format!("/api/v1/runs/{}?content=none", trace_id(5))).status, 200);
 }
 
@@ -109,6 +114,24 @@ fn a_destination_that_is_down_keeps_nobody_waiting() {
     assert_eq!((&status["state"], &status["queued_requests"]), (&Value::from("retrying"), &Value::from(49)));
     assert!(status["last_error"].as_str().unwrap().contains("no connection"), "{status:#}");
     assert_eq!(first.get("/readyz").status, 200);
-    let first = Server::set(first.stop(), |_| {});
-    assert_eq!(first.get("/api/v1/runs").ok().json()["total"], 49, "without the setting nothing is passed on, nothing is lost");
+    let first = Server::configured(first.stop(), |_| {});
+    assert_eq!(
+        first.get("/api/v1/runs").ok().json()["total"],
+        49,
+        "without the setting nothing is passed on, nothing is lost"
+    );
+}
+
+#[test]
+fn what_comes_in_a_foreign_protocol_goes_on_as_opentelemetry() {
+    let next = Server::start();
+    let first = forwarding(TempDir::new().unwrap(), &next.otlp_http, "");
+    let run = serde_json::json!({"id": "01a1fc48-b8b9-78e3-b5e8-b2905c8eb53b", "trace_id": "01a1fc48-b8b9-78e3-b5e8-b2905c8eb53b",
+        "name": "answer", "run_type": "chain", "start_time": "2026-11-21T04:06:26.745130+00:00", "end_time": "2026-11-21T04:06:27.745130+00:00",
+        "inputs": {"question": "owls?"}, "outputs": {"answer": "yes"}});
+    let answer = first.post_json("/runs", &run);
+    assert!((200..300).contains(&answer.status), "{} {}", answer.status, answer.text());
+    until(&first, "it is sent", |status| status["sent_requests"].as_u64() >= Some(1));
+    let names = |server: &Server| server.get("/api/v1/runs").ok().json()["runs"][0]["name"].clone();
+    assert_eq!((names(&first), names(&next)), (Value::from("answer"), Value::from("answer")));
 }

@@ -86,7 +86,8 @@ impl Finding {
     /// When there is no check of that name: names are constants of this program, and a test holds them together.
     pub fn new(id: &str, origin: Origin, count: u64, of: u64) -> Self {
         let check = check(id).unwrap_or_else(|| panic!("there is no check `{id}`"));
-        Self { check, origin: Origin::default(), count, of, example: None, remedy: None, details: Vec::new() }.of_origin(origin)
+        Self { check, origin: Origin::default(), count, of, example: None, remedy: None, details: Vec::new() }
+            .of_origin(origin)
     }
 
     /// The same about another origin, with the remedy that fits it.
@@ -139,9 +140,10 @@ pub fn counted(counts: Vec<Count>, log_events: &[(Option<String>, String)]) -> V
     for count in &counts {
         let check = count.check;
         let service = &count.origin.service;
-        let in_logs = check.unless_log.as_deref().is_some_and(|start| {
-            log_events.iter().any(|(from, name)| from == service && name.starts_with(start))
-        });
+        let in_logs = check
+            .unless_log
+            .as_deref()
+            .is_some_and(|start| log_events.iter().any(|(from, name)| from == service && name.starts_with(start)));
         let worth_saying = count.when > 0
             && total(check, service) >= check.count
             && count.when as f64 >= check.share * count.over as f64

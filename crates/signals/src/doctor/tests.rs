@@ -173,7 +173,9 @@ fn a_whole_process_in_one_trace_is_noticed() {
     let agents = |apart: i64| {
         let last = 60 * apart + 100;
         let mut spans = vec![span(1, 1, 0, StepKind::Chain, 0, last)];
-        spans.extend((0..30).map(|n| span(1, 2 + n, 1, StepKind::Agent, i64::from(n) * apart, i64::from(n) * apart + 50)));
+        spans.extend(
+            (0..30).map(|n| span(1, 2 + n, 1, StepKind::Agent, i64::from(n) * apart, i64::from(n) * apart + 50)),
+        );
         runs(vec![spans])
     };
     assert_eq!(ids(&examine(&agents(60_000))), ["endless-trace"]);

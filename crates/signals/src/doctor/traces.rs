@@ -50,7 +50,11 @@ impl Tally {
 }
 
 fn origin(span: &Span) -> Origin {
-    Origin { service: span.service.as_deref().map(str::to_owned), dialect: span.dialect.to_string(), ..Origin::default() }
+    Origin {
+        service: span.service.as_deref().map(str::to_owned),
+        dialect: span.dialect.to_string(),
+        ..Origin::default()
+    }
 }
 
 /// Who is asked about a whole run: the service of its run, and the dialect of its first step that has one.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
+use server::config::IngestKeys;
 use server::{ConfigError, Limits, Running, Settings};
 use tokio::signal;
 use tracing_subscriber::EnvFilter;
@@ -37,6 +38,7 @@ fn settings(args: &Serve) -> Result<Settings> {
         sync: !args.no_sync,
         forward: args.forward.clone(),
         allow_missing_segments: args.allow_missing_segments,
+        ingest_keys: IngestKeys::parse(args.ingest_keys.iter().map(String::as_str)).context("--ingest-key")?,
         limits: Limits::for_memory(args.memory).with_max_body(args.max_body),
     })
 }

@@ -30,7 +30,10 @@ pub fn run(args: &cli::Setup) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     };
     let Some(framework) = setup.frameworks.iter().find(|framework| framework.id == *name) else {
-        bail!("there are no settings for `{name}`: `tawny setup` lists what there is{}", similar(&setup.frameworks, name));
+        bail!(
+            "there are no settings for `{name}`: `tawny setup` lists what there is{}",
+            similar(&setup.frameworks, name)
+        );
     };
     // Before the settings are shown, so that nothing which is sent at once is missed.
     let begun = arrived_until_now(&client)?;
@@ -62,7 +65,9 @@ fn list(frameworks: &[Framework]) -> String {
 fn similar(frameworks: &[Framework], name: &str) -> String {
     let name = name.to_ascii_lowercase();
     let alike = |framework: &&Framework| {
-        framework.id.contains(&name) || name.contains(&framework.id) || framework.title.to_ascii_lowercase().contains(&name)
+        framework.id.contains(&name)
+            || name.contains(&framework.id)
+            || framework.title.to_ascii_lowercase().contains(&name)
     };
     match frameworks.iter().find(alike) {
         Some(framework) => format!("; did you mean `{}`?", framework.id),
@@ -180,7 +185,16 @@ fn report(run: &RunAnswer, answer: &DoctorAnswer) -> String {
         ("model", if models.is_empty() { "none".into() } else { models }),
         ("tokens", tokens),
         ("cost", style::dollars(totals.cost_usd)),
-        ("content", if totals.llm_calls == 0 { "no model call".into() } else if no_content { "no".into() } else { "yes".into() }),
+        (
+            "content",
+            if totals.llm_calls == 0 {
+                "no model call".into()
+            } else if no_content {
+                "no".into()
+            } else {
+                "yes".into()
+            },
+        ),
     ] {
         out.push_str(&format!("  {} {}\n", faint(&format!("{what:<8}")), clip(&value, 100)));
     }

@@ -24,7 +24,10 @@ fn backend(listener: TcpListener) -> mpsc::Receiver<String> {
                     bytes.extend_from_slice(&chunk[..n]);
                     while let Some((whole, body)) = request(&bytes) {
                         let body: Value = serde_json::from_slice(&body).unwrap_or_default();
-                        let id = body["resourceSpans"][0]["scopeSpans"][0]["spans"][0]["traceId"].as_str().unwrap_or("?").to_owned();
+                        let id = body["resourceSpans"][0]["scopeSpans"][0]["spans"][0]["traceId"]
+                            .as_str()
+                            .unwrap_or("?")
+                            .to_owned();
                         bytes.drain(..whole);
                         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
                         let _ = give.send(id);
@@ -82,7 +85,9 @@ fn nothing_acknowledged_is_missing_after_kill_9() {
     let mut arrived = BTreeSet::new();
     let mut times = 0;
     while arrived.len() < acknowledged.len() {
-        arrived.insert(received.recv_timeout(std::time::Duration::from_secs(20)).expect("everything acknowledged arrives"));
+        arrived.insert(
+            received.recv_timeout(std::time::Duration::from_secs(20)).expect("everything acknowledged arrives"),
+        );
         times += 1;
     }
     assert!(acknowledged.is_subset(&arrived));
@@ -94,10 +99,17 @@ fn nothing_acknowledged_is_missing_after_kill_9() {
 #[test]
 fn the_file_is_checked_without_a_server() {
     let dir = TempDir::new().unwrap();
-    let good = write(dir.path(), "good.toml", "[[destination]]\nname = \"tempo\"\nurl = \"http://127.0.0.1:4318\"\nheaders = { x-key = \"secret-key\" }\n");
+    let good = write(
+        dir.path(),
+        "good.toml",
+        "[[destination]]\nname = \"tempo\"\nurl = \"http://127.0.0.1:4318\"\nheaders = { x-key = \"secret-key\" }\n",
+    );
     let output = tawny().args(["forward", "check", &good]).output().unwrap();
     let shown = text(&output.stdout);
-    assert!(output.status.success() && shown.contains("http://127.0.0.1:4318/v1/traces") && shown.contains("x-key"), "{shown}");
+    assert!(
+        output.status.success() && shown.contains("http://127.0.0.1:4318/v1/traces") && shown.contains("x-key"),
+        "{shown}"
+    );
     assert!(!shown.contains("secret-key"));
     let bad = write(dir.path(), "bad.toml", "[[destination]]\nname = \"tempo\"\nurl = \"http://h\"\nsignal = 1\n");
     let output = tawny().args(["forward", "check", &bad]).output().unwrap();

@@ -75,12 +75,8 @@ static KEY_VALUE: [Field; 2] = [one(1, "key", Text), one(2, "value", Kind::Messa
 
 const ATTRIBUTE: Kind = Kind::Message(&KEY_VALUE);
 
-const ENTITY: Message = &[
-    one(1, "schemaUrl", Text),
-    one(2, "type", Text),
-    many(3, "idKeys", Text),
-    many(4, "descriptionKeys", Text),
-];
+const ENTITY: Message =
+    &[one(1, "schemaUrl", Text), one(2, "type", Text), many(3, "idKeys", Text), many(4, "descriptionKeys", Text)];
 
 const RESOURCE: Kind = Kind::Message(&[
     many(1, "attributes", ATTRIBUTE),
@@ -136,9 +132,31 @@ const SPAN: Message = &[
 
 /// How the names of severities end, by number.
 const SEVERITIES: &[&str] = &[
-    "_UNSPECIFIED", "_TRACE", "_TRACE2", "_TRACE3", "_TRACE4", "_DEBUG", "_DEBUG2", "_DEBUG3", "_DEBUG4", "_INFO",
-    "_INFO2", "_INFO3", "_INFO4", "_WARN", "_WARN2", "_WARN3", "_WARN4", "_ERROR", "_ERROR2", "_ERROR3", "_ERROR4",
-    "_FATAL", "_FATAL2", "_FATAL3", "_FATAL4",
+    "_UNSPECIFIED",
+    "_TRACE",
+    "_TRACE2",
+    "_TRACE3",
+    "_TRACE4",
+    "_DEBUG",
+    "_DEBUG2",
+    "_DEBUG3",
+    "_DEBUG4",
+    "_INFO",
+    "_INFO2",
+    "_INFO3",
+    "_INFO4",
+    "_WARN",
+    "_WARN2",
+    "_WARN3",
+    "_WARN4",
+    "_ERROR",
+    "_ERROR2",
+    "_ERROR3",
+    "_ERROR4",
+    "_FATAL",
+    "_FATAL2",
+    "_FATAL3",
+    "_FATAL4",
 ];
 
 const LOG: Message = &[
@@ -258,11 +276,7 @@ pub const TRACES: Message = &[many(
         many(
             2,
             "scopeSpans",
-            Kind::Message(&[
-                one(1, "scope", SCOPE),
-                many(2, "spans", Kind::Message(SPAN)),
-                one(3, "schemaUrl", Text),
-            ]),
+            Kind::Message(&[one(1, "scope", SCOPE), many(2, "spans", Kind::Message(SPAN)), one(3, "schemaUrl", Text)]),
         ),
         one(3, "schemaUrl", Text),
     ]),

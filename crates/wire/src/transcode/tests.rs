@@ -64,7 +64,13 @@ fn what_does_not_fit_is_an_error_with_its_place() {
     assert!(json_to_protobuf(Signal::Logs, b"[]").is_err());
     let deep = format!("{}{}", "{\"arrayValue\":{\"values\":[".repeat(400), "]}}".repeat(400));
     let deep = format!("{{\"body\":{deep}}}");
-    assert!(json_to_protobuf(Signal::Logs, format!("{{\"resourceLogs\":[{{\"scopeLogs\":[{{\"logRecords\":[{deep}]}}]}}]}}").as_bytes()).is_err());
+    assert!(
+        json_to_protobuf(
+            Signal::Logs,
+            format!("{{\"resourceLogs\":[{{\"scopeLogs\":[{{\"logRecords\":[{deep}]}}]}}]}}").as_bytes()
+        )
+        .is_err()
+    );
 }
 
 fn bodies(folder: &Path, found: &mut Vec<PathBuf>) {
@@ -93,7 +99,11 @@ fn what_real_clients_sent_as_json_reads_the_same() {
         let gzip = bytes.starts_with(&[0x1f, 0x8b]);
         let compression = if gzip { Compression::Gzip } else { Compression::None };
         let Ok(text) = decompress(compression, &bytes, 1 << 30) else { continue };
-        let is_otlp = text.trim_ascii_start().starts_with(b"{") && text.windows(10).take(200).any(|key| key == b"\"resourceS" || key == b"\"resourceL" || key == b"\"resourceM");
+        let is_otlp = text.trim_ascii_start().starts_with(b"{")
+            && text
+                .windows(10)
+                .take(200)
+                .any(|key| key == b"\"resourceS" || key == b"\"resourceL" || key == b"\"resourceM");
         if !is_otlp {
             continue;
         }

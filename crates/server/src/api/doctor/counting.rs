@@ -142,7 +142,9 @@ pub async fn log_events(app: &App, question: &Question) -> Result<Vec<(Option<St
     let condition = looked_at(question, View::Logs);
     let rows = ask(
         app,
-        format!("SELECT DISTINCT service, event_name FROM logs WHERE {condition} AND event_name IS NOT NULL LIMIT {ORIGINS}"),
+        format!(
+            "SELECT DISTINCT service, event_name FROM logs WHERE {condition} AND event_name IS NOT NULL LIMIT {ORIGINS}"
+        ),
     );
     Ok(rows.await?.iter().map(|row| (row[0].as_str().map(str::to_owned), text(&row[1]))).collect())
 }
@@ -188,8 +190,9 @@ pub async fn metrics_without_spans(
         return Ok(Vec::new());
     }
     let condition = looked_at(question, View::Spans);
-    let statement =
-        format!("SELECT service, count(*) AS n FROM samples WHERE {condition} GROUP BY 1 ORDER BY n DESC LIMIT {ORIGINS}");
+    let statement = format!(
+        "SELECT service, count(*) AS n FROM samples WHERE {condition} GROUP BY 1 ORDER BY n DESC LIMIT {ORIGINS}"
+    );
     let with_spans: BTreeSet<&Option<String>> = origins.keys().map(|origin| &origin.service).collect();
     let rows = ask(app, statement).await?;
     let all: u64 = rows.iter().map(|row| number(&row[1])).sum();

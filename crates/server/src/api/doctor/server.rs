@@ -21,7 +21,8 @@ pub fn findings(app: &App) -> Vec<Finding> {
         if refused > waits {
             let all = refused + counts.requests_accepted;
             let mut finding = Finding::new("requests-refused", Origin::default(), refused - waits, all);
-            let reasons = counts.requests_rejected.iter().filter(|(reason, _)| !["busy", "not_ready"].contains(&reason.as_str()));
+            let reasons =
+                counts.requests_rejected.iter().filter(|(reason, _)| !["busy", "not_ready"].contains(&reason.as_str()));
             finding.details = reasons.map(|(reason, count)| format!("{signal}: {count} requests, {reason}")).collect();
             findings.push(finding);
         }
@@ -34,7 +35,8 @@ pub fn findings(app: &App) -> Vec<Finding> {
     }
     for limit in limits(app).into_iter().filter(|limit| limit.reached > 0) {
         let mut finding = Finding::new("limit-reached", Origin::default(), limit.reached, limit.reached);
-        finding.details = vec![format!("{} = {} {}: reached {} times", limit.name, limit.value, limit.unit, limit.reached)];
+        finding.details =
+            vec![format!("{} = {} {}: reached {} times", limit.name, limit.value, limit.unit, limit.reached)];
         findings.push(finding);
     }
     if let Ok(opened) = app.opened() {
