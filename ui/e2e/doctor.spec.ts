@@ -40,7 +40,7 @@ test("a service in good health is told so", async () => {
   const sent = fresh(`e2e-well-${newTraceId().slice(0, 6)}`);
   await sendSpans(sent, supportRun("well", "session-well"));
   const answer = await until(
-    () => ask<DoctorAnswer>(`/api/v1/doctor?of=${sent.service}`),
+    () => ask<DoctorAnswer>(`/api/v1/doctor?service=${sent.service}`),
     ({ examined }) => examined.spans > 0,
     "the spans",
   );
