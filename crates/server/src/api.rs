@@ -14,5 +14,6 @@ pub mod sessions;
 pub mod setup;
 pub mod sql;
 pub mod status;
+pub mod store;
 pub mod summary;
 pub mod types;

@@ -1,5 +1,6 @@
 //! Commands: one file each.
 
+mod backup;
 mod completions;
 mod demo;
 mod doctor;
@@ -8,6 +9,7 @@ mod forward;
 mod import;
 mod logs;
 mod promql;
+mod restore;
 mod run;
 mod runs;
 mod serve;
@@ -15,6 +17,7 @@ mod sessions;
 mod setup;
 mod sql;
 mod status;
+mod store;
 mod summary;
 mod tail;
 
@@ -44,6 +47,9 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::Doctor(args)) => doctor::run(&args),
         Some(Command::Setup(args)) => setup::run(&args),
         Some(Command::Forward(args)) => forward::run(&args.command),
+        Some(Command::Store(args)) => store::run(&args),
+        Some(Command::Backup(args)) => backup::run(&args),
+        Some(Command::Restore(args)) => restore::run(&args),
         Some(Command::Completions { shell }) => completions::run(shell),
     }
 }

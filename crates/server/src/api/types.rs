@@ -8,6 +8,7 @@ mod setup;
 mod sql;
 mod status;
 mod step;
+mod store;
 
 pub use doctor::*;
 pub use run::*;
@@ -15,3 +16,4 @@ pub use setup::*;
 pub use sql::*;
 pub use status::*;
 pub use step::*;
+pub use store::*;

@@ -6,3 +6,4 @@ mod forward;
 mod import;
 mod serve;
 mod support;
+mod upkeep;

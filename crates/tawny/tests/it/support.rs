@@ -18,6 +18,8 @@ pub fn tawny() -> Command {
     for name in [
         "TAWNY_URL",
         "TAWNY_DATA",
+        "TAWNY_DATA_LOCAL",
+        "TAWNY_RETENTION",
         "TAWNY_HTTP",
         "TAWNY_OTLP_HTTP",
         "TAWNY_OTLP_GRPC",
@@ -45,7 +47,7 @@ impl Server {
         Self::open_with(dir, &[])
     }
 
-    /// A server with further flags.
+    /// The same with more flags.
     pub fn open_with(dir: TempDir, flags: &[&str]) -> Self {
         let data = dir.path().join("data");
         let mut command = tawny();
