@@ -68,6 +68,12 @@ pub enum Command {
     Dialects(Dialects),
     /// Show state, counts and limits of the server.
     Status(Reading),
+    /// Say what is wrong with the instrumentation of what arrived, and what to change.
+    Doctor(Doctor),
+    /// Print the settings for a framework, then wait until a trace has arrived and say what it holds.
+    Setup(Setup),
+    /// Work with the file of forward destinations.
+    Forward(Forward),
     /// Look at the data itself: what it holds, whether it is whole; make its catalog again.
     Store(Store),
     /// Copy everything, from a server at work or from its directory.
@@ -203,6 +209,9 @@ pub struct Serve {
     /// Answer requests before the disk has them: faster, but the last seconds may be lost when the machine (not just Tawny) fails.
     #[arg(long, env = "TAWNY_NO_SYNC", value_parser = clap::builder::FalseyValueParser::new())]
     pub no_sync: bool,
+    /// File with the destinations that telemetry is passed on to (docs/recipes/forward.md).
+    #[arg(long, env = "TAWNY_FORWARD", value_name = "FILE")]
+    pub forward: Option<PathBuf>,
     /// Start although segment files that the catalog lists are gone; their rows stay lost.
     #[arg(long, env = "TAWNY_ALLOW_MISSING_SEGMENTS", value_parser = clap::builder::FalseyValueParser::new())]
     pub allow_missing_segments: bool,
@@ -471,6 +480,66 @@ pub struct PromqlTest {
     /// Answer in JSON, for scripts.
     #[arg(long)]
     pub json: bool,
+}
+
+/// Flags of `doctor`.
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// Look at what arrived in this time, for example 15m, 24h or 7d.
+    #[arg(long, value_name = "TIME", default_value = "1h")]
+    pub since: String,
+    /// Only this service.
+    #[arg(long, value_name = "NAME")]
+    pub service: Option<String>,
+    /// Only this run (its full id).
+    #[arg(long, value_name = "ID")]
+    pub trace_id: Option<String>,
+    /// Exit with 1 when there is a finding of severity error.
+    #[arg(long)]
+    pub strict: bool,
+    /// Server and form.
+    #[command(flatten)]
+    pub reading: Reading,
+}
+
+/// Flags of `setup`.
+#[derive(Debug, Args)]
+pub struct Setup {
+    /// The framework; without it the list is shown.
+    pub framework: Option<String>,
+    /// Write the settings to this file instead of printing them. A file that is there is not touched.
+    #[arg(long, value_name = "FILE")]
+    pub write: Option<PathBuf>,
+    /// Replace the file that is there.
+    #[arg(long, requires = "write")]
+    pub force: bool,
+    /// Do not wait for a trace.
+    #[arg(long)]
+    pub no_wait: bool,
+    /// Seconds to wait for a trace.
+    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
+    pub wait: u32,
+    /// Server and form.
+    #[command(flatten)]
+    pub reading: Reading,
+}
+
+/// What to do with the file of forward destinations.
+#[derive(Debug, Args)]
+pub struct Forward {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: ForwardCommand,
+}
+
+/// A command of `forward`.
+#[derive(Debug, Subcommand)]
+pub enum ForwardCommand {
+    /// Read the file as the server would and say what it means, or what is wrong and where. Nothing is sent.
+    Check {
+        /// The file.
+        file: PathBuf,
+    },
 }
 
 /// Flags of `import`.
