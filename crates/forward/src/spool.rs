@@ -5,24 +5,23 @@
 //! and the number of its first record. Files that every destination has passed are removed.
 //! A destination that falls behind by more than its bound is moved on, and what it misses is counted.
 
+mod files;
 #[cfg(test)]
 mod tests;
 
 use std::collections::VecDeque;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::JoinHandle;
 
-use bytes::Bytes;
 use tokio::sync::{oneshot, watch};
 
-use crate::record::{HEAD, Record, head};
+use crate::record::Record;
+use files::{Found, MAGIC, Segment, begin, list, path, read, recover, segment, skip};
 
-/// First bytes of a file: what it is, and the version of its form.
-const MAGIC: &[u8; 8] = b"TWNYFWD1";
 /// A file past this size is closed and another begun.
 const FILE_BYTES: u64 = 8 << 20;
 /// Bytes that one sync covers at most.
@@ -59,14 +58,6 @@ struct Cursor {
     dropped: u64,
     /// Requests whose bytes on disk were damaged.
     damaged: u64,
-}
-
-/// A file of the spool.
-#[derive(Debug, Clone, Copy)]
-struct Segment {
-    first: Place,
-    /// Bytes in it.
-    length: u64,
 }
 
 struct Shared {
@@ -252,13 +243,6 @@ impl Shared {
     }
 }
 
-/// The file that holds the record at a place, and where the next file begins.
-fn segment(segments: &VecDeque<Segment>, at: Place) -> Option<(Segment, Option<Place>)> {
-    let after = segments.partition_point(|segment| segment.first <= at);
-    let found = segments.get(after.checked_sub(1)?)?;
-    Some((*found, segments.get(after).map(|next| next.first)))
-}
-
 /// Records read in one go.
 struct Collected {
     records: Vec<Record>,
@@ -397,111 +381,6 @@ impl Writer {
         }
         state.enforce(&self.shared.dir, self.tail)
     }
-}
-
-fn path(dir: &Path, first: Place) -> PathBuf {
-    dir.join(format!("{:020}-{:016}.spool", first.offset, first.number))
-}
-
-/// Begins a file at `tail` and gives the new tail. The file's first record is behind the magic; its own place is before it.
-fn begin(dir: &Path, segments: &mut VecDeque<Segment>, tail: Place) -> io::Result<(File, Place)> {
-    let mut file = OpenOptions::new().create_new(true).append(true).open(path(dir, tail))?;
-    file.write_all(MAGIC)?;
-    file.sync_all()?;
-    // The name must last as well.
-    File::open(dir)?.sync_all()?;
-    segments.push_back(Segment { first: tail, length: MAGIC.len() as u64 });
-    Ok((file, Place { offset: tail.offset + MAGIC.len() as u64, number: tail.number }))
-}
-
-/// The files there are, in order.
-fn list(dir: &Path) -> io::Result<VecDeque<Segment>> {
-    let mut segments = Vec::new();
-    for entry in fs::read_dir(dir)? {
-        let entry = entry?;
-        let name = entry.file_name();
-        let Some(numbers) = name.to_str().and_then(|name| name.strip_suffix(".spool")) else { continue };
-        let Some((offset, number)) = numbers.split_once('-') else { continue };
-        if let (Ok(offset), Ok(number)) = (offset.parse(), number.parse()) {
-            segments.push(Segment { first: Place { offset, number }, length: entry.metadata()?.len() });
-        }
-    }
-    segments.sort_by_key(|segment| segment.first);
-    Ok(segments.into())
-}
-
-/// Finds the end of the last file and cuts off what is behind it.
-fn recover(dir: &Path, last: &mut Segment) -> io::Result<Place> {
-    let file = OpenOptions::new().read(true).write(true).open(path(dir, last.first))?;
-    if last.length < MAGIC.len() as u64 {
-        file.set_len(0)?;
-        file.write_all_at(MAGIC, 0)?;
-        last.length = MAGIC.len() as u64;
-    }
-    let mut place = last.first;
-    while let Found::Record(_, next) = read(dir, *last, place)? {
-        place = next;
-    }
-    if place == last.first {
-        place.offset += MAGIC.len() as u64;
-    }
-    last.length = place.offset - last.first.offset;
-    file.set_len(last.length)?;
-    file.sync_all()?;
-    Ok(place)
-}
-
-enum Found {
-    Record(Record, Place),
-    /// The file ends here.
-    End,
-    Damaged,
-}
-
-/// Where in its file a place is. The place of a file itself is before its magic.
-fn within(segment: Segment, at: Place) -> u64 {
-    (at.offset - segment.first.offset).max(MAGIC.len() as u64)
-}
-
-fn read(dir: &Path, segment: Segment, at: Place) -> io::Result<Found> {
-    let position = within(segment, at);
-    if position >= segment.length {
-        return Ok(Found::End);
-    }
-    let mut file = File::open(path(dir, segment.first))?;
-    file.seek(SeekFrom::Start(position))?;
-    let mut start = [0; HEAD];
-    if position + HEAD as u64 > segment.length || file.read_exact(&mut start).is_err() {
-        return Ok(Found::Damaged);
-    }
-    let (length, crc) = head(start);
-    let end = position + (HEAD + length) as u64;
-    if end > segment.length {
-        return Ok(Found::Damaged);
-    }
-    let mut content = vec![0; length];
-    file.read_exact(&mut content)?;
-    let next = Place { offset: segment.first.offset + end, number: at.number + 1 };
-    Ok(Record::decode(crc, &Bytes::from(content)).map_or(Found::Damaged, |record| Found::Record(record, next)))
-}
-
-/// The first place between records that is not before `target`, by the records' heads alone; `None` when the file ends before.
-fn skip(dir: &Path, segment: Segment, mut at: Place, target: u64) -> io::Result<Option<Place>> {
-    let file = File::open(path(dir, segment.first))?;
-    while at.offset < target {
-        let position = within(segment, at);
-        let mut start = [0; HEAD];
-        if position + HEAD as u64 > segment.length {
-            return Ok(None);
-        }
-        file.read_exact_at(&mut start, position)?;
-        let end = position + (HEAD + head(start).0) as u64;
-        if end > segment.length {
-            return Ok(None);
-        }
-        at = Place { offset: segment.first.offset + end, number: at.number + 1 };
-    }
-    Ok(Some(at))
 }
 
 enum Stored {
