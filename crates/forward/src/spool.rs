@@ -175,7 +175,7 @@ impl Spool {
     /// What the system says.
     pub fn next(&self, reader: usize, bytes: usize) -> io::Result<(Vec<Record>, Place)> {
         loop {
-            let tail = *self.shared.tail.borrow();
+            let tail = self.shared.tail();
             let (from, segments) = {
                 let state = self.shared.state();
                 (state.cursors[reader].place, state.segments.clone())
@@ -211,7 +211,8 @@ impl Spool {
 
     /// What waits for a destination.
     pub fn backlog(&self, reader: usize) -> Backlog {
-        let (tail, state) = (*self.shared.tail.borrow(), self.shared.state());
+        let tail = self.shared.tail();
+        let state = self.shared.state();
         let cursor = &state.cursors[reader];
         Backlog {
             requests: tail.number.saturating_sub(cursor.place.number),
@@ -238,6 +239,12 @@ impl Drop for Spool {
 }
 
 impl Shared {
+    /// The place behind the last record. Copied out: whoever held on to it while taking the state would wait for the writer,
+    /// which holds the state while it moves the tail.
+    fn tail(&self) -> Place {
+        *self.tail.borrow()
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

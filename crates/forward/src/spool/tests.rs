@@ -169,3 +169,15 @@ fn two_processes_cannot_use_one_queue() {
     drop(spool);
     open(dir.path(), 1 << 20);
 }
+
+#[test]
+fn asking_while_files_change_stops_nobody() {
+    let dir = tempfile::tempdir().unwrap();
+    let readers = [Reader { name: "slow".into(), bound: 4 << 20 }];
+    let spool = Spool::open(dir.path(), &readers, false).unwrap();
+    std::thread::scope(|scope| {
+        let asking = scope.spawn(|| while spool.backlog(0).dropped < 300 {});
+        (0..400).for_each(|number| append(&spool, &record(number, 256 << 10)));
+        asking.join().unwrap();
+    });
+}
