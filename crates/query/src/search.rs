@@ -196,8 +196,7 @@ impl Engine {
             }
             let hits: Vec<Hit> = asked.iter().filter_map(|trace| found.hits.get(trace)).flatten().cloned().collect();
             found.matches.extend(snapshot.explain(project, needle, &hits).await?);
-            let gone: HashSet<TraceId> =
-                asked.into_iter().filter(|trace| !found.matches.contains_key(trace)).collect();
+            let gone: HashSet<TraceId> = asked.into_iter().filter(|trace| !found.matches.contains_key(trace)).collect();
             found.runs.retain(|(_, trace), _| !gone.contains(trace));
         }
     }

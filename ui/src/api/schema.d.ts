@@ -4,6 +4,26 @@
  */
 
 export interface paths {
+    "/api/v1/aggregate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Counts, sums and quantiles of runs or steps, over time and by key
+         * @description The numbers charts are made of. Filters are those of the list of runs; with `of=steps` they are read on the steps themselves. Tokens and costs of steps leave out totals over other steps and calls that another trace tells; calls that two instrumentations of one trace tell are only sorted out in the totals of runs.
+         */
+        get: operations["aggregate"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/doctor": {
         parameters: {
             query?: never;
@@ -175,6 +195,46 @@ export interface paths {
         };
         /** One step, and its span as it was sent */
         get: operations["getStep"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{trace_id}/tree": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One run with what a row of its tree needs
+         * @description For runs of many steps: a fifth of what the whole run takes without its content. Steps come in pre-order, so depth gives the tree.
+         */
+        get: operations["getRunTree"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Runs in which something is said, newest first, with the steps that say it
+         * @description Looks for the text `q` in everything steps carry: messages, tool arguments and results, documents, other attributes and events, and in the log records of runs. Case is ignored. Text that clients wrapped into JSON is found as a person would type it. The other parameters filter the runs.
+         */
+        get: operations["search"];
         put?: never;
         post?: never;
         delete?: never;
@@ -477,6 +537,46 @@ export interface components {
             tool_calls: number;
             /** @description Tokens of its own, never those of agents below it. */
             usage: components["schemas"]["UsageTotals"];
+        };
+        /** @description Numbers over runs or steps. */
+        AggregateAnswer: {
+            /** @description The keys, in the order of the values in each row. */
+            by: string[];
+            /** @description What about them: `count`, `errors`, `tokens`, `cost_usd`, `duration_ms` or `ttft_ms`. */
+            measure: string;
+            /** @description `runs` or `steps`. */
+            of: string;
+            /** @description The quantiles, in the order of the values in each row. */
+            quantiles: number[];
+            /** @description By time, then by the values of the keys. Stretches and values that do not occur are left out. */
+            rows: components["schemas"]["AggregateRow"][];
+            /**
+             * Format: double
+             * @description Length of a stretch of time in seconds; null where the whole time is one.
+             */
+            step_seconds: number | null;
+        };
+        /** @description One row. */
+        AggregateRow: {
+            /** @description Values of the keys; null where a run or step has none. */
+            by: (string | null)[];
+            /**
+             * Format: int64
+             * @description Runs or steps.
+             */
+            count: number;
+            /** @description The quantiles of the measure, within one percent; empty where nothing has a value. */
+            quantiles: number[];
+            /**
+             * Format: date-time
+             * @description Beginning of the stretch of time; null without a step.
+             */
+            time: string | null;
+            /**
+             * Format: double
+             * @description The measure: a number of runs or steps, a sum of tokens or dollars, a mean of milliseconds; null where nothing has a value.
+             */
+            value: number | null;
         };
         /** @description A completed run in the summary. */
         CompletedRun: {
@@ -1227,6 +1327,13 @@ export interface components {
          * @enum {string}
          */
         RunStatus: "ok" | "error" | "running" | "abandoned";
+        /** @description One run with what a row of its tree needs. */
+        RunTreeAnswer: {
+            /** @description The run. */
+            run: components["schemas"]["Run"];
+            /** @description Its steps in pre-order. */
+            steps: components["schemas"]["TreeStep"][];
+        };
         /** @description One page of runs. */
         RunsAnswer: {
             /** @description Values and counts per facet that was asked for, most frequent first. Each facet is counted without its own filter. */
@@ -1235,6 +1342,8 @@ export interface components {
             };
             /** @description Cursor of the next page; null on the last. */
             next: string | null;
+            /** @description Only with `in=content`: there may be older runs that say it. Total, pages and facets cover the newest ones found. */
+            partial: boolean;
             /** @description The runs, in the order asked for. */
             runs: components["schemas"]["Run"][];
             /**
@@ -1267,6 +1376,51 @@ export interface components {
              * @description The judgement as a number; truth is 1 or 0.
              */
             value: number | null;
+        };
+        /** @description One page of runs that say what was looked for, newest first. */
+        SearchAnswer: {
+            /** @description Cursor of the next page; null on the last. */
+            next: string | null;
+            /** @description The runs, each with where it says it. */
+            results: components["schemas"]["SearchResult"][];
+            /**
+             * Format: date-time
+             * @description Set where the time for one search was over: runs that began at this time or earlier were not all looked through.
+             *     Asking with `next` goes on from there.
+             */
+            searched_to: string | null;
+        };
+        /** @description A place where it is said. */
+        SearchMatch: {
+            /**
+             * @description Attribute that says it, as sent (`event/attribute` for one of a step's events); `body` of a log record.
+             * @example gen_ai.input.messages
+             */
+            field: string;
+            kind: components["schemas"]["StepKind"] | null;
+            /** @description Name of the step, or of the record's event. */
+            name: string;
+            /** @description What was found with what stands around it, as sent; `…` where something was cut off. */
+            snippet: string;
+            /** @description The step; null for a log record of no step. */
+            span_id: string | null;
+            /**
+             * Format: date-time
+             * @description Start of the step, or time of the record.
+             */
+            time: string;
+        };
+        /** @description A run that says what was looked for. */
+        SearchResult: {
+            /** @description Where it says it, in order of time: the first three places. */
+            matches: components["schemas"]["SearchMatch"][];
+            /**
+             * Format: int64
+             * @description Further places.
+             */
+            more: number;
+            /** @description The run. */
+            run: components["schemas"]["Run"];
         };
         /** @description Runs that share a conversation id. */
         Session: {
@@ -1857,6 +2011,50 @@ export interface components {
             /** @description JSON schema of the arguments. */
             parameters?: unknown;
         };
+        /** @description A row of a run's tree. Fields mean what they mean in a step; those without a value are left out. */
+        TreeStep: {
+            /** @description Agent it belongs to. */
+            agent?: string | null;
+            /**
+             * Format: double
+             * @description Cost in US dollars.
+             */
+            cost_usd?: number | null;
+            /** @description False where its tokens and cost are not part of the run's totals. */
+            counted: boolean;
+            /**
+             * Format: int32
+             * @description Depth in the tree.
+             */
+            depth: number;
+            /**
+             * Format: double
+             * @description Milliseconds from start to end; missing while running.
+             */
+            duration_ms?: number | null;
+            /** @description What kind of work. */
+            kind: components["schemas"]["StepKind"];
+            /** @description Model. */
+            model?: string | null;
+            /** @description Name as sent. */
+            name: string;
+            /** @description Span id, 16 hexadecimal digits. */
+            span_id: string;
+            /**
+             * Format: date-time
+             * @description Start, RFC 3339.
+             */
+            started_at: string;
+            /** @description How it ended. */
+            status: components["schemas"]["SpanStatus"];
+            /** @description Tool. */
+            tool?: string | null;
+            /**
+             * Format: int64
+             * @description Tokens, input and output together.
+             */
+            total_tokens?: number | null;
+        };
         /** @description Tokens of a run. Input includes cached tokens, output includes reasoning; 0 where no step said. */
         UsageTotals: {
             /**
@@ -1899,6 +2097,106 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    aggregate: {
+        parameters: {
+            query?: {
+                /** @description `runs` (when not given) or `steps`. */
+                of?: string;
+                /**
+                 * @description `count` (when not given), `errors`, `tokens`, `cost_usd`, `duration_ms`, or of steps `ttft_ms`.
+                 * @example duration_ms
+                 */
+                measure?: string;
+                /**
+                 * @description At most two keys, separated by commas: `agent`, `service`, `status`, `environment`, `workflow`, `version`, `user`,
+                 *     `name`, `error`; of steps also `model`, `provider`, `tool`, `kind`.
+                 * @example agent
+                 */
+                by?: string;
+                /**
+                 * @description A row for each stretch of this length: `30s`, `5m`, `1h`, `1d`. Without it the whole time is one.
+                 * @example 1h
+                 */
+                step?: string;
+                /**
+                 * @description Quantiles of the measure, separated by commas: numbers from 0 to 1.
+                 * @example 0.5,0.95,0.99
+                 */
+                quantiles?: string;
+                /** @description Runs that started at this time or later: RFC 3339, or a distance from now such as `15m`, `1h`, `24h`, `7d`. */
+                from?: string;
+                /** @description Runs that started before this time; as `from`. */
+                to?: string;
+                /** @description Text in name, agent, service, workflow, previews, error, models, tools or tags. */
+                q?: string;
+                /** @description Top agent; repeatable. */
+                agent?: string[];
+                /** @description Service; repeatable. */
+                service?: string[];
+                /** @description Model that answered; repeatable. */
+                model?: string[];
+                /** @description Tool that ran; repeatable. */
+                tool?: string[];
+                /** @description Status: `ok`, `error`, `running`, `abandoned`; repeatable. */
+                status?: string[];
+                /** @description Session id; repeatable. */
+                session?: string[];
+                /** @description User id; repeatable. */
+                user?: string[];
+                /** @description Workflow; repeatable. */
+                workflow?: string[];
+                /** @description Environment; repeatable. */
+                environment?: string[];
+                /** @description Version of agent or service; repeatable. */
+                version?: string[];
+                /** @description Tag; repeatable. */
+                tag?: string[];
+                /** @description Shortest duration in milliseconds. */
+                min_duration_ms?: number;
+                /** @description Longest duration in milliseconds. */
+                max_duration_ms?: number;
+                /** @description Fewest tokens in total. */
+                min_tokens?: number;
+                /** @description Most tokens in total. */
+                max_tokens?: number;
+                /** @description Only runs with a failed step. */
+                errors?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The rows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AggregateAnswer"];
+                };
+            };
+            /** @description A parameter cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More rows than one answer takes */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     runDoctor: {
         parameters: {
             query?: {
@@ -2032,10 +2330,23 @@ export interface operations {
                 from?: string;
                 /** @description Records before this time; as `from`. */
                 to?: string;
-                /** @description Text in body, attributes, event name or service. */
+                /** @description Text in body, attributes, event name or service; case is ignored. */
                 q?: string;
                 /** @description Records of this run. */
                 trace_id?: string;
+                /** @description Records of this step. */
+                span_id?: string;
+                /** @description Name of the event; repeatable. */
+                event?: string[];
+                /** @description Environment; repeatable. */
+                environment?: string[];
+                /** @description Agent that works in the record's run; repeatable. */
+                agent?: string[];
+                /**
+                 * @description An attribute's exact value, `key=value`; values that are no text as JSON writes them. Repeatable; all must hold.
+                 * @example http.method=GET
+                 */
+                attr?: string[];
                 /** @description Lowest severity: a number from 1 to 24, or `trace`, `debug`, `info`, `warn`, `error`, `fatal`. */
                 severity?: string;
                 /** @description Service; repeatable. */
@@ -2132,6 +2443,11 @@ export interface operations {
                 max_tokens?: number;
                 /** @description Only runs with a failed step. */
                 errors?: boolean;
+                /**
+                 * @description `names` (when not given), or `content`: `q` may also stand in messages, tool arguments and results, attributes and
+                 *     log records. Then the newest 2,000 runs that say it are found.
+                 */
+                in?: string;
                 /**
                  * @description `started_at`, `duration_ms`, `total_tokens`, `cost_usd`, `errors`, `steps` or `llm_calls`; a `-` in front turns the order round.
                  * @example -started_at
@@ -2241,6 +2557,15 @@ export interface operations {
                     "application/json": components["schemas"]["RunLogsAnswer"];
                 };
             };
+            /** @description Neither run nor records */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     getRunRaw: {
@@ -2300,6 +2625,110 @@ export interface operations {
             };
             /** @description No such step */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getRunTree: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Trace id, 32 hexadecimal digits */
+                trace_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The run and its tree */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunTreeAnswer"];
+                };
+            };
+            /** @description No such run */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    search: {
+        parameters: {
+            query?: {
+                /** @description Runs that started at this time or later: RFC 3339, or a distance from now such as `15m`, `1h`, `24h`, `7d`. */
+                from?: string;
+                /** @description Runs that started before this time; as `from`. */
+                to?: string;
+                /** @description Text in name, agent, service, workflow, previews, error, models, tools or tags. */
+                q?: string;
+                /** @description Top agent; repeatable. */
+                agent?: string[];
+                /** @description Service; repeatable. */
+                service?: string[];
+                /** @description Model that answered; repeatable. */
+                model?: string[];
+                /** @description Tool that ran; repeatable. */
+                tool?: string[];
+                /** @description Status: `ok`, `error`, `running`, `abandoned`; repeatable. */
+                status?: string[];
+                /** @description Session id; repeatable. */
+                session?: string[];
+                /** @description User id; repeatable. */
+                user?: string[];
+                /** @description Workflow; repeatable. */
+                workflow?: string[];
+                /** @description Environment; repeatable. */
+                environment?: string[];
+                /** @description Version of agent or service; repeatable. */
+                version?: string[];
+                /** @description Tag; repeatable. */
+                tag?: string[];
+                /** @description Shortest duration in milliseconds. */
+                min_duration_ms?: number;
+                /** @description Longest duration in milliseconds. */
+                max_duration_ms?: number;
+                /** @description Fewest tokens in total. */
+                min_tokens?: number;
+                /** @description Most tokens in total. */
+                max_tokens?: number;
+                /** @description Only runs with a failed step. */
+                errors?: boolean;
+                /** @description Entries on the page: 1 to 500, 50 when not given. */
+                limit?: number;
+                /** @description `next` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page of runs */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SearchAnswer"];
+                };
+            };
+            /** @description A parameter cannot be read, or `q` is missing */
+            400: {
                 headers: {
                     [name: string]: unknown;
                 };

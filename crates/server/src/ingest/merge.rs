@@ -171,7 +171,11 @@ impl Merge {
             let mut accepted = Accepted::default();
             let rows = super::rows(&dialects, &owner, batch, now, &mut accepted);
             let tag = Tag { signal, encoding: Encoding::Json, compression: Compression::None };
-            (tag, Entry { tag: tag.to_number(), project: owner, received: now, payload: Bytes::from(text), rows }, accepted)
+            (
+                tag,
+                Entry { tag: tag.to_number(), project: owner, received: now, payload: Bytes::from(text), rows },
+                accepted,
+            )
         });
         let (tag, entry, counted) = prepared.await.map_err(|error| {
             tracing::error!(%error, "understanding merged spans panicked");
