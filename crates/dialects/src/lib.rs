@@ -20,6 +20,7 @@ mod preview;
 mod reading;
 mod registry;
 mod table;
+mod told;
 mod understand;
 mod usage;
 
@@ -31,6 +32,7 @@ use model::{Content, Log, Span, Tenant, Timestamp};
 use crate::reading::Reading;
 use crate::registry::Registry;
 pub use crate::table::{Renames, TableError};
+pub use crate::told::{ATTRIBUTE as TOLD_ATTRIBUTE, Group as ToldGroup, told, told_lean, told_span_id, told_trace};
 
 /// Version of the conventions; rows remember it, so that stale ones can be read again.
 /// Raise it with every change that reads a span differently.

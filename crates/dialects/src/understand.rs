@@ -77,6 +77,7 @@ fn texts(reading: &Reading<'_>, span: &mut Span) {
     span.outcome = shared(Field::Outcome);
     span.prompt_name = shared(Field::PromptName);
     span.prompt_version = shared(Field::PromptVersion);
+    span.told = shared(Field::Told);
     if let Some(tags) = reading.get(Field::Tags) {
         span.tags = self::tags(tags);
     }

@@ -18,6 +18,7 @@ mod sample;
 mod span;
 mod tenant;
 mod time;
+mod told;
 mod usage;
 mod value;
 
@@ -31,5 +32,6 @@ pub use sample::{Exemplar, Exponential, HistogramPoint, Sample, SampleKind, Temp
 pub use span::{PREVIEW_CHARS, Span, preview};
 pub use tenant::Tenant;
 pub use time::Timestamp;
+pub use told::{Part as ToldPart, Told};
 pub use usage::{Usage, UsageRole};
 pub use value::{Attributes, Value};

@@ -9,6 +9,7 @@ pub mod openapi;
 pub mod params;
 pub mod run;
 pub mod runs;
+pub mod said;
 pub mod sessions;
 pub mod sql;
 pub mod status;

@@ -6,6 +6,7 @@
 pub mod policy;
 pub mod refusal;
 pub mod tag;
+mod told;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -124,6 +125,11 @@ impl Ingest {
         Ok(Kept { signal: tag.signal, accepted: items, rejected })
     }
 
+    /// Counts items that were refused before they came here.
+    pub fn items_refused(&self, signal: Signal, rejected: &Rejected) {
+        self.counters.items_refused(signal, rejected);
+    }
+
     /// Counts a refusal. A request whose signal is not known counts as traces, like an empty one.
     pub fn refused(&self, signal: Option<Signal>, refusal: &Refusal, bytes: usize) {
         let signal = signal.unwrap_or(Signal::Traces);
@@ -229,6 +235,7 @@ fn push_logs(
         let tenant = dialects::tenant(project, &group.resource);
         for raw in &group.items {
             let log = dialects::understand_log(raw, &group.resource, &group.scope, &tenant, now);
+            told::push(rows, raw, group, &log);
             rows.push_log(log, raw, &group.resource, &group.scope);
         }
         accepted.items += group.items.len() as u64;

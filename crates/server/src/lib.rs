@@ -15,6 +15,7 @@ mod incoming;
 mod ingest;
 mod listen;
 mod live;
+mod log_lines;
 mod metrics_text;
 mod otlp_grpc;
 mod otlp_http;

@@ -18,7 +18,7 @@ use wire::Signal;
 use crate::api::{export, live, logs, openapi, run, runs, sessions, sql, status, summary};
 use crate::app::App;
 use crate::problem::{self, Problem};
-use crate::{health, metrics_text, otlp_grpc, otlp_http, ui};
+use crate::{health, log_lines, metrics_text, otlp_grpc, otlp_http, ui};
 
 /// Routes of the API, described by the OpenAPI document. Resources of later issues are added here.
 pub fn api() -> OpenApiRouter<Arc<App>> {
@@ -30,7 +30,7 @@ pub fn api() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(run::raw))
         .routes(routes!(sessions::list))
         .routes(routes!(summary::get))
-        .routes(routes!(logs::list))
+        .routes(routes!(logs::list, log_lines::lines))
         .routes(routes!(sql::run))
         .routes(routes!(sql::schema))
         .routes(routes!(export::export))
@@ -49,8 +49,12 @@ fn receivers() -> Router<Arc<App>> {
         .route(Signal::Traces.path(), post(otlp_http::traces).fallback(wrong_method))
         .route(Signal::Logs.path(), post(otlp_http::logs).fallback(wrong_method))
         .route(Signal::Metrics.path(), post(otlp_http::metrics).fallback(wrong_method))
+        .route(LOKI_PUSH, post(log_lines::loki).fallback(wrong_method))
         .merge(otlp_grpc::routes())
 }
+
+/// Where Loki's clients push.
+const LOKI_PUSH: &str = "/loki/api/v1/push";
 
 /// The port for everything.
 pub fn everything(app: Arc<App>) -> Router {
@@ -70,6 +74,7 @@ pub fn everything(app: Arc<App>) -> Router {
 /// The ports for telemetry only.
 pub fn telemetry(app: Arc<App>) -> Router {
     receivers()
+        .route("/api/v1/logs", post(log_lines::lines))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/", get(where_to_look).post(otlp_http::unknown))
@@ -126,6 +131,7 @@ async fn wrong_method(request: Request) -> Response {
     let path = request.uri().path();
     let (allow, detail) = match Signal::from_path(path) {
         Some(signal) => ("POST", format!("{path} takes OpenTelemetry {signal} by POST, not {}", request.method())),
+        None if path == LOKI_PUSH => ("POST", format!("{path} takes log records by POST, not {}", request.method())),
         None if path == "/api/v1/sql" => ("POST", format!("{path} takes a query by POST, not {}", request.method())),
         None => ("GET, HEAD", format!("{path} is read by GET, not {}", request.method())),
     };

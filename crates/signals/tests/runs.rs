@@ -92,6 +92,7 @@ impl Case {
                 "outcome" => span.outcome = text(),
                 "input" => span.input_preview = text(),
                 "output" => span.output_preview = text(),
+                "told" => span.told = text(),
                 "version" => span.version = value.parse().unwrap(),
                 "at" => span.start = Timestamp::parse_rfc3339(value).unwrap(),
                 "until" => span.end = Timestamp::parse_rfc3339(value).unwrap(),

@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 
 use super::types::{
     Agent, CompletedRun, Counters, ErrorInfo, Event, FacetValue, Link, LogRecord, Messages, Prompt, Retrieval, Run,
-    RunsAnswer, Session, SessionsAnswer, Step, StepUsage, Summary, Tool, UsageTotals,
+    RunsAnswer, Session, SessionsAnswer, Step, StepUsage, Summary, ToldBy, Tool, UsageTotals,
 };
 
 fn text(shared: &Arc<str>) -> String {
@@ -292,6 +292,11 @@ pub fn step(resolved: &ResolvedStep) -> Step {
         prompt,
         tags: texts(&span.tags),
         dialect: text(&span.dialect),
+        told_by: match (span.told.is_some(), resolved.told_by.is_empty()) {
+            (true, _) => ToldBy::Log,
+            (false, true) => ToldBy::Span,
+            (false, false) => ToldBy::Both,
+        },
         attributes: BTreeMap::new(),
         events: Vec::new(),
         links: Vec::new(),

@@ -6,14 +6,14 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use model::raw::RawLog;
-use model::{Span, SpanId, TraceId};
+use model::{Span, TraceId};
 use serde_json::Value as JsonValue;
 use signals::runs::Resolved;
 use store::{StoredLog, StoredSpan};
 
 use super::convert;
 use super::params::{self, ContentParams, Params};
+use super::said::Said;
 use super::types::{Problem, RunAnswer, RunLogsAnswer, StepAnswer};
 use crate::app::App;
 
@@ -45,13 +45,9 @@ pub async fn get(
     let built = tokio::task::spawn_blocking(move || {
         let resolved = signals::runs::resolve(&narrow(&stored), now, &settings)?;
         let mut answer = answer(&resolved);
-        let logs = logs_by_span(&logs);
-        let by_id: std::collections::HashMap<SpanId, &StoredSpan> =
-            stored.iter().map(|stored| (stored.span.span_id, stored)).collect();
-        for step in &mut answer.steps {
-            if let Some(stored) = by_id.get(&step.span_id) {
-                fill(step, stored, logs.get(&step.span_id).map_or(&[], Vec::as_slice));
-            }
+        let said = Said::of(&stored, &logs);
+        for (step, resolved) in answer.steps.iter_mut().zip(&resolved.steps) {
+            said.fill(step, resolved);
         }
         Some(answer)
     });
@@ -77,11 +73,12 @@ pub async fn step(
     let resolved = resolve(&app, trace_id, &narrow(&stored))?;
     let missing = || Problem::not_found(format!("run {trace_id} has no step {span_id}"));
     let resolved = resolved.steps.iter().find(|step| step.span.span_id == span_id).ok_or_else(missing)?;
-    let stored = stored.iter().find(|stored| stored.span.span_id == span_id).ok_or_else(missing)?;
+    let said = Said::of(&stored, &logs);
     let mut step = convert::step(resolved);
-    let logs = logs_by_span(&logs).remove(&span_id).unwrap_or_default();
-    fill(&mut step, stored, &logs);
-    let raw = otlp_json(std::slice::from_ref(stored))?;
+    said.fill(&mut step, resolved);
+    // The root of a run that only log records tell of was never sent.
+    let sent: Vec<StoredSpan> = said.span(span_id).into_iter().cloned().collect();
+    let raw = otlp_json(&sent)?;
     Ok(Json(StepAnswer { step, raw }))
 }
 
@@ -152,22 +149,6 @@ fn resolve(app: &App, trace_id: TraceId, spans: &[Arc<Span>]) -> Result<Resolved
 
 fn answer(resolved: &Resolved) -> RunAnswer {
     RunAnswer { run: (&resolved.run).into(), steps: resolved.steps.iter().map(convert::step).collect() }
-}
-
-/// Log records by the span they name: some dialects put what was said there.
-fn logs_by_span(logs: &[StoredLog]) -> std::collections::HashMap<SpanId, Vec<RawLog<'static>>> {
-    let mut by_span: std::collections::HashMap<SpanId, Vec<RawLog<'static>>> = std::collections::HashMap::new();
-    for stored in logs {
-        if let Some(span_id) = stored.log.span_id {
-            by_span.entry(span_id).or_default().push(stored.raw.clone());
-        }
-    }
-    by_span
-}
-
-fn fill(step: &mut super::types::Step, stored: &StoredSpan, logs: &[RawLog<'static>]) {
-    let content = dialects::content(&stored.raw, &stored.resource, &stored.scope, logs);
-    convert::add_content(step, &stored.raw, content);
 }
 
 /// Spans as the text of one OTLP/JSON request.

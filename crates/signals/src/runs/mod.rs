@@ -2,7 +2,7 @@
 //!
 //! [`resolve`] takes every span of one trace that has arrived so far, in any order, and says what the run is:
 //! its tree, which steps' tokens and costs count ([`counting`]), which model call asked for which tool
-//! ([`links`]), which steps repeat a failed one ([`retries`]), what each agent did ([`agents`]) and the totals
+//! ([`links`]), which log records tell the same steps or further ones ([`told`]), which steps repeat a failed one ([`retries`]), what each agent did ([`agents`]) and the totals
 //! ([`totals`]). It keeps nothing: when a late span changes the picture, the run is resolved again.
 //!
 //! Time and memory grow with the number of spans times its logarithm, and nothing recurses, so a run of 100,000 spans or a
@@ -15,9 +15,11 @@ mod links;
 mod retries;
 mod standing;
 mod times;
+mod told;
 mod totals;
 mod tree;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use model::{ResolvedStep, Run, Span, Timestamp};
@@ -58,7 +60,12 @@ pub struct Resolved {
 /// The order of `spans` does not matter. Where a span id comes twice the higher version wins. A parent that never
 /// arrived leaves its children at the top, marked as orphans; a cycle of parents is cut above its earliest member.
 pub fn resolve(spans: &[Arc<Span>], now: Timestamp, settings: &Settings) -> Option<Resolved> {
-    let tree = Tree::build(spans)?;
+    let newest = tree::newest_by_start(spans);
+    let (newest, mut told_by) = match told::fold(&newest, now, settings) {
+        Some(folded) => (tree::newest_by_start(&folded.spans), folded.told_by),
+        None => (newest, HashMap::new()),
+    };
+    let tree = Tree::build(newest)?;
     let times = times::Times::of(&tree, now);
     let representatives = duplicates::representatives(&tree, &times);
     let counting = counting::count(&tree, &representatives);
@@ -80,6 +87,7 @@ pub fn resolve(spans: &[Arc<Span>], now: Timestamp, settings: &Settings) -> Opti
         not_counted_because: counting.because[at],
         retry_of: retry_of[at].map(|earlier| tree.nodes[earlier].span.span_id),
         own_ms: own[at] as f64 / 1e6,
+        told_by: told_by.remove(&node.span.span_id).unwrap_or_default(),
     });
     Some(Resolved { steps: steps.collect(), run })
 }

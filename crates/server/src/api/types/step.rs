@@ -134,6 +134,8 @@ pub struct Step {
     pub tags: Vec<String>,
     /// The dialect that understood the span; empty when none did.
     pub dialect: String,
+    /// Who told of the step: `span`, `log` (log records alone) or `both`.
+    pub told_by: ToldBy,
     /// Attributes as sent, by name; any JSON values.
     #[schema(value_type = BTreeMap<String, Value>)]
     pub attributes: BTreeMap<String, Json>,
@@ -141,6 +143,18 @@ pub struct Step {
     pub events: Vec<Event>,
     /// References to steps of this or other runs.
     pub links: Vec<Link>,
+}
+
+/// Who told of a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ToldBy {
+    /// A span.
+    Span,
+    /// Log records alone.
+    Log,
+    /// A span, and log records that added to it.
+    Both,
 }
 
 /// Tokens of one step. Input includes cached tokens, output includes reasoning; null where the sender did not say.
@@ -292,6 +306,17 @@ pub struct LogRecord {
     /// Step it belongs to.
     #[schema(value_type = Option<String>, required)]
     pub span_id: Option<SpanId>,
+}
+
+/// What became of log records sent as JSON lines.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct LinesAnswer {
+    /// Records kept.
+    pub accepted: u64,
+    /// Lines that could not be read.
+    pub rejected: u64,
+    /// Why, the first of each kind, with the number of the line.
+    pub reasons: Vec<String>,
 }
 
 /// Log records of one run, by time.
