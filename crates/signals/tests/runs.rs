@@ -71,6 +71,7 @@ impl Case {
                 "in" => span.usage.input_tokens = tokens(),
                 "out" => span.usage.output_tokens = tokens(),
                 "total" => span.usage.reported_total = tokens(),
+                "reason" => span.usage.reasoning_tokens = tokens(),
                 "cost" => span.cost = Some(value.parse::<Usd>().unwrap()),
                 "aggregate" => span.usage_role = UsageRole::Aggregate,
                 "error" => {
@@ -188,6 +189,8 @@ impl Case {
             "own" => step.own_ms.to_string(),
             "agent" => step.agent.as_deref().unwrap_or("-").to_owned(),
             "version" => step.span.version.to_string(),
+            "told" => step.told_by.iter().map(|id| self.name(Some(*id))).collect::<Vec<_>>().join(","),
+            "cost" => step.span.cost.map_or("-".into(), |cost| cost.to_string()),
             other => panic!("no step field {other:?}"),
         }
     }
