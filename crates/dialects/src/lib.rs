@@ -13,6 +13,7 @@ mod dialects;
 mod documents;
 mod field;
 mod intern;
+mod joins;
 mod log;
 mod messages;
 mod normalise;
@@ -31,6 +32,7 @@ use model::{Content, Log, Span, Tenant, Timestamp};
 
 use crate::reading::Reading;
 use crate::registry::Registry;
+pub use crate::joins::{join_span, joins};
 pub use crate::table::{Renames, TableError};
 pub use crate::told::{ATTRIBUTE as TOLD_ATTRIBUTE, Group as ToldGroup, told, told_lean, told_span_id, told_trace};
 

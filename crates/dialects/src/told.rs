@@ -40,12 +40,21 @@ pub enum Group {
     Conversation,
     /// One model call that names nothing else.
     Response,
+    /// One call from one process to another: where its two sides meet.
+    Call,
 }
 
 impl Group {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Execution, Self::Workflow, Self::Request, Self::Trace, Self::Conversation, Self::Response];
+    pub const ALL: [Self; 7] = [
+        Self::Execution,
+        Self::Workflow,
+        Self::Request,
+        Self::Trace,
+        Self::Conversation,
+        Self::Response,
+        Self::Call,
+    ];
 
     const fn word(self) -> &'static str {
         match self {
@@ -55,6 +64,7 @@ impl Group {
             Self::Trace => "trace",
             Self::Conversation => "conversation",
             Self::Response => "response",
+            Self::Call => "call",
         }
     }
 }

@@ -9,6 +9,7 @@
 
 mod content;
 mod ids;
+mod join;
 mod kind;
 mod log;
 mod money;
@@ -24,6 +25,7 @@ mod value;
 
 pub use content::{Content, Document, Message, Part, Role, ToolDefinition};
 pub use ids::{IdError, SpanId, TraceId};
+pub use join::{Join, JoinReason, Relation};
 pub use kind::{SpanStatus, StepKind};
 pub use log::Log;
 pub use money::{CostSource, Usd};

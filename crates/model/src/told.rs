@@ -24,6 +24,8 @@ crate::kind::words!(
         Error = "error",
         /// That the step ended.
         End = "end",
+        /// Nothing of a step: that another trace belongs to the run, a [`Join`](crate::Join).
+        Join = "join",
     }
 );
 

@@ -3,6 +3,7 @@
 
 pub mod convert;
 pub mod export;
+pub mod joined;
 pub mod live;
 pub mod logs;
 pub mod openapi;

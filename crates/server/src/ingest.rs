@@ -206,6 +206,7 @@ fn push_spans(
     accepted: &mut Accepted,
 ) {
     let mut by_dialect: BTreeMap<Arc<str>, u64> = BTreeMap::new();
+    let mut joins = told::Joins::default();
     let prices = Prices::built_in();
     for group in groups {
         let tenant = dialects::tenant(project, &group.resource);
@@ -217,10 +218,12 @@ fn push_spans(
                 Some(count) => *count += 1,
                 None => _ = by_dialect.insert(Arc::clone(&span.dialect), 1),
             }
+            joins.note(raw, &span);
             rows.push_span(span, raw, &group.resource, &group.scope);
         }
         accepted.items += group.items.len() as u64;
     }
+    joins.push(rows);
     accepted.dialects.extend(by_dialect.into_iter().map(|(dialect, count)| (dialect.to_string(), count)));
 }
 

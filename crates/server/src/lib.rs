@@ -24,9 +24,10 @@ mod routes;
 mod tasks;
 mod ui;
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
-use model::{Run, Span, Timestamp};
+use model::{Run, Span, Timestamp, TraceId};
 use tokio::net::TcpListener;
 use tokio::runtime::{self, Handle, Runtime};
 use tokio::sync::{Semaphore, watch};
@@ -198,6 +199,14 @@ struct Resolver(signals::runs::Settings);
 impl store::RunResolver for Resolver {
     fn resolve(&self, spans: &[Arc<Span>], now: Timestamp) -> Option<Run> {
         signals::runs::resolve(spans, now, &self.0).map(|resolved| resolved.run)
+    }
+
+    fn linked(&self, of: TraceId, spans: &[Arc<Span>]) -> BTreeSet<TraceId> {
+        signals::runs::linked(of, spans)
+    }
+
+    fn resolve_linked(&self, spans: &[Arc<Span>], now: Timestamp) -> Vec<Run> {
+        signals::runs::resolve_linked(spans, now, &self.0).into_iter().map(|resolved| resolved.run).collect()
     }
 
     fn same_call(&self, first: &Span, second: &Span) -> Option<store::Counts> {

@@ -18,6 +18,7 @@ use crate::app::App;
 use crate::budget::Share;
 use crate::incoming::Incoming;
 use crate::ingest::{Ingest, Received, Refusal};
+use crate::otlp_http;
 
 /// Records that become one entry of the log.
 const RECORDS_AT_ONCE: usize = 4096;
@@ -43,7 +44,9 @@ pub async fn lines(State(app): State<Arc<App>>, request: Request) -> Response {
             Problem::bad_request(format!("no line could be read: {}", rejected.reasons.join("; "))).into_response()
         }
         Ok(Kept { accepted, rejected }) => {
-            Json(LinesAnswer { accepted, rejected: rejected.count, reasons: rejected.reasons }).into_response()
+            let headers = [(otlp_http::ACCEPTED, accepted), (otlp_http::REJECTED, rejected.count)];
+            let headers = headers.map(|(name, number)| (name, HeaderValue::from(number)));
+            (headers, Json(LinesAnswer { accepted, rejected: rejected.count, reasons: rejected.reasons })).into_response()
         }
         Err(refusal) => {
             let problem = Problem::new(refusal.http_status(), refusal.reason(), "The records were not kept", refusal.to_string());

@@ -50,7 +50,7 @@ pub enum Command {
     Sessions(Sessions),
     /// Active runs, totals, and the runs that completed last.
     Summary(Summary),
-    /// List log records.
+    /// List log records, or send some (`tawny logs import`).
     Logs(Logs),
     /// Ask a question in SQL (read-only; `tawny sql --schema` lists the views).
     Sql(Sql),
@@ -205,7 +205,11 @@ pub struct Summary {
 
 /// Flags of `logs`.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Logs {
+    /// What else to do with log records.
+    #[command(subcommand)]
+    pub command: Option<LogsCommand>,
     /// From this time: RFC 3339, a day, or a distance from now (15m, 24h, 7d).
     #[arg(long, value_name = "TIME")]
     pub from: Option<String>,
@@ -233,6 +237,13 @@ pub struct Logs {
     /// Server and form.
     #[command(flatten)]
     pub reading: Reading,
+}
+
+/// What else to do with log records.
+#[derive(Debug, Subcommand)]
+pub enum LogsCommand {
+    /// Send log records to the server: JSON lines, plain or compressed with gzip or zstd.
+    Import(Import),
 }
 
 /// Flags of `sql`.

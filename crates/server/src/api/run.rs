@@ -9,17 +9,18 @@ use axum::response::{IntoResponse, Response};
 use model::{Span, TraceId};
 use serde_json::Value as JsonValue;
 use signals::runs::Resolved;
-use store::{StoredLog, StoredSpan};
+use store::StoredSpan;
 
 use super::convert;
+use super::joined;
 use super::params::{self, ContentParams, Params};
 use super::said::Said;
-use super::types::{Problem, RunAnswer, RunLogsAnswer, StepAnswer};
+use super::types::{Joined, Problem, RunAnswer, RunLogsAnswer, StepAnswer};
 use crate::app::App;
 
 /// One run with its steps.
 #[utoipa::path(get, path = "/api/v1/runs/{trace_id}", operation_id = "getRun", tag = "runs", summary = "One run with its steps",
-    params(("trace_id" = String, Path, description = "Trace id, 32 hexadecimal digits"), ContentParams),
+    params(("trace_id" = String, Path, description = "Trace id, 32 hexadecimal digits; or the execution, workflow, request or conversation that log records name"), ContentParams),
     responses((status = 200, body = RunAnswer, description = "The run"),
         (status = 404, body = Problem, content_type = "application/problem+json", description = "No such run"),
         (status = 422, body = Problem, content_type = "application/problem+json", description = "Too many steps to answer with content")))]
@@ -28,22 +29,22 @@ pub async fn get(
     Path(id): Path<String>,
     mut params: Params,
 ) -> Result<Json<RunAnswer>, Problem> {
-    let trace_id = params::trace_id(&id)?;
     let content = params.content()?;
     params.end()?;
+    let trace_id = joined::find(&app, &id).await?;
     if !content {
-        let spans = app.store()?.trace_narrow(&app.project(), trace_id).await?;
+        let spans = joined::narrow(&app, trace_id).await?;
         let resolved = resolve(&app, trace_id, &spans)?;
         return Ok(Json(answer(&resolved)));
     }
-    let (stored, logs) = read(&app, trace_id).await?;
+    let (stored, logs) = joined::read(&app, trace_id).await?;
     if stored.len() > FULL_STEPS_MAX {
         return Err(too_many(stored.len()));
     }
     let now = app.now();
     let settings = app.run_settings;
     let built = tokio::task::spawn_blocking(move || {
-        let resolved = signals::runs::resolve(&narrow(&stored), now, &settings)?;
+        let resolved = joined::one(signals::runs::resolve_linked(&narrow(&stored), now, &settings), trace_id)?;
         let mut answer = answer(&resolved);
         let said = Said::of(&stored, &logs);
         for (step, resolved) in answer.steps.iter_mut().zip(&resolved.steps) {
@@ -52,13 +53,13 @@ pub async fn get(
         Some(answer)
     });
     let answer = built.await.map_err(|error| Problem::internal(error.to_string()))?;
-    answer.map(Json).ok_or_else(|| no_run(trace_id))
+    answer.map(Json).ok_or_else(|| joined::no_run(&id))
 }
 
 /// One step, and its span as it was sent.
 #[utoipa::path(get, path = "/api/v1/runs/{trace_id}/steps/{span_id}", operation_id = "getStep", tag = "runs",
     summary = "One step, and its span as it was sent",
-    params(("trace_id" = String, Path, description = "Trace id, 32 hexadecimal digits"),
+    params(("trace_id" = String, Path, description = "Trace id, 32 hexadecimal digits; or the execution, workflow, request or conversation that log records name"),
         ("span_id" = String, Path, description = "Span id, 16 hexadecimal digits")),
     responses((status = 200, body = StepAnswer, description = "The step"),
         (status = 404, body = Problem, content_type = "application/problem+json", description = "No such step")))]
@@ -68,8 +69,9 @@ pub async fn step(
     params: Params,
 ) -> Result<Json<StepAnswer>, Problem> {
     params.end()?;
-    let (trace_id, span_id) = (params::trace_id(&trace)?, params::span_id(&span)?);
-    let (stored, logs) = read(&app, trace_id).await?;
+    let span_id = params::span_id(&span)?;
+    let trace_id = joined::find(&app, &trace).await?;
+    let (stored, logs) = joined::read(&app, trace_id).await?;
     let resolved = resolve(&app, trace_id, &narrow(&stored))?;
     let missing = || Problem::not_found(format!("run {trace_id} has no step {span_id}"));
     let resolved = resolved.steps.iter().find(|step| step.span.span_id == span_id).ok_or_else(missing)?;
@@ -84,7 +86,7 @@ pub async fn step(
 
 /// Log records of one run.
 #[utoipa::path(get, path = "/api/v1/runs/{trace_id}/logs", operation_id = "getRunLogs", tag = "runs", summary = "Log records of one run",
-    params(("trace_id" = String, Path, description = "Trace id, 32 hexadecimal digits")),
+    params(("trace_id" = String, Path, description = "Trace id, 32 hexadecimal digits; or the execution, workflow, request or conversation that log records name")),
     responses((status = 200, body = RunLogsAnswer, description = "The records, by time; empty when the run has none")))]
 pub async fn logs(
     State(app): State<Arc<App>>,
@@ -92,7 +94,7 @@ pub async fn logs(
     params: Params,
 ) -> Result<Json<RunLogsAnswer>, Problem> {
     params.end()?;
-    let logs = app.store()?.trace_logs(&app.project(), params::trace_id(&id)?).await?;
+    let logs = joined::logs(&app, joined::find(&app, &id).await?).await?;
     Ok(Json(RunLogsAnswer {
         logs: logs.iter().map(|stored| convert::raw_log_record(&stored.log, &stored.raw)).collect(),
     }))
@@ -101,15 +103,16 @@ pub async fn logs(
 /// One run as OTLP/JSON.
 #[utoipa::path(get, path = "/api/v1/runs/{trace_id}/raw", operation_id = "getRunRaw", tag = "runs",
     summary = "One run as it was sent, as an OTLP/JSON request",
-    params(("trace_id" = String, Path, description = "Trace id, 32 hexadecimal digits")),
+    params(("trace_id" = String, Path, description = "Trace id, 32 hexadecimal digits; or the execution, workflow, request or conversation that log records name")),
     responses((status = 200, body = Object, description = "An ExportTraceServiceRequest"),
         (status = 404, body = Problem, content_type = "application/problem+json", description = "No such run")))]
 pub async fn raw(State(app): State<Arc<App>>, Path(id): Path<String>, params: Params) -> Result<Response, Problem> {
     params.end()?;
-    let trace_id = params::trace_id(&id)?;
-    let stored = app.store()?.trace(&app.project(), trace_id).await?;
-    if stored.is_empty() {
-        return Err(no_run(trace_id));
+    let trace_id = joined::find(&app, &id).await?;
+    let (mut stored, _) = joined::read(&app, trace_id).await?;
+    // Of a run that was sent, what log records told was not.
+    if stored.iter().any(|stored| stored.span.told.is_none()) {
+        stored.retain(|stored| stored.span.told.is_none());
     }
     Ok(([(axum::http::header::CONTENT_TYPE, "application/json")], otlp_text(&stored)).into_response())
 }
@@ -129,26 +132,21 @@ fn too_many(steps: usize) -> Problem {
     )
 }
 
-fn no_run(trace_id: TraceId) -> Problem {
-    Problem::not_found(format!("no run {trace_id}: nothing with this trace id has arrived, or it is no longer kept"))
-}
-
-async fn read(app: &App, trace_id: TraceId) -> Result<(Vec<StoredSpan>, Vec<StoredLog>), Problem> {
-    let (store, project) = (app.store()?, app.project());
-    let (stored, logs) = tokio::try_join!(store.trace(&project, trace_id), store.trace_logs(&project, trace_id))?;
-    if stored.is_empty() { Err(no_run(trace_id)) } else { Ok((stored, logs)) }
-}
-
 fn narrow(stored: &[StoredSpan]) -> Vec<Arc<Span>> {
     stored.iter().map(|stored| Arc::clone(&stored.span)).collect()
 }
 
 fn resolve(app: &App, trace_id: TraceId, spans: &[Arc<Span>]) -> Result<Resolved, Problem> {
-    signals::runs::resolve(spans, app.now(), &app.run_settings).ok_or_else(|| no_run(trace_id))
+    let resolved = signals::runs::resolve_linked(spans, app.now(), &app.run_settings);
+    joined::one(resolved, trace_id).ok_or_else(|| joined::no_run(&trace_id.to_string()))
 }
 
 fn answer(resolved: &Resolved) -> RunAnswer {
-    RunAnswer { run: (&resolved.run).into(), steps: resolved.steps.iter().map(convert::step).collect() }
+    RunAnswer {
+        run: (&resolved.run).into(),
+        steps: resolved.steps.iter().map(convert::step).collect(),
+        joined: resolved.joined.iter().map(|(trace_id, reason)| Joined::new(*trace_id, *reason)).collect(),
+    }
 }
 
 /// Spans as the text of one OTLP/JSON request.

@@ -1,7 +1,9 @@
-//! Log records that tell of a step become a span beside their row.
+//! Rows that no sender sent: spans that log records tell, and the witness that two traces are one run.
 
-use model::Log;
-use model::raw::{Group, RawLog};
+use std::collections::BTreeMap;
+
+use model::raw::{Group, RawLog, RawSpan, Resource, Scope};
+use model::{Log, Span, SpanId, TraceId};
 use signals::prices::Prices;
 use store::Rows;
 
@@ -12,4 +14,28 @@ pub fn push(rows: &mut Rows, raw: &RawLog<'_>, group: &Group<'_, RawLog<'_>>, lo
     let mut span = dialects::understand(&told, resource, scope, &log.tenant, log.received);
     Prices::built_in().price(&mut span);
     rows.push_span(span, &dialects::told_lean(told), resource, scope);
+}
+
+/// What the spans of a request say about traces that belong together, each once.
+#[derive(Default)]
+pub struct Joins(BTreeMap<(TraceId, SpanId), (Span, RawSpan<'static>)>);
+
+impl Joins {
+    /// Notes what a span says.
+    pub fn note(&mut self, raw: &RawSpan<'_>, span: &Span) {
+        for join in dialects::joins(raw, span) {
+            for (holder, join) in [(raw.trace_id, join), (join.other, join.turned(raw.trace_id))] {
+                let row = dialects::join_span(holder, &join, span);
+                self.0.entry((holder, row.0.span_id)).or_insert(row);
+            }
+        }
+    }
+
+    /// Adds the rows that keep it.
+    pub fn push(self, rows: &mut Rows) {
+        let (resource, scope) = (Resource::default(), Scope::default());
+        for (span, raw) in self.0.into_values() {
+            rows.push_span(span, &raw, &resource, &scope);
+        }
+    }
 }

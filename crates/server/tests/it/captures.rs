@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::support::Server;
 
-fn captures() -> Option<PathBuf> {
+pub fn captures() -> Option<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/captures");
     if folder.join("index.json").exists() {
         return Some(folder);
@@ -16,19 +16,19 @@ fn captures() -> Option<PathBuf> {
     None
 }
 
-fn read(path: &Path) -> Value {
+pub fn read(path: &Path) -> Value {
     serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
 }
 
 /// Requests of one capture that are OTLP, as recorded.
-fn requests(folder: &Path) -> Vec<PathBuf> {
+pub fn requests(folder: &Path) -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.retain(|path| path.extension().is_some_and(|extension| extension == "body"));
     files.sort();
     files
 }
 
-fn send(server: &Server, body: &Path) {
+pub fn send(server: &Server, body: &Path) {
     let headers = read(&body.with_extension("headers.json"));
     let bytes = fs::read(body).unwrap();
     if let Some(method) = headers["grpc_method"].as_str() {

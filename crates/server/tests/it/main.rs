@@ -6,6 +6,7 @@ mod captures;
 mod grpc;
 mod http;
 mod lifecycle;
+mod logs;
 mod openapi;
 mod support;
 #[cfg(feature = "ui")]

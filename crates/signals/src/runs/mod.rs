@@ -11,6 +11,7 @@
 mod agents;
 mod counting;
 mod duplicates;
+mod join;
 mod links;
 mod retries;
 mod standing;
@@ -22,9 +23,11 @@ mod tree;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use model::{ResolvedStep, Run, Span, Timestamp};
+use model::{JoinReason, ResolvedStep, Run, Span, Timestamp, TraceId};
 
 pub use self::duplicates::told_in_two_traces;
+pub use self::join::linked;
+use self::join::{Gathered, divide};
 use self::tree::Tree;
 
 const SECOND: i64 = 1_000_000_000;
@@ -53,6 +56,22 @@ pub struct Resolved {
     pub run: Run,
     /// Every span once, parents before children, children by start, then by id.
     pub steps: Vec<ResolvedStep>,
+    /// Other traces that are part of the run, and why.
+    pub joined: Vec<(TraceId, JoinReason)>,
+}
+
+/// Resolves the spans of traces that lead to each other ([`linked`]): one run for each that is none of another's.
+pub fn resolve_linked(spans: &[Arc<Span>], now: Timestamp, settings: &Settings) -> Vec<Resolved> {
+    // Nearly every run: one trace, told by spans.
+    if spans.iter().all(|span| span.told.is_none()) {
+        return resolve(spans, now, settings).into_iter().collect();
+    }
+    let run = |gathered: Gathered| {
+        let mut resolved = resolve(&gathered.spans, now, settings)?;
+        (resolved.run.trace_id, resolved.joined) = (gathered.trace_id, gathered.joined);
+        Some(resolved)
+    };
+    divide(spans).into_iter().filter_map(run).collect()
 }
 
 /// Resolves the spans of one trace as of `now`; `None` when there are none.
@@ -89,5 +108,5 @@ pub fn resolve(spans: &[Arc<Span>], now: Timestamp, settings: &Settings) -> Opti
         own_ms: own[at] as f64 / 1e6,
         told_by: told_by.remove(&node.span.span_id).unwrap_or_default(),
     });
-    Some(Resolved { steps: steps.collect(), run })
+    Some(Resolved { steps: steps.collect(), run, joined: Vec::new() })
 }

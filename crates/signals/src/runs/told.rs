@@ -36,8 +36,13 @@ fn told(span: &Span) -> Told<'_> {
     span.told.as_deref().and_then(Told::parse).unwrap_or(Told { part: ToldPart::Note, step: "" })
 }
 
+/// What a told span tells.
+pub(super) fn part(span: &Span) -> ToldPart {
+    told(span).part
+}
+
 /// The moment a told span speaks of: when the step began where it tells that, else when it ended.
-fn moment(span: &Span) -> Timestamp {
+pub(super) fn moment(span: &Span) -> Timestamp {
     if span.end.is_unset() { span.start } else { span.end }
 }
 
@@ -70,13 +75,15 @@ pub(super) fn fold(spans: &[Arc<Span>], now: Timestamp, settings: &Settings) -> 
                 spans.fill_prompt(at, &root.span);
                 told_by.entry(spans.id(at)).or_default().extend(root.parts);
             }
-            Some(spans.id(at))
+            // Below a model call a told one would make it a wrapper: beside it then.
+            spans.is_frame(at).then(|| spans.id(at))
         }
         // The root is still to come; steps without a parent must not be taken for it.
         None if !spans.is_empty() => Some(root_id(first.trace_id)),
         None => {
-            let lone = root.is_none() && apart.len() == 1;
-            (!lone).then(|| {
+            // A step alone is its own root; rows that only keep joins make no run.
+            let alone = root.is_none() && apart.len() < 2;
+            (!alone).then(|| {
                 let root = run_root(&apart, root, first, now, settings);
                 let id = root.span.span_id;
                 told_by.insert(id, root.parts.clone());

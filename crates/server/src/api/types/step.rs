@@ -266,6 +266,27 @@ pub struct RunAnswer {
     pub run: Run,
     /// Its steps in pre-order: a parent before its children, siblings by start.
     pub steps: Vec<Step>,
+    /// Other traces that are part of the run; any of their ids opens it.
+    pub joined: Vec<Joined>,
+}
+
+/// A trace that is part of a run.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Joined {
+    /// The trace.
+    #[schema(value_type = String)]
+    pub trace_id: TraceId,
+    /// What makes it certain, in a word: `link`, `parent_id`, `mcp`, `tool_call`, `prompt`, `execution` or `conversation`.
+    pub reason: String,
+    /// The same in a sentence.
+    pub because: String,
+}
+
+impl Joined {
+    /// A trace and the reason.
+    pub fn new(trace_id: TraceId, reason: model::JoinReason) -> Self {
+        Self { trace_id, reason: reason.to_string(), because: reason.sentence().to_owned() }
+    }
 }
 
 /// One step with the span as it was sent.

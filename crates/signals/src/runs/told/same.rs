@@ -86,6 +86,11 @@ impl Spans {
         roots.min_by_key(|&at| (self.spans[at].start, self.spans[at].span_id))
     }
 
+    /// Whether the span is around steps, and no step of an agent itself.
+    pub fn is_frame(&self, at: usize) -> bool {
+        matches!(self.spans[at].kind, StepKind::Agent | StepKind::Chain | StepKind::Handoff | StepKind::Other)
+    }
+
     pub fn add(&mut self, span: Span) {
         self.by_id.insert(span.span_id, self.spans.len());
         self.spans.push(Arc::new(span));

@@ -52,6 +52,8 @@ pub(super) fn steps(mut records: Vec<&Arc<Span>>) -> (Vec<ToldStep>, Option<Told
             ToldPart::Call => made.call(told.step, span),
             ToldPart::Branch | ToldPart::Note | ToldPart::Error => made.say(told.step, span, told.part),
             ToldPart::End => made.end(told.step, span),
+            // No step: it was taken out before (`join.rs`).
+            ToldPart::Join => {}
         }
     }
     (made.finish(), root)
