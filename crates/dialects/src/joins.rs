@@ -37,8 +37,9 @@ pub fn joins(raw: &RawSpan<'_>, span: &Span) -> Vec<Join> {
         found.extend(link(raw).map(|(trace, span)| called(trace, span, JoinReason::Link)));
         found.extend(parent_ids(raw).map(|(trace, span)| called(trace, span, JoinReason::ParentId)));
     }
-    found.extend(groups(raw, span));
-    found.extend(sides(raw, span));
+    let named = Named::of(raw);
+    found.extend(groups(raw, &named, span).into_iter().flatten());
+    found.extend(sides(raw, &named, span));
     found.retain(|join| join.other != here);
     found
 }
@@ -70,8 +71,47 @@ fn first_text<'r>(value: &'r Value<'r>) -> Option<Cow<'r, str>> {
     }
 }
 
+/// What log records may name too, best first.
+const EXECUTIONS: &[(&str, Group)] = &[
+    ("execution_id", Group::Execution),
+    ("workflow_run_id", Group::Workflow),
+    ("workflow.run.id", Group::Workflow),
+    ("workflow_id", Group::Workflow),
+    ("agent.request.id", Group::Request),
+];
+
+/// Ids on a span that another trace may know, found in one walk: most spans have none of them.
+#[derive(Default)]
+struct Named<'r> {
+    execution: Option<(usize, &'r Value<'r>)>,
+    prompt: Option<&'r Value<'r>>,
+    mcp_session: Option<&'r Value<'r>>,
+    mcp_request: Option<&'r Value<'r>>,
+}
+
+impl<'r> Named<'r> {
+    fn of(raw: &'r RawSpan<'r>) -> Self {
+        let mut named = Self::default();
+        for (key, value) in raw.attributes.iter() {
+            match key {
+                "prompt_id" => named.prompt = Some(value),
+                "mcp.session.id" => named.mcp_session = Some(value),
+                "jsonrpc.request.id" => named.mcp_request = Some(value),
+                _ => {
+                    if let Some(at) = EXECUTIONS.iter().position(|(known, _)| *known == key)
+                        && named.execution.is_none_or(|(best, _)| at <= best)
+                    {
+                        named.execution = Some((at, value));
+                    }
+                }
+            }
+        }
+        named
+    }
+}
+
 /// Traces of log records that name what the span names.
-fn groups<'s>(raw: &'s RawSpan<'_>, span: &'s Span) -> impl Iterator<Item = Join> + 's {
+fn groups(raw: &RawSpan<'_>, named: &Named<'_>, span: &Span) -> [Option<Join>; 2] {
     let project = &span.tenant.project;
     let join = |relation, group, id: &str, reason| Join {
         relation,
@@ -80,50 +120,41 @@ fn groups<'s>(raw: &'s RawSpan<'_>, span: &'s Span) -> impl Iterator<Item = Join
         callee: None,
         reason,
     };
-    let text = |key: &str| raw.attributes.get(key).and_then(text_of);
-    let mut executions = None;
-    if span.kind != StepKind::Other || &*span.dialect == "workflow_execution" {
-        let keys = [
-            ("execution_id", Group::Execution),
-            ("workflow_run_id", Group::Workflow),
-            ("workflow.run.id", Group::Workflow),
-            ("workflow_id", Group::Workflow),
-            ("agent.request.id", Group::Request),
-        ];
-        executions = keys.iter().find_map(|(key, group)| {
-            Some(join(Relation::Sent, *group, text(key)?.trim(), JoinReason::Execution))
-        });
-    }
+    let is_step = span.kind != StepKind::Other || &*span.dialect == "workflow_execution";
+    let execution = named.execution.filter(|_| is_step).and_then(|(at, value)| {
+        Some(join(Relation::Sent, EXECUTIONS[at].1, text_of(value)?.trim(), JoinReason::Execution))
+    });
+    let session = span.session_id.as_deref();
     let agent = match &*span.dialect {
         "codex_cli" if raw.name == "session_task.turn" => {
-            span.session_id.as_deref().map(|id| join(Relation::Sent, Group::Conversation, id, JoinReason::Conversation))
+            session.map(|id| join(Relation::Sent, Group::Conversation, id, JoinReason::Conversation))
         }
         // Each span is a trace of its own there: they are one run.
-        "gemini_cli" => text("prompt_id").zip(span.session_id.as_deref()).map(|(prompt, session)| {
+        "gemini_cli" => named.prompt.and_then(text_of).zip(session).map(|(prompt, session)| {
             join(Relation::Same, Group::Conversation, &format!("{session}/{prompt}"), JoinReason::Prompt)
         }),
         _ => None,
     };
-    executions.into_iter().chain(agent)
+    [execution, agent]
 }
 
 /// The two sides of a call across processes that do not pass a context on, meeting in a trace of the call's own.
-fn sides(raw: &RawSpan<'_>, span: &Span) -> Option<Join> {
+fn sides(raw: &RawSpan<'_>, named: &Named<'_>, span: &Span) -> Option<Join> {
     let (relation, caller, callee) = match raw.kind {
         SpanKind::Client => (Relation::Calls, Some(raw.span_id), None),
         SpanKind::Server if raw.parent_span_id.is_none() => (Relation::Answers, None, Some(raw.span_id)),
         _ => return None,
     };
-    let project = &span.tenant.project;
-    let text = |key: &str| raw.attributes.get(key).and_then(text_of);
-    let (id, reason) = match (text("mcp.session.id"), text("jsonrpc.request.id")) {
-        (Some(session), Some(request)) => (format!("mcp/{session}/{request}"), JoinReason::Mcp),
-        _ => {
+    let mcp = named.mcp_session.and_then(text_of).zip(named.mcp_request.and_then(text_of));
+    let (id, reason) = match mcp {
+        Some((session, request)) => (format!("mcp/{session}/{request}"), JoinReason::Mcp),
+        None => {
             let (call, session) = (span.tool_call_id.as_deref()?, span.session_id.as_deref()?);
             (format!("call/{session}/{call}"), JoinReason::ToolCall)
         }
     };
-    Some(Join { relation, other: told_trace(project, Group::Call, &id), caller, callee, reason })
+    let other = told_trace(&span.tenant.project, Group::Call, &id);
+    Some(Join { relation, other, caller, callee, reason })
 }
 
 /// The row that keeps a join in the trace that holds it; `span` is the one that bears witness. The same join has the same id,

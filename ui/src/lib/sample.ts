@@ -51,6 +51,7 @@ export function sampleStep(over: Partial<Step> & Pick<Step, "span_id" | "kind">)
     response_id: null,
     prompt: null,
     tags: [],
+    told_by: "span",
     dialect: "otel_genai",
     attributes: {},
     events: [],
