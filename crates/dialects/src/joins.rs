@@ -13,8 +13,12 @@ use crate::reading::text_of;
 use crate::told::{ATTRIBUTE, Group, told_trace};
 
 /// Attributes of a first span that hold the context it was called with, as W3C's `traceparent`.
-const TRACEPARENTS: &[&str] =
-    &["traceparent", "messaging.header.traceparent", "rpc.request.metadata.traceparent", "mcp.request.meta.traceparent"];
+const TRACEPARENTS: &[&str] = &[
+    "traceparent",
+    "messaging.header.traceparent",
+    "rpc.request.metadata.traceparent",
+    "mcp.request.meta.traceparent",
+];
 /// The same as two ids.
 const PARENT_IDS: &[(&str, &str)] =
     &[("parent.trace_id", "parent.span_id"), ("parent_trace_id", "parent_span_id"), ("parentTraceId", "parentSpanId")];

@@ -30,9 +30,9 @@ use std::sync::{Arc, LazyLock};
 use model::raw::{RawLog, RawSpan, Resource, Scope};
 use model::{Content, Log, Span, Tenant, Timestamp};
 
+pub use crate::joins::{join_span, joins};
 use crate::reading::Reading;
 use crate::registry::Registry;
-pub use crate::joins::{join_span, joins};
 pub use crate::table::{Renames, TableError};
 pub use crate::told::{ATTRIBUTE as TOLD_ATTRIBUTE, Group as ToldGroup, told, told_lean, told_span_id, told_trace};
 

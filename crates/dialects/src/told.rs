@@ -46,15 +46,8 @@ pub enum Group {
 
 impl Group {
     /// All of them.
-    pub const ALL: [Self; 7] = [
-        Self::Execution,
-        Self::Workflow,
-        Self::Request,
-        Self::Trace,
-        Self::Conversation,
-        Self::Response,
-        Self::Call,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::Execution, Self::Workflow, Self::Request, Self::Trace, Self::Conversation, Self::Response, Self::Call];
 
     const fn word(self) -> &'static str {
         match self {
@@ -107,12 +100,7 @@ pub fn told_lean(mut span: RawSpan<'static>) -> RawSpan<'static> {
 }
 
 /// The trace a record without a trace id of its own belongs to, where it names one in another way.
-pub(crate) fn trace_of(
-    raw: &RawLog<'_>,
-    resource: &Resource<'_>,
-    scope: &Scope<'_>,
-    project: &str,
-) -> Option<TraceId> {
+pub(crate) fn trace_of(raw: &RawLog<'_>, resource: &Resource<'_>, scope: &Scope<'_>, project: &str) -> Option<TraceId> {
     let record = Record::of(raw, resource, scope, project);
     record.named_trace().or_else(|| read(&record).map(|step| step.trace)).or_else(|| record.execution_trace())
 }

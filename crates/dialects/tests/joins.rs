@@ -77,7 +77,10 @@ fn both_sides_of_an_mcp_request_meet() {
     let server = joins(&RawSpan { trace_id: trace(2), ..raw("tools/call x", SpanKind::Server, &request) }, "");
     assert_eq!((client[0].relation, server[0].relation), (Relation::Calls, Relation::Answers));
     assert_eq!((client[0].other, client[0].reason), (server[0].other, JoinReason::Mcp));
-    assert!(joins(&raw("tools/call x", SpanKind::Client, &request[1..]), "").is_empty(), "ids count from 0 in every session");
+    assert!(
+        joins(&raw("tools/call x", SpanKind::Client, &request[1..]), "").is_empty(),
+        "ids count from 0 in every session"
+    );
 }
 
 #[test]
@@ -97,8 +100,9 @@ fn executions_prompts_and_conversations_lead_to_the_records_that_name_them() {
 fn a_join_is_the_same_row_whoever_tells_it() {
     let found = joins(&linked(&[(2, 7)]), "")[0];
     let tenant = Tenant::default();
-    let understand =
-        |raw: &RawSpan<'_>| dialects::understand(raw, &Resource::default(), &Scope::default(), &tenant, Timestamp::default());
+    let understand = |raw: &RawSpan<'_>| {
+        dialects::understand(raw, &Resource::default(), &Scope::default(), &tenant, Timestamp::default())
+    };
     let span = understand(&linked(&[(2, 7)]));
     let (row, kept) = dialects::join_span(trace(1), &found, &span);
     assert_eq!(row.told.as_deref().and_then(Join::parse), Some(found));

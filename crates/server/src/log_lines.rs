@@ -46,10 +46,12 @@ pub async fn lines(State(app): State<Arc<App>>, request: Request) -> Response {
         Ok(Kept { accepted, rejected }) => {
             let headers = [(otlp_http::ACCEPTED, accepted), (otlp_http::REJECTED, rejected.count)];
             let headers = headers.map(|(name, number)| (name, HeaderValue::from(number)));
-            (headers, Json(LinesAnswer { accepted, rejected: rejected.count, reasons: rejected.reasons })).into_response()
+            (headers, Json(LinesAnswer { accepted, rejected: rejected.count, reasons: rejected.reasons }))
+                .into_response()
         }
         Err(refusal) => {
-            let problem = Problem::new(refusal.http_status(), refusal.reason(), "The records were not kept", refusal.to_string());
+            let problem =
+                Problem::new(refusal.http_status(), refusal.reason(), "The records were not kept", refusal.to_string());
             with_retry(problem.into_response(), &refusal)
         }
     }
@@ -96,7 +98,8 @@ fn unpacked(error: &DecompressError) -> Refusal {
 
 /// As the content type says; without one, as the first byte looks.
 fn is_json(headers: &HeaderMap, body: &[u8]) -> bool {
-    match headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).and_then(Encoding::from_content_type) {
+    match headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).and_then(Encoding::from_content_type)
+    {
         Some(encoding) => encoding == Encoding::Json,
         None => body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{'),
     }

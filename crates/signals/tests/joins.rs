@@ -85,7 +85,8 @@ fn what_was_called_lies_below_its_caller_through_several_traces() {
 
 #[test]
 fn a_trace_whose_caller_has_not_arrived_is_a_run_of_its_own() {
-    let spans = [vec![span(2, 3, 0, StepKind::Agent, 20, 80)], join(2, Relation::Child, 1, 2, 3, JoinReason::Link).to_vec()];
+    let spans =
+        [vec![span(2, 3, 0, StepKind::Agent, 20, 80)], join(2, Relation::Child, 1, 2, 3, JoinReason::Link).to_vec()];
     let runs = resolved(&spans.concat());
     assert_eq!((runs.len(), runs[0].run.trace_id), (1, trace(2)));
     assert!(runs[0].joined.is_empty());
@@ -110,7 +111,10 @@ fn traces_of_one_prompt_are_one_run_with_what_its_records_add() {
     let spans = [
         vec![span(1, 1, 0, StepKind::Llm, 0, 50)],
         vec![span(2, 2, 0, StepKind::Tool, 60, 70)],
-        vec![told(9, 3, ToldPart::Whole, StepKind::Llm, 1, 51, 1), told(9, 4, ToldPart::Whole, StepKind::Llm, 5000, 5100, 7)],
+        vec![
+            told(9, 3, ToldPart::Whole, StepKind::Llm, 1, 51, 1),
+            told(9, 4, ToldPart::Whole, StepKind::Llm, 5000, 5100, 7),
+        ],
         join(1, Relation::Same, 9, 0, 0, JoinReason::Prompt).to_vec(),
         join(2, Relation::Same, 9, 0, 0, JoinReason::Prompt).to_vec(),
     ]

@@ -107,14 +107,17 @@ impl Inner {
         let work = move || {
             let resolve = |one: Unresolved| {
                 let Unresolved { key, change, hot, linked, incomplete, .. } = one;
-                let traces: BTreeSet<TraceId> = std::iter::once(key.trace).chain(linked.iter().map(|span| span.trace_id)).collect();
+                let traces: BTreeSet<TraceId> =
+                    std::iter::once(key.trace).chain(linked.iter().map(|span| span.trace_id)).collect();
                 let runs = match () {
                     () if incomplete => Vec::new(),
                     () if linked.is_empty() => resolver.resolve_linked(&newest(hot), now),
                     () => resolver.resolve_linked(&[newest(hot), linked].concat(), now),
                 };
                 // A trace that is part of another's run has none of its own.
-                let parts = traces.into_iter().filter(|trace| !runs.is_empty() && runs.iter().all(|run| run.trace_id != *trace));
+                let parts = traces
+                    .into_iter()
+                    .filter(|trace| !runs.is_empty() && runs.iter().all(|run| run.trace_id != *trace));
                 Resolution { key, change, parts: parts.collect(), runs }
             };
             unresolved.into_iter().map(resolve).collect::<Vec<_>>()

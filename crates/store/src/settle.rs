@@ -220,7 +220,9 @@ impl State {
                 let newest = std::iter::once(active).chain(frozen).find(|hot| hot.run(key).is_some());
                 match newest {
                     Some(hot) => replace(hot, segment, row),
-                    None if self.parts.contains(&key) || self.earlier_parts.contains(&key) => replace(&mut self.active, segment, row),
+                    None if self.parts.contains(&key) || self.earlier_parts.contains(&key) => {
+                        replace(&mut self.active, segment, row)
+                    }
                     None => {}
                 }
             }

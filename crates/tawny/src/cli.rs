@@ -148,7 +148,7 @@ pub struct Runs {
 /// Flags of `run`.
 #[derive(Debug, Args)]
 pub struct Run {
-    /// Trace id, or enough of its beginning to be unique.
+    /// Trace id, or enough of its beginning to be unique; or the execution, workflow or request that its log records name.
     pub id: String,
     /// Show what was said: messages, tool arguments and results.
     #[arg(long, short = 'c')]

@@ -32,7 +32,8 @@ pub fn decode_lines(body: &[u8], now: Timestamp) -> Result<Batch<'static>, Decod
     match text.iter().find(|byte| !byte.is_ascii_whitespace()) {
         None => {}
         Some(b'[') => {
-            let items: Vec<&serde_json::value::RawValue> = serde_json::from_slice(text).map_err(|error| not_json(&error, body))?;
+            let items: Vec<&serde_json::value::RawValue> =
+                serde_json::from_slice(text).map_err(|error| not_json(&error, body))?;
             for (at, item) in items.into_iter().enumerate() {
                 records.add(item.get().as_bytes(), now, || format!("item {}", at + 1));
             }
@@ -91,7 +92,10 @@ impl Records {
         match serde_json::from_slice::<Json>(line) {
             Ok(Json::Object(map)) if depth(&map) <= MAX_VALUE_DEPTH => self.push(map, now),
             Ok(Json::Object(_)) => {
-                self.rejected.add(format!("{}: more than {MAX_VALUE_DEPTH} values inside each other (MAX_VALUE_DEPTH)", place()));
+                self.rejected.add(format!(
+                    "{}: more than {MAX_VALUE_DEPTH} values inside each other (MAX_VALUE_DEPTH)",
+                    place()
+                ));
             }
             Ok(_) => self.rejected.add(format!("{}: not a JSON object", place())),
             Err(error) => self.rejected.add(format!("{}: not JSON: {error}", place())),
@@ -100,11 +104,18 @@ impl Records {
 
     fn push(&mut self, map: Map<String, Json>, now: Timestamp) {
         let (log, service) = record(map, now);
-        let same = self.groups.last().is_some_and(|group| group.resource.attributes.text("service.name") == service.as_deref());
+        let same = self
+            .groups
+            .last()
+            .is_some_and(|group| group.resource.attributes.text("service.name") == service.as_deref());
         if !same {
             let attributes = service.map(|name| ("service.name".into(), Value::Str(name.into())));
             let resource = Resource { attributes: Attributes(attributes.into_iter().collect()) };
-            self.groups.push(Group { resource: Arc::new(resource), scope: Arc::new(Scope::default()), items: Vec::new() });
+            self.groups.push(Group {
+                resource: Arc::new(resource),
+                scope: Arc::new(Scope::default()),
+                items: Vec::new(),
+            });
         }
         if let Some(group) = self.groups.last_mut() {
             group.items.push(log);
@@ -139,7 +150,9 @@ pub(crate) fn record(mut map: Map<String, Json>, now: Timestamp) -> (RawLog<'sta
         map.remove(key);
     }
     // An id that is none (empty, or not of W3C's form) stays where it is.
-    if let Some((key, id)) = TRACE.iter().find_map(|key| Some((*key, map.get(*key)?.as_str()?.replace('-', "").parse().ok()?))) {
+    if let Some((key, id)) =
+        TRACE.iter().find_map(|key| Some((*key, map.get(*key)?.as_str()?.replace('-', "").parse().ok()?)))
+    {
         log.trace_id = Some(id);
         map.remove(key);
     }
@@ -162,7 +175,8 @@ pub(crate) fn record(mut map: Map<String, Json>, now: Timestamp) -> (RawLog<'sta
     let message = text(MESSAGE, |_| true).or_else(|| text(&EVENT[..1], |_| true));
     log.body = message.map_or(Value::Null, |text| Value::Str(Cow::Owned(text)));
     log.dropped = u32::try_from(map.len().saturating_sub(MAX_ATTRIBUTES)).unwrap_or(u32::MAX);
-    let attributes = map.into_iter().take(MAX_ATTRIBUTES).map(|(key, value)| (Cow::Owned(key), Value::from_json(value)));
+    let attributes =
+        map.into_iter().take(MAX_ATTRIBUTES).map(|(key, value)| (Cow::Owned(key), Value::from_json(value)));
     log.attributes = Attributes(attributes.collect());
     (log, service)
 }

@@ -41,7 +41,9 @@ pub fn decode_loki_json(body: &[u8], now: Timestamp) -> Result<Batch<'static>, D
         values: Vec<Json>,
     }
     let push: Push = serde_json::from_slice(body).map_err(|error| DecodeError::Json {
-        problem: format!("expected {{\"streams\": [{{\"stream\": {{…}}, \"values\": [[\"nanoseconds\", \"line\"]]}}]}}: {error}"),
+        problem: format!(
+            "expected {{\"streams\": [{{\"stream\": {{…}}, \"values\": [[\"nanoseconds\", \"line\"]]}}]}}: {error}"
+        ),
         line: error.line(),
         column: error.column(),
         hint: looks_like(body),
@@ -127,7 +129,9 @@ impl Pushed {
             match (number, field) {
                 (1, Field::Bytes(text)) => match labels_of(utf8(text)?) {
                     Some(read) => labels = read,
-                    None => self.rejected.note("a stream's labels are not of the form {name=\"value\"}; its lines are kept without them"),
+                    None => self.rejected.note(
+                        "a stream's labels are not of the form {name=\"value\"}; its lines are kept without them",
+                    ),
                 },
                 (2, Field::Bytes(entry)) => items.push(self.entry_message(entry)?),
                 _ => {}
@@ -160,7 +164,9 @@ impl Pushed {
         if items.is_empty() {
             return;
         }
-        let find = |keys: &[&str]| keys.iter().find_map(|key| labels.iter().find(|(name, _)| name == key)).map(|(_, value)| value.clone());
+        let find = |keys: &[&str]| {
+            keys.iter().find_map(|key| labels.iter().find(|(name, _)| name == key)).map(|(_, value)| value.clone())
+        };
         if let Some((severity, word)) = find(LEVEL).and_then(|level| lines::level(&Json::String(level))) {
             for item in items.iter_mut().filter(|item| item.severity == 0 && item.severity_text.is_empty()) {
                 (item.severity, item.severity_text) = (severity, word.clone());
@@ -189,7 +195,9 @@ impl Pushed {
         (log.time, log.observed) = if time.is_unset() { (log.time, self.now) } else { (time, Timestamp::default()) };
         for (key, value) in metadata {
             match key.as_str() {
-                "trace_id" | "traceID" | "traceId" if log.trace_id.is_none() && value.parse::<model::TraceId>().is_ok() => {
+                "trace_id" | "traceID" | "traceId"
+                    if log.trace_id.is_none() && value.parse::<model::TraceId>().is_ok() =>
+                {
                     log.trace_id = value.parse().ok();
                 }
                 "span_id" | "spanID" | "spanId" if log.span_id.is_none() && value.parse::<model::SpanId>().is_ok() => {

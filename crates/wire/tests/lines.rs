@@ -69,7 +69,8 @@ fn a_bad_line_is_named_and_costs_its_neighbours_nothing() {
 
 #[test]
 fn arrays_spread_objects_and_nothing_are_read_and_other_bodies_refused() {
-    let two = wire::decode_lines(br#" [{"message":"a","service":"s"}, 7, {"message":"b","service":"s"}]"#, NOW).unwrap();
+    let two =
+        wire::decode_lines(br#" [{"message":"a","service":"s"}, 7, {"message":"b","service":"s"}]"#, NOW).unwrap();
     assert_eq!((two.logs.len(), two.logs[0].items.len(), two.rejected.count), (1, 2, 1));
     assert_eq!(two.logs[0].resource.attributes.text("service.name"), Some("s"));
     assert_eq!(one("{\n  \"message\": \"a\",\n  \"x\": {\"y\": 1}\n}").attributes.0.len(), 1);

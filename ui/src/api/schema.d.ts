@@ -54,7 +54,8 @@ export interface paths {
         /** List log records, latest first */
         get: operations["listLogs"];
         put?: never;
-        post?: never;
+        /** Take in log records as JSON lines */
+        post: operations["sendLogs"];
         delete?: never;
         options?: never;
         head?: never;
@@ -573,6 +574,15 @@ export interface components {
              */
             unmapped_attributes: number;
         };
+        /** @description A trace that is part of a run. */
+        Joined: {
+            /** @description The same in a sentence. */
+            because: string;
+            /** @description What makes it certain, in a word: `link`, `parent_id`, `mcp`, `tool_call`, `prompt`, `execution` or `conversation`. */
+            reason: string;
+            /** @description The trace. */
+            trace_id: string;
+        };
         /** @description A limit of the server. */
         Limit: {
             /** @description Name of the limit; also the name of its setting, where it has one. */
@@ -589,6 +599,21 @@ export interface components {
              * @description Its value.
              */
             value: number;
+        };
+        /** @description What became of log records sent as JSON lines. */
+        LinesAnswer: {
+            /**
+             * Format: int64
+             * @description Records kept.
+             */
+            accepted: number;
+            /** @description Why, the first of each kind, with the number of the line. */
+            reasons: string[];
+            /**
+             * Format: int64
+             * @description Lines that could not be read.
+             */
+            rejected: number;
         };
         /** @description A reference to a step. */
         Link: {
@@ -864,6 +889,8 @@ export interface components {
         };
         /** @description One run with its steps. */
         RunAnswer: {
+            /** @description Other traces that are part of the run; any of their ids opens it. */
+            joined: components["schemas"]["Joined"][];
             /** @description The run. */
             run: components["schemas"]["Run"];
             /** @description Its steps in pre-order: a parent before its children, siblings by start. */
@@ -1168,6 +1195,8 @@ export interface components {
             status: components["schemas"]["SpanStatus"];
             /** @description Tags. */
             tags: string[];
+            /** @description Who told of the step: `span`, `log` (log records alone) or `both`. */
+            told_by: components["schemas"]["ToldBy"];
             tool: components["schemas"]["Tool"] | null;
             /** @description Tools offered to the model. */
             tool_definitions: components["schemas"]["ToolDefinition"][];
@@ -1242,6 +1271,11 @@ export interface components {
             /** @description The last 20 runs that completed, latest first. */
             last_completed: components["schemas"]["CompletedRun"][];
         };
+        /**
+         * @description Who told of a step.
+         * @enum {string}
+         */
+        ToldBy: "span" | "log" | "both";
         /** @description A tool that ran. */
         Tool: {
             /** @description Arguments, any JSON. */
@@ -1438,6 +1472,40 @@ export interface operations {
             };
         };
     };
+    sendLogs: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description One JSON object a line, or one array of objects; gzip, deflate and zstd by Content-Encoding. Found by their usual names: time (`timestamp`, `time`, `ts`, `@timestamp`), severity (`level`, `severity`), `message` or `msg`, `event` or `event_type`, `trace_id`, `span_id`, `service`; all else are attributes */
+        requestBody: {
+            content: {
+                "application/x-ndjson": string;
+            };
+        };
+        responses: {
+            /** @description What was kept; bad lines are counted and named, and cost the others nothing */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LinesAnswer"];
+                };
+            };
+            /** @description No line could be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     getOpenApi: {
         parameters: {
             query?: never;
@@ -1551,7 +1619,7 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description Trace id, 32 hexadecimal digits */
+                /** @description Trace id, 32 hexadecimal digits; or the execution, workflow, request or conversation that log records name */
                 trace_id: string;
             };
             cookie?: never;
@@ -1592,7 +1660,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Trace id, 32 hexadecimal digits */
+                /** @description Trace id, 32 hexadecimal digits; or the execution, workflow, request or conversation that log records name */
                 trace_id: string;
             };
             cookie?: never;
@@ -1615,7 +1683,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Trace id, 32 hexadecimal digits */
+                /** @description Trace id, 32 hexadecimal digits; or the execution, workflow, request or conversation that log records name */
                 trace_id: string;
             };
             cookie?: never;
@@ -1647,7 +1715,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Trace id, 32 hexadecimal digits */
+                /** @description Trace id, 32 hexadecimal digits; or the execution, workflow, request or conversation that log records name */
                 trace_id: string;
                 /** @description Span id, 16 hexadecimal digits */
                 span_id: string;

@@ -97,9 +97,12 @@ fn codex<'r>(record: &'r Record<'r>, event: &str) -> Option<Step<'r>> {
             step.extra.extend(prompt(record).map(|said| ("gen_ai.input.messages", said)));
             Some(step)
         }
-        "sse_event" if record.text(&["event.kind"])? == "response.completed" && record.get("input_token_count").is_some() => {
+        "sse_event"
+            if record.text(&["event.kind"])? == "response.completed" && record.get("input_token_count").is_some() =>
+        {
             let mut step = step(ToldPart::Whole, "handle_responses".into());
-            let tokens = CODEX_TOKENS.iter().filter_map(|(from, to)| Some((*to, record.get(from)?.clone().into_owned())));
+            let tokens =
+                CODEX_TOKENS.iter().filter_map(|(from, to)| Some((*to, record.get(from)?.clone().into_owned())));
             step.extra.extend(tokens);
             step.extra.push(("gen_ai.operation.name", text("chat")));
             Some(step)
@@ -107,9 +110,10 @@ fn codex<'r>(record: &'r Record<'r>, event: &str) -> Option<Step<'r>> {
         "sse_event" | "api_request" | "websocket_request" => {
             let status = record.number(&["http.response.status_code"]).unwrap_or(0.0);
             let mut step = step(ToldPart::Whole, "handle_responses".into());
-            step.error = Some(failure().filter(|text| !text.is_empty()).or_else(|| {
-                (status >= 400.0).then(|| format!("the request failed with status {status}").into())
-            })?);
+            step.error =
+                Some(failure().filter(|text| !text.is_empty()).or_else(|| {
+                    (status >= 400.0).then(|| format!("the request failed with status {status}").into())
+                })?);
             step.took = record.number(&["duration_ms"]);
             step.extra.push(("gen_ai.operation.name", text("chat")));
             Some(step)
@@ -126,8 +130,8 @@ fn codex<'r>(record: &'r Record<'r>, event: &str) -> Option<Step<'r>> {
 
 fn gemini<'r>(record: &'r Record<'r>, event: &str) -> Option<Step<'r>> {
     // Each span of Gemini CLI is a trace of its own; the prompt is what belongs together.
-    let trace = prompt_trace(record, &["session.id", "gen_ai.conversation.id"], &["prompt_id"])
-        .or(record.raw.trace_id)?;
+    let trace =
+        prompt_trace(record, &["session.id", "gen_ai.conversation.id"], &["prompt_id"]).or(record.raw.trace_id)?;
     let step = |part, key: Cow<'r, str>, operation: &'static str| {
         let mut step = Step::new(part, key, trace);
         step.name = operation.into();
@@ -145,12 +149,12 @@ fn gemini<'r>(record: &'r Record<'r>, event: &str) -> Option<Step<'r>> {
         "api_response" => Some(step(ToldPart::Whole, "llm_call".into(), "llm_call")),
         "api_error" => {
             let mut step = step(ToldPart::Whole, "llm_call".into(), "llm_call");
-            step.error = record.text(&["error", "error_message", "error.message"]).or(Some("the request failed".into()));
+            step.error =
+                record.text(&["error", "error_message", "error.message"]).or(Some("the request failed".into()));
             Some(step)
         }
         "tool_call" => {
-            let mut step =
-                step(ToldPart::Whole, record.text(&["call_id", "function_name"])?, "tool_call");
+            let mut step = step(ToldPart::Whole, record.text(&["call_id", "function_name"])?, "tool_call");
             step.error = record.text(&["error", "error.message"]).filter(|error| !error.is_empty());
             Some(step)
         }

@@ -43,7 +43,9 @@ pub(super) fn read<'r>(record: &'r Record<'r>) -> Option<Step<'r>> {
     step.within = span;
     step.took = record.number(TOOK);
     step.error = match part {
-        ToldPart::Error => record.text(&["error", "error_message", "message"]).or(body(record)).or(Some("error".into())),
+        ToldPart::Error => {
+            record.text(&["error", "error_message", "message"]).or(body(record)).or(Some("error".into()))
+        }
         _ => record.text(&["error"]),
     };
     step.traceback = record.text(&["traceback", "exception.stacktrace", "exception"]);

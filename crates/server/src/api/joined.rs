@@ -27,7 +27,9 @@ pub async fn find(app: &App, id: &str) -> Result<TraceId, Problem> {
             return Ok(trace_id);
         }
     }
-    Err(no_run(id))
+    Err(Problem::not_found(format!(
+        "no run {id}: it is no trace id (32 hexadecimal digits), and no log record names it as its execution, workflow, request or conversation"
+    )))
 }
 
 /// The narrow part of the spans of a trace and of those it leads to.
@@ -63,9 +65,9 @@ pub async fn logs(app: &App, trace_id: TraceId) -> Result<Vec<StoredLog>, Proble
     if spans.iter().any(|span| span.trace_id != trace_id) {
         let resolved = signals::runs::resolve_linked(&spans, app.now(), &app.run_settings);
         let joined = one(resolved, trace_id).map(|run| (run.run.trace_id, run.joined));
-        let parts = joined.into_iter().flat_map(|(primary, joined)| {
-            std::iter::once(primary).chain(joined.into_iter().map(|(trace, _)| trace))
-        });
+        let parts = joined
+            .into_iter()
+            .flat_map(|(primary, joined)| std::iter::once(primary).chain(joined.into_iter().map(|(trace, _)| trace)));
         for part in parts.filter(|part| *part != trace_id).collect::<BTreeSet<_>>() {
             logs.extend(store.trace_logs(&project, part).await?);
         }

@@ -32,6 +32,11 @@ fn post_lines(server: &Server, lines: &[String]) -> Value {
     server.post_to(&url, &[("content-type", "application/x-ndjson")], lines.join("\n").as_bytes()).ok().json()
 }
 
+/// Stops the server, which writes its rows into segments, and starts it again.
+fn restart(server: Server) -> Server {
+    Server::open(server.stop(), server::Limits::default())
+}
+
 fn runs(server: &Server) -> Vec<Value> {
     server.get("/api/v1/runs").ok().json()["runs"].as_array().unwrap().clone()
 }
@@ -86,31 +91,49 @@ fn a_workflows_lines_are_one_run_in_any_order_and_however_often_sent() {
     let logs = other.get("/api/v1/runs/EXEC-1/logs").ok().json();
     assert_eq!(logs["logs"].as_array().unwrap().len(), 7);
     // The same after a restart.
-    let again = Server::open(other.stop(), server::Limits::default());
+    let again = restart(other);
     assert_eq!(told(&again, "EXEC-1")["steps"], first["steps"]);
 }
 
 #[test]
 fn spans_of_the_same_execution_and_its_lines_are_one_run() {
     let spans = |first: bool| {
-        let root = span(9, 1, 0, "workflow_execution", vec![attribute("execution_id", "EXEC-2"), attribute("workflow_name", "support")]);
-        let step = span(9, 2, 1, "fetch_ticket", vec![
-            attribute("execution_id", "EXEC-2"), attribute("step_type", "tool"), attribute("tool_name", "fetch_ticket"),
-        ]);
+        let root = span(
+            9,
+            1,
+            0,
+            "workflow_execution",
+            vec![attribute("execution_id", "EXEC-2"), attribute("workflow_name", "support")],
+        );
+        let step = span(
+            9,
+            2,
+            1,
+            "fetch_ticket",
+            vec![
+                attribute("execution_id", "EXEC-2"),
+                attribute("step_type", "tool"),
+                attribute("tool_name", "fetch_ticket"),
+            ],
+        );
         if first { request("workflow-engine", vec![root]) } else { request("workflow-engine", vec![step]) }
     };
     let mut seen: Option<Value> = None;
     for order in 0..4 {
-        let server = Server::start();
-        let post = |part: usize| match part {
+        let mut server = Server::start();
+        let post = |server: &Server, part: usize| match part {
             0 => _ = server.post_proto("/v1/traces", &spans(true)).ok(),
             1 => _ = server.post_proto("/v1/traces", &spans(false)).ok(),
-            _ => _ = post_lines(&server, &lines("EXEC-2")),
+            _ => _ = post_lines(server, &lines("EXEC-2")),
         };
         let parts = [[0, 1, 2], [2, 1, 0], [1, 2, 0], [2, 0, 1]][order];
         for part in parts {
-            post(part);
+            post(&server, part);
             let _ = runs(&server);
+            // What came before is in segments then.
+            if order > 1 {
+                server = restart(server);
+            }
         }
         let listed = runs(&server);
         assert_eq!(listed.len(), 1, "{order}: {listed:?}");
@@ -122,7 +145,12 @@ fn spans_of_the_same_execution_and_its_lines_are_one_run() {
         // The spans were sent just now and the lines are dated: the tool is told twice, apart in time.
         assert_eq!(by_id["run"]["workflow"], "support");
         let shape = |answer: &Value| -> Vec<Value> {
-            answer["steps"].as_array().unwrap().iter().map(|step| json!([step["name"], step["kind"], step["depth"]])).collect()
+            answer["steps"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|step| json!([step["name"], step["kind"], step["depth"]]))
+                .collect()
         };
         let shape = json!(shape(&by_id));
         assert_eq!(*seen.get_or_insert_with(|| shape.clone()), shape, "order {order}");
@@ -257,13 +285,22 @@ fn send_some(server: &Server, folder: &Path, parts: &[&str]) {
 fn coding_agents_logs_alone_or_beside_their_spans_count_what_the_provider_did() {
     let Some(folder) = captures() else { return };
     let expected = read(&folder.join("expected.json"));
-    for name in ["claude-code/http-json", "claude-code/http-protobuf", "claude-code/grpc", "codex-cli/http-binary", "codex-cli/http-json"] {
+    for name in [
+        "claude-code/http-json",
+        "claude-code/http-protobuf",
+        "claude-code/grpc",
+        "codex-cli/http-binary",
+        "codex-cli/http-json",
+    ] {
         let totals = &expected[name];
-        for parts in [&["logs"][..], &["logs", "traces", "trace_v1"], &["trace", "logs"]] {
-            let server = Server::start();
+        for (parts, restarts) in [(&["logs"][..], false), (&["logs", "trace"], true), (&["trace", "logs"], false)] {
+            let mut server = Server::start();
             for part in parts {
                 send_some(&server, &folder.join(name), &[part]);
                 let _ = runs(&server);
+                if restarts {
+                    server = restart(server);
+                }
             }
             let counters = server.get("/api/v1/summary").ok().json()["counters"].clone();
             for key in ["input_tokens", "output_tokens"] {
@@ -293,38 +330,125 @@ fn a_run_across_a_queue_is_one_tree_whichever_side_comes_first() {
         request("supervisor", vec![span(6, 1, 0, "agent.run", vec![]), publish])
     };
     let consumer = || {
-        let mut consume = span(7, 11, 0, "agent.consume", vec![attribute("messaging.queue", "tasks"), attribute("agent.role", "researcher")]);
+        let mut consume = span(
+            7,
+            11,
+            0,
+            "agent.consume",
+            vec![attribute("messaging.queue", "tasks"), attribute("agent.role", "researcher")],
+        );
         consume.kind = SpanKind::Consumer as i32;
         consume.links = vec![Link { trace_id: vec![6; 16], span_id: vec![2; 8], ..Link::default() }];
         let call = span(7, 12, 11, "llm.call", vec![attribute("llm.model", "gpt-4o"), count("llm.tokens", 40)]);
         request("worker", vec![consume, call])
     };
-    for sender_first in [true, false] {
-        let server = Server::start();
+    for (sender_first, restarts) in [(true, false), (false, false), (true, true), (false, true)] {
+        let mut server = Server::start();
         let mut parts = [sender(), consumer()];
         if !sender_first {
             parts.reverse();
         }
         for part in &parts {
             server.post_proto("/v1/traces", part).ok();
-            assert_eq!(runs(&server).len(), 1);
+            assert_eq!(runs(&server).len(), 1, "sender first: {sender_first}, restarts: {restarts}");
+            if restarts {
+                server = restart(server);
+                assert_eq!(runs(&server).len(), 1, "sender first: {sender_first}, after a restart");
+            }
         }
         let listed = runs(&server);
         assert_eq!((listed[0]["trace_id"].as_str(), &listed[0]["steps"]), (Some(trace_id(6).as_str()), &json!(4)));
         assert_eq!(listed[0]["usage"]["total_tokens"], 40);
         for id in [trace_id(6), trace_id(7)] {
             let answer = server.get(&format!("/api/v1/runs/{id}")).ok().json();
-            let depths: Vec<u64> = answer["steps"].as_array().unwrap().iter().map(|step| step["depth"].as_u64().unwrap()).collect();
+            let depths: Vec<u64> =
+                answer["steps"].as_array().unwrap().iter().map(|step| step["depth"].as_u64().unwrap()).collect();
             assert_eq!(depths, [0, 1, 2, 3], "{answer:#}");
-            assert_eq!(answer["joined"], json!([{"trace_id": trace_id(7), "reason": "link",
-                "because": "the consumer of a message links to the one span that sent it"}]));
+            assert_eq!(
+                answer["joined"],
+                json!([{"trace_id": trace_id(7), "reason": "link",
+                "because": "the consumer of a message links to the one span that sent it"}])
+            );
             let step = server.get(&format!("/api/v1/runs/{id}/steps/{}", "0c".repeat(8))).ok().json();
             assert_eq!(step["step"]["model"], "gpt-4o");
         }
-        // Still one after a restart, which finds the rows in the log, and after another, which finds them in segments.
-        let dir = server.stop();
-        let server = Server::open(dir, server::Limits::default());
+        let server = restart(server);
         assert_eq!(runs(&server).len(), 1);
         assert_eq!(server.get("/api/v1/summary").ok().json()["counters"]["runs_started"], 1);
+    }
+}
+
+/// OTLP/JSON attributes.
+fn otlp(pairs: &[(&str, Value)]) -> Value {
+    let one = |(key, value): &(&str, Value)| match value {
+        Value::Number(number) => json!({"key": key, "value": {"intValue": number.to_string()}}),
+        other => json!({"key": key, "value": {"stringValue": other}}),
+    };
+    pairs.iter().map(one).collect()
+}
+
+#[test]
+fn a_cli_that_starts_a_trace_for_each_call_gives_one_run_with_the_thoughts_its_logs_count() {
+    let (now, second) = (crate::support::now(), 1_000_000_000);
+    let resource = json!({"attributes": otlp(&[("service.name", json!("gemini-cli"))])});
+    let common = [("session.id", json!("s-1")), ("prompt_id", json!("s-1########0"))];
+    let with = |more: Vec<(&'static str, Value)>| otlp(&[common.to_vec(), more].concat());
+    // Two model calls, a tool between them, three traces.
+    let span = |trace: u8, operation: &str, ago: u64, more: Vec<(&'static str, Value)>| {
+        let attributes = with([vec![("gen_ai.operation.name", json!(operation))], more].concat());
+        json!({"traceId": trace_id(trace), "spanId": format!("{trace:02x}").repeat(8), "name": operation,
+            "startTimeUnixNano": (now - ago * second).to_string(), "endTimeUnixNano": (now - ago * second + second / 2).to_string(),
+            "attributes": attributes})
+    };
+    let tokens = || {
+        vec![
+            ("gen_ai.request.model", json!("gemini-2.5-pro")),
+            ("gen_ai.usage.input_tokens", json!(57)),
+            ("gen_ai.usage.output_tokens", json!(16)),
+        ]
+    };
+    let spans = json!({"resourceSpans": [{"resource": resource, "scopeSpans": [{"scope": {"name": "gemini-cli"}, "spans": [
+        span(1, "llm_call", 9, tokens()), span(2, "tool_call", 7, vec![("gen_ai.tool.name", json!("get_weather"))]), span(3, "llm_call", 5, tokens()),
+    ]}]}]});
+    let record = |name: &str, trace: u8, ago: u64, more: Vec<(&'static str, Value)>| {
+        json!({"timeUnixNano": (now - ago * second + second / 2 + 1_000_000).to_string(), "traceId": trace_id(trace), "spanId": format!("{trace:02x}").repeat(8),
+            "attributes": with([vec![("event.name", json!(name))], more].concat())})
+    };
+    let counts = || {
+        vec![
+            ("model", json!("gemini-2.5-pro")),
+            ("duration_ms", json!(500)),
+            ("input_token_count", json!(57)),
+            ("output_token_count", json!(16)),
+            ("thoughts_token_count", json!(7)),
+            ("total_token_count", json!(80)),
+        ]
+    };
+    let logs = json!({"resourceLogs": [{"resource": resource, "scopeLogs": [{"scope": {"name": "gemini-cli"}, "logRecords": [
+        record("gemini_cli.user_prompt", 1, 10, vec![("prompt", json!("What is the weather?"))]),
+        record("gemini_cli.api_response", 1, 9, counts()),
+        record("gemini_cli.tool_call", 2, 7, vec![("function_name", json!("get_weather")), ("function_args", json!("{\"city\":\"Paris\"}")), ("duration_ms", json!(500)), ("success", json!("true"))]),
+        record("gemini_cli.api_response", 3, 5, counts()),
+    ]}]}]});
+    for order in [&["logs"][..], &["logs", "spans"], &["spans", "logs"]] {
+        let server = Server::start();
+        for part in order {
+            let (path, body) = if *part == "logs" { ("/v1/logs", &logs) } else { ("/v1/traces", &spans) };
+            server.post_json(path, body).ok();
+            let _ = runs(&server);
+        }
+        let listed = runs(&server);
+        assert_eq!(listed.len(), 1, "{order:?}: {listed:#?}");
+        let run = &listed[0];
+        assert_eq!(
+            (&run["usage"]["input_tokens"], &run["usage"]["output_tokens"]),
+            (&json!(114), &json!(46)),
+            "{order:?}"
+        );
+        assert_eq!((&run["llm_calls"], &run["tool_calls"]), (&json!(2), &json!(1)), "{order:?}");
+        assert_eq!(run["input_preview"], "What is the weather?", "{order:?}");
+        let answer = server.get(&format!("/api/v1/runs/{}", run["trace_id"].as_str().unwrap())).ok().json();
+        let tool = answer["steps"].as_array().unwrap().iter().find(|step| step["kind"] == "tool").unwrap();
+        assert_eq!(tool["tool"]["arguments"], json!({"city": "Paris"}), "{order:?}: {tool:#}");
     }
 }

@@ -56,12 +56,22 @@ pub fn divide(spans: &[Arc<Span>]) -> Vec<Gathered> {
     let mut runs: BTreeMap<TraceId, Gathered> = BTreeMap::new();
     for trace in &sent {
         let (primary, reason) = links.primary(*trace);
-        let run = runs.entry(primary).or_insert_with(|| Gathered { trace_id: primary, joined: Vec::new(), spans: Vec::new() });
+        let run = runs.entry(primary).or_insert_with(|| Gathered {
+            trace_id: primary,
+            joined: Vec::new(),
+            spans: Vec::new(),
+        });
         run.joined.extend(reason.map(|reason| (*trace, reason)));
         run.spans.extend(by_trace.remove(trace).into_iter().flatten().map(|span| links.below(span)));
     }
     for (trace, told) in by_trace {
-        let homes: BTreeMap<TraceId, JoinReason> = links.told.get(&trace).into_iter().flatten().map(|(home, reason)| (links.primary(*home).0, *reason)).collect();
+        let homes: BTreeMap<TraceId, JoinReason> = links
+            .told
+            .get(&trace)
+            .into_iter()
+            .flatten()
+            .map(|(home, reason)| (links.primary(*home).0, *reason))
+            .collect();
         let mut left = Vec::new();
         for span in told {
             match home(&span, &homes, &runs) {
@@ -122,7 +132,8 @@ impl Links {
         by_trace: &BTreeMap<TraceId, Vec<Arc<Span>>>,
         sent: &BTreeSet<TraceId>,
     ) -> Self {
-        let mut links = Self { above: HashMap::new(), caller: HashMap::new(), first: HashMap::new(), told: HashMap::new() };
+        let mut links =
+            Self { above: HashMap::new(), caller: HashMap::new(), first: HashMap::new(), told: HashMap::new() };
         // Where two sides of a call meet: caller and callee.
         type Side = Vec<(TraceId, SpanId, JoinReason)>;
         let mut meetings: BTreeMap<TraceId, (Side, Side)> = BTreeMap::new();
@@ -148,7 +159,8 @@ impl Links {
                     let at_point = matches!(join.relation, Relation::Caller | Relation::Callee);
                     let (point, side) = if at_point { (here, other) } else { (other, here) };
                     let meeting = meetings.entry(point).or_default();
-                    let (list, span) = if calls { (&mut meeting.0, join.caller) } else { (&mut meeting.1, join.callee) };
+                    let (list, span) =
+                        if calls { (&mut meeting.0, join.caller) } else { (&mut meeting.1, join.callee) };
                     if let Some(span) = span.filter(|span| !list.contains(&(side, *span, join.reason))) {
                         list.push((side, span, join.reason));
                     }
@@ -161,7 +173,9 @@ impl Links {
                 links.add_call((*above, *caller), (*below, *callee), *reason, sent);
             }
         }
-        let begun = |trace: &TraceId| by_trace.get(trace).into_iter().flatten().map(|span| span.start).min().unwrap_or_default();
+        let begun = |trace: &TraceId| {
+            by_trace.get(trace).into_iter().flatten().map(|span| span.start).min().unwrap_or_default()
+        };
         for (point, (parts, reason)) in same {
             let parts: BTreeSet<TraceId> = parts.into_iter().filter(|part| sent.contains(part)).collect();
             if let Some(first) = parts.iter().min_by_key(|part| (begun(part), **part)).copied() {
@@ -223,4 +237,3 @@ impl Links {
         }
     }
 }
-

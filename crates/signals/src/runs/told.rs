@@ -111,13 +111,7 @@ pub(super) fn fold(spans: &[Arc<Span>], now: Timestamp, settings: &Settings) -> 
 
 /// A root for a run of records alone. It has ended when nothing is open and nothing has been heard of for the settling time,
 /// by our clock or by the records' own (an import of old logs). It failed if the last step did.
-fn run_root(
-    steps: &[ToldStep],
-    root: Option<ToldStep>,
-    first: &Span,
-    now: Timestamp,
-    settings: &Settings,
-) -> ToldStep {
+fn run_root(steps: &[ToldStep], root: Option<ToldStep>, first: &Span, now: Timestamp, settings: &Settings) -> ToldStep {
     let mut root = root.unwrap_or_else(|| ToldStep::of(made_root(steps, first)));
     let spans = || steps.iter().map(|step| &step.span);
     let begun = spans().map(|span| span.start).filter(|start| !start.is_unset()).min();

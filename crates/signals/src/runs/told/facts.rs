@@ -16,9 +16,27 @@ pub(in crate::runs) fn take(into: &mut Span, from: &Span) {
         fill!(error_type, error_message);
     }
     fill!(
-        service, agent, agent_version, workflow, session_id, user_id, query_type, outcome, request_model, provider, response_id,
-        ttft_ms, finish_reason, tool_name, tool_call_id, documents, prompt_name, prompt_version, input_preview,
-        output_preview, model
+        service,
+        agent,
+        agent_version,
+        workflow,
+        session_id,
+        user_id,
+        query_type,
+        outcome,
+        request_model,
+        provider,
+        response_id,
+        ttft_ms,
+        finish_reason,
+        tool_name,
+        tool_call_id,
+        documents,
+        prompt_name,
+        prompt_version,
+        input_preview,
+        output_preview,
+        model
     );
     if matches!(into.kind, StepKind::Other | StepKind::Chain) && from.kind != StepKind::Other {
         into.kind = from.kind;
@@ -48,7 +66,8 @@ fn usage(into: &mut Span, from: &Span) -> bool {
     let hidden = theirs.reasoning_tokens.filter(|_| mine.reasoning_tokens.is_none()).unwrap_or(0);
     let changed = hidden > 0 && mine.output_tokens.map(|output| output + hidden) == theirs.output_tokens;
     if changed {
-        (mine.output_tokens, mine.reported_total) = (theirs.output_tokens, theirs.reported_total.or(mine.reported_total));
+        (mine.output_tokens, mine.reported_total) =
+            (theirs.output_tokens, theirs.reported_total.or(mine.reported_total));
     }
     for (mine, theirs) in [
         (&mut mine.input_tokens, theirs.input_tokens),

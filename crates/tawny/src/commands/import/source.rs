@@ -88,9 +88,13 @@ pub fn read_logs(file: impl Read, mut take: impl FnMut(Piece) -> bool) -> Result
         let mut text = Vec::new();
         plain.by_ref().take(MAX_LINE_BYTES + 1).read_to_end(&mut text)?;
         if text.len() as u64 > MAX_LINE_BYTES {
-            bail!("an array is read whole, and this one is longer than {} MiB: write one object a line", MAX_LINE_BYTES >> 20);
+            bail!(
+                "an array is read whole, and this one is longer than {} MiB: write one object a line",
+                MAX_LINE_BYTES >> 20
+            );
         }
-        let items: Vec<Box<RawValue>> = serde_json::from_slice(&text).context("the file begins with [ and is no JSON array")?;
+        let items: Vec<Box<RawValue>> =
+            serde_json::from_slice(&text).context("the file begins with [ and is no JSON array")?;
         for (at, item) in items.iter().enumerate() {
             // Line breaks between values are no part of them.
             let line: Vec<u8> = item.get().bytes().filter(|byte| !matches!(byte, b'\n' | b'\r')).collect();
