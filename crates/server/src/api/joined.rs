@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use model::{Span, TraceId};
 use signals::runs::Resolved;
-use store::{StoredLog, StoredSpan};
+use store::{Store, StoreError, StoredLog, StoredSpan};
 
 use super::types::Problem;
 use crate::app::App;
@@ -34,9 +34,13 @@ pub async fn find(app: &App, id: &str) -> Result<TraceId, Problem> {
 
 /// The narrow part of the spans of a trace and of those it leads to.
 pub async fn narrow(app: &App, trace_id: TraceId) -> Result<Vec<Arc<Span>>, Problem> {
-    let (store, project) = (app.store()?, app.project());
-    let mut spans = store.trace_narrow(&project, trace_id).await?;
-    let linked = store.linked(&project, trace_id, &spans).await?;
+    Ok(spans(app.store()?, &app.project(), trace_id).await?)
+}
+
+/// [`narrow`] for those who are not asked by a client.
+pub async fn spans(store: &Store, project: &str, trace_id: TraceId) -> Result<Vec<Arc<Span>>, StoreError> {
+    let mut spans = store.trace_narrow(project, trace_id).await?;
+    let linked = store.linked(project, trace_id, &spans).await?;
     spans.extend(linked);
     Ok(spans)
 }
