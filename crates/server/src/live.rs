@@ -13,6 +13,7 @@ use std::time::Duration;
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::time::Instant;
 
+use crate::api::joined;
 use crate::api::types::Run;
 use crate::app::App;
 

@@ -135,6 +135,7 @@ async fn keep(
     body: &mut Incoming,
     decode: impl FnOnce(&HeaderMap, Vec<u8>, usize, Timestamp) -> Result<Batch<'static>, Refusal> + Send + 'static,
 ) -> Result<Kept, Refusal> {
+    let project = app.admit(&headers)?;
     let compression = compression(&headers)?;
     let opened = app.opened().map_err(|phase| Refusal::NotReady { state: phase.as_str() })?;
     let (mut share, limit, now) = (app.ingest.share(), app.ingest.max_body_bytes(), app.now());
@@ -156,7 +157,7 @@ async fn keep(
             signal: Some(Signal::Logs),
             encoding: Encoding::Json,
             compression: Compression::None,
-            project: app.project(),
+            project: Arc::clone(&project),
             body: Bytes::from(text),
             share: part,
         };

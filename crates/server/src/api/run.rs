@@ -46,9 +46,11 @@ pub async fn get(
     let built = tokio::task::spawn_blocking(move || {
         let resolved = joined::one(signals::runs::resolve_linked(&narrow(&stored), now, &settings), trace_id)?;
         let mut answer = answer(&resolved);
+        answer.scores = convert::scores(&logs);
         let said = Said::of(&stored, &logs);
         for (step, resolved) in answer.steps.iter_mut().zip(&resolved.steps) {
             said.fill(step, resolved);
+            step.scores = answer.scores.iter().filter(|score| score.span_id == Some(step.span_id)).cloned().collect();
         }
         Some(answer)
     });
@@ -77,6 +79,8 @@ pub async fn step(
     let resolved = resolved.steps.iter().find(|step| step.span.span_id == span_id).ok_or_else(missing)?;
     let said = Said::of(&stored, &logs);
     let mut step = convert::step(resolved);
+    step.scores = convert::scores(&logs);
+    step.scores.retain(|score| score.span_id == Some(span_id));
     said.fill(&mut step, resolved);
     // The root of a run that only log records tell of was never sent.
     let sent: Vec<StoredSpan> = said.span(span_id).into_iter().cloned().collect();
@@ -146,6 +150,7 @@ fn answer(resolved: &Resolved) -> RunAnswer {
         run: (&resolved.run).into(),
         steps: resolved.steps.iter().map(convert::step).collect(),
         joined: resolved.joined.iter().map(|(trace_id, reason)| Joined::new(*trace_id, *reason)).collect(),
+        scores: Vec::new(),
     }
 }
 

@@ -8,6 +8,8 @@ mod http;
 mod lifecycle;
 mod logs;
 mod openapi;
+mod receivers;
+mod receivers_captures;
 mod support;
 #[cfg(feature = "ui")]
 mod ui;
