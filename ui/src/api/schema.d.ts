@@ -893,6 +893,8 @@ export interface components {
             joined: components["schemas"]["Joined"][];
             /** @description The run. */
             run: components["schemas"]["Run"];
+            /** @description Judgements of the run and its steps, by time: feedback, evaluations. Empty with `content=none`. */
+            scores: components["schemas"]["Score"][];
             /** @description Its steps in pre-order: a parent before its children, siblings by start. */
             steps: components["schemas"]["Step"][];
         };
@@ -921,6 +923,31 @@ export interface components {
              * @description Runs that match the filter, on all pages.
              */
             total: number;
+        };
+        /** @description A judgement of a step or run. */
+        Score: {
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            at: string;
+            /** @description Why. */
+            comment: string | null;
+            /** @description Its id as the client gave it; null where none was given. */
+            id: string | null;
+            /** @description The judgement as a word. */
+            label: string | null;
+            /** @description What is judged, for example `correctness`. */
+            name: string;
+            /** @description Who or what judged, in the client's words. */
+            source: string | null;
+            /** @description The step judged; null for the run as a whole. */
+            span_id: string | null;
+            /**
+             * Format: double
+             * @description The judgement as a number; truth is 1 or 0.
+             */
+            value: number | null;
         };
         /** @description Runs that share a conversation id. */
         Session: {
@@ -1092,7 +1119,7 @@ export interface components {
         /**
          * @description One step of a run: a span with its kind, what it used and what was said.
          *
-         *     With `content=none` the fields `messages`, `input`, `output`, `tool_definitions`, `attributes`, `events`, `links`, tool
+         *     With `content=none` the fields `messages`, `input`, `output`, `tool_definitions`, `attributes`, `events`, `links`, `scores`, tool
          *     arguments and results, and retrieved documents are empty; previews stay.
          */
         Step: {
@@ -1175,6 +1202,8 @@ export interface components {
             retrieval: components["schemas"]["Retrieval"] | null;
             /** @description The failed sibling this step repeats. */
             retry_of: string | null;
+            /** @description Judgements of the step: feedback, evaluations. */
+            scores: components["schemas"]["Score"][];
             /** @description `service.name`. */
             service: string | null;
             /** @description Conversation. */
