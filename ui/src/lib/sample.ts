@@ -52,6 +52,7 @@ export function sampleStep(over: Partial<Step> & Pick<Step, "span_id" | "kind">)
     prompt: null,
     tags: [],
     told_by: "span",
+    scores: [],
     dialect: "otel_genai",
     attributes: {},
     events: [],

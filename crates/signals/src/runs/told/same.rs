@@ -17,6 +17,9 @@ const SLACK_NANOS: i64 = 250_000_000;
 /// Spans of one kind and name looked at for one record, from the nearest in time on.
 const COMPARED: usize = 64;
 
+/// Ends of spans in nanoseconds with their positions, in order.
+type ByEnd = Vec<(i64, usize)>;
+
 /// Spans as sent, with what finds them.
 pub(super) struct Spans {
     spans: Vec<Arc<Span>>,
@@ -24,9 +27,9 @@ pub(super) struct Spans {
     by_call: HashMap<Arc<str>, Vec<usize>>,
     by_response: HashMap<Arc<str>, Vec<usize>>,
     /// By kind and name, ordered by end.
-    by_kind: HashMap<(StepKind, Arc<str>), Vec<(i64, usize)>>,
+    by_kind: HashMap<(StepKind, Arc<str>), ByEnd>,
     /// By name, for records that do not say the kind.
-    by_name: HashMap<Arc<str>, Vec<(i64, usize)>>,
+    by_name: HashMap<Arc<str>, ByEnd>,
     taken: Vec<bool>,
 }
 

@@ -169,9 +169,8 @@ impl<'a> Made<'a> {
     fn finish(mut self) -> Vec<ToldStep> {
         for (at, step) in self.steps.iter_mut().enumerate() {
             let is_open = self.open.contains(&at);
-            if step.span.end.is_unset() && !is_open && step.parts.len() > 1 {
-                step.span.end = step.last;
-            } else if step.mentioned && !is_open {
+            let has_more = step.span.end.is_unset() && step.parts.len() > 1;
+            if (has_more || step.mentioned) && !is_open {
                 step.span.end = step.last;
             }
             if !step.span.end.is_unset() && step.span.status == SpanStatus::Running {
