@@ -14,5 +14,6 @@ pub mod said;
 pub mod sessions;
 pub mod sql;
 pub mod status;
+pub mod store;
 pub mod summary;
 pub mod types;
