@@ -20,7 +20,7 @@ use self::record::Record;
 use crate::log::Fnv;
 
 /// Attribute of a span that a log record told; its value is a [`Told`].
-pub const ATTRIBUTE: &str = "tawny.told";
+pub const ATTRIBUTE: &str = "tawny.told_by_log";
 
 /// Bytes from which an attribute is left with the record and not kept with the span it tells.
 const LONG: usize = 1024;

@@ -33,13 +33,23 @@ pub struct ViewColumn {
 }
 
 /// Names of the views.
-pub(crate) fn names() -> [&'static str; Table::ALL.len()] {
-    Table::ALL.map(Table::name)
+pub(crate) fn names() -> Vec<&'static str> {
+    Table::ALL.map(Table::name).into_iter().chain([TOLD]).collect()
 }
+
+/// The view of what log records tell. Its rows are kept beside the spans, with the same columns; the view of spans leaves them out, so
+/// that nothing in it counts twice.
+pub(crate) const TOLD: &str = "told";
 
 /// The views with their columns.
 pub fn schema_docs() -> Vec<View> {
-    Table::ALL.map(view).into()
+    let told = View {
+        name: TOLD,
+        description: "One row a log record that tells of a step: the same columns as `spans`, where these rows are not. A run shows \
+            several of them as one step, or as part of the span that tells the same.",
+        ..view(Table::Spans)
+    };
+    Table::ALL.map(view).into_iter().chain([told]).collect()
 }
 
 fn view(table: Table) -> View {
@@ -91,7 +101,7 @@ const COMMON: &[(&str, &str)] = &[
     ("cache_write_tokens", "Part of the input written to a prompt cache; null when nobody said."),
     ("reasoning_tokens", "Part of the output that was hidden reasoning; null when nobody said."),
     ("reported_total_tokens", "The total as the sender gave it; null when it gave none."),
-    ("total_tokens", "Input plus output, else the reported total; null when nobody said."),
+    ("total_tokens", "Input plus output, or the reported total where that is more; null when nobody said."),
     ("tags", "Tags."),
     ("input_preview", "First 200 characters of what was asked."),
     ("output_preview", "First 200 characters of what was answered."),
@@ -121,7 +131,7 @@ const SPANS: &[(&str, &str)] = &[
     ("response_id", "The provider's id of the response."),
     (
         "usage_role",
-        "`own` for the span's own usage; `aggregate` for a total over other spans, which sums must leave out.",
+        "`own` for the span's own usage; `aggregate` for a total over other spans, which sums must leave out; `lost` where the sender names counts and gives no number.",
     ),
     ("cost_usd", "Cost in US dollars, exact; null when unknown."),
     ("cost_source", "Where the cost comes from: reported, computed."),
@@ -137,7 +147,7 @@ const SPANS: &[(&str, &str)] = &[
     ("told_in", "Another trace that tells the same model call; it is counted there. Null for none."),
     (
         "told",
-        "What of which step a log record told, where no span was sent (`start:fetch_ticket`); null for spans. A run shows such rows as parts of a step.",
+        "What of which step a log record told (`start:fetch_ticket`); null in `spans`.",
     ),
     ("remote_parent", "The parent is in another process, which may report somewhere else."),
     ("unmapped", "Number of attributes no convention names; they are kept in `attributes`."),
@@ -175,10 +185,13 @@ const RUNS: &[(&str, &str)] = &[
     ("duration_ms", "Milliseconds: of the root once it ended, else from start to the latest time seen."),
     ("steps", "Spans of the run that count as steps."),
     ("steps_by_kind", "Steps by kind, a JSON object; kinds that occur only."),
-    ("llm_calls", "Model calls that really happened: wrappers and second tellings are not counted."),
+    (
+        "llm_calls",
+        "Calls of language and embedding models that the tokens come from (wrappers and second tellings are not); where none tells tokens, those that ended without error.",
+    ),
     ("tool_calls", "Tool executions."),
     ("retrievals", "Retrievals."),
-    ("rounds", "LLM calls in the agents' loops."),
+    ("rounds", "LLM calls in the agents' loops, failed ones included."),
     ("errors", "Failed steps."),
     ("retries", "Steps that repeat a failed sibling."),
     ("cost_usd", "Cost in US dollars, exact, each call counted once; null where no step carries one."),

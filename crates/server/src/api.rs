@@ -1,7 +1,9 @@
 //! The HTTP API: one file per resource. Handlers read parameters, ask the store or the query engine, and answer with the
 //! types of [`types`]; which handler answers where stands in `routes.rs`.
 
+pub mod aggregate;
 pub mod convert;
+pub mod doctor;
 pub mod export;
 pub mod joined;
 pub mod live;
@@ -11,7 +13,9 @@ pub mod params;
 pub mod run;
 pub mod runs;
 pub mod said;
+pub mod search;
 pub mod sessions;
+pub mod setup;
 pub mod sql;
 pub mod status;
 pub mod store;

@@ -16,7 +16,7 @@ use wire::{Compression, DecompressError, Encoding, Signal};
 use crate::api::types::{LinesAnswer, Problem};
 use crate::app::App;
 use crate::budget::Share;
-use crate::incoming::Incoming;
+use crate::incoming::{self, Incoming};
 use crate::ingest::{Ingest, Received, Refusal};
 use crate::otlp_http;
 
@@ -136,6 +136,7 @@ async fn keep(
     decode: impl FnOnce(&HeaderMap, Vec<u8>, usize, Timestamp) -> Result<Batch<'static>, Refusal> + Send + 'static,
 ) -> Result<Kept, Refusal> {
     let project = app.admit(&headers)?;
+    let via = incoming::via(&headers);
     let compression = compression(&headers)?;
     let opened = app.opened().map_err(|phase| Refusal::NotReady { state: phase.as_str() })?;
     let (mut share, limit, now) = (app.ingest.share(), app.ingest.max_body_bytes(), app.now());
@@ -158,6 +159,7 @@ async fn keep(
             encoding: Encoding::Json,
             compression: Compression::None,
             project: Arc::clone(&project),
+            via: via.clone(),
             body: Bytes::from(text),
             share: part,
         };

@@ -73,6 +73,7 @@ impl Case {
                 "total" => span.usage.reported_total = tokens(),
                 "reason" => span.usage.reasoning_tokens = tokens(),
                 "cost" => span.cost = Some(value.parse::<Usd>().unwrap()),
+                "lost" => span.usage_role = UsageRole::Lost,
                 "aggregate" => span.usage_role = UsageRole::Aggregate,
                 "error" => {
                     span.status = SpanStatus::Error;
@@ -84,6 +85,7 @@ impl Case {
                 "rid" => span.response_id = text(),
                 "agent" => span.agent = text(),
                 "model" => span.model = text(),
+                "ttft" => span.ttft_ms = Some(value.parse().unwrap()),
                 "name" => span.name = value.into(),
                 "tool" => span.tool_name = text(),
                 "call" => span.tool_call_id = text(),
@@ -188,6 +190,8 @@ impl Case {
             "orphan" => yes(step.orphan),
             "own" => step.own_ms.to_string(),
             "agent" => step.agent.as_deref().unwrap_or("-").to_owned(),
+            "model" => step.span.model.as_deref().unwrap_or("-").to_owned(),
+            "ttft" => step.span.ttft_ms.map_or("-".into(), |ms| ms.to_string()),
             "version" => step.span.version.to_string(),
             "told" => step.told_by.iter().map(|id| self.name(Some(*id))).collect::<Vec<_>>().join(","),
             "cost" => step.span.cost.map_or("-".into(), |cost| cost.to_string()),

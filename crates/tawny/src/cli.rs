@@ -1,11 +1,16 @@
 //! Commands and flags.
 
+mod sending;
+mod upkeep;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use server::config::{DEFAULT_DATA, DEFAULT_HTTP, DEFAULT_OTLP_GRPC, DEFAULT_OTLP_HTTP};
+use server::config::{DEFAULT_HTTP, DEFAULT_OTLP_GRPC, DEFAULT_OTLP_HTTP};
 
 use crate::filters::RunFilters;
+pub use sending::{Doctor, Forward, ForwardCommand, Setup};
+pub use upkeep::{Backup, Place, Rebuild, Restore, Source, Store, StoreCommand};
 
 /// The night watch for AI agents.
 ///
@@ -50,6 +55,8 @@ pub enum Command {
     Sessions(Sessions),
     /// Active runs, totals, and the runs that completed last.
     Summary(Summary),
+    /// Find runs by what was said in them, and the steps that say it.
+    Search(Search),
     /// List log records, or send some (`tawny logs import`).
     Logs(Logs),
     /// Ask a question in SQL (read-only; `tawny sql --schema` lists the views).
@@ -62,8 +69,16 @@ pub enum Command {
     Demo(Demo),
     /// Work with PromQL.
     Promql(Promql),
+    /// Look at how telemetry is understood, and try out renames of your own.
+    Dialects(Dialects),
     /// Show state, counts and limits of the server.
     Status(Reading),
+    /// Say what is wrong with the instrumentation of what arrived, and what to change.
+    Doctor(Doctor),
+    /// Print the settings for a framework, then wait until a trace has arrived and say what it holds.
+    Setup(Setup),
+    /// Work with the file of forward destinations.
+    Forward(Forward),
     /// Look at the data itself: what it holds, whether it is whole; make its catalog again.
     Store(Store),
     /// Copy everything, from a server at work or from its directory.
@@ -84,86 +99,6 @@ pub struct Reading {
     /// Where the server is.
     #[arg(long, env = "TAWNY_URL", value_name = "URL", default_value = "http://127.0.0.1:8296")]
     pub url: String,
-    /// Answer in JSON, for scripts.
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// Where data is kept.
-#[derive(Debug, Clone, Args)]
-pub struct Place {
-    /// Directory that holds all data, or a bucket for the segments: s3://bucket/prefix, with keys and endpoint from AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT.
-    #[arg(long, env = "TAWNY_DATA", value_name = "DIR|URL", default_value = DEFAULT_DATA)]
-    pub data: String,
-    /// Directory for catalog and log where --data is a bucket [default: ./tawny-data].
-    #[arg(long, env = "TAWNY_DATA_LOCAL", value_name = "DIR")]
-    pub data_local: Option<PathBuf>,
-}
-
-/// A server at work, or a directory that no server has open.
-#[derive(Debug, Clone, Args)]
-pub struct Source {
-    /// Read the data itself instead of asking a server: its directory, or its bucket (s3://bucket/prefix). No server may have it open.
-    #[arg(long, value_name = "DIR|URL")]
-    pub data: Option<String>,
-    /// Directory of catalog and log where --data is a bucket [default: ./tawny-data].
-    #[arg(long, env = "TAWNY_DATA_LOCAL", value_name = "DIR")]
-    pub data_local: Option<PathBuf>,
-    /// Server and form.
-    #[command(flatten)]
-    pub reading: Reading,
-}
-
-/// What to do with the data.
-#[derive(Debug, Args)]
-pub struct Store {
-    /// What to do.
-    #[command(subcommand)]
-    pub command: StoreCommand,
-}
-
-/// A command of `store`.
-#[derive(Debug, Subcommand)]
-pub enum StoreCommand {
-    /// Show rows, segments and bytes by project and table, how long they are kept, and what goes next.
-    Stats(Source),
-    /// Check every segment, every reference and the log. Fails when something is wrong, and names it.
-    Check(Source),
-    /// Make the catalog again from the segments. No server may have the data open.
-    Rebuild(Rebuild),
-}
-
-/// Flags of `store rebuild`.
-#[derive(Debug, Args)]
-pub struct Rebuild {
-    /// Where data is.
-    #[command(flatten)]
-    pub place: Place,
-    /// Answer in JSON, for scripts.
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// Flags of `backup`.
-#[derive(Debug, Args)]
-pub struct Backup {
-    /// Where to: a file that ends in .tar, or a directory that is empty or not there yet.
-    #[arg(value_name = "FILE|DIR")]
-    pub to: PathBuf,
-    /// From where.
-    #[command(flatten)]
-    pub source: Source,
-}
-
-/// Flags of `restore`.
-#[derive(Debug, Args)]
-pub struct Restore {
-    /// The backup: a file or a directory.
-    #[arg(value_name = "BACKUP")]
-    pub from: PathBuf,
-    /// Where to; must be empty or not there yet.
-    #[command(flatten)]
-    pub place: Place,
     /// Answer in JSON, for scripts.
     #[arg(long)]
     pub json: bool,
@@ -199,6 +134,9 @@ pub struct Serve {
     /// Answer requests before the disk has them: faster, but the last seconds may be lost when the machine (not just Tawny) fails.
     #[arg(long, env = "TAWNY_NO_SYNC", value_parser = clap::builder::FalseyValueParser::new())]
     pub no_sync: bool,
+    /// File with the destinations that telemetry is passed on to (docs/recipes/forward.md).
+    #[arg(long, env = "TAWNY_FORWARD", value_name = "FILE")]
+    pub forward: Option<PathBuf>,
     /// Start although segment files that the catalog lists are gone; their rows stay lost.
     #[arg(long, env = "TAWNY_ALLOW_MISSING_SEGMENTS", value_parser = clap::builder::FalseyValueParser::new())]
     pub allow_missing_segments: bool,
@@ -215,6 +153,9 @@ pub struct Serve {
     /// Listen on addresses that other machines reach although nothing asks for credentials. Only on networks you trust.
     #[arg(long, env = "TAWNY_ALLOW_OPEN", value_parser = clap::builder::FalseyValueParser::new())]
     pub allow_open: bool,
+    /// File of renames: attribute keys of your own and what they mean; repeatable. `tawny dialects test` tries one out.
+    #[arg(long, env = "TAWNY_RENAMES", value_name = "FILE", value_delimiter = ',')]
+    pub renames: Vec<PathBuf>,
     /// Print the addresses in use as one line of JSON once the server listens.
     #[arg(long)]
     pub json: bool,
@@ -305,6 +246,26 @@ pub struct Summary {
     pub reading: Reading,
 }
 
+/// Flags of `search`.
+#[derive(Debug, Args)]
+pub struct Search {
+    /// The text, in messages, tool arguments and results, other attributes or log records; case is ignored.
+    #[arg(value_name = "TEXT")]
+    pub text: String,
+    /// Which runs.
+    #[command(flatten)]
+    pub filters: RunFilters,
+    /// Runs to show, up to 500.
+    #[arg(long, short = 'n', value_name = "N", default_value_t = 20)]
+    pub limit: usize,
+    /// Continue after a page: the `next` of its JSON answer.
+    #[arg(long, value_name = "CURSOR")]
+    pub cursor: Option<String>,
+    /// Server and form.
+    #[command(flatten)]
+    pub reading: Reading,
+}
+
 /// Flags of `logs`.
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -324,9 +285,21 @@ pub struct Logs {
     /// Only records of this run (its full id).
     #[arg(long, value_name = "ID")]
     pub trace_id: Option<String>,
+    /// Only records of this step (its full id).
+    #[arg(long, value_name = "ID")]
+    pub span_id: Option<String>,
     /// Lowest severity: trace, debug, info, warn, error, fatal, or 1 to 24.
     #[arg(long, value_name = "LEVEL")]
     pub severity: Option<String>,
+    /// Only records of these events.
+    #[arg(long, value_name = "NAME")]
+    pub event: Vec<String>,
+    /// Only records of runs in which one of these agents works.
+    #[arg(long, value_name = "NAME")]
+    pub agent: Vec<String>,
+    /// Only records with this attribute; repeated, all must hold.
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub attr: Vec<String>,
     /// Only records of these services.
     #[arg(long, value_name = "NAME")]
     pub service: Vec<String>,
@@ -363,6 +336,57 @@ pub struct Sql {
     /// Answer in comma-separated values.
     #[arg(long, conflicts_with = "json")]
     pub csv: bool,
+    /// Server and form.
+    #[command(flatten)]
+    pub reading: Reading,
+}
+
+/// What to do with dialects.
+#[derive(Debug, Args)]
+pub struct Dialects {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: DialectsCommand,
+}
+
+/// What to do with dialects.
+#[derive(Debug, Subcommand)]
+pub enum DialectsCommand {
+    /// List the ways of writing agent telemetry that Tawny reads, the most specific first.
+    List {
+        /// Answer in JSON, for scripts.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Say what a file of renames would change in spans that are stored, field by field.
+    Test(DialectsTest),
+    /// Say how the spans in a file are understood. The file is OTLP/JSON: one request, or one a line.
+    Try {
+        /// The file; `-` reads standard input.
+        file: PathBuf,
+        /// File of renames to use; repeatable.
+        #[arg(long, value_name = "FILE")]
+        renames: Vec<PathBuf>,
+        /// Answer in JSON, for scripts.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Flags of `dialects test`.
+#[derive(Debug, Args)]
+pub struct DialectsTest {
+    /// The file of renames.
+    pub file: PathBuf,
+    /// Look at runs that started this long ago or later.
+    #[arg(long, value_name = "TIME", default_value = "1h", conflicts_with = "run")]
+    pub since: String,
+    /// Look at one run only (its full id).
+    #[arg(long, value_name = "ID")]
+    pub run: Option<String>,
+    /// Spans to look at, at most.
+    #[arg(long, short = 'n', value_name = "N", default_value_t = 100_000)]
+    pub limit: u64,
     /// Server and form.
     #[command(flatten)]
     pub reading: Reading,

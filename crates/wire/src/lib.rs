@@ -32,6 +32,7 @@ mod loki;
 mod metric;
 mod protobuf;
 mod signal;
+mod transcode;
 
 pub use answer::{response, status};
 pub use compression::{Compression, DecompressError, UnknownCompression, decompress, unsnap};
@@ -42,6 +43,7 @@ pub use loki::{decode_loki_json, decode_loki_protobuf};
 pub use metric::STALE_NAN_BITS;
 pub use protobuf::{SplitFile, sniff_protobuf, split_protobuf_file};
 pub use signal::{Encoding, Signal};
+pub use transcode::json_to_protobuf;
 
 use model::raw::Batch;
 

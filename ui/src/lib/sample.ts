@@ -57,6 +57,7 @@ export function sampleStep(over: Partial<Step> & Pick<Step, "span_id" | "kind">)
     attributes: {},
     events: [],
     links: [],
+    scores: [],
     ...over,
   };
 }

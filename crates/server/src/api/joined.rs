@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use model::{Span, TraceId};
+use model::{ResolvedStep, Span, TraceId};
 use signals::runs::Resolved;
 use store::{Store, StoreError, StoredLog, StoredSpan};
 
@@ -61,11 +61,37 @@ pub async fn read(app: &App, trace_id: TraceId) -> Result<(Vec<StoredSpan>, Vec<
     if stored.is_empty() { Err(no_run(&trace_id.to_string())) } else { Ok((stored, logs)) }
 }
 
+/// Spans that tell one step of a run, with everything that was sent, and the log records of their traces. Nothing else is read
+/// whole: a run may be large. `spans` are the narrow spans of the run.
+pub async fn parts(
+    app: &App,
+    trace_id: TraceId,
+    step: &ResolvedStep,
+    spans: &[Arc<Span>],
+) -> Result<(Vec<StoredSpan>, Vec<StoredLog>), Problem> {
+    let (store, project) = (app.store()?, app.project());
+    let mut stored = Vec::with_capacity(1 + step.told_by.len());
+    let mut traces = BTreeSet::from([trace_id]);
+    let is_part = |span: &&Arc<Span>| span.span_id == step.span.span_id || step.told_by.contains(&span.span_id);
+    for span in spans.iter().filter(is_part) {
+        traces.insert(span.trace_id);
+        stored.extend(store.span(&project, span.trace_id, span.span_id).await?);
+    }
+    let mut logs = Vec::new();
+    for trace in traces {
+        logs.extend(store.trace_logs(&project, trace).await?);
+    }
+    Ok((stored, logs))
+}
+
 /// Log records of a trace and of those that are one run with it, by time.
 pub async fn logs(app: &App, trace_id: TraceId) -> Result<Vec<StoredLog>, Problem> {
     let (store, project) = (app.store()?, app.project());
     let spans = narrow(app, trace_id).await?;
     let mut logs = store.trace_logs(&project, trace_id).await?;
+    if logs.is_empty() && spans.is_empty() {
+        return Err(no_run(&trace_id.to_string()));
+    }
     if spans.iter().any(|span| span.trace_id != trace_id) {
         let resolved = signals::runs::resolve_linked(&spans, app.now(), &app.run_settings);
         let joined = one(resolved, trace_id).map(|run| (run.run.trace_id, run.joined));

@@ -15,7 +15,7 @@ use super::convert;
 use super::joined;
 use super::params::{self, ContentParams, Params};
 use super::said::Said;
-use super::types::{Joined, Problem, RunAnswer, RunLogsAnswer, StepAnswer};
+use super::types::{Joined, Problem, RunAnswer, RunLogsAnswer, RunTreeAnswer, StepAnswer};
 use crate::app::App;
 
 /// One run with its steps.
@@ -43,11 +43,12 @@ pub async fn get(
     }
     let now = app.now();
     let settings = app.run_settings;
+    let dialects = app.settings.dialects.clone();
     let built = tokio::task::spawn_blocking(move || {
         let resolved = joined::one(signals::runs::resolve_linked(&narrow(&stored), now, &settings), trace_id)?;
         let mut answer = answer(&resolved);
         answer.scores = convert::scores(&logs);
-        let said = Said::of(&stored, &logs);
+        let said = Said::of(&dialects, &stored, &logs);
         for (step, resolved) in answer.steps.iter_mut().zip(&resolved.steps) {
             said.fill(step, resolved);
             step.scores = answer.scores.iter().filter(|score| score.span_id == Some(step.span_id)).cloned().collect();
@@ -73,11 +74,12 @@ pub async fn step(
     params.end()?;
     let span_id = params::span_id(&span)?;
     let trace_id = joined::find(&app, &trace).await?;
-    let (stored, logs) = joined::read(&app, trace_id).await?;
-    let resolved = resolve(&app, trace_id, &narrow(&stored))?;
+    let spans = joined::narrow(&app, trace_id).await?;
+    let resolved = resolve(&app, trace_id, &spans)?;
     let missing = || Problem::not_found(format!("run {trace_id} has no step {span_id}"));
     let resolved = resolved.steps.iter().find(|step| step.span.span_id == span_id).ok_or_else(missing)?;
-    let said = Said::of(&stored, &logs);
+    let (stored, logs) = joined::parts(&app, trace_id, resolved, &spans).await?;
+    let said = Said::of(&app.settings.dialects, &stored, &logs);
     let mut step = convert::step(resolved);
     step.scores = convert::scores(&logs);
     step.scores.retain(|score| score.span_id == Some(span_id));
@@ -88,10 +90,33 @@ pub async fn step(
     Ok(Json(StepAnswer { step, raw }))
 }
 
+/// The tree of one run.
+#[utoipa::path(get, path = "/api/v1/runs/{trace_id}/tree", operation_id = "getRunTree", tag = "runs",
+    summary = "One run with what a row of its tree needs",
+    description = "For runs of many steps: a fifth of what the whole run takes without its content. Steps come in pre-order, so depth gives the tree.",
+    params(("trace_id" = String, Path, description = "Trace id, 32 hexadecimal digits; or the execution, workflow, request or conversation that log records name")),
+    responses((status = 200, body = RunTreeAnswer, description = "The run and its tree"),
+        (status = 404, body = Problem, content_type = "application/problem+json", description = "No such run")))]
+pub async fn tree(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    params: Params,
+) -> Result<Json<RunTreeAnswer>, Problem> {
+    params.end()?;
+    let trace_id = joined::find(&app, &id).await?;
+    let spans = joined::narrow(&app, trace_id).await?;
+    let resolved = resolve(&app, trace_id, &spans)?;
+    Ok(Json(RunTreeAnswer {
+        run: (&resolved.run).into(),
+        steps: resolved.steps.iter().map(convert::tree_step).collect(),
+    }))
+}
+
 /// Log records of one run.
 #[utoipa::path(get, path = "/api/v1/runs/{trace_id}/logs", operation_id = "getRunLogs", tag = "runs", summary = "Log records of one run",
     params(("trace_id" = String, Path, description = "Trace id, 32 hexadecimal digits; or the execution, workflow, request or conversation that log records name")),
-    responses((status = 200, body = RunLogsAnswer, description = "The records, by time; empty when the run has none")))]
+    responses((status = 200, body = RunLogsAnswer, description = "The records, by time; empty when the run has none"),
+        (status = 404, body = Problem, content_type = "application/problem+json", description = "Neither run nor records")))]
 pub async fn logs(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use dialects::Dialects;
 use model::raw::{RawLog, RawSpan};
 use model::{Content, ResolvedStep, SpanId};
 use store::{StoredLog, StoredSpan};
@@ -11,6 +12,7 @@ use super::types::Step;
 
 /// Spans and log records of a run, ready to be asked step by step.
 pub struct Said<'a> {
+    dialects: &'a Dialects,
     spans: HashMap<SpanId, &'a StoredSpan>,
     /// Records by the span they name: some dialects put what was said there.
     logs: HashMap<SpanId, Vec<RawLog<'static>>>,
@@ -20,8 +22,9 @@ pub struct Said<'a> {
 
 impl<'a> Said<'a> {
     /// Of one run.
-    pub fn of(spans: &'a [StoredSpan], logs: &'a [StoredLog]) -> Self {
+    pub fn of(dialects: &'a Dialects, spans: &'a [StoredSpan], logs: &'a [StoredLog]) -> Self {
         let mut said = Self {
+            dialects,
             spans: spans.iter().map(|stored| (stored.span.span_id, stored)).collect(),
             logs: HashMap::new(),
             told: HashMap::new(),
@@ -70,13 +73,13 @@ impl<'a> Said<'a> {
         let (resource, scope) = (&stored.resource, &stored.scope);
         let Some(record) = self.told.get(&id).filter(|_| stored.span.told.is_some()) else {
             let logs = self.logs.get(&id).map_or(&[][..], Vec::as_slice);
-            return Some((stored.raw.clone(), dialects::content(&stored.raw, resource, scope, logs)));
+            return Some((stored.raw.clone(), self.dialects.content(&stored.raw, resource, scope, logs)));
         };
         // The span is kept without long values; the record has them.
         let project = &record.log.tenant.project;
         let told = dialects::told(&record.raw, resource, scope, project, record.log.id, record.log.received);
         let raw = told.unwrap_or_else(|| stored.raw.clone());
-        let content = dialects::content(&raw, resource, scope, std::slice::from_ref(&record.raw));
+        let content = self.dialects.content(&raw, resource, scope, std::slice::from_ref(&record.raw));
         Some((raw, content))
     }
 }

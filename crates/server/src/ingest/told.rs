@@ -2,16 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use dialects::Dialects;
 use model::raw::{Group, RawLog, RawSpan, Resource, Scope};
 use model::{Log, Span, SpanId, TraceId};
 use signals::prices::Prices;
 use store::Rows;
 
 /// Adds the span that `raw` tells, if it tells one.
-pub fn push(rows: &mut Rows, raw: &RawLog<'_>, group: &Group<'_, RawLog<'_>>, log: &Log) {
+pub fn push(rows: &mut Rows, dialects: &Dialects, raw: &RawLog<'_>, group: &Group<'_, RawLog<'_>>, log: &Log) {
     let (resource, scope) = (&group.resource, &group.scope);
     let Some(told) = dialects::told(raw, resource, scope, &log.tenant.project, log.id, log.received) else { return };
-    let mut span = dialects::understand(&told, resource, scope, &log.tenant, log.received);
+    let mut span = dialects.understand(&told, resource, scope, &log.tenant, log.received);
     Prices::built_in().price(&mut span);
     rows.push_span(span, &dialects::told_lean(told), resource, scope);
 }

@@ -51,7 +51,7 @@ pub fn send(server: &Server, body: &Path) {
     assert_eq!(answer.header("tawny-rejected"), "0", "{}: {}", body.display(), answer.text());
 }
 
-fn is_otlp(request: &Value) -> bool {
+pub fn is_otlp(request: &Value) -> bool {
     let to = request["to"].as_str().unwrap();
     to.starts_with("gRPC") || ["/v1/traces", "/v1/logs", "/v1/metrics"].iter().any(|path| to.ends_with(path))
 }
@@ -85,7 +85,7 @@ fn every_recorded_otlp_request_is_kept_whole() {
 }
 
 #[test]
-fn token_totals_are_what_the_providers_counted() {
+fn totals_are_what_the_providers_counted() {
     let Some(folder) = captures() else { return };
     let (index, expected) = (read(&folder.join("index.json")), read(&folder.join("expected.json")));
     let mut wrong = Vec::new();
@@ -102,9 +102,10 @@ fn token_totals_are_what_the_providers_counted() {
         }
         let summary = server.get("/api/v1/summary").ok().json();
         let counters = &summary["counters"];
-        for key in ["input_tokens", "output_tokens"] {
-            if totals[key].is_u64() && counters[key] != totals[key] {
-                wrong.push(format!("{name}: {key} is {}, should be {}", counters[key], totals[key]));
+        for key in ["input_tokens", "output_tokens", "llm_calls"] {
+            let wanted = &totals[key];
+            if counters[key] != *wanted {
+                wrong.push(format!("{name}: {key} is {}, should be {wanted}", counters[key]));
             }
         }
         checked += 1;

@@ -3,11 +3,14 @@
 mod api;
 mod bad_input;
 mod captures;
+mod doctor;
+mod forward;
 mod grpc;
 mod http;
 mod lifecycle;
 mod logs;
 mod openapi;
+mod reads;
 mod receivers;
 mod receivers_captures;
 mod support;

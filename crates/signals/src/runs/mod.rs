@@ -1,8 +1,9 @@
 //! Runs from spans.
 //!
 //! [`resolve`] takes every span of one trace that has arrived so far, in any order, and says what the run is:
-//! its tree, which steps' tokens and costs count ([`counting`]), which model call asked for which tool
-//! ([`links`]), which log records tell the same steps or further ones ([`told`]), which steps repeat a failed one ([`retries`]), what each agent did ([`agents`]) and the totals
+//! its tree, which log records tell the same steps or further ones ([`told`]), what the steps around a model call say of
+//! it ([`inherit`]), which steps' tokens and costs count ([`counting`]), which model call asked for which tool
+//! ([`links`]), which steps repeat a failed one ([`retries`]), what each agent did ([`agents`]) and the totals
 //! ([`totals`]). It keeps nothing: when a late span changes the picture, the run is resolved again.
 //!
 //! Time and memory grow with the number of spans times its logarithm, and nothing recurses, so a run of 100,000 spans or a
@@ -11,6 +12,7 @@
 mod agents;
 mod counting;
 mod duplicates;
+mod inherit;
 mod join;
 mod links;
 mod retries;
@@ -25,6 +27,7 @@ use std::sync::Arc;
 
 use model::{JoinReason, ResolvedStep, Run, Span, Timestamp, TraceId};
 
+pub(crate) use self::counting::TOLD_TWICE;
 pub use self::duplicates::told_in_two_traces;
 pub use self::join::linked;
 use self::join::{Gathered, divide};
@@ -84,7 +87,8 @@ pub fn resolve(spans: &[Arc<Span>], now: Timestamp, settings: &Settings) -> Opti
         Some(folded) => (tree::newest_by_start(&folded.spans), folded.told_by),
         None => (newest, HashMap::new()),
     };
-    let tree = Tree::build(newest)?;
+    let mut tree = Tree::build(newest)?;
+    inherit::fill(&mut tree);
     let times = times::Times::of(&tree, now);
     let representatives = duplicates::representatives(&tree, &times);
     let counting = counting::count(&tree, &representatives);
