@@ -24,6 +24,7 @@ mod receivers;
 mod routes;
 mod tasks;
 mod ui;
+mod watch;
 
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
@@ -34,7 +35,7 @@ use forward::Forwarder;
 use model::{Run, Span, Timestamp, TraceId};
 use tokio::net::TcpListener;
 use tokio::runtime::{self, Handle, Runtime};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::Semaphore;
 use tokio::task::{JoinHandle, JoinSet};
 
 pub use api::setup::document as setup_document;
@@ -137,6 +138,7 @@ fn app(
     forwarder: Option<Arc<Forwarder>>,
 ) -> Arc<App> {
     let counters = Arc::new(counters::Counters::default());
+    let run_settings = settings.runs;
     Arc::new(App {
         ingest: ingest::Ingest::new(
             Arc::clone(&counters),
@@ -151,10 +153,11 @@ fn app(
         started: SystemClock::time(),
         counters,
         live: live::Live::default(),
+        watch: watch::Watch::default(),
         troubles: health::Troubles::default(),
-        phase: watch::channel(Phase::Replaying).0,
+        phase: tokio::sync::watch::channel(Phase::Replaying).0,
         opened: OnceLock::new(),
-        run_settings: signals::runs::Settings::default(),
+        run_settings,
         query_threads,
         sql_threads,
         sql_permits: Arc::new(Semaphore::new(app::SQL_QUERIES_MAX)),
