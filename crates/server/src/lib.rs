@@ -196,7 +196,11 @@ struct Resolver(signals::runs::Settings);
 
 impl store::RunResolver for Resolver {
     fn resolve(&self, spans: &[Arc<Span>], now: Timestamp) -> Option<Run> {
-        signals::runs::resolve(spans, now, &self.0).map(|resolved| resolved.run)
+        signals::runs::resolve_run(spans, now, &self.0)
+    }
+
+    fn changes(&self, run: &Run, now: Timestamp) -> Option<Timestamp> {
+        signals::runs::changes(run, now, &self.0)
     }
 
     fn same_call(&self, first: &Span, second: &Span) -> Option<store::Counts> {

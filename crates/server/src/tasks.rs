@@ -6,8 +6,8 @@
 //! | `compact` | merges small segments, removes replaced ones |
 //! | `live` | resolves runs that changed and tells those who watch |
 //!
-//! Runs settle without a task of their own: a snapshot and a flush resolve what is due, and `live` looks again at runs it
-//! has shown as provisional.
+//! Runs settle without a task of their own: a snapshot resolves what is due, and `live` looks again at runs it has shown as
+//! provisional.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -60,7 +60,7 @@ impl Inner {
     /// See [`crate::Store::flush`].
     pub async fn flush(&self) -> Result<Flushed, StoreError> {
         let _change = self.change.lock().await;
-        if !self.prepared(State::freeze).await? {
+        if !self.prepared(false, State::freeze).await? {
             return Ok(Flushed::default());
         }
         let job = {

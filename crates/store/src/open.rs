@@ -59,7 +59,7 @@ impl Store {
         // Before replaying: the log may repeat what is in segments.
         seed_recent(&reader, &mut state, Table::Logs, rows::logs::ids).await?;
         seed_recent(&reader, &mut state, Table::Samples, rows::samples::ids).await?;
-        watch_open_runs(&reader, &mut state, clock.now()).await?;
+        watch_open_runs(&reader, &mut state, &*resolver, clock.now()).await?;
 
         let figures = Arc::new(LogFigures::default());
         let (state, log, replayed) = {
@@ -238,7 +238,12 @@ async fn seed_recent(
 }
 
 /// Finds runs in segments that time alone may change.
-async fn watch_open_runs(reader: &Reader, state: &mut State, now: Timestamp) -> Result<(), StoreError> {
+async fn watch_open_runs(
+    reader: &Reader,
+    state: &mut State,
+    resolver: &dyn RunResolver,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     let segments: Vec<_> =
         state.segments[Table::Runs as usize].values().filter(|segment| segment.meta.provisional > 0).cloned().collect();
     for segment in segments {
@@ -263,7 +268,7 @@ async fn watch_open_runs(reader: &Reader, state: &mut State, now: Timestamp) -> 
         for batch in reader.rows(&segment.meta, &open, None).await? {
             for run in rows::runs::from_batch(&batch)? {
                 let project = state.project(&run.tenant.project);
-                state.watch.note(TraceKey { project, trace: run.trace_id }, &run, now);
+                state.watch.note(TraceKey { project, trace: run.trace_id }, &run, now, resolver.changes(&run, now));
             }
         }
     }

@@ -12,7 +12,7 @@ use crate::hot::TraceKey;
 use crate::rows::spans::{narrow_columns, narrow_from_batch};
 use crate::schema::Table;
 use crate::segment::read::Found;
-use crate::settle::{Learnt, Lookup, Step, Unresolved, newest};
+use crate::settle::{Learnt, Lookup, Resolved, Step, Unresolved, newest};
 use crate::snapshot::SegmentMeta;
 use crate::state::{SealedSpan, State};
 use crate::store::Inner;
@@ -22,11 +22,15 @@ use crate::store::Inner;
 const PATIENCE: usize = 16;
 
 impl Inner {
-    /// Runs `look` on the state when every hot row is compared with segments and every run resolved.
-    pub async fn prepared<T>(&self, look: impl FnOnce(&mut State) -> T) -> Result<T, StoreError> {
+    /// Runs `look` on the state when every hot row is compared with segments and every run with new spans resolved; with
+    /// `refresh`, also runs that only time has changed. Readers want that; a flush need not write them for it.
+    pub async fn prepared<T>(
+        &self,
+        mut refresh: bool,
+        look: impl FnOnce(&mut State) -> T,
+    ) -> Result<T, StoreError> {
         let _one = self.prepare.lock().await;
         let mut gate = None;
-        let mut refresh = true;
         for round in 0.. {
             if round == PATIENCE {
                 gate = Some(self.shared.gate.lock().await);
@@ -103,7 +107,8 @@ impl Inner {
         let work = move || {
             let resolve = |one: Unresolved| {
                 let run = if one.incomplete { None } else { resolver.resolve(&newest(one.hot), now) };
-                (one.key, one.change, run)
+                let changes = run.as_ref().and_then(|run| resolver.changes(run, now));
+                Resolved { key: one.key, change: one.change, run, changes }
             };
             unresolved.into_iter().map(resolve).collect::<Vec<_>>()
         };

@@ -9,10 +9,9 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use model::{Run, RunStatus, Span, SpanId, Timestamp, TraceId};
+use model::{Run, RunStatus, Span, Timestamp, TraceId};
 
-use crate::hot::{Hot, TraceKey, rank};
-use crate::rows::runs::is_open;
+use crate::hot::{Hot, Map, TraceKey, rank};
 use crate::schema::Table;
 use crate::snapshot::SegmentMeta;
 use crate::state::{SealedSpan, State};
@@ -21,9 +20,8 @@ use crate::state::{SealedSpan, State};
 const RESOLVE_SPANS_MAX: usize = 200_000;
 /// Runs that are resolved again only because time passed, between two looks of a reader.
 const REFRESH_MAX: usize = 16_384;
-/// Shortest and longest time between two refreshes of a run in nanoseconds; between them, an eighth of the time since it
-/// was last heard of: an abandoned run is seen as such at most that much too late.
-const REFRESH_AFTER: (i64, i64) = (2_000_000_000, 600_000_000_000);
+/// Shortest time in nanoseconds between two refreshes of a run.
+const REFRESH_AFTER: i64 = 2_000_000_000;
 
 /// Runs that are watched at most; further ones are only resolved when a span of them comes.
 const WATCH_MAX: usize = 1 << 17;
@@ -31,17 +29,17 @@ const WATCH_MAX: usize = 1 << 17;
 /// Runs that change by time alone: running ones may be abandoned, provisional ones settle.
 #[derive(Default)]
 pub(crate) struct Watch {
-    runs: HashMap<TraceKey, (RunStatus, bool, Timestamp)>,
+    runs: Map<TraceKey, (RunStatus, bool, Timestamp)>,
     due: BTreeSet<(Timestamp, TraceKey)>,
 }
 
 impl Watch {
-    /// Notes how a run stands now.
-    pub fn note(&mut self, key: TraceKey, run: &Run, now: Timestamp) {
-        let quiet = now.nanos_since(run.last_received).max(0) / 8;
-        let due = now.plus_nanos(quiet.clamp(REFRESH_AFTER.0, REFRESH_AFTER.1));
+    /// Notes how a run stands now, and when time alone will change it.
+    pub fn note(&mut self, key: TraceKey, run: &Run, now: Timestamp, changes: Option<Timestamp>) {
         self.forget(key);
-        if is_open(run.status, run.provisional) && self.runs.len() < WATCH_MAX {
+        let Some(changes) = changes else { return };
+        let due = changes.max(now.plus_nanos(REFRESH_AFTER));
+        if self.runs.len() < WATCH_MAX {
             self.runs.insert(key, (run.status, run.provisional, due));
             self.due.insert((due, key));
         }
@@ -65,7 +63,7 @@ impl Watch {
     fn due(&mut self, now: Timestamp) -> Vec<TraceKey> {
         let due: Vec<(Timestamp, TraceKey)> = self.due.range(..=(now, LAST_KEY)).take(REFRESH_MAX).copied().collect();
         for (at, key) in &due {
-            let later = now.plus_nanos(REFRESH_AFTER.0);
+            let later = now.plus_nanos(REFRESH_AFTER);
             self.due.remove(&(*at, *key));
             self.due.insert((later, *key));
             if let Some(run) = self.runs.get_mut(key) {
@@ -111,6 +109,16 @@ pub(crate) struct Unresolved {
     pub sealed: Vec<(Arc<SegmentMeta>, u32)>,
     /// Some of them could not be read.
     pub incomplete: bool,
+}
+
+/// A trace whose run was resolved.
+pub(crate) struct Resolved {
+    pub key: TraceKey,
+    /// As in [`Unresolved`].
+    pub change: Option<u64>,
+    pub run: Option<Run>,
+    /// When time alone will change it.
+    pub changes: Option<Timestamp>,
 }
 
 impl State {
@@ -256,8 +264,8 @@ impl State {
     }
 
     /// Takes over resolved runs.
-    pub fn resolved(&mut self, runs: Vec<(TraceKey, Option<u64>, Option<Run>)>, now: Timestamp) {
-        for (key, change, run) in runs {
+    pub fn resolved(&mut self, runs: Vec<Resolved>, now: Timestamp) {
+        for Resolved { key, change, run, changes } in runs {
             self.refresh.remove(&key);
             // A span that came while the run was resolved makes it dirty again, under a higher number.
             if change.is_some() && self.dirty.get(&key) == change.as_ref() {
@@ -268,10 +276,10 @@ impl State {
                 continue;
             };
             if change.is_none() && self.watch.stands(key, &run) {
-                self.watch.note(key, &run, now);
+                self.watch.note(key, &run, now, changes);
                 continue;
             }
-            self.insert_run(key, run, now);
+            self.insert_run(key, run, now, changes);
         }
     }
 }
@@ -282,16 +290,9 @@ fn replace(hot: &mut Hot, segment: u64, row: u32) {
 
 /// The spans of a trace, each once: what is given may hold several versions of one.
 pub(crate) fn newest(spans: impl IntoIterator<Item = Arc<Span>>) -> Vec<Arc<Span>> {
-    let mut by_id: HashMap<SpanId, Arc<Span>> = HashMap::new();
-    for span in spans {
-        match by_id.get(&span.span_id) {
-            Some(other) if rank(other) > rank(&span) => {}
-            _ => {
-                by_id.insert(span.span_id, span);
-            }
-        }
-    }
-    let mut spans: Vec<Arc<Span>> = by_id.into_values().collect();
+    let mut spans: Vec<Arc<Span>> = spans.into_iter().collect();
+    spans.sort_unstable_by(|a, b| a.span_id.cmp(&b.span_id).then_with(|| rank(b).cmp(&rank(a))));
+    spans.dedup_by_key(|span| span.span_id);
     spans.sort_unstable_by_key(|span| (span.start, span.span_id));
     spans
 }

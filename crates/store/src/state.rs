@@ -10,7 +10,7 @@ use model::{SpanId, Timestamp};
 
 use crate::calls::{RecentCalls, Told};
 use crate::entry::{Changed, Committed, Rows};
-use crate::hot::{Hot, HotView, Inserted, TraceKey, rank};
+use crate::hot::{Hot, HotView, Inserted, Map, Set, TraceKey, rank};
 use crate::schema::Table;
 use crate::settings::RECENT_IDS;
 use crate::settle::Watch;
@@ -50,7 +50,7 @@ pub(crate) struct SealedTrace {
 /// Ids of log records or samples seen lately, oldest first: those in memory and [`RECENT_IDS`] before them.
 #[derive(Default)]
 pub(crate) struct RecentIds {
-    known: HashSet<(u32, u128)>,
+    known: Set<(u32, u128)>,
     order: VecDeque<(u32, u128)>,
 }
 
@@ -104,14 +104,14 @@ pub(crate) struct State {
     pub segments: [BTreeMap<u64, Segment>; Table::ALL.len()],
     /// Of the newest change of `segments`.
     pub generation: u64,
-    pub sealed: HashMap<TraceKey, SealedTrace>,
+    pub sealed: Map<TraceKey, SealedTrace>,
     /// Traces with hot rows that were not yet compared with segments.
-    pub touched: HashSet<TraceKey>,
+    pub touched: Set<TraceKey>,
     /// Traces whose run has to be resolved, each with the number of its last change.
-    pub dirty: HashMap<TraceKey, u64>,
+    pub dirty: Map<TraceKey, u64>,
     changes: u64,
     /// Traces whose run is resolved again because time passed.
-    pub refresh: HashSet<TraceKey>,
+    pub refresh: Set<TraceKey>,
     pub watch: Watch,
     pub recent_logs: RecentIds,
     pub recent_samples: RecentIds,
@@ -193,6 +193,7 @@ impl State {
             self.active_since.get_or_insert(received);
         }
         self.counters.body_bytes_seen += rows.body_bytes_seen;
+        let mut marked: Option<TraceKey> = None;
         for mut row in rows.spans {
             let span = Arc::make_mut(&mut row.span);
             span.version = sequence;
@@ -200,28 +201,34 @@ impl State {
             if changed.last() != Some(&key) {
                 changed.push(key);
             }
-            let span = Arc::clone(&row.span);
+            let call = row.span.response_id.is_some().then(|| Arc::clone(&row.span));
             let inserted = self.insert_span(key, row);
             if inserted != Inserted::New {
                 duplicates += 1;
                 self.counters.duplicate_spans += 1;
             }
-            if inserted != Inserted::Refused {
+            if inserted == Inserted::Refused {
+                continue;
+            }
+            // Spans of a trace mostly come one after the other: one mark is enough for them.
+            if marked.replace(key) != Some(key) {
                 self.touched.insert(key);
                 self.mark_dirty(key);
-                if let Some(told) = self.recent_calls.note(key.project, &span, resolver) {
-                    changed.extend(self.mark_told(key.project, &told));
-                }
+            }
+            if let Some(told) = call.and_then(|span| self.recent_calls.note(key.project, &span, resolver)) {
+                changed.extend(self.mark_told(key.project, &told));
             }
         }
         for mut row in rows.bodies {
             row.version = sequence;
             let key = keys.get(self, &row.tenant.project, row.trace_id);
-            if self.hot().any(|hot| hot.has_body(key, row.hash)) {
+            if self.frozen.as_ref().is_some_and(|frozen| frozen.has_body(key, row.hash)) {
                 continue;
             }
-            self.counters.body_bytes_kept += row.text.len() as u64;
-            self.active.insert_body(key, row);
+            let bytes = row.text.len() as u64;
+            if self.active.insert_body(key, row) {
+                self.counters.body_bytes_kept += bytes;
+            }
         }
         for mut row in rows.logs {
             row.log.version = sequence;
@@ -289,8 +296,8 @@ impl State {
     }
 
     /// Puts a resolved run among the hot rows.
-    pub fn insert_run(&mut self, key: TraceKey, run: model::Run, now: Timestamp) {
-        self.watch.note(key, &run, now);
+    pub fn insert_run(&mut self, key: TraceKey, run: model::Run, now: Timestamp, changes: Option<Timestamp>) {
+        self.watch.note(key, &run, now, changes);
         if let Some(frozen) = &mut self.frozen {
             frozen.remove_run(key);
         }
@@ -335,7 +342,7 @@ impl State {
             touched.extend(
                 hot.traces
                     .iter()
-                    .filter(|(_, trace)| !trace.spans.is_empty() || trace.run.is_some())
+                    .filter(|(_, trace)| trace.has_work())
                     .map(|(key, _)| *key),
             );
         }

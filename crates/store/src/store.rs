@@ -13,6 +13,7 @@ use crate::error::{CommitError, StoreError};
 use crate::files::Files;
 use crate::open::Opened;
 use crate::rows::logs::StoredLog;
+use crate::rows::runs::is_open;
 use crate::rows::spans::StoredSpan;
 use crate::schema::Table;
 use crate::segment::read::Reader;
@@ -28,6 +29,16 @@ use crate::wal::log::LogFigures;
 pub trait RunResolver: Send + Sync {
     /// The run at `now`; `None` for no run (no spans).
     fn resolve(&self, spans: &[Arc<Span>], now: Timestamp) -> Option<Run>;
+
+    /// When time alone will change a run that stands so at `now`: a running one may be abandoned, a provisional one settles.
+    /// `None` for one that only a span can change. What is given here decides how often an idle run is looked at again; by
+    /// default an open run is after an eighth of the time it has been quiet.
+    fn changes(&self, run: &Run, now: Timestamp) -> Option<Timestamp> {
+        /// Longest time between two looks, in nanoseconds.
+        const LONGEST: i64 = 600_000_000_000;
+        let quiet = now.nanos_since(run.last_received).clamp(0, 8 * LONGEST) / 8;
+        is_open(run.status, run.provisional).then(|| now.plus_nanos(quiet))
+    }
 
     /// Whether two spans of different traces with one response id tell the same model call, and which of them counts.
     /// The answer may not depend on which came first.
@@ -189,7 +200,7 @@ impl Store {
     /// All rows as they are now; runs are resolved first where their spans changed.
     pub async fn snapshot(&self) -> Result<Snapshot, StoreError> {
         let taken = self.inner.clock.now();
-        let tables = self.inner.prepared(|state| {
+        let tables = self.inner.prepared(true, |state| {
             Table::ALL.map(|table| {
                 let hot = state.frozen.iter().chain(std::iter::once(&state.active));
                 let segments = state.segments[table as usize].values();

@@ -20,7 +20,7 @@ mod tree;
 
 use std::sync::Arc;
 
-use model::{ResolvedStep, Run, Span, Timestamp};
+use model::{ResolvedStep, Run, RunStatus, Span, Timestamp};
 
 pub use self::duplicates::told_in_two_traces;
 use self::tree::Tree;
@@ -58,17 +58,10 @@ pub struct Resolved {
 /// The order of `spans` does not matter. Where a span id comes twice the higher version wins. A parent that never
 /// arrived leaves its children at the top, marked as orphans; a cycle of parents is cut above its earliest member.
 pub fn resolve(spans: &[Arc<Span>], now: Timestamp, settings: &Settings) -> Option<Resolved> {
-    let tree = Tree::build(spans)?;
-    let times = times::Times::of(&tree, now);
-    let representatives = duplicates::representatives(&tree, &times);
-    let counting = counting::count(&tree, &representatives);
-    let called_by = links::called_by(&tree, &times, &counting, &representatives);
-    let retry_of = retries::retry_of(&tree, &representatives);
-    let agents = agents::agents(&tree, &times, &counting);
-    let standing = standing::standing(&tree, &times, now, settings);
-    let run = totals::run(&tree, &times, &counting, &agents, &retry_of, standing);
-
-    let own = times::own_nanos(&tree, &times);
+    let parts = Parts::of(spans, now)?;
+    let Parts { tree, times, representatives, counting, agents, retry_of } = &parts;
+    let called_by = links::called_by(tree, times, counting, representatives);
+    let own = times::own_nanos(tree, times);
     let steps = tree.nodes.iter().enumerate().map(|(at, node)| ResolvedStep {
         span: node.span.clone(),
         shown_parent: node.parent.map(|parent| tree.nodes[parent].span.span_id),
@@ -81,5 +74,48 @@ pub fn resolve(spans: &[Arc<Span>], now: Timestamp, settings: &Settings) -> Opti
         retry_of: retry_of[at].map(|earlier| tree.nodes[earlier].span.span_id),
         own_ms: own[at] as f64 / 1e6,
     });
-    Some(Resolved { steps: steps.collect(), run })
+    Some(Resolved { steps: steps.collect(), run: parts.run(now, settings) })
+}
+
+/// The run alone, as [`resolve`] gives it, for those who keep totals and show no steps.
+pub fn resolve_run(spans: &[Arc<Span>], now: Timestamp, settings: &Settings) -> Option<Run> {
+    Some(Parts::of(spans, now)?.run(now, settings))
+}
+
+/// When time alone will change a run that stands so at `now`; `None` for one that only a span can change.
+pub fn changes(run: &Run, now: Timestamp, settings: &Settings) -> Option<Timestamp> {
+    let settles = run.last_received.plus_nanos(settings.settle_nanos);
+    let abandoned = run.last_received.plus_nanos(settings.abandon_nanos);
+    match run.status {
+        // One whose top span's parent is remote is judged once it settles.
+        RunStatus::Running => Some(if now < settles { settles } else { abandoned }),
+        _ => run.provisional.then_some(settles),
+    }
+}
+
+/// What the totals of a run rest on.
+struct Parts {
+    tree: Tree,
+    times: times::Times,
+    representatives: Vec<usize>,
+    counting: counting::Counting,
+    agents: agents::Agents,
+    retry_of: Vec<Option<usize>>,
+}
+
+impl Parts {
+    fn of(spans: &[Arc<Span>], now: Timestamp) -> Option<Self> {
+        let tree = Tree::build(spans)?;
+        let times = times::Times::of(&tree, now);
+        let representatives = duplicates::representatives(&tree, &times);
+        let counting = counting::count(&tree, &representatives);
+        let retry_of = retries::retry_of(&tree, &representatives);
+        let agents = agents::agents(&tree, &times, &counting);
+        Some(Self { tree, times, representatives, counting, agents, retry_of })
+    }
+
+    fn run(&self, now: Timestamp, settings: &Settings) -> Run {
+        let standing = standing::standing(&self.tree, &self.times, now, settings);
+        totals::run(&self.tree, &self.times, &self.counting, &self.agents, &self.retry_of, standing)
+    }
 }

@@ -46,16 +46,16 @@ pub struct SpanRow {
 }
 
 /// What the indexes of a span take beside the row.
-const SPAN_INDEX_BYTES: usize = 160;
+const SPAN_INDEX_BYTES: usize = 64;
 
 impl SpanRow {
     /// A row of a span, its large texts left with `splitter`.
-    pub(crate) fn new<'a>(
+    pub(crate) fn new(
         span: Span,
-        raw: &'a RawSpan<'_>,
+        raw: &RawSpan<'_>,
         resource: Arc<str>,
         scope: Arc<str>,
-        splitter: &mut Splitter<'a>,
+        splitter: &mut Splitter<'_>,
     ) -> Self {
         let mut attributes = String::with_capacity(512);
         attributes::write_attributes(&mut attributes, &raw.attributes, Some(splitter));

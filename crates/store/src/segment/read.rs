@@ -23,6 +23,7 @@ use parquet::file::page_index::column_index::ColumnIndexMetaData;
 
 use crate::error::StoreError;
 use crate::schema::Table;
+use crate::segment::write::METADATA_KEY;
 use crate::snapshot::SegmentMeta;
 
 /// Bytes of footers that are kept, decoded, for the next reader.
@@ -91,7 +92,8 @@ impl Reader {
         &self.store
     }
 
-    async fn footer(&self, meta: &SegmentMeta) -> Result<Arc<ParquetMetaData>, StoreError> {
+    /// The footer of a segment, with its page index.
+    pub async fn footer(&self, meta: &SegmentMeta) -> Result<Arc<ParquetMetaData>, StoreError> {
         let lock = || self.footers.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(footer) = lock().get(meta.id) {
             return Ok(footer);
@@ -115,7 +117,8 @@ impl Reader {
         Ok(footer)
     }
 
-    async fn bytes(&self, meta: &SegmentMeta, range: Range<u64>) -> Result<Bytes, StoreError> {
+    /// Bytes of a segment's file.
+    pub async fn bytes(&self, meta: &SegmentMeta, range: Range<u64>) -> Result<Bytes, StoreError> {
         self.store.get_range(&meta.path, range).await.map_err(|error| StoreError::segment("read", &meta.path, error))
     }
 
@@ -124,6 +127,7 @@ impl Reader {
         meta: &SegmentMeta,
         columns: Option<&[&str]>,
         numbered: bool,
+        groups: Option<Range<usize>>,
         select: impl FnOnce(&ParquetMetaData) -> Option<RowSelection>,
     ) -> Result<ParquetRecordBatchStream<SegmentFile>, StoreError> {
         let failed = |error: ParquetError| StoreError::segment("read", &meta.path, error);
@@ -147,6 +151,9 @@ impl Reader {
             let mask = ProjectionMask::roots(builder.parquet_schema(), roots);
             builder = builder.with_projection(mask);
         }
+        if let Some(groups) = groups {
+            builder = builder.with_row_groups(groups.collect());
+        }
         if let Some(selection) = selection {
             builder = builder.with_row_selection(selection);
         }
@@ -166,7 +173,7 @@ impl Reader {
         if !columns.contains(&"trace_id") {
             columns.push("trace_id");
         }
-        let stream = self.stream(meta, Some(&columns), true, |footer| Some(pages_of(footer, &wanted))).await?;
+        let stream = self.stream(meta, Some(&columns), true, None, |footer| Some(pages_of(footer, &wanted))).await?;
         let keep = |batch: RecordBatch| {
             let traces = column(meta, &batch, "trace_id")?.as_string::<i32>().clone();
             let keep: arrow::array::BooleanArray = (0..traces.len())
@@ -197,14 +204,65 @@ impl Reader {
         let ranges = consecutive(rows);
         let select =
             |_: &ParquetMetaData| Some(RowSelection::from_consecutive_ranges(ranges.into_iter(), meta.rows as usize));
-        let stream = self.stream(meta, columns, false, select).await?;
+        let stream = self.stream(meta, columns, false, None, select).await?;
         stream.try_collect().await.map_err(|error| StoreError::segment("read", &meta.path, error))
     }
 
-    /// All rows in order, some at a time.
-    pub async fn all(&self, meta: &SegmentMeta) -> Result<ParquetRecordBatchStream<SegmentFile>, StoreError> {
-        self.stream(meta, None, false, |_| None).await
+    /// All rows in the order of the file, some at a time; all columns where `columns` is `None`.
+    pub async fn all(
+        &self,
+        meta: &SegmentMeta,
+        columns: Option<&[&str]>,
+    ) -> Result<ParquetRecordBatchStream<SegmentFile>, StoreError> {
+        self.stream(meta, columns, false, None, |_| None).await
     }
+
+    /// The rows of some row groups, some at a time.
+    pub async fn groups(
+        &self,
+        meta: &SegmentMeta,
+        groups: Range<usize>,
+    ) -> Result<ParquetRecordBatchStream<SegmentFile>, StoreError> {
+        self.stream(meta, None, false, Some(groups), |_| None).await
+    }
+
+    /// The stretches of a segment within which rows are sorted.
+    pub async fn sorted_runs(&self, meta: &SegmentMeta) -> Result<Vec<SortedRun>, StoreError> {
+        let footer = self.footer(meta).await?;
+        let groups = footer.num_row_groups();
+        let mut starts = run_starts(&footer);
+        starts.retain(|start| *start < groups);
+        let ends = starts.iter().skip(1).copied().chain([groups]).collect::<Vec<_>>();
+        let mut runs = Vec::with_capacity(starts.len());
+        let mut row = 0;
+        for (start, end) in starts.into_iter().zip(ends) {
+            let rows: i64 = (start..end).map(|group| footer.row_group(group).num_rows()).sum();
+            runs.push(SortedRun { groups: start..end, first_row: row });
+            row += rows as u32;
+        }
+        Ok(runs)
+    }
+}
+
+/// A stretch of a segment within which rows are sorted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SortedRun {
+    pub groups: Range<usize>,
+    /// Number of its first row in the file.
+    pub first_row: u32,
+}
+
+/// Row groups at which a sorted run begins, as the metadata says; files of format 1 are sorted throughout.
+fn run_starts(footer: &ParquetMetaData) -> Vec<usize> {
+    let said = || {
+        let entries = footer.file_metadata().key_value_metadata()?;
+        let text = entries.iter().find(|entry| entry.key == METADATA_KEY)?.value.as_deref()?;
+        let about: serde_json::Value = serde_json::from_str(text).ok()?;
+        let starts: Option<Vec<usize>> =
+            about["runs"].as_array()?.iter().map(|start| usize::try_from(start.as_u64()?).ok()).collect();
+        starts.filter(|starts| starts.first() == Some(&0) && starts.is_sorted_by(|a, b| a < b))
+    };
+    said().unwrap_or_else(|| vec![0])
 }
 
 const ROW_NUMBER: &str = "row_number";

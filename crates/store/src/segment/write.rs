@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, Int64Array, UInt64Array};
+use arrow::array::{ArrayRef, AsArray, Int64Array, StringArray, UInt64Array};
 use arrow::compute::interleave_record_batch;
 use arrow::datatypes::{DataType, TimestampNanosecondType, UInt64Type};
 use arrow::record_batch::RecordBatch;
@@ -25,15 +25,18 @@ use crate::schema::{Table, time_type};
 use crate::snapshot::SegmentMeta;
 
 /// Version of the files, in their metadata.
-pub(crate) const VERSION: i64 = 1;
+pub(crate) const VERSION: i64 = 2;
+/// Where the metadata stands in a file.
+pub(crate) const METADATA_KEY: &str = "tawny.segment";
 /// Rows of a row group.
 const ROW_GROUP_ROWS: usize = 32 * 1024;
 /// Bytes of a row group, before compression.
 const ROW_GROUP_BYTES: usize = 64 * 1024 * 1024;
 /// Rows of a page: what reading one run has to decode at least.
 const PAGE_ROWS: usize = 2048;
-/// Rows that are gathered and written at once.
-const WRITE_ROWS: usize = 4096;
+/// Rows that are gathered and written at once: few enough for the processor's cache, since every column goes through all
+/// of them.
+const WRITE_ROWS: usize = 1024;
 /// The same for tables of large texts.
 const WRITE_ROWS_TEXT: usize = 256;
 /// Compression of files as flushed: they will be written again.
@@ -47,7 +50,7 @@ pub(crate) fn write_rows(table: Table) -> usize {
 }
 
 /// Clamped times of a batch's rows: by them rows are sorted into buckets and files.
-pub(crate) fn clamped_times(table: Table, batch: &RecordBatch) -> Vec<i64> {
+fn clamped_times(table: Table, batch: &RecordBatch) -> Vec<i64> {
     let column = |name| {
         let column = batch.column_by_name(name).expect("a column of the table's own schema");
         column.as_primitive::<TimestampNanosecondType>()
@@ -115,32 +118,144 @@ pub(crate) struct Target {
     pub level: u8,
 }
 
+/// What the catalog and the metadata say about the rows of a segment.
+pub(crate) struct Facts {
+    pub rows: u64,
+    pub times: (i64, i64),
+    pub versions: (u64, u64),
+    pub provisional: u64,
+    pub traces: HashSet<TraceId, foldhash::quality::RandomState>,
+    /// Row groups at which a sorted run of rows begins; the first is 0.
+    pub runs: Vec<usize>,
+}
+
+impl Default for Facts {
+    fn default() -> Self {
+        Self {
+            rows: 0,
+            times: (i64::MAX, i64::MIN),
+            versions: (u64::MAX, 0),
+            provisional: 0,
+            traces: HashSet::default(),
+            runs: vec![0],
+        }
+    }
+}
+
+impl Facts {
+    fn note(&mut self, table: Table, batch: &RecordBatch) -> Result<(), StoreError> {
+        let column = |name| batch.column_by_name(name).expect("a column of the table's own schema");
+        let times = column(table.time_column()).as_primitive::<TimestampNanosecondType>();
+        let versions: &UInt64Array = column("version").as_primitive::<UInt64Type>();
+        for (time, version) in times.values().iter().zip(versions.values()) {
+            self.times = (self.times.0.min(*time), self.times.1.max(*time));
+            self.versions = (self.versions.0.min(*version), self.versions.1.max(*version));
+        }
+        if table != Table::Samples {
+            self.note_traces(column("trace_id").as_string::<i32>());
+        }
+        if table == Table::Runs {
+            self.provisional += rows::runs::open(batch)?.into_iter().filter(|open| *open).count() as u64;
+        }
+        self.rows += batch.num_rows() as u64;
+        Ok(())
+    }
+
+    /// Adds the traces of some rows.
+    pub fn note_traces(&mut self, traces: &StringArray) {
+        let mut last = "";
+        for trace in traces.iter().flatten() {
+            // Rows are sorted by trace: most repeat the one before.
+            if trace != last {
+                self.traces.extend(trace.parse::<TraceId>().ok());
+                last = trace;
+            }
+        }
+    }
+}
+
+/// What a file is to say about itself: the target, its facts, and what is needed to make the catalog again: the log position
+/// the file belongs to, and the segments whose rows it took over.
+pub(crate) struct About<'a> {
+    pub target: &'a Target,
+    pub facts: Facts,
+    pub id: u64,
+    pub log_flushed: u64,
+    pub replaces: &'a [u64],
+}
+
+impl About<'_> {
+    /// The file's metadata.
+    pub fn metadata(&self) -> KeyValue {
+        let Self { target, facts, .. } = self;
+        let about = serde_json::json!({
+            "format": VERSION,
+            "id": self.id,
+            "table": target.table.name(),
+            "project": &*target.project,
+            "environment": target.environment.as_deref(),
+            "day": target.day,
+            "level": target.level,
+            "rows": facts.rows,
+            "min_time": facts.times.0,
+            "max_time": facts.times.1,
+            "min_version": facts.versions.0,
+            "max_version": facts.versions.1,
+            "provisional": facts.provisional,
+            "log_flushed": self.log_flushed,
+            "replaces": self.replaces,
+            "runs": facts.runs,
+        });
+        KeyValue::new(METADATA_KEY.to_owned(), about.to_string())
+    }
+
+    /// The file's entry in the catalog.
+    pub fn entry(self, bytes: u64) -> Result<SegmentMeta, StoreError> {
+        let Self { target, facts, id, .. } = self;
+        let path = layout::path(target.table, &target.project, target.environment.as_deref(), &target.day, id);
+        let traces = match target.table {
+            Table::Samples => TraceBloom::all(),
+            _ => TraceBloom::new(facts.traces.into_iter()),
+        };
+        Ok(SegmentMeta {
+            id,
+            table: target.table,
+            project: Arc::clone(&target.project),
+            environment: target.environment.clone(),
+            day: target.day.clone(),
+            path: Path::parse(&path).map_err(|error| StoreError::segment("name", &path, error))?,
+            rows: facts.rows,
+            bytes,
+            min_time: Timestamp::from_nanos(facts.times.0),
+            max_time: Timestamp::from_nanos(facts.times.1),
+            min_version: facts.versions.0,
+            max_version: facts.versions.1,
+            level: target.level,
+            provisional: facts.provisional,
+            traces: Arc::new(traces),
+        })
+    }
+}
+
+/// The writer of a file in memory.
+pub(crate) fn begin(target: &Target) -> Result<ArrowWriter<Vec<u8>>, StoreError> {
+    let properties = properties(target.table, target.level);
+    ArrowWriter::try_new(Vec::new(), target.table.schema(), Some(properties))
+        .map_err(|error| StoreError::segment("begin", &target.table, error))
+}
+
 /// A segment being written.
 pub(crate) struct SegmentWriter {
     target: Target,
     writer: ArrowWriter<Vec<u8>>,
-    rows: u64,
-    times: (i64, i64),
-    versions: (u64, u64),
-    provisional: u64,
-    traces: HashSet<TraceId>,
+    facts: Facts,
 }
 
 impl SegmentWriter {
     /// Begins a file in memory.
     pub fn new(target: Target) -> Result<Self, StoreError> {
-        let properties = properties(target.table, target.level);
-        let writer = ArrowWriter::try_new(Vec::new(), target.table.schema(), Some(properties))
-            .map_err(|error| StoreError::segment("begin", &target.table, error))?;
-        Ok(Self {
-            target,
-            writer,
-            rows: 0,
-            times: (i64::MAX, i64::MIN),
-            versions: (u64::MAX, 0),
-            provisional: 0,
-            traces: HashSet::new(),
-        })
+        let writer = begin(&target)?;
+        Ok(Self { target, writer, facts: Facts::default() })
     }
 
     /// Adds rows, in order, gathered from several batches: `(batch, row)` each.
@@ -152,86 +267,67 @@ impl SegmentWriter {
         Ok(())
     }
 
-    fn push(&mut self, batch: &RecordBatch) -> Result<(), StoreError> {
-        let column = |name| batch.column_by_name(name).expect("a column of the table's own schema");
-        let times = column(self.target.table.time_column()).as_primitive::<TimestampNanosecondType>();
-        let versions: &UInt64Array = column("version").as_primitive::<UInt64Type>();
-        for (time, version) in times.values().iter().zip(versions.values()) {
-            self.times = (self.times.0.min(*time), self.times.1.max(*time));
-            self.versions = (self.versions.0.min(*version), self.versions.1.max(*version));
-        }
-        if self.target.table != Table::Samples {
-            let traces = column("trace_id").as_string::<i32>();
-            let mut last = "";
-            for trace in traces.iter().flatten() {
-                // Rows are sorted by trace: most repeat the one before.
-                if trace != last {
-                    self.traces.extend(trace.parse::<TraceId>().ok());
-                    last = trace;
-                }
-            }
-        }
-        if self.target.table == Table::Runs {
-            self.provisional += rows::runs::open(batch)?.into_iter().filter(|open| *open).count() as u64;
-        }
-        self.rows += batch.num_rows() as u64;
+    /// Adds rows, in order.
+    pub fn push(&mut self, batch: &RecordBatch) -> Result<(), StoreError> {
+        self.facts.note(self.target.table, batch)?;
         self.writer.write(batch).map_err(|error| StoreError::segment("write", &self.target.table, error))
     }
 
     /// Rows so far.
     pub fn rows(&self) -> u64 {
-        self.rows
+        self.facts.rows
     }
 
-    /// The file's bytes and its entry in the catalog. `log_flushed` is the log position the file belongs to, `replaces`
-    /// the segments whose rows it took over; both are for making the catalog again.
+    /// The file's bytes and its entry in the catalog; the arguments as in [`About`].
     pub fn finish(mut self, id: u64, log_flushed: u64, replaces: &[u64]) -> Result<(Bytes, SegmentMeta), StoreError> {
-        let target = &self.target;
-        let path = layout::path(target.table, &target.project, target.environment.as_deref(), &target.day, id);
-        let about = serde_json::json!({
-            "format": VERSION,
-            "id": id,
-            "table": target.table.name(),
-            "project": &*target.project,
-            "environment": target.environment.as_deref(),
-            "day": target.day,
-            "level": target.level,
-            "rows": self.rows,
-            "min_time": self.times.0,
-            "max_time": self.times.1,
-            "min_version": self.versions.0,
-            "max_version": self.versions.1,
-            "provisional": self.provisional,
-            "log_flushed": log_flushed,
-            "replaces": replaces,
-        });
-        self.writer.append_key_value_metadata(KeyValue::new("tawny.segment".to_owned(), about.to_string()));
-        let failed = |error| StoreError::segment("finish", &path, error);
+        let about = About { target: &self.target, facts: self.facts, id, log_flushed, replaces };
+        self.writer.append_key_value_metadata(about.metadata());
+        let failed = |error| StoreError::segment("finish", &self.target.table, error);
         let bytes = Bytes::from(self.writer.into_inner().map_err(failed)?);
-        let traces = match target.table {
-            Table::Samples => TraceBloom::all(),
-            _ => TraceBloom::new(self.traces.into_iter()),
-        };
-        let meta = SegmentMeta {
-            id,
-            table: target.table,
-            project: Arc::clone(&target.project),
-            environment: target.environment.clone(),
-            day: target.day.clone(),
-            path: Path::parse(&path).map_err(|error| StoreError::segment("name", &path, error))?,
-            rows: self.rows,
-            bytes: bytes.len() as u64,
-            min_time: Timestamp::from_nanos(self.times.0),
-            max_time: Timestamp::from_nanos(self.times.1),
-            min_version: self.versions.0,
-            max_version: self.versions.1,
-            level: target.level,
-            provisional: self.provisional,
-            traces: Arc::new(traces),
-        };
+        let meta = about.entry(bytes.len() as u64)?;
         Ok((bytes, meta))
     }
 }
+
+/// Columns whose values hardly repeat: a dictionary would be built and thrown away.
+const UNIQUE: &[&str] = &[
+    "span_id",
+    "hash",
+    "id",
+    "attributes",
+    "events",
+    "body",
+    "text",
+    "tool_call_id",
+    "response_id",
+    "input_preview",
+    "output_preview",
+];
+
+/// Columns nobody looks through for a range of values: texts, and ids that are as good as random.
+const UNBOUNDED: &[&str] = &[
+    "attributes",
+    "events",
+    "links",
+    "resource",
+    "scope",
+    "body",
+    "text",
+    "agents",
+    "labels",
+    "span_id",
+    "parent_span_id",
+    "hash",
+    "response_id",
+    "tool_call_id",
+    "told_in",
+    "trace_state",
+    "status_message",
+    "error_message",
+    "input_preview",
+    "output_preview",
+    "preview",
+];
 
 fn properties(table: Table, level: u8) -> WriterProperties {
     let zstd = if level == 0 { LEVEL_FLUSHED } else { LEVEL_COMPACTED };
@@ -242,12 +338,10 @@ fn properties(table: Table, level: u8) -> WriterProperties {
         .set_max_row_group_bytes(Some(ROW_GROUP_BYTES))
         .set_data_page_row_count_limit(PAGE_ROWS);
     let column = |name: &str| ColumnPath::from(name.to_owned());
-    // Values that hardly repeat: a dictionary would be built and thrown away.
-    for name in ["span_id", "hash", "id", "attributes", "events", "body", "text"] {
+    for name in UNIQUE {
         builder = builder.set_column_dictionary_enabled(column(name), false);
     }
-    // Nobody looks for a range of these texts.
-    for name in ["attributes", "events", "links", "resource", "scope", "body", "text", "agents", "labels"] {
+    for name in UNBOUNDED {
         builder = builder.set_column_statistics_enabled(column(name), EnabledStatistics::None);
     }
     let times: &[&str] = match table {
