@@ -119,6 +119,6 @@ impl HotRow for SampleRow {
         layout::clamp_time(self.sample.time, self.received)
     }
     fn key(&self) -> Self::Key<'_> {
-        (&self.sample.metric, rows::samples::labels_json(&self.sample.labels), self.sample.time)
+        (&*self.sample.metric, rows::samples::labels_json(&self.sample.labels), self.sample.time)
     }
 }
