@@ -66,11 +66,7 @@ pub fn decode_value(text: &str, body: &dyn Fn(&BodyHash) -> Option<Arc<str>>) ->
     if reader.at < text.len() { Err(reader.error("something after the end")) } else { Ok(value) }
 }
 
-pub(crate) fn write_attributes(
-    out: &mut String,
-    attributes: &Attributes<'_>,
-    bodies: Option<&mut Splitter<'_>>,
-) {
+pub(crate) fn write_attributes(out: &mut String, attributes: &Attributes<'_>, bodies: Option<&mut Splitter<'_>>) {
     write_map(out, &attributes.0, bodies, 0);
 }
 

@@ -115,6 +115,7 @@ impl Job {
         let mut files: HashMap<FileKey, Vec<Sorted<'a, R>>> = HashMap::new();
         let mut last: Option<(&Tenant, FileKey)> = None;
         for (at, row) in chunks.iter().flat_map(|chunk| chunk.rows()).enumerate() {
+            let row: &'a R = row;
             let (tenant, time) = (row.tenant(), row.time().as_nanos());
             let day = layout::day(time);
             let file = match last.take() {
@@ -157,10 +158,7 @@ impl Job {
 
 /// Clocks that are wrong in every direction must not make a file for every day of a year: of each tenant the days with
 /// most rows get files, the rows of the others go to the fullest of them. Rows keep their times.
-fn fold_days<'a, R: HotRow>(
-    files: HashMap<FileKey, Vec<Sorted<'a, R>>>,
-    written: &mut Written,
-) -> Vec<File<'a, R>> {
+fn fold_days<'a, R: HotRow>(files: HashMap<FileKey, Vec<Sorted<'a, R>>>, written: &mut Written) -> Vec<File<'a, R>> {
     let mut tenants: HashMap<(Arc<str>, Option<Arc<str>>), Vec<File<'a, R>>> = HashMap::new();
     for (file, rows) in files {
         tenants.entry((Arc::clone(&file.project), file.environment.clone())).or_default().push((file, rows));

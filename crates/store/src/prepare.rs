@@ -24,11 +24,7 @@ const PATIENCE: usize = 16;
 impl Inner {
     /// Runs `look` on the state when every hot row is compared with segments and every run with new spans resolved; with
     /// `refresh`, also runs that only time has changed. Readers want that; a flush need not write them for it.
-    pub async fn prepared<T>(
-        &self,
-        mut refresh: bool,
-        look: impl FnOnce(&mut State) -> T,
-    ) -> Result<T, StoreError> {
+    pub async fn prepared<T>(&self, mut refresh: bool, look: impl FnOnce(&mut State) -> T) -> Result<T, StoreError> {
         let _one = self.prepare.lock().await;
         let mut gate = None;
         for round in 0.. {

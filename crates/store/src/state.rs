@@ -339,12 +339,7 @@ impl State {
         }
         let State { active, frozen, touched, .. } = self;
         for hot in std::iter::once(&*active).chain(frozen.as_ref()) {
-            touched.extend(
-                hot.traces
-                    .iter()
-                    .filter(|(_, trace)| trace.has_work())
-                    .map(|(key, _)| *key),
-            );
+            touched.extend(hot.traces.iter().filter(|(_, trace)| trace.has_work()).map(|(key, _)| *key));
         }
     }
 

@@ -10,7 +10,7 @@ use store::{Settings, Store, Table};
 /// Flushes that make files of one size: as many as compaction puts together.
 const FILES: u64 = 8;
 /// Spans a flush.
-const SPANS: u64 = 2000;
+const SPANS: u64 = 1200;
 /// Traces, each of which has spans in every file.
 const TRACES: u64 = 40;
 

@@ -292,9 +292,8 @@ impl Pricer<'_> {
 impl<'p> Pricer<'p> {
     fn find(&mut self, provider: Option<&Arc<str>>, model: &Arc<str>, at: Timestamp) -> Option<Found<'p>> {
         let epoch = self.prices.table.epoch(at);
-        let same = |known: &&Looked<'_>| {
-            known.epoch == epoch && known.model == *model && known.provider.as_ref() == provider
-        };
+        let same =
+            |known: &&Looked<'_>| known.epoch == epoch && known.model == *model && known.provider.as_ref() == provider;
         if let Some(known) = self.known.iter().find(same) {
             return known.found;
         }

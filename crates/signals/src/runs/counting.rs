@@ -115,10 +115,7 @@ fn costs(tree: &Tree, representatives: &[usize]) -> Vec<bool> {
     let below = calls_below(tree, representatives, has_cost);
     all.map(|at| {
         let spent_below = if is_call(tree, at) { below[at].any_but(representatives[at]) } else { any_below[at] };
-        has_cost(at)
-            && tree.span(at).told_in.is_none()
-            && told_by[representatives[at]] == Some(at)
-            && !spent_below
+        has_cost(at) && tree.span(at).told_in.is_none() && told_by[representatives[at]] == Some(at) && !spent_below
     })
     .collect()
 }

@@ -32,8 +32,11 @@ impl Tree {
         let mut parents: Vec<Option<usize>> =
             spans.iter().map(|span| span.parent_span_id.and_then(|id| places.find(id))).collect();
         // Before cycles are cut: a member of one is at the top with a parent that did arrive, and is no orphan.
-        let orphans: Vec<bool> =
-            spans.iter().zip(&parents).map(|(span, parent)| span.parent_span_id.is_some() && parent.is_none()).collect();
+        let orphans: Vec<bool> = spans
+            .iter()
+            .zip(&parents)
+            .map(|(span, parent)| span.parent_span_id.is_some() && parent.is_none())
+            .collect();
         cut_cycles(&mut parents);
         Some(Self { nodes: pre_order(spans, &parents, &orphans) })
     }

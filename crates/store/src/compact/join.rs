@@ -86,7 +86,11 @@ async fn note(reader: &Reader, meta: &SegmentMeta, facts: &mut Facts) -> Result<
 }
 
 /// Copies all row groups of a file, column by column, with their page indexes.
-fn copy(writer: &mut SerializedFileWriter<Vec<u8>>, footer: &ParquetMetaData, file: &Bytes) -> Result<(), ParquetError> {
+fn copy(
+    writer: &mut SerializedFileWriter<Vec<u8>>,
+    footer: &ParquetMetaData,
+    file: &Bytes,
+) -> Result<(), ParquetError> {
     for (at, group) in footer.row_groups().iter().enumerate() {
         let mut copied = writer.next_row_group()?;
         for (column, chunk) in group.columns().iter().enumerate() {
