@@ -88,7 +88,12 @@ pub const SQL_QUERIES_MAX: usize = 8;
 const SQL_GRACE: Duration = Duration::from_secs(2);
 
 impl App {
-    /// The project a request belongs to: one for now. Keys will say which.
+    /// The project that telemetry with these headers belongs to, by its key; refuses a key that is missing or unknown.
+    pub fn admit(&self, headers: &axum::http::HeaderMap) -> Result<Arc<str>, Refusal> {
+        self.settings.ingest_keys.admit(headers)
+    }
+
+    /// The project that is read: one for now.
     pub fn project(&self) -> Arc<str> {
         Tenant::DEFAULT_PROJECT.into()
     }
@@ -115,14 +120,19 @@ impl App {
     /// Takes in a request of telemetry. Returns when it is durable and visible.
     pub async fn receive(&self, store: &Store, received: Received) -> Result<Kept, Refusal> {
         let kept = self.ingest.receive(store, received, self.now()).await;
-        match &kept {
-            Ok(_) => self.troubles.set("log", None),
-            Err(Refusal::NotKept(reason)) => {
-                self.troubles.set("log", Some(format!("telemetry cannot be kept: {reason}")))
-            }
-            Err(_) => {}
-        }
+        self.note_log(kept.as_ref().err());
         kept
+    }
+
+    /// Notes in health whether the log takes what comes in.
+    pub fn note_log(&self, refusal: Option<&Refusal>) {
+        match refusal {
+            None => self.troubles.set("log", None),
+            Some(Refusal::NotKept(reason)) => {
+                self.troubles.set("log", Some(format!("telemetry cannot be kept: {reason}")));
+            }
+            Some(_) => {}
+        }
     }
 
     /// The store for an API handler.
@@ -138,7 +148,16 @@ impl App {
     {
         let question = question(Arc::clone(&self.answering()?.engine));
         let answer = AbortOnDropHandle(self.query_threads.spawn(question)).await;
-        Ok(answer.map_err(|error| Problem::internal(format!("the query stopped: {error}")))??)
+        self.counted(answer.map_err(|error| Problem::internal(format!("the query stopped: {error}")))?)
+    }
+
+    /// An answer as it is; counts where a limit stood in its way.
+    fn counted<T>(&self, answer: Result<T, query::QueryError>) -> Result<T, Problem> {
+        if let Err(query::QueryError::Limit { name, .. }) = &answer {
+            // The engine knows the bound of its memory by another name than the settings.
+            self.counters.limit_reached(if *name == "memory_bytes" { "query_bytes" } else { name });
+        }
+        Ok(answer?)
     }
 
     /// Asks a question in SQL, on threads of its own.
@@ -150,6 +169,7 @@ impl App {
         let engine = Arc::clone(&self.answering()?.engine);
         let limit = engine.limits().sql.time + SQL_GRACE;
         let permit = Arc::clone(&self.sql_permits).try_acquire_owned().map_err(|_| {
+            self.counters.limit_reached("sql_queries_max");
             Problem::unavailable(format!(
                 "{SQL_QUERIES_MAX} SQL queries are running (limit sql_queries_max); ask again in a moment"
             ))
@@ -161,8 +181,13 @@ impl App {
             question.await
         }));
         match tokio::time::timeout(limit, answer).await {
-            Ok(answer) => Ok(answer.map_err(|error| Problem::internal(format!("the query stopped: {error}")))??),
-            Err(_) => Err(Problem::unavailable("the query did not stop at its time limit (sql_time) and was given up")),
+            Ok(answer) => {
+                self.counted(answer.map_err(|error| Problem::internal(format!("the query stopped: {error}")))?)
+            }
+            Err(_) => {
+                self.counters.limit_reached("sql_time");
+                Err(Problem::unavailable("the query did not stop at its time limit (sql_time) and was given up"))
+            }
         }
     }
 

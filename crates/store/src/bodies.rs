@@ -67,7 +67,7 @@ pub(crate) enum Part<'a> {
 }
 
 /// Texts of one request by what they say: a conversation comes again with every round, and comparing a text with one that
-/// is known costs a tenth of what naming it does.
+/// is known costs less than naming it again.
 #[derive(Default)]
 pub(crate) struct Texts {
     known: HashMap<u64, (BodyHash, Arc<str>), foldhash::fast::RandomState>,

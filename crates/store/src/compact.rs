@@ -19,11 +19,13 @@ use model::Timestamp;
 use parquet::arrow::async_reader::ParquetRecordBatchStream;
 
 use crate::error::StoreError;
+use crate::rows;
 use crate::schema::Table;
 use crate::segment::layout;
 use crate::segment::read::{Reader, SegmentFile, SortedRun};
 use crate::segment::write::{Order, SegmentWriter, Target};
 use crate::snapshot::SegmentMeta;
+use crate::store::RunResolver;
 
 /// Files of about one size that are merged into one of the next size: each row is written again once a size.
 const FAN_IN: usize = 8;
@@ -141,8 +143,8 @@ impl Merged {
     }
 }
 
-/// What the output of a job is to hold.
-fn target(job: &[Candidate]) -> Target {
+/// What the output of a job is to hold; without content where it is taken out on the way.
+fn target(job: &[Candidate], strip: bool) -> Target {
     let first = &job[0].meta;
     Target {
         table: first.table,
@@ -150,30 +152,41 @@ fn target(job: &[Candidate]) -> Target {
         environment: first.environment.clone(),
         day: first.day.clone(),
         level: job.iter().map(|candidate| candidate.meta.level).max().unwrap_or(0).saturating_add(1),
+        arrived: job.iter().map(|candidate| candidate.meta.arrived).max().unwrap_or_default(),
+        content: !strip && job.iter().any(|candidate| candidate.meta.content),
     }
 }
 
 /// Makes one file of the inputs of a job: puts them one behind the other where that does, else merges them row by row.
 /// In memory are the compressed output and, of each input, a batch or its compressed bytes.
-pub(crate) async fn merge(reader: &Reader, job: &[Candidate], id: u64, log_flushed: u64) -> Result<Merged, StoreError> {
-    if let Some(joined) = join::join(reader, job, id, log_flushed).await? {
+///
+/// With `strip` content is taken out of the rows on the way; it says which attributes are content.
+pub(crate) async fn merge(
+    reader: &Reader,
+    job: &[Candidate],
+    id: u64,
+    log_flushed: u64,
+    strip: Option<&dyn RunResolver>,
+) -> Result<Merged, StoreError> {
+    if strip.is_none()
+        && let Some(joined) = join::join(reader, job, id, log_flushed).await?
+    {
         return Ok(joined);
     }
-    let first = &job[0].meta;
-    let order = Order::new(first.table)?;
+    let order = Order::new(job[0].meta.table)?;
     let mut inputs = Vec::with_capacity(job.len());
     for (number, candidate) in job.iter().enumerate() {
         for run in reader.sorted_runs(&candidate.meta).await? {
-            inputs.push(Input::open(reader, candidate, number as u32, run, &order).await?);
+            inputs.push(Input::open(reader, candidate, number as u32, run, &order, strip).await?);
         }
     }
-    let mut writer = SegmentWriter::new(target(job))?;
+    let mut writer = SegmentWriter::new(target(job, strip.is_some()))?;
     let mut merge = Merge { picks: Vec::new(), origins: Vec::new(), bodies: HashSet::new() };
     while let Some(next) = merge.step(&inputs) {
         let done = merge.take_run(&mut inputs, next);
         if done {
             merge.write(&inputs, &mut writer)?;
-            inputs[next.input].advance(&order).await?;
+            inputs[next.input].advance(&order, strip).await?;
         }
     }
     merge.write(&inputs, &mut writer)?;
@@ -206,6 +219,7 @@ impl Input {
         number: u32,
         run: SortedRun,
         order: &Order,
+        strip: Option<&dyn RunResolver>,
     ) -> Result<Self, StoreError> {
         let table = candidate.meta.table;
         let mut input = Self {
@@ -220,12 +234,12 @@ impl Input {
             base: run.first_row,
             at: 0,
         };
-        input.advance(order).await?;
+        input.advance(order, strip).await?;
         Ok(input)
     }
 
     /// Goes to the next batch; `keys` is `None` at the end.
-    async fn advance(&mut self, order: &Order) -> Result<(), StoreError> {
+    async fn advance(&mut self, order: &Order, strip: Option<&dyn RunResolver>) -> Result<(), StoreError> {
         self.base += self.batch.num_rows() as u32;
         self.at = 0;
         self.keys = None;
@@ -234,6 +248,9 @@ impl Input {
             Some(batch) => {
                 let batch = batch.map_err(|error| StoreError::segment("read", &self.path, error))?;
                 self.batch = adapt(self.table, batch, &self.path)?;
+                if let Some(meaning) = strip {
+                    self.batch = rows::without_content(self.table, &self.batch, meaning)?;
+                }
                 self.keys = Some(order.keys(&self.batch)?);
                 self.names = if self.table == Table::Bodies { names(&self.batch) } else { Vec::new() };
             }
@@ -316,7 +333,7 @@ fn names(batch: &RecordBatch) -> Vec<(u128, u128)> {
 }
 
 /// A batch of an older file with today's columns: what it lacks is null.
-fn adapt(table: Table, batch: RecordBatch, path: &String) -> Result<RecordBatch, StoreError> {
+pub(crate) fn adapt(table: Table, batch: RecordBatch, path: &String) -> Result<RecordBatch, StoreError> {
     let schema = table.schema();
     if batch.schema().fields() == schema.fields() {
         return RecordBatch::try_new(schema, batch.columns().to_vec())

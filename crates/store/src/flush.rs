@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use model::Tenant;
+use model::{Tenant, Timestamp};
 
 use crate::error::StoreError;
 use crate::files::Files;
@@ -26,6 +26,8 @@ pub(crate) struct Job {
     pub next_segment: Arc<AtomicU64>,
     /// Log position the rows belong to.
     pub through: u64,
+    /// Now.
+    pub now: Timestamp,
     /// Environments that have a directory of their own, by project.
     pub environments: HashMap<Arc<str>, BTreeSet<Arc<str>>>,
 }
@@ -97,6 +99,8 @@ impl Job {
                 environment: file.environment,
                 day: layout::day_name(file.day),
                 level: 0,
+                arrived: self.now,
+                content: true,
             })?;
             for rows in rows.chunks(write_rows(table)) {
                 writer.push(&R::batch(&rows.iter().map(|sorted| sorted.row).collect::<Vec<_>>()))?;

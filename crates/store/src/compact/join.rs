@@ -17,7 +17,7 @@ use super::{Candidate, Merged, target};
 use crate::error::StoreError;
 use crate::schema::Table;
 use crate::segment::read::Reader;
-use crate::segment::write::{About, Facts, begin};
+use crate::segment::write::{Facts, begin};
 use crate::snapshot::SegmentMeta;
 
 /// Bytes of a row group from which on it is not worth decoding to make a larger one. Smaller ones cost readers more in
@@ -35,7 +35,7 @@ pub(super) async fn join(
     if job.len() < 2 || job.iter().any(|candidate| !candidate.deleted.is_empty()) {
         return Ok(None);
     }
-    let target = target(job);
+    let target = target(job, false);
     let failed = |error: ParquetError| StoreError::segment("join", &target.table, error);
     let (mut writer, _) = begin(&target)?.into_serialized_writer().map_err(failed)?;
     let mut footers = Vec::with_capacity(job.len());
@@ -61,10 +61,10 @@ pub(super) async fn join(
         copy(&mut writer, footer, &bytes).map_err(|error| StoreError::segment("join", &meta.path, error))?;
     }
     let replaces: Vec<u64> = job.iter().map(|candidate| candidate.meta.id).collect();
-    let about = About { target: &target, facts, id, log_flushed, replaces: &replaces };
-    writer.append_key_value_metadata(about.metadata());
+    let about = facts.about(&target, id, log_flushed, &replaces);
+    writer.append_key_value_metadata(about.metadata()?);
     let bytes = Bytes::from(writer.into_inner().map_err(failed)?);
-    let meta = about.entry(bytes.len() as u64)?;
+    let meta = facts.entry(&about, &target, &bytes)?;
     Ok(Some(Merged { output: Some((bytes, meta)), origins }))
 }
 
@@ -74,6 +74,7 @@ async fn note(reader: &Reader, meta: &SegmentMeta, facts: &mut Facts) -> Result<
     facts.times = (facts.times.0.min(meta.min_time.as_nanos()), facts.times.1.max(meta.max_time.as_nanos()));
     facts.versions = (facts.versions.0.min(meta.min_version), facts.versions.1.max(meta.max_version));
     facts.provisional += meta.provisional;
+    facts.heard = facts.heard.max(meta.arrived.as_nanos());
     if meta.table == Table::Samples {
         return Ok(());
     }

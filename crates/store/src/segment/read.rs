@@ -23,7 +23,7 @@ use parquet::file::page_index::column_index::ColumnIndexMetaData;
 
 use crate::error::StoreError;
 use crate::schema::Table;
-use crate::segment::write::METADATA_KEY;
+use crate::segment::about::About;
 use crate::snapshot::SegmentMeta;
 
 /// Bytes of footers that are kept, decoded, for the next reader.
@@ -229,18 +229,9 @@ impl Reader {
     /// The stretches of a segment within which rows are sorted.
     pub async fn sorted_runs(&self, meta: &SegmentMeta) -> Result<Vec<SortedRun>, StoreError> {
         let footer = self.footer(meta).await?;
-        let groups = footer.num_row_groups();
-        let mut starts = run_starts(&footer);
-        starts.retain(|start| *start < groups);
-        let ends = starts.iter().skip(1).copied().chain([groups]).collect::<Vec<_>>();
-        let mut runs = Vec::with_capacity(starts.len());
-        let mut row = 0;
-        for (start, end) in starts.into_iter().zip(ends) {
-            let rows: i64 = (start..end).map(|group| footer.row_group(group).num_rows()).sum();
-            runs.push(SortedRun { groups: start..end, first_row: row });
-            row += rows as u32;
-        }
-        Ok(runs)
+        let about = About::read(footer.file_metadata().key_value_metadata());
+        let about = about.map_err(|error| StoreError::segment("read the footer of", &meta.path, error))?;
+        Ok(sorted_runs(&about, &footer))
     }
 }
 
@@ -252,17 +243,18 @@ pub(crate) struct SortedRun {
     pub first_row: u32,
 }
 
-/// Row groups at which a sorted run begins, as the metadata says; files of format 1 are sorted throughout.
-fn run_starts(footer: &ParquetMetaData) -> Vec<usize> {
-    let said = || {
-        let entries = footer.file_metadata().key_value_metadata()?;
-        let text = entries.iter().find(|entry| entry.key == METADATA_KEY)?.value.as_deref()?;
-        let about: serde_json::Value = serde_json::from_str(text).ok()?;
-        let starts: Option<Vec<usize>> =
-            about["runs"].as_array()?.iter().map(|start| usize::try_from(start.as_u64()?).ok()).collect();
-        starts.filter(|starts| starts.first() == Some(&0) && starts.is_sorted_by(|a, b| a < b))
+/// The stretches of a file within which rows are sorted.
+pub(crate) fn sorted_runs(about: &About, footer: &ParquetMetaData) -> Vec<SortedRun> {
+    let groups = footer.num_row_groups();
+    let starts: Vec<usize> = about.runs.iter().copied().filter(|start| *start < groups).collect();
+    let ends = starts.iter().skip(1).copied().chain([groups]).collect::<Vec<_>>();
+    let mut row = 0;
+    let run = |(start, end): (usize, usize)| {
+        let first_row = row;
+        row += (start..end).map(|group| footer.row_group(group).num_rows()).sum::<i64>() as u32;
+        SortedRun { groups: start..end, first_row }
     };
-    said().unwrap_or_else(|| vec![0])
+    starts.iter().copied().zip(ends).map(run).collect()
 }
 
 const ROW_NUMBER: &str = "row_number";

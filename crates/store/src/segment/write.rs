@@ -13,10 +13,10 @@ use model::{Timestamp, TraceId};
 use object_store::path::Path;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, Encoding, ZstdLevel};
-use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 
+use super::about::{self, About};
 use super::layout;
 use crate::bloom::TraceBloom;
 use crate::error::StoreError;
@@ -24,10 +24,6 @@ use crate::rows;
 use crate::schema::{Table, time_type};
 use crate::snapshot::SegmentMeta;
 
-/// Version of the files, in their metadata.
-pub(crate) const VERSION: i64 = 2;
-/// Where the metadata stands in a file.
-pub(crate) const METADATA_KEY: &str = "tawny.segment";
 /// Rows of a row group.
 const ROW_GROUP_ROWS: usize = 32 * 1024;
 /// Bytes of a row group, before compression.
@@ -116,6 +112,10 @@ pub(crate) struct Target {
     pub environment: Option<Arc<str>>,
     pub day: String,
     pub level: u8,
+    /// When the last of its rows were flushed.
+    pub arrived: Timestamp,
+    /// Whether its rows may hold content.
+    pub content: bool,
 }
 
 /// What the catalog and the metadata say about the rows of a segment.
@@ -127,6 +127,8 @@ pub(crate) struct Facts {
     pub traces: HashSet<TraceId, foldhash::quality::RandomState>,
     /// Row groups at which a sorted run of rows begins; the first is 0.
     pub runs: Vec<usize>,
+    /// When the last span of its runs arrived (`runs` only).
+    pub heard: i64,
 }
 
 impl Default for Facts {
@@ -138,6 +140,7 @@ impl Default for Facts {
             provisional: 0,
             traces: HashSet::default(),
             runs: vec![0],
+            heard: i64::MIN,
         }
     }
 }
@@ -155,6 +158,8 @@ impl Facts {
             self.note_traces(column("trace_id").as_string::<i32>());
         }
         if table == Table::Runs {
+            let heard = column("last_received_at").as_primitive::<TimestampNanosecondType>();
+            self.heard = heard.values().iter().copied().fold(self.heard, i64::max);
             self.provisional += rows::runs::open(batch)?.into_iter().filter(|open| *open).count() as u64;
         }
         self.rows += batch.num_rows() as u64;
@@ -172,68 +177,42 @@ impl Facts {
             }
         }
     }
-}
 
-/// What a file is to say about itself: the target, its facts, and what is needed to make the catalog again: the log position
-/// the file belongs to, and the segments whose rows it took over.
-pub(crate) struct About<'a> {
-    pub target: &'a Target,
-    pub facts: Facts,
-    pub id: u64,
-    pub log_flushed: u64,
-    pub replaces: &'a [u64],
-}
-
-impl About<'_> {
-    /// The file's metadata.
-    pub fn metadata(&self) -> KeyValue {
-        let Self { target, facts, .. } = self;
-        let about = serde_json::json!({
-            "format": VERSION,
-            "id": self.id,
-            "table": target.table.name(),
-            "project": &*target.project,
-            "environment": target.environment.as_deref(),
-            "day": target.day,
-            "level": target.level,
-            "rows": facts.rows,
-            "min_time": facts.times.0,
-            "max_time": facts.times.1,
-            "min_version": facts.versions.0,
-            "max_version": facts.versions.1,
-            "provisional": facts.provisional,
-            "log_flushed": self.log_flushed,
-            "replaces": self.replaces,
-            "runs": facts.runs,
-        });
-        KeyValue::new(METADATA_KEY.to_owned(), about.to_string())
+    /// What the file is to say of itself. `log_flushed` is the log position it belongs to, `replaces` the segments whose
+    /// rows it took over; both are for making the catalog again.
+    pub fn about(&self, target: &Target, id: u64, log_flushed: u64, replaces: &[u64]) -> About {
+        About {
+            format: about::VERSION,
+            id,
+            table: target.table.name().to_owned(),
+            project: target.project.to_string(),
+            environment: target.environment.as_deref().map(str::to_owned),
+            day: target.day.clone(),
+            level: target.level,
+            rows: self.rows,
+            min_time: self.times.0,
+            max_time: self.times.1,
+            min_version: self.versions.0,
+            max_version: self.versions.1,
+            provisional: self.provisional,
+            log_flushed,
+            replaces: replaces.to_vec(),
+            // A run is written again when time alone changes it: that makes its content no newer.
+            arrived: Some(if target.table == Table::Runs { self.heard } else { target.arrived.as_nanos() }),
+            content: target.content,
+            runs: self.runs.clone(),
+        }
     }
 
     /// The file's entry in the catalog.
-    pub fn entry(self, bytes: u64) -> Result<SegmentMeta, StoreError> {
-        let Self { target, facts, id, .. } = self;
-        let path = layout::path(target.table, &target.project, target.environment.as_deref(), &target.day, id);
+    pub fn entry(self, about: &About, target: &Target, bytes: &Bytes) -> Result<SegmentMeta, StoreError> {
+        let path = layout::path(target.table, &target.project, target.environment.as_deref(), &target.day, about.id);
+        let path = Path::parse(&path).map_err(|error| StoreError::segment("name", &path, error))?;
         let traces = match target.table {
             Table::Samples => TraceBloom::all(),
-            _ => TraceBloom::new(facts.traces.into_iter()),
+            _ => TraceBloom::new(self.traces.into_iter()),
         };
-        Ok(SegmentMeta {
-            id,
-            table: target.table,
-            project: Arc::clone(&target.project),
-            environment: target.environment.clone(),
-            day: target.day.clone(),
-            path: Path::parse(&path).map_err(|error| StoreError::segment("name", &path, error))?,
-            rows: facts.rows,
-            bytes,
-            min_time: Timestamp::from_nanos(facts.times.0),
-            max_time: Timestamp::from_nanos(facts.times.1),
-            min_version: facts.versions.0,
-            max_version: facts.versions.1,
-            level: target.level,
-            provisional: facts.provisional,
-            traces: Arc::new(traces),
-        })
+        about.meta(&path, bytes.len() as u64, crc32fast::hash(bytes), traces)
     }
 }
 
@@ -278,13 +257,13 @@ impl SegmentWriter {
         self.facts.rows
     }
 
-    /// The file's bytes and its entry in the catalog; the arguments as in [`About`].
+    /// The file's bytes and its entry in the catalog; the arguments as in [`Facts::about`].
     pub fn finish(mut self, id: u64, log_flushed: u64, replaces: &[u64]) -> Result<(Bytes, SegmentMeta), StoreError> {
-        let about = About { target: &self.target, facts: self.facts, id, log_flushed, replaces };
-        self.writer.append_key_value_metadata(about.metadata());
+        let about = self.facts.about(&self.target, id, log_flushed, replaces);
+        self.writer.append_key_value_metadata(about.metadata()?);
         let failed = |error| StoreError::segment("finish", &self.target.table, error);
         let bytes = Bytes::from(self.writer.into_inner().map_err(failed)?);
-        let meta = about.entry(bytes.len() as u64)?;
+        let meta = self.facts.entry(&about, &self.target, &bytes)?;
         Ok((bytes, meta))
     }
 }

@@ -94,7 +94,7 @@ fn make_chunk(script: &Path, kind: Kind, chunk: usize, spans: u64) -> Result<Val
     let folder = chunk_folder(kind, chunk);
     let about = folder.join("meta.json");
     if !about.is_file() {
-        let python = python::environment().map_err(anyhow::Error::msg)?;
+        let python = python::environment("python", "e2e/requirements.txt").map_err(anyhow::Error::msg)?;
         let at_once = std::thread::available_parallelism().map_or(1, usize::from);
         let needed = (spans as usize).div_ceil(CHUNK_RUNS * 12).max(1);
         let missing = (chunk..chunk + needed.min(at_once)).filter(|at| !chunk_folder(kind, *at).exists());

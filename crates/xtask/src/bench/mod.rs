@@ -4,6 +4,7 @@
 mod common;
 mod ingest;
 mod load;
+mod store;
 
 use anyhow::Result;
 use clap::Subcommand;
@@ -13,11 +14,14 @@ use clap::Subcommand;
 pub enum Bench {
     /// What taking telemetry in costs, beside peers.
     Ingest(ingest::Options),
+    /// Bodies once, compaction under load, memory to serve, backup and check.
+    Store(store::Options),
 }
 
 /// Runs a bench.
 pub fn run(bench: &Bench) -> Result<()> {
     match bench {
         Bench::Ingest(options) => ingest::run(options),
+        Bench::Store(options) => store::run(options),
     }
 }
