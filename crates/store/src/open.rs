@@ -65,7 +65,7 @@ impl Store {
         // Before replaying: the log may repeat what is in segments.
         seed_recent(&reader, &mut state, Table::Logs, rows::logs::ids).await?;
         seed_recent(&reader, &mut state, Table::Samples, rows::samples::ids).await?;
-        watch_open_runs(&reader, &mut state, &*resolver, clock.now()).await?;
+        watch_open_runs(&reader, &mut state, clock.now()).await?;
 
         let figures = Arc::new(LogFigures::default());
         let (state, log, replayed) = {
@@ -272,12 +272,7 @@ async fn seed_recent(
 }
 
 /// Finds runs in segments that time alone may change.
-async fn watch_open_runs(
-    reader: &Reader,
-    state: &mut State,
-    resolver: &dyn RunResolver,
-    now: Timestamp,
-) -> Result<(), StoreError> {
+async fn watch_open_runs(reader: &Reader, state: &mut State, now: Timestamp) -> Result<(), StoreError> {
     let segments: Vec<_> =
         state.segments[Table::Runs as usize].values().filter(|segment| segment.meta.provisional > 0).cloned().collect();
     for segment in segments {
@@ -302,7 +297,8 @@ async fn watch_open_runs(
         for batch in reader.rows(&segment.meta, &open, None).await? {
             for run in rows::runs::from_batch(&batch)? {
                 let project = state.project(&run.tenant.project);
-                state.watch.note(TraceKey { project, trace: run.trace_id }, &run, now, resolver.changes(&run, now));
+                // How long ago it was resolved is not known: the first reader looks at it again.
+                state.watch.note_due(TraceKey { project, trace: run.trace_id }, &run, now);
             }
         }
     }

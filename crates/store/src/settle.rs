@@ -38,7 +38,11 @@ impl Watch {
     pub fn note(&mut self, key: TraceKey, run: &Run, now: Timestamp, changes: Option<Timestamp>) {
         self.forget(key);
         let Some(changes) = changes else { return };
-        let due = changes.max(now.plus_nanos(REFRESH_AFTER));
+        self.note_due(key, run, changes.max(now.plus_nanos(REFRESH_AFTER)));
+    }
+
+    /// Notes how a run stands, and when to look at it again.
+    pub fn note_due(&mut self, key: TraceKey, run: &Run, due: Timestamp) {
         if self.runs.len() < WATCH_MAX {
             self.runs.insert(key, (run.status, run.provisional, due));
             self.due.insert((due, key));
