@@ -1,6 +1,7 @@
 //! The HTTP API: one file per resource. Handlers read parameters, ask the store or the query engine, and answer with the
 //! types of [`types`]; which handler answers where stands in `routes.rs`.
 
+pub mod aggregate;
 pub mod convert;
 pub mod export;
 pub mod live;
@@ -9,6 +10,7 @@ pub mod openapi;
 pub mod params;
 pub mod run;
 pub mod runs;
+pub mod search;
 pub mod sessions;
 pub mod sql;
 pub mod status;

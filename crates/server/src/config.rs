@@ -4,6 +4,8 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use dialects::Dialects;
+
 pub use crate::ingest::keys::{IngestKeys, KeyError};
 
 /// Where UI, API and OTLP over HTTP are served by default.
@@ -36,6 +38,8 @@ pub struct Settings {
     pub sync: bool,
     /// Open the data although segments that the catalog lists are gone; their rows stay lost.
     pub allow_missing_segments: bool,
+    /// How spans are read: Tawny's dialects, and the user's renames before them.
+    pub dialects: Dialects,
     /// Keys that telemetry must name; none: any key is taken, and not looked at.
     pub ingest_keys: IngestKeys,
     /// What the server may use.
@@ -54,6 +58,7 @@ impl Default for Settings {
             allow_open: false,
             sync: true,
             allow_missing_segments: false,
+            dialects: Dialects::builtin().clone(),
             ingest_keys: IngestKeys::default(),
             limits: Limits::default(),
         }

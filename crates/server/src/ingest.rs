@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use dialects::Dialects;
 use model::raw::{Batch, Group, RawLog, RawSpan, Rejected};
 use model::{Sample, Tenant, Timestamp};
 use signals::prices::Prices;
@@ -67,19 +68,21 @@ pub struct Ingest {
     counters: Arc<Counters>,
     budget: Arc<Budget>,
     decoders: Arc<Semaphore>,
+    dialects: Dialects,
     max_body_bytes: usize,
     merge: Arc<merge::Merge>,
 }
 
 impl Ingest {
-    /// An ingest with the given limits.
-    pub fn new(counters: Arc<Counters>, limits: &crate::config::Limits) -> Self {
+    /// An ingest with the given limits that reads spans as `dialects` say.
+    pub fn new(counters: Arc<Counters>, limits: &crate::config::Limits, dialects: Dialects) -> Self {
         Self {
             counters,
             budget: Budget::new(limits.inflight_bytes),
             decoders: Arc::new(Semaphore::new(limits.decoders.max(1))),
             max_body_bytes: limits.max_body_bytes,
-            merge: Arc::default(),
+            merge: Arc::new(merge::Merge::new(dialects.clone())),
+            dialects,
         }
     }
 
@@ -109,10 +112,10 @@ impl Ingest {
         let Ok(permit) = Arc::clone(&self.decoders).acquire_owned().await else {
             return Err(Refusal::NotReady { state: "stopping" });
         };
-        let limit = self.max_body_bytes;
+        let (limit, dialects) = (self.max_body_bytes, self.dialects.clone());
         let decoded = tokio::task::spawn_blocking(move || {
             let _permit = permit;
-            understand(received, now, limit)
+            understand(&dialects, received, now, limit)
         });
         let Understood { tag, payload, rows, rejected, mut accepted, share } = decoded.await.map_err(|error| {
             tracing::error!(%error, "decoding a request panicked");
@@ -167,7 +170,7 @@ struct Understood {
     share: Share,
 }
 
-fn understand(received: Received, now: Timestamp, limit: usize) -> Result<Understood, Refusal> {
+fn understand(dialects: &Dialects, received: Received, now: Timestamp, limit: usize) -> Result<Understood, Refusal> {
     let Received { signal, encoding, compression, project, body, mut share } = received;
     let text = wire::decompress(compression, &body, limit).map_err(|error| match error {
         DecompressError::TooLarge { limit } => Refusal::TooLarge { limit },
@@ -188,7 +191,7 @@ fn understand(received: Received, now: Timestamp, limit: usize) -> Result<Unders
     let decision = policy::apply(&project, batch);
     let rejected = decision.batch.rejected.clone();
     (accepted.items_rejected, accepted.reasons) = (rejected.count, rejected.reasons.clone());
-    let rows = rows(&project, decision.batch, now, &mut accepted);
+    let rows = rows(dialects, &project, decision.batch, now, &mut accepted);
     // What was decoded is gone; the rows are held until the store has counted them as its own.
     share.shrink_to(held + rows.bytes());
     let as_received = Tag { signal, encoding, compression };
@@ -197,9 +200,9 @@ fn understand(received: Received, now: Timestamp, limit: usize) -> Result<Unders
 }
 
 /// Turns what was decoded into rows, counting as it goes.
-fn rows(project: &str, batch: Batch<'_>, now: Timestamp, accepted: &mut Accepted) -> Rows {
+fn rows(dialects: &Dialects, project: &str, batch: Batch<'_>, now: Timestamp, accepted: &mut Accepted) -> Rows {
     let mut rows = Rows::default();
-    push_spans(&mut rows, project, &batch.spans, now, accepted);
+    push_spans(&mut rows, dialects, project, &batch.spans, now, accepted);
     push_logs(&mut rows, project, &batch.logs, now, accepted);
     push_samples(&mut rows, project, batch.samples, now, accepted);
     rows
@@ -207,6 +210,7 @@ fn rows(project: &str, batch: Batch<'_>, now: Timestamp, accepted: &mut Accepted
 
 fn push_spans(
     rows: &mut Rows,
+    dialects: &Dialects,
     project: &str,
     groups: &[Group<'_, RawSpan<'_>>],
     now: Timestamp,
@@ -218,7 +222,7 @@ fn push_spans(
     for group in groups {
         let tenant = dialects::tenant(project, &group.resource);
         for raw in &group.items {
-            let mut span = dialects::understand(raw, &group.resource, &group.scope, &tenant, now);
+            let mut span = dialects.understand(raw, &group.resource, &group.scope, &tenant, now);
             pricer.price(&mut span);
             accepted.unmapped += u64::from(span.unmapped);
             match by_dialect.get_mut(&span.dialect) {
@@ -268,7 +272,7 @@ fn push_samples(
 /// Reads a log entry again, the way it was read when it came in.
 ///
 /// An entry that cannot be read gives no rows: it was readable when it was acknowledged, so this is logged as an error.
-pub fn replay(entry: &LogEntry) -> Rows {
+pub fn replay(dialects: &Dialects, entry: &LogEntry) -> Rows {
     let Some(tag) = Tag::from_number(entry.tag) else {
         tracing::error!(
             tag = entry.tag,
@@ -287,7 +291,7 @@ pub fn replay(entry: &LogEntry) -> Rows {
     };
     match wire::decode(tag.signal, tag.encoding, &text) {
         // The policy acted before the log was written; what is there is what it left.
-        Ok(batch) => rows(&entry.project, batch, entry.received, &mut Accepted::default()),
+        Ok(batch) => rows(dialects, &entry.project, batch, entry.received, &mut Accepted::default()),
         Err(error) => {
             tracing::error!(%error, "a request in the log cannot be decoded");
             Rows::default()

@@ -118,7 +118,7 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
 fn app(settings: Settings, endpoints: Endpoints, query_threads: Handle, sql_threads: Handle) -> Arc<App> {
     let counters = Arc::new(counters::Counters::default());
     Arc::new(App {
-        ingest: ingest::Ingest::new(Arc::clone(&counters), &settings.limits),
+        ingest: ingest::Ingest::new(Arc::clone(&counters), &settings.limits, settings.dialects.clone()),
         settings,
         endpoints,
         clock: SystemClock,
@@ -161,10 +161,10 @@ impl Drop for QueryThreads {
 
 /// Opens the data, replays the log, starts the background tasks.
 async fn open(app: Arc<App>) -> Result<JoinSet<()>, StartError> {
-    let resolver = Arc::new(Resolver(app.run_settings));
-    let store =
-        store::Store::open(store_settings(&app.settings), Arc::new(app.clock), resolver, Arc::new(ingest::replay))
-            .await?;
+    let dialects = app.settings.dialects.clone();
+    let resolver = Arc::new(Resolver { settings: app.run_settings, dialects: dialects.clone() });
+    let replay = Arc::new(move |entry: &store::LogEntry| ingest::replay(&dialects, entry));
+    let store = store::Store::open(store_settings(&app.settings), Arc::new(app.clock), resolver, replay).await?;
     let limits = query::Limits { memory_bytes: app.settings.limits.query_bytes, ..query::Limits::default() };
     let engine = query::Engine::new(store.clone(), limits)?;
     // Set once, here; a second call cannot happen.
@@ -196,16 +196,19 @@ fn store_settings(settings: &Settings) -> store::Settings {
     }
 }
 
-/// Runs for the store, resolved by `signals`.
-struct Resolver(signals::runs::Settings);
+/// Runs for the store, resolved by `signals`, and which attributes are content, as the dialects in use say.
+struct Resolver {
+    settings: signals::runs::Settings,
+    dialects: dialects::Dialects,
+}
 
 impl store::RunResolver for Resolver {
     fn resolve(&self, spans: &[Arc<Span>], now: Timestamp) -> Option<Run> {
-        signals::runs::resolve_run(spans, now, &self.0)
+        signals::runs::resolve_run(spans, now, &self.settings)
     }
 
     fn changes(&self, run: &Run, now: Timestamp) -> Option<Timestamp> {
-        signals::runs::changes(run, now, &self.0)
+        signals::runs::changes(run, now, &self.settings)
     }
 
     fn same_call(&self, first: &Span, second: &Span) -> Option<store::Counts> {
@@ -214,11 +217,11 @@ impl store::RunResolver for Resolver {
     }
 
     fn is_content(&self, key: &str) -> bool {
-        dialects::Dialects::builtin().is_content(key)
+        self.dialects.is_content(key)
     }
 
     fn is_content_event(&self, name: &str) -> bool {
-        dialects::Dialects::builtin().is_content_event(name)
+        self.dialects.is_content_event(name)
     }
 }
 

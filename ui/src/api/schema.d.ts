@@ -421,7 +421,7 @@ export interface components {
             errors: number;
             /**
              * Format: int32
-             * @description Model calls of its own.
+             * @description Answered model calls of its own.
              */
             llm_calls: number;
             /**
@@ -508,7 +508,7 @@ export interface components {
             input_tokens: number;
             /**
              * Format: int64
-             * @description Model calls.
+             * @description Answered model calls.
              */
             llm_calls: number;
             /**
@@ -845,7 +845,7 @@ export interface components {
             input_preview: string | null;
             /**
              * Format: int32
-             * @description Model calls that really happened: wrappers and second tellings of a call are not counted.
+             * @description Calls of language and embedding models that the tokens come from; where no call tells its tokens, those that ended without error.
              */
             llm_calls: number;
             /** @description Models that answered, most used first. */

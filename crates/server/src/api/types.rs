@@ -2,13 +2,17 @@
 //!
 //! They are apart from `model` so that a change of the vocabulary cannot change the API by accident.
 
+mod aggregate;
 mod run;
+mod search;
 mod sql;
 mod status;
 mod step;
 mod store;
 
+pub use aggregate::*;
 pub use run::*;
+pub use search::*;
 pub use sql::*;
 pub use status::*;
 pub use step::*;

@@ -7,6 +7,7 @@ mod grpc;
 mod http;
 mod lifecycle;
 mod openapi;
+mod reads;
 mod receivers;
 mod receivers_captures;
 mod support;

@@ -16,8 +16,9 @@ use parquet::file::writer::SerializedFileWriter;
 use super::{Candidate, Merged, target};
 use crate::error::StoreError;
 use crate::schema::Table;
+use crate::search;
 use crate::segment::read::Reader;
-use crate::segment::write::{Facts, begin};
+use crate::segment::write::{Facts, begin, close};
 use crate::snapshot::SegmentMeta;
 
 /// Bytes of a row group from which on it is not worth decoding to make a larger one. Smaller ones cost readers more in
@@ -49,6 +50,7 @@ pub(super) async fn join(
     }
     let mut facts = Facts { runs: Vec::new(), ..Facts::default() };
     let mut origins = Vec::new();
+    let mut texts = Vec::with_capacity(job.len());
     let mut groups = 0;
     for (number, (candidate, footer)) in job.iter().zip(&footers).enumerate() {
         let meta = &candidate.meta;
@@ -56,14 +58,16 @@ pub(super) async fn join(
         facts.runs.extend(runs.into_iter().map(|run| groups + run.groups.start));
         groups += footer.num_row_groups();
         note(reader, meta, &mut facts).await?;
+        let times = (meta.min_time.as_nanos(), meta.max_time.as_nanos());
+        texts.push((meta.rows as u32, times, reader.index(meta).await?));
         origins.extend((0..meta.rows as u32).map(|row| (number as u32, row)));
         let bytes = reader.bytes(meta, 0..meta.bytes).await?;
         copy(&mut writer, footer, &bytes).map_err(|error| StoreError::segment("join", &meta.path, error))?;
     }
     let replaces: Vec<u64> = job.iter().map(|candidate| candidate.meta.id).collect();
     let about = facts.about(&target, id, log_flushed, &replaces);
-    writer.append_key_value_metadata(about.metadata()?);
-    let bytes = Bytes::from(writer.into_inner().map_err(failed)?);
+    let index = (!search::columns(target.table).is_empty()).then(|| search::joined(&texts));
+    let bytes = close(writer, index, &about)?;
     let meta = facts.entry(&about, &target, &bytes)?;
     Ok(Some(Merged { output: Some((bytes, meta)), origins }))
 }

@@ -13,7 +13,9 @@ use model::{Timestamp, TraceId};
 use object_store::path::Path;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::ColumnPath;
 
 use super::about::{self, About};
@@ -22,6 +24,7 @@ use crate::bloom::TraceBloom;
 use crate::error::StoreError;
 use crate::rows;
 use crate::schema::{Table, time_type};
+use crate::search;
 use crate::snapshot::SegmentMeta;
 
 /// Rows of a row group.
@@ -228,13 +231,14 @@ pub(crate) struct SegmentWriter {
     target: Target,
     writer: ArrowWriter<Vec<u8>>,
     facts: Facts,
+    text: Option<search::Builder>,
 }
 
 impl SegmentWriter {
     /// Begins a file in memory.
     pub fn new(target: Target) -> Result<Self, StoreError> {
         let writer = begin(&target)?;
-        Ok(Self { target, writer, facts: Facts::default() })
+        Ok(Self { text: search::Builder::new(target.table), target, writer, facts: Facts::default() })
     }
 
     /// Adds rows, in order, gathered from several batches: `(batch, row)` each.
@@ -249,6 +253,9 @@ impl SegmentWriter {
     /// Adds rows, in order.
     pub fn push(&mut self, batch: &RecordBatch) -> Result<(), StoreError> {
         self.facts.note(self.target.table, batch)?;
+        if let Some(text) = &mut self.text {
+            text.push(batch);
+        }
         self.writer.write(batch).map_err(|error| StoreError::segment("write", &self.target.table, error))
     }
 
@@ -258,14 +265,31 @@ impl SegmentWriter {
     }
 
     /// The file's bytes and its entry in the catalog; the arguments as in [`Facts::about`].
-    pub fn finish(mut self, id: u64, log_flushed: u64, replaces: &[u64]) -> Result<(Bytes, SegmentMeta), StoreError> {
-        let about = self.facts.about(&self.target, id, log_flushed, replaces);
-        self.writer.append_key_value_metadata(about.metadata()?);
+    pub fn finish(self, id: u64, log_flushed: u64, replaces: &[u64]) -> Result<(Bytes, SegmentMeta), StoreError> {
         let failed = |error| StoreError::segment("finish", &self.target.table, error);
-        let bytes = Bytes::from(self.writer.into_inner().map_err(failed)?);
+        let (writer, _) = self.writer.into_serialized_writer().map_err(failed)?;
+        let index = self.text.map(search::Builder::finish);
+        let about = self.facts.about(&self.target, id, log_flushed, replaces);
+        let bytes = close(writer, index, &about)?;
         let meta = self.facts.entry(&about, &self.target, &bytes)?;
         Ok((bytes, meta))
     }
+}
+
+/// Ends a file. The index of its text stands between rows and footer, where other readers of Parquet do not look.
+pub(crate) fn close(
+    mut file: SerializedFileWriter<Vec<u8>>,
+    index: Option<Vec<u8>>,
+    about: &About,
+) -> Result<Bytes, StoreError> {
+    if let Some(index) = index {
+        let place = search::IndexPlace { offset: file.bytes_written() as u64, length: index.len() as u64 };
+        file.write_all(&index).map_err(|error| StoreError::segment("finish", &about.table, error))?;
+        let place = serde_json::json!(place).to_string();
+        file.append_key_value_metadata(KeyValue::new(search::INDEX_KEY.to_owned(), place));
+    }
+    file.append_key_value_metadata(about.metadata()?);
+    file.into_inner().map(Bytes::from).map_err(|error| StoreError::segment("finish", &about.table, error))
 }
 
 /// Columns whose values hardly repeat: a dictionary would be built and thrown away.

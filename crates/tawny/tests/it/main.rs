@@ -2,6 +2,7 @@
 
 mod commands;
 mod data;
+mod dialects;
 mod import;
 mod serve;
 mod support;

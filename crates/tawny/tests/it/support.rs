@@ -25,6 +25,7 @@ pub fn tawny() -> Command {
         "TAWNY_OTLP_GRPC",
         "TAWNY_MEMORY",
         "TAWNY_ALLOW_OPEN",
+        "TAWNY_RENAMES",
     ] {
         command.env_remove(name);
     }
