@@ -187,13 +187,18 @@ impl Engine {
         found: &mut Found,
         limit: usize,
     ) -> Result<(), QueryError> {
-        let first = found.runs.values().take(limit).map(|run| run.trace_id);
-        let asked: Vec<TraceId> = first.filter(|trace| !found.matches.contains_key(trace)).collect();
-        let hits: Vec<Hit> = asked.iter().filter_map(|trace| found.hits.get(trace)).flatten().cloned().collect();
-        found.matches.extend(snapshot.explain(project, needle, &hits).await?);
-        let gone: HashSet<TraceId> = asked.into_iter().filter(|trace| !found.matches.contains_key(trace)).collect();
-        found.runs.retain(|(_, trace), _| !gone.contains(trace));
-        Ok(())
+        // Where a run is dropped, a later one takes its place and has to be looked at as well.
+        loop {
+            let first = found.runs.values().take(limit).map(|run| run.trace_id);
+            let asked: Vec<TraceId> = first.filter(|trace| !found.matches.contains_key(trace)).collect();
+            if asked.is_empty() {
+                return Ok(());
+            }
+            let hits: Vec<Hit> = asked.iter().filter_map(|trace| found.hits.get(trace)).flatten().cloned().collect();
+            found.matches.extend(snapshot.explain(project, needle, &hits).await?);
+            let gone: HashSet<TraceId> = asked.into_iter().filter(|trace| !found.matches.contains_key(trace)).collect();
+            found.runs.retain(|(_, trace), _| !gone.contains(trace));
+        }
     }
 
     /// No run that passes said anything after this time; `None` where no run passes.

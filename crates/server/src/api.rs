@@ -3,6 +3,7 @@
 
 pub mod aggregate;
 pub mod convert;
+pub mod doctor;
 pub mod export;
 pub mod live;
 pub mod logs;
@@ -12,6 +13,7 @@ pub mod run;
 pub mod runs;
 pub mod search;
 pub mod sessions;
+pub mod setup;
 pub mod sql;
 pub mod status;
 pub mod store;

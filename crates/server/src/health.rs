@@ -52,6 +52,7 @@ pub fn health(app: &App) -> Health {
             if used as f64 > limit as f64 * NEARLY_FULL {
                 reasons.push(format!("requests in work hold {used} of {limit} bytes (limit `inflight_bytes`)"));
             }
+            reasons.extend(app.forwarder.iter().flat_map(|forwarder| forwarder.troubles()));
             if reasons.is_empty() { "ok" } else { "degraded" }
         }
     };

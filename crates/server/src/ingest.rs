@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use dialects::Dialects;
+use forward::{Forwarder, Record};
 use model::raw::{Batch, Group, RawLog, RawSpan, Rejected};
 use model::{Sample, Tenant, Timestamp};
 use signals::prices::Prices;
@@ -46,6 +47,8 @@ pub struct Received {
     pub compression: Compression,
     /// Whose they are.
     pub project: Arc<str>,
+    /// Instances of Tawny that have passed it on, as the header [`forward::VIA`] lists them; empty for none.
+    pub via: String,
     /// The bytes as sent.
     pub body: Bytes,
     /// The memory they hold.
@@ -70,13 +73,20 @@ pub struct Ingest {
     decoders: Arc<Semaphore>,
     dialects: Dialects,
     max_body_bytes: usize,
+    forwarder: Option<Arc<Forwarder>>,
     merge: Arc<merge::Merge>,
 }
 
 impl Ingest {
-    /// An ingest with the given limits that reads spans as `dialects` say.
-    pub fn new(counters: Arc<Counters>, limits: &crate::config::Limits, dialects: Dialects) -> Self {
+    /// An ingest with the given limits that reads spans as `dialects` say and hands what it kept to `forwarder`.
+    pub fn new(
+        counters: Arc<Counters>,
+        limits: &crate::config::Limits,
+        dialects: Dialects,
+        forwarder: Option<Arc<Forwarder>>,
+    ) -> Self {
         Self {
+            forwarder,
             counters,
             budget: Budget::new(limits.inflight_bytes),
             decoders: Arc::new(Semaphore::new(limits.decoders.max(1))),
@@ -107,7 +117,8 @@ impl Ingest {
     }
 
     /// Keeps a request. Returns when it is durable and visible.
-    pub async fn receive(&self, store: &Store, received: Received, now: Timestamp) -> Result<Kept, Refusal> {
+    pub async fn receive(&self, store: &Store, mut received: Received, now: Timestamp) -> Result<Kept, Refusal> {
+        let via = std::mem::take(&mut received.via);
         let (project, bytes) = (Arc::clone(&received.project), received.body.len() as u64);
         let Ok(permit) = Arc::clone(&self.decoders).acquire_owned().await else {
             return Err(Refusal::NotReady { state: "stopping" });
@@ -123,7 +134,7 @@ impl Ingest {
         })??;
         if !rows.is_empty() {
             let entry = Entry { tag: tag.to_number(), project, received: now, payload, rows };
-            store.commit(entry).await.map_err(refuse_commit)?;
+            keep(store, self.forwarder.as_deref(), tag, accepted.items, via, entry).await?;
         }
         drop(share);
         accepted.bytes = bytes;
@@ -151,6 +162,33 @@ impl Ingest {
     }
 }
 
+/// Keeps an entry: in the store, then in the queue of what is passed on. What is queued is what the log holds, so that the
+/// content policy holds there too.
+async fn keep(
+    store: &Store,
+    forwarder: Option<&Forwarder>,
+    tag: Tag,
+    items: u64,
+    via: String,
+    entry: Entry,
+) -> Result<(), Refusal> {
+    let record = forwarder.map(|_| Record {
+        received: entry.received,
+        signal: tag.signal,
+        encoding: tag.encoding,
+        compression: tag.compression,
+        items: u32::try_from(items).unwrap_or(u32::MAX),
+        project: entry.project.to_string(),
+        via,
+        payload: entry.payload.clone(),
+    });
+    store.commit(entry).await.map_err(refuse_commit)?;
+    if let (Some(forwarder), Some(record)) = (forwarder, record) {
+        forwarder.offer(record).await;
+    }
+    Ok(())
+}
+
 fn refuse_commit(error: CommitError) -> Refusal {
     match error {
         CommitError::Full { limit, retry_after } => Refusal::Busy { limit, retry_after },
@@ -171,7 +209,7 @@ struct Understood {
 }
 
 fn understand(dialects: &Dialects, received: Received, now: Timestamp, limit: usize) -> Result<Understood, Refusal> {
-    let Received { signal, encoding, compression, project, body, mut share } = received;
+    let Received { signal, encoding, compression, project, via: _, body, mut share } = received;
     let text = wire::decompress(compression, &body, limit).map_err(|error| match error {
         DecompressError::TooLarge { limit } => Refusal::TooLarge { limit },
         DecompressError::Corrupt { .. } => Refusal::Malformed(error.to_string()),

@@ -15,7 +15,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use wire::Signal;
 
-use crate::api::{aggregate, export, live, logs, openapi, run, runs, search, sessions, sql, status, store, summary};
+use crate::api::{
+    aggregate, doctor, export, live, logs, openapi, run, runs, search, sessions, setup, sql, status, store, summary,
+};
 use crate::app::App;
 use crate::problem::{self, Problem};
 use crate::receivers::{langfuse, langsmith, openai_agents, phoenix};
@@ -40,6 +42,8 @@ pub fn api() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(export::export))
         .routes(routes!(live::watch))
         .routes(routes!(status::get))
+        .routes(routes!(doctor::get))
+        .routes(routes!(setup::get))
         .routes(routes!(store::get))
         .routes(routes!(store::check))
         .routes(routes!(store::backup))

@@ -1,11 +1,16 @@
 //! Commands and flags.
 
+mod sending;
+mod upkeep;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use server::config::{DEFAULT_DATA, DEFAULT_HTTP, DEFAULT_OTLP_GRPC, DEFAULT_OTLP_HTTP};
+use server::config::{DEFAULT_HTTP, DEFAULT_OTLP_GRPC, DEFAULT_OTLP_HTTP};
 
 use crate::filters::RunFilters;
+pub use sending::{Doctor, Forward, ForwardCommand, Setup};
+pub use upkeep::{Backup, Place, Rebuild, Restore, Source, Store, StoreCommand};
 
 /// The night watch for AI agents.
 ///
@@ -68,6 +73,12 @@ pub enum Command {
     Dialects(Dialects),
     /// Show state, counts and limits of the server.
     Status(Reading),
+    /// Say what is wrong with the instrumentation of what arrived, and what to change.
+    Doctor(Doctor),
+    /// Print the settings for a framework, then wait until a trace has arrived and say what it holds.
+    Setup(Setup),
+    /// Work with the file of forward destinations.
+    Forward(Forward),
     /// Look at the data itself: what it holds, whether it is whole; make its catalog again.
     Store(Store),
     /// Copy everything, from a server at work or from its directory.
@@ -88,86 +99,6 @@ pub struct Reading {
     /// Where the server is.
     #[arg(long, env = "TAWNY_URL", value_name = "URL", default_value = "http://127.0.0.1:8296")]
     pub url: String,
-    /// Answer in JSON, for scripts.
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// Where data is kept.
-#[derive(Debug, Clone, Args)]
-pub struct Place {
-    /// Directory that holds all data, or a bucket for the segments: s3://bucket/prefix, with keys and endpoint from AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT.
-    #[arg(long, env = "TAWNY_DATA", value_name = "DIR|URL", default_value = DEFAULT_DATA)]
-    pub data: String,
-    /// Directory for catalog and log where --data is a bucket [default: ./tawny-data].
-    #[arg(long, env = "TAWNY_DATA_LOCAL", value_name = "DIR")]
-    pub data_local: Option<PathBuf>,
-}
-
-/// A server at work, or a directory that no server has open.
-#[derive(Debug, Clone, Args)]
-pub struct Source {
-    /// Read the data itself instead of asking a server: its directory, or its bucket (s3://bucket/prefix). No server may have it open.
-    #[arg(long, value_name = "DIR|URL")]
-    pub data: Option<String>,
-    /// Directory of catalog and log where --data is a bucket [default: ./tawny-data].
-    #[arg(long, env = "TAWNY_DATA_LOCAL", value_name = "DIR")]
-    pub data_local: Option<PathBuf>,
-    /// Server and form.
-    #[command(flatten)]
-    pub reading: Reading,
-}
-
-/// What to do with the data.
-#[derive(Debug, Args)]
-pub struct Store {
-    /// What to do.
-    #[command(subcommand)]
-    pub command: StoreCommand,
-}
-
-/// A command of `store`.
-#[derive(Debug, Subcommand)]
-pub enum StoreCommand {
-    /// Show rows, segments and bytes by project and table, how long they are kept, and what goes next.
-    Stats(Source),
-    /// Check every segment, every reference and the log. Fails when something is wrong, and names it.
-    Check(Source),
-    /// Make the catalog again from the segments. No server may have the data open.
-    Rebuild(Rebuild),
-}
-
-/// Flags of `store rebuild`.
-#[derive(Debug, Args)]
-pub struct Rebuild {
-    /// Where data is.
-    #[command(flatten)]
-    pub place: Place,
-    /// Answer in JSON, for scripts.
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// Flags of `backup`.
-#[derive(Debug, Args)]
-pub struct Backup {
-    /// Where to: a file that ends in .tar, or a directory that is empty or not there yet.
-    #[arg(value_name = "FILE|DIR")]
-    pub to: PathBuf,
-    /// From where.
-    #[command(flatten)]
-    pub source: Source,
-}
-
-/// Flags of `restore`.
-#[derive(Debug, Args)]
-pub struct Restore {
-    /// The backup: a file or a directory.
-    #[arg(value_name = "BACKUP")]
-    pub from: PathBuf,
-    /// Where to; must be empty or not there yet.
-    #[command(flatten)]
-    pub place: Place,
     /// Answer in JSON, for scripts.
     #[arg(long)]
     pub json: bool,
@@ -203,6 +134,9 @@ pub struct Serve {
     /// Answer requests before the disk has them: faster, but the last seconds may be lost when the machine (not just Tawny) fails.
     #[arg(long, env = "TAWNY_NO_SYNC", value_parser = clap::builder::FalseyValueParser::new())]
     pub no_sync: bool,
+    /// File with the destinations that telemetry is passed on to (docs/recipes/forward.md).
+    #[arg(long, env = "TAWNY_FORWARD", value_name = "FILE")]
+    pub forward: Option<PathBuf>,
     /// Start although segment files that the catalog lists are gone; their rows stay lost.
     #[arg(long, env = "TAWNY_ALLOW_MISSING_SEGMENTS", value_parser = clap::builder::FalseyValueParser::new())]
     pub allow_missing_segments: bool,

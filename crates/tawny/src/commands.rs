@@ -4,7 +4,9 @@ mod backup;
 mod completions;
 mod demo;
 mod dialects;
+mod doctor;
 mod export;
+mod forward;
 mod import;
 mod logs;
 mod promql;
@@ -14,6 +16,7 @@ mod runs;
 mod search;
 mod serve;
 mod sessions;
+mod setup;
 mod sql;
 mod status;
 mod store;
@@ -45,6 +48,9 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::Promql(args)) => promql::run(&args),
         Some(Command::Dialects(args)) => dialects::run(&args),
         Some(Command::Status(args)) => status::run(&args),
+        Some(Command::Doctor(args)) => doctor::run(&args),
+        Some(Command::Setup(args)) => setup::run(&args),
+        Some(Command::Forward(args)) => forward::run(&args.command),
         Some(Command::Store(args)) => store::run(&args),
         Some(Command::Backup(args)) => backup::run(&args),
         Some(Command::Restore(args)) => restore::run(&args),

@@ -4,6 +4,46 @@
  */
 
 export interface paths {
+    "/api/v1/aggregate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Counts, sums and quantiles of runs or steps, over time and by key
+         * @description The numbers charts are made of. Filters are those of the list of runs; with `of=steps` they are read on the steps themselves. Tokens and costs of steps leave out totals over other steps and calls that another trace tells; calls that two instrumentations of one trace tell are only sorted out in the totals of runs.
+         */
+        get: operations["aggregate"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/doctor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What is wrong with the instrumentation, and what to change
+         * @description About what arrived in a stretch of time, the last hour by default. Each finding has a count, a share, an example and the line to change.
+         */
+        get: operations["runDoctor"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/export": {
         parameters: {
             query?: never;
@@ -163,6 +203,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/runs/{trace_id}/tree": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One run with what a row of its tree needs
+         * @description For runs of many steps: a fifth of what the whole run takes without its content. Steps come in pre-order, so depth gives the tree.
+         */
+        get: operations["getRunTree"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Runs in which something is said, newest first, with the steps that say it
+         * @description Looks for the text `q` in everything steps carry: messages, tool arguments and results, documents, other attributes and events, and in the log records of runs. Case is ignored. Text that clients wrapped into JSON is found as a person would type it. The other parameters filter the runs.
+         */
+        get: operations["search"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/sessions": {
         parameters: {
             query?: never;
@@ -175,6 +255,23 @@ export interface paths {
          * @description Runs that match the filters, grouped by conversation. Runs without one are not part of any session.
          */
         get: operations["listSessions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/setup": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Settings that make frameworks send here */
+        get: operations["getSetup"];
         put?: never;
         post?: never;
         delete?: never;
@@ -441,6 +538,46 @@ export interface components {
             /** @description Tokens of its own, never those of agents below it. */
             usage: components["schemas"]["UsageTotals"];
         };
+        /** @description Numbers over runs or steps. */
+        AggregateAnswer: {
+            /** @description The keys, in the order of the values in each row. */
+            by: string[];
+            /** @description What about them: `count`, `errors`, `tokens`, `cost_usd`, `duration_ms` or `ttft_ms`. */
+            measure: string;
+            /** @description `runs` or `steps`. */
+            of: string;
+            /** @description The quantiles, in the order of the values in each row. */
+            quantiles: number[];
+            /** @description By time, then by the values of the keys. Stretches and values that do not occur are left out. */
+            rows: components["schemas"]["AggregateRow"][];
+            /**
+             * Format: double
+             * @description Length of a stretch of time in seconds; null where the whole time is one.
+             */
+            step_seconds: number | null;
+        };
+        /** @description One row. */
+        AggregateRow: {
+            /** @description Values of the keys; null where a run or step has none. */
+            by: (string | null)[];
+            /**
+             * Format: int64
+             * @description Runs or steps.
+             */
+            count: number;
+            /** @description The quantiles of the measure, within one percent; empty where nothing has a value. */
+            quantiles: number[];
+            /**
+             * Format: date-time
+             * @description Beginning of the stretch of time; null without a step.
+             */
+            time: string | null;
+            /**
+             * Format: double
+             * @description The measure: a number of runs or steps, a sum of tokens or dollars, a mean of milliseconds; null where nothing has a value.
+             */
+            value: number | null;
+        };
         /** @description A completed run in the summary. */
         CompletedRun: {
             /** @description Its top agent. */
@@ -547,6 +684,83 @@ export interface components {
              */
             tool_calls: number;
         };
+        /** @description What is wrong with the instrumentation of what arrived. */
+        DoctorAnswer: {
+            /** @description What was looked at. */
+            examined: components["schemas"]["Examined"];
+            /** @description What was found, the worst first. Empty when all is well. */
+            findings: components["schemas"]["DoctorFinding"][];
+        };
+        /** @description Where a finding can be seen. */
+        DoctorExample: {
+            /** @description The step, where it is about one. */
+            span_id?: string | null;
+            /** @description The run. */
+            trace_id: string;
+        };
+        /** @description Something that is wrong, and what to change. */
+        DoctorFinding: {
+            /**
+             * Format: int64
+             * @description How often it was seen.
+             */
+            count: number;
+            /** @description More about it, a line each. */
+            details: string[];
+            example?: components["schemas"]["DoctorExample"] | null;
+            /**
+             * @description Name of the check, stable for scripts.
+             * @example no-tokens
+             */
+            id: string;
+            /**
+             * @description What is counted, in the plural.
+             * @example model calls
+             */
+            noun: string;
+            /**
+             * Format: int64
+             * @description Of how many.
+             */
+            of: number;
+            /** @description Who sent it. */
+            origin: components["schemas"]["DoctorOrigin"];
+            remedy?: components["schemas"]["DoctorRemedy"] | null;
+            /** @description `error`: numbers are wrong or missing; `warning`: something cannot be seen; `info`: worth knowing. */
+            severity: string;
+            /**
+             * Format: double
+             * @description `count` of `of`, 0 to 1.
+             */
+            share: number;
+            /** @description What is wrong, in a few words. */
+            title: string;
+            /** @description What that means. */
+            why: string;
+        };
+        /** @description Who sent something. */
+        DoctorOrigin: {
+            /** @description Dialect; empty when none was understood. */
+            dialect: string;
+            /** @description Instrumentation library; empty when it is not known or does not matter. */
+            scope: string;
+            /** @description `service.name`. */
+            service?: string | null;
+            /**
+             * Format: int64
+             * @description Spans of it that arrived; null where it is not about spans.
+             */
+            spans?: number | null;
+            /** @description Its version. */
+            version: string;
+        };
+        /** @description What to change. */
+        DoctorRemedy: {
+            /** @description What to write, to be copied; may be empty. */
+            line: string;
+            /** @description What to do. */
+            text: string;
+        };
         /** @description A document a retriever found or a reranker ordered. */
         Document: {
             /** @description Text. */
@@ -600,6 +814,33 @@ export interface components {
              */
             time: string;
         };
+        /** @description What the doctor looked at. */
+        Examined: {
+            /** @description There were more services and libraries than are counted apart, or more runs than are looked at. */
+            cut: boolean;
+            /**
+             * Format: date-time
+             * @description Telemetry that arrived from this time …
+             */
+            from: string;
+            /** @description Services they came from, with dialect and instrumentation library. */
+            origins: components["schemas"]["DoctorOrigin"][];
+            /**
+             * Format: int64
+             * @description Recent runs whose trees were looked at.
+             */
+            runs: number;
+            /**
+             * Format: int64
+             * @description Spans that were counted.
+             */
+            spans: number;
+            /**
+             * Format: date-time
+             * @description … until this.
+             */
+            to: string;
+        };
         /** @description One value of a facet. */
         FacetValue: {
             /**
@@ -609,6 +850,151 @@ export interface components {
             count: number;
             /** @description The value. */
             value: string;
+        };
+        /** @description A destination, with counts since the server started. */
+        ForwardDestination: {
+            /**
+             * Format: int64
+             * @description Requests that were damaged on disk.
+             */
+            damaged_requests: number;
+            /**
+             * Format: int64
+             * @description Requests dropped because too much waited.
+             */
+            dropped_requests: number;
+            /**
+             * Format: int64
+             * @description Requests dropped because they waited too long.
+             */
+            expired_requests: number;
+            /**
+             * Format: date-time
+             * @description Attempts fail since then.
+             */
+            failing_since?: string | null;
+            /**
+             * Format: int64
+             * @description Items that filters held back.
+             */
+            filtered_items: number;
+            /** @description What went wrong last, in words. */
+            last_error?: string | null;
+            /**
+             * Format: date-time
+             * @description When that was.
+             */
+            last_error_at?: string | null;
+            /**
+             * Format: date-time
+             * @description When the destination last took something.
+             */
+            last_sent_at?: string | null;
+            /** @description Name. */
+            name: string;
+            /**
+             * Format: date-time
+             * @description When the next attempt is made.
+             */
+            next_try_at?: string | null;
+            /** @description `http` or `grpc`. */
+            protocol: string;
+            /**
+             * Format: int64
+             * @description Bytes that may wait; past that the oldest are dropped.
+             */
+            queue_bytes_max: number;
+            /**
+             * Format: int64
+             * @description Their bytes.
+             */
+            queued_bytes: number;
+            /**
+             * Format: int64
+             * @description Requests that wait in the queue, those the destination does not want included.
+             */
+            queued_requests: number;
+            /**
+             * Format: int64
+             * @description Items in them.
+             */
+            refused_items: number;
+            /**
+             * Format: int64
+             * @description Requests the destination refused for good.
+             */
+            refused_requests: number;
+            /**
+             * Format: int64
+             * @description Items the destination refused inside requests it took.
+             */
+            rejected_items: number;
+            /**
+             * Format: int64
+             * @description Attempts that were repeated.
+             */
+            retries: number;
+            /**
+             * Format: int64
+             * @description Bytes sent.
+             */
+            sent_bytes: number;
+            /**
+             * Format: int64
+             * @description Spans, log records and data points in them.
+             */
+            sent_items: number;
+            /**
+             * Format: int64
+             * @description Requests the destination took.
+             */
+            sent_requests: number;
+            /** @description What is passed on: `traces`, `logs`, `metrics`. */
+            signals: string[];
+            /** @description `ok`, or `retrying` while attempts fail. */
+            state: string;
+            /**
+             * @description Address, without credentials.
+             * @example http://tempo:4318
+             */
+            url: string;
+        };
+        /** @description Passing telemetry on to other backends. */
+        ForwardStatus: {
+            /**
+             * Format: int64
+             * @description Requests that came back to this server and were not passed on again.
+             */
+            circles: number;
+            /** @description In the order of the file. */
+            destinations: components["schemas"]["ForwardDestination"][];
+            /**
+             * Format: int64
+             * @description Requests that could not be queued because the disk refused them. They are kept, only not passed on.
+             */
+            lost: number;
+        };
+        /** @description Settings for one framework. */
+        Framework: {
+            /** @description `start`, `sdk`, `framework`, `coding agent`, `platform` or `collector`. */
+            group: string;
+            /**
+             * @description Name, stable for scripts.
+             * @example pydantic-ai
+             */
+            id: string;
+            /** @description What to install, as a command; may be empty. */
+            install?: string;
+            /** @description `python`, `javascript`, `rust`, `any`, … */
+            language: string;
+            /** @description What it takes to see what was said, and other things to know; may be empty. */
+            note?: string;
+            /** @description The settings, to be copied. */
+            settings: string;
+            /** @description Its own name. */
+            title: string;
+            /** @description What the settings are written into, in words: an environment, a file, the start of the program. */
+            where: string;
         };
         /** @description Health in one word, with reasons. */
         Health: {
@@ -926,6 +1312,8 @@ export interface components {
         RunAnswer: {
             /** @description The run. */
             run: components["schemas"]["Run"];
+            /** @description Judgements of the run and its steps, by time: feedback, evaluations. Empty with `content=none`. */
+            scores: components["schemas"]["Score"][];
             /** @description Its steps in pre-order: a parent before its children, siblings by start. */
             steps: components["schemas"]["Step"][];
         };
@@ -939,6 +1327,13 @@ export interface components {
          * @enum {string}
          */
         RunStatus: "ok" | "error" | "running" | "abandoned";
+        /** @description One run with what a row of its tree needs. */
+        RunTreeAnswer: {
+            /** @description The run. */
+            run: components["schemas"]["Run"];
+            /** @description Its steps in pre-order. */
+            steps: components["schemas"]["TreeStep"][];
+        };
         /** @description One page of runs. */
         RunsAnswer: {
             /** @description Values and counts per facet that was asked for, most frequent first. Each facet is counted without its own filter. */
@@ -947,6 +1342,8 @@ export interface components {
             };
             /** @description Cursor of the next page; null on the last. */
             next: string | null;
+            /** @description Only with `in=content`: there may be older runs that say it. Total, pages and facets cover the newest ones found. */
+            partial: boolean;
             /** @description The runs, in the order asked for. */
             runs: components["schemas"]["Run"][];
             /**
@@ -954,6 +1351,76 @@ export interface components {
              * @description Runs that match the filter, on all pages.
              */
             total: number;
+        };
+        /** @description A judgement of a step or run. */
+        Score: {
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            at: string;
+            /** @description Why. */
+            comment: string | null;
+            /** @description Its id as the client gave it; null where none was given. */
+            id: string | null;
+            /** @description The judgement as a word. */
+            label: string | null;
+            /** @description What is judged, for example `correctness`. */
+            name: string;
+            /** @description Who or what judged, in the client's words. */
+            source: string | null;
+            /** @description The step judged; null for the run as a whole. */
+            span_id: string | null;
+            /**
+             * Format: double
+             * @description The judgement as a number; truth is 1 or 0.
+             */
+            value: number | null;
+        };
+        /** @description One page of runs that say what was looked for, newest first. */
+        SearchAnswer: {
+            /** @description Cursor of the next page; null on the last. */
+            next: string | null;
+            /** @description The runs, each with where it says it. */
+            results: components["schemas"]["SearchResult"][];
+            /**
+             * Format: date-time
+             * @description Set where the time for one search was over: runs that began at this time or earlier were not all looked through.
+             *     Asking with `next` goes on from there.
+             */
+            searched_to: string | null;
+        };
+        /** @description A place where it is said. */
+        SearchMatch: {
+            /**
+             * @description Attribute that says it, as sent (`event/attribute` for one of a step's events); `body` of a log record.
+             * @example gen_ai.input.messages
+             */
+            field: string;
+            kind: components["schemas"]["StepKind"] | null;
+            /** @description Name of the step, or of the record's event. */
+            name: string;
+            /** @description What was found with what stands around it, as sent; `…` where something was cut off. */
+            snippet: string;
+            /** @description The step; null for a log record of no step. */
+            span_id: string | null;
+            /**
+             * Format: date-time
+             * @description Start of the step, or time of the record.
+             */
+            time: string;
+        };
+        /** @description A run that says what was looked for. */
+        SearchResult: {
+            /** @description Where it says it, in order of time: the first three places. */
+            matches: components["schemas"]["SearchMatch"][];
+            /**
+             * Format: int64
+             * @description Further places.
+             */
+            more: number;
+            /** @description The run. */
+            run: components["schemas"]["Run"];
         };
         /** @description Runs that share a conversation id. */
         Session: {
@@ -1001,6 +1468,13 @@ export interface components {
             next: string | null;
             /** @description The sessions. */
             sessions: components["schemas"]["Session"][];
+        };
+        /** @description Settings for every framework, with this server's addresses filled in. */
+        SetupAnswer: {
+            /** @description Addresses to send to. */
+            endpoints: components["schemas"]["Endpoints"];
+            /** @description Frameworks, the most general first. */
+            frameworks: components["schemas"]["Framework"][];
         };
         /** @description Counts of one signal. */
         SignalCounts: {
@@ -1101,6 +1575,7 @@ export interface components {
         Status: {
             /** @description Where the server listens. */
             endpoints: components["schemas"]["Endpoints"];
+            forward?: components["schemas"]["ForwardStatus"] | null;
             /** @description Requests and items taken in and refused since the start. */
             ingest: components["schemas"]["IngestStatus"];
             /** @description Every limit with its value and how often it was reached since the start. */
@@ -1125,7 +1600,7 @@ export interface components {
         /**
          * @description One step of a run: a span with its kind, what it used and what was said.
          *
-         *     With `content=none` the fields `messages`, `input`, `output`, `tool_definitions`, `attributes`, `events`, `links`, tool
+         *     With `content=none` the fields `messages`, `input`, `output`, `tool_definitions`, `attributes`, `events`, `links`, `scores`, tool
          *     arguments and results, and retrieved documents are empty; previews stay.
          */
         Step: {
@@ -1208,6 +1683,8 @@ export interface components {
             retrieval: components["schemas"]["Retrieval"] | null;
             /** @description The failed sibling this step repeats. */
             retry_of: string | null;
+            /** @description Judgements of the step: feedback, evaluations. */
+            scores: components["schemas"]["Score"][];
             /** @description `service.name`. */
             service: string | null;
             /** @description Conversation. */
@@ -1534,6 +2011,50 @@ export interface components {
             /** @description JSON schema of the arguments. */
             parameters?: unknown;
         };
+        /** @description A row of a run's tree. Fields mean what they mean in a step; those without a value are left out. */
+        TreeStep: {
+            /** @description Agent it belongs to. */
+            agent?: string | null;
+            /**
+             * Format: double
+             * @description Cost in US dollars.
+             */
+            cost_usd?: number | null;
+            /** @description False where its tokens and cost are not part of the run's totals. */
+            counted: boolean;
+            /**
+             * Format: int32
+             * @description Depth in the tree.
+             */
+            depth: number;
+            /**
+             * Format: double
+             * @description Milliseconds from start to end; missing while running.
+             */
+            duration_ms?: number | null;
+            /** @description What kind of work. */
+            kind: components["schemas"]["StepKind"];
+            /** @description Model. */
+            model?: string | null;
+            /** @description Name as sent. */
+            name: string;
+            /** @description Span id, 16 hexadecimal digits. */
+            span_id: string;
+            /**
+             * Format: date-time
+             * @description Start, RFC 3339.
+             */
+            started_at: string;
+            /** @description How it ended. */
+            status: components["schemas"]["SpanStatus"];
+            /** @description Tool. */
+            tool?: string | null;
+            /**
+             * Format: int64
+             * @description Tokens, input and output together.
+             */
+            total_tokens?: number | null;
+        };
         /** @description Tokens of a run. Input includes cached tokens, output includes reasoning; 0 where no step said. */
         UsageTotals: {
             /**
@@ -1576,6 +2097,144 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    aggregate: {
+        parameters: {
+            query?: {
+                /** @description `runs` (when not given) or `steps`. */
+                of?: string;
+                /**
+                 * @description `count` (when not given), `errors`, `tokens`, `cost_usd`, `duration_ms`, or of steps `ttft_ms`.
+                 * @example duration_ms
+                 */
+                measure?: string;
+                /**
+                 * @description At most two keys, separated by commas: `agent`, `service`, `status`, `environment`, `workflow`, `version`, `user`,
+                 *     `name`, `error`; of steps also `model`, `provider`, `tool`, `kind`.
+                 * @example agent
+                 */
+                by?: string;
+                /**
+                 * @description A row for each stretch of this length: `30s`, `5m`, `1h`, `1d`. Without it the whole time is one.
+                 * @example 1h
+                 */
+                step?: string;
+                /**
+                 * @description Quantiles of the measure, separated by commas: numbers from 0 to 1.
+                 * @example 0.5,0.95,0.99
+                 */
+                quantiles?: string;
+                /** @description Runs that started at this time or later: RFC 3339, or a distance from now such as `15m`, `1h`, `24h`, `7d`. */
+                from?: string;
+                /** @description Runs that started before this time; as `from`. */
+                to?: string;
+                /** @description Text in name, agent, service, workflow, previews, error, models, tools or tags. */
+                q?: string;
+                /** @description Top agent; repeatable. */
+                agent?: string[];
+                /** @description Service; repeatable. */
+                service?: string[];
+                /** @description Model that answered; repeatable. */
+                model?: string[];
+                /** @description Tool that ran; repeatable. */
+                tool?: string[];
+                /** @description Status: `ok`, `error`, `running`, `abandoned`; repeatable. */
+                status?: string[];
+                /** @description Session id; repeatable. */
+                session?: string[];
+                /** @description User id; repeatable. */
+                user?: string[];
+                /** @description Workflow; repeatable. */
+                workflow?: string[];
+                /** @description Environment; repeatable. */
+                environment?: string[];
+                /** @description Version of agent or service; repeatable. */
+                version?: string[];
+                /** @description Tag; repeatable. */
+                tag?: string[];
+                /** @description Shortest duration in milliseconds. */
+                min_duration_ms?: number;
+                /** @description Longest duration in milliseconds. */
+                max_duration_ms?: number;
+                /** @description Fewest tokens in total. */
+                min_tokens?: number;
+                /** @description Most tokens in total. */
+                max_tokens?: number;
+                /** @description Only runs with a failed step. */
+                errors?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The rows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AggregateAnswer"];
+                };
+            };
+            /** @description A parameter cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More rows than one answer takes */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    runDoctor: {
+        parameters: {
+            query?: {
+                /** @description Arrived from this time; `1h` ago by default */
+                from?: string;
+                /** @description Arrived before this time; now by default */
+                to?: string;
+                /** @description Only this service */
+                service?: string;
+                /** @description Only this run */
+                trace_id?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Findings, the worst first */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DoctorAnswer"];
+                };
+            };
+            /** @description A parameter cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     exportRuns: {
         parameters: {
             query?: {
@@ -1671,10 +2330,23 @@ export interface operations {
                 from?: string;
                 /** @description Records before this time; as `from`. */
                 to?: string;
-                /** @description Text in body, attributes, event name or service. */
+                /** @description Text in body, attributes, event name or service; case is ignored. */
                 q?: string;
                 /** @description Records of this run. */
                 trace_id?: string;
+                /** @description Records of this step. */
+                span_id?: string;
+                /** @description Name of the event; repeatable. */
+                event?: string[];
+                /** @description Environment; repeatable. */
+                environment?: string[];
+                /** @description Agent that works in the record's run; repeatable. */
+                agent?: string[];
+                /**
+                 * @description An attribute's exact value, `key=value`; values that are no text as JSON writes them. Repeatable; all must hold.
+                 * @example http.method=GET
+                 */
+                attr?: string[];
                 /** @description Lowest severity: a number from 1 to 24, or `trace`, `debug`, `info`, `warn`, `error`, `fatal`. */
                 severity?: string;
                 /** @description Service; repeatable. */
@@ -1771,6 +2443,11 @@ export interface operations {
                 max_tokens?: number;
                 /** @description Only runs with a failed step. */
                 errors?: boolean;
+                /**
+                 * @description `names` (when not given), or `content`: `q` may also stand in messages, tool arguments and results, attributes and
+                 *     log records. Then the newest 2,000 runs that say it are found.
+                 */
+                in?: string;
                 /**
                  * @description `started_at`, `duration_ms`, `total_tokens`, `cost_usd`, `errors`, `steps` or `llm_calls`; a `-` in front turns the order round.
                  * @example -started_at
@@ -1880,6 +2557,15 @@ export interface operations {
                     "application/json": components["schemas"]["RunLogsAnswer"];
                 };
             };
+            /** @description Neither run nor records */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     getRunRaw: {
@@ -1939,6 +2625,110 @@ export interface operations {
             };
             /** @description No such step */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getRunTree: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Trace id, 32 hexadecimal digits */
+                trace_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The run and its tree */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunTreeAnswer"];
+                };
+            };
+            /** @description No such run */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    search: {
+        parameters: {
+            query?: {
+                /** @description Runs that started at this time or later: RFC 3339, or a distance from now such as `15m`, `1h`, `24h`, `7d`. */
+                from?: string;
+                /** @description Runs that started before this time; as `from`. */
+                to?: string;
+                /** @description Text in name, agent, service, workflow, previews, error, models, tools or tags. */
+                q?: string;
+                /** @description Top agent; repeatable. */
+                agent?: string[];
+                /** @description Service; repeatable. */
+                service?: string[];
+                /** @description Model that answered; repeatable. */
+                model?: string[];
+                /** @description Tool that ran; repeatable. */
+                tool?: string[];
+                /** @description Status: `ok`, `error`, `running`, `abandoned`; repeatable. */
+                status?: string[];
+                /** @description Session id; repeatable. */
+                session?: string[];
+                /** @description User id; repeatable. */
+                user?: string[];
+                /** @description Workflow; repeatable. */
+                workflow?: string[];
+                /** @description Environment; repeatable. */
+                environment?: string[];
+                /** @description Version of agent or service; repeatable. */
+                version?: string[];
+                /** @description Tag; repeatable. */
+                tag?: string[];
+                /** @description Shortest duration in milliseconds. */
+                min_duration_ms?: number;
+                /** @description Longest duration in milliseconds. */
+                max_duration_ms?: number;
+                /** @description Fewest tokens in total. */
+                min_tokens?: number;
+                /** @description Most tokens in total. */
+                max_tokens?: number;
+                /** @description Only runs with a failed step. */
+                errors?: boolean;
+                /** @description Entries on the page: 1 to 500, 50 when not given. */
+                limit?: number;
+                /** @description `next` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page of runs */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SearchAnswer"];
+                };
+            };
+            /** @description A parameter cannot be read, or `q` is missing */
+            400: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2016,6 +2806,26 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getSetup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Settings by framework, with the addresses in use */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SetupAnswer"];
                 };
             };
         };

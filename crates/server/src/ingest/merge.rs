@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use ::receivers::{Known, Score, Told};
 use bytes::Bytes;
 use dialects::Dialects;
+use forward::Forwarder;
 use model::raw::{Batch, Group, RawLog, RawSpan, Resource, Scope};
 use model::{SpanId, Timestamp, TraceId};
 use store::{Entry, Store};
@@ -19,7 +20,7 @@ use tokio::sync::OwnedMutexGuard;
 use wire::{Compression, Encoding, Signal};
 
 use super::tag::Tag;
-use super::{Ingest, Refusal, policy, refuse_commit};
+use super::{Ingest, Refusal, policy};
 use crate::budget::Share;
 use crate::counters::Accepted;
 use cache::{Key, Names, Shard};
@@ -65,10 +66,10 @@ impl Ingest {
         let Reported { project, told, received, bytes, bytes_decompressed, share } = reported;
         let refused: Vec<String> = told.refused().filter_map(|item| item.error.clone()).collect();
         let signal = if told.spans.is_empty() && !told.scores.is_empty() { Signal::Logs } else { Signal::Traces };
-        let (merge, store) = (Arc::clone(&self.merge), store.clone());
+        let (merge, store, forwarder) = (Arc::clone(&self.merge), store.clone(), self.forwarder.clone());
         // A client that goes away in the middle must not leave the cache behind the store.
         let kept = tokio::spawn(async move {
-            let kept = merge.keep(&store, &project, told, received).await;
+            let kept = merge.keep(&store, forwarder.as_deref(), &project, told, received).await;
             drop(share);
             kept
         });
@@ -96,7 +97,14 @@ impl Merge {
         self.names.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn keep(&self, store: &Store, project: &Arc<str>, told: Told, now: Timestamp) -> Result<Accepted, Refusal> {
+    async fn keep(
+        &self,
+        store: &Store,
+        forwarder: Option<&Forwarder>,
+        project: &Arc<str>,
+        told: Told,
+        now: Timestamp,
+    ) -> Result<Accepted, Refusal> {
         let mut accepted = Accepted::default();
         let mut scores = told.scores;
         if !told.spans.is_empty() {
@@ -123,7 +131,7 @@ impl Merge {
                 found.insert(key, first);
             }
             for batch in batches(&found) {
-                self.commit(store, project, batch, Signal::Traces, now, &mut accepted).await?;
+                self.commit(store, forwarder, project, batch, Signal::Traces, now, &mut accepted).await?;
             }
             let mut names = self.names();
             for (key, (known, _)) in found {
@@ -137,7 +145,7 @@ impl Merge {
             self.names().remember(project, &scores);
             let logs: Vec<RawLog<'static>> = scores.into_iter().map(Score::into_log).collect();
             let batch = Batch { logs: vec![group(evaluations(), logs)], ..Batch::default() };
-            self.commit(store, project, batch, Signal::Logs, now, &mut accepted).await?;
+            self.commit(store, forwarder, project, batch, Signal::Logs, now, &mut accepted).await?;
         }
         Ok(accepted)
     }
@@ -146,6 +154,7 @@ impl Merge {
     async fn commit(
         &self,
         store: &Store,
+        forwarder: Option<&Forwarder>,
         project: &Arc<str>,
         batch: Batch<'static>,
         signal: Signal,
@@ -162,13 +171,17 @@ impl Merge {
             let mut accepted = Accepted::default();
             let rows = super::rows(&dialects, &owner, batch, now, &mut accepted);
             let tag = Tag { signal, encoding: Encoding::Json, compression: Compression::None };
-            (Entry { tag: tag.to_number(), project: owner, received: now, payload: Bytes::from(text), rows }, accepted)
+            (
+                tag,
+                Entry { tag: tag.to_number(), project: owner, received: now, payload: Bytes::from(text), rows },
+                accepted,
+            )
         });
-        let (entry, counted) = prepared.await.map_err(|error| {
+        let (tag, entry, counted) = prepared.await.map_err(|error| {
             tracing::error!(%error, "understanding merged spans panicked");
             Refusal::Fault
         })?;
-        store.commit(entry).await.map_err(refuse_commit)?;
+        super::keep(store, forwarder, tag, counted.items, String::new(), entry).await?;
         accepted.items += counted.items;
         accepted.unmapped += counted.unmapped;
         for (dialect, spans) in counted.dialects {

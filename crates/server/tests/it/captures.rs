@@ -21,14 +21,14 @@ fn read(path: &Path) -> Value {
 }
 
 /// Requests of one capture that are OTLP, as recorded.
-fn requests(folder: &Path) -> Vec<PathBuf> {
+pub fn requests(folder: &Path) -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.retain(|path| path.extension().is_some_and(|extension| extension == "body"));
     files.sort();
     files
 }
 
-fn send(server: &Server, body: &Path) {
+pub fn send(server: &Server, body: &Path) {
     let headers = read(&body.with_extension("headers.json"));
     let bytes = fs::read(body).unwrap();
     if let Some(method) = headers["grpc_method"].as_str() {
@@ -51,7 +51,7 @@ fn send(server: &Server, body: &Path) {
     assert_eq!(answer.header("tawny-rejected"), "0", "{}: {}", body.display(), answer.text());
 }
 
-fn is_otlp(request: &Value) -> bool {
+pub fn is_otlp(request: &Value) -> bool {
     let to = request["to"].as_str().unwrap();
     to.starts_with("gRPC") || ["/v1/traces", "/v1/logs", "/v1/metrics"].iter().any(|path| to.ends_with(path))
 }

@@ -3,6 +3,8 @@
 mod api;
 mod bad_input;
 mod captures;
+mod doctor;
+mod forward;
 mod grpc;
 mod http;
 mod lifecycle;

@@ -21,7 +21,7 @@ use super::tree::Tree;
 const TOTAL: &str = "it is a total over other steps";
 const NOT_A_CALL: &str = "tokens are counted on model and embedding calls only";
 const WRAPPER: &str = "it repeats the calls below it, which carry their own tokens";
-const TOLD_TWICE: &str = "another span tells the same call";
+pub(crate) const TOLD_TWICE: &str = "another span tells the same call";
 const TOLD_IN_OTHER_TRACE: &str = "a span of another trace tells the same call";
 const COST_BELOW: &str = "its cost is already in the steps below it";
 

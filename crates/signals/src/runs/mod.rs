@@ -23,6 +23,7 @@ use std::sync::Arc;
 
 use model::{ResolvedStep, Run, RunStatus, Span, Timestamp};
 
+pub(crate) use self::counting::TOLD_TWICE;
 pub use self::duplicates::told_in_two_traces;
 use self::tree::Tree;
 

@@ -40,6 +40,7 @@ fn settings(args: &Serve) -> Result<Settings> {
         otlp_grpc: args.otlp_grpc.clone(),
         allow_open: args.allow_open,
         sync: !args.no_sync,
+        forward: args.forward.clone(),
         allow_missing_segments: args.allow_missing_segments,
         dialects: super::dialects::with_renames(&args.renames)?,
         limits: Limits { cache_bytes: args.cache as u64, ..limits },

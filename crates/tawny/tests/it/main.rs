@@ -3,6 +3,7 @@
 mod commands;
 mod data;
 mod dialects;
+mod forward;
 mod import;
 mod serve;
 mod support;

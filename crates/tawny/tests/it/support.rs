@@ -26,6 +26,7 @@ pub fn tawny() -> Command {
         "TAWNY_MEMORY",
         "TAWNY_ALLOW_OPEN",
         "TAWNY_RENAMES",
+        "TAWNY_FORWARD",
     ] {
         command.env_remove(name);
     }
