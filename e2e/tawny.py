@@ -30,7 +30,8 @@ def program():
 class Server:
     """A server over a directory of its own. Ports are chosen by the system."""
 
-    def __init__(self):
+    def __init__(self, *options):
+        self.options = options
         self.folder = tempfile.TemporaryDirectory(prefix="tawny-e2e-")
         self.process = None
         self.start()
@@ -41,7 +42,7 @@ class Server:
         self.log = open(pathlib.Path(self.folder.name) / "log", "ab")
         self.process = subprocess.Popen(
             [str(program()), "serve", "--json", "--data", str(data), "--http", "127.0.0.1:0",
-             "--otlp-http", "127.0.0.1:0", "--otlp-grpc", "127.0.0.1:0"],
+             "--otlp-http", "127.0.0.1:0", "--otlp-grpc", "127.0.0.1:0", *self.options],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.log,
         )
         line = self.process.stdout.readline()

@@ -62,6 +62,8 @@ pub struct Limits {
     pub connections: usize,
     /// Bytes that rows not yet in a segment may take before senders are asked to wait.
     pub hot_bytes: usize,
+    /// Bytes of such rows at which they are written into files; at most a quarter of the bound above is used.
+    pub flush_bytes: usize,
     /// Bytes that running queries may hold together.
     pub query_bytes: usize,
     /// How long open requests may take to finish when the server stops.
@@ -70,6 +72,8 @@ pub struct Limits {
 
 /// Bytes of one request after decompression where nothing else is set; OTLP recommends this.
 pub const MAX_BODY: usize = 64 << 20;
+/// Bytes of rows in memory at which they are written into files where nothing else is set.
+pub const FLUSH_BYTES: usize = 64 << 20;
 /// Share of the memory budget for rows not yet in a segment, in percent.
 const HOT_SHARE: usize = 40;
 /// Share for queries, in percent.
@@ -91,6 +95,7 @@ impl Limits {
             decoders: std::thread::available_parallelism().map_or(2, usize::from),
             connections: 4096,
             hot_bytes: share(HOT_SHARE),
+            flush_bytes: FLUSH_BYTES,
             query_bytes: share(QUERY_SHARE),
             drain: Duration::from_secs(10),
         }

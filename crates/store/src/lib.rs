@@ -25,6 +25,7 @@ mod hot;
 mod maintain;
 mod open;
 mod prepare;
+mod repair;
 pub mod rows;
 pub mod schema;
 mod segment;
@@ -34,6 +35,7 @@ mod snapshot;
 mod state;
 mod stats;
 mod store;
+mod threads;
 mod trace;
 mod wal;
 
@@ -53,4 +55,5 @@ pub use settings::{
 };
 pub use snapshot::{SegmentMeta, SegmentView, Snapshot, TableSnapshot};
 pub use stats::{Stats, TableStats};
-pub use store::{Compacted, Counts, Flushed, RunResolver, Store};
+pub use store::{Compacted, Counts, Flushed, Machine, RunResolver, Store};
+pub use threads::{RealThreads, Threads, Work};

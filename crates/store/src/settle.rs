@@ -252,6 +252,7 @@ impl State {
     pub fn give_up_on(&mut self, meta: &SegmentMeta, error: &crate::StoreError) {
         if self.unreadable.insert(meta.id) {
             tracing::error!(path = %meta.path, %error, "a segment cannot be read; it is left aside until the next start");
+            self.note_damage(meta.path.to_string(), error.to_string());
         }
     }
 

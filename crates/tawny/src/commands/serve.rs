@@ -36,7 +36,10 @@ fn settings(args: &Serve) -> Result<Settings> {
         allow_open: args.allow_open,
         sync: !args.no_sync,
         allow_missing_segments: args.allow_missing_segments,
-        limits: Limits::for_memory(args.memory).with_max_body(args.max_body),
+        limits: Limits {
+            flush_bytes: args.flush_bytes,
+            ..Limits::for_memory(args.memory).with_max_body(args.max_body)
+        },
     })
 }
 
