@@ -148,14 +148,6 @@ impl SimDisk {
         inner.crash_at = crash_in.map_or(u64::MAX, |steps| inner.steps + steps);
     }
 
-    /// From now on nothing goes wrong.
-    pub fn heal(&self) {
-        let mut inner = self.inner();
-        inner.faults = Faults::NONE;
-        inner.full = false;
-        inner.crash_at = u64::MAX;
-    }
-
     /// Ends the machine's life now.
     pub fn stop(&self) {
         self.inner().dead = true;

@@ -32,7 +32,7 @@ use tokio::task::JoinHandle;
 use client::{Client, Sending, Shared, lock};
 pub use disk::{Counts, Faults};
 use disk::{Crash, SimDisk};
-use machine::{Machine, Wall};
+use machine::{Ends, Machine, Wall};
 use turns::Turns;
 
 /// What to simulate.
@@ -192,9 +192,9 @@ impl<'a> World<'a> {
             _ => Some(Crash::PowerLost),
         };
         // Whoever is still there finds a disk that takes nothing any more.
-        self.disk.stop();
-        turns.set_free();
+        machine.end();
         drop(runtime);
+        turns.join();
         if let Some(crash) = crash {
             self.disk.crash(crash);
         }
@@ -214,6 +214,7 @@ impl<'a> World<'a> {
             Err(error) if may_happen(&error) && machine.disk.is_failing() => return Ok(End::Crashed),
             Err(error) => return Err(format!("the store does not open: {error}")),
         };
+        let _ends = Ends(machine);
         let settling = tokio::spawn(settle(store.clone(), self.clients.clone()));
         let Some(settled) = self.finished(machine, settling).await? else { return Ok(End::Crashed) };
         settled.map_err(|error| format!("after a start: {error}"))?;
@@ -225,7 +226,7 @@ impl<'a> World<'a> {
         if self.rng.random_range(0..3) == 0 && machine.disk.is_failing() {
             return Ok(End::Crashed);
         }
-        let closing = tokio::spawn(close(store, Arc::clone(machine), self.clients.clone()));
+        let closing = tokio::spawn(close(store.clone(), Arc::clone(machine), self.clients.clone()));
         let Some(closed) = self.finished(machine, closing).await? else { return Ok(End::Crashed) };
         closed?;
         machine.drive(&mut self.rng, || !machine.turns.is_busy()).await;
@@ -236,6 +237,7 @@ impl<'a> World<'a> {
     async fn finished<T>(&mut self, machine: &Machine, task: JoinHandle<T>) -> Result<Option<T>, String> {
         machine.drive(&mut self.rng, || task.is_finished()).await;
         if machine.disk.is_dead() || !task.is_finished() {
+            machine.end();
             return Ok(None);
         }
         match task.await {

@@ -102,6 +102,12 @@ impl Machine {
         self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// The end of this life: the disk takes nothing any more, and threads run to their end without being asked.
+    pub fn end(&self) {
+        self.disk.stop();
+        self.turns.set_free();
+    }
+
     /// Opens the store on this machine.
     pub async fn open(self: Arc<Self>, settings: Settings) -> Result<Store, StoreError> {
         let machine = store::Machine {
@@ -145,10 +151,19 @@ pub fn settings(data: &Path, rng: &mut ChaCha8Rng) -> Settings {
     Settings {
         log_file_bytes: rng.random_range(2_000..40_000),
         flush_bytes: 20_000,
-        hot_bytes_max: rng.random_range(60_000..600_000),
+        hot_bytes_max: rng.random_range(150_000..2_000_000),
         queue_bytes_max: 64 * 1024,
         segment_bytes: rng.random_range(20_000..400_000),
         grace: std::time::Duration::from_millis(rng.random_range(0..2_000)),
         ..Settings::new(data)
+    }
+}
+
+/// Ends the machine's life when dropped. Dropping a store waits for its thread: made after the store, it goes first.
+pub struct Ends<'a>(pub &'a Machine);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.end();
     }
 }

@@ -68,7 +68,7 @@ pub fn trace_id(client: u64, trace: u64) -> TraceId {
 
 /// Client and trace of an id.
 pub fn whose(id: TraceId) -> (u64, u64) {
-    let number = u128::from_be_bytes(id.to_array());
+    let number = u128::from_be_bytes(*id.as_bytes());
     ((number >> 64) as u64 - 1, number as u64 - 1)
 }
 
@@ -79,7 +79,7 @@ pub fn span_id(span: u64) -> SpanId {
 
 /// The number of a span's id.
 pub fn span_number(id: SpanId) -> u64 {
-    u64::from_be_bytes(id.to_array())
+    u64::from_be_bytes(*id.as_bytes())
 }
 
 /// Makes up what one client sends, new things and news of old ones.
@@ -209,6 +209,8 @@ impl Record {
     pub fn raw(&self, client: u64) -> RawLog<'static> {
         RawLog {
             time: Timestamp::from_nanos(self.time),
+            severity: 9,
+            severity_text: "INFO".into(),
             body: Value::Str(self.text.clone().into()),
             trace_id: Some(trace_id(client, self.id.0)),
             ..RawLog::default()

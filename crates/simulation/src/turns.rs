@@ -145,6 +145,14 @@ impl Turns {
         sleepers.into_values().for_each(Waker::wake);
     }
 
+    /// Waits until every thread has ended; after [`Turns::set_free`].
+    pub fn join(&self) {
+        let mut inner = self.inner();
+        while !inner.threads.is_empty() {
+            inner = self.turn.wait(inner).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
     /// What threads said when they panicked.
     pub fn panics(&self) -> Vec<String> {
         self.inner().panics.clone()

@@ -20,7 +20,7 @@ use crate::repair;
 use crate::rows;
 use crate::schema::Table;
 use crate::segment::read::Reader;
-use crate::settings::{Clock, RECENT_IDS, Settings};
+use crate::settings::{RECENT_IDS, Settings};
 use crate::snapshot::SegmentMeta;
 use crate::state::{Counters, Segment, State};
 use crate::store::{Applier, Inner, Machine, RunResolver, Shared, Store};

@@ -47,7 +47,7 @@ impl Threads for RealThreads {
     }
 }
 
-impl dyn Threads {
+impl dyn Threads + '_ {
     /// Runs work on a thread that may block and gives its result; work that panicked is an error like another.
     pub(crate) async fn result<T: Send + 'static>(
         &self,

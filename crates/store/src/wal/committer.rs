@@ -1,7 +1,7 @@
 //! The thread that commits: waiting requests are appended together, share one sync, become visible, and are answered.
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
@@ -43,7 +43,7 @@ pub(crate) trait Apply: Send + 'static {
 pub(crate) struct CommitThread {
     sender: Option<UnboundedSender<Message>>,
     /// Closed when the thread has ended.
-    ended: std::sync::mpsc::Receiver<()>,
+    ended: Mutex<std::sync::mpsc::Receiver<()>>,
 }
 
 impl CommitThread {
@@ -60,7 +60,7 @@ impl CommitThread {
             }
         };
         threads.stay("tawny-commit", Box::new(work))?;
-        Ok(Self { sender: Some(sender), ended })
+        Ok(Self { sender: Some(sender), ended: Mutex::new(ended) })
     }
 
     /// Sends a message; false when the thread has ended.
@@ -73,7 +73,7 @@ impl Drop for CommitThread {
     fn drop(&mut self) {
         drop(self.sender.take());
         // Nothing is sent: this ends when the thread does.
-        let _ = self.ended.recv();
+        let _ = self.ended.get_mut().unwrap_or_else(PoisonError::into_inner).recv();
     }
 }
 
