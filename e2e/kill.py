@@ -12,11 +12,12 @@ SIGKILL takes the process away and leaves the system's memory: it does not test 
 """
 
 import argparse
+import base64
+import datetime
 import gzip
 import http.client
 import json
 import os
-import pathlib
 import random
 import signal
 import statistics
@@ -24,6 +25,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.error
 import urllib.parse
 
 import grpc
@@ -105,6 +107,9 @@ class Client(threading.Thread):
                 self.step()
 
     def step(self):
+        if self.campaign.draining and not self.pending:
+            time.sleep(0.02)
+            return
         request = self.pending or self.next_request()
         self.pending = request
         self.repeated += request.attempts > 0
@@ -247,8 +252,6 @@ def attributes(values):
 
 def protobuf(name, message):
     """The same request in protobuf: ids are hexadecimal in OTLP's JSON and bytes here."""
-    import base64
-
     def rewrite(value):
         if isinstance(value, dict):
             ids = ("traceId", "spanId", "parentSpanId")
@@ -269,6 +272,8 @@ class Campaign:
         self.texts, self.source = corpus()
         self.up = threading.Event()
         self.stopping = False
+        # Only what got no answer is still sent.
+        self.draining = False
         self.server = Server("--flush-bytes", FLUSH_BYTES, "--memory", "256MiB")
         self.clients = [Client(self, number, seed * 1000 + number) for number in range(clients)]
         self.replays, self.replayed, self.flushes, self.compactions, self.checked = [], 0, 0, 0, 0
@@ -288,6 +293,7 @@ class Campaign:
             if kill < kills:
                 self.up.set()
         # What got no answer is repeated until it gets one.
+        self.draining = True
         self.up.set()
         deadline = time.monotonic() + 120
         while any(client.pending for client in self.clients) and time.monotonic() < deadline:
@@ -296,6 +302,7 @@ class Campaign:
         self.stopping = True
         for client in self.clients:
             client.join(120)
+        self.expect(not any(client.pending for client in self.clients), "a request got no answer to the end")
         self.check(only_touched=False)
         self.count()
 
@@ -395,7 +402,7 @@ class Campaign:
         for log in self.server.get(f"/api/v1/runs/{trace}/logs")["logs"]:
             name = log["attributes"]["kill.id"]
             self.expect(name not in records, f"log record {name} is there twice")
-            records[name] = (log["time"], log["body"])
+            records[name] = (nanos(log["time"]), log["body"])
         return spans, records
 
     def check_counts(self):
@@ -406,9 +413,10 @@ class Campaign:
 
     def expect(self, holds, what):
         if not holds:
-            data = pathlib.Path(self.server.folder.name)
-            self.server.folder = KeptFolder(data)
-            raise AssertionError(f"{what}\nthe data is kept in {data}\n{self.server.log_text()}")
+            # Somebody wants to look into it.
+            self.server.folder._finalizer.detach()
+            self.server.folder.cleanup = lambda: None
+            raise AssertionError(f"{what}\nthe data is kept in {self.server.folder.name}\n{self.server.log_text()}")
 
     def close(self):
         self.stopping = True
@@ -443,14 +451,11 @@ class Campaign:
         return "\n".join(lines)
 
 
-class KeptFolder:
-    """A folder that is not removed: somebody wants to look into it."""
-
-    def __init__(self, path):
-        self.name = str(path)
-
-    def cleanup(self):
-        pass
+def nanos(text):
+    """Nanoseconds since 1970 of a time as the API writes it, as text."""
+    seconds, _, rest = text.removesuffix("Z").partition(".")
+    whole = datetime.datetime.fromisoformat(seconds + "+00:00")
+    return str(int(whole.timestamp()) * 1_000_000_000 + int(rest.ljust(9, "0") or 0))
 
 
 def content(item):

@@ -6,7 +6,7 @@
 //! resolved. Both need the disk or time, so they happen outside the lock, and the state is asked again until nothing is
 //! left to do.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use model::{Run, RunStatus, Span, SpanId, Timestamp, TraceId};
@@ -134,7 +134,7 @@ impl State {
     /// Segments that may hold touched traces and were not asked yet.
     fn lookups(&mut self) -> Vec<Lookup> {
         let State { touched, sealed, segments, generation, project_names, unreadable, .. } = self;
-        let mut lookups: HashMap<u64, Lookup> = HashMap::new();
+        let mut lookups: BTreeMap<u64, Lookup> = BTreeMap::new();
         for key in touched.iter() {
             let entry = sealed.entry(*key).or_default();
             if entry.checked >= *generation {
@@ -230,7 +230,9 @@ impl State {
         let changed: Vec<(TraceKey, Option<u64>)> =
             self.dirty.iter().map(|(key, change)| (*key, Some(*change))).collect();
         let refreshed = refreshed.into_iter().filter(|key| !self.dirty.contains_key(key)).map(|key| (key, None));
-        let all: Vec<(TraceKey, Option<u64>)> = changed.into_iter().chain(refreshed).collect();
+        let mut all: Vec<(TraceKey, Option<u64>)> = changed.into_iter().chain(refreshed).collect();
+        // In an order that does not change from run to run, so that a simulation can repeat what follows.
+        all.sort_unstable_by_key(|(key, _)| *key);
         for (key, change) in all {
             if spans > RESOLVE_SPANS_MAX {
                 break;
