@@ -74,6 +74,8 @@ struct Inner {
     dead: bool,
     counts: Counts,
     digest: DefaultHasher,
+    /// What paths are told from: the folder's name differs from run to run.
+    root: PathBuf,
 }
 
 /// What becomes of an operation.
@@ -113,13 +115,14 @@ enum Kind {
 impl SimDisk {
     /// An empty disk with the directory `root`.
     pub fn new(seed: u64, root: &Path) -> Self {
-        let root = BTreeSet::from([root.to_owned()]);
+        let root = root.to_owned();
+        let directories = BTreeSet::from([root.clone()]);
         let inner = Inner {
             inodes: Vec::new(),
             names: BTreeMap::new(),
             durable_names: BTreeMap::new(),
-            directories: root.clone(),
-            durable_directories: root,
+            directories: directories.clone(),
+            durable_directories: directories,
             rng: ChaCha8Rng::seed_from_u64(seed),
             faults: Faults::NONE,
             full: false,
@@ -129,6 +132,7 @@ impl SimDisk {
             dead: false,
             counts: Counts::new(),
             digest: DefaultHasher::new(),
+            root,
         };
         Self { inner: Arc::new(Mutex::new(inner)), turns: Arc::new(Mutex::new(Turns::new())) }
     }
@@ -204,7 +208,9 @@ impl SimDisk {
         turns.pause(delay);
         let mut inner = self.inner();
         let fate = inner.fate(kind)?;
-        (kind, path.file_name(), inner.steps, turns.now()).hash(&mut inner.digest);
+        let mut digest = inner.digest.clone();
+        (kind, path.strip_prefix(&inner.root).ok(), inner.steps, turns.now()).hash(&mut digest);
+        inner.digest = digest;
         act(&mut inner, fate)
     }
 

@@ -1,6 +1,6 @@
 //! Opening a store: lock, catalog, files, log.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::Path;
 use std::sync::Arc;
@@ -213,7 +213,7 @@ fn reconcile(
     contents: &mut Contents,
     opened: &mut Opened,
 ) -> Result<Vec<Arc<SegmentMeta>>, StoreError> {
-    let there: HashSet<String> = files.list()?.into_iter().collect();
+    let there: BTreeSet<String> = files.list()?.into_iter().collect();
     let listed: HashSet<String> = contents.segments.iter().map(|(meta, _)| meta.path.to_string()).collect();
     let is_there = |(meta, _): &mut (SegmentMeta, Vec<u32>)| there.contains(meta.path.as_ref());
     let lost: Vec<SegmentMeta> =
