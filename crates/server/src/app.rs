@@ -88,7 +88,12 @@ pub const SQL_QUERIES_MAX: usize = 8;
 const SQL_GRACE: Duration = Duration::from_secs(2);
 
 impl App {
-    /// The project a request belongs to: one for now. Keys will say which.
+    /// The project that telemetry with these headers belongs to, by its key; refuses a key that is missing or unknown.
+    pub fn admit(&self, headers: &axum::http::HeaderMap) -> Result<Arc<str>, Refusal> {
+        self.settings.ingest_keys.admit(headers)
+    }
+
+    /// The project that is read: one for now.
     pub fn project(&self) -> Arc<str> {
         Tenant::DEFAULT_PROJECT.into()
     }
@@ -115,14 +120,19 @@ impl App {
     /// Takes in a request of telemetry. Returns when it is durable and visible.
     pub async fn receive(&self, store: &Store, received: Received) -> Result<Kept, Refusal> {
         let kept = self.ingest.receive(store, received, self.now()).await;
-        match &kept {
-            Ok(_) => self.troubles.set("log", None),
-            Err(Refusal::NotKept(reason)) => {
-                self.troubles.set("log", Some(format!("telemetry cannot be kept: {reason}")))
-            }
-            Err(_) => {}
-        }
+        self.note_log(kept.as_ref().err());
         kept
+    }
+
+    /// Notes in health whether the log takes what comes in.
+    pub fn note_log(&self, refusal: Option<&Refusal>) {
+        match refusal {
+            None => self.troubles.set("log", None),
+            Some(Refusal::NotKept(reason)) => {
+                self.troubles.set("log", Some(format!("telemetry cannot be kept: {reason}")));
+            }
+            Some(_) => {}
+        }
     }
 
     /// The store for an API handler.

@@ -4,6 +4,8 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use crate::ingest::keys::{IngestKeys, KeyError};
+
 /// Where UI, API and OTLP over HTTP are served by default.
 pub const DEFAULT_HTTP: &str = "127.0.0.1:8296";
 /// Where OTLP over HTTP is received by default (the port OpenTelemetry names).
@@ -30,6 +32,8 @@ pub struct Settings {
     pub sync: bool,
     /// Open the data although segments that the catalog lists are gone; their rows stay lost.
     pub allow_missing_segments: bool,
+    /// Keys that telemetry must name; none: any key is taken, and not looked at.
+    pub ingest_keys: IngestKeys,
     /// What the server may use.
     pub limits: Limits,
 }
@@ -44,6 +48,7 @@ impl Default for Settings {
             allow_open: false,
             sync: true,
             allow_missing_segments: false,
+            ingest_keys: IngestKeys::default(),
             limits: Limits::default(),
         }
     }

@@ -3,6 +3,8 @@
 //! decompress → decode → content policy → understand → commit. Replay of the log after a restart takes the same way
 //! ([`replay`]), so what is in memory after a crash is what was there before it.
 
+pub mod keys;
+pub mod merge;
 pub mod policy;
 pub mod refusal;
 pub mod tag;
@@ -62,6 +64,7 @@ pub struct Ingest {
     budget: Arc<Budget>,
     decoders: Arc<Semaphore>,
     max_body_bytes: usize,
+    merge: Arc<merge::Merge>,
 }
 
 impl Ingest {
@@ -72,6 +75,7 @@ impl Ingest {
             budget: Budget::new(limits.inflight_bytes),
             decoders: Arc::new(Semaphore::new(limits.decoders.max(1))),
             max_body_bytes: limits.max_body_bytes,
+            merge: Arc::default(),
         }
     }
 

@@ -19,6 +19,7 @@ mod metrics_text;
 mod otlp_grpc;
 mod otlp_http;
 mod problem;
+mod receivers;
 mod routes;
 mod tasks;
 mod ui;

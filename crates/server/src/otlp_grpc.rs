@@ -71,20 +71,15 @@ async fn export(app: &App, signal: Signal, request: Request) -> Response {
     }
     let mut body = Incoming::new(body, &head.headers);
     let kept = async {
+        let project = app.admit(&head.headers)?;
         let opened = app.opened().map_err(|phase| Refusal::NotReady { state: phase.as_str() })?;
         let mut share = app.ingest.share();
         let limit = app.ingest.max_body_bytes();
         let framed = body.collect(&mut share, limit.saturating_add(FRAME_HEAD)).await;
         let (compression, message) =
             unframe(&head.headers, framed.map_err(|refusal| with_limit(refusal, limit))?, limit)?;
-        let received = Received {
-            signal: Some(signal),
-            encoding: Encoding::Protobuf,
-            compression,
-            project: app.project(),
-            body: message,
-            share,
-        };
+        let received =
+            Received { signal: Some(signal), encoding: Encoding::Protobuf, compression, project, body: message, share };
         app.receive(&opened.store, received).await
     }
     .await;

@@ -43,12 +43,13 @@ pub async fn receive(app: &App, signal: Option<Signal>, request: Request) -> Res
     let mut body = Incoming::new(body, &head.headers);
     let mut encoding = answer_encoding(&head.headers);
     let kept = async {
+        let project = app.admit(&head.headers)?;
         let compression = compression(&head.headers)?;
         let opened = app.opened().map_err(|phase| Refusal::NotReady { state: phase.as_str() })?;
         let mut share = app.ingest.share();
         let bytes = body.collect(&mut share, app.ingest.max_body_bytes()).await?;
         encoding = content_encoding(&head.headers, compression, &bytes)?;
-        let received = Received { signal, encoding, compression, project: app.project(), body: bytes, share };
+        let received = Received { signal, encoding, compression, project, body: bytes, share };
         app.receive(&opened.store, received).await
     }
     .await;
@@ -108,7 +109,8 @@ fn content_encoding(headers: &HeaderMap, compression: Compression, body: &[u8]) 
     Ok(if compression == Compression::None && first == Some(&b'{') { Encoding::Json } else { Encoding::Protobuf })
 }
 
-fn compression(headers: &HeaderMap) -> Result<Compression, Refusal> {
+/// How a body is compressed, as its `Content-Encoding` says.
+pub fn compression(headers: &HeaderMap) -> Result<Compression, Refusal> {
     let Some(value) = headers.get(header::CONTENT_ENCODING) else { return Ok(Compression::None) };
     let text = value.to_str().unwrap_or("(not text)");
     Compression::from_header(text).map_err(|error| Refusal::Unsupported(error.to_string()))

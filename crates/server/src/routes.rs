@@ -18,6 +18,7 @@ use wire::Signal;
 use crate::api::{export, live, logs, openapi, run, runs, sessions, sql, status, summary};
 use crate::app::App;
 use crate::problem::{self, Problem};
+use crate::receivers::{langfuse, langsmith, openai_agents, phoenix};
 use crate::{health, metrics_text, otlp_grpc, otlp_http, ui};
 
 /// Routes of the API, described by the OpenAPI document. Resources of later issues are added here.
@@ -43,19 +44,24 @@ pub fn api() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(metrics_text::get))
 }
 
-/// Receivers of telemetry. They answer on every port, so that no mix-up of ports loses data.
-fn receivers() -> Router<Arc<App>> {
+/// Receivers of telemetry. They answer on every port, so that no mix-up of ports loses data. `telemetry_only`: on a port without
+/// pages and API, where nothing is in the way of what other vendors' SDKs read.
+fn receivers(telemetry_only: bool) -> Router<Arc<App>> {
     Router::new()
         .route(Signal::Traces.path(), post(otlp_http::traces).fallback(wrong_method))
         .route(Signal::Logs.path(), post(otlp_http::logs).fallback(wrong_method))
         .route(Signal::Metrics.path(), post(otlp_http::metrics).fallback(wrong_method))
         .merge(otlp_grpc::routes())
+        .merge(langfuse::routes())
+        .merge(langsmith::routes(telemetry_only))
+        .merge(openai_agents::routes())
+        .merge(phoenix::routes())
 }
 
 /// The port for everything.
 pub fn everything(app: Arc<App>) -> Router {
     let (api, _) = api().split_for_parts();
-    receivers()
+    receivers(false)
         .merge(
             api.layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
                 .method_not_allowed_fallback(wrong_method),
@@ -69,7 +75,7 @@ pub fn everything(app: Arc<App>) -> Router {
 
 /// The ports for telemetry only.
 pub fn telemetry(app: Arc<App>) -> Router {
-    receivers()
+    receivers(true)
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/", get(where_to_look).post(otlp_http::unknown))
@@ -79,8 +85,9 @@ pub fn telemetry(app: Arc<App>) -> Router {
 }
 
 /// Anything without a route of its own: telemetry behind a prefix, gRPC of an unknown method, or a page of the UI.
-async fn page_or_receiver(State(app): State<Arc<App>>, request: Request) -> Response {
+pub async fn page_or_receiver(State(app): State<Arc<App>>, request: Request) -> Response {
     match *request.method() {
+        Method::GET if langsmith::is_client(request.headers()) => langsmith::at_root(app, request).await,
         Method::GET | Method::HEAD if !otlp_grpc::is_grpc(request.headers()) => {
             ui::page(&app, request.uri().path(), request.headers())
         }
@@ -88,7 +95,8 @@ async fn page_or_receiver(State(app): State<Arc<App>>, request: Request) -> Resp
     }
 }
 
-async fn receiver_only(State(app): State<Arc<App>>, request: Request) -> Response {
+/// Anything without a route of its own on a port for telemetry: telemetry behind a prefix, or nothing.
+pub async fn receiver_only(State(app): State<Arc<App>>, request: Request) -> Response {
     let path = request.uri().path();
     if otlp_grpc::is_grpc(request.headers()) {
         return otlp_grpc::unknown_method(path);

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use model::{Run, Span, Timestamp, TraceId};
+use model::{Run, Span, SpanId, Timestamp, TraceId};
 use tokio::sync::{Notify, broadcast, oneshot};
 
 use crate::catalog::Catalog;
@@ -226,6 +226,16 @@ impl Store {
     /// The spans of a trace with everything that was sent, one version each, by start time; empty when unknown.
     pub async fn trace(&self, project: &str, trace_id: TraceId) -> Result<Vec<StoredSpan>, StoreError> {
         self.noted(self.view(project, trace_id).spans(&self.inner.reader).await).await
+    }
+
+    /// One span with everything that was sent; `None` when unknown.
+    pub async fn span(
+        &self,
+        project: &str,
+        trace_id: TraceId,
+        span_id: SpanId,
+    ) -> Result<Option<StoredSpan>, StoreError> {
+        self.view(project, trace_id).span(&self.inner.reader, span_id).await
     }
 
     /// The narrow part of a trace's spans, one version each, by start time.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::record_batch::RecordBatch;
-use model::{Span, TraceId};
+use model::{Span, SpanId, TraceId};
 
 use crate::bodies::BodyHash;
 use crate::error::StoreError;
@@ -99,6 +99,24 @@ impl TraceView {
         }
         let bodies = &self.bodies;
         Ok(SpanRow::stored(&found, &|hash| bodies.get(hash).cloned())?)
+    }
+
+    /// One span with all that was sent.
+    pub async fn span(mut self, reader: &Reader, span_id: SpanId) -> Result<Option<StoredSpan>, StoreError> {
+        self.spans.retain(|row| row.span.span_id == span_id);
+        let mut found = std::mem::take(&mut self.spans);
+        for batch in self.sealed(reader, Table::Spans, None).await? {
+            let rows = rows::spans::from_batch(&batch)?.into_iter().filter(|row| row.span.span_id == span_id);
+            found.extend(rows.map(Arc::new));
+        }
+        let Some(best) = found.into_iter().max_by_key(|row| rank(&row.span)) else { return Ok(None) };
+        for batch in self.sealed(reader, Table::Bodies, None).await? {
+            for body in rows::bodies::from_batch(&batch)? {
+                self.bodies.insert(body.hash, body.text);
+            }
+        }
+        let bodies = &self.bodies;
+        Ok(SpanRow::stored(&[best], &|hash| bodies.get(hash).cloned())?.pop())
     }
 
     /// Every log record of the trace.

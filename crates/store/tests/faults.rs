@@ -12,8 +12,8 @@ use std::sync::{Arc, Mutex};
 use common::*;
 use object_store::ObjectStore;
 use store::{
-    Clock, CommitError, Counts, Disk, LogFile, Machine, RealDisk, RealThreads, RunResolver, Settings, Store, StoreError,
-    Table,
+    Clock, CommitError, Counts, Disk, LogFile, Machine, RealDisk, RealThreads, RunResolver, Settings, Store,
+    StoreError, Table,
 };
 
 /// The real disk until a number of operations is used up; from then on every operation fails, as after a kill. A write
@@ -324,7 +324,8 @@ async fn runs_whose_file_rots_or_goes_away_are_resolved_again_from_their_spans()
         for start in ["the first", "the second"] {
             let store = open(data.path(), &clock).await;
             let after = runs(&store).await;
-            let told = |runs: &[model::Run]| runs.iter().map(|run| (run.trace_id, run.kinds.total())).collect::<Vec<_>>();
+            let told =
+                |runs: &[model::Run]| runs.iter().map(|run| (run.trace_id, run.kinds.total())).collect::<Vec<_>>();
             assert_eq!(told(&after), told(&before), "{loss}, {start} start");
         }
         let aside = fs::read_dir(data.path().join("quarantine")).map_or(0, Iterator::count);

@@ -113,6 +113,16 @@ pub struct Serve {
     /// Start although segment files that the catalog lists are gone; their rows stay lost.
     #[arg(long, env = "TAWNY_ALLOW_MISSING_SEGMENTS", value_parser = clap::builder::FalseyValueParser::new())]
     pub allow_missing_segments: bool,
+    /// Take telemetry only with one of these keys (KEY, or KEY=PROJECT), named as its client names keys: Bearer, x-api-key, Basic.
+    /// Several are separated by commas.
+    #[arg(
+        long = "ingest-key",
+        env = "TAWNY_INGEST_KEYS",
+        hide_env_values = true,
+        value_name = "KEY[=PROJECT]",
+        value_delimiter = ','
+    )]
+    pub ingest_keys: Vec<String>,
     /// Listen on addresses that other machines reach although nothing asks for credentials. Only on networks you trust.
     #[arg(long, env = "TAWNY_ALLOW_OPEN", value_parser = clap::builder::FalseyValueParser::new())]
     pub allow_open: bool,

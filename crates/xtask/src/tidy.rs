@@ -25,12 +25,13 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("wire", &["model"]),
     ("dialects", &["model"]),
+    ("receivers", &["model", "wire"]),
     ("signals", &["model"]),
     ("promql", &["model"]),
     ("simulator", &["model"]),
     ("store", &["model"]),
     ("query", &["model", "promql", "store"]),
-    ("server", &["dialects", "model", "promql", "query", "signals", "store", "wire"]),
+    ("server", &["dialects", "model", "promql", "query", "receivers", "signals", "store", "wire"]),
     ("tawny", &["dialects", "model", "promql", "query", "server", "signals", "simulator", "store", "wire"]),
     ("simulation", &["model", "signals", "store"]),
     ("xtask", &[]),
@@ -214,7 +215,8 @@ fn heavy_dependencies_stay_behind_their_fence() {
         if dependencies.contains("datafusion") && name != "query" {
             broken.push(format!("{name} names datafusion; only query does"));
         }
-        let pure = ["model", "wire", "dialects", "signals", "promql", "simulator"].contains(&name.as_str());
+        let pure =
+            ["model", "wire", "dialects", "receivers", "signals", "promql", "simulator"].contains(&name.as_str());
         for heavy in ["tokio", "arrow", "parquet", "object_store", "axum", "rusqlite", "ureq"] {
             if pure && dependencies.contains(heavy) {
                 broken.push(format!("{name} is pure and names {heavy}"));

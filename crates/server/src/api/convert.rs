@@ -6,10 +6,11 @@ use std::sync::Arc;
 use model::raw::RawSpan;
 use model::{AgentNode, Attributes, Content, ResolvedStep, RunStatus, StepKind, Timestamp, Usage, Usd};
 use serde_json::Value as Json;
+use store::StoredLog;
 
 use super::types::{
     Agent, CompletedRun, Counters, ErrorInfo, Event, FacetValue, Link, LogRecord, Messages, Prompt, Retrieval, Run,
-    RunsAnswer, Session, SessionsAnswer, Step, StepUsage, Summary, Tool, UsageTotals,
+    RunsAnswer, Score, Session, SessionsAnswer, Step, StepUsage, Summary, Tool, UsageTotals,
 };
 
 fn text(shared: &Arc<str>) -> String {
@@ -295,7 +296,26 @@ pub fn step(resolved: &ResolvedStep) -> Step {
         attributes: BTreeMap::new(),
         events: Vec::new(),
         links: Vec::new(),
+        scores: Vec::new(),
     }
+}
+
+/// The judgements among log records, as they stand, by time.
+pub fn scores(logs: &[StoredLog]) -> Vec<Score> {
+    let found = logs.iter().filter_map(|log| receivers::Score::from_log(&log.raw)).collect();
+    let scores = receivers::Score::latest(found).into_iter();
+    let filled = |text: String| (!text.is_empty()).then_some(text);
+    let score = |score: receivers::Score| Score {
+        id: filled(score.id),
+        name: score.name,
+        value: score.value,
+        label: score.label,
+        comment: score.comment,
+        source: score.source,
+        span_id: score.span_id,
+        at: score.at,
+    };
+    scores.map(score).collect()
 }
 
 /// Adds what was said, and attributes, events and links as sent.

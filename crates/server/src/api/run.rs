@@ -45,6 +45,7 @@ pub async fn get(
     let built = tokio::task::spawn_blocking(move || {
         let resolved = signals::runs::resolve(&narrow(&stored), now, &settings)?;
         let mut answer = answer(&resolved);
+        answer.scores = convert::scores(&logs);
         let logs = logs_by_span(&logs);
         let by_id: std::collections::HashMap<SpanId, &StoredSpan> =
             stored.iter().map(|stored| (stored.span.span_id, stored)).collect();
@@ -52,6 +53,7 @@ pub async fn get(
             if let Some(stored) = by_id.get(&step.span_id) {
                 fill(step, stored, logs.get(&step.span_id).map_or(&[], Vec::as_slice));
             }
+            step.scores = answer.scores.iter().filter(|score| score.span_id == Some(step.span_id)).cloned().collect();
         }
         Some(answer)
     });
@@ -79,6 +81,8 @@ pub async fn step(
     let resolved = resolved.steps.iter().find(|step| step.span.span_id == span_id).ok_or_else(missing)?;
     let stored = stored.iter().find(|stored| stored.span.span_id == span_id).ok_or_else(missing)?;
     let mut step = convert::step(resolved);
+    step.scores = convert::scores(&logs);
+    step.scores.retain(|score| score.span_id == Some(span_id));
     let logs = logs_by_span(&logs).remove(&span_id).unwrap_or_default();
     fill(&mut step, stored, &logs);
     let raw = otlp_json(std::slice::from_ref(stored))?;
@@ -151,7 +155,11 @@ fn resolve(app: &App, trace_id: TraceId, spans: &[Arc<Span>]) -> Result<Resolved
 }
 
 fn answer(resolved: &Resolved) -> RunAnswer {
-    RunAnswer { run: (&resolved.run).into(), steps: resolved.steps.iter().map(convert::step).collect() }
+    RunAnswer {
+        run: (&resolved.run).into(),
+        steps: resolved.steps.iter().map(convert::step).collect(),
+        scores: Vec::new(),
+    }
 }
 
 /// Log records by the span they name: some dialects put what was said there.

@@ -14,6 +14,9 @@ pub enum Refusal {
         /// The limit in bytes.
         limit: usize,
     },
+    /// It names no key, or one that is not known.
+    #[error("{0}")]
+    Unauthorized(String),
     /// Its content type or compression is not supported.
     #[error("{0}")]
     Unsupported(String),
@@ -53,6 +56,7 @@ impl Refusal {
     pub fn reason(&self) -> &'static str {
         match self {
             Self::TooLarge { .. } => "too_large",
+            Self::Unauthorized(_) => "unauthorized",
             Self::Unsupported(_) => "unsupported",
             Self::Malformed(_) => "malformed",
             Self::Aborted(_) => "aborted",
@@ -67,6 +71,7 @@ impl Refusal {
     pub fn http_status(&self) -> StatusCode {
         match self {
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Unauthorized(_) => StatusCode::UNAUTHORIZED,
             Self::Unsupported(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Malformed(_) | Self::Aborted(_) => StatusCode::BAD_REQUEST,
             Self::Busy { .. } => StatusCode::TOO_MANY_REQUESTS,
@@ -79,6 +84,7 @@ impl Refusal {
     pub fn grpc_code(&self) -> Code {
         match self {
             Self::TooLarge { .. } => Code::ResourceExhausted,
+            Self::Unauthorized(_) => Code::Unauthenticated,
             Self::Unsupported(_) => Code::Unimplemented,
             Self::Malformed(_) | Self::Aborted(_) => Code::InvalidArgument,
             Self::Busy { .. } | Self::NotReady { .. } | Self::NotKept(_) => Code::Unavailable,

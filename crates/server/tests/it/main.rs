@@ -7,6 +7,8 @@ mod grpc;
 mod http;
 mod lifecycle;
 mod openapi;
+mod receivers;
+mod receivers_captures;
 mod support;
 #[cfg(feature = "ui")]
 mod ui;

@@ -61,16 +61,21 @@ impl Server {
     }
 
     pub fn open(dir: TempDir, limits: Limits) -> Self {
+        Self::configured(dir, |settings| settings.limits = limits)
+    }
+
+    /// A server with settings changed.
+    pub fn configured(dir: TempDir, change: impl FnOnce(&mut Settings)) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let any_port = || "127.0.0.1:0".to_owned();
-        let settings = Settings {
+        let mut settings = Settings {
             data: dir.path().join("data"),
             http: any_port(),
             otlp_http: any_port(),
             otlp_grpc: any_port(),
-            limits,
             ..Settings::default()
         };
+        change(&mut settings);
         let mut running = runtime.block_on(server::start(settings)).unwrap();
         runtime.block_on(running.ready()).unwrap();
         let endpoints = running.endpoints().clone();
@@ -99,6 +104,18 @@ impl Server {
 
     pub fn get(&self, path: &str) -> Answer {
         answer(self.agent.get(format!("{}{path}", self.http)).call().unwrap())
+    }
+
+    /// A request of any method to any address.
+    pub fn send(&self, method: &str, url: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+        let mut request = ureq::http::Request::builder().method(method).uri(url);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        answer(match method {
+            "GET" => self.agent.run(request.body(()).unwrap()).unwrap(),
+            _ => self.agent.run(request.body(body.to_vec()).unwrap()).unwrap(),
+        })
     }
 
     pub fn post_to(&self, url: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {

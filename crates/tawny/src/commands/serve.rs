@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
+use server::config::IngestKeys;
 use server::{ConfigError, Limits, Running, Settings};
 use tokio::signal;
 use tracing_subscriber::EnvFilter;
@@ -36,6 +37,7 @@ fn settings(args: &Serve) -> Result<Settings> {
         allow_open: args.allow_open,
         sync: !args.no_sync,
         allow_missing_segments: args.allow_missing_segments,
+        ingest_keys: IngestKeys::parse(args.ingest_keys.iter().map(String::as_str)).context("--ingest-key")?,
         limits: Limits {
             flush_bytes: args.flush_bytes,
             ..Limits::for_memory(args.memory).with_max_body(args.max_body)

@@ -11,7 +11,7 @@ use super::run::{ErrorInfo, Run};
 
 /// One step of a run: a span with its kind, what it used and what was said.
 ///
-/// With `content=none` the fields `messages`, `input`, `output`, `tool_definitions`, `attributes`, `events`, `links`, tool
+/// With `content=none` the fields `messages`, `input`, `output`, `tool_definitions`, `attributes`, `events`, `links`, `scores`, tool
 /// arguments and results, and retrieved documents are empty; previews stay.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Step {
@@ -141,6 +141,36 @@ pub struct Step {
     pub events: Vec<Event>,
     /// References to steps of this or other runs.
     pub links: Vec<Link>,
+    /// Judgements of the step: feedback, evaluations.
+    pub scores: Vec<Score>,
+}
+
+/// A judgement of a step or run.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Score {
+    /// Its id as the client gave it; null where none was given.
+    #[schema(required)]
+    pub id: Option<String>,
+    /// What is judged, for example `correctness`.
+    pub name: String,
+    /// The judgement as a number; truth is 1 or 0.
+    #[schema(required)]
+    pub value: Option<f64>,
+    /// The judgement as a word.
+    #[schema(required)]
+    pub label: Option<String>,
+    /// Why.
+    #[schema(required)]
+    pub comment: Option<String>,
+    /// Who or what judged, in the client's words.
+    #[schema(required)]
+    pub source: Option<String>,
+    /// The step judged; null for the run as a whole.
+    #[schema(value_type = Option<String>, required)]
+    pub span_id: Option<SpanId>,
+    /// When.
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Timestamp,
 }
 
 /// Tokens of one step. Input includes cached tokens, output includes reasoning; null where the sender did not say.
@@ -252,6 +282,8 @@ pub struct RunAnswer {
     pub run: Run,
     /// Its steps in pre-order: a parent before its children, siblings by start.
     pub steps: Vec<Step>,
+    /// Judgements of the run and its steps, by time: feedback, evaluations. Empty with `content=none`.
+    pub scores: Vec<Score>,
 }
 
 /// One step with the span as it was sent.

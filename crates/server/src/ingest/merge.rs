@@ -1,0 +1,247 @@
+//! Spans that are told in pieces: what is said now is put together with what is known already, and kept as one span.
+//!
+//! A span is changed under a lock (of its trace's shard), so that two updates that come at once are both in the result. What is
+//! known comes from a bounded cache of what was merged lately, else from the store. The log holds merged spans as OTLP: replaying
+//! it needs none of this. What is said a second time changes nothing and is not kept again.
+
+mod cache;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use ::receivers::{Known, Score, Told};
+use bytes::Bytes;
+use model::raw::{Batch, Group, RawLog, RawSpan, Resource, Scope};
+use model::{SpanId, Timestamp, TraceId};
+use store::{Entry, Store};
+use tokio::sync::OwnedMutexGuard;
+use wire::{Compression, Encoding, Signal};
+
+use super::tag::Tag;
+use super::{Ingest, Refusal, policy, refuse_commit};
+use crate::budget::Share;
+use crate::counters::Accepted;
+use cache::{Key, Names, Shard};
+
+/// Locks that traces share. More means fewer updates waiting for each other.
+const SHARDS: usize = 64;
+/// Bytes of merged spans that one entry of the log holds, about; what is more becomes several.
+const ENTRY_BYTES: usize = 8 << 20;
+
+/// The merging of spans.
+pub struct Merge {
+    shards: Vec<Arc<tokio::sync::Mutex<Shard>>>,
+    names: Mutex<Names>,
+}
+
+impl Default for Merge {
+    fn default() -> Self {
+        Self { shards: (0..SHARDS).map(|_| Arc::default()).collect(), names: Mutex::default() }
+    }
+}
+
+/// What a receiver read of one request.
+pub struct Reported {
+    /// Whose it is.
+    pub project: Arc<str>,
+    /// What it says.
+    pub told: Told,
+    /// When it came.
+    pub received: Timestamp,
+    /// Its bytes as sent.
+    pub bytes: usize,
+    /// Its bytes after decompression.
+    pub bytes_decompressed: usize,
+    /// The memory it holds.
+    pub share: Share,
+}
+
+impl Ingest {
+    /// Keeps what a request says. Returns when it is durable and visible.
+    pub async fn receive_told(&self, store: &Store, reported: Reported) -> Result<(), Refusal> {
+        let Reported { project, told, received, bytes, bytes_decompressed, share } = reported;
+        let refused: Vec<String> = told.refused().filter_map(|item| item.error.clone()).collect();
+        let signal = if told.spans.is_empty() && !told.scores.is_empty() { Signal::Logs } else { Signal::Traces };
+        let (merge, store) = (Arc::clone(&self.merge), store.clone());
+        // A client that goes away in the middle must not leave the cache behind the store.
+        let kept = tokio::spawn(async move {
+            let kept = merge.keep(&store, &project, told, received).await;
+            drop(share);
+            kept
+        });
+        let mut accepted = kept.await.map_err(|error| {
+            tracing::error!(%error, "keeping a request panicked");
+            Refusal::Fault
+        })??;
+        accepted.items_rejected = refused.len() as u64;
+        accepted.reasons = refused;
+        accepted.reasons.truncate(model::raw::Rejected::MAX_REASONS);
+        (accepted.bytes, accepted.bytes_decompressed) = (bytes as u64, bytes_decompressed as u64);
+        self.counters.accepted(signal, accepted);
+        Ok(())
+    }
+
+    /// The trace of a span that was told lately.
+    pub fn trace_of(&self, project: &Arc<str>, span: SpanId) -> Option<TraceId> {
+        self.merge.names().trace_of(project, span)
+    }
+}
+
+impl Merge {
+    fn names(&self) -> MutexGuard<'_, Names> {
+        // What a panic left behind is still a cache.
+        self.names.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn keep(&self, store: &Store, project: &Arc<str>, told: Told, now: Timestamp) -> Result<Accepted, Refusal> {
+        let mut accepted = Accepted::default();
+        let mut scores = told.scores;
+        if !told.spans.is_empty() {
+            let mut shards = self.lock(project, told.spans.iter().map(|partial| partial.trace_id)).await;
+            let mut found: HashMap<Key, (Known, bool)> = HashMap::new();
+            for partial in told.spans {
+                let key: Key = (Arc::clone(project), partial.trace_id, partial.span_id);
+                if let Some((known, changed)) = found.get_mut(&key) {
+                    *changed |= known.add(partial);
+                    continue;
+                }
+                let cached = shards.get_mut(&shard_of(&key)).and_then(|shard| shard.take(&key));
+                let known = match cached {
+                    Some(known) => Some(known),
+                    None => read(store, &key).await?,
+                };
+                let first = match known {
+                    Some(mut known) => {
+                        let changed = known.add(partial);
+                        (known, changed)
+                    }
+                    None => (Known::new(partial), true),
+                };
+                found.insert(key, first);
+            }
+            for batch in batches(&found) {
+                commit(store, project, batch, Signal::Traces, now, &mut accepted).await?;
+            }
+            let mut names = self.names();
+            for (key, (known, _)) in found {
+                scores.extend(names.note(&key));
+                if let Some(shard) = shards.get_mut(&shard_of(&key)) {
+                    shard.put(key, known);
+                }
+            }
+        }
+        if !scores.is_empty() {
+            self.names().remember(project, &scores);
+            let logs: Vec<RawLog<'static>> = scores.into_iter().map(Score::into_log).collect();
+            let batch = Batch { logs: vec![group(evaluations(), logs)], ..Batch::default() };
+            commit(store, project, batch, Signal::Logs, now, &mut accepted).await?;
+        }
+        Ok(accepted)
+    }
+
+    /// Locks the shards of traces, always in the same order.
+    async fn lock(
+        &self,
+        project: &Arc<str>,
+        traces: impl Iterator<Item = TraceId>,
+    ) -> BTreeMap<usize, OwnedMutexGuard<Shard>> {
+        let wanted: BTreeSet<usize> = traces.map(|trace| shard_number(project, trace)).collect();
+        let mut held = BTreeMap::new();
+        for number in wanted {
+            held.insert(number, Arc::clone(&self.shards[number]).lock_owned().await);
+        }
+        held
+    }
+}
+
+/// What the store has of a span.
+async fn read(store: &Store, (project, trace, span): &Key) -> Result<Option<Known>, Refusal> {
+    let stored = store.span(project, *trace, *span).await.map_err(|error| {
+        tracing::error!(%error, %trace, %span, "a span that is to be changed cannot be read");
+        Refusal::NotKept(error.to_string())
+    })?;
+    Ok(stored.map(|stored| Known::from_kept(stored.raw, Scope::clone(&stored.scope))))
+}
+
+fn shard_of((project, trace, _): &Key) -> usize {
+    shard_number(project, *trace)
+}
+
+/// Trace ids end in random bytes, whoever made them.
+fn shard_number(project: &str, trace: TraceId) -> usize {
+    let tail =
+        trace.as_bytes()[8..].iter().fold(0usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(usize::from(*byte)));
+    tail.wrapping_add(project.len()) % SHARDS
+}
+
+/// Spans that changed, in batches of bounded size.
+fn batches(found: &HashMap<Key, (Known, bool)>) -> Vec<Batch<'static>> {
+    let mut changed: Vec<&Known> = found.values().filter(|(_, changed)| *changed).map(|(known, _)| known).collect();
+    changed.sort_unstable_by_key(|known| (known.trace_id(), known.span_id()));
+    let mut batches = Vec::new();
+    let mut scopes: BTreeMap<(&str, &str), Vec<RawSpan<'static>>> = BTreeMap::new();
+    let mut bytes = 0;
+    for known in changed {
+        bytes += known.bytes();
+        scopes.entry((&known.scope().name, &known.scope().version)).or_default().push(known.raw());
+        if bytes >= ENTRY_BYTES {
+            batches.push(batch(std::mem::take(&mut scopes)));
+            bytes = 0;
+        }
+    }
+    if !scopes.is_empty() {
+        batches.push(batch(scopes));
+    }
+    batches
+}
+
+fn batch(scopes: BTreeMap<(&str, &str), Vec<RawSpan<'static>>>) -> Batch<'static> {
+    let spans = scopes.into_iter().map(|((name, version), spans)| {
+        let scope = Scope { name: name.to_owned().into(), version: version.to_owned().into(), ..Scope::default() };
+        group(scope, spans)
+    });
+    Batch { spans: spans.collect(), ..Batch::default() }
+}
+
+fn group<T>(scope: Scope<'static>, items: Vec<T>) -> Group<'static, T> {
+    Group { resource: Arc::new(Resource::default()), scope: Arc::new(scope), items }
+}
+
+/// The scope of scores.
+fn evaluations() -> Scope<'static> {
+    Scope { name: "tawny.evaluations".into(), ..Scope::default() }
+}
+
+/// Writes one entry of the log, as OTLP/JSON, and its rows.
+async fn commit(
+    store: &Store,
+    project: &Arc<str>,
+    batch: Batch<'static>,
+    signal: Signal,
+    now: Timestamp,
+    accepted: &mut Accepted,
+) -> Result<(), Refusal> {
+    let owner = Arc::clone(project);
+    let prepared = tokio::task::spawn_blocking(move || {
+        let batch = policy::apply(&owner, batch).batch;
+        let text = match signal {
+            Signal::Logs => wire::export_logs(wire::each(&batch.logs)),
+            _ => wire::export_spans(wire::each(&batch.spans)),
+        };
+        let mut accepted = Accepted::default();
+        let rows = super::rows(&owner, batch, now, &mut accepted);
+        let tag = Tag { signal, encoding: Encoding::Json, compression: Compression::None };
+        (Entry { tag: tag.to_number(), project: owner, received: now, payload: Bytes::from(text), rows }, accepted)
+    });
+    let (entry, counted) = prepared.await.map_err(|error| {
+        tracing::error!(%error, "understanding merged spans panicked");
+        Refusal::Fault
+    })?;
+    store.commit(entry).await.map_err(refuse_commit)?;
+    accepted.items += counted.items;
+    accepted.unmapped += counted.unmapped;
+    for (dialect, spans) in counted.dialects {
+        *accepted.dialects.entry(dialect).or_default() += spans;
+    }
+    Ok(())
+}
