@@ -30,9 +30,9 @@ def program():
 class Server:
     """A server over a directory of its own. Ports are chosen by the system."""
 
-    def __init__(self, *options):
+    def __init__(self, *options, parent=None):
         self.options = options
-        self.folder = tempfile.TemporaryDirectory(prefix="tawny-e2e-")
+        self.folder = tempfile.TemporaryDirectory(prefix="tawny-e2e-", dir=parent)
         self.process = None
         self.start()
 
