@@ -274,7 +274,7 @@ class Campaign:
         self.stopping = False
         # Only what got no answer is still sent.
         self.draining = False
-        self.server = Server("--flush-bytes", FLUSH_BYTES, "--memory", "256MiB")
+        self.server = Server(["--flush-bytes", FLUSH_BYTES, "--memory", "256MiB"])
         self.clients = [Client(self, number, seed * 1000 + number) for number in range(clients)]
         self.replays, self.replayed, self.flushes, self.compactions, self.checked = [], 0, 0, 0, 0
 

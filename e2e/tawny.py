@@ -30,20 +30,22 @@ def program():
 class Server:
     """A server over a directory of its own. Ports are chosen by the system."""
 
-    def __init__(self, *options, parent=None):
-        self.options = options
+    def __init__(self, arguments=(), environment=None, data=None, parent=None):
         self.folder = tempfile.TemporaryDirectory(prefix="tawny-e2e-", dir=parent)
         self.process = None
+        self.arguments = list(arguments)
+        self.environment = {**os.environ, **(environment or {})}
+        self.data = pathlib.Path(self.folder.name) / "data"
+        self.place = data or str(self.data)
         self.start()
 
     def start(self):
         """Starts it (again, over the same data)."""
-        data = pathlib.Path(self.folder.name) / "data"
         self.log = open(pathlib.Path(self.folder.name) / "log", "ab")
         self.process = subprocess.Popen(
-            [str(program()), "serve", "--json", "--data", str(data), "--http", "127.0.0.1:0",
-             "--otlp-http", "127.0.0.1:0", "--otlp-grpc", "127.0.0.1:0", *self.options],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.log,
+            [str(program()), "serve", "--json", "--data", self.place, "--http", "127.0.0.1:0",
+             "--otlp-http", "127.0.0.1:0", "--otlp-grpc", "127.0.0.1:0", *self.arguments],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.log, env=self.environment,
         )
         line = self.process.stdout.readline()
         if not line:

@@ -54,7 +54,7 @@ class FullDisk(unittest.TestCase):
         return {row[0] for row in server.sql("SELECT name FROM spans")}
 
     def test_requests_wait_reads_go_on_and_room_is_enough_to_go_on(self):
-        server = Server("--flush-bytes", "1MiB", parent=self.place)
+        server = Server(["--flush-bytes", "1MiB"], parent=self.place)
         self.addCleanup(server.close)
         kept = set()
         self.assertEqual(self.send(server, 0)[0], 200)

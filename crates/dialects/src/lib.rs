@@ -8,6 +8,7 @@
 //! Pure: no clock, no I/O; the same input gives the same output on every machine.
 
 mod content;
+mod content_keys;
 mod definitions;
 mod dialects;
 mod documents;

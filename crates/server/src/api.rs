@@ -12,5 +12,6 @@ pub mod runs;
 pub mod sessions;
 pub mod sql;
 pub mod status;
+pub mod store;
 pub mod summary;
 pub mod types;

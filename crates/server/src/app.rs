@@ -148,7 +148,16 @@ impl App {
     {
         let question = question(Arc::clone(&self.answering()?.engine));
         let answer = AbortOnDropHandle(self.query_threads.spawn(question)).await;
-        Ok(answer.map_err(|error| Problem::internal(format!("the query stopped: {error}")))??)
+        self.counted(answer.map_err(|error| Problem::internal(format!("the query stopped: {error}")))?)
+    }
+
+    /// An answer as it is; counts where a limit stood in its way.
+    fn counted<T>(&self, answer: Result<T, query::QueryError>) -> Result<T, Problem> {
+        if let Err(query::QueryError::Limit { name, .. }) = &answer {
+            // The engine knows the bound of its memory by another name than the settings.
+            self.counters.limit_reached(if *name == "memory_bytes" { "query_bytes" } else { name });
+        }
+        Ok(answer?)
     }
 
     /// Asks a question in SQL, on threads of its own.
@@ -160,6 +169,7 @@ impl App {
         let engine = Arc::clone(&self.answering()?.engine);
         let limit = engine.limits().sql.time + SQL_GRACE;
         let permit = Arc::clone(&self.sql_permits).try_acquire_owned().map_err(|_| {
+            self.counters.limit_reached("sql_queries_max");
             Problem::unavailable(format!(
                 "{SQL_QUERIES_MAX} SQL queries are running (limit sql_queries_max); ask again in a moment"
             ))
@@ -171,8 +181,13 @@ impl App {
             question.await
         }));
         match tokio::time::timeout(limit, answer).await {
-            Ok(answer) => Ok(answer.map_err(|error| Problem::internal(format!("the query stopped: {error}")))??),
-            Err(_) => Err(Problem::unavailable("the query did not stop at its time limit (sql_time) and was given up")),
+            Ok(answer) => {
+                self.counted(answer.map_err(|error| Problem::internal(format!("the query stopped: {error}")))?)
+            }
+            Err(_) => {
+                self.counters.limit_reached("sql_time");
+                Err(Problem::unavailable("the query did not stop at its time limit (sql_time) and was given up"))
+            }
         }
     }
 

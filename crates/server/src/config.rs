@@ -1,7 +1,7 @@
 //! Settings with their defaults, and the refusal to listen to strangers without credentials.
 
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use crate::ingest::keys::{IngestKeys, KeyError};
@@ -18,8 +18,12 @@ pub const DEFAULT_DATA: &str = "./tawny-data";
 /// Everything that can be set.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Directory that holds all data.
+    /// Directory that holds all data, but for segments where these are in a bucket.
     pub data: PathBuf,
+    /// Where segments are, if not in `data`.
+    pub bucket: Option<store::Bucket>,
+    /// How long things are kept.
+    pub retention: store::Retention,
     /// Address of UI, API and OTLP over HTTP; port 0 lets the system choose.
     pub http: String,
     /// Address of OTLP over HTTP.
@@ -42,6 +46,8 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             data: DEFAULT_DATA.into(),
+            bucket: None,
+            retention: store::Retention::default(),
             http: DEFAULT_HTTP.into(),
             otlp_http: DEFAULT_OTLP_HTTP.into(),
             otlp_grpc: DEFAULT_OTLP_GRPC.into(),
@@ -71,6 +77,10 @@ pub struct Limits {
     pub flush_bytes: usize,
     /// Bytes that running queries may hold together.
     pub query_bytes: usize,
+    /// Bytes of a bucket's segments kept as files in the data directory.
+    pub cache_bytes: u64,
+    /// Files and connections the system lets the process have open at once; read from the system at start.
+    pub open_files: usize,
     /// How long open requests may take to finish when the server stops.
     pub drain: Duration,
 }
@@ -79,6 +89,16 @@ pub struct Limits {
 pub const MAX_BODY: usize = 64 << 20;
 /// Bytes of rows in memory at which they are written into files where nothing else is set.
 pub const FLUSH_BYTES: usize = 64 << 20;
+/// The smallest bound of a request that lets requests through at all.
+pub const MIN_BODY: usize = 1 << 10;
+/// Bytes of a bucket's segments kept in the data directory where nothing else is set.
+pub const DEFAULT_CACHE: u64 = 4 << 30;
+/// Open files and connections the program asks the system for.
+pub const OPEN_FILES_WANTED: usize = 16_384;
+/// With fewer, log, catalog and segments cannot be open beside connections.
+pub const MIN_OPEN_FILES: usize = 128;
+/// One part of so many of the open files is for files, the rest for connections.
+const OPEN_FILES_SHARE: usize = 2;
 /// Share of the memory budget for rows not yet in a segment, in percent.
 const HOT_SHARE: usize = 40;
 /// Share for queries, in percent.
@@ -102,8 +122,28 @@ impl Limits {
             hot_bytes: share(HOT_SHARE),
             flush_bytes: FLUSH_BYTES,
             query_bytes: share(QUERY_SHARE),
+            cache_bytes: DEFAULT_CACHE,
+            open_files: OPEN_FILES_WANTED,
             drain: Duration::from_secs(10),
         }
+    }
+
+    /// The same limits within what the system lets a process have open: connections leave room for files.
+    #[must_use]
+    pub fn with_open_files(self, open_files: usize) -> Self {
+        let room = open_files.saturating_sub(open_files / OPEN_FILES_SHARE);
+        Self { open_files, connections: self.connections.min(room.max(1)), ..self }
+    }
+
+    /// Whether the server can work with them.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        if self.max_body_bytes < MIN_BODY {
+            return Err(ConfigError::MaxBody { given: self.max_body_bytes });
+        }
+        if self.open_files < MIN_OPEN_FILES {
+            return Err(ConfigError::OpenFiles { given: self.open_files });
+        }
+        Ok(())
     }
 }
 
@@ -123,7 +163,7 @@ impl Default for Limits {
 }
 
 /// Why settings cannot be used.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// An address does not parse or resolve.
     #[error("cannot use `{address}` as the {what} address: {reason}; give host:port, for example {example}")]
@@ -148,6 +188,28 @@ pub enum ConfigError {
         /// The address.
         address: SocketAddr,
     },
+    /// No request would fit.
+    #[error(
+        "cannot take requests of at most {given} bytes: set --max-body to at least {MIN_BODY} (1 KiB); the default is 64MiB"
+    )]
+    MaxBody {
+        /// What was given.
+        given: usize,
+    },
+    /// The system lets the process open too few files.
+    #[error(
+        "cannot work with {given} open files: raise the limit to at least {MIN_OPEN_FILES} (ulimit -n, LimitNOFILE=)"
+    )]
+    OpenFiles {
+        /// What the system allows.
+        given: usize,
+    },
+    /// The place of the data cannot be used.
+    #[error(transparent)]
+    Place(#[from] PlaceError),
+    /// A retention setting cannot be used.
+    #[error(transparent)]
+    Retention(#[from] store::RetentionError),
     /// The memory budget is too small to work with.
     #[error("cannot work with a memory budget of {given} bytes: give at least {MIN_MEMORY} (256 MiB)")]
     Memory {
@@ -201,6 +263,50 @@ fn resolve(what: &'static str, text: &str, example: &'static str) -> Result<Sock
     Ok(if first.is_ipv6() { found.find(SocketAddr::is_ipv4).unwrap_or(first) } else { first })
 }
 
+/// Why the place of the data cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum PlaceError {
+    /// The bucket's URL or the environment is wrong.
+    #[error(transparent)]
+    Bucket(#[from] store::StoreError),
+    /// Two directories were named.
+    #[error(
+        "cannot use --data-local {local} with --data {data}: --data-local is for catalog and log where --data is a bucket (s3://bucket/prefix)"
+    )]
+    TwoDirectories {
+        /// What `--data` says.
+        data: String,
+        /// What `--data-local` says.
+        local: String,
+    },
+}
+
+/// Where data is kept: `data` is a directory or the URL of a bucket, which needs the directory `local` beside it.
+pub fn place(data: &str, local: Option<&Path>) -> Result<(PathBuf, Option<store::Bucket>), PlaceError> {
+    if store::Bucket::is_url(data) {
+        let bucket = store::Bucket::from_url(data)?;
+        return Ok((local.map_or_else(|| DEFAULT_DATA.into(), Path::to_owned), Some(bucket)));
+    }
+    match local {
+        Some(local) => Err(PlaceError::TwoDirectories { data: data.to_owned(), local: local.display().to_string() }),
+        None => Ok((data.into(), None)),
+    }
+}
+
+/// Reads retention settings, each `layer=time,…` or `project:layer=time,…`.
+pub fn retention(settings: &[String]) -> Result<store::Retention, store::RetentionError> {
+    let mut retention = store::Retention::default();
+    for setting in settings {
+        let (project, rules) = setting.rsplit_once(':').map_or((None, setting.as_str()), |(p, r)| (Some(p.trim()), r));
+        let rules: store::RetentionRules = rules.parse()?;
+        match project {
+            Some(project) => retention.projects.entry(project.to_owned()).or_default().extend(rules),
+            None => retention.default.extend(rules),
+        }
+    }
+    Ok(retention)
+}
+
 /// Reads a number of bytes: plain, or with `KB`, `MB`, `GB` (powers of 1000) or `KiB`, `MiB`, `GiB`, `K`, `M`, `G` (powers of 1024).
 pub fn parse_bytes(text: &str) -> Option<usize> {
     let text = text.trim();
@@ -252,6 +358,34 @@ mod tests {
         assert!(limits.inflight_bytes >= 2 * limits.max_body_bytes);
         let limits = limits.with_max_body(1 << 30);
         assert!(limits.inflight_bytes >= 2 * limits.max_body_bytes);
+    }
+
+    #[test]
+    fn limits_that_let_nothing_through_are_refused_by_name() {
+        let error = |limits: Limits| limits.check().unwrap_err().to_string();
+        assert!(error(Limits::default().with_max_body(0)).contains("--max-body"));
+        assert!(error(Limits::default().with_open_files(64)).contains("ulimit -n"));
+        assert!(Limits::default().with_open_files(1024).connections <= 512);
+        assert!(Limits::default().check().is_ok());
+    }
+
+    #[test]
+    fn retention_is_read_by_layer_and_project() {
+        let settings = ["spans=90d,bodies=30d".to_owned(), "shop: bodies=7d".to_owned()];
+        let retention = retention(&settings).unwrap();
+        let days = |days: u64| Some(Duration::from_secs(days * 86_400));
+        assert_eq!(retention.keep("default", store::Layer::Bodies), days(30));
+        assert_eq!(retention.keep("shop", store::Layer::Bodies), days(7));
+        assert_eq!(retention.keep("shop", store::Layer::Spans), days(90));
+        let error = super::retention(&["shop:findings=1d".to_owned()]).unwrap_err().to_string();
+        assert!(error.contains("findings") && error.contains("bodies, spans, logs, samples"), "{error}");
+    }
+
+    #[test]
+    fn a_local_directory_belongs_to_a_bucket() {
+        let error = place("./data", Some(Path::new("./other"))).unwrap_err().to_string();
+        assert!(error.contains("--data-local"), "{error}");
+        assert_eq!(place("./data", None).unwrap().0, Path::new("./data"));
     }
 
     #[test]

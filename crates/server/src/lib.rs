@@ -81,6 +81,7 @@ pub struct Running {
 /// When a setting is wrong or a port cannot be opened. That the data cannot be opened shows in [`Running::ready`].
 pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let addresses = settings.addresses()?;
+    settings.limits.check()?;
     let http = listen::open("HTTP", "--http", addresses.http).await?;
     let otlp_http = listen::open("OTLP over HTTP", "--otlp-http", addresses.otlp_http).await?;
     let otlp_grpc = listen::open("OTLP over gRPC", "--otlp-grpc", addresses.otlp_grpc).await?;
@@ -184,6 +185,9 @@ fn store_settings(settings: &Settings) -> store::Settings {
     let hot = settings.limits.hot_bytes;
     store::Settings {
         allow_missing_segments: settings.allow_missing_segments,
+        bucket: settings.bucket.clone(),
+        retention: settings.retention.clone(),
+        cache_bytes_max: settings.limits.cache_bytes,
         sync: if settings.sync { store::Sync::Always } else { store::Sync::Off },
         hot_bytes_max: hot,
         // Flushing begins well before the bound, so that ingest goes on while it works.
@@ -203,6 +207,14 @@ impl store::RunResolver for Resolver {
     fn same_call(&self, first: &Span, second: &Span) -> Option<store::Counts> {
         signals::runs::told_in_two_traces(first, second)
             .map(|order| if order.is_gt() { store::Counts::First } else { store::Counts::Second })
+    }
+
+    fn is_content(&self, key: &str) -> bool {
+        dialects::Dialects::builtin().is_content(key)
+    }
+
+    fn is_content_event(&self, name: &str) -> bool {
+        dialects::Dialects::builtin().is_content_event(name)
     }
 }
 

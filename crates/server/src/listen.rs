@@ -14,6 +14,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::counters::Counters;
 
+/// What Unix says when a process (EMFILE) or the machine (ENFILE) may open no more files.
+const OUT_OF_FILES: [i32; 2] = [24, 23];
+
 /// Why a port cannot be opened.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot listen on {address} for {what}: {cause}. {advice}")]
@@ -71,6 +74,9 @@ impl Listener for Bounded {
                 }
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept a connection");
+                    if error.raw_os_error().is_some_and(|code| OUT_OF_FILES.contains(&code)) {
+                        self.counters.limit_reached("open_files");
+                    }
                     // Out of file descriptors, most likely: retrying at once would only spin.
                     tokio::time::sleep(Duration::from_millis(100)).await;
                 }

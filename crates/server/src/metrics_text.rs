@@ -93,6 +93,20 @@ fn store(page: &mut Page, app: &App) {
             page.sample(name, &[("table", table)], pick(counts) as f64);
         }
     }
+    type Count = fn(&store::Dropped) -> u64;
+    let families: [(&str, &str, Count); 3] = [
+        ("tawny_store_expired_segments_total", "Segments that retention removed or emptied of content.", |dropped| {
+            dropped.segments
+        }),
+        ("tawny_store_expired_rows_total", "Rows of these.", |dropped| dropped.rows),
+        ("tawny_store_expired_bytes_total", "Bytes of these.", |dropped| dropped.bytes),
+    ];
+    for (name, help, value) in families {
+        page.family(name, "counter", help);
+        for ((project, layer), dropped) in &opened.store.dropped() {
+            page.sample(name, &[("project", project), ("layer", layer.name())], value(dropped) as f64);
+        }
+    }
     let gauges = [
         ("tawny_store_hot_bytes", "Bytes of rows in memory.", stats.hot_bytes),
         ("tawny_store_queue_bytes", "Bytes of requests that wait for the log.", stats.queue_bytes),

@@ -15,7 +15,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use wire::Signal;
 
-use crate::api::{export, live, logs, openapi, run, runs, sessions, sql, status, summary};
+use crate::api::{export, live, logs, openapi, run, runs, sessions, sql, status, store, summary};
 use crate::app::App;
 use crate::problem::{self, Problem};
 use crate::receivers::{langfuse, langsmith, openai_agents, phoenix};
@@ -37,6 +37,9 @@ pub fn api() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(export::export))
         .routes(routes!(live::watch))
         .routes(routes!(status::get))
+        .routes(routes!(store::get))
+        .routes(routes!(store::check))
+        .routes(routes!(store::backup))
         .routes(routes!(openapi::get))
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
@@ -134,6 +137,7 @@ async fn wrong_method(request: Request) -> Response {
     let path = request.uri().path();
     let (allow, detail) = match Signal::from_path(path) {
         Some(signal) => ("POST", format!("{path} takes OpenTelemetry {signal} by POST, not {}", request.method())),
+        None if path == "/api/v1/store/check" => ("POST", format!("{path} is asked by POST, not {}", request.method())),
         None if path == "/api/v1/sql" => ("POST", format!("{path} takes a query by POST, not {}", request.method())),
         None => ("GET, HEAD", format!("{path} is read by GET, not {}", request.method())),
     };

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `flush` | writes hot rows into segments when memory or age asks for it |
 //! | `compact` | merges small segments, removes replaced ones |
+//! | `retain` | removes what retention says, keeps a copy of the catalog in the bucket |
 //! | `live` | resolves runs that changed and tells those who watch |
 //!
 //! Runs settle without a task of their own: a snapshot and a flush resolve what is due, and `live` looks again at runs it
@@ -21,6 +22,8 @@ use crate::live;
 const FLUSH_CHECK: Duration = Duration::from_secs(1);
 /// How often compaction looks for work when the last look found none.
 const COMPACT_CHECK: Duration = Duration::from_secs(10);
+/// How often retention is looked at, and the catalog copied to a bucket if it changed.
+const RETAIN_CHECK: Duration = Duration::from_secs(60);
 /// Pause after a failure, so that a full disk does not fill the log as well.
 const AFTER_FAILURE: Duration = Duration::from_secs(5);
 
@@ -29,6 +32,7 @@ pub fn start(app: &Arc<App>) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
     tasks.spawn(watched("flush", flush(Arc::clone(app))));
     tasks.spawn(watched("compact", compact(Arc::clone(app))));
+    tasks.spawn(watched("retain", retain(Arc::clone(app))));
     tasks.spawn(watched("live", live::run(Arc::clone(app))));
     tasks
 }
@@ -81,6 +85,31 @@ async fn compact(app: Arc<App>) {
     }
 }
 
+async fn retain(app: Arc<App>) {
+    let Ok(Opened { store, .. }) = app.opened() else { return };
+    loop {
+        match store.expire().await {
+            Ok(expired) => {
+                app.troubles.set("retain", None);
+                if expired.stripped > 0 {
+                    tracing::debug!(removed = expired.removed, stripped = expired.stripped, "retention");
+                    continue;
+                }
+            }
+            Err(error) => {
+                tracing::error!(%error, "cannot remove what retention says");
+                app.troubles.set("retain", Some(format!("what retention says cannot be removed: {error}")));
+            }
+        }
+        let copied = store.copy_catalog().await;
+        if let Err(error) = &copied {
+            tracing::error!(%error, "cannot copy the catalog to the bucket");
+        }
+        app.troubles.set("bucket", copied.err().map(|error| format!("the catalog cannot be copied: {error}")));
+        tokio::time::sleep(RETAIN_CHECK).await;
+    }
+}
+
 /// Stops the tasks, then flushes and closes the store. Listeners must be closed and requests finished before.
 pub async fn stop(app: &App, mut tasks: JoinSet<()>) {
     tasks.shutdown().await;
@@ -88,6 +117,9 @@ pub async fn stop(app: &App, mut tasks: JoinSet<()>) {
     if let Err(error) = opened.store.flush().await {
         // Nothing is lost: the log holds it, and the next start replays it.
         tracing::warn!(%error, "cannot flush before closing; the next start will replay the log");
+    }
+    if let Err(error) = opened.store.copy_catalog().await {
+        tracing::warn!(%error, "cannot copy the catalog to the bucket before closing");
     }
     opened.store.clone().close().await;
 }

@@ -13,11 +13,12 @@ use rusqlite::{Connection, Row, Transaction, params};
 use crate::bloom::TraceBloom;
 use crate::disk::Disk;
 use crate::error::StoreError;
+use crate::retention::{Dropped, DroppedByLayer, Layer};
 use crate::schema::Table;
 use crate::snapshot::SegmentMeta;
 
 /// Version of the tables, SQLite's `user_version`.
-const VERSION: i64 = 1;
+pub(crate) const VERSION: i64 = 2;
 
 const TABLES: &str = "
     CREATE TABLE segments (
@@ -35,7 +36,10 @@ const TABLES: &str = "
         max_version INTEGER NOT NULL,
         level INTEGER NOT NULL,
         provisional INTEGER NOT NULL,
-        traces BLOB NOT NULL
+        traces BLOB NOT NULL,
+        arrived INTEGER NOT NULL DEFAULT 0,
+        content INTEGER NOT NULL DEFAULT 1,
+        checksum INTEGER
     ) STRICT;
     CREATE TABLE deletions (
         segment INTEGER PRIMARY KEY REFERENCES segments (id) ON DELETE CASCADE,
@@ -49,7 +53,36 @@ const TABLES: &str = "
         name TEXT PRIMARY KEY,
         value INTEGER NOT NULL
     ) STRICT;
+    CREATE TABLE dropped (
+        project TEXT NOT NULL,
+        layer TEXT NOT NULL,
+        until INTEGER NOT NULL,
+        segments INTEGER NOT NULL,
+        rows INTEGER NOT NULL,
+        bytes INTEGER NOT NULL,
+        PRIMARY KEY (project, layer)
+    ) STRICT;
     INSERT INTO state VALUES ('log_flushed', 0), ('next_segment', 1);
+";
+
+/// From version 1 to 2. When old segments arrived is not known: about when their newest rows say they are of, or where the
+/// day of their path shows that those times had been moved, as long after it as times are moved.
+const SECOND: &str = "
+    ALTER TABLE segments ADD COLUMN arrived INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE segments ADD COLUMN content INTEGER NOT NULL DEFAULT 1;
+    ALTER TABLE segments ADD COLUMN checksum INTEGER;
+    UPDATE segments SET arrived = coalesce(CASE
+        WHEN max_time < unixepoch(day) * 1000000000 THEN (unixepoch(day) + 401 * 86400) * 1000000000
+        ELSE min(max_time, (unixepoch(day) + 2 * 86400) * 1000000000) END, max_time);
+    CREATE TABLE dropped (
+        project TEXT NOT NULL,
+        layer TEXT NOT NULL,
+        until INTEGER NOT NULL,
+        segments INTEGER NOT NULL,
+        rows INTEGER NOT NULL,
+        bytes INTEGER NOT NULL,
+        PRIMARY KEY (project, layer)
+    ) STRICT;
 ";
 
 /// The catalog, open.
@@ -70,6 +103,8 @@ pub(crate) struct Contents {
     pub next_segment: u64,
     /// Files to remove, and from when on.
     pub removals: Vec<(String, Timestamp)>,
+    /// What retention removed so far.
+    pub dropped: DroppedByLayer,
 }
 
 /// One transaction.
@@ -89,6 +124,8 @@ pub(crate) struct Change {
     pub log_flushed: Option<u64>,
     /// Id of the next segment.
     pub next_segment: u64,
+    /// What retention removes with it, to be counted.
+    pub dropped: DroppedByLayer,
 }
 
 impl Catalog {
@@ -108,6 +145,9 @@ impl Catalog {
             0 => connection
                 .execute_batch(&format!("BEGIN; {TABLES} PRAGMA user_version = {VERSION}; COMMIT;"))
                 .map_err(StoreError::catalog("create tables"))?,
+            1 => connection
+                .execute_batch(&format!("BEGIN; {SECOND} PRAGMA user_version = {VERSION}; COMMIT;"))
+                .map_err(StoreError::catalog("bring the tables up to date"))?,
             found => {
                 let what = format!("the catalog {}", path.display());
                 return Err(StoreError::NewerFormat { what, found, known: VERSION });
@@ -157,6 +197,7 @@ impl Catalog {
             let segments = query.query_map([], segment)?;
             contents.segments = segments.collect::<rusqlite::Result<_>>()?;
             contents.removals = removals(connection)?;
+            contents.dropped = dropped(connection)?;
             Ok(contents)
         })
     }
@@ -185,6 +226,20 @@ impl Catalog {
             if let Some(position) = change.log_flushed {
                 transaction.execute("UPDATE state SET value = ?1 WHERE name = 'log_flushed'", [position as i64])?;
             }
+            for ((project, layer), dropped) in &change.dropped {
+                transaction.execute(
+                    "INSERT INTO dropped VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO UPDATE SET
+                     until = max(until, ?3), segments = segments + ?4, rows = rows + ?5, bytes = bytes + ?6",
+                    params![
+                        project,
+                        layer.name(),
+                        dropped.until.as_nanos(),
+                        dropped.segments as i64,
+                        dropped.rows as i64,
+                        dropped.bytes as i64
+                    ],
+                )?;
+            }
             transaction.execute(
                 "UPDATE state SET value = max(value, ?1) WHERE name = 'next_segment'",
                 [change.next_segment as i64],
@@ -192,6 +247,28 @@ impl Catalog {
             transaction.execute("INSERT OR REPLACE INTO state VALUES ('last_change', ?1)", [change.id as i64])?;
             Ok(())
         })
+    }
+
+    /// The number that tells this store from others; `fresh` gives one where none is kept yet.
+    pub fn store_id(&self, fresh: impl FnOnce() -> u64) -> Result<u64, StoreError> {
+        self.with("read the store's id", |connection| {
+            connection.execute("INSERT OR IGNORE INTO state VALUES ('store_id', ?1)", [fresh() as i64])?;
+            let id = "SELECT value FROM state WHERE name = 'store_id'";
+            connection.query_row(id, [], |row| row.get::<_, i64>(0)).map(|id| id as u64)
+        })
+    }
+
+    /// Writes a consistent copy of the whole catalog to a new file.
+    pub fn copy_to(&self, path: &Path) -> Result<(), StoreError> {
+        let target = path.display().to_string();
+        self.with("copy the database", |connection| connection.execute("VACUUM INTO ?1", [target]).map(drop))
+    }
+
+    /// Rows changed since the catalog was opened: rises with each change.
+    pub fn changes(&self) -> Result<u64, StoreError> {
+        let count = "SELECT total_changes()";
+        self.with("count changes", |connection| connection.query_row(count, [], |row| row.get::<_, i64>(0)))
+            .map(|changes| changes as u64)
     }
 
     /// Whether a change was the last one kept: what a commit that failed came to.
@@ -210,6 +287,26 @@ impl Catalog {
                 transaction.execute("DELETE FROM removals WHERE path = ?1", [path])?;
             }
             Ok(())
+        })
+    }
+
+    /// Lists files that nobody reads: they go at the next start.
+    pub fn remove_later(&self, paths: &[String]) -> Result<(), StoreError> {
+        self.transact("list files to remove", |transaction| {
+            for path in paths {
+                transaction.execute("INSERT OR REPLACE INTO removals VALUES (?1, 0)", [path])?;
+            }
+            Ok(())
+        })
+    }
+
+    /// What SQLite's own check finds wrong.
+    pub fn faults(&self) -> Result<Vec<String>, StoreError> {
+        self.with("check the database", |connection| {
+            let mut query = connection.prepare("PRAGMA integrity_check")?;
+            let lines = query.query_map([], |row| row.get::<_, String>(0))?;
+            let lines: Vec<String> = lines.collect::<rusqlite::Result<_>>()?;
+            Ok(lines.into_iter().filter(|line| line != "ok").collect())
         })
     }
 
@@ -244,9 +341,27 @@ fn removals(connection: &Connection) -> rusqlite::Result<Vec<(String, Timestamp)
     removals.collect()
 }
 
+fn dropped(connection: &Connection) -> rusqlite::Result<DroppedByLayer> {
+    let mut query = connection.prepare("SELECT project, layer, until, segments, rows, bytes FROM dropped")?;
+    let number = |row: &Row<'_>, at: usize| row.get::<_, i64>(at).map(|number| number as u64);
+    let rows = query.query_map([], |row| {
+        let layer: String = row.get(1)?;
+        let dropped = Dropped {
+            until: Timestamp::from_nanos(row.get(2)?),
+            segments: number(row, 3)?,
+            rows: number(row, 4)?,
+            bytes: number(row, 5)?,
+        };
+        // A layer of a newer program is that program's to show.
+        let project: String = row.get(0)?;
+        Ok(layer.parse::<Layer>().ok().map(|layer| ((project, layer), dropped)))
+    })?;
+    rows.filter_map(Result::transpose).collect()
+}
+
 fn insert(connection: &Connection, meta: &SegmentMeta) -> rusqlite::Result<()> {
     let mut insert = connection.prepare_cached(
-        "INSERT INTO segments VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+        "INSERT INTO segments VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
     )?;
     insert.execute(params![
         meta.id as i64,
@@ -264,6 +379,9 @@ fn insert(connection: &Connection, meta: &SegmentMeta) -> rusqlite::Result<()> {
         meta.level,
         meta.provisional as i64,
         meta.traces.to_bytes(),
+        meta.arrived.as_nanos(),
+        meta.content,
+        meta.checksum,
     ])?;
     Ok(())
 }
@@ -290,6 +408,9 @@ fn segment(row: &Row<'_>) -> rusqlite::Result<(SegmentMeta, Vec<u32>)> {
         max_version: number("max_version")?,
         level: row.get("level")?,
         provisional: number("provisional")?,
+        arrived: time("arrived")?,
+        content: row.get("content")?,
+        checksum: row.get("checksum")?,
         traces: Arc::new(TraceBloom::from_bytes(&row.get::<_, Vec<u8>>("traces")?)),
     };
     let deleted =
@@ -348,6 +469,6 @@ mod tests {
         drop(Catalog::open(Arc::clone(&disk), &path).unwrap());
         Connection::open(&path).unwrap().pragma_update(None, "user_version", 7).unwrap();
         let error = Catalog::open(disk, &path).err().unwrap().to_string();
-        assert!(error.contains("version 7") && error.contains("knows 1"), "{error}");
+        assert!(error.contains("version 7") && error.contains("knows 2"), "{error}");
     }
 }

@@ -16,11 +16,13 @@ use model::Timestamp;
 use parquet::arrow::async_reader::ParquetRecordBatchStream;
 
 use crate::error::StoreError;
+use crate::rows;
 use crate::schema::Table;
 use crate::segment::layout;
 use crate::segment::read::{Reader, SegmentFile};
 use crate::segment::write::{Order, SegmentWriter, Target};
 use crate::snapshot::SegmentMeta;
+use crate::store::RunResolver;
 
 /// Files of about one size that are merged into one of the next size: each row is written again once a size.
 const FAN_IN: usize = 4;
@@ -139,12 +141,20 @@ impl Merged {
 }
 
 /// Merges the inputs of a job in memory: a batch of each input, and the compressed output.
-pub(crate) async fn merge(reader: &Reader, job: &[Candidate], id: u64, log_flushed: u64) -> Result<Merged, StoreError> {
+///
+/// With `strip` content is taken out of the rows on the way; it says which attributes are content.
+pub(crate) async fn merge(
+    reader: &Reader,
+    job: &[Candidate],
+    id: u64,
+    log_flushed: u64,
+    strip: Option<&dyn RunResolver>,
+) -> Result<Merged, StoreError> {
     let first = &job[0].meta;
     let order = Order::new(first.table)?;
     let mut inputs = Vec::with_capacity(job.len());
     for candidate in job {
-        inputs.push(Input::open(reader, candidate, &order).await?);
+        inputs.push(Input::open(reader, candidate, &order, strip).await?);
     }
     let mut writer = SegmentWriter::new(Target {
         table: first.table,
@@ -152,13 +162,15 @@ pub(crate) async fn merge(reader: &Reader, job: &[Candidate], id: u64, log_flush
         environment: first.environment.clone(),
         day: first.day.clone(),
         level: job.iter().map(|candidate| candidate.meta.level).max().unwrap_or(0).saturating_add(1),
+        arrived: job.iter().map(|candidate| candidate.meta.arrived).max().unwrap_or_default(),
+        content: strip.is_none() && job.iter().any(|candidate| candidate.meta.content),
     })?;
     let mut merge = Merge { picks: Vec::new(), origins: Vec::new(), bodies: HashSet::new() };
     while let Some(next) = merge.step(&inputs) {
         let done = merge.take_run(&mut inputs, next);
         if done {
             merge.write(&inputs, &mut writer)?;
-            inputs[next.input].advance(&order).await?;
+            inputs[next.input].advance(&order, strip).await?;
         }
     }
     merge.write(&inputs, &mut writer)?;
@@ -183,7 +195,12 @@ struct Input {
 }
 
 impl Input {
-    async fn open(reader: &Reader, candidate: &Candidate, order: &Order) -> Result<Self, StoreError> {
+    async fn open(
+        reader: &Reader,
+        candidate: &Candidate,
+        order: &Order,
+        strip: Option<&dyn RunResolver>,
+    ) -> Result<Self, StoreError> {
         let table = candidate.meta.table;
         let mut input = Self {
             table,
@@ -196,12 +213,12 @@ impl Input {
             base: 0,
             at: 0,
         };
-        input.advance(order).await?;
+        input.advance(order, strip).await?;
         Ok(input)
     }
 
     /// Goes to the next batch; `keys` is `None` at the end.
-    async fn advance(&mut self, order: &Order) -> Result<(), StoreError> {
+    async fn advance(&mut self, order: &Order, strip: Option<&dyn RunResolver>) -> Result<(), StoreError> {
         self.base += self.batch.num_rows() as u32;
         self.at = 0;
         self.keys = None;
@@ -210,6 +227,9 @@ impl Input {
             Some(batch) => {
                 let batch = batch.map_err(|error| StoreError::segment("read", &self.path, error))?;
                 self.batch = adapt(self.table, batch, &self.path)?;
+                if let Some(meaning) = strip {
+                    self.batch = rows::without_content(self.table, &self.batch, meaning)?;
+                }
                 self.keys = Some(order.keys(&self.batch)?);
                 self.names = if self.table == Table::Bodies { names(&self.batch) } else { Vec::new() };
             }
@@ -292,7 +312,7 @@ fn names(batch: &RecordBatch) -> Vec<(u128, u128)> {
 }
 
 /// A batch of an older file with today's columns: what it lacks is null.
-fn adapt(table: Table, batch: RecordBatch, path: &String) -> Result<RecordBatch, StoreError> {
+pub(crate) fn adapt(table: Table, batch: RecordBatch, path: &String) -> Result<RecordBatch, StoreError> {
     let schema = table.schema();
     if batch.schema().fields() == schema.fields() {
         return RecordBatch::try_new(schema, batch.columns().to_vec())

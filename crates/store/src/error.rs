@@ -53,7 +53,7 @@ pub enum StoreError {
     },
     /// There are segments but no catalog that lists them.
     #[error(
-        "cannot open the store: {path} is missing although there are segment files beside it; put it back from a copy, or move the folder `segments` away to begin anew"
+        "cannot open the store: {path} is missing although there are segment files beside it; put it back from a copy, make it again from the segments with `tawny store rebuild`, or move the folder `segments` away to begin anew"
     )]
     NoCatalog {
         /// Where the catalog should be.
@@ -68,6 +68,42 @@ pub enum StoreError {
         count: usize,
         /// Path of the first.
         first: String,
+    },
+    /// The bucket that holds the segments cannot be used.
+    #[error("cannot use the bucket {url}: {reason}")]
+    Bucket {
+        /// Its URL.
+        url: String,
+        /// Why.
+        reason: String,
+    },
+    /// The bucket holds the segments of a store whose catalog is elsewhere.
+    #[error(
+        "cannot use {url}: it belongs to another store; choose another prefix, name the directory with that store's catalog and log (--data-local), or, if that directory is lost, take the bucket over with `tawny store rebuild`"
+    )]
+    OtherOwner {
+        /// Its URL.
+        url: String,
+    },
+    /// There is no store.
+    #[error("there is no store in {path}: it has no catalog.db; name the data directory with --data")]
+    NoStore {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// A backup cannot be made or used.
+    #[error("cannot use the backup: {reason}")]
+    Backup {
+        /// Why.
+        reason: String,
+    },
+    /// As many as may are under way.
+    #[error("{limit} {what} are under way; try again when one has ended")]
+    Busy {
+        /// Of what.
+        what: &'static str,
+        /// How many may be.
+        limit: usize,
     },
     /// Rows could not be read as what they should be.
     #[error(transparent)]

@@ -1,14 +1,21 @@
-//! Segment files: written through [`Disk`], read through `object_store`, both below the data directory.
+//! Segment files: in the data directory, written through [`Disk`] and read through `object_store`; or in a bucket, both
+//! through `object_store`.
+//!
+//! What is not marked `async` blocks, and with a bucket must be called from a thread of a tokio runtime that may.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use object_store::ObjectStore;
+use futures::TryStreamExt;
+use object_store::path::Path as ObjectPath;
+use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
 
 use crate::disk::{self, Disk};
 use crate::error::StoreError;
+use crate::location::Bucket;
+use crate::settings::Settings;
 use crate::snapshot::SegmentMeta;
 
 /// Where segment files are.
@@ -18,11 +25,28 @@ pub(crate) struct Files {
     root: PathBuf,
     /// Directories whose names this process has made durable.
     durable: Arc<Mutex<HashSet<PathBuf>>>,
+    bucket: Option<Bucket>,
+    /// The bucket itself, where `bucket` is behind a cache.
+    origin: Option<Arc<dyn ObjectStore>>,
 }
 
 impl Files {
-    pub fn new(disk: Arc<dyn Disk>, root: &Path) -> Self {
-        Self { disk, root: root.to_owned(), durable: Arc::default() }
+    pub fn new(disk: Arc<dyn Disk>, settings: &Settings) -> Self {
+        let origin = settings.bucket.as_ref().map(|bucket| Arc::clone(&bucket.store));
+        Self { disk, root: settings.data.clone(), bucket: settings.bucket.clone(), origin, durable: Arc::default() }
+    }
+
+    /// The same place, read and written through `store`: a cache in front of the bucket.
+    pub fn through(mut self, store: Arc<dyn ObjectStore>) -> Self {
+        if let Some(bucket) = &mut self.bucket {
+            bucket.store = store;
+        }
+        self
+    }
+
+    /// The bucket, where segments are in one.
+    pub fn bucket(&self) -> Option<&Bucket> {
+        self.bucket.as_ref()
     }
 
     /// Creates the directories that must be there.
@@ -51,13 +75,24 @@ impl Files {
         Ok(())
     }
 
-    /// The object store over the same directory.
+    /// The object store that has the segments.
     pub fn object_store(&self) -> Result<Arc<dyn ObjectStore>, StoreError> {
+        if let Some(bucket) = &self.bucket {
+            return Ok(Arc::clone(&bucket.store));
+        }
         self.disk.object_store(&self.root).map_err(|error| StoreError::io("open", &self.root, error))
+    }
+
+    /// The same, past any cache.
+    pub fn origin(&self) -> Result<Arc<dyn ObjectStore>, StoreError> {
+        self.origin.as_ref().map_or_else(|| self.object_store(), |origin| Ok(Arc::clone(origin)))
     }
 
     /// Writes a segment's file durably, completely or not at all.
     pub fn put(&self, meta: &SegmentMeta, bytes: &Bytes) -> Result<(), StoreError> {
+        if let Some(bucket) = &self.bucket {
+            return wait(bucket, bucket.store.put(&meta.path, PutPayload::from_bytes(bytes.clone()))).map(drop);
+        }
         let path = self.root.join(meta.path.as_ref());
         let temporary = self.root.join("tmp").join(format!("{:016}.parquet", meta.id));
         self.directory(disk::parent(&path))?;
@@ -71,15 +106,29 @@ impl Files {
 
     /// Removes a file by its path in the object store; one that is not there is fine.
     pub fn remove(&self, path: &str) -> Result<(), StoreError> {
+        if let Some(bucket) = &self.bucket {
+            let removed = wait(bucket, async {
+                match bucket.store.delete(&ObjectPath::from(path)).await {
+                    Err(object_store::Error::NotFound { .. }) => Ok(()),
+                    removed => removed,
+                }
+            });
+            return removed;
+        }
         let path = self.root.join(path);
         self.disk.remove(&path).map_err(|error| StoreError::io("remove", &path, error))
     }
 
     /// Moves a file to `quarantine/`, under its own name.
     pub fn set_aside(&self, path: &str) -> Result<(), StoreError> {
+        let name = path.replace('/', "__");
+        if let Some(bucket) = &self.bucket {
+            let to = ObjectPath::from("quarantine").join(name);
+            return wait(bucket, bucket.store.rename(&ObjectPath::from(path), &to));
+        }
         let from = self.root.join(path);
         let quarantine = self.root.join("quarantine");
-        let to = quarantine.join(path.replace('/', "__"));
+        let to = quarantine.join(name);
         self.directory(&quarantine)?;
         let bytes = self.disk.read(&from).map_err(|error| StoreError::io("read", &from, error))?;
         let written = self.disk.write_whole(&to, &self.root.join("tmp/aside"), &bytes);
@@ -87,10 +136,24 @@ impl Files {
         self.remove(path)
     }
 
-    /// Paths of all segment files.
-    pub fn list(&self) -> Result<Vec<String>, StoreError> {
+    /// All segment files: path and bytes.
+    pub fn list(&self) -> Result<Vec<(String, u64)>, StoreError> {
+        if let Some(bucket) = &self.bucket {
+            let prefix = ObjectPath::from("segments");
+            let mut files: Vec<(String, u64)> = wait(bucket, async {
+                let listed = bucket.store.list(Some(&prefix));
+                listed.map_ok(|object| (object.location.to_string(), object.size)).try_collect().await
+            })?;
+            files.sort();
+            return Ok(files);
+        }
         let root = self.root.join("segments");
         let files = self.disk.list_all(&root).map_err(|error| StoreError::io("list", &root, error))?;
-        Ok(files.into_iter().map(|(path, _)| format!("segments/{path}")).collect())
+        Ok(files.into_iter().map(|(path, bytes)| (format!("segments/{path}"), bytes)).collect())
     }
+}
+
+/// Waits for the bucket on a thread that may wait.
+fn wait<T>(bucket: &Bucket, work: impl Future<Output = object_store::Result<T>>) -> Result<T, StoreError> {
+    tokio::runtime::Handle::current().block_on(work).map_err(|error| bucket.error(error))
 }

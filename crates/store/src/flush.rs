@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow::array::AsArray;
 use arrow::record_batch::RecordBatch;
+use model::Timestamp;
 
 use crate::error::StoreError;
 use crate::files::Files;
@@ -27,6 +28,8 @@ pub(crate) struct Job {
     pub next_segment: Arc<AtomicU64>,
     /// Log position the rows belong to.
     pub through: u64,
+    /// Now.
+    pub now: Timestamp,
     /// Environments that have a directory of their own, by project.
     pub environments: HashMap<Arc<str>, BTreeSet<Arc<str>>>,
 }
@@ -80,6 +83,8 @@ impl Job {
                 environment: file.environment,
                 day: layout::day_name(file.day),
                 level: 0,
+                arrived: self.now,
+                content: true,
             })?;
             for rows in rows.chunks(write_rows(table)) {
                 writer.gather(&batches, rows)?;

@@ -11,21 +11,31 @@
 //! Formats on disk are described in `docs/formats/`.
 
 mod attributes;
+mod backup;
 mod bloom;
 mod bodies;
+mod cache;
 mod calls;
 mod catalog;
+mod check;
 mod compact;
 mod disk;
 mod entry;
 mod error;
+mod expire;
 mod files;
 mod flush;
 mod hot;
+mod inspect;
+mod location;
 mod maintain;
+mod offline;
 mod open;
 mod prepare;
+mod rebuild;
 mod repair;
+mod report;
+mod retention;
 pub mod rows;
 pub mod schema;
 mod segment;
@@ -40,12 +50,19 @@ mod trace;
 mod wal;
 
 pub use attributes::{ValueError, decode_attributes, decode_value, encode_attributes, encode_value};
+pub use backup::{AboutBackup, Plan as BackupPlan, Restored, restore, unpack, verify};
 pub use bloom::TraceBloom;
 pub use bodies::{BODY_BYTES_MIN, BodyHash, ELEMENT_BYTES_MIN};
 pub use calls::RECENT_CALLS;
+pub use check::{Checked, Fault};
 pub use disk::{Disk, LogFile, RealDisk};
 pub use entry::{Changed, Committed, Entry, LogEntry, Rows};
 pub use error::{CommitError, RowError, StoreError};
+pub use location::Bucket;
+pub use offline::Offline;
+pub use rebuild::{Rebuilt, rebuild};
+pub use report::{NextDrop, Report, RetentionReport, TableReport};
+pub use retention::{Dropped, Layer, Retention, RetentionError, Rules as RetentionRules, STAY_MIN};
 pub use rows::logs::StoredLog;
 pub use rows::spans::StoredSpan;
 pub use schema::Table;
@@ -55,5 +72,5 @@ pub use settings::{
 };
 pub use snapshot::{SegmentMeta, SegmentView, Snapshot, TableSnapshot};
 pub use stats::{Stats, TableStats};
-pub use store::{Compacted, Counts, Flushed, Machine, RunResolver, Store};
+pub use store::{Compacted, Counts, Expired, Flushed, Machine, RunResolver, Store};
 pub use threads::{RealThreads, Threads, Work};

@@ -12,6 +12,7 @@ use crate::files::Files;
 use crate::flush::{Job, Written};
 use crate::hot::Hot;
 use crate::repair;
+use crate::retention::DroppedByLayer;
 use crate::schema::Table;
 use crate::snapshot::SegmentMeta;
 use crate::state::State;
@@ -76,6 +77,7 @@ impl Inner {
                 files: self.files.clone(),
                 next_segment: Arc::clone(&self.next_segment),
                 through: state.frozen_through,
+                now: self.clock.now(),
                 environments: state.environments.clone(),
             }
         };
@@ -116,7 +118,7 @@ impl Inner {
     /// Commits to the catalog. Where SQLite reports an error, what counts is what it kept: that is looked up, again and
     /// again if need be, because going on without knowing could list rows twice. The files of a change that was not kept
     /// are removed.
-    async fn commit_change(&self, change: Change) -> Result<Change, StoreError> {
+    pub(crate) async fn commit_change(&self, change: Change) -> Result<Change, StoreError> {
         let (catalog, commit) = (self.catalog.clone(), Arc::new(change));
         let change = Arc::clone(&commit);
         let committed = self.threads.result(move || catalog.commit(&commit)).await;
@@ -165,7 +167,7 @@ impl Inner {
         // Decoding and compressing would keep other tasks waiting: it gets a thread.
         let inputs: Vec<Arc<SegmentMeta>> = job.iter().map(|candidate| Arc::clone(&candidate.meta)).collect();
         let work = move || {
-            let merged = threads.block_on(compact::merge(&reader, &job, id, log_flushed))?;
+            let merged = threads.block_on(compact::merge(&reader, &job, id, log_flushed, None))?;
             if let Some((bytes, meta)) = &merged.output {
                 files.put(meta, bytes)?;
             }
@@ -185,13 +187,18 @@ impl Inner {
             }
         };
         let outputs = u64::from(merged.output.is_some());
-        let done = self.commit_merged(&job, merged).await?;
+        let done = self.commit_merged(&job, merged, DroppedByLayer::new()).await?;
         let (inputs, outputs) = if done { (job.len() as u64, outputs) } else { (0, 0) };
         Ok(Compacted { inputs, outputs, removed })
     }
 
     /// Puts a merged segment in the place of its inputs. Rows that stopped counting meanwhile stop counting there.
-    async fn commit_merged(&self, job: &[Candidate], merged: Merged) -> Result<bool, StoreError> {
+    pub(crate) async fn commit_merged(
+        &self,
+        job: &[Candidate],
+        merged: Merged,
+        dropped: DroppedByLayer,
+    ) -> Result<bool, StoreError> {
         let _change = self.change.lock().await;
         let now: Option<Vec<Arc<Vec<u32>>>> = {
             let state = self.shared.state();
@@ -203,8 +210,9 @@ impl Inner {
             if state.frozen.is_some() { None } else { job.iter().map(deleted).collect() }
         };
         let Some(now) = now else {
-            if let Some((_, meta)) = &merged.output {
-                self.files.remove(meta.path.as_ref())?;
+            if let Some((_, meta)) = merged.output {
+                let files = self.files.clone();
+                self.threads.result(move || files.remove(meta.path.as_ref())).await?;
             }
             return Ok(false);
         };
@@ -219,18 +227,24 @@ impl Inner {
             not_before: self.clock.now().plus_nanos(grace),
             log_flushed: None,
             next_segment: self.next_segment.load(Ordering::Relaxed),
+            dropped,
         };
         let change = self.commit_change(change).await?;
         let mut state = self.shared.state();
         let ids: HashSet<u64> = change.removed.iter().map(|meta| meta.id).collect();
         state.remove_segments(&ids);
         state.add_segments(change.added.into_iter().map(|meta| (meta, late.clone())));
+        state.note_dropped(&change.dropped);
         state.counters.compactions += 1;
         Ok(true)
     }
 
     /// Removes replaced files whose grace period is over.
     async fn remove_files(&self) -> Result<u64, StoreError> {
+        // A backup under way copies files that may just have been replaced.
+        if self.holds.load(Ordering::Acquire) > 0 {
+            return Ok(0);
+        }
         let (now, catalog, files) = (self.clock.now(), self.catalog.clone(), self.files.clone());
         let remove = move || {
             let due = catalog.load_removals()?.into_iter().filter(|(_, not_before)| *not_before <= now);

@@ -9,6 +9,7 @@ use std::sync::atomic::AtomicU64;
 use arrow::record_batch::RecordBatch;
 use model::{Run, Timestamp};
 
+use crate::cache::Cached;
 use crate::calls;
 use crate::catalog::{Catalog, Contents};
 use crate::disk::Disk;
@@ -16,6 +17,7 @@ use crate::entry::{LogEntry, Rows};
 use crate::error::{RowError, StoreError};
 use crate::files::Files;
 use crate::hot::TraceKey;
+use crate::location::Bucket;
 use crate::repair;
 use crate::rows;
 use crate::schema::Table;
@@ -49,15 +51,19 @@ impl Store {
         replay: Replay,
     ) -> Result<Self, StoreError> {
         let Machine { disk, threads, clock } = machine;
-        let files = Files::new(Arc::clone(&disk), &settings.data);
+        let mut files = Files::new(Arc::clone(&disk), &settings);
         let listed = {
-            let (settings, files, disk) = (settings.clone(), files.clone(), Arc::clone(&disk));
-            threads.result(move || list(&disk, &settings, &files)).await?
+            let (settings, files, disk, now) = (settings.clone(), files.clone(), Arc::clone(&disk), clock.now());
+            threads.result(move || list(&disk, &settings, &files, now)).await?
         };
-        let Listed { lock, catalog, contents, mut opened, mut lost } = listed;
+        let Listed { lock, catalog, contents, mut opened, mut lost, cache } = listed;
+        if let Some(cache) = &cache {
+            files = files.through(Arc::clone(cache) as _);
+        }
         let (flushed, next_segment) = (contents.log_flushed, contents.next_segment);
         let reader = Reader::new(files.object_store()?);
         let mut state = State::new(flushed);
+        state.dropped = contents.dropped;
         state.add_segments(contents.segments.into_iter().map(|(meta, deleted)| (Arc::new(meta), deleted)));
         // Before replaying: the log may repeat what is in segments.
         seed_recent(&reader, &mut state, Table::Logs, rows::logs::ids).await?;
@@ -97,6 +103,9 @@ impl Store {
                 prepare: tokio::sync::Mutex::new(()),
                 change: tokio::sync::Mutex::new(()),
                 compaction: tokio::sync::Mutex::new(()),
+                holds: Arc::default(),
+                catalog_copied: tokio::sync::Mutex::default(),
+                cache,
                 hot_limit_reached: AtomicU64::new(0),
                 queue_limit_reached: AtomicU64::new(0),
                 opened,
@@ -127,7 +136,7 @@ impl Inner {
             let (files, catalog) = (self.files.clone(), self.catalog.clone());
             let paths: Vec<String> = lost.iter().map(|meta| meta.path.to_string()).collect();
             let work = move || {
-                let there: HashSet<String> = files.list()?.into_iter().collect();
+                let there: HashSet<String> = files.list()?.into_iter().map(|(path, _)| path).collect();
                 for path in paths.iter().filter(|path| there.contains(*path)) {
                     files.set_aside(path)?;
                 }
@@ -149,10 +158,11 @@ struct Listed {
     opened: Opened,
     /// Segments the catalog names whose files are gone.
     lost: Vec<Arc<SegmentMeta>>,
+    cache: Option<Arc<Cached>>,
 }
 
 /// Locks the directory and reads the catalog. Blocks.
-fn list(disk: &Arc<dyn Disk>, settings: &Settings, files: &Files) -> Result<Listed, StoreError> {
+fn list(disk: &Arc<dyn Disk>, settings: &Settings, files: &Files, now: Timestamp) -> Result<Listed, StoreError> {
     let data = &settings.data;
     disk.create_dir(data).map_err(|error| StoreError::io("create", data, error))?;
     let lock = lock(data)?;
@@ -160,13 +170,22 @@ fn list(disk: &Arc<dyn Disk>, settings: &Settings, files: &Files) -> Result<List
     let database = data.join("catalog.db");
     let fresh = !database.exists();
     if fresh && !files.list()?.is_empty() {
-        return Err(StoreError::NoCatalog { path: database });
+        return Err(match files.bucket() {
+            // Its catalog is in another directory, or lost.
+            Some(bucket) => StoreError::OtherOwner { url: bucket.url().to_owned() },
+            None => StoreError::NoCatalog { path: database },
+        });
     }
     let catalog = Catalog::open(Arc::clone(disk), &database)?;
+    if let Some(bucket) = files.bucket() {
+        let id = catalog.store_id(|| fresh_id(data, now))?;
+        tokio::runtime::Handle::current().block_on(bucket.claim(id))?;
+    }
     let mut contents = catalog.load()?;
     let mut opened = Opened::default();
     let lost = reconcile(settings, files, &catalog, &mut contents, &mut opened)?;
-    Ok(Listed { lock, catalog, contents, opened, lost })
+    let cache = files.bucket().map(|bucket| cache(settings, bucket, &contents)).transpose()?;
+    Ok(Listed { lock, catalog, contents, opened, lost, cache })
 }
 
 /// Reads the log into the state. Blocks.
@@ -191,8 +210,23 @@ fn replay_log(
     Ok((state, log, replayed))
 }
 
+/// The cache in front of the bucket.
+fn cache(settings: &Settings, bucket: &Bucket, contents: &Contents) -> Result<Arc<Cached>, StoreError> {
+    let root = settings.data.join("cache");
+    let listed = contents.segments.iter().map(|(meta, _)| (meta.path.to_string(), meta.bytes)).collect();
+    let cached = Cached::new(Arc::clone(&bucket.store), &root, settings.cache_bytes_max, &listed);
+    cached.map(Arc::new).map_err(|error| StoreError::io("use the cache in", &root, error))
+}
+
+/// A number no other store has: from when and where it was made.
+pub(crate) fn fresh_id(data: &Path, now: Timestamp) -> u64 {
+    let place = std::path::absolute(data).unwrap_or_else(|_| data.to_owned());
+    let text = format!("{} {} {}", now.as_nanos(), std::process::id(), place.display());
+    u64::from_be_bytes(blake3::hash(text.as_bytes()).as_bytes()[..8].try_into().unwrap_or_default()) >> 1
+}
+
 /// Keeps every other process out of the directory.
-fn lock(data: &Path) -> Result<File, StoreError> {
+pub(crate) fn lock(data: &Path) -> Result<File, StoreError> {
     let path = data.join("lock");
     let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
     let file = file.map_err(|error| StoreError::io("open", &path, error))?;
@@ -213,7 +247,7 @@ fn reconcile(
     contents: &mut Contents,
     opened: &mut Opened,
 ) -> Result<Vec<Arc<SegmentMeta>>, StoreError> {
-    let there: BTreeSet<String> = files.list()?.into_iter().collect();
+    let there: BTreeSet<String> = files.list()?.into_iter().map(|(path, _)| path).collect();
     let listed: HashSet<String> = contents.segments.iter().map(|(meta, _)| meta.path.to_string()).collect();
     let is_there = |(meta, _): &mut (SegmentMeta, Vec<u32>)| there.contains(meta.path.as_ref());
     let lost: Vec<SegmentMeta> =

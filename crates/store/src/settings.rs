@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use model::Timestamp;
 
+use crate::location::Bucket;
+use crate::retention::Retention;
+
 const MIB: usize = 1024 * 1024;
 
 /// Tells the time. The store never looks at a clock itself, so that a simulation can drive it.
@@ -27,7 +30,7 @@ pub enum Sync {
 /// How a store behaves.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The directory that holds everything.
+    /// The directory that holds everything, but for segments where these are in a bucket.
     pub data: PathBuf,
     /// Whether a commit waits for the disk.
     pub sync: Sync,
@@ -46,6 +49,12 @@ pub struct Settings {
     pub segment_bytes: u64,
     /// How long a file stays after compaction replaced it, for queries that still read it.
     pub grace: Duration,
+    /// Where segments are, if not in `data`.
+    pub bucket: Option<Bucket>,
+    /// Most bytes of a bucket's segments that are kept as files in `data/cache`.
+    pub cache_bytes_max: u64,
+    /// How long things are kept.
+    pub retention: Retention,
     /// Open although files of the catalog are missing: their rows are gone, and counted.
     pub allow_missing_segments: bool,
 }
@@ -63,6 +72,9 @@ impl Settings {
             log_file_bytes: 64 * MIB as u64,
             segment_bytes: 64 * MIB as u64,
             grace: Duration::from_secs(300),
+            bucket: None,
+            cache_bytes_max: 4096 * MIB as u64,
+            retention: Retention::default(),
             allow_missing_segments: false,
         }
     }

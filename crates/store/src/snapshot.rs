@@ -96,6 +96,12 @@ pub struct SegmentMeta {
     pub level: u8,
     /// Rows of a run that was not settled when written (`runs` only): they may change without new spans.
     pub provisional: u64,
+    /// When the last of its rows were flushed, of `runs` when their last span arrived: what retention goes by where a row's own time cannot be believed.
+    pub arrived: Timestamp,
+    /// Whether its rows may hold content (previews, attributes that are content). False once retention of bodies took it out.
+    pub content: bool,
+    /// CRC-32 of the file; `None` for a file written before there was one.
+    pub checksum: Option<u32>,
     /// Which traces may be in it.
     pub traces: Arc<TraceBloom>,
 }

@@ -12,6 +12,7 @@ use model::{SpanId, Timestamp};
 use crate::calls::{RecentCalls, Told};
 use crate::entry::{Changed, Committed, Rows};
 use crate::hot::{Hot, HotView, Inserted, TraceKey, rank};
+use crate::retention::DroppedByLayer;
 use crate::schema::Table;
 use crate::settings::RECENT_IDS;
 use crate::settle::Watch;
@@ -134,6 +135,8 @@ pub(crate) struct State {
     /// The position that committing the frozen rows reaches.
     pub frozen_through: u64,
     pub counters: Counters,
+    /// What retention removed so far.
+    pub dropped: DroppedByLayer,
 }
 
 impl State {

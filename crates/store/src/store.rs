@@ -7,13 +7,18 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use model::{Run, Span, SpanId, Timestamp, TraceId};
 use tokio::sync::{Notify, broadcast, oneshot};
 
+use crate::backup::Plan as BackupPlan;
+use crate::cache::Cached;
 use crate::catalog::Catalog;
+use crate::check::Checked;
 use crate::disk::{Disk, RealDisk};
 use crate::entry::{Changed, Committed, Entry, LogEntry, Rows};
 use crate::error::{CommitError, StoreError};
 use crate::files::Files;
 use crate::open::Opened;
 use crate::repair;
+use crate::report::Report;
+use crate::retention::{Dropped, Layer};
 use crate::rows::logs::StoredLog;
 use crate::rows::spans::StoredSpan;
 use crate::schema::Table;
@@ -36,6 +41,17 @@ pub trait RunResolver: Send + Sync {
     /// The answer may not depend on which came first.
     fn same_call(&self, _first: &Span, _second: &Span) -> Option<Counts> {
         None
+    }
+
+    /// Whether an attribute of that key is content: something that was said, which retention of bodies removes whatever
+    /// its length.
+    fn is_content(&self, _key: &str) -> bool {
+        false
+    }
+
+    /// Whether the text of a log record with that event name is content.
+    fn is_content_event(&self, _name: &str) -> bool {
+        false
     }
 }
 
@@ -77,6 +93,15 @@ pub struct Machine {
     pub threads: Arc<dyn Threads>,
     /// The time.
     pub clock: Arc<dyn Clock>,
+}
+
+/// What one step of retention did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Expired {
+    /// Segments removed.
+    pub removed: u64,
+    /// Segments written again without content.
+    pub stripped: u64,
 }
 
 /// One directory of telemetry, open in this process only. Cheap to clone.
@@ -151,6 +176,12 @@ pub(crate) struct Inner {
     pub change: tokio::sync::Mutex<()>,
     /// One compaction at a time.
     pub compaction: tokio::sync::Mutex<()>,
+    /// Backups under way: until they end no file is removed.
+    pub holds: Arc<AtomicUsize>,
+    /// Of the catalog as it was last copied to the bucket.
+    pub catalog_copied: tokio::sync::Mutex<Option<u64>>,
+    /// In front of the bucket.
+    pub cache: Option<Arc<Cached>>,
     pub hot_limit_reached: AtomicU64,
     pub queue_limit_reached: AtomicU64,
     pub opened: Opened,
@@ -310,6 +341,40 @@ impl Store {
     pub async fn compact(&self) -> Result<Compacted, StoreError> {
         let inner = Arc::clone(&self.inner);
         join(tokio::spawn(async move { inner.compact().await })).await
+    }
+
+    /// One step of retention: removes every segment whose time is over, and writes one segment again without the content
+    /// whose time is over. Call it again at once while it reports a stripped segment.
+    pub async fn expire(&self) -> Result<Expired, StoreError> {
+        let inner = Arc::clone(&self.inner);
+        join(tokio::spawn(async move { inner.expire().await })).await
+    }
+
+    /// Puts a copy of the catalog into the bucket, if segments are in one and the catalog changed since the last copy;
+    /// says whether it did.
+    pub async fn copy_catalog(&self) -> Result<bool, StoreError> {
+        let inner = Arc::clone(&self.inner);
+        join(tokio::spawn(async move { inner.copy_catalog().await })).await
+    }
+
+    /// What it holds, by project and table, how long it is kept, and what goes next.
+    pub fn report(&self) -> Result<Report, StoreError> {
+        self.inner.report()
+    }
+
+    /// What retention removed so far, by project and layer.
+    pub fn dropped(&self) -> std::collections::BTreeMap<(String, Layer), Dropped> {
+        self.inner.shared.state().dropped.clone()
+    }
+
+    /// Checks all there is, as it is now; reads every segment. Ingest and reads go on.
+    pub async fn check(&self) -> Result<Checked, StoreError> {
+        self.inner.check().await
+    }
+
+    /// Fixes a backup of everything acknowledged so far; what it gives is then written at leisure.
+    pub async fn backup(&self) -> Result<BackupPlan, StoreError> {
+        self.inner.backup().await
     }
 
     /// Figures.

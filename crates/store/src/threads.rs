@@ -69,3 +69,11 @@ impl dyn Threads + '_ {
         value.expect("a future that was waited for")
     }
 }
+
+/// Blocking work of tools that look after a directory at rest: they run on the machine itself, never in a simulation.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    let threads: &dyn Threads = &RealThreads;
+    threads.result(work).await
+}

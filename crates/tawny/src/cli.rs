@@ -64,6 +64,12 @@ pub enum Command {
     Promql(Promql),
     /// Show state, counts and limits of the server.
     Status(Reading),
+    /// Look at the data itself: what it holds, whether it is whole; make its catalog again.
+    Store(Store),
+    /// Copy everything, from a server at work or from its directory.
+    Backup(Backup),
+    /// Put a backup back.
+    Restore(Restore),
     /// Write a completion script for a shell.
     Completions {
         /// The shell.
@@ -83,12 +89,92 @@ pub struct Reading {
     pub json: bool,
 }
 
+/// Where data is kept.
+#[derive(Debug, Clone, Args)]
+pub struct Place {
+    /// Directory that holds all data, or a bucket for the segments: s3://bucket/prefix, with keys and endpoint from AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT.
+    #[arg(long, env = "TAWNY_DATA", value_name = "DIR|URL", default_value = DEFAULT_DATA)]
+    pub data: String,
+    /// Directory for catalog and log where --data is a bucket [default: ./tawny-data].
+    #[arg(long, env = "TAWNY_DATA_LOCAL", value_name = "DIR")]
+    pub data_local: Option<PathBuf>,
+}
+
+/// A server at work, or a directory that no server has open.
+#[derive(Debug, Clone, Args)]
+pub struct Source {
+    /// Read the data itself instead of asking a server: its directory, or its bucket (s3://bucket/prefix). No server may have it open.
+    #[arg(long, value_name = "DIR|URL")]
+    pub data: Option<String>,
+    /// Directory of catalog and log where --data is a bucket [default: ./tawny-data].
+    #[arg(long, env = "TAWNY_DATA_LOCAL", value_name = "DIR")]
+    pub data_local: Option<PathBuf>,
+    /// Server and form.
+    #[command(flatten)]
+    pub reading: Reading,
+}
+
+/// What to do with the data.
+#[derive(Debug, Args)]
+pub struct Store {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: StoreCommand,
+}
+
+/// A command of `store`.
+#[derive(Debug, Subcommand)]
+pub enum StoreCommand {
+    /// Show rows, segments and bytes by project and table, how long they are kept, and what goes next.
+    Stats(Source),
+    /// Check every segment, every reference and the log. Fails when something is wrong, and names it.
+    Check(Source),
+    /// Make the catalog again from the segments. No server may have the data open.
+    Rebuild(Rebuild),
+}
+
+/// Flags of `store rebuild`.
+#[derive(Debug, Args)]
+pub struct Rebuild {
+    /// Where data is.
+    #[command(flatten)]
+    pub place: Place,
+    /// Answer in JSON, for scripts.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Flags of `backup`.
+#[derive(Debug, Args)]
+pub struct Backup {
+    /// Where to: a file that ends in .tar, or a directory that is empty or not there yet.
+    #[arg(value_name = "FILE|DIR")]
+    pub to: PathBuf,
+    /// From where.
+    #[command(flatten)]
+    pub source: Source,
+}
+
+/// Flags of `restore`.
+#[derive(Debug, Args)]
+pub struct Restore {
+    /// The backup: a file or a directory.
+    #[arg(value_name = "BACKUP")]
+    pub from: PathBuf,
+    /// Where to; must be empty or not there yet.
+    #[command(flatten)]
+    pub place: Place,
+    /// Answer in JSON, for scripts.
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// Flags of `serve`.
 #[derive(Debug, Clone, Args)]
 pub struct Serve {
-    /// Directory that holds all data.
-    #[arg(long, env = "TAWNY_DATA", value_name = "DIR", default_value = DEFAULT_DATA)]
-    pub data: PathBuf,
+    /// Where data is.
+    #[command(flatten)]
+    pub place: Place,
     /// Address of UI, API and OTLP over HTTP. Port 0 lets the system choose.
     #[arg(long, env = "TAWNY_HTTP", value_name = "ADDR", default_value = DEFAULT_HTTP)]
     pub http: String,
@@ -107,6 +193,12 @@ pub struct Serve {
     /// Largest request after decompression.
     #[arg(long, env = "TAWNY_MAX_BODY", value_name = "BYTES", default_value = "64MiB", value_parser = bytes)]
     pub max_body: usize,
+    /// How long things are kept, by layer (bodies, spans, logs, samples): spans=90d,bodies=30d. For one project: NAME:bodies=7d. Kept for ever where nothing is said. May be given more than once.
+    #[arg(long, env = "TAWNY_RETENTION", value_name = "LAYER=TIME", value_delimiter = ';')]
+    pub retention: Vec<String>,
+    /// Most bytes of a bucket's segments that are kept as files in the data directory.
+    #[arg(long, env = "TAWNY_CACHE", value_name = "BYTES", default_value = "4GiB", value_parser = bytes)]
+    pub cache: usize,
     /// Answer requests before the disk has them: faster, but the last seconds may be lost when the machine (not just Tawny) fails.
     #[arg(long, env = "TAWNY_NO_SYNC", value_parser = clap::builder::FalseyValueParser::new())]
     pub no_sync: bool,

@@ -46,6 +46,17 @@ impl Client {
         Ok(Self { base, agent: config.into() })
     }
 
+    /// The server at `url`, for a question whose answer may take as long as it takes.
+    pub fn patient(url: &str) -> Result<Self> {
+        let Self { base, .. } = Self::new(url)?;
+        let config = Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_connect(Some(CONNECT))
+            .user_agent(concat!("tawny/", env!("CARGO_PKG_VERSION")))
+            .build();
+        Ok(Self { base, agent: config.into() })
+    }
+
     /// Address of the server.
     pub fn base(&self) -> &str {
         &self.base

@@ -1,17 +1,20 @@
 //! Commands: one file each.
 
+mod backup;
 mod completions;
 mod demo;
 mod export;
 mod import;
 mod logs;
 mod promql;
+mod restore;
 mod run;
 mod runs;
 mod serve;
 mod sessions;
 mod sql;
 mod status;
+mod store;
 mod summary;
 mod tail;
 
@@ -38,6 +41,9 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::Demo(args)) => demo::run(&args),
         Some(Command::Promql(args)) => promql::run(&args),
         Some(Command::Status(args)) => status::run(&args),
+        Some(Command::Store(args)) => store::run(&args),
+        Some(Command::Backup(args)) => backup::run(&args),
+        Some(Command::Restore(args)) => restore::run(&args),
         Some(Command::Completions { shell }) => completions::run(shell),
     }
 }

@@ -1,6 +1,7 @@
 //! How many spans per second of CPU time this crate decodes, against prost, on two made-up requests.
 //!
-//! `cargo run --release -p wire --example decode_bench [-- --json]`. A *lean* span is what a service sends (410 bytes, eight
+//! `cargo run --release -p wire --example decode_bench [-- --json]`; with `-- --files FILE…` it decodes these requests and
+//! prints the one number spans per CPU second. A *lean* span is what a service sends (410 bytes, eight
 //! attributes); a *rich* one is a model call with its conversation (5.7 KB). CPU time of this thread is taken from
 //! `/proc/thread-self/schedstat`, so that other work on the machine does not count; elsewhere the wall clock is used.
 
@@ -24,6 +25,15 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const SECONDS: f64 = 1.0;
 
 fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let Some(("--files", files)) = arguments.split_first().map(|(first, rest)| (first.as_str(), rest)) {
+        let requests: Vec<Vec<u8>> = files.iter().map(|file| std::fs::read(file).expect("a readable file")).collect();
+        let decode = |request| wire::decode(Signal::Traces, Encoding::Protobuf, request).expect("a valid request");
+        let spans = |request| decode(request).spans.iter().map(|group| group.items.len()).sum::<usize>();
+        let total = requests.iter().map(|request| spans(request.as_slice())).sum();
+        let rate = rate(total, || requests.iter().for_each(|request| drop(black_box(decode(request.as_slice())))));
+        return println!("{rate:.0}");
+    }
     let json = std::env::args().any(|argument| argument == "--json");
     let mut rows = Vec::new();
     for (name, request) in [("lean", request(512, lean)), ("rich", request(128, rich))] {

@@ -24,7 +24,7 @@ pub struct Options {
 
 /// Builds the program and runs the campaign.
 pub fn run(options: &Options) -> Result<()> {
-    let python = match python::environment() {
+    let python = match python::environment("python", "e2e/requirements.txt") {
         Ok(python) => python,
         Err(why) => bail!("clients need Python: {why}"),
     };

@@ -91,6 +91,11 @@ impl Server {
         Ok(Self { http: address("http"), otlp_http: address("otlp_http"), otlp_grpc: address("otlp_grpc"), child })
     }
 
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Whether it still runs.
     pub fn is_running(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))

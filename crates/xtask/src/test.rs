@@ -109,13 +109,18 @@ fn whole_program() -> Result<std::path::PathBuf> {
 
 fn end_to_end() -> Result<(), Stop> {
     shell::ensure(|| shell::exists("zstd"), &["zstd"]).map_err(|why| Stop::Skipped(format!("zstd: {why}")))?;
-    let python = python::environment().map_err(Stop::Skipped)?;
+    let python = python::environment("python", "e2e/requirements.txt").map_err(Stop::Skipped)?;
+    let clients = python::environment("python-clients", "e2e/clients/requirements.txt").map_err(Stop::Skipped)?;
+    if ui::node().is_ok() {
+        // Tests of JavaScript clients say that they are skipped where this is not there.
+        ui::install_in(&paths::root().join("e2e/clients"))?;
+    }
     let program = whole_program()?;
     let mut command = shell::command(
         &python.to_string_lossy(),
         &["-B", "-m", "unittest", "discover", "--start-directory", "e2e", "--pattern", "test_*.py", "--verbose"],
     );
-    command.env("TAWNY_BIN", program);
+    command.env("TAWNY_BIN", program).env("TAWNY_CLIENTS_PYTHON", clients);
     Ok(shell::run(&mut command)?)
 }
 

@@ -1,5 +1,7 @@
 //! Building the browser UI with Node.
 
+use std::path::Path;
+
 use anyhow::{Result, bail};
 use clap::Args;
 
@@ -41,16 +43,21 @@ pub fn node() -> Result<(), String> {
     Ok(())
 }
 
-/// Installs the UI's packages unless npm did so after the lock file last changed.
+/// Installs the UI's packages.
 pub fn install() -> Result<()> {
-    let changed = |path: &str| std::fs::metadata(paths::ui().join(path)).and_then(|meta| meta.modified());
+    install_in(&paths::ui())
+}
+
+/// Installs a folder's packages unless npm did so after its lock file last changed.
+pub fn install_in(folder: &Path) -> Result<()> {
+    let changed = |path: &str| std::fs::metadata(folder.join(path)).and_then(|meta| meta.modified());
     // npm writes its own copy of the lock file when it is done.
     if let (Ok(locked), Ok(installed)) = (changed("package-lock.json"), changed("node_modules/.package-lock.json"))
         && installed >= locked
     {
         return Ok(());
     }
-    npm(&["ci", "--no-audit", "--no-fund", "--loglevel=error"])
+    shell::run(&mut shell::command_in(folder, "npm", &["ci", "--no-audit", "--no-fund", "--loglevel=error"]))
 }
 
 /// Builds the UI into ui/dist where its sources changed.

@@ -240,6 +240,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/store": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What the store holds, and how long it is kept
+         * @description Rows, segments by level and bytes by project and table; what retention keeps, removes next and has removed; limits.
+         */
+        get: operations["getStore"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/store/backup": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A backup of everything, as a tar archive
+         * @description Everything acknowledged before is in it, exactly once; ingest goes on. `tawny restore` puts it back. An archive whose last file is not `tawny-backup.sums` broke off.
+         */
+        get: operations["backUpStore"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/store/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Check every segment, every reference and the log
+         * @description Reads everything the store has and takes its time; ingest and reads go on.
+         */
+        post: operations["checkStore"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/summary": {
         parameters: {
             query?: never;
@@ -1230,6 +1290,218 @@ export interface components {
              */
             total_tokens: number | null;
         };
+        /** @description What a check of the store found. */
+        StoreCheck: {
+            /**
+             * Format: int64
+             * @description Bodies whose name was compared with their text.
+             */
+            bodies: number;
+            /**
+             * Format: int64
+             * @description Their bytes.
+             */
+            bytes: number;
+            /** @description The first of them. */
+            faults: components["schemas"]["StoreFault"][];
+            /**
+             * Format: int64
+             * @description How many faults there are; 0 when all is well.
+             */
+            faults_found: number;
+            /**
+             * Format: int64
+             * @description Log files read.
+             */
+            log_files: number;
+            /**
+             * Format: int64
+             * @description Their records.
+             */
+            log_records: number;
+            /** @description What is worth knowing and no fault. */
+            notes: string[];
+            /**
+             * Format: int64
+             * @description References to bodies that were followed.
+             */
+            references: number;
+            /**
+             * Format: int64
+             * @description References whose body retention removed.
+             */
+            references_expired: number;
+            /**
+             * Format: int64
+             * @description Their rows.
+             */
+            rows: number;
+            /**
+             * Format: int64
+             * @description Segments read.
+             */
+            segments: number;
+        };
+        /** @description Segments that go or are gone. */
+        StoreDrop: {
+            /**
+             * Format: date-time
+             * @description When, or up to when.
+             */
+            at: string;
+            /**
+             * Format: int64
+             * @description Their bytes.
+             */
+            bytes: number;
+            /**
+             * Format: int64
+             * @description Their rows.
+             */
+            rows: number;
+            /**
+             * Format: int64
+             * @description Segments.
+             */
+            segments: number;
+        };
+        /** @description Something in the store that is not as it must be. */
+        StoreFault: {
+            /** @description What to do. */
+            advice: string;
+            /** @description The file, or the part of the store. */
+            place: string;
+            /** @description What is wrong. */
+            problem: string;
+        };
+        /** @description Segments of one level. */
+        StoreLevel: {
+            /**
+             * Format: int64
+             * @description Their bytes.
+             */
+            bytes: number;
+            /**
+             * Format: int32
+             * @description The level.
+             */
+            level: number;
+            /**
+             * Format: int64
+             * @description Segments.
+             */
+            segments: number;
+        };
+        /** @description What the store holds, by project and table, and how long it is kept. */
+        StoreReport: {
+            /**
+             * Format: int64
+             * @description Bytes of bodies kept of these.
+             */
+            body_bytes_kept: number;
+            /**
+             * Format: int64
+             * @description Bytes of bodies offered since the start, before each was kept once.
+             */
+            body_bytes_seen: number;
+            /** @description URL of the bucket, where segments are in one. */
+            bucket?: string | null;
+            /**
+             * Format: int64
+             * @description Bytes of a bucket's segments in the cache.
+             */
+            cache_bytes: number;
+            /** @description The data directory. */
+            data: string;
+            /**
+             * Format: int64
+             * @description Bytes of rows in memory.
+             */
+            hot_bytes: number;
+            /** @description Rows in memory by table; empty where no server has the store open. */
+            hot_rows: {
+                [key: string]: number;
+            };
+            /** @description Every limit with its value and how often it was reached since the start. */
+            limits: components["schemas"]["Limit"][];
+            /**
+             * Format: int64
+             * @description Their bytes.
+             */
+            log_bytes: number;
+            /**
+             * Format: int64
+             * @description Files of the write-ahead log.
+             */
+            log_files: number;
+            /**
+             * Format: int64
+             * @description Every request up to this number is in segments.
+             */
+            log_flushed: number;
+            /**
+             * Format: int64
+             * @description Files that were replaced and go after their grace period.
+             */
+            removals: number;
+            /** @description By project and layer, where something is kept for a limited time or was removed. */
+            retention: components["schemas"]["StoreRetention"][];
+            /** @description By project and table. */
+            tables: components["schemas"]["StoreTable"][];
+        };
+        /** @description How long one layer of a project is kept. */
+        StoreRetention: {
+            dropped?: components["schemas"]["StoreDrop"] | null;
+            /**
+             * Format: int64
+             * @description Seconds it is kept; null for ever.
+             */
+            keep_seconds?: number | null;
+            /** @description `bodies`, `spans`, `logs` or `samples`. */
+            layer: string;
+            next?: components["schemas"]["StoreDrop"] | null;
+            /** @description The project. */
+            project: string;
+        };
+        /** @description One table of one project. */
+        StoreTable: {
+            /**
+             * Format: int64
+             * @description Their bytes.
+             */
+            bytes: number;
+            /** @description By level: 0 as flushed, one more with each compaction. */
+            levels: components["schemas"]["StoreLevel"][];
+            /**
+             * Format: date-time
+             * @description Newest time of a row, as sent.
+             */
+            newest: string;
+            /**
+             * Format: date-time
+             * @description Oldest time of a row, as sent.
+             */
+            oldest: string;
+            /** @description The project. */
+            project: string;
+            /**
+             * Format: int64
+             * @description Rows in segments that newer ones replaced and compaction has not dropped yet.
+             */
+            replaced_rows: number;
+            /**
+             * Format: int64
+             * @description Rows in segments that count.
+             */
+            rows: number;
+            /**
+             * Format: int64
+             * @description Segments.
+             */
+            segments: number;
+            /** @description `spans`, `bodies`, `runs`, `logs` or `samples`. */
+            table: string;
+        };
         /** @description What is going on: active runs, totals, and the runs that completed last. */
         Summary: {
             /**
@@ -1826,6 +2098,84 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Status"];
+                };
+            };
+        };
+    };
+    getStore: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What it holds */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StoreReport"];
+                };
+            };
+        };
+    };
+    backUpStore: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The archive */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-tar": string;
+                };
+            };
+            /** @description Too many checks or backups are under way */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    checkStore: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What was found */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StoreCheck"];
+                };
+            };
+            /** @description Too many checks or backups are under way */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };

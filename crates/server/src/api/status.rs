@@ -36,6 +36,7 @@ pub async fn get(State(app): State<Arc<App>>, params: Params) -> Result<Json<Sta
 pub fn limits(app: &App) -> Vec<Limit> {
     let limits = &app.settings.limits;
     let stats = app.opened().ok().map(|opened| opened.store.stats());
+    let query = app.opened().map_or_else(|_| query::Limits::default(), |opened| opened.engine.limits().clone());
     let (hot_reached, queue_reached) =
         stats.as_ref().map_or((0, 0), |stats| (stats.hot_limit_reached, stats.queue_limit_reached));
     let hot = stats.as_ref().map_or(limits.hot_bytes as u64, |stats| stats.hot_bytes_max);
@@ -50,9 +51,14 @@ pub fn limits(app: &App) -> Vec<Limit> {
         limit("max_body_bytes", limits.max_body_bytes, "bytes"),
         limit("inflight_bytes", limits.inflight_bytes, "bytes"),
         limit("connections", limits.connections, "connections"),
+        limit("open_files", limits.open_files, "files"),
         limit("live_runs", crate::live::RUNS_PER_TICK, "runs"),
         Limit { name: "hot_bytes_max".into(), value: hot, unit: "bytes".into(), reached: hot_reached },
         Limit { name: "queue_bytes_max".into(), value: queue, unit: "bytes".into(), reached: queue_reached },
         limit("query_bytes", limits.query_bytes, "bytes"),
+        limit("list_time", query.list_time.as_secs() as usize, "seconds"),
+        limit("sql_time", query.sql.time.as_secs() as usize, "seconds"),
+        limit("sql_queries_max", crate::app::SQL_QUERIES_MAX, "queries"),
+        limit("cache_bytes", usize::try_from(limits.cache_bytes).unwrap_or(usize::MAX), "bytes"),
     ]
 }

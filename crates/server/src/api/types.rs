@@ -6,8 +6,10 @@ mod run;
 mod sql;
 mod status;
 mod step;
+mod store;
 
 pub use run::*;
 pub use sql::*;
 pub use status::*;
 pub use step::*;
+pub use store::*;

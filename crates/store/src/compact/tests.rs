@@ -23,6 +23,9 @@ fn segment(id: u64, day: &str, bytes: u64) -> Candidate {
         max_version: 0,
         level: 0,
         provisional: 0,
+        arrived: Timestamp::default(),
+        content: true,
+        checksum: None,
         traces: Arc::new(TraceBloom::all()),
     };
     Candidate { meta: Arc::new(meta), deleted: Arc::default() }

@@ -12,6 +12,7 @@ use super::columns::{self, Columns};
 use crate::attributes::{self, ValueError};
 use crate::error::RowError;
 use crate::schema::Table;
+use crate::store::RunResolver;
 
 /// A log record as read back: understood, and as sent.
 #[derive(Debug, Clone, PartialEq)]
@@ -72,6 +73,18 @@ impl LogRow {
     pub fn bytes(&self) -> usize {
         let texts = self.body.as_deref().map_or(0, str::len) + self.attributes.len() + self.log.preview.len();
         size_of::<Self>() + LOG_INDEX_BYTES + texts
+    }
+
+    /// The row without content, see [`super::without_content`].
+    pub(crate) fn without_content(&self, meaning: &dyn RunResolver) -> Result<Self, ValueError> {
+        let mut row = self.clone();
+        let mut attributes = attributes::decode_attributes(&row.attributes, &|_| None)?;
+        super::strip_attributes(&mut attributes, meaning);
+        row.attributes = attributes::encode_attributes(&attributes).into();
+        if row.log.event_name.as_deref().is_some_and(|name| meaning.is_content_event(name)) {
+            (row.body, row.log.preview) = (None, "".into());
+        }
+        Ok(row)
     }
 
     /// The record as read back.

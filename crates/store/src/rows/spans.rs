@@ -13,6 +13,7 @@ use crate::attributes::{self, ValueError};
 use crate::bodies::{BodyHash, Splitter};
 use crate::error::RowError;
 use crate::schema::Table;
+use crate::store::RunResolver;
 
 /// A span as read back: understood, and as sent.
 #[derive(Debug, Clone, PartialEq)]
@@ -114,6 +115,22 @@ impl SpanRow {
             status_message: Cow::Owned(self.status_message.to_string()),
             dropped: self.dropped,
         })
+    }
+
+    /// The row without content, see [`super::without_content`].
+    pub(crate) fn without_content(&self, meaning: &dyn RunResolver) -> Result<Self, ValueError> {
+        let mut raw = self.sent(&|_| None)?;
+        super::strip_attributes(&mut raw.attributes, meaning);
+        for event in &mut raw.events {
+            super::strip_attributes(&mut event.attributes, meaning);
+        }
+        for link in &mut raw.links {
+            super::strip_attributes(&mut link.attributes, meaning);
+        }
+        let mut span = Span::clone(&self.span);
+        (span.input_preview, span.output_preview) = (None, None);
+        let (resource, scope) = (Arc::clone(&self.resource), Arc::clone(&self.scope));
+        Ok(Self::new(span, &raw, resource, scope, &mut Splitter::default()))
     }
 
     /// Rows as read back: equal resources and scopes are decoded once.

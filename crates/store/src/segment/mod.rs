@@ -1,5 +1,6 @@
 //! Segments: which file a row belongs to, and how files are written and read.
 
+pub(crate) mod about;
 pub(crate) mod layout;
 pub(crate) mod read;
 pub(crate) mod write;

@@ -17,6 +17,7 @@ use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 
+use super::about::{self, About};
 use super::layout;
 use crate::bloom::TraceBloom;
 use crate::error::StoreError;
@@ -24,8 +25,6 @@ use crate::rows;
 use crate::schema::{Table, time_type};
 use crate::snapshot::SegmentMeta;
 
-/// Version of the files, in their metadata.
-pub(crate) const VERSION: i64 = 1;
 /// Rows of a row group.
 const ROW_GROUP_ROWS: usize = 32 * 1024;
 /// Bytes of a row group, before compression.
@@ -113,6 +112,10 @@ pub(crate) struct Target {
     pub environment: Option<Arc<str>>,
     pub day: String,
     pub level: u8,
+    /// When the last of its rows were flushed.
+    pub arrived: Timestamp,
+    /// Whether its rows may hold content.
+    pub content: bool,
 }
 
 /// A segment being written.
@@ -124,6 +127,8 @@ pub(crate) struct SegmentWriter {
     versions: (u64, u64),
     provisional: u64,
     traces: HashSet<TraceId>,
+    /// When the last span of its runs arrived (`runs` only).
+    heard: i64,
 }
 
 impl SegmentWriter {
@@ -140,6 +145,7 @@ impl SegmentWriter {
             versions: (u64::MAX, 0),
             provisional: 0,
             traces: HashSet::new(),
+            heard: i64::MIN,
         })
     }
 
@@ -172,6 +178,8 @@ impl SegmentWriter {
             }
         }
         if self.target.table == Table::Runs {
+            let heard = column("last_received_at").as_primitive::<TimestampNanosecondType>();
+            self.heard = heard.values().iter().copied().fold(self.heard, i64::max);
             self.provisional += rows::runs::open(batch)?.into_iter().filter(|open| *open).count() as u64;
         }
         self.rows += batch.num_rows() as u64;
@@ -188,47 +196,36 @@ impl SegmentWriter {
     pub fn finish(mut self, id: u64, log_flushed: u64, replaces: &[u64]) -> Result<(Bytes, SegmentMeta), StoreError> {
         let target = &self.target;
         let path = layout::path(target.table, &target.project, target.environment.as_deref(), &target.day, id);
-        let about = serde_json::json!({
-            "format": VERSION,
-            "id": id,
-            "table": target.table.name(),
-            "project": &*target.project,
-            "environment": target.environment.as_deref(),
-            "day": target.day,
-            "level": target.level,
-            "rows": self.rows,
-            "min_time": self.times.0,
-            "max_time": self.times.1,
-            "min_version": self.versions.0,
-            "max_version": self.versions.1,
-            "provisional": self.provisional,
-            "log_flushed": log_flushed,
-            "replaces": replaces,
-        });
-        self.writer.append_key_value_metadata(KeyValue::new("tawny.segment".to_owned(), about.to_string()));
+        let about = About {
+            format: about::VERSION,
+            id,
+            table: target.table.name().to_owned(),
+            project: target.project.to_string(),
+            environment: target.environment.as_deref().map(str::to_owned),
+            day: target.day.clone(),
+            level: target.level,
+            rows: self.rows,
+            min_time: self.times.0,
+            max_time: self.times.1,
+            min_version: self.versions.0,
+            max_version: self.versions.1,
+            provisional: self.provisional,
+            log_flushed,
+            replaces: replaces.to_vec(),
+            // A run is written again when time alone changes it: that makes its content no newer.
+            arrived: Some(if target.table == Table::Runs { self.heard } else { target.arrived.as_nanos() }),
+            content: target.content,
+        };
+        let text = serde_json::to_string(&about).map_err(|error| StoreError::segment("describe", &path, error))?;
+        self.writer.append_key_value_metadata(KeyValue::new(about::KEY.to_owned(), text));
         let failed = |error| StoreError::segment("finish", &path, error);
         let bytes = Bytes::from(self.writer.into_inner().map_err(failed)?);
         let traces = match target.table {
             Table::Samples => TraceBloom::all(),
             _ => TraceBloom::new(self.traces.into_iter()),
         };
-        let meta = SegmentMeta {
-            id,
-            table: target.table,
-            project: Arc::clone(&target.project),
-            environment: target.environment.clone(),
-            day: target.day.clone(),
-            path: Path::parse(&path).map_err(|error| StoreError::segment("name", &path, error))?,
-            rows: self.rows,
-            bytes: bytes.len() as u64,
-            min_time: Timestamp::from_nanos(self.times.0),
-            max_time: Timestamp::from_nanos(self.times.1),
-            min_version: self.versions.0,
-            max_version: self.versions.1,
-            level: target.level,
-            provisional: self.provisional,
-            traces: Arc::new(traces),
-        };
+        let path = Path::parse(&path).map_err(|error| StoreError::segment("name", &path, error))?;
+        let meta = about.meta(&path, bytes.len() as u64, crc32fast::hash(&bytes), traces)?;
         Ok((bytes, meta))
     }
 }

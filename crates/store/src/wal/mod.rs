@@ -7,6 +7,7 @@ pub(crate) mod committer;
 pub(crate) mod log;
 pub(crate) mod record;
 pub(crate) mod replay;
+pub(crate) mod verify;
 
 pub(crate) use log::Log;
 

@@ -14,7 +14,7 @@ use model::{
     Timestamp, TraceId, Usage, Value,
 };
 use store::{
-    Clock, CommitError, Committed, Entry, LogEntry, Rows, RunResolver, Settings, Store, Sync as Syncing, Table,
+    Bucket, Clock, CommitError, Committed, Entry, LogEntry, Rows, RunResolver, Settings, Store, Sync as Syncing, Table,
 };
 
 /// 2026-11-21T08:00:00Z.
@@ -274,7 +274,14 @@ pub fn replay() -> Arc<dyn Fn(&LogEntry) -> Rows + Send + Sync> {
 
 pub fn settings(data: &Path) -> Settings {
     // Tests crash by dropping, not by cutting power: the sync itself proves nothing here and is slow.
-    Settings { sync: Syncing::Off, ..Settings::new(data) }
+    let bucket = (env!("CARGO_CRATE_NAME") == "bucket").then(|| bucket_over(data));
+    Settings { sync: Syncing::Off, bucket, ..Settings::new(data) }
+}
+
+/// A bucket whose objects are files below `data`, so that a test written for a directory finds them where it looks.
+fn bucket_over(data: &Path) -> Bucket {
+    std::fs::create_dir_all(data).unwrap();
+    Bucket::new("file", Arc::new(object_store::local::LocalFileSystem::new_with_prefix(data).unwrap()))
 }
 
 pub async fn open(data: &Path, clock: &Arc<TestClock>) -> Store {

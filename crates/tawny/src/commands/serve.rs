@@ -29,20 +29,27 @@ fn settings(args: &Serve) -> Result<Settings> {
     if args.memory < server::config::MIN_MEMORY {
         bail!(ConfigError::Memory { given: args.memory });
     }
+    let (data, bucket) = server::config::place(&args.place.data, args.place.data_local.as_deref())?;
+    let limits = Limits::for_memory(args.memory).with_max_body(args.max_body).with_open_files(open_files());
     Ok(Settings {
-        data: args.data.clone(),
+        data,
+        bucket,
+        retention: server::config::retention(&args.retention)?,
         http: args.http.clone(),
         otlp_http: args.otlp_http.clone(),
         otlp_grpc: args.otlp_grpc.clone(),
         allow_open: args.allow_open,
         sync: !args.no_sync,
         allow_missing_segments: args.allow_missing_segments,
+        limits: Limits { cache_bytes: args.cache as u64, flush_bytes: args.flush_bytes, ..limits },
         ingest_keys: IngestKeys::parse(args.ingest_keys.iter().map(String::as_str)).context("--ingest-key")?,
-        limits: Limits {
-            flush_bytes: args.flush_bytes,
-            ..Limits::for_memory(args.memory).with_max_body(args.max_body)
-        },
     })
+}
+
+/// Files the process may have open, after asking the system for as many as are of use.
+fn open_files() -> usize {
+    let wanted = server::config::OPEN_FILES_WANTED;
+    rlimit::increase_nofile_limit(wanted as u64).map_or(wanted, |allowed| usize::try_from(allowed).unwrap_or(wanted))
 }
 
 /// Logs go to standard error: standard output belongs to the addresses.
@@ -105,6 +112,8 @@ struct Announcement<'a> {
     otlp_http: &'a str,
     otlp_grpc: &'a str,
     data: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bucket: Option<&'a str>,
     version: &'a str,
     state: &'a str,
 }
@@ -119,6 +128,7 @@ fn announce(running: &Running, settings: &Settings, json: bool, ready: bool) -> 
             otlp_http: &endpoints.otlp_http,
             otlp_grpc: &endpoints.otlp_grpc,
             data,
+            bucket: settings.bucket.as_ref().map(store::Bucket::url),
             version: server::VERSION,
             state: if ready { "ready" } else { "replaying" },
         };
@@ -130,9 +140,12 @@ fn announce(running: &Running, settings: &Settings, json: bool, ready: bool) -> 
             (if server::HAS_UI { "UI and API" } else { "API" }, &endpoints.http, "tawny runs, tawny tail"),
             ("OTLP HTTP", &endpoints.otlp_http, "OTEL_EXPORTER_OTLP_ENDPOINT, http/protobuf or http/json"),
             ("OTLP gRPC", &endpoints.otlp_grpc, "OTEL_EXPORTER_OTLP_ENDPOINT, grpc"),
-            ("Data", &data, ""),
+            ("Data", &data, if settings.bucket.is_some() { "catalog and log" } else { "" }),
         ] {
             writeln!(out, "  {what:<11} {place:<26} {}", faint(note))?;
+        }
+        if let Some(bucket) = &settings.bucket {
+            writeln!(out, "  {:<11} {:<26} {}", "Bucket", bucket.url(), faint("segments"))?;
         }
         writeln!(out)?;
         if !ready {

@@ -5,3 +5,4 @@ mod data;
 mod import;
 mod serve;
 mod support;
+mod upkeep;

@@ -18,6 +18,8 @@ pub fn tawny() -> Command {
     for name in [
         "TAWNY_URL",
         "TAWNY_DATA",
+        "TAWNY_DATA_LOCAL",
+        "TAWNY_RETENTION",
         "TAWNY_HTTP",
         "TAWNY_OTLP_HTTP",
         "TAWNY_OTLP_GRPC",
@@ -41,6 +43,11 @@ impl Server {
     }
 
     pub fn open(dir: TempDir) -> Self {
+        Self::open_with(dir, &[])
+    }
+
+    /// The same with more flags.
+    pub fn open_with(dir: TempDir, flags: &[&str]) -> Self {
         let data = dir.path().join("data");
         let mut command = tawny();
         command.args([
@@ -54,7 +61,7 @@ impl Server {
             "127.0.0.1:0",
             "--data",
         ]);
-        let mut child = command.arg(&data).stdout(Stdio::piped()).spawn().unwrap();
+        let mut child = command.arg(&data).args(flags).stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let announced = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));

@@ -1,6 +1,10 @@
-//! `cargo xtask bench`: figures of the release build, printed as tables with what they are compared to. One file a bench.
+//! `cargo xtask bench`: figures of the release build, printed as tables with what they are compared to. One file a bench;
+//! what they share is in `common.rs` (sets, a measured server, tables) and `load.rs` (sending).
 
+mod common;
 mod ingest;
+mod load;
+mod store;
 
 use anyhow::Result;
 use clap::Subcommand;
@@ -8,13 +12,16 @@ use clap::Subcommand;
 /// A bench.
 #[derive(Debug, Subcommand)]
 pub enum Bench {
-    /// How fast telemetry is taken in.
+    /// What taking telemetry in costs, beside peers.
     Ingest(ingest::Options),
+    /// Bodies once, compaction under load, memory to serve, backup and check.
+    Store(store::Options),
 }
 
 /// Runs a bench.
 pub fn run(bench: &Bench) -> Result<()> {
     match bench {
         Bench::Ingest(options) => ingest::run(options),
+        Bench::Store(options) => store::run(options),
     }
 }

@@ -1,0 +1,155 @@
+//! Retention as the store does it: whole segments go, and content goes out of rows that stay.
+//!
+//! Which and when is `retention.rs`. Each step is one transaction of the catalog; files go after the grace period, like
+//! those that compaction replaced, so that queries under way still read them. Ingest is never held up.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use model::Timestamp;
+
+use crate::catalog::Change;
+use crate::compact::{self, Candidate};
+use crate::error::StoreError;
+use crate::location::CATALOG_COPY;
+use crate::repair;
+use crate::retention::{Dropped, DroppedByLayer, Layer};
+use crate::snapshot::SegmentMeta;
+use crate::state::{Segment, State};
+use crate::store::{Expired, Inner};
+
+impl State {
+    /// Counts what retention removed.
+    pub fn note_dropped(&mut self, dropped: &DroppedByLayer) {
+        for (key, more) in dropped {
+            let sum = self.dropped.entry(key.clone()).or_default();
+            sum.until = sum.until.max(more.until);
+            sum.segments += more.segments;
+            sum.rows += more.rows;
+            sum.bytes += more.bytes;
+        }
+    }
+
+    fn all_segments(&self) -> impl Iterator<Item = &Segment> {
+        self.segments.iter().flat_map(std::collections::BTreeMap::values)
+    }
+}
+
+impl Inner {
+    /// See [`crate::Store::expire`].
+    pub async fn expire(&self) -> Result<Expired, StoreError> {
+        if !self.settings.retention.is_set() {
+            return Ok(Expired::default());
+        }
+        let _one = self.compaction.lock().await;
+        let now = self.clock.now();
+        let removed = self.drop_expired(now).await?;
+        let stripped = self.strip_one(now).await?;
+        Ok(Expired { removed, stripped })
+    }
+
+    async fn drop_expired(&self, now: Timestamp) -> Result<u64, StoreError> {
+        let _change = self.change.lock().await;
+        let retention = &self.settings.retention;
+        let due: Vec<Arc<SegmentMeta>> = {
+            let state = self.shared.state();
+            let due =
+                state.all_segments().filter(|segment| retention.drop_at(&segment.meta).is_some_and(|at| at <= now));
+            due.map(|segment| Arc::clone(&segment.meta)).collect()
+        };
+        if due.is_empty() {
+            return Ok(0);
+        }
+        let mut dropped = DroppedByLayer::new();
+        for meta in &due {
+            dropped.entry((meta.project.to_string(), Layer::of(meta.table))).or_default().add(meta);
+        }
+        let grace = i64::try_from(self.settings.grace.as_nanos()).unwrap_or(i64::MAX);
+        let change = Change {
+            id: self.next_segment.fetch_add(1, Ordering::Relaxed),
+            removed: due,
+            not_before: now.plus_nanos(grace),
+            next_segment: self.next_segment.load(Ordering::Relaxed),
+            dropped,
+            ..Change::default()
+        };
+        let change = self.commit_change(change).await?;
+        let mut state = self.shared.state();
+        let ids: HashSet<u64> = change.removed.iter().map(|meta| meta.id).collect();
+        state.remove_segments(&ids);
+        state.note_dropped(&change.dropped);
+        for ((project, layer), dropped) in &change.dropped {
+            let Dropped { until, segments, rows, bytes } = dropped;
+            tracing::info!(project, %layer, %until, segments, rows, bytes, "retention removed segments");
+        }
+        Ok(ids.len() as u64)
+    }
+
+    /// Writes one segment again without its content.
+    async fn strip_one(&self, now: Timestamp) -> Result<u64, StoreError> {
+        let retention = &self.settings.retention;
+        let (job, log_flushed) = {
+            let state = self.shared.state();
+            let due = state.all_segments().find(|segment| {
+                !state.unreadable.contains(&segment.meta.id)
+                    && retention.strip_at(&segment.meta).is_some_and(|at| at <= now)
+            });
+            let Some(segment) = due else { return Ok(0) };
+            let candidate = Candidate { meta: Arc::clone(&segment.meta), deleted: Arc::clone(&segment.deleted) };
+            (vec![candidate], state.flushed)
+        };
+        let meta = Arc::clone(&job[0].meta);
+        let id = self.next_segment.fetch_add(1, Ordering::Relaxed);
+        let (reader, files, threads) = (self.reader.clone(), self.files.clone(), Arc::clone(&self.threads));
+        let resolver = Arc::clone(&self.resolver);
+        let work = move || {
+            let merged = threads.block_on(compact::merge(&reader, &job, id, log_flushed, Some(&*resolver)))?;
+            if let Some((bytes, meta)) = &merged.output {
+                files.put(meta, bytes)?;
+            }
+            Ok((job, merged))
+        };
+        let (job, merged) = match self.threads.result(work).await {
+            Ok(done) => done,
+            Err(error) => {
+                // One that cannot be read must not keep the others from losing their content.
+                if let StoreError::Segment { .. } | StoreError::Rows(_) | StoreError::Value(_) = error
+                    && repair::is_damaged(&self.reader, &meta).await
+                {
+                    self.shared.state().give_up_on(&meta, &error);
+                }
+                return Err(error);
+            }
+        };
+        let left = merged.output.as_ref().map_or(0, |(_, meta)| meta.bytes);
+        let mut dropped = Dropped::default();
+        dropped.add(&meta);
+        dropped.bytes = meta.bytes.saturating_sub(left);
+        let dropped = DroppedByLayer::from([((meta.project.to_string(), Layer::Bodies), dropped)]);
+        Ok(u64::from(self.commit_merged(&job, merged, dropped).await?))
+    }
+
+    /// See [`crate::Store::copy_catalog`].
+    pub async fn copy_catalog(&self) -> Result<bool, StoreError> {
+        let Some(bucket) = self.files.bucket().cloned() else { return Ok(false) };
+        let mut copied = self.catalog_copied.lock().await;
+        let changes = self.catalog.changes()?;
+        if *copied == Some(changes) {
+            return Ok(false);
+        }
+        let (catalog, path) = (self.catalog.clone(), self.settings.data.join("tmp/catalog-copy.db"));
+        let copy = move || {
+            let _ = std::fs::remove_file(&path);
+            catalog.copy_to(&path)?;
+            let bytes = std::fs::read(&path).map_err(|error| StoreError::io("read", &path, error));
+            let _ = std::fs::remove_file(&path);
+            bytes
+        };
+        let bytes = self.threads.result(copy).await?;
+        let put = object_store::ObjectStoreExt::put(&bucket.store, &CATALOG_COPY.into(), bytes.into()).await;
+        put.map_err(|error| bucket.error(error))?;
+        *copied = Some(changes);
+        Ok(true)
+    }
+}

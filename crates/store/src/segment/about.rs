@@ -1,0 +1,76 @@
+//! What a segment's file says of itself, in its metadata: enough to list it in a new catalog.
+
+use std::sync::Arc;
+
+use model::Timestamp;
+use object_store::path::Path;
+use serde::{Deserialize, Serialize};
+
+use crate::bloom::TraceBloom;
+use crate::error::StoreError;
+use crate::schema::Table;
+use crate::snapshot::SegmentMeta;
+
+/// Key of the file's metadata.
+pub(crate) const KEY: &str = "tawny.segment";
+/// Version of the files.
+pub(crate) const VERSION: i64 = 1;
+
+/// The value under [`KEY`], as JSON. Fields are only ever added; what an older file lacks has a default.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct About {
+    pub format: i64,
+    pub id: u64,
+    pub table: String,
+    pub project: String,
+    pub environment: Option<String>,
+    pub day: String,
+    pub level: u8,
+    pub rows: u64,
+    pub min_time: i64,
+    pub max_time: i64,
+    pub min_version: u64,
+    pub max_version: u64,
+    pub provisional: u64,
+    /// The log position the file belongs to.
+    pub log_flushed: u64,
+    /// Segments whose rows it took over.
+    pub replaces: Vec<u64>,
+    /// When its rows were flushed; files of before say nothing.
+    #[serde(default)]
+    pub arrived: Option<i64>,
+    /// Whether its rows may hold content.
+    #[serde(default = "yes")]
+    pub content: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl About {
+    /// The catalog's entry of a file at `path` with these bytes.
+    pub fn meta(&self, path: &Path, bytes: u64, checksum: u32, traces: TraceBloom) -> Result<SegmentMeta, StoreError> {
+        let unknown = || StoreError::segment("list", path, format!("no table is called {}", self.table));
+        Ok(SegmentMeta {
+            id: self.id,
+            table: Table::from_name(&self.table).ok_or_else(unknown)?,
+            project: self.project.as_str().into(),
+            environment: self.environment.as_deref().map(Into::into),
+            day: self.day.clone(),
+            path: path.clone(),
+            rows: self.rows,
+            bytes,
+            min_time: Timestamp::from_nanos(self.min_time),
+            max_time: Timestamp::from_nanos(self.max_time),
+            min_version: self.min_version,
+            max_version: self.max_version,
+            level: self.level,
+            provisional: self.provisional,
+            arrived: Timestamp::from_nanos(self.arrived.unwrap_or(self.max_time)),
+            content: self.content,
+            checksum: Some(checksum),
+            traces: Arc::new(traces),
+        })
+    }
+}

@@ -1,0 +1,123 @@
+//! Directories that earlier versions wrote, one folder a version below `fixtures/`: today's program reads them all.
+//!
+//! A folder is written once, by the last program of its version, and never again:
+//! `TAWNY_WRITE_FIXTURE=crates/store/tests/fixtures/vN cargo test -p store --test fixtures`.
+
+mod common;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use common::*;
+use model::RunStatus;
+use store::Table;
+
+/// What every fixture holds: in segments, some of it replaced by later segments, and in the log.
+async fn fill(data: &Path) {
+    let clock = TestClock::new();
+    let store = open(data, &clock).await;
+    send(&store, &clock, &first()).await.unwrap();
+    store.commit(entry(1, &first()[..2], &clock)).await.unwrap();
+    store.flush().await.unwrap();
+    send(&store, &clock, &second()).await.unwrap();
+    store.flush().await.unwrap();
+    send(&store, &clock, &logged()).await.unwrap();
+    store.commit(entry(1, &logged(), &clock)).await.unwrap();
+    store.close().await;
+}
+
+fn conversation(words: &str) -> String {
+    serde_json::json!([
+        {"role": "system", "content": "Answer in one sentence. ".repeat(20)},
+        {"role": "user", "content": words.repeat(30)},
+    ])
+    .to_string()
+}
+
+fn first() -> Vec<Sent> {
+    vec![
+        Sent::new(1, 1).text("short"),
+        Sent::new(1, 2).text(conversation("Where is my parcel? ")),
+        Sent::new(2, 1).named("a run of one step").text("long ".repeat(200)),
+        Sent { environment: "prod/eu ü".into(), ..Sent::new(3, 2).running() },
+    ]
+}
+
+/// One span again, and one more of a trace that is in a segment.
+fn second() -> Vec<Sent> {
+    vec![Sent::new(1, 2).named("again").text(conversation("Where is my other parcel? ")), Sent::new(1, 3)]
+}
+
+fn logged() -> Vec<Sent> {
+    vec![Sent::new(4, 1).named("in the log").text(conversation("Thank you. "))]
+}
+
+fn folders() -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+    let mut folders: Vec<PathBuf> = fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path()).collect();
+    folders.sort();
+    assert!(!folders.is_empty(), "the fixtures are gone");
+    folders
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() { copy(&entry.path(), &target) } else { _ = fs::copy(entry.path(), target).unwrap() }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_earlier_version_wrote_is_read_flushed_and_merged() {
+    if let Some(folder) = std::env::var_os("TAWNY_WRITE_FIXTURE") {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(folder);
+        fs::create_dir_all(&folder).unwrap();
+        fill(&folder).await;
+        for left in ["lock", "tmp", "catalog.db-wal", "catalog.db-shm"] {
+            let _ = fs::remove_file(folder.join(left)).or_else(|_| fs::remove_dir(folder.join(left)));
+        }
+    }
+    for folder in folders() {
+        let version = folder.file_name().unwrap().to_string_lossy().into_owned();
+        let data = tempfile::tempdir().unwrap();
+        copy(&folder, data.path());
+        let clock = TestClock::new();
+        let store = open(data.path(), &clock).await;
+        assert_eq!(store.stats().replayed, 2, "{version}: the log is read");
+        for place in ["as written", "flushed", "merged"] {
+            let mut expected: Vec<Sent> = first();
+            expected[1] = second()[0].clone();
+            expected.extend([second()[1].clone(), logged()[0].clone()]);
+            expected.sort_by_key(|sent| (sent.trace, sent.span));
+            let mut found = spans(&store).await;
+            found.sort_by_key(|span| (span.trace_id, span.span_id));
+            assert_eq!(found.len(), expected.len(), "{version} {place}");
+            for (span, sent) in found.iter().zip(&expected) {
+                assert_eq!((&*span.name, &*span.tenant.environment), (sent.name.as_str(), sent.environment.as_str()));
+                let stored = store.trace("default", trace_id(sent.trace)).await.unwrap();
+                let stored = stored.iter().find(|stored| stored.span.span_id == span.span_id).unwrap();
+                assert_eq!(stored.raw, sent.raw(), "{version} {place}");
+            }
+            let runs = runs(&store).await;
+            let states: Vec<_> = runs.iter().map(|run| (&*run.name, run.status, run.kinds.total())).collect();
+            let expected = [
+                ("span 1", RunStatus::Ok, 3),
+                ("a run of one step", RunStatus::Ok, 1),
+                ("in the log", RunStatus::Ok, 1),
+                ("span 2", RunStatus::Running, 1),
+            ];
+            assert_eq!(states, expected, "{version} {place}");
+            assert_eq!(store.trace_logs("default", trace_id(1)).await.unwrap().len(), 2, "{version} {place}");
+            assert_eq!(store.trace_logs("default", trace_id(4)).await.unwrap().len(), 1, "{version} {place}");
+            let samples: usize = batches(&store, Table::Samples).await.iter().map(|batch| batch.num_rows()).sum();
+            assert_eq!(samples, 3, "{version} {place}");
+            match place {
+                "as written" => drop(store.flush().await.unwrap()),
+                "flushed" => drop(compact_all(&store).await),
+                _ => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! What the store costs beyond taking in: bodies once, compaction under steady ingest, memory to serve, upkeep.
+
+#![allow(clippy::disallowed_methods, reason = "a measurement needs a clock, and waits between samples")]
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::common::{Kind, Measured, Table, data_set, grouped};
+use super::load;
+use crate::{paths, program, shell};
+
+/// Options of `cargo xtask bench store`.
+#[derive(Debug, Args)]
+pub struct Options {
+    /// Spans on disk while memory to serve them and upkeep are measured.
+    #[arg(long, default_value_t = 5_000_000)]
+    spans: u64,
+    /// Seconds of steady ingest while compaction is watched.
+    #[arg(long, default_value_t = 120)]
+    seconds: u64,
+    /// Only these parts, separated by commas: bodies, compaction, memory, upkeep.
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<String>,
+    /// Cargo profile of the program.
+    #[arg(long, default_value = "release")]
+    profile: String,
+}
+
+/// Memory the issue allows for serving the spans on disk.
+const MEMORY_AIM: u64 = 1 << 30;
+
+/// Runs the parts.
+pub fn run(options: &Options) -> Result<()> {
+    let program = program::build(&options.profile, false)?;
+    let wanted = |part: &str| options.only.is_empty() || options.only.iter().any(|only| only == part);
+    if wanted("bodies") {
+        bodies(&program)?;
+    }
+    if wanted("compaction") {
+        compaction(&program, options.seconds)?;
+    }
+    if wanted("memory") || wanted("upkeep") {
+        large(&program, options, wanted("memory"), wanted("upkeep"))?;
+    }
+    Ok(())
+}
+
+/// One run over a growing conversation: what is sent grows with the square of the rounds, what is kept with its unique text.
+fn bodies(program: &Path) -> Result<()> {
+    let mut table = Table::new(&["rounds", "sent", "unique text", "on disk", "disk / unique", "sent / disk"]);
+    for rounds in [25u64, 50, 100, 200] {
+        let measured = Measured::start(program, "bench-store")?;
+        let (mut sent, mut unique) = (0, 0);
+        let mut messages: Vec<Value> = Vec::new();
+        let mut words = Words(rounds);
+        for round in 0..rounds {
+            let role = if round % 2 == 0 { "user" } else { "assistant" };
+            let message = json!({"role": role, "parts": [{"type": "text", "content": words.text(2000)}]});
+            unique += message.to_string().len();
+            messages.push(message);
+            let request = round_request(round, &serde_json::to_string(&messages)?);
+            sent += request.len();
+            post(&measured.server.otlp_http, &request)?;
+        }
+        let status = measured.settle()?;
+        let disk = measured.disk(&status) as f64;
+        let (unique, sent) = (unique as f64, sent as f64);
+        table.row([
+            rounds.to_string(),
+            grouped(sent),
+            grouped(unique),
+            grouped(disk),
+            format!("{:.2}", disk / unique),
+            format!("{:.0}", sent / disk),
+        ]);
+        measured.server.stop();
+    }
+    println!("\nBodies once: one run of so many rounds, bytes (random words, which hardly compress)\n{table}");
+    Ok(())
+}
+
+/// Text of words that repeat no more than a language's.
+struct Words(u64);
+
+impl Words {
+    fn text(&mut self, bytes: usize) -> String {
+        let mut text = String::with_capacity(bytes + 16);
+        while text.len() < bytes {
+            self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            text.push_str(&format!("{:x} ", self.0 >> 24));
+        }
+        text
+    }
+}
+
+fn round_request(round: u64, messages: &str) -> String {
+    let now = now_nanos();
+    json!({"resourceSpans": [{"scopeSpans": [{"spans": [{
+        "traceId": "00000000000000000000000000000b0d", "spanId": format!("{:016x}", round + 2),
+        "parentSpanId": "0000000000000001", "name": "chat",
+        "startTimeUnixNano": now.to_string(), "endTimeUnixNano": (now + 1_000_000).to_string(),
+        "attributes": [
+            {"key": "gen_ai.operation.name", "value": {"stringValue": "chat"}},
+            {"key": "gen_ai.input.messages", "value": {"stringValue": messages}},
+        ],
+    }]}]}]})
+    .to_string()
+}
+
+fn now_nanos() -> u128 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_nanos())
+}
+
+fn post(url: &str, body: &str) -> Result<()> {
+    let answer = ureq::post(format!("{url}/v1/traces")).content_type("application/json").send(body);
+    answer.map(drop).context("the server refused a request")
+}
+
+/// Segments and the time of a list and a run while spans keep coming.
+fn compaction(program: &Path, seconds: u64) -> Result<()> {
+    let set = data_set(Kind::Lean, 500_000)?;
+    let measured = Measured::start(program, "bench-store")?;
+    let url = measured.server.otlp_http.clone();
+    let begun = Instant::now();
+    let until = begun + Duration::from_secs(seconds);
+    let mut table =
+        Table::new(&["second", "spans", "segments", "flushes", "compactions", "list ms", "run ms", "told to wait"]);
+    std::thread::scope(|scope| -> Result<()> {
+        let sending = scope.spawn(|| -> Result<u64> {
+            let mut put_off = 0;
+            while Instant::now() < until {
+                put_off += load::send(&url, &set, 2)?.put_off;
+            }
+            Ok(put_off)
+        });
+        let mut next = begun;
+        while Instant::now() < until {
+            next += Duration::from_secs((seconds / 12).max(1));
+            std::thread::sleep(next.saturating_duration_since(Instant::now()));
+            let status = measured.status()?;
+            let store = &status["store"];
+            let segments: u64 = store["tables"]
+                .as_object()
+                .into_iter()
+                .flat_map(|tables| tables.values())
+                .map(|table| table["segments"].as_u64().unwrap_or(0))
+                .sum();
+            let number = |value: &Value| grouped(value.as_f64().unwrap_or(0.0));
+            table.row([
+                begun.elapsed().as_secs().to_string(),
+                number(&status["ingest"]["signals"]["traces"]["items_accepted"]),
+                segments.to_string(),
+                number(&store["flushes"]),
+                number(&store["compactions"]),
+                format!("{:.1}", get_ms(&measured, "/api/v1/runs?limit=50")?),
+                format!("{:.1}", get_ms(&measured, &format!("/api/v1/runs/{}", set.trace_ids[0]))?),
+                number(&store["hot_limit_reached"]),
+            ]);
+        }
+        match sending.join() {
+            Ok(sent) => sent.map(drop),
+            Err(_) => bail!("the sender panicked"),
+        }
+    })?;
+    println!(
+        "\nCompaction under steady ingest ({seconds} s, two clients as fast as they go, the same runs again and again)\n{table}"
+    );
+    let settled = Instant::now();
+    measured.settle()?;
+    println!("settled {:.0} s after the last request", settled.elapsed().as_secs_f64());
+    measured.server.stop();
+    Ok(())
+}
+
+fn get_ms(measured: &Measured, path: &str) -> Result<f64> {
+    let begun = Instant::now();
+    ureq::get(format!("{}{path}", measured.server.http))
+        .call()
+        .context("the server does not answer")?
+        .body_mut()
+        .read_to_vec()?;
+    Ok(begun.elapsed().as_secs_f64() * 1e3)
+}
+
+/// Many spans on disk: memory of a fresh server that is asked all sorts of things, and what upkeep takes.
+fn large(program: &Path, options: &Options, memory: bool, upkeep: bool) -> Result<()> {
+    let set = data_set(Kind::Lean, options.spans)?;
+    let folder = paths::scratch().join("bench-store");
+    let measured = Measured::start(program, "bench-store")?;
+    let sent = load::send(&measured.server.otlp_http, &set, 4)?;
+    measured.settle()?;
+    measured.server.stop();
+    let mut table = Table::new(&["measure", "value", "aim"]);
+    table.row(["spans on disk".into(), grouped(sent.spans as f64), String::new()]);
+    if memory {
+        let begun = Instant::now();
+        let measured = Measured::open(program, folder.clone())?;
+        table.row(["start, s".into(), format!("{:.2}", begun.elapsed().as_secs_f64()), String::new()]);
+        let traces = set.trace_ids.iter().step_by((set.trace_ids.len() / 50).max(1));
+        let lists = [
+            "/api/v1/runs?limit=50",
+            "/api/v1/runs?limit=500&facets=agent,model",
+            "/api/v1/summary",
+            "/api/v1/sessions",
+        ];
+        for path in lists.iter().map(ToString::to_string).chain(traces.map(|trace| format!("/api/v1/runs/{trace}"))) {
+            get_ms(&measured, &path)?;
+        }
+        let query = json!({"query": "select kind, count(*), avg(duration_ms) from spans group by 1"});
+        ureq::post(format!("{}/api/v1/sql", measured.server.http)).send_json(&query).context("SQL failed")?;
+        let peak = measured.peak_memory()?;
+        let mib = |bytes: u64| format!("{:.0} MiB", bytes as f64 / 1_048_576.0);
+        table.row(["peak memory while served".into(), mib(peak), mib(MEMORY_AIM)]);
+        measured.server.stop();
+    }
+    if upkeep {
+        let data = folder.to_string_lossy().into_owned();
+        let backup = paths::scratch().join("bench-backup.tar");
+        let restored = paths::scratch().join("bench-restored");
+        let _ = fs::remove_file(&backup);
+        let _ = fs::remove_dir_all(&restored);
+        let (to, back) = (backup.to_string_lossy().into_owned(), restored.to_string_lossy().into_owned());
+        let commands: [(&str, Vec<&str>); 4] = [
+            ("check", vec!["store", "check", "--data", &data]),
+            ("backup", vec!["backup", &to, "--data", &data]),
+            ("restore", vec!["restore", &to, "--data", &back]),
+            ("rebuild", vec!["store", "rebuild", "--data", &back]),
+        ];
+        for (name, arguments) in commands {
+            let begun = Instant::now();
+            shell::run(Command::new(program).args(arguments).stdout(std::process::Stdio::null()))?;
+            table.row([format!("{name}, s"), format!("{:.1}", begun.elapsed().as_secs_f64()), String::new()]);
+        }
+        fs::remove_file(&backup)?;
+        fs::remove_dir_all(&restored)?;
+    }
+    println!("\nServing and upkeep, set `lean`\n{table}");
+    Ok(())
+}
