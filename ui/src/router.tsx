@@ -2,7 +2,14 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent, redirect } from "@tanstack/react-router";
 import { Shell } from "./layout/Shell";
 import { parseSearch, readSearch, stringifySearch } from "./lib/filter";
-import { readRunSearch, readSessionSearch, readSessionsSearch, readSqlSearch } from "./lib/search";
+import {
+  readConnectSearch,
+  readDoctorSearch,
+  readRunSearch,
+  readSessionSearch,
+  readSessionsSearch,
+  readSqlSearch,
+} from "./lib/search";
 import { NotFound, PageError, PagePending } from "./ui/States";
 
 const root = createRootRoute({ component: Shell, notFoundComponent: NotFound });
@@ -57,14 +64,22 @@ const status = createRoute({
   component: lazyRouteComponent(() => import("./pages/status/StatusPage"), "StatusPage"),
 });
 
+const doctor = createRoute({
+  getParentRoute: () => root,
+  path: "/doctor",
+  validateSearch: readDoctorSearch,
+  component: lazyRouteComponent(() => import("./pages/doctor/DoctorPage"), "DoctorPage"),
+});
+
 const connect = createRoute({
   getParentRoute: () => root,
   path: "/connect",
+  validateSearch: readConnectSearch,
   component: lazyRouteComponent(() => import("./pages/connect/ConnectPage"), "ConnectPage"),
 });
 
 export const router = createRouter({
-  routeTree: root.addChildren([home, runs, run, sessions, session, sql, status, connect]),
+  routeTree: root.addChildren([home, runs, run, sessions, session, sql, status, doctor, connect]),
   parseSearch,
   stringifySearch,
   defaultPreload: "intent",

@@ -42,11 +42,13 @@ pub(crate) fn content(reading: &Reading<'_>, kind: StepKind, logs: &[RawLog<'_>]
 /// Messages under the vocabulary's own fields.
 fn messages(reading: &Reading<'_>, content: &mut Content) {
     if content.input.is_empty()
+        && content.input_value.is_none()
         && let Some(value) = reading.get(Field::InputMessages)
     {
         content.input = conversation_or_text(&json_of(value), Role::User);
     }
     if content.output.is_empty()
+        && content.output_value.is_none()
         && let Some(value) = reading.get(Field::OutputMessages)
     {
         content.output = conversation_or_text(&json_of(value), Role::Assistant);
@@ -79,7 +81,10 @@ fn from_events(reading: &Reading<'_>, content: &mut Content) {
         span_events::read(&event.name, &event.attributes, &Json::Null, &mut found);
     }
     if need_input && !found.input.is_empty() {
-        content.input = found.input;
+        if found.input.iter().any(|message| message.role == Role::System) {
+            content.input.clear();
+        }
+        content.input.append(&mut found.input);
     }
     if need_output {
         content.output = found.output;
@@ -95,7 +100,8 @@ fn values(reading: &Reading<'_>, kind: StepKind, content: &mut Content) {
     let output = reading.get(Field::OutputValue).map(json_of);
     match kind {
         StepKind::Tool | StepKind::Handoff => {
-            set(&mut content.tool_arguments, reading.get(Field::ToolArguments).map(json_of).or(input));
+            let arguments = reading.get(Field::ToolArguments).map(json_of).or(input);
+            set(&mut content.tool_arguments, arguments.map(named_arguments));
             set(&mut content.tool_result, reading.get(Field::ToolResult).map(json_of).or(output));
             if let Some((result, _)) = content.tool_result.as_ref().and_then(langchain::tool_message) {
                 content.tool_result = Some(result);
@@ -122,11 +128,15 @@ fn values(reading: &Reading<'_>, kind: StepKind, content: &mut Content) {
             {
                 content.output = found;
             }
-            // A plain text is what was said.
-            if content.input.is_empty()
-                && let Some(text @ Json::String(_)) = &input
-            {
-                content.input = conversation_or_text(text, Role::User);
+            // A plain text is what was said, also as the only argument of a recorded function.
+            if content.input.is_empty() {
+                match &input {
+                    Some(text @ Json::String(_)) => content.input = conversation_or_text(text, Role::User),
+                    Some(Json::Object(recorded)) => {
+                        content.input.extend(only_argument(recorded).map(|text| Message::text(Role::User, text)))
+                    }
+                    _ => {}
+                }
             }
             if content.output.is_empty()
                 && let Some(text @ Json::String(_)) = &output
@@ -177,6 +187,21 @@ pub(crate) fn query(value: &Json) -> Option<String> {
         }
         Json::Null => None,
         other => Some(other.to_string()),
+    }
+}
+
+/// The arguments by name, out of the recorded call of a function that got no others (`{"args": [], "kwargs": {…}}`, in
+/// smolagents' telling with the call's options beside them).
+fn named_arguments(recorded: Json) -> Json {
+    match recorded {
+        Json::Object(mut call)
+            if call.get("args").and_then(Json::as_array).is_some_and(Vec::is_empty)
+                && call.get("kwargs").is_some_and(Json::is_object)
+                && call.iter().all(|(key, value)| matches!(key.as_str(), "args" | "kwargs") || value.is_boolean()) =>
+        {
+            call.remove("kwargs").unwrap_or_default()
+        }
+        other => other,
     }
 }
 

@@ -56,6 +56,9 @@ const NUMBERED: &[&str] = &["gen_ai.prompt.", "gen_ai.completion."];
 /// Keys of span events and of parts of content.
 const KEYS: &[&str] = &[
     "document.content",
+    "events",
+    "ai.values",
+    "ai.value",
     "embedding.text",
     "prompt.text",
     "completion.text",

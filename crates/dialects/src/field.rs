@@ -11,6 +11,8 @@ pub(crate) enum Class {
     Number,
     /// Anything that is not empty.
     Any,
+    /// Likewise; JSON text of an empty list or object is empty too.
+    Said,
 }
 
 macro_rules! fields {
@@ -123,11 +125,11 @@ fields! {
     /// A word that says how the work ended: the table's `failures` are errors.
     Result = "result": Any,
     /// Messages sent to the model.
-    InputMessages = "input_messages": Any,
+    InputMessages = "input_messages": Said,
     /// Messages received.
-    OutputMessages = "output_messages": Any,
+    OutputMessages = "output_messages": Said,
     /// System prompt apart from the messages.
-    System = "system_instructions": Any,
+    System = "system_instructions": Said,
     /// Input that need not be a conversation.
     InputValue = "input_value": Any,
     /// Output that need not be a conversation.
@@ -137,7 +139,7 @@ fields! {
     /// Result of a tool.
     ToolResult = "tool_result": Any,
     /// Tools offered to the model.
-    ToolDefinitions = "tool_definitions": Any,
+    ToolDefinitions = "tool_definitions": Said,
     /// What a retriever or reranker was asked.
     Query = "query": Any,
     /// What it found: a list of documents.

@@ -12,6 +12,7 @@ mod content_keys;
 mod definitions;
 mod dialects;
 mod documents;
+mod facts;
 mod field;
 mod intern;
 mod log;
@@ -20,26 +21,36 @@ mod normalise;
 mod preview;
 mod reading;
 mod registry;
+mod renames;
 mod table;
 mod understand;
 mod usage;
 
+use std::fmt;
 use std::sync::{Arc, LazyLock};
 
 use model::raw::{RawLog, RawSpan, Resource, Scope};
 use model::{Content, Log, Span, Tenant, Timestamp};
 
+pub use crate::facts::{Fact, content_facts, facts};
 use crate::reading::Reading;
 use crate::registry::Registry;
-pub use crate::table::{Renames, TableError};
+pub use crate::renames::Renames;
+pub use crate::table::TableError;
 
 /// Version of the conventions; rows remember it, so that stale ones can be read again.
 /// Raise it with every change that reads a span differently.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
 
 /// The dialects in use: Tawny's own, and the user's renames before them.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Dialects(Arc<Registry>);
+
+impl fmt::Debug for Dialects {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_list().entries(self.names()).finish()
+    }
+}
 
 static BUILTIN: LazyLock<Dialects> =
     LazyLock::new(|| Dialects::with_renames(Vec::new()).expect("the built-in tables are valid: a test reads them"));
@@ -84,6 +95,36 @@ impl Dialects {
         let kind = understand::span(&reading, &Tenant::default(), Timestamp::default()).kind;
         content::content(&reading, kind, logs)
     }
+}
+
+/// One of Tawny's dialects, for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Described {
+    /// Its name, as [`Span::dialect`] carries it.
+    pub name: String,
+    /// What it is.
+    pub about: String,
+    /// How many keys fill a field.
+    pub keys: usize,
+    /// Scopes, services, keys and span names that prove it; a trailing `*` makes a prefix.
+    pub recognised_by: Vec<String>,
+}
+
+/// Tawny's own dialects, most specific first.
+pub fn described() -> Vec<Described> {
+    let one = |text: &str| {
+        let table = table::Table::parse(text).expect("the built-in tables are valid: a test reads them");
+        let comments = text.lines().map_while(|line| line.strip_prefix('#')).map(str::trim);
+        let about: Vec<&str> = comments.take_while(|line| !line.starts_with("Source")).collect();
+        let detect = table.detect;
+        Described {
+            about: about.join(" "),
+            keys: table.fields.values().chain(table.resource.values()).map(Vec::len).sum(),
+            recognised_by: [detect.scopes, detect.services, detect.keys, detect.span_names].concat(),
+            name: table.dialect,
+        }
+    };
+    dialects::BUILTIN.iter().map(|builtin| one(builtin.table)).collect()
 }
 
 /// Whose data a resource's telemetry is: `project` as given, environment as the resource says

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use model::StepKind;
+
 /// Lower case, with `_` for `-` and space: how words are compared.
 pub(crate) fn fold(word: &str) -> Cow<'_, str> {
     let word = word.trim();
@@ -83,9 +85,47 @@ pub(crate) fn is_framework(provider: &str) -> bool {
     )
 }
 
+/// Parts of words that newer versions of a client may use for a kind of step, the most telling first.
+const KIND_WORDS: &[(&str, StepKind)] = &[
+    ("embed", StepKind::Embedding),
+    ("rerank", StepKind::Reranker),
+    ("retriev", StepKind::Retriever),
+    ("vector_search", StepKind::Retriever),
+    ("guardrail", StepKind::Guardrail),
+    ("handoff", StepKind::Handoff),
+    ("evaluat", StepKind::Evaluator),
+    ("tool", StepKind::Tool),
+    ("function_call", StepKind::Tool),
+    ("agent", StepKind::Agent),
+    ("llm", StepKind::Llm),
+    ("chat", StepKind::Llm),
+    ("completion", StepKind::Llm),
+    ("generat", StepKind::Llm),
+    ("inference", StepKind::Llm),
+    ("workflow", StepKind::Chain),
+    ("chain", StepKind::Chain),
+    ("task", StepKind::Chain),
+];
+
+/// The kind that a folded word nobody listed speaks of. Making or managing something is not doing it.
+pub(crate) fn kind_in(word: &str) -> Option<StepKind> {
+    if ["create", "update", "delete", "list", "schedule"].iter().any(|verb| word.starts_with(verb)) {
+        return Some(StepKind::Chain);
+    }
+    KIND_WORDS.iter().find(|(part, _)| word.contains(part)).map(|(_, kind)| *kind)
+}
+
 /// Finish reasons that mean the same, folded. The words on the right are OpenAI's, the most common ones.
 const FINISH: &[(&str, &str)] = &[
     ("tool_call", "tool_calls"),
+    ("toolcalls", "tool_calls"),
+    ("toolcall", "tool_calls"),
+    ("tooluse", "tool_calls"),
+    ("endturn", "stop"),
+    ("stopsequence", "stop"),
+    ("maxtokens", "length"),
+    ("contentfilter", "content_filter"),
+    ("finish_reason_unspecified", "unknown"),
     ("tool_use", "tool_calls"),
     ("function_call", "tool_calls"),
     ("end_turn", "stop"),
@@ -135,7 +175,10 @@ mod tests {
         for sent in ["tool_calls", "tool_call", "tool-calls", "tool_use", "FinishReason.TOOL_CALLS", "TOOL_CALLS"] {
             assert_eq!(finish_reason(sent), "tool_calls", "{sent}");
         }
-        for sent in ["stop", "STOP", "end_turn"] {
+        for sent in ["toolUse", "ToolCalls", "FUNCTION_CALL"] {
+            assert_eq!(finish_reason(sent), "tool_calls", "{sent}");
+        }
+        for sent in ["stop", "STOP", "end_turn", "endTurn", "End-Turn"] {
             assert_eq!(finish_reason(sent), "stop", "{sent}");
         }
     }

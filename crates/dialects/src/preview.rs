@@ -146,7 +146,7 @@ fn input_text(text: &str) -> Option<Arc<str>> {
             None => {}
         }
     }
-    fallback.as_deref().and_then(short).or_else(|| short(text))
+    fallback.as_deref().and_then(short).or_else(|| short(text).filter(|_| !elements.is_empty()))
 }
 
 /// A side shown as it was sent.
@@ -204,6 +204,8 @@ fn value(reading: &Reading<'_>, span: &mut Span, field: Field, is_input: bool) {
             let speaker = if is_input { Role::User } else { Role::Assistant };
             let talks = !matches!(span.kind, StepKind::Tool | StepKind::Retriever | StepKind::Embedding);
             match talks.then(|| conversation(&json, speaker)).flatten() {
+                // Messages without a word: nothing was said.
+                Some(messages) if messages.iter().all(|message| message.parts.is_empty()) => return,
                 Some(messages) if is_input => Cow::Owned(last_words(&messages).unwrap_or_else(|| compact(&json))),
                 Some(messages) => {
                     // An agent's output may be its whole conversation: the answer is the last thing said.

@@ -28,6 +28,8 @@ pub(crate) struct Reading<'r> {
     pub unmapped: u32,
     /// Kind, by attribute or span name.
     pub kind: Option<StepKind>,
+    /// Value of a `kind` attribute that no table knows.
+    pub unknown_kind: Option<&'r str>,
     /// A `result` attribute says the work failed.
     pub failed: bool,
     slots: [Slot<'r>; Field::COUNT],
@@ -47,16 +49,19 @@ impl<'r> Reading<'r> {
         resource: &'r Resource<'r>,
         scope: &'r Scope<'r>,
     ) -> Self {
-        let mut detected = registry.scopes.find(&scope.name) | registry.span_names.find(&raw.name);
+        let of_scope = registry.scopes.find(&scope.name);
+        let mut of_service = 0;
         let mut hits: Vec<Hit<'r>> = Vec::with_capacity(raw.attributes.0.len() + 8);
         for (key, value) in resource.attributes.iter() {
             if key == "service.name"
                 && let Some(name) = value.as_str()
             {
-                detected |= registry.services.find(name);
+                of_service |= registry.services.find(name);
             }
             hits.extend(registry.resource_attribute(key).iter().map(|&target| Hit { target, value }));
         }
+        let both = of_scope & of_service;
+        let mut detected = registry.span_names.find(&raw.name) | (of_scope | of_service) & (!registry.all_of | both);
         let (mut unmapped, mut doubtful) = (0, Vec::new());
         for (key, value) in raw.attributes.iter() {
             let (mut explained, first) = (0, hits.len());
@@ -86,6 +91,7 @@ impl<'r> Reading<'r> {
             filled: 0,
             unmapped,
             kind: None,
+            unknown_kind: None,
             failed: false,
             slots: [Slot { rank: u16::MAX, value: None }; Field::COUNT],
         };
@@ -108,12 +114,13 @@ impl<'r> Reading<'r> {
         let dialect = &self.registry.dialects[usize::from(target.dialect)];
         match target.field {
             Field::Kind => {
-                if target.rank <= *best_kind
-                    && let Some(kind) =
-                        value.as_str().and_then(|word| dialect.kinds.get(fold(unquote(word).as_ref()).as_ref()))
-                {
-                    (*best_kind, self.kind) = (target.rank, Some(*kind));
-                    self.filled |= 1 << target.dialect;
+                let Some(word) = value.as_str().filter(|_| target.rank <= *best_kind) else { return };
+                match dialect.kinds.get(fold(unquote(word).as_ref()).as_ref()) {
+                    Some(kind) => {
+                        (*best_kind, self.kind) = (target.rank, Some(*kind));
+                        self.filled |= 1 << target.dialect;
+                    }
+                    None => self.unknown_kind = Some(word),
                 }
                 return;
             }
@@ -156,12 +163,12 @@ impl<'r> Reading<'r> {
 
     /// A field as a count.
     pub(crate) fn count(&self, field: Field) -> Option<u64> {
-        self.get(field).and_then(Value::as_u64)
+        self.get(field).and_then(count_of)
     }
 
     /// A field as a number.
     pub(crate) fn number(&self, field: Field) -> Option<f64> {
-        self.get(field).and_then(Value::as_f64).filter(|number| number.is_finite())
+        self.get(field).and_then(number_of)
     }
 
     /// An attribute of the span by its key.
@@ -188,7 +195,7 @@ impl<'r> Reading<'r> {
 
     /// The most specific dialect recognised.
     pub(crate) fn dialect(&self) -> Option<&'r Dialect> {
-        self.registry.dialects.get(self.detected.trailing_zeros() as usize)
+        self.registry.dialects.get((self.detected & !self.registry.unnamed).trailing_zeros() as usize)
     }
 }
 
@@ -204,10 +211,11 @@ fn is_given(value: &Value<'_>) -> bool {
 
 fn fits(class: Class, value: &Value<'_>) -> bool {
     match class {
-        Class::Text => matches!(value, Value::Str(_) | Value::Int(_) | Value::Bool(_) | Value::Double(_)),
-        Class::Count => value.as_u64().is_some(),
-        Class::Number => value.as_f64().is_some_and(f64::is_finite),
+        Class::Text => text_of(value).is_some(),
+        Class::Count => count_of(value).is_some(),
+        Class::Number => number_of(value).is_some(),
         Class::Any => true,
+        Class::Said => value.as_str().is_none_or(|text| !matches!(text.trim(), "[]" | "{}" | "null" | "\"\"")),
     }
 }
 
@@ -218,8 +226,27 @@ pub(crate) fn text_of<'r>(value: &'r Value<'r>) -> Option<Cow<'r, str>> {
         Value::Int(number) => Some(Cow::Owned(number.to_string())),
         Value::Double(number) => Some(Cow::Owned(number.to_string())),
         Value::Bool(value) => Some(Cow::Borrowed(if *value { "true" } else { "false" })),
+        // A list of one where a text belongs.
+        Value::Array(items) => match items.as_slice() {
+            [Value::Array(_)] => None,
+            [only] => text_of(only),
+            _ => None,
+        },
         _ => None,
     }
+}
+
+/// A value as a count, also from text in quotes.
+fn count_of(value: &Value<'_>) -> Option<u64> {
+    value.as_u64().or_else(|| value.as_str().map(unquote)?.trim().parse().ok())
+}
+
+/// A value as a finite number, also from text in quotes.
+fn number_of(value: &Value<'_>) -> Option<f64> {
+    value
+        .as_f64()
+        .or_else(|| value.as_str().map(unquote)?.trim().parse().ok())
+        .filter(|number: &f64| number.is_finite())
 }
 
 /// The text inside a JSON string; other text as it is.

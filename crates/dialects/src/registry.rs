@@ -1,7 +1,7 @@
 //! All convention tables merged for one pass over a span's attributes: a hash lookup per key says which
 //! fields of which dialects it fills.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use model::StepKind;
@@ -10,7 +10,8 @@ use crate::dialects::{BUILTIN, Reshape};
 use crate::field::Field;
 use crate::intern::Hasher;
 use crate::normalise::fold;
-use crate::table::{self, Renames, Table, TableError, Tokens};
+use crate::renames::Renames;
+use crate::table::{self, Table, TableError, Tokens};
 
 /// Bit set of dialects, most specific first.
 pub(crate) type Mask = u64;
@@ -34,32 +35,45 @@ pub(crate) struct Entry {
     pub targets: Vec<Target>,
 }
 
+/// Words of a `kind` attribute and the kinds they stand for, as tables have them.
+pub(crate) type Kinds = BTreeMap<String, String>;
+
 /// A map that hashes alike in every process; its keys come from tables, so no stranger can choose them.
 type Fixed<K, V> = HashMap<K, V, Hasher>;
 
 /// Where a key, scope, service or span name is matched by its beginning.
 #[derive(Debug, Clone)]
-struct Prefixes<T>(Fixed<Box<str>, Vec<(Box<str>, T)>>);
+struct Prefixes<T> {
+    by_head: Fixed<Box<str>, Vec<(Box<str>, T)>>,
+    /// Prefixes that end within the first word, tried one by one. Only users write such.
+    short: Vec<(Box<str>, T)>,
+}
 
 impl<T> Default for Prefixes<T> {
     fn default() -> Self {
-        Self(HashMap::default())
+        Self { by_head: HashMap::default(), short: Vec::new() }
     }
 }
 
 impl<T> Prefixes<T> {
-    /// The part of `text` before its first `.` or `_` or space: prefixes are found by it, so every prefix must reach past it.
+    /// The part of `text` before its first `.`, `_`, `-` or space: prefixes that reach to its end are found by it.
     fn head(text: &str) -> &str {
         &text[..text.find(['.', '_', ' ', '-']).unwrap_or(text.len())]
     }
 
     fn insert(&mut self, prefix: &str, value: T) {
-        self.0.entry(Self::head(prefix).into()).or_default().push((prefix.into(), value));
+        let head = Self::head(prefix);
+        let list = if head == prefix { &mut self.short } else { self.by_head.entry(head.into()).or_default() };
+        list.push((prefix.into(), value));
     }
 
     fn find<'s>(&'s self, text: &str) -> impl Iterator<Item = &'s T> {
-        let found = self.0.get(Self::head(text)).map(Vec::as_slice).unwrap_or_default();
-        found.iter().filter(move |(prefix, _)| text.starts_with(prefix.as_ref())).map(|(_, value)| value)
+        let found = self.by_head.get(Self::head(text)).map(Vec::as_slice).unwrap_or_default();
+        found
+            .iter()
+            .chain(&self.short)
+            .filter(move |(prefix, _)| text.starts_with(prefix.as_ref()))
+            .map(|(_, value)| value)
     }
 }
 
@@ -103,6 +117,10 @@ pub(crate) struct Registry {
     pub dialects: Vec<Dialect>,
     /// Dialects whose keys are read wherever they occur.
     pub always: Mask,
+    /// Dialects that scope and service must both prove.
+    pub all_of: Mask,
+    /// Dialects that name no span.
+    pub unnamed: Mask,
     pub scopes: Names,
     pub services: Names,
     pub span_names: Names,
@@ -120,7 +138,7 @@ impl Registry {
     /// Merges the user's tables, then Tawny's own.
     pub(crate) fn new(renames: Vec<Renames>) -> Result<Self, TableError> {
         let mut all: Vec<(Table, Reshape)> =
-            renames.into_iter().map(|renames| (renames.0, Reshape::default())).collect();
+            renames.into_iter().flat_map(|renames| renames.0).map(|table| (table, Reshape::default())).collect();
         for builtin in BUILTIN {
             all.push((Table::parse(builtin.table)?, builtin.reshape));
         }
@@ -146,6 +164,12 @@ impl Registry {
         if table.always {
             self.always |= mask;
         }
+        if table.all_of {
+            self.all_of |= mask;
+        }
+        if table.unnamed {
+            self.unnamed |= mask;
+        }
         for (patterns, names) in [
             (&table.detect.scopes, &mut self.scopes),
             (&table.detect.services, &mut self.services),
@@ -170,21 +194,21 @@ impl Registry {
             }
         }
         for (name, keys) in &table.fields {
-            let field = table::field(name)?;
+            let field = table::field(name, 0)?;
             for (at, key) in keys.iter().enumerate() {
                 let target = Target { dialect, field, rank: rank(dialect, at) };
                 self.keys.entry(key.as_str().into()).or_default().targets.push(target);
             }
         }
         for (name, keys) in &table.resource {
-            let field = table::field(name)?;
+            let field = table::field(name, 0)?;
             for (at, key) in keys.iter().enumerate() {
                 let target = Target { dialect, field, rank: rank(dialect, at) };
                 self.resource.entry(key.as_str().into()).or_default().push(target);
             }
         }
         for (pattern, word) in &table.span_names {
-            let kind = table::kind(pattern, word)?;
+            let kind = table::kind(pattern, word, 0)?;
             match pattern.strip_suffix('*') {
                 Some(prefix) => self.kinds_by_prefix.insert(prefix, (dialect, kind)),
                 None => self.kinds_by_name.entry(pattern.as_str().into()).or_default().push((dialect, kind)),
@@ -192,7 +216,7 @@ impl Registry {
         }
         let mut kinds = HashMap::default();
         for (value, word) in &table.kinds {
-            kinds.insert(fold(value).into(), table::kind(value, word)?);
+            kinds.insert(fold(value).into(), table::kind(value, word, 0)?);
         }
         self.dialects.push(Dialect {
             name: table.dialect.into(),
@@ -210,6 +234,25 @@ impl Registry {
     pub(crate) fn attribute<'s>(&'s self, key: &str) -> impl Iterator<Item = &'s Entry> {
         let exact = self.keys.get(key);
         exact.into_iter().chain(exact.is_none().then(|| self.key_prefixes.find(key)).into_iter().flatten())
+    }
+
+    /// Tawny's own field that a key fills, the most trusted dialect's, and the kinds that the key's values stand for.
+    pub(crate) fn builtin_field(key: &str) -> Result<Option<(Field, Kinds)>, TableError> {
+        let mut found = None;
+        for builtin in BUILTIN {
+            let table = Table::parse(builtin.table)?;
+            let Some((name, _)) = table.fields.iter().find(|(_, keys)| keys.iter().any(|known| known == key)) else {
+                continue;
+            };
+            let here = table::field(name, 0)?;
+            let (field, kinds) = found.get_or_insert((here, Kinds::new()));
+            if (*field, here) == (Field::Kind, Field::Kind) {
+                for (value, word) in table.kinds {
+                    kinds.entry(value).or_insert(word);
+                }
+            }
+        }
+        Ok(found)
     }
 
     /// Fields that an attribute of a resource fills.

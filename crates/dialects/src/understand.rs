@@ -9,6 +9,8 @@ use crate::field::Field;
 use crate::intern::intern;
 use crate::messages::json_of_text;
 use crate::reading::{Reading, text_of};
+use crate::table::Tokens;
+use crate::usage::include;
 use crate::{VERSION, normalise, preview};
 
 /// Characters of an error message kept on a span; the full text stays in the attributes.
@@ -126,12 +128,12 @@ fn usage(reading: &Reading<'_>) -> Usage {
         reasoning_tokens: reading.count(Field::ReasoningTokens),
         reported_total: reading.count(Field::TotalTokens),
     };
-    let excludes = |field: Field| reading.source(field).map(|dialect| dialect.tokens);
-    include(
-        &mut usage,
-        excludes(Field::InputTokens).is_some_and(|tokens| tokens.input_excludes_cache),
-        excludes(Field::OutputTokens).is_some_and(|tokens| tokens.output_excludes_reasoning),
-    );
+    let meaning = |field: Field| reading.source(field).map(|dialect| dialect.tokens).unwrap_or_default();
+    let tokens = Tokens {
+        input_excludes_cache: meaning(Field::InputTokens).input_excludes_cache,
+        output_excludes_reasoning: meaning(Field::OutputTokens).output_excludes_reasoning,
+    };
+    include(&mut usage, tokens);
     usage
 }
 
@@ -144,25 +146,8 @@ fn aggregate(reading: &Reading<'_>) -> Usage {
         reasoning_tokens: reading.count(Field::AggregateReasoningTokens),
         reported_total: reading.count(Field::AggregateTotalTokens),
     };
-    include(&mut usage, false, false);
+    include(&mut usage, Tokens::default());
     usage
-}
-
-/// Makes input include cache and output include reasoning. Beyond what the dialect says, a part larger than its
-/// whole proves that the whole leaves it out.
-pub(crate) fn include(usage: &mut Usage, input_excludes_cache: bool, output_excludes_reasoning: bool) {
-    let cached = usage.cache_read_tokens.unwrap_or(0).saturating_add(usage.cache_write_tokens.unwrap_or(0));
-    if let Some(input) = &mut usage.input_tokens
-        && (input_excludes_cache || cached > *input)
-    {
-        *input = input.saturating_add(cached);
-    }
-    let reasoning = usage.reasoning_tokens.unwrap_or(0);
-    if let Some(output) = &mut usage.output_tokens
-        && (output_excludes_reasoning || reasoning > *output)
-    {
-        *output = output.saturating_add(reasoning);
-    }
 }
 
 /// The first finish reason in a text, a list or a JSON list.
@@ -192,16 +177,40 @@ pub(crate) fn tags(value: &Value<'_>) -> Vec<Arc<str>> {
     }
 }
 
-/// A kind for spans that name none, from what they carry: a model's tokens make an LLM call, a tool's name a tool.
+/// A kind for spans that name none a table knows: from the word they use for it, from their name where that follows
+/// OpenTelemetry, else from what they carry: a model's tokens make an LLM call, a tool's name a tool.
 fn guess(reading: &Reading<'_>, span: &Span) -> StepKind {
+    let of_word = reading.unknown_kind.and_then(|word| normalise::kind_in(&normalise::fold(word)));
+    if let Some(kind) = of_word.or_else(|| of_name(reading)) {
+        return kind;
+    }
     let spoke = !span.usage.is_empty() && span.usage_role == UsageRole::Own;
     if span.tool_name.is_some() && span.model.is_none() && reading.get(Field::ToolName).is_some() {
         StepKind::Tool
+    } else if span.model.as_deref().is_some_and(|model| model.contains("embed")) && spoke {
+        StepKind::Embedding
     } else if span.model.is_some() && (spoke || reading.get(Field::OutputMessages).is_some()) {
         StepKind::Llm
+    } else if reading.get(Field::Documents).is_some() || reading.get(Field::Query).is_some() {
+        StepKind::Retriever
     } else {
         StepKind::Other
     }
+}
+
+/// The operation that a span's name begins with (`chat gpt-4o`, `execute_tool x`), in spans that speak of generative AI at all.
+fn of_name(reading: &Reading<'_>) -> Option<StepKind> {
+    let (operation, _) = reading.raw.name.split_once(' ')?;
+    let speaks = || reading.raw.attributes.iter().any(|(key, _)| key.starts_with("gen_ai."));
+    match operation {
+        "chat" | "text_completion" | "generate_content" => Some(StepKind::Llm),
+        "embeddings" => Some(StepKind::Embedding),
+        "execute_tool" => Some(StepKind::Tool),
+        "invoke_agent" => Some(StepKind::Agent),
+        "retrieval" => Some(StepKind::Retriever),
+        _ => None,
+    }
+    .filter(|_| speaks())
 }
 
 /// Prefixes that instrumentations put before a tool's name in the span's.
@@ -221,7 +230,9 @@ fn agent_of_name(name: &str) -> Option<Arc<str>> {
         .or_else(|| name.strip_prefix("create_agent "))
         .or_else(|| name.strip_prefix("agent_run "))
         .or_else(|| name.strip_suffix(".agent"))
-        // smolagents names the class and its method.
+        // CrewAI under OpenInference: the role and the method.
+        .or_else(|| name.strip_suffix("._execute_core"))
+        // A class and its method.
         .or_else(|| {
             name.strip_suffix(".run").filter(|class| class.starts_with(|first: char| first.is_ascii_uppercase()))
         });
@@ -273,7 +284,7 @@ fn status(reading: &Reading<'_>, span: &mut Span) {
         let message = told("exception.message")
             .or_else(|| Some(raw.status_message.to_string()).filter(|message| !message.trim().is_empty()))
             .or_else(|| reading.text(Field::ErrorMessage).map(|text| text.into_owned()));
-        span.error_message = message.map(|message| cut(&message));
+        span.error_message = message.map(|message| cut(without_trace(&message)));
     }
     // LangSmith calls every error `Exception` and puts Python's own telling in the message: `ValueError('…')`.
     if span.error_type.as_deref() == Some("Exception")
@@ -287,6 +298,14 @@ fn status(reading: &Reading<'_>, span: &mut Span) {
 
 /// OTLP span flags: whether the parent is remote is known (0x100), and it is (0x200).
 const REMOTE_PARENT: u32 = 0x300;
+
+/// An error message without the stack trace that some Python clients append to it.
+fn without_trace(message: &str) -> &str {
+    match message.split_once("Traceback (most recent call last)") {
+        Some((said, _)) if !said.trim().is_empty() => said.trim_end(),
+        _ => message,
+    }
+}
 
 /// The first [`ERROR_CHARS`] characters.
 pub(crate) fn cut(message: &str) -> Arc<str> {

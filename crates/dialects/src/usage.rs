@@ -4,6 +4,7 @@ use model::Usage;
 use serde_json::Value as Json;
 
 use crate::messages::{Object, opened};
+use crate::table::Tokens;
 
 /// Reads a usage object of any API known: OpenAI's two, Anthropic's, LangChain's, Vercel's, Langfuse's free keys.
 ///
@@ -30,6 +31,7 @@ pub(crate) fn read(json: &Json) -> Option<Usage> {
             "inputTokens",
             "promptTokens",
             "prompt_token_count",
+            "promptTokenCount",
         ]),
         output_tokens: count(&[
             "output_tokens",
@@ -38,8 +40,9 @@ pub(crate) fn read(json: &Json) -> Option<Usage> {
             "outputTokens",
             "completionTokens",
             "candidates_token_count",
+            "candidatesTokenCount",
         ]),
-        reported_total: count(&["total_tokens", "total", "totalTokens", "total_token_count"]),
+        reported_total: count(&["total_tokens", "total", "totalTokens", "total_token_count", "totalTokenCount"]),
         cache_read_tokens: detail(input_details, &["cached_tokens", "cache_read", "cacheReadTokens"]).or_else(|| {
             count(&[
                 "cache_read_input_tokens",
@@ -49,6 +52,9 @@ pub(crate) fn read(json: &Json) -> Option<Usage> {
                 "input_cache_read",
                 "prompt_cached_tokens",
                 "cached_content_token_count",
+                "cachedContentTokenCount",
+                "cacheReadInputTokens",
+                "cache_read",
             ])
         }),
         cache_write_tokens: detail(
@@ -61,20 +67,54 @@ pub(crate) fn read(json: &Json) -> Option<Usage> {
                 "cache_write_input_tokens",
                 "input_cache_creation",
                 "cache_creation_tokens",
+                "cacheWriteInputTokens",
+                "cacheCreationInputTokens",
+                "cache_write",
             ])
         }),
         reasoning_tokens: detail(output_details, &["reasoning_tokens", "reasoning", "reasoningTokens"]).or_else(|| {
-            count(&["reasoning_tokens", "output_reasoning_tokens", "reasoningTokens", "thoughts_token_count"])
+            count(&[
+                "reasoning_tokens",
+                "output_reasoning_tokens",
+                "output_reasoning",
+                "reasoningTokens",
+                "thoughts_token_count",
+                "thoughtsTokenCount",
+            ])
         }),
     };
     if usage.is_empty() {
         return None;
     }
-    let cached = usage.cache_read_tokens.unwrap_or(0).saturating_add(usage.cache_write_tokens.unwrap_or(0));
-    let parts = [usage.input_tokens, usage.output_tokens].map(|part| part.unwrap_or(0));
-    let excludes = cached > 0 && usage.reported_total == Some(parts[0].saturating_add(parts[1]).saturating_add(cached));
-    crate::understand::include(&mut usage, excludes, false);
+    include(&mut usage, Tokens::default());
     Some(usage)
+}
+
+/// Makes input include cache and output include reasoning, where they do not: because `meaning` says that this sender leaves
+/// them out, because a total that was sent too comes out only so, or because a part larger than its whole proves it.
+pub(crate) fn include(usage: &mut Usage, meaning: Tokens) {
+    let cached = usage.cache_read_tokens.unwrap_or(0).saturating_add(usage.cache_write_tokens.unwrap_or(0));
+    let reasoning = usage.reasoning_tokens.unwrap_or(0);
+    let (mut without_cache, mut without_reasoning) = (meaning.input_excludes_cache, meaning.output_excludes_reasoning);
+    if let (Some(input), Some(output), Some(total)) = (usage.input_tokens, usage.output_tokens, usage.reported_total)
+        && total > input.saturating_add(output)
+    {
+        let left = total - input.saturating_add(output);
+        without_cache |= cached > 0 && (left == cached || left == cached.saturating_add(reasoning));
+        without_reasoning |= reasoning > 0 && (left == reasoning || left == cached.saturating_add(reasoning));
+        // Where both parts are equally large, one of them is missing: the cache, which more senders leave out.
+        without_reasoning &= !(left == cached && left == reasoning) || meaning.output_excludes_reasoning;
+    }
+    if let Some(input) = &mut usage.input_tokens
+        && (without_cache || cached > *input)
+    {
+        *input = input.saturating_add(cached);
+    }
+    if let Some(output) = &mut usage.output_tokens
+        && (without_reasoning || reasoning > *output)
+    {
+        *output = output.saturating_add(reasoning);
+    }
 }
 
 /// A count, also from text.
@@ -129,6 +169,20 @@ mod tests {
         assert_eq!(excluded.input_tokens, Some(57));
         let included = read(&json!({"input": 57, "output": 23, "cache_read_input_tokens": 32, "total": 80})).unwrap();
         assert_eq!(included.input_tokens, Some(57));
+    }
+
+    #[test]
+    fn the_total_tells_whether_output_includes_reasoning() {
+        let gemini = read(&json!({"promptTokenCount": 57, "candidatesTokenCount": 16, "thoughtsTokenCount": 7, "cachedContentTokenCount": 32, "totalTokenCount": 80})).unwrap();
+        assert_eq!((gemini.input_tokens, gemini.output_tokens), (Some(57), Some(23)));
+        let stored = read(
+            &json!({"input": 25, "input_cached_tokens": 32, "output": 16, "output_reasoning_tokens": 7, "total": 80}),
+        )
+        .unwrap();
+        assert_eq!((stored.input_tokens, stored.output_tokens), (Some(57), Some(23)));
+        let other_total =
+            read(&json!({"input": 57, "output": 23, "cache_read_input_tokens": 32, "total": 95})).unwrap();
+        assert_eq!((other_total.input_tokens, other_total.total_tokens()), (Some(57), Some(95)));
     }
 
     #[test]

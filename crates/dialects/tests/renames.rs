@@ -74,13 +74,85 @@ fn a_rename_that_cannot_work_says_why() {
     let error = |text: &str| Renames::parse(text).unwrap_err();
     let unknown = error("dialect = \"x\"\n[fields]\nmodle = [\"a\"]\n");
     assert!(matches!(&unknown, TableError::UnknownField { name, .. } if name == "modle"), "{unknown}");
+    assert!(unknown.to_string().starts_with("line 3: "), "{unknown}");
     assert!(unknown.to_string().contains("request_model"), "names the fields there are: {unknown}");
     assert!(matches!(error("dialect = \"x\"\n[kinds]\na = \"robot\"\n"), TableError::UnknownKind { .. }));
     assert!(matches!(error("dialect = \"x\"\n"), TableError::Empty));
     assert!(matches!(error("[feilds]\na = 1"), TableError::Syntax(_)));
     let table = "dialect = \"x\"\n[fields]\nagent = [\"a\"]\n";
+    let patterned = error("dialect = \"x\"\n[fields]\nagent = [\"acme.*\"]\n");
+    assert!(matches!(&patterned, TableError::BadKey { line: 3, key } if key == "acme.*"), "{patterned}");
     let many = (0..64).map(|_| Renames::parse(table).unwrap()).collect();
     assert!(matches!(Dialects::with_renames(many).unwrap_err(), TableError::TooMany { limit: 64, .. }));
+}
+
+#[test]
+fn a_list_of_renames_leads_keys_to_fields_or_to_keys_that_are_known() {
+    let dialects = with(
+        r#"
+        [[rename]]
+        from = "acme.in"
+        to = "gen_ai.usage.input_tokens"
+        [[rename]]
+        from = "acme.chat"
+        to = "session_id"
+        [[rename]]
+        from = "acme.step"
+        to = "kind"
+        kinds = { "ask model" = "llm" }
+        [[rename]]
+        from = "acme.op"
+        to = "gen_ai.operation.name"
+        "#,
+    );
+    let span = read(
+        &dialects,
+        json!({"acme.in": "10", "acme.chat": 7, "acme.step": "Ask-Model", "gen_ai.request.model": "m"}),
+    );
+    assert_eq!((span.kind, span.usage.input_tokens, span.session_id.as_deref()), (StepKind::Llm, Some(10), Some("7")));
+    assert_eq!((span.dialect.as_ref(), span.unmapped), ("otel_genai", 0), "renames do not name a span");
+    assert_eq!(read(&dialects, json!({"acme.step": "guardrail"})).kind, StepKind::Guardrail, "a kind's own word");
+    assert_eq!(
+        read(&dialects, json!({"acme.op": "execute_tool"})).kind,
+        StepKind::Tool,
+        "the words of the key it stands for"
+    );
+}
+
+#[test]
+fn a_rename_with_conditions_holds_only_where_all_of_them_do() {
+    let rename = |conditions: &str| with(&format!("[[rename]]\nfrom = \"team\"\nto = \"agent\"\n{conditions}\n"));
+    let agent = |conditions: &str| read(&rename(conditions), json!({"team": "claims"})).agent;
+    // The spans come from the scope `acme` and the service `shop`.
+    for holds in
+        ["", "scope = \"acme\"", "scope = \"ac*\"", "service = \"shop\"", "scope = \"acme\"\nservice = \"sh*\""]
+    {
+        assert_eq!(agent(holds).as_deref(), Some("claims"), "{holds}");
+    }
+    for fails in [
+        "scope = \"other\"",
+        "service = \"other\"",
+        "scope = \"acme\"\nservice = \"other\"",
+        "scope = \"other\"\nservice = \"shop\"",
+    ] {
+        assert_eq!(agent(fails), None, "{fails}");
+    }
+}
+
+#[test]
+fn a_list_of_renames_that_cannot_work_says_why_and_where() {
+    let error = |text: &str| Renames::parse(text).unwrap_err().to_string();
+    let unknown = error("[[rename]]\nfrom = \"a\"\nto = \"modle\"\n");
+    assert!(unknown.starts_with("line 3: cannot fill \"modle\"") && unknown.contains("request_model"), "{unknown}");
+    let kind = error("[[rename]]\nfrom = \"a\"\nto = \"kind\"\nkinds = { x = \"robot\" }\n");
+    assert!(kind.starts_with("line 4: cannot map \"x\" to \"robot\""), "{kind}");
+    assert!(error("[[rename]]\nfrom = \"a.*\"\nto = \"agent\"\n").starts_with("line 2: "), "patterns are not keys");
+    let known = error("[[rename]]\nfrom = \"gen_ai.agent.name\"\nto = \"agent\"\n");
+    assert!(known.contains("reads already"), "{known}");
+    let typo = error("[[rename]]\nfrm = \"a\"\nto = \"agent\"\n");
+    assert!(typo.contains("line 2") && typo.contains("frm"), "{typo}");
+    assert!(error("rename = []").contains("[[rename]]"));
+    assert!(error("[[rename]]\nfrom = \"a\"\n").contains("missing field `to`"));
 }
 
 #[test]

@@ -55,7 +55,7 @@ pub struct AgentNode {
     pub parent: Option<usize>,
     /// Times the agent was entered.
     pub calls: u32,
-    /// LLM calls of its own.
+    /// Answered model calls of its own, as [`Run::llm_calls`] counts them.
     pub llm_calls: u32,
     /// Tool calls of its own.
     pub tool_calls: u32,
@@ -118,13 +118,14 @@ pub struct Run {
     pub duration_ms: f64,
     /// Steps by kind.
     pub kinds: KindCounts,
-    /// Model calls that really happened (wrappers and second tellings are not counted).
+    /// Calls of language and embedding models that the tokens come from, wrappers and second tellings left out; where no
+    /// call tells tokens, the calls that ended without error.
     pub llm_calls: u32,
     /// Tool executions.
     pub tool_calls: u32,
     /// Retrievals.
     pub retrievals: u32,
-    /// LLM calls in the agents' loops (seeds C and D call these steps).
+    /// LLM calls in the agents' loops, failed ones included.
     pub rounds: u32,
     /// Failed steps.
     pub errors: u32,

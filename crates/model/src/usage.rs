@@ -29,11 +29,15 @@ impl Usage {
         *self == Self::default()
     }
 
-    /// Input plus output where either is known, else the total the sender reported.
+    /// Input plus output, or the reported total where that is more: then it holds tokens that have no other place, those of a side
+    /// nobody gave, or in a sum those of calls that gave only a total.
     pub fn total_tokens(&self) -> Option<u64> {
         match (self.input_tokens, self.output_tokens) {
             (None, None) => self.reported_total,
-            (input, output) => Some(input.unwrap_or(0).saturating_add(output.unwrap_or(0))),
+            (input, output) => {
+                let split = input.unwrap_or(0).saturating_add(output.unwrap_or(0));
+                Some(split.max(self.reported_total.unwrap_or(0)))
+            }
         }
     }
 
@@ -89,5 +93,18 @@ mod tests {
         assert_eq!(sum.total_tokens(), Some(40));
         sum.add(&Usage { reported_total: Some(2), ..Usage::default() });
         assert_eq!((sum.total_tokens(), sum.input_tokens), (Some(42), None));
+    }
+
+    #[test]
+    fn a_sum_keeps_the_tokens_of_calls_that_gave_only_a_total() {
+        let split = Usage { input_tokens: Some(5), output_tokens: Some(3), ..Usage::default() };
+        let total = Usage { reported_total: Some(40), ..Usage::default() };
+        for (first, second) in [(split, total), (total, split)] {
+            let mut sum = first;
+            sum.add(&second);
+            assert_eq!((sum.total_tokens(), sum.input_tokens, sum.output_tokens), (Some(48), Some(5), Some(3)));
+        }
+        let one_side = Usage { input_tokens: Some(5), reported_total: Some(8), ..Usage::default() };
+        assert_eq!(one_side.total_tokens(), Some(8));
     }
 }

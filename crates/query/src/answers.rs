@@ -5,6 +5,7 @@ use std::sync::Arc;
 use model::{Log, Run, RunStatus, Timestamp, Usage, Usd};
 use serde::Serialize;
 use serde_json::Value as Json;
+use store::Match;
 
 /// Runs that share a conversation id.
 #[derive(Debug, Clone, PartialEq)]
@@ -103,6 +104,28 @@ pub struct LogsPage {
     pub logs: Vec<LogEntry>,
     /// Cursor of the next page; `None` on the last.
     pub next: Option<String>,
+}
+
+/// A run that says what was looked for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SearchResult {
+    /// The run.
+    pub run: Run,
+    /// Where it says it, in order of time, at most [`MATCHES_MAX`](crate::MATCHES_MAX).
+    pub matches: Vec<Match>,
+    /// Further places.
+    pub more: u64,
+}
+
+/// A page of runs that say what was looked for, newest first.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct SearchPage {
+    /// The runs.
+    pub results: Vec<SearchResult>,
+    /// Cursor of the next page; `None` on the last.
+    pub next: Option<String>,
+    /// The time was over: runs that began at this time or earlier were not all looked through, `next` does.
+    pub searched_to: Option<Timestamp>,
 }
 
 /// A column of an SQL answer.

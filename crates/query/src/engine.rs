@@ -94,9 +94,14 @@ impl Engine {
 
     /// The rows of one table that belong to `project`, for the lists.
     pub(crate) fn table(&self, snapshot: &Snapshot, table: Table, project: &str) -> Result<DataFrame, QueryError> {
+        self.read(snapshot, ProjectTable::new(snapshot, table, project))
+    }
+
+    /// The rows of a table provider over `snapshot`.
+    pub(crate) fn read(&self, snapshot: &Snapshot, table: ProjectTable) -> Result<DataFrame, QueryError> {
         self.base.runtime_env().register_object_store(segments_url().as_ref(), snapshot.object_store.clone());
         let context = SessionContext::new_with_state(self.base.clone());
-        context.read_table(Arc::new(ProjectTable::new(snapshot, table, project))).map_err(sql::errors::convert)
+        context.read_table(Arc::new(table)).map_err(sql::errors::convert)
     }
 
     /// Runs `work` within `time`. A panic in an expression costs its query, not its neighbours.

@@ -1,17 +1,13 @@
 //! Filters as DataFusion expressions. Values go in as literals, never as text of a query.
 
 use datafusion::common::ScalarValue;
-use datafusion::functions_nested::expr_fn::{array_has_any, array_to_string, make_array};
+use datafusion::functions_nested::expr_fn::{array_has_any, make_array};
 use datafusion::logical_expr::Expr;
-use datafusion::logical_expr::expr::Like;
 use datafusion::prelude::{coalesce, col, lit};
 use model::{RunStatus, Timestamp, Usd};
 use store::schema::{COST_PRECISION, COST_SCALE};
 
-use crate::{FacetKey, RunFilter};
-
-/// Stands between the items of a list when text is looked for in all of them; no name contains it.
-const ITEM_END: &str = "\u{1f}";
+use crate::{FacetKey, QueryError, RunFilter, sql, text};
 
 /// A time as a literal of the tables' time type.
 pub(crate) fn time(time: Timestamp) -> Expr {
@@ -21,30 +17,6 @@ pub(crate) fn time(time: Timestamp) -> Expr {
 /// An amount as a literal of the tables' money type.
 pub(crate) fn money(cost: Usd) -> Expr {
     lit(ScalarValue::Decimal128(Some(cost.as_pico()), COST_PRECISION, COST_SCALE))
-}
-
-/// Whether `text` contains `needle`, case ignored.
-pub(crate) fn contains(text: Expr, needle: &str) -> Expr {
-    let mut pattern = String::with_capacity(needle.len() + 2);
-    pattern.push('%');
-    for character in needle.chars() {
-        if matches!(character, '%' | '_' | '\\') {
-            pattern.push('\\');
-        }
-        pattern.push(character);
-    }
-    pattern.push('%');
-    Expr::Like(Like::new(false, Box::new(text), Box::new(lit(pattern)), None, true))
-}
-
-/// A nullable text that contains nothing when it is null.
-fn contains_or_not(column: &str, needle: &str) -> Expr {
-    contains(coalesce(vec![col(column), lit("")]), needle)
-}
-
-/// Whether an item of a list of texts contains `needle`, case ignored.
-fn item_contains(column: &str, needle: &str) -> Expr {
-    contains(coalesce(vec![array_to_string(col(column), lit(ITEM_END)), lit("")]), needle)
 }
 
 /// All of them; true for none.
@@ -57,14 +29,21 @@ pub(crate) fn any(filters: impl IntoIterator<Item = Expr>) -> Expr {
     filters.into_iter().reduce(Expr::or).unwrap_or_else(|| lit(false))
 }
 
-fn is_one_of(column: &str, values: &[String]) -> Expr {
+/// `value` where the condition holds, else null.
+pub(crate) fn when(condition: Expr, value: Expr) -> Result<Expr, QueryError> {
+    datafusion::logical_expr::when(condition, value).end().map_err(sql::errors::convert)
+}
+
+/// Whether a column has one of the values.
+pub(crate) fn is_one_of(column: &str, values: &[String]) -> Expr {
     match values {
         [value] => col(column).eq(lit(value)),
         _ => col(column).in_list(values.iter().map(lit).collect(), false),
     }
 }
 
-fn has_one_of(column: &str, values: &[String]) -> Expr {
+/// Whether a column of lists has one of the values in it.
+pub(crate) fn has_one_of(column: &str, values: &[String]) -> Expr {
     array_has_any(col(column), make_array(values.iter().map(lit).collect()))
 }
 
@@ -92,8 +71,8 @@ pub(crate) fn place(key: FacetKey) -> Place {
     }
 }
 
-/// The conditions of a filter, each with the facet it belongs to.
-pub(crate) fn conditions(filter: &RunFilter) -> Vec<(Option<FacetKey>, Expr)> {
+/// The conditions of a filter, each with the facet it belongs to. `content` is not among them.
+pub(crate) fn conditions(filter: &RunFilter) -> Result<Vec<(Option<FacetKey>, Expr)>, QueryError> {
     let statuses: Vec<String> = filter.status.iter().map(|status| status.as_str().to_owned()).collect();
     let by_facet = [
         (FacetKey::Agent, &filter.agent),
@@ -118,7 +97,10 @@ pub(crate) fn conditions(filter: &RunFilter) -> Vec<(Option<FacetKey>, Expr)> {
         }
     }
     conditions.extend(plain_conditions(filter).into_iter().map(|condition| (None, condition)));
-    conditions
+    if let Some(text) = text::wanted(&filter.text) {
+        conditions.push((None, says(text)?));
+    }
+    Ok(conditions)
 }
 
 /// The conditions that no facet shows.
@@ -137,17 +119,26 @@ fn plain_conditions(filter: &RunFilter) -> Vec<Expr> {
     if filter.errors {
         conditions.push(col("errors").gt(lit(0u32)).or(col("status").eq(lit(RunStatus::Error.as_str()))));
     }
-    conditions.extend(filter.text.as_deref().filter(|text| !text.is_empty()).map(text_condition));
     conditions
 }
 
-fn text_condition(needle: &str) -> Expr {
-    let columns = ["name", "service", "workflow", "input_preview", "output_preview", "error_type", "error_message"];
-    let lists = ["agent_names", "models", "tools", "tags"];
-    any(columns
-        .map(|column| contains_or_not(column, needle))
-        .into_iter()
-        .chain(lists.map(|column| item_contains(column, needle))))
+/// Whether what is known of a run without its content contains a text.
+pub(crate) fn says(text: &str) -> Result<Expr, QueryError> {
+    const COLUMNS: [&str; 11] = [
+        "name",
+        "service",
+        "workflow",
+        "input_preview",
+        "output_preview",
+        "error_type",
+        "error_message",
+        "agent_names",
+        "models",
+        "tools",
+        "tags",
+    ];
+    let needle = text::needle(text)?;
+    Ok(any(COLUMNS.map(|column| text::contains(column, text, &needle))))
 }
 
 /// Token columns are signed; no run has more than that many.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use model::{Run, RunStatus, Timestamp, TraceId};
+use model::{Run, RunStatus, SpanId, Timestamp, TraceId};
 use serde::{Deserialize, Serialize};
 
 /// Which runs. Values of one list are alternatives, lists and bounds must all hold. The default lets everything through.
@@ -47,6 +47,9 @@ pub struct RunFilter {
     pub max_tokens: Option<u64>,
     /// Only runs with at least one failed step or with status `error`.
     pub errors: bool,
+    /// `text` may also stand in what was said: messages, tool arguments and results, attributes, log records. For lists of
+    /// runs; the newest [`CONTENT_RUNS_MAX`](crate::CONTENT_RUNS_MAX) runs that say it are found.
+    pub content: bool,
 }
 
 macro_rules! keys {
@@ -86,6 +89,8 @@ macro_rules! keys {
         }
     };
 }
+
+pub(crate) use keys;
 
 keys!(
     /// What runs can be sorted by.
@@ -215,6 +220,8 @@ pub struct RunsPage {
     pub facets: Option<Facets>,
     /// Runs on all pages; 0 where it was not asked for.
     pub total: u64,
+    /// More, older runs may say the text that was looked for in content: total and facets count those that were found.
+    pub partial: bool,
 }
 
 /// Which log records.
@@ -228,8 +235,18 @@ pub struct LogFilter {
     pub text: Option<String>,
     /// Records of this trace.
     pub trace_id: Option<TraceId>,
+    /// Records of this span.
+    pub span_id: Option<SpanId>,
     /// Lowest OTLP severity number (9 is INFO, 13 WARN, 17 ERROR).
     pub min_severity: Option<u8>,
     /// Services.
     pub service: Vec<String>,
+    /// Names of events.
+    pub event: Vec<String>,
+    /// Environments.
+    pub environment: Vec<String>,
+    /// Attributes, all of which must have this value; numbers and other values as JSON writes them.
+    pub attributes: Vec<(String, String)>,
+    /// Agents: records of runs in which one of them works.
+    pub agent: Vec<String>,
 }

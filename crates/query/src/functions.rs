@@ -1,4 +1,4 @@
-//! Functions queries may call: DataFusion's own without the few that do harm, and `attr`.
+//! Functions queries may call: DataFusion's own without the few that do harm, `attr` and `quantiles`.
 
 use std::sync::Arc;
 
@@ -9,11 +9,14 @@ use datafusion::common::{Result, exec_datafusion_err};
 use datafusion::execution::SessionStateDefaults;
 use datafusion::logical_expr::planner::ExprPlanner;
 use datafusion::logical_expr::{
-    AggregateUDF, ColumnarValue, HigherOrderUDF, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
-    WindowUDF,
+    AggregateUDF, ColumnarValue, Expr, HigherOrderUDF, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
+    Volatility, WindowUDF,
 };
+use datafusion::prelude::{col, lit};
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
+
+use crate::quantiles::Quantiles;
 
 /// Functions that are left out: those that make huge values out of small ones in one step, where no memory limit
 /// looks, and those that show the storage below the views.
@@ -43,6 +46,11 @@ pub(crate) fn scalar() -> Vec<Arc<ScalarUDF>> {
     functions
 }
 
+/// `attr(column, key)`.
+pub(crate) fn attr(column: &str, key: &str) -> Expr {
+    ScalarUDF::from(Attr::new()).call(vec![col(column), lit(key)])
+}
+
 /// Functions that take functions.
 pub(crate) fn higher_order() -> Vec<Arc<HigherOrderUDF>> {
     SessionStateDefaults::default_higher_order_functions()
@@ -50,7 +58,9 @@ pub(crate) fn higher_order() -> Vec<Arc<HigherOrderUDF>> {
 
 /// Functions of many rows.
 pub(crate) fn aggregate() -> Vec<Arc<AggregateUDF>> {
-    SessionStateDefaults::default_aggregate_functions()
+    let mut functions = SessionStateDefaults::default_aggregate_functions();
+    functions.push(Arc::new(AggregateUDF::from(Quantiles::new())));
+    functions
 }
 
 /// Functions of neighbouring rows.

@@ -5,6 +5,7 @@
 //!
 //! Nothing here loops, sleeps or looks at a clock; the caller decides on which threads queries run.
 
+mod aggregate;
 mod answers;
 mod cursor;
 mod engine;
@@ -18,14 +19,21 @@ mod limits;
 mod logs;
 mod provider;
 mod prune;
+mod quantiles;
 mod runs;
+mod search;
 mod sessions;
+mod sketch;
 mod sql;
 mod summary;
+mod text;
 mod views;
 mod yielding;
 
-pub use answers::{Column, Counters, LogEntry, LogsPage, Session, SessionsPage, SqlAnswer, Summary};
+pub use aggregate::{Aggregate, AggregateKey, AggregateRow, Aggregated, MAX_AGGREGATE_ROWS, MAX_KEYS, Measure, Of};
+pub use answers::{
+    Column, Counters, LogEntry, LogsPage, SearchPage, SearchResult, Session, SessionsPage, SqlAnswer, Summary,
+};
 pub use engine::Engine;
 pub use error::{Position, QueryError};
 pub use filter::{
@@ -33,5 +41,6 @@ pub use filter::{
     SortKey,
 };
 pub use limits::{Limits, SqlLimits};
+pub use search::{CONTENT_RUNS_MAX, MATCHES_MAX};
 pub use sql::{MAX_SQL_BYTES, MAX_SQL_WORDS};
 pub use views::{View, ViewColumn, schema_docs};

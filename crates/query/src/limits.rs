@@ -18,6 +18,8 @@ pub struct Limits {
     pub parallelism: usize,
     /// Time for one list, page or summary. Default 30 s.
     pub list_time: Duration,
+    /// Time in which a search looks through texts; what it found until then is answered. Default 10 s.
+    pub search_time: Duration,
     /// Limits of one SQL query, which a caller may tighten.
     pub sql: SqlLimits,
 }
@@ -31,6 +33,7 @@ impl Default for Limits {
             metadata_cache_bytes: 128 << 20,
             parallelism: std::thread::available_parallelism().map_or(2, usize::from),
             list_time: Duration::from_secs(30),
+            search_time: Duration::from_secs(10),
             sql: SqlLimits::default(),
         }
     }

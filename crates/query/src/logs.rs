@@ -1,14 +1,16 @@
 //! The list of log records.
 
-use datafusion::logical_expr::Expr;
-use datafusion::prelude::{coalesce, col, lit};
+use datafusion::logical_expr::{Expr, JoinType};
+use datafusion::prelude::{col, lit};
 use model::Timestamp;
-use store::{StoredLog, Table};
+use store::{Needle, StoredLog, Table};
 
 use crate::cursor::{Cursor, Key};
-use crate::exprs::{self, all, any, contains};
+use crate::exprs::{self, all, any, has_one_of, is_one_of};
+use crate::functions::attr;
+use crate::provider::ProjectTable;
 use crate::runs::check_limit;
-use crate::{Engine, LogEntry, LogFilter, LogsPage, Page, QueryError, sql};
+use crate::{Engine, LogEntry, LogFilter, LogsPage, Page, QueryError, sql, text};
 
 /// What its cursors belong to.
 const LIST: &str = "logs";
@@ -24,9 +26,28 @@ impl Engine {
         let after = cursor.map(|cursor| after(&cursor)).transpose()?;
         self.bounded("list_time", self.limits().list_time, async {
             let snapshot = self.snapshot().await?;
-            let batches = self
-                .table(&snapshot, Table::Logs, project)?
-                .filter(all(conditions(filter).into_iter().chain(after)))
+            let mut needles: Vec<Needle> =
+                text::wanted(&filter.text).map(text::needle).transpose()?.into_iter().collect();
+            // What cannot be looked for by the index is left to the condition.
+            needles.extend(filter.attributes.iter().filter_map(|(_, value)| Needle::new(value).ok()));
+            let mut table = ProjectTable::new(&snapshot, Table::Logs, project);
+            if !needles.is_empty() {
+                let blocks = snapshot.blocks_with(Table::Logs, project, &needles).await?;
+                table = table.within(blocks.into_iter().collect());
+            }
+            let mut rows = self.read(&snapshot, table)?;
+            if !filter.agent.is_empty() {
+                // Records do not name agents: those of the agents' runs are wanted.
+                let runs = self
+                    .table(&snapshot, Table::Runs, project)?
+                    .filter(has_one_of("agent_names", &filter.agent))
+                    .and_then(|runs| runs.select(vec![col("trace_id").alias("run")]));
+                rows = runs
+                    .and_then(|runs| rows.join(runs, JoinType::LeftSemi, &["trace_id"], &["run"], None))
+                    .map_err(sql::errors::convert)?;
+            }
+            let batches = rows
+                .filter(all(conditions(filter)?.into_iter().chain(after)))
                 .and_then(|frame| frame.sort(vec![col("time").sort(false, false), col("id").sort(true, false)]))
                 .and_then(|frame| frame.limit(0, Some(page.limit + 1)))
                 .map_err(sql::errors::convert)?
@@ -61,27 +82,29 @@ fn entry(stored: StoredLog) -> LogEntry {
     LogEntry { body: stored.raw.body.to_json(), attributes: attributes.to_json(), log: stored.log }
 }
 
-fn conditions(filter: &LogFilter) -> Vec<Expr> {
+fn conditions(filter: &LogFilter) -> Result<Vec<Expr>, QueryError> {
     let mut conditions = Vec::new();
     conditions.extend(filter.from.map(|from| col("time").gt_eq(exprs::time(from))));
     conditions.extend(filter.to.map(|to| col("time").lt(exprs::time(to))));
     conditions.extend(filter.trace_id.map(|trace| col("trace_id").eq(lit(trace.to_string()))));
     conditions.extend(filter.min_severity.map(|severity| col("severity").gt_eq(lit(severity))));
-    if !filter.service.is_empty() {
-        conditions.push(col("service").in_list(filter.service.iter().map(lit).collect(), false));
+    conditions.extend(filter.span_id.map(|span| col("span_id").eq(lit(span.to_string()))));
+    for (column, values) in
+        [("service", &filter.service), ("event_name", &filter.event), ("environment", &filter.environment)]
+    {
+        if !values.is_empty() {
+            conditions.push(is_one_of(column, values));
+        }
     }
-    conditions.extend(filter.text.as_deref().filter(|text| !text.is_empty()).map(text_condition));
-    conditions
-}
-
-/// Body and attributes are JSON: there a needle is looked for in the form JSON gives it.
-fn text_condition(needle: &str) -> Expr {
-    let quoted = store::encode_value(&needle.into());
-    let inside = quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(&quoted);
-    let json = ["body", "attributes"].map(|column| contains(coalesce(vec![col(column), lit("")]), inside));
-    let text =
-        ["event_name", "service", "preview"].map(|column| contains(coalesce(vec![col(column), lit("")]), needle));
-    any(json.into_iter().chain(text))
+    for (key, value) in &filter.attributes {
+        conditions.push(attr("attributes", key).eq(lit(value)));
+    }
+    if let Some(text) = text::wanted(&filter.text) {
+        let needle = text::needle(text)?;
+        let columns = ["body", "attributes", "event_name", "service", "preview"];
+        conditions.push(any(columns.map(|column| text::contains(column, text, &needle))));
+    }
+    Ok(conditions)
 }
 
 fn after(cursor: &Cursor) -> Result<Expr, QueryError> {

@@ -4,7 +4,9 @@
 //! them, segments of other projects are not listed, and every file scan carries the project as a predicate besides.
 //! Planning does no I/O: segments are skipped by what is in memory about them ([`crate::prune`]).
 
+use std::collections::HashMap;
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -39,12 +41,19 @@ pub(crate) struct ProjectTable {
     snapshot: Snapshot,
     table: Table,
     project: Arc<str>,
+    /// Rows of segments that may be wanted; a segment that is not named may have them anywhere.
+    blocks: Arc<HashMap<u64, Vec<Range<u32>>>>,
 }
 
 impl ProjectTable {
     /// The rows of `table` that belong to `project`.
     pub fn new(snapshot: &Snapshot, table: Table, project: &str) -> Self {
-        Self { snapshot: snapshot.clone(), table, project: project.into() }
+        Self { snapshot: snapshot.clone(), table, project: project.into(), blocks: Arc::default() }
+    }
+
+    /// The same, only those rows of segments read: what an index said may hold what is looked for.
+    pub fn within(self, blocks: HashMap<u64, Vec<Range<u32>>>) -> Self {
+        Self { blocks: Arc::new(blocks), ..self }
     }
 
     /// Hot rows of the project, with the columns asked for.
@@ -65,6 +74,7 @@ impl ProjectTable {
             .filter(|segment| segment.meta.project == self.project)
             .filter(|segment| (segment.deleted.len() as u64) < segment.meta.rows)
             .filter(|segment| wanted.may_match(&segment.meta))
+            .filter(|segment| self.blocks.get(&segment.meta.id).is_none_or(|blocks| !blocks.is_empty()))
             .collect();
         segments.sort_by_key(|segment| std::cmp::Reverse((segment.meta.max_time, segment.meta.id)));
         segments
@@ -83,10 +93,17 @@ impl ProjectTable {
         time.max_value = bound(segment.meta.max_time);
         let file = PartitionedFile::new(segment.meta.path.to_string(), segment.meta.bytes)
             .with_statistics(Arc::new(statistics));
-        if segment.deleted.is_empty() {
+        let blocks = self.blocks.get(&segment.meta.id);
+        if segment.deleted.is_empty() && blocks.is_none() {
             return Ok(file);
         }
-        Ok(file.with_extension(ParquetRowSelection::new(living(&segment.deleted, segment.meta.rows))))
+        let mut rows = living(&segment.deleted, segment.meta.rows);
+        if let Some(blocks) = blocks {
+            let blocks = blocks.iter().map(|block| block.start as usize..block.end as usize);
+            let within = RowSelection::from_consecutive_ranges(blocks, segment.meta.rows as usize);
+            rows = rows.intersection(&within);
+        }
+        Ok(file.with_extension(ParquetRowSelection::new(rows)))
     }
 
     fn scan_segments(

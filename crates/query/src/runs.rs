@@ -8,7 +8,7 @@ use store::{Snapshot, Table};
 
 use crate::cursor::{Cursor, Key};
 use crate::exprs::{self, all, conditions};
-use crate::{Engine, MAX_PAGE, Page, QueryError, RunFilter, RunsPage, Sort, SortKey, sql};
+use crate::{Engine, MAX_PAGE, Page, QueryError, RunFilter, RunsPage, Sort, SortKey, sql, text};
 
 impl Engine {
     /// A page of the runs of `project` that `filter` lets through.
@@ -24,7 +24,17 @@ impl Engine {
         let after = cursor.map(|cursor| after(page.sort, &cursor)).transpose()?;
         self.bounded("list_time", self.limits().list_time, async {
             let snapshot = self.snapshot().await?;
-            let conditions = conditions(filter);
+            let mut conditions = conditions(filter)?;
+            let mut partial = false;
+            if let Some(text) = text::wanted(&filter.text).filter(|_| filter.content) {
+                let needle = text::needle(text)?;
+                let (traces, more) = self.traces_saying(&snapshot, project, &needle, filter).await?;
+                let traces = traces.into_iter().map(|trace| lit(trace.to_string())).collect();
+                // What the text is looked for in comes last.
+                let in_columns = conditions.pop().map_or_else(|| lit(true), |(_, condition)| condition);
+                conditions.push((None, in_columns.or(col("trace_id").in_list(traces, false))));
+                partial = more;
+            }
             let everything = all(conditions.iter().map(|(_, condition)| condition.clone()));
             let rows = self.page_rows(&snapshot, project, everything, after, page);
             let counts = self.counts(&snapshot, project, &conditions, &page.facets, page.total);
@@ -35,7 +45,7 @@ impl Engine {
                 .last()
                 .filter(|_| more)
                 .map(|run| Cursor { list, key: key_of(page.sort.key, run), id: run.trace_id.to_string() }.encode());
-            Ok(RunsPage { runs, next, facets, total })
+            Ok(RunsPage { runs, next, facets, total, partial })
         })
         .await
     }
@@ -116,7 +126,7 @@ fn key_of(key: SortKey, run: &Run) -> Key {
 }
 
 /// The condition that a run comes after the cursor's.
-fn after(sort: Sort, cursor: &Cursor) -> Result<Expr, QueryError> {
+pub(crate) fn after(sort: Sort, cursor: &Cursor) -> Result<Expr, QueryError> {
     let bad =
         || QueryError::invalid("the cursor does not fit this list; leave `cursor` out to start at the first page");
     let value = match (sort.key, &cursor.key) {

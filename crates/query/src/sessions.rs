@@ -57,7 +57,7 @@ impl Engine {
         limit: usize,
     ) -> Result<Vec<(String, i64)>, QueryError> {
         let matching =
-            conditions(filter).into_iter().map(|(_, condition)| condition).chain([col("session_id").is_not_null()]);
+            conditions(filter)?.into_iter().map(|(_, condition)| condition).chain([col("session_id").is_not_null()]);
         let last = max(coalesce(vec![col("ended_at"), col("started_at")])).alias("last_at");
         let batches = self
             .table(snapshot, Table::Runs, project)?

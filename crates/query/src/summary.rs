@@ -20,7 +20,7 @@ impl Engine {
     pub async fn summary(&self, project: &str, filter: &RunFilter) -> Result<Summary, QueryError> {
         self.bounded("list_time", self.limits().list_time, async {
             let snapshot = self.snapshot().await?;
-            let filter = all(conditions(filter).into_iter().map(|(_, condition)| condition));
+            let filter = all(conditions(filter)?.into_iter().map(|(_, condition)| condition));
             let sums = self.sums(&snapshot, project, filter.clone());
             let last = self.last_completed(&snapshot, project, filter);
             let ((active_runs, counters), last_completed) = futures::try_join!(sums, last)?;

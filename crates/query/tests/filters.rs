@@ -124,6 +124,7 @@ fn some_filter() -> impl Strategy<Value = RunFilter> {
             min_tokens,
             max_tokens,
             errors,
+            content: false,
         }
     })
 }

@@ -63,6 +63,8 @@ pub struct App {
     pub counters: Arc<Counters>,
     /// The way in.
     pub ingest: Ingest,
+    /// The way on to other backends, where one is configured.
+    pub forwarder: Option<Arc<forward::Forwarder>>,
     /// Runs as they change.
     pub live: Live,
     /// Why health is degraded, by the background task that says so.

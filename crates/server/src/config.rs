@@ -4,6 +4,8 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use dialects::Dialects;
+
 pub use crate::ingest::keys::{IngestKeys, KeyError};
 
 /// Where UI, API and OTLP over HTTP are served by default.
@@ -34,8 +36,12 @@ pub struct Settings {
     pub allow_open: bool,
     /// Wait for the disk before a request is answered. Off is faster and loses what the system had not written when the machine fails.
     pub sync: bool,
+    /// File with the destinations that telemetry is passed on to; `None` passes nothing on.
+    pub forward: Option<PathBuf>,
     /// Open the data although segments that the catalog lists are gone; their rows stay lost.
     pub allow_missing_segments: bool,
+    /// How spans are read: Tawny's dialects, and the user's renames before them.
+    pub dialects: Dialects,
     /// Keys that telemetry must name; none: any key is taken, and not looked at.
     pub ingest_keys: IngestKeys,
     /// What the server may use.
@@ -53,7 +59,9 @@ impl Default for Settings {
             otlp_grpc: DEFAULT_OTLP_GRPC.into(),
             allow_open: false,
             sync: true,
+            forward: None,
             allow_missing_segments: false,
+            dialects: Dialects::builtin().clone(),
             ingest_keys: IngestKeys::default(),
             limits: Limits::default(),
         }

@@ -55,6 +55,7 @@ pub fn health(app: &App) -> Health {
             if let Ok(opened) = app.opened() {
                 reasons.extend(damage(&opened.store));
             }
+            reasons.extend(app.forwarder.iter().flat_map(|forwarder| forwarder.troubles()));
             if reasons.is_empty() { "ok" } else { "degraded" }
         }
     };

@@ -12,6 +12,13 @@ use crate::ingest::{Ingest, Refusal};
 /// broken connection instead of the answer, and tries again for ever; past this size it has itself to blame.
 const DISCARDED: usize = 256 << 20;
 
+/// Instances of Tawny that have passed a request on: see [`forward::VIA`]. A list too long to be one counts as none.
+pub fn via(headers: &HeaderMap) -> String {
+    const LONGEST: usize = 1 << 10;
+    let list = headers.get(forward::VIA).and_then(|value| value.to_str().ok());
+    list.filter(|list| list.len() <= LONGEST).unwrap_or_default().to_owned()
+}
+
 /// A body on its way in.
 pub struct Incoming {
     stream: BodyDataStream,

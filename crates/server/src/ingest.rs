@@ -15,6 +15,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use dialects::Dialects;
+use forward::{Forwarder, Record};
 use model::raw::{Batch, Group, RawLog, RawSpan, Rejected};
 use model::{Sample, Tenant, Timestamp};
 use signals::prices::Prices;
@@ -41,6 +43,8 @@ pub struct Received {
     pub compression: Compression,
     /// Whose they are.
     pub project: Arc<str>,
+    /// Instances of Tawny that have passed it on, as the header [`forward::VIA`] lists them; empty for none.
+    pub via: String,
     /// The bytes as sent.
     pub body: Bytes,
     /// The memory they hold.
@@ -63,19 +67,28 @@ pub struct Ingest {
     counters: Arc<Counters>,
     budget: Arc<Budget>,
     decoders: Arc<Semaphore>,
+    dialects: Dialects,
     max_body_bytes: usize,
+    forwarder: Option<Arc<Forwarder>>,
     merge: Arc<merge::Merge>,
 }
 
 impl Ingest {
-    /// An ingest with the given limits.
-    pub fn new(counters: Arc<Counters>, limits: &crate::config::Limits) -> Self {
+    /// An ingest with the given limits that reads spans as `dialects` say and hands what it kept to `forwarder`.
+    pub fn new(
+        counters: Arc<Counters>,
+        limits: &crate::config::Limits,
+        dialects: Dialects,
+        forwarder: Option<Arc<Forwarder>>,
+    ) -> Self {
         Self {
+            forwarder,
             counters,
             budget: Budget::new(limits.inflight_bytes),
             decoders: Arc::new(Semaphore::new(limits.decoders.max(1))),
             max_body_bytes: limits.max_body_bytes,
-            merge: Arc::default(),
+            merge: Arc::new(merge::Merge::new(dialects.clone())),
+            dialects,
         }
     }
 
@@ -100,15 +113,16 @@ impl Ingest {
     }
 
     /// Keeps a request. Returns when it is durable and visible.
-    pub async fn receive(&self, store: &Store, received: Received, now: Timestamp) -> Result<Kept, Refusal> {
+    pub async fn receive(&self, store: &Store, mut received: Received, now: Timestamp) -> Result<Kept, Refusal> {
+        let via = std::mem::take(&mut received.via);
         let (project, bytes) = (Arc::clone(&received.project), received.body.len() as u64);
         let Ok(permit) = Arc::clone(&self.decoders).acquire_owned().await else {
             return Err(Refusal::NotReady { state: "stopping" });
         };
-        let limit = self.max_body_bytes;
+        let (limit, dialects) = (self.max_body_bytes, self.dialects.clone());
         let decoded = tokio::task::spawn_blocking(move || {
             let _permit = permit;
-            understand(received, now, limit)
+            understand(&dialects, received, now, limit)
         });
         let Understood { tag, payload, rows, rejected, mut accepted, share } = decoded.await.map_err(|error| {
             tracing::error!(%error, "decoding a request panicked");
@@ -116,7 +130,7 @@ impl Ingest {
         })??;
         if !rows.is_empty() {
             let entry = Entry { tag: tag.to_number(), project, received: now, payload, rows };
-            store.commit(entry).await.map_err(refuse_commit)?;
+            keep(store, self.forwarder.as_deref(), tag, accepted.items, via, entry).await?;
         }
         drop(share);
         accepted.bytes = bytes;
@@ -144,6 +158,33 @@ impl Ingest {
     }
 }
 
+/// Keeps an entry: in the store, then in the queue of what is passed on. What is queued is what the log holds, so that the
+/// content policy holds there too.
+async fn keep(
+    store: &Store,
+    forwarder: Option<&Forwarder>,
+    tag: Tag,
+    items: u64,
+    via: String,
+    entry: Entry,
+) -> Result<(), Refusal> {
+    let record = forwarder.map(|_| Record {
+        received: entry.received,
+        signal: tag.signal,
+        encoding: tag.encoding,
+        compression: tag.compression,
+        items: u32::try_from(items).unwrap_or(u32::MAX),
+        project: entry.project.to_string(),
+        via,
+        payload: entry.payload.clone(),
+    });
+    store.commit(entry).await.map_err(refuse_commit)?;
+    if let (Some(forwarder), Some(record)) = (forwarder, record) {
+        forwarder.offer(record).await;
+    }
+    Ok(())
+}
+
 fn refuse_commit(error: CommitError) -> Refusal {
     match error {
         CommitError::Full { limit, retry_after } => Refusal::Busy { limit, retry_after },
@@ -163,8 +204,8 @@ struct Understood {
     share: Share,
 }
 
-fn understand(received: Received, now: Timestamp, limit: usize) -> Result<Understood, Refusal> {
-    let Received { signal, encoding, compression, project, body, mut share } = received;
+fn understand(dialects: &Dialects, received: Received, now: Timestamp, limit: usize) -> Result<Understood, Refusal> {
+    let Received { signal, encoding, compression, project, via: _, body, mut share } = received;
     let text = wire::decompress(compression, &body, limit).map_err(|error| match error {
         DecompressError::TooLarge { limit } => Refusal::TooLarge { limit },
         DecompressError::Corrupt { .. } => Refusal::Malformed(error.to_string()),
@@ -181,16 +222,16 @@ fn understand(received: Received, now: Timestamp, limit: usize) -> Result<Unders
     let decision = policy::apply(&project, batch);
     let rejected = decision.batch.rejected.clone();
     (accepted.items_rejected, accepted.reasons) = (rejected.count, rejected.reasons.clone());
-    let rows = rows(&project, decision.batch, now, &mut accepted);
+    let rows = rows(dialects, &project, decision.batch, now, &mut accepted);
     let as_received = Tag { signal, encoding, compression };
     let (tag, payload) = decision.rewritten.unwrap_or((as_received, body.clone()));
     Ok(Understood { tag, payload, rows, rejected, accepted, share })
 }
 
 /// Turns what was decoded into rows, counting as it goes.
-fn rows(project: &str, batch: Batch<'_>, now: Timestamp, accepted: &mut Accepted) -> Rows {
+fn rows(dialects: &Dialects, project: &str, batch: Batch<'_>, now: Timestamp, accepted: &mut Accepted) -> Rows {
     let mut rows = Rows::default();
-    push_spans(&mut rows, project, &batch.spans, now, accepted);
+    push_spans(&mut rows, dialects, project, &batch.spans, now, accepted);
     push_logs(&mut rows, project, &batch.logs, now, accepted);
     push_samples(&mut rows, project, batch.samples, now, accepted);
     rows
@@ -198,6 +239,7 @@ fn rows(project: &str, batch: Batch<'_>, now: Timestamp, accepted: &mut Accepted
 
 fn push_spans(
     rows: &mut Rows,
+    dialects: &Dialects,
     project: &str,
     groups: &[Group<'_, RawSpan<'_>>],
     now: Timestamp,
@@ -208,7 +250,7 @@ fn push_spans(
     for group in groups {
         let tenant = dialects::tenant(project, &group.resource);
         for raw in &group.items {
-            let mut span = dialects::understand(raw, &group.resource, &group.scope, &tenant, now);
+            let mut span = dialects.understand(raw, &group.resource, &group.scope, &tenant, now);
             prices.price(&mut span);
             accepted.unmapped += u64::from(span.unmapped);
             match by_dialect.get_mut(&span.dialect) {
@@ -258,7 +300,7 @@ fn push_samples(
 /// Reads a log entry again, the way it was read when it came in.
 ///
 /// An entry that cannot be read gives no rows: it was readable when it was acknowledged, so this is logged as an error.
-pub fn replay(entry: &LogEntry) -> Rows {
+pub fn replay(dialects: &Dialects, entry: &LogEntry) -> Rows {
     let Some(tag) = Tag::from_number(entry.tag) else {
         tracing::error!(
             tag = entry.tag,
@@ -277,7 +319,7 @@ pub fn replay(entry: &LogEntry) -> Rows {
     };
     match wire::decode(tag.signal, tag.encoding, &text) {
         // The policy acted before the log was written; what is there is what it left.
-        Ok(batch) => rows(&entry.project, batch, entry.received, &mut Accepted::default()),
+        Ok(batch) => rows(dialects, &entry.project, batch, entry.received, &mut Accepted::default()),
         Err(error) => {
             tracing::error!(%error, "a request in the log cannot be decoded");
             Rows::default()

@@ -24,14 +24,18 @@ mod routes;
 mod tasks;
 mod ui;
 
+use std::hash::{BuildHasher, RandomState};
+use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 
+use forward::Forwarder;
 use model::{Run, Span, Timestamp};
 use tokio::net::TcpListener;
 use tokio::runtime::{self, Handle, Runtime};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
+pub use api::setup::document as setup_document;
 use api::types::Endpoints;
 use app::{App, Opened, Phase};
 pub use clock::SystemClock;
@@ -59,6 +63,9 @@ pub enum StartError {
     /// The threads for queries cannot be started.
     #[error("cannot start the threads for queries: {0}")]
     Threads(std::io::Error),
+    /// Telemetry cannot be passed on as configured.
+    #[error(transparent)]
+    Forward(#[from] forward::StartError),
     /// The query engine cannot be set up.
     #[error(transparent)]
     Query(#[from] query::QueryError),
@@ -93,7 +100,9 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     };
     let queries = QueryThreads::start("query", settings.limits.decoders)?;
     let sql = QueryThreads::start("sql", settings.limits.decoders)?;
-    let app = app(settings, endpoints, queries.handle(), sql.handle());
+    let own = [&http, &otlp_http, &otlp_grpc].map(TcpListener::local_addr);
+    let forwarder = forwarder(&settings, &own.into_iter().flatten().collect::<Vec<_>>())?;
+    let app = app(settings, endpoints, queries.handle(), sql.handle(), forwarder);
     let permits = Arc::new(Semaphore::new(app.settings.limits.connections));
     let mut servers = JoinSet::new();
     for (listener, router) in [
@@ -115,10 +124,22 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
 }
 
 /// What handlers and tasks share, before the store is open.
-fn app(settings: Settings, endpoints: Endpoints, query_threads: Handle, sql_threads: Handle) -> Arc<App> {
+fn app(
+    settings: Settings,
+    endpoints: Endpoints,
+    query_threads: Handle,
+    sql_threads: Handle,
+    forwarder: Option<Arc<Forwarder>>,
+) -> Arc<App> {
     let counters = Arc::new(counters::Counters::default());
     Arc::new(App {
-        ingest: ingest::Ingest::new(Arc::clone(&counters), &settings.limits),
+        ingest: ingest::Ingest::new(
+            Arc::clone(&counters),
+            &settings.limits,
+            settings.dialects.clone(),
+            forwarder.clone(),
+        ),
+        forwarder,
         settings,
         endpoints,
         clock: SystemClock,
@@ -134,6 +155,22 @@ fn app(settings: Settings, endpoints: Endpoints, query_threads: Handle, sql_thre
         sql_permits: Arc::new(Semaphore::new(app::SQL_QUERIES_MAX)),
     })
 }
+
+/// The way on to other backends, if the settings name any. `own` are the addresses in use.
+fn forwarder(settings: &Settings, own: &[SocketAddr]) -> Result<Option<Arc<Forwarder>>, forward::StartError> {
+    let Some(file) = &settings.forward else { return Ok(None) };
+    let setup = forward::Setup {
+        dir: &settings.data.join(FORWARD_DIR),
+        own,
+        sync: settings.sync,
+        clock: Arc::new(SystemClock::time),
+        seed: RandomState::new().hash_one(std::process::id()),
+    };
+    Ok(Some(Arc::new(Forwarder::open(forward::load(file)?, &setup)?)))
+}
+
+/// Where in the data directory the forward queue is.
+const FORWARD_DIR: &str = "forward";
 
 /// Threads that queries run on. Dropping them does not wait: a query still running has nobody who waits for it.
 struct QueryThreads(Option<Runtime>);
@@ -161,10 +198,10 @@ impl Drop for QueryThreads {
 
 /// Opens the data, replays the log, starts the background tasks.
 async fn open(app: Arc<App>) -> Result<JoinSet<()>, StartError> {
-    let resolver = Arc::new(Resolver(app.run_settings));
-    let store =
-        store::Store::open(store_settings(&app.settings), Arc::new(app.clock), resolver, Arc::new(ingest::replay))
-            .await?;
+    let dialects = app.settings.dialects.clone();
+    let resolver = Arc::new(Resolver { settings: app.run_settings, dialects: dialects.clone() });
+    let replay = Arc::new(move |entry: &store::LogEntry| ingest::replay(&dialects, entry));
+    let store = store::Store::open(store_settings(&app.settings), Arc::new(app.clock), resolver, replay).await?;
     let limits = query::Limits { memory_bytes: app.settings.limits.query_bytes, ..query::Limits::default() };
     let engine = query::Engine::new(store.clone(), limits)?;
     // Set once, here; a second call cannot happen.
@@ -196,12 +233,15 @@ fn store_settings(settings: &Settings) -> store::Settings {
     }
 }
 
-/// Runs for the store, resolved by `signals`.
-struct Resolver(signals::runs::Settings);
+/// Runs for the store, resolved by `signals`, and which attributes are content, as the dialects in use say.
+struct Resolver {
+    settings: signals::runs::Settings,
+    dialects: dialects::Dialects,
+}
 
 impl store::RunResolver for Resolver {
     fn resolve(&self, spans: &[Arc<Span>], now: Timestamp) -> Option<Run> {
-        signals::runs::resolve(spans, now, &self.0).map(|resolved| resolved.run)
+        signals::runs::resolve(spans, now, &self.settings).map(|resolved| resolved.run)
     }
 
     fn same_call(&self, first: &Span, second: &Span) -> Option<store::Counts> {
@@ -210,11 +250,11 @@ impl store::RunResolver for Resolver {
     }
 
     fn is_content(&self, key: &str) -> bool {
-        dialects::Dialects::builtin().is_content(key)
+        self.dialects.is_content(key)
     }
 
     fn is_content_event(&self, name: &str) -> bool {
-        dialects::Dialects::builtin().is_content_event(name)
+        self.dialects.is_content_event(name)
     }
 }
 

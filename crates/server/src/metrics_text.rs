@@ -43,7 +43,45 @@ fn text(app: &App) -> String {
         page.sample("tawny_limit_reached_total", &[("name", &limit.name)], limit.reached as f64);
     }
     store(&mut page, app);
+    if let Some(forwarder) = &app.forwarder {
+        forward(&mut page, &crate::api::status::forward(forwarder));
+    }
     page.text
+}
+
+fn forward(page: &mut Page, status: &crate::api::types::ForwardStatus) {
+    type Pick = fn(&crate::api::types::ForwardDestination) -> u64;
+    let families: [(&str, &str, &str, Pick); 14] = [
+        ("tawny_forward_failing", "gauge", "1 while attempts fail.", |it| u64::from(it.failing_since.is_some())),
+        ("tawny_forward_queued_requests", "gauge", "Requests that wait.", |it| it.queued_requests),
+        ("tawny_forward_queued_bytes", "gauge", "Bytes that wait.", |it| it.queued_bytes),
+        ("tawny_forward_queue_bytes_max", "gauge", "Bytes that may wait.", |it| it.queue_bytes_max),
+        ("tawny_forward_sent_requests_total", "counter", "Requests taken.", |it| it.sent_requests),
+        ("tawny_forward_sent_items_total", "counter", "Items taken.", |it| it.sent_items),
+        ("tawny_forward_sent_bytes_total", "counter", "Bytes taken.", |it| it.sent_bytes),
+        ("tawny_forward_refused_requests_total", "counter", "Requests refused for good.", |it| it.refused_requests),
+        ("tawny_forward_rejected_items_total", "counter", "Items refused in taken requests.", |it| it.rejected_items),
+        ("tawny_forward_filtered_items_total", "counter", "Items that filters held back.", |it| it.filtered_items),
+        ("tawny_forward_dropped_requests_total", "counter", "Requests dropped from a full queue.", |it| {
+            it.dropped_requests
+        }),
+        ("tawny_forward_expired_requests_total", "counter", "Requests that waited too long.", |it| it.expired_requests),
+        ("tawny_forward_damaged_requests_total", "counter", "Requests damaged on disk.", |it| it.damaged_requests),
+        ("tawny_forward_retries_total", "counter", "Attempts repeated.", |it| it.retries),
+    ];
+    for (name, kind, help, pick) in families {
+        page.family(name, kind, help);
+        for destination in &status.destinations {
+            page.sample(name, &[("destination", &destination.name)], pick(destination) as f64);
+        }
+    }
+    for (name, help, value) in [
+        ("tawny_forward_circles_total", "Requests that came back and were not passed on again.", status.circles),
+        ("tawny_forward_lost_total", "Requests that could not be queued.", status.lost),
+    ] {
+        page.family(name, "counter", help);
+        page.sample(name, &[], value as f64);
+    }
 }
 
 fn ingest(page: &mut Page, app: &App) {

@@ -20,7 +20,7 @@ use tonic::{Code, Status};
 use wire::{Compression, Encoding, Signal};
 
 use crate::app::App;
-use crate::incoming::Incoming;
+use crate::incoming::{self, Incoming};
 use crate::ingest::{Received, Refusal};
 
 /// Bytes before each message: a flag and a length.
@@ -78,8 +78,15 @@ async fn export(app: &App, signal: Signal, request: Request) -> Response {
         let framed = body.collect(&mut share, limit.saturating_add(FRAME_HEAD)).await;
         let (compression, message) =
             unframe(&head.headers, framed.map_err(|refusal| with_limit(refusal, limit))?, limit)?;
-        let received =
-            Received { signal: Some(signal), encoding: Encoding::Protobuf, compression, project, body: message, share };
+        let received = Received {
+            signal: Some(signal),
+            encoding: Encoding::Protobuf,
+            compression,
+            project,
+            via: incoming::via(&head.headers),
+            body: message,
+            share,
+        };
         app.receive(&opened.store, received).await
     }
     .await;

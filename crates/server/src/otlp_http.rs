@@ -9,7 +9,7 @@ use tonic::Code;
 use wire::{Compression, Encoding, Signal};
 
 use crate::app::App;
-use crate::incoming::Incoming;
+use crate::incoming::{self, Incoming};
 use crate::ingest::{Kept, Received, Refusal};
 
 /// Items kept of a request. OTLP's answer has no place for it; `tawny import` and people with curl want to know.
@@ -49,7 +49,8 @@ pub async fn receive(app: &App, signal: Option<Signal>, request: Request) -> Res
         let mut share = app.ingest.share();
         let bytes = body.collect(&mut share, app.ingest.max_body_bytes()).await?;
         encoding = content_encoding(&head.headers, compression, &bytes)?;
-        let received = Received { signal, encoding, compression, project, body: bytes, share };
+        let via = incoming::via(&head.headers);
+        let received = Received { signal, encoding, compression, project, via, body: bytes, share };
         app.receive(&opened.store, received).await
     }
     .await;

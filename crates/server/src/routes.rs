@@ -15,7 +15,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use wire::Signal;
 
-use crate::api::{export, live, logs, openapi, run, runs, sessions, sql, status, store, summary};
+use crate::api::{
+    aggregate, doctor, export, live, logs, openapi, run, runs, search, sessions, setup, sql, status, store, summary,
+};
 use crate::app::App;
 use crate::problem::{self, Problem};
 use crate::receivers::{langfuse, langsmith, openai_agents, phoenix};
@@ -26,17 +28,22 @@ pub fn api() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::with_openapi(openapi::Document::openapi())
         .routes(routes!(runs::list))
         .routes(routes!(run::get))
+        .routes(routes!(run::tree))
         .routes(routes!(run::step))
         .routes(routes!(run::logs))
         .routes(routes!(run::raw))
         .routes(routes!(sessions::list))
         .routes(routes!(summary::get))
+        .routes(routes!(search::search))
+        .routes(routes!(aggregate::get))
         .routes(routes!(logs::list))
         .routes(routes!(sql::run))
         .routes(routes!(sql::schema))
         .routes(routes!(export::export))
         .routes(routes!(live::watch))
         .routes(routes!(status::get))
+        .routes(routes!(doctor::get))
+        .routes(routes!(setup::get))
         .routes(routes!(store::get))
         .routes(routes!(store::check))
         .routes(routes!(store::backup))

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `flush` | writes hot rows into segments when memory or age asks for it |
 //! | `compact` | merges small segments, removes replaced ones |
+//! | `forward` | one a destination: sends on what waits in the forward queue (crate `forward`) |
 //! | `retain` | removes what retention says, keeps a copy of the catalog in the bucket |
 //! | `live` | resolves runs that changed and tells those who watch |
 //!
@@ -34,6 +35,9 @@ pub fn start(app: &Arc<App>) -> JoinSet<()> {
     tasks.spawn(watched("compact", compact(Arc::clone(app))));
     tasks.spawn(watched("retain", retain(Arc::clone(app))));
     tasks.spawn(watched("live", live::run(Arc::clone(app))));
+    if let Some(forwarder) = &app.forwarder {
+        forwarder.spawn(&mut tasks);
+    }
     tasks
 }
 

@@ -96,9 +96,14 @@ proptest! {
             prop_assert!(node.own_ms >= 0.0 && node.delegated_ms >= 0.0);
         }
         prop_assert!(of_agents <= sum.total_tokens().unwrap_or(0));
-        prop_assert!(resolved.run.llm_calls <= resolved.run.kinds.get(StepKind::Llm));
-        // Where there are model calls some of them happened.
-        prop_assert!((resolved.run.llm_calls == 0) == (resolved.run.kinds.get(StepKind::Llm) == 0));
+        let (kinds, calls) = (&resolved.run.kinds, resolved.run.llm_calls);
+        prop_assert!(calls <= kinds.get(StepKind::Llm) + kinds.get(StepKind::Embedding));
+        // Tokens come from calls: where calls give any, as many calls are counted as give them.
+        let is_call = |step: &&model::ResolvedStep| matches!(step.span.kind, StepKind::Llm | StepKind::Embedding);
+        let giving = resolved.steps.iter().filter(is_call).filter(|step| step.counted).count() as u32;
+        prop_assert!(giving == 0 || calls == giving);
+        // Where there are language model calls some of them happened.
+        prop_assert!((resolved.run.rounds == 0) <= (kinds.get(StepKind::Llm) == 0 || !resolved.run.agents.is_empty()));
         let all: i128 = resolved.steps.iter().filter_map(|step| step.span.cost).map(Usd::as_pico).sum();
         prop_assert!(resolved.run.cost.is_none_or(|cost| cost.as_pico() <= all));
         prop_assert_eq!(resolved.run.cost.is_none(), resolved.steps.iter().all(|step| step.span.cost.is_none()));

@@ -83,6 +83,7 @@ impl Case {
                 "rid" => span.response_id = text(),
                 "agent" => span.agent = text(),
                 "model" => span.model = text(),
+                "ttft" => span.ttft_ms = Some(value.parse().unwrap()),
                 "name" => span.name = value.into(),
                 "tool" => span.tool_name = text(),
                 "call" => span.tool_call_id = text(),
@@ -186,6 +187,8 @@ impl Case {
             "orphan" => yes(step.orphan),
             "own" => step.own_ms.to_string(),
             "agent" => step.agent.as_deref().unwrap_or("-").to_owned(),
+            "model" => step.span.model.as_deref().unwrap_or("-").to_owned(),
+            "ttft" => step.span.ttft_ms.map_or("-".into(), |ms| ms.to_string()),
             "version" => step.span.version.to_string(),
             other => panic!("no step field {other:?}"),
         }

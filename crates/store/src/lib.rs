@@ -38,6 +38,7 @@ mod report;
 mod retention;
 pub mod rows;
 pub mod schema;
+mod search;
 mod segment;
 mod settings;
 mod settle;
@@ -66,6 +67,7 @@ pub use retention::{Dropped, Layer, Retention, RetentionError, Rules as Retentio
 pub use rows::logs::StoredLog;
 pub use rows::spans::StoredSpan;
 pub use schema::Table;
+pub use search::{Hit, Match, NEEDLE_BYTES_MAX, Needle, NeedleError, SNIPPET_BYTES, Scan, Source};
 pub use settings::{
     BUCKET_MINUTES, Clock, ENVIRONMENTS_MAX, FLUSH_DAYS_MAX, FUTURE_DAYS_MAX, PAST_DAYS_MAX, PAYLOAD_BYTES_MAX,
     RECENT_IDS, RETRY_AFTER, Settings, Sync,

@@ -14,6 +14,7 @@ use object_store::path::Path;
 use crate::bloom::TraceBloom;
 use crate::hot::HotView;
 use crate::schema::Table;
+use crate::segment::read::Reader;
 
 /// A consistent view of the store.
 #[derive(Clone)]
@@ -22,6 +23,8 @@ pub struct Snapshot {
     pub object_store: Arc<dyn ObjectStore>,
     /// When it was taken, by the store's clock.
     pub taken: Timestamp,
+    /// For what does not go through columns: single traces, and text.
+    pub(crate) reader: Reader,
     pub(crate) tables: [Arc<LazyTable>; Table::ALL.len()],
 }
 

@@ -251,7 +251,8 @@ impl Store {
                 })
             })
         });
-        Ok(Snapshot { object_store: Arc::clone(self.inner.reader.store()), taken, tables: tables.await? })
+        let reader = self.inner.reader.clone();
+        Ok(Snapshot { object_store: Arc::clone(reader.store()), taken, reader, tables: tables.await? })
     }
 
     /// The spans of a trace with everything that was sent, one version each, by start time; empty when unknown.

@@ -1,8 +1,10 @@
 //! Reading one trace: from memory and from the few segments whose filter says it may be there.
 
-use std::collections::HashMap;
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use arrow::array::AsArray;
 use arrow::record_batch::RecordBatch;
 use model::{Span, SpanId, TraceId};
 
@@ -13,7 +15,7 @@ use crate::rows;
 use crate::rows::logs::{LogRow, StoredLog};
 use crate::rows::spans::{SpanRow, StoredSpan};
 use crate::schema::Table;
-use crate::segment::read::Reader;
+use crate::segment::read::{Found, Reader};
 use crate::settle;
 use crate::snapshot::SegmentMeta;
 use crate::state::State;
@@ -101,22 +103,62 @@ impl TraceView {
         Ok(SpanRow::stored(&found, &|hash| bodies.get(hash).cloned())?)
     }
 
-    /// One span with all that was sent.
+    /// One span with all that was sent, and nothing else read with it; `None` where the trace has no such span.
     pub async fn span(mut self, reader: &Reader, span_id: SpanId) -> Result<Option<StoredSpan>, StoreError> {
-        self.spans.retain(|row| row.span.span_id == span_id);
-        let mut found = std::mem::take(&mut self.spans);
-        for batch in self.sealed(reader, Table::Spans, None).await? {
-            let rows = rows::spans::from_batch(&batch)?.into_iter().filter(|row| row.span.span_id == span_id);
-            found.extend(rows.map(Arc::new));
-        }
-        let Some(best) = found.into_iter().max_by_key(|row| rank(&row.span)) else { return Ok(None) };
-        for batch in self.sealed(reader, Table::Bodies, None).await? {
-            for body in rows::bodies::from_batch(&batch)? {
-                self.bodies.insert(body.hash, body.text);
+        let mut found: Vec<Arc<SpanRow>> =
+            self.spans.iter().filter(|row| row.span.span_id == span_id).cloned().collect();
+        let name = span_id.to_string();
+        for (meta, deleted) in self.sealed.get(&Table::Spans).into_iter().flatten() {
+            let mut rows = Vec::new();
+            for Found { batch, rows: numbers } in reader.find(meta, &[self.trace], &["span_id"]).await? {
+                let ids = batch.column_by_name("span_id").and_then(|ids| ids.as_string_opt::<i32>());
+                let ids = ids.ok_or_else(|| StoreError::segment("read", &meta.path, "no column span_id"))?;
+                let own = numbers.into_iter().zip(ids.iter()).filter(|(_, id)| *id == Some(name.as_str()));
+                rows.extend(own.map(|(row, _)| row).filter(|row| deleted.binary_search(row).is_err()));
+            }
+            if !rows.is_empty() {
+                for batch in reader.rows(meta, &rows, None).await? {
+                    found.extend(rows::spans::from_batch(&batch)?.into_iter().map(Arc::new));
+                }
             }
         }
+        let Some(row) = found.into_iter().max_by_key(|row| rank(&row.span)) else { return Ok(None) };
+        self.read_bodies(reader, &row).await?;
         let bodies = &self.bodies;
-        Ok(SpanRow::stored(&[best], &|hash| bodies.get(hash).cloned())?.pop())
+        Ok(SpanRow::stored(&[row], &|hash| bodies.get(hash).cloned())?.pop())
+    }
+
+    /// Reads the bodies that a row refers to and that are not in memory.
+    async fn read_bodies(&mut self, reader: &Reader, row: &SpanRow) -> Result<(), StoreError> {
+        let missing: RefCell<HashSet<String>> = RefCell::default();
+        let known = &self.bodies;
+        row.sent(&|hash| {
+            if !known.contains_key(hash) {
+                missing.borrow_mut().insert(hash.to_string());
+            }
+            Some("".into())
+        })?;
+        let mut missing = missing.into_inner();
+        for (meta, deleted) in self.sealed.get(&Table::Bodies).into_iter().flatten() {
+            if missing.is_empty() {
+                break;
+            }
+            let mut rows = Vec::new();
+            for Found { batch, rows: numbers } in reader.find(meta, &[self.trace], &["hash"]).await? {
+                let hashes = batch.column_by_name("hash").and_then(|hashes| hashes.as_string_opt::<i32>());
+                let hashes = hashes.ok_or_else(|| StoreError::segment("read", &meta.path, "no column hash"))?;
+                let wanted = numbers.into_iter().zip(hashes.iter().flatten());
+                let wanted = wanted.filter(|(row, hash)| missing.remove(*hash) && deleted.binary_search(row).is_err());
+                rows.extend(wanted.map(|(row, _)| row));
+            }
+            if !rows.is_empty() {
+                for batch in reader.rows(meta, &rows, None).await? {
+                    let read = rows::bodies::from_batch(&batch)?;
+                    self.bodies.extend(read.into_iter().map(|body| (body.hash, body.text)));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Every log record of the trace.

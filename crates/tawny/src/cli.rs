@@ -1,11 +1,14 @@
 //! Commands and flags.
 
+mod sending;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use server::config::{DEFAULT_DATA, DEFAULT_HTTP, DEFAULT_OTLP_GRPC, DEFAULT_OTLP_HTTP};
 
 use crate::filters::RunFilters;
+pub use sending::{Doctor, Forward, ForwardCommand, Setup};
 
 /// The night watch for AI agents.
 ///
@@ -50,6 +53,8 @@ pub enum Command {
     Sessions(Sessions),
     /// Active runs, totals, and the runs that completed last.
     Summary(Summary),
+    /// Find runs by what was said in them, and the steps that say it.
+    Search(Search),
     /// List log records.
     Logs(Logs),
     /// Ask a question in SQL (read-only; `tawny sql --schema` lists the views).
@@ -62,8 +67,16 @@ pub enum Command {
     Demo(Demo),
     /// Work with PromQL.
     Promql(Promql),
+    /// Look at how telemetry is understood, and try out renames of your own.
+    Dialects(Dialects),
     /// Show state, counts and limits of the server.
     Status(Reading),
+    /// Say what is wrong with the instrumentation of what arrived, and what to change.
+    Doctor(Doctor),
+    /// Print the settings for a framework, then wait until a trace has arrived and say what it holds.
+    Setup(Setup),
+    /// Work with the file of forward destinations.
+    Forward(Forward),
     /// Look at the data itself: what it holds, whether it is whole; make its catalog again.
     Store(Store),
     /// Copy everything, from a server at work or from its directory.
@@ -202,6 +215,9 @@ pub struct Serve {
     /// Answer requests before the disk has them: faster, but the last seconds may be lost when the machine (not just Tawny) fails.
     #[arg(long, env = "TAWNY_NO_SYNC", value_parser = clap::builder::FalseyValueParser::new())]
     pub no_sync: bool,
+    /// File with the destinations that telemetry is passed on to (docs/recipes/forward.md).
+    #[arg(long, env = "TAWNY_FORWARD", value_name = "FILE")]
+    pub forward: Option<PathBuf>,
     /// Start although segment files that the catalog lists are gone; their rows stay lost.
     #[arg(long, env = "TAWNY_ALLOW_MISSING_SEGMENTS", value_parser = clap::builder::FalseyValueParser::new())]
     pub allow_missing_segments: bool,
@@ -218,6 +234,9 @@ pub struct Serve {
     /// Listen on addresses that other machines reach although nothing asks for credentials. Only on networks you trust.
     #[arg(long, env = "TAWNY_ALLOW_OPEN", value_parser = clap::builder::FalseyValueParser::new())]
     pub allow_open: bool,
+    /// File of renames: attribute keys of your own and what they mean; repeatable. `tawny dialects test` tries one out.
+    #[arg(long, env = "TAWNY_RENAMES", value_name = "FILE", value_delimiter = ',')]
+    pub renames: Vec<PathBuf>,
     /// Print the addresses in use as one line of JSON once the server listens.
     #[arg(long)]
     pub json: bool,
@@ -308,6 +327,26 @@ pub struct Summary {
     pub reading: Reading,
 }
 
+/// Flags of `search`.
+#[derive(Debug, Args)]
+pub struct Search {
+    /// The text, in messages, tool arguments and results, other attributes or log records; case is ignored.
+    #[arg(value_name = "TEXT")]
+    pub text: String,
+    /// Which runs.
+    #[command(flatten)]
+    pub filters: RunFilters,
+    /// Runs to show, up to 500.
+    #[arg(long, short = 'n', value_name = "N", default_value_t = 20)]
+    pub limit: usize,
+    /// Continue after a page: the `next` of its JSON answer.
+    #[arg(long, value_name = "CURSOR")]
+    pub cursor: Option<String>,
+    /// Server and form.
+    #[command(flatten)]
+    pub reading: Reading,
+}
+
 /// Flags of `logs`.
 #[derive(Debug, Args)]
 pub struct Logs {
@@ -323,9 +362,21 @@ pub struct Logs {
     /// Only records of this run (its full id).
     #[arg(long, value_name = "ID")]
     pub trace_id: Option<String>,
+    /// Only records of this step (its full id).
+    #[arg(long, value_name = "ID")]
+    pub span_id: Option<String>,
     /// Lowest severity: trace, debug, info, warn, error, fatal, or 1 to 24.
     #[arg(long, value_name = "LEVEL")]
     pub severity: Option<String>,
+    /// Only records of these events.
+    #[arg(long, value_name = "NAME")]
+    pub event: Vec<String>,
+    /// Only records of runs in which one of these agents works.
+    #[arg(long, value_name = "NAME")]
+    pub agent: Vec<String>,
+    /// Only records with this attribute; repeated, all must hold.
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub attr: Vec<String>,
     /// Only records of these services.
     #[arg(long, value_name = "NAME")]
     pub service: Vec<String>,
@@ -355,6 +406,57 @@ pub struct Sql {
     /// Answer in comma-separated values.
     #[arg(long, conflicts_with = "json")]
     pub csv: bool,
+    /// Server and form.
+    #[command(flatten)]
+    pub reading: Reading,
+}
+
+/// What to do with dialects.
+#[derive(Debug, Args)]
+pub struct Dialects {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: DialectsCommand,
+}
+
+/// What to do with dialects.
+#[derive(Debug, Subcommand)]
+pub enum DialectsCommand {
+    /// List the ways of writing agent telemetry that Tawny reads, the most specific first.
+    List {
+        /// Answer in JSON, for scripts.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Say what a file of renames would change in spans that are stored, field by field.
+    Test(DialectsTest),
+    /// Say how the spans in a file are understood. The file is OTLP/JSON: one request, or one a line.
+    Try {
+        /// The file; `-` reads standard input.
+        file: PathBuf,
+        /// File of renames to use; repeatable.
+        #[arg(long, value_name = "FILE")]
+        renames: Vec<PathBuf>,
+        /// Answer in JSON, for scripts.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Flags of `dialects test`.
+#[derive(Debug, Args)]
+pub struct DialectsTest {
+    /// The file of renames.
+    pub file: PathBuf,
+    /// Look at runs that started this long ago or later.
+    #[arg(long, value_name = "TIME", default_value = "1h", conflicts_with = "run")]
+    pub since: String,
+    /// Look at one run only (its full id).
+    #[arg(long, value_name = "ID")]
+    pub run: Option<String>,
+    /// Spans to look at, at most.
+    #[arg(long, short = 'n', value_name = "N", default_value_t = 100_000)]
+    pub limit: u64,
     /// Server and form.
     #[command(flatten)]
     pub reading: Reading,

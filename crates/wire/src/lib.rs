@@ -29,6 +29,7 @@ pub mod limits;
 mod metric;
 mod protobuf;
 mod signal;
+mod transcode;
 
 pub use answer::{response, status};
 pub use compression::{Compression, DecompressError, UnknownCompression, decompress};
@@ -37,6 +38,7 @@ pub use export::{each, export_logs, export_spans};
 pub use metric::STALE_NAN_BITS;
 pub use protobuf::{SplitFile, sniff_protobuf, split_protobuf_file};
 pub use signal::{Encoding, Signal};
+pub use transcode::json_to_protobuf;
 
 use model::raw::Batch;
 

@@ -29,10 +29,11 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("signals", &["model"]),
     ("promql", &["model"]),
     ("simulator", &["model"]),
+    ("forward", &["dialects", "model", "wire"]),
     ("store", &["model"]),
     ("query", &["model", "promql", "store"]),
-    ("server", &["dialects", "model", "promql", "query", "receivers", "signals", "store", "wire"]),
-    ("tawny", &["dialects", "model", "promql", "query", "server", "signals", "simulator", "store", "wire"]),
+    ("server", &["dialects", "forward", "model", "promql", "query", "receivers", "signals", "store", "wire"]),
+    ("tawny", &["dialects", "forward", "model", "promql", "query", "server", "signals", "simulator", "store", "wire"]),
     ("simulation", &["model", "signals", "store"]),
     ("xtask", &[]),
 ];

@@ -169,6 +169,33 @@ export const statusQuery = queryOptions({
   queryFn: ({ signal }) => must(api.GET("/api/v1/status", { signal })),
 });
 
+export const setupQuery = queryOptions({
+  queryKey: ["setup"],
+  queryFn: ({ signal }) => must(api.GET("/api/v1/setup", { signal })),
+  staleTime: 10 * 60_000,
+});
+
+/** What is wrong with the instrumentation of what arrived since `from`. */
+export const doctorQuery = (from: string, only: { service?: string; traceId?: string } = {}) =>
+  queryOptions({
+    queryKey: ["doctor", from, only],
+    queryFn: ({ signal }) =>
+      must(
+        api.GET("/api/v1/doctor", {
+          params: {
+            query: {
+              from,
+              ...(only.service ? { service: only.service } : {}),
+              ...(only.traceId ? { trace_id: only.traceId } : {}),
+            },
+          },
+          signal,
+        }),
+      ),
+    staleTime: 30_000,
+    placeholderData: (before) => before,
+  });
+
 export const sqlSchemaQuery = queryOptions({
   queryKey: ["sql-schema"],
   queryFn: ({ signal }) => must(api.GET("/api/v1/sql/schema", { signal })),

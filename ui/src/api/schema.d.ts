@@ -4,6 +4,26 @@
  */
 
 export interface paths {
+    "/api/v1/doctor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What is wrong with the instrumentation, and what to change
+         * @description About what arrived in a stretch of time, the last hour by default. Each finding has a count, a share, an example and the line to change.
+         */
+        get: operations["runDoctor"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/export": {
         parameters: {
             query?: never;
@@ -175,6 +195,23 @@ export interface paths {
          * @description Runs that match the filters, grouped by conversation. Runs without one are not part of any session.
          */
         get: operations["listSessions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/setup": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Settings that make frameworks send here */
+        get: operations["getSetup"];
         put?: never;
         post?: never;
         delete?: never;
@@ -421,7 +458,7 @@ export interface components {
             errors: number;
             /**
              * Format: int32
-             * @description Model calls of its own.
+             * @description Answered model calls of its own.
              */
             llm_calls: number;
             /**
@@ -508,7 +545,7 @@ export interface components {
             input_tokens: number;
             /**
              * Format: int64
-             * @description Model calls.
+             * @description Answered model calls.
              */
             llm_calls: number;
             /**
@@ -546,6 +583,83 @@ export interface components {
              * @description Tool calls.
              */
             tool_calls: number;
+        };
+        /** @description What is wrong with the instrumentation of what arrived. */
+        DoctorAnswer: {
+            /** @description What was looked at. */
+            examined: components["schemas"]["Examined"];
+            /** @description What was found, the worst first. Empty when all is well. */
+            findings: components["schemas"]["DoctorFinding"][];
+        };
+        /** @description Where a finding can be seen. */
+        DoctorExample: {
+            /** @description The step, where it is about one. */
+            span_id?: string | null;
+            /** @description The run. */
+            trace_id: string;
+        };
+        /** @description Something that is wrong, and what to change. */
+        DoctorFinding: {
+            /**
+             * Format: int64
+             * @description How often it was seen.
+             */
+            count: number;
+            /** @description More about it, a line each. */
+            details: string[];
+            example?: components["schemas"]["DoctorExample"] | null;
+            /**
+             * @description Name of the check, stable for scripts.
+             * @example no-tokens
+             */
+            id: string;
+            /**
+             * @description What is counted, in the plural.
+             * @example model calls
+             */
+            noun: string;
+            /**
+             * Format: int64
+             * @description Of how many.
+             */
+            of: number;
+            /** @description Who sent it. */
+            origin: components["schemas"]["DoctorOrigin"];
+            remedy?: components["schemas"]["DoctorRemedy"] | null;
+            /** @description `error`: numbers are wrong or missing; `warning`: something cannot be seen; `info`: worth knowing. */
+            severity: string;
+            /**
+             * Format: double
+             * @description `count` of `of`, 0 to 1.
+             */
+            share: number;
+            /** @description What is wrong, in a few words. */
+            title: string;
+            /** @description What that means. */
+            why: string;
+        };
+        /** @description Who sent something. */
+        DoctorOrigin: {
+            /** @description Dialect; empty when none was understood. */
+            dialect: string;
+            /** @description Instrumentation library; empty when it is not known or does not matter. */
+            scope: string;
+            /** @description `service.name`. */
+            service?: string | null;
+            /**
+             * Format: int64
+             * @description Spans of it that arrived; null where it is not about spans.
+             */
+            spans?: number | null;
+            /** @description Its version. */
+            version: string;
+        };
+        /** @description What to change. */
+        DoctorRemedy: {
+            /** @description What to write, to be copied; may be empty. */
+            line: string;
+            /** @description What to do. */
+            text: string;
         };
         /** @description A document a retriever found or a reranker ordered. */
         Document: {
@@ -600,6 +714,33 @@ export interface components {
              */
             time: string;
         };
+        /** @description What the doctor looked at. */
+        Examined: {
+            /** @description There were more services and libraries than are counted apart, or more runs than are looked at. */
+            cut: boolean;
+            /**
+             * Format: date-time
+             * @description Telemetry that arrived from this time …
+             */
+            from: string;
+            /** @description Services they came from, with dialect and instrumentation library. */
+            origins: components["schemas"]["DoctorOrigin"][];
+            /**
+             * Format: int64
+             * @description Recent runs whose trees were looked at.
+             */
+            runs: number;
+            /**
+             * Format: int64
+             * @description Spans that were counted.
+             */
+            spans: number;
+            /**
+             * Format: date-time
+             * @description … until this.
+             */
+            to: string;
+        };
         /** @description One value of a facet. */
         FacetValue: {
             /**
@@ -609,6 +750,151 @@ export interface components {
             count: number;
             /** @description The value. */
             value: string;
+        };
+        /** @description A destination, with counts since the server started. */
+        ForwardDestination: {
+            /**
+             * Format: int64
+             * @description Requests that were damaged on disk.
+             */
+            damaged_requests: number;
+            /**
+             * Format: int64
+             * @description Requests dropped because too much waited.
+             */
+            dropped_requests: number;
+            /**
+             * Format: int64
+             * @description Requests dropped because they waited too long.
+             */
+            expired_requests: number;
+            /**
+             * Format: date-time
+             * @description Attempts fail since then.
+             */
+            failing_since?: string | null;
+            /**
+             * Format: int64
+             * @description Items that filters held back.
+             */
+            filtered_items: number;
+            /** @description What went wrong last, in words. */
+            last_error?: string | null;
+            /**
+             * Format: date-time
+             * @description When that was.
+             */
+            last_error_at?: string | null;
+            /**
+             * Format: date-time
+             * @description When the destination last took something.
+             */
+            last_sent_at?: string | null;
+            /** @description Name. */
+            name: string;
+            /**
+             * Format: date-time
+             * @description When the next attempt is made.
+             */
+            next_try_at?: string | null;
+            /** @description `http` or `grpc`. */
+            protocol: string;
+            /**
+             * Format: int64
+             * @description Bytes that may wait; past that the oldest are dropped.
+             */
+            queue_bytes_max: number;
+            /**
+             * Format: int64
+             * @description Their bytes.
+             */
+            queued_bytes: number;
+            /**
+             * Format: int64
+             * @description Requests that wait in the queue, those the destination does not want included.
+             */
+            queued_requests: number;
+            /**
+             * Format: int64
+             * @description Items in them.
+             */
+            refused_items: number;
+            /**
+             * Format: int64
+             * @description Requests the destination refused for good.
+             */
+            refused_requests: number;
+            /**
+             * Format: int64
+             * @description Items the destination refused inside requests it took.
+             */
+            rejected_items: number;
+            /**
+             * Format: int64
+             * @description Attempts that were repeated.
+             */
+            retries: number;
+            /**
+             * Format: int64
+             * @description Bytes sent.
+             */
+            sent_bytes: number;
+            /**
+             * Format: int64
+             * @description Spans, log records and data points in them.
+             */
+            sent_items: number;
+            /**
+             * Format: int64
+             * @description Requests the destination took.
+             */
+            sent_requests: number;
+            /** @description What is passed on: `traces`, `logs`, `metrics`. */
+            signals: string[];
+            /** @description `ok`, or `retrying` while attempts fail. */
+            state: string;
+            /**
+             * @description Address, without credentials.
+             * @example http://tempo:4318
+             */
+            url: string;
+        };
+        /** @description Passing telemetry on to other backends. */
+        ForwardStatus: {
+            /**
+             * Format: int64
+             * @description Requests that came back to this server and were not passed on again.
+             */
+            circles: number;
+            /** @description In the order of the file. */
+            destinations: components["schemas"]["ForwardDestination"][];
+            /**
+             * Format: int64
+             * @description Requests that could not be queued because the disk refused them. They are kept, only not passed on.
+             */
+            lost: number;
+        };
+        /** @description Settings for one framework. */
+        Framework: {
+            /** @description `start`, `sdk`, `framework`, `coding agent`, `platform` or `collector`. */
+            group: string;
+            /**
+             * @description Name, stable for scripts.
+             * @example pydantic-ai
+             */
+            id: string;
+            /** @description What to install, as a command; may be empty. */
+            install?: string;
+            /** @description `python`, `javascript`, `rust`, `any`, … */
+            language: string;
+            /** @description What it takes to see what was said, and other things to know; may be empty. */
+            note?: string;
+            /** @description The settings, to be copied. */
+            settings: string;
+            /** @description Its own name. */
+            title: string;
+            /** @description What the settings are written into, in words: an environment, a file, the start of the program. */
+            where: string;
         };
         /** @description Health in one word, with reasons. */
         Health: {
@@ -845,7 +1131,7 @@ export interface components {
             input_preview: string | null;
             /**
              * Format: int32
-             * @description Model calls that really happened: wrappers and second tellings of a call are not counted.
+             * @description Calls of language and embedding models that the tokens come from; where no call tells its tokens, those that ended without error.
              */
             llm_calls: number;
             /** @description Models that answered, most used first. */
@@ -926,6 +1212,8 @@ export interface components {
         RunAnswer: {
             /** @description The run. */
             run: components["schemas"]["Run"];
+            /** @description Judgements of the run and its steps, by time: feedback, evaluations. Empty with `content=none`. */
+            scores: components["schemas"]["Score"][];
             /** @description Its steps in pre-order: a parent before its children, siblings by start. */
             steps: components["schemas"]["Step"][];
         };
@@ -954,6 +1242,31 @@ export interface components {
              * @description Runs that match the filter, on all pages.
              */
             total: number;
+        };
+        /** @description A judgement of a step or run. */
+        Score: {
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            at: string;
+            /** @description Why. */
+            comment: string | null;
+            /** @description Its id as the client gave it; null where none was given. */
+            id: string | null;
+            /** @description The judgement as a word. */
+            label: string | null;
+            /** @description What is judged, for example `correctness`. */
+            name: string;
+            /** @description Who or what judged, in the client's words. */
+            source: string | null;
+            /** @description The step judged; null for the run as a whole. */
+            span_id: string | null;
+            /**
+             * Format: double
+             * @description The judgement as a number; truth is 1 or 0.
+             */
+            value: number | null;
         };
         /** @description Runs that share a conversation id. */
         Session: {
@@ -1001,6 +1314,13 @@ export interface components {
             next: string | null;
             /** @description The sessions. */
             sessions: components["schemas"]["Session"][];
+        };
+        /** @description Settings for every framework, with this server's addresses filled in. */
+        SetupAnswer: {
+            /** @description Addresses to send to. */
+            endpoints: components["schemas"]["Endpoints"];
+            /** @description Frameworks, the most general first. */
+            frameworks: components["schemas"]["Framework"][];
         };
         /** @description Counts of one signal. */
         SignalCounts: {
@@ -1101,6 +1421,7 @@ export interface components {
         Status: {
             /** @description Where the server listens. */
             endpoints: components["schemas"]["Endpoints"];
+            forward?: components["schemas"]["ForwardStatus"] | null;
             /** @description Requests and items taken in and refused since the start. */
             ingest: components["schemas"]["IngestStatus"];
             /** @description Every limit with its value and how often it was reached since the start. */
@@ -1125,7 +1446,7 @@ export interface components {
         /**
          * @description One step of a run: a span with its kind, what it used and what was said.
          *
-         *     With `content=none` the fields `messages`, `input`, `output`, `tool_definitions`, `attributes`, `events`, `links`, tool
+         *     With `content=none` the fields `messages`, `input`, `output`, `tool_definitions`, `attributes`, `events`, `links`, `scores`, tool
          *     arguments and results, and retrieved documents are empty; previews stay.
          */
         Step: {
@@ -1208,6 +1529,8 @@ export interface components {
             retrieval: components["schemas"]["Retrieval"] | null;
             /** @description The failed sibling this step repeats. */
             retry_of: string | null;
+            /** @description Judgements of the step: feedback, evaluations. */
+            scores: components["schemas"]["Score"][];
             /** @description `service.name`. */
             service: string | null;
             /** @description Conversation. */
@@ -1576,6 +1899,44 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    runDoctor: {
+        parameters: {
+            query?: {
+                /** @description Arrived from this time; `1h` ago by default */
+                from?: string;
+                /** @description Arrived before this time; now by default */
+                to?: string;
+                /** @description Only this service */
+                service?: string;
+                /** @description Only this run */
+                trace_id?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Findings, the worst first */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DoctorAnswer"];
+                };
+            };
+            /** @description A parameter cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     exportRuns: {
         parameters: {
             query?: {
@@ -2016,6 +2377,26 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getSetup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Settings by framework, with the addresses in use */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SetupAnswer"];
                 };
             };
         };

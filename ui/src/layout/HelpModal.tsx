@@ -10,6 +10,7 @@ const GROUPS: { name: string; keys: [string[], string][] }[] = [
       [["g", "s"], "Sessions"],
       [["g", "q"], "SQL"],
       [["g", "c"], "Send traces"],
+      [["g", "d"], "Doctor"],
       [["g", "h"], "Status"],
       [["/"], "Search on this page"],
       [["t"], "Night, day, system"],

@@ -12,6 +12,7 @@ import {
   IconMoon,
   IconPlugConnected,
   IconRoute,
+  IconStethoscope,
   IconSun,
 } from "@tabler/icons-react";
 import { Link } from "@tanstack/react-router";
@@ -22,7 +23,7 @@ import classes from "./Navigation.module.css";
 import { useScheme } from "./scheme";
 
 interface Page {
-  to: "/runs" | "/sessions" | "/sql" | "/connect" | "/status";
+  to: "/runs" | "/sessions" | "/sql" | "/connect" | "/doctor" | "/status";
   label: string;
   icon: Icon;
   keys: string;
@@ -42,6 +43,7 @@ const GROUPS: { name: string; pages: Page[] }[] = [
     name: "Server",
     pages: [
       { to: "/connect", label: "Send traces", icon: IconPlugConnected, keys: "g c" },
+      { to: "/doctor", label: "Doctor", icon: IconStethoscope, keys: "g d" },
       { to: "/status", label: "Status", icon: IconActivityHeartbeat, keys: "g h" },
     ],
   },

@@ -65,7 +65,7 @@ export function Shell() {
   );
 }
 
-const GO = { r: "/runs", s: "/sessions", q: "/sql", c: "/connect", h: "/status" } as const;
+const GO = { r: "/runs", s: "/sessions", q: "/sql", c: "/connect", d: "/doctor", h: "/status" } as const;
 
 /** `g` and a letter go to a page. */
 function useGoKeys() {

@@ -38,6 +38,12 @@ describe("a runs URL", () => {
     });
   });
 
+  it("looks in content only where there is a text to look for", () => {
+    expect(apiQuery(read("?q=late&in=content"))).toMatchObject({ q: "late", in: "content" });
+    expect(apiQuery(read("?in=content"))).not.toHaveProperty("in");
+    expect(read("?q=late&in=elsewhere")).toEqual({ q: "late" });
+  });
+
   it("leaves out what it cannot mean", () => {
     expect(read("?sort=colour&min_tokens=many&from=yesterdayish&max_duration_ms=-4&status=")).toEqual({});
   });

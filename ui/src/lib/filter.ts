@@ -22,6 +22,8 @@ export type Sort = SortField | `-${SortField}`;
 /** The search part of a runs URL. Absent means: not restricted (`from`: the last 24 hours). */
 export type RunsSearch = { [field in Field]?: string[] } & { [bound in Bound]?: number } & {
   q?: string;
+  /** The text is also looked for in what was said, not only in names and previews. */
+  in?: "content";
   from?: string;
   to?: string;
   errors?: boolean;
@@ -47,6 +49,7 @@ export function readSearch(raw: Record<string, unknown>): RunsSearch {
   }
   const q = text(raw.q)?.trim();
   if (q) out.q = q;
+  if (raw.in === "content") out.in = "content";
   for (const end of ["from", "to"] as const) {
     const value = text(raw[end]);
     if (value && isTime(value)) out[end] = value;
@@ -74,6 +77,7 @@ export function apiQuery(search: RunsSearch): Record<string, string | number | b
   for (const field of FIELDS) if (search[field]) out[field] = search[field];
   for (const bound of BOUNDS) if (search[bound] !== undefined) out[bound] = search[bound];
   if (search.q) out.q = search.q;
+  if (search.q && search.in) out.in = search.in;
   const from = search.from ?? DEFAULT_FROM;
   if (from !== "all") out.from = from;
   if (search.to) out.to = search.to;

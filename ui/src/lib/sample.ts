@@ -55,6 +55,7 @@ export function sampleStep(over: Partial<Step> & Pick<Step, "span_id" | "kind">)
     attributes: {},
     events: [],
     links: [],
+    scores: [],
     ...over,
   };
 }

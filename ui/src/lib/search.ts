@@ -33,6 +33,29 @@ export function readRunSearch(raw: Record<string, unknown>): RunSearch {
   });
 }
 
+export interface DoctorSearch {
+  /** Since when telemetry is looked at; absent means the last hour. */
+  from?: string;
+  /** Only this service. */
+  of?: string;
+}
+
+export function readDoctorSearch(raw: Record<string, unknown>): DoctorSearch {
+  const from = text(raw.from);
+  return compact<DoctorSearch>({
+    from: from && /^\d+[smhdw]$/.test(from) ? from : undefined,
+    of: text(raw.of),
+  });
+}
+
+export interface ConnectSearch {
+  /** What sends; absent means the first. */
+  framework?: string;
+}
+
+export const readConnectSearch = (raw: Record<string, unknown>): ConnectSearch =>
+  compact<ConnectSearch>({ framework: text(raw.framework) });
+
 export interface SessionsSearch {
   q?: string;
   from?: string;

@@ -21,6 +21,8 @@ interface Props {
   onChange: (from: string, to?: string) => void;
   /** Offers two exact moments too. */
   exact?: boolean;
+  /** Leaves "all time" out. */
+  bounded?: boolean;
 }
 
 export function rangeLabel(from: string, to?: string): string {
@@ -33,7 +35,7 @@ export function rangeLabel(from: string, to?: string): string {
 
 const shortMoment = (iso: string) => (Number.isNaN(Date.parse(iso)) ? iso : absolute(iso).slice(0, 16));
 
-export function TimeRange({ from, to, onChange, exact = false }: Props) {
+export function TimeRange({ from, to, onChange, exact = false, bounded = false }: Props) {
   const [custom, setCustom] = useState(false);
   return (
     <>
@@ -49,7 +51,7 @@ export function TimeRange({ from, to, onChange, exact = false }: Props) {
           </Button>
         </Menu.Target>
         <Menu.Dropdown>
-          {RANGES.map(([value, label]) => (
+          {RANGES.filter(([value]) => !bounded || value !== "all").map(([value, label]) => (
             <Menu.Item
               key={value}
               onClick={() => onChange(value)}

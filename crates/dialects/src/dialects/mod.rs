@@ -49,19 +49,20 @@ pub(crate) const BUILTIN: &[Builtin] = &[
     builtin!("openinference", span: openinference::span, content: openinference::content),
     builtin!("traceloop", span: traceloop::span, content: traceloop::content),
     builtin!("vercel_ai", span: vercel_ai::span, content: vercel_ai::content),
-    builtin!("pydantic_ai", span: pydantic_ai::span),
+    builtin!("pydantic_ai", span: pydantic_ai::span, content: pydantic_ai::content),
     builtin!("mlflow", span: mlflow::span),
     builtin!("google_adk", span: google_adk::span, content: google_adk::content),
     builtin!("strands", span: strands::span, content: strands::content),
     builtin!("claude_code", span: claude_code::span, content: claude_code::content, logs: claude_code::logs),
     builtin!("codex_cli", span: codex_cli::span, logs: codex_cli::logs),
-    builtin!("gemini_cli", content: gemini_cli::content),
+    builtin!("gemini_cli", span: gemini_cli::span, content: gemini_cli::content),
     builtin!("anthropic_sdk"),
     builtin!("autogen"),
     builtin!("semantic_kernel"),
     builtin!("agent_framework"),
+    builtin!("datadog", span: datadog::span),
     builtin!("livekit", span: livekit::span, content: livekit::content),
-    builtin!("litellm"),
+    builtin!("litellm", span: litellm::span),
     builtin!("crewai"),
     builtin!("otel_genai", span: otel_genai::span, content: otel_genai::content),
     builtin!("seed_requests"),
@@ -73,10 +74,12 @@ pub(crate) const BUILTIN: &[Builtin] = &[
 
 mod claude_code;
 mod codex_cli;
+mod datadog;
 mod gemini_cli;
 mod google_adk;
 mod langfuse;
 mod langsmith;
+mod litellm;
 mod livekit;
 mod mlflow;
 mod openinference;

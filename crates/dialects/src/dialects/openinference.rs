@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 
 use crate::intern::intern;
 use crate::messages::flat::{self, Item};
-use crate::messages::{json_of, json_of_text, openinference as shape};
+use crate::messages::{json_of, openinference as shape};
 use crate::preview::{PARSE_LIMIT, last_words, output, short};
 use crate::reading::Reading;
 use crate::understand::until_event;
@@ -18,6 +18,10 @@ use crate::{definitions, documents, normalise};
 pub(crate) fn span(reading: &Reading<'_>, span: &mut Span) {
     match span.kind {
         StepKind::Llm => llm(reading, span),
+        // smolagents names the agent, or its class, and the method.
+        StepKind::Agent if span.agent.is_none() => {
+            span.agent = reading.raw.name.strip_suffix(".run").filter(|agent| !agent.contains('.')).map(intern);
+        }
         StepKind::Embedding => request_model(reading, span, "embedding.invocation_parameters"),
         StepKind::Tool if reading.raw.name.starts_with("handoff to ") => span.kind = StepKind::Handoff,
         StepKind::Retriever => retrieved(reading, span, "retrieval.documents."),
@@ -54,8 +58,7 @@ fn llm(reading: &Reading<'_>, span: &mut Span) {
 /// The model asked for: OpenInference gives it among the parameters of the call.
 fn request_model(reading: &Reading<'_>, span: &mut Span, key: &str) {
     if span.request_model.is_none()
-        && let Some(parameters) = reading.attribute_text(key)
-        && let Ok(Json::Object(parameters)) = serde_json::from_str(parameters)
+        && let Some(Json::Object(parameters)) = reading.attribute(key).map(json_of)
     {
         let named =
             ["model", "model_name", "model_id"].iter().find_map(|key| parameters.get(*key)).and_then(Json::as_str);
@@ -106,8 +109,8 @@ fn metadata(reading: &Reading<'_>, span: &mut Span) {
     if span.session_id.is_some() && span.user_id.is_some() && span.agent.is_some() {
         return;
     }
-    let Some(text) = reading.attribute_text("metadata").filter(|text| text.len() <= PARSE_LIMIT) else { return };
-    let Json::Object(metadata) = json_of_text(text) else { return };
+    let small = |value: &&Value<'_>| value.as_str().is_none_or(|text| text.len() <= PARSE_LIMIT);
+    let Some(Json::Object(metadata)) = reading.attribute("metadata").filter(small).map(json_of) else { return };
     let find = |keys: &[&str]| {
         keys.iter().find_map(|key| metadata.get(*key)).and_then(Json::as_str).filter(|text| !text.is_empty())
     };

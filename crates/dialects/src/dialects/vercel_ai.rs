@@ -4,8 +4,8 @@ use model::{Content, Message, Part, Role, Span, StepKind};
 use serde_json::Value as Json;
 
 use crate::intern::intern;
-use crate::messages::{json_of, openai_chat};
-use crate::preview::output;
+use crate::messages::{json_of, openai_chat, opened};
+use crate::preview::{output, short};
 use crate::reading::Reading;
 use crate::understand::until_event;
 
@@ -20,6 +20,9 @@ pub(crate) fn span(reading: &Reading<'_>, span: &mut Span) {
     if let Some(answer) = answer(reading) {
         output(span, &[answer]);
     }
+    if span.input_preview.is_none() {
+        span.input_preview = embedded(reading).map(|texts| texts.join(", ")).as_deref().and_then(short);
+    }
     if span.prompt_name.is_none()
         && let Some(prompt) = reading.attribute("ai.telemetry.metadata.langfusePrompt")
     {
@@ -31,6 +34,16 @@ pub(crate) fn span(reading: &Reading<'_>, span: &mut Span) {
             _ => None,
         };
     }
+}
+
+/// Texts that were embedded: each is JSON of its own.
+fn embedded(reading: &Reading<'_>) -> Option<Vec<String>> {
+    let Json::Array(values) = json_of(reading.attribute("ai.values")?) else { return None };
+    let text = |value: &Json| match opened(value).as_ref() {
+        Json::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    Some(values.iter().map(text).collect())
 }
 
 /// The answer as one message.
@@ -71,8 +84,11 @@ fn answer(reading: &Reading<'_>) -> Option<Message> {
     })
 }
 
-/// The answer.
+/// The answer, and what was embedded.
 pub(crate) fn content(reading: &Reading<'_>, content: &mut Content) {
+    if content.input_value.is_none() {
+        content.input_value = embedded(reading).map(Json::from);
+    }
     if content.output.is_empty() && reading.attribute("ai.operationId").is_some() {
         content.output = answer(reading).into_iter().collect();
     }

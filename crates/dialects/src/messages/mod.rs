@@ -15,6 +15,7 @@ pub(crate) mod openai_chat;
 pub(crate) mod openai_responses;
 pub(crate) mod openinference;
 pub(crate) mod otel_parts;
+pub(crate) mod python;
 pub(crate) mod span_events;
 pub(crate) mod traceloop_legacy;
 pub(crate) mod vercel;
@@ -66,10 +67,8 @@ pub(crate) fn role(word: Option<&str>, speaker: Role) -> Role {
     match word.unwrap_or_default() {
         "system" | "developer" | "SystemMessage" => Role::System,
         "user" | "human" | "HumanMessage" | "ROLE_USER" => Role::User,
-        "assistant" | "ai" | "model" | "bot" | "AIMessage" | "AIMessageChunk" => Role::Assistant,
-        "tool" | "function" | "tool_result" | "ToolMessage" | "FunctionMessage" | "tool-response" | "tool-call" => {
-            Role::Tool
-        }
+        "assistant" | "ai" | "model" | "bot" | "AIMessage" | "AIMessageChunk" | "tool-call" => Role::Assistant,
+        "tool" | "function" | "tool_result" | "ToolMessage" | "FunctionMessage" | "tool-response" => Role::Tool,
         _ => speaker,
     }
 }
@@ -96,6 +95,8 @@ pub(crate) fn conversation_or_text(value: &Json, speaker: Role) -> Vec<Message> 
     }
     let part = match value {
         Json::Null => return Vec::new(),
+        Json::Array(items) if items.is_empty() => return Vec::new(),
+        Json::Object(members) if members.is_empty() => return Vec::new(),
         Json::String(text) if text.is_empty() => return Vec::new(),
         Json::String(text) => match opened(value).as_ref() {
             Json::String(inner) => Part::Text { text: inner.clone() },
@@ -173,7 +174,7 @@ fn wrapped(object: &Object, speaker: Role, wrappers: usize) -> Option<Vec<Messag
             return Some(with_system(object, messages));
         }
     }
-    for key in ["input", "prompt", "query", "question"] {
+    for key in ["input", "prompt", "query", "question", "task"] {
         match object.get(key) {
             Some(Json::String(text)) if speaker == Role::User => {
                 return Some(with_system(object, vec![Message::text(Role::User, text.as_str())]));

@@ -63,7 +63,7 @@ pub(crate) fn calls(object: &Object) -> Vec<Part> {
 pub(crate) fn call(object: &Object) -> Part {
     let inner = object.get("function").and_then(Json::as_object).unwrap_or(object);
     Part::ToolCall {
-        id: first_text(object, &["id", "toolCallId", "call_id", "tool_call_id"]).map(str::to_owned),
+        id: first_text(object, &["id", "toolCallId", "call_id", "tool_call_id", "tool_id"]).map(str::to_owned),
         name: first_text(inner, &["name", "toolName", "tool_name"]).unwrap_or_default().to_owned(),
         arguments: opened_member(inner, &["arguments", "args", "input"]),
     }

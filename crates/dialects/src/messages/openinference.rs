@@ -21,11 +21,12 @@ pub(crate) fn message(item: &Item<'_>, speaker: Role) -> Message {
             parts.push(Part::Text { text: content.to_owned() });
         }
     }
-    parts.extend(item.list("message.tool_calls.").iter().map(|call| Part::ToolCall {
-        id: call.text("tool_call.id").map(str::to_owned),
-        name: call.text("tool_call.function.name").unwrap_or_default().to_owned(),
-        arguments: call.get("tool_call.function.arguments").map(json_of).unwrap_or_default(),
-    }));
+    for call in item.list("message.tool_calls.").iter().map(call) {
+        // Anthropic's blocks say the same call as content.
+        if !parts.contains(&call) {
+            parts.push(call);
+        }
+    }
     if let Some(name) = text("message.function_call_name") {
         let arguments = item.get("message.function_call_arguments_json").map(json_of).unwrap_or_default();
         parts.push(Part::ToolCall { id: None, name, arguments });
@@ -40,6 +41,15 @@ fn contents(item: &Item<'_>) -> Option<String> {
     let list = item.list("message.contents.");
     let texts: Vec<&str> = list.iter().filter_map(|part| part.text("message_content.text")).collect();
     (!texts.is_empty()).then(|| texts.join("\n"))
+}
+
+/// A tool call, in a message's list or as a content part.
+fn call(item: &Item<'_>) -> Part {
+    Part::ToolCall {
+        id: item.text("tool_call.id").map(str::to_owned),
+        name: item.text("tool_call.function.name").unwrap_or_default().to_owned(),
+        arguments: item.get("tool_call.function.arguments").map(json_of).unwrap_or_default(),
+    }
 }
 
 /// One content part.
@@ -57,6 +67,11 @@ fn content(item: &Item<'_>) -> Part {
                 reference: reference.or_else(|| text("message_content.data")).or_else(|| text("message_content.id")),
             }
         }
+        "tool_use" | "tool_call" => call(item),
+        "tool_result" => Part::ToolResult {
+            id: text("message_content.tool_call_id").or_else(|| text("message_content.id")),
+            result: item.get("message_content.text").map(json_of).unwrap_or_default(),
+        },
         "text" => Part::Text { text: text("message_content.text").unwrap_or_default() },
         _ => Part::Other {
             value: item.entries.iter().map(|(key, value)| ((*key).to_owned(), Value::to_json(value))).collect(),

@@ -3,16 +3,26 @@
 use model::{Message, Part, Role};
 use serde_json::Value as Json;
 
-use super::{Object, finish_reason, first_text, opened_member, parts_of, role, text};
+use super::{Object, finish_reason, first_text, json_of_text, openai_chat, opened_member, parts_of, role, text};
 
 /// A message with `parts` (Gemini's contents too: their parts tell themselves apart).
 pub(crate) fn message(object: &Object, speaker: Role) -> Option<Message> {
     let parts = object.get("parts").filter(|parts| parts.is_array())?;
-    let parts = parts_of(parts);
+    let mut parts = parts_of(parts);
+    // LiteLLM leaves the calls beside the parts, as OpenAI has them, and a tool's result as text.
+    if !parts.iter().any(|part| matches!(part, Part::ToolCall { .. })) {
+        parts.extend(openai_chat::calls(object));
+    }
     let mut role = role(text(object, "role"), speaker);
     if role == Role::User && !parts.is_empty() && parts.iter().all(|part| matches!(part, Part::ToolResult { .. })) {
         // Gemini and Bedrock hand tool results back as the user.
         role = Role::Tool;
+    }
+    if role == Role::Tool
+        && let [Part::Text { text: told }] = parts.as_slice()
+    {
+        let id = first_text(object, &["tool_call_id", "id"]).map(str::to_owned);
+        parts = vec![Part::ToolResult { id, result: json_of_text(told) }];
     }
     Some(Message { role, name: text(object, "name").map(str::to_owned), parts, finish_reason: finish_reason(object) })
 }

@@ -27,8 +27,11 @@ pub(crate) fn read(name: &str, attributes: &Attributes<'_>, body: &Json, content
         }
         _ => return,
     };
-    let fields: Object = match body {
-        Json::Object(body) => body.clone(),
+    // .NET's Semantic Kernel and Azure's SDKs put the body into an attribute, as JSON text.
+    let inside = attributes.get("gen_ai.event.content").map(json_of);
+    let fields: Object = match (body, inside) {
+        (Json::Object(body), _) => body.clone(),
+        (_, Some(Json::Object(inside))) => inside,
         _ => attributes.iter().map(|(key, value)| (key.to_owned(), json_of(value))).collect(),
     };
     let Some(message) = one(&fields, speaker) else { return };

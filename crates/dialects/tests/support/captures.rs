@@ -1,10 +1,11 @@
 //! Reads the captured requests of real clients, where they are at hand.
+#![allow(dead_code)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use dialects::{content, understand};
-use model::raw::{RawLog, RawSpan};
+use model::raw::{Batch, RawLog, RawSpan};
 use model::{Content, Span, SpanId, Tenant, Timestamp, TraceId};
 use serde_json::Value as Json;
 
@@ -20,6 +21,9 @@ pub struct Understood {
 
 /// The captures' folder; `None`, with a line saying so, where it is absent.
 pub fn folder() -> Option<PathBuf> {
+    if let Some(folder) = std::env::var_os("CAPTURES") {
+        return Some(folder.into());
+    }
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/captures");
     if !folder.is_dir() {
         println!("skipped: {} is not there", folder.display());
@@ -31,10 +35,22 @@ pub fn folder() -> Option<PathBuf> {
 /// The spans of one capture, each once, in the order they arrived.
 pub fn spans(folder: &Path, name: &str) -> Vec<Understood> {
     let bodies = bodies(&folder.join(name));
+    understood(bodies.iter().map(|(signal, encoding, body)| {
+        wire::decode(*signal, *encoding, body).unwrap_or_else(|error| panic!("{name}: {error}"))
+    }))
+}
+
+/// The spans of a file of OTLP/JSON requests, one a line.
+pub fn spans_of_file(path: &Path) -> Vec<Understood> {
+    let text = fs::read(path).unwrap();
+    let lines = text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    understood(lines.map(|line| wire::decode_json_line(line).unwrap_or_else(|error| panic!("{path:?}: {error}")).1))
+}
+
+fn understood<'a>(batches: impl Iterator<Item = Batch<'a>>) -> Vec<Understood> {
     let mut logs: Vec<RawLog<'_>> = Vec::new();
     let mut groups = Vec::new();
-    for (signal, encoding, body) in &bodies {
-        let batch = wire::decode(*signal, *encoding, body).unwrap_or_else(|error| panic!("{name}: {error}"));
+    for batch in batches {
         logs.extend(batch.logs.into_iter().flat_map(|group| group.items));
         groups.extend(batch.spans);
     }

@@ -31,6 +31,13 @@ impl Clock for TestClock {
 #[derive(Default)]
 pub struct Chosen(Mutex<HashMap<(Arc<str>, TraceId), Run>>);
 
+impl Chosen {
+    /// Chooses the run of a trace.
+    pub fn choose(&self, run: &Run) {
+        self.0.lock().unwrap().insert((run.tenant.project.clone(), run.trace_id), run.clone());
+    }
+}
+
 impl RunResolver for Chosen {
     fn resolve(&self, spans: &[Arc<Span>], _now: Timestamp) -> Option<Run> {
         let first = spans.first()?;
@@ -55,9 +62,19 @@ impl World {
     }
 
     pub async fn with(limits: Limits) -> Self {
-        let dir = tempfile::tempdir().unwrap();
         let clock = Arc::new(TestClock(AtomicI64::new(START)));
-        let chosen = Arc::new(Chosen::default());
+        Self::open(tempfile::tempdir().unwrap(), clock, Arc::default(), limits).await
+    }
+
+    /// Closed and opened again. What was not flushed is gone: these tests replay nothing.
+    pub async fn restarted(self) -> Self {
+        let Self { store, engine, clock, chosen, dir } = self;
+        drop(engine);
+        store.close().await;
+        Self::open(dir, clock, chosen, Limits::default()).await
+    }
+
+    async fn open(dir: TempDir, clock: Arc<TestClock>, chosen: Arc<Chosen>, limits: Limits) -> Self {
         let mut settings = Settings::new(dir.path().join("data"));
         settings.sync = store::Sync::Off;
         let store = Store::open(settings, clock.clone(), chosen.clone(), Arc::new(|_: &store::LogEntry| Rows::new()))

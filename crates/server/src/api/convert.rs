@@ -10,7 +10,8 @@ use store::StoredLog;
 
 use super::types::{
     Agent, CompletedRun, Counters, ErrorInfo, Event, FacetValue, Link, LogRecord, Messages, Prompt, Retrieval, Run,
-    RunsAnswer, Score, Session, SessionsAnswer, Step, StepUsage, Summary, Tool, UsageTotals,
+    RunsAnswer, Score, SearchAnswer, SearchMatch, SearchResult, Session, SessionsAnswer, Step, StepUsage, Summary,
+    Tool, TreeStep, UsageTotals,
 };
 
 fn text(shared: &Arc<str>) -> String {
@@ -130,6 +131,25 @@ impl From<&model::Run> for Run {
     }
 }
 
+impl From<query::SearchPage> for SearchAnswer {
+    fn from(page: query::SearchPage) -> Self {
+        let matched = |found: store::Match| SearchMatch {
+            span_id: found.span_id,
+            kind: found.kind,
+            name: text(&found.name),
+            time: found.time,
+            field: found.field,
+            snippet: found.snippet,
+        };
+        let results = page.results.into_iter().map(|result| SearchResult {
+            run: (&result.run).into(),
+            matches: result.matches.into_iter().map(matched).collect(),
+            more: result.more,
+        });
+        Self { results: results.collect(), next: page.next, searched_to: page.searched_to }
+    }
+}
+
 impl From<query::RunsPage> for RunsAnswer {
     fn from(page: query::RunsPage) -> Self {
         let facets = page.facets.unwrap_or_default().into_iter().map(|(key, values)| {
@@ -139,6 +159,7 @@ impl From<query::RunsPage> for RunsAnswer {
         Self {
             runs: page.runs.iter().map(Run::from).collect(),
             next: page.next,
+            partial: page.partial,
             total: page.total,
             facets: facets.collect(),
         }
@@ -228,6 +249,26 @@ pub fn log_record(log: &model::Log, body: Json, attributes: BTreeMap<String, Jso
 /// A log record with body and attributes as they were sent.
 pub fn raw_log_record(log: &model::Log, raw: &model::raw::RawLog<'_>) -> LogRecord {
     log_record(log, raw.body.to_json(), attributes(&raw.attributes))
+}
+
+/// What a row of a run's tree needs.
+pub fn tree_step(resolved: &ResolvedStep) -> TreeStep {
+    let span = &resolved.span;
+    TreeStep {
+        span_id: span.span_id,
+        depth: resolved.depth,
+        kind: span.kind,
+        name: text(&span.name),
+        status: span.status,
+        started_at: span.start,
+        duration_ms: span.duration_nanos().map(|nanos| nanos as f64 / 1e6),
+        agent: optional(&resolved.agent),
+        model: optional(&span.model),
+        tool: optional(&span.tool_name),
+        total_tokens: span.usage.total_tokens(),
+        cost_usd: dollars(span.cost),
+        counted: resolved.counted,
+    }
 }
 
 /// A step without content.

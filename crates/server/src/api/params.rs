@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
+use std::time::Duration;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use model::{RunStatus, SpanId, Timestamp, TraceId};
-use query::{FacetKey, LogFilter, Page, RunFilter};
+use query::{Aggregate, AggregateKey, FacetKey, LogFilter, Measure, Of, Page, RunFilter};
 use utoipa::IntoParams;
 
 use crate::problem::Problem;
@@ -98,12 +99,64 @@ impl Params {
             environment: self.all("environment"),
             version: self.all("version"),
             tag: self.all("tag"),
-            min_duration_ms: self.read("min_duration_ms", "a number of milliseconds")?,
-            max_duration_ms: self.read("max_duration_ms", "a number of milliseconds")?,
+            min_duration_ms: self.duration("min_duration_ms")?,
+            max_duration_ms: self.duration("max_duration_ms")?,
             min_tokens: self.read("min_tokens", "a whole number")?,
             max_tokens: self.read("max_tokens", "a whole number")?,
             errors: self.read("errors", "true or false")?.unwrap_or(false),
+            content: false,
         })
+    }
+
+    /// A number of milliseconds: finite, not negative.
+    fn duration(&mut self, name: &str) -> Result<Option<f64>, Problem> {
+        let expected = "a number of milliseconds, 0 or more";
+        match self.read::<f64>(name, expected)? {
+            Some(number) if !number.is_finite() || number < 0.0 => Err(unreadable(name, &number.to_string(), expected)),
+            number => Ok(number),
+        }
+    }
+
+    /// Where `q` is looked for, from [`ContentSearchParams`].
+    pub fn in_content(&mut self) -> Result<bool, Problem> {
+        match self.one("in")?.as_deref() {
+            None | Some("names") => Ok(false),
+            Some("content") => Ok(true),
+            Some(other) => Err(unreadable("in", other, "names or content")),
+        }
+    }
+
+    /// The question of [`AggregateParams`] and [`RunFilterParams`].
+    pub fn aggregate(&mut self, now: Timestamp) -> Result<Aggregate, Problem> {
+        let mut by: Vec<AggregateKey> = Vec::new();
+        for name in self.listed("by") {
+            by.push(name.parse()?);
+        }
+        let quantiles = self.listed("quantiles").into_iter().map(|text| {
+            text.parse::<f64>()
+                .map_err(|_| unreadable("quantiles", &text, "numbers from 0 to 1, such as 0.5,0.95,0.99"))
+        });
+        Ok(Aggregate {
+            quantiles: quantiles.collect::<Result<_, _>>()?,
+            of: self.one("of")?.map_or(Ok(Of::Runs), |of| of.parse())?,
+            measure: self.one("measure")?.map_or(Ok(Measure::Count), |measure| measure.parse())?,
+            step: self
+                .one("step")?
+                .map(|text| {
+                    let expected = "a length of time such as 30s, 5m, 1h, 1d";
+                    parse_distance(&text).ok_or_else(|| unreadable("step", &text, expected))
+                })
+                .transpose()?,
+            by,
+            filter: self.run_filter(now)?,
+        })
+    }
+
+    /// Values separated by commas, or of a repeated parameter.
+    fn listed(&mut self, name: &str) -> Vec<String> {
+        let values = self.all(name);
+        let parts = values.iter().flat_map(|value| value.split(','));
+        parts.map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
     }
 
     /// The page of [`RunPageParams`].
@@ -112,10 +165,8 @@ impl Params {
         if let Some(sort) = self.one("sort")? {
             page.sort = sort.parse()?;
         }
-        for names in self.all("facets") {
-            for name in names.split(',').map(str::trim).filter(|name| !name.is_empty()) {
-                page.facets.push(name.parse::<FacetKey>()?);
-            }
+        for name in self.listed("facets") {
+            page.facets.push(name.parse::<FacetKey>()?);
         }
         Ok(page)
     }
@@ -141,8 +192,20 @@ impl Params {
             to: self.time("to", now)?,
             text: self.one("q")?,
             trace_id: self.one("trace_id")?.map(|text| trace_id(&text)).transpose()?,
+            span_id: self.one("span_id")?.map(|text| span_id(&text)).transpose()?,
             min_severity: severity.transpose()?,
             service: self.all("service"),
+            event: self.all("event"),
+            environment: self.all("environment"),
+            agent: self.all("agent"),
+            attributes: self
+                .all("attr")
+                .into_iter()
+                .map(|pair| match pair.split_once('=') {
+                    Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+                    _ => Err(unreadable("attr", &pair, "a key and a value: attr=http.method=GET")),
+                })
+                .collect::<Result<_, _>>()?,
         })
     }
 
@@ -186,8 +249,6 @@ fn parse_severity(text: &str) -> Option<u8> {
     (1..=24).contains(&named).then_some(named)
 }
 
-const SECOND: i64 = 1_000_000_000;
-
 /// Reads RFC 3339, a day (its beginning in UTC), or a distance into the past: `30s`, `15m`, `24h`, `7d`, `2w`, also with a `-` in front.
 pub fn parse_time(text: &str, now: Timestamp) -> Option<Timestamp> {
     let text = text.trim();
@@ -202,8 +263,13 @@ pub fn parse_time(text: &str, now: Timestamp) -> Option<Timestamp> {
     if let Some(day) = Timestamp::parse_rfc3339(&format!("{text}T00:00:00Z")) {
         return Some(day);
     }
-    let distance = text.strip_prefix('-').unwrap_or(text);
-    let unit = distance.chars().last()?;
+    let distance = parse_distance(text.strip_prefix('-').unwrap_or(text))?;
+    Some(now.plus_nanos(i64::try_from(distance.as_nanos()).unwrap_or(i64::MAX).saturating_neg()))
+}
+
+/// Reads a length of time: `30s`, `15m`, `24h`, `7d`, `2w`.
+fn parse_distance(text: &str) -> Option<Duration> {
+    let unit = text.chars().last()?;
     let seconds = match unit {
         's' => 1,
         'm' => 60,
@@ -212,8 +278,8 @@ pub fn parse_time(text: &str, now: Timestamp) -> Option<Timestamp> {
         'w' => 604_800,
         _ => return None,
     };
-    let number: u32 = distance[..distance.len() - unit.len_utf8()].parse().ok()?;
-    Some(now.plus_nanos((i64::from(number) * seconds).saturating_mul(-SECOND)))
+    let number: u32 = text[..text.len() - unit.len_utf8()].parse().ok()?;
+    Some(Duration::from_secs(u64::from(number) * seconds))
 }
 
 /// Parameters that filter runs. Values of a repeated parameter are alternatives; different parameters must all hold.
@@ -261,6 +327,38 @@ pub struct RunFilterParams {
     pub errors: Option<bool>,
 }
 
+/// Where a list of runs looks for `q`.
+#[derive(Debug, Default, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[allow(dead_code, reason = "describes the parameters for OpenAPI; `Params` reads them")]
+pub struct ContentSearchParams {
+    /// `names` (when not given), or `content`: `q` may also stand in messages, tool arguments and results, attributes and
+    /// log records. Then the newest 2,000 runs that say it are found.
+    pub r#in: Option<String>,
+}
+
+/// Parameters of aggregates.
+#[derive(Debug, Default, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[allow(dead_code, reason = "describes the parameters for OpenAPI; `Params` reads them")]
+pub struct AggregateParams {
+    /// `runs` (when not given) or `steps`.
+    pub of: Option<String>,
+    /// `count` (when not given), `errors`, `tokens`, `cost_usd`, `duration_ms`, or of steps `ttft_ms`.
+    #[param(example = "duration_ms")]
+    pub measure: Option<String>,
+    /// At most two keys, separated by commas: `agent`, `service`, `status`, `environment`, `workflow`, `version`, `user`,
+    /// `name`, `error`; of steps also `model`, `provider`, `tool`, `kind`.
+    #[param(example = "agent")]
+    pub by: Option<String>,
+    /// A row for each stretch of this length: `30s`, `5m`, `1h`, `1d`. Without it the whole time is one.
+    #[param(example = "1h")]
+    pub step: Option<String>,
+    /// Quantiles of the measure, separated by commas: numbers from 0 to 1.
+    #[param(example = "0.5,0.95,0.99")]
+    pub quantiles: Option<String>,
+}
+
 /// Parameters of a list of runs.
 #[derive(Debug, Default, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -298,10 +396,21 @@ pub struct LogFilterParams {
     pub from: Option<String>,
     /// Records before this time; as `from`.
     pub to: Option<String>,
-    /// Text in body, attributes, event name or service.
+    /// Text in body, attributes, event name or service; case is ignored.
     pub q: Option<String>,
     /// Records of this run.
     pub trace_id: Option<String>,
+    /// Records of this step.
+    pub span_id: Option<String>,
+    /// Name of the event; repeatable.
+    pub event: Option<Vec<String>>,
+    /// Environment; repeatable.
+    pub environment: Option<Vec<String>>,
+    /// Agent that works in the record's run; repeatable.
+    pub agent: Option<Vec<String>>,
+    /// An attribute's exact value, `key=value`; values that are no text as JSON writes them. Repeatable; all must hold.
+    #[param(example = "http.method=GET")]
+    pub attr: Option<Vec<String>>,
     /// Lowest severity: a number from 1 to 24, or `trace`, `debug`, `info`, `warn`, `error`, `fatal`.
     pub severity: Option<String>,
     /// Service; repeatable.
@@ -364,6 +473,9 @@ mod tests {
         };
         assert_eq!(detail("limit=many"), "cannot read `limit=many`: give a number from 1 to 500");
         assert_eq!(detail("limit=0"), "cannot read `limit=0`: give a number from 1 to 500");
+        for number in ["nan", "-1", "1e999", "inf", "x"] {
+            assert!(detail(&format!("min_duration_ms={number}")).contains("milliseconds, 0 or more"), "{number}");
+        }
         assert!(detail("status=fine").contains("ok, error, running or abandoned"));
         assert!(detail("q=a&q=b").contains("give it once"));
         assert!(detail("sort=colour").contains("started_at"));

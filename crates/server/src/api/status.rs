@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::State;
 
 use super::params::Params;
-use super::types::{Limit, Problem, Status};
+use super::types::{ForwardDestination, ForwardStatus, Limit, Problem, Status};
 use crate::app::App;
 
 /// The status.
@@ -29,7 +29,45 @@ pub async fn get(State(app): State<Arc<App>>, params: Params) -> Result<Json<Sta
         ingest: app.counters.ingest(),
         store,
         limits: limits(&app),
+        forward: app.forwarder.as_deref().map(forward),
     }))
+}
+
+/// Passing on: every destination with what it does and did.
+pub fn forward(forwarder: &forward::Forwarder) -> ForwardStatus {
+    let destinations = forwarder.status().into_iter().map(|status| ForwardDestination {
+        name: status.name,
+        url: status.url,
+        protocol: match status.protocol {
+            forward::Protocol::Http => "http".into(),
+            forward::Protocol::Grpc => "grpc".into(),
+        },
+        signals: status.signals.iter().map(|signal| signal.name().to_owned()).collect(),
+        state: match status.state {
+            forward::State::Ok => "ok".into(),
+            forward::State::Retrying => "retrying".into(),
+        },
+        queued_requests: status.backlog.requests,
+        queued_bytes: status.backlog.bytes,
+        queue_bytes_max: status.queue_bytes,
+        sent_requests: status.sent_requests,
+        sent_items: status.sent_items,
+        sent_bytes: status.sent_bytes,
+        refused_requests: status.refused_requests,
+        refused_items: status.refused_items,
+        rejected_items: status.rejected_items,
+        filtered_items: status.filtered_items,
+        dropped_requests: status.backlog.dropped,
+        expired_requests: status.expired_requests,
+        damaged_requests: status.backlog.damaged,
+        retries: status.retries,
+        last_sent_at: status.last_sent_at,
+        last_error_at: status.last_error.as_ref().map(|(at, _)| *at),
+        last_error: status.last_error.map(|(_, reason)| reason),
+        failing_since: status.failing_since,
+        next_try_at: status.next_try_at,
+    });
+    ForwardStatus { destinations: destinations.collect(), circles: forwarder.circles(), lost: forwarder.lost() }
 }
 
 /// Every limit with its value and how often it was reached.

@@ -2,13 +2,21 @@
 //!
 //! They are apart from `model` so that a change of the vocabulary cannot change the API by accident.
 
+mod aggregate;
+mod doctor;
 mod run;
+mod search;
+mod setup;
 mod sql;
 mod status;
 mod step;
 mod store;
 
+pub use aggregate::*;
+pub use doctor::*;
 pub use run::*;
+pub use search::*;
+pub use setup::*;
 pub use sql::*;
 pub use status::*;
 pub use step::*;

@@ -11,6 +11,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ::receivers::{Known, Score, Told};
 use bytes::Bytes;
+use dialects::Dialects;
+use forward::Forwarder;
 use model::raw::{Batch, Group, RawLog, RawSpan, Resource, Scope};
 use model::{SpanId, Timestamp, TraceId};
 use store::{Entry, Store};
@@ -18,7 +20,7 @@ use tokio::sync::OwnedMutexGuard;
 use wire::{Compression, Encoding, Signal};
 
 use super::tag::Tag;
-use super::{Ingest, Refusal, policy, refuse_commit};
+use super::{Ingest, Refusal, policy};
 use crate::budget::Share;
 use crate::counters::Accepted;
 use cache::{Key, Names, Shard};
@@ -30,13 +32,15 @@ const ENTRY_BYTES: usize = 8 << 20;
 
 /// The merging of spans.
 pub struct Merge {
+    dialects: Dialects,
     shards: Vec<Arc<tokio::sync::Mutex<Shard>>>,
     names: Mutex<Names>,
 }
 
-impl Default for Merge {
-    fn default() -> Self {
-        Self { shards: (0..SHARDS).map(|_| Arc::default()).collect(), names: Mutex::default() }
+impl Merge {
+    /// A merge of spans that `dialects` read.
+    pub fn new(dialects: Dialects) -> Self {
+        Self { dialects, shards: (0..SHARDS).map(|_| Arc::default()).collect(), names: Mutex::default() }
     }
 }
 
@@ -62,10 +66,10 @@ impl Ingest {
         let Reported { project, told, received, bytes, bytes_decompressed, share } = reported;
         let refused: Vec<String> = told.refused().filter_map(|item| item.error.clone()).collect();
         let signal = if told.spans.is_empty() && !told.scores.is_empty() { Signal::Logs } else { Signal::Traces };
-        let (merge, store) = (Arc::clone(&self.merge), store.clone());
+        let (merge, store, forwarder) = (Arc::clone(&self.merge), store.clone(), self.forwarder.clone());
         // A client that goes away in the middle must not leave the cache behind the store.
         let kept = tokio::spawn(async move {
-            let kept = merge.keep(&store, &project, told, received).await;
+            let kept = merge.keep(&store, forwarder.as_deref(), &project, told, received).await;
             drop(share);
             kept
         });
@@ -93,7 +97,14 @@ impl Merge {
         self.names.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn keep(&self, store: &Store, project: &Arc<str>, told: Told, now: Timestamp) -> Result<Accepted, Refusal> {
+    async fn keep(
+        &self,
+        store: &Store,
+        forwarder: Option<&Forwarder>,
+        project: &Arc<str>,
+        told: Told,
+        now: Timestamp,
+    ) -> Result<Accepted, Refusal> {
         let mut accepted = Accepted::default();
         let mut scores = told.scores;
         if !told.spans.is_empty() {
@@ -120,7 +131,7 @@ impl Merge {
                 found.insert(key, first);
             }
             for batch in batches(&found) {
-                commit(store, project, batch, Signal::Traces, now, &mut accepted).await?;
+                self.commit(store, forwarder, project, batch, Signal::Traces, now, &mut accepted).await?;
             }
             let mut names = self.names();
             for (key, (known, _)) in found {
@@ -134,9 +145,49 @@ impl Merge {
             self.names().remember(project, &scores);
             let logs: Vec<RawLog<'static>> = scores.into_iter().map(Score::into_log).collect();
             let batch = Batch { logs: vec![group(evaluations(), logs)], ..Batch::default() };
-            commit(store, project, batch, Signal::Logs, now, &mut accepted).await?;
+            self.commit(store, forwarder, project, batch, Signal::Logs, now, &mut accepted).await?;
         }
         Ok(accepted)
+    }
+
+    /// Writes one entry of the log, as OTLP/JSON, and its rows.
+    async fn commit(
+        &self,
+        store: &Store,
+        forwarder: Option<&Forwarder>,
+        project: &Arc<str>,
+        batch: Batch<'static>,
+        signal: Signal,
+        now: Timestamp,
+        accepted: &mut Accepted,
+    ) -> Result<(), Refusal> {
+        let (owner, dialects) = (Arc::clone(project), self.dialects.clone());
+        let prepared = tokio::task::spawn_blocking(move || {
+            let batch = policy::apply(&owner, batch).batch;
+            let text = match signal {
+                Signal::Logs => wire::export_logs(wire::each(&batch.logs)),
+                _ => wire::export_spans(wire::each(&batch.spans)),
+            };
+            let mut accepted = Accepted::default();
+            let rows = super::rows(&dialects, &owner, batch, now, &mut accepted);
+            let tag = Tag { signal, encoding: Encoding::Json, compression: Compression::None };
+            (
+                tag,
+                Entry { tag: tag.to_number(), project: owner, received: now, payload: Bytes::from(text), rows },
+                accepted,
+            )
+        });
+        let (tag, entry, counted) = prepared.await.map_err(|error| {
+            tracing::error!(%error, "understanding merged spans panicked");
+            Refusal::Fault
+        })?;
+        super::keep(store, forwarder, tag, counted.items, String::new(), entry).await?;
+        accepted.items += counted.items;
+        accepted.unmapped += counted.unmapped;
+        for (dialect, spans) in counted.dialects {
+            *accepted.dialects.entry(dialect).or_default() += spans;
+        }
+        Ok(())
     }
 
     /// Locks the shards of traces, always in the same order.
@@ -210,38 +261,4 @@ fn group<T>(scope: Scope<'static>, items: Vec<T>) -> Group<'static, T> {
 /// The scope of scores.
 fn evaluations() -> Scope<'static> {
     Scope { name: "tawny.evaluations".into(), ..Scope::default() }
-}
-
-/// Writes one entry of the log, as OTLP/JSON, and its rows.
-async fn commit(
-    store: &Store,
-    project: &Arc<str>,
-    batch: Batch<'static>,
-    signal: Signal,
-    now: Timestamp,
-    accepted: &mut Accepted,
-) -> Result<(), Refusal> {
-    let owner = Arc::clone(project);
-    let prepared = tokio::task::spawn_blocking(move || {
-        let batch = policy::apply(&owner, batch).batch;
-        let text = match signal {
-            Signal::Logs => wire::export_logs(wire::each(&batch.logs)),
-            _ => wire::export_spans(wire::each(&batch.spans)),
-        };
-        let mut accepted = Accepted::default();
-        let rows = super::rows(&owner, batch, now, &mut accepted);
-        let tag = Tag { signal, encoding: Encoding::Json, compression: Compression::None };
-        (Entry { tag: tag.to_number(), project: owner, received: now, payload: Bytes::from(text), rows }, accepted)
-    });
-    let (entry, counted) = prepared.await.map_err(|error| {
-        tracing::error!(%error, "understanding merged spans panicked");
-        Refusal::Fault
-    })?;
-    store.commit(entry).await.map_err(refuse_commit)?;
-    accepted.items += counted.items;
-    accepted.unmapped += counted.unmapped;
-    for (dialect, spans) in counted.dialects {
-        *accepted.dialects.entry(dialect).or_default() += spans;
-    }
-    Ok(())
 }

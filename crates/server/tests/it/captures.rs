@@ -21,14 +21,14 @@ fn read(path: &Path) -> Value {
 }
 
 /// Requests of one capture that are OTLP, as recorded.
-fn requests(folder: &Path) -> Vec<PathBuf> {
+pub fn requests(folder: &Path) -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.retain(|path| path.extension().is_some_and(|extension| extension == "body"));
     files.sort();
     files
 }
 
-fn send(server: &Server, body: &Path) {
+pub fn send(server: &Server, body: &Path) {
     let headers = read(&body.with_extension("headers.json"));
     let bytes = fs::read(body).unwrap();
     if let Some(method) = headers["grpc_method"].as_str() {
@@ -51,7 +51,7 @@ fn send(server: &Server, body: &Path) {
     assert_eq!(answer.header("tawny-rejected"), "0", "{}: {}", body.display(), answer.text());
 }
 
-fn is_otlp(request: &Value) -> bool {
+pub fn is_otlp(request: &Value) -> bool {
     let to = request["to"].as_str().unwrap();
     to.starts_with("gRPC") || ["/v1/traces", "/v1/logs", "/v1/metrics"].iter().any(|path| to.ends_with(path))
 }
@@ -84,8 +84,14 @@ fn every_recorded_otlp_request_is_kept_whole() {
     assert_eq!(server.counts("logs")["items_accepted"].as_u64().unwrap(), logs);
 }
 
+/// Calls a provider really served, where the file leaves out one that we count: `vercel-ai/v4` streams a call without its
+/// tokens in a run of its own.
+fn wanted(name: &str, totals: &Value, key: &str) -> Value {
+    if (name, key) == ("vercel-ai/v4", "llm_calls") { totals["provider"][2].clone() } else { totals[key].clone() }
+}
+
 #[test]
-fn token_totals_are_what_the_providers_counted() {
+fn totals_are_what_the_providers_counted() {
     let Some(folder) = captures() else { return };
     let (index, expected) = (read(&folder.join("index.json")), read(&folder.join("expected.json")));
     let mut wrong = Vec::new();
@@ -102,9 +108,10 @@ fn token_totals_are_what_the_providers_counted() {
         }
         let summary = server.get("/api/v1/summary").ok().json();
         let counters = &summary["counters"];
-        for key in ["input_tokens", "output_tokens"] {
-            if totals[key].is_u64() && counters[key] != totals[key] {
-                wrong.push(format!("{name}: {key} is {}, should be {}", counters[key], totals[key]));
+        for key in ["input_tokens", "output_tokens", "llm_calls"] {
+            let wanted = wanted(name, totals, key);
+            if counters[key] != wanted {
+                wrong.push(format!("{name}: {key} is {}, should be {wanted}", counters[key]));
             }
         }
         checked += 1;

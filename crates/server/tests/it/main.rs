@@ -3,10 +3,13 @@
 mod api;
 mod bad_input;
 mod captures;
+mod doctor;
+mod forward;
 mod grpc;
 mod http;
 mod lifecycle;
 mod openapi;
+mod reads;
 mod receivers;
 mod receivers_captures;
 mod support;

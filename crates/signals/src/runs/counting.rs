@@ -8,19 +8,22 @@
 //!    its own second telling below it is not.
 //! 4. A usage that its dialect knows to be a total never counts.
 //!
+//! The calls of a run are those its tokens come from: a call that failed unanswered is not one of them, nor is one beside others
+//! that tell their tokens and itself tells none. Where no call tells any, they are the calls that ended without error.
+//!
 //! A cost counts unless the same money is reported nearer to where it was spent: on a call below (for a call), on any step below (for
 //! other steps), or on the kept telling of the same call.
 
 use std::collections::HashMap;
 
-use model::{StepKind, UsageRole};
+use model::{SpanStatus, StepKind, UsageRole};
 
 use super::tree::Tree;
 
 const TOTAL: &str = "it is a total over other steps";
 const NOT_A_CALL: &str = "tokens are counted on model and embedding calls only";
 const WRAPPER: &str = "it repeats the calls below it, which carry their own tokens";
-const TOLD_TWICE: &str = "another span tells the same call";
+pub(crate) const TOLD_TWICE: &str = "another span tells the same call";
 const TOLD_IN_OTHER_TRACE: &str = "a span of another trace tells the same call";
 const COST_BELOW: &str = "its cost is already in the steps below it";
 
@@ -32,8 +35,10 @@ pub(super) struct Counting {
     pub because: Vec<Option<&'static str>>,
     /// Its cost is part of the totals.
     pub cost: Vec<bool>,
-    /// It is a model call that really happened: no wrapper, no second telling.
+    /// It is a call of a language model that really happened, answered or not: no wrapper, no second telling.
     pub call: Vec<bool>,
+    /// It is one of the answered calls, of language and embedding models, that the totals are made of.
+    pub answered: Vec<bool>,
 }
 
 /// Decides for every step.
@@ -73,11 +78,17 @@ pub(super) fn count(tree: &Tree, representatives: &[usize]) -> Counting {
     }
 
     let is_llm = |at: usize| tree.kind(at) == StepKind::Llm;
+    let happened = |at: usize| representatives[at] == at && tree.span(at).told_in.is_none();
     let below = calls_below(tree, representatives, is_llm);
-    let call = all
-        .map(|at| is_llm(at) && representatives[at] == at && tree.span(at).told_in.is_none() && !below[at].any_but(at))
-        .collect();
-    Counting { counted, because, cost, call }
+    let call = all.clone().map(|at| is_llm(at) && happened(at) && !below[at].any_but(at)).collect();
+    let answered = if all.clone().any(|at| counted[at] && is_call(tree, at)) {
+        all.map(|at| counted[at] && is_call(tree, at)).collect()
+    } else {
+        let below = calls_below(tree, representatives, |at| is_call(tree, at));
+        let ended = |at: usize| tree.span(at).status == SpanStatus::Ok;
+        all.map(|at| is_call(tree, at) && ended(at) && happened(at) && !below[at].any_but(at)).collect()
+    };
+    Counting { counted, because, cost, call, answered }
 }
 
 fn is_call(tree: &Tree, at: usize) -> bool {

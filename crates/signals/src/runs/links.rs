@@ -77,14 +77,15 @@ struct Calls {
 
 impl Calls {
     /// The call among the positions `inside` that had the last word before `moment`: the one that ended last; or, where the round after
-    /// that has begun and still goes on, that one (a client that streams starts a tool before its model call is over).
+    /// that has begun and still goes on, that one (a client that streams starts a tool before its model call is over). A call that begins
+    /// in the very moment in which the tool does is the round after it: clocks of JavaScript tick once a millisecond.
     fn asker(&self, moment: i64, inside: &Range<usize>) -> Option<usize> {
         let ended = &self.by_end[..self.by_end.partition_point(|&(end, _)| end <= moment)];
         let ended = ended.iter().rev().take(MAX_CALLS_BACK).find(|(_, at)| inside.contains(at));
         let begun = &self.by_start[..self.by_start.partition_point(|&(start, ..)| start <= moment)];
         let latest = begun.iter().rev().take(MAX_CALLS_BACK).find(|(.., at)| inside.contains(at));
         let next_round = |&&(start, end, _): &&(i64, i64, usize)| {
-            end > moment && ended.is_none_or(|&(last_end, _)| start >= last_end)
+            end > moment && ended.is_none_or(|&(last_end, _)| start >= last_end && start < moment)
         };
         latest.filter(next_round).map(|&(.., at)| at).or(ended.map(|&(_, at)| at))
     }

@@ -1,7 +1,7 @@
 //! Runs from spans.
 //!
 //! [`resolve`] takes every span of one trace that has arrived so far, in any order, and says what the run is:
-//! its tree, which steps' tokens and costs count ([`counting`]), which model call asked for which tool
+//! its tree, what the steps around a model call say of it ([`inherit`]), which steps' tokens and costs count ([`counting`]), which model call asked for which tool
 //! ([`links`]), which steps repeat a failed one ([`retries`]), what each agent did ([`agents`]) and the totals
 //! ([`totals`]). It keeps nothing: when a late span changes the picture, the run is resolved again.
 //!
@@ -11,6 +11,7 @@
 mod agents;
 mod counting;
 mod duplicates;
+mod inherit;
 mod links;
 mod retries;
 mod standing;
@@ -22,6 +23,7 @@ use std::sync::Arc;
 
 use model::{ResolvedStep, Run, Span, Timestamp};
 
+pub(crate) use self::counting::TOLD_TWICE;
 pub use self::duplicates::told_in_two_traces;
 use self::tree::Tree;
 
@@ -58,7 +60,8 @@ pub struct Resolved {
 /// The order of `spans` does not matter. Where a span id comes twice the higher version wins. A parent that never
 /// arrived leaves its children at the top, marked as orphans; a cycle of parents is cut above its earliest member.
 pub fn resolve(spans: &[Arc<Span>], now: Timestamp, settings: &Settings) -> Option<Resolved> {
-    let tree = Tree::build(spans)?;
+    let mut tree = Tree::build(spans)?;
+    inherit::fill(&mut tree);
     let times = times::Times::of(&tree, now);
     let representatives = duplicates::representatives(&tree, &times);
     let counting = counting::count(&tree, &representatives);

@@ -71,7 +71,7 @@ pub(super) fn run(
         last_received: standing.last_received,
         duration_ms: standing.duration_nanos as f64 / 1e6,
         kinds,
-        llm_calls: calls().count() as u32,
+        llm_calls: counting.answered.iter().filter(|&&answered| answered).count() as u32,
         tool_calls: kinds.get(StepKind::Tool),
         retrievals: kinds.get(StepKind::Retriever),
         rounds: calls().filter(|&at| is_agents(at)).count() as u32,

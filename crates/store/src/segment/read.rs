@@ -23,10 +23,13 @@ use parquet::file::page_index::column_index::ColumnIndexMetaData;
 
 use crate::error::StoreError;
 use crate::schema::Table;
+use crate::search::{INDEX_KEY, Index, IndexPlace};
 use crate::snapshot::SegmentMeta;
 
 /// Bytes of footers that are kept, decoded, for the next reader.
 const FOOTER_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Bytes of indexes of text that are kept, decoded.
+const INDEX_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// What is read from the end of a file at first: footer and page index of most files.
 const FOOTER_GUESS: u64 = 128 * 1024;
 /// Rows of a batch. Compaction holds one of each of its inputs.
@@ -38,37 +41,41 @@ const BATCH_ROWS_TEXT: usize = 128;
 #[derive(Clone)]
 pub(crate) struct Reader {
     store: Arc<dyn ObjectStore>,
-    footers: Arc<Mutex<Footers>>,
+    footers: Arc<Mutex<Kept<Arc<ParquetMetaData>>>>,
+    /// `None` where a segment has no index.
+    indexes: Arc<Mutex<Kept<Option<Arc<Index>>>>>,
 }
 
-#[derive(Default)]
-struct Footers {
-    by_segment: HashMap<u64, (Arc<ParquetMetaData>, u64)>,
+/// Decoded parts of files, the ones used last, up to a number of bytes.
+struct Kept<T> {
+    by_segment: HashMap<u64, (T, usize, u64)>,
     bytes: usize,
+    bytes_max: usize,
     used: u64,
 }
 
-impl Footers {
-    fn get(&mut self, segment: u64) -> Option<Arc<ParquetMetaData>> {
-        self.used += 1;
-        let (footer, used) = self.by_segment.get_mut(&segment)?;
-        *used = self.used;
-        Some(Arc::clone(footer))
+impl<T: Clone> Kept<T> {
+    fn new(bytes_max: usize) -> Arc<Mutex<Self>> {
+        Arc::new(Mutex::new(Self { by_segment: HashMap::new(), bytes: 0, bytes_max, used: 0 }))
     }
 
-    fn put(&mut self, segment: u64, footer: Arc<ParquetMetaData>) {
+    fn get(&mut self, segment: u64) -> Option<T> {
         self.used += 1;
-        self.bytes += footer.memory_size();
-        if let Some((old, _)) = self.by_segment.insert(segment, (footer, self.used)) {
-            self.bytes -= old.memory_size();
+        let (kept, _, used) = self.by_segment.get_mut(&segment)?;
+        *used = self.used;
+        Some(kept.clone())
+    }
+
+    fn put(&mut self, segment: u64, part: T, size: usize) {
+        self.used += 1;
+        self.bytes += size;
+        if let Some((_, old, _)) = self.by_segment.insert(segment, (part, size, self.used)) {
+            self.bytes -= old;
         }
-        while self.bytes > FOOTER_BYTES_MAX && self.by_segment.len() > 1 {
-            let Some(oldest) = self.by_segment.iter().min_by_key(|(_, (_, used))| *used).map(|(id, _)| *id) else {
-                return;
-            };
-            if let Some((old, _)) = self.by_segment.remove(&oldest) {
-                self.bytes -= old.memory_size();
-            }
+        while self.bytes > self.bytes_max && self.by_segment.len() > 1 {
+            let oldest = self.by_segment.iter().min_by_key(|(_, (.., used))| *used).map(|(id, _)| *id);
+            let Some((_, size, _)) = oldest.and_then(|oldest| self.by_segment.remove(&oldest)) else { return };
+            self.bytes -= size;
         }
     }
 }
@@ -83,7 +90,7 @@ pub(crate) struct Found {
 
 impl Reader {
     pub fn new(store: Arc<dyn ObjectStore>) -> Self {
-        Self { store, footers: Arc::default() }
+        Self { store, footers: Kept::new(FOOTER_BYTES_MAX), indexes: Kept::new(INDEX_BYTES_MAX) }
     }
 
     /// The object store it reads.
@@ -111,8 +118,25 @@ impl Reader {
         }
         let footer = reader.finish().map_err(|error| StoreError::segment("read the footer of", &meta.path, error))?;
         let footer = Arc::new(footer);
-        lock().put(meta.id, Arc::clone(&footer));
+        lock().put(meta.id, Arc::clone(&footer), footer.memory_size());
         Ok(footer)
+    }
+
+    /// The index of a segment's text; `None` where it has none or a damaged one: then its rows are looked through.
+    pub async fn index(&self, meta: &SegmentMeta) -> Result<Option<Arc<Index>>, StoreError> {
+        let lock = || self.indexes.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = lock().get(meta.id);
+        if let Some(index) = kept {
+            return Ok(index);
+        }
+        let range = index_range(&*self.footer(meta).await?, meta.bytes);
+        let index = match range {
+            Some(range) => Index::parse(self.bytes(meta, range).await?, meta.rows).map(Arc::new),
+            None => None,
+        };
+        let size = index.as_ref().map_or(0, |index| index.size()) + size_of::<Index>();
+        lock().put(meta.id, index.clone(), size);
+        Ok(index)
     }
 
     async fn bytes(&self, meta: &SegmentMeta, range: Range<u64>) -> Result<Bytes, StoreError> {
@@ -194,11 +218,21 @@ impl Reader {
         rows: &[u32],
         columns: Option<&[&str]>,
     ) -> Result<Vec<RecordBatch>, StoreError> {
+        let stream = self.some(meta, rows, columns).await?;
+        stream.try_collect().await.map_err(|error| StoreError::segment("read", &meta.path, error))
+    }
+
+    /// The same, some at a time.
+    pub async fn some(
+        &self,
+        meta: &SegmentMeta,
+        rows: &[u32],
+        columns: Option<&[&str]>,
+    ) -> Result<ParquetRecordBatchStream<SegmentFile>, StoreError> {
         let ranges = consecutive(rows);
         let select =
             |_: &ParquetMetaData| Some(RowSelection::from_consecutive_ranges(ranges.into_iter(), meta.rows as usize));
-        let stream = self.stream(meta, columns, false, select).await?;
-        stream.try_collect().await.map_err(|error| StoreError::segment("read", &meta.path, error))
+        self.stream(meta, columns, false, select).await
     }
 
     /// All rows in order, some at a time.
@@ -208,6 +242,14 @@ impl Reader {
 }
 
 const ROW_NUMBER: &str = "row_number";
+
+/// Where a file keeps the index of its text, if it has one.
+fn index_range(footer: &ParquetMetaData, bytes: u64) -> Option<Range<u64>> {
+    let about = footer.file_metadata().key_value_metadata()?.iter().find(|about| about.key == INDEX_KEY)?;
+    let about: IndexPlace = serde_json::from_str(about.value.as_deref()?).ok()?;
+    let end = about.offset.checked_add(about.length).filter(|end| *end <= bytes)?;
+    Some(about.offset..end)
+}
 
 fn column<'a>(meta: &SegmentMeta, batch: &'a RecordBatch, name: &str) -> Result<&'a Arc<dyn Array>, StoreError> {
     batch.column_by_name(name).ok_or_else(|| StoreError::segment("read", &meta.path, format!("no column {name}")))

@@ -23,6 +23,7 @@ use crate::bloom::TraceBloom;
 use crate::error::StoreError;
 use crate::rows;
 use crate::schema::{Table, time_type};
+use crate::search;
 use crate::snapshot::SegmentMeta;
 
 /// Rows of a row group.
@@ -127,6 +128,7 @@ pub(crate) struct SegmentWriter {
     versions: (u64, u64),
     provisional: u64,
     traces: HashSet<TraceId>,
+    text: Option<search::Builder>,
     /// When the last span of its runs arrived (`runs` only).
     heard: i64,
 }
@@ -138,6 +140,7 @@ impl SegmentWriter {
         let writer = ArrowWriter::try_new(Vec::new(), target.table.schema(), Some(properties))
             .map_err(|error| StoreError::segment("begin", &target.table, error))?;
         Ok(Self {
+            text: search::Builder::new(target.table),
             target,
             writer,
             rows: 0,
@@ -183,6 +186,9 @@ impl SegmentWriter {
             self.provisional += rows::runs::open(batch)?.into_iter().filter(|open| *open).count() as u64;
         }
         self.rows += batch.num_rows() as u64;
+        if let Some(text) = &mut self.text {
+            text.push(batch);
+        }
         self.writer.write(batch).map_err(|error| StoreError::segment("write", &self.target.table, error))
     }
 
@@ -218,8 +224,7 @@ impl SegmentWriter {
         };
         let text = serde_json::to_string(&about).map_err(|error| StoreError::segment("describe", &path, error))?;
         self.writer.append_key_value_metadata(KeyValue::new(about::KEY.to_owned(), text));
-        let failed = |error| StoreError::segment("finish", &path, error);
-        let bytes = Bytes::from(self.writer.into_inner().map_err(failed)?);
+        let bytes = Bytes::from(close(self.writer, self.text, &path)?);
         let traces = match target.table {
             Table::Samples => TraceBloom::all(),
             _ => TraceBloom::new(self.traces.into_iter()),
@@ -228,6 +233,20 @@ impl SegmentWriter {
         let meta = about.meta(&path, bytes.len() as u64, crc32fast::hash(&bytes), traces)?;
         Ok((bytes, meta))
     }
+}
+
+/// Ends the file. The index of its text stands between rows and footer, where other readers of Parquet do not look.
+fn close(writer: ArrowWriter<Vec<u8>>, text: Option<search::Builder>, path: &str) -> Result<Vec<u8>, StoreError> {
+    let failed = |error| StoreError::segment("finish", &path, error);
+    let (mut file, _) = writer.into_serialized_writer().map_err(failed)?;
+    if let Some(text) = text {
+        let index = text.finish();
+        let place = search::IndexPlace { offset: file.bytes_written() as u64, length: index.len() as u64 };
+        file.write_all(&index).map_err(|error| StoreError::segment("finish", &path, error))?;
+        let place = serde_json::json!(place).to_string();
+        file.append_key_value_metadata(KeyValue::new(search::INDEX_KEY.to_owned(), place));
+    }
+    file.into_inner().map_err(failed)
 }
 
 fn properties(table: Table, level: u8) -> WriterProperties {

@@ -21,7 +21,11 @@ pub fn run(args: &Logs) -> Result<ExitCode> {
         .with("q", args.q.as_ref())
         .with("trace_id", args.trace_id.as_ref())
         .with("severity", args.severity.as_ref())
+        .with("span_id", args.span_id.as_ref())
         .with_all("service", &args.service)
+        .with_all("event", &args.event)
+        .with_all("agent", &args.agent)
+        .with_all("attr", &args.attr)
         .with("limit", Some(args.limit))
         .with("cursor", args.cursor.as_ref());
     let text = client.text(&query.after("/api/v1/logs"))?;

@@ -40,7 +40,9 @@ fn settings(args: &Serve) -> Result<Settings> {
         otlp_grpc: args.otlp_grpc.clone(),
         allow_open: args.allow_open,
         sync: !args.no_sync,
+        forward: args.forward.clone(),
         allow_missing_segments: args.allow_missing_segments,
+        dialects: super::dialects::with_renames(&args.renames)?,
         limits: Limits { cache_bytes: args.cache as u64, flush_bytes: args.flush_bytes, ..limits },
         ingest_keys: IngestKeys::parse(args.ingest_keys.iter().map(String::as_str)).context("--ingest-key")?,
     })

@@ -73,6 +73,8 @@ fn without_a_server_every_reading_command_says_what_to_do() {
         &["logs"],
         &["sql", "SELECT 1"],
         &["status"],
+        &["doctor"],
+        &["setup"],
         &["tail"],
         &["export"],
         &["demo"],

@@ -2,6 +2,8 @@
 
 mod commands;
 mod data;
+mod dialects;
+mod forward;
 mod import;
 mod serve;
 mod support;

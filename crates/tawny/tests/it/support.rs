@@ -25,6 +25,8 @@ pub fn tawny() -> Command {
         "TAWNY_OTLP_GRPC",
         "TAWNY_MEMORY",
         "TAWNY_ALLOW_OPEN",
+        "TAWNY_RENAMES",
+        "TAWNY_FORWARD",
     ] {
         command.env_remove(name);
     }

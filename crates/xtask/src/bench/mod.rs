@@ -4,6 +4,7 @@
 mod common;
 mod ingest;
 mod load;
+mod read;
 mod store;
 
 use anyhow::Result;
@@ -14,6 +15,8 @@ use clap::Subcommand;
 pub enum Bench {
     /// What taking telemetry in costs, beside peers.
     Ingest(ingest::Options),
+    /// What reading costs as data grows.
+    Read(read::Options),
     /// Bodies once, compaction under load, memory to serve, backup and check.
     Store(store::Options),
 }
@@ -22,6 +25,7 @@ pub enum Bench {
 pub fn run(bench: &Bench) -> Result<()> {
     match bench {
         Bench::Ingest(options) => ingest::run(options),
+        Bench::Read(options) => read::run(options),
         Bench::Store(options) => store::run(options),
     }
 }

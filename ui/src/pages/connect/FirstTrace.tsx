@@ -1,22 +1,40 @@
 /** How to send the first trace, and a light that waits for it. */
-import { Tabs } from "@mantine/core";
+import { Select, Tabs } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useMemo, useState } from "react";
 import { useLiveRuns } from "@/api/live";
-import { newestRunQuery, statusQuery } from "@/api/queries";
-import type { Run } from "@/api/types";
+import { doctorQuery, newestRunQuery, setupQuery } from "@/api/queries";
+import type { Framework, Run } from "@/api/types";
 import { CopyButton } from "@/ui/CopyButton";
 import { OwlMark } from "@/ui/Logo";
+import { ErrorState } from "@/ui/States";
 import classes from "./FirstTrace.module.css";
-import { reachable, snippets } from "./snippets";
+import { filledIn, groups, reachable } from "./frameworks";
 
-export function FirstTrace() {
-  const { data: status } = useQuery({ ...statusQuery, staleTime: 60_000 });
+interface Props {
+  /** The framework that is shown; absent means the first. */
+  framework?: string;
+  onFramework?: (id: string) => void;
+}
+
+export function FirstTrace({ framework, onFramework }: Props) {
+  const { data: setup, error, refetch } = useQuery(setupQuery);
+  const [chosen, setChosen] = useState<string>();
   const { origin, hostname } = window.location;
-  const http = reachable(status?.endpoints.otlp_http, origin, hostname);
-  const grpc = reachable(status?.endpoints.otlp_grpc, origin, hostname);
-  const all = useMemo(() => snippets(http), [http]);
+  const http = reachable(setup?.endpoints.otlp_http, origin, hostname);
+  const grpc = reachable(setup?.endpoints.otlp_grpc, origin, hostname);
+  const all = useMemo(
+    () => (setup ? filledIn(setup.frameworks, setup.endpoints, origin, hostname) : []),
+    [setup, origin, hostname],
+  );
+  const current = all.find((each) => each.id === (framework ?? chosen)) ?? all[0];
+  const choose = (id: string | null) => {
+    if (!id) return;
+    setChosen(id);
+    onFramework?.(id);
+  };
+  const start = all.filter((each) => each.group === "start");
   return (
     <div className={classes.guide}>
       <div className={classes.intro}>
@@ -27,39 +45,67 @@ export function FirstTrace() {
           exporter will do.
         </p>
       </div>
-      <Tabs defaultValue="python" className={classes.tabs}>
-        <Tabs.List>
-          {all.map((each) => (
-            <Tabs.Tab key={each.id} value={each.id}>
-              {each.title}
-            </Tabs.Tab>
+      {error && !setup && <ErrorState error={error} what="the settings" onRetry={() => void refetch()} />}
+      {current && (
+        <Tabs value={current.group === "start" ? current.id : null} onChange={choose} className={classes.tabs}>
+          <div className={classes.choice}>
+            <Tabs.List>
+              {start.map((each) => (
+                <Tabs.Tab key={each.id} value={each.id}>
+                  {each.title}
+                </Tabs.Tab>
+              ))}
+            </Tabs.List>
+            <Select
+              aria-label="A framework"
+              placeholder="Or a framework …"
+              searchable
+              data={groups(all)}
+              value={current.group === "start" ? null : current.id}
+              onChange={choose}
+              nothingFoundMessage="Not in the list: any OpenTelemetry exporter will do"
+              maxDropdownHeight={340}
+              className={classes.select}
+            />
+          </div>
+          {start.map((each) => (
+            <Tabs.Panel key={each.id} value={each.id}>
+              <Settings framework={each} />
+            </Tabs.Panel>
           ))}
-        </Tabs.List>
-        {all.map((each) => (
-          <Tabs.Panel key={each.id} value={each.id}>
-            {each.before && (
-              <p className={classes.before}>
-                {/^pip /.test(each.before) ? <code className="mono">{each.before}</code> : each.before}
-              </p>
-            )}
-            <div className={classes.code}>
-              <div className={classes.copy}>
-                <CopyButton text={each.code} label={`Copy ${each.title}`} size={26} />
-              </div>
-              {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keyboard */}
-              <pre tabIndex={0} data-snippet={each.id}>
-                {each.code}
-              </pre>
-            </div>
-          </Tabs.Panel>
-        ))}
-      </Tabs>
+          {current.group !== "start" && <Settings framework={current} />}
+        </Tabs>
+      )}
       <dl className={classes.endpoints}>
         <Endpoint name="OTLP over HTTP" value={http} />
         <Endpoint name="OTLP over gRPC" value={grpc} />
       </dl>
       <Arrival />
     </div>
+  );
+}
+
+function Settings({ framework }: { framework: Framework }) {
+  return (
+    <section aria-label={framework.title}>
+      {framework.install && (
+        <div className={classes.install}>
+          <code>{framework.install}</code>
+          <CopyButton text={framework.install} label="Copy the command" />
+        </div>
+      )}
+      <p className={classes.before}>{framework.where}</p>
+      <div className={classes.code}>
+        <div className={classes.copy}>
+          <CopyButton text={framework.settings} label={`Copy ${framework.title}`} size={26} />
+        </div>
+        {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keyboard */}
+        <pre tabIndex={0} data-snippet={framework.id}>
+          {framework.settings}
+        </pre>
+      </div>
+      {framework.note && <p className={classes.before}>{framework.note}</p>}
+    </section>
   );
 }
 
@@ -90,6 +136,7 @@ function Arrival() {
         <>
           <span>
             A trace arrived: <strong>{run.name}</strong>
+            <Verdict run={run} />
           </span>
           <Link to="/runs/$traceId" params={{ traceId: run.trace_id }}>
             Open it
@@ -99,5 +146,27 @@ function Arrival() {
         <span className="muted">Waiting for a trace. This page notices when it arrives.</span>
       )}
     </div>
+  );
+}
+
+/** What the doctor says about the trace that arrived. */
+function Verdict({ run }: { run: Run }) {
+  const { data } = useQuery({ ...doctorQuery("1h", { traceId: run.trace_id }), refetchInterval: 4000 });
+  if (!data || data.examined.spans === 0) return null;
+  const worth = data.findings.filter((finding) => finding.severity !== "info");
+  return (
+    <span className={classes.verdict}>
+      {worth.length === 0 ? (
+        "Its instrumentation looks right."
+      ) : (
+        <>
+          {worth[0]!.title}
+          {worth.length > 1 && ` and ${worth.length - 1} more`}.{" "}
+          <Link to="/doctor" search={run.service ? { of: run.service } : {}}>
+            How to mend it
+          </Link>
+        </>
+      )}
+    </span>
   );
 }

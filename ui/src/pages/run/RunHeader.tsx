@@ -128,6 +128,7 @@ function Totals({ run }: { run: Run }) {
       <Total
         name="LLM calls"
         value={count(run.llm_calls)}
+        hint="calls of language and embedding models that the tokens come from"
         note={run.rounds !== run.llm_calls ? plural(run.rounds, "round") : undefined}
       />
       <Total

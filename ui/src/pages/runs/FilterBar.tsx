@@ -72,6 +72,16 @@ export function FilterBar({ search, children }: Props) {
             if (event.key === "Escape") field.current?.blur();
           }}
         />
+        <Checkbox
+          size="xs"
+          label="In content"
+          title="Look in messages, tool arguments and results too"
+          checked={search.in === "content"}
+          onChange={(event) => {
+            const on = event.currentTarget.checked ? "content" : undefined;
+            void navigate({ to: "/runs", search: (before) => ({ ...before, in: on }), replace: true });
+          }}
+        />
         <Bounds search={search} />
       </div>
       {restrictions.length > 0 && (

@@ -2,7 +2,7 @@
 import { useQuery } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 import { statusQuery } from "@/api/queries";
-import type { Status } from "@/api/types";
+import type { ForwardDestination, ForwardStatus, Status } from "@/api/types";
 import { PageHeader } from "@/layout/PageHeader";
 import { absolute, bytes, count, duration } from "@/lib/format";
 import { facts, tableRows } from "@/lib/status";
@@ -25,6 +25,7 @@ export function StatusPage() {
           <Server status={status} />
           <Dialects status={status} />
           <Ingest status={status} />
+          {status.forward && <Forward forward={status.forward} />}
           <Store status={status} />
           <Limits status={status} />
         </div>
@@ -139,6 +140,77 @@ function Ingest({ status }: { status: Status }) {
         </ul>
       )}
     </Block>
+  );
+}
+
+/** Where telemetry is passed on to. */
+function Forward({ forward }: { forward: ForwardStatus }) {
+  return (
+    <Block
+      title="Passed on"
+      note="To other backends. A destination that is down keeps nobody waiting; past its bound the oldest are dropped."
+      wide
+    >
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keyboard */}
+      <section className={classes.scroll} tabIndex={0} aria-label="Destinations">
+        <table className={classes.table}>
+          <thead>
+            <tr>
+              <th scope="col">Destination</th>
+              <th scope="col">State</th>
+              <th scope="col">Waiting</th>
+              <th scope="col">Sent</th>
+              <th scope="col">Filtered</th>
+              <th scope="col">Refused</th>
+              <th scope="col">Dropped</th>
+              <th scope="col">Last sent</th>
+            </tr>
+          </thead>
+          <tbody>
+            {forward.destinations.map((each) => (
+              <Destination key={each.name} destination={each} />
+            ))}
+          </tbody>
+        </table>
+      </section>
+      {forward.destinations.some((each) => each.failing_since) && (
+        <ul className={classes.reasons}>
+          {forward.destinations
+            .filter((each) => each.failing_since)
+            .map((each) => (
+              <li key={each.name}>
+                <strong>{each.name}</strong>: {each.last_error}
+                {each.next_try_at && `; tried again at ${absolute(each.next_try_at)}`}
+              </li>
+            ))}
+        </ul>
+      )}
+    </Block>
+  );
+}
+
+function Destination({ destination }: { destination: ForwardDestination }) {
+  const refused = destination.refused_requests;
+  const dropped = destination.dropped_requests + destination.expired_requests + destination.damaged_requests;
+  return (
+    <tr>
+      <th scope="row" title={destination.url}>
+        {destination.name} <span className="faint">{destination.signals.join(", ")}</span>
+      </th>
+      <td data-bad={destination.state !== "ok" || undefined}>{destination.state}</td>
+      <td>
+        {count(destination.queued_requests)} <span className="faint">{bytes(destination.queued_bytes)}</span>
+      </td>
+      <td>
+        {count(destination.sent_items)} <span className="faint">items</span>
+      </td>
+      <td>{count(destination.filtered_items)}</td>
+      <td data-bad={refused > 0 || undefined} title={destination.last_error ?? undefined}>
+        {count(refused)}
+      </td>
+      <td data-bad={dropped > 0 || undefined}>{count(dropped)}</td>
+      <td>{destination.last_sent_at ? absolute(destination.last_sent_at) : <span className="faint">never</span>}</td>
+    </tr>
   );
 }
 

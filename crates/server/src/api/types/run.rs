@@ -43,7 +43,7 @@ pub struct Run {
     pub steps: u32,
     /// Steps by kind; kinds that do not occur are left out.
     pub steps_by_kind: BTreeMap<String, u32>,
-    /// Model calls that really happened: wrappers and second tellings of a call are not counted.
+    /// Calls of language and embedding models that the tokens come from; where no call tells its tokens, those that ended without error.
     pub llm_calls: u32,
     /// Tool executions.
     pub tool_calls: u32,
@@ -129,7 +129,7 @@ pub struct Agent {
     pub parent: Option<usize>,
     /// Times it was entered.
     pub calls: u32,
-    /// Model calls of its own.
+    /// Answered model calls of its own.
     pub llm_calls: u32,
     /// Tool calls of its own.
     pub tool_calls: u32,
@@ -167,6 +167,8 @@ pub struct RunsAnswer {
     pub next: Option<String>,
     /// Runs that match the filter, on all pages.
     pub total: u64,
+    /// Only with `in=content`: there may be older runs that say it. Total, pages and facets cover the newest ones found.
+    pub partial: bool,
     /// Values and counts per facet that was asked for, most frequent first. Each facet is counted without its own filter.
     pub facets: BTreeMap<String, Vec<FacetValue>>,
 }
@@ -244,7 +246,7 @@ pub struct Counters {
     pub runs_failed: u64,
     /// Steps.
     pub steps: u64,
-    /// Model calls.
+    /// Answered model calls.
     pub llm_calls: u64,
     /// Tool calls.
     pub tool_calls: u64,

@@ -45,6 +45,83 @@ pub struct Status {
     pub store: Json,
     /// Every limit with its value and how often it was reached since the start.
     pub limits: Vec<Limit>,
+    /// Where telemetry is passed on to; absent where nothing is configured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forward: Option<ForwardStatus>,
+}
+
+/// Passing telemetry on to other backends.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ForwardStatus {
+    /// In the order of the file.
+    pub destinations: Vec<ForwardDestination>,
+    /// Requests that came back to this server and were not passed on again.
+    pub circles: u64,
+    /// Requests that could not be queued because the disk refused them. They are kept, only not passed on.
+    pub lost: u64,
+}
+
+/// A destination, with counts since the server started.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ForwardDestination {
+    /// Name.
+    pub name: String,
+    /// Address, without credentials.
+    #[schema(example = "http://tempo:4318")]
+    pub url: String,
+    /// `http` or `grpc`.
+    pub protocol: String,
+    /// What is passed on: `traces`, `logs`, `metrics`.
+    pub signals: Vec<String>,
+    /// `ok`, or `retrying` while attempts fail.
+    pub state: String,
+    /// Requests that wait in the queue, those the destination does not want included.
+    pub queued_requests: u64,
+    /// Their bytes.
+    pub queued_bytes: u64,
+    /// Bytes that may wait; past that the oldest are dropped.
+    pub queue_bytes_max: u64,
+    /// Requests the destination took.
+    pub sent_requests: u64,
+    /// Spans, log records and data points in them.
+    pub sent_items: u64,
+    /// Bytes sent.
+    pub sent_bytes: u64,
+    /// Requests the destination refused for good.
+    pub refused_requests: u64,
+    /// Items in them.
+    pub refused_items: u64,
+    /// Items the destination refused inside requests it took.
+    pub rejected_items: u64,
+    /// Items that filters held back.
+    pub filtered_items: u64,
+    /// Requests dropped because too much waited.
+    pub dropped_requests: u64,
+    /// Requests dropped because they waited too long.
+    pub expired_requests: u64,
+    /// Requests that were damaged on disk.
+    pub damaged_requests: u64,
+    /// Attempts that were repeated.
+    pub retries: u64,
+    /// When the destination last took something.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_sent_at: Option<Timestamp>,
+    /// What went wrong last, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_error: Option<String>,
+    /// When that was.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_error_at: Option<Timestamp>,
+    /// Attempts fail since then.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failing_since: Option<Timestamp>,
+    /// When the next attempt is made.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_try_at: Option<Timestamp>,
 }
 
 /// Addresses in use.

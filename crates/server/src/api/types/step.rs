@@ -286,6 +286,54 @@ pub struct RunAnswer {
     pub scores: Vec<Score>,
 }
 
+/// One run with what a row of its tree needs.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct RunTreeAnswer {
+    /// The run.
+    pub run: Run,
+    /// Its steps in pre-order.
+    pub steps: Vec<TreeStep>,
+}
+
+/// A row of a run's tree. Fields mean what they mean in a step; those without a value are left out.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct TreeStep {
+    /// Span id, 16 hexadecimal digits.
+    #[schema(value_type = String)]
+    pub span_id: SpanId,
+    /// Depth in the tree.
+    pub depth: u32,
+    /// What kind of work.
+    pub kind: StepKind,
+    /// Name as sent.
+    pub name: String,
+    /// How it ended.
+    pub status: SpanStatus,
+    /// Start, RFC 3339.
+    #[schema(value_type = String, format = DateTime)]
+    pub started_at: Timestamp,
+    /// Milliseconds from start to end; missing while running.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub duration_ms: Option<f64>,
+    /// Agent it belongs to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub agent: Option<String>,
+    /// Model.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// Tool.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tool: Option<String>,
+    /// Tokens, input and output together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub total_tokens: Option<u64>,
+    /// Cost in US dollars.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cost_usd: Option<f64>,
+    /// False where its tokens and cost are not part of the run's totals.
+    pub counted: bool,
+}
+
 /// One step with the span as it was sent.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct StepAnswer {

@@ -1,0 +1,355 @@
+//! Numbers for charts: counts, sums and quantiles of runs or steps, over time and by one or two keys.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use datafusion::arrow::array::{Array, AsArray, RecordBatch};
+use datafusion::arrow::compute::cast as cast_array;
+use datafusion::arrow::datatypes::{DataType, Float64Type, Int64Type};
+use datafusion::functions_aggregate::expr_fn::{avg, count, sum};
+use datafusion::logical_expr::{AggregateUDF, Expr};
+use datafusion::prelude::{cast, coalesce, col, lit};
+use model::Timestamp;
+use serde::{Deserialize, Serialize};
+use store::Table;
+
+use crate::exprs::{self, all, any, conditions, has_one_of, is_one_of};
+use crate::filter::keys;
+use crate::quantiles::Quantiles;
+use crate::{Engine, QueryError, RunFilter, sql, text};
+
+/// Most rows of an answer.
+pub const MAX_AGGREGATE_ROWS: usize = 10_000;
+/// Most keys rows are made for.
+pub const MAX_KEYS: usize = 2;
+/// Most quantiles asked for at once.
+const MAX_QUANTILES: usize = 10;
+/// Shortest step of time.
+const MIN_STEP: Duration = Duration::from_secs(1);
+
+keys!(
+    /// What is counted.
+    Of, "thing to aggregate" {
+        /// Runs.
+        Runs = "runs",
+        /// Steps of runs: spans.
+        Steps = "steps",
+    }
+);
+
+keys!(
+    /// What about them.
+    Measure, "measure" {
+        /// How many there are.
+        Count = "count",
+        /// Failed ones.
+        Errors = "errors",
+        /// Tokens, input and output together.
+        Tokens = "tokens",
+        /// Cost in US dollars.
+        CostUsd = "cost_usd",
+        /// How long they took, in milliseconds.
+        DurationMs = "duration_ms",
+        /// Milliseconds to the first token; of steps only.
+        TtftMs = "ttft_ms",
+    }
+);
+
+keys!(
+    /// What rows are made for.
+    AggregateKey, "key" {
+        /// Top agent of a run, agent of a step.
+        Agent = "agent",
+        /// Service.
+        Service = "service",
+        /// Status.
+        Status = "status",
+        /// Environment.
+        Environment = "environment",
+        /// Workflow.
+        Workflow = "workflow",
+        /// Version of agent or service.
+        Version = "version",
+        /// User.
+        User = "user",
+        /// Model of a step.
+        Model = "model",
+        /// Provider of a step.
+        Provider = "provider",
+        /// Tool of a step.
+        Tool = "tool",
+        /// Kind of a step.
+        Kind = "kind",
+        /// Name of a run or step.
+        Name = "name",
+        /// Error class.
+        Error = "error",
+    }
+);
+
+/// A question for numbers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Aggregate {
+    /// Runs or steps.
+    pub of: Of,
+    /// What about them.
+    pub measure: Measure,
+    /// Rows are made for each combination of values of these, at most [`MAX_KEYS`].
+    pub by: Vec<AggregateKey>,
+    /// Rows are made for each stretch of this length, counted from 1970; `None` for the whole time.
+    pub step: Option<Duration>,
+    /// Quantiles of the measure, each from 0 to 1; for measures that are not counts.
+    pub quantiles: Vec<f64>,
+    /// Which runs, or which steps: for steps `agent`, `model`, `tool`, `status` and so on are those of the step itself.
+    pub filter: RunFilter,
+}
+
+/// A row of the answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AggregateRow {
+    /// Beginning of the stretch of time, where there is a step.
+    pub time: Option<Timestamp>,
+    /// Values of the keys, `None` where there is none.
+    pub by: Vec<Option<String>>,
+    /// Runs or steps.
+    pub count: u64,
+    /// The measure: a count or a sum; of durations the mean. `None` where nothing has a value.
+    pub value: Option<f64>,
+    /// The quantiles asked for, in that order; none where nothing has a value.
+    pub quantiles: Vec<f64>,
+}
+
+/// The answer.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Aggregated {
+    /// By time, then by the values of the keys.
+    pub rows: Vec<AggregateRow>,
+}
+
+impl AggregateKey {
+    /// The column of a key; `None` where runs have it not.
+    fn column(self, of: Of) -> Option<&'static str> {
+        Some(match self {
+            Self::Agent => "agent",
+            Self::Service => "service",
+            Self::Status => "status",
+            Self::Environment => "environment",
+            Self::Workflow => "workflow",
+            Self::Version => "agent_version",
+            Self::User => "user_id",
+            Self::Name => "name",
+            Self::Error => "error_type",
+            Self::Model | Self::Provider | Self::Tool | Self::Kind if of == Of::Runs => return None,
+            Self::Model => "model",
+            Self::Provider => "provider",
+            Self::Tool => "tool_name",
+            Self::Kind => "kind",
+        })
+    }
+}
+
+impl Engine {
+    /// Numbers over the runs or steps of `project` that the filter lets through.
+    ///
+    /// # Errors
+    /// [`QueryError::Invalid`] for a question that makes no sense, [`QueryError::Limit`] for more than
+    /// [`MAX_AGGREGATE_ROWS`] rows, `list_time` and `memory_bytes`.
+    pub async fn aggregate(&self, project: &str, question: &Aggregate) -> Result<Aggregated, QueryError> {
+        let table = if question.of == Of::Runs { Table::Runs } else { Table::Spans };
+        let (groups, values) = (groups(question)?, values(question)?);
+        let passes = match question.of {
+            Of::Runs => conditions(&question.filter)?.into_iter().map(|(_, condition)| condition).collect(),
+            Of::Steps => step_conditions(&question.filter)?,
+        };
+        let order =
+            groups.iter().enumerate().map(|(at, _)| col(format!("g{at}")).sort(true, false)).collect::<Vec<_>>();
+        let groups = groups.into_iter().enumerate().map(|(at, group)| group.alias(format!("g{at}"))).collect();
+        self.bounded("list_time", self.limits().list_time, async {
+            let snapshot = self.snapshot().await?;
+            let frame = self
+                .table(&snapshot, table, project)?
+                .filter(all(passes))
+                .and_then(|frame| frame.aggregate(groups, values))
+                .and_then(|frame| if order.is_empty() { Ok(frame) } else { frame.sort(order) })
+                .and_then(|frame| frame.limit(0, Some(MAX_AGGREGATE_ROWS + 1)))
+                .map_err(sql::errors::convert)?;
+            let batches = frame.collect().await.map_err(sql::errors::convert)?;
+            let mut rows = Vec::new();
+            for batch in &batches {
+                read(batch, question, &mut rows)?;
+            }
+            if rows.len() > MAX_AGGREGATE_ROWS {
+                return Err(QueryError::Limit {
+                    name: "aggregate_rows",
+                    limit: MAX_AGGREGATE_ROWS.to_string(),
+                    advice: "take a longer step, fewer keys or a narrower filter",
+                });
+            }
+            Ok(Aggregated { rows })
+        })
+        .await
+    }
+}
+
+/// What rows are made for: time first.
+fn groups(question: &Aggregate) -> Result<Vec<Expr>, QueryError> {
+    if question.by.len() > MAX_KEYS {
+        return Err(QueryError::invalid(format!("`by` names {} keys; at most {MAX_KEYS}", question.by.len())));
+    }
+    let mut groups = Vec::new();
+    if let Some(step) = question.step {
+        if step < MIN_STEP {
+            return Err(QueryError::invalid("`step` is shorter than a second"));
+        }
+        let step = i64::try_from(step.as_nanos()).map_err(|_| QueryError::invalid("`step` is too long"))?;
+        // Whole numbers: rounding a time to a calendar would cost more than everything else together.
+        let nanos = || cast(col("started_at"), DataType::Int64);
+        groups.push(nanos() - nanos() % lit(step));
+    }
+    for key in &question.by {
+        let column = key.column(question.of).ok_or_else(|| {
+            QueryError::invalid(format!("runs have more than one {key}: ask with of=steps, or name another key"))
+        })?;
+        groups.push(col(column));
+    }
+    Ok(groups)
+}
+
+/// Count, value, quantiles.
+fn values(question: &Aggregate) -> Result<Vec<Expr>, QueryError> {
+    let runs = question.of == Of::Runs;
+    // The tokens of a total over other steps are in those steps; a call told in two traces counts in one.
+    let counts = || col("usage_role").eq(lit("own")).and(col("told_in").is_null());
+    let of_calls = |column: &str| {
+        if runs { Ok(col(column)) } else { exprs::when(counts(), col(column)) }
+    };
+    let number = |expr: Expr| cast(expr, DataType::Float64);
+    let failed = if runs {
+        col("status").eq(lit("error")).or(col("errors").gt(lit(0u32)))
+    } else {
+        col("status").eq(lit("error"))
+    };
+    let measured = match question.measure {
+        Measure::Count => None,
+        Measure::Errors => Some(cast(failed, DataType::Int64)),
+        Measure::Tokens => Some(of_calls("total_tokens")?),
+        Measure::CostUsd => Some(number(of_calls("cost_usd")?)),
+        Measure::DurationMs => Some(col("duration_ms")),
+        Measure::TtftMs if runs => {
+            return Err(QueryError::invalid("runs have no time to the first token: ask with of=steps"));
+        }
+        Measure::TtftMs => Some(col("ttft_ms")),
+    };
+    let mut values = vec![count(lit(1)).alias("count")];
+    let value = match (question.measure, measured.clone()) {
+        (_, None) => count(lit(1)),
+        (Measure::DurationMs | Measure::TtftMs, Some(measured)) => avg(measured),
+        (_, Some(measured)) => sum(measured),
+    };
+    values.push(number(value).alias("value"));
+    if question.quantiles.is_empty() {
+        return Ok(values);
+    }
+    if question.quantiles.len() > MAX_QUANTILES || question.quantiles.iter().any(|wanted| !(0.0..=1.0).contains(wanted))
+    {
+        return Err(QueryError::invalid(format!("`quantiles` must be at most {MAX_QUANTILES} numbers from 0 to 1")));
+    }
+    match (question.measure, measured) {
+        (Measure::Count | Measure::Errors, _) | (_, None) => {
+            Err(QueryError::invalid("counts have no quantiles: take another measure or leave `quantiles` out"))
+        }
+        (_, Some(measured)) => {
+            let arguments = std::iter::once(measured).chain(question.quantiles.iter().map(|wanted| lit(*wanted)));
+            values.push(AggregateUDF::from(Quantiles::new()).call(arguments.collect()).alias("quantiles"));
+            Ok(values)
+        }
+    }
+}
+
+/// The filter as conditions on steps.
+fn step_conditions(filter: &RunFilter) -> Result<Vec<Expr>, QueryError> {
+    let statuses: Vec<String> = filter.status.iter().map(|status| status.as_str().to_owned()).collect();
+    let tokens = || coalesce(vec![col("total_tokens"), lit(0i64)]);
+    let count = |count: u64| lit(i64::try_from(count).unwrap_or(i64::MAX));
+    let mut conditions = Vec::new();
+    conditions.extend(filter.from.map(|from| col("started_at").gt_eq(exprs::time(from))));
+    conditions.extend(filter.to.map(|to| col("started_at").lt(exprs::time(to))));
+    for (column, values) in [
+        ("agent", &filter.agent),
+        ("service", &filter.service),
+        ("model", &filter.model),
+        ("tool_name", &filter.tool),
+        ("status", &statuses),
+        ("session_id", &filter.session),
+        ("user_id", &filter.user),
+        ("workflow", &filter.workflow),
+        ("environment", &filter.environment),
+        ("agent_version", &filter.version),
+    ] {
+        if !values.is_empty() {
+            conditions.push(is_one_of(column, values));
+        }
+    }
+    if !filter.tag.is_empty() {
+        conditions.push(has_one_of("tags", &filter.tag));
+    }
+    conditions.extend(filter.min_duration_ms.map(|min| col("duration_ms").gt_eq(lit(min))));
+    conditions.extend(filter.max_duration_ms.map(|max| col("duration_ms").lt_eq(lit(max))));
+    conditions.extend(filter.min_tokens.map(|min| tokens().gt_eq(count(min))));
+    conditions.extend(filter.max_tokens.map(|max| tokens().lt_eq(count(max))));
+    if filter.errors {
+        conditions.push(col("status").eq(lit("error")));
+    }
+    if let Some(text) = text::wanted(&filter.text) {
+        const COLUMNS: [&str; 9] = [
+            "name",
+            "service",
+            "workflow",
+            "agent",
+            "model",
+            "tool_name",
+            "input_preview",
+            "output_preview",
+            "error_message",
+        ];
+        let needle = text::needle(text)?;
+        conditions.push(any(COLUMNS.map(|column| text::contains(column, text, &needle))));
+    }
+    Ok(conditions)
+}
+
+fn read(batch: &RecordBatch, question: &Aggregate, rows: &mut Vec<AggregateRow>) -> Result<(), QueryError> {
+    let fault = |what: &str| QueryError::Internal(format!("an aggregate without {what}"));
+    let column = |name: &str| batch.column_by_name(name).ok_or_else(|| fault(name));
+    let as_type = |name: &str, data_type: &DataType| {
+        cast_array(column(name)?, data_type).map_err(|error| QueryError::Internal(error.to_string()))
+    };
+    let first = usize::from(question.step.is_some());
+    let times = question.step.map(|_| as_type("g0", &DataType::Int64)).transpose()?;
+    let keys = (0..question.by.len()).map(|at| as_type(&format!("g{}", at + first), &DataType::Utf8));
+    let keys = keys.collect::<Result<Vec<_>, _>>()?;
+    let (counts, values) = (as_type("count", &DataType::Int64)?, as_type("value", &DataType::Float64)?);
+    let (counts, values) = (counts.as_primitive::<Int64Type>(), values.as_primitive::<Float64Type>());
+    let quantiles = (!question.quantiles.is_empty()).then(|| column("quantiles")).transpose()?;
+    let quantiles = quantiles.map(|column| column.as_list_opt::<i32>().ok_or_else(|| fault("lists"))).transpose()?;
+    for row in 0..batch.num_rows() {
+        // Without rows and without groups there is one row of nothing.
+        if counts.value(row) == 0 && question.by.is_empty() && question.step.is_none() {
+            continue;
+        }
+        let of_row = quantiles.filter(|lists| lists.is_valid(row)).map(|lists| lists.value(row));
+        rows.push(AggregateRow {
+            time: times.as_ref().map(|times| Timestamp::from_nanos(times.as_primitive::<Int64Type>().value(row))),
+            by: keys
+                .iter()
+                .map(|key| key.as_string::<i32>())
+                .map(|key| key.is_valid(row).then(|| key.value(row).to_owned()))
+                .collect(),
+            count: counts.value(row).unsigned_abs(),
+            value: values.is_valid(row).then(|| values.value(row)),
+            quantiles: of_row.map(|list| list.as_primitive::<Float64Type>().values().to_vec()).unwrap_or_default(),
+        });
+    }
+    Ok(())
+}
