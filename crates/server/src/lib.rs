@@ -228,7 +228,7 @@ fn store_settings(settings: &Settings) -> store::Settings {
         sync: if settings.sync { store::Sync::Always } else { store::Sync::Off },
         hot_bytes_max: hot,
         // Flushing begins well before the bound, so that ingest goes on while it works.
-        flush_bytes: defaults.flush_bytes.min(hot / 4),
+        flush_bytes: settings.limits.flush_bytes.min(hot / 4),
         ..defaults
     }
 }

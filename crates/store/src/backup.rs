@@ -22,7 +22,6 @@ use crate::error::StoreError;
 use crate::files::Files;
 use crate::settings::Settings;
 use crate::snapshot::SegmentMeta;
-use crate::store::join;
 
 mod restore;
 
@@ -120,7 +119,7 @@ pub(crate) async fn plan(
         };
         Ok(Plan { about, catalog: copy, log, segments, store, _hold: hold })
     };
-    join(tokio::task::spawn_blocking(fix)).await
+    crate::threads::blocking(fix).await
 }
 
 impl Plan {

@@ -113,8 +113,7 @@ pub(crate) async fn check(
     let mut checked = Checked::default();
     let store = files.origin()?;
     let lister = files.clone();
-    let there: HashMap<String, u64> =
-        crate::store::join(tokio::task::spawn_blocking(move || lister.list())).await?.into_iter().collect();
+    let there: HashMap<String, u64> = crate::threads::blocking(move || lister.list()).await?.into_iter().collect();
     let mut across = Across::default();
     for (at, (meta, deleted)) in inventory.segments.iter().enumerate() {
         match there.get(meta.path.as_ref()) {
@@ -136,7 +135,7 @@ pub(crate) async fn check(
                             }
                             Ok((checked, across))
                         };
-                        (checked, across) = crate::store::join(tokio::task::spawn_blocking(work)).await?;
+                        (checked, across) = crate::threads::blocking(work).await?;
                     }
                 }
             }
@@ -164,7 +163,7 @@ pub(crate) async fn check(
         }
         Ok(checked)
     };
-    crate::store::join(tokio::task::spawn_blocking(work)).await
+    crate::threads::blocking(work).await
 }
 
 async fn fetch(store: &dyn ObjectStore, meta: &SegmentMeta) -> object_store::Result<Bytes> {

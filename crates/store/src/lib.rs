@@ -33,6 +33,7 @@ mod offline;
 mod open;
 mod prepare;
 mod rebuild;
+mod repair;
 mod report;
 mod retention;
 pub mod rows;
@@ -45,6 +46,7 @@ mod snapshot;
 mod state;
 mod stats;
 mod store;
+mod threads;
 mod trace;
 mod wal;
 
@@ -72,4 +74,5 @@ pub use settings::{
 };
 pub use snapshot::{SegmentMeta, SegmentView, Snapshot, TableSnapshot};
 pub use stats::{Stats, TableStats};
-pub use store::{Compacted, Counts, Expired, Flushed, RunResolver, Store};
+pub use store::{Compacted, Counts, Expired, Flushed, Machine, RunResolver, Store};
+pub use threads::{RealThreads, Threads, Work};

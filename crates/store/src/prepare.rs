@@ -9,6 +9,7 @@ use model::{Span, Timestamp};
 
 use crate::error::StoreError;
 use crate::hot::TraceKey;
+use crate::repair;
 use crate::rows::spans::{narrow_columns, narrow_from_batch};
 use crate::schema::Table;
 use crate::segment::read::Found;
@@ -49,6 +50,8 @@ impl Inner {
                     for lookup in lookups {
                         match self.look_up(&lookup).await {
                             Ok((spans, runs)) => learnt.push(Learnt { lookup, spans, runs }),
+                            // A store of files that does not answer would make old rows look as if they were not there.
+                            Err(error) if !repair::is_damaged(&self.reader, &lookup.meta).await => return Err(error),
                             Err(error) => {
                                 self.shared.state().give_up_on(&lookup.meta, &error);
                                 learnt.push(Learnt { lookup, spans: Vec::new(), runs: Vec::new() });
@@ -106,9 +109,9 @@ impl Inner {
                 let changes = run.as_ref().and_then(|run| resolver.changes(run, now));
                 Resolved { key: one.key, change: one.change, run, changes }
             };
-            unresolved.into_iter().map(resolve).collect::<Vec<_>>()
+            Ok(unresolved.into_iter().map(resolve).collect::<Vec<_>>())
         };
-        let runs = tokio::task::spawn_blocking(work).await.map_err(|error| StoreError::Stopped(error.to_string()))?;
+        let runs = self.threads.result(work).await?;
         let mut state = self.shared.state();
         state.resolved(runs, now);
         self.shared.measure(&state);

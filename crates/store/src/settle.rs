@@ -6,7 +6,7 @@
 //! resolved. Both need the disk or time, so they happen outside the lock, and the state is asked again until nothing is
 //! left to do.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use model::{Run, RunStatus, Span, Timestamp, TraceId};
@@ -146,7 +146,7 @@ impl State {
     /// Segments that may hold touched traces and were not asked yet.
     fn lookups(&mut self) -> Vec<Lookup> {
         let State { touched, sealed, segments, generation, project_names, unreadable, .. } = self;
-        let mut lookups: HashMap<u64, Lookup> = HashMap::new();
+        let mut lookups: BTreeMap<u64, Lookup> = BTreeMap::new();
         for key in touched.iter() {
             let entry = sealed.entry(*key).or_default();
             if entry.checked >= *generation {
@@ -242,7 +242,9 @@ impl State {
         let changed: Vec<(TraceKey, Option<u64>)> =
             self.dirty.iter().map(|(key, change)| (*key, Some(*change))).collect();
         let refreshed = refreshed.into_iter().filter(|key| !self.dirty.contains_key(key)).map(|key| (key, None));
-        let all: Vec<(TraceKey, Option<u64>)> = changed.into_iter().chain(refreshed).collect();
+        let mut all: Vec<(TraceKey, Option<u64>)> = changed.into_iter().chain(refreshed).collect();
+        // In an order that does not change from run to run, so that a simulation can repeat what follows.
+        all.sort_unstable_by_key(|(key, _)| *key);
         for (key, change) in all {
             if spans > RESOLVE_SPANS_MAX {
                 break;
@@ -264,6 +266,7 @@ impl State {
     pub fn give_up_on(&mut self, meta: &SegmentMeta, error: &crate::StoreError) {
         if self.unreadable.insert(meta.id) {
             tracing::error!(path = %meta.path, %error, "a segment cannot be read; it is left aside until the next start");
+            self.note_damage(meta.path.to_string(), error.to_string());
         }
     }
 

@@ -4,6 +4,7 @@
 //! looks (see `settle.rs`).
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use model::{SpanId, Timestamp};
@@ -87,6 +88,9 @@ pub(crate) struct Counters {
     pub body_bytes_kept: u64,
 }
 
+/// Damaged files that are named; further ones are only counted.
+const DAMAGE_NAMED: usize = 20;
+
 /// Everything under the lock.
 #[derive(Default)]
 pub(crate) struct State {
@@ -120,6 +124,8 @@ pub(crate) struct State {
     /// Segments whose file could not be read. They are not asked again, so that one bad file does not stop everything;
     /// queries that need them fail with their name.
     pub unreadable: HashSet<u64>,
+    /// What is damaged, for people: the file and what is wrong with it. At most [`DAMAGE_NAMED`].
+    pub damage: BTreeMap<String, String>,
     /// Environments that have a directory of their own.
     pub environments: HashMap<Arc<str>, BTreeSet<Arc<str>>>,
     /// Sequence number of the last request whose rows are here.
@@ -173,6 +179,21 @@ impl State {
     /// Rows of a table in memory.
     pub fn hot_rows(&self, table: Table) -> usize {
         self.hot().map(|hot| hot.rows(table)).sum()
+    }
+
+    /// Notes what is wrong with a file.
+    pub fn note_damage(&mut self, file: String, wrong: String) {
+        if self.damage.len() < DAMAGE_NAMED {
+            self.damage.insert(file, wrong);
+        }
+    }
+
+    /// Notes parts of the log that were set aside.
+    pub fn note_log_damage(&mut self, copies: &[PathBuf]) {
+        for copy in copies {
+            let wrong = "a damaged part of the log, set aside at start; the requests in it are lost".into();
+            self.note_damage(copy.display().to_string(), wrong);
+        }
     }
 
     /// Notes that a trace's spans changed.

@@ -11,10 +11,12 @@ use crate::backup::Plan as BackupPlan;
 use crate::cache::Cached;
 use crate::catalog::Catalog;
 use crate::check::Checked;
+use crate::disk::{Disk, RealDisk};
 use crate::entry::{Changed, Committed, Entry, LogEntry, Rows};
 use crate::error::{CommitError, StoreError};
 use crate::files::Files;
 use crate::open::Opened;
+use crate::repair;
 use crate::report::Report;
 use crate::retention::{Dropped, Layer};
 use crate::rows::logs::StoredLog;
@@ -26,6 +28,7 @@ use crate::settings::{Clock, PAYLOAD_BYTES_MAX, RETRY_AFTER, Settings};
 use crate::snapshot::{LazyTable, SegmentView, Snapshot};
 use crate::state::{Segment, State};
 use crate::stats::Stats;
+use crate::threads::{RealThreads, Threads};
 use crate::trace::TraceView;
 use crate::wal::committer::{Apply, CommitThread, Message, Waiting};
 use crate::wal::log::LogFigures;
@@ -90,6 +93,17 @@ pub struct Compacted {
     pub outputs: u64,
     /// Replaced files whose grace period ended, removed.
     pub removed: u64,
+}
+
+/// What a store stands on.
+#[derive(Clone)]
+pub struct Machine {
+    /// Files.
+    pub disk: Arc<dyn Disk>,
+    /// Threads that may block.
+    pub threads: Arc<dyn Threads>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
 }
 
 /// What one step of retention did.
@@ -158,6 +172,7 @@ const CHANGES_KEPT: usize = 4096;
 pub(crate) struct Inner {
     pub settings: Settings,
     pub clock: Arc<dyn Clock>,
+    pub threads: Arc<dyn Threads>,
     pub resolver: Arc<dyn RunResolver>,
     pub shared: Arc<Shared>,
     pub catalog: Catalog,
@@ -194,7 +209,8 @@ impl Store {
         resolver: Arc<dyn RunResolver>,
         replay: Arc<dyn Fn(&LogEntry) -> Rows + Send + Sync>,
     ) -> Result<Self, StoreError> {
-        Self::open_on(Arc::new(crate::disk::RealDisk), settings, clock, resolver, replay).await
+        let machine = Machine { disk: Arc::new(RealDisk), threads: Arc::new(RealThreads), clock };
+        Self::open_on(machine, settings, resolver, replay).await
     }
 
     /// Keeps a request: returns when it is durable and visible.
@@ -252,7 +268,7 @@ impl Store {
 
     /// The spans of a trace with everything that was sent, one version each, by start time; empty when unknown.
     pub async fn trace(&self, project: &str, trace_id: TraceId) -> Result<Vec<StoredSpan>, StoreError> {
-        self.view(project, trace_id).spans(&self.inner.reader).await
+        self.noted(self.view(project, trace_id).spans(&self.inner.reader).await).await
     }
 
     /// One span with everything that was sent; `None` when unknown.
@@ -267,12 +283,36 @@ impl Store {
 
     /// The narrow part of a trace's spans, one version each, by start time.
     pub async fn trace_narrow(&self, project: &str, trace_id: TraceId) -> Result<Vec<Arc<Span>>, StoreError> {
-        self.view(project, trace_id).narrow(&self.inner.reader).await
+        self.noted(self.view(project, trace_id).narrow(&self.inner.reader).await).await
     }
 
     /// The log records of a trace, by time.
     pub async fn trace_logs(&self, project: &str, trace_id: TraceId) -> Result<Vec<StoredLog>, StoreError> {
-        self.view(project, trace_id).logs(&self.inner.reader).await
+        self.noted(self.view(project, trace_id).logs(&self.inner.reader).await).await
+    }
+
+    /// Remembers a segment that could not be read because of what is in it.
+    async fn noted<T>(&self, read: Result<T, StoreError>) -> Result<T, StoreError> {
+        if let Err(error @ StoreError::Segment { path, .. }) = &read {
+            let meta = {
+                let state = self.inner.shared.state();
+                let mut segments = state.segments.iter().flat_map(|table| table.values());
+                segments.find(|segment| segment.meta.path.as_ref() == path).map(|segment| Arc::clone(&segment.meta))
+            };
+            if let Some(meta) = meta
+                && repair::is_damaged(&self.inner.reader, &meta).await
+            {
+                self.inner.shared.state().give_up_on(&meta, error);
+            }
+        }
+        read
+    }
+
+    /// What is damaged, a sentence for each file: segments that could not be read, parts of the log that were set aside.
+    /// The first of them by name; [`Stats::unreadable_segments`] and [`Stats::log_damaged`] count all.
+    pub fn damage(&self) -> Vec<String> {
+        let state = self.inner.shared.state();
+        state.damage.iter().map(|(file, wrong)| format!("{file}: {wrong}")).collect()
     }
 
     fn view(&self, project: &str, trace_id: TraceId) -> TraceView {
@@ -375,6 +415,7 @@ pub(crate) async fn join<T>(task: tokio::task::JoinHandle<Result<T, StoreError>>
 pub(crate) struct Applier {
     pub shared: Arc<Shared>,
     pub resolver: Arc<dyn RunResolver>,
+    pub threads: Arc<dyn Threads>,
 }
 
 impl Applier {
@@ -389,7 +430,7 @@ impl Apply for Applier {
         let mut answers = Vec::with_capacity(group.len());
         let mut changes = Vec::new();
         {
-            let _gate = self.shared.gate.blocking_lock();
+            let _gate = self.threads.block_on(self.shared.gate.lock());
             let mut state = self.shared.state();
             for (sequence, entry) in group {
                 let (payload, rows) = (entry.payload.len(), entry.rows.bytes());

@@ -10,7 +10,11 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use common::*;
-use store::{Clock, CommitError, Disk, LogFile, RealDisk, Settings, Store, StoreError, Table};
+use object_store::ObjectStore;
+use store::{
+    Clock, CommitError, Counts, Disk, LogFile, Machine, RealDisk, RealThreads, RunResolver, Settings, Store,
+    StoreError, Table,
+};
 
 /// The real disk until a number of operations is used up; from then on every operation fails, as after a kill. A write
 /// that is under way then leaves a part. Remembers how much of each log file was synced.
@@ -18,7 +22,7 @@ use store::{Clock, CommitError, Disk, LogFile, RealDisk, Settings, Store, StoreE
 struct MortalDisk {
     left: Arc<AtomicI64>,
     synced: Arc<Mutex<HashMap<PathBuf, u64>>>,
-    /// Refuse to write whole files, as on a full disk.
+    /// Refuse to write segments, as on a full disk.
     full: Arc<AtomicBool>,
 }
 
@@ -66,6 +70,9 @@ impl LogFile for MortalFile {
 
 impl Disk for MortalDisk {
     fn create(&self, path: &Path) -> io::Result<Box<dyn LogFile>> {
+        if self.full.load(Ordering::SeqCst) && path.extension().is_some_and(|kind| kind == "parquet") {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
         self.step()?;
         let file = RealDisk.create(path)?;
         self.synced.lock().unwrap().insert(path.to_owned(), 0);
@@ -91,29 +98,30 @@ impl Disk for MortalDisk {
         self.step()?;
         RealDisk.remove(path)
     }
-    fn create_dir(&self, path: &Path) -> io::Result<()> {
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.step()?;
-        RealDisk.create_dir(path)
+        RealDisk.rename(from, to)
+    }
+    fn make_dir(&self, path: &Path) -> io::Result<()> {
+        self.step()?;
+        RealDisk.make_dir(path)
+    }
+    fn sync_file(&self, _: &Path) -> io::Result<()> {
+        self.step()
     }
     fn sync_dir(&self, _: &Path) -> io::Result<()> {
         self.step()
     }
-    fn write_whole(&self, path: &Path, temporary: &Path, bytes: &[u8]) -> io::Result<()> {
-        if self.full.load(Ordering::SeqCst) {
-            return Err(io::ErrorKind::StorageFull.into());
-        }
-        if let Err(error) = self.step() {
-            fs::write(temporary, &bytes[..bytes.len() / 2])?;
-            return Err(error);
-        }
-        RealDisk.write_whole(path, temporary, bytes)
+    fn object_store(&self, root: &Path) -> io::Result<Arc<dyn ObjectStore>> {
+        RealDisk.object_store(root)
     }
 }
 
 async fn open_on(disk: &MortalDisk, data: &Path, clock: &Arc<TestClock>) -> Result<Store, StoreError> {
     let clock: Arc<dyn Clock> = Arc::clone(clock) as _;
     let settings = Settings { log_file_bytes: 1500, ..Settings::new(data) };
-    Store::open_on(Arc::new(disk.clone()), settings, clock, Arc::new(CountingResolver), replay()).await
+    let machine = Machine { disk: Arc::new(disk.clone()), threads: Arc::new(RealThreads), clock };
+    Store::open_on(machine, settings, Arc::new(CountingResolver), replay()).await
 }
 
 /// Commits, flushes and compacts until the disk stops; gives back what was acknowledged, and what was only tried.
@@ -253,7 +261,9 @@ async fn a_segment_that_rots_costs_its_own_rows_and_nothing_else() {
     store.flush().await.unwrap();
     assert_eq!(&*store.trace("default", trace_id(1)).await.unwrap()[0].span.name, "again");
     let error = store.trace("default", trace_id(0)).await.unwrap_err().to_string();
-    assert!(error.contains(bad.file_name().unwrap().to_str().unwrap()), "{error}");
+    let name = bad.file_name().unwrap().to_str().unwrap();
+    assert!(error.contains(name), "{error}");
+    assert!(store.damage().len() == 1 && store.damage()[0].contains(name), "{:?}", store.damage());
     clock.pass(3 * 24 * 3600 * SECOND);
     while store.compact().await.unwrap().inputs > 0 {}
     let stats = store.stats();
@@ -279,5 +289,109 @@ async fn a_log_damaged_in_the_middle_loses_that_request_only_and_says_so() {
     let found: Vec<String> = names(&store).await.into_iter().map(|(_, name)| name).collect();
     assert_eq!(found, ["unique-0", "unique-2"]);
     assert_eq!(store.stats().log_damaged, 1);
+    assert!(store.damage()[0].contains("quarantine"), "{:?}", store.damage());
     assert_eq!(fs::read_dir(data.path().join("quarantine")).unwrap().count(), 1);
+}
+
+/// Files of a table, oldest first.
+async fn files_of(store: &Store, data: &Path, table: Table) -> Vec<PathBuf> {
+    let snapshot = store.snapshot().await.unwrap();
+    snapshot.table(table).segments.iter().map(|segment| data.join(segment.meta.path.as_ref())).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn runs_whose_file_rots_or_goes_away_are_resolved_again_from_their_spans() {
+    for loss in ["rots", "goes away"] {
+        let data = tempfile::tempdir().unwrap();
+        let clock = TestClock::new();
+        let store = open(data.path(), &clock).await;
+        for trace in 0..4 {
+            send(&store, &clock, &[Sent::new(trace, 1), Sent::new(trace, 2)]).await.unwrap();
+            if trace == 1 {
+                clock.pass(60 * SECOND);
+            }
+            store.flush().await.unwrap();
+        }
+        let before = runs(&store).await;
+        let files = files_of(&store, data.path(), Table::Runs).await;
+        drop(store);
+        for bad in &files[..2] {
+            match loss {
+                "rots" => fs::write(bad, vec![0x55; fs::metadata(bad).unwrap().len() as usize]).unwrap(),
+                _ => fs::remove_file(bad).unwrap(),
+            }
+        }
+        for start in ["the first", "the second"] {
+            let store = open(data.path(), &clock).await;
+            let after = runs(&store).await;
+            let told =
+                |runs: &[model::Run]| runs.iter().map(|run| (run.trace_id, run.kinds.total())).collect::<Vec<_>>();
+            assert_eq!(told(&after), told(&before), "{loss}, {start} start");
+        }
+        let aside = fs::read_dir(data.path().join("quarantine")).map_or(0, Iterator::count);
+        assert_eq!(aside, if loss == "rots" { 2 } else { 0 });
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_whose_spans_are_lost_is_no_longer_listed_and_one_that_keeps_some_counts_them() {
+    let data = tempfile::tempdir().unwrap();
+    let clock = TestClock::new();
+    let store = open(data.path(), &clock).await;
+    send(&store, &clock, &[Sent::new(1, 1), Sent::new(2, 1), Sent::new(2, 2)]).await.unwrap();
+    store.flush().await.unwrap();
+    send(&store, &clock, &[Sent::new(2, 3), Sent::new(3, 1)]).await.unwrap();
+    store.flush().await.unwrap();
+    let lost = files_of(&store, data.path(), Table::Spans).await.remove(0);
+    drop(store);
+    fs::remove_file(lost).unwrap();
+    for allow_missing_segments in [true, false] {
+        let store = open_with(Settings { allow_missing_segments, ..settings(data.path()) }, &clock).await;
+        let listed: Vec<_> = runs(&store).await.iter().map(|run| (run.trace_id, run.kinds.total())).collect();
+        assert_eq!(listed, [(trace_id(2), 1), (trace_id(3), 1)]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_newer_program_wrote_is_refused_with_a_sentence_and_left_alone() {
+    let data = tempfile::tempdir().unwrap();
+    let clock = TestClock::new();
+    drop(open(data.path(), &clock).await);
+    let catalog = data.path().join("catalog.db");
+    rusqlite::Connection::open(&catalog).unwrap().pragma_update(None, "user_version", 99).unwrap();
+    let before = fs::read(&catalog).unwrap();
+    let opened = Store::open(settings(data.path()), clock.clone(), Arc::new(CountingResolver), replay()).await;
+    let error = opened.err().unwrap().to_string();
+    assert!(error.contains("version 99") && error.contains("use a newer Tawny"), "{error}");
+    assert_eq!(fs::read(&catalog).unwrap(), before);
+}
+
+/// Two tellings of one call: the first counts.
+struct FirstCounts;
+
+impl RunResolver for FirstCounts {
+    fn resolve(&self, spans: &[Arc<model::Span>], now: model::Timestamp) -> Option<model::Run> {
+        CountingResolver.resolve(spans, now)
+    }
+
+    fn same_call(&self, _: &model::Span, _: &model::Span) -> Option<Counts> {
+        Some(Counts::First)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_told_in_two_traces_counts_once_also_when_a_flush_and_a_restart_lie_between() {
+    let data = tempfile::tempdir().unwrap();
+    let clock = TestClock::new();
+    let open = || Store::open(settings(data.path()), clock.clone(), Arc::new(FirstCounts), replay());
+    let call = |trace| Sent { response: Some("resp-1".into()), ..Sent::new(trace, 2) };
+    let store = open().await.unwrap();
+    send(&store, &clock, &[Sent::new(1, 1), call(1)]).await.unwrap();
+    store.flush().await.unwrap();
+    drop(store);
+    let store = open().await.unwrap();
+    send(&store, &clock, &[Sent::new(2, 1), call(2)]).await.unwrap();
+    let told: Vec<_> = spans(&store).await.into_iter().map(|span| (span.trace_id, span.told_in)).collect();
+    let first = (trace_id(1), None);
+    assert_eq!(told, [first, first, (trace_id(2), None), (trace_id(2), Some(trace_id(1)))]);
 }

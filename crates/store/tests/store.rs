@@ -414,7 +414,7 @@ async fn a_file_the_catalog_does_not_know_is_removed_and_a_missing_one_is_named(
     assert!(!orphan.exists() && !data.path().join("tmp/half.parquet").exists());
     let aside: Vec<_> = fs::read_dir(data.path().join("quarantine")).unwrap().collect();
     assert_eq!(aside.len(), 1, "set aside, not destroyed");
-    assert_eq!((store.stats().orphans_removed, names(&store).await.len()), (1, 2));
+    assert_eq!((store.stats().set_aside, names(&store).await.len()), (1, 2));
     drop(store);
 
     fs::remove_file(&paths[1]).unwrap();
