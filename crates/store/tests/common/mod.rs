@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "not every test file uses all of it")]
 
+pub mod mortal;
+
 use std::borrow::Cow;
 use std::path::Path;
 use std::sync::Arc;
