@@ -9,6 +9,32 @@ pub const PREVIEW_CHARS: usize = 200;
 
 /// The first [`PREVIEW_CHARS`] characters of `text`, white space folded to single spaces.
 pub fn preview(text: &str) -> String {
+    ascii_preview(text).unwrap_or_else(|| any_preview(text))
+}
+
+/// The preview of a text that is ASCII as far as the preview goes; most are, and a character is a byte then.
+fn ascii_preview(text: &str) -> Option<String> {
+    let mut out = Vec::with_capacity(text.len().min(PREVIEW_CHARS));
+    let mut gap = false;
+    for byte in text.bytes() {
+        match byte {
+            b' ' | 0x09..=0x0d => gap = !out.is_empty(),
+            byte if byte.is_ascii() => {
+                if out.len() + usize::from(gap) >= PREVIEW_CHARS {
+                    break;
+                }
+                if std::mem::take(&mut gap) {
+                    out.push(b' ');
+                }
+                out.push(byte);
+            }
+            _ => return None,
+        }
+    }
+    String::from_utf8(out).ok()
+}
+
+fn any_preview(text: &str) -> String {
     let mut out = String::with_capacity(text.len().min(PREVIEW_CHARS + 4));
     let mut taken = 0;
     for word in text.split_whitespace() {
@@ -198,5 +224,14 @@ mod tests {
         assert_eq!(preview(&"ä".repeat(500)).chars().count(), PREVIEW_CHARS);
         assert_eq!(preview("  two\n\n words "), "two words");
         assert!(preview(&"word ".repeat(100)).chars().count() <= PREVIEW_CHARS);
+    }
+
+    #[test]
+    fn ascii_is_previewed_like_any_text() {
+        let words = |length: usize| ["x".repeat(length).as_str(), " \t"].concat().repeat(60);
+        for text in (0..210).map(words).chain(["".into(), " \u{b} a\r\nb ".into(), "a".repeat(199) + " b"]) {
+            assert_eq!(ascii_preview(&text), Some(any_preview(&text)), "{text:?}");
+            assert_eq!(preview(&format!("{text}ä")), any_preview(&format!("{text}ä")), "{text:?}");
+        }
     }
 }

@@ -84,6 +84,8 @@ pub struct Limits {
     pub connections: usize,
     /// Bytes that rows not yet in a segment may take before senders are asked to wait.
     pub hot_bytes: usize,
+    /// Bytes of such rows at which they are written into files; at most a quarter of the bound above is used.
+    pub flush_bytes: usize,
     /// Bytes that running queries may hold together.
     pub query_bytes: usize,
     /// Bytes of a bucket's segments kept as files in the data directory.
@@ -96,6 +98,8 @@ pub struct Limits {
 
 /// Bytes of one request after decompression where nothing else is set; OTLP recommends this.
 pub const MAX_BODY: usize = 64 << 20;
+/// Bytes of rows in memory at which they are written into files where nothing else is set.
+pub const FLUSH_BYTES: usize = 64 << 20;
 /// The smallest bound of a request that lets requests through at all.
 pub const MIN_BODY: usize = 1 << 10;
 /// Bytes of a bucket's segments kept in the data directory where nothing else is set.
@@ -127,6 +131,7 @@ impl Limits {
             decoders: std::thread::available_parallelism().map_or(2, usize::from),
             connections: 4096,
             hot_bytes: share(HOT_SHARE),
+            flush_bytes: FLUSH_BYTES,
             query_bytes: share(QUERY_SHARE),
             cache_bytes: DEFAULT_CACHE,
             open_files: OPEN_FILES_WANTED,

@@ -30,8 +30,12 @@ use crate::counters::{Accepted, Counters};
 pub use refusal::Refusal;
 use tag::Tag;
 
-/// Senders wait this long when all memory for requests is in use.
-const BUSY_RETRY: Duration = Duration::from_secs(1);
+/// What senders are told when all memory for requests is in use.
+const BUSY: Refusal = Refusal::Busy { limit: "inflight_bytes", retry_after: Duration::from_secs(1) };
+
+/// Memory that decoding takes for each byte of a request, about, for small spans (`wire::limits::MAX_DECODED_BYTES`); those
+/// with much text take less.
+const DECODED_SHARE: usize = 4;
 
 /// Bytes a receiver was sent, with all it knows about them.
 #[derive(Debug)]
@@ -110,7 +114,7 @@ impl Ingest {
 
     /// Grows `share` by bytes that came in; refuses when all memory for requests is in use.
     pub fn reserve(share: &mut Share, bytes: usize) -> Result<(), Refusal> {
-        share.grow(bytes).map_err(|_| Refusal::Busy { limit: "inflight_bytes", retry_after: BUSY_RETRY })
+        share.grow(bytes).map_err(|_| BUSY)
     }
 
     /// Keeps a request. Returns when it is durable and visible.
@@ -219,6 +223,9 @@ fn understand(dialects: &Dialects, received: Received, now: Timestamp, limit: us
     if let Cow::Owned(bytes) = &text {
         Ingest::reserve(&mut share, bytes.len())?;
     }
+    let held = share.bytes();
+    let decoded = DECODED_SHARE.saturating_mul(text.len()).min(wire::limits::MAX_DECODED_BYTES);
+    share.grow_once_alone(decoded).map_err(|_| BUSY)?;
     let malformed = |error: wire::DecodeError| Refusal::Malformed(error.to_string());
     let (signal, batch) = match signal {
         Some(signal) => (signal, wire::decode(signal, encoding, &text).map_err(malformed)?),
@@ -229,6 +236,8 @@ fn understand(dialects: &Dialects, received: Received, now: Timestamp, limit: us
     let rejected = decision.batch.rejected.clone();
     (accepted.items_rejected, accepted.reasons) = (rejected.count, rejected.reasons.clone());
     let rows = rows(dialects, &project, decision.batch, now, &mut accepted);
+    // What was decoded is gone; the rows are held until the store has counted them as its own.
+    share.shrink_to(held + rows.bytes());
     let as_received = Tag { signal, encoding, compression };
     let (tag, payload) = decision.rewritten.unwrap_or((as_received, body.clone()));
     Ok(Understood { tag, payload, rows, rejected, accepted, share })
@@ -254,11 +263,12 @@ fn push_spans(
     let mut by_dialect: BTreeMap<Arc<str>, u64> = BTreeMap::new();
     let mut joins = told::Joins::default();
     let prices = Prices::built_in();
+    let mut pricer = prices.pricer();
     for group in groups {
         let tenant = dialects::tenant(project, &group.resource);
         for raw in &group.items {
             let mut span = dialects.understand(raw, &group.resource, &group.scope, &tenant, now);
-            prices.price(&mut span);
+            pricer.price(&mut span);
             accepted.unmapped += u64::from(span.unmapped);
             match by_dialect.get_mut(&span.dialect) {
                 Some(count) => *count += 1,

@@ -237,7 +237,7 @@ fn store_settings(settings: &Settings) -> store::Settings {
         sync: if settings.sync { store::Sync::Always } else { store::Sync::Off },
         hot_bytes_max: hot,
         // Flushing begins well before the bound, so that ingest goes on while it works.
-        flush_bytes: defaults.flush_bytes.min(hot / 4),
+        flush_bytes: settings.limits.flush_bytes.min(hot / 4),
         ..defaults
     }
 }
@@ -250,7 +250,11 @@ struct Resolver {
 
 impl store::RunResolver for Resolver {
     fn resolve(&self, spans: &[Arc<Span>], now: Timestamp) -> Option<Run> {
-        signals::runs::resolve(spans, now, &self.settings).map(|resolved| resolved.run)
+        signals::runs::resolve_run(spans, now, &self.settings)
+    }
+
+    fn changes(&self, run: &Run, now: Timestamp) -> Option<Timestamp> {
+        signals::runs::changes(run, now, &self.settings)
     }
 
     fn linked(&self, of: TraceId, spans: &[Arc<Span>]) -> BTreeSet<TraceId> {
@@ -258,7 +262,7 @@ impl store::RunResolver for Resolver {
     }
 
     fn resolve_linked(&self, spans: &[Arc<Span>], now: Timestamp) -> Vec<Run> {
-        signals::runs::resolve_linked(spans, now, &self.settings).into_iter().map(|resolved| resolved.run).collect()
+        signals::runs::resolve_linked_runs(spans, now, &self.settings)
     }
 
     fn same_call(&self, first: &Span, second: &Span) -> Option<store::Counts> {

@@ -9,8 +9,8 @@
 //! | `live` | resolves runs that changed and tells those who look |
 //! | `notes`, `watch` | note which runs changed; show those that settled to the judges (`watch.rs`) |
 //!
-//! Runs settle without a task of their own: a snapshot and a flush resolve what is due, and `live` looks again at runs it
-//! has shown as provisional.
+//! Runs settle without a task of their own: a snapshot resolves what is due, and `live` looks again at runs it has shown as
+//! provisional.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -24,7 +24,6 @@ use crate::error::StoreError;
 use crate::files::Files;
 use crate::settings::Settings;
 use crate::snapshot::SegmentMeta;
-use crate::store::join;
 
 mod restore;
 
@@ -129,7 +128,7 @@ pub(crate) async fn plan(
         };
         Ok(Plan { about, catalog: copy, state, log, segments, store, _hold: hold })
     };
-    join(tokio::task::spawn_blocking(fix)).await
+    crate::threads::blocking(fix).await
 }
 
 /// Copies what the server remembers, if it remembers anything.

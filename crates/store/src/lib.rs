@@ -33,6 +33,7 @@ mod offline;
 mod open;
 mod prepare;
 mod rebuild;
+mod repair;
 mod report;
 mod retention;
 pub mod rows;
@@ -46,6 +47,7 @@ mod snapshot;
 mod state;
 mod stats;
 mod store;
+mod threads;
 mod trace;
 mod wal;
 
@@ -74,4 +76,5 @@ pub use settings::{
 pub use since::{ChangedRun, ChangedRuns};
 pub use snapshot::{SegmentMeta, SegmentView, Snapshot, TableSnapshot};
 pub use stats::{Stats, TableStats};
-pub use store::{Compacted, Counts, Expired, Flushed, RunResolver, Store};
+pub use store::{Compacted, Counts, Expired, Flushed, Machine, RunResolver, Store};
+pub use threads::{RealThreads, Threads, Work};

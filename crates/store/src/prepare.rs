@@ -9,6 +9,7 @@ use model::{Span, Timestamp, TraceId};
 
 use crate::error::StoreError;
 use crate::hot::TraceKey;
+use crate::repair;
 use crate::rows::spans::{narrow_columns, narrow_from_batch};
 use crate::schema::Table;
 use crate::segment::read::Found;
@@ -26,11 +27,11 @@ const LINKED_MAX: usize = 64;
 const PATIENCE: usize = 16;
 
 impl Inner {
-    /// Runs `look` on the state when every hot row is compared with segments and every run resolved.
-    pub async fn prepared<T>(&self, look: impl FnOnce(&mut State) -> T) -> Result<T, StoreError> {
+    /// Runs `look` on the state when every hot row is compared with segments and every run with new spans resolved; with
+    /// `refresh`, also runs that only time has changed. Readers want that; a flush need not write them for it.
+    pub async fn prepared<T>(&self, mut refresh: bool, look: impl FnOnce(&mut State) -> T) -> Result<T, StoreError> {
         let _one = self.prepare.lock().await;
         let mut gate = None;
-        let mut refresh = true;
         for round in 0.. {
             if round == PATIENCE {
                 gate = Some(self.shared.gate.lock().await);
@@ -53,6 +54,8 @@ impl Inner {
                     for lookup in lookups {
                         match self.look_up(&lookup).await {
                             Ok((spans, runs)) => learnt.push(Learnt { lookup, spans, runs }),
+                            // A store of files that does not answer would make old rows look as if they were not there.
+                            Err(error) if !repair::is_damaged(&self.reader, &lookup.meta).await => return Err(error),
                             Err(error) => {
                                 self.shared.state().give_up_on(&lookup.meta, &error);
                                 learnt.push(Learnt { lookup, spans: Vec::new(), runs: Vec::new() });
@@ -118,11 +121,13 @@ impl Inner {
                 let parts = traces
                     .into_iter()
                     .filter(|trace| !runs.is_empty() && runs.iter().all(|run| run.trace_id != *trace));
-                Resolution { key, change, parts: parts.collect(), runs }
+                let parts = parts.collect();
+                let runs = runs.into_iter().map(|run| (resolver.changes(&run, now), run));
+                Resolution { key, change, runs: runs.map(|(changes, run)| (run, changes)).collect(), parts }
             };
-            unresolved.into_iter().map(resolve).collect::<Vec<_>>()
+            Ok(unresolved.into_iter().map(resolve).collect::<Vec<_>>())
         };
-        let runs = tokio::task::spawn_blocking(work).await.map_err(|error| StoreError::Stopped(error.to_string()))?;
+        let runs = self.threads.result(work).await?;
         let mut state = self.shared.state();
         state.resolved(runs, now);
         self.shared.measure(&state);

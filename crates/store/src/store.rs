@@ -12,13 +12,16 @@ use crate::backup::Plan as BackupPlan;
 use crate::cache::Cached;
 use crate::catalog::Catalog;
 use crate::check::Checked;
+use crate::disk::{Disk, RealDisk};
 use crate::entry::{Changed, Committed, Entry, LogEntry, Rows};
 use crate::error::{CommitError, StoreError};
 use crate::files::Files;
 use crate::open::Opened;
+use crate::repair;
 use crate::report::Report;
 use crate::retention::{Dropped, Layer};
 use crate::rows::logs::StoredLog;
+use crate::rows::runs::is_open;
 use crate::rows::spans::StoredSpan;
 use crate::schema::Table;
 use crate::segment::read::Reader;
@@ -27,6 +30,7 @@ use crate::since::ChangedRuns;
 use crate::snapshot::{LazyTable, SegmentView, Snapshot};
 use crate::state::{Segment, State};
 use crate::stats::Stats;
+use crate::threads::{RealThreads, Threads};
 use crate::trace::TraceView;
 use crate::wal::committer::{Apply, CommitThread, Message, Waiting};
 use crate::wal::log::LogFigures;
@@ -44,6 +48,16 @@ pub trait RunResolver: Send + Sync {
     /// The runs that the spans of traces that lead to each other come to, each under the trace it goes by.
     fn resolve_linked(&self, spans: &[Arc<Span>], now: Timestamp) -> Vec<Run> {
         self.resolve(spans, now).into_iter().collect()
+    }
+
+    /// When time alone will change a run that stands so at `now`: a running one may be abandoned, a provisional one settles.
+    /// `None` for one that only a span can change. What is given here decides how often an idle run is looked at again; by
+    /// default an open run is after an eighth of the time it has been quiet.
+    fn changes(&self, run: &Run, now: Timestamp) -> Option<Timestamp> {
+        /// Longest time between two looks, in nanoseconds.
+        const LONGEST: i64 = 600_000_000_000;
+        let quiet = now.nanos_since(run.last_received).clamp(0, 8 * LONGEST) / 8;
+        is_open(run.status, run.provisional).then(|| now.plus_nanos(quiet))
     }
 
     /// Whether two spans of different traces with one response id tell the same model call, and which of them counts.
@@ -91,6 +105,17 @@ pub struct Compacted {
     pub outputs: u64,
     /// Replaced files whose grace period ended, removed.
     pub removed: u64,
+}
+
+/// What a store stands on.
+#[derive(Clone)]
+pub struct Machine {
+    /// Files.
+    pub disk: Arc<dyn Disk>,
+    /// Threads that may block.
+    pub threads: Arc<dyn Threads>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
 }
 
 /// What one step of retention did.
@@ -159,6 +184,7 @@ const CHANGES_KEPT: usize = 4096;
 pub(crate) struct Inner {
     pub settings: Settings,
     pub clock: Arc<dyn Clock>,
+    pub threads: Arc<dyn Threads>,
     pub resolver: Arc<dyn RunResolver>,
     pub shared: Arc<Shared>,
     pub catalog: Catalog,
@@ -195,7 +221,8 @@ impl Store {
         resolver: Arc<dyn RunResolver>,
         replay: Arc<dyn Fn(&LogEntry) -> Rows + Send + Sync>,
     ) -> Result<Self, StoreError> {
-        Self::open_on(Arc::new(crate::disk::RealDisk), settings, clock, resolver, replay).await
+        let machine = Machine { disk: Arc::new(RealDisk), threads: Arc::new(RealThreads), clock };
+        Self::open_on(machine, settings, resolver, replay).await
     }
 
     /// Keeps a request: returns when it is durable and visible.
@@ -232,7 +259,7 @@ impl Store {
     /// All rows as they are now; runs are resolved first where their spans changed.
     pub async fn snapshot(&self) -> Result<Snapshot, StoreError> {
         let taken = self.inner.clock.now();
-        let tables = self.inner.prepared(|state| {
+        let tables = self.inner.prepared(true, |state| {
             Table::ALL.map(|table| {
                 let hot = state.frozen.iter().chain(std::iter::once(&state.active));
                 let segments = state.segments[table as usize].values();
@@ -253,7 +280,7 @@ impl Store {
 
     /// The spans of a trace with everything that was sent, one version each, by start time; empty when unknown.
     pub async fn trace(&self, project: &str, trace_id: TraceId) -> Result<Vec<StoredSpan>, StoreError> {
-        self.view(project, trace_id).spans(&self.inner.reader).await
+        self.noted(self.view(project, trace_id).spans(&self.inner.reader).await).await
     }
 
     /// One span with everything that was sent; `None` when unknown.
@@ -268,7 +295,7 @@ impl Store {
 
     /// The narrow part of a trace's spans, one version each, by start time.
     pub async fn trace_narrow(&self, project: &str, trace_id: TraceId) -> Result<Vec<Arc<Span>>, StoreError> {
-        self.view(project, trace_id).narrow(&self.inner.reader).await
+        self.noted(self.view(project, trace_id).narrow(&self.inner.reader).await).await
     }
 
     /// The narrow part of the spans of other traces that `spans`, those of the trace `of`, lead to: they may be one run.
@@ -282,7 +309,31 @@ impl Store {
 
     /// The log records of a trace, by time.
     pub async fn trace_logs(&self, project: &str, trace_id: TraceId) -> Result<Vec<StoredLog>, StoreError> {
-        self.view(project, trace_id).logs(&self.inner.reader).await
+        self.noted(self.view(project, trace_id).logs(&self.inner.reader).await).await
+    }
+
+    /// Remembers a segment that could not be read because of what is in it.
+    async fn noted<T>(&self, read: Result<T, StoreError>) -> Result<T, StoreError> {
+        if let Err(error @ StoreError::Segment { path, .. }) = &read {
+            let meta = {
+                let state = self.inner.shared.state();
+                let mut segments = state.segments.iter().flat_map(|table| table.values());
+                segments.find(|segment| segment.meta.path.as_ref() == path).map(|segment| Arc::clone(&segment.meta))
+            };
+            if let Some(meta) = meta
+                && repair::is_damaged(&self.inner.reader, &meta).await
+            {
+                self.inner.shared.state().give_up_on(&meta, error);
+            }
+        }
+        read
+    }
+
+    /// What is damaged, a sentence for each file: segments that could not be read, parts of the log that were set aside.
+    /// The first of them by name; [`Stats::unreadable_segments`] and [`Stats::log_damaged`] count all.
+    pub fn damage(&self) -> Vec<String> {
+        let state = self.inner.shared.state();
+        state.damage.iter().map(|(file, wrong)| format!("{file}: {wrong}")).collect()
     }
 
     fn view(&self, project: &str, trace_id: TraceId) -> TraceView {
@@ -391,6 +442,7 @@ pub(crate) async fn join<T>(task: tokio::task::JoinHandle<Result<T, StoreError>>
 pub(crate) struct Applier {
     pub shared: Arc<Shared>,
     pub resolver: Arc<dyn RunResolver>,
+    pub threads: Arc<dyn Threads>,
 }
 
 impl Applier {
@@ -405,7 +457,7 @@ impl Apply for Applier {
         let mut answers = Vec::with_capacity(group.len());
         let mut changes = Vec::new();
         {
-            let _gate = self.shared.gate.blocking_lock();
+            let _gate = self.threads.block_on(self.shared.gate.lock());
             let mut state = self.shared.state();
             for (sequence, entry) in group {
                 let (payload, rows) = (entry.payload.len(), entry.rows.bytes());

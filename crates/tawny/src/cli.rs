@@ -122,6 +122,9 @@ pub struct Serve {
     /// Memory budget, for example 2GiB; rows not yet in a file, queries and requests share it.
     #[arg(long, env = "TAWNY_MEMORY", value_name = "BYTES", default_value = "1GiB", value_parser = bytes)]
     pub memory: usize,
+    /// Memory of such rows at which they are written into files. Less makes smaller files, which are merged more often.
+    #[arg(long, env = "TAWNY_FLUSH_BYTES", value_name = "BYTES", default_value = "64MiB", value_parser = bytes)]
+    pub flush_bytes: usize,
     /// Largest request after decompression.
     #[arg(long, env = "TAWNY_MAX_BODY", value_name = "BYTES", default_value = "64MiB", value_parser = bytes)]
     pub max_body: usize,

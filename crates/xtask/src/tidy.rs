@@ -35,6 +35,7 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("query", &["model", "promql", "store"]),
     ("server", &["dialects", "forward", "model", "promql", "query", "receivers", "signals", "state", "store", "wire"]),
     ("tawny", &["dialects", "forward", "model", "promql", "query", "server", "signals", "simulator", "store", "wire"]),
+    ("simulation", &["model", "signals", "store"]),
     ("xtask", &[]),
 ];
 
@@ -232,6 +233,25 @@ fn heavy_dependencies_stay_behind_their_fence() {
         }
     }
     assert_none("manifests", &broken);
+}
+
+#[test]
+fn the_store_starts_no_thread_behind_the_simulation() {
+    let mut broken = Vec::new();
+    for (path, text) in files(&["rs"]) {
+        let name = path.display().to_string();
+        if !name.starts_with("crates/store/src/") || name.ends_with("/threads.rs") {
+            continue;
+        }
+        for (number, line) in text.lines().enumerate() {
+            for call in ["spawn_blocking(", "block_in_place(", "thread::spawn(", "thread::Builder", "blocking_lock("] {
+                if line.contains(call) {
+                    broken.push(format!("{name}:{}: {call}", number + 1));
+                }
+            }
+        }
+    }
+    assert_none("blocking work goes through `store::Threads`, so that a simulation decides its order", &broken);
 }
 
 #[test]

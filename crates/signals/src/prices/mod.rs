@@ -171,13 +171,12 @@ impl Prices {
     /// Fills a span's cost where its sender reported none and its tokens and prices say it, with the prices of the moment it
     /// started. Doing it again changes nothing; with another table, costs computed from the old one are replaced.
     pub fn price(&self, span: &mut Span) -> Priced {
-        let at = if span.start.is_unset() { span.received } else { span.start };
-        let priced = self.cost(span, at);
-        if !matches!(priced, Priced::Reported(_)) {
-            span.cost = priced.usd();
-            span.cost_source = span.cost.map(|_| CostSource::Computed);
-        }
-        priced
+        self.pricer().price(span)
+    }
+
+    /// Fills the costs of many spans as [`Prices::price`] does, looking each model up once.
+    pub fn pricer(&self) -> Pricer<'_> {
+        Pricer { prices: self, known: Vec::new() }
     }
 
     /// What the same tokens would cost as another model: `gpt-4o`, or `aws.bedrock/anthropic.claude-haiku-4-5` where the
@@ -194,7 +193,11 @@ impl Prices {
         if call.usage.is_empty() {
             return Priced::NoUsage;
         }
-        match models.iter().find_map(|model| self.find(provider, model, at)) {
+        self.cost_with(call, models.iter().find_map(|model| self.find(provider, model, at)), at)
+    }
+
+    fn cost_with(&self, call: &Call, found: Option<Found<'_>>, at: Timestamp) -> Priced {
+        match found {
             Some(found) => {
                 let sheet = |prompt| found.row.sheet(prompt, call.tier, at, found.regional);
                 self.bill(call, &found.row.id, found.row.output_free(), None, sheet)
@@ -245,6 +248,61 @@ impl Prices {
             (Known::Part, _) if why.is_some() => Priced::UnknownModel,
             (Known::Part, _) => Priced::Uncertain { tokens: known_tokens(&call.usage), least: sum(call), most: None },
         }
+    }
+}
+
+/// Prices many spans: see [`Prices::pricer`].
+pub struct Pricer<'p> {
+    prices: &'p Prices,
+    known: Vec<Looked<'p>>,
+}
+
+/// A model of a provider that was looked up.
+struct Looked<'p> {
+    provider: Option<Arc<str>>,
+    model: Arc<str>,
+    /// Between which two price changes the look-up fell.
+    epoch: usize,
+    found: Option<Found<'p>>,
+}
+
+impl Pricer<'_> {
+    /// Models remembered.
+    const MOST: usize = 64;
+
+    /// As [`Prices::price`].
+    pub fn price(&mut self, span: &mut Span) -> Priced {
+        let at = if span.start.is_unset() { span.received } else { span.start };
+        let priced = match (span.cost, span.cost_source) {
+            (Some(cost), Some(CostSource::Reported) | None) => return Priced::Reported(cost),
+            _ if !priceable(span) => Priced::NoUsage,
+            _ => {
+                let asked = span.request_model.as_ref().filter(|asked| span.model.as_ref() != Some(asked));
+                let mut models = span.model.iter().chain(asked);
+                let found = models.find_map(|model| self.find(span.provider.as_ref(), model, at));
+                self.prices.cost_with(&Call::from(span.usage), found, at)
+            }
+        };
+        span.cost = priced.usd();
+        span.cost_source = span.cost.map(|_| CostSource::Computed);
+        priced
+    }
+}
+
+impl<'p> Pricer<'p> {
+    fn find(&mut self, provider: Option<&Arc<str>>, model: &Arc<str>, at: Timestamp) -> Option<Found<'p>> {
+        let epoch = self.prices.table.epoch(at);
+        let same =
+            |known: &&Looked<'_>| known.epoch == epoch && known.model == *model && known.provider.as_ref() == provider;
+        if let Some(known) = self.known.iter().find(same) {
+            return known.found;
+        }
+        let found = self.prices.find(provider.map(|provider| &**provider), model, at);
+        if self.known.len() == Self::MOST {
+            self.known.clear();
+        }
+        self.known.push(Looked { provider: provider.cloned(), model: Arc::clone(model), epoch, found });
+        found
     }
 }
 

@@ -15,8 +15,6 @@
 //! A cost counts unless the same money is reported nearer to where it was spent: on a call below (for a call), on any step below (for
 //! other steps), or on the kept telling of the same call.
 
-use std::collections::HashMap;
-
 use model::{SpanStatus, StepKind, UsageRole};
 
 use super::tree::Tree;
@@ -115,17 +113,12 @@ fn costs(tree: &Tree, representatives: &[usize]) -> Vec<bool> {
     let all = 0..tree.nodes.len();
     let has_cost = |at: usize| tree.span(at).cost.is_some();
     // Of a call told twice: the kept telling where it has a cost, else the first that has one.
-    let mut told_by: HashMap<usize, usize> = HashMap::new();
+    let mut told_by: Vec<Option<usize>> = vec![None; tree.nodes.len()];
     for at in all.clone().filter(|&at| has_cost(at)) {
         let kept = representatives[at];
-        told_by
-            .entry(kept)
-            .and_modify(|by| {
-                if at == kept {
-                    *by = at
-                }
-            })
-            .or_insert(at);
+        if told_by[kept].is_none() || at == kept {
+            told_by[kept] = Some(at);
+        }
     }
     let mut any_below = vec![false; tree.nodes.len()];
     for at in all.clone().rev() {
@@ -136,10 +129,7 @@ fn costs(tree: &Tree, representatives: &[usize]) -> Vec<bool> {
     let below = calls_below(tree, representatives, has_cost);
     all.map(|at| {
         let spent_below = if is_call(tree, at) { below[at].any_but(representatives[at]) } else { any_below[at] };
-        has_cost(at)
-            && tree.span(at).told_in.is_none()
-            && told_by.get(&representatives[at]) == Some(&at)
-            && !spent_below
+        has_cost(at) && tree.span(at).told_in.is_none() && told_by[representatives[at]] == Some(at) && !spent_below
     })
     .collect()
 }

@@ -25,7 +25,7 @@ mod tree;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use model::{JoinReason, ResolvedStep, Run, Span, Timestamp, TraceId};
+use model::{JoinReason, ResolvedStep, Run, RunStatus, Span, SpanId, Timestamp, TraceId};
 
 pub(crate) use self::counting::TOLD_TWICE;
 pub use self::duplicates::told_in_two_traces;
@@ -82,23 +82,11 @@ pub fn resolve_linked(spans: &[Arc<Span>], now: Timestamp, settings: &Settings) 
 /// The order of `spans` does not matter. Where a span id comes twice the higher version wins. A parent that never
 /// arrived leaves its children at the top, marked as orphans; a cycle of parents is cut above its earliest member.
 pub fn resolve(spans: &[Arc<Span>], now: Timestamp, settings: &Settings) -> Option<Resolved> {
-    let newest = tree::newest_by_start(spans);
-    let (newest, mut told_by) = match told::fold(&newest, now, settings) {
-        Some(folded) => (tree::newest_by_start(&folded.spans), folded.told_by),
-        None => (newest, HashMap::new()),
-    };
-    let mut tree = Tree::build(newest)?;
-    inherit::fill(&mut tree);
-    let times = times::Times::of(&tree, now);
-    let representatives = duplicates::representatives(&tree, &times);
-    let counting = counting::count(&tree, &representatives);
-    let called_by = links::called_by(&tree, &times, &counting, &representatives);
-    let retry_of = retries::retry_of(&tree, &representatives);
-    let agents = agents::agents(&tree, &times, &counting);
-    let standing = standing::standing(&tree, &times, now, settings);
-    let run = totals::run(&tree, &times, &counting, &agents, &retry_of, standing);
-
-    let own = times::own_nanos(&tree, &times);
+    let mut parts = Parts::of(spans, now, settings)?;
+    let mut told_by = std::mem::take(&mut parts.told_by);
+    let Parts { tree, times, representatives, counting, agents, retry_of, .. } = &parts;
+    let called_by = links::called_by(tree, times, counting, representatives);
+    let own = times::own_nanos(tree, times);
     let steps = tree.nodes.iter().enumerate().map(|(at, node)| ResolvedStep {
         span: node.span.clone(),
         shown_parent: node.parent.map(|parent| tree.nodes[parent].span.span_id),
@@ -114,5 +102,66 @@ pub fn resolve(spans: &[Arc<Span>], now: Timestamp, settings: &Settings) -> Opti
         own_ms: own[at] as f64 / 1e6,
         told_by: told_by.remove(&node.span.span_id).unwrap_or_default(),
     });
-    Some(Resolved { steps: steps.collect(), run, joined: Vec::new() })
+    let steps = steps.collect();
+    Some(Resolved { steps, run: parts.run(now, settings), joined: Vec::new() })
+}
+
+/// The run alone, as [`resolve`] gives it, for those who keep totals and show no steps.
+pub fn resolve_run(spans: &[Arc<Span>], now: Timestamp, settings: &Settings) -> Option<Run> {
+    Some(Parts::of(spans, now, settings)?.run(now, settings))
+}
+
+/// The runs alone, as [`resolve_linked`] gives them.
+pub fn resolve_linked_runs(spans: &[Arc<Span>], now: Timestamp, settings: &Settings) -> Vec<Run> {
+    // Nearly every run: one trace, told by spans.
+    if spans.iter().all(|span| span.told.is_none()) {
+        return resolve_run(spans, now, settings).into_iter().collect();
+    }
+    resolve_linked(spans, now, settings).into_iter().map(|resolved| resolved.run).collect()
+}
+
+/// When time alone will change a run that stands so at `now`; `None` for one that only a span can change.
+pub fn changes(run: &Run, now: Timestamp, settings: &Settings) -> Option<Timestamp> {
+    let settles = run.last_received.plus_nanos(settings.settle_nanos);
+    let abandoned = run.last_received.plus_nanos(settings.abandon_nanos);
+    match run.status {
+        // One whose top span's parent is remote is judged once it settles.
+        RunStatus::Running => Some(if now < settles { settles } else { abandoned }),
+        _ => run.provisional.then_some(settles),
+    }
+}
+
+/// What the totals of a run rest on.
+struct Parts {
+    tree: Tree,
+    times: times::Times,
+    representatives: Vec<usize>,
+    counting: counting::Counting,
+    agents: agents::Agents,
+    retry_of: Vec<Option<usize>>,
+    /// What log records told of a step.
+    told_by: HashMap<SpanId, Vec<SpanId>>,
+}
+
+impl Parts {
+    fn of(spans: &[Arc<Span>], now: Timestamp, settings: &Settings) -> Option<Self> {
+        let newest = tree::newest_by_start(spans);
+        let (newest, told_by) = match told::fold(&newest, now, settings) {
+            Some(folded) => (tree::newest_by_start(&folded.spans), folded.told_by),
+            None => (newest, HashMap::new()),
+        };
+        let mut tree = Tree::build(newest)?;
+        inherit::fill(&mut tree);
+        let times = times::Times::of(&tree, now);
+        let representatives = duplicates::representatives(&tree, &times);
+        let counting = counting::count(&tree, &representatives);
+        let retry_of = retries::retry_of(&tree, &representatives);
+        let agents = agents::agents(&tree, &times, &counting);
+        Some(Self { tree, times, representatives, counting, agents, retry_of, told_by })
+    }
+
+    fn run(&self, now: Timestamp, settings: &Settings) -> Run {
+        let standing = standing::standing(&self.tree, &self.times, now, settings);
+        totals::run(&self.tree, &self.times, &self.counting, &self.agents, &self.retry_of, standing)
+    }
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
 use futures::StreamExt;
 use object_store::path::Path as ObjectPath;
@@ -16,7 +17,6 @@ use crate::disk::{Disk, RealDisk};
 use crate::error::StoreError;
 use crate::open::lock;
 use crate::settings::Settings;
-use crate::store::join;
 
 /// What putting a backup back came to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -94,7 +94,7 @@ pub async fn restore(backup: PathBuf, settings: Settings) -> Result<Restored, St
         }
         result
     };
-    join(tokio::task::spawn_blocking(work)).await
+    crate::threads::blocking(work).await
 }
 
 fn put_back(
@@ -134,7 +134,7 @@ fn put_back(
         read_archive(io::BufReader::new(file), &mut put)?
     };
     let store_id = {
-        let catalog = Catalog::open(&fresh)?;
+        let catalog = Catalog::open(Arc::new(RealDisk), &fresh)?;
         for (meta, _) in catalog.load()?.segments {
             let sum = sums.get(meta.path.as_ref());
             if sum.is_none_or(|(sum, bytes)| meta.checksum.is_some_and(|known| known != *sum) || *bytes != meta.bytes) {

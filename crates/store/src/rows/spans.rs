@@ -10,7 +10,7 @@ use model::{Span, Tenant};
 
 use super::columns::{self, Columns};
 use crate::attributes::{self, ValueError};
-use crate::bodies::{BodyHash, Splitter};
+use crate::bodies::{BodyHash, Splitter, Texts};
 use crate::error::RowError;
 use crate::schema::Table;
 use crate::store::RunResolver;
@@ -47,16 +47,16 @@ pub struct SpanRow {
 }
 
 /// What the indexes of a span take beside the row.
-const SPAN_INDEX_BYTES: usize = 160;
+const SPAN_INDEX_BYTES: usize = 64;
 
 impl SpanRow {
     /// A row of a span, its large texts left with `splitter`.
-    pub(crate) fn new<'a>(
+    pub(crate) fn new(
         span: Span,
-        raw: &'a RawSpan<'_>,
+        raw: &RawSpan<'_>,
         resource: Arc<str>,
         scope: Arc<str>,
-        splitter: &mut Splitter<'a>,
+        splitter: &mut Splitter<'_>,
     ) -> Self {
         let mut attributes = String::with_capacity(512);
         attributes::write_attributes(&mut attributes, &raw.attributes, Some(splitter));
@@ -130,7 +130,7 @@ impl SpanRow {
         let mut span = Span::clone(&self.span);
         (span.input_preview, span.output_preview) = (None, None);
         let (resource, scope) = (Arc::clone(&self.resource), Arc::clone(&self.scope));
-        Ok(Self::new(span, &raw, resource, scope, &mut Splitter::default()))
+        Ok(Self::new(span, &raw, resource, scope, &mut Splitter::new(&mut Texts::default())))
     }
 
     /// Rows as read back: equal resources and scopes are decoded once.

@@ -43,7 +43,7 @@ fn settings(args: &Serve) -> Result<Settings> {
         forward: args.forward.clone(),
         allow_missing_segments: args.allow_missing_segments,
         dialects: super::dialects::with_renames(&args.renames)?,
-        limits: Limits { cache_bytes: args.cache as u64, ..limits },
+        limits: Limits { cache_bytes: args.cache as u64, flush_bytes: args.flush_bytes, ..limits },
         ingest_keys: IngestKeys::parse(args.ingest_keys.iter().map(String::as_str)).context("--ingest-key")?,
     })
 }
