@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use model::{Tenant, Timestamp};
+use state::{State, StateError};
 use store::{Clock, Store};
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
@@ -47,7 +48,12 @@ pub struct Opened {
     pub store: Store,
     /// Queries over it.
     pub engine: Arc<query::Engine>,
+    /// What is not telemetry; its methods block.
+    pub state: State,
 }
+
+/// The tables that features keep in the state, in the order in which they are made.
+pub const STATE_PARTS: &[state::Part] = &[crate::watch::PART];
 
 /// Shared by all handlers and background tasks.
 pub struct App {
@@ -67,6 +73,8 @@ pub struct App {
     pub forwarder: Option<Arc<forward::Forwarder>>,
     /// Runs as they change.
     pub live: Live,
+    /// Runs as they settle.
+    pub watch: crate::watch::Watch,
     /// Why health is degraded, by the background task that says so.
     pub troubles: crate::health::Troubles,
     /// Changes of the phase.
@@ -140,6 +148,17 @@ impl App {
     /// The store for an API handler.
     pub fn store(&self) -> Result<&Store, Problem> {
         Ok(&self.answering()?.store)
+    }
+
+    /// Works with the state, on a thread for blocking work.
+    pub async fn with_state<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&State) -> Result<T, StateError> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let state = self.answering()?.state.clone();
+        let done = tokio::task::spawn_blocking(move || work(&state)).await;
+        let done = done.map_err(|error| Problem::internal(format!("the work stopped: {error}")))?;
+        done.map_err(|error| Problem::unavailable(format!("the state cannot be used: {error}")))
     }
 
     /// Asks the query engine, on the threads for queries. When the caller goes away the query is cancelled.

@@ -24,6 +24,7 @@ mod receivers;
 mod routes;
 mod tasks;
 mod ui;
+mod watch;
 
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
@@ -34,7 +35,7 @@ use forward::Forwarder;
 use model::{Run, Span, Timestamp, TraceId};
 use tokio::net::TcpListener;
 use tokio::runtime::{self, Handle, Runtime};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::Semaphore;
 use tokio::task::{JoinHandle, JoinSet};
 
 pub use api::setup::document as setup_document;
@@ -62,6 +63,9 @@ pub enum StartError {
     /// The data cannot be opened.
     #[error(transparent)]
     Store(#[from] store::StoreError),
+    /// The state cannot be opened.
+    #[error(transparent)]
+    State(#[from] state::StateError),
     /// The threads for queries cannot be started.
     #[error("cannot start the threads for queries: {0}")]
     Threads(std::io::Error),
@@ -134,6 +138,7 @@ fn app(
     forwarder: Option<Arc<Forwarder>>,
 ) -> Arc<App> {
     let counters = Arc::new(counters::Counters::default());
+    let run_settings = settings.runs;
     Arc::new(App {
         ingest: ingest::Ingest::new(
             Arc::clone(&counters),
@@ -148,10 +153,11 @@ fn app(
         started: SystemClock::time(),
         counters,
         live: live::Live::default(),
+        watch: watch::Watch::default(),
         troubles: health::Troubles::default(),
-        phase: watch::channel(Phase::Replaying).0,
+        phase: tokio::sync::watch::channel(Phase::Replaying).0,
         opened: OnceLock::new(),
-        run_settings: signals::runs::Settings::default(),
+        run_settings,
         query_threads,
         sql_threads,
         sql_permits: Arc::new(Semaphore::new(app::SQL_QUERIES_MAX)),
@@ -204,10 +210,11 @@ async fn open(app: Arc<App>) -> Result<JoinSet<()>, StartError> {
     let resolver = Arc::new(Resolver { settings: app.run_settings, dialects: dialects.clone() });
     let replay = Arc::new(move |entry: &store::LogEntry| ingest::replay(&dialects, entry));
     let store = store::Store::open(store_settings(&app.settings), Arc::new(app.clock), resolver, replay).await?;
+    let state = state::State::open(&app.settings.data, app::STATE_PARTS)?;
     let limits = query::Limits { memory_bytes: app.settings.limits.query_bytes, ..query::Limits::default() };
     let engine = query::Engine::new(store.clone(), limits)?;
     // Set once, here; a second call cannot happen.
-    let _ = app.opened.set(Opened { store, engine: Arc::new(engine) });
+    let _ = app.opened.set(Opened { store, engine: Arc::new(engine), state });
     // A signal to stop may have come first.
     app.phase.send_if_modified(|phase| {
         let starting = *phase == Phase::Replaying;
