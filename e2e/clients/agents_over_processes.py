@@ -65,7 +65,7 @@ class Researcher(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self):
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        with tracer.start_as_current_span("agent.execute", context=extract(dict(self.headers)), kind=SpanKind.SERVER,
+        with tracer.start_as_current_span("agent.execute", context=extract({name.lower(): value for name, value in self.headers.items()}), kind=SpanKind.SERVER,
                                           attributes={"agent.role": "researcher", "agent.task.id": "t1"}):
             call(1000)
             tool("web_search")

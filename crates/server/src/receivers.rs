@@ -3,11 +3,13 @@
 //! The protocols are read by the crate `receivers`; what they say in pieces is put together by `ingest::merge`. Here is what all of
 //! them share: keys, limits and decompression, as for OTLP, and finding the trace of a span that is named alone.
 
+pub mod datadog;
 pub mod langfuse;
 pub mod langsmith;
 pub mod openai_agents;
 pub mod phoenix;
 mod read_back;
+pub mod waiting;
 
 use std::sync::Arc;
 

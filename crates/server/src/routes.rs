@@ -20,7 +20,7 @@ use crate::api::{
 };
 use crate::app::App;
 use crate::problem::{self, Problem};
-use crate::receivers::{langfuse, langsmith, openai_agents, phoenix};
+use crate::receivers::{datadog, langfuse, langsmith, openai_agents, phoenix};
 use crate::{health, log_lines, metrics_text, otlp_grpc, otlp_http, ui};
 
 /// Routes of the API, described by the OpenAPI document. Resources of later issues are added here.
@@ -63,6 +63,7 @@ fn receivers(telemetry_only: bool) -> Router<Arc<App>> {
         .route(Signal::Metrics.path(), post(otlp_http::metrics).fallback(wrong_method))
         .route(LOKI_PUSH, post(log_lines::loki).fallback(wrong_method))
         .merge(otlp_grpc::routes())
+        .merge(datadog::routes())
         .merge(langfuse::routes())
         .merge(langsmith::routes(telemetry_only))
         .merge(openai_agents::routes())

@@ -18,6 +18,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use crate::app::{App, Opened};
+use crate::receivers::waiting;
 use crate::{live, watch};
 
 /// How often the age of hot rows is looked at.
@@ -38,6 +39,8 @@ pub fn start(app: &Arc<App>) -> JoinSet<()> {
     tasks.spawn(watched("live", live::run(Arc::clone(app))));
     tasks.spawn(watched("notes", watch::notes(Arc::clone(app))));
     tasks.spawn(watched("watch", watch::run(Arc::clone(app))));
+    // Done when it has looked once.
+    tasks.spawn(waiting::load(Arc::clone(app)));
     if let Some(forwarder) = &app.forwarder {
         forwarder.spawn(&mut tasks);
     }

@@ -204,13 +204,17 @@ async fn batch(app: &Arc<App>, opened: &Opened, bench: &mut Bench) -> Result<usi
     let (now, settings) = (app.now(), app.run_settings);
     let resolve = move || {
         let one = |(key, spans): (Key, Vec<_>)| {
-            let resolved = read::resolve(&spans, now, &settings);
+            let resolved = read::resolve(key.1, &spans, now, &settings);
             Shown { key, resolved, sources: None }
         };
         read.into_iter().map(one).collect::<Vec<Shown>>()
     };
     let mut shown = Vec::new();
     for mut one in blocking(resolve).await? {
+        // A trace that is part of another's run: that one is due.
+        if let Some(Resolved { run, .. }) = one.resolved.take_if(|resolved| resolved.run.trace_id != one.key.1) {
+            app.watch.with(|queue| queue.note((Arc::clone(&one.key.0), run.trace_id), run.version, now));
+        }
         let wanted = |resolved: &&Resolved| bench.wants_content() && !resolved.run.provisional;
         if let Some(resolved) = one.resolved.as_ref().filter(wanted) {
             match read::sources(app, &opened.store, &one.key, resolved.steps.len()).await {

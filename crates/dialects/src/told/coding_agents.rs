@@ -143,6 +143,7 @@ fn gemini<'r>(record: &'r Record<'r>, event: &str) -> Option<Step<'r>> {
     match event {
         "user_prompt" => {
             let mut step = step(ToldPart::Root, "prompt".into(), "user_prompt");
+            step.extra.push(("gen_ai.agent.name", text("gemini-cli")));
             step.extra.extend(prompt(record).map(|said| ("gen_ai.input.messages", said)));
             Some(step)
         }

@@ -23,6 +23,7 @@ use super::tag::Tag;
 use super::{Ingest, Refusal, policy};
 use crate::budget::Share;
 use crate::counters::Accepted;
+pub use cache::PENDING_MAX;
 use cache::{Key, Names, Shard};
 
 /// Locks that traces share. More means fewer updates waiting for each other.
@@ -83,6 +84,11 @@ impl Ingest {
         (accepted.bytes, accepted.bytes_decompressed) = (bytes as u64, bytes_decompressed as u64);
         self.counters.accepted(signal, accepted);
         Ok(())
+    }
+
+    /// Scores that a restart found still waiting for their spans.
+    pub fn await_spans(&self, project: &Arc<str>, scores: &[Score]) {
+        self.merge.names().remember(project, scores);
     }
 
     /// The trace of a span that was told lately.

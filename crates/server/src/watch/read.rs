@@ -3,25 +3,26 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use model::{Span, Timestamp};
+use model::{Span, Timestamp, TraceId};
 use signals::runs::{Resolved, Settings};
 use store::{Store, StoreError};
 
 use super::judge::Sources;
 use super::queue::Key;
+use crate::api::joined;
 use crate::app::App;
 
 /// Spans of the largest run that is read with its content.
 pub const WATCH_CONTENT_SPANS: usize = 10_000;
 
-/// The spans of a run, without their content.
+/// The spans of a run, without their content: those of its trace, and of traces that may be one run with it.
 pub async fn spans(store: &Store, (project, trace_id): &Key) -> Result<Vec<Arc<Span>>, StoreError> {
-    store.trace_narrow(project, *trace_id).await
+    joined::spans(store, project, *trace_id).await
 }
 
-/// The run they make as of `now`.
-pub fn resolve(spans: &[Arc<Span>], now: Timestamp, settings: &Settings) -> Option<Resolved> {
-    signals::runs::resolve(spans, now, settings)
+/// The run they make as of `now`: that of the trace, or the one it is part of.
+pub fn resolve(trace_id: TraceId, spans: &[Arc<Span>], now: Timestamp, settings: &Settings) -> Option<Resolved> {
+    joined::one(signals::runs::resolve_linked(spans, now, settings), trace_id)
 }
 
 /// What was sent of a run of `spans` spans; `None` where it is too large.
@@ -35,7 +36,7 @@ pub async fn sources(
         app.counters.limit_reached("watch_content_spans");
         return Ok(None);
     }
-    let (stored, logs) = tokio::try_join!(store.trace(project, *trace_id), store.trace_logs(project, *trace_id))?;
+    let (stored, logs) = joined::stored(store, project, *trace_id).await?;
     let mut sources = Sources { spans: HashMap::with_capacity(stored.len()), ..Sources::default() };
     for log in logs {
         if let Some(span_id) = log.log.span_id {

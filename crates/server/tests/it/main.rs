@@ -3,10 +3,12 @@
 mod api;
 mod bad_input;
 mod captures;
+mod datadog;
 mod doctor;
 mod forward;
 mod grpc;
 mod http;
+mod joins;
 mod lifecycle;
 mod logs;
 mod openapi;

@@ -12,7 +12,7 @@ use serde_json::{Value as Json, json};
 
 use crate::app::App;
 use crate::ingest::Refusal;
-use crate::receivers::{self, read_back, refuse};
+use crate::receivers::{self, datadog, read_back, refuse};
 
 /// Runs of one answer.
 const RUNS_MAX: usize = 100;
@@ -30,6 +30,8 @@ pub async fn info() -> Response {
         &json!({
             "version": "0.13.0",
             "license_expiration_time": null,
+            // Datadog's tracers ask their agent at the same path.
+            "endpoints": datadog::ENDPOINTS, "client_drop_p0s": false, "span_meta_structs": true,
             "instance_flags": {
                 "zstd_compression_enabled": true, "gzip_body_enabled": true, "dataset_examples_multipart_enabled": false,
             },
