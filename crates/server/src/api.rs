@@ -14,6 +14,7 @@ pub mod runs;
 pub mod search;
 pub mod sessions;
 pub mod setup;
+pub mod signals;
 pub mod sql;
 pub mod status;
 pub mod store;

@@ -29,6 +29,8 @@ pub struct Case<'a> {
     pub before: Option<u64>,
     /// The time.
     pub now: Timestamp,
+    /// What was judged of it elsewhere: by users, evaluators, people. Known once it has settled.
+    pub scores: &'a [receivers::Score],
     sources: Option<&'a Sources>,
     contents: OnceCell<HashMap<SpanId, OnceCell<Content>>>,
     dialects: &'a Dialects,
@@ -45,17 +47,29 @@ pub struct Sources {
 
 impl<'a> Case<'a> {
     /// Puts a case together.
+    #[allow(clippy::too_many_arguments, reason = "each is a field of its own")]
     pub fn new(
         resolved: &'a Resolved,
         settled: bool,
         backfill: bool,
         before: Option<u64>,
         now: Timestamp,
+        scores: &'a [receivers::Score],
         sources: Option<&'a Sources>,
         dialects: &'a Dialects,
     ) -> Self {
-        let contents = OnceCell::new();
-        Self { run: &resolved.run, steps: &resolved.steps, settled, backfill, before, now, sources, contents, dialects }
+        Self {
+            run: &resolved.run,
+            steps: &resolved.steps,
+            settled,
+            backfill,
+            before,
+            now,
+            scores,
+            sources,
+            contents: OnceCell::new(),
+            dialects,
+        }
     }
 
     /// What was said in a step, understood when first asked for; `None` where content was not read: no judge
@@ -113,7 +127,7 @@ pub trait Judge: Send {
 
     /// Whether the batch was kept. Where it was not, its runs are judged again later: what was remembered of it has to be
     /// forgotten.
-    fn after_commit(&mut self, _kept: bool) {}
+    fn after_commit(&mut self, _kept: bool, _now: Timestamp) {}
 }
 
 /// The judges with what is known of their failures.
@@ -180,8 +194,8 @@ impl Bench {
     }
 
     /// Tells whether the batch was kept.
-    pub fn after_commit(&mut self, kept: bool) {
-        self.judges.iter_mut().for_each(|seat| seat.judge.after_commit(kept));
+    pub fn after_commit(&mut self, kept: bool, now: Timestamp) {
+        self.judges.iter_mut().for_each(|seat| seat.judge.after_commit(kept, now));
     }
 
     /// Which judges fail at the moment, for health.

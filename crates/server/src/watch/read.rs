@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use model::{Span, Timestamp};
+use receivers::Score;
 use signals::runs::{Resolved, Settings};
 use store::{Store, StoreError};
 
@@ -24,18 +25,25 @@ pub fn resolve(spans: &[Arc<Span>], now: Timestamp, settings: &Settings) -> Opti
     signals::runs::resolve(spans, now, settings)
 }
 
-/// What was sent of a run of `spans` spans; `None` where it is too large.
-pub async fn sources(
+/// What belongs to a run of `spans` spans beside them: scores, and what was sent, where `content` asks for it and it is not
+/// too large.
+pub async fn beside(
     app: &App,
     store: &Store,
     (project, trace_id): &Key,
+    content: bool,
     spans: usize,
-) -> Result<Option<Sources>, StoreError> {
+) -> Result<(Vec<Score>, Option<Sources>), StoreError> {
+    let logs = store.trace_logs(project, *trace_id).await?;
+    let scores = Score::latest(logs.iter().filter_map(|log| Score::from_log(&log.raw)).collect());
+    if !content {
+        return Ok((scores, None));
+    }
     if spans > WATCH_CONTENT_SPANS {
         app.counters.limit_reached("watch_content_spans");
-        return Ok(None);
+        return Ok((scores, None));
     }
-    let (stored, logs) = tokio::try_join!(store.trace(project, *trace_id), store.trace_logs(project, *trace_id))?;
+    let stored = store.trace(project, *trace_id).await?;
     let mut sources = Sources { spans: HashMap::with_capacity(stored.len()), ..Sources::default() };
     for log in logs {
         if let Some(span_id) = log.log.span_id {
@@ -43,5 +51,5 @@ pub async fn sources(
         }
     }
     sources.spans.extend(stored.into_iter().map(|stored| (stored.span.span_id, stored)));
-    Ok(Some(sources))
+    Ok((scores, Some(sources)))
 }

@@ -145,7 +145,7 @@ impl Judge for Scribe {
         }
     }
 
-    fn after_commit(&mut self, kept: bool) {
+    fn after_commit(&mut self, kept: bool, _now: Timestamp) {
         self.commits.lock().unwrap().push(kept);
     }
 }
@@ -174,11 +174,11 @@ fn a_judge_that_fails_is_named_undone_and_holds_nobody_up() {
             for trace in 1..=3 {
                 let resolved = run_of(trace);
                 let now = resolved.run.last_received;
-                failed += bench.hear(&Case::new(&resolved, true, false, None, now, None, dialects), tx)?;
+                failed += bench.hear(&Case::new(&resolved, true, false, None, now, &[], None, dialects), tx)?;
             }
             Ok(failed)
         });
-        bench.after_commit(true);
+        bench.after_commit(true, Timestamp::default());
         assert_eq!(failed.unwrap(), 2);
         let notes: Vec<(String, u8)> = state
             .read(|connection| {
