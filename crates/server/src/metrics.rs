@@ -113,7 +113,9 @@ fn before(tx: &Transaction<'_>, project: &str, trace: TraceId) -> Result<Option<
     let mut query = tx.prepare_cached("SELECT counted FROM metrics_shares WHERE project = ?1 AND trace = ?2")?;
     let bytes: Option<Vec<u8>> = query.query_row(params![project, trace.as_bytes()], |row| row.get(0)).optional()?;
     let Some(bytes) = bytes else { return Ok(None) };
-    Counted::decode(&bytes).map(Some).ok_or_else(|| JudgeError::Other("what was counted of the run cannot be read".into()))
+    Counted::decode(&bytes)
+        .map(Some)
+        .ok_or_else(|| JudgeError::Other("what was counted of the run cannot be read".into()))
 }
 
 fn keep(tx: &Transaction<'_>, project: &str, trace: TraceId, counted: &Counted) -> rusqlite::Result<()> {
@@ -154,6 +156,15 @@ impl Judge for Counting {
         Ok(())
     }
 
+    fn gone(&mut self, project: &str, trace: TraceId, tx: &Transaction<'_>) -> Result<(), JudgeError> {
+        if let Some(before) = before(tx, project, trace)? {
+            let nothing = Counted::default();
+            keep(tx, project, trace, &nothing)?;
+            self.metrics.registry().stage(&nothing.since(&before), Vec::new());
+        }
+        Ok(())
+    }
+
     fn before_commit(&mut self, tx: &Transaction<'_>) -> rusqlite::Result<()> {
         let registry = self.metrics.registry();
         let mut put = tx.prepare_cached("INSERT OR REPLACE INTO metrics_series VALUES (?1, ?2, ?3, ?4, ?5)")?;
@@ -182,7 +193,8 @@ impl Judge for Counting {
 }
 
 fn score(score: &receivers::Score) -> Score {
-    let user = |source: &str| matches!(source.to_ascii_lowercase().as_str(), "user" | "end_user" | "app_user" | "feedback");
+    let user =
+        |source: &str| matches!(source.to_ascii_lowercase().as_str(), "user" | "end_user" | "app_user" | "feedback");
     Score {
         name: score.name.clone(),
         value: score.value,

@@ -206,7 +206,7 @@ async fn batch(app: &Arc<App>, opened: &Opened, bench: &mut Bench) -> Result<usi
     let (now, settings) = (app.now(), app.run_settings);
     let resolve = move || {
         let one = |(key, spans): (Key, Vec<_>)| {
-            let resolved = read::resolve(&spans, now, &settings);
+            let resolved = read::resolve(&spans, key.1, now, &settings);
             Shown { key, resolved, scores: Vec::new(), sources: None }
         };
         read.into_iter().map(one).collect::<Vec<Shown>>()
@@ -214,7 +214,7 @@ async fn batch(app: &Arc<App>, opened: &Opened, bench: &mut Bench) -> Result<usi
     let mut shown = Vec::new();
     for mut one in blocking(resolve).await? {
         if let Some(resolved) = one.resolved.as_ref().filter(|resolved| !resolved.run.provisional) {
-            match read::beside(app, &opened.store, &one.key, bench.wants_content(), resolved.steps.len()).await {
+            match read::beside(app, &opened.store, &one.key.0, resolved, bench.wants_content()).await {
                 Ok(beside) => (one.scores, one.sources) = beside,
                 Err(error) => {
                     unreadable(app, one.key, &error);
@@ -275,10 +275,19 @@ fn judge(
                 seen.push(Seen::Done);
                 continue;
             };
+            if resolved.run.trace_id != key.1 {
+                // Part of another run, which is judged under its own name.
+                let whole = (Arc::clone(&key.0), resolved.run.trace_id);
+                app.watch.with(|queue| queue.note(whole, resolved.run.version, now));
+                failures += bench.gone(&key.0, key.1, tx)?;
+                seen.push(Seen::Done);
+                continue;
+            }
             let settled = !resolved.run.provisional;
             let before = kept::judged(tx, key)?;
             let backfill = is_backfill(resolved, before.is_some(), horizon, now);
-            let case = Case::new(resolved, settled, backfill, before, now, scores, sources.as_ref(), &app.settings.dialects);
+            let case =
+                Case::new(resolved, settled, backfill, before, now, scores, sources.as_ref(), &app.settings.dialects);
             failures += bench.hear(&case, tx)?;
             if settled {
                 kept::note(tx, key, resolved.run.version, now)?;

@@ -26,7 +26,11 @@ pub fn run(args: &Metrics) -> Result<ExitCode> {
             show::cell(&family.name),
             show::cell(&family.kind),
             show::cell(&family.unit),
-            if full { show::styled(&count(family.label_sets), Look::Red) } else { show::figure(count(family.label_sets)) },
+            if full {
+                show::styled(&count(family.label_sets), Look::Red)
+            } else {
+                show::figure(count(family.label_sets))
+            },
             show::cell(&family.help),
         ]);
         for spelling in &family.spellings {
