@@ -5,7 +5,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use model::{RunStatus, TraceId};
+use model::{RunStatus, Timestamp, TraceId};
 use signals::metrics::{Counted, Exposed, Kind, Limits, Registry, Score, SeriesRow, Share};
 use state::rusqlite::{self, Connection, OptionalExtension, Transaction, params};
 use state::{Part, State, StateError};
@@ -99,12 +99,14 @@ fn corrections(connection: &Connection) -> rusqlite::Result<Vec<(String, f64)>> 
 /// Counts runs.
 pub struct Counting {
     metrics: Arc<Metrics>,
+    /// The time of the batch under way.
+    now: Timestamp,
 }
 
 impl Counting {
     /// A judge that feeds these counters.
     pub fn new(metrics: Arc<Metrics>) -> Self {
-        Self { metrics }
+        Self { metrics, now: Timestamp::default() }
     }
 }
 
@@ -136,6 +138,7 @@ impl Judge for Counting {
 
     fn judge(&mut self, case: &Case<'_>, tx: &Transaction<'_>) -> Result<(), JudgeError> {
         let run = case.run;
+        self.now = case.now;
         let mut registry = self.metrics.registry();
         if !(case.backfill && run.status == RunStatus::Running) {
             registry.note(run, case.steps);
@@ -186,9 +189,9 @@ impl Judge for Counting {
         .map(drop)
     }
 
-    fn after_commit(&mut self, kept: bool, now: model::Timestamp) {
+    fn after_commit(&mut self, kept: bool) {
         let mut registry = self.metrics.registry();
-        if kept { registry.commit(now) } else { registry.discard() }
+        if kept { registry.commit(self.now) } else { registry.discard() }
     }
 }
 

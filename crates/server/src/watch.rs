@@ -305,7 +305,7 @@ fn judge(
         kept::set_position(tx, position)?;
         Ok(seen)
     });
-    bench.after_commit(written.is_ok(), now);
+    bench.after_commit(written.is_ok());
     if written.is_ok() {
         for (counter, more) in [
             (&app.watch.judged, judged),

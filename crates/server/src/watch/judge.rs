@@ -136,7 +136,7 @@ pub trait Judge: Send {
 
     /// Whether the batch was kept. Where it was not, its runs are judged again later: what was remembered of it has to be
     /// forgotten.
-    fn after_commit(&mut self, _kept: bool, _now: Timestamp) {}
+    fn after_commit(&mut self, _kept: bool) {}
 }
 
 /// The judges with what is known of their failures.
@@ -224,8 +224,8 @@ impl Bench {
     }
 
     /// Tells whether the batch was kept.
-    pub fn after_commit(&mut self, kept: bool, now: Timestamp) {
-        self.judges.iter_mut().for_each(|seat| seat.judge.after_commit(kept, now));
+    pub fn after_commit(&mut self, kept: bool) {
+        self.judges.iter_mut().for_each(|seat| seat.judge.after_commit(kept));
     }
 
     /// Which judges fail at the moment, for health.

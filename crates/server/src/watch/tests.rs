@@ -145,7 +145,7 @@ impl Judge for Scribe {
         }
     }
 
-    fn after_commit(&mut self, kept: bool, _now: Timestamp) {
+    fn after_commit(&mut self, kept: bool) {
         self.commits.lock().unwrap().push(kept);
     }
 }
@@ -178,7 +178,7 @@ fn a_judge_that_fails_is_named_undone_and_holds_nobody_up() {
             }
             Ok(failed)
         });
-        bench.after_commit(true, Timestamp::default());
+        bench.after_commit(true);
         assert_eq!(failed.unwrap(), 2);
         let notes: Vec<(String, u8)> = state
             .read(|connection| {
