@@ -16,6 +16,7 @@ pub mod said;
 pub mod search;
 pub mod sessions;
 pub mod setup;
+pub mod signals;
 pub mod sql;
 pub mod status;
 pub mod store;

@@ -44,6 +44,8 @@ pub struct Settings {
     pub dialects: Dialects,
     /// Keys that telemetry must name; none: any key is taken, and not looked at.
     pub ingest_keys: IngestKeys,
+    /// Tokens an hour that are meant to be enough: the gauge `agent_hourly_token_budget`, for rules.
+    pub hourly_token_budget: Option<u64>,
     /// When a run counts as finished.
     pub runs: signals::runs::Settings,
     /// What the server may use.
@@ -65,6 +67,7 @@ impl Default for Settings {
             allow_missing_segments: false,
             dialects: Dialects::builtin().clone(),
             ingest_keys: IngestKeys::default(),
+            hourly_token_budget: None,
             runs: signals::runs::Settings::default(),
             limits: Limits::default(),
         }

@@ -16,6 +16,7 @@ mod ingest;
 mod listen;
 mod live;
 mod log_lines;
+mod metrics;
 mod metrics_text;
 mod otlp_grpc;
 mod otlp_http;
@@ -139,6 +140,7 @@ fn app(
 ) -> Arc<App> {
     let counters = Arc::new(counters::Counters::default());
     let run_settings = settings.runs;
+    let metrics = Arc::new(metrics::Metrics::new(settings.hourly_token_budget));
     Arc::new(App {
         ingest: ingest::Ingest::new(
             Arc::clone(&counters),
@@ -153,6 +155,7 @@ fn app(
         started: SystemClock::time(),
         counters,
         live: live::Live::default(),
+        metrics,
         watch: watch::Watch::default(),
         troubles: health::Troubles::default(),
         phase: tokio::sync::watch::channel(Phase::Replaying).0,
@@ -211,6 +214,7 @@ async fn open(app: Arc<App>) -> Result<JoinSet<()>, StartError> {
     let replay = Arc::new(move |entry: &store::LogEntry| ingest::replay(&dialects, entry));
     let store = store::Store::open(store_settings(&app.settings), Arc::new(app.clock), resolver, replay).await?;
     let state = state::State::open(&app.settings.data, app::STATE_PARTS)?;
+    app.metrics.restore(&state)?;
     let limits = query::Limits { memory_bytes: app.settings.limits.query_bytes, ..query::Limits::default() };
     let engine = query::Engine::new(store.clone(), limits)?;
     // Set once, here; a second call cannot happen.

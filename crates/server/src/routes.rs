@@ -16,7 +16,8 @@ use utoipa_axum::routes;
 use wire::Signal;
 
 use crate::api::{
-    aggregate, doctor, export, live, logs, openapi, run, runs, search, sessions, setup, sql, status, store, summary,
+    aggregate, doctor, export, live, logs, openapi, run, runs, search, sessions, setup, signals, sql, status, store,
+    summary,
 };
 use crate::app::App;
 use crate::problem::{self, Problem};
@@ -36,6 +37,8 @@ pub fn api() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(summary::get))
         .routes(routes!(logs::list, log_lines::lines))
         .routes(routes!(search::search))
+        .routes(routes!(signals::get))
+        .routes(routes!(signals::families))
         .routes(routes!(aggregate::get))
         .routes(routes!(sql::run))
         .routes(routes!(sql::schema))

@@ -22,10 +22,11 @@ use signals::runs::{Resolved, Settings as RunSettings};
 use tokio::sync::broadcast::error::RecvError;
 
 use self::judge::{Bench, Case, Judge, Sources};
-pub use self::kept::PART;
+pub use self::kept::{JUDGED_RUNS_MAX, PART};
 use self::queue::{Key, Queue, Seen};
 pub use self::read::WATCH_CONTENT_SPANS;
 use crate::app::{App, Opened};
+use crate::metrics::Counting;
 
 /// Runs waiting to be looked at; past these, changes are asked for again later. About 150 bytes each.
 pub const WATCH_RUNS_MAX: usize = 100_000;
@@ -107,8 +108,8 @@ impl Watch {
 }
 
 /// Every judge of the server. They see a run in this order.
-fn judges(_app: &App) -> Vec<Box<dyn Judge>> {
-    Vec::new()
+fn judges(app: &App) -> Vec<Box<dyn Judge>> {
+    vec![Box::new(Counting::new(Arc::clone(&app.metrics)))]
 }
 
 /// Notes which runs change; ends when the store does.
@@ -185,6 +186,7 @@ async fn catch_up(app: &App, opened: &Opened) -> Result<(), WatchError> {
 struct Shown {
     key: Key,
     resolved: Option<Resolved>,
+    scores: Vec<receivers::Score>,
     sources: Option<Sources>,
 }
 
@@ -204,8 +206,8 @@ async fn batch(app: &Arc<App>, opened: &Opened, bench: &mut Bench) -> Result<usi
     let (now, settings) = (app.now(), app.run_settings);
     let resolve = move || {
         let one = |(key, spans): (Key, Vec<_>)| {
-            let resolved = read::resolve(key.1, &spans, now, &settings);
-            Shown { key, resolved, sources: None }
+            let resolved = read::resolve(&spans, key.1, now, &settings);
+            Shown { key, resolved, scores: Vec::new(), sources: None }
         };
         read.into_iter().map(one).collect::<Vec<Shown>>()
     };
@@ -215,10 +217,9 @@ async fn batch(app: &Arc<App>, opened: &Opened, bench: &mut Bench) -> Result<usi
         if let Some(Resolved { run, .. }) = one.resolved.take_if(|resolved| resolved.run.trace_id != one.key.1) {
             app.watch.with(|queue| queue.note((Arc::clone(&one.key.0), run.trace_id), run.version, now));
         }
-        let wanted = |resolved: &&Resolved| bench.wants_content() && !resolved.run.provisional;
-        if let Some(resolved) = one.resolved.as_ref().filter(wanted) {
-            match read::sources(app, &opened.store, &one.key, resolved.steps.len()).await {
-                Ok(sources) => one.sources = sources,
+        if let Some(resolved) = one.resolved.as_ref().filter(|resolved| !resolved.run.provisional) {
+            match read::beside(app, &opened.store, &one.key.0, resolved, bench.wants_content()).await {
+                Ok(beside) => (one.scores, one.sources) = beside,
                 Err(error) => {
                     unreadable(app, one.key, &error);
                     continue;
@@ -273,15 +274,24 @@ fn judge(
     let written = state.write(|tx| {
         let horizon = kept::horizon(tx)?;
         let mut seen = Vec::with_capacity(shown.len());
-        for Shown { key, resolved, sources } in shown {
+        for Shown { key, resolved, scores, sources } in shown {
             let Some(resolved) = resolved else {
                 seen.push(Seen::Done);
                 continue;
             };
+            if resolved.run.trace_id != key.1 {
+                // Part of another run, which is judged under its own name.
+                let whole = (Arc::clone(&key.0), resolved.run.trace_id);
+                app.watch.with(|queue| queue.note(whole, resolved.run.version, now));
+                failures += bench.gone(&key.0, key.1, tx)?;
+                seen.push(Seen::Done);
+                continue;
+            }
             let settled = !resolved.run.provisional;
             let before = kept::judged(tx, key)?;
             let backfill = is_backfill(resolved, before.is_some(), horizon, now);
-            let case = Case::new(resolved, settled, backfill, before, now, sources.as_ref(), &app.settings.dialects);
+            let case =
+                Case::new(resolved, settled, backfill, before, now, scores, sources.as_ref(), &app.settings.dialects);
             failures += bench.hear(&case, tx)?;
             if settled {
                 kept::note(tx, key, resolved.run.version, now)?;

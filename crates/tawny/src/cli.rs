@@ -71,6 +71,8 @@ pub enum Command {
     Promql(Promql),
     /// Look at how telemetry is understood, and try out renames of your own.
     Dialects(Dialects),
+    /// List the families of metrics: what each means, its unit, how many series it has.
+    Metrics(Metrics),
     /// Show state, counts and limits of the server.
     Status(Reading),
     /// Say what is wrong with the instrumentation of what arrived, and what to change.
@@ -159,6 +161,9 @@ pub struct Serve {
     /// File of renames: attribute keys of your own and what they mean; repeatable. `tawny dialects test` tries one out.
     #[arg(long, env = "TAWNY_RENAMES", value_name = "FILE", value_delimiter = ',')]
     pub renames: Vec<PathBuf>,
+    /// Tokens an hour that are meant to be enough, for rules: the gauge agent_hourly_token_budget.
+    #[arg(long, env = "TAWNY_HOURLY_TOKEN_BUDGET", value_name = "TOKENS")]
+    pub hourly_token_budget: Option<u64>,
     /// Print the addresses in use as one line of JSON once the server listens.
     #[arg(long)]
     pub json: bool,
@@ -244,6 +249,17 @@ pub struct Summary {
     /// Which runs.
     #[command(flatten)]
     pub filters: RunFilters,
+    /// Server and form.
+    #[command(flatten)]
+    pub reading: Reading,
+}
+
+/// Flags of `metrics`.
+#[derive(Debug, Args)]
+pub struct Metrics {
+    /// Only families with this in their name, one of their other names, or what they say.
+    #[arg(value_name = "TEXT")]
+    pub text: Option<String>,
     /// Server and form.
     #[command(flatten)]
     pub reading: Reading,

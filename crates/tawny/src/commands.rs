@@ -9,6 +9,7 @@ mod export;
 mod forward;
 mod import;
 mod logs;
+mod metrics;
 mod promql;
 mod restore;
 mod run;
@@ -47,6 +48,7 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::Demo(args)) => demo::run(&args),
         Some(Command::Promql(args)) => promql::run(&args),
         Some(Command::Dialects(args)) => dialects::run(&args),
+        Some(Command::Metrics(args)) => metrics::run(&args),
         Some(Command::Status(args)) => status::run(&args),
         Some(Command::Doctor(args)) => doctor::run(&args),
         Some(Command::Setup(args)) => setup::run(&args),

@@ -46,8 +46,15 @@ impl<'a> Said<'a> {
         self.spans.get(&id).copied()
     }
 
-    /// Fills in what was said, and attributes, events and links as sent. What only log records say is added to what the span does.
+    /// Fills in what was said, and attributes, events and links as sent.
     pub fn fill(&self, step: &mut Step, resolved: &ResolvedStep) {
+        if let Some((raw, content)) = self.whole(resolved) {
+            convert::add_content(step, &raw, content);
+        }
+    }
+
+    /// A step as it was sent and what was said in it. What only log records say is added to what the span does.
+    pub fn whole(&self, resolved: &ResolvedStep) -> Option<(RawSpan<'static>, Content)> {
         let own = resolved.span.span_id;
         let parts = resolved.told_by.iter().filter(|id| **id != own);
         let mut whole: Option<(RawSpan<'static>, Content)> = None;
@@ -63,9 +70,7 @@ impl<'a> Said<'a> {
                 }
             }
         }
-        if let Some((raw, content)) = whole {
-            convert::add_content(step, &raw, content);
-        }
+        whole
     }
 
     fn one(&self, id: SpanId) -> Option<(RawSpan<'static>, Content)> {

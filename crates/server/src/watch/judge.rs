@@ -9,11 +9,12 @@ use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use dialects::Dialects;
-use model::raw::RawLog;
 use model::{Content, ResolvedStep, Run, SpanId, Timestamp, TraceId};
 use signals::runs::Resolved;
 use state::rusqlite::{self, Transaction};
-use store::StoredSpan;
+use store::{StoredLog, StoredSpan};
+
+use crate::api::said::Said;
 
 /// A run before its judges.
 pub struct Case<'a> {
@@ -29,48 +30,65 @@ pub struct Case<'a> {
     pub before: Option<u64>,
     /// The time.
     pub now: Timestamp,
-    sources: Option<&'a Sources>,
-    contents: OnceCell<HashMap<SpanId, OnceCell<Content>>>,
-    dialects: &'a Dialects,
+    /// What was judged of it elsewhere: by users, evaluators, people. Known once it has settled.
+    pub scores: &'a [receivers::Score],
+    said: Option<Said<'a>>,
+    contents: OnceCell<HashMap<SpanId, Cell>>,
 }
 
-/// The spans of a run as they were sent, and log records that some of them speak through.
+/// A step's position, and its content once somebody asked.
+type Cell = (usize, OnceCell<Option<Content>>);
+
+/// The spans of a run as they were sent, and the log records of its traces.
 #[derive(Debug, Default)]
 pub struct Sources {
     /// Spans.
-    pub spans: HashMap<SpanId, StoredSpan>,
-    /// Log records by the span they name.
-    pub logs: HashMap<SpanId, Vec<RawLog<'static>>>,
+    pub spans: Vec<StoredSpan>,
+    /// Log records.
+    pub logs: Vec<StoredLog>,
 }
 
 impl<'a> Case<'a> {
     /// Puts a case together.
+    #[allow(clippy::too_many_arguments, reason = "each is a field of its own")]
     pub fn new(
         resolved: &'a Resolved,
         settled: bool,
         backfill: bool,
         before: Option<u64>,
         now: Timestamp,
+        scores: &'a [receivers::Score],
         sources: Option<&'a Sources>,
         dialects: &'a Dialects,
     ) -> Self {
-        let contents = OnceCell::new();
-        Self { run: &resolved.run, steps: &resolved.steps, settled, backfill, before, now, sources, contents, dialects }
+        Self {
+            run: &resolved.run,
+            steps: &resolved.steps,
+            settled,
+            backfill,
+            before,
+            now,
+            scores,
+            said: sources.map(|sources| Said::of(dialects, &sources.spans, &sources.logs)),
+            contents: OnceCell::new(),
+        }
     }
 
     /// What was said in a step, understood when first asked for; `None` where content was not read: no judge
     /// [wants](Judge::wants_content) it, the run has not settled, or it is too large.
     pub fn content(&self, span_id: SpanId) -> Option<&Content> {
-        let sources = self.sources?;
-        let contents = self.contents.get_or_init(|| sources.spans.keys().map(|id| (*id, OnceCell::new())).collect());
-        let (cell, stored) = (contents.get(&span_id)?, sources.spans.get(&span_id)?);
-        let logs = sources.logs.get(&span_id).map_or(&[][..], Vec::as_slice);
-        Some(cell.get_or_init(|| self.dialects.content(&stored.raw, &stored.resource, &stored.scope, logs)))
+        let said = self.said.as_ref()?;
+        let by_id = || {
+            let steps = self.steps.iter().enumerate();
+            steps.map(|(at, step)| (step.span.span_id, (at, OnceCell::new()))).collect()
+        };
+        let (at, content) = self.contents.get_or_init(by_id).get(&span_id)?;
+        content.get_or_init(|| said.whole(&self.steps[*at]).map(|(_, content)| content)).as_ref()
     }
 
     /// A step's span as it was sent, where it was read.
     pub fn source(&self, span_id: SpanId) -> Option<&StoredSpan> {
-        self.sources?.spans.get(&span_id)
+        self.said.as_ref()?.span(span_id)
     }
 }
 
@@ -106,6 +124,11 @@ pub trait Judge: Send {
     /// Judges a run, keeping what it finds through `tx`. What it holds in memory must not change where this fails.
     fn judge(&mut self, case: &Case<'_>, tx: &Transaction<'_>) -> Result<(), JudgeError>;
 
+    /// A trace that may have been judged is no run of its own any more: it turned out to be part of another.
+    fn gone(&mut self, _project: &str, _trace: TraceId, _tx: &Transaction<'_>) -> Result<(), JudgeError> {
+        Ok(())
+    }
+
     /// The last writes of a batch.
     fn before_commit(&mut self, _tx: &Transaction<'_>) -> rusqlite::Result<()> {
         Ok(())
@@ -129,6 +152,36 @@ struct Seat {
     failing: Option<(u64, TraceId, String)>,
 }
 
+impl Seat {
+    /// Lets the judge work; whether it succeeded. What a failure wrote is undone.
+    fn work(
+        &mut self,
+        trace_id: TraceId,
+        tx: &Transaction<'_>,
+        work: impl FnOnce(&mut dyn Judge) -> Result<(), JudgeError>,
+    ) -> rusqlite::Result<bool> {
+        tx.prepare_cached("SAVEPOINT judge")?.execute([])?;
+        let error = match catch_unwind(AssertUnwindSafe(|| work(&mut *self.judge))) {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => Some(error.to_string()),
+            Err(fault) => Some(format!("a fault in Tawny itself: {}", words(&*fault))),
+        };
+        let succeeded = error.is_none();
+        match error {
+            None => self.failing = None,
+            Some(error) => {
+                tx.prepare_cached("ROLLBACK TO judge")?.execute([])?;
+                let name = self.judge.name();
+                tracing::error!(%error, %trace_id, judge = name, "a run could not be judged");
+                let runs = self.failing.as_ref().map_or(0, |(runs, ..)| *runs) + 1;
+                self.failing = Some((runs, trace_id, error));
+            }
+        }
+        tx.prepare_cached("RELEASE judge")?.execute([])?;
+        Ok(succeeded)
+    }
+}
+
 impl Bench {
     /// The judges, in the order in which they see a run.
     pub fn new(judges: Vec<Box<dyn Judge>>) -> Self {
@@ -147,29 +200,20 @@ impl Bench {
     /// When not even a failure could be undone.
     pub fn hear(&mut self, case: &Case<'_>, tx: &Transaction<'_>) -> rusqlite::Result<u64> {
         let mut failed = 0;
+        for seat in self.judges.iter_mut().filter(|seat| case.settled || seat.judge.follows()) {
+            failed += u64::from(!seat.work(case.run.trace_id, tx, |judge| judge.judge(case, tx))?);
+        }
+        Ok(failed)
+    }
+
+    /// Tells every judge that a trace is no run of its own any more; says how many failed.
+    ///
+    /// # Errors
+    /// When not even a failure could be undone.
+    pub fn gone(&mut self, project: &str, trace: TraceId, tx: &Transaction<'_>) -> rusqlite::Result<u64> {
+        let mut failed = 0;
         for seat in &mut self.judges {
-            if !case.settled && !seat.judge.follows() {
-                continue;
-            }
-            tx.prepare_cached("SAVEPOINT judge")?.execute([])?;
-            let judged = catch_unwind(AssertUnwindSafe(|| seat.judge.judge(case, tx)));
-            let error = match judged {
-                Ok(Ok(())) => {
-                    seat.failing = None;
-                    None
-                }
-                Ok(Err(error)) => Some(error.to_string()),
-                Err(fault) => Some(format!("a fault in Tawny itself: {}", words(&*fault))),
-            };
-            if let Some(error) = error {
-                tx.prepare_cached("ROLLBACK TO judge")?.execute([])?;
-                let name = seat.judge.name();
-                tracing::error!(%error, trace_id = %case.run.trace_id, judge = name, "a run could not be judged");
-                let runs = seat.failing.as_ref().map_or(0, |(runs, ..)| *runs) + 1;
-                seat.failing = Some((runs, case.run.trace_id, error));
-                failed += 1;
-            }
-            tx.prepare_cached("RELEASE judge")?.execute([])?;
+            failed += u64::from(!seat.work(trace, tx, |judge| judge.gone(project, trace, tx))?);
         }
         Ok(failed)
     }

@@ -1,9 +1,10 @@
 //! Reading a run for its judges: narrow spans, and what was sent where somebody asks for it.
 
-use std::collections::HashMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use model::{Span, Timestamp, TraceId};
+use receivers::Score;
 use signals::runs::{Resolved, Settings};
 use store::{Store, StoreError};
 
@@ -15,34 +16,41 @@ use crate::app::App;
 /// Spans of the largest run that is read with its content.
 pub const WATCH_CONTENT_SPANS: usize = 10_000;
 
-/// The spans of a run, without their content: those of its trace, and of traces that may be one run with it.
+/// The spans of a trace and of those it leads to, without their content.
 pub async fn spans(store: &Store, (project, trace_id): &Key) -> Result<Vec<Arc<Span>>, StoreError> {
     joined::spans(store, project, *trace_id).await
 }
 
-/// The run they make as of `now`: that of the trace, or the one it is part of.
-pub fn resolve(trace_id: TraceId, spans: &[Arc<Span>], now: Timestamp, settings: &Settings) -> Option<Resolved> {
+/// The run that a trace is or belongs to, as of `now`.
+pub fn resolve(spans: &[Arc<Span>], trace_id: TraceId, now: Timestamp, settings: &Settings) -> Option<Resolved> {
     joined::one(signals::runs::resolve_linked(spans, now, settings), trace_id)
 }
 
-/// What was sent of a run of `spans` spans; `None` where it is too large.
-pub async fn sources(
+/// What belongs to a run beside its spans: scores, and what was sent, where `content` asks for it and it is not too large.
+pub async fn beside(
     app: &App,
     store: &Store,
-    (project, trace_id): &Key,
-    spans: usize,
-) -> Result<Option<Sources>, StoreError> {
-    if spans > WATCH_CONTENT_SPANS {
+    project: &str,
+    resolved: &Resolved,
+    content: bool,
+) -> Result<(Vec<Score>, Option<Sources>), StoreError> {
+    let mut traces: BTreeSet<TraceId> = resolved.steps.iter().map(|step| step.span.trace_id).collect();
+    traces.insert(resolved.run.trace_id);
+    traces.extend(resolved.joined.iter().map(|(trace, _)| *trace));
+    let mut sources = Sources::default();
+    for trace in &traces {
+        sources.logs.extend(store.trace_logs(project, *trace).await?);
+    }
+    let scores = Score::latest(sources.logs.iter().filter_map(|log| Score::from_log(&log.raw)).collect());
+    if !content {
+        return Ok((scores, None));
+    }
+    if resolved.steps.len() > WATCH_CONTENT_SPANS {
         app.counters.limit_reached("watch_content_spans");
-        return Ok(None);
+        return Ok((scores, None));
     }
-    let (stored, logs) = joined::stored(store, project, *trace_id).await?;
-    let mut sources = Sources { spans: HashMap::with_capacity(stored.len()), ..Sources::default() };
-    for log in logs {
-        if let Some(span_id) = log.log.span_id {
-            sources.logs.entry(span_id).or_default().push(log.raw);
-        }
+    for trace in traces {
+        sources.spans.extend(store.trace(project, trace).await?);
     }
-    sources.spans.extend(stored.into_iter().map(|stored| (stored.span.span_id, stored)));
-    Ok(Some(sources))
+    Ok((scores, Some(sources)))
 }

@@ -174,7 +174,7 @@ fn a_judge_that_fails_is_named_undone_and_holds_nobody_up() {
             for trace in 1..=3 {
                 let resolved = run_of(trace);
                 let now = resolved.run.last_received;
-                failed += bench.hear(&Case::new(&resolved, true, false, None, now, None, dialects), tx)?;
+                failed += bench.hear(&Case::new(&resolved, true, false, None, now, &[], None, dialects), tx)?;
             }
             Ok(failed)
         });

@@ -15,6 +15,7 @@ mod openapi;
 mod reads;
 mod receivers;
 mod receivers_captures;
+mod signals;
 mod support;
 #[cfg(feature = "ui")]
 mod ui;

@@ -9,8 +9,8 @@ use model::Timestamp;
 use super::counted::Cell;
 use super::exposed::{Exposed, SOURCE};
 use super::family::{Kind, Label};
+use super::id::Id;
 use super::registry::{Registry, Series, TENANT_LABELS};
-use super::table::Id;
 
 /// Which runs, and of what time.
 #[derive(Debug, Clone, Copy, Default)]

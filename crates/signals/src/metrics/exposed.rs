@@ -8,8 +8,9 @@ use model::Timestamp;
 
 use super::bundle::rates;
 use super::family::{Family, Kind, Label, Spelling};
+use super::id::Id;
 use super::registry::{Exemplar, Registry, Series, TENANT_LABELS};
-use super::table::{FAMILIES, Id};
+use super::table::FAMILIES;
 
 /// A new series is shown as zero for so long, so that whoever scrapes at the usual 15 seconds sees it rise.
 pub const ZERO_NANOS: i64 = 15 * 1_000_000_000;

@@ -15,9 +15,10 @@ use model::{ResolvedStep, Run, RunStatus, SpanId, Tenant, Timestamp, TraceId};
 
 use super::counted::{CELL_BITS, Cell, Counted};
 use super::family::Kind;
+use super::id::Id;
 use super::observe::{LABELS_MAX, Observation, Score, UNKNOWN, observe};
 use super::recent::Recent;
-use super::table::{FAMILIES, Id};
+use super::table::FAMILIES;
 
 /// The value that stands for all values past the bound.
 pub const OTHER: &str = "other";

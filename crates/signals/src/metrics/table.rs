@@ -5,47 +5,7 @@
 //! D the article on four signal layers. Where they use one name with other buckets or labels, a family has all of them.
 
 use super::family::{Family, Kind, Label, Layer, Spelling, When};
-
-/// The families, in the order of [`FAMILIES`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[allow(missing_docs, reason = "each is described by its row in the table")]
-pub enum Id {
-    Requests,
-    Started,
-    Duration,
-    Errors,
-    Active,
-    LastStep,
-    ActiveSessions,
-    StepDuration,
-    StepErrors,
-    LlmCalls,
-    LlmErrors,
-    LlmDuration,
-    TimeToFirstToken,
-    Tokens,
-    TokensByClass,
-    Cost,
-    TokensPerRequest,
-    TokensPerStep,
-    ContextTokens,
-    GenAiTokenUsage,
-    GenAiDuration,
-    ToolCalls,
-    ToolFailures,
-    ToolDuration,
-    ToolCallsPerRun,
-    ReasoningSteps,
-    StepOutcomes,
-    Recoveries,
-    Handoffs,
-    Guardrails,
-    Hallucinations,
-    Retrievals,
-    CostPerRun,
-    Feedback,
-    RetriesPerRun,
-}
+use super::id::Id;
 
 const NONE: Family = Family {
     id: Id::Requests,
@@ -62,11 +22,20 @@ const NONE: Family = Family {
     spellings: &[],
 };
 
+const SECONDS: Family = Family { kind: Kind::Histogram, unit: "seconds", ..NONE };
+const LLM: Family = Family { layer: Layer::Llm, ..NONE };
+const LLM_SECONDS: Family = Family { layer: Layer::Llm, ..SECONDS };
+const LLM_SIZES: Family = Family { kind: Kind::Histogram, ..LLM };
+const AGENT: Family = Family { layer: Layer::Agent, ..NONE };
+const AGENT_SECONDS: Family = Family { layer: Layer::Agent, ..SECONDS };
+const AGENT_SIZES: Family = Family { kind: Kind::Histogram, ..AGENT };
+const BUSINESS: Family = Family { layer: Layer::Business, ..NONE };
+
 /// A and E count workflows, B executions, D requests: one run each.
-const RUN_SECONDS: &[f64] = &[0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0];
-const STEP_SECONDS: &[f64] = &[0.01, 0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0];
-const LLM_SECONDS: &[f64] = &[0.1, 0.3, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0];
-const TOOL_SECONDS: &[f64] = &[0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0];
+const RUN_BOUNDS: &[f64] = &[0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0];
+const STEP_BOUNDS: &[f64] = &[0.01, 0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0];
+const CALL_BOUNDS: &[f64] = &[0.1, 0.3, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0];
+const TOOL_BOUNDS: &[f64] = &[0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0];
 /// OpenTelemetry's advice for `gen_ai.client.operation.duration`.
 const GEN_AI_SECONDS: &[f64] =
     &[0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92];
@@ -141,19 +110,17 @@ pub const FAMILIES: &[Family] = &[
     Family {
         id: Id::Duration,
         name: "agent_workflow_duration_seconds",
-        kind: Kind::Histogram,
-        unit: "seconds",
         help: "Length of runs.",
         source: "every settled run that ended: from the start of its root to the root's end",
         labels: RUN,
-        buckets: RUN_SECONDS,
+        buckets: RUN_BOUNDS,
         used_by: "A E",
         spellings: &[
             Spelling::of("agent_request_duration_seconds", "D"),
             Spelling::of("workflow_duration_seconds", "B"),
             Spelling { scale: 1_000.0, ..Spelling::of("agent_run_duration_ms", "C") },
         ],
-        ..NONE
+        ..SECONDS
     },
     Family {
         id: Id::Errors,
@@ -202,16 +169,14 @@ pub const FAMILIES: &[Family] = &[
     Family {
         id: Id::StepDuration,
         name: "agent_step_duration_seconds",
-        kind: Kind::Histogram,
-        unit: "seconds",
         help: "Length of steps of every kind.",
         source: "every step that ended and has a kind",
         labels: &[Workflow, Step, Label::StepType, Label::SpanType],
-        buckets: STEP_SECONDS,
+        buckets: STEP_BOUNDS,
         when: When::AtOnce,
         used_by: "A",
         spellings: &[Spelling::of("step_duration_seconds", "B"), Spelling::of("agent_span_duration_seconds", "E")],
-        ..NONE
+        ..SECONDS
     },
     Family {
         id: Id::StepErrors,
@@ -229,9 +194,8 @@ pub const FAMILIES: &[Family] = &[
         help: "Calls of language models, failed ones included.",
         source: "every model call that really happened: no wrapper, no second telling",
         labels: CALL,
-        layer: Layer::Llm,
         used_by: "E",
-        ..NONE
+        ..LLM
     },
     Family {
         id: Id::LlmErrors,
@@ -239,36 +203,29 @@ pub const FAMILIES: &[Family] = &[
         help: "Calls of language models that failed; labels as agent_llm_calls_total.",
         source: "of the calls counted by agent_llm_calls_total those with an error",
         labels: CALL,
-        layer: Layer::Llm,
         used_by: "E",
-        ..NONE
+        ..LLM
     },
     Family {
         id: Id::LlmDuration,
         name: "agent_llm_call_duration_seconds",
-        kind: Kind::Histogram,
-        unit: "seconds",
         help: "Length of calls of language models.",
         source: "the calls counted by agent_llm_calls_total that ended",
         labels: CALL,
-        buckets: LLM_SECONDS,
-        layer: Layer::Llm,
+        buckets: CALL_BOUNDS,
         used_by: "A E",
         spellings: &[Spelling::of("agent_model_latency_seconds", "D"), Spelling::of("agent_llm_duration_seconds", "E")],
-        ..NONE
+        ..LLM_SECONDS
     },
     Family {
         id: Id::TimeToFirstToken,
         name: "agent_llm_time_to_first_token_seconds",
-        kind: Kind::Histogram,
-        unit: "seconds",
         help: "Time to the first token of calls that stream.",
         source: "calls whose sender gives it",
         labels: CALL,
-        buckets: LLM_SECONDS,
-        layer: Layer::Llm,
+        buckets: CALL_BOUNDS,
         used_by: "E",
-        ..NONE
+        ..LLM_SECONDS
     },
     Family {
         id: Id::Tokens,
@@ -276,7 +233,6 @@ pub const FAMILIES: &[Family] = &[
         help: "Tokens, input including cached ones, output including reasoning.",
         source: "the usage of every step that counts in its run's totals",
         labels: &[Agent, Workflow, Model, Provider, Direction],
-        layer: Layer::Llm,
         used_by: "C E",
         spellings: &[
             Spelling::of("agent_llm_tokens_total", "A"),
@@ -284,7 +240,7 @@ pub const FAMILIES: &[Family] = &[
             Spelling { only: Some((Direction, "input")), ..Spelling::of("agent_tokens_input_total", "E") },
             Spelling { only: Some((Direction, "output")), ..Spelling::of("agent_tokens_output_total", "E") },
         ],
-        ..NONE
+        ..LLM
     },
     Family {
         id: Id::TokensByClass,
@@ -292,8 +248,7 @@ pub const FAMILIES: &[Family] = &[
         help: "The same tokens by what they cost: input, cache_read, cache_write, output, reasoning; each once.",
         source: "as agent_tokens_total; cached tokens are taken off the input, reasoning off the output",
         labels: &[Agent, Workflow, Model, Provider, Label::Class],
-        layer: Layer::Llm,
-        ..NONE
+        ..LLM
     },
     Family {
         id: Id::Cost,
@@ -302,53 +257,45 @@ pub const FAMILIES: &[Family] = &[
         help: "Cost in US dollars, reported or computed from dated prices.",
         source: "the cost of every step that counts in its run's total",
         labels: CALL,
-        layer: Layer::Llm,
         used_by: "A",
         spellings: &[Spelling { more: &[("cost_type", "total")], ..Spelling::of("agent_cost_dollars_total", "E") }],
-        ..NONE
+        ..LLM
     },
     Family {
         id: Id::TokensPerRequest,
         name: "agent_llm_tokens_per_request",
-        kind: Kind::Histogram,
         unit: "tokens",
         help: "Tokens of a run.",
         source: "every settled run that tells tokens",
         labels: RUN,
         buckets: TOKENS,
-        layer: Layer::Llm,
         used_by: "D",
-        ..NONE
+        ..LLM_SIZES
     },
     Family {
         id: Id::TokensPerStep,
         name: "agent_tokens_per_step",
-        kind: Kind::Histogram,
         unit: "tokens",
         help: "Tokens of one model call.",
         source: "every step whose usage counts in its run's totals",
         labels: &[Agent, Workflow, Model],
         buckets: TOKENS,
-        layer: Layer::Llm,
         used_by: "D",
-        ..NONE
+        ..LLM_SIZES
     },
     Family {
         id: Id::ContextTokens,
         name: "agent_llm_context_tokens",
-        kind: Kind::Histogram,
         unit: "tokens",
         help: "Tokens sent to the model in the largest call of a run.",
         source: "every settled run: the most input tokens of any of its calls",
         labels: &[Agent, Workflow, Model],
         buckets: TOKENS,
-        layer: Layer::Llm,
-        ..NONE
+        ..LLM_SIZES
     },
     Family {
         id: Id::GenAiTokenUsage,
         name: "gen_ai_client_token_usage",
-        kind: Kind::Histogram,
         unit: "tokens",
         help: "Tokens of one call, as OpenTelemetry's gen_ai.client.token.usage.",
         source: "every call of a language or embedding model whose usage counts",
@@ -360,15 +307,12 @@ pub const FAMILIES: &[Family] = &[
             Label::GenAiTokenType,
         ],
         buckets: GEN_AI_TOKENS,
-        layer: Layer::Llm,
         used_by: "OTel",
-        ..NONE
+        ..LLM_SIZES
     },
     Family {
         id: Id::GenAiDuration,
         name: "gen_ai_client_operation_duration_seconds",
-        kind: Kind::Histogram,
-        unit: "seconds",
         help: "Length of calls, as OpenTelemetry's gen_ai.client.operation.duration.",
         source: "the calls counted by agent_llm_calls_total that ended, and calls of embedding models",
         labels: &[
@@ -379,9 +323,8 @@ pub const FAMILIES: &[Family] = &[
             ErrorType,
         ],
         buckets: GEN_AI_SECONDS,
-        layer: Layer::Llm,
         used_by: "OTel",
-        ..NONE
+        ..LLM_SECONDS
     },
     Family {
         id: Id::ToolCalls,
@@ -389,10 +332,9 @@ pub const FAMILIES: &[Family] = &[
         help: "Tool executions that ended, by how: success, failure, timeout.",
         source: "every tool step that ended",
         labels: &[Agent, Workflow, Tool, Status],
-        layer: Layer::Agent,
         when: When::AtOnce,
         used_by: "C D",
-        ..NONE
+        ..AGENT
     },
     Family {
         id: Id::ToolFailures,
@@ -400,50 +342,42 @@ pub const FAMILIES: &[Family] = &[
         help: "Tool executions that failed or ran into their time limit.",
         source: "every tool step that ended with an error",
         labels: &[Agent, Workflow, Tool],
-        layer: Layer::Agent,
         when: When::AtOnce,
         used_by: "D",
         spellings: &[Spelling::of("agent_tool_errors_total", "E")],
-        ..NONE
+        ..AGENT
     },
     Family {
         id: Id::ToolDuration,
         name: "agent_tool_duration_seconds",
-        kind: Kind::Histogram,
-        unit: "seconds",
         help: "Length of tool executions.",
         source: "every tool step that ended",
         labels: &[Agent, Workflow, Tool],
-        buckets: TOOL_SECONDS,
-        layer: Layer::Agent,
+        buckets: TOOL_BOUNDS,
         when: When::AtOnce,
         used_by: "E",
-        ..NONE
+        ..AGENT_SECONDS
     },
     Family {
         id: Id::ToolCallsPerRun,
         name: "agent_tool_calls_per_run",
-        kind: Kind::Histogram,
         help: "Tool executions of a run.",
         source: "every settled run",
         labels: RUN,
         buckets: COUNTS,
-        layer: Layer::Agent,
         used_by: "D",
-        ..NONE
+        ..AGENT_SIZES
     },
     Family {
         id: Id::ReasoningSteps,
         name: "agent_reasoning_steps",
-        kind: Kind::Histogram,
         help: "Rounds of a run: model calls in its agents' loops.",
         source: "every settled run",
         labels: RUN,
         buckets: STEPS,
-        layer: Layer::Agent,
         used_by: "D",
         spellings: &[Spelling::of("agent_run_steps", "C")],
-        ..NONE
+        ..AGENT_SIZES
     },
     Family {
         id: Id::StepOutcomes,
@@ -452,9 +386,8 @@ pub const FAMILIES: &[Family] = &[
         source: "every model call of a settled run: blocked by its provider, found to hallucinate, the last before the step \
                  limit, its tools failed, it (or one of its tools) repeats a failed step, else completed",
         labels: &[Agent, Outcome],
-        layer: Layer::Agent,
         used_by: "D",
-        ..NONE
+        ..AGENT
     },
     Family {
         id: Id::Recoveries,
@@ -462,9 +395,8 @@ pub const FAMILIES: &[Family] = &[
         help: "Attempts to recover from a failed step: retry of the same, fallback to another model.",
         source: "every step that repeats a failed sibling; a model call with another model after one that failed is a fallback",
         labels: &[Agent, Label::Strategy],
-        layer: Layer::Agent,
         used_by: "D",
-        ..NONE
+        ..AGENT
     },
     Family {
         id: Id::Handoffs,
@@ -472,9 +404,8 @@ pub const FAMILIES: &[Family] = &[
         help: "Times control passed from one agent to another.",
         source: "every handoff step",
         labels: RUN,
-        layer: Layer::Agent,
         used_by: "E",
-        ..NONE
+        ..AGENT
     },
     Family {
         id: Id::Guardrails,
@@ -482,9 +413,8 @@ pub const FAMILIES: &[Family] = &[
         help: "Checks by guardrails: passed, or triggered.",
         source: "every guardrail step; one that failed, or whose outcome says so, was triggered",
         labels: &[Agent, Label::Guardrail, Outcome],
-        layer: Layer::Agent,
         used_by: "E",
-        ..NONE
+        ..AGENT
     },
     Family {
         id: Id::Hallucinations,
@@ -492,9 +422,8 @@ pub const FAMILIES: &[Family] = &[
         help: "Hallucinations that an evaluator or a person found.",
         source: "every score whose name says hallucination, faithfulness or groundedness and whose value says there is one",
         labels: &[Agent, Label::HallucinationType],
-        layer: Layer::Agent,
         used_by: "D",
-        ..NONE
+        ..AGENT
     },
     Family {
         id: Id::Retrievals,
@@ -502,9 +431,8 @@ pub const FAMILIES: &[Family] = &[
         help: "Searches for documents: hit, empty, or unknown where their number is not told.",
         source: "every retriever step",
         labels: &[Agent, Workflow, Outcome],
-        layer: Layer::Agent,
         used_by: "C",
-        ..NONE
+        ..AGENT
     },
     Family {
         id: Id::CostPerRun,
@@ -515,9 +443,8 @@ pub const FAMILIES: &[Family] = &[
         source: "every settled run with a cost",
         labels: RUN,
         buckets: DOLLARS,
-        layer: Layer::Business,
         used_by: "C E",
-        ..NONE
+        ..BUSINESS
     },
     Family {
         id: Id::Feedback,
@@ -525,27 +452,17 @@ pub const FAMILIES: &[Family] = &[
         help: "What users said of runs: positive, negative, neutral.",
         source: "every score that a user gave, or that is named feedback, thumbs or rating",
         labels: &[Agent, Label::Sentiment],
-        layer: Layer::Business,
         used_by: "C D",
-        ..NONE
+        ..BUSINESS
     },
     Family {
         id: Id::RetriesPerRun,
         name: "agent_retries_per_run",
-        kind: Kind::Histogram,
         help: "Steps of a run that repeat a failed one.",
         source: "every settled run",
         labels: RUN,
         buckets: COUNTS,
-        layer: Layer::Agent,
         used_by: "A E",
-        ..NONE
+        ..AGENT_SIZES
     },
 ];
-
-impl Id {
-    /// The row of the table.
-    pub const fn family(self) -> &'static Family {
-        &FAMILIES[self as usize]
-    }
-}
