@@ -28,11 +28,12 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("receivers", &["model", "wire"]),
     ("signals", &["model"]),
     ("promql", &["model"]),
+    ("series", &["model", "promql"]),
     ("simulator", &["model"]),
     ("forward", &["dialects", "model", "wire"]),
     ("store", &["model"]),
     ("query", &["model", "promql", "store"]),
-    ("server", &["dialects", "forward", "model", "promql", "query", "receivers", "signals", "store", "wire"]),
+    ("server", &["dialects", "forward", "model", "promql", "query", "receivers", "series", "signals", "store", "wire"]),
     ("tawny", &["dialects", "forward", "model", "promql", "query", "server", "signals", "simulator", "store", "wire"]),
     ("xtask", &[]),
 ];
