@@ -9,6 +9,7 @@ mod bits;
 mod block;
 mod chunk;
 mod disk;
+pub mod exposition;
 mod found;
 mod head;
 mod histogram;
