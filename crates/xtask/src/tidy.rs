@@ -31,9 +31,10 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("series", &["model", "promql"]),
     ("simulator", &["model"]),
     ("forward", &["dialects", "model", "wire"]),
+    ("state", &[]),
     ("store", &["model"]),
     ("query", &["model", "promql", "store"]),
-    ("server", &["dialects", "forward", "model", "promql", "query", "receivers", "series", "signals", "store", "wire"]),
+    ("server", &["dialects", "forward", "model", "promql", "query", "receivers", "series", "signals", "state", "store", "wire"]),
     ("tawny", &["dialects", "forward", "model", "promql", "query", "server", "signals", "simulator", "store", "wire"]),
     ("xtask", &[]),
 ];
