@@ -10,6 +10,7 @@ mod forward;
 mod import;
 mod logs;
 mod promql;
+mod query;
 mod restore;
 mod run;
 mod runs;
@@ -45,6 +46,7 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::Import(args)) => import::run(&args),
         Some(Command::Export(args)) => export::run(&args),
         Some(Command::Demo(args)) => demo::run(&args),
+        Some(Command::Query(args)) => query::run(&args),
         Some(Command::Promql(args)) => promql::run(&args),
         Some(Command::Dialects(args)) => dialects::run(&args),
         Some(Command::Status(args)) => status::run(&args),

@@ -5,6 +5,7 @@ mod bad_input;
 mod captures;
 mod doctor;
 mod forward;
+mod grafana;
 mod grpc;
 mod http;
 mod lifecycle;
@@ -12,6 +13,8 @@ mod openapi;
 mod reads;
 mod receivers;
 mod receivers_captures;
+mod series;
+mod series_real;
 mod support;
 #[cfg(feature = "ui")]
 mod ui;
