@@ -43,6 +43,7 @@ pub fn text(app: &App) -> String {
     for limit in &limits {
         page.sample("tawny_limit_reached_total", &[("name", &limit.name)], limit.reached as f64);
     }
+    watch(&mut page, app);
     store(&mut page, app);
     series(&mut page, app);
     if let Some(forwarder) = &app.forwarder {
@@ -149,6 +150,23 @@ fn series(page: &mut Page, app: &App) {
     for reason in ::series::Refused::ALL {
         let count = counts.refused.get(&reason).copied().unwrap_or(0);
         page.sample("tawny_series_samples_refused_total", &[("reason", reason.word())], count as f64);
+    }
+}
+
+fn watch(page: &mut Page, app: &App) {
+    let figures = app.watch.figures(app.now());
+    for (name, kind, help, value) in [
+        ("tawny_watch_waiting_runs", "gauge", "Runs that have not settled or were not judged yet.", figures.waiting),
+        ("tawny_watch_lag_runs", "gauge", "Of these, runs that should have been judged by now.", figures.lag),
+        ("tawny_watch_behind", "gauge", "1 while earlier changes are being asked for.", u64::from(figures.behind)),
+        ("tawny_watch_judged_runs_total", "counter", "Settled runs judged.", figures.judged),
+        ("tawny_watch_looks_total", "counter", "Looks at runs that had not settled.", figures.looks),
+        ("tawny_watch_backfilled_runs_total", "counter", "Judged runs that were history.", figures.backfilled),
+        ("tawny_watch_judge_failures_total", "counter", "Runs a judge failed on.", figures.failures),
+        ("tawny_watch_unreadable_runs_total", "counter", "Reads of runs that failed.", figures.unreadable),
+    ] {
+        page.family(name, kind, help);
+        page.sample(name, &[], value as f64);
     }
 }
 

@@ -8,7 +8,8 @@
 //! | `retain` | removes what retention says, keeps a copy of the catalog in the bucket |
 //! | `scrape` | makes samples of Tawny's own metrics |
 //! | `series` | writes series from memory into blocks, merges and thins these |
-//! | `live` | resolves runs that changed and tells those who watch |
+//! | `live` | resolves runs that changed and tells those who look |
+//! | `notes`, `watch` | note which runs changed; show those that settled to the judges (`watch.rs`) |
 //!
 //! Runs settle without a task of their own: a snapshot and a flush resolve what is due, and `live` looks again at runs it
 //! has shown as provisional.
@@ -19,7 +20,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use crate::app::{App, Opened};
-use crate::{live, series};
+use crate::{live, series, watch};
 
 /// How often the age of hot rows is looked at.
 const FLUSH_CHECK: Duration = Duration::from_secs(1);
@@ -39,6 +40,8 @@ pub fn start(app: &Arc<App>) -> JoinSet<()> {
     tasks.spawn(watched("live", live::run(Arc::clone(app))));
     tasks.spawn(watched("scrape", series::scrape::scrape(Arc::clone(app))));
     tasks.spawn(watched("series", series::scrape::upkeep(Arc::clone(app))));
+    tasks.spawn(watched("notes", watch::notes(Arc::clone(app))));
+    tasks.spawn(watched("watch", watch::run(Arc::clone(app))));
     if let Some(forwarder) = &app.forwarder {
         forwarder.spawn(&mut tasks);
     }
