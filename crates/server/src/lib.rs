@@ -10,6 +10,7 @@ mod budget;
 mod clock;
 pub mod config;
 mod counters;
+mod grafana;
 mod health;
 mod incoming;
 mod ingest;
@@ -23,6 +24,7 @@ mod otlp_http;
 mod problem;
 mod receivers;
 mod routes;
+pub mod series;
 mod tasks;
 mod ui;
 mod watch;
@@ -64,6 +66,9 @@ pub enum StartError {
     /// The data cannot be opened.
     #[error(transparent)]
     Store(#[from] store::StoreError),
+    /// Series cannot be opened.
+    #[error(transparent)]
+    Series(#[from] ::series::DbError),
     /// The state cannot be opened.
     #[error(transparent)]
     State(#[from] state::StateError),
@@ -217,8 +222,11 @@ async fn open(app: Arc<App>) -> Result<JoinSet<()>, StartError> {
     app.metrics.restore(&state)?;
     let limits = query::Limits { memory_bytes: app.settings.limits.query_bytes, ..query::Limits::default() };
     let engine = query::Engine::new(store.clone(), limits)?;
+    let (settings, counters) = (app.settings.clone(), Arc::clone(&app.counters));
+    let series = tokio::task::spawn_blocking(move || series::SeriesStore::open(&settings, counters, SystemClock::time()));
+    let series = Arc::new(series.await.map_err(|error| StartError::Fault(error.to_string()))??);
     // Set once, here; a second call cannot happen.
-    let _ = app.opened.set(Opened { store, engine: Arc::new(engine), state });
+    let _ = app.opened.set(Opened { store, engine: Arc::new(engine), series, state });
     // A signal to stop may have come first.
     app.phase.send_if_modified(|phase| {
         let starting = *phase == Phase::Replaying;

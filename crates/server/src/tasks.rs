@@ -6,6 +6,8 @@
 //! | `compact` | merges small segments, removes replaced ones |
 //! | `forward` | one a destination: sends on what waits in the forward queue (crate `forward`) |
 //! | `retain` | removes what retention says, keeps a copy of the catalog in the bucket |
+//! | `scrape` | makes samples of Tawny's own metrics |
+//! | `series` | writes series from memory into blocks, merges and thins these |
 //! | `live` | resolves runs that changed and tells those who look |
 //! | `notes`, `watch` | note which runs changed; show those that settled to the judges (`watch.rs`) |
 //!
@@ -19,7 +21,7 @@ use tokio::task::JoinSet;
 
 use crate::app::{App, Opened};
 use crate::receivers::waiting;
-use crate::{live, watch};
+use crate::{live, series, watch};
 
 /// How often the age of hot rows is looked at.
 const FLUSH_CHECK: Duration = Duration::from_secs(1);
@@ -37,6 +39,8 @@ pub fn start(app: &Arc<App>) -> JoinSet<()> {
     tasks.spawn(watched("compact", compact(Arc::clone(app))));
     tasks.spawn(watched("retain", retain(Arc::clone(app))));
     tasks.spawn(watched("live", live::run(Arc::clone(app))));
+    tasks.spawn(watched("scrape", series::scrape::scrape(Arc::clone(app))));
+    tasks.spawn(watched("series", series::scrape::upkeep(Arc::clone(app))));
     tasks.spawn(watched("notes", watch::notes(Arc::clone(app))));
     tasks.spawn(watched("watch", watch::run(Arc::clone(app))));
     // Done when it has looked once.

@@ -1,6 +1,7 @@
 //! Commands and flags.
 
 mod sending;
+mod series;
 mod upkeep;
 
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use server::config::{DEFAULT_HTTP, DEFAULT_OTLP_GRPC, DEFAULT_OTLP_HTTP};
 
 use crate::filters::RunFilters;
 pub use sending::{Doctor, Forward, ForwardCommand, Setup};
+pub use series::Query;
 pub use upkeep::{Backup, Place, Rebuild, Restore, Source, Store, StoreCommand};
 
 /// The night watch for AI agents.
@@ -67,6 +69,8 @@ pub enum Command {
     Export(Export),
     /// Send simulated agent runs to the server.
     Demo(Demo),
+    /// Ask a question in PromQL.
+    Query(Query),
     /// Work with PromQL.
     Promql(Promql),
     /// Look at how telemetry is understood, and try out renames of your own.

@@ -142,13 +142,21 @@ pub fn parse<T: DeserializeOwned>(text: &str) -> Result<T> {
     })
 }
 
+/// An error in the shape of Prometheus' API.
+#[derive(serde::Deserialize)]
+struct PrometheusError {
+    error: String,
+}
+
 fn succeeded(response: Response<ureq::Body>) -> Result<Response<ureq::Body>> {
     let status = response.status();
     if status.is_success() {
         return Ok(response);
     }
     let text = response.into_body().with_config().limit(1 << 20).read_to_string().unwrap_or_default();
-    let detail = serde_json::from_str::<Problem>(&text).map(|problem| problem.detail).unwrap_or_else(|_| {
+    let problem = serde_json::from_str::<Problem>(&text).map(|problem| problem.detail);
+    let detail = problem.or_else(|_| serde_json::from_str::<PrometheusError>(&text).map(|it| it.error));
+    let detail = detail.unwrap_or_else(|_| {
         let text: String = text.trim().chars().take(300).collect();
         match status {
             StatusCode::NOT_FOUND => format!("the server has no such address (is it a Tawny?) {text}"),

@@ -11,6 +11,7 @@ mod import;
 mod logs;
 mod metrics;
 mod promql;
+mod query;
 mod restore;
 mod run;
 mod runs;
@@ -46,6 +47,7 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::Import(args)) => import::run(&args, import::Holds::Otlp),
         Some(Command::Export(args)) => export::run(&args),
         Some(Command::Demo(args)) => demo::run(&args),
+        Some(Command::Query(args)) => query::run(&args),
         Some(Command::Promql(args)) => promql::run(&args),
         Some(Command::Dialects(args)) => dialects::run(&args),
         Some(Command::Metrics(args)) => metrics::run(&args),

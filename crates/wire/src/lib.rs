@@ -1,7 +1,7 @@
 //! From bytes on a wire to [`model::raw`], and back.
 //!
 //! Reads the OpenTelemetry protocol (OTLP): protobuf and JSON, traces, logs and metrics; log records also as JSON lines
-//! ([`decode_lines`]) and as Loki's clients push them ([`decode_loki_json`]). Text is borrowed from the
+//! ([`decode_lines`]) and as Loki's clients push them ([`decode_loki_json`]); Prometheus' remote write ([`remote_write`]). Text is borrowed from the
 //! request wherever its bytes are already the text, so decoding a span costs a walk over its bytes and one vector per list.
 //! The crate is pure: no clock, no I/O, no async. Sizes and depths are bounded by the constants in [`limits`].
 //!
@@ -31,6 +31,7 @@ pub mod lines;
 mod loki;
 mod metric;
 mod protobuf;
+pub mod remote_write;
 mod signal;
 mod transcode;
 

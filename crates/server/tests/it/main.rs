@@ -6,6 +6,7 @@ mod captures;
 mod datadog;
 mod doctor;
 mod forward;
+mod grafana;
 mod grpc;
 mod http;
 mod joins;
@@ -15,6 +16,8 @@ mod openapi;
 mod reads;
 mod receivers;
 mod receivers_captures;
+mod series;
+mod series_real;
 mod signals;
 mod support;
 #[cfg(feature = "ui")]
