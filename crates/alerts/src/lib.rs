@@ -6,6 +6,7 @@
 
 pub mod evaluate;
 pub mod manager;
+pub mod packs;
 pub mod rules;
 pub mod template;
 pub mod unit;

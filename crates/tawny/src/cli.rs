@@ -1,5 +1,6 @@
 //! Commands and flags.
 
+mod rules;
 mod sending;
 mod upkeep;
 
@@ -9,6 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use server::config::{DEFAULT_HTTP, DEFAULT_OTLP_GRPC, DEFAULT_OTLP_HTTP};
 
 use crate::filters::RunFilters;
+pub use rules::{Rules, RulesCheck, RulesCommand, RulesTest};
 pub use sending::{Doctor, Forward, ForwardCommand, Setup};
 pub use upkeep::{Backup, Place, Rebuild, Restore, Source, Store, StoreCommand};
 
@@ -69,6 +71,8 @@ pub enum Command {
     Demo(Demo),
     /// Work with PromQL.
     Promql(Promql),
+    /// Check and test alert rules before they page somebody.
+    Rules(Rules),
     /// Look at how telemetry is understood, and try out renames of your own.
     Dialects(Dialects),
     /// Show state, counts and limits of the server.

@@ -11,6 +11,7 @@ mod import;
 mod logs;
 mod promql;
 mod restore;
+mod rules;
 mod run;
 mod runs;
 mod search;
@@ -46,6 +47,7 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::Export(args)) => export::run(&args),
         Some(Command::Demo(args)) => demo::run(&args),
         Some(Command::Promql(args)) => promql::run(&args),
+        Some(Command::Rules(args)) => rules::run(&args),
         Some(Command::Dialects(args)) => dialects::run(&args),
         Some(Command::Status(args)) => status::run(&args),
         Some(Command::Doctor(args)) => doctor::run(&args),

@@ -174,6 +174,17 @@ route:
       matchers: ['severity=~"P1|critical|page"']
     - receiver: here
       matchers: ['severity=~"P2|warning"']
+# Several rules see the same trouble; one of them is told.
+inhibit_rules:
+  - source_matchers: [alertname="AgentErrorRateSpike"]
+    target_matchers: ['alertname=~"high_failure_rate|AgentHighErrorRate|WorkflowErrorRate"']
+    equal: [agent_id]
+  - source_matchers: [alertname="AgentP99LatencySpike"]
+    target_matchers: ['alertname=~"AgentLatencyDegraded"']
+    equal: [agent_id]
+  - source_matchers: [alertname="AgentCompositeDegradation"]
+    target_matchers: ['alertname=~"AgentErrorRateSpike|AgentToolCallFailureSpike|AgentHallucinationTrend"']
+    equal: [agent_id]
 receivers:
   - name: page{page}{}
   - name: here{}

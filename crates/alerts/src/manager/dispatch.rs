@@ -227,6 +227,10 @@ impl Dispatcher {
             let heard = group.alerts.clone();
             self.drop_told(&notification.group_key, &heard, now);
         }
+        // A group whose alerts have all ended and been told of is over: the next one waits anew.
+        if self.groups.get(&notification.group_key).is_some_and(|group| group.alerts.is_empty()) {
+            self.groups.remove(&notification.group_key);
+        }
         (key, entry)
     }
 
