@@ -35,4 +35,4 @@ pub use self::matcher::{MatchOp, Matcher, anchored};
 pub use self::parse::{MAX_HEIGHT, MAX_NESTING, MAX_QUERY_BYTES, ParseError, Place, SequenceValue, parse_series};
 pub use self::quote::{plain_float, quoted, short_float};
 pub use self::plan::{DEFAULT_LOOKBACK_MS, DEFAULT_SUBQUERY_STEP_MS, Params, Query, SelectorNeed, parse};
-pub use self::series::{Point, ResultSample, ResultSeries, STALE_NAN_BITS, Series, Value, is_stale};
+pub use self::series::{Point, ResultSample, ResultSeries, STALE_NAN_BITS, Series, Source, Value, is_stale};

@@ -40,6 +40,26 @@ impl Series {
     }
 }
 
+/// The series fetched for a query's needs. A query asks for one at a time and lets it go, so that a source that unpacks its series on
+/// demand never holds all of them.
+pub trait Source {
+    /// How many series there are for the need at place `need`; 0 where there is no such need.
+    fn count(&self, need: usize) -> usize;
+
+    /// One of them; `at` is below [`Source::count`]. The order is the one in which results shall list them; by labels is usual.
+    fn series(&self, need: usize, at: usize) -> Arc<Series>;
+}
+
+impl Source for Vec<Vec<Arc<Series>>> {
+    fn count(&self, need: usize) -> usize {
+        self.get(need).map_or(0, Vec::len)
+    }
+
+    fn series(&self, need: usize, at: usize) -> Arc<Series> {
+        Arc::clone(&self[need][at])
+    }
+}
+
 /// What a series is at one step.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub enum Point {

@@ -309,14 +309,14 @@ fn limits_stop_a_query_with_a_clear_error() {
         .collect();
     let query = parse("sum(a)").unwrap();
     let params = Params::range(0, 100_000, 1_000);
-    let run = |limits: Limits| evaluate(&query, std::slice::from_ref(&data), &params, &limits).unwrap_err().to_string();
+    let run = |limits: Limits| evaluate(&query, &vec![data.clone()], &params, &limits).unwrap_err().to_string();
     let defaults = Limits::default;
     assert!(run(Limits { max_points: 500, ..defaults() }).contains("more than 500 points (max_points)"));
     assert!(run(Limits { max_series: 9, ..defaults() }).contains("finds 10 series, more than 9 (max_series)"));
     assert!(run(Limits { max_steps: 100, ..defaults() }).contains("101 steps are more than 100 (max_steps)"));
     assert_eq!(run(Limits { stop: Some(Arc::new(|| true)), ..defaults() }), EvalError::Stopped.to_string());
     let subquery = parse("max_over_time(a[1000d:1ms])").unwrap();
-    let error = evaluate(&subquery, std::slice::from_ref(&data), &Params::instant(0), &defaults()).unwrap_err();
+    let error = evaluate(&subquery, &vec![data.clone()], &Params::instant(0), &defaults()).unwrap_err();
     assert!(matches!(error, EvalError::TooManySteps { .. }));
 }
 
@@ -343,10 +343,10 @@ fn times_at_the_ends_of_the_range_do_no_harm() {
     ] {
         for time in [i64::MIN, i64::MIN / 2, -1, 0, i64::MAX / 2, i64::MAX] {
             let Ok(query) = parse(text) else { continue };
-            let _ = evaluate(&query, std::slice::from_ref(&data), &Params::instant(time), &Limits::default());
-            let _ = evaluate(&query, std::slice::from_ref(&data), &Params::range(time, time, 1), &Limits::default());
+            let _ = evaluate(&query, &vec![data.clone()], &Params::instant(time), &Limits::default());
+            let _ = evaluate(&query, &vec![data.clone()], &Params::range(time, time, 1), &Limits::default());
             let whole = Params::range(i64::MIN, i64::MAX, i64::MAX / 2);
-            let _ = evaluate(&query, std::slice::from_ref(&data), &whole, &Limits::default());
+            let _ = evaluate(&query, &vec![data.clone()], &whole, &Limits::default());
         }
     }
 }

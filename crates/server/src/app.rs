@@ -48,6 +48,8 @@ pub struct Opened {
     pub store: Store,
     /// Queries over it.
     pub engine: Arc<query::Engine>,
+    /// Time series.
+    pub series: Arc<crate::series::SeriesStore>,
     /// What is not telemetry; its methods block.
     pub state: State,
 }
@@ -127,7 +129,10 @@ impl App {
 
     /// Takes in a request of telemetry. Returns when it is durable and visible.
     pub async fn receive(&self, store: &Store, received: Received) -> Result<Kept, Refusal> {
-        let kept = self.ingest.receive(store, received, self.now()).await;
+        let kept = match self.opened() {
+            Ok(opened) => self.ingest.receive(store, &opened.series, received, self.now()).await,
+            Err(phase) => Err(Refusal::NotReady { state: phase.as_str() }),
+        };
         self.note_log(kept.as_ref().err());
         kept
     }

@@ -26,6 +26,7 @@ use wire::{Compression, DecompressError, Encoding, Signal};
 
 use crate::budget::{Budget, Share};
 use crate::counters::{Accepted, Counters};
+use crate::series::{self, SeriesStore};
 pub use refusal::Refusal;
 use tag::Tag;
 
@@ -113,7 +114,13 @@ impl Ingest {
     }
 
     /// Keeps a request. Returns when it is durable and visible.
-    pub async fn receive(&self, store: &Store, mut received: Received, now: Timestamp) -> Result<Kept, Refusal> {
+    pub async fn receive(
+        &self,
+        store: &Store,
+        series: &Arc<SeriesStore>,
+        mut received: Received,
+        now: Timestamp,
+    ) -> Result<Kept, Refusal> {
         let via = std::mem::take(&mut received.via);
         let (project, bytes) = (Arc::clone(&received.project), received.body.len() as u64);
         let Ok(permit) = Arc::clone(&self.decoders).acquire_owned().await else {
@@ -124,13 +131,17 @@ impl Ingest {
             let _permit = permit;
             understand(&dialects, received, now, limit)
         });
-        let Understood { tag, payload, rows, rejected, mut accepted, share } = decoded.await.map_err(|error| {
+        let Understood { tag, payload, rows, samples, rejected, mut accepted, share } = decoded.await.map_err(|error| {
             tracing::error!(%error, "decoding a request panicked");
             Refusal::Fault
         })??;
         if !rows.is_empty() {
-            let entry = Entry { tag: tag.to_number(), project, received: now, payload, rows };
+            let entry = Entry { tag: tag.to_number(), project: Arc::clone(&project), received: now, payload, rows };
             keep(store, self.forwarder.as_deref(), tag, accepted.items, via, entry).await?;
+        }
+        if !samples.writes.is_empty() {
+            // What the log has already is there when a sender repeats the request: neither counts it twice.
+            series.write(&project, samples, now).await.map_err(Refusal::NotKept)?;
         }
         drop(share);
         accepted.bytes = bytes;
@@ -199,6 +210,8 @@ struct Understood {
     tag: Tag,
     payload: Bytes,
     rows: Rows,
+    /// Series of the data points.
+    samples: ::series::Batch,
     rejected: Rejected,
     accepted: Accepted,
     share: Share,
@@ -222,10 +235,11 @@ fn understand(dialects: &Dialects, received: Received, now: Timestamp, limit: us
     let decision = policy::apply(&project, batch);
     let rejected = decision.batch.rejected.clone();
     (accepted.items_rejected, accepted.reasons) = (rejected.count, rejected.reasons.clone());
+    let samples = series::of_points(&project, &decision.batch.samples, now);
     let rows = rows(dialects, &project, decision.batch, now, &mut accepted);
     let as_received = Tag { signal, encoding, compression };
     let (tag, payload) = decision.rewritten.unwrap_or((as_received, body.clone()));
-    Ok(Understood { tag, payload, rows, rejected, accepted, share })
+    Ok(Understood { tag, payload, rows, samples, rejected, accepted, share })
 }
 
 /// Turns what was decoded into rows, counting as it goes.

@@ -21,6 +21,7 @@ mod otlp_http;
 mod problem;
 mod receivers;
 mod routes;
+pub mod series;
 mod tasks;
 mod ui;
 
@@ -60,6 +61,9 @@ pub enum StartError {
     /// The data cannot be opened.
     #[error(transparent)]
     Store(#[from] store::StoreError),
+    /// Series cannot be opened.
+    #[error(transparent)]
+    Series(#[from] ::series::DbError),
     /// The state cannot be opened.
     #[error(transparent)]
     State(#[from] state::StateError),
@@ -208,8 +212,11 @@ async fn open(app: Arc<App>) -> Result<JoinSet<()>, StartError> {
     let state = state::State::open(&app.settings.data, app::STATE_PARTS)?;
     let limits = query::Limits { memory_bytes: app.settings.limits.query_bytes, ..query::Limits::default() };
     let engine = query::Engine::new(store.clone(), limits)?;
+    let (settings, counters) = (app.settings.clone(), Arc::clone(&app.counters));
+    let series = tokio::task::spawn_blocking(move || series::SeriesStore::open(&settings, counters, SystemClock::time()));
+    let series = Arc::new(series.await.map_err(|error| StartError::Fault(error.to_string()))??);
     // Set once, here; a second call cannot happen.
-    let _ = app.opened.set(Opened { store, engine: Arc::new(engine), state });
+    let _ = app.opened.set(Opened { store, engine: Arc::new(engine), series, state });
     // A signal to stop may have come first.
     app.phase.send_if_modified(|phase| {
         let starting = *phase == Phase::Replaying;

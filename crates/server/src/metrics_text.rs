@@ -20,7 +20,8 @@ pub async fn get(State(app): State<Arc<App>>) -> Response {
     ([(header::CONTENT_TYPE, CONTENT_TYPE)], text(&app)).into_response()
 }
 
-fn text(app: &App) -> String {
+/// The page.
+pub fn text(app: &App) -> String {
     let mut page = Page::default();
     page.family("tawny_build_info", "gauge", "Version of Tawny.");
     page.sample("tawny_build_info", &[("version", crate::VERSION)], 1.0);
@@ -43,6 +44,7 @@ fn text(app: &App) -> String {
         page.sample("tawny_limit_reached_total", &[("name", &limit.name)], limit.reached as f64);
     }
     store(&mut page, app);
+    series(&mut page, app);
     if let Some(forwarder) = &app.forwarder {
         forward(&mut page, &crate::api::status::forward(forwarder));
     }
@@ -112,6 +114,42 @@ fn ingest(page: &mut Page, app: &App) {
     }
     page.family("tawny_unmapped_attributes_total", "counter", "Attributes no dialect names; they are kept as sent.");
     page.sample("tawny_unmapped_attributes_total", &[], counts.unmapped_attributes as f64);
+}
+
+fn series(page: &mut Page, app: &App) {
+    let Ok(opened) = app.opened() else { return };
+    let stats = opened.series.stats();
+    type Pick = fn(&::series::Stats) -> u64;
+    let families: [(&str, &str, Pick); 8] = [
+        ("tawny_series", "Series in memory.", |stats| stats.series),
+        ("tawny_series_samples", "Samples in memory.", |stats| stats.samples),
+        ("tawny_series_memory_bytes", "Bytes of memory these take, about.", |stats| stats.memory_bytes),
+        ("tawny_series_blocks", "Blocks of series.", |stats| stats.blocks),
+        ("tawny_series_block_samples", "Samples in blocks.", |stats| stats.block_samples),
+        ("tawny_series_block_bytes", "Bytes of blocks.", |stats| stats.block_bytes),
+        ("tawny_series_log_bytes", "Bytes of the log of series.", |stats| stats.log_bytes),
+        ("tawny_series_damaged_files", "Files of series set aside as damaged.", |stats| stats.damaged),
+    ];
+    for (name, help, pick) in families {
+        page.family(name, "gauge", help);
+        for (project, stats) in &stats {
+            page.sample(name, &[("project", project)], pick(stats) as f64);
+        }
+    }
+    let counts = opened.series.counts();
+    for (name, help, value) in [
+        ("tawny_series_samples_written_total", "Samples written.", counts.samples),
+        ("tawny_series_exemplars_written_total", "Exemplars written.", counts.exemplars),
+        ("tawny_series_samples_repeated_total", "Samples that were there already.", counts.repeated),
+    ] {
+        page.family(name, "counter", help);
+        page.sample(name, &[], value as f64);
+    }
+    page.family("tawny_series_samples_refused_total", "counter", "Samples not taken, by reason.");
+    for reason in ::series::Refused::ALL {
+        let count = counts.refused.get(&reason).copied().unwrap_or(0);
+        page.sample("tawny_series_samples_refused_total", &[("reason", reason.word())], count as f64);
+    }
 }
 
 fn store(page: &mut Page, app: &App) {

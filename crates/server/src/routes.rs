@@ -21,7 +21,7 @@ use crate::api::{
 use crate::app::App;
 use crate::problem::{self, Problem};
 use crate::receivers::{langfuse, langsmith, openai_agents, phoenix};
-use crate::{health, metrics_text, otlp_grpc, otlp_http, ui};
+use crate::{health, metrics_text, otlp_grpc, otlp_http, series, ui};
 
 /// Routes of the API, described by the OpenAPI document. Resources of later issues are added here.
 pub fn api() -> OpenApiRouter<Arc<App>> {
@@ -76,6 +76,7 @@ pub fn everything(app: Arc<App>) -> Router {
             api.layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
                 .method_not_allowed_fallback(wrong_method),
         )
+        .merge(series::prometheus::routes().layer(CompressionLayer::new().quality(CompressionLevel::Fastest)))
         .route("/api/{*rest}", any(below_api))
         .route("/", get(ui::index).post(otlp_http::unknown))
         .fallback(page_or_receiver)

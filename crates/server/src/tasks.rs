@@ -6,6 +6,8 @@
 //! | `compact` | merges small segments, removes replaced ones |
 //! | `forward` | one a destination: sends on what waits in the forward queue (crate `forward`) |
 //! | `retain` | removes what retention says, keeps a copy of the catalog in the bucket |
+//! | `scrape` | makes samples of Tawny's own metrics |
+//! | `series` | writes series from memory into blocks, merges and thins these |
 //! | `live` | resolves runs that changed and tells those who watch |
 //!
 //! Runs settle without a task of their own: a snapshot and a flush resolve what is due, and `live` looks again at runs it
@@ -17,7 +19,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use crate::app::{App, Opened};
-use crate::live;
+use crate::{live, series};
 
 /// How often the age of hot rows is looked at.
 const FLUSH_CHECK: Duration = Duration::from_secs(1);
@@ -35,6 +37,8 @@ pub fn start(app: &Arc<App>) -> JoinSet<()> {
     tasks.spawn(watched("compact", compact(Arc::clone(app))));
     tasks.spawn(watched("retain", retain(Arc::clone(app))));
     tasks.spawn(watched("live", live::run(Arc::clone(app))));
+    tasks.spawn(watched("scrape", series::scrape::scrape(Arc::clone(app))));
+    tasks.spawn(watched("series", series::scrape::upkeep(Arc::clone(app))));
     if let Some(forwarder) = &app.forwarder {
         forwarder.spawn(&mut tasks);
     }

@@ -1,6 +1,6 @@
 //! From bytes on a wire to [`model::raw`], and back.
 //!
-//! Reads the OpenTelemetry protocol (OTLP): protobuf and JSON, traces, logs and metrics. Text is borrowed from the
+//! Reads the OpenTelemetry protocol (OTLP): protobuf and JSON, traces, logs and metrics, and Prometheus' remote write ([`remote_write`]). Text is borrowed from the
 //! request wherever its bytes are already the text, so decoding a span costs a walk over its bytes and one vector per list.
 //! The crate is pure: no clock, no I/O, no async. Sizes and depths are bounded by the constants in [`limits`].
 //!
@@ -28,6 +28,7 @@ mod json;
 pub mod limits;
 mod metric;
 mod protobuf;
+pub mod remote_write;
 mod signal;
 mod transcode;
 

@@ -28,13 +28,15 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("receivers", &["model", "wire"]),
     ("signals", &["model"]),
     ("promql", &["model"]),
+    ("series", &["model", "promql"]),
     ("simulator", &["model"]),
+    ("alerts", &["promql"]),
     ("forward", &["dialects", "model", "wire"]),
     ("state", &[]),
     ("store", &["model"]),
     ("query", &["model", "promql", "store"]),
-    ("server", &["dialects", "forward", "model", "promql", "query", "receivers", "signals", "state", "store", "wire"]),
-    ("tawny", &["dialects", "forward", "model", "promql", "query", "server", "signals", "simulator", "store", "wire"]),
+    ("server", &["alerts", "dialects", "forward", "model", "promql", "query", "receivers", "series", "signals", "state", "store", "wire"]),
+    ("tawny", &["alerts", "dialects", "forward", "model", "promql", "query", "server", "signals", "simulator", "store", "wire"]),
     ("xtask", &[]),
 ];
 

@@ -22,7 +22,7 @@ use crate::ast::{Expr, Node, ValueType};
 use crate::error::{EvalError, Evaluated, Limits};
 use crate::labels::Labels;
 use crate::plan::{Params, Query};
-use crate::series::{Point, Series, Value};
+use crate::series::{Point, Series, Source, Value};
 
 /// One series of an intermediate result: a point, perhaps none, for every step.
 #[derive(Debug, Clone)]
@@ -51,11 +51,10 @@ pub struct Answer {
     pub annotations: Annotations,
 }
 
-/// Evaluates a query over the series fetched for its [`Query::selectors`], in their order. The series of each need are in the order
-/// in which results shall list them; by labels is usual.
+/// Evaluates a query over the series fetched for its [`Query::selectors`], in their order.
 pub fn evaluate(
     query: &Query,
-    fetched: &[Vec<Arc<Series>>],
+    fetched: &dyn Source,
     params: &Params,
     limits: &Limits,
 ) -> Result<Answer, EvalError> {
@@ -67,7 +66,8 @@ pub fn evaluate(
         notes: RefCell::default(),
         points_left: Cell::new(limits.max_points),
     };
-    if let Some(found) = fetched.iter().map(Vec::len).find(|&found| found > limits.max_series) {
+    let needs = 0..evaluator.places.len();
+    if let Some(found) = needs.map(|need| fetched.count(need)).find(|&found| found > limits.max_series) {
         return Err(EvalError::TooManySeries { found, limit: limits.max_series });
     }
     let grid = Grid::of_query(params);
@@ -77,7 +77,7 @@ pub fn evaluate(
 }
 
 pub(crate) struct Evaluator<'a> {
-    fetched: &'a [Vec<Arc<Series>>],
+    fetched: &'a dyn Source,
     places: HashMap<usize, usize>,
     pub params: Params,
     limits: &'a Limits,
@@ -106,8 +106,9 @@ impl Evaluator<'_> {
     }
 
     /// The series fetched for the selector that begins at byte `at`.
-    pub fn series_at(&self, at: usize) -> &[Arc<Series>] {
-        self.places.get(&at).and_then(|&place| self.fetched.get(place)).map_or(&[], Vec::as_slice)
+    pub fn series_at(&self, at: usize) -> impl Iterator<Item = Arc<Series>> + use<'_> {
+        let need = self.places.get(&at).copied().unwrap_or(usize::MAX);
+        (0..self.fetched.count(need)).map(move |at| self.fetched.series(need, at))
     }
 
     /// The value of a scalar expression at every step.

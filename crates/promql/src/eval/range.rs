@@ -156,7 +156,7 @@ impl Evaluator<'_> {
         let newest = shift.apply(grid.last()).saturating_add(after);
         for series in self.series_at(node.start) {
             self.spend(0)?;
-            let (times, values, histograms) = without_stale(series, oldest, newest);
+            let (times, values, histograms) = without_stale(&series, oldest, newest);
             take(Windows {
                 labels: &series.labels,
                 drop_name: false,

@@ -39,14 +39,14 @@ impl Evaluator<'_> {
     pub fn each_found(&self, node: &Node, selector: &Selector, grid: &Grid, take: TakeFound<'_>) -> Evaluated<()> {
         let shift = Shift::of(&selector.when, &self.params)?;
         for series in self.series_at(node.start) {
-            let mut search = Search { series, lookback: self.params.lookback, floats: 0, histograms: 0 };
+            let mut search = Search { series: &series, lookback: self.params.lookback, floats: 0, histograms: 0 };
             let found: Vec<Option<Found>> = if shift.is_fixed() {
                 (0..grid.len()).map(|_| search.at(shift.apply(0))).collect()
             } else {
                 grid.times().map(|time| search.at(shift.apply(time))).collect()
             };
             if found.iter().any(Option::is_some) {
-                take(series, found)?;
+                take(&series, found)?;
             } else {
                 self.spend(0)?;
             }

@@ -8,6 +8,7 @@ use axum::extract::State;
 use super::params::Params;
 use super::types::{ForwardDestination, ForwardStatus, Limit, Problem, Status};
 use crate::app::App;
+use crate::series::limits as promql;
 
 /// The status.
 #[utoipa::path(get, path = "/api/v1/status", operation_id = "getStatus", tag = "server", summary = "State, counts and limits",
@@ -97,6 +98,12 @@ pub fn limits(app: &App) -> Vec<Limit> {
         limit("list_time", query.list_time.as_secs() as usize, "seconds"),
         limit("sql_time", query.sql.time.as_secs() as usize, "seconds"),
         limit("sql_queries_max", crate::app::SQL_QUERIES_MAX, "queries"),
+        limit("promql_time", promql::PROMQL_TIME.as_secs() as usize, "seconds"),
+        limit("promql_samples_max", promql::PROMQL_SAMPLES_MAX as usize, "samples"),
+        limit("promql_series_max", promql::PROMQL_SERIES_MAX, "series"),
+        limit("promql_steps_max", promql::PROMQL_STEPS_MAX as usize, "points"),
+        limit("promql_queries_max", promql::PROMQL_QUERIES_MAX, "queries"),
+        limit("series_max", ::series::Settings::default().series_max, "series"),
         limit("cache_bytes", usize::try_from(limits.cache_bytes).unwrap_or(usize::MAX), "bytes"),
     ]
 }

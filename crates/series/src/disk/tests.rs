@@ -1,0 +1,255 @@
+//! Series survive restarts and upkeep sample by sample.
+
+use std::fs;
+
+use proptest::prelude::*;
+use promql::MatchOp;
+
+use super::*;
+use crate::write::{MetricType, Mode, Write};
+
+const HOUR: i64 = 3_600_000;
+const DAY: i64 = 24 * HOUR;
+/// Midnight of a day.
+const START: i64 = 20_000 * DAY;
+
+fn settings() -> Settings {
+    Settings { sync: false, thin_after: None, ..Settings::default() }
+}
+
+fn labels(metric: &str, agent: usize) -> Labels {
+    Labels::new([("__name__", metric.to_owned()), ("agent", format!("agent-{agent}"))])
+}
+
+fn batch(samples: impl IntoIterator<Item = (Labels, i64, f64)>) -> Batch {
+    let writes = samples.into_iter().map(|(labels, time, value)| Write::float(labels, time, value)).collect();
+    Batch { writes, ..Batch::default() }
+}
+
+const LIMITS: SelectLimits = SelectLimits { series_max: 1_000, samples_max: 10_000_000 };
+
+fn all(db: &Db, metric: &str) -> Vec<(Labels, Vec<(i64, f64)>)> {
+    let found = db.select(&[Matcher::equal("__name__", metric)], i64::MIN, i64::MAX, LIMITS).unwrap();
+    found
+        .iter()
+        .map(|found| {
+            let (series, whole) = found.unpack();
+            whole.unwrap();
+            (series.labels, series.times.into_iter().zip(series.values).collect())
+        })
+        .collect()
+}
+
+/// Writes a sample of two agents every minute for `hours`, with upkeep every ten minutes.
+fn run(db: &Db, from: i64, hours: i64) -> Vec<(i64, f64)> {
+    let mut expected = Vec::new();
+    for minute in 0..hours * 60 {
+        let time = from + minute * 60_000;
+        let value = (time / 60_000 % 10_000) as f64;
+        db.write(batch([(labels("a", 1), time, value), (labels("b", 2), time, 0.5)]), time).unwrap();
+        expected.push((time, value));
+        if minute % 10 == 0 {
+            db.maintain(time).unwrap();
+        }
+    }
+    expected
+}
+
+#[test]
+fn what_was_written_is_there_after_a_restart_at_any_point() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut expected = Vec::new();
+    let mut from = START;
+    for hours in [1, 4, 3, 20, 30] {
+        let db = Db::open(dir.path(), settings(), from).unwrap();
+        assert_eq!(all(&db, "a").first().map(|(_, samples)| samples.clone()).unwrap_or_default(), expected);
+        expected.extend(run(&db, from, hours));
+        assert_eq!(all(&db, "a"), [(labels("a", 1), expected.clone())]);
+        from += hours * HOUR;
+    }
+    let db = Db::open(dir.path(), settings(), from).unwrap();
+    let stats = db.stats();
+    assert_eq!(stats.block_samples + stats.samples, 2 * 58 * 60);
+    // Two whole days are one block each.
+    assert!(stats.blocks < 8, "{} blocks", stats.blocks);
+    // Labels over all time, by set of matchers.
+    let set = |name: &str, value: &str| vec![Matcher::new(name, MatchOp::Matches, value).unwrap()];
+    let found = db.labels(&[set("agent", ".*-1"), set("__name__", "b")], START, from, 10).unwrap();
+    assert_eq!(found, [labels("a", 1), labels("b", 2)]);
+}
+
+#[test]
+fn a_downtime_of_days_loses_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let expected = run(&Db::open(dir.path(), settings(), START).unwrap(), START, 3);
+    let later = START + 3 * DAY;
+    let db = Db::open(dir.path(), settings(), later).unwrap();
+    assert_eq!(all(&db, "a")[0].1, expected);
+    db.maintain(later).unwrap();
+    assert_eq!((all(&db, "a")[0].1.clone(), db.stats().samples), (expected, 0));
+}
+
+#[test]
+fn a_torn_log_keeps_what_came_before() {
+    let dir = tempfile::tempdir().unwrap();
+    let expected = {
+        let db = Db::open(dir.path(), settings(), START).unwrap();
+        run(&db, START, 1)
+    };
+    let log = dir.path().join("0.log");
+    let bytes = fs::read(&log).unwrap();
+    fs::write(&log, &bytes[..bytes.len() - 3]).unwrap();
+    let db = Db::open(dir.path(), settings(), START + HOUR).unwrap();
+    assert_eq!(all(&db, "a")[0].1, expected[..59]);
+    // The log goes on after the torn record.
+    db.write(batch([(labels("a", 1), START + HOUR, 1.0)]), START + HOUR).unwrap();
+    drop(db);
+    let db = Db::open(dir.path(), settings(), START + HOUR).unwrap();
+    assert_eq!(all(&db, "a")[0].1.len(), 60);
+}
+
+#[test]
+fn a_damaged_block_is_set_aside_and_the_rest_can_be_read() {
+    let dir = tempfile::tempdir().unwrap();
+    run(&Db::open(dir.path(), settings(), START).unwrap(), START, 8);
+    let mut blocks: Vec<PathBuf> = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    blocks.retain(|path| path.extension().is_some_and(|it| it == "block"));
+    blocks.sort();
+    assert_eq!(blocks.len(), 3);
+    let mut bytes = fs::read(&blocks[0]).unwrap();
+    let last = bytes.len() - 20;
+    bytes[last] ^= 1;
+    fs::write(&blocks[0], bytes).unwrap();
+    let db = Db::open(dir.path(), settings(), START + 8 * HOUR).unwrap();
+    assert_eq!((db.stats().damaged, all(&db, "a")[0].1.len()), (1, 6 * 60));
+    // Damage inside is an error that names the file.
+    let mut bytes = fs::read(&blocks[1]).unwrap();
+    bytes[9] ^= 1;
+    fs::write(&blocks[1], bytes).unwrap();
+    let error = db.select(&[Matcher::equal("__name__", "a")], 0, i64::MAX, LIMITS).unwrap_err().to_string();
+    assert!(error.contains("is damaged") && error.contains(".block"), "{error}");
+}
+
+#[test]
+fn old_days_keep_their_increase_and_then_go() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = Settings { thin_after: Some(2 * DAY), keep: Some(5 * DAY), ..settings() };
+    let db = Db::open(dir.path(), settings.clone(), START).unwrap();
+    for minute in 0..3 * 24 * 60 {
+        let now = START + minute * 60_000;
+        db.write(batch([(labels("calls_total", 1), now, minute as f64)]), now).unwrap();
+        if minute % 60 == 0 {
+            db.maintain(now).unwrap();
+        }
+    }
+    let now = START + 4 * DAY;
+    db.maintain(now).unwrap();
+    assert_eq!(db.thin_before(), Some(START + 2 * DAY));
+    let samples = all(&db, "calls_total")[0].1.clone();
+    let day = |day: i64| -> Vec<f64> {
+        let inside = |time: i64| (START + day * DAY..START + (day + 1) * DAY).contains(&time);
+        samples.iter().filter(|(time, _)| inside(*time)).map(|(_, value)| *value).collect()
+    };
+    assert_eq!((day(0).len(), day(1).len(), day(2).len()), (48, 48, 24 * 60));
+    assert_eq!((day(0)[0], day(1)[0], day(1)[47]), (0.0, 1_440.0, 2_879.0));
+    // Again does nothing more, and a restart finds the same.
+    assert_eq!(db.maintain(now).unwrap(), Maintained::default());
+    drop(db);
+    let db = Db::open(dir.path(), settings, now).unwrap();
+    assert_eq!(all(&db, "calls_total")[0].1, samples);
+    let done = db.maintain(START + 6 * DAY + HOUR).unwrap();
+    assert_eq!((done.expired, all(&db, "calls_total")[0].1.len()), (1, 48 + 48));
+}
+
+#[test]
+fn metadata_and_exemplars_outlive_checkpoints_and_restarts() {
+    let dir = tempfile::tempdir().unwrap();
+    let metadata = Metadata { kind: MetricType::Counter, help: "Calls.".into(), unit: String::new() };
+    let exemplar =
+        Exemplar { series: labels("a", 1), labels: Labels::new([("trace_id", "ab")]), value: 1.5, time: START };
+    let db = Db::open(dir.path(), settings(), START).unwrap();
+    let batch = Batch {
+        metadata: vec![("a".into(), metadata.clone())],
+        exemplars: vec![exemplar.clone(), exemplar.clone()],
+        ..Batch::default()
+    };
+    assert_eq!(db.write(batch.clone(), START).unwrap().exemplars, 1);
+    assert_eq!(db.write(batch, START).unwrap().exemplars, 0);
+    run(&db, START, 6);
+    drop(db);
+    let db = Db::open(dir.path(), settings(), START + 6 * HOUR).unwrap();
+    assert_eq!(db.metadata().get("a"), Some(&metadata));
+    let sets = [vec![Matcher::equal("agent", "agent-1")]];
+    assert_eq!(db.exemplars(&sets, START, START), [exemplar]);
+    assert_eq!(db.exemplars(&sets, START + 1, i64::MAX), []);
+}
+
+#[test]
+fn a_selection_stops_at_its_limits() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = Db::open(dir.path(), settings(), START).unwrap();
+    db.write(batch((0..20).map(|at| (labels("a", at), START, 1.0))), START).unwrap();
+    let select = |series_max, samples_max| {
+        let matchers = [Matcher::equal("__name__", "a")];
+        db.select(&matchers, 0, START, SelectLimits { series_max, samples_max }).map(|found| found.len())
+    };
+    assert_eq!(select(20, 20).unwrap(), 20);
+    assert!(select(19, 20).unwrap_err().to_string().contains("more than 19 series (series_max)"));
+    assert!(select(20, 19).unwrap_err().to_string().contains("more than 19 samples (samples_max)"));
+}
+
+#[test]
+fn growth_goes_on_after_a_restart_where_it_was() {
+    let dir = tempfile::tempdir().unwrap();
+    let grow = |db: &Db, time, value| {
+        let write = Write { mode: Mode::Add, ..Write::float(labels("a", 1), time, value) };
+        db.write(Batch { writes: vec![write], ..Batch::default() }, time).unwrap();
+    };
+    let db = Db::open(dir.path(), settings(), START).unwrap();
+    grow(&db, START + 15_000, 5.0);
+    drop(db);
+    let db = Db::open(dir.path(), settings(), START).unwrap();
+    grow(&db, START + 30_000, 7.0);
+    // After a checkpoint as well.
+    db.maintain(START + 3 * HOUR - 1).unwrap();
+    grow(&db, START + 3 * HOUR - 1, 1.0);
+    assert_eq!(all(&db, "a")[0].1.last(), Some(&(START + 3 * HOUR - 1, 13.0)));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #[test]
+    fn any_order_of_writes_upkeep_and_restarts_gives_the_same(
+        steps in prop::collection::vec((0usize..3, -40i64..40, 0i64..100, 0u8..12), 1..200),
+    ) {
+        let dir = tempfile::tempdir().unwrap();
+        let mut db = Db::open(dir.path(), settings(), START).unwrap();
+        let mut expected: BTreeMap<(usize, i64), f64> = BTreeMap::new();
+        let mut now = START;
+        for (agent, minutes, value, what) in steps {
+            now += 7 * 60_000;
+            let time = now + minutes * 60_000;
+            let written = db.write(batch([(labels("a", agent), time, value as f64 / 2.0)]), now).unwrap();
+            if written.samples == 1 {
+                let before = expected.insert((agent, time), value as f64 / 2.0);
+                prop_assert_eq!(before, None);
+            }
+            prop_assert!(minutes < -10 || minutes > 10 || written.refused.keys().all(|it| *it == Refused::Duplicate));
+            if what == 0 {
+                db.maintain(now).unwrap();
+            }
+            if what == 1 {
+                drop(db);
+                db = Db::open(dir.path(), settings(), now).unwrap();
+            }
+        }
+        let found: BTreeMap<(usize, i64), f64> = all(&db, "a")
+            .into_iter()
+            .flat_map(|(labels, samples)| {
+                let agent: usize = labels.get("agent").strip_prefix("agent-").unwrap().parse().unwrap();
+                samples.into_iter().map(move |(time, value)| ((agent, time), value))
+            })
+            .collect();
+        prop_assert_eq!(found, expected);
+    }
+}

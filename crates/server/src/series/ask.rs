@@ -1,0 +1,142 @@
+//! Asking series in PromQL.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::series::{Db, DbError, Fetched, SelectLimits};
+use model::Timestamp;
+use promql::{Answer, EvalError, Params, Query, Value};
+
+use super::{SeriesStore, limits, millis};
+use crate::app::App;
+use crate::clock::SystemClock;
+
+/// Why a query has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum AskError {
+    /// The text is no query, or does not fit the way it was asked.
+    #[error("{0}")]
+    Bad(String),
+    /// It cannot be computed on this data, or needs more than the limits allow.
+    #[error("{0}")]
+    Execution(String),
+    /// It took too long.
+    #[error("the query took longer than {} s (promql_time); select fewer series, a shorter range or a larger step", .0.as_secs_f64())]
+    Timeout(Duration),
+    /// The series cannot be read now.
+    #[error("{0}")]
+    Unavailable(String),
+    /// A fault of the server.
+    #[error("{0}")]
+    Internal(String),
+}
+
+impl From<DbError> for AskError {
+    fn from(error: DbError) -> Self {
+        match error {
+            DbError::TooManySeries { .. } | DbError::TooManySamples { .. } => Self::Execution(error.to_string()),
+            DbError::Io { .. } | DbError::Damaged { .. } => {
+                tracing::error!(%error, "series cannot be read");
+                Self::Unavailable(error.to_string())
+            }
+        }
+    }
+}
+
+/// Bounds of one selection.
+pub fn select_limits() -> SelectLimits {
+    SelectLimits { series_max: limits::PROMQL_SERIES_MAX, samples_max: limits::PROMQL_SAMPLES_MAX }
+}
+
+/// Where only hourly summaries are left, an instant selector has to look back further than five minutes to find one.
+const THIN_LOOKBACK_MS: i64 = 3_600_000 + promql::DEFAULT_LOOKBACK_MS;
+
+impl SeriesStore {
+    /// Evaluates a query over all series of a project. Blocks, for `time` at most.
+    pub fn evaluate(
+        &self,
+        project: &str,
+        query: &Query,
+        params: &Params,
+        time: Duration,
+    ) -> Result<Answer, AskError> {
+        let now = SystemClock::time();
+        evaluate(&*self.of(project, now)?, query, params, time)
+    }
+}
+
+fn evaluate(db: &Db, query: &Query, params: &Params, time: Duration) -> Result<Answer, AskError> {
+    let until = SystemClock::time().plus_nanos(i64::try_from(time.as_nanos()).unwrap_or(i64::MAX));
+    let invalid = |error: EvalError| AskError::Bad(error.to_string());
+    let mut params = *params;
+    let mut needs = query.selectors(&params).map_err(invalid)?;
+    let oldest = needs.iter().map(|need| need.from_ms).min();
+    if db.thin_before().zip(oldest).is_some_and(|(thin, oldest)| oldest < thin) {
+        params.lookback = params.lookback.max(THIN_LOOKBACK_MS);
+        needs = query.selectors(&params).map_err(invalid)?;
+    }
+    let mut left = select_limits();
+    let mut fetched = Fetched::default();
+    for need in &needs {
+        let found = db.select(&need.matchers, need.from_ms, need.to_ms, left)?;
+        let samples: u64 = found.iter().map(::series::Found::samples).sum();
+        left.samples_max -= samples.min(left.samples_max);
+        fetched.needs.push(found);
+    }
+    let stop: Arc<dyn Fn() -> bool + Send + Sync> = Arc::new(move || SystemClock::time() > until);
+    let bounds =
+        promql::Limits { max_series: limits::PROMQL_SERIES_MAX, stop: Some(stop), ..promql::Limits::default() };
+    promql::evaluate(query, &fetched, &params, &bounds).map_err(|error| match error {
+        EvalError::Invalid(message) => AskError::Bad(message),
+        EvalError::Stopped => AskError::Timeout(time),
+        other => AskError::Execution(other.to_string()),
+    })
+}
+
+/// Evaluates a query on the threads for queries.
+pub async fn ask(
+    app: &App,
+    project: &Arc<str>,
+    query: Query,
+    params: Params,
+    time: Duration,
+) -> Result<Answer, AskError> {
+    on_threads(app, move |store, project| store.evaluate(&project, &query, &params, time), project).await
+}
+
+/// Runs blocking work on series where queries run, as many at a time as there are permits.
+pub async fn on_threads<T: Send + 'static>(
+    app: &App,
+    work: impl FnOnce(Arc<SeriesStore>, Arc<str>) -> Result<T, AskError> + Send + 'static,
+    project: &Arc<str>,
+) -> Result<T, AskError> {
+    let opened = app.opened().map_err(|phase| AskError::Unavailable(format!("Tawny is {}", phase.as_str())))?;
+    let (store, project) = (Arc::clone(&opened.series), Arc::clone(project));
+    let permit = Arc::clone(&store.permits).acquire_owned().await;
+    let done = app.query_threads.spawn_blocking(move || {
+        let _permit = permit;
+        work(store, project)
+    });
+    let done = done.await.unwrap_or_else(|error| Err(AskError::Internal(format!("the query stopped: {error}"))));
+    match &done {
+        Err(AskError::Timeout(_)) => app.counters.limit_reached("promql_time"),
+        Err(AskError::Execution(message)) if message.contains("(samples_max)") => {
+            app.counters.limit_reached("promql_samples_max");
+        }
+        Err(AskError::Execution(message)) if message.contains("(series_max)") => {
+            app.counters.limit_reached("promql_series_max");
+        }
+        _ => {}
+    }
+    done
+}
+
+/// The value of an expression over all series of a project at one time: what rules ask.
+///
+/// # Errors
+/// When the text is no query, or it cannot be computed within the limits.
+pub async fn at_time(app: &App, project: &Arc<str>, text: &str, time: Timestamp) -> Result<Value, AskError> {
+    let query = promql::parse(text).map_err(|error| AskError::Bad(error.to_string()))?;
+    let answer = ask(app, project, query, Params::instant(millis(time)), limits::PROMQL_TIME).await?;
+    Ok(answer.value)
+}
