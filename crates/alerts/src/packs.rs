@@ -44,3 +44,61 @@ pub const PACKS: &[Pack] = &[
 pub fn pack(name: &str) -> Option<&'static Pack> {
     PACKS.iter().find(|pack| pack.name == name)
 }
+
+macro_rules! runbooks {
+    ($($name:literal)*) => {
+        &[$(($name, include_str!(concat!("../../../docs/runbooks/", $name, ".md")))),*]
+    };
+}
+
+/// Pages that say what to do, by the name of the alert.
+pub const RUNBOOKS: &[(&str, &str)] = runbooks! {
+    "high_failure_rate"
+    "AgentHighErrorRate"
+    "AgentErrorRateSpike"
+    "WorkflowErrorRate"
+    "AgentLLMHighErrorRate"
+    "AgentCompositeDegradation"
+    "AgentToolCallFailureSpike"
+    "AgentToolHighFailureRate"
+    "AgentToolSelectionDrift"
+    "llm_latency_spike"
+    "AgentLatencyDegraded"
+    "AgentP99LatencySpike"
+    "AgentWorkflowSlowResponse"
+    "WorkflowP95Latency"
+    "workflow_stuck"
+    "AgentWorkflowStuck"
+    "WorkflowActiveExecutions"
+    "WorkflowQueueDepth"
+    "cost_spike"
+    "AgentTokenBudgetBreach"
+    "AgentTokenCostSpike"
+    "AgentTokenBudgetExceeded"
+    "AgentHallucinationTrend"
+    "AgentQuiet"
+    "AgentToolQuiet"
+    "ChecklistLatencyP95"
+    "ChecklistLatencyP99"
+    "ChecklistLlmLatency"
+    "ChecklistInputTokens"
+    "ChecklistOutputTokens"
+    "ChecklistContextWindow"
+    "ChecklistCostPerRun"
+    "ChecklistHourlyBurn"
+    "ChecklistCostShare"
+    "ChecklistLlmErrors"
+    "ChecklistToolFailures"
+    "ChecklistParseFailures"
+    "ChecklistLoopCount"
+    "ChecklistToolDistribution"
+    "ChecklistFallbacks"
+    "ChecklistRetrievalHits"
+    "ChecklistFeedback"
+    "ChecklistHallucinations"
+};
+
+/// The page of an alert.
+pub fn runbook(name: &str) -> Option<&'static str> {
+    RUNBOOKS.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
+}

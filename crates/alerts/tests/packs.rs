@@ -84,6 +84,7 @@ fn every_alert_that_is_meant_to_wake_somebody_has_a_page() {
                 for heading in ["## What it means", "## First look", "## Likely causes", "## What to do"] {
                     assert!(page.contains(heading), "docs/runbooks/{}.md lacks {heading:?}", rule.name);
                 }
+                assert_eq!(alerts::packs::runbook(&rule.name), Some(page.as_str()), "{} is not served", rule.name);
                 named.insert(format!("{}.md", rule.name));
             }
         }

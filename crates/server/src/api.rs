@@ -2,6 +2,7 @@
 //! types of [`types`]; which handler answers where stands in `routes.rs`.
 
 pub mod aggregate;
+pub mod alerts;
 pub mod convert;
 pub mod doctor;
 pub mod export;
@@ -11,9 +12,11 @@ pub mod openapi;
 pub mod params;
 pub mod run;
 pub mod runs;
+pub mod rules;
 pub mod search;
 pub mod sessions;
 pub mod setup;
+pub mod silences;
 pub mod sql;
 pub mod status;
 pub mod store;

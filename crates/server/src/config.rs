@@ -44,6 +44,8 @@ pub struct Settings {
     pub dialects: Dialects,
     /// Keys that telemetry must name; none: any key is taken, and not looked at.
     pub ingest_keys: IngestKeys,
+    /// Rules, and where alerts go.
+    pub alerts: crate::alerting::AlertSettings,
     /// What the server may use.
     pub limits: Limits,
 }
@@ -63,6 +65,7 @@ impl Default for Settings {
             allow_missing_segments: false,
             dialects: Dialects::builtin().clone(),
             ingest_keys: IngestKeys::default(),
+            alerts: crate::alerting::AlertSettings::default(),
             limits: Limits::default(),
         }
     }

@@ -1,5 +1,6 @@
 //! Commands and flags.
 
+mod alerting;
 mod rules;
 mod sending;
 mod upkeep;
@@ -10,7 +11,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use server::config::{DEFAULT_HTTP, DEFAULT_OTLP_GRPC, DEFAULT_OTLP_HTTP};
 
 use crate::filters::RunFilters;
-pub use rules::{Rules, RulesCheck, RulesCommand, RulesTest};
+pub use alerting::{
+    Alerting, Alerts, AlertsAck, AlertsCommand, AlertsHistory, AlertsReview, AlertsSilence,
+};
+pub use rules::{Rules, RulesCheck, RulesCommand, RulesExplain, RulesTest};
 pub use sending::{Doctor, Forward, ForwardCommand, Setup};
 pub use upkeep::{Backup, Place, Rebuild, Restore, Source, Store, StoreCommand};
 
@@ -69,6 +73,8 @@ pub enum Command {
     Export(Export),
     /// Send simulated agent runs to the server.
     Demo(Demo),
+    /// Show what fires; silence, acknowledge, review.
+    Alerts(Alerts),
     /// Work with PromQL.
     Promql(Promql),
     /// Check and test alert rules before they page somebody.
@@ -160,6 +166,9 @@ pub struct Serve {
     /// File of renames: attribute keys of your own and what they mean; repeatable. `tawny dialects test` tries one out.
     #[arg(long, env = "TAWNY_RENAMES", value_name = "FILE", value_delimiter = ',')]
     pub renames: Vec<PathBuf>,
+    /// Rules and messages.
+    #[command(flatten)]
+    pub alerting: Alerting,
     /// Print the addresses in use as one line of JSON once the server listens.
     #[arg(long)]
     pub json: bool,

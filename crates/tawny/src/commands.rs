@@ -1,5 +1,6 @@
 //! Commands: one file each.
 
+mod alerts;
 mod backup;
 mod completions;
 mod demo;
@@ -46,6 +47,7 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::Import(args)) => import::run(&args),
         Some(Command::Export(args)) => export::run(&args),
         Some(Command::Demo(args)) => demo::run(&args),
+        Some(Command::Alerts(args)) => alerts::run(&args),
         Some(Command::Promql(args)) => promql::run(&args),
         Some(Command::Rules(args)) => rules::run(&args),
         Some(Command::Dialects(args)) => dialects::run(&args),

@@ -108,6 +108,8 @@ pub struct Dispatcher {
     alerts: BTreeMap<Labels, GivenAlert>,
     groups: BTreeMap<String, Group>,
     log: BTreeMap<LogKey, LogEntry>,
+    /// Fingerprints of alerts somebody takes care of: they are not repeated. Ends and further alerts are told.
+    pub acknowledged: BTreeSet<u64>,
 }
 
 impl Dispatcher {
@@ -208,7 +210,7 @@ impl Dispatcher {
             let heard: Vec<&GivenAlert> =
                 alerts.into_iter().filter(|alert| muted(&alert.labels, &inhibitor, silences, now).is_none()).collect();
             if config.muted_by_time(route, now).is_none() {
-                let decided = Decision { key: &key, labels: &group.labels, route, now, log: &self.log };
+                let decided = Decision { key: &key, labels: &group.labels, route, now, log: &self.log, acknowledged: &self.acknowledged };
                 found.extend(decided.notifications(config, &heard));
             }
             let heard: BTreeSet<Labels> = heard.iter().map(|alert| alert.labels.clone()).collect();
@@ -275,6 +277,7 @@ struct Decision<'a> {
     route: &'a Route,
     now: i64,
     log: &'a BTreeMap<LogKey, LogEntry>,
+    acknowledged: &'a BTreeSet<u64>,
 }
 
 impl Decision<'_> {
@@ -321,7 +324,7 @@ impl Decision<'_> {
         if send_resolved && !resolved.is_subset(&told.resolved) {
             return true;
         }
-        self.now - told.at >= self.route.repeat_interval_ms
+        self.now - told.at >= self.route.repeat_interval_ms && !firing.is_subset(self.acknowledged)
     }
 }
 

@@ -18,6 +18,7 @@ use utoipa::OpenApi;
     tags(
         (name = "runs", description = "Runs, their steps, and sessions"),
         (name = "logs", description = "Log records"),
+        (name = "alerts", description = "Rules, alerts and silences"),
         (name = "sql", description = "Read-only SQL"),
         (name = "server", description = "The server itself")
     )

@@ -19,6 +19,18 @@ pub enum RulesCommand {
     Check(RulesCheck),
     /// Run unit tests of rules, in the files `promtool test rules` takes. Works without a server.
     Test(RulesTest),
+    /// Say how far a rule of the server is from firing: value now, threshold, since when.
+    Explain(RulesExplain),
+}
+
+/// Flags of `rules explain`.
+#[derive(Debug, Args)]
+pub struct RulesExplain {
+    /// Name of the alert.
+    pub name: String,
+    /// Server and form.
+    #[command(flatten)]
+    pub reading: super::Reading,
 }
 
 /// Flags of `rules check`.

@@ -6,8 +6,10 @@ use std::process::ExitCode;
 use alerts::{Problem, rules, unit};
 use anyhow::{Context, Result, bail};
 use serde_json::json;
+use server::api::types::RuleExplanation;
 
 use crate::cli;
+use crate::client::{Client, parse};
 use crate::show;
 use crate::style;
 
@@ -16,6 +18,7 @@ pub fn run(args: &cli::Rules) -> Result<ExitCode> {
     match &args.command {
         cli::RulesCommand::Check(args) => check(args),
         cli::RulesCommand::Test(args) => test(args),
+        cli::RulesCommand::Explain(args) => explain(args),
     }
 }
 
@@ -107,6 +110,29 @@ fn run_file(file: &Path, chosen: &[regex::Regex]) -> Result<Vec<unit::TestResult
     }
     let wanted = |test: &unit::Test| chosen.is_empty() || chosen.iter().any(|regex| regex.is_match(&test.name));
     Ok(unit::run(&tests, &parsed, wanted))
+}
+
+/// Explains a rule of the server.
+fn explain(args: &cli::RulesExplain) -> Result<ExitCode> {
+    let client = Client::new(&args.reading.url)?;
+    let name: String = args.name.chars().filter(|c| c.is_alphanumeric() || "_:-".contains(*c)).collect();
+    let text = client.text(&format!("/api/v1/rules/{name}/explain"))?;
+    if args.reading.json {
+        show::out(&text)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let answer: RuleExplanation = parse(&text)?;
+    let mut words = format!("{}: {}\n{}\n", answer.name, answer.says, answer.query);
+    if let Some(error) = &answer.error {
+        words += &format!("{}\n", style::bad(error));
+    }
+    for value in answer.values.iter().take(20) {
+        let labels: Vec<String> = value.labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let share = value.of_threshold.map_or_else(String::new, |share| format!("  ({:.0}% of the threshold)", share * 100.0));
+        words += &format!("  {:<14} {}{share}\n", value.value, labels.join(" "));
+    }
+    show::out(&words)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Files a path with `*` and `?` in its last part means, in order; a path without them means itself.

@@ -168,6 +168,17 @@ fn who_is_not_told_of_ends_is_told_of_the_next_beginning() {
 }
 
 #[test]
+fn an_acknowledged_alert_is_not_repeated_and_its_end_is_told() {
+    let mut bench = Bench::new();
+    bench.fire(&[("alertname", "A"), ("id", "1")], 0);
+    bench.run(0, MINUTE, |_| true);
+    bench.dispatcher.acknowledged = bench.dispatcher.alerts().map(|alert| fingerprint(&alert.labels)).collect();
+    assert_eq!(bench.run(MINUTE, 300 * MINUTE, |_| true), Vec::<String>::new());
+    bench.fire(&[("alertname", "A"), ("id", "2")], 300 * MINUTE);
+    assert_eq!(bench.run(300 * MINUTE, 306 * MINUTE, |_| true), ["18330: 1+2/"], "another alert is news");
+}
+
+#[test]
 fn ten_thousand_alerts_are_one_message_and_take_no_time() {
     let mut bench = Bench::new();
     let ids: Vec<String> = (0..10_000).map(|id| id.to_string()).collect();
