@@ -2,6 +2,7 @@
 //! types of [`types`]; which handler answers where stands in `routes.rs`.
 
 pub mod aggregate;
+pub mod alerts;
 pub mod convert;
 pub mod doctor;
 pub mod export;
@@ -17,6 +18,8 @@ pub mod search;
 pub mod sessions;
 pub mod setup;
 pub mod signals;
+pub mod rules;
+pub mod silences;
 pub mod sql;
 pub mod status;
 pub mod store;

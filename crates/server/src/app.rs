@@ -52,10 +52,12 @@ pub struct Opened {
     pub series: Arc<crate::series::SeriesStore>,
     /// What is not telemetry; its methods block.
     pub state: State,
+    /// Rules, alerts and messages.
+    pub alerting: Arc<crate::alerting::Alerting>,
 }
 
 /// The tables that features keep in the state, in the order in which they are made.
-pub const STATE_PARTS: &[state::Part] = &[crate::watch::PART, crate::metrics::PART];
+pub const STATE_PARTS: &[state::Part] = &[crate::watch::PART, crate::metrics::PART, crate::alerting::keep::PART];
 
 /// Shared by all handlers and background tasks.
 pub struct App {
@@ -155,6 +157,11 @@ impl App {
     /// The store for an API handler.
     pub fn store(&self) -> Result<&Store, Problem> {
         Ok(&self.answering()?.store)
+    }
+
+    /// Alerting for an API handler.
+    pub fn alerting(&self) -> Result<&crate::alerting::Alerting, Problem> {
+        Ok(&self.answering()?.alerting)
     }
 
     /// Works with the state, on a thread for blocking work.

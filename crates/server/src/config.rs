@@ -48,6 +48,8 @@ pub struct Settings {
     pub hourly_token_budget: Option<u64>,
     /// When a run counts as finished.
     pub runs: signals::runs::Settings,
+    /// Rules, and where alerts go.
+    pub alerts: crate::alerting::AlertSettings,
     /// What the server may use.
     pub limits: Limits,
 }
@@ -69,6 +71,7 @@ impl Default for Settings {
             ingest_keys: IngestKeys::default(),
             hourly_token_budget: None,
             runs: signals::runs::Settings::default(),
+            alerts: crate::alerting::AlertSettings::default(),
             limits: Limits::default(),
         }
     }

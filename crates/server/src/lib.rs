@@ -4,6 +4,7 @@
 //! senders are asked to come back. [`Running::stop`] ends everything in order: no new connections, open requests finish,
 //! tasks end, rows are flushed, the store is closed.
 
+pub mod alerting;
 pub mod api;
 mod app;
 mod budget;
@@ -41,6 +42,7 @@ use tokio::runtime::{self, Handle, Runtime};
 use tokio::sync::Semaphore;
 use tokio::task::{JoinHandle, JoinSet};
 
+pub use alerting::AlertSettings;
 pub use api::setup::document as setup_document;
 use api::types::Endpoints;
 use app::{App, Opened, Phase};
@@ -72,6 +74,9 @@ pub enum StartError {
     /// The state cannot be opened.
     #[error(transparent)]
     State(#[from] state::StateError),
+    /// Rules or the Alertmanager configuration have mistakes.
+    #[error(transparent)]
+    Alerting(#[from] alerting::OpenError),
     /// The threads for queries cannot be started.
     #[error("cannot start the threads for queries: {0}")]
     Threads(std::io::Error),
@@ -225,8 +230,11 @@ async fn open(app: Arc<App>) -> Result<JoinSet<()>, StartError> {
     let (settings, counters) = (app.settings.clone(), Arc::clone(&app.counters));
     let series = tokio::task::spawn_blocking(move || series::SeriesStore::open(&settings, counters, SystemClock::time()));
     let series = Arc::new(series.await.map_err(|error| StartError::Fault(error.to_string()))??);
+    let (settings, kept, now) = (app.settings.alerts.clone(), state.clone(), series::millis(SystemClock::time()));
+    let alerting = tokio::task::spawn_blocking(move || alerting::Alerting::open(&settings, &kept, now));
+    let alerting = Arc::new(alerting.await.map_err(|error| StartError::Fault(error.to_string()))??);
     // Set once, here; a second call cannot happen.
-    let _ = app.opened.set(Opened { store, engine: Arc::new(engine), series, state });
+    let _ = app.opened.set(Opened { store, engine: Arc::new(engine), series, state, alerting });
     // A signal to stop may have come first.
     app.phase.send_if_modified(|phase| {
         let starting = *phase == Phase::Replaying;

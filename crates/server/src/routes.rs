@@ -15,14 +15,11 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use wire::Signal;
 
-use crate::api::{
-    aggregate, doctor, export, live, logs, openapi, run, runs, search, sessions, setup, signals, sql, status, store,
-    summary,
-};
+use crate::api::{aggregate, alerts, doctor, export, live, logs, openapi, rules, run, runs, search, sessions, setup, signals, silences, sql, status, store, summary};
 use crate::app::App;
 use crate::problem::{self, Problem};
 use crate::receivers::{datadog, langfuse, langsmith, openai_agents, phoenix};
-use crate::{grafana, health, log_lines, metrics_text, otlp_grpc, otlp_http, series, ui};
+use crate::{alerting, grafana, health, log_lines, metrics_text, otlp_grpc, otlp_http, series, ui};
 
 /// Routes of the API, described by the OpenAPI document. Resources of later issues are added here.
 pub fn api() -> OpenApiRouter<Arc<App>> {
@@ -44,6 +41,15 @@ pub fn api() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(sql::schema))
         .routes(routes!(export::export))
         .routes(routes!(live::watch))
+        .routes(routes!(alerts::list))
+        .routes(routes!(alerts::history))
+        .routes(routes!(alerts::review))
+        .routes(routes!(alerts::ack))
+        .routes(routes!(rules::list))
+        .routes(routes!(rules::explain))
+        .routes(routes!(rules::runbook))
+        .routes(routes!(silences::list, silences::create))
+        .routes(routes!(silences::expire))
         .routes(routes!(status::get))
         .routes(routes!(doctor::get))
         .routes(routes!(setup::get))
@@ -86,6 +92,7 @@ pub fn everything(app: Arc<App>) -> Router {
         )
         .merge(series::prometheus::routes().layer(CompressionLayer::new().quality(CompressionLevel::Fastest)))
         .merge(grafana::routes().layer(CompressionLayer::new().quality(CompressionLevel::Fastest)))
+        .merge(alerting::alertmanager::routes())
         .route("/api/{*rest}", any(below_api))
         .route("/", get(ui::index).post(otlp_http::unknown))
         .fallback(page_or_receiver)

@@ -7,6 +7,9 @@
 //! | `forward` | one a destination: sends on what waits in the forward queue (crate `forward`) |
 //! | `retain` | removes what retention says, keeps a copy of the catalog in the bucket |
 //! | `scrape` | makes samples of Tawny's own metrics |
+//! | `evaluate` | evaluates alert rules on their grid |
+//! | `deliver` | sends messages about alerts, with retries |
+//! | `rules` | follows rule files and the Alertmanager configuration |
 //! | `series` | writes series from memory into blocks, merges and thins these |
 //! | `live` | resolves runs that changed and tells those who look |
 //! | `notes`, `watch` | note which runs changed; show those that settled to the judges (`watch.rs`) |
@@ -21,7 +24,7 @@ use tokio::task::JoinSet;
 
 use crate::app::{App, Opened};
 use crate::receivers::waiting;
-use crate::{live, series, watch};
+use crate::{alerting, live, series, watch};
 
 /// How often the age of hot rows is looked at.
 const FLUSH_CHECK: Duration = Duration::from_secs(1);
@@ -45,6 +48,9 @@ pub fn start(app: &Arc<App>) -> JoinSet<()> {
     tasks.spawn(watched("watch", watch::run(Arc::clone(app))));
     // Done when it has looked once.
     tasks.spawn(waiting::load(Arc::clone(app)));
+    tasks.spawn(watched("evaluate", alerting::evaluate(Arc::clone(app))));
+    tasks.spawn(watched("deliver", alerting::deliver(Arc::clone(app))));
+    tasks.spawn(watched("rules", alerting::reload(Arc::clone(app))));
     if let Some(forwarder) = &app.forwarder {
         forwarder.spawn(&mut tasks);
     }

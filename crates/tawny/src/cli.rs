@@ -1,5 +1,7 @@
 //! Commands and flags.
 
+mod alerting;
+mod rules;
 mod sending;
 mod series;
 mod upkeep;
@@ -10,6 +12,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use server::config::{DEFAULT_HTTP, DEFAULT_OTLP_GRPC, DEFAULT_OTLP_HTTP};
 
 use crate::filters::RunFilters;
+pub use alerting::{
+    Alerting, Alerts, AlertsAck, AlertsCommand, AlertsHistory, AlertsReview, AlertsSilence,
+};
+pub use rules::{Rules, RulesCheck, RulesCommand, RulesExplain, RulesTest};
 pub use sending::{Doctor, Forward, ForwardCommand, Setup};
 pub use series::Query;
 pub use upkeep::{Backup, Place, Rebuild, Restore, Source, Store, StoreCommand};
@@ -71,8 +77,12 @@ pub enum Command {
     Demo(Demo),
     /// Ask a question in PromQL.
     Query(Query),
+    /// Show what fires; silence, acknowledge, review.
+    Alerts(Alerts),
     /// Work with PromQL.
     Promql(Promql),
+    /// Check and test alert rules before they page somebody.
+    Rules(Rules),
     /// Look at how telemetry is understood, and try out renames of your own.
     Dialects(Dialects),
     /// List the families of metrics: what each means, its unit, how many series it has.
@@ -168,6 +178,9 @@ pub struct Serve {
     /// Tokens an hour that are meant to be enough, for rules: the gauge agent_hourly_token_budget.
     #[arg(long, env = "TAWNY_HOURLY_TOKEN_BUDGET", value_name = "TOKENS")]
     pub hourly_token_budget: Option<u64>,
+    /// Rules and messages.
+    #[command(flatten)]
+    pub alerting: Alerting,
     /// Print the addresses in use as one line of JSON once the server listens.
     #[arg(long)]
     pub json: bool,

@@ -1,5 +1,6 @@
 //! Commands: one file each.
 
+mod alerts;
 mod backup;
 mod completions;
 mod demo;
@@ -13,6 +14,7 @@ mod metrics;
 mod promql;
 mod query;
 mod restore;
+mod rules;
 mod run;
 mod runs;
 mod search;
@@ -48,7 +50,9 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::Export(args)) => export::run(&args),
         Some(Command::Demo(args)) => demo::run(&args),
         Some(Command::Query(args)) => query::run(&args),
+        Some(Command::Alerts(args)) => alerts::run(&args),
         Some(Command::Promql(args)) => promql::run(&args),
+        Some(Command::Rules(args)) => rules::run(&args),
         Some(Command::Dialects(args)) => dialects::run(&args),
         Some(Command::Metrics(args)) => metrics::run(&args),
         Some(Command::Status(args)) => status::run(&args),

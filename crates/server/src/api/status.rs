@@ -7,6 +7,7 @@ use axum::extract::State;
 
 use super::params::Params;
 use super::types::{ForwardDestination, ForwardStatus, Limit, Problem, Status};
+use crate::alerting::limits as alerting;
 use crate::app::App;
 use crate::series::limits as promql;
 
@@ -106,6 +107,10 @@ pub fn limits(app: &App) -> Vec<Limit> {
         limit("promql_steps_max", promql::PROMQL_STEPS_MAX as usize, "points"),
         limit("promql_queries_max", promql::PROMQL_QUERIES_MAX, "queries"),
         limit("series_max", ::series::Settings::default().series_max, "series"),
+        limit("alerts_max", alerting::ALERTS_MAX, "alerts"),
+        limit("rule_alerts_max", alerting::RULE_ALERTS_MAX, "alerts"),
+        limit("alert_bytes_max", alerting::ALERT_BYTES_MAX, "bytes"),
+        limit("silences_max", alerting::SILENCES_MAX, "silences"),
         limit("cache_bytes", usize::try_from(limits.cache_bytes).unwrap_or(usize::MAX), "bytes"),
     ]
 }

@@ -3,6 +3,7 @@
 //! They are apart from `model` so that a change of the vocabulary cannot change the API by accident.
 
 mod aggregate;
+mod alerts;
 mod doctor;
 mod run;
 mod search;
@@ -14,6 +15,7 @@ mod step;
 mod store;
 
 pub use aggregate::*;
+pub use alerts::*;
 pub use doctor::*;
 pub use run::*;
 pub use search::*;

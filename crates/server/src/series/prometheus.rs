@@ -31,6 +31,8 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/labels", get(label_names).post(label_names))
         .route("/label/{name}/values", get(label_values))
         .route("/metadata", get(metadata))
+        .route("/rules", get(crate::alerting::prometheus::rules))
+        .route("/alerts", get(crate::alerting::prometheus::alerts))
         .route("/status/buildinfo", get(status::buildinfo))
         .route("/status/runtimeinfo", get(status::runtimeinfo))
         .route("/status/config", get(status::config))

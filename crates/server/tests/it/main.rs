@@ -1,5 +1,6 @@
 //! The server as clients meet it: real bytes over real connections. One test binary, because linking one is slow.
 
+mod alerts;
 mod api;
 mod bad_input;
 mod captures;

@@ -41,6 +41,7 @@ fn settings(args: &Serve) -> Result<Settings> {
         allow_open: args.allow_open,
         sync: !args.no_sync,
         forward: args.forward.clone(),
+        alerts: alerting(&args.alerting),
         allow_missing_segments: args.allow_missing_segments,
         dialects: super::dialects::with_renames(&args.renames)?,
         limits: Limits { cache_bytes: args.cache as u64, flush_bytes: args.flush_bytes, ..limits },
@@ -48,6 +49,19 @@ fn settings(args: &Serve) -> Result<Settings> {
         runs: Default::default(),
         ingest_keys: IngestKeys::parse(args.ingest_keys.iter().map(String::as_str)).context("--ingest-key")?,
     })
+}
+
+fn alerting(args: &crate::cli::Alerting) -> server::AlertSettings {
+    server::AlertSettings {
+        rules: args.rules.clone(),
+        packs: args.rule_packs.clone(),
+        config: args.alertmanager_config.clone(),
+        slack: args.slack_webhook.clone(),
+        pagerduty: args.pagerduty_key.clone(),
+        external_url: args.external_url.clone(),
+        forward: args.forward_alerts.clone(),
+        heartbeat: args.heartbeat_url.clone(),
+    }
 }
 
 /// Files the process may have open, after asking the system for as many as are of use.

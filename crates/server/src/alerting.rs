@@ -1,0 +1,238 @@
+//! Alerting: rules evaluated on their grid, their alerts routed, grouped and sent.
+//!
+//! The crate `alerts` decides; this part owns the clock, the series, the state on disk and the network. Three loops:
+//! [`evaluate`] asks series and moves alerts through their states, [`deliver`] sends what is due, [`reload`] follows the files.
+
+pub mod alertmanager;
+pub mod deliver;
+mod evaluate;
+pub mod keep;
+mod present;
+pub mod prometheus;
+pub mod reload;
+pub mod review;
+mod send;
+pub mod settings;
+mod smtp;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use alerts::evaluate::GroupState;
+use alerts::manager::dispatch::LogKey;
+use alerts::manager::{Config, Dispatcher, Silence};
+use alerts::rules::Group;
+use alerts::template::Template;
+use model::Timestamp;
+use tokio::sync::Notify;
+
+pub use self::deliver::deliver;
+pub use self::evaluate::evaluate;
+pub use self::keep::{Ack, Event, EventKind};
+pub use self::reload::reload;
+pub use self::settings::AlertSettings;
+pub use self::present::{threshold, time_text};
+use self::deliver::Pending;
+use crate::app::App;
+use crate::problem::Problem;
+use crate::series::millis;
+
+/// Bounds of alerting. Reaching one is counted under its name.
+pub mod limits {
+    use std::time::Duration;
+
+    /// Alerts known at once; further ones are refused until others end.
+    pub const ALERTS_MAX: usize = 20_000;
+    /// Alerts one rule may give where its group sets no limit.
+    pub const RULE_ALERTS_MAX: usize = 10_000;
+    /// Bytes of labels and annotations one alert may have when another system sends it.
+    pub const ALERT_BYTES_MAX: usize = 64 << 10;
+    /// How long one message may take to be accepted.
+    pub const SEND_TIME: Duration = Duration::from_secs(10);
+    /// Messages sent at the same time.
+    pub const SENDS_MAX: usize = 8;
+    /// The longest pause between attempts to send a message.
+    pub const RETRY_MAX: Duration = Duration::from_secs(60);
+    /// How long events are kept.
+    pub const HISTORY_KEEP: Duration = Duration::from_secs(90 * 86_400);
+    /// Events kept at most.
+    pub const HISTORY_MAX: i64 = 200_000;
+    /// Silences that are not over.
+    pub const SILENCES_MAX: usize = 10_000;
+    /// How long an expired silence is shown.
+    pub const SILENCE_KEEP: Duration = Duration::from_secs(5 * 86_400);
+    /// How long an alert whose series are gone stays open, saying "no data since".
+    pub const NO_DATA_HOLD: Duration = Duration::from_secs(15 * 60);
+    /// How often a firing alert is handed on again, as in Prometheus.
+    pub const RESEND: Duration = Duration::from_secs(60);
+}
+
+/// A group at work.
+#[derive(Debug)]
+pub struct Running {
+    /// File it comes from, or the pack.
+    pub file: String,
+    /// The group.
+    pub group: Arc<Group>,
+    /// Its state.
+    pub state: GroupState,
+    /// How long the last evaluation took, in milliseconds.
+    pub took_ms: f64,
+    /// Evaluations that were due and did not happen.
+    pub missed: u64,
+}
+
+impl Running {
+    /// What identifies the group.
+    pub fn key(&self) -> String {
+        format!("{};{}", self.file, self.group.name)
+    }
+}
+
+/// Everything that changes.
+#[derive(Debug)]
+pub struct Inner {
+    /// Groups at work.
+    pub groups: Vec<Running>,
+    /// Alerts, groups of them, and what was told.
+    pub dispatcher: Dispatcher,
+    /// The configuration in use.
+    pub config: Arc<Config>,
+    /// Its text, where it comes from a file.
+    pub config_text: String,
+    /// Templates for messages.
+    pub library: Arc<Vec<Template>>,
+    /// Silences, expired ones included for a while.
+    pub silences: Vec<Silence>,
+    /// Who takes care of which alert, by fingerprint.
+    pub acks: BTreeMap<u64, Ack>,
+    /// Messages that are decided and not yet delivered.
+    pub pending: BTreeMap<LogKey, Pending>,
+    /// What is wrong with files, by file; the version before is at work.
+    pub file_problems: BTreeMap<String, String>,
+    /// Messages that were not accepted since the server started.
+    pub failed_sends: u64,
+    /// Messages that were.
+    pub sent: u64,
+}
+
+/// Alerting of one server.
+#[derive(Debug)]
+pub struct Alerting {
+    inner: Mutex<Inner>,
+    /// Wakes the sending loop.
+    pub wake: Notify,
+}
+
+impl Alerting {
+    /// Reads files and state. Blocks.
+    ///
+    /// # Errors
+    /// When a file or the state cannot be read: at start a mistake in a rule file is told at once, and not by alerts that never come.
+    pub fn open(settings: &AlertSettings, state: &state::State, now: i64) -> Result<Self, OpenError> {
+        let rules = reload::read_rules(settings)?;
+        let (config, config_text, library) = reload::read_config(settings)?;
+        let kept = keep::load(state)?;
+        let mut inner = Inner {
+            groups: Vec::new(),
+            dispatcher: Dispatcher::with_log(kept.log),
+            config: Arc::new(config),
+            config_text,
+            library: Arc::new(library),
+            silences: kept.silences,
+            acks: kept.acks,
+            pending: BTreeMap::new(),
+            file_problems: BTreeMap::new(),
+            failed_sends: 0,
+            sent: 0,
+        };
+        for (file, group) in rules {
+            let key = format!("{file};{}", group.name);
+            let known = kept.groups.get(&key);
+            let old = known.map(|known| (&known.0, &known.1));
+            let mut state = GroupState::carried_over(&group, old);
+            alerts::evaluate::restore(&group, &mut state, now);
+            inner.groups.push(Running { file, group: Arc::new(group), state, took_ms: 0.0, missed: 0 });
+        }
+        for alert in kept.alerts {
+            let config = Arc::clone(&inner.config);
+            inner.dispatcher.accept(alert, &config, now);
+        }
+        Ok(Self { inner: Mutex::new(inner), wake: Notify::new() })
+    }
+
+    /// The state, for a moment.
+    pub fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    /// Fingerprints of alerts somebody takes care of.
+    pub fn acknowledged(&self) -> BTreeSet<u64> {
+        self.acks.keys().copied().collect()
+    }
+}
+
+/// The compared part of an alert's expression, or the whole of it.
+pub fn watched_or_all(query: &promql::Query) -> promql::Query {
+    alerts::evaluate::watched(query).unwrap_or_else(|| query.clone())
+}
+
+/// An identifier in the form of a random UUID.
+pub fn new_id(now: Timestamp) -> String {
+    let random = || RandomState::new().hash_one(now.as_nanos());
+    let (high, low) = (random(), random());
+    let (high, low) = (high & !0xf000 | 0x4000, low & !(0b11 << 62) | 0b10 << 62);
+    format!("{:08x}-{:04x}-{:04x}-{:04x}-{:012x}", high >> 32, high >> 16 & 0xffff, high & 0xffff, low >> 48, low & 0xffff_ffff_ffff)
+}
+
+/// Makes a silence, or changes one with the same id.
+pub async fn put_silence(app: &App, silence: Silence) -> Result<(), Problem> {
+    silence.check().map_err(Problem::bad_request)?;
+    let now = millis(app.now());
+    let live = app.alerting()?.lock().silences.iter().filter(|silence| silence.ends_at > now).count();
+    if live >= limits::SILENCES_MAX {
+        app.counters.limit_reached("silences_max");
+        return Err(Problem::bad_request(format!("there are {live} silences already (silences_max); end some")));
+    }
+    let kept = silence.clone();
+    app.with_state(move |state| state.write(|transaction| keep::put_silence(transaction, &kept))).await?;
+    let alerting = app.alerting()?;
+    {
+        let mut inner = alerting.lock();
+        let forgotten = i64::try_from(limits::SILENCE_KEEP.as_millis()).unwrap_or(i64::MAX);
+        inner.silences.retain(|known| known.id != silence.id && now - known.ends_at < forgotten);
+        inner.silences.push(silence);
+    }
+    alerting.wake.notify_one();
+    Ok(())
+}
+
+/// Ends a silence now.
+pub async fn expire_silence(app: &App, id: &str) -> Result<Silence, Problem> {
+    let now = millis(app.now());
+    let found = app.alerting()?.lock().silences.iter().find(|silence| silence.id == id).cloned();
+    let mut silence = found.ok_or_else(|| Problem::not_found(format!("there is no silence {id}")))?;
+    (silence.ends_at, silence.updated_at) = (silence.ends_at.min(now), now);
+    let kept = silence.clone();
+    app.with_state(move |state| state.write(|transaction| keep::put_silence(transaction, &kept))).await?;
+    let alerting = app.alerting()?;
+    if let Some(known) = alerting.lock().silences.iter_mut().find(|known| known.id == id) {
+        known.clone_from(&silence);
+    }
+    alerting.wake.notify_one();
+    Ok(silence)
+}
+
+/// Why alerting cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// A file has mistakes or cannot be read.
+    #[error("{0}")]
+    File(String),
+    /// The state cannot be read.
+    #[error(transparent)]
+    State(#[from] state::StateError),
+}

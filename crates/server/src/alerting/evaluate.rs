@@ -1,0 +1,262 @@
+//! The loop that evaluates rules.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::series::{Batch, Mode, SampleValue, Write};
+use alerts::evaluate::{self as engine, ActiveAlert, GroupState, Outcome, Sample, Settings, Source};
+use alerts::rules::Group;
+use model::Timestamp;
+use promql::{Params, Point, Query, ResultSample};
+use tokio::runtime::Handle;
+
+use super::keep::{self, EventKind};
+use super::{Alerting, limits, present, send};
+use crate::app::{App, Opened};
+use crate::series::{SeriesStore, millis};
+
+/// How often the loop looks whether a group is due.
+const TICK: Duration = Duration::from_millis(250);
+/// How long one query of a rule may take.
+const QUERY_TIME: Duration = Duration::from_secs(20);
+/// How often the outside monitor is told that rules are evaluated, and old events are removed.
+const HEARTBEAT: Duration = Duration::from_secs(60);
+
+/// Evaluates rules until the server stops.
+pub async fn evaluate(app: Arc<App>) {
+    let Ok(opened) = app.opened() else { return };
+    let alerting = Arc::clone(&opened.alerting);
+    let mut ticks = tokio::time::interval(TICK);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+    let mut last_beat = None;
+    loop {
+        ticks.tick().await;
+        let now = millis(app.now());
+        for job in due(&alerting, now) {
+            turn(&app, opened, job).await;
+        }
+        if last_beat.is_none_or(|last: i64| now - last >= HEARTBEAT.as_millis() as i64 || now < last) {
+            last_beat = Some(now);
+            beat(&app, opened, now).await;
+        }
+    }
+}
+
+/// An evaluation to be done.
+struct Job {
+    key: String,
+    group: Arc<Group>,
+    state: GroupState,
+    at: i64,
+}
+
+fn due(alerting: &Alerting, now: i64) -> Vec<Job> {
+    let mut inner = alerting.lock();
+    let mut jobs = Vec::new();
+    for running in &mut inner.groups {
+        let (interval, key) = (running.group.interval(), running.key());
+        let Some(due) = engine::due(now, running.state.evaluated_at, interval, engine::offset_of(&key, interval)) else { continue };
+        running.missed += due.missed;
+        if due.missed > 0 || due.clock_went_back {
+            engine::restore(&Arc::clone(&running.group), &mut running.state, due.at_ms);
+        }
+        jobs.push(Job { key, group: Arc::clone(&running.group), state: running.state.clone(), at: due.at_ms });
+    }
+    jobs
+}
+
+async fn turn(app: &Arc<App>, opened: &Opened, job: Job) {
+    let Job { key, group, state, at } = job;
+    let (store, project) = (Arc::clone(&opened.series), app.project());
+    let settings = Settings {
+        external_labels: Vec::new(),
+        external_url: external_url(app),
+        hold_no_data_ms: limits::NO_DATA_HOLD.as_millis() as i64,
+    };
+    let began = app.now();
+    let handle = Handle::current();
+    let work_group = Arc::clone(&group);
+    let work = tokio::task::spawn_blocking(move || {
+        let mut state = state;
+        let mut source = Series { store, project, handle };
+        let outcomes = engine::evaluate(&work_group, &mut state, at, &mut source, &settings);
+        (state, outcomes)
+    });
+    let (mut state, outcomes) = match work.await {
+        Ok(done) => done,
+        Err(error) => {
+            tracing::error!(group = group.name, %error, "the evaluation of a group stopped at a fault");
+            return;
+        }
+    };
+    let took_ms = app.now().nanos_since(began) as f64 / 1e6;
+    report(app, &group, &state, &outcomes);
+    let mut worst = Vec::new();
+    for alert in outcomes.iter().flat_map(|outcome| &outcome.fired) {
+        worst.push((alert.labels.clone(), present::worst_runs(app, alert).await));
+    }
+    for rule in &mut state.rules {
+        for alert in rule.alerts.values_mut() {
+            let found = worst.iter().find(|(labels, _)| *labels == alert.labels).map(|(_, text)| text.clone());
+            // Evidence of the beginning stays with the alert; the rule's own texts were expanded anew.
+            alert.annotations.retain(|(name, _)| name != present::TRACES);
+            let known = found.or_else(|| known_traces(&opened.alerting, &alert.labels));
+            alert.annotations.extend(known.filter(|text| !text.is_empty()).map(|text| (present::TRACES.to_owned(), text)));
+        }
+    }
+    hand_on(app, opened, &key, &group, state, &outcomes, at, took_ms).await;
+}
+
+fn known_traces(alerting: &Alerting, labels: &promql::Labels) -> Option<String> {
+    let inner = alerting.lock();
+    let known = inner.dispatcher.alerts().find(|alert| alert.labels == *labels)?;
+    Some(known.annotations.get(present::TRACES).to_owned())
+}
+
+fn report(app: &App, group: &Group, state: &GroupState, outcomes: &[Outcome]) {
+    for error in outcomes.iter().flat_map(|outcome| &outcome.template_errors) {
+        tracing::warn!(group = group.name, error, "a template of a rule cannot be expanded");
+    }
+    for (rule, state) in group.rules.iter().zip(&state.rules).filter(|(_, state)| !state.last_error.is_empty()) {
+        tracing::warn!(group = group.name, rule = rule.name, error = state.last_error, "a rule cannot be evaluated");
+        if state.last_error.starts_with("exceeded limit") {
+            app.counters.limit_reached("rule_alerts_max");
+        }
+    }
+}
+
+/// Gives alerts to the dispatcher and to other Alertmanagers, and keeps the state.
+#[allow(clippy::too_many_arguments, reason = "the parts of one turn, each used once")]
+async fn hand_on(
+    app: &Arc<App>,
+    opened: &Opened,
+    key: &str,
+    group: &Arc<Group>,
+    mut state: GroupState,
+    outcomes: &[Outcome],
+    at: i64,
+    took_ms: f64,
+) {
+    let resend = limits::RESEND.as_millis() as i64;
+    let url = external_url(app);
+    let mut given = Vec::new();
+    for (rule, rule_state) in group.rules.iter().zip(&mut state.rules) {
+        for alert in rule_state.alerts.values_mut() {
+            if alert.take_due(at, resend) {
+                given.push(present::given(rule, alert, at, &url));
+            }
+        }
+    }
+    let mut ended = Vec::new();
+    {
+        let mut inner = opened.alerting.lock();
+        let config = Arc::clone(&inner.config);
+        for alert in outcomes.iter().flat_map(|outcome| &outcome.resolved) {
+            let print = alerts::manager::fingerprint(&alert.labels);
+            if inner.acks.remove(&print).is_some() {
+                ended.push(print);
+            }
+        }
+        inner.dispatcher.acknowledged = inner.acknowledged();
+        for alert in &given {
+            let known = inner.dispatcher.alerts().count();
+            if known >= limits::ALERTS_MAX && !inner.dispatcher.alerts().any(|other| other.labels == alert.labels) {
+                app.counters.limit_reached("alerts_max");
+                continue;
+            }
+            inner.dispatcher.accept(alert.clone(), &config, at);
+        }
+        if let Some(running) = inner.groups.iter_mut().find(|running| running.key() == key && Arc::ptr_eq(&running.group, group)) {
+            running.state = state.clone();
+            running.took_ms = took_ms;
+        }
+    }
+    if !given.is_empty() {
+        opened.alerting.wake.notify_one();
+        for url in &app.settings.alerts.forward {
+            tokio::spawn(send::forward(Arc::clone(app), url.clone(), given.clone()));
+        }
+    }
+    let changed = outcomes.iter().any(|outcome| !outcome.fired.is_empty() || !outcome.resolved.is_empty());
+    let alerts: Option<Vec<_>> = changed.then(|| opened.alerting.lock().dispatcher.alerts().cloned().collect());
+    let (events, key, group) = (events(outcomes), key.to_owned(), Arc::clone(group));
+    let kept = opened.state.clone();
+    let done = tokio::task::spawn_blocking(move || {
+        kept.write(|transaction| {
+            keep::put_group(transaction, &key, &group, &state)?;
+            if let Some(alerts) = &alerts {
+                keep::put_alerts(transaction, alerts.iter())?;
+            }
+            for (kind, labels, detail) in &events {
+                keep::add_event(transaction, at, *kind, labels, detail)?;
+            }
+            ended.iter().try_for_each(|print| keep::put_ack(transaction, *print, None))
+        })
+    });
+    note(app, done.await);
+}
+
+fn note(app: &App, done: Result<Result<(), state::StateError>, tokio::task::JoinError>) {
+    let trouble = match done {
+        Ok(Ok(())) => None,
+        Ok(Err(error)) => Some(error.to_string()),
+        Err(error) => Some(error.to_string()),
+    };
+    if let Some(error) = &trouble {
+        tracing::error!(error, "the state of alerts cannot be kept");
+    }
+    app.troubles.set("alerts", trouble.map(|error| format!("the state of alerts cannot be kept: {error}")));
+}
+
+fn events(outcomes: &[Outcome]) -> Vec<(EventKind, promql::Labels, String)> {
+    let event = |kind, alert: &ActiveAlert| (kind, alert.labels.clone(), promql::short_float(alert.value));
+    let fired = outcomes.iter().flat_map(|outcome| &outcome.fired).map(|alert| event(EventKind::Fired, alert));
+    let resolved = outcomes.iter().flat_map(|outcome| &outcome.resolved).map(|alert| {
+        event(if alert.no_data_since.is_some() { EventKind::NoData } else { EventKind::Resolved }, alert)
+    });
+    fired.chain(resolved).collect()
+}
+
+/// Where people reach this server.
+pub fn external_url(app: &App) -> String {
+    app.settings.alerts.external_url.clone().unwrap_or_else(|| app.endpoints.http.clone()).trim_end_matches('/').to_owned()
+}
+
+async fn beat(app: &Arc<App>, opened: &Opened, now: i64) {
+    let kept = opened.state.clone();
+    let done = tokio::task::spawn_blocking(move || kept.write(|transaction| keep::expire(transaction, now)));
+    note(app, done.await);
+    if let Some(url) = &app.settings.alerts.heartbeat {
+        tokio::spawn(send::heartbeat(Arc::clone(app), url.clone()));
+    }
+}
+
+/// The series of a project, for rules. Lives on a thread for blocking work.
+struct Series {
+    store: Arc<SeriesStore>,
+    project: Arc<str>,
+    handle: Handle,
+}
+
+impl Source for Series {
+    fn instant(&mut self, query: &Query, at_ms: i64) -> Result<Vec<ResultSample>, String> {
+        let answer = self.store.evaluate(&self.project, query, &Params::instant(at_ms), QUERY_TIME);
+        engine::samples(answer.map_err(|error| error.to_string())?.value, at_ms)
+    }
+
+    fn write(&mut self, samples: Vec<Sample>) {
+        let mut batch = Batch::default();
+        for sample in samples {
+            let value = match sample.point {
+                Point::Float(value) => SampleValue::Float(value),
+                Point::Histogram(histogram) => SampleValue::Histogram(histogram),
+                Point::None => continue,
+            };
+            batch.writes.push(Write { labels: sample.labels, time: sample.time_ms, value, mode: Mode::Set, start: None });
+        }
+        let now = Timestamp::from_nanos(crate::clock::SystemClock::time().as_nanos());
+        if let Err(error) = self.handle.block_on(self.store.write(&self.project, batch, now)) {
+            tracing::error!(error, "series made by rules cannot be kept");
+        }
+    }
+}

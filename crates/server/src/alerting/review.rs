@@ -1,0 +1,116 @@
+//! The week in review: which rules earned their place.
+
+use std::collections::BTreeMap;
+
+use super::keep::Event;
+use crate::api::types::ReviewedRule;
+
+/// An alert that fires more often than this in the time looked at trains people to ignore it.
+const OFTEN: u64 = 20;
+/// An alert that ends within this time again and again only flaps, in milliseconds.
+const FLAP_MS: i64 = 10 * 60_000;
+/// One that fires for more than this share of the time says nothing new.
+const ALWAYS: f64 = 0.8;
+
+#[derive(Default)]
+struct Tally {
+    fired: u64,
+    acknowledged: u64,
+    sent: u64,
+    short: u64,
+    longest_ms: i64,
+    total_ms: i64,
+}
+
+/// Judges each rule by what happened between `from` and `now`. `events` are ordered newest first.
+pub fn review(names: &[String], events: &[Event], from: i64, now: i64) -> Vec<ReviewedRule> {
+    let mut tallies: BTreeMap<&str, Tally> = names.iter().map(|name| (name.as_str(), Tally::default())).collect();
+    let mut began = BTreeMap::new();
+    for event in events.iter().rev() {
+        let Some(tally) = tallies.get_mut(event.labels.get("alertname")) else { continue };
+        match event.kind.as_str() {
+            "fired" => {
+                tally.fired += 1;
+                began.insert(&event.labels, event.at);
+            }
+            "resolved" | "no_data" => tally.end(began.remove(&event.labels).unwrap_or(from), event.at),
+            "sent" => tally.sent += 1,
+            "acknowledged" => tally.acknowledged += 1,
+            _ => {}
+        }
+    }
+    for (labels, at) in began {
+        if let Some(tally) = tallies.get_mut(labels.get("alertname")) {
+            let length = now - at;
+            tally.longest_ms = tally.longest_ms.max(length);
+            tally.total_ms += length;
+        }
+    }
+    let mut rules: Vec<ReviewedRule> = tallies.into_iter().map(|(name, tally)| tally.judge(name, now - from)).collect();
+    let rank = |rule: &ReviewedRule| ["always firing", "flapping", "nobody acts", "never fired", "acted on", "fine"].iter().position(|known| *known == rule.verdict);
+    rules.sort_by(|a, b| (rank(a), std::cmp::Reverse(a.fired), &a.name).cmp(&(rank(b), std::cmp::Reverse(b.fired), &b.name)));
+    rules
+}
+
+impl Tally {
+    fn end(&mut self, began: i64, ended: i64) {
+        let length = ended - began;
+        self.short += u64::from(length < FLAP_MS);
+        self.longest_ms = self.longest_ms.max(length);
+        self.total_ms += length;
+    }
+
+    fn judge(self, name: &str, span_ms: i64) -> ReviewedRule {
+        let (verdict, proposal) = if self.longest_ms as f64 > span_ms as f64 * ALWAYS {
+            ("always firing", "raise the threshold above what is normal here, or delete the rule")
+        } else if self.short >= 3 && self.short * 2 > self.fired {
+            ("flapping", "lengthen `for`, or set `keep_firing_for`, so that it fires once for one trouble")
+        } else if self.fired > OFTEN && self.acknowledged == 0 {
+            ("nobody acts", "raise the threshold, add a volume guard, or lower the severity: an alert nobody acts on trains people to ignore the channel")
+        } else if self.fired == 0 {
+            ("never fired", "check with `tawny rules explain` that its series exist; keep it if a backtest shows that it would fire when it should")
+        } else if self.acknowledged > 0 {
+            ("acted on", "")
+        } else {
+            ("fine", "")
+        };
+        ReviewedRule {
+            name: name.to_owned(),
+            fired: self.fired,
+            acknowledged: self.acknowledged,
+            sent: self.sent,
+            longest_seconds: self.longest_ms as f64 / 1000.0,
+            verdict: verdict.to_owned(),
+            proposal: proposal.to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use promql::Labels;
+
+    use super::*;
+
+    #[test]
+    fn each_rule_gets_the_verdict_it_earned() {
+        let event = |at: i64, kind: &str, name: &str| Event {
+            at: at * 60_000,
+            kind: kind.into(),
+            labels: Labels::new([("alertname", name)]),
+            detail: String::new(),
+        };
+        let mut events = vec![event(0, "fired", "Always"), event(100, "fired", "Good"), event(110, "acknowledged", "Good"), event(200, "resolved", "Good")];
+        for at in 0..5 {
+            events.extend([event(300 + at * 10, "fired", "Flaps"), event(302 + at * 10, "resolved", "Flaps")]);
+        }
+        for at in 0..21 {
+            events.extend([event(1000 + at * 30, "fired", "Ignored"), event(1020 + at * 30, "resolved", "Ignored")]);
+        }
+        events.sort_by_key(|event| std::cmp::Reverse(event.at));
+        let names = ["Always", "Good", "Flaps", "Ignored", "Never"].map(str::to_owned);
+        let verdicts: Vec<(String, String)> = review(&names, &events, 0, 10_080 * 60_000).into_iter().map(|rule| (rule.name, rule.verdict)).collect();
+        let expected = [("Always", "always firing"), ("Flaps", "flapping"), ("Ignored", "nobody acts"), ("Never", "never fired"), ("Good", "acted on")];
+        assert_eq!(verdicts, expected.map(|(name, verdict)| (name.to_owned(), verdict.to_owned())));
+    }
+}

@@ -1,0 +1,222 @@
+//! Alerts: what fires, what happened, who takes care.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+
+use super::params::Params;
+use super::types::{
+    AckRequest, Alert, AlertAck, AlertEvent, AlertHistory, AlertReview, AlertsAnswer, Problem, WaitingMessage,
+};
+use crate::alerting::keep::{self, Ack, EventKind, Wanted};
+use crate::alerting::{Inner, review};
+use crate::app::App;
+use crate::series::millis;
+use ::alerts::evaluate::{ActiveAlert, State as AlertState};
+use ::alerts::manager::dispatch::{GivenAlert, Muted};
+use ::alerts::manager::fingerprint;
+use promql::Labels;
+
+/// Events of one answer at most.
+const EVENTS_MAX: i64 = 1000;
+/// Time a review looks back where nothing is said: a week.
+const REVIEW_NANOS: i64 = 7 * 86_400 * 1_000_000_000;
+
+pub(super) fn time(millis: i64) -> String {
+    crate::alerting::time_text(millis)
+}
+
+pub(super) fn map(labels: &Labels) -> BTreeMap<String, String> {
+    ::alerts::evaluate::pairs(labels).into_iter().collect()
+}
+
+fn some(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+/// Mutes, acknowledgement and traces of an alert.
+fn completed(inner: &Inner, alert: &mut Alert, labels: &Labels, now: i64) {
+    match inner.dispatcher.muted(labels, &inner.config, &inner.silences, now) {
+        Some(Muted::Silenced(id)) => alert.silenced_by = Some(id),
+        Some(Muted::Inhibited(print)) => alert.inhibited_by = Some(format!("{print:016x}")),
+        None => {}
+    }
+    alert.ack = inner.acks.get(&fingerprint(labels)).map(|ack| AlertAck { by: ack.by.clone(), comment: ack.comment.clone(), at: time(ack.at) });
+    alert.traces = alert.annotations.get("traces").map(|text| text.split_whitespace().map(str::to_owned).collect()).unwrap_or_default();
+}
+
+/// An alert of one of our rules.
+pub(super) fn of_rule(inner: &Inner, group: &str, alert: &ActiveAlert, now: i64) -> Alert {
+    let state = match (alert.state, alert.no_data_since) {
+        (AlertState::Pending, _) => "pending",
+        (AlertState::Firing, None) => "firing",
+        (AlertState::Inactive, None) => "resolved",
+        (_, Some(_)) => "no_data",
+    };
+    let mut answer = Alert {
+        fingerprint: format!("{:016x}", fingerprint(&alert.labels)),
+        name: alert.labels.get("alertname").to_owned(),
+        state: state.to_owned(),
+        severity: some(alert.labels.get("severity")),
+        labels: map(&alert.labels),
+        annotations: alert.annotations.iter().cloned().collect(),
+        value: Some(alert.value).filter(|value| value.is_finite()),
+        active_at: time(alert.active_at),
+        fired_at: alert.fired_at.map(time),
+        resolved_at: alert.resolved_at.map(time),
+        no_data_since: alert.no_data_since.map(time),
+        silenced_by: None,
+        inhibited_by: None,
+        ack: None,
+        traces: Vec::new(),
+        group: group.to_owned(),
+    };
+    completed(inner, &mut answer, &alert.labels, now);
+    answer
+}
+
+/// An alert another system sent.
+fn of_others(inner: &Inner, alert: &GivenAlert, now: i64) -> Alert {
+    let resolved = alert.is_resolved(now);
+    let mut answer = Alert {
+        fingerprint: format!("{:016x}", fingerprint(&alert.labels)),
+        name: alert.labels.get("alertname").to_owned(),
+        state: if resolved { "resolved" } else { "firing" }.to_owned(),
+        severity: some(alert.labels.get("severity")),
+        labels: map(&alert.labels),
+        annotations: map(&alert.annotations),
+        value: None,
+        active_at: time(alert.starts_at),
+        fired_at: Some(time(alert.starts_at)),
+        resolved_at: alert.ends_at.filter(|_| resolved).map(time),
+        no_data_since: None,
+        silenced_by: None,
+        inhibited_by: None,
+        ack: None,
+        traces: Vec::new(),
+        group: "external".to_owned(),
+    };
+    completed(inner, &mut answer, &alert.labels, now);
+    answer
+}
+
+fn rank(state: &str) -> usize {
+    ["firing", "no_data", "pending", "resolved"].iter().position(|known| *known == state).unwrap_or(9)
+}
+
+/// Lists alerts.
+#[utoipa::path(get, path = "/api/v1/alerts", operation_id = "listAlerts", tag = "alerts", summary = "Alerts that fire, are pending, or ended lately",
+    params(("state" = Option<String>, Query, description = "Only alerts in this state: firing, pending, resolved or no_data; may be given more than once")),
+    responses((status = 200, body = AlertsAnswer, description = "Alerts"),
+        (status = 400, body = Problem, content_type = "application/problem+json", description = "A parameter cannot be read")))]
+pub async fn list(State(app): State<Arc<App>>, mut params: Params) -> Result<Json<AlertsAnswer>, Problem> {
+    let states = params.all("state");
+    params.end()?;
+    if let Some(unknown) = states.iter().find(|state| rank(state) == 9) {
+        return Err(Problem::bad_request(format!("there is no state `{unknown}`: firing, pending, resolved or no_data")));
+    }
+    let alerting = app.alerting()?;
+    let now = millis(app.now());
+    let inner = alerting.lock();
+    let mut found = Vec::new();
+    let mut ours = std::collections::HashSet::new();
+    for running in &inner.groups {
+        for alert in running.state.rules.iter().flat_map(|rule| rule.alerts.values()) {
+            ours.insert(alert.labels.clone());
+            found.push(of_rule(&inner, &running.group.name, alert, now));
+        }
+    }
+    found.extend(inner.dispatcher.alerts().filter(|alert| !ours.contains(&alert.labels)).map(|alert| of_others(&inner, alert, now)));
+    found.retain(|alert| states.is_empty() || states.contains(&alert.state));
+    found.sort_by(|a, b| (rank(&a.state), &a.active_at, &a.labels).cmp(&(rank(&b.state), &b.active_at, &b.labels)));
+    let waiting = inner.pending.iter().map(|(key, pending)| WaitingMessage {
+        receiver: key.1.clone(),
+        group_key: key.0.clone(),
+        attempts: pending.attempts,
+        error: pending.error.clone(),
+    });
+    Ok(Json(AlertsAnswer { alerts: found, problems: inner.file_problems.values().cloned().collect(), waiting: waiting.collect() }))
+}
+
+/// What happened.
+#[utoipa::path(get, path = "/api/v1/alerts/history", operation_id = "getAlertHistory", tag = "alerts", summary = "What happened to alerts, newest first",
+    params(("from" = Option<String>, Query, description = "Not before this time"),
+        ("name" = Option<String>, Query, description = "Only of this alert"),
+        ("limit" = Option<i64>, Query, description = "Events at most, up to 1000")),
+    responses((status = 200, body = AlertHistory, description = "Events"),
+        (status = 400, body = Problem, content_type = "application/problem+json", description = "A parameter cannot be read")))]
+pub async fn history(State(app): State<Arc<App>>, mut params: Params) -> Result<Json<AlertHistory>, Problem> {
+    let from = params.time("from", app.now())?;
+    let alertname = params.one("name")?;
+    let limit = params.read::<i64>("limit", "a number")?.unwrap_or(100).clamp(1, EVENTS_MAX);
+    params.end()?;
+    let wanted = Wanted { from: from.map_or(0, millis), alertname, limit };
+    let events = app.with_state(move |state| state.read(|connection| keep::events(connection, &wanted))).await?;
+    let event = |event: keep::Event| AlertEvent {
+        at: time(event.at),
+        kind: event.kind,
+        name: event.labels.get("alertname").to_owned(),
+        labels: map(&event.labels),
+        detail: event.detail,
+    };
+    Ok(Json(AlertHistory { events: events.into_iter().map(event).collect() }))
+}
+
+/// The week in review.
+#[utoipa::path(get, path = "/api/v1/alerts/review", operation_id = "reviewAlerts", tag = "alerts", summary = "Which rules earned their place, and what to change",
+    params(("from" = Option<String>, Query, description = "Since when; a week where nothing is said")),
+    responses((status = 200, body = AlertReview, description = "Rules, those that need a change first"),
+        (status = 400, body = Problem, content_type = "application/problem+json", description = "A parameter cannot be read")))]
+pub async fn review(State(app): State<Arc<App>>, mut params: Params) -> Result<Json<AlertReview>, Problem> {
+    let now = app.now();
+    let from = millis(params.time("from", now)?.unwrap_or(now.plus_nanos(-REVIEW_NANOS)));
+    params.end()?;
+    let wanted = Wanted { from, alertname: None, limit: crate::alerting::limits::HISTORY_MAX };
+    let events = app.with_state(move |state| state.read(|connection| keep::events(connection, &wanted))).await?;
+    let names: Vec<String> = {
+        let inner = app.alerting()?.lock();
+        let rules = inner.groups.iter().flat_map(|running| &running.group.rules);
+        rules.filter(|rule| rule.is_alert()).map(|rule| rule.name.clone()).collect()
+    };
+    Ok(Json(AlertReview { from: time(from), rules: review::review(&names, &events, from, millis(now)) }))
+}
+
+fn print_of(text: &str) -> Result<u64, Problem> {
+    u64::from_str_radix(text, 16).map_err(|_| Problem::bad_request(format!("`{text}` is no fingerprint: give the 16 hexadecimal digits of the list")))
+}
+
+/// Somebody takes care.
+#[utoipa::path(post, path = "/api/v1/alerts/{fingerprint}/ack", operation_id = "ackAlert", tag = "alerts", summary = "Take care of an alert",
+    description = "While it fires, messages about it are not repeated. Its end, and other alerts of its group, are told.",
+    params(("fingerprint" = String, Path, description = "Which alert")), request_body = AckRequest,
+    responses((status = 200, body = AlertAck, description = "Noted"),
+        (status = 400, body = Problem, content_type = "application/problem+json", description = "The body cannot be read"),
+        (status = 404, body = Problem, content_type = "application/problem+json", description = "No such alert fires")))]
+pub async fn ack(State(app): State<Arc<App>>, Path(text): Path<String>, body: Bytes) -> Result<Json<AlertAck>, Problem> {
+    let print = print_of(&text)?;
+    let request: AckRequest = serde_json::from_slice(&body)
+        .map_err(|error| Problem::bad_request(format!("cannot read the body: {error}; send {{\"by\": \"…\", \"comment\": \"…\"}}")))?;
+    let now = millis(app.now());
+    let alerting = app.alerting()?;
+    let ack = Ack { by: request.by, comment: request.comment, at: now };
+    let labels = {
+        let mut inner = alerting.lock();
+        let labels = inner.dispatcher.alerts().find(|alert| fingerprint(&alert.labels) == print && !alert.is_resolved(now)).map(|alert| alert.labels.clone());
+        let labels = labels.ok_or_else(|| Problem::not_found(format!("no alert with the fingerprint {text} fires")))?;
+        inner.acks.insert(print, ack.clone());
+        inner.dispatcher.acknowledged = inner.acknowledged();
+        labels
+    };
+    let kept = ack.clone();
+    app.with_state(move |state| {
+        state.write(|transaction| {
+            keep::put_ack(transaction, print, Some(&kept))?;
+            keep::add_event(transaction, now, EventKind::Acknowledged, &labels, &kept.by)
+        })
+    })
+    .await?;
+    Ok(Json(AlertAck { by: ack.by, comment: ack.comment, at: time(ack.at) }))
+}

@@ -1,0 +1,146 @@
+//! Rules: which there are, how they do, and how far each is from firing.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+
+use super::alerts::{map, of_rule, time};
+use super::types::{Problem, Rule, RuleExplanation, RuleGroup, RuleValue, RulesAnswer};
+use crate::alerting::{threshold, watched_or_all};
+use crate::app::App;
+use crate::series::{ask, limits, millis};
+use ::alerts::evaluate::{Health, RuleState, State as AlertState};
+use ::alerts::rules::RuleKind;
+use promql::Params as QueryParams;
+
+/// Series of one explanation at most.
+const VALUES_MAX: usize = 100;
+
+fn health(health: Health) -> &'static str {
+    match health {
+        Health::Unknown => "unknown",
+        Health::Ok => "ok",
+        Health::Err => "err",
+    }
+}
+
+fn state(state: &RuleState) -> (&'static str, u64) {
+    let active = || state.alerts.values().filter(|alert| alert.is_active());
+    let highest = active().map(|alert| alert.state).max().unwrap_or(AlertState::Inactive);
+    (highest.as_str(), active().count() as u64)
+}
+
+/// Lists rules.
+#[utoipa::path(get, path = "/api/v1/rules", operation_id = "listRules", tag = "alerts", summary = "Rules with their state",
+    responses((status = 200, body = RulesAnswer, description = "Groups of rules")))]
+pub async fn list(State(app): State<Arc<App>>) -> Result<Json<RulesAnswer>, Problem> {
+    let inner = app.alerting()?.lock();
+    let groups = inner.groups.iter().map(|running| {
+        let rules = running.group.rules.iter().zip(&running.state.rules).map(|(rule, known)| {
+            let hold_ms = match rule.kind {
+                RuleKind::Alert { hold_ms, .. } => hold_ms,
+                RuleKind::Record => 0,
+            };
+            let (state, alerts) = state(known);
+            Rule {
+                name: rule.name.clone(),
+                kind: if rule.is_alert() { "alert" } else { "record" }.to_owned(),
+                query: rule.query.text.trim().to_owned(),
+                for_seconds: hold_ms as f64 / 1000.0,
+                labels: rule.labels.iter().map(|(name, value)| (name.clone(), value.text().to_owned())).collect(),
+                annotations: rule.annotations().iter().map(|(name, value)| (name.clone(), value.text().to_owned())).collect(),
+                health: health(known.health).to_owned(),
+                error: Some(known.last_error.clone()).filter(|error| !error.is_empty()),
+                state: state.to_owned(),
+                alerts,
+            }
+        });
+        RuleGroup {
+            name: running.group.name.clone(),
+            file: running.file.clone(),
+            interval_seconds: running.group.interval() as f64 / 1000.0,
+            evaluated_at: running.state.evaluated_at.map(time),
+            took_ms: running.took_ms,
+            missed: running.missed,
+            rules: rules.collect(),
+        }
+    });
+    Ok(Json(RulesAnswer { groups: groups.collect(), problems: inner.file_problems.values().cloned().collect() }))
+}
+
+/// Explains a rule.
+#[utoipa::path(get, path = "/api/v1/rules/{name}/explain", operation_id = "explainRule", tag = "alerts", summary = "How far a rule is from firing",
+    params(("name" = String, Path, description = "Name of the alert")),
+    responses((status = 200, body = RuleExplanation, description = "Value now, distance to the threshold, since when"),
+        (status = 404, body = Problem, content_type = "application/problem+json", description = "There is no such rule")))]
+pub async fn explain(State(app): State<Arc<App>>, Path(name): Path<String>) -> Result<Json<RuleExplanation>, Problem> {
+    let now = millis(app.now());
+    let (rule, mut answer) = {
+        let inner = app.alerting()?.lock();
+        let found = inner.groups.iter().find_map(|running| {
+            let at = running.group.rules.iter().position(|rule| rule.name == name)?;
+            Some((running, Arc::clone(&running.group.rules[at]), running.state.rules.get(at)))
+        });
+        let (running, rule, known) = found.ok_or_else(|| Problem::not_found(format!("there is no rule `{name}`; GET /api/v1/rules lists those there are")))?;
+        let alerts = known.map(|known| known.alerts.values().map(|alert| of_rule(&inner, &running.group.name, alert, now)).collect());
+        let answer = RuleExplanation {
+            name: name.clone(),
+            query: rule.query.text.trim().to_owned(),
+            watched: ::alerts::evaluate::watched(&rule.query).map(|query| query.text.trim().to_owned()),
+            threshold: threshold(&rule.query.root),
+            values: Vec::new(),
+            alerts: alerts.unwrap_or_default(),
+            evaluated_at: known.and_then(|known| known.evaluated_at).map(time),
+            error: known.map(|known| known.last_error.clone()).filter(|error| !error.is_empty()),
+            says: String::new(),
+        };
+        (rule, answer)
+    };
+    let query = watched_or_all(&rule.query);
+    let value = ask(&app, &app.project(), query, QueryParams::instant(now), limits::PROMQL_TIME).await;
+    let value = value.map_err(|error| Problem::unavailable(format!("the expression cannot be evaluated: {error}")))?.value;
+    let samples = ::alerts::evaluate::samples(value, now).map_err(Problem::internal)?;
+    let threshold = answer.threshold.filter(|limit| *limit != 0.0);
+    answer.values = samples
+        .iter()
+        .filter_map(|sample| {
+            let value = sample.point.float().filter(|value| value.is_finite())?;
+            Some(RuleValue { labels: map(&sample.labels), value, of_threshold: threshold.map(|limit| value / limit) })
+        })
+        .collect();
+    answer.values.sort_by(|a, b| b.value.total_cmp(&a.value));
+    answer.values.truncate(VALUES_MAX);
+    answer.says = sentence(&answer);
+    Ok(Json(answer))
+}
+
+fn sentence(answer: &RuleExplanation) -> String {
+    let firing = answer.alerts.iter().filter(|alert| alert.state == "firing").count();
+    let since = answer.alerts.iter().filter_map(|alert| alert.fired_at.as_deref()).min();
+    if let (true, Some(since)) = (firing > 0, since) {
+        return format!("{firing} firing, the first since {since}");
+    }
+    if let Some(pending) = answer.alerts.iter().find(|alert| alert.state == "pending") {
+        return format!("pending since {}", pending.active_at);
+    }
+    match (answer.values.first(), answer.threshold) {
+        (None, _) => "quiet: there are no series it could fire for".to_owned(),
+        (Some(most), Some(limit)) => format!("quiet: the highest value is {}, the threshold {limit}; other conditions of the rule may hold it back too", most.value),
+        (Some(most), None) => format!("quiet: the highest value is {}", most.value),
+    }
+}
+
+/// A runbook.
+#[utoipa::path(get, path = "/runbooks/{name}", operation_id = "getRunbook", tag = "alerts", summary = "What to do when an alert fires",
+    params(("name" = String, Path, description = "Name of the alert")),
+    responses((status = 200, body = String, content_type = "text/markdown", description = "The page"),
+        (status = 404, body = Problem, content_type = "application/problem+json", description = "There is no such page")))]
+pub async fn runbook(Path(name): Path<String>) -> Response {
+    match ::alerts::packs::runbook(&name) {
+        Some(text) => ([(header::CONTENT_TYPE, "text/markdown; charset=utf-8")], text).into_response(),
+        None => Problem::not_found(format!("there is no runbook for `{name}`")).into_response(),
+    }
+}
