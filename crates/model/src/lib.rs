@@ -31,5 +31,5 @@ pub use sample::{Exemplar, Exponential, HistogramPoint, Sample, SampleKind, Temp
 pub use span::{PREVIEW_CHARS, Span, preview};
 pub use tenant::Tenant;
 pub use time::Timestamp;
-pub use usage::{Usage, UsageRole};
+pub use usage::{Billing, Usage, UsageRole};
 pub use value::{Attributes, Value};

@@ -164,8 +164,14 @@ pub struct ResolvedStep {
     pub called_by: Option<SpanId>,
     /// Agent the step belongs to: its own, else its nearest ancestor's.
     pub agent: Option<Arc<str>>,
+    /// Position of that agent in [`Run::agents`].
+    pub agent_node: Option<usize>,
+    /// It is a call of a language model that happened, answered or not: no wrapper, no second telling.
+    pub model_call: bool,
     /// Whether its usage is counted in the totals.
     pub counted: bool,
+    /// Whether a cost of its own is, or would be, part of the totals: no other step tells the same money.
+    pub cost_counts: bool,
     /// Why it is not counted, in words, where it carries usage and is not.
     pub not_counted_because: Option<&'static str>,
     /// The step repeats a failed sibling.

@@ -250,8 +250,9 @@ fn push_spans(
     for group in groups {
         let tenant = dialects::tenant(project, &group.resource);
         for raw in &group.items {
-            let mut span = dialects.understand(raw, &group.resource, &group.scope, &tenant, now);
-            prices.price(&mut span);
+            let (mut span, billing) =
+                dialects.understand_with_billing(raw, &group.resource, &group.scope, &tenant, now);
+            prices.price(&mut span, &billing);
             accepted.unmapped += u64::from(span.unmapped);
             match by_dialect.get_mut(&span.dialect) {
                 Some(count) => *count += 1,
