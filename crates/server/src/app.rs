@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use model::{Tenant, Timestamp};
+use state::{State, StateError};
 use store::{Clock, Store};
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
@@ -47,7 +48,12 @@ pub struct Opened {
     pub store: Store,
     /// Queries over it.
     pub engine: Arc<query::Engine>,
+    /// What is not telemetry; its methods block.
+    pub state: State,
 }
+
+/// The tables that features keep in the state, in the order in which they are made.
+pub const STATE_PARTS: &[state::Part] = &[];
 
 /// Shared by all handlers and background tasks.
 pub struct App {
@@ -140,6 +146,17 @@ impl App {
     /// The store for an API handler.
     pub fn store(&self) -> Result<&Store, Problem> {
         Ok(&self.answering()?.store)
+    }
+
+    /// Works with the state, on a thread for blocking work.
+    pub async fn with_state<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&State) -> Result<T, StateError> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let state = self.answering()?.state.clone();
+        let done = tokio::task::spawn_blocking(move || work(&state)).await;
+        let done = done.map_err(|error| Problem::internal(format!("the work stopped: {error}")))?;
+        done.map_err(|error| Problem::unavailable(format!("the state cannot be used: {error}")))
     }
 
     /// Asks the query engine, on the threads for queries. When the caller goes away the query is cancelled.

@@ -60,6 +60,9 @@ pub enum StartError {
     /// The data cannot be opened.
     #[error(transparent)]
     Store(#[from] store::StoreError),
+    /// The state cannot be opened.
+    #[error(transparent)]
+    State(#[from] state::StateError),
     /// The threads for queries cannot be started.
     #[error("cannot start the threads for queries: {0}")]
     Threads(std::io::Error),
@@ -202,10 +205,11 @@ async fn open(app: Arc<App>) -> Result<JoinSet<()>, StartError> {
     let resolver = Arc::new(Resolver { settings: app.run_settings, dialects: dialects.clone() });
     let replay = Arc::new(move |entry: &store::LogEntry| ingest::replay(&dialects, entry));
     let store = store::Store::open(store_settings(&app.settings), Arc::new(app.clock), resolver, replay).await?;
+    let state = state::State::open(&app.settings.data, app::STATE_PARTS)?;
     let limits = query::Limits { memory_bytes: app.settings.limits.query_bytes, ..query::Limits::default() };
     let engine = query::Engine::new(store.clone(), limits)?;
     // Set once, here; a second call cannot happen.
-    let _ = app.opened.set(Opened { store, engine: Arc::new(engine) });
+    let _ = app.opened.set(Opened { store, engine: Arc::new(engine), state });
     // A signal to stop may have come first.
     app.phase.send_if_modified(|phase| {
         let starting = *phase == Phase::Replaying;

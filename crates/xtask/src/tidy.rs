@@ -30,9 +30,10 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("promql", &["model"]),
     ("simulator", &["model"]),
     ("forward", &["dialects", "model", "wire"]),
+    ("state", &[]),
     ("store", &["model"]),
     ("query", &["model", "promql", "store"]),
-    ("server", &["dialects", "forward", "model", "promql", "query", "receivers", "signals", "store", "wire"]),
+    ("server", &["dialects", "forward", "model", "promql", "query", "receivers", "signals", "state", "store", "wire"]),
     ("tawny", &["dialects", "forward", "model", "promql", "query", "server", "signals", "simulator", "store", "wire"]),
     ("xtask", &[]),
 ];
