@@ -2,18 +2,22 @@
 //! types of [`types`]; which handler answers where stands in `routes.rs`.
 
 pub mod aggregate;
+pub mod budgets;
 pub mod convert;
+pub mod costs;
 pub mod doctor;
 pub mod export;
 pub mod live;
 pub mod logs;
 pub mod openapi;
 pub mod params;
+pub mod prices;
 pub mod run;
 pub mod runs;
 pub mod search;
 pub mod sessions;
 pub mod setup;
+pub mod sla;
 pub mod sql;
 pub mod status;
 pub mod store;

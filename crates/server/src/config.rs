@@ -44,6 +44,8 @@ pub struct Settings {
     pub dialects: Dialects,
     /// Keys that telemetry must name; none: any key is taken, and not looked at.
     pub ingest_keys: IngestKeys,
+    /// Files of prices, budgets and service levels.
+    pub money: crate::money::Files,
     /// What the server may use.
     pub limits: Limits,
 }
@@ -63,6 +65,7 @@ impl Default for Settings {
             allow_missing_segments: false,
             dialects: Dialects::builtin().clone(),
             ingest_keys: IngestKeys::default(),
+            money: crate::money::Files::default(),
             limits: Limits::default(),
         }
     }

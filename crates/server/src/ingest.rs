@@ -26,6 +26,7 @@ use wire::{Compression, DecompressError, Encoding, Signal};
 
 use crate::budget::{Budget, Share};
 use crate::counters::{Accepted, Counters};
+use crate::money::Money;
 pub use refusal::Refusal;
 use tag::Tag;
 
@@ -71,6 +72,7 @@ pub struct Ingest {
     max_body_bytes: usize,
     forwarder: Option<Arc<Forwarder>>,
     merge: Arc<merge::Merge>,
+    money: Arc<Money>,
 }
 
 impl Ingest {
@@ -80,6 +82,7 @@ impl Ingest {
         limits: &crate::config::Limits,
         dialects: Dialects,
         forwarder: Option<Arc<Forwarder>>,
+        money: Arc<Money>,
     ) -> Self {
         Self {
             forwarder,
@@ -87,8 +90,9 @@ impl Ingest {
             budget: Budget::new(limits.inflight_bytes),
             decoders: Arc::new(Semaphore::new(limits.decoders.max(1))),
             max_body_bytes: limits.max_body_bytes,
-            merge: Arc::new(merge::Merge::new(dialects.clone())),
+            merge: Arc::new(merge::Merge::new(dialects.clone(), Arc::clone(&money))),
             dialects,
+            money,
         }
     }
 
@@ -119,10 +123,10 @@ impl Ingest {
         let Ok(permit) = Arc::clone(&self.decoders).acquire_owned().await else {
             return Err(Refusal::NotReady { state: "stopping" });
         };
-        let (limit, dialects) = (self.max_body_bytes, self.dialects.clone());
+        let (limit, dialects, prices) = (self.max_body_bytes, self.dialects.clone(), self.money.prices());
         let decoded = tokio::task::spawn_blocking(move || {
             let _permit = permit;
-            understand(&dialects, received, now, limit)
+            understand(&dialects, &prices, received, now, limit)
         });
         let Understood { tag, payload, rows, rejected, mut accepted, share } = decoded.await.map_err(|error| {
             tracing::error!(%error, "decoding a request panicked");
@@ -133,6 +137,9 @@ impl Ingest {
             keep(store, self.forwarder.as_deref(), tag, accepted.items, via, entry).await?;
         }
         drop(share);
+        for (trace, span, id) in std::mem::take(&mut accepted.reservations) {
+            self.money.note_reservation(trace, span, id);
+        }
         accepted.bytes = bytes;
         let items = accepted.items;
         self.counters.accepted(tag.signal, accepted);
@@ -204,7 +211,13 @@ struct Understood {
     share: Share,
 }
 
-fn understand(dialects: &Dialects, received: Received, now: Timestamp, limit: usize) -> Result<Understood, Refusal> {
+fn understand(
+    dialects: &Dialects,
+    prices: &Prices,
+    received: Received,
+    now: Timestamp,
+    limit: usize,
+) -> Result<Understood, Refusal> {
     let Received { signal, encoding, compression, project, via: _, body, mut share } = received;
     let text = wire::decompress(compression, &body, limit).map_err(|error| match error {
         DecompressError::TooLarge { limit } => Refusal::TooLarge { limit },
@@ -222,16 +235,23 @@ fn understand(dialects: &Dialects, received: Received, now: Timestamp, limit: us
     let decision = policy::apply(&project, batch);
     let rejected = decision.batch.rejected.clone();
     (accepted.items_rejected, accepted.reasons) = (rejected.count, rejected.reasons.clone());
-    let rows = rows(dialects, &project, decision.batch, now, &mut accepted);
+    let rows = rows(dialects, prices, &project, decision.batch, now, &mut accepted);
     let as_received = Tag { signal, encoding, compression };
     let (tag, payload) = decision.rewritten.unwrap_or((as_received, body.clone()));
     Ok(Understood { tag, payload, rows, rejected, accepted, share })
 }
 
 /// Turns what was decoded into rows, counting as it goes.
-fn rows(dialects: &Dialects, project: &str, batch: Batch<'_>, now: Timestamp, accepted: &mut Accepted) -> Rows {
+fn rows(
+    dialects: &Dialects,
+    prices: &Prices,
+    project: &str,
+    batch: Batch<'_>,
+    now: Timestamp,
+    accepted: &mut Accepted,
+) -> Rows {
     let mut rows = Rows::default();
-    push_spans(&mut rows, dialects, project, &batch.spans, now, accepted);
+    push_spans(&mut rows, (dialects, prices), project, &batch.spans, now, accepted);
     push_logs(&mut rows, project, &batch.logs, now, accepted);
     push_samples(&mut rows, project, batch.samples, now, accepted);
     rows
@@ -239,20 +259,20 @@ fn rows(dialects: &Dialects, project: &str, batch: Batch<'_>, now: Timestamp, ac
 
 fn push_spans(
     rows: &mut Rows,
-    dialects: &Dialects,
+    (dialects, prices): (&Dialects, &Prices),
     project: &str,
     groups: &[Group<'_, RawSpan<'_>>],
     now: Timestamp,
     accepted: &mut Accepted,
 ) {
     let mut by_dialect: BTreeMap<Arc<str>, u64> = BTreeMap::new();
-    let prices = Prices::built_in();
     for group in groups {
         let tenant = dialects::tenant(project, &group.resource);
         for raw in &group.items {
             let (mut span, billing) =
                 dialects.understand_with_billing(raw, &group.resource, &group.scope, &tenant, now);
             prices.price(&mut span, &billing);
+            accepted.reservations.extend(billing.reservation.map(|id| (span.trace_id, span.span_id, id)));
             accepted.unmapped += u64::from(span.unmapped);
             match by_dialect.get_mut(&span.dialect) {
                 Some(count) => *count += 1,
@@ -301,7 +321,7 @@ fn push_samples(
 /// Reads a log entry again, the way it was read when it came in.
 ///
 /// An entry that cannot be read gives no rows: it was readable when it was acknowledged, so this is logged as an error.
-pub fn replay(dialects: &Dialects, entry: &LogEntry) -> Rows {
+pub fn replay(dialects: &Dialects, prices: &Prices, entry: &LogEntry) -> Rows {
     let Some(tag) = Tag::from_number(entry.tag) else {
         tracing::error!(
             tag = entry.tag,
@@ -320,7 +340,7 @@ pub fn replay(dialects: &Dialects, entry: &LogEntry) -> Rows {
     };
     match wire::decode(tag.signal, tag.encoding, &text) {
         // The policy acted before the log was written; what is there is what it left.
-        Ok(batch) => rows(dialects, &entry.project, batch, entry.received, &mut Accepted::default()),
+        Ok(batch) => rows(dialects, prices, &entry.project, batch, entry.received, &mut Accepted::default()),
         Err(error) => {
             tracing::error!(%error, "a request in the log cannot be decoded");
             Rows::default()

@@ -16,7 +16,8 @@ use utoipa_axum::routes;
 use wire::Signal;
 
 use crate::api::{
-    aggregate, doctor, export, live, logs, openapi, run, runs, search, sessions, setup, sql, status, store, summary,
+    aggregate, budgets, costs, doctor, export, live, logs, openapi, prices, run, runs, search, sessions, setup, sla, sql, status,
+    store, summary,
 };
 use crate::app::App;
 use crate::problem::{self, Problem};
@@ -36,6 +37,18 @@ pub fn api() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(summary::get))
         .routes(routes!(search::search))
         .routes(routes!(aggregate::get))
+        .routes(routes!(costs::get))
+        .routes(routes!(costs::csv))
+        .routes(routes!(costs::forecast))
+        .routes(routes!(costs::unpriced))
+        .routes(routes!(costs::what_if))
+        .routes(routes!(costs::reprice))
+        .routes(routes!(prices::get, prices::put))
+        .routes(routes!(budgets::get, budgets::put))
+        .routes(routes!(budgets::check))
+        .routes(routes!(budgets::settle))
+        .routes(routes!(budgets::release))
+        .routes(routes!(sla::get))
         .routes(routes!(logs::list))
         .routes(routes!(sql::run))
         .routes(routes!(sql::schema))
@@ -145,6 +158,12 @@ async fn wrong_method(request: Request) -> Response {
     let (allow, detail) = match Signal::from_path(path) {
         Some(signal) => ("POST", format!("{path} takes OpenTelemetry {signal} by POST, not {}", request.method())),
         None if path == "/api/v1/store/check" => ("POST", format!("{path} is asked by POST, not {}", request.method())),
+        None if path.starts_with("/api/v1/budgets/") || path == "/api/v1/costs/reprice" => {
+            ("POST", format!("{path} is asked by POST, not {}", request.method()))
+        }
+        None if path == "/api/v1/budgets" || path == "/api/v1/prices" => {
+            ("GET, HEAD, PUT", format!("{path} is read by GET and replaced by PUT, not {}", request.method()))
+        }
         None if path == "/api/v1/sql" => ("POST", format!("{path} takes a query by POST, not {}", request.method())),
         None => ("GET, HEAD", format!("{path} is read by GET, not {}", request.method())),
     };

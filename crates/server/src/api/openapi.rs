@@ -17,6 +17,7 @@ use utoipa::OpenApi;
     ),
     tags(
         (name = "runs", description = "Runs, their steps, and sessions"),
+        (name = "money", description = "What runs cost, prices, budgets, service levels"),
         (name = "logs", description = "Log records"),
         (name = "sql", description = "Read-only SQL"),
         (name = "server", description = "The server itself")

@@ -3,20 +3,26 @@
 //! They are apart from `model` so that a change of the vocabulary cannot change the API by accident.
 
 mod aggregate;
+mod budgets;
+mod costs;
 mod doctor;
 mod run;
 mod search;
 mod setup;
+mod sla;
 mod sql;
 mod status;
 mod step;
 mod store;
 
 pub use aggregate::*;
+pub use budgets::*;
+pub use costs::*;
 pub use doctor::*;
 pub use run::*;
 pub use search::*;
 pub use setup::*;
+pub use sla::*;
 pub use sql::*;
 pub use status::*;
 pub use step::*;

@@ -194,12 +194,13 @@ fn sum(costs: impl Iterator<Item = Usd>) -> Option<Usd> {
     costs.fold(None, |sum, cost| Some(sum.unwrap_or_default().plus(cost)))
 }
 
-/// The ledger of a resolved run. `detail` tells of a step what only its raw attributes know.
+/// The ledger of a resolved run. `detail` tells of a step what only its raw attributes know; where it is not known, a cost computed
+/// at the door is taken as it is.
 pub fn of(
     run: &Run,
     steps: &[ResolvedStep],
     prices: &Prices,
-    mut detail: impl FnMut(&ResolvedStep) -> Detail,
+    mut detail: impl FnMut(&ResolvedStep) -> Option<Detail>,
 ) -> Ledger {
     let tools = tools_above(steps);
     let mut entries = Vec::new();
@@ -216,7 +217,7 @@ pub fn of(
             continue;
         }
         let detail = detail(step);
-        let Some((call, cost, basis)) = bill(step, is_covered, &detail, prices) else { continue };
+        let Some((call, cost, basis)) = bill(step, is_covered, detail.as_ref(), prices) else { continue };
         let span = &step.span;
         entries.push(Entry {
             span_id: span.span_id,
@@ -232,7 +233,7 @@ pub fn of(
             tells_tokens: step.counted || is_silent(step),
             cost,
             basis,
-            reservation: detail.billing.reservation,
+            reservation: detail.and_then(|detail| detail.billing.reservation),
         });
     }
     Ledger {
@@ -253,32 +254,40 @@ pub fn is_silent(step: &ResolvedStep) -> bool {
 }
 
 /// Tokens, cost and where that is from; `None` where nothing can be said.
-fn bill(step: &ResolvedStep, is_covered: bool, detail: &Detail, prices: &Prices) -> Option<(Call, Option<Usd>, Basis)> {
+fn bill(
+    step: &ResolvedStep,
+    is_covered: bool,
+    detail: Option<&Detail>,
+    prices: &Prices,
+) -> Option<(Call, Option<Usd>, Basis)> {
     let span = &step.span;
+    let nothing = Billing::default();
+    let billing = detail.map_or(&nothing, |detail| &detail.billing);
     if is_silent(step) {
-        let (sent, received) = detail.said.filter(|(sent, received)| sent + received > 0)?;
+        let (sent, received) = detail?.said.filter(|(sent, received)| sent + received > 0)?;
         let usage = Usage {
             input_tokens: Some(sent.div_ceil(CHARS_PER_TOKEN)),
             output_tokens: Some(received.div_ceil(CHARS_PER_TOKEN)),
             ..Usage::default()
         };
-        let call = Call::new(usage, &detail.billing);
+        let call = Call::new(usage, billing);
         let (cost, basis) = judged(prices.cost_of(&call, span.provider.as_deref(), &models(span), moment(span)), true);
         return Some((call, cost, basis));
     }
-    let call = Call::new(span.usage, &detail.billing);
+    let call = Call::new(span.usage, billing);
     let cost = span.cost.filter(|_| step.cost_counts);
-    let priced = || prices.cost(span, &detail.billing, moment(span));
-    let basis = match (cost, span.cost_source) {
-        (Some(_), Some(CostSource::Computed | CostSource::Estimated)) => match priced() {
-            Priced::Estimated { row, why, .. } => Basis::Estimated(row, why),
-            other => Basis::Computed(other.row().cloned().unwrap_or_else(|| "".into())),
+    let priced = || judged(prices.cost(span, billing, moment(span)), false);
+    let (cost, basis) = match (cost, span.cost_source) {
+        // Prices may have changed since the door: amount and row are to be of one moment.
+        (Some(at_the_door), Some(CostSource::Computed | CostSource::Estimated)) => match priced() {
+            (Some(usd), basis) => (Some(if detail.is_some() { usd } else { at_the_door }), basis),
+            (None, _) => (Some(at_the_door), Basis::Computed("".into())),
         },
-        (Some(_), _) if is_call(span) => Basis::Reported,
-        (Some(_), _) => Basis::Aggregated,
-        (None, _) if is_covered || !step.cost_counts => Basis::Elsewhere,
-        (None, _) if !is_call(span) => Basis::NoCall,
-        (None, _) => judged(priced(), false).1,
+        (Some(cost), _) if is_call(span) => (Some(cost), Basis::Reported),
+        (Some(cost), _) => (Some(cost), Basis::Aggregated),
+        (None, _) if is_covered || !step.cost_counts => (None, Basis::Elsewhere),
+        (None, _) if !is_call(span) => (None, Basis::NoCall),
+        (None, _) => priced(),
     };
     Some((call, cost, basis))
 }

@@ -60,6 +60,9 @@ pub enum Why {
 }
 
 impl Why {
+    /// Every reason.
+    pub const ALL: &[Self] = &[Self::UnknownModel, Self::BareTotal, Self::UnknownModelAndBareTotal, Self::NoCounts];
+
     /// The word used in ledgers.
     pub const fn as_str(self) -> &'static str {
         match self {

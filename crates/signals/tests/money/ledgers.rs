@@ -8,7 +8,7 @@ use signals::runs::Resolved;
 use crate::{call, reported, run, run_with, span, usd};
 
 fn ledger(resolved: &Resolved) -> Ledger {
-    ledger::of(&resolved.run, &resolved.steps, &Prices::built_in(), |_| Detail::default())
+    ledger::of(&resolved.run, &resolved.steps, &Prices::built_in(), |_| Some(Detail::default()))
 }
 
 #[test]
@@ -91,7 +91,7 @@ fn a_stream_without_counts_is_guessed_from_its_text_and_marked() {
     silent.usage = Usage::default();
     let resolved = run(vec![span(1, None, StepKind::Agent), silent]);
     assert_eq!(resolved.run.cost, None);
-    let said = |_: &model::ResolvedStep| Detail { said: Some((4001, 400)), ..Detail::default() };
+    let said = |_: &model::ResolvedStep| Some(Detail { said: Some((4001, 400)), ..Detail::default() });
     let ledger = ledger::of(&resolved.run, &resolved.steps, &Prices::built_in(), said);
     let entry = &ledger.entries[0];
     // 1001 tokens in at 2.5 and 100 out at 10 dollars a million.
@@ -149,7 +149,7 @@ fn a_fallback_price_is_used_only_where_asked_for_and_marked() {
     let asked = Estimates::default().unknown_models_at("5", "15").unwrap();
     let prices = Prices::built_in().with_estimates(asked);
     let resolved = run_with(spans(), &prices);
-    let ledger = ledger::of(&resolved.run, &resolved.steps, &prices, |_| Detail::default());
+    let ledger = ledger::of(&resolved.run, &resolved.steps, &prices, |_| Some(Detail::default()));
     assert_eq!(ledger.entries[0].basis, Basis::Estimated("unknown_models".into(), Why::UnknownModel));
     assert_eq!(ledger.counted(), Some(usd("20")));
 }

@@ -71,7 +71,7 @@ fn spans(steps: &[Step]) -> Vec<Span> {
 
 fn ledger_of(steps: &[Step]) -> (model::Run, Ledger) {
     let resolved = run(spans(steps));
-    let ledger = ledger::of(&resolved.run, &resolved.steps, &Prices::built_in(), |_| Detail::default());
+    let ledger = ledger::of(&resolved.run, &resolved.steps, &Prices::built_in(), |_| Some(Detail::default()));
     (resolved.run, ledger)
 }
 
