@@ -166,12 +166,12 @@ pub struct ResolvedStep {
     pub agent: Option<Arc<str>>,
     /// Position of that agent in [`Run::agents`].
     pub agent_node: Option<usize>,
-    /// It is a call of a language model that happened, answered or not: no wrapper, no second telling.
-    pub model_call: bool,
+    /// Whether it is a model call that really happened, answered or not: no wrapper of others, no second telling.
+    pub call: bool,
     /// Whether its usage is counted in the totals.
     pub counted: bool,
     /// Whether a cost of its own is, or would be, part of the totals: no other step tells the same money.
-    pub cost_counts: bool,
+    pub cost_counted: bool,
     /// Why it is not counted, in words, where it carries usage and is not.
     pub not_counted_because: Option<&'static str>,
     /// The step repeats a failed sibling.

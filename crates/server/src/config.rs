@@ -44,6 +44,8 @@ pub struct Settings {
     pub dialects: Dialects,
     /// Keys that telemetry must name; none: any key is taken, and not looked at.
     pub ingest_keys: IngestKeys,
+    /// When a run counts as finished.
+    pub runs: signals::runs::Settings,
     /// Files of prices, budgets and service levels.
     pub money: crate::money::Files,
     /// What the server may use.
@@ -65,6 +67,7 @@ impl Default for Settings {
             allow_missing_segments: false,
             dialects: Dialects::builtin().clone(),
             ingest_keys: IngestKeys::default(),
+            runs: signals::runs::Settings::default(),
             money: crate::money::Files::default(),
             limits: Limits::default(),
         }

@@ -331,22 +331,26 @@ pub async fn reprice(State(app): State<Arc<App>>, body: Bytes) -> Result<Json<Re
         parse_time(text, now).ok_or_else(|| Problem::bad_request(format!("`since` is `{text}`: {example}")))
     });
     let since = since.transpose()?.unwrap_or(Timestamp::from_nanos(i64::MIN));
-    let (project, prices, money, dry_run) = (app.project(), app.money.prices(), Arc::clone(&app.money), request.dry_run);
+    let (money, dry_run) = (Arc::clone(&app.money), request.dry_run);
+    let asked = again::Reprice { prices: money.prices(), project: app.project(), since, now, dry_run };
     let work = move |state: &state::State| {
         let last = state.read(again::last_row)?;
         let (mut sum, mut after) = (again::Repriced::default(), Some(0));
         while let Some(row) = after {
-            let mut next = sum;
+            let (mut next, mut took_off) = (sum, false);
             let batch = state.write(|tx| {
-                let done = again::batch(tx, &prices, &project, since, (row, last), now, dry_run, &mut next)?;
+                let batch = asked.batch(tx, (row, last), &mut next)?;
                 money.takes_off();
-                Ok(done)
+                took_off = true;
+                Ok(batch)
             });
-            // Where the commit fails after taking off, the count has to come down as well; before it, it is 0 already.
-            let batch = batch.inspect_err(|_| money.landed())?;
-            money.book().charge(&batch.spends, now);
-            money.landed();
-            (sum, after) = (next, batch.next);
+            if let Ok(batch) = &batch {
+                money.book().charge(&batch.spends, now);
+            }
+            if took_off {
+                money.landed();
+            }
+            (sum, after) = (next, batch?.next);
         }
         money.after_change();
         Ok(sum)

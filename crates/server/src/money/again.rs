@@ -1,5 +1,7 @@
 //! The ledger under other prices: pricing again, and the same traffic on another model.
 
+use std::sync::Arc;
+
 use model::{Timestamp, TraceId, Usd};
 use signals::money::ledger::Basis;
 use signals::prices::Prices;
@@ -35,51 +37,58 @@ pub struct Batch {
     pub spends: Vec<signals::money::budget::Spend>,
 }
 
-/// Prices the runs of a batch again, those after row `after` and up to `last` with a call since `since`. A run that is written anew
-/// gets a higher row, past `last`, so none is looked at twice.
-pub fn batch(
-    tx: &Transaction<'_>,
-    prices: &Prices,
-    project: &str,
-    since: Timestamp,
-    (after, last): (i64, i64),
-    now: Timestamp,
-    dry_run: bool,
-    sum: &mut Repriced,
-) -> rusqlite::Result<Batch> {
-    let found = kept::ledgers_since(tx, project, since, after, BATCH)?;
-    let (mut next, mut spends) = (None, Vec::new());
-    let full = found.len() == BATCH;
-    for old in found {
-        if old.0 > last {
-            return Ok(Batch { next: None, spends });
+/// What to price again, and how.
+pub struct Reprice {
+    /// The prices.
+    pub prices: Prices,
+    /// Project.
+    pub project: Arc<str>,
+    /// Runs with a call since then.
+    pub since: Timestamp,
+    /// The time.
+    pub now: Timestamp,
+    /// Keep nothing.
+    pub dry_run: bool,
+}
+
+impl Reprice {
+    /// Prices the runs of a batch again, those after row `after` and up to `last`. A run that is written anew gets a higher row,
+    /// past `last`, so none is looked at twice.
+    pub fn batch(&self, tx: &Transaction<'_>, (after, last): (i64, i64), sum: &mut Repriced) -> rusqlite::Result<Batch> {
+        let found = kept::ledgers_since(tx, &self.project, self.since, after, BATCH)?;
+        let (mut next, mut spends) = (None, Vec::new());
+        let full = found.len() == BATCH;
+        for old in found {
+            if old.0 > last {
+                return Ok(Batch { next: None, spends });
+            }
+            next = Some(old.0);
+            let mut ledger = old.1.clone();
+            ledger.entries.iter_mut().for_each(|entry| entry.reprice(&self.prices));
+            let money = |ledger: &signals::money::ledger::Ledger| {
+                ledger.entries.iter().filter_map(|entry| entry.cost).fold(Usd::default(), Usd::plus)
+            };
+            let (before, after) = (money(&old.1), money(&ledger));
+            sum.runs += 1;
+            (sum.before, sum.after) = (sum.before.plus(before), sum.after.plus(after));
+            let changed = old.1.entries.iter().zip(&ledger.entries).filter(|(old, new)| old != new).count() as u64;
+            if changed == 0 {
+                continue;
+            }
+            sum.changed_runs += 1;
+            sum.changed_calls += changed;
+            let by = Usd::from_pico(after.minus(before).as_pico().abs());
+            if sum.most.is_none_or(|(_, most)| by > most) {
+                sum.most = Some((ledger.trace_id, by));
+            }
+            if !self.dry_run {
+                kept::replace(tx, Some(&old), &ledger, self.now)?;
+                spends.extend(judge::spends(&old.1, -1));
+                spends.extend(judge::spends(&ledger, 1));
+            }
         }
-        next = Some(old.0);
-        let mut ledger = old.1.clone();
-        ledger.entries.iter_mut().for_each(|entry| entry.reprice(prices));
-        let money = |ledger: &signals::money::ledger::Ledger| {
-            ledger.entries.iter().filter_map(|entry| entry.cost).fold(Usd::default(), Usd::plus)
-        };
-        let (before, after) = (money(&old.1), money(&ledger));
-        sum.runs += 1;
-        (sum.before, sum.after) = (sum.before.plus(before), sum.after.plus(after));
-        let changed = old.1.entries.iter().zip(&ledger.entries).filter(|(old, new)| old != new).count() as u64;
-        if changed == 0 {
-            continue;
-        }
-        sum.changed_runs += 1;
-        sum.changed_calls += changed;
-        let by = Usd::from_pico(after.minus(before).as_pico().abs());
-        if sum.most.is_none_or(|(_, most)| by > most) {
-            sum.most = Some((ledger.trace_id, by));
-        }
-        if !dry_run {
-            kept::replace(tx, Some(&old), &ledger, now)?;
-            spends.extend(judge::spends(&old.1, -1));
-            spends.extend(judge::spends(&ledger, 1));
-        }
+        Ok(Batch { next: next.filter(|_| full), spends })
     }
-    Ok(Batch { next: next.filter(|_| full), spends })
 }
 
 /// The highest row of a run.

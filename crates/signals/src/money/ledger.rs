@@ -207,7 +207,7 @@ pub fn of(
     // Steps at or below a step whose cost is part of the totals: what tells none there is in that.
     let mut covered: HashSet<SpanId> = HashSet::new();
     for (at, step) in steps.iter().enumerate() {
-        let tells_cost = step.cost_counts && step.span.cost.is_some();
+        let tells_cost = step.cost_counted && step.span.cost.is_some();
         let is_covered = step.shown_parent.is_some_and(|parent| covered.contains(&parent));
         if tells_cost || is_covered {
             covered.insert(step.span.span_id);
@@ -250,7 +250,7 @@ pub fn of(
 /// A model call that was answered and of which nobody sent counts or a cost: a stream whose client did not ask for usage.
 pub fn is_silent(step: &ResolvedStep) -> bool {
     let span = &step.span;
-    step.model_call && span.status == SpanStatus::Ok && span.usage.is_empty() && span.cost.is_none()
+    step.call && span.status == SpanStatus::Ok && span.usage.is_empty() && span.cost.is_none()
 }
 
 /// Tokens, cost and where that is from; `None` where nothing can be said.
@@ -275,7 +275,7 @@ fn bill(
         return Some((call, cost, basis));
     }
     let call = Call::new(span.usage, billing);
-    let cost = span.cost.filter(|_| step.cost_counts);
+    let cost = span.cost.filter(|_| step.cost_counted);
     let priced = || judged(prices.cost(span, billing, moment(span)), false);
     let (cost, basis) = match (cost, span.cost_source) {
         // Prices may have changed since the door: amount and row are to be of one moment.
@@ -285,7 +285,7 @@ fn bill(
         },
         (Some(cost), _) if is_call(span) => (Some(cost), Basis::Reported),
         (Some(cost), _) => (Some(cost), Basis::Aggregated),
-        (None, _) if is_covered || !step.cost_counts => (None, Basis::Elsewhere),
+        (None, _) if is_covered || !step.cost_counted => (None, Basis::Elsewhere),
         (None, _) if !is_call(span) => (None, Basis::NoCall),
         (None, _) => priced(),
     };
@@ -294,7 +294,7 @@ fn bill(
 
 /// A reranker's tokens are no part of the run's, but they cost money.
 fn is_unpriced_reranker(step: &ResolvedStep) -> bool {
-    step.span.kind == StepKind::Reranker && step.cost_counts && !step.span.usage.is_empty()
+    step.span.kind == StepKind::Reranker && step.cost_counted && !step.span.usage.is_empty()
 }
 
 fn is_call(span: &Span) -> bool {
