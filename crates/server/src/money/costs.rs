@@ -172,12 +172,12 @@ impl Question {
             From::Entries => key.of_calls(),
         };
         let (time, unpriced, calls, usage) = match source {
-            From::Hours => ("hour", "unpriced", "calls", |name: &str| name.to_owned()),
+            From::Hours => ("hour", "unpriced", "calls", (|name| name.to_owned()) as fn(&str) -> String),
             From::Entries => (
                 "c.at",
                 "iif(c.pico IS NULL AND c.basis <> 'elsewhere' AND c.tells, coalesce(max(coalesce(c.input, 0) + coalesce(c.output, 0), coalesce(c.total, 0)), 0), 0)",
                 "1",
-                (|name: &str| format!("iif(c.tells, coalesce(c.{name}, 0), 0)")) as fn(&str) -> String,
+                |name| format!("iif(c.tells, coalesce(c.{name}, 0), 0)"),
             ),
         };
         let (pico, basis) = match source {
