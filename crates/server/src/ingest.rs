@@ -258,7 +258,7 @@ fn rows(
 ) -> Rows {
     let mut rows = Rows::default();
     push_spans(&mut rows, (dialects, prices), project, &batch.spans, now, accepted);
-    push_logs(&mut rows, dialects, project, &batch.logs, now, accepted);
+    push_logs(&mut rows, (dialects, prices), project, &batch.logs, now, accepted);
     push_samples(&mut rows, project, batch.samples, now, accepted);
     rows
 }
@@ -296,7 +296,7 @@ fn push_spans(
 
 fn push_logs(
     rows: &mut Rows,
-    dialects: &Dialects,
+    (dialects, prices): (&Dialects, &Prices),
     project: &str,
     groups: &[Group<'_, RawLog<'_>>],
     now: Timestamp,
@@ -306,7 +306,7 @@ fn push_logs(
         let tenant = dialects::tenant(project, &group.resource);
         for raw in &group.items {
             let log = dialects::understand_log(raw, &group.resource, &group.scope, &tenant, now);
-            told::push(rows, dialects, raw, group, &log);
+            told::push(rows, (dialects, prices), raw, group, &log);
             rows.push_log(log, raw, &group.resource, &group.scope);
         }
         accepted.items += group.items.len() as u64;

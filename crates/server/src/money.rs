@@ -7,12 +7,13 @@
 pub mod again;
 pub mod costs;
 pub mod crossings;
+pub mod figures;
 pub mod judge;
 pub mod kept;
 pub mod levels;
 pub mod log;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasher, RandomState};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
@@ -21,7 +22,8 @@ use std::time::Duration;
 use model::{SpanId, Timestamp, TraceId};
 use signals::FileError;
 use signals::money::budget::{Book, Budgets, Crossing, Spend};
-use signals::money::sla::Promises;
+use signals::money::forecast::Forecast;
+use signals::money::sla::{Kept, Promises};
 use signals::money::{DAY, month_of};
 use signals::prices::Prices;
 use state::State;
@@ -91,10 +93,16 @@ pub struct Money {
     /// Reservations named on spans, until their run settles.
     on_spans: Mutex<HashMap<TraceId, HashMap<SpanId, Arc<str>>>>,
     waiting: Mutex<Vec<Crossing>>,
+    forecast: Mutex<Option<Forecast>>,
+    /// Runs since the start by workflow and objective, each as it was judged first: counters that never go down.
+    kept: Mutex<Counts>,
     /// Changes of the ledger that are kept and that the book does not know yet.
     in_flight: Mutex<u32>,
     landed: Condvar,
 }
+
+/// Runs by workflow and objective.
+pub type Counts = BTreeMap<(String, String), Kept>;
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -122,9 +130,17 @@ impl Money {
             Some(path) => Promises::parse(&path.display().to_string(), &text_of(path)?)?,
             None => Promises::default(),
         };
-        if let Some(hook) = files.hook.as_ref().filter(|hook| !["http://", "https://"].iter().any(|begin| hook.starts_with(begin))) {
+        if let Some(hook) =
+            files.hook.as_ref().filter(|hook| !["http://", "https://"].iter().any(|begin| hook.starts_with(begin)))
+        {
             return Err(MoneyError::Hook(hook.clone()));
         }
+        // A counter begins with 0, so that its first increase is seen.
+        let zeros = promises.list.iter().flat_map(|promise| {
+            let objectives = promise.objectives().into_iter().chain([levels::ALL]);
+            objectives.map(|objective| ((promise.workflow.to_string(), objective.to_owned()), Kept::default()))
+        });
+        let zeros = zeros.collect();
         Ok(Self {
             files: files.clone(),
             prices: RwLock::new(base.clone()),
@@ -134,6 +150,8 @@ impl Money {
             log: OnceLock::new(),
             on_spans: Mutex::default(),
             waiting: Mutex::default(),
+            forecast: Mutex::default(),
+            kept: Mutex::new(zeros),
             in_flight: Mutex::default(),
             landed: Condvar::new(),
         })
@@ -254,6 +272,31 @@ impl Money {
         drop(book);
         if !passed.is_empty() {
             locked(&self.waiting).extend(passed);
+        }
+    }
+
+    /// The forecast as it was read last.
+    pub fn forecast(&self) -> Option<Forecast> {
+        *locked(&self.forecast)
+    }
+
+    /// Takes over a forecast.
+    pub fn set_forecast(&self, forecast: Forecast) {
+        *locked(&self.forecast) = Some(forecast);
+    }
+
+    /// Runs held against promises since the start.
+    pub fn kept(&self) -> Counts {
+        locked(&self.kept).clone()
+    }
+
+    /// Counts a run that was held against a promise.
+    fn count_kept(&self, judged: &levels::Judged) {
+        let mut counts = locked(&self.kept);
+        for (objective, good) in &judged.objectives {
+            let kept = counts.entry((judged.workflow.to_string(), (*objective).to_owned())).or_default();
+            kept.runs += 1;
+            kept.good += u64::from(*good);
         }
     }
 

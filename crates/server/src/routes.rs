@@ -16,8 +16,8 @@ use utoipa_axum::routes;
 use wire::Signal;
 
 use crate::api::{
-    aggregate, budgets, costs, doctor, export, live, logs, openapi, prices, run, runs, search, sessions, setup, sla, sql, status,
-    store, summary,
+    aggregate, budgets, costs, doctor, export, live, logs, openapi, prices, run, runs, search, sessions, setup, sla,
+    sql, status, store, summary,
 };
 use crate::app::App;
 use crate::problem::{self, Problem};

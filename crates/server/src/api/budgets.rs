@@ -108,11 +108,7 @@ pub async fn check(State(app): State<Arc<App>>, body: Bytes) -> Result<Json<Budg
     let asked: BudgetCheck = read(&body, r#"{"agent": "writer", "model": "gpt-4o", "usd": 0.05, "reserve": true}"#)?;
     let (who, now, prices) = (who(&app, &asked), app.now(), app.money.prices());
     let usd = asked.usd.map(amount).transpose()?;
-    let usage = Usage {
-        input_tokens: asked.input_tokens,
-        output_tokens: asked.max_output_tokens,
-        ..Usage::default()
-    };
+    let usage = Usage { input_tokens: asked.input_tokens, output_tokens: asked.max_output_tokens, ..Usage::default() };
     let price = |model: Option<&str>| {
         usd.or_else(|| prices.cost_of(&Call::from(usage), asked.provider.as_deref(), &[model?], now).usd())
     };

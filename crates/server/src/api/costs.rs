@@ -16,7 +16,8 @@ use utoipa::IntoParams;
 
 use super::params::{Params, parse_time};
 use super::types::{
-    CostAnswer, CostForecast, CostRow, CostSums, Problem, RepriceRequest, Repriced, UnpricedAnswer, UnpricedModel, WhatIf,
+    CostAnswer, CostForecast, CostRow, CostSums, Problem, RepriceRequest, Repriced, UnpricedAnswer, UnpricedModel,
+    WhatIf,
 };
 use crate::app::App;
 use crate::money::costs::{COST_ROWS_MAX, From, KEYS_MAX, Key, Question, Rows, Step, Sums, by_hour, delegated};
@@ -294,13 +295,13 @@ pub async fn what_if(State(app): State<Arc<App>>, mut params: Params) -> Result<
     let model = params.one("model")?.ok_or_else(|| Problem::bad_request("say which `model`"))?;
     params.end()?;
     if prices.find(None, &model, now).is_none() {
-        let detail = format!("no price is known for `{model}`; `tawny costs unpriced` and docs/prices.md say what to do");
+        let detail =
+            format!("no price is known for `{model}`; `tawny costs unpriced` and docs/prices.md say what to do");
         return Err(Problem::bad_request(detail));
     }
     let asked = model.clone();
-    let compare = move |connection: &rusqlite::Connection| {
-        again::what_if(connection, &prices, &project, &asked, (from, to))
-    };
+    let compare =
+        move |connection: &rusqlite::Connection| again::what_if(connection, &prices, &project, &asked, (from, to));
     let found = app.with_state(move |state| state.read(compare)).await?;
     Ok(Json(WhatIf {
         model,

@@ -54,7 +54,12 @@ pub struct Reprice {
 impl Reprice {
     /// Prices the runs of a batch again, those after row `after` and up to `last`. A run that is written anew gets a higher row,
     /// past `last`, so none is looked at twice.
-    pub fn batch(&self, tx: &Transaction<'_>, (after, last): (i64, i64), sum: &mut Repriced) -> rusqlite::Result<Batch> {
+    pub fn batch(
+        &self,
+        tx: &Transaction<'_>,
+        (after, last): (i64, i64),
+        sum: &mut Repriced,
+    ) -> rusqlite::Result<Batch> {
         let found = kept::ledgers_since(tx, &self.project, self.since, after, BATCH)?;
         let (mut next, mut spends) = (None, Vec::new());
         let full = found.len() == BATCH;

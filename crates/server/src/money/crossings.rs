@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use signals::money::budget::Crossing;
 use state::rusqlite::{self, Connection, Transaction, params};
 
+use super::figures;
 use super::kept::{pico, usd};
 use crate::app::App;
 
@@ -18,6 +19,8 @@ use crate::app::App;
 const TICK: Duration = Duration::from_secs(1);
 /// How often accounts of periods that are over are forgotten, in ticks.
 const TIDY_TICKS: u32 = 60;
+/// How often the forecast for `/metrics` is read, in ticks.
+const FIGURES_TICKS: u32 = 10;
 /// Time for the receiver to answer.
 const ANSWER: Duration = Duration::from_secs(10);
 /// Pause after the receiver did not take one.
@@ -57,6 +60,12 @@ pub async fn run(app: Arc<App>) {
     let client = app.money.files().hook.as_ref().and_then(|_| client());
     let mut ticks: u32 = 0;
     loop {
+        if ticks % FIGURES_TICKS == 0 {
+            match figures::forecast_of(&app, app.now()).await {
+                Ok(forecast) => app.money.set_forecast(forecast),
+                Err(error) => tracing::error!(%error, "the forecast of costs cannot be read"),
+            }
+        }
         tokio::time::sleep(TICK).await;
         ticks = ticks.wrapping_add(1);
         {
@@ -74,7 +83,8 @@ pub async fn run(app: Arc<App>) {
             _ => Ok(()),
         };
         let failed = posted.is_err();
-        app.troubles.set("budgets", posted.err().map(|error| format!("passed budget levels cannot be posted: {error}")));
+        app.troubles
+            .set("budgets", posted.err().map(|error| format!("passed budget levels cannot be posted: {error}")));
         if failed {
             tokio::time::sleep(PAUSE).await;
         }

@@ -28,6 +28,8 @@ struct Staged {
     trace: TraceId,
     settled: bool,
     spends: Vec<Spend>,
+    /// The first judgement of a run that is no history: what counters count.
+    judged: Option<levels::Judged>,
 }
 
 impl Costs {
@@ -36,7 +38,11 @@ impl Costs {
         Self { money, dialects, staged: Vec::new(), in_flight: false }
     }
 
-    fn settled(&self, case: &Case<'_>, tx: &Transaction<'_>) -> Result<Vec<Spend>, JudgeError> {
+    fn settled(
+        &self,
+        case: &Case<'_>,
+        tx: &Transaction<'_>,
+    ) -> Result<(Vec<Spend>, Option<levels::Judged>), JudgeError> {
         let prices = self.money.prices();
         let detail = |step: &ResolvedStep| {
             let stored = case.source(step.span.span_id)?;
@@ -52,9 +58,10 @@ impl Costs {
         let ledger = ledger::of(case.run, case.steps, &prices, detail);
         let before = kept::ledger(tx, &ledger.tenant.project, ledger.trace_id)?;
         kept::replace(tx, before.as_ref(), &ledger, case.now)?;
-        levels::judge(tx, self.money.promises(), case)?;
+        let judged = levels::judge(tx, self.money.promises(), case)?;
+        let judged = judged.filter(|_| case.before.is_none() && !case.backfill);
         let taken_back = before.map(|(_, old)| spends(&old, -1)).unwrap_or_default();
-        Ok(taken_back.into_iter().chain(spends(&ledger, 1)).collect())
+        Ok((taken_back.into_iter().chain(spends(&ledger, 1)).collect(), judged))
     }
 
     /// A run in progress: what is known of it so far, without its attributes.
@@ -83,9 +90,9 @@ impl Judge for Costs {
     }
 
     fn judge(&mut self, case: &Case<'_>, tx: &Transaction<'_>) -> Result<(), JudgeError> {
-        let spends = if case.settled { self.settled(case, tx)? } else { self.running(case) };
+        let (spends, judged) = if case.settled { self.settled(case, tx)? } else { (self.running(case), None) };
         let (project, trace) = (case.run.tenant.project.clone(), case.run.trace_id);
-        self.staged.push(Staged { project, trace, settled: case.settled, spends });
+        self.staged.push(Staged { project, trace, settled: case.settled, spends, judged });
         Ok(())
     }
 
@@ -120,6 +127,9 @@ impl Costs {
                 book.live(&one.project, one.trace, Vec::new(), now);
                 book.charge(&one.spends, now);
                 self.money.forget_reservations_of(one.trace);
+                if let Some(judged) = &one.judged {
+                    self.money.count_kept(judged);
+                }
             } else {
                 book.live(&one.project, one.trace, one.spends, now);
             }

@@ -337,9 +337,8 @@ fn add(tx: &Transaction<'_>, tenant: &Tenant, change: &Change) -> rusqlite::Resu
 pub fn forget(tx: &Transaction<'_>, now: Timestamp) -> rusqlite::Result<()> {
     let oldest = now.plus_nanos(-MONEY_ENTRIES_KEPT).as_nanos();
     for table in ["money_runs", "money_sla_runs"] {
-        let last: i64 = tx
-            .prepare_cached(&format!("SELECT coalesce(max(id), 0) FROM {table}"))?
-            .query_row([], |row| row.get(0))?;
+        let last: i64 =
+            tx.prepare_cached(&format!("SELECT coalesce(max(id), 0) FROM {table}"))?.query_row([], |row| row.get(0))?;
         let mut delete = tx.prepare_cached(&format!(
             "DELETE FROM {table} WHERE id IN (SELECT id FROM {table} ORDER BY id LIMIT ?1) AND (judged < ?2 OR id <= ?3) RETURNING id"
         ))?;

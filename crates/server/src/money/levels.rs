@@ -1,11 +1,12 @@
 //! Service levels in the state: which runs broke a promise, and by hour how many kept it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use model::{Timestamp, TraceId};
 use serde::{Deserialize, Serialize};
-use signals::money::sla::{Kept, Promises};
 use signals::money::hour_of;
+use signals::money::sla::{Kept, Promises};
 use state::rusqlite::{self, Connection, OptionalExtension, Transaction, params};
 
 use crate::watch::judge::Case;
@@ -35,23 +36,34 @@ pub struct JudgedRun {
     pub broken: Vec<Broken>,
 }
 
-/// Holds a settled run against its promise, in place of what was said of it before.
-pub fn judge(tx: &Transaction<'_>, promises: &Promises, case: &Case<'_>) -> rusqlite::Result<()> {
+/// What was said of a run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Judged {
+    /// The workflow.
+    pub workflow: Arc<str>,
+    /// Each objective, [`ALL`] among them, and whether it was kept.
+    pub objectives: Vec<(&'static str, bool)>,
+}
+
+/// Holds a settled run against its promise, in place of what was said of it before; `None` where no promise concerns it.
+pub fn judge(tx: &Transaction<'_>, promises: &Promises, case: &Case<'_>) -> rusqlite::Result<Option<Judged>> {
     let (run, project) = (case.run, &case.run.tenant.project);
     take_back(tx, project, run.trace_id)?;
-    let Some(promise) = promises.of(run) else { return Ok(()) };
+    let Some(promise) = promises.of(run) else { return Ok(None) };
     let broken: Vec<Broken> = promise
         .breaches(run)
         .into_iter()
         .map(|breach| Broken { objective: breach.objective.into(), promised: breach.promised, was: breach.was })
         .collect();
-    let objectives = promise.objectives();
     let kept = |objective: &str| !broken.iter().any(|broken| broken.objective == objective);
-    for objective in &objectives {
-        count(tx, project, &promise.workflow, run.start, objective, 1, i64::from(kept(objective)))?;
+    let mut objectives: Vec<(&str, bool)> =
+        promise.objectives().into_iter().map(|objective| (objective, kept(objective))).collect();
+    let named = objectives.iter().map(|(objective, _)| (*objective).to_owned()).collect();
+    objectives.push((ALL, broken.is_empty()));
+    for (objective, good) in &objectives {
+        count(tx, project, &promise.workflow, run.start, objective, 1, i64::from(*good))?;
     }
-    count(tx, project, &promise.workflow, run.start, ALL, 1, i64::from(broken.is_empty()))?;
-    let judged = Row { objectives: objectives.iter().map(|objective| (*objective).to_owned()).collect(), broken };
+    let judged = Row { objectives: named, broken };
     tx.prepare_cached(
         "INSERT INTO money_sla_runs (project, trace, workflow, at, judged, breaches) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     )?
@@ -62,8 +74,8 @@ pub fn judge(tx: &Transaction<'_>, promises: &Promises, case: &Case<'_>) -> rusq
         run.start.as_nanos(),
         case.now.as_nanos(),
         serde_json::to_string(&judged).unwrap_or_default(),
-    ])
-    .map(drop)
+    ])?;
+    Ok(Some(Judged { workflow: promise.workflow.clone(), objectives }))
 }
 
 /// What is kept of a run: what it was held against, so that it can be taken back, and what it broke.
@@ -75,7 +87,9 @@ struct Row {
 
 fn take_back(tx: &Transaction<'_>, project: &str, trace: TraceId) -> rusqlite::Result<()> {
     let old: Option<(String, i64, String)> = tx
-        .prepare_cached("DELETE FROM money_sla_runs WHERE project = ?1 AND trace = ?2 RETURNING workflow, at, breaches")?
+        .prepare_cached(
+            "DELETE FROM money_sla_runs WHERE project = ?1 AND trace = ?2 RETURNING workflow, at, breaches",
+        )?
         .query_row(params![project, trace.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
         .optional()?;
     let Some((workflow, at, row)) = old else { return Ok(()) };
@@ -123,26 +137,14 @@ pub fn kept(
 }
 
 /// The latest runs of a workflow that broke its promise.
-pub fn broken(
-    connection: &Connection,
-    project: &str,
-    workflow: &str,
-    most: usize,
-) -> rusqlite::Result<Vec<JudgedRun>> {
+pub fn broken(connection: &Connection, project: &str, workflow: &str, most: usize) -> rusqlite::Result<Vec<JudgedRun>> {
     let mut query = connection.prepare_cached(
         "SELECT trace, at, breaches FROM money_sla_runs
          WHERE project = ?1 AND workflow = ?2 AND breaches NOT LIKE '%\"broken\":[]%' ORDER BY at DESC LIMIT ?3",
     )?;
     let most = i64::try_from(most).unwrap_or(i64::MAX);
-    let rows = query.query_map(params![project, workflow, most], |row| judged_run(row))?;
+    let rows = query.query_map(params![project, workflow, most], judged_run)?;
     rows.collect()
-}
-
-/// What a run broke; `None` where no promise concerns it.
-pub fn of_run(connection: &Connection, project: &str, trace: TraceId) -> rusqlite::Result<Option<JudgedRun>> {
-    let mut query = connection
-        .prepare_cached("SELECT trace, at, breaches FROM money_sla_runs WHERE project = ?1 AND trace = ?2")?;
-    query.query_row(params![project, trace.as_bytes()], judged_run).optional()
 }
 
 fn judged_run(row: &rusqlite::Row<'_>) -> rusqlite::Result<JudgedRun> {

@@ -9,6 +9,7 @@ mod grpc;
 mod http;
 mod lifecycle;
 mod logs;
+mod money;
 mod openapi;
 mod reads;
 mod receivers;

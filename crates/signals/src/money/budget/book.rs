@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use model::{Timestamp, TraceId, Usd};
 
+use super::account::{Account, Id, Part, Reservation, Share, Stand};
 use super::file::share;
 use super::verdict::{CheckError, Crossing, Lost, Settled, Standing, Verdict, is_reject, of_budget};
 use super::{Action, Budget, Budgets, Level, Op, Reserved, Spend, Who};
@@ -20,68 +21,6 @@ const MAX_LIVE: usize = 50_000;
 const MAX_CROSSINGS: usize = 10_000;
 /// How long a request's account is kept after its last use, and a reservation that is over, so that a late report finds it.
 const KEEP: i64 = DAY;
-
-/// One account of a budget.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Id {
-    budget: usize,
-    project: Option<Arc<str>>,
-    key: Arc<str>,
-    part: Part,
-}
-
-/// The part of time an account is for.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Part {
-    Run(Arc<str>),
-    From(Timestamp, Timestamp),
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Share {
-    Ledger,
-    Live,
-    Held,
-    Settled,
-}
-
-#[derive(Debug, Clone, Default)]
-struct Account {
-    ledger: Usd,
-    live: Usd,
-    held: Usd,
-    settled: Usd,
-    /// Highest level that was announced.
-    announced: u8,
-    last: Timestamp,
-}
-
-impl Account {
-    fn spent(&self) -> Usd {
-        self.ledger.plus(self.live).plus(self.settled)
-    }
-
-    fn used(&self) -> Usd {
-        self.spent().plus(self.held)
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Stand {
-    Open,
-    Settled(Usd),
-    Told,
-    Released,
-    Expired,
-}
-
-#[derive(Debug, Clone)]
-struct Reservation {
-    made: Reserved,
-    stand: Stand,
-    /// When it may be forgotten, once it is over.
-    forget: Timestamp,
-}
 
 /// All accounts and reservations.
 #[derive(Debug, Default)]
@@ -349,6 +288,19 @@ impl Book {
         all.sort_by(|a, b| b.percent.cmp(&a.percent).then_with(|| (&a.budget, &a.key).cmp(&(&b.budget, &b.key))));
         all.truncate(most);
         all
+    }
+
+    /// For each budget what its fullest account has spent and holds, and how many accounts have reached the limit.
+    pub fn fullest(&self) -> Vec<(Usd, u64)> {
+        let mut fullest = vec![(Usd::default(), 0); self.budgets.list.len()];
+        for (id, account) in &self.accounts {
+            let (Some(budget), Some(place)) = (self.budgets.list.get(id.budget), fullest.get_mut(id.budget)) else {
+                continue;
+            };
+            place.0 = place.0.max(account.used());
+            place.1 += u64::from(account.used() >= budget.limit);
+        }
+        fullest
     }
 
     /// A call that telemetry tells ends its reservation's part.

@@ -13,6 +13,7 @@
 //! With reservations, 2 and 3 never pass a hard limit as long as no call costs more than it reserved; without, a hard limit is
 //! passed by the calls in flight at most, and the standing says by how much.
 
+mod account;
 mod book;
 mod file;
 mod op;
