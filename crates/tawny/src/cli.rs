@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use server::config::{DEFAULT_HTTP, DEFAULT_OTLP_GRPC, DEFAULT_OTLP_HTTP};
 
 use crate::filters::RunFilters;
-pub use money::{Budgets, Costs, CostsCommand};
+pub use money::{Budgets, Costs, CostsCommand, MoneyFiles};
 pub use sending::{Doctor, Forward, ForwardCommand, Setup};
 pub use upkeep::{Backup, Place, Rebuild, Restore, Source, Store, StoreCommand};
 
@@ -164,18 +164,9 @@ pub struct Serve {
     /// File of renames: attribute keys of your own and what they mean; repeatable. `tawny dialects test` tries one out.
     #[arg(long, env = "TAWNY_RENAMES", value_name = "FILE", value_delimiter = ',')]
     pub renames: Vec<PathBuf>,
-    /// File of prices of your own, above the built-in ones (docs/prices.md); repeatable.
-    #[arg(long, env = "TAWNY_PRICES", value_name = "FILE", value_delimiter = ',')]
-    pub prices: Vec<PathBuf>,
-    /// File of budgets (docs/budgets.md).
-    #[arg(long, env = "TAWNY_BUDGETS", value_name = "FILE")]
-    pub budgets: Option<PathBuf>,
-    /// Where to POST that a level of a budget was passed, as JSON.
-    #[arg(long, env = "TAWNY_BUDGET_HOOK", value_name = "URL")]
-    pub budget_hook: Option<String>,
-    /// File of service levels (docs/sla.md).
-    #[arg(long, env = "TAWNY_SLA", value_name = "FILE")]
-    pub sla: Option<PathBuf>,
+    /// Prices, budgets, service levels.
+    #[command(flatten)]
+    pub money: MoneyFiles,
     /// Print the addresses in use as one line of JSON once the server listens.
     #[arg(long)]
     pub json: bool,

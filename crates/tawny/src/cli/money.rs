@@ -1,10 +1,39 @@
-//! Flags of the commands about money: `costs`, `budgets`, `sla`.
+//! Flags about money: of `serve`, and of the commands `costs`, `budgets`, `sla`.
 
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
 use super::Reading;
+
+/// Flags of `serve` about money.
+#[derive(Debug, Clone, Args)]
+pub struct MoneyFiles {
+    /// File of prices of your own, above the built-in ones (docs/prices.md); repeatable.
+    #[arg(long, env = "TAWNY_PRICES", value_name = "FILE", value_delimiter = ',')]
+    pub prices: Vec<PathBuf>,
+    /// File of budgets (docs/budgets.md).
+    #[arg(long, env = "TAWNY_BUDGETS", value_name = "FILE")]
+    pub budgets: Option<PathBuf>,
+    /// Where to POST that a level of a budget was passed, as JSON.
+    #[arg(long, env = "TAWNY_BUDGET_HOOK", value_name = "URL")]
+    pub budget_hook: Option<String>,
+    /// File of service levels (docs/sla.md).
+    #[arg(long, env = "TAWNY_SLA", value_name = "FILE")]
+    pub sla: Option<PathBuf>,
+}
+
+impl MoneyFiles {
+    /// As the server's settings have them.
+    pub fn settings(&self) -> server::MoneyFiles {
+        server::MoneyFiles {
+            prices: self.prices.clone(),
+            budgets: self.budgets.clone(),
+            sla: self.sla.clone(),
+            hook: self.budget_hook.clone(),
+        }
+    }
+}
 
 /// Flags of `costs`.
 #[derive(Debug, Args)]

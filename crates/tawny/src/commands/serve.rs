@@ -45,12 +45,7 @@ fn settings(args: &Serve) -> Result<Settings> {
         dialects: super::dialects::with_renames(&args.renames)?,
         limits: Limits { cache_bytes: args.cache as u64, ..limits },
         runs: Settings::default().runs,
-        money: server::MoneyFiles {
-            prices: args.prices.clone(),
-            budgets: args.budgets.clone(),
-            sla: args.sla.clone(),
-            hook: args.budget_hook.clone(),
-        },
+        money: args.money.settings(),
         ingest_keys: IngestKeys::parse(args.ingest_keys.iter().map(String::as_str)).context("--ingest-key")?,
     })
 }

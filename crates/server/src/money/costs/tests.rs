@@ -1,3 +1,5 @@
+//! The ledger in the state: what is kept is what is answered, by whichever table.
+
 use std::sync::Arc;
 
 use model::{SpanId, Tenant, Timestamp, TraceId, Usage, Usd};
