@@ -35,5 +35,5 @@ pub use span::{PREVIEW_CHARS, Span, preview};
 pub use tenant::Tenant;
 pub use time::Timestamp;
 pub use told::{Part as ToldPart, Told};
-pub use usage::{Usage, UsageRole};
+pub use usage::{Billing, Usage, UsageRole};
 pub use value::{Attributes, Value};

@@ -1,5 +1,7 @@
 //! Token counts with one meaning.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 /// Tokens of one model call (or a sum of calls), normalised.
@@ -60,6 +62,22 @@ impl Usage {
         }
         self.reported_total = total;
     }
+}
+
+/// What changes the price of a call and that [`Usage`] has no place for. Derived from the raw attributes where it is needed;
+/// rows do not keep it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Billing {
+    /// Part of the cache writes that lives for an hour.
+    pub cache_write_1h_tokens: u64,
+    /// Part of the input that is audio and was not read from a cache.
+    pub audio_input_tokens: u64,
+    /// Part of the output that is audio.
+    pub audio_output_tokens: u64,
+    /// How the call was served, in the provider's word (`batch`, `flex`, `priority`).
+    pub service_tier: Option<Arc<str>>,
+    /// The budget reservation under which the call was made.
+    pub reservation: Option<Arc<str>>,
 }
 
 crate::kind::words!(

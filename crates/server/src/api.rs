@@ -3,7 +3,9 @@
 
 pub mod aggregate;
 pub mod alerts;
+pub mod budgets;
 pub mod convert;
+pub mod costs;
 pub mod doctor;
 pub mod export;
 pub mod joined;
@@ -11,6 +13,7 @@ pub mod live;
 pub mod logs;
 pub mod openapi;
 pub mod params;
+pub mod prices;
 pub mod run;
 pub mod runs;
 pub mod said;
@@ -20,6 +23,7 @@ pub mod setup;
 pub mod signals;
 pub mod rules;
 pub mod silences;
+pub mod sla;
 pub mod sql;
 pub mod status;
 pub mod store;

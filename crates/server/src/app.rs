@@ -57,7 +57,7 @@ pub struct Opened {
 }
 
 /// The tables that features keep in the state, in the order in which they are made.
-pub const STATE_PARTS: &[state::Part] = &[crate::watch::PART, crate::metrics::PART, crate::alerting::keep::PART];
+pub const STATE_PARTS: &[state::Part] = &[crate::watch::PART, crate::metrics::PART, crate::alerting::keep::PART, crate::money::kept::PART];
 
 /// Shared by all handlers and background tasks.
 pub struct App {
@@ -73,6 +73,8 @@ pub struct App {
     pub counters: Arc<Counters>,
     /// The way in.
     pub ingest: Ingest,
+    /// Prices, budgets, service levels.
+    pub money: Arc<crate::money::Money>,
     /// The way on to other backends, where one is configured.
     pub forwarder: Option<Arc<forward::Forwarder>>,
     /// Runs as they change.

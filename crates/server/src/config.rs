@@ -50,6 +50,8 @@ pub struct Settings {
     pub runs: signals::runs::Settings,
     /// Rules, and where alerts go.
     pub alerts: crate::alerting::AlertSettings,
+    /// Files of prices, budgets and service levels.
+    pub money: crate::money::Files,
     /// What the server may use.
     pub limits: Limits,
 }
@@ -72,6 +74,7 @@ impl Default for Settings {
             hourly_token_budget: None,
             runs: signals::runs::Settings::default(),
             alerts: crate::alerting::AlertSettings::default(),
+            money: crate::money::Files::default(),
             limits: Limits::default(),
         }
     }

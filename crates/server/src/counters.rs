@@ -66,6 +66,8 @@ pub struct Accepted {
     pub dialects: BTreeMap<String, u64>,
     /// Attributes no dialect names.
     pub unmapped: u64,
+    /// Spans that name a budget reservation.
+    pub reservations: Vec<(model::TraceId, model::SpanId, std::sync::Arc<str>)>,
 }
 
 impl Signals {

@@ -28,6 +28,7 @@ use wire::{Compression, DecompressError, Encoding, Signal};
 use crate::budget::{Budget, Share};
 use crate::counters::{Accepted, Counters};
 use crate::series::{self, SeriesStore};
+use crate::money::Money;
 pub use refusal::Refusal;
 use tag::Tag;
 
@@ -77,6 +78,7 @@ pub struct Ingest {
     max_body_bytes: usize,
     forwarder: Option<Arc<Forwarder>>,
     merge: Arc<merge::Merge>,
+    money: Arc<Money>,
 }
 
 impl Ingest {
@@ -86,6 +88,7 @@ impl Ingest {
         limits: &crate::config::Limits,
         dialects: Dialects,
         forwarder: Option<Arc<Forwarder>>,
+        money: Arc<Money>,
     ) -> Self {
         Self {
             forwarder,
@@ -93,8 +96,9 @@ impl Ingest {
             budget: Budget::new(limits.inflight_bytes),
             decoders: Arc::new(Semaphore::new(limits.decoders.max(1))),
             max_body_bytes: limits.max_body_bytes,
-            merge: Arc::new(merge::Merge::new(dialects.clone())),
+            merge: Arc::new(merge::Merge::new(dialects.clone(), Arc::clone(&money))),
             dialects,
+            money,
         }
     }
 
@@ -131,10 +135,10 @@ impl Ingest {
         let Ok(permit) = Arc::clone(&self.decoders).acquire_owned().await else {
             return Err(Refusal::NotReady { state: "stopping" });
         };
-        let (limit, dialects) = (self.max_body_bytes, self.dialects.clone());
+        let (limit, dialects, prices) = (self.max_body_bytes, self.dialects.clone(), self.money.prices());
         let decoded = tokio::task::spawn_blocking(move || {
             let _permit = permit;
-            understand(&dialects, received, now, limit)
+            understand(&dialects, &prices, received, now, limit)
         });
         let Understood { tag, payload, rows, samples, rejected, mut accepted, share } = decoded.await.map_err(|error| {
             tracing::error!(%error, "decoding a request panicked");
@@ -149,6 +153,9 @@ impl Ingest {
             series.write(&project, samples, now).await.map_err(Refusal::NotKept)?;
         }
         drop(share);
+        for (trace, span, id) in std::mem::take(&mut accepted.reservations) {
+            self.money.note_reservation(trace, span, id);
+        }
         accepted.bytes = bytes;
         let items = accepted.items;
         self.counters.accepted(tag.signal, accepted);
@@ -227,7 +234,13 @@ struct Understood {
     share: Share,
 }
 
-fn understand(dialects: &Dialects, received: Received, now: Timestamp, limit: usize) -> Result<Understood, Refusal> {
+fn understand(
+    dialects: &Dialects,
+    prices: &Prices,
+    received: Received,
+    now: Timestamp,
+    limit: usize,
+) -> Result<Understood, Refusal> {
     let Received { signal, encoding, compression, project, via: _, body, mut share } = received;
     let text = wire::decompress(compression, &body, limit).map_err(|error| match error {
         DecompressError::TooLarge { limit } => Refusal::TooLarge { limit },
@@ -249,7 +262,7 @@ fn understand(dialects: &Dialects, received: Received, now: Timestamp, limit: us
     let rejected = decision.batch.rejected.clone();
     (accepted.items_rejected, accepted.reasons) = (rejected.count, rejected.reasons.clone());
     let samples = series::of_points(&project, &decision.batch.samples, now);
-    let rows = rows(dialects, &project, decision.batch, now, &mut accepted);
+    let rows = rows(dialects, prices, &project, decision.batch, now, &mut accepted);
     // What was decoded is gone; the rows are held until the store has counted them as its own.
     share.shrink_to(held + rows.bytes());
     let as_received = Tag { signal, encoding, compression };
@@ -258,17 +271,24 @@ fn understand(dialects: &Dialects, received: Received, now: Timestamp, limit: us
 }
 
 /// Turns what was decoded into rows, counting as it goes.
-fn rows(dialects: &Dialects, project: &str, batch: Batch<'_>, now: Timestamp, accepted: &mut Accepted) -> Rows {
+fn rows(
+    dialects: &Dialects,
+    prices: &Prices,
+    project: &str,
+    batch: Batch<'_>,
+    now: Timestamp,
+    accepted: &mut Accepted,
+) -> Rows {
     let mut rows = Rows::default();
-    push_spans(&mut rows, dialects, project, &batch.spans, now, accepted);
-    push_logs(&mut rows, dialects, project, &batch.logs, now, accepted);
+    push_spans(&mut rows, (dialects, prices), project, &batch.spans, now, accepted);
+    push_logs(&mut rows, (dialects, prices), project, &batch.logs, now, accepted);
     push_samples(&mut rows, project, batch.samples, now, accepted);
     rows
 }
 
 fn push_spans(
     rows: &mut Rows,
-    dialects: &Dialects,
+    (dialects, prices): (&Dialects, &Prices),
     project: &str,
     groups: &[Group<'_, RawSpan<'_>>],
     now: Timestamp,
@@ -276,13 +296,14 @@ fn push_spans(
 ) {
     let mut by_dialect: BTreeMap<Arc<str>, u64> = BTreeMap::new();
     let mut joins = told::Joins::default();
-    let prices = Prices::built_in();
     let mut pricer = prices.pricer();
     for group in groups {
         let tenant = dialects::tenant(project, &group.resource);
         for raw in &group.items {
-            let mut span = dialects.understand(raw, &group.resource, &group.scope, &tenant, now);
-            pricer.price(&mut span);
+            let (mut span, billing) =
+                dialects.understand_with_billing(raw, &group.resource, &group.scope, &tenant, now);
+            pricer.price(&mut span, &billing);
+            accepted.reservations.extend(billing.reservation.map(|id| (span.trace_id, span.span_id, id)));
             accepted.unmapped += u64::from(span.unmapped);
             match by_dialect.get_mut(&span.dialect) {
                 Some(count) => *count += 1,
@@ -299,7 +320,7 @@ fn push_spans(
 
 fn push_logs(
     rows: &mut Rows,
-    dialects: &Dialects,
+    (dialects, prices): (&Dialects, &Prices),
     project: &str,
     groups: &[Group<'_, RawLog<'_>>],
     now: Timestamp,
@@ -309,7 +330,7 @@ fn push_logs(
         let tenant = dialects::tenant(project, &group.resource);
         for raw in &group.items {
             let log = dialects::understand_log(raw, &group.resource, &group.scope, &tenant, now);
-            told::push(rows, dialects, raw, group, &log);
+            told::push(rows, (dialects, prices), raw, group, &log);
             rows.push_log(log, raw, &group.resource, &group.scope);
         }
         accepted.items += group.items.len() as u64;
@@ -335,7 +356,7 @@ fn push_samples(
 /// Reads a log entry again, the way it was read when it came in.
 ///
 /// An entry that cannot be read gives no rows: it was readable when it was acknowledged, so this is logged as an error.
-pub fn replay(dialects: &Dialects, entry: &LogEntry) -> Rows {
+pub fn replay(dialects: &Dialects, prices: &Prices, entry: &LogEntry) -> Rows {
     let Some(tag) = Tag::from_number(entry.tag) else {
         tracing::error!(
             tag = entry.tag,
@@ -354,7 +375,7 @@ pub fn replay(dialects: &Dialects, entry: &LogEntry) -> Rows {
     };
     match wire::decode(tag.signal, tag.encoding, &text) {
         // The policy acted before the log was written; what is there is what it left.
-        Ok(batch) => rows(dialects, &entry.project, batch, entry.received, &mut Accepted::default()),
+        Ok(batch) => rows(dialects, prices, &entry.project, batch, entry.received, &mut Accepted::default()),
         Err(error) => {
             tracing::error!(%error, "a request in the log cannot be decoded");
             Rows::default()

@@ -20,6 +20,7 @@ mod live;
 mod log_lines;
 mod metrics;
 mod metrics_text;
+mod money;
 mod otlp_grpc;
 mod otlp_http;
 mod problem;
@@ -49,6 +50,8 @@ use app::{App, Opened, Phase};
 pub use clock::SystemClock;
 pub use config::{ConfigError, Limits, Settings};
 pub use listen::ListenError;
+use money::Money;
+pub use money::{Files as MoneyFiles, MoneyError};
 
 /// Version of Tawny.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -71,6 +74,9 @@ pub enum StartError {
     /// Series cannot be opened.
     #[error(transparent)]
     Series(#[from] ::series::DbError),
+    /// Prices, budgets or service levels cannot be used.
+    #[error(transparent)]
+    Money(#[from] MoneyError),
     /// The state cannot be opened.
     #[error(transparent)]
     State(#[from] state::StateError),
@@ -119,7 +125,8 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let sql = QueryThreads::start("sql", settings.limits.decoders)?;
     let own = [&http, &otlp_http, &otlp_grpc].map(TcpListener::local_addr);
     let forwarder = forwarder(&settings, &own.into_iter().flatten().collect::<Vec<_>>())?;
-    let app = app(settings, endpoints, queries.handle(), sql.handle(), forwarder);
+    let money = Arc::new(Money::new(&settings.money)?);
+    let app = app(settings, endpoints, queries.handle(), sql.handle(), forwarder, money);
     let permits = Arc::new(Semaphore::new(app.settings.limits.connections));
     let mut servers = JoinSet::new();
     for (listener, router) in [
@@ -147,6 +154,7 @@ fn app(
     query_threads: Handle,
     sql_threads: Handle,
     forwarder: Option<Arc<Forwarder>>,
+    money: Arc<Money>,
 ) -> Arc<App> {
     let counters = Arc::new(counters::Counters::default());
     let run_settings = settings.runs;
@@ -157,7 +165,9 @@ fn app(
             &settings.limits,
             settings.dialects.clone(),
             forwarder.clone(),
+            Arc::clone(&money),
         ),
+        money,
         forwarder,
         settings,
         endpoints,
@@ -221,10 +231,17 @@ impl Drop for QueryThreads {
 async fn open(app: Arc<App>) -> Result<JoinSet<()>, StartError> {
     let dialects = app.settings.dialects.clone();
     let resolver = Arc::new(Resolver { settings: app.run_settings, dialects: dialects.clone() });
-    let replay = Arc::new(move |entry: &store::LogEntry| ingest::replay(&dialects, entry));
+    let data = &app.settings.data;
+    if data.join(state::FILE).exists() {
+        // Spans of the log are priced as they were when they came in.
+        app.money.take_prices(&state::State::open(data, app::STATE_PARTS)?)?;
+    }
+    let prices = app.money.prices();
+    let replay = Arc::new(move |entry: &store::LogEntry| ingest::replay(&dialects, &prices, entry));
     let store = store::Store::open(store_settings(&app.settings), Arc::new(app.clock), resolver, replay).await?;
-    let state = state::State::open(&app.settings.data, app::STATE_PARTS)?;
+    let state = state::State::open(data, app::STATE_PARTS)?;
     app.metrics.restore(&state)?;
+    app.money.open(&state, data, app.settings.sync, app.now())?;
     let limits = query::Limits { memory_bytes: app.settings.limits.query_bytes, ..query::Limits::default() };
     let engine = query::Engine::new(store.clone(), limits)?;
     let (settings, counters) = (app.settings.clone(), Arc::clone(&app.counters));

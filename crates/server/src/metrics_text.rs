@@ -66,12 +66,23 @@ pub fn own(app: &App) -> Vec<Exposed> {
         page.sample("tawny_limit_reached_total", &[("name", &limit.name)], limit.reached as f64);
     }
     watch(&mut page, app);
+    money(&mut page, app);
     store(&mut page, app);
     series(&mut page, app);
     if let Some(forwarder) = &app.forwarder {
         forward(&mut page, &crate::api::status::forward(forwarder));
     }
     page.families
+}
+
+fn money(page: &mut Page, app: &App) {
+    for (name, kind, help, samples) in crate::money::figures::families(app) {
+        page.family(name, kind, help);
+        for (_, labels, value) in samples {
+            let labels: Vec<(&str, &str)> = labels.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            page.sample(name, &labels, value);
+        }
+    }
 }
 
 fn forward(page: &mut Page, status: &crate::api::types::ForwardStatus) {

@@ -37,7 +37,8 @@ fn post(path: &str, kind: &str, body: &'static [u8]) -> Request<Body> {
 fn router() -> (Arc<App>, Router) {
     let url = || "http://127.0.0.1:1".to_owned();
     let endpoints = Endpoints { http: url(), otlp_http: url(), otlp_grpc: url() };
-    let app = app(Settings::default(), endpoints, Handle::current(), Handle::current(), None);
+    let money = Arc::new(Money::new(&MoneyFiles::default()).unwrap());
+    let app = app(Settings::default(), endpoints, Handle::current(), Handle::current(), None, money);
     (Arc::clone(&app), routes::everything(app))
 }
 

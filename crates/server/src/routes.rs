@@ -15,7 +15,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use wire::Signal;
 
-use crate::api::{aggregate, alerts, doctor, export, live, logs, openapi, rules, run, runs, search, sessions, setup, signals, silences, sql, status, store, summary};
+use crate::api::{aggregate, alerts, budgets, costs, doctor, export, live, logs, openapi, prices, rules, run, runs, search, sessions, setup, signals, silences, sla, sql, status, store, summary};
 use crate::app::App;
 use crate::problem::{self, Problem};
 use crate::receivers::{datadog, langfuse, langsmith, openai_agents, phoenix};
@@ -37,6 +37,18 @@ pub fn api() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(signals::get))
         .routes(routes!(signals::families))
         .routes(routes!(aggregate::get))
+        .routes(routes!(costs::get))
+        .routes(routes!(costs::csv))
+        .routes(routes!(costs::forecast))
+        .routes(routes!(costs::unpriced))
+        .routes(routes!(costs::what_if))
+        .routes(routes!(costs::reprice))
+        .routes(routes!(prices::get, prices::put))
+        .routes(routes!(budgets::get, budgets::put))
+        .routes(routes!(budgets::check))
+        .routes(routes!(budgets::settle))
+        .routes(routes!(budgets::release))
+        .routes(routes!(sla::get))
         .routes(routes!(sql::run))
         .routes(routes!(sql::schema))
         .routes(routes!(export::export))
@@ -164,6 +176,12 @@ async fn wrong_method(request: Request) -> Response {
         Some(signal) => ("POST", format!("{path} takes OpenTelemetry {signal} by POST, not {}", request.method())),
         None if path == LOKI_PUSH => ("POST", format!("{path} takes log records by POST, not {}", request.method())),
         None if path == "/api/v1/store/check" => ("POST", format!("{path} is asked by POST, not {}", request.method())),
+        None if path.starts_with("/api/v1/budgets/") || path == "/api/v1/costs/reprice" => {
+            ("POST", format!("{path} is asked by POST, not {}", request.method()))
+        }
+        None if path == "/api/v1/budgets" || path == "/api/v1/prices" => {
+            ("GET, HEAD, PUT", format!("{path} is read by GET and replaced by PUT, not {}", request.method()))
+        }
         None if path == "/api/v1/sql" => ("POST", format!("{path} takes a query by POST, not {}", request.method())),
         None => ("GET, HEAD", format!("{path} is read by GET, not {}", request.method())),
     };

@@ -11,6 +11,7 @@
 //! | `deliver` | sends messages about alerts, with retries |
 //! | `rules` | follows rule files and the Alertmanager configuration |
 //! | `series` | writes series from memory into blocks, merges and thins these |
+//! | `budgets` | announces levels of budgets that were passed, lets reservations expire |
 //! | `live` | resolves runs that changed and tells those who look |
 //! | `notes`, `watch` | note which runs changed; show those that settled to the judges (`watch.rs`) |
 //!
@@ -25,6 +26,7 @@ use tokio::task::JoinSet;
 use crate::app::{App, Opened};
 use crate::receivers::waiting;
 use crate::{alerting, live, series, watch};
+use crate::money::crossings;
 
 /// How often the age of hot rows is looked at.
 const FLUSH_CHECK: Duration = Duration::from_secs(1);
@@ -51,6 +53,7 @@ pub fn start(app: &Arc<App>) -> JoinSet<()> {
     tasks.spawn(watched("evaluate", alerting::evaluate(Arc::clone(app))));
     tasks.spawn(watched("deliver", alerting::deliver(Arc::clone(app))));
     tasks.spawn(watched("rules", alerting::reload(Arc::clone(app))));
+    tasks.spawn(watched("budgets", crossings::run(Arc::clone(app))));
     if let Some(forwarder) = &app.forwarder {
         forwarder.spawn(&mut tasks);
     }

@@ -27,6 +27,7 @@ use self::queue::{Key, Queue, Seen};
 pub use self::read::WATCH_CONTENT_SPANS;
 use crate::app::{App, Opened};
 use crate::metrics::Counting;
+use crate::money::judge::Costs;
 
 /// Runs waiting to be looked at; past these, changes are asked for again later. About 150 bytes each.
 pub const WATCH_RUNS_MAX: usize = 100_000;
@@ -109,7 +110,10 @@ impl Watch {
 
 /// Every judge of the server. They see a run in this order.
 fn judges(app: &App) -> Vec<Box<dyn Judge>> {
-    vec![Box::new(Counting::new(Arc::clone(&app.metrics)))]
+    vec![
+        Box::new(Counting::new(Arc::clone(&app.metrics))),
+        Box::new(Costs::new(Arc::clone(&app.money), app.settings.dialects.clone())),
+    ]
 }
 
 /// Notes which runs change; ends when the store does.

@@ -5,10 +5,15 @@
 //!
 //! * [`doctor`]: what is wrong with the instrumentation, and what to change.
 //! * [`metrics`]: counters and histograms of runs, under the names that dashboards and rules use.
+//! * [`money`]: what runs cost call by call, budgets, forecasts and service levels.
 //! * [`prices`]: what a model call cost, from a dated price table.
 //! * [`runs`]: one trace seen as one piece of agent work, with its tree, its totals and who called what.
 
 pub mod doctor;
+mod file_error;
 pub mod metrics;
+pub mod money;
 pub mod prices;
 pub mod runs;
+
+pub use file_error::FileError;

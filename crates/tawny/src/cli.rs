@@ -2,6 +2,7 @@
 
 mod alerting;
 mod rules;
+mod money;
 mod sending;
 mod series;
 mod upkeep;
@@ -16,6 +17,7 @@ pub use alerting::{
     Alerting, Alerts, AlertsAck, AlertsCommand, AlertsHistory, AlertsReview, AlertsSilence,
 };
 pub use rules::{Rules, RulesCheck, RulesCommand, RulesExplain, RulesTest};
+pub use money::{Budgets, Costs, CostsCommand, MoneyFiles};
 pub use sending::{Doctor, Forward, ForwardCommand, Setup};
 pub use series::Query;
 pub use upkeep::{Backup, Place, Rebuild, Restore, Source, Store, StoreCommand};
@@ -67,6 +69,12 @@ pub enum Command {
     Search(Search),
     /// List log records, or send some (`tawny logs import`).
     Logs(Logs),
+    /// Show what was spent, by whom; forecast it, price it again, compare it with another model.
+    Costs(Costs),
+    /// Show budgets and how much of them is used, or put others in place.
+    Budgets(Budgets),
+    /// Show what workflows promise, and how they keep it.
+    Sla(Reading),
     /// Ask a question in SQL (read-only; `tawny sql --schema` lists the views).
     Sql(Sql),
     /// Send recorded telemetry to the server: OTLP as JSON lines or protobuf, plain or compressed with gzip or zstd.
@@ -181,6 +189,9 @@ pub struct Serve {
     /// Rules and messages.
     #[command(flatten)]
     pub alerting: Alerting,
+    /// Prices, budgets, service levels.
+    #[command(flatten)]
+    pub money: MoneyFiles,
     /// Print the addresses in use as one line of JSON once the server listens.
     #[arg(long)]
     pub json: bool,

@@ -98,6 +98,13 @@ impl Client {
         Ok(text)
     }
 
+    /// Answer text of a `PUT` that succeeded.
+    pub fn put(&self, path: &str, content_type: &str, body: &[u8]) -> Result<String> {
+        let put = || self.agent.put(format!("{}{path}", self.base)).header("content-type", content_type).send(body);
+        let response = succeeded(self.patiently(put)?)?;
+        response.into_body().into_with_config().limit(u64::MAX).read_to_string().context("the answer broke off")
+    }
+
     /// Asks, and asks again while the server says that it will answer soon: it replays its log after a restart.
     fn patiently(&self, ask: impl Fn() -> Result<Response<ureq::Body>, ureq::Error>) -> Result<Response<ureq::Body>> {
         for _ in 0..REPLAY_WAITS {

@@ -2,7 +2,9 @@
 
 mod alerts;
 mod backup;
+mod budgets;
 mod completions;
+mod costs;
 mod demo;
 mod dialects;
 mod doctor;
@@ -21,6 +23,7 @@ mod search;
 mod serve;
 mod sessions;
 mod setup;
+mod sla;
 mod sql;
 mod status;
 mod store;
@@ -45,6 +48,9 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::Summary(args)) => summary::run(&args),
         Some(Command::Search(args)) => search::run(&args),
         Some(Command::Logs(args)) => logs::run(&args),
+        Some(Command::Costs(args)) => costs::run(&args),
+        Some(Command::Budgets(args)) => budgets::run(&args),
+        Some(Command::Sla(args)) => sla::run(&args),
         Some(Command::Sql(args)) => sql::run(&args),
         Some(Command::Import(args)) => import::run(&args, import::Holds::Otlp),
         Some(Command::Export(args)) => export::run(&args),

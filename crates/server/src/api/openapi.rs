@@ -18,6 +18,7 @@ use utoipa::OpenApi;
     tags(
         (name = "runs", description = "Runs, their steps, and sessions"),
         (name = "signals", description = "Numbers derived from runs"),
+        (name = "money", description = "What runs cost, prices, budgets, service levels"),
         (name = "logs", description = "Log records"),
         (name = "alerts", description = "Rules, alerts and silences"),
         (name = "sql", description = "Read-only SQL"),

@@ -4,11 +4,14 @@
 
 mod aggregate;
 mod alerts;
+mod budgets;
+mod costs;
 mod doctor;
 mod run;
 mod search;
 mod setup;
 mod signals;
+mod sla;
 mod sql;
 mod status;
 mod step;
@@ -16,11 +19,14 @@ mod store;
 
 pub use aggregate::*;
 pub use alerts::*;
+pub use budgets::*;
+pub use costs::*;
 pub use doctor::*;
 pub use run::*;
 pub use search::*;
 pub use setup::*;
 pub use signals::*;
+pub use sla::*;
 pub use sql::*;
 pub use status::*;
 pub use step::*;

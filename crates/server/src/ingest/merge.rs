@@ -24,6 +24,7 @@ use super::{Ingest, Refusal, policy};
 use crate::budget::Share;
 use crate::counters::Accepted;
 pub use cache::PENDING_MAX;
+use crate::money::Money;
 use cache::{Key, Names, Shard};
 
 /// Locks that traces share. More means fewer updates waiting for each other.
@@ -34,14 +35,15 @@ const ENTRY_BYTES: usize = 8 << 20;
 /// The merging of spans.
 pub struct Merge {
     dialects: Dialects,
+    money: Arc<Money>,
     shards: Vec<Arc<tokio::sync::Mutex<Shard>>>,
     names: Mutex<Names>,
 }
 
 impl Merge {
     /// A merge of spans that `dialects` read.
-    pub fn new(dialects: Dialects) -> Self {
-        Self { dialects, shards: (0..SHARDS).map(|_| Arc::default()).collect(), names: Mutex::default() }
+    pub fn new(dialects: Dialects, money: Arc<Money>) -> Self {
+        Self { dialects, money, shards: (0..SHARDS).map(|_| Arc::default()).collect(), names: Mutex::default() }
     }
 }
 
@@ -167,7 +169,7 @@ impl Merge {
         now: Timestamp,
         accepted: &mut Accepted,
     ) -> Result<(), Refusal> {
-        let (owner, dialects) = (Arc::clone(project), self.dialects.clone());
+        let (owner, dialects, prices) = (Arc::clone(project), self.dialects.clone(), self.money.prices());
         let prepared = tokio::task::spawn_blocking(move || {
             let batch = policy::apply(&owner, batch).batch;
             let text = match signal {
@@ -175,7 +177,7 @@ impl Merge {
                 _ => wire::export_spans(wire::each(&batch.spans)),
             };
             let mut accepted = Accepted::default();
-            let rows = super::rows(&dialects, &owner, batch, now, &mut accepted);
+            let rows = super::rows(&dialects, &prices, &owner, batch, now, &mut accepted);
             let tag = Tag { signal, encoding: Encoding::Json, compression: Compression::None };
             (
                 tag,
@@ -188,6 +190,9 @@ impl Merge {
             Refusal::Fault
         })?;
         super::keep(store, forwarder, tag, counted.items, String::new(), entry).await?;
+        for (trace, span, id) in counted.reservations {
+            self.money.note_reservation(trace, span, id);
+        }
         accepted.items += counted.items;
         accepted.unmapped += counted.unmapped;
         for (dialect, spans) in counted.dialects {

@@ -9,11 +9,17 @@ use signals::prices::Prices;
 use store::Rows;
 
 /// Adds the span that `raw` tells, if it tells one.
-pub fn push(rows: &mut Rows, dialects: &Dialects, raw: &RawLog<'_>, group: &Group<'_, RawLog<'_>>, log: &Log) {
+pub fn push(
+    rows: &mut Rows,
+    (dialects, prices): (&Dialects, &Prices),
+    raw: &RawLog<'_>,
+    group: &Group<'_, RawLog<'_>>,
+    log: &Log,
+) {
     let (resource, scope) = (&group.resource, &group.scope);
     let Some(told) = dialects::told(raw, resource, scope, &log.tenant.project, log.id, log.received) else { return };
-    let mut span = dialects.understand(&told, resource, scope, &log.tenant, log.received);
-    Prices::built_in().price(&mut span);
+    let (mut span, billing) = dialects.understand_with_billing(&told, resource, scope, &log.tenant, log.received);
+    prices.price(&mut span, &billing);
     rows.push_span(span, &dialects::told_lean(told), resource, scope);
 }
 

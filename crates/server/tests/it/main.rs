@@ -13,6 +13,7 @@ mod http;
 mod joins;
 mod lifecycle;
 mod logs;
+mod money;
 mod openapi;
 mod reads;
 mod receivers;

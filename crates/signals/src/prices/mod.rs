@@ -18,12 +18,14 @@ mod table;
 
 use std::sync::{Arc, LazyLock};
 
-use model::{CostSource, Span, StepKind, Timestamp, Usage, UsageRole, Usd};
+use model::{Billing, CostSource, Span, StepKind, Timestamp, Usage, UsageRole, Usd};
 
 pub use bill::Line;
 pub use call::{Call, Tier};
 pub use estimate::{Estimates, Percent, Why};
-pub use file::{MAX_FILE_BYTES, MAX_ROWS, PriceError};
+pub use file::{MAX_FILE_BYTES, MAX_ROWS};
+
+use crate::FileError;
 pub use rate::{Class, Factor, Rate, Sheet};
 pub use row::Row;
 pub use table::Found;
@@ -135,7 +137,7 @@ impl Prices {
     }
 
     /// These prices with a user's above them. `file` is how errors and row ids call the text. Of several files the last wins.
-    pub fn with_overrides(&self, file: &str, text: &str) -> Result<Self, PriceError> {
+    pub fn with_overrides(&self, file: &str, text: &str) -> Result<Self, FileError> {
         let (mut table, mut estimates) = (Table::clone(&self.table), self.estimates);
         file::overrides(&mut table, &mut estimates, file, text)?;
         Ok(Self { table: Arc::new(table), estimates })
@@ -159,19 +161,19 @@ impl Prices {
     }
 
     /// What a span's call cost, with the prices of `at` (when it was sent). A cost computed earlier is computed anew.
-    pub fn cost(&self, span: &Span, at: Timestamp) -> Priced {
+    pub fn cost(&self, span: &Span, billing: &Billing, at: Timestamp) -> Priced {
         match (span.cost, span.cost_source) {
             (Some(cost), Some(CostSource::Reported) | None) => return Priced::Reported(cost),
             _ if !priceable(span) => return Priced::NoUsage,
             _ => {}
         }
-        self.cost_of(&Call::from(span.usage), span.provider.as_deref(), &models(span), at)
+        self.cost_of(&Call::new(span.usage, billing), span.provider.as_deref(), &models(span), at)
     }
 
     /// Fills a span's cost where its sender reported none and its tokens and prices say it, with the prices of the moment it
     /// started. Doing it again changes nothing; with another table, costs computed from the old one are replaced.
-    pub fn price(&self, span: &mut Span) -> Priced {
-        self.pricer().price(span)
+    pub fn price(&self, span: &mut Span, billing: &Billing) -> Priced {
+        self.pricer().price(span, billing)
     }
 
     /// Fills the costs of many spans as [`Prices::price`] does, looking each model up once.
@@ -271,8 +273,8 @@ impl Pricer<'_> {
     const MOST: usize = 64;
 
     /// As [`Prices::price`].
-    pub fn price(&mut self, span: &mut Span) -> Priced {
-        let at = if span.start.is_unset() { span.received } else { span.start };
+    pub fn price(&mut self, span: &mut Span, billing: &Billing) -> Priced {
+        let at = moment(span);
         let priced = match (span.cost, span.cost_source) {
             (Some(cost), Some(CostSource::Reported) | None) => return Priced::Reported(cost),
             _ if !priceable(span) => Priced::NoUsage,
@@ -280,11 +282,14 @@ impl Pricer<'_> {
                 let asked = span.request_model.as_ref().filter(|asked| span.model.as_ref() != Some(asked));
                 let mut models = span.model.iter().chain(asked);
                 let found = models.find_map(|model| self.find(span.provider.as_ref(), model, at));
-                self.prices.cost_with(&Call::from(span.usage), found, at)
+                self.prices.cost_with(&Call::new(span.usage, billing), found, at)
             }
         };
-        span.cost = priced.usd();
-        span.cost_source = span.cost.map(|_| CostSource::Computed);
+        (span.cost, span.cost_source) = match &priced {
+            Priced::Computed { usd, .. } => (Some(*usd), Some(CostSource::Computed)),
+            Priced::Estimated { usd, .. } => (Some(*usd), Some(CostSource::Estimated)),
+            _ => (None, None),
+        };
         priced
     }
 }
@@ -306,6 +311,11 @@ impl<'p> Pricer<'p> {
     }
 }
 
+/// The moment whose prices hold for a span: its start, else its arrival.
+pub(crate) fn moment(span: &Span) -> Timestamp {
+    if span.start.is_unset() { span.received } else { span.start }
+}
+
 /// The span's own call of a model, with tokens.
 fn priceable(span: &Span) -> bool {
     matches!(span.kind, StepKind::Llm | StepKind::Embedding | StepKind::Reranker)
@@ -314,7 +324,7 @@ fn priceable(span: &Span) -> bool {
 }
 
 /// The model that answered, then the one asked for.
-fn models(span: &Span) -> Vec<&str> {
+pub(crate) fn models(span: &Span) -> Vec<&str> {
     let (answered, asked) = (span.model.as_deref(), span.request_model.as_deref());
     answered.into_iter().chain(asked.filter(|_| asked != answered)).collect()
 }

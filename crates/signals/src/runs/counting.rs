@@ -32,7 +32,7 @@ pub(super) struct Counting {
     pub counted: Vec<bool>,
     /// Why usage it carries is not.
     pub because: Vec<Option<&'static str>>,
-    /// Its cost is part of the totals.
+    /// A cost of its own is, or would be, part of the totals: no other step tells the same money.
     pub cost: Vec<bool>,
     /// It is a call of a language model that really happened, answered or not: no wrapper, no second telling.
     pub call: Vec<bool>,
@@ -127,7 +127,7 @@ fn costs(tree: &Tree, representatives: &[usize]) -> Vec<bool> {
     let below = calls_below(tree, representatives, has_cost);
     all.map(|at| {
         let spent_below = if is_call(tree, at) { below[at].any_but(representatives[at]) } else { any_below[at] };
-        has_cost(at) && tree.span(at).told_in.is_none() && told_by[representatives[at]] == Some(at) && !spent_below
+        tree.span(at).told_in.is_none() && told_by[representatives[at]].is_none_or(|by| by == at) && !spent_below
     })
     .collect()
 }

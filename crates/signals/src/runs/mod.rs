@@ -94,6 +94,7 @@ pub fn resolve(spans: &[Arc<Span>], now: Timestamp, settings: &Settings) -> Opti
         orphan: node.orphan,
         called_by: called_by[at].map(|caller| tree.nodes[caller].span.span_id),
         agent: agents.names[at].clone(),
+        agent_node: agents.node_of[at],
         call: counting.call[at],
         counted: counting.counted[at],
         cost_counted: counting.cost[at],

@@ -46,7 +46,8 @@ fn settings(args: &Serve) -> Result<Settings> {
         dialects: super::dialects::with_renames(&args.renames)?,
         limits: Limits { cache_bytes: args.cache as u64, flush_bytes: args.flush_bytes, ..limits },
         hourly_token_budget: args.hourly_token_budget,
-        runs: Default::default(),
+        runs: Settings::default().runs,
+        money: args.money.settings(),
         ingest_keys: IngestKeys::parse(args.ingest_keys.iter().map(String::as_str)).context("--ingest-key")?,
     })
 }
