@@ -8,6 +8,7 @@
 //! The crate is small and pure: no clock, no randomness, no async, no Arrow, no I/O.
 
 mod content;
+mod finding;
 mod ids;
 mod kind;
 mod log;
@@ -22,6 +23,7 @@ mod usage;
 mod value;
 
 pub use content::{Content, Document, Message, Part, Role, ToolDefinition};
+pub use finding::{Finding, Severity};
 pub use ids::{IdError, SpanId, TraceId};
 pub use kind::{SpanStatus, StepKind};
 pub use log::Log;
