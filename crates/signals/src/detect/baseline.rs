@@ -5,6 +5,7 @@
 //! few outliers, and counts are halved when they grow large, so that a baseline follows slow change.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use model::{Finding, Run, RunStatus, Severity};
 use serde::{Deserialize, Serialize};
@@ -223,7 +224,7 @@ pub(super) fn is_json(text: &str) -> bool {
 /// Baselines by kind of run, and by version within it.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Baselines {
-    kinds: BTreeMap<String, BTreeMap<String, Baseline>>,
+    kinds: BTreeMap<String, BTreeMap<String, Arc<Baseline>>>,
 }
 
 /// Kinds of runs remembered; runs of further kinds are compared with nothing.
@@ -232,11 +233,12 @@ const MOST_KINDS: usize = 512;
 const MOST_VERSIONS: usize = 8;
 
 impl Baselines {
-    /// What is known of runs of this kind: of their version once enough of it was seen, else of all versions.
-    pub fn of(&self, kind: &str, version: &str) -> Option<&Baseline> {
+    /// What is known of runs of this kind: of their version once enough of it was seen, else of all versions. It may be little: whoever
+    /// compares asks [`Baseline::is_mature`], or a quantile, which is unknown until then.
+    pub fn of(&self, kind: &str, version: &str) -> Option<Arc<Baseline>> {
         let versions = self.kinds.get(kind)?;
         let own = versions.get(version).filter(|baseline| baseline.is_mature());
-        own.or_else(|| versions.get("")).filter(|baseline| baseline.is_mature())
+        own.or_else(|| versions.get("")).cloned()
     }
 
     /// Learns a run for its version and for all.
@@ -244,7 +246,7 @@ impl Baselines {
         let Some(versions) = room(&mut self.kinds, kind, MOST_KINDS) else { return };
         for name in ["", version] {
             if let Some(baseline) = room(versions, name, MOST_VERSIONS) {
-                baseline.learn(evidence, features);
+                Arc::make_mut(baseline).learn(evidence, features);
             }
             if version.is_empty() {
                 break;
@@ -255,12 +257,12 @@ impl Baselines {
     /// Kinds with their versions.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str, &Baseline)> {
         self.kinds.iter().flat_map(|(kind, versions)| {
-            versions.iter().map(move |(version, baseline)| (kind.as_str(), version.as_str(), baseline))
+            versions.iter().map(move |(version, baseline)| (kind.as_str(), version.as_str(), &**baseline))
         })
     }
 
     /// Puts back what was kept.
     pub fn insert(&mut self, kind: String, version: String, baseline: Baseline) {
-        self.kinds.entry(kind).or_default().insert(version, baseline);
+        self.kinds.entry(kind).or_default().insert(version, Arc::new(baseline));
     }
 }

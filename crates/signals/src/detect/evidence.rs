@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use model::{Content, Message, Part, ResolvedStep, Role, Run, RunStatus, SpanId, SpanStatus, StepKind, Timestamp};
 use model::ToolDefinition;
@@ -88,7 +89,7 @@ pub struct Evidence<'a> {
     /// The last thing said to whoever asked.
     pub answer: Option<Answer<'a>>,
     /// What runs of this kind usually are, once enough are known.
-    pub known: Option<&'a Baseline>,
+    known: Option<Arc<Baseline>>,
     /// When it is judged.
     pub now: Timestamp,
 }
@@ -116,9 +117,14 @@ impl<'a> Evidence<'a> {
     }
 
     /// The same, to be compared with what is known of such runs.
-    pub fn against(mut self, known: Option<&'a Baseline>) -> Self {
+    pub fn against(mut self, known: Option<Arc<Baseline>>) -> Self {
         self.known = known;
         self
+    }
+
+    /// What is known of such runs.
+    pub fn known(&self) -> Option<&Baseline> {
+        self.known.as_deref()
     }
 
     /// Span of a step.

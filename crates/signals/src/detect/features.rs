@@ -124,7 +124,7 @@ pub fn features(evidence: &Evidence<'_>, outcome: Option<&str>) -> Features {
     number("ttft_ms", spans().filter_map(|span| span.ttft_ms).max_by(f64::total_cmp));
     let context = spans().filter_map(|span| span.usage.input_tokens).max();
     number("context", context.map(|tokens| tokens as f64));
-    number("surprise", evidence.known.and_then(|known| known.surprise(evidence)));
+    number("surprise", evidence.known().and_then(|known| known.surprise(evidence)));
     tools(evidence, &mut out);
     categories(evidence, outcome, &mut out);
     groups(evidence, &mut out);

@@ -13,6 +13,7 @@ pub mod compare;
 pub mod drift;
 mod evidence;
 pub mod features;
+mod night;
 pub mod outcomes;
 mod results;
 mod settings;
@@ -26,6 +27,7 @@ use serde_json::{Map, Value as Json};
 
 pub use self::checks::ALL;
 pub use self::evidence::{Answer, Asked, Call, Evidence, Round};
+pub use self::night::{DRIFT, Night, SILENCE, Verdict};
 pub use self::results::State;
 pub use self::settings::{Setting, Settings, SettingsError, Tuned};
 pub use self::sketch::Sketch;

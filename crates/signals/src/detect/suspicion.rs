@@ -25,20 +25,25 @@ const WEIGHTS: &[(&str, f64)] = &[
     ("near_overflow", 0.3),
 ];
 
-/// How suspicious a run is, 0 or more.
+/// Numbers by which a run lies beyond the usual, with their weights.
+const LONG: &[(&str, f64)] = &[("output_tokens", 1.0), ("tool_calls", 0.5), ("rounds", 0.5), ("surprise", 0.5)];
+/// Good runs from which on an order by rank says something.
+const FEW: u32 = 10;
+
+/// How suspicious a run is, 0 or more; 2 where nothing was seen and nothing is known.
 pub fn suspicion(evidence: &Evidence<'_>, features: &Features, findings: &[Finding]) -> f64 {
     let seen: f64 = findings.iter().map(weight).sum();
-    let Some(known) = evidence.known else { return seen };
-    // Each feature beyond the middle 80 % of good runs adds up to one half.
-    let far: f64 = ["rounds", "tool_calls", "output_tokens", "answer_chars", "surprise"]
+    let Some(known) = evidence.known() else { return seen + 2.0 };
+    // Failing runs take longer and say more: how far a run lies above the middle of good runs, by rank.
+    let long: f64 = LONG
         .iter()
-        .filter_map(|name| {
+        .filter_map(|(name, weight)| {
             let Value::Number(value) = features.values.get(*name)? else { return None };
-            let rank = known.numbers.get(*name)?.rank(*value);
-            Some(((rank - 0.5).abs() - 0.4).max(0.0) * 5.0)
+            let sketch = known.numbers.get(*name).filter(|sketch| sketch.count() >= FEW)?;
+            Some((sketch.rank(*value) - 0.5) * 2.0 * weight)
         })
         .sum();
-    seen + far
+    seen + long + 2.0
 }
 
 fn weight(finding: &Finding) -> f64 {

@@ -1,7 +1,7 @@
 //! What detectors ask of texts and JSON values: their words, a hash that does not mind spacing or case, how alike two are.
 //!
-//! Nothing here allocates a copy of a text. Hashes are xxHash64 and stay the same on every machine, since fingerprints and
-//! baselines are kept.
+//! Hashes stay the same on every machine, since fingerprints and baselines are kept: FNV-1a where single bytes go in, xxHash64
+//! where whole texts do.
 
 use std::borrow::Cow;
 use std::hash::Hasher;
@@ -29,13 +29,24 @@ pub fn words(text: &str) -> impl Iterator<Item = &str> {
     head(text, MOST_BYTES).split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty())
 }
 
+/// FNV-1a over bytes that are changed on the way in.
+struct Fnv(u64);
+
+impl Fnv {
+    fn new() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+
+    fn put(&mut self, byte: u8) {
+        self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    }
+}
+
 /// Hash of a word, whatever its case.
 pub fn word_hash(word: &str) -> u64 {
-    let mut hasher = XxHash64::with_seed(0);
-    for byte in word.bytes() {
-        hasher.write_u8(byte.to_ascii_lowercase());
-    }
-    hasher.finish()
+    let mut hash = Fnv::new();
+    word.bytes().for_each(|byte| hash.put(byte.to_ascii_lowercase()));
+    hash.0
 }
 
 /// Hash of several texts in order.
@@ -55,30 +66,30 @@ pub fn fingerprint(parts: &[&str]) -> String {
 
 /// Hash of a value by its words: spacing, case and punctuation do not matter, names and order do.
 pub fn json_key(value: &Json) -> u64 {
-    let mut hasher = XxHash64::with_seed(0);
-    feed(value, &mut hasher);
-    hasher.finish()
+    let mut hash = Fnv::new();
+    feed(value, &mut hash);
+    hash.0
 }
 
-fn feed(value: &Json, hasher: &mut XxHash64) {
+fn feed(value: &Json, hash: &mut Fnv) {
     match value {
-        Json::Null => hasher.write_u8(0),
-        Json::Bool(yes) => hasher.write_u8(1 + u8::from(*yes)),
-        Json::Number(number) => hasher.write_u64(number.as_f64().unwrap_or(f64::NAN).to_bits()),
+        Json::Null => hash.put(0),
+        Json::Bool(yes) => hash.put(1 + u8::from(*yes)),
+        Json::Number(number) => number.as_f64().unwrap_or(f64::NAN).to_le_bytes().into_iter().for_each(|byte| hash.put(byte)),
         Json::String(text) => {
             // Operators count: `a > 1` and `a < 1` are two calls.
             for byte in head(text, MOST_BYTES).bytes().filter(|byte| !byte.is_ascii_whitespace()) {
-                hasher.write_u8(byte.to_ascii_lowercase());
+                hash.put(byte.to_ascii_lowercase());
             }
         }
         Json::Array(items) => items.iter().for_each(|item| {
-            feed(item, hasher);
-            hasher.write_u8(0xfe);
+            feed(item, hash);
+            hash.put(0xfe);
         }),
         Json::Object(members) => members.iter().for_each(|(name, member)| {
-            hasher.write(name.as_bytes());
-            hasher.write_u8(0xff);
-            feed(member, hasher);
+            name.bytes().for_each(|byte| hash.put(byte));
+            hash.put(0xff);
+            feed(member, hash);
         }),
     }
 }

@@ -36,7 +36,7 @@ fn check(evidence: &Evidence<'_>, tuned: &Tuned) -> Vec<Draft> {
                     .with("fault", fault),
             );
         } else if call.state.is_failure()
-            && let Some(habit) = evidence.known.and_then(|known| known.tools.get(call.name))
+            && let Some(habit) = evidence.known().and_then(|known| known.tools.get(call.name))
         {
             let shape = features::shape(arguments);
             let all: u32 = habit.shapes.values().sum();

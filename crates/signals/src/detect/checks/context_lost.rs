@@ -48,8 +48,8 @@ fn check(evidence: &Evidence<'_>, tuned: &Tuned) -> Vec<Draft> {
             return vec![Draft::new(Severity::Warning, "system prompt", message).spans(spans)];
         }
         let restarted = input.len() * 3 <= before.messages && first != before.first && first != 0;
-        let summary = input.iter().take(3).any(|message| text::lower(&message.plain_text(), 400).contains("summar"));
-        if long && restarted && !summary && system == before.system {
+        let summary = || input.iter().take(3).any(|message| text::lower(&message.plain_text(), 400).contains("summar"));
+        if long && restarted && system == before.system && !summary() {
             let message =
                 format!("the conversation of {name} restarted: {} messages before, {} now", before.messages, input.len());
             return vec![
@@ -66,5 +66,9 @@ fn check(evidence: &Evidence<'_>, tuned: &Tuned) -> Vec<Draft> {
 }
 
 fn beginning(message: &Message) -> u64 {
-    text::hash_of(&[text::head(&message.plain_text(), 200)])
+    let first = message.parts.iter().find_map(|part| match part {
+        model::Part::Text { text } => Some(text.as_str()),
+        _ => None,
+    });
+    text::hash_of(&[text::head(first.unwrap_or_default(), 200)])
 }

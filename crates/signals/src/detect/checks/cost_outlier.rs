@@ -21,7 +21,7 @@ pub(super) const DETECTOR: Detector = Detector {
 };
 
 fn check(evidence: &Evidence<'_>, tuned: &Tuned) -> Vec<Draft> {
-    let Some(known) = evidence.known else { return Vec::new() };
+    let Some(known) = evidence.known() else { return Vec::new() };
     let run = evidence.run;
     let values = [
         ("cost_usd", run.cost.map(|cost| cost.as_f64()), tuned.get(2)),

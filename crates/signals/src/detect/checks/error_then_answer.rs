@@ -4,7 +4,8 @@
 //! no failure, offers no second try and hands over to nobody.
 //!
 //! Silent when the same tool succeeded later, when another tool succeeded after it (the agent found another way), and when the answer
-//! owns up.
+//! owns up, or speaks of what the error says (two of its longer words come back): a tool that says no is a rule at work, and telling the
+//! user so is right.
 
 use std::collections::HashMap;
 
@@ -33,6 +34,9 @@ fn check(evidence: &Evidence<'_>, _: &Tuned) -> Vec<Draft> {
     failed.sort_unstable();
     let Some(&at) = failed.last() else { return Vec::new() };
     let call = &evidence.calls[at];
+    if speaks_of(&answer.text, evidence, call) {
+        return Vec::new();
+    }
     let said = call.result.map(|result| text::short(&text::as_text(result), 80));
     let error = said.or_else(|| evidence.steps[call.step].span.error_message.as_deref().map(|it| text::short(it, 80)));
     let message = format!(
@@ -47,4 +51,17 @@ fn check(evidence: &Evidence<'_>, _: &Tuned) -> Vec<Draft> {
             .spans(spans.map(|step| evidence.span_id(step)))
             .with("tool", call.name),
     ]
+}
+
+/// Whether an answer repeats what the error of a call says.
+fn speaks_of(answer: &str, evidence: &Evidence<'_>, call: &crate::detect::evidence::Call<'_>) -> bool {
+    let said = call.result.map(text::as_text).unwrap_or_default();
+    let error = evidence.steps[call.step].span.error_message.as_deref().unwrap_or_default();
+    let telling = |word: &&str| word.len() >= 5 && !["error", "failed", "exception"].contains(&&*word.to_lowercase());
+    let words = |text: &'_ str| text::words(text::head(text, 600)).filter(telling).map(text::word_hash).collect::<Vec<_>>();
+    let of_error: std::collections::HashSet<u64> = words(&said).into_iter().chain(words(error)).collect();
+    let mut both: Vec<u64> = text::words(answer).map(text::word_hash).filter(|hash| of_error.contains(hash)).collect();
+    both.sort_unstable();
+    both.dedup();
+    both.len() >= 2
 }

@@ -24,7 +24,7 @@ fn check(evidence: &Evidence<'_>, tuned: &Tuned) -> Vec<Draft> {
     let mut found = Vec::new();
     let counts = [("rounds", "model calls", evidence.run.rounds), ("tool_calls", "tool calls", evidence.run.tool_calls)];
     for (feature, words, count) in counts {
-        let usual = evidence.known.and_then(|known| known.quantile(feature, 0.95));
+        let usual = evidence.known().and_then(|known| known.quantile(feature, 0.95));
         let limit = match usual {
             Some(p95) => (p95 * tuned.get(0)).max(tuned.get(1)),
             None if feature == "rounds" => tuned.get(2),

@@ -33,7 +33,7 @@ fn check(evidence: &Evidence<'_>, _: &Tuned) -> Vec<Draft> {
     let meant = fenced.unwrap_or(text).trim();
     // `[1] A source` and `{name}` in prose are no JSON: it must go on like JSON.
     let begins = fenced.is_some() || meant.starts_with("{\"") || meant.starts_with("[{") || meant.starts_with("{\n");
-    let always = evidence.known.is_some_and(|known| known.json_answers * 10 >= known.runs * 9);
+    let always = evidence.known().is_some_and(|known| known.is_mature() && known.json_answers * 10 >= known.runs * 9);
     let message = match () {
         () if begins && !is_json(meant) => "the answer begins as JSON and does not parse".to_string(),
         () if always && fenced.is_none() && !is_json(meant) => {

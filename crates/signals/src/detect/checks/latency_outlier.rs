@@ -23,7 +23,7 @@ pub(super) const DETECTOR: Detector = Detector {
 };
 
 fn check(evidence: &Evidence<'_>, tuned: &Tuned) -> Vec<Draft> {
-    let Some(known) = evidence.known else { return Vec::new() };
+    let Some(known) = evidence.known() else { return Vec::new() };
     let mut found: Vec<Draft> = Vec::new();
     let slow = evidence.calls.iter().filter_map(|call| {
         let ms = call.ms.filter(|_| !call.state.is_failure())?;

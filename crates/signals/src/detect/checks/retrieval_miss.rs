@@ -22,7 +22,7 @@ pub(super) const DETECTOR: Detector = Detector {
 };
 
 fn check(evidence: &Evidence<'_>, tuned: &Tuned) -> Vec<Draft> {
-    let usual = evidence.known.and_then(|known| known.quantile("retrieval_score", 0.05));
+    let usual = evidence.known().and_then(|known| known.quantile("retrieval_score", 0.05));
     let least = if tuned.get(0) > 0.0 { tuned.get(0) } else { usual.map_or(0.0, |p05| p05 * tuned.get(1)) };
     let (mut missed, mut hits, mut low) = (Vec::new(), 0, None::<f64>);
     let mut retrievers = 0;

@@ -64,7 +64,7 @@ fn check(evidence: &Evidence<'_>, tuned: &Tuned) -> Vec<Draft> {
 
 fn unanswered(evidence: &Evidence<'_>, tuned: &Tuned) -> Option<Draft> {
     let last = evidence.rounds.last().filter(|last| !last.asked.is_empty() && !last.failed)?;
-    let known = evidence.known?;
+    let known = evidence.known()?;
     let most = known.quantile("rounds", 1.0)?;
     let rounds = f64::from(evidence.run.rounds);
     let by_design = known.ended_asking * 10 >= known.runs;

@@ -19,7 +19,7 @@ pub(super) const DETECTOR: Detector = Detector {
 fn check(evidence: &Evidence<'_>, tuned: &Tuned) -> Vec<Draft> {
     let run = evidence.run;
     let silent = evidence.now.millis_since(run.last_received) / 1e3;
-    let usual = evidence.known.and_then(|known| known.quantile("duration_ms", 0.95)).unwrap_or(0.0) / 1e3;
+    let usual = evidence.known().and_then(|known| known.quantile("duration_ms", 0.95)).unwrap_or(0.0) / 1e3;
     if run.status != RunStatus::Running || silent < tuned.get(0).max(usual * 5.0) {
         return Vec::new();
     }

@@ -21,7 +21,7 @@ pub(super) const DETECTOR: Detector = Detector {
 };
 
 fn check(evidence: &Evidence<'_>, tuned: &Tuned) -> Vec<Draft> {
-    let Some(known) = evidence.known.filter(|known| f64::from(known.runs) >= tuned.get(0)) else { return Vec::new() };
+    let Some(known) = evidence.known().filter(|known| f64::from(known.runs) >= tuned.get(0)) else { return Vec::new() };
     let (Some(bits), Some(usual)) = (known.surprise(evidence), known.quantile("surprise", tuned.get(1))) else {
         return Vec::new();
     };

@@ -20,7 +20,7 @@ pub(super) const DETECTOR: Detector = Detector {
 };
 
 fn check(evidence: &Evidence<'_>, tuned: &Tuned) -> Vec<Draft> {
-    let Some(known) = evidence.known.filter(|known| f64::from(known.runs) >= tuned.get(0)) else { return Vec::new() };
+    let Some(known) = evidence.known().filter(|known| f64::from(known.runs) >= tuned.get(0)) else { return Vec::new() };
     let mut found: Vec<Draft> = Vec::new();
     let mut seen = std::collections::HashSet::new();
     for call in evidence.calls.iter().filter(|call| seen.insert(call.name)) {
