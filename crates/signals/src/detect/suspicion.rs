@@ -28,7 +28,7 @@ const WEIGHTS: &[(&str, f64)] = &[
 /// Numbers by which a run lies beyond the usual, with their weights.
 const LONG: &[(&str, f64)] = &[("output_tokens", 1.0), ("tool_calls", 0.5), ("rounds", 0.5), ("surprise", 0.5)];
 /// Good runs from which on an order by rank says something.
-const FEW: u32 = 10;
+const FEW: u32 = 4;
 
 /// How suspicious a run is, 0 or more; 2 where nothing was seen and nothing is known.
 pub fn suspicion(evidence: &Evidence<'_>, features: &Features, findings: &[Finding]) -> f64 {

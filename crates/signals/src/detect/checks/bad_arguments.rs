@@ -25,7 +25,7 @@ pub(super) const DETECTOR: Detector = Detector {
 fn check(evidence: &Evidence<'_>, tuned: &Tuned) -> Vec<Draft> {
     let mut found = Vec::new();
     for call in &evidence.calls {
-        let Some(arguments) = call.arguments.filter(|it| it.is_object()) else { continue };
+        let Some(arguments) = call.arguments.filter(|it| it.is_object() && !is_positional(it)) else { continue };
         let schema = evidence.offered.get(call.name).and_then(|tool| tool.parameters.as_ref());
         if let Some(fault) = schema.and_then(|schema| fault(schema, arguments, "", 0)) {
             let message = format!("`{}` was called against its schema: {fault}", call.name);
@@ -55,6 +55,11 @@ fn check(evidence: &Evidence<'_>, tuned: &Tuned) -> Vec<Draft> {
         }
     }
     found
+}
+
+/// Arguments recorded as a function's list: they have no names to be checked by.
+fn is_positional(arguments: &Json) -> bool {
+    arguments.get("args").is_some_and(Json::is_array) && arguments.get("kwargs").is_some_and(Json::is_object)
 }
 
 /// Deepest level of a schema that is looked at.

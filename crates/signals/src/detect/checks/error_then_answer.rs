@@ -34,6 +34,12 @@ fn check(evidence: &Evidence<'_>, _: &Tuned) -> Vec<Draft> {
     failed.sort_unstable();
     let Some(&at) = failed.last() else { return Vec::new() };
     let call = &evidence.calls[at];
+    // In a conversation the last words may be a farewell: what was said since the failure counts.
+    let since = evidence.steps[call.step].span.start;
+    let said_since = evidence.rounds.iter().filter(|round| evidence.steps[round.step].span.start >= since);
+    if said_since.clone().any(|round| admits(&round.text) || speaks_of(&round.text, evidence, call)) {
+        return Vec::new();
+    }
     if speaks_of(&answer.text, evidence, call) {
         return Vec::new();
     }

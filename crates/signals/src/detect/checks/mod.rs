@@ -109,6 +109,15 @@ const ADMISSIONS: &[&str] = &[
     "don't know",
     "do not know",
     "not sure",
+    "lamentablemente",
+    "lo siento",
+    "no puedo",
+    "no es posible",
+    "leider",
+    "nicht möglich",
+    "désolé",
+    "malheureusement",
+    "impossible",
 ];
 
 /// Whether an answer owns up to something that did not work.
