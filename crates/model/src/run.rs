@@ -164,8 +164,12 @@ pub struct ResolvedStep {
     pub called_by: Option<SpanId>,
     /// Agent the step belongs to: its own, else its nearest ancestor's.
     pub agent: Option<Arc<str>>,
+    /// Whether it is a model call that really happened, answered or not: no wrapper of others, no second telling.
+    pub call: bool,
     /// Whether its usage is counted in the totals.
     pub counted: bool,
+    /// Whether its cost is.
+    pub cost_counted: bool,
     /// Why it is not counted, in words, where it carries usage and is not.
     pub not_counted_because: Option<&'static str>,
     /// The step repeats a failed sibling.

@@ -23,6 +23,7 @@ mod receivers;
 mod routes;
 mod tasks;
 mod ui;
+mod watch;
 
 use std::hash::{BuildHasher, RandomState};
 use std::net::SocketAddr;
@@ -32,7 +33,7 @@ use forward::Forwarder;
 use model::{Run, Span, Timestamp};
 use tokio::net::TcpListener;
 use tokio::runtime::{self, Handle, Runtime};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::Semaphore;
 use tokio::task::{JoinHandle, JoinSet};
 
 pub use api::setup::document as setup_document;
@@ -135,6 +136,7 @@ fn app(
     forwarder: Option<Arc<Forwarder>>,
 ) -> Arc<App> {
     let counters = Arc::new(counters::Counters::default());
+    let run_settings = settings.runs;
     Arc::new(App {
         ingest: ingest::Ingest::new(
             Arc::clone(&counters),
@@ -149,10 +151,11 @@ fn app(
         started: SystemClock::time(),
         counters,
         live: live::Live::default(),
+        watch: watch::Watch::default(),
         troubles: health::Troubles::default(),
-        phase: watch::channel(Phase::Replaying).0,
+        phase: tokio::sync::watch::channel(Phase::Replaying).0,
         opened: OnceLock::new(),
-        run_settings: signals::runs::Settings::default(),
+        run_settings,
         query_threads,
         sql_threads,
         sql_permits: Arc::new(Semaphore::new(app::SQL_QUERIES_MAX)),

@@ -254,9 +254,11 @@ impl State {
         self.counters.commits += 1;
         changed.sort_unstable();
         changed.dedup();
-        let changed = changed
-            .into_iter()
-            .map(|key| Changed { project: Arc::clone(self.project_name(key.project)), trace_id: key.trace });
+        let changed = changed.into_iter().map(|key| Changed {
+            project: Arc::clone(self.project_name(key.project)),
+            trace_id: key.trace,
+            version: sequence,
+        });
         (Committed { sequence, duplicates }, changed.collect())
     }
 

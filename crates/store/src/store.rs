@@ -22,6 +22,7 @@ use crate::rows::spans::StoredSpan;
 use crate::schema::Table;
 use crate::segment::read::Reader;
 use crate::settings::{Clock, PAYLOAD_BYTES_MAX, RETRY_AFTER, Settings};
+use crate::since::ChangedRuns;
 use crate::snapshot::{LazyTable, SegmentView, Snapshot};
 use crate::state::{Segment, State};
 use crate::stats::Stats;
@@ -266,6 +267,12 @@ impl Store {
 
     fn view(&self, project: &str, trace_id: TraceId) -> TraceView {
         TraceView::new(&self.inner.shared.state(), project, trace_id)
+    }
+
+    /// At most about `at_most` runs that changed after a log position, oldest change first: how a reader that fell behind,
+    /// or that was not there, finds what [`Store::subscribe`] did not tell it.
+    pub async fn changed_since(&self, position: u64, at_most: usize) -> Result<ChangedRuns, StoreError> {
+        self.inner.changed_since(position, at_most).await
     }
 
     /// Traces as they change. A receiver that falls behind is told how many it missed.
