@@ -5,6 +5,8 @@ pub mod aggregate;
 pub mod convert;
 pub mod doctor;
 pub mod export;
+pub mod findings;
+pub mod investigate;
 pub mod live;
 pub mod logs;
 pub mod openapi;

@@ -17,6 +17,15 @@ pub const DEFAULT_OTLP_GRPC: &str = "127.0.0.1:4317";
 /// Where data is kept by default.
 pub const DEFAULT_DATA: &str = "./tawny-data";
 
+/// What detection goes by, from the user's files.
+#[derive(Debug, Clone, Default)]
+pub struct Detection {
+    /// Settings of detectors.
+    pub detectors: signals::detect::Settings,
+    /// Outcomes and risks.
+    pub outcomes: signals::detect::outcomes::Outcomes,
+}
+
 /// Everything that can be set.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -44,6 +53,8 @@ pub struct Settings {
     pub dialects: Dialects,
     /// Keys that telemetry must name; none: any key is taken, and not looked at.
     pub ingest_keys: IngestKeys,
+    /// Settings of detectors, declared outcomes, risks of tools.
+    pub detection: Detection,
     /// When a run counts as finished.
     pub runs: signals::runs::Settings,
     /// What the server may use.
@@ -65,6 +76,7 @@ impl Default for Settings {
             allow_missing_segments: false,
             dialects: Dialects::builtin().clone(),
             ingest_keys: IngestKeys::default(),
+            detection: Detection::default(),
             runs: signals::runs::Settings::default(),
             limits: Limits::default(),
         }

@@ -10,6 +10,7 @@ mod budget;
 mod clock;
 pub mod config;
 mod counters;
+mod findings;
 mod health;
 mod incoming;
 mod ingest;

@@ -16,7 +16,7 @@ use utoipa_axum::routes;
 use wire::Signal;
 
 use crate::api::{
-    aggregate, doctor, export, live, logs, openapi, run, runs, search, sessions, setup, sql, status, store, summary,
+    aggregate, doctor, export, findings, investigate, live, logs, openapi, run, runs, search, sessions, setup, sql, status, store, summary,
 };
 use crate::app::App;
 use crate::problem::{self, Problem};
@@ -32,7 +32,14 @@ pub fn api() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(run::step))
         .routes(routes!(run::logs))
         .routes(routes!(run::raw))
+        .routes(routes!(investigate::investigate))
+        .routes(routes!(investigate::diff))
         .routes(routes!(sessions::list))
+        .routes(routes!(findings::list))
+        .routes(routes!(findings::issues))
+        .routes(routes!(findings::issue, findings::decide))
+        .routes(routes!(findings::detectors))
+        .routes(routes!(findings::test))
         .routes(routes!(summary::get))
         .routes(routes!(search::search))
         .routes(routes!(aggregate::get))

@@ -107,8 +107,8 @@ impl Watch {
 }
 
 /// Every judge of the server. They see a run in this order.
-fn judges(_app: &App) -> Vec<Box<dyn Judge>> {
-    Vec::new()
+fn judges(app: &App) -> Vec<Box<dyn Judge>> {
+    vec![Box::new(crate::findings::FindingsJudge::new(app.settings.detection.clone()))]
 }
 
 /// Notes which runs change; ends when the store does.

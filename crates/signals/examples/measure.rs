@@ -87,7 +87,7 @@ fn busy() -> u64 {
 
 fn judge_one(told: &Told, baselines: &mut Baselines, settings: &Settings) -> Judged {
     let kind = Kind::of(&told.run).key();
-    let evidence = Evidence::new(&told.run, &told.steps, &told.contents, support::later(told.run.end));
+    let evidence = Evidence::new(&told.run, &told.steps, told.contents.iter().collect(), support::later(told.run.end));
     let version = told.run.agent_version.as_deref().unwrap_or_default();
     let evidence = evidence.against(baselines.of(&kind, version));
     let features = features::features(&evidence, None);

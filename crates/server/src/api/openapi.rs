@@ -17,6 +17,7 @@ use utoipa::OpenApi;
     ),
     tags(
         (name = "runs", description = "Runs, their steps, and sessions"),
+        (name = "findings", description = "What detectors saw, issues, and comparisons of runs"),
         (name = "logs", description = "Log records"),
         (name = "sql", description = "Read-only SQL"),
         (name = "server", description = "The server itself")

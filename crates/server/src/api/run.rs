@@ -156,9 +156,10 @@ pub async fn raw(State(app): State<Arc<App>>, Path(id): Path<String>, params: Pa
 }
 
 /// Most steps that are answered with their content at once; what each step said is one request away.
-const FULL_STEPS_MAX: usize = 20_000;
+pub const FULL_STEPS_MAX: usize = 20_000;
 
-fn too_many(steps: usize) -> Problem {
+/// The refusal of a run that is too large to be read with its content.
+pub fn too_many(steps: usize) -> Problem {
     Problem::new(
         StatusCode::UNPROCESSABLE_ENTITY,
         "limit",
@@ -170,17 +171,20 @@ fn too_many(steps: usize) -> Problem {
     )
 }
 
-fn no_run(trace_id: TraceId) -> Problem {
+/// The answer where nothing is known of a run.
+pub fn no_run(trace_id: TraceId) -> Problem {
     Problem::not_found(format!("no run {trace_id}: nothing with this trace id has arrived, or it is no longer kept"))
 }
 
-async fn read(app: &App, trace_id: TraceId) -> Result<(Vec<StoredSpan>, Vec<StoredLog>), Problem> {
+/// A run's spans and log records as they were sent.
+pub async fn read(app: &App, trace_id: TraceId) -> Result<(Vec<StoredSpan>, Vec<StoredLog>), Problem> {
     let (store, project) = (app.store()?, app.project());
     let (stored, logs) = tokio::try_join!(store.trace(&project, trace_id), store.trace_logs(&project, trace_id))?;
     if stored.is_empty() { Err(no_run(trace_id)) } else { Ok((stored, logs)) }
 }
 
-fn narrow(stored: &[StoredSpan]) -> Vec<Arc<Span>> {
+/// The spans without what was sent.
+pub fn narrow(stored: &[StoredSpan]) -> Vec<Arc<Span>> {
     stored.iter().map(|stored| Arc::clone(&stored.span)).collect()
 }
 
@@ -197,7 +201,7 @@ fn answer(resolved: &Resolved) -> RunAnswer {
 }
 
 /// Log records by the span they name: some dialects put what was said there.
-fn logs_by_span(logs: &[StoredLog]) -> std::collections::HashMap<SpanId, Vec<RawLog<'static>>> {
+pub fn logs_by_span(logs: &[StoredLog]) -> std::collections::HashMap<SpanId, Vec<RawLog<'static>>> {
     let mut by_span: std::collections::HashMap<SpanId, Vec<RawLog<'static>>> = std::collections::HashMap::new();
     for stored in logs {
         if let Some(span_id) = stored.log.span_id {

@@ -4,6 +4,7 @@
 
 mod aggregate;
 mod doctor;
+mod finding;
 mod run;
 mod search;
 mod setup;
@@ -14,6 +15,7 @@ mod store;
 
 pub use aggregate::*;
 pub use doctor::*;
+pub use finding::*;
 pub use run::*;
 pub use search::*;
 pub use setup::*;

@@ -167,6 +167,15 @@ impl Baseline {
         sketch.quantile(q)
     }
 
+    /// Share of good runs in which `to` follows `from`, of those in which anything follows it; empty names stand for start and end.
+    pub fn follows(&self, from: &str, to: &str) -> f64 {
+        let prefix = format!("{from}>");
+        let from_here = self.next.range(prefix.clone()..).take_while(|(name, _)| name.starts_with(&prefix));
+        let all: u32 = from_here.map(|(_, count)| count).sum();
+        let seen = self.next.get(&format!("{from}>{to}")).copied().unwrap_or(0);
+        if all == 0 { 0.0 } else { f64::from(seen) / f64::from(all) }
+    }
+
     /// How surprising a run's order of tools is: the mean of the negative logarithms (base 2) of what follows what, with one
     /// imagined observation for what was never seen. `None` while too little is known or no tool was called.
     pub fn surprise(&self, evidence: &Evidence<'_>) -> Option<f64> {

@@ -112,7 +112,7 @@ fn items<'a>(evidence: &Evidence<'a>) -> Vec<Item<'a>> {
             StepKind::Llm => format!("llm {}", step.agent.as_deref().unwrap_or("")),
             kind => format!("{kind} {}", step.span.tool_name.as_deref().unwrap_or(&step.span.name)),
         };
-        Item { name: name.trim_end().to_string(), step, content: &evidence.contents[at] }
+        Item { name: name.trim_end().to_string(), step, content: evidence.contents[at] }
     };
     order.into_iter().map(item).collect()
 }

@@ -79,7 +79,7 @@ pub struct Evidence<'a> {
     /// Steps as resolved, parents before children.
     pub steps: &'a [ResolvedStep],
     /// What was said in each.
-    pub contents: &'a [Content],
+    pub contents: Vec<&'a Content>,
     /// Model calls by start; wrappers and second tellings are left out.
     pub rounds: Vec<Round<'a>>,
     /// Tool calls by start.
@@ -96,23 +96,24 @@ pub struct Evidence<'a> {
 
 impl<'a> Evidence<'a> {
     /// Takes a run apart. `contents` holds what was said in each of `steps`, in the same order; steps beyond its length said nothing.
-    pub fn new(run: &'a Run, steps: &'a [ResolvedStep], contents: &'a [Content], now: Timestamp) -> Self {
+    pub fn new(run: &'a Run, steps: &'a [ResolvedStep], contents: Vec<&'a Content>, now: Timestamp) -> Self {
         let steps = &steps[..steps.len().min(contents.len())];
         let mut order: Vec<usize> = (0..steps.len()).collect();
         order.sort_by_key(|&at| (steps[at].span.start, steps[at].depth));
         let rounds: Vec<Round<'a>> = order
             .iter()
             .filter(|&&at| steps[at].span.kind == StepKind::Llm && steps[at].not_counted_because.is_none())
-            .map(|&at| round(at, &steps[at], &contents[at]))
+            .map(|&at| round(at, &steps[at], contents[at]))
             .collect();
         let mut offered = HashMap::new();
         for round in &rounds {
-            for tool in &contents[round.step].tool_definitions {
+            let content: &'a Content = contents[round.step];
+            for tool in &content.tool_definitions {
                 offered.entry(tool.name.as_str()).or_insert(tool);
             }
         }
-        let calls = calls(steps, contents, &order, &rounds);
-        let answer = answer(run, steps, contents, &rounds);
+        let calls = calls(steps, &contents, &order, &rounds);
+        let answer = answer(run, steps, &contents, &rounds);
         Self { run, steps, contents, rounds, calls, offered, answer, known: None, now }
     }
 
@@ -149,7 +150,7 @@ impl<'a> Evidence<'a> {
 
     /// Messages of a round that the round before it in the same conversation had not been sent yet.
     pub fn new_messages(&self, at: usize) -> &'a [Message] {
-        let input = &self.contents[self.rounds[at].step].input;
+        let input: &'a [Message] = &self.contents[self.rounds[at].step].input;
         let before = self.rounds[..at].iter().rev().find(|round| round.agent == self.rounds[at].agent);
         let known = before.map_or(0, |round| self.contents[round.step].input.len());
         input.get(known..).unwrap_or(input)
@@ -179,7 +180,7 @@ fn round<'a>(at: usize, step: &'a ResolvedStep, content: &'a Content) -> Round<'
 /// Tool steps where there are any, else what models asked for and were told.
 fn calls<'a>(
     steps: &'a [ResolvedStep],
-    contents: &'a [Content],
+    contents: &[&'a Content],
     order: &[usize],
     rounds: &[Round<'a>],
 ) -> Vec<Call<'a>> {
@@ -190,7 +191,7 @@ fn calls<'a>(
         above.is_some_and(|above| name_of(above) == name_of(step))
     };
     if !kinds.is_empty() {
-        let tools = order.iter().map(|&at| (at, &steps[at], &contents[at]));
+        let tools = order.iter().map(|&at| (at, &steps[at], contents[at]));
         let tools = tools.filter(|(_, step, _)| step.span.kind == StepKind::Tool && !told_above(step));
         return tools.map(|(at, step, content)| of_step(at, step, content)).collect();
     }
@@ -213,11 +214,11 @@ fn calls<'a>(
         .collect()
 }
 
-fn results_by_id<'a>(contents: &'a [Content], rounds: &[Round<'a>]) -> HashMap<&'a str, &'a Json> {
+fn results_by_id<'a>(contents: &[&'a Content], rounds: &[Round<'a>]) -> HashMap<&'a str, &'a Json> {
     let mut found = HashMap::new();
     let mut seen: HashMap<Option<&str>, usize> = HashMap::new();
     for round in rounds {
-        let input = &contents[round.step].input;
+        let input: &'a [Message] = &contents[round.step].input;
         let from = seen.insert(round.agent, input.len()).unwrap_or(0);
         for part in input.get(from..).unwrap_or(input).iter().flat_map(|message| &message.parts) {
             if let Part::ToolResult { id: Some(id), result } = part {
@@ -260,7 +261,7 @@ fn of_step<'a>(at: usize, step: &'a ResolvedStep, content: &'a Content) -> Call<
 fn answer<'a>(
     run: &Run,
     steps: &'a [ResolvedStep],
-    contents: &'a [Content],
+    contents: &[&'a Content],
     rounds: &[Round<'a>],
 ) -> Option<Answer<'a>> {
     if let Some(last) = rounds.iter().rev().find(|round| !round.failed)
@@ -270,7 +271,7 @@ fn answer<'a>(
         return Some(Answer { step: last.step, text: last.text.clone() });
     }
     let root = steps.iter().position(|step| Some(step.span.span_id) == run.root_span_id)?;
-    let content = &contents[root];
+    let content: &'a Content = contents[root];
     let text = match &content.output_value {
         Some(value) => text::as_text(value),
         None => {

@@ -166,7 +166,8 @@ fn categories(evidence: &Evidence<'_>, outcome: Option<&str>, out: &mut Features
     let run = evidence.run;
     category("outcome", outcome.map(str::to_owned));
     category("failed", evidence.ended().then(|| if run.status == RunStatus::Error { "yes" } else { "no" }.into()));
-    let last = evidence.rounds.last().map(|round| &evidence.steps[round.step].span);
+    let answered = evidence.rounds.iter().rev().find(|round| !round.failed);
+    let last = answered.map(|round| &evidence.steps[round.step].span);
     category("model", last.and_then(|span| span.model.as_deref()).map(str::to_owned));
     category("finish_reason", last.and_then(|span| span.finish_reason.as_deref()).map(str::to_owned));
     category("prompt", prompt(evidence));
@@ -177,9 +178,9 @@ fn categories(evidence: &Evidence<'_>, outcome: Option<&str>, out: &mut Features
         let opening: Vec<String> = text::words(&answer.text).take(2).map(str::to_lowercase).collect();
         category("opening", Some(opening.join(" ")));
     }
-    let searches = || evidence.steps.iter().zip(evidence.contents).filter(|(step, _)| step.span.kind == StepKind::Retriever);
+    let searches = || evidence.steps.iter().zip(&evidence.contents).filter(|(step, _)| step.span.kind == StepKind::Retriever);
     if searches().next().is_some() {
-        let found = |(step, content): (&model::ResolvedStep, &model::Content)| {
+        let found = |(step, content): (&model::ResolvedStep, &&model::Content)| {
             !content.documents.is_empty() || step.span.documents.is_some_and(|count| count > 0)
         };
         let hits = searches().filter(|&pair| found(pair)).count();
@@ -220,6 +221,7 @@ fn groups(evidence: &Evidence<'_>, out: &mut Features) {
     };
     group("version", run.agent_version.as_deref());
     group("user", run.user_id.as_deref());
+    group("session", run.session_id.as_deref());
     group("model", run.models.first().map(|model| &**model));
     out.groups.insert("derived_version", derived_version(evidence));
 }

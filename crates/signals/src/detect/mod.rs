@@ -13,6 +13,7 @@ pub mod compare;
 pub mod drift;
 mod evidence;
 pub mod features;
+pub mod investigate;
 mod night;
 pub mod outcomes;
 mod results;
@@ -22,7 +23,7 @@ pub mod suspicion;
 pub mod text;
 pub mod windows;
 
-use model::{Content, Finding, ResolvedStep, Run, Severity, SpanId, Timestamp};
+use model::{Finding, Run, Severity, SpanId};
 use serde_json::{Map, Value as Json};
 
 pub use self::checks::ALL;
@@ -145,9 +146,4 @@ pub fn judge(evidence: &Evidence<'_>, settings: &Settings) -> Vec<Finding> {
         }
     }
     found
-}
-
-/// [`judge`] of a run that is compared with nothing.
-pub fn judge_run(run: &Run, steps: &[ResolvedStep], contents: &[Content], now: Timestamp) -> Vec<Finding> {
-    judge(&Evidence::new(run, steps, contents, now), &Settings::default())
 }

@@ -57,7 +57,7 @@ impl Night {
         &mut self,
         run: &Run,
         steps: &[ResolvedStep],
-        contents: &[Content],
+        contents: Vec<&Content>,
         now: Timestamp,
         again: bool,
     ) -> Verdict {

@@ -174,7 +174,8 @@ pub(super) fn runaway_loop(plan: &mut Plan, random: &Random) {
     let (from, until) = (plan.steps[round].start, plan.steps[tool].end);
     let pair = [plan.steps[round].clone(), plan.steps[tool].clone()];
     let (times, length) = (random.between(9, 16), until.saturating_sub(from) + 20_000_000);
-    delay(plan, until + 1, times * length);
+    delay(plan, until, times * length);
+    plan.steps[tool].end = until;
     let mut grown: Vec<Message> = Vec::new();
     for again in 1..=times {
         let id = format!("{call_id}{again}", call_id = "call_r", again = random.token(20));
@@ -310,6 +311,10 @@ fn fail_from(plan: &mut Plan, at: usize, failure: Failure) {
 pub(super) fn shrinking_answers(plan: &mut Plan, since: u64) {
     let keep = 0.99f64.powf(since as f64).max(0.1);
     replace_answer(plan, |text| {
+        // A form is filled in as ever: it is what agents say to people that shrinks.
+        if text.starts_with('{') {
+            return text.to_string();
+        }
         let words: Vec<&str> = text.split(' ').collect();
         let count = ((words.len() as f64 * keep).ceil() as usize).max(4);
         words[..count.min(words.len())].join(" ")

@@ -33,7 +33,7 @@ const WORDS: &[&str] = &["blocked", "guardrail_intervened", "failed", "fail", "d
 
 fn check(evidence: &Evidence<'_>, _: &Tuned) -> Vec<Draft> {
     let mut found = Vec::new();
-    for (at, (step, content)) in evidence.steps.iter().zip(evidence.contents).enumerate() {
+    for (at, (step, content)) in evidence.steps.iter().zip(&evidence.contents).enumerate() {
         let span = &step.span;
         // Some dialects tell a guardrail as a tool of that name.
         let is_guard = span.kind == StepKind::Guardrail

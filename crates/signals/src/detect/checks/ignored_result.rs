@@ -1,6 +1,6 @@
 //! A tool gave something, and nothing said or done afterwards uses any of it.
 //!
-//! Finds: the last successful tool call before the answer returned distinctive values (numbers, ids, names), of which none comes back
+//! Finds: the last successful tool call before the answer returned texts with distinctive words (ids, names, longer words), of which none comes back
 //! in the answer.
 //!
 //! Silent for tools that change something (their receipt need not be quoted), for results with fewer than five distinctive words, for
@@ -21,7 +21,7 @@ pub(super) const DETECTOR: Detector = Detector {
     check,
 };
 
-/// Bytes of a result that are looked at.
+/// Bytes of each text of a result that are looked at.
 const LOOKED_AT: usize = 2_000;
 
 fn check(evidence: &Evidence<'_>, tuned: &Tuned) -> Vec<Draft> {
@@ -34,12 +34,11 @@ fn check(evidence: &Evidence<'_>, tuned: &Tuned) -> Vec<Draft> {
     }
     let asked = call.arguments.map(|it| text::as_text(it).into_owned()).unwrap_or_default();
     let before: HashSet<u64> = text::words(&asked).map(text::word_hash).collect();
-    let result = text::as_text(result);
-    let told: HashSet<u64> = text::words(text::head(&result, LOOKED_AT))
-        .filter(|word| distinctive(word))
-        .map(text::word_hash)
-        .filter(|hash| !before.contains(hash))
-        .collect();
+    let mut told: HashSet<u64> = HashSet::new();
+    text::each_text(result, &mut |said| {
+        let words = text::words(text::head(said, LOOKED_AT)).filter(|word| distinctive(word));
+        told.extend(words.map(text::word_hash).filter(|hash| !before.contains(hash)));
+    });
     let used = text::words(&answer.text).any(|word| told.contains(&text::word_hash(word)));
     if used || told.len() < tuned.count(0).max(1) {
         return Vec::new();

@@ -4,13 +4,14 @@
 //! row; a cycle of two to four different calls that comes round several times; a model whose outputs one after another are nearly the
 //! same.
 //!
-//! Silent when the results of the equal calls differ each time: that is polling, or paging. Calls that were sent together by one
-//! round count as one.
+//! Silent when the results of the equal calls differ each time: that is polling, or paging. Silent when each call but the last
+//! broke: that is trying again, of which `retry_storm` speaks.
 
 use model::Severity;
 
 use super::{Detector, Draft, Evidence, Setting, Tuned};
 use crate::detect::evidence::Call;
+use crate::detect::results::State;
 use crate::detect::text::{self, Likeness};
 
 pub(super) const DETECTOR: Detector = Detector {
@@ -51,7 +52,7 @@ fn repeats(evidence: &Evidence<'_>, least: usize, similarity: f64) -> Vec<Draft>
             to += 1;
         }
         let streak = &calls[from..to];
-        if streak.len() >= least && !moves_on(streak) {
+        if streak.len() >= least && !moves_on(streak) && !is_retry(streak) {
             let name = streak[0].name;
             let arguments = streak[0].arguments.map(|it| text::short(&text::as_text(it), 80)).unwrap_or_default();
             found.push(
@@ -86,6 +87,11 @@ fn same(first: &Call<'_>, other: &Call<'_>, similarity: f64, likeness: &mut Opti
 fn moves_on(streak: &[Call<'_>]) -> bool {
     let told = streak.iter().all(|call| call.result_key != 0 && !call.state.is_failure());
     told && streak.windows(2).all(|pair| pair[0].result_key != pair[1].result_key)
+}
+
+/// Every call but the last broke: it was tried again. `retry_storm` speaks where that goes on.
+fn is_retry(streak: &[Call<'_>]) -> bool {
+    streak[..streak.len() - 1].iter().all(|call| call.state == State::Failed)
 }
 
 /// A, B, A, B, … with equal arguments each time.

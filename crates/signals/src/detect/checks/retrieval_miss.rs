@@ -26,7 +26,7 @@ fn check(evidence: &Evidence<'_>, tuned: &Tuned) -> Vec<Draft> {
     let least = if tuned.get(0) > 0.0 { tuned.get(0) } else { usual.map_or(0.0, |p05| p05 * tuned.get(1)) };
     let (mut missed, mut hits, mut low) = (Vec::new(), 0, None::<f64>);
     let mut retrievers = 0;
-    for (at, (step, content)) in evidence.steps.iter().zip(evidence.contents).enumerate() {
+    for (at, (step, content)) in evidence.steps.iter().zip(&evidence.contents).enumerate() {
         if step.span.kind != StepKind::Retriever {
             continue;
         }

@@ -122,7 +122,12 @@ fn digits(bytes: &[u8], from: usize, found: &mut dyn FnMut(&'static str)) -> usi
         }
         at += 1;
     }
-    let whole = !bytes.get(at).is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'.');
+    let goes_on = match bytes.get(at) {
+        Some(b'.') => bytes.get(at + 1).is_some_and(u8::is_ascii_digit),
+        Some(byte) => byte.is_ascii_alphanumeric(),
+        None => false,
+    };
+    let whole = !goes_on;
     let spelled = groups.len() == 1 || groups.iter().all(|group| (4..=6).contains(group));
     if whole && spelled && (13..=19).contains(&number.len()) && is_card(&number) {
         found("payment card number");

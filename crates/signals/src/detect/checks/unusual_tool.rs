@@ -1,6 +1,6 @@
 //! A tool that agents of this role hardly ever use for such a task.
 //!
-//! Finds: a tool that ran in this run and in fewer than one in a hundred good runs of the same kind, once at least 100 are known.
+//! Finds: a tool that ran in this run and in fewer than three in a thousand good runs of the same kind, once at least 200 are known.
 //! Tools that change something are a warning, others are worth knowing.
 //!
 //! Silent before enough runs are known.
@@ -13,8 +13,8 @@ pub(super) const DETECTOR: Detector = Detector {
     name: "unusual_tool",
     source: include_str!("unusual_tool.rs"),
     settings: &[
-        Setting { name: "runs", default: 100.0, about: "good runs that must be known" },
-        Setting { name: "share", default: 0.01, about: "share of runs below which a tool is unusual" },
+        Setting { name: "runs", default: 200.0, about: "good runs that must be known" },
+        Setting { name: "share", default: 0.003, about: "share of runs below which a tool is unusual" },
     ],
     check,
 };

@@ -32,6 +32,8 @@ const WINDOWS: &[usize] = &[8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 5
 const LOOKS: f64 = 3.5;
 /// Streams of one kind of run; further features are not followed.
 const MOST_STREAMS: usize = 64;
+/// A feature that depends on what was learned, and so changes while more is learned.
+const MOVES_BY_ITSELF: &str = "surprise";
 /// Streams named beside the one that leads.
 const ALSO: usize = 6;
 /// Chance below which a stream counts as moved too, once another one has raised the alarm.
@@ -106,7 +108,7 @@ impl Watch {
         let groups = features.groups.iter().map(|(name, value)| ((*name).to_string(), value.clone())).collect();
         self.marks.push_back(Mark { trace_id: run.trace_id, at: run.start, groups });
         self.seen += 1;
-        for name in features.values.keys() {
+        for name in features.values.keys().filter(|name| *name != MOVES_BY_ITSELF) {
             if self.streams.len() < MOST_STREAMS && !self.streams.contains_key(name) {
                 self.streams.insert(name.clone(), Stream::new(name, self.marks.len() - 1));
             }
@@ -124,7 +126,10 @@ impl Watch {
         for (name, stream) in &self.streams {
             let due = |window: usize| self.seen % (window as u64 / 8).max(1) == 0;
             for (window, side) in stream.windows(WINDOWS, REFERENCE, due) {
-                let chance = test::chance(&side);
+                let mut chance = test::chance(&side, 1.0);
+                if chance < alarm {
+                    chance = test::chance(&side, self.spread(stream));
+                }
                 if chance < alarm && best.is_none_or(|(least, _, _)| chance < least) {
                     best = Some((chance, name, window));
                 }
@@ -133,13 +138,19 @@ impl Watch {
         best.map(|(_, name, window)| (name.clone(), self.streams[name].start_of(window)))
     }
 
+    /// How much less the runs say than as many independent ones would: runs of one conversation are alike. The design effect of
+    /// cluster samples: 1 + (runs of a conversation - 1) x how much more alike they are than any two runs.
+    fn spread(&self, stream: &Stream) -> f64 {
+        stream.design_effect(|at| self.marks[at].groups.get("session").map(String::as_str))
+    }
+
     /// Says what changed at `split`, and takes what came after as the new normal.
     fn shift(&mut self, alarming: &str, split: usize, alarm: f64) -> Shift {
         let split = self.streams[alarming].onset(split);
         let mut moved: Vec<(&String, f64, Side)> = Vec::new();
         for (name, stream) in &self.streams {
             let Some(side) = stream.side(split) else { continue };
-            let chance = test::chance(&side);
+            let chance = test::chance(&side, self.spread(stream));
             if chance < MOVED_TOO || name == alarming {
                 moved.push((name, chance, side));
             }

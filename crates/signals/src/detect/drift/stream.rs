@@ -212,6 +212,30 @@ impl Stream {
         strata.into_values().collect()
     }
 
+    /// The design effect of runs that come in groups: 1 where there are none, or where the runs of a group are not alike.
+    pub(super) fn design_effect<'m>(&self, group: impl Fn(usize) -> Option<&'m str>) -> f64 {
+        let mut last: std::collections::HashMap<&str, (u8, u32)> = std::collections::HashMap::new();
+        let (mut runs, mut pairs, mut alike) = (0.0, 0.0, 0.0);
+        for (at, &value) in self.values.iter().enumerate().filter(|(_, value)| **value != ABSENT) {
+            let Some(name) = group(at) else { continue };
+            runs += 1.0;
+            let (before, count) = last.entry(name).or_insert((value, 0));
+            if *count > 0 {
+                pairs += 1.0;
+                alike += f64::from(u8::from(*before == value));
+            }
+            (*before, *count) = (value, *count + 1);
+        }
+        let total: f64 = self.counts.iter().map(|count| f64::from(*count)).sum();
+        let by_chance: f64 = self.counts.iter().map(|count| (f64::from(*count) / total).powi(2)).sum();
+        if pairs < 5.0 || by_chance >= 1.0 {
+            return 1.0;
+        }
+        let more_alike = (alike / pairs - by_chance) / (1.0 - by_chance);
+        let size = runs / last.len() as f64;
+        1.0 + (size - 1.0) * more_alike.clamp(0.0, 1.0)
+    }
+
     /// What moved most, before and after: the median of a number, else the category whose share changed most.
     pub(super) fn describe(&self, split: usize, side: &Side) -> (String, f64, f64) {
         if self.numeric {

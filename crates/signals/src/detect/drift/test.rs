@@ -49,13 +49,14 @@ fn g(cells: &[[f64; 2]]) -> f64 {
     (2.0 * (inner - term(sums[0]) - term(sums[1]) + term(sums[0] + sums[1]))).max(0.0)
 }
 
-/// Chance of such a difference, or a larger one, without a change. Anything above one in ten thousand counts as 1.
-pub(super) fn chance(side: &Side) -> f64 {
+/// Chance of such a difference, or a larger one, without a change. Anything above one in ten thousand or so counts as 1.
+/// `spread` says how many runs count for one (its design effect, 1 for independent runs).
+pub(super) fn chance(side: &Side, spread: f64) -> f64 {
     let (cells, used) = merged(side);
     if used < 2 {
         return 1.0;
     }
-    tail(g(&cells[..used]), used - 1)
+    tail(g(&cells[..used]) / spread, used - 1)
 }
 
 /// Upper tail of the chi-squared distribution, exact for even degrees; for odd ones by the asymptotic series of the error function, good to one
@@ -107,8 +108,8 @@ mod tests {
 
     #[test]
     fn a_rate_that_falls_to_nothing_is_certain_after_twenty_runs_and_chance_is_not() {
-        assert!(chance(&side(&[60, 40], &[0, 40])) < 1e-9);
-        assert_eq!(chance(&side(&[60, 40], &[6, 4])), 1.0);
-        assert_eq!(chance(&side(&[500, 0], &[7, 1])), 1.0);
+        assert!(chance(&side(&[60, 40], &[0, 40]), 1.0) < 1e-9);
+        assert_eq!(chance(&side(&[60, 40], &[6, 4]), 1.0), 1.0);
+        assert_eq!(chance(&side(&[500, 0], &[7, 1]), 1.0), 1.0);
     }
 }
