@@ -3,11 +3,15 @@
 mod backup;
 mod completions;
 mod demo;
+mod detectors;
 mod dialects;
+mod diff;
 mod doctor;
 mod export;
+mod findings;
 mod forward;
 mod import;
+mod investigate;
 mod logs;
 mod promql;
 mod restore;
@@ -22,6 +26,7 @@ mod status;
 mod store;
 mod summary;
 mod tail;
+mod told;
 
 use std::process::ExitCode;
 
@@ -41,6 +46,11 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::Summary(args)) => summary::run(&args),
         Some(Command::Search(args)) => search::run(&args),
         Some(Command::Logs(args)) => logs::run(&args),
+        Some(Command::Findings(args)) => findings::list(&args),
+        Some(Command::Issues(args)) => findings::issues(&args),
+        Some(Command::Detectors(args)) => detectors::run(&args),
+        Some(Command::Investigate(args)) => investigate::run(&args),
+        Some(Command::Diff(args)) => diff::run(&args),
         Some(Command::Sql(args)) => sql::run(&args),
         Some(Command::Import(args)) => import::run(&args),
         Some(Command::Export(args)) => export::run(&args),

@@ -4,6 +4,7 @@ mod api;
 mod bad_input;
 mod captures;
 mod doctor;
+mod findings;
 mod forward;
 mod grpc;
 mod http;

@@ -1,10 +1,11 @@
-//! Runs as the server would hand them to detectors: OTLP bytes read by `wire`, understood by `dialects`, resolved here.
+//! Runs as the server would hand them to detectors: OTLP bytes read by `wire`, understood by `dialects`, priced, resolved.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use model::raw::{Batch, RawLog};
 use model::{Content, ResolvedStep, Run, SpanId, Tenant, Timestamp, TraceId};
+use signals::prices::Prices;
 use signals::runs::{Settings, resolve};
 
 /// A resolved run with what was said in each step.
@@ -17,7 +18,9 @@ pub struct Told {
     pub id: String,
 }
 
-/// The runs in some batches, by start. Prices are not applied.
+static PRICES: LazyLock<Prices> = LazyLock::new(Prices::built_in);
+
+/// The runs in some batches, by start.
 pub fn runs(batches: &[Batch<'_>]) -> Vec<Told> {
     let mut logs: HashMap<(TraceId, SpanId), Vec<RawLog<'_>>> = HashMap::new();
     for log in batches.iter().flat_map(|batch| &batch.logs).flat_map(|group| &group.items) {
@@ -30,7 +33,8 @@ pub fn runs(batches: &[Batch<'_>]) -> Vec<Told> {
         for raw in &group.items {
             let (resource, scope) = (&group.resource, &group.scope);
             let tenant: Tenant = dialects::tenant("default", resource);
-            let span = dialects::understand(raw, resource, scope, &tenant, raw.end);
+            let mut span = dialects::understand(raw, resource, scope, &tenant, raw.end);
+            PRICES.price(&mut span);
             let joined = logs.get(&(raw.trace_id, raw.span_id)).map_or(&[][..], Vec::as_slice);
             let content = dialects::content(raw, resource, scope, joined);
             let id = || resource.attributes.text("dataset.run_id").unwrap_or_default().to_string();
