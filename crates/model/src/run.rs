@@ -176,4 +176,6 @@ pub struct ResolvedStep {
     pub retry_of: Option<SpanId>,
     /// Milliseconds not covered by its children.
     pub own_ms: f64,
+    /// Spans told by log records that are parts of this step: their facts are in it, and they are no steps of their own.
+    pub told_by: Vec<SpanId>,
 }

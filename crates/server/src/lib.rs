@@ -16,6 +16,7 @@ mod incoming;
 mod ingest;
 mod listen;
 mod live;
+mod log_lines;
 mod metrics_text;
 mod otlp_grpc;
 mod otlp_http;
@@ -26,12 +27,13 @@ mod tasks;
 mod ui;
 mod watch;
 
+use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 
 use forward::Forwarder;
-use model::{Run, Span, Timestamp};
+use model::{Run, Span, Timestamp, TraceId};
 use tokio::net::TcpListener;
 use tokio::runtime::{self, Handle, Runtime};
 use tokio::sync::Semaphore;
@@ -250,6 +252,14 @@ struct Resolver {
 impl store::RunResolver for Resolver {
     fn resolve(&self, spans: &[Arc<Span>], now: Timestamp) -> Option<Run> {
         signals::runs::resolve(spans, now, &self.settings).map(|resolved| resolved.run)
+    }
+
+    fn linked(&self, of: TraceId, spans: &[Arc<Span>]) -> BTreeSet<TraceId> {
+        signals::runs::linked(of, spans)
+    }
+
+    fn resolve_linked(&self, spans: &[Arc<Span>], now: Timestamp) -> Vec<Run> {
+        signals::runs::resolve_linked(spans, now, &self.settings).into_iter().map(|resolved| resolved.run).collect()
     }
 
     fn same_call(&self, first: &Span, second: &Span) -> Option<store::Counts> {

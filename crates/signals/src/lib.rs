@@ -5,10 +5,12 @@
 //!
 //! * [`detect`]: what went wrong in a run, what runs usually are, and when that changes.
 //! * [`doctor`]: what is wrong with the instrumentation, and what to change.
+//! * [`metrics`]: counters and histograms of runs, under the names that dashboards and rules use.
 //! * [`prices`]: what a model call cost, from a dated price table.
 //! * [`runs`]: one trace seen as one piece of agent work, with its tree, its totals and who called what.
 
 pub mod detect;
 pub mod doctor;
+pub mod metrics;
 pub mod prices;
 pub mod runs;

@@ -1,5 +1,6 @@
 //! The store's doors: commit, snapshot, read a trace, flush, compact, close.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -34,6 +35,16 @@ use crate::wal::log::LogFigures;
 pub trait RunResolver: Send + Sync {
     /// The run at `now`; `None` for no run (no spans).
     fn resolve(&self, spans: &[Arc<Span>], now: Timestamp) -> Option<Run>;
+
+    /// Other traces that the spans of the trace `of` lead to, because they may be one run.
+    fn linked(&self, _of: TraceId, _spans: &[Arc<Span>]) -> BTreeSet<TraceId> {
+        BTreeSet::new()
+    }
+
+    /// The runs that the spans of traces that lead to each other come to, each under the trace it goes by.
+    fn resolve_linked(&self, spans: &[Arc<Span>], now: Timestamp) -> Vec<Run> {
+        self.resolve(spans, now).into_iter().collect()
+    }
 
     /// Whether two spans of different traces with one response id tell the same model call, and which of them counts.
     /// The answer may not depend on which came first.
@@ -258,6 +269,15 @@ impl Store {
     /// The narrow part of a trace's spans, one version each, by start time.
     pub async fn trace_narrow(&self, project: &str, trace_id: TraceId) -> Result<Vec<Arc<Span>>, StoreError> {
         self.view(project, trace_id).narrow(&self.inner.reader).await
+    }
+
+    /// The narrow part of the spans of other traces that `spans`, those of the trace `of`, lead to: they may be one run.
+    pub async fn linked(&self, project: &str, of: TraceId, spans: &[Arc<Span>]) -> Result<Vec<Arc<Span>>, StoreError> {
+        // Nearly every trace leads nowhere.
+        if spans.iter().all(|span| span.told.is_none()) {
+            return Ok(Vec::new());
+        }
+        self.inner.linked(project, of, spans).await
     }
 
     /// The log records of a trace, by time.

@@ -52,7 +52,7 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::Investigate(args)) => investigate::run(&args),
         Some(Command::Diff(args)) => diff::run(&args),
         Some(Command::Sql(args)) => sql::run(&args),
-        Some(Command::Import(args)) => import::run(&args),
+        Some(Command::Import(args)) => import::run(&args, import::Holds::Otlp),
         Some(Command::Export(args)) => export::run(&args),
         Some(Command::Demo(args)) => demo::run(&args),
         Some(Command::Promql(args)) => promql::run(&args),

@@ -9,6 +9,7 @@ use signals::detect::ALL;
 use utoipa::IntoParams;
 
 use super::investigate;
+use super::joined;
 use super::params::{self, Params};
 use super::types::{
     Detector, DetectorSetting, DetectorsAnswer, DetectorsTest, Finding, FindingsAnswer, Issue, IssueDecision, IssuesAnswer, Problem,
@@ -205,7 +206,7 @@ pub async fn test(State(app): State<Arc<App>>, params: Params, body: String) -> 
         Some(text) => signals::detect::Settings::parse(text).map_err(|error| wrong(error.to_string()))?,
         None => app.settings.detection.detectors.clone(),
     };
-    let run = investigate::load(&app, params::trace_id(&asked.trace_id)?).await?;
+    let run = investigate::load(&app, joined::find(&app, &asked.trace_id).await?).await?;
     let findings = tokio::task::spawn_blocking(move || run.judge(&settings)).await;
     let findings = findings.map_err(|error| Problem::internal(error.to_string()))?;
     Ok(Json(FindingsAnswer { findings: findings.into_iter().map(Finding::from).collect(), next: None }))

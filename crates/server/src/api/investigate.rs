@@ -12,12 +12,14 @@ use signals::detect::{Evidence, Settings, investigate as page, judge};
 use signals::runs::Resolved;
 use store::StoredLog;
 
-use super::params::{self, Params};
-use super::run::{logs_by_span, narrow, no_run, read, too_many, FULL_STEPS_MAX};
+use super::convert;
+use super::joined;
+use super::params::Params;
+use super::run::{FULL_STEPS_MAX, narrow, too_many};
+use super::said::Said;
 use super::types::{
     BesideGoodRuns, ContextSnapshot, Departure, DiffAnswer, DiffPair, FailedStep, Finding, InvestigateAnswer, Problem,
 };
-use super::convert;
 use crate::app::App;
 use crate::findings::ask::{self, Filter};
 
@@ -39,7 +41,7 @@ pub struct Loaded {
 
 impl Loaded {
     fn evidence(&self) -> Evidence<'_> {
-        let Resolved { run, steps } = &self.resolved;
+        let Resolved { run, steps, .. } = &self.resolved;
         Evidence::new(run, steps, self.contents.iter().collect(), self.now).against(self.known.clone())
     }
 
@@ -51,25 +53,19 @@ impl Loaded {
 
 /// Reads a run.
 pub async fn load(app: &Arc<App>, trace_id: TraceId) -> Result<Loaded, Problem> {
-    let (stored, logs) = read(app, trace_id).await?;
+    let (stored, logs) = joined::read(app, trace_id).await?;
     if stored.len() > FULL_STEPS_MAX {
         return Err(too_many(stored.len()));
     }
     let (now, settings, shared) = (app.now(), app.run_settings, Arc::clone(app));
     let built = tokio::task::spawn_blocking(move || {
-        let resolved = signals::runs::resolve(&narrow(&stored), now, &settings)?;
-        let by_span = logs_by_span(&logs);
-        let by_id: std::collections::HashMap<_, _> = stored.iter().map(|stored| (stored.span.span_id, stored)).collect();
-        let said = |step: &model::ResolvedStep| {
-            let stored = by_id.get(&step.span.span_id)?;
-            let logs = by_span.get(&step.span.span_id).map_or(&[][..], Vec::as_slice);
-            Some(shared.settings.dialects.content(&stored.raw, &stored.resource, &stored.scope, logs))
-        };
-        let contents = resolved.steps.iter().map(|step| said(step).unwrap_or_default()).collect();
+        let resolved = joined::one(signals::runs::resolve_linked(&narrow(&stored), now, &settings), trace_id)?;
+        let said = Said::of(&shared.settings.dialects, &stored, &logs);
+        let contents = resolved.steps.iter().map(|step| said.content(step)).collect();
         Some(Loaded { resolved, contents, logs, known: None, now })
     });
     let loaded = built.await.map_err(|error| Problem::internal(error.to_string()))?;
-    let mut loaded = loaded.ok_or_else(|| no_run(trace_id))?;
+    let mut loaded = loaded.ok_or_else(|| joined::no_run(&trace_id.to_string()))?;
     let run = &loaded.resolved.run;
     let (kind, version) = (Kind::of(run).key(), run.agent_version.as_deref().unwrap_or_default().to_string());
     let known = app.with_state(move |state| state.read(|it| crate::findings::known(it, &kind, &version))).await?;
@@ -91,7 +87,7 @@ pub async fn investigate(
     params: Params,
 ) -> Result<Json<InvestigateAnswer>, Problem> {
     params.end()?;
-    let trace_id = params::trace_id(&id)?;
+    let trace_id = joined::find(&app, &id).await?;
     let loaded = load(&app, trace_id).await?;
     let (project, filter) = (app.project(), Filter { trace: Some(trace_id), ..Filter::default() });
     let (kept, similar) = app
@@ -155,7 +151,7 @@ pub async fn diff(
     params: Params,
 ) -> Result<Json<DiffAnswer>, Problem> {
     params.end()?;
-    let (left, right) = (params::trace_id(&left)?, params::trace_id(&right)?);
+    let (left, right) = (joined::find(&app, &left).await?, joined::find(&app, &right).await?);
     let (left, right) = (load(&app, left).await?, load(&app, right).await?);
     let compared = tokio::task::spawn_blocking(move || {
         let compared = compare::compare(&left.evidence(), &right.evidence());
