@@ -17,6 +17,9 @@ pub const FINDINGS_MAX: i64 = 200_000;
 /// And for how long: 90 days.
 pub const FINDINGS_NANOS: i64 = 90 * 86_400 * 1_000_000_000;
 
+/// Pairs of agent and outcome that are counted; further ones count as `other`.
+pub const OUTCOMES_MAX: i64 = 1_000;
+
 /// The tables.
 pub const PART: Part = Part {
     name: "findings",
@@ -60,5 +63,6 @@ pub const PART: Part = Part {
         CREATE TABLE findings_learned (kind TEXT NOT NULL, version TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (kind, version)) STRICT;
         CREATE TABLE findings_streams (kind TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT;
         CREATE TABLE findings_counts (detector TEXT NOT NULL, severity TEXT NOT NULL, count INTEGER NOT NULL, PRIMARY KEY (detector, severity)) STRICT;
+        CREATE TABLE findings_outcomes (agent TEXT NOT NULL, outcome TEXT NOT NULL, count INTEGER NOT NULL, PRIMARY KEY (agent, outcome)) STRICT;
     "],
 };

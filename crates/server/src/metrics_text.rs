@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 
 use crate::api::status::limits;
 use crate::app::{App, Phase};
+use crate::findings::ask::{self, Totals};
 
 /// Content type of the Prometheus text format, version 0.0.4.
 const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -17,10 +18,23 @@ const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 #[utoipa::path(get, path = "/metrics", operation_id = "getMetrics", tag = "server", summary = "Tawny's own counters for Prometheus",
     responses((status = 200, body = String, content_type = "text/plain", description = "Prometheus text format")))]
 pub async fn get(State(app): State<Arc<App>>) -> Response {
-    ([(header::CONTENT_TYPE, CONTENT_TYPE)], text(&app)).into_response()
+    // While the log is replayed nothing is counted yet.
+    let totals = app.with_state(|state| state.read(ask::totals)).await.unwrap_or_default();
+    ([(header::CONTENT_TYPE, CONTENT_TYPE)], text(&app, &totals)).into_response()
 }
 
-fn text(app: &App) -> String {
+fn findings(page: &mut Page, totals: &Totals) {
+    page.family("agent_findings_total", "counter", "What detectors saw, by detector and severity.");
+    for (detector, severity, count) in &totals.findings {
+        page.sample("agent_findings_total", &[("detector", detector), ("severity", severity)], *count as f64);
+    }
+    page.family("agent_outcome_total", "counter", "What runs came to, by agent.");
+    for (agent, outcome, count) in &totals.outcomes {
+        page.sample("agent_outcome_total", &[("agent", agent), ("outcome", outcome)], *count as f64);
+    }
+}
+
+fn text(app: &App, totals: &Totals) -> String {
     let mut page = Page::default();
     page.family("tawny_build_info", "gauge", "Version of Tawny.");
     page.sample("tawny_build_info", &[("version", crate::VERSION)], 1.0);
@@ -43,6 +57,7 @@ fn text(app: &App) -> String {
         page.sample("tawny_limit_reached_total", &[("name", &limit.name)], limit.reached as f64);
     }
     watch(&mut page, app);
+    findings(&mut page, totals);
     store(&mut page, app);
     if let Some(forwarder) = &app.forwarder {
         forward(&mut page, &crate::api::status::forward(forwarder));

@@ -35,7 +35,9 @@ pub async fn get(
     if !content {
         let spans = joined::narrow(&app, trace_id).await?;
         let resolved = resolve(&app, trace_id, &spans)?;
-        return Ok(Json(answer(&resolved)));
+        let mut answer = answer(&resolved);
+        super::findings::count(&app, std::slice::from_mut(&mut answer.run)).await?;
+        return Ok(Json(answer));
     }
     let (stored, logs) = joined::read(&app, trace_id).await?;
     if stored.len() > FULL_STEPS_MAX {
@@ -56,7 +58,9 @@ pub async fn get(
         Some(answer)
     });
     let answer = built.await.map_err(|error| Problem::internal(error.to_string()))?;
-    answer.map(Json).ok_or_else(|| joined::no_run(&id))
+    let mut answer = answer.ok_or_else(|| joined::no_run(&id))?;
+    super::findings::count(&app, std::slice::from_mut(&mut answer.run)).await?;
+    Ok(Json(answer))
 }
 
 /// One step, and its span as it was sent.

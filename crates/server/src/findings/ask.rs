@@ -248,9 +248,31 @@ pub fn similar(connection: &Connection, project: &str, trace: TraceId, limit: us
     Ok(traces.iter().filter_map(|bytes| TraceId::from_slice(bytes).ok()).collect())
 }
 
-/// Findings since the beginning, by detector and severity.
-pub fn totals(connection: &Connection) -> Result<Vec<(String, String, u64)>> {
-    let mut query = connection.prepare_cached("SELECT detector, severity, count FROM findings_counts ORDER BY 1, 2")?;
-    let rows = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get::<_, i64>(2)?.cast_unsigned())))?;
-    rows.collect()
+/// Findings of some runs, in their order.
+pub fn counts(connection: &Connection, project: &str, traces: &[TraceId]) -> Result<Vec<u64>> {
+    let mut query = connection.prepare_cached("SELECT count(*) FROM findings WHERE project = ?1 AND trace = ?2")?;
+    let mut count = |trace: &TraceId| query.query_row(params![project, trace.as_bytes()], |row| row.get::<_, i64>(0));
+    traces.iter().map(|trace| count(trace).map(i64::cast_unsigned)).collect()
+}
+
+/// What was counted since the beginning.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Totals {
+    /// Findings by detector and severity.
+    pub findings: Vec<(String, String, u64)>,
+    /// Runs by agent and outcome.
+    pub outcomes: Vec<(String, String, u64)>,
+}
+
+/// What was counted since the beginning.
+pub fn totals(connection: &Connection) -> Result<Totals> {
+    let read = |sql: &str| -> Result<Vec<(String, String, u64)>> {
+        let mut query = connection.prepare_cached(sql)?;
+        let rows = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get::<_, i64>(2)?.cast_unsigned())))?;
+        rows.collect()
+    };
+    Ok(Totals {
+        findings: read("SELECT detector, severity, count FROM findings_counts ORDER BY 1, 2")?,
+        outcomes: read("SELECT agent, outcome, count FROM findings_outcomes ORDER BY 1, 2")?,
+    })
 }

@@ -65,7 +65,10 @@ impl Judge for FindingsJudge {
         let said = |step: &model::ResolvedStep| case.content(step.span.span_id).unwrap_or(&NOTHING);
         let contents = case.steps.iter().map(said).collect();
         let verdict = self.night(tx)?.judge(case.run, case.steps, contents, case.now, case.before.is_some());
-        let written = kept::write(tx, case.run, &verdict.findings, case.now);
+        let mut written = kept::write(tx, case.run, &verdict.findings, case.now);
+        if let (Ok(()), Some(outcome), None) = (&written, &verdict.outcome, case.before) {
+            written = kept::count_outcome(tx, &verdict.kind.agent, outcome);
+        }
         if written.is_err() {
             // What was learned of this run is forgotten with it.
             self.night = None;

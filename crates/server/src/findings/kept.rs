@@ -7,7 +7,7 @@ use signals::detect::baseline::Baseline;
 use signals::detect::{DRIFT, Night, SILENCE};
 use state::rusqlite::{Connection, OptionalExtension, Result, Transaction, params};
 
-use super::{FINDINGS_MAX, FINDINGS_NANOS};
+use super::{FINDINGS_MAX, FINDINGS_NANOS, OUTCOMES_MAX};
 
 /// Findings removed in one batch at most: more than are added.
 const FORGET_ROWS: i64 = 4_096;
@@ -54,6 +54,23 @@ pub fn write(tx: &Transaction<'_>, run: &Run, findings: &[Finding], now: Timesta
             .execute(params![project, fingerprint])?;
     }
     Ok(())
+}
+
+/// Counts what a run came to.
+pub fn count_outcome(tx: &Transaction<'_>, agent: &str, outcome: &str) -> Result<()> {
+    let counted = tx
+        .prepare_cached("UPDATE findings_outcomes SET count = count + 1 WHERE agent = ?1 AND outcome = ?2")?
+        .execute([agent, outcome])?;
+    if counted > 0 {
+        return Ok(());
+    }
+    let pairs: i64 = tx.prepare_cached("SELECT count(*) FROM findings_outcomes")?.query_row([], |row| row.get(0))?;
+    let (agent, outcome) = if pairs < OUTCOMES_MAX { (agent, outcome) } else { ("other", "other") };
+    tx.prepare_cached(
+        "INSERT INTO findings_outcomes VALUES (?1, ?2, 1) ON CONFLICT (agent, outcome) DO UPDATE SET count = count + 1",
+    )?
+    .execute([agent, outcome])
+    .map(drop)
 }
 
 /// Findings of an earlier state of a run by id, with their fingerprints. Those over many runs stay.

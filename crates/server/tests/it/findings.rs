@@ -94,6 +94,10 @@ fn a_loop_becomes_a_finding_and_an_issue_that_outlive_a_restart() {
     assert_eq!(two["findings"][0]["fingerprint"], two["findings"][1]["fingerprint"]);
     let issue = again.get("/api/v1/issues").ok().json()["issues"][0].clone();
     assert_eq!((issue["count"].as_u64(), issue["runs"].as_u64()), (Some(2), Some(2)));
+    let run = again.get(&format!("/api/v1/runs/{SECOND}?content=none")).ok().json();
+    assert_eq!((run["run"]["findings"].as_u64(), again.get("/api/v1/runs").ok().json()["runs"][0]["findings"].as_u64()), (Some(1), Some(1)));
+    let metrics = again.get("/metrics").ok().text();
+    assert!(metrics.contains("agent_findings_total{detector=\"loop\",severity=\"warning\"} 2"), "{metrics}");
     let of_run = again.get(&format!("/api/v1/findings?trace_id={SECOND}")).ok().json();
     assert_eq!(count(&of_run, "findings"), 1);
     // One page at a time.

@@ -55,6 +55,9 @@ pub struct Run {
     pub errors: u32,
     /// Steps that repeat a failed sibling.
     pub retries: u32,
+    /// What detectors saw in it; null where that was not looked up (runs as they change).
+    #[schema(required)]
+    pub findings: Option<u64>,
     /// Tokens, each call counted once.
     pub usage: UsageTotals,
     /// Cost in US dollars; null when unknown.
