@@ -110,7 +110,6 @@ impl From<&model::Run> for Run {
             rounds: run.rounds,
             errors: run.errors,
             retries: run.retries,
-            findings: None,
             usage: (&run.usage).into(),
             cost_usd: dollars(run.cost),
             models: texts(&run.models),

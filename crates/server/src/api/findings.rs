@@ -216,6 +216,6 @@ pub async fn test(State(app): State<Arc<App>>, params: Params, body: String) -> 
 pub async fn count(app: &App, runs: &mut [Run]) -> Result<(), Problem> {
     let (project, traces) = (app.project(), runs.iter().map(|run| run.trace_id).collect::<Vec<_>>());
     let counts = app.with_state(move |state| state.read(|it| ask::counts(it, &project, &traces))).await?;
-    runs.iter_mut().zip(counts).for_each(|(run, count)| run.findings = Some(count));
+    runs.iter_mut().zip(counts).for_each(|(run, count)| run.findings = count);
     Ok(())
 }

@@ -55,9 +55,6 @@ pub struct Run {
     pub errors: u32,
     /// Steps that repeat a failed sibling.
     pub retries: u32,
-    /// What detectors saw in it; null where that was not looked up (runs as they change).
-    #[schema(required)]
-    pub findings: Option<u64>,
     /// Tokens, each call counted once.
     pub usage: UsageTotals,
     /// Cost in US dollars; null when unknown.
@@ -98,7 +95,7 @@ pub struct Run {
     pub version: Option<String>,
     /// The totals may still change: the root has not ended, or steps came in a moment ago.
     pub provisional: bool,
-    /// Number of findings about this run.
+    /// Number of findings about this run; live updates and search leave it at 0.
     pub findings: u64,
 }
 
