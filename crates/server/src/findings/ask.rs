@@ -243,7 +243,7 @@ pub fn similar(connection: &Connection, project: &str, trace: TraceId, limit: us
          WHERE project = ?1 AND trace != ?2 AND fingerprint IN (SELECT fingerprint FROM findings WHERE project = ?1 AND trace = ?2)
          GROUP BY trace ORDER BY 2 DESC LIMIT ?3",
     )?;
-    let rows = query.query_map(params![project, trace.as_bytes(), limit], |row| row.get::<_, Vec<u8>>(0))?;
+    let rows = query.query_map(params![project, trace.as_bytes(), limit as i64], |row| row.get::<_, Vec<u8>>(0))?;
     let traces: Vec<Vec<u8>> = rows.collect::<Result<_>>()?;
     Ok(traces.iter().filter_map(|bytes| TraceId::from_slice(bytes).ok()).collect())
 }

@@ -66,7 +66,10 @@ impl Judge for FindingsJudge {
         let contents = case.steps.iter().map(said).collect();
         let verdict = self.night(tx)?.judge(case.run, case.steps, contents, case.now, case.before.is_some());
         let mut written = kept::write(tx, case.run, &verdict.findings, case.now);
-        if let (Ok(()), Some(outcome), None) = (&written, &verdict.outcome, case.before) {
+        if written.is_ok()
+            && case.before.is_none()
+            && let Some(outcome) = &verdict.outcome
+        {
             written = kept::count_outcome(tx, &verdict.kind.agent, outcome);
         }
         if written.is_err() {
