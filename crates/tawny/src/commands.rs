@@ -12,6 +12,7 @@ mod findings;
 mod forward;
 mod import;
 mod investigate;
+mod issues;
 mod logs;
 mod promql;
 mod restore;
@@ -46,8 +47,8 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::Summary(args)) => summary::run(&args),
         Some(Command::Search(args)) => search::run(&args),
         Some(Command::Logs(args)) => logs::run(&args),
-        Some(Command::Findings(args)) => findings::list(&args),
-        Some(Command::Issues(args)) => findings::issues(&args),
+        Some(Command::Findings(args)) => findings::run(&args),
+        Some(Command::Issues(args)) => issues::run(&args),
         Some(Command::Detectors(args)) => detectors::run(&args),
         Some(Command::Investigate(args)) => investigate::run(&args),
         Some(Command::Diff(args)) => diff::run(&args),
