@@ -61,6 +61,7 @@ fn settings(args: &Serve) -> Result<Settings> {
         allow_missing_segments: args.allow_missing_segments,
         dialects: super::dialects::with_renames(&args.renames)?,
         detection: detection(args)?,
+        runs: Default::default(),
         limits: Limits { cache_bytes: args.cache as u64, ..limits },
         ingest_keys: IngestKeys::parse(args.ingest_keys.iter().map(String::as_str)).context("--ingest-key")?,
     })
