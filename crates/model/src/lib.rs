@@ -8,6 +8,7 @@
 //! The crate is small and pure: no clock, no randomness, no async, no Arrow, no I/O.
 
 mod content;
+mod finding;
 mod ids;
 mod join;
 mod kind;
@@ -24,6 +25,7 @@ mod usage;
 mod value;
 
 pub use content::{Content, Document, Message, Part, Role, ToolDefinition};
+pub use finding::{Finding, Severity};
 pub use ids::{IdError, SpanId, TraceId};
 pub use join::{Join, JoinReason, Relation};
 pub use kind::{SpanStatus, StepKind};

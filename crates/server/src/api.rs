@@ -8,6 +8,8 @@ pub mod convert;
 pub mod costs;
 pub mod doctor;
 pub mod export;
+pub mod findings;
+pub mod investigate;
 pub mod joined;
 pub mod live;
 pub mod logs;

@@ -17,6 +17,15 @@ pub const DEFAULT_OTLP_GRPC: &str = "127.0.0.1:4317";
 /// Where data is kept by default.
 pub const DEFAULT_DATA: &str = "./tawny-data";
 
+/// What detection goes by, from the user's files.
+#[derive(Debug, Clone, Default)]
+pub struct Detection {
+    /// Settings of detectors.
+    pub detectors: signals::detect::Settings,
+    /// Outcomes and risks.
+    pub outcomes: signals::detect::outcomes::Outcomes,
+}
+
 /// Everything that can be set.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -46,6 +55,8 @@ pub struct Settings {
     pub ingest_keys: IngestKeys,
     /// Tokens an hour that are meant to be enough: the gauge `agent_hourly_token_budget`, for rules.
     pub hourly_token_budget: Option<u64>,
+    /// Settings of detectors, declared outcomes, risks of tools.
+    pub detection: Detection,
     /// When a run counts as finished.
     pub runs: signals::runs::Settings,
     /// Rules, and where alerts go.
@@ -72,6 +83,7 @@ impl Default for Settings {
             dialects: Dialects::builtin().clone(),
             ingest_keys: IngestKeys::default(),
             hourly_token_budget: None,
+            detection: Detection::default(),
             runs: signals::runs::Settings::default(),
             alerts: crate::alerting::AlertSettings::default(),
             money: crate::money::Files::default(),

@@ -12,6 +12,7 @@ mod clock;
 pub mod config;
 mod counters;
 mod grafana;
+mod findings;
 mod health;
 mod incoming;
 mod ingest;

@@ -9,6 +9,7 @@ use signals::metrics::{Exposed, Format, Kind, Show, write};
 
 use crate::api::status::limits;
 use crate::app::{App, Phase};
+use crate::findings::ask::{self, Totals};
 
 /// Counters for Prometheus.
 #[utoipa::path(get, path = "/metrics", operation_id = "getMetrics", tag = "server",
@@ -67,6 +68,7 @@ pub fn own(app: &App) -> Vec<Exposed> {
     }
     watch(&mut page, app);
     money(&mut page, app);
+    findings(&mut page, app);
     store(&mut page, app);
     series(&mut page, app);
     if let Some(forwarder) = &app.forwarder {
@@ -281,5 +283,18 @@ impl Page {
             debug_assert_eq!(family.name, name, "a sample follows its family");
             family.number(labels, value);
         }
+    }
+}
+
+/// What detectors saw and what runs came to. Nothing while the log is replayed: nothing is counted yet.
+fn findings(page: &mut Page, app: &App) {
+    let totals: Totals = app.opened().ok().and_then(|opened| opened.state.read(ask::totals).ok()).unwrap_or_default();
+    page.family("agent_findings_total", "counter", "What detectors saw, by detector and severity.");
+    for (detector, severity, count) in &totals.findings {
+        page.sample("agent_findings_total", &[("detector", detector), ("severity", severity)], *count as f64);
+    }
+    page.family("agent_outcome_total", "counter", "What runs came to, by agent.");
+    for (agent, outcome, count) in &totals.outcomes {
+        page.sample("agent_outcome_total", &[("agent", agent), ("outcome", outcome)], *count as f64);
     }
 }

@@ -15,7 +15,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use wire::Signal;
 
-use crate::api::{aggregate, alerts, budgets, costs, doctor, export, live, logs, openapi, prices, rules, run, runs, search, sessions, setup, signals, silences, sla, sql, status, store, summary};
+use crate::api::{aggregate, alerts, budgets, costs, doctor, export, findings, investigate, live, logs, openapi, prices, rules, run, runs, search, sessions, setup, signals, silences, sla, sql, status, store, summary};
 use crate::app::App;
 use crate::problem::{self, Problem};
 use crate::receivers::{datadog, langfuse, langsmith, openai_agents, phoenix};
@@ -30,7 +30,14 @@ pub fn api() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(run::step))
         .routes(routes!(run::logs))
         .routes(routes!(run::raw))
+        .routes(routes!(investigate::investigate))
+        .routes(routes!(investigate::diff))
         .routes(routes!(sessions::list))
+        .routes(routes!(findings::list))
+        .routes(routes!(findings::issues))
+        .routes(routes!(findings::issue, findings::decide))
+        .routes(routes!(findings::detectors))
+        .routes(routes!(findings::test))
         .routes(routes!(summary::get))
         .routes(routes!(logs::list, log_lines::lines))
         .routes(routes!(search::search))

@@ -27,6 +27,7 @@ use self::queue::{Key, Queue, Seen};
 pub use self::read::WATCH_CONTENT_SPANS;
 use crate::app::{App, Opened};
 use crate::metrics::Counting;
+use crate::findings::FindingsJudge;
 use crate::money::judge::Costs;
 
 /// Runs waiting to be looked at; past these, changes are asked for again later. About 150 bytes each.
@@ -113,6 +114,7 @@ fn judges(app: &App) -> Vec<Box<dyn Judge>> {
     vec![
         Box::new(Counting::new(Arc::clone(&app.metrics))),
         Box::new(Costs::new(Arc::clone(&app.money), app.settings.dialects.clone())),
+        Box::new(FindingsJudge::new(app.settings.detection.clone())),
     ]
 }
 

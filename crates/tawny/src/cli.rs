@@ -3,6 +3,7 @@
 mod alerting;
 mod rules;
 mod money;
+mod findings;
 mod sending;
 mod series;
 mod upkeep;
@@ -18,8 +19,11 @@ pub use alerting::{
 };
 pub use rules::{Rules, RulesCheck, RulesCommand, RulesExplain, RulesTest};
 pub use money::{Budgets, Costs, CostsCommand, MoneyFiles};
-pub use sending::{Doctor, Forward, ForwardCommand, Setup};
+pub use sending::{Demo, Doctor, Forward, ForwardCommand, Setup};
 pub use series::Query;
+pub use findings::{
+    Detectors, DetectorsCommand, DetectorsTest, Diff, FindingFilters, Findings, Investigate, Issues,
+};
 pub use upkeep::{Backup, Place, Rebuild, Restore, Source, Store, StoreCommand};
 
 /// The night watch for AI agents.
@@ -75,6 +79,16 @@ pub enum Command {
     Budgets(Budgets),
     /// Show what workflows promise, and how they keep it.
     Sla(Reading),
+    /// List what detectors saw in runs.
+    Findings(Findings),
+    /// List issues (findings of the same failure), or change one.
+    Issues(Issues),
+    /// List detectors, explain one, or try them on a file or a run.
+    Detectors(Detectors),
+    /// Explain a run in one page: what failed, what was seen, where it leaves what such runs do.
+    Investigate(Investigate),
+    /// Compare two runs step by step.
+    Diff(Diff),
     /// Ask a question in SQL (read-only; `tawny sql --schema` lists the views).
     Sql(Sql),
     /// Send recorded telemetry to the server: OTLP as JSON lines or protobuf, plain or compressed with gzip or zstd.
@@ -192,6 +206,12 @@ pub struct Serve {
     /// Prices, budgets, service levels.
     #[command(flatten)]
     pub money: MoneyFiles,
+    /// File of settings of detectors, by project, agent and workflow (docs/recipes/detectors.md).
+    #[arg(long, env = "TAWNY_DETECTORS", value_name = "FILE")]
+    pub detectors: Option<PathBuf>,
+    /// File that declares outcomes of workflows and risks of tools (docs/recipes/detectors.md).
+    #[arg(long, env = "TAWNY_OUTCOMES", value_name = "FILE")]
+    pub outcomes: Option<PathBuf>,
     /// Print the addresses in use as one line of JSON once the server listens.
     #[arg(long)]
     pub json: bool,
@@ -492,26 +512,6 @@ pub struct Export {
     #[arg(long, short = 'o', value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// Where the server is.
-    #[arg(long, env = "TAWNY_URL", value_name = "URL", default_value = "http://127.0.0.1:8296")]
-    pub url: String,
-}
-
-/// Flags of `demo`.
-#[derive(Debug, Args)]
-pub struct Demo {
-    /// Runs per second, on average. Above 50: load, from prepared runs and without history.
-    #[arg(long, value_name = "N", default_value_t = 0.5)]
-    pub rate: f64,
-    /// Seed: the same seed gives the same runs.
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub seed: u64,
-    /// Begin with this much history, for example 15m or 2h.
-    #[arg(long, value_name = "TIME", default_value = "15m")]
-    pub history: String,
-    /// Stop when the runs of this much time, counted from now, are sent; without it the demo goes on until it is stopped.
-    #[arg(long, value_name = "TIME")]
-    pub r#for: Option<String>,
-    /// Where OTLP over HTTP is received.
     #[arg(long, env = "TAWNY_URL", value_name = "URL", default_value = "http://127.0.0.1:8296")]
     pub url: String,
 }

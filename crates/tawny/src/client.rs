@@ -105,6 +105,13 @@ impl Client {
         response.into_body().into_with_config().limit(u64::MAX).read_to_string().context("the answer broke off")
     }
 
+    /// Answer text of a `PATCH` of JSON that succeeded.
+    pub fn patch_json(&self, path: &str, body: &impl serde::Serialize) -> Result<String> {
+        let response = self.patiently(|| self.agent.patch(format!("{}{path}", self.base)).send_json(body))?;
+        let body = succeeded(response)?.into_body();
+        body.into_with_config().limit(u64::MAX).read_to_string().context("the answer broke off")
+    }
+
     /// Asks, and asks again while the server says that it will answer soon: it replays its log after a restart.
     fn patiently(&self, ask: impl Fn() -> Result<Response<ureq::Body>, ureq::Error>) -> Result<Response<ureq::Body>> {
         for _ in 0..REPLAY_WAITS {

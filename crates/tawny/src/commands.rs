@@ -6,11 +6,16 @@ mod budgets;
 mod completions;
 mod costs;
 mod demo;
+mod detectors;
 mod dialects;
+mod diff;
 mod doctor;
 mod export;
+mod findings;
 mod forward;
 mod import;
+mod investigate;
+mod issues;
 mod logs;
 mod metrics;
 mod promql;
@@ -29,6 +34,7 @@ mod status;
 mod store;
 mod summary;
 mod tail;
+mod told;
 
 use std::process::ExitCode;
 
@@ -51,6 +57,11 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::Costs(args)) => costs::run(&args),
         Some(Command::Budgets(args)) => budgets::run(&args),
         Some(Command::Sla(args)) => sla::run(&args),
+        Some(Command::Findings(args)) => findings::run(&args),
+        Some(Command::Issues(args)) => issues::run(&args),
+        Some(Command::Detectors(args)) => detectors::run(&args),
+        Some(Command::Investigate(args)) => investigate::run(&args),
+        Some(Command::Diff(args)) => diff::run(&args),
         Some(Command::Sql(args)) => sql::run(&args),
         Some(Command::Import(args)) => import::run(&args, import::Holds::Otlp),
         Some(Command::Export(args)) => export::run(&args),

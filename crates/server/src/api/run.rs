@@ -35,7 +35,9 @@ pub async fn get(
     if !content {
         let spans = joined::narrow(&app, trace_id).await?;
         let resolved = resolve(&app, trace_id, &spans)?;
-        return Ok(Json(answer(&resolved)));
+        let mut answer = answer(&resolved);
+        super::findings::count(&app, std::slice::from_mut(&mut answer.run)).await?;
+        return Ok(Json(answer));
     }
     let (stored, logs) = joined::read(&app, trace_id).await?;
     if stored.len() > FULL_STEPS_MAX {
@@ -56,7 +58,9 @@ pub async fn get(
         Some(answer)
     });
     let answer = built.await.map_err(|error| Problem::internal(error.to_string()))?;
-    answer.map(Json).ok_or_else(|| joined::no_run(&id))
+    let mut answer = answer.ok_or_else(|| joined::no_run(&id))?;
+    super::findings::count(&app, std::slice::from_mut(&mut answer.run)).await?;
+    Ok(Json(answer))
 }
 
 /// One step, and its span as it was sent.
@@ -147,9 +151,10 @@ pub async fn raw(State(app): State<Arc<App>>, Path(id): Path<String>, params: Pa
 }
 
 /// Most steps that are answered with their content at once; what each step said is one request away.
-const FULL_STEPS_MAX: usize = 20_000;
+pub const FULL_STEPS_MAX: usize = 20_000;
 
-fn too_many(steps: usize) -> Problem {
+/// The refusal of a run that is too large to be read with its content.
+pub fn too_many(steps: usize) -> Problem {
     Problem::new(
         StatusCode::UNPROCESSABLE_ENTITY,
         "limit",
@@ -161,7 +166,8 @@ fn too_many(steps: usize) -> Problem {
     )
 }
 
-fn narrow(stored: &[StoredSpan]) -> Vec<Arc<Span>> {
+/// The spans without what was sent.
+pub fn narrow(stored: &[StoredSpan]) -> Vec<Arc<Span>> {
     stored.iter().map(|stored| Arc::clone(&stored.span)).collect()
 }
 

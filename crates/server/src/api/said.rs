@@ -53,6 +53,11 @@ impl<'a> Said<'a> {
         }
     }
 
+    /// What was said alone; nothing where the step was not kept.
+    pub fn content(&self, resolved: &ResolvedStep) -> Content {
+        self.whole(resolved).map(|(_, content)| content).unwrap_or_default()
+    }
+
     /// A step as it was sent and what was said in it. What only log records say is added to what the span does.
     pub fn whole(&self, resolved: &ResolvedStep) -> Option<(RawSpan<'static>, Content)> {
         let own = resolved.span.span_id;

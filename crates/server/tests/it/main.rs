@@ -6,6 +6,7 @@ mod bad_input;
 mod captures;
 mod datadog;
 mod doctor;
+mod findings;
 mod forward;
 mod grafana;
 mod grpc;

@@ -34,7 +34,7 @@ pub fn run(args: &cli::Run) -> Result<ExitCode> {
 }
 
 /// Completes the beginning of an id. What cannot be one is the id of an execution or the like, which the server knows.
-fn whole_id(client: &Client, beginning: &str) -> Result<String> {
+pub(super) fn whole_id(client: &Client, beginning: &str) -> Result<String> {
     let id = beginning.trim().to_ascii_lowercase();
     if id.is_empty() {
         bail!(

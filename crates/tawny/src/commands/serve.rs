@@ -1,12 +1,14 @@
 //! `tawny serve`: the server, until it is told to stop.
 
+use std::fs;
 use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
-use server::config::IngestKeys;
+use server::config::{Detection, IngestKeys};
 use server::{ConfigError, Limits, Running, Settings};
 use tokio::signal;
 use tracing_subscriber::EnvFilter;
@@ -23,6 +25,21 @@ pub fn run(args: &Serve) -> Result<ExitCode> {
     let settings = settings(args)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start threads")?;
     runtime.block_on(serve(settings, args.json))
+}
+
+/// What detection goes by, from the files named.
+fn detection(args: &Serve) -> Result<Detection> {
+    let read = |path: &PathBuf| fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()));
+    let mut detection = Detection::default();
+    if let Some(path) = &args.detectors {
+        detection.detectors =
+            signals::detect::Settings::parse(&read(path)?).with_context(|| path.display().to_string())?;
+    }
+    if let Some(path) = &args.outcomes {
+        detection.outcomes =
+            signals::detect::outcomes::Outcomes::parse(&read(path)?).with_context(|| path.display().to_string())?;
+    }
+    Ok(detection)
 }
 
 fn settings(args: &Serve) -> Result<Settings> {
@@ -48,6 +65,7 @@ fn settings(args: &Serve) -> Result<Settings> {
         hourly_token_budget: args.hourly_token_budget,
         runs: Settings::default().runs,
         money: args.money.settings(),
+        detection: detection(args)?,
         ingest_keys: IngestKeys::parse(args.ingest_keys.iter().map(String::as_str)).context("--ingest-key")?,
     })
 }
