@@ -34,7 +34,7 @@ mod transcode;
 pub use answer::{response, status};
 pub use compression::{Compression, DecompressError, UnknownCompression, decompress};
 pub use error::DecodeError;
-pub use export::{each, export_logs, export_spans};
+pub use export::{each, export_logs, export_samples, export_spans};
 pub use metric::STALE_NAN_BITS;
 pub use protobuf::{SplitFile, sniff_protobuf, split_protobuf_file};
 pub use signal::{Encoding, Signal};
