@@ -213,7 +213,7 @@ impl Doors {
         let asks = closed || (need == Need::Ingest && !self.declared.is_empty());
         for key in &shown.keys {
             // Looked up by hash: how long that takes says nothing of the key.
-            let hash = blake3::hash(key.as_bytes());
+            let hash = crate::hash(key);
             if let Some(held) = known.keys.get(&hash) {
                 held.used.fetch_max(now.as_nanos(), Ordering::Relaxed);
                 let who = Who::Key(Arc::clone(&held.id));

@@ -53,6 +53,11 @@ pub const PART: Part = Part {
     "],
 };
 
+/// The hash by which a key or token is kept and looked up.
+pub fn hash(secret: &str) -> blake3::Hash {
+    blake3::hash(secret.as_bytes())
+}
+
 /// Whether a text can be a project's or user's name: it shows in paths, lists and logs.
 pub fn is_name(text: &str) -> bool {
     let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_.@".contains(letter);

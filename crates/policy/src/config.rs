@@ -92,23 +92,27 @@ impl Policies {
         self.of_project(project).find(|policy| policy.environments.iter().any(|glob| glob.fits(environment)))
     }
 
-    /// What a person should know of each policy, a line each.
-    pub fn describe(&self) -> Vec<String> {
+    /// What a person should know of each policy for a project, or of all, a line each.
+    pub fn describe(&self, project: Option<&str>) -> Vec<String> {
         let names = |globs: &[Glob]| globs.iter().map(|glob| glob.0.as_str()).collect::<Vec<_>>().join(", ");
+        let wanted = |policy: &&Policy| project.is_none_or(|name| policy.projects.iter().any(|glob| glob.fits(name)));
         let line = |policy: &Policy| {
             let content = match policy.content {
                 Keep::Preview => format!("first {} characters", policy.preview),
                 Keep::Sample => format!("{} % of traces in full, else {}", policy.share * 100.0, policy.otherwise.as_str()),
                 keep => keep.as_str().to_owned(),
             };
-            format!(
-                "project {}, environment {}: content {content}; takes out {}",
-                names(&policy.projects),
-                names(&policy.environments),
-                policy.redactor.describe()
-            )
+            let environments = names(&policy.environments);
+            let takes = policy.redactor.describe();
+            match project {
+                Some(_) => format!("environment {environments}: content {content}; takes out {takes}"),
+                None => format!(
+                    "project {}, environment {environments}: content {content}; takes out {takes}",
+                    names(&policy.projects)
+                ),
+            }
         };
-        self.0.iter().map(line).collect()
+        self.0.iter().filter(wanted).map(line).collect()
     }
 }
 

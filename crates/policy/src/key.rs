@@ -1,13 +1,14 @@
 //! The operator's key: what is hashed or made into tokens under it.
 //!
-//! Three keys are derived from it, one for each use, by HMAC-SHA256 with a label (as NIST SP 800-108 derives keys).
+//! Keys for each use are derived from it by HMAC-SHA256 with a label (as NIST SP 800-108 derives keys).
+//!
+//! A token is AES-256-GCM under a nonce that is itself an HMAC of the value: the same value gives the same token, and two values share a
+//! nonce only where two HMACs share 96 bits. Turning a token back checks the nonce against the value.
 
-use aes_siv::KeyInit;
-use aes_siv::siv::Aes128Siv;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hmac::{Hmac, Mac};
-use sha2::Sha256;
+use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use ring::hmac;
 
 /// Fewest bytes of a key.
 pub const MIN_KEY: usize = 16;
@@ -43,6 +44,7 @@ pub struct Key {
     hash: [u8; 32],
     pseudonym: [u8; 32],
     token: [u8; 32],
+    nonce: [u8; 32],
 }
 
 impl std::fmt::Debug for Key {
@@ -66,6 +68,7 @@ impl Key {
             hash: derive("tawny policy 1 hash"),
             pseudonym: derive("tawny policy 1 pseudonym"),
             token: derive("tawny policy 1 token"),
+            nonce: derive("tawny policy 1 nonce"),
         })
     }
 
@@ -81,10 +84,20 @@ impl Key {
         name
     }
 
-    /// A token that [`Key::reveal`] turns back, the same for the same value of the same sort (AES-SIV, RFC 5297).
+    /// A token that [`Key::reveal`] turns back, the same for the same value of the same sort.
     pub(crate) fn token(&self, sort: &str, value: &str) -> Option<String> {
-        let sealed = Aes128Siv::new(&self.token.into()).encrypt([sort.as_bytes()], value.as_bytes()).ok()?;
-        Some(URL_SAFE_NO_PAD.encode(sealed))
+        let nonce = self.nonce(sort, value);
+        let mut sealed = value.as_bytes().to_vec();
+        let key = LessSafeKey::new(UnboundKey::new(&AES_256_GCM, &self.token).ok()?);
+        let nonce_once = Nonce::assume_unique_for_key(nonce);
+        key.seal_in_place_append_tag(nonce_once, Aad::from(sort.as_bytes()), &mut sealed).ok()?;
+        Some(URL_SAFE_NO_PAD.encode([&nonce[..], &sealed].concat()))
+    }
+
+    fn nonce(&self, sort: &str, value: &str) -> [u8; NONCE_LEN] {
+        let mut nonce = [0; NONCE_LEN];
+        nonce.copy_from_slice(&mac(&self.nonce, &[sort.as_bytes(), b"\0", value.as_bytes()])[..NONCE_LEN]);
+        nonce
     }
 
     /// The value a token stands for, as it stands in telemetry: `[email~…]`.
@@ -96,18 +109,22 @@ impl Key {
         let (sort, text) =
             inner.and_then(|inner| inner.split_once('~')).ok_or_else(|| RevealError::NoToken(token.to_owned()))?;
         let sealed = URL_SAFE_NO_PAD.decode(text).map_err(|_| RevealError::NoToken(token.to_owned()))?;
-        let value = Aes128Siv::new(&self.token.into()).decrypt([sort.as_bytes()], &sealed);
-        let value = value.map_err(|_| RevealError::WrongKey)?;
-        String::from_utf8(value).map_err(|_| RevealError::WrongKey)
+        let (nonce, sealed) = sealed.split_first_chunk::<NONCE_LEN>().ok_or_else(|| RevealError::NoToken(token.to_owned()))?;
+        let key = UnboundKey::new(&AES_256_GCM, &self.token).map_err(|_| RevealError::WrongKey)?;
+        let mut opened = sealed.to_vec();
+        let nonce_once = Nonce::assume_unique_for_key(*nonce);
+        let value = LessSafeKey::new(key).open_in_place(nonce_once, Aad::from(sort.as_bytes()), &mut opened);
+        let value = value.ok().and_then(|value| std::str::from_utf8(value).ok()).ok_or(RevealError::WrongKey)?;
+        if self.nonce(sort, value) == *nonce { Ok(value.to_owned()) } else { Err(RevealError::WrongKey) }
     }
 }
 
 fn mac(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
-    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length (RFC 2104)");
-    for part in parts {
-        mac.update(part);
-    }
-    mac.finalize().into_bytes().into()
+    let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, key));
+    parts.iter().for_each(|part| context.update(part));
+    let mut tag = [0; 32];
+    tag.copy_from_slice(context.sign().as_ref());
+    tag
 }
 
 fn hex(bytes: &[u8]) -> String {

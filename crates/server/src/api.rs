@@ -2,16 +2,20 @@
 //! types of [`types`]; which handler answers where stands in `routes.rs`.
 
 pub mod aggregate;
+pub mod audit;
 pub mod convert;
 pub mod doctor;
 pub mod export;
+pub mod keys;
 pub mod live;
 pub mod logs;
 pub mod openapi;
 pub mod params;
+pub mod policy;
 pub mod run;
 pub mod runs;
 pub mod search;
+pub mod session;
 pub mod sessions;
 pub mod setup;
 pub mod sql;

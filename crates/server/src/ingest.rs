@@ -3,11 +3,12 @@
 //! decompress → decode → content policy → understand → commit. Replay of the log after a restart takes the same way
 //! ([`replay`]), so what is in memory after a crash is what was there before it.
 
-pub mod keys;
 pub mod merge;
 pub mod policy;
 pub mod refusal;
 pub mod tag;
+
+pub use policy::ContentPolicy;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -70,26 +71,36 @@ pub struct Ingest {
     dialects: Dialects,
     max_body_bytes: usize,
     forwarder: Option<Arc<Forwarder>>,
+    policy: Arc<ContentPolicy>,
     merge: Arc<merge::Merge>,
 }
 
 impl Ingest {
-    /// An ingest with the given limits that reads spans as `dialects` say and hands what it kept to `forwarder`.
+    /// An ingest with the given limits that reads spans as `dialects` say, keeps of them what `policies` say, and hands what it kept to
+    /// `forwarder`.
     pub fn new(
         counters: Arc<Counters>,
         limits: &crate::config::Limits,
         dialects: Dialects,
+        policies: Option<Arc<::policy::Policies>>,
         forwarder: Option<Arc<Forwarder>>,
     ) -> Self {
+        let policy = Arc::new(ContentPolicy::new(policies, dialects.clone()));
         Self {
             forwarder,
             counters,
             budget: Budget::new(limits.inflight_bytes),
             decoders: Arc::new(Semaphore::new(limits.decoders.max(1))),
             max_body_bytes: limits.max_body_bytes,
-            merge: Arc::new(merge::Merge::new(dialects.clone())),
+            merge: Arc::new(merge::Merge::new(dialects.clone(), Arc::clone(&policy))),
+            policy,
             dialects,
         }
+    }
+
+    /// What is kept of content.
+    pub fn policy(&self) -> &ContentPolicy {
+        &self.policy
     }
 
     /// Largest request, in bytes after decompression.
@@ -119,10 +130,10 @@ impl Ingest {
         let Ok(permit) = Arc::clone(&self.decoders).acquire_owned().await else {
             return Err(Refusal::NotReady { state: "stopping" });
         };
-        let (limit, dialects) = (self.max_body_bytes, self.dialects.clone());
+        let (limit, dialects, policy) = (self.max_body_bytes, self.dialects.clone(), Arc::clone(&self.policy));
         let decoded = tokio::task::spawn_blocking(move || {
             let _permit = permit;
-            understand(&dialects, received, now, limit)
+            understand(&dialects, &policy, received, now, limit)
         });
         let Understood { tag, payload, rows, rejected, mut accepted, share } = decoded.await.map_err(|error| {
             tracing::error!(%error, "decoding a request panicked");
@@ -204,7 +215,13 @@ struct Understood {
     share: Share,
 }
 
-fn understand(dialects: &Dialects, received: Received, now: Timestamp, limit: usize) -> Result<Understood, Refusal> {
+fn understand(
+    dialects: &Dialects,
+    policy: &ContentPolicy,
+    received: Received,
+    now: Timestamp,
+    limit: usize,
+) -> Result<Understood, Refusal> {
     let Received { signal, encoding, compression, project, via: _, body, mut share } = received;
     let text = wire::decompress(compression, &body, limit).map_err(|error| match error {
         DecompressError::TooLarge { limit } => Refusal::TooLarge { limit },
@@ -219,7 +236,7 @@ fn understand(dialects: &Dialects, received: Received, now: Timestamp, limit: us
         None => wire::decode_unknown(encoding, &text).map_err(malformed)?,
     };
     let mut accepted = Accepted { bytes_decompressed: text.len() as u64, ..Accepted::default() };
-    let decision = policy::apply(&project, batch);
+    let decision = policy.apply(&project, signal, batch);
     let rejected = decision.batch.rejected.clone();
     (accepted.items_rejected, accepted.reasons) = (rejected.count, rejected.reasons.clone());
     let rows = rows(dialects, &project, decision.batch, now, &mut accepted);

@@ -1,5 +1,6 @@
 //! Commands: one file each.
 
+mod audit;
 mod backup;
 mod completions;
 mod demo;
@@ -8,7 +9,9 @@ mod doctor;
 mod export;
 mod forward;
 mod import;
+mod keys;
 mod logs;
+mod policy;
 mod promql;
 mod restore;
 mod run;
@@ -22,6 +25,7 @@ mod status;
 mod store;
 mod summary;
 mod tail;
+mod users;
 
 use std::process::ExitCode;
 
@@ -54,6 +58,10 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::Store(args)) => store::run(&args),
         Some(Command::Backup(args)) => backup::run(&args),
         Some(Command::Restore(args)) => restore::run(&args),
+        Some(Command::Keys(args)) => keys::run(&args),
+        Some(Command::Users(args)) => users::run(&args),
+        Some(Command::Audit(args)) => audit::run(&args),
+        Some(Command::Policy(args)) => policy::run(&args.command),
         Some(Command::Completions { shell }) => completions::run(shell),
     }
 }

@@ -27,14 +27,16 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("dialects", &["model"]),
     ("receivers", &["model", "wire"]),
     ("signals", &["model"]),
+    ("policy", &["model"]),
+    ("access", &["model", "state"]),
     ("promql", &["model"]),
     ("simulator", &["model"]),
     ("forward", &["dialects", "model", "wire"]),
     ("state", &[]),
     ("store", &["model"]),
     ("query", &["model", "promql", "store"]),
-    ("server", &["dialects", "forward", "model", "promql", "query", "receivers", "signals", "state", "store", "wire"]),
-    ("tawny", &["dialects", "forward", "model", "promql", "query", "server", "signals", "simulator", "store", "wire"]),
+    ("server", &["access", "dialects", "forward", "model", "policy", "promql", "query", "receivers", "signals", "state", "store", "wire"]),
+    ("tawny", &["access", "dialects", "forward", "model", "policy", "promql", "query", "server", "signals", "simulator", "state", "store", "wire"]),
     ("xtask", &[]),
 ];
 
@@ -217,7 +219,7 @@ fn heavy_dependencies_stay_behind_their_fence() {
             broken.push(format!("{name} names datafusion; only query does"));
         }
         let pure =
-            ["model", "wire", "dialects", "receivers", "signals", "promql", "simulator"].contains(&name.as_str());
+            ["model", "wire", "dialects", "receivers", "signals", "policy", "promql", "simulator"].contains(&name.as_str());
         for heavy in ["tokio", "arrow", "parquet", "object_store", "axum", "rusqlite", "ureq"] {
             if pure && dependencies.contains(heavy) {
                 broken.push(format!("{name} is pure and names {heavy}"));

@@ -19,6 +19,7 @@ use utoipa::OpenApi;
         (name = "runs", description = "Runs, their steps, and sessions"),
         (name = "logs", description = "Log records"),
         (name = "sql", description = "Read-only SQL"),
+        (name = "access", description = "Keys, sessions, the audit log, what is kept of content"),
         (name = "server", description = "The server itself")
     )
 )]

@@ -2,6 +2,7 @@
 //!
 //! They are apart from `model` so that a change of the vocabulary cannot change the API by accident.
 
+mod access;
 mod aggregate;
 mod doctor;
 mod run;
@@ -12,6 +13,7 @@ mod status;
 mod step;
 mod store;
 
+pub use access::*;
 pub use aggregate::*;
 pub use doctor::*;
 pub use run::*;

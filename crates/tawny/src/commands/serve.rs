@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
-use server::config::IngestKeys;
+use server::config::{IngestKeys, TlsFiles};
 use server::{ConfigError, Limits, Running, Settings};
 use tokio::signal;
 use tracing_subscriber::EnvFilter;
@@ -30,6 +30,7 @@ fn settings(args: &Serve) -> Result<Settings> {
         bail!(ConfigError::Memory { given: args.memory });
     }
     let (data, bucket) = server::config::place(&args.place.data, args.place.data_local.as_deref())?;
+    let trust = &args.trust;
     let limits = Limits::for_memory(args.memory).with_max_body(args.max_body).with_open_files(open_files());
     Ok(Settings {
         data,
@@ -43,7 +44,11 @@ fn settings(args: &Serve) -> Result<Settings> {
         forward: args.forward.clone(),
         allow_missing_segments: args.allow_missing_segments,
         dialects: super::dialects::with_renames(&args.renames)?,
-        limits: Limits { cache_bytes: args.cache as u64, ..limits },
+        limits: Limits { cache_bytes: args.cache as u64, requests_per_second: trust.rate, ..limits },
+        policy: trust.policy.as_deref().map(|file| super::policy::load(file, &trust.policy_key)).transpose()?,
+        tls: trust.tls_cert.clone().zip(trust.tls_key.clone()).map(|(certificate, key)| TlsFiles { certificate, key }),
+        allow_hosts: trust.allow_hosts.clone(),
+        allow_origins: trust.allow_origins.clone(),
         ingest_keys: IngestKeys::parse(args.ingest_keys.iter().map(String::as_str)).context("--ingest-key")?,
     })
 }
