@@ -23,7 +23,7 @@ async def weather(question):
     client = openai.OpenAI(base_url=os.environ["FAKE"], api_key="none", max_retries=2)
     said = [{"role": "user", "content": question}]
     first = client.chat.completions.create(model="gpt-4o-mini", messages=said, tools=TOOLS, temperature=0.1)
-    get_weather("Oslo")
+    get_weather(city="Oslo")
     said += [first.choices[0].message.model_dump(exclude_none=True), {"role": "tool", "tool_call_id": "call_1", "content": '{"degrees":4}'}]
     text = ""
     for chunk in client.chat.completions.create(model="gpt-4o-mini", messages=said, stream=True, stream_options={"include_usage": True}):

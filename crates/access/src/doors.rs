@@ -58,8 +58,8 @@ pub struct Caller {
     pub project: Arc<str>,
     /// What they may do there.
     pub rights: Rights,
-    /// Whether they came by a cookie, which a browser sends whoever asks it to.
-    pub by_cookie: bool,
+    /// Whether their rights hold in every project.
+    pub everywhere: bool,
 }
 
 /// Why somebody is turned away.
@@ -78,6 +78,12 @@ pub enum Denied {
         who: String,
         /// The project asked for.
         project: String,
+    },
+    /// Known, for some projects, where it is about all.
+    #[error("`{who}` may not do this: it shows or changes the data of all projects, and needs a key or role for all (`--project '*'`)")]
+    Everywhere {
+        /// Who.
+        who: String,
     },
     /// Known, and may not do that.
     #[error("`{who}` may not do this in the project `{project}`: it needs the right to {need}")]
@@ -109,6 +115,15 @@ impl Caller {
             Need::Admin => "administer (scope admin, role admin)",
         };
         Err(Denied::Right { who: self.who.to_string(), project: self.project.to_string(), need })
+    }
+
+    /// Whether they may do what is about all projects.
+    ///
+    /// # Errors
+    /// When not.
+    pub fn check_everywhere(&self, need: Need) -> Result<(), Denied> {
+        self.check(need)?;
+        if self.everywhere { Ok(()) } else { Err(Denied::Everywhere { who: self.who.to_string() }) }
     }
 }
 
@@ -225,14 +240,15 @@ impl Doors {
                     }
                     _ => Arc::clone(&held.project),
                 };
-                return Ok(Caller { who, project, rights: held.rights, by_cookie: false });
+                return Ok(Caller { who, project, rights: held.rights, everywhere: &*held.project == "*" });
             }
             // All are compared, also after one fitted.
             let declared =
                 self.declared.iter().fold(None, |found, (known, project)| if *known == hash { Some(project) } else { found });
             if let Some(project) = declared {
                 let rights = if closed { Scope::Ingest.rights() } else { Rights::ALL };
-                return Ok(Caller { who: Who::Key("declared".into()), project: Arc::clone(project), rights, by_cookie: false });
+                let who = Who::Key("declared".into());
+                return Ok(Caller { who, project: Arc::clone(project), rights, everywhere: !closed });
             }
         }
         if let Some(token) = &shown.session
@@ -247,7 +263,7 @@ impl Doors {
             return Err(if nothing { Denied::Missing } else { Denied::Unknown });
         }
         // A project is opened by a key of it, not by naming it.
-        Ok(Caller { who: Who::Anybody, project: Tenant::DEFAULT_PROJECT.into(), rights: Rights::ALL, by_cookie: false })
+        Ok(Caller { who: Who::Anybody, project: Tenant::DEFAULT_PROJECT.into(), rights: Rights::ALL, everywhere: true })
     }
 
     /// Whether a person of that name has that password. Blocks, and takes its time.
@@ -270,5 +286,7 @@ fn of_user(user: &User, wanted: Option<&str>) -> Result<Caller, Denied> {
     let role = user
         .role(project)
         .ok_or_else(|| Denied::Project { who: who.to_string(), project: project.to_owned() })?;
-    Ok(Caller { who, project: project.into(), rights: role.rights(), by_cookie: true })
+    // The role of this project counts here, which may be less than that of all.
+    let everywhere = !user.roles.iter().any(|(named, _)| named == project);
+    Ok(Caller { who, project: project.into(), rights: role.rights(), everywhere })
 }

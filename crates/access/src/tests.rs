@@ -122,7 +122,7 @@ fn a_person_signs_in_has_a_role_by_project_and_is_out_after_a_week() {
         doors.identify(&shown, Need::Read, now)
     };
     let shop = at(Some("shop"), NOW).unwrap();
-    assert!(shop.check(Need::Respond).is_ok() && shop.check(Need::Write).is_err() && shop.by_cookie);
+    assert!(shop.check(Need::Respond).is_ok() && shop.check(Need::Write).is_err() && shop.check_everywhere(Need::Read).is_err());
     assert!(at(Some("bank"), NOW).unwrap().check(Need::Admin).is_ok());
     assert!(matches!(at(Some("mill"), NOW), Err(Denied::Project { .. })));
     assert_eq!(&*at(None, NOW).unwrap().project, "bank");
@@ -144,6 +144,21 @@ fn a_new_password_ends_sessions_and_a_short_one_is_refused() {
     assert!(state.read(users::sessions).unwrap().is_empty());
     assert!(state.write(|tx| remove_user(tx, "jane")).unwrap());
     assert!(state.read(users).unwrap().is_empty());
+}
+
+#[test]
+fn what_is_about_all_projects_needs_a_key_for_all() {
+    let (_dir, state) = state();
+    let (one, all) = (make(&state, "shop", &[Scope::Admin], 1).1, make(&state, "*", &[Scope::Read], 2).1);
+    let doors = Doors::open(state, Vec::new()).unwrap();
+    let caller = |key: &str, project: Option<&str>| {
+        let shown = Credentials { project: project.map(str::to_owned), ..with_key(key) };
+        doors.identify(&shown, Need::Read, NOW).unwrap()
+    };
+    assert!(matches!(caller(&one, None).check_everywhere(Need::Read), Err(Denied::Everywhere { .. })));
+    assert!(caller(&all, None).check_everywhere(Need::Read).is_ok());
+    assert!(matches!(caller(&all, None).check_everywhere(Need::Admin), Err(Denied::Right { .. })));
+    assert_eq!(&*caller(&all, Some("bank")).project, "bank");
 }
 
 #[test]

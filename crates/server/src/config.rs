@@ -53,6 +53,8 @@ pub struct Settings {
     pub allow_origins: Vec<String>,
     /// Certificate and key for HTTPS and gRPC over TLS; `None` speaks plain.
     pub tls: Option<TlsFiles>,
+    /// When a run counts as finished.
+    pub runs: signals::runs::Settings,
     /// What the server may use.
     pub limits: Limits,
 }
@@ -76,6 +78,7 @@ impl Default for Settings {
             allow_hosts: Vec::new(),
             allow_origins: Vec::new(),
             tls: None,
+            runs: signals::runs::Settings::default(),
             limits: Limits::default(),
         }
     }
@@ -202,7 +205,7 @@ pub enum ConfigError {
     /// An address is reachable from other machines and nothing protects the data.
     #[error(
         "cannot listen on {address} for {what}: other machines could read and write everything, because there is no key and no user yet. \
-         Make one (`tawny keys create NAME --scope admin`, `tawny users add NAME --role admin`), use a loopback address (127.0.0.1), or, if \
+         Make one (`tawny keys create NAME --scope admin --project '*'`, `tawny users add NAME --role admin --project '*'`), use a loopback address (127.0.0.1), or, if \
          the network itself is trusted, set TAWNY_ALLOW_OPEN=1 (or --allow-open)"
     )]
     Open {

@@ -44,7 +44,7 @@ impl App {
         let caller = caller.and_then(|caller| caller.check(need).map(|()| caller));
         let caller = caller.map_err(|denied| match denied {
             Denied::Missing | Denied::Unknown => Refusal::Unauthorized(denied.to_string()),
-            Denied::Project { .. } | Denied::Right { .. } => Refusal::Forbidden(denied.to_string()),
+            Denied::Project { .. } | Denied::Right { .. } | Denied::Everywhere { .. } => Refusal::Forbidden(denied.to_string()),
         })?;
         if self.is_over_rate(&caller) {
             return Err(Refusal::Busy { limit: "requests_per_second", retry_after: std::time::Duration::from_secs(1) });
@@ -74,12 +74,15 @@ pub async fn guard(State(app): State<Arc<App>>, mut request: Request, next: Next
     }
     // What no route answers is a page, or a receiver behind a prefix, which asks itself.
     let path = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
-    let need = match path.map_or(Rule::Itself, |path| rules::of(method, &path)) {
+    let (need, everywhere) = match path.map_or(Rule::Itself, |path| rules::of(method, &path)) {
         Rule::Open | Rule::Itself => return next.run(request).await,
-        Rule::Needs(need) => need,
+        Rule::Needs(need) => (need, false),
+        Rule::Server(need) => (need, true),
     };
-    let caller = app.doors.identify(&credentials::shown(headers), need, app.now());
-    let caller = match caller.and_then(|caller| caller.check(need).map(|()| caller)) {
+    let caller = app.doors.identify(&credentials::shown(headers), need, app.now()).and_then(|caller| {
+        if everywhere { caller.check_everywhere(need) } else { caller.check(need) }.map(|()| caller)
+    });
+    let caller = match caller {
         Ok(caller) => caller,
         Err(denied) => return refuse(&denied),
     };
@@ -105,7 +108,7 @@ pub async fn harden(mut response: Response) -> Response {
 fn refuse(denied: &Denied) -> Response {
     let (status, title) = match denied {
         Denied::Missing | Denied::Unknown => (StatusCode::UNAUTHORIZED, "Who are you?"),
-        Denied::Project { .. } | Denied::Right { .. } => (StatusCode::FORBIDDEN, "Not allowed"),
+        Denied::Project { .. } | Denied::Right { .. } | Denied::Everywhere { .. } => (StatusCode::FORBIDDEN, "Not allowed"),
     };
     let mut response = Problem::new(status, "not-allowed", title, denied.to_string()).into_response();
     if status == StatusCode::UNAUTHORIZED {

@@ -7,7 +7,8 @@
 //! | `forward` | one a destination: sends on what waits in the forward queue (crate `forward`) |
 //! | `retain` | removes what retention says, keeps a copy of the catalog in the bucket |
 //! | `doors` | reads keys, users and certificate again when they changed, writes down when keys were used |
-//! | `live` | resolves runs that changed and tells those who watch |
+//! | `live` | resolves runs that changed and tells those who look |
+//! | `notes`, `watch` | note which runs changed; show those that settled to the judges (`watch.rs`) |
 //!
 //! Runs settle without a task of their own: a snapshot and a flush resolve what is due, and `live` looks again at runs it
 //! has shown as provisional.
@@ -18,7 +19,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use crate::app::{App, Opened};
-use crate::live;
+use crate::{live, watch};
 
 /// How often the age of hot rows is looked at.
 const FLUSH_CHECK: Duration = Duration::from_secs(1);
@@ -41,6 +42,8 @@ pub fn start(app: &Arc<App>) -> JoinSet<()> {
     tasks.spawn(watched("retain", retain(Arc::clone(app))));
     tasks.spawn(watched("doors", doors(Arc::clone(app))));
     tasks.spawn(watched("live", live::run(Arc::clone(app))));
+    tasks.spawn(watched("notes", watch::notes(Arc::clone(app))));
+    tasks.spawn(watched("watch", watch::run(Arc::clone(app))));
     if let Some(forwarder) = &app.forwarder {
         forwarder.spawn(&mut tasks);
     }

@@ -25,6 +25,9 @@ const REFRESH_MAX: usize = 16_384;
 /// was last heard of: an abandoned run is seen as such at most that much too late.
 const REFRESH_AFTER: (i64, i64) = (2_000_000_000, 600_000_000_000);
 
+/// Traces remembered as part of another's run. Each needs it only until segments written before are compared.
+const PARTS_MAX: usize = 1 << 14;
+
 /// Runs that are watched at most; further ones are only resolved when a span of them comes.
 const WATCH_MAX: usize = 1 << 17;
 
@@ -109,8 +112,21 @@ pub(crate) struct Unresolved {
     pub hot: Vec<Arc<Span>>,
     /// Rows of spans that are in segments only.
     pub sealed: Vec<(Arc<SegmentMeta>, u32)>,
+    /// Spans of other traces that may belong to the run.
+    pub linked: Vec<Arc<Span>>,
     /// Some of them could not be read.
     pub incomplete: bool,
+}
+
+/// What resolving a trace gave.
+pub(crate) struct Resolution {
+    pub key: TraceKey,
+    /// As in [`Unresolved`].
+    pub change: Option<u64>,
+    /// The run of the trace, or those that it is part of.
+    pub runs: Vec<Run>,
+    /// Traces without a run of their own: they are part of another's.
+    pub parts: Vec<TraceId>,
 }
 
 impl State {
@@ -202,8 +218,12 @@ impl State {
             for (segment, row) in runs {
                 let State { active, frozen, .. } = self;
                 let newest = std::iter::once(active).chain(frozen).find(|hot| hot.run(key).is_some());
-                if let Some(hot) = newest {
-                    replace(hot, segment, row);
+                match newest {
+                    Some(hot) => replace(hot, segment, row),
+                    None if self.parts.contains(&key) || self.earlier_parts.contains(&key) => {
+                        replace(&mut self.active, segment, row)
+                    }
+                    None => {}
                 }
             }
         }
@@ -243,7 +263,7 @@ impl State {
             let sealed = sealed.filter_map(|span| Some((Arc::clone(&segments.get(&span.segment)?.meta), span.row)));
             let sealed: Vec<(Arc<SegmentMeta>, u32)> = sealed.collect();
             spans += hot.len() + sealed.len() + 1;
-            batch.push(Unresolved { key, change, hot, sealed, incomplete: false });
+            batch.push(Unresolved { key, change, hot, sealed, linked: Vec::new(), incomplete: false });
         }
         batch
     }
@@ -256,22 +276,42 @@ impl State {
     }
 
     /// Takes over resolved runs.
-    pub fn resolved(&mut self, runs: Vec<(TraceKey, Option<u64>, Option<Run>)>, now: Timestamp) {
-        for (key, change, run) in runs {
+    pub fn resolved(&mut self, resolutions: Vec<Resolution>, now: Timestamp) {
+        for Resolution { key, change, runs, parts } in resolutions {
             self.refresh.remove(&key);
             // A span that came while the run was resolved makes it dirty again, under a higher number.
             if change.is_some() && self.dirty.get(&key) == change.as_ref() {
                 self.dirty.remove(&key);
             }
-            let Some(run) = run else {
+            if runs.is_empty() {
                 self.watch.forget(key);
-                continue;
-            };
-            if change.is_none() && self.watch.stands(key, &run) {
-                self.watch.note(key, &run, now);
-                continue;
             }
-            self.insert_run(key, run, now);
+            for trace in parts {
+                self.remove_run(TraceKey { trace, ..key });
+            }
+            for run in runs {
+                let key = TraceKey { trace: run.trace_id, ..key };
+                if change.is_none() && self.watch.stands(key, &run) {
+                    self.watch.note(key, &run, now);
+                    continue;
+                }
+                self.insert_run(key, run, now);
+            }
+        }
+    }
+
+    /// Takes away the run of a trace that has become part of another's, here and in segments.
+    fn remove_run(&mut self, key: TraceKey) {
+        self.watch.forget(key);
+        for hot in std::iter::once(&mut self.active).chain(&mut self.frozen) {
+            hot.remove_run(key);
+        }
+        // Once for each trace: a flush that is under way may still write its run, and is looked at when it is done.
+        if !self.earlier_parts.contains(&key) && self.parts.insert(key) {
+            self.touched.insert(key);
+        }
+        if self.parts.len() > PARTS_MAX {
+            self.parts.pop_first();
         }
     }
 }

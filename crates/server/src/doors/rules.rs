@@ -1,4 +1,4 @@
-//! What each route asks of its caller: one table. A route that is not in it is for administrators.
+//! What each route asks of its caller: one table. A route that is not in it is for administrators of the whole server.
 //!
 //! A test goes through the routes and fails for one that has no row here.
 
@@ -12,11 +12,13 @@ pub enum Rule {
     Open,
     /// The route asks itself, because its protocol has its own way to refuse.
     Itself,
-    /// The caller's right.
+    /// The caller's right in the project of the request.
     Needs(Need),
+    /// The caller's right in every project: the route is about the whole server.
+    Server(Need),
 }
 
-use Rule::{Itself, Needs, Open};
+use Rule::{Itself, Needs, Open, Server};
 
 /// Method (`*` for any), path as the router has it (a `*` at the end for all below), and what it asks for; the first row that fits counts.
 pub const RULES: &[(&str, &str, Rule)] = &[
@@ -78,17 +80,17 @@ pub const RULES: &[(&str, &str, Rule)] = &[
     ("GET", "/api/v1/setup", Needs(Need::Read)),
     ("GET", "/api/v1/status", Needs(Need::Read)),
     ("GET", "/api/v1/policy", Needs(Need::Read)),
-    ("GET", "/metrics", Needs(Need::Read)),
+    ("GET", "/metrics", Server(Need::Read)),
     // Administration
-    ("GET", "/api/v1/store", Needs(Need::Admin)),
-    ("POST", "/api/v1/store/check", Needs(Need::Admin)),
-    ("GET", "/api/v1/store/backup", Needs(Need::Admin)),
+    ("GET", "/api/v1/store", Server(Need::Admin)),
+    ("POST", "/api/v1/store/check", Server(Need::Admin)),
+    ("GET", "/api/v1/store/backup", Server(Need::Admin)),
     ("GET", "/api/v1/keys", Needs(Need::Admin)),
     ("POST", "/api/v1/keys", Needs(Need::Admin)),
     ("DELETE", "/api/v1/keys/{id}", Needs(Need::Admin)),
     ("POST", "/api/v1/keys/{id}/rotate", Needs(Need::Admin)),
     ("GET", "/api/v1/audit", Needs(Need::Admin)),
-    ("GET", "/api/v1/audit/verify", Needs(Need::Admin)),
+    ("GET", "/api/v1/audit/verify", Server(Need::Admin)),
 ];
 
 /// What the route of that path asks for; `None` where nothing is said.
@@ -107,5 +109,5 @@ pub fn said(method: &Method, path: &str) -> Option<Rule> {
 
 /// What a route asks for, also where nothing is said.
 pub fn of(method: &Method, path: &str) -> Rule {
-    said(method, path).unwrap_or(Needs(Need::Admin))
+    said(method, path).unwrap_or(Server(Need::Admin))
 }

@@ -56,9 +56,9 @@ fn place(change: impl FnOnce(&mut Settings)) -> Place {
 }
 
 impl Place {
-    fn key(&self, scopes: &[Scope]) -> String {
-        let random = [scopes.iter().map(|scope| *scope as u8 + 1).sum(); 32];
-        let new = NewKey { name: "test", project: "shop", scopes };
+    fn key(&self, project: &str, scopes: &[Scope]) -> String {
+        let random = [scopes.iter().map(|scope| *scope as u8 + 1).sum::<u8>() + project.len() as u8 * 10; 32];
+        let new = NewKey { name: "test", project, scopes };
         let made = self.doors.state().write(|tx| access::create_key(tx, &new, random, NOW)).unwrap();
         self.doors.reload().unwrap();
         made.1
@@ -101,7 +101,7 @@ fn every_route_has_a_rule_and_every_rule_of_the_api_a_route() {
     assert!(without.is_empty(), "say in doors/rules.rs what these ask of their caller: {without:?}");
     let idle: Vec<_> = RULES
         .iter()
-        .filter(|(_, _, rule)| matches!(rule, Rule::Needs(_)))
+        .filter(|(_, _, rule)| matches!(rule, Rule::Needs(_) | Rule::Server(_)))
         .filter(|(known, pattern, _)| !routes.iter().any(|(method, path)| known == method && path == pattern))
         .collect();
     assert!(idle.is_empty(), "these rules are for no route: {idle:?}");
@@ -112,8 +112,10 @@ async fn every_route_lets_through_who_may_and_nobody_else() {
     let place = place(|_| {});
     let mut callers: Vec<(String, [String; 2], access::Rights)> = Vec::new();
     for (scope, word) in Scope::ALL {
-        let key = place.key(&[scope]);
-        callers.push((format!("key {word}"), ["authorization".into(), format!("Bearer {key}")], scope.rights()));
+        for project in ["shop", "*"] {
+            let bearer = format!("Bearer {}", place.key(project, &[scope]));
+            callers.push((format!("key {word} {project}"), ["authorization".into(), bearer], scope.rights()));
+        }
     }
     for (role, word) in Role::ALL {
         let token = place.session(role);
@@ -131,11 +133,13 @@ async fn every_route_lets_through_who_may_and_nobody_else() {
                 Rule::Open => true,
                 Rule::Itself => rights.meet(Need::Ingest),
                 Rule::Needs(need) => rights.meet(need),
+                Rule::Server(need) => rights.meet(need) && who.ends_with('*'),
             };
             assert_eq!(!is_refused(status), allowed, "{who}: {method} {path}: {status}");
             let elsewhere = [(name.as_str(), value.as_str()), ("tawny-project", "bank")];
             let status = ask(&place.router, &method, &path, &elsewhere).await.0;
-            assert_eq!(is_refused(status), rule != Rule::Open, "{who} in another project: {method} {path}: {status}");
+            let allowed = rule == Rule::Open || allowed && who.ends_with('*');
+            assert_eq!(!is_refused(status), allowed, "{who} in another project: {method} {path}: {status}");
         }
     }
 }
@@ -173,7 +177,7 @@ const RECEIVERS: &[(&str, &str, Need)] = &[
 #[tokio::test(flavor = "multi_thread")]
 async fn receivers_ask_for_keys_on_every_port() {
     let place = place(|_| {});
-    let (ingest, read) = (place.key(&[Scope::Ingest]), place.key(&[Scope::Read]));
+    let (ingest, read) = (place.key("shop", &[Scope::Ingest]), place.key("shop", &[Scope::Read]));
     for (method, path, need) in RECEIVERS {
         let method: Method = method.parse().unwrap();
         for (port, router) in [("everything", &place.router), ("telemetry", &place.telemetry)] {

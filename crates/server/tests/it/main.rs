@@ -9,6 +9,7 @@ mod forward;
 mod grpc;
 mod http;
 mod lifecycle;
+mod logs;
 mod openapi;
 mod policy;
 mod reads;
