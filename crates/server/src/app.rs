@@ -71,6 +71,8 @@ pub struct App {
     pub rate: Option<access::Buckets>,
     /// How often passwords may be tried.
     pub tries: crate::api::session::Tries,
+    /// Who looked at what lately.
+    pub views: crate::doors::Views,
     /// The certificate, where the server speaks TLS.
     pub tls: Option<Arc<crate::tls::Tls>>,
     /// Whether only this machine reaches the server.

@@ -11,7 +11,7 @@ pub mod rules;
 
 use std::sync::Arc;
 
-use access::{Caller, Denied, Need};
+use access::{Caller, Denied, Need, Who};
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
@@ -74,13 +74,15 @@ pub async fn guard(State(app): State<Arc<App>>, mut request: Request, next: Next
     }
     // What no route answers is a page, or a receiver behind a prefix, which asks itself.
     let path = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    let shows_content = path.as_deref().is_some_and(|path| rules::CONTENT.contains(&path));
     let (need, everywhere) = match path.map_or(Rule::Itself, |path| rules::of(method, &path)) {
         Rule::Open | Rule::Itself => return next.run(request).await,
         Rule::Needs(need) => (need, false),
         Rule::Server(need) => (need, true),
     };
     let caller = app.doors.identify(&credentials::shown(headers), need, app.now()).and_then(|caller| {
-        if everywhere { caller.check_everywhere(need) } else { caller.check(need) }.map(|()| caller)
+        let checked = if everywhere { caller.check_everywhere(need) } else { caller.check(need) };
+        checked.map(|()| caller)
     });
     let caller = match caller {
         Ok(caller) => caller,
@@ -91,9 +93,39 @@ pub async fn guard(State(app): State<Arc<App>>, mut request: Request, next: Next
         let detail = "too many requests from this key or user (limit requests_per_second); ask again in a moment";
         return Problem::new(StatusCode::TOO_MANY_REQUESTS, "limit", "Too many requests", detail).into_response();
     }
+    if shows_content {
+        // Owned: a body is not shared between threads, so nothing borrowed of the request may wait here.
+        let at = request.uri().path().to_owned();
+        if let Err(problem) = note_view(&app, &caller, at).await {
+            return problem.into_response();
+        }
+    }
     let project = Arc::clone(&caller.project);
     request.extensions_mut().insert(caller);
     PROJECT.scope(project, next.run(request)).await
+}
+
+/// Seconds in which a person who looks at the same thing again is written down once: pages ask again while they are open.
+const VIEWS_APART: f64 = 600.0;
+
+/// Who looked at what lately.
+pub struct Views(access::Buckets);
+
+impl Default for Views {
+    fn default() -> Self {
+        Self(access::Buckets::new(1.0 / VIEWS_APART))
+    }
+}
+
+/// Writes down that a person asks to see what was said, before it is shown. What they look for is not written down.
+async fn note_view(app: &App, caller: &Caller, path: String) -> Result<(), Problem> {
+    let (who, now) = (caller.who.to_string(), app.now());
+    if !matches!(caller.who, Who::User(_)) || !app.views.0.take(&format!("{who} {} {path}", caller.project), now) {
+        return Ok(());
+    }
+    let (open, project) = (Arc::clone(&app.doors), Arc::clone(&caller.project));
+    blocking(move || open.state().write(|tx| access::append(tx, now, &project, &who, ["view", &path, ""]))).await?;
+    Ok(())
 }
 
 /// What every page and answer says to browsers: no guessing of types, no frame of another site around it.

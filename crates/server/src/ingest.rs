@@ -9,7 +9,7 @@ pub mod refusal;
 pub mod tag;
 mod told;
 
-pub use policy::ContentPolicy;
+pub use self::policy::ContentPolicy;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

@@ -47,6 +47,7 @@ use app::{App, Opened, Phase};
 pub use clock::SystemClock;
 pub use config::{ConfigError, Limits, Settings};
 pub use listen::ListenError;
+pub use tls::TlsError;
 
 /// Version of Tawny.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -186,6 +187,7 @@ fn app(
         tls,
         loopback,
         tries: api::session::Tries::default(),
+        views: doors::Views::default(),
         rate: settings.limits.requests_per_second.map(|rate| access::Buckets::new(f64::from(rate))),
         settings,
         endpoints,

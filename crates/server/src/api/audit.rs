@@ -29,7 +29,7 @@ pub struct AuditParams {
 #[utoipa::path(get, path = "/api/v1/audit", operation_id = "listAudit", tag = "access", summary = "Who did what in the project",
     params(AuditParams), responses((status = 200, body = AuditEntries, description = "Entries, oldest first")))]
 pub async fn list(State(app): State<Arc<App>>, mut params: Params) -> Result<Json<AuditEntries>, Problem> {
-    let after = params.read("after", "the number of an entry")?.unwrap_or(0);
+    let after: i64 = params.read("after", "the number of an entry")?.unwrap_or(0);
     params.end()?;
     let (open, project) = (Arc::clone(&app.doors), app.project());
     let entries = doors::blocking(move || open.state().read(|conn| access::entries(conn, after, PAGE, Some(&project)))).await?;

@@ -93,6 +93,18 @@ pub const RULES: &[(&str, &str, Rule)] = &[
     ("GET", "/api/v1/audit/verify", Server(Need::Admin)),
 ];
 
+/// Routes that show what was said: that a person asked for it is written into the audit log.
+pub const CONTENT: &[&str] = &[
+    "/api/v1/runs/{trace_id}",
+    "/api/v1/runs/{trace_id}/logs",
+    "/api/v1/runs/{trace_id}/raw",
+    "/api/v1/runs/{trace_id}/steps/{span_id}",
+    "/api/v1/search",
+    "/api/v1/logs",
+    "/api/v1/sql",
+    "/api/v1/export",
+];
+
 /// What the route of that path asks for; `None` where nothing is said.
 pub fn said(method: &Method, path: &str) -> Option<Rule> {
     // Every route that answers GET answers HEAD.

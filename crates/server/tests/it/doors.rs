@@ -114,6 +114,14 @@ fn a_person_signs_in_sees_their_project_and_signs_out() {
     assert_eq!(with("GET", "/api/v1/runs", &[]).status, 200);
     assert_eq!(with("GET", "/api/v1/keys", &[]).status, 403);
     assert_eq!(with("GET", "/api/v1/runs", &[("tawny-project", "bank")]).status, 403);
+    // That content was asked for is written down, once for a page that asks again, and without what was looked for.
+    for _ in 0..3 {
+        assert_eq!(with("GET", "/api/v1/search?q=owls", &[]).status, 200);
+    }
+    let log = state.read(|conn| access::entries(conn, 0, 100, None)).unwrap();
+    let told: Vec<[&str; 3]> = log.iter().map(|entry| [&*entry.actor, &*entry.action, &*entry.target]).collect();
+    let jane = "user:jane";
+    assert_eq!(told, [[jane, "login.failed", "jane"], [jane, "login", "jane"], [jane, "view", "/api/v1/search"]]);
     // A page of somebody else makes the browser send the cookie.
     assert_eq!(with("POST", "/api/v1/sql", &[("origin", "https://evil.example")]).status, 403);
     assert_eq!(with("POST", "/api/v1/logout", &[]).status, 204);

@@ -22,9 +22,10 @@ pub fn run(args: &Users) -> Result<ExitCode> {
             check(name, project)?;
             let (password, salt) = (password()?, random()?);
             change(&state, |tx| {
-                let added = access::add_user(tx, name, &password, salt, now);
-                let Ok(added) = added else { return Ok(added.map(|_| ())) };
-                added?;
+                match access::add_user(tx, name, &password, salt, now) {
+                    Ok(added) => added?,
+                    Err(error) => return Ok(Err(error)),
+                }
                 access::set_role(tx, name, project, Some(*role))?;
                 append(tx, now, project, &actor(), ["user.add", name, role.as_str()])?;
                 Ok(Ok(()))
