@@ -60,7 +60,7 @@ fn no_question_shows_rows_of_another_project() {
         let text = get(&server, path, &shop).text();
         assert!(!text.contains(&foreign), "{path}: {text}");
     }
-    assert_eq!(get(&server, "/api/v1/aggregate?of=runs", &shop).ok().json()["rows"][0]["value"], json!(1.0));
+    assert_eq!(get(&server, "/api/v1/aggregate?of=runs", &shop).ok().json()["rows"][0]["count"], json!(1));
     let own = trace_id(1);
     for query in [
         "SELECT trace_id FROM runs",
