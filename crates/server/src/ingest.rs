@@ -3,12 +3,13 @@
 //! decompress → decode → content policy → understand → commit. Replay of the log after a restart takes the same way
 //! ([`replay`]), so what is in memory after a crash is what was there before it.
 
-pub mod keys;
 pub mod merge;
 pub mod policy;
 pub mod refusal;
 pub mod tag;
 mod told;
+
+pub use self::policy::ContentPolicy;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -77,29 +78,39 @@ pub struct Ingest {
     dialects: Dialects,
     max_body_bytes: usize,
     forwarder: Option<Arc<Forwarder>>,
+    policy: Arc<ContentPolicy>,
     merge: Arc<merge::Merge>,
     money: Arc<Money>,
 }
 
 impl Ingest {
-    /// An ingest with the given limits that reads spans as `dialects` say and hands what it kept to `forwarder`.
+    /// An ingest with the given limits that reads spans as `dialects` say, keeps of them what `policies` say, and hands what it kept to
+    /// `forwarder`.
     pub fn new(
         counters: Arc<Counters>,
         limits: &crate::config::Limits,
         dialects: Dialects,
+        policies: Option<Arc<::policy::Policies>>,
         forwarder: Option<Arc<Forwarder>>,
         money: Arc<Money>,
     ) -> Self {
+        let policy = Arc::new(ContentPolicy::new(policies, dialects.clone()));
         Self {
             forwarder,
             counters,
             budget: Budget::new(limits.inflight_bytes),
             decoders: Arc::new(Semaphore::new(limits.decoders.max(1))),
             max_body_bytes: limits.max_body_bytes,
-            merge: Arc::new(merge::Merge::new(dialects.clone(), Arc::clone(&money))),
+            merge: Arc::new(merge::Merge::new(dialects.clone(), Arc::clone(&money), Arc::clone(&policy))),
+            policy,
             dialects,
             money,
         }
+    }
+
+    /// What is kept of content.
+    pub fn policy(&self) -> &ContentPolicy {
+        &self.policy
     }
 
     /// Largest request, in bytes after decompression.
@@ -136,9 +147,10 @@ impl Ingest {
             return Err(Refusal::NotReady { state: "stopping" });
         };
         let (limit, dialects, prices) = (self.max_body_bytes, self.dialects.clone(), self.money.prices());
+        let policy = Arc::clone(&self.policy);
         let decoded = tokio::task::spawn_blocking(move || {
             let _permit = permit;
-            understand(&dialects, &prices, received, now, limit)
+            understand((&dialects, &prices, &policy), received, now, limit)
         });
         let Understood { tag, payload, rows, samples, rejected, mut accepted, share } = decoded.await.map_err(|error| {
             tracing::error!(%error, "decoding a request panicked");
@@ -235,8 +247,7 @@ struct Understood {
 }
 
 fn understand(
-    dialects: &Dialects,
-    prices: &Prices,
+    (dialects, prices, policy): (&Dialects, &Prices, &ContentPolicy),
     received: Received,
     now: Timestamp,
     limit: usize,
@@ -258,7 +269,7 @@ fn understand(
         None => wire::decode_unknown(encoding, &text).map_err(malformed)?,
     };
     let mut accepted = Accepted { bytes_decompressed: text.len() as u64, ..Accepted::default() };
-    let decision = policy::apply(&project, batch);
+    let decision = policy.apply(&project, signal, batch);
     let rejected = decision.batch.rejected.clone();
     (accepted.items_rejected, accepted.reasons) = (rejected.count, rejected.reasons.clone());
     let samples = series::of_points(&project, &decision.batch.samples, now);

@@ -13,6 +13,7 @@ pub mod config;
 mod counters;
 mod grafana;
 mod findings;
+mod doors;
 mod health;
 mod incoming;
 mod ingest;
@@ -29,12 +30,14 @@ mod receivers;
 mod routes;
 pub mod series;
 mod tasks;
+mod tls;
 mod ui;
 mod watch;
 
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use forward::Forwarder;
@@ -53,6 +56,7 @@ pub use config::{ConfigError, Limits, Settings};
 pub use listen::ListenError;
 use money::Money;
 pub use money::{Files as MoneyFiles, MoneyError};
+pub use tls::TlsError;
 
 /// Version of Tawny.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -66,6 +70,17 @@ pub enum StartError {
     /// A setting is wrong.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// The certificate cannot be used.
+    #[error(transparent)]
+    Tls(#[from] tls::TlsError),
+    /// The data directory cannot be made.
+    #[error("cannot make the data directory {path}: {cause}; choose another with --data", path = path.display())]
+    Directory {
+        /// The directory.
+        path: PathBuf,
+        /// What the system says.
+        cause: std::io::Error,
+    },
     /// A port cannot be opened.
     #[error(transparent)]
     Listen(#[from] ListenError),
@@ -113,10 +128,14 @@ pub struct Running {
 pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let addresses = settings.addresses()?;
     settings.limits.check()?;
+    let doors = Arc::new(doors(&settings)?);
+    settings.check_open(&addresses, doors.are_closed())?;
+    let tls = settings.tls.clone().map(tls::Tls::open).transpose()?.map(Arc::new);
+    let scheme = if tls.is_some() { "https" } else { "http" };
     let http = listen::open("HTTP", "--http", addresses.http).await?;
     let otlp_http = listen::open("OTLP over HTTP", "--otlp-http", addresses.otlp_http).await?;
     let otlp_grpc = listen::open("OTLP over gRPC", "--otlp-grpc", addresses.otlp_grpc).await?;
-    let url = |listener: &TcpListener, asked| format!("http://{}", listener.local_addr().unwrap_or(asked));
+    let url = |listener: &TcpListener, asked| format!("{scheme}://{}", listener.local_addr().unwrap_or(asked));
     let endpoints = Endpoints {
         http: url(&http, addresses.http),
         otlp_http: url(&otlp_http, addresses.otlp_http),
@@ -127,7 +146,8 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let own = [&http, &otlp_http, &otlp_grpc].map(TcpListener::local_addr);
     let forwarder = forwarder(&settings, &own.into_iter().flatten().collect::<Vec<_>>())?;
     let money = Arc::new(Money::new(&settings.money)?);
-    let app = app(settings, endpoints, queries.handle(), sql.handle(), forwarder, money);
+    let doorway = Doorway { doors, tls, loopback: addresses.reachable().is_none() };
+    let app = app(settings, endpoints, [queries.handle(), sql.handle()], forwarder, money, doorway);
     let permits = Arc::new(Semaphore::new(app.settings.limits.connections));
     let mut servers = JoinSet::new();
     for (listener, router) in [
@@ -135,7 +155,7 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
         (otlp_http, routes::telemetry(Arc::clone(&app))),
         (otlp_grpc, routes::telemetry(Arc::clone(&app))),
     ] {
-        let listener = listen::Bounded::new(listener, Arc::clone(&permits), Arc::clone(&app.counters));
+        let listener = listen::Bounded::new(listener, Arc::clone(&permits), Arc::clone(&app.counters), app.tls.clone());
         let mut phase = app.phase.subscribe();
         let stopping = async move { _ = phase.wait_for(|phase| *phase == Phase::Stopping).await };
         servers.spawn(async move {
@@ -148,14 +168,29 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     Ok(Running { app, queries: [queries, sql], servers, opening })
 }
 
+/// Who may do what: known before a port is opened, so that none is opened to strangers.
+fn doors(settings: &Settings) -> Result<access::Doors, StartError> {
+    let path = &settings.data;
+    std::fs::create_dir_all(path).map_err(|cause| StartError::Directory { path: path.clone(), cause })?;
+    let state = state::State::open(path, app::STATE_PARTS)?;
+    Ok(access::Doors::open(state, settings.ingest_keys.declared())?)
+}
+
+/// How the server is reached, and by whom.
+struct Doorway {
+    doors: Arc<access::Doors>,
+    tls: Option<Arc<tls::Tls>>,
+    loopback: bool,
+}
+
 /// What handlers and tasks share, before the store is open.
 fn app(
     settings: Settings,
     endpoints: Endpoints,
-    query_threads: Handle,
-    sql_threads: Handle,
+    [query_threads, sql_threads]: [Handle; 2],
     forwarder: Option<Arc<Forwarder>>,
     money: Arc<Money>,
+    Doorway { doors, tls, loopback }: Doorway,
 ) -> Arc<App> {
     let counters = Arc::new(counters::Counters::default());
     let run_settings = settings.runs;
@@ -165,11 +200,18 @@ fn app(
             Arc::clone(&counters),
             &settings.limits,
             settings.dialects.clone(),
+            settings.policy.clone(),
             forwarder.clone(),
             Arc::clone(&money),
         ),
         money,
         forwarder,
+        doors,
+        tls,
+        loopback,
+        tries: api::session::Tries::default(),
+        views: doors::Views::default(),
+        rate: settings.limits.requests_per_second.map(|rate| access::Buckets::new(f64::from(rate))),
         settings,
         endpoints,
         clock: SystemClock,
@@ -232,17 +274,14 @@ impl Drop for QueryThreads {
 async fn open(app: Arc<App>) -> Result<JoinSet<()>, StartError> {
     let dialects = app.settings.dialects.clone();
     let resolver = Arc::new(Resolver { settings: app.run_settings, dialects: dialects.clone() });
-    let data = &app.settings.data;
-    if data.join(state::FILE).exists() {
-        // Spans of the log are priced as they were when they came in.
-        app.money.take_prices(&state::State::open(data, app::STATE_PARTS)?)?;
-    }
+    let state = app.doors.state().clone();
+    // Spans of the log are priced as they were when they came in.
+    app.money.take_prices(&state)?;
     let prices = app.money.prices();
     let replay = Arc::new(move |entry: &store::LogEntry| ingest::replay(&dialects, &prices, entry));
     let store = store::Store::open(store_settings(&app.settings), Arc::new(app.clock), resolver, replay).await?;
-    let state = state::State::open(data, app::STATE_PARTS)?;
     app.metrics.restore(&state)?;
-    app.money.open(&state, data, app.settings.sync, app.now())?;
+    app.money.open(&state, &app.settings.data, app.settings.sync, app.now())?;
     let limits = query::Limits { memory_bytes: app.settings.limits.query_bytes, ..query::Limits::default() };
     let engine = query::Engine::new(store.clone(), limits)?;
     let (settings, counters) = (app.settings.clone(), Arc::clone(&app.counters));

@@ -120,7 +120,7 @@ async fn receive(
     decode: impl FnOnce(&HeaderMap, Vec<u8>, usize, Timestamp) -> Result<Batch<'static>, Refusal> + Send + 'static,
 ) -> Result<Kept, Refusal> {
     let (head, body) = request.into_parts();
-    let mut body = Incoming::new(body, &head.headers);
+    let mut body = Incoming::new(body, &head.headers, app.settings.limits.stalled);
     let kept = keep(app, head.headers, &mut body, decode).await;
     if let Err(refusal) = &kept {
         body.discard().await;

@@ -40,7 +40,7 @@ pub async fn unknown(State(app): State<Arc<App>>, request: Request) -> Response 
 /// Takes in one request. The signal comes from the address, or from the content where the address does not name one.
 pub async fn receive(app: &App, signal: Option<Signal>, request: Request) -> Response {
     let (head, body) = request.into_parts();
-    let mut body = Incoming::new(body, &head.headers);
+    let mut body = Incoming::new(body, &head.headers, app.settings.limits.stalled);
     let mut encoding = answer_encoding(&head.headers);
     let kept = async {
         let project = app.admit(&head.headers)?;

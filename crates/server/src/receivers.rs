@@ -49,7 +49,7 @@ where
     D: FnOnce(&HeaderMap, &[u8], Timestamp) -> Result<T, DecodeError> + Send + 'static,
 {
     let (head, body) = request.into_parts();
-    let mut body = Incoming::new(body, &head.headers);
+    let mut body = Incoming::new(body, &head.headers, app.settings.limits.stalled);
     let read = collect_and_decode(app, head, &mut body, decode).await;
     if let Err(refusal) = &read {
         body.discard().await;

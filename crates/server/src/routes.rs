@@ -4,19 +4,23 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::{Method, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 use tower_http::CompressionLevel;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
+use tower_http::cors::CorsLayer;
+use tower::util::option_layer;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use wire::Signal;
 
-use crate::api::{aggregate, alerts, budgets, costs, doctor, export, findings, investigate, live, logs, openapi, prices, rules, run, runs, search, sessions, setup, signals, silences, sla, sql, status, store, summary};
+use crate::api::{aggregate, alerts, audit, budgets, costs, doctor, export, findings, investigate, keys, live, logs, openapi, policy, prices, rules, run, runs, search, session, sessions, setup, signals, silences, sla, sql, status, store, summary};
 use crate::app::App;
+use crate::doors;
 use crate::problem::{self, Problem};
 use crate::receivers::{datadog, langfuse, langsmith, openai_agents, phoenix};
 use crate::{alerting, grafana, health, log_lines, metrics_text, otlp_grpc, otlp_http, series, ui};
@@ -75,6 +79,15 @@ pub fn api() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(store::get))
         .routes(routes!(store::check))
         .routes(routes!(store::backup))
+        .routes(routes!(session::log_in))
+        .routes(routes!(session::log_out))
+        .routes(routes!(session::me))
+        .routes(routes!(keys::list, keys::create))
+        .routes(routes!(keys::revoke))
+        .routes(routes!(keys::rotate))
+        .routes(routes!(audit::list))
+        .routes(routes!(audit::verify))
+        .routes(routes!(policy::get))
         .routes(routes!(openapi::get))
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
@@ -115,8 +128,23 @@ pub fn everything(app: Arc<App>) -> Router {
         .route("/api/{*rest}", any(below_api))
         .route("/", get(ui::index).post(otlp_http::unknown))
         .fallback(page_or_receiver)
+        .layer(middleware::from_fn_with_state(Arc::clone(&app), doors::guard))
+        .layer(option_layer(cors(&app)))
+        .layer(middleware::map_response(doors::harden))
         .layer(CatchPanicLayer::custom(problem::on_panic))
         .with_state(app)
+}
+
+/// What browsers are told about pages of other origins, where any are allowed.
+fn cors(app: &App) -> Option<CorsLayer> {
+    let allowed: Vec<HeaderValue> = app.settings.allow_origins.iter().filter_map(|origin| origin.parse().ok()).collect();
+    (!allowed.is_empty()).then(|| {
+        CorsLayer::new()
+            .allow_origin(allowed)
+            .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
+            .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, HeaderName::from_static(doors::credentials::PROJECT)])
+            .allow_credentials(true)
+    })
 }
 
 /// The ports for telemetry only.
@@ -127,6 +155,8 @@ pub fn telemetry(app: Arc<App>) -> Router {
         .route("/readyz", get(health::readyz))
         .route("/", get(where_to_look).post(otlp_http::unknown))
         .fallback(receiver_only)
+        .layer(middleware::from_fn_with_state(Arc::clone(&app), doors::guard))
+        .layer(option_layer(cors(&app)))
         .layer(CatchPanicLayer::custom(problem::on_panic))
         .with_state(app)
 }

@@ -6,6 +6,7 @@ mod money;
 mod findings;
 mod sending;
 mod series;
+mod trust;
 mod upkeep;
 
 use std::path::PathBuf;
@@ -24,6 +25,9 @@ pub use series::Query;
 pub use findings::{
     Detectors, DetectorsCommand, DetectorsTest, Diff, FindingFilters, Findings, Investigate, Issues,
 };
+pub use trust::{
+    Audit, AuditCommand, Keys, KeysCommand, Policy, PolicyCommand, PolicyKey, Trust, Users, UsersCommand,
+};
 pub use upkeep::{Backup, Place, Rebuild, Restore, Source, Store, StoreCommand};
 
 /// The night watch for AI agents.
@@ -38,6 +42,12 @@ pub struct Cli {
     /// Flags of `serve`, which runs when no command is given.
     #[command(flatten)]
     pub serve: Serve,
+    /// Key to ask a server with that asks for one.
+    #[arg(long, global = true, env = "TAWNY_KEY", hide_env_values = true, value_name = "KEY")]
+    pub key: Option<String>,
+    /// Project to ask about, where the key is for several.
+    #[arg(long = "in-project", global = true, env = "TAWNY_PROJECT", value_name = "NAME")]
+    pub in_project: Option<String>,
     /// Use colours.
     #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
     pub color: Color,
@@ -123,6 +133,14 @@ pub enum Command {
     Backup(Backup),
     /// Put a backup back.
     Restore(Restore),
+    /// Keys for programs: make, list, revoke, rotate.
+    Keys(Keys),
+    /// People who may sign in, and their roles.
+    Users(Users),
+    /// The log of who did what: verify it, export it.
+    Audit(Audit),
+    /// What of content is kept: check the file, see what was removed, turn tokens back.
+    Policy(Policy),
     /// Write a completion script for a shell.
     Completions {
         /// The shell.
@@ -191,6 +209,9 @@ pub struct Serve {
         value_delimiter = ','
     )]
     pub ingest_keys: Vec<String>,
+    /// Who may reach it, and what is kept.
+    #[command(flatten)]
+    pub trust: Trust,
     /// Listen on addresses that other machines reach although nothing asks for credentials. Only on networks you trust.
     #[arg(long, env = "TAWNY_ALLOW_OPEN", value_parser = clap::builder::FalseyValueParser::new())]
     pub allow_open: bool,

@@ -1,6 +1,7 @@
 //! Commands: one file each.
 
 mod alerts;
+mod audit;
 mod backup;
 mod budgets;
 mod completions;
@@ -18,6 +19,8 @@ mod investigate;
 mod issues;
 mod logs;
 mod metrics;
+mod keys;
+mod policy;
 mod promql;
 mod query;
 mod restore;
@@ -35,6 +38,7 @@ mod store;
 mod summary;
 mod tail;
 mod told;
+mod users;
 
 use std::process::ExitCode;
 
@@ -79,6 +83,10 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::Store(args)) => store::run(&args),
         Some(Command::Backup(args)) => backup::run(&args),
         Some(Command::Restore(args)) => restore::run(&args),
+        Some(Command::Keys(args)) => keys::run(&args),
+        Some(Command::Users(args)) => users::run(&args),
+        Some(Command::Audit(args)) => audit::run(&args),
+        Some(Command::Policy(args)) => policy::run(&args.command),
         Some(Command::Completions { shell }) => completions::run(shell),
     }
 }

@@ -23,6 +23,7 @@ use utoipa::OpenApi;
         (name = "logs", description = "Log records"),
         (name = "alerts", description = "Rules, alerts and silences"),
         (name = "sql", description = "Read-only SQL"),
+        (name = "access", description = "Keys, sessions, the audit log, what is kept of content"),
         (name = "server", description = "The server itself")
     )
 )]

@@ -2,6 +2,7 @@
 //!
 //! They are apart from `model` so that a change of the vocabulary cannot change the API by accident.
 
+mod access;
 mod aggregate;
 mod alerts;
 mod budgets;
@@ -18,6 +19,7 @@ mod status;
 mod step;
 mod store;
 
+pub use access::*;
 pub use aggregate::*;
 pub use alerts::*;
 pub use budgets::*;

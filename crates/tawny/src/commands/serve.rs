@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
-use server::config::{Detection, IngestKeys};
+use server::config::{Detection, IngestKeys, TlsFiles};
 use server::{ConfigError, Limits, Running, Settings};
 use tokio::signal;
 use tracing_subscriber::EnvFilter;
@@ -47,6 +47,7 @@ fn settings(args: &Serve) -> Result<Settings> {
         bail!(ConfigError::Memory { given: args.memory });
     }
     let (data, bucket) = server::config::place(&args.place.data, args.place.data_local.as_deref())?;
+    let trust = &args.trust;
     let limits = Limits::for_memory(args.memory).with_max_body(args.max_body).with_open_files(open_files());
     Ok(Settings {
         data,
@@ -61,11 +62,20 @@ fn settings(args: &Serve) -> Result<Settings> {
         alerts: alerting(&args.alerting),
         allow_missing_segments: args.allow_missing_segments,
         dialects: super::dialects::with_renames(&args.renames)?,
-        limits: Limits { cache_bytes: args.cache as u64, flush_bytes: args.flush_bytes, ..limits },
         hourly_token_budget: args.hourly_token_budget,
         runs: Settings::default().runs,
         money: args.money.settings(),
         detection: detection(args)?,
+        limits: Limits {
+            cache_bytes: args.cache as u64,
+            flush_bytes: args.flush_bytes,
+            requests_per_second: trust.rate,
+            ..limits
+        },
+        policy: trust.policy.as_deref().map(|file| super::policy::load(file, &trust.policy_key)).transpose()?,
+        tls: trust.tls_cert.clone().zip(trust.tls_key.clone()).map(|(certificate, key)| TlsFiles { certificate, key }),
+        allow_hosts: trust.allow_hosts.clone(),
+        allow_origins: trust.allow_origins.clone(),
         ingest_keys: IngestKeys::parse(args.ingest_keys.iter().map(String::as_str)).context("--ingest-key")?,
     })
 }

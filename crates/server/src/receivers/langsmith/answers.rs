@@ -107,7 +107,7 @@ pub async fn run(State(app): State<Arc<App>>, Path(id): Path<String>, headers: H
 }
 
 async fn find(app: &App, headers: &HeaderMap, id: &str) -> Result<Option<Json>, Refusal> {
-    let project = app.admit(headers)?;
+    let project = app.admit_reader(headers)?;
     let store = &app.opened().map_err(|phase| Refusal::NotReady { state: phase.as_str() })?.store;
     let (span, guess) = (::receivers::span_id(id), ::receivers::trace_id(id));
     let Some(trace) = receivers::trace_of(app, store, &project, span, Some(guess)).await else { return Ok(None) };
@@ -151,7 +151,7 @@ async fn runs(app: &App, headers: &HeaderMap, asked: &Json) -> Result<Vec<Json>,
     if let Some(trace) = asked["trace"].as_str().or_else(|| asked["trace_id"].as_str()) {
         return of_trace(app, headers, ::receivers::trace_id(trace), asked, limit).await;
     }
-    let project = app.admit(headers)?;
+    let project = app.admit_reader(headers)?;
     let page = Page { limit, sort: Sort::default(), cursor: None, facets: Vec::new(), total: false };
     let latest = app.ask(|engine| async move { engine.runs(&project, &RunFilter::default(), &page).await }).await;
     let latest = latest.map_err(|problem| Refusal::NotKept(format!("the runs cannot be read: {}", problem.detail)))?;
