@@ -160,6 +160,7 @@ impl Judge for Counting {
     }
 
     fn gone(&mut self, project: &str, trace: TraceId, tx: &Transaction<'_>) -> Result<(), JudgeError> {
+        self.metrics.registry().forget(project, trace);
         if let Some(before) = before(tx, project, trace)? {
             let nothing = Counted::default();
             keep(tx, project, trace, &nothing)?;
@@ -205,3 +206,6 @@ fn score(score: &receivers::Score) -> Score {
         from_user: score.source.as_deref().is_some_and(user),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -145,7 +145,7 @@ pub async fn run(app: Arc<App>) {
             Err(error) => trouble(&app, format!("runs are not judged: {error}")).await,
         }
     };
-    *app.watch.queue() = Some(Queue::new(position, WATCH_RUNS_MAX));
+    *app.watch.queue() = Some(Queue::new(position, WATCH_RUNS_MAX, app.run_settings.settle_nanos));
     let mut bench = Bench::new(judges(&app));
     loop {
         if let Err(error) = catch_up(&app, opened).await {
@@ -199,8 +199,9 @@ struct Shown {
 /// Looks at the runs that are due, some of them; says at how many.
 async fn batch(app: &Arc<App>, opened: &Opened, bench: &mut Bench) -> Result<usize, WatchError> {
     let (mut read, mut spans) = (Vec::new(), 0);
+    let busy = app.watch.with(|queue| queue.busy(app.now())).unwrap_or(false);
     while read.len() < BATCH_RUNS && spans < BATCH_SPANS {
-        let Some(Some(key)) = app.watch.with(|queue| queue.take(app.now())) else { break };
+        let Some(Some(key)) = app.watch.with(|queue| queue.take(app.now(), busy)) else { break };
         match read::spans(&opened.store, &key).await {
             Ok(found) => {
                 spans += found.len();

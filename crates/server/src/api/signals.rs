@@ -130,6 +130,8 @@ impl From<Bundle> for SignalBundle {
                 tool_selection_distribution: agent.tool_selection_distribution,
                 handoff_count: agent.handoff_count,
                 guardrail_trigger_count: agent.guardrail_trigger_count,
+                approval_trigger_count: agent.approval_trigger_count,
+                approval_timeout_count: agent.approval_timeout_count,
                 retrieval_hit_rate: agent.retrieval_hit_rate,
             },
             business: BusinessSignals {

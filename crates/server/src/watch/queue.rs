@@ -18,6 +18,8 @@ const LOOK_AFTER: i64 = 1_000_000_000;
 const LOOKS_SHARE: i64 = 50;
 /// … at this many nanoseconds a span.
 const SPAN_NANOS: i64 = 2_000;
+/// With more runs due than this, those that cannot have settled yet wait until they can: under load each run is read once.
+const BUSY_RUNS: usize = 1_000;
 
 #[derive(Debug)]
 struct Entry {
@@ -26,6 +28,8 @@ struct Entry {
     /// Changes noted since it entered.
     changes: u64,
     due: Timestamp,
+    /// Before this it cannot have settled.
+    quiet: Timestamp,
     /// Not before this, whatever changes.
     rest_until: Timestamp,
     /// Taken out to be looked at, with the changes seen then.
@@ -63,11 +67,12 @@ pub struct Queue {
     /// Changes after `noted` were missed: they have to be asked for.
     behind: bool,
     entries_max: usize,
+    settle_nanos: i64,
 }
 
 impl Queue {
-    /// An empty queue that has to ask for everything after `position`.
-    pub fn new(position: u64, entries_max: usize) -> Self {
+    /// An empty queue that has to ask for everything after `position`. Runs settle after `settle_nanos` of quiet.
+    pub fn new(position: u64, entries_max: usize, settle_nanos: i64) -> Self {
         Self {
             entries: HashMap::new(),
             due: BTreeSet::new(),
@@ -75,12 +80,13 @@ impl Queue {
             noted: position,
             behind: true,
             entries_max,
+            settle_nanos,
         }
     }
 
     /// Notes that a run changed; `false` where there was no room.
     pub fn note(&mut self, key: Key, version: u64, now: Timestamp) -> bool {
-        let fits = self.put(key, version, now.plus_nanos(LOOK_AFTER));
+        let fits = self.put(key, version, now.plus_nanos(LOOK_AFTER), now.plus_nanos(self.settle_nanos));
         if !fits {
             self.behind = true;
         } else if !self.behind {
@@ -104,24 +110,25 @@ impl Queue {
     pub fn catch_up(&mut self, runs: impl IntoIterator<Item = (Key, u64)>, through: u64, more: bool, now: Timestamp) {
         for (key, version) in runs {
             // What was asked for has to fit: it would be asked for for ever.
-            self.insert(key, version, now);
+            self.insert(key, version, now, now);
         }
         // Less than what was noted: the log lost its end (a machine failed without syncs), and its numbers come again.
         self.noted = if more { self.noted.max(through) } else { through };
         self.behind = more;
     }
 
-    fn put(&mut self, key: Key, version: u64, due: Timestamp) -> bool {
+    fn put(&mut self, key: Key, version: u64, due: Timestamp, quiet: Timestamp) -> bool {
         if self.entries.len() >= self.entries_max && !self.entries.contains_key(&key) {
             return false;
         }
-        self.insert(key, version, due);
+        self.insert(key, version, due, quiet);
         true
     }
 
-    fn insert(&mut self, key: Key, version: u64, due: Timestamp) {
+    fn insert(&mut self, key: Key, version: u64, due: Timestamp, quiet: Timestamp) {
         if let Some(entry) = self.entries.get_mut(&key) {
             entry.changes += 1;
+            entry.quiet = entry.quiet.max(quiet);
             let due = due.max(entry.rest_until).min(entry.due);
             if entry.taken.is_none() && due < entry.due {
                 self.due.remove(&(entry.due, key.clone()));
@@ -132,22 +139,34 @@ impl Queue {
         }
         *self.firsts.entry(version).or_default() += 1;
         self.due.insert((due, key.clone()));
-        let entry = Entry { first: version, changes: 1, due, rest_until: Timestamp::default(), taken: None };
+        let entry = Entry { first: version, changes: 1, due, quiet, rest_until: Timestamp::default(), taken: None };
         self.entries.insert(key, entry);
     }
 
+    /// Whether so many runs are due that only those that may have settled are looked at.
+    pub fn busy(&self, now: Timestamp) -> bool {
+        self.due.iter().nth(BUSY_RUNS).is_some_and(|(due, _)| *due <= now)
+    }
+
     /// Takes the run that is due longest, if one is; [`Queue::seen`] must follow.
-    pub fn take(&mut self, now: Timestamp) -> Option<Key> {
-        let (due, _) = self.due.first()?;
-        if *due > now {
-            return None;
+    pub fn take(&mut self, now: Timestamp, busy: bool) -> Option<Key> {
+        loop {
+            let (due, _) = self.due.first()?;
+            if *due > now {
+                return None;
+            }
+            let (_, key) = self.due.pop_first()?;
+            let entry = self.entries.get_mut(&key)?;
+            if busy && now < entry.quiet {
+                entry.due = entry.quiet;
+                self.due.insert((entry.due, key));
+                continue;
+            }
+            entry.taken = Some(entry.changes);
+            // A change from here on makes it due again.
+            entry.due = LATEST;
+            return Some(key);
         }
-        let (_, key) = self.due.pop_first()?;
-        let entry = self.entries.get_mut(&key)?;
-        entry.taken = Some(entry.changes);
-        // A change from here on makes it due again.
-        entry.due = LATEST;
-        Some(key)
     }
 
     /// Notes what a look came to.
@@ -221,7 +240,7 @@ mod tests {
     }
 
     fn caught_up(position: u64) -> Queue {
-        let mut queue = Queue::new(position, 100);
+        let mut queue = Queue::new(position, 100, 30 * LOOK_AFTER);
         queue.catch_up([], position, false, at(0));
         queue
     }
@@ -233,10 +252,10 @@ mod tests {
         queue.note(key(2), 15, at(0));
         queue.note(key(1), 20, at(0));
         assert_eq!(queue.position(), 10);
-        assert_eq!(queue.take(at(1)), Some(key(1)));
+        assert_eq!(queue.take(at(1), false), Some(key(1)));
         queue.seen(key(1), Seen::Done, at(1));
         assert_eq!(queue.position(), 14);
-        assert_eq!(queue.take(at(1)), Some(key(2)));
+        assert_eq!(queue.take(at(1), false), Some(key(2)));
         queue.seen(key(2), Seen::Done, at(1));
         // The request 20 may have changed more runs, of which nothing was heard yet.
         assert_eq!((queue.position(), queue.len()), (19, 0));
@@ -246,34 +265,34 @@ mod tests {
     fn a_run_that_changes_while_it_is_judged_is_judged_again() {
         let mut queue = caught_up(0);
         queue.note(key(1), 1, at(0));
-        assert_eq!(queue.take(at(1)), Some(key(1)));
+        assert_eq!(queue.take(at(1), false), Some(key(1)));
         queue.note(key(1), 2, at(1));
         queue.seen(key(1), Seen::Done, at(1));
         assert_eq!(queue.position(), 0);
-        assert_eq!(queue.take(at(1)), None);
-        assert_eq!(queue.take(at(2)), Some(key(1)));
+        assert_eq!(queue.take(at(1), false), None);
+        assert_eq!(queue.take(at(2), false), Some(key(1)));
     }
 
     #[test]
     fn an_open_run_is_looked_at_when_time_or_a_change_asks_for_it() {
         let mut queue = caught_up(0);
         queue.note(key(1), 1, at(0));
-        assert_eq!(queue.take(at(0)), None);
-        assert_eq!(queue.take(at(1)), Some(key(1)));
+        assert_eq!(queue.take(at(0), false), None);
+        assert_eq!(queue.take(at(1), false), Some(key(1)));
         queue.seen(key(1), Seen::Open { again: at(31), spans: 3 }, at(1));
-        assert_eq!(queue.take(at(30)), None);
+        assert_eq!(queue.take(at(30), false), None);
         queue.note(key(1), 2, at(10));
-        assert_eq!(queue.take(at(11)), Some(key(1)));
+        assert_eq!(queue.take(at(11), false), Some(key(1)));
         queue.seen(key(1), Seen::Open { again: at(40), spans: 100_000 }, at(11));
         // A large run rests for longer, so that looking at it is a small share of the work.
         queue.note(key(1), 3, at(12));
-        assert_eq!(queue.take(at(20)), None);
-        assert_eq!(queue.take(at(21)), Some(key(1)));
+        assert_eq!(queue.take(at(20), false), None);
+        assert_eq!(queue.take(at(21), false), Some(key(1)));
     }
 
     #[test]
     fn what_does_not_fit_is_asked_for_when_there_is_room() {
-        let mut queue = Queue::new(0, 2);
+        let mut queue = Queue::new(0, 2, 30 * LOOK_AFTER);
         queue.catch_up([], 0, false, at(0));
         for trace in 1..=3 {
             queue.note(key(trace), u64::from(trace), at(0));
@@ -281,13 +300,13 @@ mod tests {
         assert!(queue.behind());
         assert_eq!((queue.ask_from(), queue.position()), (None, 0));
         for trace in 1..=2 {
-            assert_eq!(queue.take(at(1)), Some(key(trace)));
+            assert_eq!(queue.take(at(1), false), Some(key(trace)));
             queue.seen(key(trace), Seen::Done, at(1));
         }
         let from = queue.ask_from().unwrap();
         assert!(from < 3);
         queue.catch_up([(key(3), 3)], 3, false, at(1));
-        assert_eq!(queue.take(at(1)), Some(key(3)));
+        assert_eq!(queue.take(at(1), false), Some(key(3)));
         queue.seen(key(3), Seen::Done, at(1));
         assert_eq!((queue.position(), queue.behind()), (3, false));
     }
@@ -296,10 +315,31 @@ mod tests {
     fn a_failed_run_is_tried_again_and_holds_the_position() {
         let mut queue = caught_up(4);
         queue.note(key(1), 5, at(0));
-        assert_eq!(queue.take(at(1)), Some(key(1)));
+        assert_eq!(queue.take(at(1), false), Some(key(1)));
         queue.seen(key(1), Seen::Failed { again: at(10) }, at(1));
         queue.note(key(1), 6, at(2));
-        assert_eq!((queue.take(at(9)), queue.position()), (None, 4));
-        assert_eq!(queue.take(at(10)), Some(key(1)));
+        assert_eq!((queue.take(at(9), false), queue.position()), (None, 4));
+        assert_eq!(queue.take(at(10), false), Some(key(1)));
+    }
+
+    #[test]
+    fn under_load_runs_wait_until_they_can_have_settled() {
+        let mut queue = Queue::new(0, 10_000, 30 * LOOK_AFTER);
+        queue.catch_up([], 0, false, at(0));
+        let many = BUSY_RUNS as u64 + 1;
+        let key = |number: u64| ("default".into(), TraceId::from_array((u128::from(number)).to_be_bytes()));
+        for number in 1..=many {
+            queue.note(key(number), number, at(0));
+        }
+        assert!(!queue.busy(at(0)) && queue.busy(at(1)));
+        queue.note(key(1), many + 1, at(5));
+        assert_eq!(queue.take(at(6), true), None, "none can have settled");
+        let mut settled = 0;
+        while let Some(key) = queue.take(at(30), true) {
+            queue.seen(key, Seen::Done, at(30));
+            settled += 1;
+        }
+        assert_eq!((settled, queue.len()), (many - 1, 1), "one changed again and settles later");
+        assert_eq!(queue.take(at(35), true), Some(key(1)));
     }
 }

@@ -101,7 +101,7 @@ fn metrics_api_and_sql_agree_and_a_restart_neither_repeats_nor_drops() {
     let rows = server.post_to(
         &format!("{}/api/v1/sql", server.http),
         &[("content-type", "application/json")],
-        json!({"sql": sql}).to_string().as_bytes(),
+        json!({"query": sql}).to_string().as_bytes(),
     );
     let row = rows.ok().json()["rows"][0].clone();
     assert_eq!(row[0], json!(6));
@@ -114,7 +114,8 @@ fn metrics_api_and_sql_agree_and_a_restart_neither_repeats_nor_drops() {
         .sum();
     assert_eq!(row[2].as_f64(), Some(tools));
     let cost = signals["signals"]["llm"]["cost_usd"].as_f64().unwrap();
-    assert!((row[3].as_f64().unwrap() - cost).abs() < 1e-9, "{row} {cost}");
+    let in_sql: f64 = row[3].to_string().trim_matches('"').parse().unwrap();
+    assert!((in_sql - cost).abs() < 1e-9, "{row} {cost}");
 
     // New series are zero at first, so that whoever scrapes sees them rise.
     let metrics = wait(|| {
@@ -220,7 +221,7 @@ const QUERIES: &[&str] = &[
     "histogram_quantile(0.95, sum by (le, step_name) (rate(step_duration_seconds_bucket[5m])))",
     "rate(agent_errors_total[5m])",
     "histogram_quantile(0.95, rate(agent_run_duration_ms_bucket[5m]))",
-    "sum(rate(agent_tokens_total[1h])) * 3600 < 1.5 * on() agent_hourly_token_budget",
+    "sum(rate(agent_tokens_total[1h])) * 3600 < on() 1.5 * agent_hourly_token_budget",
     "rate(agent_requests_total{status=\"failure\"}[5m])",
     "histogram_quantile(0.99, rate(agent_request_duration_seconds_bucket[5m]))",
     "rate(agent_tokens_consumed_total[30m])",
@@ -230,7 +231,7 @@ const QUERIES: &[&str] = &[
     "histogram_quantile(0.95, rate(agent_workflow_duration_seconds_bucket[5m]))",
     "rate(agent_llm_errors_total[5m]) / rate(agent_llm_calls_total[5m])",
     "sum(increase(agent_tokens_total[1h]))",
-    "rate(agent_tool_errors_total[5m]) / ignoring(source) rate(agent_tool_duration_seconds_count[5m])",
+    "rate(agent_tool_errors_total[5m]) / rate(agent_tool_duration_seconds_count[5m])",
     "histogram_quantile(0.5, rate(gen_ai_client_token_usage_bucket[5m]))",
     "agent_task_completion_rate",
     "agent_cost_per_task_usd",

@@ -86,6 +86,10 @@ pub struct Agent {
     pub handoff_count: f64,
     /// Guardrails triggered.
     pub guardrail_trigger_count: f64,
+    /// Approvals asked for.
+    pub approval_trigger_count: f64,
+    /// Of these, not answered in time.
+    pub approval_timeout_count: f64,
     /// Searches that found something, of those that tell; `None` without any.
     pub retrieval_hit_rate: Option<f64>,
 }
@@ -266,6 +270,8 @@ impl<'a> Sums<'a> {
                 tool_selection_distribution: self.by(Id::ToolCalls, Label::Tool),
                 handoff_count: self.total(Id::Handoffs),
                 guardrail_trigger_count: self.with(Id::Guardrails, Label::Outcome, "triggered"),
+                approval_trigger_count: self.total(Id::Approvals),
+                approval_timeout_count: self.with(Id::Approvals, Label::Outcome, "timeout"),
                 retrieval_hit_rate: of(retrieved("hit"), retrieved("hit") + retrieved("empty")),
             },
             business: Business {

@@ -42,6 +42,8 @@ pub enum Id {
     CostPerRun,
     Feedback,
     RetriesPerRun,
+    ParseFailures,
+    Approvals,
 }
 
 impl Id {

@@ -18,6 +18,9 @@ mod registry;
 mod table;
 mod text;
 
+/// A map whose keys need no defence: numbers of ours, and hashes.
+type FastMap<K, V> = std::collections::HashMap<K, V, foldhash::fast::FixedState>;
+
 pub use bundle::{Agent, Bundle, Business, Llm, RATES, Scope, Standard};
 pub use counted::{Cell, Counted};
 pub use docs::page;

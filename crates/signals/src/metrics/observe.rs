@@ -254,6 +254,21 @@ fn of_step<'a>(
     if let Some(cost) = span.cost.filter(|_| step.cost_counted) {
         out(Id::Cost, &call, cost.as_f64().max(0.0), some);
     }
+    let unread = failed(step) && span.error_type.as_deref().is_some_and(is_parse_failure);
+    // Zero for every call, so that the series is there before the first failure.
+    if step.call || (unread && span.kind == StepKind::Chain) {
+        out(Id::ParseFailures, &call, f64::from(u8::from(unread)), some);
+    }
+    if names_approval(tool(step)) {
+        let denied = span.outcome.as_deref().is_some_and(is_denial);
+        let outcome = match failed(step) {
+            true if is_timeout(step) => "timeout",
+            true => "denied",
+            false if denied => "denied",
+            false => "granted",
+        };
+        out(Id::Approvals, &[agent, outcome], 1.0, some);
+    }
     gen_ai(step, at, out);
     match span.kind {
         StepKind::Handoff => out(Id::Handoffs, &call[..2], 1.0, some),
@@ -276,6 +291,33 @@ fn of_step<'a>(
     if step.retry_of.is_some() {
         out(Id::Recoveries, &[agent, "retry"], 1.0, some);
     }
+}
+
+/// Errors by which frameworks say that an answer has not the structure that was asked for.
+fn is_parse_failure(error: &str) -> bool {
+    let error = error.to_ascii_lowercase();
+    [
+        "outputparser",
+        "parseerror",
+        "parsingerror",
+        "validationerror",
+        "jsondecodeerror",
+        "noobjectgenerated",
+        "typevalidation",
+    ]
+    .iter()
+    .any(|word| error.contains(word))
+}
+
+/// Whether a name is that of an approval by a person: a word of it is.
+fn names_approval(name: &str) -> bool {
+    name.split(|character: char| !character.is_ascii_alphabetic())
+        .any(|word| word.eq_ignore_ascii_case("approval") || word.eq_ignore_ascii_case("approvals"))
+}
+
+fn is_denial(outcome: &str) -> bool {
+    let outcome = outcome.to_ascii_lowercase();
+    ["denied", "deny", "reject", "declin"].iter().any(|word| outcome.contains(word))
 }
 
 /// The two histograms of OpenTelemetry.
@@ -415,6 +457,17 @@ fn of_scores<'a>(about: &About<'a>, scores: &'a [Score], out: &mut impl FnMut(Id
     for score in scores {
         if let Some(kind) = hallucination(score) {
             out(Id::Hallucinations, &[about.agent, kind], 1.0, None);
+        }
+        if names_approval(&score.name) {
+            let label = score.label.as_deref().unwrap_or_default().to_ascii_lowercase();
+            let outcome = match () {
+                () if label.contains("timeout") || label.contains("expired") => "timeout",
+                () if is_denial(&label) || (label.is_empty() && score.value.is_some_and(|value| value <= 0.0)) => {
+                    "denied"
+                }
+                () => "granted",
+            };
+            out(Id::Approvals, &[about.agent, outcome], 1.0, None);
         }
         let name = score.name.to_ascii_lowercase();
         if score.from_user || ["feedback", "thumb", "rating"].iter().any(|part| name.contains(part)) {

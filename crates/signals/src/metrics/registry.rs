@@ -8,11 +8,13 @@
 //! Labels are bounded: a family that has [`Limits::label_sets`] of them gives further ones as `other`, and counts that.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::Arc;
 
+use foldhash::fast::FixedState;
 use model::{ResolvedStep, Run, RunStatus, SpanId, Tenant, Timestamp, TraceId};
 
+use super::FastMap;
 use super::counted::{CELL_BITS, Cell, Counted};
 use super::family::Kind;
 use super::id::Id;
@@ -107,7 +109,7 @@ pub(super) struct Active {
 pub struct Registry {
     limits: Limits,
     pub(super) series: Vec<Option<Series>>,
-    by_hash: HashMap<u64, Vec<u32>>,
+    by_hash: FastMap<u64, Vec<u32>>,
     label_sets: [usize; FAMILIES.len()],
     /// Observations that went to `other`, by family.
     pub(super) folded: [f64; FAMILIES.len()],
@@ -115,7 +117,7 @@ pub struct Registry {
     pub(super) corrections: [f64; FAMILIES.len()],
     pub(super) active: HashMap<(Arc<str>, TraceId), Active>,
     pub(super) recent: Recent,
-    staged: BTreeMap<Cell, f64>,
+    staged: FastMap<Cell, f64>,
     staged_corrections: BTreeMap<usize, f64>,
     staged_exemplars: Vec<(Cell, Exemplar)>,
     unsaved: BTreeSet<u32>,
@@ -127,13 +129,13 @@ impl Registry {
         Self {
             limits,
             series: Vec::new(),
-            by_hash: HashMap::new(),
+            by_hash: FastMap::default(),
             label_sets: [0; FAMILIES.len()],
             folded: [0.0; FAMILIES.len()],
             corrections: [0.0; FAMILIES.len()],
             active: HashMap::new(),
             recent: Recent::default(),
-            staged: BTreeMap::new(),
+            staged: FastMap::default(),
             staged_corrections: BTreeMap::new(),
             staged_exemplars: Vec::new(),
             unsaved: BTreeSet::new(),
@@ -257,9 +259,10 @@ impl Registry {
                 *self.staged_corrections.entry(series.family as usize).or_default() -= more;
             }
         }
-        // A share that is shown again brings nothing new to explain.
-        let new: BTreeSet<Cell> = changes.iter().filter(|(_, more)| *more > 0.0).map(|(cell, _)| *cell).collect();
-        self.staged_exemplars.extend(exemplars.into_iter().filter(|(cell, _)| new.contains(cell)));
+        // A share that is shown again brings nothing new to explain. Changes come in the order of cells.
+        let is_new =
+            |cell: &Cell| changes.binary_search_by_key(cell, |(cell, _)| *cell).is_ok_and(|at| changes[at].1 > 0.0);
+        self.staged_exemplars.extend(exemplars.into_iter().filter(|(cell, _)| is_new(cell)));
     }
 
     /// The series that were staged or are new, as they have to be kept.
@@ -336,6 +339,11 @@ impl Registry {
         self.active.insert(key, active);
     }
 
+    /// Forgets a run that is none any more, for the gauges.
+    pub fn forget(&mut self, project: &str, trace_id: TraceId) {
+        self.active.remove(&(Arc::from(project), trace_id));
+    }
+
     /// Sets of labels of a family.
     pub fn label_sets(&self, id: Id) -> usize {
         self.label_sets[id as usize]
@@ -361,7 +369,8 @@ fn cut(text: &str) -> &str {
 }
 
 fn hash(family: Id, labels: &[impl AsRef<str>]) -> u64 {
-    let mut hasher = DefaultHasher::new();
+    // Whoever chooses labels so that they collide gains little: the sets of a family are bounded.
+    let mut hasher = FixedState::default().build_hasher();
     family.hash(&mut hasher);
     for label in labels {
         label.as_ref().hash(&mut hasher);

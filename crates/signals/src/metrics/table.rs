@@ -465,4 +465,23 @@ pub const FAMILIES: &[Family] = &[
         used_by: "A E",
         ..AGENT_SIZES
     },
+    Family {
+        id: Id::ParseFailures,
+        name: "agent_parse_failures_total",
+        help: "Answers that could not be read as the structure that was asked for; labels as agent_llm_calls_total.",
+        source: "every model call or chain whose error is one of parsing or validating its output (OutputParserException, \
+                 ValidationError, JSONDecodeError, NoObjectGenerated and the like)",
+        labels: CALL,
+        used_by: "C",
+        ..LLM
+    },
+    Family {
+        id: Id::Approvals,
+        name: "agent_approvals_total",
+        help: "Approvals that agents asked for: granted, denied, timeout.",
+        source: "every step or score whose name says approval; a step that failed was denied, or ran into its time limit",
+        labels: &[Agent, Outcome],
+        used_by: "D",
+        ..AGENT
+    },
 ];

@@ -100,6 +100,9 @@ fn everything() -> Kept {
     let kinds = [(20, model::StepKind::Handoff), (21, model::StepKind::Guardrail), (22, model::StepKind::Retriever)];
     let mut other = agent_run(4, false);
     other.extend(kinds.map(|(id, kind)| span(4, id, 1, kind, 100, 200)));
+    let mut approval = span(4, 23, 1, model::StepKind::Tool, 200, 300);
+    approval.tool_name = Some("request_approval".into());
+    other.push(approval);
     kept.look(&resolved(&other, 60), &[], now);
     kept
 }

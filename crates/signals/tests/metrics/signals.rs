@@ -130,3 +130,31 @@ fn rounds_say_what_they_came_to() {
     kept.look(&resolved(&retried, 60), &[], now());
     assert_eq!(kept.registry.bundle(Scope::default(), now()).agent.recovery_attempt_count, 1.0);
 }
+
+#[test]
+fn approvals_and_unreadable_answers_are_told_apart() {
+    let approvals = |change: fn(&mut model::Span), scores: &[Score]| {
+        let mut spans = agent_run(1, false);
+        spans[2].tool_name = Some("ask_for_approval".into());
+        change(&mut spans[2]);
+        let mut kept = Kept::new(Limits::default());
+        kept.look(&resolved(&spans, 60), scores, now());
+        let samples = kept.registry.samples(now());
+        ["granted", "denied", "timeout"]
+            .map(|outcome| value(&samples, "agent_approvals_total", &[("outcome", outcome)]).unwrap_or(0.0))
+    };
+    assert_eq!(approvals(|_| (), &[]), [1.0, 0.0, 0.0]);
+    assert_eq!(approvals(|span| span.status = SpanStatus::Error, &[]), [0.0, 1.0, 0.0]);
+    let timeout =
+        |span: &mut model::Span| (span.status, span.error_type) = (SpanStatus::Error, Some("TimeoutError".into()));
+    assert_eq!(approvals(timeout, &[]), [0.0, 0.0, 1.0]);
+    let score = Score { name: "human approval".into(), value: None, label: Some("rejected".into()), from_user: false };
+    assert_eq!(approvals(|span| span.tool_name = Some("search".into()), &[score]), [0.0, 1.0, 0.0]);
+
+    let mut spans = agent_run(1, false);
+    (spans[1].status, spans[1].error_type) = (SpanStatus::Error, Some("OutputParserException".into()));
+    let mut kept = Kept::new(Limits::default());
+    kept.look(&resolved(&spans, 60), &[], now());
+    assert_eq!(value(&kept.registry.samples(now()), "agent_parse_failures_total", &[("model", "gpt-4o")]), Some(1.0));
+    assert_eq!(value(&kept.registry.samples(now()), "agent_llm_calls_total", &[("model", "gpt-4o")]), Some(2.0));
+}

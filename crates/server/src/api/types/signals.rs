@@ -75,6 +75,10 @@ pub struct AgentSignals {
     pub handoff_count: f64,
     /// Guardrails that were triggered.
     pub guardrail_trigger_count: f64,
+    /// Approvals that agents asked for.
+    pub approval_trigger_count: f64,
+    /// Of these, not answered in time.
+    pub approval_timeout_count: f64,
     /// Searches that found something, of 1.
     pub retrieval_hit_rate: Option<f64>,
 }
