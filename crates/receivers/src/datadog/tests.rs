@@ -80,7 +80,7 @@ fn call() -> Sent {
                 "input": {"messages": [{"role": "user", "content": "Weather in Paris?"}]},
                 "output": {"messages": [{"role": "assistant", "content": "", "tool_calls": [
                     {"name": "get_weather", "arguments": {"city": "Paris"}, "tool_id": "call_1", "type": "function"}]}]},
-                "metadata": {"temperature": 0.2}}}),
+                "metadata": {"temperature": 0.2, "finish_reason": "tool_calls"}}}),
     )
 }
 
@@ -113,6 +113,7 @@ fn a_trace_of_the_tracer_is_a_run_of_agent_call_and_tool() {
     let usage = call.usage;
     assert_eq!((usage.input_tokens, usage.output_tokens, usage.cache_read_tokens), (Some(57), Some(23), Some(32)));
     assert_eq!((call.ttft_ms, call.parent_span_id), (Some(250.0), Some(agent.span_id)));
+    assert_eq!(call.finish_reason.as_deref(), Some("tool_calls"));
     assert_eq!(call.requested_tool_calls.iter().map(|id| &**id).collect::<Vec<_>>(), ["call_1"]);
     assert_eq!(call.end.nanos_since(call.start), 1_500_000_000);
     assert_eq!((tool.kind, tool.status, tool.error_type.as_deref()), (StepKind::Tool, model::SpanStatus::Error, Some("KeyError")));
