@@ -145,10 +145,7 @@ const SPANS: &[(&str, &str)] = &[
     ("prompt_version", "Prompt template's version."),
     ("provider_sdk", "The instrumentation comes from the provider's own SDK."),
     ("told_in", "Another trace that tells the same model call; it is counted there. Null for none."),
-    (
-        "told",
-        "What of which step a log record told (`start:fetch_ticket`); null in `spans`.",
-    ),
+    ("told", "What of which step a log record told (`start:fetch_ticket`); null in `spans`."),
     ("remote_parent", "The parent is in another process, which may report somewhere else."),
     ("unmapped", "Number of attributes no convention names; they are kept in `attributes`."),
     ("trace_state", "W3C trace state as sent."),

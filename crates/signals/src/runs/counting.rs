@@ -86,9 +86,7 @@ pub(super) fn count(tree: &Tree, representatives: &[usize]) -> Counting {
         all.map(|at| counted[at] && is_call(tree, at)).collect()
     } else {
         let below = calls_below(tree, representatives, |at| is_call(tree, at));
-        let ended = |at: usize| {
-            tree.span(at).status == SpanStatus::Ok && tree.span(at).usage_role != UsageRole::Lost
-        };
+        let ended = |at: usize| tree.span(at).status == SpanStatus::Ok && tree.span(at).usage_role != UsageRole::Lost;
         all.map(|at| is_call(tree, at) && ended(at) && happened(at) && !below[at].any_but(at)).collect()
     };
     Counting { counted, because, cost, call, answered }
