@@ -20,6 +20,9 @@ use crate::{DecodeError, ITEMS_MAX, Partial, Score, Told};
 const SCOPE: Scope<'static> =
     Scope { name: Cow::Borrowed("ddtrace"), version: Cow::Borrowed(""), attributes: model::Attributes(Vec::new()) };
 
+/// A model or provider the tracer does not know.
+const UNKNOWN: &str = "unknown";
+
 /// Reads `PUT /v0.4/traces`: MessagePack, or JSON with the same shape. `received` stands in for times nobody told.
 ///
 /// # Errors
@@ -121,7 +124,10 @@ fn traced(span: &Json, high: u64, received: Timestamp) -> Result<Partial, String
     for (key, name) in [("resource", "resource.name"), ("type", "span.type")] {
         partial.set_text(name, text(&span[key]));
     }
-    for (key, value) in entries(&span["meta"]).chain(entries(&span["metrics"])) {
+    // Copies of what LLM observability says; a model provider nobody knows is "unknown" there.
+    let copies = data.is_object() && text(&span["meta"]["_dd.llmobs.artificial_gen_ai_tags"]).is_some();
+    let tags = entries(&span["meta"]).chain(entries(&span["metrics"]));
+    for (key, value) in tags.filter(|(key, _)| !(copies && key.starts_with("gen_ai."))) {
         let key = if key == "env" { "dd.env" } else { key };
         partial.set(key.to_owned(), plain(value));
     }
@@ -173,7 +179,8 @@ fn said(span: &mut Partial, data: &Json) {
     let kind = text(&meta["span"]["kind"]).or_else(|| text(&meta["span.kind"]));
     span.set_text("_ml_obs.meta.span.kind", kind);
     for key in ["model_name", "model_provider", "tool_definitions", "expected_output", "intent"] {
-        span.set(format!("_ml_obs.meta.{key}"), plain(&meta[key]));
+        let value = Some(&meta[key]).filter(|value| value.as_str() != Some(UNKNOWN));
+        span.set(format!("_ml_obs.meta.{key}"), value.and_then(plain));
     }
     for side in ["input", "output"] {
         for (key, value) in entries(&meta[side]) {

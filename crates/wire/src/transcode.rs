@@ -288,7 +288,10 @@ impl<'de> Visitor<'de> for Content<'_> {
             return Err(self.wrong("a list"));
         }
         // Lists of numbers are written one by one instead of packed: every protobuf reader must take both.
-        while list.next_element_seed(Content { field: self.field, out: self.out, one: true, depth: self.depth })?.is_some() {}
+        while list
+            .next_element_seed(Content { field: self.field, out: self.out, one: true, depth: self.depth })?
+            .is_some()
+        {}
         Ok(())
     }
 }

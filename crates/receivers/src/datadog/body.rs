@@ -57,7 +57,8 @@ impl<'de> DeserializeSeed<'de> for Node<'_> {
     type Value = Json;
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Json, D::Error> {
         let left = self.left.get().checked_sub(1);
-        let left = left.ok_or_else(|| D::Error::custom(format!("it holds more than {VALUES_MAX} values (VALUES_MAX)")))?;
+        let left =
+            left.ok_or_else(|| D::Error::custom(format!("it holds more than {VALUES_MAX} values (VALUES_MAX)")))?;
         self.left.set(left);
         deserializer.deserialize_any(self)
     }

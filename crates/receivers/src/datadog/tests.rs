@@ -80,7 +80,7 @@ fn call() -> Sent {
                 "input": {"messages": [{"role": "user", "content": "Weather in Paris?"}]},
                 "output": {"messages": [{"role": "assistant", "content": "", "tool_calls": [
                     {"name": "get_weather", "arguments": {"city": "Paris"}, "tool_id": "call_1", "type": "function"}]}]},
-                "metadata": {"temperature": 0.2}}}),
+                "metadata": {"temperature": 0.2, "finish_reason": "tool_calls"}}}),
     )
 }
 
@@ -93,9 +93,14 @@ fn understood(partial: Partial) -> (model::Span, model::Content) {
 
 #[test]
 fn a_trace_of_the_tracer_is_a_run_of_agent_call_and_tool() {
-    let mut tool = sent("get_weather", 3, 1, json!({"meta": {"span": {"kind": "tool"},
+    let mut tool = sent(
+        "get_weather",
+        3,
+        1,
+        json!({"meta": {"span": {"kind": "tool"},
         "input": {"value": "{\"city\": \"Paris\"}"}, "output": {"value": "18C"},
-        "error": {"type": "KeyError", "message": "no such city"}}}));
+        "error": {"type": "KeyError", "message": "no such city"}}}),
+    );
     tool.error = 1;
     let database = sent("postgres.query", 4, 3, Json::Null);
     let body = rmp_serde::to_vec_named(&[[agent(), call(), tool, database]]).unwrap();
@@ -109,13 +114,20 @@ fn a_trace_of_the_tracer_is_a_run_of_agent_call_and_tool() {
     assert_eq!((agent.session_id.as_deref(), agent.user_id.as_deref()), (Some("sess-42"), Some("user-7")));
     assert_eq!((agent.workflow.as_deref(), agent.service.as_deref()), (Some("weather"), Some("shop")));
     assert_eq!(&*agent.tenant.environment, "prod");
-    assert_eq!((call.kind, call.model.as_deref(), call.provider.as_deref()), (StepKind::Llm, Some("gpt-4o-mini"), Some("openai")));
+    assert_eq!(
+        (call.kind, call.model.as_deref(), call.provider.as_deref()),
+        (StepKind::Llm, Some("gpt-4o-mini"), Some("openai"))
+    );
     let usage = call.usage;
     assert_eq!((usage.input_tokens, usage.output_tokens, usage.cache_read_tokens), (Some(57), Some(23), Some(32)));
     assert_eq!((call.ttft_ms, call.parent_span_id), (Some(250.0), Some(agent.span_id)));
+    assert_eq!(call.finish_reason.as_deref(), Some("tool_calls"));
     assert_eq!(call.requested_tool_calls.iter().map(|id| &**id).collect::<Vec<_>>(), ["call_1"]);
     assert_eq!(call.end.nanos_since(call.start), 1_500_000_000);
-    assert_eq!((tool.kind, tool.status, tool.error_type.as_deref()), (StepKind::Tool, model::SpanStatus::Error, Some("KeyError")));
+    assert_eq!(
+        (tool.kind, tool.status, tool.error_type.as_deref()),
+        (StepKind::Tool, model::SpanStatus::Error, Some("KeyError"))
+    );
     assert_eq!(spans[2].1.tool_arguments, Some(json!({"city": "Paris"})));
     assert_eq!((database.kind, &*database.name), (StepKind::Other, "postgres.query"));
 }
@@ -146,10 +158,14 @@ fn an_evaluation_judges_the_span_it_joins_on() {
         metric
     };
     let by_tag = json!({"join_on": {"tag": {"key": "id", "value": "1"}}, "label": "x", "score_value": 1});
-    let metrics = [metric(json!({"score_value": 0.25})), metric(json!({"categorical_value": "bad"})), metric(json!({})), by_tag];
+    let metrics =
+        [metric(json!({"score_value": 0.25})), metric(json!({"categorical_value": "bad"})), metric(json!({})), by_tag];
     let body = json!({"data": {"type": "evaluation_metric", "attributes": {"metrics": metrics}}});
     let told = evaluations(body.to_string().as_bytes(), NOW).unwrap();
-    assert_eq!(told.scores.iter().map(|score| (score.value, score.label.as_deref())).collect::<Vec<_>>(), [(Some(0.25), None), (None, Some("bad"))]);
+    assert_eq!(
+        told.scores.iter().map(|score| (score.value, score.label.as_deref())).collect::<Vec<_>>(),
+        [(Some(0.25), None), (None, Some("bad"))]
+    );
     assert_eq!(told.scores[0].span_id.unwrap().to_string(), "0000000000000002");
     assert_eq!(told.refused().count(), 2);
 }

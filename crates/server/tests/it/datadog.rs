@@ -16,10 +16,20 @@ fn spans() -> Value {
             "metrics": {}, "meta_struct": {"_llmobs": data}})
     };
     json!([[
-        span(1, 0, "agent", json!({"name": "planner", "session_id": "s-1", "meta": {"span": {"kind": "agent"}, "input": {"value": "Weather?"}}})),
-        span(2, 1, "openai.request", json!({"meta": {"span": {"kind": "llm"}, "model_name": "gpt-4o-mini", "model_provider": "openai",
+        span(
+            1,
+            0,
+            "agent",
+            json!({"name": "planner", "session_id": "s-1", "meta": {"span": {"kind": "agent"}, "input": {"value": "Weather?"}}})
+        ),
+        span(
+            2,
+            1,
+            "openai.request",
+            json!({"meta": {"span": {"kind": "llm"}, "model_name": "gpt-4o-mini", "model_provider": "openai",
             "input": {"messages": [{"role": "user", "content": "Weather?"}]}, "output": {"messages": [{"role": "assistant", "content": "Sunny."}]}},
-            "metrics": {"input_tokens": 57, "output_tokens": 23}})),
+            "metrics": {"input_tokens": 57, "output_tokens": 23}})
+        ),
     ]])
 }
 
@@ -46,8 +56,15 @@ fn its_traces_events_and_evaluations_are_one_run() {
     assert_eq!(put(&server, "POST", "/evp_proxy/v2/api/intake/llm-obs/v2/eval-metric", &metric).status, 202);
     let answer = server.get(&format!("/api/v1/runs/{TRACE}?content=full")).ok().json();
     let (run, steps) = (&answer["run"], answer["steps"].as_array().unwrap());
-    assert_eq!((steps.len(), &run["llm_calls"], &run["usage"]["total_tokens"]), (2, &json!(1), &json!(80)), "{answer:#}");
-    assert_eq!((&run["agent"], &run["session_id"], &run["environment"]), (&json!("planner"), &json!("s-1"), &json!("prod")));
+    assert_eq!(
+        (steps.len(), &run["llm_calls"], &run["usage"]["total_tokens"]),
+        (2, &json!(1), &json!(80)),
+        "{answer:#}"
+    );
+    assert_eq!(
+        (&run["agent"], &run["session_id"], &run["environment"]),
+        (&json!("planner"), &json!("s-1"), &json!("prod"))
+    );
     assert_eq!((&run["service"], &run["duration_ms"]), (&json!("shop"), &json!(1999.999998)));
     assert_eq!(steps[1]["messages"]["output"][0]["parts"][0]["text"], "Sunny.");
     assert_eq!((&steps[1]["scores"][0]["name"], &steps[1]["scores"][0]["value"]), (&json!("toxicity"), &json!(0.25)));
@@ -68,7 +85,10 @@ fn bad_spans_are_named_bytes_that_are_nothing_refused_and_keys_asked_for() {
     let answer = server.send("PUT", &url, &[("content-type", "application/msgpack"), key], packed);
     assert_eq!(answer.status, 400);
     assert!(answer.text().contains("1 of 2 items were refused, 1 others are kept"), "{}", answer.text());
-    assert_eq!(server.get(&format!("/api/v1/runs/{}1", "0".repeat(31))).ok().json()["steps"].as_array().unwrap().len(), 1);
+    assert_eq!(
+        server.get(&format!("/api/v1/runs/{}1", "0".repeat(31))).ok().json()["steps"].as_array().unwrap().len(),
+        1
+    );
     for body in [&packed[..20], b"\xc1", b"[1", b""] {
         let answer = server.send("PUT", &url, &[key], body);
         assert_eq!(answer.status, 400, "{body:?}: {}", answer.text());

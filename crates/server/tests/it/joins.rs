@@ -35,14 +35,22 @@ fn check(names: &[(&str, &str)], reason: &str) {
         let sides = both_sides(names);
         for at in order {
             server.post_proto("/v1/traces", &sides[at]).ok();
-            assert_eq!(server.get("/api/v1/runs").ok().json()["runs"].as_array().unwrap().len(), 1, "{reason} {order:?}");
+            assert_eq!(
+                server.get("/api/v1/runs").ok().json()["runs"].as_array().unwrap().len(),
+                1,
+                "{reason} {order:?}"
+            );
         }
         for restarted in [false, true] {
             if restarted {
                 server = Server::open(server.stop(), server::Limits::default());
             }
             let listed = server.get("/api/v1/runs").ok().json()["runs"].clone();
-            assert_eq!((listed.as_array().unwrap().len(), &listed[0]["trace_id"]), (1, &json!(trace_id(6))), "{listed:#}");
+            assert_eq!(
+                (listed.as_array().unwrap().len(), &listed[0]["trace_id"]),
+                (1, &json!(trace_id(6))),
+                "{listed:#}"
+            );
             assert_eq!(listed[0]["usage"]["total_tokens"], 34);
             for id in [trace_id(6), trace_id(7)] {
                 let answer = server.get(&format!("/api/v1/runs/{id}")).ok().json();

@@ -258,7 +258,8 @@ fn feedback_finds_its_run_whether_it_comes_before_or_after() {
 #[test]
 fn feedback_that_came_before_its_run_waits_over_a_restart() {
     let server = Server::start();
-    let feedback = json!({"id": "f1", "run_id": CHILD, "key": "early", "score": 0.5, "created_at": "2026-11-21T05:08:20Z"});
+    let feedback =
+        json!({"id": "f1", "run_id": CHILD, "key": "early", "score": 0.5, "created_at": "2026-11-21T05:08:20Z"});
     assert_eq!(post(&server, "/feedback", &feedback).status, 200);
     let server = Server::open(server.stop(), server::Limits::default());
     assert_eq!(post(&server, "/runs/batch", &json!({"post": [root_run(), child_run()]})).status, 202);
@@ -319,7 +320,8 @@ fn keys_are_asked_for_in_each_protocols_own_form() {
     }
     assert_eq!(server.send("GET", &url("/api/public/projects"), &[], b"").status, 401);
     for path in ["/api/v1/logs", "/loki/api/v1/push"] {
-        let push = json!({"streams": [{"stream": {"app": "a"}, "values": [["1795237700000000000", "hello"]]}]}).to_string();
+        let push =
+            json!({"streams": [{"stream": {"app": "a"}, "values": [["1795237700000000000", "hello"]]}]}).to_string();
         assert_eq!(server.post_to(&url(path), &[JSON], push.as_bytes()).status, 401, "{path}");
         assert!(server.post_to(&url(path), &[JSON, basic], push.as_bytes()).status < 300, "{path}");
     }
