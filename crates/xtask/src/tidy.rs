@@ -34,7 +34,22 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("state", &[]),
     ("store", &["model"]),
     ("query", &["model", "promql", "store"]),
-    ("server", &["dialects", "forward", "model", "promql", "query", "receivers", "series", "signals", "state", "store", "wire"]),
+    (
+        "server",
+        &[
+            "dialects",
+            "forward",
+            "model",
+            "promql",
+            "query",
+            "receivers",
+            "series",
+            "signals",
+            "state",
+            "store",
+            "wire",
+        ],
+    ),
     ("tawny", &["dialects", "forward", "model", "promql", "query", "server", "signals", "simulator", "store", "wire"]),
     ("xtask", &[]),
 ];
