@@ -102,14 +102,17 @@ fn main() {
 fn export(count: usize, hours: i64) {
     let series = all_series(count);
     let mut out = BufWriter::with_capacity(1 << 20, std::io::stdout().lock());
-    for (family, kind) in [("agent_requests", "counter"), ("agent_duration_seconds", "histogram"), ("agent_queue_depth", "gauge")] {
+    for (family, kind) in
+        [("agent_requests", "counter"), ("agent_duration_seconds", "histogram"), ("agent_queue_depth", "gauge")]
+    {
         writeln!(out, "# TYPE {family} {kind}").expect("standard output");
         for (at, labels) in series.iter().enumerate().filter(|(_, labels)| labels.metric_name().starts_with(family)) {
             let text = labels.without(&["__name__"]).to_string().replace("\", ", "\",");
             let mut last = 0.0;
             for (step, time) in steps(hours) {
                 let value = value(at, step, &mut last);
-                writeln!(out, "{}{text} {value} {:.3}", labels.metric_name(), time as f64 / 1e3).expect("standard output");
+                writeln!(out, "{}{text} {value} {:.3}", labels.metric_name(), time as f64 / 1e3)
+                    .expect("standard output");
             }
         }
     }
@@ -151,7 +154,12 @@ fn measure(count: usize, hours: i64, dir: &Path) {
         print_query(&db, name, text, &params);
     }
     if hours >= 24 {
-        print_query(&db, "increase over a day", "sum(increase(agent_requests_total[24h]))", &Params::instant(END - EVERY));
+        print_query(
+            &db,
+            "increase over a day",
+            "sum(increase(agent_requests_total[24h]))",
+            &Params::instant(END - EVERY),
+        );
     }
 }
 

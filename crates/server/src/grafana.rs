@@ -69,7 +69,12 @@ async fn trace(app: &App, id: &str) -> Result<(TraceId, Vec<StoredSpan>), Proble
         .map_err(|_| Problem::bad_request(format!("cannot read the trace id {id:?}: give 32 hexadecimal digits")))?;
     let spans = app.store()?.trace(&app.project(), trace_id).await?;
     if spans.is_empty() {
-        return Err(Problem::new(StatusCode::NOT_FOUND, "not-found", "Not found", format!("trace {trace_id} not found")));
+        return Err(Problem::new(
+            StatusCode::NOT_FOUND,
+            "not-found",
+            "Not found",
+            format!("trace {trace_id} not found"),
+        ));
     }
     Ok((trace_id, spans))
 }

@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 /// Headers that hold a key and nothing else: LangSmith's two, Phoenix', and what others use.
-const KEY_HEADERS: &[&str] = &["x-api-key", "x-service-key", "api_key", "api-key"];
+const KEY_HEADERS: &[&str] = &["x-api-key", "x-service-key", "api_key", "api-key", "dd-api-key"];
 
 /// The cookie of a session.
 pub const COOKIE: &str = "tawny_session";

@@ -41,13 +41,15 @@ fn found(data: &Value) -> Response {
 }
 
 async fn services(State(app): State<Arc<App>>) -> Result<Response, Problem> {
-    let question = format!("SELECT DISTINCT service FROM spans WHERE service IS NOT NULL ORDER BY service LIMIT {ANSWERS_MAX}");
+    let question =
+        format!("SELECT DISTINCT service FROM spans WHERE service IS NOT NULL ORDER BY service LIMIT {ANSWERS_MAX}");
     Ok(found(&json!(texts(&app, question).await?)))
 }
 
 async fn names(app: &App, service: &str) -> Result<Vec<String>, Problem> {
     let service = literal(service);
-    texts(app, format!("SELECT DISTINCT name FROM spans WHERE service = {service} ORDER BY name LIMIT {ANSWERS_MAX}")).await
+    texts(app, format!("SELECT DISTINCT name FROM spans WHERE service = {service} ORDER BY name LIMIT {ANSWERS_MAX}"))
+        .await
 }
 
 async fn operations_of(State(app): State<Arc<App>>, Path(service): Path<String>) -> Result<Response, Problem> {

@@ -191,7 +191,8 @@ fn matchers(text: &str) -> Result<Vec<Matcher>, String> {
     }
     // PromQL wants one condition that an empty label does not fulfil; a name is one, and is taken out again.
     let inner = text.trim().trim_start_matches('{').trim_end_matches('}').trim().trim_end_matches(',');
-    let query = promql::parse(&format!("{{__name__=\"log\",{inner}}}")).map_err(|error| format!("parse error: {}", error.message))?;
+    let query = promql::parse(&format!("{{__name__=\"log\",{inner}}}"))
+        .map_err(|error| format!("parse error: {}", error.message))?;
     match &query.root.expr {
         Expr::Vector(selector) => {
             let own = |matcher: &&Matcher| !(&*matcher.name == promql::METRIC_NAME && matcher.op == MatchOp::Equal);
@@ -247,7 +248,8 @@ mod tests {
     #[test]
     fn numbers_are_promql_over_made_up_metrics() {
         let Query::Numbers { promql, ranges } =
-            parse(r#"sum by (level) (rate({a="b"} |= "x" [5m])) / 2 + count_over_time({c="d"}[1m] offset 1h)"#).unwrap()
+            parse(r#"sum by (level) (rate({a="b"} |= "x" [5m])) / 2 + count_over_time({c="d"}[1m] offset 1h)"#)
+                .unwrap()
         else {
             panic!("numbers");
         };

@@ -84,7 +84,9 @@ type Answer = Result<Response, Failed>;
 fn times(app: &App, form: &Form) -> Result<(Timestamp, Timestamp), Failed> {
     let read = |name: &str| match form.get(name) {
         "" => Ok(None),
-        text => any_time(text).map(Some).ok_or_else(|| bad(format!("cannot read {name} {text:?}: give nanoseconds since 1970"))),
+        text => any_time(text)
+            .map(Some)
+            .ok_or_else(|| bad(format!("cannot read {name} {text:?}: give nanoseconds since 1970"))),
     };
     let end = read("end")?.unwrap_or_else(|| app.now());
     Ok((read("start")?.unwrap_or_else(|| end.plus_nanos(-HOUR * 1_000_000)), end))
@@ -139,12 +141,20 @@ async fn find(
 ) -> Result<(Vec<Found>, bool), Failed> {
     let exact = |name: &str| -> Vec<String> {
         let of_it = |matcher: &&Matcher| &*matcher.name == name && matcher.op == promql::MatchOp::Equal;
-        selector.labels.iter().filter(of_it).map(|matcher| matcher.value.to_string()).filter(|it| !it.is_empty()).collect()
+        selector
+            .labels
+            .iter()
+            .filter(of_it)
+            .map(|matcher| matcher.value.to_string())
+            .filter(|it| !it.is_empty())
+            .collect()
     };
     let text = selector.lines.iter().find_map(|filter| match filter {
         // What the line's form as JSON might spell otherwise is left to the filter itself.
         logql::LineFilter::Contains(true, text)
-            if !text.trim().is_empty() && text.len() <= INDEXED_MAX && text.chars().all(|c| c.is_ascii_alphanumeric()) =>
+            if !text.trim().is_empty()
+                && text.len() <= INDEXED_MAX
+                && text.chars().all(|c| c.is_ascii_alphanumeric()) =>
         {
             Some(text.clone())
         }
@@ -169,7 +179,8 @@ async fn find(
         for entry in answer.logs {
             scanned += 1;
             let record = read(entry);
-            let value = |name: &str| record.stream.get(name).or_else(|| record.metadata.get(name)).map_or("", String::as_str);
+            let value =
+                |name: &str| record.stream.get(name).or_else(|| record.metadata.get(name)).map_or("", String::as_str);
             if selector.labels.iter().all(|matcher| matcher.is_match(value(&matcher.name)))
                 && selector.lines.iter().all(|filter| filter.passes(&record.line))
             {
@@ -187,7 +198,9 @@ async fn find(
             app.counters.limit_reached("loki_scanned_max");
             return Err(Failed(
                 StatusCode::UNPROCESSABLE_ENTITY,
-                format!("more than {SCANNED_MAX} records were looked through (loki_scanned_max): ask for a shorter time, or for service_name, environment or a text"),
+                format!(
+                    "more than {SCANNED_MAX} records were looked through (loki_scanned_max): ask for a shorter time, or for service_name, environment or a text"
+                ),
             ));
         }
     }
@@ -335,8 +348,12 @@ async fn values(app: &App, name: &str) -> Result<Vec<String>, Problem> {
     let question = match name {
         "service_name" => "SELECT DISTINCT service FROM logs WHERE service IS NOT NULL ORDER BY service LIMIT 1000",
         "environment" => "SELECT DISTINCT environment FROM logs ORDER BY environment LIMIT 1000",
-        "event_name" => "SELECT DISTINCT event_name FROM logs WHERE event_name IS NOT NULL ORDER BY event_name LIMIT 1000",
-        "level" => return Ok(["critical", "debug", "error", "info", "trace", "unknown", "warn"].map(str::to_owned).into()),
+        "event_name" => {
+            "SELECT DISTINCT event_name FROM logs WHERE event_name IS NOT NULL ORDER BY event_name LIMIT 1000"
+        }
+        "level" => {
+            return Ok(["critical", "debug", "error", "info", "trace", "unknown", "warn"].map(str::to_owned).into());
+        }
         _ => return Ok(Vec::new()),
     };
     texts(app, question.to_owned()).await

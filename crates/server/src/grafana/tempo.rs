@@ -73,7 +73,11 @@ async fn by_id(State(app): State<Arc<App>>, Path(id): Path<String>, headers: Hea
     Ok(json(&json!({"batches": trace["resourceSpans"].take()})))
 }
 
-async fn by_id_v2(State(app): State<Arc<App>>, Path(id): Path<String>, headers: HeaderMap) -> Result<Response, Problem> {
+async fn by_id_v2(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
     let (_, spans) = super::trace(&app, &id).await?;
     let otlp = crate::api::run::otlp_text(&spans);
     if wants_protobuf(&headers) {
@@ -125,8 +129,9 @@ fn wanted(form: &Form) -> Result<(String, String), Problem> {
     for (name, order) in [("minDuration", ">="), ("maxDuration", "<=")] {
         let text = form.get(name);
         if !text.is_empty() {
-            let millis = duration_ms(text)
-                .ok_or_else(|| Problem::bad_request(format!("cannot read {name} {text:?}: give a duration such as 100ms")))?;
+            let millis = duration_ms(text).ok_or_else(|| {
+                Problem::bad_request(format!("cannot read {name} {text:?}: give a duration such as 100ms"))
+            })?;
             spans.push(format!("trace_id IN (SELECT trace_id FROM runs WHERE duration_ms {order} {millis})"));
         }
     }

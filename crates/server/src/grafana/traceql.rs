@@ -308,8 +308,14 @@ mod tests {
         for (query, expected) in [
             ("{ resource.service.name = \"shop\" }", "((service = 'shop'))"),
             ("{ .foo = `it's` }", "((coalesce(attr(attributes, 'foo'), attr(resource, 'foo')) = 'it''s'))"),
-            ("{ span.\"a b\" != nil && duration >= 1.5s }", "((attr(attributes, 'a b') IS NOT NULL AND duration_ms >= 1500))"),
-            ("{ status = error || name =~ \"chat.*\" }", "((status_code = 'error' OR regexp_like(name, '^(?:chat.*)$')))"),
+            (
+                "{ span.\"a b\" != nil && duration >= 1.5s }",
+                "((attr(attributes, 'a b') IS NOT NULL AND duration_ms >= 1500))",
+            ),
+            (
+                "{ status = error || name =~ \"chat.*\" }",
+                "((status_code = 'error' OR regexp_like(name, '^(?:chat.*)$')))",
+            ),
             ("{span.n > 5}", "((TRY_CAST(attr(attributes, 'n') AS DOUBLE) > 5))"),
             ("{rootName=\"x\"}", "((trace_id IN (SELECT trace_id FROM runs WHERE name = 'x')))"),
             ("{}", "(TRUE)"),

@@ -32,7 +32,8 @@ fn tempo_finds_traces_and_gives_them_as_grafana_asks_for_them() {
     let url = format!("{}/tempo/api/traces/{id}", server.http);
     let answer = server.send("GET", &url, &[("accept", "application/protobuf")], b"").ok();
     use prost::Message;
-    let trace = opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest::decode(&answer.body[..]).unwrap();
+    let trace =
+        opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest::decode(&answer.body[..]).unwrap();
     let spans: usize = trace.resource_spans.iter().flat_map(|it| &it.scope_spans).map(|it| it.spans.len()).sum();
     assert_eq!((answer.header("content-type"), spans), ("application/protobuf", 4));
     let v2 = server.get(&format!("/tempo/api/v2/traces/{id}")).ok().json();
@@ -43,7 +44,10 @@ fn tempo_finds_traces_and_gives_them_as_grafana_asks_for_them() {
     let all = search(r#"{ resource.service.name = "planner-service" && span.gen_ai.operation.name = "chat" }"#);
     let traces = all["traces"].as_array().unwrap();
     assert_eq!(traces.len(), 2, "{all}");
-    assert_eq!((traces[0]["rootServiceName"].as_str(), traces[0]["spanSets"][0]["matched"].as_u64()), (Some("planner-service"), Some(2)));
+    assert_eq!(
+        (traces[0]["rootServiceName"].as_str(), traces[0]["spanSets"][0]["matched"].as_u64()),
+        (Some("planner-service"), Some(2))
+    );
     for (query, count) in [
         (r#"{ span.gen_ai.usage.input_tokens > 140 }"#, 2),
         (r#"{ name =~ "execute_tool.*" && duration > 100ms }"#, 2),
@@ -77,9 +81,17 @@ fn jaeger_lists_services_operations_and_traces() {
     assert_eq!(trace["traceID"], trace_id(7));
     let spans = trace["spans"].as_array().unwrap();
     let tool = spans.iter().find(|span| span["operationName"] == "execute_tool search").unwrap();
-    assert_eq!((tool["references"][0]["spanID"].as_str(), tool["processID"].as_str()), (Some("0101010101010101"), Some("p1")));
+    assert_eq!(
+        (tool["references"][0]["spanID"].as_str(), tool["processID"].as_str()),
+        (Some("0101010101010101"), Some("p1"))
+    );
     assert_eq!(trace["processes"]["p1"]["serviceName"], "planner-service");
-    assert!(tool["tags"].as_array().unwrap().contains(&json!({"key": "gen_ai.tool.name", "type": "string", "value": "search"})));
+    assert!(
+        tool["tags"]
+            .as_array()
+            .unwrap()
+            .contains(&json!({"key": "gen_ai.tool.name", "type": "string", "value": "search"}))
+    );
     assert_eq!(get("traces?service=other")["data"], json!([]));
     assert_eq!(get(&format!("traces/{}", trace_id(7)))["data"][0]["spans"].as_array().unwrap().len(), 4);
 }
@@ -89,7 +101,9 @@ fn loki_gives_records_and_counts_them() {
     let server = Server::start();
     let time = now() - 60_000_000_000;
     for (at, (service, severity, body)) in
-        [("shop", 9, "order 41 placed"), ("shop", 17, "order 42 failed"), ("desk", 17, "ticket failed")].into_iter().enumerate()
+        [("shop", 9, "order 41 placed"), ("shop", 17, "order 42 failed"), ("desk", 17, "ticket failed")]
+            .into_iter()
+            .enumerate()
     {
         server.post_json("/v1/logs", &log(service, severity, body, time + at as u64 * 1_000_000_000)).ok();
     }
@@ -104,7 +118,10 @@ fn loki_gives_records_and_counts_them() {
     };
     assert_eq!(lines(r#"{service_name="shop"}"#), ["order 41 placed", "order 42 failed"]);
     assert_eq!(lines(r#"{level="error"} |= "failed" != "ticket""#), ["order 42 failed"]);
-    assert_eq!(lines(r#"{service_name=~".+"} |~ "4\\d" | json | tool_name="search" | level="info""#), ["order 41 placed"]);
+    assert_eq!(
+        lines(r#"{service_name=~".+"} |~ "4\\d" | json | tool_name="search" | level="info""#),
+        ["order 41 placed"]
+    );
     assert_eq!(lines(&format!("{{trace_id=\"{}\", service_name=\"desk\"}}", trace_id(7))), ["ticket failed"]);
     // Grafana wants what is no label apart.
     let url = format!("{}/loki/api/v1/query_range?query={}", server.http, escaped(r#"{service_name="desk"}"#));

@@ -120,20 +120,28 @@ fn otlp_metrics_are_series_with_their_resource_and_exemplars() {
     let selector = r#"agent_tool_calls_total{job="planner", gen_ai_tool_name="search"}"#;
     assert_eq!(value(&server, selector), 7.0);
     assert_eq!(value(&server, "gen_ai_client_operation_duration_seconds_bucket{le=\"1\"}"), 6.0);
-    let quantile = value(&server, "histogram_quantile(0.5, sum by (le) (gen_ai_client_operation_duration_seconds_bucket))");
+    let quantile =
+        value(&server, "histogram_quantile(0.5, sum by (le) (gen_ai_client_operation_duration_seconds_bucket))");
     assert!((0.5..=1.0).contains(&quantile), "{quantile}");
     // The first samples are counted from zero on.
     let raw = result(&server, &format!("{selector}[5m]"));
     let values: Vec<&str> = raw[0]["values"].as_array().unwrap().iter().map(|it| it[1].as_str().unwrap()).collect();
     assert_eq!(values, ["0", "5", "7"]);
-    assert_eq!(value(&server, r#"target_info{host_name="h1"} * on (job) group_left () (agent_tool_calls_total > 0)"#), 7.0);
+    assert_eq!(
+        value(&server, r#"target_info{host_name="h1"} * on (job) group_left () (agent_tool_calls_total > 0)"#),
+        7.0
+    );
 
     let known = api(&server, "metadata", &[("metric", "agent_tool_calls_total")]);
     let expected = json!([{"type": "counter", "help": "Calls of tools.", "unit": "{call}"}]);
     assert_eq!(known["data"]["agent_tool_calls_total"], expected);
-    let exemplars = api(&server, "query_exemplars", &[("query", "rate(gen_ai_client_operation_duration_seconds_bucket[5m])")]);
+    let exemplars =
+        api(&server, "query_exemplars", &[("query", "rate(gen_ai_client_operation_duration_seconds_bucket[5m])")]);
     let first = &exemplars["data"][0];
-    assert_eq!((first["seriesLabels"]["le"].as_str(), first["exemplars"][0]["value"].as_str()), (Some("1"), Some("0.7")));
+    assert_eq!(
+        (first["seriesLabels"]["le"].as_str(), first["exemplars"][0]["value"].as_str()),
+        (Some("1"), Some("0.7"))
+    );
     assert_eq!(first["exemplars"][0]["labels"]["trace_id"], "4bf92f3577b34da6a3ce929d0e0e4736");
 }
 
@@ -158,7 +166,10 @@ fn what_remote_write_was_answered_for_is_there_after_a_restart() {
         params.into_iter().chain(times.iter().map(|(name, value)| (name.as_str(), value.as_str()))).collect();
     let answer = api(&server, "query_range", &params);
     let series = &answer["data"]["result"][0];
-    assert_eq!((answer["data"]["resultType"].as_str(), series["metric"]["agent"].as_str()), (Some("matrix"), Some("a")));
+    assert_eq!(
+        (answer["data"]["resultType"].as_str(), series["metric"]["agent"].as_str()),
+        (Some("matrix"), Some("a"))
+    );
     let points = series["values"].as_array().unwrap();
     assert_eq!(points.len(), 11);
     let rate: f64 = points[5][1].as_str().unwrap().parse().unwrap();
@@ -233,11 +244,36 @@ fn errors_have_prometheus_words_and_codes() {
     };
     for (path, status, kind, message) in [
         ("query?query=1%2B", 400, "bad_data", "invalid parameter \"query\": 1:3: parse error: unexpected end of input"),
-        ("query?query=1&time=x", 400, "bad_data", "invalid parameter \"time\": cannot parse \"x\" to a valid timestamp"),
-        ("query_range?query=1&start=5&end=4&step=1", 400, "bad_data", "invalid parameter \"end\": end timestamp must not be before start time"),
-        ("query_range?query=1&start=1&end=4&step=0", 400, "bad_data", "invalid parameter \"step\": zero or negative query resolution step widths are not accepted. Try a positive integer"),
-        ("query_range?query=1&start=1&end=90000&step=1", 400, "bad_data", "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)"),
-        ("query_range?query=a%5B5m%5D&start=1&end=2&step=1", 400, "bad_data", "invalid expression type \"range vector\" for range query, must be Scalar or instant Vector"),
+        (
+            "query?query=1&time=x",
+            400,
+            "bad_data",
+            "invalid parameter \"time\": cannot parse \"x\" to a valid timestamp",
+        ),
+        (
+            "query_range?query=1&start=5&end=4&step=1",
+            400,
+            "bad_data",
+            "invalid parameter \"end\": end timestamp must not be before start time",
+        ),
+        (
+            "query_range?query=1&start=1&end=4&step=0",
+            400,
+            "bad_data",
+            "invalid parameter \"step\": zero or negative query resolution step widths are not accepted. Try a positive integer",
+        ),
+        (
+            "query_range?query=1&start=1&end=90000&step=1",
+            400,
+            "bad_data",
+            "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)",
+        ),
+        (
+            "query_range?query=a%5B5m%5D&start=1&end=2&step=1",
+            400,
+            "bad_data",
+            "invalid expression type \"range vector\" for range query, must be Scalar or instant Vector",
+        ),
         ("series", 400, "bad_data", "no match[] parameter provided"),
         ("nothing", 404, "not_found", "Prometheus' API has no /nothing here"),
     ] {

@@ -46,7 +46,17 @@ fn promtool_queries_tawny() {
     assert!(run(&["instant", &url, "tawny_build_info"]).contains("job=\"tawny\""));
     assert!(run(&["instant", &url, "vector(1) + 2"]).contains("=> 3 @"));
     let now = crate::support::now() / 1_000_000_000;
-    let range = run(&["range", "--start", &(now - 60).to_string(), "--end", &now.to_string(), "--step", "15s", &url, "vector(7)"]);
+    let range = run(&[
+        "range",
+        "--start",
+        &(now - 60).to_string(),
+        "--end",
+        &now.to_string(),
+        "--step",
+        "15s",
+        &url,
+        "vector(7)",
+    ]);
     assert_eq!(range.matches("7 @").count(), 5, "{range}");
     assert!(run(&["series", "--match", "tawny_ready", &url]).contains("tawny_ready"));
     assert!(run(&["labels", &url, "job"]).contains("tawny"));
@@ -103,7 +113,8 @@ fn a_prometheus_scrapes_tawny_and_writes_to_it_and_both_say_the_same() {
     }
     // At a time both have samples of.
     let time = (crate::support::now() / 1_000_000_000) as f64 - 2.0;
-    for query in ["sum by (signal) (tawny_requests_accepted_total{job=\"scraped\"})", "count({job=\"scraped\"})", "up"] {
+    for query in ["sum by (signal) (tawny_requests_accepted_total{job=\"scraped\"})", "count({job=\"scraped\"})", "up"]
+    {
         let query: String = query.bytes().map(|byte| format!("%{byte:02x}")).collect();
         let (found, expected) = (ask(&ours, &query, time).unwrap(), ask(&theirs, &query, time).unwrap());
         assert!(!expected.as_array().unwrap().is_empty());
