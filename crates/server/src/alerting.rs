@@ -121,6 +121,8 @@ pub struct Inner {
 #[derive(Debug)]
 pub struct Alerting {
     inner: Mutex<Inner>,
+    /// What the files said when they were read first.
+    files_read: blake3::Hash,
     /// Wakes the sending loop.
     pub wake: Notify,
 }
@@ -131,6 +133,8 @@ impl Alerting {
     /// # Errors
     /// When a file or the state cannot be read: at start a mistake in a rule file is told at once, and not by alerts that never come.
     pub fn open(settings: &AlertSettings, state: &state::State, now: i64) -> Result<Self, OpenError> {
+        // Before they are read: a change in between is then seen as one.
+        let files_read = reload::fingerprint(settings);
         let rules = reload::read_rules(settings)?;
         let (config, config_text, library) = reload::read_config(settings)?;
         let kept = keep::load(state)?;
@@ -159,7 +163,7 @@ impl Alerting {
             let config = Arc::clone(&inner.config);
             inner.dispatcher.accept(alert, &config, now);
         }
-        Ok(Self { inner: Mutex::new(inner), wake: Notify::new() })
+        Ok(Self { inner: Mutex::new(inner), files_read, wake: Notify::new() })
     }
 
     /// The state, for a moment.

@@ -107,25 +107,24 @@ fn matching(path: &Path) -> Vec<PathBuf> {
 pub async fn reload(app: Arc<App>) {
     let Ok(opened) = app.opened() else { return };
     let alerting = Arc::clone(&opened.alerting);
-    let mut seen = None;
+    let mut seen = alerting.files_read;
     loop {
         tokio::time::sleep(EVERY).await;
         let (settings, now) = (app.settings.alerts.clone(), millis(app.now()));
         let alerting = Arc::clone(&alerting);
-        let before = seen;
         let done = tokio::task::spawn_blocking(move || {
             let print = fingerprint(&settings);
-            if before.is_some_and(|before| before != print) {
+            if print != seen {
                 apply(&alerting, &settings, now);
             }
             print
         });
-        seen = done.await.ok().or(seen);
+        seen = done.await.unwrap_or(seen);
     }
 }
 
 /// Changes when a file does.
-fn fingerprint(settings: &AlertSettings) -> blake3::Hash {
+pub fn fingerprint(settings: &AlertSettings) -> blake3::Hash {
     let mut hasher = blake3::Hasher::new();
     for path in files(settings).unwrap_or_default().iter().chain(settings.config.iter()) {
         hasher.update(path.to_string_lossy().as_bytes());
