@@ -219,7 +219,7 @@ impl State {
         self.counters.body_bytes_seen += rows.body_bytes_seen;
         let mut marked: Option<TraceKey> = None;
         for mut row in rows.spans {
-            let span = Arc::make_mut(&mut row.span);
+            let span = Arc::make_mut(&mut Arc::make_mut(&mut row).span);
             span.version = sequence;
             let key = keys.get(self, &span.tenant.project, span.trace_id);
             if changed.last() != Some(&key) {
@@ -288,7 +288,7 @@ impl State {
         (Committed { sequence, duplicates }, changed.collect())
     }
 
-    fn insert_span(&mut self, key: TraceKey, row: crate::rows::spans::SpanRow) -> Inserted {
+    fn insert_span(&mut self, key: TraceKey, row: Arc<crate::rows::spans::SpanRow>) -> Inserted {
         let mut replaced = false;
         if let Some(frozen) = &mut self.frozen
             && let Some(old) = frozen.span(key, row.span.span_id)

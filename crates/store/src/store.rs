@@ -200,6 +200,15 @@ pub(crate) struct Inner {
     pub _lock: File,
 }
 
+impl Inner {
+    /// Counts that rows are turned away, and asks for the flush that makes room.
+    fn hot_is_full(&self) -> CommitError {
+        self.hot_limit_reached.fetch_add(1, Ordering::Relaxed);
+        self.shared.flush_wanted.notify_one();
+        CommitError::Full { limit: "hot_bytes_max", retry_after: RETRY_AFTER }
+    }
+}
+
 impl Store {
     /// Opens or creates the directory and replays what the log holds beyond the segments. `replay` turns a logged
     /// request back into rows, by the same code that made them the first time.
@@ -211,6 +220,20 @@ impl Store {
     ) -> Result<Self, StoreError> {
         let machine = Machine { disk: Arc::new(RealDisk), threads: Arc::new(RealThreads), clock };
         Self::open_on(machine, settings, resolver, replay).await
+    }
+
+    /// Whether rows of at least `bytes` bytes would be taken now. Asked before a request is decoded, it spares the work on
+    /// one that would be refused.
+    ///
+    /// # Errors
+    /// [`CommitError::Full`] while memory for rows is in use up to its bound.
+    pub fn has_room(&self, bytes: usize) -> Result<(), CommitError> {
+        let shared = &self.inner.shared;
+        let taken = shared.reserved_bytes.load(Ordering::Relaxed) + shared.hot_bytes.load(Ordering::Relaxed);
+        if taken > 0 && taken + bytes > self.inner.settings.hot_bytes_max {
+            return Err(self.inner.hot_is_full());
+        }
+        Ok(())
     }
 
     /// Keeps a request: returns when it is durable and visible.
@@ -231,9 +254,7 @@ impl Store {
         if taken > 0 && taken + rows > self.inner.settings.hot_bytes_max {
             shared.reserved_bytes.fetch_sub(rows, Ordering::Relaxed);
             shared.queue_bytes.fetch_sub(payload, Ordering::Relaxed);
-            self.inner.hot_limit_reached.fetch_add(1, Ordering::Relaxed);
-            shared.flush_wanted.notify_one();
-            return Err(CommitError::Full { limit: "hot_bytes_max", retry_after: RETRY_AFTER });
+            return Err(self.inner.hot_is_full());
         }
         let (answer, answered) = oneshot::channel();
         if !self.inner.commits.send(Message::Commit(Box::new(Waiting { entry, answer }))) {
