@@ -146,4 +146,6 @@ fields! {
     Documents = "documents": Any,
     /// How many it found, where only a count is sent.
     DocumentCount = "document_count": Count,
+    /// What of which step a log record told, where no span was sent (`told.rs` writes it).
+    Told = "told": Text,
 }

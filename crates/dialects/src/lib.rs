@@ -15,6 +15,7 @@ mod documents;
 mod facts;
 mod field;
 mod intern;
+mod joins;
 mod log;
 mod messages;
 mod normalise;
@@ -23,6 +24,7 @@ mod reading;
 mod registry;
 mod renames;
 mod table;
+mod told;
 mod understand;
 mod usage;
 
@@ -33,14 +35,16 @@ use model::raw::{RawLog, RawSpan, Resource, Scope};
 use model::{Content, Log, Span, Tenant, Timestamp};
 
 pub use crate::facts::{Fact, content_facts, facts};
+pub use crate::joins::{join_span, joins};
 use crate::reading::Reading;
 use crate::registry::Registry;
 pub use crate::renames::Renames;
 pub use crate::table::TableError;
+pub use crate::told::{ATTRIBUTE as TOLD_ATTRIBUTE, Group as ToldGroup, told, told_lean, told_span_id, told_trace};
 
 /// Version of the conventions; rows remember it, so that stale ones can be read again.
 /// Raise it with every change that reads a span differently.
-pub const VERSION: u16 = 2;
+pub const VERSION: u16 = 3;
 
 /// The dialects in use: Tawny's own, and the user's renames before them.
 #[derive(Clone)]

@@ -9,6 +9,7 @@
 
 mod content;
 mod ids;
+mod join;
 mod kind;
 mod log;
 mod money;
@@ -18,11 +19,13 @@ mod sample;
 mod span;
 mod tenant;
 mod time;
+mod told;
 mod usage;
 mod value;
 
 pub use content::{Content, Document, Message, Part, Role, ToolDefinition};
 pub use ids::{IdError, SpanId, TraceId};
+pub use join::{Join, JoinReason, Relation};
 pub use kind::{SpanStatus, StepKind};
 pub use log::Log;
 pub use money::{CostSource, Usd};
@@ -31,5 +34,6 @@ pub use sample::{Exemplar, Exponential, HistogramPoint, Sample, SampleKind, Temp
 pub use span::{PREVIEW_CHARS, Span, preview};
 pub use tenant::Tenant;
 pub use time::Timestamp;
+pub use told::{Part as ToldPart, Told};
 pub use usage::{Usage, UsageRole};
 pub use value::{Attributes, Value};

@@ -145,6 +145,8 @@ pub struct Span {
     pub provider_sdk: bool,
     /// The same model call is told by a span of this other trace too, and counts there.
     pub told_in: Option<TraceId>,
+    /// Where a log record told this and no span was sent: what of which step, as [`Told`](crate::Told) writes it.
+    pub told: Option<Arc<str>>,
     /// First characters of the input.
     pub input_preview: Option<Arc<str>>,
     /// First characters of the output.
@@ -200,6 +202,7 @@ impl Span {
             tags: Vec::new(),
             provider_sdk: false,
             told_in: None,
+            told: None,
             input_preview: None,
             output_preview: None,
             unmapped: 0,

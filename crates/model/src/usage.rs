@@ -63,12 +63,14 @@ impl Usage {
 }
 
 crate::kind::words!(
-    /// Whether a span's usage is its own or a sum of what other spans report.
+    /// Whether a span's usage is its own, a sum of what other spans report, or lost.
     UsageRole {
         /// The span's own model call.
         Own = "own",
         /// A total over other spans (an agent's `gen_ai.aggregated_usage.*`, Codex' turn totals): shown, never added.
         Aggregate = "aggregate",
+        /// The sender names token counts and gives no number for any: it lost them (Vercel's SDK 4 where it streams).
+        Lost = "lost",
     }
 );
 

@@ -53,7 +53,7 @@ pub struct Opened {
 }
 
 /// The tables that features keep in the state, in the order in which they are made.
-pub const STATE_PARTS: &[state::Part] = &[];
+pub const STATE_PARTS: &[state::Part] = &[crate::watch::PART];
 
 /// Shared by all handlers and background tasks.
 pub struct App {
@@ -73,6 +73,8 @@ pub struct App {
     pub forwarder: Option<Arc<forward::Forwarder>>,
     /// Runs as they change.
     pub live: Live,
+    /// Runs as they settle.
+    pub watch: crate::watch::Watch,
     /// Why health is degraded, by the background task that says so.
     pub troubles: crate::health::Troubles,
     /// Changes of the phase.

@@ -44,6 +44,8 @@ pub struct Settings {
     pub dialects: Dialects,
     /// Keys that telemetry must name; none: any key is taken, and not looked at.
     pub ingest_keys: IngestKeys,
+    /// When a run counts as finished.
+    pub runs: signals::runs::Settings,
     /// What the server may use.
     pub limits: Limits,
 }
@@ -63,6 +65,7 @@ impl Default for Settings {
             allow_missing_segments: false,
             dialects: Dialects::builtin().clone(),
             ingest_keys: IngestKeys::default(),
+            runs: signals::runs::Settings::default(),
             limits: Limits::default(),
         }
     }

@@ -8,6 +8,7 @@ pub mod merge;
 pub mod policy;
 pub mod refusal;
 pub mod tag;
+mod told;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -148,6 +149,11 @@ impl Ingest {
         Ok(Kept { signal: tag.signal, accepted: items, rejected })
     }
 
+    /// Counts items that were refused before they came here.
+    pub fn items_refused(&self, signal: Signal, rejected: &Rejected) {
+        self.counters.items_refused(signal, rejected);
+    }
+
     /// Counts a refusal. A request whose signal is not known counts as traces, like an empty one.
     pub fn refused(&self, signal: Option<Signal>, refusal: &Refusal, bytes: usize) {
         let signal = signal.unwrap_or(Signal::Traces);
@@ -243,7 +249,7 @@ fn understand(dialects: &Dialects, received: Received, now: Timestamp, limit: us
 fn rows(dialects: &Dialects, project: &str, batch: Batch<'_>, now: Timestamp, accepted: &mut Accepted) -> Rows {
     let mut rows = Rows::default();
     push_spans(&mut rows, dialects, project, &batch.spans, now, accepted);
-    push_logs(&mut rows, project, &batch.logs, now, accepted);
+    push_logs(&mut rows, dialects, project, &batch.logs, now, accepted);
     push_samples(&mut rows, project, batch.samples, now, accepted);
     rows
 }
@@ -257,6 +263,7 @@ fn push_spans(
     accepted: &mut Accepted,
 ) {
     let mut by_dialect: BTreeMap<Arc<str>, u64> = BTreeMap::new();
+    let mut joins = told::Joins::default();
     let prices = Prices::built_in();
     let mut pricer = prices.pricer();
     for group in groups {
@@ -269,15 +276,18 @@ fn push_spans(
                 Some(count) => *count += 1,
                 None => _ = by_dialect.insert(Arc::clone(&span.dialect), 1),
             }
+            joins.note(raw, &span);
             rows.push_span(span, raw, &group.resource, &group.scope);
         }
         accepted.items += group.items.len() as u64;
     }
+    joins.push(rows);
     accepted.dialects.extend(by_dialect.into_iter().map(|(dialect, count)| (dialect.to_string(), count)));
 }
 
 fn push_logs(
     rows: &mut Rows,
+    dialects: &Dialects,
     project: &str,
     groups: &[Group<'_, RawLog<'_>>],
     now: Timestamp,
@@ -287,6 +297,7 @@ fn push_logs(
         let tenant = dialects::tenant(project, &group.resource);
         for raw in &group.items {
             let log = dialects::understand_log(raw, &group.resource, &group.scope, &tenant, now);
+            told::push(rows, dialects, raw, group, &log);
             rows.push_log(log, raw, &group.resource, &group.scope);
         }
         accepted.items += group.items.len() as u64;

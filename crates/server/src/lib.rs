@@ -15,6 +15,7 @@ mod incoming;
 mod ingest;
 mod listen;
 mod live;
+mod log_lines;
 mod metrics_text;
 mod otlp_grpc;
 mod otlp_http;
@@ -23,16 +24,18 @@ mod receivers;
 mod routes;
 mod tasks;
 mod ui;
+mod watch;
 
+use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 
 use forward::Forwarder;
-use model::{Run, Span, Timestamp};
+use model::{Run, Span, Timestamp, TraceId};
 use tokio::net::TcpListener;
 use tokio::runtime::{self, Handle, Runtime};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::Semaphore;
 use tokio::task::{JoinHandle, JoinSet};
 
 pub use api::setup::document as setup_document;
@@ -135,6 +138,7 @@ fn app(
     forwarder: Option<Arc<Forwarder>>,
 ) -> Arc<App> {
     let counters = Arc::new(counters::Counters::default());
+    let run_settings = settings.runs;
     Arc::new(App {
         ingest: ingest::Ingest::new(
             Arc::clone(&counters),
@@ -149,10 +153,11 @@ fn app(
         started: SystemClock::time(),
         counters,
         live: live::Live::default(),
+        watch: watch::Watch::default(),
         troubles: health::Troubles::default(),
-        phase: watch::channel(Phase::Replaying).0,
+        phase: tokio::sync::watch::channel(Phase::Replaying).0,
         opened: OnceLock::new(),
-        run_settings: signals::runs::Settings::default(),
+        run_settings,
         query_threads,
         sql_threads,
         sql_permits: Arc::new(Semaphore::new(app::SQL_QUERIES_MAX)),
@@ -250,6 +255,14 @@ impl store::RunResolver for Resolver {
 
     fn changes(&self, run: &Run, now: Timestamp) -> Option<Timestamp> {
         signals::runs::changes(run, now, &self.settings)
+    }
+
+    fn linked(&self, of: TraceId, spans: &[Arc<Span>]) -> BTreeSet<TraceId> {
+        signals::runs::linked(of, spans)
+    }
+
+    fn resolve_linked(&self, spans: &[Arc<Span>], now: Timestamp) -> Vec<Run> {
+        signals::runs::resolve_linked_runs(spans, now, &self.settings)
     }
 
     fn same_call(&self, first: &Span, second: &Span) -> Option<store::Counts> {

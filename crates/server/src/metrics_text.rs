@@ -42,6 +42,7 @@ fn text(app: &App) -> String {
     for limit in &limits {
         page.sample("tawny_limit_reached_total", &[("name", &limit.name)], limit.reached as f64);
     }
+    watch(&mut page, app);
     store(&mut page, app);
     if let Some(forwarder) = &app.forwarder {
         forward(&mut page, &crate::api::status::forward(forwarder));
@@ -112,6 +113,23 @@ fn ingest(page: &mut Page, app: &App) {
     }
     page.family("tawny_unmapped_attributes_total", "counter", "Attributes no dialect names; they are kept as sent.");
     page.sample("tawny_unmapped_attributes_total", &[], counts.unmapped_attributes as f64);
+}
+
+fn watch(page: &mut Page, app: &App) {
+    let figures = app.watch.figures(app.now());
+    for (name, kind, help, value) in [
+        ("tawny_watch_waiting_runs", "gauge", "Runs that have not settled or were not judged yet.", figures.waiting),
+        ("tawny_watch_lag_runs", "gauge", "Of these, runs that should have been judged by now.", figures.lag),
+        ("tawny_watch_behind", "gauge", "1 while earlier changes are being asked for.", u64::from(figures.behind)),
+        ("tawny_watch_judged_runs_total", "counter", "Settled runs judged.", figures.judged),
+        ("tawny_watch_looks_total", "counter", "Looks at runs that had not settled.", figures.looks),
+        ("tawny_watch_backfilled_runs_total", "counter", "Judged runs that were history.", figures.backfilled),
+        ("tawny_watch_judge_failures_total", "counter", "Runs a judge failed on.", figures.failures),
+        ("tawny_watch_unreadable_runs_total", "counter", "Reads of runs that failed.", figures.unreadable),
+    ] {
+        page.family(name, kind, help);
+        page.sample(name, &[], value as f64);
+    }
 }
 
 fn store(page: &mut Page, app: &App) {

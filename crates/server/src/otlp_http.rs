@@ -13,9 +13,9 @@ use crate::incoming::{self, Incoming};
 use crate::ingest::{Kept, Received, Refusal};
 
 /// Items kept of a request. OTLP's answer has no place for it; `tawny import` and people with curl want to know.
-const ACCEPTED: HeaderName = HeaderName::from_static("tawny-accepted");
+pub const ACCEPTED: HeaderName = HeaderName::from_static("tawny-accepted");
 /// Items refused of a request.
-const REJECTED: HeaderName = HeaderName::from_static("tawny-rejected");
+pub const REJECTED: HeaderName = HeaderName::from_static("tawny-rejected");
 
 /// Receives traces.
 pub async fn traces(State(app): State<Arc<App>>, request: Request) -> Response {

@@ -21,7 +21,7 @@ use crate::api::{
 use crate::app::App;
 use crate::problem::{self, Problem};
 use crate::receivers::{langfuse, langsmith, openai_agents, phoenix};
-use crate::{health, metrics_text, otlp_grpc, otlp_http, ui};
+use crate::{health, log_lines, metrics_text, otlp_grpc, otlp_http, ui};
 
 /// Routes of the API, described by the OpenAPI document. Resources of later issues are added here.
 pub fn api() -> OpenApiRouter<Arc<App>> {
@@ -34,9 +34,9 @@ pub fn api() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(run::raw))
         .routes(routes!(sessions::list))
         .routes(routes!(summary::get))
+        .routes(routes!(logs::list, log_lines::lines))
         .routes(routes!(search::search))
         .routes(routes!(aggregate::get))
-        .routes(routes!(logs::list))
         .routes(routes!(sql::run))
         .routes(routes!(sql::schema))
         .routes(routes!(export::export))
@@ -61,12 +61,16 @@ fn receivers(telemetry_only: bool) -> Router<Arc<App>> {
         .route(Signal::Traces.path(), post(otlp_http::traces).fallback(wrong_method))
         .route(Signal::Logs.path(), post(otlp_http::logs).fallback(wrong_method))
         .route(Signal::Metrics.path(), post(otlp_http::metrics).fallback(wrong_method))
+        .route(LOKI_PUSH, post(log_lines::loki).fallback(wrong_method))
         .merge(otlp_grpc::routes())
         .merge(langfuse::routes())
         .merge(langsmith::routes(telemetry_only))
         .merge(openai_agents::routes())
         .merge(phoenix::routes())
 }
+
+/// Where Loki's clients push.
+const LOKI_PUSH: &str = "/loki/api/v1/push";
 
 /// The port for everything.
 pub fn everything(app: Arc<App>) -> Router {
@@ -86,6 +90,7 @@ pub fn everything(app: Arc<App>) -> Router {
 /// The ports for telemetry only.
 pub fn telemetry(app: Arc<App>) -> Router {
     receivers(true)
+        .route("/api/v1/logs", post(log_lines::lines))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/", get(where_to_look).post(otlp_http::unknown))
@@ -144,6 +149,7 @@ async fn wrong_method(request: Request) -> Response {
     let path = request.uri().path();
     let (allow, detail) = match Signal::from_path(path) {
         Some(signal) => ("POST", format!("{path} takes OpenTelemetry {signal} by POST, not {}", request.method())),
+        None if path == LOKI_PUSH => ("POST", format!("{path} takes log records by POST, not {}", request.method())),
         None if path == "/api/v1/store/check" => ("POST", format!("{path} is asked by POST, not {}", request.method())),
         None if path == "/api/v1/sql" => ("POST", format!("{path} takes a query by POST, not {}", request.method())),
         None => ("GET, HEAD", format!("{path} is read by GET, not {}", request.method())),

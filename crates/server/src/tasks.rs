@@ -6,7 +6,8 @@
 //! | `compact` | merges small segments, removes replaced ones |
 //! | `forward` | one a destination: sends on what waits in the forward queue (crate `forward`) |
 //! | `retain` | removes what retention says, keeps a copy of the catalog in the bucket |
-//! | `live` | resolves runs that changed and tells those who watch |
+//! | `live` | resolves runs that changed and tells those who look |
+//! | `notes`, `watch` | note which runs changed; show those that settled to the judges (`watch.rs`) |
 //!
 //! Runs settle without a task of their own: a snapshot resolves what is due, and `live` looks again at runs it has shown as
 //! provisional.
@@ -17,7 +18,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use crate::app::{App, Opened};
-use crate::live;
+use crate::{live, watch};
 
 /// How often the age of hot rows is looked at.
 const FLUSH_CHECK: Duration = Duration::from_secs(1);
@@ -35,6 +36,8 @@ pub fn start(app: &Arc<App>) -> JoinSet<()> {
     tasks.spawn(watched("compact", compact(Arc::clone(app))));
     tasks.spawn(watched("retain", retain(Arc::clone(app))));
     tasks.spawn(watched("live", live::run(Arc::clone(app))));
+    tasks.spawn(watched("notes", watch::notes(Arc::clone(app))));
+    tasks.spawn(watched("watch", watch::run(Arc::clone(app))));
     if let Some(forwarder) = &app.forwarder {
         forwarder.spawn(&mut tasks);
     }

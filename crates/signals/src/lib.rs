@@ -4,9 +4,11 @@
 //! simulation, a replay and the server get the same answer from the same spans.
 //!
 //! * [`doctor`]: what is wrong with the instrumentation, and what to change.
+//! * [`metrics`]: counters and histograms of runs, under the names that dashboards and rules use.
 //! * [`prices`]: what a model call cost, from a dated price table.
 //! * [`runs`]: one trace seen as one piece of agent work, with its tree, its totals and who called what.
 
 pub mod doctor;
+pub mod metrics;
 pub mod prices;
 pub mod runs;

@@ -14,8 +14,10 @@ use bytes::Bytes;
 use model::{Timestamp, TraceId};
 use object_store::{ObjectStore, ObjectStoreExt};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use rusqlite::{Connection, OpenFlags};
 use serde::Serialize;
 
+use crate::backup::STATE;
 use crate::bodies::BodyHash;
 use crate::disk::Disk;
 use crate::error::StoreError;
@@ -36,6 +38,7 @@ const TRACE_NANOS: i64 = 7 * 86_400 * 1_000_000_000;
 
 const RESTORE: &str =
     "restore the file from a backup; without one, move it away and start with --allow-missing-segments";
+const RESTORE_STATE: &str = "restore the file from a backup; without one, stop the server and move it away: counters, findings and budgets begin anew";
 const REBUILD: &str = "stop the server and run `tawny store rebuild`";
 
 /// Something that is not as it must be.
@@ -156,6 +159,7 @@ pub(crate) async fn check(
     let work = move || {
         across.finish(&mut checked, &inventory);
         log(&mut checked, &*disk, &data)?;
+        state(&mut checked, &data.join(STATE));
         let quarantine = data.join("quarantine");
         let aside = disk.list_all(&quarantine).map_err(|error| StoreError::io("list", &quarantine, error))?;
         if !aside.is_empty() {
@@ -164,6 +168,21 @@ pub(crate) async fn check(
         Ok(checked)
     };
     crate::threads::blocking(work).await
+}
+
+/// Lets SQLite check what the server remembers, if it remembers anything.
+fn state(checked: &mut Checked, path: &Path) {
+    if !path.is_file() {
+        return;
+    }
+    let lines = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).and_then(|connection| {
+        let mut query = connection.prepare("PRAGMA integrity_check")?;
+        let lines = query.query_map([], |row| row.get::<_, String>(0))?;
+        lines.collect::<rusqlite::Result<Vec<String>>>()
+    });
+    for line in lines.unwrap_or_else(|error| vec![error.to_string()]).into_iter().filter(|line| line != "ok") {
+        checked.fault(STATE, line, RESTORE_STATE);
+    }
 }
 
 async fn fetch(store: &dyn ObjectStore, meta: &SegmentMeta) -> object_store::Result<Bytes> {

@@ -60,6 +60,8 @@ pub struct Changed {
     pub project: Arc<str>,
     /// The trace.
     pub trace_id: TraceId,
+    /// Log position of the request that changed it.
+    pub version: u64,
 }
 
 /// Rows of one request, ready for memory: content is already split off into bodies.

@@ -295,6 +295,11 @@ impl Hot {
         self.runs.get(self.traces.get(&key)?.run?)
     }
 
+    /// The runs, for a reader.
+    pub fn run_chunks(&self) -> Vec<Arc<Chunk<Run>>> {
+        self.runs.view()
+    }
+
     /// Adds a run, or puts it in the place of its earlier form.
     pub fn insert_run(&mut self, key: TraceKey, run: Run) {
         let trace = self.traces.entry(key).or_default();

@@ -42,6 +42,7 @@ mod search;
 mod segment;
 mod settings;
 mod settle;
+mod since;
 mod snapshot;
 mod state;
 mod stats;
@@ -72,6 +73,7 @@ pub use settings::{
     BUCKET_MINUTES, Clock, ENVIRONMENTS_MAX, FLUSH_DAYS_MAX, FUTURE_DAYS_MAX, PAST_DAYS_MAX, PAYLOAD_BYTES_MAX,
     RECENT_IDS, RETRY_AFTER, Settings, Sync,
 };
+pub use since::{ChangedRun, ChangedRuns};
 pub use snapshot::{SegmentMeta, SegmentView, Snapshot, TableSnapshot};
 pub use stats::{Stats, TableStats};
 pub use store::{Compacted, Counts, Expired, Flushed, Machine, RunResolver, Store};

@@ -23,6 +23,9 @@ const REFRESH_MAX: usize = 16_384;
 /// Shortest time in nanoseconds between two refreshes of a run.
 const REFRESH_AFTER: i64 = 2_000_000_000;
 
+/// Traces remembered as part of another's run. Each needs it only until segments written before are compared.
+const PARTS_MAX: usize = 1 << 14;
+
 /// Runs that are watched at most; further ones are only resolved when a span of them comes.
 const WATCH_MAX: usize = 1 << 17;
 
@@ -111,18 +114,21 @@ pub(crate) struct Unresolved {
     pub hot: Vec<Arc<Span>>,
     /// Rows of spans that are in segments only.
     pub sealed: Vec<(Arc<SegmentMeta>, u32)>,
+    /// Spans of other traces that may belong to the run.
+    pub linked: Vec<Arc<Span>>,
     /// Some of them could not be read.
     pub incomplete: bool,
 }
 
-/// A trace whose run was resolved.
-pub(crate) struct Resolved {
+/// What resolving a trace gave.
+pub(crate) struct Resolution {
     pub key: TraceKey,
     /// As in [`Unresolved`].
     pub change: Option<u64>,
-    pub run: Option<Run>,
-    /// When time alone will change it.
-    pub changes: Option<Timestamp>,
+    /// The run of the trace, or those that it is part of, each with when time alone will change it.
+    pub runs: Vec<(Option<Timestamp>, Run)>,
+    /// Traces without a run of their own: they are part of another's.
+    pub parts: Vec<TraceId>,
 }
 
 impl State {
@@ -214,8 +220,12 @@ impl State {
             for (segment, row) in runs {
                 let State { active, frozen, .. } = self;
                 let newest = std::iter::once(active).chain(frozen).find(|hot| hot.run(key).is_some());
-                if let Some(hot) = newest {
-                    replace(hot, segment, row);
+                match newest {
+                    Some(hot) => replace(hot, segment, row),
+                    None if self.parts.contains(&key) || self.earlier_parts.contains(&key) => {
+                        replace(&mut self.active, segment, row)
+                    }
+                    None => {}
                 }
             }
         }
@@ -257,7 +267,7 @@ impl State {
             let sealed = sealed.filter_map(|span| Some((Arc::clone(&segments.get(&span.segment)?.meta), span.row)));
             let sealed: Vec<(Arc<SegmentMeta>, u32)> = sealed.collect();
             spans += hot.len() + sealed.len() + 1;
-            batch.push(Unresolved { key, change, hot, sealed, incomplete: false });
+            batch.push(Unresolved { key, change, hot, sealed, linked: Vec::new(), incomplete: false });
         }
         batch
     }
@@ -271,22 +281,42 @@ impl State {
     }
 
     /// Takes over resolved runs.
-    pub fn resolved(&mut self, runs: Vec<Resolved>, now: Timestamp) {
-        for Resolved { key, change, run, changes } in runs {
+    pub fn resolved(&mut self, resolutions: Vec<Resolution>, now: Timestamp) {
+        for Resolution { key, change, runs, parts } in resolutions {
             self.refresh.remove(&key);
             // A span that came while the run was resolved makes it dirty again, under a higher number.
             if change.is_some() && self.dirty.get(&key) == change.as_ref() {
                 self.dirty.remove(&key);
             }
-            let Some(run) = run else {
+            if runs.is_empty() {
                 self.watch.forget(key);
-                continue;
-            };
-            if change.is_none() && self.watch.stands(key, &run) {
-                self.watch.note(key, &run, now, changes);
-                continue;
             }
-            self.insert_run(key, run, now, changes);
+            for trace in parts {
+                self.remove_run(TraceKey { trace, ..key });
+            }
+            for (changes, run) in runs {
+                let key = TraceKey { trace: run.trace_id, ..key };
+                if change.is_none() && self.watch.stands(key, &run) {
+                    self.watch.note(key, &run, now, changes);
+                    continue;
+                }
+                self.insert_run(key, run, now, changes);
+            }
+        }
+    }
+
+    /// Takes away the run of a trace that has become part of another's, here and in segments.
+    fn remove_run(&mut self, key: TraceKey) {
+        self.watch.forget(key);
+        for hot in std::iter::once(&mut self.active).chain(&mut self.frozen) {
+            hot.remove_run(key);
+        }
+        // Once for each trace: a flush that is under way may still write its run, and is looked at when it is done.
+        if !self.earlier_parts.contains(&key) && self.parts.insert(key) {
+            self.touched.insert(key);
+        }
+        if self.parts.len() > PARTS_MAX {
+            self.parts.pop_first();
         }
     }
 }

@@ -118,6 +118,10 @@ pub(crate) struct State {
     /// Traces whose run is resolved again because time passed.
     pub refresh: Set<TraceKey>,
     pub watch: Watch,
+    /// Traces whose run has become part of another's: rows of it in segments no longer count. Kept until segments written
+    /// meanwhile are compared; those of the round before are still looked at.
+    pub parts: BTreeSet<TraceKey>,
+    pub earlier_parts: BTreeSet<TraceKey>,
     pub recent_logs: RecentIds,
     pub recent_samples: RecentIds,
     pub recent_calls: RecentCalls,
@@ -282,9 +286,11 @@ impl State {
         self.counters.commits += 1;
         changed.sort_unstable();
         changed.dedup();
-        let changed = changed
-            .into_iter()
-            .map(|key| Changed { project: Arc::clone(self.project_name(key.project)), trace_id: key.trace });
+        let changed = changed.into_iter().map(|key| Changed {
+            project: Arc::clone(self.project_name(key.project)),
+            trace_id: key.trace,
+            version: sequence,
+        });
         (Committed { sequence, duplicates }, changed.collect())
     }
 
@@ -322,6 +328,8 @@ impl State {
     /// Puts a resolved run among the hot rows.
     pub fn insert_run(&mut self, key: TraceKey, run: model::Run, now: Timestamp, changes: Option<Timestamp>) {
         self.watch.note(key, &run, now, changes);
+        self.parts.remove(&key);
+        self.earlier_parts.remove(&key);
         if let Some(frozen) = &mut self.frozen {
             frozen.remove_run(key);
         }
@@ -361,7 +369,11 @@ impl State {
             let segment = Segment { generation: self.generation, deleted: Arc::new(deleted), meta };
             self.segments[segment.meta.table as usize].insert(segment.meta.id, segment);
         }
-        let State { active, frozen, touched, .. } = self;
+        let State { active, frozen, touched, parts, earlier_parts, .. } = self;
+        touched.extend(parts.iter().chain(earlier_parts.iter()));
+        if frozen.is_none() {
+            *earlier_parts = std::mem::take(parts);
+        }
         for hot in std::iter::once(&*active).chain(frozen.as_ref()) {
             touched.extend(hot.traces.iter().filter(|(_, trace)| trace.has_work()).map(|(key, _)| *key));
         }

@@ -1,5 +1,6 @@
 //! The store's doors: commit, snapshot, read a trace, flush, compact, close.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -25,6 +26,7 @@ use crate::rows::spans::StoredSpan;
 use crate::schema::Table;
 use crate::segment::read::Reader;
 use crate::settings::{Clock, PAYLOAD_BYTES_MAX, RETRY_AFTER, Settings};
+use crate::since::ChangedRuns;
 use crate::snapshot::{LazyTable, SegmentView, Snapshot};
 use crate::state::{Segment, State};
 use crate::stats::Stats;
@@ -46,6 +48,16 @@ pub trait RunResolver: Send + Sync {
         const LONGEST: i64 = 600_000_000_000;
         let quiet = now.nanos_since(run.last_received).clamp(0, 8 * LONGEST) / 8;
         is_open(run.status, run.provisional).then(|| now.plus_nanos(quiet))
+    }
+
+    /// Other traces that the spans of the trace `of` lead to, because they may be one run.
+    fn linked(&self, _of: TraceId, _spans: &[Arc<Span>]) -> BTreeSet<TraceId> {
+        BTreeSet::new()
+    }
+
+    /// The runs that the spans of traces that lead to each other come to, each under the trace it goes by.
+    fn resolve_linked(&self, spans: &[Arc<Span>], now: Timestamp) -> Vec<Run> {
+        self.resolve(spans, now).into_iter().collect()
     }
 
     /// Whether two spans of different traces with one response id tell the same model call, and which of them counts.
@@ -307,6 +319,15 @@ impl Store {
         self.noted(self.view(project, trace_id).narrow(&self.inner.reader).await).await
     }
 
+    /// The narrow part of the spans of other traces that `spans`, those of the trace `of`, lead to: they may be one run.
+    pub async fn linked(&self, project: &str, of: TraceId, spans: &[Arc<Span>]) -> Result<Vec<Arc<Span>>, StoreError> {
+        // Nearly every trace leads nowhere.
+        if spans.iter().all(|span| span.told.is_none()) {
+            return Ok(Vec::new());
+        }
+        self.inner.linked(project, of, spans).await
+    }
+
     /// The log records of a trace, by time.
     pub async fn trace_logs(&self, project: &str, trace_id: TraceId) -> Result<Vec<StoredLog>, StoreError> {
         self.noted(self.view(project, trace_id).logs(&self.inner.reader).await).await
@@ -338,6 +359,12 @@ impl Store {
 
     fn view(&self, project: &str, trace_id: TraceId) -> TraceView {
         TraceView::new(&self.inner.shared.state(), project, trace_id)
+    }
+
+    /// At most about `at_most` runs that changed after a log position, oldest change first: how a reader that fell behind,
+    /// or that was not there, finds what [`Store::subscribe`] did not tell it.
+    pub async fn changed_since(&self, position: u64, at_most: usize) -> Result<ChangedRuns, StoreError> {
+        self.inner.changed_since(position, at_most).await
     }
 
     /// Traces as they change. A receiver that falls behind is told how many it missed.

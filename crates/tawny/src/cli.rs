@@ -57,7 +57,7 @@ pub enum Command {
     Summary(Summary),
     /// Find runs by what was said in them, and the steps that say it.
     Search(Search),
-    /// List log records.
+    /// List log records, or send some (`tawny logs import`).
     Logs(Logs),
     /// Ask a question in SQL (read-only; `tawny sql --schema` lists the views).
     Sql(Sql),
@@ -194,7 +194,7 @@ pub struct Runs {
 /// Flags of `run`.
 #[derive(Debug, Args)]
 pub struct Run {
-    /// Trace id, or enough of its beginning to be unique.
+    /// Trace id, or enough of its beginning to be unique; or the execution, workflow or request that its log records name.
     pub id: String,
     /// Show what was said: messages, tool arguments and results.
     #[arg(long, short = 'c')]
@@ -271,7 +271,11 @@ pub struct Search {
 
 /// Flags of `logs`.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Logs {
+    /// What else to do with log records.
+    #[command(subcommand)]
+    pub command: Option<LogsCommand>,
     /// From this time: RFC 3339, a day, or a distance from now (15m, 24h, 7d).
     #[arg(long, value_name = "TIME")]
     pub from: Option<String>,
@@ -311,6 +315,13 @@ pub struct Logs {
     /// Server and form.
     #[command(flatten)]
     pub reading: Reading,
+}
+
+/// What else to do with log records.
+#[derive(Debug, Subcommand)]
+pub enum LogsCommand {
+    /// Send log records to the server: JSON lines, plain or compressed with gzip or zstd.
+    Import(Import),
 }
 
 /// Flags of `sql`.

@@ -42,7 +42,7 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::Search(args)) => search::run(&args),
         Some(Command::Logs(args)) => logs::run(&args),
         Some(Command::Sql(args)) => sql::run(&args),
-        Some(Command::Import(args)) => import::run(&args),
+        Some(Command::Import(args)) => import::run(&args, import::Holds::Otlp),
         Some(Command::Export(args)) => export::run(&args),
         Some(Command::Demo(args)) => demo::run(&args),
         Some(Command::Promql(args)) => promql::run(&args),

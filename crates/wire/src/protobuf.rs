@@ -4,7 +4,7 @@ mod envelope;
 mod file;
 mod logs;
 mod metrics;
-mod reader;
+pub(crate) mod reader;
 mod sniff;
 mod traces;
 mod value;

@@ -8,6 +8,7 @@ mod forward;
 mod grpc;
 mod http;
 mod lifecycle;
+mod logs;
 mod openapi;
 mod reads;
 mod receivers;

@@ -9,7 +9,8 @@
 //! 4. A usage that its dialect knows to be a total never counts.
 //!
 //! The calls of a run are those its tokens come from: a call that failed unanswered is not one of them, nor is one beside others
-//! that tell their tokens and itself tells none. Where no call tells any, they are the calls that ended without error.
+//! that tell their tokens and itself tells none. Where no call tells any, they are the calls that ended without error: a sender
+//! that never tells tokens still shows its calls. One that names them and has lost the number is not such a sender.
 //!
 //! A cost counts unless the same money is reported nearer to where it was spent: on a call below (for a call), on any step below (for
 //! other steps), or on the kept telling of the same call.
@@ -83,7 +84,9 @@ pub(super) fn count(tree: &Tree, representatives: &[usize]) -> Counting {
         all.map(|at| counted[at] && is_call(tree, at)).collect()
     } else {
         let below = calls_below(tree, representatives, |at| is_call(tree, at));
-        let ended = |at: usize| tree.span(at).status == SpanStatus::Ok;
+        let ended = |at: usize| {
+            tree.span(at).status == SpanStatus::Ok && tree.span(at).usage_role != UsageRole::Lost
+        };
         all.map(|at| is_call(tree, at) && ended(at) && happened(at) && !below[at].any_but(at)).collect()
     };
     Counting { counted, because, cost, call, answered }

@@ -22,9 +22,8 @@ pub(super) struct Tree {
 }
 
 impl Tree {
-    /// Builds the tree; `None` for no spans.
-    pub fn build(spans: &[Arc<Span>]) -> Option<Self> {
-        let spans = newest_by_start(spans);
+    /// Builds the tree of what [`newest_by_start`] gave; `None` for no spans.
+    pub fn build(spans: Vec<Arc<Span>>) -> Option<Self> {
         if spans.is_empty() {
             return None;
         }
@@ -85,7 +84,7 @@ impl Tree {
 }
 
 /// One span for each id, the newest version of it, ordered by start, then by id.
-fn newest_by_start(spans: &[Arc<Span>]) -> Vec<Arc<Span>> {
+pub(super) fn newest_by_start(spans: &[Arc<Span>]) -> Vec<Arc<Span>> {
     // What follows the version only makes the choice independent of the order of arrival.
     let newness = |span: &Span| (span.version, span.received, span.end, span.start);
     let mut spans = spans.to_vec();

@@ -11,7 +11,7 @@ use object_store::path::Path as ObjectPath;
 use object_store::{ObjectStoreExt, PutPayload};
 use serde::Serialize;
 
-use super::{ABOUT, AboutBackup, CATALOG, FORMAT, SUMS, Summed};
+use super::{ABOUT, AboutBackup, CATALOG, FORMAT, STATE, SUMS, Summed};
 use crate::catalog::Catalog;
 use crate::disk::{Disk, RealDisk};
 use crate::error::StoreError;
@@ -87,7 +87,7 @@ pub async fn restore(backup: PathBuf, settings: Settings) -> Result<Restored, St
                 }
             }
             // It was empty before.
-            for name in ["segments", "wal", "tmp", "lock", "catalog.db"] {
+            for name in ["segments", "wal", "tmp", "lock", CATALOG, STATE] {
                 let path = settings.data.join(name);
                 let _ = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
             }
@@ -186,7 +186,8 @@ type Sums = HashMap<String, (u32, u64)>;
 /// Names a backup may hold; anything else is not ours to write.
 fn known(name: &str) -> bool {
     let inside = Path::new(name).components().all(|part| matches!(part, Component::Normal(_)));
-    inside && (matches!(name, ABOUT | SUMS | CATALOG) || name.starts_with("wal/") || name.starts_with("segments/"))
+    inside
+        && (matches!(name, ABOUT | SUMS | CATALOG | STATE) || name.starts_with("wal/") || name.starts_with("segments/"))
 }
 
 /// Goes through an archive; `put` takes each file.
