@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{TimestampNanosecondType, UInt64Type};
-use model::{Span, Timestamp, TraceId};
+use model::{Run, Span, Timestamp, TraceId};
 
 use crate::error::StoreError;
 use crate::hot::TraceKey;

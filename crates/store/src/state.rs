@@ -12,12 +12,12 @@ use model::{SpanId, Timestamp};
 use crate::calls::{RecentCalls, Told};
 use crate::entry::{Changed, Committed, Rows};
 use crate::hot::{Hot, HotView, Inserted, Map, Set, TraceKey, rank};
+use crate::resolver::RunResolver;
 use crate::retention::DroppedByLayer;
 use crate::schema::Table;
 use crate::settings::RECENT_IDS;
 use crate::settle::Watch;
 use crate::snapshot::SegmentMeta;
-use crate::store::RunResolver;
 
 /// A segment as the state knows it.
 #[derive(Clone)]
