@@ -383,15 +383,8 @@ class Campaign:
                 self.expect(len(set(there)) == 1, f"request {client.id(request.number)} is half there: {there}")
 
     def read(self, trace):
-        """Spans by id and log records by name, as they were sent."""
-        spans, records = {}, {}
-        try:
-            raw = self.server.get(f"/api/v1/runs/{trace}/raw")
-        except urllib.error.HTTPError as error:
-            if error.code != 404:
-                raise
-            raw = {}
-        for scope in scopes(raw, "resourceSpans", "scopeSpans"):
+        spans, records = {}, {}  # by id and by name, as they were sent
+        for scope in scopes(self.get_or(f"/api/v1/runs/{trace}/raw", {}), "resourceSpans", "scopeSpans"):
             for span in scope["spans"]:
                 self.expect(span["spanId"] not in spans, f"span {trace}/{span['spanId']} is there twice")
                 spans[span["spanId"]] = {
@@ -399,11 +392,20 @@ class Campaign:
                     "end": span["endTimeUnixNano"],
                     "attributes": {pair["key"]: pair["value"].get("stringValue") for pair in span["attributes"]},
                 }
-        for log in self.server.get(f"/api/v1/runs/{trace}/logs")["logs"]:
+        for log in self.get_or(f"/api/v1/runs/{trace}/logs", {"logs": []})["logs"]:
             name = log["attributes"]["kill.id"]
             self.expect(name not in records, f"log record {name} is there twice")
             records[name] = (nanos(log["time"]), log["body"])
         return spans, records
+
+    def get_or(self, path, nothing):
+        """An answer; `nothing` where there is none of the trace."""
+        try:
+            return self.server.get(path)
+        except urllib.error.HTTPError as error:
+            if error.code == 404:
+                return nothing
+            raise
 
     def check_counts(self):
         """No span and no record is there twice, in any list."""

@@ -141,6 +141,8 @@ impl Ingest {
         mut received: Received,
         now: Timestamp,
     ) -> Result<Kept, Refusal> {
+        // Rows take at least what their bytes do: where these have no room, decoding them would be in vain.
+        store.has_room(received.body.len()).map_err(refuse_commit)?;
         let via = std::mem::take(&mut received.via);
         let (project, bytes) = (Arc::clone(&received.project), received.body.len() as u64);
         let Ok(permit) = Arc::clone(&self.decoders).acquire_owned().await else {

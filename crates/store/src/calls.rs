@@ -13,11 +13,11 @@ use model::{Span, StepKind};
 
 use crate::error::StoreError;
 use crate::repair;
+use crate::resolver::{Counts, RunResolver};
 use crate::rows::spans::{narrow_columns, narrow_from_batch};
 use crate::schema::Table;
 use crate::segment::read::Reader;
 use crate::state::{Segment, State};
-use crate::store::{Counts, RunResolver};
 
 /// Model calls with a response id that are remembered.
 pub const RECENT_CALLS: usize = 8192;

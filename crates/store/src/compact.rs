@@ -19,13 +19,13 @@ use model::Timestamp;
 use parquet::arrow::async_reader::ParquetRecordBatchStream;
 
 use crate::error::StoreError;
+use crate::resolver::RunResolver;
 use crate::rows;
 use crate::schema::Table;
 use crate::segment::layout;
 use crate::segment::read::{Reader, SegmentFile, SortedRun};
 use crate::segment::write::{Order, SegmentWriter, Target};
 use crate::snapshot::SegmentMeta;
-use crate::store::RunResolver;
 
 /// Files of about one size that are merged into one of the next size: each row is written again once a size.
 const FAN_IN: usize = 8;

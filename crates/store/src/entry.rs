@@ -67,7 +67,8 @@ pub struct Changed {
 /// Rows of one request, ready for memory: content is already split off into bodies.
 #[derive(Default)]
 pub struct Rows {
-    pub(crate) spans: Vec<SpanRow>,
+    /// Each where it will stay: rows are large, and moving them once more costs as much as making them.
+    pub(crate) spans: Vec<Arc<SpanRow>>,
     pub(crate) bodies: Vec<BodyRow>,
     pub(crate) logs: Vec<LogRow>,
     pub(crate) samples: Vec<SampleRow>,
@@ -109,7 +110,7 @@ impl Rows {
                 self.bodies.push(body);
             }
         }
-        self.spans.push(row);
+        self.spans.push(Arc::new(row));
     }
 
     /// Takes a log record with all that was sent.

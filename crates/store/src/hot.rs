@@ -220,17 +220,17 @@ impl Hot {
     }
 
     /// Adds a span, or puts it in the place of an earlier version.
-    pub fn insert_span(&mut self, key: TraceKey, row: SpanRow) -> Inserted {
+    pub fn insert_span(&mut self, key: TraceKey, row: Arc<SpanRow>) -> Inserted {
         let id = row.span.span_id;
         let trace = self.traces.entry(key).or_default();
         if let Some(place) = trace.spans.get(id) {
             if self.spans.get(place).is_some_and(|old| rank(&old.span) > rank(&row.span)) {
                 return Inserted::Refused;
             }
-            self.spans.set(place, Some(Arc::new(row)));
+            self.spans.set(place, Some(row));
             return Inserted::Replaced;
         }
-        trace.spans.insert(id, self.spans.push(Arc::new(row)));
+        trace.spans.insert(id, self.spans.push(row));
         Inserted::New
     }
 

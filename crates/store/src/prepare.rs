@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{TimestampNanosecondType, UInt64Type};
-use model::{Span, Timestamp, TraceId};
+use model::{Run, Span, Timestamp, TraceId};
 
 use crate::error::StoreError;
 use crate::hot::TraceKey;
@@ -122,8 +122,8 @@ impl Inner {
                     .into_iter()
                     .filter(|trace| !runs.is_empty() && runs.iter().all(|run| run.trace_id != *trace));
                 let parts = parts.collect();
-                let runs = runs.into_iter().map(|run| (resolver.changes(&run, now), run));
-                Resolution { key, change, runs: runs.map(|(changes, run)| (run, changes)).collect(), parts }
+                let changes = |run: Run| (resolver.changes(&run, now), run);
+                Resolution { key, change, parts, runs: runs.into_iter().map(changes).collect() }
             };
             Ok(unresolved.into_iter().map(resolve).collect::<Vec<_>>())
         };

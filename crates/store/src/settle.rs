@@ -126,7 +126,7 @@ pub(crate) struct Resolution {
     /// As in [`Unresolved`].
     pub change: Option<u64>,
     /// The run of the trace, or those that it is part of, each with when time alone will change it.
-    pub runs: Vec<(Run, Option<Timestamp>)>,
+    pub runs: Vec<(Option<Timestamp>, Run)>,
     /// Traces without a run of their own: they are part of another's.
     pub parts: Vec<TraceId>,
 }
@@ -294,7 +294,7 @@ impl State {
             for trace in parts {
                 self.remove_run(TraceKey { trace, ..key });
             }
-            for (run, changes) in runs {
+            for (changes, run) in runs {
                 let key = TraceKey { trace: run.trace_id, ..key };
                 if change.is_none() && self.watch.stands(key, &run) {
                     self.watch.note(key, &run, now, changes);

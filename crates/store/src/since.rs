@@ -40,7 +40,7 @@ impl Inner {
     /// At most about `at_most` runs that changed after `position`. More only where one request changed more than that.
     pub async fn changed_since(&self, position: u64, at_most: usize) -> Result<ChangedRuns, StoreError> {
         let (hot, segments, applied) = self
-            .prepared(|state| {
+            .prepared(true, |state| {
                 let hot: Vec<Arc<Chunk<model::Run>>> = state.hot().flat_map(Hot::run_chunks).collect();
                 let segments = state.segments[Table::Runs as usize].values();
                 let later = segments.filter(|segment| segment.meta.max_version > position);

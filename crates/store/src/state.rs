@@ -12,12 +12,12 @@ use model::{SpanId, Timestamp};
 use crate::calls::{RecentCalls, Told};
 use crate::entry::{Changed, Committed, Rows};
 use crate::hot::{Hot, HotView, Inserted, Map, Set, TraceKey, rank};
+use crate::resolver::RunResolver;
 use crate::retention::DroppedByLayer;
 use crate::schema::Table;
 use crate::settings::RECENT_IDS;
 use crate::settle::Watch;
 use crate::snapshot::SegmentMeta;
-use crate::store::RunResolver;
 
 /// A segment as the state knows it.
 #[derive(Clone)]
@@ -223,7 +223,7 @@ impl State {
         self.counters.body_bytes_seen += rows.body_bytes_seen;
         let mut marked: Option<TraceKey> = None;
         for mut row in rows.spans {
-            let span = Arc::make_mut(&mut row.span);
+            let span = Arc::make_mut(&mut Arc::make_mut(&mut row).span);
             span.version = sequence;
             let key = keys.get(self, &span.tenant.project, span.trace_id);
             if changed.last() != Some(&key) {
@@ -294,7 +294,7 @@ impl State {
         (Committed { sequence, duplicates }, changed.collect())
     }
 
-    fn insert_span(&mut self, key: TraceKey, row: crate::rows::spans::SpanRow) -> Inserted {
+    fn insert_span(&mut self, key: TraceKey, row: Arc<crate::rows::spans::SpanRow>) -> Inserted {
         let mut replaced = false;
         if let Some(frozen) = &mut self.frozen
             && let Some(old) = frozen.span(key, row.span.span_id)

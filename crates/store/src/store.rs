@@ -1,11 +1,10 @@
 //! The store's doors: commit, snapshot, read a trace, flush, compact, close.
 
-use std::collections::BTreeSet;
 use std::fs::File;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use model::{Run, Span, SpanId, Timestamp, TraceId};
+use model::{Span, SpanId, TraceId};
 use tokio::sync::{Notify, broadcast, oneshot};
 
 use crate::backup::Plan as BackupPlan;
@@ -19,9 +18,9 @@ use crate::files::Files;
 use crate::open::Opened;
 use crate::repair;
 use crate::report::Report;
+use crate::resolver::RunResolver;
 use crate::retention::{Dropped, Layer};
 use crate::rows::logs::StoredLog;
-use crate::rows::runs::is_open;
 use crate::rows::spans::StoredSpan;
 use crate::schema::Table;
 use crate::segment::read::Reader;
@@ -34,58 +33,6 @@ use crate::threads::{RealThreads, Threads};
 use crate::trace::TraceView;
 use crate::wal::committer::{Apply, CommitThread, Message, Waiting};
 use crate::wal::log::LogFigures;
-
-/// Makes a run out of its spans. Called with every span of a trace, each once, in no particular order.
-pub trait RunResolver: Send + Sync {
-    /// The run at `now`; `None` for no run (no spans).
-    fn resolve(&self, spans: &[Arc<Span>], now: Timestamp) -> Option<Run>;
-
-    /// Other traces that the spans of the trace `of` lead to, because they may be one run.
-    fn linked(&self, _of: TraceId, _spans: &[Arc<Span>]) -> BTreeSet<TraceId> {
-        BTreeSet::new()
-    }
-
-    /// The runs that the spans of traces that lead to each other come to, each under the trace it goes by.
-    fn resolve_linked(&self, spans: &[Arc<Span>], now: Timestamp) -> Vec<Run> {
-        self.resolve(spans, now).into_iter().collect()
-    }
-
-    /// When time alone will change a run that stands so at `now`: a running one may be abandoned, a provisional one settles.
-    /// `None` for one that only a span can change. What is given here decides how often an idle run is looked at again; by
-    /// default an open run is after an eighth of the time it has been quiet.
-    fn changes(&self, run: &Run, now: Timestamp) -> Option<Timestamp> {
-        /// Longest time between two looks, in nanoseconds.
-        const LONGEST: i64 = 600_000_000_000;
-        let quiet = now.nanos_since(run.last_received).clamp(0, 8 * LONGEST) / 8;
-        is_open(run.status, run.provisional).then(|| now.plus_nanos(quiet))
-    }
-
-    /// Whether two spans of different traces with one response id tell the same model call, and which of them counts.
-    /// The answer may not depend on which came first.
-    fn same_call(&self, _first: &Span, _second: &Span) -> Option<Counts> {
-        None
-    }
-
-    /// Whether an attribute of that key is content: something that was said, which retention of bodies removes whatever
-    /// its length.
-    fn is_content(&self, _key: &str) -> bool {
-        false
-    }
-
-    /// Whether the text of a log record with that event name is content.
-    fn is_content_event(&self, _name: &str) -> bool {
-        false
-    }
-}
-
-/// Which of two spans counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Counts {
-    /// The first.
-    First,
-    /// The second.
-    Second,
-}
 
 /// What a flush did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -212,6 +159,15 @@ pub(crate) struct Inner {
     pub _lock: File,
 }
 
+impl Inner {
+    /// Counts that rows are turned away, and asks for the flush that makes room.
+    fn hot_is_full(&self) -> CommitError {
+        self.hot_limit_reached.fetch_add(1, Ordering::Relaxed);
+        self.shared.flush_wanted.notify_one();
+        CommitError::Full { limit: "hot_bytes_max", retry_after: RETRY_AFTER }
+    }
+}
+
 impl Store {
     /// Opens or creates the directory and replays what the log holds beyond the segments. `replay` turns a logged
     /// request back into rows, by the same code that made them the first time.
@@ -223,6 +179,20 @@ impl Store {
     ) -> Result<Self, StoreError> {
         let machine = Machine { disk: Arc::new(RealDisk), threads: Arc::new(RealThreads), clock };
         Self::open_on(machine, settings, resolver, replay).await
+    }
+
+    /// Whether rows of at least `bytes` bytes would be taken now. Asked before a request is decoded, it spares the work on
+    /// one that would be refused.
+    ///
+    /// # Errors
+    /// [`CommitError::Full`] while memory for rows is in use up to its bound.
+    pub fn has_room(&self, bytes: usize) -> Result<(), CommitError> {
+        let shared = &self.inner.shared;
+        let taken = shared.reserved_bytes.load(Ordering::Relaxed) + shared.hot_bytes.load(Ordering::Relaxed);
+        if taken > 0 && taken + bytes > self.inner.settings.hot_bytes_max {
+            return Err(self.inner.hot_is_full());
+        }
+        Ok(())
     }
 
     /// Keeps a request: returns when it is durable and visible.
@@ -243,9 +213,7 @@ impl Store {
         if taken > 0 && taken + rows > self.inner.settings.hot_bytes_max {
             shared.reserved_bytes.fetch_sub(rows, Ordering::Relaxed);
             shared.queue_bytes.fetch_sub(payload, Ordering::Relaxed);
-            self.inner.hot_limit_reached.fetch_add(1, Ordering::Relaxed);
-            shared.flush_wanted.notify_one();
-            return Err(CommitError::Full { limit: "hot_bytes_max", retry_after: RETRY_AFTER });
+            return Err(self.inner.hot_is_full());
         }
         let (answer, answered) = oneshot::channel();
         if !self.inner.commits.send(Message::Commit(Box::new(Waiting { entry, answer }))) {

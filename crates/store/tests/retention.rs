@@ -9,9 +9,7 @@ use arrow::array::AsArray;
 use common::mortal::MortalDisk;
 use common::*;
 use model::{Run, Span, Timestamp};
-use store::{
-    Layer, LogEntry, Machine, RealThreads, Retention, Rows, RunResolver, Settings, Store, StoreError, Table,
-};
+use store::{Layer, LogEntry, Machine, RealThreads, Retention, Rows, RunResolver, Settings, Store, StoreError, Table};
 
 const DAY: i64 = 86_400 * SECOND;
 

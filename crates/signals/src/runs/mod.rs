@@ -82,11 +82,11 @@ pub fn resolve_linked(spans: &[Arc<Span>], now: Timestamp, settings: &Settings) 
 /// The order of `spans` does not matter. Where a span id comes twice the higher version wins. A parent that never
 /// arrived leaves its children at the top, marked as orphans; a cycle of parents is cut above its earliest member.
 pub fn resolve(spans: &[Arc<Span>], now: Timestamp, settings: &Settings) -> Option<Resolved> {
-    let mut parts = Parts::of(spans, now, settings)?;
-    let mut told_by = std::mem::take(&mut parts.told_by);
-    let Parts { tree, times, representatives, counting, agents, retry_of, .. } = &parts;
-    let called_by = links::called_by(tree, times, counting, representatives);
-    let own = times::own_nanos(tree, times);
+    let parts = Parts::of(spans, now, settings)?;
+    let run = parts.run(now, settings);
+    let Parts { tree, times, representatives, counting, agents, retry_of, mut told_by } = parts;
+    let called_by = links::called_by(&tree, &times, &counting, &representatives);
+    let own = times::own_nanos(&tree, &times);
     let steps = tree.nodes.iter().enumerate().map(|(at, node)| ResolvedStep {
         span: node.span.clone(),
         shown_parent: node.parent.map(|parent| tree.nodes[parent].span.span_id),
@@ -103,8 +103,7 @@ pub fn resolve(spans: &[Arc<Span>], now: Timestamp, settings: &Settings) -> Opti
         own_ms: own[at] as f64 / 1e6,
         told_by: told_by.remove(&node.span.span_id).unwrap_or_default(),
     });
-    let steps = steps.collect();
-    Some(Resolved { steps, run: parts.run(now, settings), joined: Vec::new() })
+    Some(Resolved { steps: steps.collect(), run, joined: Vec::new() })
 }
 
 /// The run alone, as [`resolve`] gives it, for those who keep totals and show no steps.
@@ -114,7 +113,6 @@ pub fn resolve_run(spans: &[Arc<Span>], now: Timestamp, settings: &Settings) -> 
 
 /// The runs alone, as [`resolve_linked`] gives them.
 pub fn resolve_linked_runs(spans: &[Arc<Span>], now: Timestamp, settings: &Settings) -> Vec<Run> {
-    // Nearly every run: one trace, told by spans.
     if spans.iter().all(|span| span.told.is_none()) {
         return resolve_run(spans, now, settings).into_iter().collect();
     }
@@ -140,7 +138,7 @@ struct Parts {
     counting: counting::Counting,
     agents: agents::Agents,
     retry_of: Vec<Option<usize>>,
-    /// What log records told of a step.
+    /// Spans of log records that were folded into a step.
     told_by: HashMap<SpanId, Vec<SpanId>>,
 }
 

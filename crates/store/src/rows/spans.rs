@@ -12,8 +12,8 @@ use super::columns::{self, Columns};
 use crate::attributes::{self, ValueError};
 use crate::bodies::{BodyHash, Splitter, Texts};
 use crate::error::RowError;
+use crate::resolver::RunResolver;
 use crate::schema::Table;
-use crate::store::RunResolver;
 
 /// A span as read back: understood, and as sent.
 #[derive(Debug, Clone, PartialEq)]

@@ -305,7 +305,12 @@ const UNIQUE: &[&str] = &[
     "response_id",
     "input_preview",
     "output_preview",
+    "duration_ms",
+    "ttft_ms",
 ];
+
+/// The same in `runs`, where each is there once.
+const UNIQUE_RUNS: &[&str] = &["trace_id", "root_span_id"];
 
 /// Columns nobody looks through for a range of values: texts, and ids that are as good as random.
 const UNBOUNDED: &[&str] = &[
@@ -341,7 +346,8 @@ fn properties(table: Table, level: u8) -> WriterProperties {
         .set_max_row_group_bytes(Some(ROW_GROUP_BYTES))
         .set_data_page_row_count_limit(PAGE_ROWS);
     let column = |name: &str| ColumnPath::from(name.to_owned());
-    for name in UNIQUE {
+    let unique_runs = if table == Table::Runs { UNIQUE_RUNS } else { &[] };
+    for name in UNIQUE.iter().chain(unique_runs) {
         builder = builder.set_column_dictionary_enabled(column(name), false);
     }
     for name in UNBOUNDED {
