@@ -33,6 +33,6 @@ pub use self::functions::{FUNCTIONS, Function};
 pub use self::labels::{BUCKET, Label, Labels, METRIC_NAME, is_plain_label, is_plain_metric};
 pub use self::matcher::{MatchOp, Matcher, anchored};
 pub use self::parse::{MAX_HEIGHT, MAX_NESTING, MAX_QUERY_BYTES, ParseError, Place, SequenceValue, parse_series};
-pub use self::quote::{plain_float, quoted, short_float};
 pub use self::plan::{DEFAULT_LOOKBACK_MS, DEFAULT_SUBQUERY_STEP_MS, Params, Query, SelectorNeed, parse};
+pub use self::quote::{plain_float, quoted, short_float};
 pub use self::series::{Point, ResultSample, ResultSeries, STALE_NAN_BITS, Series, Source, Value, is_stale};

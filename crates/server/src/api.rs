@@ -3,8 +3,8 @@
 
 pub mod aggregate;
 pub mod alerts;
-pub mod budgets;
 pub mod audit;
+pub mod budgets;
 pub mod convert;
 pub mod costs;
 pub mod doctor;
@@ -17,8 +17,9 @@ pub mod live;
 pub mod logs;
 pub mod openapi;
 pub mod params;
-pub mod prices;
 pub mod policy;
+pub mod prices;
+pub mod rules;
 pub mod run;
 pub mod runs;
 pub mod said;
@@ -27,7 +28,6 @@ pub mod session;
 pub mod sessions;
 pub mod setup;
 pub mod signals;
-pub mod rules;
 pub mod silences;
 pub mod sla;
 pub mod sql;

@@ -57,7 +57,14 @@ pub struct Opened {
 }
 
 /// The tables that features keep in the state, in the order in which they are made.
-pub const STATE_PARTS: &[state::Part] = &[crate::watch::PART, crate::metrics::PART, crate::alerting::keep::PART, crate::money::kept::PART, crate::findings::PART, access::PART];
+pub const STATE_PARTS: &[state::Part] = &[
+    crate::watch::PART,
+    crate::metrics::PART,
+    crate::alerting::keep::PART,
+    crate::money::kept::PART,
+    crate::findings::PART,
+    access::PART,
+];
 
 /// Shared by all handlers and background tasks.
 pub struct App {

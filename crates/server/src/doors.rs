@@ -44,7 +44,9 @@ impl App {
         let caller = caller.and_then(|caller| caller.check(need).map(|()| caller));
         let caller = caller.map_err(|denied| match denied {
             Denied::Missing | Denied::Unknown => Refusal::Unauthorized(denied.to_string()),
-            Denied::Project { .. } | Denied::Right { .. } | Denied::Everywhere { .. } => Refusal::Forbidden(denied.to_string()),
+            Denied::Project { .. } | Denied::Right { .. } | Denied::Everywhere { .. } => {
+                Refusal::Forbidden(denied.to_string())
+            }
         })?;
         if self.is_over_rate(&caller) {
             return Err(Refusal::Busy { limit: "requests_per_second", retry_after: std::time::Duration::from_secs(1) });
@@ -140,7 +142,9 @@ pub async fn harden(mut response: Response) -> Response {
 fn refuse(denied: &Denied) -> Response {
     let (status, title) = match denied {
         Denied::Missing | Denied::Unknown => (StatusCode::UNAUTHORIZED, "Who are you?"),
-        Denied::Project { .. } | Denied::Right { .. } | Denied::Everywhere { .. } => (StatusCode::FORBIDDEN, "Not allowed"),
+        Denied::Project { .. } | Denied::Right { .. } | Denied::Everywhere { .. } => {
+            (StatusCode::FORBIDDEN, "Not allowed")
+        }
     };
     let mut response = Problem::new(status, "not-allowed", title, denied.to_string()).into_response();
     if status == StatusCode::UNAUTHORIZED {

@@ -98,7 +98,10 @@ impl Incoming {
         }
         let Ok(next) = tokio::time::timeout(self.stalled, self.stream.next()).await else {
             self.ended = true;
-            return Err(Refusal::Aborted(format!("nothing came for {} seconds (limit stalled)", self.stalled.as_secs())));
+            return Err(Refusal::Aborted(format!(
+                "nothing came for {} seconds (limit stalled)",
+                self.stalled.as_secs()
+            )));
         };
         match next {
             Some(Ok(chunk)) => {

@@ -28,8 +28,8 @@ use wire::{Compression, DecompressError, Encoding, Signal};
 
 use crate::budget::{Budget, Share};
 use crate::counters::{Accepted, Counters};
-use crate::series::{self, SeriesStore};
 use crate::money::Money;
+use crate::series::{self, SeriesStore};
 pub use refusal::Refusal;
 use tag::Tag;
 

@@ -56,12 +56,7 @@ pub struct Bounded {
 
 impl Bounded {
     /// Bounds `listener`; `permits` is shared by all ports.
-    pub fn new(
-        listener: TcpListener,
-        permits: Arc<Semaphore>,
-        counters: Arc<Counters>,
-        tls: Option<Arc<Tls>>,
-    ) -> Self {
+    pub fn new(listener: TcpListener, permits: Arc<Semaphore>, counters: Arc<Counters>, tls: Option<Arc<Tls>>) -> Self {
         Self { listener, permits, counters, tls }
     }
 }

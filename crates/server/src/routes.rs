@@ -8,17 +8,20 @@ use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
+use tower::util::option_layer;
 use tower_http::CompressionLevel;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::cors::CorsLayer;
-use tower::util::option_layer;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use wire::Signal;
 
-use crate::api::{aggregate, alerts, audit, budgets, costs, doctor, export, findings, investigate, keys, live, logs, openapi, policy, prices, rules, run, runs, search, session, sessions, setup, signals, silences, sla, sql, status, store, summary};
+use crate::api::{
+    aggregate, alerts, audit, budgets, costs, doctor, export, findings, investigate, keys, live, logs, openapi, policy,
+    prices, rules, run, runs, search, session, sessions, setup, signals, silences, sla, sql, status, store, summary,
+};
 use crate::app::App;
 use crate::doors;
 use crate::problem::{self, Problem};
@@ -137,12 +140,17 @@ pub fn everything(app: Arc<App>) -> Router {
 
 /// What browsers are told about pages of other origins, where any are allowed.
 fn cors(app: &App) -> Option<CorsLayer> {
-    let allowed: Vec<HeaderValue> = app.settings.allow_origins.iter().filter_map(|origin| origin.parse().ok()).collect();
+    let allowed: Vec<HeaderValue> =
+        app.settings.allow_origins.iter().filter_map(|origin| origin.parse().ok()).collect();
     (!allowed.is_empty()).then(|| {
         CorsLayer::new()
             .allow_origin(allowed)
             .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
-            .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, HeaderName::from_static(doors::credentials::PROJECT)])
+            .allow_headers([
+                header::AUTHORIZATION,
+                header::CONTENT_TYPE,
+                HeaderName::from_static(doors::credentials::PROJECT),
+            ])
             .allow_credentials(true)
     })
 }

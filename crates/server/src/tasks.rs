@@ -25,9 +25,9 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use crate::app::{App, Opened};
+use crate::money::crossings;
 use crate::receivers::waiting;
 use crate::{alerting, live, series, watch};
-use crate::money::crossings;
 
 /// How often the age of hot rows is looked at.
 const FLUSH_CHECK: Duration = Duration::from_secs(1);
@@ -153,7 +153,9 @@ async fn doors(app: Arc<App>) {
                 }
             }
             let noted = if round % rounds == 0 { shared.doors.note_used() } else { Ok(()) };
-            noted.and_then(|()| shared.doors.reload()).map_err(|error| format!("keys and users cannot be read: {error}"))
+            noted
+                .and_then(|()| shared.doors.reload())
+                .map_err(|error| format!("keys and users cannot be read: {error}"))
         });
         let trouble = looked.await.unwrap_or_else(|error| Err(format!("looking at the doors stopped: {error}"))).err();
         app.troubles.set("doors", trouble);

@@ -83,14 +83,15 @@ fn load(files: &TlsFiles) -> Result<Arc<ServerConfig>, TlsError> {
         move |reason: String| TlsError::File { what, path, reason }
     };
     let bad = wrong("the certificate", &files.certificate);
-    let certificates = CertificateDer::pem_file_iter(&files.certificate).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let certificates =
+        CertificateDer::pem_file_iter(&files.certificate).and_then(Iterator::collect::<Result<Vec<_>, _>>);
     let certificates = match certificates {
         Ok(certificates) if certificates.is_empty() => return Err(bad("it holds no certificate".into())),
         Ok(certificates) => certificates,
         Err(error) => return Err(bad(error.to_string())),
     };
-    let key = PrivateKeyDer::from_pem_file(&files.key)
-        .map_err(|error| wrong("the key", &files.key)(error.to_string()))?;
+    let key =
+        PrivateKeyDer::from_pem_file(&files.key).map_err(|error| wrong("the key", &files.key)(error.to_string()))?;
     let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()

@@ -26,8 +26,8 @@ pub use self::kept::{JUDGED_RUNS_MAX, PART};
 use self::queue::{Key, Queue, Seen};
 pub use self::read::WATCH_CONTENT_SPANS;
 use crate::app::{App, Opened};
-use crate::metrics::Counting;
 use crate::findings::FindingsJudge;
+use crate::metrics::Counting;
 use crate::money::judge::Costs;
 
 /// Runs waiting to be looked at; past these, changes are asked for again later. About 150 bytes each.

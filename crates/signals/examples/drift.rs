@@ -37,13 +37,21 @@ fn main() -> Result<(), Box<dyn Error>> {
     let by_variant = |name: &str| select(&retail, "variant", &[name]);
     let (baseline, preconditions) = (by_variant("baseline"), by_variant("preconditions"));
     for (share, ramp) in [(1.0, 0), (0.5, 0), (1.0, 100)] {
-        splice(&format!("tau_retail baseline to preconditions, share {share}, ramp {ramp}"), &baseline, &preconditions, share, ramp);
+        splice(
+            &format!("tau_retail baseline to preconditions, share {share}, ramp {ramp}"),
+            &baseline,
+            &preconditions,
+            share,
+            ramp,
+        );
     }
     control("tau_retail baseline", &baseline);
     let intercode = measured(&Path::new(&folder).join("intercode/dev"))?;
-    let sql: Vec<_> = intercode.iter().filter(|(label, _)| label.get("environment").is_some_and(|it| it == "sql")).cloned().collect();
+    let sql: Vec<_> =
+        intercode.iter().filter(|(label, _)| label.get("environment").is_some_and(|it| it == "sql")).cloned().collect();
     for model in ["gpt-4", "gpt-3.5-turbo"] {
-        let of_model: Vec<_> = sql.iter().filter(|(label, _)| label.get("model").is_some_and(|it| it == model)).cloned().collect();
+        let of_model: Vec<_> =
+            sql.iter().filter(|(label, _)| label.get("model").is_some_and(|it| it == model)).cloned().collect();
         let (given, withheld) = (select(&of_model, "schema_given", &["1"]), select(&of_model, "schema_given", &["0"]));
         if given.len() > 20 && withheld.len() > 20 {
             splice(&format!("intercode {model} schema given to withheld"), &given, &withheld, 1.0, 0);
@@ -51,7 +59,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     }
     let models = |name: &str| {
-        let of_model: Vec<_> = sql.iter().filter(|(label, _)| label.get("schema_given").is_some_and(|it| it == "0")).cloned().collect();
+        let of_model: Vec<_> =
+            sql.iter().filter(|(label, _)| label.get("schema_given").is_some_and(|it| it == "0")).cloned().collect();
         select(&of_model, "model", &[name])
     };
     let (before, after) = (models("gpt-4"), models("gpt-3.5-turbo"));
@@ -141,7 +150,12 @@ fn splice(name: &str, before: &[Measured], after: &[Measured], share: f64, ramp:
     }
     delays.sort_unstable();
     let at = |q: f64| delays.get(((delays.len() as f64 - 1.0) * q).round().max(0.0) as usize);
-    println!("{name}: found in {} of {SEEDS}, median {:?} runs, 90 % {:?}, alarms before the change {early}; named {what:?}", delays.len(), at(0.5), at(0.9));
+    println!(
+        "{name}: found in {} of {SEEDS}, median {:?} runs, 90 % {:?}, alarms before the change {early}; named {what:?}",
+        delays.len(),
+        at(0.5),
+        at(0.9)
+    );
 }
 
 /// Alarms on streams drawn from one side alone.

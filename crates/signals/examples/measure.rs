@@ -39,7 +39,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut sets: Vec<_> = fs::read_dir(&folder)?.filter_map(|entry| Some(entry.ok()?.path())).collect();
     sets.sort();
     for set in sets.iter().map(|set| set.join("dev")).filter(|set| set.is_dir()) {
-        let name = set.parent().and_then(Path::file_name).map(|it| it.to_string_lossy().into_owned()).unwrap_or_default();
+        let name =
+            set.parent().and_then(Path::file_name).map(|it| it.to_string_lossy().into_owned()).unwrap_or_default();
         if only.as_ref().is_none_or(|only| *only == name) {
             measure(&name, &set)?;
         }
@@ -128,7 +129,8 @@ fn failed(label: &HashMap<String, String>) -> Option<bool> {
 }
 
 fn report_runs(judged: &[Judged], labels: &HashMap<&str, &HashMap<String, String>>) {
-    let truth: Vec<Option<bool>> = judged.iter().map(|one| labels.get(one.id.as_str()).and_then(|label| failed(label))).collect();
+    let truth: Vec<Option<bool>> =
+        judged.iter().map(|one| labels.get(one.id.as_str()).and_then(|label| failed(label))).collect();
     let failures = truth.iter().filter(|it| **it == Some(true)).count();
     let healthy = truth.iter().filter(|it| **it == Some(false)).count();
     println!("{failures} failed, {healthy} healthy, {} without a label", truth.len() - failures - healthy);
@@ -141,7 +143,12 @@ fn report_runs(judged: &[Judged], labels: &HashMap<&str, &HashMap<String, String
             }
         }
         if hit + wrong > 0 {
-            println!("  {name:<28} fired {:>5}  precision {}  recall {}", hit + wrong, share(hit, hit + wrong), share(hit, failures));
+            println!(
+                "  {name:<28} fired {:>5}  precision {}  recall {}",
+                hit + wrong,
+                share(hit, hit + wrong),
+                share(hit, failures)
+            );
         }
     };
     let mut outputs: Vec<f64> = judged.iter().map(|one| one.output).collect();
@@ -202,15 +209,23 @@ fn ranking(name: &str, mut runs: Vec<(f64, bool)>) {
     }
     let pairs = (failures * (runs.len() - failures)) as f64;
     let area = (above as f64 + ties as f64 / 2.0) / pairs;
-    println!("  silent by {name:<16} {failures} of {} failed; top 5 %: {}; top 10 %: {}; area {area:.3}", runs.len(), top(0.05), top(0.1));
+    println!(
+        "  silent by {name:<16} {failures} of {} failed; top 5 %: {}; top 10 %: {}; area {area:.3}",
+        runs.len(),
+        top(0.05),
+        top(0.1)
+    );
 }
 
 /// Of the labelled steps of each category, how many have a finding on a step at most three away; and how many findings are near one.
 fn report_steps(judged: &[Judged], rows: &[HashMap<String, String>]) {
     let mut labels: BTreeMap<(String, &str), Vec<SpanId>> = BTreeMap::new();
     for row in rows {
-        let (Some(run), Some(span)) = (row.get("run_id"), row.get("span_id").and_then(|id| id.parse().ok())) else { continue };
-        let category = row.get("category").filter(|it| !it.is_empty()).or(row.get("source")).cloned().unwrap_or_default();
+        let (Some(run), Some(span)) = (row.get("run_id"), row.get("span_id").and_then(|id| id.parse().ok())) else {
+            continue;
+        };
+        let category =
+            row.get("category").filter(|it| !it.is_empty()).or(row.get("source")).cloned().unwrap_or_default();
         labels.entry((category, run)).or_default().push(span);
     }
     let mut near: BTreeMap<(&str, &str), [usize; 2]> = BTreeMap::new();
@@ -230,7 +245,9 @@ fn report_steps(judged: &[Judged], rows: &[HashMap<String, String>]) {
             if hits > 0 {
                 for name in [finding.detector.as_str(), "any"] {
                     if seen.insert(if name == "any" { "any" } else { detector_name(name) }) {
-                        let count = near.entry((category, if name == "any" { "any" } else { detector_name(name) })).or_default();
+                        let count = near
+                            .entry((category, if name == "any" { "any" } else { detector_name(name) }))
+                            .or_default();
                         count[0] += 1;
                         count[1] += hits;
                     }
@@ -241,7 +258,11 @@ fn report_steps(judged: &[Judged], rows: &[HashMap<String, String>]) {
     for ((category, detector), [runs, steps]) in near {
         let [all_runs, all_steps] = totals[category];
         if runs * 20 >= all_runs {
-            println!("  step {category:<36} {detector:<20} runs {}  steps {}", share(runs, all_runs), share(steps, all_steps));
+            println!(
+                "  step {category:<36} {detector:<20} runs {}  steps {}",
+                share(runs, all_runs),
+                share(steps, all_steps)
+            );
         }
     }
 }

@@ -54,7 +54,8 @@ fn a_loop_is_the_same_call_with_the_same_result_and_not_polling() {
     retried.tool("look_up", json!({"order": "A1"}), json!({"state": "packed"}));
     silent(&retried, "loop");
     let mut said = agent();
-    let words = "I will now look through the list of orders once more and see whether the parcel has left the warehouse.";
+    let words =
+        "I will now look through the list of orders once more and see whether the parcel has left the warehouse.";
     (0..3).for_each(|_| said.says(words));
     speaks(&said, "loop", Severity::Warning, 3);
 }
@@ -131,7 +132,12 @@ fn a_result_that_nothing_uses_was_ignored() {
         script.says(answer);
         script
     };
-    speaks(&with("Hello there, I hope you have a lovely day and a nice time at the seaside."), "ignored_result", Severity::Info, 2);
+    speaks(
+        &with("Hello there, I hope you have a lovely day and a nice time at the seaside."),
+        "ignored_result",
+        Severity::Info,
+        2,
+    );
     silent(&with("Outdoor clothing may be exchanged within fourteen days, so yes, that is fine."), "ignored_result");
 }
 
@@ -157,7 +163,10 @@ fn a_claim_of_something_that_no_tool_did_is_a_phantom() {
 fn arguments_are_held_against_the_schema_that_was_offered() {
     let with = |arguments: serde_json::Value| {
         let mut script = agent();
-        script.offers_schema("book", json!({"type": "object", "required": ["date"], "properties": {"date": {"type": "string"}}}));
+        script.offers_schema(
+            "book",
+            json!({"type": "object", "required": ["date"], "properties": {"date": {"type": "string"}}}),
+        );
         script.says("I book it.");
         script.tool("book", arguments, json!("booked"));
         script

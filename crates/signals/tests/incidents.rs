@@ -65,7 +65,12 @@ const EXPECTED: &[Expected] = &[
         right: &["tool:process_refund", "tool:return_unable_to_process", "outcome"],
         also: &["unusual_tool"],
     },
-    Expected { incident: Incident::OutdatedDocument, within: 60, right: &["document"], also: &["retrieval_miss", "unusual_tool"] },
+    Expected {
+        incident: Incident::OutdatedDocument,
+        within: 60,
+        right: &["document"],
+        also: &["retrieval_miss", "unusual_tool"],
+    },
     Expected {
         incident: Incident::RunawayLoop,
         within: 12,
@@ -86,7 +91,12 @@ const EXPECTED: &[Expected] = &[
         right: &["context_overflow"],
         also: &["near_overflow", "cost_outlier", "drift"],
     },
-    Expected { incident: Incident::ShrinkingAnswers, within: 250, right: &["answer_chars", "output_tokens"], also: &[] },
+    Expected {
+        incident: Incident::ShrinkingAnswers,
+        within: 250,
+        right: &["answer_chars", "output_tokens"],
+        also: &[],
+    },
     Expected {
         incident: Incident::PromptInjection,
         within: 60,
@@ -94,7 +104,12 @@ const EXPECTED: &[Expected] = &[
         also: &["excessive_steps"],
     },
     Expected { incident: Incident::ProviderOutage, within: 4, right: &["retry_storm"], also: &["drift"] },
-    Expected { incident: Incident::CostSpike, within: 30, right: &["cost_outlier", "cost_usd", "input_tokens", "context"], also: &[] },
+    Expected {
+        incident: Incident::CostSpike,
+        within: 30,
+        right: &["cost_outlier", "cost_usd", "input_tokens", "context"],
+        also: &[],
+    },
     Expected { incident: Incident::ModelSwap, within: 60, right: &["model"], also: &[] },
 ];
 
@@ -137,13 +152,20 @@ fn check(expected: &Expected) {
     println!("{incident}: found after {found:?} runs; others {others:?}; before {background:?}");
     assert!(found.is_some(), "{incident} is not found within {} runs; others: {others:?}", expected.within);
     for (name, count) in others {
-        let family = if name.contains(':') || !signals::detect::ALL.iter().any(|it| it.name == name) { DRIFT } else { &name };
+        let family =
+            if name.contains(':') || !signals::detect::ALL.iter().any(|it| it.name == name) { DRIFT } else { &name };
         // As often as a small mishap may come in that many runs.
         let usual = background.get(&name).copied().unwrap_or(0) * expected.within / BEFORE + 2;
-        assert!(expected.also.contains(&family) || (background.contains_key(&name) && count <= usual), "{incident}: {name} spoke {count} times");
+        assert!(
+            expected.also.contains(&family) || (background.contains_key(&name) && count <= usual),
+            "{incident}: {name} spoke {count} times"
+        );
     }
     for name in background.keys() {
-        assert!(!expected.right.contains(&name.as_str()) || expected.right.len() > 1, "{incident}: {name} spoke before anything happened");
+        assert!(
+            !expected.right.contains(&name.as_str()) || expected.right.len() > 1,
+            "{incident}: {name} spoke before anything happened"
+        );
     }
 }
 

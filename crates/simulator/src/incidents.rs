@@ -43,12 +43,27 @@ pub enum Incident {
 
 /// Incident, name, industry, description.
 const TABLE: &[(Incident, &str, Industry, &str)] = &[
-    (Incident::WrongTool, "wrong-tool", Industry::Commerce, "refunds are answered with `unable to process`, every call succeeds"),
-    (Incident::OutdatedDocument, "outdated-document", Industry::Finance, "a reindex brings back an old policy, no alert is cleared any more"),
+    (
+        Incident::WrongTool,
+        "wrong-tool",
+        Industry::Commerce,
+        "refunds are answered with `unable to process`, every call succeeds",
+    ),
+    (
+        Incident::OutdatedDocument,
+        "outdated-document",
+        Industry::Finance,
+        "a reindex brings back an old policy, no alert is cleared any more",
+    ),
     (Incident::RunawayLoop, "runaway-loop", Industry::DevOps, "the agent repeats one call"),
     (Incident::SlowTool, "slow-tool", Industry::Commerce, "looking up an order takes 15 seconds"),
     (Incident::SchemaChange, "schema-change", Industry::Finance, "a tool renames an argument, the agent does not"),
-    (Incident::RetrievalMiss, "retrieval-miss", Industry::Healthcare, "the index is empty, the agent answers all the same"),
+    (
+        Incident::RetrievalMiss,
+        "retrieval-miss",
+        Industry::Healthcare,
+        "the index is empty, the agent answers all the same",
+    ),
     (Incident::ContextOverflow, "context-overflow", Industry::Legal, "conversations outgrow the model's window"),
     (Incident::ShrinkingAnswers, "shrinking-answers", Industry::Education, "answers become shorter with every run"),
     (Incident::PromptInjection, "prompt-injection", Industry::Commerce, "injected instructions make answers very long"),

@@ -1,9 +1,9 @@
 //! Commands and flags.
 
 mod alerting;
-mod rules;
-mod money;
 mod findings;
+mod money;
+mod rules;
 mod sending;
 mod series;
 mod trust;
@@ -15,19 +15,13 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use server::config::{DEFAULT_HTTP, DEFAULT_OTLP_GRPC, DEFAULT_OTLP_HTTP};
 
 use crate::filters::RunFilters;
-pub use alerting::{
-    Alerting, Alerts, AlertsAck, AlertsCommand, AlertsHistory, AlertsReview, AlertsSilence,
-};
-pub use rules::{Rules, RulesCheck, RulesCommand, RulesExplain, RulesTest};
+pub use alerting::{Alerting, Alerts, AlertsAck, AlertsCommand, AlertsHistory, AlertsReview, AlertsSilence};
+pub use findings::{Detectors, DetectorsCommand, DetectorsTest, Diff, FindingFilters, Findings, Investigate, Issues};
 pub use money::{Budgets, Costs, CostsCommand, MoneyFiles};
+pub use rules::{Rules, RulesCheck, RulesCommand, RulesExplain, RulesTest};
 pub use sending::{Demo, Doctor, Forward, ForwardCommand, Setup};
 pub use series::Query;
-pub use findings::{
-    Detectors, DetectorsCommand, DetectorsTest, Diff, FindingFilters, Findings, Investigate, Issues,
-};
-pub use trust::{
-    Audit, AuditCommand, Keys, KeysCommand, Policy, PolicyCommand, PolicyKey, Trust, Users, UsersCommand,
-};
+pub use trust::{Audit, AuditCommand, Keys, KeysCommand, Policy, PolicyCommand, PolicyKey, Trust, Users, UsersCommand};
 pub use upkeep::{Backup, Place, Rebuild, Restore, Source, Store, StoreCommand};
 
 /// The night watch for AI agents.

@@ -100,7 +100,8 @@ impl Client {
 
     /// Answer text of a `POST` of JSON that succeeded.
     pub fn post_json(&self, path: &str, body: &impl serde::Serialize) -> Result<String> {
-        let response = self.patiently(|| with_credentials(self.agent.post(format!("{}{path}", self.base))).send_json(body))?;
+        let response =
+            self.patiently(|| with_credentials(self.agent.post(format!("{}{path}", self.base))).send_json(body))?;
         let mut text = String::new();
         let body = succeeded(response)?.into_body();
         body.into_with_config().limit(u64::MAX).reader().read_to_string(&mut text).context("the answer broke off")?;

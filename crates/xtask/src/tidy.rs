@@ -37,8 +37,44 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("state", &[]),
     ("store", &["model"]),
     ("query", &["model", "promql", "store"]),
-    ("server", &["dialects", "forward", "model", "promql", "query", "receivers", "series", "signals", "state", "store", "wire", "alerts", "access", "policy"]),
-    ("tawny", &["dialects", "forward", "model", "promql", "query", "server", "signals", "simulator", "store", "wire", "alerts", "access", "policy", "state"]),
+    (
+        "server",
+        &[
+            "dialects",
+            "forward",
+            "model",
+            "promql",
+            "query",
+            "receivers",
+            "series",
+            "signals",
+            "state",
+            "store",
+            "wire",
+            "alerts",
+            "access",
+            "policy",
+        ],
+    ),
+    (
+        "tawny",
+        &[
+            "dialects",
+            "forward",
+            "model",
+            "promql",
+            "query",
+            "server",
+            "signals",
+            "simulator",
+            "store",
+            "wire",
+            "alerts",
+            "access",
+            "policy",
+            "state",
+        ],
+    ),
     ("simulation", &["model", "signals", "store"]),
     ("xtask", &[]),
 ];
@@ -221,8 +257,8 @@ fn heavy_dependencies_stay_behind_their_fence() {
         if dependencies.contains("datafusion") && name != "query" {
             broken.push(format!("{name} names datafusion; only query does"));
         }
-        let pure =
-            ["model", "wire", "dialects", "receivers", "signals", "policy", "promql", "simulator"].contains(&name.as_str());
+        let pure = ["model", "wire", "dialects", "receivers", "signals", "policy", "promql", "simulator"]
+            .contains(&name.as_str());
         for heavy in ["tokio", "arrow", "parquet", "object_store", "axum", "rusqlite", "ureq"] {
             if pure && dependencies.contains(heavy) {
                 broken.push(format!("{name} is pure and names {heavy}"));

@@ -32,7 +32,8 @@ pub async fn list(State(app): State<Arc<App>>, mut params: Params) -> Result<Jso
     let after: i64 = params.read("after", "the number of an entry")?.unwrap_or(0);
     params.end()?;
     let (open, project) = (Arc::clone(&app.doors), app.project());
-    let entries = doors::blocking(move || open.state().read(|conn| access::entries(conn, after, PAGE, Some(&project)))).await?;
+    let entries =
+        doors::blocking(move || open.state().read(|conn| access::entries(conn, after, PAGE, Some(&project)))).await?;
     let next = if entries.len() == PAGE { entries.last().map(|entry| entry.seq) } else { None };
     Ok(Json(AuditEntries { entries: entries.into_iter().map(AuditEntry::from).collect(), next }))
 }
@@ -59,7 +60,8 @@ pub struct VerifyParams {
     params(VerifyParams), responses((status = 200, body = AuditCheck, description = "What was found")))]
 pub async fn verify(State(app): State<Arc<App>>, mut params: Params) -> Result<Json<AuditCheck>, Problem> {
     let noted = params.one("head")?.map(|text| {
-        parse_head(&text).ok_or_else(|| Problem::bad_request("cannot read `head`: give it as an earlier answer has it, NUMBER:HASH"))
+        parse_head(&text)
+            .ok_or_else(|| Problem::bad_request("cannot read `head`: give it as an earlier answer has it, NUMBER:HASH"))
     });
     let noted = noted.transpose()?;
     params.end()?;

@@ -12,7 +12,8 @@ use super::investigate;
 use super::joined;
 use super::params::{self, Params};
 use super::types::{
-    Detector, DetectorSetting, DetectorsAnswer, DetectorsTest, Finding, FindingsAnswer, Issue, IssueDecision, IssuesAnswer, Problem, Run,
+    Detector, DetectorSetting, DetectorsAnswer, DetectorsTest, Finding, FindingsAnswer, Issue, IssueDecision,
+    IssuesAnswer, Problem, Run,
 };
 use crate::app::App;
 use crate::findings::ask::{self, After, Filter};
@@ -48,8 +49,9 @@ pub struct FindingFilterParams {
 fn filter(params: &mut Params, now: Timestamp) -> Result<Filter, Problem> {
     let severities = params.all("severity");
     for word in &severities {
-        word.parse::<model::Severity>()
-            .map_err(|()| Problem::bad_request(format!("cannot read `severity={word}`: give info, warning or critical")))?;
+        word.parse::<model::Severity>().map_err(|()| {
+            Problem::bad_request(format!("cannot read `severity={word}`: give info, warning or critical"))
+        })?;
     }
     Ok(Filter {
         from: params.time("from", now)?,
@@ -85,7 +87,9 @@ pub async fn list(State(app): State<Arc<App>>, mut params: Params) -> Result<Jso
     params.end()?;
     let (project, limit, after) = (app.project(), page.limit, after::<i64>(page.cursor.as_deref())?);
     let mut found = app
-        .with_state(move |state| state.read(|connection| ask::findings(connection, &project, &filter, after.as_ref(), limit)))
+        .with_state(move |state| {
+            state.read(|connection| ask::findings(connection, &project, &filter, after.as_ref(), limit))
+        })
         .await?;
     let more = found.len() > limit;
     found.truncate(limit);
@@ -110,7 +114,9 @@ pub async fn issues(State(app): State<Arc<App>>, mut params: Params) -> Result<J
     params.end()?;
     let (project, limit, after) = (app.project(), page.limit, after::<String>(page.cursor.as_deref())?);
     let mut found = app
-        .with_state(move |state| state.read(|connection| ask::issues(connection, &project, &filter, after.as_ref(), limit)))
+        .with_state(move |state| {
+            state.read(|connection| ask::issues(connection, &project, &filter, after.as_ref(), limit))
+        })
         .await?;
     let more = found.len() > limit;
     found.truncate(limit);
@@ -153,8 +159,8 @@ pub async fn decide(
     body: String,
 ) -> Result<Json<Issue>, Problem> {
     params.end()?;
-    let decision: IssueDecision =
-        serde_json::from_str(&body).map_err(|error| Problem::bad_request(format!("cannot read the decision: {error}")))?;
+    let decision: IssueDecision = serde_json::from_str(&body)
+        .map_err(|error| Problem::bad_request(format!("cannot read the decision: {error}")))?;
     if let Some(state) = decision.state.as_deref().filter(|state| !STATES.contains(state)) {
         return Err(Problem::bad_request(format!("an issue cannot be `{state}`: give {}", STATES.join(", "))));
     }

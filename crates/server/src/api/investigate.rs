@@ -117,7 +117,12 @@ pub async fn investigate(
             beside: found
                 .beside
                 .into_iter()
-                .map(|it| BesideGoodRuns { feature: it.feature.into(), value: it.value, median: it.median, p95: it.p95 })
+                .map(|it| BesideGoodRuns {
+                    feature: it.feature.into(),
+                    value: it.value,
+                    median: it.median,
+                    p95: it.p95,
+                })
                 .collect(),
             context: found.context.map(|it| ContextSnapshot {
                 span_id: it.span_id,

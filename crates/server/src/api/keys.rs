@@ -53,7 +53,9 @@ pub async fn create(
     body: Bytes,
 ) -> Result<Json<MadeKey>, Problem> {
     let new: NewKey = serde_json::from_slice(&body).map_err(|error| {
-        Problem::bad_request(format!("cannot read the body: {error}; send {{\"name\": \"ci\", \"scopes\": [\"ingest\"]}}"))
+        Problem::bad_request(format!(
+            "cannot read the body: {error}; send {{\"name\": \"ci\", \"scopes\": [\"ingest\"]}}"
+        ))
     })?;
     let scopes: Result<Vec<Scope>, _> = new.scopes.iter().map(|word| word.parse()).collect();
     let scopes = scopes.map_err(|error: access::UnknownWord| Problem::bad_request(error.to_string()))?;

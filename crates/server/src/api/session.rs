@@ -46,7 +46,14 @@ pub async fn log_in(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes
     let login: Login = serde_json::from_slice(&body)
         .map_err(|_| Problem::bad_request("send {\"name\": \"…\", \"password\": \"…\"}"))?;
     let now = app.now();
-    let busy = || Problem::new(StatusCode::TOO_MANY_REQUESTS, "limit", "Too many tries", "too many tries to sign in (limit login_tries); wait a minute");
+    let busy = || {
+        Problem::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "limit",
+            "Too many tries",
+            "too many tries to sign in (limit login_tries); wait a minute",
+        )
+    };
     if !app.tries.all.take("", now) || !app.tries.by_name.take(&login.name, now) {
         app.counters.limit_reached("login_tries");
         return Err(busy());
@@ -70,7 +77,12 @@ pub async fn log_in(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes
     })
     .await?;
     let Some(token) = token else {
-        return Err(Problem::new(StatusCode::UNAUTHORIZED, "not-allowed", "Who are you?", "name and password do not fit"));
+        return Err(Problem::new(
+            StatusCode::UNAUTHORIZED,
+            "not-allowed",
+            "Who are you?",
+            "name and password do not fit",
+        ));
     };
     let cookie = cookie(&app, &headers, &token, access::SESSION_SECONDS);
     Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie)]).into_response())

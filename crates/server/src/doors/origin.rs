@@ -12,7 +12,9 @@ use axum::http::{HeaderMap, Method, Uri, header};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Foreign {
     /// The name it asks for is none of this server's.
-    #[error("this server listens on this machine only and does not answer for the host `{0}`: use localhost or an address, or allow the name with --allow-host (TAWNY_ALLOW_HOSTS)")]
+    #[error(
+        "this server listens on this machine only and does not answer for the host `{0}`: use localhost or an address, or allow the name with --allow-host (TAWNY_ALLOW_HOSTS)"
+    )]
     Host(String),
     /// It comes from a page of another origin.
     #[error("a page of the origin `{0}` may change nothing here: allow it with --allow-origin (TAWNY_ALLOW_ORIGINS)")]
@@ -52,8 +54,16 @@ pub fn check_origin(method: &Method, headers: &HeaderMap, uri: &Uri, allowed: &[
     }
     let Some(origin) = headers.get(header::ORIGIN) else { return Ok(()) };
     let origin = origin.to_str().unwrap_or("(not text)");
-    let same = origin.split_once("://").map(|(_, host)| host).zip(authority(headers, uri)).is_some_and(|(a, b)| a.eq_ignore_ascii_case(b));
-    if same || allowed.iter().any(|allowed| allowed == origin) { Ok(()) } else { Err(Foreign::Origin(origin.to_owned())) }
+    let same = origin
+        .split_once("://")
+        .map(|(_, host)| host)
+        .zip(authority(headers, uri))
+        .is_some_and(|(a, b)| a.eq_ignore_ascii_case(b));
+    if same || allowed.iter().any(|allowed| allowed == origin) {
+        Ok(())
+    } else {
+        Err(Foreign::Origin(origin.to_owned()))
+    }
 }
 
 #[cfg(test)]
@@ -67,7 +77,9 @@ mod tests {
     #[test]
     fn only_names_of_this_machine_are_answered() {
         let uri = Uri::from_static("/");
-        for host in ["localhost", "localhost:8296", "127.0.0.1:8296", "[::1]:8296", "[::1]", "a.localhost", "LOCALHOST."] {
+        for host in
+            ["localhost", "localhost:8296", "127.0.0.1:8296", "[::1]:8296", "[::1]", "a.localhost", "LOCALHOST."]
+        {
             assert_eq!(check_host(&with("host", host), &uri, &[]), Ok(()), "{host}");
         }
         for host in ["evil.example", "evil.example:8296", "localhost.evil.example", "127.0.0.1.evil.example"] {

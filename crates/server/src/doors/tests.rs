@@ -27,7 +27,10 @@ fn documented() -> Vec<(Method, String)> {
     let paths = document["paths"].as_object().unwrap();
     let routes = paths.iter().flat_map(|(path, item)| {
         let methods = item.as_object().unwrap().keys().filter_map(|word| word.to_uppercase().parse::<Method>().ok());
-        methods.filter(|method| ["GET", "POST", "PUT", "PATCH", "DELETE"].contains(&method.as_str())).map(|method| (method, path.clone())).collect::<Vec<_>>()
+        methods
+            .filter(|method| ["GET", "POST", "PUT", "PATCH", "DELETE"].contains(&method.as_str()))
+            .map(|method| (method, path.clone()))
+            .collect::<Vec<_>>()
     });
     let routes: Vec<_> = routes.collect();
     assert!(routes.len() > 20, "the document lists no routes");
@@ -77,7 +80,11 @@ impl Place {
 }
 
 fn filled(path: &str) -> String {
-    path.replace("{trace_id}", &"ab".repeat(16)).replace("{span_id}", &"cd".repeat(8)).replace("{id}", "k_0").replace("{*rest}", "x/y").replace("{project}", "p")
+    path.replace("{trace_id}", &"ab".repeat(16))
+        .replace("{span_id}", &"cd".repeat(8))
+        .replace("{id}", "k_0")
+        .replace("{*rest}", "x/y")
+        .replace("{project}", "p")
 }
 
 async fn ask(router: &Router, method: &Method, path: &str, headers: &[(&str, &str)]) -> (StatusCode, String) {

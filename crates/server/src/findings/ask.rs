@@ -123,7 +123,11 @@ pub fn findings(
     if let Some(after) = after {
         wanted.and("(at, number) < (?, ?)", [Box::new(after.at) as Box<dyn ToSql>, Box::new(after.tie)]);
     }
-    let sql = format!("SELECT number, body FROM findings WHERE {} ORDER BY at DESC, number DESC LIMIT {}", wanted.sql, limit + 1);
+    let sql = format!(
+        "SELECT number, body FROM findings WHERE {} ORDER BY at DESC, number DESC LIMIT {}",
+        wanted.sql,
+        limit + 1
+    );
     let mut query = connection.prepare_cached(&sql)?;
     let rows = query.query_map(params_from_iter(wanted.values), |row| Ok((row.get(0)?, row.get::<_, String>(1)?)))?;
     let mut found = Vec::new();
@@ -178,7 +182,10 @@ pub fn issues(
     // One whose only finding was taken back is none.
     wanted.and("count > 0", []);
     if let Some(after) = after {
-        wanted.and("(last_seen, fingerprint) < (?, ?)", [Box::new(after.at) as Box<dyn ToSql>, Box::new(after.tie.clone())]);
+        wanted.and(
+            "(last_seen, fingerprint) < (?, ?)",
+            [Box::new(after.at) as Box<dyn ToSql>, Box::new(after.tie.clone())],
+        );
     }
     let sql = format!(
         "SELECT {ISSUE} FROM findings_issues WHERE {} ORDER BY last_seen DESC, fingerprint DESC LIMIT {}",

@@ -33,7 +33,13 @@ pub struct FindingsJudge {
 impl FindingsJudge {
     /// A judge whose memory is read from the state with the first run.
     pub fn new(settings: Detection) -> Self {
-        Self { settings, night: None, learned: BTreeSet::new(), written: Timestamp::default(), now: Timestamp::default() }
+        Self {
+            settings,
+            night: None,
+            learned: BTreeSet::new(),
+            written: Timestamp::default(),
+            now: Timestamp::default(),
+        }
     }
 
     /// The memory, read where there is none: at the start, and after a batch that could not be kept.

@@ -50,8 +50,10 @@ pub fn write(tx: &Transaction<'_>, run: &Run, findings: &[Finding], now: Timesta
     // A late span has shown that it was not so.
     for (id, fingerprint) in before {
         tx.prepare_cached("DELETE FROM findings WHERE id = ?1")?.execute([&id])?;
-        tx.prepare_cached("UPDATE findings_issues SET count = max(count - 1, 0) WHERE project = ?1 AND fingerprint = ?2")?
-            .execute(params![project, fingerprint])?;
+        tx.prepare_cached(
+            "UPDATE findings_issues SET count = max(count - 1, 0) WHERE project = ?1 AND fingerprint = ?2",
+        )?
+        .execute(params![project, fingerprint])?;
     }
     Ok(())
 }
@@ -78,7 +80,8 @@ fn earlier(tx: &Transaction<'_>, project: &str, run: &Run) -> Result<BTreeMap<St
     let mut query = tx.prepare_cached(
         "SELECT id, fingerprint FROM findings WHERE project = ?1 AND trace = ?2 AND detector NOT IN (?3, ?4)",
     )?;
-    let rows = query.query_map(params![project, run.trace_id.as_bytes(), DRIFT, SILENCE], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let rows = query
+        .query_map(params![project, run.trace_id.as_bytes(), DRIFT, SILENCE], |row| Ok((row.get(0)?, row.get(1)?)))?;
     rows.collect()
 }
 
@@ -116,7 +119,8 @@ fn issue(tx: &Transaction<'_>, run: &Run, finding: &Finding, agent: &str, more: 
 
 /// Removes the oldest findings where they are too many or too old. Issues stay: they are few, and remember what was decided.
 pub fn forget(tx: &Transaction<'_>, now: Timestamp) -> Result<()> {
-    let last: i64 = tx.prepare_cached("SELECT coalesce(max(number), 0) FROM findings")?.query_row([], |row| row.get(0))?;
+    let last: i64 =
+        tx.prepare_cached("SELECT coalesce(max(number), 0) FROM findings")?.query_row([], |row| row.get(0))?;
     let oldest = now.plus_nanos(-FINDINGS_NANOS).as_nanos();
     tx.prepare_cached(
         "DELETE FROM findings WHERE number IN (SELECT number FROM findings ORDER BY number LIMIT ?1) AND (number <= ?2 OR at < ?3)",
@@ -129,7 +133,8 @@ pub fn forget(tx: &Transaction<'_>, now: Timestamp) -> Result<()> {
 pub fn write_learned(tx: &Transaction<'_>, night: &Night, kinds: &BTreeSet<String>) -> Result<()> {
     for (kind, version, baseline) in night.baselines.iter().filter(|(kind, _, _)| kinds.contains(*kind)) {
         let body = serde_json::to_string(baseline).unwrap_or_default();
-        tx.prepare_cached("INSERT OR REPLACE INTO findings_learned VALUES (?1, ?2, ?3)")?.execute(params![kind, version, body])?;
+        tx.prepare_cached("INSERT OR REPLACE INTO findings_learned VALUES (?1, ?2, ?3)")?
+            .execute(params![kind, version, body])?;
     }
     for (kind, watch) in night.watches.iter().filter(|(kind, _)| kinds.contains(*kind)) {
         let body = serde_json::to_string(watch).unwrap_or_default();

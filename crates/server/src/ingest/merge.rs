@@ -21,8 +21,8 @@ use wire::Signal;
 use super::{ContentPolicy, Ingest, Refusal, policy};
 use crate::budget::Share;
 use crate::counters::Accepted;
-pub use cache::PENDING_MAX;
 use crate::money::Money;
+pub use cache::PENDING_MAX;
 use cache::{Key, Names, Shard};
 
 /// Locks that traces share. More means fewer updates waiting for each other.

@@ -5,10 +5,10 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use ::policy::{Meaning, Policies, Report};
 use bytes::Bytes;
 use dialects::Dialects;
 use model::raw::{Batch, Resource};
-use ::policy::{Meaning, Policies, Report};
 use wire::{Compression, Encoding, Signal};
 
 use super::tag::Tag;

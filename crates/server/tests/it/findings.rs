@@ -85,7 +85,10 @@ fn a_loop_becomes_a_finding_and_an_issue_that_outlive_a_restart() {
     assert_eq!(finding["trace_id"], FIRST);
     assert_eq!(finding["span_ids"].as_array().unwrap().len(), 5);
     let issue = first.get("/api/v1/issues").ok().json()["issues"][0].clone();
-    assert_eq!((issue["state"].as_str(), issue["count"].as_u64(), issue["runs"].as_u64()), (Some("open"), Some(1), Some(1)));
+    assert_eq!(
+        (issue["state"].as_str(), issue["count"].as_u64(), issue["runs"].as_u64()),
+        (Some("open"), Some(1), Some(1))
+    );
     assert_eq!(issue["fingerprint"], finding["fingerprint"]);
 
     let again = server(first.stop());
@@ -95,7 +98,10 @@ fn a_loop_becomes_a_finding_and_an_issue_that_outlive_a_restart() {
     let issue = again.get("/api/v1/issues").ok().json()["issues"][0].clone();
     assert_eq!((issue["count"].as_u64(), issue["runs"].as_u64()), (Some(2), Some(2)));
     let run = again.get(&format!("/api/v1/runs/{SECOND}?content=none")).ok().json();
-    assert_eq!((run["run"]["findings"].as_u64(), again.get("/api/v1/runs").ok().json()["runs"][0]["findings"].as_u64()), (Some(1), Some(1)));
+    assert_eq!(
+        (run["run"]["findings"].as_u64(), again.get("/api/v1/runs").ok().json()["runs"][0]["findings"].as_u64()),
+        (Some(1), Some(1))
+    );
     let metrics = again.get("/metrics").ok().text();
     assert!(metrics.contains("agent_findings_total{detector=\"loop\",severity=\"warning\"} 2"), "{metrics}");
     let of_run = again.get(&format!("/api/v1/findings?trace_id={SECOND}")).ok().json();
@@ -137,8 +143,11 @@ fn a_late_span_takes_a_finding_back() {
     send(&server, &looping(FIRST, 3));
     wait(&server, "/api/v1/findings", |answer| count(answer, "findings") == 1);
     let mut late = looping(FIRST, 3);
-    for (number, span) in late["resourceSpans"][0]["scopeSpans"][0]["spans"].as_array_mut().unwrap().iter_mut().enumerate().skip(1) {
-        span["attributes"][3] = attribute("gen_ai.tool.call.result", text(&format!("{{\"state\":\"packed {number} of 3\"}}")));
+    for (number, span) in
+        late["resourceSpans"][0]["scopeSpans"][0]["spans"].as_array_mut().unwrap().iter_mut().enumerate().skip(1)
+    {
+        span["attributes"][3] =
+            attribute("gen_ai.tool.call.result", text(&format!("{{\"state\":\"packed {number} of 3\"}}")));
     }
     send(&server, &late);
     wait(&server, "/api/v1/findings", |answer| count(answer, "findings") == 0);
@@ -173,7 +182,8 @@ fn a_run_is_explained_and_two_are_compared() {
 fn detectors_are_listed_with_their_documentation() {
     let server = server(TempDir::new().unwrap());
     let all = server.get("/api/v1/detectors").ok().json();
-    let named = |name: &str| all["detectors"].as_array().unwrap().iter().find(|it| it["name"] == name).cloned().unwrap();
+    let named =
+        |name: &str| all["detectors"].as_array().unwrap().iter().find(|it| it["name"] == name).cloned().unwrap();
     assert_eq!(named("loop")["settings"][0]["name"], "repeats");
     assert!(named("retrieval_miss")["documentation"].as_str().unwrap().contains("Silent"));
 }

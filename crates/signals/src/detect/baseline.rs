@@ -188,7 +188,12 @@ impl Baseline {
             .map(|step| {
                 let from = step.split('>').next().unwrap_or_default();
                 let prefix = format!("{from}>");
-                let all: u32 = self.next.range(prefix.clone()..).take_while(|(name, _)| name.starts_with(&prefix)).map(|(_, count)| count).sum();
+                let all: u32 = self
+                    .next
+                    .range(prefix.clone()..)
+                    .take_while(|(name, _)| name.starts_with(&prefix))
+                    .map(|(_, count)| count)
+                    .sum();
                 let kinds = self.tools.len() as f64 + 1.0;
                 let seen = f64::from(self.next.get(step).copied().unwrap_or(0));
                 -((seen + 1.0) / (f64::from(all) + kinds)).log2()

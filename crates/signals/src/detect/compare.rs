@@ -155,7 +155,8 @@ fn ms(item: &Item<'_>) -> Option<f64> {
 /// What is new in a step's input: the last message of a conversation, the arguments of a tool.
 fn input(item: &Item<'_>) -> String {
     let content = item.content;
-    let value = content.tool_arguments.as_ref().or(content.input_value.as_ref()).map(|value| text::as_text(value).into_owned());
+    let value =
+        content.tool_arguments.as_ref().or(content.input_value.as_ref()).map(|value| text::as_text(value).into_owned());
     let message = || content.input.last().map(|message| message.plain_text());
     value.or(content.query.clone()).or_else(message).unwrap_or_default()
 }

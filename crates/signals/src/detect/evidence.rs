@@ -7,8 +7,8 @@ use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use model::{Content, Message, Part, ResolvedStep, Role, Run, RunStatus, SpanId, SpanStatus, StepKind, Timestamp};
 use model::ToolDefinition;
+use model::{Content, Message, Part, ResolvedStep, Role, Run, RunStatus, SpanId, SpanStatus, StepKind, Timestamp};
 use serde_json::Value as Json;
 
 use super::baseline::Baseline;

@@ -95,7 +95,10 @@ pub fn title(feature: &str) -> String {
 
 /// Words in answers that tell what was decided, most telling first.
 const DECISIONS: &[(&str, &[&str])] = &[
-    ("declined", &["declined", "denied", "rejected", "not approved", "cannot approve", "unable to approve", "not eligible"]),
+    (
+        "declined",
+        &["declined", "denied", "rejected", "not approved", "cannot approve", "unable to approve", "not eligible"],
+    ),
     ("unable", &["unable to", "cannot process", "can't process", "not able to", "cannot refund", "cannot help"]),
     ("approved", &["approved", "we are happy to offer", "has been granted"]),
     ("refunded", &["refunded", "refund of", "go back to your card", "money goes back"]),
@@ -178,14 +181,27 @@ fn categories(evidence: &Evidence<'_>, outcome: Option<&str>, out: &mut Features
         let opening: Vec<String> = text::words(&answer.text).take(2).map(str::to_lowercase).collect();
         category("opening", Some(opening.join(" ")));
     }
-    let searches = || evidence.steps.iter().zip(&evidence.contents).filter(|(step, _)| step.span.kind == StepKind::Retriever);
+    let searches =
+        || evidence.steps.iter().zip(&evidence.contents).filter(|(step, _)| step.span.kind == StepKind::Retriever);
     if searches().next().is_some() {
         let found = |(step, content): (&model::ResolvedStep, &&model::Content)| {
             !content.documents.is_empty() || step.span.documents.is_some_and(|count| count > 0)
         };
         let hits = searches().filter(|&pair| found(pair)).count();
         let all = searches().count();
-        category("retrieval", Some(if hits == 0 { "nothing" } else if hits < all { "some" } else { "hits" }.into()));
+        category(
+            "retrieval",
+            Some(
+                if hits == 0 {
+                    "nothing"
+                } else if hits < all {
+                    "some"
+                } else {
+                    "hits"
+                }
+                .into(),
+            ),
+        );
         let first = searches().find_map(|(_, content)| content.documents.first());
         let name = |document: &model::Document| {
             let of_metadata = |key: &str| document.metadata.as_ref().and_then(|data| data.get(key)).map(text::as_text);
@@ -194,7 +210,8 @@ fn categories(evidence: &Evidence<'_>, outcome: Option<&str>, out: &mut Features
             Some(version.map_or_else(|| id.clone(), |version| format!("{id} {version}")))
         };
         category("document", first.and_then(name));
-        let score = searches().filter_map(|(_, content)| content.documents.iter().filter_map(|one| one.score).reduce(f64::max));
+        let score =
+            searches().filter_map(|(_, content)| content.documents.iter().filter_map(|one| one.score).reduce(f64::max));
         if let Some(score) = score.reduce(f64::min) {
             out.values.insert("retrieval_score".into(), Value::Number(score));
         }
@@ -231,7 +248,8 @@ pub fn derived_version(evidence: &Evidence<'_>) -> String {
     let mut tools: Vec<&str> = evidence.offered.keys().copied().collect();
     tools.sort_unstable();
     let model = evidence.rounds.first().and_then(|round| evidence.steps[round.step].span.request_model.as_deref());
-    text::fingerprint(&[&prompt(evidence).unwrap_or_default(), &tools.join(","), model.unwrap_or_default()])[..12].to_string()
+    text::fingerprint(&[&prompt(evidence).unwrap_or_default(), &tools.join(","), model.unwrap_or_default()])[..12]
+        .to_string()
 }
 
 /// The form of arguments: names with the type and format of their values. Ids that differ only in digits have one form.
@@ -282,6 +300,7 @@ fn text_format(text: &str) -> &'static str {
 }
 
 fn pattern_begins(text: &str, pattern: &str) -> bool {
-    text.bytes().zip(pattern.bytes()).all(|(byte, wanted)| if wanted == b'0' { byte.is_ascii_digit() } else { byte == wanted })
+    text.bytes()
+        .zip(pattern.bytes())
+        .all(|(byte, wanted)| if wanted == b'0' { byte.is_ascii_digit() } else { byte == wanted })
 }
-

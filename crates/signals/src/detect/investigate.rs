@@ -207,7 +207,11 @@ impl Investigation {
         }
         if let Some(context) = &self.context {
             let tokens = context.input_tokens.map(|tokens| format!(", {tokens} tokens")).unwrap_or_default();
-            let _ = writeln!(page, "\nContext of the last model call: {} messages{tokens}  [{}]", context.messages, context.span_id);
+            let _ = writeln!(
+                page,
+                "\nContext of the last model call: {} messages{tokens}  [{}]",
+                context.messages, context.span_id
+            );
             context.last.iter().for_each(|line| {
                 let _ = writeln!(page, "  {line}");
             });
@@ -217,5 +221,9 @@ impl Investigation {
 }
 
 fn figure(value: f64) -> String {
-    if value >= 100.0 { format!("{value:.0}") } else { format!("{value:.4}").trim_end_matches('0').trim_end_matches('.').to_string() }
+    if value >= 100.0 {
+        format!("{value:.0}")
+    } else {
+        format!("{value:.4}").trim_end_matches('0').trim_end_matches('.').to_string()
+    }
 }

@@ -88,7 +88,8 @@ impl Night {
 
     /// Kinds of runs that are quiet for far longer than they ever were, with the seconds.
     pub fn silent(&self, now: Timestamp) -> Vec<(String, f64)> {
-        let quiet = |(kind, watch): (&'_ String, &Watch)| watch.silent(now, SILENT_SECONDS).map(|quiet| (kind.clone(), quiet));
+        let quiet =
+            |(kind, watch): (&'_ String, &Watch)| watch.silent(now, SILENT_SECONDS).map(|quiet| (kind.clone(), quiet));
         self.watches.iter().filter_map(quiet).collect()
     }
 }

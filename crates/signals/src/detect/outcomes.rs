@@ -157,7 +157,10 @@ fn how(form: OutcomeForm) -> Result<How, OutcomeError> {
         OutcomeForm { tool: Some(tool), .. } => How::Tool(tool),
         OutcomeForm { json: Some(path), equals, .. } => {
             let plain = |value: toml::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            How::Json { path: path.trim_start_matches("$.").split('.').map(str::to_owned).collect(), equals: equals.map(plain) }
+            How::Json {
+                path: path.trim_start_matches("$.").split('.').map(str::to_owned).collect(),
+                equals: equals.map(plain),
+            }
         }
         OutcomeForm { pattern: Some(pattern), name, .. } => How::Pattern(
             Regex::new(&pattern).map_err(|source| OutcomeError::Pattern { name, source: Box::new(source) })?,
@@ -183,14 +186,17 @@ impl How {
                 last.is_some_and(|call| call.name == tool)
             }
             Self::Json { path, equals } => {
-                let answer = evidence.answer.as_ref().and_then(|answer| serde_json::from_str::<Json>(answer.text.trim()).ok());
+                let answer =
+                    evidence.answer.as_ref().and_then(|answer| serde_json::from_str::<Json>(answer.text.trim()).ok());
                 let result = worked().find_map(|call| call.result);
                 [answer.as_ref(), result].into_iter().flatten().any(|value| {
                     let found = path.iter().try_fold(value, |value, name| match value {
                         Json::Array(items) => items.get(name.parse::<usize>().ok()?),
                         other => other.get(name),
                     });
-                    found.is_some_and(|found| equals.as_ref().is_none_or(|wanted| text::as_text(found) == wanted.as_str()))
+                    found.is_some_and(|found| {
+                        equals.as_ref().is_none_or(|wanted| text::as_text(found) == wanted.as_str())
+                    })
                 })
             }
             Self::Pattern(pattern) => evidence.answer.as_ref().is_some_and(|answer| pattern.is_match(&answer.text)),

@@ -57,8 +57,14 @@ const ERRORS: &[&str] = &[
     "rate limit",
 ];
 /// Words near the beginning that say the same.
-const ERROR_WORDS: &[&str] =
-    &["traceback (most recent call last)", "error executing", "error:", "exception:", "command not found", "no such file or directory"];
+const ERROR_WORDS: &[&str] = &[
+    "traceback (most recent call last)",
+    "error executing",
+    "error:",
+    "exception:",
+    "command not found",
+    "no such file or directory",
+];
 /// Beginnings of texts that say nothing was found.
 const NOTHING: &[&str] = &[
     "no results",

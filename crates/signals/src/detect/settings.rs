@@ -39,7 +39,9 @@ pub enum SettingsError {
     #[error("there is no detector `{0}`; `tawny detectors` lists them")]
     Detector(String),
     /// The detector has no setting of that name, or the value is of the wrong type.
-    #[error("detector `{detector}`: cannot use `{setting}`; it knows {known}, `enabled` (true or false) and `severity` (info, warning, critical)")]
+    #[error(
+        "detector `{detector}`: cannot use `{setting}`; it knows {known}, `enabled` (true or false) and `severity` (info, warning, critical)"
+    )]
     Setting {
         /// The detector.
         detector: String,

@@ -52,8 +52,10 @@ fn weight(finding: &Finding) -> f64 {
         Severity::Warning => 1.0,
         Severity::Critical => 2.0,
     };
-    WEIGHTS.iter().find(|(name, _)| *name == finding.detector).map_or(by_severity, |(_, weight)| match finding.severity {
-        Severity::Info => weight * 0.5,
-        _ => *weight,
+    WEIGHTS.iter().find(|(name, _)| *name == finding.detector).map_or(by_severity, |(_, weight)| {
+        match finding.severity {
+            Severity::Info => weight * 0.5,
+            _ => *weight,
+        }
     })
 }

@@ -75,7 +75,9 @@ fn feed(value: &Json, hash: &mut Fnv) {
     match value {
         Json::Null => hash.put(0),
         Json::Bool(yes) => hash.put(1 + u8::from(*yes)),
-        Json::Number(number) => number.as_f64().unwrap_or(f64::NAN).to_le_bytes().into_iter().for_each(|byte| hash.put(byte)),
+        Json::Number(number) => {
+            number.as_f64().unwrap_or(f64::NAN).to_le_bytes().into_iter().for_each(|byte| hash.put(byte))
+        }
         Json::String(text) => {
             // Operators count: `a > 1` and `a < 1` are two calls.
             for byte in head(text, MOST_BYTES).bytes().filter(|byte| !byte.is_ascii_whitespace()) {

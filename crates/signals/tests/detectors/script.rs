@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use model::{
-    Content, Document, Finding, Message, Part, Role, Span, SpanId, SpanStatus, StepKind, Tenant, Timestamp, ToolDefinition,
-    TraceId,
+    Content, Document, Finding, Message, Part, Role, Span, SpanId, SpanStatus, StepKind, Tenant, Timestamp,
+    ToolDefinition, TraceId,
 };
 use serde_json::{Value, json};
 use signals::detect::{Evidence, Settings, judge};
@@ -157,7 +157,8 @@ impl Script {
 
     /// A search for documents, found with their scores.
     pub fn retrieves(&mut self, query: &str, found: &[(&str, f64)]) {
-        let document = |(id, score): &(&str, f64)| Document { id: Some((*id).into()), score: Some(*score), ..Document::default() };
+        let document =
+            |(id, score): &(&str, f64)| Document { id: Some((*id).into()), score: Some(*score), ..Document::default() };
         let documents = found.iter().map(document).collect();
         let content = Content { query: Some(query.into()), documents, ..Content::default() };
         self.step(StepKind::Retriever, "retrieval", content);

@@ -33,8 +33,9 @@ pub fn runs(batches: &[Batch<'_>]) -> Vec<Told> {
         for raw in &group.items {
             let (resource, scope) = (&group.resource, &group.scope);
             let tenant: Tenant = dialects::tenant("default", resource);
-            let mut span = dialects::understand(raw, resource, scope, &tenant, raw.end);
-            PRICES.price(&mut span);
+            let (mut span, billing) =
+                dialects::Dialects::builtin().understand_with_billing(raw, resource, scope, &tenant, raw.end);
+            PRICES.price(&mut span, &billing);
             let joined = logs.get(&(raw.trace_id, raw.span_id)).map_or(&[][..], Vec::as_slice);
             let content = dialects::content(raw, resource, scope, joined);
             let id = || resource.attributes.text("dataset.run_id").unwrap_or_default().to_string();

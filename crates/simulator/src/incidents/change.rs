@@ -108,7 +108,9 @@ pub(super) fn wrong_tool(plan: &mut Plan) {
                     *name = "return_unable_to_process".into();
                     *arguments = json!({"order": arguments["order"], "reason": reason});
                 }
-                Part::ToolResult { result, .. } if result.get("refund").is_some() => *result = json!({"status": "success"}),
+                Part::ToolResult { result, .. } if result.get("refund").is_some() => {
+                    *result = json!({"status": "success"})
+                }
                 _ => {}
             }
         }
@@ -133,7 +135,8 @@ pub(super) fn outdated_document(plan: &mut Plan) {
             Work::Tool { name, arguments, result, .. } if *name == "clear_alert" => {
                 *name = "write_report";
                 *arguments = json!({"task": format!("Write the narrative for {}: {reason}.", arguments["alert"].as_str().unwrap_or(""))});
-                *result = result.as_ref().map(|_| json!("The activity exceeds the limit of the policy and is reported."));
+                *result =
+                    result.as_ref().map(|_| json!("The activity exceeds the limit of the policy and is reported."));
             }
             _ => {}
         }
@@ -160,14 +163,17 @@ pub(super) fn runaway_loop(plan: &mut Plan, random: &Random) {
     if !random.chance(0.5) {
         return;
     }
-    let Some(tool) = plan.steps.iter().rposition(|step| matches!(step.work, Work::Tool { .. }) && step.error.is_none()) else {
+    let Some(tool) = plan.steps.iter().rposition(|step| matches!(step.work, Work::Tool { .. }) && step.error.is_none())
+    else {
         return;
     };
     let Work::Tool { call_id, .. } = &plan.steps[tool].work else { return };
     let asks = |step: &Step| match &step.work {
-        Work::Llm(call) => call.output.iter().flat_map(|message| &message.parts).any(
-            |part| matches!(part, Part::ToolCall { id: Some(id), .. } if id == call_id),
-        ),
+        Work::Llm(call) => call
+            .output
+            .iter()
+            .flat_map(|message| &message.parts)
+            .any(|part| matches!(part, Part::ToolCall { id: Some(id), .. } if id == call_id)),
         _ => false,
     };
     let Some(round) = plan.steps.iter().rposition(asks) else { return };
@@ -279,7 +285,8 @@ pub(super) fn context_overflow(plan: &mut Plan, random: &Random) {
             call.usage.input_tokens = call.usage.input_tokens.map(|tokens| tokens + (90_000.0 * share) as u64);
         }
     }
-    let message = "400: This model's maximum context length is 131072 tokens. However, your messages resulted in 131590 tokens.";
+    let message =
+        "400: This model's maximum context length is 131072 tokens. However, your messages resulted in 131590 tokens.";
     fail_from(plan, last, Failure { kind: "context_length_exceeded", message: message.into() });
 }
 

@@ -44,6 +44,7 @@ pub fn run(args: &Audit) -> Result<ExitCode> {
 }
 
 fn parse_head(text: &str) -> Result<Head> {
-    let parsed = text.split_once(':').and_then(|(seq, hash)| Some(Head { seq: seq.parse().ok()?, hash: hash.to_owned() }));
+    let parsed =
+        text.split_once(':').and_then(|(seq, hash)| Some(Head { seq: seq.parse().ok()?, hash: hash.to_owned() }));
     parsed.context("cannot read --head: give it as an earlier call printed it, NUMBER:HASH")
 }

@@ -53,9 +53,10 @@ fn list(as_json: bool) -> Result<()> {
 }
 
 fn try_out(args: &cli::DetectorsTest, as_json: bool) -> Result<()> {
-    let written = args.settings.as_ref().map(|path| {
-        fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
-    });
+    let written = args
+        .settings
+        .as_ref()
+        .map(|path| fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display())));
     let written = written.transpose()?;
     let is_file = fs::metadata(&args.what).is_ok_and(|about| about.is_file());
     let answer = if is_file {
@@ -80,7 +81,9 @@ fn in_file(path: &str, settings: &Settings) -> Result<Vec<model::Finding>> {
     let bytes = fs::read(path).with_context(|| format!("cannot read {path}"))?;
     let text = wire::decompress(wire::Compression::sniff(&bytes), &bytes, FILE_MAX)?;
     let mut batches = Vec::new();
-    for (number, line) in text.split(|byte| *byte == b'\n').enumerate().filter(|(_, line)| !line.trim_ascii().is_empty()) {
+    for (number, line) in
+        text.split(|byte| *byte == b'\n').enumerate().filter(|(_, line)| !line.trim_ascii().is_empty())
+    {
         let (_, batch) = wire::decode_json_line(line).with_context(|| format!("{path}, line {}", number + 1))?;
         batches.push(batch);
     }

@@ -48,7 +48,13 @@ fn line(pair: &DiffPair) -> String {
     };
     let ms = |ms: Option<f64>| ms.map_or("-".into(), |ms| format!("{ms:.0} ms"));
     let mut text = paint(
-        &format!("{mark} {}  {} | {}  ({})", printable(&pair.step), ms(pair.left_ms), ms(pair.right_ms), pair.difference),
+        &format!(
+            "{mark} {}  {} | {}  ({})",
+            printable(&pair.step),
+            ms(pair.left_ms),
+            ms(pair.right_ms),
+            pair.difference
+        ),
         look,
     );
     for (side, said) in [("left ", &pair.left_text), ("right", &pair.right_text)] {

@@ -35,7 +35,18 @@ pub fn run(args: &Issues) -> Result<ExitCode> {
         show::out("No issues.")?;
         return Ok(ExitCode::SUCCESS);
     }
-    let mut table = show::table(&["ISSUE", "STATE", "SEVERITY", "DETECTOR", "AGENT", "COUNT", "RUNS", "LAST SEEN", "OWNER", "WHAT"]);
+    let mut table = show::table(&[
+        "ISSUE",
+        "STATE",
+        "SEVERITY",
+        "DETECTOR",
+        "AGENT",
+        "COUNT",
+        "RUNS",
+        "LAST SEEN",
+        "OWNER",
+        "WHAT",
+    ]);
     for issue in &issues {
         table.add_row([
             show::cell(&issue.fingerprint),

@@ -19,7 +19,9 @@ pub fn run(args: &Keys) -> Result<ExitCode> {
     match &args.command {
         KeysCommand::Create { name, scope, project } => {
             if project != "*" && !access::is_name(project) {
-                bail!("`{project}` cannot be a project's name: use letters, digits, - _ . and @, or `*` for all projects");
+                bail!(
+                    "`{project}` cannot be a project's name: use letters, digits, - _ . and @, or `*` for all projects"
+                );
             }
             let (random, now) = (random()?, SystemClock::time());
             let (id, secret) = change(&state, |tx| {
@@ -110,7 +112,8 @@ pub fn change<T>(state: &State, work: impl FnOnce(&Transaction<'_>) -> state::ru
 
 /// Who the audit log says did it: the user of this machine.
 pub fn actor() -> String {
-    let name = ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok()).filter(|name| access::is_name(name));
+    let name =
+        ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok()).filter(|name| access::is_name(name));
     format!("cli:{}", name.as_deref().unwrap_or("unknown"))
 }
 

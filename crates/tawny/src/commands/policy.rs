@@ -21,8 +21,10 @@ pub fn run(command: &PolicyCommand) -> Result<ExitCode> {
             show::out(&lines.join("\n"))?;
         }
         PolicyCommand::Detectors => {
-            let lines: Vec<String> =
-                policy::detect::DETECTORS.iter().map(|one| format!("{} {}", strong(&format!("{:<12}", one.name)), one.finds)).collect();
+            let lines: Vec<String> = policy::detect::DETECTORS
+                .iter()
+                .map(|one| format!("{} {}", strong(&format!("{:<12}", one.name)), one.finds))
+                .collect();
             show::out(&lines.join("\n"))?;
         }
         PolicyCommand::Reveal { token, key } => {
@@ -49,7 +51,10 @@ fn render(report: &PolicyReport) -> String {
     out.push_str(&format!("{}\n", faint("removed since the server started:")));
     let mut table = show::table(&["TIMES", "WHAT", "WHERE", "ENVIRONMENT"]);
     for one in &report.removed {
-        table.add_row([count(one.times), printable(&one.action), printable(&one.field), printable(&one.environment)].map(show::cell));
+        table.add_row(
+            [count(one.times), printable(&one.action), printable(&one.field), printable(&one.environment)]
+                .map(show::cell),
+        );
     }
     out.push_str(&show::render(&mut table));
     out
@@ -57,7 +62,8 @@ fn render(report: &PolicyReport) -> String {
 
 /// Reads a file of policies.
 pub fn load(file: &Path, key: &PolicyKey) -> Result<Arc<Policies>> {
-    let text = std::fs::read_to_string(file).with_context(|| format!("cannot read the policies in {}", file.display()))?;
+    let text =
+        std::fs::read_to_string(file).with_context(|| format!("cannot read the policies in {}", file.display()))?;
     let key = read_key(key)?;
     Ok(Arc::new(Policies::parse(&file.display().to_string(), &text, key.as_ref())?))
 }
@@ -65,7 +71,9 @@ pub fn load(file: &Path, key: &PolicyKey) -> Result<Arc<Policies>> {
 /// The operator's key, from the file or the environment.
 fn read_key(key: &PolicyKey) -> Result<Option<Key>> {
     let secret = match &key.policy_key_file {
-        Some(path) => std::fs::read_to_string(path).with_context(|| format!("cannot read the key in {}", path.display()))?,
+        Some(path) => {
+            std::fs::read_to_string(path).with_context(|| format!("cannot read the key in {}", path.display()))?
+        }
         None => match std::env::var("TAWNY_POLICY_KEY") {
             Ok(secret) => secret,
             Err(_) => return Ok(None),

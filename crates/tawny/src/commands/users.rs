@@ -96,7 +96,8 @@ fn list(state: &State, as_json: bool) -> Result<()> {
     }
     let mut table = show::table(&["NAME", "ROLES", "CREATED"]);
     for user in users {
-        let roles: Vec<String> = user.roles.iter().map(|(project, role)| format!("{project}: {}", role.as_str())).collect();
+        let roles: Vec<String> =
+            user.roles.iter().map(|(project, role)| format!("{project}: {}", role.as_str())).collect();
         table.add_row([show::cell(&user.name), show::cell(roles.join(", ")), show::cell(user.created)]);
     }
     show::out(&show::render(&mut table))

@@ -9,7 +9,8 @@ use model::{RunStatus, Severity};
 
 use super::{Detector, Draft, Evidence, Tuned};
 
-pub(super) const DETECTOR: Detector = Detector { name: "abandoned", source: include_str!("abandoned.rs"), settings: &[], check };
+pub(super) const DETECTOR: Detector =
+    Detector { name: "abandoned", source: include_str!("abandoned.rs"), settings: &[], check };
 
 fn check(evidence: &Evidence<'_>, _: &Tuned) -> Vec<Draft> {
     if evidence.run.status != RunStatus::Abandoned {

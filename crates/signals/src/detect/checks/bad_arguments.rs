@@ -42,8 +42,10 @@ fn check(evidence: &Evidence<'_>, tuned: &Tuned) -> Vec<Draft> {
             let all: u32 = habit.shapes.values().sum();
             let same = habit.shapes.get(&shape).copied().unwrap_or(0);
             if f64::from(all) >= tuned.get(0) && f64::from(same) < tuned.get(1) * f64::from(all) {
-                let usual = habit.shapes.iter().max_by_key(|(_, count)| **count).map(|(shape, _)| shape.as_str()).unwrap_or("");
-                let message = format!("`{}` failed on arguments of an unusual form ({shape}); usual is ({usual})", call.name);
+                let usual =
+                    habit.shapes.iter().max_by_key(|(_, count)| **count).map(|(shape, _)| shape.as_str()).unwrap_or("");
+                let message =
+                    format!("`{}` failed on arguments of an unusual form ({shape}); usual is ({usual})", call.name);
                 found.push(
                     Draft::new(Severity::Warning, format!("{} form", call.name), message)
                         .spans([evidence.span_id(call.step)])
@@ -94,7 +96,9 @@ fn fault(schema: &Json, value: &Json, path: &str, depth: usize) -> Option<String
         let faults = values.iter().take(20).enumerate();
         return faults.filter_map(|(at, value)| fault(items, value, &format!("{path}[{at}]"), depth + 1)).next();
     }
-    let (Some(Json::Object(properties)), Json::Object(members)) = (schema.get("properties"), value) else { return None };
+    let (Some(Json::Object(properties)), Json::Object(members)) = (schema.get("properties"), value) else {
+        return None;
+    };
     let required = schema.get("required").and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_str);
     if let Some(missing) = required.into_iter().find(|name| !members.contains_key(*name)) {
         return here(format!("`{missing}` is missing"));
@@ -160,7 +164,10 @@ mod tests {
             (json!({"count": 3}), Some("`order` is missing")),
             (json!({"order": 7}), Some("`order` should be of type string, found number")),
             (json!({"order": "A", "count": 1.5}), Some("`count` should be of type integer, found number")),
-            (json!({"order": "A", "speed": "medium"}), Some("`speed` is \"medium\", which is none of [\"slow\",\"fast\"]")),
+            (
+                json!({"order": "A", "speed": "medium"}),
+                Some("`speed` is \"medium\", which is none of [\"slow\",\"fast\"]"),
+            ),
             (json!({"order": "A", "order_id": "A"}), Some("`order_id` is not an argument it knows")),
             (json!({"order": "A", "lines": [{"sku": "x"}, {}]}), Some("`lines[1]` `sku` is missing")),
         ] {

@@ -16,7 +16,11 @@ use crate::detect::text;
 pub(super) const DETECTOR: Detector = Detector {
     name: "context_lost",
     source: include_str!("context_lost.rs"),
-    settings: &[Setting { name: "messages", default: 6.0, about: "messages a conversation must have had before it can be lost" }],
+    settings: &[Setting {
+        name: "messages",
+        default: 6.0,
+        about: "messages a conversation must have had before it can be lost",
+    }],
     check,
 };
 
@@ -42,7 +46,8 @@ fn check(evidence: &Evidence<'_>, tuned: &Tuned) -> Vec<Draft> {
             continue;
         };
         let long = before.messages >= tuned.count(0) && before.rounds >= 2;
-        let (spans, name) = ([evidence.span_id(round.step), evidence.span_id(before.step)], round.agent.unwrap_or("the agent"));
+        let (spans, name) =
+            ([evidence.span_id(round.step), evidence.span_id(before.step)], round.agent.unwrap_or("the agent"));
         if long && before.system && !system && before.first == first {
             let message = format!("{name} lost its system prompt: the call before was sent one, this one is not");
             return vec![Draft::new(Severity::Warning, "system prompt", message).spans(spans)];
@@ -50,8 +55,11 @@ fn check(evidence: &Evidence<'_>, tuned: &Tuned) -> Vec<Draft> {
         let restarted = input.len() * 3 <= before.messages && first != before.first && first != 0;
         let summary = || input.iter().take(3).any(|message| text::lower(&message.plain_text(), 400).contains("summar"));
         if long && restarted && system == before.system && !summary() {
-            let message =
-                format!("the conversation of {name} restarted: {} messages before, {} now", before.messages, input.len());
+            let message = format!(
+                "the conversation of {name} restarted: {} messages before, {} now",
+                before.messages,
+                input.len()
+            );
             return vec![
                 Draft::new(Severity::Info, "restart", message)
                     .spans(spans)

@@ -52,7 +52,11 @@ fn check(evidence: &Evidence<'_>, tuned: &Tuned) -> Vec<Draft> {
         let usage = &evidence.steps[round.step].span.usage;
         if feature == "output_tokens" { usage.output_tokens } else { usage.input_tokens }
     });
-    let shown = if feature == "cost_usd" { format!("${value:.4}") } else { format!("{value:.0} {}", feature.replace('_', " ")) };
+    let shown = if feature == "cost_usd" {
+        format!("${value:.4}")
+    } else {
+        format!("{value:.0} {}", feature.replace('_', " "))
+    };
     let severity = if times >= 10.0 && times_p95 >= DEAR { Severity::Critical } else { Severity::Warning };
     vec![
         Draft::new(severity, feature, format!("{shown}, {times:.1} times the median of such runs"))

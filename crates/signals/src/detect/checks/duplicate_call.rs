@@ -56,9 +56,13 @@ fn check(evidence: &Evidence<'_>, tuned: &Tuned) -> Vec<Draft> {
         if in_a_row && !writes {
             continue;
         }
-        let arguments = evidence.calls[group[0]].arguments.map(|it| text::short(&text::as_text(it), 80)).unwrap_or_default();
+        let arguments =
+            evidence.calls[group[0]].arguments.map(|it| text::short(&text::as_text(it), 80)).unwrap_or_default();
         let message = if writes {
-            format!("`{name}` was called {} times with the same arguments; what it does may have been done twice: {arguments}", group.len())
+            format!(
+                "`{name}` was called {} times with the same arguments; what it does may have been done twice: {arguments}",
+                group.len()
+            )
         } else {
             format!("`{name}` was called {} times with the same arguments and gave the same: {arguments}", group.len())
         };

@@ -22,7 +22,8 @@ fn check(evidence: &Evidence<'_>, _: &Tuned) -> Vec<Draft> {
             let (span, content) = (&evidence.steps[round.step].span, &evidence.contents[round.step]);
             let none = span.usage.output_tokens == Some(0) && span.usage.input_tokens.is_some_and(|input| input > 0);
             // Reasoning, images and the like are an output as well.
-            let other = content.output.iter().any(|message| !message.parts.is_empty() && message.parts.iter().any(carries));
+            let other =
+                content.output.iter().any(|message| !message.parts.is_empty() && message.parts.iter().any(carries));
             let blank = told && span.finish_reason.is_some() && !content.input.is_empty() && !content.output.is_empty();
             !span.end.is_unset() && !other && span.requested_tool_calls.is_empty() && (none || blank)
         })
@@ -33,7 +34,11 @@ fn check(evidence: &Evidence<'_>, _: &Tuned) -> Vec<Draft> {
     let severity = if ends { Severity::Warning } else { Severity::Info };
     let model = evidence.steps[last].span.model.as_deref().unwrap_or("the model");
     let message = format!("{} call(s) of {model} ended well and said nothing", empty.len());
-    vec![Draft::new(severity, model, message).spans(empty.iter().rev().map(|&at| evidence.span_id(at))).with("calls", empty.len())]
+    vec![
+        Draft::new(severity, model, message)
+            .spans(empty.iter().rev().map(|&at| evidence.span_id(at)))
+            .with("calls", empty.len()),
+    ]
 }
 
 fn carries(part: &model::Part) -> bool {

@@ -64,7 +64,8 @@ fn speaks_of(answer: &str, evidence: &Evidence<'_>, call: &crate::detect::eviden
     let said = call.result.map(text::as_text).unwrap_or_default();
     let error = evidence.steps[call.step].span.error_message.as_deref().unwrap_or_default();
     let telling = |word: &&str| word.len() >= 5 && !["error", "failed", "exception"].contains(&&*word.to_lowercase());
-    let words = |text: &'_ str| text::words(text::head(text, 600)).filter(telling).map(text::word_hash).collect::<Vec<_>>();
+    let words =
+        |text: &'_ str| text::words(text::head(text, 600)).filter(telling).map(text::word_hash).collect::<Vec<_>>();
     let of_error: std::collections::HashSet<u64> = words(&said).into_iter().chain(words(error)).collect();
     let mut both: Vec<u64> = text::words(answer).map(text::word_hash).filter(|hash| of_error.contains(hash)).collect();
     both.sort_unstable();

@@ -22,7 +22,8 @@ pub(super) const DETECTOR: Detector = Detector {
 
 fn check(evidence: &Evidence<'_>, tuned: &Tuned) -> Vec<Draft> {
     let mut found = Vec::new();
-    let counts = [("rounds", "model calls", evidence.run.rounds), ("tool_calls", "tool calls", evidence.run.tool_calls)];
+    let counts =
+        [("rounds", "model calls", evidence.run.rounds), ("tool_calls", "tool calls", evidence.run.tool_calls)];
     for (feature, words, count) in counts {
         let usual = evidence.known().and_then(|known| known.quantile(feature, 0.95));
         let limit = match usual {
@@ -38,7 +39,8 @@ fn check(evidence: &Evidence<'_>, tuned: &Tuned) -> Vec<Draft> {
             None => format!("{count} {words} in one run"),
         };
         let last = evidence.rounds.iter().rev().take(3).map(|round| evidence.span_id(round.step));
-        let mut draft = Draft::new(Severity::Warning, feature, message).spans(last).with(feature, count).with("limit", limit);
+        let mut draft =
+            Draft::new(Severity::Warning, feature, message).spans(last).with(feature, count).with("limit", limit);
         if let Some(p95) = usual {
             draft = draft.with("p95", p95);
         }

@@ -10,7 +10,8 @@ use serde_json::Value as Json;
 
 use super::{Detector, Draft, Evidence, Tuned};
 
-pub(super) const DETECTOR: Detector = Detector { name: "guardrail", source: include_str!("guardrail.rs"), settings: &[], check };
+pub(super) const DETECTOR: Detector =
+    Detector { name: "guardrail", source: include_str!("guardrail.rs"), settings: &[], check };
 
 /// Members of a result that say it, with the value that means tripped.
 const SAYS: &[(&str, bool)] = &[
@@ -29,7 +30,8 @@ const SAYS: &[(&str, bool)] = &[
     ("violation", true),
     ("tripped", true),
 ];
-const WORDS: &[&str] = &["blocked", "guardrail_intervened", "failed", "fail", "denied", "rejected", "unsafe", "tripped"];
+const WORDS: &[&str] =
+    &["blocked", "guardrail_intervened", "failed", "fail", "denied", "rejected", "unsafe", "tripped"];
 
 fn check(evidence: &Evidence<'_>, _: &Tuned) -> Vec<Draft> {
     let mut found = Vec::new();
@@ -37,7 +39,8 @@ fn check(evidence: &Evidence<'_>, _: &Tuned) -> Vec<Draft> {
         let span = &step.span;
         // Some dialects tell a guardrail as a tool of that name.
         let is_guard = span.kind == StepKind::Guardrail
-            || (span.kind == StepKind::Tool && span.tool_name.as_deref().unwrap_or(&span.name).to_lowercase().contains("guard"));
+            || (span.kind == StepKind::Tool
+                && span.tool_name.as_deref().unwrap_or(&span.name).to_lowercase().contains("guard"));
         if !is_guard {
             continue;
         }

@@ -31,7 +31,8 @@ fn check(evidence: &Evidence<'_>, _: &Tuned) -> Vec<Draft> {
         if is_root || later {
             continue;
         }
-        let why = step.span.error_message.as_deref().map(|it| format!(": {}", text::short(it, 100))).unwrap_or_default();
+        let why =
+            step.span.error_message.as_deref().map(|it| format!(": {}", text::short(it, 100))).unwrap_or_default();
         let message = format!("agent `{name}` failed, yet the run reports success{why}");
         found.push(Draft::new(Severity::Warning, name, message).spans([evidence.span_id(at)]).with("agent", name));
     }

@@ -21,7 +21,10 @@ fn check(evidence: &Evidence<'_>, _: &Tuned) -> Vec<Draft> {
         if evidence.steps[round.step].span.finish_reason.as_deref() == Some("length") {
             continue;
         }
-        let broken = round.asked.iter().find(|asked| matches!(asked.arguments, Json::String(text) if text.trim_start().starts_with('{')));
+        let broken = round
+            .asked
+            .iter()
+            .find(|asked| matches!(asked.arguments, Json::String(text) if text.trim_start().starts_with('{')));
         if let Some(asked) = broken {
             let message = format!("the model's arguments for `{}` are not JSON", asked.name);
             found.push(Draft::new(Severity::Warning, asked.name, message).spans([evidence.span_id(round.step)]));

@@ -21,7 +21,11 @@ pub(super) const DETECTOR: Detector = Detector {
         Setting { name: "repeats", default: 3.0, about: "equal calls in a row" },
         Setting { name: "cycles", default: 3.0, about: "times a cycle of several calls comes round" },
         Setting { name: "outputs", default: 3.0, about: "nearly equal outputs of a model in a row" },
-        Setting { name: "similarity", default: 0.9, about: "share of word pairs in common from which two texts are nearly equal" },
+        Setting {
+            name: "similarity",
+            default: 0.9,
+            about: "share of word pairs in common from which two texts are nearly equal",
+        },
     ],
     check,
 };
@@ -100,7 +104,8 @@ fn cycle(evidence: &Evidence<'_>, least: usize) -> Option<Draft> {
     for period in 2..=LONGEST_CYCLE {
         let mut run = 0;
         for at in period..calls.len() {
-            let equal = calls[at].key == calls[at - period].key && calls[at].result_key == calls[at - period].result_key;
+            let equal =
+                calls[at].key == calls[at - period].key && calls[at].result_key == calls[at - period].result_key;
             run = if equal { run + 1 } else { 0 };
             if run >= period * (least - 1) {
                 let part = &calls[at + 1 - period * least..=at];
@@ -109,7 +114,10 @@ fn cycle(evidence: &Evidence<'_>, least: usize) -> Option<Draft> {
                     Draft::new(
                         Severity::Warning,
                         names.join(","),
-                        format!("the calls {} came round {least} times with the same arguments and results", names.join(", ")),
+                        format!(
+                            "the calls {} came round {least} times with the same arguments and results",
+                            names.join(", ")
+                        ),
                     )
                     .spans(part.iter().rev().map(|call| evidence.span_id(call.step)))
                     .with("period", period)

@@ -127,14 +127,47 @@ fn admits(answer: &str) -> bool {
 
 /// Words in names of tools that change something in the world.
 const WRITES: &[&str] = &[
-    "create", "send", "refund", "pay", "delete", "remove", "cancel", "book", "order_", "purchase", "buy", "transfer", "update",
-    "modify", "write", "submit", "post_", "approve", "reject", "deploy", "restart", "notify", "exchange", "return_", "charge",
-    "grant", "close", "clear", "merge", "publish", "insert", "execute_trade", "reroute", "rollback", "escalate",
+    "create",
+    "send",
+    "refund",
+    "pay",
+    "delete",
+    "remove",
+    "cancel",
+    "book",
+    "order_",
+    "purchase",
+    "buy",
+    "transfer",
+    "update",
+    "modify",
+    "write",
+    "submit",
+    "post_",
+    "approve",
+    "reject",
+    "deploy",
+    "restart",
+    "notify",
+    "exchange",
+    "return_",
+    "charge",
+    "grant",
+    "close",
+    "clear",
+    "merge",
+    "publish",
+    "insert",
+    "execute_trade",
+    "reroute",
+    "rollback",
+    "escalate",
 ];
 
 /// Whether a tool's name says that it changes something.
 pub(super) fn changes_something(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    let reads = ["get", "list", "find", "search", "read", "fetch", "lookup", "check", "calculate", "view", "show", "query"];
+    let reads =
+        ["get", "list", "find", "search", "read", "fetch", "lookup", "check", "calculate", "view", "show", "query"];
     !reads.iter().any(|word| name.starts_with(word)) && WRITES.iter().any(|word| name.contains(word))
 }

@@ -45,7 +45,9 @@ fn check(evidence: &Evidence<'_>, _: &Tuned) -> Vec<Draft> {
         if let Some(mark) = wrote_observation(&round.text) {
             let message = format!("the model wrote a tool's answer itself (`{mark}` in its own output)");
             found.push(
-                Draft::new(Severity::Warning, "observation", message).spans([evidence.span_id(round.step)]).with("mark", mark),
+                Draft::new(Severity::Warning, "observation", message)
+                    .spans([evidence.span_id(round.step)])
+                    .with("mark", mark),
             );
             break;
         }
@@ -72,7 +74,10 @@ fn claim(evidence: &Evidence<'_>) -> Option<Draft> {
     let lower = text::lower(&answer.text, 4_000);
     let called = names(&evidence.calls);
     // A retriever is a search, an agent that was handed the work may have done anything.
-    let helped = evidence.steps.iter().any(|step| matches!(step.span.kind, model::StepKind::Retriever | model::StepKind::Handoff));
+    let helped = evidence
+        .steps
+        .iter()
+        .any(|step| matches!(step.span.kind, model::StepKind::Retriever | model::StepKind::Handoff));
     let (claim, tools) = CLAIMS.iter().find(|(claim, _)| lower.contains(claim))?;
     let could = |name: &str| tools.iter().any(|word| name.to_lowercase().contains(word));
     let offered = evidence.offered.keys().any(|name| could(name));

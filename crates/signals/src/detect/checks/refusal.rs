@@ -10,7 +10,8 @@ use model::Severity;
 use super::{Detector, Draft, Evidence, Tuned};
 use crate::detect::text;
 
-pub(super) const DETECTOR: Detector = Detector { name: "refusal", source: include_str!("refusal.rs"), settings: &[], check };
+pub(super) const DETECTOR: Detector =
+    Detector { name: "refusal", source: include_str!("refusal.rs"), settings: &[], check };
 
 /// Finish reasons of providers, folded.
 const REASONS: &[&str] = &[

@@ -15,8 +15,16 @@ pub(super) const DETECTOR: Detector = Detector {
     name: "retrieval_miss",
     source: include_str!("retrieval_miss.rs"),
     settings: &[
-        Setting { name: "score", default: 0.0, about: "best score below which a search missed; 0 leaves it to what is learned" },
-        Setting { name: "factor", default: 0.6, about: "times the 5th percentile of usual best scores, below which a search missed" },
+        Setting {
+            name: "score",
+            default: 0.0,
+            about: "best score below which a search missed; 0 leaves it to what is learned",
+        },
+        Setting {
+            name: "factor",
+            default: 0.6,
+            about: "times the 5th percentile of usual best scores, below which a search missed",
+        },
     ],
     check,
 };

@@ -21,7 +21,9 @@ pub(super) const DETECTOR: Detector = Detector {
 fn check(evidence: &Evidence<'_>, tuned: &Tuned) -> Vec<Draft> {
     let least = tuned.count(0).max(2);
     let mut attempts: Vec<(String, usize, bool)> = Vec::new();
-    attempts.extend(evidence.calls.iter().map(|call| (format!("tool `{}`", call.name), call.step, call.state.is_failure())));
+    attempts.extend(
+        evidence.calls.iter().map(|call| (format!("tool `{}`", call.name), call.step, call.state.is_failure())),
+    );
     for (at, step) in evidence.steps.iter().enumerate() {
         if step.span.kind == StepKind::Llm && step.not_counted_because.is_none() {
             let model = step.span.model.as_deref().unwrap_or("the model");

@@ -143,7 +143,13 @@ fn is_card(number: &[u8]) -> bool {
     let issuer = match number.len() {
         13 | 19 => number[0] == 4,
         15 => matches!(begins(2), 34 | 37),
-        16 => number[0] == 4 || (51..=55).contains(&begins(2)) || (2221..=2720).contains(&begins(4)) || begins(4) == 6011 || begins(2) == 65,
+        16 => {
+            number[0] == 4
+                || (51..=55).contains(&begins(2))
+                || (2221..=2720).contains(&begins(4))
+                || begins(4) == 6011
+                || begins(2) == 65
+        }
         _ => false,
     };
     let sum: u32 = number

@@ -14,7 +14,11 @@ use crate::detect::text;
 pub(super) const DETECTOR: Detector = Detector {
     name: "step_cap",
     source: include_str!("step_cap.rs"),
-    settings: &[Setting { name: "rounds", default: 6.0, about: "model calls below which a run without an answer was not capped" }],
+    settings: &[Setting {
+        name: "rounds",
+        default: 6.0,
+        about: "model calls below which a run without an answer was not capped",
+    }],
     check,
 };
 
@@ -48,7 +52,11 @@ fn check(evidence: &Evidence<'_>, tuned: &Tuned) -> Vec<Draft> {
         for said in texts.into_iter().flatten() {
             if let Some(wording) = text::phrase(&text::lower(said, 600), WORDINGS) {
                 let message = format!("the run was stopped by its step limit: {}", text::short(said, 120));
-                return vec![Draft::new(Severity::Warning, "said", message).spans([evidence.span_id(at)]).with("wording", wording)];
+                return vec![
+                    Draft::new(Severity::Warning, "said", message)
+                        .spans([evidence.span_id(at)])
+                        .with("wording", wording),
+                ];
             }
         }
     }
@@ -57,7 +65,11 @@ fn check(evidence: &Evidence<'_>, tuned: &Tuned) -> Vec<Draft> {
         && let Some(wording) = text::phrase(&text::lower(&answer.text, 400), WORDINGS)
     {
         let message = format!("the run ended with its step limit: {}", text::short(&answer.text, 120));
-        return vec![Draft::new(Severity::Warning, "said", message).spans([evidence.span_id(answer.step)]).with("wording", wording)];
+        return vec![
+            Draft::new(Severity::Warning, "said", message)
+                .spans([evidence.span_id(answer.step)])
+                .with("wording", wording),
+        ];
     }
     unanswered(evidence, tuned).into_iter().collect()
 }
@@ -71,6 +83,11 @@ fn unanswered(evidence: &Evidence<'_>, tuned: &Tuned) -> Option<Draft> {
     if !evidence.ended() || by_design || rounds < tuned.get(0).max(most * 0.97) {
         return None;
     }
-    let message = format!("the run ended after {rounds} model calls while the model still asked for `{}`", last.asked[0].name);
-    Some(Draft::new(Severity::Warning, "unanswered", message).spans([evidence.span_id(last.step)]).with("rounds", rounds))
+    let message =
+        format!("the run ended after {rounds} model calls while the model still asked for `{}`", last.asked[0].name);
+    Some(
+        Draft::new(Severity::Warning, "unanswered", message)
+            .spans([evidence.span_id(last.step)])
+            .with("rounds", rounds),
+    )
 }

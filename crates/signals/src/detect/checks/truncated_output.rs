@@ -20,7 +20,8 @@ fn check(evidence: &Evidence<'_>, _: &Tuned) -> Vec<Draft> {
         let reason = evidence.steps[step].span.finish_reason.as_deref();
         reason.is_some_and(|reason| REASONS.contains(&reason))
     };
-    let all: Vec<&crate::detect::evidence::Round<'_>> = evidence.rounds.iter().filter(|round| cut(round.step)).collect();
+    let all: Vec<&crate::detect::evidence::Round<'_>> =
+        evidence.rounds.iter().filter(|round| cut(round.step)).collect();
     let Some(last) = all.last() else { return Vec::new() };
     let ends = evidence.rounds.last().is_some_and(|round| round.step == last.step);
     let severity = if ends || !last.asked.is_empty() { Severity::Warning } else { Severity::Info };

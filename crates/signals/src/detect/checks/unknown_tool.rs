@@ -13,8 +13,15 @@ use crate::detect::text;
 pub(super) const DETECTOR: Detector =
     Detector { name: "unknown_tool", source: include_str!("unknown_tool.rs"), settings: &[], check };
 
-const WORDINGS: &[&str] =
-    &["unknown tool", "is not a valid tool", "no such tool", "tool not found", "unknown function", "not a known tool", "invalid tool name"];
+const WORDINGS: &[&str] = &[
+    "unknown tool",
+    "is not a valid tool",
+    "no such tool",
+    "tool not found",
+    "unknown function",
+    "not a known tool",
+    "invalid tool name",
+];
 
 fn check(evidence: &Evidence<'_>, _: &Tuned) -> Vec<Draft> {
     let mut found = Vec::new();
@@ -24,9 +31,15 @@ fn check(evidence: &Evidence<'_>, _: &Tuned) -> Vec<Draft> {
             continue;
         }
         for asked in round.asked.iter().filter(|asked| offered.iter().all(|tool| tool.name != asked.name)) {
-            let message = format!("the model asked for `{}`, which is none of the {} tools it was offered", asked.name, offered.len());
+            let message = format!(
+                "the model asked for `{}`, which is none of the {} tools it was offered",
+                asked.name,
+                offered.len()
+            );
             found.push(
-                Draft::new(Severity::Warning, asked.name, message).spans([evidence.span_id(round.step)]).with("tool", asked.name),
+                Draft::new(Severity::Warning, asked.name, message)
+                    .spans([evidence.span_id(round.step)])
+                    .with("tool", asked.name),
             );
         }
     }
@@ -36,7 +49,11 @@ fn check(evidence: &Evidence<'_>, _: &Tuned) -> Vec<Draft> {
             let Some(said) = call.result.map(text::as_text).or(error) else { continue };
             if text::phrase(&text::lower(&said, 300), WORDINGS).is_some() {
                 let message = format!("`{}` does not exist: {}", call.name, text::short(&said, 100));
-                found.push(Draft::new(Severity::Warning, call.name, message).spans([evidence.span_id(call.step)]).with("tool", call.name));
+                found.push(
+                    Draft::new(Severity::Warning, call.name, message)
+                        .spans([evidence.span_id(call.step)])
+                        .with("tool", call.name),
+                );
             }
         }
     }

@@ -28,7 +28,9 @@ fn check(evidence: &Evidence<'_>, tuned: &Tuned) -> Vec<Draft> {
     if bits <= usual * 1.05 {
         return Vec::new();
     }
-    let message = format!("the order of tools is unusual for such runs: {bits:.1} bits a step, where 99 % have {usual:.1} or fewer");
+    let message = format!(
+        "the order of tools is unusual for such runs: {bits:.1} bits a step, where 99 % have {usual:.1} or fewer"
+    );
     vec![
         Draft::new(Severity::Info, "order", message)
             .spans(evidence.calls.first().map(|call| evidence.span_id(call.step)))

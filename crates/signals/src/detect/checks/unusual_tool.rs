@@ -27,7 +27,8 @@ fn check(evidence: &Evidence<'_>, tuned: &Tuned) -> Vec<Draft> {
         let runs = known.tools.get(call.name).map_or(0, |habit| habit.runs);
         if f64::from(runs) < tuned.get(1) * f64::from(known.runs) {
             let severity = if changes_something(call.name) { Severity::Warning } else { Severity::Info };
-            let message = format!("`{}` was used, as in only {runs} of {} good runs of this kind", call.name, known.runs);
+            let message =
+                format!("`{}` was used, as in only {runs} of {} good runs of this kind", call.name, known.runs);
             found.push(
                 Draft::new(severity, call.name, message)
                     .spans([evidence.span_id(call.step)])

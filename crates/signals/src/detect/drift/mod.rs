@@ -19,8 +19,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use self::stream::{Side, Stream};
-use super::features::{self, Features};
 use super::Draft;
+use super::features::{self, Features};
 
 /// Runs remembered of one kind.
 pub const REMEMBERED: usize = 1_024;
@@ -184,11 +184,13 @@ impl Watch {
     /// How much of the change goes away when runs are compared only with runs that share an attribute.
     fn explained(&self, feature: &str, split: usize, all: &Side) -> Vec<(String, f64)> {
         let total = test::statistic(all);
-        let names: std::collections::BTreeSet<&String> = self.marks.iter().flat_map(|mark| mark.groups.keys()).collect();
+        let names: std::collections::BTreeSet<&String> =
+            self.marks.iter().flat_map(|mark| mark.groups.keys()).collect();
         let mut found: Vec<(String, f64)> = names
             .into_iter()
             .filter_map(|name| {
-                let strata = self.streams[feature].strata(split, |at| self.marks[at].groups.get(name).map(String::as_str));
+                let strata =
+                    self.streams[feature].strata(split, |at| self.marks[at].groups.get(name).map(String::as_str));
                 // Many values with few runs each (users) explain anything: only a few large ones count.
                 if strata.len() > 8 {
                     return None;
@@ -246,7 +248,8 @@ impl Shift {
         if let Some((name, share)) = self.explained.first() {
             message.push_str(&format!("; {name} explains {:.0} % of it", share * 100.0));
         }
-        let explained: serde_json::Map<_, _> = self.explained.iter().map(|(name, share)| (name.clone(), json!(share))).collect();
+        let explained: serde_json::Map<_, _> =
+            self.explained.iter().map(|(name, share)| (name.clone(), json!(share))).collect();
         Draft::new(severity, self.feature.clone(), message)
             .with("dimension", self.feature.clone())
             .with("what", self.what.clone())

@@ -23,7 +23,8 @@ fn merged(side: &Side) -> ([[f64; 2]; CATEGORIES], usize) {
     if rest[0] + rest[1] > 0.0 {
         if used == CATEGORIES || (used > 0 && rest[0] + rest[1] < f64::from(RARE)) {
             // Too few even together: with the smallest other category.
-            let smallest = (0..used).min_by(|&a, &b| (cells[a][0] + cells[a][1]).total_cmp(&(cells[b][0] + cells[b][1])));
+            let smallest =
+                (0..used).min_by(|&a, &b| (cells[a][0] + cells[a][1]).total_cmp(&(cells[b][0] + cells[b][1])));
             if let Some(at) = smallest.filter(|_| used > 1) {
                 cells[at][0] += rest[0];
                 cells[at][1] += rest[1];
@@ -100,7 +101,9 @@ mod tests {
 
     #[test]
     fn the_tail_agrees_with_tables_of_the_chi_squared_distribution() {
-        for (g, degrees, expected) in [(23.928, 1, 1e-6), (27.631, 2, 1e-6), (30.665, 3, 1e-6), (33.377, 4, 1e-6), (19.511, 1, 1e-5)] {
+        for (g, degrees, expected) in
+            [(23.928, 1, 1e-6), (27.631, 2, 1e-6), (30.665, 3, 1e-6), (33.377, 4, 1e-6), (19.511, 1, 1e-5)]
+        {
             let found = tail(g, degrees);
             assert!((found / expected - 1.0).abs() < 0.02, "{g} with {degrees}: {found}");
         }
