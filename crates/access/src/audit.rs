@@ -194,7 +194,8 @@ pub fn verify(conn: &Connection, noted: Option<&Head>) -> rusqlite::Result<Verif
 /// What SQLite says.
 pub fn prune(tx: &Transaction<'_>, before: Timestamp) -> rusqlite::Result<usize> {
     // Only a whole beginning may go, whatever a clock did in between.
-    let kept = "SELECT coalesce((SELECT min(seq) FROM audit_log WHERE at >= ?1), (SELECT max(seq) + 1 FROM audit_log), 0)";
+    let kept =
+        "SELECT coalesce((SELECT min(seq) FROM audit_log WHERE at >= ?1), (SELECT max(seq) + 1 FROM audit_log), 0)";
     let first_kept: i64 = tx.query_row(kept, [before.as_nanos()], |row| row.get(0))?;
     tx.execute(
         "INSERT OR REPLACE INTO audit_base (one, seq, hash)

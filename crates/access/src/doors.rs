@@ -1,15 +1,15 @@
 //! Who is at the door: keys, users and sessions in memory, so that a request waits for no disk.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use model::{Tenant, Timestamp};
 use state::{State, StateError};
 
+use crate::keys;
 use crate::rights::{Need, Rights, Scope};
 use crate::users::{self, User};
-use crate::keys;
 
 /// Times of use closer together than this are one.
 const USED_STEP_NANOS: i64 = 60 * 1_000_000_000;
@@ -66,10 +66,14 @@ pub struct Caller {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Denied {
     /// Nothing shown.
-    #[error("this server asks for a key or a session: send `Authorization: Bearer KEY`, `x-api-key: KEY` or HTTP Basic public:secret, or sign in (POST /api/v1/login)")]
+    #[error(
+        "this server asks for a key or a session: send `Authorization: Bearer KEY`, `x-api-key: KEY` or HTTP Basic public:secret, or sign in (POST /api/v1/login)"
+    )]
     Missing,
     /// Shown, and not known here or not any more.
-    #[error("the key or session is not known here, was revoked or has ended: `tawny keys list` names the keys there are")]
+    #[error(
+        "the key or session is not known here, was revoked or has ended: `tawny keys list` names the keys there are"
+    )]
     Unknown,
     /// Known, without a part in the project.
     #[error("`{who}` has no part in the project `{project}`")]
@@ -80,7 +84,9 @@ pub enum Denied {
         project: String,
     },
     /// Known, for some projects, where it is about all.
-    #[error("`{who}` may not do this: it shows or changes the data of all projects, and needs a key or role for all (`--project '*'`)")]
+    #[error(
+        "`{who}` may not do this: it shows or changes the data of all projects, and needs a key or role for all (`--project '*'`)"
+    )]
     Everywhere {
         /// Who.
         who: String,
@@ -218,6 +224,14 @@ impl Doors {
         !known.keys.is_empty() || !known.users.is_empty()
     }
 
+    /// The projects that senders may name by their keys, each once.
+    pub fn projects(&self) -> BTreeSet<Arc<str>> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let of_keys = known.keys.values().map(|held| Arc::clone(&held.project)).filter(|project| &**project != "*");
+        let declared = self.declared.iter().map(|(_, project)| Arc::clone(project));
+        of_keys.chain(declared).chain([Tenant::DEFAULT_PROJECT.into()]).collect()
+    }
+
     /// Who shows these credentials, and in which project.
     ///
     /// # Errors
@@ -243,8 +257,10 @@ impl Doors {
                 return Ok(Caller { who, project, rights: held.rights, everywhere: &*held.project == "*" });
             }
             // All are compared, also after one fitted.
-            let declared =
-                self.declared.iter().fold(None, |found, (known, project)| if *known == hash { Some(project) } else { found });
+            let declared = self
+                .declared
+                .iter()
+                .fold(None, |found, (known, project)| if *known == hash { Some(project) } else { found });
             if let Some(project) = declared {
                 let rights = if closed { Scope::Ingest.rights() } else { Rights::ALL };
                 let who = Who::Key("declared".into());
@@ -283,9 +299,8 @@ fn of_user(user: &User, wanted: Option<&str>) -> Result<Caller, Denied> {
         None if user.role(Tenant::DEFAULT_PROJECT).is_some() => Tenant::DEFAULT_PROJECT,
         None => own().unwrap_or(Tenant::DEFAULT_PROJECT),
     };
-    let role = user
-        .role(project)
-        .ok_or_else(|| Denied::Project { who: who.to_string(), project: project.to_owned() })?;
+    let role =
+        user.role(project).ok_or_else(|| Denied::Project { who: who.to_string(), project: project.to_owned() })?;
     // The role of this project counts here, which may be less than that of all.
     let everywhere = !user.roles.iter().any(|(named, _)| named == project);
     Ok(Caller { who, project: project.into(), rights: role.rights(), everywhere })

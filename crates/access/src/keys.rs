@@ -45,7 +45,12 @@ pub struct NewKey<'k> {
 ///
 /// # Errors
 /// What SQLite says.
-pub fn create_key(tx: &Transaction<'_>, new: &NewKey<'_>, random: [u8; 32], now: Timestamp) -> rusqlite::Result<(String, String)> {
+pub fn create_key(
+    tx: &Transaction<'_>,
+    new: &NewKey<'_>,
+    random: [u8; 32],
+    now: Timestamp,
+) -> rusqlite::Result<(String, String)> {
     let secret = format!("twy_{}", URL_SAFE_NO_PAD.encode(random));
     let hash = blake3::hash(secret.as_bytes());
     // Of the hash, so that it says nothing of the secret.
@@ -102,8 +107,7 @@ pub fn rotate_key(
     random: [u8; 32],
     now: Timestamp,
 ) -> rusqlite::Result<Option<(String, String)>> {
-    let columns =
-        "SELECT id, name, project, scopes, hash, created, last_used, revoked FROM access_keys WHERE id = ?1 AND revoked IS NULL";
+    let columns = "SELECT id, name, project, scopes, hash, created, last_used, revoked FROM access_keys WHERE id = ?1 AND revoked IS NULL";
     let Some(old) = tx.query_row(columns, [id], read).optional()? else { return Ok(None) };
     let made = create_key(tx, &NewKey { name: &old.name, project: &old.project, scopes: &old.scopes }, random, now)?;
     revoke_key(tx, id, now)?;

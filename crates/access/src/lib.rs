@@ -21,7 +21,8 @@ pub use password::{MIN_PASSWORD, PasswordError};
 pub use rate::{Buckets, MAX_BUCKETS};
 pub use rights::{Need, Rights, Role, Scope, UnknownWord};
 pub use users::{
-    SESSION_SECONDS, SESSIONS_MAX, User, add_user, close_session, open_session, remove_user, set_password, set_role, users,
+    SESSION_SECONDS, SESSIONS_MAX, User, add_user, close_session, open_session, remove_user, set_password, set_role,
+    users,
 };
 
 use state::Part;

@@ -140,6 +140,10 @@ impl FromStr for Role {
 
     fn from_str(text: &str) -> Result<Self, UnknownWord> {
         let found = Self::ALL.iter().find(|(_, word)| *word == text).map(|(role, _)| *role);
-        found.ok_or_else(|| UnknownWord { what: "role", word: text.to_owned(), known: "viewer, responder, editor, admin" })
+        found.ok_or_else(|| UnknownWord {
+            what: "role",
+            word: text.to_owned(),
+            known: "viewer, responder, editor, admin",
+        })
     }
 }

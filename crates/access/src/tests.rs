@@ -122,7 +122,11 @@ fn a_person_signs_in_has_a_role_by_project_and_is_out_after_a_week() {
         doors.identify(&shown, Need::Read, now)
     };
     let shop = at(Some("shop"), NOW).unwrap();
-    assert!(shop.check(Need::Respond).is_ok() && shop.check(Need::Write).is_err() && shop.check_everywhere(Need::Read).is_err());
+    assert!(
+        shop.check(Need::Respond).is_ok()
+            && shop.check(Need::Write).is_err()
+            && shop.check_everywhere(Need::Read).is_err()
+    );
     assert!(at(Some("bank"), NOW).unwrap().check(Need::Admin).is_ok());
     assert!(matches!(at(Some("mill"), NOW), Err(Denied::Project { .. })));
     assert_eq!(&*at(None, NOW).unwrap().project, "bank");

@@ -126,7 +126,8 @@ impl Walk<'_> {
     fn log(&mut self, log: &mut RawLog<'_>) {
         self.sampled = self.policy.samples(log.trace_id);
         let named = log.attributes.text("event.name");
-        let content = [Some(&*log.event_name), named].into_iter().flatten().any(|name| self.meaning.is_content_event(name));
+        let content =
+            [Some(&*log.event_name), named].into_iter().flatten().any(|name| self.meaning.is_content_event(name));
         if !self.field("log.body", &mut log.body, content) {
             log.body = Value::Null;
         }

@@ -69,7 +69,9 @@ impl Policies {
             reader.wrong(at, error.message().lines().collect::<Vec<_>>().join(", "))
         })?;
         if file.policy.is_empty() {
-            return Err(reader.wrong(0, "no policy: write a table [[policy]] with `content = \"preview\"`, for example"));
+            return Err(
+                reader.wrong(0, "no policy: write a table [[policy]] with `content = \"preview\"`, for example")
+            );
         }
         if file.policy.len() > MAX_POLICIES {
             return Err(reader.wrong(0, format!("more than {MAX_POLICIES} policies (MAX_POLICIES)")));
@@ -99,7 +101,9 @@ impl Policies {
         let line = |policy: &Policy| {
             let content = match policy.content {
                 Keep::Preview => format!("first {} characters", policy.preview),
-                Keep::Sample => format!("{} % of traces in full, else {}", policy.share * 100.0, policy.otherwise.as_str()),
+                Keep::Sample => {
+                    format!("{} % of traces in full, else {}", policy.share * 100.0, policy.otherwise.as_str())
+                }
                 keep => keep.as_str().to_owned(),
             };
             let environments = names(&policy.environments);
@@ -299,23 +303,33 @@ impl Reader<'_> {
             let Pattern { name, regex } = pattern.into_inner();
             let plain = |letter: char| letter.is_alphanumeric() || "_ .-".contains(letter);
             if name.is_empty() || name.chars().count() > 64 || !name.chars().all(plain) {
-                return Err(self.wrong(at, format!("`{name}` cannot be a pattern's name: use letters, digits, space, _ . and -, at most 64")));
+                return Err(self.wrong(
+                    at,
+                    format!("`{name}` cannot be a pattern's name: use letters, digits, space, _ . and -, at most 64"),
+                ));
             }
             if finds.iter().any(|(other, _)| *other == name) {
                 return Err(self.wrong(at, format!("two patterns or detectors are named `{name}`")));
             }
             let regex = RegexBuilder::new(&regex).size_limit(MAX_PATTERN_BYTES).build();
-            let regex = regex.map_err(|error| self.wrong(at, format!("the pattern `{name}` cannot be used: {error}")))?;
+            let regex =
+                regex.map_err(|error| self.wrong(at, format!("the pattern `{name}` cannot be used: {error}")))?;
             finds.push((name, Find::Own(regex)));
         }
         let mark = written.mark.as_ref().map_or(Mark::Label, |mark| *mark.as_ref());
-        for (mark, at) in written.mark.iter().chain(written.marks.values()).map(|mark| (*mark.as_ref(), mark.span().start)) {
+        for (mark, at) in
+            written.mark.iter().chain(written.marks.values()).map(|mark| (*mark.as_ref(), mark.span().start))
+        {
             if mark != Mark::Label {
                 self.needs_key(at, "this mark")?;
             }
         }
-        if let Some((name, mark)) = written.marks.iter().find(|(name, _)| finds.iter().all(|(known, _)| known != *name)) {
-            return Err(self.wrong(mark.span().start.max(at), format!("`marks` names `{name}`, which is no detector or pattern of this policy")));
+        if let Some((name, mark)) = written.marks.iter().find(|(name, _)| finds.iter().all(|(known, _)| known != *name))
+        {
+            return Err(self.wrong(
+                mark.span().start.max(at),
+                format!("`marks` names `{name}`, which is no detector or pattern of this policy"),
+            ));
         }
         let rules = finds.into_iter().map(|(name, find)| {
             let mark = written.marks.get(&name).map_or(mark, |own| *own.as_ref());

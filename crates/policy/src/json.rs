@@ -54,7 +54,10 @@ fn nested(text: &str, edit: &mut Edit<'_>, depth: usize) -> Option<String> {
                 }
             }
             b'-' | b'0'..=b'9' => {
-                at += bytes[at..].iter().take_while(|byte| matches!(byte, b'-' | b'+' | b'.' | b'e' | b'E' | b'0'..=b'9')).count();
+                at += bytes[at..]
+                    .iter()
+                    .take_while(|byte| matches!(byte, b'-' | b'+' | b'.' | b'e' | b'E' | b'0'..=b'9'))
+                    .count();
                 let number = &text[start..at];
                 if number.len() < DIGITS { None } else { edit(key.as_deref(), number) }
             }

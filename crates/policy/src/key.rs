@@ -21,7 +21,9 @@ pub(crate) const HASH_PREFIX: &str = "hmac-sha256:";
 
 /// A key that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the policy's key has {given} bytes: give at least {MIN_KEY}, for example the output of `openssl rand -hex 32`")]
+#[error(
+    "the policy's key has {given} bytes: give at least {MIN_KEY}, for example the output of `openssl rand -hex 32`"
+)]
 pub struct KeyError {
     /// Bytes given.
     pub given: usize,
@@ -109,7 +111,8 @@ impl Key {
         let (sort, text) =
             inner.and_then(|inner| inner.split_once('~')).ok_or_else(|| RevealError::NoToken(token.to_owned()))?;
         let sealed = URL_SAFE_NO_PAD.decode(text).map_err(|_| RevealError::NoToken(token.to_owned()))?;
-        let (nonce, sealed) = sealed.split_first_chunk::<NONCE_LEN>().ok_or_else(|| RevealError::NoToken(token.to_owned()))?;
+        let (nonce, sealed) =
+            sealed.split_first_chunk::<NONCE_LEN>().ok_or_else(|| RevealError::NoToken(token.to_owned()))?;
         let key = UnboundKey::new(&AES_256_GCM, &self.token).map_err(|_| RevealError::WrongKey)?;
         let mut opened = sealed.to_vec();
         let nonce_once = Nonce::assume_unique_for_key(*nonce);

@@ -13,8 +13,8 @@ mod apply;
 mod config;
 pub mod detect;
 mod json;
-mod key;
 mod keep;
+mod key;
 mod redact;
 mod report;
 

@@ -62,8 +62,7 @@ static MARK: LazyLock<Regex> =
 
 impl Redactor {
     pub(crate) fn new(rules: Vec<Rule>, key: Option<Key>) -> Self {
-        let secrets =
-            rules.iter().position(|rule| matches!(rule.find, Find::BuiltIn(Detector { name: "secret", .. })));
+        let secrets = rules.iter().position(|rule| matches!(rule.find, Find::BuiltIn(Detector { name: "secret", .. })));
         Self { rules, key, secrets }
     }
 
@@ -199,7 +198,10 @@ impl Redactor {
             });
             name && token
         };
-        MARK.captures_iter(text).filter(ours).filter_map(|captures| captures.get(0).map(|whole| whole.range())).collect()
+        MARK.captures_iter(text)
+            .filter(ours)
+            .filter_map(|captures| captures.get(0).map(|whole| whole.range()))
+            .collect()
     }
 
     fn mark(&self, number: usize, value: &str) -> String {

@@ -7,10 +7,12 @@ use model::raw::{Batch, Group, RawLog, RawSpan};
 use policy::{Key, Policies, Report};
 use support::{Few, KEY, apply, attributes, batch, everywhere, left, policies, request, trace};
 
-const MESSAGES: &str = r#"[{"role":"user","parts":[{"type":"text","content":"My card is 4111 1111 1111 1111, call me"}]}]"#;
+const MESSAGES: &str =
+    r#"[{"role":"user","parts":[{"type":"text","content":"My card is 4111 1111 1111 1111, call me"}]}]"#;
 
 fn content(policies: &Policies, environment: &str) -> Vec<(String, String)> {
-    let mut batch = request(environment, &[("gen_ai.input.messages", MESSAGES.into()), ("gen_ai.request.model", "m-1".into())]);
+    let mut batch =
+        request(environment, &[("gen_ai.input.messages", MESSAGES.into()), ("gen_ai.request.model", "m-1".into())]);
     apply(policies, &mut batch);
     left(&batch)
 }
@@ -88,7 +90,10 @@ fn long_text_nobody_knows_counts_as_content() {
 #[test]
 fn what_is_escaped_or_nested_in_json_is_found_and_the_json_stays_json() {
     let inner = serde_json::json!({ "mail": "x", "card": 4_111_111_111_111_111_u64 }).to_string();
-    let text = format!(r#"{{ "to": "jane\u0040example.com", "password": "pw", "args": {}, "n": 1.50 }}"#, serde_json::json!(inner));
+    let text = format!(
+        r#"{{ "to": "jane\u0040example.com", "password": "pw", "args": {}, "n": 1.50 }}"#,
+        serde_json::json!(inner)
+    );
     let mut batch = request("x", &[("gen_ai.input.messages", text.as_str().into())]);
     let report = apply(&policies("[[policy]]\ncontent = \"full\""), &mut batch);
     let kept = left(&batch).remove(0).1;
@@ -127,7 +132,11 @@ fn pseudonyms_are_equal_for_equal_values_and_tokens_can_be_turned_back() {
 
 #[test]
 fn log_bodies_of_content_events_are_content_and_others_are_not() {
-    let log = |event: &'static str, body: &'static str| RawLog { event_name: event.into(), body: body.into(), ..RawLog::default() };
+    let log = |event: &'static str, body: &'static str| RawLog {
+        event_name: event.into(),
+        body: body.into(),
+        ..RawLog::default()
+    };
     let items = vec![log("gen_ai.user.message", "hello there"), log("step_complete", "done by jane@example.com")];
     let group = Group { resource: Default::default(), scope: Default::default(), items };
     let mut batch = Batch { logs: vec![group], ..Batch::default() };
@@ -154,7 +163,9 @@ fn nothing_of_a_secret_is_left_in_any_field() {
 
 #[test]
 fn what_no_policy_is_for_stays_as_it_came() {
-    let policies = policies("[[policy]]\nproject = \"bank\"\ncontent = \"none\"\n[[policy]]\nenvironment = \"live\"\ncontent = \"none\"");
+    let policies = policies(
+        "[[policy]]\nproject = \"bank\"\ncontent = \"none\"\n[[policy]]\nenvironment = \"live\"\ncontent = \"none\"",
+    );
     assert!(policies.is_for("bank") && policies.is_for("shop"));
     let mut report = Report::default();
     let (mut one, expected) = (everywhere("jane@example.com"), everywhere("jane@example.com"));
@@ -165,13 +176,23 @@ fn what_no_policy_is_for_stays_as_it_came() {
 
 #[test]
 fn a_report_is_bounded_and_folds_numbers() {
-    let keys: Vec<String> = (0..5_000).map(|number| format!("{}.n", "abcdefghij".repeat(1 + number % 9) + &"x".repeat(number / 9 % 30) + &"y".repeat(number / 270))).collect();
+    let keys: Vec<String> = (0..5_000)
+        .map(|number| {
+            format!(
+                "{}.n",
+                "abcdefghij".repeat(1 + number % 9) + &"x".repeat(number / 9 % 30) + &"y".repeat(number / 270)
+            )
+        })
+        .collect();
     let pairs: Vec<(&str, Value<'_>)> = keys.iter().map(|key| (key.as_str(), "jane@example.com".into())).collect();
     let mut many = request("x", &pairs);
     let report = apply(&policies("[[policy]]\ncontent = \"full\""), &mut many);
     assert_eq!(report.total(), 5_000);
     assert!(report.iter().count() <= policy::MAX_REMOVALS + 1, "{}", report.iter().count());
-    let mut numbered = request("x", &[("gen_ai.prompt.12.a", "jane@example.com".into()), ("gen_ai.prompt.3.a", "jane@example.com".into())]);
+    let mut numbered = request(
+        "x",
+        &[("gen_ai.prompt.12.a", "jane@example.com".into()), ("gen_ai.prompt.3.a", "jane@example.com".into())],
+    );
     let report = apply(&policies("[[policy]]\ncontent = \"full\""), &mut numbered);
     let (removal, times) = report.iter().next().unwrap();
     assert_eq!((removal.field.as_str(), times), ("gen_ai.prompt.#.a", 2));
@@ -184,14 +205,23 @@ fn a_wrong_file_is_refused_with_its_line_and_what_to_write() {
         ("[[policy]]\ncontent = \"some\"", "policy.toml:2: unknown variant `some`"),
         ("[[policy]]\ncontent = \"full\"\nconten = 1", "policy.toml:3: unknown field `conten`"),
         ("[[policy]]\ncontent = \"hash\"", "policy.toml:2: `hash` needs a key: set TAWNY_POLICY_KEY"),
-        ("[[policy]]\ncontent = \"full\"\n[policy.redact]\ndetectors = [\"cards\"]", "policy.toml:4: there is no detector `cards`: use secret, card"),
+        (
+            "[[policy]]\ncontent = \"full\"\n[policy.redact]\ndetectors = [\"cards\"]",
+            "policy.toml:4: there is no detector `cards`: use secret, card",
+        ),
         ("[[policy]]\ncontent = \"full\"\n[policy.redact]\nmark = \"token\"", "policy.toml:4: this mark needs a key"),
-        ("[[policy]]\ncontent = \"full\"\nsample_percent = 200", "policy.toml:3: `sample_percent` is a number from 0 to 100"),
+        (
+            "[[policy]]\ncontent = \"full\"\nsample_percent = 200",
+            "policy.toml:3: `sample_percent` is a number from 0 to 100",
+        ),
         (
             "[[policy]]\ncontent = \"full\"\n[[policy.redact.pattern]]\nname = \"x\"\nregex = \"(\"",
             "policy.toml:3: the pattern `x` cannot be used",
         ),
-        ("[[policy]]\ncontent = \"full\"\n[policy.redact.marks]\nnobody = \"label\"", "policy.toml:4: `marks` names `nobody`"),
+        (
+            "[[policy]]\ncontent = \"full\"\n[policy.redact.marks]\nnobody = \"label\"",
+            "policy.toml:4: `marks` names `nobody`",
+        ),
     ] {
         let error = Policies::parse("policy.toml", text, None).unwrap_err().to_string();
         assert!(error.starts_with(expected), "{error}");

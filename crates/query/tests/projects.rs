@@ -88,9 +88,13 @@ fn question() -> impl Strategy<Value = String> {
     );
     leaf.prop_recursive(3, 6, 2, |inner| {
         prop_oneof![
-            (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("SELECT * FROM ({a}) UNION ALL SELECT * FROM ({b})")),
+            (inner.clone(), inner.clone())
+                .prop_map(|(a, b)| format!("SELECT * FROM ({a}) UNION ALL SELECT * FROM ({b})")),
             (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("SELECT * FROM ({a}) EXCEPT SELECT * FROM ({b})")),
-            (inner.clone(), condition()).prop_map(|(a, b)| format!("SELECT project, name, n FROM ({a}) AS q WHERE {}", b.replace("trace_id IN (SELECT trace_id FROM runs)", "n > 0"))),
+            (inner.clone(), condition()).prop_map(|(a, b)| format!(
+                "SELECT project, name, n FROM ({a}) AS q WHERE {}",
+                b.replace("trace_id IN (SELECT trace_id FROM runs)", "n > 0")
+            )),
             inner.prop_map(|a| format!("WITH w AS ({a}) SELECT * FROM w")),
         ]
     })

@@ -7,25 +7,25 @@ const LENGTHS: std::ops::RangeInclusive<usize> = 13..=19;
 
 /// First digits by issuer: from, to (of equal length).
 const ISSUERS: &[(u32, u32)] = &[
-    (4, 4),           // Visa
-    (51, 55),         // Mastercard
-    (2221, 2720),     // Mastercard, second range
-    (34, 34),         // American Express
-    (37, 37),         // American Express
-    (300, 305),       // Diners Club
-    (36, 36),         // Diners Club
-    (38, 39),         // Diners Club
-    (6011, 6011),     // Discover
-    (644, 649),       // Discover
-    (65, 65),         // Discover
-    (3528, 3589),     // JCB
-    (62, 62),         // UnionPay
-    (81, 81),         // UnionPay
-    (2200, 2204),     // Mir
-    (50, 50),         // Maestro
-    (56, 58),         // Maestro
-    (6304, 6304),     // Maestro
-    (6759, 6763),     // Maestro
+    (4, 4),       // Visa
+    (51, 55),     // Mastercard
+    (2221, 2720), // Mastercard, second range
+    (34, 34),     // American Express
+    (37, 37),     // American Express
+    (300, 305),   // Diners Club
+    (36, 36),     // Diners Club
+    (38, 39),     // Diners Club
+    (6011, 6011), // Discover
+    (644, 649),   // Discover
+    (65, 65),     // Discover
+    (3528, 3589), // JCB
+    (62, 62),     // UnionPay
+    (81, 81),     // UnionPay
+    (2200, 2204), // Mir
+    (50, 50),     // Maestro
+    (56, 58),     // Maestro
+    (6304, 6304), // Maestro
+    (6759, 6763), // Maestro
 ];
 
 /// Finds card numbers: digits in one piece, or in groups with a space or hyphen between them.

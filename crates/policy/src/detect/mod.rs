@@ -38,15 +38,27 @@ pub const DETECTORS: &[Detector] = &[
         finds: "keys and tokens of known providers, JSON web tokens, private keys, passwords in addresses and assignments",
         find: secret::find,
     },
-    Detector { name: "card", finds: "payment cards: 13 to 19 digits of a known issuer that pass Luhn's check", find: card::find },
-    Detector { name: "iban", finds: "bank accounts: IBAN of the length of their country, checked modulo 97", find: iban::find },
+    Detector {
+        name: "card",
+        finds: "payment cards: 13 to 19 digits of a known issuer that pass Luhn's check",
+        find: card::find,
+    },
+    Detector {
+        name: "iban",
+        finds: "bank accounts: IBAN of the length of their country, checked modulo 97",
+        find: iban::find,
+    },
     Detector {
         name: "national_id",
         finds: "national ids with a check digit (BE, BR, CA, CN, ES, FI, FR, GB, IN, IT, PL, SE, SG), and US social security numbers",
         find: national::find,
     },
     Detector { name: "email", finds: "e-mail addresses", find: contact::email },
-    Detector { name: "phone", finds: "phone numbers: international with +, and North American in groups", find: contact::phone },
+    Detector {
+        name: "phone",
+        finds: "phone numbers: international with +, and North American in groups",
+        find: contact::phone,
+    },
 ];
 
 /// The detector of that name.

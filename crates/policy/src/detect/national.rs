@@ -14,13 +14,22 @@ struct Id {
 
 const IDS: &[Id] = &[
     // United States, social security number: no check digit, but areas never issued (SSA)
-    Id { form: r"\b\d{3}-\d{2}-\d{4}\b", check: |_, d| !matches!(number(&d[..3]), 0 | 666 | 900..) && d[3..5] != [0, 0] && d[5..] != [0; 4] },
+    Id {
+        form: r"\b\d{3}-\d{2}-\d{4}\b",
+        check: |_, d| !matches!(number(&d[..3]), 0 | 666 | 900..) && d[3..5] != [0, 0] && d[5..] != [0; 4],
+    },
     // Spain, DNI and NIE
     Id { form: r"\b(?:\d{8}|[XYZxyz]-?\d{7})-?[A-Za-z]\b", check: spain },
     // France, NIR
-    Id { form: r"\b[12] ?\d{2} ?(?:0[1-9]|1[0-2]|[2-9]\d) ?\d{2} ?\d{3} ?\d{3} ?\d{2}\b", check: |_, d| number(&d[13..]) == 97 - number(&d[..13]) % 97 },
+    Id {
+        form: r"\b[12] ?\d{2} ?(?:0[1-9]|1[0-2]|[2-9]\d) ?\d{2} ?\d{3} ?\d{3} ?\d{2}\b",
+        check: |_, d| number(&d[13..]) == 97 - number(&d[..13]) % 97,
+    },
     // Italy, codice fiscale
-    Id { form: r"(?i)\b[A-Z]{6}[0-9LMNPQRSTUV]{2}[ABCDEHLMPRST][0-9LMNPQRSTUV]{2}[A-Z][0-9LMNPQRSTUV]{3}[A-Z]\b", check: italy },
+    Id {
+        form: r"(?i)\b[A-Z]{6}[0-9LMNPQRSTUV]{2}[ABCDEHLMPRST][0-9LMNPQRSTUV]{2}[A-Z][0-9LMNPQRSTUV]{3}[A-Z]\b",
+        check: italy,
+    },
     // Poland, PESEL
     Id { form: r"\b\d{11}\b", check: poland },
     // Belgium, national number
@@ -28,11 +37,20 @@ const IDS: &[Id] = &[
     // Brazil, CPF
     Id { form: r"\b\d{3}\.\d{3}\.\d{3}-\d{2}\b", check: brazil },
     // Sweden, personnummer
-    Id { form: r"\b(?:19|20)?\d{6}[-+]\d{4}\b", check: |_, d| { let d = &d[d.len() - 10..]; is_day(d[2] * 10 + d[3], d[4] * 10 + d[5]) && luhn(d) } },
+    Id {
+        form: r"\b(?:19|20)?\d{6}[-+]\d{4}\b",
+        check: |_, d| {
+            let d = &d[d.len() - 10..];
+            is_day(d[2] * 10 + d[3], d[4] * 10 + d[5]) && luhn(d)
+        },
+    },
     // Finland, henkilötunnus
     Id { form: r"\b\d{6}[-+A-FU-Y]\d{3}[0-9A-FHJ-NPR-Y]\b", check: finland },
     // United Kingdom, NHS number
-    Id { form: r"\b\d{3} \d{3} \d{4}\b", check: |_, d| weighted(&d[..9], &[10, 9, 8, 7, 6, 5, 4, 3, 2]) % 11 == (11 - d[9]) % 11 },
+    Id {
+        form: r"\b\d{3} \d{3} \d{4}\b",
+        check: |_, d| weighted(&d[..9], &[10, 9, 8, 7, 6, 5, 4, 3, 2]) % 11 == (11 - d[9]) % 11,
+    },
     // Canada, social insurance number
     Id { form: r"\b[1-79]\d{2}[- ]\d{3}[- ]\d{3}\b", check: |_, d| luhn(d) },
     // India, Aadhaar
@@ -98,8 +116,8 @@ fn spain(text: &str, digits: &[u32]) -> bool {
 fn italy(text: &str, _: &[u32]) -> bool {
     /// Values of letters and digits in odd places (Ministero delle finanze, decree of 23 December 1976).
     const ODD: [u32; 36] = [
-        1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22,
-        25, 24, 23,
+        1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16,
+        10, 22, 25, 24, 23,
     ];
     let values: Vec<u32> = text.chars().filter_map(|letter| letter.to_digit(36)).collect();
     let sum: u32 = values
@@ -172,6 +190,10 @@ fn verhoeff(digits: &[u32]) -> bool {
     ];
     const PERMUTE: [u8; 10] = [1, 5, 7, 6, 2, 8, 3, 0, 9, 4];
     let permuted = |digit: u32, times: usize| (0..times).fold(digit as usize, |digit, _| usize::from(PERMUTE[digit]));
-    let rest = digits.iter().rev().enumerate().fold(0_usize, |rest, (at, digit)| usize::from(MULTIPLY[rest][permuted(*digit, at % 8)]));
+    let rest = digits
+        .iter()
+        .rev()
+        .enumerate()
+        .fold(0_usize, |rest, (at, digit)| usize::from(MULTIPLY[rest][permuted(*digit, at % 8)]));
     rest == 0
 }

@@ -71,9 +71,30 @@ const PLACES: &[&str] = &[
 
 /// Names that end in one of these words hold a credential, whatever it looks like.
 const NAMES: &[&str] = &[
-    "authorization", "proxy_authorization", "password", "passwd", "passphrase", "pwd", "secret", "client_secret", "api_key",
-    "apikey", "x_api_key", "access_key", "access_token", "refresh_token", "id_token", "auth_token", "bearer_token",
-    "session_token", "private_key", "secret_key", "secret_access_key", "cookie", "set_cookie", "credentials",
+    "authorization",
+    "proxy_authorization",
+    "password",
+    "passwd",
+    "passphrase",
+    "pwd",
+    "secret",
+    "client_secret",
+    "api_key",
+    "apikey",
+    "x_api_key",
+    "access_key",
+    "access_token",
+    "refresh_token",
+    "id_token",
+    "auth_token",
+    "bearer_token",
+    "session_token",
+    "private_key",
+    "secret_key",
+    "secret_access_key",
+    "cookie",
+    "set_cookie",
+    "credentials",
 ];
 
 static ALL: LazyLock<RegexSet> = LazyLock::new(|| {

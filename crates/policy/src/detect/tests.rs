@@ -60,7 +60,10 @@ fn accounts_are_found_by_country_length_and_check() {
             ("NL91-ABNA-0417-1643-00", "NL91-ABNA-0417-1643-00"),
         ],
     );
-    leaves("iban", &["DE89 3704 0044 0532 0130 01", "ab12cdef34567890", "GB82WEST1234569876543", "US64SVBKUS6S3300958879"]);
+    leaves(
+        "iban",
+        &["DE89 3704 0044 0532 0130 01", "ab12cdef34567890", "GB82WEST1234569876543", "US64SVBKUS6S3300958879"],
+    );
 }
 
 #[test]
@@ -101,7 +104,19 @@ fn addresses_and_numbers_of_people_are_found() {
 fn credentials_are_found_by_form_and_by_place() {
     // Put together here, so that scanners of source code have nothing to find.
     let body = "abcdefghij0123456789ABCDEFGHIJ0123456789";
-    for head in ["sk-proj-", "sk-ant-api03-", "sk-lf-", "ghp_", "gsk_", "hf_", "lsv2_pt_", "xoxb-", "github_pat_", "glpat-", "twy_"] {
+    for head in [
+        "sk-proj-",
+        "sk-ant-api03-",
+        "sk-lf-",
+        "ghp_",
+        "gsk_",
+        "hf_",
+        "lsv2_pt_",
+        "xoxb-",
+        "github_pat_",
+        "glpat-",
+        "twy_",
+    ] {
         let key = format!("{head}{body}");
         assert_eq!(found("secret", &format!("use {key} here")), [key]);
     }
@@ -122,13 +137,22 @@ fn credentials_are_found_by_form_and_by_place() {
     );
     leaves(
         "secret",
-        &["the password is weak", "task-12", "risk-averse-people-who-know", "input_tokens: 1200000", "a secret: no", "http://host:8080/a"],
+        &[
+            "the password is weak",
+            "task-12",
+            "risk-averse-people-who-know",
+            "input_tokens: 1200000",
+            "a secret: no",
+            "http://host:8080/a",
+        ],
     );
 }
 
 #[test]
 fn names_of_credentials_are_known_by_their_last_word() {
-    for name in ["http.request.header.authorization", "password", "db.Password", "X-Api-Key", "openai.api_key", "Set-Cookie"] {
+    for name in
+        ["http.request.header.authorization", "password", "db.Password", "X-Api-Key", "openai.api_key", "Set-Cookie"]
+    {
         assert!(is_secret_name(name), "{name}");
     }
     for name in ["gen_ai.usage.input_tokens", "token_count", "secretary", "password_reset.count", "session.id", "key"] {
@@ -139,20 +163,20 @@ fn names_of_credentials_are_known_by_their_last_word() {
 #[test]
 fn national_ids_are_found_by_their_check() {
     for id in [
-        "123-45-6789",        // US
-        "12345678Z",          // ES
-        "X1234567L",          // ES
-        "RSSMRA85T10A562S",   // IT
-        "44051401359",        // PL
-        "529.982.247-25",     // BR
-        "811228-9874",        // SE
-        "131052-308T",        // FI
-        "943 476 5919",       // GB
-        "130 692 544",        // CA
-        "2341 2341 2346",     // IN
-        "11010519491231002X", // CN
-        "S1234567D",          // SG
-        "85.07.30-033.28",    // BE
+        "123-45-6789",           // US
+        "12345678Z",             // ES
+        "X1234567L",             // ES
+        "RSSMRA85T10A562S",      // IT
+        "44051401359",           // PL
+        "529.982.247-25",        // BR
+        "811228-9874",           // SE
+        "131052-308T",           // FI
+        "943 476 5919",          // GB
+        "130 692 544",           // CA
+        "2341 2341 2346",        // IN
+        "11010519491231002X",    // CN
+        "S1234567D",             // SG
+        "85.07.30-033.28",       // BE
         "2 55 08 14 168 025 38", // FR
     ] {
         assert_eq!(found("national_id", &format!("id: {id}.")), [id]);

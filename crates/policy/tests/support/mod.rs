@@ -64,7 +64,10 @@ pub fn left(batch: &Batch<'_>) -> Vec<(String, String)> {
 pub fn everywhere(secret: &str) -> Batch<'static> {
     let owned = |text: String| -> std::borrow::Cow<'static, str> { text.into() };
     let said = || owned(format!("so: {secret} ."));
-    let json = format!("{{\"a\":[{{\"{secret}\":\"x {secret} y\"}}],\"deep\":{}}}", serde_json::json!(format!("{{\"b\":\"{secret}\"}}")));
+    let json = format!(
+        "{{\"a\":[{{\"{secret}\":\"x {secret} y\"}}],\"deep\":{}}}",
+        serde_json::json!(format!("{{\"b\":\"{secret}\"}}"))
+    );
     let held = || {
         Attributes(vec![
             (owned(format!("k {secret} k")), Value::Bool(true)),

@@ -15,7 +15,8 @@ use tower::ServiceExt;
 use super::rules::{self, RULES, Rule};
 use crate::api::types::Endpoints;
 use crate::config::Settings;
-use crate::{Doorway, app, routes};
+use crate::money::Money;
+use crate::{Doorway, MoneyFiles, app, routes};
 use access::Need;
 
 const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
@@ -27,7 +28,10 @@ fn documented() -> Vec<(Method, String)> {
     let paths = document["paths"].as_object().unwrap();
     let routes = paths.iter().flat_map(|(path, item)| {
         let methods = item.as_object().unwrap().keys().filter_map(|word| word.to_uppercase().parse::<Method>().ok());
-        methods.filter(|method| ["GET", "POST", "PUT", "PATCH", "DELETE"].contains(&method.as_str())).map(|method| (method, path.clone())).collect::<Vec<_>>()
+        methods
+            .filter(|method| ["GET", "POST", "PUT", "PATCH", "DELETE"].contains(&method.as_str()))
+            .map(|method| (method, path.clone()))
+            .collect::<Vec<_>>()
     });
     let routes: Vec<_> = routes.collect();
     assert!(routes.len() > 20, "the document lists no routes");
@@ -50,7 +54,9 @@ fn place(change: impl FnOnce(&mut Settings)) -> Place {
     let mut settings = Settings { data: dir.path().to_owned(), ..Settings::default() };
     change(&mut settings);
     let threads = [Handle::current(), Handle::current()];
-    let app = app(settings, endpoints, threads, None, Doorway { doors: Arc::clone(&doors), tls: None, loopback: true });
+    let money = Arc::new(Money::new(&MoneyFiles::default()).unwrap());
+    let doorway = Doorway { doors: Arc::clone(&doors), tls: None, loopback: true };
+    let app = app(settings, endpoints, threads, None, money, doorway);
     let telemetry = routes::telemetry(Arc::clone(&app));
     Place { router: routes::everything(app), telemetry, doors, _dir: dir }
 }
@@ -77,7 +83,14 @@ impl Place {
 }
 
 fn filled(path: &str) -> String {
-    path.replace("{trace_id}", &"ab".repeat(16)).replace("{span_id}", &"cd".repeat(8)).replace("{id}", "k_0").replace("{fingerprint}", "f0").replace("{name}", "n").replace("{other}", &"ef".repeat(16)).replace("{*rest}", "x/y").replace("{project}", "p")
+    path.replace("{trace_id}", &"ab".repeat(16))
+        .replace("{span_id}", &"cd".repeat(8))
+        .replace("{id}", "k_0")
+        .replace("{fingerprint}", "f0")
+        .replace("{name}", "n")
+        .replace("{other}", &"ef".repeat(16))
+        .replace("{*rest}", "x/y")
+        .replace("{project}", "p")
 }
 
 async fn ask(router: &Router, method: &Method, path: &str, headers: &[(&str, &str)]) -> (StatusCode, String) {

@@ -72,7 +72,8 @@ fn no_question_shows_rows_of_another_project() {
     ] {
         let bearer = format!("Bearer {shop}");
         let body = json!({ "query": query }).to_string();
-        let answer = server.post_to(&format!("{}/api/v1/sql", server.http), &[("authorization", &bearer)], body.as_bytes());
+        let answer =
+            server.post_to(&format!("{}/api/v1/sql", server.http), &[("authorization", &bearer)], body.as_bytes());
         if answer.status == 200 {
             let rows: Vec<Value> = answer.json()["rows"].as_array().unwrap().iter().map(|row| row[0].clone()).collect();
             assert_eq!(rows, [json!(own)], "{query}");
@@ -97,12 +98,21 @@ fn a_person_signs_in_sees_their_project_and_signs_out() {
         .unwrap();
     let server = Server::open(dir, Limits::default());
     let url = |path: &str| format!("{}{path}", server.http);
-    let login = |password: &str| server.post_to(&url("/api/v1/login"), &[], json!({ "name": "jane", "password": password }).to_string().as_bytes());
+    let login = |password: &str| {
+        server.post_to(
+            &url("/api/v1/login"),
+            &[],
+            json!({ "name": "jane", "password": password }).to_string().as_bytes(),
+        )
+    };
     assert_eq!(login("wrong password").status, 401);
     let signed = login("correct horse battery");
     assert_eq!(signed.status, 204, "{}", signed.text());
     let cookie = signed.header("set-cookie").to_owned();
-    assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict") && !cookie.contains("Secure"), "{cookie}");
+    assert!(
+        cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict") && !cookie.contains("Secure"),
+        "{cookie}"
+    );
     let cookie = cookie.split(';').next().unwrap().to_owned();
     let with = |method: &str, path: &str, more: &[(&str, &str)]| {
         let mut headers = vec![("cookie", cookie.as_str())];
@@ -143,7 +153,12 @@ fn administrators_make_rotate_and_revoke_keys_and_the_log_tells_of_it() {
     let server = Server::open(dir, Limits::default());
     let bearer = format!("Bearer {admin}");
     let ask = |method: &str, path: &str, body: Value| {
-        server.send(method, &format!("{}{path}", server.http), &[("authorization", &bearer)], body.to_string().as_bytes())
+        server.send(
+            method,
+            &format!("{}{path}", server.http),
+            &[("authorization", &bearer)],
+            body.to_string().as_bytes(),
+        )
     };
     let made = ask("POST", "/api/v1/keys", json!({ "name": "ci", "scopes": ["read"] })).ok().json();
     let (id, secret) = (made["id"].as_str().unwrap(), made["key"].as_str().unwrap());
@@ -160,8 +175,12 @@ fn administrators_make_rotate_and_revoke_keys_and_the_log_tells_of_it() {
     let wrong = ask("POST", "/api/v1/keys", json!({ "name": "ci", "scopes": ["everything"] }));
     assert!(wrong.status == 400 && wrong.text().contains("ingest, read, write, admin"), "{}", wrong.text());
     let log = ask("GET", "/api/v1/audit", json!({})).ok();
-    let actions: Vec<String> =
-        log.json()["entries"].as_array().unwrap().iter().map(|entry| entry["action"].as_str().unwrap().to_owned()).collect();
+    let actions: Vec<String> = log.json()["entries"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| entry["action"].as_str().unwrap().to_owned())
+        .collect();
     assert_eq!(actions, ["key.create", "key.rotate", "key.revoke"]);
     assert!(!log.text().contains(secret));
     let check = ask("GET", "/api/v1/audit/verify", json!({})).ok().json();
@@ -225,7 +244,8 @@ fn too_many_requests_of_one_key_wait_and_others_do_not() {
 
 #[test]
 fn a_client_that_stops_sending_is_answered_and_let_go() {
-    let server = Server::configured(TempDir::new().unwrap(), |settings| settings.limits.stalled = Duration::from_millis(300));
+    let server =
+        Server::configured(TempDir::new().unwrap(), |settings| settings.limits.stalled = Duration::from_millis(300));
     let mut stream = TcpStream::connect(server.otlp_http.trim_start_matches("http://")).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     stream.write_all(b"POST /v1/traces HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{").unwrap();

@@ -46,18 +46,21 @@ fn requests() -> Vec<(&'static str, Value)> {
     ]);
     let (resource, scope) = (json!({ "attributes": list }), json!({ "name": s, "version": s, "attributes": list }));
     let (start, end) = ((now() - 1_000_000_000).to_string(), now().to_string());
-    let span = |id: &str| json!({
-        "traceId": trace_id(1), "spanId": id, "name": s, "traceState": s, "startTimeUnixNano": start, "endTimeUnixNano": end,
-        "attributes": list, "status": { "code": 2, "message": s }, "unknownField": s,
-        "events": [{ "name": s, "timeUnixNano": start, "attributes": list }, { "name": "exception", "timeUnixNano": start,
-            "attributes": [{ "key": "exception.message", "value": any(&s) }, { "key": "exception.stacktrace", "value": any(&s) }] }],
-        "links": [{ "traceId": trace_id(9), "spanId": "00000000000000aa", "traceState": s, "attributes": list }],
-    });
+    let span = |id: &str| {
+        json!({
+            "traceId": trace_id(1), "spanId": id, "name": s, "traceState": s, "startTimeUnixNano": start, "endTimeUnixNano": end,
+            "attributes": list, "status": { "code": 2, "message": s }, "unknownField": s,
+            "events": [{ "name": s, "timeUnixNano": start, "attributes": list }, { "name": "exception", "timeUnixNano": start,
+                "attributes": [{ "key": "exception.message", "value": any(&s) }, { "key": "exception.stacktrace", "value": any(&s) }] }],
+            "links": [{ "traceId": trace_id(9), "spanId": "00000000000000aa", "traceState": s, "attributes": list }],
+        })
+    };
     let traces = json!({ "resourceSpans": [{ "resource": resource, "schemaUrl": s,
         "scopeSpans": [{ "scope": scope, "spans": [span("00000000000000a1"), span(&s)] }] }] });
     let log = json!({ "timeUnixNano": end, "severityText": s, "body": any(&s), "attributes": list, "eventName": s,
         "traceId": trace_id(1), "spanId": "00000000000000a1" });
-    let logs = json!({ "resourceLogs": [{ "resource": resource, "scopeLogs": [{ "scope": scope, "logRecords": [log] }] }] });
+    let logs =
+        json!({ "resourceLogs": [{ "resource": resource, "scopeLogs": [{ "scope": scope, "logRecords": [log] }] }] });
     let metric = json!({ "name": s, "description": s, "unit": s, "gauge": { "dataPoints": [{ "timeUnixNano": end, "asDouble": 1.0, "attributes": list }] } });
     let metrics = json!({ "resourceMetrics": [{ "resource": resource, "scopeMetrics": [{ "scope": scope, "metrics": [metric] }] }] });
     let time = "2026-11-21T05:08:01Z";
@@ -105,7 +108,12 @@ fn in_files(dir: &Path) -> Vec<String> {
             found.extend(in_files(&path));
         } else if let Ok(bytes) = std::fs::read(&path) {
             let text = String::from_utf8_lossy(&bytes);
-            found.extend(secrets().into_iter().filter(|secret| text.contains(secret)).map(|secret| format!("{}: {secret}", path.display())));
+            found.extend(
+                secrets()
+                    .into_iter()
+                    .filter(|secret| text.contains(secret))
+                    .map(|secret| format!("{}: {secret}", path.display())),
+            );
         }
     }
     found
@@ -114,12 +122,26 @@ fn in_files(dir: &Path) -> Vec<String> {
 /// Everything a reader can be told.
 fn in_answers(server: &Server) -> Vec<String> {
     let mut texts: Vec<(String, String)> = Vec::new();
-    for path in ["/api/v1/export", "/api/v1/runs?limit=500&facets=agent,service,model,user,tag", "/api/v1/sessions", "/api/v1/logs", "/api/v1/status", "/api/v1/policy", "/api/v1/doctor", "/metrics", "/api/v1/summary"] {
+    for path in [
+        "/api/v1/export",
+        "/api/v1/runs?limit=500&facets=agent,service,model,user,tag",
+        "/api/v1/sessions",
+        "/api/v1/logs",
+        "/api/v1/status",
+        "/api/v1/policy",
+        "/api/v1/doctor",
+        "/metrics",
+        "/api/v1/summary",
+    ] {
         texts.push((path.to_owned(), server.get(path).ok().text()));
     }
     for view in server.get("/api/v1/sql/schema").ok().json()["views"].as_array().unwrap() {
         let query = format!("SELECT * FROM {}", view["name"].as_str().unwrap());
-        let answer = server.post_to(&format!("{}/api/v1/sql", server.http), &[], json!({ "query": query }).to_string().as_bytes());
+        let answer = server.post_to(
+            &format!("{}/api/v1/sql", server.http),
+            &[],
+            json!({ "query": query }).to_string().as_bytes(),
+        );
         texts.push((query, answer.ok().text()));
     }
     for run in server.get("/api/v1/runs?limit=500").ok().json()["runs"].as_array().unwrap() {
@@ -129,7 +151,11 @@ fn in_answers(server: &Server) -> Vec<String> {
         }
     }
     let say = |(what, text): &(String, String)| {
-        secrets().into_iter().filter(|secret| text.contains(secret)).map(|secret| format!("{what}: {secret}")).collect::<Vec<_>>()
+        secrets()
+            .into_iter()
+            .filter(|secret| text.contains(secret))
+            .map(|secret| format!("{what}: {secret}"))
+            .collect::<Vec<_>>()
     };
     texts.iter().flat_map(say).collect()
 }
@@ -192,6 +218,8 @@ fn what_the_policy_left_is_read_back_after_a_crash_as_it_was_before() {
     // A copy of the directory while the server is at work is what a crash leaves.
     let copy = TempDir::new().unwrap();
     let from = server.data_dir();
-    assert!(std::process::Command::new("cp").arg("-r").arg(&from).arg(copy.path().join("data")).status().unwrap().success());
+    assert!(
+        std::process::Command::new("cp").arg("-r").arg(&from).arg(copy.path().join("data")).status().unwrap().success()
+    );
     assert_eq!(raw(&Server::open(copy, Limits::default())), before);
 }
