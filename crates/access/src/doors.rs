@@ -1,6 +1,6 @@
 //! Who is at the door: keys, users and sessions in memory, so that a request waits for no disk.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -222,6 +222,14 @@ impl Doors {
     pub fn are_closed(&self) -> bool {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         !known.keys.is_empty() || !known.users.is_empty()
+    }
+
+    /// The projects that senders may name by their keys, each once.
+    pub fn projects(&self) -> BTreeSet<Arc<str>> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let of_keys = known.keys.values().map(|held| Arc::clone(&held.project)).filter(|project| &**project != "*");
+        let declared = self.declared.iter().map(|(_, project)| Arc::clone(project));
+        of_keys.chain(declared).chain([Tenant::DEFAULT_PROJECT.into()]).collect()
     }
 
     /// Who shows these credentials, and in which project.

@@ -20,7 +20,7 @@ const PAGE: usize = 500;
 
 /// Finds them, for every project that senders may name.
 pub async fn load(app: Arc<App>) {
-    for project in app.settings.ingest_keys.projects() {
+    for project in app.doors.projects() {
         match of_project(&app, &project).await {
             Ok(0) => {}
             Ok(count) => tracing::info!(%project, count, "scores wait for the spans they judge"),

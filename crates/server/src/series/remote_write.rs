@@ -25,7 +25,7 @@ const EXEMPLARS_WRITTEN: HeaderName = HeaderName::from_static("x-prometheus-remo
 /// Takes in one request.
 pub async fn receive(State(app): State<Arc<App>>, request: Request) -> Response {
     let (head, body) = request.into_parts();
-    let mut body = Incoming::new(body, &head.headers);
+    let mut body = Incoming::new(body, &head.headers, app.settings.limits.stalled);
     match keep(&app, &head.headers, &mut body).await {
         Ok((written, unreadable)) => answer(&written, unreadable),
         Err(refusal) => {
