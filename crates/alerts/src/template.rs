@@ -25,7 +25,8 @@ pub use self::value::{MapKind, Value};
 pub const MAX_TEMPLATE_BYTES: usize = 64 * 1024;
 
 /// What a rule's templates see before their own text.
-const ALERT_PRELUDE: &str = "{{$labels := .Labels}}{{$externalLabels := .ExternalLabels}}{{$externalURL := .ExternalURL}}{{$value := .Value}}";
+const ALERT_PRELUDE: &str =
+    "{{$labels := .Labels}}{{$externalLabels := .ExternalLabels}}{{$externalURL := .ExternalURL}}{{$value := .Value}}";
 
 /// Why a template cannot be read or expanded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -105,9 +105,7 @@ struct Builder<'a> {
 impl<'a> Builder<'a> {
     fn next(&mut self) -> Result<(Event<'a>, Place), Problem> {
         match self.parser.next_event() {
-            Some(Ok((event, span))) => {
-                Ok((event, Place { line: span.start.line(), column: span.start.col() + 1 }))
-            }
+            Some(Ok((event, span))) => Ok((event, Place { line: span.start.line(), column: span.start.col() + 1 })),
             Some(Err(error)) => {
                 let place = Place { line: error.marker().line(), column: error.marker().col() + 1 };
                 Err(Problem { place, message: self.explain(place, error.info()) })
@@ -126,8 +124,10 @@ impl<'a> Builder<'a> {
                 let line = line.trim_start();
                 !line.is_empty() && !line.starts_with('#')
             });
-            above.is_some_and(|line| !line.trim_end().ends_with("rules:") && line.trim_start().starts_with(|c: char| c.is_alphabetic() || c == '-'))
-                && !lines[..at].iter().any(|line| line.trim() == "rules:")
+            above.is_some_and(|line| {
+                !line.trim_end().ends_with("rules:")
+                    && line.trim_start().starts_with(|c: char| c.is_alphabetic() || c == '-')
+            }) && !lines[..at].iter().any(|line| line.trim() == "rules:")
         });
         match stray {
             Some(at) => format!(
@@ -151,7 +151,10 @@ impl<'a> Builder<'a> {
                 event => root = Some(self.value(event, place, 0)?),
             }
         }
-        Ok(root.unwrap_or(Node { place: Place { line: 1, column: 1 }, kind: Kind::Scalar { text: String::new(), plain: true } }))
+        Ok(root.unwrap_or(Node {
+            place: Place { line: 1, column: 1 },
+            kind: Kind::Scalar { text: String::new(), plain: true },
+        }))
     }
 
     fn value(&mut self, event: Event<'a>, place: Place, depth: usize) -> Result<Node, Problem> {
@@ -167,7 +170,8 @@ impl<'a> Builder<'a> {
             Event::MappingStart(anchor, _) => (self.map(depth)?, anchor),
             Event::Alias(id) => {
                 let node = self.anchors.get(&id).cloned();
-                let node = node.ok_or_else(|| Problem { place, message: "an alias to something that holds it".into() })?;
+                let node =
+                    node.ok_or_else(|| Problem { place, message: "an alias to something that holds it".into() })?;
                 self.count(size(&node), place)?;
                 return Ok(node);
             }

@@ -12,14 +12,17 @@ fn root() -> PathBuf {
 }
 
 fn files(folder: &str) -> Vec<PathBuf> {
-    let mut found: Vec<PathBuf> = std::fs::read_dir(root().join("rules").join(folder)).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut found: Vec<PathBuf> =
+        std::fs::read_dir(root().join("rules").join(folder)).unwrap().map(|entry| entry.unwrap().path()).collect();
     found.sort();
     found
 }
 
 fn run_tests(path: &Path) -> Vec<unit::TestResult> {
-    let file = unit::parse(&std::fs::read_to_string(path).unwrap()).unwrap_or_else(|problems| panic!("{}: {problems:?}", path.display()));
-    let read = |name: &String| rules::parse(&std::fs::read_to_string(path.parent().unwrap().join(name)).unwrap()).unwrap();
+    let file = unit::parse(&std::fs::read_to_string(path).unwrap())
+        .unwrap_or_else(|problems| panic!("{}: {problems:?}", path.display()));
+    let read =
+        |name: &String| rules::parse(&std::fs::read_to_string(path.parent().unwrap().join(name)).unwrap()).unwrap();
     let rules: Vec<_> = file.rule_files.iter().map(read).collect();
     unit::run(&file, &rules, |_| true)
 }
@@ -59,14 +62,22 @@ fn every_alert_of_a_pack_is_tested_firing_and_quiet() {
     let tests: String = files("tests").iter().map(|path| std::fs::read_to_string(path).unwrap()).collect();
     for pack in PACKS {
         for (name, text) in pack.files {
-            for rule in rules::parse(text).unwrap().groups.iter().flat_map(|group| &group.rules).filter(|rule| rule.is_alert()) {
+            for rule in
+                rules::parse(text).unwrap().groups.iter().flat_map(|group| &group.rules).filter(|rule| rule.is_alert())
+            {
                 let expr = format!("- expr: ALERTS{{alertname=\"{}\",alertstate=\"firing\"}}", rule.name);
                 let cases: Vec<&str> = tests.split(&expr).skip(1).collect();
-                let quiet = cases.iter().any(|case| case.lines().nth(2).is_some_and(|line| line.contains("exp_samples: []")));
-                let fires = cases.iter().any(|case| case.lines().nth(2).is_some_and(|line| line.trim() == "exp_samples:"));
+                let quiet =
+                    cases.iter().any(|case| case.lines().nth(2).is_some_and(|line| line.contains("exp_samples: []")));
+                let fires =
+                    cases.iter().any(|case| case.lines().nth(2).is_some_and(|line| line.trim() == "exp_samples:"));
                 // Printed without a name and blind to what it is for: there is no series that makes it fire.
                 let never = *name == "seeds/d.yml" && rule.name == "AgentToolSelectionDrift";
-                assert!(quiet && (fires || never), "{name}: {} has no test that it fires, or none that it is quiet", rule.name);
+                assert!(
+                    quiet && (fires || never),
+                    "{name}: {} has no test that it fires, or none that it is quiet",
+                    rule.name
+                );
             }
         }
     }
@@ -77,7 +88,9 @@ fn every_alert_that_is_meant_to_wake_somebody_has_a_page() {
     let mut named = BTreeSet::new();
     for pack in PACKS.iter().filter(|pack| pack.name != "seeds") {
         for (_, text) in pack.files {
-            for rule in rules::parse(text).unwrap().groups.iter().flat_map(|group| &group.rules).filter(|rule| rule.is_alert()) {
+            for rule in
+                rules::parse(text).unwrap().groups.iter().flat_map(|group| &group.rules).filter(|rule| rule.is_alert())
+            {
                 assert_eq!(rule.annotation("runbook_url"), format!("{{{{ $externalURL }}}}/runbooks/{}", rule.name));
                 let page = std::fs::read_to_string(root().join(format!("docs/runbooks/{}.md", rule.name)));
                 let page = page.unwrap_or_else(|_| panic!("docs/runbooks/{}.md is missing", rule.name));
@@ -89,7 +102,9 @@ fn every_alert_that_is_meant_to_wake_somebody_has_a_page() {
             }
         }
     }
-    let pages = std::fs::read_dir(root().join("docs/runbooks")).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let pages = std::fs::read_dir(root().join("docs/runbooks"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let stray: Vec<String> = pages.filter(|page| page != "README.md" && !named.contains(page)).collect();
     assert!(stray.is_empty(), "pages of rules that are gone: {stray:?}");
 }

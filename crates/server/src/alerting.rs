@@ -27,13 +27,13 @@ use alerts::template::Template;
 use model::Timestamp;
 use tokio::sync::Notify;
 
+use self::deliver::Pending;
 pub use self::deliver::deliver;
 pub use self::evaluate::evaluate;
 pub use self::keep::{Ack, Event, EventKind};
+pub use self::present::{threshold, time_text};
 pub use self::reload::reload;
 pub use self::settings::AlertSettings;
-pub use self::present::{threshold, time_text};
-use self::deliver::Pending;
 use crate::app::App;
 use crate::problem::Problem;
 use crate::series::millis;
@@ -189,7 +189,14 @@ pub fn new_id(now: Timestamp) -> String {
     let random = || RandomState::new().hash_one(now.as_nanos());
     let (high, low) = (random(), random());
     let (high, low) = (high & !0xf000 | 0x4000, low & !(0b11 << 62) | 0b10 << 62);
-    format!("{:08x}-{:04x}-{:04x}-{:04x}-{:012x}", high >> 32, high >> 16 & 0xffff, high & 0xffff, low >> 48, low & 0xffff_ffff_ffff)
+    format!(
+        "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
+        high >> 32,
+        high >> 16 & 0xffff,
+        high & 0xffff,
+        low >> 48,
+        low & 0xffff_ffff_ffff
+    )
 }
 
 /// Makes a silence, or changes one with the same id.

@@ -131,10 +131,11 @@ impl Ingest {
             let _permit = permit;
             understand(&dialects, received, now, limit)
         });
-        let Understood { tag, payload, rows, samples, rejected, mut accepted, share } = decoded.await.map_err(|error| {
-            tracing::error!(%error, "decoding a request panicked");
-            Refusal::Fault
-        })??;
+        let Understood { tag, payload, rows, samples, rejected, mut accepted, share } =
+            decoded.await.map_err(|error| {
+                tracing::error!(%error, "decoding a request panicked");
+                Refusal::Fault
+            })??;
         if !rows.is_empty() {
             let entry = Entry { tag: tag.to_number(), project: Arc::clone(&project), received: now, payload, rows };
             keep(store, self.forwarder.as_deref(), tag, accepted.items, via, entry).await?;

@@ -16,8 +16,8 @@ use utoipa_axum::routes;
 use wire::Signal;
 
 use crate::api::{
-    aggregate, alerts, doctor, export, live, logs, openapi, rules, run, runs, search, sessions, setup, silences, sql, status,
-    store, summary,
+    aggregate, alerts, doctor, export, live, logs, openapi, rules, run, runs, search, sessions, setup, silences, sql,
+    status, store, summary,
 };
 use crate::app::App;
 use crate::problem::{self, Problem};

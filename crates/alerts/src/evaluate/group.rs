@@ -57,7 +57,9 @@ impl GroupState {
     /// the next evaluation.
     pub fn carried_over(group: &Group, old: Option<(&Group, &Self)>) -> Self {
         let same = |a: &Rule, b: &Rule| {
-            let labels = |rule: &Rule| rule.labels.iter().map(|(name, value)| (name.clone(), value.text().to_owned())).collect::<Vec<_>>();
+            let labels = |rule: &Rule| {
+                rule.labels.iter().map(|(name, value)| (name.clone(), value.text().to_owned())).collect::<Vec<_>>()
+            };
             a.name == b.name && a.is_alert() == b.is_alert() && a.query.text == b.query.text && labels(a) == labels(b)
         };
         let mut left: Vec<Option<(&Rule, &RuleState)>> = old.map_or_else(Vec::new, |(group, state)| {
@@ -188,7 +190,9 @@ impl Turn<'_> {
         }
         let mut samples = Vec::new();
         let now = self.now;
-        state.alerts.retain(|labels, alert| self.advance(alert, current.contains_key(labels), gone.contains(labels), now));
+        state
+            .alerts
+            .retain(|labels, alert| self.advance(alert, current.contains_key(labels), gone.contains(labels), now));
         for alert in state.alerts.values().filter(|alert| alert.is_active()) {
             samples.extend(self.series_of(alert));
         }
@@ -234,8 +238,11 @@ impl Turn<'_> {
 
     /// Firing alerts whose series are gone rather than below the threshold.
     fn without_data(&mut self, state: &RuleState, current: &BTreeMap<Labels, ActiveAlert>) -> BTreeSet<Labels> {
-        let missing: Vec<&ActiveAlert> =
-            state.alerts.values().filter(|alert| alert.state == State::Firing && !current.contains_key(&alert.labels)).collect();
+        let missing: Vec<&ActiveAlert> = state
+            .alerts
+            .values()
+            .filter(|alert| alert.state == State::Firing && !current.contains_key(&alert.labels))
+            .collect();
         if missing.is_empty() {
             return BTreeSet::new();
         }
@@ -264,7 +271,12 @@ impl Turn<'_> {
             labels = labels.with(name, &text);
         }
         labels = labels.with("alertname", &self.rule.name);
-        let annotations = self.rule.annotations().iter().map(|(name, template)| (name.clone(), self.expand(template, &data))).collect();
+        let annotations = self
+            .rule
+            .annotations()
+            .iter()
+            .map(|(name, template)| (name.clone(), self.expand(template, &data)))
+            .collect();
         ActiveAlert {
             labels,
             source: sample.labels.clone(),
@@ -281,7 +293,11 @@ impl Turn<'_> {
     }
 
     fn expand(&mut self, template: &crate::template::Template, data: &Value) -> String {
-        let mut world = RuleWorld { source: &mut *self.source, at: self.now - self.group.query_offset_ms, url: &self.settings.external_url };
+        let mut world = RuleWorld {
+            source: &mut *self.source,
+            at: self.now - self.group.query_offset_ms,
+            url: &self.settings.external_url,
+        };
         template.expand(data, &[], &mut world).unwrap_or_else(|error| {
             self.outcome.template_errors.push(format!("rule {:?}: {error}", self.rule.name));
             format!("<error expanding template: {error}>")

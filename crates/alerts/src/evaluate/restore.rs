@@ -18,7 +18,9 @@ pub fn restore(group: &Group, state: &mut GroupState, now: i64) {
     for (rule, rule_state) in group.rules.iter().zip(&mut state.rules) {
         let RuleKind::Alert { hold_ms, .. } = rule.kind else { continue };
         for alert in rule_state.alerts.values_mut() {
-            for time in [Some(&mut alert.active_at), alert.fired_at.as_mut(), alert.resolved_at.as_mut()].into_iter().flatten() {
+            for time in
+                [Some(&mut alert.active_at), alert.fired_at.as_mut(), alert.resolved_at.as_mut()].into_iter().flatten()
+            {
                 *time = (*time).min(now);
             }
             for time in [&mut alert.sent_at, &mut alert.keep_firing_since, &mut alert.no_data_since] {

@@ -75,7 +75,12 @@ fn bench(name: &str) -> Option<Bench> {
 }
 
 fn input(group: &str, rule: &str, variant: &str) -> Labels {
-    Labels::new([("__name__", "alert_generator_test_suite"), ("alertname", rule), ("rulegroup", group), ("variant", variant)])
+    Labels::new([
+        ("__name__", "alert_generator_test_suite"),
+        ("alertname", rule),
+        ("rulegroup", group),
+        ("variant", variant),
+    ])
 }
 
 #[test]
@@ -126,12 +131,20 @@ fn without_for_it_fires_at_once_and_a_short_for_waits_for_the_next_evaluation() 
     let one = input("ZeroFor_SmallFor", "ZeroFor_SmallFor_ZeroFor", "");
     let other = input("ZeroFor_SmallFor", "ZeroFor_SmallFor_SmallFor", "");
     for (id, value) in [("2", 20.0), ("1", 10.0)] {
-        let labels = Labels::new([("__name__", "alert_generator_test_suite"), ("rulegroup", "ZeroFor_SmallFor"), ("for", "template"), ("id", id)]);
+        let labels = Labels::new([
+            ("__name__", "alert_generator_test_suite"),
+            ("rulegroup", "ZeroFor_SmallFor"),
+            ("for", "template"),
+            ("id", id),
+        ]);
         bench.set(&labels, value);
     }
     let outcomes = bench.step(&[(&one, 11.0), (&other, 14.0)]);
     assert_eq!(outcomes[0].fired[0].annotation("template_query_test"), "Args are: foo bar 99. first_id:1,1:10,2:20,");
-    assert_eq!(outcomes[0].fired[0].annotation("template_test"), "1.049M 1Mi 2m 15s 95.9% 2022-01-25 12:36:43 +0000 UTC");
+    assert_eq!(
+        outcomes[0].fired[0].annotation("template_test"),
+        "1.049M 1Mi 2m 15s 95.9% 2022-01-25 12:36:43 +0000 UTC"
+    );
     assert_eq!((outcomes[1].fired.len(), bench.states(1)), (0, vec![State::Pending]));
     assert_eq!(bench.step(&[(&one, 11.0), (&other, 14.0)])[1].fired.len(), 1);
 }
@@ -146,7 +159,10 @@ fn later_rules_see_the_alerts_of_earlier_ones_in_the_same_turn() {
     }
     let outcomes = bench.step(&[(&one, 11.0), (&two, 11.0)]);
     assert_eq!((outcomes[0].fired.len(), outcomes[1].fired.len()), (2, 1));
-    assert_eq!(outcomes[1].fired[0].annotation("description"), "Based on ALERTS. Old alertname was NewAlerts_OrderCheck_Rule1. foo was bar.");
+    assert_eq!(
+        outcomes[1].fired[0].annotation("description"),
+        "Based on ALERTS. Old alertname was NewAlerts_OrderCheck_Rule1. foo was bar."
+    );
 }
 
 const SIMPLE: &str = "groups: [{name: g, interval: 30s, rules: [{alert: A, expr: 'load > 5', for: 10m}]}]";
@@ -157,7 +173,9 @@ fn load(host: &str) -> Labels {
 
 #[test]
 fn two_alerts_with_the_same_labels_are_an_error_and_change_nothing() {
-    let mut bench = Bench::of("groups: [{name: g, rules: [{alert: A, expr: 'load > 5', labels: {host: same}}, {alert: B, expr: 'load > 5'}]}]");
+    let mut bench = Bench::of(
+        "groups: [{name: g, rules: [{alert: A, expr: 'load > 5', labels: {host: same}}, {alert: B, expr: 'load > 5'}]}]",
+    );
     bench.step(&[(&load("a"), 9.0)]);
     bench.step(&[(&load("a"), 9.0), (&load("b"), 9.0)]);
     assert_eq!(bench.state.rules[0].health, Health::Err);
@@ -277,7 +295,10 @@ fn alerts_are_handed_on_when_they_change_and_again_after_a_while() {
             }
         }
     }
-    assert_eq!(sent, [(0, State::Firing), (2, State::Firing), (4, State::Firing), (5, State::Inactive), (7, State::Inactive)]);
+    assert_eq!(
+        sent,
+        [(0, State::Firing), (2, State::Firing), (4, State::Firing), (5, State::Inactive), (7, State::Inactive)]
+    );
 }
 
 #[test]
@@ -292,7 +313,8 @@ fn a_changed_file_keeps_what_is_known_of_rules_that_stay() {
 
 #[test]
 fn a_broken_template_is_in_the_text_and_the_alert_still_fires() {
-    let mut bench = Bench::of("groups: [{name: g, rules: [{alert: A, expr: 'load > 5', annotations: {text: '{{ .Nope }}'}}]}]");
+    let mut bench =
+        Bench::of("groups: [{name: g, rules: [{alert: A, expr: 'load > 5', annotations: {text: '{{ .Nope }}'}}]}]");
     let outcome = bench.step(&[(&load("a"), 9.0)]).remove(0);
     assert!(outcome.fired[0].annotation("text").starts_with("<error expanding template: "));
     assert_eq!(outcome.template_errors.len(), 1);

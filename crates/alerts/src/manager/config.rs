@@ -147,7 +147,8 @@ impl Config {
             return Some(format!("muted by the time interval {name:?}"));
         }
         let active = &route.active_time_intervals;
-        (!active.is_empty() && !active.iter().any(|name| inside(&name))).then(|| format!("outside of the time intervals {active:?}"))
+        (!active.is_empty() && !active.iter().any(|name| inside(&name)))
+            .then(|| format!("outside of the time intervals {active:?}"))
     }
 
     /// What is done where nobody configured anything: P1 wakes somebody, P2 is told at once, P3 is told without a ping.
@@ -160,7 +161,8 @@ impl Config {
                 format!("\n    slack_configs:\n      - api_url: {}\n        send_resolved: true\n        text: '{ping}{{{{ template \"slack.default.text\" . }}}}'", url(slack))
             })
         };
-        let page = pagerduty.map_or_else(String::new, |key| format!("\n    pagerduty_configs:\n      - routing_key: {}", url(key)));
+        let page = pagerduty
+            .map_or_else(String::new, |key| format!("\n    pagerduty_configs:\n      - routing_key: {}", url(key)));
         let text = format!(
             r#"
 route:

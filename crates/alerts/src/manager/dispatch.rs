@@ -210,7 +210,14 @@ impl Dispatcher {
             let heard: Vec<&GivenAlert> =
                 alerts.into_iter().filter(|alert| muted(&alert.labels, &inhibitor, silences, now).is_none()).collect();
             if config.muted_by_time(route, now).is_none() {
-                let decided = Decision { key: &key, labels: &group.labels, route, now, log: &self.log, acknowledged: &self.acknowledged };
+                let decided = Decision {
+                    key: &key,
+                    labels: &group.labels,
+                    route,
+                    now,
+                    log: &self.log,
+                    acknowledged: &self.acknowledged,
+                };
                 found.extend(decided.notifications(config, &heard));
             }
             let heard: BTreeSet<Labels> = heard.iter().map(|alert| alert.labels.clone()).collect();
@@ -240,7 +247,8 @@ impl Dispatcher {
     fn drop_told(&mut self, key: &str, heard: &BTreeSet<Labels>, now: i64) {
         let Some(group) = self.groups.get_mut(key) else { return };
         let from = (key.to_owned(), String::new(), 0);
-        let told: Vec<&LogEntry> = self.log.range(from..).take_while(|(other, _)| other.0 == key).map(|(_, entry)| entry).collect();
+        let told: Vec<&LogEntry> =
+            self.log.range(from..).take_while(|(other, _)| other.0 == key).map(|(_, entry)| entry).collect();
         let alerts = &self.alerts;
         group.alerts.retain(|labels| {
             let Some(alert) = alerts.get(labels) else { return false };
@@ -283,8 +291,10 @@ struct Decision<'a> {
 impl Decision<'_> {
     /// One notification for each integration that has something to be told.
     fn notifications(&self, config: &Config, heard: &[&GivenAlert]) -> Vec<Notification> {
-        let (resolved, firing): (Vec<&GivenAlert>, Vec<&GivenAlert>) = heard.iter().partition(|alert| alert.is_resolved(self.now));
-        let prints = |alerts: &[&GivenAlert]| alerts.iter().map(|alert| fingerprint(&alert.labels)).collect::<BTreeSet<u64>>();
+        let (resolved, firing): (Vec<&GivenAlert>, Vec<&GivenAlert>) =
+            heard.iter().partition(|alert| alert.is_resolved(self.now));
+        let prints =
+            |alerts: &[&GivenAlert]| alerts.iter().map(|alert| fingerprint(&alert.labels)).collect::<BTreeSet<u64>>();
         let (firing_prints, resolved_prints) = (prints(&firing), prints(&resolved));
         let Some(receiver) = config.receiver(&self.route.receiver) else { return Vec::new() };
         let mut found = Vec::new();
@@ -311,7 +321,13 @@ impl Decision<'_> {
         found
     }
 
-    fn is_needed(&self, told: Option<&LogEntry>, firing: &BTreeSet<u64>, resolved: &BTreeSet<u64>, send_resolved: bool) -> bool {
+    fn is_needed(
+        &self,
+        told: Option<&LogEntry>,
+        firing: &BTreeSet<u64>,
+        resolved: &BTreeSet<u64>,
+        send_resolved: bool,
+    ) -> bool {
         let Some(told) = told else { return !firing.is_empty() };
         if !firing.is_subset(&told.firing) {
             return true;

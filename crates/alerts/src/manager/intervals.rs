@@ -31,7 +31,18 @@ struct Span {
 
 const WEEKDAYS: [&str; 7] = ["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"];
 const MONTHS: [&str; 12] = [
-    "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december",
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
 ];
 
 impl TimeInterval {
@@ -56,7 +67,9 @@ impl TimeInterval {
 
 impl Span {
     fn contains(&self, now: &Zoned) -> bool {
-        let within = |ranges: &[RangeInclusive<i32>], value: i32| ranges.is_empty() || ranges.iter().any(|range| range.contains(&value));
+        let within = |ranges: &[RangeInclusive<i32>], value: i32| {
+            ranges.is_empty() || ranges.iter().any(|range| range.contains(&value))
+        };
         let minute = u16::try_from(i32::from(now.hour()) * 60 + i32::from(now.minute())).unwrap_or(0);
         let weekday = i32::from(now.weekday().to_sunday_zero_offset());
         let last = i32::from(now.days_in_month());
@@ -82,12 +95,18 @@ impl Span {
             fields.finish(p);
             match (minutes(&from), minutes(&to)) {
                 (Some(from), Some(to)) if from < to => times.push((from, to)),
-                _ => p.add(node.place, format!("{from:?} to {to:?} is no range of times; write for example 09:00 and 17:00, the start first")),
+                _ => p.add(
+                    node.place,
+                    format!(
+                        "{from:?} to {to:?} is no range of times; write for example 09:00 and 17:00, the start first"
+                    ),
+                ),
             }
         }
         let weekdays = ranges(&mut fields, "weekdays", p, |text| position(&WEEKDAYS, text, 0), 0..=6);
         let days = ranges(&mut fields, "days_of_month", p, |text| text.parse().ok().filter(|day| *day != 0), -31..=31);
-        let months = ranges(&mut fields, "months", p, |text| text.parse().ok().or_else(|| position(&MONTHS, text, 1)), 1..=12);
+        let months =
+            ranges(&mut fields, "months", p, |text| text.parse().ok().or_else(|| position(&MONTHS, text, 1)), 1..=12);
         let years = ranges(&mut fields, "years", p, |text| text.parse().ok(), 0..=9999);
         let zone = match fields.take("location") {
             None => TimeZone::UTC,
@@ -127,7 +146,9 @@ fn ranges(
     for text in fields.list_of_texts(name, p) {
         let (from, to) = text.split_once(':').unwrap_or((&text, &text));
         match (value(from.trim()), value(to.trim())) {
-            (Some(from), Some(to)) if allowed.contains(&from) && allowed.contains(&to) && (from <= to || to < 0) => found.push(from..=to),
+            (Some(from), Some(to)) if allowed.contains(&from) && allowed.contains(&to) && (from <= to || to < 0) => {
+                found.push(from..=to)
+            }
             _ => p.add(place, format!("`{name}`: {text:?} is no value or range like `a:b`")),
         }
     }
@@ -156,7 +177,10 @@ mod tests {
         assert!(inside("{days_of_month: ['-1']}", "2026-02-28T00:00:00Z"));
         assert!(!inside("{days_of_month: ['-1']}", "2024-02-28T00:00:00Z"));
         assert!(inside("{months: ['january:march', '12'], years: ['2026']}", "2026-12-01T00:00:00Z"));
-        assert!(inside("{times: [{start_time: '23:00', end_time: '24:00'}], location: 'Asia/Shanghai'}", "2026-11-20T15:30:00Z"));
+        assert!(inside(
+            "{times: [{start_time: '23:00', end_time: '24:00'}], location: 'Asia/Shanghai'}",
+            "2026-11-20T15:30:00Z"
+        ));
         assert!(inside("{}", "2026-11-20T15:30:00Z"));
     }
 }

@@ -82,7 +82,8 @@ impl Cursor<'_> {
             return Err("the name of the label is missing".into());
         }
         self.skip_blanks();
-        let ops = [("=~", MatchOp::Matches), ("!~", MatchOp::NotMatches), ("!=", MatchOp::NotEqual), ("=", MatchOp::Equal)];
+        let ops =
+            [("=~", MatchOp::Matches), ("!~", MatchOp::NotMatches), ("!=", MatchOp::NotEqual), ("=", MatchOp::Equal)];
         let found = ops.into_iter().find(|(text, _)| self.rest.starts_with(text));
         let (text, op) = found.ok_or("an operator is missing: use =, !=, =~ or !~")?;
         self.rest = &self.rest[text.len()..];

@@ -221,24 +221,42 @@ impl Writer<'_> {
         };
         let (smarthost, from) = (or_global("smarthost")?, or_global("from")?);
         if smarthost.is_empty() || from.is_empty() {
-            return Err("mail needs `smarthost` and `from`, in the receiver or as `smtp_smarthost` and `smtp_from` of global".into());
+            return Err(
+                "mail needs `smarthost` and `from`, in the receiver or as `smtp_smarthost` and `smtp_from` of global"
+                    .into(),
+            );
         }
         let user = or_global("auth_username")?;
         let password = self.secret("auth_password").or_else(|_| self.secret("smtp_password"));
         let login = if user.is_empty() { None } else { Some((user, password?)) };
         let mut headers = self.map("headers")?;
         if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("subject")) {
-            let subject = Template::parse("{{ template \"email.default.subject\" . }}").map_err(|error| error.to_string())?;
+            let subject =
+                Template::parse("{{ template \"email.default.subject\" . }}").map_err(|error| error.to_string())?;
             headers.push(("Subject".into(), self.expand(&subject)?));
         }
-        let to: Vec<String> = self.text("to")?.split(',').map(|to| to.trim().to_owned()).filter(|to| !to.is_empty()).collect();
+        let to: Vec<String> =
+            self.text("to")?.split(',').map(|to| to.trim().to_owned()).filter(|to| !to.is_empty()).collect();
         // A line break in an address or header would begin a header of its own.
         let broken = |text: &str| text.contains(['\r', '\n']);
-        if broken(&from) || to.iter().any(|to| broken(to)) || headers.iter().any(|(name, value)| broken(name) || broken(value)) {
+        if broken(&from)
+            || to.iter().any(|to| broken(to))
+            || headers.iter().any(|(name, value)| broken(name) || broken(value))
+        {
             return Err("a line break in an address or header of a mail".into());
         }
         let require_tls = self.integration.plain.get("require_tls").map_or(smtp.require_tls, |text| text == "true");
-        Ok(Mail { smarthost, hello: or_global("hello")?, from, to, headers, text: self.text("text")?, html: self.text("html")?, login, require_tls })
+        Ok(Mail {
+            smarthost,
+            hello: or_global("hello")?,
+            from,
+            to,
+            headers,
+            text: self.text("text")?,
+            html: self.text("html")?,
+            login,
+            require_tls,
+        })
     }
 }
 
@@ -254,7 +272,6 @@ fn cut(text: &str, most: usize) -> String {
 fn rfc3339(millis: i64) -> String {
     jiff::Timestamp::from_millisecond(millis).map_or_else(|_| millis.to_string(), |time| time.to_string())
 }
-
 
 #[cfg(test)]
 mod tests;

@@ -73,7 +73,9 @@ impl Reader {
         let what = format!("group {group:?}, rule {number}, {name:?}");
         match (alert.is_empty(), record.is_empty()) {
             (true, true) => self.problems.add(node.place, format!("{what}: one of `alert` and `record` must be set")),
-            (false, false) => self.problems.add(node.place, format!("{what}: only one of `alert` and `record` may be set")),
+            (false, false) => {
+                self.problems.add(node.place, format!("{what}: only one of `alert` and `record` may be set"))
+            }
             _ => {}
         }
         let query = self.query(&mut fields, &what);
@@ -115,7 +117,10 @@ impl Reader {
             Ok(query) if matches!(query.root.value_type(), ValueType::Vector | ValueType::Scalar) => Some(query),
             Ok(query) => {
                 let found = query.root.value_type().as_str();
-                self.problems.add(node.place, format!("{what}: the expression gives a {found}; a rule needs an instant vector or a scalar"));
+                self.problems.add(
+                    node.place,
+                    format!("{what}: the expression gives a {found}; a rule needs an instant vector or a scalar"),
+                );
                 None
             }
             Err(error) => {

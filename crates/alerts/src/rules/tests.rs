@@ -31,7 +31,8 @@ groups:
     .unwrap();
     let group = &file.groups[0];
     assert_eq!((group.interval(), group.limit, group.query_offset_ms), (30_000, 5, 60_000));
-    let labels = |at: usize| group.rules[at].labels.iter().map(|(n, v)| format!("{n}={}", v.text())).collect::<Vec<_>>();
+    let labels =
+        |at: usize| group.rules[at].labels.iter().map(|(n, v)| format!("{n}={}", v.text())).collect::<Vec<_>>();
     assert_eq!(labels(0), ["x={{ not a template }}", "team=night"]);
     assert_eq!(labels(1), ["team=day"]);
     assert!(matches!(group.rules[1].kind, RuleKind::Alert { hold_ms: 300_000, keep_firing_ms: 600_000, .. }));
@@ -84,7 +85,9 @@ fn every_mistake_is_told_with_its_place() {
 
 #[test]
 fn a_group_printed_without_its_rules_line_is_told_so() {
-    let found = problems("groups:\n  - name: agent_observability\n    interval: 30s\n\n    # a comment\n    - alert: AgentErrorRateSpike\n      expr: |\n        up == 0\n      for: 5m\n");
+    let found = problems(
+        "groups:\n  - name: agent_observability\n    interval: 30s\n\n    # a comment\n    - alert: AgentErrorRateSpike\n      expr: |\n        up == 0\n      for: 5m\n",
+    );
     assert_eq!(found.len(), 1);
     assert!(found[0].contains("a list of rules begins at line 6 without a `rules:` line above it"), "{found:?}");
 }

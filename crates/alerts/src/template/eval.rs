@@ -127,11 +127,15 @@ impl Run<'_> {
         // The variables of a range stand for key and value of each turn, not for the list.
         let value = self.commands(pipe, dot)?;
         let pairs: Vec<(Value, Value)> = match &value {
-            Value::List(items) => items.iter().cloned().enumerate().map(|(at, item)| (Value::Int(at as i64), item)).collect(),
+            Value::List(items) => {
+                items.iter().cloned().enumerate().map(|(at, item)| (Value::Int(at as i64), item)).collect()
+            }
             Value::Map(MapKind::Texts | MapKind::Any, map) => {
                 map.iter().map(|(name, value)| (Value::text(name), value.clone())).collect()
             }
-            Value::Int(count) => (0..(*count).clamp(0, MAX_STEPS as i64)).map(|at| (Value::Int(at), Value::Int(at))).collect(),
+            Value::Int(count) => {
+                (0..(*count).clamp(0, MAX_STEPS as i64)).map(|at| (Value::Int(at), Value::Int(at))).collect()
+            }
             Value::Nil => Vec::new(),
             other => return Err(format!("range can't iterate over {other}")),
         };

@@ -125,7 +125,9 @@ fn one(verb: char, value: &Value, spec: &Spec) -> String {
         ('X', Value::Int(number)) => format!("{number:X}"),
         ('o', Value::Int(number)) => format!("{number:o}"),
         ('b', Value::Int(number)) => format!("{number:b}"),
-        ('c', Value::Int(number)) => u32::try_from(*number).ok().and_then(char::from_u32).unwrap_or('\u{fffd}').to_string(),
+        ('c', Value::Int(number)) => {
+            u32::try_from(*number).ok().and_then(char::from_u32).unwrap_or('\u{fffd}').to_string()
+        }
         ('t' | 'v', Value::Bool(flag)) => flag.to_string(),
         ('q', Value::Text(text)) => quoted(&cut(text)),
         ('x', Value::Text(text)) => text.bytes().map(|byte| format!("{byte:02x}")).collect(),

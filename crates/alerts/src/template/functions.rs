@@ -8,12 +8,65 @@ use super::{World, humanize};
 
 /// Every function: Go's own, Prometheus', Alertmanager's.
 const NAMES: &[&str] = &[
-    "and", "or", "not", "eq", "ne", "lt", "le", "gt", "ge", "len", "index", "slice", "print", "printf", "println", "html",
-    "js", "urlquery", "query", "first", "label", "value", "strvalue", "args", "reReplaceAll", "safeHtml", "match", "title",
-    "toUpper", "toLower", "graphLink", "tableLink", "sortByLabel", "stripPort", "stripDomain", "humanize", "humanize1024",
-    "humanizeDuration", "humanizePercentage", "humanizeTimestamp", "toTime", "toDuration", "now", "pathPrefix", "externalURL",
-    "parseDuration", "urlQueryEscape", "join", "trimSpace", "stringSlice", "date", "tz", "since", "safeUrl", "urlUnescape",
-    "toJson", "list", "append", "dict",
+    "and",
+    "or",
+    "not",
+    "eq",
+    "ne",
+    "lt",
+    "le",
+    "gt",
+    "ge",
+    "len",
+    "index",
+    "slice",
+    "print",
+    "printf",
+    "println",
+    "html",
+    "js",
+    "urlquery",
+    "query",
+    "first",
+    "label",
+    "value",
+    "strvalue",
+    "args",
+    "reReplaceAll",
+    "safeHtml",
+    "match",
+    "title",
+    "toUpper",
+    "toLower",
+    "graphLink",
+    "tableLink",
+    "sortByLabel",
+    "stripPort",
+    "stripDomain",
+    "humanize",
+    "humanize1024",
+    "humanizeDuration",
+    "humanizePercentage",
+    "humanizeTimestamp",
+    "toTime",
+    "toDuration",
+    "now",
+    "pathPrefix",
+    "externalURL",
+    "parseDuration",
+    "urlQueryEscape",
+    "join",
+    "trimSpace",
+    "stringSlice",
+    "date",
+    "tz",
+    "since",
+    "safeUrl",
+    "urlUnescape",
+    "toJson",
+    "list",
+    "append",
+    "dict",
 ];
 
 pub(super) fn exists(name: &str) -> bool {
@@ -98,9 +151,15 @@ pub(super) fn call(name: &str, args: &[Value], world: &mut dyn World) -> Called 
             Value::text(format!("/graph?g0.expr={}&g0.tab={tab}", escape_query(&text(0)?)))
         }
         "sortByLabel" => {
-            let (label, Value::List(items)) = (text(0)?, at(1)?) else { return Err("sortByLabel takes a label and the answer of a query".into()) };
+            let (label, Value::List(items)) = (text(0)?, at(1)?) else {
+                return Err("sortByLabel takes a label and the answer of a query".into());
+            };
             let mut items = items.to_vec();
-            let key = |item: &Value| sample_field(item, "Labels").and_then(|labels| index(&labels, &Value::text(&label))).map_or_else(|_| String::new(), |v| v.to_string());
+            let key = |item: &Value| {
+                sample_field(item, "Labels")
+                    .and_then(|labels| index(&labels, &Value::text(&label)))
+                    .map_or_else(|_| String::new(), |v| v.to_string())
+            };
             items.sort_by_key(key);
             Value::list(items)
         }
@@ -125,11 +184,14 @@ pub(super) fn call(name: &str, args: &[Value], world: &mut dyn World) -> Called 
             Value::text(path.find('/').map_or("", |at| &path[at..]))
         }
         "parseDuration" => {
-            let millis = promql::parse_duration(&text(0)?).ok_or_else(|| format!("{:?} is no duration", args[0].to_string()))?;
+            let millis =
+                promql::parse_duration(&text(0)?).ok_or_else(|| format!("{:?} is no duration", args[0].to_string()))?;
             Value::Float(millis as f64 / 1000.0)
         }
         "join" => match at(1)? {
-            Value::List(items) => Value::text(items.iter().map(ToString::to_string).collect::<Vec<_>>().join(&text(0)?)),
+            Value::List(items) => {
+                Value::text(items.iter().map(ToString::to_string).collect::<Vec<_>>().join(&text(0)?))
+            }
             other => return Err(format!("join takes a list, not {}", other.kind())),
         },
         "stringSlice" | "list" => Value::list(args.iter().cloned()),
@@ -159,9 +221,11 @@ pub(super) fn method(value: &Value, name: &str, args: &[Value]) -> Called {
         // `alertname` comes first in Alertmanager's order.
         let mut names: Vec<&String> = map.keys().collect();
         names.sort_by_key(|name| (name.as_str() != "alertname", name.as_str()));
-        Value::list(names.into_iter().map(|name| {
-            Value::structure("Pair", [("Name", Value::text(name)), ("Value", map[name].clone())])
-        }))
+        Value::list(
+            names
+                .into_iter()
+                .map(|name| Value::structure("Pair", [("Name", Value::text(name)), ("Value", map[name].clone())])),
+        )
     };
     Ok(match (value, name) {
         (Value::Map(MapKind::Texts, map), "SortedPairs") => pairs(map),
@@ -197,9 +261,25 @@ pub(super) fn method(value: &Value, name: &str, args: &[Value]) -> Called {
 /// A time in Go's layout of reference (`2006-01-02T15:04:05Z07:00`), in UTC.
 fn go_time(millis: i64, layout: &str) -> String {
     const PARTS: [(&str, &str); 19] = [
-        ("2006", "%Y"), ("January", "%B"), ("Jan", "%b"), ("Monday", "%A"), ("Mon", "%a"), ("MST", "UTC"), ("Z07:00", "Z"),
-        ("-07:00", "+00:00"), ("-0700", "+0000"), ("01", "%m"), ("02", "%d"), ("15", "%H"), ("03", "%I"), ("04", "%M"),
-        ("05", "%S"), ("PM", "%p"), ("06", "%y"), ("_2", "%e"), (".000", ".%3f"),
+        ("2006", "%Y"),
+        ("January", "%B"),
+        ("Jan", "%b"),
+        ("Monday", "%A"),
+        ("Mon", "%a"),
+        ("MST", "UTC"),
+        ("Z07:00", "Z"),
+        ("-07:00", "+00:00"),
+        ("-0700", "+0000"),
+        ("01", "%m"),
+        ("02", "%d"),
+        ("15", "%H"),
+        ("03", "%I"),
+        ("04", "%M"),
+        ("05", "%S"),
+        ("PM", "%p"),
+        ("06", "%y"),
+        ("_2", "%e"),
+        (".000", ".%3f"),
     ];
     let (mut format, mut rest) = (String::new(), layout);
     while let Some(first) = rest.chars().next() {
@@ -217,7 +297,8 @@ fn go_time(millis: i64, layout: &str) -> String {
             }
         }
     }
-    jiff::Timestamp::from_millisecond(millis).map_or_else(|_| millis.to_string(), |time| time.strftime(&format).to_string())
+    jiff::Timestamp::from_millisecond(millis)
+        .map_or_else(|_| millis.to_string(), |time| time.strftime(&format).to_string())
 }
 
 /// Go's `Sprint`: blanks between neighbours that are both no texts.
@@ -266,13 +347,18 @@ fn slice(value: &Value, bounds: &[Value]) -> Called {
     };
     let bound = |at: usize, otherwise: usize| match bounds.get(at) {
         None => Ok(otherwise),
-        Some(Value::Int(at)) => usize::try_from(*at).ok().filter(|at| *at <= length).ok_or(format!("index out of range: {at}")),
+        Some(Value::Int(at)) => {
+            usize::try_from(*at).ok().filter(|at| *at <= length).ok_or(format!("index out of range: {at}"))
+        }
         Some(other) => Err(format!("can't slice with {}", other.kind())),
     };
     let (from, to) = (bound(0, 0)?, bound(1, length)?);
     match value {
         Value::Text(text) => text.get(from..to).map(Value::text).ok_or_else(|| "index out of range".into()),
-        Value::List(items) => items.get(from..to).map(|items| Value::list(items.iter().cloned())).ok_or_else(|| "index out of range".into()),
+        Value::List(items) => items
+            .get(from..to)
+            .map(|items| Value::list(items.iter().cloned()))
+            .ok_or_else(|| "index out of range".into()),
         _ => Ok(Value::Nil),
     }
 }

@@ -20,7 +20,10 @@ pub(super) enum Word {
     /// `$x`; `$` alone is the empty name.
     Variable(String),
     /// `.x` directly after something (`chained`) or on its own.
-    Field { name: String, chained: bool },
+    Field {
+        name: String,
+        chained: bool,
+    },
     /// `.`
     Dot,
     Int(i64),
@@ -126,15 +129,25 @@ impl Lexer<'_> {
         let start = self.at;
         let first = rest.chars().next().unwrap_or(' ');
         let chained = !spaced
-            && self.words.last().is_some_and(|(word, _)| {
-                matches!(word, Word::Field { .. } | Word::Variable(_) | Word::Close)
-            });
-        let simple = [("(", Word::Open), (")", Word::Close), ("|", Word::Pipe), (":=", Word::Declare), ("=", Word::Assign), (",", Word::Comma)];
+            && self
+                .words
+                .last()
+                .is_some_and(|(word, _)| matches!(word, Word::Field { .. } | Word::Variable(_) | Word::Close));
+        let simple = [
+            ("(", Word::Open),
+            (")", Word::Close),
+            ("|", Word::Pipe),
+            (":=", Word::Declare),
+            ("=", Word::Assign),
+            (",", Word::Comma),
+        ];
         if let Some((text, word)) = simple.into_iter().find(|(text, _)| rest.starts_with(text)) {
             self.at += text.len();
             return Ok(word);
         }
-        let name_length = |text: &str| text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').map(char::len_utf8).sum::<usize>();
+        let name_length = |text: &str| {
+            text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').map(char::len_utf8).sum::<usize>()
+        };
         match first {
             '.' => {
                 let length = name_length(&rest[1..]);
@@ -168,7 +181,9 @@ impl Lexer<'_> {
                 self.at += 2 + character.len_utf8();
                 Ok(Word::Int(i64::from(u32::from(character))))
             }
-            c if c.is_ascii_digit() || ((c == '-' || c == '+') && rest[1..].starts_with(|c: char| c.is_ascii_digit() || c == '.')) => {
+            c if c.is_ascii_digit()
+                || ((c == '-' || c == '+') && rest[1..].starts_with(|c: char| c.is_ascii_digit() || c == '.')) =>
+            {
                 self.number(rest)
             }
             c if c.is_alphabetic() || c == '_' => {

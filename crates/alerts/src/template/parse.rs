@@ -161,7 +161,9 @@ impl Parser {
                 words.end()?;
                 Node::Template { name, pipe, at: words.begin }
             }
-            "break" | "continue" if self.loops == 0 => return Err((words.begin, format!("{{{{{keyword}}}}} outside of {{{{range}}}}"))),
+            "break" | "continue" if self.loops == 0 => {
+                return Err((words.begin, format!("{{{{{keyword}}}}} outside of {{{{range}}}}")));
+            }
             "break" => Node::Break,
             "continue" => Node::Continue,
             _ => {

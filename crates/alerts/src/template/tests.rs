@@ -25,7 +25,12 @@ fn data() -> Value {
     let none = Value::texts([]);
     Value::structure(
         "AlertTemplateData",
-        [("Labels", Value::labels(&labels)), ("ExternalLabels", none), ("ExternalURL", Value::text("http://x")), ("Value", Value::Float(0.25))],
+        [
+            ("Labels", Value::labels(&labels)),
+            ("ExternalLabels", none),
+            ("ExternalURL", Value::text("http://x")),
+            ("Value", Value::Float(0.25)),
+        ],
     )
 }
 
@@ -51,10 +56,16 @@ fn what_rules_write_expands() {
         ("x  {{- 3 -}}  y", "x3y"),
         ("{{ $x := 1 }}{{ if true }}{{ $x = 2 }}{{ end }}{{ $x }}", "2"),
         ("{{ define \"t\" }}<{{ .arg0 }}{{ .arg9 }}>{{ end }}{{ template \"t\" (args \"foo\") }}", "<foo<no value>>"),
-        ("{{ and true \"\" }}{{ or \"\" \"x\" }}{{ not false }}{{ len \"abc\" }}{{ index $labels \"job\" }}", "xtrue3db"),
+        (
+            "{{ and true \"\" }}{{ or \"\" \"x\" }}{{ not false }}{{ len \"abc\" }}{{ index $labels \"job\" }}",
+            "xtrue3db",
+        ),
         ("{{ range $k, $v := $labels }}{{ $k }}:{{ $v }},{{ end }}", "instance:db-1:9100,job:db,"),
         ("{{ range query \"m\" }}{{ if eq .Labels.id \"a\" }}{{ break }}{{ end }}{{ .Labels.id }}{{ end }}", "b"),
-        ("{{ externalURL }}|{{ pathPrefix }}|{{ now | humanizeTimestamp }}", "http://tawny.example/prefix|/prefix|2020-09-13 12:26:40.5 +0000 UTC"),
+        (
+            "{{ externalURL }}|{{ pathPrefix }}|{{ now | humanizeTimestamp }}",
+            "http://tawny.example/prefix|/prefix|2020-09-13 12:26:40.5 +0000 UTC",
+        ),
         ("{{ print 1 2 \"a\" \"b\" 3 }}", "1 2ab3"),
         ("{{ `raw \"x\"` }} {{ 'a' }} {{ 0x10 }} {{ 1e3 }} {{ -4 }}", "raw \"x\" 97 16 1000 -4"),
     ] {
@@ -65,14 +76,22 @@ fn what_rules_write_expands() {
 #[test]
 fn functions_agree_with_prometheus() {
     for (text, expected) in [
-        ("{{humanize 1048576}} {{humanize1024 1048576}} {{humanizeDuration 135.3563}} {{humanizePercentage 0.959}} {{humanizeTimestamp 1643114203}}",
-         "1.049M 1Mi 2m 15s 95.9% 2022-01-25 12:36:43 +0000 UTC"),
-        ("{{title \"this part\"}} {{toUpper \"is testing\"}} {{toLower \"THE STRINGS\"}}. {{ stripPort \"[::1]:6006\"}} {{ stripPort \"127.0.0.1:4004\"}}. {{parseDuration \"2h10m15s\"}}. {{if match \"[0-9]+\" \"1234\"}}{{reReplaceAll \"r.*d\" \"replaced\" \"rpld text\"}}{{end}}. {{if match \"[0-9]+$\" \"1234a\"}}WRONG{{end}}.",
-         "This Part IS TESTING the strings. ::1 127.0.0.1. 7815. replaced text. ."),
-        ("{{ humanize 0.0 }} {{ humanize 0.001 }} {{ humanize -1234567 }} {{ humanizeDuration 0.0123 }} {{ humanizeDuration 90061 }} {{ humanizeDuration -3.5 }}",
-         "0 1m -1.235M 12.3ms 1d 1h 1m 1s -3.5s"),
-        ("{{ stripDomain \"db.example.com:9100\" }} {{ stripDomain \"10.0.0.1:80\" }} {{ tableLink \"up{a=\\\"b\\\"}\" }}",
-         "db:9100 10.0.0.1:80 /graph?g0.expr=up%7Ba%3D%22b%22%7D&g0.tab=1"),
+        (
+            "{{humanize 1048576}} {{humanize1024 1048576}} {{humanizeDuration 135.3563}} {{humanizePercentage 0.959}} {{humanizeTimestamp 1643114203}}",
+            "1.049M 1Mi 2m 15s 95.9% 2022-01-25 12:36:43 +0000 UTC",
+        ),
+        (
+            "{{title \"this part\"}} {{toUpper \"is testing\"}} {{toLower \"THE STRINGS\"}}. {{ stripPort \"[::1]:6006\"}} {{ stripPort \"127.0.0.1:4004\"}}. {{parseDuration \"2h10m15s\"}}. {{if match \"[0-9]+\" \"1234\"}}{{reReplaceAll \"r.*d\" \"replaced\" \"rpld text\"}}{{end}}. {{if match \"[0-9]+$\" \"1234a\"}}WRONG{{end}}.",
+            "This Part IS TESTING the strings. ::1 127.0.0.1. 7815. replaced text. .",
+        ),
+        (
+            "{{ humanize 0.0 }} {{ humanize 0.001 }} {{ humanize -1234567 }} {{ humanizeDuration 0.0123 }} {{ humanizeDuration 90061 }} {{ humanizeDuration -3.5 }}",
+            "0 1m -1.235M 12.3ms 1d 1h 1m 1s -3.5s",
+        ),
+        (
+            "{{ stripDomain \"db.example.com:9100\" }} {{ stripDomain \"10.0.0.1:80\" }} {{ tableLink \"up{a=\\\"b\\\"}\" }}",
+            "db:9100 10.0.0.1:80 /graph?g0.expr=up%7Ba%3D%22b%22%7D&g0.tab=1",
+        ),
     ] {
         assert_eq!(expand(text).as_deref(), Ok(expected));
     }
@@ -87,7 +106,10 @@ fn mistakes_are_named_with_their_place() {
         ("{{ if true }}x", "template error at 1:1: unexpected end of the template: an {{end}} is missing"),
         ("{{ .Nope }}", "template error at 1:4: can't evaluate field Nope in type AlertTemplateData"),
         ("{{ query \"bad\" }}", "template error at 1:4: error calling query: bad query"),
-        ("{{ query \"x\" | first | value | humanize }}{{ template \"t\" }}", "template error at 1:43: template \"t\" not defined"),
+        (
+            "{{ query \"x\" | first | value | humanize }}{{ template \"t\" }}",
+            "template error at 1:43: template \"t\" not defined",
+        ),
         ("{{ end }}", "template error at 1:1: unexpected {{end}}"),
     ] {
         assert_eq!(expand(text), Err(expected.to_owned()), "{text}");
@@ -107,7 +129,8 @@ fn a_template_cannot_run_away() {
 #[test]
 fn labels_have_alertmanagers_methods() {
     let labels = Labels::new([("alertname", "A"), ("aaa", "1"), ("b", "2")]);
-    let data = Value::structure("Data", [("CommonLabels", Value::labels(&labels)), ("At", Value::Time(1_600_000_000_000))]);
+    let data =
+        Value::structure("Data", [("CommonLabels", Value::labels(&labels)), ("At", Value::Time(1_600_000_000_000))]);
     let expand = |text: &str| Template::parse(text).unwrap().expand(&data, &[], &mut StillWorld::default()).unwrap();
     assert_eq!(expand("{{ .CommonLabels.SortedPairs.Values | join \" \" }}"), "A 1 2");
     assert_eq!(expand("{{ (.CommonLabels.Remove (stringSlice \"b\")).Names | join \",\" }}"), "alertname,aaa");

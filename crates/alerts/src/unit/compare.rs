@@ -19,7 +19,8 @@ fn same_number(expected: f64, found: f64, fuzzy: bool) -> bool {
     if expected.to_bits() == found.to_bits() || expected == found || (expected.is_nan() && found.is_nan()) {
         return true;
     }
-    if !fuzzy || expected.is_sign_negative() != found.is_sign_negative() || !expected.is_finite() || !found.is_finite() {
+    if !fuzzy || expected.is_sign_negative() != found.is_sign_negative() || !expected.is_finite() || !found.is_finite()
+    {
         return false;
     }
     // Neighbouring numbers of one sign have neighbouring bits.

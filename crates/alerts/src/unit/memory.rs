@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use promql::histogram::set_hints;
-use promql::{Labels, Limits, METRIC_NAME, Params, Point, Query, ResultSample, SelectorNeed, SequenceValue, Series, Value};
+use promql::{
+    Labels, Limits, METRIC_NAME, Params, Point, Query, ResultSample, SelectorNeed, SequenceValue, Series, Value,
+};
 
 use crate::evaluate::{Sample, Source, samples};
 
@@ -24,13 +26,18 @@ impl Memory {
 
     /// Adds one sample.
     pub fn push(&mut self, labels: &Labels, time_ms: i64, point: Point) {
-        let series = self.series.entry(labels.clone()).or_insert_with(|| Arc::new(Series { labels: labels.clone(), ..Series::default() }));
+        let series = self
+            .series
+            .entry(labels.clone())
+            .or_insert_with(|| Arc::new(Series { labels: labels.clone(), ..Series::default() }));
         let series = Arc::make_mut(series);
         match point {
             Point::None => {}
             Point::Float(value) if series.times.last().is_some_and(|&last| last >= time_ms) => {
                 // The same time again: the later value counts. Earlier ones come too late.
-                if let (Some(last), Some(slot)) = (series.times.last(), series.values.last_mut()) && *last == time_ms {
+                if let (Some(last), Some(slot)) = (series.times.last(), series.values.last_mut())
+                    && *last == time_ms
+                {
                     *slot = value;
                 }
             }
@@ -61,7 +68,8 @@ impl Memory {
         params.subquery_step = self.subquery_step_ms.unwrap_or(params.subquery_step);
         let needs = query.selectors(&params).map_err(|error| error.to_string())?;
         let fetched: Vec<Vec<Arc<Series>>> = needs.iter().map(|need| self.select(need)).collect();
-        let answer = promql::evaluate(query, &fetched, &params, &Limits::default()).map_err(|error| error.to_string())?;
+        let answer =
+            promql::evaluate(query, &fetched, &params, &Limits::default()).map_err(|error| error.to_string())?;
         Ok(answer.value)
     }
 

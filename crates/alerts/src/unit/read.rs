@@ -20,7 +20,8 @@ pub(super) fn file(text: &str) -> Result<TestFile, Vec<Problem>> {
     };
     if let Some(mut fields) = p.fields(&root, "a file of unit tests") {
         file.rule_files = fields.list_of_texts("rule_files", p);
-        file.evaluation_interval_ms = fields.duration("evaluation_interval", p).filter(|&it| it > 0).unwrap_or(MINUTE_MS);
+        file.evaluation_interval_ms =
+            fields.duration("evaluation_interval", p).filter(|&it| it > 0).unwrap_or(MINUTE_MS);
         file.group_eval_order = fields.list_of_texts("group_eval_order", p);
         file.fuzzy = fields.boolean("fuzzy_compare", p).unwrap_or(false);
         let interval = file.evaluation_interval_ms;
@@ -99,7 +100,9 @@ fn query_case(node: &Node, p: &mut Problems) -> Option<QueryCase> {
         let described = if labels.trim().is_empty() { "{}" } else { &labels };
         let written = if histogram.is_empty() { if value.is_empty() { "0" } else { &value } } else { &histogram };
         match parse_series(&format!("{described} {written}")) {
-            Ok((labels, values)) if values.len() == 1 => expected.extend(values.into_iter().map(|value| (labels.clone(), value))),
+            Ok((labels, values)) if values.len() == 1 => {
+                expected.extend(values.into_iter().map(|value| (labels.clone(), value)))
+            }
             Ok(_) => p.add(node.place, format!("{written:?} is not one value")),
             Err(error) => p.add(node.place, format!("labels {labels:?}, value {written:?}: {error}")),
         }

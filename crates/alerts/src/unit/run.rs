@@ -78,7 +78,10 @@ impl<'a> Run<'a> {
         let end = alert_times.iter().copied().chain(self.test.queries.iter().map(|case| case.at_ms)).max().unwrap_or(0);
         let cases = self.test.alerts.len() + self.test.queries.len();
         if end / step > MAX_EVALUATIONS {
-            self.fail(self.test.place, format!("the test takes more than {MAX_EVALUATIONS} evaluations; raise `evaluation_interval`"));
+            self.fail(
+                self.test.place,
+                format!("the test takes more than {MAX_EVALUATIONS} evaluations; raise `evaluation_interval`"),
+            );
         } else {
             let mut loaded = 0;
             let mut errors = BTreeMap::new();
@@ -121,7 +124,8 @@ impl<'a> Run<'a> {
     fn evaluate(&mut self, now: i64, errors: &mut BTreeMap<String, i64>) {
         for (group, state) in self.groups.iter().zip(&mut self.states) {
             evaluate::evaluate(group, state, now, &mut self.memory, &self.settings);
-            for (rule, state) in group.rules.iter().zip(&state.rules).filter(|(_, state)| !state.last_error.is_empty()) {
+            for (rule, state) in group.rules.iter().zip(&state.rules).filter(|(_, state)| !state.last_error.is_empty())
+            {
                 // Each error once, at its first time.
                 let message = format!("group {:?}, rule {:?}: {}", group.name, rule.name, state.last_error);
                 errors.entry(message).or_insert(now);
@@ -172,7 +176,10 @@ impl<'a> Run<'a> {
         let mut expected = case.expected.clone();
         expected.sort_by(|a, b| a.0.cmp(&b.0));
         let equal = expected.len() == found.len()
-            && expected.iter().zip(&found).all(|(want, have)| want.0 == have.0 && same(&want.1, &have.1, self.file.fuzzy));
+            && expected
+                .iter()
+                .zip(&found)
+                .all(|(want, have)| want.0 == have.0 && same(&want.1, &have.1, self.file.fuzzy));
         if !equal {
             let want: Vec<String> = expected.iter().map(|(labels, value)| format!("{labels} {value:?}")).collect();
             let have: Vec<String> = found.iter().map(|(labels, point)| format!("{labels} {point:?}")).collect();

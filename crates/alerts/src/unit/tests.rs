@@ -69,7 +69,11 @@ groups:
 fn outcome(tests: &str) -> Vec<String> {
     let file = parse(tests).unwrap();
     let rules = rules::parse(RULES).unwrap();
-    run(&file, &[rules], |_| true).into_iter().flat_map(|result| result.failures).map(|failure| failure.message).collect()
+    run(&file, &[rules], |_| true)
+        .into_iter()
+        .flat_map(|result| result.failures)
+        .map(|failure| failure.message)
+        .collect()
 }
 
 #[test]

@@ -93,7 +93,10 @@ impl Problems {
         let mut found = Vec::new();
         for (key, value) in fields.pairs {
             if value.text().is_none() {
-                self.add(value.place, format!("{what}: the value of `{}` must be a text", key.text().unwrap_or_default()));
+                self.add(
+                    value.place,
+                    format!("{what}: the value of `{}` must be a text", key.text().unwrap_or_default()),
+                );
             } else {
                 found.push((key, value));
             }

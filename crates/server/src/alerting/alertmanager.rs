@@ -93,7 +93,8 @@ struct Wanted {
 
 impl Wanted {
     fn parse(query: Option<&str>) -> Result<Self, Refusal> {
-        let mut wanted = Self { filter: Matchers::default(), active: true, silenced: true, inhibited: true, receiver: None };
+        let mut wanted =
+            Self { filter: Matchers::default(), active: true, silenced: true, inhibited: true, receiver: None };
         for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
             match &*name {
                 "filter" => wanted.filter.0.extend(Matchers::parse(&value).map_err(bad)?.0),
@@ -112,7 +113,9 @@ impl Wanted {
         let (shown, state, silenced, inhibited) = match &muted {
             None => (self.active, "active", json!([]), json!([])),
             Some(Muted::Silenced(id)) => (self.silenced, "suppressed", json!([id]), json!([])),
-            Some(Muted::Inhibited(print)) => (self.inhibited, "suppressed", json!([]), json!([format!("{print:016x}")])),
+            Some(Muted::Inhibited(print)) => {
+                (self.inhibited, "suppressed", json!([]), json!([format!("{print:016x}")]))
+            }
         };
         let routes = inner.config.route.of(&alert.labels);
         let receivers: Vec<&str> = routes.iter().map(|route| route.receiver.as_str()).collect();
@@ -179,7 +182,9 @@ fn time_of(text: Option<&str>) -> Result<Option<i64>, Refusal> {
     match text {
         None | Some("") => Ok(None),
         Some(text) if text.starts_with("0001-01-01T") => Ok(None),
-        Some(text) => Timestamp::parse_rfc3339(text).map(|time| Some(millis(time))).ok_or_else(|| bad(format!("{text:?} is no time"))),
+        Some(text) => Timestamp::parse_rfc3339(text)
+            .map(|time| Some(millis(time)))
+            .ok_or_else(|| bad(format!("{text:?} is no time"))),
     }
 }
 
@@ -193,16 +198,27 @@ fn accept(app: &App, posted: Vec<Posted>) -> Result<(), Refusal> {
     let config = Arc::clone(&inner.config);
     let mut mistakes = Vec::new();
     for alert in posted {
-        let bytes: usize = alert.labels.iter().chain(&alert.annotations).map(|(name, value)| name.len() + value.len()).sum();
+        let bytes: usize =
+            alert.labels.iter().chain(&alert.annotations).map(|(name, value)| name.len() + value.len()).sum();
         let labels = Labels::new(alert.labels);
         if labels.is_empty() {
             mistakes.push("an alert needs at least one label".to_owned());
         } else if bytes > limits::ALERT_BYTES_MAX {
             app.counters.limit_reached("alert_bytes_max");
-            mistakes.push(format!("{}: labels and annotations have {bytes} bytes, at most {} are taken (alert_bytes_max)", labels.get("alertname"), limits::ALERT_BYTES_MAX));
-        } else if inner.dispatcher.alerts().count() >= limits::ALERTS_MAX && !inner.dispatcher.alerts().any(|known| known.labels == labels) {
+            mistakes.push(format!(
+                "{}: labels and annotations have {bytes} bytes, at most {} are taken (alert_bytes_max)",
+                labels.get("alertname"),
+                limits::ALERT_BYTES_MAX
+            ));
+        } else if inner.dispatcher.alerts().count() >= limits::ALERTS_MAX
+            && !inner.dispatcher.alerts().any(|known| known.labels == labels)
+        {
             app.counters.limit_reached("alerts_max");
-            mistakes.push(format!("{}: there are {} alerts already (alerts_max)", labels.get("alertname"), limits::ALERTS_MAX));
+            mistakes.push(format!(
+                "{}: there are {} alerts already (alerts_max)",
+                labels.get("alertname"),
+                limits::ALERTS_MAX
+            ));
         } else {
             let (starts_at, ends_at) = (time_of(alert.starts_at.as_deref())?, time_of(alert.ends_at.as_deref())?);
             let given = GivenAlert {
@@ -223,7 +239,8 @@ fn accept(app: &App, posted: Vec<Posted>) -> Result<(), Refusal> {
 }
 
 async fn take(State(app): State<Arc<App>>, body: Bytes) -> Result<StatusCode, Refusal> {
-    let posted: Vec<Posted> = serde_json::from_slice(&body).map_err(|error| bad(format!("cannot read the body: {error}")))?;
+    let posted: Vec<Posted> =
+        serde_json::from_slice(&body).map_err(|error| bad(format!("cannot read the body: {error}")))?;
     accept(&app, posted)?;
     Ok(StatusCode::OK)
 }
@@ -276,7 +293,9 @@ async fn silences(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Ans
 async fn silence(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answered {
     let inner = app.alerting()?.lock();
     let found = inner.silences.iter().find(|silence| silence.id == id);
-    found.map(|silence| Json(silence_json(silence, millis(app.now())))).ok_or_else(|| Refusal(StatusCode::NOT_FOUND, format!("silence {id} not found")))
+    found
+        .map(|silence| Json(silence_json(silence, millis(app.now()))))
+        .ok_or_else(|| Refusal(StatusCode::NOT_FOUND, format!("silence {id} not found")))
 }
 
 async fn end_silence(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<StatusCode, Refusal> {
@@ -313,7 +332,8 @@ fn yes() -> bool {
 }
 
 async fn make_silence(State(app): State<Arc<App>>, body: Bytes) -> Answered {
-    let posted: PostedSilence = serde_json::from_slice(&body).map_err(|error| bad(format!("cannot read the body: {error}")))?;
+    let posted: PostedSilence =
+        serde_json::from_slice(&body).map_err(|error| bad(format!("cannot read the body: {error}")))?;
     let mut matchers = Matchers::default();
     for matcher in &posted.matchers {
         let op = match (matcher.is_regex, matcher.is_equal) {

@@ -74,7 +74,13 @@ fn decide(alerting: &Alerting, now: i64) {
     for notification in notifications {
         let key = (notification.group_key.clone(), notification.receiver.clone(), notification.integration);
         let under_way = inner.pending.get(&key).is_some_and(|pending| pending.under_way);
-        let pending = Pending { notification: Arc::new(notification), attempts: 0, next_at: now, error: String::new(), under_way };
+        let pending = Pending {
+            notification: Arc::new(notification),
+            attempts: 0,
+            next_at: now,
+            error: String::new(),
+            under_way,
+        };
         // A newer message about the same group takes the place of one that still waits.
         inner.pending.insert(key, pending);
     }
@@ -96,11 +102,19 @@ async fn send_one(app: &App, alerting: &Alerting, key: &LogKey, notification: &N
         (Arc::clone(&inner.config), Arc::clone(&inner.library))
     };
     let integration = config.receiver(&key.1).and_then(|receiver| receiver.integrations.get(key.2));
-    let Some(integration) = integration else { return Err(SendError::Never("the receiver is no longer configured".into())) };
+    let Some(integration) = integration else {
+        return Err(SendError::Never("the receiver is no longer configured".into()));
+    };
     send::notification(app, &config, &library, integration, notification).await
 }
 
-async fn finish(app: &Arc<App>, opened: &Opened, key: LogKey, notification: Arc<Notification>, result: Result<(), SendError>) {
+async fn finish(
+    app: &Arc<App>,
+    opened: &Opened,
+    key: LogKey,
+    notification: Arc<Notification>,
+    result: Result<(), SendError>,
+) {
     let now = millis(app.now());
     let mut record = None;
     let mut failed = None;
@@ -138,7 +152,9 @@ async fn finish(app: &Arc<App>, opened: &Opened, key: LogKey, notification: Arc<
     }
     let text = match &result {
         Ok(()) => None,
-        Err(SendError::Later(reason) | SendError::Never(reason)) => Some(format!("messages to {:?} are not accepted: {reason}", key.1)),
+        Err(SendError::Later(reason) | SendError::Never(reason)) => {
+            Some(format!("messages to {:?} are not accepted: {reason}", key.1))
+        }
     };
     app.troubles.set("alerts_send", text);
     keep_result(app, opened, record, &notification, failed, key, now).await;

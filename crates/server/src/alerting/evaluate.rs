@@ -55,7 +55,10 @@ fn due(alerting: &Alerting, now: i64) -> Vec<Job> {
     let mut jobs = Vec::new();
     for running in &mut inner.groups {
         let (interval, key) = (running.group.interval(), running.key());
-        let Some(due) = engine::due(now, running.state.evaluated_at, interval, engine::offset_of(&key, interval)) else { continue };
+        let Some(due) = engine::due(now, running.state.evaluated_at, interval, engine::offset_of(&key, interval))
+        else {
+            continue;
+        };
         running.missed += due.missed;
         if due.missed > 0 || due.clock_went_back {
             engine::restore(&Arc::clone(&running.group), &mut running.state, due.at_ms);
@@ -101,7 +104,9 @@ async fn turn(app: &Arc<App>, opened: &Opened, job: Job) {
             // Evidence of the beginning stays with the alert; the rule's own texts were expanded anew.
             alert.annotations.retain(|(name, _)| name != present::TRACES);
             let known = found.or_else(|| known_traces(&opened.alerting, &alert.labels));
-            alert.annotations.extend(known.filter(|text| !text.is_empty()).map(|text| (present::TRACES.to_owned(), text)));
+            alert
+                .annotations
+                .extend(known.filter(|text| !text.is_empty()).map(|text| (present::TRACES.to_owned(), text)));
         }
     }
     hand_on(app, opened, &key, &group, state, &outcomes, at, took_ms).await;
@@ -166,7 +171,9 @@ async fn hand_on(
             }
             inner.dispatcher.accept(alert.clone(), &config, at);
         }
-        if let Some(running) = inner.groups.iter_mut().find(|running| running.key() == key && Arc::ptr_eq(&running.group, group)) {
+        if let Some(running) =
+            inner.groups.iter_mut().find(|running| running.key() == key && Arc::ptr_eq(&running.group, group))
+        {
             running.state = state.clone();
             running.took_ms = took_ms;
         }
@@ -211,15 +218,22 @@ fn note(app: &App, done: Result<Result<(), state::StateError>, tokio::task::Join
 fn events(outcomes: &[Outcome]) -> Vec<(EventKind, promql::Labels, String)> {
     let event = |kind, alert: &ActiveAlert| (kind, alert.labels.clone(), promql::short_float(alert.value));
     let fired = outcomes.iter().flat_map(|outcome| &outcome.fired).map(|alert| event(EventKind::Fired, alert));
-    let resolved = outcomes.iter().flat_map(|outcome| &outcome.resolved).map(|alert| {
-        event(if alert.no_data_since.is_some() { EventKind::NoData } else { EventKind::Resolved }, alert)
-    });
+    let resolved = outcomes
+        .iter()
+        .flat_map(|outcome| &outcome.resolved)
+        .map(|alert| event(if alert.no_data_since.is_some() { EventKind::NoData } else { EventKind::Resolved }, alert));
     fired.chain(resolved).collect()
 }
 
 /// Where people reach this server.
 pub fn external_url(app: &App) -> String {
-    app.settings.alerts.external_url.clone().unwrap_or_else(|| app.endpoints.http.clone()).trim_end_matches('/').to_owned()
+    app.settings
+        .alerts
+        .external_url
+        .clone()
+        .unwrap_or_else(|| app.endpoints.http.clone())
+        .trim_end_matches('/')
+        .to_owned()
 }
 
 async fn beat(app: &Arc<App>, opened: &Opened, now: i64) {
@@ -252,7 +266,13 @@ impl Source for Series {
                 Point::Histogram(histogram) => SampleValue::Histogram(histogram),
                 Point::None => continue,
             };
-            batch.writes.push(Write { labels: sample.labels, time: sample.time_ms, value, mode: Mode::Set, start: None });
+            batch.writes.push(Write {
+                labels: sample.labels,
+                time: sample.time_ms,
+                value,
+                mode: Mode::Set,
+                start: None,
+            });
         }
         let now = Timestamp::from_nanos(crate::clock::SystemClock::time().as_nanos());
         if let Err(error) = self.handle.block_on(self.store.write(&self.project, batch, now)) {

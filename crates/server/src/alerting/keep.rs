@@ -120,9 +120,10 @@ fn pairs(connection: &Connection, query: &str) -> rusqlite::Result<Vec<(String, 
 pub fn load(state: &State) -> Result<Kept, StateError> {
     state.read(|connection| {
         let mut groups = BTreeMap::new();
-        let rows = connection.prepare_cached("SELECT key, rules, state FROM alerts_groups")?.query_map([], |row| {
-            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?))
-        })?.collect::<rusqlite::Result<Vec<_>>>()?;
+        let rows = connection
+            .prepare_cached("SELECT key, rules, state FROM alerts_groups")?
+            .query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?)))?
+            .collect::<rusqlite::Result<Vec<_>>>()?;
         for (key, rules, state) in rows {
             // A row another version wrote differently costs the memory of a `for`, not the start.
             let group = rules_of(&rules);
@@ -154,7 +155,8 @@ pub fn load(state: &State) -> Result<Kept, StateError> {
 /// The rules a state belongs to, as far as telling whether they are the same needs them: a rule file of our own making.
 fn rules_text(group: &Group) -> String {
     let rule = |rule: &alerts::rules::Rule| {
-        let labels: BTreeMap<&str, &str> = rule.labels.iter().map(|(name, value)| (name.as_str(), value.text())).collect();
+        let labels: BTreeMap<&str, &str> =
+            rule.labels.iter().map(|(name, value)| (name.as_str(), value.text())).collect();
         let kind = if rule.is_alert() { "alert" } else { "record" };
         json!({kind: rule.name, "expr": &*rule.query.text, "labels": labels})
     };
@@ -169,9 +171,11 @@ fn rules_of(text: &str) -> Option<Group> {
 /// Keeps the state of a group.
 pub fn put_group(transaction: &Transaction<'_>, key: &str, group: &Group, state: &GroupState) -> rusqlite::Result<()> {
     let state = serde_json::to_string(state).unwrap_or_default();
-    transaction
-        .prepare_cached("INSERT OR REPLACE INTO alerts_groups VALUES (?1, ?2, ?3)")?
-        .execute(params![key, rules_text(group), state])?;
+    transaction.prepare_cached("INSERT OR REPLACE INTO alerts_groups VALUES (?1, ?2, ?3)")?.execute(params![
+        key,
+        rules_text(group),
+        state
+    ])?;
     Ok(())
 }
 
@@ -188,8 +192,12 @@ fn given_of(labels: &str, text: &str) -> Option<GivenAlert> {
 }
 
 /// Keeps the alerts of which somebody is still to be told, and no others.
-pub fn put_alerts<'a>(transaction: &Transaction<'_>, alerts: impl Iterator<Item = &'a GivenAlert>) -> rusqlite::Result<()> {
-    let mut kept: BTreeSet<String> = pairs(transaction, "SELECT labels, '' FROM alerts_given")?.into_iter().map(|row| row.0).collect();
+pub fn put_alerts<'a>(
+    transaction: &Transaction<'_>,
+    alerts: impl Iterator<Item = &'a GivenAlert>,
+) -> rusqlite::Result<()> {
+    let mut kept: BTreeSet<String> =
+        pairs(transaction, "SELECT labels, '' FROM alerts_given")?.into_iter().map(|row| row.0).collect();
     for alert in alerts {
         let labels = labels_text(&alert.labels);
         kept.remove(&labels);
@@ -209,9 +217,13 @@ pub fn put_alerts<'a>(transaction: &Transaction<'_>, alerts: impl Iterator<Item 
 
 /// Records what was told.
 pub fn put_log(transaction: &Transaction<'_>, key: &LogKey, entry: &LogEntry) -> rusqlite::Result<()> {
-    transaction
-        .prepare_cached("INSERT OR REPLACE INTO alerts_log VALUES (?1, ?2, ?3, ?4, ?5)")?
-        .execute(params![key.0, key.1, key.2 as i64, entry.at, serde_json::to_string(entry).unwrap_or_default()])?;
+    transaction.prepare_cached("INSERT OR REPLACE INTO alerts_log VALUES (?1, ?2, ?3, ?4, ?5)")?.execute(params![
+        key.0,
+        key.1,
+        key.2 as i64,
+        entry.at,
+        serde_json::to_string(entry).unwrap_or_default()
+    ])?;
     Ok(())
 }
 
@@ -234,7 +246,10 @@ pub fn put_silence(transaction: &Transaction<'_>, silence: &Silence) -> rusqlite
         "matchers": silence.matchers.to_string(), "starts_at": silence.starts_at, "ends_at": silence.ends_at,
         "created_by": silence.created_by, "comment": silence.comment, "updated_at": silence.updated_at,
     });
-    transaction.execute("INSERT OR REPLACE INTO alerts_silences VALUES (?1, ?2, ?3)", params![silence.id, silence.ends_at, text.to_string()])?;
+    transaction.execute(
+        "INSERT OR REPLACE INTO alerts_silences VALUES (?1, ?2, ?3)",
+        params![silence.id, silence.ends_at, text.to_string()],
+    )?;
     Ok(())
 }
 
@@ -242,14 +257,23 @@ pub fn put_silence(transaction: &Transaction<'_>, silence: &Silence) -> rusqlite
 pub fn put_ack(transaction: &Transaction<'_>, print: u64, ack: Option<&Ack>) -> rusqlite::Result<()> {
     let print = format!("{print:016x}");
     match ack {
-        Some(ack) => transaction.execute("INSERT OR REPLACE INTO alerts_acks VALUES (?1, ?2)", params![print, serde_json::to_string(ack).unwrap_or_default()])?,
+        Some(ack) => transaction.execute(
+            "INSERT OR REPLACE INTO alerts_acks VALUES (?1, ?2)",
+            params![print, serde_json::to_string(ack).unwrap_or_default()],
+        )?,
         None => transaction.execute("DELETE FROM alerts_acks WHERE fingerprint = ?1", [print])?,
     };
     Ok(())
 }
 
 /// Adds an event to the history.
-pub fn add_event(transaction: &Transaction<'_>, at: i64, kind: EventKind, labels: &Labels, detail: &str) -> rusqlite::Result<()> {
+pub fn add_event(
+    transaction: &Transaction<'_>,
+    at: i64,
+    kind: EventKind,
+    labels: &Labels,
+    detail: &str,
+) -> rusqlite::Result<()> {
     transaction
         .prepare_cached("INSERT INTO alerts_events (at, kind, alertname, fingerprint, labels, detail) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
         .execute(params![at, kind.as_str(), labels.get("alertname"), format!("{:016x}", fingerprint(labels)), labels_text(labels), detail])?;
@@ -282,7 +306,9 @@ pub fn expire(transaction: &Transaction<'_>, now: i64) -> rusqlite::Result<()> {
     let before = |keep: std::time::Duration| now.saturating_sub(i64::try_from(keep.as_millis()).unwrap_or(i64::MAX));
     transaction.execute("DELETE FROM alerts_events WHERE at < ?1", [before(limits::HISTORY_KEEP)])?;
     let oldest: Option<i64> = transaction
-        .query_row("SELECT id FROM alerts_events ORDER BY id DESC LIMIT 1 OFFSET ?1", [limits::HISTORY_MAX], |row| row.get(0))
+        .query_row("SELECT id FROM alerts_events ORDER BY id DESC LIMIT 1 OFFSET ?1", [limits::HISTORY_MAX], |row| {
+            row.get(0)
+        })
         .optional()?;
     if let Some(oldest) = oldest {
         transaction.execute("DELETE FROM alerts_events WHERE id <= ?1", [oldest])?;

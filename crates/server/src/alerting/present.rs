@@ -70,7 +70,15 @@ pub fn threshold(node: &promql::ast::Node) -> Option<f64> {
 /// Trace ids of the runs of the last hour that show what an alert is about, the worst first; empty where there are none.
 pub async fn worst_runs(app: &App, alert: &ActiveAlert) -> String {
     let labels = &alert.labels;
-    let one = |names: [&str; 2]| names.iter().map(|name| labels.get(name)).find(|value| !value.is_empty()).map(str::to_owned).into_iter().collect();
+    let one = |names: [&str; 2]| {
+        names
+            .iter()
+            .map(|name| labels.get(name))
+            .find(|value| !value.is_empty())
+            .map(str::to_owned)
+            .into_iter()
+            .collect()
+    };
     let about = labels.get("alertname").to_lowercase();
     let says = |words: &[&str]| words.iter().any(|word| about.contains(word));
     let (key, failed) = if says(&["cost", "spend", "burn", "budget"]) {
@@ -101,4 +109,3 @@ pub async fn worst_runs(app: &App, alert: &ActiveAlert) -> String {
         }
     }
 }
-

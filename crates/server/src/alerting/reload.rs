@@ -34,7 +34,8 @@ fn files(settings: &AlertSettings) -> Result<Vec<PathBuf>, OpenError> {
             found.push(path.clone());
             continue;
         }
-        let entries = std::fs::read_dir(path).map_err(|error| OpenError::File(format!("cannot read {}: {error}", path.display())))?;
+        let entries = std::fs::read_dir(path)
+            .map_err(|error| OpenError::File(format!("cannot read {}: {error}", path.display())))?;
         let mut inside: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
         inside.retain(|path| path.extension().is_some_and(|end| end == "yml" || end == "yaml"));
         inside.sort();
@@ -73,7 +74,8 @@ pub fn read_config(settings: &AlertSettings) -> Result<(Config, String, Vec<Temp
         return Ok((config, String::new(), message::library(&[]).map_err(OpenError::File)?));
     };
     let text = read(path)?;
-    let config = Config::parse(&text).map_err(|problems| OpenError::File(told(&path.display().to_string(), &problems)))?;
+    let config =
+        Config::parse(&text).map_err(|problems| OpenError::File(told(&path.display().to_string(), &problems)))?;
     for warning in &config.warnings {
         tracing::warn!("{}:{warning}", path.display());
     }
@@ -84,7 +86,8 @@ pub fn read_config(settings: &AlertSettings) -> Result<(Config, String, Vec<Temp
             texts.push(read(&path)?);
         }
     }
-    let library = message::library(&texts).map_err(|error| OpenError::File(format!("templates of {}: {error}", path.display())))?;
+    let library = message::library(&texts)
+        .map_err(|error| OpenError::File(format!("templates of {}: {error}", path.display())))?;
     Ok((config, text, library))
 }
 

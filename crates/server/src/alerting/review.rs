@@ -47,8 +47,14 @@ pub fn review(names: &[String], events: &[Event], from: i64, now: i64) -> Vec<Re
         }
     }
     let mut rules: Vec<ReviewedRule> = tallies.into_iter().map(|(name, tally)| tally.judge(name, now - from)).collect();
-    let rank = |rule: &ReviewedRule| ["always firing", "flapping", "nobody acts", "never fired", "acted on", "fine"].iter().position(|known| *known == rule.verdict);
-    rules.sort_by(|a, b| (rank(a), std::cmp::Reverse(a.fired), &a.name).cmp(&(rank(b), std::cmp::Reverse(b.fired), &b.name)));
+    let rank = |rule: &ReviewedRule| {
+        ["always firing", "flapping", "nobody acts", "never fired", "acted on", "fine"]
+            .iter()
+            .position(|known| *known == rule.verdict)
+    };
+    rules.sort_by(|a, b| {
+        (rank(a), std::cmp::Reverse(a.fired), &a.name).cmp(&(rank(b), std::cmp::Reverse(b.fired), &b.name))
+    });
     rules
 }
 
@@ -66,9 +72,15 @@ impl Tally {
         } else if self.short >= 3 && self.short * 2 > self.fired {
             ("flapping", "lengthen `for`, or set `keep_firing_for`, so that it fires once for one trouble")
         } else if self.fired > OFTEN && self.acknowledged == 0 {
-            ("nobody acts", "raise the threshold, add a volume guard, or lower the severity: an alert nobody acts on trains people to ignore the channel")
+            (
+                "nobody acts",
+                "raise the threshold, add a volume guard, or lower the severity: an alert nobody acts on trains people to ignore the channel",
+            )
         } else if self.fired == 0 {
-            ("never fired", "check with `tawny rules explain` that its series exist; keep it if a backtest shows that it would fire when it should")
+            (
+                "never fired",
+                "check with `tawny rules explain` that its series exist; keep it if a backtest shows that it would fire when it should",
+            )
         } else if self.acknowledged > 0 {
             ("acted on", "")
         } else {
@@ -100,7 +112,12 @@ mod tests {
             labels: Labels::new([("alertname", name)]),
             detail: String::new(),
         };
-        let mut events = vec![event(0, "fired", "Always"), event(100, "fired", "Good"), event(110, "acknowledged", "Good"), event(200, "resolved", "Good")];
+        let mut events = vec![
+            event(0, "fired", "Always"),
+            event(100, "fired", "Good"),
+            event(110, "acknowledged", "Good"),
+            event(200, "resolved", "Good"),
+        ];
         for at in 0..5 {
             events.extend([event(300 + at * 10, "fired", "Flaps"), event(302 + at * 10, "resolved", "Flaps")]);
         }
@@ -109,8 +126,15 @@ mod tests {
         }
         events.sort_by_key(|event| std::cmp::Reverse(event.at));
         let names = ["Always", "Good", "Flaps", "Ignored", "Never"].map(str::to_owned);
-        let verdicts: Vec<(String, String)> = review(&names, &events, 0, 10_080 * 60_000).into_iter().map(|rule| (rule.name, rule.verdict)).collect();
-        let expected = [("Always", "always firing"), ("Flaps", "flapping"), ("Ignored", "nobody acts"), ("Never", "never fired"), ("Good", "acted on")];
+        let verdicts: Vec<(String, String)> =
+            review(&names, &events, 0, 10_080 * 60_000).into_iter().map(|rule| (rule.name, rule.verdict)).collect();
+        let expected = [
+            ("Always", "always firing"),
+            ("Flaps", "flapping"),
+            ("Ignored", "nobody acts"),
+            ("Never", "never fired"),
+            ("Good", "acted on"),
+        ];
         assert_eq!(verdicts, expected.map(|(name, verdict)| (name.to_owned(), verdict.to_owned())));
     }
 }

@@ -54,7 +54,8 @@ pub async fn notification(
 ) -> Result<(), SendError> {
     let external_url = super::evaluate::external_url(app);
     let secrets = secrets(config, integration).map_err(SendError::Later)?;
-    let sender = Sender { config, library, external_url: &external_url, secrets, now_ms: crate::series::millis(app.now()) };
+    let sender =
+        Sender { config, library, external_url: &external_url, secrets, now_ms: crate::series::millis(app.now()) };
     match sender.write(integration, notification).map_err(SendError::Never)? {
         Outgoing::Http(request) => post(&request).await,
         Outgoing::Mail(mail) => match tokio::time::timeout(limits::SEND_TIME * 3, smtp::send(&mail, app.now())).await {
@@ -68,9 +69,9 @@ pub async fn notification(
 fn secrets(config: &Config, integration: &Integration) -> Result<BTreeMap<String, String>, String> {
     let read = |secret: &Secret| match secret {
         Secret::Text(text) => Ok(text.clone()),
-        Secret::File(path) => {
-            std::fs::read_to_string(path).map(|text| text.trim().to_owned()).map_err(|error| format!("cannot read {path}: {error}"))
-        }
+        Secret::File(path) => std::fs::read_to_string(path)
+            .map(|text| text.trim().to_owned())
+            .map_err(|error| format!("cannot read {path}: {error}")),
     };
     let mut found = BTreeMap::new();
     for (name, secret) in &integration.secrets {
@@ -110,7 +111,8 @@ async fn post(request: &Request) -> Result<(), SendError> {
         return if code.unwrap_or(0) == 0 { Ok(()) } else { Err(SendError::Never(format!("refused: {words}"))) };
     }
     let reason = format!("{status}: {words}");
-    let later = status.is_server_error() || matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT);
+    let later =
+        status.is_server_error() || matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT);
     Err(if later { SendError::Later(reason) } else { SendError::Never(reason) })
 }
 
@@ -149,7 +151,9 @@ pub async fn forward(app: Arc<App>, base: String, alerts: Vec<GivenAlert>) {
     let request = Request { method: "POST", url, headers: Vec::new(), body, zero_means_taken: None };
     let trouble = match post(&request).await {
         Ok(()) => None,
-        Err(SendError::Later(reason) | SendError::Never(reason)) => Some(format!("the Alertmanager that alerts are forwarded to does not take them: {reason}")),
+        Err(SendError::Later(reason) | SendError::Never(reason)) => {
+            Some(format!("the Alertmanager that alerts are forwarded to does not take them: {reason}"))
+        }
     };
     if let Some(trouble) = &trouble {
         tracing::warn!(trouble, "alerts cannot be forwarded");
@@ -166,7 +170,9 @@ pub async fn heartbeat(app: Arc<App>, url: String) {
     let trouble = match sent {
         Ok(answer) if answer.status().is_success() => None,
         Ok(answer) => Some(format!("the heartbeat is answered with {}", answer.status())),
-        Err(SendError::Later(reason) | SendError::Never(reason)) => Some(format!("the heartbeat does not arrive: {reason}")),
+        Err(SendError::Later(reason) | SendError::Never(reason)) => {
+            Some(format!("the heartbeat does not arrive: {reason}"))
+        }
     };
     app.troubles.set("heartbeat", trouble);
 }

@@ -29,7 +29,10 @@ const SMTPS: u16 = 465;
 /// Sends a mail.
 pub async fn send(mail: &Mail, now: Timestamp) -> Result<(), SendError> {
     let message = message(mail, now).map_err(SendError::Never)?;
-    let (host, port) = mail.smarthost.rsplit_once(':').ok_or_else(|| SendError::Never(format!("{:?} is no host:port", mail.smarthost)))?;
+    let (host, port) = mail
+        .smarthost
+        .rsplit_once(':')
+        .ok_or_else(|| SendError::Never(format!("{:?} is no host:port", mail.smarthost)))?;
     let port: u16 = port.parse().map_err(|_| SendError::Never(format!("{:?} is no port", port)))?;
     let stream = TcpStream::connect((host, port)).await.map_err(later)?;
     let hello = if mail.hello.is_empty() { "localhost" } else { &mail.hello };
@@ -72,7 +75,8 @@ fn message(mail: &Mail, now: Timestamp) -> Result<Vec<u8>, String> {
         if name.eq_ignore_ascii_case("subject") {
             builder = builder.subject(value);
         } else {
-            let header = HeaderName::new_from_ascii(name.clone()).map_err(|error| format!("{name:?} is no header: {error}"))?;
+            let header =
+                HeaderName::new_from_ascii(name.clone()).map_err(|error| format!("{name:?} is no header: {error}"))?;
             others.push(HeaderValue::new(header, value.clone()));
         }
     }
@@ -86,7 +90,8 @@ fn message(mail: &Mail, now: Timestamp) -> Result<Vec<u8>, String> {
 
 /// The address inside of `Name <address>`.
 fn bare(text: &str) -> Result<String, SendError> {
-    let mailbox: Mailbox = text.parse().map_err(|error| SendError::Never(format!("{text:?} is no address: {error}")))?;
+    let mailbox: Mailbox =
+        text.parse().map_err(|error| SendError::Never(format!("{text:?} is no address: {error}")))?;
     Ok(mailbox.email.to_string())
 }
 

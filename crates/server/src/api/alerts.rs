@@ -44,8 +44,16 @@ fn completed(inner: &Inner, alert: &mut Alert, labels: &Labels, now: i64) {
         Some(Muted::Inhibited(print)) => alert.inhibited_by = Some(format!("{print:016x}")),
         None => {}
     }
-    alert.ack = inner.acks.get(&fingerprint(labels)).map(|ack| AlertAck { by: ack.by.clone(), comment: ack.comment.clone(), at: time(ack.at) });
-    alert.traces = alert.annotations.get("traces").map(|text| text.split_whitespace().map(str::to_owned).collect()).unwrap_or_default();
+    alert.ack = inner.acks.get(&fingerprint(labels)).map(|ack| AlertAck {
+        by: ack.by.clone(),
+        comment: ack.comment.clone(),
+        at: time(ack.at),
+    });
+    alert.traces = alert
+        .annotations
+        .get("traces")
+        .map(|text| text.split_whitespace().map(str::to_owned).collect())
+        .unwrap_or_default();
 }
 
 /// An alert of one of our rules.
@@ -116,7 +124,9 @@ pub async fn list(State(app): State<Arc<App>>, mut params: Params) -> Result<Jso
     let states = params.all("state");
     params.end()?;
     if let Some(unknown) = states.iter().find(|state| rank(state) == 9) {
-        return Err(Problem::bad_request(format!("there is no state `{unknown}`: firing, pending, resolved or no_data")));
+        return Err(Problem::bad_request(format!(
+            "there is no state `{unknown}`: firing, pending, resolved or no_data"
+        )));
     }
     let alerting = app.alerting()?;
     let now = millis(app.now());
@@ -129,7 +139,13 @@ pub async fn list(State(app): State<Arc<App>>, mut params: Params) -> Result<Jso
             found.push(of_rule(&inner, &running.group.name, alert, now));
         }
     }
-    found.extend(inner.dispatcher.alerts().filter(|alert| !ours.contains(&alert.labels)).map(|alert| of_others(&inner, alert, now)));
+    found.extend(
+        inner
+            .dispatcher
+            .alerts()
+            .filter(|alert| !ours.contains(&alert.labels))
+            .map(|alert| of_others(&inner, alert, now)),
+    );
     found.retain(|alert| states.is_empty() || states.contains(&alert.state));
     found.sort_by(|a, b| (rank(&a.state), &a.active_at, &a.labels).cmp(&(rank(&b.state), &b.active_at, &b.labels)));
     let waiting = inner.pending.iter().map(|(key, pending)| WaitingMessage {
@@ -138,7 +154,11 @@ pub async fn list(State(app): State<Arc<App>>, mut params: Params) -> Result<Jso
         attempts: pending.attempts,
         error: pending.error.clone(),
     });
-    Ok(Json(AlertsAnswer { alerts: found, problems: inner.file_problems.values().cloned().collect(), waiting: waiting.collect() }))
+    Ok(Json(AlertsAnswer {
+        alerts: found,
+        problems: inner.file_problems.values().cloned().collect(),
+        waiting: waiting.collect(),
+    }))
 }
 
 /// What happened.
@@ -185,7 +205,9 @@ pub async fn review(State(app): State<Arc<App>>, mut params: Params) -> Result<J
 }
 
 fn print_of(text: &str) -> Result<u64, Problem> {
-    u64::from_str_radix(text, 16).map_err(|_| Problem::bad_request(format!("`{text}` is no fingerprint: give the 16 hexadecimal digits of the list")))
+    u64::from_str_radix(text, 16).map_err(|_| {
+        Problem::bad_request(format!("`{text}` is no fingerprint: give the 16 hexadecimal digits of the list"))
+    })
 }
 
 /// Somebody takes care.
@@ -195,16 +217,25 @@ fn print_of(text: &str) -> Result<u64, Problem> {
     responses((status = 200, body = AlertAck, description = "Noted"),
         (status = 400, body = Problem, content_type = "application/problem+json", description = "The body cannot be read"),
         (status = 404, body = Problem, content_type = "application/problem+json", description = "No such alert fires")))]
-pub async fn ack(State(app): State<Arc<App>>, Path(text): Path<String>, body: Bytes) -> Result<Json<AlertAck>, Problem> {
+pub async fn ack(
+    State(app): State<Arc<App>>,
+    Path(text): Path<String>,
+    body: Bytes,
+) -> Result<Json<AlertAck>, Problem> {
     let print = print_of(&text)?;
-    let request: AckRequest = serde_json::from_slice(&body)
-        .map_err(|error| Problem::bad_request(format!("cannot read the body: {error}; send {{\"by\": \"…\", \"comment\": \"…\"}}")))?;
+    let request: AckRequest = serde_json::from_slice(&body).map_err(|error| {
+        Problem::bad_request(format!("cannot read the body: {error}; send {{\"by\": \"…\", \"comment\": \"…\"}}"))
+    })?;
     let now = millis(app.now());
     let alerting = app.alerting()?;
     let ack = Ack { by: request.by, comment: request.comment, at: now };
     let labels = {
         let mut inner = alerting.lock();
-        let labels = inner.dispatcher.alerts().find(|alert| fingerprint(&alert.labels) == print && !alert.is_resolved(now)).map(|alert| alert.labels.clone());
+        let labels = inner
+            .dispatcher
+            .alerts()
+            .find(|alert| fingerprint(&alert.labels) == print && !alert.is_resolved(now))
+            .map(|alert| alert.labels.clone());
         let labels = labels.ok_or_else(|| Problem::not_found(format!("no alert with the fingerprint {text} fires")))?;
         inner.acks.insert(print, ack.clone());
         inner.dispatcher.acknowledged = inner.acknowledged();

@@ -51,7 +51,11 @@ pub async fn list(State(app): State<Arc<App>>) -> Result<Json<RulesAnswer>, Prob
                 query: rule.query.text.trim().to_owned(),
                 for_seconds: hold_ms as f64 / 1000.0,
                 labels: rule.labels.iter().map(|(name, value)| (name.clone(), value.text().to_owned())).collect(),
-                annotations: rule.annotations().iter().map(|(name, value)| (name.clone(), value.text().to_owned())).collect(),
+                annotations: rule
+                    .annotations()
+                    .iter()
+                    .map(|(name, value)| (name.clone(), value.text().to_owned()))
+                    .collect(),
                 health: health(known.health).to_owned(),
                 error: Some(known.last_error.clone()).filter(|error| !error.is_empty()),
                 state: state.to_owned(),
@@ -84,8 +88,11 @@ pub async fn explain(State(app): State<Arc<App>>, Path(name): Path<String>) -> R
             let at = running.group.rules.iter().position(|rule| rule.name == name)?;
             Some((running, Arc::clone(&running.group.rules[at]), running.state.rules.get(at)))
         });
-        let (running, rule, known) = found.ok_or_else(|| Problem::not_found(format!("there is no rule `{name}`; GET /api/v1/rules lists those there are")))?;
-        let alerts = known.map(|known| known.alerts.values().map(|alert| of_rule(&inner, &running.group.name, alert, now)).collect());
+        let (running, rule, known) = found.ok_or_else(|| {
+            Problem::not_found(format!("there is no rule `{name}`; GET /api/v1/rules lists those there are"))
+        })?;
+        let alerts = known
+            .map(|known| known.alerts.values().map(|alert| of_rule(&inner, &running.group.name, alert, now)).collect());
         let answer = RuleExplanation {
             name: name.clone(),
             query: rule.query.text.trim().to_owned(),
@@ -101,7 +108,8 @@ pub async fn explain(State(app): State<Arc<App>>, Path(name): Path<String>) -> R
     };
     let query = watched_or_all(&rule.query);
     let value = ask(&app, &app.project(), query, QueryParams::instant(now), limits::PROMQL_TIME).await;
-    let value = value.map_err(|error| Problem::unavailable(format!("the expression cannot be evaluated: {error}")))?.value;
+    let value =
+        value.map_err(|error| Problem::unavailable(format!("the expression cannot be evaluated: {error}")))?.value;
     let samples = ::alerts::evaluate::samples(value, now).map_err(Problem::internal)?;
     let threshold = answer.threshold.filter(|limit| *limit != 0.0);
     answer.values = samples
@@ -128,7 +136,10 @@ fn sentence(answer: &RuleExplanation) -> String {
     }
     match (answer.values.first(), answer.threshold) {
         (None, _) => "quiet: there are no series it could fire for".to_owned(),
-        (Some(most), Some(limit)) => format!("quiet: the highest value is {}, the threshold {limit}; other conditions of the rule may hold it back too", most.value),
+        (Some(most), Some(limit)) => format!(
+            "quiet: the highest value is {}, the threshold {limit}; other conditions of the rule may hold it back too",
+            most.value
+        ),
         (Some(most), None) => format!("quiet: the highest value is {}", most.value),
     }
 }

@@ -57,7 +57,8 @@ pub async fn create(State(app): State<Arc<App>>, body: Bytes) -> Result<Json<Sil
     let ends_at = match (&request.ends_at, &request.duration) {
         (Some(text), None) => read(text)?,
         (None, Some(text)) => {
-            let length = promql::parse_duration(text).ok_or_else(|| Problem::bad_request(format!("`{text}` is no duration: write it as 2h")))?;
+            let length = promql::parse_duration(text)
+                .ok_or_else(|| Problem::bad_request(format!("`{text}` is no duration: write it as 2h")))?;
             starts_at.saturating_add(length)
         }
         _ => return Err(Problem::bad_request("give either `ends_at` or `duration`")),

@@ -53,13 +53,7 @@ const THIN_LOOKBACK_MS: i64 = 3_600_000 + promql::DEFAULT_LOOKBACK_MS;
 
 impl SeriesStore {
     /// Evaluates a query over all series of a project. Blocks, for `time` at most.
-    pub fn evaluate(
-        &self,
-        project: &str,
-        query: &Query,
-        params: &Params,
-        time: Duration,
-    ) -> Result<Answer, AskError> {
+    pub fn evaluate(&self, project: &str, query: &Query, params: &Params, time: Duration) -> Result<Answer, AskError> {
         let now = SystemClock::time();
         evaluate(&*self.of(project, now)?, query, params, time)
     }

@@ -6,11 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::series::Exemplar;
 use axum::Router;
 use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use ::series::Exemplar;
 use promql::ast::{Expr, Node};
 use promql::{Answer, Labels, Matcher, Params, Severity, Value};
 
@@ -40,10 +40,10 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/status/tsdb", get(status::tsdb))
         .route("/write", post(remote_write::receive))
         .fallback(nothing_there);
-    Router::new().nest("/prometheus/api/v1", api).route("/prometheus/-/ready", get(status::ready)).route(
-        "/prometheus/-/healthy",
-        get(|| async { "Tawny is healthy.\n" }),
-    )
+    Router::new()
+        .nest("/prometheus/api/v1", api)
+        .route("/prometheus/-/ready", get(status::ready))
+        .route("/prometheus/-/healthy", get(|| async { "Tawny is healthy.\n" }))
 }
 
 async fn nothing_there(request: Request) -> Response {

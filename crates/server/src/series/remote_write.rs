@@ -50,8 +50,7 @@ async fn keep(app: &App, headers: &HeaderMap, body: &mut Incoming) -> Result<(Wr
         })?;
         // Decoded, a request holds several times its bytes until it is written.
         Ingest::reserve(&mut share, plain.len().saturating_mul(2))?;
-        let request =
-            remote_write::decode(version, &plain).map_err(|error| Refusal::Malformed(error.to_string()))?;
+        let request = remote_write::decode(version, &plain).map_err(|error| Refusal::Malformed(error.to_string()))?;
         Ok((batch(&request), request.rejected.count, share))
     });
     let (batch, unreadable, share) = decoded.await.unwrap_or(Err(Refusal::Fault))?;

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use ::series::{BLOCK, Settings};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use ::series::{BLOCK, Settings};
 use serde_json::json;
 
 use super::http::{ApiError, success};

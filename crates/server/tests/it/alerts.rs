@@ -61,7 +61,13 @@ impl Service {
     }
 
     fn at(&self, path: &str) -> Vec<Value> {
-        self.got.lock().unwrap().iter().filter(|(uri, ..)| uri.starts_with(path)).map(|(.., body)| body.clone()).collect()
+        self.got
+            .lock()
+            .unwrap()
+            .iter()
+            .filter(|(uri, ..)| uri.starts_with(path))
+            .map(|(.., body)| body.clone())
+            .collect()
     }
 
     /// A mail server without TLS; what it is told, line by line.
@@ -147,7 +153,10 @@ fn load(server: &Server, value: f64) {
 fn states(server: &Server) -> Vec<(String, String)> {
     let answer = server.get("/api/v1/alerts").ok().json();
     let alerts = answer["alerts"].as_array().unwrap();
-    alerts.iter().map(|alert| (alert["name"].as_str().unwrap().to_owned(), alert["state"].as_str().unwrap().to_owned())).collect()
+    alerts
+        .iter()
+        .map(|alert| (alert["name"].as_str().unwrap().to_owned(), alert["state"].as_str().unwrap().to_owned()))
+        .collect()
 }
 
 fn one(state: &str) -> Vec<(String, String)> {
@@ -186,21 +195,43 @@ receivers:
     load(&server, 9.0);
     let hook = eventually("the webhook", || service.at("/hook").first().cloned());
     assert_eq!((&hook["status"], &hook["groupLabels"]), (&json!("firing"), &json!({"alertname": "HighLoad"})));
-    assert_eq!(hook["alerts"][0]["labels"], json!({"alertname": "HighLoad", "severity": "P1", "agent_id": "support", "host": "h1"}));
+    assert_eq!(
+        hook["alerts"][0]["labels"],
+        json!({"alertname": "HighLoad", "severity": "P1", "agent_id": "support", "host": "h1"})
+    );
     assert_eq!(hook["alerts"][0]["annotations"]["summary"], "Load of h1 is 18");
     assert_eq!(hook["alerts"][0]["annotations"]["value"], "18 (threshold 10, 1.8×)");
     assert_eq!(hook["externalURL"], "http://tawny.example");
-    assert!(hook["alerts"][0]["generatorURL"].as_str().unwrap().starts_with("http://tawny.example/graph?g0.expr=load%3Adoubled"));
+    assert!(
+        hook["alerts"][0]["generatorURL"]
+            .as_str()
+            .unwrap()
+            .starts_with("http://tawny.example/graph?g0.expr=load%3Adoubled")
+    );
     for path in ["/slack", "/pagerduty", "/opsgenie/v2/alerts", "/teams", "/flow", "/feishu"] {
         eventually(path, || service.at(path).first().cloned());
     }
     assert_eq!(service.at("/slack")[0]["channel"], "#night");
-    assert_eq!((&service.at("/pagerduty")[0]["event_action"], &service.at("/pagerduty")[0]["routing_key"]), (&json!("trigger"), &json!("key")));
-    let token = service.got.lock().unwrap().iter().find(|(uri, ..)| uri == "/hook").map(|(_, headers, _)| headers["authorization"].clone());
+    assert_eq!(
+        (&service.at("/pagerduty")[0]["event_action"], &service.at("/pagerduty")[0]["routing_key"]),
+        (&json!("trigger"), &json!("key"))
+    );
+    let token = service
+        .got
+        .lock()
+        .unwrap()
+        .iter()
+        .find(|(uri, ..)| uri == "/hook")
+        .map(|(_, headers, _)| headers["authorization"].clone());
     assert_eq!(token.unwrap(), "Bearer token");
     let said = |text: &str| lines.lock().unwrap().iter().any(|line| line.contains(text));
     eventually("the mail", || said("QUIT").then_some(()));
-    for text in ["MAIL FROM:<tawny@example.org>", "RCPT TO:<a@example.org>", "Subject: [FIRING:1] HighLoad", "AUTH PLAIN AG1lAHNlY3JldA=="] {
+    for text in [
+        "MAIL FROM:<tawny@example.org>",
+        "RCPT TO:<a@example.org>",
+        "Subject: [FIRING:1] HighLoad",
+        "AUTH PLAIN AG1lAHNlY3JldA==",
+    ] {
         assert!(said(text), "{text}: {:?}", lines.lock().unwrap());
     }
     load(&server, 1.0);
@@ -213,14 +244,16 @@ receivers:
     let keys: Vec<Value> = service.at("/pagerduty").iter().map(|body| body["dedup_key"].clone()).collect();
     assert_eq!(keys[0], keys[1]);
     let history = server.get("/api/v1/alerts/history?name=HighLoad").ok().json();
-    let kinds: Vec<&str> = history["events"].as_array().unwrap().iter().map(|event| event["kind"].as_str().unwrap()).collect();
+    let kinds: Vec<&str> =
+        history["events"].as_array().unwrap().iter().map(|event| event["kind"].as_str().unwrap()).collect();
     assert!(["fired", "resolved", "sent"].iter().all(|kind| kinds.contains(kind)), "{kinds:?}");
 }
 
 #[test]
 fn a_restart_pages_nobody_twice_and_loses_no_page() {
     let (service, dir) = (Service::start(), TempDir::new().unwrap());
-    let (rules, config) = (write(&dir, "rules.yml", RULES), write(&dir, "alertmanager.yml", &webhook_config(&service.url)));
+    let (rules, config) =
+        (write(&dir, "rules.yml", RULES), write(&dir, "alertmanager.yml", &webhook_config(&service.url)));
     let settings = settings(&rules, Some(&config));
     let server = start(dir, &settings);
     *service.failing.lock().unwrap() = true;
@@ -250,12 +283,21 @@ fn a_restart_pages_nobody_twice_and_loses_no_page() {
 #[test]
 fn silences_mute_and_an_acknowledgement_is_seen() {
     let (service, dir) = (Service::start(), TempDir::new().unwrap());
-    let (rules, config) = (write(&dir, "rules.yml", RULES), write(&dir, "alertmanager.yml", &webhook_config(&service.url)));
+    let (rules, config) =
+        (write(&dir, "rules.yml", RULES), write(&dir, "alertmanager.yml", &webhook_config(&service.url)));
     let server = start(dir, &settings(&rules, Some(&config)));
-    let post = |path: &str, body: &Value| server.post_to(&format!("{}{path}", server.http), &[], body.to_string().as_bytes());
-    let silence = post("/api/v1/silences", &json!({"matchers": "alertname=HighLoad", "duration": "1h", "created_by": "me", "comment": "known"})).ok().json();
+    let post =
+        |path: &str, body: &Value| server.post_to(&format!("{}{path}", server.http), &[], body.to_string().as_bytes());
+    let silence = post(
+        "/api/v1/silences",
+        &json!({"matchers": "alertname=HighLoad", "duration": "1h", "created_by": "me", "comment": "known"}),
+    )
+    .ok()
+    .json();
     load(&server, 9.0);
-    let alert = eventually("the alert", || server.get("/api/v1/alerts?state=firing").ok().json()["alerts"].as_array()?.first().cloned());
+    let alert = eventually("the alert", || {
+        server.get("/api/v1/alerts?state=firing").ok().json()["alerts"].as_array()?.first().cloned()
+    });
     assert_eq!(alert["silenced_by"], silence["id"]);
     std::thread::sleep(Duration::from_secs(2));
     assert_eq!(service.at("/hook").len(), 0);
@@ -289,10 +331,20 @@ fn a_file_with_a_mistake_does_not_start_and_does_not_replace() {
         let answer = server.get("/api/v1/rules").ok().json();
         answer["problems"].as_array()?.first().cloned().map(|problem| (problem, answer))
     });
-    assert!(problems.0.as_str().unwrap().contains("rules.yml:7:15: group \"test\", rule 1, \"load:doubled\": could not parse expression"), "{}", problems.0);
+    assert!(
+        problems
+            .0
+            .as_str()
+            .unwrap()
+            .contains("rules.yml:7:15: group \"test\", rule 1, \"load:doubled\": could not parse expression"),
+        "{}",
+        problems.0
+    );
     assert_eq!(problems.1["groups"][0]["rules"].as_array().unwrap().len(), 2, "those before stay");
     std::fs::write(&rules, RULES.replace("HighLoad", "OtherName")).unwrap();
-    eventually("the new rule", || (server.get("/api/v1/rules").ok().json()["groups"][0]["rules"][1]["name"] == "OtherName").then_some(()));
+    eventually("the new rule", || {
+        (server.get("/api/v1/rules").ok().json()["groups"][0]["rules"][1]["name"] == "OtherName").then_some(())
+    });
 }
 
 #[test]
@@ -301,7 +353,9 @@ fn prometheus_sees_rules_and_alerts_and_the_series_they_make() {
     let rules = write(&dir, "rules.yml", RULES);
     let server = start(dir, &settings(&rules, None));
     load(&server, 9.0);
-    let alert = eventually("the alert", || server.get("/prometheus/api/v1/alerts").ok().json()["data"]["alerts"].as_array()?.first().cloned());
+    let alert = eventually("the alert", || {
+        server.get("/prometheus/api/v1/alerts").ok().json()["data"]["alerts"].as_array()?.first().cloned()
+    });
     assert_eq!((&alert["state"], &alert["value"]), (&json!("firing"), &json!("18")));
     let group = server.get("/prometheus/api/v1/rules").ok().json()["data"]["groups"][0].clone();
     assert_eq!((&group["name"], &group["interval"]), (&json!("test"), &json!(1.0)));
@@ -314,10 +368,13 @@ fn prometheus_sees_rules_and_alerts_and_the_series_they_make() {
 #[test]
 fn other_systems_send_alerts_and_amtool_works() {
     let (service, dir) = (Service::start(), TempDir::new().unwrap());
-    let (rules, config) = (write(&dir, "rules.yml", RULES), write(&dir, "alertmanager.yml", &webhook_config(&service.url)));
+    let (rules, config) =
+        (write(&dir, "rules.yml", RULES), write(&dir, "alertmanager.yml", &webhook_config(&service.url)));
     let server = start(dir, &settings(&rules, Some(&config)));
-    let post = |path: &str, body: &Value| server.post_to(&format!("{}{path}", server.http), &[], body.to_string().as_bytes());
-    let alert = |name: &str| json!({"labels": {"alertname": name, "severity": "P2"}, "annotations": {"summary": "from afar"}});
+    let post =
+        |path: &str, body: &Value| server.post_to(&format!("{}{path}", server.http), &[], body.to_string().as_bytes());
+    let alert =
+        |name: &str| json!({"labels": {"alertname": name, "severity": "P2"}, "annotations": {"summary": "from afar"}});
     assert_eq!(post("/alertmanager/api/v2/alerts", &json!([alert("Far")])).status, 200);
     assert_eq!(post("/alertmanager/webhook", &json!({"version": "4", "alerts": [alert("Hooked")]})).status, 200);
     for name in ["Far", "Hooked"] {
@@ -326,7 +383,9 @@ fn other_systems_send_alerts_and_amtool_works() {
     let big = json!([{"labels": {"alertname": "Big", "x": "y".repeat(70_000)}}, alert("Beside")]);
     let answer = post("/alertmanager/api/v2/alerts", &big);
     assert!(answer.status == 400 && answer.text().contains("alert_bytes_max"), "{}", answer.text());
-    eventually("the neighbour", || service.at("/hook").into_iter().find(|body| body["commonLabels"]["alertname"] == "Beside"));
+    eventually("the neighbour", || {
+        service.at("/hook").into_iter().find(|body| body["commonLabels"]["alertname"] == "Beside")
+    });
     if Command::new("amtool").arg("--version").output().is_err() {
         println!("skipped: amtool is not installed (Debian's package is `prometheus-alertmanager`)");
         return;

@@ -19,10 +19,22 @@ pub struct Alerting {
     #[arg(long, env = "TAWNY_ALERTMANAGER_CONFIG", value_name = "FILE")]
     pub alertmanager_config: Option<PathBuf>,
     /// Without an alertmanager.yml: Slack's incoming webhook for all alerts.
-    #[arg(long, env = "TAWNY_SLACK_WEBHOOK", hide_env_values = true, value_name = "URL", conflicts_with = "alertmanager_config")]
+    #[arg(
+        long,
+        env = "TAWNY_SLACK_WEBHOOK",
+        hide_env_values = true,
+        value_name = "URL",
+        conflicts_with = "alertmanager_config"
+    )]
     pub slack_webhook: Option<String>,
     /// Without an alertmanager.yml: PagerDuty's routing key for P1 alerts.
-    #[arg(long, env = "TAWNY_PAGERDUTY_KEY", hide_env_values = true, value_name = "KEY", conflicts_with = "alertmanager_config")]
+    #[arg(
+        long,
+        env = "TAWNY_PAGERDUTY_KEY",
+        hide_env_values = true,
+        value_name = "KEY",
+        conflicts_with = "alertmanager_config"
+    )]
     pub pagerduty_key: Option<String>,
     /// Where people reach this server; links in messages begin with it.
     #[arg(long, env = "TAWNY_EXTERNAL_URL", value_name = "URL")]

@@ -56,13 +56,25 @@ fn list(states: &[String], reading: &Reading) -> Result<()> {
                 _ => alert.state.clone(),
             };
             let hidden = ["alertname", "severity"];
-            let labels: Vec<String> = alert.labels.iter().filter(|(name, _)| !hidden.contains(&name.as_str())).map(|(name, value)| format!("{name}={value}")).collect();
+            let labels: Vec<String> = alert
+                .labels
+                .iter()
+                .filter(|(name, _)| !hidden.contains(&name.as_str()))
+                .map(|(name, value)| format!("{name}={value}"))
+                .collect();
             table.add_row(vec![
                 show::cell(state),
                 show::cell(alert.severity.as_deref().unwrap_or("")),
                 show::cell(clip(&alert.name, 32)),
                 show::cell(short(alert.fired_at.as_deref().unwrap_or(&alert.active_at))),
-                show::cell(clip(alert.annotations.get("description").or(alert.annotations.get("summary")).map_or("", String::as_str), 60)),
+                show::cell(clip(
+                    alert
+                        .annotations
+                        .get("description")
+                        .or(alert.annotations.get("summary"))
+                        .map_or("", String::as_str),
+                    60,
+                )),
                 show::cell(clip(&labels.join(" "), 40)),
                 show::cell(&alert.fingerprint),
             ]);
@@ -70,7 +82,10 @@ fn list(states: &[String], reading: &Reading) -> Result<()> {
         show::out(&show::render(&mut table))?;
     }
     for waiting in answer.waiting.iter().filter(|waiting| !waiting.error.is_empty()) {
-        show::out(&style::bad(&format!("a message to {} is not accepted ({} attempts): {}", waiting.receiver, waiting.attempts, waiting.error)))?;
+        show::out(&style::bad(&format!(
+            "a message to {} is not accepted ({} attempts): {}",
+            waiting.receiver, waiting.attempts, waiting.error
+        )))?;
     }
     Ok(())
 }
@@ -124,7 +139,10 @@ fn ack(args: &cli::AlertsAck) -> Result<()> {
         bail!("say who you are with --by, so that others know who takes care");
     }
     let client = Client::new(&args.reading.url)?;
-    let text = client.post_json(&format!("/api/v1/alerts/{}/ack", args.fingerprint), &json!({"by": args.by, "comment": args.comment}))?;
+    let text = client.post_json(
+        &format!("/api/v1/alerts/{}/ack", args.fingerprint),
+        &json!({"by": args.by, "comment": args.comment}),
+    )?;
     if args.reading.json {
         return show::out(&text);
     }
@@ -134,7 +152,8 @@ fn ack(args: &cli::AlertsAck) -> Result<()> {
 
 fn history(args: &cli::AlertsHistory) -> Result<()> {
     let client = Client::new(&args.reading.url)?;
-    let query = Query::new().with("from", Some(&args.since)).with("name", args.name.as_ref()).with("limit", Some(args.limit));
+    let query =
+        Query::new().with("from", Some(&args.since)).with("name", args.name.as_ref()).with("limit", Some(args.limit));
     let text = client.text(&query.after("/api/v1/alerts/history"))?;
     if args.reading.json {
         return show::out(&text);
@@ -145,7 +164,12 @@ fn history(args: &cli::AlertsHistory) -> Result<()> {
     }
     let mut table = show::table(&["WHEN", "WHAT", "ALERT", "LABELS", "DETAIL"]);
     for event in &answer.events {
-        let labels: Vec<String> = event.labels.iter().filter(|(name, _)| *name != "alertname").map(|(name, value)| format!("{name}={value}")).collect();
+        let labels: Vec<String> = event
+            .labels
+            .iter()
+            .filter(|(name, _)| *name != "alertname")
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
         table.add_row(vec![
             show::cell(short(&event.at)),
             show::cell(&event.kind),

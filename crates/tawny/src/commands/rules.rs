@@ -40,8 +40,13 @@ fn check(args: &cli::RulesCheck) -> Result<ExitCode> {
         match parsed {
             Ok(parsed) => {
                 let (alerts, records) = parsed.count();
-                let repeated: Vec<String> =
-                    parsed.repeated().iter().map(|(group, rule)| format!("{}: {} in the group {:?} is there twice", rule.place, rule.name, group.name)).collect();
+                let repeated: Vec<String> = parsed
+                    .repeated()
+                    .iter()
+                    .map(|(group, rule)| {
+                        format!("{}: {} in the group {:?} is there twice", rule.place, rule.name, group.name)
+                    })
+                    .collect();
                 words += &format!("{name}: {alerts} alerting and {records} recording rules\n");
                 repeated.iter().for_each(|line| words += &format!("  {name}:{line}\n"));
                 files.push(json!({"file": name, "alerting": alerts, "recording": records, "repeated": repeated, "problems": []}));
@@ -50,7 +55,10 @@ fn check(args: &cli::RulesCheck) -> Result<ExitCode> {
                 failed = true;
                 words += &format!("{name}: {}\n", style::bad(&counted(&problems)));
                 problems.iter().for_each(|problem| words += &format!("  {name}:{problem}\n"));
-                let list: Vec<_> = problems.iter().map(|it| json!({"line": it.place.line, "column": it.place.column, "message": it.message})).collect();
+                let list: Vec<_> = problems
+                    .iter()
+                    .map(|it| json!({"line": it.place.line, "column": it.place.column, "message": it.message}))
+                    .collect();
                 files.push(json!({"file": name, "problems": list}));
             }
         }
@@ -85,7 +93,8 @@ fn test(args: &cli::RulesTest) -> Result<ExitCode> {
         let tests: Vec<_> = results
             .iter()
             .map(|result| {
-                let failures: Vec<_> = result.failures.iter().map(|it| json!({"line": it.place.line, "message": it.message})).collect();
+                let failures: Vec<_> =
+                    result.failures.iter().map(|it| json!({"line": it.place.line, "message": it.message})).collect();
                 json!({"name": result.name, "line": result.place.line, "cases": result.cases, "failures": failures})
             })
             .collect();
@@ -128,7 +137,8 @@ fn explain(args: &cli::RulesExplain) -> Result<ExitCode> {
     }
     for value in answer.values.iter().take(20) {
         let labels: Vec<String> = value.labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let share = value.of_threshold.map_or_else(String::new, |share| format!("  ({:.0}% of the threshold)", share * 100.0));
+        let share =
+            value.of_threshold.map_or_else(String::new, |share| format!("  ({:.0}% of the threshold)", share * 100.0));
         words += &format!("  {:<14} {}{share}\n", value.value, labels.join(" "));
     }
     show::out(&words)?;

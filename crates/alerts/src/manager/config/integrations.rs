@@ -198,7 +198,10 @@ const SPECS: &[Spec] = &[
         kind: Kind::TeamsV2,
         field: "msteamsv2_configs",
         send_resolved: true,
-        texts: &[("title", "{{ template \"msteamsv2.default.title\" . }}"), ("text", "{{ template \"msteamsv2.default.text\" . }}")],
+        texts: &[
+            ("title", "{{ template \"msteamsv2.default.title\" . }}"),
+            ("text", "{{ template \"msteamsv2.default.text\" . }}"),
+        ],
         secrets: &["webhook_url"],
         needs: "webhook_url",
         maps: &[],
@@ -209,7 +212,10 @@ const SPECS: &[Spec] = &[
         kind: Kind::Feishu,
         field: "feishu_configs",
         send_resolved: true,
-        texts: &[("title", "{{ template \"feishu.default.title\" . }}"), ("text", "{{ template \"feishu.default.text\" . }}")],
+        texts: &[
+            ("title", "{{ template \"feishu.default.title\" . }}"),
+            ("text", "{{ template \"feishu.default.text\" . }}"),
+        ],
         secrets: &["webhook_url"],
         needs: "webhook_url",
         maps: &[],
@@ -220,8 +226,17 @@ const SPECS: &[Spec] = &[
 
 /// Types Alertmanager has and this program does not send.
 const FOREIGN: &[&str] = &[
-    "discord_configs", "incidentio_configs", "jira_configs", "mattermost_configs", "pushover_configs", "rocketchat_configs",
-    "sns_configs", "telegram_configs", "victorops_configs", "webex_configs", "wechat_configs",
+    "discord_configs",
+    "incidentio_configs",
+    "jira_configs",
+    "mattermost_configs",
+    "pushover_configs",
+    "rocketchat_configs",
+    "sns_configs",
+    "telegram_configs",
+    "victorops_configs",
+    "webex_configs",
+    "wechat_configs",
 ];
 
 impl Kind {
@@ -253,7 +268,10 @@ pub(super) fn read(
     for name in FOREIGN {
         if let (Some(place), Some(_)) = (fields.place_of(name), fields.take(name)) {
             let known: Vec<&str> = SPECS.iter().map(|spec| spec.field).collect();
-            let message = format!("receiver {receiver:?}: `{name}` is not supported and nothing is sent to it; supported are {}", known.join(", "));
+            let message = format!(
+                "receiver {receiver:?}: `{name}` is not supported and nothing is sent to it; supported are {}",
+                known.join(", ")
+            );
             warnings.add(place, message);
         }
     }
@@ -292,13 +310,17 @@ fn one(
         secrets.entry("routing_key").or_insert(key);
     }
     if !spec.needs.is_empty() && !secrets.contains_key(spec.needs) {
-        p.add(node.place, format!("receiver {receiver:?}: `{}` needs `{}` or `{}_file`", spec.field, spec.needs, spec.needs));
+        p.add(
+            node.place,
+            format!("receiver {receiver:?}: `{}` needs `{}` or `{}_file`", spec.field, spec.needs, spec.needs),
+        );
     }
     let mut maps = BTreeMap::new();
     for name in spec.maps {
         if let Some(node) = fields.take(name) {
             let pairs = p.texts(node, name);
-            let pairs = pairs.into_iter().filter_map(|(key, value)| Some((key.text()?.to_owned(), template(value, p)?)));
+            let pairs =
+                pairs.into_iter().filter_map(|(key, value)| Some((key.text()?.to_owned(), template(value, p)?)));
             maps.insert(*name, pairs.collect());
         }
     }
@@ -307,7 +329,12 @@ fn one(
         let mut list = Rows::new();
         for node in fields.list(name, p) {
             let pairs = p.texts(node, name);
-            list.push(pairs.into_iter().filter_map(|(key, value)| Some((key.text()?.to_owned(), template(value, p)?))).collect());
+            list.push(
+                pairs
+                    .into_iter()
+                    .filter_map(|(key, value)| Some((key.text()?.to_owned(), template(value, p)?)))
+                    .collect(),
+            );
         }
         rows.insert(*name, list);
     }
@@ -319,7 +346,10 @@ fn one(
     }
     if spec.kind == Kind::Email {
         if let Some(place) = fields.place_of("tls_config").filter(|_| fields.take("tls_config").is_some()) {
-            warnings.add(place, format!("receiver {receiver:?}: `tls_config` is not done; the system's certificates are used"));
+            warnings.add(
+                place,
+                format!("receiver {receiver:?}: `tls_config` is not done; the system's certificates are used"),
+            );
         }
         if texts.get("to").is_none_or(|to: &Template| to.text().is_empty()) {
             p.add(node.place, format!("receiver {receiver:?}: `email_configs` needs `to`"));
@@ -335,7 +365,9 @@ fn template(node: &Node, p: &mut Problems) -> Option<Template> {
 }
 
 fn http(fields: &mut Fields<'_>, receiver: &str, p: &mut Problems, warnings: &mut Problems) -> Http {
-    let Some(mut http) = fields.take("http_config").and_then(|node| p.fields(node, "http_config")) else { return Http::default() };
+    let Some(mut http) = fields.take("http_config").and_then(|node| p.fields(node, "http_config")) else {
+        return Http::default();
+    };
     let secret = |fields: &mut Fields<'_>, name: &str, p: &mut Problems| {
         let file = format!("{name}_file");
         let text = fields.take(name).map(|node| Secret::Text(p.text(node, name)));
@@ -352,8 +384,13 @@ fn http(fields: &mut Fields<'_>, receiver: &str, p: &mut Problems, warnings: &mu
     if let Some(mut inner) = http.take("basic_auth").and_then(|node| p.fields(node, "basic_auth")) {
         let user = inner.text("username", p);
         match secret(&mut inner, "password", p) {
-            Some(Secret::Text(password)) => authorization = Some(("Basic".into(), Secret::Text(format!("{user}:{password}")))),
-            Some(Secret::File(_)) => warnings.add(inner.place, format!("receiver {receiver:?}: `password_file` of basic_auth is not read; write `password`")),
+            Some(Secret::Text(password)) => {
+                authorization = Some(("Basic".into(), Secret::Text(format!("{user}:{password}"))))
+            }
+            Some(Secret::File(_)) => warnings.add(
+                inner.place,
+                format!("receiver {receiver:?}: `password_file` of basic_auth is not read; write `password`"),
+            ),
             None => authorization = Some(("Basic".into(), Secret::Text(format!("{user}:")))),
         }
         inner.finish(p);
@@ -362,7 +399,15 @@ fn http(fields: &mut Fields<'_>, receiver: &str, p: &mut Problems, warnings: &mu
     for name in ["follow_redirects", "enable_http2"] {
         http.take(name);
     }
-    for name in ["tls_config", "proxy_url", "oauth2", "no_proxy", "proxy_from_environment", "proxy_connect_header", "http_headers"] {
+    for name in [
+        "tls_config",
+        "proxy_url",
+        "oauth2",
+        "no_proxy",
+        "proxy_from_environment",
+        "proxy_connect_header",
+        "http_headers",
+    ] {
         if let (Some(place), Some(_)) = (http.place_of(name), http.take(name)) {
             warnings.add(place, format!("receiver {receiver:?}: `{name}` of http_config is not done"));
         }

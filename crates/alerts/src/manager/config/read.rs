@@ -82,7 +82,9 @@ fn global(fields: &mut Fields<'_>, p: &mut Problems, warnings: &mut Problems) ->
     if let Some(timeout) = fields.duration("resolve_timeout", p) {
         global.resolve_timeout_ms = timeout;
     }
-    for (name, kind, field) in [("slack_api_url", Kind::Slack, "api_url"), ("opsgenie_api_key", Kind::Opsgenie, "api_key")] {
+    for (name, kind, field) in
+        [("slack_api_url", Kind::Slack, "api_url"), ("opsgenie_api_key", Kind::Opsgenie, "api_key")]
+    {
         let text = fields.take(name).map(|node| Secret::Text(p.text(node, name)));
         let file = fields.take(&format!("{name}_file")).map(|node| Secret::File(p.text(node, name)));
         global.secrets.extend(text.or(file).map(|secret| ((kind, field.to_owned()), secret)));
@@ -99,9 +101,20 @@ fn global(fields: &mut Fields<'_>, p: &mut Problems, warnings: &mut Problems) ->
     }
     // URLs of services we send to by integration, and settings of services we do not know: read, named, not done.
     for name in [
-        "pagerduty_url", "opsgenie_api_url", "wechat_api_url", "wechat_api_secret", "wechat_api_corp_id", "victorops_api_url",
-        "victorops_api_key", "telegram_api_url", "webex_api_url", "http_config", "smtp_auth_secret", "smtp_tls_config",
-        "rocketchat_api_url", "jira_api_url",
+        "pagerduty_url",
+        "opsgenie_api_url",
+        "wechat_api_url",
+        "wechat_api_secret",
+        "wechat_api_corp_id",
+        "victorops_api_url",
+        "victorops_api_key",
+        "telegram_api_url",
+        "webex_api_url",
+        "http_config",
+        "smtp_auth_secret",
+        "smtp_tls_config",
+        "rocketchat_api_url",
+        "jira_api_url",
     ] {
         if let (Some(place), Some(_)) = (fields.place_of(name), fields.take(name)) {
             warnings.add(place, format!("`{name}` of global is not done; write it in the receiver"));
@@ -137,7 +150,10 @@ fn route(node: &Node, parent: Option<&Route>, known: &Known, p: &mut Problems, d
         name => name,
     };
     if !receiver.is_empty() && !known.receivers.contains(&receiver) {
-        p.add(fields.place_of("receiver").unwrap_or(node.place), format!("undefined receiver {receiver:?} used in route"));
+        p.add(
+            fields.place_of("receiver").unwrap_or(node.place),
+            format!("undefined receiver {receiver:?} used in route"),
+        );
     }
     let group_by = match fields.list_of_texts("group_by", p) {
         names if names.is_empty() => parent.map_or(GroupBy::Labels(Vec::new()), |parent| parent.group_by.clone()),

@@ -73,8 +73,12 @@ fn a_configuration_is_read_as_it_stands() {
     assert_eq!((&page.group_by, page.goes_on), (&GroupBy::All, true));
     assert_eq!((page.routes[0].group_wait_ms, &page.routes[0].group_by), (0, &GroupBy::All));
     assert_eq!(page.routes[0].key, "{}/{severity=\"P1\"}/{team=\"night\"}");
-    let kinds: Vec<Kind> = config.receivers.iter().flat_map(|receiver| &receiver.integrations).map(|it| it.kind).collect();
-    assert_eq!(kinds, [Kind::Slack, Kind::PagerDuty, Kind::Webhook, Kind::Email, Kind::Opsgenie, Kind::Teams, Kind::Feishu]);
+    let kinds: Vec<Kind> =
+        config.receivers.iter().flat_map(|receiver| &receiver.integrations).map(|it| it.kind).collect();
+    assert_eq!(
+        kinds,
+        [Kind::Slack, Kind::PagerDuty, Kind::Webhook, Kind::Email, Kind::Opsgenie, Kind::Teams, Kind::Feishu]
+    );
     let slack = &config.receiver("page").unwrap().integrations[0];
     assert_eq!(slack.secrets["api_url"], Secret::Text("https://hooks.slack.example/T".into()));
     let webhook = &config.receiver("night").unwrap().integrations[0];
@@ -101,7 +105,11 @@ fn routes_agree_with_amtool() {
         return;
     }
     // What amtool does not know.
-    let text: String = CONFIG.lines().filter(|line| !line.contains("feishu") && !line.contains("msteams")).map(|line| format!("{line}\n")).collect();
+    let text: String = CONFIG
+        .lines()
+        .filter(|line| !line.contains("feishu") && !line.contains("msteams"))
+        .map(|line| format!("{line}\n"))
+        .collect();
     let path = std::env::temp_dir().join(format!("tawny-routes-{}.yml", std::process::id()));
     std::fs::write(&path, &text).unwrap();
     let config = Config::parse(&text).unwrap();
@@ -110,7 +118,8 @@ fn routes_agree_with_amtool() {
         for team in ["", "night", "test", "day"] {
             for service in ["", "a", "ab", "bc"] {
                 let pairs = [("severity", severity), ("team", team), ("service", service)];
-                let args = pairs.iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| format!("{name}={value}"));
+                let args =
+                    pairs.iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| format!("{name}={value}"));
                 let output = Command::new("amtool")
                     .args(["config", "routes", "test", "--config.file"])
                     .arg(&path)
@@ -121,7 +130,10 @@ fn routes_agree_with_amtool() {
                 let ours = receivers(&config, &[pairs[0], pairs[1], pairs[2], ("alertname", "X")]).join(",");
                 compared += 1;
                 if ours != theirs {
-                    differing.push(format!("{pairs:?}: {ours} and not {theirs}: {}", String::from_utf8_lossy(&output.stderr)));
+                    differing.push(format!(
+                        "{pairs:?}: {ours} and not {theirs}: {}",
+                        String::from_utf8_lossy(&output.stderr)
+                    ));
                 }
             }
         }

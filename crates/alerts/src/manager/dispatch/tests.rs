@@ -44,8 +44,14 @@ impl Bench {
 
     fn give(&mut self, labels: &[(&str, &str)], starts_at: i64, ends_at: Option<i64>, now: i64) {
         let labels = Labels::new(labels.iter().copied());
-        let alert =
-            GivenAlert { labels, annotations: Labels::default(), starts_at, ends_at, generator_url: String::new(), updated_at: now };
+        let alert = GivenAlert {
+            labels,
+            annotations: Labels::default(),
+            starts_at,
+            ends_at,
+            generator_url: String::new(),
+            updated_at: now,
+        };
         self.dispatcher.accept(alert, &self.config, now);
     }
 
@@ -89,7 +95,11 @@ fn a_group_waits_then_tells_of_changes_then_repeats() {
     let sent = bench.run(271 * MINUTE, 300 * MINUTE, |_| true);
     assert_eq!(sent.len(), 1, "{sent:?}");
     assert!(sent[0].ends_with(": /2+3"), "{sent:?}");
-    assert_eq!((bench.dispatcher.groups().count(), bench.dispatcher.alerts().count()), (0, 0), "all told, all forgotten");
+    assert_eq!(
+        (bench.dispatcher.groups().count(), bench.dispatcher.alerts().count()),
+        (0, 0),
+        "all told, all forgotten"
+    );
 }
 
 #[test]

@@ -5,7 +5,13 @@ use serde_json::json;
 use super::{Request, Writer};
 
 fn request(writer: &Writer<'_>, body: serde_json::Value) -> Result<Request, String> {
-    Ok(Request { method: "POST", url: writer.secret("webhook_url")?, headers: Vec::new(), body, zero_means_taken: None })
+    Ok(Request {
+        method: "POST",
+        url: writer.secret("webhook_url")?,
+        headers: Vec::new(),
+        body,
+        zero_means_taken: None,
+    })
 }
 
 /// Incoming webhook of a Teams connector.

@@ -6,7 +6,18 @@ use super::{Request, Writer};
 
 pub(super) fn write(writer: &Writer<'_>) -> Result<Request, String> {
     let mut attachment = Map::new();
-    for name in ["title", "title_link", "pretext", "text", "fallback", "callback_id", "image_url", "thumb_url", "footer", "color"] {
+    for name in [
+        "title",
+        "title_link",
+        "pretext",
+        "text",
+        "fallback",
+        "callback_id",
+        "image_url",
+        "thumb_url",
+        "footer",
+        "color",
+    ] {
         let text = writer.text(name)?;
         if !text.is_empty() {
             attachment.insert(name.into(), text.into());
@@ -24,7 +35,13 @@ pub(super) fn write(writer: &Writer<'_>) -> Result<Request, String> {
     }
     attachment.insert("mrkdwn_in".into(), json!(["fallback", "pretext", "text"]));
     let mut body = Map::new();
-    for (field, name) in [("channel", "channel"), ("username", "username"), ("icon_emoji", "icon_emoji"), ("icon_url", "icon_url"), ("text", "message_text")] {
+    for (field, name) in [
+        ("channel", "channel"),
+        ("username", "username"),
+        ("icon_emoji", "icon_emoji"),
+        ("icon_url", "icon_url"),
+        ("text", "message_text"),
+    ] {
         let text = writer.text(name)?;
         if !text.is_empty() {
             body.insert(field.into(), text.into());

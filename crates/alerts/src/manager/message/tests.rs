@@ -61,10 +61,12 @@ fn messages(resolved: bool) -> BTreeMap<&'static str, Outgoing> {
     let receiver = config.receiver("all").unwrap();
     let write = |notification: &Notification| {
         let integration = &receiver.integrations[notification.integration];
-        let secrets = ["url", "api_url", "webhook_url"].map(|name| (name.to_owned(), format!("http://{}.example/", integration.kind.as_str())));
+        let secrets = ["url", "api_url", "webhook_url"]
+            .map(|name| (name.to_owned(), format!("http://{}.example/", integration.kind.as_str())));
         let keys = ["routing_key", "api_key"].map(|name| (name.to_owned(), "k".to_owned()));
         let secrets = secrets.into_iter().chain(keys).collect();
-        let sender = Sender { config: &config, library: &library, external_url: "http://tawny.example", secrets, now_ms: now };
+        let sender =
+            Sender { config: &config, library: &library, external_url: "http://tawny.example", secrets, now_ms: now };
         (integration.kind.as_str(), sender.write(integration, notification).unwrap())
     };
     notifications.iter().map(write).collect()
@@ -84,7 +86,10 @@ fn webhooks_get_alertmanagers_payload() {
     assert_eq!(body["version"], "4");
     assert_eq!(body["groupKey"], "{}:{alertname=\"AgentErrorRateSpike\", severity=\"P1\"}");
     assert_eq!((&body["groupLabels"], &body["commonLabels"]), (&labels, &labels));
-    assert_eq!((&body["status"], &body["receiver"], &body["truncatedAlerts"]), (&json!("firing"), &json!("all"), &json!(1)));
+    assert_eq!(
+        (&body["status"], &body["receiver"], &body["truncatedAlerts"]),
+        (&json!("firing"), &json!("all"), &json!(1))
+    );
     assert_eq!(body["externalURL"], "http://tawny.example");
     assert_eq!(
         body["alerts"][0],
@@ -107,7 +112,10 @@ fn slack_gets_an_attachment() {
     assert_eq!(firing["channel"], "#night");
     assert_eq!(attachment["title"], "[FIRING:2] AgentErrorRateSpike P1");
     assert_eq!(attachment["text"], "<!channel> Agent error rate exceeds 5%");
-    assert_eq!((&attachment["color"], &attachment["title_link"]), (&json!("danger"), &json!("http://tawny.example/alerts")));
+    assert_eq!(
+        (&attachment["color"], &attachment["title_link"]),
+        (&json!("danger"), &json!("http://tawny.example/alerts"))
+    );
     assert_eq!(attachment["fields"], json!([{"title": "Agent", "value": "", "short": true}]));
     let resolved = body(&messages(true), "slack");
     assert_eq!(resolved["attachments"][0]["title"], "[RESOLVED] AgentErrorRateSpike P1");
@@ -123,9 +131,18 @@ fn pagerduty_opens_and_closes_the_same_incident() {
     let payload = &firing["payload"];
     assert_eq!(payload["summary"], "[FIRING:2] AgentErrorRateSpike P1");
     assert_eq!((&payload["severity"], &payload["source"]), (&json!("critical"), &json!("Tawny")));
-    assert_eq!((&payload["custom_details"]["num_firing"], &payload["custom_details"]["num_resolved"]), (&json!("2"), &json!("0")));
+    assert_eq!(
+        (&payload["custom_details"]["num_firing"], &payload["custom_details"]["num_resolved"]),
+        (&json!("2"), &json!("0"))
+    );
     let details = payload["custom_details"]["firing"].as_str().unwrap();
-    for wanted in ["Agent error rate exceeds 5%", "Since: 2020-09-13 12:26:40 UTC", "agent_id=refunds", "4bf92f3577b34da6a3ce929d0e0e4736", "/runbooks/AgentErrorRateSpike"] {
+    for wanted in [
+        "Agent error rate exceeds 5%",
+        "Since: 2020-09-13 12:26:40 UTC",
+        "agent_id=refunds",
+        "4bf92f3577b34da6a3ce929d0e0e4736",
+        "/runbooks/AgentErrorRateSpike",
+    ] {
         assert!(details.contains(wanted), "{wanted:?} in {details}");
     }
 }
@@ -155,9 +172,15 @@ fn the_other_services_get_their_cards() {
     let alias = open.body["alias"].as_str().unwrap();
     assert_eq!(close.url, format!("https://api.opsgenie.com/v2/alerts/{alias}/close?identifierType=alias"));
     let teams = body(&firing, "msteams");
-    assert_eq!((&teams["title"], &teams["themeColor"]), (&json!("[FIRING:2] AgentErrorRateSpike P1"), &json!("8C1A1A")));
+    assert_eq!(
+        (&teams["title"], &teams["themeColor"]),
+        (&json!("[FIRING:2] AgentErrorRateSpike P1"), &json!("8C1A1A"))
+    );
     let feishu = body(&resolved, "feishu");
-    assert_eq!(feishu["card"]["header"], json!({"title": {"tag": "plain_text", "content": "[RESOLVED] AgentErrorRateSpike P1"}, "template": "green"}));
+    assert_eq!(
+        feishu["card"]["header"],
+        json!({"title": {"tag": "plain_text", "content": "[RESOLVED] AgentErrorRateSpike P1"}, "template": "green"})
+    );
 }
 
 #[test]
@@ -176,7 +199,10 @@ fn an_alert_without_data_says_so() {
     );
     let template = Template::parse("{{ template \"__one\" . }}").unwrap();
     let text = template.expand(&alert, &library, &mut StillWorld::default()).unwrap();
-    assert!(text.contains("No data since 12:00: this is not the same as resolved.") && !text.contains("Resolved 1970"), "{text}");
+    assert!(
+        text.contains("No data since 12:00: this is not the same as resolved.") && !text.contains("Resolved 1970"),
+        "{text}"
+    );
 }
 
 #[test]
