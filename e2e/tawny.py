@@ -30,8 +30,8 @@ def program():
 class Server:
     """A server over a directory of its own. Ports are chosen by the system."""
 
-    def __init__(self, arguments=(), environment=None, data=None):
-        self.folder = tempfile.TemporaryDirectory(prefix="tawny-e2e-")
+    def __init__(self, arguments=(), environment=None, data=None, parent=None):
+        self.folder = tempfile.TemporaryDirectory(prefix="tawny-e2e-", dir=parent)
         self.process = None
         self.arguments = list(arguments)
         self.environment = {**os.environ, **(environment or {})}

@@ -111,6 +111,16 @@ class DropInClients(unittest.TestCase):
         self.assertIn("guardrail", [step["kind"] for step in answer["steps"]])
         self.assertTrue(any(step["status"] == "error" for step in answer["steps"]), "the model that refused")
 
+    def test_datadogs_tracer(self):
+        told, answered = self.python("datadog_py")
+        answer = self.check(told, answered=answered, calls=2)
+        run = answer["run"]
+        self.assertEqual((run["workflow"], run["agent"], run["service"], run["environment"]),
+                         ("weather question", "weather", "shop", "staging"))
+        self.assertIn(ANSWER, self.said(answer))
+        root = next(step for step in answer["steps"] if step["span_id"] == told["root"])
+        self.assertEqual([(score["name"], score["value"]) for score in root["scores"]], [("correctness", 0.9)])
+
     def test_traceloop(self):
         told, answered = self.python("traceloop_py")
         answer = self.check(told, answered=answered, calls=2)

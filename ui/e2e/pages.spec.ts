@@ -145,6 +145,7 @@ test("night and day are remembered", async () => {
 });
 
 const PAGES: [string, string, string][] = [
+  ["overview", "/overview?from=24h", "figure svg"],
   ["runs", "/runs", "[role=row][aria-rowindex], li a"],
   ["filtered runs", "/runs?service=e2e-pages&status=ok", "[aria-label=Filters]"],
   ["no runs", "/runs?q=thisisnowhere", "h2"],
@@ -196,7 +197,10 @@ test.each(PAGES)("%s has no accessibility violation and never scrolls sideways",
   }
 });
 
-test("the first load stays below 500 KiB compressed, and asks nobody else", async () => {
+test.each([
+  ["/overview", "figure svg"],
+  ["/runs", "[role=row][aria-rowindex]"],
+])("the first load of %s stays below 500 KiB compressed, and asks nobody else", async (path, ready) => {
   await visit("/status", async (page) => {
     const sizes = new Map<string, number>();
     page.on("response", async (response) => {
@@ -206,8 +210,8 @@ test("the first load stays below 500 KiB compressed, and asks nobody else", asyn
       const body = await response.body().catch(() => Buffer.alloc(0));
       sizes.set(url.pathname, url.pathname.endsWith(".woff2") ? body.length : gzipSync(body).length);
     });
-    await page.goto(`${URL_UNDER_TEST}/runs`);
-    await page.locator("[role=row][aria-rowindex]").first().waitFor();
+    await page.goto(`${URL_UNDER_TEST}${path}`);
+    await page.locator(ready).first().waitFor();
     await page.waitForTimeout(500);
     const total = [...sizes.values()].reduce((sum, size) => sum + size, 0);
     expect(sizes.size).toBeGreaterThan(4);

@@ -34,6 +34,7 @@ beforeAll(async () => {
   const found = steps.find((step) => step.kind === "retriever");
   const run = `/runs/${rich.trace_id}`;
   pages = [
+    ["overview", "/overview?from=24h"],
     ["runs", "/runs"],
     ["runs-filtered", `/runs?status=error`],
     ["run", llm ? `${run}?step=${llm.span_id}` : run],

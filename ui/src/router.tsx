@@ -2,6 +2,7 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent, redirect } from "@tanstack/react-router";
 import { Shell } from "./layout/Shell";
 import { parseSearch, readSearch, stringifySearch } from "./lib/filter";
+import { readOverviewSearch } from "./lib/overview";
 import {
   readConnectSearch,
   readDoctorSearch,
@@ -18,8 +19,15 @@ const home = createRoute({
   getParentRoute: () => root,
   path: "/",
   beforeLoad: () => {
-    throw redirect({ to: "/runs", replace: true });
+    throw redirect({ to: "/overview", replace: true });
   },
+});
+
+const overview = createRoute({
+  getParentRoute: () => root,
+  path: "/overview",
+  validateSearch: readOverviewSearch,
+  component: lazyRouteComponent(() => import("./pages/overview/OverviewPage"), "OverviewPage"),
 });
 
 const runs = createRoute({
@@ -79,7 +87,7 @@ const connect = createRoute({
 });
 
 export const router = createRouter({
-  routeTree: root.addChildren([home, runs, run, sessions, session, sql, status, doctor, connect]),
+  routeTree: root.addChildren([home, overview, runs, run, sessions, session, sql, status, doctor, connect]),
   parseSearch,
   stringifySearch,
   defaultPreload: "intent",

@@ -11,7 +11,8 @@ pub fn facts(span: &Span) -> Vec<Fact> {
     let text = |value: &Option<std::sync::Arc<str>>| value.as_deref().map(str::to_owned);
     let count = |value: Option<u64>| value.map(|count| count.to_string());
     let list = |values: &[std::sync::Arc<str>]| (!values.is_empty()).then(|| values.join(", "));
-    let of_role = |own: &'static str, sum: &'static str| if span.usage_role == UsageRole::Own { own } else { sum };
+    let of_role =
+        |own: &'static str, sum: &'static str| if span.usage_role == UsageRole::Aggregate { sum } else { own };
     let usage = &span.usage;
     let all = [
         ("dialect", Some(span.dialect.to_string()).filter(|name| !name.is_empty())),

@@ -69,6 +69,16 @@ fields! {
     ReasoningTokens = "reasoning_tokens": Count,
     /// Total as reported.
     TotalTokens = "total_tokens": Count,
+    /// Part of the cache writes that lives for an hour.
+    CacheWrite1hTokens = "cache_write_1h_tokens": Count,
+    /// Audio in the input.
+    AudioInputTokens = "audio_input_tokens": Count,
+    /// Audio in the output.
+    AudioOutputTokens = "audio_output_tokens": Count,
+    /// How the call was served, in the provider's word.
+    ServiceTier = "service_tier": Text,
+    /// Budget reservation of the call.
+    Reservation = "reservation": Text,
     /// The same six as a sum over other spans.
     AggregateInputTokens = "aggregate_input_tokens": Count,
     AggregateOutputTokens = "aggregate_output_tokens": Count,
@@ -146,4 +156,6 @@ fields! {
     Documents = "documents": Any,
     /// How many it found, where only a count is sent.
     DocumentCount = "document_count": Count,
+    /// What of which step a log record told, where no span was sent (`told.rs` writes it).
+    Told = "told": Text,
 }

@@ -7,6 +7,7 @@
 //!
 //! Pure: no clock, no I/O; the same input gives the same output on every machine.
 
+mod billing;
 mod content;
 mod content_keys;
 mod definitions;
@@ -15,6 +16,7 @@ mod documents;
 mod facts;
 mod field;
 mod intern;
+mod joins;
 mod log;
 mod messages;
 mod normalise;
@@ -23,6 +25,7 @@ mod reading;
 mod registry;
 mod renames;
 mod table;
+mod told;
 mod understand;
 mod usage;
 
@@ -30,17 +33,19 @@ use std::fmt;
 use std::sync::{Arc, LazyLock};
 
 use model::raw::{RawLog, RawSpan, Resource, Scope};
-use model::{Content, Log, Span, Tenant, Timestamp};
+use model::{Billing, Content, Log, Span, Tenant, Timestamp};
 
 pub use crate::facts::{Fact, content_facts, facts};
+pub use crate::joins::{join_span, joins};
 use crate::reading::Reading;
 use crate::registry::Registry;
 pub use crate::renames::Renames;
 pub use crate::table::TableError;
+pub use crate::told::{ATTRIBUTE as TOLD_ATTRIBUTE, Group as ToldGroup, told, told_lean, told_span_id, told_trace};
 
 /// Version of the conventions; rows remember it, so that stale ones can be read again.
 /// Raise it with every change that reads a span differently.
-pub const VERSION: u16 = 2;
+pub const VERSION: u16 = 3;
 
 /// The dialects in use: Tawny's own, and the user's renames before them.
 #[derive(Clone)]
@@ -81,6 +86,24 @@ impl Dialects {
         received: Timestamp,
     ) -> Span {
         understand::span(&Reading::new(&self.0, raw, resource, scope), tenant, received)
+    }
+
+    /// [`Self::understand`], and what the price of the span's call needs beyond that.
+    pub fn understand_with_billing(
+        &self,
+        raw: &RawSpan<'_>,
+        resource: &Resource<'_>,
+        scope: &Scope<'_>,
+        tenant: &Tenant,
+        received: Timestamp,
+    ) -> (Span, Billing) {
+        let reading = Reading::new(&self.0, raw, resource, scope);
+        (understand::span(&reading, tenant, received), billing::billing(&reading))
+    }
+
+    /// What the price of a span's call needs beyond the narrow span.
+    pub fn billing(&self, raw: &RawSpan<'_>, resource: &Resource<'_>, scope: &Scope<'_>) -> Billing {
+        billing::billing(&Reading::new(&self.0, raw, resource, scope))
     }
 
     /// What was said in a span: from its attributes and events, and from `logs`, the records joined to it by trace and span id.

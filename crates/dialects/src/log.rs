@@ -7,6 +7,7 @@ use model::{Attributes, Log, Tenant, Timestamp, Value, preview};
 
 use crate::intern::intern;
 use crate::messages::log_events;
+use crate::told;
 
 /// The narrow record.
 pub(crate) fn log(
@@ -27,7 +28,7 @@ pub(crate) fn log(
         severity_text: severity_text(raw),
         event_name: Some(event_name).filter(|name| !name.is_empty()).map(intern),
         service: resource.attributes.text("service.name").map(intern),
-        trace_id: raw.trace_id,
+        trace_id: raw.trace_id.or_else(|| told::trace_of(raw, resource, scope, &tenant.project)),
         span_id: raw.span_id,
         preview: preview(&shown(raw)).into(),
     }
@@ -110,13 +111,14 @@ pub(crate) fn identity(raw: &RawLog<'_>, resource: &Resource<'_>, scope: &Scope<
     hash.0
 }
 
-struct Fnv(u128);
+/// FNV-1a of 128 bits.
+pub(crate) struct Fnv(pub(crate) u128);
 
 impl Fnv {
     const BASIS: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
     const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
 
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(Self::BASIS)
     }
 
@@ -128,7 +130,7 @@ impl Fnv {
     }
 
     /// Text with its length, so that neighbours cannot run together.
-    fn text(&mut self, text: &str) {
+    pub(crate) fn text(&mut self, text: &str) {
         self.bytes(&(text.len() as u64).to_le_bytes());
         self.bytes(text.as_bytes());
     }

@@ -32,6 +32,8 @@ pub(crate) struct Reading<'r> {
     pub unknown_kind: Option<&'r str>,
     /// A `result` attribute says the work failed.
     pub failed: bool,
+    /// A count of tokens is there and is no number.
+    pub lost_count: bool,
     slots: [Slot<'r>; Field::COUNT],
 }
 
@@ -93,6 +95,7 @@ impl<'r> Reading<'r> {
             kind: None,
             unknown_kind: None,
             failed: false,
+            lost_count: false,
             slots: [Slot { rank: u16::MAX, value: None }; Field::COUNT],
         };
         let mut best_kind = u16::MAX;
@@ -134,6 +137,9 @@ impl<'r> Reading<'r> {
                         .is_some_and(|word| dialect.failures.iter().any(|known| *known.as_ref() == *fold(word))),
                 };
                 self.failed |= says_failure;
+            }
+            Field::InputTokens | Field::OutputTokens | Field::TotalTokens => {
+                self.lost_count |= matches!(value, Value::Double(number) if number.is_nan());
             }
             Field::ErrorMessage => self.failed |= dialect.message_means_failure && value.as_str().is_some(),
             _ => {}

@@ -79,6 +79,7 @@ fn texts(reading: &Reading<'_>, span: &mut Span) {
     span.outcome = shared(Field::Outcome);
     span.prompt_name = shared(Field::PromptName);
     span.prompt_version = shared(Field::PromptVersion);
+    span.told = shared(Field::Told);
     if let Some(tags) = reading.get(Field::Tags) {
         span.tags = self::tags(tags);
     }
@@ -96,6 +97,8 @@ fn numbers(reading: &Reading<'_>, span: &mut Span) {
         span.usage = aggregate(reading);
         if !span.usage.is_empty() {
             span.usage_role = UsageRole::Aggregate;
+        } else if reading.lost_count {
+            span.usage_role = UsageRole::Lost;
         }
     }
     let cost = reading.number(Field::CostTotal).or_else(|| {

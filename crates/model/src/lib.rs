@@ -8,7 +8,9 @@
 //! The crate is small and pure: no clock, no randomness, no async, no Arrow, no I/O.
 
 mod content;
+mod finding;
 mod ids;
+mod join;
 mod kind;
 mod log;
 mod money;
@@ -18,11 +20,14 @@ mod sample;
 mod span;
 mod tenant;
 mod time;
+mod told;
 mod usage;
 mod value;
 
 pub use content::{Content, Document, Message, Part, Role, ToolDefinition};
+pub use finding::{Finding, Severity};
 pub use ids::{IdError, SpanId, TraceId};
+pub use join::{Join, JoinReason, Relation};
 pub use kind::{SpanStatus, StepKind};
 pub use log::Log;
 pub use money::{CostSource, Usd};
@@ -31,5 +36,6 @@ pub use sample::{Exemplar, Exponential, HistogramPoint, Sample, SampleKind, Temp
 pub use span::{PREVIEW_CHARS, Span, preview};
 pub use tenant::Tenant;
 pub use time::Timestamp;
-pub use usage::{Usage, UsageRole};
+pub use told::{Part as ToldPart, Told};
+pub use usage::{Billing, Usage, UsageRole};
 pub use value::{Attributes, Value};

@@ -39,6 +39,12 @@ impl Usd {
     pub const fn plus(self, other: Self) -> Self {
         Self(self.0.saturating_add(other.0))
     }
+
+    /// Difference, saturating.
+    #[must_use]
+    pub const fn minus(self, other: Self) -> Self {
+        Self(self.0.saturating_sub(other.0))
+    }
 }
 
 impl fmt::Display for Usd {
@@ -91,6 +97,10 @@ crate::kind::words!(
         Reported = "reported",
         /// Tawny computed it from a price table.
         Computed = "computed",
+        /// The client sent it for a step that makes no call of a model itself: a total over steps that tell no cost.
+        Aggregated = "aggregated",
+        /// Tawny guessed a part of it, because the user asked for that or the client sent no token counts.
+        Estimated = "estimated",
     }
 );
 

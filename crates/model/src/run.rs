@@ -164,12 +164,20 @@ pub struct ResolvedStep {
     pub called_by: Option<SpanId>,
     /// Agent the step belongs to: its own, else its nearest ancestor's.
     pub agent: Option<Arc<str>>,
+    /// Position of that agent in [`Run::agents`].
+    pub agent_node: Option<usize>,
+    /// Whether it is a model call that really happened, answered or not: no wrapper of others, no second telling.
+    pub call: bool,
     /// Whether its usage is counted in the totals.
     pub counted: bool,
+    /// Whether a cost of its own is, or would be, part of the totals: no other step tells the same money.
+    pub cost_counted: bool,
     /// Why it is not counted, in words, where it carries usage and is not.
     pub not_counted_because: Option<&'static str>,
     /// The step repeats a failed sibling.
     pub retry_of: Option<SpanId>,
     /// Milliseconds not covered by its children.
     pub own_ms: f64,
+    /// Spans told by log records that are parts of this step: their facts are in it, and they are no steps of their own.
+    pub told_by: Vec<SpanId>,
 }

@@ -9,6 +9,32 @@ pub const PREVIEW_CHARS: usize = 200;
 
 /// The first [`PREVIEW_CHARS`] characters of `text`, white space folded to single spaces.
 pub fn preview(text: &str) -> String {
+    ascii_preview(text).unwrap_or_else(|| any_preview(text))
+}
+
+/// The preview of a text that is ASCII as far as the preview goes; most are, and a character is a byte then.
+fn ascii_preview(text: &str) -> Option<String> {
+    let mut out = Vec::with_capacity(text.len().min(PREVIEW_CHARS));
+    let mut gap = false;
+    for byte in text.bytes() {
+        match byte {
+            b' ' | 0x09..=0x0d => gap = !out.is_empty(),
+            byte if byte.is_ascii() => {
+                if out.len() + usize::from(gap) >= PREVIEW_CHARS {
+                    break;
+                }
+                if std::mem::take(&mut gap) {
+                    out.push(b' ');
+                }
+                out.push(byte);
+            }
+            _ => return None,
+        }
+    }
+    String::from_utf8(out).ok()
+}
+
+fn any_preview(text: &str) -> String {
     let mut out = String::with_capacity(text.len().min(PREVIEW_CHARS + 4));
     let mut taken = 0;
     for word in text.split_whitespace() {
@@ -119,6 +145,8 @@ pub struct Span {
     pub provider_sdk: bool,
     /// The same model call is told by a span of this other trace too, and counts there.
     pub told_in: Option<TraceId>,
+    /// Where a log record told this and no span was sent: what of which step, as [`Told`](crate::Told) writes it.
+    pub told: Option<Arc<str>>,
     /// First characters of the input.
     pub input_preview: Option<Arc<str>>,
     /// First characters of the output.
@@ -174,6 +202,7 @@ impl Span {
             tags: Vec::new(),
             provider_sdk: false,
             told_in: None,
+            told: None,
             input_preview: None,
             output_preview: None,
             unmapped: 0,
@@ -195,5 +224,14 @@ mod tests {
         assert_eq!(preview(&"ä".repeat(500)).chars().count(), PREVIEW_CHARS);
         assert_eq!(preview("  two\n\n words "), "two words");
         assert!(preview(&"word ".repeat(100)).chars().count() <= PREVIEW_CHARS);
+    }
+
+    #[test]
+    fn ascii_is_previewed_like_any_text() {
+        let words = |length: usize| ["x".repeat(length).as_str(), " \t"].concat().repeat(60);
+        for text in (0..210).map(words).chain(["".into(), " \u{b} a\r\nb ".into(), "a".repeat(199) + " b"]) {
+            assert_eq!(ascii_preview(&text), Some(any_preview(&text)), "{text:?}");
+            assert_eq!(preview(&format!("{text}ä")), any_preview(&format!("{text}ä")), "{text:?}");
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! Token counts with one meaning.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 /// Tokens of one model call (or a sum of calls), normalised.
@@ -62,13 +64,31 @@ impl Usage {
     }
 }
 
+/// What changes the price of a call and that [`Usage`] has no place for. Derived from the raw attributes where it is needed;
+/// rows do not keep it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Billing {
+    /// Part of the cache writes that lives for an hour.
+    pub cache_write_1h_tokens: u64,
+    /// Part of the input that is audio and was not read from a cache.
+    pub audio_input_tokens: u64,
+    /// Part of the output that is audio.
+    pub audio_output_tokens: u64,
+    /// How the call was served, in the provider's word (`batch`, `flex`, `priority`).
+    pub service_tier: Option<Arc<str>>,
+    /// The budget reservation under which the call was made.
+    pub reservation: Option<Arc<str>>,
+}
+
 crate::kind::words!(
-    /// Whether a span's usage is its own or a sum of what other spans report.
+    /// Whether a span's usage is its own, a sum of what other spans report, or lost.
     UsageRole {
         /// The span's own model call.
         Own = "own",
         /// A total over other spans (an agent's `gen_ai.aggregated_usage.*`, Codex' turn totals): shown, never added.
         Aggregate = "aggregate",
+        /// The sender names token counts and gives no number for any: it lost them (Vercel's SDK 4 where it streams).
+        Lost = "lost",
     }
 );
 

@@ -84,6 +84,24 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// The value that plain JSON writes. Whole numbers beyond 64 bits become floats.
+    pub fn from_json(json: serde_json::Value) -> Value<'static> {
+        use serde_json::Value as Json;
+        match json {
+            Json::Null => Value::Null,
+            Json::String(text) => Value::Str(Cow::Owned(text)),
+            Json::Bool(value) => Value::Bool(value),
+            Json::Number(number) => match number.as_i64() {
+                Some(whole) => Value::Int(whole),
+                None => Value::Double(number.as_f64().unwrap_or(f64::NAN)),
+            },
+            Json::Array(items) => Value::Array(items.into_iter().map(Value::from_json).collect()),
+            Json::Object(map) => {
+                Value::Map(map.into_iter().map(|(key, item)| (Cow::Owned(key), Value::from_json(item))).collect())
+            }
+        }
+    }
+
     /// As plain JSON for people and for parsing content: bytes become
     /// hex text, NaN and infinities become null. Not for storage: `store` has its own exact encoding.
     pub fn to_json(&self) -> serde_json::Value {

@@ -7,9 +7,10 @@ use std::time::Duration;
 use datafusion::arrow::array::{Array, AsArray, RecordBatch};
 use datafusion::arrow::compute::cast as cast_array;
 use datafusion::arrow::datatypes::{DataType, Float64Type, Int64Type};
+use datafusion::error::DataFusionError;
 use datafusion::functions_aggregate::expr_fn::{avg, count, sum};
 use datafusion::logical_expr::{AggregateUDF, Expr};
-use datafusion::prelude::{cast, coalesce, col, lit};
+use datafusion::prelude::{DataFrame, JoinType, cast, coalesce, col, lit};
 use model::Timestamp;
 use serde::{Deserialize, Serialize};
 use store::Table;
@@ -156,7 +157,6 @@ impl Engine {
     /// [`QueryError::Invalid`] for a question that makes no sense, [`QueryError::Limit`] for more than
     /// [`MAX_AGGREGATE_ROWS`] rows, `list_time` and `memory_bytes`.
     pub async fn aggregate(&self, project: &str, question: &Aggregate) -> Result<Aggregated, QueryError> {
-        let table = if question.of == Of::Runs { Table::Runs } else { Table::Spans };
         let (groups, values) = (groups(question)?, values(question)?);
         let passes = match question.of {
             Of::Runs => conditions(&question.filter)?.into_iter().map(|(_, condition)| condition).collect(),
@@ -167,9 +167,12 @@ impl Engine {
         let groups = groups.into_iter().enumerate().map(|(at, group)| group.alias(format!("g{at}"))).collect();
         self.bounded("list_time", self.limits().list_time, async {
             let snapshot = self.snapshot().await?;
-            let frame = self
-                .table(&snapshot, table, project)?
-                .filter(all(passes))
+            let table = |table| self.table(&snapshot, table, project);
+            let rows = match question.of {
+                Of::Runs => table(Table::Runs)?.filter(all(passes)),
+                Of::Steps => steps(table(Table::Spans)?, table(Table::Runs)?, all(passes)).await,
+            };
+            let frame = rows
                 .and_then(|frame| frame.aggregate(groups, values))
                 .and_then(|frame| if order.is_empty() { Ok(frame) } else { frame.sort(order) })
                 .and_then(|frame| frame.limit(0, Some(MAX_AGGREGATE_ROWS + 1)))
@@ -191,6 +194,22 @@ impl Engine {
         .await
     }
 }
+
+/// Steps that pass: spans, and what log records tell of runs that have no spans.
+async fn steps(spans: DataFrame, runs: DataFrame, passes: Expr) -> Result<DataFrame, DataFusionError> {
+    let sent = || spans.clone().filter(col("told").is_null());
+    let told = spans.clone().filter(passes.clone().and(any(TOLD_STEPS.map(|part| col("told").like(lit(part))))))?;
+    if told.clone().limit(0, Some(1))?.count().await? == 0 {
+        return sent()?.filter(passes);
+    }
+    let of = |frame: DataFrame, name| frame.select(vec![col("trace_id").alias(name)]);
+    let told = told.join(of(runs, "run")?, JoinType::LeftSemi, &["trace_id"], &["run"], None)?;
+    let told = told.join(of(sent()?, "sent")?, JoinType::LeftAnti, &["trace_id"], &["sent"], None)?;
+    sent()?.filter(passes)?.union(told)
+}
+
+/// Records of which each tells a step of its own; what else log records tell adds to one of these.
+const TOLD_STEPS: [&str; 3] = ["whole:%", "end:%", "call:%"];
 
 /// What rows are made for: time first.
 fn groups(question: &Aggregate) -> Result<Vec<Expr>, QueryError> {

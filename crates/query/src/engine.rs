@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use datafusion::catalog::{
     CatalogProvider, MemoryCatalogProvider, MemoryCatalogProviderList, MemorySchemaProvider, SchemaProvider,
+    TableProvider,
 };
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
@@ -14,13 +15,14 @@ use datafusion::execution::memory_pool::{FairSpillPool, MemoryPool};
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::SessionState;
-use datafusion::prelude::{DataFrame, SessionConfig, SessionContext};
+use datafusion::logical_expr::Expr;
+use datafusion::prelude::{DataFrame, SessionConfig, SessionContext, col, lit};
 use futures::FutureExt;
 use store::{Snapshot, Store, Table};
 
 use crate::provider::ProjectTable;
 use crate::yielding::YieldInJoins;
-use crate::{Limits, QueryError, functions, sql};
+use crate::{Limits, QueryError, functions, sql, views};
 
 /// Catalog and schema names; they show only in plans.
 const CATALOG: &str = "tawny";
@@ -81,10 +83,18 @@ impl Engine {
     pub(crate) fn session(&self, snapshot: &Snapshot, project: &str) -> Result<SessionState, QueryError> {
         self.base.runtime_env().register_object_store(segments_url().as_ref(), snapshot.object_store.clone());
         let schema = MemorySchemaProvider::new();
+        let register = |name: &str, rows: Arc<dyn TableProvider>| schema.register_table(name.to_owned(), rows);
+        let spans = || self.table(snapshot, Table::Spans, project);
+        let some = |rows: DataFrame, which: Expr| rows.filter(which).map(DataFrame::into_view);
         for table in Table::ALL {
-            let rows = ProjectTable::new(snapshot, table, project);
-            schema.register_table(table.name().to_owned(), Arc::new(rows)).map_err(sql::errors::convert)?;
+            match table {
+                Table::Spans => some(spans()?, col("told").is_null()).and_then(|rows| register(table.name(), rows)),
+                _ => register(table.name(), Arc::new(ProjectTable::new(snapshot, table, project))),
+            }
+            .map_err(sql::errors::convert)?;
         }
+        let told = some(spans()?, col("told").is_not_null().and(col("told").not_like(lit("join:%"))));
+        told.and_then(|rows| register(views::TOLD, rows)).map_err(sql::errors::convert)?;
         let catalog = MemoryCatalogProvider::new();
         catalog.register_schema(SCHEMA, Arc::new(schema)).map_err(sql::errors::convert)?;
         let catalogs = MemoryCatalogProviderList::new();

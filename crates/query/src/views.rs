@@ -33,13 +33,23 @@ pub struct ViewColumn {
 }
 
 /// Names of the views.
-pub(crate) fn names() -> [&'static str; Table::ALL.len()] {
-    Table::ALL.map(Table::name)
+pub(crate) fn names() -> Vec<&'static str> {
+    Table::ALL.map(Table::name).into_iter().chain([TOLD]).collect()
 }
+
+/// The view of what log records tell. Its rows are kept beside the spans, with the same columns; the view of spans leaves them out, so
+/// that nothing in it counts twice.
+pub(crate) const TOLD: &str = "told";
 
 /// The views with their columns.
 pub fn schema_docs() -> Vec<View> {
-    Table::ALL.map(view).into()
+    let told = View {
+        name: TOLD,
+        description: "One row a log record that tells of a step: the same columns as `spans`, where these rows are not. A run shows \
+            several of them as one step, or as part of the span that tells the same.",
+        ..view(Table::Spans)
+    };
+    Table::ALL.map(view).into_iter().chain([told]).collect()
 }
 
 fn view(table: Table) -> View {
@@ -121,7 +131,7 @@ const SPANS: &[(&str, &str)] = &[
     ("response_id", "The provider's id of the response."),
     (
         "usage_role",
-        "`own` for the span's own usage; `aggregate` for a total over other spans, which sums must leave out.",
+        "`own` for the span's own usage; `aggregate` for a total over other spans, which sums must leave out; `lost` where the sender names counts and gives no number.",
     ),
     ("cost_usd", "Cost in US dollars, exact; null when unknown."),
     ("cost_source", "Where the cost comes from: reported, computed."),
@@ -135,6 +145,7 @@ const SPANS: &[(&str, &str)] = &[
     ("prompt_version", "Prompt template's version."),
     ("provider_sdk", "The instrumentation comes from the provider's own SDK."),
     ("told_in", "Another trace that tells the same model call; it is counted there. Null for none."),
+    ("told", "What of which step a log record told (`start:fetch_ticket`); null in `spans`."),
     ("remote_parent", "The parent is in another process, which may report somewhere else."),
     ("unmapped", "Number of attributes no convention names; they are kept in `attributes`."),
     ("trace_state", "W3C trace state as sent."),

@@ -1,5 +1,5 @@
 //! What the SDKs of other vendors send, read into telemetry: Langfuse's ingestion batches, LangSmith's runs, the OpenAI
-//! Agents SDK's traces, Phoenix' annotations.
+//! Agents SDK's traces, Phoenix' annotations, Datadog's traces and evaluations.
 //!
 //! These protocols tell of one span in pieces: created here, updated there, in any order. A decoder turns bytes into
 //! [`Told`]: [`Partial`]s, which say something about a span, and [`Score`]s, which judge one. [`Known`] is what all partials
@@ -10,6 +10,7 @@
 //! What a client did wrong is never a panic: a request that cannot be read at all is a [`DecodeError`], a bad item is counted
 //! in [`Told::items`] and costs its neighbours nothing.
 
+pub mod datadog;
 mod ids;
 mod known;
 pub mod langfuse;
@@ -23,7 +24,7 @@ mod score;
 pub use ids::{root_span_id, span_id, trace_id};
 pub use known::{Known, TOLD};
 pub use partial::{DecodeError, Item, Partial, Told};
-pub use score::{EVALUATION, Score};
+pub use score::{EVALUATION, Score, WAITING};
 
 /// Items (events, runs, parts) of one request that are read; further ones are refused.
 pub const ITEMS_MAX: usize = 50_000;

@@ -51,7 +51,9 @@ pub fn ingest(body: &[u8], received: Timestamp) -> Result<Told, DecodeError> {
             (false, _) => Err(format!("a request may hold {ITEMS_MAX} items (ITEMS_MAX); send fewer at once")),
             (_, Some("trace")) => trace(&fields, received, &mut told),
             (_, Some("trace.span")) => span(&fields, received, &mut told),
-            (_, other) => Err(format!("its \"object\" is {other:?}; known are trace and trace.span")),
+            (_, other) => {
+                Err(format!("its \"object\" is {:?}; known are trace and trace.span", other.unwrap_or_default()))
+            }
         });
         match read {
             Ok(()) => told.take(id),

@@ -19,6 +19,9 @@ const COMMENT: &str = "gen_ai.evaluation.explanation";
 const ID: &str = "tawny.evaluation.id";
 const SOURCE: &str = "tawny.evaluation.source";
 
+/// The attribute, and its value, of a score whose span was not known when it came.
+pub const WAITING: (&str, &str) = ("tawny.evaluation.span", "not_arrived");
+
 /// A score.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Score {
@@ -78,6 +81,9 @@ impl Score {
         ];
         let mut attributes: Vec<(Cow<'static, str>, Value<'static>)> =
             fields.into_iter().filter_map(|(key, value)| Some((Cow::Borrowed(key), value?))).collect();
+        if self.span_id.is_some() && self.trace_id.is_none() {
+            attributes.push((Cow::Borrowed(WAITING.0), text(WAITING.1.to_owned())));
+        }
         attributes.extend(self.more);
         RawLog {
             time: self.at,
@@ -97,6 +103,9 @@ impl Score {
             return None;
         }
         let text = |key: &str| log.attributes.text(key).map(str::to_owned);
+        let waits = log.attributes.text(WAITING.0) == Some(WAITING.1);
+        let own = [NAME, VALUE, LABEL, COMMENT, ID, SOURCE, WAITING.0];
+        let more = log.attributes.iter().filter(|(key, _)| !own.contains(key));
         Some(Self {
             id: text(ID).unwrap_or_default(),
             name: text(NAME).unwrap_or_default(),
@@ -104,11 +113,11 @@ impl Score {
             label: text(LABEL),
             comment: text(COMMENT),
             source: text(SOURCE),
-            trace_id: log.trace_id,
+            trace_id: log.trace_id.filter(|_| !waits),
             span_id: log.span_id,
-            trace_if_unknown: None,
+            trace_if_unknown: log.trace_id.filter(|_| waits),
             at: if log.time.is_unset() { log.observed } else { log.time },
-            more: Vec::new(),
+            more: more.map(|(key, value)| (Cow::Owned(key.to_owned()), value.clone().into_owned())).collect(),
         })
     }
 
@@ -143,6 +152,10 @@ mod tests {
         score.trace_id = Some(TraceId::from_array([1; 16]));
         let back = Score::from_log(&score.clone().into_log()).unwrap();
         assert_eq!(back, score);
+        let mut waiting = score.clone();
+        (waiting.trace_id, waiting.span_id) = (None, Some(SpanId::from_array([2; 8])));
+        (waiting.trace_if_unknown, waiting.more) = (score.trace_id, vec![("team".into(), Value::Int(7))]);
+        assert_eq!(Score::from_log(&waiting.clone().into_log()).unwrap(), waiting);
         let mut second = score.clone();
         (second.value, second.at) = (Some(0.1), Timestamp::from_millis(9));
         let mut other = Score::new("helpful", Timestamp::from_millis(7));

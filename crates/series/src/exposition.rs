@@ -38,9 +38,10 @@ impl Scraper {
         let counts = |labels: &Labels| {
             let name = labels.metric_name();
             let family = ["_bucket", "_count", "_sum"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name);
-            kinds.get(name).or_else(|| kinds.get(family)).is_some_and(|kind| {
-                matches!(kind, MetricType::Counter | MetricType::Histogram | MetricType::Summary)
-            })
+            kinds
+                .get(name)
+                .or_else(|| kinds.get(family))
+                .is_some_and(|kind| matches!(kind, MetricType::Counter | MetricType::Histogram | MetricType::Summary))
         };
         if let Some(before) = self.last_time {
             for write in &mut batch.writes {
@@ -210,7 +211,10 @@ mod tests {
             ]
         );
         assert_eq!((batch.exemplars[0].labels.get("trace_id"), batch.exemplars[0].time), ("ab", 1500));
-        assert_eq!((batch.metadata[0].1.kind, batch.metadata[0].1.help.as_str()), (MetricType::Counter, "Things \\ done."));
+        assert_eq!(
+            (batch.metadata[0].1.kind, batch.metadata[0].1.help.as_str()),
+            (MetricType::Counter, "Things \\ done.")
+        );
     }
 
     #[test]

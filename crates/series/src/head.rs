@@ -265,22 +265,22 @@ impl Head {
             let (count, size) = memory.size();
             samples += count;
             // Labels: a fat pointer each for name and value; one place in the postings each; the entry by labels.
-            bytes += size - size_of::<Memory>() + memory.labels.len() * (32 + 4) + 16 + size_of::<(Labels, u32)>() + SLOT;
+            bytes +=
+                size - size_of::<Memory>() + memory.labels.len() * (32 + 4) + 16 + size_of::<(Labels, u32)>() + SLOT;
         }
         bytes += self.texts.iter().map(|text| text.len() + 16 + size_of::<Arc<str>>() + SLOT).sum::<usize>();
-        bytes += self.postings.values().map(|values| values.len() * (size_of::<(Arc<str>, Vec<u32>)>() + SLOT)).sum::<usize>();
+        bytes += self
+            .postings
+            .values()
+            .map(|values| values.len() * (size_of::<(Arc<str>, Vec<u32>)>() + SLOT))
+            .sum::<usize>();
         (samples, bytes)
     }
 }
 
 fn index(postings: &mut HashMap<Arc<str>, HashMap<Arc<str>, Vec<u32>>>, labels: &Labels, id: u32) {
     for label in labels.iter() {
-        postings
-            .entry(Arc::clone(&label.name))
-            .or_default()
-            .entry(Arc::clone(&label.value))
-            .or_default()
-            .push(id);
+        postings.entry(Arc::clone(&label.name)).or_default().entry(Arc::clone(&label.value)).or_default().push(id);
     }
 }
 

@@ -163,7 +163,9 @@ pub(crate) fn read(file: &[u8], mut take: impl FnMut(Record)) -> usize {
     while let Some((head, after)) = rest.split_first_chunk::<8>() {
         let [a, b, c, d, e, f, g, h] = *head;
         let length = u32::from_le_bytes([a, b, c, d]) as usize;
-        let Some((payload, after)) = after.split_at_checked(length).filter(|_| length <= RECORD_BYTES_MAX) else { break };
+        let Some((payload, after)) = after.split_at_checked(length).filter(|_| length <= RECORD_BYTES_MAX) else {
+            break;
+        };
         if crc32fast::hash(payload) != u32::from_le_bytes([e, f, g, h]) {
             break;
         }

@@ -61,15 +61,7 @@ fn window(time: i64, block: i64) -> i64 {
 
 impl Memory {
     pub fn new(labels: Labels) -> Self {
-        Self {
-            labels,
-            closed: Vec::new(),
-            open: None,
-            histograms: None,
-            late: Vec::new(),
-            newest: None,
-            xor: false,
-        }
+        Self { labels, closed: Vec::new(), open: None, histograms: None, late: Vec::new(), newest: None, xor: false }
     }
 
     /// Whether it holds no sample.

@@ -46,15 +46,8 @@ const UNITS: [(&str, &str); 27] = [
 ];
 
 /// Words for units something is measured per.
-const PER_UNITS: [(&str, &str); 7] = [
-    ("s", "second"),
-    ("m", "minute"),
-    ("h", "hour"),
-    ("d", "day"),
-    ("w", "week"),
-    ("mo", "month"),
-    ("y", "year"),
-];
+const PER_UNITS: [(&str, &str); 7] =
+    [("s", "second"), ("m", "minute"), ("h", "hour"), ("d", "day"), ("w", "week"), ("mo", "month"), ("y", "year")];
 
 /// A metric's name: unit and sort at the end, underscores for what Prometheus did not allow. `{token}` and the like are no units.
 pub fn metric(name: &str, unit: &str, sort: Sort) -> String {

@@ -50,9 +50,7 @@ pub(crate) fn histograms(samples: &[(i64, Arc<Histogram>)]) -> Vec<(i64, Arc<His
             || after.1.count < before.1.count
             || after.1.schema != before.1.schema
     };
-    let stays = |&at: &usize| {
-        at == 0 || at + 1 == samples.len() || edge(at - 1, at) || edge(at, at + 1)
-    };
+    let stays = |&at: &usize| at == 0 || at + 1 == samples.len() || edge(at - 1, at) || edge(at, at + 1);
     (0..samples.len()).filter(stays).map(|at| samples[at].clone()).collect()
 }
 

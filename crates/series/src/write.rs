@@ -155,7 +155,9 @@ pub enum Refused {
     #[error("the series would be one too many (series_max); use fewer labels with many values")]
     TooManySeries,
     /// A series without a metric name, or with labels that are too many or too long.
-    #[error("the series has no metric name, more than 64 labels (LABELS_MAX) or a label longer than 4 KiB (LABEL_BYTES_MAX)")]
+    #[error(
+        "the series has no metric name, more than 64 labels (LABELS_MAX) or a label longer than 4 KiB (LABEL_BYTES_MAX)"
+    )]
     BadLabels,
     /// A growth of a histogram whose buckets do not fit the ones before.
     #[error("the growth of a histogram does not fit its buckets before")]

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use model::{Tenant, Timestamp};
+use model::Timestamp;
 use state::{State, StateError};
 use store::{Clock, Store};
 use tokio::runtime::Handle;
@@ -57,7 +57,7 @@ pub struct Opened {
 }
 
 /// The tables that features keep in the state, in the order in which they are made.
-pub const STATE_PARTS: &[state::Part] = &[crate::alerting::keep::PART];
+pub const STATE_PARTS: &[state::Part] = &[crate::watch::PART, crate::metrics::PART, crate::alerting::keep::PART, crate::money::kept::PART, crate::findings::PART, access::PART];
 
 /// Shared by all handlers and background tasks.
 pub struct App {
@@ -69,14 +69,32 @@ pub struct App {
     pub clock: SystemClock,
     /// When the server started.
     pub started: Timestamp,
+    /// Who may do what.
+    pub doors: Arc<access::Doors>,
+    /// Requests a second of each caller, where they are limited.
+    pub rate: Option<access::Buckets>,
+    /// How often passwords may be tried.
+    pub tries: crate::api::session::Tries,
+    /// Who looked at what lately.
+    pub views: crate::doors::Views,
+    /// The certificate, where the server speaks TLS.
+    pub tls: Option<Arc<crate::tls::Tls>>,
+    /// Whether only this machine reaches the server.
+    pub loopback: bool,
     /// Counts since then.
     pub counters: Arc<Counters>,
     /// The way in.
     pub ingest: Ingest,
+    /// Prices, budgets, service levels.
+    pub money: Arc<crate::money::Money>,
     /// The way on to other backends, where one is configured.
     pub forwarder: Option<Arc<forward::Forwarder>>,
     /// Runs as they change.
     pub live: Live,
+    /// What is counted of runs.
+    pub metrics: Arc<crate::metrics::Metrics>,
+    /// Runs as they settle.
+    pub watch: crate::watch::Watch,
     /// Why health is degraded, by the background task that says so.
     pub troubles: crate::health::Troubles,
     /// Changes of the phase.
@@ -100,16 +118,6 @@ pub const SQL_QUERIES_MAX: usize = 8;
 const SQL_GRACE: Duration = Duration::from_secs(2);
 
 impl App {
-    /// The project that telemetry with these headers belongs to, by its key; refuses a key that is missing or unknown.
-    pub fn admit(&self, headers: &axum::http::HeaderMap) -> Result<Arc<str>, Refusal> {
-        self.settings.ingest_keys.admit(headers)
-    }
-
-    /// The project that is read: one for now.
-    pub fn project(&self) -> Arc<str> {
-        Tenant::DEFAULT_PROJECT.into()
-    }
-
     /// The time.
     pub fn now(&self) -> Timestamp {
         self.clock.now()

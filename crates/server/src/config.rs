@@ -2,11 +2,12 @@
 
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use dialects::Dialects;
 
-pub use crate::ingest::keys::{IngestKeys, KeyError};
+pub use crate::doors::declared::{IngestKeys, KeyError};
 
 /// Where UI, API and OTLP over HTTP are served by default.
 pub const DEFAULT_HTTP: &str = "127.0.0.1:8296";
@@ -16,6 +17,15 @@ pub const DEFAULT_OTLP_HTTP: &str = "127.0.0.1:4318";
 pub const DEFAULT_OTLP_GRPC: &str = "127.0.0.1:4317";
 /// Where data is kept by default.
 pub const DEFAULT_DATA: &str = "./tawny-data";
+
+/// What detection goes by, from the user's files.
+#[derive(Debug, Clone, Default)]
+pub struct Detection {
+    /// Settings of detectors.
+    pub detectors: signals::detect::Settings,
+    /// Outcomes and risks.
+    pub outcomes: signals::detect::outcomes::Outcomes,
+}
 
 /// Everything that can be set.
 #[derive(Debug, Clone)]
@@ -42,10 +52,26 @@ pub struct Settings {
     pub allow_missing_segments: bool,
     /// How spans are read: Tawny's dialects, and the user's renames before them.
     pub dialects: Dialects,
-    /// Keys that telemetry must name; none: any key is taken, and not looked at.
+    /// Keys that may send telemetry, beside those in the state.
     pub ingest_keys: IngestKeys,
+    /// Tokens an hour that are meant to be enough: the gauge `agent_hourly_token_budget`, for rules.
+    pub hourly_token_budget: Option<u64>,
+    /// Settings of detectors, declared outcomes, risks of tools.
+    pub detection: Detection,
+    /// What of content is kept; `None` keeps everything.
+    pub policy: Option<Arc<policy::Policies>>,
+    /// Names besides localhost that a server on a loopback address answers for.
+    pub allow_hosts: Vec<String>,
+    /// Origins whose pages may use the API.
+    pub allow_origins: Vec<String>,
+    /// Certificate and key for HTTPS and gRPC over TLS; `None` speaks plain.
+    pub tls: Option<TlsFiles>,
+    /// When a run counts as finished.
+    pub runs: signals::runs::Settings,
     /// Rules, and where alerts go.
     pub alerts: crate::alerting::AlertSettings,
+    /// Files of prices, budgets and service levels.
+    pub money: crate::money::Files,
     /// What the server may use.
     pub limits: Limits,
 }
@@ -65,7 +91,15 @@ impl Default for Settings {
             allow_missing_segments: false,
             dialects: Dialects::builtin().clone(),
             ingest_keys: IngestKeys::default(),
+            hourly_token_budget: None,
+            detection: Detection::default(),
+            policy: None,
+            allow_hosts: Vec::new(),
+            allow_origins: Vec::new(),
+            tls: None,
+            runs: signals::runs::Settings::default(),
             alerts: crate::alerting::AlertSettings::default(),
+            money: crate::money::Files::default(),
             limits: Limits::default(),
         }
     }
@@ -84,6 +118,8 @@ pub struct Limits {
     pub connections: usize,
     /// Bytes that rows not yet in a segment may take before senders are asked to wait.
     pub hot_bytes: usize,
+    /// Bytes of such rows at which they are written into files; at most a quarter of the bound above is used.
+    pub flush_bytes: usize,
     /// Bytes that running queries may hold together.
     pub query_bytes: usize,
     /// Bytes of a bucket's segments kept as files in the data directory.
@@ -92,10 +128,16 @@ pub struct Limits {
     pub open_files: usize,
     /// How long open requests may take to finish when the server stops.
     pub drain: Duration,
+    /// How long a client may send nothing in the middle of a request.
+    pub stalled: Duration,
+    /// Requests a second of each key or user; `None` does not count them.
+    pub requests_per_second: Option<u32>,
 }
 
 /// Bytes of one request after decompression where nothing else is set; OTLP recommends this.
 pub const MAX_BODY: usize = 64 << 20;
+/// Bytes of rows in memory at which they are written into files where nothing else is set.
+pub const FLUSH_BYTES: usize = 64 << 20;
 /// The smallest bound of a request that lets requests through at all.
 pub const MIN_BODY: usize = 1 << 10;
 /// Bytes of a bucket's segments kept in the data directory where nothing else is set.
@@ -127,10 +169,13 @@ impl Limits {
             decoders: std::thread::available_parallelism().map_or(2, usize::from),
             connections: 4096,
             hot_bytes: share(HOT_SHARE),
+            flush_bytes: FLUSH_BYTES,
             query_bytes: share(QUERY_SHARE),
             cache_bytes: DEFAULT_CACHE,
             open_files: OPEN_FILES_WANTED,
             drain: Duration::from_secs(10),
+            stalled: Duration::from_secs(60),
+            requests_per_second: None,
         }
     }
 
@@ -185,8 +230,9 @@ pub enum ConfigError {
     },
     /// An address is reachable from other machines and nothing protects the data.
     #[error(
-        "cannot listen on {address} for {what}: other machines could read and write everything, because this version has no keys or \
-         passwords yet. Use a loopback address (127.0.0.1), or, if the network itself is trusted, set TAWNY_ALLOW_OPEN=1 (or --allow-open)"
+        "cannot listen on {address} for {what}: other machines could read and write everything, because there is no key and no user yet. \
+         Make one (`tawny keys create NAME --scope admin --project '*'`, `tawny users add NAME --role admin --project '*'`), use a loopback address (127.0.0.1), or, if \
+         the network itself is trusted, set TAWNY_ALLOW_OPEN=1 (or --allow-open)"
     )]
     Open {
         /// Which setting.
@@ -236,23 +282,50 @@ pub struct Addresses {
 }
 
 impl Settings {
-    /// Resolves the addresses and refuses those that strangers could reach.
+    /// Resolves the addresses.
+    ///
+    /// # Errors
+    /// When one does not parse or resolve.
     pub fn addresses(&self) -> Result<Addresses, ConfigError> {
         let addresses = Addresses {
             http: resolve("HTTP (--http)", &self.http, DEFAULT_HTTP)?,
             otlp_http: resolve("OTLP HTTP (--otlp-http)", &self.otlp_http, DEFAULT_OTLP_HTTP)?,
             otlp_grpc: resolve("OTLP gRPC (--otlp-grpc)", &self.otlp_grpc, DEFAULT_OTLP_GRPC)?,
         };
-        let named = [
-            ("HTTP (--http)", addresses.http),
-            ("OTLP HTTP (--otlp-http)", addresses.otlp_http),
-            ("OTLP gRPC (--otlp-grpc)", addresses.otlp_grpc),
-        ];
-        match named.into_iter().find(|(_, address)| !address.ip().is_loopback()) {
-            Some((what, address)) if !self.allow_open => Err(ConfigError::Open { what, address }),
-            _ => Ok(addresses),
+        Ok(addresses)
+    }
+
+    /// Refuses addresses that strangers could reach while nothing asks for credentials.
+    ///
+    /// # Errors
+    /// When there is such an address.
+    pub fn check_open(&self, addresses: &Addresses, closed: bool) -> Result<(), ConfigError> {
+        match addresses.reachable() {
+            Some((what, address)) if !closed && !self.allow_open => Err(ConfigError::Open { what, address }),
+            _ => Ok(()),
         }
     }
+}
+
+impl Addresses {
+    /// The first address that other machines reach, if there is one.
+    pub fn reachable(&self) -> Option<(&'static str, SocketAddr)> {
+        let named = [
+            ("HTTP (--http)", self.http),
+            ("OTLP HTTP (--otlp-http)", self.otlp_http),
+            ("OTLP gRPC (--otlp-grpc)", self.otlp_grpc),
+        ];
+        named.into_iter().find(|(_, address)| !address.ip().is_loopback())
+    }
+}
+
+/// Files of a certificate: PEM, read again when they change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The certificate and those that signed it.
+    pub certificate: PathBuf,
+    /// Its key.
+    pub key: PathBuf,
 }
 
 fn resolve(what: &'static str, text: &str, example: &'static str) -> Result<SocketAddr, ConfigError> {
@@ -346,9 +419,11 @@ mod tests {
     #[test]
     fn an_address_strangers_can_reach_is_refused_with_what_to_set() {
         let settings = Settings { otlp_http: "0.0.0.0:4318".into(), ..Settings::default() };
-        let message = settings.addresses().unwrap_err().to_string();
+        let addresses = settings.addresses().unwrap();
+        let message = settings.check_open(&addresses, false).unwrap_err().to_string();
         assert!(message.contains("0.0.0.0:4318") && message.contains("TAWNY_ALLOW_OPEN=1"), "{message}");
-        assert!(Settings { allow_open: true, ..settings }.addresses().is_ok());
+        assert!(settings.check_open(&addresses, true).is_ok());
+        assert!(Settings { allow_open: true, ..settings }.check_open(&addresses, false).is_ok());
     }
 
     #[test]

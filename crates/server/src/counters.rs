@@ -66,6 +66,21 @@ pub struct Accepted {
     pub dialects: BTreeMap<String, u64>,
     /// Attributes no dialect names.
     pub unmapped: u64,
+    /// Spans that name a budget reservation.
+    pub reservations: Vec<(model::TraceId, model::SpanId, std::sync::Arc<str>)>,
+}
+
+impl Signals {
+    fn note(&mut self, reasons: Vec<String>) {
+        for reason in reasons {
+            if !self.reasons.contains(&reason) {
+                self.reasons.push_back(reason);
+            }
+            if self.reasons.len() > REASONS_KEPT {
+                self.reasons.pop_front();
+            }
+        }
+    }
 }
 
 impl Counters {
@@ -83,14 +98,7 @@ impl Counters {
         counts.items_rejected += accepted.items_rejected;
         counts.bytes += accepted.bytes;
         counts.bytes_decompressed += accepted.bytes_decompressed;
-        for reason in accepted.reasons {
-            if !counts.reasons.contains(&reason) {
-                counts.reasons.push_back(reason);
-            }
-            if counts.reasons.len() > REASONS_KEPT {
-                counts.reasons.pop_front();
-            }
-        }
+        counts.note(accepted.reasons);
         inner.unmapped += accepted.unmapped;
         for (dialect, spans) in accepted.dialects {
             let name = if dialect.is_empty() { "none".to_owned() } else { dialect };
@@ -98,6 +106,14 @@ impl Counters {
                 *inner.dialects.entry(name).or_default() += spans;
             }
         }
+    }
+
+    /// Counts items that were refused on their way to a request that was kept.
+    pub fn items_refused(&self, signal: Signal, rejected: &model::raw::Rejected) {
+        let mut inner = self.lock();
+        let counts = &mut inner.signals[signal as usize];
+        counts.items_rejected += rejected.count;
+        counts.note(rejected.reasons.clone());
     }
 
     /// Counts a request that was refused as a whole.

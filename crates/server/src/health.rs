@@ -52,11 +52,29 @@ pub fn health(app: &App) -> Health {
             if used as f64 > limit as f64 * NEARLY_FULL {
                 reasons.push(format!("requests in work hold {used} of {limit} bytes (limit `inflight_bytes`)"));
             }
+            if let Ok(opened) = app.opened() {
+                reasons.extend(damage(&opened.store));
+            }
             reasons.extend(app.forwarder.iter().flat_map(|forwarder| forwarder.troubles()));
             if reasons.is_empty() { "ok" } else { "degraded" }
         }
     };
     Health { status: state.into(), reasons }
+}
+
+/// What the disk spoiled, by name, and how much more there is.
+fn damage(store: &store::Store) -> Vec<String> {
+    let stats = store.stats();
+    let mut named = store.damage();
+    let all = stats.unreadable_segments + stats.log_damaged;
+    let missing = all.saturating_sub(named.len() as u64);
+    if missing > 0 {
+        named.push(format!("{missing} more files are damaged; the server's log names them"));
+    }
+    if stats.missing_segments > 0 {
+        named.push(format!("{} segments were missing at start; what was only in them is lost", stats.missing_segments));
+    }
+    named
 }
 
 /// `GET /health`

@@ -1,5 +1,7 @@
 //! Reading the body of a request within limits, and getting rid of one that is refused.
 
+use std::time::Duration;
+
 use axum::body::{Body, BodyDataStream};
 use axum::http::{HeaderMap, header};
 use bytes::{Bytes, BytesMut};
@@ -28,11 +30,13 @@ pub struct Incoming {
     waits: bool,
     seen: usize,
     ended: bool,
+    /// How long the client may send nothing.
+    stalled: Duration,
 }
 
 impl Incoming {
-    /// The body of a request with these headers.
-    pub fn new(body: Body, headers: &HeaderMap) -> Self {
+    /// The body of a request with these headers, whose client may send nothing for as long as `stalled`.
+    pub fn new(body: Body, headers: &HeaderMap, stalled: Duration) -> Self {
         let number = |value: &axum::http::HeaderValue| value.to_str().ok()?.parse().ok();
         Self {
             stream: body.into_data_stream(),
@@ -40,6 +44,7 @@ impl Incoming {
             waits: headers.contains_key(header::EXPECT),
             seen: 0,
             ended: false,
+            stalled,
         }
     }
 
@@ -91,7 +96,11 @@ impl Incoming {
         if self.ended {
             return Ok(None);
         }
-        match self.stream.next().await {
+        let Ok(next) = tokio::time::timeout(self.stalled, self.stream.next()).await else {
+            self.ended = true;
+            return Err(Refusal::Aborted(format!("nothing came for {} seconds (limit stalled)", self.stalled.as_secs())));
+        };
+        match next {
             Some(Ok(chunk)) => {
                 self.seen += chunk.len();
                 Ok(Some(chunk))

@@ -3,11 +3,13 @@
 //! decompress → decode → content policy → understand → commit. Replay of the log after a restart takes the same way
 //! ([`replay`]), so what is in memory after a crash is what was there before it.
 
-pub mod keys;
 pub mod merge;
 pub mod policy;
 pub mod refusal;
 pub mod tag;
+mod told;
+
+pub use self::policy::ContentPolicy;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -27,11 +29,16 @@ use wire::{Compression, DecompressError, Encoding, Signal};
 use crate::budget::{Budget, Share};
 use crate::counters::{Accepted, Counters};
 use crate::series::{self, SeriesStore};
+use crate::money::Money;
 pub use refusal::Refusal;
 use tag::Tag;
 
-/// Senders wait this long when all memory for requests is in use.
-const BUSY_RETRY: Duration = Duration::from_secs(1);
+/// What senders are told when all memory for requests is in use.
+const BUSY: Refusal = Refusal::Busy { limit: "inflight_bytes", retry_after: Duration::from_secs(1) };
+
+/// Memory that decoding takes for each byte of a request, about, for small spans (`wire::limits::MAX_DECODED_BYTES`); those
+/// with much text take less.
+const DECODED_SHARE: usize = 4;
 
 /// Bytes a receiver was sent, with all it knows about them.
 #[derive(Debug)]
@@ -71,26 +78,39 @@ pub struct Ingest {
     dialects: Dialects,
     max_body_bytes: usize,
     forwarder: Option<Arc<Forwarder>>,
+    policy: Arc<ContentPolicy>,
     merge: Arc<merge::Merge>,
+    money: Arc<Money>,
 }
 
 impl Ingest {
-    /// An ingest with the given limits that reads spans as `dialects` say and hands what it kept to `forwarder`.
+    /// An ingest with the given limits that reads spans as `dialects` say, keeps of them what `policies` say, and hands what it kept to
+    /// `forwarder`.
     pub fn new(
         counters: Arc<Counters>,
         limits: &crate::config::Limits,
         dialects: Dialects,
+        policies: Option<Arc<::policy::Policies>>,
         forwarder: Option<Arc<Forwarder>>,
+        money: Arc<Money>,
     ) -> Self {
+        let policy = Arc::new(ContentPolicy::new(policies, dialects.clone()));
         Self {
             forwarder,
             counters,
             budget: Budget::new(limits.inflight_bytes),
             decoders: Arc::new(Semaphore::new(limits.decoders.max(1))),
             max_body_bytes: limits.max_body_bytes,
-            merge: Arc::new(merge::Merge::new(dialects.clone())),
+            merge: Arc::new(merge::Merge::new(dialects.clone(), Arc::clone(&money), Arc::clone(&policy))),
+            policy,
             dialects,
+            money,
         }
+    }
+
+    /// What is kept of content.
+    pub fn policy(&self) -> &ContentPolicy {
+        &self.policy
     }
 
     /// Largest request, in bytes after decompression.
@@ -110,7 +130,7 @@ impl Ingest {
 
     /// Grows `share` by bytes that came in; refuses when all memory for requests is in use.
     pub fn reserve(share: &mut Share, bytes: usize) -> Result<(), Refusal> {
-        share.grow(bytes).map_err(|_| Refusal::Busy { limit: "inflight_bytes", retry_after: BUSY_RETRY })
+        share.grow(bytes).map_err(|_| BUSY)
     }
 
     /// Keeps a request. Returns when it is durable and visible.
@@ -121,15 +141,18 @@ impl Ingest {
         mut received: Received,
         now: Timestamp,
     ) -> Result<Kept, Refusal> {
+        // Rows take at least what their bytes do: where these have no room, decoding them would be in vain.
+        store.has_room(received.body.len()).map_err(refuse_commit)?;
         let via = std::mem::take(&mut received.via);
         let (project, bytes) = (Arc::clone(&received.project), received.body.len() as u64);
         let Ok(permit) = Arc::clone(&self.decoders).acquire_owned().await else {
             return Err(Refusal::NotReady { state: "stopping" });
         };
-        let (limit, dialects) = (self.max_body_bytes, self.dialects.clone());
+        let (limit, dialects, prices) = (self.max_body_bytes, self.dialects.clone(), self.money.prices());
+        let policy = Arc::clone(&self.policy);
         let decoded = tokio::task::spawn_blocking(move || {
             let _permit = permit;
-            understand(&dialects, received, now, limit)
+            understand((&dialects, &prices, &policy), received, now, limit)
         });
         let Understood { tag, payload, rows, samples, rejected, mut accepted, share } =
             decoded.await.map_err(|error| {
@@ -145,6 +168,9 @@ impl Ingest {
             series.write(&project, samples, now).await.map_err(Refusal::NotKept)?;
         }
         drop(share);
+        for (trace, span, id) in std::mem::take(&mut accepted.reservations) {
+            self.money.note_reservation(trace, span, id);
+        }
         accepted.bytes = bytes;
         let items = accepted.items;
         self.counters.accepted(tag.signal, accepted);
@@ -152,6 +178,11 @@ impl Ingest {
             tracing::debug!(signal = tag.signal.name(), count = rejected.count, reasons = ?rejected.reasons, "items refused");
         }
         Ok(Kept { signal: tag.signal, accepted: items, rejected })
+    }
+
+    /// Counts items that were refused before they came here.
+    pub fn items_refused(&self, signal: Signal, rejected: &Rejected) {
+        self.counters.items_refused(signal, rejected);
     }
 
     /// Counts a refusal. A request whose signal is not known counts as traces, like an empty one.
@@ -218,7 +249,12 @@ struct Understood {
     share: Share,
 }
 
-fn understand(dialects: &Dialects, received: Received, now: Timestamp, limit: usize) -> Result<Understood, Refusal> {
+fn understand(
+    (dialects, prices, policy): (&Dialects, &Prices, &ContentPolicy),
+    received: Received,
+    now: Timestamp,
+    limit: usize,
+) -> Result<Understood, Refusal> {
     let Received { signal, encoding, compression, project, via: _, body, mut share } = received;
     let text = wire::decompress(compression, &body, limit).map_err(|error| match error {
         DecompressError::TooLarge { limit } => Refusal::TooLarge { limit },
@@ -227,60 +263,78 @@ fn understand(dialects: &Dialects, received: Received, now: Timestamp, limit: us
     if let Cow::Owned(bytes) = &text {
         Ingest::reserve(&mut share, bytes.len())?;
     }
+    let held = share.bytes();
+    let decoded = DECODED_SHARE.saturating_mul(text.len()).min(wire::limits::MAX_DECODED_BYTES);
+    share.grow_once_alone(decoded).map_err(|_| BUSY)?;
     let malformed = |error: wire::DecodeError| Refusal::Malformed(error.to_string());
     let (signal, batch) = match signal {
         Some(signal) => (signal, wire::decode(signal, encoding, &text).map_err(malformed)?),
         None => wire::decode_unknown(encoding, &text).map_err(malformed)?,
     };
     let mut accepted = Accepted { bytes_decompressed: text.len() as u64, ..Accepted::default() };
-    let decision = policy::apply(&project, batch);
+    let decision = policy.apply(&project, signal, batch);
     let rejected = decision.batch.rejected.clone();
     (accepted.items_rejected, accepted.reasons) = (rejected.count, rejected.reasons.clone());
     let samples = series::of_points(&project, &decision.batch.samples, now);
-    let rows = rows(dialects, &project, decision.batch, now, &mut accepted);
+    let rows = rows(dialects, prices, &project, decision.batch, now, &mut accepted);
+    // What was decoded is gone; the rows are held until the store has counted them as its own.
+    share.shrink_to(held + rows.bytes());
     let as_received = Tag { signal, encoding, compression };
     let (tag, payload) = decision.rewritten.unwrap_or((as_received, body.clone()));
     Ok(Understood { tag, payload, rows, samples, rejected, accepted, share })
 }
 
 /// Turns what was decoded into rows, counting as it goes.
-fn rows(dialects: &Dialects, project: &str, batch: Batch<'_>, now: Timestamp, accepted: &mut Accepted) -> Rows {
+fn rows(
+    dialects: &Dialects,
+    prices: &Prices,
+    project: &str,
+    batch: Batch<'_>,
+    now: Timestamp,
+    accepted: &mut Accepted,
+) -> Rows {
     let mut rows = Rows::default();
-    push_spans(&mut rows, dialects, project, &batch.spans, now, accepted);
-    push_logs(&mut rows, project, &batch.logs, now, accepted);
+    push_spans(&mut rows, (dialects, prices), project, &batch.spans, now, accepted);
+    push_logs(&mut rows, (dialects, prices), project, &batch.logs, now, accepted);
     push_samples(&mut rows, project, batch.samples, now, accepted);
     rows
 }
 
 fn push_spans(
     rows: &mut Rows,
-    dialects: &Dialects,
+    (dialects, prices): (&Dialects, &Prices),
     project: &str,
     groups: &[Group<'_, RawSpan<'_>>],
     now: Timestamp,
     accepted: &mut Accepted,
 ) {
     let mut by_dialect: BTreeMap<Arc<str>, u64> = BTreeMap::new();
-    let prices = Prices::built_in();
+    let mut joins = told::Joins::default();
+    let mut pricer = prices.pricer();
     for group in groups {
         let tenant = dialects::tenant(project, &group.resource);
         for raw in &group.items {
-            let mut span = dialects.understand(raw, &group.resource, &group.scope, &tenant, now);
-            prices.price(&mut span);
+            let (mut span, billing) =
+                dialects.understand_with_billing(raw, &group.resource, &group.scope, &tenant, now);
+            pricer.price(&mut span, &billing);
+            accepted.reservations.extend(billing.reservation.map(|id| (span.trace_id, span.span_id, id)));
             accepted.unmapped += u64::from(span.unmapped);
             match by_dialect.get_mut(&span.dialect) {
                 Some(count) => *count += 1,
                 None => _ = by_dialect.insert(Arc::clone(&span.dialect), 1),
             }
+            joins.note(raw, &span);
             rows.push_span(span, raw, &group.resource, &group.scope);
         }
         accepted.items += group.items.len() as u64;
     }
+    joins.push(rows);
     accepted.dialects.extend(by_dialect.into_iter().map(|(dialect, count)| (dialect.to_string(), count)));
 }
 
 fn push_logs(
     rows: &mut Rows,
+    (dialects, prices): (&Dialects, &Prices),
     project: &str,
     groups: &[Group<'_, RawLog<'_>>],
     now: Timestamp,
@@ -290,6 +344,7 @@ fn push_logs(
         let tenant = dialects::tenant(project, &group.resource);
         for raw in &group.items {
             let log = dialects::understand_log(raw, &group.resource, &group.scope, &tenant, now);
+            told::push(rows, (dialects, prices), raw, group, &log);
             rows.push_log(log, raw, &group.resource, &group.scope);
         }
         accepted.items += group.items.len() as u64;
@@ -315,7 +370,7 @@ fn push_samples(
 /// Reads a log entry again, the way it was read when it came in.
 ///
 /// An entry that cannot be read gives no rows: it was readable when it was acknowledged, so this is logged as an error.
-pub fn replay(dialects: &Dialects, entry: &LogEntry) -> Rows {
+pub fn replay(dialects: &Dialects, prices: &Prices, entry: &LogEntry) -> Rows {
     let Some(tag) = Tag::from_number(entry.tag) else {
         tracing::error!(
             tag = entry.tag,
@@ -334,7 +389,7 @@ pub fn replay(dialects: &Dialects, entry: &LogEntry) -> Rows {
     };
     match wire::decode(tag.signal, tag.encoding, &text) {
         // The policy acted before the log was written; what is there is what it left.
-        Ok(batch) => rows(dialects, &entry.project, batch, entry.received, &mut Accepted::default()),
+        Ok(batch) => rows(dialects, prices, &entry.project, batch, entry.received, &mut Accepted::default()),
         Err(error) => {
             tracing::error!(%error, "a request in the log cannot be decoded");
             Rows::default()

@@ -11,12 +11,18 @@ mod budget;
 mod clock;
 pub mod config;
 mod counters;
+mod grafana;
+mod findings;
+mod doors;
 mod health;
 mod incoming;
 mod ingest;
 mod listen;
 mod live;
+mod log_lines;
+mod metrics;
 mod metrics_text;
+mod money;
 mod otlp_grpc;
 mod otlp_http;
 mod problem;
@@ -24,17 +30,21 @@ mod receivers;
 mod routes;
 pub mod series;
 mod tasks;
+mod tls;
 mod ui;
+mod watch;
 
+use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use forward::Forwarder;
-use model::{Run, Span, Timestamp};
+use model::{Run, Span, Timestamp, TraceId};
 use tokio::net::TcpListener;
 use tokio::runtime::{self, Handle, Runtime};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::Semaphore;
 use tokio::task::{JoinHandle, JoinSet};
 
 pub use alerting::AlertSettings;
@@ -44,6 +54,9 @@ use app::{App, Opened, Phase};
 pub use clock::SystemClock;
 pub use config::{ConfigError, Limits, Settings};
 pub use listen::ListenError;
+use money::Money;
+pub use money::{Files as MoneyFiles, MoneyError};
+pub use tls::TlsError;
 
 /// Version of Tawny.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -57,6 +70,17 @@ pub enum StartError {
     /// A setting is wrong.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// The certificate cannot be used.
+    #[error(transparent)]
+    Tls(#[from] tls::TlsError),
+    /// The data directory cannot be made.
+    #[error("cannot make the data directory {path}: {cause}; choose another with --data", path = path.display())]
+    Directory {
+        /// The directory.
+        path: PathBuf,
+        /// What the system says.
+        cause: std::io::Error,
+    },
     /// A port cannot be opened.
     #[error(transparent)]
     Listen(#[from] ListenError),
@@ -66,6 +90,9 @@ pub enum StartError {
     /// Series cannot be opened.
     #[error(transparent)]
     Series(#[from] ::series::DbError),
+    /// Prices, budgets or service levels cannot be used.
+    #[error(transparent)]
+    Money(#[from] MoneyError),
     /// The state cannot be opened.
     #[error(transparent)]
     State(#[from] state::StateError),
@@ -101,10 +128,14 @@ pub struct Running {
 pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let addresses = settings.addresses()?;
     settings.limits.check()?;
+    let doors = Arc::new(doors(&settings)?);
+    settings.check_open(&addresses, doors.are_closed())?;
+    let tls = settings.tls.clone().map(tls::Tls::open).transpose()?.map(Arc::new);
+    let scheme = if tls.is_some() { "https" } else { "http" };
     let http = listen::open("HTTP", "--http", addresses.http).await?;
     let otlp_http = listen::open("OTLP over HTTP", "--otlp-http", addresses.otlp_http).await?;
     let otlp_grpc = listen::open("OTLP over gRPC", "--otlp-grpc", addresses.otlp_grpc).await?;
-    let url = |listener: &TcpListener, asked| format!("http://{}", listener.local_addr().unwrap_or(asked));
+    let url = |listener: &TcpListener, asked| format!("{scheme}://{}", listener.local_addr().unwrap_or(asked));
     let endpoints = Endpoints {
         http: url(&http, addresses.http),
         otlp_http: url(&otlp_http, addresses.otlp_http),
@@ -114,7 +145,9 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let sql = QueryThreads::start("sql", settings.limits.decoders)?;
     let own = [&http, &otlp_http, &otlp_grpc].map(TcpListener::local_addr);
     let forwarder = forwarder(&settings, &own.into_iter().flatten().collect::<Vec<_>>())?;
-    let app = app(settings, endpoints, queries.handle(), sql.handle(), forwarder);
+    let money = Arc::new(Money::new(&settings.money)?);
+    let doorway = Doorway { doors, tls, loopback: addresses.reachable().is_none() };
+    let app = app(settings, endpoints, [queries.handle(), sql.handle()], forwarder, money, doorway);
     let permits = Arc::new(Semaphore::new(app.settings.limits.connections));
     let mut servers = JoinSet::new();
     for (listener, router) in [
@@ -122,7 +155,7 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
         (otlp_http, routes::telemetry(Arc::clone(&app))),
         (otlp_grpc, routes::telemetry(Arc::clone(&app))),
     ] {
-        let listener = listen::Bounded::new(listener, Arc::clone(&permits), Arc::clone(&app.counters));
+        let listener = listen::Bounded::new(listener, Arc::clone(&permits), Arc::clone(&app.counters), app.tls.clone());
         let mut phase = app.phase.subscribe();
         let stopping = async move { _ = phase.wait_for(|phase| *phase == Phase::Stopping).await };
         servers.spawn(async move {
@@ -135,33 +168,62 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     Ok(Running { app, queries: [queries, sql], servers, opening })
 }
 
+/// Who may do what: known before a port is opened, so that none is opened to strangers.
+fn doors(settings: &Settings) -> Result<access::Doors, StartError> {
+    let path = &settings.data;
+    std::fs::create_dir_all(path).map_err(|cause| StartError::Directory { path: path.clone(), cause })?;
+    let state = state::State::open(path, app::STATE_PARTS)?;
+    Ok(access::Doors::open(state, settings.ingest_keys.declared())?)
+}
+
+/// How the server is reached, and by whom.
+struct Doorway {
+    doors: Arc<access::Doors>,
+    tls: Option<Arc<tls::Tls>>,
+    loopback: bool,
+}
+
 /// What handlers and tasks share, before the store is open.
 fn app(
     settings: Settings,
     endpoints: Endpoints,
-    query_threads: Handle,
-    sql_threads: Handle,
+    [query_threads, sql_threads]: [Handle; 2],
     forwarder: Option<Arc<Forwarder>>,
+    money: Arc<Money>,
+    Doorway { doors, tls, loopback }: Doorway,
 ) -> Arc<App> {
     let counters = Arc::new(counters::Counters::default());
+    let run_settings = settings.runs;
+    let metrics = Arc::new(metrics::Metrics::new(settings.hourly_token_budget));
     Arc::new(App {
         ingest: ingest::Ingest::new(
             Arc::clone(&counters),
             &settings.limits,
             settings.dialects.clone(),
+            settings.policy.clone(),
             forwarder.clone(),
+            Arc::clone(&money),
         ),
+        money,
         forwarder,
+        doors,
+        tls,
+        loopback,
+        tries: api::session::Tries::default(),
+        views: doors::Views::default(),
+        rate: settings.limits.requests_per_second.map(|rate| access::Buckets::new(f64::from(rate))),
         settings,
         endpoints,
         clock: SystemClock,
         started: SystemClock::time(),
         counters,
         live: live::Live::default(),
+        metrics,
+        watch: watch::Watch::default(),
         troubles: health::Troubles::default(),
-        phase: watch::channel(Phase::Replaying).0,
+        phase: tokio::sync::watch::channel(Phase::Replaying).0,
         opened: OnceLock::new(),
-        run_settings: signals::runs::Settings::default(),
+        run_settings,
         query_threads,
         sql_threads,
         sql_permits: Arc::new(Semaphore::new(app::SQL_QUERIES_MAX)),
@@ -212,9 +274,14 @@ impl Drop for QueryThreads {
 async fn open(app: Arc<App>) -> Result<JoinSet<()>, StartError> {
     let dialects = app.settings.dialects.clone();
     let resolver = Arc::new(Resolver { settings: app.run_settings, dialects: dialects.clone() });
-    let replay = Arc::new(move |entry: &store::LogEntry| ingest::replay(&dialects, entry));
+    let state = app.doors.state().clone();
+    // Spans of the log are priced as they were when they came in.
+    app.money.take_prices(&state)?;
+    let prices = app.money.prices();
+    let replay = Arc::new(move |entry: &store::LogEntry| ingest::replay(&dialects, &prices, entry));
     let store = store::Store::open(store_settings(&app.settings), Arc::new(app.clock), resolver, replay).await?;
-    let state = state::State::open(&app.settings.data, app::STATE_PARTS)?;
+    app.metrics.restore(&state)?;
+    app.money.open(&state, &app.settings.data, app.settings.sync, app.now())?;
     let limits = query::Limits { memory_bytes: app.settings.limits.query_bytes, ..query::Limits::default() };
     let engine = query::Engine::new(store.clone(), limits)?;
     let (settings, counters) = (app.settings.clone(), Arc::clone(&app.counters));
@@ -248,7 +315,7 @@ fn store_settings(settings: &Settings) -> store::Settings {
         sync: if settings.sync { store::Sync::Always } else { store::Sync::Off },
         hot_bytes_max: hot,
         // Flushing begins well before the bound, so that ingest goes on while it works.
-        flush_bytes: defaults.flush_bytes.min(hot / 4),
+        flush_bytes: settings.limits.flush_bytes.min(hot / 4),
         ..defaults
     }
 }
@@ -261,7 +328,19 @@ struct Resolver {
 
 impl store::RunResolver for Resolver {
     fn resolve(&self, spans: &[Arc<Span>], now: Timestamp) -> Option<Run> {
-        signals::runs::resolve(spans, now, &self.settings).map(|resolved| resolved.run)
+        signals::runs::resolve_run(spans, now, &self.settings)
+    }
+
+    fn changes(&self, run: &Run, now: Timestamp) -> Option<Timestamp> {
+        signals::runs::changes(run, now, &self.settings)
+    }
+
+    fn linked(&self, of: TraceId, spans: &[Arc<Span>]) -> BTreeSet<TraceId> {
+        signals::runs::linked(of, spans)
+    }
+
+    fn resolve_linked(&self, spans: &[Arc<Span>], now: Timestamp) -> Vec<Run> {
+        signals::runs::resolve_linked_runs(spans, now, &self.settings)
     }
 
     fn same_call(&self, first: &Span, second: &Span) -> Option<store::Counts> {

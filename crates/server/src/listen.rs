@@ -1,4 +1,4 @@
-//! Listening sockets with a bound on open connections.
+//! Listening sockets with a bound on open connections and on how long one may be quiet, plain or with TLS.
 
 use std::io;
 use std::net::SocketAddr;
@@ -9,13 +9,18 @@ use std::time::Duration;
 
 use axum::serve::Listener;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, Sleep};
 
 use crate::counters::Counters;
+use crate::tls::{Stream, Tls};
 
 /// What Unix says when a process (EMFILE) or the machine (ENFILE) may open no more files.
 const OUT_OF_FILES: [i32; 2] = [24, 23];
+
+/// How long nothing may move on a connection: longer than any question takes to answer, shorter than for ever.
+const QUIET: Duration = Duration::from_secs(15 * 60);
 
 /// Why a port cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -46,12 +51,18 @@ pub struct Bounded {
     listener: TcpListener,
     permits: Arc<Semaphore>,
     counters: Arc<Counters>,
+    tls: Option<Arc<Tls>>,
 }
 
 impl Bounded {
     /// Bounds `listener`; `permits` is shared by all ports.
-    pub fn new(listener: TcpListener, permits: Arc<Semaphore>, counters: Arc<Counters>) -> Self {
-        Self { listener, permits, counters }
+    pub fn new(
+        listener: TcpListener,
+        permits: Arc<Semaphore>,
+        counters: Arc<Counters>,
+        tls: Option<Arc<Tls>>,
+    ) -> Self {
+        Self { listener, permits, counters, tls }
     }
 }
 
@@ -70,7 +81,12 @@ impl Listener for Bounded {
             match self.listener.accept().await {
                 Ok((stream, address)) => {
                     let _ = stream.set_nodelay(true); // a hint; without it answers are only slower
-                    return (Connection { stream, _permit: permit }, address);
+                    let stream = match &self.tls {
+                        Some(tls) => tls.accept(stream),
+                        None => Stream::Plain(stream),
+                    };
+                    let timer = Box::pin(tokio::time::sleep(QUIET));
+                    return (Connection { stream, timer, _permit: permit }, address);
                 }
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept a connection");
@@ -89,21 +105,44 @@ impl Listener for Bounded {
     }
 }
 
-/// A connection that gives its place back when it closes.
+/// A connection that gives its place back when it closes, and breaks when nothing moves on it for too long.
 pub struct Connection {
-    stream: TcpStream,
+    stream: Stream,
+    timer: Pin<Box<Sleep>>,
     _permit: OwnedSemaphorePermit,
+}
+
+impl Connection {
+    /// What came of a try to read or write: anything that moved winds the timer up, and when it has run down the connection is broken.
+    fn wound<T>(&mut self, polled: Poll<io::Result<T>>, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
+        if polled.is_ready() {
+            // The reader's and the writer's side share it; whoever moves last counts.
+            self.timer.as_mut().reset(later(QUIET));
+            return polled;
+        }
+        match self.timer.as_mut().poll(cx) {
+            Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+#[allow(clippy::disallowed_methods, reason = "a socket's time-out is measured at the edge of the program")]
+fn later(quiet: Duration) -> Instant {
+    Instant::now() + quiet
 }
 
 impl AsyncRead for Connection {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
+        let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
+        self.wound(polled, cx)
     }
 }
 
 impl AsyncWrite for Connection {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
+        let polled = Pin::new(&mut self.stream).poll_write(cx, buf);
+        self.wound(polled, cx)
     }
 
     fn poll_write_vectored(
@@ -111,7 +150,8 @@ impl AsyncWrite for Connection {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+        let polled = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        self.wound(polled, cx)
     }
 
     fn is_write_vectored(&self) -> bool {

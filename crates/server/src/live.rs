@@ -13,6 +13,7 @@ use std::time::Duration;
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::time::Instant;
 
+use crate::api::joined;
 use crate::api::types::Run;
 use crate::app::App;
 
@@ -103,14 +104,15 @@ pub async fn run(app: Arc<App>) {
 /// Resolves a run and tells those who watch. Answers whether it will change by time alone.
 async fn send(app: &App, (project, trace_id): &Key) -> bool {
     let Ok(opened) = app.opened() else { return false };
-    let spans = match opened.store.trace_narrow(project, *trace_id).await {
+    let spans = match joined::spans(&opened.store, project, *trace_id).await {
         Ok(spans) => spans,
         Err(error) => {
             tracing::warn!(%error, %trace_id, "cannot read a run that changed");
             return false;
         }
     };
-    let Some(resolved) = signals::runs::resolve(&spans, app.now(), &app.run_settings) else { return false };
+    let runs = signals::runs::resolve_linked(&spans, app.now(), &app.run_settings);
+    let Some(resolved) = joined::one(runs, *trace_id) else { return false };
     match serde_json::to_string(&Run::from(&resolved.run)) {
         // Nobody watching any more is no error.
         Ok(json) => _ = app.live.updates.send(Update { project: Arc::clone(project), json: json.into() }),

@@ -1,27 +1,50 @@
-//! `GET /metrics`: Tawny's own counters in Prometheus' text format.
+//! `GET /metrics`: what Tawny counts of runs, and its own counters, in Prometheus' text format or OpenMetrics.
 
-use std::fmt::Write;
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::header;
+use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
+use signals::metrics::{Exposed, Format, Kind, Show, write};
 
 use crate::api::status::limits;
 use crate::app::{App, Phase};
+use crate::findings::ask::{self, Totals};
 
-/// Content type of the Prometheus text format, version 0.0.4.
-const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
-
-/// Tawny's own counters.
-#[utoipa::path(get, path = "/metrics", operation_id = "getMetrics", tag = "server", summary = "Tawny's own counters for Prometheus",
-    responses((status = 200, body = String, content_type = "text/plain", description = "Prometheus text format")))]
-pub async fn get(State(app): State<Arc<App>>) -> Response {
-    ([(header::CONTENT_TYPE, CONTENT_TYPE)], text(&app)).into_response()
+/// Counters for Prometheus.
+#[utoipa::path(get, path = "/metrics", operation_id = "getMetrics", tag = "server",
+    summary = "What is counted of runs, and Tawny's own counters, for Prometheus",
+    description = "Prometheus' text format, or OpenMetrics with exemplars where `Accept` prefers `application/openmetrics-text`. Families are \
+        listed under every name they go by; `GET /api/v1/signals/families` says what each means.",
+    responses((status = 200, body = String, content_type = "text/plain", description = "The metrics")))]
+pub async fn get(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+    let accept = headers.get_all(header::ACCEPT).iter().filter_map(|accept| accept.to_str().ok());
+    let format = Format::accepted(&accept.collect::<Vec<_>>().join(","));
+    let text = tokio::task::spawn_blocking(move || {
+        let signals = signals(&app, Show { spellings: true, zero_first: true });
+        write(signals.iter().chain(&own(&app)), format)
+    });
+    match text.await {
+        Ok(text) => ([(header::CONTENT_TYPE, format.content_type())], text).into_response(),
+        Err(error) => crate::problem::Problem::internal(error.to_string()).into_response(),
+    }
 }
 
-/// The page.
+/// All of it as a page of OpenMetrics, with exemplars, each family under every name it goes by: what the self-scrape keeps.
 pub fn text(app: &App) -> String {
+    let signals = signals(app, Show { spellings: true, zero_first: true });
+    write(signals.iter().chain(&own(app)), Format::OpenMetrics)
+}
+
+/// What is counted of runs.
+pub fn signals(app: &App, show: Show) -> Vec<Exposed> {
+    let mut signals = app.metrics.registry().exposed(app.now(), show);
+    signals.extend(app.metrics.of_settings());
+    signals
+}
+
+/// Tawny's own counters.
+pub fn own(app: &App) -> Vec<Exposed> {
     let mut page = Page::default();
     page.family("tawny_build_info", "gauge", "Version of Tawny.");
     page.sample("tawny_build_info", &[("version", crate::VERSION)], 1.0);
@@ -43,17 +66,30 @@ pub fn text(app: &App) -> String {
     for limit in &limits {
         page.sample("tawny_limit_reached_total", &[("name", &limit.name)], limit.reached as f64);
     }
+    watch(&mut page, app);
+    money(&mut page, app);
+    findings(&mut page, app);
     store(&mut page, app);
     series(&mut page, app);
     if let Some(forwarder) = &app.forwarder {
         forward(&mut page, &crate::api::status::forward(forwarder));
     }
-    page.text
+    page.families
+}
+
+fn money(page: &mut Page, app: &App) {
+    for (name, kind, help, samples) in crate::money::figures::families(app) {
+        page.family(name, kind, help);
+        for (_, labels, value) in samples {
+            let labels: Vec<(&str, &str)> = labels.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            page.sample(name, &labels, value);
+        }
+    }
 }
 
 fn forward(page: &mut Page, status: &crate::api::types::ForwardStatus) {
     type Pick = fn(&crate::api::types::ForwardDestination) -> u64;
-    let families: [(&str, &str, &str, Pick); 14] = [
+    let families: [(&'static str, &str, &'static str, Pick); 14] = [
         ("tawny_forward_failing", "gauge", "1 while attempts fail.", |it| u64::from(it.failing_since.is_some())),
         ("tawny_forward_queued_requests", "gauge", "Requests that wait.", |it| it.queued_requests),
         ("tawny_forward_queued_bytes", "gauge", "Bytes that wait.", |it| it.queued_bytes),
@@ -89,7 +125,7 @@ fn forward(page: &mut Page, status: &crate::api::types::ForwardStatus) {
 fn ingest(page: &mut Page, app: &App) {
     let counts = app.counters.ingest();
     type Pick = fn(&crate::api::types::SignalCounts) -> u64;
-    let families: [(&str, &str, Pick); 5] = [
+    let families: [(&'static str, &'static str, Pick); 5] = [
         ("tawny_requests_accepted_total", "Requests kept.", |signal| signal.requests_accepted),
         ("tawny_items_accepted_total", "Spans, log records or data points kept.", |signal| signal.items_accepted),
         ("tawny_items_rejected_total", "Items refused inside requests that were kept.", |signal| signal.items_rejected),
@@ -152,11 +188,28 @@ fn series(page: &mut Page, app: &App) {
     }
 }
 
+fn watch(page: &mut Page, app: &App) {
+    let figures = app.watch.figures(app.now());
+    for (name, kind, help, value) in [
+        ("tawny_watch_waiting_runs", "gauge", "Runs that have not settled or were not judged yet.", figures.waiting),
+        ("tawny_watch_lag_runs", "gauge", "Of these, runs that should have been judged by now.", figures.lag),
+        ("tawny_watch_behind", "gauge", "1 while earlier changes are being asked for.", u64::from(figures.behind)),
+        ("tawny_watch_judged_runs_total", "counter", "Settled runs judged.", figures.judged),
+        ("tawny_watch_looks_total", "counter", "Looks at runs that had not settled.", figures.looks),
+        ("tawny_watch_backfilled_runs_total", "counter", "Judged runs that were history.", figures.backfilled),
+        ("tawny_watch_judge_failures_total", "counter", "Runs a judge failed on.", figures.failures),
+        ("tawny_watch_unreadable_runs_total", "counter", "Reads of runs that failed.", figures.unreadable),
+    ] {
+        page.family(name, kind, help);
+        page.sample(name, &[], value as f64);
+    }
+}
+
 fn store(page: &mut Page, app: &App) {
     let Ok(opened) = app.opened() else { return };
     let stats = opened.store.stats();
     type Pick = fn(&store::TableStats) -> u64;
-    let families: [(&str, &str, Pick); 5] = [
+    let families: [(&'static str, &'static str, Pick); 5] = [
         ("tawny_store_hot_rows", "Rows in memory.", |table| table.hot_rows),
         ("tawny_store_segments", "Segment files.", |table| table.segments),
         ("tawny_store_sealed_rows", "Rows in segments, replaced ones included.", |table| table.sealed_rows),
@@ -170,7 +223,7 @@ fn store(page: &mut Page, app: &App) {
         }
     }
     type Count = fn(&store::Dropped) -> u64;
-    let families: [(&str, &str, Count); 3] = [
+    let families: [(&'static str, &'static str, Count); 3] = [
         ("tawny_store_expired_segments_total", "Segments that retention removed or emptied of content.", |dropped| {
             dropped.segments
         }),
@@ -213,43 +266,35 @@ fn store(page: &mut Page, app: &App) {
     }
 }
 
-/// A page in the text format.
+/// Families as they are put together: samples belong to the family before them.
 #[derive(Default)]
 struct Page {
-    text: String,
+    families: Vec<Exposed>,
 }
 
 impl Page {
-    fn family(&mut self, name: &str, kind: &str, help: &str) {
-        // Writing to a String cannot fail.
-        let _ = writeln!(self.text, "# HELP {name} {help}\n# TYPE {name} {kind}");
+    fn family(&mut self, name: &'static str, kind: &str, help: &'static str) {
+        let kind = if kind == "counter" { Kind::Counter } else { Kind::Gauge };
+        self.families.push(Exposed::new(name, kind, help));
     }
 
-    fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: f64) {
-        self.text.push_str(name);
-        for (at, (label, text)) in labels.iter().enumerate() {
-            let escaped = text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
-            let _ = write!(self.text, "{}{label}=\"{escaped}\"", if at == 0 { "{" } else { "," });
+    fn sample(&mut self, name: &str, labels: &[(&'static str, &str)], value: f64) {
+        if let Some(family) = self.families.last_mut() {
+            debug_assert_eq!(family.name, name, "a sample follows its family");
+            family.number(labels, value);
         }
-        if !labels.is_empty() {
-            self.text.push('}');
-        }
-        let _ = writeln!(self.text, " {value}");
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn samples_have_their_family_and_escaped_labels() {
-        let mut page = Page::default();
-        page.family("a_total", "counter", "Things.");
-        page.sample("a_total", &[("x", "1"), ("y", "a\"b\\c\nd")], 3.0);
-        page.sample("a_total", &[], 0.5);
-        let expected =
-            "# HELP a_total Things.\n# TYPE a_total counter\na_total{x=\"1\",y=\"a\\\"b\\\\c\\nd\"} 3\na_total 0.5\n";
-        assert_eq!(page.text, expected);
+/// What detectors saw and what runs came to. Nothing while the log is replayed: nothing is counted yet.
+fn findings(page: &mut Page, app: &App) {
+    let totals: Totals = app.opened().ok().and_then(|opened| opened.state.read(ask::totals).ok()).unwrap_or_default();
+    page.family("agent_findings_total", "counter", "What detectors saw, by detector and severity.");
+    for (detector, severity, count) in &totals.findings {
+        page.sample("agent_findings_total", &[("detector", detector), ("severity", severity)], *count as f64);
+    }
+    page.family("agent_outcome_total", "counter", "What runs came to, by agent.");
+    for (agent, outcome, count) in &totals.outcomes {
+        page.sample("agent_outcome_total", &[("agent", agent), ("outcome", outcome)], *count as f64);
     }
 }

@@ -69,7 +69,7 @@ async fn export(app: &App, signal: Signal, request: Request) -> Response {
     if !is_grpc(&head.headers) {
         return fail(Status::invalid_argument("the Content-Type of a gRPC call is application/grpc"));
     }
-    let mut body = Incoming::new(body, &head.headers);
+    let mut body = Incoming::new(body, &head.headers, app.settings.limits.stalled);
     let kept = async {
         let project = app.admit(&head.headers)?;
         let opened = app.opened().map_err(|phase| Refusal::NotReady { state: phase.as_str() })?;

@@ -13,9 +13,9 @@ use crate::incoming::{self, Incoming};
 use crate::ingest::{Kept, Received, Refusal};
 
 /// Items kept of a request. OTLP's answer has no place for it; `tawny import` and people with curl want to know.
-const ACCEPTED: HeaderName = HeaderName::from_static("tawny-accepted");
+pub const ACCEPTED: HeaderName = HeaderName::from_static("tawny-accepted");
 /// Items refused of a request.
-const REJECTED: HeaderName = HeaderName::from_static("tawny-rejected");
+pub const REJECTED: HeaderName = HeaderName::from_static("tawny-rejected");
 
 /// Receives traces.
 pub async fn traces(State(app): State<Arc<App>>, request: Request) -> Response {
@@ -40,7 +40,7 @@ pub async fn unknown(State(app): State<Arc<App>>, request: Request) -> Response 
 /// Takes in one request. The signal comes from the address, or from the content where the address does not name one.
 pub async fn receive(app: &App, signal: Option<Signal>, request: Request) -> Response {
     let (head, body) = request.into_parts();
-    let mut body = Incoming::new(body, &head.headers);
+    let mut body = Incoming::new(body, &head.headers, app.settings.limits.stalled);
     let mut encoding = answer_encoding(&head.headers);
     let kept = async {
         let project = app.admit(&head.headers)?;

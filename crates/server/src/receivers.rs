@@ -3,11 +3,13 @@
 //! The protocols are read by the crate `receivers`; what they say in pieces is put together by `ingest::merge`. Here is what all of
 //! them share: keys, limits and decompression, as for OTLP, and finding the trace of a span that is named alone.
 
+pub mod datadog;
 pub mod langfuse;
 pub mod langsmith;
 pub mod openai_agents;
 pub mod phoenix;
 mod read_back;
+pub mod waiting;
 
 use std::sync::Arc;
 
@@ -47,7 +49,7 @@ where
     D: FnOnce(&HeaderMap, &[u8], Timestamp) -> Result<T, DecodeError> + Send + 'static,
 {
     let (head, body) = request.into_parts();
-    let mut body = Incoming::new(body, &head.headers);
+    let mut body = Incoming::new(body, &head.headers, app.settings.limits.stalled);
     let read = collect_and_decode(app, head, &mut body, decode).await;
     if let Err(refusal) = &read {
         body.discard().await;

@@ -37,7 +37,13 @@ fn post(path: &str, kind: &str, body: &'static [u8]) -> Request<Body> {
 fn router() -> (Arc<App>, Router) {
     let url = || "http://127.0.0.1:1".to_owned();
     let endpoints = Endpoints { http: url(), otlp_http: url(), otlp_grpc: url() };
-    let app = app(Settings::default(), endpoints, Handle::current(), Handle::current(), None);
+    let money = Arc::new(Money::new(&MoneyFiles::default()).unwrap());
+    let dir = tempfile::tempdir().unwrap();
+    let state = state::State::open(dir.path(), app::STATE_PARTS).unwrap();
+    let doors = Arc::new(access::Doors::open(state, Vec::new()).unwrap());
+    let threads = [Handle::current(), Handle::current()];
+    let doorway = Doorway { doors, tls: None, loopback: true };
+    let app = app(Settings::default(), endpoints, threads, None, money, doorway);
     (Arc::clone(&app), routes::everything(app))
 }
 

@@ -4,25 +4,26 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::{Method, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 use tower_http::CompressionLevel;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
+use tower_http::cors::CorsLayer;
+use tower::util::option_layer;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use wire::Signal;
 
-use crate::api::{
-    aggregate, alerts, doctor, export, live, logs, openapi, rules, run, runs, search, sessions, setup, silences, sql,
-    status, store, summary,
-};
+use crate::api::{aggregate, alerts, audit, budgets, costs, doctor, export, findings, investigate, keys, live, logs, openapi, policy, prices, rules, run, runs, search, session, sessions, setup, signals, silences, sla, sql, status, store, summary};
 use crate::app::App;
+use crate::doors;
 use crate::problem::{self, Problem};
-use crate::receivers::{langfuse, langsmith, openai_agents, phoenix};
-use crate::{alerting, health, metrics_text, otlp_grpc, otlp_http, series, ui};
+use crate::receivers::{datadog, langfuse, langsmith, openai_agents, phoenix};
+use crate::{alerting, grafana, health, log_lines, metrics_text, otlp_grpc, otlp_http, series, ui};
 
 /// Routes of the API, described by the OpenAPI document. Resources of later issues are added here.
 pub fn api() -> OpenApiRouter<Arc<App>> {
@@ -33,11 +34,32 @@ pub fn api() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(run::step))
         .routes(routes!(run::logs))
         .routes(routes!(run::raw))
+        .routes(routes!(investigate::investigate))
+        .routes(routes!(investigate::diff))
         .routes(routes!(sessions::list))
+        .routes(routes!(findings::list))
+        .routes(routes!(findings::issues))
+        .routes(routes!(findings::issue, findings::decide))
+        .routes(routes!(findings::detectors))
+        .routes(routes!(findings::test))
         .routes(routes!(summary::get))
+        .routes(routes!(logs::list, log_lines::lines))
         .routes(routes!(search::search))
+        .routes(routes!(signals::get))
+        .routes(routes!(signals::families))
         .routes(routes!(aggregate::get))
-        .routes(routes!(logs::list))
+        .routes(routes!(costs::get))
+        .routes(routes!(costs::csv))
+        .routes(routes!(costs::forecast))
+        .routes(routes!(costs::unpriced))
+        .routes(routes!(costs::what_if))
+        .routes(routes!(costs::reprice))
+        .routes(routes!(prices::get, prices::put))
+        .routes(routes!(budgets::get, budgets::put))
+        .routes(routes!(budgets::check))
+        .routes(routes!(budgets::settle))
+        .routes(routes!(budgets::release))
+        .routes(routes!(sla::get))
         .routes(routes!(sql::run))
         .routes(routes!(sql::schema))
         .routes(routes!(export::export))
@@ -57,6 +79,15 @@ pub fn api() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(store::get))
         .routes(routes!(store::check))
         .routes(routes!(store::backup))
+        .routes(routes!(session::log_in))
+        .routes(routes!(session::log_out))
+        .routes(routes!(session::me))
+        .routes(routes!(keys::list, keys::create))
+        .routes(routes!(keys::revoke))
+        .routes(routes!(keys::rotate))
+        .routes(routes!(audit::list))
+        .routes(routes!(audit::verify))
+        .routes(routes!(policy::get))
         .routes(routes!(openapi::get))
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
@@ -71,12 +102,17 @@ fn receivers(telemetry_only: bool) -> Router<Arc<App>> {
         .route(Signal::Traces.path(), post(otlp_http::traces).fallback(wrong_method))
         .route(Signal::Logs.path(), post(otlp_http::logs).fallback(wrong_method))
         .route(Signal::Metrics.path(), post(otlp_http::metrics).fallback(wrong_method))
+        .route(LOKI_PUSH, post(log_lines::loki).fallback(wrong_method))
         .merge(otlp_grpc::routes())
+        .merge(datadog::routes())
         .merge(langfuse::routes())
         .merge(langsmith::routes(telemetry_only))
         .merge(openai_agents::routes())
         .merge(phoenix::routes())
 }
+
+/// Where Loki's clients push.
+const LOKI_PUSH: &str = "/loki/api/v1/push";
 
 /// The port for everything.
 pub fn everything(app: Arc<App>) -> Router {
@@ -87,21 +123,40 @@ pub fn everything(app: Arc<App>) -> Router {
                 .method_not_allowed_fallback(wrong_method),
         )
         .merge(series::prometheus::routes().layer(CompressionLayer::new().quality(CompressionLevel::Fastest)))
+        .merge(grafana::routes().layer(CompressionLayer::new().quality(CompressionLevel::Fastest)))
         .merge(alerting::alertmanager::routes())
         .route("/api/{*rest}", any(below_api))
         .route("/", get(ui::index).post(otlp_http::unknown))
         .fallback(page_or_receiver)
+        .layer(middleware::from_fn_with_state(Arc::clone(&app), doors::guard))
+        .layer(option_layer(cors(&app)))
+        .layer(middleware::map_response(doors::harden))
         .layer(CatchPanicLayer::custom(problem::on_panic))
         .with_state(app)
+}
+
+/// What browsers are told about pages of other origins, where any are allowed.
+fn cors(app: &App) -> Option<CorsLayer> {
+    let allowed: Vec<HeaderValue> = app.settings.allow_origins.iter().filter_map(|origin| origin.parse().ok()).collect();
+    (!allowed.is_empty()).then(|| {
+        CorsLayer::new()
+            .allow_origin(allowed)
+            .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
+            .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, HeaderName::from_static(doors::credentials::PROJECT)])
+            .allow_credentials(true)
+    })
 }
 
 /// The ports for telemetry only.
 pub fn telemetry(app: Arc<App>) -> Router {
     receivers(true)
+        .route("/api/v1/logs", post(log_lines::lines))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/", get(where_to_look).post(otlp_http::unknown))
         .fallback(receiver_only)
+        .layer(middleware::from_fn_with_state(Arc::clone(&app), doors::guard))
+        .layer(option_layer(cors(&app)))
         .layer(CatchPanicLayer::custom(problem::on_panic))
         .with_state(app)
 }
@@ -156,7 +211,14 @@ async fn wrong_method(request: Request) -> Response {
     let path = request.uri().path();
     let (allow, detail) = match Signal::from_path(path) {
         Some(signal) => ("POST", format!("{path} takes OpenTelemetry {signal} by POST, not {}", request.method())),
+        None if path == LOKI_PUSH => ("POST", format!("{path} takes log records by POST, not {}", request.method())),
         None if path == "/api/v1/store/check" => ("POST", format!("{path} is asked by POST, not {}", request.method())),
+        None if path.starts_with("/api/v1/budgets/") || path == "/api/v1/costs/reprice" => {
+            ("POST", format!("{path} is asked by POST, not {}", request.method()))
+        }
+        None if path == "/api/v1/budgets" || path == "/api/v1/prices" => {
+            ("GET, HEAD, PUT", format!("{path} is read by GET and replaced by PUT, not {}", request.method()))
+        }
         None if path == "/api/v1/sql" => ("POST", format!("{path} takes a query by POST, not {}", request.method())),
         None => ("GET, HEAD", format!("{path} is read by GET, not {}", request.method())),
     };

@@ -4,7 +4,7 @@
 
 mod ask;
 pub mod http;
-mod json;
+pub mod json;
 pub mod prometheus;
 pub mod remote_write;
 pub mod scrape;

@@ -11,10 +11,13 @@
 //! | `deliver` | sends messages about alerts, with retries |
 //! | `rules` | follows rule files and the Alertmanager configuration |
 //! | `series` | writes series from memory into blocks, merges and thins these |
-//! | `live` | resolves runs that changed and tells those who watch |
+//! | `budgets` | announces levels of budgets that were passed, lets reservations expire |
+//! | `doors` | reads keys, users and certificate again when they changed, writes down when keys were used |
+//! | `live` | resolves runs that changed and tells those who look |
+//! | `notes`, `watch` | note which runs changed; show those that settled to the judges (`watch.rs`) |
 //!
-//! Runs settle without a task of their own: a snapshot and a flush resolve what is due, and `live` looks again at runs it
-//! has shown as provisional.
+//! Runs settle without a task of their own: a snapshot resolves what is due, and `live` looks again at runs it has shown as
+//! provisional.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +25,9 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use crate::app::{App, Opened};
-use crate::{alerting, live, series};
+use crate::receivers::waiting;
+use crate::{alerting, live, series, watch};
+use crate::money::crossings;
 
 /// How often the age of hot rows is looked at.
 const FLUSH_CHECK: Duration = Duration::from_secs(1);
@@ -30,6 +35,10 @@ const FLUSH_CHECK: Duration = Duration::from_secs(1);
 const COMPACT_CHECK: Duration = Duration::from_secs(10);
 /// How often retention is looked at, and the catalog copied to a bucket if it changed.
 const RETAIN_CHECK: Duration = Duration::from_secs(60);
+/// How often keys and users are read again, so that a key revoked on the command line soon opens nothing.
+const DOORS_CHECK: Duration = Duration::from_secs(1);
+/// How often it is written down when keys were last used.
+const KEYS_NOTED: Duration = Duration::from_secs(60);
 /// Pause after a failure, so that a full disk does not fill the log as well.
 const AFTER_FAILURE: Duration = Duration::from_secs(5);
 
@@ -39,12 +48,18 @@ pub fn start(app: &Arc<App>) -> JoinSet<()> {
     tasks.spawn(watched("flush", flush(Arc::clone(app))));
     tasks.spawn(watched("compact", compact(Arc::clone(app))));
     tasks.spawn(watched("retain", retain(Arc::clone(app))));
+    tasks.spawn(watched("doors", doors(Arc::clone(app))));
     tasks.spawn(watched("live", live::run(Arc::clone(app))));
     tasks.spawn(watched("scrape", series::scrape::scrape(Arc::clone(app))));
     tasks.spawn(watched("series", series::scrape::upkeep(Arc::clone(app))));
+    tasks.spawn(watched("notes", watch::notes(Arc::clone(app))));
+    tasks.spawn(watched("watch", watch::run(Arc::clone(app))));
+    // Done when it has looked once.
+    tasks.spawn(waiting::load(Arc::clone(app)));
     tasks.spawn(watched("evaluate", alerting::evaluate(Arc::clone(app))));
     tasks.spawn(watched("deliver", alerting::deliver(Arc::clone(app))));
     tasks.spawn(watched("rules", alerting::reload(Arc::clone(app))));
+    tasks.spawn(watched("budgets", crossings::run(Arc::clone(app))));
     if let Some(forwarder) = &app.forwarder {
         forwarder.spawn(&mut tasks);
     }
@@ -121,6 +136,27 @@ async fn retain(app: Arc<App>) {
         }
         app.troubles.set("bucket", copied.err().map(|error| format!("the catalog cannot be copied: {error}")));
         tokio::time::sleep(RETAIN_CHECK).await;
+    }
+}
+
+async fn doors(app: Arc<App>) {
+    let rounds = KEYS_NOTED.as_secs() / DOORS_CHECK.as_secs();
+    for round in 1.. {
+        tokio::time::sleep(DOORS_CHECK).await;
+        let shared = Arc::clone(&app);
+        let looked = tokio::task::spawn_blocking(move || {
+            if let Some(tls) = &shared.tls {
+                match tls.reload() {
+                    Ok(true) => tracing::info!("the certificate was read again"),
+                    Ok(false) => {}
+                    Err(error) => return Err(format!("the certificate in use stays: {error}")),
+                }
+            }
+            let noted = if round % rounds == 0 { shared.doors.note_used() } else { Ok(()) };
+            noted.and_then(|()| shared.doors.reload()).map_err(|error| format!("keys and users cannot be read: {error}"))
+        });
+        let trouble = looked.await.unwrap_or_else(|error| Err(format!("looking at the doors stopped: {error}"))).err();
+        app.troubles.set("doors", trouble);
     }
 }
 

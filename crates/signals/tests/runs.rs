@@ -71,7 +71,9 @@ impl Case {
                 "in" => span.usage.input_tokens = tokens(),
                 "out" => span.usage.output_tokens = tokens(),
                 "total" => span.usage.reported_total = tokens(),
+                "reason" => span.usage.reasoning_tokens = tokens(),
                 "cost" => span.cost = Some(value.parse::<Usd>().unwrap()),
+                "lost" => span.usage_role = UsageRole::Lost,
                 "aggregate" => span.usage_role = UsageRole::Aggregate,
                 "error" => {
                     span.status = SpanStatus::Error;
@@ -93,6 +95,7 @@ impl Case {
                 "outcome" => span.outcome = text(),
                 "input" => span.input_preview = text(),
                 "output" => span.output_preview = text(),
+                "told" => span.told = text(),
                 "version" => span.version = value.parse().unwrap(),
                 "at" => span.start = Timestamp::parse_rfc3339(value).unwrap(),
                 "until" => span.end = Timestamp::parse_rfc3339(value).unwrap(),
@@ -190,6 +193,8 @@ impl Case {
             "model" => step.span.model.as_deref().unwrap_or("-").to_owned(),
             "ttft" => step.span.ttft_ms.map_or("-".into(), |ms| ms.to_string()),
             "version" => step.span.version.to_string(),
+            "told" => step.told_by.iter().map(|id| self.name(Some(*id))).collect::<Vec<_>>().join(","),
+            "cost" => step.span.cost.map_or("-".into(), |cost| cost.to_string()),
             other => panic!("no step field {other:?}"),
         }
     }

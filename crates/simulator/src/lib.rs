@@ -11,12 +11,13 @@
 //!
 //! Nothing here reads a clock or draws real randomness: the same seed and start give the same bytes.
 //!
-//! **Faults** (a tool that breaks, an outdated document after a reindex, a loop) belong between stages one and two: a fault
-//! is a function over the [`Plan`] that a simulator wrote, so that it shows in every dialect alike. None exists yet.
+//! An [`Incident`] (a tool that breaks, an outdated document after a reindex, a loop) comes between stages one and two: it is a
+//! function over the [`Plan`] that a simulator wrote, so that it shows in every dialect alike.
 
 mod card;
 mod chat;
 mod dialects;
+mod incidents;
 mod industries;
 mod load;
 mod plan;
@@ -27,6 +28,7 @@ mod traffic;
 
 pub use card::{Model, Service};
 pub use dialects::{Dialect, Emission, Payload, tell};
+pub use incidents::Incident;
 pub use industries::Industry;
 pub use load::Load;
 pub use plan::{Failure, LlmCall, LogLine, Plan, Severity, Step, Work};

@@ -10,6 +10,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message;
 
 use crate::dialects::{Payload, tell};
+use crate::incidents::Incident;
 use crate::random::Random;
 use crate::simulator::Simulator;
 
@@ -74,6 +75,15 @@ pub struct Traffic {
     next_run: u64,
     order: u64,
     waiting: BinaryHeap<Reverse<Timed>>,
+    incident: Option<Begun>,
+}
+
+/// An incident, when it begins in nanoseconds from the start, and how many runs it has hit.
+#[derive(Debug)]
+struct Begun {
+    incident: Incident,
+    from: u64,
+    runs: u64,
 }
 
 impl Traffic {
@@ -91,7 +101,15 @@ impl Traffic {
             next_run: 0,
             order: 0,
             waiting: BinaryHeap::new(),
+            incident: None,
         }
+    }
+
+    /// The same traffic, in which something goes wrong from a moment on, counted from the start.
+    pub fn with_incident(mut self, incident: Incident, from: Duration) -> Self {
+        let from = u64::try_from(from.as_nanos()).unwrap_or(u64::MAX);
+        self.incident = Some(Begun { incident, from, runs: 0 });
+        self
     }
 
     /// Plans the run that begins next and queues what it will send.
@@ -99,6 +117,11 @@ impl Traffic {
         let begun = self.next_run;
         let mut plan = self.simulator.next_plan();
         plan.trace_id = moved(plan.trace_id, self.start);
+        let hit = |it: &&mut Begun| begun >= it.from && it.incident.industry() == plan.industry;
+        if let Some(it) = self.incident.as_mut().filter(hit) {
+            it.incident.change(&mut plan, it.runs);
+            it.runs += 1;
+        }
         let emissions = tell(&plan, self.start.plus_nanos(i64::try_from(begun).unwrap_or(i64::MAX)));
         let root = plan.steps.first().map(|step| step.span_id.as_bytes().to_vec()).unwrap_or_default();
         for emission in emissions {

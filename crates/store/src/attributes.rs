@@ -16,6 +16,7 @@ use model::{Attributes, Timestamp, Value};
 
 use self::read::Reader;
 use crate::bodies::{BODY_BYTES_MIN, BodyHash, Part, Splitter};
+use crate::hot::Set;
 
 /// Values nested deeper than this are kept as null. Decoding a request refuses them long before.
 pub const VALUE_DEPTH_MAX: usize = 128;
@@ -65,11 +66,7 @@ pub fn decode_value(text: &str, body: &dyn Fn(&BodyHash) -> Option<Arc<str>>) ->
     if reader.at < text.len() { Err(reader.error("something after the end")) } else { Ok(value) }
 }
 
-pub(crate) fn write_attributes<'a>(
-    out: &mut String,
-    attributes: &'a Attributes<'_>,
-    bodies: Option<&mut Splitter<'a>>,
-) {
+pub(crate) fn write_attributes(out: &mut String, attributes: &Attributes<'_>, bodies: Option<&mut Splitter<'_>>) {
     write_map(out, &attributes.0, bodies, 0);
 }
 
@@ -92,7 +89,7 @@ pub(crate) fn read_scope(text: &str) -> Result<Scope<'static>, ValueError> {
     })
 }
 
-pub(crate) fn write_events<'a>(events: &'a [Event<'_>], bodies: &mut Splitter<'a>) -> Option<Box<str>> {
+pub(crate) fn write_events(events: &[Event<'_>], bodies: &mut Splitter<'_>) -> Option<Box<str>> {
     if events.is_empty() {
         return None;
     }
@@ -179,7 +176,7 @@ fn take_attributes(fields: &mut Fields) -> Attributes<'static> {
     if let Value::Map(entries) = take(fields, "attributes") { Attributes(entries) } else { Attributes::default() }
 }
 
-pub(crate) fn write_value<'a>(out: &mut String, value: &'a Value<'_>, bodies: Option<&mut Splitter<'a>>, depth: usize) {
+pub(crate) fn write_value(out: &mut String, value: &Value<'_>, bodies: Option<&mut Splitter<'_>>, depth: usize) {
     if depth > VALUE_DEPTH_MAX {
         out.push_str("null");
         return;
@@ -198,7 +195,7 @@ pub(crate) fn write_value<'a>(out: &mut String, value: &'a Value<'_>, bodies: Op
             let text = BASE64.encode(bytes);
             out.push_str("{\"$bytes\":");
             match bodies {
-                Some(bodies) if text.len() >= BODY_BYTES_MIN => write_parts(out, &[bodies.whole(text)]),
+                Some(bodies) if text.len() >= BODY_BYTES_MIN => write_parts(out, &[bodies.whole(&text)]),
                 _ => write_text(out, &text),
             }
             out.push('}');
@@ -216,10 +213,10 @@ pub(crate) fn write_value<'a>(out: &mut String, value: &'a Value<'_>, bodies: Op
     }
 }
 
-fn write_map<'a>(
+fn write_map(
     out: &mut String,
-    entries: &'a [(Cow<'_, str>, Value<'_>)],
-    mut bodies: Option<&mut Splitter<'a>>,
+    entries: &[(Cow<'_, str>, Value<'_>)],
+    mut bodies: Option<&mut Splitter<'_>>,
     depth: usize,
 ) {
     // A JSON object cannot hold a key twice, and a key of ours must not be taken for the sender's.
@@ -236,12 +233,24 @@ fn write_map<'a>(
     out.push_str(if plain { "}" } else { "]}" });
 }
 
+/// Whether a key comes twice. Every key is looked up in a small filter first, so that a usual list costs no comparison.
 fn repeats(entries: &[(Cow<'_, str>, Value<'_>)]) -> bool {
-    if entries.len() <= 16 {
-        return entries.iter().enumerate().any(|(at, (key, _))| entries[..at].iter().any(|(other, _)| other == key));
+    /// Keys from which on a hash table is cheaper than comparing those the filter leaves.
+    const MANY: usize = 64;
+    if entries.len() > MANY {
+        let mut seen = Set::with_capacity_and_hasher(entries.len(), Default::default());
+        return entries.iter().any(|(key, _)| !seen.insert(&**key));
     }
-    let mut seen = std::collections::HashSet::with_capacity(entries.len());
-    entries.iter().any(|(key, _)| !seen.insert(&**key))
+    let mut filter = [0u64; 4];
+    entries.iter().enumerate().any(|(at, (key, _))| {
+        let bytes = key.as_bytes();
+        let byte = |at: usize| usize::from(bytes.get(at).copied().unwrap_or(0));
+        let place = (bytes.len() * 7 + byte(bytes.len() / 2) * 17 + byte(bytes.len().wrapping_sub(1)) * 31) & 255;
+        let (word, bit) = (place / 64, 1 << (place % 64));
+        let maybe = filter[word] & bit != 0;
+        filter[word] |= bit;
+        maybe && entries[..at].iter().any(|(other, _)| other == key)
+    })
 }
 
 fn write_plain(out: &mut String, value: impl std::fmt::Display) {
@@ -285,18 +294,16 @@ fn write_parts(out: &mut String, parts: &[Part<'_>]) {
 fn write_text(out: &mut String, text: &str) {
     out.push('"');
     let mut from = 0;
-    for (at, byte) in text.bytes().enumerate() {
-        if byte >= 0x20 && byte != b'"' && byte != b'\\' {
-            continue;
-        }
+    while let Some(found) = special(&text.as_bytes()[from..]) {
+        let at = from + found;
         out.push_str(&text[from..at]);
-        match byte {
+        match text.as_bytes()[at] {
             b'"' => out.push_str("\\\""),
             b'\\' => out.push_str("\\\\"),
             b'\n' => out.push_str("\\n"),
             b'\r' => out.push_str("\\r"),
             b'\t' => out.push_str("\\t"),
-            _ => {
+            byte => {
                 let _ = write!(out, "\\u{byte:04x}");
             }
         }
@@ -304,6 +311,25 @@ fn write_text(out: &mut String, text: &str) {
     }
     out.push_str(&text[from..]);
     out.push('"');
+}
+
+/// Where the first byte is that JSON wants escaped: a control character, a quote or a backslash. Eight bytes at a time.
+fn special(bytes: &[u8]) -> Option<usize> {
+    const ONES: u64 = u64::MAX / 0xff;
+    const HIGH: u64 = ONES << 7;
+    // A byte below `n` (at most 0x80), or equal to `b`, sets the high bit of its place; places above it may be set wrongly.
+    let below = |word: u64, n: u64| word.wrapping_sub(ONES * n) & !word;
+    let equal = |word: u64, b: u8| below(word ^ (ONES * u64::from(b)), 1);
+    let is_special = |byte: &u8| *byte < 0x20 || matches!(byte, b'"' | b'\\');
+    let mut words = bytes.chunks_exact(8);
+    for (at, chunk) in words.by_ref().enumerate() {
+        let word = u64::from_le_bytes(chunk.try_into().expect("eight bytes"));
+        if (below(word, 0x20) | equal(word, b'"') | equal(word, b'\\')) & HIGH != 0 {
+            return chunk.iter().position(is_special).map(|place| at * 8 + place);
+        }
+    }
+    let rest = words.remainder();
+    rest.iter().position(is_special).map(|place| bytes.len() - rest.len() + place)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Backups: a consistent copy of everything as one tar stream, from an open store too; and putting one back.
 //!
-//! A backup is the catalog as SQLite copies it, the segments it lists, and the log from where the catalog leaves off. All of
+//! A backup is the catalog as SQLite copies it, what the server remembers beside it, the segments it lists, and the log from where the catalog leaves off. All of
 //! it is fixed at one moment, under the lock that flush and compaction take; copying comes after it, while ingest goes on.
 //! Files the catalog lists do not change, and are not removed while a backup holds them. The format is described in
 //! `docs/formats/backup.md`.
@@ -10,11 +10,13 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use model::Timestamp;
 use object_store::path::Path as ObjectPath;
 use object_store::{ObjectStore, ObjectStoreExt};
+use rusqlite::{Connection, OpenFlags};
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::Catalog;
@@ -22,7 +24,6 @@ use crate::error::StoreError;
 use crate::files::Files;
 use crate::settings::Settings;
 use crate::snapshot::SegmentMeta;
-use crate::store::join;
 
 mod restore;
 
@@ -36,6 +37,10 @@ const ABOUT: &str = "tawny-backup.json";
 const SUMS: &str = "tawny-backup.sums";
 /// The catalog.
 const CATALOG: &str = "catalog.db";
+/// What the server remembers beside telemetry. The store only carries it along.
+pub(crate) const STATE: &str = "state.sqlite";
+/// How long a backup waits for one who writes [`STATE`].
+const STATE_BUSY: Duration = Duration::from_secs(10);
 /// Backups at the same time.
 pub(crate) const BACKUPS_MAX: usize = 2;
 
@@ -78,6 +83,7 @@ impl Drop for Hold {
 pub struct Plan {
     about: AboutBackup,
     catalog: PathBuf,
+    state: Option<PathBuf>,
     /// Open, so that a flush that removes them takes nothing away.
     log: Vec<(String, File, u64)>,
     segments: Vec<Arc<SegmentMeta>>,
@@ -96,6 +102,8 @@ pub(crate) async fn plan(
 ) -> Result<Plan, StoreError> {
     let (data, catalog, store) = (settings.data.clone(), catalog.clone(), files.object_store()?);
     let fix = move || {
+        // First: what the server remembers of rows may be older than the rows, never newer.
+        let state = copy_state(&data, taken_at)?;
         let copy = data.join(format!("tmp/backup-{}.db", taken_at.as_nanos()));
         catalog.copy_to(&copy)?;
         let wal = data.join("wal");
@@ -118,9 +126,26 @@ pub(crate) async fn plan(
             segment_bytes: segments.iter().map(|meta| meta.bytes).sum(),
             log_bytes: log.iter().map(|(.., bytes)| bytes).sum(),
         };
-        Ok(Plan { about, catalog: copy, log, segments, store, _hold: hold })
+        Ok(Plan { about, catalog: copy, state, log, segments, store, _hold: hold })
     };
-    join(tokio::task::spawn_blocking(fix)).await
+    crate::threads::blocking(fix).await
+}
+
+/// Copies what the server remembers, if it remembers anything.
+fn copy_state(data: &Path, taken_at: Timestamp) -> Result<Option<PathBuf>, StoreError> {
+    let state = data.join(STATE);
+    if !state.is_file() {
+        return Ok(None);
+    }
+    let copy = data.join(format!("tmp/backup-{}-{STATE}", taken_at.as_nanos()));
+    let copied = Connection::open_with_flags(&state, OpenFlags::SQLITE_OPEN_READ_ONLY).and_then(|connection| {
+        connection.busy_timeout(STATE_BUSY)?;
+        connection.execute("VACUUM INTO ?1", [copy.display().to_string()])
+    });
+    match copied {
+        Ok(_) => Ok(Some(copy)),
+        Err(error) => Err(StoreError::Backup { reason: format!("{} cannot be copied: {error}", state.display()) }),
+    }
 }
 
 impl Plan {
@@ -139,9 +164,13 @@ impl Plan {
             let path = path.to_owned();
             move |error| StoreError::io("read", path, error)
         };
-        let mut catalog = File::open(&self.catalog).map_err(io(&self.catalog))?;
-        let bytes = catalog.metadata().map_err(io(&self.catalog))?.len();
-        archive.add(CATALOG, bytes, &mut catalog).map_err(failed)?;
+        for (name, path) in
+            std::iter::once((CATALOG, &self.catalog)).chain(self.state.iter().map(|state| (STATE, state)))
+        {
+            let mut database = File::open(path).map_err(io(path))?;
+            let bytes = database.metadata().map_err(io(path))?.len();
+            archive.add(name, bytes, &mut database).map_err(failed)?;
+        }
         for (name, file, bytes) in &self.log {
             archive.add(&format!("wal/{name}"), *bytes, &mut file.take(*bytes)).map_err(failed)?;
         }
@@ -163,7 +192,9 @@ impl Plan {
 impl Drop for Plan {
     fn drop(&mut self) {
         // What stays is removed at the next start.
-        let _ = fs::remove_file(&self.catalog);
+        for copy in std::iter::once(&self.catalog).chain(&self.state) {
+            let _ = fs::remove_file(copy);
+        }
     }
 }
 

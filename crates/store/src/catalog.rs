@@ -8,9 +8,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use model::Timestamp;
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, Row, Transaction, params};
 
 use crate::bloom::TraceBloom;
+use crate::disk::Disk;
 use crate::error::StoreError;
 use crate::retention::{Dropped, DroppedByLayer, Layer};
 use crate::schema::Table;
@@ -88,6 +89,7 @@ const SECOND: &str = "
 #[derive(Clone)]
 pub(crate) struct Catalog {
     connection: Arc<Mutex<Connection>>,
+    disk: Arc<dyn Disk>,
 }
 
 /// All the catalog says.
@@ -108,6 +110,8 @@ pub(crate) struct Contents {
 /// One transaction.
 #[derive(Debug, Default)]
 pub(crate) struct Change {
+    /// Told apart from every other change by this number: of a segment, or of none.
+    pub id: u64,
     /// Segments that are there now.
     pub added: Vec<Arc<SegmentMeta>>,
     /// Segments that are not any more; their files are removed later.
@@ -126,7 +130,7 @@ pub(crate) struct Change {
 
 impl Catalog {
     /// Opens or creates the catalog.
-    pub fn open(path: &Path) -> Result<Self, StoreError> {
+    pub fn open(disk: Arc<dyn Disk>, path: &Path) -> Result<Self, StoreError> {
         let connection = Connection::open(path).map_err(StoreError::catalog("open the database"))?;
         let setup = || -> rusqlite::Result<i64> {
             connection.busy_timeout(Duration::from_secs(10))?;
@@ -149,7 +153,7 @@ impl Catalog {
                 return Err(StoreError::NewerFormat { what, found, known: VERSION });
             }
         }
-        Ok(Self { connection: Arc::new(Mutex::new(connection)) })
+        Ok(Self { connection: Arc::new(Mutex::new(connection)), disk })
     }
 
     fn with<T>(
@@ -159,6 +163,21 @@ impl Catalog {
     ) -> Result<T, StoreError> {
         let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
         use_it(&mut connection).map_err(StoreError::catalog(what))
+    }
+
+    /// One transaction: all of it is kept, or nothing.
+    fn transact(
+        &self,
+        what: &'static str,
+        use_it: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<()>,
+    ) -> Result<(), StoreError> {
+        self.with(what, |connection| {
+            let transaction = connection.transaction()?;
+            use_it(&transaction)?;
+            self.disk.before_transaction().map_err(refused)?;
+            transaction.commit()?;
+            self.disk.after_transaction().map_err(refused)
+        })
     }
 
     /// Everything.
@@ -190,10 +209,9 @@ impl Catalog {
 
     /// All of a change, or nothing of it. Durable when it returns.
     pub fn commit(&self, change: &Change) -> Result<(), StoreError> {
-        self.with("commit segments", |connection| {
-            let transaction = connection.transaction()?;
+        self.transact("commit segments", |transaction| {
             for meta in &change.added {
-                insert(&transaction, meta)?;
+                insert(transaction, meta)?;
             }
             for meta in &change.removed {
                 transaction.execute("DELETE FROM segments WHERE id = ?1", [meta.id as i64])?;
@@ -203,10 +221,7 @@ impl Catalog {
                 )?;
             }
             for (segment, rows) in &change.deletions {
-                transaction.execute(
-                    "INSERT OR REPLACE INTO deletions VALUES (?1, ?2)",
-                    params![*segment as i64, write_rows(rows)],
-                )?;
+                put_deletions(transaction, *segment, rows)?;
             }
             if let Some(position) = change.log_flushed {
                 transaction.execute("UPDATE state SET value = ?1 WHERE name = 'log_flushed'", [position as i64])?;
@@ -229,7 +244,8 @@ impl Catalog {
                 "UPDATE state SET value = max(value, ?1) WHERE name = 'next_segment'",
                 [change.next_segment as i64],
             )?;
-            transaction.commit()
+            transaction.execute("INSERT OR REPLACE INTO state VALUES ('last_change', ?1)", [change.id as i64])?;
+            Ok(())
         })
     }
 
@@ -255,34 +271,32 @@ impl Catalog {
             .map(|changes| changes as u64)
     }
 
-    /// Whether a segment is listed: what a commit that failed came to.
-    pub fn has(&self, segment: u64) -> Result<bool, StoreError> {
-        self.with("look for a segment", |connection| {
-            connection.query_row("SELECT count(*) FROM segments WHERE id = ?1", [segment as i64], |row| {
-                row.get::<_, i64>(0).map(|count| count > 0)
-            })
+    /// Whether a change was the last one kept: what a commit that failed came to.
+    pub fn kept(&self, change: &Change) -> Result<bool, StoreError> {
+        self.with("look for a change", |connection| {
+            let mut query = connection.prepare("SELECT value FROM state WHERE name = 'last_change'")?;
+            let last = query.query_map([], |row| row.get::<_, i64>(0))?.next().transpose()?;
+            Ok(last == Some(change.id as i64))
         })
     }
 
     /// Forgets files that are removed now.
     pub fn removed(&self, paths: &[String]) -> Result<(), StoreError> {
-        self.with("forget removed files", |connection| {
-            let transaction = connection.transaction()?;
+        self.transact("forget removed files", |transaction| {
             for path in paths {
                 transaction.execute("DELETE FROM removals WHERE path = ?1", [path])?;
             }
-            transaction.commit()
+            Ok(())
         })
     }
 
     /// Lists files that nobody reads: they go at the next start.
     pub fn remove_later(&self, paths: &[String]) -> Result<(), StoreError> {
-        self.with("list files to remove", |connection| {
-            let transaction = connection.transaction()?;
+        self.transact("list files to remove", |transaction| {
             for path in paths {
                 transaction.execute("INSERT OR REPLACE INTO removals VALUES (?1, 0)", [path])?;
             }
-            transaction.commit()
+            Ok(())
         })
     }
 
@@ -296,16 +310,29 @@ impl Catalog {
         })
     }
 
-    /// Drops segments whose files are gone.
-    pub fn forget(&self, segments: &[u64]) -> Result<(), StoreError> {
-        self.with("forget missing segments", |connection| {
-            let transaction = connection.transaction()?;
+    /// Drops segments whose files are gone, and rows of others that no longer count because of it.
+    pub fn forget(&self, segments: &[u64], deletions: &[(u64, Vec<u32>)]) -> Result<(), StoreError> {
+        self.transact("forget missing segments", |transaction| {
             for id in segments {
                 transaction.execute("DELETE FROM segments WHERE id = ?1", [*id as i64])?;
             }
-            transaction.commit()
+            for (segment, rows) in deletions {
+                put_deletions(transaction, *segment, rows)?;
+            }
+            Ok(())
         })
     }
+}
+
+/// The rows of a segment that no longer count. A segment that is not listed any more has none.
+fn put_deletions(transaction: &Transaction<'_>, segment: u64, rows: &[u32]) -> rusqlite::Result<()> {
+    let put = "INSERT OR REPLACE INTO deletions SELECT id, ?2 FROM segments WHERE id = ?1";
+    transaction.execute(put, params![segment as i64, write_rows(rows)]).map(drop)
+}
+
+/// An error of the disk as one of SQLite's.
+fn refused(error: std::io::Error) -> rusqlite::Error {
+    rusqlite::Error::ToSqlConversionFailure(Box::new(error))
 }
 
 fn removals(connection: &Connection) -> rusqlite::Result<Vec<(String, Timestamp)>> {
@@ -438,9 +465,10 @@ mod tests {
     fn a_catalog_of_a_newer_program_is_refused_with_both_versions() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("catalog.db");
-        drop(Catalog::open(&path).unwrap());
+        let disk: Arc<dyn Disk> = Arc::new(crate::disk::RealDisk);
+        drop(Catalog::open(Arc::clone(&disk), &path).unwrap());
         Connection::open(&path).unwrap().pragma_update(None, "user_version", 7).unwrap();
-        let error = Catalog::open(&path).err().unwrap().to_string();
+        let error = Catalog::open(disk, &path).err().unwrap().to_string();
         assert!(error.contains("version 7") && error.contains("knows 2"), "{error}");
     }
 }

@@ -14,15 +14,18 @@ use bytes::Bytes;
 use model::{Timestamp, TraceId};
 use object_store::{ObjectStore, ObjectStoreExt};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use rusqlite::{Connection, OpenFlags};
 use serde::Serialize;
 
+use crate::backup::STATE;
 use crate::bodies::BodyHash;
 use crate::disk::Disk;
 use crate::error::StoreError;
 use crate::files::Files;
 use crate::retention::{DroppedByLayer, Layer};
 use crate::schema::Table;
-use crate::segment::about::{self, About};
+use crate::segment::about::About;
+use crate::segment::read::sorted_runs;
 use crate::segment::write::Order;
 use crate::snapshot::SegmentMeta;
 use crate::wal::verify;
@@ -35,6 +38,7 @@ const TRACE_NANOS: i64 = 7 * 86_400 * 1_000_000_000;
 
 const RESTORE: &str =
     "restore the file from a backup; without one, move it away and start with --allow-missing-segments";
+const RESTORE_STATE: &str = "restore the file from a backup; without one, stop the server and move it away: counters, findings and budgets begin anew";
 const REBUILD: &str = "stop the server and run `tawny store rebuild`";
 
 /// Something that is not as it must be.
@@ -112,8 +116,7 @@ pub(crate) async fn check(
     let mut checked = Checked::default();
     let store = files.origin()?;
     let lister = files.clone();
-    let there: HashMap<String, u64> =
-        crate::store::join(tokio::task::spawn_blocking(move || lister.list())).await?.into_iter().collect();
+    let there: HashMap<String, u64> = crate::threads::blocking(move || lister.list()).await?.into_iter().collect();
     let mut across = Across::default();
     for (at, (meta, deleted)) in inventory.segments.iter().enumerate() {
         match there.get(meta.path.as_ref()) {
@@ -135,7 +138,7 @@ pub(crate) async fn check(
                             }
                             Ok((checked, across))
                         };
-                        (checked, across) = crate::store::join(tokio::task::spawn_blocking(work)).await?;
+                        (checked, across) = crate::threads::blocking(work).await?;
                     }
                 }
             }
@@ -156,6 +159,7 @@ pub(crate) async fn check(
     let work = move || {
         across.finish(&mut checked, &inventory);
         log(&mut checked, &*disk, &data)?;
+        state(&mut checked, &data.join(STATE));
         let quarantine = data.join("quarantine");
         let aside = disk.list_all(&quarantine).map_err(|error| StoreError::io("list", &quarantine, error))?;
         if !aside.is_empty() {
@@ -163,7 +167,22 @@ pub(crate) async fn check(
         }
         Ok(checked)
     };
-    crate::store::join(tokio::task::spawn_blocking(work)).await
+    crate::threads::blocking(work).await
+}
+
+/// Lets SQLite check what the server remembers, if it remembers anything.
+fn state(checked: &mut Checked, path: &Path) {
+    if !path.is_file() {
+        return;
+    }
+    let lines = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).and_then(|connection| {
+        let mut query = connection.prepare("PRAGMA integrity_check")?;
+        let lines = query.query_map([], |row| row.get::<_, String>(0))?;
+        lines.collect::<rusqlite::Result<Vec<String>>>()
+    });
+    for line in lines.unwrap_or_else(|error| vec![error.to_string()]).into_iter().filter(|line| line != "ok") {
+        checked.fault(STATE, line, RESTORE_STATE);
+    }
 }
 
 async fn fetch(store: &dyn ObjectStore, meta: &SegmentMeta) -> object_store::Result<Bytes> {
@@ -224,7 +243,10 @@ impl Across {
         checked.segments += 1;
         checked.bytes += bytes.len() as u64;
         let builder = ParquetRecordBatchReaderBuilder::try_new(bytes).map_err(|error| error.to_string())?;
-        agrees(&about(builder.metadata().file_metadata().key_value_metadata())?, meta)?;
+        let about = About::read(builder.metadata().file_metadata().key_value_metadata())?;
+        agrees(&about, meta)?;
+        let runs: Vec<u64> =
+            sorted_runs(&about, builder.metadata()).iter().map(|run| u64::from(run.first_row)).collect();
         let order = Order::new(meta.table).map_err(|error| error.to_string())?;
         let mut seen = Seen::default();
         let mut last: Option<arrow::row::OwnedRow> = None;
@@ -235,8 +257,9 @@ impl Across {
             let keys = order.keys(&batch).map_err(|error| error.to_string())?;
             for row in 0..keys.num_rows() {
                 let before = if row > 0 { Some(keys.row(row - 1)) } else { last.as_ref().map(|last| last.row()) };
-                if before.is_some_and(|before| before > keys.row(row)) {
-                    return Err(format!("row {} is out of order", seen.rows + row as u64));
+                let number = seen.rows + row as u64;
+                if before.is_some_and(|before| before > keys.row(row)) && runs.binary_search(&number).is_err() {
+                    return Err(format!("row {number} is out of order"));
                 }
             }
             if keys.num_rows() > 0 {
@@ -360,20 +383,6 @@ fn times(batch: &RecordBatch, name: &str) -> Result<Vec<Timestamp>, String> {
     let column = batch.column_by_name(name).ok_or_else(|| format!("no column {name}"))?;
     let column = column.as_primitive_opt::<TimestampNanosecondType>().ok_or_else(|| format!("{name} is no time"))?;
     Ok(column.values().iter().map(|nanos| Timestamp::from_nanos(*nanos)).collect())
-}
-
-/// What a file says of itself.
-pub(crate) fn about(metadata: Option<&Vec<parquet::file::metadata::KeyValue>>) -> Result<About, String> {
-    let value = metadata.into_iter().flatten().find(|entry| entry.key == about::KEY);
-    let value =
-        value.and_then(|entry| entry.value.as_deref()).ok_or("it does not say that it is a segment of Tawny")?;
-    let about: About =
-        serde_json::from_str(value).map_err(|error| format!("cannot read what it says of itself: {error}"))?;
-    if about.format > about::VERSION {
-        let known = about::VERSION;
-        return Err(format!("its format is version {}, this program knows {known}; use a newer Tawny", about.format));
-    }
-    Ok(about)
 }
 
 /// Whether file and catalog say the same.

@@ -1,7 +1,10 @@
 //! Compaction: small segments of one tenant and day become large ones, rows that no longer count are dropped.
 //!
-//! What to merge is decided by [`plan`], a pure function of the list of segments. Merging reads sorted files side by
-//! side, a batch of each in memory, and never stands in the way of commits or flushes.
+//! What to merge is decided by [`plan`], a pure function of the list of segments. Large files are put one behind the other
+//! as they are (`compact/join.rs`); small ones, and those with rows that no longer count, are read side by side, a batch of
+//! each in memory, and sorted into each other. Neither stands in the way of commits or flushes.
+
+mod join;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -16,19 +19,19 @@ use model::Timestamp;
 use parquet::arrow::async_reader::ParquetRecordBatchStream;
 
 use crate::error::StoreError;
+use crate::resolver::RunResolver;
 use crate::rows;
 use crate::schema::Table;
 use crate::segment::layout;
-use crate::segment::read::{Reader, SegmentFile};
+use crate::segment::read::{Reader, SegmentFile, SortedRun};
 use crate::segment::write::{Order, SegmentWriter, Target};
 use crate::snapshot::SegmentMeta;
-use crate::store::RunResolver;
 
 /// Files of about one size that are merged into one of the next size: each row is written again once a size.
-const FAN_IN: usize = 4;
+const FAN_IN: usize = 8;
 /// Files merged at once at most.
 const INPUTS_MAX: usize = 32;
-/// Files below this size count as one size; each further size is four times as large.
+/// Files below this size count as one size; each further size is eight times as large.
 const SMALLEST_BYTES: u64 = 256 * 1024;
 /// A file is written again for itself when one row of so many no longer counts.
 const DELETED_SHARE: u64 = 3;
@@ -140,7 +143,22 @@ impl Merged {
     }
 }
 
-/// Merges the inputs of a job in memory: a batch of each input, and the compressed output.
+/// What the output of a job is to hold; without content where it is taken out on the way.
+fn target(job: &[Candidate], strip: bool) -> Target {
+    let first = &job[0].meta;
+    Target {
+        table: first.table,
+        project: Arc::clone(&first.project),
+        environment: first.environment.clone(),
+        day: first.day.clone(),
+        level: job.iter().map(|candidate| candidate.meta.level).max().unwrap_or(0).saturating_add(1),
+        arrived: job.iter().map(|candidate| candidate.meta.arrived).max().unwrap_or_default(),
+        content: !strip && job.iter().any(|candidate| candidate.meta.content),
+    }
+}
+
+/// Makes one file of the inputs of a job: puts them one behind the other where that does, else merges them row by row.
+/// In memory are the compressed output and, of each input, a batch or its compressed bytes.
 ///
 /// With `strip` content is taken out of the rows on the way; it says which attributes are content.
 pub(crate) async fn merge(
@@ -150,21 +168,19 @@ pub(crate) async fn merge(
     log_flushed: u64,
     strip: Option<&dyn RunResolver>,
 ) -> Result<Merged, StoreError> {
-    let first = &job[0].meta;
-    let order = Order::new(first.table)?;
-    let mut inputs = Vec::with_capacity(job.len());
-    for candidate in job {
-        inputs.push(Input::open(reader, candidate, &order, strip).await?);
+    if strip.is_none()
+        && let Some(joined) = join::join(reader, job, id, log_flushed).await?
+    {
+        return Ok(joined);
     }
-    let mut writer = SegmentWriter::new(Target {
-        table: first.table,
-        project: Arc::clone(&first.project),
-        environment: first.environment.clone(),
-        day: first.day.clone(),
-        level: job.iter().map(|candidate| candidate.meta.level).max().unwrap_or(0).saturating_add(1),
-        arrived: job.iter().map(|candidate| candidate.meta.arrived).max().unwrap_or_default(),
-        content: strip.is_none() && job.iter().any(|candidate| candidate.meta.content),
-    })?;
+    let order = Order::new(job[0].meta.table)?;
+    let mut inputs = Vec::with_capacity(job.len());
+    for (number, candidate) in job.iter().enumerate() {
+        for run in reader.sorted_runs(&candidate.meta).await? {
+            inputs.push(Input::open(reader, candidate, number as u32, run, &order, strip).await?);
+        }
+    }
+    let mut writer = SegmentWriter::new(target(job, strip.is_some()))?;
     let mut merge = Merge { picks: Vec::new(), origins: Vec::new(), bodies: HashSet::new() };
     while let Some(next) = merge.step(&inputs) {
         let done = merge.take_run(&mut inputs, next);
@@ -179,9 +195,11 @@ pub(crate) async fn merge(
     Ok(Merged { output, origins: merge.origins })
 }
 
-/// A file being read.
+/// A sorted run of a file being read.
 struct Input {
     table: Table,
+    /// Which file of the job.
+    number: u32,
     stream: ParquetRecordBatchStream<SegmentFile>,
     path: String,
     deleted: Arc<Vec<u32>>,
@@ -198,19 +216,22 @@ impl Input {
     async fn open(
         reader: &Reader,
         candidate: &Candidate,
+        number: u32,
+        run: SortedRun,
         order: &Order,
         strip: Option<&dyn RunResolver>,
     ) -> Result<Self, StoreError> {
         let table = candidate.meta.table;
         let mut input = Self {
             table,
-            stream: reader.all(&candidate.meta).await?,
+            number,
+            stream: reader.groups(&candidate.meta, run.groups).await?,
             path: candidate.meta.path.to_string(),
             deleted: Arc::clone(&candidate.deleted),
             batch: RecordBatch::new_empty(table.schema()),
             keys: None,
             names: Vec::new(),
-            base: 0,
+            base: run.first_row,
             at: 0,
         };
         input.advance(order, strip).await?;
@@ -282,7 +303,7 @@ impl Merge {
             let known = input.names.get(input.at).is_some_and(|name| !self.bodies.insert(*name));
             if !known && input.deleted.binary_search(&row).is_err() {
                 self.picks.push((next.input, input.at));
-                self.origins.push((next.input as u32, row));
+                self.origins.push((input.number, row));
             }
             inputs[next.input].at += 1;
             if inputs[next.input].at == rows {

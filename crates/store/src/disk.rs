@@ -6,6 +6,10 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
+use std::sync::Arc;
+
+use object_store::ObjectStore;
+use object_store::local::LocalFileSystem;
 
 /// A file that grows at its end.
 pub trait LogFile: Send {
@@ -16,7 +20,7 @@ pub trait LogFile: Send {
     fn sync(&mut self) -> io::Result<()>;
 }
 
-/// Operations on files and directories.
+/// Operations on files and directories. What must be implemented is what a crash can come between; the rest is made of it.
 pub trait Disk: Send + Sync {
     /// Creates a file that must not exist yet.
     fn create(&self, path: &Path) -> io::Result<Box<dyn LogFile>>;
@@ -24,18 +28,69 @@ pub trait Disk: Send + Sync {
     fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
     /// Cuts a file to `length` bytes, durably.
     fn truncate(&self, path: &Path, length: u64) -> io::Result<()>;
+    /// Makes the bytes of a file durable that another process may have written.
+    fn sync_file(&self, path: &Path) -> io::Result<()>;
     /// Names and lengths of the files in a directory, sorted by name; directories are left out.
     fn list(&self, directory: &Path) -> io::Result<Vec<(String, u64)>>;
     /// Every file below a directory, as paths relative to it, with their lengths; none if it does not exist.
     fn list_all(&self, directory: &Path) -> io::Result<Vec<(String, u64)>>;
-    /// Removes a file; one that is not there is fine.
+    /// Removes a file; one that is not there is fine. Durable with the next sync of the directory.
     fn remove(&self, path: &Path) -> io::Result<()>;
-    /// Creates a directory and its parents, durably.
-    fn create_dir(&self, path: &Path) -> io::Result<()>;
+    /// Gives a file another name, in place of what has that name. Durable with the next sync of the directory.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+    /// Creates a directory whose parent exists.
+    fn make_dir(&self, path: &Path) -> io::Result<()>;
     /// Makes created and removed names of a directory durable.
     fn sync_dir(&self, path: &Path) -> io::Result<()>;
+    /// The same files below `root`, for readers.
+    fn object_store(&self, root: &Path) -> io::Result<Arc<dyn ObjectStore>>;
+
+    /// Called before SQLite commits a transaction of the catalog, which it writes by itself. A simulation refuses here.
+    fn before_transaction(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Called after it: the transaction is kept, whatever is answered.
+    fn after_transaction(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Creates a directory and its parents; its name is durable then, also where another process made the directory and
+    /// was killed before it could see to that. Parents that exist are taken as durable.
+    fn create_dir(&self, path: &Path) -> io::Result<()> {
+        let parent = parent(path);
+        match self.make_dir(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.create_dir(parent)?;
+                self.make_dir(path)?;
+            }
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            _ => {}
+        }
+        self.sync_dir(parent)
+    }
+
     /// Writes a whole file so that it is there completely and durably, or not at all: to `temporary` first, then renamed.
-    fn write_whole(&self, path: &Path, temporary: &Path, bytes: &[u8]) -> io::Result<()>;
+    /// After an error the file may be there or not, and the temporary one is not, unless removing fails too.
+    fn write_whole(&self, path: &Path, temporary: &Path, bytes: &[u8]) -> io::Result<()> {
+        let write = || {
+            self.remove(temporary)?;
+            let mut file = self.create(temporary)?;
+            file.append(bytes)?;
+            file.sync()?;
+            self.rename(temporary, path)?;
+            self.sync_dir(parent(path))
+        };
+        write().inspect_err(|_| {
+            // What a full disk took of it would be missing from what it has left.
+            let _ = self.remove(temporary);
+        })
+    }
+}
+
+/// The directory a path is in.
+pub(crate) fn parent(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."))
 }
 
 /// The file system.
@@ -111,28 +166,24 @@ impl Disk for RealDisk {
         }
     }
 
-    fn create_dir(&self, path: &Path) -> io::Result<()> {
-        if path.is_dir() {
-            return Ok(());
-        }
-        let parent = path.parent().unwrap_or_else(|| Path::new("."));
-        let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
-        self.create_dir(parent)?;
-        match fs::create_dir(path) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
-            _ => self.sync_dir(parent),
-        }
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(from, to)
+    }
+
+    fn make_dir(&self, path: &Path) -> io::Result<()> {
+        fs::create_dir(path)
+    }
+
+    fn sync_file(&self, path: &Path) -> io::Result<()> {
+        // For writing: some systems sync nothing else.
+        OpenOptions::new().append(true).open(path)?.sync_all()
     }
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
         File::open(path)?.sync_all()
     }
 
-    fn write_whole(&self, path: &Path, temporary: &Path, bytes: &[u8]) -> io::Result<()> {
-        let mut file = File::create(temporary)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(temporary, path)?;
-        self.sync_dir(path.parent().unwrap_or_else(|| Path::new(".")))
+    fn object_store(&self, root: &Path) -> io::Result<Arc<dyn ObjectStore>> {
+        Ok(Arc::new(LocalFileSystem::new_with_prefix(root)?))
     }
 }

@@ -1,14 +1,14 @@
 //! What a commit takes: a request's bytes and the rows made of them.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use model::raw::{RawLog, RawSpan, Resource, Scope};
-use model::{Log, Sample, Span, Tenant, Timestamp, TraceId};
+use model::{Log, Sample, Span, Tenant, Timestamp, TraceId, Value};
 
 use crate::attributes;
-use crate::bodies::{BodyHash, Splitter};
+use crate::bodies::{BodyHash, Splitter, Texts};
+use crate::hot::Set;
 use crate::rows::bodies::BodyRow;
 use crate::rows::logs::LogRow;
 use crate::rows::samples::SampleRow;
@@ -60,22 +60,24 @@ pub struct Changed {
     pub project: Arc<str>,
     /// The trace.
     pub trace_id: TraceId,
+    /// Log position of the request that changed it.
+    pub version: u64,
 }
 
 /// Rows of one request, ready for memory: content is already split off into bodies.
 #[derive(Default)]
 pub struct Rows {
-    pub(crate) spans: Vec<SpanRow>,
+    /// Each where it will stay: rows are large, and moving them once more costs as much as making them.
+    pub(crate) spans: Vec<Arc<SpanRow>>,
     pub(crate) bodies: Vec<BodyRow>,
     pub(crate) logs: Vec<LogRow>,
     pub(crate) samples: Vec<SampleRow>,
     pub(crate) body_bytes_seen: u64,
     bytes: usize,
-    seen: HashSet<(TraceId, BodyHash)>,
-    /// Encoded resource and scope of the last row: they repeat from row to row, and equal ones are kept once.
-    resource: Arc<str>,
-    scope: Arc<str>,
-    scratch: String,
+    seen: Set<(TraceId, BodyHash)>,
+    texts: Texts,
+    /// Resource and scope of the last row: they repeat from row to row, and equal ones are encoded and kept once.
+    context: Option<Context>,
 }
 
 impl Rows {
@@ -89,10 +91,11 @@ impl Rows {
     pub fn push_span(&mut self, span: Span, raw: &RawSpan<'_>, resource: &Resource<'_>, scope: &Scope<'_>) {
         let (resource, scope) = self.context(resource, scope);
         let started = clamp_time(span.start, span.received);
-        let mut splitter = Splitter::default();
+        let mut splitter = Splitter::new(&mut self.texts);
         let row = SpanRow::new(span, raw, resource, scope, &mut splitter);
+        let bodies = splitter.bodies;
         self.bytes += row.bytes();
-        for (hash, text) in splitter.bodies {
+        for (hash, text) in bodies {
             self.body_bytes_seen += text.len() as u64;
             if self.seen.insert((row.span.trace_id, hash)) {
                 let body = BodyRow {
@@ -101,13 +104,13 @@ impl Rows {
                     hash,
                     version: 0,
                     started,
-                    text: text.into(),
+                    text,
                 };
                 self.bytes += body.bytes();
                 self.bodies.push(body);
             }
         }
-        self.spans.push(row);
+        self.spans.push(Arc::new(row));
     }
 
     /// Takes a log record with all that was sent.
@@ -149,17 +152,44 @@ impl Rows {
         self.bytes
     }
 
+    /// Resource and scope as text.
     fn context(&mut self, resource: &Resource<'_>, scope: &Scope<'_>) -> (Arc<str>, Arc<str>) {
-        self.scratch.clear();
-        attributes::write_attributes(&mut self.scratch, &resource.attributes, None);
-        if *self.resource != *self.scratch {
-            self.resource = self.scratch.as_str().into();
+        if self.context.as_ref().is_none_or(|last| !last.is_of(resource, scope)) {
+            self.context = Some(Context::new(resource, scope));
         }
-        self.scratch.clear();
-        attributes::write_scope(&mut self.scratch, scope);
-        if *self.scope != *self.scratch {
-            self.scope = self.scratch.as_str().into();
+        self.context.as_ref().map(|context| context.texts.clone()).unwrap_or_default()
+    }
+}
+
+/// A resource and a scope with their encoded texts.
+struct Context {
+    resource: Resource<'static>,
+    scope: Scope<'static>,
+    /// Equal values have equal texts. Not so with floats, where 0 equals -0.
+    comparable: bool,
+    texts: (Arc<str>, Arc<str>),
+}
+
+impl Context {
+    fn new(resource: &Resource<'_>, scope: &Scope<'_>) -> Self {
+        let (mut of_resource, mut of_scope) = (String::new(), String::new());
+        attributes::write_attributes(&mut of_resource, &resource.attributes, None);
+        attributes::write_scope(&mut of_scope, scope);
+        let plain = |value: &Value<'_>| matches!(value, Value::Null | Value::Str(_) | Value::Bool(_) | Value::Int(_));
+        let mut values = resource.attributes.iter().chain(scope.attributes.iter()).map(|(_, value)| value);
+        Self {
+            comparable: values.all(plain),
+            resource: Resource { attributes: resource.attributes.clone().into_owned() },
+            scope: Scope {
+                name: scope.name.clone().into_owned().into(),
+                version: scope.version.clone().into_owned().into(),
+                attributes: scope.attributes.clone().into_owned(),
+            },
+            texts: (of_resource.into(), of_scope.into()),
         }
-        (Arc::clone(&self.resource), Arc::clone(&self.scope))
+    }
+
+    fn is_of(&self, resource: &Resource<'_>, scope: &Scope<'_>) -> bool {
+        self.comparable && self.resource == *resource && self.scope == *scope
     }
 }

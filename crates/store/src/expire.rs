@@ -13,10 +13,11 @@ use crate::catalog::Change;
 use crate::compact::{self, Candidate};
 use crate::error::StoreError;
 use crate::location::CATALOG_COPY;
+use crate::repair;
 use crate::retention::{Dropped, DroppedByLayer, Layer};
 use crate::snapshot::SegmentMeta;
 use crate::state::{Segment, State};
-use crate::store::{Expired, Inner, join};
+use crate::store::{Expired, Inner};
 
 impl State {
     /// Counts what retention removed.
@@ -66,6 +67,7 @@ impl Inner {
         }
         let grace = i64::try_from(self.settings.grace.as_nanos()).unwrap_or(i64::MAX);
         let change = Change {
+            id: self.next_segment.fetch_add(1, Ordering::Relaxed),
             removed: due,
             not_before: now.plus_nanos(grace),
             next_segment: self.next_segment.load(Ordering::Relaxed),
@@ -99,21 +101,27 @@ impl Inner {
         };
         let meta = Arc::clone(&job[0].meta);
         let id = self.next_segment.fetch_add(1, Ordering::Relaxed);
-        let (reader, files, handle) = (self.reader.clone(), self.files.clone(), tokio::runtime::Handle::current());
+        let (reader, files, threads) = (self.reader.clone(), self.files.clone(), Arc::clone(&self.threads));
         let resolver = Arc::clone(&self.resolver);
         let work = move || {
-            let merged = handle.block_on(compact::merge(&reader, &job, id, log_flushed, Some(&*resolver)))?;
+            let merged = threads.block_on(compact::merge(&reader, &job, id, log_flushed, Some(&*resolver)))?;
             if let Some((bytes, meta)) = &merged.output {
                 files.put(meta, bytes)?;
             }
             Ok((job, merged))
         };
-        let (job, merged) = join(tokio::task::spawn_blocking(work)).await.inspect_err(|error| {
-            // One that cannot be read must not keep the others from losing their content.
-            if let StoreError::Segment { .. } | StoreError::Rows(_) | StoreError::Value(_) = error {
-                self.shared.state().give_up_on(&meta, error);
+        let (job, merged) = match self.threads.result(work).await {
+            Ok(done) => done,
+            Err(error) => {
+                // One that cannot be read must not keep the others from losing their content.
+                if let StoreError::Segment { .. } | StoreError::Rows(_) | StoreError::Value(_) = error
+                    && repair::is_damaged(&self.reader, &meta).await
+                {
+                    self.shared.state().give_up_on(&meta, &error);
+                }
+                return Err(error);
             }
-        })?;
+        };
         let left = merged.output.as_ref().map_or(0, |(_, meta)| meta.bytes);
         let mut dropped = Dropped::default();
         dropped.add(&meta);
@@ -138,7 +146,7 @@ impl Inner {
             let _ = std::fs::remove_file(&path);
             bytes
         };
-        let bytes = join(tokio::task::spawn_blocking(copy)).await?;
+        let bytes = self.threads.result(copy).await?;
         let put = object_store::ObjectStoreExt::put(&bucket.store, &CATALOG_COPY.into(), bytes.into()).await;
         put.map_err(|error| bucket.error(error))?;
         *copied = Some(changes);

@@ -3,16 +3,16 @@
 //!
 //! What is not marked `async` blocks, and with a bucket must be called from a thread of a tokio runtime that may.
 
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use futures::TryStreamExt;
-use object_store::local::LocalFileSystem;
 use object_store::path::Path as ObjectPath;
 use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
 
-use crate::disk::Disk;
+use crate::disk::{self, Disk};
 use crate::error::StoreError;
 use crate::location::Bucket;
 use crate::settings::Settings;
@@ -23,6 +23,8 @@ use crate::snapshot::SegmentMeta;
 pub(crate) struct Files {
     disk: Arc<dyn Disk>,
     root: PathBuf,
+    /// Directories whose names this process has made durable.
+    durable: Arc<Mutex<HashSet<PathBuf>>>,
     bucket: Option<Bucket>,
     /// The bucket itself, where `bucket` is behind a cache.
     origin: Option<Arc<dyn ObjectStore>>,
@@ -31,7 +33,7 @@ pub(crate) struct Files {
 impl Files {
     pub fn new(disk: Arc<dyn Disk>, settings: &Settings) -> Self {
         let origin = settings.bucket.as_ref().map(|bucket| Arc::clone(&bucket.store));
-        Self { disk, root: settings.data.clone(), bucket: settings.bucket.clone(), origin }
+        Self { disk, root: settings.data.clone(), bucket: settings.bucket.clone(), origin, durable: Arc::default() }
     }
 
     /// The same place, read and written through `store`: a cache in front of the bucket.
@@ -50,8 +52,7 @@ impl Files {
     /// Creates the directories that must be there.
     pub fn prepare(&self) -> Result<(), StoreError> {
         for name in ["segments", "tmp", "wal"] {
-            let path = self.root.join(name);
-            self.disk.create_dir(&path).map_err(|error| StoreError::io("create", &path, error))?;
+            self.directory(&self.root.join(name))?;
         }
         let unfinished = self.root.join("tmp");
         let names = self.disk.list(&unfinished).map_err(|error| StoreError::io("list", &unfinished, error))?;
@@ -62,14 +63,24 @@ impl Files {
         Ok(())
     }
 
+    /// Sees to it that a directory is there durably. One that exists may have been made by a process that was killed before
+    /// it synced the name: it is synced once by each process.
+    fn directory(&self, path: &Path) -> Result<(), StoreError> {
+        let known = |path: &Path| self.durable.lock().unwrap_or_else(PoisonError::into_inner).contains(path);
+        let missing = path.ancestors().take_while(|part| part.starts_with(&self.root) && !known(part));
+        for part in missing.collect::<Vec<_>>().into_iter().rev() {
+            self.disk.create_dir(part).map_err(|error| StoreError::io("create", part, error))?;
+            self.durable.lock().unwrap_or_else(PoisonError::into_inner).insert(part.to_owned());
+        }
+        Ok(())
+    }
+
     /// The object store that has the segments.
     pub fn object_store(&self) -> Result<Arc<dyn ObjectStore>, StoreError> {
         if let Some(bucket) = &self.bucket {
             return Ok(Arc::clone(&bucket.store));
         }
-        let store = LocalFileSystem::new_with_prefix(&self.root);
-        let store = store.map_err(|error| StoreError::segment("find the directory of", &self.root.display(), error))?;
-        Ok(Arc::new(store))
+        self.disk.object_store(&self.root).map_err(|error| StoreError::io("open", &self.root, error))
     }
 
     /// The same, past any cache.
@@ -84,10 +95,13 @@ impl Files {
         }
         let path = self.root.join(meta.path.as_ref());
         let temporary = self.root.join("tmp").join(format!("{:016}.parquet", meta.id));
-        let parent = path.parent().unwrap_or(&self.root);
-        self.disk.create_dir(parent).map_err(|error| StoreError::io("create", parent, error))?;
+        self.directory(disk::parent(&path))?;
         let written = self.disk.write_whole(&path, &temporary, bytes);
-        written.map_err(|error| StoreError::io("write", &path, error))
+        written.map_err(|error| {
+            // No catalog entry will name it.
+            let _ = self.disk.remove(&path);
+            StoreError::io("write", &path, error)
+        })
     }
 
     /// Removes a file by its path in the object store; one that is not there is fine.
@@ -115,7 +129,7 @@ impl Files {
         let from = self.root.join(path);
         let quarantine = self.root.join("quarantine");
         let to = quarantine.join(name);
-        self.disk.create_dir(&quarantine).map_err(|error| StoreError::io("create", &quarantine, error))?;
+        self.directory(&quarantine)?;
         let bytes = self.disk.read(&from).map_err(|error| StoreError::io("read", &from, error))?;
         let written = self.disk.write_whole(&to, &self.root.join("tmp/aside"), &bytes);
         written.map_err(|error| StoreError::io("write", &to, error))?;

@@ -8,16 +8,14 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use arrow::array::AsArray;
-use arrow::record_batch::RecordBatch;
-use model::Timestamp;
+use model::{Tenant, Timestamp};
 
 use crate::error::StoreError;
 use crate::files::Files;
-use crate::hot::HotView;
+use crate::hot::{Chunk, HotRow, HotView};
 use crate::schema::Table;
 use crate::segment::layout;
-use crate::segment::write::{Order, SegmentWriter, Target, clamped_times, write_rows};
+use crate::segment::write::{SegmentWriter, Target, write_rows};
 use crate::settings::{ENVIRONMENTS_MAX, FLUSH_DAYS_MAX};
 use crate::snapshot::SegmentMeta;
 
@@ -51,13 +49,32 @@ struct FileKey {
     day: i64,
 }
 
+/// A row on its way into a file, with what it is sorted by.
+struct Sorted<'a, R: HotRow + 'a> {
+    bucket: i64,
+    key: R::Key<'a>,
+    /// Its number among all rows of the table.
+    at: usize,
+    row: &'a R,
+}
+
+/// The rows of a file.
+type File<'a, R> = (FileKey, Vec<Sorted<'a, R>>);
+
 impl Job {
     /// Writes all files. Blocks. Files of a failed attempt are removed, or at the next start.
     pub fn write(mut self) -> Result<Written, StoreError> {
         let mut written = Written::default();
         let views = std::mem::take(&mut self.views);
         for (table, view) in &views {
-            if let Err(error) = self.write_table(*table, view, &mut written) {
+            let wrote = match view {
+                HotView::Spans(chunks) => self.write_table(*table, chunks, &mut written),
+                HotView::Bodies(chunks) => self.write_table(*table, chunks, &mut written),
+                HotView::Runs(chunks) => self.write_table(*table, chunks, &mut written),
+                HotView::Logs(chunks) => self.write_table(*table, chunks, &mut written),
+                HotView::Samples(chunks) => self.write_table(*table, chunks, &mut written),
+            };
+            if let Err(error) = wrote {
                 for meta in &written.segments {
                     let _ = self.files.remove(meta.path.as_ref());
                 }
@@ -67,16 +84,15 @@ impl Job {
         Ok(written)
     }
 
-    fn write_table(&mut self, table: Table, view: &HotView, written: &mut Written) -> Result<(), StoreError> {
-        let batches = view.batches();
-        if batches.is_empty() {
-            return Ok(());
-        }
-        let batches: Vec<&RecordBatch> = batches.iter().collect();
-        let order = Order::new(table)?;
-        let keys = batches.iter().map(|batch| order.keys(batch)).collect::<Result<Vec<_>, _>>()?;
-        for (file, mut rows) in self.partition(table, &batches, written) {
-            rows.sort_unstable_by(|a, b| (keys[a.0].row(a.1), a).cmp(&(keys[b.0].row(b.1), b)));
+    fn write_table<R: HotRow>(
+        &mut self,
+        table: Table,
+        chunks: &[Arc<Chunk<R>>],
+        written: &mut Written,
+    ) -> Result<(), StoreError> {
+        for (file, mut rows) in self.partition(chunks, written) {
+            // Rows that are equal in order stay in the order they came.
+            rows.sort_unstable_by(|a, b| (a.bucket, &a.key, a.at).cmp(&(b.bucket, &b.key, b.at)));
             let mut writer = SegmentWriter::new(Target {
                 table,
                 project: file.project,
@@ -87,7 +103,7 @@ impl Job {
                 content: true,
             })?;
             for rows in rows.chunks(write_rows(table)) {
-                writer.gather(&batches, rows)?;
+                writer.push(&R::batch(&rows.iter().map(|sorted| sorted.row).collect::<Vec<_>>()))?;
             }
             written.rows += writer.rows();
             let id = self.next_segment.fetch_add(1, Ordering::Relaxed);
@@ -98,38 +114,29 @@ impl Job {
         Ok(())
     }
 
-    /// Rows by file, `(batch, row)` each.
-    fn partition(
-        &mut self,
-        table: Table,
-        batches: &[&RecordBatch],
-        written: &mut Written,
-    ) -> Vec<(FileKey, Vec<(usize, usize)>)> {
-        let mut files: HashMap<FileKey, Vec<(usize, usize)>> = HashMap::new();
-        for (at, batch) in batches.iter().enumerate() {
-            let text =
-                |name: &str| batch.column_by_name(name).expect("every table has its tenant").as_string::<i32>().clone();
-            let (projects, environments) = (text("project"), text("environment"));
-            let mut last: Option<(&str, &str, FileKey)> = None;
-            for (row, time) in clamped_times(table, batch).into_iter().enumerate() {
-                let (project, environment) = (projects.value(row), environments.value(row));
-                let day = layout::day(time);
-                let file = match last.take() {
-                    Some((p, e, file)) if p == project && e == environment => FileKey { day, ..file },
-                    _ => FileKey {
-                        project: project.into(),
-                        environment: self.environment(project, environment, written),
-                        day,
-                    },
-                };
-                match files.get_mut(&file) {
-                    Some(rows) => rows.push((at, row)),
-                    None => {
-                        files.insert(file.clone(), vec![(at, row)]);
-                    }
+    /// Rows by file.
+    fn partition<'a, R: HotRow>(&mut self, chunks: &'a [Arc<Chunk<R>>], written: &mut Written) -> Vec<File<'a, R>> {
+        let mut files: HashMap<FileKey, Vec<Sorted<'a, R>>> = HashMap::new();
+        let mut last: Option<(&Tenant, FileKey)> = None;
+        for (at, row) in chunks.iter().flat_map(|chunk| chunk.rows()).enumerate() {
+            let row: &'a R = row;
+            let (tenant, time) = (row.tenant(), row.time().as_nanos());
+            let day = layout::day(time);
+            let file = match last.take() {
+                Some((other, file)) if other == tenant => FileKey { day, ..file },
+                _ => {
+                    let environment = self.environment(&tenant.project, &tenant.environment, written);
+                    FileKey { project: Arc::clone(&tenant.project), environment, day }
                 }
-                last = Some((project, environment, file));
+            };
+            let sorted = Sorted { bucket: layout::bucket(time), key: row.key(), at, row };
+            match files.get_mut(&file) {
+                Some(rows) => rows.push(sorted),
+                None => {
+                    files.insert(file.clone(), vec![sorted]);
+                }
             }
+            last = Some((tenant, file));
         }
         fold_days(files, written)
     }
@@ -155,12 +162,8 @@ impl Job {
 
 /// Clocks that are wrong in every direction must not make a file for every day of a year: of each tenant the days with
 /// most rows get files, the rows of the others go to the fullest of them. Rows keep their times.
-fn fold_days(
-    files: HashMap<FileKey, Vec<(usize, usize)>>,
-    written: &mut Written,
-) -> Vec<(FileKey, Vec<(usize, usize)>)> {
-    type Days = Vec<(FileKey, Vec<(usize, usize)>)>;
-    let mut tenants: HashMap<(Arc<str>, Option<Arc<str>>), Days> = HashMap::new();
+fn fold_days<'a, R: HotRow>(files: HashMap<FileKey, Vec<Sorted<'a, R>>>, written: &mut Written) -> Vec<File<'a, R>> {
+    let mut tenants: HashMap<(Arc<str>, Option<Arc<str>>), Vec<File<'a, R>>> = HashMap::new();
     for (file, rows) in files {
         tenants.entry((Arc::clone(&file.project), file.environment.clone())).or_default().push((file, rows));
     }

@@ -1,13 +1,17 @@
 //! Rows in memory: found by key, replaced in place, and turned into columns in chunks that readers share.
 
-use std::collections::{BTreeSet, HashMap};
+mod places;
+mod row;
+
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, OnceLock};
 
 use arrow::record_batch::RecordBatch;
 use model::{Run, Span, SpanId, TraceId};
 
+use self::places::Places;
+pub(crate) use self::row::HotRow;
 use crate::bodies::BodyHash;
-use crate::rows;
 use crate::rows::bodies::BodyRow;
 use crate::rows::logs::LogRow;
 use crate::rows::samples::SampleRow;
@@ -19,58 +23,10 @@ const CHUNK_ROWS: usize = 2048;
 /// Bytes at which a chunk is full: far below the 2 GiB of text an Arrow column can hold.
 const CHUNK_BYTES: usize = 16 * 1024 * 1024;
 
-/// A row that can be kept in memory.
-pub(crate) trait HotRow {
-    /// Columns of some rows.
-    fn batch(rows: &[&Self]) -> RecordBatch;
-    /// Bytes in memory, about.
-    fn size(&self) -> usize;
-}
-
-impl HotRow for SpanRow {
-    fn batch(rows: &[&Self]) -> RecordBatch {
-        rows::spans::to_batch(rows)
-    }
-    fn size(&self) -> usize {
-        self.bytes()
-    }
-}
-
-impl HotRow for BodyRow {
-    fn batch(rows: &[&Self]) -> RecordBatch {
-        rows::bodies::to_batch(rows)
-    }
-    fn size(&self) -> usize {
-        self.bytes()
-    }
-}
-
-impl HotRow for Run {
-    fn batch(rows: &[&Self]) -> RecordBatch {
-        rows::runs::to_batch(rows)
-    }
-    fn size(&self) -> usize {
-        rows::runs::bytes(self)
-    }
-}
-
-impl HotRow for LogRow {
-    fn batch(rows: &[&Self]) -> RecordBatch {
-        rows::logs::to_batch(rows)
-    }
-    fn size(&self) -> usize {
-        self.bytes()
-    }
-}
-
-impl HotRow for SampleRow {
-    fn batch(rows: &[&Self]) -> RecordBatch {
-        rows::samples::to_batch(rows)
-    }
-    fn size(&self) -> usize {
-        self.bytes()
-    }
-}
+/// Hash tables under the lock. Keys come from strangers, so the seed is the process's own.
+pub(crate) type Map<K, V> = HashMap<K, V, foldhash::quality::RandomState>;
+/// A set of the same sort.
+pub(crate) type Set<K> = HashSet<K, foldhash::quality::RandomState>;
 
 /// Where a row is in its [`HotTable`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -207,10 +163,17 @@ pub(crate) struct TraceKey {
 /// Places of the rows of one trace.
 #[derive(Default)]
 pub(crate) struct HotTrace {
-    pub spans: Vec<Place>,
-    pub bodies: Vec<Place>,
-    pub logs: Vec<Place>,
-    pub run: Option<Place>,
+    spans: Places<SpanId>,
+    bodies: Places<BodyHash>,
+    logs: Vec<Place>,
+    run: Option<Place>,
+}
+
+impl HotTrace {
+    /// Whether it has spans or a run here: logs alone make no trace that segments have to be asked about.
+    pub fn has_work(&self) -> bool {
+        !self.spans.is_empty() || self.run.is_some()
+    }
 }
 
 /// What became of a row that was offered.
@@ -230,11 +193,9 @@ pub(crate) struct Hot {
     pub runs: HotTable<Run>,
     pub logs: HotTable<LogRow>,
     pub samples: HotTable<SampleRow>,
-    pub traces: HashMap<TraceKey, HotTrace>,
-    span_at: HashMap<(TraceKey, SpanId), Place>,
-    body_at: HashMap<(TraceKey, BodyHash), Place>,
+    pub traces: Map<TraceKey, HotTrace>,
     /// Rows of segments (by segment id) that rows of this generation replace.
-    pub replaces: HashMap<u64, BTreeSet<u32>>,
+    pub replaces: Map<u64, BTreeSet<u32>>,
 }
 
 /// Which of two rows of one span counts: one that has ended over one that has not, then the later version.
@@ -255,28 +216,27 @@ impl Hot {
 
     /// The row of a span.
     pub fn span(&self, key: TraceKey, span: SpanId) -> Option<&Arc<SpanRow>> {
-        self.spans.get(*self.span_at.get(&(key, span))?)
+        self.spans.get(self.traces.get(&key)?.spans.get(span)?)
     }
 
     /// Adds a span, or puts it in the place of an earlier version.
-    pub fn insert_span(&mut self, key: TraceKey, row: SpanRow) -> Inserted {
-        let id = (key, row.span.span_id);
-        if let Some(place) = self.span_at.get(&id) {
-            if self.spans.get(*place).is_some_and(|old| rank(&old.span) > rank(&row.span)) {
+    pub fn insert_span(&mut self, key: TraceKey, row: Arc<SpanRow>) -> Inserted {
+        let id = row.span.span_id;
+        let trace = self.traces.entry(key).or_default();
+        if let Some(place) = trace.spans.get(id) {
+            if self.spans.get(place).is_some_and(|old| rank(&old.span) > rank(&row.span)) {
                 return Inserted::Refused;
             }
-            self.spans.set(*place, Some(Arc::new(row)));
+            self.spans.set(place, Some(row));
             return Inserted::Replaced;
         }
-        let place = self.spans.push(Arc::new(row));
-        self.span_at.insert(id, place);
-        self.traces.entry(key).or_default().spans.push(place);
+        trace.spans.insert(id, self.spans.push(row));
         Inserted::New
     }
 
     /// Notes on a span that another trace tells its call; false when the span is not here.
     pub fn mark_told(&mut self, key: TraceKey, span: SpanId, told_in: TraceId) -> bool {
-        let Some(place) = self.span_at.get(&(key, span)).copied() else { return false };
+        let Some(place) = self.traces.get(&key).and_then(|trace| trace.spans.get(span)) else { return false };
         let Some(old) = self.spans.get(place) else { return false };
         let mut row = SpanRow::clone(old);
         Arc::make_mut(&mut row.span).told_in = Some(told_in);
@@ -286,34 +246,35 @@ impl Hot {
 
     /// Removes a span; gives back its row.
     pub fn remove_span(&mut self, key: TraceKey, span: SpanId) -> Option<Arc<SpanRow>> {
-        let place = self.span_at.remove(&(key, span))?;
-        if let Some(trace) = self.traces.get_mut(&key) {
-            trace.spans.retain(|other| *other != place);
-        }
+        let place = self.traces.get_mut(&key)?.spans.remove(span)?;
         self.spans.set(place, None)
     }
 
     /// The spans of a trace.
     pub fn spans_of(&self, key: TraceKey) -> impl Iterator<Item = &Arc<SpanRow>> {
-        self.traces.get(&key).into_iter().flat_map(|trace| &trace.spans).filter_map(|place| self.spans.get(*place))
+        self.traces.get(&key).into_iter().flat_map(|trace| trace.spans.iter()).filter_map(|place| self.spans.get(place))
     }
 
     /// Whether a body is there.
     pub fn has_body(&self, key: TraceKey, hash: BodyHash) -> bool {
-        self.body_at.contains_key(&(key, hash))
+        self.traces.get(&key).is_some_and(|trace| trace.bodies.contains(hash))
     }
 
-    /// Adds a body that is not there yet.
-    pub fn insert_body(&mut self, key: TraceKey, row: BodyRow) {
+    /// Adds a body unless it is there; says whether it was not.
+    pub fn insert_body(&mut self, key: TraceKey, row: BodyRow) -> bool {
         let hash = row.hash;
-        let place = self.bodies.push(Arc::new(row));
-        self.body_at.insert((key, hash), place);
-        self.traces.entry(key).or_default().bodies.push(place);
+        let trace = self.traces.entry(key).or_default();
+        let new = !trace.bodies.contains(hash);
+        if new {
+            trace.bodies.insert(hash, self.bodies.push(Arc::new(row)));
+        }
+        new
     }
 
     /// The bodies of a trace.
     pub fn bodies_of(&self, key: TraceKey) -> impl Iterator<Item = &Arc<BodyRow>> {
-        self.traces.get(&key).into_iter().flat_map(|trace| &trace.bodies).filter_map(|place| self.bodies.get(*place))
+        let places = self.traces.get(&key).into_iter().flat_map(|trace| trace.bodies.iter());
+        places.filter_map(|place| self.bodies.get(place))
     }
 
     /// Adds a log record.
@@ -332,6 +293,11 @@ impl Hot {
     /// The run of a trace.
     pub fn run(&self, key: TraceKey) -> Option<&Arc<Run>> {
         self.runs.get(self.traces.get(&key)?.run?)
+    }
+
+    /// The runs, for a reader.
+    pub fn run_chunks(&self) -> Vec<Arc<Chunk<Run>>> {
+        self.runs.view()
     }
 
     /// Adds a run, or puts it in the place of its earlier form.

@@ -11,7 +11,7 @@ use crate::error::StoreError;
 use crate::report::{Report, retention, tables};
 use crate::schema::Table;
 use crate::snapshot::SegmentMeta;
-use crate::store::{Inner, join};
+use crate::store::Inner;
 
 impl Inner {
     /// See [`crate::Store::report`].
@@ -48,7 +48,7 @@ impl Inner {
             }
         };
         let catalog = self.catalog.clone();
-        let faults = join(tokio::task::spawn_blocking(move || catalog.faults())).await?;
+        let faults = self.threads.result(move || catalog.faults()).await?;
         let mut checked = check(inventory, &self.files, Arc::new(RealDisk), &self.settings.data).await?;
         checked.catalog(faults);
         Ok(checked)

@@ -33,7 +33,9 @@ mod offline;
 mod open;
 mod prepare;
 mod rebuild;
+mod repair;
 mod report;
+mod resolver;
 mod retention;
 pub mod rows;
 pub mod schema;
@@ -41,10 +43,12 @@ mod search;
 mod segment;
 mod settings;
 mod settle;
+mod since;
 mod snapshot;
 mod state;
 mod stats;
 mod store;
+mod threads;
 mod trace;
 mod wal;
 
@@ -61,6 +65,7 @@ pub use location::Bucket;
 pub use offline::Offline;
 pub use rebuild::{Rebuilt, rebuild};
 pub use report::{NextDrop, Report, RetentionReport, TableReport};
+pub use resolver::{Counts, RunResolver};
 pub use retention::{Dropped, Layer, Retention, RetentionError, Rules as RetentionRules, STAY_MIN};
 pub use rows::logs::StoredLog;
 pub use rows::spans::StoredSpan;
@@ -70,6 +75,8 @@ pub use settings::{
     BUCKET_MINUTES, Clock, ENVIRONMENTS_MAX, FLUSH_DAYS_MAX, FUTURE_DAYS_MAX, PAST_DAYS_MAX, PAYLOAD_BYTES_MAX,
     RECENT_IDS, RETRY_AFTER, Settings, Sync,
 };
+pub use since::{ChangedRun, ChangedRuns};
 pub use snapshot::{SegmentMeta, SegmentView, Snapshot, TableSnapshot};
 pub use stats::{Stats, TableStats};
-pub use store::{Compacted, Counts, Expired, Flushed, RunResolver, Store};
+pub use store::{Compacted, Expired, Flushed, Machine, Store};
+pub use threads::{RealThreads, Threads, Work};

@@ -3,19 +3,25 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use crate::catalog::Change;
 use crate::compact::{self, Candidate, Merged};
 use crate::error::StoreError;
+use crate::files::Files;
 use crate::flush::{Job, Written};
 use crate::hot::Hot;
+use crate::repair;
 use crate::retention::DroppedByLayer;
 use crate::schema::Table;
 use crate::snapshot::SegmentMeta;
 use crate::state::State;
 use crate::stats::{Stats, TableStats};
-use crate::store::{Compacted, Flushed, Inner, join};
+use crate::store::{Compacted, Flushed, Inner};
 use crate::wal::committer::Message;
+
+/// Pause before a catalog that does not answer is asked again what became of a change.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 impl State {
     /// Sets the hot rows aside for a flush, unless a failed one left some; false when there is nothing to do.
@@ -61,7 +67,7 @@ impl Inner {
     /// See [`crate::Store::flush`].
     pub async fn flush(&self) -> Result<Flushed, StoreError> {
         let _change = self.change.lock().await;
-        if !self.prepared(State::freeze).await? {
+        if !self.prepared(false, State::freeze).await? {
             return Ok(Flushed::default());
         }
         let job = {
@@ -76,8 +82,9 @@ impl Inner {
             }
         };
         let through = job.through;
-        let written = join(tokio::task::spawn_blocking(move || job.write())).await?;
+        let written = self.threads.result(move || job.write()).await?;
         let change = Change {
+            id: self.next_segment.fetch_add(1, Ordering::Relaxed),
             added: written.segments.iter().cloned().map(Arc::new).collect(),
             deletions: self.shared.state().frozen_deletions(),
             log_flushed: Some(through),
@@ -108,20 +115,33 @@ impl Inner {
         self.commits.send(Message::Flushed(through));
     }
 
-    /// Commits to the catalog. Where SQLite reports an error, what counts is what it kept.
+    /// Commits to the catalog. Where SQLite reports an error, what counts is what it kept: that is looked up, again and
+    /// again if need be, because going on without knowing could list rows twice. The files of a change that was not kept
+    /// are removed.
     pub(crate) async fn commit_change(&self, change: Change) -> Result<Change, StoreError> {
-        let catalog = self.catalog.clone();
-        let commit = move || {
-            if let Err(error) = catalog.commit(&change) {
-                let kept = change.added.first().is_some_and(|first| catalog.has(first.id).unwrap_or(false));
-                if !kept {
-                    return Err(error);
+        let (catalog, commit) = (self.catalog.clone(), Arc::new(change));
+        let change = Arc::clone(&commit);
+        let committed = self.threads.result(move || catalog.commit(&commit)).await;
+        while let Err(error) = &committed {
+            let (catalog, looked_for) = (self.catalog.clone(), Arc::clone(&change));
+            match self.threads.result(move || catalog.kept(&looked_for)).await {
+                Ok(true) => {
+                    tracing::warn!(%error, "the catalog reported an error but kept the change");
+                    break;
                 }
-                tracing::warn!(%error, "the catalog reported an error but kept the change");
+                Ok(false) => {
+                    let files = self.files.clone();
+                    self.threads.result(move || Ok(remove_added(&files, &change))).await?;
+                    return Err(error.clone());
+                }
+                Err(unknown) => {
+                    tracing::error!(%error, %unknown, "the catalog does not say what became of a change; asking again");
+                    tokio::time::sleep(ASK_AGAIN).await;
+                }
             }
-            Ok(change)
-        };
-        join(tokio::task::spawn_blocking(commit)).await
+        }
+        // Whoever else held it has ended.
+        Arc::try_unwrap(change).map_err(|_| StoreError::Stopped("a change of the catalog is still in use".into()))
     }
 
     /// See [`crate::Store::compact`].
@@ -143,23 +163,29 @@ impl Inner {
             return Ok(Compacted { removed, ..Compacted::default() });
         };
         let id = self.next_segment.fetch_add(1, Ordering::Relaxed);
-        let (reader, files, handle) = (self.reader.clone(), self.files.clone(), tokio::runtime::Handle::current());
+        let (reader, files, threads) = (self.reader.clone(), self.files.clone(), Arc::clone(&self.threads));
         // Decoding and compressing would keep other tasks waiting: it gets a thread.
         let inputs: Vec<Arc<SegmentMeta>> = job.iter().map(|candidate| Arc::clone(&candidate.meta)).collect();
         let work = move || {
-            let merged = handle.block_on(compact::merge(&reader, &job, id, log_flushed, None))?;
+            let merged = threads.block_on(compact::merge(&reader, &job, id, log_flushed, None))?;
             if let Some((bytes, meta)) = &merged.output {
                 files.put(meta, bytes)?;
             }
             Ok((job, merged))
         };
-        let (job, merged) = join(tokio::task::spawn_blocking(work)).await.inspect_err(|error| {
-            // Without the file that cannot be read the others can be merged next time.
-            let StoreError::Segment { path, .. } = error else { return };
-            if let Some(meta) = inputs.iter().find(|meta| meta.path.as_ref() == path) {
-                self.shared.state().give_up_on(meta, error);
+        let (job, merged) = match self.threads.result(work).await {
+            Ok(done) => done,
+            Err(error) => {
+                // Without the file that cannot be read the others can be merged next time.
+                if let StoreError::Segment { path, .. } = &error
+                    && let Some(meta) = inputs.iter().find(|meta| meta.path.as_ref() == path)
+                    && repair::is_damaged(&self.reader, meta).await
+                {
+                    self.shared.state().give_up_on(meta, &error);
+                }
+                return Err(error);
             }
-        })?;
+        };
         let outputs = u64::from(merged.output.is_some());
         let done = self.commit_merged(&job, merged, DroppedByLayer::new()).await?;
         let (inputs, outputs) = if done { (job.len() as u64, outputs) } else { (0, 0) };
@@ -186,7 +212,7 @@ impl Inner {
         let Some(now) = now else {
             if let Some((_, meta)) = merged.output {
                 let files = self.files.clone();
-                join(tokio::task::spawn_blocking(move || files.remove(meta.path.as_ref()))).await?;
+                self.threads.result(move || files.remove(meta.path.as_ref())).await?;
             }
             return Ok(false);
         };
@@ -194,6 +220,7 @@ impl Inner {
         let output: Vec<Arc<SegmentMeta>> = merged.output.into_iter().map(|(_, meta)| Arc::new(meta)).collect();
         let grace = i64::try_from(self.settings.grace.as_nanos()).unwrap_or(i64::MAX);
         let change = Change {
+            id: self.next_segment.fetch_add(1, Ordering::Relaxed),
             deletions: output.iter().filter(|_| !late.is_empty()).map(|meta| (meta.id, late.clone())).collect(),
             added: output,
             removed: job.iter().map(|candidate| Arc::clone(&candidate.meta)).collect(),
@@ -231,7 +258,7 @@ impl Inner {
             }
             Ok(removed.len() as u64)
         };
-        join(tokio::task::spawn_blocking(remove)).await
+        self.threads.result(remove).await
     }
 
     /// See [`crate::Store::stats`].
@@ -269,9 +296,18 @@ impl Inner {
             days_folded: counters.days_folded,
             missing_segments: self.opened.missing_segments,
             unreadable_segments: state.unreadable.len() as u64,
-            orphans_removed: self.opened.orphans_removed,
+            set_aside: self.opened.set_aside,
             body_bytes_seen: counters.body_bytes_seen,
             body_bytes_kept: counters.body_bytes_kept,
+        }
+    }
+}
+
+/// Removes the files of a change that did not come about; what cannot be removed is set aside at the next start.
+fn remove_added(files: &Files, change: &Change) {
+    for meta in &change.added {
+        if let Err(error) = files.remove(meta.path.as_ref()) {
+            tracing::warn!(%error, "a file that no catalog entry names stays until the next start");
         }
     }
 }

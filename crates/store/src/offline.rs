@@ -14,7 +14,6 @@ use crate::files::Files;
 use crate::open::lock;
 use crate::report::{Report, retention, tables};
 use crate::settings::Settings;
-use crate::store::join;
 
 /// A directory, locked. Only figures, checks and backups: opening it is [`crate::Store::open`].
 pub struct Offline {
@@ -38,13 +37,13 @@ impl Offline {
                 return Err(StoreError::NoStore { path: settings.data });
             }
             let lock = lock(&settings.data)?;
-            let catalog = Catalog::open(&database)?;
+            let catalog = Catalog::open(Arc::new(RealDisk), &database)?;
             let contents = catalog.load()?;
             let disk: Arc<dyn Disk> = Arc::new(RealDisk);
             let files = Files::new(Arc::clone(&disk), &settings);
             Ok(Self { settings, disk, files, catalog, contents, _lock: lock })
         };
-        join(tokio::task::spawn_blocking(open)).await
+        crate::threads::blocking(open).await
     }
 
     /// What it holds.

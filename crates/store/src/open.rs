@@ -1,15 +1,16 @@
 //! Opening a store: lock, catalog, files, log.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use arrow::record_batch::RecordBatch;
-use model::Timestamp;
+use model::{Run, Timestamp};
 
 use crate::cache::Cached;
+use crate::calls;
 use crate::catalog::{Catalog, Contents};
 use crate::disk::Disk;
 use crate::entry::{LogEntry, Rows};
@@ -17,12 +18,15 @@ use crate::error::{RowError, StoreError};
 use crate::files::Files;
 use crate::hot::TraceKey;
 use crate::location::Bucket;
+use crate::repair;
+use crate::resolver::RunResolver;
 use crate::rows;
 use crate::schema::Table;
 use crate::segment::read::Reader;
-use crate::settings::{Clock, RECENT_IDS, Settings};
-use crate::state::{Counters, State};
-use crate::store::{Applier, Inner, RunResolver, Shared, Store, join};
+use crate::settings::{RECENT_IDS, Settings};
+use crate::snapshot::SegmentMeta;
+use crate::state::{Counters, Segment, State};
+use crate::store::{Applier, Inner, Machine, Shared, Store};
 use crate::wal::committer::CommitThread;
 use crate::wal::log::LogFigures;
 use crate::wal::replay::Replayed;
@@ -34,26 +38,26 @@ pub(crate) struct Opened {
     pub log_damaged: u64,
     pub log_torn_bytes: u64,
     pub missing_segments: u64,
-    pub orphans_removed: u64,
+    pub set_aside: u64,
 }
 
 type Replay = Arc<dyn Fn(&LogEntry) -> Rows + Send + Sync>;
 
 impl Store {
-    /// [`Store::open`] on a disk of the caller's choice: a simulation's, for one.
+    /// [`Store::open`] on a machine of the caller's choice: a simulation's, for one.
     pub async fn open_on(
-        disk: Arc<dyn Disk>,
+        machine: Machine,
         settings: Settings,
-        clock: Arc<dyn Clock>,
         resolver: Arc<dyn RunResolver>,
         replay: Replay,
     ) -> Result<Self, StoreError> {
+        let Machine { disk, threads, clock } = machine;
         let mut files = Files::new(Arc::clone(&disk), &settings);
         let listed = {
             let (settings, files, disk, now) = (settings.clone(), files.clone(), Arc::clone(&disk), clock.now());
-            join(tokio::task::spawn_blocking(move || list(&disk, &settings, &files, now))).await?
+            threads.result(move || list(&disk, &settings, &files, now)).await?
         };
-        let Listed { lock, catalog, contents, mut opened, cache } = listed;
+        let Listed { lock, catalog, contents, mut opened, mut lost, cache } = listed;
         if let Some(cache) = &cache {
             files = files.through(Arc::clone(cache) as _);
         }
@@ -65,25 +69,30 @@ impl Store {
         // Before replaying: the log may repeat what is in segments.
         seed_recent(&reader, &mut state, Table::Logs, rows::logs::ids).await?;
         seed_recent(&reader, &mut state, Table::Samples, rows::samples::ids).await?;
-        watch_open_runs(&reader, &mut state, clock.now()).await?;
+        calls::seed(&reader, &mut state, &*resolver).await?;
+        lost.extend(watch_open_runs(&reader, &mut state, clock.now()).await?);
+        let gone = repair::repair(&reader, &mut state, &lost).await?;
 
         let figures = Arc::new(LogFigures::default());
-        let (state, log, replayed) = {
+        let (mut state, log, replayed) = {
             let (settings, figures) = (settings.clone(), Arc::clone(&figures));
             let resolver = Arc::clone(&resolver);
             let work = move || replay_log(&disk, &settings, &replay, &*resolver, figures, state);
-            join(tokio::task::spawn_blocking(work)).await?
+            threads.result(work).await?
         };
-        opened.log_damaged = replayed.damaged;
+        opened.log_damaged = replayed.damaged.len() as u64;
+        state.note_log_damage(&replayed.damaged);
         opened.log_torn_bytes = replayed.torn_bytes;
         let shared = Arc::new(Shared::new(state, settings.flush_bytes));
-        let applier = Applier { shared: Arc::clone(&shared), resolver: Arc::clone(&resolver) };
-        let commits = CommitThread::start(log, replayed.last + 1, applier)
+        let applier =
+            Applier { shared: Arc::clone(&shared), resolver: Arc::clone(&resolver), threads: Arc::clone(&threads) };
+        let commits = CommitThread::start(&threads, log, replayed.last + 1, applier)
             .map_err(|error| StoreError::io("start a thread for", &settings.data, error))?;
-        Ok(Self {
+        let store = Self {
             inner: Arc::new(Inner {
                 settings,
                 clock,
+                threads,
                 resolver,
                 shared,
                 catalog,
@@ -103,7 +112,42 @@ impl Store {
                 opened,
                 _lock: lock,
             }),
-        })
+        };
+        if !lost.is_empty() {
+            store.inner.finish_repair(&lost, gone).await;
+        }
+        Ok(store)
+    }
+}
+
+impl Inner {
+    /// Writes what a repair resolved again, and only then lets the catalog forget the lost segments. Where that fails the
+    /// next start repairs again.
+    async fn finish_repair(&self, lost: &[Arc<SegmentMeta>], gone: repair::Deletions) {
+        let finish = async {
+            self.flush().await?;
+            let _change = self.change.lock().await;
+            let ids: Vec<u64> = lost.iter().map(|meta| meta.id).collect();
+            let deletions: Vec<(u64, Vec<u32>)> = {
+                let state = self.shared.state();
+                let segments = &state.segments[Table::Runs as usize];
+                let now = gone.iter().filter_map(|(id, _)| segments.get(id));
+                now.map(|segment| (segment.meta.id, segment.deleted.to_vec())).collect()
+            };
+            let (files, catalog) = (self.files.clone(), self.catalog.clone());
+            let paths: Vec<String> = lost.iter().map(|meta| meta.path.to_string()).collect();
+            let work = move || {
+                let there: HashSet<String> = files.list()?.into_iter().map(|(path, _)| path).collect();
+                for path in paths.iter().filter(|path| there.contains(*path)) {
+                    files.set_aside(path)?;
+                }
+                catalog.forget(&ids, &deletions)
+            };
+            self.threads.result(work).await
+        };
+        if let Err(error) = finish.await {
+            tracing::error!(%error, "runs were resolved again but cannot be written; the next start does it again");
+        }
     }
 }
 
@@ -113,6 +157,8 @@ struct Listed {
     catalog: Catalog,
     contents: Contents,
     opened: Opened,
+    /// Segments the catalog names whose files are gone.
+    lost: Vec<Arc<SegmentMeta>>,
     cache: Option<Arc<Cached>>,
 }
 
@@ -131,16 +177,16 @@ fn list(disk: &Arc<dyn Disk>, settings: &Settings, files: &Files, now: Timestamp
             None => StoreError::NoCatalog { path: database },
         });
     }
-    let catalog = Catalog::open(&database)?;
+    let catalog = Catalog::open(Arc::clone(disk), &database)?;
     if let Some(bucket) = files.bucket() {
         let id = catalog.store_id(|| fresh_id(data, now))?;
         tokio::runtime::Handle::current().block_on(bucket.claim(id))?;
     }
     let mut contents = catalog.load()?;
     let mut opened = Opened::default();
-    reconcile(settings, files, &catalog, &mut contents, &mut opened)?;
+    let lost = reconcile(settings, files, &catalog, &mut contents, &mut opened)?;
     let cache = files.bucket().map(|bucket| cache(settings, bucket, &contents)).transpose()?;
-    Ok(Listed { lock, catalog, contents, opened, cache })
+    Ok(Listed { lock, catalog, contents, opened, lost, cache })
 }
 
 /// Reads the log into the state. Blocks.
@@ -194,32 +240,30 @@ pub(crate) fn lock(data: &Path) -> Result<File, StoreError> {
 
 /// Makes files and catalog agree: files no entry names are what a killed flush or compaction left, or the catalog is older
 /// than they are; they are set aside, never destroyed. Entries without a file are lost data, and opening stops unless told
-/// otherwise.
+/// otherwise; but runs can be resolved again. Gives those entries; they are no longer among the contents.
 fn reconcile(
     settings: &Settings,
     files: &Files,
     catalog: &Catalog,
     contents: &mut Contents,
     opened: &mut Opened,
-) -> Result<(), StoreError> {
-    let there: HashSet<String> = files.list()?.into_iter().map(|(path, _)| path).collect();
+) -> Result<Vec<Arc<SegmentMeta>>, StoreError> {
+    let there: BTreeSet<String> = files.list()?.into_iter().map(|(path, _)| path).collect();
     let listed: HashSet<String> = contents.segments.iter().map(|(meta, _)| meta.path.to_string()).collect();
-    let missing: Vec<(u64, String)> = contents
-        .segments
-        .iter()
-        .filter(|(meta, _)| !there.contains(meta.path.as_ref()))
-        .map(|(meta, _)| (meta.id, meta.path.to_string()))
-        .collect();
-    if let Some((_, first)) = missing.first() {
-        if !settings.allow_missing_segments {
-            return Err(StoreError::MissingSegments { count: missing.len(), first: first.clone() });
-        }
-        tracing::error!(count = missing.len(), first, "segments are missing; their rows are gone");
-        let ids: Vec<u64> = missing.iter().map(|(id, _)| *id).collect();
-        catalog.forget(&ids)?;
-        contents.segments.retain(|(meta, _)| !ids.contains(&meta.id));
-        opened.missing_segments = ids.len() as u64;
+    let is_there = |(meta, _): &mut (SegmentMeta, Vec<u32>)| there.contains(meta.path.as_ref());
+    let lost: Vec<SegmentMeta> =
+        contents.segments.extract_if(.., |segment| !is_there(segment)).map(|(meta, _)| meta).collect();
+    let mut data = lost.iter().filter(|meta| meta.table != Table::Runs);
+    if let Some(first) = data.next()
+        && !settings.allow_missing_segments
+    {
+        return Err(StoreError::MissingSegments { count: 1 + data.count(), first: first.path.to_string() });
     }
+    for meta in &lost {
+        let what = if meta.table == Table::Runs { "its runs are resolved again" } else { "its rows are gone" };
+        tracing::error!(path = %meta.path, "a segment is missing; {what}");
+    }
+    opened.missing_segments = lost.len() as u64;
     // Nobody reads replaced files any more: their grace period ended with the process that gave it.
     let replaced: HashSet<&String> = contents.removals.iter().map(|(path, _)| path).collect();
     for path in there.iter().filter(|path| !listed.contains(*path)) {
@@ -228,14 +272,14 @@ fn reconcile(
         } else {
             files.set_aside(path)?;
             tracing::warn!(path, "no catalog entry names this file: moved to quarantine/");
-            opened.orphans_removed += 1;
+            opened.set_aside += 1;
         }
     }
     let replaced: Vec<String> = contents.removals.iter().map(|(path, _)| path.clone()).collect();
     if !replaced.is_empty() {
         catalog.removed(&replaced)?;
     }
-    Ok(())
+    Ok(lost.into_iter().map(Arc::new).collect())
 }
 
 /// Remembers the ids of the rows that came last, so that a request repeated across a restart adds nothing.
@@ -256,7 +300,15 @@ async fn seed_recent(
         }
         let rows: Vec<u32> = (0..u32::try_from(meta.rows).unwrap_or(u32::MAX)).collect();
         let columns = if table == Table::Logs { Some(&["id"][..]) } else { None };
-        for batch in reader.rows(&meta, &rows, columns).await? {
+        let batches = match reader.rows(&meta, &rows, columns).await {
+            Ok(batches) => batches,
+            Err(error) if repair::is_damaged(reader, &meta).await => {
+                state.give_up_on(&meta, &error);
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        for batch in batches {
             known.push((state.project(&meta.project), ids(&batch)?));
         }
         room = room.saturating_sub(rows.len());
@@ -271,35 +323,54 @@ async fn seed_recent(
     Ok(())
 }
 
-/// Finds runs in segments that time alone may change.
-async fn watch_open_runs(reader: &Reader, state: &mut State, now: Timestamp) -> Result<(), StoreError> {
-    let segments: Vec<_> =
-        state.segments[Table::Runs as usize].values().filter(|segment| segment.meta.provisional > 0).cloned().collect();
+/// Finds runs in segments that time alone may change. Gives segments of runs that cannot be read; they are taken off the
+/// list.
+async fn watch_open_runs(
+    reader: &Reader,
+    state: &mut State,
+    now: Timestamp,
+) -> Result<Vec<Arc<SegmentMeta>>, StoreError> {
+    let segments: Vec<_> = state.segments[Table::Runs as usize].values().cloned().collect();
+    let mut lost = Vec::new();
     for segment in segments {
-        let rows: Vec<u32> = (0..u32::try_from(segment.meta.rows).unwrap_or(u32::MAX))
-            .filter(|row| segment.deleted.binary_search(row).is_err())
-            .collect();
-        // Most runs are settled: two columns tell which are not.
-        let mut open = Vec::new();
-        let mut numbers = rows.iter();
-        for batch in reader.rows(&segment.meta, &rows, Some(&["status", "provisional"])).await? {
-            open.extend(
-                rows::runs::open(&batch)?
-                    .into_iter()
-                    .zip(numbers.by_ref())
-                    .filter(|(open, _)| *open)
-                    .map(|(_, row)| *row),
-            );
-        }
-        if open.is_empty() {
-            continue;
-        }
-        for batch in reader.rows(&segment.meta, &open, None).await? {
-            for run in rows::runs::from_batch(&batch)? {
-                let project = state.project(&run.tenant.project);
-                state.watch.note(TraceKey { project, trace: run.trace_id }, &run, now);
+        match open_runs(reader, &segment).await {
+            Ok(runs) => {
+                for run in runs {
+                    let project = state.project(&run.tenant.project);
+                    // How long ago it was resolved is not known: the first reader looks at it again.
+                    state.watch.note_due(TraceKey { project, trace: run.trace_id }, &run, now);
+                }
             }
+            Err(error) if repair::is_damaged(reader, &segment.meta).await => {
+                tracing::error!(path = %segment.meta.path, %error, "a segment cannot be read; its runs are resolved again");
+                state.note_damage(segment.meta.path.to_string(), format!("{error}; its runs were resolved again"));
+                lost.push(segment.meta);
+            }
+            Err(error) => return Err(error),
         }
     }
-    Ok(())
+    state.remove_segments(&lost.iter().map(|meta| meta.id).collect());
+    Ok(lost)
+}
+
+/// The runs of a segment that time alone may change. At least its footer is read.
+async fn open_runs(reader: &Reader, segment: &Segment) -> Result<Vec<Run>, StoreError> {
+    let meta = &segment.meta;
+    let rows: Vec<u32> = (0..u32::try_from(meta.rows).unwrap_or(u32::MAX))
+        .filter(|row| meta.provisional > 0 && segment.deleted.binary_search(row).is_err())
+        .collect();
+    // Most runs are settled: two columns tell which are not.
+    let mut open = Vec::new();
+    let mut numbers = rows.iter();
+    for batch in reader.rows(meta, &rows, Some(&["status", "provisional"])).await? {
+        let batch = rows::runs::open(&batch)?;
+        open.extend(batch.into_iter().zip(numbers.by_ref()).filter(|(open, _)| *open).map(|(_, row)| *row));
+    }
+    let mut runs = Vec::new();
+    if !open.is_empty() {
+        for batch in reader.rows(meta, &open, None).await? {
+            runs.extend(rows::runs::from_batch(&batch)?);
+        }
+    }
+    Ok(runs)
 }

@@ -1,32 +1,37 @@
 //! Looking at the state once it is consistent: the loop around `settle.rs` that does what needs the disk or time.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{TimestampNanosecondType, UInt64Type};
-use model::{Span, Timestamp};
+use model::{Run, Span, Timestamp, TraceId};
 
 use crate::error::StoreError;
 use crate::hot::TraceKey;
+use crate::repair;
 use crate::rows::spans::{narrow_columns, narrow_from_batch};
 use crate::schema::Table;
 use crate::segment::read::Found;
-use crate::settle::{Learnt, Lookup, Step, Unresolved, newest};
+use crate::settle::{Learnt, Lookup, Resolution, Step, Unresolved, newest};
 use crate::snapshot::SegmentMeta;
 use crate::state::{SealedSpan, State};
 use crate::store::Inner;
+use crate::trace::TraceView;
+
+/// Traces that are looked at for one run. A conversation has tens of turns; an id that everything shares must not join all there is.
+const LINKED_MAX: usize = 64;
 
 /// Looks at the state after which commits are held up until the view is consistent: traffic that touches sealed traces
 /// faster than they are looked up must not keep a reader waiting for ever.
 const PATIENCE: usize = 16;
 
 impl Inner {
-    /// Runs `look` on the state when every hot row is compared with segments and every run resolved.
-    pub async fn prepared<T>(&self, look: impl FnOnce(&mut State) -> T) -> Result<T, StoreError> {
+    /// Runs `look` on the state when every hot row is compared with segments and every run with new spans resolved; with
+    /// `refresh`, also runs that only time has changed. Readers want that; a flush need not write them for it.
+    pub async fn prepared<T>(&self, mut refresh: bool, look: impl FnOnce(&mut State) -> T) -> Result<T, StoreError> {
         let _one = self.prepare.lock().await;
         let mut gate = None;
-        let mut refresh = true;
         for round in 0.. {
             if round == PATIENCE {
                 gate = Some(self.shared.gate.lock().await);
@@ -49,6 +54,8 @@ impl Inner {
                     for lookup in lookups {
                         match self.look_up(&lookup).await {
                             Ok((spans, runs)) => learnt.push(Learnt { lookup, spans, runs }),
+                            // A store of files that does not answer would make old rows look as if they were not there.
+                            Err(error) if !repair::is_damaged(&self.reader, &lookup.meta).await => return Err(error),
                             Err(error) => {
                                 self.shared.state().give_up_on(&lookup.meta, &error);
                                 learnt.push(Learnt { lookup, spans: Vec::new(), runs: Vec::new() });
@@ -98,20 +105,69 @@ impl Inner {
 
     /// Resolves runs and hands them to the state.
     async fn resolve(&self, unresolved: Vec<Unresolved>, now: Timestamp) -> Result<(), StoreError> {
-        let unresolved = self.load_sealed(unresolved).await;
+        let unresolved = self.load_linked(self.load_sealed(unresolved).await).await;
         let resolver = Arc::clone(&self.resolver);
         let work = move || {
             let resolve = |one: Unresolved| {
-                let run = if one.incomplete { None } else { resolver.resolve(&newest(one.hot), now) };
-                (one.key, one.change, run)
+                let Unresolved { key, change, hot, linked, incomplete, .. } = one;
+                let traces: BTreeSet<TraceId> =
+                    std::iter::once(key.trace).chain(linked.iter().map(|span| span.trace_id)).collect();
+                let runs = match () {
+                    () if incomplete => Vec::new(),
+                    () if linked.is_empty() => resolver.resolve_linked(&newest(hot), now),
+                    () => resolver.resolve_linked(&[newest(hot), linked].concat(), now),
+                };
+                // A trace that is part of another's run has none of its own.
+                let parts = traces
+                    .into_iter()
+                    .filter(|trace| !runs.is_empty() && runs.iter().all(|run| run.trace_id != *trace));
+                let parts = parts.collect();
+                let changes = |run: Run| (resolver.changes(&run, now), run);
+                Resolution { key, change, parts, runs: runs.into_iter().map(changes).collect() }
             };
-            unresolved.into_iter().map(resolve).collect::<Vec<_>>()
+            Ok(unresolved.into_iter().map(resolve).collect::<Vec<_>>())
         };
-        let runs = tokio::task::spawn_blocking(work).await.map_err(|error| StoreError::Stopped(error.to_string()))?;
+        let runs = self.threads.result(work).await?;
         let mut state = self.shared.state();
         state.resolved(runs, now);
         self.shared.measure(&state);
         Ok(())
+    }
+
+    /// Reads the spans of traces that the ones to resolve lead to. Where they cannot be read the run stays as it was.
+    async fn load_linked(&self, mut unresolved: Vec<Unresolved>) -> Vec<Unresolved> {
+        for one in unresolved.iter_mut().filter(|one| one.hot.iter().any(|span| span.told.is_some())) {
+            let project = Arc::clone(self.shared.state().project_name(one.key.project));
+            match self.linked(&project, one.key.trace, &one.hot).await {
+                Ok(linked) => one.linked = linked,
+                Err(error) => {
+                    tracing::error!(%error, "a trace that belongs to a run cannot be read");
+                    one.incomplete = true;
+                }
+            }
+        }
+        unresolved
+    }
+
+    /// The spans of every trace that `spans` of the trace `of` lead to, and of those they lead to, as far as [`LINKED_MAX`].
+    pub async fn linked(&self, project: &str, of: TraceId, spans: &[Arc<Span>]) -> Result<Vec<Arc<Span>>, StoreError> {
+        let mut seen = BTreeSet::from([of]);
+        let mut waiting = self.resolver.linked(of, spans);
+        let mut found: Vec<Arc<Span>> = Vec::new();
+        while let Some(next) = waiting.pop_first() {
+            if !seen.insert(next) {
+                continue;
+            }
+            if seen.len() > LINKED_MAX {
+                tracing::warn!(trace = %of, limit = LINKED_MAX, "more traces belong to one run than are joined (LINKED_MAX)");
+                break;
+            }
+            let view = TraceView::new(&self.shared.state(), project, next);
+            let spans = view.narrow(&self.reader).await?;
+            waiting.extend(self.resolver.linked(next, &spans));
+            found.extend(spans);
+        }
+        Ok(found)
     }
 
     /// Reads the spans that are in segments only, each segment once. A run some of whose spans cannot be read stays as

@@ -27,7 +27,6 @@ use serde::Serialize;
 
 use crate::bloom::TraceBloom;
 use crate::catalog::{Catalog, Change};
-use crate::check::about;
 use crate::disk::{Disk, RealDisk};
 use crate::error::StoreError;
 use crate::files::Files;
@@ -39,7 +38,6 @@ use crate::schema::Table;
 use crate::segment::about::About;
 use crate::settings::Settings;
 use crate::snapshot::SegmentMeta;
-use crate::store::join;
 use crate::wal::verify::{self, Verified};
 
 /// What making the catalog again came to.
@@ -78,7 +76,7 @@ pub async fn rebuild(settings: Settings, now: Timestamp) -> Result<Rebuilt, Stor
     };
     let handle = tokio::runtime::Handle::current();
     let work = move || Rebuild::new(settings, now)?.run(&handle, old_copy);
-    let (rebuilt, store_id) = join(tokio::task::spawn_blocking(work)).await?;
+    let (rebuilt, store_id) = crate::threads::blocking(work).await?;
     if let Some(bucket) = bucket {
         bucket.take_over(store_id).await?;
     }
@@ -160,7 +158,8 @@ impl Rebuild {
         let bytes = self.bytes(&path).await?;
         let checksum = crc32fast::hash(&bytes);
         let builder = ParquetRecordBatchReaderBuilder::try_new(bytes).map_err(|error| failed(&error))?;
-        let about = about(builder.metadata().file_metadata().key_value_metadata()).map_err(|error| failed(&error))?;
+        let about =
+            About::read(builder.metadata().file_metadata().key_value_metadata()).map_err(|error| failed(&error))?;
         let rows = builder.metadata().file_metadata().num_rows();
         if rows != about.rows as i64 {
             return Err(failed(&format!("it has {rows} rows and says {}", about.rows)));
@@ -212,7 +211,7 @@ impl Rebuild {
     fn old_state(&mut self, copy: Option<Bytes>) -> Result<(DroppedByLayer, u64), StoreError> {
         let database = self.settings.data.join("catalog.db");
         let read = |path: &Path| {
-            let catalog = Catalog::open(path).ok()?;
+            let catalog = Catalog::open(Arc::new(RealDisk), path).ok()?;
             let id = catalog.store_id(|| fresh_id(&self.settings.data, self.now)).ok()?;
             Some((catalog.load().ok()?.dropped, id))
         };
@@ -239,7 +238,7 @@ impl Rebuild {
         let data = &self.settings.data;
         let (database, fresh) = (data.join("catalog.db"), data.join("tmp/catalog-new.db"));
         {
-            let catalog = Catalog::open(&fresh)?;
+            let catalog = Catalog::open(Arc::new(RealDisk), &fresh)?;
             catalog.store_id(|| store_id)?;
             catalog.commit(change)?;
             catalog.remove_later(removals)?;

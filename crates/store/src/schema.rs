@@ -190,6 +190,7 @@ fn spans() -> Vec<Field> {
         may("tags", list_type()),
         must("provider_sdk", Boolean),
         may("told_in", Utf8),
+        may("told", Utf8),
         must("remote_parent", Boolean),
         may("input_preview", Utf8),
         may("output_preview", Utf8),

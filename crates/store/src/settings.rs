@@ -67,7 +67,7 @@ impl Settings {
             sync: Sync::Always,
             hot_bytes_max: 256 * MIB,
             queue_bytes_max: 64 * MIB,
-            flush_bytes: 64 * MIB,
+            flush_bytes: 96 * MIB,
             flush_age: Duration::from_secs(60),
             log_file_bytes: 64 * MIB as u64,
             segment_bytes: 64 * MIB as u64,

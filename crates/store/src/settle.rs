@@ -6,13 +6,12 @@
 //! resolved. Both need the disk or time, so they happen outside the lock, and the state is asked again until nothing is
 //! left to do.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use model::{Run, RunStatus, Span, SpanId, Timestamp, TraceId};
+use model::{Run, RunStatus, Span, Timestamp, TraceId};
 
-use crate::hot::{Hot, TraceKey, rank};
-use crate::rows::runs::is_open;
+use crate::hot::{Hot, Map, TraceKey, rank};
 use crate::schema::Table;
 use crate::snapshot::SegmentMeta;
 use crate::state::{SealedSpan, State};
@@ -21,9 +20,11 @@ use crate::state::{SealedSpan, State};
 const RESOLVE_SPANS_MAX: usize = 200_000;
 /// Runs that are resolved again only because time passed, between two looks of a reader.
 const REFRESH_MAX: usize = 16_384;
-/// Shortest and longest time between two refreshes of a run in nanoseconds; between them, an eighth of the time since it
-/// was last heard of: an abandoned run is seen as such at most that much too late.
-const REFRESH_AFTER: (i64, i64) = (2_000_000_000, 600_000_000_000);
+/// Shortest time in nanoseconds between two refreshes of a run.
+const REFRESH_AFTER: i64 = 2_000_000_000;
+
+/// Traces remembered as part of another's run. Each needs it only until segments written before are compared.
+const PARTS_MAX: usize = 1 << 14;
 
 /// Runs that are watched at most; further ones are only resolved when a span of them comes.
 const WATCH_MAX: usize = 1 << 17;
@@ -31,17 +32,21 @@ const WATCH_MAX: usize = 1 << 17;
 /// Runs that change by time alone: running ones may be abandoned, provisional ones settle.
 #[derive(Default)]
 pub(crate) struct Watch {
-    runs: HashMap<TraceKey, (RunStatus, bool, Timestamp)>,
+    runs: Map<TraceKey, (RunStatus, bool, Timestamp)>,
     due: BTreeSet<(Timestamp, TraceKey)>,
 }
 
 impl Watch {
-    /// Notes how a run stands now.
-    pub fn note(&mut self, key: TraceKey, run: &Run, now: Timestamp) {
-        let quiet = now.nanos_since(run.last_received).max(0) / 8;
-        let due = now.plus_nanos(quiet.clamp(REFRESH_AFTER.0, REFRESH_AFTER.1));
+    /// Notes how a run stands now, and when time alone will change it.
+    pub fn note(&mut self, key: TraceKey, run: &Run, now: Timestamp, changes: Option<Timestamp>) {
         self.forget(key);
-        if is_open(run.status, run.provisional) && self.runs.len() < WATCH_MAX {
+        let Some(changes) = changes else { return };
+        self.note_due(key, run, changes.max(now.plus_nanos(REFRESH_AFTER)));
+    }
+
+    /// Notes how a run stands, and when to look at it again.
+    pub fn note_due(&mut self, key: TraceKey, run: &Run, due: Timestamp) {
+        if self.runs.len() < WATCH_MAX {
             self.runs.insert(key, (run.status, run.provisional, due));
             self.due.insert((due, key));
         }
@@ -65,7 +70,7 @@ impl Watch {
     fn due(&mut self, now: Timestamp) -> Vec<TraceKey> {
         let due: Vec<(Timestamp, TraceKey)> = self.due.range(..=(now, LAST_KEY)).take(REFRESH_MAX).copied().collect();
         for (at, key) in &due {
-            let later = now.plus_nanos(REFRESH_AFTER.0);
+            let later = now.plus_nanos(REFRESH_AFTER);
             self.due.remove(&(*at, *key));
             self.due.insert((later, *key));
             if let Some(run) = self.runs.get_mut(key) {
@@ -109,8 +114,21 @@ pub(crate) struct Unresolved {
     pub hot: Vec<Arc<Span>>,
     /// Rows of spans that are in segments only.
     pub sealed: Vec<(Arc<SegmentMeta>, u32)>,
+    /// Spans of other traces that may belong to the run.
+    pub linked: Vec<Arc<Span>>,
     /// Some of them could not be read.
     pub incomplete: bool,
+}
+
+/// What resolving a trace gave.
+pub(crate) struct Resolution {
+    pub key: TraceKey,
+    /// As in [`Unresolved`].
+    pub change: Option<u64>,
+    /// The run of the trace, or those that it is part of, each with when time alone will change it.
+    pub runs: Vec<(Option<Timestamp>, Run)>,
+    /// Traces without a run of their own: they are part of another's.
+    pub parts: Vec<TraceId>,
 }
 
 impl State {
@@ -134,7 +152,7 @@ impl State {
     /// Segments that may hold touched traces and were not asked yet.
     fn lookups(&mut self) -> Vec<Lookup> {
         let State { touched, sealed, segments, generation, project_names, unreadable, .. } = self;
-        let mut lookups: HashMap<u64, Lookup> = HashMap::new();
+        let mut lookups: BTreeMap<u64, Lookup> = BTreeMap::new();
         for key in touched.iter() {
             let entry = sealed.entry(*key).or_default();
             if entry.checked >= *generation {
@@ -202,8 +220,12 @@ impl State {
             for (segment, row) in runs {
                 let State { active, frozen, .. } = self;
                 let newest = std::iter::once(active).chain(frozen).find(|hot| hot.run(key).is_some());
-                if let Some(hot) = newest {
-                    replace(hot, segment, row);
+                match newest {
+                    Some(hot) => replace(hot, segment, row),
+                    None if self.parts.contains(&key) || self.earlier_parts.contains(&key) => {
+                        replace(&mut self.active, segment, row)
+                    }
+                    None => {}
                 }
             }
         }
@@ -230,7 +252,9 @@ impl State {
         let changed: Vec<(TraceKey, Option<u64>)> =
             self.dirty.iter().map(|(key, change)| (*key, Some(*change))).collect();
         let refreshed = refreshed.into_iter().filter(|key| !self.dirty.contains_key(key)).map(|key| (key, None));
-        let all: Vec<(TraceKey, Option<u64>)> = changed.into_iter().chain(refreshed).collect();
+        let mut all: Vec<(TraceKey, Option<u64>)> = changed.into_iter().chain(refreshed).collect();
+        // In an order that does not change from run to run, so that a simulation can repeat what follows.
+        all.sort_unstable_by_key(|(key, _)| *key);
         for (key, change) in all {
             if spans > RESOLVE_SPANS_MAX {
                 break;
@@ -243,7 +267,7 @@ impl State {
             let sealed = sealed.filter_map(|span| Some((Arc::clone(&segments.get(&span.segment)?.meta), span.row)));
             let sealed: Vec<(Arc<SegmentMeta>, u32)> = sealed.collect();
             spans += hot.len() + sealed.len() + 1;
-            batch.push(Unresolved { key, change, hot, sealed, incomplete: false });
+            batch.push(Unresolved { key, change, hot, sealed, linked: Vec::new(), incomplete: false });
         }
         batch
     }
@@ -252,26 +276,47 @@ impl State {
     pub fn give_up_on(&mut self, meta: &SegmentMeta, error: &crate::StoreError) {
         if self.unreadable.insert(meta.id) {
             tracing::error!(path = %meta.path, %error, "a segment cannot be read; it is left aside until the next start");
+            self.note_damage(meta.path.to_string(), error.to_string());
         }
     }
 
     /// Takes over resolved runs.
-    pub fn resolved(&mut self, runs: Vec<(TraceKey, Option<u64>, Option<Run>)>, now: Timestamp) {
-        for (key, change, run) in runs {
+    pub fn resolved(&mut self, resolutions: Vec<Resolution>, now: Timestamp) {
+        for Resolution { key, change, runs, parts } in resolutions {
             self.refresh.remove(&key);
             // A span that came while the run was resolved makes it dirty again, under a higher number.
             if change.is_some() && self.dirty.get(&key) == change.as_ref() {
                 self.dirty.remove(&key);
             }
-            let Some(run) = run else {
+            if runs.is_empty() {
                 self.watch.forget(key);
-                continue;
-            };
-            if change.is_none() && self.watch.stands(key, &run) {
-                self.watch.note(key, &run, now);
-                continue;
             }
-            self.insert_run(key, run, now);
+            for trace in parts {
+                self.remove_run(TraceKey { trace, ..key });
+            }
+            for (changes, run) in runs {
+                let key = TraceKey { trace: run.trace_id, ..key };
+                if change.is_none() && self.watch.stands(key, &run) {
+                    self.watch.note(key, &run, now, changes);
+                    continue;
+                }
+                self.insert_run(key, run, now, changes);
+            }
+        }
+    }
+
+    /// Takes away the run of a trace that has become part of another's, here and in segments.
+    fn remove_run(&mut self, key: TraceKey) {
+        self.watch.forget(key);
+        for hot in std::iter::once(&mut self.active).chain(&mut self.frozen) {
+            hot.remove_run(key);
+        }
+        // Once for each trace: a flush that is under way may still write its run, and is looked at when it is done.
+        if !self.earlier_parts.contains(&key) && self.parts.insert(key) {
+            self.touched.insert(key);
+        }
+        if self.parts.len() > PARTS_MAX {
+            self.parts.pop_first();
         }
     }
 }
@@ -282,16 +327,9 @@ fn replace(hot: &mut Hot, segment: u64, row: u32) {
 
 /// The spans of a trace, each once: what is given may hold several versions of one.
 pub(crate) fn newest(spans: impl IntoIterator<Item = Arc<Span>>) -> Vec<Arc<Span>> {
-    let mut by_id: HashMap<SpanId, Arc<Span>> = HashMap::new();
-    for span in spans {
-        match by_id.get(&span.span_id) {
-            Some(other) if rank(other) > rank(&span) => {}
-            _ => {
-                by_id.insert(span.span_id, span);
-            }
-        }
-    }
-    let mut spans: Vec<Arc<Span>> = by_id.into_values().collect();
+    let mut spans: Vec<Arc<Span>> = spans.into_iter().collect();
+    spans.sort_unstable_by(|a, b| a.span_id.cmp(&b.span_id).then_with(|| rank(b).cmp(&rank(a))));
+    spans.dedup_by_key(|span| span.span_id);
     spans.sort_unstable_by_key(|span| (span.start, span.span_id));
     spans
 }

@@ -4,19 +4,20 @@
 //! looks (see `settle.rs`).
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use model::{SpanId, Timestamp};
 
 use crate::calls::{RecentCalls, Told};
 use crate::entry::{Changed, Committed, Rows};
-use crate::hot::{Hot, HotView, Inserted, TraceKey, rank};
+use crate::hot::{Hot, HotView, Inserted, Map, Set, TraceKey, rank};
+use crate::resolver::RunResolver;
 use crate::retention::DroppedByLayer;
 use crate::schema::Table;
 use crate::settings::RECENT_IDS;
 use crate::settle::Watch;
 use crate::snapshot::SegmentMeta;
-use crate::store::RunResolver;
 
 /// A segment as the state knows it.
 #[derive(Clone)]
@@ -51,7 +52,7 @@ pub(crate) struct SealedTrace {
 /// Ids of log records or samples seen lately, oldest first: those in memory and [`RECENT_IDS`] before them.
 #[derive(Default)]
 pub(crate) struct RecentIds {
-    known: HashSet<(u32, u128)>,
+    known: Set<(u32, u128)>,
     order: VecDeque<(u32, u128)>,
 }
 
@@ -87,6 +88,9 @@ pub(crate) struct Counters {
     pub body_bytes_kept: u64,
 }
 
+/// Damaged files that are named; further ones are only counted.
+const DAMAGE_NAMED: usize = 20;
+
 /// Everything under the lock.
 #[derive(Default)]
 pub(crate) struct State {
@@ -105,21 +109,27 @@ pub(crate) struct State {
     pub segments: [BTreeMap<u64, Segment>; Table::ALL.len()],
     /// Of the newest change of `segments`.
     pub generation: u64,
-    pub sealed: HashMap<TraceKey, SealedTrace>,
+    pub sealed: Map<TraceKey, SealedTrace>,
     /// Traces with hot rows that were not yet compared with segments.
-    pub touched: HashSet<TraceKey>,
+    pub touched: Set<TraceKey>,
     /// Traces whose run has to be resolved, each with the number of its last change.
-    pub dirty: HashMap<TraceKey, u64>,
+    pub dirty: Map<TraceKey, u64>,
     changes: u64,
     /// Traces whose run is resolved again because time passed.
-    pub refresh: HashSet<TraceKey>,
+    pub refresh: Set<TraceKey>,
     pub watch: Watch,
+    /// Traces whose run has become part of another's: rows of it in segments no longer count. Kept until segments written
+    /// meanwhile are compared; those of the round before are still looked at.
+    pub parts: BTreeSet<TraceKey>,
+    pub earlier_parts: BTreeSet<TraceKey>,
     pub recent_logs: RecentIds,
     pub recent_samples: RecentIds,
     pub recent_calls: RecentCalls,
     /// Segments whose file could not be read. They are not asked again, so that one bad file does not stop everything;
     /// queries that need them fail with their name.
     pub unreadable: HashSet<u64>,
+    /// What is damaged, for people: the file and what is wrong with it. At most [`DAMAGE_NAMED`].
+    pub damage: BTreeMap<String, String>,
     /// Environments that have a directory of their own.
     pub environments: HashMap<Arc<str>, BTreeSet<Arc<str>>>,
     /// Sequence number of the last request whose rows are here.
@@ -175,6 +185,21 @@ impl State {
         self.hot().map(|hot| hot.rows(table)).sum()
     }
 
+    /// Notes what is wrong with a file.
+    pub fn note_damage(&mut self, file: String, wrong: String) {
+        if self.damage.len() < DAMAGE_NAMED {
+            self.damage.insert(file, wrong);
+        }
+    }
+
+    /// Notes parts of the log that were set aside.
+    pub fn note_log_damage(&mut self, copies: &[PathBuf]) {
+        for copy in copies {
+            let wrong = "a damaged part of the log, set aside at start; the requests in it are lost".into();
+            self.note_damage(copy.display().to_string(), wrong);
+        }
+    }
+
     /// Notes that a trace's spans changed.
     pub fn mark_dirty(&mut self, key: TraceKey) {
         self.changes += 1;
@@ -196,35 +221,42 @@ impl State {
             self.active_since.get_or_insert(received);
         }
         self.counters.body_bytes_seen += rows.body_bytes_seen;
+        let mut marked: Option<TraceKey> = None;
         for mut row in rows.spans {
-            let span = Arc::make_mut(&mut row.span);
+            let span = Arc::make_mut(&mut Arc::make_mut(&mut row).span);
             span.version = sequence;
             let key = keys.get(self, &span.tenant.project, span.trace_id);
             if changed.last() != Some(&key) {
                 changed.push(key);
             }
-            let span = Arc::clone(&row.span);
+            let call = row.span.response_id.is_some().then(|| Arc::clone(&row.span));
             let inserted = self.insert_span(key, row);
             if inserted != Inserted::New {
                 duplicates += 1;
                 self.counters.duplicate_spans += 1;
             }
-            if inserted != Inserted::Refused {
+            if inserted == Inserted::Refused {
+                continue;
+            }
+            // Spans of a trace mostly come one after the other: one mark is enough for them.
+            if marked.replace(key) != Some(key) {
                 self.touched.insert(key);
                 self.mark_dirty(key);
-                if let Some(told) = self.recent_calls.note(key.project, &span, resolver) {
-                    changed.extend(self.mark_told(key.project, &told));
-                }
+            }
+            if let Some(told) = call.and_then(|span| self.recent_calls.note(key.project, &span, resolver)) {
+                changed.extend(self.mark_told(key.project, &told));
             }
         }
         for mut row in rows.bodies {
             row.version = sequence;
             let key = keys.get(self, &row.tenant.project, row.trace_id);
-            if self.hot().any(|hot| hot.has_body(key, row.hash)) {
+            if self.frozen.as_ref().is_some_and(|frozen| frozen.has_body(key, row.hash)) {
                 continue;
             }
-            self.counters.body_bytes_kept += row.text.len() as u64;
-            self.active.insert_body(key, row);
+            let bytes = row.text.len() as u64;
+            if self.active.insert_body(key, row) {
+                self.counters.body_bytes_kept += bytes;
+            }
         }
         for mut row in rows.logs {
             row.log.version = sequence;
@@ -254,13 +286,15 @@ impl State {
         self.counters.commits += 1;
         changed.sort_unstable();
         changed.dedup();
-        let changed = changed
-            .into_iter()
-            .map(|key| Changed { project: Arc::clone(self.project_name(key.project)), trace_id: key.trace });
+        let changed = changed.into_iter().map(|key| Changed {
+            project: Arc::clone(self.project_name(key.project)),
+            trace_id: key.trace,
+            version: sequence,
+        });
         (Committed { sequence, duplicates }, changed.collect())
     }
 
-    fn insert_span(&mut self, key: TraceKey, row: crate::rows::spans::SpanRow) -> Inserted {
+    fn insert_span(&mut self, key: TraceKey, row: Arc<crate::rows::spans::SpanRow>) -> Inserted {
         let mut replaced = false;
         if let Some(frozen) = &mut self.frozen
             && let Some(old) = frozen.span(key, row.span.span_id)
@@ -292,8 +326,10 @@ impl State {
     }
 
     /// Puts a resolved run among the hot rows.
-    pub fn insert_run(&mut self, key: TraceKey, run: model::Run, now: Timestamp) {
-        self.watch.note(key, &run, now);
+    pub fn insert_run(&mut self, key: TraceKey, run: model::Run, now: Timestamp, changes: Option<Timestamp>) {
+        self.watch.note(key, &run, now, changes);
+        self.parts.remove(&key);
+        self.earlier_parts.remove(&key);
         if let Some(frozen) = &mut self.frozen {
             frozen.remove_run(key);
         }
@@ -333,14 +369,13 @@ impl State {
             let segment = Segment { generation: self.generation, deleted: Arc::new(deleted), meta };
             self.segments[segment.meta.table as usize].insert(segment.meta.id, segment);
         }
-        let State { active, frozen, touched, .. } = self;
+        let State { active, frozen, touched, parts, earlier_parts, .. } = self;
+        touched.extend(parts.iter().chain(earlier_parts.iter()));
+        if frozen.is_none() {
+            *earlier_parts = std::mem::take(parts);
+        }
         for hot in std::iter::once(&*active).chain(frozen.as_ref()) {
-            touched.extend(
-                hot.traces
-                    .iter()
-                    .filter(|(_, trace)| !trace.spans.is_empty() || trace.run.is_some())
-                    .map(|(key, _)| *key),
-            );
+            touched.extend(hot.traces.iter().filter(|(_, trace)| trace.has_work()).map(|(key, _)| *key));
         }
     }
 

@@ -74,8 +74,8 @@ pub struct Stats {
     pub missing_segments: u64,
     /// Segments whose file could not be read since the start.
     pub unreadable_segments: u64,
-    /// Files no catalog entry names, removed at start.
-    pub orphans_removed: u64,
+    /// Files no catalog entry names, moved to `quarantine/` at start.
+    pub set_aside: u64,
     /// Bytes of bodies offered, before each was kept once.
     pub body_bytes_seen: u64,
     /// Bytes of bodies taken into memory.

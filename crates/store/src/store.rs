@@ -4,62 +4,35 @@ use std::fs::File;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use model::{Run, Span, SpanId, Timestamp, TraceId};
+use model::{Span, SpanId, TraceId};
 use tokio::sync::{Notify, broadcast, oneshot};
 
 use crate::backup::Plan as BackupPlan;
 use crate::cache::Cached;
 use crate::catalog::Catalog;
 use crate::check::Checked;
+use crate::disk::{Disk, RealDisk};
 use crate::entry::{Changed, Committed, Entry, LogEntry, Rows};
 use crate::error::{CommitError, StoreError};
 use crate::files::Files;
 use crate::open::Opened;
+use crate::repair;
 use crate::report::Report;
+use crate::resolver::RunResolver;
 use crate::retention::{Dropped, Layer};
 use crate::rows::logs::StoredLog;
 use crate::rows::spans::StoredSpan;
 use crate::schema::Table;
 use crate::segment::read::Reader;
 use crate::settings::{Clock, PAYLOAD_BYTES_MAX, RETRY_AFTER, Settings};
+use crate::since::ChangedRuns;
 use crate::snapshot::{LazyTable, SegmentView, Snapshot};
 use crate::state::{Segment, State};
 use crate::stats::Stats;
+use crate::threads::{RealThreads, Threads};
 use crate::trace::TraceView;
 use crate::wal::committer::{Apply, CommitThread, Message, Waiting};
 use crate::wal::log::LogFigures;
-
-/// Makes a run out of its spans. Called with every span of a trace, each once, in no particular order.
-pub trait RunResolver: Send + Sync {
-    /// The run at `now`; `None` for no run (no spans).
-    fn resolve(&self, spans: &[Arc<Span>], now: Timestamp) -> Option<Run>;
-
-    /// Whether two spans of different traces with one response id tell the same model call, and which of them counts.
-    /// The answer may not depend on which came first.
-    fn same_call(&self, _first: &Span, _second: &Span) -> Option<Counts> {
-        None
-    }
-
-    /// Whether an attribute of that key is content: something that was said, which retention of bodies removes whatever
-    /// its length.
-    fn is_content(&self, _key: &str) -> bool {
-        false
-    }
-
-    /// Whether the text of a log record with that event name is content.
-    fn is_content_event(&self, _name: &str) -> bool {
-        false
-    }
-}
-
-/// Which of two spans counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Counts {
-    /// The first.
-    First,
-    /// The second.
-    Second,
-}
 
 /// What a flush did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -79,6 +52,17 @@ pub struct Compacted {
     pub outputs: u64,
     /// Replaced files whose grace period ended, removed.
     pub removed: u64,
+}
+
+/// What a store stands on.
+#[derive(Clone)]
+pub struct Machine {
+    /// Files.
+    pub disk: Arc<dyn Disk>,
+    /// Threads that may block.
+    pub threads: Arc<dyn Threads>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
 }
 
 /// What one step of retention did.
@@ -147,6 +131,7 @@ const CHANGES_KEPT: usize = 4096;
 pub(crate) struct Inner {
     pub settings: Settings,
     pub clock: Arc<dyn Clock>,
+    pub threads: Arc<dyn Threads>,
     pub resolver: Arc<dyn RunResolver>,
     pub shared: Arc<Shared>,
     pub catalog: Catalog,
@@ -174,6 +159,15 @@ pub(crate) struct Inner {
     pub _lock: File,
 }
 
+impl Inner {
+    /// Counts that rows are turned away, and asks for the flush that makes room.
+    fn hot_is_full(&self) -> CommitError {
+        self.hot_limit_reached.fetch_add(1, Ordering::Relaxed);
+        self.shared.flush_wanted.notify_one();
+        CommitError::Full { limit: "hot_bytes_max", retry_after: RETRY_AFTER }
+    }
+}
+
 impl Store {
     /// Opens or creates the directory and replays what the log holds beyond the segments. `replay` turns a logged
     /// request back into rows, by the same code that made them the first time.
@@ -183,7 +177,22 @@ impl Store {
         resolver: Arc<dyn RunResolver>,
         replay: Arc<dyn Fn(&LogEntry) -> Rows + Send + Sync>,
     ) -> Result<Self, StoreError> {
-        Self::open_on(Arc::new(crate::disk::RealDisk), settings, clock, resolver, replay).await
+        let machine = Machine { disk: Arc::new(RealDisk), threads: Arc::new(RealThreads), clock };
+        Self::open_on(machine, settings, resolver, replay).await
+    }
+
+    /// Whether rows of at least `bytes` bytes would be taken now. Asked before a request is decoded, it spares the work on
+    /// one that would be refused.
+    ///
+    /// # Errors
+    /// [`CommitError::Full`] while memory for rows is in use up to its bound.
+    pub fn has_room(&self, bytes: usize) -> Result<(), CommitError> {
+        let shared = &self.inner.shared;
+        let taken = shared.reserved_bytes.load(Ordering::Relaxed) + shared.hot_bytes.load(Ordering::Relaxed);
+        if taken > 0 && taken + bytes > self.inner.settings.hot_bytes_max {
+            return Err(self.inner.hot_is_full());
+        }
+        Ok(())
     }
 
     /// Keeps a request: returns when it is durable and visible.
@@ -204,9 +213,7 @@ impl Store {
         if taken > 0 && taken + rows > self.inner.settings.hot_bytes_max {
             shared.reserved_bytes.fetch_sub(rows, Ordering::Relaxed);
             shared.queue_bytes.fetch_sub(payload, Ordering::Relaxed);
-            self.inner.hot_limit_reached.fetch_add(1, Ordering::Relaxed);
-            shared.flush_wanted.notify_one();
-            return Err(CommitError::Full { limit: "hot_bytes_max", retry_after: RETRY_AFTER });
+            return Err(self.inner.hot_is_full());
         }
         let (answer, answered) = oneshot::channel();
         if !self.inner.commits.send(Message::Commit(Box::new(Waiting { entry, answer }))) {
@@ -220,7 +227,7 @@ impl Store {
     /// All rows as they are now; runs are resolved first where their spans changed.
     pub async fn snapshot(&self) -> Result<Snapshot, StoreError> {
         let taken = self.inner.clock.now();
-        let tables = self.inner.prepared(|state| {
+        let tables = self.inner.prepared(true, |state| {
             Table::ALL.map(|table| {
                 let hot = state.frozen.iter().chain(std::iter::once(&state.active));
                 let segments = state.segments[table as usize].values();
@@ -241,7 +248,7 @@ impl Store {
 
     /// The spans of a trace with everything that was sent, one version each, by start time; empty when unknown.
     pub async fn trace(&self, project: &str, trace_id: TraceId) -> Result<Vec<StoredSpan>, StoreError> {
-        self.view(project, trace_id).spans(&self.inner.reader).await
+        self.noted(self.view(project, trace_id).spans(&self.inner.reader).await).await
     }
 
     /// One span with everything that was sent; `None` when unknown.
@@ -256,16 +263,55 @@ impl Store {
 
     /// The narrow part of a trace's spans, one version each, by start time.
     pub async fn trace_narrow(&self, project: &str, trace_id: TraceId) -> Result<Vec<Arc<Span>>, StoreError> {
-        self.view(project, trace_id).narrow(&self.inner.reader).await
+        self.noted(self.view(project, trace_id).narrow(&self.inner.reader).await).await
+    }
+
+    /// The narrow part of the spans of other traces that `spans`, those of the trace `of`, lead to: they may be one run.
+    pub async fn linked(&self, project: &str, of: TraceId, spans: &[Arc<Span>]) -> Result<Vec<Arc<Span>>, StoreError> {
+        // Nearly every trace leads nowhere.
+        if spans.iter().all(|span| span.told.is_none()) {
+            return Ok(Vec::new());
+        }
+        self.inner.linked(project, of, spans).await
     }
 
     /// The log records of a trace, by time.
     pub async fn trace_logs(&self, project: &str, trace_id: TraceId) -> Result<Vec<StoredLog>, StoreError> {
-        self.view(project, trace_id).logs(&self.inner.reader).await
+        self.noted(self.view(project, trace_id).logs(&self.inner.reader).await).await
+    }
+
+    /// Remembers a segment that could not be read because of what is in it.
+    async fn noted<T>(&self, read: Result<T, StoreError>) -> Result<T, StoreError> {
+        if let Err(error @ StoreError::Segment { path, .. }) = &read {
+            let meta = {
+                let state = self.inner.shared.state();
+                let mut segments = state.segments.iter().flat_map(|table| table.values());
+                segments.find(|segment| segment.meta.path.as_ref() == path).map(|segment| Arc::clone(&segment.meta))
+            };
+            if let Some(meta) = meta
+                && repair::is_damaged(&self.inner.reader, &meta).await
+            {
+                self.inner.shared.state().give_up_on(&meta, error);
+            }
+        }
+        read
+    }
+
+    /// What is damaged, a sentence for each file: segments that could not be read, parts of the log that were set aside.
+    /// The first of them by name; [`Stats::unreadable_segments`] and [`Stats::log_damaged`] count all.
+    pub fn damage(&self) -> Vec<String> {
+        let state = self.inner.shared.state();
+        state.damage.iter().map(|(file, wrong)| format!("{file}: {wrong}")).collect()
     }
 
     fn view(&self, project: &str, trace_id: TraceId) -> TraceView {
         TraceView::new(&self.inner.shared.state(), project, trace_id)
+    }
+
+    /// At most about `at_most` runs that changed after a log position, oldest change first: how a reader that fell behind,
+    /// or that was not there, finds what [`Store::subscribe`] did not tell it.
+    pub async fn changed_since(&self, position: u64, at_most: usize) -> Result<ChangedRuns, StoreError> {
+        self.inner.changed_since(position, at_most).await
     }
 
     /// Traces as they change. A receiver that falls behind is told how many it missed.
@@ -364,6 +410,7 @@ pub(crate) async fn join<T>(task: tokio::task::JoinHandle<Result<T, StoreError>>
 pub(crate) struct Applier {
     pub shared: Arc<Shared>,
     pub resolver: Arc<dyn RunResolver>,
+    pub threads: Arc<dyn Threads>,
 }
 
 impl Applier {
@@ -378,7 +425,7 @@ impl Apply for Applier {
         let mut answers = Vec::with_capacity(group.len());
         let mut changes = Vec::new();
         {
-            let _gate = self.shared.gate.blocking_lock();
+            let _gate = self.threads.block_on(self.shared.gate.lock());
             let mut state = self.shared.state();
             for (sequence, entry) in group {
                 let (payload, rows) = (entry.payload.len(), entry.rows.bytes());

@@ -4,116 +4,19 @@ mod common;
 
 use std::collections::HashMap;
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
+use common::mortal::MortalDisk;
 use common::*;
-use store::{Clock, CommitError, Disk, LogFile, RealDisk, Settings, Store, StoreError, Table};
-
-/// The real disk until a number of operations is used up; from then on every operation fails, as after a kill. A write
-/// that is under way then leaves a part. Remembers how much of each log file was synced.
-#[derive(Clone)]
-struct MortalDisk {
-    left: Arc<AtomicI64>,
-    synced: Arc<Mutex<HashMap<PathBuf, u64>>>,
-    /// Refuse to write whole files, as on a full disk.
-    full: Arc<AtomicBool>,
-}
-
-impl MortalDisk {
-    fn new(operations: i64) -> Self {
-        Self { left: Arc::new(AtomicI64::new(operations)), synced: Arc::default(), full: Arc::default() }
-    }
-
-    fn step(&self) -> io::Result<()> {
-        if self.left.fetch_sub(1, Ordering::SeqCst) > 0 { Ok(()) } else { Err(io::Error::other("killed")) }
-    }
-
-    /// What a power failure leaves: of bytes that were not synced only a part, chosen by `seed`.
-    fn lose_unsynced(&self, seed: u64) {
-        for (path, synced) in self.synced.lock().unwrap().iter() {
-            let Ok(file) = fs::OpenOptions::new().write(true).open(path) else { continue };
-            let length = file.metadata().unwrap().len();
-            if length > *synced {
-                file.set_len(synced + seed % (length - synced + 1)).unwrap();
-            }
-        }
-    }
-}
-
-struct MortalFile(MortalDisk, PathBuf, Box<dyn LogFile>);
-
-impl LogFile for MortalFile {
-    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        if let Err(error) = self.0.step() {
-            if self.0.left.load(Ordering::SeqCst) == -1 {
-                self.2.append(&bytes[..bytes.len() / 2])?;
-            }
-            return Err(error);
-        }
-        self.2.append(bytes)
-    }
-
-    fn sync(&mut self) -> io::Result<()> {
-        self.0.step()?;
-        let length = fs::metadata(&self.1)?.len();
-        self.0.synced.lock().unwrap().insert(self.1.clone(), length);
-        Ok(())
-    }
-}
-
-impl Disk for MortalDisk {
-    fn create(&self, path: &Path) -> io::Result<Box<dyn LogFile>> {
-        self.step()?;
-        let file = RealDisk.create(path)?;
-        self.synced.lock().unwrap().insert(path.to_owned(), 0);
-        Ok(Box::new(MortalFile(self.clone(), path.to_owned(), file)))
-    }
-    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
-        self.step()?;
-        RealDisk.read(path)
-    }
-    fn truncate(&self, path: &Path, length: u64) -> io::Result<()> {
-        self.step()?;
-        RealDisk.truncate(path, length)
-    }
-    fn list(&self, directory: &Path) -> io::Result<Vec<(String, u64)>> {
-        self.step()?;
-        RealDisk.list(directory)
-    }
-    fn list_all(&self, directory: &Path) -> io::Result<Vec<(String, u64)>> {
-        self.step()?;
-        RealDisk.list_all(directory)
-    }
-    fn remove(&self, path: &Path) -> io::Result<()> {
-        self.step()?;
-        RealDisk.remove(path)
-    }
-    fn create_dir(&self, path: &Path) -> io::Result<()> {
-        self.step()?;
-        RealDisk.create_dir(path)
-    }
-    fn sync_dir(&self, _: &Path) -> io::Result<()> {
-        self.step()
-    }
-    fn write_whole(&self, path: &Path, temporary: &Path, bytes: &[u8]) -> io::Result<()> {
-        if self.full.load(Ordering::SeqCst) {
-            return Err(io::ErrorKind::StorageFull.into());
-        }
-        if let Err(error) = self.step() {
-            fs::write(temporary, &bytes[..bytes.len() / 2])?;
-            return Err(error);
-        }
-        RealDisk.write_whole(path, temporary, bytes)
-    }
-}
+use store::{Clock, CommitError, Counts, Machine, RealThreads, RunResolver, Settings, Store, StoreError, Table};
 
 async fn open_on(disk: &MortalDisk, data: &Path, clock: &Arc<TestClock>) -> Result<Store, StoreError> {
     let clock: Arc<dyn Clock> = Arc::clone(clock) as _;
     let settings = Settings { log_file_bytes: 1500, ..Settings::new(data) };
-    Store::open_on(Arc::new(disk.clone()), settings, clock, Arc::new(CountingResolver), replay()).await
+    let machine = Machine { disk: Arc::new(disk.clone()), threads: Arc::new(RealThreads), clock };
+    Store::open_on(machine, settings, Arc::new(CountingResolver), replay()).await
 }
 
 /// Commits, flushes and compacts until the disk stops; gives back what was acknowledged, and what was only tried.
@@ -253,7 +156,9 @@ async fn a_segment_that_rots_costs_its_own_rows_and_nothing_else() {
     store.flush().await.unwrap();
     assert_eq!(&*store.trace("default", trace_id(1)).await.unwrap()[0].span.name, "again");
     let error = store.trace("default", trace_id(0)).await.unwrap_err().to_string();
-    assert!(error.contains(bad.file_name().unwrap().to_str().unwrap()), "{error}");
+    let name = bad.file_name().unwrap().to_str().unwrap();
+    assert!(error.contains(name), "{error}");
+    assert!(store.damage().len() == 1 && store.damage()[0].contains(name), "{:?}", store.damage());
     clock.pass(3 * 24 * 3600 * SECOND);
     while store.compact().await.unwrap().inputs > 0 {}
     let stats = store.stats();
@@ -279,5 +184,109 @@ async fn a_log_damaged_in_the_middle_loses_that_request_only_and_says_so() {
     let found: Vec<String> = names(&store).await.into_iter().map(|(_, name)| name).collect();
     assert_eq!(found, ["unique-0", "unique-2"]);
     assert_eq!(store.stats().log_damaged, 1);
+    assert!(store.damage()[0].contains("quarantine"), "{:?}", store.damage());
     assert_eq!(fs::read_dir(data.path().join("quarantine")).unwrap().count(), 1);
+}
+
+/// Files of a table, oldest first.
+async fn files_of(store: &Store, data: &Path, table: Table) -> Vec<PathBuf> {
+    let snapshot = store.snapshot().await.unwrap();
+    snapshot.table(table).segments.iter().map(|segment| data.join(segment.meta.path.as_ref())).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn runs_whose_file_rots_or_goes_away_are_resolved_again_from_their_spans() {
+    for loss in ["rots", "goes away"] {
+        let data = tempfile::tempdir().unwrap();
+        let clock = TestClock::new();
+        let store = open(data.path(), &clock).await;
+        for trace in 0..4 {
+            send(&store, &clock, &[Sent::new(trace, 1), Sent::new(trace, 2)]).await.unwrap();
+            if trace == 1 {
+                clock.pass(60 * SECOND);
+            }
+            store.flush().await.unwrap();
+        }
+        let before = runs(&store).await;
+        let files = files_of(&store, data.path(), Table::Runs).await;
+        drop(store);
+        for bad in &files[..2] {
+            match loss {
+                "rots" => fs::write(bad, vec![0x55; fs::metadata(bad).unwrap().len() as usize]).unwrap(),
+                _ => fs::remove_file(bad).unwrap(),
+            }
+        }
+        for start in ["the first", "the second"] {
+            let store = open(data.path(), &clock).await;
+            let after = runs(&store).await;
+            let told =
+                |runs: &[model::Run]| runs.iter().map(|run| (run.trace_id, run.kinds.total())).collect::<Vec<_>>();
+            assert_eq!(told(&after), told(&before), "{loss}, {start} start");
+        }
+        let aside = fs::read_dir(data.path().join("quarantine")).map_or(0, Iterator::count);
+        assert_eq!(aside, if loss == "rots" { 2 } else { 0 });
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_whose_spans_are_lost_is_no_longer_listed_and_one_that_keeps_some_counts_them() {
+    let data = tempfile::tempdir().unwrap();
+    let clock = TestClock::new();
+    let store = open(data.path(), &clock).await;
+    send(&store, &clock, &[Sent::new(1, 1), Sent::new(2, 1), Sent::new(2, 2)]).await.unwrap();
+    store.flush().await.unwrap();
+    send(&store, &clock, &[Sent::new(2, 3), Sent::new(3, 1)]).await.unwrap();
+    store.flush().await.unwrap();
+    let lost = files_of(&store, data.path(), Table::Spans).await.remove(0);
+    drop(store);
+    fs::remove_file(lost).unwrap();
+    for allow_missing_segments in [true, false] {
+        let store = open_with(Settings { allow_missing_segments, ..settings(data.path()) }, &clock).await;
+        let listed: Vec<_> = runs(&store).await.iter().map(|run| (run.trace_id, run.kinds.total())).collect();
+        assert_eq!(listed, [(trace_id(2), 1), (trace_id(3), 1)]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_newer_program_wrote_is_refused_with_a_sentence_and_left_alone() {
+    let data = tempfile::tempdir().unwrap();
+    let clock = TestClock::new();
+    drop(open(data.path(), &clock).await);
+    let catalog = data.path().join("catalog.db");
+    rusqlite::Connection::open(&catalog).unwrap().pragma_update(None, "user_version", 99).unwrap();
+    let before = fs::read(&catalog).unwrap();
+    let opened = Store::open(settings(data.path()), clock.clone(), Arc::new(CountingResolver), replay()).await;
+    let error = opened.err().unwrap().to_string();
+    assert!(error.contains("version 99") && error.contains("use a newer Tawny"), "{error}");
+    assert_eq!(fs::read(&catalog).unwrap(), before);
+}
+
+/// Two tellings of one call: the first counts.
+struct FirstCounts;
+
+impl RunResolver for FirstCounts {
+    fn resolve(&self, spans: &[Arc<model::Span>], now: model::Timestamp) -> Option<model::Run> {
+        CountingResolver.resolve(spans, now)
+    }
+
+    fn same_call(&self, _: &model::Span, _: &model::Span) -> Option<Counts> {
+        Some(Counts::First)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_told_in_two_traces_counts_once_also_when_a_flush_and_a_restart_lie_between() {
+    let data = tempfile::tempdir().unwrap();
+    let clock = TestClock::new();
+    let open = || Store::open(settings(data.path()), clock.clone(), Arc::new(FirstCounts), replay());
+    let call = |trace| Sent { response: Some("resp-1".into()), ..Sent::new(trace, 2) };
+    let store = open().await.unwrap();
+    send(&store, &clock, &[Sent::new(1, 1), call(1)]).await.unwrap();
+    store.flush().await.unwrap();
+    drop(store);
+    let store = open().await.unwrap();
+    send(&store, &clock, &[Sent::new(2, 1), call(2)]).await.unwrap();
+    let told: Vec<_> = spans(&store).await.into_iter().map(|span| (span.trace_id, span.told_in)).collect();
+    let first = (trace_id(1), None);
+    assert_eq!(told, [first, first, (trace_id(2), None), (trace_id(2), Some(trace_id(1)))]);
 }

@@ -3,11 +3,13 @@
 mod common;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use arrow::array::AsArray;
+use common::mortal::MortalDisk;
 use common::*;
 use model::{Run, Span, Timestamp};
-use store::{Layer, LogEntry, Retention, Rows, RunResolver, Settings, Store, StoreError, Table};
+use store::{Layer, LogEntry, Machine, RealThreads, Retention, Rows, RunResolver, Settings, Store, StoreError, Table};
 
 const DAY: i64 = 86_400 * SECOND;
 
@@ -87,9 +89,15 @@ fn retention(text: &str) -> Retention {
 }
 
 async fn open_reading(data: &std::path::Path, rules: &str, clock: &Arc<TestClock>) -> Store {
+    open_reading_on(&MortalDisk::new(i64::MAX), data, rules, clock).await
+}
+
+async fn open_reading_on(disk: &MortalDisk, data: &std::path::Path, rules: &str, clock: &Arc<TestClock>) -> Store {
     let settings = Settings { retention: retention(rules), ..settings(data) };
     let replay = Arc::new(|entry: &LogEntry| rows(entry.tag, entry.received, &entry.payload));
-    Store::open(settings, Arc::clone(clock) as _, Arc::new(Reader), replay).await.unwrap()
+    let machine =
+        Machine { disk: Arc::new(disk.clone()), threads: Arc::new(RealThreads), clock: Arc::clone(clock) as _ };
+    Store::open_on(machine, settings, Arc::new(Reader), replay).await.unwrap()
 }
 
 async fn commit(store: &Store, clock: &TestClock, sent: &[Sent]) {
@@ -128,6 +136,8 @@ async fn each_layer_goes_in_its_time_and_what_is_newer_stays() {
     for day in 0..3 {
         commit(&store, &clock, &[at(day, 1, now(&clock)).text("said")]).await;
         store.commit(entry(1, &[at(day, 1, now(&clock))], &clock)).await.unwrap();
+        // Somebody looks: the run of the day before has settled, which is written with the rest.
+        runs(&store).await;
         store.flush().await.unwrap();
         clock.pass(5 * DAY);
     }
@@ -294,4 +304,74 @@ async fn a_catalog_that_cannot_be_written_keeps_everything_until_it_can() {
     other.execute_batch("DROP TRIGGER no").unwrap();
     assert_eq!(store.expire().await.unwrap().removed, 2);
     assert_eq!(names(&store).await.len(), 0);
+}
+
+/// A directory with a trace of day 0 and two of day 30, seen on day 40: the first has to go, and of the others the content.
+async fn forty_days(data: &std::path::Path, clock: &Arc<TestClock>) {
+    let store = open_reading(data, "", clock).await;
+    commit(&store, clock, &[at(1, 1, now(clock)).text("old words")]).await;
+    store.flush().await.unwrap();
+    clock.pass(30 * DAY);
+    for trace in [2, 3] {
+        commit(&store, clock, &[at(trace, 1, now(clock)).text("new words"), at(trace, 2, now(clock))]).await;
+    }
+    store.flush().await.unwrap();
+    clock.pass(10 * DAY);
+    runs(&store).await;
+    store.flush().await.unwrap();
+    store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn retention_killed_between_any_two_steps_goes_on_from_there_and_counts_what_went_once() {
+    const RULES: &str = "spans=30d,bodies=7d";
+    let spans_of = |names: Vec<(String, String)>| names.into_iter().map(|(_, name)| name).collect::<Vec<_>>();
+    let undisturbed = {
+        let (data, clock) = (tempfile::tempdir().unwrap(), TestClock::new());
+        forty_days(data.path(), &clock).await;
+        let store = open_reading(data.path(), RULES, &clock).await;
+        expire_all(&store).await;
+        store.dropped()
+    };
+    assert!(undisturbed.len() == 2, "spans and content went: {undisturbed:?}");
+    let mut killed = 0;
+    for operations in 0.. {
+        let (data, clock) = (tempfile::tempdir().unwrap(), TestClock::new());
+        forty_days(data.path(), &clock).await;
+        let disk = MortalDisk::new(i64::MAX);
+        let store = open_reading_on(&disk, data.path(), RULES, &clock).await;
+        disk.left.store(operations, Ordering::SeqCst);
+        while store.expire().await.is_ok_and(|expired| expired.stripped > 0) {}
+        drop(store);
+        let finished = disk.left.load(Ordering::SeqCst) > 0;
+
+        let store = open_reading(data.path(), RULES, &clock).await;
+        let left = spans_of(names(&store).await);
+        assert!(left.len() == 5 || left.len() == 4, "killed after {operations}: a part of a segment is gone: {left:?}");
+        let trace = store.trace("default", trace_id(2)).await.unwrap();
+        let said = trace[0].raw.attributes.get("text.0").cloned();
+        assert!(
+            said == Some(model::Value::Str("new words".into())) || said == Some(model::Value::Null),
+            "killed after {operations}: neither what was sent nor nothing: {said:?}"
+        );
+        expire_all(&store).await;
+        assert_eq!(spans_of(names(&store).await).len(), 4, "killed after {operations}");
+        let trace = store.trace("default", trace_id(3)).await.unwrap();
+        assert_eq!(trace[0].raw.attributes.get("text.0"), Some(&model::Value::Null), "killed after {operations}");
+        assert_eq!(runs(&store).await.len(), 2, "killed after {operations}");
+        let dropped = store.dropped();
+        let counts = |dropped: &std::collections::BTreeMap<(String, Layer), store::Dropped>| {
+            dropped.iter().map(|(key, one)| (key.clone(), one.segments, one.rows)).collect::<Vec<_>>()
+        };
+        assert_eq!(counts(&dropped), counts(&undisturbed), "killed after {operations}: counted once");
+        clock.pass(301 * SECOND);
+        store.compact().await.unwrap();
+        let checked = store.check().await.unwrap();
+        assert!(checked.faults.is_empty(), "killed after {operations}: {:?}", checked.faults);
+        if finished {
+            break;
+        }
+        killed += 1;
+    }
+    assert!(killed > 10, "a kill after each of its operations: {killed}");
 }

@@ -199,6 +199,7 @@ fn full_span() -> Span {
         provider_sdk: true,
         remote_parent: true,
         told_in: Some(TraceId::from_array([7; 16])),
+        told: some("end:fetch"),
         input_preview: some("i"),
         output_preview: some("o"),
         unmapped: 4,

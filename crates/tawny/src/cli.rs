@@ -2,7 +2,11 @@
 
 mod alerting;
 mod rules;
+mod money;
+mod findings;
 mod sending;
+mod series;
+mod trust;
 mod upkeep;
 
 use std::path::PathBuf;
@@ -13,7 +17,15 @@ use server::config::{DEFAULT_HTTP, DEFAULT_OTLP_GRPC, DEFAULT_OTLP_HTTP};
 use crate::filters::RunFilters;
 pub use alerting::{Alerting, Alerts, AlertsAck, AlertsCommand, AlertsHistory, AlertsReview, AlertsSilence};
 pub use rules::{Rules, RulesCheck, RulesCommand, RulesExplain, RulesTest};
-pub use sending::{Doctor, Forward, ForwardCommand, Setup};
+pub use money::{Budgets, Costs, CostsCommand, MoneyFiles};
+pub use sending::{Demo, Doctor, Forward, ForwardCommand, Setup};
+pub use series::Query;
+pub use findings::{
+    Detectors, DetectorsCommand, DetectorsTest, Diff, FindingFilters, Findings, Investigate, Issues,
+};
+pub use trust::{
+    Audit, AuditCommand, Keys, KeysCommand, Policy, PolicyCommand, PolicyKey, Trust, Users, UsersCommand,
+};
 pub use upkeep::{Backup, Place, Rebuild, Restore, Source, Store, StoreCommand};
 
 /// The night watch for AI agents.
@@ -28,6 +40,12 @@ pub struct Cli {
     /// Flags of `serve`, which runs when no command is given.
     #[command(flatten)]
     pub serve: Serve,
+    /// Key to ask a server with that asks for one.
+    #[arg(long, global = true, env = "TAWNY_KEY", hide_env_values = true, value_name = "KEY")]
+    pub key: Option<String>,
+    /// Project to ask about, where the key is for several.
+    #[arg(long = "in-project", global = true, env = "TAWNY_PROJECT", value_name = "NAME")]
+    pub in_project: Option<String>,
     /// Use colours.
     #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
     pub color: Color,
@@ -61,8 +79,24 @@ pub enum Command {
     Summary(Summary),
     /// Find runs by what was said in them, and the steps that say it.
     Search(Search),
-    /// List log records.
+    /// List log records, or send some (`tawny logs import`).
     Logs(Logs),
+    /// Show what was spent, by whom; forecast it, price it again, compare it with another model.
+    Costs(Costs),
+    /// Show budgets and how much of them is used, or put others in place.
+    Budgets(Budgets),
+    /// Show what workflows promise, and how they keep it.
+    Sla(Reading),
+    /// List what detectors saw in runs.
+    Findings(Findings),
+    /// List issues (findings of the same failure), or change one.
+    Issues(Issues),
+    /// List detectors, explain one, or try them on a file or a run.
+    Detectors(Detectors),
+    /// Explain a run in one page: what failed, what was seen, where it leaves what such runs do.
+    Investigate(Investigate),
+    /// Compare two runs step by step.
+    Diff(Diff),
     /// Ask a question in SQL (read-only; `tawny sql --schema` lists the views).
     Sql(Sql),
     /// Send recorded telemetry to the server: OTLP as JSON lines or protobuf, plain or compressed with gzip or zstd.
@@ -71,6 +105,8 @@ pub enum Command {
     Export(Export),
     /// Send simulated agent runs to the server.
     Demo(Demo),
+    /// Ask a question in PromQL.
+    Query(Query),
     /// Show what fires; silence, acknowledge, review.
     Alerts(Alerts),
     /// Work with PromQL.
@@ -79,6 +115,8 @@ pub enum Command {
     Rules(Rules),
     /// Look at how telemetry is understood, and try out renames of your own.
     Dialects(Dialects),
+    /// List the families of metrics: what each means, its unit, how many series it has.
+    Metrics(Metrics),
     /// Show state, counts and limits of the server.
     Status(Reading),
     /// Say what is wrong with the instrumentation of what arrived, and what to change.
@@ -93,6 +131,14 @@ pub enum Command {
     Backup(Backup),
     /// Put a backup back.
     Restore(Restore),
+    /// Keys for programs: make, list, revoke, rotate.
+    Keys(Keys),
+    /// People who may sign in, and their roles.
+    Users(Users),
+    /// The log of who did what: verify it, export it.
+    Audit(Audit),
+    /// What of content is kept: check the file, see what was removed, turn tokens back.
+    Policy(Policy),
     /// Write a completion script for a shell.
     Completions {
         /// The shell.
@@ -130,6 +176,9 @@ pub struct Serve {
     /// Memory budget, for example 2GiB; rows not yet in a file, queries and requests share it.
     #[arg(long, env = "TAWNY_MEMORY", value_name = "BYTES", default_value = "1GiB", value_parser = bytes)]
     pub memory: usize,
+    /// Memory of such rows at which they are written into files. Less makes smaller files, which are merged more often.
+    #[arg(long, env = "TAWNY_FLUSH_BYTES", value_name = "BYTES", default_value = "64MiB", value_parser = bytes)]
+    pub flush_bytes: usize,
     /// Largest request after decompression.
     #[arg(long, env = "TAWNY_MAX_BODY", value_name = "BYTES", default_value = "64MiB", value_parser = bytes)]
     pub max_body: usize,
@@ -158,15 +207,30 @@ pub struct Serve {
         value_delimiter = ','
     )]
     pub ingest_keys: Vec<String>,
+    /// Who may reach it, and what is kept.
+    #[command(flatten)]
+    pub trust: Trust,
     /// Listen on addresses that other machines reach although nothing asks for credentials. Only on networks you trust.
     #[arg(long, env = "TAWNY_ALLOW_OPEN", value_parser = clap::builder::FalseyValueParser::new())]
     pub allow_open: bool,
     /// File of renames: attribute keys of your own and what they mean; repeatable. `tawny dialects test` tries one out.
     #[arg(long, env = "TAWNY_RENAMES", value_name = "FILE", value_delimiter = ',')]
     pub renames: Vec<PathBuf>,
+    /// Tokens an hour that are meant to be enough, for rules: the gauge agent_hourly_token_budget.
+    #[arg(long, env = "TAWNY_HOURLY_TOKEN_BUDGET", value_name = "TOKENS")]
+    pub hourly_token_budget: Option<u64>,
     /// Rules and messages.
     #[command(flatten)]
     pub alerting: Alerting,
+    /// Prices, budgets, service levels.
+    #[command(flatten)]
+    pub money: MoneyFiles,
+    /// File of settings of detectors, by project, agent and workflow (docs/recipes/detectors.md).
+    #[arg(long, env = "TAWNY_DETECTORS", value_name = "FILE")]
+    pub detectors: Option<PathBuf>,
+    /// File that declares outcomes of workflows and risks of tools (docs/recipes/detectors.md).
+    #[arg(long, env = "TAWNY_OUTCOMES", value_name = "FILE")]
+    pub outcomes: Option<PathBuf>,
     /// Print the addresses in use as one line of JSON once the server listens.
     #[arg(long)]
     pub json: bool,
@@ -202,7 +266,7 @@ pub struct Runs {
 /// Flags of `run`.
 #[derive(Debug, Args)]
 pub struct Run {
-    /// Trace id, or enough of its beginning to be unique.
+    /// Trace id, or enough of its beginning to be unique; or the execution, workflow or request that its log records name.
     pub id: String,
     /// Show what was said: messages, tool arguments and results.
     #[arg(long, short = 'c')]
@@ -257,6 +321,17 @@ pub struct Summary {
     pub reading: Reading,
 }
 
+/// Flags of `metrics`.
+#[derive(Debug, Args)]
+pub struct Metrics {
+    /// Only families with this in their name, one of their other names, or what they say.
+    #[arg(value_name = "TEXT")]
+    pub text: Option<String>,
+    /// Server and form.
+    #[command(flatten)]
+    pub reading: Reading,
+}
+
 /// Flags of `search`.
 #[derive(Debug, Args)]
 pub struct Search {
@@ -279,7 +354,11 @@ pub struct Search {
 
 /// Flags of `logs`.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Logs {
+    /// What else to do with log records.
+    #[command(subcommand)]
+    pub command: Option<LogsCommand>,
     /// From this time: RFC 3339, a day, or a distance from now (15m, 24h, 7d).
     #[arg(long, value_name = "TIME")]
     pub from: Option<String>,
@@ -319,6 +398,13 @@ pub struct Logs {
     /// Server and form.
     #[command(flatten)]
     pub reading: Reading,
+}
+
+/// What else to do with log records.
+#[derive(Debug, Subcommand)]
+pub enum LogsCommand {
+    /// Send log records to the server: JSON lines, plain or compressed with gzip or zstd.
+    Import(Import),
 }
 
 /// Flags of `sql`.
@@ -445,26 +531,6 @@ pub struct Export {
     #[arg(long, short = 'o', value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// Where the server is.
-    #[arg(long, env = "TAWNY_URL", value_name = "URL", default_value = "http://127.0.0.1:8296")]
-    pub url: String,
-}
-
-/// Flags of `demo`.
-#[derive(Debug, Args)]
-pub struct Demo {
-    /// Runs per second, on average. Above 50: load, from prepared runs and without history.
-    #[arg(long, value_name = "N", default_value_t = 0.5)]
-    pub rate: f64,
-    /// Seed: the same seed gives the same runs.
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub seed: u64,
-    /// Begin with this much history, for example 15m or 2h.
-    #[arg(long, value_name = "TIME", default_value = "15m")]
-    pub history: String,
-    /// Stop when the runs of this much time, counted from now, are sent; without it the demo goes on until it is stopped.
-    #[arg(long, value_name = "TIME")]
-    pub r#for: Option<String>,
-    /// Where OTLP over HTTP is received.
     #[arg(long, env = "TAWNY_URL", value_name = "URL", default_value = "http://127.0.0.1:8296")]
     pub url: String,
 }

@@ -1,6 +1,7 @@
 //! Asking the server over HTTP, with errors that say what to do.
 
 use std::io::{self, BufRead, BufReader, Read};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -20,6 +21,23 @@ const ANSWER: Duration = Duration::from_secs(60);
 const REPLAY_WAITS: u32 = 60;
 /// … and the wait in between.
 const REPLAY_WAIT: Duration = Duration::from_millis(500);
+
+/// Headers of every request: the key and the project the command line or the environment names.
+static CREDENTIALS: OnceLock<Vec<(&'static str, String)>> = OnceLock::new();
+
+/// Sets the key and the project of all requests, once.
+pub fn use_credentials(key: Option<String>, project: Option<String>) {
+    let key = key.map(|key| ("authorization", format!("Bearer {}", key.trim())));
+    let project = project.map(|project| ("tawny-project", project.trim().to_owned()));
+    let _ = CREDENTIALS.set(key.into_iter().chain(project).collect()); // set by `main`, before any request
+}
+
+fn with_credentials<B>(mut request: ureq::RequestBuilder<B>) -> ureq::RequestBuilder<B> {
+    for (name, value) in CREDENTIALS.get().into_iter().flatten() {
+        request = request.header(*name, value);
+    }
+    request
+}
 
 /// A server.
 pub struct Client {
@@ -71,7 +89,7 @@ impl Client {
 
     /// Body of a `GET` that succeeded, to be read as it comes.
     pub fn get(&self, path: &str) -> Result<impl Read + Send + 'static> {
-        let response = self.patiently(|| self.agent.get(format!("{}{path}", self.base)).call())?;
+        let response = self.patiently(|| with_credentials(self.agent.get(format!("{}{path}", self.base))).call())?;
         Ok(succeeded(response)?.into_body().into_with_config().limit(u64::MAX).reader())
     }
 
@@ -82,7 +100,7 @@ impl Client {
 
     /// Answer text of a `POST` of JSON that succeeded.
     pub fn post_json(&self, path: &str, body: &impl serde::Serialize) -> Result<String> {
-        let response = self.patiently(|| self.agent.post(format!("{}{path}", self.base)).send_json(body))?;
+        let response = self.patiently(|| with_credentials(self.agent.post(format!("{}{path}", self.base))).send_json(body))?;
         let mut text = String::new();
         let body = succeeded(response)?.into_body();
         body.into_with_config().limit(u64::MAX).reader().read_to_string(&mut text).context("the answer broke off")?;
@@ -96,6 +114,20 @@ impl Client {
         let body = succeeded(response)?.into_body();
         body.into_with_config().reader().read_to_string(&mut text).context("the answer broke off")?;
         Ok(text)
+    }
+
+    /// Answer text of a `PUT` that succeeded.
+    pub fn put(&self, path: &str, content_type: &str, body: &[u8]) -> Result<String> {
+        let put = || self.agent.put(format!("{}{path}", self.base)).header("content-type", content_type).send(body);
+        let response = succeeded(self.patiently(put)?)?;
+        response.into_body().into_with_config().limit(u64::MAX).read_to_string().context("the answer broke off")
+    }
+
+    /// Answer text of a `PATCH` of JSON that succeeded.
+    pub fn patch_json(&self, path: &str, body: &impl serde::Serialize) -> Result<String> {
+        let response = self.patiently(|| self.agent.patch(format!("{}{path}", self.base)).send_json(body))?;
+        let body = succeeded(response)?.into_body();
+        body.into_with_config().limit(u64::MAX).read_to_string().context("the answer broke off")
     }
 
     /// Asks, and asks again while the server says that it will answer soon: it replays its log after a restart.
@@ -113,7 +145,7 @@ impl Client {
 
     /// Sends OTLP; the answer is the caller's to judge.
     pub fn send(&self, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Result<Response<ureq::Body>, ureq::Error> {
-        let mut request = self.agent.post(format!("{}{path}", self.base));
+        let mut request = with_credentials(self.agent.post(format!("{}{path}", self.base)));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -151,13 +183,21 @@ pub fn parse<T: DeserializeOwned>(text: &str) -> Result<T> {
     })
 }
 
+/// An error in the shape of Prometheus' API.
+#[derive(serde::Deserialize)]
+struct PrometheusError {
+    error: String,
+}
+
 fn succeeded(response: Response<ureq::Body>) -> Result<Response<ureq::Body>> {
     let status = response.status();
     if status.is_success() {
         return Ok(response);
     }
     let text = response.into_body().with_config().limit(1 << 20).read_to_string().unwrap_or_default();
-    let detail = serde_json::from_str::<Problem>(&text).map(|problem| problem.detail).unwrap_or_else(|_| {
+    let problem = serde_json::from_str::<Problem>(&text).map(|problem| problem.detail);
+    let detail = problem.or_else(|_| serde_json::from_str::<PrometheusError>(&text).map(|it| it.error));
+    let detail = detail.unwrap_or_else(|_| {
         let text: String = text.trim().chars().take(300).collect();
         match status {
             StatusCode::NOT_FOUND => format!("the server has no such address (is it a Tawny?) {text}"),

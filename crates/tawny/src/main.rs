@@ -20,6 +20,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();
     style::choose(cli.color);
+    client::use_credentials(cli.key.clone(), cli.in_project.clone());
     match commands::run(cli) {
         Ok(code) => code,
         // The reader of a pipe had enough (`tawny runs | head`): that is no failure.

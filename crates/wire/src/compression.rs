@@ -110,6 +110,19 @@ pub fn decompress<'a>(
     }
 }
 
+/// A body that is one Snappy block, as Loki's and Prometheus' clients send protobuf (they name no `Content-Encoding`).
+///
+/// # Errors
+/// As [`decompress`].
+pub fn unsnap(body: &[u8], limit: usize) -> Result<Vec<u8>, DecompressError> {
+    let corrupt = |error: snap::Error| DecompressError::Corrupt { compression: "snappy", problem: error.to_string() };
+    // The block begins with the length of what comes out.
+    if snap::raw::decompress_len(body).map_err(corrupt)? > limit {
+        return Err(DecompressError::TooLarge { limit });
+    }
+    snap::raw::Decoder::new().decompress_vec(body).map_err(corrupt)
+}
+
 /// Everything `source` gives, or `None` when that is more than `limit`.
 fn read_limited(source: impl Read, compressed: usize, limit: usize) -> io::Result<Option<Vec<u8>>> {
     // Telemetry shrinks four to tenfold; starting there saves most of the growing.

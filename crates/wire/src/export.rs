@@ -4,13 +4,15 @@
 //! ids in lower-case hexadecimal, enums as numbers, floats in their shortest exact form, NaN and infinities as
 //! protobuf's JSON mapping names them. Reading it back gives equal values, types included.
 
+mod metrics;
+
 use std::borrow::Cow;
 use std::fmt::Write;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use model::raw::{Event, Group, Link, RawLog, RawSpan, Resource, Scope, SpanKind, StatusCode};
-use model::{Attributes, Timestamp, Value};
+use model::{Attributes, Sample, Timestamp, Value};
 
 /// The items of groups, each with its resource and scope, as [`export_spans`] and [`export_logs`] take them.
 pub fn each<'g, 'a, T>(groups: &'g [Group<'a, T>]) -> impl Iterator<Item = (&'g Resource<'a>, &'g Scope<'a>, &'g T)> {
@@ -31,6 +33,14 @@ pub fn export_logs<'g, 'a: 'g>(
     logs: impl IntoIterator<Item = (&'g Resource<'a>, &'g Scope<'a>, &'g RawLog<'a>)>,
 ) -> String {
     export(["resourceLogs", "scopeLogs", "logRecords"], logs, log)
+}
+
+/// Data points as one OTLP/JSON request on one line, without a line break at its end; see [`export_spans`]. Labels are text,
+/// whatever type they were sent with.
+pub fn export_samples<'g, 'a: 'g>(
+    samples: impl IntoIterator<Item = (&'g Resource<'a>, &'g Scope<'a>, &'g Sample)>,
+) -> String {
+    export(["resourceMetrics", "scopeMetrics", "metrics"], samples, metrics::sample)
 }
 
 fn export<'g, 'a: 'g, T: 'g>(

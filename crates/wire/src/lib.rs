@@ -1,6 +1,7 @@
 //! From bytes on a wire to [`model::raw`], and back.
 //!
-//! Reads the OpenTelemetry protocol (OTLP): protobuf and JSON, traces, logs and metrics, and Prometheus' remote write ([`remote_write`]). Text is borrowed from the
+//! Reads the OpenTelemetry protocol (OTLP): protobuf and JSON, traces, logs and metrics; log records also as JSON lines
+//! ([`decode_lines`]) and as Loki's clients push them ([`decode_loki_json`]); Prometheus' remote write ([`remote_write`]). Text is borrowed from the
 //! request wherever its bytes are already the text, so decoding a span costs a walk over its bytes and one vector per list.
 //! The crate is pure: no clock, no I/O, no async. Sizes and depths are bounded by the constants in [`limits`].
 //!
@@ -26,6 +27,8 @@ mod export;
 mod ids;
 mod json;
 pub mod limits;
+pub mod lines;
+mod loki;
 mod metric;
 mod protobuf;
 pub mod remote_write;
@@ -33,9 +36,11 @@ mod signal;
 mod transcode;
 
 pub use answer::{response, status};
-pub use compression::{Compression, DecompressError, UnknownCompression, decompress};
+pub use compression::{Compression, DecompressError, UnknownCompression, decompress, unsnap};
 pub use error::DecodeError;
-pub use export::{each, export_logs, export_spans};
+pub use export::{each, export_logs, export_samples, export_spans};
+pub use lines::decode_lines;
+pub use loki::{decode_loki_json, decode_loki_protobuf};
 pub use metric::STALE_NAN_BITS;
 pub use protobuf::{SplitFile, sniff_protobuf, split_protobuf_file};
 pub use signal::{Encoding, Signal};

@@ -5,6 +5,7 @@
 //! name, null for "not given". Fields no message has are left out, as a protobuf receiver would skip them.
 
 mod messages;
+mod plain;
 #[cfg(test)]
 mod tests;
 
@@ -33,7 +34,7 @@ pub fn json_to_protobuf(signal: Signal, json: &[u8]) -> Result<Vec<u8>, DecodeEr
     };
     let mut out = Vec::with_capacity(json.len() / 2);
     let mut reader = serde_json::Deserializer::from_slice(json);
-    let read = Body { message, out: &mut out }.deserialize(&mut reader).and_then(|()| reader.end());
+    let read = Body { message, out: &mut out, depth: 0 }.deserialize(&mut reader).and_then(|()| reader.end());
     read.map_err(|error| DecodeError::Json {
         problem: error.to_string(),
         line: error.line(),
@@ -75,6 +76,8 @@ fn zigzag(number: i64) -> u64 {
 struct Body<'o> {
     message: Message,
     out: &'o mut Vec<u8>,
+    /// Attribute values around it.
+    depth: usize,
 }
 
 impl<'de> DeserializeSeed<'de> for Body<'_> {
@@ -92,7 +95,7 @@ impl<'de> Visitor<'de> for Body<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         while let Some(key) = map.next_key::<Cow<'de, str>>()? {
             match self.message.iter().find(|field| same_name(field.name, &key)) {
-                Some(field) => map.next_value_seed(Content { field, out: self.out, one: false })?,
+                Some(field) => map.next_value_seed(Content { field, out: self.out, one: false, depth: self.depth })?,
                 None => _ = map.next_value::<IgnoredAny>()?,
             }
         }
@@ -120,12 +123,18 @@ struct Content<'o> {
     out: &'o mut Vec<u8>,
     /// An element of a list; lists do not nest.
     one: bool,
+    /// Attribute values around it.
+    depth: usize,
 }
 
 impl<'de> DeserializeSeed<'de> for Content<'_> {
     type Value = ();
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        if self.field.kind != Kind::Double || (self.field.list && !self.one) {
+        let is_one = self.one || !self.field.list;
+        if is_one && self.field.kind.is(&messages::ANY_VALUE) {
+            return plain::value(self, deserializer);
+        }
+        if !is_one || !matches!(self.field.kind, Kind::Double) {
             return deserializer.deserialize_any(self);
         }
         // Parsed here: serde_json's own reading of fractions may be off by the last bit.
@@ -264,9 +273,12 @@ impl<'de> Visitor<'de> for Content<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
+        if self.field.list && !self.one && self.field.kind.is(&messages::KEY_VALUE) {
+            return plain::entries(self, map);
+        }
         let Kind::Message(message) = self.field.kind else { return Err(self.wrong("an object")) };
         let mut inner = Vec::new();
-        Body { message, out: &mut inner }.visit_map(map)?;
+        Body { message, out: &mut inner, depth: self.depth }.visit_map(map)?;
         bytes(self.out, self.field, &inner);
         Ok(())
     }
@@ -276,7 +288,10 @@ impl<'de> Visitor<'de> for Content<'_> {
             return Err(self.wrong("a list"));
         }
         // Lists of numbers are written one by one instead of packed: every protobuf reader must take both.
-        while list.next_element_seed(Content { field: self.field, out: self.out, one: true })?.is_some() {}
+        while list
+            .next_element_seed(Content { field: self.field, out: self.out, one: true, depth: self.depth })?
+            .is_some()
+        {}
         Ok(())
     }
 }

@@ -157,6 +157,12 @@ fn every_capture_reads_back_the_same_after_export() {
                 "{}",
                 request.name
             );
+            let samples = wire::export_samples(wire::each(&batch.samples));
+            let again = wire::decode_json_line(samples.as_bytes()).unwrap().1;
+            let kept = |batch: &model::raw::Batch<'_>| {
+                format!("{:?}", batch.samples.iter().flat_map(|group| &group.items).collect::<Vec<_>>())
+            };
+            assert_eq!(kept(&again), kept(&batch), "{}", request.name);
         }
     }
 }

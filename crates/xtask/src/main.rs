@@ -1,4 +1,4 @@
-//! Commands of the repository: `cargo xtask demo`, `test`, `ui`, `openapi`, `bench`.
+//! Commands of the repository: `cargo xtask demo`, `test`, `ui`, `openapi`, `sim`, `kill`, `bench`.
 //!
 //! They need what the command at hand needs and nothing else, say what they do before they do it, and stop at the first
 //! thing that is wrong with a sentence on how to go on.
@@ -6,12 +6,14 @@
 mod bench;
 mod browser;
 mod demo;
+mod kill;
 mod openapi;
 mod paths;
 mod program;
 mod python;
 mod report;
 mod shell;
+mod sim;
 mod stamp;
 mod test;
 #[cfg(test)]
@@ -38,6 +40,10 @@ enum Command {
     Ui(ui::Options),
     /// Write docs/openapi.json again from the server's code.
     Openapi,
+    /// Run the store on a simulated machine that fails and crashes, by seed, against a plain model.
+    Sim(sim::Options),
+    /// Kill the program at random moments while clients send, and show that nothing acknowledged is lost or doubled.
+    Kill(kill::Options),
     /// Measure the release build; prints figures beside what they are compared to.
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -49,6 +55,8 @@ fn main() -> std::process::ExitCode {
         Command::Test(options) => test::run(&options),
         Command::Ui(options) => ui::run(&options),
         Command::Openapi => openapi::run(),
+        Command::Sim(options) => sim::run(&options),
+        Command::Kill(options) => kill::run(&options),
         Command::Bench(bench) => bench::run(&bench),
     };
     match outcome {

@@ -30,6 +30,11 @@ pub fn ui() -> PathBuf {
 
 /// The `tawny` program of a cargo profile.
 pub fn program(profile: &str) -> PathBuf {
+    built(profile, "tawny")
+}
+
+/// A program of a cargo profile.
+pub fn built(profile: &str, name: &str) -> PathBuf {
     let folder = if profile == "dev" { "debug" } else { profile };
-    target().join(folder).join(format!("tawny{}", std::env::consts::EXE_SUFFIX))
+    target().join(folder).join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
 }

@@ -27,6 +27,8 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("dialects", &["model"]),
     ("receivers", &["model", "wire"]),
     ("signals", &["model"]),
+    ("policy", &["model"]),
+    ("access", &["model", "state"]),
     ("promql", &["model"]),
     ("series", &["model", "promql"]),
     ("simulator", &["model"]),
@@ -35,8 +37,9 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("state", &[]),
     ("store", &["model"]),
     ("query", &["model", "promql", "store"]),
-    ("server", &["alerts", "dialects", "forward", "model", "promql", "query", "receivers", "series", "signals", "state", "store", "wire"]),
-    ("tawny", &["alerts", "dialects", "forward", "model", "promql", "query", "server", "signals", "simulator", "store", "wire"]),
+    ("server", &["dialects", "forward", "model", "promql", "query", "receivers", "series", "signals", "state", "store", "wire", "alerts", "access", "policy"]),
+    ("tawny", &["dialects", "forward", "model", "promql", "query", "server", "signals", "simulator", "store", "wire", "alerts", "access", "policy", "state"]),
+    ("simulation", &["model", "signals", "store"]),
     ("xtask", &[]),
 ];
 
@@ -219,7 +222,7 @@ fn heavy_dependencies_stay_behind_their_fence() {
             broken.push(format!("{name} names datafusion; only query does"));
         }
         let pure =
-            ["model", "wire", "dialects", "receivers", "signals", "promql", "simulator"].contains(&name.as_str());
+            ["model", "wire", "dialects", "receivers", "signals", "policy", "promql", "simulator"].contains(&name.as_str());
         for heavy in ["tokio", "arrow", "parquet", "object_store", "axum", "rusqlite", "ureq"] {
             if pure && dependencies.contains(heavy) {
                 broken.push(format!("{name} is pure and names {heavy}"));
@@ -234,6 +237,25 @@ fn heavy_dependencies_stay_behind_their_fence() {
         }
     }
     assert_none("manifests", &broken);
+}
+
+#[test]
+fn the_store_starts_no_thread_behind_the_simulation() {
+    let mut broken = Vec::new();
+    for (path, text) in files(&["rs"]) {
+        let name = path.display().to_string();
+        if !name.starts_with("crates/store/src/") || name.ends_with("/threads.rs") {
+            continue;
+        }
+        for (number, line) in text.lines().enumerate() {
+            for call in ["spawn_blocking(", "block_in_place(", "thread::spawn(", "thread::Builder", "blocking_lock("] {
+                if line.contains(call) {
+                    broken.push(format!("{name}:{}: {call}", number + 1));
+                }
+            }
+        }
+    }
+    assert_none("blocking work goes through `store::Threads`, so that a simulation decides its order", &broken);
 }
 
 #[test]

@@ -76,6 +76,14 @@ export const summaryQuery = (from: string, to: string | undefined) =>
     placeholderData: (before) => before,
   });
 
+/** Numbers for charts; `question` holds the parameters of `/api/v1/aggregate`. */
+export const aggregateQuery = (question: Record<string, string>) =>
+  queryOptions({
+    queryKey: ["aggregate", question],
+    queryFn: ({ signal }) => must(api.GET("/api/v1/aggregate", { params: { query: question as never }, signal })),
+    placeholderData: (before) => before,
+  });
+
 /** A run and the shape of its steps; what was said is fetched per step. */
 export const runQuery = (traceId: string) =>
   queryOptions({

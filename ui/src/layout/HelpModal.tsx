@@ -6,6 +6,7 @@ const GROUPS: { name: string; keys: [string[], string][] }[] = [
   {
     name: "Everywhere",
     keys: [
+      [["g", "o"], "Overview"],
       [["g", "r"], "Runs"],
       [["g", "s"], "Sessions"],
       [["g", "q"], "SQL"],

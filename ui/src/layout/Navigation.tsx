@@ -6,6 +6,7 @@ import {
   IconDatabaseSearch,
   IconDeviceDesktop,
   IconKeyboard,
+  IconLayoutDashboard,
   IconLayoutSidebarLeftCollapse,
   IconLayoutSidebarLeftExpand,
   IconMessages,
@@ -23,7 +24,7 @@ import classes from "./Navigation.module.css";
 import { useScheme } from "./scheme";
 
 interface Page {
-  to: "/runs" | "/sessions" | "/sql" | "/connect" | "/doctor" | "/status";
+  to: "/overview" | "/runs" | "/sessions" | "/sql" | "/connect" | "/doctor" | "/status";
   label: string;
   icon: Icon;
   keys: string;
@@ -34,6 +35,7 @@ const GROUPS: { name: string; pages: Page[] }[] = [
   {
     name: "Observe",
     pages: [
+      { to: "/overview", label: "Overview", icon: IconLayoutDashboard, keys: "g o" },
       { to: "/runs", label: "Runs", icon: IconRoute, keys: "g r" },
       { to: "/sessions", label: "Sessions", icon: IconMessages, keys: "g s" },
     ],
@@ -59,7 +61,7 @@ export function Navigation({ folded = false, onFold, onHelp }: Props) {
   const lost = useConnection() === "lost";
   return (
     <div className={classes.nav} data-folded={folded || undefined}>
-      <Link to="/runs" className={classes.brand} aria-label="Tawny, to the runs">
+      <Link to="/overview" className={classes.brand} aria-label="Tawny, to the overview">
         <Wordmark asleep={lost} compact={folded} />
       </Link>
       <nav aria-label="Pages" className={classes.pages}>

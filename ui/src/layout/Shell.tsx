@@ -36,7 +36,7 @@ export function Shell() {
       </a>
       {narrow ? (
         <nav aria-label="Top" className={classes.top}>
-          <Link to="/runs" aria-label="Tawny, to the runs">
+          <Link to="/overview" aria-label="Tawny, to the overview">
             <Wordmark />
           </Link>
           <ActionIcon aria-label="Menu" size={36} onClick={menuControl.open}>
@@ -65,7 +65,15 @@ export function Shell() {
   );
 }
 
-const GO = { r: "/runs", s: "/sessions", q: "/sql", c: "/connect", d: "/doctor", h: "/status" } as const;
+const GO = {
+  o: "/overview",
+  r: "/runs",
+  s: "/sessions",
+  q: "/sql",
+  c: "/connect",
+  d: "/doctor",
+  h: "/status",
+} as const;
 
 /** `g` and a letter go to a page. */
 function useGoKeys() {

@@ -51,6 +51,8 @@ export function sampleStep(over: Partial<Step> & Pick<Step, "span_id" | "kind">)
     response_id: null,
     prompt: null,
     tags: [],
+    told_by: "span",
+    scores: [],
     dialect: "otel_genai",
     attributes: {},
     events: [],

@@ -21,7 +21,9 @@ pub(crate) fn message(object: &Object, speaker: Role) -> Option<Message> {
         parts.push(Part::Reasoning { text: thought.to_owned() });
     }
     let content = object.get("content").unwrap_or(&Json::Null);
-    if role == Role::Tool && !holds_result(content) {
+    if let Some(Json::Array(results)) = object.get("tool_results") {
+        parts.extend(results.iter().filter_map(Json::as_object).map(result));
+    } else if role == Role::Tool && !holds_result(content) {
         let id = call_id.or_else(|| text(object, "id").map(str::to_owned));
         parts.push(Part::ToolResult { id, result: opened(content).into_owned() });
     } else {
@@ -57,6 +59,12 @@ pub(crate) fn calls(object: &Object) -> Vec<Part> {
         calls.push(call(function));
     }
     calls
+}
+
+/// A result beside the content (Datadog): `{"result", "tool_id"}`.
+fn result(object: &Object) -> Part {
+    let id = first_text(object, &["tool_id"]).map(str::to_owned);
+    Part::ToolResult { id, result: opened_member(object, &["result"]) }
 }
 
 /// One tool call: `{"id", "function": {"name", "arguments"}}`, or the same without the inner object.

@@ -52,12 +52,7 @@ pub struct Answer {
 }
 
 /// Evaluates a query over the series fetched for its [`Query::selectors`], in their order.
-pub fn evaluate(
-    query: &Query,
-    fetched: &dyn Source,
-    params: &Params,
-    limits: &Limits,
-) -> Result<Answer, EvalError> {
+pub fn evaluate(query: &Query, fetched: &dyn Source, params: &Params, limits: &Limits) -> Result<Answer, EvalError> {
     let evaluator = Evaluator {
         fetched,
         places: query.places(params)?,

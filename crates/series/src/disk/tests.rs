@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use proptest::prelude::*;
 use promql::MatchOp;
+use proptest::prelude::*;
 
 use super::*;
 use crate::write::{MetricType, Mode, Write};

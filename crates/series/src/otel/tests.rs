@@ -45,7 +45,8 @@ fn shown(batch: &Batch) -> Vec<String> {
 fn series_carry_who_sent_them_and_the_rest_is_on_target_info() {
     let gauge = sample("queue.depth", "", SampleKind::Gauge { value: 3.0 });
     let batch = told(&gauge);
-    let expected = r#"{__name__="queue_depth", environment="prod", gen_ai_request_model="m1", instance="1", job="shop"}"#;
+    let expected =
+        r#"{__name__="queue_depth", environment="prod", gen_ai_request_model="m1", instance="1", job="shop"}"#;
     assert_eq!((batch.writes[0].labels.to_string().as_str(), batch.writes[0].time), (expected, 5_000));
     assert_eq!(batch.metadata[0].1.kind, MetricType::Gauge);
     let mut batch = Batch::default();
@@ -107,12 +108,16 @@ fn an_exponential_histogram_is_a_native_one_no_finer_than_allowed() {
         negative: (-1, vec![3]),
         ..Exponential::default()
     };
-    let point = HistogramPoint { count: 11, sum: Some(2.0), exponential: Some(exponential), ..HistogramPoint::default() };
+    let point =
+        HistogramPoint { count: 11, sum: Some(2.0), exponential: Some(exponential), ..HistogramPoint::default() };
     let kind = SampleKind::Histogram { point, temporality: Temporality::Delta };
     let batch = told(&sample("latency", "", kind));
     let SampleValue::Histogram(histogram) = &batch.writes[0].value else { panic!("{:?}", batch.writes) };
     // Indices 2, 3 and 5 of scale 9 are 1, 1 and 2 of scale 8, and one more as Prometheus counts.
-    assert_eq!((histogram.schema, &histogram.positive, &histogram.negative), (8, &vec![(2, 3.0), (3, 4.0)], &vec![(0, 3.0)]));
+    assert_eq!(
+        (histogram.schema, &histogram.positive, &histogram.negative),
+        (8, &vec![(2, 3.0), (3, 4.0)], &vec![(0, 3.0)])
+    );
     assert_eq!((histogram.count, histogram.zero_count, histogram.zero_threshold), (11.0, 1.0, 1e-128));
     assert_eq!(batch.writes[0].mode, Mode::Add);
 }

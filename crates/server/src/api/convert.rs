@@ -11,7 +11,7 @@ use store::StoredLog;
 use super::types::{
     Agent, CompletedRun, Counters, ErrorInfo, Event, FacetValue, Link, LogRecord, Messages, Prompt, Retrieval, Run,
     RunsAnswer, Score, SearchAnswer, SearchMatch, SearchResult, Session, SessionsAnswer, Step, StepUsage, Summary,
-    Tool, TreeStep, UsageTotals,
+    ToldBy, Tool, TreeStep, UsageTotals,
 };
 
 fn text(shared: &Arc<str>) -> String {
@@ -334,6 +334,11 @@ pub fn step(resolved: &ResolvedStep) -> Step {
         prompt,
         tags: texts(&span.tags),
         dialect: text(&span.dialect),
+        told_by: match (span.told.is_some(), resolved.told_by.is_empty()) {
+            (true, _) => ToldBy::Log,
+            (false, true) => ToldBy::Span,
+            (false, false) => ToldBy::Both,
+        },
         attributes: BTreeMap::new(),
         events: Vec::new(),
         links: Vec::new(),

@@ -28,6 +28,7 @@ pub async fn export(State(app): State<Arc<App>>, mut params: Params) -> Result<R
     params.end()?;
     // The first page is read before anything is answered, so that a wrong filter is an error and not a broken download.
     let mut walk = Walk {
+        project: app.project(),
         app,
         filter,
         page: Page { limit: query::MAX_PAGE, total: false, ..Page::default() },
@@ -49,6 +50,8 @@ pub async fn export(State(app): State<Arc<App>>, mut params: Params) -> Result<R
 /// Goes through all pages of a list, holding one page of ids and one run at a time.
 struct Walk {
     app: Arc<App>,
+    /// The project of the request; what is streamed is read after the request was let go.
+    project: Arc<str>,
     filter: RunFilter,
     page: Page,
     /// Runs of the current page that are still to come, last first.
@@ -58,7 +61,7 @@ struct Walk {
 
 impl Walk {
     async fn next_page(&mut self) -> Result<(), Problem> {
-        let (project, filter, page) = (self.app.project(), self.filter.clone(), self.page.clone());
+        let (project, filter, page) = (Arc::clone(&self.project), self.filter.clone(), self.page.clone());
         let found = self.app.ask(|engine| async move { engine.runs(&project, &filter, &page).await }).await?;
         self.runs = found.runs.iter().rev().map(|run| run.trace_id).collect();
         self.done = found.next.is_none();
@@ -69,7 +72,7 @@ impl Walk {
     async fn next_run(&mut self) -> Result<Option<Bytes>, Problem> {
         loop {
             while let Some(trace_id) = self.runs.pop() {
-                let (store, project) = (self.app.store()?, self.app.project());
+                let (store, project) = (self.app.store()?, Arc::clone(&self.project));
                 let spans = store.trace(&project, trace_id).await?;
                 if spans.is_empty() {
                     continue; // removed since the page was read

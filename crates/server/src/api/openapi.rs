@@ -17,9 +17,13 @@ use utoipa::OpenApi;
     ),
     tags(
         (name = "runs", description = "Runs, their steps, and sessions"),
+        (name = "signals", description = "Numbers derived from runs"),
+        (name = "money", description = "What runs cost, prices, budgets, service levels"),
+        (name = "findings", description = "What detectors saw, issues, and comparisons of runs"),
         (name = "logs", description = "Log records"),
         (name = "alerts", description = "Rules, alerts and silences"),
         (name = "sql", description = "Read-only SQL"),
+        (name = "access", description = "Keys, sessions, the audit log, what is kept of content"),
         (name = "server", description = "The server itself")
     )
 )]

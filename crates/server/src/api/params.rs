@@ -153,7 +153,7 @@ impl Params {
     }
 
     /// Values separated by commas, or of a repeated parameter.
-    fn listed(&mut self, name: &str) -> Vec<String> {
+    pub fn listed(&mut self, name: &str) -> Vec<String> {
         let values = self.all(name);
         let parts = values.iter().flat_map(|value| value.split(','));
         parts.map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()

@@ -21,5 +21,7 @@ pub async fn list(State(app): State<Arc<App>>, mut params: Params) -> Result<Jso
     params.end()?;
     let project = app.project();
     let page = app.ask(|engine| async move { engine.runs(&project, &filter, &page).await }).await?;
-    Ok(Json(page.into()))
+    let mut answer = RunsAnswer::from(page);
+    super::findings::count(&app, &mut answer.runs).await?;
+    Ok(Json(answer))
 }

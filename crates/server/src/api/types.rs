@@ -2,23 +2,35 @@
 //!
 //! They are apart from `model` so that a change of the vocabulary cannot change the API by accident.
 
+mod access;
 mod aggregate;
 mod alerts;
+mod budgets;
+mod costs;
 mod doctor;
+mod finding;
 mod run;
 mod search;
 mod setup;
+mod signals;
+mod sla;
 mod sql;
 mod status;
 mod step;
 mod store;
 
+pub use access::*;
 pub use aggregate::*;
 pub use alerts::*;
+pub use budgets::*;
+pub use costs::*;
 pub use doctor::*;
+pub use finding::*;
 pub use run::*;
 pub use search::*;
 pub use setup::*;
+pub use signals::*;
+pub use sla::*;
 pub use sql::*;
 pub use status::*;
 pub use step::*;

@@ -3,6 +3,7 @@
 //! Without keys in the settings everything is taken, whatever key it names: SDKs of other vendors insist on having one. With keys,
 //! a request must name one of them. Only hashes are held, and comparing takes the same time whatever is compared.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -13,8 +14,8 @@ use model::Tenant;
 
 use super::Refusal;
 
-/// Headers that hold a key and nothing else: LangSmith's two, Phoenix', and what others use.
-const KEY_HEADERS: &[&str] = &["x-api-key", "x-service-key", "api_key", "api-key"];
+/// Headers that hold a key and nothing else: LangSmith's two, Phoenix', Datadog's, and what others use.
+const KEY_HEADERS: &[&str] = &["x-api-key", "x-service-key", "api_key", "api-key", "dd-api-key"];
 
 /// The keys the operator set.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -49,6 +50,12 @@ impl IngestKeys {
     /// Whether any key is asked for.
     pub fn are_set(&self) -> bool {
         !self.0.is_empty()
+    }
+
+    /// The projects that senders can name, each once.
+    pub fn projects(&self) -> BTreeSet<Arc<str>> {
+        let named = self.0.iter().map(|(_, project)| Arc::clone(project));
+        named.chain([Tenant::DEFAULT_PROJECT.into()]).collect()
     }
 
     /// The project of a request with these headers.

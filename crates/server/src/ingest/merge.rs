@@ -10,19 +10,19 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ::receivers::{Known, Score, Told};
-use bytes::Bytes;
 use dialects::Dialects;
 use forward::Forwarder;
 use model::raw::{Batch, Group, RawLog, RawSpan, Resource, Scope};
 use model::{SpanId, Timestamp, TraceId};
 use store::{Entry, Store};
 use tokio::sync::OwnedMutexGuard;
-use wire::{Compression, Encoding, Signal};
+use wire::Signal;
 
-use super::tag::Tag;
-use super::{Ingest, Refusal, policy};
+use super::{ContentPolicy, Ingest, Refusal, policy};
 use crate::budget::Share;
 use crate::counters::Accepted;
+pub use cache::PENDING_MAX;
+use crate::money::Money;
 use cache::{Key, Names, Shard};
 
 /// Locks that traces share. More means fewer updates waiting for each other.
@@ -33,14 +33,17 @@ const ENTRY_BYTES: usize = 8 << 20;
 /// The merging of spans.
 pub struct Merge {
     dialects: Dialects,
+    money: Arc<Money>,
+    policy: Arc<ContentPolicy>,
     shards: Vec<Arc<tokio::sync::Mutex<Shard>>>,
     names: Mutex<Names>,
 }
 
 impl Merge {
-    /// A merge of spans that `dialects` read.
-    pub fn new(dialects: Dialects) -> Self {
-        Self { dialects, shards: (0..SHARDS).map(|_| Arc::default()).collect(), names: Mutex::default() }
+    /// A merge of spans that `dialects` read and `money` prices; `policy` says what of them is kept.
+    pub fn new(dialects: Dialects, money: Arc<Money>, policy: Arc<ContentPolicy>) -> Self {
+        let shards = (0..SHARDS).map(|_| Arc::default()).collect();
+        Self { dialects, money, policy, shards, names: Mutex::default() }
     }
 }
 
@@ -83,6 +86,11 @@ impl Ingest {
         (accepted.bytes, accepted.bytes_decompressed) = (bytes as u64, bytes_decompressed as u64);
         self.counters.accepted(signal, accepted);
         Ok(())
+    }
+
+    /// Scores that a restart found still waiting for their spans.
+    pub fn await_spans(&self, project: &Arc<str>, scores: &[Score]) {
+        self.merge.names().remember(project, scores);
     }
 
     /// The trace of a span that was told lately.
@@ -161,27 +169,24 @@ impl Merge {
         now: Timestamp,
         accepted: &mut Accepted,
     ) -> Result<(), Refusal> {
-        let (owner, dialects) = (Arc::clone(project), self.dialects.clone());
+        let (owner, dialects, prices) = (Arc::clone(project), self.dialects.clone(), self.money.prices());
+        let policy = Arc::clone(&self.policy);
         let prepared = tokio::task::spawn_blocking(move || {
-            let batch = policy::apply(&owner, batch).batch;
-            let text = match signal {
-                Signal::Logs => wire::export_logs(wire::each(&batch.logs)),
-                _ => wire::export_spans(wire::each(&batch.spans)),
-            };
+            let decision = policy.apply(&owner, signal, batch);
+            let batch = decision.batch;
+            let (tag, payload) = decision.rewritten.unwrap_or_else(|| policy::written(signal, &batch));
             let mut accepted = Accepted::default();
-            let rows = super::rows(&dialects, &owner, batch, now, &mut accepted);
-            let tag = Tag { signal, encoding: Encoding::Json, compression: Compression::None };
-            (
-                tag,
-                Entry { tag: tag.to_number(), project: owner, received: now, payload: Bytes::from(text), rows },
-                accepted,
-            )
+            let rows = super::rows(&dialects, &prices, &owner, batch, now, &mut accepted);
+            (tag, Entry { tag: tag.to_number(), project: owner, received: now, payload, rows }, accepted)
         });
         let (tag, entry, counted) = prepared.await.map_err(|error| {
             tracing::error!(%error, "understanding merged spans panicked");
             Refusal::Fault
         })?;
         super::keep(store, forwarder, tag, counted.items, String::new(), entry).await?;
+        for (trace, span, id) in counted.reservations {
+            self.money.note_reservation(trace, span, id);
+        }
         accepted.items += counted.items;
         accepted.unmapped += counted.unmapped;
         for (dialect, spans) in counted.dialects {

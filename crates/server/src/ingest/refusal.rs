@@ -17,6 +17,9 @@ pub enum Refusal {
     /// It names no key, or one that is not known.
     #[error("{0}")]
     Unauthorized(String),
+    /// Its key is known and may not do this.
+    #[error("{0}")]
+    Forbidden(String),
     /// Its content type or compression is not supported.
     #[error("{0}")]
     Unsupported(String),
@@ -57,6 +60,7 @@ impl Refusal {
         match self {
             Self::TooLarge { .. } => "too_large",
             Self::Unauthorized(_) => "unauthorized",
+            Self::Forbidden(_) => "forbidden",
             Self::Unsupported(_) => "unsupported",
             Self::Malformed(_) => "malformed",
             Self::Aborted(_) => "aborted",
@@ -72,6 +76,7 @@ impl Refusal {
         match self {
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Unauthorized(_) => StatusCode::UNAUTHORIZED,
+            Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::Unsupported(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Malformed(_) | Self::Aborted(_) => StatusCode::BAD_REQUEST,
             Self::Busy { .. } => StatusCode::TOO_MANY_REQUESTS,
@@ -85,6 +90,7 @@ impl Refusal {
         match self {
             Self::TooLarge { .. } => Code::ResourceExhausted,
             Self::Unauthorized(_) => Code::Unauthenticated,
+            Self::Forbidden(_) => Code::PermissionDenied,
             Self::Unsupported(_) => Code::Unimplemented,
             Self::Malformed(_) | Self::Aborted(_) => Code::InvalidArgument,
             Self::Busy { .. } | Self::NotReady { .. } | Self::NotKept(_) => Code::Unavailable,

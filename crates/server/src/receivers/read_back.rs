@@ -15,7 +15,7 @@ use crate::ingest::Refusal;
 
 /// The spans of a trace and its scores, for a request with these headers; empty when unknown.
 pub async fn trace(app: &App, headers: &HeaderMap, id: TraceId) -> Result<(Vec<StoredSpan>, Vec<Score>), Refusal> {
-    let project = app.admit(headers)?;
+    let project = app.admit_reader(headers)?;
     let store = &app.opened().map_err(|phase| Refusal::NotReady { state: phase.as_str() })?.store;
     let read = tokio::try_join!(store.trace(&project, id), store.trace_logs(&project, id));
     let (spans, logs) = read.map_err(|error| Refusal::NotKept(format!("the trace cannot be read: {error}")))?;

@@ -146,7 +146,7 @@ fn mistakes_are_problems_with_what_to_do() {
         ("/api/v1/runs?agnet=x", 400, "agnet"),
         ("/api/v1/runs?limit=many", 400, "from 1 to 500"),
         ("/api/v1/runs?cursor=nonsense", 400, "cursor"),
-        ("/api/v1/runs/xyz", 400, "32 hexadecimal digits"),
+        ("/api/v1/runs/xyz", 404, "32 hexadecimal digits"),
         ("/api/v1/runs/4bf92f3577b34da6a3ce929d0e0e4736", 404, "4bf92f3577b34da6a3ce929d0e0e4736"),
         ("/api/v1/nothing", 404, "openapi.json"),
         ("/api/v1/sql", 405, "POST"),

@@ -256,6 +256,29 @@ fn feedback_finds_its_run_whether_it_comes_before_or_after() {
 }
 
 #[test]
+fn feedback_that_came_before_its_run_waits_over_a_restart() {
+    let server = Server::start();
+    let feedback =
+        json!({"id": "f1", "run_id": CHILD, "key": "early", "score": 0.5, "created_at": "2026-11-21T05:08:20Z"});
+    assert_eq!(post(&server, "/feedback", &feedback).status, 200);
+    let server = Server::open(server.stop(), server::Limits::default());
+    assert_eq!(post(&server, "/runs/batch", &json!({"post": [root_run(), child_run()]})).status, 202);
+    // What waits is looked for in the background.
+    let trace = ROOT.replace('-', "");
+    let scores = |server: &Server| step(&run(server, &trace), "get_weather")["scores"].clone();
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    while scores(&server) == json!([]) && std::time::Instant::now() < until {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    for _ in 0..2 {
+        let scores = scores(&server);
+        assert_eq!((scores.as_array().unwrap().len(), &scores[0]["value"]), (1, &json!(0.5)), "{scores}");
+    }
+    let server = Server::open(server.stop(), server::Limits::default());
+    assert_eq!(scores(&server).as_array().unwrap().len(), 1);
+}
+
+#[test]
 fn phoenix_annotations_show_on_the_span_and_an_unknown_span_is_said_to_be() {
     let server = Server::start();
     let span = json!({"data": [{"name": "call", "context": {"trace_id": TRACE_HEX, "span_id": "7be185cfddd18d55"}, "span_kind": "LLM",
@@ -286,6 +309,8 @@ fn keys_are_asked_for_in_each_protocols_own_form() {
         ("/v1/traces/ingest", "error"),
         ("/v1/span_annotations", "detail"),
         ("/v1/traces", "message"),
+        ("/v1/logs", "message"),
+        ("/api/v1/logs", "detail"),
     ] {
         for headers in [&[JSON][..], &[JSON, ("x-api-key", "wrong")]] {
             let answer = server.post_to(&url(path), headers, batch.as_bytes());
@@ -294,6 +319,12 @@ fn keys_are_asked_for_in_each_protocols_own_form() {
         }
     }
     assert_eq!(server.send("GET", &url("/api/public/projects"), &[], b"").status, 401);
+    for path in ["/api/v1/logs", "/loki/api/v1/push"] {
+        let push =
+            json!({"streams": [{"stream": {"app": "a"}, "values": [["1795237700000000000", "hello"]]}]}).to_string();
+        assert_eq!(server.post_to(&url(path), &[JSON], push.as_bytes()).status, 401, "{path}");
+        assert!(server.post_to(&url(path), &[JSON, basic], push.as_bytes()).status < 300, "{path}");
+    }
     assert_eq!(server.post_to(&url("/api/public/ingestion"), &[JSON, basic], batch.as_bytes()).status, 207);
     assert_eq!(run(&server, TRACE_HEX)["steps"].as_array().unwrap().len(), 2);
     // The other key's telemetry is another project's.

@@ -113,7 +113,7 @@ impl Server {
             request = request.header(*name, *value);
         }
         answer(match method {
-            "GET" => self.agent.run(request.body(()).unwrap()).unwrap(),
+            "GET" | "DELETE" => self.agent.run(request.body(()).unwrap()).unwrap(),
             _ => self.agent.run(request.body(body.to_vec()).unwrap()).unwrap(),
         })
     }

@@ -72,7 +72,7 @@ pub fn examine(runs: &[Resolved]) -> Vec<Finding> {
     let (mut orphans, mut holes, mut lonely, mut endless) =
         (Tally::default(), Tally::default(), Tally::default(), Tally::default());
     let (mut skew, mut early, mut twice) = (Tally::default(), Tally::default(), Tally::default());
-    for Resolved { run, steps } in runs.iter().filter(|resolved| !resolved.run.provisional) {
+    for Resolved { run, steps, .. } in runs.iter().filter(|resolved| !resolved.run.provisional) {
         let whole = run_origin(run, steps);
         let by_id: BTreeMap<SpanId, &ResolvedStep> = steps.iter().map(|step| (step.span.span_id, step)).collect();
         // A parent in another process may well send elsewhere: that is no hole of this trace.

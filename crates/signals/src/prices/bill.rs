@@ -62,6 +62,11 @@ impl Classes {
         Self { prompt: fresh_input.saturating_add(read).saturating_add(write), counts }
     }
 
+    /// Tokens of a class.
+    pub(super) const fn count(&self, class: Class) -> u64 {
+        self.counts[class as usize]
+    }
+
     /// The bill, without lines of no tokens.
     pub(super) fn lines(self, sheet: &Sheet) -> impl Iterator<Item = Line> {
         Class::ALL

@@ -1,6 +1,9 @@
 //! What one model call used, as finely as prices distinguish it.
 
-use model::Usage;
+use model::{Billing, Usage};
+
+use super::Class;
+use super::bill::Classes;
 
 /// How urgently a call was served; providers sell the same model at several speeds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -27,6 +30,17 @@ impl Tier {
             "priority" => Self::Priority,
             "fast" => Self::Fast,
             _ => Self::Standard,
+        }
+    }
+
+    /// The word used in price files and ledgers.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Standard => "standard",
+            Self::Batch => "batch",
+            Self::Flex => "flex",
+            Self::Priority => "priority",
+            Self::Fast => "fast",
         }
     }
 }
@@ -70,6 +84,27 @@ pub(super) enum Known {
 }
 
 impl Call {
+    /// A span's tokens with what its attributes say beside them.
+    pub fn new(usage: Usage, billing: &Billing) -> Self {
+        Self {
+            usage,
+            cache_write_1h_tokens: billing.cache_write_1h_tokens,
+            audio_input_tokens: billing.audio_input_tokens,
+            audio_output_tokens: billing.audio_output_tokens,
+            tier: billing.service_tier.as_deref().map(Tier::of_word).unwrap_or_default(),
+        }
+    }
+
+    /// Tokens by class, each token once: what the bill multiplies by prices. Where only a total is known, all are input.
+    pub fn classes(&self) -> [(Class, u64); 8] {
+        let classes = Classes::of(&match self.known(false) {
+            Known::Split { input, output } => self.split(input, output),
+            Known::Total(total) => self.split(total, 0),
+            Known::Part => *self,
+        });
+        Class::ALL.map(|class| (class, classes.count(class)))
+    }
+
     /// Reads the counts; `output_free` where the model's output costs nothing (embeddings).
     pub(super) fn known(&self, output_free: bool) -> Known {
         let usage = &self.usage;

@@ -55,4 +55,21 @@ pub enum Why {
     BareTotal,
     /// Both.
     UnknownModelAndBareTotal,
+    /// No token counts were sent; tokens were guessed from the length of what was said.
+    NoCounts,
+}
+
+impl Why {
+    /// Every reason.
+    pub const ALL: &[Self] = &[Self::UnknownModel, Self::BareTotal, Self::UnknownModelAndBareTotal, Self::NoCounts];
+
+    /// The word used in ledgers.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::UnknownModel => "unknown_model",
+            Self::BareTotal => "bare_total",
+            Self::UnknownModelAndBareTotal => "unknown_model_and_bare_total",
+            Self::NoCounts => "no_counts",
+        }
+    }
 }

@@ -15,66 +15,12 @@ use super::rate::{Factor, Rate};
 use super::row::{Above, Adjust, Hours, Row};
 use super::table::{ANY, Seller, Table};
 use super::{Class, Sheet, Tier};
+use crate::file_error::{FileError, Reader};
 
 /// Largest price file read, in bytes.
 pub const MAX_FILE_BYTES: usize = 1 << 20;
 /// Most rows of one price file.
 pub const MAX_ROWS: usize = 10_000;
-
-/// Why a price file cannot be used, and where.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub struct PriceError {
-    /// The file, as its reader named it.
-    pub file: String,
-    /// Line, from 1.
-    pub line: Option<usize>,
-    /// Field, where the line has one.
-    pub field: Option<String>,
-    /// What is wrong.
-    pub message: String,
-}
-
-impl std::fmt::Display for PriceError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "cannot read the prices in {}", self.file)?;
-        if let Some(line) = self.line {
-            write!(f, ", line {line}")?;
-        }
-        if let Some(field) = &self.field {
-            write!(f, ", field `{field}`")?;
-        }
-        write!(f, ": {}", self.message)
-    }
-}
-
-impl PriceError {
-    fn at(file: &str, text: &str, span: Option<Range<usize>>, message: impl Into<String>) -> Self {
-        let mut error = Self { file: file.to_owned(), line: None, field: None, message: message.into() };
-        if let Some(before) = span.as_ref().and_then(|span| text.get(..span.start)) {
-            error.line = Some(before.matches('\n').count() + 1);
-            let line = before.rsplit('\n').next().unwrap_or_default();
-            error.field = match line.rsplit_once('=') {
-                Some((key, _)) => Some(last_word(key)),
-                // The place is the key itself.
-                None => span.and_then(|span| text.get(span)).filter(|key| key.bytes().all(bare)).map(str::to_owned),
-            }
-            .filter(|field| !field.is_empty());
-        }
-        error
-    }
-}
-
-fn bare(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-' || byte == b'.'
-}
-
-fn last_word(text: &str) -> String {
-    text.trim_end()
-        .rsplit(|character: char| !(character.is_ascii() && bare(character as u8)))
-        .next()
-        .unwrap_or_default()
-        .to_owned()
-}
 
 /// A file as written.
 #[derive(Debug, Deserialize)]
@@ -266,7 +212,7 @@ fn day<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Day>, D::Err
 }
 
 /// Reads a built-in file into the table's first layer.
-pub(super) fn built_in(table: &mut Table, file: &str, text: &str) -> Result<(), PriceError> {
+pub(super) fn built_in(table: &mut Table, file: &str, text: &str) -> Result<(), FileError> {
     let parsed = parse(file, text)?;
     let id = parsed.provider.as_deref().unwrap_or_default();
     table.sellers.push(Seller {
@@ -281,12 +227,7 @@ pub(super) fn built_in(table: &mut Table, file: &str, text: &str) -> Result<(), 
 }
 
 /// Reads a user's file as a new layer; what it asks to estimate, too.
-pub(super) fn overrides(
-    table: &mut Table,
-    estimates: &mut Estimates,
-    file: &str,
-    text: &str,
-) -> Result<(), PriceError> {
+pub(super) fn overrides(table: &mut Table, estimates: &mut Estimates, file: &str, text: &str) -> Result<(), FileError> {
     let parsed = parse(file, text)?;
     if let Some(unknown) = &parsed.unknown_models {
         estimates.unknown_models =
@@ -303,18 +244,17 @@ pub(super) fn overrides(
     })
 }
 
-fn parse(file: &str, text: &str) -> Result<File, PriceError> {
-    if text.len() > MAX_FILE_BYTES {
-        let message = format!("cannot be larger than {MAX_FILE_BYTES} bytes");
-        return Err(PriceError { file: file.to_owned(), line: None, field: None, message });
-    }
-    let parsed: File =
-        toml::from_str(text).map_err(|error| PriceError::at(file, text, error.span(), error.message()))?;
+fn parse(file: &str, text: &str) -> Result<File, FileError> {
+    let reader = reader(file, text);
+    let parsed: File = reader.parse(MAX_FILE_BYTES)?;
     if parsed.price.len() > MAX_ROWS {
-        let message = format!("cannot have more than {MAX_ROWS} rows");
-        return Err(PriceError { file: file.to_owned(), line: None, field: None, message });
+        return Err(reader.fail(None, format!("cannot have more than {MAX_ROWS} rows")));
     }
     Ok(parsed)
+}
+
+fn reader<'a>(file: &'a str, text: &'a str) -> Reader<'a> {
+    Reader { what: "prices", file, text }
 }
 
 fn rows(
@@ -324,10 +264,10 @@ fn rows(
     parsed: &File,
     layer: u32,
     provider: impl Fn(&Table, Option<&str>) -> Arc<str>,
-) -> Result<(), PriceError> {
+) -> Result<(), FileError> {
     for spanned in &parsed.price {
         let entry = spanned.get_ref();
-        let fail = |span: Range<usize>, message: String| PriceError::at(file, text, Some(span), message);
+        let fail = |span: Range<usize>, message: String| reader(file, text).fail(Some(span), message);
         if entry.model.get_ref().trim().is_empty() {
             return Err(fail(entry.model.span(), "cannot be empty".into()));
         }

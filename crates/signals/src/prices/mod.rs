@@ -18,12 +18,14 @@ mod table;
 
 use std::sync::{Arc, LazyLock};
 
-use model::{CostSource, Span, StepKind, Timestamp, Usage, UsageRole, Usd};
+use model::{Billing, CostSource, Span, StepKind, Timestamp, Usage, UsageRole, Usd};
 
 pub use bill::Line;
 pub use call::{Call, Tier};
 pub use estimate::{Estimates, Percent, Why};
-pub use file::{MAX_FILE_BYTES, MAX_ROWS, PriceError};
+pub use file::{MAX_FILE_BYTES, MAX_ROWS};
+
+use crate::FileError;
 pub use rate::{Class, Factor, Rate, Sheet};
 pub use row::Row;
 pub use table::Found;
@@ -135,7 +137,7 @@ impl Prices {
     }
 
     /// These prices with a user's above them. `file` is how errors and row ids call the text. Of several files the last wins.
-    pub fn with_overrides(&self, file: &str, text: &str) -> Result<Self, PriceError> {
+    pub fn with_overrides(&self, file: &str, text: &str) -> Result<Self, FileError> {
         let (mut table, mut estimates) = (Table::clone(&self.table), self.estimates);
         file::overrides(&mut table, &mut estimates, file, text)?;
         Ok(Self { table: Arc::new(table), estimates })
@@ -159,25 +161,24 @@ impl Prices {
     }
 
     /// What a span's call cost, with the prices of `at` (when it was sent). A cost computed earlier is computed anew.
-    pub fn cost(&self, span: &Span, at: Timestamp) -> Priced {
+    pub fn cost(&self, span: &Span, billing: &Billing, at: Timestamp) -> Priced {
         match (span.cost, span.cost_source) {
             (Some(cost), Some(CostSource::Reported) | None) => return Priced::Reported(cost),
             _ if !priceable(span) => return Priced::NoUsage,
             _ => {}
         }
-        self.cost_of(&Call::from(span.usage), span.provider.as_deref(), &models(span), at)
+        self.cost_of(&Call::new(span.usage, billing), span.provider.as_deref(), &models(span), at)
     }
 
     /// Fills a span's cost where its sender reported none and its tokens and prices say it, with the prices of the moment it
     /// started. Doing it again changes nothing; with another table, costs computed from the old one are replaced.
-    pub fn price(&self, span: &mut Span) -> Priced {
-        let at = if span.start.is_unset() { span.received } else { span.start };
-        let priced = self.cost(span, at);
-        if !matches!(priced, Priced::Reported(_)) {
-            span.cost = priced.usd();
-            span.cost_source = span.cost.map(|_| CostSource::Computed);
-        }
-        priced
+    pub fn price(&self, span: &mut Span, billing: &Billing) -> Priced {
+        self.pricer().price(span, billing)
+    }
+
+    /// Fills the costs of many spans as [`Prices::price`] does, looking each model up once.
+    pub fn pricer(&self) -> Pricer<'_> {
+        Pricer { prices: self, known: Vec::new() }
     }
 
     /// What the same tokens would cost as another model: `gpt-4o`, or `aws.bedrock/anthropic.claude-haiku-4-5` where the
@@ -194,7 +195,11 @@ impl Prices {
         if call.usage.is_empty() {
             return Priced::NoUsage;
         }
-        match models.iter().find_map(|model| self.find(provider, model, at)) {
+        self.cost_with(call, models.iter().find_map(|model| self.find(provider, model, at)), at)
+    }
+
+    fn cost_with(&self, call: &Call, found: Option<Found<'_>>, at: Timestamp) -> Priced {
+        match found {
             Some(found) => {
                 let sheet = |prompt| found.row.sheet(prompt, call.tier, at, found.regional);
                 self.bill(call, &found.row.id, found.row.output_free(), None, sheet)
@@ -248,6 +253,69 @@ impl Prices {
     }
 }
 
+/// Prices many spans: see [`Prices::pricer`].
+pub struct Pricer<'p> {
+    prices: &'p Prices,
+    known: Vec<Looked<'p>>,
+}
+
+/// A model of a provider that was looked up.
+struct Looked<'p> {
+    provider: Option<Arc<str>>,
+    model: Arc<str>,
+    /// Between which two price changes the look-up fell.
+    epoch: usize,
+    found: Option<Found<'p>>,
+}
+
+impl Pricer<'_> {
+    /// Models remembered.
+    const MOST: usize = 64;
+
+    /// As [`Prices::price`].
+    pub fn price(&mut self, span: &mut Span, billing: &Billing) -> Priced {
+        let at = moment(span);
+        let priced = match (span.cost, span.cost_source) {
+            (Some(cost), Some(CostSource::Reported) | None) => return Priced::Reported(cost),
+            _ if !priceable(span) => Priced::NoUsage,
+            _ => {
+                let asked = span.request_model.as_ref().filter(|asked| span.model.as_ref() != Some(asked));
+                let mut models = span.model.iter().chain(asked);
+                let found = models.find_map(|model| self.find(span.provider.as_ref(), model, at));
+                self.prices.cost_with(&Call::new(span.usage, billing), found, at)
+            }
+        };
+        (span.cost, span.cost_source) = match &priced {
+            Priced::Computed { usd, .. } => (Some(*usd), Some(CostSource::Computed)),
+            Priced::Estimated { usd, .. } => (Some(*usd), Some(CostSource::Estimated)),
+            _ => (None, None),
+        };
+        priced
+    }
+}
+
+impl<'p> Pricer<'p> {
+    fn find(&mut self, provider: Option<&Arc<str>>, model: &Arc<str>, at: Timestamp) -> Option<Found<'p>> {
+        let epoch = self.prices.table.epoch(at);
+        let same =
+            |known: &&Looked<'_>| known.epoch == epoch && known.model == *model && known.provider.as_ref() == provider;
+        if let Some(known) = self.known.iter().find(same) {
+            return known.found;
+        }
+        let found = self.prices.find(provider.map(|provider| &**provider), model, at);
+        if self.known.len() == Self::MOST {
+            self.known.clear();
+        }
+        self.known.push(Looked { provider: provider.cloned(), model: Arc::clone(model), epoch, found });
+        found
+    }
+}
+
+/// The moment whose prices hold for a span: its start, else its arrival.
+pub(crate) fn moment(span: &Span) -> Timestamp {
+    if span.start.is_unset() { span.received } else { span.start }
+}
+
 /// The span's own call of a model, with tokens.
 fn priceable(span: &Span) -> bool {
     matches!(span.kind, StepKind::Llm | StepKind::Embedding | StepKind::Reranker)
@@ -256,7 +324,7 @@ fn priceable(span: &Span) -> bool {
 }
 
 /// The model that answered, then the one asked for.
-fn models(span: &Span) -> Vec<&str> {
+pub(crate) fn models(span: &Span) -> Vec<&str> {
     let (answered, asked) = (span.model.as_deref(), span.request_model.as_deref());
     answered.into_iter().chain(asked.filter(|_| asked != answered)).collect()
 }

@@ -65,6 +65,8 @@ pub(super) struct Table {
     /// Provider, folded model or alias → rows.
     names: HashMap<Arc<str>, HashMap<Box<str>, Vec<usize>>>,
     layers: u32,
+    /// Moments from which on some row holds, sorted: between two of them every look-up gives the same.
+    changes: Vec<Timestamp>,
 }
 
 /// A user's rows without a provider.
@@ -109,8 +111,18 @@ impl Table {
             }
             rows.push(self.rows.len());
         }
+        if let Some(from) = row.from
+            && let Err(place) = self.changes.binary_search(&from)
+        {
+            self.changes.insert(place, from);
+        }
         self.rows.push(row);
         Ok(())
+    }
+
+    /// Number of the stretch between two price changes in which a moment lies.
+    pub(super) fn epoch(&self, at: Timestamp) -> usize {
+        self.changes.partition_point(|change| *change <= at)
     }
 
     /// The row for a model of a provider at a moment. A user's rows are asked before the built-in ones.

@@ -9,12 +9,11 @@
 //! 4. A usage that its dialect knows to be a total never counts.
 //!
 //! The calls of a run are those its tokens come from: a call that failed unanswered is not one of them, nor is one beside others
-//! that tell their tokens and itself tells none. Where no call tells any, they are the calls that ended without error.
+//! that tell their tokens and itself tells none. Where no call tells any, they are the calls that ended without error: a sender
+//! that never tells tokens still shows its calls. One that names them and has lost the number is not such a sender.
 //!
 //! A cost counts unless the same money is reported nearer to where it was spent: on a call below (for a call), on any step below (for
 //! other steps), or on the kept telling of the same call.
-
-use std::collections::HashMap;
 
 use model::{SpanStatus, StepKind, UsageRole};
 
@@ -33,7 +32,7 @@ pub(super) struct Counting {
     pub counted: Vec<bool>,
     /// Why usage it carries is not.
     pub because: Vec<Option<&'static str>>,
-    /// Its cost is part of the totals.
+    /// A cost of its own is, or would be, part of the totals: no other step tells the same money.
     pub cost: Vec<bool>,
     /// It is a call of a language model that really happened, answered or not: no wrapper, no second telling.
     pub call: Vec<bool>,
@@ -85,7 +84,7 @@ pub(super) fn count(tree: &Tree, representatives: &[usize]) -> Counting {
         all.map(|at| counted[at] && is_call(tree, at)).collect()
     } else {
         let below = calls_below(tree, representatives, |at| is_call(tree, at));
-        let ended = |at: usize| tree.span(at).status == SpanStatus::Ok;
+        let ended = |at: usize| tree.span(at).status == SpanStatus::Ok && tree.span(at).usage_role != UsageRole::Lost;
         all.map(|at| is_call(tree, at) && ended(at) && happened(at) && !below[at].any_but(at)).collect()
     };
     Counting { counted, because, cost, call, answered }
@@ -112,17 +111,12 @@ fn costs(tree: &Tree, representatives: &[usize]) -> Vec<bool> {
     let all = 0..tree.nodes.len();
     let has_cost = |at: usize| tree.span(at).cost.is_some();
     // Of a call told twice: the kept telling where it has a cost, else the first that has one.
-    let mut told_by: HashMap<usize, usize> = HashMap::new();
+    let mut told_by: Vec<Option<usize>> = vec![None; tree.nodes.len()];
     for at in all.clone().filter(|&at| has_cost(at)) {
         let kept = representatives[at];
-        told_by
-            .entry(kept)
-            .and_modify(|by| {
-                if at == kept {
-                    *by = at
-                }
-            })
-            .or_insert(at);
+        if told_by[kept].is_none() || at == kept {
+            told_by[kept] = Some(at);
+        }
     }
     let mut any_below = vec![false; tree.nodes.len()];
     for at in all.clone().rev() {
@@ -133,10 +127,7 @@ fn costs(tree: &Tree, representatives: &[usize]) -> Vec<bool> {
     let below = calls_below(tree, representatives, has_cost);
     all.map(|at| {
         let spent_below = if is_call(tree, at) { below[at].any_but(representatives[at]) } else { any_below[at] };
-        has_cost(at)
-            && tree.span(at).told_in.is_none()
-            && told_by.get(&representatives[at]) == Some(&at)
-            && !spent_below
+        tree.span(at).told_in.is_none() && told_by[representatives[at]].is_none_or(|by| by == at) && !spent_below
     })
     .collect()
 }

@@ -22,7 +22,7 @@ fn nearly_equal(a: u64, b: u64) -> bool {
 }
 
 /// Whether two usages can be of the same call. What one side does not say contradicts nothing.
-fn same_usage(a: &Usage, b: &Usage) -> bool {
+pub(super) fn same_usage(a: &Usage, b: &Usage) -> bool {
     let input = a.input_tokens.zip(b.input_tokens);
     let output = a.output_tokens.zip(b.output_tokens);
     let total = a.total_tokens().zip(b.total_tokens());

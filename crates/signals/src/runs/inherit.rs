@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use model::StepKind;
+use model::{Billing, StepKind};
 
 use super::tree::Tree;
 use crate::prices::Prices;
@@ -41,7 +41,7 @@ pub(super) fn fill(tree: &mut Tree) {
             let call = Arc::make_mut(&mut tree.nodes[at].span);
             call.model = name;
             call.provider = call.provider.take().or(provider);
-            Prices::built_in().price(call);
+            Prices::built_in().price(call, &Billing::default());
         }
         if let Some(above) = ttft {
             let ms = tree.span(above).ttft_ms;

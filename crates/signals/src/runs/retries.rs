@@ -14,6 +14,9 @@ use super::tree::Tree;
 pub(super) fn retry_of(tree: &Tree, representatives: &[usize]) -> Vec<Option<usize>> {
     let mut last: HashMap<(Option<SpanId>, StepKind, &str), usize> = HashMap::new();
     let mut retry_of = vec![None; tree.nodes.len()];
+    if tree.nodes.iter().all(|node| node.span.status != SpanStatus::Error) {
+        return retry_of;
+    }
     // Pre-order visits siblings by start.
     for at in (0..tree.nodes.len()).filter(|&at| representatives[at] == at) {
         let span = tree.span(at);

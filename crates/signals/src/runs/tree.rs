@@ -1,6 +1,5 @@
 //! The tree of a run: every span once, in pre-order, whatever its parents claim.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use model::{Span, SpanId, StepKind};
@@ -23,17 +22,22 @@ pub(super) struct Tree {
 }
 
 impl Tree {
-    /// Builds the tree; `None` for no spans.
-    pub fn build(spans: &[Arc<Span>]) -> Option<Self> {
-        let spans = newest_by_start(spans);
+    /// Builds the tree of what [`newest_by_start`] gave; `None` for no spans.
+    pub fn build(spans: Vec<Arc<Span>>) -> Option<Self> {
         if spans.is_empty() {
             return None;
         }
-        let at: HashMap<SpanId, usize> = spans.iter().enumerate().map(|(at, span)| (span.span_id, at)).collect();
+        let places = Places::of(&spans);
         let mut parents: Vec<Option<usize>> =
-            spans.iter().map(|span| span.parent_span_id.and_then(|id| at.get(&id).copied())).collect();
+            spans.iter().map(|span| span.parent_span_id.and_then(|id| places.find(id))).collect();
+        // Before cycles are cut: a member of one is at the top with a parent that did arrive, and is no orphan.
+        let orphans: Vec<bool> = spans
+            .iter()
+            .zip(&parents)
+            .map(|(span, parent)| span.parent_span_id.is_some() && parent.is_none())
+            .collect();
         cut_cycles(&mut parents);
-        Some(Self { nodes: pre_order(spans, &parents) })
+        Some(Self { nodes: pre_order(spans, &parents, &orphans) })
     }
 
     /// Kind of the step at `at`.
@@ -80,19 +84,30 @@ impl Tree {
 }
 
 /// One span for each id, the newest version of it, ordered by start, then by id.
-fn newest_by_start(spans: &[Arc<Span>]) -> Vec<Arc<Span>> {
+pub(super) fn newest_by_start(spans: &[Arc<Span>]) -> Vec<Arc<Span>> {
     // What follows the version only makes the choice independent of the order of arrival.
     let newness = |span: &Span| (span.version, span.received, span.end, span.start);
-    let mut newest: HashMap<SpanId, &Arc<Span>> = HashMap::with_capacity(spans.len());
-    for span in spans {
-        let kept = newest.entry(span.span_id).or_insert(span);
-        if newness(span) > newness(kept) {
-            *kept = span;
-        }
-    }
-    let mut spans: Vec<Arc<Span>> = newest.into_values().cloned().collect();
+    let mut spans = spans.to_vec();
+    spans.sort_unstable_by(|a, b| a.span_id.cmp(&b.span_id).then_with(|| newness(b).cmp(&newness(a))));
+    spans.dedup_by_key(|span| span.span_id);
     spans.sort_unstable_by_key(|span| (span.start, span.span_id));
     spans
+}
+
+/// Where each span is, by id. Sorted ids rather than a hash table: most runs are small.
+struct Places(Vec<(SpanId, usize)>);
+
+impl Places {
+    fn of(spans: &[Arc<Span>]) -> Self {
+        let mut places: Vec<_> = spans.iter().enumerate().map(|(at, span)| (span.span_id, at)).collect();
+        places.sort_unstable();
+        Self(places)
+    }
+
+    fn find(&self, id: SpanId) -> Option<usize> {
+        let place = self.0.binary_search_by_key(&id, |(id, _)| *id).ok()?;
+        Some(self.0[place].1)
+    }
 }
 
 /// Takes the parent from the earliest member of every cycle. `parents` are positions in order of start.
@@ -122,7 +137,7 @@ fn cut_cycles(parents: &mut [Option<usize>]) {
     }
 }
 
-fn pre_order(spans: Vec<Arc<Span>>, parents: &[Option<usize>]) -> Vec<Node> {
+fn pre_order(spans: Vec<Arc<Span>>, parents: &[Option<usize>], orphans: &[bool]) -> Vec<Node> {
     const NONE: usize = usize::MAX;
     let (mut first_child, mut next_sibling) = (vec![NONE; spans.len()], vec![NONE; spans.len()]);
     let mut stack = Vec::new();
@@ -132,15 +147,12 @@ fn pre_order(spans: Vec<Arc<Span>>, parents: &[Option<usize>]) -> Vec<Node> {
             None => stack.push((at, None, 0)),
         }
     }
-    let arrived: HashSet<SpanId> = spans.iter().map(|span| span.span_id).collect();
     // Pushed from last to first, so the earliest top comes off first.
     let mut nodes: Vec<Node> = Vec::with_capacity(spans.len());
     while let Some((at, parent, depth)) = stack.pop() {
         let span = spans[at].clone();
-        // A member of a cut cycle is at the top with a parent that did arrive: not an orphan.
-        let orphan = span.parent_span_id.is_some_and(|parent| !arrived.contains(&parent));
         let here = nodes.len();
-        nodes.push(Node { span, parent, depth, orphan, size: 1 });
+        nodes.push(Node { span, parent, depth, orphan: orphans[at], size: 1 });
         let from = stack.len();
         let mut child = first_child[at];
         while child != NONE {

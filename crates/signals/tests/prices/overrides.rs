@@ -1,5 +1,6 @@
 //! A user's own prices, and what is said when they cannot be read.
 
+use model::Billing;
 use signals::prices::{Call, MAX_FILE_BYTES, Priced, Prices, Tier, Why};
 
 use crate::{at, llm, today, usage, usd};
@@ -9,7 +10,7 @@ fn own(text: &str) -> Prices {
 }
 
 fn cost(prices: &Prices, provider: Option<&str>, model: &str, moment: &str) -> (Option<String>, Option<String>) {
-    let priced = prices.cost(&llm(provider, model, usage(1_000_000, 1_000_000)), at(moment));
+    let priced = prices.cost(&llm(provider, model, usage(1_000_000, 1_000_000)), &Billing::default(), at(moment));
     (priced.usd().map(|usd| usd.to_string()), priced.row().map(ToString::to_string))
 }
 
@@ -100,7 +101,7 @@ fn all_of_the_format_can_be_used() {
 fn guesses_can_be_asked_for_in_the_file() {
     let prices = own("[unknown_models]\ninput = 5\noutput = 15\n[bare_totals]\noutput_percent = 20");
     let expected = Priced::Estimated { usd: usd("0.0125"), row: "unknown_models".into(), why: Why::UnknownModel };
-    assert_eq!(prices.cost(&llm(None, "gpt-99", usage(1000, 500)), today()), expected);
+    assert_eq!(prices.cost(&llm(None, "gpt-99", usage(1000, 500)), &Billing::default(), today()), expected);
 }
 
 #[test]

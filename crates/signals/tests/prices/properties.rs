@@ -1,6 +1,6 @@
 //! What holds for any call of any model.
 
-use model::{CostSource, Span, StepKind, Timestamp, Usage, UsageRole, Usd};
+use model::{Billing, CostSource, Span, StepKind, Timestamp, Usage, UsageRole, Usd};
 use proptest::prelude::*;
 use signals::prices::{Call, Class, Priced, Prices, Tier};
 
@@ -110,7 +110,7 @@ proptest! {
 
     #[test]
     fn nothing_costs_less_than_nothing_and_bounds_are_in_order(span in wild_span()) {
-        match Prices::built_in().cost(&span, today()) {
+        match Prices::built_in().cost(&span, &Billing::default(), today()) {
             Priced::Uncertain { least, most, .. } => {
                 prop_assert!(least >= Usd::default());
                 prop_assert!(most.is_none_or(|most| most >= least));
@@ -122,16 +122,16 @@ proptest! {
     #[test]
     fn pricing_twice_changes_nothing(mut span in wild_span()) {
         let prices = Prices::built_in();
-        let first = prices.price(&mut span);
+        let first = prices.price(&mut span, &Billing::default());
         let once = span.clone();
-        prop_assert_eq!(prices.price(&mut span), first);
+        prop_assert_eq!(prices.price(&mut span, &Billing::default()), first);
         prop_assert_eq!(span, once);
     }
 
     #[test]
     fn a_reported_cost_is_never_replaced(span in wild_span()) {
         let mut priced = span.clone();
-        Prices::built_in().price(&mut priced);
+        Prices::built_in().price(&mut priced, &Billing::default());
         if span.cost.is_some() {
             prop_assert_eq!(priced, span);
         } else {

@@ -1,6 +1,6 @@
 //! Spans: what is priced, what is left alone.
 
-use model::{CostSource, StepKind, Timestamp, Usage, UsageRole};
+use model::{Billing, CostSource, StepKind, Timestamp, Usage, UsageRole};
 use signals::prices::{Estimates, Percent, Priced, Prices, Why};
 
 use crate::{llm, today, usage, usd};
@@ -8,7 +8,7 @@ use crate::{llm, today, usage, usd};
 #[test]
 fn a_call_gets_its_cost_and_where_it_is_from() {
     let mut span = llm(Some("openai"), "gpt-4o-mini", usage(1000, 500));
-    let priced = Prices::built_in().price(&mut span);
+    let priced = Prices::built_in().price(&mut span, &Billing::default());
     assert_eq!(priced, Priced::Computed { usd: usd("0.00045"), row: "openai/gpt-4o-mini".into() });
     assert_eq!((span.cost, span.cost_source), (Some(usd("0.00045")), Some(CostSource::Computed)));
 }
@@ -17,17 +17,17 @@ fn a_call_gets_its_cost_and_where_it_is_from() {
 fn a_reported_cost_stays_as_it_is() {
     let mut span = llm(Some("openai"), "gpt-4o-mini", usage(1000, 500));
     (span.cost, span.cost_source) = (Some(usd("0")), Some(CostSource::Reported));
-    assert_eq!(Prices::built_in().price(&mut span), Priced::Reported(usd("0")));
+    assert_eq!(Prices::built_in().price(&mut span, &Billing::default()), Priced::Reported(usd("0")));
     assert_eq!((span.cost, span.cost_source), (Some(usd("0")), Some(CostSource::Reported)));
 }
 
 #[test]
 fn an_unknown_model_has_no_cost_rather_than_none_to_pay() {
     let mut span = llm(Some("openai"), "gpt-99", usage(1000, 500));
-    assert_eq!(Prices::built_in().price(&mut span), Priced::UnknownModel);
+    assert_eq!(Prices::built_in().price(&mut span, &Billing::default()), Priced::UnknownModel);
     assert_eq!((span.cost, span.cost_source), (None, None));
     span.model = None;
-    assert_eq!(Prices::built_in().price(&mut span), Priced::UnknownModel);
+    assert_eq!(Prices::built_in().price(&mut span, &Billing::default()), Priced::UnknownModel);
 }
 
 #[test]
@@ -37,15 +37,15 @@ fn only_own_calls_of_models_are_priced() {
         let mut span = llm(Some("openai"), "gpt-4o-mini", usage(1000, 500));
         span.kind = *kind;
         let priceable = matches!(kind, StepKind::Llm | StepKind::Embedding | StepKind::Reranker);
-        assert_eq!(prices.price(&mut span) != Priced::NoUsage, priceable, "{kind}");
+        assert_eq!(prices.price(&mut span, &Billing::default()) != Priced::NoUsage, priceable, "{kind}");
         assert_eq!(span.cost.is_some(), priceable, "{kind}");
     }
     // A total over other spans would be the same money again.
     let mut total = llm(Some("openai"), "gpt-4o-mini", usage(1000, 500));
     total.usage_role = UsageRole::Aggregate;
-    assert_eq!((prices.price(&mut total), total.cost), (Priced::NoUsage, None));
+    assert_eq!((prices.price(&mut total, &Billing::default()), total.cost), (Priced::NoUsage, None));
     let mut silent = llm(Some("openai"), "gpt-4o-mini", Usage::default());
-    assert_eq!((prices.price(&mut silent), silent.cost), (Priced::NoUsage, None));
+    assert_eq!((prices.price(&mut silent, &Billing::default()), silent.cost), (Priced::NoUsage, None));
 }
 
 #[test]
@@ -53,9 +53,9 @@ fn the_model_that_answered_is_billed_and_the_one_asked_for_where_that_is_unknown
     let prices = Prices::built_in();
     let mut span = llm(Some("openai"), "gpt-4o-mini-2024-07-18", usage(1000, 0));
     span.request_model = Some("gpt-4o".into());
-    assert_eq!(prices.cost(&span, today()).row().unwrap().as_ref(), "openai/gpt-4o-mini");
+    assert_eq!(prices.cost(&span, &Billing::default(), today()).row().unwrap().as_ref(), "openai/gpt-4o-mini");
     span.model = Some("my-deployment".into());
-    assert_eq!(prices.cost(&span, today()).row().unwrap().as_ref(), "openai/gpt-4o@2024-10-02");
+    assert_eq!(prices.cost(&span, &Billing::default(), today()).row().unwrap().as_ref(), "openai/gpt-4o@2024-10-02");
 }
 
 #[test]
@@ -63,10 +63,10 @@ fn a_call_is_priced_as_of_its_start_or_its_arrival_where_it_has_none() {
     let prices = Prices::built_in();
     let mut span = llm(Some("openai"), "gpt-4o", usage(1_000_000, 0));
     span.start = crate::at("2024-06-01");
-    prices.price(&mut span);
+    prices.price(&mut span, &Billing::default());
     assert_eq!(span.cost, Some(usd("5")));
     (span.start, span.received) = (Timestamp::default(), today());
-    prices.price(&mut span);
+    prices.price(&mut span, &Billing::default());
     assert_eq!(span.cost, Some(usd("2.5")));
 }
 
@@ -74,13 +74,13 @@ fn a_call_is_priced_as_of_its_start_or_its_arrival_where_it_has_none() {
 fn new_prices_replace_what_was_computed_and_nothing_else() {
     let mut span = llm(Some("openai"), "gpt-4o-mini", usage(1000, 500));
     let prices = Prices::built_in();
-    prices.price(&mut span);
+    prices.price(&mut span, &Billing::default());
     let own = prices.with_overrides("mine.toml", "[[price]]\nmodel = 'gpt-4o-mini'\ninput = 1\noutput = 2").unwrap();
-    own.price(&mut span);
+    own.price(&mut span, &Billing::default());
     assert_eq!(span.cost, Some(usd("0.002")));
     // A model that no longer resolves must not keep a cost from a row that is gone.
     span.model = Some("gpt-99".into());
-    own.price(&mut span);
+    own.price(&mut span, &Billing::default());
     assert_eq!((span.cost, span.cost_source), (None, None));
 }
 
@@ -90,11 +90,11 @@ fn a_total_without_a_split_is_uncertain_between_bounds() {
     let mut span = llm(Some("openai"), "gpt-4o", bare);
     // All read from the cache: $1.25; all output: $10.
     let expected = Priced::Uncertain { tokens: 1_000_000, least: usd("1.25"), most: Some(usd("10")) };
-    assert_eq!(Prices::built_in().price(&mut span), expected);
+    assert_eq!(Prices::built_in().price(&mut span, &Billing::default()), expected);
     assert_eq!(span.cost, None);
     let half_known = llm(Some("openai"), "gpt-4o", Usage { input_tokens: Some(1000), ..Usage::default() });
     let expected = Priced::Uncertain { tokens: 1000, least: usd("0.0025"), most: None };
-    assert_eq!(Prices::built_in().cost(&half_known, today()), expected);
+    assert_eq!(Prices::built_in().cost(&half_known, &Billing::default(), today()), expected);
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn guesses_are_made_only_where_asked_for_and_say_so() {
     let bare = Usage { reported_total: Some(1_000_000), ..Usage::default() };
     let seed_c = Estimates::default().unknown_models_at("5", "15").unwrap();
     let asked = Prices::built_in().with_estimates(Estimates { output_percent: Percent::new(20), ..seed_c });
-    let cost = |model: &str, usage| asked.cost(&llm(Some("openai"), model, usage), today());
+    let cost = |model: &str, usage| asked.cost(&llm(Some("openai"), model, usage), &Billing::default(), today());
     // Seed C: 1,000 in at $5 and 500 out at $15 a million.
     let expected = Priced::Estimated { usd: usd("0.0125"), row: "unknown_models".into(), why: Why::UnknownModel };
     assert_eq!(cost("gpt-99", usage(1000, 500)), expected);
@@ -117,7 +117,7 @@ fn guesses_are_made_only_where_asked_for_and_say_so() {
     assert!(matches!(cost("gpt-4o", usage(1000, 500)), Priced::Computed { .. }));
     // Prices for unknown models alone do not make a split of a total.
     assert_eq!(
-        Prices::built_in().with_estimates(seed_c).cost(&llm(None, "gpt-99", bare), today()),
+        Prices::built_in().with_estimates(seed_c).cost(&llm(None, "gpt-99", bare), &Billing::default(), today()),
         Priced::UnknownModel
     );
 }

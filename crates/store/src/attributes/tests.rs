@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use proptest::prelude::*;
 
 use super::*;
+use crate::bodies::Texts;
 
 /// Equality that also tells NaN and the sign of zero.
 fn same(a: &Value<'_>, b: &Value<'_>) -> bool {
@@ -19,7 +20,8 @@ fn same(a: &Value<'_>, b: &Value<'_>) -> bool {
 }
 
 fn with_bodies(value: &Value<'_>) -> (String, Value<'static>) {
-    let mut splitter = Splitter::default();
+    let mut known = Texts::default();
+    let mut splitter = Splitter::new(&mut known);
     let mut text = String::new();
     write_value(&mut text, value, Some(&mut splitter), 0);
     let bodies: HashMap<_, Arc<str>> = splitter.bodies.iter().map(|(hash, body)| (*hash, Arc::from(&**body))).collect();

@@ -4,19 +4,19 @@ use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
 use futures::StreamExt;
 use object_store::path::Path as ObjectPath;
 use object_store::{ObjectStoreExt, PutPayload};
 use serde::Serialize;
 
-use super::{ABOUT, AboutBackup, CATALOG, FORMAT, SUMS, Summed};
+use super::{ABOUT, AboutBackup, CATALOG, FORMAT, STATE, SUMS, Summed};
 use crate::catalog::Catalog;
 use crate::disk::{Disk, RealDisk};
 use crate::error::StoreError;
 use crate::open::lock;
 use crate::settings::Settings;
-use crate::store::join;
 
 /// What putting a backup back came to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -87,14 +87,14 @@ pub async fn restore(backup: PathBuf, settings: Settings) -> Result<Restored, St
                 }
             }
             // It was empty before.
-            for name in ["segments", "wal", "tmp", "lock", "catalog.db"] {
+            for name in ["segments", "wal", "tmp", "lock", CATALOG, STATE] {
                 let path = settings.data.join(name);
                 let _ = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
             }
         }
         result
     };
-    join(tokio::task::spawn_blocking(work)).await
+    crate::threads::blocking(work).await
 }
 
 fn put_back(
@@ -134,7 +134,7 @@ fn put_back(
         read_archive(io::BufReader::new(file), &mut put)?
     };
     let store_id = {
-        let catalog = Catalog::open(&fresh)?;
+        let catalog = Catalog::open(Arc::new(RealDisk), &fresh)?;
         for (meta, _) in catalog.load()?.segments {
             let sum = sums.get(meta.path.as_ref());
             if sum.is_none_or(|(sum, bytes)| meta.checksum.is_some_and(|known| known != *sum) || *bytes != meta.bytes) {
@@ -186,7 +186,8 @@ type Sums = HashMap<String, (u32, u64)>;
 /// Names a backup may hold; anything else is not ours to write.
 fn known(name: &str) -> bool {
     let inside = Path::new(name).components().all(|part| matches!(part, Component::Normal(_)));
-    inside && (matches!(name, ABOUT | SUMS | CATALOG) || name.starts_with("wal/") || name.starts_with("segments/"))
+    inside
+        && (matches!(name, ABOUT | SUMS | CATALOG | STATE) || name.starts_with("wal/") || name.starts_with("segments/"))
 }
 
 /// Goes through an archive; `put` takes each file.

@@ -20,19 +20,36 @@ use crate::error::RowError;
 use crate::schema::{COST_PRECISION, COST_SCALE, Table, list_item};
 
 /// A column of texts.
-pub(crate) fn text<'a>(values: impl Iterator<Item = &'a str>) -> ArrayRef {
-    Arc::new(StringArray::from_iter_values(values))
+pub(crate) fn text<'a>(values: impl Iterator<Item = &'a str> + Clone) -> ArrayRef {
+    // Room for all of them at once: a buffer that grows is copied, and its new pages are zeroed by the system.
+    let (rows, bytes) = values.clone().fold((0, 0), |(rows, bytes), text| (rows + 1, bytes + text.len()));
+    let mut builder = StringBuilder::with_capacity(rows, bytes);
+    values.for_each(|text| builder.append_value(text));
+    Arc::new(builder.finish())
 }
 
 /// A column of texts that may be missing.
-pub(crate) fn text_opt<'a>(values: impl Iterator<Item = Option<&'a str>>) -> ArrayRef {
-    Arc::new(values.collect::<StringArray>())
+pub(crate) fn text_opt<'a>(values: impl Iterator<Item = Option<&'a str>> + Clone) -> ArrayRef {
+    let (mut rows, mut bytes, mut some) = (0, 0, false);
+    for value in values.clone() {
+        rows += 1;
+        bytes += value.map_or(0, str::len);
+        some |= value.is_some();
+    }
+    if !some {
+        // Most columns of a span are empty in most requests.
+        return Arc::new(StringArray::new_null(rows));
+    }
+    let mut builder = StringBuilder::with_capacity(rows, bytes);
+    values.for_each(|text| builder.append_option(text));
+    Arc::new(builder.finish())
 }
 
 /// A column of ids as lowercase hexadecimal text.
 pub(crate) fn hex<'a, const N: usize>(values: impl Iterator<Item = Option<&'a [u8; N]>>) -> ArrayRef {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut builder = StringBuilder::new();
+    let rows = values.size_hint().0;
+    let mut builder = StringBuilder::with_capacity(rows, rows * N * 2);
     let mut text = String::with_capacity(N * 2);
     for value in values {
         let Some(bytes) = value else {

@@ -11,8 +11,8 @@ use model::{Log, Tenant, Timestamp, Value};
 use super::columns::{self, Columns};
 use crate::attributes::{self, ValueError};
 use crate::error::RowError;
+use crate::resolver::RunResolver;
 use crate::schema::Table;
-use crate::store::RunResolver;
 
 /// A log record as read back: understood, and as sent.
 #[derive(Debug, Clone, PartialEq)]

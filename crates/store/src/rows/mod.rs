@@ -10,8 +10,8 @@ pub mod spans;
 use arrow::record_batch::RecordBatch;
 
 use crate::error::StoreError;
+use crate::resolver::RunResolver;
 use crate::schema::Table;
-use crate::store::RunResolver;
 
 /// Rows of a table without content: previews, large texts (their bodies are gone or about to go), the values of
 /// attributes that are content, and the text of log records that are. Keys stay, with null.

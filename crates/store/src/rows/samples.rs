@@ -85,7 +85,7 @@ impl SampleRow {
 const SAMPLE_INDEX_BYTES: usize = 48;
 
 /// Labels as a JSON array of pairs: names may repeat, and their order is kept.
-fn labels_json(labels: &[(String, String)]) -> String {
+pub(crate) fn labels_json(labels: &[(String, String)]) -> String {
     serde_json::to_string(labels).unwrap_or_else(|_| "[]".into())
 }
 

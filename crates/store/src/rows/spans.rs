@@ -10,10 +10,10 @@ use model::{Span, Tenant};
 
 use super::columns::{self, Columns};
 use crate::attributes::{self, ValueError};
-use crate::bodies::{BodyHash, Splitter};
+use crate::bodies::{BodyHash, Splitter, Texts};
 use crate::error::RowError;
+use crate::resolver::RunResolver;
 use crate::schema::Table;
-use crate::store::RunResolver;
 
 /// A span as read back: understood, and as sent.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,16 +47,16 @@ pub struct SpanRow {
 }
 
 /// What the indexes of a span take beside the row.
-const SPAN_INDEX_BYTES: usize = 160;
+const SPAN_INDEX_BYTES: usize = 64;
 
 impl SpanRow {
     /// A row of a span, its large texts left with `splitter`.
-    pub(crate) fn new<'a>(
+    pub(crate) fn new(
         span: Span,
-        raw: &'a RawSpan<'_>,
+        raw: &RawSpan<'_>,
         resource: Arc<str>,
         scope: Arc<str>,
-        splitter: &mut Splitter<'a>,
+        splitter: &mut Splitter<'_>,
     ) -> Self {
         let mut attributes = String::with_capacity(512);
         attributes::write_attributes(&mut attributes, &raw.attributes, Some(splitter));
@@ -130,7 +130,7 @@ impl SpanRow {
         let mut span = Span::clone(&self.span);
         (span.input_preview, span.output_preview) = (None, None);
         let (resource, scope) = (Arc::clone(&self.resource), Arc::clone(&self.scope));
-        Ok(Self::new(span, &raw, resource, scope, &mut Splitter::default()))
+        Ok(Self::new(span, &raw, resource, scope, &mut Splitter::new(&mut Texts::default())))
     }
 
     /// Rows as read back: equal resources and scopes are decoded once.
@@ -232,6 +232,7 @@ pub fn to_batch(rows: &[&SpanRow]) -> RecordBatch {
         columns::texts(spans().map(|span| span.tags.as_slice())),
         columns::truth(spans().map(|span| span.provider_sdk)),
         columns::hex(spans().map(|span| span.told_in.as_ref().map(|id| id.as_bytes()))),
+        columns::text_opt(spans().map(|span| span.told.as_deref())),
         columns::truth(spans().map(|span| span.remote_parent)),
         columns::text_opt(spans().map(|span| span.input_preview.as_deref())),
         columns::text_opt(spans().map(|span| span.output_preview.as_deref())),
@@ -334,6 +335,7 @@ fn narrow(columns: &mut Columns, row: usize) -> Result<Span, RowError> {
         tags: columns.list("tags", row),
         provider_sdk: columns.truth("provider_sdk", row).unwrap_or(false),
         told_in: columns.parse_opt("told_in", row)?,
+        told: columns.shared_opt("told", row),
         remote_parent: columns.truth("remote_parent", row).unwrap_or(false),
         input_preview: columns.shared_opt("input_preview", row),
         output_preview: columns.shared_opt("output_preview", row),

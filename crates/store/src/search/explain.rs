@@ -66,7 +66,8 @@ impl Snapshot {
         let of_spans = found.iter().filter(|(_, of)| !of.spans.is_empty() || !of.bodies.is_empty());
         for batch in self.rows_of(Table::Spans, project, of_spans.map(|(trace, _)| *trace).collect()).await? {
             for row in rows::spans::from_batch(&batch)? {
-                let Some(of) = found.get(&row.span.trace_id) else { continue };
+                // What a log record told is found in the record.
+                let Some(of) = found.get(&row.span.trace_id).filter(|_| row.span.told.is_none()) else { continue };
                 matches.entry(row.span.trace_id).or_default().extend(in_span(&row, of, needle)?);
             }
         }

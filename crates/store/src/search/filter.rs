@@ -166,7 +166,6 @@ fn encode(blocks: u32, entries: &[u8], bits: &[u8]) -> Vec<u8> {
 
 /// The encoded index of segments put one behind the other, each given with its rows, its smallest and largest time and its
 /// index. Where one has none, its rows are a block that may hold anything.
-#[cfg_attr(not(test), expect(dead_code, reason = "for compaction that copies files instead of merging rows"))]
 pub(crate) fn joined(parts: &[(u32, (i64, i64), Option<Arc<Index>>)]) -> Vec<u8> {
     let (mut blocks, mut entries, mut bits) = (0, Vec::new(), Vec::new());
     for (rows, times, index) in parts {

@@ -10,7 +10,7 @@ mod filter;
 mod needle;
 mod scan;
 
-pub(crate) use filter::{Builder, Index};
+pub(crate) use filter::{Builder, Index, joined};
 
 pub use explain::Match;
 pub use needle::{NEEDLE_BYTES_MAX, Needle, NeedleError, SNIPPET_BYTES};

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use model::Timestamp;
 use object_store::path::Path;
+use parquet::file::metadata::KeyValue;
 use serde::{Deserialize, Serialize};
 
 use crate::bloom::TraceBloom;
@@ -13,8 +14,8 @@ use crate::snapshot::SegmentMeta;
 
 /// Key of the file's metadata.
 pub(crate) const KEY: &str = "tawny.segment";
-/// Version of the files.
-pub(crate) const VERSION: i64 = 1;
+/// Version of the files; those of version 1 have no `runs`.
+pub(crate) const VERSION: i64 = 2;
 
 /// The value under [`KEY`], as JSON. Fields are only ever added; what an older file lacks has a default.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -42,6 +43,13 @@ pub(crate) struct About {
     /// Whether its rows may hold content.
     #[serde(default = "yes")]
     pub content: bool,
+    /// Row groups at which a sorted run of rows begins; the first is 0.
+    #[serde(default = "one_run")]
+    pub runs: Vec<usize>,
+}
+
+fn one_run() -> Vec<usize> {
+    vec![0]
 }
 
 fn yes() -> bool {
@@ -49,6 +57,29 @@ fn yes() -> bool {
 }
 
 impl About {
+    /// What a file says in its metadata; the error says why that is of no use.
+    pub fn read(metadata: Option<&Vec<KeyValue>>) -> Result<Self, String> {
+        let value = metadata.into_iter().flatten().find(|entry| entry.key == KEY);
+        let value =
+            value.and_then(|entry| entry.value.as_deref()).ok_or("it does not say that it is a segment of Tawny")?;
+        let about: Self =
+            serde_json::from_str(value).map_err(|error| format!("cannot read what it says of itself: {error}"))?;
+        if about.format > VERSION {
+            let format = about.format;
+            return Err(format!("its format is version {format}, this program knows {VERSION}; use a newer Tawny"));
+        }
+        if about.runs.first() != Some(&0) || !about.runs.is_sorted_by(|a, b| a < b) {
+            return Err(format!("its sorted runs cannot begin at the row groups {:?}", about.runs));
+        }
+        Ok(about)
+    }
+
+    /// The same, to be written.
+    pub fn metadata(&self) -> Result<KeyValue, StoreError> {
+        let text = serde_json::to_string(self).map_err(|error| StoreError::segment("describe", &self.id, error))?;
+        Ok(KeyValue::new(KEY.to_owned(), text))
+    }
+
     /// The catalog's entry of a file at `path` with these bytes.
     pub fn meta(&self, path: &Path, bytes: u64, checksum: u32, traces: TraceBloom) -> Result<SegmentMeta, StoreError> {
         let unknown = || StoreError::segment("list", path, format!("no table is called {}", self.table));

@@ -24,6 +24,7 @@ use parquet::file::page_index::column_index::ColumnIndexMetaData;
 use crate::error::StoreError;
 use crate::schema::Table;
 use crate::search::{INDEX_KEY, Index, IndexPlace};
+use crate::segment::about::About;
 use crate::snapshot::SegmentMeta;
 
 /// Bytes of footers that are kept, decoded, for the next reader.
@@ -98,7 +99,8 @@ impl Reader {
         &self.store
     }
 
-    async fn footer(&self, meta: &SegmentMeta) -> Result<Arc<ParquetMetaData>, StoreError> {
+    /// The footer of a segment, with its page index.
+    pub async fn footer(&self, meta: &SegmentMeta) -> Result<Arc<ParquetMetaData>, StoreError> {
         let lock = || self.footers.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(footer) = lock().get(meta.id) {
             return Ok(footer);
@@ -139,7 +141,8 @@ impl Reader {
         Ok(index)
     }
 
-    async fn bytes(&self, meta: &SegmentMeta, range: Range<u64>) -> Result<Bytes, StoreError> {
+    /// Bytes of a segment's file.
+    pub async fn bytes(&self, meta: &SegmentMeta, range: Range<u64>) -> Result<Bytes, StoreError> {
         self.store.get_range(&meta.path, range).await.map_err(|error| StoreError::segment("read", &meta.path, error))
     }
 
@@ -148,6 +151,7 @@ impl Reader {
         meta: &SegmentMeta,
         columns: Option<&[&str]>,
         numbered: bool,
+        groups: Option<Range<usize>>,
         select: impl FnOnce(&ParquetMetaData) -> Option<RowSelection>,
     ) -> Result<ParquetRecordBatchStream<SegmentFile>, StoreError> {
         let failed = |error: ParquetError| StoreError::segment("read", &meta.path, error);
@@ -171,6 +175,9 @@ impl Reader {
             let mask = ProjectionMask::roots(builder.parquet_schema(), roots);
             builder = builder.with_projection(mask);
         }
+        if let Some(groups) = groups {
+            builder = builder.with_row_groups(groups.collect());
+        }
         if let Some(selection) = selection {
             builder = builder.with_row_selection(selection);
         }
@@ -190,7 +197,7 @@ impl Reader {
         if !columns.contains(&"trace_id") {
             columns.push("trace_id");
         }
-        let stream = self.stream(meta, Some(&columns), true, |footer| Some(pages_of(footer, &wanted))).await?;
+        let stream = self.stream(meta, Some(&columns), true, None, |footer| Some(pages_of(footer, &wanted))).await?;
         let keep = |batch: RecordBatch| {
             let traces = column(meta, &batch, "trace_id")?.as_string::<i32>().clone();
             let keep: arrow::array::BooleanArray = (0..traces.len())
@@ -232,13 +239,56 @@ impl Reader {
         let ranges = consecutive(rows);
         let select =
             |_: &ParquetMetaData| Some(RowSelection::from_consecutive_ranges(ranges.into_iter(), meta.rows as usize));
-        self.stream(meta, columns, false, select).await
+        self.stream(meta, columns, false, None, select).await
     }
 
-    /// All rows in order, some at a time.
-    pub async fn all(&self, meta: &SegmentMeta) -> Result<ParquetRecordBatchStream<SegmentFile>, StoreError> {
-        self.stream(meta, None, false, |_| None).await
+    /// All rows in the order of the file, some at a time; all columns where `columns` is `None`.
+    pub async fn all(
+        &self,
+        meta: &SegmentMeta,
+        columns: Option<&[&str]>,
+    ) -> Result<ParquetRecordBatchStream<SegmentFile>, StoreError> {
+        self.stream(meta, columns, false, None, |_| None).await
     }
+
+    /// The rows of some row groups, some at a time.
+    pub async fn groups(
+        &self,
+        meta: &SegmentMeta,
+        groups: Range<usize>,
+    ) -> Result<ParquetRecordBatchStream<SegmentFile>, StoreError> {
+        self.stream(meta, None, false, Some(groups), |_| None).await
+    }
+
+    /// The stretches of a segment within which rows are sorted.
+    pub async fn sorted_runs(&self, meta: &SegmentMeta) -> Result<Vec<SortedRun>, StoreError> {
+        let footer = self.footer(meta).await?;
+        let about = About::read(footer.file_metadata().key_value_metadata());
+        let about = about.map_err(|error| StoreError::segment("read the footer of", &meta.path, error))?;
+        Ok(sorted_runs(&about, &footer))
+    }
+}
+
+/// A stretch of a segment within which rows are sorted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SortedRun {
+    pub groups: Range<usize>,
+    /// Number of its first row in the file.
+    pub first_row: u32,
+}
+
+/// The stretches of a file within which rows are sorted.
+pub(crate) fn sorted_runs(about: &About, footer: &ParquetMetaData) -> Vec<SortedRun> {
+    let groups = footer.num_row_groups();
+    let starts: Vec<usize> = about.runs.iter().copied().filter(|start| *start < groups).collect();
+    let ends = starts.iter().skip(1).copied().chain([groups]).collect::<Vec<_>>();
+    let mut row = 0;
+    let run = |(start, end): (usize, usize)| {
+        let first_row = row;
+        row += (start..end).map(|group| footer.row_group(group).num_rows()).sum::<i64>() as u32;
+        SortedRun { groups: start..end, first_row }
+    };
+    starts.iter().copied().zip(ends).map(run).collect()
 }
 
 const ROW_NUMBER: &str = "row_number";

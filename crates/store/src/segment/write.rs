@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, Int64Array, UInt64Array};
+use arrow::array::{ArrayRef, AsArray, Int64Array, StringArray, UInt64Array};
 use arrow::compute::interleave_record_batch;
 use arrow::datatypes::{DataType, TimestampNanosecondType, UInt64Type};
 use arrow::record_batch::RecordBatch;
@@ -15,6 +15,7 @@ use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::ColumnPath;
 
 use super::about::{self, About};
@@ -32,8 +33,9 @@ const ROW_GROUP_ROWS: usize = 32 * 1024;
 const ROW_GROUP_BYTES: usize = 64 * 1024 * 1024;
 /// Rows of a page: what reading one run has to decode at least.
 const PAGE_ROWS: usize = 2048;
-/// Rows that are gathered and written at once.
-const WRITE_ROWS: usize = 4096;
+/// Rows that are gathered and written at once: few enough for the processor's cache, since every column goes through all
+/// of them.
+const WRITE_ROWS: usize = 1024;
 /// The same for tables of large texts.
 const WRITE_ROWS_TEXT: usize = 256;
 /// Compression of files as flushed: they will be written again.
@@ -47,7 +49,7 @@ pub(crate) fn write_rows(table: Table) -> usize {
 }
 
 /// Clamped times of a batch's rows: by them rows are sorted into buckets and files.
-pub(crate) fn clamped_times(table: Table, batch: &RecordBatch) -> Vec<i64> {
+fn clamped_times(table: Table, batch: &RecordBatch) -> Vec<i64> {
     let column = |name| {
         let column = batch.column_by_name(name).expect("a column of the table's own schema");
         column.as_primitive::<TimestampNanosecondType>()
@@ -119,90 +121,70 @@ pub(crate) struct Target {
     pub content: bool,
 }
 
-/// A segment being written.
-pub(crate) struct SegmentWriter {
-    target: Target,
-    writer: ArrowWriter<Vec<u8>>,
-    rows: u64,
-    times: (i64, i64),
-    versions: (u64, u64),
-    provisional: u64,
-    traces: HashSet<TraceId>,
-    text: Option<search::Builder>,
+/// What the catalog and the metadata say about the rows of a segment.
+pub(crate) struct Facts {
+    pub rows: u64,
+    pub times: (i64, i64),
+    pub versions: (u64, u64),
+    pub provisional: u64,
+    pub traces: HashSet<TraceId, foldhash::quality::RandomState>,
+    /// Row groups at which a sorted run of rows begins; the first is 0.
+    pub runs: Vec<usize>,
     /// When the last span of its runs arrived (`runs` only).
-    heard: i64,
+    pub heard: i64,
 }
 
-impl SegmentWriter {
-    /// Begins a file in memory.
-    pub fn new(target: Target) -> Result<Self, StoreError> {
-        let properties = properties(target.table, target.level);
-        let writer = ArrowWriter::try_new(Vec::new(), target.table.schema(), Some(properties))
-            .map_err(|error| StoreError::segment("begin", &target.table, error))?;
-        Ok(Self {
-            text: search::Builder::new(target.table),
-            target,
-            writer,
+impl Default for Facts {
+    fn default() -> Self {
+        Self {
             rows: 0,
             times: (i64::MAX, i64::MIN),
             versions: (u64::MAX, 0),
             provisional: 0,
-            traces: HashSet::new(),
+            traces: HashSet::default(),
+            runs: vec![0],
             heard: i64::MIN,
-        })
-    }
-
-    /// Adds rows, in order, gathered from several batches: `(batch, row)` each.
-    pub fn gather(&mut self, batches: &[&RecordBatch], rows: &[(usize, usize)]) -> Result<(), StoreError> {
-        for rows in rows.chunks(write_rows(self.target.table)) {
-            let batch = interleave_record_batch(batches, rows);
-            self.push(&batch.map_err(|error| StoreError::segment("gather rows of", &self.target.table, error))?)?;
         }
-        Ok(())
     }
+}
 
-    fn push(&mut self, batch: &RecordBatch) -> Result<(), StoreError> {
+impl Facts {
+    fn note(&mut self, table: Table, batch: &RecordBatch) -> Result<(), StoreError> {
         let column = |name| batch.column_by_name(name).expect("a column of the table's own schema");
-        let times = column(self.target.table.time_column()).as_primitive::<TimestampNanosecondType>();
+        let times = column(table.time_column()).as_primitive::<TimestampNanosecondType>();
         let versions: &UInt64Array = column("version").as_primitive::<UInt64Type>();
         for (time, version) in times.values().iter().zip(versions.values()) {
             self.times = (self.times.0.min(*time), self.times.1.max(*time));
             self.versions = (self.versions.0.min(*version), self.versions.1.max(*version));
         }
-        if self.target.table != Table::Samples {
-            let traces = column("trace_id").as_string::<i32>();
-            let mut last = "";
-            for trace in traces.iter().flatten() {
-                // Rows are sorted by trace: most repeat the one before.
-                if trace != last {
-                    self.traces.extend(trace.parse::<TraceId>().ok());
-                    last = trace;
-                }
-            }
+        if table != Table::Samples {
+            self.note_traces(column("trace_id").as_string::<i32>());
         }
-        if self.target.table == Table::Runs {
+        if table == Table::Runs {
             let heard = column("last_received_at").as_primitive::<TimestampNanosecondType>();
             self.heard = heard.values().iter().copied().fold(self.heard, i64::max);
             self.provisional += rows::runs::open(batch)?.into_iter().filter(|open| *open).count() as u64;
         }
         self.rows += batch.num_rows() as u64;
-        if let Some(text) = &mut self.text {
-            text.push(batch);
+        Ok(())
+    }
+
+    /// Adds the traces of some rows.
+    pub fn note_traces(&mut self, traces: &StringArray) {
+        let mut last = "";
+        for trace in traces.iter().flatten() {
+            // Rows are sorted by trace: most repeat the one before.
+            if trace != last {
+                self.traces.extend(trace.parse::<TraceId>().ok());
+                last = trace;
+            }
         }
-        self.writer.write(batch).map_err(|error| StoreError::segment("write", &self.target.table, error))
     }
 
-    /// Rows so far.
-    pub fn rows(&self) -> u64 {
-        self.rows
-    }
-
-    /// The file's bytes and its entry in the catalog. `log_flushed` is the log position the file belongs to, `replaces`
-    /// the segments whose rows it took over; both are for making the catalog again.
-    pub fn finish(mut self, id: u64, log_flushed: u64, replaces: &[u64]) -> Result<(Bytes, SegmentMeta), StoreError> {
-        let target = &self.target;
-        let path = layout::path(target.table, &target.project, target.environment.as_deref(), &target.day, id);
-        let about = About {
+    /// What the file is to say of itself. `log_flushed` is the log position it belongs to, `replaces` the segments whose
+    /// rows it took over; both are for making the catalog again.
+    pub fn about(&self, target: &Target, id: u64, log_flushed: u64, replaces: &[u64]) -> About {
+        About {
             format: about::VERSION,
             id,
             table: target.table.name().to_owned(),
@@ -221,33 +203,139 @@ impl SegmentWriter {
             // A run is written again when time alone changes it: that makes its content no newer.
             arrived: Some(if target.table == Table::Runs { self.heard } else { target.arrived.as_nanos() }),
             content: target.content,
-        };
-        let text = serde_json::to_string(&about).map_err(|error| StoreError::segment("describe", &path, error))?;
-        self.writer.append_key_value_metadata(KeyValue::new(about::KEY.to_owned(), text));
-        let bytes = Bytes::from(close(self.writer, self.text, &path)?);
+            runs: self.runs.clone(),
+        }
+    }
+
+    /// The file's entry in the catalog.
+    pub fn entry(self, about: &About, target: &Target, bytes: &Bytes) -> Result<SegmentMeta, StoreError> {
+        let path = layout::path(target.table, &target.project, target.environment.as_deref(), &target.day, about.id);
+        let path = Path::parse(&path).map_err(|error| StoreError::segment("name", &path, error))?;
         let traces = match target.table {
             Table::Samples => TraceBloom::all(),
             _ => TraceBloom::new(self.traces.into_iter()),
         };
-        let path = Path::parse(&path).map_err(|error| StoreError::segment("name", &path, error))?;
-        let meta = about.meta(&path, bytes.len() as u64, crc32fast::hash(&bytes), traces)?;
+        about.meta(&path, bytes.len() as u64, crc32fast::hash(bytes), traces)
+    }
+}
+
+/// The writer of a file in memory.
+pub(crate) fn begin(target: &Target) -> Result<ArrowWriter<Vec<u8>>, StoreError> {
+    let properties = properties(target.table, target.level);
+    ArrowWriter::try_new(Vec::new(), target.table.schema(), Some(properties))
+        .map_err(|error| StoreError::segment("begin", &target.table, error))
+}
+
+/// A segment being written.
+pub(crate) struct SegmentWriter {
+    target: Target,
+    writer: ArrowWriter<Vec<u8>>,
+    facts: Facts,
+    text: Option<search::Builder>,
+}
+
+impl SegmentWriter {
+    /// Begins a file in memory.
+    pub fn new(target: Target) -> Result<Self, StoreError> {
+        let writer = begin(&target)?;
+        Ok(Self { text: search::Builder::new(target.table), target, writer, facts: Facts::default() })
+    }
+
+    /// Adds rows, in order, gathered from several batches: `(batch, row)` each.
+    pub fn gather(&mut self, batches: &[&RecordBatch], rows: &[(usize, usize)]) -> Result<(), StoreError> {
+        for rows in rows.chunks(write_rows(self.target.table)) {
+            let batch = interleave_record_batch(batches, rows);
+            self.push(&batch.map_err(|error| StoreError::segment("gather rows of", &self.target.table, error))?)?;
+        }
+        Ok(())
+    }
+
+    /// Adds rows, in order.
+    pub fn push(&mut self, batch: &RecordBatch) -> Result<(), StoreError> {
+        self.facts.note(self.target.table, batch)?;
+        if let Some(text) = &mut self.text {
+            text.push(batch);
+        }
+        self.writer.write(batch).map_err(|error| StoreError::segment("write", &self.target.table, error))
+    }
+
+    /// Rows so far.
+    pub fn rows(&self) -> u64 {
+        self.facts.rows
+    }
+
+    /// The file's bytes and its entry in the catalog; the arguments as in [`Facts::about`].
+    pub fn finish(self, id: u64, log_flushed: u64, replaces: &[u64]) -> Result<(Bytes, SegmentMeta), StoreError> {
+        let failed = |error| StoreError::segment("finish", &self.target.table, error);
+        let (writer, _) = self.writer.into_serialized_writer().map_err(failed)?;
+        let index = self.text.map(search::Builder::finish);
+        let about = self.facts.about(&self.target, id, log_flushed, replaces);
+        let bytes = close(writer, index, &about)?;
+        let meta = self.facts.entry(&about, &self.target, &bytes)?;
         Ok((bytes, meta))
     }
 }
 
-/// Ends the file. The index of its text stands between rows and footer, where other readers of Parquet do not look.
-fn close(writer: ArrowWriter<Vec<u8>>, text: Option<search::Builder>, path: &str) -> Result<Vec<u8>, StoreError> {
-    let failed = |error| StoreError::segment("finish", &path, error);
-    let (mut file, _) = writer.into_serialized_writer().map_err(failed)?;
-    if let Some(text) = text {
-        let index = text.finish();
+/// Ends a file. The index of its text stands between rows and footer, where other readers of Parquet do not look.
+pub(crate) fn close(
+    mut file: SerializedFileWriter<Vec<u8>>,
+    index: Option<Vec<u8>>,
+    about: &About,
+) -> Result<Bytes, StoreError> {
+    if let Some(index) = index {
         let place = search::IndexPlace { offset: file.bytes_written() as u64, length: index.len() as u64 };
-        file.write_all(&index).map_err(|error| StoreError::segment("finish", &path, error))?;
+        file.write_all(&index).map_err(|error| StoreError::segment("finish", &about.table, error))?;
         let place = serde_json::json!(place).to_string();
         file.append_key_value_metadata(KeyValue::new(search::INDEX_KEY.to_owned(), place));
     }
-    file.into_inner().map_err(failed)
+    file.append_key_value_metadata(about.metadata()?);
+    file.into_inner().map(Bytes::from).map_err(|error| StoreError::segment("finish", &about.table, error))
 }
+
+/// Columns whose values hardly repeat: a dictionary would be built and thrown away.
+const UNIQUE: &[&str] = &[
+    "span_id",
+    "hash",
+    "id",
+    "attributes",
+    "events",
+    "body",
+    "text",
+    "tool_call_id",
+    "response_id",
+    "input_preview",
+    "output_preview",
+    "duration_ms",
+    "ttft_ms",
+];
+
+/// The same in `runs`, where each is there once.
+const UNIQUE_RUNS: &[&str] = &["trace_id", "root_span_id"];
+
+/// Columns nobody looks through for a range of values: texts, and ids that are as good as random.
+const UNBOUNDED: &[&str] = &[
+    "attributes",
+    "events",
+    "links",
+    "resource",
+    "scope",
+    "body",
+    "text",
+    "agents",
+    "labels",
+    "span_id",
+    "parent_span_id",
+    "hash",
+    "response_id",
+    "tool_call_id",
+    "told_in",
+    "trace_state",
+    "status_message",
+    "error_message",
+    "input_preview",
+    "output_preview",
+    "preview",
+];
 
 fn properties(table: Table, level: u8) -> WriterProperties {
     let zstd = if level == 0 { LEVEL_FLUSHED } else { LEVEL_COMPACTED };
@@ -258,12 +346,11 @@ fn properties(table: Table, level: u8) -> WriterProperties {
         .set_max_row_group_bytes(Some(ROW_GROUP_BYTES))
         .set_data_page_row_count_limit(PAGE_ROWS);
     let column = |name: &str| ColumnPath::from(name.to_owned());
-    // Values that hardly repeat: a dictionary would be built and thrown away.
-    for name in ["span_id", "hash", "id", "attributes", "events", "body", "text"] {
+    let unique_runs = if table == Table::Runs { UNIQUE_RUNS } else { &[] };
+    for name in UNIQUE.iter().chain(unique_runs) {
         builder = builder.set_column_dictionary_enabled(column(name), false);
     }
-    // Nobody looks for a range of these texts.
-    for name in ["attributes", "events", "links", "resource", "scope", "body", "text", "agents", "labels"] {
+    for name in UNBOUNDED {
         builder = builder.set_column_statistics_enabled(column(name), EnabledStatistics::None);
     }
     let times: &[&str] = match table {

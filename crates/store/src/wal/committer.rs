@@ -1,15 +1,15 @@
 //! The thread that commits: waiting requests are appended together, share one sync, become visible, and are answered.
 
 use std::io;
-use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread::JoinHandle;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 
 use super::{Log, record};
 use crate::entry::{Committed, Entry};
 use crate::error::CommitError;
+use crate::threads::Threads;
 
 /// Bytes of requests that are committed together at most: more would keep the first of them waiting.
 const GROUP_BYTES: usize = 8 * 1024 * 1024;
@@ -41,18 +41,26 @@ pub(crate) trait Apply: Send + 'static {
 /// The thread, as others see it. Dropping it waits for the thread to end, so that nothing touches the log files any more
 /// when the directory is unlocked.
 pub(crate) struct CommitThread {
-    sender: Option<Sender<Message>>,
-    thread: Option<JoinHandle<()>>,
+    sender: Option<UnboundedSender<Message>>,
+    /// Closed when the thread has ended.
+    ended: Mutex<std::sync::mpsc::Receiver<()>>,
 }
 
 impl CommitThread {
     /// Starts the thread. `next` is the sequence number of the next request.
-    pub fn start(log: Log, next: u64, apply: impl Apply) -> io::Result<Self> {
-        let (sender, receiver) = channel();
+    pub fn start(threads: &Arc<dyn Threads>, log: Log, next: u64, apply: impl Apply) -> io::Result<Self> {
+        let (sender, mut receiver) = unbounded_channel();
+        let (running, ended) = std::sync::mpsc::channel();
         let committer = Committer { log, next, apply, buffer: Vec::new() };
-        let thread = std::thread::Builder::new().name("tawny-commit".into());
-        let thread = thread.spawn(move || committer.run(&receiver))?;
-        Ok(Self { sender: Some(sender), thread: Some(thread) })
+        let work = {
+            let threads = Arc::clone(threads);
+            move || {
+                committer.run(&*threads, &mut receiver);
+                drop(running);
+            }
+        };
+        threads.stay("tawny-commit", Box::new(work))?;
+        Ok(Self { sender: Some(sender), ended: Mutex::new(ended) })
     }
 
     /// Sends a message; false when the thread has ended.
@@ -64,10 +72,8 @@ impl CommitThread {
 impl Drop for CommitThread {
     fn drop(&mut self) {
         drop(self.sender.take());
-        if let Some(thread) = self.thread.take() {
-            // A panic there has been reported already.
-            let _ = thread.join();
-        }
+        // Nothing is sent: this ends when the thread does.
+        let _ = self.ended.get_mut().unwrap_or_else(PoisonError::into_inner).recv();
     }
 }
 
@@ -80,8 +86,8 @@ struct Committer<A> {
 }
 
 impl<A: Apply> Committer<A> {
-    fn run(mut self, receiver: &Receiver<Message>) {
-        while let Ok(message) = receiver.recv() {
+    fn run(mut self, threads: &dyn Threads, receiver: &mut UnboundedReceiver<Message>) {
+        while let Some(message) = threads.block_on(receiver.recv()) {
             let mut message = Some(message);
             let mut group = Vec::new();
             let mut bytes = 0;

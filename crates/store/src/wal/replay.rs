@@ -19,8 +19,8 @@ pub(crate) struct Replayed {
     pub last: u64,
     /// Entries given to the callback.
     pub entries: u64,
-    /// Damaged parts set aside.
-    pub damaged: u64,
+    /// Copies of damaged parts that were set aside.
+    pub damaged: Vec<PathBuf>,
     /// Bytes cut off the end of the last file.
     pub torn_bytes: u64,
 }
@@ -46,6 +46,7 @@ pub(crate) fn replay(
         let reader = FileReader { disk, path: &path, quarantine, is_last: at + 1 == names.len() };
         reader.read(bytes, flushed, &mut replayed, &mut each)?;
     }
+    disk.sync_dir(directory).map_err(|error| StoreError::io("sync", directory, error))?;
     Ok(replayed)
 }
 
@@ -112,6 +113,9 @@ impl FileReader<'_> {
             // Nothing in it, and its name is the one the next file will want.
             return self.disk.remove(self.path).map_err(|error| StoreError::io("remove", self.path, error));
         }
+        // A killed process may have left bytes that no sync covered. What was read here is shown and built upon: it must
+        // not be lost with the machine later.
+        self.disk.sync_file(self.path).map_err(|error| StoreError::io("sync", self.path, error))?;
         replayed.files.push(ClosedFile { path: self.path.clone(), last, bytes: good });
         Ok(())
     }
@@ -128,7 +132,6 @@ impl FileReader<'_> {
     }
 
     fn set_aside(&self, bytes: &Bytes, from: usize, until: usize, replayed: &mut Replayed) -> Result<(), StoreError> {
-        replayed.damaged += 1;
         let name = self.path.file_stem().unwrap_or_default().to_string_lossy();
         let copy = self.quarantine.join(format!("{name}-{from}.bin"));
         tracing::error!(
@@ -138,6 +141,8 @@ impl FileReader<'_> {
         let temporary = copy.with_extension("tmp");
         self.disk.create_dir(self.quarantine).map_err(|error| StoreError::io("create", self.quarantine, error))?;
         let written = self.disk.write_whole(&copy, &temporary, &bytes[from..until]);
-        written.map_err(|error| StoreError::io("write", &copy, error))
+        written.map_err(|error| StoreError::io("write", &copy, error))?;
+        replayed.damaged.push(copy);
+        Ok(())
     }
 }

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "not every test file uses all of it")]
 
+pub mod mortal;
+
 use std::borrow::Cow;
 use std::path::Path;
 use std::sync::Arc;
@@ -113,6 +115,8 @@ pub struct Sent {
     /// 0 while it runs.
     pub end: i64,
     pub texts: Vec<String>,
+    /// Id of the model's response.
+    pub response: Option<String>,
 }
 
 impl Sent {
@@ -127,6 +131,7 @@ impl Sent {
             start: NOON + span as i64 * SECOND,
             end: NOON + span as i64 * SECOND + SECOND / 2,
             texts: Vec::new(),
+            response: None,
         }
     }
 
@@ -185,6 +190,7 @@ impl Sent {
             start: raw.start,
             end: raw.end,
             service: Some("svc".into()),
+            response_id: self.response.as_deref().map(Into::into),
             usage: Usage { input_tokens: Some(self.span), ..Usage::default() },
             ..Span::new(tenant, raw.trace_id, raw.span_id)
         }

@@ -1,8 +1,9 @@
-//! Flags of the commands about what is sent: `doctor`, `setup`, `forward`.
+//! Flags of the commands about what is sent: `demo`, `doctor`, `setup`, `forward`.
 
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use simulator::Incident;
 
 use super::Reading;
 
@@ -64,4 +65,29 @@ pub enum ForwardCommand {
         /// The file.
         file: PathBuf,
     },
+}
+
+/// Flags of `demo`.
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// Runs per second, on average. Above 50: load, from prepared runs and without history.
+    #[arg(long, value_name = "N", default_value_t = 0.5)]
+    pub rate: f64,
+    /// Seed: the same seed gives the same runs.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// Begin with this much history, for example 15m or 2h.
+    #[arg(long, value_name = "TIME", default_value = "15m")]
+    pub history: String,
+    /// Stop when the runs of this much time, counted from now, are sent; without it the demo goes on until it is stopped.
+    #[arg(long, value_name = "TIME")]
+    pub r#for: Option<String>,
+    /// Something goes wrong once the history is over: wrong-tool, outdated-document, runaway-loop, slow-tool, schema-change,
+    /// retrieval-miss, context-overflow, shrinking-answers, prompt-injection, provider-outage, cost-spike or model-swap. A history of
+    /// some hours lets Tawny learn first what is usual.
+    #[arg(long, value_name = "NAME")]
+    pub incident: Option<Incident>,
+    /// Where OTLP over HTTP is received.
+    #[arg(long, env = "TAWNY_URL", value_name = "URL", default_value = "http://127.0.0.1:8296")]
+    pub url: String,
 }

@@ -37,6 +37,9 @@ pub fn run(args: &Demo) -> Result<ExitCode> {
     if !(args.rate.is_finite() && args.rate > 0.0) {
         bail!("cannot send {} runs a second: give a number above 0, for example --rate 0.5", args.rate);
     }
+    if args.incident.is_some() && args.rate > LOAD_RATE {
+        bail!("an incident needs runs that are written as they happen: give --rate {LOAD_RATE} or less");
+    }
     let client = Client::new(&args.url)?;
     client.text("/healthz")?;
     let history = span("--history", &args.history)?;
@@ -73,7 +76,11 @@ pub fn run(args: &Demo) -> Result<ExitCode> {
         for _ in 0..SENDERS {
             scope.spawn(|| send(&client, &waiting, &sent));
         }
-        feed(Traffic::new(args.seed, args.rate, start), start, end, &queue, &sent, &bar);
+        let mut traffic = Traffic::new(args.seed, args.rate, start);
+        if let Some(incident) = args.incident {
+            traffic = traffic.with_incident(incident, history);
+        }
+        feed(traffic, start, end, &queue, &sent, &bar);
         drop(queue);
     });
     bar.finish_and_clear();

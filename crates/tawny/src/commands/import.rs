@@ -1,4 +1,4 @@
-//! `tawny import FILE…`: recorded telemetry, sent like any client would send it.
+//! `tawny import FILE…`: recorded telemetry, sent like any client would send it; `tawny logs import FILE…`: log records as JSON lines.
 //!
 //! Files are read as streams (only protobuf files are held whole) and sent in requests of bounded size, several at a time.
 //! A line that cannot be read costs its neighbours nothing.
@@ -26,14 +26,23 @@ use crate::client::Client;
 use crate::show;
 use crate::style;
 
+/// What the files hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holds {
+    /// OTLP.
+    Otlp,
+    /// Log records as JSON lines.
+    Logs,
+}
+
 /// Imports files.
-pub fn run(args: &Import) -> Result<ExitCode> {
+pub fn run(args: &Import, holds: Holds) -> Result<ExitCode> {
     let client = Client::new(&args.reading.url)?;
     // Before the first byte is read: the usual mistake is that no server runs.
     client.text("/healthz")?;
     let mut totals = Totals::default();
     for path in &args.files {
-        let report = import(&client, args, path)?;
+        let report = import(&client, args, holds, path)?;
         if !args.reading.json {
             show::out(&report.text(path))?;
         }
@@ -50,7 +59,7 @@ pub fn run(args: &Import) -> Result<ExitCode> {
 }
 
 /// Imports one file.
-fn import(client: &Client, args: &Import, path: &Path) -> Result<Report> {
+fn import(client: &Client, args: &Import, holds: Holds, path: &Path) -> Result<Report> {
     let (file, size) = open(path)?;
     let bar = progress(path, size, args.reading.json);
     let file = bar.wrap_read(file);
@@ -65,13 +74,17 @@ fn import(client: &Client, args: &Import, path: &Path) -> Result<Report> {
             scope.spawn(|| work(&sender, &waiting));
         }
         let queue = queue; // moved in, so that the senders end when reading does
-        source::read(file, |piece| match piece {
+        let mut take = |piece: Piece| match piece {
             Piece::Request(request) => !sender.stopped() && queue.send(request).is_ok(),
             Piece::Unreadable { line, problem } => {
                 sender.unreadable(line, problem);
                 !sender.stopped()
             }
-        })
+        };
+        match holds {
+            Holds::Otlp => source::read(file, &mut take),
+            Holds::Logs => source::read_logs(file, &mut take),
+        }
     });
     let seconds = bar.elapsed().as_secs_f64();
     bar.finish_and_clear();

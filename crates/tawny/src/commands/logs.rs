@@ -6,7 +6,8 @@ use anyhow::Result;
 use serde_json::Value;
 use server::api::types::{LogRecord, LogsAnswer};
 
-use crate::cli::Logs;
+use super::import;
+use crate::cli::{Logs, LogsCommand};
 use crate::client::{Client, parse};
 use crate::filters::Query;
 use crate::show;
@@ -14,6 +15,9 @@ use crate::style::{Look, clip, faint, paint};
 
 /// Lists log records.
 pub fn run(args: &Logs) -> Result<ExitCode> {
+    if let Some(LogsCommand::Import(args)) = &args.command {
+        return import::run(args, import::Holds::Logs);
+    }
     let client = Client::new(&args.reading.url)?;
     let query = Query::new()
         .with("from", args.from.as_ref())

@@ -33,13 +33,18 @@ pub fn run(args: &cli::Run) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Completes the beginning of an id.
-fn whole_id(client: &Client, beginning: &str) -> Result<String> {
+/// Completes the beginning of an id. What cannot be one is the id of an execution or the like, which the server knows.
+pub(super) fn whole_id(client: &Client, beginning: &str) -> Result<String> {
     let id = beginning.trim().to_ascii_lowercase();
-    if id.is_empty() || id.len() > WHOLE_ID || !id.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+    if id.is_empty() {
         bail!(
-            "cannot read `{beginning}` as a run: give its trace id ({WHOLE_ID} hexadecimal digits) or the beginning of it"
+            "give the run's trace id ({WHOLE_ID} hexadecimal digits), the beginning of it, or the execution its logs name"
         );
+    }
+    if id.len() > WHOLE_ID || !id.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        // In a path a space is %20 and a plus is itself.
+        let encoded: String = form_urlencoded::byte_serialize(beginning.trim().as_bytes()).collect();
+        return Ok(encoded.replace('+', "%20"));
     }
     if id.len() == WHOLE_ID {
         return Ok(id);
@@ -68,6 +73,9 @@ fn whole_id(client: &Client, beginning: &str) -> Result<String> {
 
 fn render(answer: &RunAnswer, content: bool, width: usize) -> String {
     let mut out = head(&answer.run);
+    for joined in &answer.joined {
+        out.push_str(&faint(&format!("joined {}: {}\n", joined.trace_id, joined.because)));
+    }
     let lines: Vec<Line> = answer.steps.iter().map(Line::of).collect();
     let name_width =
         lines.iter().map(|line| line.name.chars().count()).max().unwrap_or(0).min(width.saturating_sub(60).max(24));

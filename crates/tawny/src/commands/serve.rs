@@ -1,12 +1,14 @@
 //! `tawny serve`: the server, until it is told to stop.
 
+use std::fs;
 use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
-use server::config::IngestKeys;
+use server::config::{Detection, IngestKeys, TlsFiles};
 use server::{ConfigError, Limits, Running, Settings};
 use tokio::signal;
 use tracing_subscriber::EnvFilter;
@@ -25,11 +27,27 @@ pub fn run(args: &Serve) -> Result<ExitCode> {
     runtime.block_on(serve(settings, args.json))
 }
 
+/// What detection goes by, from the files named.
+fn detection(args: &Serve) -> Result<Detection> {
+    let read = |path: &PathBuf| fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()));
+    let mut detection = Detection::default();
+    if let Some(path) = &args.detectors {
+        detection.detectors =
+            signals::detect::Settings::parse(&read(path)?).with_context(|| path.display().to_string())?;
+    }
+    if let Some(path) = &args.outcomes {
+        detection.outcomes =
+            signals::detect::outcomes::Outcomes::parse(&read(path)?).with_context(|| path.display().to_string())?;
+    }
+    Ok(detection)
+}
+
 fn settings(args: &Serve) -> Result<Settings> {
     if args.memory < server::config::MIN_MEMORY {
         bail!(ConfigError::Memory { given: args.memory });
     }
     let (data, bucket) = server::config::place(&args.place.data, args.place.data_local.as_deref())?;
+    let trust = &args.trust;
     let limits = Limits::for_memory(args.memory).with_max_body(args.max_body).with_open_files(open_files());
     Ok(Settings {
         data,
@@ -44,7 +62,20 @@ fn settings(args: &Serve) -> Result<Settings> {
         alerts: alerting(&args.alerting),
         allow_missing_segments: args.allow_missing_segments,
         dialects: super::dialects::with_renames(&args.renames)?,
-        limits: Limits { cache_bytes: args.cache as u64, ..limits },
+        hourly_token_budget: args.hourly_token_budget,
+        runs: Settings::default().runs,
+        money: args.money.settings(),
+        detection: detection(args)?,
+        limits: Limits {
+            cache_bytes: args.cache as u64,
+            flush_bytes: args.flush_bytes,
+            requests_per_second: trust.rate,
+            ..limits
+        },
+        policy: trust.policy.as_deref().map(|file| super::policy::load(file, &trust.policy_key)).transpose()?,
+        tls: trust.tls_cert.clone().zip(trust.tls_key.clone()).map(|(certificate, key)| TlsFiles { certificate, key }),
+        allow_hosts: trust.allow_hosts.clone(),
+        allow_origins: trust.allow_origins.clone(),
         ingest_keys: IngestKeys::parse(args.ingest_keys.iter().map(String::as_str)).context("--ingest-key")?,
     })
 }

@@ -33,6 +33,9 @@ fn tables_and_trees() {
     assert!(table.contains("agent  2") && table.contains("3 rows"), "{table}");
     assert!(server.out(&["sql", "--schema"]).contains("trace_id"));
     assert!(server.out(&["status"]).contains("ready"));
+    let metrics = server.out(&["metrics", "tokens_consumed"]);
+    assert!(metrics.contains("agent_tokens_total") && metrics.contains("  agent_tokens_consumed_total"), "{metrics}");
+    assert!(!metrics.contains("agent_requests_total"), "{metrics}");
 }
 
 #[test]

@@ -104,3 +104,36 @@ fn the_demo_sends_runs_that_are_understood() {
     assert!(tokens > 1_000);
     assert_eq!(server.json(&["status", "--json"])["ingest"]["signals"]["traces"]["items_rejected"], 0);
 }
+
+#[test]
+fn log_lines_are_imported_from_plain_and_packed_files() {
+    let line = |at: u32, more: serde_json::Value| {
+        let mut event = json!({"execution_id": "EXEC-9", "timestamp": format!("2026-11-21T10:00:{at:02}")});
+        event.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        event.to_string()
+    };
+    let lines = [
+        line(0, json!({"event": "step_start", "step_name": "fetch", "step_type": "tool"})),
+        "not a line".to_owned(),
+        line(2, json!({"event": "step_complete", "step_name": "fetch", "duration_ms": 2000, "success": true})),
+    ]
+    .join("\n");
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    gzip.write_all(lines.as_bytes()).unwrap();
+    let forms = [
+        ("lines.jsonl", lines.clone().into_bytes()),
+        ("lines.jsonl.gz", gzip.finish().unwrap()),
+        ("lines.zst", zstd::encode_all(lines.as_bytes(), 3).unwrap()),
+    ];
+    for (name, bytes) in forms {
+        let server = Server::start();
+        let file = write(server.dir.path(), name, bytes);
+        let report = server.json(&["logs", "import", &file, "--json"]);
+        let report = &report["files"][&file];
+        assert_eq!((&report["accepted"], &report["rejected"]), (&json!({"logs": 2}), &json!(1)), "{name}: {report}");
+        assert!(report["problems"][0].as_str().unwrap().contains("line 2: not JSON"), "{report}");
+        let run = server.json(&["run", "EXEC-9", "--json"]);
+        assert_eq!((&run["run"]["tool_calls"], &run["run"]["steps"]), (&json!(1), &json!(1)), "{name}");
+        assert!(server.out(&["logs"]).contains("step_complete"));
+    }
+}

@@ -7,4 +7,5 @@ mod forward;
 mod import;
 mod serve;
 mod support;
+mod trust;
 mod upkeep;

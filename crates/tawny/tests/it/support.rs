@@ -27,6 +27,11 @@ pub fn tawny() -> Command {
         "TAWNY_ALLOW_OPEN",
         "TAWNY_RENAMES",
         "TAWNY_FORWARD",
+        "TAWNY_KEY",
+        "TAWNY_PROJECT",
+        "TAWNY_POLICY",
+        "TAWNY_POLICY_KEY",
+        "TAWNY_POLICY_KEY_FILE",
     ] {
         command.env_remove(name);
     }

@@ -49,6 +49,13 @@ pub enum Kind {
     Message(Message),
 }
 
+impl Kind {
+    /// Whether it holds this message. By address, because some contain themselves.
+    pub fn is(self, message: Message) -> bool {
+        matches!(self, Self::Message(own) if std::ptr::eq(own, message))
+    }
+}
+
 const fn one(number: u32, name: &'static str, kind: Kind) -> Field {
     Field { name, number, kind, list: false }
 }
@@ -60,7 +67,7 @@ const fn many(number: u32, name: &'static str, kind: Kind) -> Field {
 use Kind::{Base64, Bool, Double, Enum, Fixed32, Fixed64, Id, Int64, Sfixed64, Sint32, Text, Uint32, Uint64};
 
 // Statics, because these messages contain themselves.
-static ANY_VALUE: [Field; 7] = [
+pub static ANY_VALUE: [Field; 7] = [
     one(1, "stringValue", Text),
     one(2, "boolValue", Bool),
     one(3, "intValue", Int64),
@@ -71,7 +78,7 @@ static ANY_VALUE: [Field; 7] = [
 ];
 static ARRAY: [Field; 1] = [many(1, "values", Kind::Message(&ANY_VALUE))];
 static KEY_VALUES: [Field; 1] = [many(1, "values", Kind::Message(&KEY_VALUE))];
-static KEY_VALUE: [Field; 2] = [one(1, "key", Text), one(2, "value", Kind::Message(&ANY_VALUE))];
+pub static KEY_VALUE: [Field; 2] = [one(1, "key", Text), one(2, "value", Kind::Message(&ANY_VALUE))];
 
 const ATTRIBUTE: Kind = Kind::Message(&KEY_VALUE);
 

@@ -49,6 +49,19 @@ fn every_sort_of_value_survives() {
 }
 
 #[test]
+fn attributes_as_an_object_and_plain_values_survive() {
+    let spans = r#"{"resourceSpans":[{"resource":{"attributes":{"service.name":"s"}},"scopeSpans":[{"scope":{"name":"lib"},"spans":[
+        {"traceId":"4bf92f3577b34da6a3ce929d0e0e4736","spanId":"00f067aa0ba902b7","name":"chat","events":[{"name":"e","attributes":{"n":null}}],
+         "attributes":{"text":"t","\u00e4":true,"int":-7,"big":18446744073709551615,"half":0.5,"exp":1e3,"no":null,"list":[1,"x",null,[2],{"a":1}],
+            "map":{"k":{"deep":[{}]},"stringless":"v"},"typed":{"stringValue":"v"},"snake":{"int_value":"3"},"empty":{},"none":[]}},
+        {"traceId":"4bf92f3577b34da6a3ce929d0e0e4736","spanId":"00f067aa0ba902b8","name":"plain","attributes":[{"key":"k","value":"plain"},
+            {"key":"m","value":{"a":1,"b":[false]}},{"key":"l","value":[1.5]},{"key":"nothing","value":null}]}]}]}]}"#;
+    reads_the_same(Signal::Traces, spans.as_bytes());
+    let logs = r#"{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"body":"words","attributes":{"a":1}},{"body":{"event":"x","n":[1]}},{"body":null}]}]}]}"#;
+    reads_the_same(Signal::Logs, logs.as_bytes());
+}
+
+#[test]
 fn what_does_not_fit_is_an_error_with_its_place() {
     let span = |field: &str| format!("{{\"resourceSpans\":[{{\"scopeSpans\":[{{\"spans\":[{{{field}}}]}}]}}]}}");
     for (field, says) in [

@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: figures of the release build, printed as tables with what they are compared to. One file a bench;
 //! what they share is in `common.rs` (sets, a measured server, tables) and `load.rs` (sending).
 
+mod budgets;
 mod common;
 mod ingest;
 mod load;
@@ -13,6 +14,8 @@ use clap::Subcommand;
 /// A bench.
 #[derive(Debug, Subcommand)]
 pub enum Bench {
+    /// How long an agent waits for a verdict of its budgets.
+    Budgets(budgets::Options),
     /// What taking telemetry in costs, beside peers.
     Ingest(ingest::Options),
     /// What reading costs as data grows.
@@ -24,6 +27,7 @@ pub enum Bench {
 /// Runs a bench.
 pub fn run(bench: &Bench) -> Result<()> {
     match bench {
+        Bench::Budgets(options) => budgets::run(options),
         Bench::Ingest(options) => ingest::run(options),
         Bench::Read(options) => read::run(options),
         Bench::Store(options) => store::run(options),

@@ -62,6 +62,8 @@ export function Notices({ step, steps, select }: Props) {
             Its parent <span className="mono">{step.parent_span_id}</span> never arrived, so it stands at the top.
           </li>
         )}
+        {step.told_by === "log" && <li>Told by log records; no span was sent.</li>}
+        {step.told_by === "both" && <li>Log records added to what its span says.</li>}
         {!step.counted && step.not_counted_because && <li>Not part of the totals: {step.not_counted_because}.</li>}
       </ul>
     </>

@@ -3,7 +3,7 @@ import { ActionIcon, Tooltip } from "@mantine/core";
 import { IconArrowLeft } from "@tabler/icons-react";
 import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
-import type { Run } from "@/api/types";
+import type { Run, RunAnswer } from "@/api/types";
 import { absolute, compact, count, duration, plural, usd, zone } from "@/lib/format";
 import { KIND_LOOK, KindMix } from "@/theme/kinds";
 import { CopyButton } from "@/ui/CopyButton";
@@ -11,7 +11,13 @@ import { StatusBadge } from "@/ui/StatusMark";
 import { Ago } from "@/ui/Time";
 import classes from "./RunHeader.module.css";
 
-export function RunHeader({ run, onBack }: { run: Run; onBack: () => void }) {
+interface Props {
+  run: Run;
+  joined: RunAnswer["joined"];
+  onBack: () => void;
+}
+
+export function RunHeader({ run, joined, onBack }: Props) {
   return (
     <header className={classes.header}>
       <div className={classes.title}>
@@ -27,6 +33,11 @@ export function RunHeader({ run, onBack }: { run: Run; onBack: () => void }) {
         {run.provisional && run.status !== "running" && (
           <Tooltip label="Spans came in a moment ago. Totals may still change.">
             <span className={classes.provisional}>provisional</span>
+          </Tooltip>
+        )}
+        {joined.length > 0 && (
+          <Tooltip label={joinedBecause(joined)} multiline maw={420}>
+            <span className={classes.provisional}>joined from {plural(joined.length + 1, "trace")}</span>
           </Tooltip>
         )}
         {run.outcome && <span className={classes.outcome}>{run.outcome}</span>}
@@ -45,6 +56,18 @@ export function RunHeader({ run, onBack }: { run: Run; onBack: () => void }) {
       )}
     </header>
   );
+}
+
+/** Each reason once, with the traces it joins. */
+function joinedBecause(joined: RunAnswer["joined"]): string {
+  const reasons = [...new Set(joined.map((each) => each.because))];
+  return reasons
+    .map((because) => {
+      const traces = joined.filter((each) => each.because === because).map((each) => each.trace_id);
+      const more = traces.length > 3 ? ` and ${traces.length - 3} more` : "";
+      return `${traces.slice(0, 3).join(", ")}${more}: ${because}.`;
+    })
+    .join(" ");
 }
 
 function Facts({ run }: { run: Run }) {

@@ -95,7 +95,7 @@ export function RunPage() {
   const logCount = logs.data?.logs.length;
   return (
     <div className={classes.page}>
-      <RunHeader run={data.run} onBack={back} />
+      <RunHeader run={data.run} joined={data.joined} onBack={back} />
       <Tabs
         className={classes.views}
         value={view}

@@ -95,7 +95,7 @@ pub struct Run {
     pub version: Option<String>,
     /// The totals may still change: the root has not ended, or steps came in a moment ago.
     pub provisional: bool,
-    /// Number of findings about this run.
+    /// Number of findings about this run; live updates and search leave it at 0.
     pub findings: u64,
 }
 

@@ -134,6 +134,8 @@ pub struct Step {
     pub tags: Vec<String>,
     /// The dialect that understood the span; empty when none did.
     pub dialect: String,
+    /// Who told of the step: `span`, `log` (log records alone) or `both`.
+    pub told_by: ToldBy,
     /// Attributes as sent, by name; any JSON values.
     #[schema(value_type = BTreeMap<String, Value>)]
     pub attributes: BTreeMap<String, Json>,
@@ -171,6 +173,18 @@ pub struct Score {
     /// When.
     #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
+}
+
+/// Who told of a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ToldBy {
+    /// A span.
+    Span,
+    /// Log records alone.
+    Log,
+    /// A span, and log records that added to it.
+    Both,
 }
 
 /// Tokens of one step. Input includes cached tokens, output includes reasoning; null where the sender did not say.
@@ -284,6 +298,27 @@ pub struct RunAnswer {
     pub steps: Vec<Step>,
     /// Judgements of the run and its steps, by time: feedback, evaluations. Empty with `content=none`.
     pub scores: Vec<Score>,
+    /// Other traces that are part of the run; any of their ids opens it.
+    pub joined: Vec<Joined>,
+}
+
+/// A trace that is part of a run.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Joined {
+    /// The trace.
+    #[schema(value_type = String)]
+    pub trace_id: TraceId,
+    /// What makes it certain, in a word: `link`, `parent_id`, `mcp`, `tool_call`, `prompt`, `execution` or `conversation`.
+    pub reason: String,
+    /// The same in a sentence.
+    pub because: String,
+}
+
+impl Joined {
+    /// A trace and the reason.
+    pub fn new(trace_id: TraceId, reason: model::JoinReason) -> Self {
+        Self { trace_id, reason: reason.to_string(), because: reason.sentence().to_owned() }
+    }
 }
 
 /// One run with what a row of its tree needs.
@@ -372,6 +407,17 @@ pub struct LogRecord {
     /// Step it belongs to.
     #[schema(value_type = Option<String>, required)]
     pub span_id: Option<SpanId>,
+}
+
+/// What became of log records sent as JSON lines.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct LinesAnswer {
+    /// Records kept.
+    pub accepted: u64,
+    /// Lines that could not be read.
+    pub rejected: u64,
+    /// Why, the first of each kind, with the number of the line.
+    pub reasons: Vec<String>,
 }
 
 /// Log records of one run, by time.

@@ -13,7 +13,7 @@ const CACHE_BYTES: usize = 32 << 20;
 /// Spans whose trace is remembered, for what names only a span.
 const TRACES_MAX: usize = 1 << 17;
 /// Scores whose span has not arrived that are remembered.
-const PENDING_MAX: usize = 4096;
+pub const PENDING_MAX: usize = 4096;
 
 /// A span of a project.
 pub type Key = (Arc<str>, TraceId, SpanId);

@@ -12,7 +12,7 @@ use serde_json::{Value as Json, json};
 
 use crate::app::App;
 use crate::ingest::Refusal;
-use crate::receivers::{self, read_back, refuse};
+use crate::receivers::{self, datadog, read_back, refuse};
 
 /// Runs of one answer.
 const RUNS_MAX: usize = 100;
@@ -30,6 +30,8 @@ pub async fn info() -> Response {
         &json!({
             "version": "0.13.0",
             "license_expiration_time": null,
+            // Datadog's tracers ask their agent at the same path.
+            "endpoints": datadog::ENDPOINTS, "client_drop_p0s": false, "span_meta_structs": true,
             "instance_flags": {
                 "zstd_compression_enabled": true, "gzip_body_enabled": true, "dataset_examples_multipart_enabled": false,
             },
@@ -105,7 +107,7 @@ pub async fn run(State(app): State<Arc<App>>, Path(id): Path<String>, headers: H
 }
 
 async fn find(app: &App, headers: &HeaderMap, id: &str) -> Result<Option<Json>, Refusal> {
-    let project = app.admit(headers)?;
+    let project = app.admit_reader(headers)?;
     let store = &app.opened().map_err(|phase| Refusal::NotReady { state: phase.as_str() })?.store;
     let (span, guess) = (::receivers::span_id(id), ::receivers::trace_id(id));
     let Some(trace) = receivers::trace_of(app, store, &project, span, Some(guess)).await else { return Ok(None) };
@@ -149,7 +151,7 @@ async fn runs(app: &App, headers: &HeaderMap, asked: &Json) -> Result<Vec<Json>,
     if let Some(trace) = asked["trace"].as_str().or_else(|| asked["trace_id"].as_str()) {
         return of_trace(app, headers, ::receivers::trace_id(trace), asked, limit).await;
     }
-    let project = app.admit(headers)?;
+    let project = app.admit_reader(headers)?;
     let page = Page { limit, sort: Sort::default(), cursor: None, facets: Vec::new(), total: false };
     let latest = app.ask(|engine| async move { engine.runs(&project, &RunFilter::default(), &page).await }).await;
     let latest = latest.map_err(|problem| Refusal::NotKept(format!("the runs cannot be read: {}", problem.detail)))?;

@@ -96,9 +96,11 @@ impl<'a> Sender<'a> {
     }
 
     fn once(&self, request: &Request) -> Result<Response<ureq::Body>, ureq::Error> {
-        let path = request.signal.map_or("/", Signal::path);
-        let headers =
-            [("content-type", request.encoding.content_type()), ("content-encoding", request.compression.name())];
+        let (path, kind) = match request.lines_from {
+            Some(_) => ("/api/v1/logs", "application/x-ndjson"),
+            None => (request.signal.map_or("/", Signal::path), request.encoding.content_type()),
+        };
+        let headers = [("content-type", kind), ("content-encoding", request.compression.name())];
         self.client.send(path, &headers, &request.body)
     }
 
@@ -109,7 +111,7 @@ impl<'a> Sender<'a> {
             let count = |name: &str| response.headers().get(name)?.to_str().ok()?.parse::<u64>().ok();
             let (accepted, rejected) = (count("tawny-accepted").unwrap_or(0), count("tawny-rejected").unwrap_or(0));
             let signal = request.signal.unwrap_or(Signal::Traces);
-            let reason = (rejected > 0).then(|| reason(request.encoding, response)).flatten();
+            let reason = (rejected > 0).then(|| reason(request, response)).flatten();
             self.report().sent(signal, accepted, rejected, reason);
             if rejected > 0 && self.strict {
                 self.stopped.store(true, Ordering::Relaxed);
@@ -143,12 +145,17 @@ impl<'a> Sender<'a> {
 const MAX_ANSWER: u64 = 1 << 20;
 
 /// Why items were refused, from an answer in JSON.
-fn reason(encoding: Encoding, response: Response<ureq::Body>) -> Option<String> {
-    if encoding != Encoding::Json {
+fn reason(request: &Request, response: Response<ureq::Body>) -> Option<String> {
+    if request.encoding != Encoding::Json {
         return None;
     }
     let text = response.into_body().with_config().limit(MAX_ANSWER).read_to_string().ok()?;
     let answer: Value = serde_json::from_str(&text).ok()?;
+    if let (Some(from), Some(reasons)) = (request.lines_from, answer["reasons"].as_array()) {
+        let reasons: Vec<&str> = reasons.iter().filter_map(Value::as_str).collect();
+        let place = if from > 1 { format!(" (counted from line {from} of the file)") } else { String::new() };
+        return Some(reasons.join("; ") + &place);
+    }
     Some(answer["partialSuccess"]["errorMessage"].as_str()?.to_owned())
 }
 

@@ -43,6 +43,8 @@ pub struct Request {
     pub compression: Compression,
     /// Its bytes.
     pub body: Vec<u8>,
+    /// Where it holds log records as JSON lines instead of OTLP: the number of its first line.
+    pub lines_from: Option<u64>,
     /// The parts it was put together from: each is what stands between the brackets of one line's list.
     parts: Vec<(u64, Range<usize>)>,
 }
@@ -50,7 +52,7 @@ pub struct Request {
 impl Request {
     /// The line it begins at, from 1; 0 where there are no lines.
     pub fn line(&self) -> u64 {
-        self.parts.first().map_or(0, |(line, _)| *line)
+        self.parts.first().map(|(line, _)| *line).or(self.lines_from).unwrap_or(0)
     }
 
     /// The request taken apart into one for each line; `None` when it is of one line anyway.
@@ -66,9 +68,96 @@ impl Request {
 
 /// Reads a file to its end, giving out pieces until `take` answers false. Answers the bytes after decompression.
 pub fn read(file: impl Read, mut take: impl FnMut(Piece) -> bool) -> Result<u64> {
+    let mut plain = decompressed(file)?;
+    let first = plain.fill_buf()?.iter().copied().find(|byte| !byte.is_ascii_whitespace());
+    match first {
+        None => {}
+        Some(b'{' | b'[') => json(&mut plain, &mut take)?,
+        Some(_) => protobuf(&mut plain, &mut take)?,
+    }
+    Ok(plain.into_inner().bytes)
+}
+
+/// Reads a file of log records as JSON lines (or one array of objects) likewise. The server reads the lines.
+pub fn read_logs(file: impl Read, mut take: impl FnMut(Piece) -> bool) -> Result<u64> {
+    let mut plain = decompressed(file)?;
+    let first = plain.fill_buf()?.iter().copied().find(|byte| !byte.is_ascii_whitespace());
+    let mut lines = LogLines { from: 1, body: Vec::new(), take: &mut take };
+    if first == Some(b'[') {
+        // The items become lines; their numbers are those of the array.
+        let mut text = Vec::new();
+        plain.by_ref().take(MAX_LINE_BYTES + 1).read_to_end(&mut text)?;
+        if text.len() as u64 > MAX_LINE_BYTES {
+            bail!(
+                "an array is read whole, and this one is longer than {} MiB: write one object a line",
+                MAX_LINE_BYTES >> 20
+            );
+        }
+        let items: Vec<Box<RawValue>> =
+            serde_json::from_slice(&text).context("the file begins with [ and is no JSON array")?;
+        for (at, item) in items.iter().enumerate() {
+            // Line breaks between values are no part of them.
+            let line: Vec<u8> = item.get().bytes().filter(|byte| !matches!(byte, b'\n' | b'\r')).collect();
+            if !lines.push(at as u64 + 1, &line) {
+                return Ok(plain.into_inner().bytes);
+            }
+        }
+    } else {
+        let (mut line, mut number) = (Vec::new(), 0);
+        while read_line(&mut plain, &mut line)? > 0 {
+            number += 1;
+            if !lines.push(number, line.trim_ascii_end()) {
+                return Ok(plain.into_inner().bytes);
+            }
+            line.clear();
+        }
+    }
+    lines.finish();
+    Ok(plain.into_inner().bytes)
+}
+
+/// Puts log lines together into requests.
+struct LogLines<'t, F> {
+    from: u64,
+    body: Vec<u8>,
+    take: &'t mut F,
+}
+
+impl<F: FnMut(Piece) -> bool> LogLines<'_, F> {
+    fn push(&mut self, number: u64, line: &[u8]) -> bool {
+        if !self.body.is_empty() && self.body.len() + line.len() > REQUEST_BYTES && !self.finish() {
+            return false;
+        }
+        if self.body.is_empty() {
+            self.from = number;
+        }
+        // Empty lines too: the server names bad lines by their number.
+        self.body.extend_from_slice(line);
+        self.body.push(b'\n');
+        true
+    }
+
+    fn finish(&mut self) -> bool {
+        let body = std::mem::take(&mut self.body);
+        if body.iter().all(u8::is_ascii_whitespace) {
+            return true;
+        }
+        (self.take)(Piece::Request(Request {
+            signal: Some(Signal::Logs),
+            encoding: Encoding::Json,
+            compression: Compression::None,
+            body,
+            lines_from: Some(self.from),
+            parts: Vec::new(),
+        }))
+    }
+}
+
+/// What a file holds after decompression, and a byte order mark.
+fn decompressed<'f>(file: impl Read + 'f) -> Result<BufReader<Counted<Box<dyn Read + 'f>>>> {
     let mut file = BufReader::with_capacity(LOOK_AHEAD, file);
     let compression = Compression::sniff(file.fill_buf()?);
-    let plain: Box<dyn Read> = match compression {
+    let plain: Box<dyn Read + 'f> = match compression {
         Compression::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(file)),
         Compression::Zstd => {
             let mut decoder = zstd::Decoder::with_buffer(file).context("cannot begin to decompress")?;
@@ -79,13 +168,7 @@ pub fn read(file: impl Read, mut take: impl FnMut(Piece) -> bool) -> Result<u64>
     };
     let mut plain = BufReader::with_capacity(1 << 20, Counted { inner: plain, bytes: 0 });
     skip_mark(&mut plain)?;
-    let first = plain.fill_buf()?.iter().copied().find(|byte| !byte.is_ascii_whitespace());
-    match first {
-        None => {}
-        Some(b'{' | b'[') => json(&mut plain, &mut take)?,
-        Some(_) => protobuf(&mut plain, &mut take)?,
-    }
-    Ok(plain.into_inner().bytes)
+    Ok(plain)
 }
 
 /// Skips the byte order mark that some editors put before JSON.
@@ -112,6 +195,7 @@ fn protobuf(source: &mut impl Read, take: &mut impl FnMut(Piece) -> bool) -> Res
             encoding: Encoding::Protobuf,
             compression: Compression::sniff(bytes),
             body: bytes.to_vec(),
+            lines_from: None,
             parts: Vec::new(),
         };
         if !take(Piece::Request(request)) {
@@ -303,6 +387,7 @@ impl Batch {
             encoding: Encoding::Json,
             compression: Compression::None,
             body: self.body,
+            lines_from: None,
             parts: self.parts,
         }
     }

@@ -1,0 +1,205 @@
+//! The audit log: who did what, in a chain that shows what was changed or taken out.
+//!
+//! The hash of an entry is BLAKE3 over the hash before it and the entry's fields, each with its length before it. Old entries may be
+//! pruned from the beginning; where the chain begins then is kept. Whoever can write the file can write a new chain: note the
+//! [`Head`] elsewhere from time to time, and verify against it.
+
+use model::Timestamp;
+use state::rusqlite::{self, Connection, OptionalExtension, Transaction};
+
+/// One thing somebody did.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Entry {
+    /// Number, from 1 without gaps.
+    pub seq: i64,
+    /// When, in nanoseconds since 1970.
+    pub at: i64,
+    /// In which project; `*` where it is about all.
+    pub project: String,
+    /// Who: `user:…`, `key:…`, `cli:…`, `anybody`.
+    pub actor: String,
+    /// What, a word with points: `key.create`.
+    pub action: String,
+    /// To what.
+    pub target: String,
+    /// More, in words; never a secret.
+    pub detail: String,
+    /// Hash of this entry and all before it, hexadecimal.
+    pub hash: String,
+}
+
+/// The end of the chain.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Head {
+    /// Number of the last entry; 0 for none.
+    pub seq: i64,
+    /// Its hash, hexadecimal.
+    pub hash: String,
+}
+
+/// What is wrong with a chain.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Broken {
+    /// An entry's fields do not give its hash, or the one before it was changed.
+    #[error("entry {seq} was changed, or the entry before it was")]
+    Changed {
+        /// Its number.
+        seq: i64,
+    },
+    /// Entries are not there.
+    #[error("entries {from} to {to} are missing")]
+    Missing {
+        /// The first.
+        from: i64,
+        /// The last.
+        to: i64,
+    },
+    /// A head that was noted elsewhere is not in the chain.
+    #[error("entry {seq} has not the hash that was noted: the log was written again")]
+    Rewritten {
+        /// Its number.
+        seq: i64,
+    },
+}
+
+/// What verifying found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verified {
+    /// Entries looked at.
+    pub entries: u64,
+    /// Number of the first entry there is; entries before it were pruned.
+    pub first: i64,
+    /// The end of the chain.
+    pub head: Head,
+    /// Everything that is wrong.
+    pub broken: Vec<Broken>,
+}
+
+/// Appends an entry; gives its number.
+///
+/// # Errors
+/// What SQLite says.
+pub fn append(
+    tx: &Transaction<'_>,
+    at: Timestamp,
+    project: &str,
+    actor: &str,
+    [action, target, detail]: [&str; 3],
+) -> rusqlite::Result<i64> {
+    let (seq, before) = last(tx)?;
+    let seq = seq + 1;
+    let fields = [project, actor, action, target, detail];
+    let hash = link(&before, seq, at.as_nanos(), fields);
+    tx.execute(
+        "INSERT INTO audit_log (seq, at, project, actor, action, target, detail, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        (seq, at.as_nanos(), project, actor, action, target, detail, hash.as_bytes()),
+    )?;
+    Ok(seq)
+}
+
+/// The last entry's number and hash; where there is none, what the chain begins from.
+fn last(conn: &Connection) -> rusqlite::Result<(i64, blake3::Hash)> {
+    let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, blake3::Hash::from_bytes(row.get(1)?)));
+    let last = conn.query_row("SELECT seq, hash FROM audit_log ORDER BY seq DESC LIMIT 1", [], read).optional()?;
+    match last {
+        Some(last) => Ok(last),
+        None => base(conn),
+    }
+}
+
+/// What the first entry follows: nothing, or the last that was pruned.
+fn base(conn: &Connection) -> rusqlite::Result<(i64, blake3::Hash)> {
+    let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, blake3::Hash::from_bytes(row.get(1)?)));
+    let base = conn.query_row("SELECT seq, hash FROM audit_base", [], read).optional()?;
+    Ok(base.unwrap_or((0, blake3::Hash::from_bytes([0; 32]))))
+}
+
+fn link(before: &blake3::Hash, seq: i64, at: i64, fields: [&str; 5]) -> blake3::Hash {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(before.as_bytes()).update(&seq.to_be_bytes()).update(&at.to_be_bytes());
+    for field in fields {
+        hasher.update(&(field.len() as u64).to_be_bytes()).update(field.as_bytes());
+    }
+    hasher.finalize()
+}
+
+/// Entries after a number, oldest first, at most `limit`; of one project and what is about all, or of everything.
+///
+/// # Errors
+/// What SQLite says.
+pub fn entries(conn: &Connection, after: i64, limit: usize, project: Option<&str>) -> rusqlite::Result<Vec<Entry>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT seq, at, project, actor, action, target, detail, hash FROM audit_log
+         WHERE seq > ?1 AND (?3 IS NULL OR project IN (?3, '*')) ORDER BY seq LIMIT ?2",
+    )?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    statement.query_map((after, limit, project), read)?.collect()
+}
+
+fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Entry> {
+    Ok(Entry {
+        seq: row.get(0)?,
+        at: row.get(1)?,
+        project: row.get(2)?,
+        actor: row.get(3)?,
+        action: row.get(4)?,
+        target: row.get(5)?,
+        detail: row.get(6)?,
+        hash: blake3::Hash::from_bytes(row.get(7)?).to_hex().to_string(),
+    })
+}
+
+/// Goes through the chain; `noted` is a head that was written down elsewhere.
+///
+/// # Errors
+/// What SQLite says.
+pub fn verify(conn: &Connection, noted: Option<&Head>) -> rusqlite::Result<Verified> {
+    let (base, mut before) = base(conn)?;
+    let (mut expected, mut broken, mut count) = (base + 1, Vec::new(), 0);
+    let mut statement =
+        conn.prepare("SELECT seq, at, project, actor, action, target, detail, hash FROM audit_log ORDER BY seq")?;
+    let mut rows = statement.query([])?;
+    let mut head = Head { seq: base, hash: before.to_hex().to_string() };
+    let mut noted_seen = noted.is_none_or(|noted| noted.seq <= base && *noted == head || noted.seq == 0);
+    while let Some(row) = rows.next()? {
+        let hash = blake3::Hash::from_bytes(row.get(7)?);
+        let entry = read(row)?;
+        if entry.seq > expected {
+            broken.push(Broken::Missing { from: expected, to: entry.seq - 1 });
+        } else {
+            let fields = [&*entry.project, &*entry.actor, &*entry.action, &*entry.target, &*entry.detail];
+            if link(&before, entry.seq, entry.at, fields) != hash {
+                broken.push(Broken::Changed { seq: entry.seq });
+            }
+        }
+        if let Some(noted) = noted.filter(|noted| noted.seq == entry.seq) {
+            noted_seen = true;
+            if noted.hash != entry.hash {
+                broken.push(Broken::Rewritten { seq: entry.seq });
+            }
+        }
+        (before, expected, count) = (hash, entry.seq + 1, count + 1);
+        head = Head { seq: entry.seq, hash: entry.hash };
+    }
+    // Entries pruned since it was noted cannot be compared any more.
+    if let Some(noted) = noted.filter(|noted| !noted_seen && noted.seq > head.seq) {
+        broken.push(Broken::Missing { from: head.seq + 1, to: noted.seq });
+    }
+    Ok(Verified { entries: count, first: base + 1, head, broken })
+}
+
+/// Removes entries before a time, from the beginning; gives how many.
+///
+/// # Errors
+/// What SQLite says.
+pub fn prune(tx: &Transaction<'_>, before: Timestamp) -> rusqlite::Result<usize> {
+    // Only a whole beginning may go, whatever a clock did in between.
+    let kept = "SELECT coalesce((SELECT min(seq) FROM audit_log WHERE at >= ?1), (SELECT max(seq) + 1 FROM audit_log), 0)";
+    let first_kept: i64 = tx.query_row(kept, [before.as_nanos()], |row| row.get(0))?;
+    tx.execute(
+        "INSERT OR REPLACE INTO audit_base (one, seq, hash)
+         SELECT 1, seq, hash FROM audit_log WHERE seq < ?1 ORDER BY seq DESC LIMIT 1",
+        [first_kept],
+    )?;
+    tx.execute("DELETE FROM audit_log WHERE seq < ?1", [first_kept])
+}

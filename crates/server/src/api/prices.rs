@@ -1,0 +1,53 @@
+//! `GET` and `PUT /api/v1/prices`: prices of your own.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use signals::prices::Class;
+
+use super::budgets::utf8;
+use super::types::{PriceRow, PricesAnswer, Problem};
+use crate::app::App;
+use crate::money::{PRICES_TEXT, kept};
+
+/// The prices.
+#[utoipa::path(get, path = "/api/v1/prices", operation_id = "getPrices", tag = "money", summary = "Prices of your own",
+    responses((status = 200, body = PricesAnswer, description = "The rows above the built-in ones")))]
+pub async fn get(State(app): State<Arc<App>>) -> Result<Json<PricesAnswer>, Problem> {
+    let text = app.with_state(|state| state.read(|connection| kept::kept_text(connection, PRICES_TEXT))).await?;
+    let prices = app.money.prices();
+    let built_in = signals::prices::Prices::built_in().rows().count();
+    let own = prices.rows().skip(built_in).map(|row| PriceRow {
+        id: row.id.to_string(),
+        provider: row.provider.to_string(),
+        model: row.model.to_string(),
+        from: row.from,
+        input: row.rates.rate(Class::Input).per_million().as_f64(),
+        output: row.rates.rate(Class::Output).per_million().as_f64(),
+    });
+    Ok(Json(PricesAnswer {
+        built_in,
+        own: own.collect(),
+        files: app.money.files().prices.iter().map(|path| path.display().to_string()).collect(),
+        text: text.unwrap_or_default(),
+    }))
+}
+
+/// Other prices.
+#[utoipa::path(put, path = "/api/v1/prices", operation_id = "putPrices", tag = "money",
+    summary = "Put prices of your own in place",
+    description = "The body is a price file (TOML, `docs/prices.md`); it lies above the files of the settings and takes the place of what \
+        was put before; an empty one removes it. Calls that come in from now on are priced by it; `POST /api/v1/costs/reprice` prices those that \
+        are there.",
+    request_body(content = String, content_type = "application/toml"),
+    responses((status = 200, body = PricesAnswer, description = "The prices in place"),
+        (status = 400, body = Problem, content_type = "application/problem+json", description = "The text is wrong; the detail says where")))]
+pub async fn put(State(app): State<Arc<App>>, body: Bytes) -> Result<Json<PricesAnswer>, Problem> {
+    let (text, now) = (utf8(&body)?.to_owned(), app.now());
+    app.store()?;
+    app.money.set_prices(&text).map_err(|error| Problem::bad_request(error.to_string()))?;
+    app.with_state(move |state| state.write(|tx| kept::keep_text(tx, PRICES_TEXT, &text, now))).await?;
+    get(State(app)).await
+}

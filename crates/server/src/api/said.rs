@@ -1,0 +1,106 @@
+//! What was said in a step: by its span, and by the log records that belong to it or tell it.
+
+use std::collections::HashMap;
+
+use dialects::Dialects;
+use model::raw::{RawLog, RawSpan};
+use model::{Content, ResolvedStep, SpanId};
+use store::{StoredLog, StoredSpan};
+
+use super::convert;
+use super::types::Step;
+
+/// Spans and log records of a run, ready to be asked step by step.
+pub struct Said<'a> {
+    dialects: &'a Dialects,
+    spans: HashMap<SpanId, &'a StoredSpan>,
+    /// Records by the span they name: some dialects put what was said there.
+    logs: HashMap<SpanId, Vec<RawLog<'static>>>,
+    /// Records by the span they tell.
+    told: HashMap<SpanId, &'a StoredLog>,
+}
+
+impl<'a> Said<'a> {
+    /// Of one run.
+    pub fn of(dialects: &'a Dialects, spans: &'a [StoredSpan], logs: &'a [StoredLog]) -> Self {
+        let mut said = Self {
+            dialects,
+            spans: spans.iter().map(|stored| (stored.span.span_id, stored)).collect(),
+            logs: HashMap::new(),
+            told: HashMap::new(),
+        };
+        let any_told = spans.iter().any(|stored| stored.span.told.is_some());
+        for stored in logs {
+            if let Some(span_id) = stored.log.span_id {
+                said.logs.entry(span_id).or_default().push(stored.raw.clone());
+            }
+            if any_told {
+                said.told.insert(dialects::told_span_id(stored.log.id), stored);
+            }
+        }
+        said
+    }
+
+    /// The span as it was kept.
+    pub fn span(&self, id: SpanId) -> Option<&'a StoredSpan> {
+        self.spans.get(&id).copied()
+    }
+
+    /// Fills in what was said, and attributes, events and links as sent.
+    pub fn fill(&self, step: &mut Step, resolved: &ResolvedStep) {
+        if let Some((raw, content)) = self.whole(resolved) {
+            convert::add_content(step, &raw, content);
+        }
+    }
+
+    /// What was said alone; nothing where the step was not kept.
+    pub fn content(&self, resolved: &ResolvedStep) -> Content {
+        self.whole(resolved).map(|(_, content)| content).unwrap_or_default()
+    }
+
+    /// A step as it was sent and what was said in it. What only log records say is added to what the span does.
+    pub fn whole(&self, resolved: &ResolvedStep) -> Option<(RawSpan<'static>, Content)> {
+        let own = resolved.span.span_id;
+        let parts = resolved.told_by.iter().filter(|id| **id != own);
+        let mut whole: Option<(RawSpan<'static>, Content)> = None;
+        for (raw, content) in std::iter::once(&own).chain(parts).filter_map(|id| self.one(*id)) {
+            match &mut whole {
+                None => whole = Some((raw, content)),
+                Some((whole, said)) => {
+                    let new = raw.attributes.0.into_iter().filter(|(key, _)| key != dialects::TOLD_ATTRIBUTE);
+                    let new: Vec<_> = new.filter(|(key, _)| whole.attributes.get(key).is_none()).collect();
+                    whole.attributes.0.extend(new);
+                    whole.events.extend(raw.events);
+                    add(said, content);
+                }
+            }
+        }
+        whole
+    }
+
+    fn one(&self, id: SpanId) -> Option<(RawSpan<'static>, Content)> {
+        let stored = self.spans.get(&id)?;
+        let (resource, scope) = (&stored.resource, &stored.scope);
+        let Some(record) = self.told.get(&id).filter(|_| stored.span.told.is_some()) else {
+            let logs = self.logs.get(&id).map_or(&[][..], Vec::as_slice);
+            return Some((stored.raw.clone(), self.dialects.content(&stored.raw, resource, scope, logs)));
+        };
+        // The span is kept without long values; the record has them.
+        let project = &record.log.tenant.project;
+        let told = dialects::told(&record.raw, resource, scope, project, record.log.id, record.log.received);
+        let raw = told.unwrap_or_else(|| stored.raw.clone());
+        let content = self.dialects.content(&raw, resource, scope, std::slice::from_ref(&record.raw));
+        Some((raw, content))
+    }
+}
+
+/// Adds to `said` what it leaves open.
+fn add(said: &mut Content, more: Content) {
+    macro_rules! fill {
+        ($($field:ident $is_open:ident),+ $(,)?) => { $(if said.$field.$is_open() { said.$field = more.$field; })+ };
+    }
+    fill!(
+        input is_empty, output is_empty, tool_definitions is_empty, documents is_empty, input_documents is_empty,
+        input_value is_none, output_value is_none, tool_arguments is_none, tool_result is_none, query is_none,
+    );
+}

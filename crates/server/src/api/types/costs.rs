@@ -1,0 +1,178 @@
+//! Costs: questions and answers.
+
+use model::{Timestamp, TraceId};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// Costs by key and time.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct CostAnswer {
+    /// The keys, in the order of the values in each row.
+    pub by: Vec<String>,
+    /// `hour`, `day` or `month`; null where the whole time is one stretch.
+    #[schema(required)]
+    pub step: Option<String>,
+    /// Runs before this moment are missing, because entries are kept for so long only; null where the answer is complete.
+    #[schema(value_type = Option<String>, format = DateTime, required)]
+    pub entries_since: Option<Timestamp>,
+    /// The whole, over all rows.
+    pub total: CostSums,
+    /// By time, then by money, the dearest first. Stretches and values that do not occur are left out.
+    pub rows: Vec<CostRow>,
+}
+
+/// One row.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct CostRow {
+    /// Beginning of the stretch of time; null without a step.
+    #[schema(value_type = Option<String>, format = DateTime, required)]
+    pub time: Option<Timestamp>,
+    /// Values of the keys; null where nobody knows.
+    pub by: Vec<Option<String>>,
+    /// Sums.
+    #[serde(flatten)]
+    pub sums: CostSums,
+    /// Money that the agent delegated to agents below it; only where costs are grouped by agent alone, without filters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delegated_usd: Option<f64>,
+}
+
+/// Sums over entries of the ledger.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+pub struct CostSums {
+    /// Entries: model calls, and totals above calls that tell no cost.
+    pub calls: u64,
+    /// Input tokens, cached ones included.
+    pub input_tokens: u64,
+    /// Output tokens, reasoning included.
+    pub output_tokens: u64,
+    /// Input read from a cache.
+    pub cache_read_tokens: u64,
+    /// Input written to a cache.
+    pub cache_write_tokens: u64,
+    /// Reasoning in the output.
+    pub reasoning_tokens: u64,
+    /// Tokens nobody knows the cost of: their cost is missing in the sum.
+    pub unpriced_tokens: u64,
+    /// Dollars, estimates included.
+    pub cost_usd: f64,
+    /// Of these, estimated.
+    pub estimated_usd: f64,
+}
+
+/// What a day and a month will come to.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct CostForecast {
+    /// Dollars since the day began (UTC).
+    pub today_usd: f64,
+    /// Dollars expected for the whole day.
+    pub day_usd: f64,
+    /// Dollars since the month began (UTC).
+    pub month_to_date_usd: f64,
+    /// Dollars expected for the whole month.
+    pub month_usd: f64,
+    /// Full days before today that it is based on; 0: on the hours of today only.
+    pub basis_days: i64,
+}
+
+/// Models whose tokens have no cost.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct UnpricedAnswer {
+    /// The models, the most tokens first.
+    pub models: Vec<UnpricedModel>,
+}
+
+/// A model without a price.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct UnpricedModel {
+    /// The model; null where calls name none.
+    #[schema(required)]
+    pub model: Option<String>,
+    /// Who served it.
+    #[schema(required)]
+    pub provider: Option<String>,
+    /// `unknown_model`: no row; `uncertain`: the counts do not say what was input and what output; `no_call`: a step that calls no
+    /// model tells the tokens.
+    pub why: String,
+    /// Entries.
+    pub calls: u64,
+    /// Tokens.
+    pub tokens: u64,
+}
+
+/// The same traffic on another model.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct WhatIf {
+    /// The model that was asked about.
+    pub model: String,
+    /// Entries that are compared: those with a cost now and on that model.
+    pub calls: u64,
+    /// What they cost.
+    pub cost_usd: f64,
+    /// What they would cost.
+    pub would_cost_usd: f64,
+    /// Entries that cannot be compared: without tokens or a cost.
+    pub left_out: u64,
+}
+
+/// Which entries to price again.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RepriceRequest {
+    /// Runs with a call at this moment or later: RFC 3339, a day, or a distance from now such as `7d`; everything kept where left out.
+    pub since: Option<String>,
+    /// Only say what would change.
+    pub dry_run: bool,
+}
+
+/// What pricing again changed.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+pub struct Repriced {
+    /// Runs looked at.
+    pub runs: u64,
+    /// Runs that changed.
+    pub changed_runs: u64,
+    /// Entries that changed.
+    pub changed_calls: u64,
+    /// Dollars of the runs before.
+    pub before_usd: f64,
+    /// And after.
+    pub after_usd: f64,
+    /// Nothing was kept.
+    pub dry_run: bool,
+    /// The run that changed most.
+    #[schema(value_type = Option<String>)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub most: Option<TraceId>,
+}
+
+/// Prices in use.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct PricesAnswer {
+    /// Rows built in.
+    pub built_in: usize,
+    /// Rows of files and of the API above them.
+    pub own: Vec<PriceRow>,
+    /// Files named in the settings.
+    pub files: Vec<String>,
+    /// The text given over the API, in the format of the files; empty for none.
+    pub text: String,
+}
+
+/// A price row of the user's own.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct PriceRow {
+    /// Its id, which entries of the ledger name.
+    pub id: String,
+    /// Who sells; `*` for everybody.
+    pub provider: String,
+    /// The model.
+    pub model: String,
+    /// First moment it holds.
+    #[schema(value_type = Option<String>, format = DateTime, required)]
+    pub from: Option<Timestamp>,
+    /// Dollars per million input tokens.
+    pub input: f64,
+    /// Dollars per million output tokens.
+    pub output: f64,
+}

@@ -1,0 +1,125 @@
+//! What each route asks of its caller: one table. A route that is not in it is for administrators of the whole server.
+//!
+//! A test goes through the routes and fails for one that has no row here.
+
+use access::Need;
+use axum::http::Method;
+
+/// What a route asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rule {
+    /// Nothing: health, pages without data, signing in.
+    Open,
+    /// The route asks itself, because its protocol has its own way to refuse.
+    Itself,
+    /// The caller's right in the project of the request.
+    Needs(Need),
+    /// The caller's right in every project: the route is about the whole server.
+    Server(Need),
+}
+
+use Rule::{Itself, Needs, Open, Server};
+
+/// Method (`*` for any), path as the router has it (a `*` at the end for all below), and what it asks for; the first row that fits counts.
+pub const RULES: &[(&str, &str, Rule)] = &[
+    // Pages, health, the description
+    ("GET", "/", Open),
+    ("GET", "/healthz", Open),
+    ("GET", "/readyz", Open),
+    ("GET", "/health", Open),
+    ("GET", "/api/v1/openapi.json", Open),
+    ("POST", "/api/v1/login", Open),
+    ("POST", "/api/v1/logout", Open),
+    ("GET", "/api/v1/me", Needs(Need::Known)),
+    // Receivers
+    ("POST", "/", Itself),
+    ("POST", "/opentelemetry.proto.collector*", Itself),
+    ("*", "/v1/*", Itself),
+    ("GET", "/arize_phoenix_version", Open),
+    ("*", "/api/public/*", Itself),
+    ("*", "/langsmith/*", Itself),
+    ("*", "/info", Itself),
+    ("*", "/runs*", Itself),
+    ("*", "/v2/runs*", Itself),
+    ("*", "/sessions*", Itself),
+    ("POST", "/feedback", Itself),
+    ("GET", "/api/info", Itself),
+    ("*", "/api/runs*", Itself),
+    ("*", "/api/v2/runs*", Itself),
+    ("*", "/api/sessions*", Itself),
+    ("POST", "/api/feedback", Itself),
+    ("GET", "/api/v1/info", Itself),
+    ("POST", "/api/v1/runs", Itself),
+    ("POST", "/api/v1/runs/batch", Itself),
+    ("POST", "/api/v1/runs/multipart", Itself),
+    ("POST", "/api/v1/runs/query", Itself),
+    ("POST", "/api/v1/v2/runs/query", Itself),
+    ("PATCH", "/api/v1/runs/{trace_id}", Itself),
+    ("POST", "/api/v1/sessions", Itself),
+    ("POST", "/api/v1/feedback", Itself),
+    ("POST", "/api/v1/logs", Itself),
+    ("POST", "/loki/api/v1/push", Itself),
+    ("*", "/api/{*rest}", Itself),
+    // Reading
+    ("GET", "/api/v1/runs", Needs(Need::Read)),
+    ("GET", "/api/v1/runs/{trace_id}", Needs(Need::Read)),
+    ("GET", "/api/v1/runs/{trace_id}/tree", Needs(Need::Read)),
+    ("GET", "/api/v1/runs/{trace_id}/logs", Needs(Need::Read)),
+    ("GET", "/api/v1/runs/{trace_id}/raw", Needs(Need::Read)),
+    ("GET", "/api/v1/runs/{trace_id}/steps/{span_id}", Needs(Need::Read)),
+    ("GET", "/api/v1/sessions", Needs(Need::Read)),
+    ("GET", "/api/v1/summary", Needs(Need::Read)),
+    ("GET", "/api/v1/search", Needs(Need::Read)),
+    ("GET", "/api/v1/aggregate", Needs(Need::Read)),
+    ("GET", "/api/v1/logs", Needs(Need::Read)),
+    ("POST", "/api/v1/sql", Needs(Need::Read)),
+    ("GET", "/api/v1/sql/schema", Needs(Need::Read)),
+    ("GET", "/api/v1/export", Needs(Need::Read)),
+    ("GET", "/api/v1/live", Needs(Need::Read)),
+    ("GET", "/api/v1/doctor", Needs(Need::Read)),
+    ("GET", "/api/v1/setup", Needs(Need::Read)),
+    ("GET", "/api/v1/status", Needs(Need::Read)),
+    ("GET", "/api/v1/policy", Needs(Need::Read)),
+    ("GET", "/metrics", Server(Need::Read)),
+    // Administration
+    ("GET", "/api/v1/store", Server(Need::Admin)),
+    ("POST", "/api/v1/store/check", Server(Need::Admin)),
+    ("GET", "/api/v1/store/backup", Server(Need::Admin)),
+    ("GET", "/api/v1/keys", Needs(Need::Admin)),
+    ("POST", "/api/v1/keys", Needs(Need::Admin)),
+    ("DELETE", "/api/v1/keys/{id}", Needs(Need::Admin)),
+    ("POST", "/api/v1/keys/{id}/rotate", Needs(Need::Admin)),
+    ("GET", "/api/v1/audit", Needs(Need::Admin)),
+    ("GET", "/api/v1/audit/verify", Server(Need::Admin)),
+];
+
+/// Routes that show what was said: that a person asked for it is written into the audit log.
+pub const CONTENT: &[&str] = &[
+    "/api/v1/runs/{trace_id}",
+    "/api/v1/runs/{trace_id}/logs",
+    "/api/v1/runs/{trace_id}/raw",
+    "/api/v1/runs/{trace_id}/steps/{span_id}",
+    "/api/v1/search",
+    "/api/v1/logs",
+    "/api/v1/sql",
+    "/api/v1/export",
+];
+
+/// What the route of that path asks for; `None` where nothing is said.
+pub fn said(method: &Method, path: &str) -> Option<Rule> {
+    // Every route that answers GET answers HEAD.
+    let method = if *method == Method::HEAD { "GET" } else { method.as_str() };
+    let fits = |(known, pattern, _): &&(&str, &str, Rule)| {
+        (*known == "*" || *known == method)
+            && match pattern.strip_suffix('*') {
+                Some(prefix) => path.starts_with(prefix),
+                None => path == *pattern,
+            }
+    };
+    RULES.iter().find(fits).map(|(.., rule)| *rule)
+}
+
+/// What a route asks for, also where nothing is said.
+pub fn of(method: &Method, path: &str) -> Rule {
+    said(method, path).unwrap_or(Server(Need::Admin))
+}

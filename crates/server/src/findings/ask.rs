@@ -1,0 +1,278 @@
+//! Reading findings and issues, and deciding about issues.
+
+use model::{Finding, Timestamp, TraceId};
+use state::rusqlite::{Connection, OptionalExtension, Result, Row, ToSql, Transaction, params, params_from_iter};
+
+/// Which findings or issues are meant. Nothing given means all.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Filter {
+    /// Detectors.
+    pub detectors: Vec<String>,
+    /// Severities.
+    pub severities: Vec<String>,
+    /// Agents.
+    pub agents: Vec<String>,
+    /// Run.
+    pub trace: Option<TraceId>,
+    /// Issue.
+    pub fingerprint: Option<String>,
+    /// States of issues.
+    pub states: Vec<String>,
+    /// From this moment on: of findings when they happened, of issues when they were seen last.
+    pub from: Option<Timestamp>,
+    /// Until this moment.
+    pub to: Option<Timestamp>,
+}
+
+/// Where a page begins: after the row of that time and that number or fingerprint.
+#[derive(Debug, Clone, PartialEq)]
+pub struct After<T> {
+    /// Time of the last row of the page before.
+    pub at: i64,
+    /// What tells it from others of the same time.
+    pub tie: T,
+}
+
+/// An issue as it is kept.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Issue {
+    /// The fingerprint of its findings.
+    pub fingerprint: String,
+    /// Detector.
+    pub detector: String,
+    /// Severity of the last finding.
+    pub severity: String,
+    /// Environment.
+    pub environment: String,
+    /// Agent.
+    pub agent: String,
+    /// Message of the last finding.
+    pub message: String,
+    /// First seen.
+    pub first_seen: Timestamp,
+    /// Last seen.
+    pub last_seen: Timestamp,
+    /// Findings.
+    pub count: u64,
+    /// Run of the last finding.
+    pub last_trace: TraceId,
+    /// `open`, `acknowledged`, `resolved`, `regressed` or `muted`.
+    pub state: String,
+    /// Who looks after it.
+    pub owner: Option<String>,
+    /// When its state changed last.
+    pub changed: Timestamp,
+    /// Runs among the findings that are kept.
+    pub runs: u64,
+    /// Users among them.
+    pub users: u64,
+    /// Versions among them.
+    pub versions: Vec<String>,
+}
+
+struct Where {
+    sql: String,
+    values: Vec<Box<dyn ToSql>>,
+}
+
+impl Where {
+    fn new(project: &str) -> Self {
+        Self { sql: "project = ?".into(), values: vec![Box::new(project.to_string())] }
+    }
+
+    fn one_of(&mut self, column: &str, values: &[String]) {
+        if !values.is_empty() {
+            let marks = vec!["?"; values.len()].join(", ");
+            self.sql.push_str(&format!(" AND {column} IN ({marks})"));
+            self.values.extend(values.iter().map(|value| Box::new(value.clone()) as Box<dyn ToSql>));
+        }
+    }
+
+    fn and(&mut self, condition: &str, values: impl IntoIterator<Item = Box<dyn ToSql>>) {
+        self.sql.push_str(&format!(" AND {condition}"));
+        self.values.extend(values);
+    }
+
+    fn times(&mut self, column: &str, filter: &Filter) {
+        if let Some(from) = filter.from {
+            self.and(&format!("{column} >= ?"), [Box::new(from.as_nanos()) as Box<dyn ToSql>]);
+        }
+        if let Some(to) = filter.to {
+            self.and(&format!("{column} < ?"), [Box::new(to.as_nanos()) as Box<dyn ToSql>]);
+        }
+    }
+}
+
+/// One page of findings, newest first, with their numbers; one more than `limit` where there are more.
+pub fn findings(
+    connection: &Connection,
+    project: &str,
+    filter: &Filter,
+    after: Option<&After<i64>>,
+    limit: usize,
+) -> Result<Vec<(i64, Finding)>> {
+    let mut wanted = Where::new(project);
+    wanted.one_of("detector", &filter.detectors);
+    wanted.one_of("severity", &filter.severities);
+    wanted.one_of("agent", &filter.agents);
+    wanted.one_of("fingerprint", filter.fingerprint.as_slice());
+    if let Some(trace) = filter.trace {
+        wanted.and("trace = ?", [Box::new(trace.as_bytes().to_vec()) as Box<dyn ToSql>]);
+    }
+    wanted.times("at", filter);
+    if let Some(after) = after {
+        wanted.and("(at, number) < (?, ?)", [Box::new(after.at) as Box<dyn ToSql>, Box::new(after.tie)]);
+    }
+    let sql = format!("SELECT number, body FROM findings WHERE {} ORDER BY at DESC, number DESC LIMIT {}", wanted.sql, limit + 1);
+    let mut query = connection.prepare_cached(&sql)?;
+    let rows = query.query_map(params_from_iter(wanted.values), |row| Ok((row.get(0)?, row.get::<_, String>(1)?)))?;
+    let mut found = Vec::new();
+    for row in rows {
+        let (number, body) = row?;
+        // Written by this program: it reads back.
+        found.extend(serde_json::from_str(&body).ok().map(|finding| (number, finding)));
+    }
+    Ok(found)
+}
+
+const ISSUE: &str = "fingerprint, detector, severity, environment, agent, message, first_seen, last_seen, count, last_trace, state, owner, changed";
+
+fn issue(row: &Row<'_>) -> Result<Issue> {
+    let time = |at: usize| row.get::<_, i64>(at).map(Timestamp::from_nanos);
+    let trace: Vec<u8> = row.get(9)?;
+    Ok(Issue {
+        fingerprint: row.get(0)?,
+        detector: row.get(1)?,
+        severity: row.get(2)?,
+        environment: row.get(3)?,
+        agent: row.get(4)?,
+        message: row.get(5)?,
+        first_seen: time(6)?,
+        last_seen: time(7)?,
+        count: row.get::<_, i64>(8)?.cast_unsigned(),
+        last_trace: TraceId::from_slice(&trace).unwrap_or(TraceId::from_array([1; 16])),
+        state: row.get(10)?,
+        owner: row.get(11)?,
+        changed: time(12)?,
+        runs: 0,
+        users: 0,
+        versions: Vec::new(),
+    })
+}
+
+/// One page of issues, last seen first; one more than `limit` where there are more.
+pub fn issues(
+    connection: &Connection,
+    project: &str,
+    filter: &Filter,
+    after: Option<&After<String>>,
+    limit: usize,
+) -> Result<Vec<Issue>> {
+    let mut wanted = Where::new(project);
+    wanted.one_of("detector", &filter.detectors);
+    wanted.one_of("severity", &filter.severities);
+    wanted.one_of("agent", &filter.agents);
+    wanted.one_of("state", &filter.states);
+    wanted.one_of("fingerprint", filter.fingerprint.as_slice());
+    wanted.times("last_seen", filter);
+    // One whose only finding was taken back is none.
+    wanted.and("count > 0", []);
+    if let Some(after) = after {
+        wanted.and("(last_seen, fingerprint) < (?, ?)", [Box::new(after.at) as Box<dyn ToSql>, Box::new(after.tie.clone())]);
+    }
+    let sql = format!(
+        "SELECT {ISSUE} FROM findings_issues WHERE {} ORDER BY last_seen DESC, fingerprint DESC LIMIT {}",
+        wanted.sql,
+        limit + 1
+    );
+    let mut query = connection.prepare_cached(&sql)?;
+    let mut found: Vec<Issue> = query.query_map(params_from_iter(wanted.values), issue)?.collect::<Result<_>>()?;
+    for issue in &mut found {
+        hit(connection, project, issue)?;
+    }
+    Ok(found)
+}
+
+/// Runs, users and versions that an issue hit, among the findings that are kept.
+fn hit(connection: &Connection, project: &str, issue: &mut Issue) -> Result<()> {
+    let mut query = connection.prepare_cached(
+        "SELECT count(DISTINCT trace), count(DISTINCT user), coalesce(group_concat(DISTINCT version), '')
+         FROM findings WHERE project = ?1 AND fingerprint = ?2",
+    )?;
+    let (runs, users, versions): (i64, i64, String) =
+        query.query_row(params![project, issue.fingerprint], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    issue.runs = runs.cast_unsigned();
+    issue.users = users.cast_unsigned();
+    issue.versions = versions.split(',').filter(|version| !version.is_empty()).map(str::to_owned).collect();
+    Ok(())
+}
+
+/// Changes the state and the owner of an issue; `None` where there is no such issue. `Some("")` takes the owner away.
+pub fn decide(
+    tx: &Transaction<'_>,
+    project: &str,
+    fingerprint: &str,
+    state: Option<&str>,
+    owner: Option<&str>,
+    now: Timestamp,
+) -> Result<Option<Issue>> {
+    if let Some(state) = state {
+        tx.execute(
+            "UPDATE findings_issues SET state = ?3, changed = ?4 WHERE project = ?1 AND fingerprint = ?2",
+            params![project, fingerprint, state, now.as_nanos()],
+        )?;
+    }
+    if let Some(owner) = owner {
+        tx.execute(
+            "UPDATE findings_issues SET owner = ?3 WHERE project = ?1 AND fingerprint = ?2",
+            params![project, fingerprint, Some(owner).filter(|owner| !owner.is_empty())],
+        )?;
+    }
+    let sql = format!("SELECT {ISSUE} FROM findings_issues WHERE project = ?1 AND fingerprint = ?2");
+    let mut found = tx.query_row(&sql, [project, fingerprint], issue).optional()?;
+    if let Some(found) = &mut found {
+        hit(tx, project, found)?;
+    }
+    Ok(found)
+}
+
+/// Other runs with a finding of an issue that a run has a finding of, newest first.
+pub fn similar(connection: &Connection, project: &str, trace: TraceId, limit: usize) -> Result<Vec<TraceId>> {
+    let mut query = connection.prepare_cached(
+        "SELECT trace, max(at) FROM findings
+         WHERE project = ?1 AND trace != ?2 AND fingerprint IN (SELECT fingerprint FROM findings WHERE project = ?1 AND trace = ?2)
+         GROUP BY trace ORDER BY 2 DESC LIMIT ?3",
+    )?;
+    let rows = query.query_map(params![project, trace.as_bytes(), limit as i64], |row| row.get::<_, Vec<u8>>(0))?;
+    let traces: Vec<Vec<u8>> = rows.collect::<Result<_>>()?;
+    Ok(traces.iter().filter_map(|bytes| TraceId::from_slice(bytes).ok()).collect())
+}
+
+/// Findings of some runs, in their order.
+pub fn counts(connection: &Connection, project: &str, traces: &[TraceId]) -> Result<Vec<u64>> {
+    let mut query = connection.prepare_cached("SELECT count(*) FROM findings WHERE project = ?1 AND trace = ?2")?;
+    let mut count = |trace: &TraceId| query.query_row(params![project, trace.as_bytes()], |row| row.get::<_, i64>(0));
+    traces.iter().map(|trace| count(trace).map(i64::cast_unsigned)).collect()
+}
+
+/// What was counted since the beginning.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Totals {
+    /// Findings by detector and severity.
+    pub findings: Vec<(String, String, u64)>,
+    /// Runs by agent and outcome.
+    pub outcomes: Vec<(String, String, u64)>,
+}
+
+/// What was counted since the beginning.
+pub fn totals(connection: &Connection) -> Result<Totals> {
+    let read = |sql: &str| -> Result<Vec<(String, String, u64)>> {
+        let mut query = connection.prepare_cached(sql)?;
+        let rows = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get::<_, i64>(2)?.cast_unsigned())))?;
+        rows.collect()
+    };
+    Ok(Totals {
+        findings: read("SELECT detector, severity, count FROM findings_counts ORDER BY 1, 2")?,
+        outcomes: read("SELECT agent, outcome, count FROM findings_outcomes ORDER BY 1, 2")?,
+    })
+}

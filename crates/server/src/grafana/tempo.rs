@@ -1,0 +1,310 @@
+//! Tempo's query API at `/tempo`: a trace by its id, and search.
+//!
+//! Source: <https://grafana.com/docs/tempo/latest/api_docs/>. Grafana asks for a trace as protobuf; Tempo's `Trace` is written as OTLP's request is.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Path, Request, State};
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use serde_json::{Map, Value, json};
+use wire::Signal;
+
+use super::traceql::{self, duration_ms};
+use super::{ANSWERS_MAX, any_time, json, literal, sql, texts, time_literal, time_of};
+use crate::app::App;
+use crate::problem::Problem;
+use crate::series::http::Form;
+
+/// Traces found where no limit is given, as in Tempo.
+const LIMIT: usize = 20;
+/// Spans shown of a trace where nothing else is asked for, as in Tempo.
+const SPANS_PER_SET: usize = 3;
+/// Values of a tag that are listed.
+const VALUES_MAX: usize = 1_000;
+
+/// Everything below `/tempo`.
+pub fn routes() -> Router<Arc<App>> {
+    Router::new()
+        .route("/tempo/api/echo", get(|| async { "echo" }))
+        .route("/tempo/ready", get(|| async { "ready\n" }))
+        .route("/tempo/api/status/buildinfo", get(buildinfo))
+        .route("/tempo/api/traces/{id}", get(by_id))
+        .route("/tempo/api/v2/traces/{id}", get(by_id_v2))
+        .route("/tempo/api/search", get(search))
+        .route("/tempo/api/search/tags", get(tags))
+        .route("/tempo/api/v2/search/tags", get(tags_v2))
+        .route("/tempo/api/search/tag/{tag}/values", get(tag_values))
+        .route("/tempo/api/v2/search/tag/{tag}/values", get(tag_values_v2))
+}
+
+async fn buildinfo() -> Response {
+    json(&json!({"version": "2.6.0", "revision": format!("tawny {}", crate::VERSION), "branch": "", "buildUser": "",
+        "buildDate": "", "goVersion": ""}))
+}
+
+fn wants_protobuf(headers: &HeaderMap) -> bool {
+    headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).is_some_and(|accept| accept.contains("protobuf"))
+}
+
+fn protobuf(body: Vec<u8>) -> Response {
+    ([(header::CONTENT_TYPE, "application/protobuf")], body).into_response()
+}
+
+fn as_protobuf(otlp: &str) -> Result<Vec<u8>, Problem> {
+    wire::json_to_protobuf(Signal::Traces, otlp.as_bytes())
+        .map_err(|error| Problem::internal(format!("cannot write the trace as protobuf: {error}")))
+}
+
+fn parsed(otlp: &str) -> Result<Value, Problem> {
+    serde_json::from_str(otlp).map_err(|error| Problem::internal(format!("cannot write the trace: {error}")))
+}
+
+async fn by_id(State(app): State<Arc<App>>, Path(id): Path<String>, headers: HeaderMap) -> Result<Response, Problem> {
+    let (_, spans) = super::trace(&app, &id).await?;
+    let otlp = crate::api::run::otlp_text(&spans);
+    if wants_protobuf(&headers) {
+        return Ok(protobuf(as_protobuf(&otlp)?));
+    }
+    let mut trace = parsed(&otlp)?;
+    Ok(json(&json!({"batches": trace["resourceSpans"].take()})))
+}
+
+async fn by_id_v2(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let (_, spans) = super::trace(&app, &id).await?;
+    let otlp = crate::api::run::otlp_text(&spans);
+    if wants_protobuf(&headers) {
+        // `TraceByIDResponse`: the trace is field 1.
+        let trace = as_protobuf(&otlp)?;
+        let mut body = vec![0x0a];
+        let mut length = trace.len();
+        while length >= 0x80 {
+            body.push(length as u8 | 0x80);
+            length >>= 7;
+        }
+        body.push(length as u8);
+        body.extend(trace);
+        return Ok(protobuf(body));
+    }
+    Ok(json(&json!({"trace": parsed(&otlp)?, "metrics": {}})))
+}
+
+/// `tags`, as logfmt: `service.name=shop error=true`.
+fn logfmt(text: &str) -> Vec<(String, String)> {
+    let mut pairs = Vec::new();
+    let mut rest = text.trim();
+    while let Some((key, after)) = rest.split_once('=') {
+        let (value, next) = match after.strip_prefix('"') {
+            Some(quoted) => quoted.split_once('"').unwrap_or((quoted, "")),
+            None => after.split_once(' ').unwrap_or((after, "")),
+        };
+        pairs.push((key.trim().to_owned(), value.to_owned()));
+        rest = next.trim_start();
+    }
+    pairs
+}
+
+/// Conditions on spans and on traces.
+fn wanted(form: &Form) -> Result<(String, String), Problem> {
+    let search = traceql::parse(form.get("q")).map_err(Problem::bad_request)?;
+    let mut spans = vec![format!("({})", search.spans)];
+    for (key, value) in logfmt(form.get("tags")) {
+        spans.push(match key.as_str() {
+            "service.name" => format!("service = {}", literal(&value)),
+            "name" => format!("name = {}", literal(&value)),
+            "error" => "status_code = 'error'".to_owned(),
+            _ => {
+                let key = literal(&key);
+                format!("coalesce(attr(attributes, {key}), attr(resource, {key})) = {}", literal(&value))
+            }
+        });
+    }
+    for (name, order) in [("minDuration", ">="), ("maxDuration", "<=")] {
+        let text = form.get(name);
+        if !text.is_empty() {
+            let millis = duration_ms(text).ok_or_else(|| {
+                Problem::bad_request(format!("cannot read {name} {text:?}: give a duration such as 100ms"))
+            })?;
+            spans.push(format!("trace_id IN (SELECT trace_id FROM runs WHERE duration_ms {order} {millis})"));
+        }
+    }
+    for (name, order) in [("start", ">="), ("end", "<=")] {
+        let text = form.get(name);
+        if !text.is_empty() {
+            let time = any_time(text)
+                .ok_or_else(|| Problem::bad_request(format!("cannot read {name} {text:?}: give Unix seconds")))?;
+            spans.push(format!("started_at {order} {}", time_literal(time)));
+        }
+    }
+    Ok((spans.join(" AND "), search.traces))
+}
+
+async fn search(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
+    let form = form(request).await?;
+    let number = |name: &str, default: usize| -> Result<usize, Problem> {
+        let text = form.get(name);
+        if text.is_empty() {
+            return Ok(default);
+        }
+        text.parse().map_err(|_| Problem::bad_request(format!("cannot read {name} {text:?}: give a number")))
+    };
+    let (limit, shown) = (number("limit", LIMIT)?.min(ANSWERS_MAX), number("spss", SPANS_PER_SET)?);
+    let (spans, traces) = wanted(&form)?;
+    let question = format!(
+        "SELECT trace_id, span_id, name, started_at, duration_ms, service FROM spans WHERE {spans} AND {traces} \
+         ORDER BY started_at DESC LIMIT {ANSWERS_MAX}"
+    );
+    let rows = sql(&app, question).await?;
+    let mut order: Vec<String> = Vec::new();
+    let mut found: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+    for row in &rows {
+        let [trace, span, name, started, millis, service] = row.as_slice() else { continue };
+        let trace = trace.as_str().unwrap_or_default().to_owned();
+        if !found.contains_key(&trace) {
+            if order.len() == limit {
+                continue;
+            }
+            order.push(trace.clone());
+        }
+        found.entry(trace).or_default().push(json!({
+            "spanID": span, "name": name,
+            "startTimeUnixNano": time_of(started).as_nanos().to_string(),
+            "durationNanos": format!("{:.0}", millis.as_f64().unwrap_or(0.0) * 1e6),
+            "attributes": [{"key": "service.name", "value": {"stringValue": service.as_str().unwrap_or_default()}}],
+        }));
+    }
+    let runs = runs(&app, &order).await?;
+    let traces: Vec<Value> = order
+        .iter()
+        .map(|trace| {
+            let mut spans = found.remove(trace).unwrap_or_default();
+            let matched = spans.len();
+            spans.truncate(shown.max(1));
+            let set = json!({"spans": spans, "matched": matched});
+            let mut answer = runs.get(trace).cloned().unwrap_or_default();
+            answer.insert("traceID".into(), json!(trace));
+            answer.insert("spanSet".into(), set.clone());
+            answer.insert("spanSets".into(), json!([set]));
+            Value::Object(answer)
+        })
+        .collect();
+    Ok(json(&json!({"traces": traces, "metrics": {"inspectedTraces": traces.len()}})))
+}
+
+/// What a list says of each trace.
+async fn runs(app: &App, traces: &[String]) -> Result<BTreeMap<String, Map<String, Value>>, Problem> {
+    if traces.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let ids: Vec<String> = traces.iter().map(|trace| literal(trace)).collect();
+    let question = format!(
+        "SELECT trace_id, name, service, started_at, duration_ms FROM runs WHERE trace_id IN ({}) LIMIT {}",
+        ids.join(", "),
+        traces.len()
+    );
+    let about = |row: Vec<Value>| {
+        let [trace, name, service, started, millis] = row.as_slice() else { return None };
+        let about = json!({
+            "rootServiceName": service.as_str().unwrap_or_default(),
+            "rootTraceName": name,
+            "startTimeUnixNano": time_of(started).as_nanos().to_string(),
+            "durationMs": millis.as_f64().unwrap_or(0.0).round() as i64,
+        });
+        Some((trace.as_str()?.to_owned(), about.as_object()?.clone()))
+    };
+    Ok(sql(app, question).await?.into_iter().filter_map(about).collect())
+}
+
+/// Attributes agents' spans carry that are worth offering; any other can be asked for all the same.
+const SPAN_TAGS: [&str; 10] = [
+    "gen_ai.operation.name",
+    "gen_ai.provider.name",
+    "gen_ai.request.model",
+    "gen_ai.response.model",
+    "gen_ai.agent.name",
+    "gen_ai.tool.name",
+    "gen_ai.conversation.id",
+    "error.type",
+    "server.address",
+    "user.id",
+];
+const RESOURCE_TAGS: [&str; 5] =
+    ["service.name", "service.version", "service.namespace", "deployment.environment.name", "host.name"];
+const INTRINSICS: [&str; 8] =
+    ["name", "status", "kind", "duration", "rootName", "rootServiceName", "traceDuration", "statusMessage"];
+
+async fn tags() -> Response {
+    json(&json!({"tagNames": SPAN_TAGS.iter().chain(&RESOURCE_TAGS).collect::<Vec<_>>()}))
+}
+
+async fn tags_v2() -> Response {
+    json(&json!({"scopes": [
+        {"name": "span", "tags": SPAN_TAGS}, {"name": "resource", "tags": RESOURCE_TAGS}, {"name": "intrinsic", "tags": INTRINSICS},
+    ]}))
+}
+
+async fn values(app: &App, tag: &str) -> Result<Vec<String>, Problem> {
+    let expression = match tag {
+        "name" | "span:name" => "name".to_owned(),
+        "status" => return Ok(["error", "ok", "unset"].map(str::to_owned).into()),
+        "kind" => return Ok(["client", "consumer", "internal", "producer", "server"].map(str::to_owned).into()),
+        "rootName" => return texts(app, distinct("name", "runs")).await,
+        "rootServiceName" => return texts(app, distinct("service", "runs")).await,
+        "resource.service.name" | "service.name" | ".service.name" => "service".to_owned(),
+        _ => match (tag.strip_prefix("span."), tag.strip_prefix("resource.")) {
+            (Some(key), _) => format!("attr(attributes, {})", literal(key)),
+            (_, Some(key)) => format!("attr(resource, {})", literal(key)),
+            _ => {
+                let key = literal(tag.trim_start_matches('.'));
+                format!("coalesce(attr(attributes, {key}), attr(resource, {key}))")
+            }
+        },
+    };
+    texts(app, distinct(&expression, "spans")).await
+}
+
+/// The values of an expression in the newest rows of a view.
+fn distinct(expression: &str, view: &str) -> String {
+    /// Rows looked through: what is offered while somebody types must come at once.
+    const ROWS: usize = 50_000;
+    format!(
+        "SELECT DISTINCT value FROM (SELECT {expression} AS value FROM {view} ORDER BY started_at DESC LIMIT {ROWS}) \
+         WHERE value IS NOT NULL ORDER BY value LIMIT {VALUES_MAX}"
+    )
+}
+
+async fn tag_values(State(app): State<Arc<App>>, Path(tag): Path<String>) -> Result<Response, Problem> {
+    Ok(json(&json!({"tagValues": values(&app, &tag).await?})))
+}
+
+async fn tag_values_v2(State(app): State<Arc<App>>, Path(tag): Path<String>) -> Result<Response, Problem> {
+    let kind = if ["status", "kind"].contains(&tag.as_str()) { "keyword" } else { "string" };
+    let values: Vec<Value> =
+        values(&app, &tag).await?.into_iter().map(|value| json!({"type": kind, "value": value})).collect();
+    Ok(json(&json!({"tagValues": values})))
+}
+
+/// Parameters of a request, with errors in our own shape.
+pub async fn form(request: Request) -> Result<Form, Problem> {
+    use axum::extract::FromRequest;
+    Form::from_request(request, &()).await.map_err(|_| Problem::bad_request("the form is too long"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_are_logfmt() {
+        let pairs = logfmt("service.name=shop name=\"a b\" error=true");
+        let expected = [("service.name", "shop"), ("name", "a b"), ("error", "true")];
+        assert_eq!(pairs, expected.map(|(key, value)| (key.to_owned(), value.to_owned())));
+    }
+}

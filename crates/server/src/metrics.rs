@@ -1,0 +1,211 @@
+//! The counters of runs (`signals::metrics`) in the server: the judge that feeds them, and where they are kept.
+//!
+//! A run's share is kept beside the counters, so that what it gives later is only what is new. Both are written in the
+//! transaction of the watch, so a restart neither repeats nor drops.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use model::{RunStatus, Timestamp, TraceId};
+use signals::metrics::{Counted, Exposed, Kind, Limits, Registry, Score, SeriesRow, Share};
+use state::rusqlite::{self, Connection, OptionalExtension, Transaction, params};
+use state::{Part, State, StateError};
+
+use crate::watch::judge::{Case, Judge, JudgeError};
+
+/// Runs whose share is remembered; as many as the watch remembers.
+const SHARES_MAX: i64 = crate::watch::JUDGED_RUNS_MAX;
+/// Rows forgotten in one batch at most: more than are added.
+const FORGET_ROWS: i64 = 1_024;
+
+/// The tables. Shares are numbered in the order in which they were last written.
+pub const PART: Part = Part {
+    name: "metrics",
+    migrations: &["
+        CREATE TABLE metrics_series (
+            id INTEGER PRIMARY KEY,
+            family TEXT NOT NULL,
+            shape TEXT NOT NULL,
+            labels TEXT NOT NULL,
+            cells BLOB NOT NULL
+        ) STRICT;
+        CREATE TABLE metrics_corrections (family TEXT PRIMARY KEY, amount REAL NOT NULL) STRICT;
+        CREATE TABLE metrics_shares (
+            id INTEGER PRIMARY KEY,
+            project TEXT NOT NULL,
+            trace BLOB NOT NULL,
+            counted BLOB NOT NULL,
+            UNIQUE (project, trace)
+        ) STRICT;
+    "],
+};
+
+/// The counters, for everybody who shows them.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Mutex<Registry>,
+    /// Tokens an hour that are meant to be enough, where somebody said so.
+    token_budget: Option<u64>,
+}
+
+impl Metrics {
+    /// Counters at zero.
+    pub fn new(token_budget: Option<u64>) -> Self {
+        Self { registry: Mutex::new(Registry::new(Limits::default())), token_budget }
+    }
+
+    /// The counters. A fault under the lock leaves numbers behind that are still numbers.
+    pub fn registry(&self) -> MutexGuard<'_, Registry> {
+        self.registry.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Continues with what was kept.
+    pub fn restore(&self, state: &State) -> Result<(), StateError> {
+        let (rows, corrections) = state.read(|connection| Ok((series(connection)?, corrections(connection)?)))?;
+        *self.registry() = Registry::restored(Limits::default(), rows, &corrections);
+        Ok(())
+    }
+
+    /// Gauges that come from settings.
+    pub fn of_settings(&self) -> Option<Exposed> {
+        let help = "Tokens an hour that are meant to be enough (setting --hourly-token-budget).";
+        let mut budget = Exposed::new("agent_hourly_token_budget", Kind::Gauge, help);
+        budget.number(&[], self.token_budget? as f64);
+        Some(budget)
+    }
+}
+
+fn series(connection: &Connection) -> rusqlite::Result<Vec<SeriesRow>> {
+    let mut query = connection.prepare("SELECT id, family, shape, labels, cells FROM metrics_series")?;
+    let rows = query.query_map([], |row| {
+        let (labels, cells): (String, Vec<u8>) = (row.get(3)?, row.get(4)?);
+        Ok(SeriesRow {
+            id: row.get(0)?,
+            family: row.get(1)?,
+            shape: row.get(2)?,
+            // What cannot be read has no labels, and is left out as a series of another shape is.
+            labels: serde_json::from_str(&labels).unwrap_or_default(),
+            cells: cells.chunks_exact(8).filter_map(|cell| Some(f64::from_le_bytes(cell.try_into().ok()?))).collect(),
+        })
+    })?;
+    rows.collect()
+}
+
+fn corrections(connection: &Connection) -> rusqlite::Result<Vec<(String, f64)>> {
+    let mut query = connection.prepare("SELECT family, amount FROM metrics_corrections")?;
+    let rows = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    rows.collect()
+}
+
+/// Counts runs.
+pub struct Counting {
+    metrics: Arc<Metrics>,
+    /// The time of the batch under way.
+    now: Timestamp,
+}
+
+impl Counting {
+    /// A judge that feeds these counters.
+    pub fn new(metrics: Arc<Metrics>) -> Self {
+        Self { metrics, now: Timestamp::default() }
+    }
+}
+
+/// What a run gave so far; `None` where it was not counted.
+fn before(tx: &Transaction<'_>, project: &str, trace: TraceId) -> Result<Option<Counted>, JudgeError> {
+    let mut query = tx.prepare_cached("SELECT counted FROM metrics_shares WHERE project = ?1 AND trace = ?2")?;
+    let bytes: Option<Vec<u8>> = query.query_row(params![project, trace.as_bytes()], |row| row.get(0)).optional()?;
+    let Some(bytes) = bytes else { return Ok(None) };
+    Counted::decode(&bytes)
+        .map(Some)
+        .ok_or_else(|| JudgeError::Other("what was counted of the run cannot be read".into()))
+}
+
+fn keep(tx: &Transaction<'_>, project: &str, trace: TraceId, counted: &Counted) -> rusqlite::Result<()> {
+    // A new number each time: the row moves to the end.
+    tx.prepare_cached("INSERT OR REPLACE INTO metrics_shares (project, trace, counted) VALUES (?1, ?2, ?3)")?
+        .execute(params![project, trace.as_bytes(), counted.encode()])
+        .map(drop)
+}
+
+impl Judge for Counting {
+    fn name(&self) -> &'static str {
+        "metrics"
+    }
+
+    fn follows(&self) -> bool {
+        true
+    }
+
+    fn judge(&mut self, case: &Case<'_>, tx: &Transaction<'_>) -> Result<(), JudgeError> {
+        let run = case.run;
+        self.now = case.now;
+        let mut registry = self.metrics.registry();
+        if !(case.backfill && run.status == RunStatus::Running) {
+            registry.note(run, case.steps);
+        }
+        let before = before(tx, &run.tenant.project, run.trace_id)?;
+        // History is not news, and neither is what comes late to a run that was not counted.
+        if before.is_none() && (case.backfill || case.before.is_some()) {
+            return Ok(());
+        }
+        let scores: Vec<Score> = case.scores.iter().map(score).collect();
+        let Share { counted, exemplars } = registry.share(run, case.steps, &scores, case.now);
+        let before = before.unwrap_or_default();
+        let changes = counted.since(&before);
+        if counted != before {
+            keep(tx, &run.tenant.project, run.trace_id, &counted)?;
+        }
+        registry.stage(&changes, exemplars);
+        Ok(())
+    }
+
+    fn gone(&mut self, project: &str, trace: TraceId, tx: &Transaction<'_>) -> Result<(), JudgeError> {
+        self.metrics.registry().forget(project, trace);
+        if let Some(before) = before(tx, project, trace)? {
+            let nothing = Counted::default();
+            keep(tx, project, trace, &nothing)?;
+            self.metrics.registry().stage(&nothing.since(&before), Vec::new());
+        }
+        Ok(())
+    }
+
+    fn before_commit(&mut self, tx: &Transaction<'_>) -> rusqlite::Result<()> {
+        let registry = self.metrics.registry();
+        let mut put = tx.prepare_cached("INSERT OR REPLACE INTO metrics_series VALUES (?1, ?2, ?3, ?4, ?5)")?;
+        for row in registry.rows() {
+            let labels = serde_json::to_string(&row.labels).unwrap_or_default();
+            let cells: Vec<u8> = row.cells.iter().flat_map(|cell| cell.to_le_bytes()).collect();
+            put.execute(params![row.id, row.family, row.shape, labels, cells])?;
+        }
+        let mut put = tx.prepare_cached("INSERT OR REPLACE INTO metrics_corrections VALUES (?1, ?2)")?;
+        for (family, amount) in registry.correction_rows() {
+            put.execute(params![family, amount])?;
+        }
+        let last = "SELECT coalesce(max(id), 0) FROM metrics_shares";
+        let last: i64 = tx.prepare_cached(last)?.query_row([], |row| row.get(0))?;
+        tx.prepare_cached(
+            "DELETE FROM metrics_shares WHERE id IN (SELECT id FROM metrics_shares ORDER BY id LIMIT ?1) AND id <= ?2",
+        )?
+        .execute([FORGET_ROWS, last - SHARES_MAX])
+        .map(drop)
+    }
+
+    fn after_commit(&mut self, kept: bool) {
+        let mut registry = self.metrics.registry();
+        if kept { registry.commit(self.now) } else { registry.discard() }
+    }
+}
+
+fn score(score: &receivers::Score) -> Score {
+    let user =
+        |source: &str| matches!(source.to_ascii_lowercase().as_str(), "user" | "end_user" | "app_user" | "feedback");
+    Score {
+        name: score.name.clone(),
+        value: score.value,
+        label: score.label.clone(),
+        from_user: score.source.as_deref().is_some_and(user),
+    }
+}
+
+#[cfg(test)]
+mod tests;

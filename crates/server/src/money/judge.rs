@@ -1,0 +1,171 @@
+//! The judge of money: puts every settled run into the ledger, follows running ones for budgets, and holds runs against service
+//! levels.
+//!
+//! Entries and sums are written in the watch's transaction. The book in memory changes only once that was kept.
+
+use std::sync::Arc;
+
+use dialects::Dialects;
+use model::{Message, Part, ResolvedStep, TraceId};
+use signals::money::budget::{Spend, Who};
+use signals::money::ledger::{self, Detail, Ledger};
+use state::rusqlite::{self, Transaction};
+
+use super::{Money, kept, levels, worth};
+use crate::watch::judge::{Case, Judge, JudgeError};
+
+/// Judges money.
+pub struct Costs {
+    money: Arc<Money>,
+    dialects: Dialects,
+    staged: Vec<Staged>,
+    in_flight: bool,
+}
+
+/// What the book is told once the batch was kept.
+struct Staged {
+    project: Arc<str>,
+    trace: TraceId,
+    settled: bool,
+    spends: Vec<Spend>,
+    /// The first judgement of a run that is no history: what counters count.
+    judged: Option<levels::Judged>,
+}
+
+impl Costs {
+    /// The judge.
+    pub fn new(money: Arc<Money>, dialects: Dialects) -> Self {
+        Self { money, dialects, staged: Vec::new(), in_flight: false }
+    }
+
+    fn settled(
+        &self,
+        case: &Case<'_>,
+        tx: &Transaction<'_>,
+    ) -> Result<(Vec<Spend>, Option<levels::Judged>), JudgeError> {
+        let prices = self.money.prices();
+        let detail = |step: &ResolvedStep| {
+            let stored = case.source(step.span.span_id)?;
+            let billing = self.dialects.billing(&stored.raw, &stored.resource, &stored.scope);
+            let said = ledger::is_silent(step).then(|| case.content(step.span.span_id)).flatten();
+            let said = said.map(|content| {
+                let value = |json: Option<&serde_json::Value>| json.map_or(0, |json| json.to_string().len() as u64);
+                let sent = characters(&content.input).max(value(content.input_value.as_ref()));
+                (sent, characters(&content.output).max(value(content.output_value.as_ref())))
+            });
+            Some(Detail { billing, said })
+        };
+        let ledger = ledger::of(case.run, case.steps, &prices, detail);
+        let before = kept::ledger(tx, &ledger.tenant.project, ledger.trace_id)?;
+        kept::replace(tx, before.as_ref(), &ledger, case.now)?;
+        let judged = levels::judge(tx, self.money.promises(), case)?;
+        let judged = judged.filter(|_| case.before.is_none() && !case.backfill);
+        let taken_back = before.map(|(_, old)| spends(&old, -1)).unwrap_or_default();
+        Ok((taken_back.into_iter().chain(spends(&ledger, 1)).collect(), judged))
+    }
+
+    /// A run in progress: what is known of it so far, without its attributes.
+    fn running(&self, case: &Case<'_>) -> Vec<Spend> {
+        let mut ledger = ledger::of(case.run, case.steps, &self.money.prices(), |_| None);
+        let reservations = self.money.reservations_of(ledger.trace_id);
+        for entry in &mut ledger.entries {
+            entry.reservation = reservations.get(&entry.span_id).cloned();
+        }
+        spends(&ledger, 1)
+    }
+}
+
+impl Judge for Costs {
+    fn name(&self) -> &'static str {
+        "money"
+    }
+
+    fn wants_content(&self) -> bool {
+        // Service tiers, cache lifetimes and reservations are in the attributes only.
+        true
+    }
+
+    fn follows(&self) -> bool {
+        !self.money.book().budgets().list.is_empty()
+    }
+
+    fn judge(&mut self, case: &Case<'_>, tx: &Transaction<'_>) -> Result<(), JudgeError> {
+        let (spends, judged) = if case.settled { self.settled(case, tx)? } else { (self.running(case), None) };
+        let (project, trace) = (case.run.tenant.project.clone(), case.run.trace_id);
+        self.staged.push(Staged { project, trace, settled: case.settled, spends, judged });
+        Ok(())
+    }
+
+    fn before_commit(&mut self, tx: &Transaction<'_>) -> rusqlite::Result<()> {
+        if self.staged.is_empty() {
+            return Ok(());
+        }
+        kept::forget(tx, crate::clock::SystemClock::time())?;
+        self.money.takes_off();
+        self.in_flight = true;
+        Ok(())
+    }
+
+    fn after_commit(&mut self, kept: bool) {
+        let staged = std::mem::take(&mut self.staged);
+        if kept {
+            self.tell(staged);
+        }
+        if std::mem::take(&mut self.in_flight) {
+            self.money.landed();
+        }
+    }
+}
+
+impl Costs {
+    /// Tells the book what was kept.
+    fn tell(&self, staged: Vec<Staged>) {
+        let now = crate::clock::SystemClock::time();
+        let mut book = self.money.book();
+        for one in staged {
+            if one.settled {
+                book.live(&one.project, one.trace, Vec::new(), now);
+                book.charge(&one.spends, now);
+                self.money.forget_reservations_of(one.trace);
+                if let Some(judged) = &one.judged {
+                    self.money.count_kept(judged);
+                }
+            } else {
+                book.live(&one.project, one.trace, one.spends, now);
+            }
+        }
+        drop(book);
+        self.money.after_change();
+    }
+}
+
+/// What a ledger charges budgets with, `times` 1 or -1.
+pub fn spends(ledger: &Ledger, times: i128) -> Vec<Spend> {
+    let run: Arc<str> = ledger.trace_id.to_string().into();
+    let spend = |entry: &ledger::Entry| {
+        let usd = model::Usd::from_pico(entry.cost?.as_pico() * times);
+        let who = Who {
+            project: Some(ledger.tenant.project.clone()),
+            environment: Some(ledger.tenant.environment.clone()),
+            run: Some(run.clone()),
+            session: ledger.session_id.clone(),
+            user: ledger.user_id.clone(),
+            agent: entry.agent.clone(),
+            workflow: Some(ledger.workflow.clone()),
+            model: entry.model.clone(),
+        };
+        Some(Spend { who, at: entry.at, usd, reservation: entry.reservation.clone() }).filter(worth)
+    };
+    ledger.entries.iter().filter_map(spend).collect()
+}
+
+/// Characters of what was said in messages.
+fn characters(messages: &[Message]) -> u64 {
+    let of = |part: &Part| match part {
+        Part::Text { text } | Part::Reasoning { text } => text.chars().count() as u64,
+        Part::ToolCall { name, arguments, .. } => (name.chars().count() + arguments.to_string().chars().count()) as u64,
+        Part::ToolResult { result, .. } => result.to_string().chars().count() as u64,
+        Part::Media { .. } | Part::Other { .. } => 0,
+    };
+    messages.iter().flat_map(|message| &message.parts).map(of).sum()
+}

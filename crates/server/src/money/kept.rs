@@ -1,0 +1,366 @@
+//! The ledger in the state: entries run by run while they are kept, sums by hour for ever.
+//!
+//! Money is kept as whole 10⁻¹² dollars. Texts that nobody knows are empty in keys of sums and NULL in entries.
+
+use std::sync::Arc;
+
+use model::{SpanId, Tenant, Timestamp, TraceId, Usage, Usd};
+use signals::money::hours::Change;
+use signals::money::ledger::{Basis, Entry, Ledger};
+use signals::prices::{Call, Tier, Why};
+use state::Part;
+use state::rusqlite::{self, Connection, OptionalExtension, Row, Transaction, params};
+
+/// How long the entries of a run are kept after it was judged: 90 days. Sums by hour stay. A run that changes later than that
+/// counts as a new one.
+pub const MONEY_ENTRIES_KEPT: i64 = 90 * signals::money::DAY;
+/// Most runs whose entries are kept; the longest judged go first. About 1 KB each with a handful of calls.
+pub const MONEY_RUNS_MAX: i64 = 2_000_000;
+/// Runs forgotten in one batch at most: more than a batch adds.
+const FORGET_RUNS: i64 = 1_024;
+
+/// The tables.
+pub const PART: Part = Part {
+    name: "money",
+    migrations: &["
+        CREATE TABLE money_runs (
+            id INTEGER PRIMARY KEY,
+            project TEXT NOT NULL,
+            trace BLOB NOT NULL,
+            environment TEXT NOT NULL,
+            workflow TEXT NOT NULL,
+            session TEXT,
+            user TEXT,
+            version TEXT,
+            judged INTEGER NOT NULL,
+            UNIQUE (project, trace)
+        ) STRICT;
+        CREATE TABLE money_calls (
+            run INTEGER NOT NULL,
+            span BLOB NOT NULL,
+            at INTEGER NOT NULL,
+            agent TEXT, above TEXT, tool TEXT, model TEXT, request_model TEXT, provider TEXT,
+            input INTEGER, output INTEGER, cache_read INTEGER, cache_write INTEGER, reasoning INTEGER, total INTEGER,
+            write_1h INTEGER NOT NULL, audio_in INTEGER NOT NULL, audio_out INTEGER NOT NULL, tier TEXT NOT NULL,
+            tells INTEGER NOT NULL,
+            pico INTEGER,
+            basis TEXT NOT NULL, price_row TEXT, why TEXT, least INTEGER, most INTEGER,
+            reservation TEXT,
+            PRIMARY KEY (run, span)
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX money_calls_at ON money_calls (at);
+        CREATE TABLE money_hours (
+            project TEXT NOT NULL, hour INTEGER NOT NULL, environment TEXT NOT NULL, workflow TEXT NOT NULL,
+            agent TEXT NOT NULL, tool TEXT NOT NULL, model TEXT NOT NULL, provider TEXT NOT NULL, version TEXT NOT NULL,
+            basis TEXT NOT NULL,
+            calls INTEGER NOT NULL, input INTEGER NOT NULL, output INTEGER NOT NULL, cache_read INTEGER NOT NULL,
+            cache_write INTEGER NOT NULL, reasoning INTEGER NOT NULL, unpriced INTEGER NOT NULL, pico INTEGER NOT NULL,
+            PRIMARY KEY (project, hour, environment, workflow, agent, tool, model, provider, version, basis)
+        ) STRICT, WITHOUT ROWID;
+        CREATE TABLE money_delegated (
+            project TEXT NOT NULL, hour INTEGER NOT NULL, environment TEXT NOT NULL, agent TEXT NOT NULL, pico INTEGER NOT NULL,
+            PRIMARY KEY (project, hour, environment, agent)
+        ) STRICT, WITHOUT ROWID;
+        CREATE TABLE money_sla_runs (
+            id INTEGER PRIMARY KEY,
+            project TEXT NOT NULL, trace BLOB NOT NULL, workflow TEXT NOT NULL, at INTEGER NOT NULL, judged INTEGER NOT NULL,
+            breaches TEXT NOT NULL,
+            UNIQUE (project, trace)
+        ) STRICT;
+        CREATE TABLE money_sla_hours (
+            project TEXT NOT NULL, workflow TEXT NOT NULL, hour INTEGER NOT NULL, objective TEXT NOT NULL,
+            runs INTEGER NOT NULL, good INTEGER NOT NULL,
+            PRIMARY KEY (project, workflow, hour, objective)
+        ) STRICT, WITHOUT ROWID;
+        CREATE TABLE money_texts (name TEXT PRIMARY KEY, text TEXT NOT NULL, at INTEGER NOT NULL) STRICT;
+        CREATE TABLE money_crossings (
+            id INTEGER PRIMARY KEY,
+            at INTEGER NOT NULL, budget TEXT NOT NULL, key TEXT NOT NULL, project TEXT, run TEXT, percent INTEGER NOT NULL,
+            action TEXT NOT NULL, limit_pico INTEGER NOT NULL, spent_pico INTEGER NOT NULL, sent INTEGER NOT NULL
+        ) STRICT;
+    "],
+};
+
+/// Money as it is kept; what does not fit (9 million dollars) is cut.
+pub fn pico(usd: Usd) -> i64 {
+    i64::try_from(usd.as_pico()).unwrap_or(if usd.as_pico() < 0 { i64::MIN } else { i64::MAX })
+}
+
+/// And read back.
+pub fn usd(pico: i64) -> Usd {
+    Usd::from_pico(pico.into())
+}
+
+fn count(tokens: Option<u64>) -> Option<i64> {
+    tokens.map(|tokens| i64::try_from(tokens).unwrap_or(i64::MAX))
+}
+
+fn text(of: Option<&Arc<str>>) -> &str {
+    of.map_or("", |text| text)
+}
+
+/// The ledger of a run as it was kept last, with its row.
+pub fn ledger(connection: &Connection, project: &str, trace: TraceId) -> rusqlite::Result<Option<(i64, Ledger)>> {
+    let mut query = connection.prepare_cached(&format!("{SELECT_RUN} WHERE project = ?1 AND trace = ?2"))?;
+    let found = query.query_row(params![project, trace.as_bytes()], run_of).optional()?;
+    found.map(|(id, ledger)| with_entries(connection, id, ledger)).transpose()
+}
+
+/// Ledgers of runs after the row `after` that have a call since `since`, in order; at most `most`.
+pub fn ledgers_since(
+    connection: &Connection,
+    project: &str,
+    since: Timestamp,
+    after: i64,
+    most: usize,
+) -> rusqlite::Result<Vec<(i64, Ledger)>> {
+    let mut query = connection.prepare_cached(&format!(
+        "{SELECT_RUN} WHERE project = ?1 AND id > ?2 AND id IN (SELECT run FROM money_calls WHERE at >= ?3) ORDER BY id LIMIT ?4"
+    ))?;
+    let most = i64::try_from(most).unwrap_or(i64::MAX);
+    let runs = query.query_map(params![project, after, since.as_nanos(), most], run_of)?;
+    runs.collect::<rusqlite::Result<Vec<_>>>()?
+        .into_iter()
+        .map(|(id, ledger)| with_entries(connection, id, ledger))
+        .collect()
+}
+
+const SELECT_RUN: &str = "SELECT id, project, trace, environment, workflow, session, user, version FROM money_runs";
+
+fn run_of(row: &Row<'_>) -> rusqlite::Result<(i64, Ledger)> {
+    let trace: [u8; 16] = row.get(2)?;
+    let ledger = Ledger {
+        tenant: Tenant { project: row.get(1)?, environment: row.get(3)? },
+        trace_id: TraceId::from_array(trace),
+        workflow: row.get(4)?,
+        session_id: row.get(5)?,
+        user_id: row.get(6)?,
+        agent_version: row.get(7)?,
+        entries: Vec::new(),
+    };
+    Ok((row.get(0)?, ledger))
+}
+
+fn with_entries(connection: &Connection, id: i64, mut ledger: Ledger) -> rusqlite::Result<(i64, Ledger)> {
+    let mut query = connection.prepare_cached("SELECT * FROM money_calls WHERE run = ?1")?;
+    ledger.entries = query.query_map([id], entry_of)?.collect::<rusqlite::Result<_>>()?;
+    Ok((id, ledger))
+}
+
+fn entry_of(row: &Row<'_>) -> rusqlite::Result<Entry> {
+    let span: [u8; 8] = row.get("span")?;
+    let tokens = |name: &str| row.get::<_, Option<i64>>(name).map(|count| count.map(i64::unsigned_abs));
+    let plain = |name: &str| row.get::<_, i64>(name).map(i64::unsigned_abs);
+    let money = |name: &str| row.get::<_, Option<i64>>(name).map(|pico| pico.map(usd));
+    let above: Option<String> = row.get("above")?;
+    Ok(Entry {
+        span_id: SpanId::from_array(span),
+        at: Timestamp::from_nanos(row.get("at")?),
+        agent: row.get("agent")?,
+        agent_node: None,
+        above: above.and_then(|list| serde_json::from_str(&list).ok()).unwrap_or_default(),
+        tool: row.get("tool")?,
+        model: row.get("model")?,
+        request_model: row.get("request_model")?,
+        provider: row.get("provider")?,
+        call: Call {
+            usage: Usage {
+                input_tokens: tokens("input")?,
+                output_tokens: tokens("output")?,
+                cache_read_tokens: tokens("cache_read")?,
+                cache_write_tokens: tokens("cache_write")?,
+                reasoning_tokens: tokens("reasoning")?,
+                reported_total: tokens("total")?,
+            },
+            cache_write_1h_tokens: plain("write_1h")?,
+            audio_input_tokens: plain("audio_in")?,
+            audio_output_tokens: plain("audio_out")?,
+            tier: Tier::of_word(&row.get::<_, String>("tier")?),
+        },
+        tells_tokens: row.get("tells")?,
+        cost: money("pico")?,
+        basis: basis_of(row)?,
+        reservation: row.get("reservation")?,
+    })
+}
+
+fn basis_of(row: &Row<'_>) -> rusqlite::Result<Basis> {
+    let price_row = || row.get::<_, Option<Arc<str>>>("price_row").map(Option::unwrap_or_default);
+    let word: String = row.get("basis")?;
+    Ok(match word.as_str() {
+        "reported" => Basis::Reported,
+        "computed" => Basis::Computed(price_row()?),
+        "aggregated" => Basis::Aggregated,
+        "estimated" => {
+            let why: Option<String> = row.get("why")?;
+            let why = Why::ALL.iter().find(|known| Some(known.as_str()) == why.as_deref());
+            Basis::Estimated(price_row()?, why.copied().unwrap_or(Why::UnknownModel))
+        }
+        "uncertain" => Basis::Uncertain {
+            least: usd(row.get::<_, Option<i64>>("least")?.unwrap_or(0)),
+            most: row.get::<_, Option<i64>>("most")?.map(usd),
+        },
+        "elsewhere" => Basis::Elsewhere,
+        "no_call" => Basis::NoCall,
+        _ => Basis::UnknownModel,
+    })
+}
+
+/// Keeps a run's ledger in place of the one before, and what that changes in the sums.
+pub fn replace(
+    tx: &Transaction<'_>,
+    before: Option<&(i64, Ledger)>,
+    ledger: &Ledger,
+    judged: Timestamp,
+) -> rusqlite::Result<()> {
+    let mut change = Change::default();
+    if let Some((id, old)) = before {
+        change.add(old, -1);
+        // Sums are by environment, which may have changed as well.
+        if old.tenant != ledger.tenant {
+            change.settle();
+            add(tx, &old.tenant, &change)?;
+            change = Change::default();
+        }
+        tx.prepare_cached("DELETE FROM money_calls WHERE run = ?1")?.execute([id])?;
+        tx.prepare_cached("DELETE FROM money_runs WHERE id = ?1")?.execute([id])?;
+    }
+    change.add(ledger, 1);
+    change.settle();
+    add(tx, &ledger.tenant, &change)?;
+    if ledger.entries.is_empty() {
+        return Ok(());
+    }
+    tx.prepare_cached(
+        "INSERT INTO money_runs (project, trace, environment, workflow, session, user, version, judged)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    )?
+    .execute(params![
+        ledger.tenant.project,
+        ledger.trace_id.as_bytes(),
+        ledger.tenant.environment,
+        ledger.workflow,
+        ledger.session_id,
+        ledger.user_id,
+        ledger.agent_version,
+        judged.as_nanos(),
+    ])?;
+    let id = tx.last_insert_rowid();
+    ledger.entries.iter().try_for_each(|entry| insert(tx, id, entry))
+}
+
+fn insert(tx: &Transaction<'_>, run: i64, entry: &Entry) -> rusqlite::Result<()> {
+    let above = (!entry.above.is_empty()).then(|| serde_json::to_string(&entry.above).unwrap_or_default());
+    let (usage, call) = (&entry.call.usage, &entry.call);
+    let (why, least, most) = match &entry.basis {
+        Basis::Estimated(_, why) => (Some(why.as_str()), None, None),
+        Basis::Uncertain { least, most } => (None, Some(pico(*least)), most.map(pico)),
+        _ => (None, None, None),
+    };
+    tx.prepare_cached(
+        "INSERT INTO money_calls VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20,
+         ?21, ?22, ?23, ?24, ?25, ?26, ?27)",
+    )?
+    .execute(params![
+        run,
+        entry.span_id.as_bytes(),
+        entry.at.as_nanos(),
+        entry.agent,
+        above,
+        entry.tool,
+        entry.model,
+        entry.request_model,
+        entry.provider,
+        count(usage.input_tokens),
+        count(usage.output_tokens),
+        count(usage.cache_read_tokens),
+        count(usage.cache_write_tokens),
+        count(usage.reasoning_tokens),
+        count(usage.reported_total),
+        count(Some(call.cache_write_1h_tokens)),
+        count(Some(call.audio_input_tokens)),
+        count(Some(call.audio_output_tokens)),
+        call.tier.as_str(),
+        entry.tells_tokens,
+        entry.cost.map(pico),
+        entry.basis.as_str(),
+        entry.basis.row(),
+        why,
+        least,
+        most,
+        entry.reservation,
+    ])
+    .map(drop)
+}
+
+fn add(tx: &Transaction<'_>, tenant: &Tenant, change: &Change) -> rusqlite::Result<()> {
+    let mut upsert = tx.prepare_cached(
+        "INSERT INTO money_hours VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)
+         ON CONFLICT DO UPDATE SET calls = calls + ?11, input = input + ?12, output = output + ?13, cache_read = cache_read + ?14,
+         cache_write = cache_write + ?15, reasoning = reasoning + ?16, unpriced = unpriced + ?17, pico = pico + ?18",
+    )?;
+    for (key, sums) in &change.sums {
+        upsert.execute(params![
+            tenant.project,
+            key.hour.as_nanos(),
+            tenant.environment,
+            key.workflow,
+            text(key.agent.as_ref()),
+            text(key.tool.as_ref()),
+            text(key.model.as_ref()),
+            text(key.provider.as_ref()),
+            text(key.version.as_ref()),
+            key.basis,
+            sums.calls,
+            sums.input,
+            sums.output,
+            sums.cache_read,
+            sums.cache_write,
+            sums.reasoning,
+            sums.unpriced,
+            pico(sums.usd),
+        ])?;
+    }
+    let mut upsert = tx.prepare_cached(
+        "INSERT INTO money_delegated VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE SET pico = pico + ?5",
+    )?;
+    for ((hour, agent), usd) in &change.delegated {
+        upsert.execute(params![tenant.project, hour.as_nanos(), tenant.environment, agent, pico(*usd)])?;
+    }
+    // An hour from which everything was taken back is no hour with a cost of 0.
+    let hours: std::collections::BTreeSet<_> = change.sums.keys().map(|key| key.hour).collect();
+    let mut empty = tx.prepare_cached("DELETE FROM money_hours WHERE project = ?1 AND hour = ?2 AND calls = 0")?;
+    hours.iter().try_for_each(|hour| empty.execute(params![tenant.project, hour.as_nanos()]).map(drop))
+}
+
+/// Forgets entries that are too old or too many; their sums stay.
+pub fn forget(tx: &Transaction<'_>, now: Timestamp) -> rusqlite::Result<()> {
+    let oldest = now.plus_nanos(-MONEY_ENTRIES_KEPT).as_nanos();
+    for table in ["money_runs", "money_sla_runs"] {
+        let last: i64 =
+            tx.prepare_cached(&format!("SELECT coalesce(max(id), 0) FROM {table}"))?.query_row([], |row| row.get(0))?;
+        let mut delete = tx.prepare_cached(&format!(
+            "DELETE FROM {table} WHERE id IN (SELECT id FROM {table} ORDER BY id LIMIT ?1) AND (judged < ?2 OR id <= ?3) RETURNING id"
+        ))?;
+        let gone = delete.query_map(params![FORGET_RUNS, oldest, last - MONEY_RUNS_MAX], |row| row.get::<_, i64>(0))?;
+        let gone = gone.collect::<rusqlite::Result<Vec<_>>>()?;
+        if table == "money_runs" {
+            let mut calls = tx.prepare_cached("DELETE FROM money_calls WHERE run = ?1")?;
+            gone.iter().try_for_each(|id| calls.execute([id]).map(drop))?;
+        }
+    }
+    Ok(())
+}
+
+/// A text that was given over the API.
+pub fn kept_text(connection: &Connection, name: &str) -> rusqlite::Result<Option<String>> {
+    connection.query_row("SELECT text FROM money_texts WHERE name = ?1", [name], |row| row.get(0)).optional()
+}
+
+/// Keeps a text; an empty one is forgotten.
+pub fn keep_text(tx: &Transaction<'_>, name: &str, text: &str, now: Timestamp) -> rusqlite::Result<()> {
+    if text.trim().is_empty() {
+        return tx.execute("DELETE FROM money_texts WHERE name = ?1", [name]).map(drop);
+    }
+    tx.execute("INSERT OR REPLACE INTO money_texts VALUES (?1, ?2, ?3)", params![name, text, now.as_nanos()]).map(drop)
+}

@@ -1,0 +1,246 @@
+//! Those who judge runs, and what they see of one.
+//!
+//! A judge derives something from runs and keeps it in tables of its own in the state, all in the transaction it is given.
+//! What it derives should be pure code of the crate `signals`; here is only the keeping. To add one: implement [`Judge`]
+//! beside the feature, and name it in `judges` of `watch.rs`.
+
+use std::cell::OnceCell;
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use dialects::Dialects;
+use model::{Content, ResolvedStep, Run, SpanId, Timestamp, TraceId};
+use signals::runs::Resolved;
+use state::rusqlite::{self, Transaction};
+use store::{StoredLog, StoredSpan};
+
+use crate::api::said::Said;
+
+/// A run before its judges.
+pub struct Case<'a> {
+    /// The run as it stands. Its tenant says project and environment.
+    pub run: &'a Run,
+    /// Its steps, parents before children.
+    pub steps: &'a [ResolvedStep],
+    /// It has settled: nothing but a late span changes it any more. False only for judges that follow runs.
+    pub settled: bool,
+    /// It is history (an import, a late delivery): to be kept, but nobody is to be woken for it.
+    pub backfill: bool,
+    /// The version at which it was judged before, where it changed after it had settled.
+    pub before: Option<u64>,
+    /// The time.
+    pub now: Timestamp,
+    /// What was judged of it elsewhere: by users, evaluators, people. Known once it has settled.
+    pub scores: &'a [receivers::Score],
+    said: Option<Said<'a>>,
+    contents: OnceCell<HashMap<SpanId, Cell>>,
+}
+
+/// A step's position, and its content once somebody asked.
+type Cell = (usize, OnceCell<Option<Content>>);
+
+/// The spans of a run as they were sent, and the log records of its traces.
+#[derive(Debug, Default)]
+pub struct Sources {
+    /// Spans.
+    pub spans: Vec<StoredSpan>,
+    /// Log records.
+    pub logs: Vec<StoredLog>,
+}
+
+impl<'a> Case<'a> {
+    /// Puts a case together.
+    #[allow(clippy::too_many_arguments, reason = "each is a field of its own")]
+    pub fn new(
+        resolved: &'a Resolved,
+        settled: bool,
+        backfill: bool,
+        before: Option<u64>,
+        now: Timestamp,
+        scores: &'a [receivers::Score],
+        sources: Option<&'a Sources>,
+        dialects: &'a Dialects,
+    ) -> Self {
+        Self {
+            run: &resolved.run,
+            steps: &resolved.steps,
+            settled,
+            backfill,
+            before,
+            now,
+            scores,
+            said: sources.map(|sources| Said::of(dialects, &sources.spans, &sources.logs)),
+            contents: OnceCell::new(),
+        }
+    }
+
+    /// What was said in a step, understood when first asked for; `None` where content was not read: no judge
+    /// [wants](Judge::wants_content) it, the run has not settled, or it is too large.
+    pub fn content(&self, span_id: SpanId) -> Option<&Content> {
+        let said = self.said.as_ref()?;
+        let by_id = || {
+            let steps = self.steps.iter().enumerate();
+            steps.map(|(at, step)| (step.span.span_id, (at, OnceCell::new()))).collect()
+        };
+        let (at, content) = self.contents.get_or_init(by_id).get(&span_id)?;
+        content.get_or_init(|| said.whole(&self.steps[*at]).map(|(_, content)| content)).as_ref()
+    }
+
+    /// A step's span as it was sent, where it was read.
+    pub fn source(&self, span_id: SpanId) -> Option<&StoredSpan> {
+        self.said.as_ref()?.span(span_id)
+    }
+}
+
+/// Why a judge could not judge a run.
+#[derive(Debug, thiserror::Error)]
+pub enum JudgeError {
+    /// What it found could not be kept.
+    #[error(transparent)]
+    State(#[from] rusqlite::Error),
+    /// Something else.
+    #[error("{0}")]
+    Other(String),
+}
+
+/// Somebody who judges runs.
+///
+/// Where judging a run fails, what was written for it is undone, the failure is counted and named in health, and the run
+/// counts as judged: other judges and other runs are not held up.
+pub trait Judge: Send {
+    /// Its name, for health and logs.
+    fn name(&self) -> &'static str;
+
+    /// Whether it asks for what was said in steps: then settled runs are read with their content.
+    fn wants_content(&self) -> bool {
+        false
+    }
+
+    /// Whether it is shown runs also before they settle, at most once a second while they change.
+    fn follows(&self) -> bool {
+        false
+    }
+
+    /// Judges a run, keeping what it finds through `tx`. What it holds in memory must not change where this fails.
+    fn judge(&mut self, case: &Case<'_>, tx: &Transaction<'_>) -> Result<(), JudgeError>;
+
+    /// A trace that may have been judged is no run of its own any more: it turned out to be part of another.
+    fn gone(&mut self, _project: &str, _trace: TraceId, _tx: &Transaction<'_>) -> Result<(), JudgeError> {
+        Ok(())
+    }
+
+    /// The last writes of a batch.
+    fn before_commit(&mut self, _tx: &Transaction<'_>) -> rusqlite::Result<()> {
+        Ok(())
+    }
+
+    /// Whether the batch was kept. Where it was not, its runs are judged again later: what was remembered of it has to be
+    /// forgotten.
+    fn after_commit(&mut self, _kept: bool) {}
+}
+
+/// The judges with what is known of their failures.
+#[derive(Default)]
+pub struct Bench {
+    judges: Vec<Seat>,
+    wants_content: bool,
+}
+
+struct Seat {
+    judge: Box<dyn Judge>,
+    /// Runs it failed on in a row, and what the last failure was.
+    failing: Option<(u64, TraceId, String)>,
+}
+
+impl Seat {
+    /// Lets the judge work; whether it succeeded. What a failure wrote is undone.
+    fn work(
+        &mut self,
+        trace_id: TraceId,
+        tx: &Transaction<'_>,
+        work: impl FnOnce(&mut dyn Judge) -> Result<(), JudgeError>,
+    ) -> rusqlite::Result<bool> {
+        tx.prepare_cached("SAVEPOINT judge")?.execute([])?;
+        let error = match catch_unwind(AssertUnwindSafe(|| work(&mut *self.judge))) {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => Some(error.to_string()),
+            Err(fault) => Some(format!("a fault in Tawny itself: {}", words(&*fault))),
+        };
+        let succeeded = error.is_none();
+        match error {
+            None => self.failing = None,
+            Some(error) => {
+                tx.prepare_cached("ROLLBACK TO judge")?.execute([])?;
+                let name = self.judge.name();
+                tracing::error!(%error, %trace_id, judge = name, "a run could not be judged");
+                let runs = self.failing.as_ref().map_or(0, |(runs, ..)| *runs) + 1;
+                self.failing = Some((runs, trace_id, error));
+            }
+        }
+        tx.prepare_cached("RELEASE judge")?.execute([])?;
+        Ok(succeeded)
+    }
+}
+
+impl Bench {
+    /// The judges, in the order in which they see a run.
+    pub fn new(judges: Vec<Box<dyn Judge>>) -> Self {
+        let wants_content = judges.iter().any(|judge| judge.wants_content());
+        Self { judges: judges.into_iter().map(|judge| Seat { judge, failing: None }).collect(), wants_content }
+    }
+
+    /// Whether settled runs are read with their content.
+    pub fn wants_content(&self) -> bool {
+        self.wants_content
+    }
+
+    /// Shows a run to every judge; says how many failed.
+    ///
+    /// # Errors
+    /// When not even a failure could be undone.
+    pub fn hear(&mut self, case: &Case<'_>, tx: &Transaction<'_>) -> rusqlite::Result<u64> {
+        let mut failed = 0;
+        for seat in self.judges.iter_mut().filter(|seat| case.settled || seat.judge.follows()) {
+            failed += u64::from(!seat.work(case.run.trace_id, tx, |judge| judge.judge(case, tx))?);
+        }
+        Ok(failed)
+    }
+
+    /// Tells every judge that a trace is no run of its own any more; says how many failed.
+    ///
+    /// # Errors
+    /// When not even a failure could be undone.
+    pub fn gone(&mut self, project: &str, trace: TraceId, tx: &Transaction<'_>) -> rusqlite::Result<u64> {
+        let mut failed = 0;
+        for seat in &mut self.judges {
+            failed += u64::from(!seat.work(trace, tx, |judge| judge.gone(project, trace, tx))?);
+        }
+        Ok(failed)
+    }
+
+    /// The last writes of a batch.
+    pub fn before_commit(&mut self, tx: &Transaction<'_>) -> rusqlite::Result<()> {
+        self.judges.iter_mut().try_for_each(|seat| seat.judge.before_commit(tx))
+    }
+
+    /// Tells whether the batch was kept.
+    pub fn after_commit(&mut self, kept: bool) {
+        self.judges.iter_mut().for_each(|seat| seat.judge.after_commit(kept));
+    }
+
+    /// Which judges fail at the moment, for health.
+    pub fn trouble(&self) -> Option<String> {
+        let failing = self.judges.iter().filter_map(|seat| {
+            let (runs, trace_id, error) = seat.failing.as_ref()?;
+            Some(format!("`{}` could not judge {runs} runs, the last of them {trace_id}: {error}", seat.judge.name()))
+        });
+        let failing: Vec<String> = failing.collect();
+        (!failing.is_empty()).then(|| failing.join("; "))
+    }
+}
+
+/// What a fault said.
+fn words(fault: &(dyn std::any::Any + Send)) -> &str {
+    let text = fault.downcast_ref::<&str>().copied();
+    text.or_else(|| fault.downcast_ref::<String>().map(String::as_str)).unwrap_or("no words")
+}

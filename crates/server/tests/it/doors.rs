@@ -1,0 +1,284 @@
+//! Who may do what, over real connections: projects apart, sessions, limits, TLS.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use access::{NewKey, PART, Role, Scope};
+use serde_json::{Value, json};
+use server::config::TlsFiles;
+use server::{Limits, Settings, SystemClock};
+use state::State;
+use tempfile::TempDir;
+
+use crate::support::{Answer, Server, agent_run, trace_id};
+
+/// Makes a key as `tawny keys create` does.
+fn key(data: &Path, project: &str, scopes: &[Scope], byte: u8) -> (String, String) {
+    std::fs::create_dir_all(data).unwrap();
+    let state = State::open(data, &[PART]).unwrap();
+    let new = NewKey { name: "test", project, scopes };
+    state.write(|tx| access::create_key(tx, &new, [byte; 32], SystemClock::time())).unwrap()
+}
+
+fn get(server: &Server, path: &str, key: &str) -> Answer {
+    let bearer = format!("Bearer {key}");
+    server.send("GET", &format!("{}{path}", server.http), &[("authorization", &bearer)], b"")
+}
+
+#[test]
+fn no_question_shows_rows_of_another_project() {
+    let dir = TempDir::new().unwrap();
+    let data = dir.path().join("data");
+    let all = [Scope::Ingest, Scope::Read, Scope::Write];
+    let (shop, bank) = (key(&data, "shop", &all, 1).1, key(&data, "bank", &all, 2).1);
+    let server = Server::open(dir, Limits::default());
+    for (key, trace) in [(&shop, 1), (&bank, 2)] {
+        let bearer = format!("Bearer {key}");
+        let headers = [("content-type", "application/x-protobuf"), ("authorization", bearer.as_str())];
+        server.post("/v1/traces", &headers, &agent_run(trace)).ok();
+    }
+    let foreign = trace_id(2);
+    assert_eq!(get(&server, &format!("/api/v1/runs/{foreign}"), &bank).status, 200);
+    for path in ["", "/tree", "/raw", "/logs", &format!("/steps/{}", "03".repeat(8))] {
+        assert_eq!(get(&server, &format!("/api/v1/runs/{foreign}{path}"), &shop).status, 404, "{path}");
+    }
+    for path in [
+        "/api/v1/runs?limit=500",
+        "/api/v1/runs?q=owls&in=content",
+        "/api/v1/sessions",
+        "/api/v1/search?q=owls",
+        "/api/v1/summary",
+        "/api/v1/logs",
+        "/api/v1/export",
+        "/api/v1/doctor",
+        &format!("/api/public/traces/{foreign}"),
+        &format!("/langsmith/runs/{foreign}"),
+    ] {
+        let text = get(&server, path, &shop).text();
+        assert!(!text.contains(&foreign), "{path}: {text}");
+    }
+    assert_eq!(get(&server, "/api/v1/aggregate?of=runs", &shop).ok().json()["rows"][0]["count"], json!(1));
+    let own = trace_id(1);
+    for query in [
+        "SELECT trace_id FROM runs",
+        "SELECT DISTINCT trace_id FROM spans",
+        "SELECT trace_id FROM runs WHERE true OR project = 'bank'",
+        "SELECT trace_id FROM (SELECT * FROM runs) AS r JOIN spans USING (trace_id) GROUP BY trace_id",
+        "WITH x AS (SELECT trace_id FROM runs) SELECT trace_id FROM x UNION SELECT trace_id FROM spans",
+        "SELECT trace_id FROM runs WHERE trace_id IN (SELECT trace_id FROM spans)",
+    ] {
+        let bearer = format!("Bearer {shop}");
+        let body = json!({ "query": query }).to_string();
+        let answer = server.post_to(&format!("{}/api/v1/sql", server.http), &[("authorization", &bearer)], body.as_bytes());
+        if answer.status == 200 {
+            let rows: Vec<Value> = answer.json()["rows"].as_array().unwrap().iter().map(|row| row[0].clone()).collect();
+            assert_eq!(rows, [json!(own)], "{query}");
+        } else {
+            assert_eq!(answer.status, 400, "{query}: {}", answer.text());
+        }
+    }
+    assert_eq!(get(&server, "/api/v1/runs", "").status, 401);
+}
+
+#[test]
+fn a_person_signs_in_sees_their_project_and_signs_out() {
+    let dir = TempDir::new().unwrap();
+    let data = dir.path().join("data");
+    std::fs::create_dir_all(&data).unwrap();
+    let state = State::open(&data, &[PART]).unwrap();
+    state
+        .write(|tx| {
+            access::add_user(tx, "jane", "correct horse battery", [1; 16], SystemClock::time()).unwrap()?;
+            access::set_role(tx, "jane", "shop", Some(Role::Viewer))
+        })
+        .unwrap();
+    let server = Server::open(dir, Limits::default());
+    let url = |path: &str| format!("{}{path}", server.http);
+    let login = |password: &str| server.post_to(&url("/api/v1/login"), &[], json!({ "name": "jane", "password": password }).to_string().as_bytes());
+    assert_eq!(login("wrong password").status, 401);
+    let signed = login("correct horse battery");
+    assert_eq!(signed.status, 204, "{}", signed.text());
+    let cookie = signed.header("set-cookie").to_owned();
+    assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict") && !cookie.contains("Secure"), "{cookie}");
+    let cookie = cookie.split(';').next().unwrap().to_owned();
+    let with = |method: &str, path: &str, more: &[(&str, &str)]| {
+        let mut headers = vec![("cookie", cookie.as_str())];
+        headers.extend_from_slice(more);
+        server.send(method, &url(path), &headers, b"{}")
+    };
+    let me = with("GET", "/api/v1/me", &[]).ok().json();
+    assert_eq!((&me["who"], &me["project"], &me["rights"]), (&json!("user:jane"), &json!("shop"), &json!(["read"])));
+    assert_eq!(with("GET", "/api/v1/runs", &[]).status, 200);
+    assert_eq!(with("GET", "/api/v1/keys", &[]).status, 403);
+    assert_eq!(with("GET", "/api/v1/runs", &[("tawny-project", "bank")]).status, 403);
+    // That content was asked for is written down, once for a page that asks again, and without what was looked for.
+    for _ in 0..3 {
+        assert_eq!(with("GET", "/api/v1/search?q=owls", &[]).status, 200);
+    }
+    let log = state.read(|conn| access::entries(conn, 0, 100, None)).unwrap();
+    let told: Vec<[&str; 3]> = log.iter().map(|entry| [&*entry.actor, &*entry.action, &*entry.target]).collect();
+    let jane = "user:jane";
+    assert_eq!(told, [[jane, "login.failed", "jane"], [jane, "login", "jane"], [jane, "view", "/api/v1/search"]]);
+    // A page of somebody else makes the browser send the cookie.
+    assert_eq!(with("POST", "/api/v1/sql", &[("origin", "https://evil.example")]).status, 403);
+    assert_eq!(with("POST", "/api/v1/logout", &[]).status, 204);
+    assert_eq!(with("GET", "/api/v1/me", &[]).status, 401);
+    for _ in 0..30 {
+        if login("guess after guess").status == 429 {
+            return;
+        }
+    }
+    panic!("passwords may be tried without end");
+}
+
+#[test]
+fn administrators_make_rotate_and_revoke_keys_and_the_log_tells_of_it() {
+    let dir = TempDir::new().unwrap();
+    let data = dir.path().join("data");
+    let (admin_id, admin) = key(&data, "shop", &[Scope::Admin], 1);
+    let (other, _) = key(&data, "bank", &[Scope::Read], 2);
+    let server = Server::open(dir, Limits::default());
+    let bearer = format!("Bearer {admin}");
+    let ask = |method: &str, path: &str, body: Value| {
+        server.send(method, &format!("{}{path}", server.http), &[("authorization", &bearer)], body.to_string().as_bytes())
+    };
+    let made = ask("POST", "/api/v1/keys", json!({ "name": "ci", "scopes": ["read"] })).ok().json();
+    let (id, secret) = (made["id"].as_str().unwrap(), made["key"].as_str().unwrap());
+    assert_eq!(get(&server, "/api/v1/runs", secret).status, 200);
+    let listed = ask("GET", "/api/v1/keys", json!({})).ok();
+    assert!(!listed.text().contains(secret) && !listed.text().contains(&other) && listed.text().contains(&admin_id));
+    let rotated = ask("POST", &format!("/api/v1/keys/{id}/rotate"), json!({})).ok().json();
+    assert_eq!(get(&server, "/api/v1/runs", secret).status, 401);
+    assert_eq!(get(&server, "/api/v1/runs", rotated["key"].as_str().unwrap()).status, 200);
+    let new = rotated["id"].as_str().unwrap();
+    assert_eq!(ask("DELETE", &format!("/api/v1/keys/{new}"), json!({})).status, 204);
+    assert_eq!(ask("DELETE", &format!("/api/v1/keys/{new}"), json!({})).status, 404);
+    assert_eq!(ask("DELETE", &format!("/api/v1/keys/{other}"), json!({})).status, 404);
+    let wrong = ask("POST", "/api/v1/keys", json!({ "name": "ci", "scopes": ["everything"] }));
+    assert!(wrong.status == 400 && wrong.text().contains("ingest, read, write, admin"), "{}", wrong.text());
+    let log = ask("GET", "/api/v1/audit", json!({})).ok();
+    let actions: Vec<String> =
+        log.json()["entries"].as_array().unwrap().iter().map(|entry| entry["action"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(actions, ["key.create", "key.rotate", "key.revoke"]);
+    assert!(!log.text().contains(secret));
+    let check = ask("GET", "/api/v1/audit/verify", json!({})).ok().json();
+    assert_eq!(check["ok"], json!(true));
+    let head = check["head"].as_str().unwrap();
+    State::open(&data, &[PART]).unwrap().write(|tx| tx.execute("DELETE FROM audit_log WHERE seq = 3", [])).unwrap();
+    let check = ask("GET", &format!("/api/v1/audit/verify?head={head}"), json!({})).ok().json();
+    assert_eq!(check["broken"], json!(["entries 3 to 3 are missing"]));
+}
+
+#[test]
+fn a_key_revoked_on_the_command_line_soon_opens_nothing() {
+    let dir = TempDir::new().unwrap();
+    let data = dir.path().join("data");
+    let (_, kept) = key(&data, "default", &[Scope::Read], 1);
+    let (id, lost) = key(&data, "default", &[Scope::Read], 2);
+    let server = Server::open(dir, Limits::default());
+    assert_eq!(get(&server, "/api/v1/runs", &lost).status, 200);
+    State::open(&data, &[PART]).unwrap().write(|tx| access::revoke_key(tx, &id, SystemClock::time())).unwrap();
+    for _ in 0..100 {
+        if get(&server, "/api/v1/runs", &lost).status == 401 {
+            assert_eq!(get(&server, "/api/v1/runs", &kept).status, 200);
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    panic!("a revoked key still opens the server");
+}
+
+#[test]
+fn beyond_loopback_only_with_credentials() {
+    let dir = TempDir::new().unwrap();
+    let data = dir.path().join("data");
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let settings = Settings {
+        data: data.clone(),
+        http: "0.0.0.0:0".into(),
+        otlp_http: "127.0.0.1:0".into(),
+        otlp_grpc: "127.0.0.1:0".into(),
+        ..Settings::default()
+    };
+    let refused = match runtime.block_on(server::start(settings.clone())) {
+        Ok(_) => panic!("open to everybody"),
+        Err(error) => error.to_string(),
+    };
+    assert!(refused.contains("tawny keys create") && refused.contains("TAWNY_ALLOW_OPEN"), "{refused}");
+    key(&data, "default", &[Scope::Admin], 1);
+    runtime.block_on(async { server::start(settings).await.unwrap().stop().await });
+}
+
+#[test]
+fn too_many_requests_of_one_key_wait_and_others_do_not() {
+    let dir = TempDir::new().unwrap();
+    let data = dir.path().join("data");
+    let (busy, quiet) = (key(&data, "default", &[Scope::Read], 1).1, key(&data, "default", &[Scope::Read], 2).1);
+    let server = Server::configured(dir, |settings| settings.limits.requests_per_second = Some(5));
+    let statuses: Vec<u16> = (0..30).map(|_| get(&server, "/api/v1/setup", &busy).status).collect();
+    assert!(statuses.contains(&429) && statuses[0] == 200, "{statuses:?}");
+    assert_eq!(get(&server, "/api/v1/setup", &quiet).status, 200);
+}
+
+#[test]
+fn a_client_that_stops_sending_is_answered_and_let_go() {
+    let server = Server::configured(TempDir::new().unwrap(), |settings| settings.limits.stalled = Duration::from_millis(300));
+    let mut stream = TcpStream::connect(server.otlp_http.trim_start_matches("http://")).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream.write_all(b"POST /v1/traces HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{").unwrap();
+    let mut answer = [0; 2048];
+    let read = stream.read(&mut answer).unwrap();
+    let answer = String::from_utf8_lossy(&answer[..read]);
+    assert!(answer.starts_with("HTTP/1.1 400") && answer.contains("nothing came for"), "{answer}");
+}
+
+#[test]
+fn certificates_are_used_and_read_again_when_they_change() {
+    use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, pem::PemObject};
+    use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto::ring};
+    let dir = TempDir::new().unwrap();
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/tls");
+    let files = TlsFiles { certificate: dir.path().join("cert.pem"), key: dir.path().join("key.pem") };
+    let put = |name: &str| {
+        std::fs::copy(from.join(format!("{name}.key.pem")), &files.key).unwrap();
+        std::fs::copy(from.join(format!("{name}.cert.pem")), &files.certificate).unwrap();
+    };
+    put("first");
+    let (place, tls) = (TempDir::new().unwrap(), files.clone());
+    let server = Server::configured(place, |settings| settings.tls = Some(tls));
+    let address = server.http.strip_prefix("https://").expect("the address says TLS").to_owned();
+    let answers = |trusted: &str| {
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_file(from.join(format!("{trusted}.cert.pem"))).unwrap()).unwrap();
+        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
+        server.runtime.block_on(async {
+            use tokio::io::{AsyncReadExt, AsyncWriteExt};
+            let stream = tokio::net::TcpStream::connect(&address).await.unwrap();
+            let name = ServerName::try_from("localhost").unwrap();
+            let mut stream = connector.connect(name, stream).await.map_err(|error| error.to_string())?;
+            stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await.unwrap();
+            let mut text = String::new();
+            let _ = stream.read_to_string(&mut text).await;
+            Ok::<_, String>(text)
+        })
+    };
+    assert!(answers("first").unwrap().starts_with("HTTP/1.1 200"));
+    assert!(answers("second").is_err());
+    put("second");
+    for _ in 0..100 {
+        if answers("second").is_ok() {
+            assert!(answers("first").is_err());
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    panic!("the new certificate is not used");
+}

@@ -1,0 +1,179 @@
+//! Findings of settled runs, their issues, and the pages about a run, over the API.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use server::Limits;
+use tempfile::TempDir;
+
+use crate::support::Server;
+
+/// A server on which runs settle at once.
+fn server(dir: TempDir) -> Server {
+    Server::configured(dir, |settings| {
+        settings.limits = Limits::default();
+        settings.runs.settle_nanos = 50_000_000;
+    })
+}
+
+fn attribute(key: &str, value: Value) -> Value {
+    json!({"key": key, "value": value})
+}
+
+fn text(value: &str) -> Value {
+    json!({"stringValue": value})
+}
+
+/// A run that calls one tool `times` times with the same arguments and the same result; ends `ago` seconds before now.
+fn looping(trace: &str, times: usize) -> Value {
+    let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_nanos() as u64;
+    let begin = now - 20_000_000_000;
+    let mut spans = vec![json!({
+        "traceId": trace, "spanId": "00000000000000a1", "name": "invoke_agent helper", "kind": 1,
+        "startTimeUnixNano": begin.to_string(), "endTimeUnixNano": (begin + 15_000_000_000).to_string(),
+        "attributes": [attribute("gen_ai.operation.name", text("invoke_agent")), attribute("gen_ai.agent.name", text("helper"))],
+    })];
+    for number in 0..times {
+        let start = begin + 1_000_000_000 * (number as u64 + 1);
+        spans.push(json!({
+            "traceId": trace, "spanId": format!("00000000000000b{number}"), "parentSpanId": "00000000000000a1",
+            "name": "execute_tool look_up", "kind": 1,
+            "startTimeUnixNano": start.to_string(), "endTimeUnixNano": (start + 100_000_000).to_string(),
+            "attributes": [
+                attribute("gen_ai.operation.name", text("execute_tool")), attribute("gen_ai.tool.name", text("look_up")),
+                attribute("gen_ai.tool.call.arguments", text("{\"order\":\"A1\"}")),
+                attribute("gen_ai.tool.call.result", text("{\"state\":\"packed\"}")),
+            ],
+        }));
+    }
+    json!({"resourceSpans": [{"resource": {"attributes": [attribute("service.name", text("shop"))]}, "scopeSpans": [{"scope": {"name": "test"}, "spans": spans}]}]})
+}
+
+fn send(server: &Server, request: &Value) {
+    let url = format!("{}/v1/traces", server.otlp_http);
+    server.send("POST", &url, &[("content-type", "application/json")], request.to_string().as_bytes()).ok();
+}
+
+/// Asks until there is an answer of which `wanted` holds.
+#[track_caller]
+fn wait(server: &Server, path: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+    let mut last = Value::Null;
+    for _ in 0..200 {
+        last = server.get(path).ok().json();
+        if wanted(&last) {
+            return last;
+        }
+        server.runtime.block_on(tokio::time::sleep(Duration::from_millis(50)));
+    }
+    panic!("{path} never answered as wanted: {last:#}")
+}
+
+fn count(answer: &Value, list: &str) -> usize {
+    answer[list].as_array().map_or(0, Vec::len)
+}
+
+const FIRST: &str = "000000000000000000000000000000f1";
+const SECOND: &str = "000000000000000000000000000000f2";
+
+#[test]
+fn a_loop_becomes_a_finding_and_an_issue_that_outlive_a_restart() {
+    let first = server(TempDir::new().unwrap());
+    send(&first, &looping(FIRST, 5));
+    let found = wait(&first, "/api/v1/findings", |answer| count(answer, "findings") > 0);
+    let finding = &found["findings"][0];
+    assert_eq!((finding["detector"].as_str(), finding["severity"].as_str()), (Some("loop"), Some("warning")));
+    assert_eq!(finding["trace_id"], FIRST);
+    assert_eq!(finding["span_ids"].as_array().unwrap().len(), 5);
+    let issue = first.get("/api/v1/issues").ok().json()["issues"][0].clone();
+    assert_eq!((issue["state"].as_str(), issue["count"].as_u64(), issue["runs"].as_u64()), (Some("open"), Some(1), Some(1)));
+    assert_eq!(issue["fingerprint"], finding["fingerprint"]);
+
+    let again = server(first.stop());
+    send(&again, &looping(SECOND, 4));
+    let two = wait(&again, "/api/v1/findings", |answer| count(answer, "findings") == 2);
+    assert_eq!(two["findings"][0]["fingerprint"], two["findings"][1]["fingerprint"]);
+    let issue = again.get("/api/v1/issues").ok().json()["issues"][0].clone();
+    assert_eq!((issue["count"].as_u64(), issue["runs"].as_u64()), (Some(2), Some(2)));
+    let run = again.get(&format!("/api/v1/runs/{SECOND}?content=none")).ok().json();
+    assert_eq!((run["run"]["findings"].as_u64(), again.get("/api/v1/runs").ok().json()["runs"][0]["findings"].as_u64()), (Some(1), Some(1)));
+    let metrics = again.get("/metrics").ok().text();
+    assert!(metrics.contains("agent_findings_total{detector=\"loop\",severity=\"warning\"} 2"), "{metrics}");
+    let of_run = again.get(&format!("/api/v1/findings?trace_id={SECOND}")).ok().json();
+    assert_eq!(count(&of_run, "findings"), 1);
+    // One page at a time.
+    let page = again.get("/api/v1/findings?limit=1").ok().json();
+    let next = again.get(&format!("/api/v1/findings?limit=1&cursor={}", page["next"].as_str().unwrap())).ok().json();
+    assert_ne!(page["findings"][0]["id"], next["findings"][0]["id"]);
+    assert!(next["next"].is_null());
+}
+
+#[test]
+fn an_issue_that_was_resolved_and_is_seen_again_regresses() {
+    let server = server(TempDir::new().unwrap());
+    send(&server, &looping(FIRST, 5));
+    let issues = wait(&server, "/api/v1/issues", |answer| count(answer, "issues") > 0);
+    let path = format!("/api/v1/issues/{}", issues["issues"][0]["fingerprint"].as_str().unwrap());
+    let url = format!("{}{path}", server.http);
+    let changed = server.send("PATCH", &url, &[], br#"{"state": "resolved", "owner": "ana"}"#).ok().json();
+    assert_eq!((changed["state"].as_str(), changed["owner"].as_str()), (Some("resolved"), Some("ana")));
+    assert_eq!(server.send("PATCH", &url, &[], br#"{"state": "fixed"}"#).status, 400);
+    // A run that ended before it was resolved does not bring it back; one that ends after it does.
+    send(&server, &looping(SECOND, 5));
+    wait(&server, &path, |issue| issue["count"] == 2);
+    assert_eq!(server.get(&path).ok().json()["state"], "resolved");
+    let mut late = looping("000000000000000000000000000000f3", 5);
+    let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_nanos() as u64;
+    late["resourceSpans"][0]["scopeSpans"][0]["spans"][0]["endTimeUnixNano"] = json!((now + 1_000_000_000).to_string());
+    send(&server, &late);
+    let back = wait(&server, &path, |issue| issue["count"] == 3);
+    assert_eq!((back["state"].as_str(), back["owner"].as_str()), (Some("regressed"), Some("ana")));
+    assert_eq!(server.get("/api/v1/issues/none").status, 404);
+}
+
+#[test]
+fn a_late_span_takes_a_finding_back() {
+    let server = server(TempDir::new().unwrap());
+    // Three equal calls are a loop; that the results differ shows only when two of them arrive again.
+    send(&server, &looping(FIRST, 3));
+    wait(&server, "/api/v1/findings", |answer| count(answer, "findings") == 1);
+    let mut late = looping(FIRST, 3);
+    for (number, span) in late["resourceSpans"][0]["scopeSpans"][0]["spans"].as_array_mut().unwrap().iter_mut().enumerate().skip(1) {
+        span["attributes"][3] = attribute("gen_ai.tool.call.result", text(&format!("{{\"state\":\"packed {number} of 3\"}}")));
+    }
+    send(&server, &late);
+    wait(&server, "/api/v1/findings", |answer| count(answer, "findings") == 0);
+    assert_eq!(count(&server.get("/api/v1/issues").ok().json(), "issues"), 0);
+}
+
+#[test]
+fn a_run_is_explained_and_two_are_compared() {
+    let server = server(TempDir::new().unwrap());
+    send(&server, &looping(FIRST, 5));
+    send(&server, &looping(SECOND, 3));
+    wait(&server, "/api/v1/findings", |answer| count(answer, "findings") == 2);
+    let page = server.get(&format!("/api/v1/runs/{FIRST}/investigate")).ok().json();
+    assert_eq!(page["findings"][0]["detector"], "loop");
+    assert_eq!(page["similar"], json!([SECOND]));
+    assert!(page["text"].as_str().unwrap().contains("called 5 times in a row"), "{page:#}");
+    let diff = server.get(&format!("/api/v1/runs/{FIRST}/diff/{SECOND}")).ok().json();
+    assert_eq!((diff["same"].as_u64(), diff["more"]["tool_calls"].as_f64()), (Some(4), Some(-2.0)));
+    let removed = diff["pairs"].as_array().unwrap().iter().filter(|pair| pair["difference"] == "removed").count();
+    assert_eq!(removed, 2);
+    assert_eq!(server.get(&format!("/api/v1/runs/{FIRST}/diff/{}", "0".repeat(31) + "9")).status, 404);
+    let tried = json!({"trace_id": FIRST, "settings": "[detectors.loop]\nrepeats = 6\n"}).to_string();
+    let url = format!("{}/api/v1/detectors/test", server.http);
+    let answer = server.send("POST", &url, &[], tried.as_bytes()).ok().json();
+    assert!(answer["findings"].as_array().unwrap().iter().all(|finding| finding["detector"] != "loop"));
+    let wrong = json!({"trace_id": FIRST, "settings": "[detectors.lop]\n"}).to_string();
+    let refused = server.send("POST", &url, &[], wrong.as_bytes());
+    assert!(refused.status == 400 && refused.text().contains("there is no detector `lop`"), "{}", refused.text());
+}
+
+#[test]
+fn detectors_are_listed_with_their_documentation() {
+    let server = server(TempDir::new().unwrap());
+    let all = server.get("/api/v1/detectors").ok().json();
+    let named = |name: &str| all["detectors"].as_array().unwrap().iter().find(|it| it["name"] == name).cloned().unwrap();
+    assert_eq!(named("loop")["settings"][0]["name"], "repeats");
+    assert!(named("retrieval_miss")["documentation"].as_str().unwrap().contains("Silent"));
+}

@@ -1,0 +1,86 @@
+//! Traces that are one run, over the wire: both sides of an MCP request and of a tool call.
+
+use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
+use serde_json::{Value, json};
+
+use crate::support::{Server, attribute, count, request, span, trace_id};
+
+/// An agent that calls a tool in another process, which asks a model itself. No context is passed on: each has a trace of its own,
+/// and `names` is what both sides say of the call.
+fn both_sides(names: &[(&str, &str)]) -> [Vec<u8>; 2] {
+    let named = |operation: &str| {
+        let names = names.iter().map(|(key, value)| attribute(key, value));
+        names.chain([attribute("gen_ai.operation.name", operation), attribute("gen_ai.tool.name", "search")]).collect()
+    };
+    let agent = vec![attribute("gen_ai.operation.name", "invoke_agent"), attribute("gen_ai.agent.name", "planner")];
+    let mut call = span(6, 2, 1, "tools/call search", named("execute_tool"));
+    call.kind = SpanKind::Client as i32;
+    let mut answer = span(7, 11, 0, "tools/call search", named("execute_tool"));
+    answer.kind = SpanKind::Server as i32;
+    let model = vec![
+        attribute("gen_ai.operation.name", "chat"),
+        attribute("gen_ai.request.model", "gpt-4o"),
+        count("gen_ai.usage.input_tokens", 30),
+        count("gen_ai.usage.output_tokens", 4),
+    ];
+    [
+        request("client", vec![span(6, 1, 0, "invoke_agent planner", agent), call]),
+        request("tool-server", vec![answer, span(7, 12, 11, "chat gpt-4o", model)]),
+    ]
+}
+
+fn check(names: &[(&str, &str)], reason: &str) {
+    for order in [[0, 1], [1, 0]] {
+        let mut server = Server::start();
+        let sides = both_sides(names);
+        for at in order {
+            server.post_proto("/v1/traces", &sides[at]).ok();
+            assert_eq!(
+                server.get("/api/v1/runs").ok().json()["runs"].as_array().unwrap().len(),
+                1,
+                "{reason} {order:?}"
+            );
+        }
+        for restarted in [false, true] {
+            if restarted {
+                server = Server::open(server.stop(), server::Limits::default());
+            }
+            let listed = server.get("/api/v1/runs").ok().json()["runs"].clone();
+            assert_eq!(
+                (listed.as_array().unwrap().len(), &listed[0]["trace_id"]),
+                (1, &json!(trace_id(6))),
+                "{listed:#}"
+            );
+            assert_eq!(listed[0]["usage"]["total_tokens"], 34);
+            for id in [trace_id(6), trace_id(7)] {
+                let answer = server.get(&format!("/api/v1/runs/{id}")).ok().json();
+                let steps = answer["steps"].as_array().unwrap();
+                let depths: Vec<&Value> = steps.iter().map(|step| &step["depth"]).collect();
+                assert_eq!(depths, [0, 1, 2, 3], "{reason}: {answer:#}");
+                assert_eq!(answer["joined"][0]["reason"], reason);
+            }
+        }
+    }
+}
+
+#[test]
+fn both_sides_of_an_mcp_request_are_one_run() {
+    let names = [("mcp.method.name", "tools/call"), ("mcp.session.id", "s-9"), ("jsonrpc.request.id", "4")];
+    check(&names, "mcp");
+}
+
+#[test]
+fn both_sides_of_a_tool_call_in_one_conversation_are_one_run() {
+    check(&[("gen_ai.conversation.id", "c-1"), ("gen_ai.tool.call.id", "call_7")], "tool_call");
+}
+
+#[test]
+fn a_call_id_that_two_conversations_use_joins_nothing() {
+    let server = Server::start();
+    let [client, _] = both_sides(&[("gen_ai.conversation.id", "c-1"), ("gen_ai.tool.call.id", "call_7")]);
+    let [_, tool] = both_sides(&[("gen_ai.conversation.id", "c-2"), ("gen_ai.tool.call.id", "call_7")]);
+    for side in [client, tool] {
+        server.post_proto("/v1/traces", &side).ok();
+    }
+    assert_eq!(server.get("/api/v1/runs").ok().json()["runs"].as_array().unwrap().len(), 2);
+}

@@ -1,0 +1,297 @@
+//! What is counted of runs: the same in `/metrics`, in the API and in SQL; across restarts; and as a real Prometheus sees it.
+
+use std::collections::BTreeMap;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::support::{Answer, Server, agent_run, attribute, count, request, span};
+
+/// A server whose runs settle almost at once.
+fn server(dir: TempDir) -> Server {
+    Server::configured(dir, |settings| {
+        settings.runs.settle_nanos = 1_000_000;
+        settings.hourly_token_budget = Some(1_000_000);
+    })
+}
+
+/// Asks until the answer is as wanted.
+#[track_caller]
+fn wait<T>(mut ask: impl FnMut() -> Option<T>) -> T {
+    for _ in 0..600 {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    panic!("not in time");
+}
+
+fn signals(server: &Server, query: &str) -> Value {
+    server.get(&format!("/api/v1/signals{query}")).ok().json()
+}
+
+/// Waits until so many runs were counted.
+fn counted(server: &Server, runs: u64) -> Value {
+    wait(|| {
+        let signals = signals(server, "");
+        (signals["signals"]["standard"]["request_count"] == json!(runs as f64)).then_some(signals)
+    })
+}
+
+/// A run that fails, with a tool that fails.
+fn failed_run(trace: u8) -> Vec<u8> {
+    let error = |mut span: opentelemetry_proto::tonic::trace::v1::Span| {
+        span.status = Some(opentelemetry_proto::tonic::trace::v1::Status { code: 2, message: "no".into() });
+        span.attributes.push(attribute("error.type", "ToolError"));
+        span
+    };
+    let agent = vec![attribute("gen_ai.operation.name", "invoke_agent"), attribute("gen_ai.agent.name", "planner")];
+    let tool = vec![attribute("gen_ai.operation.name", "execute_tool"), attribute("gen_ai.tool.name", "refund")];
+    let call = vec![
+        attribute("gen_ai.operation.name", "chat"),
+        attribute("gen_ai.provider.name", "openai"),
+        attribute("gen_ai.request.model", "gpt-4o"),
+        count("gen_ai.usage.input_tokens", 1_000),
+        count("gen_ai.usage.output_tokens", 10),
+    ];
+    let spans = vec![
+        error(span(trace, 1, 0, "invoke_agent planner", agent)),
+        error(span(trace, 2, 1, "chat gpt-4o", call)),
+        error(span(trace, 3, 1, "execute_tool refund", tool)),
+    ];
+    request("planner-service", spans)
+}
+
+/// Values of `/metrics` by series.
+fn metrics(server: &Server) -> BTreeMap<String, f64> {
+    let text = server.get("/metrics").ok().text();
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    lines
+        .map(|line| line.rsplit_once(' ').unwrap())
+        .map(|(series, value)| (series.to_owned(), value.parse().unwrap()))
+        .collect()
+}
+
+fn sum(metrics: &BTreeMap<String, f64>, name: &str, label: &str) -> f64 {
+    let is_it = |series: &&String| {
+        series.strip_prefix(name).is_some_and(|rest| rest.starts_with('{')) && series.contains(label)
+    };
+    metrics.keys().filter(is_it).map(|series| metrics[series]).sum()
+}
+
+#[test]
+fn metrics_api_and_sql_agree_and_a_restart_neither_repeats_nor_drops() {
+    let start = server(TempDir::new().unwrap());
+    for trace in 1..=4 {
+        start.post_proto("/v1/traces", &agent_run(trace)).ok();
+        // The same again, as a client does that heard no answer.
+        start.post_proto("/v1/traces", &agent_run(trace)).ok();
+    }
+    start.post_proto("/v1/traces", &failed_run(9)).ok();
+    let before = counted(&start, 5);
+    let server = server(start.stop());
+    assert_eq!(signals(&server, ""), before, "what was counted is there before anything is looked at again");
+    server.post_proto("/v1/traces", &agent_run(5)).ok();
+    let signals = counted(&server, 6);
+
+    let sql = "SELECT count(*), sum(total_tokens), sum(tool_calls), sum(cost_usd) FROM runs";
+    let rows = server.post_to(
+        &format!("{}/api/v1/sql", server.http),
+        &[("content-type", "application/json")],
+        json!({"query": sql}).to_string().as_bytes(),
+    );
+    let row = rows.ok().json()["rows"][0].clone();
+    assert_eq!(row[0], json!(6));
+    assert_eq!(json!(row[1].as_f64()), signals["signals"]["llm"]["tokens_consumed"]);
+    let tools: f64 = signals["signals"]["agent"]["tool_selection_distribution"]
+        .as_object()
+        .unwrap()
+        .values()
+        .map(|n| n.as_f64().unwrap())
+        .sum();
+    assert_eq!(row[2].as_f64(), Some(tools));
+    let cost = signals["signals"]["llm"]["cost_usd"].as_f64().unwrap();
+    let in_sql: f64 = row[3].to_string().trim_matches('"').parse().unwrap();
+    assert!((in_sql - cost).abs() < 1e-9, "{row} {cost}");
+
+    // New series are zero at first, so that whoever scrapes sees them rise.
+    let metrics = wait(|| {
+        let metrics = metrics(&server);
+        (sum(&metrics, "agent_requests_total", "") == 6.0).then_some(metrics)
+    });
+    assert_eq!(sum(&metrics, "agent_workflow_completed_total", "status=\"failed\""), 1.0);
+    assert_eq!(sum(&metrics, "agent_tool_calls_total", "tool_name=\"search\""), 5.0);
+    assert_eq!(sum(&metrics, "agent_tool_errors_total", "tool=\"refund\""), 1.0);
+    assert_eq!(sum(&metrics, "agent_tokens_input_total", "model=\"gpt-4o\""), 5.0 * 250.0 + 1_000.0);
+    assert_eq!(metrics["agent_hourly_token_budget"], 1_000_000.0);
+    assert_eq!(sum(&metrics, "tawny_signal_corrections_total", ""), 0.0);
+    assert_eq!(metrics["tawny_watch_judge_failures_total"], 0.0);
+    assert_eq!(server.get("/health").ok().json()["status"], "ok");
+}
+
+#[test]
+fn signals_are_given_for_one_agent_and_for_the_last_minutes() {
+    let server = server(TempDir::new().unwrap());
+    server.post_proto("/v1/traces", &agent_run(1)).ok();
+    counted(&server, 1);
+    let all = signals(&server, "?window=5m");
+    assert_eq!((&all["window"], &all["signals"]["business"]["task_completion_rate"]), (&json!("5m"), &json!(1.0)));
+    assert_eq!(all["agents"][0]["agent"], "planner");
+    assert_eq!(all["agents"][0]["signals"]["llm"], all["signals"]["llm"]);
+    assert_eq!(all["signals"]["snapshot"]["agent_requests_total"], 1.0);
+    let nobody = signals(&server, "?agent=nobody");
+    assert_eq!(nobody["signals"]["standard"]["request_count"], 0.0);
+    assert_eq!(nobody["signals"]["standard"]["latency_p99_ms"], Value::Null, "unknown is not zero");
+    let refused: Answer = server.get("/api/v1/signals?window=1h");
+    assert_eq!(refused.status, 400);
+    assert!(refused.text().contains("`5m` or `all`"), "{}", refused.text());
+    let families = server.get("/api/v1/signals/families").ok().json();
+    let tokens =
+        families["families"].as_array().unwrap().iter().find(|family| family["name"] == "agent_tokens_total").unwrap();
+    assert_eq!((&tokens["kind"], &tokens["label_sets"]), (&json!("counter"), &json!(2)));
+    assert!(tokens["spellings"].as_array().unwrap().contains(&json!("agent_tokens_consumed_total")));
+}
+
+#[test]
+fn runs_that_ended_long_before_they_came_are_not_counted_as_traffic() {
+    let server = server(TempDir::new().unwrap());
+    let mut old = span(7, 1, 0, "invoke_agent planner", vec![attribute("gen_ai.operation.name", "invoke_agent")]);
+    old.start_time_unix_nano -= 7_200_000_000_000;
+    old.end_time_unix_nano -= 7_200_000_000_000;
+    server.post_proto("/v1/traces", &request("planner-service", vec![old])).ok();
+    wait(|| (metrics(&server)["tawny_watch_backfilled_runs_total"] == 1.0).then_some(()));
+    assert_eq!(signals(&server, "")["signals"]["standard"]["request_count"], 0.0);
+}
+
+/// A program of Debian's package `prometheus`, where it is installed.
+fn debian(program: &str) -> Option<Command> {
+    let found = Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    match found {
+        Ok(status) if status.success() => Some(Command::new(program)),
+        _ => {
+            println!("skipped: `{program}` is not installed (Debian package prometheus)");
+            None
+        }
+    }
+}
+
+#[test]
+fn promtool_reads_the_page() {
+    let Some(mut promtool) = debian("promtool") else { return };
+    let server = server(TempDir::new().unwrap());
+    server.post_proto("/v1/traces", &failed_run(1)).ok();
+    counted(&server, 1);
+    let text = server.get("/metrics").ok().text();
+    let mut child = promtool
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::io::Write::write_all(&mut child.stdin.take().unwrap(), text.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
+    // It also has an opinion on names, which are not ours to choose: that is exit code 3.
+    assert!(matches!(output.status.code(), Some(0 | 3)), "{said}");
+    assert!(!said.contains("tawny_"), "our own names follow the advice: {said}");
+}
+
+/// Ends what it started, whatever happens.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Queries as the guides' dashboards and rules make them; those of rules without their thresholds.
+const QUERIES: &[&str] = &[
+    "rate(agent_workflow_completed_total{status='failed'}[5m])",
+    "rate(agent_workflow_started_total[5m])",
+    "histogram_quantile(0.95, rate(agent_llm_call_duration_seconds_bucket[5m]))",
+    "rate(agent_llm_cost_usd_total[1h])",
+    "sum by (workflow_name, status) (rate(workflow_executions_total[5m]))",
+    "histogram_quantile(0.95, rate(workflow_duration_seconds_bucket[5m]))",
+    "histogram_quantile(0.95, sum by (le, step_name) (rate(step_duration_seconds_bucket[5m])))",
+    "rate(agent_errors_total[5m])",
+    "histogram_quantile(0.95, rate(agent_run_duration_ms_bucket[5m]))",
+    "sum(rate(agent_tokens_total[1h])) * 3600 < on() 1.5 * agent_hourly_token_budget",
+    "rate(agent_requests_total{status=\"failure\"}[5m])",
+    "histogram_quantile(0.99, rate(agent_request_duration_seconds_bucket[5m]))",
+    "rate(agent_tokens_consumed_total[30m])",
+    "rate(agent_tool_calls_total{status=\"failure\"}[5m]) / rate(agent_tool_calls_total[5m])",
+    "rate(agent_tool_calls_total{tool_name=\"refund\"}[30m])",
+    "rate(agent_tool_calls_failed_total[5m])",
+    "histogram_quantile(0.95, rate(agent_workflow_duration_seconds_bucket[5m]))",
+    "rate(agent_llm_errors_total[5m]) / rate(agent_llm_calls_total[5m])",
+    "sum(increase(agent_tokens_total[1h]))",
+    "rate(agent_tool_errors_total[5m]) / rate(agent_tool_duration_seconds_count[5m])",
+    "histogram_quantile(0.5, rate(gen_ai_client_token_usage_bucket[5m]))",
+    "agent_task_completion_rate",
+    "agent_cost_per_task_usd",
+];
+
+#[test]
+fn a_real_prometheus_scrapes_it_and_answers_the_guides_queries() {
+    let Some(mut prometheus) = debian("prometheus") else { return };
+    let server = server(TempDir::new().unwrap());
+    let dir = TempDir::new().unwrap();
+    let config = dir.path().join("prometheus.yml");
+    let target = server.http.trim_start_matches("http://");
+    let text = format!(
+        "global: {{scrape_interval: 1s}}\nscrape_configs:\n  - job_name: tawny\n    static_configs:\n      - targets: ['{target}']\n"
+    );
+    std::fs::write(&config, text).unwrap();
+    // Free a moment ago; nothing else on the machine asks for ports at this rate.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let arguments = [
+        format!("--config.file={}", config.display()),
+        format!("--storage.tsdb.path={}", dir.path().join("data").display()),
+        format!("--web.listen-address=127.0.0.1:{port}"),
+        "--enable-feature=exemplar-storage".into(),
+    ];
+    let _running = Running(prometheus.args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
+    let ask = |path: &str| -> Option<Value> {
+        let url = format!("http://127.0.0.1:{port}/api/v1/{path}");
+        serde_json::from_str(&ureq::get(url).call().ok()?.into_body().read_to_string().ok()?).ok()
+    };
+    let query = |query: &str| -> Option<Vec<Value>> {
+        let query: String = form_urlencoded::byte_serialize(query.as_bytes()).collect();
+        Some(ask(&format!("query?query={query}"))?["data"]["result"].as_array()?.clone())
+    };
+    wait(|| query("up").filter(|up| !up.is_empty()));
+    for trace in 1..=3 {
+        server.post_proto("/v1/traces", &agent_run(trace)).ok();
+        server.post_proto("/v1/traces", &failed_run(100 + trace)).ok();
+    }
+    // Zero first, then what was counted: so a rate sees the very first runs.
+    let rises = "sum(increase(agent_requests_total[5m])) > 5";
+    wait(|| query(rises).filter(|result| !result.is_empty()));
+    let empty: Vec<&&str> = QUERIES
+        .iter()
+        .filter(|text| {
+            let values = query(text).unwrap_or_default();
+            !values.iter().any(|series| series["value"][1].as_str().is_some_and(|value| value != "NaN"))
+        })
+        .collect();
+    assert!(empty.is_empty(), "without an answer: {empty:#?}");
+    let now = server::SystemClock::time().as_nanos() / 1_000_000_000;
+    let exemplars = wait(|| {
+        let path =
+            format!("query_exemplars?query=agent_request_duration_seconds_bucket&start={}&end={}", now - 600, now + 60);
+        let found = ask(&path)?["data"].as_array()?.clone();
+        (!found.is_empty()).then_some(found)
+    });
+    let trace = exemplars[0]["exemplars"][0]["labels"]["trace_id"].as_str().unwrap().to_owned();
+    assert_eq!(
+        server.get(&format!("/api/v1/runs/{trace}")).ok().json()["run"]["trace_id"],
+        json!(trace),
+        "a point leads to its run"
+    );
+}

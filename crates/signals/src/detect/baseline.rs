@@ -1,0 +1,277 @@
+//! What runs of one kind usually are, learned from good ones: small, mergeable, robust against outliers.
+//!
+//! The checks are those of the behavioural baselines that the observability chapter Tawny follows gives: model calls over 1.5 times
+//! the 95th percentile, tokens over 3 times the median, latency over 2 times the 95th percentile. Quantiles do not move for a
+//! few outliers, and counts are halved when they grow large, so that a baseline follows slow change.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use model::{Finding, Run, RunStatus, Severity};
+use serde::{Deserialize, Serialize};
+
+use super::evidence::Evidence;
+use super::features::{self, Features, Value};
+use super::sketch::Sketch;
+
+/// Runs a baseline must have seen before anything is compared with it.
+pub const ENOUGH: u32 = 30;
+/// Runs after which all counts are halved.
+const HALVED_AT: u32 = 4_096;
+/// Tools, transitions and argument forms remembered of one kind of run; further ones are not learned.
+const MOST_NAMES: usize = 256;
+
+/// Which runs are compared with one another.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Kind {
+    /// Project.
+    pub project: String,
+    /// Environment.
+    pub environment: String,
+    /// Agent, else service.
+    pub agent: String,
+    /// Task type, else workflow, else name of the root.
+    pub query_type: String,
+}
+
+impl Kind {
+    /// Of a run.
+    pub fn of(run: &Run) -> Self {
+        let agent = run.agent.as_deref().or(run.service.as_deref()).unwrap_or("agent");
+        let query_type = run.query_type.as_deref().or(run.workflow.as_deref()).unwrap_or(&run.name);
+        Self {
+            project: run.tenant.project.to_string(),
+            environment: run.tenant.environment.to_string(),
+            agent: agent.to_string(),
+            query_type: query_type.to_string(),
+        }
+    }
+
+    /// One text that is the same for the same kind.
+    pub fn key(&self) -> String {
+        [&*self.project, &*self.environment, &*self.agent, &*self.query_type].join("\u{1f}")
+    }
+}
+
+/// How a tool is usually used.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Habit {
+    /// Runs that used it.
+    pub runs: u32,
+    /// Milliseconds of a call.
+    pub ms: Sketch,
+    /// Forms of its arguments, with counts.
+    pub shapes: BTreeMap<String, u32>,
+}
+
+/// What runs of one kind usually are.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Baseline {
+    /// Runs learned.
+    pub runs: u32,
+    /// Numbers by feature.
+    pub numbers: BTreeMap<String, Sketch>,
+    /// Tools.
+    pub tools: BTreeMap<String, Habit>,
+    /// Tool after tool (`a>b`, `>a` at the start, `a>` at the end), with counts.
+    pub next: BTreeMap<String, u32>,
+    /// Runs whose answer was JSON.
+    pub json_answers: u32,
+    /// Runs that ended while the model still asked for a tool.
+    pub ended_asking: u32,
+}
+
+/// Whether a run is good enough to learn from: it ended well, settled, and no detector saw more than something to know.
+pub fn learns_from(run: &Run, findings: &[Finding]) -> bool {
+    run.status == RunStatus::Ok && findings.iter().all(|finding| finding.severity < Severity::Warning)
+}
+
+impl Baseline {
+    /// Learns a run.
+    pub fn learn(&mut self, evidence: &Evidence<'_>, features: &Features) {
+        self.runs += 1;
+        for (name, value) in &features.values {
+            if let Value::Number(value) = value
+                && (self.numbers.len() < MOST_NAMES || self.numbers.contains_key(name))
+            {
+                self.numbers.entry(name.clone()).or_default().add(*value);
+            }
+        }
+        for name in super::evidence::names(&evidence.calls) {
+            if let Some(habit) = room(&mut self.tools, name, MOST_NAMES) {
+                habit.runs += 1;
+            }
+        }
+        for call in &evidence.calls {
+            let Some(habit) = self.tools.get_mut(call.name) else { continue };
+            if let Some(ms) = call.ms.filter(|_| !call.state.is_failure()) {
+                habit.ms.add(ms);
+            }
+            if let Some(arguments) = call.arguments
+                && let Some(count) = room(&mut habit.shapes, &features::shape(arguments), MOST_NAMES)
+            {
+                *count += 1;
+            }
+        }
+        for step in transitions(evidence) {
+            if let Some(count) = room(&mut self.next, &step, MOST_NAMES) {
+                *count += 1;
+            }
+        }
+        self.json_answers += u32::from(evidence.answer.as_ref().is_some_and(|answer| is_json(&answer.text)));
+        self.ended_asking += u32::from(evidence.rounds.last().is_some_and(|round| !round.asked.is_empty()));
+        if self.runs >= HALVED_AT {
+            self.halve();
+        }
+    }
+
+    /// Adds what another one learned.
+    pub fn merge(&mut self, other: &Self) {
+        self.runs += other.runs;
+        self.json_answers += other.json_answers;
+        self.ended_asking += other.ended_asking;
+        for (name, sketch) in &other.numbers {
+            self.numbers.entry(name.clone()).or_default().merge(sketch);
+        }
+        for (name, habit) in &other.tools {
+            let mine = self.tools.entry(name.clone()).or_default();
+            mine.runs += habit.runs;
+            mine.ms.merge(&habit.ms);
+            habit.shapes.iter().for_each(|(shape, count)| *mine.shapes.entry(shape.clone()).or_default() += count);
+        }
+        other.next.iter().for_each(|(step, count)| *self.next.entry(step.clone()).or_default() += count);
+    }
+
+    fn halve(&mut self) {
+        self.runs /= 2;
+        self.json_answers /= 2;
+        self.ended_asking /= 2;
+        self.numbers.values_mut().for_each(Sketch::halve);
+        for habit in self.tools.values_mut() {
+            habit.runs /= 2;
+            habit.ms.halve();
+            halve_counts(&mut habit.shapes);
+        }
+        self.tools.retain(|_, habit| habit.runs > 0);
+        halve_counts(&mut self.next);
+    }
+
+    /// Whether enough is known to compare with.
+    pub fn is_mature(&self) -> bool {
+        self.runs >= ENOUGH
+    }
+
+    /// A quantile of a number, once enough values are known.
+    pub fn quantile(&self, feature: &str, q: f64) -> Option<f64> {
+        let sketch = self.numbers.get(feature).filter(|sketch| sketch.count() >= ENOUGH)?;
+        sketch.quantile(q)
+    }
+
+    /// Share of good runs in which `to` follows `from`, of those in which anything follows it; empty names stand for start and end.
+    pub fn follows(&self, from: &str, to: &str) -> f64 {
+        let prefix = format!("{from}>");
+        let from_here = self.next.range(prefix.clone()..).take_while(|(name, _)| name.starts_with(&prefix));
+        let all: u32 = from_here.map(|(_, count)| count).sum();
+        let seen = self.next.get(&format!("{from}>{to}")).copied().unwrap_or(0);
+        if all == 0 { 0.0 } else { f64::from(seen) / f64::from(all) }
+    }
+
+    /// How surprising a run's order of tools is: the mean of the negative logarithms (base 2) of what follows what, with one
+    /// imagined observation for what was never seen. `None` while too little is known or no tool was called.
+    pub fn surprise(&self, evidence: &Evidence<'_>) -> Option<f64> {
+        if !self.is_mature() || evidence.calls.is_empty() {
+            return None;
+        }
+        let steps = transitions(evidence);
+        let bits: f64 = steps
+            .iter()
+            .map(|step| {
+                let from = step.split('>').next().unwrap_or_default();
+                let prefix = format!("{from}>");
+                let all: u32 = self.next.range(prefix.clone()..).take_while(|(name, _)| name.starts_with(&prefix)).map(|(_, count)| count).sum();
+                let kinds = self.tools.len() as f64 + 1.0;
+                let seen = f64::from(self.next.get(step).copied().unwrap_or(0));
+                -((seen + 1.0) / (f64::from(all) + kinds)).log2()
+            })
+            .sum();
+        Some(bits / steps.len() as f64)
+    }
+}
+
+/// The entry of a name, made where there is room for one more.
+fn room<'m, T: Default>(map: &'m mut BTreeMap<String, T>, name: &str, most: usize) -> Option<&'m mut T> {
+    if !map.contains_key(name) {
+        if map.len() >= most {
+            return None;
+        }
+        map.insert(name.to_string(), T::default());
+    }
+    map.get_mut(name)
+}
+
+fn halve_counts(counts: &mut BTreeMap<String, u32>) {
+    counts.retain(|_, count| {
+        *count /= 2;
+        *count > 0
+    });
+}
+
+/// Which tool follows which, from the start of the run to its end.
+fn transitions(evidence: &Evidence<'_>) -> Vec<String> {
+    let names = || evidence.calls.iter().map(|call| call.name).take(MOST_NAMES);
+    let from = std::iter::once("").chain(names());
+    let to = names().chain(std::iter::once(""));
+    from.zip(to).map(|(from, to)| format!("{from}>{to}")).collect()
+}
+
+/// Whether a text is one JSON object or list.
+pub(super) fn is_json(text: &str) -> bool {
+    let text = text.trim();
+    text.starts_with(['{', '[']) && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
+}
+
+/// Baselines by kind of run, and by version within it.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Baselines {
+    kinds: BTreeMap<String, BTreeMap<String, Arc<Baseline>>>,
+}
+
+/// Kinds of runs remembered; runs of further kinds are compared with nothing.
+const MOST_KINDS: usize = 512;
+/// Versions remembered of one kind.
+const MOST_VERSIONS: usize = 8;
+
+impl Baselines {
+    /// What is known of runs of this kind: of their version once enough of it was seen, else of all versions. It may be little: whoever
+    /// compares asks [`Baseline::is_mature`], or a quantile, which is unknown until then.
+    pub fn of(&self, kind: &str, version: &str) -> Option<Arc<Baseline>> {
+        let versions = self.kinds.get(kind)?;
+        let own = versions.get(version).filter(|baseline| baseline.is_mature());
+        own.or_else(|| versions.get("")).cloned()
+    }
+
+    /// Learns a run for its version and for all.
+    pub fn learn(&mut self, kind: &str, version: &str, evidence: &Evidence<'_>, features: &Features) {
+        let Some(versions) = room(&mut self.kinds, kind, MOST_KINDS) else { return };
+        for name in ["", version] {
+            if let Some(baseline) = room(versions, name, MOST_VERSIONS) {
+                Arc::make_mut(baseline).learn(evidence, features);
+            }
+            if version.is_empty() {
+                break;
+            }
+        }
+    }
+
+    /// Kinds with their versions.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str, &Baseline)> {
+        self.kinds.iter().flat_map(|(kind, versions)| {
+            versions.iter().map(move |(version, baseline)| (kind.as_str(), version.as_str(), &**baseline))
+        })
+    }
+
+    /// Puts back what was kept.
+    pub fn insert(&mut self, kind: String, version: String, baseline: Baseline) {
+        self.kinds.entry(kind).or_default().insert(version, Arc::new(baseline));
+    }
+}

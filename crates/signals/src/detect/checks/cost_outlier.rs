@@ -1,0 +1,64 @@
+//! A run that used far more tokens, or cost far more, than such runs do.
+//!
+//! Finds: input or output tokens over 3 times the median of good runs of the same kind (the figure of the observability chapter's
+//! baselines) and beyond their 99th percentile; cost over 3 times the median and twice the 95th percentile. Ten times the median and twice
+//! the 95th percentile is critical.
+//!
+//! Silent before enough runs are known, and below the smallest sums set.
+
+use model::Severity;
+
+use super::{Detector, Draft, Evidence, Setting, Tuned};
+
+pub(super) const DETECTOR: Detector = Detector {
+    name: "cost_outlier",
+    source: include_str!("cost_outlier.rs"),
+    settings: &[
+        Setting { name: "factor", default: 3.0, about: "times the median" },
+        Setting { name: "tokens", default: 1_000.0, about: "tokens that are never too many" },
+        Setting { name: "usd", default: 0.005, about: "dollars that are never too much" },
+    ],
+    check,
+};
+
+/// Times the 95th percentile from which a run is dear, whatever the median.
+const DEAR: f64 = 2.0;
+
+fn check(evidence: &Evidence<'_>, tuned: &Tuned) -> Vec<Draft> {
+    let Some(known) = evidence.known() else { return Vec::new() };
+    let run = evidence.run;
+    let values = [
+        ("cost_usd", run.cost.map(|cost| cost.as_f64()), tuned.get(2)),
+        ("output_tokens", run.usage.output_tokens.map(|tokens| tokens as f64), tuned.get(1)),
+        ("input_tokens", run.usage.input_tokens.map(|tokens| tokens as f64), tuned.get(1)),
+    ];
+    let mut worst: Option<(&str, f64, f64, f64)> = None;
+    for (feature, value, floor) in values {
+        let (Some(value), Some(median)) = (value, known.quantile(feature, 0.5)) else { continue };
+        let p95 = known.quantile(feature, 0.95).unwrap_or(0.0);
+        let rare = match feature {
+            // Runs on two models cost in two heaps: the median says little of the dearer one.
+            "cost_usd" => p95 * DEAR,
+            _ => known.quantile(feature, 0.99).unwrap_or(0.0),
+        };
+        let times = value / median;
+        let beyond = value > floor && value > rare && times > tuned.get(0);
+        if beyond && worst.is_none_or(|(_, _, before, _)| times > before) {
+            worst = Some((feature, value, times, value / p95));
+        }
+    }
+    let Some((feature, value, times, times_p95)) = worst else { return Vec::new() };
+    let dearest = evidence.rounds.iter().max_by_key(|round| {
+        let usage = &evidence.steps[round.step].span.usage;
+        if feature == "output_tokens" { usage.output_tokens } else { usage.input_tokens }
+    });
+    let shown = if feature == "cost_usd" { format!("${value:.4}") } else { format!("{value:.0} {}", feature.replace('_', " ")) };
+    let severity = if times >= 10.0 && times_p95 >= DEAR { Severity::Critical } else { Severity::Warning };
+    vec![
+        Draft::new(severity, feature, format!("{shown}, {times:.1} times the median of such runs"))
+            .spans(dearest.map(|round| evidence.span_id(round.step)))
+            .with("feature", feature)
+            .with("value", value)
+            .with("times_median", (times * 100.0).round() / 100.0),
+    ]
+}

@@ -1,0 +1,74 @@
+//! The model refused.
+//!
+//! Finds: a finish reason that says so (`content_filter`, `refusal`, `safety`, …), and an answer that begins with one of the phrases in
+//! which models refuse ("I can't help with that").
+//!
+//! Silent on business refusals that name a rule: "unable to process this refund" is an outcome, which drift and outcomes watch.
+
+use model::Severity;
+
+use super::{Detector, Draft, Evidence, Tuned};
+use crate::detect::text;
+
+pub(super) const DETECTOR: Detector = Detector { name: "refusal", source: include_str!("refusal.rs"), settings: &[], check };
+
+/// Finish reasons of providers, folded.
+const REASONS: &[&str] = &[
+    "content_filter",
+    "refusal",
+    "safety",
+    "recitation",
+    "prohibited_content",
+    "blocklist",
+    "spii",
+    "content_filtered",
+    "guardrail_intervened",
+];
+/// Phrases at the beginning of an answer, in lower case.
+const PHRASES: &[&str] = &[
+    "i'm sorry, but i can't",
+    "i'm sorry, but i cannot",
+    "i am sorry, but i cannot",
+    "i'm sorry, i can't",
+    "sorry, but i can't",
+    "i can't help with",
+    "i cannot help with",
+    "i can't assist with",
+    "i cannot assist with",
+    "i'm not able to help with",
+    "i am not able to help with",
+    "i'm unable to help with",
+    "i'm unable to assist",
+    "i am unable to assist",
+    "i can't provide",
+    "i cannot provide",
+    "i won't be able to help",
+    "as an ai language model, i cannot",
+    "as an ai, i cannot",
+    "i must decline",
+];
+
+fn check(evidence: &Evidence<'_>, _: &Tuned) -> Vec<Draft> {
+    let mut found: Option<(usize, String, bool)> = None;
+    for round in &evidence.rounds {
+        let reason = evidence.steps[round.step].span.finish_reason.as_deref();
+        if let Some(reason) = reason.filter(|reason| REASONS.contains(reason)) {
+            found = Some((round.step, format!("finish reason {reason}"), true));
+        } else if !round.failed && round.asked.is_empty() {
+            let lower = text::lower(round.text.trim_start(), 120);
+            if PHRASES.iter().any(|phrase| lower.starts_with(phrase)) {
+                found = Some((round.step, text::short(&round.text, 100), false));
+            }
+        }
+    }
+    let Some((step, why, by_reason)) = found else { return Vec::new() };
+    let model = evidence.steps[step].span.model.as_deref().unwrap_or("the model");
+    let ends = evidence.rounds.last().is_some_and(|round| round.step == step);
+    let severity = if by_reason || ends { Severity::Warning } else { Severity::Info };
+    vec![
+        Draft::new(severity, model, format!("{model} refused: {why}"))
+            .spans([evidence.span_id(step)])
+            .with("model", model)
+            .with("why", why),
+    ]
+}

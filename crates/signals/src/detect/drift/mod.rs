@@ -1,0 +1,271 @@
+//! Drift: a change in what runs of one kind do, found while every single run looks well.
+//!
+//! A [`Watch`] follows the runs of one kind. Everything a run is measured by ([`super::features`]) is a stream of categories: the tool was
+//! used or not, which outcome, which quarter of the usual range a number falls into. After each run the last 8, 12, 16, … runs are compared with all
+//! before them by the likelihood ratio of two multinomials ([`test`]), so one test serves mixes, rates and lengths alike, and a change is found as
+//! soon as enough runs show it, sudden or gradual.
+//!
+//! The false-alarm rate is set for the whole watch and divided by its streams and by the windows looked at. When something moved,
+//! the finding names the onset (the split that explains the runs best), the stream nearest to a cause, what it was before and is after, what else
+//! moved, and how much of it each attribute of the runs (version, model, user) explains. Then the time after the onset is the new normal.
+
+mod stream;
+mod test;
+
+use std::collections::{BTreeMap, VecDeque};
+
+use model::{Run, Severity, Timestamp, TraceId};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use self::stream::{Side, Stream};
+use super::features::{self, Features};
+use super::Draft;
+
+/// Runs remembered of one kind.
+pub const REMEMBERED: usize = 1_024;
+/// Runs before a window that it is compared with, at least.
+pub const REFERENCE: usize = 30;
+/// Sizes of windows. A window is looked at every eighth of its size.
+const WINDOWS: &[usize] = &[8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512];
+/// Looks at windows of one stream per run, on average: the sum of one over each window's stride.
+const LOOKS: f64 = 3.5;
+/// Streams of one kind of run; further features are not followed.
+const MOST_STREAMS: usize = 64;
+/// A feature that depends on what was learned, and so changes while more is learned.
+const MOVES_BY_ITSELF: &str = "surprise";
+/// Streams named beside the one that leads.
+const ALSO: usize = 6;
+/// Chance below which a stream counts as moved too, once another one has raised the alarm.
+const MOVED_TOO: f64 = 1e-4;
+
+/// How watchful drift is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Settings {
+    /// False alarms per run of one kind, all streams together. Default: one in 30,000 runs.
+    pub false_alarms: f64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { false_alarms: 1.0 / 30_000.0 }
+    }
+}
+
+/// A run as drift remembers it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Mark {
+    trace_id: TraceId,
+    at: Timestamp,
+    groups: BTreeMap<String, String>,
+}
+
+/// Follows the runs of one kind.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Watch {
+    marks: VecDeque<Mark>,
+    streams: BTreeMap<String, Stream>,
+    /// Runs seen since the start.
+    seen: u64,
+}
+
+/// A change.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Shift {
+    /// The stream nearest to a cause.
+    pub feature: String,
+    /// What changed in it: a category, or `median` of a number.
+    pub what: String,
+    /// Share of runs in that category, or median, before.
+    pub before: f64,
+    /// And after.
+    pub after: f64,
+    /// First run after the change.
+    pub onset: TraceId,
+    /// When it began.
+    pub onset_at: Timestamp,
+    /// Runs it was compared with.
+    pub runs_before: usize,
+    /// Runs since.
+    pub runs_after: usize,
+    /// Chance of such a difference without a change, in one look.
+    pub chance: f64,
+    /// What else moved.
+    pub also: Vec<String>,
+    /// Share of the change that an attribute of the runs explains, most first.
+    pub explained: Vec<(String, f64)>,
+    /// Last runs before the change, newest first.
+    pub good: Vec<TraceId>,
+}
+
+impl Watch {
+    /// Takes in a run; gives the change that it makes certain.
+    pub fn push(&mut self, run: &Run, features: &Features, settings: &Settings) -> Option<Shift> {
+        if self.marks.len() == REMEMBERED {
+            self.marks.pop_front();
+            self.streams.values_mut().for_each(Stream::pop);
+        }
+        let groups = features.groups.iter().map(|(name, value)| ((*name).to_string(), value.clone())).collect();
+        self.marks.push_back(Mark { trace_id: run.trace_id, at: run.start, groups });
+        self.seen += 1;
+        for name in features.values.keys().filter(|name| *name != MOVES_BY_ITSELF) {
+            if self.streams.len() < MOST_STREAMS && !self.streams.contains_key(name) {
+                self.streams.insert(name.clone(), Stream::new(name, self.marks.len() - 1));
+            }
+        }
+        for (name, stream) in &mut self.streams {
+            stream.push(features.values.get(name));
+        }
+        let alarm = settings.false_alarms / (LOOKS * self.streams.len().max(1) as f64);
+        self.look(alarm).map(|(name, split)| self.shift(&name, split, alarm))
+    }
+
+    /// The most certain change of any stream, if one is certain enough: stream and position of its first run.
+    fn look(&self, alarm: f64) -> Option<(String, usize)> {
+        let mut best: Option<(f64, &String, usize)> = None;
+        for (name, stream) in &self.streams {
+            let due = |window: usize| self.seen % (window as u64 / 8).max(1) == 0;
+            for (window, side) in stream.windows(WINDOWS, REFERENCE, due) {
+                let mut chance = test::chance(&side, 1.0);
+                if chance < alarm {
+                    chance = test::chance(&side, self.spread(stream));
+                }
+                if chance < alarm && best.is_none_or(|(least, _, _)| chance < least) {
+                    best = Some((chance, name, window));
+                }
+            }
+        }
+        best.map(|(_, name, window)| (name.clone(), self.streams[name].start_of(window)))
+    }
+
+    /// How much less the runs say than as many independent ones would: runs of one conversation are alike. The design effect of
+    /// cluster samples: 1 + (runs of a conversation - 1) x how much more alike they are than any two runs.
+    fn spread(&self, stream: &Stream) -> f64 {
+        stream.design_effect(|at| self.marks[at].groups.get("session").map(String::as_str))
+    }
+
+    /// Says what changed at `split`, and takes what came after as the new normal.
+    fn shift(&mut self, alarming: &str, split: usize, alarm: f64) -> Shift {
+        let split = self.streams[alarming].onset(split);
+        let mut moved: Vec<(&String, f64, Side)> = Vec::new();
+        for (name, stream) in &self.streams {
+            let Some(side) = stream.side(split) else { continue };
+            let chance = test::chance(&side, self.spread(stream));
+            if chance < MOVED_TOO || name == alarming {
+                moved.push((name, chance, side));
+            }
+        }
+        // Nearest to a cause among those that are nearly as certain as the one that raised the alarm.
+        moved.sort_by(|a, b| features::rank(a.0).cmp(&features::rank(b.0)).then(a.1.total_cmp(&b.1)));
+        let lead = moved.iter().position(|(name, chance, _)| *chance < alarm * 100.0 || *name == alarming).unwrap_or(0);
+        let (feature, chance, side) = &moved[lead];
+        let (what, before, after) = self.streams[*feature].describe(split, side);
+        let also = moved.iter().filter(|(name, _, _)| name != feature).take(ALSO);
+        let onset = &self.marks[split];
+        let shift = Shift {
+            feature: (*feature).clone(),
+            what,
+            before,
+            after,
+            onset: onset.trace_id,
+            onset_at: onset.at,
+            runs_before: split,
+            runs_after: self.marks.len() - split,
+            chance: *chance,
+            also: also.map(|(name, _, _)| (*name).clone()).collect(),
+            explained: self.explained(feature, split, side),
+            good: self.marks.range(..split).rev().take(3).map(|mark| mark.trace_id).collect(),
+        };
+        self.marks.drain(..split);
+        self.streams.values_mut().for_each(|stream| stream.forget(split));
+        shift
+    }
+
+    /// How much of the change goes away when runs are compared only with runs that share an attribute.
+    fn explained(&self, feature: &str, split: usize, all: &Side) -> Vec<(String, f64)> {
+        let total = test::statistic(all);
+        let names: std::collections::BTreeSet<&String> = self.marks.iter().flat_map(|mark| mark.groups.keys()).collect();
+        let mut found: Vec<(String, f64)> = names
+            .into_iter()
+            .filter_map(|name| {
+                let strata = self.streams[feature].strata(split, |at| self.marks[at].groups.get(name).map(String::as_str));
+                // Many values with few runs each (users) explain anything: only a few large ones count.
+                if strata.len() > 8 {
+                    return None;
+                }
+                let within: f64 = strata.iter().map(test::statistic).sum();
+                let share = (1.0 - within / total.max(1e-9)).clamp(0.0, 1.0);
+                (share >= 0.1).then(|| (name.clone(), (share * 100.0).round() / 100.0))
+            })
+            .collect();
+        found.sort_by(|a, b| b.1.total_cmp(&a.1));
+        found
+    }
+
+    /// When the last run began.
+    pub fn last(&self) -> Option<Timestamp> {
+        self.marks.back().map(|mark| mark.at)
+    }
+
+    /// How long the agent has been quiet at `now`, if that is far longer than it ever was: four times the longest of at least 50 gaps
+    /// between its runs, and at least `least_seconds`.
+    pub fn silent(&self, now: Timestamp, least_seconds: f64) -> Option<f64> {
+        if self.marks.len() <= 50 {
+            return None;
+        }
+        let starts = self.marks.iter().map(|mark| mark.at);
+        let gaps = starts.clone().zip(starts.skip(1)).map(|(one, next)| next.millis_since(one) / 1e3);
+        let longest = gaps.fold(0.0, f64::max);
+        let quiet = now.millis_since(self.last()?) / 1e3;
+        (quiet > (longest * 4.0).max(least_seconds)).then_some(quiet)
+    }
+}
+
+impl Shift {
+    /// The change as a finding of the run that made it certain. `risky` says whether a tool changes something in the world: a
+    /// shift in the use of such a tool, or in outcomes, is critical.
+    pub fn draft(&self, risky: impl Fn(&str) -> bool) -> Draft {
+        let tool = self.feature.strip_prefix("tool:");
+        let severity = match (tool, self.feature.as_str()) {
+            (Some(tool), _) if risky(tool) => Severity::Critical,
+            (_, "outcome" | "failed" | "retrieval" | "document" | "decision") => Severity::Critical,
+            (Some(_), _) => Severity::Info,
+            _ => Severity::Warning,
+        };
+        let said = if self.what == "median" {
+            format!("median {} before, {} after", rounded(self.before), rounded(self.after))
+        } else {
+            format!("{} {:.0} % before, {:.0} % after", self.what, self.before * 100.0, self.after * 100.0)
+        };
+        let mut message = format!(
+            "{} changed over the last {} runs: {said}, beginning {}",
+            features::title(&self.feature),
+            self.runs_after,
+            self.onset_at
+        );
+        if let Some((name, share)) = self.explained.first() {
+            message.push_str(&format!("; {name} explains {:.0} % of it", share * 100.0));
+        }
+        let explained: serde_json::Map<_, _> = self.explained.iter().map(|(name, share)| (name.clone(), json!(share))).collect();
+        Draft::new(severity, self.feature.clone(), message)
+            .with("dimension", self.feature.clone())
+            .with("what", self.what.clone())
+            .with("before", self.before)
+            .with("after", self.after)
+            .with("onset_trace_id", self.onset.to_string())
+            .with("onset_at", self.onset_at.to_string())
+            .with("runs_before", self.runs_before)
+            .with("runs_after", self.runs_after)
+            .with("chance", self.chance)
+            .with("also", json!(self.also))
+            .with("explained", explained)
+            .with("last_good", json!(self.good.iter().map(ToString::to_string).collect::<Vec<_>>()))
+    }
+}
+
+fn rounded(value: f64) -> String {
+    if value >= 100.0 { format!("{value:.0}") } else { format!("{value:.3}") }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,260 @@
+//! One stream: what one feature was in each remembered run, as a category.
+
+use std::collections::VecDeque;
+
+use serde::{Deserialize, Serialize};
+
+use super::super::features::Value;
+use super::REFERENCE;
+
+/// Categories told apart in one stream; the last holds all others.
+pub(super) const CATEGORIES: usize = 12;
+/// Nothing told of that run.
+const ABSENT: u8 = u8::MAX;
+/// Quantiles that cut a number's usual range into categories.
+const EDGES: [f64; 3] = [0.1, 0.5, 0.9];
+
+/// Counts by category on both sides of a split.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Side {
+    pub(super) before: [u32; CATEGORIES],
+    pub(super) after: [u32; CATEGORIES],
+}
+
+/// Values of one feature.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Stream {
+    /// Category of each remembered run.
+    values: VecDeque<u8>,
+    /// Raw numbers, for numeric streams; NaN where absent.
+    #[serde(with = "bits")]
+    raw: VecDeque<f32>,
+    /// Names of categories.
+    names: Vec<String>,
+    /// Borders between the categories of numbers, once enough were seen.
+    edges: Vec<f32>,
+    /// Values that are present, by category.
+    counts: [u32; CATEGORIES],
+    numeric: bool,
+    /// Absence is a category: a tool that a run did not use.
+    absent_counts: bool,
+}
+
+/// NaN has no JSON: numbers travel as their bits.
+mod bits {
+    use super::*;
+    use serde::{Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(values: &VecDeque<f32>, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(values.iter().map(|value| value.to_bits()))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<VecDeque<f32>, D::Error> {
+        Ok(Vec::<u32>::deserialize(deserializer)?.into_iter().map(f32::from_bits).collect())
+    }
+}
+
+impl Stream {
+    /// A stream that begins after `runs` runs said nothing of it.
+    pub(super) fn new(name: &str, runs: usize) -> Self {
+        let mut stream = Self { absent_counts: name.starts_with("tool:"), ..Self::default() };
+        if stream.absent_counts {
+            stream.names.push("not used".into());
+        }
+        (0..runs).for_each(|_| stream.push(None));
+        stream
+    }
+
+    pub(super) fn push(&mut self, value: Option<&Value>) {
+        let category = match value {
+            None if self.absent_counts => 0,
+            None => ABSENT,
+            Some(Value::Category(name)) => self.category(name),
+            Some(Value::Number(number)) => {
+                self.numeric = true;
+                if self.raw.is_empty() {
+                    self.raw.extend(self.values.iter().map(|_| f32::NAN));
+                }
+                self.raw.push_back(*number as f32);
+                self.bin(*number as f32)
+            }
+        };
+        self.values.push_back(category);
+        if self.numeric && self.raw.len() < self.values.len() {
+            self.raw.push_back(f32::NAN);
+        }
+        if category != ABSENT {
+            self.counts[usize::from(category)] += 1;
+        }
+        if self.numeric && self.edges.is_empty() {
+            self.learn_edges();
+        }
+    }
+
+    fn category(&mut self, name: &str) -> u8 {
+        let at = self.names.iter().position(|known| known == name).unwrap_or_else(|| {
+            if self.names.len() < CATEGORIES - 1 {
+                self.names.push(name.to_string());
+            }
+            self.names.iter().position(|known| known == name).unwrap_or(CATEGORIES - 1)
+        });
+        at as u8
+    }
+
+    fn bin(&self, number: f32) -> u8 {
+        if self.edges.is_empty() { ABSENT } else { self.edges.iter().filter(|edge| number > **edge).count() as u8 }
+    }
+
+    /// Cuts the range by quantiles of what was seen so far, once that is enough.
+    fn learn_edges(&mut self) {
+        let mut seen: Vec<f32> = self.raw.iter().copied().filter(|value| !value.is_nan()).collect();
+        if seen.len() < REFERENCE {
+            return;
+        }
+        seen.sort_by(f32::total_cmp);
+        let mut edges: Vec<f32> = EDGES.iter().map(|q| seen[((seen.len() - 1) as f64 * q) as usize]).collect();
+        edges.dedup();
+        self.edges = edges;
+        self.values = self.raw.iter().map(|value| if value.is_nan() { ABSENT } else { self.bin(*value) }).collect();
+        self.count_again();
+    }
+
+    fn count_again(&mut self) {
+        self.counts = [0; CATEGORIES];
+        for value in self.values.iter().filter(|value| **value != ABSENT) {
+            self.counts[usize::from(*value)] += 1;
+        }
+    }
+
+    /// Forgets the oldest run.
+    pub(super) fn pop(&mut self) {
+        if let Some(value) = self.values.pop_front().filter(|value| *value != ABSENT) {
+            self.counts[usize::from(value)] -= 1;
+        }
+        if self.numeric {
+            self.raw.pop_front();
+        }
+    }
+
+    /// Forgets the first `runs` runs; the usual range of a number is learned anew.
+    pub(super) fn forget(&mut self, runs: usize) {
+        self.values.drain(..runs);
+        if self.numeric {
+            self.raw.drain(..runs);
+            self.edges.clear();
+            self.values.iter_mut().for_each(|value| *value = ABSENT);
+            self.learn_edges();
+        }
+        self.count_again();
+    }
+
+    /// Counts for every window that ends with the newest value, is due, and has `reference` values before it. Nothing where the newest
+    /// run says nothing of this feature: then nothing is new.
+    pub(super) fn windows(&self, sizes: &[usize], reference: usize, due: impl Fn(usize) -> bool) -> Vec<(usize, Side)> {
+        let total: u32 = self.counts.iter().sum();
+        let one_kind = self.counts.iter().filter(|count| **count > 0).count() < 2;
+        if one_kind || self.values.back() == Some(&ABSENT) {
+            return Vec::new();
+        }
+        let fits = |size: usize| total as usize >= size + reference;
+        let Some(&largest) = sizes.iter().rev().find(|size| fits(**size) && due(**size)) else { return Vec::new() };
+        let (mut found, mut after, mut taken) = (Vec::new(), [0u32; CATEGORIES], 0);
+        for &value in self.values.iter().rev().filter(|value| **value != ABSENT) {
+            after[usize::from(value)] += 1;
+            taken += 1;
+            if sizes.contains(&taken) && due(taken) {
+                let mut before = self.counts;
+                before.iter_mut().zip(&after).for_each(|(all, after)| *all -= after);
+                found.push((taken, Side { before, after }));
+            }
+            if taken == largest {
+                break;
+            }
+        }
+        found
+    }
+
+    /// Position of the first run of the window that holds the last `size` values.
+    pub(super) fn start_of(&self, size: usize) -> usize {
+        let present = self.values.iter().enumerate().rev().filter(|(_, value)| **value != ABSENT);
+        present.take(size).last().map_or(0, |(at, _)| at)
+    }
+
+    /// The split near `near` that explains the values best.
+    pub(super) fn onset(&self, near: usize) -> usize {
+        let length = self.values.len();
+        let reach = (length - near).max(8);
+        let from = near.saturating_sub(reach).max(REFERENCE.min(near));
+        let to = (near + reach / 2).min(length.saturating_sub(4)).max(from);
+        let best = (from..=to).filter_map(|split| self.side(split).map(|side| (split, super::test::statistic(&side))));
+        best.max_by(|a, b| a.1.total_cmp(&b.1)).map_or(near, |(split, _)| split)
+    }
+
+    /// Counts on both sides of a position; `None` where one side holds nothing.
+    pub(super) fn side(&self, split: usize) -> Option<Side> {
+        let mut side = Side::default();
+        for (at, &value) in self.values.iter().enumerate().filter(|(_, value)| **value != ABSENT) {
+            let counts = if at < split { &mut side.before } else { &mut side.after };
+            counts[usize::from(value)] += 1;
+        }
+        let some = |counts: &[u32]| counts.iter().any(|count| *count > 0);
+        (some(&side.before) && some(&side.after)).then_some(side)
+    }
+
+    /// The same for every value of an attribute of the runs.
+    pub(super) fn strata<'m>(&self, split: usize, group: impl Fn(usize) -> Option<&'m str>) -> Vec<Side> {
+        let mut strata: std::collections::BTreeMap<Option<&str>, Side> = std::collections::BTreeMap::new();
+        for (at, &value) in self.values.iter().enumerate().filter(|(_, value)| **value != ABSENT) {
+            let side = strata.entry(group(at)).or_default();
+            let counts = if at < split { &mut side.before } else { &mut side.after };
+            counts[usize::from(value)] += 1;
+        }
+        strata.into_values().collect()
+    }
+
+    /// The design effect of runs that come in groups: 1 where there are none, or where the runs of a group are not alike.
+    pub(super) fn design_effect<'m>(&self, group: impl Fn(usize) -> Option<&'m str>) -> f64 {
+        let mut last: std::collections::HashMap<&str, (u8, u32)> = std::collections::HashMap::new();
+        let (mut runs, mut pairs, mut alike) = (0.0, 0.0, 0.0);
+        for (at, &value) in self.values.iter().enumerate().filter(|(_, value)| **value != ABSENT) {
+            let Some(name) = group(at) else { continue };
+            runs += 1.0;
+            let (before, count) = last.entry(name).or_insert((value, 0));
+            if *count > 0 {
+                pairs += 1.0;
+                alike += f64::from(u8::from(*before == value));
+            }
+            (*before, *count) = (value, *count + 1);
+        }
+        let total: f64 = self.counts.iter().map(|count| f64::from(*count)).sum();
+        let by_chance: f64 = self.counts.iter().map(|count| (f64::from(*count) / total).powi(2)).sum();
+        if pairs < 5.0 || by_chance >= 1.0 {
+            return 1.0;
+        }
+        let more_alike = (alike / pairs - by_chance) / (1.0 - by_chance);
+        let size = runs / last.len() as f64;
+        1.0 + (size - 1.0) * more_alike.clamp(0.0, 1.0)
+    }
+
+    /// What moved most, before and after: the median of a number, else the category whose share changed most.
+    pub(super) fn describe(&self, split: usize, side: &Side) -> (String, f64, f64) {
+        if self.numeric {
+            let median = |values: Vec<f32>| {
+                let mut values: Vec<f32> = values.into_iter().filter(|value| !value.is_nan()).collect();
+                values.sort_by(f32::total_cmp);
+                values.get(values.len() / 2).map_or(0.0, |value| f64::from(*value))
+            };
+            let before = median(self.raw.range(..split.min(self.raw.len())).copied().collect());
+            return ("median".into(), before, median(self.raw.range(split.min(self.raw.len())..).copied().collect()));
+        }
+        let share = |counts: &[u32; CATEGORIES], at: usize| {
+            f64::from(counts[at]) / f64::from(counts.iter().sum::<u32>().max(1))
+        };
+        let change = |at: usize| share(&side.after, at) - share(&side.before, at);
+        // A tool's use is told as use, never as the lack of it.
+        let first = usize::from(self.absent_counts);
+        let most = (first..CATEGORIES).max_by(|&a, &b| change(a).abs().total_cmp(&change(b).abs())).unwrap_or(0);
+        let name = self.names.get(most).cloned().unwrap_or_else(|| "others".into());
+        (name, share(&side.before, most), share(&side.after, most))
+    }
+}

@@ -1,0 +1,115 @@
+//! The test behind drift: how likely two sets of counts come from one distribution.
+//!
+//! The likelihood-ratio statistic of two multinomials (G), whose distribution without a change is chi-squared with one degree of freedom
+//! less than there are categories. Rare categories are put together first, so that a handful of odd runs does not count as a change.
+
+use super::stream::{CATEGORIES, Side};
+
+/// Counts below this, on both sides together, are put together into one category.
+const RARE: u32 = 5;
+
+fn merged(side: &Side) -> ([[f64; 2]; CATEGORIES], usize) {
+    let (mut cells, mut used, mut rest) = ([[0.0; 2]; CATEGORIES], 0, [0.0; 2]);
+    for at in 0..CATEGORIES {
+        let (before, after) = (side.before[at], side.after[at]);
+        if before + after >= RARE {
+            cells[used] = [f64::from(before), f64::from(after)];
+            used += 1;
+        } else {
+            rest[0] += f64::from(before);
+            rest[1] += f64::from(after);
+        }
+    }
+    if rest[0] + rest[1] > 0.0 {
+        if used == CATEGORIES || (used > 0 && rest[0] + rest[1] < f64::from(RARE)) {
+            // Too few even together: with the smallest other category.
+            let smallest = (0..used).min_by(|&a, &b| (cells[a][0] + cells[a][1]).total_cmp(&(cells[b][0] + cells[b][1])));
+            if let Some(at) = smallest.filter(|_| used > 1) {
+                cells[at][0] += rest[0];
+                cells[at][1] += rest[1];
+                return (cells, used);
+            }
+        }
+        cells[used.min(CATEGORIES - 1)] = rest;
+        used = (used + 1).min(CATEGORIES);
+    }
+    (cells, used)
+}
+
+/// The likelihood-ratio statistic.
+pub(super) fn statistic(side: &Side) -> f64 {
+    let (cells, used) = merged(side);
+    g(&cells[..used])
+}
+
+fn g(cells: &[[f64; 2]]) -> f64 {
+    let term = |n: f64| if n > 0.0 { n * n.ln() } else { 0.0 };
+    let sums = cells.iter().fold([0.0; 2], |sums, cell| [sums[0] + cell[0], sums[1] + cell[1]]);
+    let inner: f64 = cells.iter().map(|cell| term(cell[0]) + term(cell[1]) - term(cell[0] + cell[1])).sum();
+    (2.0 * (inner - term(sums[0]) - term(sums[1]) + term(sums[0] + sums[1]))).max(0.0)
+}
+
+/// Chance of such a difference, or a larger one, without a change. Anything above one in ten thousand or so counts as 1.
+/// `spread` says how many runs count for one (its design effect, 1 for independent runs).
+pub(super) fn chance(side: &Side, spread: f64) -> f64 {
+    let (cells, used) = merged(side);
+    if used < 2 {
+        return 1.0;
+    }
+    tail(g(&cells[..used]) / spread, used - 1)
+}
+
+/// Upper tail of the chi-squared distribution, exact for even degrees; for odd ones by the asymptotic series of the error function, good to one
+/// part in a thousand in the far tail, which is all that is asked for.
+fn tail(g: f64, degrees: usize) -> f64 {
+    let x = g / 2.0;
+    if x < 7.0 {
+        return 1.0;
+    }
+    let mut sum;
+    let mut term;
+    if degrees % 2 == 0 {
+        (sum, term) = (1.0, 1.0);
+        for i in 1..degrees / 2 {
+            term *= x / i as f64;
+            sum += term;
+        }
+    } else {
+        let series = 1.0 - 1.0 / (2.0 * x) + 3.0 / (4.0 * x * x) - 15.0 / (8.0 * x * x * x);
+        sum = series / (std::f64::consts::PI * x).sqrt();
+        // x^a / Γ(a + 1) for a = 1/2, 3/2, …
+        term = 2.0 * (x / std::f64::consts::PI).sqrt();
+        for i in 1..=(degrees - 1) / 2 {
+            sum += term;
+            term *= x / (i as f64 + 0.5);
+        }
+    }
+    (sum * (-x).exp()).min(1.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn side(before: &[u32], after: &[u32]) -> Side {
+        let mut side = Side::default();
+        side.before[..before.len()].copy_from_slice(before);
+        side.after[..after.len()].copy_from_slice(after);
+        side
+    }
+
+    #[test]
+    fn the_tail_agrees_with_tables_of_the_chi_squared_distribution() {
+        for (g, degrees, expected) in [(23.928, 1, 1e-6), (27.631, 2, 1e-6), (30.665, 3, 1e-6), (33.377, 4, 1e-6), (19.511, 1, 1e-5)] {
+            let found = tail(g, degrees);
+            assert!((found / expected - 1.0).abs() < 0.02, "{g} with {degrees}: {found}");
+        }
+    }
+
+    #[test]
+    fn a_rate_that_falls_to_nothing_is_certain_after_twenty_runs_and_chance_is_not() {
+        assert!(chance(&side(&[60, 40], &[0, 40]), 1.0) < 1e-9);
+        assert_eq!(chance(&side(&[60, 40], &[6, 4]), 1.0), 1.0);
+        assert_eq!(chance(&side(&[500, 0], &[7, 1]), 1.0), 1.0);
+    }
+}

@@ -1,0 +1,126 @@
+//! What somebody who is woken by drift relies on.
+
+use model::{SpanId, Tenant};
+
+use super::*;
+use crate::detect::features::Value;
+
+/// A small generator of its own, so that the streams are the same on every machine.
+struct Draw(u64);
+
+impl Draw {
+    fn unit(&mut self) -> f64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let mixed = (self.0 ^ (self.0 >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
+        ((mixed ^ (mixed >> 33)) >> 11) as f64 / (1u64 << 53) as f64
+    }
+}
+
+fn run(number: u64) -> Run {
+    let mut trace = [1u8; 16];
+    trace[8..].copy_from_slice(&number.to_be_bytes());
+    let mut span = model::Span::new(Tenant::default(), TraceId::from_array(trace), SpanId::from_array([1; 8]));
+    span.start = Timestamp::from_millis(1_000 * number as i64);
+    span.end = span.start.plus_nanos(1_000_000);
+    let now = Timestamp::from_millis(i64::MAX / 2_000_000);
+    crate::runs::resolve(&[span.into()], now, &crate::runs::Settings::default()).unwrap().run
+}
+
+/// A run that uses `tool` with a probability, whose answers have a length around `chars`, of version `version`.
+fn features(draw: &mut Draw, tool: f64, chars: f64, version: &str) -> Features {
+    let mut features = Features::default();
+    if draw.unit() < tool {
+        features.values.insert("tool:process_refund".into(), Value::Category("used".into()));
+    }
+    let spread = (draw.unit() + draw.unit() + draw.unit()) / 1.5;
+    features.values.insert("answer_chars".into(), Value::Number(chars * spread));
+    for noise in 0..20 {
+        let name = ["a", "b", "c"][(draw.unit() * 3.0) as usize];
+        features.values.insert(format!("noise{noise}"), Value::Category(name.into()));
+    }
+    features.groups.insert("version", version.into());
+    features
+}
+
+#[test]
+fn a_tool_that_stops_being_called_is_named_with_onset_before_and_after() {
+    let (mut watch, mut draw) = (Watch::default(), Draw(1));
+    let settings = Settings::default();
+    for number in 0..300 {
+        let quiet = watch.push(&run(number), &features(&mut draw, 0.4, 400.0, "1"), &settings);
+        assert_eq!(quiet, None, "an alarm at run {number} without a change");
+    }
+    let (at, shift) = (300..400)
+        .find_map(|number| {
+            let shift = watch.push(&run(number), &features(&mut draw, 0.0, 400.0, "2"), &settings);
+            shift.map(|shift| (number, shift))
+        })
+        .unwrap();
+    // 32 runs without a tool that 40 in 100 used are certain at one in 30,000 over 22 streams.
+    assert!(at < 300 + 48, "found only after {} runs", at - 299);
+    assert_eq!(shift.feature, "tool:process_refund");
+    assert!(shift.before > 0.3 && shift.after == 0.0, "{shift:?}");
+    let onset = shift.onset_at.as_millis() / 1_000;
+    assert!((290..=306).contains(&onset), "onset at {onset}");
+    assert_eq!(shift.explained.first().map(|(name, _)| name.as_str()), Some("version"));
+    assert_eq!(shift.draft(|tool| tool == "process_refund").severity, Severity::Critical);
+    // What came after is the new normal.
+    for number in 400..600 {
+        assert_eq!(watch.push(&run(number), &features(&mut draw, 0.0, 400.0, "2"), &settings), None);
+    }
+}
+
+#[test]
+fn lengths_that_shrink_slowly_are_found() {
+    let (mut watch, mut draw) = (Watch::default(), Draw(2));
+    let mut found = None;
+    for number in 0..900u64 {
+        let chars = 400.0 * if number < 300 { 1.0 } else { 0.999f64.powi((number - 300) as i32) };
+        found = watch.push(&run(number), &features(&mut draw, 0.4, chars, "1"), &Settings::default());
+        if found.is_some() {
+            break;
+        }
+    }
+    let shift = found.unwrap();
+    assert_eq!((shift.feature.as_str(), shift.what.as_str()), ("answer_chars", "median"));
+    assert!(shift.after < shift.before && shift.runs_after > 8, "{shift:?}");
+}
+
+#[test]
+fn without_a_change_alarms_are_rarer_than_they_were_asked_to_be() {
+    let (mut alarms, mut draw) = (0, Draw(3));
+    let one_run = run(1);
+    let settings = Settings { false_alarms: 1.0 / 1_000.0 };
+    for _ in 0..10 {
+        let mut watch = Watch::default();
+        for _ in 0..1_000 {
+            alarms += u32::from(watch.push(&one_run, &features(&mut draw, 0.4, 400.0, "1"), &settings).is_some());
+        }
+    }
+    // Ten are allowed in 10,000 runs at this setting; 18 would be, by chance, one time in a hundred.
+    assert!(alarms <= 17, "{alarms} alarms in 10,000 runs at one in 1,000");
+}
+
+#[test]
+fn an_agent_that_goes_silent_is_noticed_against_its_own_gaps() {
+    let (mut watch, mut draw) = (Watch::default(), Draw(4));
+    for number in 0..100 {
+        watch.push(&run(number), &features(&mut draw, 0.4, 400.0, "1"), &Settings::default());
+    }
+    let last = watch.last().unwrap();
+    assert_eq!(watch.silent(last.plus_nanos(60_000_000_000), 300.0), None);
+    assert_eq!(watch.silent(last.plus_nanos(600_000_000_000), 300.0), Some(600.0));
+}
+
+#[test]
+fn what_is_kept_reads_back() {
+    let (mut watch, mut draw) = (Watch::default(), Draw(5));
+    for number in 0..60 {
+        watch.push(&run(number), &features(&mut draw, 0.4, 400.0, "1"), &Settings::default());
+    }
+    let kept = serde_json::to_string(&watch).unwrap();
+    let mut back: Watch = serde_json::from_str(&kept).unwrap();
+    assert_eq!(serde_json::to_string(&back).unwrap(), kept);
+    let next = features(&mut draw, 0.4, 400.0, "1");
+    assert_eq!(watch.push(&run(60), &next, &Settings::default()), back.push(&run(60), &next, &Settings::default()));
+}

@@ -1,0 +1,287 @@
+//! What a run is measured by: the numbers and categories that baselines learn and drift watches.
+//!
+//! A feature is named once, here. A run gives a number, a category or nothing for each.
+
+use std::collections::BTreeMap;
+
+use model::{Role, RunStatus, StepKind};
+use serde_json::Value as Json;
+
+use super::evidence::Evidence;
+use super::text;
+
+/// Tools of one run that are told apart.
+const MOST_TOOLS: usize = 32;
+
+/// One run's value of a feature.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value {
+    /// A number.
+    Number(f64),
+    /// One of several.
+    Category(String),
+}
+
+/// What a run is measured by, and where it belongs.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Features {
+    /// Feature and value. Names with a colon belong to one tool (`tool:refund`).
+    pub values: BTreeMap<String, Value>,
+    /// Attributes by which a change may be explained: version, model, environment, user.
+    pub groups: BTreeMap<&'static str, String>,
+}
+
+/// Which features a person asks about first when several moved together: the earlier, the closer to a cause.
+pub const RANKED: &[&str] = &[
+    "model",
+    "prompt",
+    "arguments",
+    "document",
+    "retrieval",
+    "tool_fails",
+    "tool_ms",
+    "outcome",
+    "tool",
+    "decision",
+    "failed",
+    "context",
+    "ttft_ms",
+    "answer_chars",
+    "opening",
+    "finish_reason",
+    "rounds",
+    "tool_calls",
+    "output_tokens",
+    "input_tokens",
+    "cost_usd",
+    "duration_ms",
+];
+
+/// Place of a feature in [`RANKED`].
+pub fn rank(feature: &str) -> usize {
+    let family = feature.split(':').next().unwrap_or(feature);
+    RANKED.iter().position(|name| *name == family).unwrap_or(RANKED.len())
+}
+
+/// A feature in words.
+pub fn title(feature: &str) -> String {
+    let (family, of) = feature.split_once(':').unwrap_or((feature, ""));
+    match family {
+        "model" => "the model that answers".into(),
+        "prompt" => "the system prompt".into(),
+        "arguments" => format!("the arguments of `{of}`"),
+        "document" => "the document found first".into(),
+        "retrieval" => "what retrieval finds".into(),
+        "tool_fails" => format!("failures of `{of}`"),
+        "tool_ms" => format!("the time `{of}` takes"),
+        "outcome" => "the outcome".into(),
+        "tool" => format!("use of `{of}`"),
+        "decision" => "the decision words in answers".into(),
+        "failed" => "failed runs".into(),
+        "context" => "the largest context of a call".into(),
+        "ttft_ms" => "the time to the first token".into(),
+        "answer_chars" => "the length of answers".into(),
+        "opening" => "how answers begin".into(),
+        "finish_reason" => "why the model stops".into(),
+        "rounds" => "model calls per run".into(),
+        "tool_calls" => "tool calls per run".into(),
+        "output_tokens" => "output tokens per run".into(),
+        "input_tokens" => "input tokens per run".into(),
+        "cost_usd" => "cost per run".into(),
+        "duration_ms" => "the time a run takes".into(),
+        other => other.into(),
+    }
+}
+
+/// Words in answers that tell what was decided, most telling first.
+const DECISIONS: &[(&str, &[&str])] = &[
+    ("declined", &["declined", "denied", "rejected", "not approved", "cannot approve", "unable to approve", "not eligible"]),
+    ("unable", &["unable to", "cannot process", "can't process", "not able to", "cannot refund", "cannot help"]),
+    ("approved", &["approved", "we are happy to offer", "has been granted"]),
+    ("refunded", &["refunded", "refund of", "go back to your card", "money goes back"]),
+    ("cancelled", &["cancelled", "canceled"]),
+    ("escalated", &["transferred you", "human agent", "escalated", "a specialist will"]),
+    ("done", &["done:", "completed", "has been updated", "successfully"]),
+];
+
+/// Measures a run.
+pub fn features(evidence: &Evidence<'_>, outcome: Option<&str>) -> Features {
+    let mut out = Features::default();
+    let run = evidence.run;
+    let mut number = |name: &str, value: Option<f64>| {
+        if let Some(value) = value {
+            out.values.insert(name.into(), Value::Number(value));
+        }
+    };
+    number("rounds", Some(f64::from(run.rounds)));
+    number("tool_calls", Some(f64::from(run.tool_calls)));
+    number("duration_ms", evidence.ended().then_some(run.duration_ms));
+    number("input_tokens", run.usage.input_tokens.map(|tokens| tokens as f64));
+    number("output_tokens", run.usage.output_tokens.map(|tokens| tokens as f64));
+    number("cost_usd", run.cost.map(|cost| cost.as_f64()));
+    number("answer_chars", evidence.answer.as_ref().map(|answer| answer.text.chars().count() as f64));
+    let spans = || evidence.rounds.iter().map(|round| &evidence.steps[round.step].span);
+    number("ttft_ms", spans().filter_map(|span| span.ttft_ms).max_by(f64::total_cmp));
+    let context = spans().filter_map(|span| span.usage.input_tokens).max();
+    number("context", context.map(|tokens| tokens as f64));
+    number("surprise", evidence.known().and_then(|known| known.surprise(evidence)));
+    tools(evidence, &mut out);
+    categories(evidence, outcome, &mut out);
+    groups(evidence, &mut out);
+    out
+}
+
+fn tools(evidence: &Evidence<'_>, out: &mut Features) {
+    let mut seen: BTreeMap<&str, (u32, f64)> = BTreeMap::new();
+    for call in &evidence.calls {
+        if seen.len() == MOST_TOOLS && !seen.contains_key(call.name) {
+            continue;
+        }
+        let (fails, ms) = seen.entry(call.name).or_default();
+        *fails += u32::from(call.state.is_failure());
+        // A failed attempt's time says nothing of the tool's own.
+        *ms = if call.state.is_failure() { *ms } else { ms.max(call.ms.unwrap_or(0.0)) };
+    }
+    for (name, (fails, ms)) in seen {
+        out.values.insert(format!("tool:{name}"), Value::Category("used".into()));
+        out.values.insert(format!("tool_fails:{name}"), Value::Category(if fails > 0 { "yes" } else { "no" }.into()));
+        if ms > 0.0 {
+            out.values.insert(format!("tool_ms:{name}"), Value::Number(ms));
+        }
+    }
+    for call in &evidence.calls {
+        if let Some(arguments) = call.arguments {
+            let name = format!("arguments:{}", call.name);
+            out.values.entry(name).or_insert_with(|| Value::Category(shape(arguments)));
+        }
+    }
+}
+
+fn categories(evidence: &Evidence<'_>, outcome: Option<&str>, out: &mut Features) {
+    let mut category = |name: &str, value: Option<String>| {
+        if let Some(value) = value {
+            out.values.insert(name.into(), Value::Category(value));
+        }
+    };
+    let run = evidence.run;
+    category("outcome", outcome.map(str::to_owned));
+    category("failed", evidence.ended().then(|| if run.status == RunStatus::Error { "yes" } else { "no" }.into()));
+    let answered = evidence.rounds.iter().rev().find(|round| !round.failed);
+    let last = answered.map(|round| &evidence.steps[round.step].span);
+    category("model", last.and_then(|span| span.model.as_deref()).map(str::to_owned));
+    category("finish_reason", last.and_then(|span| span.finish_reason.as_deref()).map(str::to_owned));
+    category("prompt", prompt(evidence));
+    if let Some(answer) = &evidence.answer {
+        let lower = text::lower(&answer.text, 4_000);
+        let decision = DECISIONS.iter().find(|(_, phrases)| text::phrase(&lower, phrases).is_some());
+        category("decision", Some(decision.map_or("none", |(name, _)| name).into()));
+        let opening: Vec<String> = text::words(&answer.text).take(2).map(str::to_lowercase).collect();
+        category("opening", Some(opening.join(" ")));
+    }
+    let searches = || evidence.steps.iter().zip(&evidence.contents).filter(|(step, _)| step.span.kind == StepKind::Retriever);
+    if searches().next().is_some() {
+        let found = |(step, content): (&model::ResolvedStep, &&model::Content)| {
+            !content.documents.is_empty() || step.span.documents.is_some_and(|count| count > 0)
+        };
+        let hits = searches().filter(|&pair| found(pair)).count();
+        let all = searches().count();
+        category("retrieval", Some(if hits == 0 { "nothing" } else if hits < all { "some" } else { "hits" }.into()));
+        let first = searches().find_map(|(_, content)| content.documents.first());
+        let name = |document: &model::Document| {
+            let of_metadata = |key: &str| document.metadata.as_ref().and_then(|data| data.get(key)).map(text::as_text);
+            let version = of_metadata("version").or_else(|| of_metadata("source"));
+            let id = document.id.clone().or_else(|| of_metadata("title").map(|title| title.into_owned()))?;
+            Some(version.map_or_else(|| id.clone(), |version| format!("{id} {version}")))
+        };
+        category("document", first.and_then(name));
+        let score = searches().filter_map(|(_, content)| content.documents.iter().filter_map(|one| one.score).reduce(f64::max));
+        if let Some(score) = score.reduce(f64::min) {
+            out.values.insert("retrieval_score".into(), Value::Number(score));
+        }
+    }
+}
+
+/// Hash of the first system prompt's words, numbers left out: prompts often carry today's date.
+fn prompt(evidence: &Evidence<'_>) -> Option<String> {
+    let first = evidence.rounds.first()?;
+    let system = evidence.contents[first.step].input.first().filter(|message| message.role == Role::System)?;
+    let words: String = text::words(&system.plain_text())
+        .filter(|word| !word.bytes().any(|byte| byte.is_ascii_digit()))
+        .collect::<Vec<_>>()
+        .join(" ");
+    Some(text::fingerprint(&[&words])[..8].to_string())
+}
+
+fn groups(evidence: &Evidence<'_>, out: &mut Features) {
+    let run = evidence.run;
+    let mut group = |name: &'static str, value: Option<&str>| {
+        if let Some(value) = value {
+            out.groups.insert(name, value.to_string());
+        }
+    };
+    group("version", run.agent_version.as_deref());
+    group("user", run.user_id.as_deref());
+    group("session", run.session_id.as_deref());
+    group("model", run.models.first().map(|model| &**model));
+    out.groups.insert("derived_version", derived_version(evidence));
+}
+
+/// A version for agents that name none: a hash of prompt, tools and model.
+pub fn derived_version(evidence: &Evidence<'_>) -> String {
+    let mut tools: Vec<&str> = evidence.offered.keys().copied().collect();
+    tools.sort_unstable();
+    let model = evidence.rounds.first().and_then(|round| evidence.steps[round.step].span.request_model.as_deref());
+    text::fingerprint(&[&prompt(evidence).unwrap_or_default(), &tools.join(","), model.unwrap_or_default()])[..12].to_string()
+}
+
+/// The form of arguments: names with the type and format of their values. Ids that differ only in digits have one form.
+pub fn shape(arguments: &Json) -> String {
+    match arguments {
+        Json::Object(members) => {
+            let members: Vec<String> =
+                members.iter().take(24).map(|(name, value)| format!("{name}:{}", format_of(value))).collect();
+            members.join(",")
+        }
+        other => format_of(other).into(),
+    }
+}
+
+/// Type of a value; of a text the format where it has a plain one.
+fn format_of(value: &Json) -> &'static str {
+    match value {
+        Json::Null => "null",
+        Json::Bool(_) => "bool",
+        Json::Number(_) => "number",
+        Json::Array(_) => "list",
+        Json::Object(_) => "object",
+        Json::String(text) => text_format(text),
+    }
+}
+
+fn text_format(text: &str) -> &'static str {
+    let text = text.trim();
+    let digits = text.bytes().filter(u8::is_ascii_digit).count();
+    let pattern = |pattern: &str| {
+        text.len() == pattern.len()
+            && text.bytes().zip(pattern.bytes()).all(|(byte, wanted)| match wanted {
+                b'0' => byte.is_ascii_digit(),
+                other => byte == other,
+            })
+    };
+    match text {
+        "" => "empty",
+        _ if pattern("0000-00-00") => "date y-m-d",
+        _ if pattern("00/00/0000") || pattern("00.00.0000") => "date d/m/y",
+        _ if text.len() > 18 && pattern_begins(text, "0000-00-00") => "time",
+        _ if digits == text.len() => "digits",
+        _ if text.parse::<f64>().is_ok() => "decimal",
+        _ if text.contains('@') && !text.contains(' ') => "address",
+        _ if text.starts_with("http") => "url",
+        _ => "text",
+    }
+}
+
+fn pattern_begins(text: &str, pattern: &str) -> bool {
+    text.bytes().zip(pattern.bytes()).all(|(byte, wanted)| if wanted == b'0' { byte.is_ascii_digit() } else { byte == wanted })
+}
+

@@ -1,0 +1,221 @@
+//! One run explained in one page: how it stands, what failed and how often it was tried, what was seen, where it first leaves what such runs do,
+//! what its last model call knew.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use model::{Finding, SpanId, SpanStatus};
+use serde::Serialize;
+
+use super::evidence::Evidence;
+use super::text;
+
+/// Share of good runs in which a tool follows another, below which it departs from them.
+const RARE: f64 = 0.02;
+
+/// A step that failed.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct FailedStep {
+    /// Kind and name.
+    pub step: String,
+    /// The last attempt.
+    pub span_id: SpanId,
+    /// Times it was tried.
+    pub attempts: usize,
+    /// Whether a later attempt worked.
+    pub recovered: bool,
+    /// What the last failure said.
+    pub error: Option<String>,
+}
+
+/// A number of the run beside what such runs have.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Beside {
+    /// Name of the number.
+    pub feature: &'static str,
+    /// The run's.
+    pub value: f64,
+    /// Median of good runs.
+    pub median: Option<f64>,
+    /// 95th percentile of good runs.
+    pub p95: Option<f64>,
+}
+
+/// What the last model call of the run was sent.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Context {
+    /// The call.
+    pub span_id: SpanId,
+    /// Messages in it.
+    pub messages: usize,
+    /// Tokens of input.
+    pub input_tokens: Option<u64>,
+    /// The last messages, cut short.
+    pub last: Vec<String>,
+}
+
+/// The page.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Investigation {
+    /// How the run stands, in a sentence.
+    pub state: String,
+    /// What failed.
+    pub failed: Vec<FailedStep>,
+    /// What detectors saw, the gravest first.
+    pub findings: Vec<Finding>,
+    /// The step at which the run first leaves what such runs do, in words.
+    pub departure: Option<(SpanId, String)>,
+    /// Numbers beside those of good runs.
+    pub beside: Vec<Beside>,
+    /// What the last model call knew.
+    pub context: Option<Context>,
+}
+
+/// Puts the page together.
+pub fn investigate(evidence: &Evidence<'_>, mut findings: Vec<Finding>) -> Investigation {
+    findings.sort_by(|a, b| b.severity.cmp(&a.severity).then_with(|| a.detector.cmp(&b.detector)));
+    Investigation {
+        state: state(evidence),
+        failed: failed(evidence),
+        findings,
+        departure: departure(evidence),
+        beside: beside(evidence),
+        context: context(evidence),
+    }
+}
+
+fn state(evidence: &Evidence<'_>) -> String {
+    let run = evidence.run;
+    let mut said = format!(
+        "{} of {}: {} after {:.1} s, {} steps, {} model calls, {} tool calls, {} failed steps",
+        run.name,
+        evidence.agent(),
+        run.status,
+        run.duration_ms / 1e3,
+        run.kinds.total(),
+        run.rounds,
+        run.tool_calls,
+        run.errors
+    );
+    if let Some(cost) = run.cost {
+        let _ = write!(said, ", ${:.4}", cost.as_f64());
+    }
+    if let Some(error) = run.error_message.as_deref().or(run.error_type.as_deref()) {
+        let _ = write!(said, "; {}", text::short(error, 160));
+    }
+    said
+}
+
+fn failed(evidence: &Evidence<'_>) -> Vec<FailedStep> {
+    let mut by_name: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    for (at, step) in evidence.steps.iter().enumerate() {
+        let name = step.span.tool_name.as_deref().unwrap_or(&step.span.name);
+        by_name.entry(format!("{} {name}", step.span.kind)).or_default().push(at);
+    }
+    let is_failed = |at: &usize| evidence.steps[*at].span.status == SpanStatus::Error;
+    let mut found: Vec<FailedStep> = Vec::new();
+    for (step, mut at) in by_name {
+        at.sort_by_key(|&at| evidence.steps[at].span.start);
+        let Some(last) = at.iter().rposition(is_failed) else { continue };
+        let span = &evidence.steps[at[last]].span;
+        found.push(FailedStep {
+            step,
+            span_id: span.span_id,
+            attempts: at.len(),
+            recovered: last + 1 < at.len(),
+            error: span.error_message.as_deref().or(span.error_type.as_deref()).map(|error| text::short(error, 200)),
+        });
+    }
+    found
+}
+
+fn departure(evidence: &Evidence<'_>) -> Option<(SpanId, String)> {
+    let known = evidence.known().filter(|known| known.is_mature())?;
+    let mut before = "";
+    for call in &evidence.calls {
+        let share = known.follows(before, call.name);
+        if share < RARE {
+            let after = if before.is_empty() { "as the first tool".to_string() } else { format!("after `{before}`") };
+            return Some((
+                evidence.span_id(call.step),
+                format!("`{}` {after}, as in {:.1} % of good runs that come this far", call.name, share * 100.0),
+            ));
+        }
+        before = call.name;
+    }
+    None
+}
+
+fn beside(evidence: &Evidence<'_>) -> Vec<Beside> {
+    let run = evidence.run;
+    let values = [
+        ("rounds", Some(f64::from(run.rounds))),
+        ("tool_calls", Some(f64::from(run.tool_calls))),
+        ("input_tokens", run.usage.input_tokens.map(|tokens| tokens as f64)),
+        ("output_tokens", run.usage.output_tokens.map(|tokens| tokens as f64)),
+        ("cost_usd", run.cost.map(|cost| cost.as_f64())),
+        ("duration_ms", Some(run.duration_ms)),
+    ];
+    let of = |feature: &str, q: f64| evidence.known().and_then(|known| known.quantile(feature, q));
+    let one = |(feature, value): (&'static str, Option<f64>)| {
+        Some(Beside { feature, value: value?, median: of(feature, 0.5), p95: of(feature, 0.95) })
+    };
+    values.into_iter().filter_map(one).collect()
+}
+
+fn context(evidence: &Evidence<'_>) -> Option<Context> {
+    let last = evidence.rounds.last()?;
+    let input = &evidence.contents[last.step].input;
+    let said = |message: &model::Message| format!("{}: {}", message.role, text::short(&message.plain_text(), 160));
+    Some(Context {
+        span_id: evidence.span_id(last.step),
+        messages: input.len(),
+        input_tokens: evidence.steps[last.step].span.usage.input_tokens,
+        last: input.iter().rev().take(3).rev().map(said).collect(),
+    })
+}
+
+impl Investigation {
+    /// The page as text.
+    pub fn text(&self) -> String {
+        let mut page = format!("{}\n", self.state);
+        if !self.failed.is_empty() {
+            page.push_str("\nFailed\n");
+            for step in &self.failed {
+                let end = if step.recovered { "worked later" } else { "never worked" };
+                let error = step.error.as_deref().unwrap_or("no reason given");
+                let _ = writeln!(page, "  {} ({} tried, {end}): {error}  [{}]", step.step, step.attempts, step.span_id);
+            }
+        }
+        if !self.findings.is_empty() {
+            page.push_str("\nFindings\n");
+            for finding in &self.findings {
+                let span = finding.span_ids.first().map(|span| format!("  [{span}]")).unwrap_or_default();
+                let _ = writeln!(page, "  {:<8} {}: {}{span}", finding.severity, finding.detector, finding.message);
+            }
+        }
+        if let Some((span, words)) = &self.departure {
+            let _ = writeln!(page, "\nFirst departure from such runs\n  {words}  [{span}]");
+        }
+        page.push_str("\nBeside good runs\n");
+        for one in &self.beside {
+            let usual = match (one.median, one.p95) {
+                (Some(median), Some(p95)) => format!("median {}, p95 {}", figure(median), figure(p95)),
+                _ => "not enough known".into(),
+            };
+            let _ = writeln!(page, "  {:<14} {:>12}   {usual}", one.feature, figure(one.value));
+        }
+        if let Some(context) = &self.context {
+            let tokens = context.input_tokens.map(|tokens| format!(", {tokens} tokens")).unwrap_or_default();
+            let _ = writeln!(page, "\nContext of the last model call: {} messages{tokens}  [{}]", context.messages, context.span_id);
+            context.last.iter().for_each(|line| {
+                let _ = writeln!(page, "  {line}");
+            });
+        }
+        page
+    }
+}
+
+fn figure(value: f64) -> String {
+    if value >= 100.0 { format!("{value:.0}") } else { format!("{value:.4}").trim_end_matches('0').trim_end_matches('.').to_string() }
+}

@@ -1,0 +1,54 @@
+//! The families by name in code.
+
+use super::family::Family;
+use super::table::FAMILIES;
+
+/// The families, in the order of [`FAMILIES`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[allow(missing_docs, reason = "each is described by its row in the table")]
+pub enum Id {
+    Requests,
+    Started,
+    Duration,
+    Errors,
+    Active,
+    LastStep,
+    ActiveSessions,
+    StepDuration,
+    StepErrors,
+    LlmCalls,
+    LlmErrors,
+    LlmDuration,
+    TimeToFirstToken,
+    Tokens,
+    TokensByClass,
+    Cost,
+    TokensPerRequest,
+    TokensPerStep,
+    ContextTokens,
+    GenAiTokenUsage,
+    GenAiDuration,
+    ToolCalls,
+    ToolFailures,
+    ToolDuration,
+    ToolCallsPerRun,
+    ReasoningSteps,
+    StepOutcomes,
+    Recoveries,
+    Handoffs,
+    Guardrails,
+    Hallucinations,
+    Retrievals,
+    CostPerRun,
+    Feedback,
+    RetriesPerRun,
+    ParseFailures,
+    Approvals,
+}
+
+impl Id {
+    /// The row of the table.
+    pub const fn family(self) -> &'static Family {
+        &FAMILIES[self as usize]
+    }
+}

@@ -1,0 +1,34 @@
+//! Metrics derived from runs: one table of families, what a run gives to each, the counters, and how they are shown.
+//!
+//! * [`FAMILIES`]: the table; [`Family`] says what a row means.
+//! * [`observe`]: a run's observations, whatever was counted before.
+//! * [`Registry`]: counters and histograms with exemplars. Pure: the caller keeps what has to be kept.
+//! * [`Exposed`], [`write()`]: series under every name, in two text formats.
+//! * [`Bundle`]: the four layers in one structure.
+
+mod bundle;
+mod counted;
+mod docs;
+mod exposed;
+mod family;
+mod id;
+mod observe;
+mod recent;
+mod registry;
+mod table;
+mod text;
+
+/// A map whose keys need no defence: numbers of ours, and hashes.
+type FastMap<K, V> = std::collections::HashMap<K, V, foldhash::fast::FixedState>;
+
+pub use bundle::{Agent, Bundle, Business, Llm, RATES, Scope, Standard};
+pub use counted::{Cell, Counted};
+pub use docs::page;
+pub use exposed::{Exposed, Labels, Point, SOURCE, Sample, Show, Value, ZERO_NANOS};
+pub use family::{Family, Kind, Label, Layer, Spelling, When};
+pub use id::Id;
+pub use observe::{Observation, Score, UNKNOWN, observe};
+pub use recent::WINDOW_NANOS;
+pub use registry::{Exemplar, LABEL_CHARS, Limits, OTHER, Registry, SeriesRow, Share};
+pub use table::FAMILIES;
+pub use text::{Format, write};

@@ -1,0 +1,379 @@
+//! The counters: series by family and labels, what runs gave them, and which runs are running.
+//!
+//! A run's share ([`Registry::share`]) is compared with what it gave before ([`Counted::since`]); the difference is staged,
+//! kept durably by the caller together with the run's new share, and then takes effect ([`Registry::commit`]). Counters
+//! cannot go down: where a run turns out to have given less than was counted, the difference goes to a counter of
+//! corrections by family.
+//!
+//! Labels are bounded: a family that has [`Limits::label_sets`] of them gives further ones as `other`, and counts that.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::{BuildHasher, Hash, Hasher};
+use std::sync::Arc;
+
+use foldhash::fast::FixedState;
+use model::{ResolvedStep, Run, RunStatus, SpanId, Tenant, Timestamp, TraceId};
+
+use super::FastMap;
+use super::counted::{CELL_BITS, Cell, Counted};
+use super::family::Kind;
+use super::id::Id;
+use super::observe::{LABELS_MAX, Observation, Score, UNKNOWN, observe};
+use super::recent::Recent;
+use super::table::FAMILIES;
+
+/// The value that stands for all values past the bound.
+pub const OTHER: &str = "other";
+/// Characters of a label's value; the rest is cut.
+pub const LABEL_CHARS: usize = 120;
+/// Labels every series has before its family's own: project, environment.
+pub(super) const TENANT_LABELS: usize = 2;
+
+/// Bounds of a registry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Sets of labels of one family. A set of a histogram takes about 400 bytes, of a counter 200.
+    pub label_sets: usize,
+    /// Runs that are watched as running; further ones do not show in the gauges.
+    pub active_runs: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { label_sets: 2_000, active_runs: 100_000 }
+    }
+}
+
+/// A trace that explains a number.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Exemplar {
+    /// Trace.
+    pub trace_id: TraceId,
+    /// The step, where it is one step's observation.
+    pub span_id: Option<SpanId>,
+    /// What was observed.
+    pub value: f64,
+    /// When it was counted.
+    pub at: Timestamp,
+}
+
+/// A series.
+#[derive(Debug, Clone)]
+pub(super) struct Series {
+    pub family: Id,
+    /// Project, environment, then the family's.
+    pub labels: Box<[Arc<str>]>,
+    pub cells: Box<[f64]>,
+    /// Of the buckets; empty for others.
+    pub exemplars: Box<[Option<Exemplar>]>,
+    /// When it began.
+    pub created: Timestamp,
+}
+
+/// A series as it is kept.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SeriesRow {
+    /// Its number: what [`Counted`] refers to.
+    pub id: u32,
+    /// Name of its family.
+    pub family: String,
+    /// Shape of the family: numbers of another shape are not continued.
+    pub shape: String,
+    /// Values of its labels.
+    pub labels: Vec<String>,
+    /// Its numbers.
+    pub cells: Vec<f64>,
+}
+
+/// What a run gives.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Share {
+    /// To which numbers.
+    pub counted: Counted,
+    /// A trace for each bucket it falls into.
+    pub exemplars: Vec<(Cell, Exemplar)>,
+}
+
+/// A run that is running.
+#[derive(Debug, Clone)]
+pub(super) struct Active {
+    pub tenant: Tenant,
+    pub agent: Arc<str>,
+    pub workflow: Arc<str>,
+    pub session: Option<Arc<str>>,
+    pub last_step: Timestamp,
+}
+
+/// All counters.
+#[derive(Debug)]
+pub struct Registry {
+    limits: Limits,
+    pub(super) series: Vec<Option<Series>>,
+    by_hash: FastMap<u64, Vec<u32>>,
+    label_sets: [usize; FAMILIES.len()],
+    /// Observations that went to `other`, by family.
+    pub(super) folded: [f64; FAMILIES.len()],
+    /// What was counted too much, by family.
+    pub(super) corrections: [f64; FAMILIES.len()],
+    pub(super) active: HashMap<(Arc<str>, TraceId), Active>,
+    pub(super) recent: Recent,
+    staged: FastMap<Cell, f64>,
+    staged_corrections: BTreeMap<usize, f64>,
+    staged_exemplars: Vec<(Cell, Exemplar)>,
+    unsaved: BTreeSet<u32>,
+}
+
+impl Registry {
+    /// An empty registry.
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            series: Vec::new(),
+            by_hash: FastMap::default(),
+            label_sets: [0; FAMILIES.len()],
+            folded: [0.0; FAMILIES.len()],
+            corrections: [0.0; FAMILIES.len()],
+            active: HashMap::new(),
+            recent: Recent::default(),
+            staged: FastMap::default(),
+            staged_corrections: BTreeMap::new(),
+            staged_exemplars: Vec::new(),
+            unsaved: BTreeSet::new(),
+        }
+    }
+
+    /// A registry as it was kept: its series and the corrections by family name. Series of families that are no longer
+    /// there, or changed their shape, are left out.
+    pub fn restored(limits: Limits, rows: Vec<SeriesRow>, corrections: &[(String, f64)]) -> Self {
+        let mut registry = Self::new(limits);
+        let size = rows.iter().map(|row| row.id as usize + 1).max().unwrap_or(0);
+        registry.series.resize_with(size, || None);
+        for row in rows {
+            let Some(family) = FAMILIES.iter().find(|family| family.name == row.family) else { continue };
+            if family.shape() != row.shape
+                || row.cells.len() != family.cells()
+                || row.labels.len() != family.labels.len() + TENANT_LABELS
+            {
+                continue;
+            }
+            let labels: Box<[Arc<str>]> = row.labels.iter().map(|label| Arc::from(label.as_str())).collect();
+            registry.by_hash.entry(hash(family.id, &labels)).or_default().push(row.id);
+            registry.label_sets[family.id as usize] += 1;
+            registry.series[row.id as usize] = Some(Series {
+                family: family.id,
+                labels,
+                cells: row.cells.into(),
+                exemplars: vec![None; exemplars(family.id)].into(),
+                // They were seen before, so they need no zero.
+                created: Timestamp::from_nanos(i64::MIN),
+            });
+        }
+        for (name, amount) in corrections {
+            if let Some(family) = FAMILIES.iter().find(|family| family.name == *name) {
+                registry.corrections[family.id as usize] = *amount;
+            }
+        }
+        registry
+    }
+
+    /// What a run gives, whatever it gave before. Series it needs are made, at zero.
+    pub fn share(&mut self, run: &Run, steps: &[ResolvedStep], scores: &[Score], now: Timestamp) -> Share {
+        let mut shares: Vec<(Cell, f64)> = Vec::new();
+        let mut exemplars: Vec<(Cell, Exemplar)> = Vec::new();
+        observe(run, steps, scores, &mut |observation| {
+            let series = self.series_of(&run.tenant, &observation, now);
+            let family = observation.family.family();
+            if family.kind != Kind::Histogram {
+                shares.push((Cell::new(series, 0), observation.value));
+                return;
+            }
+            let bucket = Cell::new(series, family.bucket(observation.value));
+            shares.push((bucket, 1.0));
+            shares.push((Cell::new(series, family.cells() - 1), observation.value));
+            let span_id = observation.step.map(|at| steps[at].span.span_id);
+            exemplars.push((bucket, Exemplar { trace_id: run.trace_id, span_id, value: observation.value, at: now }));
+        });
+        Share { counted: Counted::of(shares), exemplars }
+    }
+
+    /// The series of an observation.
+    fn series_of(&mut self, tenant: &Tenant, observation: &Observation<'_>, now: Timestamp) -> u32 {
+        let family = observation.family.family();
+        let mut labels = [""; TENANT_LABELS + LABELS_MAX];
+        (labels[0], labels[1]) = (&tenant.project, &tenant.environment);
+        for (to, label) in labels[TENANT_LABELS..].iter_mut().zip(observation.labels) {
+            *to = cut(label);
+        }
+        let count = TENANT_LABELS + family.labels.len();
+        if let Some(known) = self.known(family.id, &labels[..count]) {
+            return known;
+        }
+        // The last set of a family is for all that do not fit; words of ours stay as they are.
+        if self.label_sets[family.id as usize] + 1 >= self.limits.label_sets {
+            self.folded[family.id as usize] += 1.0;
+            for (to, label) in labels[TENANT_LABELS..].iter_mut().zip(family.labels) {
+                if !label.is_bounded() {
+                    *to = OTHER;
+                }
+            }
+            if let Some(known) = self.known(family.id, &labels[..count]) {
+                return known;
+            }
+        }
+        let labels: Box<[Arc<str>]> = labels[..count].iter().map(|label| Arc::from(*label)).collect();
+        let id = self.series.len() as u32;
+        debug_assert!(id < 1 << (32 - CELL_BITS), "bounded by the label sets of all families");
+        self.by_hash.entry(hash(family.id, &labels)).or_default().push(id);
+        self.label_sets[family.id as usize] += 1;
+        self.unsaved.insert(id);
+        self.series.push(Some(Series {
+            family: family.id,
+            labels,
+            cells: vec![0.0; family.cells()].into(),
+            exemplars: vec![None; exemplars(family.id)].into(),
+            created: now,
+        }));
+        id
+    }
+
+    fn known(&self, family: Id, labels: &[&str]) -> Option<u32> {
+        let same = |id: &&u32| {
+            self.series[**id as usize].as_ref().is_some_and(|series| {
+                series.family == family && series.labels.iter().map(|label| &**label).eq(labels.iter().copied())
+            })
+        };
+        self.by_hash.get(&hash(family, labels))?.iter().find(same).copied()
+    }
+
+    /// Stages what has changed of a run's share.
+    pub fn stage(&mut self, changes: &[(Cell, f64)], exemplars: Vec<(Cell, Exemplar)>) {
+        for (cell, more) in changes {
+            if *more >= 0.0 {
+                *self.staged.entry(*cell).or_default() += more;
+                continue;
+            }
+            let Some(series) = self.series.get(cell.series() as usize).and_then(Option::as_ref) else { continue };
+            let family = series.family.family();
+            // Of a histogram, observations are corrected, not their sum.
+            if cell.at() + 1 < family.cells() || family.kind == Kind::Counter {
+                *self.staged_corrections.entry(series.family as usize).or_default() -= more;
+            }
+        }
+        // A share that is shown again brings nothing new to explain. Changes come in the order of cells.
+        let is_new =
+            |cell: &Cell| changes.binary_search_by_key(cell, |(cell, _)| *cell).is_ok_and(|at| changes[at].1 > 0.0);
+        self.staged_exemplars.extend(exemplars.into_iter().filter(|(cell, _)| is_new(cell)));
+    }
+
+    /// The series that were staged or are new, as they have to be kept.
+    pub fn rows(&self) -> Vec<SeriesRow> {
+        let touched: BTreeSet<u32> =
+            self.staged.keys().map(|cell| cell.series()).chain(self.unsaved.iter().copied()).collect();
+        let row = |id: u32| {
+            let series = self.series.get(id as usize)?.as_ref()?;
+            let family = series.family.family();
+            let staged = |at: usize| self.staged.get(&Cell::new(id, at)).copied().unwrap_or(0.0);
+            Some(SeriesRow {
+                id,
+                family: family.name.into(),
+                shape: family.shape(),
+                labels: series.labels.iter().map(|label| label.to_string()).collect(),
+                cells: series.cells.iter().enumerate().map(|(at, value)| value + staged(at)).collect(),
+            })
+        };
+        touched.into_iter().filter_map(row).collect()
+    }
+
+    /// The corrections as they have to be kept, of families that have new ones.
+    pub fn correction_rows(&self) -> Vec<(&'static str, f64)> {
+        let row = |(family, more): (&usize, &f64)| (FAMILIES[*family].name, self.corrections[*family] + more);
+        self.staged_corrections.iter().map(row).collect()
+    }
+
+    /// What was staged takes effect: it was kept.
+    pub fn commit(&mut self, now: Timestamp) {
+        for (cell, more) in std::mem::take(&mut self.staged) {
+            if let Some(series) = self.series.get_mut(cell.series() as usize).and_then(Option::as_mut) {
+                series.cells[cell.at()] += more;
+                self.recent.add(cell, more, now);
+            }
+        }
+        for (cell, exemplar) in std::mem::take(&mut self.staged_exemplars) {
+            let series = self.series.get_mut(cell.series() as usize).and_then(Option::as_mut);
+            if let Some(place) = series.and_then(|series| series.exemplars.get_mut(cell.at())) {
+                *place = Some(exemplar);
+            }
+        }
+        for (family, more) in std::mem::take(&mut self.staged_corrections) {
+            self.corrections[family] += more;
+        }
+        self.unsaved.clear();
+    }
+
+    /// Forgets what was staged: it could not be kept.
+    pub fn discard(&mut self) {
+        self.staged.clear();
+        self.staged_exemplars.clear();
+        self.staged_corrections.clear();
+    }
+
+    /// Notes how a run stands, for the gauges.
+    pub fn note(&mut self, run: &Run, steps: &[ResolvedStep]) {
+        let key = (Arc::clone(&run.tenant.project), run.trace_id);
+        if run.status != RunStatus::Running {
+            self.active.remove(&key);
+            return;
+        }
+        if self.active.len() >= self.limits.active_runs && !self.active.contains_key(&key) {
+            return;
+        }
+        let unknown = || Arc::from(UNKNOWN);
+        let last_step = steps.iter().map(|step| step.span.end.max(step.span.start)).max().unwrap_or_default();
+        let active = Active {
+            tenant: run.tenant.clone(),
+            agent: run.agent.clone().or_else(|| run.service.clone()).unwrap_or_else(unknown),
+            workflow: run.workflow.clone().unwrap_or_else(|| Arc::clone(&run.name)),
+            session: run.session_id.clone(),
+            last_step,
+        };
+        self.active.insert(key, active);
+    }
+
+    /// Forgets a run that is none any more, for the gauges.
+    pub fn forget(&mut self, project: &str, trace_id: TraceId) {
+        self.active.remove(&(Arc::from(project), trace_id));
+    }
+
+    /// Sets of labels of a family.
+    pub fn label_sets(&self, id: Id) -> usize {
+        self.label_sets[id as usize]
+    }
+
+    /// The bounds in use.
+    pub fn limits(&self) -> Limits {
+        self.limits
+    }
+}
+
+/// Buckets have exemplars.
+fn exemplars(id: Id) -> usize {
+    let family = id.family();
+    if family.kind == Kind::Histogram { family.buckets.len() + 1 } else { 0 }
+}
+
+fn cut(text: &str) -> &str {
+    if text.len() <= LABEL_CHARS {
+        return text;
+    }
+    text.char_indices().nth(LABEL_CHARS).map_or(text, |(end, _)| &text[..end])
+}
+
+fn hash(family: Id, labels: &[impl AsRef<str>]) -> u64 {
+    // Whoever chooses labels so that they collide gains little: the sets of a family are bounded.
+    let mut hasher = FixedState::default().build_hasher();
+    family.hash(&mut hasher);
+    for label in labels {
+        label.as_ref().hash(&mut hasher);
+    }
+    hasher.finish()
+}

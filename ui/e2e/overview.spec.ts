@@ -1,0 +1,86 @@
+import { beforeAll, expect, test } from "vitest";
+import { ask, until, withBrowser } from "./browser";
+import { newTraceId, sendSpans, supportRun } from "./otlp";
+
+const visit = withBrowser();
+const service = `e2e-overview-${newTraceId().slice(0, 6)}`;
+/** Runs of this test alone. */
+const RUNS = 4;
+
+interface Aggregate {
+  rows: { by: (string | null)[]; count: number }[];
+}
+
+beforeAll(async () => {
+  for (let at = 0; at < RUNS; at += 1) {
+    const sent = { trace: newTraceId(), start: Date.now() - 60_000 * (at + 1), service };
+    await sendSpans(sent, supportRun(`overview${at}`, `session-${service}`));
+  }
+  await until(
+    () => ask<{ total: number }>(`/api/v1/runs?service=${service}`),
+    ({ total }) => total === RUNS,
+    "the runs",
+  );
+});
+
+test("the first page answers the three questions, with the server's numbers", async () => {
+  await visit("/", async (page) => {
+    await page.getByRole("region", { name: "Is it working?" }).waitFor();
+    expect(new URL(page.url()).pathname).toBe("/overview");
+    for (const question of ["Is it fast enough?", "Is it affordable?"])
+      await page.getByRole("region", { name: question }).waitFor();
+    await page.goto(`${new URL(page.url()).origin}/overview?service=${service}`);
+    await until(
+      () => page.getByRole("region", { name: "Is it working?" }).textContent(),
+      (text) => new RegExp(`of ${RUNS} runs`).test(text ?? ""),
+      "the runs of the service alone",
+    );
+  });
+});
+
+test("a tool in the table leads to the runs that called it", async () => {
+  const { rows } = await ask<Aggregate>(`/api/v1/aggregate?of=steps&by=tool&service=${service}`);
+  const tool = rows.find((row) => row.by[0])!.by[0]!;
+  await visit(`/overview?service=${service}`, async (page) => {
+    await page.getByRole("region", { name: "Tools" }).getByRole("link", { name: tool }).click();
+    await page.locator("[role=row][aria-rowindex]").first().waitFor();
+    const url = new URL(page.url());
+    expect([url.pathname, url.searchParams.get("tool"), url.searchParams.get("service")]).toEqual([
+      "/runs",
+      tool,
+      service,
+    ]);
+    expect(await page.locator("[role=row][aria-rowindex]").count()).toBe(RUNS);
+  });
+});
+
+test("a stretch of time can be drawn out of a chart", async () => {
+  await visit(`/overview?service=${service}&from=15m`, async (page) => {
+    const chart = page.getByRole("img", { name: /^Runs by outcome\./ });
+    await chart.locator("svg").waitFor();
+    await until(
+      () => chart.getAttribute("aria-label"),
+      (label) => /ok|error/.test(label ?? ""),
+      "bars",
+    );
+    const box = (await chart.boundingBox())!;
+    await page.mouse.move(box.x + box.width * 0.4, box.y + box.height / 2);
+    await page.mouse.down();
+    await page.mouse.move(box.x + box.width * 0.8, box.y + box.height / 2, { steps: 8 });
+    await page.mouse.up();
+    await until(
+      async () => new URL(page.url()).searchParams,
+      (params) => params.has("to") && params.get("from") !== "15m",
+      "a shorter time in the URL",
+    );
+  });
+});
+
+test("what is compared with is in the URL", async () => {
+  await visit(`/overview?service=${service}`, async (page) => {
+    await page.getByRole("button", { name: "Compare with: nothing" }).click();
+    await page.getByRole("menuitem", { name: "The same hours yesterday" }).click();
+    await page.getByRole("button", { name: "Compare with: The same hours yesterday" }).waitFor();
+    expect(new URL(page.url()).searchParams.get("vs")).toBe("1d");
+  });
+});

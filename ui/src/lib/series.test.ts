@@ -1,0 +1,66 @@
+import { expect, test } from "vitest";
+import { buckets, byKey, byQuantile, change, lengthMs, type Row, rangeMs, share, stepFor } from "./series";
+
+const HOUR = 3_600_000;
+const START = Date.parse("2026-11-20T10:00:00Z");
+const row = (hour: number, key: string | null, value: number, quantiles: number[] = []): Row => ({
+  time: new Date(START + hour * HOUR).toISOString(),
+  by: [key],
+  count: value,
+  value,
+  quantiles,
+});
+
+test("a step is chosen so that a chart has few enough buckets", () => {
+  expect(stepFor(lengthMs("15m")!)[0]).toBe("30s");
+  expect(stepFor(lengthMs("24h")!)[0]).toBe("30m");
+  expect(stepFor(lengthMs("30d")!)[0]).toBe("12h");
+  expect(stepFor(1e15)[0]).toBe("7d");
+});
+
+test("a range is read back from its end", () => {
+  expect(rangeMs("1h", undefined, START)).toEqual([START - HOUR, START]);
+  expect(rangeMs("2026-11-20T09:00:00Z", "2026-11-20T10:00:00Z", 0)).toEqual([START - HOUR, START]);
+});
+
+test("buckets begin at multiples of the step and hold both ends", () => {
+  expect(buckets(START + 1, START + 2 * HOUR + 1, HOUR).starts).toEqual([START, START + HOUR, START + 2 * HOUR]);
+});
+
+test("the largest keys come first, the rest is one series that keeps the sum", () => {
+  const time = buckets(START, START + 2 * HOUR, HOUR);
+  const rows = [row(0, "b", 5), row(1, "b", 5), row(0, "a", 3), row(1, "c", 2), row(0, null, 1), row(9, "a", 100)];
+  expect(byKey(rows, time, { most: 2 })).toEqual([
+    { name: "b", key: "b", values: [5, 5] },
+    { name: "a", key: "a", values: [3, 0] },
+    { name: "2 others", values: [1, 2] },
+  ]);
+  expect(byKey(rows, time).map((series) => series.name)).toEqual(["b", "a", "c", "none"]);
+});
+
+test("an earlier day is drawn over this one", () => {
+  const time = buckets(START + 24 * HOUR, START + 26 * HOUR, HOUR);
+  expect(byKey([row(1, "a", 4)], time, { shiftMs: 24 * HOUR })[0]?.values).toEqual([0, 4]);
+});
+
+test("a quantile has a gap where nothing ran", () => {
+  const time = buckets(START, START + 3 * HOUR, HOUR);
+  expect(byQuantile([row(0, "", 2, [10, 20]), row(2, "", 1, [30, 40])], time, ["p50", "p95"])).toEqual([
+    { name: "p50", values: [10, null, 30] },
+    { name: "p95", values: [20, null, 40] },
+  ]);
+});
+
+test("a share has a gap where there is nothing to share", () => {
+  const series = [
+    { name: "ok", values: [3, 0] },
+    { name: "error", values: [1, 0] },
+  ];
+  expect(share(series, (name) => name === "ok")).toEqual([75, null]);
+});
+
+test("a change from nothing says nothing", () => {
+  expect(change(3, 2)).toBeCloseTo(0.5);
+  expect(change(3, 0)).toBeUndefined();
+  expect(change(null, 2)).toBeUndefined();
+});

@@ -1,0 +1,131 @@
+/** Rows of an aggregate as series for a chart. Pure. */
+
+/** One row of `/api/v1/aggregate`. */
+export interface Row {
+  time: string | null;
+  by: (string | null)[];
+  count: number;
+  value: number | null;
+  quantiles: (number | null)[];
+}
+
+/** A named line or stack; `null` is a gap. */
+export interface Series {
+  name: string;
+  /** The value of the key, to filter by; absent for a sum of the rest. */
+  key?: string;
+  values: (number | null)[];
+}
+
+/** A stretch of time cut into buckets of equal length. */
+export interface Buckets {
+  /** Beginnings, in milliseconds since 1970. */
+  starts: number[];
+  stepMs: number;
+}
+
+const UNITS = { s: 1e3, m: 60e3, h: 3600e3, d: 86_400e3, w: 7 * 86_400e3 } as const;
+
+/** Milliseconds of `15m`, `24h`, `7d`; undefined when it is none. */
+export function lengthMs(text: string): number | undefined {
+  const found = /^(\d+)([smhdw])$/.exec(text);
+  return found ? Number(found[1]) * UNITS[found[2] as keyof typeof UNITS] : undefined;
+}
+
+/** The two ends of a range in milliseconds. */
+export function rangeMs(from: string, to: string | undefined, now: number): [number, number] {
+  const end = to ? Date.parse(to) : now;
+  const length = lengthMs(from);
+  return [length === undefined ? Date.parse(from) : end - length, end];
+}
+
+const STEPS: [string, number][] = (
+  ["10s", "30s", "1m", "2m", "5m", "10m", "15m", "30m", "1h", "2h", "4h", "6h", "12h", "1d", "2d", "7d"] as const
+).map((text) => [text, lengthMs(text)!]);
+
+/** The smallest step that cuts a stretch into at most `most` buckets. */
+export function stepFor(lengthInMs: number, most = 60): [string, number] {
+  return STEPS.find(([, step]) => lengthInMs / step <= most) ?? STEPS.at(-1)!;
+}
+
+/** Buckets from the one that holds `from` to the one that holds `to`, as the server cuts them: multiples of the step. */
+export function buckets(from: number, to: number, stepMs: number): Buckets {
+  const starts: number[] = [];
+  for (let at = Math.floor(from / stepMs) * stepMs; at < to && starts.length < 2000; at += stepMs) starts.push(at);
+  return { starts, stepMs };
+}
+
+/** Where each bucket is in the row of values. */
+function places({ starts }: Buckets, shiftMs: number): Map<number, number> {
+  return new Map(starts.map((start, at) => [start - shiftMs, at]));
+}
+
+/** How a bucket without a row reads: a count of nothing is 0, a latency of nothing is a gap. */
+type Hole = 0 | null;
+
+/**
+ * One series per value of the first key, largest sum first; those beyond `most` are summed up as `others`.
+ * `shiftMs` draws rows of an earlier time over this one.
+ */
+export function byKey(
+  rows: Row[],
+  time: Buckets,
+  { most = 7, none = "none", hole = 0 as Hole, shiftMs = 0 } = {},
+): Series[] {
+  const at = places(time, shiftMs);
+  const found = new Map<string, { sum: number; values: (number | null)[] }>();
+  for (const row of rows) {
+    const place = row.time === null ? undefined : at.get(Date.parse(row.time));
+    if (place === undefined || row.value === null) continue;
+    const key = row.by[0] ?? "";
+    let series = found.get(key);
+    if (!series) {
+      series = { sum: 0, values: time.starts.map(() => hole) };
+      found.set(key, series);
+    }
+    series.values[place] = (series.values[place] ?? 0) + row.value;
+    series.sum += row.value;
+  }
+  const sorted = [...found].sort(([a, one], [b, other]) => other.sum - one.sum || a.localeCompare(b));
+  const named = sorted.slice(0, most).map(([key, { values }]) => ({ name: key || none, key, values }));
+  const rest = sorted.slice(most);
+  if (rest.length === 0) return named;
+  const values = time.starts.map((_, place) =>
+    rest.reduce<number>((sum, [, each]) => sum + (each.values[place] ?? 0), 0),
+  );
+  return [...named, { name: `${rest.length} others`, values }];
+}
+
+/** One series per quantile asked for. */
+export function byQuantile(rows: Row[], time: Buckets, names: string[], shiftMs = 0): Series[] {
+  const at = places(time, shiftMs);
+  return names.map((name, which) => {
+    const values: (number | null)[] = time.starts.map(() => null);
+    for (const row of rows) {
+      const place = row.time === null ? undefined : at.get(Date.parse(row.time));
+      if (place !== undefined) values[place] = row.quantiles[which] ?? null;
+    }
+    return { name, values };
+  });
+}
+
+/** Shares of `part` in the sums of all series of a bucket, in percent; a gap where there is nothing. */
+export function share(series: Series[], part: (name: string) => boolean): (number | null)[] {
+  const length = series[0]?.values.length ?? 0;
+  return Array.from({ length }, (_, at) => {
+    let all = 0;
+    let some = 0;
+    for (const each of series) {
+      const value = each.values[at] ?? 0;
+      all += value;
+      if (part(each.name)) some += value;
+    }
+    return all === 0 ? null : (some / all) * 100;
+  });
+}
+
+/** How much more `now` is than `before`, as a share; undefined where that says nothing. */
+export function change(now: number | null | undefined, before: number | null | undefined): number | undefined {
+  if (now == null || before == null || before === 0) return undefined;
+  return now / before - 1;
+}

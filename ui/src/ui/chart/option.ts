@@ -1,0 +1,141 @@
+/** What ECharts is told for a chart over time. Pure; colours come from the palette of the scheme. */
+import { absolute, count } from "@/lib/format";
+import type { Series } from "@/lib/series";
+import type { Palette } from "@/theme/tokens";
+import type { Option } from "./engine";
+import type { TimeChartProps } from "./TimeChart";
+
+/** Colours for series that have none of their own: the step kinds', in an order in which neighbours differ. */
+export function wheel({ kinds }: Palette): string[] {
+  return [
+    kinds.llm,
+    kinds.tool,
+    kinds.agent,
+    kinds.evaluator,
+    kinds.retriever,
+    kinds.handoff,
+    kinds.guardrail,
+    kinds.chain,
+  ];
+}
+
+const two = (value: number) => String(value).padStart(2, "0");
+
+/** A bucket's label on the axis: the time of day, or the date where buckets are a day long. */
+export function tick(at: number, stepMs: number): string {
+  const date = new Date(at);
+  if (stepMs >= 86_400_000) return `${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+  const clock = `${two(date.getHours())}:${two(date.getMinutes())}`;
+  return stepMs < 60_000 ? `${clock}:${two(date.getSeconds())}` : clock;
+}
+
+const plain = (text: string) => text.replace(/[&<>"]/g, (sign) => `&#${sign.charCodeAt(0)};`);
+
+/** The lower end of an axis that ends at `most`: well below everything shown, so that small changes at the top are seen. */
+export function lowest(series: Series[], threshold: number, most: number): number {
+  const values = series.flatMap((each) => each.values).filter((value) => value !== null);
+  const gap = most - Math.min(threshold, ...values);
+  return Math.max(0, Math.floor((most - Math.max(gap * 1.5, 2)) / 2) * 2);
+}
+
+interface Hovered {
+  seriesName: string;
+  dataIndex: number;
+  value: number | null;
+  color: string;
+}
+
+export function timeOption(props: TimeChartProps, palette: Palette): Option {
+  const { time, series, kind, format, threshold, before = [], most, logarithmic } = props;
+  const colours = wheel(palette);
+  const colour = (each: Series, at: number) =>
+    props.colour?.(each, palette) ??
+    (each.key === undefined && /others$/.test(each.name) ? palette.faint : colours[at % colours.length]);
+  const text = { color: palette.faint, fontSize: 11, fontFamily: "inherit" };
+  return {
+    animation: false,
+    grid: { left: 4, right: 18, top: 12, bottom: 2, outerBoundsMode: "same", outerBoundsContain: "axisLabel" },
+    tooltip: {
+      trigger: "axis",
+      confine: true,
+      axisPointer: {
+        type: kind === "bars" ? "shadow" : "line",
+        lineStyle: { color: palette.borderStrong },
+        shadowStyle: { color: palette.hover, opacity: 0.5 },
+      },
+      backgroundColor: palette.raised,
+      borderColor: palette.borderStrong,
+      textStyle: { color: palette.text, fontSize: 12, fontFamily: "inherit" },
+      order: "valueDesc",
+      formatter: (shown: unknown) => tooltip(shown as Hovered[], props),
+    },
+    xAxis: {
+      type: "category",
+      data: time.starts.map((at) => tick(at, time.stepMs)),
+      boundaryGap: kind === "bars",
+      axisLine: { lineStyle: { color: palette.border } },
+      axisTick: { show: false },
+      axisLabel: { ...text, hideOverlap: true },
+    },
+    yAxis: {
+      type: logarithmic ? "log" : "value",
+      max: most,
+      min: most === undefined ? undefined : lowest(series, threshold?.value ?? most, most),
+      minInterval: 0,
+      splitNumber: 4,
+      splitLine: { lineStyle: { color: palette.border, type: [2, 4] } },
+      axisLabel: { ...text, formatter: (value: number) => format(value) },
+    },
+    series: [
+      ...before.map((each, at) => ({
+        name: `${each.name}, before`,
+        type: "line",
+        data: each.values,
+        symbol: "none",
+        silent: true,
+        lineStyle: {
+          width: 1.2,
+          type: [3, 3],
+          color: colour(series.find((now) => now.name === each.name) ?? each, at),
+          opacity: 0.65,
+        },
+      })),
+      ...series.map((each, at) => ({
+        name: each.name,
+        type: kind === "bars" ? "bar" : "line",
+        stack: kind === "bars" ? "all" : undefined,
+        data: logarithmic ? each.values.map((value) => (value !== null && value > 0 ? value : null)) : each.values,
+        symbol: kind === "lines" ? "circle" : undefined,
+        symbolSize: 5,
+        showSymbol: each.values.filter((value) => value !== null).length < 3,
+        barCategoryGap: "18%",
+        itemStyle: { color: colour(each, at) },
+        lineStyle: { width: 1.8, color: colour(each, at) },
+        emphasis: { disabled: true },
+        cursor: props.onPoint ? "pointer" : "default",
+        markLine:
+          at === 0 && threshold
+            ? {
+                silent: true,
+                symbol: "none",
+                lineStyle: { color: palette.warn, type: [4, 3], width: 1 },
+                label: { color: palette.warn, fontSize: 10.5, position: "insideStartTop", formatter: threshold.name },
+                data: [{ yAxis: threshold.value }],
+              }
+            : undefined,
+      })),
+    ],
+  };
+}
+
+function tooltip(shown: Hovered[], { time, format }: TimeChartProps): string {
+  const start = time.starts[shown[0]?.dataIndex ?? -1];
+  if (start === undefined) return "";
+  const lines = shown
+    .filter((each) => each.value != null && !(each.value === 0 && shown.length > 4))
+    .map(
+      (each) =>
+        `<div style="display:flex;gap:14px;justify-content:space-between"><span><span style="display:inline-block;width:8px;height:8px;border-radius:2px;margin-right:6px;background:${each.color}"></span>${plain(each.seriesName)}</span><b style="font-variant-numeric:tabular-nums">${plain(format(each.value))}</b></div>`,
+    );
+  return `<div style="opacity:.75;margin-bottom:4px">${plain(absolute(new Date(start).toISOString()).slice(0, 19))} · ${count(time.stepMs / 60_000) === "0" ? `${time.stepMs / 1000} s` : `${count(time.stepMs / 60_000)} min`}</div>${lines.join("") || "nothing"}`;
+}
