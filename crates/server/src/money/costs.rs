@@ -171,13 +171,16 @@ impl Question {
             From::Hours => key.of_hours().unwrap_or("''"),
             From::Entries => key.of_calls(),
         };
-        let (time, unpriced, calls, usage) = match source {
-            From::Hours => ("hour", "unpriced", "calls", (|name| name.to_owned()) as fn(&str) -> String),
+        let usage = |name: &str| match source {
+            From::Hours => name.to_owned(),
+            From::Entries => format!("iif(c.tells, coalesce(c.{name}, 0), 0)"),
+        };
+        let (time, unpriced, calls) = match source {
+            From::Hours => ("hour", "unpriced", "calls"),
             From::Entries => (
                 "c.at",
                 "iif(c.pico IS NULL AND c.basis <> 'elsewhere' AND c.tells, coalesce(max(coalesce(c.input, 0) + coalesce(c.output, 0), coalesce(c.total, 0)), 0), 0)",
                 "1",
-                |name| format!("iif(c.tells, coalesce(c.{name}, 0), 0)"),
             ),
         };
         let (pico, basis) = match source {

@@ -38,10 +38,13 @@ pub struct KeyInfo {
     /// What it may be used for: `ingest`, `read`, `write`, `admin`.
     pub scopes: Vec<String>,
     /// When it was made.
+    #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
     /// When it was last used, within a minute.
+    #[schema(value_type = Option<String>, format = DateTime, required)]
     pub last_used_at: Option<Timestamp>,
     /// When it was revoked.
+    #[schema(value_type = Option<String>, format = DateTime, required)]
     pub revoked_at: Option<Timestamp>,
 }
 
@@ -77,6 +80,7 @@ pub struct AuditEntry {
     /// Number, from 1 without gaps over all projects.
     pub seq: i64,
     /// When.
+    #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
     /// In which project; `*` where it is about all.
     pub project: String,
