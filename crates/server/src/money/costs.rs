@@ -171,17 +171,18 @@ impl Question {
             From::Hours => key.of_hours().unwrap_or("''"),
             From::Entries => key.of_calls(),
         };
-        let usage = |name: &str| match source {
-            From::Hours => name.to_owned(),
-            From::Entries => format!("iif(c.tells, coalesce(c.{name}, 0), 0)"),
-        };
         let (time, unpriced, calls) = match source {
             From::Hours => ("hour", "unpriced", "calls"),
             From::Entries => (
                 "c.at",
-                "iif(c.pico IS NULL AND c.basis <> 'elsewhere' AND c.tells, coalesce(max(coalesce(c.input, 0) + coalesce(c.output, 0), coalesce(c.total, 0)), 0), 0)",
+                "iif(c.pico IS NULL AND c.basis <> 'elsewhere' AND c.tells,
+                     max(coalesce(c.input, 0) + coalesce(c.output, 0), coalesce(c.total, 0)), 0)",
                 "1",
             ),
+        };
+        let tokens = |name: &str| match source {
+            From::Hours => name.to_owned(),
+            From::Entries => format!("iif(c.tells, coalesce(c.{name}, 0), 0)"),
         };
         let (pico, basis) = match source {
             From::Hours => ("pico", "basis"),
@@ -198,7 +199,7 @@ impl Question {
         }
         let _ = write!(sql, ", sum({calls})");
         for name in ["input", "output", "cache_read", "cache_write", "reasoning"] {
-            let _ = write!(sql, ", sum({})", usage(name));
+            let _ = write!(sql, ", sum({})", tokens(name));
         }
         // Millionths and their rest apart: a sum of whole 10⁻¹² dollars would pass 64 bits at 9 million dollars.
         let guessed = format!("iif({basis} = 'estimated', {pico}, 0)");

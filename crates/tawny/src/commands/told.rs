@@ -33,8 +33,10 @@ pub fn runs(batches: &[Batch<'_>], now: Timestamp) -> Vec<Told> {
     for group in batches.iter().flat_map(|batch| &batch.spans) {
         let tenant = dialects::tenant(model::Tenant::DEFAULT_PROJECT, &group.resource);
         for raw in &group.items {
-            let mut span = dialects::understand(raw, &group.resource, &group.scope, &tenant, raw.end);
-            prices.price(&mut span);
+            let dialects = dialects::Dialects::builtin();
+            let (mut span, billing) =
+                dialects.understand_with_billing(raw, &group.resource, &group.scope, &tenant, raw.end);
+            prices.price(&mut span, &billing);
             let joined = logs.get(&(raw.trace_id, raw.span_id)).map_or(&[][..], Vec::as_slice);
             let trace = traces.entry(raw.trace_id).or_default();
             trace.0.push(Arc::new(span));
