@@ -239,6 +239,7 @@ impl Dispatcher {
         // A group whose alerts have all ended and been told of is over: the next one waits anew.
         if self.groups.get(&notification.group_key).is_some_and(|group| group.alerts.is_empty()) {
             self.groups.remove(&notification.group_key);
+            self.forget(now);
         }
         (key, entry)
     }
