@@ -163,6 +163,7 @@ const PAGES: [string, string, string][] = [
   ["SQL", "/sql?q=SELECT+trace_id,+steps+FROM+runs+LIMIT+5", "[role=cell]"],
   ["send traces", "/connect", "pre"],
   ["settings of a framework", "/connect?framework=pydantic-ai", "[data-snippet=pydantic-ai]"],
+  ["issues", "/issues", "li button, h2"],
   ["doctor", "/doctor?from=7d", "article, h2"],
   ["status", "/status", "table"],
   ["a page that is not there", "/nowhere", "h1"],

@@ -51,6 +51,7 @@ beforeAll(async () => {
       "sql",
       `/sql?q=${encodeURIComponent("SELECT agent, count(*) AS runs, sum(input_tokens + output_tokens) AS tokens, avg(duration_ms) AS mean_ms FROM runs GROUP BY agent ORDER BY runs DESC")}`,
     ],
+    ["issues", "/issues"],
     ["connect", "/connect"],
     ["connect-framework", "/connect?framework=claude-code"],
     ["doctor", "/doctor?from=7d"],

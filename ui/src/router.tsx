@@ -2,6 +2,7 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent, redirect } from "@tanstack/react-router";
 import { Shell } from "./layout/Shell";
 import { parseSearch, readSearch, stringifySearch } from "./lib/filter";
+import { readIssuesSearch } from "./lib/issues";
 import { readOverviewSearch } from "./lib/overview";
 import {
   readConnectSearch,
@@ -59,6 +60,13 @@ const session = createRoute({
   component: lazyRouteComponent(() => import("./pages/sessions/SessionPage"), "SessionPage"),
 });
 
+const issues = createRoute({
+  getParentRoute: () => root,
+  path: "/issues",
+  validateSearch: readIssuesSearch,
+  component: lazyRouteComponent(() => import("./pages/issues/IssuesPage"), "IssuesPage"),
+});
+
 const sql = createRoute({
   getParentRoute: () => root,
   path: "/sql",
@@ -87,7 +95,7 @@ const connect = createRoute({
 });
 
 export const router = createRouter({
-  routeTree: root.addChildren([home, overview, runs, run, sessions, session, sql, status, doctor, connect]),
+  routeTree: root.addChildren([home, overview, runs, run, issues, sessions, session, sql, status, doctor, connect]),
   parseSearch,
   stringifySearch,
   defaultPreload: "intent",

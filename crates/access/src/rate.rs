@@ -8,25 +8,32 @@ use model::Timestamp;
 /// Callers that are told apart; past that the ones that have been quiet are forgotten, and when none is, all.
 pub const MAX_BUCKETS: usize = 4096;
 
-/// Seconds of requests that may come at once.
+/// Seconds of requests that may come at once, where nothing else is said.
 const BURST_SECONDS: f64 = 2.0;
 
 /// The buckets of all callers.
 #[derive(Debug)]
 pub struct Buckets {
     per_second: f64,
+    /// Requests that may come at once.
+    full: f64,
     levels: Mutex<HashMap<String, (f64, Timestamp)>>,
 }
 
 impl Buckets {
     /// Lets each caller make so many requests a second.
     pub fn new(per_second: f64) -> Self {
-        Self { per_second, levels: Mutex::default() }
+        Self::with_burst(per_second, per_second * BURST_SECONDS)
+    }
+
+    /// Lets each caller make so many requests a second, and `burst` at once.
+    pub fn with_burst(per_second: f64, burst: f64) -> Self {
+        Self { per_second, full: burst.max(1.0), levels: Mutex::default() }
     }
 
     /// Takes one request of a caller; `false` when there were too many.
     pub fn take(&self, caller: &str, now: Timestamp) -> bool {
-        let full = (self.per_second * BURST_SECONDS).max(1.0);
+        let full = self.full;
         let refilled = |level: f64, since: Timestamp| {
             // A clock that goes back fills nothing.
             (level + (now.nanos_since(since).max(0) as f64 / 1e9) * self.per_second).min(full)

@@ -15,7 +15,7 @@ use support::{SECOND, START, World, run, tenant, trace};
 async fn say(world: &World, project: &str, number: u64, span: u8, attributes: &[(&str, Value<'_>)]) {
     let mut of = run(project, number, number as i64 * 60);
     of.end = of.start.plus_nanos(40 * SECOND);
-    of.agent = Some(if number % 2 == 0 { "even".into() } else { "odd".into() });
+    of.agent = Some(if number.is_multiple_of(2) { "even".into() } else { "odd".into() });
     world.chosen.choose(&of);
     let mut spoken = Span::new(tenant(project), of.trace_id, SpanId::from_array([span; 8]));
     spoken.name = format!("step {span}").into();

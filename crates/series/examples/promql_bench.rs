@@ -76,7 +76,7 @@ fn all_series(count: usize) -> Vec<Labels> {
 fn value(at: usize, step: u64, last: &mut f64) -> f64 {
     let chance = mixed(at as u64, step);
     if at % 5 < 4 {
-        *last += if chance % 3 == 0 { (chance >> 8) as f64 % 8.0 } else { 0.0 };
+        *last += if chance.is_multiple_of(3) { (chance >> 8) as f64 % 8.0 } else { 0.0 };
         *last
     } else {
         (chance % 1_000) as f64 / 8.0

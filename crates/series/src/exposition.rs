@@ -78,7 +78,13 @@ pub fn parse(page: &str, target: &[(&str, &str)], time: i64) -> Result<Batch, Pa
         };
         read.map_err(|problem| ParseError { line: number + 1, problem })?;
     }
-    let mut families: Vec<(String, Metadata)> = families.into_iter().collect();
+    // OpenMetrics names a counter's family without the suffix that its samples have, and ends with `# EOF`.
+    let open_metrics = page.trim_end().ends_with("# EOF");
+    let named = |(name, family): (String, Metadata)| {
+        let bare = open_metrics && family.kind == MetricType::Counter && !name.ends_with("_total");
+        (if bare { name + "_total" } else { name }, family)
+    };
+    let mut families: Vec<(String, Metadata)> = families.into_iter().map(named).collect();
     families.sort_by(|a, b| a.0.cmp(&b.0));
     batch.metadata = families;
     Ok(batch)
@@ -215,6 +221,12 @@ mod tests {
             (batch.metadata[0].1.kind, batch.metadata[0].1.help.as_str()),
             (MetricType::Counter, "Things \\ done.")
         );
+    }
+
+    #[test]
+    fn a_counter_of_openmetrics_goes_by_the_name_of_its_samples() {
+        let batch = parse("# TYPE a counter\na_total 1\n# EOF\n", &[], 1).unwrap();
+        assert_eq!(batch.metadata[0].0, "a_total");
     }
 
     #[test]

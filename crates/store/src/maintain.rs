@@ -131,7 +131,12 @@ impl Inner {
                 }
                 Ok(false) => {
                     let files = self.files.clone();
-                    self.threads.result(move || Ok(remove_added(&files, &change))).await?;
+                    self.threads
+                        .result(move || {
+                            remove_added(&files, &change);
+                            Ok(())
+                        })
+                        .await?;
                     return Err(error.clone());
                 }
                 Err(unknown) => {

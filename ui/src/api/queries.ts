@@ -204,6 +204,30 @@ export const doctorQuery = (from: string, only: { service?: string; traceId?: st
     placeholderData: (before) => before,
   });
 
+/** Failures as issues, in any of these states, last seen first. */
+export const issuesQuery = (states: string[]) =>
+  queryOptions({
+    queryKey: ["issues", states],
+    queryFn: ({ signal }) =>
+      must(api.GET("/api/v1/issues", { params: { query: { state: states, limit: PAGE_ROWS } }, signal })),
+    placeholderData: (before) => before,
+  });
+
+/** Findings shown of an issue or a run. */
+export const FINDINGS_SHOWN = 20;
+
+/** What detectors saw, of an issue or in a run, newest first. */
+export const findingsQuery = (of: { fingerprint?: string; trace_id?: string }) =>
+  queryOptions({
+    queryKey: ["findings", of],
+    queryFn: ({ signal }) =>
+      must(api.GET("/api/v1/findings", { params: { query: { ...of, limit: FINDINGS_SHOWN } }, signal })),
+    staleTime: 5_000,
+  });
+
+export const decideIssue = (fingerprint: string, state: string) =>
+  must(api.PATCH("/api/v1/issues/{fingerprint}", { params: { path: { fingerprint } }, body: { state } }));
+
 export const sqlSchemaQuery = queryOptions({
   queryKey: ["sql-schema"],
   queryFn: ({ signal }) => must(api.GET("/api/v1/sql/schema", { signal })),

@@ -24,6 +24,337 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/alerts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Alerts that fire, are pending, or ended lately */
+        get: operations["listAlerts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alerts/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What happened to alerts, newest first */
+        get: operations["getAlertHistory"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alerts/review": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Which rules earned their place, and what to change */
+        get: operations["reviewAlerts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alerts/{fingerprint}/ack": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take care of an alert
+         * @description While it fires, messages about it are not repeated. Its end, and other alerts of its group, are told.
+         */
+        post: operations["ackAlert"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who did what in the project */
+        get: operations["listAudit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether an entry of the audit log was changed or taken out */
+        get: operations["verifyAudit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/budgets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Budgets, and how their accounts stand */
+        get: operations["getBudgets"];
+        /**
+         * Put other budgets in place
+         * @description The body is a budget file (TOML, `docs/budgets.md`); an empty one removes all budgets. Reservations stay; what was spent is read from the ledger.
+         */
+        put: operations["putBudgets"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/budgets/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask what an agent may do next
+         * @description Answers 200 with a verdict: `allow`, `downgrade` (use `model` instead) or `reject`. With `reserve` the money is held until the call is settled, by its span (`tawny.reservation_id`) or by `POST /api/v1/budgets/settle`, whichever is first; so parallel calls cannot pass a hard limit together. A reservation is on disk when it is answered. Ask with a time-out (250 ms is plenty), and decide yourself whether no answer means yes (fail open) or no (fail closed).
+         */
+        post: operations["checkBudgets"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/budgets/release": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let a reservation go: no call was made */
+        post: operations["releaseReservation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/budgets/settle": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Say what a reserved call cost
+         * @description Not needed where the call's span names the reservation; saying both settles once.
+         */
+        post: operations["settleReservation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/costs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What was spent, by up to two keys and over time
+         * @description From the ledger of settled runs, each cost once. Sums by hour are kept for ever; what is asked by run, session or user comes from entries, which are kept for 90 days. An unknown cost is not 0: its tokens are in `unpriced_tokens`.
+         */
+        get: operations["getCosts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/costs.csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The same as comma-separated values */
+        get: operations["getCostsCsv"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/costs/forecast": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What the day and the month will come to
+         * @description The hours that are left are taken to cost what the same hours cost on average over the last seven days.
+         */
+        get: operations["getCostForecast"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/costs/reprice": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Price the ledger again with the prices in use
+         * @description Costs that clients reported stay. What changes is the ledger, and with it costs and budgets; a run keeps the cost it was priced with when it came in. Doing it twice changes nothing.
+         */
+        post: operations["repriceCosts"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/costs/unpriced": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Models whose tokens have no cost */
+        get: operations["getUnpriced"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/costs/what-if": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the same traffic would cost on another model */
+        get: operations["getWhatIf"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/detectors": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every detector with its documentation and settings */
+        get: operations["listDetectors"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/detectors/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What detectors see in a stored run, with settings that are tried out
+         * @description Nothing is kept.
+         */
+        post: operations["testDetectors"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/doctor": {
         parameters: {
             query?: never;
@@ -64,6 +395,116 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/findings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List what detectors saw, newest first */
+        get: operations["listFindings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/issues": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List issues: findings of one fingerprint, last seen first */
+        get: operations["listIssues"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/issues/{fingerprint}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One issue */
+        get: operations["getIssue"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change the state or the owner of an issue
+         * @description An issue that was resolved and is seen again becomes `regressed` by itself.
+         */
+        patch: operations["decideIssue"];
+        trace?: never;
+    };
+    "/api/v1/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Keys of the project, without their secrets */
+        get: operations["listKeys"];
+        put?: never;
+        /**
+         * Make a key of the project
+         * @description The answer is the only place where the secret is ever shown. Once there is a key, the server asks everybody for one.
+         */
+        post: operations["createKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/keys/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Revoke a key */
+        delete: operations["revokeKey"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/keys/{id}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make a key like another, and revoke that one */
+        post: operations["rotateKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/live": {
         parameters: {
             query?: never;
@@ -84,6 +525,43 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/login": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sign in with name and password
+         * @description Sets the cookie `tawny_session`, which lasts a week. Scripts use keys instead.
+         */
+        post: operations["logIn"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/logout": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sign out */
+        post: operations["logOut"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/logs": {
         parameters: {
             query?: never;
@@ -93,6 +571,24 @@ export interface paths {
         };
         /** List log records, latest first */
         get: operations["listLogs"];
+        put?: never;
+        /** Take in log records as JSON lines */
+        post: operations["sendLogs"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who is asking, and what they may do */
+        get: operations["getMe"];
         put?: never;
         post?: never;
         delete?: never;
@@ -110,6 +606,78 @@ export interface paths {
         };
         /** This document */
         get: operations["getOpenApi"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/policy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is kept of content, and what was removed since the server started */
+        get: operations["getPolicy"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/prices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Prices of your own */
+        get: operations["getPrices"];
+        /**
+         * Put prices of your own in place
+         * @description The body is a price file (TOML, `docs/prices.md`); it lies above the files of the settings and takes the place of what was put before; an empty one removes it. Calls that come in from now on are priced by it; `POST /api/v1/costs/reprice` prices those that are there.
+         */
+        put: operations["putPrices"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Rules with their state */
+        get: operations["listRules"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rules/{name}/explain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How far a rule is from firing */
+        get: operations["explainRule"];
         put?: never;
         post?: never;
         delete?: never;
@@ -144,6 +712,43 @@ export interface paths {
         };
         /** One run with its steps */
         get: operations["getRun"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{trace_id}/diff/{other}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Two runs side by side: steps aligned, the first place where they part, cost and time */
+        get: operations["diffRuns"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{trace_id}/investigate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One run explained in one page
+         * @description How it stands, what failed and how often it was tried, findings, the step at which it first leaves what such runs do, its numbers beside those of good runs, what its last model call knew, logs, similar runs.
+         */
+        get: operations["investigateRun"];
         put?: never;
         post?: never;
         delete?: never;
@@ -272,6 +877,95 @@ export interface paths {
         };
         /** Settings that make frameworks send here */
         get: operations["getSetup"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/signals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Signals in four layers: standard, LLM, agent, business
+         * @description From the counters that `/metrics` shows, of all agents together and of each, or of one.
+         */
+        get: operations["getSignals"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/signals/families": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every family of metrics: what it means, its labels, how many series it has */
+        get: operations["listMetricFamilies"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/silences": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Silences */
+        get: operations["listSilences"];
+        put?: never;
+        /** Make a silence */
+        post: operations["createSilence"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/silences/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** End a silence now */
+        delete: operations["expireSilence"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sla": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What workflows promise, and how they keep it */
+        get: operations["getSla"];
         put?: never;
         post?: never;
         delete?: never;
@@ -461,7 +1155,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Tawny's own counters for Prometheus */
+        /**
+         * What is counted of runs, and Tawny's own counters, for Prometheus
+         * @description Prometheus' text format, or OpenMetrics with exemplars where `Accept` prefers `application/openmetrics-text`. Families are listed under every name they go by; `GET /api/v1/signals/families` says what each means.
+         */
         get: operations["getMetrics"];
         put?: never;
         post?: never;
@@ -488,10 +1185,34 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/runbooks/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What to do when an alert fires */
+        get: operations["getRunbook"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description Somebody takes care of an alert. */
+        AckRequest: {
+            /** @description Who. */
+            by: string;
+            /** @description What they say. */
+            comment?: string;
+        };
         /** @description What one agent of a run did itself, and what it delegated. */
         Agent: {
             /** @description Agent name. */
@@ -538,6 +1259,68 @@ export interface components {
             /** @description Tokens of its own, never those of agents below it. */
             usage: components["schemas"]["UsageTotals"];
         };
+        /** @description The four layers of one agent. */
+        AgentSignalBundle: {
+            /** @description The agent. */
+            agent: string;
+            /** @description Its signals. */
+            signals: components["schemas"]["SignalBundle"];
+        };
+        /** @description Layer 3: how good are the agents' decisions? */
+        AgentSignals: {
+            /**
+             * Format: double
+             * @description Of these, not answered in time.
+             */
+            approval_timeout_count: number;
+            /**
+             * Format: double
+             * @description Approvals that agents asked for.
+             */
+            approval_trigger_count: number;
+            /**
+             * Format: double
+             * @description Guardrails that were triggered.
+             */
+            guardrail_trigger_count: number;
+            /**
+             * Format: double
+             * @description Hallucinations that evaluators or people found.
+             */
+            hallucination_detected: number;
+            /**
+             * Format: double
+             * @description Handoffs from agent to agent.
+             */
+            handoff_count: number;
+            /** @description Runs by rounds. */
+            reasoning_step_count: components["schemas"]["SizeCount"][];
+            /**
+             * Format: double
+             * @description Attempts to recover from failed steps.
+             */
+            recovery_attempt_count: number;
+            /**
+             * Format: double
+             * @description Searches that found something, of 1.
+             */
+            retrieval_hit_rate?: number | null;
+            /** @description Rounds by outcome: `completed`, `tool_call_failed`, `hallucination`, `recovery`, `max_steps`, `safety_blocked`. */
+            step_outcome_distribution: {
+                [key: string]: number;
+            };
+            /** @description Runs by tool executions. */
+            tool_call_count_per_run: components["schemas"]["SizeCount"][];
+            /**
+             * Format: double
+             * @description Tool executions that did not fail, of 1.
+             */
+            tool_call_success_rate?: number | null;
+            /** @description Tool executions by tool. */
+            tool_selection_distribution: {
+                [key: string]: number;
+            };
+        };
         /** @description Numbers over runs or steps. */
         AggregateAnswer: {
             /** @description The keys, in the order of the values in each row. */
@@ -577,6 +1360,460 @@ export interface components {
              * @description The measure: a number of runs or steps, a sum of tokens or dollars, a mean of milliseconds; null where nothing has a value.
              */
             value: number | null;
+        };
+        /** @description One alert. */
+        Alert: {
+            ack?: components["schemas"]["AlertAck"] | null;
+            /** @description Since when the expression holds. */
+            active_at: string;
+            /** @description Texts for people. */
+            annotations: {
+                [key: string]: string;
+            };
+            /** @description What identifies it. */
+            fingerprint: string;
+            /** @description Since when it fires. */
+            fired_at?: string | null;
+            /** @description Group of the rule; `external` where another system sent the alert. */
+            group: string;
+            /** @description The alert that mutes it, by fingerprint. */
+            inhibited_by?: string | null;
+            /** @description Labels. */
+            labels: {
+                [key: string]: string;
+            };
+            /** @description Name of its rule. */
+            name: string;
+            /** @description Since when its series are gone. */
+            no_data_since?: string | null;
+            /** @description When it ended. */
+            resolved_at?: string | null;
+            /** @description Its `severity` label. */
+            severity?: string | null;
+            /** @description The silence that mutes it. */
+            silenced_by?: string | null;
+            /** @description `pending`, `firing`, `resolved`, or `no_data` once its series are gone. */
+            state: string;
+            /** @description Traces of runs that show it, the worst first. */
+            traces: string[];
+            /**
+             * Format: double
+             * @description Value of the expression when it last held.
+             */
+            value?: number | null;
+        };
+        /** @description Who takes care of an alert. */
+        AlertAck: {
+            /** @description When. */
+            at: string;
+            /** @description Who. */
+            by: string;
+            /** @description What they say. */
+            comment: string;
+        };
+        /** @description One event. */
+        AlertEvent: {
+            /** @description When. */
+            at: string;
+            /** @description Value, receiver or error. */
+            detail: string;
+            /** @description `fired`, `resolved`, `no_data`, `sent`, `failed` or `acknowledged`. */
+            kind: string;
+            /** @description Labels. */
+            labels: {
+                [key: string]: string;
+            };
+            /** @description Name of the alert. */
+            name: string;
+        };
+        /** @description What happened to alerts. */
+        AlertHistory: {
+            /** @description Events, newest first. */
+            events: components["schemas"]["AlertEvent"][];
+        };
+        /** @description The week in review. */
+        AlertReview: {
+            /** @description Since when. */
+            from: string;
+            /** @description Rules, those that need a change first. */
+            rules: components["schemas"]["ReviewedRule"][];
+        };
+        /** @description Alerts. */
+        AlertsAnswer: {
+            /** @description Firing ones first, then pending, then those that ended lately; each by how long. */
+            alerts: components["schemas"]["Alert"][];
+            /** @description What is wrong with rule files or the configuration; those before are at work. */
+            problems: string[];
+            /** @description Messages that wait to be accepted, with why the last attempt failed. */
+            waiting: components["schemas"]["WaitingMessage"][];
+        };
+        /** @description Whether the audit log is whole. */
+        AuditCheck: {
+            /** @description What is wrong, a sentence each. */
+            broken: string[];
+            /**
+             * Format: int64
+             * @description Entries there are.
+             */
+            entries: number;
+            /**
+             * Format: int64
+             * @description Number of the first; entries before it went by retention.
+             */
+            first: number;
+            /** @description Number and hash of the last, to be noted elsewhere: `12:9f3c…`. */
+            head: string;
+            /** @description Whether nothing was changed or taken out. */
+            ok: boolean;
+        };
+        /** @description A page of the audit log. */
+        AuditEntries: {
+            /** @description Oldest first. */
+            entries: components["schemas"]["AuditEntry"][];
+            /**
+             * Format: int64
+             * @description Give it as `after` for the next page; absent at the end.
+             */
+            next?: number | null;
+        };
+        /** @description One thing somebody did. */
+        AuditEntry: {
+            /** @description What. */
+            action: string;
+            /** @description Who. */
+            actor: string;
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            at: string;
+            /** @description More, in words. */
+            detail: string;
+            /** @description Hash of this entry and all before it. */
+            hash: string;
+            /** @description In which project; `*` where it is about all. */
+            project: string;
+            /**
+             * Format: int64
+             * @description Number, from 1 without gaps over all projects.
+             */
+            seq: number;
+            /** @description To what. */
+            target: string;
+        };
+        /** @description A number of a run beside those of good runs of its kind. */
+        BesideGoodRuns: {
+            /** @description Name of the number. */
+            feature: string;
+            /**
+             * Format: double
+             * @description Median of good runs; null until enough are known.
+             */
+            median: number | null;
+            /**
+             * Format: double
+             * @description Their 95th percentile.
+             */
+            p95: number | null;
+            /**
+             * Format: double
+             * @description The run's.
+             */
+            value: number;
+        };
+        /** @description How an account stands. */
+        BudgetAccount: {
+            /** @description The budget. */
+            budget: string;
+            /**
+             * Format: double
+             * @description Dollars held by reservations.
+             */
+            held_usd: number;
+            /** @description Whose account. */
+            key: string;
+            /**
+             * Format: double
+             * @description Dollars left; negative where the limit was passed.
+             */
+            left_usd: number;
+            /**
+             * Format: double
+             * @description Dollars.
+             */
+            limit_usd: number;
+            /**
+             * Format: int64
+             * @description Spent and held, in percent of the limit.
+             */
+            percent: number;
+            /**
+             * Format: double
+             * @description Of these, of runs that are not over.
+             */
+            provisional_usd: number;
+            /**
+             * Format: date-time
+             * @description When it begins anew; null for requests.
+             */
+            resets_at: string | null;
+            /** @description The run, for budgets by request. */
+            run?: string | null;
+            /**
+             * Format: double
+             * @description Dollars spent.
+             */
+            spent_usd: number;
+        };
+        /** @description Who is about to make which call. */
+        BudgetCheck: {
+            /**
+             * @description Agent that calls.
+             * @default null
+             */
+            agent: string | null;
+            /**
+             * @description Environment; `default` where left out.
+             * @default null
+             */
+            environment: string | null;
+            /**
+             * Format: int64
+             * @description Seconds for which to hold it; 600 where left out, 86400 at most.
+             * @default null
+             */
+            hold_seconds: number | null;
+            /**
+             * Format: int64
+             * @description Tokens to be sent.
+             * @default null
+             */
+            input_tokens: number | null;
+            /**
+             * Format: int64
+             * @description Tokens the model may answer with.
+             * @default null
+             */
+            max_output_tokens: number | null;
+            /**
+             * @description Model to be called.
+             * @default null
+             */
+            model: string | null;
+            /**
+             * @description Who serves it.
+             * @default null
+             */
+            provider: string | null;
+            /**
+             * @description Id of the reservation, if the caller makes them; a text that does not come twice.
+             * @default null
+             */
+            reservation: string | null;
+            /**
+             * @description Hold the money until the call is settled. Put the reservation's id on the call's span as `tawny.reservation_id`.
+             * @default false
+             */
+            reserve: boolean;
+            /**
+             * @description The run: its trace id in hex.
+             * @default null
+             */
+            run: string | null;
+            /**
+             * @description Conversation.
+             * @default null
+             */
+            session: string | null;
+            /**
+             * Format: double
+             * @description What the call costs at most, in dollars; or say `input_tokens` and `max_output_tokens`.
+             * @default null
+             */
+            usd: number | null;
+            /**
+             * @description End user.
+             * @default null
+             */
+            user: string | null;
+            /**
+             * @description Workflow.
+             * @default null
+             */
+            workflow: string | null;
+        };
+        /** @description A level of a budget. */
+        BudgetLevel: {
+            /** @description `alert`, `downgrade` or `reject`. */
+            action: string;
+            /**
+             * Format: int32
+             * @description In percent of the limit.
+             */
+            percent: number;
+            /** @description The cheaper model. */
+            to?: string | null;
+        };
+        /** @description A level that was passed. */
+        BudgetPassed: {
+            /** @description `alert`, `downgrade` or `reject`. */
+            action: string;
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            at: string;
+            /** @description The budget. */
+            budget: string;
+            /** @description Whose account. */
+            key: string;
+            /**
+             * Format: double
+             * @description The limit.
+             */
+            limit_usd: number;
+            /**
+             * Format: int64
+             * @description The level.
+             */
+            percent: number;
+            /** @description Run whose spending passed it. */
+            run: string | null;
+            /**
+             * Format: double
+             * @description Dollars spent then.
+             */
+            spent_usd: number;
+        };
+        /** @description Which reservation to let go. */
+        BudgetRelease: {
+            /** @description The reservation. */
+            reservation: string;
+        };
+        /** @description Whether it was let go. */
+        BudgetReleased: {
+            /** @description It held money and does not any more. */
+            released: boolean;
+        };
+        /** @description A reservation. */
+        BudgetReservation: {
+            /**
+             * Format: date-time
+             * @description Until when.
+             */
+            expires_at: string;
+            /** @description Its id. */
+            id: string;
+            /**
+             * Format: double
+             * @description Dollars held.
+             */
+            usd: number;
+        };
+        /** @description One budget. */
+        BudgetSetting: {
+            /** @description Whether the limit may not be passed. */
+            hard: boolean;
+            /** @description What happens on the way there. */
+            levels: components["schemas"]["BudgetLevel"][];
+            /**
+             * Format: double
+             * @description Dollars.
+             */
+            limit_usd: number;
+            /** @description Its name. */
+            name: string;
+            /** @description Over which time: `request`, `hour`, `day` or `month`. */
+            over: string;
+            /** @description Whose spending: `project`, `run`, `session`, `user`, `agent`, `workflow` or `model`. */
+            per: string;
+        };
+        /** @description What a call really cost. */
+        BudgetSettle: {
+            /** @description The reservation. */
+            reservation: string;
+            /**
+             * Format: double
+             * @description Dollars.
+             */
+            usd: number;
+        };
+        /** @description Whether it was settled. */
+        BudgetSettled: {
+            /**
+             * @description `now`; `late`: after it had expired or was released, so a limit may be passed by it; `again`: it was settled before, by the
+             *     caller or by telemetry, and nothing changed.
+             */
+            settled: string;
+        };
+        /** @description What the agent may do. */
+        BudgetVerdict: {
+            /** @description Every account that was asked. */
+            accounts: components["schemas"]["BudgetAccount"][];
+            /** @description The budget that decided it. */
+            budget: string | null;
+            /**
+             * Format: double
+             * @description The least that any budget leaves, in dollars; null where none concerns the call.
+             */
+            left_usd: number | null;
+            /** @description What the agent may say to its user where the call is turned down. */
+            message?: string | null;
+            /** @description The model to use: as asked, or the cheaper one. */
+            model: string | null;
+            /** @description Why, in words. */
+            reason: string;
+            reservation?: components["schemas"]["BudgetReservation"] | null;
+            /** @description `allow`, `downgrade` or `reject`. */
+            verdict: string;
+        };
+        /** @description Budgets and how they stand. */
+        BudgetsAnswer: {
+            /** @description Accounts, the fullest first; at most 1,000. */
+            accounts: components["schemas"]["BudgetAccount"][];
+            /** @description The budgets. */
+            budgets: components["schemas"]["BudgetSetting"][];
+            /** @description The file they come from; null where they come from the API. */
+            file: string | null;
+            /** @description Reservations that hold money. */
+            open_reservations: number;
+            /** @description Levels passed, the latest first; at most 100. */
+            passed: components["schemas"]["BudgetPassed"][];
+            /** @description The text given over the API, in the format of the file; empty for none. */
+            text: string;
+        };
+        /** @description Layer 4: do the agents deliver? */
+        BusinessSignals: {
+            /**
+             * Format: double
+             * @description Runs that were abandoned, of 1.
+             */
+            abandonment_rate?: number | null;
+            /**
+             * Format: double
+             * @description Dollars a thousand runs.
+             */
+            cost_per_1k_requests?: number | null;
+            /**
+             * Format: double
+             * @description Dollars a run.
+             */
+            cost_per_task?: number | null;
+            /**
+             * Format: double
+             * @description Runs that succeeded, of 1.
+             */
+            task_completion_rate?: number | null;
+            /**
+             * Format: double
+             * @description Feedback in all.
+             */
+            user_feedback_count: number;
+            /**
+             * Format: double
+             * @description Positive feedback, of the feedback that is not neutral.
+             */
+            user_feedback_score?: number | null;
         };
         /** @description A completed run in the summary. */
         CompletedRun: {
@@ -621,11 +1858,132 @@ export interface components {
             /** @description Tokens. */
             usage: components["schemas"]["UsageTotals"];
         };
+        /** @description What the last model call of a run was sent. */
+        ContextSnapshot: {
+            /**
+             * Format: int64
+             * @description Tokens of input.
+             */
+            input_tokens: number | null;
+            /** @description The last messages, cut short. */
+            last: string[];
+            /** @description Messages in it. */
+            messages: number;
+            /** @description The call. */
+            span_id: string;
+        };
+        /** @description Costs by key and time. */
+        CostAnswer: {
+            /** @description The keys, in the order of the values in each row. */
+            by: string[];
+            /**
+             * Format: date-time
+             * @description Runs before this moment are missing, because entries are kept for so long only; null where the answer is complete.
+             */
+            entries_since: string | null;
+            /** @description By time, then by money, the dearest first. Stretches and values that do not occur are left out. */
+            rows: components["schemas"]["CostRow"][];
+            /** @description `hour`, `day` or `month`; null where the whole time is one stretch. */
+            step: string | null;
+            /** @description The whole, over all rows. */
+            total: components["schemas"]["CostSums"];
+        };
+        /** @description What a day and a month will come to. */
+        CostForecast: {
+            /**
+             * Format: int64
+             * @description Full days before today that it is based on; 0: on the hours of today only.
+             */
+            basis_days: number;
+            /**
+             * Format: double
+             * @description Dollars expected for the whole day.
+             */
+            day_usd: number;
+            /**
+             * Format: double
+             * @description Dollars since the month began (UTC).
+             */
+            month_to_date_usd: number;
+            /**
+             * Format: double
+             * @description Dollars expected for the whole month.
+             */
+            month_usd: number;
+            /**
+             * Format: double
+             * @description Dollars since the day began (UTC).
+             */
+            today_usd: number;
+        };
+        /** @description One row. */
+        CostRow: components["schemas"]["CostSums"] & {
+            /** @description Values of the keys; null where nobody knows. */
+            by: (string | null)[];
+            /**
+             * Format: double
+             * @description Money that the agent delegated to agents below it; only where costs are grouped by agent alone, without filters.
+             */
+            delegated_usd?: number | null;
+            /**
+             * Format: date-time
+             * @description Beginning of the stretch of time; null without a step.
+             */
+            time: string | null;
+        };
         /**
          * @description Where a cost figure comes from. No number without its source.
          * @enum {string}
          */
-        CostSource: "reported" | "computed";
+        CostSource: "reported" | "computed" | "aggregated" | "estimated";
+        /** @description Sums over entries of the ledger. */
+        CostSums: {
+            /**
+             * Format: int64
+             * @description Input read from a cache.
+             */
+            cache_read_tokens: number;
+            /**
+             * Format: int64
+             * @description Input written to a cache.
+             */
+            cache_write_tokens: number;
+            /**
+             * Format: int64
+             * @description Entries: model calls, and totals above calls that tell no cost.
+             */
+            calls: number;
+            /**
+             * Format: double
+             * @description Dollars, estimates included.
+             */
+            cost_usd: number;
+            /**
+             * Format: double
+             * @description Of these, estimated.
+             */
+            estimated_usd: number;
+            /**
+             * Format: int64
+             * @description Input tokens, cached ones included.
+             */
+            input_tokens: number;
+            /**
+             * Format: int64
+             * @description Output tokens, reasoning included.
+             */
+            output_tokens: number;
+            /**
+             * Format: int64
+             * @description Reasoning in the output.
+             */
+            reasoning_tokens: number;
+            /**
+             * Format: int64
+             * @description Tokens nobody knows the cost of: their cost is missing in the sum.
+             */
+            unpriced_tokens: number;
+        };
         /** @description Totals over runs. */
         Counters: {
             /**
@@ -683,6 +2041,95 @@ export interface components {
              * @description Tool calls.
              */
             tool_calls: number;
+        };
+        /** @description Where a run first leaves what good runs of its kind do. */
+        Departure: {
+            /** @description The step. */
+            span_id: string;
+            /** @description In words. */
+            words: string;
+        };
+        /** @description A detector. */
+        Detector: {
+            /** @description What it finds, in one sentence. */
+            about: string;
+            /** @description Its documentation, as Markdown. */
+            documentation: string;
+            /** @description Its name in findings and settings. */
+            name: string;
+            /** @description What can be set, with the default. */
+            settings: components["schemas"]["DetectorSetting"][];
+        };
+        /** @description A number that can be set. */
+        DetectorSetting: {
+            /** @description What it means, with its unit. */
+            about: string;
+            /**
+             * Format: double
+             * @description Its value where the file says nothing.
+             */
+            default: number;
+            /** @description Its name in the file. */
+            name: string;
+        };
+        /** @description Every detector. */
+        DetectorsAnswer: {
+            /** @description The detectors, by name. */
+            detectors: components["schemas"]["Detector"][];
+        };
+        /** @description Settings to try on a run that is stored. Nothing is kept. */
+        DetectorsTest: {
+            /** @description A file of settings, as text; left out, the server's own settings hold. */
+            settings?: string | null;
+            /** @description The run. */
+            trace_id: string;
+        };
+        /** @description Two runs compared. */
+        DiffAnswer: {
+            /** @description Steps beyond what is aligned were left out. */
+            cut: boolean;
+            /** @description Position of the first pair that differs; null where none does. */
+            first_divergence: number | null;
+            /** @description The first run. */
+            left: components["schemas"]["Run"];
+            /** @description What the second run has more than the first: `duration_ms`, `cost_usd`, `total_tokens`, `rounds`, `tool_calls`. */
+            more: {
+                [key: string]: number;
+            };
+            /** @description Steps, aligned. */
+            pairs: components["schemas"]["DiffPair"][];
+            /** @description The second. */
+            right: components["schemas"]["Run"];
+            /** @description Pairs that are the same. */
+            same: number;
+        };
+        /** @description A step of two runs side by side. */
+        DiffPair: {
+            /**
+             * @description `same`, `input` (what was put in differs), `output`, `removed` (only in the first run) or `added`.
+             * @example output
+             */
+            difference: string;
+            /** @description Its span in the first run. */
+            left: string | null;
+            /**
+             * Format: double
+             * @description Milliseconds in the first run.
+             */
+            left_ms: number | null;
+            /** @description What was said in the first run, where that differs, cut short. */
+            left_text: string | null;
+            /** @description Its span in the second. */
+            right: string | null;
+            /**
+             * Format: double
+             * @description And in the second.
+             */
+            right_ms: number | null;
+            /** @description And in the second. */
+            right_text: string | null;
+            /** @description Kind and name. */
+            step: string;
         };
         /** @description What is wrong with the instrumentation of what arrived. */
         DoctorAnswer: {
@@ -850,6 +2297,50 @@ export interface components {
             count: number;
             /** @description The value. */
             value: string;
+        };
+        /** @description A step that failed. */
+        FailedStep: {
+            /** @description Times it was tried. */
+            attempts: number;
+            /** @description What the last failure said. */
+            error: string | null;
+            /** @description Whether a later attempt worked. */
+            recovered: boolean;
+            /** @description The last attempt that failed. */
+            span_id: string;
+            /** @description Kind and name. */
+            step: string;
+        };
+        /** @description What a detector saw in a run. */
+        Finding: {
+            /**
+             * Format: date-time
+             * @description When it happened.
+             */
+            at: string;
+            /** @description The detector; `drift` for a change over many runs. */
+            detector: string;
+            /** @description The values behind the sentence. */
+            evidence: Record<string, never>;
+            /** @description The issue it belongs to. */
+            fingerprint: string;
+            /** @description Names the finding; judging the same run again gives the same id. */
+            id: string;
+            /** @description One sentence to act on. */
+            message: string;
+            /** @description How grave. */
+            severity: components["schemas"]["Severity"];
+            /** @description Steps that prove it, the most telling first. */
+            span_ids: string[];
+            /** @description The run. */
+            trace_id: string;
+        };
+        /** @description One page of findings, newest first. */
+        FindingsAnswer: {
+            /** @description The findings. */
+            findings: components["schemas"]["Finding"][];
+            /** @description Cursor of the next page; null on the last. */
+            next: string | null;
         };
         /** @description A destination, with counts since the server started. */
         ForwardDestination: {
@@ -1019,6 +2510,140 @@ export interface components {
              */
             unmapped_attributes: number;
         };
+        /** @description A run explained in one page. */
+        InvestigateAnswer: {
+            /** @description Its numbers beside those of good runs. */
+            beside: components["schemas"]["BesideGoodRuns"][];
+            context: components["schemas"]["ContextSnapshot"] | null;
+            departure: components["schemas"]["Departure"] | null;
+            /** @description What failed, and how often it was tried. */
+            failed: components["schemas"]["FailedStep"][];
+            /** @description What detectors saw, the gravest first. */
+            findings: components["schemas"]["Finding"][];
+            /** @description Log records that warn or report errors, the last 20. */
+            logs: components["schemas"]["LogRecord"][];
+            /** @description The run. */
+            run: components["schemas"]["Run"];
+            /** @description Other runs with a finding of the same issue, newest first. */
+            similar: string[];
+            /** @description How it stands, in a sentence. */
+            state: string;
+            /** @description The page as text. */
+            text: string;
+        };
+        /** @description Findings of one fingerprint: the same failure in many runs. */
+        Issue: {
+            /** @description Agent. */
+            agent: string;
+            /**
+             * Format: date-time
+             * @description When its state changed last.
+             */
+            changed_at: string;
+            /**
+             * Format: int64
+             * @description Findings so far.
+             */
+            count: number;
+            /** @description The detector. */
+            detector: string;
+            /** @description Environment. */
+            environment: string;
+            /** @description Names the issue. */
+            fingerprint: string;
+            /**
+             * Format: date-time
+             * @description First seen.
+             */
+            first_seen: string;
+            /**
+             * Format: date-time
+             * @description Last seen.
+             */
+            last_seen: string;
+            /** @description Run of the last finding. */
+            last_trace_id: string;
+            /** @description Message of the last finding. */
+            message: string;
+            /** @description Who looks after it. */
+            owner: string | null;
+            /**
+             * Format: int64
+             * @description Runs among the findings that are kept.
+             */
+            runs: number;
+            /**
+             * @description Severity of the last finding.
+             * @example warning
+             */
+            severity: string;
+            /**
+             * @description `open`, `acknowledged`, `resolved`, `regressed` (seen again after it was resolved) or `muted`.
+             * @example open
+             */
+            state: string;
+            /**
+             * Format: int64
+             * @description Users among them.
+             */
+            users: number;
+            /** @description Versions among them. */
+            versions: string[];
+        };
+        /** @description What is decided about an issue; what is left out stays. */
+        IssueDecision: {
+            /** @description Who looks after it; an empty text takes the owner away. */
+            owner?: string | null;
+            /** @description `open`, `acknowledged`, `resolved` or `muted`. */
+            state?: string | null;
+        };
+        /** @description One page of issues, last seen first. */
+        IssuesAnswer: {
+            /** @description The issues. */
+            issues: components["schemas"]["Issue"][];
+            /** @description Cursor of the next page; null on the last. */
+            next: string | null;
+        };
+        /** @description A trace that is part of a run. */
+        Joined: {
+            /** @description The same in a sentence. */
+            because: string;
+            /** @description What makes it certain, in a word: `link`, `parent_id`, `mcp`, `tool_call`, `prompt`, `execution` or `conversation`. */
+            reason: string;
+            /** @description The trace. */
+            trace_id: string;
+        };
+        /** @description A key, without its secret. */
+        KeyInfo: {
+            /**
+             * Format: date-time
+             * @description When it was made.
+             */
+            created_at: string;
+            /** @description Names the key; not secret. */
+            id: string;
+            /**
+             * Format: date-time
+             * @description When it was last used, within a minute.
+             */
+            last_used_at: string | null;
+            /** @description What it is for. */
+            name: string;
+            /** @description Its project; `*` for all. */
+            project: string;
+            /**
+             * Format: date-time
+             * @description When it was revoked.
+             */
+            revoked_at: string | null;
+            /** @description What it may be used for: `ingest`, `read`, `write`, `admin`. */
+            scopes: string[];
+        };
+        /** @description Keys. */
+        Keys: {
+            /** @description Newest first. */
+            keys: components["schemas"]["KeyInfo"][];
+        };
         /** @description A limit of the server. */
         Limit: {
             /** @description Name of the limit; also the name of its setting, where it has one. */
@@ -1036,6 +2661,21 @@ export interface components {
              */
             value: number;
         };
+        /** @description What became of log records sent as JSON lines. */
+        LinesAnswer: {
+            /**
+             * Format: int64
+             * @description Records kept.
+             */
+            accepted: number;
+            /** @description Why, the first of each kind, with the number of the line. */
+            reasons: string[];
+            /**
+             * Format: int64
+             * @description Lines that could not be read.
+             */
+            rejected: number;
+        };
         /** @description A reference to a step. */
         Link: {
             /** @description Attributes of the link, any JSON values. */
@@ -1046,6 +2686,51 @@ export interface components {
             span_id: string;
             /** @description Trace of the other step. */
             trace_id: string;
+        };
+        /** @description Layer 2: what do the models cost, and how fast are they? */
+        LlmSignals: {
+            /**
+             * Format: double
+             * @description Model calls.
+             */
+            calls: number;
+            /**
+             * Format: double
+             * @description Cost in US dollars.
+             */
+            cost_usd: number;
+            /**
+             * Format: double
+             * @description Of these, failed.
+             */
+            errors: number;
+            /**
+             * Format: double
+             * @description Tokens sent.
+             */
+            input_tokens: number;
+            /**
+             * Format: double
+             * @description Mean length of a model call in milliseconds.
+             */
+            model_latency_ms?: number | null;
+            /**
+             * Format: double
+             * @description Tokens produced.
+             */
+            output_tokens: number;
+            /**
+             * Format: double
+             * @description Tokens in all.
+             */
+            tokens_consumed: number;
+            /**
+             * Format: double
+             * @description Tokens for a dollar; none where nothing was spent.
+             */
+            tokens_per_dollar?: number | null;
+            /** @description Model calls by tokens. */
+            tokens_per_step: components["schemas"]["SizeCount"][];
         };
         /** @description A log record. */
         LogRecord: {
@@ -1076,12 +2761,37 @@ export interface components {
             /** @description Run it belongs to. */
             trace_id: string | null;
         };
+        /** @description Name and password. */
+        Login: {
+            /** @description The name. */
+            name: string;
+            /** @description The password. */
+            password: string;
+        };
         /** @description One page of log records, latest first. */
         LogsAnswer: {
             /** @description The records. */
             logs: components["schemas"]["LogRecord"][];
             /** @description Cursor of the next page; null on the last. */
             next: string | null;
+        };
+        /** @description A key that was made: the only time its secret is shown. */
+        MadeKey: {
+            /** @description Names the key. */
+            id: string;
+            /** @description The secret, to be sent as `Authorization: Bearer …`. */
+            key: string;
+        };
+        /** @description Who is asking. */
+        Me: {
+            /** @description Whether the server asks for credentials at all. */
+            closed: boolean;
+            /** @description The project the answer is about; the header `tawny-project` chooses another. */
+            project: string;
+            /** @description What they may do there: `ingest`, `read`, `respond`, `write`, `admin`. */
+            rights: string[];
+            /** @description `anybody`, `key:…` or `user:…`. */
+            who: string;
         };
         /** @description One chat message. */
         Message: {
@@ -1100,6 +2810,54 @@ export interface components {
             input: components["schemas"]["Message"][];
             /** @description Messages received. */
             output: components["schemas"]["Message"][];
+        };
+        /** @description Families. */
+        MetricFamilies: {
+            /** @description Every family. */
+            families: components["schemas"]["MetricFamily"][];
+        };
+        /** @description A family of metrics. */
+        MetricFamily: {
+            /** @description Upper bounds of a histogram's buckets. */
+            buckets: number[];
+            /** @description When it is counted. */
+            counted: string;
+            /** @description What it says. */
+            help: string;
+            /** @description `counter`, `gauge` or `histogram`. */
+            kind: string;
+            /**
+             * Format: int64
+             * @description Sets of labels it has now.
+             */
+            label_sets: number;
+            /**
+             * Format: int64
+             * @description Sets of labels it may have.
+             */
+            label_sets_max: number;
+            /** @description Names of its labels. */
+            labels: string[];
+            /** @description `standard`, `llm`, `agent` or `business`. */
+            layer: string;
+            /** @description Its name. */
+            name: string;
+            /** @description What a run gives to it. */
+            source: string;
+            /** @description The other names it goes by. */
+            spellings: string[];
+            /** @description In what; empty for counts. */
+            unit: string;
+        };
+        /** @description A key that is to be made, in the project of the request. */
+        NewKey: {
+            /**
+             * @description What it is for.
+             * @example checkout agent
+             */
+            name: string;
+            /** @description What it may be used for: `ingest`, `read`, `write`, `admin`. */
+            scopes: string[];
         };
         /** @description A piece of a message. */
         Part: {
@@ -1143,6 +2901,48 @@ export interface components {
             /** @description The part as sent. */
             value: unknown;
         };
+        /** @description What policies are in use and what they removed in this project since the server started. */
+        PolicyReport: {
+            /** @description Each policy in a line; empty where there is none. */
+            policies: string[];
+            /** @description What was removed, most often first. */
+            removed: components["schemas"]["Removed"][];
+        };
+        /** @description A price row of the user's own. */
+        PriceRow: {
+            /**
+             * Format: date-time
+             * @description First moment it holds.
+             */
+            from: string | null;
+            /** @description Its id, which entries of the ledger name. */
+            id: string;
+            /**
+             * Format: double
+             * @description Dollars per million input tokens.
+             */
+            input: number;
+            /** @description The model. */
+            model: string;
+            /**
+             * Format: double
+             * @description Dollars per million output tokens.
+             */
+            output: number;
+            /** @description Who sells; `*` for everybody. */
+            provider: string;
+        };
+        /** @description Prices in use. */
+        PricesAnswer: {
+            /** @description Rows built in. */
+            built_in: number;
+            /** @description Files named in the settings. */
+            files: string[];
+            /** @description Rows of files and of the API above them. */
+            own: components["schemas"]["PriceRow"][];
+            /** @description The text given over the API, in the format of the files; empty for none. */
+            text: string;
+        };
         /** @description An error answer (RFC 9457), sent as `application/problem+json`. */
         Problem: {
             /**
@@ -1174,6 +2974,65 @@ export interface components {
             /** @description Its version. */
             version: string | null;
         };
+        /** @description One sort of removal at one place. */
+        Removed: {
+            /** @description `preview`, `hash`, `none`, or the detector or pattern that found something. */
+            action: string;
+            /** @description Environment. */
+            environment: string;
+            /** @description The attribute, with `#` for numbers in its name, or `span.name`, `log.body` and the like. */
+            field: string;
+            /**
+             * Format: int64
+             * @description How often.
+             */
+            times: number;
+        };
+        /** @description Which entries to price again. */
+        RepriceRequest: {
+            /**
+             * @description Only say what would change.
+             * @default false
+             */
+            dry_run: boolean;
+            /**
+             * @description Runs with a call at this moment or later: RFC 3339, a day, or a distance from now such as `7d`; everything kept where left out.
+             * @default null
+             */
+            since: string | null;
+        };
+        /** @description What pricing again changed. */
+        Repriced: {
+            /**
+             * Format: double
+             * @description And after.
+             */
+            after_usd: number;
+            /**
+             * Format: double
+             * @description Dollars of the runs before.
+             */
+            before_usd: number;
+            /**
+             * Format: int64
+             * @description Entries that changed.
+             */
+            changed_calls: number;
+            /**
+             * Format: int64
+             * @description Runs that changed.
+             */
+            changed_runs: number;
+            /** @description Nothing was kept. */
+            dry_run: boolean;
+            /** @description The run that changed most. */
+            most?: string | null;
+            /**
+             * Format: int64
+             * @description Runs looked at.
+             */
+            runs: number;
+        };
         /** @description A search or a reordering. */
         Retrieval: {
             /**
@@ -1188,11 +3047,147 @@ export interface components {
             /** @description What was asked. */
             query: string | null;
         };
+        /** @description One rule in review. */
+        ReviewedRule: {
+            /**
+             * Format: int64
+             * @description How often somebody took care of it.
+             */
+            acknowledged: number;
+            /**
+             * Format: int64
+             * @description How often it fired.
+             */
+            fired: number;
+            /**
+             * Format: double
+             * @description Longest time it fired, in seconds.
+             */
+            longest_seconds: number;
+            /** @description Name. */
+            name: string;
+            /** @description What to change, if anything. */
+            proposal: string;
+            /**
+             * Format: int64
+             * @description Messages sent about it.
+             */
+            sent: number;
+            /** @description `fine`, `acted on`, `nobody acts`, `flapping`, `never fired` or `always firing`. */
+            verdict: string;
+        };
         /**
          * @description Who speaks in a message.
          * @enum {string}
          */
         Role: "system" | "user" | "assistant" | "tool";
+        /** @description One rule. */
+        Rule: {
+            /**
+             * Format: int64
+             * @description Alerts that are pending or firing.
+             */
+            alerts: number;
+            /** @description Annotations as written. */
+            annotations: {
+                [key: string]: string;
+            };
+            /** @description What went wrong in the last evaluation. */
+            error?: string | null;
+            /**
+             * Format: double
+             * @description Seconds it must hold.
+             */
+            for_seconds: number;
+            /** @description `ok`, `err` or `unknown`. */
+            health: string;
+            /** @description `alert` or `record`. */
+            kind: string;
+            /** @description Labels as written. */
+            labels: {
+                [key: string]: string;
+            };
+            /** @description Name of the alert or series. */
+            name: string;
+            /** @description Expression. */
+            query: string;
+            /** @description `inactive`, `pending` or `firing`. */
+            state: string;
+        };
+        /** @description How far a rule is from firing. */
+        RuleExplanation: {
+            /** @description Alerts of the rule. */
+            alerts: components["schemas"]["Alert"][];
+            /** @description What went wrong then. */
+            error?: string | null;
+            /** @description When the rule was last evaluated. */
+            evaluated_at?: string | null;
+            /** @description Name. */
+            name: string;
+            /** @description Expression. */
+            query: string;
+            /** @description In a sentence. */
+            says: string;
+            /**
+             * Format: double
+             * @description The number it is compared with, where there is one.
+             */
+            threshold?: number | null;
+            /** @description What the compared part gives now, by series. */
+            values: components["schemas"]["RuleValue"][];
+            /** @description The part that is compared, where there is one. */
+            watched?: string | null;
+        };
+        /** @description One group of rules. */
+        RuleGroup: {
+            /** @description When it was last evaluated. */
+            evaluated_at?: string | null;
+            /** @description File or pack. */
+            file: string;
+            /**
+             * Format: double
+             * @description Seconds between evaluations.
+             */
+            interval_seconds: number;
+            /**
+             * Format: int64
+             * @description Evaluations that were due and did not happen.
+             */
+            missed: number;
+            /** @description Name. */
+            name: string;
+            /** @description Rules, in order. */
+            rules: components["schemas"]["Rule"][];
+            /**
+             * Format: double
+             * @description Milliseconds that took.
+             */
+            took_ms: number;
+        };
+        /** @description One series of what a rule looks at. */
+        RuleValue: {
+            /** @description Labels. */
+            labels: {
+                [key: string]: string;
+            };
+            /**
+             * Format: double
+             * @description Value divided by the threshold: 1 is where it would fire.
+             */
+            of_threshold?: number | null;
+            /**
+             * Format: double
+             * @description Value now.
+             */
+            value: number;
+        };
+        /** @description Rules. */
+        RulesAnswer: {
+            /** @description Groups, in the order of their files. */
+            groups: components["schemas"]["RuleGroup"][];
+            /** @description What is wrong with files; those before are at work. */
+            problems: string[];
+        };
         /** @description One run: a trace seen as one piece of agent work, with its totals. */
         Run: {
             /** @description The top agent. */
@@ -1224,7 +3219,7 @@ export interface components {
             errors: number;
             /**
              * Format: int64
-             * @description Number of findings about this run.
+             * @description Number of findings about this run; live updates and search leave it at 0.
              */
             findings: number;
             /** @description Beginning of what was asked (200 characters). */
@@ -1310,6 +3305,8 @@ export interface components {
         };
         /** @description One run with its steps. */
         RunAnswer: {
+            /** @description Other traces that are part of the run; any of their ids opens it. */
+            joined: components["schemas"]["Joined"][];
             /** @description The run. */
             run: components["schemas"]["Run"];
             /** @description Judgements of the run and its steps, by time: feedback, evaluations. Empty with `content=none`. */
@@ -1476,6 +3473,26 @@ export interface components {
             /** @description Frameworks, the most general first. */
             frameworks: components["schemas"]["Framework"][];
         };
+        /**
+         * @description How grave a finding is, the gravest last.
+         * @enum {string}
+         */
+        Severity: "info" | "warning" | "critical";
+        /** @description The four layers. */
+        SignalBundle: {
+            /** @description Layer 3. */
+            agent: components["schemas"]["AgentSignals"];
+            /** @description Layer 4. */
+            business: components["schemas"]["BusinessSignals"];
+            /** @description Layer 2. */
+            llm: components["schemas"]["LlmSignals"];
+            /** @description The same as flat names; what is not known is left out. */
+            snapshot: {
+                [key: string]: number;
+            };
+            /** @description Layer 1. */
+            standard: components["schemas"]["StandardSignals"];
+        };
         /** @description Counts of one signal. */
         SignalCounts: {
             /**
@@ -1509,6 +3526,147 @@ export interface components {
             requests_rejected: {
                 [key: string]: number;
             };
+        };
+        /** @description Signals. */
+        SignalsAnswer: {
+            /** @description The one agent they are of; none for all. */
+            agent?: string | null;
+            /** @description The same by agent, where all were asked for; the first hundred by name. */
+            agents: components["schemas"]["AgentSignalBundle"][];
+            /** @description The signals. */
+            signals: components["schemas"]["SignalBundle"];
+            /** @description `all` since counting began, or `5m`. */
+            window: string;
+        };
+        /** @description One silence. */
+        SilenceAnswer: {
+            /** @description Why. */
+            comment: string;
+            /** @description Who made it. */
+            created_by: string;
+            /** @description Until when. */
+            ends_at: string;
+            /** @description Identifier. */
+            id: string;
+            /** @description Conditions, as written: `{alertname="X"}`. */
+            matchers: string;
+            /** @description From when. */
+            starts_at: string;
+            /** @description `active`, `pending` or `expired`. */
+            state: string;
+        };
+        /** @description A silence to be made. */
+        SilenceRequest: {
+            /** @description Why. */
+            comment: string;
+            /** @description Who makes it. */
+            created_by: string;
+            /** @description How long, instead of an end: `2h`. */
+            duration?: string | null;
+            /** @description Until when, RFC 3339. */
+            ends_at?: string | null;
+            /**
+             * @description Conditions: `alertname="X", agent_id=~"a|b"`.
+             * @example alertname="AgentErrorRateSpike", agent_id="support"
+             */
+            matchers: string;
+            /** @description From when, RFC 3339; now where nothing is said. */
+            starts_at?: string | null;
+        };
+        /** @description Silences. */
+        SilencesAnswer: {
+            /** @description Active ones first, then pending, then expired. */
+            silences: components["schemas"]["SilenceAnswer"][];
+        };
+        /** @description Observations of a histogram by size. */
+        SizeCount: {
+            /**
+             * Format: double
+             * @description Observations of more than the bound before and up to this one.
+             */
+            count: number;
+            /**
+             * Format: double
+             * @description Upper bound of the size; none on the last.
+             */
+            up_to?: number | null;
+        };
+        /** @description Service levels and how they are kept. */
+        SlaAnswer: {
+            /** @description The file they come from; null where none is set. */
+            file: string | null;
+            /** @description One for each workflow that promises something. */
+            workflows: components["schemas"]["SlaWorkflow"][];
+        };
+        /** @description A run that broke a promise. */
+        SlaBreach: {
+            /** @description What was not kept. */
+            broken: components["schemas"]["SlaBroken"][];
+            /**
+             * Format: date-time
+             * @description When it began.
+             */
+            started_at: string;
+            /** @description The run. */
+            trace_id: string;
+        };
+        /** @description A part of a promise that was not kept. */
+        SlaBroken: {
+            /** @description `latency`, `tokens`, `cost`, `steps` or `success`. */
+            objective: string;
+            /** @description What was promised. */
+            promised: string;
+            /** @description What came of it. */
+            was: string;
+        };
+        /** @description What a workflow promises and how it keeps it. */
+        SlaWorkflow: {
+            /**
+             * Format: double
+             * @description Share of runs that kept everything; null without runs.
+             */
+            attainment: number | null;
+            /** @description Runs that did not keep it, by objective. */
+            broken: {
+                [key: string]: number;
+            };
+            /** @description How many times faster than evenly the error budget is used up, over the last `1h`, `6h` and `3d` (whole hours). */
+            burn_rate: {
+                [key: string]: number | null;
+            };
+            /**
+             * Format: int32
+             * @description Days over which that is counted.
+             */
+            days: number;
+            /**
+             * Format: double
+             * @description Share of the error budget that is left; negative where it is overdrawn; null without runs.
+             */
+            error_budget_left: number | null;
+            /**
+             * Format: int64
+             * @description Runs that kept everything.
+             */
+            good: number;
+            /** @description The latest of them; at most 20. */
+            latest: components["schemas"]["SlaBreach"][];
+            /** @description What is promised of each run, by objective. */
+            promises: {
+                [key: string]: string;
+            };
+            /**
+             * Format: int64
+             * @description Runs of these days.
+             */
+            runs: number;
+            /**
+             * Format: double
+             * @description Share of runs that is to keep it.
+             */
+            target: number;
+            /** @description The workflow. */
+            workflow: string;
         };
         /**
          * @description How a span ended, as the dialect understood it (a failed tool may be `ok` for OpenTelemetry).
@@ -1570,6 +3728,38 @@ export interface components {
             nullable: boolean;
             /** @description Type: `text`, `integer`, `number`, `boolean`, `time`, `duration`, `list`, `object`. */
             type: string;
+        };
+        /** @description Layer 1: is the service alive? */
+        StandardSignals: {
+            /**
+             * Format: double
+             * @description Runs that failed.
+             */
+            error_count: number;
+            /**
+             * Format: double
+             * @description Length in milliseconds, estimated from buckets as PromQL does; none without runs.
+             */
+            latency_p50_ms?: number | null;
+            /**
+             * Format: double
+             * @description As `latency_p50_ms`.
+             */
+            latency_p95_ms?: number | null;
+            /**
+             * Format: double
+             * @description As `latency_p50_ms`.
+             */
+            latency_p99_ms?: number | null;
+            /**
+             * Format: double
+             * @description Runs that ended.
+             */
+            request_count: number;
+            /** @description Of these, by status. */
+            request_count_by_status: {
+                [key: string]: number;
+            };
         };
         /** @description State, counts and limits of the server. */
         Status: {
@@ -1705,6 +3895,8 @@ export interface components {
             status: components["schemas"]["SpanStatus"];
             /** @description Tags. */
             tags: string[];
+            /** @description Who told of the step: `span`, `log` (log records alone) or `both`. */
+            told_by: components["schemas"]["ToldBy"];
             tool: components["schemas"]["Tool"] | null;
             /** @description Tools offered to the model. */
             tool_definitions: components["schemas"]["ToolDefinition"][];
@@ -1991,6 +4183,11 @@ export interface components {
             /** @description The last 20 runs that completed, latest first. */
             last_completed: components["schemas"]["CompletedRun"][];
         };
+        /**
+         * @description Who told of a step.
+         * @enum {string}
+         */
+        ToldBy: "span" | "log" | "both";
         /** @description A tool that ran. */
         Tool: {
             /** @description Arguments, any JSON. */
@@ -2055,6 +4252,33 @@ export interface components {
              */
             total_tokens?: number | null;
         };
+        /** @description Models whose tokens have no cost. */
+        UnpricedAnswer: {
+            /** @description The models, the most tokens first. */
+            models: components["schemas"]["UnpricedModel"][];
+        };
+        /** @description A model without a price. */
+        UnpricedModel: {
+            /**
+             * Format: int64
+             * @description Entries.
+             */
+            calls: number;
+            /** @description The model; null where calls name none. */
+            model: string | null;
+            /** @description Who served it. */
+            provider: string | null;
+            /**
+             * Format: int64
+             * @description Tokens.
+             */
+            tokens: number;
+            /**
+             * @description `unknown_model`: no row; `uncertain`: the counts do not say what was input and what output; `no_call`: a step that calls no
+             *     model tells the tokens.
+             */
+            why: string;
+        };
         /** @description Tokens of a run. Input includes cached tokens, output includes reasoning; 0 where no step said. */
         UsageTotals: {
             /**
@@ -2087,6 +4311,45 @@ export interface components {
              * @description Input and output together.
              */
             total_tokens: number;
+        };
+        /** @description A message that waits. */
+        WaitingMessage: {
+            /**
+             * Format: int32
+             * @description Attempts made.
+             */
+            attempts: number;
+            /** @description Why the last failed. */
+            error: string;
+            /** @description Route and labels of its group. */
+            group_key: string;
+            /** @description Receiver. */
+            receiver: string;
+        };
+        /** @description The same traffic on another model. */
+        WhatIf: {
+            /**
+             * Format: int64
+             * @description Entries that are compared: those with a cost now and on that model.
+             */
+            calls: number;
+            /**
+             * Format: double
+             * @description What they cost.
+             */
+            cost_usd: number;
+            /**
+             * Format: int64
+             * @description Entries that cannot be compared: without tokens or a cost.
+             */
+            left_out: number;
+            /** @description The model that was asked about. */
+            model: string;
+            /**
+             * Format: double
+             * @description What they would cost.
+             */
+            would_cost_usd: number;
         };
     };
     responses: never;
@@ -2188,6 +4451,703 @@ export interface operations {
             };
             /** @description More rows than one answer takes */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listAlerts: {
+        parameters: {
+            query?: {
+                /** @description Only alerts in this state: firing, pending, resolved or no_data; may be given more than once */
+                state?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Alerts */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertsAnswer"];
+                };
+            };
+            /** @description A parameter cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getAlertHistory: {
+        parameters: {
+            query?: {
+                /** @description Not before this time */
+                from?: string;
+                /** @description Only of this alert */
+                name?: string;
+                /** @description Events at most, up to 1000 */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Events */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertHistory"];
+                };
+            };
+            /** @description A parameter cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    reviewAlerts: {
+        parameters: {
+            query?: {
+                /** @description Since when; a week where nothing is said */
+                from?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Rules, those that need a change first */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertReview"];
+                };
+            };
+            /** @description A parameter cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ackAlert: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Which alert */
+                fingerprint: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AckRequest"];
+            };
+        };
+        responses: {
+            /** @description Noted */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertAck"];
+                };
+            };
+            /** @description The body cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such alert fires */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listAudit: {
+        parameters: {
+            query?: {
+                /** @description Only entries after this number. */
+                after?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Entries, oldest first */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditEntries"];
+                };
+            };
+        };
+    };
+    verifyAudit: {
+        parameters: {
+            query?: {
+                /** @description A `head` of an earlier answer: it must still be in the log. */
+                head?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What was found */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditCheck"];
+                };
+            };
+        };
+    };
+    getBudgets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The budgets */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BudgetsAnswer"];
+                };
+            };
+        };
+    };
+    putBudgets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/toml": string;
+            };
+        };
+        responses: {
+            /** @description The budgets in place */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BudgetsAnswer"];
+                };
+            };
+            /** @description The text is wrong; the detail says where */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The budgets come from a file */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    checkBudgets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BudgetCheck"];
+            };
+        };
+        responses: {
+            /** @description The verdict */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BudgetVerdict"];
+                };
+            };
+            /** @description The question cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The reservation exists already */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no amount to reserve */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    releaseReservation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BudgetRelease"];
+            };
+        };
+        responses: {
+            /** @description Whether it held money */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BudgetReleased"];
+                };
+            };
+            /** @description The body cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    settleReservation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BudgetSettle"];
+            };
+        };
+        responses: {
+            /** @description It is settled */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BudgetSettled"];
+                };
+            };
+            /** @description The body cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such reservation */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getCosts: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Up to two keys, separated by commas: `agent`, `workflow`, `tool`, `model`, `provider`, `version`, `environment`, `source`, `session`,
+                 *     `user`, `run`.
+                 */
+                by?: string;
+                /** @description `hour`, `day` or `month` (UTC). */
+                step?: string;
+                /** @description Calls of the hour of this time and later. */
+                from?: string;
+                /** @description Calls before the hour of this time. */
+                to?: string;
+                /** @description Only these agents. Every key filters by its name; may be given more than once. */
+                agent?: string[];
+                /** @description Only these workflows. */
+                workflow?: string[];
+                /** @description Only calls inside of these tools. */
+                tool?: string[];
+                /** @description Only these models. */
+                model?: string[];
+                /** @description Only these providers. */
+                provider?: string[];
+                /** @description Only these versions. */
+                version?: string[];
+                /** @description Only these environments. */
+                environment?: string[];
+                /** @description Only costs known in this way: `reported`, `computed`, `aggregated`, `estimated`, `unknown_model`, `uncertain`. */
+                source?: string[];
+                /** @description Only these sessions. */
+                session?: string[];
+                /** @description Only these users. */
+                user?: string[];
+                /** @description Only these runs. */
+                run?: string[];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The costs */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CostAnswer"];
+                };
+            };
+            /** @description A parameter cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More rows than one answer takes */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getCostsCsv: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Up to two keys, separated by commas: `agent`, `workflow`, `tool`, `model`, `provider`, `version`, `environment`, `source`, `session`,
+                 *     `user`, `run`.
+                 */
+                by?: string;
+                /** @description `hour`, `day` or `month` (UTC). */
+                step?: string;
+                /** @description Calls of the hour of this time and later. */
+                from?: string;
+                /** @description Calls before the hour of this time. */
+                to?: string;
+                /** @description Only these agents. Every key filters by its name; may be given more than once. */
+                agent?: string[];
+                /** @description Only these workflows. */
+                workflow?: string[];
+                /** @description Only calls inside of these tools. */
+                tool?: string[];
+                /** @description Only these models. */
+                model?: string[];
+                /** @description Only these providers. */
+                provider?: string[];
+                /** @description Only these versions. */
+                version?: string[];
+                /** @description Only these environments. */
+                environment?: string[];
+                /** @description Only costs known in this way: `reported`, `computed`, `aggregated`, `estimated`, `unknown_model`, `uncertain`. */
+                source?: string[];
+                /** @description Only these sessions. */
+                session?: string[];
+                /** @description Only these users. */
+                user?: string[];
+                /** @description Only these runs. */
+                run?: string[];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A line of names, then a line a row; money in exact decimals */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            /** @description A parameter cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getCostForecast: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Spent and expected */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CostForecast"];
+                };
+            };
+        };
+    };
+    repriceCosts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RepriceRequest"];
+            };
+        };
+        responses: {
+            /** @description What changed */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Repriced"];
+                };
+            };
+            /** @description The body cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getUnpriced: {
+        parameters: {
+            query?: {
+                /** @description Calls of the hour of this time and later */
+                from?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The models */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UnpricedAnswer"];
+                };
+            };
+            /** @description A parameter cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getWhatIf: {
+        parameters: {
+            query: {
+                /** @description The model: `gpt-4o`, or `groq/llama-3.3-70b-versatile` where the seller matters */
+                model: string;
+                /** @description Calls at this time and later; 7 days back where left out */
+                from?: string;
+                /** @description Calls before this time */
+                to?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The comparison */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WhatIf"];
+                };
+            };
+            /** @description A parameter cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listDetectors: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The detectors */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DetectorsAnswer"];
+                };
+            };
+        };
+    };
+    testDetectors: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DetectorsTest"];
+            };
+        };
+        responses: {
+            /** @description What they see */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FindingsAnswer"];
+                };
+            };
+            /** @description The settings cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such run */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2303,6 +5263,294 @@ export interface operations {
             };
         };
     };
+    listFindings: {
+        parameters: {
+            query?: {
+                /** @description From this time: RFC 3339, a day, or a distance from now such as `15m`, `1h`, `24h`, `7d`. */
+                from?: string;
+                /** @description Before this time; as `from`. */
+                to?: string;
+                /** @description Detector; repeatable. */
+                detector?: string[];
+                /** @description Severity: `info`, `warning` or `critical`; repeatable. */
+                severity?: string[];
+                /** @description Agent; repeatable. */
+                agent?: string[];
+                /** @description Issue. */
+                fingerprint?: string;
+                /** @description Rows on a page, 1 to 500; 50 where not given. */
+                limit?: number;
+                /** @description Cursor: `next` of the page before. */
+                cursor?: string;
+                /** @description Only findings of this run */
+                trace_id?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page of findings */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FindingsAnswer"];
+                };
+            };
+            /** @description A parameter cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listIssues: {
+        parameters: {
+            query?: {
+                /** @description From this time: RFC 3339, a day, or a distance from now such as `15m`, `1h`, `24h`, `7d`. */
+                from?: string;
+                /** @description Before this time; as `from`. */
+                to?: string;
+                /** @description Detector; repeatable. */
+                detector?: string[];
+                /** @description Severity: `info`, `warning` or `critical`; repeatable. */
+                severity?: string[];
+                /** @description Agent; repeatable. */
+                agent?: string[];
+                /** @description Issue. */
+                fingerprint?: string;
+                /** @description Rows on a page, 1 to 500; 50 where not given. */
+                limit?: number;
+                /** @description Cursor: `next` of the page before. */
+                cursor?: string;
+                /** @description State: `open`, `acknowledged`, `resolved`, `regressed` or `muted`; repeatable */
+                state?: string[];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page of issues */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IssuesAnswer"];
+                };
+            };
+            /** @description A parameter cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getIssue: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The issue's fingerprint */
+                fingerprint: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The issue */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Issue"];
+                };
+            };
+            /** @description No such issue */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    decideIssue: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The issue's fingerprint */
+                fingerprint: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["IssueDecision"];
+            };
+        };
+        responses: {
+            /** @description The issue as it is now */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Issue"];
+                };
+            };
+            /** @description The decision cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such issue */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listKeys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Keys, revoked ones too */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Keys"];
+                };
+            };
+        };
+    };
+    createKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewKey"];
+            };
+        };
+        responses: {
+            /** @description Id and secret */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MadeKey"];
+                };
+            };
+            /** @description Name or scopes cannot be used */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revokeKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the key */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It opens nothing any more */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No such key in the project */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rotateKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the key */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Id and secret of the new one */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MadeKey"];
+                };
+            };
+            /** @description No such key in the project */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     watchRuns: {
         parameters: {
             query?: never;
@@ -2320,6 +5568,64 @@ export interface operations {
                 content: {
                     "text/event-stream": components["schemas"]["Run"];
                 };
+            };
+        };
+    };
+    logIn: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Login"];
+            };
+        };
+        responses: {
+            /** @description Signed in */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Name and password do not fit */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many tries */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    logOut: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The session has ended, if there was one */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };
@@ -2382,6 +5688,69 @@ export interface operations {
             };
         };
     };
+    sendLogs: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description One JSON object a line, or one array of objects; gzip, deflate and zstd by Content-Encoding. Found by their usual names: time (`timestamp`, `time`, `ts`, `@timestamp`), severity (`level`, `severity`), `message` or `msg`, `event` or `event_type`, `trace_id`, `span_id`, `service`; all else are attributes */
+        requestBody: {
+            content: {
+                "application/x-ndjson": string;
+            };
+        };
+        responses: {
+            /** @description What was kept; bad lines are counted and named, and cost the others nothing */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LinesAnswer"];
+                };
+            };
+            /** @description No line could be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getMe: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Who */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Me"];
+                };
+            };
+            /** @description Nobody: sign in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     getOpenApi: {
         parameters: {
             query?: never;
@@ -2398,6 +5767,131 @@ export interface operations {
                 };
                 content: {
                     "application/json": Record<string, never>;
+                };
+            };
+        };
+    };
+    getPolicy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Policies and removals in the project */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyReport"];
+                };
+            };
+        };
+    };
+    getPrices: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The rows above the built-in ones */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PricesAnswer"];
+                };
+            };
+        };
+    };
+    putPrices: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/toml": string;
+            };
+        };
+        responses: {
+            /** @description The prices in place */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PricesAnswer"];
+                };
+            };
+            /** @description The text is wrong; the detail says where */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listRules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Groups of rules */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RulesAnswer"];
+                };
+            };
+        };
+    };
+    explainRule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Name of the alert */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Value now, distance to the threshold, since when */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RuleExplanation"];
+                };
+            };
+            /** @description There is no such rule */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -2500,7 +5994,7 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description Trace id, 32 hexadecimal digits */
+                /** @description Trace id, 32 hexadecimal digits; or the execution, workflow, request or conversation that log records name */
                 trace_id: string;
             };
             cookie?: never;
@@ -2536,12 +6030,78 @@ export interface operations {
             };
         };
     };
-    getRunLogs: {
+    diffRuns: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Trace id of the first run */
+                trace_id: string;
+                /** @description Trace id of the second */
+                other: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The comparison */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DiffAnswer"];
+                };
+            };
+            /** @description No such run */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    investigateRun: {
         parameters: {
             query?: never;
             header?: never;
             path: {
                 /** @description Trace id, 32 hexadecimal digits */
+                trace_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InvestigateAnswer"];
+                };
+            };
+            /** @description No such run */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getRunLogs: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Trace id, 32 hexadecimal digits; or the execution, workflow, request or conversation that log records name */
                 trace_id: string;
             };
             cookie?: never;
@@ -2573,7 +6133,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Trace id, 32 hexadecimal digits */
+                /** @description Trace id, 32 hexadecimal digits; or the execution, workflow, request or conversation that log records name */
                 trace_id: string;
             };
             cookie?: never;
@@ -2605,7 +6165,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Trace id, 32 hexadecimal digits */
+                /** @description Trace id, 32 hexadecimal digits; or the execution, workflow, request or conversation that log records name */
                 trace_id: string;
                 /** @description Span id, 16 hexadecimal digits */
                 span_id: string;
@@ -2639,7 +6199,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description Trace id, 32 hexadecimal digits */
+                /** @description Trace id, 32 hexadecimal digits; or the execution, workflow, request or conversation that log records name */
                 trace_id: string;
             };
             cookie?: never;
@@ -2826,6 +6386,167 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SetupAnswer"];
+                };
+            };
+        };
+    };
+    getSignals: {
+        parameters: {
+            query?: {
+                /** @description Only this agent */
+                agent?: string;
+                /** @description Only this environment */
+                environment?: string;
+                /** @description `5m` for the last five minutes, `all` (the default) since counting began */
+                window?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The signals */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignalsAnswer"];
+                };
+            };
+            /** @description A parameter cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listMetricFamilies: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The families */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MetricFamilies"];
+                };
+            };
+        };
+    };
+    listSilences: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Active ones first */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SilencesAnswer"];
+                };
+            };
+        };
+    };
+    createSilence: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SilenceRequest"];
+            };
+        };
+        responses: {
+            /** @description The silence */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SilenceAnswer"];
+                };
+            };
+            /** @description The silence cannot be made; the detail says why */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    expireSilence: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Which silence */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The silence, which is over */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SilenceAnswer"];
+                };
+            };
+            /** @description There is no such silence */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getSla: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The service levels */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SlaAnswer"];
                 };
             };
         };
@@ -3116,7 +6837,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Prometheus text format */
+            /** @description The metrics */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3152,6 +6873,38 @@ export interface operations {
                 };
                 content: {
                     "text/plain": string;
+                };
+            };
+        };
+    };
+    getRunbook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Name of the alert */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/markdown": string;
+                };
+            };
+            /** @description There is no such page */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };

@@ -9,6 +9,7 @@ const GROUPS: { name: string; keys: [string[], string][] }[] = [
       [["g", "o"], "Overview"],
       [["g", "r"], "Runs"],
       [["g", "s"], "Sessions"],
+      [["g", "i"], "Issues"],
       [["g", "q"], "SQL"],
       [["g", "c"], "Send traces"],
       [["g", "d"], "Doctor"],

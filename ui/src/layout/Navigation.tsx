@@ -3,6 +3,7 @@ import { ActionIcon, SegmentedControl, Tooltip, VisuallyHidden } from "@mantine/
 import {
   type Icon,
   IconActivityHeartbeat,
+  IconBug,
   IconDatabaseSearch,
   IconDeviceDesktop,
   IconKeyboard,
@@ -24,7 +25,7 @@ import classes from "./Navigation.module.css";
 import { useScheme } from "./scheme";
 
 interface Page {
-  to: "/overview" | "/runs" | "/sessions" | "/sql" | "/connect" | "/doctor" | "/status";
+  to: "/overview" | "/runs" | "/issues" | "/sessions" | "/sql" | "/connect" | "/doctor" | "/status";
   label: string;
   icon: Icon;
   keys: string;
@@ -40,6 +41,7 @@ const GROUPS: { name: string; pages: Page[] }[] = [
       { to: "/sessions", label: "Sessions", icon: IconMessages, keys: "g s" },
     ],
   },
+  { name: "Judge", pages: [{ to: "/issues", label: "Issues", icon: IconBug, keys: "g i" }] },
   { name: "Explore", pages: [{ to: "/sql", label: "SQL", icon: IconDatabaseSearch, keys: "g q" }] },
   {
     name: "Server",

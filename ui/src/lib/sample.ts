@@ -57,7 +57,6 @@ export function sampleStep(over: Partial<Step> & Pick<Step, "span_id" | "kind">)
     attributes: {},
     events: [],
     links: [],
-    scores: [],
     ...over,
   };
 }

@@ -91,7 +91,7 @@ struct Parser {
 /// What ended a list of nodes.
 enum End {
     File,
-    End,
+    Closed,
     Else(Words),
 }
 
@@ -121,7 +121,7 @@ impl Parser {
             };
             match keyword.as_str() {
                 "end" | "else" if top => return Err((at, format!("unexpected {{{{{keyword}}}}}"))),
-                "end" => break End::End,
+                "end" => break End::Closed,
                 "else" => {
                     words.next();
                     break End::Else(words);
@@ -146,7 +146,7 @@ impl Parser {
                 let outer = std::mem::replace(&mut self.variables, vec![String::new()]);
                 let (body, end) = self.list(false)?;
                 self.variables = outer;
-                if !matches!(end, End::End) {
+                if !matches!(end, End::Closed) {
                     return Err((words.begin, format!("unexpected {{{{else}}}} in the template {name:?}")));
                 }
                 self.defined.insert(name.clone(), body);
@@ -185,7 +185,7 @@ impl Parser {
             End::Else(mut rest) => match rest.peek() {
                 None => {
                     let (otherwise, end) = self.list(false)?;
-                    if !matches!(end, End::End) {
+                    if !matches!(end, End::Closed) {
                         return Err((words.begin, "expected {{end}}, found {{else}}".into()));
                     }
                     otherwise

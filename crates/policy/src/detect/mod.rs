@@ -89,7 +89,7 @@ pub(crate) fn luhn(digits: &[u32]) -> bool {
             (_, twice) => twice,
         })
         .sum();
-    !digits.is_empty() && sum % 10 == 0
+    !digits.is_empty() && sum.is_multiple_of(10)
 }
 
 /// A pattern of ours.

@@ -78,7 +78,7 @@ pub(crate) fn find(text: &str, hits: &mut Hits) {
             let after = text[range.end..].chars();
             stands_alone(text, range)
                 && !joined(before)
-                && !after.clone().next().is_some_and(|next| next == '-')
+                && after.clone().next().is_none_or(|next| next != '-')
                 && !(joined(after.clone().next()) && after.clone().nth(1).is_some_and(char::is_alphanumeric))
                 && (id.check)(found, &digits(found))
         }));

@@ -234,7 +234,7 @@ proptest! {
                 let before = expected.insert((agent, time), value as f64 / 2.0);
                 prop_assert_eq!(before, None);
             }
-            prop_assert!(minutes < -10 || minutes > 10 || written.refused.keys().all(|it| *it == Refused::Duplicate));
+            prop_assert!(!(-10..=10).contains(&minutes) || written.refused.keys().all(|it| *it == Refused::Duplicate));
             if what == 0 {
                 db.maintain(now).unwrap();
             }

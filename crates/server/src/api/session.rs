@@ -27,8 +27,8 @@ pub struct Tries {
 impl Default for Tries {
     fn default() -> Self {
         Self {
-            by_name: access::Buckets::new(TRIES.0 / 60.0),
-            all: access::Buckets::new(TRIES.1 / 60.0),
+            by_name: access::Buckets::with_burst(TRIES.0 / 60.0, TRIES.0),
+            all: access::Buckets::with_burst(TRIES.1 / 60.0, TRIES.1),
             permits: tokio::sync::Semaphore::new(2),
         }
     }

@@ -139,7 +139,7 @@ impl Merge {
                 found.insert(key, first);
             }
             for batch in batches(&found) {
-                self.commit(store, forwarder, project, batch, Signal::Traces, now, &mut accepted).await?;
+                self.commit((store, forwarder), project, batch, Signal::Traces, now, &mut accepted).await?;
             }
             let mut names = self.names();
             for (key, (known, _)) in found {
@@ -153,7 +153,7 @@ impl Merge {
             self.names().remember(project, &scores);
             let logs: Vec<RawLog<'static>> = scores.into_iter().map(Score::into_log).collect();
             let batch = Batch { logs: vec![group(evaluations(), logs)], ..Batch::default() };
-            self.commit(store, forwarder, project, batch, Signal::Logs, now, &mut accepted).await?;
+            self.commit((store, forwarder), project, batch, Signal::Logs, now, &mut accepted).await?;
         }
         Ok(accepted)
     }
@@ -161,8 +161,7 @@ impl Merge {
     /// Writes one entry of the log, as OTLP/JSON, and its rows.
     async fn commit(
         &self,
-        store: &Store,
-        forwarder: Option<&Forwarder>,
+        (store, forwarder): (&Store, Option<&Forwarder>),
         project: &Arc<str>,
         batch: Batch<'static>,
         signal: Signal,

@@ -60,7 +60,7 @@ pub async fn run(app: Arc<App>) {
     let client = app.money.files().hook.as_ref().and_then(|_| client());
     let mut ticks: u32 = 0;
     loop {
-        if ticks % FIGURES_TICKS == 0 {
+        if ticks.is_multiple_of(FIGURES_TICKS) {
             match figures::forecast_of(&app, app.now()).await {
                 Ok(forecast) => app.money.set_forecast(forecast),
                 Err(error) => tracing::error!(%error, "the forecast of costs cannot be read"),
@@ -70,7 +70,7 @@ pub async fn run(app: Arc<App>) {
         ticks = ticks.wrapping_add(1);
         {
             let (mut book, now) = (app.money.book(), app.now());
-            if ticks % TIDY_TICKS == 0 { book.tidy(now) } else { book.expire(now) }
+            if ticks.is_multiple_of(TIDY_TICKS) { book.tidy(now) } else { book.expire(now) }
         }
         app.money.after_change();
         if let Err(error) = keep(&app).await {

@@ -61,7 +61,7 @@ impl Form {
         }
         if let Ok(seconds) = text.parse::<f64>() {
             let millis = seconds * 1e3;
-            if !(millis.abs() < i64::MAX as f64 / 2.0) {
+            if millis.is_nan() || millis.abs() >= i64::MAX as f64 / 2.0 {
                 let message = format!("cannot parse {text:?} to a valid duration. It overflows int64");
                 return Err(ApiError::parameter(name, message));
             }

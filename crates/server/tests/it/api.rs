@@ -170,7 +170,7 @@ fn runs_are_seen_live() {
     let server = Server::start();
     let mut stream = TcpStream::connect(server.http.trim_start_matches("http://")).unwrap();
     stream.set_read_timeout(Some(std::time::Duration::from_secs(20))).unwrap();
-    write!(stream, "GET /api/v1/live HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    write!(stream, "GET /api/v1/live HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
     let mut lines = BufReader::new(stream).lines().map(Result::unwrap);
     assert!(lines.any(|line| line == "event: ping"), "the first ping says that the connection stands");
     server.post_proto("/v1/traces", &agent_run(1)).ok();

@@ -84,7 +84,7 @@ fn bad_spans_are_named_bytes_that_are_nothing_refused_and_keys_asked_for() {
     let packed = b"\x91\x92\x83\xa8trace_id\x01\xa7span_id\x02\xa4name\xa1x\x81\xa4name\xa1y";
     let answer = server.send("PUT", &url, &[("content-type", "application/msgpack"), key], packed);
     assert_eq!(answer.status, 400);
-    assert!(answer.text().contains("1 of 2 items were refused, 1 others are kept"), "{}", answer.text());
+    assert!(answer.text().contains("1 of 2 items were refused, 1 are kept"), "{}", answer.text());
     assert_eq!(
         server.get(&format!("/api/v1/runs/{}1", "0".repeat(31))).ok().json()["steps"].as_array().unwrap().len(),
         1

@@ -42,6 +42,9 @@ fn no_question_shows_rows_of_another_project() {
     }
     let foreign = trace_id(2);
     assert_eq!(get(&server, &format!("/api/v1/runs/{foreign}"), &bank).status, 200);
+    for path in [format!("/api/public/traces/{foreign}"), format!("/langsmith/runs/{foreign}")] {
+        assert_eq!(get(&server, &path, &shop).status, 404, "{path}");
+    }
     for path in ["", "/tree", "/raw", "/logs", &format!("/steps/{}", "03".repeat(8))] {
         assert_eq!(get(&server, &format!("/api/v1/runs/{foreign}{path}"), &shop).status, 404, "{path}");
     }
@@ -54,8 +57,6 @@ fn no_question_shows_rows_of_another_project() {
         "/api/v1/logs",
         "/api/v1/export",
         "/api/v1/doctor",
-        &format!("/api/public/traces/{foreign}"),
-        &format!("/langsmith/runs/{foreign}"),
     ] {
         let text = get(&server, path, &shop).text();
         assert!(!text.contains(&foreign), "{path}: {text}");
@@ -150,6 +151,7 @@ fn administrators_make_rotate_and_revoke_keys_and_the_log_tells_of_it() {
     let data = dir.path().join("data");
     let (admin_id, admin) = key(&data, "shop", &[Scope::Admin], 1);
     let (other, _) = key(&data, "bank", &[Scope::Read], 2);
+    let (_, everywhere) = key(&data, "*", &[Scope::Admin], 3);
     let server = Server::open(dir, Limits::default());
     let bearer = format!("Bearer {admin}");
     let ask = |method: &str, path: &str, body: Value| {
@@ -183,11 +185,14 @@ fn administrators_make_rotate_and_revoke_keys_and_the_log_tells_of_it() {
         .collect();
     assert_eq!(actions, ["key.create", "key.rotate", "key.revoke"]);
     assert!(!log.text().contains(secret));
-    let check = ask("GET", "/api/v1/audit/verify", json!({})).ok().json();
+    // The chain is one for all projects.
+    assert_eq!(ask("GET", "/api/v1/audit/verify", json!({})).status, 403);
+    let verify = |query: &str| get(&server, &format!("/api/v1/audit/verify{query}"), &everywhere).ok().json();
+    let check = verify("");
     assert_eq!(check["ok"], json!(true));
     let head = check["head"].as_str().unwrap();
     State::open(&data, &[PART]).unwrap().write(|tx| tx.execute("DELETE FROM audit_log WHERE seq = 3", [])).unwrap();
-    let check = ask("GET", &format!("/api/v1/audit/verify?head={head}"), json!({})).ok().json();
+    let check = verify(&format!("?head={head}"));
     assert_eq!(check["broken"], json!(["entries 3 to 3 are missing"]));
 }
 

@@ -63,7 +63,7 @@ fn wait(server: &Server, path: &str, wanted: impl Fn(&Value) -> bool) -> Value {
         if wanted(&last) {
             return last;
         }
-        server.runtime.block_on(tokio::time::sleep(Duration::from_millis(50)));
+        server.runtime.block_on(async { tokio::time::sleep(Duration::from_millis(50)).await });
     }
     panic!("{path} never answered as wanted: {last:#}")
 }

@@ -152,7 +152,7 @@ fn chunked_bodies_of_any_cut_are_put_together() {
     let server = Server::start();
     let body = agent_run(5);
     let mut stream = TcpStream::connect(server.otlp_http.trim_start_matches("http://")).unwrap();
-    write!(stream, "POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n").unwrap();
+    write!(stream, "POST /v1/traces HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-protobuf\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n").unwrap();
     for piece in body.chunks(97) {
         write!(stream, "{:x}\r\n", piece.len()).unwrap();
         stream.write_all(piece).unwrap();

@@ -45,7 +45,8 @@ fn runs(server: &Server) -> Vec<Value> {
 fn told(server: &Server, id: &str) -> Value {
     let mut answer = server.get(&format!("/api/v1/runs/{id}")).ok().json();
     let run = &mut answer["run"];
-    for field in ["provisional"] {
+    {
+        let field = "provisional";
         run.as_object_mut().unwrap().remove(field);
     }
     answer

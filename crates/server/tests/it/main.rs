@@ -1,5 +1,8 @@
 //! The server as clients meet it: real bytes over real connections. One test binary, because linking one is slow.
 
+// A test waits for what another process or task does, and asks the real clock how long that may take.
+#![allow(clippy::disallowed_methods)]
+
 mod alerts;
 mod api;
 mod bad_input;

@@ -362,7 +362,7 @@ fn a_workflow_is_held_against_what_it_promises() {
     // A third of the runs broke it, half may: two thirds of the error budget are used.
     assert!((level["burn_rate"]["1h"].as_f64().unwrap() - 2.0 / 3.0).abs() < 1e-9, "{level:#}");
     let metrics = |server: &Server| server.get("/metrics").ok().text();
-    let wanted = "tawny_sla_kept_total{workflow=\"support\",objective=\"all\"} 2";
+    let wanted = "tawny_sla_kept_total{objective=\"all\",workflow=\"support\"} 2";
     for _ in 0..600 {
         if metrics(&server).contains(wanted) {
             break;

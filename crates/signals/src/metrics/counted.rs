@@ -60,7 +60,8 @@ impl Counted {
                     (*cell, *share)
                 }
                 (Some((cell, share)), Some((at, had))) if cell == at => {
-                    (new.next(), old.next());
+                    new.next();
+                    old.next();
                     (*cell, share - had)
                 }
                 (_, Some((cell, had))) => {

@@ -3,8 +3,20 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use server::config::DEFAULT_DATA;
 
-use super::{Place, Reading};
+use super::Reading;
+
+/// Where data is kept, said before or behind a command of the command.
+#[derive(Debug, Clone, Args)]
+pub struct Here {
+    /// Directory that holds all data, or the bucket of its segments.
+    #[arg(long, env = "TAWNY_DATA", value_name = "DIR|URL", default_value = DEFAULT_DATA, global = true)]
+    pub data: String,
+    /// Directory for catalog and log where --data is a bucket [default: ./tawny-data].
+    #[arg(long, env = "TAWNY_DATA_LOCAL", value_name = "DIR", global = true)]
+    pub data_local: Option<PathBuf>,
+}
 
 /// Flags of `keys`.
 #[derive(Debug, Args)]
@@ -14,7 +26,7 @@ pub struct Keys {
     pub command: KeysCommand,
     /// Where data is; a server may be at work there.
     #[command(flatten)]
-    pub place: Place,
+    pub place: Here,
 }
 
 /// A command of `keys`.
@@ -57,7 +69,7 @@ pub struct Users {
     pub command: UsersCommand,
     /// Where data is; a server may be at work there.
     #[command(flatten)]
-    pub place: Place,
+    pub place: Here,
 }
 
 /// A command of `users`.
@@ -105,7 +117,7 @@ pub struct Audit {
     pub command: AuditCommand,
     /// Where data is; a server may be at work there.
     #[command(flatten)]
-    pub place: Place,
+    pub place: Here,
 }
 
 /// A command of `audit`.

@@ -9,7 +9,7 @@ use server::SystemClock;
 use state::State;
 use state::rusqlite::Transaction;
 
-use crate::cli::{Keys, KeysCommand, Place};
+use crate::cli::{Here, Keys, KeysCommand};
 use crate::show;
 use crate::style::{faint, strong};
 
@@ -99,7 +99,7 @@ fn list(state: &State, as_json: bool) -> Result<()> {
 }
 
 /// Opens the state in the data directory.
-pub fn open(place: &Place) -> Result<State> {
+pub fn open(place: &Here) -> Result<State> {
     let (data, _) = server::config::place(&place.data, place.data_local.as_deref())?;
     std::fs::create_dir_all(&data).with_context(|| format!("cannot make {}", data.display()))?;
     Ok(State::open(&data, &[access::PART])?)

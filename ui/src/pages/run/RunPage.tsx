@@ -19,6 +19,7 @@ import { useThrottled } from "@/ui/useThrottled";
 import { useTitle } from "@/ui/useTitle";
 import { AgentsView } from "./AgentsView";
 import { LogsView } from "./LogsView";
+import { RunFindings } from "./RunFindings";
 import { RunHeader } from "./RunHeader";
 import classes from "./RunPage.module.css";
 import { RunRaw } from "./RunRaw";
@@ -96,6 +97,11 @@ export function RunPage() {
   return (
     <div className={classes.page}>
       <RunHeader run={data.run} joined={data.joined} onBack={back} />
+      <RunFindings
+        traceId={traceId}
+        version={`${data.run.status} ${data.run.provisional} ${data.run.steps}`}
+        select={(step) => set({ step, view: undefined, tab: undefined }, false)}
+      />
       <Tabs
         className={classes.views}
         value={view}

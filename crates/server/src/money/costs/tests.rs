@@ -25,7 +25,7 @@ fn entry(id: u8, at: Timestamp, agent: &str, model: &str, cost: Option<&str>, ba
         agent: Some(agent.into()),
         agent_node: None,
         above: if agent == "writer" { vec!["supervisor".into()] } else { Vec::new() },
-        tool: (id % 2 == 0).then(|| "search".into()),
+        tool: id.is_multiple_of(2).then(|| "search".into()),
         model: Some(model.into()),
         request_model: None,
         provider: Some("openai".into()),

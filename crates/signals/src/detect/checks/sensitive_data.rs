@@ -161,7 +161,7 @@ fn is_card(number: &[u8]) -> bool {
             (_, double) => double / 10 + double % 10,
         })
         .sum();
-    issuer && sum % 10 == 0 && number.iter().any(|digit| *digit != number[0])
+    issuer && sum.is_multiple_of(10) && number.iter().any(|digit| *digit != number[0])
 }
 
 /// Numbers that are given out: no area 000, 666 or 9xx, no group 00, no serial 0000.

@@ -124,7 +124,7 @@ impl Watch {
     fn look(&self, alarm: f64) -> Option<(String, usize)> {
         let mut best: Option<(f64, &String, usize)> = None;
         for (name, stream) in &self.streams {
-            let due = |window: usize| self.seen % (window as u64 / 8).max(1) == 0;
+            let due = |window: usize| self.seen.is_multiple_of((window as u64 / 8).max(1));
             for (window, side) in stream.windows(WINDOWS, REFERENCE, due) {
                 let mut chance = test::chance(&side, 1.0);
                 if chance < alarm {

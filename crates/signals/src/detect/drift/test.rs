@@ -69,7 +69,7 @@ fn tail(g: f64, degrees: usize) -> f64 {
     }
     let mut sum;
     let mut term;
-    if degrees % 2 == 0 {
+    if degrees.is_multiple_of(2) {
         (sum, term) = (1.0, 1.0);
         for i in 1..degrees / 2 {
             term *= x / i as f64;

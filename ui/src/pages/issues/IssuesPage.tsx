@@ -1,0 +1,201 @@
+/** Failures as issues: what detectors saw, grouped, with who is hit, who looks after it and the way to the runs. */
+import { Badge, Button, SegmentedControl } from "@mantine/core";
+import { IconChevronRight, IconMoonStars } from "@tabler/icons-react";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { getRouteApi, Link } from "@tanstack/react-router";
+import { decideIssue, findingsQuery, issuesQuery } from "@/api/queries";
+import type { Finding, Issue } from "@/api/types";
+import { PageHeader } from "@/layout/PageHeader";
+import { compact, count, plural } from "@/lib/format";
+import { evidence, ISSUE_VIEWS, type IssueView, statesOf } from "@/lib/issues";
+import { Empty, ErrorState, SkeletonRows } from "@/ui/States";
+import { Ago } from "@/ui/Time";
+import { useTitle } from "@/ui/useTitle";
+import classes from "./IssuesPage.module.css";
+
+const route = getRouteApi("/issues");
+
+export function IssuesPage() {
+  useTitle("Issues");
+  const search = route.useSearch();
+  const navigate = route.useNavigate();
+  const view = search.state ?? "active";
+  const query = useQuery({ ...issuesQuery(statesOf(view)), refetchInterval: 5000 });
+  const issues = query.data?.issues;
+  return (
+    <div className={classes.page}>
+      <PageHeader
+        title="Issues"
+        note={issues && plural(issues.length, "issue") + (query.data?.next ? " and more" : "")}
+      >
+        <SegmentedControl
+          size="xs"
+          aria-label="Which issues"
+          value={view}
+          onChange={(state) =>
+            void navigate({ search: { ...search, state: state === "active" ? undefined : (state as IssueView) } })
+          }
+          data={ISSUE_VIEWS.map(([value, label]) => ({ value, label }))}
+        />
+      </PageHeader>
+      {query.isPending ? (
+        <SkeletonRows rows={8} height={64} />
+      ) : query.isError && !issues ? (
+        <ErrorState error={query.error} what="the issues" onRetry={() => void query.refetch()} />
+      ) : issues?.length === 0 ? (
+        <Nothing view={view} />
+      ) : (
+        <ul className={classes.list}>
+          {issues?.map((issue) => (
+            <Row
+              key={issue.fingerprint}
+              issue={issue}
+              open={search.issue === issue.fingerprint}
+              onOpen={(open) =>
+                void navigate({ search: { ...search, issue: open ? issue.fingerprint : undefined }, replace: true })
+              }
+            />
+          ))}
+        </ul>
+      )}
+    </div>
+  );
+}
+
+function Nothing({ view }: { view: IssueView }) {
+  return (
+    <Empty
+      icon={<IconMoonStars size={26} stroke={1.4} aria-hidden />}
+      title={view === "active" ? "Nothing needs you" : "No such issue"}
+      action={<Link to="/runs">Look at the runs</Link>}
+    >
+      {view === "active"
+        ? "Every run that settles is looked at by detectors: loops, retries, ignored results, unusual tools, refusals, drift. What they see is gathered here, one entry for each failure."
+        : "Issues come here when somebody decides so."}
+    </Empty>
+  );
+}
+
+function Row({ issue, open, onOpen }: { issue: Issue; open: boolean; onOpen: (open: boolean) => void }) {
+  const label = `${issue.detector}${issue.agent ? ` in ${issue.agent}` : ""}`;
+  return (
+    <li className={classes.issue} data-severity={issue.severity}>
+      <div className={classes.top}>
+        <button type="button" className={classes.toggle} aria-expanded={open} onClick={() => onOpen(!open)}>
+          <IconChevronRight size={15} stroke={1.8} aria-hidden data-open={open || undefined} />
+          <span className={classes.title}>
+            <strong>{label.replaceAll("_", " ")}</strong>
+            <span className={classes.message}>{issue.message}</span>
+          </span>
+        </button>
+        <dl className={classes.facts}>
+          <Fact name="Seen" value={`${compact(issue.count)}×`} />
+          <Fact name="Runs" value={compact(issue.runs)} />
+          <Fact name="Users" value={compact(issue.users)} />
+          <div>
+            <dt>Last</dt>
+            <dd>
+              <Ago at={issue.last_seen} />
+            </dd>
+          </div>
+        </dl>
+      </div>
+      {open && <Detail issue={issue} />}
+    </li>
+  );
+}
+
+const Fact = ({ name, value }: { name: string; value: string }) => (
+  <div>
+    <dt>{name}</dt>
+    <dd>{value}</dd>
+  </div>
+);
+
+/** What may be decided about an issue in a state. */
+const DECISIONS: [string, string][] = [
+  ["acknowledged", "Acknowledge"],
+  ["resolved", "Resolve"],
+  ["muted", "Mute"],
+  ["open", "Open again"],
+];
+
+function Detail({ issue }: { issue: Issue }) {
+  const client = useQueryClient();
+  const findings = useQuery(findingsQuery({ fingerprint: issue.fingerprint }));
+  const decide = useMutation({
+    mutationFn: (state: string) => decideIssue(issue.fingerprint, state),
+    onSuccess: () => client.invalidateQueries({ queryKey: ["issues"] }),
+  });
+  const active = issue.state === "open" || issue.state === "regressed";
+  return (
+    <div className={classes.detail}>
+      <p className={classes.line}>
+        <Badge size="sm" variant="default" className={classes.badge}>
+          {issue.state}
+        </Badge>
+        <span>
+          first seen <Ago at={issue.first_seen} />
+        </span>
+        {issue.environment && <span>in {issue.environment}</span>}
+        {issue.versions.length > 0 && <span>versions {issue.versions.join(", ")}</span>}
+        {issue.owner && <span>looked after by {issue.owner}</span>}
+        <span className={classes.decisions}>
+          {DECISIONS.filter(([state]) => (state === "open" ? !active : state !== issue.state)).map(([state, name]) => (
+            <Button key={state} variant="default" loading={decide.isPending} onClick={() => decide.mutate(state)}>
+              {name}
+            </Button>
+          ))}
+        </span>
+      </p>
+      {decide.isError && (
+        <p role="alert" className={classes.error}>
+          {decide.error.message}
+        </p>
+      )}
+      {findings.isPending ? (
+        <SkeletonRows rows={3} />
+      ) : findings.isError ? (
+        <ErrorState error={findings.error} what="the findings" onRetry={() => void findings.refetch()} />
+      ) : (
+        <ol className={classes.findings} aria-label="Findings, newest first">
+          {findings.data.findings.map((finding) => (
+            <Seen key={finding.id} finding={finding} />
+          ))}
+        </ol>
+      )}
+      {(findings.data?.next || issue.count > (findings.data?.findings.length ?? 0)) && findings.isSuccess && (
+        <p className="faint">
+          The newest {count(findings.data.findings.length)} of {count(issue.count)}.
+        </p>
+      )}
+    </div>
+  );
+}
+
+function Seen({ finding }: { finding: Finding }) {
+  const facts = evidence(finding.evidence);
+  return (
+    <li>
+      <Link
+        to="/runs/$traceId"
+        params={{ traceId: finding.trace_id }}
+        search={finding.span_ids[0] ? { step: finding.span_ids[0] } : {}}
+        className={classes.run}
+      >
+        <Ago at={finding.at} className="tnum" />
+        <span className={classes.said}>{finding.message}</span>
+      </Link>
+      {facts.length > 0 && (
+        <dl className={classes.evidence}>
+          {facts.map(([name, value]) => (
+            <div key={name}>
+              <dt>{name}</dt>
+              <dd>{value}</dd>
+            </div>
+          ))}
+        </dl>
+      )}
+    </li>
+  );
+}
