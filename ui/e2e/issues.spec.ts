@@ -48,12 +48,19 @@ function loop(): SpanIn[] {
 interface Issues {
   issues: { fingerprint: string; detector: string; agent: string; state: string }[];
 }
+/** A run is judged once nothing was heard of it for half a minute. */
+const SETTLED_MS = 90_000;
 const mine = () => ask<Issues>(`/api/v1/issues?agent=${agent}`);
 
 beforeAll(async () => {
   await sendSpans(sent, loop());
-  await until(mine, ({ issues }) => issues.some((issue) => issue.detector === "loop"), "the loop as an issue");
-}, 60_000);
+  await until(
+    mine,
+    ({ issues }) => issues.some((issue) => issue.detector === "loop"),
+    "the loop as an issue",
+    SETTLED_MS,
+  );
+}, 2 * SETTLED_MS);
 
 test("a loop that returned 200 everywhere is an issue that leads to the step which proves it", async () => {
   const { issues } = await mine();

@@ -1,5 +1,8 @@
 //! Segments in a bucket: the suites of the store run over it, and what only a bucket can do wrong.
 
+// The same tests as on a directory, each with the helpers it names.
+#![allow(clippy::duplicate_mod)]
+
 mod common;
 #[path = "store.rs"]
 mod store_suite;

@@ -229,7 +229,7 @@ fn each_check_sees_what_it_is_for_and_nothing_in_good_health() {
     let severities: Vec<&str> =
         all["findings"].as_array().unwrap().iter().map(|finding| finding["severity"].as_str().unwrap()).collect();
     let rank = |word: &&str| ["error", "warning", "info"].iter().position(|known| known == word).unwrap();
-    assert!(severities.iter().map(|word| rank(word)).is_sorted(), "the worst first: {severities:?}");
+    assert!(severities.iter().map(rank).is_sorted(), "the worst first: {severities:?}");
     let one = ask(&server, &format!("from=1h&trace_id={:032x}", 5));
     assert_eq!(ids(&one), ["no-tokens"], "one run alone can be asked about");
     let unpriced = ask(&server, "from=1h&service=no-cost");

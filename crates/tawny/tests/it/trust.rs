@@ -30,8 +30,8 @@ fn a_key_made_beside_a_running_server_closes_it_and_opens_it() {
     }
     let refused = server.run(&["runs"]);
     assert!(!refused.status.success() && text(&refused.stderr).contains("asks for a key"), "{}", text(&refused.stderr));
-    assert!(server.run(&["--key", &key, "runs"]).status.success());
-    let elsewhere = server.run(&["--key", &key, "--in-project", "bank", "runs"]);
+    assert!(server.run(&["runs", "--key", &key]).status.success());
+    let elsewhere = server.run(&["runs", "--key", &key, "--in-project", "bank"]);
     assert!(text(&elsewhere.stderr).contains("no part in the project `bank`"), "{}", text(&elsewhere.stderr));
     let listed: Value = serde_json::from_str(&at(&data, &["keys", "list", "--json"])).unwrap();
     let id = listed["keys"][0]["id"].as_str().unwrap().to_owned();

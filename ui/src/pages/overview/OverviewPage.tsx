@@ -3,12 +3,12 @@ import { Button, Menu } from "@mantine/core";
 import { IconCheck, IconChevronDown, IconHistory } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
-import { useCallback, useMemo } from "react";
+import { lazy, Suspense, useCallback, useMemo } from "react";
 import { newestRunQuery } from "@/api/queries";
 import { PageHeader } from "@/layout/PageHeader";
 import { type OverviewSearch, scopeOf, VERSUS, versusMs } from "@/lib/overview";
 import { buckets, rangeMs, stepFor } from "@/lib/series";
-import { FirstTrace } from "@/pages/connect/FirstTrace";
+import { PagePending } from "@/ui/States";
 import { TimeRange } from "@/ui/TimeRange";
 import { useNow } from "@/ui/useNow";
 import { useTitle } from "@/ui/useTitle";
@@ -19,6 +19,9 @@ import classes from "./OverviewPage.module.css";
 import { Panel } from "./Panel";
 import { PANELS } from "./panels";
 import { Scope } from "./Scope";
+
+/** Needed once, before the first trace. */
+const FirstTrace = lazy(() => import("@/pages/connect/FirstTrace").then((page) => ({ default: page.FirstTrace })));
 
 export function OverviewPage() {
   useTitle("Overview");
@@ -66,7 +69,9 @@ export function OverviewPage() {
         />
       </PageHeader>
       {newest.data?.runs.length === 0 ? (
-        <FirstTrace />
+        <Suspense fallback={<PagePending />}>
+          <FirstTrace />
+        </Suspense>
       ) : (
         <div className={classes.body}>
           <Scope search={search} from={from} onChange={(next) => void navigate({ search: next })} />
