@@ -4,6 +4,7 @@
 //! state and sends the messages. [`rules`] reads rule files, [`template`] expands annotations, [`evaluate`] moves alerts through
 //! their states, [`unit`] runs unit-test files as `promtool test rules` does, [`manager`] groups, routes and silences.
 
+pub mod checklist;
 pub mod evaluate;
 pub mod manager;
 pub mod packs;

@@ -19,7 +19,7 @@ use utoipa_axum::routes;
 use wire::Signal;
 
 use crate::api::{
-    aggregate, alerts, audit, budgets, costs, doctor, export, findings, investigate, keys, live, logs, openapi, policy,
+    aggregate, alerts, audit, budgets, checklist, costs, doctor, export, findings, investigate, keys, live, logs, openapi, policy,
     prices, rules, run, runs, search, session, sessions, setup, signals, silences, sla, sql, status, store, summary,
 };
 use crate::app::App;
@@ -47,6 +47,8 @@ pub fn api() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(findings::test))
         .routes(routes!(summary::get))
         .routes(routes!(logs::list, log_lines::lines))
+        .routes(routes!(logs::counts))
+        .routes(routes!(checklist::get))
         .routes(routes!(search::search))
         .routes(routes!(signals::get))
         .routes(routes!(signals::families))

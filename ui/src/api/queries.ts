@@ -1,6 +1,7 @@
 /** What the pages ask the server, with the keys under which answers are kept. */
 import { infiniteQueryOptions, QueryClient, queryOptions } from "@tanstack/react-query";
 import { apiQuery, FACETS, type RunsSearch } from "@/lib/filter";
+import { STEPS_AT_ONCE } from "@/lib/fold";
 import { ApiError, api, must } from "./client";
 
 /** Rows per page of a list. */
@@ -30,8 +31,8 @@ export async function fetchRuns(search: RunsSearch, cursor?: string, signal?: Ab
   return must(api.GET("/api/v1/runs", { params: { query }, signal }));
 }
 
-/** `live` is no part of the question. */
-const question = ({ live: _, ...search }: RunsSearch) => search;
+/** How the list is shown is no part of the question. */
+const question = ({ live: _, columns: __, peek: ___, ...search }: RunsSearch) => search;
 
 export const runsQuery = (search: RunsSearch) =>
   infiniteQueryOptions({
@@ -84,18 +85,38 @@ export const aggregateQuery = (question: Record<string, string>) =>
     placeholderData: (before) => before,
   });
 
-/** A run and the shape of its steps; what was said is fetched per step. */
-export const runQuery = (traceId: string) =>
+const steps = (traceId: string, query: Record<string, string | number>, signal: AbortSignal) =>
+  must(
+    api.GET("/api/v1/runs/{trace_id}", {
+      params: { path: { trace_id: traceId }, query: { content: "none", ...query } },
+      signal,
+    }),
+  );
+
+/** A run and the shape of its steps, of large runs the upper ones and `show`; what was said is fetched per step. */
+export const runQuery = (traceId: string, show?: string) =>
   queryOptions({
     queryKey: ["run", traceId],
-    queryFn: ({ signal }) =>
-      must(
-        api.GET("/api/v1/runs/{trace_id}", {
-          params: { path: { trace_id: traceId }, query: { content: "none" } },
-          signal,
-        }),
-      ),
+    queryFn: ({ signal }) => steps(traceId, { limit: STEPS_AT_ONCE, ...(show ? { show } : {}) }, signal),
     staleTime: 30_000,
+  });
+
+/** The steps below one that was folded. */
+export const runPartQuery = (traceId: string, under: string, limit: number) =>
+  queryOptions({
+    queryKey: ["run-part", traceId, under, limit],
+    queryFn: ({ signal }) => steps(traceId, { under, limit }, signal),
+    staleTime: 30_000,
+    placeholderData: (before) => before,
+  });
+
+/** Steps of a large run that mention a text, with those above them. */
+export const runFindQuery = (traceId: string, find: string) =>
+  queryOptions({
+    queryKey: ["run-find", traceId, find],
+    queryFn: ({ signal }) => steps(traceId, { find, limit: STEPS_AT_ONCE }, signal),
+    staleTime: 30_000,
+    placeholderData: (before) => before,
   });
 
 /** A run with everything that was said in it. */

@@ -1202,6 +1202,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/logs/counts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** countLogs */
+        get: operations["countLogs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/checklist": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** getChecklist */
+        get: operations["getChecklist"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -3313,6 +3347,8 @@ export interface components {
             scores: components["schemas"]["Score"][];
             /** @description Its steps in pre-order: a parent before its children, siblings by start. */
             steps: components["schemas"]["Step"][];
+            /** @description What its service level promised and the run did not keep. */
+            sla_broken: components["schemas"]["SlaBroken"][];
         };
         /** @description Log records of one run, by time. */
         RunLogsAnswer: {
@@ -3913,6 +3949,16 @@ export interface components {
             version: string | null;
             /** @description Workflow. */
             workflow: string | null;
+            /**
+             * Format: double
+             * @description Milliseconds of the run's length that this step itself takes up.
+             */
+            critical_ms: number | null;
+            /**
+             * Format: int32
+             * @description Steps below it that this answer leaves out.
+             */
+            folded: number;
         };
         /** @description One step with the span as it was sent. */
         StepAnswer: {
@@ -4350,6 +4396,48 @@ export interface components {
              * @description What they would cost.
              */
             would_cost_usd: number;
+        };
+        /** @description LogCount */
+        LogCount: {
+            /** Format: date-time */
+            time: string;
+            level: string;
+            /** Format: int64 */
+            count: number;
+        };
+        /** @description LogCountsAnswer */
+        LogCountsAnswer: {
+            /** Format: double */
+            step_seconds: number;
+            /** Format: int64 */
+            total: number;
+            rows: components["schemas"]["LogCount"][];
+            services: components["schemas"]["FacetValue"][];
+            events: components["schemas"]["FacetValue"][];
+        };
+        /** @description ChecklistRow */
+        ChecklistRow: {
+            category: string;
+            metric: string;
+            why: string;
+            unit: string;
+            state: string;
+            /** Format: double */
+            value: number | null;
+            labels: {
+                [key: string]: string;
+            };
+            /** Format: double */
+            baseline: number | null;
+            /** Format: double */
+            threshold: number | null;
+            above: boolean;
+            alert: string | null;
+            query: string;
+        };
+        /** @description ChecklistAnswer */
+        ChecklistAnswer: {
+            rows: components["schemas"]["ChecklistRow"][];
         };
     };
     responses: never;
@@ -5991,6 +6079,10 @@ export interface operations {
                  * @example none
                  */
                 content?: string;
+                limit?: number | null;
+                under?: string | null;
+                show?: string | null;
+                find?: string | null;
             };
             header?: never;
             path: {
@@ -6905,6 +6997,71 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    countLogs: {
+        parameters: {
+            query: {
+                /** @description Records of this time or later: RFC 3339, or a distance from now such as `15m`, `1h`, `24h`, `7d`. */
+                from?: string;
+                /** @description Records before this time; as `from`. */
+                to?: string;
+                /** @description Text in body, attributes, event name or service; case is ignored. */
+                q?: string;
+                /** @description Records of this run. */
+                trace_id?: string;
+                /** @description Records of this step. */
+                span_id?: string;
+                /** @description Name of the event; repeatable. */
+                event?: string[];
+                /** @description Environment; repeatable. */
+                environment?: string[];
+                /** @description Agent that works in the record's run; repeatable. */
+                agent?: string[];
+                /**
+                 * @description An attribute's exact value, `key=value`; values that are no text as JSON writes them. Repeatable; all must hold.
+                 * @example http.method=GET
+                 */
+                attr?: string[];
+                /** @description Lowest severity: a number from 1 to 24, or `trace`, `debug`, `info`, `warn`, `error`, `fatal`. */
+                severity?: string;
+                /** @description Service; repeatable. */
+                service?: string[];
+                step: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LogCountsAnswer"];
+                };
+            };
+        };
+    };
+    getChecklist: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChecklistAnswer"];
                 };
             };
         };

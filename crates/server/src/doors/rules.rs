@@ -78,6 +78,8 @@ pub const RULES: &[(&str, &str, Rule)] = &[
     ("GET", "/api/v1/search", Needs(Need::Read)),
     ("GET", "/api/v1/aggregate", Needs(Need::Read)),
     ("GET", "/api/v1/logs", Needs(Need::Read)),
+    ("GET", "/api/v1/logs/counts", Needs(Need::Read)),
+    ("GET", "/api/v1/checklist", Needs(Need::Read)),
     ("POST", "/api/v1/sql", Needs(Need::Read)),
     ("GET", "/api/v1/sql/schema", Needs(Need::Read)),
     ("GET", "/api/v1/export", Needs(Need::Read)),

@@ -147,6 +147,14 @@ pub fn broken(connection: &Connection, project: &str, workflow: &str, most: usiz
     rows.collect()
 }
 
+/// What was said of a run.
+pub fn of_run(connection: &Connection, project: &str, trace: TraceId) -> rusqlite::Result<Option<JudgedRun>> {
+    connection
+        .prepare_cached("SELECT trace, at, breaches FROM money_sla_runs WHERE project = ?1 AND trace = ?2")?
+        .query_row(params![project, trace.as_bytes()], judged_run)
+        .optional()
+}
+
 fn judged_run(row: &rusqlite::Row<'_>) -> rusqlite::Result<JudgedRun> {
     let (trace, kept): ([u8; 16], String) = (row.get(0)?, row.get(2)?);
     let kept: Row = serde_json::from_str(&kept).unwrap_or_default();
