@@ -3,6 +3,7 @@ import { createRootRoute, createRoute, createRouter, lazyRouteComponent, redirec
 import { Shell } from "./layout/Shell";
 import { parseSearch, readSearch, stringifySearch } from "./lib/filter";
 import { readIssuesSearch } from "./lib/issues";
+import { readLogsSearch } from "./lib/logs";
 import { readOverviewSearch } from "./lib/overview";
 import {
   readConnectSearch,
@@ -67,6 +68,20 @@ const issues = createRoute({
   component: lazyRouteComponent(() => import("./pages/issues/IssuesPage"), "IssuesPage"),
 });
 
+const logs = createRoute({
+  getParentRoute: () => root,
+  path: "/logs",
+  validateSearch: readLogsSearch,
+  component: lazyRouteComponent(() => import("./pages/logs/LogsPage"), "LogsPage"),
+});
+
+const deepDive = createRoute({
+  getParentRoute: () => root,
+  path: "/deep-dive",
+  validateSearch: readOverviewSearch,
+  component: lazyRouteComponent(() => import("./pages/overview/DeepDivePage"), "DeepDivePage"),
+});
+
 const sql = createRoute({
   getParentRoute: () => root,
   path: "/sql",
@@ -95,7 +110,21 @@ const connect = createRoute({
 });
 
 export const router = createRouter({
-  routeTree: root.addChildren([home, overview, runs, run, issues, sessions, session, sql, status, doctor, connect]),
+  routeTree: root.addChildren([
+    home,
+    overview,
+    deepDive,
+    logs,
+    runs,
+    run,
+    issues,
+    sessions,
+    session,
+    sql,
+    status,
+    doctor,
+    connect,
+  ]),
   parseSearch,
   stringifySearch,
   defaultPreload: "intent",

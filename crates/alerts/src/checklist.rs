@@ -182,7 +182,12 @@ mod tests {
         assert_eq!((questions.len(), ROWS.len()), (19, 19));
         for question in &questions {
             let metric = question.row.metric;
-            let parts = [Some(&question.value), Some(&question.baseline), question.threshold.as_ref(), question.beyond.as_ref()];
+            let parts = [
+                Some(&question.value),
+                Some(&question.baseline),
+                question.threshold.as_ref(),
+                question.beyond.as_ref(),
+            ];
             for text in parts.into_iter().flatten().filter(|text| !text.is_empty()) {
                 assert!(!text.contains("agent:"), "{metric}: a recorded series is left in {text}");
                 promql::parse(text).unwrap_or_else(|error| panic!("{metric}: {text}: {error}"));

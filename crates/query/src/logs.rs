@@ -139,7 +139,8 @@ pub struct LogCount {
 
 fn read_counts(batch: &RecordBatch) -> Result<Vec<LogCount>, QueryError> {
     let column = |name: &str, data_type: &DataType| {
-        let column = batch.column_by_name(name).ok_or_else(|| QueryError::Internal(format!("counts without {name}")))?;
+        let column =
+            batch.column_by_name(name).ok_or_else(|| QueryError::Internal(format!("counts without {name}")))?;
         cast_array(column, data_type).map_err(|error| QueryError::Internal(error.to_string()))
     };
     let (times, severities) = (column("g0", &DataType::Int64)?, column("g1", &DataType::Int64)?);

@@ -260,3 +260,69 @@ export const SQL_ROWS = 1000;
 
 export const runSql = (query: string, signal?: AbortSignal) =>
   must(api.POST("/api/v1/sql", { body: { query, limit: SQL_ROWS }, signal }));
+
+/** Log records, latest first; `question` holds the filters of `/api/v1/logs`. */
+export const logsQuery = (question: Record<string, string | string[]>) =>
+  infiniteQueryOptions({
+    queryKey: ["logs", question],
+    initialPageParam: undefined as string | undefined,
+    queryFn: ({ pageParam, signal }) =>
+      must(
+        api.GET("/api/v1/logs", {
+          params: { query: { ...question, limit: PAGE_ROWS, ...(pageParam ? { cursor: pageParam } : {}) } as never },
+          signal,
+        }),
+      ),
+    getNextPageParam: (last) => last.next ?? undefined,
+    placeholderData: (before) => before,
+  });
+
+/** How many log records there are over time. */
+export const logCountsQuery = (question: Record<string, string | string[]>, step: string) =>
+  queryOptions({
+    queryKey: ["log-counts", question, step],
+    queryFn: ({ signal }) =>
+      must(api.GET("/api/v1/logs/counts", { params: { query: { ...question, step } as never }, signal })),
+    placeholderData: (before) => before,
+  });
+
+/** The production monitoring checklist. */
+export const checklistQuery = queryOptions({
+  queryKey: ["checklist"],
+  queryFn: ({ signal }) => must(api.GET("/api/v1/checklist", { signal })),
+});
+
+/** What happened to alerts since a moment, newest first. */
+export const alertHistoryQuery = (from: string) =>
+  queryOptions({
+    queryKey: ["alert-history", from],
+    queryFn: ({ signal }) =>
+      must(api.GET("/api/v1/alerts/history", { params: { query: { from, limit: 500 } }, signal })),
+    placeholderData: (before) => before,
+  });
+
+/** What detectors saw since a moment, newest first. */
+export const seenQuery = (query: { from: string; to?: string; agent?: string[] }) =>
+  queryOptions({
+    queryKey: ["seen", query],
+    queryFn: ({ signal }) => must(api.GET("/api/v1/findings", { params: { query: { ...query, limit: 500 } }, signal })),
+    placeholderData: (before) => before,
+  });
+
+/** A PromQL question over time, as Prometheus answers. */
+export async function promRange(query: string, from: number, to: number, stepMs: number, signal?: AbortSignal) {
+  const params = new URLSearchParams({
+    query,
+    start: String(from / 1000),
+    end: String(to / 1000),
+    step: String(stepMs / 1000),
+  });
+  const response = await fetch(`/prometheus/api/v1/query_range?${params}`, { signal });
+  const answer = (await response.json()) as {
+    status: string;
+    error?: string;
+    data?: { result: { metric: Record<string, string>; values: [number, string][] }[] };
+  };
+  if (!response.ok || !answer.data) throw new ApiError(response.status, "The query failed", answer.error ?? "");
+  return answer.data.result;
+}

@@ -6,6 +6,7 @@ import {
   IconBug,
   IconDatabaseSearch,
   IconDeviceDesktop,
+  IconFileText,
   IconKeyboard,
   IconLayoutDashboard,
   IconLayoutSidebarLeftCollapse,
@@ -16,6 +17,7 @@ import {
   IconRoute,
   IconStethoscope,
   IconSun,
+  IconZoomScan,
 } from "@tabler/icons-react";
 import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
@@ -25,7 +27,17 @@ import classes from "./Navigation.module.css";
 import { useScheme } from "./scheme";
 
 interface Page {
-  to: "/overview" | "/runs" | "/issues" | "/sessions" | "/sql" | "/connect" | "/doctor" | "/status";
+  to:
+    | "/overview"
+    | "/deep-dive"
+    | "/logs"
+    | "/runs"
+    | "/issues"
+    | "/sessions"
+    | "/sql"
+    | "/connect"
+    | "/doctor"
+    | "/status";
   label: string;
   icon: Icon;
   keys: string;
@@ -37,8 +49,10 @@ const GROUPS: { name: string; pages: Page[] }[] = [
     name: "Observe",
     pages: [
       { to: "/overview", label: "Overview", icon: IconLayoutDashboard, keys: "g o" },
+      { to: "/deep-dive", label: "Deep dive", icon: IconZoomScan, keys: "g v" },
       { to: "/runs", label: "Runs", icon: IconRoute, keys: "g r" },
       { to: "/sessions", label: "Sessions", icon: IconMessages, keys: "g s" },
+      { to: "/logs", label: "Logs", icon: IconFileText, keys: "g l" },
     ],
   },
   { name: "Judge", pages: [{ to: "/issues", label: "Issues", icon: IconBug, keys: "g i" }] },

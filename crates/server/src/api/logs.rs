@@ -53,7 +53,10 @@ pub async fn counts(State(app): State<Arc<App>>, mut params: Params) -> Result<J
     Ok(Json(LogCountsAnswer {
         step_seconds: step.as_secs_f64(),
         total: found.iter().map(|part| part.count).sum(),
-        rows: rows.into_iter().map(|((time, level), count)| LogCount { time, level: level.to_owned(), count }).collect(),
+        rows: rows
+            .into_iter()
+            .map(|((time, level), count)| LogCount { time, level: level.to_owned(), count })
+            .collect(),
         services: most(services),
         events: most(events),
     }))

@@ -16,7 +16,8 @@ pub fn critical_path(steps: &[ResolvedStep]) -> Vec<Option<f64>> {
     let (Some(start), Some(end)) = (steps.iter().map(|step| step.span.start).min(), latest) else { return path };
     let (children, tops) = children(steps);
     // The top of the stack is the step whose children are being walked; the lowest stands for the run.
-    let mut stack = vec![Frame { step: None, start, cursor: end, own: 0.0, next: by_end(steps, &tops, start, end, end) }];
+    let mut stack =
+        vec![Frame { step: None, start, cursor: end, own: 0.0, next: by_end(steps, &tops, start, end, end) }];
     while let Some(frame) = stack.last_mut() {
         match frame.next.pop() {
             Some((child_end, child)) if child_end <= frame.cursor => {
