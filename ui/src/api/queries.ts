@@ -326,3 +326,11 @@ export async function promRange(query: string, from: number, to: number, stepMs:
   if (!response.ok || !answer.data) throw new ApiError(response.status, "The query failed", answer.error ?? "");
   return answer.data.result;
 }
+
+/** A few runs that mention a text, newest first. */
+export const paletteRunsQuery = (q: string) =>
+  queryOptions({
+    queryKey: ["palette-runs", q],
+    queryFn: ({ signal }) => must(api.GET("/api/v1/runs", { params: { query: { q, limit: 5, from: "30d" } }, signal })),
+    placeholderData: (before) => before,
+  });

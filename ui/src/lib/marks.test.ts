@@ -1,0 +1,19 @@
+import { expect, it } from "vitest";
+import { alertMarks } from "./marks";
+
+it("draws alerts from when they fired until they ended", () => {
+  const event = (minute: number, kind: string, name = "Slow", labels = {}) => ({
+    at: `2026-11-21T12:0${minute}:00Z`,
+    kind,
+    name,
+    labels,
+  });
+  const at = (minute: number) => Date.parse(`2026-11-21T12:0${minute}:00Z`);
+  // The history comes newest first, with what was sent in between.
+  const events = [event(7, "fired", "Dear"), event(5, "resolved"), event(3, "sent"), event(2, "fired")];
+  expect(alertMarks(events, at(0), at(9))).toEqual([
+    { at: at(2), to: at(5), name: "Slow", tone: "bad" },
+    { at: at(7), to: at(9), name: "Dear", tone: "bad" },
+  ]);
+  expect(alertMarks(events, at(6), at(9)).map((mark) => mark.name)).toEqual(["Dear"]);
+});
