@@ -1,8 +1,10 @@
 /** Every address of the interface. A page's code is loaded when it is first opened. */
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent, redirect } from "@tanstack/react-router";
 import { Shell } from "./layout/Shell";
+import { readAlertSearch, readAlertsSearch } from "./lib/alerts";
+import { readExploreSearch, readGraphSearch } from "./lib/explore";
 import { parseSearch, readSearch, stringifySearch } from "./lib/filter";
-import { readIssuesSearch } from "./lib/issues";
+import { readFindingsSearch, readIssuesSearch } from "./lib/issues";
 import { readOverviewSearch } from "./lib/overview";
 import {
   readConnectSearch,
@@ -67,6 +69,49 @@ const issues = createRoute({
   component: lazyRouteComponent(() => import("./pages/issues/IssuesPage"), "IssuesPage"),
 });
 
+const findings = createRoute({
+  getParentRoute: () => root,
+  path: "/findings",
+  validateSearch: readFindingsSearch,
+  component: lazyRouteComponent(() => import("./pages/issues/FindingsPage"), "FindingsPage"),
+});
+
+const alerts = createRoute({
+  getParentRoute: () => root,
+  path: "/alerts",
+  validateSearch: readAlertsSearch,
+  component: lazyRouteComponent(() => import("./pages/alerts/AlertsPage"), "AlertsPage"),
+});
+
+const alert = createRoute({
+  getParentRoute: () => root,
+  path: "/alerts/$fingerprint",
+  validateSearch: readAlertSearch,
+  component: lazyRouteComponent(() => import("./pages/alerts/AlertPage"), "AlertPage"),
+});
+
+const incident = createRoute({
+  getParentRoute: () => root,
+  path: "/incidents/$fingerprint",
+  component: lazyRouteComponent(() => import("./pages/incident/IncidentPage"), "IncidentPage"),
+});
+
+const explore = createRoute({
+  getParentRoute: () => root,
+  path: "/explore",
+  validateSearch: readExploreSearch,
+  component: lazyRouteComponent(() => import("./pages/explore/ExplorePage"), "ExplorePage"),
+});
+
+/** Where alerts' messages lead for their expression: Prometheus' address of a graph. */
+const graph = createRoute({
+  getParentRoute: () => root,
+  path: "/graph",
+  beforeLoad: ({ location }) => {
+    throw redirect({ to: "/explore", search: readGraphSearch(location.search), replace: true });
+  },
+});
+
 const sql = createRoute({
   getParentRoute: () => root,
   path: "/sql",
@@ -95,7 +140,25 @@ const connect = createRoute({
 });
 
 export const router = createRouter({
-  routeTree: root.addChildren([home, overview, runs, run, issues, sessions, session, sql, status, doctor, connect]),
+  routeTree: root.addChildren([
+    home,
+    overview,
+    runs,
+    run,
+    issues,
+    findings,
+    incident,
+    alerts,
+    alert,
+    sessions,
+    session,
+    explore,
+    graph,
+    sql,
+    status,
+    doctor,
+    connect,
+  ]),
   parseSearch,
   stringifySearch,
   defaultPreload: "intent",

@@ -19,6 +19,7 @@ pub mod openapi;
 pub mod params;
 pub mod policy;
 pub mod prices;
+pub mod promql;
 pub mod rules;
 pub mod run;
 pub mod runs;

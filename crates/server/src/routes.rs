@@ -20,7 +20,7 @@ use wire::Signal;
 
 use crate::api::{
     aggregate, alerts, audit, budgets, costs, doctor, export, findings, investigate, keys, live, logs, openapi, policy,
-    prices, rules, run, runs, search, session, sessions, setup, signals, silences, sla, sql, status, store, summary,
+    prices, promql, rules, run, runs, search, session, sessions, setup, signals, silences, sla, sql, status, store, summary,
 };
 use crate::app::App;
 use crate::doors;
@@ -50,6 +50,7 @@ pub fn api() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(search::search))
         .routes(routes!(signals::get))
         .routes(routes!(signals::families))
+        .routes(routes!(promql::words))
         .routes(routes!(aggregate::get))
         .routes(routes!(costs::get))
         .routes(routes!(costs::csv))
@@ -72,6 +73,7 @@ pub fn api() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(alerts::review))
         .routes(routes!(alerts::ack))
         .routes(routes!(rules::list))
+        .routes(routes!(rules::distances))
         .routes(routes!(rules::explain))
         .routes(routes!(rules::runbook))
         .routes(routes!(silences::list, silences::create))

@@ -652,6 +652,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/promql/words": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Functions and aggregations of PromQL */
+        get: operations["getPromqlWords"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/rules": {
         parameters: {
             query?: never;
@@ -661,6 +678,23 @@ export interface paths {
         };
         /** Rules with their state */
         get: operations["listRules"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rules/values": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What each rule looks at now, and how near it is to firing */
+        get: operations["listRuleValues"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1196,6 +1230,86 @@ export interface paths {
         get: operations["getRunbook"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/incidents/{fingerprint}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["getIncident"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/brakes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["listBrakes"];
+        put?: never;
+        post: operations["putBrakeOn"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/brakes/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete: operations["takeBrakeOff"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/changes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["listChanges"];
+        put?: never;
+        post: operations["tellChange"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rules/backtest": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["backtestRules"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2974,6 +3088,25 @@ export interface components {
             /** @description Its version. */
             version: string | null;
         };
+        /** @description A word that can be written. */
+        PromqlWord: {
+            /** @description Prometheus has it behind a feature flag. */
+            experimental: boolean;
+            /** @description The word. */
+            name: string;
+            /**
+             * @description What it takes and gives.
+             * @example rate(range) vector
+             */
+            signature: string;
+        };
+        /** @description Functions and aggregations. */
+        PromqlWords: {
+            /** @description Aggregations, by name. */
+            aggregations: components["schemas"]["PromqlWord"][];
+            /** @description Functions, by name. */
+            functions: components["schemas"]["PromqlWord"][];
+        };
         /** @description One sort of removal at one place. */
         Removed: {
             /** @description `preview`, `hash`, `none`, or the detector or pattern that found something. */
@@ -3114,10 +3247,39 @@ export interface components {
             /** @description `inactive`, `pending` or `firing`. */
             state: string;
         };
+        /** @description How near one rule is to firing. */
+        RuleDistance: {
+            /** @description It fires below that number, not above. */
+            below: boolean;
+            /** @description Why there is no value. */
+            error?: string | null;
+            /** @description Group of the rule. */
+            group: string;
+            /** @description Name of the alert. */
+            name: string;
+            nearest?: null | components["schemas"]["RuleValue"];
+            /**
+             * Format: int64
+             * @description Series it looks at.
+             */
+            series: number;
+            /**
+             * Format: double
+             * @description The number its value is compared with, where there is one.
+             */
+            threshold?: number | null;
+        };
+        /** @description How near each rule is to firing. */
+        RuleDistances: {
+            /** @description Alert rules, in the order of their groups. */
+            rules: components["schemas"]["RuleDistance"][];
+        };
         /** @description How far a rule is from firing. */
         RuleExplanation: {
             /** @description Alerts of the rule. */
             alerts: components["schemas"]["Alert"][];
+            /** @description The rule fires below that number, not above. */
+            below: boolean;
             /** @description What went wrong then. */
             error?: string | null;
             /** @description When the rule was last evaluated. */
@@ -3172,7 +3334,7 @@ export interface components {
             };
             /**
              * Format: double
-             * @description Value divided by the threshold: 1 is where it would fire.
+             * @description How near it is to the threshold: 1 is where it would fire, less is quiet.
              */
             of_threshold?: number | null;
             /**
@@ -4350,6 +4512,184 @@ export interface components {
              * @description What they would cost.
              */
             would_cost_usd: number;
+        };
+        NewChange: {
+            id?: string | null;
+            kind: string;
+            title: string;
+            at?: string | null;
+            environment?: string | null;
+            agent?: string | null;
+            version?: string | null;
+            url?: string | null;
+        };
+        Change: {
+            id: string;
+            at: string;
+            kind: string;
+            source: string;
+            environment: string | null;
+            agent: string | null;
+            version: string | null;
+            previous: string | null;
+            title: string;
+            url: string | null;
+            by: string | null;
+            trace_id: string | null;
+        };
+        ChangesAnswer: {
+            changes: components["schemas"]["Change"][];
+            next: string | null;
+        };
+        NewBrake: {
+            action: string;
+            agent?: string | null;
+            tool?: string | null;
+            environment?: string | null;
+            version?: string | null;
+            why: string;
+            issue?: string | null;
+            until?: string | null;
+            minutes?: number | null;
+        };
+        Brake: {
+            id: string;
+            action: string;
+            agent: string | null;
+            tool: string | null;
+            environment: string | null;
+            version: string | null;
+            by: string;
+            why: string;
+            issue: string | null;
+            since: string;
+            until: string | null;
+            in_force: boolean;
+            ended_at: string | null;
+            ended_by: string | null;
+        };
+        BrakesAnswer: {
+            brakes: components["schemas"]["Brake"][];
+        };
+        IncidentAnswer: {
+            issue: components["schemas"]["Issue"];
+            onset: string;
+            changes: components["schemas"]["Change"][];
+            first_bad: null | components["schemas"]["Run"];
+            last_good: null | components["schemas"]["Run"];
+            hit: components["schemas"]["IncidentHit"];
+            alerts: components["schemas"]["AlertEvent"][];
+            related: components["schemas"]["RelatedIssue"][];
+            brakes: components["schemas"]["Brake"][];
+        };
+        IncidentHit: {
+            runs: number;
+            users: number;
+            sessions: number;
+            cost_usd: number;
+            unpriced_runs: number;
+            by_user: components["schemas"]["HitUser"][];
+        };
+        HitUser: {
+            user: string;
+            runs: number;
+            cost_usd: number;
+        };
+        RelatedIssue: {
+            issue: components["schemas"]["Issue"];
+            runs: number;
+        };
+        AlertDetail: {
+            alert: null | components["schemas"]["Alert"];
+            evidence: components["schemas"]["AlertEvidence"][];
+            events: components["schemas"]["AlertEvent"][];
+        };
+        AlertEvidence: {
+            fired_at: string;
+            ended_at?: string | null;
+            query: string;
+            threshold?: number | null;
+            points: components["schemas"]["EvidencePoint"][];
+            runs: components["schemas"]["EvidenceRun"][];
+            findings: components["schemas"]["Finding"][];
+        };
+        EvidencePoint: {
+            at: string;
+            value: number;
+        };
+        EvidenceRun: {
+            trace_id: string;
+            name: string;
+            agent?: string | null;
+            status: components["schemas"]["RunStatus"];
+            started_at: string;
+            duration_ms: number;
+            errors: number;
+            cost_usd?: number | null;
+        };
+        BacktestRequest: {
+            rules?: string | null;
+            rule?: string | null;
+            from?: string | null;
+            to?: string | null;
+            step?: string | null;
+        };
+        BacktestAnswer: {
+            from: string;
+            to: string;
+            rules: components["schemas"]["BacktestRule"][];
+            notes: string[];
+            took_ms: number;
+        };
+        BacktestRule: {
+            group: string;
+            name: string;
+            kind: string;
+            query: string;
+            interval_seconds: number;
+            step_seconds: number;
+            fired: number;
+            series: number;
+            firing_seconds: number;
+            total_seconds: number;
+            longest_seconds: number;
+            intervals: components["schemas"]["BacktestInterval"][];
+            left_out: number;
+            recorded: number;
+            errors: string[];
+            says: string;
+        };
+        BacktestInterval: {
+            labels: {
+                [key: string]: string;
+            };
+            from: string;
+            to?: string | null;
+            seconds: number;
+            value?: number | null;
+        };
+        AlertReceivers: {
+            file?: string | null;
+            receivers: components["schemas"]["AlertReceiver"][];
+            problems: string[];
+        };
+        AlertReceiver: {
+            name: string;
+            integrations: components["schemas"]["AlertIntegration"][];
+            routes: string[];
+            waiting: number;
+        };
+        AlertIntegration: {
+            kind: string;
+            send_resolved: boolean;
+        };
+        ReceiverTest: {
+            results: components["schemas"]["ReceiverTestResult"][];
+        };
+        ReceiverTestResult: {
+            kind: string;
+            accepted: boolean;
+            error?: string | null;
         };
     };
     responses: never;
@@ -5844,6 +6184,26 @@ export interface operations {
             };
         };
     };
+    getPromqlWords: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Each ordered by name */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PromqlWords"];
+                };
+            };
+        };
+    };
     listRules: {
         parameters: {
             query?: never;
@@ -5864,9 +6224,32 @@ export interface operations {
             };
         };
     };
-    explainRule: {
+    listRuleValues: {
         parameters: {
             query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Alert rules, in the order of their groups */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RuleDistances"];
+                };
+            };
+        };
+    };
+    explainRule: {
+        parameters: {
+            query?: {
+                /** @description Its group, where several rules have the name */
+                group?: string;
+            };
             header?: never;
             path: {
                 /** @description Name of the alert */
@@ -5883,6 +6266,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RuleExplanation"];
+                };
+            };
+            /** @description A parameter cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description There is no such rule */
@@ -6905,6 +7297,171 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getIncident: {
+        parameters: {
+            query?: {
+                onset?: string;
+                before?: string;
+            };
+            header?: never;
+            path: {
+                fingerprint: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description x */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IncidentAnswer"];
+                };
+            };
+        };
+    };
+    listBrakes: {
+        parameters: {
+            query?: {
+                all?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description x */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BrakesAnswer"];
+                };
+            };
+        };
+    };
+    putBrakeOn: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewBrake"];
+            };
+        };
+        responses: {
+            /** @description x */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Brake"];
+                };
+            };
+        };
+    };
+    takeBrakeOff: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description x */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Brake"];
+                };
+            };
+        };
+    };
+    listChanges: {
+        parameters: {
+            query?: {
+                from?: string;
+                to?: string;
+                agent?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description x */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangesAnswer"];
+                };
+            };
+        };
+    };
+    tellChange: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewChange"];
+            };
+        };
+        responses: {
+            /** @description x */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Change"];
+                };
+            };
+        };
+    };
+    backtestRules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BacktestRequest"];
+            };
+        };
+        responses: {
+            /** @description x */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BacktestAnswer"];
                 };
             };
         };

@@ -3,7 +3,9 @@ import { ActionIcon, SegmentedControl, Tooltip, VisuallyHidden } from "@mantine/
 import {
   type Icon,
   IconActivityHeartbeat,
+  IconBell,
   IconBug,
+  IconChartLine,
   IconDatabaseSearch,
   IconDeviceDesktop,
   IconKeyboard,
@@ -25,7 +27,17 @@ import classes from "./Navigation.module.css";
 import { useScheme } from "./scheme";
 
 interface Page {
-  to: "/overview" | "/runs" | "/issues" | "/sessions" | "/sql" | "/connect" | "/doctor" | "/status";
+  to:
+    | "/overview"
+    | "/runs"
+    | "/alerts"
+    | "/issues"
+    | "/explore"
+    | "/sessions"
+    | "/sql"
+    | "/connect"
+    | "/doctor"
+    | "/status";
   label: string;
   icon: Icon;
   keys: string;
@@ -41,8 +53,20 @@ const GROUPS: { name: string; pages: Page[] }[] = [
       { to: "/sessions", label: "Sessions", icon: IconMessages, keys: "g s" },
     ],
   },
-  { name: "Judge", pages: [{ to: "/issues", label: "Issues", icon: IconBug, keys: "g i" }] },
-  { name: "Explore", pages: [{ to: "/sql", label: "SQL", icon: IconDatabaseSearch, keys: "g q" }] },
+  {
+    name: "Judge",
+    pages: [
+      { to: "/alerts", label: "Alerts", icon: IconBell, keys: "g a" },
+      { to: "/issues", label: "Issues", icon: IconBug, keys: "g i" },
+    ],
+  },
+  {
+    name: "Explore",
+    pages: [
+      { to: "/explore", label: "PromQL", icon: IconChartLine, keys: "g p" },
+      { to: "/sql", label: "SQL", icon: IconDatabaseSearch, keys: "g q" },
+    ],
+  },
   {
     name: "Server",
     pages: [

@@ -9,6 +9,7 @@ import type { SqlAnswer } from "@/api/types";
 import { PageHeader } from "@/layout/PageHeader";
 import { count, duration, plural } from "@/lib/format";
 import { csv } from "@/lib/json";
+import { ExploreTabs } from "@/pages/explore/ExploreTabs";
 import { CopyButton } from "@/ui/CopyButton";
 import { Empty, explain } from "@/ui/States";
 import { useKeys } from "@/ui/useKeys";
@@ -59,7 +60,7 @@ export function SqlPage() {
 
   return (
     <div className={classes.page}>
-      <PageHeader title="SQL" note="read only">
+      <PageHeader title="Explore" note="SQL, read only">
         <Menu position="bottom-end" width={280}>
           <Menu.Target>
             <Button variant="default" leftSection={<IconBookmark size={14} stroke={1.8} />}>
@@ -84,6 +85,7 @@ export function SqlPage() {
           Run
         </Button>
       </PageHeader>
+      <ExploreTabs active="sql" />
       <div className={classes.split}>
         <Schema schema={schema.data} error={schema.error} onPick={insert} />
         <div className={classes.work}>

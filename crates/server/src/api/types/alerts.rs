@@ -173,6 +173,8 @@ pub struct RuleExplanation {
     pub watched: Option<String>,
     /// The number it is compared with, where there is one.
     pub threshold: Option<f64>,
+    /// The rule fires below that number, not above.
+    pub below: bool,
     /// What the compared part gives now, by series.
     pub values: Vec<RuleValue>,
     /// Alerts of the rule.
@@ -192,8 +194,34 @@ pub struct RuleValue {
     pub labels: BTreeMap<String, String>,
     /// Value now.
     pub value: f64,
-    /// Value divided by the threshold: 1 is where it would fire.
+    /// How near it is to the threshold: 1 is where it would fire, less is quiet.
     pub of_threshold: Option<f64>,
+}
+
+/// How near each rule is to firing.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct RuleDistances {
+    /// Alert rules, in the order of their groups.
+    pub rules: Vec<RuleDistance>,
+}
+
+/// How near one rule is to firing.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct RuleDistance {
+    /// Group of the rule.
+    pub group: String,
+    /// Name of the alert.
+    pub name: String,
+    /// The number its value is compared with, where there is one.
+    pub threshold: Option<f64>,
+    /// It fires below that number, not above.
+    pub below: bool,
+    /// Series it looks at.
+    pub series: u64,
+    /// The series that is nearest to firing.
+    pub nearest: Option<RuleValue>,
+    /// Why there is no value.
+    pub error: Option<String>,
 }
 
 /// Silences.

@@ -1,0 +1,4 @@
+import type { ViewProps } from "./AlertsPage";
+export function Backtest(_: ViewProps) {
+  return null;
+}
