@@ -85,3 +85,12 @@ export interface NewSilence {
 export const makeSilence = (body: NewSilence) => must(api.POST("/api/v1/silences", { body }));
 
 export const endSilence = (id: string) => must(api.DELETE("/api/v1/silences/{id}", { params: { path: { id } } }));
+
+export interface BacktestAsked {
+  /** A rule file. */
+  rules: string;
+  /** Since when. */
+  from: string;
+}
+
+export const backtest = (body: BacktestAsked) => must(api.POST("/api/v1/rules/backtest", { body }));

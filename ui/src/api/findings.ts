@@ -4,9 +4,9 @@ import type { FindingsSearch } from "@/lib/issues";
 import { api, must } from "./client";
 import { PAGE_ROWS } from "./queries";
 
-export const findingsListQuery = ({ from, detector, severity, agent }: FindingsSearch & { from: string }) =>
+export const findingsListQuery = ({ from, detector, severity, of }: FindingsSearch & { from: string }) =>
   infiniteQueryOptions({
-    queryKey: ["findings-list", from, detector, severity, agent],
+    queryKey: ["findings-list", from, detector, severity, of],
     initialPageParam: undefined as string | undefined,
     queryFn: ({ pageParam, signal }) =>
       must(
@@ -17,7 +17,7 @@ export const findingsListQuery = ({ from, detector, severity, agent }: FindingsS
               limit: PAGE_ROWS,
               ...(detector ? { detector: [detector] } : {}),
               ...(severity ? { severity: [severity] } : {}),
-              ...(agent ? { agent: [agent] } : {}),
+              ...(of ? { agent: [of] } : {}),
               ...(pageParam ? { cursor: pageParam } : {}),
             },
           },

@@ -39,7 +39,8 @@ export interface FindingsSearch {
   from?: string;
   detector?: string;
   severity?: "info" | "warning" | "critical";
-  agent?: string;
+  /** Only of this agent. */
+  of?: string;
 }
 
 export function readFindingsSearch(raw: Record<string, unknown>): FindingsSearch {
@@ -48,7 +49,7 @@ export function readFindingsSearch(raw: Record<string, unknown>): FindingsSearch
     from: from && /^\d+[smhdw]$/.test(from) ? from : undefined,
     detector: text(raw.detector),
     severity: among(["info", "warning", "critical"] as const, raw.severity),
-    agent: text(raw.agent),
+    of: text(raw.of),
   });
 }
 

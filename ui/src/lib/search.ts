@@ -81,6 +81,11 @@ export const readSessionSearch = (raw: Record<string, unknown>): SessionSearch =
 
 export interface SqlSearch {
   q?: string;
+  /** Drawn instead of listed. */
+  as?: "chart";
+  /** The column along the axis of the chart. */
+  x?: string;
 }
 
-export const readSqlSearch = (raw: Record<string, unknown>): SqlSearch => compactObject<SqlSearch>({ q: text(raw.q) });
+export const readSqlSearch = (raw: Record<string, unknown>): SqlSearch =>
+  compactObject<SqlSearch>({ q: text(raw.q), as: raw.as === "chart" ? "chart" : undefined, x: text(raw.x) });

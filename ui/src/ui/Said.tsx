@@ -9,7 +9,6 @@ export function Said({ text }: { text: string }) {
     <>
       {readable.split(/`([^`]+)`/).map((part, at) =>
         at % 2 === 1 ? (
-          // biome-ignore lint/suspicious/noArrayIndexKey: parts of one sentence do not move
           <code key={at} className="mono">
             {part}
           </code>

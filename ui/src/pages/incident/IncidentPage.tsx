@@ -117,7 +117,7 @@ function Hit({ incident: { hit, issue } }: { incident: Incident }) {
         <Amount name="Runs" value={count(hit.runs)} />
         <Amount name="Users" value={count(hit.users)} />
         <Amount name="Conversations" value={count(hit.sessions)} />
-        <Number
+        <Amount
           name="Cost of these runs"
           value={usd(hit.cost_usd)}
           note={hit.unpriced_runs > 0 ? `${plural(hit.unpriced_runs, "run")} unpriced` : undefined}

@@ -63,9 +63,9 @@ export function FindingsPage() {
           value={search.severity ?? null}
           onChange={(severity) => set({ severity: (severity as FindingsSearch["severity"]) ?? undefined })}
         />
-        {search.agent && (
-          <Button variant="default" onClick={() => set({ agent: undefined })}>
-            {search.agent} ✕
+        {search.of && (
+          <Button variant="default" onClick={() => set({ of: undefined })}>
+            {search.of} ✕
           </Button>
         )}
         {chosen && <p className="muted">{chosen.about}</p>}
@@ -76,7 +76,7 @@ export function FindingsPage() {
         <ErrorState error={query.error} what="the findings" onRetry={() => void query.refetch()} />
       ) : findings.length === 0 ? (
         <Empty title="Nothing was seen" action={<Link to="/runs">Look at the runs</Link>}>
-          {search.detector || search.severity || search.agent
+          {search.detector || search.severity || search.of
             ? "Not with these choices, in this time."
             : "Every run is looked at once it has settled. In this time none showed anything."}
         </Empty>
