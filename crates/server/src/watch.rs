@@ -27,6 +27,7 @@ use self::queue::{Key, Queue, Seen};
 pub use self::read::WATCH_CONTENT_SPANS;
 use crate::app::{App, Opened};
 use crate::findings::FindingsJudge;
+use crate::incident::SeenJudge;
 use crate::metrics::Counting;
 use crate::money::judge::Costs;
 
@@ -115,6 +116,7 @@ fn judges(app: &App) -> Vec<Box<dyn Judge>> {
         Box::new(Counting::new(Arc::clone(&app.metrics))),
         Box::new(Costs::new(Arc::clone(&app.money), app.settings.dialects.clone())),
         Box::new(FindingsJudge::new(app.settings.detection.clone())),
+        Box::new(SeenJudge::default()),
     ]
 }
 
