@@ -8,6 +8,7 @@ pub mod body;
 pub mod brakes;
 pub mod budgets;
 pub mod changes;
+pub mod complete;
 pub mod convert;
 pub mod costs;
 pub mod doctor;

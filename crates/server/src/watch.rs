@@ -293,8 +293,16 @@ fn judge(
                 let whole = (Arc::clone(&key.0), resolved.run.trace_id);
                 app.watch.with(|queue| queue.note(whole, resolved.run.version, now));
                 failures += bench.gone(&key.0, key.1, tx)?;
+                kept::take_back(tx, &key.0, key.1)?;
                 seen.push(Seen::Done);
                 continue;
+            }
+            // Its parts may have been judged as runs of their own before it arrived.
+            for (part, _) in &resolved.joined {
+                if kept::judged(tx, &(Arc::clone(&key.0), *part))?.is_some() {
+                    failures += bench.gone(&key.0, *part, tx)?;
+                    kept::take_back(tx, &key.0, *part)?;
+                }
             }
             let settled = !resolved.run.provisional;
             let before = kept::judged(tx, key)?;

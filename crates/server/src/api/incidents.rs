@@ -18,7 +18,7 @@ use super::params::Params;
 use super::types::{
     AlertEvent, Change, HitUser, IncidentAnswer, IncidentHit, Issue, Problem, RelatedIssue, Run,
 };
-use super::{brakes, findings, joined};
+use super::{brakes, complete, findings, joined};
 use crate::alerting::keep;
 use crate::app::App;
 use crate::findings::ask::{self, Filter};
@@ -170,10 +170,10 @@ fn concerns(event: &keep::Event, agent: &str, until: i64) -> bool {
 
 /// A run as it stands; `None` where it is no longer kept.
 async fn run(app: &App, trace: TraceId) -> Result<Option<Run>, Problem> {
-    let spans = joined::narrow(app, trace).await?;
+    let spans = complete::priced(app, joined::narrow(app, trace).await?).await?;
     let resolved = joined::one(signals::runs::resolve_linked(&spans, app.now(), &app.run_settings), trace);
     let mut runs: Vec<Run> = resolved.iter().map(|resolved| Run::from(&resolved.run)).collect();
-    findings::count(app, &mut runs).await?;
+    complete::runs(app, &mut runs).await?;
     Ok(runs.pop())
 }
 
@@ -193,7 +193,7 @@ async fn last_good(app: &App, found: &Found, first_bad: Option<&Run>) -> Result<
     let project = app.project();
     let page = app.ask(|engine| async move { engine.runs(&project, &filter, &page).await }).await?;
     let mut runs: Vec<Run> = page.runs.iter().map(Run::from).collect();
-    findings::count(app, &mut runs).await?;
+    complete::runs(app, &mut runs).await?;
     let at = runs.iter().position(|run| run.findings == 0).unwrap_or(0);
     Ok(runs.into_iter().nth(at))
 }
