@@ -19,8 +19,9 @@ use utoipa_axum::routes;
 use wire::Signal;
 
 use crate::api::{
-    aggregate, alerts, audit, brakes, budgets, changes, costs, doctor, export, findings, incidents, investigate, keys, live, logs, openapi, policy,
-    prices, rules, run, runs, search, session, sessions, setup, signals, silences, sla, sql, status, store, summary,
+    aggregate, alerts, audit, brakes, budgets, changes, costs, doctor, export, findings, incidents, investigate, keys,
+    live, logs, openapi, policy, prices, rules, run, runs, search, session, sessions, setup, signals, silences, sla,
+    sql, status, store, summary,
 };
 use crate::app::App;
 use crate::doors;

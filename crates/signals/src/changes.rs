@@ -73,11 +73,7 @@ const DETAIL_MAX: usize = 2_048;
 const PROMPT_CHARS: usize = 20_000;
 
 /// What a run shows of its agents. `content` is asked for the first model call of each agent only.
-pub fn seen<'a>(
-    run: &Run,
-    steps: &[ResolvedStep],
-    content: impl Fn(SpanId) -> Option<&'a Content>,
-) -> Vec<Seen> {
+pub fn seen<'a>(run: &Run, steps: &[ResolvedStep], content: impl Fn(SpanId) -> Option<&'a Content>) -> Vec<Seen> {
     let top = run.agent.as_deref().or(run.service.as_deref()).unwrap_or_default();
     // By agent, part, name and value: when first.
     let mut found: BTreeMap<(String, Part, String, String), (Timestamp, String)> = BTreeMap::new();
@@ -94,7 +90,9 @@ pub fn seen<'a>(
     let mut read = std::collections::BTreeSet::new();
     for step in steps {
         let (span, agent) = (&step.span, step.agent.as_deref().unwrap_or(top));
-        if agent != top && let Some(version) = &span.agent_version {
+        if agent != top
+            && let Some(version) = &span.agent_version
+        {
             add(agent, Part::Version, "", version, String::new(), span.start);
         }
         if let Some(version) = &span.prompt_version {
@@ -112,7 +110,14 @@ pub fn seen<'a>(
         }
         let Some(said) = content(span.span_id) else { continue };
         if let Some(prompt) = system_prompt(said).filter(|_| span.prompt_version.is_none()) {
-            add(agent, Part::Prompt, span.prompt_name.as_deref().unwrap_or_default(), &prompt, String::new(), span.start);
+            add(
+                agent,
+                Part::Prompt,
+                span.prompt_name.as_deref().unwrap_or_default(),
+                &prompt,
+                String::new(),
+                span.start,
+            );
         }
         if let Some((hash, names)) = tools(said) {
             add(agent, Part::Tools, "", &hash, names, span.start);

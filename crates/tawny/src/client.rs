@@ -129,7 +129,8 @@ impl Client {
 
     /// Answer text of a `PATCH` of JSON that succeeded.
     pub fn patch_json(&self, path: &str, body: &impl serde::Serialize) -> Result<String> {
-        let response = self.patiently(|| with_credentials(self.agent.patch(format!("{}{path}", self.base))).send_json(body))?;
+        let response =
+            self.patiently(|| with_credentials(self.agent.patch(format!("{}{path}", self.base))).send_json(body))?;
         let body = succeeded(response)?.into_body();
         body.into_with_config().limit(u64::MAX).read_to_string().context("the answer broke off")
     }

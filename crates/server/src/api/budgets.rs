@@ -12,8 +12,8 @@ use signals::prices::Call;
 
 use super::body;
 use super::types::{
-    BudgetAccount, BudgetBrake, BudgetCheck, BudgetLevel, BudgetPassed, BudgetRelease, BudgetReleased, BudgetReservation,
-    BudgetSetting, BudgetSettle, BudgetSettled, BudgetVerdict, BudgetsAnswer, Problem,
+    BudgetAccount, BudgetBrake, BudgetCheck, BudgetLevel, BudgetPassed, BudgetRelease, BudgetReleased,
+    BudgetReservation, BudgetSetting, BudgetSettle, BudgetSettled, BudgetVerdict, BudgetsAnswer, Problem,
 };
 use crate::app::App;
 use crate::incident::brakes::{Asking, Brake};
@@ -107,7 +107,8 @@ pub async fn put(State(app): State<Arc<App>>, body: Bytes) -> Result<Json<Budget
 pub async fn check(State(app): State<Arc<App>>, body: Bytes) -> Result<Json<BudgetVerdict>, Problem> {
     // Refuses while the log is replayed: the book is not filled yet.
     app.store()?;
-    let asked: BudgetCheck = body::json(&body, r#"{"agent": "writer", "model": "gpt-4o", "usd": 0.05, "reserve": true}"#)?;
+    let asked: BudgetCheck =
+        body::json(&body, r#"{"agent": "writer", "model": "gpt-4o", "usd": 0.05, "reserve": true}"#)?;
     let (who, now, prices) = (who(&app, &asked), app.now(), app.money.prices());
     let asking = Asking {
         project: who.project.as_deref().unwrap_or_default(),

@@ -127,7 +127,9 @@ pub async fn tell(
     let now = app.now();
     let at = new.at.unwrap_or(now);
     if at < now.plus_nanos(-CHANGES_KEPT) || at > now.plus_nanos(AHEAD) {
-        return Err(Problem::bad_request(format!("`at` is {at}: changes are kept for 400 days, and told of a day ahead")));
+        return Err(Problem::bad_request(format!(
+            "`at` is {at}: changes are kept for 400 days, and told of a day ahead"
+        )));
     }
     let change = changes::Change {
         id: new.id.unwrap_or_else(|| crate::alerting::new_id(now)),

@@ -321,7 +321,9 @@ pub async fn reprice(State(app): State<Arc<App>>, body: Bytes) -> Result<Json<Re
     };
     let now = app.now();
     let since = request.since.as_deref().map(|text| {
-        parse_time(text, now).ok_or_else(|| Problem::bad_request(format!("`since` is `{text}`: {example}")))
+        parse_time(text, now).ok_or_else(|| {
+            Problem::bad_request(format!("`since` is `{text}`: write a time, a day or a distance such as 7d"))
+        })
     });
     let since = since.transpose()?.unwrap_or(Timestamp::from_nanos(i64::MIN));
     let (money, dry_run) = (Arc::clone(&app.money), request.dry_run);

@@ -15,9 +15,7 @@ use utoipa::IntoParams;
 use super::alerts::event;
 use super::body::csv_field;
 use super::params::Params;
-use super::types::{
-    AlertEvent, Change, HitUser, IncidentAnswer, IncidentHit, Issue, Problem, RelatedIssue, Run,
-};
+use super::types::{AlertEvent, Change, HitUser, IncidentAnswer, IncidentHit, Issue, Problem, RelatedIssue, Run};
 use super::{brakes, complete, findings, joined};
 use crate::alerting::keep;
 use crate::app::App;

@@ -89,8 +89,8 @@ fn earlier(tx: &Transaction<'_>, project: &str, trace: TraceId) -> Result<BTreeM
     let mut query = tx.prepare_cached(
         "SELECT id, fingerprint FROM findings WHERE project = ?1 AND trace = ?2 AND detector NOT IN (?3, ?4)",
     )?;
-    let rows = query
-        .query_map(params![project, trace.as_bytes(), DRIFT, SILENCE], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let rows =
+        query.query_map(params![project, trace.as_bytes(), DRIFT, SILENCE], |row| Ok((row.get(0)?, row.get(1)?)))?;
     rows.collect()
 }
 

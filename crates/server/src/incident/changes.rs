@@ -62,9 +62,8 @@ pub struct Wanted {
 
 impl Wanted {
     fn lets(&self, change: &Change) -> bool {
-        let one_of = |list: &[String], value: Option<&String>| {
-            list.is_empty() || value.is_none_or(|value| list.contains(value))
-        };
+        let one_of =
+            |list: &[String], value: Option<&String>| list.is_empty() || value.is_none_or(|value| list.contains(value));
         one_of(&self.environments, change.environment.as_ref())
             && one_of(&self.agents, change.agent.as_ref())
             && (self.kinds.is_empty() || self.kinds.contains(&change.kind))

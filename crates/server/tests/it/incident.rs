@@ -111,7 +111,8 @@ fn a_change_told_twice_is_one_and_one_that_was_told_is_not_seen_as_well() {
     assert_eq!(all["changes"].as_array().unwrap().len(), 1, "{all:#}");
     // Version 9 was not told: it is seen, with the run that showed it first.
     server.post_proto("/v1/traces", &run(3, "9", "ada", 1, 0)).ok();
-    let seen = until(&server, "/api/v1/changes?source=seen&kind=deploy&agent=refunds", |all| all["changes"][0].is_object());
+    let seen =
+        until(&server, "/api/v1/changes?source=seen&kind=deploy&agent=refunds", |all| all["changes"][0].is_object());
     let seen = &seen["changes"][0];
     assert_eq!((&seen["version"], &seen["previous"]), (&json!("9"), &json!("8")));
     assert_eq!(seen["trace_id"], *trace_id(3));

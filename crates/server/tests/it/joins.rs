@@ -87,8 +87,10 @@ fn a_call_id_that_two_conversations_use_joins_nothing() {
 
 #[test]
 fn a_trace_that_was_judged_before_it_was_joined_counts_once() {
-    let server = Server::configured(tempfile::TempDir::new().unwrap(), |settings| settings.runs.settle_nanos = 50_000_000);
-    let [client, tool] = both_sides(&[("mcp.method.name", "tools/call"), ("mcp.session.id", "s-9"), ("jsonrpc.request.id", "4")]);
+    let server =
+        Server::configured(tempfile::TempDir::new().unwrap(), |settings| settings.runs.settle_nanos = 50_000_000);
+    let [client, tool] =
+        both_sides(&[("mcp.method.name", "tools/call"), ("mcp.session.id", "s-9"), ("jsonrpc.request.id", "4")]);
     let until = |wanted: &dyn Fn(&Value) -> bool| {
         let mut last = Value::Null;
         for _ in 0..400 {
@@ -117,11 +119,17 @@ fn text_of_a_trace_that_is_part_of_a_run_finds_the_run() {
     let [client, tool] = both_sides(&names);
     server.post_proto("/v1/traces", &client).ok();
     server.post_proto("/v1/traces", &tool).ok();
-    let said = span(7, 13, 11, "execute_tool read", vec![
-        attribute("gen_ai.operation.name", "execute_tool"),
-        attribute("gen_ai.tool.name", "read"),
-        attribute("gen_ai.tool.call.result", "the barn owl sleeps"),
-    ]);
+    let said = span(
+        7,
+        13,
+        11,
+        "execute_tool read",
+        vec![
+            attribute("gen_ai.operation.name", "execute_tool"),
+            attribute("gen_ai.tool.name", "read"),
+            attribute("gen_ai.tool.call.result", "the barn owl sleeps"),
+        ],
+    );
     server.post_proto("/v1/traces", &request("tool-server", vec![said])).ok();
     let found = server.get("/api/v1/search?q=barn%20owl").ok().json();
     assert_eq!(found["results"].as_array().unwrap().len(), 1, "{found:#}");

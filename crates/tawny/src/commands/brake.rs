@@ -35,7 +35,9 @@ fn list(reading: &Reading) -> Result<()> {
     }
     let found: BrakesAnswer = parse(&text)?;
     if found.brakes.is_empty() {
-        return show::out("No brakes. `tawny brake hold --agent NAME --why TEXT` holds an agent that asks before it acts.");
+        return show::out(
+            "No brakes. `tawny brake hold --agent NAME --why TEXT` holds an agent that asks before it acts.",
+        );
     }
     let mut table = show::table(&["BRAKE", "AGENT", "TOOL", "WHERE", "SINCE", "UNTIL", "BY", "WHY", "ID"]);
     for brake in &found.brakes {

@@ -39,7 +39,8 @@ pub fn run(args: &cli::Changes) -> Result<ExitCode> {
 }
 
 fn list(args: &cli::Changes) -> Result<()> {
-    let query = Query::new().with("from", Some(&args.from)).with("agent", args.agent.as_ref()).with("limit", Some("100"));
+    let query =
+        Query::new().with("from", Some(&args.from)).with("agent", args.agent.as_ref()).with("limit", Some("100"));
     let text = Client::new(&args.reading.url)?.text(&query.after("/api/v1/changes"))?;
     if args.reading.json {
         return show::out(&text);
