@@ -4,12 +4,17 @@
 pub mod aggregate;
 pub mod alerts;
 pub mod audit;
+pub mod body;
+pub mod brakes;
 pub mod budgets;
+pub mod changes;
+pub mod complete;
 pub mod convert;
 pub mod costs;
 pub mod doctor;
 pub mod export;
 pub mod findings;
+pub mod incidents;
 pub mod investigate;
 pub mod joined;
 pub mod keys;

@@ -63,6 +63,7 @@ pub const STATE_PARTS: &[state::Part] = &[
     crate::alerting::keep::PART,
     crate::money::kept::PART,
     crate::findings::PART,
+    crate::incident::PART,
     access::PART,
 ];
 
@@ -94,6 +95,8 @@ pub struct App {
     pub ingest: Ingest,
     /// Prices, budgets, service levels.
     pub money: Arc<crate::money::Money>,
+    /// Brakes on agents and tools.
+    pub brakes: crate::incident::Brakes,
     /// The way on to other backends, where one is configured.
     pub forwarder: Option<Arc<forward::Forwarder>>,
     /// Runs as they change.

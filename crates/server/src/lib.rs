@@ -15,6 +15,7 @@ mod doors;
 mod findings;
 mod grafana;
 mod health;
+mod incident;
 mod incoming;
 mod ingest;
 mod listen;
@@ -205,6 +206,7 @@ fn app(
             Arc::clone(&money),
         ),
         money,
+        brakes: incident::Brakes::default(),
         forwarder,
         doors,
         tls,
@@ -281,6 +283,7 @@ async fn open(app: Arc<App>) -> Result<JoinSet<()>, StartError> {
     let replay = Arc::new(move |entry: &store::LogEntry| ingest::replay(&dialects, &prices, entry));
     let store = store::Store::open(store_settings(&app.settings), Arc::new(app.clock), resolver, replay).await?;
     app.metrics.restore(&state)?;
+    app.brakes.open(&state, app.now())?;
     app.money.open(&state, &app.settings.data, app.settings.sync, app.now())?;
     let limits = query::Limits { memory_bytes: app.settings.limits.query_bytes, ..query::Limits::default() };
     let engine = query::Engine::new(store.clone(), limits)?;

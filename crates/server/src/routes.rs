@@ -19,8 +19,7 @@ use utoipa_axum::routes;
 use wire::Signal;
 
 use crate::api::{
-    aggregate, alerts, audit, budgets, costs, doctor, export, findings, investigate, keys, live, logs, openapi, policy,
-    prices, promql, rules, run, runs, search, session, sessions, setup, signals, silences, sla, sql, status, store, summary,
+    aggregate, alerts, audit, brakes, budgets, changes, costs, doctor, export, findings, incidents, investigate, keys, live, logs, openapi, policy, prices, promql, rules, run, runs, search, session, sessions, setup, signals, silences, sla, sql, status, store, summary,
 };
 use crate::app::App;
 use crate::doors;
@@ -63,6 +62,11 @@ pub fn api() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(budgets::check))
         .routes(routes!(budgets::settle))
         .routes(routes!(budgets::release))
+        .routes(routes!(changes::list, changes::tell))
+        .routes(routes!(brakes::list, brakes::put_on))
+        .routes(routes!(brakes::take_off))
+        .routes(routes!(incidents::get))
+        .routes(routes!(incidents::runs))
         .routes(routes!(sla::get))
         .routes(routes!(sql::run))
         .routes(routes!(sql::schema))

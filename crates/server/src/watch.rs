@@ -27,6 +27,7 @@ use self::queue::{Key, Queue, Seen};
 pub use self::read::WATCH_CONTENT_SPANS;
 use crate::app::{App, Opened};
 use crate::findings::FindingsJudge;
+use crate::incident::SeenJudge;
 use crate::metrics::Counting;
 use crate::money::judge::Costs;
 
@@ -115,6 +116,7 @@ fn judges(app: &App) -> Vec<Box<dyn Judge>> {
         Box::new(Counting::new(Arc::clone(&app.metrics))),
         Box::new(Costs::new(Arc::clone(&app.money), app.settings.dialects.clone())),
         Box::new(FindingsJudge::new(app.settings.detection.clone())),
+        Box::new(SeenJudge::default()),
     ]
 }
 
@@ -291,8 +293,16 @@ fn judge(
                 let whole = (Arc::clone(&key.0), resolved.run.trace_id);
                 app.watch.with(|queue| queue.note(whole, resolved.run.version, now));
                 failures += bench.gone(&key.0, key.1, tx)?;
+                kept::take_back(tx, &key.0, key.1)?;
                 seen.push(Seen::Done);
                 continue;
+            }
+            // Its parts may have been judged as runs of their own before it arrived.
+            for (part, _) in &resolved.joined {
+                if kept::judged(tx, &(Arc::clone(&key.0), *part))?.is_some() {
+                    failures += bench.gone(&key.0, *part, tx)?;
+                    kept::take_back(tx, &key.0, *part)?;
+                }
             }
             let settled = !resolved.run.provisional;
             let before = kept::judged(tx, key)?;

@@ -2,6 +2,7 @@
 
 mod alerting;
 mod findings;
+mod incident;
 mod money;
 mod rules;
 mod sending;
@@ -17,6 +18,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::filters::RunFilters;
 pub use alerting::{Alerting, Alerts, AlertsAck, AlertsCommand, AlertsHistory, AlertsReview, AlertsSilence};
 pub use findings::{Detectors, DetectorsCommand, DetectorsTest, Diff, FindingFilters, Findings, Investigate, Issues};
+pub use incident::{Brake, BrakeCommand, BrakeOn, Changes, ChangesCommand};
 pub use money::{Budgets, Costs, CostsCommand, MoneyFiles};
 pub use rules::{Rules, RulesCheck, RulesCommand, RulesExplain, RulesTest};
 pub use sending::{Demo, Doctor, Forward, ForwardCommand, Setup};
@@ -86,6 +88,10 @@ pub enum Command {
     Costs(Costs),
     /// Show budgets and how much of them is used, or put others in place.
     Budgets(Budgets),
+    /// Hold an agent or a tool, let people take over, or keep to the version before.
+    Brake(Brake),
+    /// List what changed in agents and around them, or tell of a change.
+    Changes(Changes),
     /// Show what workflows promise, and how they keep it.
     Sla(Reading),
     /// List what detectors saw in runs.

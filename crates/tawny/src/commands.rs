@@ -3,7 +3,9 @@
 mod alerts;
 mod audit;
 mod backup;
+mod brake;
 mod budgets;
+mod changes;
 mod completions;
 mod costs;
 mod demo;
@@ -60,6 +62,8 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::Logs(args)) => logs::run(&args),
         Some(Command::Costs(args)) => costs::run(&args),
         Some(Command::Budgets(args)) => budgets::run(&args),
+        Some(Command::Brake(args)) => brake::run(&args),
+        Some(Command::Changes(args)) => changes::run(&args),
         Some(Command::Sla(args)) => sla::run(&args),
         Some(Command::Findings(args)) => findings::run(&args),
         Some(Command::Issues(args)) => issues::run(&args),

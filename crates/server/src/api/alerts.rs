@@ -7,6 +7,7 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 
+use super::body;
 use super::params::Params;
 use super::types::{
     AckRequest, Alert, AlertAck, AlertEvent, AlertHistory, AlertReview, AlertsAnswer, Problem, WaitingMessage,
@@ -175,14 +176,17 @@ pub async fn history(State(app): State<Arc<App>>, mut params: Params) -> Result<
     params.end()?;
     let wanted = Wanted { from: from.map_or(0, millis), alertname, limit };
     let events = app.with_state(move |state| state.read(|connection| keep::events(connection, &wanted))).await?;
-    let event = |event: keep::Event| AlertEvent {
+    Ok(Json(AlertHistory { events: events.into_iter().map(event).collect() }))
+}
+
+pub(super) fn event(event: keep::Event) -> AlertEvent {
+    AlertEvent {
         at: time(event.at),
         kind: event.kind,
         name: event.labels.get("alertname").to_owned(),
         labels: map(&event.labels),
         detail: event.detail,
-    };
-    Ok(Json(AlertHistory { events: events.into_iter().map(event).collect() }))
+    }
 }
 
 /// The week in review.
@@ -223,9 +227,7 @@ pub async fn ack(
     body: Bytes,
 ) -> Result<Json<AlertAck>, Problem> {
     let print = print_of(&text)?;
-    let request: AckRequest = serde_json::from_slice(&body).map_err(|error| {
-        Problem::bad_request(format!("cannot read the body: {error}; send {{\"by\": \"…\", \"comment\": \"…\"}}"))
-    })?;
+    let request: AckRequest = body::json(&body, r#"{"by": "…", "comment": "…"}"#)?;
     let now = millis(app.now());
     let alerting = app.alerting()?;
     let ack = Ack { by: request.by, comment: request.comment, at: now };

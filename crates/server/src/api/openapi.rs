@@ -20,6 +20,7 @@ use utoipa::OpenApi;
         (name = "signals", description = "Numbers derived from runs"),
         (name = "money", description = "What runs cost, prices, budgets, service levels"),
         (name = "findings", description = "What detectors saw, issues, and comparisons of runs"),
+        (name = "incidents", description = "What changed, incidents, and brakes on agents"),
         (name = "logs", description = "Log records"),
         (name = "alerts", description = "Rules, alerts and silences"),
         (name = "sql", description = "Read-only SQL"),

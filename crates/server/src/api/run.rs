@@ -11,6 +11,7 @@ use serde_json::Value as JsonValue;
 use signals::runs::Resolved;
 use store::StoredSpan;
 
+use super::complete;
 use super::convert;
 use super::joined;
 use super::params::{self, ContentParams, Params};
@@ -33,21 +34,22 @@ pub async fn get(
     params.end()?;
     let trace_id = joined::find(&app, &id).await?;
     if !content {
-        let spans = joined::narrow(&app, trace_id).await?;
+        let spans = complete::priced(&app, joined::narrow(&app, trace_id).await?).await?;
         let resolved = resolve(&app, trace_id, &spans)?;
         let mut answer = answer(&resolved);
-        super::findings::count(&app, std::slice::from_mut(&mut answer.run)).await?;
+        complete::runs(&app, std::slice::from_mut(&mut answer.run)).await?;
         return Ok(Json(answer));
     }
     let (stored, logs) = joined::read(&app, trace_id).await?;
     if stored.len() > FULL_STEPS_MAX {
         return Err(too_many(stored.len()));
     }
+    let spans = complete::priced(&app, narrow(&stored)).await?;
     let now = app.now();
     let settings = app.run_settings;
     let dialects = app.settings.dialects.clone();
     let built = tokio::task::spawn_blocking(move || {
-        let resolved = joined::one(signals::runs::resolve_linked(&narrow(&stored), now, &settings), trace_id)?;
+        let resolved = joined::one(signals::runs::resolve_linked(&spans, now, &settings), trace_id)?;
         let mut answer = answer(&resolved);
         answer.scores = convert::scores(&logs);
         let said = Said::of(&dialects, &stored, &logs);
@@ -59,7 +61,7 @@ pub async fn get(
     });
     let answer = built.await.map_err(|error| Problem::internal(error.to_string()))?;
     let mut answer = answer.ok_or_else(|| joined::no_run(&id))?;
-    super::findings::count(&app, std::slice::from_mut(&mut answer.run)).await?;
+    complete::runs(&app, std::slice::from_mut(&mut answer.run)).await?;
     Ok(Json(answer))
 }
 
@@ -78,7 +80,7 @@ pub async fn step(
     params.end()?;
     let span_id = params::span_id(&span)?;
     let trace_id = joined::find(&app, &trace).await?;
-    let spans = joined::narrow(&app, trace_id).await?;
+    let spans = complete::priced(&app, joined::narrow(&app, trace_id).await?).await?;
     let resolved = resolve(&app, trace_id, &spans)?;
     let missing = || Problem::not_found(format!("run {trace_id} has no step {span_id}"));
     let resolved = resolved.steps.iter().find(|step| step.span.span_id == span_id).ok_or_else(missing)?;
@@ -108,12 +110,11 @@ pub async fn tree(
 ) -> Result<Json<RunTreeAnswer>, Problem> {
     params.end()?;
     let trace_id = joined::find(&app, &id).await?;
-    let spans = joined::narrow(&app, trace_id).await?;
+    let spans = complete::priced(&app, joined::narrow(&app, trace_id).await?).await?;
     let resolved = resolve(&app, trace_id, &spans)?;
-    Ok(Json(RunTreeAnswer {
-        run: (&resolved.run).into(),
-        steps: resolved.steps.iter().map(convert::tree_step).collect(),
-    }))
+    let mut run = (&resolved.run).into();
+    complete::runs(&app, std::slice::from_mut(&mut run)).await?;
+    Ok(Json(RunTreeAnswer { run, steps: resolved.steps.iter().map(convert::tree_step).collect() }))
 }
 
 /// Log records of one run.

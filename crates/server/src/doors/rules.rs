@@ -112,6 +112,14 @@ pub const RULES: &[(&str, &str, Rule)] = &[
     ("POST", "/api/v1/budgets/check", Needs(Need::Ingest)),
     ("POST", "/api/v1/budgets/settle", Needs(Need::Ingest)),
     ("POST", "/api/v1/budgets/release", Needs(Need::Ingest)),
+    // A pipeline tells of what it deployed, with the key it has
+    ("GET", "/api/v1/changes", Needs(Need::Read)),
+    ("POST", "/api/v1/changes", Needs(Need::Ingest)),
+    ("GET", "/api/v1/brakes", Needs(Need::Read)),
+    ("POST", "/api/v1/brakes", Needs(Need::Respond)),
+    ("DELETE", "/api/v1/brakes/{id}", Needs(Need::Respond)),
+    ("GET", "/api/v1/incidents/{fingerprint}", Needs(Need::Read)),
+    ("GET", "/api/v1/incidents/{fingerprint}/runs.csv", Needs(Need::Read)),
     // Rules and alerts are of the whole server
     ("GET", "/api/v1/alerts", Server(Need::Read)),
     ("GET", "/api/v1/alerts/history", Server(Need::Read)),

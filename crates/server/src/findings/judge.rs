@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
-use model::{Content, Timestamp};
+use model::{Content, Timestamp, TraceId};
 use signals::detect::Night;
 use state::rusqlite::{self, Transaction};
 
@@ -85,6 +85,10 @@ impl Judge for FindingsJudge {
         written?;
         self.learned.insert(verdict.kind.key());
         Ok(())
+    }
+
+    fn gone(&mut self, project: &str, trace: TraceId, tx: &Transaction<'_>) -> Result<(), JudgeError> {
+        Ok(kept::take_back(tx, project, trace)?)
     }
 
     fn before_commit(&mut self, tx: &Transaction<'_>) -> rusqlite::Result<()> {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::{Finding, Run, Timestamp};
+use model::{Finding, Run, Timestamp, TraceId};
 use signals::detect::baseline::Baseline;
 use signals::detect::{DRIFT, Night, SILENCE};
 use state::rusqlite::{Connection, OptionalExtension, Result, Transaction, params};
@@ -15,7 +15,7 @@ const FORGET_ROWS: i64 = 4_096;
 /// Keeps what was seen in a run, in place of what was seen in an earlier state of it.
 pub fn write(tx: &Transaction<'_>, run: &Run, findings: &[Finding], now: Timestamp) -> Result<()> {
     let project = &*run.tenant.project;
-    let mut before = earlier(tx, project, run)?;
+    let mut before = earlier(tx, project, run.trace_id)?;
     for finding in findings {
         let known = before.remove(&finding.id).is_some();
         let body = serde_json::to_string(finding).unwrap_or_default();
@@ -48,7 +48,16 @@ pub fn write(tx: &Transaction<'_>, run: &Run, findings: &[Finding], now: Timesta
         }
     }
     // A late span has shown that it was not so.
-    for (id, fingerprint) in before {
+    remove(tx, project, before)
+}
+
+/// Takes back what was seen in a trace that is no run of its own any more.
+pub fn take_back(tx: &Transaction<'_>, project: &str, trace: TraceId) -> Result<()> {
+    remove(tx, project, earlier(tx, project, trace)?)
+}
+
+fn remove(tx: &Transaction<'_>, project: &str, findings: BTreeMap<String, String>) -> Result<()> {
+    for (id, fingerprint) in findings {
         tx.prepare_cached("DELETE FROM findings WHERE id = ?1")?.execute([&id])?;
         tx.prepare_cached(
             "UPDATE findings_issues SET count = max(count - 1, 0) WHERE project = ?1 AND fingerprint = ?2",
@@ -76,12 +85,12 @@ pub fn count_outcome(tx: &Transaction<'_>, agent: &str, outcome: &str) -> Result
 }
 
 /// Findings of an earlier state of a run by id, with their fingerprints. Those over many runs stay.
-fn earlier(tx: &Transaction<'_>, project: &str, run: &Run) -> Result<BTreeMap<String, String>> {
+fn earlier(tx: &Transaction<'_>, project: &str, trace: TraceId) -> Result<BTreeMap<String, String>> {
     let mut query = tx.prepare_cached(
         "SELECT id, fingerprint FROM findings WHERE project = ?1 AND trace = ?2 AND detector NOT IN (?3, ?4)",
     )?;
-    let rows = query
-        .query_map(params![project, run.trace_id.as_bytes(), DRIFT, SILENCE], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let rows =
+        query.query_map(params![project, trace.as_bytes(), DRIFT, SILENCE], |row| Ok((row.get(0)?, row.get(1)?)))?;
     rows.collect()
 }
 

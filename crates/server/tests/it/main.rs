@@ -15,6 +15,7 @@ mod forward;
 mod grafana;
 mod grpc;
 mod http;
+mod incident;
 mod joins;
 mod lifecycle;
 mod logs;
