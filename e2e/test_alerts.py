@@ -327,5 +327,94 @@ class Killed(unittest.TestCase):
         self.assertIn("another process uses this directory", done.stderr)
 
 
+class TooMuch(unittest.TestCase):
+    """Rules, labels, receivers and alerts beyond all bounds: each is told by name, and the others go on."""
+
+    RULES = """
+groups:
+  - name: test
+    interval: 1s
+    rules:
+      - {alert: TooMany, expr: many > 0}
+      - {alert: Broken, expr: load * on () wide, annotations: {summary: fine}}
+      - {alert: BadTemplate, expr: load > 10, annotations: {summary: '{{ query "sum(" | first | value }}'}}
+      - {alert: Wide, expr: load > 5, labels: {severity: P3, long: LONG}}
+      - {alert: HighLoad, expr: load > 10, labels: {severity: P1}}
+"""
+    ROUTES = """
+route:
+  receiver: hook
+  group_by: [alertname]
+  group_wait: 0s
+  group_interval: 1s
+  routes: [{matchers: [alertname="Wide"], receiver: slow, continue: true}, {receiver: hook}]
+receivers:
+  - name: hook
+    webhook_configs: [{url: 'URL/hook'}]
+  - name: slow
+    webhook_configs: [{url: 'SLOW/hook'}]
+"""
+
+    def setUp(self):
+        self.receiver, self.slow = Receiver(), Receiver()
+        self.slow.answers_after = 30
+        self.addCleanup(self.receiver.close)
+        self.addCleanup(self.slow.close)
+        folder = tempfile.TemporaryDirectory(prefix="tawny-rules-")
+        self.addCleanup(folder.cleanup)
+        here = pathlib.Path(folder.name)
+        (here / "rules.yml").write_text(self.RULES.replace("LONG", "x" * 10_240))
+        (here / "alertmanager.yml").write_text(self.ROUTES.replace("URL", self.receiver.url).replace("SLOW", self.slow.url))
+        self.server = Server(["--rule-packs", "none", "--rules", str(here / "rules.yml"), "--alertmanager-config",
+                              str(here / "alertmanager.yml")])
+        self.addCleanup(self.server.close)
+
+    def gauge(self, name, points):
+        points = [{"timeUnixNano": str(time.time_ns()), "asDouble": value, "attributes": [
+            {"key": key, "value": {"stringValue": text}} for key, text in labels.items()]} for labels, value in points]
+        body = {"resourceMetrics": [{"scopeMetrics": [{"metrics": [{"name": name, "gauge": {"dataPoints": points}}]}]}]}
+        status, answer = self.server.post("/v1/metrics", json.dumps(body).encode(), {"Content-Type": "application/json"})
+        self.assertEqual(status, 200, answer)
+
+    def rule(self, name):
+        rules = [rule for group in self.server.get("/api/v1/rules")["groups"] for rule in group["rules"]]
+        return next(rule for rule in rules if rule["name"] == name)
+
+    def told(self, name):
+        return [hook.body for hook in self.receiver.at("/hook") if hook.body["commonLabels"].get("alertname") == name]
+
+    def test_each_is_named_and_the_others_go_on(self):
+        for part in range(10):
+            self.gauge("many", [({"series": str(part * 10_000 + at)}, 1.0) for at in range(10_000)])
+        self.gauge("wide", [({"side": "a"}, 20.0), ({"side": "b"}, 20.0)])
+        self.gauge("load", [({}, 20.0)])
+        page = eventually("the page of the rule beside them", lambda: self.told("HighLoad"))
+        self.assertEqual(len(page[0]["alerts"]), 1)
+        error = eventually("the error of the rule with 100,000 series", lambda: self.rule("TooMany")["error"])
+        self.assertIn("exceeded limit of 10000 with 100000 alerts", error)
+        self.assertTrue(eventually("the error of the broken rule", lambda: self.rule("Broken")["error"]))
+        bad = eventually("the alert whose template fails", lambda: self.told("BadTemplate"))
+        self.assertIn("error expanding template", bad[0]["alerts"][0]["annotations"]["summary"])
+        # One of the two receivers of this alert hangs: the other one is told, and it is said which one waits.
+        wide = eventually("labels of 10 KB", lambda: self.told("Wide"))
+        self.assertEqual([len(alert["labels"]["long"]) for alert in wide[0]["alerts"]], [10_240])
+        waiting = lambda: [it for it in self.server.get("/api/v1/alerts")["waiting"] if it["error"]]
+        self.assertEqual([it["receiver"] for it in eventually("the receiver that hangs", waiting)], ["slow"])
+        self.assertIn("no answer in time", waiting()[0]["error"])
+        reached = {limit["name"]: limit["reached"] for limit in self.server.get("/api/v1/status")["limits"]}
+        self.assertGreater(reached["rule_alerts_max"], 0)
+
+    def test_ten_thousand_alerts_at_once(self):
+        alerts = [{"labels": {"alertname": "Storm", "host": str(at)}} for at in range(10_000)]
+        began = time.monotonic()
+        post(f"{self.server.http}/alertmanager/api/v2/alerts", alerts)
+        page = eventually("the page", lambda: self.told("Storm"))
+        print(f"10,000 alerts were told in one message after {time.monotonic() - began:.1f} s")
+        self.assertEqual(len(page[0]["alerts"]), 10_000)
+        self.gauge("load", [({}, 20.0)])
+        eventually("the page after it", lambda: self.told("HighLoad"))
+        self.assertEqual(self.server.get("/health")["status"], "ok")
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -220,7 +220,9 @@ pub async fn send_now(app: &App, integration: &Integration, notification: &Notif
         (Arc::clone(&inner.config), Arc::clone(&inner.library))
     };
     let sent = send::notification(app, &config, &library, integration, notification).await;
-    sent.map_err(|send::SendError::Later(reason)| send::SendError::Never(reason) | reason)
+    sent.map_err(|error| match error {
+        send::SendError::Later(reason) | send::SendError::Never(reason) => reason,
+    })
 }
 
 /// An identifier in the form of a random UUID.

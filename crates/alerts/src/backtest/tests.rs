@@ -133,7 +133,9 @@ fn recording_rules_come_first_wherever_they_stand_and_hide_what_is_stored() {
 
 #[test]
 fn a_rule_that_looks_at_its_own_past_goes_step_by_step() {
-    let file = rules("groups: [{name: g, rules: [{record: count, expr: '(count offset 1m or vector(0)) + 1'}, {alert: Ten, expr: count >= 10}]}]");
+    let file = rules(
+        "groups: [{name: g, rules: [{record: count, expr: '(count offset 1m or vector(0)) + 1'}, {alert: Ten, expr: count >= 10}]}]",
+    );
     let found = tested(&file, span(0, 20 * MINUTE), &mut Stored::default());
     // It begins five minutes early, as far back as its reader may look.
     assert_eq!(found[1].report.intervals.iter().map(|it| it.from / MINUTE).collect::<Vec<_>>(), [4]);

@@ -9,7 +9,8 @@ use axum::extract::{Path, State};
 
 use super::params::Params;
 use super::types::{
-    AckRequest, Alert, AlertAck, AlertDetail, AlertEvent, AlertHistory, AlertReview, AlertsAnswer, Problem, WaitingMessage,
+    AckRequest, Alert, AlertAck, AlertDetail, AlertEvent, AlertHistory, AlertReview, AlertsAnswer, Problem,
+    WaitingMessage,
 };
 use crate::alerting::keep::{self, Ack, EventKind, Wanted};
 use crate::alerting::{Inner, review};

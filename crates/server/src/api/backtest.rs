@@ -163,7 +163,7 @@ fn notes(done: &Backtest, span: Span) -> Vec<String> {
     }
     if let Some(thin) = done.thin_before.filter(|thin| *thin > span.from) {
         notes.push(format!(
-            "before {} one sample an hour is left of each series: what looks at less than two hours finds nothing there",
+            "before {} a few samples an hour are left of each series: what looks at less than two hours may find nothing there",
             time(thin)
         ));
     }
