@@ -135,8 +135,13 @@ impl Dispatcher {
         Self { log, ..Self::default() }
     }
 
+    /// The alert with these labels.
+    pub fn alert(&self, labels: &Labels) -> Option<&GivenAlert> {
+        self.alerts.get(labels)
+    }
+
     /// Alerts known now.
-    pub fn alerts(&self) -> impl Iterator<Item = &GivenAlert> {
+    pub fn alerts(&self) -> impl ExactSizeIterator<Item = &GivenAlert> {
         self.alerts.values()
     }
 

@@ -98,13 +98,14 @@ async fn turn(app: &Arc<App>, opened: &Opened, job: Job) {
     let evidence = evidence::gather(app, &group, &outcomes, at).await;
     for rule in &mut state.rules {
         for alert in rule.alerts.values_mut() {
-            let found = evidence.iter().find(|found| found.labels == alert.labels && found.fired_at == at).map(traces);
+            let found = evidence.iter().find(|found| found.labels == alert.labels && found.fired_at == at);
             // Evidence of the beginning stays with the alert; the rule's own texts were expanded anew.
-            alert.annotations.retain(|(name, _)| name != present::TRACES);
-            let known = found.or_else(|| known_traces(&opened.alerting, &alert.labels));
-            alert
-                .annotations
-                .extend(known.filter(|text| !text.is_empty()).map(|text| (present::TRACES.to_owned(), text)));
+            let shown = match found {
+                Some(found) => evidence::annotations(&found.evidence.runs, &external_url(app)),
+                None => known_annotations(&opened.alerting, &alert.labels),
+            };
+            alert.annotations.retain(|(name, _)| ![present::TRACES, present::WORST_RUNS].contains(&name.as_str()));
+            alert.annotations.extend(shown.into_iter().filter(|(_, text)| !text.is_empty()));
         }
     }
     hand_on(app, opened, Turned { key, group, state, outcomes, evidence, at, took_ms }).await;
@@ -121,15 +122,11 @@ struct Turned {
     took_ms: f64,
 }
 
-/// Trace ids of the runs that show an alert.
-fn traces(found: &Gathered) -> String {
-    found.evidence.runs.iter().map(|run| run.trace_id.as_str()).collect::<Vec<_>>().join(" ")
-}
-
-fn known_traces(alerting: &Alerting, labels: &promql::Labels) -> Option<String> {
+/// What messages say of the runs that show an alert that fired before.
+fn known_annotations(alerting: &Alerting, labels: &promql::Labels) -> Vec<(String, String)> {
     let inner = alerting.lock();
-    let known = inner.dispatcher.alerts().find(|alert| alert.labels == *labels)?;
-    Some(known.annotations.get(present::TRACES).to_owned())
+    let Some(known) = inner.dispatcher.alert(labels) else { return Vec::new() };
+    [present::TRACES, present::WORST_RUNS].map(|name| (name.to_owned(), known.annotations.get(name).to_owned())).into()
 }
 
 fn report(app: &App, group: &Group, state: &GroupState, outcomes: &[Outcome]) {
@@ -169,8 +166,8 @@ async fn hand_on(app: &Arc<App>, opened: &Opened, turned: Turned) {
         }
         inner.dispatcher.acknowledged = inner.acknowledged();
         for alert in &given {
-            let known = inner.dispatcher.alerts().count();
-            if known >= limits::ALERTS_MAX && !inner.dispatcher.alerts().any(|other| other.labels == alert.labels) {
+            let known = inner.dispatcher.alerts().len();
+            if known >= limits::ALERTS_MAX && inner.dispatcher.alert(&alert.labels).is_none() {
                 app.counters.limit_reached("alerts_max");
                 continue;
             }

@@ -10,7 +10,7 @@ use model::{RunStatus, Timestamp};
 use promql::{Labels, Params, Value};
 use query::{Page, RunFilter, Sort, SortKey};
 
-use super::{limits, threshold, time_text, watched_or_all};
+use super::{limits, present, threshold, time_text, watched_or_all};
 use crate::api::types::{AlertEvidence, EvidencePoint, EvidenceRun, Finding};
 use crate::app::App;
 use crate::findings::ask::{self as findings, Filter};
@@ -159,6 +159,19 @@ async fn runs(app: &App, alert: &ActiveAlert) -> Vec<EvidenceRun> {
             Vec::new()
         }
     }
+}
+
+/// What messages say of the runs that show an alert: their trace ids, and a line for each with the address of its page.
+pub fn annotations(runs: &[EvidenceRun], url: &str) -> Vec<(String, String)> {
+    let line = |run: &EvidenceRun| {
+        let mut said = vec![run.agent.clone().unwrap_or_else(|| run.name.clone()), run.status.to_string()];
+        said.push(format!("{:.1} s", run.duration_ms / 1000.0));
+        said.extend(run.cost_usd.map(|cost| format!("${cost:.4}")));
+        format!("{url}/runs/{} ({})", run.trace_id, said.join(", "))
+    };
+    let traces: Vec<&str> = runs.iter().map(|run| run.trace_id.as_str()).collect();
+    let lines: Vec<String> = runs.iter().map(line).collect();
+    vec![(present::TRACES.to_owned(), traces.join(" ")), (present::WORST_RUNS.to_owned(), lines.join("\n"))]
 }
 
 fn since(alert: &ActiveAlert) -> Timestamp {

@@ -8,6 +8,8 @@ use promql::Labels;
 
 /// The annotation with the trace ids of runs that show it.
 pub const TRACES: &str = "traces";
+/// The annotation with a line for each of them: where it can be seen, and what it was.
+pub const WORST_RUNS: &str = "worst_runs";
 
 /// A time as messages have it.
 pub fn time_text(millis: i64) -> String {
@@ -23,6 +25,8 @@ pub fn given(rule: &Rule, alert: &ActiveAlert, now: i64, url: &str) -> GivenAler
     if let Some(since) = alert.no_data_since {
         annotations = annotations.with("no_data_since", &time_text(since));
     }
+    let page = format!("{url}/alerts/{:016x}", alerts::manager::fingerprint(&alert.labels));
+    annotations = annotations.with("alert_url", &page);
     let expression: String = form_urlencoded::byte_serialize(rule.query.text.trim().as_bytes()).collect();
     GivenAlert {
         labels: alert.labels.clone(),
