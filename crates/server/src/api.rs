@@ -2,8 +2,10 @@
 //! types of [`types`]; which handler answers where stands in `routes.rs`.
 
 pub mod aggregate;
+pub mod alert_receivers;
 pub mod alerts;
 pub mod audit;
+pub mod backtest;
 pub mod body;
 pub mod brakes;
 pub mod budgets;

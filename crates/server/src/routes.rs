@@ -19,7 +19,9 @@ use utoipa_axum::routes;
 use wire::Signal;
 
 use crate::api::{
-    aggregate, alerts, audit, brakes, budgets, changes, costs, doctor, export, findings, incidents, investigate, keys, live, logs, openapi, policy, prices, promql, rules, run, runs, search, session, sessions, setup, signals, silences, sla, sql, status, store, summary,
+    aggregate, alert_receivers, alerts, audit, backtest, brakes, budgets, changes, costs, doctor, export, findings,
+    incidents, investigate, keys, live, logs, openapi, policy, prices, promql, rules, run, runs, search, session,
+    sessions, setup, signals, silences, sla, sql, status, store, summary,
 };
 use crate::app::App;
 use crate::doors;
@@ -75,10 +77,14 @@ pub fn api() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(alerts::list))
         .routes(routes!(alerts::history))
         .routes(routes!(alerts::review))
+        .routes(routes!(alerts::get))
         .routes(routes!(alerts::ack))
         .routes(routes!(rules::list))
         .routes(routes!(rules::distances))
         .routes(routes!(rules::explain))
+        .routes(routes!(backtest::run))
+        .routes(routes!(alert_receivers::list))
+        .routes(routes!(alert_receivers::test))
         .routes(routes!(rules::runbook))
         .routes(routes!(silences::list, silences::create))
         .routes(routes!(silences::expire))

@@ -16,11 +16,13 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::filters::RunFilters;
-pub use alerting::{Alerting, Alerts, AlertsAck, AlertsCommand, AlertsHistory, AlertsReview, AlertsSilence};
+pub use alerting::{
+    Alerting, Alerts, AlertsAck, AlertsCommand, AlertsHistory, AlertsReview, AlertsShow, AlertsSilence,
+};
 pub use findings::{Detectors, DetectorsCommand, DetectorsTest, Diff, FindingFilters, Findings, Investigate, Issues};
 pub use incident::{Brake, BrakeCommand, BrakeOn, Changes, ChangesCommand};
 pub use money::{Budgets, Costs, CostsCommand, MoneyFiles};
-pub use rules::{Rules, RulesCheck, RulesCommand, RulesExplain, RulesTest};
+pub use rules::{Rules, RulesBacktest, RulesCheck, RulesCommand, RulesExplain, RulesTest};
 pub use sending::{Demo, Doctor, Forward, ForwardCommand, Setup};
 pub use series::Query;
 pub use serve::Serve;

@@ -1,21 +1,15 @@
-//! What an alert carries beside its labels: value, links, and the runs that show it.
+//! What an alert carries beside its labels: value, threshold and links.
 
 use alerts::evaluate::{ActiveAlert, State};
 use alerts::manager::dispatch::GivenAlert;
 use alerts::rules::Rule;
 use alerts::template::humanize;
-use model::RunStatus;
 use promql::Labels;
-use query::{Page, RunFilter, Sort, SortKey};
-
-use crate::app::App;
 
 /// The annotation with the trace ids of runs that show it.
 pub const TRACES: &str = "traces";
-/// How many.
-const TRACES_MAX: usize = 3;
-/// How far back runs are looked at.
-const WINDOW_NANOS: i64 = 3_600_000_000_000;
+/// The annotation with a line for each of them: where it can be seen, and what it was.
+pub const WORST_RUNS: &str = "worst_runs";
 
 /// A time as messages have it.
 pub fn time_text(millis: i64) -> String {
@@ -31,6 +25,8 @@ pub fn given(rule: &Rule, alert: &ActiveAlert, now: i64, url: &str) -> GivenAler
     if let Some(since) = alert.no_data_since {
         annotations = annotations.with("no_data_since", &time_text(since));
     }
+    let page = format!("{url}/alerts/{:016x}", alerts::manager::fingerprint(&alert.labels));
+    annotations = annotations.with("alert_url", &page);
     let expression: String = form_urlencoded::byte_serialize(rule.query.text.trim().as_bytes()).collect();
     GivenAlert {
         labels: alert.labels.clone(),
@@ -87,47 +83,4 @@ pub fn threshold(node: &promql::ast::Node) -> Option<Threshold> {
             .or_else(|| threshold(&binary.left));
     }
     matches!(binary.op, BinaryOp::And | BinaryOp::Unless).then(|| threshold(&binary.left)).flatten()
-}
-
-/// Trace ids of the runs of the last hour that show what an alert is about, the worst first; empty where there are none.
-pub async fn worst_runs(app: &App, alert: &ActiveAlert) -> String {
-    let labels = &alert.labels;
-    let one = |names: [&str; 2]| {
-        names
-            .iter()
-            .map(|name| labels.get(name))
-            .find(|value| !value.is_empty())
-            .map(str::to_owned)
-            .into_iter()
-            .collect()
-    };
-    let about = labels.get("alertname").to_lowercase();
-    let says = |words: &[&str]| words.iter().any(|word| about.contains(word));
-    let (key, failed) = if says(&["cost", "spend", "burn", "budget"]) {
-        (SortKey::CostUsd, false)
-    } else if says(&["token"]) {
-        (SortKey::TotalTokens, false)
-    } else if says(&["latency", "slow", "duration", "stuck"]) {
-        (SortKey::DurationMs, false)
-    } else {
-        (SortKey::Errors, says(&["error", "fail"]))
-    };
-    let filter = RunFilter {
-        from: Some(app.now().plus_nanos(-WINDOW_NANOS)),
-        agent: one(["agent_id", "agent"]),
-        workflow: one(["workflow", "workflow_name"]),
-        tool: one(["tool_name", "tool"]),
-        model: one(["model", "model"]),
-        status: if failed { vec![RunStatus::Error] } else { Vec::new() },
-        ..RunFilter::default()
-    };
-    let page = Page { sort: Sort { key, descending: true }, limit: TRACES_MAX, ..Page::default() };
-    let project = app.project();
-    match app.ask(|engine| async move { engine.runs(&project, &filter, &page).await }).await {
-        Ok(page) => page.runs.iter().map(|run| run.trace_id.to_string()).collect::<Vec<_>>().join(" "),
-        Err(problem) => {
-            tracing::warn!(detail = problem.detail, "runs for an alert cannot be read");
-            String::new()
-        }
-    }
 }

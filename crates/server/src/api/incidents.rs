@@ -145,7 +145,8 @@ fn found(
     let mut brakes = kept_brakes::all(connection, Some(project))?;
     brakes.retain(|brake| brake.agent.is_none() || brake.agent == agent);
     let first_event = millis(onset.plus_nanos(-HOUR));
-    let events = keep::events(connection, &keep::Wanted { from: first_event, alertname: None, limit: EVENTS })?;
+    let events =
+        keep::events(connection, &keep::Wanted { from: first_event, limit: EVENTS, ..keep::Wanted::default() })?;
     Ok(Some(Found {
         onset,
         first: hit.first().map(|hit| hit.trace),

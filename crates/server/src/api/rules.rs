@@ -11,9 +11,7 @@ use futures::{StreamExt, stream};
 
 use super::alerts::{map, of_rule, time};
 use super::params::Params;
-use super::types::{
-    Problem, Rule, RuleDistance, RuleDistances, RuleExplanation, RuleGroup, RuleValue, RulesAnswer,
-};
+use super::types::{Problem, Rule, RuleDistance, RuleDistances, RuleExplanation, RuleGroup, RuleValue, RulesAnswer};
 use crate::alerting::{threshold, watched_or_all};
 use crate::app::App;
 use crate::series::{AskError, ask, limits, millis};
@@ -85,12 +83,7 @@ pub async fn list(State(app): State<Arc<App>>) -> Result<Json<RulesAnswer>, Prob
 }
 
 /// What a rule looks at, as it is now, the nearest to firing first.
-async fn values(
-    app: &App,
-    rule: &::alerts::rules::Rule,
-    now: i64,
-    time: Duration,
-) -> Result<Vec<RuleValue>, AskError> {
+async fn values(app: &App, rule: &::alerts::rules::Rule, now: i64, time: Duration) -> Result<Vec<RuleValue>, AskError> {
     let query = watched_or_all(&rule.query);
     let value = ask(app, &app.project(), query, QueryParams::instant(now), time).await?.value;
     let samples = ::alerts::evaluate::samples(value, now).map_err(AskError::Internal)?;

@@ -124,6 +124,7 @@ pub const RULES: &[(&str, &str, Rule)] = &[
     ("GET", "/api/v1/alerts", Server(Need::Read)),
     ("GET", "/api/v1/alerts/history", Server(Need::Read)),
     ("GET", "/api/v1/alerts/review", Server(Need::Read)),
+    ("GET", "/api/v1/alerts/{fingerprint}", Server(Need::Read)),
     ("POST", "/api/v1/alerts/{fingerprint}/ack", Server(Need::Respond)),
     ("GET", "/api/v1/silences", Server(Need::Read)),
     ("POST", "/api/v1/silences", Server(Need::Respond)),
@@ -131,6 +132,9 @@ pub const RULES: &[(&str, &str, Rule)] = &[
     ("GET", "/api/v1/rules", Server(Need::Read)),
     ("GET", "/api/v1/rules/values", Server(Need::Read)),
     ("GET", "/api/v1/rules/{name}/explain", Server(Need::Read)),
+    ("POST", "/api/v1/rules/backtest", Server(Need::Read)),
+    ("GET", "/api/v1/receivers", Server(Need::Read)),
+    ("POST", "/api/v1/receivers/{name}/test", Server(Need::Admin)),
     ("GET", "/runbooks/{name}", Open),
     ("GET", "/metrics", Server(Need::Read)),
     // What others ask: Prometheus, Grafana, Jaeger, Alertmanager

@@ -4,6 +4,7 @@
 #![allow(clippy::disallowed_methods)]
 
 mod alerts;
+mod alerts_trust;
 mod api;
 mod bad_input;
 mod captures;
