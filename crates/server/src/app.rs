@@ -64,6 +64,8 @@ pub const STATE_PARTS: &[state::Part] = &[
     crate::money::kept::PART,
     crate::findings::PART,
     access::PART,
+    crate::erasure::PART,
+    crate::sampling::PART,
 ];
 
 /// Shared by all handlers and background tasks.
@@ -80,6 +82,8 @@ pub struct App {
     pub doors: Arc<access::Doors>,
     /// Requests a second of each caller, where they are limited.
     pub rate: Option<access::Buckets>,
+    /// The way in by another server that vouches for people.
+    pub oidc: Option<crate::doors::oidc::OidcDoor>,
     /// How often passwords may be tried.
     pub tries: crate::api::session::Tries,
     /// Who looked at what lately.

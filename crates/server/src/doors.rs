@@ -6,6 +6,7 @@
 
 pub mod credentials;
 pub mod declared;
+pub mod oidc;
 pub mod origin;
 pub mod rules;
 
@@ -77,6 +78,7 @@ pub async fn guard(State(app): State<Arc<App>>, mut request: Request, next: Next
     // What no route answers is a page, or a receiver behind a prefix, which asks itself.
     let path = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let shows_content = path.as_deref().is_some_and(|path| rules::CONTENT.contains(&path));
+    let matched = path.clone();
     let (need, everywhere) = match path.map_or(Rule::Itself, |path| rules::of(method, &path)) {
         Rule::Open | Rule::Itself => return next.run(request).await,
         Rule::Needs(need) => (need, false),
@@ -103,8 +105,23 @@ pub async fn guard(State(app): State<Arc<App>>, mut request: Request, next: Next
         }
     }
     let project = Arc::clone(&caller.project);
+    let deed = matched.and_then(|path| rules::deed(request.method(), &path));
+    let noted = deed.map(|action| {
+        let target = format!("{} {}", request.method(), request.uri().path());
+        (action, target, caller.who.to_string(), if everywhere { "*".into() } else { Arc::clone(&project) })
+    });
     request.extensions_mut().insert(caller);
-    PROJECT.scope(project, next.run(request)).await
+    let response = PROJECT.scope(project, next.run(request)).await;
+    if let Some((action, target, who, project)) = noted.filter(|_| response.status().is_success()) {
+        let (open, now) = (Arc::clone(&app.doors), app.now());
+        let noted =
+            blocking(move || open.state().write(|tx| access::append(tx, now, &project, &who, [action, &target, ""])));
+        // It is done: an answer that says otherwise would be wrong.
+        let problem =
+            noted.await.err().map(|problem| format!("what people change is not written down: {}", problem.detail));
+        app.troubles.set("audit", problem);
+    }
+    response
 }
 
 /// Seconds in which a person who looks at the same thing again is written down once: pages ask again while they are open.

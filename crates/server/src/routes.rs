@@ -19,8 +19,9 @@ use utoipa_axum::routes;
 use wire::Signal;
 
 use crate::api::{
-    aggregate, alerts, audit, budgets, costs, doctor, export, findings, investigate, keys, live, logs, openapi, policy,
-    prices, rules, run, runs, search, session, sessions, setup, signals, silences, sla, sql, status, store, summary,
+    aggregate, alerts, audit, budgets, costs, doctor, export, findings, investigate, keeping, keys, live, logs,
+    openapi, policy, prices, rules, run, runs, search, session, sessions, setup, signals, silences, sla, sql, status,
+    store, summary, users,
 };
 use crate::app::App;
 use crate::doors;
@@ -84,10 +85,19 @@ pub fn api() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(store::backup))
         .routes(routes!(session::log_in))
         .routes(routes!(session::log_out))
+        .routes(routes!(session::oidc_begin))
+        .routes(routes!(session::oidc_finish))
         .routes(routes!(session::me))
         .routes(routes!(keys::list, keys::create))
         .routes(routes!(keys::revoke))
         .routes(routes!(keys::rotate))
+        .routes(routes!(users::list, users::create))
+        .routes(routes!(users::edit, users::remove))
+        .routes(routes!(keeping::retention))
+        .routes(routes!(keeping::list_holds, keeping::hold))
+        .routes(routes!(keeping::end_hold))
+        .routes(routes!(keeping::erasures, keeping::erase))
+        .routes(routes!(keeping::try_sampling))
         .routes(routes!(audit::list))
         .routes(routes!(audit::verify))
         .routes(routes!(policy::get))

@@ -129,7 +129,7 @@ fn a_person_signs_in_sees_their_project_and_signs_out() {
     for _ in 0..3 {
         assert_eq!(with("GET", "/api/v1/search?q=owls", &[]).status, 200);
     }
-    let log = state.read(|conn| access::entries(conn, 0, 100, None)).unwrap();
+    let log = state.read(|conn| access::entries(conn, access::Log::People, 0, 100, None)).unwrap();
     let told: Vec<[&str; 3]> = log.iter().map(|entry| [&*entry.actor, &*entry.action, &*entry.target]).collect();
     let jane = "user:jane";
     assert_eq!(told, [[jane, "login.failed", "jane"], [jane, "login", "jane"], [jane, "view", "/api/v1/search"]]);
@@ -306,4 +306,61 @@ fn certificates_are_used_and_read_again_when_they_change() {
         std::thread::sleep(Duration::from_millis(100));
     }
     panic!("the new certificate is not used");
+}
+
+#[test]
+fn administrators_add_change_and_remove_people_and_never_lock_themselves_out() {
+    let server = Server::open(TempDir::new().unwrap(), Limits::default());
+    let ask = |cookie: &str, method: &str, path: &str, body: Value| {
+        let url = format!("{}{path}", server.http);
+        server.send(method, &url, &[("cookie", cookie)], body.to_string().as_bytes())
+    };
+    let login = |name: &str, password: &str| {
+        let answer = ask("", "POST", "/api/v1/login", json!({ "name": name, "password": password }));
+        (answer.status, answer.header("set-cookie").split(';').next().unwrap_or_default().to_owned())
+    };
+    let person = |name: &str, project: &str, role: &str| json!({ "name": name, "password": "correct horse battery", "roles": [{ "project": project, "role": role }] });
+    // Open: whoever is first must be able to let in the others.
+    let refused = ask("", "POST", "/api/v1/users", person("jane", "shop", "admin"));
+    assert_eq!(refused.status, 409, "{}", refused.text());
+    assert_eq!(ask("", "POST", "/api/v1/users", person("ada", "*", "admin")).status, 200);
+    assert_eq!(ask("", "GET", "/api/v1/users", json!({})).status, 401, "the first person closes the doors");
+    let (status, ada) = login("ada", "correct horse battery");
+    assert_eq!(status, 204);
+    assert_eq!(ask(&ada, "POST", "/api/v1/users", person("jane", "shop", "viewer")).status, 200);
+    assert_eq!(ask(&ada, "POST", "/api/v1/users", person("jane", "*", "admin")).status, 409);
+    let short = json!({ "name": "bob", "password": "hunter2-x", "roles": [{ "project": "shop", "role": "viewer" }] });
+    let short = ask(&ada, "POST", "/api/v1/users", short);
+    assert!(short.status == 400 && !short.text().contains("hunter2"), "{}", short.text());
+    let (_, jane) = login("jane", "correct horse battery");
+    assert_eq!(
+        ask(&jane, "PATCH", "/api/v1/users/jane", json!({ "roles": [{ "project": "*", "role": "admin" }] })).status,
+        403
+    );
+    let change = json!({ "disabled": true, "roles": [{ "project": "shop", "role": "editor" }] });
+    let changed = ask(&ada, "PATCH", "/api/v1/users/jane", change).ok().json();
+    assert_eq!(changed["roles"], json!([{ "project": "shop", "role": "editor" }]));
+    assert!(changed["disabled_at"].is_string());
+    assert_eq!(ask(&jane, "GET", "/api/v1/runs", json!({})).status, 401, "a session ends with its person");
+    assert_eq!(login("jane", "correct horse battery").0, 401);
+    assert_eq!(
+        ask(&ada, "PATCH", "/api/v1/users/jane", json!({ "disabled": false, "password": "another horse battery" }))
+            .status,
+        200
+    );
+    assert_eq!(login("jane", "another horse battery").0, 204);
+    for change in [json!({ "disabled": true }), json!({ "roles": [{ "project": "*", "role": "none" }] })] {
+        assert_eq!(ask(&ada, "PATCH", "/api/v1/users/ada", change).status, 409);
+    }
+    assert_eq!(ask(&ada, "DELETE", "/api/v1/users/ada", json!({})).status, 409);
+    assert_eq!(ask(&ada, "DELETE", "/api/v1/users/jane", json!({})).status, 204);
+    assert_eq!(ask(&ada, "DELETE", "/api/v1/users/jane", json!({})).status, 404);
+    let listed = ask(&ada, "GET", "/api/v1/users", json!({})).ok().json();
+    assert_eq!(listed["users"].as_array().unwrap().len(), 1);
+    let log = ask(&ada, "GET", "/api/v1/audit", json!({})).ok().json();
+    let told: Vec<&str> =
+        log["entries"].as_array().unwrap().iter().map(|entry| entry["action"].as_str().unwrap()).collect();
+    for action in ["user.add", "user.disable", "user.role", "user.password", "user.enable", "user.remove"] {
+        assert!(told.contains(&action), "{action} is not in {told:?}");
+    }
 }
