@@ -22,11 +22,14 @@ use model::Tenant;
 use crate::app::App;
 use crate::ingest::Refusal;
 use crate::problem::Problem;
+use crate::series::Sees;
 use rules::Rule;
 
 tokio::task_local! {
     /// The project of the request that is being answered.
     static PROJECT: Arc<str>;
+    /// Whether who asked has their rights in every project.
+    static EVERYWHERE: bool;
 }
 
 impl App {
@@ -58,6 +61,15 @@ impl App {
     /// The project the request is about that is being answered; the default one outside of a request.
     pub fn project(&self) -> Arc<str> {
         PROJECT.try_with(Arc::clone).unwrap_or_else(|_| Tenant::DEFAULT_PROJECT.into())
+    }
+
+    /// Which series the request may see; all outside of a request.
+    pub fn sees(&self) -> Sees {
+        if EVERYWHERE.try_with(|everywhere| *everywhere).unwrap_or(true) {
+            Sees::Everything
+        } else {
+            Sees::Of(self.project())
+        }
     }
 
     fn is_over_rate(&self, caller: &Caller) -> bool {
@@ -110,8 +122,9 @@ pub async fn guard(State(app): State<Arc<App>>, mut request: Request, next: Next
         let target = format!("{} {}", request.method(), request.uri().path());
         (action, target, caller.who.to_string(), if everywhere { "*".into() } else { Arc::clone(&project) })
     });
+    let everywhere = caller.everywhere;
     request.extensions_mut().insert(caller);
-    let response = PROJECT.scope(project, next.run(request)).await;
+    let response = EVERYWHERE.scope(everywhere, PROJECT.scope(project, next.run(request))).await;
     if let Some((action, target, who, project)) = noted.filter(|_| response.status().is_success()) {
         let (open, now) = (Arc::clone(&app.doors), app.now());
         let noted =
