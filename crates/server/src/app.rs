@@ -65,6 +65,8 @@ pub const STATE_PARTS: &[state::Part] = &[
     crate::findings::PART,
     crate::incident::PART,
     access::PART,
+    crate::erasure::PART,
+    crate::sampling::PART,
 ];
 
 /// Shared by all handlers and background tasks.
@@ -81,6 +83,8 @@ pub struct App {
     pub doors: Arc<access::Doors>,
     /// Requests a second of each caller, where they are limited.
     pub rate: Option<access::Buckets>,
+    /// The way in by another server that vouches for people.
+    pub oidc: Option<crate::doors::oidc::OidcDoor>,
     /// How often passwords may be tried.
     pub tries: crate::api::session::Tries,
     /// Who looked at what lately.

@@ -4,6 +4,7 @@
 //! senders are asked to come back. [`Running::stop`] ends everything in order: no new connections, open requests finish,
 //! tasks end, rows are flushed, the store is closed.
 
+mod agent_audit;
 pub mod alerting;
 pub mod api;
 mod app;
@@ -12,12 +13,14 @@ mod clock;
 pub mod config;
 mod counters;
 mod doors;
+mod erasure;
 mod findings;
 mod grafana;
 mod health;
 mod incident;
 mod incoming;
 mod ingest;
+mod keeping;
 mod listen;
 mod live;
 mod log_lines;
@@ -29,6 +32,7 @@ mod otlp_http;
 mod problem;
 mod receivers;
 mod routes;
+mod sampling;
 pub mod series;
 mod tasks;
 mod tls;
@@ -129,8 +133,9 @@ pub struct Running {
 pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let addresses = settings.addresses()?;
     settings.limits.check()?;
-    let doors = Arc::new(doors(&settings)?);
+    let doors = doors(&settings)?;
     settings.check_open(&addresses, doors.are_closed())?;
+    let doors = Arc::new(doors.always_asking(addresses.reachable().is_some() && !settings.allow_open));
     let tls = settings.tls.clone().map(tls::Tls::open).transpose()?.map(Arc::new);
     let scheme = if tls.is_some() { "https" } else { "http" };
     let http = listen::open("HTTP", "--http", addresses.http).await?;
@@ -211,6 +216,7 @@ fn app(
         doors,
         tls,
         loopback,
+        oidc: oidc(&settings),
         tries: api::session::Tries::default(),
         views: doors::Views::default(),
         rate: settings.limits.requests_per_second.map(|rate| access::Buckets::new(f64::from(rate))),
@@ -230,6 +236,18 @@ fn app(
         sql_threads,
         sql_permits: Arc::new(Semaphore::new(app::SQL_QUERIES_MAX)),
     })
+}
+
+/// The way in by another server that vouches for people, if the settings name one.
+fn oidc(settings: &Settings) -> Option<doors::oidc::OidcDoor> {
+    let settings = settings.oidc.clone()?;
+    match alerting::http_client() {
+        Ok(client) => Some(doors::oidc::OidcDoor::new(settings, client.clone())),
+        Err(problem) => {
+            tracing::error!(problem, "nobody can sign in elsewhere");
+            None
+        }
+    }
 }
 
 /// The way on to other backends, if the settings name any. `own` are the addresses in use.

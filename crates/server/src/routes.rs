@@ -20,8 +20,8 @@ use wire::Signal;
 
 use crate::api::{
     aggregate, alert_receivers, alerts, audit, backtest, brakes, budgets, changes, costs, doctor, export, findings,
-    incidents, investigate, keys, live, logs, openapi, policy, prices, promql, rules, run, runs, search, session,
-    sessions, setup, signals, silences, sla, sql, status, store, summary,
+    incidents, investigate, keeping, keys, live, logs, openapi, policy, prices, promql, rules, run, runs, search, session,
+    sessions, setup, signals, silences, sla, sql, status, store, summary, users,
 };
 use crate::app::App;
 use crate::doors;
@@ -96,10 +96,19 @@ pub fn api() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(store::backup))
         .routes(routes!(session::log_in))
         .routes(routes!(session::log_out))
+        .routes(routes!(session::oidc_begin))
+        .routes(routes!(session::oidc_finish))
         .routes(routes!(session::me))
         .routes(routes!(keys::list, keys::create))
         .routes(routes!(keys::revoke))
         .routes(routes!(keys::rotate))
+        .routes(routes!(users::list, users::create))
+        .routes(routes!(users::edit, users::remove))
+        .routes(routes!(keeping::retention))
+        .routes(routes!(keeping::list_holds, keeping::hold))
+        .routes(routes!(keeping::end_hold))
+        .routes(routes!(keeping::erasures, keeping::erase))
+        .routes(routes!(keeping::try_sampling))
         .routes(routes!(audit::list))
         .routes(routes!(audit::verify))
         .routes(routes!(policy::get))

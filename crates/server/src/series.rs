@@ -19,7 +19,7 @@ use ::series::{Batch, Db, DbError, Maintained, Refused, Stats, Written};
 use model::raw::Group;
 use model::{Sample, Timestamp, Value};
 
-pub use self::ask::{AskError, ask, at_time, on_threads};
+pub use self::ask::{AskError, Sees, ask, at_time, on_threads};
 use crate::config::Settings;
 use crate::counters::Counters;
 

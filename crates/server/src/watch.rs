@@ -25,11 +25,13 @@ use self::judge::{Bench, Case, Judge, Sources};
 pub use self::kept::{JUDGED_RUNS_MAX, PART};
 use self::queue::{Key, Queue, Seen};
 pub use self::read::WATCH_CONTENT_SPANS;
+use crate::agent_audit::AgentAudit;
 use crate::app::{App, Opened};
 use crate::findings::FindingsJudge;
 use crate::incident::SeenJudge;
 use crate::metrics::Counting;
 use crate::money::judge::Costs;
+use crate::sampling::SamplingJudge;
 
 /// Runs waiting to be looked at; past these, changes are asked for again later. About 150 bytes each.
 pub const WATCH_RUNS_MAX: usize = 100_000;
@@ -112,12 +114,18 @@ impl Watch {
 
 /// Every judge of the server. They see a run in this order.
 fn judges(app: &App) -> Vec<Box<dyn Judge>> {
-    vec![
+    let mut judges: Vec<Box<dyn Judge>> = vec![
         Box::new(Counting::new(Arc::clone(&app.metrics))),
         Box::new(Costs::new(Arc::clone(&app.money), app.settings.dialects.clone())),
         Box::new(FindingsJudge::new(app.settings.detection.clone())),
         Box::new(SeenJudge::default()),
-    ]
+    ];
+    if !app.settings.audit_agents.is_empty() {
+        judges.push(Box::new(AgentAudit::new(app.settings.audit_agents.clone())));
+    }
+    // The last: everybody else has counted a run that it lets go.
+    judges.extend(app.settings.sampling.clone().map(|rules| Box::new(SamplingJudge::new(rules)) as Box<dyn Judge>));
+    judges
 }
 
 /// Notes which runs change; ends when the store does.

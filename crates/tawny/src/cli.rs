@@ -27,7 +27,8 @@ pub use sending::{Demo, Doctor, Forward, ForwardCommand, Setup};
 pub use series::Query;
 pub use serve::Serve;
 pub use trust::{
-    Audit, AuditCommand, Here, Keys, KeysCommand, Policy, PolicyCommand, PolicyKey, Trust, Users, UsersCommand,
+    Audit, AuditCommand, Erase, Here, Hold, HoldCommand, Keys, KeysCommand, Policy, PolicyCommand, PolicyKey, Sampling,
+    SamplingCommand, Trust, Users, UsersCommand,
 };
 pub use upkeep::{Backup, Place, Rebuild, Restore, Source, Store, StoreCommand};
 
@@ -146,6 +147,12 @@ pub enum Command {
     Users(Users),
     /// The log of who did what: verify it, export it.
     Audit(Audit),
+    /// Erase what is kept of a user, a session or a run, and prove it by a search.
+    Erase(Erase),
+    /// Legal holds: what neither retention nor erasing nor sampling may touch.
+    Hold(Hold),
+    /// Which settled runs are kept: check a file of rules, try it on history.
+    Sampling(Sampling),
     /// What of content is kept: check the file, see what was removed, turn tokens back.
     Policy(Policy),
     /// Write a completion script for a shell.

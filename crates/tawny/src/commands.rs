@@ -13,9 +13,11 @@ mod detectors;
 mod dialects;
 mod diff;
 mod doctor;
+mod erase;
 mod export;
 mod findings;
 mod forward;
+mod hold;
 mod import;
 mod investigate;
 mod issues;
@@ -29,6 +31,7 @@ mod restore;
 mod rules;
 mod run;
 mod runs;
+mod sampling;
 mod search;
 mod serve;
 mod sessions;
@@ -90,6 +93,9 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::Keys(args)) => keys::run(&args),
         Some(Command::Users(args)) => users::run(&args),
         Some(Command::Audit(args)) => audit::run(&args),
+        Some(Command::Erase(args)) => erase::run(&args),
+        Some(Command::Hold(args)) => hold::run(&args.command),
+        Some(Command::Sampling(args)) => sampling::run(&args.command),
         Some(Command::Policy(args)) => policy::run(&args.command),
         Some(Command::Completions { shell }) => completions::run(shell),
     }
