@@ -183,7 +183,8 @@ impl Evaluator<'_> {
         let shift = Shift::of(&subquery.when, &self.params)?;
         let range = resolve(&subquery.range, &self.params, true)?;
         let inner = self.subquery_grid(subquery, grid, shift, range)?;
-        self.vector(&subquery.inner, &inner, &mut |column| {
+        // Any sample may be the one a subquery takes, so that buckets matter again.
+        self.counting(false, || self.vector(&subquery.inner, &inner, &mut |column| {
             let series = series_of(column, &inner);
             take(Windows {
                 labels: &series.0.labels,
@@ -198,7 +199,7 @@ impl Evaluator<'_> {
                 extension: Extension::None,
                 resets: OnceCell::new(),
             })
-        })
+        }))
     }
 
     fn subquery_grid(&self, subquery: &Subquery, grid: &Grid, shift: Shift, range: i64) -> Evaluated<Grid> {
