@@ -138,6 +138,12 @@ pub struct Forwarder {
     lost: AtomicU64,
 }
 
+impl std::fmt::Debug for Forwarder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Forwarder").field("me", &self.me).finish_non_exhaustive()
+    }
+}
+
 /// Reads the file of destinations.
 ///
 /// # Errors
