@@ -447,7 +447,10 @@ async fn series_go_by_remote_write_and_nowhere_else() {
     }
     let got = prometheus.got();
     assert_eq!((got.len(), got[0].path.as_str(), &got[0].body[..]), (1, "/api/v1/write", &b"ours"[..]));
-    assert_eq!((got[0].header("content-type"), got[0].header("content-encoding")), ("application/x-protobuf", "snappy"));
+    assert_eq!(
+        (got[0].header("content-type"), got[0].header("content-encoding")),
+        ("application/x-protobuf", "snappy")
+    );
     assert_eq!(got[0].header("x-prometheus-remote-write-version"), "0.1.0");
     assert_eq!(collector.got().len(), 1);
     assert_eq!(collector.got()[0].path, "/v1/traces");

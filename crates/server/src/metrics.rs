@@ -24,7 +24,8 @@ const FORGET_ROWS: i64 = 1_024;
 /// The tables. Shares are numbered in the order in which they were last written.
 pub const PART: Part = Part {
     name: "metrics",
-    migrations: &["
+    migrations: &[
+        "
         CREATE TABLE metrics_series (
             id INTEGER PRIMARY KEY,
             family TEXT NOT NULL,
@@ -40,7 +41,9 @@ pub const PART: Part = Part {
             counted BLOB NOT NULL,
             UNIQUE (project, trace)
         ) STRICT;
-    ", conversations::TABLE],
+    ",
+        conversations::TABLE,
+    ],
 };
 
 /// The counters, for everybody who shows them.

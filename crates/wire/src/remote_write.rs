@@ -224,11 +224,7 @@ fn label(bytes: &[u8]) -> Result<(Cow<'_, str>, Cow<'_, str>), Problem> {
 }
 
 /// Labels as pairs of places in the list of texts.
-fn refs<'a>(
-    field: Field<'_>,
-    symbols: &[Cow<'a, str>],
-    labels: &mut Vec<Pair<'a>>,
-) -> Result<(), Problem> {
+fn refs<'a>(field: Field<'_>, symbols: &[Cow<'a, str>], labels: &mut Vec<Pair<'a>>) -> Result<(), Problem> {
     let mut texts = Vec::new();
     each_varint(field, |place| texts.push(symbol(place, symbols)))?;
     let (pairs, rest) = texts.as_chunks::<2>();

@@ -90,9 +90,8 @@ fn what_is_wrong_is_said_with_its_line() {
 #[test]
 fn remote_write_takes_nothing_that_it_could_not_do() {
     let with = |more: &str| {
-        let text = format!(
-            "[[destination]]\nname = \"p\"\nurl = \"https://p.example\"\nprotocol = \"remote-write\"\n{more}"
-        );
+        let text =
+            format!("[[destination]]\nname = \"p\"\nurl = \"https://p.example\"\nprotocol = \"remote-write\"\n{more}");
         read("f.toml", &text, &Fake)
     };
     let destination = with("[[destination.keep]]\nproject = \"a\"\n").unwrap().remove(0);

@@ -113,8 +113,10 @@ fn send(count: usize, hours: i64, end: i64, url: &str) {
             Some((*first - some.len(), some))
         }) {
             let request = some.iter().enumerate().map(|(at, labels)| {
-                let sample = |&(step, time): &(u64, i64)| {
-                    Sample { value: value(first + at, step, &mut last[first + at]), time, start: 0 }
+                let sample = |&(step, time): &(u64, i64)| Sample {
+                    value: value(first + at, step, &mut last[first + at]),
+                    time,
+                    start: 0,
                 };
                 Series {
                     labels: labels.iter().map(|label| ((&*label.name).into(), (&*label.value).into())).collect(),

@@ -13,12 +13,7 @@ use super::{FINDINGS_MAX, FINDINGS_NANOS, OUTCOMES_MAX};
 const FORGET_ROWS: i64 = 4_096;
 
 /// Keeps what was seen in a run, in place of what was seen in an earlier state of it. Gives the detectors that saw something new.
-pub fn write<'f>(
-    tx: &Transaction<'_>,
-    run: &Run,
-    findings: &'f [Finding],
-    now: Timestamp,
-) -> Result<Vec<&'f str>> {
+pub fn write<'f>(tx: &Transaction<'_>, run: &Run, findings: &'f [Finding], now: Timestamp) -> Result<Vec<&'f str>> {
     let project = &*run.tenant.project;
     let mut before = earlier(tx, project, run)?;
     let mut new = Vec::new();

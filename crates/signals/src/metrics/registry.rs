@@ -339,8 +339,7 @@ impl Registry {
 
     /// The series that were staged or are new, as they have to be kept.
     pub fn rows(&self) -> Vec<SeriesRow> {
-        let touched: BTreeSet<u32> =
-            self.staged.used().map(Cell::series).chain(self.unsaved.iter().copied()).collect();
+        let touched: BTreeSet<u32> = self.staged.used().map(Cell::series).chain(self.unsaved.iter().copied()).collect();
         let row = |id: u32| {
             let series = self.series.get(id as usize)?.as_ref()?;
             let family = series.family.family();

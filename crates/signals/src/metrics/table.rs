@@ -5,7 +5,8 @@
 //! D the article on four signal layers. Where they use one name with other buckets or labels, a family has all of them.
 
 use super::bounds::{
-    CALL_BOUNDS, COUNTS, DOLLARS, GEN_AI_SECONDS, GEN_AI_TOKENS, RUN_BOUNDS, SHARES, STEP_BOUNDS, STEPS, TOKENS, TOOL_BOUNDS, TURNS,
+    CALL_BOUNDS, COUNTS, DOLLARS, GEN_AI_SECONDS, GEN_AI_TOKENS, RUN_BOUNDS, SHARES, STEP_BOUNDS, STEPS, TOKENS,
+    TOOL_BOUNDS, TURNS,
 };
 use super::family::{Family, Kind, Label, Layer, Spelling, When};
 use super::id::Id;

@@ -68,7 +68,9 @@ mod tests {
     fn every_finished_file_of_every_project_is_taken_with_what_it_has_now() {
         let data = tempfile::tempdir().unwrap();
         assert!(series(data.path()).unwrap().is_empty(), "there need be none");
-        for (name, text) in [("a/1.log", "one"), ("a/0-9.block", "block"), ("b%2f/1.head", "head"), ("a/2.head.new", "x")] {
+        for (name, text) in
+            [("a/1.log", "one"), ("a/0-9.block", "block"), ("b%2f/1.head", "head"), ("a/2.head.new", "x")]
+        {
             let path = data.path().join(SERIES).join(name);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, text).unwrap();

@@ -126,7 +126,12 @@ fn measure(program: &Path, maker: &Path, set: &Set, idle: &[Result<u64>; 2]) -> 
     let (our_memory, their_memory) = (memory(&ours, &idle[0])?, memory(&theirs, &idle[1])?);
     let mut table = Table::new(&["", "Tawny", "Prometheus", "ratio"]);
     let mut compared = |what: &str, ours: f64, theirs: f64, digits: usize| {
-        table.row([what.into(), format!("{ours:.digits$}"), format!("{theirs:.digits$}"), format!("{:.2}", ours / theirs)]);
+        table.row([
+            what.into(),
+            format!("{ours:.digits$}"),
+            format!("{theirs:.digits$}"),
+            format!("{:.2}", ours / theirs),
+        ]);
     };
     compared("memory, bytes a series", our_memory, their_memory, 0);
     compared("disk, bytes a sample", ours.disk()? as f64 / samples, theirs.disk()? as f64 / samples, 2);

@@ -10,7 +10,7 @@ pub(super) fn names_approval(name: &str) -> bool {
         && name.bytes().any(|byte| byte | 0x20 == b'p')
         && name
             .split(|character: char| !character.is_ascii_alphabetic())
-        .any(|word| word.eq_ignore_ascii_case("approval") || word.eq_ignore_ascii_case("approvals"))
+            .any(|word| word.eq_ignore_ascii_case("approval") || word.eq_ignore_ascii_case("approvals"))
 }
 
 pub(super) fn is_denial(outcome: &str) -> bool {
@@ -36,7 +36,11 @@ pub(super) fn hallucination(score: &Score) -> Option<&str> {
     found.then_some(&*score.name)
 }
 
-pub(super) fn of_scores<'a>(about: &About<'a>, scores: &'a [Score], out: &mut impl FnMut(Id, &[&'a str], f64, Option<usize>)) {
+pub(super) fn of_scores<'a>(
+    about: &About<'a>,
+    scores: &'a [Score],
+    out: &mut impl FnMut(Id, &[&'a str], f64, Option<usize>),
+) {
     for score in scores {
         if let Some(kind) = hallucination(score) {
             out(Id::Hallucinations, &[about.agent, kind], 1.0, None);
