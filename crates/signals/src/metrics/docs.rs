@@ -34,7 +34,7 @@ pub fn page() -> String {
             self::family(&mut page, family);
         }
     }
-    page.push_str("## Rates of the last five minutes\n\nFor dashboards without a query language; rules should use the counters behind them. \n\n| name | labels | what it says |\n|---|---|---|\n");
+    page.push_str("## Rates of the last five minutes\n\nFor dashboards without a query language; rules should use the counters behind them.\n\n| name | labels | what it says |\n|---|---|---|\n");
     for rate in RATES {
         let more: String = rate.by.iter().flat_map(|by| by.names()).map(|name| format!(", `{name}`")).collect();
         let _ = writeln!(page, "| `{}` | `agent_id`{more} | {} |", rate.name, rate.help);
