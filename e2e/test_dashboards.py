@@ -79,8 +79,8 @@ class Dashboards(unittest.TestCase):
         cls.send("/v1/traces", handed_over(time.time_ns() - 5 * 10**9))
         cls.send("/v1/logs", judged(f"{77:032x}", time.time_ns()))
         subprocess.run(
-            [str(program()), "demo", "--url", cls.server.otlp_http, "--rate", "3", "--seed", "5", "--history", "5m", "--for", "30s"],
-            check=True, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL, timeout=300)
+            [str(program()), "demo", "--url", cls.server.otlp_http, "--rate", "2", "--seed", "5", "--history", "2m", "--for", "5s"],
+            check=True, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL, timeout=900)
 
     @classmethod
     def send(cls, path, body):
