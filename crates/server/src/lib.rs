@@ -305,9 +305,10 @@ async fn open(app: Arc<App>) -> Result<JoinSet<()>, StartError> {
     app.money.open(&state, &app.settings.data, app.settings.sync, app.now())?;
     let limits = query::Limits { memory_bytes: app.settings.limits.query_bytes, ..query::Limits::default() };
     let engine = query::Engine::new(store.clone(), limits)?;
-    let (settings, counters) = (app.settings.clone(), Arc::clone(&app.counters));
-    let series =
-        tokio::task::spawn_blocking(move || series::SeriesStore::open(&settings, counters, SystemClock::time()));
+    let (settings, counters, forwarder) = (app.settings.clone(), Arc::clone(&app.counters), app.forwarder.clone());
+    let series = tokio::task::spawn_blocking(move || {
+        series::SeriesStore::open(&settings, counters, forwarder, SystemClock::time())
+    });
     let series = Arc::new(series.await.map_err(|error| StartError::Fault(error.to_string()))??);
     let (settings, kept, now) = (app.settings.alerts.clone(), state.clone(), series::millis(SystemClock::time()));
     let alerting = tokio::task::spawn_blocking(move || alerting::Alerting::open(&settings, &kept, now));

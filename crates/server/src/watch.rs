@@ -117,7 +117,7 @@ fn judges(app: &App) -> Vec<Box<dyn Judge>> {
     let mut judges: Vec<Box<dyn Judge>> = vec![
         Box::new(Counting::new(Arc::clone(&app.metrics))),
         Box::new(Costs::new(Arc::clone(&app.money), app.settings.dialects.clone())),
-        Box::new(FindingsJudge::new(app.settings.detection.clone())),
+        Box::new(FindingsJudge::new(app.settings.detection.clone(), Arc::clone(&app.metrics))),
         Box::new(SeenJudge::default()),
     ];
     if !app.settings.audit_agents.is_empty() {

@@ -1407,6 +1407,11 @@ export interface components {
              * @description Handoffs from agent to agent.
              */
             handoff_count: number;
+            /**
+             * Format: double
+             * @description Loops that detectors saw.
+             */
+            loop_count: number;
             /** @description Runs by rounds. */
             reasoning_step_count: components["schemas"]["SizeCount"][];
             /**
@@ -1903,6 +1908,11 @@ export interface components {
              * @description Runs that were abandoned, of 1.
              */
             abandonment_rate?: number | null;
+            /**
+             * Format: double
+             * @description Runs of a conversation from its first to its last, on average; none where no conversation has come to its end.
+             */
+            conversation_turns?: number | null;
             /**
              * Format: double
              * @description Dollars a thousand runs.
@@ -2502,7 +2512,7 @@ export interface components {
              * @description When the next attempt is made.
              */
             next_try_at?: string | null;
-            /** @description `http` or `grpc`. */
+            /** @description `http`, `grpc` or `remote-write`. */
             protocol: string;
             /**
              * Format: int64
@@ -2808,6 +2818,8 @@ export interface components {
              * @description Model calls.
              */
             calls: number;
+            /** @description Runs by how full the model's context window was in their fullest call, of 1. */
+            context_share: components["schemas"]["SizeCount"][];
             /**
              * Format: double
              * @description Cost in US dollars.

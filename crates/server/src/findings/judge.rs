@@ -4,7 +4,7 @@
 //! (baselines, streams) is large and written less often: after a crash the last [`LEARNED_EVERY`] of learning are missing, no finding is.
 
 use std::collections::BTreeSet;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use model::{Content, Timestamp, TraceId};
 use signals::detect::Night;
@@ -12,10 +12,14 @@ use state::rusqlite::{self, Transaction};
 
 use super::kept;
 use crate::config::Detection;
+use crate::metrics::Metrics;
 use crate::watch::judge::{Case, Judge, JudgeError};
 
 /// How often what was learned is written, in nanoseconds.
 pub const LEARNED_EVERY: i64 = 30 * 1_000_000_000;
+
+/// Detectors that see the same again and again: what they see is counted as a loop.
+const LOOPS: [&str; 4] = ["loop", "duplicate_call", "handoff_ping_pong", "retry_storm"];
 
 /// What a step says of which nothing was read.
 static NOTHING: LazyLock<Content> = LazyLock::new(Content::default);
@@ -23,6 +27,7 @@ static NOTHING: LazyLock<Content> = LazyLock::new(Content::default);
 /// Judges runs by detectors, baselines and drift.
 pub struct FindingsJudge {
     settings: Detection,
+    metrics: Arc<Metrics>,
     night: Option<Night>,
     /// Kinds that learned something since it was written.
     learned: BTreeSet<String>,
@@ -31,10 +36,11 @@ pub struct FindingsJudge {
 }
 
 impl FindingsJudge {
-    /// A judge whose memory is read from the state with the first run.
-    pub fn new(settings: Detection) -> Self {
+    /// A judge whose memory is read from the state with the first run. Loops are counted in `metrics`, whose own judge keeps them.
+    pub fn new(settings: Detection, metrics: Arc<Metrics>) -> Self {
         Self {
             settings,
+            metrics,
             night: None,
             learned: BTreeSet::new(),
             written: Timestamp::default(),
@@ -72,17 +78,20 @@ impl Judge for FindingsJudge {
         let contents = case.steps.iter().map(said).collect();
         let verdict = self.night(tx)?.judge(case.run, case.steps, contents, case.now, case.before.is_some());
         let mut written = kept::write(tx, case.run, &verdict.findings, case.now);
-        if written.is_ok()
-            && case.before.is_none()
-            && let Some(outcome) = &verdict.outcome
+        if case.before.is_none()
+            && let (Ok(_), Some(outcome)) = (&written, &verdict.outcome)
+            && let Err(error) = kept::count_outcome(tx, &verdict.kind.agent, outcome)
         {
-            written = kept::count_outcome(tx, &verdict.kind.agent, outcome);
+            written = Err(error);
         }
         if written.is_err() {
             // What was learned of this run is forgotten with it.
             self.night = None;
         }
-        written?;
+        let loops = written?.into_iter().filter(|detector| LOOPS.contains(detector));
+        if !case.backfill {
+            loops.for_each(|detector| self.metrics.count_loop(case.run, detector, case.now));
+        }
         self.learned.insert(verdict.kind.key());
         Ok(())
     }

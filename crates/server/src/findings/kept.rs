@@ -12,10 +12,11 @@ use super::{FINDINGS_MAX, FINDINGS_NANOS, OUTCOMES_MAX};
 /// Findings removed in one batch at most: more than are added.
 const FORGET_ROWS: i64 = 4_096;
 
-/// Keeps what was seen in a run, in place of what was seen in an earlier state of it.
-pub fn write(tx: &Transaction<'_>, run: &Run, findings: &[Finding], now: Timestamp) -> Result<()> {
+/// Keeps what was seen in a run, in place of what was seen in an earlier state of it. Gives the detectors that saw something new.
+pub fn write<'f>(tx: &Transaction<'_>, run: &Run, findings: &'f [Finding], now: Timestamp) -> Result<Vec<&'f str>> {
     let project = &*run.tenant.project;
     let mut before = earlier(tx, project, run.trace_id)?;
+    let mut new = Vec::new();
     for finding in findings {
         let known = before.remove(&finding.id).is_some();
         let body = serde_json::to_string(finding).unwrap_or_default();
@@ -41,6 +42,7 @@ pub fn write(tx: &Transaction<'_>, run: &Run, findings: &[Finding], now: Timesta
         ])?;
         issue(tx, run, finding, agent, i64::from(!known), now)?;
         if !known {
+            new.push(&*finding.detector);
             tx.prepare_cached(
                 "INSERT INTO findings_counts VALUES (?1, ?2, 1) ON CONFLICT (detector, severity) DO UPDATE SET count = count + 1",
             )?
@@ -64,7 +66,7 @@ fn remove(tx: &Transaction<'_>, project: &str, findings: BTreeMap<String, String
         )?
         .execute(params![project, fingerprint])?;
     }
-    Ok(())
+    Ok(new)
 }
 
 /// Counts what a run came to.

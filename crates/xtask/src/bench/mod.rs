@@ -5,6 +5,7 @@ mod budgets;
 mod common;
 mod ingest;
 mod load;
+mod promql;
 mod read;
 mod store;
 
@@ -18,6 +19,8 @@ pub enum Bench {
     Budgets(budgets::Options),
     /// What taking telemetry in costs, beside peers.
     Ingest(ingest::Options),
+    /// What queries in PromQL cost, beside Prometheus.
+    Promql(promql::Options),
     /// What reading costs as data grows.
     Read(read::Options),
     /// Bodies once, compaction under load, memory to serve, backup and check.
@@ -29,6 +32,7 @@ pub fn run(bench: &Bench) -> Result<()> {
     match bench {
         Bench::Budgets(options) => budgets::run(options),
         Bench::Ingest(options) => ingest::run(options),
+        Bench::Promql(options) => promql::run(options),
         Bench::Read(options) => read::run(options),
         Bench::Store(options) => store::run(options),
     }
