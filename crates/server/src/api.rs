@@ -12,6 +12,7 @@ pub mod export;
 pub mod findings;
 pub mod investigate;
 pub mod joined;
+pub mod judged;
 pub mod keys;
 pub mod live;
 pub mod logs;

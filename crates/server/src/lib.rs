@@ -220,6 +220,7 @@ fn app(
         live: live::Live::default(),
         metrics,
         watch: watch::Watch::default(),
+        silent: Arc::default(),
         troubles: health::Troubles::default(),
         phase: tokio::sync::watch::channel(Phase::Replaying).0,
         opened: OnceLock::new(),

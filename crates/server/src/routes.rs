@@ -19,8 +19,9 @@ use utoipa_axum::routes;
 use wire::Signal;
 
 use crate::api::{
-    aggregate, alerts, audit, budgets, costs, doctor, export, findings, investigate, keys, live, logs, openapi, policy,
-    prices, rules, run, runs, search, session, sessions, setup, signals, silences, sla, sql, status, store, summary,
+    aggregate, alerts, audit, budgets, costs, doctor, export, findings, investigate, judged, keys, live, logs, openapi,
+    policy, prices, rules, run, runs, search, session, sessions, setup, signals, silences, sla, sql, status, store,
+    summary,
 };
 use crate::app::App;
 use crate::doors;
@@ -40,6 +41,8 @@ pub fn api() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(investigate::investigate))
         .routes(routes!(investigate::diff))
         .routes(routes!(sessions::list))
+        .routes(routes!(judged::suspects))
+        .routes(routes!(judged::mark))
         .routes(routes!(findings::list))
         .routes(routes!(findings::issues))
         .routes(routes!(findings::issue, findings::decide))

@@ -16,7 +16,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::filters::RunFilters;
 pub use alerting::{Alerting, Alerts, AlertsAck, AlertsCommand, AlertsHistory, AlertsReview, AlertsSilence};
-pub use findings::{Detectors, DetectorsCommand, DetectorsTest, Diff, FindingFilters, Findings, Investigate, Issues};
+pub use findings::{
+    Detectors, DetectorsCommand, DetectorsTest, Diff, FindingFilters, Findings, Investigate, Issues, Mark,
+};
 pub use money::{Budgets, Costs, CostsCommand, MoneyFiles};
 pub use rules::{Rules, RulesCheck, RulesCommand, RulesExplain, RulesTest};
 pub use sending::{Demo, Doctor, Forward, ForwardCommand, Setup};
@@ -90,6 +92,8 @@ pub enum Command {
     Sla(Reading),
     /// List what detectors saw in runs.
     Findings(Findings),
+    /// Mark runs as known to be good, or as not good: runs of their kind are compared with good ones.
+    Mark(Mark),
     /// List issues (findings of the same failure), or change one.
     Issues(Issues),
     /// List detectors, explain one, or try them on a file or a run.

@@ -127,6 +127,8 @@ impl From<&model::Run> for Run {
             version: optional(&run.agent_version),
             provisional: run.provisional,
             findings: 0,
+            suspicion: None,
+            good: None,
         }
     }
 }

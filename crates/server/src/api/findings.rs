@@ -13,7 +13,7 @@ use super::joined;
 use super::params::{self, Params};
 use super::types::{
     Detector, DetectorSetting, DetectorsAnswer, DetectorsTest, Finding, FindingsAnswer, Issue, IssueDecision,
-    IssuesAnswer, Problem, Run,
+    IssuesAnswer, Problem,
 };
 use crate::app::App;
 use crate::findings::ask::{self, After, Filter};
@@ -216,12 +216,4 @@ pub async fn test(State(app): State<Arc<App>>, params: Params, body: String) -> 
     let findings = tokio::task::spawn_blocking(move || run.judge(&settings)).await;
     let findings = findings.map_err(|error| Problem::internal(error.to_string()))?;
     Ok(Json(FindingsAnswer { findings: findings.into_iter().map(Finding::from).collect(), next: None }))
-}
-
-/// Says of each run how many findings it has.
-pub async fn count(app: &App, runs: &mut [Run]) -> Result<(), Problem> {
-    let (project, traces) = (app.project(), runs.iter().map(|run| run.trace_id).collect::<Vec<_>>());
-    let counts = app.with_state(move |state| state.read(|it| ask::counts(it, &project, &traces))).await?;
-    runs.iter_mut().zip(counts).for_each(|(run, count)| run.findings = count);
-    Ok(())
 }

@@ -36,7 +36,7 @@ pub async fn get(
         let spans = joined::narrow(&app, trace_id).await?;
         let resolved = resolve(&app, trace_id, &spans)?;
         let mut answer = answer(&resolved);
-        super::findings::count(&app, std::slice::from_mut(&mut answer.run)).await?;
+        super::judged::fill(&app, std::slice::from_mut(&mut answer.run)).await?;
         return Ok(Json(answer));
     }
     let (stored, logs) = joined::read(&app, trace_id).await?;
@@ -59,7 +59,7 @@ pub async fn get(
     });
     let answer = built.await.map_err(|error| Problem::internal(error.to_string()))?;
     let mut answer = answer.ok_or_else(|| joined::no_run(&id))?;
-    super::findings::count(&app, std::slice::from_mut(&mut answer.run)).await?;
+    super::judged::fill(&app, std::slice::from_mut(&mut answer.run)).await?;
     Ok(Json(answer))
 }
 
@@ -171,7 +171,7 @@ pub fn narrow(stored: &[StoredSpan]) -> Vec<Arc<Span>> {
     stored.iter().map(|stored| Arc::clone(&stored.span)).collect()
 }
 
-fn resolve(app: &App, trace_id: TraceId, spans: &[Arc<Span>]) -> Result<Resolved, Problem> {
+pub fn resolve(app: &App, trace_id: TraceId, spans: &[Arc<Span>]) -> Result<Resolved, Problem> {
     let resolved = signals::runs::resolve_linked(spans, app.now(), &app.run_settings);
     joined::one(resolved, trace_id).ok_or_else(|| joined::no_run(&trace_id.to_string()))
 }

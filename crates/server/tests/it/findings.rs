@@ -103,7 +103,10 @@ fn a_loop_becomes_a_finding_and_an_issue_that_outlive_a_restart() {
         (Some(1), Some(1))
     );
     let metrics = again.get("/metrics").ok().text();
-    assert!(metrics.contains("agent_findings_total{detector=\"loop\",severity=\"warning\"} 2"), "{metrics}");
+    assert!(
+        metrics.contains("agent_findings_total{agent_id=\"helper\",detector=\"loop\",severity=\"warning\"} 2"),
+        "{metrics}"
+    );
     let of_run = again.get(&format!("/api/v1/findings?trace_id={SECOND}")).ok().json();
     assert_eq!(count(&of_run, "findings"), 1);
     // One page at a time.

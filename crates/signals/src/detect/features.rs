@@ -107,6 +107,11 @@ const DECISIONS: &[(&str, &[&str])] = &[
     ("done", &["done:", "completed", "has been updated", "successfully"]),
 ];
 
+/// The hour of the day, in UTC, in which a run began.
+pub fn hour(run: &model::Run) -> u8 {
+    (run.start.as_nanos().div_euclid(3_600_000_000_000).rem_euclid(24)) as u8
+}
+
 /// Measures a run.
 pub fn features(evidence: &Evidence<'_>, outcome: Option<&str>) -> Features {
     let mut out = Features::default();

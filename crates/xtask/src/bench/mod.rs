@@ -3,6 +3,7 @@
 
 mod budgets;
 mod common;
+mod detect;
 mod ingest;
 mod load;
 mod read;
@@ -16,6 +17,8 @@ use clap::Subcommand;
 pub enum Bench {
     /// How long an agent waits for a verdict of its budgets.
     Budgets(budgets::Options),
+    /// How good the detectors are, on labelled runs.
+    Detect(detect::Options),
     /// What taking telemetry in costs, beside peers.
     Ingest(ingest::Options),
     /// What reading costs as data grows.
@@ -28,6 +31,7 @@ pub enum Bench {
 pub fn run(bench: &Bench) -> Result<()> {
     match bench {
         Bench::Budgets(options) => budgets::run(options),
+        Bench::Detect(options) => detect::run(options),
         Bench::Ingest(options) => ingest::run(options),
         Bench::Read(options) => read::run(options),
         Bench::Store(options) => store::run(options),

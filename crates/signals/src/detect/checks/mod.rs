@@ -33,7 +33,7 @@ mod unusual_tool;
 
 use super::evidence::Evidence;
 use super::settings::{Setting, Tuned};
-use super::{Detector, Draft, text};
+use super::{Detector, Draft, When, text};
 
 /// Every detector, by name.
 pub static ALL: &[&Detector] = &[

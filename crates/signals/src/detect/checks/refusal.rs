@@ -7,11 +7,11 @@
 
 use model::Severity;
 
-use super::{Detector, Draft, Evidence, Tuned};
+use super::{Detector, Draft, Evidence, Tuned, When};
 use crate::detect::text;
 
 pub(super) const DETECTOR: Detector =
-    Detector { name: "refusal", source: include_str!("refusal.rs"), settings: &[], check };
+    Detector { name: "refusal", source: include_str!("refusal.rs"), when: When::End, settings: &[], check };
 
 /// Finish reasons of providers, folded.
 const REASONS: &[&str] = &[

@@ -203,24 +203,6 @@ impl Watch {
         found.sort_by(|a, b| b.1.total_cmp(&a.1));
         found
     }
-
-    /// When the last run began.
-    pub fn last(&self) -> Option<Timestamp> {
-        self.marks.back().map(|mark| mark.at)
-    }
-
-    /// How long the agent has been quiet at `now`, if that is far longer than it ever was: four times the longest of at least 50 gaps
-    /// between its runs, and at least `least_seconds`.
-    pub fn silent(&self, now: Timestamp, least_seconds: f64) -> Option<f64> {
-        if self.marks.len() <= 50 {
-            return None;
-        }
-        let starts = self.marks.iter().map(|mark| mark.at);
-        let gaps = starts.clone().zip(starts.skip(1)).map(|(one, next)| next.millis_since(one) / 1e3);
-        let longest = gaps.fold(0.0, f64::max);
-        let quiet = now.millis_since(self.last()?) / 1e3;
-        (quiet > (longest * 4.0).max(least_seconds)).then_some(quiet)
-    }
 }
 
 impl Shift {
