@@ -50,33 +50,42 @@ impl<'a> Subject<'a> {
 pub fn write(tx: &Transaction<'_>, subject: Subject<'_>, run: &Run, findings: &[Finding]) -> Result<()> {
     let mut before = earlier(tx, subject.project, run)?;
     for finding in findings {
-        let known = before.remove(&finding.id).is_some();
-        put(tx, subject, finding, known)?;
+        let known = before.remove(&finding.id);
+        // Who the agent is may only be known when the run has ended: then the finding belongs to another issue.
+        let same_issue = known.as_ref() == Some(&finding.fingerprint);
+        if let Some(fingerprint) = known.as_ref().filter(|_| !same_issue) {
+            one_less(tx, subject.project, fingerprint)?;
+        }
+        put(tx, subject, finding, known.is_some(), same_issue)?;
     }
     // A later state of the run has shown that it was not so.
     for (id, fingerprint) in before {
         tx.prepare_cached("DELETE FROM findings WHERE id = ?1")?.execute([&id])?;
-        tx.prepare_cached(
-            "UPDATE findings_issues SET count = max(count - 1, 0) WHERE project = ?1 AND fingerprint = ?2",
-        )?
-        .execute(params![subject.project, fingerprint])?;
+        one_less(tx, subject.project, &fingerprint)?;
     }
     Ok(())
+}
+
+fn one_less(tx: &Transaction<'_>, project: &str, fingerprint: &str) -> Result<()> {
+    tx.prepare_cached("UPDATE findings_issues SET count = max(count - 1, 0) WHERE project = ?1 AND fingerprint = ?2")?
+        .execute([project, fingerprint])
+        .map(drop)
 }
 
 /// Keeps that an agent is silent; how long it has been is told anew each time.
 pub fn write_silence(tx: &Transaction<'_>, silence: &Silence, now: Timestamp) -> Result<()> {
     let finding = silence.finding();
     let known = tx.prepare_cached("SELECT 1 FROM findings WHERE id = ?1")?.exists([&finding.id])?;
-    put(tx, Subject::silence(silence, now), &finding, known)
+    put(tx, Subject::silence(silence, now), &finding, known, known)
 }
 
-fn put(tx: &Transaction<'_>, subject: Subject<'_>, finding: &Finding, known: bool) -> Result<()> {
+fn put(tx: &Transaction<'_>, subject: Subject<'_>, finding: &Finding, known: bool, counted: bool) -> Result<()> {
     let body = serde_json::to_string(finding).unwrap_or_default();
     tx.prepare_cached(
         "INSERT INTO findings (id, project, environment, detector, severity, trace, fingerprint, at, agent, version, user, body)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
-         ON CONFLICT (id) DO UPDATE SET severity = excluded.severity, at = excluded.at, body = excluded.body",
+         ON CONFLICT (id) DO UPDATE SET severity = excluded.severity, fingerprint = excluded.fingerprint, at = excluded.at,
+            agent = excluded.agent, version = excluded.version, user = excluded.user, body = excluded.body",
     )?
     .execute(params![
         finding.id,
@@ -92,7 +101,7 @@ fn put(tx: &Transaction<'_>, subject: Subject<'_>, finding: &Finding, known: boo
         subject.user,
         body,
     ])?;
-    issue(tx, subject, finding, i64::from(!known))?;
+    issue(tx, subject, finding, i64::from(!counted))?;
     if !known && subject.news {
         count_finding(tx, subject.agent, finding)?;
     }

@@ -190,3 +190,66 @@ fn detectors_are_listed_with_their_documentation() {
     assert_eq!(named("loop")["settings"][0]["name"], "repeats");
     assert!(named("retrieval_miss")["documentation"].as_str().unwrap().contains("Silent"));
 }
+
+#[test]
+fn a_loop_is_told_while_the_run_goes_on_and_is_the_same_finding_when_it_has_ended() {
+    let server = server(TempDir::new().unwrap());
+    let mut open = looping(FIRST, 4);
+    let root = open["resourceSpans"][0]["scopeSpans"][0]["spans"].as_array_mut().unwrap().remove(0);
+    send(&server, &open);
+    let early = wait(&server, "/api/v1/findings", |answer| count(answer, "findings") == 1);
+    let run = server.get("/api/v1/runs").ok().json()["runs"][0].clone();
+    assert_eq!((run["status"].as_str(), run["findings"].as_u64()), (Some("running"), Some(1)));
+    assert_eq!(early["findings"][0]["detector"], "loop");
+    // The rest of the run: two more calls, and its root, which says whose run it was.
+    let mut rest = looping(FIRST, 6);
+    rest["resourceSpans"][0]["scopeSpans"][0]["spans"] =
+        json!([root, rest["resourceSpans"][0]["scopeSpans"][0]["spans"][5], rest["resourceSpans"][0]["scopeSpans"][0]["spans"][6]]);
+    send(&server, &rest);
+    let end = wait(&server, "/api/v1/findings", |answer| answer["findings"][0]["evidence"]["repeats"] == 6);
+    assert_eq!((count(&end, "findings"), &end["findings"][0]["id"]), (1, &early["findings"][0]["id"]));
+    let issues = server.get("/api/v1/issues").ok().json();
+    assert_eq!((count(&issues, "issues"), issues["issues"][0]["count"].as_u64()), (1, Some(1)));
+    assert_eq!(issues["issues"][0]["agent"], "helper");
+    let metrics = server.get("/metrics").ok().text();
+    let counted: Vec<&str> = metrics.lines().filter(|line| line.starts_with("agent_findings_total{")).collect();
+    assert!(counted.len() == 1 && counted[0].ends_with(" 1"), "{counted:?}");
+}
+
+#[test]
+fn a_new_issue_is_a_metric_until_somebody_decides_about_it() {
+    let server = server(TempDir::new().unwrap());
+    send(&server, &looping(FIRST, 5));
+    wait(&server, "/api/v1/findings", |answer| count(answer, "findings") == 1);
+    let issue = server.get("/api/v1/issues").ok().json()["issues"][0]["fingerprint"].as_str().unwrap().to_owned();
+    let told = |server: &Server| {
+        let metrics = server.get("/metrics").ok().text();
+        metrics.lines().filter(|line| line.starts_with("agent_issue_new{")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let new = told(&server);
+    assert!(new.len() == 1 && new[0].contains(&issue) && new[0].contains("state=\"open\""), "{new:?}");
+    let url = format!("{}/api/v1/issues/{issue}", server.http);
+    server.send("PATCH", &url, &[], br#"{"state": "acknowledged"}"#).ok();
+    assert_eq!(told(&server), Vec::<String>::new());
+}
+
+#[test]
+fn runs_are_ordered_by_suspicion_and_marked_by_people() {
+    let server = server(TempDir::new().unwrap());
+    send(&server, &looping(FIRST, 5));
+    send(&server, &looping(SECOND, 1));
+    let suspects = wait(&server, "/api/v1/suspects", |answer| count(answer, "runs") == 2);
+    assert_eq!(suspects["runs"][0]["trace_id"], FIRST);
+    let run = server.get(&format!("/api/v1/runs/{FIRST}?content=none")).ok().json()["run"].clone();
+    assert_eq!(run["suspicion"], suspects["runs"][0]["suspicion"]);
+    assert!(run["good"].is_null());
+    let url = format!("{}/api/v1/runs/{SECOND}/mark", server.http);
+    let marked = server.send("POST", &url, &[], br#"{"good": true, "note": "looked through"}"#).ok().json();
+    assert_eq!((marked["good"].as_bool(), marked["trace_id"].as_str()), (Some(true), Some(SECOND)));
+    let runs = server.get("/api/v1/runs").ok().json();
+    let of = |trace: &str| runs["runs"].as_array().unwrap().iter().find(|run| run["trace_id"] == trace).unwrap()["good"].clone();
+    assert_eq!((of(SECOND), of(FIRST)), (json!(true), Value::Null));
+    assert_eq!(server.send("POST", &url, &[], br#"{"bad": true}"#).status, 400);
+    let nobody = format!("{}/api/v1/runs/{}/mark", server.http, "0".repeat(31) + "9");
+    assert_eq!(server.send("POST", &nobody, &[], br#"{"good": true}"#).status, 404);
+}

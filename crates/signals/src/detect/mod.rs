@@ -138,14 +138,14 @@ impl Draft {
     }
 
     /// Becomes a finding of `detector` about `run`. `number` counts the findings of one fingerprint in the run, from 0: a run that goes
-    /// on adds to a finding and does not make it another.
+    /// on adds to a finding and does not make it another, nor does its agent becoming known.
     pub fn finding(self, detector: &str, run: &Run, severity: Option<Severity>, number: usize) -> Finding {
         let project = &*run.tenant.project;
         let agent = run.agent.as_deref().or(run.service.as_deref()).unwrap_or_default();
         let fingerprint = text::fingerprint(&[project, &run.tenant.environment, agent, detector, &self.kind]);
         let trace = run.trace_id.to_string();
         Finding {
-            id: text::fingerprint(&[project, &trace, detector, &fingerprint, &number.to_string()]),
+            id: text::fingerprint(&[project, &trace, detector, &self.kind, &number.to_string()]),
             detector: detector.to_string(),
             severity: severity.unwrap_or(self.severity),
             trace_id: run.trace_id,
