@@ -4,6 +4,7 @@
 //! (`findings/judge.rs`), the tables in the state (`findings/kept.rs`), and the questions one asks of them (`findings/ask.rs`).
 
 pub mod ask;
+pub mod embed;
 pub mod judge;
 mod kept;
 

@@ -295,7 +295,7 @@ fn findings(page: &mut Page, app: &App) {
         .unwrap_or_default();
     page.family("agent_findings_total", "counter", "What detectors saw, by agent, detector and severity.");
     for ([agent, detector, severity], count) in &totals.findings {
-        let labels = [("agent_id", agent.as_str()), ("detector", detector), ("severity", severity)];
+        let labels = [("agent_id", agent.as_str()), ("detector", detector.as_str()), ("severity", severity.as_str())];
         page.sample("agent_findings_total", &labels, *count as f64);
     }
     page.family("agent_outcome_total", "counter", "What runs came to, by agent.");
@@ -311,13 +311,19 @@ fn findings(page: &mut Page, app: &App) {
     for [agent, environment, detector, severity, state, issue] in &totals.new {
         let labels = [
             ("agent_id", agent.as_str()),
-            ("environment", environment),
-            ("detector", detector),
-            ("finding_severity", severity),
-            ("state", state),
-            ("issue", issue),
+            ("environment", environment.as_str()),
+            ("detector", detector.as_str()),
+            ("finding_severity", severity.as_str()),
+            ("state", state.as_str()),
+            ("issue", issue.as_str()),
         ];
         page.sample(new, &labels, 1.0);
+    }
+    if let Some(embedder) = &app.embedder {
+        page.family("tawny_embeddings_total", "counter", "Answers for the embedding endpoint, by what became of them.");
+        for (result, count) in embedder.counts() {
+            page.sample("tawny_embeddings_total", &[("result", result)], count as f64);
+        }
     }
     let silent = "agent_silent_seconds";
     page.family(
@@ -328,8 +334,8 @@ fn findings(page: &mut Page, app: &App) {
     for silence in app.silent.get() {
         let labels = [
             ("agent_id", silence.agent.as_str()),
-            ("environment", &silence.environment),
-            ("project", &silence.project),
+            ("environment", silence.environment.as_str()),
+            ("project", silence.project.as_str()),
         ];
         page.sample(silent, &labels, silence.seconds);
     }

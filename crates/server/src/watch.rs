@@ -123,7 +123,12 @@ fn judges(app: &App) -> Vec<Box<dyn Judge>> {
     vec![
         Box::new(Counting::new(Arc::clone(&app.metrics))),
         Box::new(Costs::new(Arc::clone(&app.money), app.settings.dialects.clone())),
-        Box::new(FindingsJudge::new(app.settings.detection.clone(), Arc::clone(&app.silent), app.started)),
+        Box::new(FindingsJudge::new(
+            app.settings.detection.clone(),
+            Arc::clone(&app.silent),
+            app.embedder.clone(),
+            app.started,
+        )),
     ]
 }
 

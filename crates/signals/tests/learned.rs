@@ -174,3 +174,26 @@ fn an_agent_that_is_heard_of_no_more_is_one_finding_however_often_it_is_asked_fo
     assert_eq!(one[0].finding().id, other[0].finding().id);
     assert!(one[0].finding().message.contains("nothing was heard of helper"), "{}", one[0].finding().message);
 }
+
+#[test]
+fn answers_that_mean_something_else_are_drift_where_vectors_of_them_are_known() {
+    let mut night = Night::default();
+    let run = |number: u8| Script::of(number, "helper").resolved().run;
+    let mut noise = 1u32;
+    let mut vector = |about: [f32; 3]| {
+        about.map(|value| {
+            noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            value + (noise >> 16) as f32 / 65_536.0 * 0.1
+        })
+    };
+    for number in 0..200 {
+        assert_eq!(night.meant(&run(number % 250 + 1), &vector([1.0, 0.2, 0.0])), None, "run {number}");
+    }
+    // Nothing that could not be a vector does harm.
+    for nonsense in [&[][..], &[f32::NAN, 0.0, 0.0], &[0.0; 3], &[1.0; 7]] {
+        assert_eq!(night.meant(&run(1), nonsense), None);
+    }
+    let found = (1..=60).find_map(|number| night.meant(&run(number), &vector([0.2, 1.0, 0.4]))).unwrap();
+    assert_eq!((found.detector.as_str(), found.evidence["dimension"].as_str()), ("drift", Some("meaning")));
+    assert!(found.message.contains("what answers mean changed"), "{}", found.message);
+}

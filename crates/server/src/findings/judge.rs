@@ -7,11 +7,12 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, LazyLock};
 
 use model::{Content, RunStatus, Timestamp, TraceId};
-use signals::detect::{Beside, Night};
+use signals::detect::{Beside, Evidence, Night};
 use signals::runs::Resolved;
 use state::rusqlite::{self, Transaction};
 
 use super::Silent;
+use super::embed::Embedder;
 use super::kept::{self, Subject};
 use crate::config::Detection;
 use crate::watch::judge::{Case, Judge, JudgeError};
@@ -34,6 +35,7 @@ const OPEN_MAX: usize = 20_000;
 pub struct FindingsJudge {
     settings: Detection,
     silent: Arc<Silent>,
+    embedder: Option<Arc<Embedder>>,
     /// Nobody listened before.
     since: Timestamp,
     night: Option<Night>,
@@ -46,11 +48,13 @@ pub struct FindingsJudge {
 }
 
 impl FindingsJudge {
-    /// A judge whose memory is read from the state with the first run. It listens since `since`, and tells in `silent` which agents are quiet.
-    pub fn new(settings: Detection, silent: Arc<Silent>, since: Timestamp) -> Self {
+    /// A judge whose memory is read from the state with the first run. It listens since `since`, tells in `silent` which agents are quiet, and has
+    /// answers made vectors by `embedder`.
+    pub fn new(settings: Detection, silent: Arc<Silent>, embedder: Option<Arc<Embedder>>, since: Timestamp) -> Self {
         Self {
             settings,
             silent,
+            embedder,
             since,
             night: None,
             learned: BTreeSet::new(),
@@ -90,6 +94,11 @@ impl FindingsJudge {
         let run = case.run;
         let project = &run.tenant.project;
         let marked = kept::new_mark(tx, project, run.trace_id)?;
+        if let Some(embedder) = self.embedder.as_ref().filter(|_| case.before.is_none())
+            && let Some(answer) = Evidence::new(run, case.steps, contents.clone(), case.now).answer
+        {
+            embedder.offer(run, &answer.text);
+        }
         let beside = Beside { again: case.before.is_some(), marked };
         let night = self.night(tx)?;
         let verdict = night.judge(run, case.steps, contents, case.now, beside);
@@ -152,6 +161,11 @@ impl Judge for FindingsJudge {
             kept::write_silence(tx, silence, now)?;
         }
         self.silent.set(silent);
+        for (run, vector) in self.embedder.as_ref().map(|embedder| embedder.take()).unwrap_or_default() {
+            if let Some(finding) = self.night(tx)?.meant(&run, &vector) {
+                kept::add(tx, Subject::run(&run, true, now), &finding)?;
+            }
+        }
         Ok(())
     }
 

@@ -66,6 +66,12 @@ pub fn write(tx: &Transaction<'_>, subject: Subject<'_>, run: &Run, findings: &[
     Ok(())
 }
 
+/// Keeps a finding beside those of its run.
+pub fn add(tx: &Transaction<'_>, subject: Subject<'_>, finding: &Finding) -> Result<()> {
+    let known = tx.prepare_cached("SELECT 1 FROM findings WHERE id = ?1")?.exists([&finding.id])?;
+    put(tx, subject, finding, known, known)
+}
+
 fn one_less(tx: &Transaction<'_>, project: &str, fingerprint: &str) -> Result<()> {
     tx.prepare_cached("UPDATE findings_issues SET count = max(count - 1, 0) WHERE project = ?1 AND fingerprint = ?2")?
         .execute([project, fingerprint])
@@ -74,9 +80,7 @@ fn one_less(tx: &Transaction<'_>, project: &str, fingerprint: &str) -> Result<()
 
 /// Keeps that an agent is silent; how long it has been is told anew each time.
 pub fn write_silence(tx: &Transaction<'_>, silence: &Silence, now: Timestamp) -> Result<()> {
-    let finding = silence.finding();
-    let known = tx.prepare_cached("SELECT 1 FROM findings WHERE id = ?1")?.exists([&finding.id])?;
-    put(tx, Subject::silence(silence, now), &finding, known, known)
+    add(tx, Subject::silence(silence, now), &silence.finding())
 }
 
 fn put(tx: &Transaction<'_>, subject: Subject<'_>, finding: &Finding, known: bool, counted: bool) -> Result<()> {

@@ -14,6 +14,7 @@ pub mod drift;
 mod evidence;
 pub mod features;
 pub mod investigate;
+pub mod meaning;
 mod night;
 pub mod outcomes;
 pub mod pulse;
@@ -28,6 +29,8 @@ use std::collections::HashMap;
 
 use model::{Finding, Run, Severity, SpanId};
 use serde_json::{Map, Value as Json};
+
+use self::checks::refuses;
 
 pub use self::checks::ALL;
 pub use self::evidence::{Answer, Asked, Call, Evidence, Round};

@@ -9,6 +9,7 @@ use super::baseline::{Baselines, Kind, learns_from};
 use super::drift::{self, Watch};
 use super::evidence::Evidence;
 use super::features::{derived_version, features};
+use super::meaning::Meaning;
 use super::outcomes::{Outcomes, Risk};
 use super::pulse::Pulse;
 use super::suspicion::suspicion;
@@ -36,6 +37,8 @@ pub struct Night {
     pub watches: BTreeMap<String, Watch>,
     /// How often agents are heard of, by [`agent_key`].
     pub pulses: BTreeMap<String, Pulse>,
+    /// What answers mean, by kind of run.
+    pub meanings: BTreeMap<String, Meaning>,
 }
 
 /// What is known of a run beside what it told.
@@ -132,6 +135,16 @@ impl Night {
         let evidence = Evidence::new(run, steps, contents, now);
         let version = run.agent_version.as_deref().map_or_else(|| derived_version(&evidence), str::to_owned);
         judge(&evidence.against(self.baselines.of(&Kind::of(run).key(), &version)), &self.settings)
+    }
+
+    /// Takes in the vector that an embedding model made of a run's answer; gives the finding of the change that it makes certain.
+    pub fn meant(&mut self, run: &Run, vector: &[f32]) -> Option<Finding> {
+        let key = Kind::of(run).key();
+        if self.meanings.len() >= MOST_WATCHES && !self.meanings.contains_key(&key) {
+            return None;
+        }
+        let shift = self.meanings.entry(key).or_default().push(run, vector, &self.drift)?;
+        Some(shift.draft(|_| false).finding(DRIFT, run, None, 0))
     }
 
     /// Notes that an agent is alive: a run of it, told as it happened.

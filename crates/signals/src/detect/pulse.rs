@@ -41,8 +41,8 @@ pub struct Pulse {
     gaps: VecDeque<f32>,
     /// Runs of whole hours by hour of the week, newest last.
     hours: BTreeMap<u8, VecDeque<u16>>,
-    /// The hour that is being counted, since 1970, with its runs; nothing before the first whole hour.
-    hour: Option<(i64, u16)>,
+    /// The hour that is being counted, since 1970, its runs, and whether it is seen whole.
+    hour: Option<(i64, u16, bool)>,
 }
 
 impl Pulse {
@@ -77,18 +77,16 @@ impl Pulse {
     }
 
     fn count(&mut self, hour: i64) {
-        let Some((counted, runs)) = &mut self.hour else {
-            // The first hour was not seen whole.
-            self.hour = Some((hour, 0));
+        let Some((counted, runs, whole)) = &mut self.hour else {
+            self.hour = Some((hour, 1, false));
             return;
         };
         if hour <= *counted {
             *runs = runs.saturating_add(1);
             return;
         }
-        let (from, runs) = (*counted, *runs);
-        let first = self.hours.is_empty() && self.gaps.len() < GAPS_NEEDED;
-        if !first {
+        let (from, runs, whole) = (*counted, *runs, *whole);
+        if whole {
             self.keep(from, runs);
         }
         // After weeks of silence its hours are learned anew.
@@ -97,7 +95,7 @@ impl Pulse {
         } else {
             (from + 1..hour).for_each(|empty| self.keep(empty, 0));
         }
-        self.hour = Some((hour, 1));
+        self.hour = Some((hour, 1, true));
     }
 
     fn keep(&mut self, hour: i64, runs: u16) {
@@ -137,7 +135,7 @@ impl Pulse {
             let Some(usual) = self.usual(hour) else { continue };
             known = true;
             // Of the hour in which it went silent, what was still to come.
-            let seen = self.hour.filter(|(counted, _)| *counted == hour).map_or(0, |(_, runs)| runs);
+            let seen = self.hour.filter(|(counted, ..)| *counted == hour).map_or(0, |(_, runs, _)| runs);
             let begin = from.as_nanos().max(hour * HOUR);
             let (until, end) = (now.as_nanos().min((hour + 1) * HOUR), (hour + 1) * HOUR);
             let share = (until - begin) as f64 / (end - begin).max(1) as f64;

@@ -31,6 +31,7 @@ mod unknown_tool;
 mod unusual_run;
 mod unusual_tool;
 
+pub use self::refusal::refuses;
 use super::evidence::Evidence;
 use super::settings::{Setting, Tuned};
 use super::{Detector, Draft, When, text};

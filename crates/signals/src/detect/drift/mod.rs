@@ -212,7 +212,7 @@ impl Shift {
         let tool = self.feature.strip_prefix("tool:");
         let severity = match (tool, self.feature.as_str()) {
             (Some(tool), _) if risky(tool) => Severity::Critical,
-            (_, "outcome" | "failed" | "retrieval" | "document" | "decision") => Severity::Critical,
+            (_, "outcome" | "failed" | "retrieval" | "document" | "decision" | "refused") => Severity::Critical,
             (Some(_), _) => Severity::Info,
             _ => Severity::Warning,
         };
