@@ -71,7 +71,7 @@ fn a_tool_that_takes_many_times_as_long_is_named() {
 
 #[test]
 fn a_tool_that_good_runs_do_not_use_is_grave_where_it_changes_something() {
-    let usual = || after(120, |script| call(script, "look_up"));
+    let usual = || after(220, |script| call(script, "look_up"));
     let with = |tool: &'static str| move |script: &mut Script| call(script, tool);
     let found = said(&mut usual(), "unusual_tool", with("delete_account")).unwrap();
     assert_eq!((found.severity, found.evidence["tool"].as_str()), (Severity::Warning, Some("delete_account")));

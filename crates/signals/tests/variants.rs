@@ -6,7 +6,7 @@ mod watchman;
 
 mod support;
 
-use model::{Message, Part, Usage};
+use model::{Part, Usage};
 use serde_json::{Value, json};
 use simulator::{Failure, Industry, LlmCall, Model, Plan, Step, Work};
 use watchman::{Expected, check};
@@ -104,13 +104,14 @@ fn last_call_fails(plan: &mut Plan, failure: &Failure) {
 #[test]
 fn an_auditor_that_reports_what_it_used_to_clear() {
     let change = |plan: &mut Plan, _| {
-        let task = json!({"task": "Prepare the narrative for the committee."});
+        let task = json!({"task": format!("Prepare the narrative of {} for the committee.", plan.trace_id)});
         if among(plan, 0.8) && instead(plan, "clear_alert", "write_report", &task, &json!("Drafted and filed.")) {
-            answer(plan, |_| "The case was passed on to the committee, which decides within ten working days.".into());
+            answer(plan, |text| text.replace(": cleared.", ": passed on to the committee."));
         }
     };
     let right = &["tool:clear_alert", "tool:write_report", "outcome", "decision"];
-    check("clear to report", Industry::Finance, change, Expected { within: 120, right, also: &["unusual_tool"] });
+    let also = &["unusual_tool", "duplicate_call"];
+    check("clear to report", Industry::Finance, change, Expected { within: 120, right, also });
 }
 
 #[test]
@@ -251,6 +252,9 @@ fn answers_that_ramble_in_a_quarter_of_the_runs() {
     let change = |plan: &mut Plan, _| {
         if among(plan, 0.25) {
             answer(plan, |text| {
+                if text.starts_with('{') {
+                    return text.into();
+                }
                 let mut long = text.to_string();
                 for verse in 0..60 {
                     long.push_str(&format!(
@@ -314,10 +318,12 @@ fn a_tool_that_is_no_longer_called() {
         let kept: Vec<model::SpanId> = plan.steps.iter().map(|step| step.span_id).collect();
         plan.logs.retain(|line| kept.contains(&line.span_id));
         each_call(plan, |call| {
-            let asks = |message: &Message| {
-                message.parts.iter().any(|part| matches!(part, Part::ToolCall { name, .. } if name == "track_shipment"))
-            };
-            call.input.retain(|message| !asks(message));
+            let messages = call.input.iter_mut().chain(&mut call.output);
+            for part in messages.flat_map(|message| &mut message.parts) {
+                if matches!(part, Part::ToolCall { name, .. } if name == "track_shipment") {
+                    *part = Part::Text { text: "I answer from what I remember.".into() };
+                }
+            }
         });
     };
     let right = &["tool:track_shipment", "tool_calls"];

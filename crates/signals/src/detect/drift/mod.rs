@@ -36,6 +36,8 @@ const MOST_STREAMS: usize = 64;
 const MOVES_BY_ITSELF: &str = "surprise";
 /// Streams named beside the one that leads.
 const ALSO: usize = 6;
+/// Change of the share of runs that use a tool from which it is more than something to know.
+const MUCH: f64 = 0.3;
 /// Chance below which a stream counts as moved too, once another one has raised the alarm.
 const MOVED_TOO: f64 = 1e-4;
 
@@ -213,7 +215,10 @@ impl Shift {
         let severity = match (tool, self.feature.as_str()) {
             (Some(tool), _) if risky(tool) => Severity::Critical,
             (_, "outcome" | "failed" | "retrieval" | "document" | "decision" | "refused") => Severity::Critical,
-            (Some(_), _) => Severity::Info,
+            // A tool that is hardly called any more, or chosen in far more or fewer runs, may be the whole failure.
+            (Some(_), _) if self.after * 10.0 > self.before && (self.after - self.before).abs() < MUCH => {
+                Severity::Info
+            }
             _ => Severity::Warning,
         };
         let said = if self.what == "median" {
