@@ -19,6 +19,7 @@ pub mod findings;
 pub mod incidents;
 pub mod investigate;
 pub mod joined;
+pub mod judged;
 pub mod keeping;
 pub mod keys;
 pub mod live;

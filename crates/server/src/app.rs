@@ -109,6 +109,10 @@ pub struct App {
     pub metrics: Arc<crate::metrics::Metrics>,
     /// Runs as they settle.
     pub watch: crate::watch::Watch,
+    /// The way to an embedding endpoint, where one is configured.
+    pub embedder: Option<Arc<crate::findings::embed::Embedder>>,
+    /// Agents of which nothing is heard.
+    pub silent: Arc<crate::findings::Silent>,
     /// Why health is degraded, by the background task that says so.
     pub troubles: crate::health::Troubles,
     /// Changes of the phase.

@@ -200,6 +200,7 @@ fn app(
 ) -> Arc<App> {
     let counters = Arc::new(counters::Counters::default());
     let run_settings = settings.runs;
+    let embeddings = settings.detection.embeddings.clone();
     let metrics = Arc::new(metrics::Metrics::new(settings.hourly_token_budget));
     Arc::new(App {
         ingest: ingest::Ingest::new(
@@ -228,6 +229,8 @@ fn app(
         live: live::Live::default(),
         metrics,
         watch: watch::Watch::default(),
+        embedder: embeddings.map(|it| Arc::new(findings::embed::Embedder::new(it))),
+        silent: Arc::default(),
         troubles: health::Troubles::default(),
         phase: tokio::sync::watch::channel(Phase::Replaying).0,
         opened: OnceLock::new(),

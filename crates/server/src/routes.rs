@@ -20,7 +20,7 @@ use wire::Signal;
 
 use crate::api::{
     aggregate, alert_receivers, alerts, audit, backtest, brakes, budgets, changes, costs, doctor, export, findings,
-    incidents, investigate, keeping, keys, live, logs, openapi, policy, prices, promql, rules, run, runs, search, session,
+    incidents, investigate, judged, keeping, keys, live, logs, openapi, policy, prices, promql, rules, run, runs, search, session,
     sessions, setup, signals, silences, sla, sql, status, store, summary, users,
 };
 use crate::app::App;
@@ -41,6 +41,8 @@ pub fn api() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(investigate::investigate))
         .routes(routes!(investigate::diff))
         .routes(routes!(sessions::list))
+        .routes(routes!(judged::suspects))
+        .routes(routes!(judged::mark))
         .routes(routes!(findings::list))
         .routes(routes!(findings::issues))
         .routes(routes!(findings::issue, findings::decide))

@@ -19,7 +19,9 @@ use crate::filters::RunFilters;
 pub use alerting::{
     Alerting, Alerts, AlertsAck, AlertsCommand, AlertsHistory, AlertsReview, AlertsShow, AlertsSilence,
 };
-pub use findings::{Detectors, DetectorsCommand, DetectorsTest, Diff, FindingFilters, Findings, Investigate, Issues};
+pub use findings::{
+    Detectors, DetectorsCommand, DetectorsTest, Diff, FindingFilters, Findings, Investigate, Issues, Mark,
+};
 pub use incident::{Brake, BrakeCommand, BrakeOn, Changes, ChangesCommand};
 pub use money::{Budgets, Costs, CostsCommand, MoneyFiles};
 pub use rules::{Rules, RulesBacktest, RulesCheck, RulesCommand, RulesExplain, RulesTest};
@@ -99,6 +101,8 @@ pub enum Command {
     Sla(Reading),
     /// List what detectors saw in runs.
     Findings(Findings),
+    /// Mark runs as known to be good, or as not good: runs of their kind are compared with good ones.
+    Mark(Mark),
     /// List issues (findings of the same failure), or change one.
     Issues(Issues),
     /// List detectors, explain one, or try them on a file or a run.

@@ -23,6 +23,7 @@ mod investigate;
 mod issues;
 mod keys;
 mod logs;
+mod mark;
 mod metrics;
 mod policy;
 mod promql;
@@ -69,6 +70,7 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::Changes(args)) => changes::run(&args),
         Some(Command::Sla(args)) => sla::run(&args),
         Some(Command::Findings(args)) => findings::run(&args),
+        Some(Command::Mark(args)) => mark::run(&args),
         Some(Command::Issues(args)) => issues::run(&args),
         Some(Command::Detectors(args)) => detectors::run(&args),
         Some(Command::Investigate(args)) => investigate::run(&args),

@@ -128,6 +128,8 @@ impl From<&model::Run> for Run {
             provisional: run.provisional,
             findings: 0,
             sla_broken: Vec::new(),
+            suspicion: None,
+            good: None,
         }
     }
 }

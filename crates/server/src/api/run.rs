@@ -172,7 +172,8 @@ pub fn narrow(stored: &[StoredSpan]) -> Vec<Arc<Span>> {
     stored.iter().map(|stored| Arc::clone(&stored.span)).collect()
 }
 
-fn resolve(app: &App, trace_id: TraceId, spans: &[Arc<Span>]) -> Result<Resolved, Problem> {
+/// The run that spans make, as of now.
+pub fn resolve(app: &App, trace_id: TraceId, spans: &[Arc<Span>]) -> Result<Resolved, Problem> {
     let resolved = signals::runs::resolve_linked(spans, app.now(), &app.run_settings);
     joined::one(resolved, trace_id).ok_or_else(|| joined::no_run(&trace_id.to_string()))
 }

@@ -92,6 +92,8 @@ pub const RULES: &[(&str, &str, Rule)] = &[
     ("GET", "/api/v1/signals/families", Needs(Need::Read)),
     ("GET", "/api/v1/promql/words", Needs(Need::Read)),
     ("GET", "/api/v1/findings", Needs(Need::Read)),
+    ("GET", "/api/v1/suspects", Needs(Need::Read)),
+    ("POST", "/api/v1/runs/{trace_id}/mark", Needs(Need::Respond)),
     ("GET", "/api/v1/issues", Needs(Need::Read)),
     ("GET", "/api/v1/issues/{fingerprint}", Needs(Need::Read)),
     ("PATCH", "/api/v1/issues/{fingerprint}", Needs(Need::Respond)),

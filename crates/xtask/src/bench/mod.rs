@@ -3,6 +3,7 @@
 
 mod budgets;
 mod common;
+mod detect;
 mod ingest;
 mod load;
 mod promql;
@@ -17,6 +18,8 @@ use clap::Subcommand;
 pub enum Bench {
     /// How long an agent waits for a verdict of its budgets.
     Budgets(budgets::Options),
+    /// How good the detectors are, on labelled runs.
+    Detect(detect::Options),
     /// What taking telemetry in costs, beside peers.
     Ingest(ingest::Options),
     /// What queries in PromQL cost, beside Prometheus.
@@ -31,6 +34,7 @@ pub enum Bench {
 pub fn run(bench: &Bench) -> Result<()> {
     match bench {
         Bench::Budgets(options) => budgets::run(options),
+        Bench::Detect(options) => detect::run(options),
         Bench::Ingest(options) => ingest::run(options),
         Bench::Promql(options) => promql::run(options),
         Bench::Read(options) => read::run(options),
