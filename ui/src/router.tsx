@@ -2,6 +2,10 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent, redirect } from "@tanstack/react-router";
 import { Shell } from "./layout/Shell";
 import { parseSearch, readSearch, stringifySearch } from "./lib/filter";
+import { readCompareSearch } from "./lib/compare";
+import { readCostsSearch } from "./lib/costs";
+import { readDashboardSearch } from "./lib/dashboard";
+import { readAgentSearch, readFleetSearch } from "./lib/fleet";
 import { readIssuesSearch } from "./lib/issues";
 import { readOverviewSearch } from "./lib/overview";
 import {
@@ -12,6 +16,7 @@ import {
   readSessionsSearch,
   readSqlSearch,
 } from "./lib/search";
+import { readToolsSearch } from "./lib/tools";
 import { NotFound, PageError, PagePending } from "./ui/States";
 
 const root = createRootRoute({ component: Shell, notFoundComponent: NotFound });
@@ -94,8 +99,92 @@ const connect = createRoute({
   component: lazyRouteComponent(() => import("./pages/connect/ConnectPage"), "ConnectPage"),
 });
 
+const agents = createRoute({
+  getParentRoute: () => root,
+  path: "/agents",
+  validateSearch: readFleetSearch,
+  component: lazyRouteComponent(() => import("./pages/agents/AgentsPage"), "AgentsPage"),
+});
+
+const agent = createRoute({
+  getParentRoute: () => root,
+  // An agent's name may hold slashes, as a session id may.
+  path: "/agents/agent",
+  validateSearch: readAgentSearch,
+  component: lazyRouteComponent(() => import("./pages/agents/AgentPage"), "AgentPage"),
+});
+
+const tools = createRoute({
+  getParentRoute: () => root,
+  path: "/tools",
+  validateSearch: readToolsSearch,
+  component: lazyRouteComponent(() => import("./pages/tools/ToolsPage"), "ToolsPage"),
+});
+
+const costs = createRoute({
+  getParentRoute: () => root,
+  path: "/costs",
+  validateSearch: readCostsSearch,
+  component: lazyRouteComponent(() => import("./pages/costs/CostsPage"), "CostsPage"),
+});
+
+const compare = createRoute({
+  getParentRoute: () => root,
+  path: "/compare",
+  validateSearch: readCompareSearch,
+  component: lazyRouteComponent(() => import("./pages/compare/ComparePage"), "ComparePage"),
+});
+
+const settingsHome = createRoute({
+  getParentRoute: () => root,
+  path: "/settings",
+  beforeLoad: () => {
+    throw redirect({ to: "/settings/$section", params: { section: "keys" }, replace: true });
+  },
+});
+
+const dashboards = createRoute({
+  getParentRoute: () => root,
+  path: "/dashboards",
+  component: lazyRouteComponent(() => import("./pages/dashboards/DashboardsPage"), "DashboardsPage"),
+});
+
+const dashboard = createRoute({
+  getParentRoute: () => root,
+  path: "/dashboards/$id",
+  validateSearch: readDashboardSearch,
+  component: lazyRouteComponent(() => import("./pages/dashboards/DashboardPage"), "DashboardPage"),
+});
+
+const settings = createRoute({
+  getParentRoute: () => root,
+  path: "/settings/$section",
+  component: lazyRouteComponent(() => import("./pages/settings/SettingsPage"), "SettingsPage"),
+});
+
 export const router = createRouter({
-  routeTree: root.addChildren([home, overview, runs, run, issues, sessions, session, sql, status, doctor, connect]),
+  routeTree: root.addChildren([
+    home,
+    overview,
+    runs,
+    run,
+    compare,
+    issues,
+    agents,
+    agent,
+    tools,
+    costs,
+    sessions,
+    session,
+    sql,
+    status,
+    doctor,
+    connect,
+    dashboards,
+    dashboard,
+    settingsHome,
+    settings,
+  ]),
   parseSearch,
   stringifySearch,
   defaultPreload: "intent",

@@ -63,6 +63,8 @@ pub const STATE_PARTS: &[state::Part] = &[
     crate::alerting::keep::PART,
     crate::money::kept::PART,
     crate::findings::PART,
+    crate::agents::PART,
+    crate::api::dashboards::PART,
     access::PART,
 ];
 

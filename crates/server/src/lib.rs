@@ -4,6 +4,7 @@
 //! senders are asked to come back. [`Running::stop`] ends everything in order: no new connections, open requests finish,
 //! tasks end, rows are flushed, the store is closed.
 
+mod agents;
 pub mod alerting;
 pub mod api;
 mod app;

@@ -19,8 +19,9 @@ use utoipa_axum::routes;
 use wire::Signal;
 
 use crate::api::{
-    aggregate, alerts, audit, budgets, costs, doctor, export, findings, investigate, keys, live, logs, openapi, policy,
-    prices, rules, run, runs, search, session, sessions, setup, signals, silences, sla, sql, status, store, summary,
+    agents, aggregate, alerts, audit, budgets, costs, dashboards, doctor, export, findings, investigate, keys, live,
+    logs, openapi, policy, prices, rules, run, runs, search, session, sessions, setup, signals, silences, sla, sql,
+    status, store, summary,
 };
 use crate::app::App;
 use crate::doors;
@@ -51,6 +52,9 @@ pub fn api() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(signals::get))
         .routes(routes!(signals::families))
         .routes(routes!(aggregate::get))
+        .routes(routes!(agents::list))
+        .routes(routes!(dashboards::list, dashboards::create))
+        .routes(routes!(dashboards::get, dashboards::put, dashboards::delete))
         .routes(routes!(costs::get))
         .routes(routes!(costs::csv))
         .routes(routes!(costs::forecast))
@@ -226,6 +230,12 @@ async fn wrong_method(request: Request) -> Response {
         }
         None if path == "/api/v1/budgets" || path == "/api/v1/prices" => {
             ("GET, HEAD, PUT", format!("{path} is read by GET and replaced by PUT, not {}", request.method()))
+        }
+        None if path.starts_with("/api/v1/dashboards/") => {
+            ("GET, HEAD, PUT, DELETE", format!("{path} is read by GET, changed by PUT, not {}", request.method()))
+        }
+        None if path == "/api/v1/dashboards" => {
+            ("GET, HEAD, POST", format!("{path} is read by GET and added to by POST, not {}", request.method()))
         }
         None if path == "/api/v1/sql" => ("POST", format!("{path} takes a query by POST, not {}", request.method())),
         None => ("GET, HEAD", format!("{path} is read by GET, not {}", request.method())),

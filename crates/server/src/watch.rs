@@ -25,6 +25,7 @@ use self::judge::{Bench, Case, Judge, Sources};
 pub use self::kept::{JUDGED_RUNS_MAX, PART};
 use self::queue::{Key, Queue, Seen};
 pub use self::read::WATCH_CONTENT_SPANS;
+use crate::agents::GraphJudge;
 use crate::app::{App, Opened};
 use crate::findings::FindingsJudge;
 use crate::metrics::Counting;
@@ -115,6 +116,7 @@ fn judges(app: &App) -> Vec<Box<dyn Judge>> {
         Box::new(Counting::new(Arc::clone(&app.metrics))),
         Box::new(Costs::new(Arc::clone(&app.money), app.settings.dialects.clone())),
         Box::new(FindingsJudge::new(app.settings.detection.clone())),
+        Box::new(GraphJudge::default()),
     ]
 }
 

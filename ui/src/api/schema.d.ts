@@ -1202,6 +1202,134 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/agents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["listAgents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dashboards": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["listDashboards"];
+        put?: never;
+        post: operations["createDashboard"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dashboards/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["getDashboard"];
+        put: operations["putDashboard"];
+        post?: never;
+        delete: operations["deleteDashboard"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["listUsers"];
+        put?: never;
+        post: operations["createUser"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete: operations["removeUser"];
+        options?: never;
+        head?: never;
+        patch: operations["changeUser"];
+        trace?: never;
+    };
+    "/api/v1/receivers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["listReceivers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/receivers/{name}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["testReceiver"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/retention": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["getRetention"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -4351,6 +4479,164 @@ export interface components {
              */
             would_cost_usd: number;
         };
+        AgentCalls: {
+            calls: number;
+            errors: number;
+            mean_ms: number | null;
+            p50_ms: number | null;
+            p95_ms: number | null;
+            first_at: string | null;
+            last_at: string | null;
+        };
+        AgentInfo: {
+            name: string;
+            runs: number;
+            entered: components["schemas"]["AgentCalls"];
+            called: {
+                [key: string]: number;
+            };
+        };
+        AgentEdge: components["schemas"]["AgentCalls"] & {
+            caller: string | null;
+            kind: string;
+            callee: string;
+        };
+        AgentsAnswer: {
+            from: string;
+            to: string;
+            agents: components["schemas"]["AgentInfo"][];
+            edges: components["schemas"]["AgentEdge"][];
+            truncated: boolean;
+        };
+        /** @enum {string} */
+        DashboardPanelKind: "stat" | "timeseries" | "table" | "barchart" | "heatmap" | "gauge" | "text";
+        /** @enum {string} */
+        DashboardLanguage: "promql" | "sql";
+        /** @enum {string} */
+        DashboardTone: "ok" | "warn" | "bad";
+        DashboardThreshold: {
+            value: number;
+            tone: components["schemas"]["DashboardTone"];
+        };
+        DashboardQuery: {
+            language: components["schemas"]["DashboardLanguage"];
+            query: string;
+            legend?: string;
+        };
+        DashboardPanel: {
+            id: string;
+            kind: components["schemas"]["DashboardPanelKind"];
+            title?: string;
+            description?: string;
+            x: number;
+            y: number;
+            w: number;
+            h: number;
+            queries?: components["schemas"]["DashboardQuery"][];
+            text?: string;
+            unit?: string;
+            stacked?: boolean;
+            min?: number | null;
+            max?: number | null;
+            thresholds?: components["schemas"]["DashboardThreshold"][];
+        };
+        DashboardVariable: {
+            name: string;
+            label?: string;
+            label_values?: string;
+            of?: string;
+            options?: string[];
+            value?: string;
+        };
+        DashboardSpec: {
+            title: string;
+            description?: string;
+            variables?: components["schemas"]["DashboardVariable"][];
+            panels?: components["schemas"]["DashboardPanel"][];
+            from?: string;
+        };
+        Dashboard: {
+            id: string;
+            revision: number;
+            updated_at: string;
+            updated_by: string;
+            spec: components["schemas"]["DashboardSpec"];
+        };
+        DashboardChange: {
+            revision: number;
+            spec: components["schemas"]["DashboardSpec"];
+        };
+        DashboardInfo: {
+            id: string;
+            title: string;
+            description: string;
+            panels: number;
+            updated_at: string;
+            updated_by: string;
+        };
+        Dashboards: {
+            dashboards: components["schemas"]["DashboardInfo"][];
+        };
+        RoleIn: {
+            project: string;
+            role: string;
+        };
+        UserInfo: {
+            id: string;
+            roles: components["schemas"]["RoleIn"][];
+            signs_in: string;
+            created_at: string;
+            disabled_at: string | null;
+        };
+        Users: {
+            users: components["schemas"]["UserInfo"][];
+        };
+        NewUser: {
+            name: string;
+            password: string;
+            roles: components["schemas"]["RoleIn"][];
+        };
+        UserChange: {
+            password?: string | null;
+            disabled?: boolean | null;
+            roles?: components["schemas"]["RoleIn"][];
+        };
+        AlertIntegration: {
+            kind: string;
+            send_resolved: boolean;
+        };
+        AlertReceiver: {
+            name: string;
+            integrations: components["schemas"]["AlertIntegration"][];
+            routes: string[];
+            waiting: number;
+        };
+        AlertReceivers: {
+            file?: string | null;
+            receivers: components["schemas"]["AlertReceiver"][];
+            problems: string[];
+        };
+        ReceiverTestResult: {
+            kind: string;
+            accepted: boolean;
+            error?: string | null;
+        };
+        ReceiverTest: {
+            results: components["schemas"]["ReceiverTestResult"][];
+        };
+        DerivedRetention: {
+            what: string;
+            keep_seconds?: number | null;
+            set_by: string;
+        };
+        HoldInfo: {
+            id: string;
+        };
+        RetentionAnswer: {
+            layers: components["schemas"]["StoreRetention"][];
+            derived: components["schemas"]["DerivedRetention"][];
+            holds: components["schemas"]["HoldInfo"][];
+        };
     };
     responses: never;
     parameters: never;
@@ -6905,6 +7191,294 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listAgents: {
+        parameters: {
+            query?: {
+                from?: string;
+                to?: string;
+                environment?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description x */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentsAnswer"];
+                };
+            };
+        };
+    };
+    listDashboards: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description x */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Dashboards"];
+                };
+            };
+        };
+    };
+    createDashboard: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DashboardSpec"];
+            };
+        };
+        responses: {
+            /** @description x */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Dashboard"];
+                };
+            };
+        };
+    };
+    getDashboard: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description x */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Dashboard"];
+                };
+            };
+        };
+    };
+    putDashboard: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DashboardChange"];
+            };
+        };
+        responses: {
+            /** @description x */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Dashboard"];
+                };
+            };
+        };
+    };
+    deleteDashboard: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description gone */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    listUsers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description x */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Users"];
+                };
+            };
+        };
+    };
+    createUser: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewUser"];
+            };
+        };
+        responses: {
+            /** @description x */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserInfo"];
+                };
+            };
+        };
+    };
+    removeUser: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description x */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    changeUser: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UserChange"];
+            };
+        };
+        responses: {
+            /** @description x */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserInfo"];
+                };
+            };
+        };
+    };
+    listReceivers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description x */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertReceivers"];
+                };
+            };
+        };
+    };
+    testReceiver: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description x */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReceiverTest"];
+                };
+            };
+        };
+    };
+    getRetention: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description x */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RetentionAnswer"];
                 };
             };
         };

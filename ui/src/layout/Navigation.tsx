@@ -4,18 +4,23 @@ import {
   type Icon,
   IconActivityHeartbeat,
   IconBug,
+  IconCoin,
   IconDatabaseSearch,
   IconDeviceDesktop,
+  IconFeather,
   IconKeyboard,
   IconLayoutDashboard,
+  IconLayoutGrid,
   IconLayoutSidebarLeftCollapse,
   IconLayoutSidebarLeftExpand,
   IconMessages,
   IconMoon,
   IconPlugConnected,
   IconRoute,
+  IconSettings,
   IconStethoscope,
   IconSun,
+  IconTool,
 } from "@tabler/icons-react";
 import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
@@ -25,7 +30,21 @@ import classes from "./Navigation.module.css";
 import { useScheme } from "./scheme";
 
 interface Page {
-  to: "/overview" | "/runs" | "/issues" | "/sessions" | "/sql" | "/connect" | "/doctor" | "/status";
+  to:
+    | "/overview"
+    | "/runs"
+    | "/issues"
+    | "/sessions"
+    | "/agents"
+    | "/tools"
+    | "/costs"
+    | "/compare"
+    | "/dashboards"
+    | "/sql"
+    | "/connect"
+    | "/doctor"
+    | "/status"
+    | "/settings";
   label: string;
   icon: Icon;
   keys: string;
@@ -39,6 +58,10 @@ const GROUPS: { name: string; pages: Page[] }[] = [
       { to: "/overview", label: "Overview", icon: IconLayoutDashboard, keys: "g o" },
       { to: "/runs", label: "Runs", icon: IconRoute, keys: "g r" },
       { to: "/sessions", label: "Sessions", icon: IconMessages, keys: "g s" },
+      { to: "/agents", label: "Agents", icon: IconFeather, keys: "g a" },
+      { to: "/tools", label: "Tools", icon: IconTool, keys: "g t" },
+      { to: "/costs", label: "Costs", icon: IconCoin, keys: "g m" },
+      { to: "/dashboards", label: "Dashboards", icon: IconLayoutGrid, keys: "g b" },
     ],
   },
   { name: "Judge", pages: [{ to: "/issues", label: "Issues", icon: IconBug, keys: "g i" }] },
@@ -49,6 +72,7 @@ const GROUPS: { name: string; pages: Page[] }[] = [
       { to: "/connect", label: "Send traces", icon: IconPlugConnected, keys: "g c" },
       { to: "/doctor", label: "Doctor", icon: IconStethoscope, keys: "g d" },
       { to: "/status", label: "Status", icon: IconActivityHeartbeat, keys: "g h" },
+      { to: "/settings", label: "Settings", icon: IconSettings, keys: "g ," },
     ],
   },
 ];
