@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { buckets, byKey, byQuantile, change, lengthMs, type Row, rangeMs, share, stepFor } from "./series";
+import { buckets, byKey, byQuantile, change, lengthMs, marksIn, type Row, rangeMs, share, stepFor } from "./series";
 
 const HOUR = 3_600_000;
 const START = Date.parse("2026-11-20T10:00:00Z");
@@ -63,4 +63,12 @@ test("a change from nothing says nothing", () => {
   expect(change(3, 2)).toBeCloseTo(0.5);
   expect(change(3, 0)).toBeUndefined();
   expect(change(null, 2)).toBeUndefined();
+});
+
+test("a mark belongs to every bucket it touches", () => {
+  const deploy = { at: START + 10, name: "deploy" };
+  const alert = { at: START, to: START + HOUR, name: "alert" };
+  expect(marksIn([deploy, alert], START, HOUR)).toEqual([deploy, alert]);
+  expect(marksIn([deploy, alert], START + HOUR, HOUR)).toEqual([alert]);
+  expect(marksIn([deploy, alert], START - HOUR, HOUR)).toEqual([]);
 });

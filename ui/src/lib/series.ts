@@ -24,6 +24,21 @@ export interface Buckets {
   stepMs: number;
 }
 
+/** Something that happened, at a moment or between two: a deploy, an alert that fired. */
+export interface Mark {
+  /** Milliseconds since 1970. */
+  at: number;
+  /** Its end, where it lasted. */
+  to?: number;
+  name: string;
+  /** `bad` where somebody was woken; a plain event otherwise. */
+  tone?: "bad";
+}
+
+/** Marks that touch the bucket that begins at `start`. */
+export const marksIn = (marks: Mark[], start: number, stepMs: number): Mark[] =>
+  marks.filter((mark) => mark.at < start + stepMs && (mark.to ?? mark.at) >= start);
+
 const UNITS = { s: 1e3, m: 60e3, h: 3600e3, d: 86_400e3, w: 7 * 86_400e3 } as const;
 
 /** Milliseconds of `15m`, `24h`, `7d`; undefined when it is none. */

@@ -192,7 +192,22 @@ impl Measured {
         serde_json::from_str(&text).context("cannot read the server's status")
     }
 
-    /// Waits until every row is in a segment and compaction found nothing more to do.
+    /// A figure of the server's own metrics, by its name without labels.
+    pub fn metric(&self, name: &str) -> Result<f64> {
+        let text = ureq::get(format!("{}/metrics", self.server.http))
+            .call()
+            .context("the server does not answer")?
+            .body_mut()
+            .with_config()
+            .limit(64 << 20)
+            .read_to_string()?;
+        let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.split(' ').next());
+        let value = value.with_context(|| format!("the server has no metric {name}"))?;
+        value.parse().with_context(|| format!("{name} is {value:?}"))
+    }
+
+    /// Waits until every row is in a segment, compaction found nothing more to do, and every run was judged (counters,
+    /// costs, detectors).
     pub fn settle(&self) -> Result<Value> {
         /// Longer than compaction waits between two looks.
         const QUIET: Duration = Duration::from_secs(12);
@@ -203,10 +218,11 @@ impl Measured {
             let status = self.status()?;
             let store = &status["store"];
             let hot: u64 = tables(store).map(|table| table["hot_rows"].as_u64().unwrap_or(0)).sum();
-            let changes = serde_json::json!([hot, store["flushes"], store["compactions"]]);
+            let waiting = self.metric("tawny_watch_waiting_runs")? + self.metric("tawny_watch_behind")?;
+            let changes = serde_json::json!([hot, store["flushes"], store["compactions"], waiting]);
             if last.0 != changes {
                 last = (changes, Instant::now());
-            } else if hot == 0 && last.1.elapsed() > QUIET {
+            } else if hot == 0 && waiting == 0.0 && last.1.elapsed() > QUIET {
                 return Ok(status);
             }
             if begun.elapsed() > LONGEST {

@@ -4,7 +4,8 @@
  */
 import { useComputedColorScheme } from "@mantine/core";
 import { type PointerEvent, useEffect, useId, useRef, useState } from "react";
-import type { Buckets, Series } from "@/lib/series";
+import { absolute } from "@/lib/format";
+import type { Buckets, Mark, Series } from "@/lib/series";
 import { day, night, type Palette } from "@/theme/tokens";
 import { timeOption } from "./option";
 import classes from "./TimeChart.module.css";
@@ -24,6 +25,8 @@ export interface TimeChartProps {
   colour?: (series: Series, palette: Palette) => string | undefined;
   /** A line that says what is too much, or too little. */
   threshold?: { value: number; name: string };
+  /** What happened meanwhile; named in the tooltip. */
+  marks?: Mark[];
   /** Series of an earlier time, drawn thin below. */
   before?: Series[];
   /** Upper end of the axis, where it is known. */
@@ -118,10 +121,11 @@ export function TimeChart(props: TimeChartProps) {
 }
 
 /** A chart in one sentence. */
-function summary({ label, series, format }: TimeChartProps): string {
+function summary({ label, series, marks = [], format }: TimeChartProps): string {
   const parts = series.map((each) => {
     const values = each.values.filter((value): value is number => value !== null);
     return `${each.name}: last ${format(values.at(-1) ?? null)}, highest ${format(values.length > 0 ? Math.max(...values) : null)}`;
   });
-  return `${label}. ${parts.join("; ") || "No data"}.`;
+  const happened = marks.map((mark) => ` ${mark.name}: ${absolute(new Date(mark.at).toISOString()).slice(0, 16)}.`);
+  return `${label}. ${parts.join("; ") || "No data"}.${happened.join("")}`;
 }

@@ -1,6 +1,12 @@
 /** The parts of ECharts in use. Loaded with the first chart, not with the first page. */
 import { BarChart, HeatmapChart, LineChart } from "echarts/charts";
-import { GridComponent, MarkLineComponent, TooltipComponent, VisualMapComponent } from "echarts/components";
+import {
+  GridComponent,
+  MarkAreaComponent,
+  MarkLineComponent,
+  TooltipComponent,
+  VisualMapComponent,
+} from "echarts/components";
 import { init, use } from "echarts/core";
 import { SVGRenderer } from "echarts/renderers";
 
@@ -9,6 +15,7 @@ use([
   HeatmapChart,
   LineChart,
   GridComponent,
+  MarkAreaComponent,
   MarkLineComponent,
   TooltipComponent,
   VisualMapComponent,

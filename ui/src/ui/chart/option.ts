@@ -1,6 +1,6 @@
 /** What ECharts is told for a chart over time. Pure; colours come from the palette of the scheme. */
 import { absolute, count } from "@/lib/format";
-import type { Series } from "@/lib/series";
+import { type Buckets, type Mark, marksIn, type Series } from "@/lib/series";
 import type { Palette } from "@/theme/tokens";
 import type { Option } from "./engine";
 import type { TimeChartProps } from "./TimeChart";
@@ -46,7 +46,7 @@ interface Hovered {
 }
 
 export function timeOption(props: TimeChartProps, palette: Palette): Option {
-  const { time, series, kind, format, threshold, before = [], most, logarithmic } = props;
+  const { time, series, kind, format, threshold, marks = [], before = [], most, logarithmic } = props;
   const colours = wheel(palette);
   const colour = (each: Series, at: number) =>
     props.colour?.(each, palette) ??
@@ -87,6 +87,7 @@ export function timeOption(props: TimeChartProps, palette: Palette): Option {
       axisLabel: { ...text, formatter: (value: number) => format(value) },
     },
     series: [
+      ...(marks.length > 0 ? [marked(marks, time, palette)] : []),
       ...before.map((each, at) => ({
         name: `${each.name}, before`,
         type: "line",
@@ -128,14 +129,48 @@ export function timeOption(props: TimeChartProps, palette: Palette): Option {
   };
 }
 
-function tooltip(shown: Hovered[], { time, format }: TimeChartProps): string {
+/** Name of the series that carries the marks; it has no values. */
+const MARKS = "";
+
+/** Moments as vertical lines, stretches of time as surfaces, on buckets of the axis. */
+function marked(marks: Mark[], { starts, stepMs }: Buckets, palette: Palette) {
+  const first = starts[0] ?? 0;
+  const place = (at: number) => Math.max(0, Math.min(starts.length - 1, Math.floor((at - first) / stepMs)));
+  const seen = marks.filter((mark) => mark.at < first + starts.length * stepMs && (mark.to ?? mark.at) >= first);
+  const tone = (mark: Mark) => (mark.tone === "bad" ? palette.error : palette.muted);
+  return {
+    name: MARKS,
+    type: "line",
+    data: [],
+    silent: true,
+    markLine: {
+      silent: true,
+      symbol: ["none", "none"],
+      label: { show: false },
+      data: seen
+        .filter((mark) => mark.at >= first)
+        .map((mark) => ({ xAxis: place(mark.at), lineStyle: { color: tone(mark), type: [2, 3], width: 1.2 } })),
+    },
+    markArea: {
+      silent: true,
+      data: seen.flatMap((mark) =>
+        mark.to === undefined
+          ? []
+          : [[{ xAxis: place(mark.at), itemStyle: { color: tone(mark), opacity: 0.1 } }, { xAxis: place(mark.to) }]],
+      ),
+    },
+  };
+}
+
+function tooltip(shown: Hovered[], { time, marks = [], format }: TimeChartProps): string {
   const start = time.starts[shown[0]?.dataIndex ?? -1];
   if (start === undefined) return "";
+  const happened = marksIn(marks, start, time.stepMs).map((mark) => `<div>◆ ${plain(mark.name)}</div>`);
   const lines = shown
-    .filter((each) => each.value != null && !(each.value === 0 && shown.length > 4))
+    .filter((each) => each.seriesName !== MARKS && each.value != null && !(each.value === 0 && shown.length > 4))
     .map(
       (each) =>
         `<div style="display:flex;gap:14px;justify-content:space-between"><span><span style="display:inline-block;width:8px;height:8px;border-radius:2px;margin-right:6px;background:${each.color}"></span>${plain(each.seriesName)}</span><b style="font-variant-numeric:tabular-nums">${plain(format(each.value))}</b></div>`,
     );
-  return `<div style="opacity:.75;margin-bottom:4px">${plain(absolute(new Date(start).toISOString()).slice(0, 19))} · ${count(time.stepMs / 60_000) === "0" ? `${time.stepMs / 1000} s` : `${count(time.stepMs / 60_000)} min`}</div>${lines.join("") || "nothing"}`;
+  return `<div style="opacity:.75;margin-bottom:4px">${plain(absolute(new Date(start).toISOString()).slice(0, 19))} · ${count(time.stepMs / 60_000) === "0" ? `${time.stepMs / 1000} s` : `${count(time.stepMs / 60_000)} min`}</div>${lines.join("") || "nothing"}${happened.join("")}`;
 }
