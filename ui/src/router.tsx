@@ -1,10 +1,10 @@
 /** Every address of the interface. A page's code is loaded when it is first opened. */
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent, redirect } from "@tanstack/react-router";
 import { Shell } from "./layout/Shell";
-import { parseSearch, readSearch, stringifySearch } from "./lib/filter";
 import { readCompareSearch } from "./lib/compare";
 import { readCostsSearch } from "./lib/costs";
 import { readDashboardSearch } from "./lib/dashboard";
+import { parseSearch, readSearch, stringifySearch } from "./lib/filter";
 import { readAgentSearch, readFleetSearch } from "./lib/fleet";
 import { readIssuesSearch } from "./lib/issues";
 import { readOverviewSearch } from "./lib/overview";

@@ -6,9 +6,7 @@ export const diffQuery = (a: string, b: string) =>
   queryOptions({
     queryKey: ["diff", a, b],
     queryFn: ({ signal }) =>
-      must(
-        api.GET("/api/v1/runs/{trace_id}/diff/{other}", { params: { path: { trace_id: a, other: b } }, signal }),
-      ),
+      must(api.GET("/api/v1/runs/{trace_id}/diff/{other}", { params: { path: { trace_id: a, other: b } }, signal })),
     staleTime: 60_000,
   });
 

@@ -38,7 +38,11 @@ async function prometheus<T>(path: string, question: Record<string, string>, sig
   }
   const answer = (await response.json().catch(() => ({}))) as { data?: T; error?: string; detail?: string };
   if (!response.ok || answer.data === undefined)
-    throw new ApiError(response.status, "The question cannot be answered", answer.error ?? answer.detail ?? response.statusText);
+    throw new ApiError(
+      response.status,
+      "The question cannot be answered",
+      answer.error ?? answer.detail ?? response.statusText,
+    );
   return answer.data;
 }
 

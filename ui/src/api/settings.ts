@@ -40,8 +40,7 @@ export const receiversQuery = queryOptions({
 
 export const makeKey = (name: string, scopes: string[]) => must(api.POST("/api/v1/keys", { body: { name, scopes } }));
 
-export const rotateKey = (id: string) =>
-  must(api.POST("/api/v1/keys/{id}/rotate", { params: { path: { id } } }));
+export const rotateKey = (id: string) => must(api.POST("/api/v1/keys/{id}/rotate", { params: { path: { id } } }));
 
 /** An answer without a body is an answer. */
 const done = async (call: Promise<{ error?: unknown; response: Response }>) => {
@@ -60,4 +59,5 @@ export const changeUser = (id: string, body: { disabled?: boolean; roles?: { pro
 export const testReceiver = (name: string) =>
   must(api.POST("/api/v1/receivers/{name}/test", { params: { path: { name } } }));
 
-export const reprice = (dry_run: boolean) => must(api.POST("/api/v1/costs/reprice", { body: { dry_run, since: null } }));
+export const reprice = (dry_run: boolean) =>
+  must(api.POST("/api/v1/costs/reprice", { body: { dry_run, since: null } }));

@@ -51,3 +51,4 @@ export type RetentionAnswer = Schemas["RetentionAnswer"];
 export type PolicyReport = Schemas["PolicyReport"];
 export type PriceRow = Schemas["PriceRow"];
 export type AlertReceiver = Schemas["AlertReceiver"];
+export type DashboardInfo = Schemas["DashboardInfo"];

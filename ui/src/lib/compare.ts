@@ -12,7 +12,9 @@ export interface CompareSearch {
 }
 
 const trace = (value: unknown) => {
-  const said = String(value ?? "").trim().toLowerCase();
+  const said = String(value ?? "")
+    .trim()
+    .toLowerCase();
   return /^[0-9a-f]{32}$/.test(said) ? said : undefined;
 };
 

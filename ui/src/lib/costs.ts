@@ -65,11 +65,17 @@ export function costRange(search: CostsSearch, now: number): { from: string; to:
 }
 
 /** Rows of costs as rows of an aggregate, so that they can be drawn like one. */
-export const asRows = (rows: { time?: string | null; by: (string | null)[]; calls: number; cost_usd: number }[]): Row[] =>
+export const asRows = (
+  rows: { time?: string | null; by: (string | null)[]; calls: number; cost_usd: number }[],
+): Row[] =>
   rows.map((row) => ({ time: row.time ?? null, by: row.by, count: row.calls, value: row.cost_usd, quantiles: [] }));
 
 /** The runs behind a row; undefined where the list of runs knows no such filter. */
-export function runsOf(key: CostKey, value: string | null, range: { from: string; to: string }): RunsSearch | undefined {
+export function runsOf(
+  key: CostKey,
+  value: string | null,
+  range: { from: string; to: string },
+): RunsSearch | undefined {
   if (value === null || key === "provider" || key === "source" || key === "run") return undefined;
   return { [key]: [value], from: range.from, to: range.to, sort: "-cost_usd" };
 }
@@ -78,6 +84,7 @@ export function runsOf(key: CostKey, value: string | null, range: { from: string
 export function costBuckets(range: { from: string; to: string; stepMs: number }): Buckets {
   const starts: number[] = [];
   const { stepMs } = range;
-  for (let at = Math.floor(Date.parse(range.from) / stepMs) * stepMs; at < Date.parse(range.to); at += stepMs) starts.push(at);
+  for (let at = Math.floor(Date.parse(range.from) / stepMs) * stepMs; at < Date.parse(range.to); at += stepMs)
+    starts.push(at);
   return { starts, stepMs };
 }

@@ -47,8 +47,7 @@ export const inside = ({ x, y, w, h }: Place): Place => {
 /** Panels without gaps above them and without one lying on another; one that was moved stays where it was put, others give way. */
 export function settle(panels: DashboardPanel[], moved?: string): DashboardPanel[] {
   const order = [...panels].sort(
-    (one, other) =>
-      one.y - other.y || Number(other.id === moved) - Number(one.id === moved) || one.x - other.x,
+    (one, other) => one.y - other.y || Number(other.id === moved) - Number(one.id === moved) || one.x - other.x,
   );
   const placed: DashboardPanel[] = [];
   for (const panel of order) {
@@ -160,14 +159,20 @@ export function reads(unit: string | undefined): (value: number | null) => strin
 }
 
 const trimmed = (value: number) => {
-  const text = Math.abs(value) >= 100 ? value.toFixed(0) : Math.abs(value) >= 1 ? value.toFixed(2) : value.toPrecision(3);
+  const text =
+    Math.abs(value) >= 100 ? value.toFixed(0) : Math.abs(value) >= 1 ? value.toFixed(2) : value.toPrecision(3);
   return text.includes(".") && !text.includes("e") ? text.replace(/\.?0+$/, "") : text;
 };
 
 /** The tone of a number: of the highest threshold it reaches. */
-export function toneOf(panel: Pick<DashboardPanel, "thresholds">, value: number | null): "good" | "warn" | "bad" | undefined {
+export function toneOf(
+  panel: Pick<DashboardPanel, "thresholds">,
+  value: number | null,
+): "good" | "warn" | "bad" | undefined {
   if (value === null) return undefined;
-  const reached = [...(panel.thresholds ?? [])].sort((one, other) => one.value - other.value).filter((each) => value >= each.value);
+  const reached = [...(panel.thresholds ?? [])]
+    .sort((one, other) => one.value - other.value)
+    .filter((each) => value >= each.value);
   const tone = reached.at(-1)?.tone;
   return tone === "ok" ? "good" : tone;
 }
@@ -181,9 +186,12 @@ export interface PromSeries {
 
 /** The name of a series: the legend with its labels put in, else the labels. */
 export function seriesName(metric: Record<string, string>, legend: string | undefined): string {
-  if (legend && legend !== "__auto") return legend.replace(/\{\{\s*(\w+)\s*\}\}/g, (_, name: string) => metric[name] ?? "");
+  if (legend && legend !== "__auto")
+    return legend.replace(/\{\{\s*(\w+)\s*\}\}/g, (_, name: string) => metric[name] ?? "");
   const { __name__: name, ...labels } = metric;
-  const said = Object.entries(labels).map(([key, value]) => (Object.keys(labels).length === 1 ? value : `${key}=${value}`));
+  const said = Object.entries(labels).map(([key, value]) =>
+    Object.keys(labels).length === 1 ? value : `${key}=${value}`,
+  );
   return said.join(", ") || name || "value";
 }
 
@@ -212,10 +220,13 @@ export function sqlOverTime(
   answer: { columns: { name: string; type: string }[]; rows: unknown[][] },
   time: Buckets,
 ): Series[] {
-  const isTime = (at: number) => answer.rows.some((row) => typeof row[at] === "string" && /^\d{4}-\d\d-\d\dT/.test(String(row[at])));
+  const isTime = (at: number) =>
+    answer.rows.some((row) => typeof row[at] === "string" && /^\d{4}-\d\d-\d\dT/.test(String(row[at])));
   const when = answer.columns.findIndex((_, at) => isTime(at));
   if (when < 0) return [];
-  const numbers = answer.columns.flatMap((_, at) => (answer.rows.some((row) => typeof row[at] === "number") ? [at] : []));
+  const numbers = answer.columns.flatMap((_, at) =>
+    answer.rows.some((row) => typeof row[at] === "number") ? [at] : [],
+  );
   const texts = answer.columns.flatMap((_, at) => (at === when || numbers.includes(at) ? [] : [at]));
   const found = new Map<string, (number | null)[]>();
   for (const row of answer.rows) {
@@ -241,7 +252,10 @@ export const lastOf = (series: Series): number | null => series.values.findLast(
 /** Counts up to each `le` as counts within, upwards by size: rows of a heatmap. */
 export function heatRows(found: PromSeries[], time: Buckets): { upTo: number; values: (number | null)[] }[] {
   const bounds = found
-    .map((series) => ({ upTo: series.metric.le === "+Inf" ? Number.POSITIVE_INFINITY : Number(series.metric.le), series }))
+    .map((series) => ({
+      upTo: series.metric.le === "+Inf" ? Number.POSITIVE_INFINITY : Number(series.metric.le),
+      series,
+    }))
     .filter(({ upTo }) => !Number.isNaN(upTo))
     .sort((one, other) => one.upTo - other.upTo);
   let below: (number | null)[] = time.starts.map(() => 0);
@@ -261,13 +275,17 @@ export const SAMPLE: DashboardSpec = {
   title: "Agents at work",
   description: "A dashboard to begin with: change it, or throw it away.",
   from: "6h",
-  variables: [{ name: "agent", label: "Agent", label_values: "agent_id", of: "agent_requests_total", options: [], value: "" }],
+  variables: [
+    { name: "agent", label: "Agent", label_values: "agent_id", of: "agent_requests_total", options: [], value: "" },
+  ],
   panels: settle([
     {
       ...newPanel([], "stat"),
       id: "p1",
       title: "Runs",
-      queries: [{ language: "promql", query: 'sum(increase(agent_requests_total{agent_id=~"$agent"}[$__range]))', legend: "" }],
+      queries: [
+        { language: "promql", query: 'sum(increase(agent_requests_total{agent_id=~"$agent"}[$__range]))', legend: "" },
+      ],
     },
     {
       ...newPanel([], "gauge"),
@@ -298,7 +316,12 @@ export const SAMPLE: DashboardSpec = {
       h: 10,
       title: "Tool calls",
       queries: [
-        { language: "sql", query: "SELECT tool_name, count(*) AS calls FROM spans WHERE kind = 'tool' AND started_at >= $__from AND started_at < $__to GROUP BY 1 ORDER BY 2 DESC LIMIT 12", legend: "" },
+        {
+          language: "sql",
+          query:
+            "SELECT tool_name, count(*) AS calls FROM spans WHERE kind = 'tool' AND started_at >= $__from AND started_at < $__to GROUP BY 1 ORDER BY 2 DESC LIMIT 12",
+          legend: "",
+        },
       ],
     },
     {
@@ -315,7 +338,13 @@ export const SAMPLE: DashboardSpec = {
       y: 10,
       title: "Tokens a second",
       stacked: true,
-      queries: [{ language: "promql", query: 'sum by (model) (rate(agent_tokens_total{agent_id=~"$agent"}[$__rate_interval]))', legend: "{{model}}" }],
+      queries: [
+        {
+          language: "promql",
+          query: 'sum by (model) (rate(agent_tokens_total{agent_id=~"$agent"}[$__rate_interval]))',
+          legend: "{{model}}",
+        },
+      ],
     },
     {
       ...newPanel([], "heatmap"),
@@ -324,7 +353,13 @@ export const SAMPLE: DashboardSpec = {
       y: 10,
       title: "Durations of model calls",
       unit: "s",
-      queries: [{ language: "promql", query: 'sum by (le) (increase(agent_llm_call_duration_seconds_bucket{agent_id=~"$agent"}[$__rate_interval]))', legend: "" }],
+      queries: [
+        {
+          language: "promql",
+          query: 'sum by (le) (increase(agent_llm_call_duration_seconds_bucket{agent_id=~"$agent"}[$__rate_interval]))',
+          legend: "",
+        },
+      ],
     },
     {
       ...newPanel([], "table"),
@@ -333,7 +368,12 @@ export const SAMPLE: DashboardSpec = {
       w: 24,
       title: "Runs by agent",
       queries: [
-        { language: "sql", query: "SELECT agent, count(*) AS runs, count(*) FILTER (WHERE status = 'error') AS failed, round(avg(duration_ms)) AS mean_ms, round(sum(cost_usd), 4) AS usd FROM runs WHERE started_at >= $__from AND started_at < $__to GROUP BY agent ORDER BY runs DESC", legend: "" },
+        {
+          language: "sql",
+          query:
+            "SELECT agent, count(*) AS runs, count(*) FILTER (WHERE status = 'error') AS failed, round(avg(duration_ms)) AS mean_ms, round(sum(cost_usd), 4) AS usd FROM runs WHERE started_at >= $__from AND started_at < $__to GROUP BY agent ORDER BY runs DESC",
+          legend: "",
+        },
       ],
     },
   ] as DashboardPanel[]),

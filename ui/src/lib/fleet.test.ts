@@ -1,7 +1,13 @@
 import { expect, test } from "vitest";
 import { curve, layout, shownWays, versions, versionsSql, type Way } from "./fleet";
 
-const way = (caller: string | null, kind: string, callee: string, calls = 1): Way => ({ caller, kind, callee, calls, errors: 0 });
+const way = (caller: string | null, kind: string, callee: string, calls = 1): Way => ({
+  caller,
+  kind,
+  callee,
+  calls,
+  errors: 0,
+});
 
 test("who calls stands left of what is called, tools behind all agents", () => {
   const { nodes, ways } = layout([
@@ -26,7 +32,9 @@ test("agents that call each other are drawn, with a way back", () => {
 });
 
 test("no two nodes lie on one another, and all lie inside", () => {
-  const many = Array.from({ length: 30 }, (_, at) => way(at % 3 ? "boss" : null, at % 2 ? "tool" : "agent", `n${at}`, at));
+  const many = Array.from({ length: 30 }, (_, at) =>
+    way(at % 3 ? "boss" : null, at % 2 ? "tool" : "agent", `n${at}`, at),
+  );
   const { nodes, width, height } = layout([way(null, "agent", "boss", 50), ...many]);
   expect(new Set(nodes.map((node) => `${node.x} ${node.y}`)).size).toBe(nodes.length);
   for (const node of nodes) {
@@ -42,7 +50,12 @@ test("of thousands of names the busiest are drawn", () => {
 });
 
 test("one agent is shown with whoever calls it and what it calls", () => {
-  const all = [way(null, "agent", "boss"), way("boss", "agent", "helper"), way("helper", "tool", "search"), way("boss", "llm", "gpt")];
+  const all = [
+    way(null, "agent", "boss"),
+    way("boss", "agent", "helper"),
+    way("helper", "tool", "search"),
+    way("boss", "llm", "gpt"),
+  ];
   expect(shownWays(all, undefined, "helper").map((each) => each.callee)).toEqual(["helper", "search"]);
   expect(shownWays(all, "all").map((each) => each.callee)).toEqual(["boss", "helper", "search", "gpt"]);
   expect(shownWays(all, "agents").map((each) => each.callee)).toEqual(["boss", "helper"]);
@@ -50,5 +63,10 @@ test("one agent is shown with whoever calls it and what it calls", () => {
 
 test("an agent's name cannot leave its quotes", () => {
   expect(versionsSql("o'neill", { from: "a", to: "b" })).toContain("agent = 'o''neill'");
-  expect(versions([["2", 3, 1, [10, 20], null, 5, 2, "x", "y", "t"]])[0]).toMatchObject({ version: "2", runs: 3, p95: 20, cost: null });
+  expect(versions([["2", 3, 1, [10, 20], null, 5, 2, "x", "y", "t"]])[0]).toMatchObject({
+    version: "2",
+    runs: 3,
+    p95: 20,
+    cost: null,
+  });
 });

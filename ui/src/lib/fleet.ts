@@ -181,20 +181,29 @@ export function layout(ways: Way[]): Layout {
     const [from, to] = [way.caller ? idOf("agent", way.caller) : OUTSIDE, idOf(way.kind, way.callee)];
     const fresh = [from, to].filter((id) => !kept.has(id)).length;
     if (kept.size + fresh > NODES_MAX) continue;
-    if (!kept.has(from)) kept.set(from, { kind: way.caller ? "agent" : "outside", name: way.caller ?? "outside", calls: 0 });
+    if (!kept.has(from))
+      kept.set(from, { kind: way.caller ? "agent" : "outside", name: way.caller ?? "outside", calls: 0 });
     const into = kept.get(to) ?? { kind: way.kind, name: way.callee, calls: 0 };
     into.calls += way.calls;
     kept.set(to, into);
     used.push(way);
   }
-  const ends = used.map((way) => [way.caller ? idOf("agent", way.caller) : OUTSIDE, idOf(way.kind, way.callee)] as const);
+  const ends = used.map(
+    (way) => [way.caller ? idOf("agent", way.caller) : OUTSIDE, idOf(way.kind, way.callee)] as const,
+  );
   // Breadth first from outside, so that a circle of agents needs no end of its own.
   const column = new Map<string, number>();
   const starts = [...kept.keys()].filter((id) => id === OUTSIDE || !ends.some(([, to]) => to === id));
   let front = starts.length > 0 ? starts : [...kept.keys()].slice(0, 1);
   for (let depth = 0; front.length > 0; depth += 1) {
     for (const id of front) column.set(id, id === OUTSIDE ? 0 : Math.max(depth, 1));
-    front = [...new Set(ends.flatMap(([from, to]) => (column.get(from) === undefined || column.has(to) || kept.get(to)?.kind !== "agent" ? [] : [to])))];
+    front = [
+      ...new Set(
+        ends.flatMap(([from, to]) =>
+          column.get(from) === undefined || column.has(to) || kept.get(to)?.kind !== "agent" ? [] : [to],
+        ),
+      ),
+    ];
   }
   const lastAgent = Math.max(0, ...column.values());
   for (const [id, node] of kept) {

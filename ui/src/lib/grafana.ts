@@ -1,5 +1,5 @@
 /** Grafana's dashboards as ours: panels of the kinds we have, their queries, units, thresholds, variables. Pure. */
-import type { DashboardPanel, DashboardSpec, DashboardVariable } from "@/api/types";
+import type { DashboardPanel, DashboardQuery, DashboardSpec, DashboardVariable } from "@/api/types";
 import { freshId, inside, newPanel, settle } from "./dashboard";
 
 /** A file that was read: what came of it, and what was left out, in words. */
@@ -10,7 +10,8 @@ export interface Imported {
 
 type Json = Record<string, unknown>;
 
-const isObject = (value: unknown): value is Json => typeof value === "object" && value !== null && !Array.isArray(value);
+const isObject = (value: unknown): value is Json =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
 const objects = (value: unknown): Json[] => (Array.isArray(value) ? value.filter(isObject) : []);
 const text = (value: unknown): string => (typeof value === "string" ? value : "");
 const number = (value: unknown): number | undefined =>
@@ -40,7 +41,8 @@ const TONES: [RegExp, "ok" | "warn" | "bad"][] = [
 ];
 
 /** Whether a file is one of ours. */
-const isOurs = (file: Json) => objects(file.panels).every((panel) => "kind" in panel && "w" in panel) && !("schemaVersion" in file);
+const isOurs = (file: Json) =>
+  objects(file.panels).every((panel) => "kind" in panel && "w" in panel) && !("schemaVersion" in file);
 
 /** Reads a file: ours, or Grafana's as it is exported or as its API answers. Throws with words where it is neither. */
 export function importDashboard(source: string): Imported {
@@ -63,8 +65,8 @@ function fromGrafana(file: Json): Imported {
   const left: string[] = [];
   const panels: DashboardPanel[] = [];
   // Rows of old files hold their panels; rows of new ones do where they are folded.
-  const flat = [...objects(file.panels), ...objects(file.rows).flatMap((row) => objects(row.panels))].flatMap((panel) =>
-    panel.type === "row" ? objects(panel.panels) : [panel],
+  const flat = [...objects(file.panels), ...objects(file.rows).flatMap((row) => objects(row.panels))].flatMap(
+    (panel) => (panel.type === "row" ? objects(panel.panels) : [panel]),
   );
   flat.forEach((source, place) => {
     const title = text(source.title) || `panel ${place + 1}`;
@@ -89,14 +91,20 @@ function fromGrafana(file: Json): Imported {
   };
 }
 
-function panelOf(source: Json, kind: DashboardPanel["kind"], before: DashboardPanel[], title: string, left: string[]): DashboardPanel {
+function panelOf(
+  source: Json,
+  kind: DashboardPanel["kind"],
+  before: DashboardPanel[],
+  title: string,
+  left: string[],
+): DashboardPanel {
   const defaults = at(source, "fieldConfig", "defaults");
   const place = source.gridPos;
   const fresh = newPanel(before, kind);
-  const queries = objects(source.targets).flatMap((target) => {
+  const queries = objects(source.targets).flatMap((target): DashboardQuery[] => {
     const legend = text(target.legendFormat).replace(/^__auto$/, "");
-    if (text(target.expr)) return [{ language: "promql" as const, query: text(target.expr), legend }];
-    if (text(target.rawSql)) return [{ language: "sql" as const, query: text(target.rawSql), legend }];
+    if (text(target.expr)) return [{ language: "promql", query: text(target.expr), legend }];
+    if (text(target.rawSql)) return [{ language: "sql", query: text(target.rawSql), legend }];
     left.push(`${title}: a query that is neither PromQL nor SQL`);
     return [];
   });
@@ -145,7 +153,15 @@ function variableOf(source: Json, left: string[]): DashboardVariable[] {
     }
     case "custom":
     case "interval":
-      return [{ ...variable, options: query.split(",").map((each) => each.trim()).filter(Boolean) }];
+      return [
+        {
+          ...variable,
+          options: query
+            .split(",")
+            .map((each) => each.trim())
+            .filter(Boolean),
+        },
+      ];
     case "constant":
     case "textbox":
       return [{ ...variable, value: query || value, options: query ? [query] : [] }];

@@ -163,7 +163,11 @@ export function argumentsOf(rows: Called[]): { arguments: Argument[]; read: numb
       .slice(0, VALUES_SHOWN)
       .map(([text]) => text),
   }));
-  return { arguments: list.sort((one, other) => other.calls - one.calls || one.name.localeCompare(other.name)), read, all };
+  return {
+    arguments: list.sort((one, other) => other.calls - one.calls || one.name.localeCompare(other.name)),
+    read,
+    all,
+  };
 }
 
 function parsed(text: string | null): Record<string, unknown> | undefined {

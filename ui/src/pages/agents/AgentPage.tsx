@@ -27,7 +27,9 @@ export function AgentPage() {
   useTitle(name);
   const now = useNow();
   const { from, to } = ends(search.from ?? FLEET_FROM, search.to, now);
-  const query = useQuery(agentsQuery({ from, to, ...(search.environment?.[0] ? { environment: search.environment[0] } : {}) }));
+  const query = useQuery(
+    agentsQuery({ from, to, ...(search.environment?.[0] ? { environment: search.environment[0] } : {}) }),
+  );
   const cost = useQuery(costsQuery({ by: "agent", from, to }));
   const found = useQuery(sqlQuery(versionsSql(name, { from, to })));
   const list = useMemo(() => versions(found.data?.rows ?? []), [found.data]);
@@ -63,7 +65,9 @@ export function AgentPage() {
           variant="default"
           size="compact-sm"
           leftSection={<IconRoute size={14} stroke={1.8} />}
-          renderRoot={(props) => <Link {...props} to="/runs" search={{ agent: [name], from: search.from, to: search.to }} />}
+          renderRoot={(props) => (
+            <Link {...props} to="/runs" search={{ agent: [name], from: search.from, to: search.to }} />
+          )}
         >
           Its runs
         </Button>
@@ -71,13 +75,19 @@ export function AgentPage() {
           variant="default"
           size="compact-sm"
           leftSection={<IconChartBar size={14} stroke={1.8} />}
-          renderRoot={(props) => <Link {...props} to="/overview" search={{ agent: [name], from: search.from, to: search.to }} />}
+          renderRoot={(props) => (
+            <Link {...props} to="/overview" search={{ agent: [name], from: search.from, to: search.to }} />
+          )}
         >
           Its charts
         </Button>
       </div>
       <Figures label={`Figures of ${name}`}>
-        <Figure name="Entered" value={compact(entered?.calls)} note={agent ? `leads ${plural(agent.runs, "run")}` : ""} />
+        <Figure
+          name="Entered"
+          value={compact(entered?.calls)}
+          note={agent ? `leads ${plural(agent.runs, "run")}` : ""}
+        />
         <Figure
           name="Failed"
           value={entered && entered.calls > 0 ? `${((entered.errors / entered.calls) * 100).toFixed(1)} %` : "–"}
@@ -88,13 +98,21 @@ export function AgentPage() {
         <Figure
           name="Own cost"
           value={
-            <Link to="/costs" search={{ agent: [name], by: "user", from: search.from, to: search.to }} title="Who spends it">
+            <Link
+              to="/costs"
+              search={{ agent: [name], by: "user", from: search.from, to: search.to }}
+              title="Who spends it"
+            >
               {usd(money?.cost_usd)}
             </Link>
           }
           note={money?.delegated_usd ? `${usd(money.delegated_usd)} delegated` : "who spends it: click"}
         />
-        <Figure name="Calls" value={compact(agent?.called.llm ?? 0)} note={`of models; ${compact(agent?.called.tool ?? 0)} of tools`} />
+        <Figure
+          name="Calls"
+          value={compact(agent?.called.llm ?? 0)}
+          note={`of models; ${compact(agent?.called.tool ?? 0)} of tools`}
+        />
       </Figures>
       <Grid>
         <BoardPanel
@@ -129,7 +147,14 @@ export function AgentPage() {
           {query.isPending ? <SkeletonRows rows={5} /> : <Graph ways={ways} />}
         </BoardPanel>
         <BoardPanel title="Calls">
-          <Table label="Calls" columns={WAYS} rows={edges} rowKey={wayKey} sort="-calls" empty="It called nothing in this time." />
+          <Table
+            label="Calls"
+            columns={WAYS}
+            rows={edges}
+            rowKey={wayKey}
+            sort="-calls"
+            empty="It called nothing in this time."
+          />
         </BoardPanel>
       </Grid>
     </BoardPage>
@@ -180,7 +205,12 @@ function columns(list: Version[], agent: string): Column<Version>[] {
       cell: (row) => (
         <Link
           to="/runs"
-          search={(now) => ({ agent: [agent], ...(row.version ? { version: [row.version] } : {}), from: now.from, to: now.to })}
+          search={(now) => ({
+            agent: [agent],
+            ...(row.version ? { version: [row.version] } : {}),
+            from: now.from,
+            to: now.to,
+          })}
         >
           {compact(row.runs)}
         </Link>

@@ -31,7 +31,9 @@ export function AgentsPage() {
     ...agentsQuery({ from, to, ...(search.environment?.[0] ? { environment: search.environment[0] } : {}) }),
     refetchInterval,
   });
-  const costs = useQuery(costsQuery({ by: "agent", from, to, ...(search.environment?.[0] ? { environment: search.environment[0] } : {}) }));
+  const costs = useQuery(
+    costsQuery({ by: "agent", from, to, ...(search.environment?.[0] ? { environment: search.environment[0] } : {}) }),
+  );
   const change = (more: Partial<FleetSearch>) =>
     void navigate({ search: (before) => ({ ...before, ...more }), replace: true });
   const ways = useMemo(() => shownWays(query.data?.edges ?? [], search.show), [query.data, search.show]);
@@ -57,9 +59,13 @@ export function AgentsPage() {
       ) : query.isError && !query.data ? (
         <ErrorState error={query.error} what="the agents" onRetry={() => void query.refetch()} />
       ) : agents.length === 0 ? (
-        <Empty icon={<IconFeather size={26} stroke={1.4} aria-hidden />} title="No agent in this time" action={<Link to="/connect">Send traces</Link>}>
-          Agents are found by themselves: whatever a step calls its agent (gen_ai.agent.name and its kin) is one, from the moment its
-          first run has settled.
+        <Empty
+          icon={<IconFeather size={26} stroke={1.4} aria-hidden />}
+          title="No agent in this time"
+          action={<Link to="/connect">Send traces</Link>}
+        >
+          Agents are found by themselves: whatever a step calls its agent (gen_ai.agent.name and its kin) is one, from
+          the moment its first run has settled.
         </Empty>
       ) : (
         <Grid>
@@ -151,8 +157,18 @@ const columns = (cost: (name: string) => number | undefined): Column<AgentInfo>[
   { key: "p50", name: "p50", sort: (row) => row.entered.p50_ms, cell: (row) => duration(row.entered.p50_ms) },
   { key: "p95", name: "p95", sort: (row) => row.entered.p95_ms, cell: (row) => duration(row.entered.p95_ms) },
   { key: "llm", name: "LLM calls", sort: (row) => row.called.llm ?? 0, cell: (row) => compact(row.called.llm ?? 0) },
-  { key: "tool", name: "Tool calls", sort: (row) => row.called.tool ?? 0, cell: (row) => compact(row.called.tool ?? 0) },
-  { key: "agent", name: "Delegates", sort: (row) => row.called.agent ?? 0, cell: (row) => compact(row.called.agent ?? 0) },
+  {
+    key: "tool",
+    name: "Tool calls",
+    sort: (row) => row.called.tool ?? 0,
+    cell: (row) => compact(row.called.tool ?? 0),
+  },
+  {
+    key: "agent",
+    name: "Delegates",
+    sort: (row) => row.called.agent ?? 0,
+    cell: (row) => compact(row.called.agent ?? 0),
+  },
   {
     key: "cost",
     name: "Own cost",

@@ -68,7 +68,9 @@ function Shown({ now, before }: { now: Make; before: Make }) {
       <dl className={classes.changes}>
         <dt>Model</dt>
         <dd data-tone={now.model === before.model ? undefined : "warn"}>
-          {now.model === before.model ? `the same, ${now.model ?? "not named"}` : `${before.model ?? "not named"} → ${now.model ?? "not named"}`}
+          {now.model === before.model
+            ? `the same, ${now.model ?? "not named"}`
+            : `${before.model ?? "not named"} → ${now.model ?? "not named"}`}
         </dd>
         <dt>Tools</dt>
         <dd data-tone={tools.length > 0 ? "warn" : undefined}>
@@ -112,9 +114,8 @@ function Prompt({ name, of, said }: { name: string; of: Make; said: { text: stri
         )}
       </figcaption>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reached by the keyboard */}
-      <pre tabIndex={0} aria-label={`${name}: the prompt`}>
+      <pre tabIndex={0}>
         {said.map((piece, at) =>
-          // biome-ignore lint/suspicious/noArrayIndexKey: pieces have no other name
           piece.differs ? <mark key={at}>{piece.text}</mark> : <span key={at}>{piece.text}</span>,
         )}
       </pre>
@@ -129,10 +130,8 @@ function Schema({ name, before, now }: { name: string; before: string; now: stri
       <summary>{name}: how it was described, and is</summary>
       <div className={classes.versions}>
         {[old, fresh].map((side, at) => (
-          // biome-ignore lint/suspicious/noArrayIndexKey: two sides
           <pre key={at}>
             {side.map((piece, place) =>
-              // biome-ignore lint/suspicious/noArrayIndexKey: pieces have no other name
               piece.differs ? <mark key={place}>{piece.text}</mark> : <span key={place}>{piece.text}</span>,
             )}
           </pre>

@@ -1,8 +1,8 @@
 /** Who calls whom over many runs: the wider a way, the more calls; red where some fail. */
 import { useNavigate } from "@tanstack/react-router";
 import { useMemo, useState } from "react";
-import { compact, duration } from "@/lib/format";
 import { curve, type Drawn, type Layout, layout, NODE_HEIGHT, NODE_WIDTH, type Node, type Way } from "@/lib/fleet";
+import { compact, duration } from "@/lib/format";
 import { kindStyle, STEP_KINDS, type StepKind } from "@/theme/kinds";
 import { Nothing } from "@/ui/Board";
 import classes from "./Graph.module.css";
@@ -27,8 +27,12 @@ export function Graph({ ways }: { ways: Way[] }) {
   const touches = ({ from, to }: Drawn) => from.id === on || to.id === on;
   const near = new Set(drawing.ways.filter(touches).flatMap(({ from, to }) => [from.id, to.id]));
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reached by the keyboard
-    <section className={classes.box} tabIndex={0} aria-label="Graph of agents; the same in words is in the table of calls">
+    <section
+      className={classes.box}
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reached by the keyboard
+      tabIndex={0}
+      aria-label="Graph of agents; the same in words is in the table of calls"
+    >
       <svg width={drawing.width} height={drawing.height} role="group" aria-label="Graph of agents">
         <title>Who calls whom</title>
         {drawing.ways.map((drawn) => (
@@ -45,7 +49,12 @@ export function Graph({ ways }: { ways: Way[] }) {
         ))}
         <Labels drawing={drawing} on={on} touches={touches} />
         {drawing.nodes.map((node) => (
-          <Box key={node.id} node={node} dim={on !== undefined && node.id !== on && !near.has(node.id)} onOver={setOn} />
+          <Box
+            key={node.id}
+            node={node}
+            dim={on !== undefined && node.id !== on && !near.has(node.id)}
+            onOver={setOn}
+          />
         ))}
       </svg>
     </section>
@@ -82,6 +91,7 @@ function Box({ node, dim, onOver }: { node: Node; dim: boolean; onOver: (id: str
   const leads = node.kind === "agent" || node.kind === "tool";
   const name = node.name.length > NAME ? `${node.name.slice(0, NAME - 1)}…` : node.name;
   return (
+    // biome-ignore lint/a11y/noStaticElementInteractions: it has a role of its own below
     <g
       transform={`translate(${node.x} ${node.y})`}
       className={`${classes.node} ${dim ? classes.dim : ""}`}

@@ -47,7 +47,11 @@ export function Pairs({ answer, only, open, first, onOpen }: Props) {
           </li>
         ))}
       </ol>
-      {shown.length > SHOWN && <p className="faint">The first {SHOWN} of {shown.length} pairs.</p>}
+      {shown.length > SHOWN && (
+        <p className="faint">
+          The first {SHOWN} of {shown.length} pairs.
+        </p>
+      )}
     </>
   );
 }
@@ -98,13 +102,12 @@ function Side({ name, trace, span, said }: { name: string; trace: string; span?:
         )}
       </figcaption>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reached by the keyboard */}
-      <pre tabIndex={0} aria-label={`${name}: what was said`}>
+      <pre tabIndex={0}>
         {!span
           ? "This run has no such step."
           : said.length === 0
             ? "Nothing was said here."
             : said.map((piece, at) =>
-                // biome-ignore lint/suspicious/noArrayIndexKey: pieces have no other name
                 piece.differs ? <mark key={at}>{piece.text}</mark> : <span key={at}>{piece.text}</span>,
               )}
       </pre>

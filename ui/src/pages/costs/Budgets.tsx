@@ -25,7 +25,12 @@ const ACCOUNTS: Column<BudgetAccount>[] = [
   { key: "percent", name: "", cell: (row) => `${row.percent} %`, tone: (row) => tone(row.percent) },
   { key: "spent", name: "Spent", cell: (row) => usd(row.spent_usd) },
   { key: "held", name: "Held", cell: (row) => usd(row.held_usd) },
-  { key: "left", name: "Left", cell: (row) => usd(row.left_usd), tone: (row) => (row.left_usd < 0 ? "bad" : undefined) },
+  {
+    key: "left",
+    name: "Left",
+    cell: (row) => usd(row.left_usd),
+    tone: (row) => (row.left_usd < 0 ? "bad" : undefined),
+  },
   { key: "limit", name: "Limit", cell: (row) => usd(row.limit_usd) },
   { key: "resets", name: "Begins anew", cell: (row) => (row.resets_at ? <Ago at={row.resets_at} /> : "each run") },
 ];
@@ -40,7 +45,11 @@ export function Budgets() {
       title="Budgets"
       about="What may be spent, by whom, in which time. Agents ask before a call and are told to go on, to take a cheaper model, or to stop."
       span={8}
-      tools={<Link to="/settings/$section" params={{ section: "prices" }}>Change</Link>}
+      tools={
+        <Link to="/settings/$section" params={{ section: "prices" }}>
+          Change
+        </Link>
+      }
     >
       {isPending ? (
         <SkeletonRows rows={3} />
@@ -48,8 +57,8 @@ export function Budgets() {
         <ErrorState error={error} what="the budgets" onRetry={() => void refetch()} />
       ) : data.budgets.length === 0 ? (
         <Nothing>
-          No budget is set. A budget says how much may be spent by a project, agent, user or run in an hour, a day or a month; a
-          hard one stops it.
+          No budget is set. A budget says how much may be spent by a project, agent, user or run in an hour, a day or a
+          month; a hard one stops it.
         </Nothing>
       ) : (
         <Table
@@ -86,7 +95,11 @@ const PASSED: Column<BudgetPassed>[] = [
 export function Passed() {
   const { data } = useQuery(budgetsQuery);
   return (
-    <BoardPanel title="Levels passed" about="When an account passed a level of its budget, the latest first, with the run that did it." span={4}>
+    <BoardPanel
+      title="Levels passed"
+      about="When an account passed a level of its budget, the latest first, with the run that did it."
+      span={4}
+    >
       <Table
         label="Levels passed"
         columns={PASSED}

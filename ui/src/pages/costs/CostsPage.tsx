@@ -20,7 +20,7 @@ import {
 import { compact, count, shortId, usd } from "@/lib/format";
 import { byKey, type Series } from "@/lib/series";
 import { Legend } from "@/pages/overview/Legend";
-import { board, BoardPage, BoardPanel, type Column, Figure, Figures, Grid, Meter, Nothing, Table } from "@/ui/Board";
+import { BoardPage, BoardPanel, board, type Column, Figure, Figures, Grid, Meter, Nothing, Table } from "@/ui/Board";
 import { TimeChart } from "@/ui/chart/TimeChart";
 import { ErrorState, SkeletonRows } from "@/ui/States";
 import { TimeRange } from "@/ui/TimeRange";
@@ -89,9 +89,17 @@ export function CostsPage() {
         <Figure
           name="Spent"
           value={usd(total?.cost_usd)}
-          note={total ? `${compact(total.calls)} calls, ${usd(total.calls > 0 ? total.cost_usd / total.calls : null)} each` : ""}
+          note={
+            total
+              ? `${compact(total.calls)} calls, ${usd(total.calls > 0 ? total.cost_usd / total.calls : null)} each`
+              : ""
+          }
         />
-        <Figure name="Today will come to" value={usd(forecast.data?.day_usd)} note={`${usd(forecast.data?.today_usd)} so far (UTC)`} />
+        <Figure
+          name="Today will come to"
+          value={usd(forecast.data?.day_usd)}
+          note={`${usd(forecast.data?.today_usd)} so far (UTC)`}
+        />
         <Figure
           name="The month will come to"
           value={usd(forecast.data?.month_usd)}
@@ -104,7 +112,11 @@ export function CostsPage() {
         <Figure
           name="Tokens"
           value={compact(total ? total.input_tokens + total.output_tokens : null)}
-          note={total && total.input_tokens > 0 ? `${percent(total.cache_read_tokens, total.input_tokens)} of the input from a cache` : ""}
+          note={
+            total && total.input_tokens > 0
+              ? `${percent(total.cache_read_tokens, total.input_tokens)} of the input from a cache`
+              : ""
+          }
         />
         <Figure
           name="Without a price"
@@ -122,13 +134,16 @@ export function CostsPage() {
           title={`Cost by ${name(by).toLowerCase()}`}
           about="What calls cost, in the hour in which they began. Drag to zoom; a click leads to the runs."
           span={12}
-          tools={<By by={by} onChange={(next) => change({ by: next === "agent" ? undefined : next, order: undefined })} />}
+          tools={
+            <By by={by} onChange={(next) => change({ by: next === "agent" ? undefined : next, order: undefined })} />
+          }
         >
           {overTime.isError ? (
             <ErrorState error={overTime.error} what="the costs" onRetry={() => void overTime.refetch()} />
           ) : overTime.isSuccess && series.length === 0 ? (
             <Nothing>
-              Nothing was spent in this time. Costs are counted once a run has settled, half a minute after its last span.
+              Nothing was spent in this time. Costs are counted once a run has settled, half a minute after its last
+              span.
             </Nothing>
           ) : (
             <>
@@ -177,13 +192,19 @@ export function CostsPage() {
             />
           )}
           {rows.data?.entries_since && (
-            <p className={board.note}>Single runs, sessions and users are known for 90 days; sums by agent and model for ever.</p>
+            <p className={board.note}>
+              Single runs, sessions and users are known for 90 days; sums by agent and model for ever.
+            </p>
           )}
         </BoardPanel>
         <Budgets />
         <Passed />
         <ServiceLevels />
-        <WhatIf asked={{ from: range.from, to: range.to }} instead={search.instead} onChange={(instead) => change({ instead })} />
+        <WhatIf
+          asked={{ from: range.from, to: range.to }}
+          instead={search.instead}
+          onChange={(instead) => change({ instead })}
+        />
         <Unpriced models={unpriced.data?.models} pending={unpriced.isPending} />
       </Grid>
     </BoardPage>
@@ -203,7 +224,10 @@ function By({ by, onChange }: { by: CostKey; onChange: (by: CostKey) => void }) 
       allowDeselect={false}
       value={by}
       onChange={(value) => value && onChange(value as CostKey)}
-      data={COST_KEYS.map(([value, label]) => ({ value, label: value === "source" ? label : `By ${label.toLowerCase()}` }))}
+      data={COST_KEYS.map(([value, label]) => ({
+        value,
+        label: value === "source" ? label : `By ${label.toLowerCase()}`,
+      }))}
     />
   );
 }
@@ -324,7 +348,15 @@ function columns(
 }
 
 /** What a row is about: a click goes deeper. */
-function Key({ by, value, onFilter }: { by: CostKey; value: string | null; onFilter: (more: Partial<CostsSearch>) => void }) {
+function Key({
+  by,
+  value,
+  onFilter,
+}: {
+  by: CostKey;
+  value: string | null;
+  onFilter: (more: Partial<CostsSearch>) => void;
+}) {
   if (value === null) return <span className="faint">not said</span>;
   if (by === "run")
     return (
@@ -333,7 +365,8 @@ function Key({ by, value, onFilter }: { by: CostKey; value: string | null; onFil
       </Link>
     );
   // From an agent one wants its models, from a model its agents.
-  const next: CostKey = by === "agent" ? "model" : by === "model" ? "agent" : by === "session" || by === "user" ? "run" : "agent";
+  const next: CostKey =
+    by === "agent" ? "model" : by === "model" ? "agent" : by === "session" || by === "user" ? "run" : "agent";
   return (
     <Link
       to="/costs"
@@ -347,4 +380,3 @@ function Key({ by, value, onFilter }: { by: CostKey; value: string | null; onFil
     </Link>
   );
 }
-

@@ -61,7 +61,11 @@ const COLUMNS: Column<SlaWorkflow>[] = [
     name: "Last broken",
     cell: (row) =>
       row.latest[0] ? (
-        <Link to="/runs/$traceId" params={{ traceId: row.latest[0].trace_id }} title={row.latest[0].broken.map((one) => `${one.objective}: ${one.was}, promised ${one.promised}`).join("\n")}>
+        <Link
+          to="/runs/$traceId"
+          params={{ traceId: row.latest[0].trace_id }}
+          title={row.latest[0].broken.map((one) => `${one.objective}: ${one.was}, promised ${one.promised}`).join("\n")}
+        >
           <Ago at={row.latest[0].started_at} />
         </Link>
       ) : (
@@ -83,8 +87,8 @@ export function ServiceLevels() {
         <ErrorState error={error} what="the service levels" onRetry={() => void refetch()} />
       ) : data.workflows.length === 0 ? (
         <Nothing>
-          No workflow promises anything. Start the server with --sla and a file that says, for each workflow, how long a run may take
-          and what it may cost.
+          No workflow promises anything. Start the server with --sla and a file that says, for each workflow, how long a
+          run may take and what it may cost.
         </Nothing>
       ) : (
         <Table label="Service levels" columns={COLUMNS} rows={data.workflows} rowKey={(row) => row.workflow} />

@@ -7,7 +7,7 @@ import { useState } from "react";
 import { costsQuery, whatIfQuery } from "@/api/money";
 import type { UnpricedModel } from "@/api/types";
 import { compact, count, usd } from "@/lib/format";
-import { board, BoardPanel, type Column, Nothing, Table } from "@/ui/Board";
+import { BoardPanel, board, type Column, Nothing, Table } from "@/ui/Board";
 import { explain, SkeletonRows } from "@/ui/States";
 
 interface WhatIfProps {
@@ -99,7 +99,11 @@ export function Unpriced({ models, pending }: { models: UnpricedModel[] | undefi
       title="Models without a price"
       about="Their cost is unknown, not zero. Give them a price and price the ledger again."
       span={6}
-      tools={<Link to="/settings/$section" params={{ section: "prices" }}>Prices</Link>}
+      tools={
+        <Link to="/settings/$section" params={{ section: "prices" }}>
+          Prices
+        </Link>
+      }
     >
       {pending ? (
         <SkeletonRows rows={3} />

@@ -22,11 +22,15 @@ export function Content() {
   if (isError) return <ErrorState error={error} what="the content policy" onRetry={() => void refetch()} />;
   return (
     <Grid>
-      <BoardPanel title="Policy" about="It acts once, before anything is written. Set with --policy when the server starts." span={5}>
+      <BoardPanel
+        title="Policy"
+        about="It acts once, before anything is written. Set with --policy when the server starts."
+        span={5}
+      >
         {data.policies.length === 0 ? (
           <Nothing>
-            No policy: everything is kept as it was sent. A policy says by project, environment and field what becomes a preview, a
-            hash or nothing, and looks for cards, keys and addresses.
+            No policy: everything is kept as it was sent. A policy says by project, environment and field what becomes a
+            preview, a hash or nothing, and looks for cards, keys and addresses.
           </Nothing>
         ) : (
           <ul className={classes.lines}>

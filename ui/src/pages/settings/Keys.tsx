@@ -72,7 +72,11 @@ export function Keys() {
   ];
   return (
     <Grid>
-      <BoardPanel title={`Keys of ${me.data?.project ?? "the project"}`} about="What a program shows to be let in. Only a hash of it is kept." span={8}>
+      <BoardPanel
+        title={`Keys of ${me.data?.project ?? "the project"}`}
+        about="What a program shows to be let in. Only a hash of it is kept."
+        span={8}
+      >
         {keys.isPending ? (
           <SkeletonRows rows={4} />
         ) : keys.isError ? (
@@ -85,7 +89,8 @@ export function Keys() {
             rowKey={(row) => row.id}
             empty={
               <Nothing>
-                No key. As long as there is none, and nobody may sign in, the server lets everybody on this machine do everything.
+                No key. As long as there is none, and nobody may sign in, the server lets everybody on this machine do
+                everything.
               </Nothing>
             }
           />
@@ -177,8 +182,8 @@ function Make({ closes, onMade }: { closes: boolean; onMade: (name: string, key:
       </Checkbox.Group>
       {closes && !scopes.includes("admin") && (
         <p data-tone="warn">
-          It is the first: from then on the server asks everybody for a key or a password. Make one with admin first, or this page is
-          closed to you too.
+          It is the first: from then on the server asks everybody for a key or a password. Make one with admin first, or
+          this page is closed to you too.
         </p>
       )}
       {make.isError && (

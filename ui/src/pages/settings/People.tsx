@@ -46,7 +46,12 @@ export function People() {
         </span>
       ),
     },
-    { key: "in", name: "Signs in with", left: true, cell: (row) => (row.signs_in === "oidc" ? "single sign-on" : row.signs_in) },
+    {
+      key: "in",
+      name: "Signs in with",
+      left: true,
+      cell: (row) => (row.signs_in === "oidc" ? "single sign-on" : row.signs_in),
+    },
     { key: "made", name: "Added", cell: (row) => <Ago at={row.created_at} /> },
     {
       key: "do",
@@ -99,7 +104,8 @@ function Add({ first, onAdded }: { first: boolean; onAdded: () => void }) {
   const [role, setRole] = useState<string>("viewer");
   const add = useMutation({
     // The first must be able to let others in.
-    mutationFn: () => addUser(name.trim(), password, first ? "*" : (me.data?.project ?? "default"), first ? "admin" : role),
+    mutationFn: () =>
+      addUser(name.trim(), password, first ? "*" : (me.data?.project ?? "default"), first ? "admin" : role),
     onSuccess: () => {
       setName("");
       setPassword("");
@@ -115,7 +121,12 @@ function Add({ first, onAdded }: { first: boolean; onAdded: () => void }) {
         if (ready) add.mutate();
       }}
     >
-      <TextInput label="Name" autoComplete="off" value={name} onChange={(event) => setName(event.currentTarget.value)} />
+      <TextInput
+        label="Name"
+        autoComplete="off"
+        value={name}
+        onChange={(event) => setName(event.currentTarget.value)}
+      />
       <PasswordInput
         label="Password"
         description={`At least ${PASSWORD} characters`}

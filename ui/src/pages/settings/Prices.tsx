@@ -56,10 +56,15 @@ export function Prices() {
         />
         <Reprice />
       </BoardPanel>
-      <BoardPanel title="Budgets" about="How much may be spent, by whom, in which time, and what happens on the way there." span={6}>
+      <BoardPanel
+        title="Budgets"
+        about="How much may be spent, by whom, in which time, and what happens on the way there."
+        span={6}
+      >
         {budgets.data.file ? (
           <p className="muted">
-            They come from the file <code className="mono">{budgets.data.file}</code>: change it there, and restart the server.
+            They come from the file <code className="mono">{budgets.data.file}</code>: change it there, and restart the
+            server.
           </p>
         ) : (
           <File
@@ -87,7 +92,8 @@ function File({ path, text: before, label, placeholder }: FileProps) {
   const [text, setText] = useState(before);
   const put = useMutation({
     mutationFn: () => putText(path, text),
-    onSuccess: () => client.invalidateQueries({ predicate: ({ queryKey }) => /^(prices|budgets|costs)/.test(String(queryKey[0])) }),
+    onSuccess: () =>
+      client.invalidateQueries({ predicate: ({ queryKey }) => /^(prices|budgets|costs)/.test(String(queryKey[0])) }),
   });
   return (
     <form
@@ -129,7 +135,8 @@ function Reprice() {
   const client = useQueryClient();
   const run = useMutation({
     mutationFn: reprice,
-    onSuccess: (done) => done.dry_run || client.invalidateQueries({ predicate: ({ queryKey }) => /^costs/.test(String(queryKey[0])) }),
+    onSuccess: (done) =>
+      done.dry_run || client.invalidateQueries({ predicate: ({ queryKey }) => /^costs/.test(String(queryKey[0])) }),
   });
   const done = run.data;
   return (

@@ -33,7 +33,13 @@ export function Projects() {
   const store = useQuery(storeQuery);
   const projects = new Map<string, Held>();
   for (const table of store.data?.tables ?? []) {
-    const one = projects.get(table.project) ?? { project: table.project, rows: {}, bytes: 0, oldest: null, newest: null };
+    const one = projects.get(table.project) ?? {
+      project: table.project,
+      rows: {},
+      bytes: 0,
+      oldest: null,
+      newest: null,
+    };
     one.rows[table.table] = (one.rows[table.table] ?? 0) + table.rows;
     one.bytes += table.bytes;
     if (table.oldest && (!one.oldest || table.oldest < one.oldest)) one.oldest = table.oldest;
@@ -43,8 +49,16 @@ export function Projects() {
   return (
     <>
       <Figures label="Who you are">
-        <Figure name="You are" value={me.data?.who ?? "–"} note={me.data && !me.data.closed ? "nothing asks for credentials" : ""} />
-        <Figure name="Project" value={me.data?.project ?? "–"} note={me.data ? `you may ${me.data.rights.join(", ")}` : ""} />
+        <Figure
+          name="You are"
+          value={me.data?.who ?? "–"}
+          note={me.data && !me.data.closed ? "nothing asks for credentials" : ""}
+        />
+        <Figure
+          name="Project"
+          value={me.data?.project ?? "–"}
+          note={me.data ? `you may ${me.data.rights.join(", ")}` : ""}
+        />
       </Figures>
       <Grid>
         <BoardPanel

@@ -22,7 +22,12 @@ const COLUMNS: Column<AlertReceiver>[] = [
       ),
   },
   { key: "routes", name: "Of alerts that match", left: true, wide: true, cell: (row) => <Chips of={row.routes} /> },
-  { key: "waiting", name: "Waiting", cell: (row) => count(row.waiting), tone: (row) => (row.waiting > 0 ? "warn" : undefined) },
+  {
+    key: "waiting",
+    name: "Waiting",
+    cell: (row) => count(row.waiting),
+    tone: (row) => (row.waiting > 0 ? "warn" : undefined),
+  },
   { key: "test", name: "", cell: (row) => (row.integrations.length > 0 ? <Try name={row.name} /> : null) },
 ];
 
@@ -63,7 +68,11 @@ export function Receivers() {
     <Grid>
       <BoardPanel
         title="Receivers"
-        about={data.file ? `From ${data.file}. Addresses and keys are secrets and not shown.` : "Set with --alertmanager-config, --slack-webhook or --pagerduty-key when the server starts."}
+        about={
+          data.file
+            ? `From ${data.file}. Addresses and keys are secrets and not shown.`
+            : "Set with --alertmanager-config, --slack-webhook or --pagerduty-key when the server starts."
+        }
       >
         <Table
           label="Receivers"

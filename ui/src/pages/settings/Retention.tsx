@@ -4,7 +4,7 @@ import { retentionQuery } from "@/api/settings";
 import type { RetentionAnswer } from "@/api/types";
 import { compact } from "@/lib/format";
 import { span } from "@/lib/settings";
-import { board, BoardPanel, type Column, Grid, Nothing, Table } from "@/ui/Board";
+import { BoardPanel, board, type Column, Grid, Nothing, Table } from "@/ui/Board";
 import { ErrorState, SkeletonRows } from "@/ui/States";
 import { Ago } from "@/ui/Time";
 
@@ -53,7 +53,10 @@ export function Retention() {
   if (isError) return <ErrorState error={error} what="how long things are kept" onRetry={() => void refetch()} />;
   return (
     <Grid>
-      <BoardPanel title="Telemetry" about="By layer: the words of steps may go earlier than the steps. Set with --retention when the server starts.">
+      <BoardPanel
+        title="Telemetry"
+        about="By layer: the words of steps may go earlier than the steps. Set with --retention when the server starts."
+      >
         <Table
           label="Retention of telemetry"
           columns={LAYERS}
@@ -61,7 +64,8 @@ export function Retention() {
           rowKey={(row) => `${row.project}\n${row.layer}`}
           empty={
             <Nothing>
-              Everything is kept for ever. To change that, start the server with --retention, for example spans=90d,bodies=30d.
+              Everything is kept for ever. To change that, start the server with --retention, for example
+              spans=90d,bodies=30d.
             </Nothing>
           }
         />

@@ -2,7 +2,7 @@
 import { Link, useParams } from "@tanstack/react-router";
 import type { ComponentType } from "react";
 import { SECTIONS, type Section, sectionOf } from "@/lib/settings";
-import { board, BoardPage } from "@/ui/Board";
+import { BoardPage, board } from "@/ui/Board";
 import { useTitle } from "@/ui/useTitle";
 import { Content } from "./Content";
 import { Keys } from "./Keys";

@@ -80,7 +80,12 @@ export const OF_ONE: Spec[] = [
     title: "Failures by error",
     about: "Calls that ended with an error, by its type.",
     question: { by: "error", measure: "errors" },
-    series: (rows, time) => byKey(rows.filter((row) => row.value !== 0), time, { none: "type not named" }),
+    series: (rows, time) =>
+      byKey(
+        rows.filter((row) => row.value !== 0),
+        time,
+        { none: "type not named" },
+      ),
     kind: "bars",
     format: compact,
     runs: () => ({ errors: true }),
@@ -95,7 +100,16 @@ export interface ChartProps {
   onStretch: (from: number, to: number) => void;
 }
 
-export function ToolChart({ panel, time, step, agent, live, onStretch, span, of }: ChartProps & { panel: Spec; span: number; of?: string }) {
+export function ToolChart({
+  panel,
+  time,
+  step,
+  agent,
+  live,
+  onStretch,
+  span,
+  of,
+}: ChartProps & { panel: Spec; span: number; of?: string }) {
   const navigate = useNavigate();
   const scope = { ...(agent ? { agent } : {}), ...(of ? { tool: of } : {}) };
   const answer = useQuery({

@@ -6,7 +6,7 @@ import { useMemo } from "react";
 import { sqlQuery } from "@/api/fleet";
 import { compact, count, duration } from "@/lib/format";
 import { type Argument, argumentsOf, argumentsSql, type Called, called } from "@/lib/tools";
-import { board, BoardPanel, Chips, type Column, Table } from "@/ui/Board";
+import { BoardPanel, board, Chips, type Column, Table } from "@/ui/Board";
 import { ErrorState, SkeletonRows } from "@/ui/States";
 import { type ChartProps, OF_ONE, ToolChart } from "./ToolChart";
 
@@ -38,9 +38,20 @@ export function ToolDetail({ tool, range, onClose, ...chart }: Props) {
 
 const BY_NAME: Column<Argument>[] = [
   { key: "name", name: "Argument", left: true, cell: (row) => <code className="mono">{row.name}</code> },
-  { key: "types", name: "Type", left: true, cell: (row) => row.types.join(" or "), tone: (row) => (row.types.length > 1 ? "warn" : undefined) },
+  {
+    key: "types",
+    name: "Type",
+    left: true,
+    cell: (row) => row.types.join(" or "),
+    tone: (row) => (row.types.length > 1 ? "warn" : undefined),
+  },
   { key: "calls", name: "Calls with it", cell: (row) => compact(row.calls) },
-  { key: "failed", name: "Failed", cell: (row) => compact(row.failed), tone: (row) => (row.failed > row.calls * 0.05 ? "bad" : undefined) },
+  {
+    key: "failed",
+    name: "Failed",
+    cell: (row) => compact(row.failed),
+    tone: (row) => (row.failed > row.calls * 0.05 ? "bad" : undefined),
+  },
   { key: "values", name: "Values", cell: (row) => compact(row.values) },
   { key: "most", name: "Most frequent", left: true, wide: true, cell: (row) => <Chips of={row.most} /> },
 ];
@@ -52,13 +63,24 @@ const WHOLE: Column<Called>[] = [
     left: true,
     wide: true,
     cell: (row) => (
-      <Link to="/runs/$traceId" params={{ traceId: row.traceId }} search={{ step: row.spanId }} className="mono cut" title="The last such call">
+      <Link
+        to="/runs/$traceId"
+        params={{ traceId: row.traceId }}
+        search={{ step: row.spanId }}
+        className="mono cut"
+        title="The last such call"
+      >
         {row.text ?? "no arguments told"}
       </Link>
     ),
   },
   { key: "calls", name: "Calls", cell: (row) => compact(row.calls) },
-  { key: "failed", name: "Failed", cell: (row) => compact(row.failed), tone: (row) => (row.failed > 0 ? "bad" : undefined) },
+  {
+    key: "failed",
+    name: "Failed",
+    cell: (row) => compact(row.failed),
+    tone: (row) => (row.failed > 0 ? "bad" : undefined),
+  },
   { key: "ms", name: "p50", cell: (row) => duration(row.ms) },
 ];
 
@@ -78,7 +100,11 @@ function Arguments({ tool, range, agent }: { tool: string; range: { from: string
     );
   return (
     <>
-      <BoardPanel title="Arguments" about="From the beginnings of arguments, 200 characters each: those that are whole are taken apart by name." span={6}>
+      <BoardPanel
+        title="Arguments"
+        about="From the beginnings of arguments, 200 characters each: those that are whole are taken apart by name."
+        span={6}
+      >
         <Table
           label="Arguments by name"
           columns={BY_NAME}
@@ -92,8 +118,17 @@ function Arguments({ tool, range, agent }: { tool: string; range: { from: string
           </p>
         )}
       </BoardPanel>
-      <BoardPanel title="Most frequent calls" about="The same arguments again and again are a loop, or a cache that is missing." span={6}>
-        <Table label="Most frequent calls" columns={WHOLE} rows={rows.slice(0, SHOWN)} rowKey={(row) => `${row.text}`} />
+      <BoardPanel
+        title="Most frequent calls"
+        about="The same arguments again and again are a loop, or a cache that is missing."
+        span={6}
+      >
+        <Table
+          label="Most frequent calls"
+          columns={WHOLE}
+          rows={rows.slice(0, SHOWN)}
+          rowKey={(row) => `${row.text}`}
+        />
       </BoardPanel>
     </>
   );

@@ -7,14 +7,14 @@ import { useMemo } from "react";
 import { aggregateQuery } from "@/api/queries";
 import { compact, duration } from "@/lib/format";
 import { buckets, rangeMs, stepFor } from "@/lib/series";
-import { DRIFT, MOVED, selectionDrift, type ToolRow, TOOLS_FROM, type ToolsSearch, toolRows } from "@/lib/tools";
-import { board, BoardPage, BoardPanel, type Column, Figure, Figures, Grid, Table } from "@/ui/Board";
+import { DRIFT, MOVED, selectionDrift, TOOLS_FROM, type ToolRow, type ToolsSearch, toolRows } from "@/lib/tools";
+import { BoardPage, BoardPanel, board, type Column, Figure, Figures, Grid, Table } from "@/ui/Board";
 import { Empty, ErrorState, SkeletonRows } from "@/ui/States";
 import { TimeRange } from "@/ui/TimeRange";
 import { useNow } from "@/ui/useNow";
 import { useTitle } from "@/ui/useTitle";
-import { ToolDetail } from "./ToolDetail";
 import { CALLS, ToolChart } from "./ToolChart";
+import { ToolDetail } from "./ToolDetail";
 
 const route = getRouteApi("/tools");
 const REFRESH_MS = 10_000;
@@ -41,12 +41,7 @@ export function ToolsPage() {
   const failedBefore = useQuery(aggregateQuery({ ...errors, ...earlier }));
   const rows = useMemo(
     () =>
-      toolRows(
-        ours.data?.rows ?? [],
-        failed.data?.rows ?? [],
-        theirs.data?.rows ?? [],
-        failedBefore.data?.rows ?? [],
-      ),
+      toolRows(ours.data?.rows ?? [], failed.data?.rows ?? [], theirs.data?.rows ?? [], failedBefore.data?.rows ?? []),
     [ours.data, failed.data, theirs.data, failedBefore.data],
   );
   const change = (more: Partial<ToolsSearch>) =>
@@ -77,7 +72,12 @@ export function ToolsPage() {
         <div className={board.tools}>
           <span className={board.chip}>
             agent {agent}
-            <CloseButton size={24} iconSize={12} aria-label="Of all agents" onClick={() => change({ agent: undefined })} />
+            <CloseButton
+              size={24}
+              iconSize={12}
+              aria-label="Of all agents"
+              onClick={() => change({ agent: undefined })}
+            />
           </span>
         </div>
       )}
@@ -86,9 +86,13 @@ export function ToolsPage() {
       ) : ours.isError && !ours.data ? (
         <ErrorState error={ours.error} what="the tools" onRetry={() => void ours.refetch()} />
       ) : rows.length === 0 ? (
-        <Empty icon={<IconTool size={26} stroke={1.4} aria-hidden />} title="No tool was called in this time" action={<Link to="/runs">Look at the runs</Link>}>
-          Steps of the kind tool are counted here, from the moment they arrive. Choose a longer time, or see on the Doctor page whether
-          tools are told at all.
+        <Empty
+          icon={<IconTool size={26} stroke={1.4} aria-hidden />}
+          title="No tool was called in this time"
+          action={<Link to="/runs">Look at the runs</Link>}
+        >
+          Steps of the kind tool are counted here, from the moment they arrive. Choose a longer time, or see on the
+          Doctor page whether tools are told at all.
         </Empty>
       ) : (
         <>
@@ -142,7 +146,11 @@ export function ToolsPage() {
 
 /** Half as slow again as before, and by more than a person notices. */
 const isSlower = (row: ToolRow) =>
-  row.p95 !== null && row.p95Before !== null && row.calls >= 5 && row.p95 > row.p95Before * 1.5 && row.p95 - row.p95Before > 50;
+  row.p95 !== null &&
+  row.p95Before !== null &&
+  row.calls >= 5 &&
+  row.p95 > row.p95Before * 1.5 &&
+  row.p95 - row.p95Before > 50;
 
 const share = (value: number | null) => (value === null ? "–" : `${(value * 100).toFixed(1)} %`);
 const rate = (errors: number, calls: number) => (calls > 0 ? errors / calls : null);
@@ -156,7 +164,13 @@ function columns(search: ToolsSearch): Column<ToolRow>[] {
       wide: true,
       sort: (row) => row.name,
       cell: (row) => (
-        <Link to="/tools" from="/tools" search={(before) => ({ ...before, tool: [row.name] })} className="cut" title={row.name}>
+        <Link
+          to="/tools"
+          from="/tools"
+          search={(before) => ({ ...before, tool: [row.name] })}
+          className="cut"
+          title={row.name}
+        >
           {row.name}
         </Link>
       ),
@@ -207,7 +221,9 @@ function columns(search: ToolsSearch): Column<ToolRow>[] {
           : `${by > 0 ? "+" : "−"}${(Math.abs(by) * 100).toFixed(1)} pts`;
       },
       tone: (row) =>
-        row.shareBefore !== null && row.calls + row.callsBefore >= 30 && Math.abs((row.share ?? 0) - row.shareBefore) >= MOVED
+        row.shareBefore !== null &&
+        row.calls + row.callsBefore >= 30 &&
+        Math.abs((row.share ?? 0) - row.shareBefore) >= MOVED
           ? "warn"
           : undefined,
     },
