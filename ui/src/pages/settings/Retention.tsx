@@ -1,16 +1,14 @@
-/** How long things are kept, what goes next, and what stays whatever happens. */
+/** How long telemetry is kept, and what goes next. */
 import { useQuery } from "@tanstack/react-query";
-import { retentionQuery } from "@/api/settings";
-import type { RetentionAnswer } from "@/api/types";
+import { storeQuery } from "@/api/settings";
+import type { StoreReport } from "@/api/types";
 import { compact } from "@/lib/format";
 import { span } from "@/lib/settings";
-import { BoardPanel, board, type Column, Grid, Nothing, Table } from "@/ui/Board";
+import { BoardPanel, type Column, Grid, Nothing, Table } from "@/ui/Board";
 import { ErrorState, SkeletonRows } from "@/ui/States";
 import { Ago } from "@/ui/Time";
 
-type Layer = RetentionAnswer["layers"][number];
-type Derived = RetentionAnswer["derived"][number];
-
+type Layer = StoreReport["retention"][number];
 const LAYERS: Column<Layer>[] = [
   { key: "project", name: "Project", left: true, wide: true, cell: (row) => row.project },
   { key: "layer", name: "Layer", left: true, cell: (row) => row.layer },
@@ -41,14 +39,8 @@ const LAYERS: Column<Layer>[] = [
   },
 ];
 
-const DERIVED: Column<Derived>[] = [
-  { key: "what", name: "What", left: true, wide: true, cell: (row) => row.what },
-  { key: "kept", name: "Kept", cell: (row) => span(row.keep_seconds) },
-  { key: "by", name: "Set by", left: true, cell: (row) => row.set_by },
-];
-
 export function Retention() {
-  const { data, isPending, isError, error, refetch } = useQuery(retentionQuery);
+  const { data, isPending, isError, error, refetch } = useQuery(storeQuery);
   if (isPending) return <SkeletonRows rows={6} />;
   if (isError) return <ErrorState error={error} what="how long things are kept" onRetry={() => void refetch()} />;
   return (
@@ -60,7 +52,7 @@ export function Retention() {
         <Table
           label="Retention of telemetry"
           columns={LAYERS}
-          rows={data.layers}
+          rows={data.retention}
           rowKey={(row) => `${row.project}\n${row.layer}`}
           empty={
             <Nothing>
@@ -69,16 +61,6 @@ export function Retention() {
             </Nothing>
           }
         />
-      </BoardPanel>
-      <BoardPanel title="What is derived from it" span={7}>
-        <Table label="Retention of what is derived" columns={DERIVED} rows={data.derived} rowKey={(row) => row.what} />
-      </BoardPanel>
-      <BoardPanel title="Legal holds" about="What is under a hold stays, whatever retention and erasure say." span={5}>
-        {data.holds.length === 0 ? (
-          <Nothing>Nothing is under a hold.</Nothing>
-        ) : (
-          <p className={board.note}>{data.holds.length} holds.</p>
-        )}
       </BoardPanel>
     </Grid>
   );
