@@ -2,8 +2,12 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent, redirect } from "@tanstack/react-router";
 import { Shell } from "./layout/Shell";
 import { readAlertSearch, readAlertsSearch } from "./lib/alerts";
+import { readCompareSearch } from "./lib/compare";
+import { readCostsSearch } from "./lib/costs";
+import { readDashboardSearch } from "./lib/dashboard";
 import { readExploreSearch, readGraphSearch } from "./lib/explore";
 import { parseSearch, readSearch, stringifySearch } from "./lib/filter";
+import { readAgentSearch, readFleetSearch } from "./lib/fleet";
 import { readFindingsSearch, readIssuesSearch } from "./lib/issues";
 import { readOverviewSearch } from "./lib/overview";
 import {
@@ -14,6 +18,7 @@ import {
   readSessionsSearch,
   readSqlSearch,
 } from "./lib/search";
+import { readToolsSearch } from "./lib/tools";
 import { NotFound, PageError, PagePending } from "./ui/States";
 
 const root = createRootRoute({ component: Shell, notFoundComponent: NotFound });
@@ -139,6 +144,69 @@ const connect = createRoute({
   component: lazyRouteComponent(() => import("./pages/connect/ConnectPage"), "ConnectPage"),
 });
 
+const agents = createRoute({
+  getParentRoute: () => root,
+  path: "/agents",
+  validateSearch: readFleetSearch,
+  component: lazyRouteComponent(() => import("./pages/agents/AgentsPage"), "AgentsPage"),
+});
+
+const agent = createRoute({
+  getParentRoute: () => root,
+  // An agent's name may hold slashes, as a session id may.
+  path: "/agents/agent",
+  validateSearch: readAgentSearch,
+  component: lazyRouteComponent(() => import("./pages/agents/AgentPage"), "AgentPage"),
+});
+
+const tools = createRoute({
+  getParentRoute: () => root,
+  path: "/tools",
+  validateSearch: readToolsSearch,
+  component: lazyRouteComponent(() => import("./pages/tools/ToolsPage"), "ToolsPage"),
+});
+
+const costs = createRoute({
+  getParentRoute: () => root,
+  path: "/costs",
+  validateSearch: readCostsSearch,
+  component: lazyRouteComponent(() => import("./pages/costs/CostsPage"), "CostsPage"),
+});
+
+const compare = createRoute({
+  getParentRoute: () => root,
+  path: "/compare",
+  validateSearch: readCompareSearch,
+  component: lazyRouteComponent(() => import("./pages/compare/ComparePage"), "ComparePage"),
+});
+
+const settingsHome = createRoute({
+  getParentRoute: () => root,
+  path: "/settings",
+  beforeLoad: () => {
+    throw redirect({ to: "/settings/$section", params: { section: "keys" }, replace: true });
+  },
+});
+
+const dashboards = createRoute({
+  getParentRoute: () => root,
+  path: "/dashboards",
+  component: lazyRouteComponent(() => import("./pages/dashboards/DashboardsPage"), "DashboardsPage"),
+});
+
+const dashboard = createRoute({
+  getParentRoute: () => root,
+  path: "/dashboards/$id",
+  validateSearch: readDashboardSearch,
+  component: lazyRouteComponent(() => import("./pages/dashboards/DashboardPage"), "DashboardPage"),
+});
+
+const settings = createRoute({
+  getParentRoute: () => root,
+  path: "/settings/$section",
+  component: lazyRouteComponent(() => import("./pages/settings/SettingsPage"), "SettingsPage"),
+});
+
 export const router = createRouter({
   routeTree: root.addChildren([
     home,
@@ -154,10 +222,19 @@ export const router = createRouter({
     session,
     explore,
     graph,
+    compare,
+    agents,
+    agent,
+    tools,
+    costs,
     sql,
     status,
     doctor,
     connect,
+    dashboards,
+    dashboard,
+    settingsHome,
+    settings,
   ]),
   parseSearch,
   stringifySearch,

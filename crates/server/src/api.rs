@@ -1,6 +1,7 @@
 //! The HTTP API: one file per resource. Handlers read parameters, ask the store or the query engine, and answer with the
 //! types of [`types`]; which handler answers where stands in `routes.rs`.
 
+pub mod agents;
 pub mod aggregate;
 pub mod alert_receivers;
 pub mod alerts;
@@ -13,6 +14,7 @@ pub mod changes;
 pub mod complete;
 pub mod convert;
 pub mod costs;
+pub mod dashboards;
 pub mod doctor;
 pub mod export;
 pub mod findings;

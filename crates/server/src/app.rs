@@ -64,6 +64,8 @@ pub const STATE_PARTS: &[state::Part] = &[
     crate::money::kept::PART,
     crate::findings::PART,
     crate::incident::PART,
+    crate::agents::PART,
+    crate::api::dashboards::PART,
     access::PART,
     crate::erasure::PART,
     crate::sampling::PART,

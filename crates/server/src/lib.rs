@@ -5,6 +5,7 @@
 //! tasks end, rows are flushed, the store is closed.
 
 mod agent_audit;
+mod agents;
 pub mod alerting;
 pub mod api;
 mod app;

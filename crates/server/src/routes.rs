@@ -19,7 +19,8 @@ use utoipa_axum::routes;
 use wire::Signal;
 
 use crate::api::{
-    aggregate, alert_receivers, alerts, audit, backtest, brakes, budgets, changes, costs, doctor, export, findings,
+    agents, aggregate, alert_receivers, alerts, audit, backtest, brakes, budgets, changes, costs, dashboards, doctor,
+    export, findings,
     incidents, investigate, judged, keeping, keys, live, logs, openapi, policy, prices, promql, rules, run, runs, search, session,
     sessions, setup, signals, silences, sla, sql, status, store, summary, users,
 };
@@ -55,6 +56,9 @@ pub fn api() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(signals::families))
         .routes(routes!(promql::words))
         .routes(routes!(aggregate::get))
+        .routes(routes!(agents::list))
+        .routes(routes!(dashboards::list, dashboards::create))
+        .routes(routes!(dashboards::get, dashboards::put, dashboards::delete))
         .routes(routes!(costs::get))
         .routes(routes!(costs::csv))
         .routes(routes!(costs::forecast))
@@ -249,6 +253,12 @@ async fn wrong_method(request: Request) -> Response {
         }
         None if path == "/api/v1/budgets" || path == "/api/v1/prices" => {
             ("GET, HEAD, PUT", format!("{path} is read by GET and replaced by PUT, not {}", request.method()))
+        }
+        None if path.starts_with("/api/v1/dashboards/") => {
+            ("GET, HEAD, PUT, DELETE", format!("{path} is read by GET, changed by PUT, not {}", request.method()))
+        }
+        None if path == "/api/v1/dashboards" => {
+            ("GET, HEAD, POST", format!("{path} is read by GET and added to by POST, not {}", request.method()))
         }
         None if path == "/api/v1/sql" => ("POST", format!("{path} takes a query by POST, not {}", request.method())),
         None => ("GET, HEAD", format!("{path} is read by GET, not {}", request.method())),

@@ -26,6 +26,7 @@ pub use self::kept::{JUDGED_RUNS_MAX, PART};
 use self::queue::{Key, Queue, Seen};
 pub use self::read::WATCH_CONTENT_SPANS;
 use crate::agent_audit::AgentAudit;
+use crate::agents::GraphJudge;
 use crate::app::{App, Opened};
 use crate::findings::FindingsJudge;
 use crate::incident::SeenJudge;
@@ -134,6 +135,7 @@ fn judges(app: &App) -> Vec<Box<dyn Judge>> {
             app.started,
         )),
         Box::new(SeenJudge::default()),
+        Box::new(GraphJudge::default()),
     ];
     if !app.settings.audit_agents.is_empty() {
         judges.push(Box::new(AgentAudit::new(app.settings.audit_agents.clone())));

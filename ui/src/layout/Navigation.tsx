@@ -6,18 +6,23 @@ import {
   IconBell,
   IconBug,
   IconChartLine,
+  IconCoin,
   IconDatabaseSearch,
   IconDeviceDesktop,
+  IconFeather,
   IconKeyboard,
   IconLayoutDashboard,
+  IconLayoutGrid,
   IconLayoutSidebarLeftCollapse,
   IconLayoutSidebarLeftExpand,
   IconMessages,
   IconMoon,
   IconPlugConnected,
   IconRoute,
+  IconSettings,
   IconStethoscope,
   IconSun,
+  IconTool,
 } from "@tabler/icons-react";
 import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
@@ -34,10 +39,16 @@ interface Page {
     | "/issues"
     | "/explore"
     | "/sessions"
+    | "/agents"
+    | "/tools"
+    | "/costs"
+    | "/compare"
+    | "/dashboards"
     | "/sql"
     | "/connect"
     | "/doctor"
-    | "/status";
+    | "/status"
+    | "/settings";
   label: string;
   icon: Icon;
   keys: string;
@@ -51,6 +62,10 @@ const GROUPS: { name: string; pages: Page[] }[] = [
       { to: "/overview", label: "Overview", icon: IconLayoutDashboard, keys: "g o" },
       { to: "/runs", label: "Runs", icon: IconRoute, keys: "g r" },
       { to: "/sessions", label: "Sessions", icon: IconMessages, keys: "g s" },
+      { to: "/agents", label: "Agents", icon: IconFeather, keys: "g n" },
+      { to: "/tools", label: "Tools", icon: IconTool, keys: "g t" },
+      { to: "/costs", label: "Costs", icon: IconCoin, keys: "g m" },
+      { to: "/dashboards", label: "Dashboards", icon: IconLayoutGrid, keys: "g b" },
     ],
   },
   {
@@ -73,6 +88,7 @@ const GROUPS: { name: string; pages: Page[] }[] = [
       { to: "/connect", label: "Send traces", icon: IconPlugConnected, keys: "g c" },
       { to: "/doctor", label: "Doctor", icon: IconStethoscope, keys: "g d" },
       { to: "/status", label: "Status", icon: IconActivityHeartbeat, keys: "g h" },
+      { to: "/settings", label: "Settings", icon: IconSettings, keys: "g ," },
     ],
   },
 ];
