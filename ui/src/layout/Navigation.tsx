@@ -3,12 +3,17 @@ import { ActionIcon, SegmentedControl, Tooltip, VisuallyHidden } from "@mantine/
 import {
   type Icon,
   IconActivityHeartbeat,
+  IconBell,
   IconBug,
+  IconChartLine,
+  IconCoin,
   IconDatabaseSearch,
   IconDeviceDesktop,
   IconFileText,
+  IconFeather,
   IconKeyboard,
   IconLayoutDashboard,
+  IconLayoutGrid,
   IconLayoutSidebarLeftCollapse,
   IconLayoutSidebarLeftExpand,
   IconMessages,
@@ -16,8 +21,10 @@ import {
   IconPlugConnected,
   IconRoute,
   IconSearch,
+  IconSettings,
   IconStethoscope,
   IconSun,
+  IconTool,
   IconZoomScan,
 } from "@tabler/icons-react";
 import { Link } from "@tanstack/react-router";
@@ -33,12 +40,20 @@ interface Page {
     | "/deep-dive"
     | "/logs"
     | "/runs"
+    | "/alerts"
     | "/issues"
+    | "/explore"
     | "/sessions"
+    | "/agents"
+    | "/tools"
+    | "/costs"
+    | "/compare"
+    | "/dashboards"
     | "/sql"
     | "/connect"
     | "/doctor"
-    | "/status";
+    | "/status"
+    | "/settings";
   label: string;
   icon: Icon;
   keys: string;
@@ -54,16 +69,33 @@ export const GROUPS: { name: string; pages: Page[] }[] = [
       { to: "/runs", label: "Runs", icon: IconRoute, keys: "g r" },
       { to: "/sessions", label: "Sessions", icon: IconMessages, keys: "g s" },
       { to: "/logs", label: "Logs", icon: IconFileText, keys: "g l" },
+      { to: "/agents", label: "Agents", icon: IconFeather, keys: "g n" },
+      { to: "/tools", label: "Tools", icon: IconTool, keys: "g t" },
+      { to: "/costs", label: "Costs", icon: IconCoin, keys: "g m" },
+      { to: "/dashboards", label: "Dashboards", icon: IconLayoutGrid, keys: "g b" },
     ],
   },
-  { name: "Judge", pages: [{ to: "/issues", label: "Issues", icon: IconBug, keys: "g i" }] },
-  { name: "Explore", pages: [{ to: "/sql", label: "SQL", icon: IconDatabaseSearch, keys: "g q" }] },
+  {
+    name: "Judge",
+    pages: [
+      { to: "/alerts", label: "Alerts", icon: IconBell, keys: "g a" },
+      { to: "/issues", label: "Issues", icon: IconBug, keys: "g i" },
+    ],
+  },
+  {
+    name: "Explore",
+    pages: [
+      { to: "/explore", label: "PromQL", icon: IconChartLine, keys: "g p" },
+      { to: "/sql", label: "SQL", icon: IconDatabaseSearch, keys: "g q" },
+    ],
+  },
   {
     name: "Server",
     pages: [
       { to: "/connect", label: "Send traces", icon: IconPlugConnected, keys: "g c" },
       { to: "/doctor", label: "Doctor", icon: IconStethoscope, keys: "g d" },
       { to: "/status", label: "Status", icon: IconActivityHeartbeat, keys: "g h" },
+      { to: "/settings", label: "Settings", icon: IconSettings, keys: "g ," },
     ],
   },
 ];

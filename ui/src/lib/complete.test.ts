@@ -1,34 +1,49 @@
-import { describe, expect, it } from "vitest";
-import { offers, replaceLast, restricted } from "./complete";
+import { expect, test } from "vitest";
+import { placeAt, ranked, written } from "./complete";
 
-const counts = {
-  agent: [
-    { value: "support", count: 9 },
-    { value: "planner", count: 2 },
-  ],
-  status: [{ value: "error", count: 3 }],
+/** The caret is where the bar is. */
+const at = (marked: string) => {
+  const caret = marked.indexOf("|");
+  return placeAt(marked.replace("|", ""), caret);
 };
-const labels = (text: string) => offers(text, counts).map((offer) => offer.label);
 
-describe("completion", () => {
-  it("offers fields, then their values", () => {
-    expect(labels("refund ag")).toEqual(["agent: …"]);
-    expect(labels("agent:")).toEqual(["agent: support", "agent: planner"]);
-    expect(labels("agent:pla")).toEqual(["agent: planner"]);
-    expect(labels("supp")).toEqual(["agent: support"]);
-    expect(labels("refund ")).toEqual([]);
+test("where the caret is decides what is offered", () => {
+  expect(at("sum(rate(agent_req|")).toMatchObject({ kind: "word", prefix: "agent_req" });
+  expect(at("agent_requests_total{st|")).toMatchObject({
+    kind: "label",
+    prefix: "st",
+    selector: "agent_requests_total",
   });
+  expect(at('agent_requests_total{a="b", status=~"fa|"}')).toMatchObject({
+    kind: "value",
+    prefix: "fa",
+    label: "status",
+    selector: "agent_requests_total",
+  });
+  expect(at("sum by (age|) (rate(agent_requests_total[5m]))")).toMatchObject({ kind: "label", prefix: "age" });
+  expect(at("rate(agent_requests_total[|")).toMatchObject({ kind: "range", prefix: "" });
+  expect(at("sum(a) > 0.5|")).toBeUndefined();
+  expect(at('label_replace(a, "x|')).toBeUndefined();
+});
 
-  it("reads bounds with units, and values without a list as written", () => {
-    expect(offers("duration>2s", counts)[0]!.change).toEqual({ bound: "min_duration_ms", value: 2000 });
-    expect(offers("tokens<5k", counts)[0]!.change).toEqual({ bound: "max_tokens", value: 5000 });
-    expect(offers("user:u-1", counts)[0]!.change).toEqual({ field: "user", value: "u-1" });
-  });
+test("brackets and words in quotes and comments do not count", () => {
+  expect(at('a{b="{("} + agent|')).toMatchObject({ kind: "word", prefix: "agent" });
+  expect(at("a # {\n + b|")).toMatchObject({ kind: "word", prefix: "b" });
+});
 
-  it("restricts the list and leaves the rest of the text", () => {
-    expect(restricted({ agent: ["a"] }, { field: "agent", value: "b" })).toEqual({ agent: ["a", "b"] });
-    expect(restricted({ agent: ["a"] }, { field: "agent", value: "a" })).toEqual({ agent: ["a"] });
-    expect(replaceLast("late refund agent:su")).toBe("late refund ");
-    expect(replaceLast("ag", "agent:")).toBe("agent:");
+test("what is chosen takes the place of the word, and the caret stands where one goes on", () => {
+  const query = "sum(ra)";
+  const place = placeAt(query, 6)!;
+  expect(written(query, 6, place, { insert: "rate()", label: "rate", about: "", back: 1 })).toEqual({
+    text: "sum(rate())",
+    caret: 9,
   });
+  const range = "rate(x[";
+  expect(written(range, 7, placeAt(range, 7)!, { insert: "5m", label: "5m", about: "" }).text).toBe("rate(x[5m]");
+});
+
+test("beginnings come before what is inside of a word", () => {
+  const offers = ["agent_cost_total", "cost_total", "tawny_cost"].map((label) => ({ insert: label, label, about: "" }));
+  expect(ranked(offers, "cost").map((offer) => offer.label)).toEqual(["cost_total", "agent_cost_total", "tawny_cost"]);
+  expect(ranked(offers, "zzz")).toEqual([]);
 });

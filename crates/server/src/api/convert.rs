@@ -127,6 +127,9 @@ impl From<&model::Run> for Run {
             version: optional(&run.agent_version),
             provisional: run.provisional,
             findings: 0,
+            sla_broken: Vec::new(),
+            suspicion: None,
+            good: None,
         }
     }
 }

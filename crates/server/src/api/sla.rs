@@ -55,7 +55,7 @@ fn workflow(
     let breach = |run: levels::JudgedRun| SlaBreach {
         trace_id: run.trace,
         started_at: run.at,
-        broken: run.broken.into_iter().map(self::broken).collect(),
+        broken: run.broken.into_iter().map(SlaBroken::from).collect(),
     };
     let latest = levels::broken(connection, project, &promise.workflow, LATEST)?;
     Ok(SlaWorkflow {
@@ -71,9 +71,4 @@ fn workflow(
         broken: broken.map(|(objective, kept)| (objective.clone(), kept.runs - kept.good.min(kept.runs))).collect(),
         latest: latest.into_iter().map(breach).collect(),
     })
-}
-
-/// A promise that was not kept.
-pub fn broken(broken: levels::Broken) -> SlaBroken {
-    SlaBroken { objective: broken.objective, promised: broken.promised, was: broken.was }
 }

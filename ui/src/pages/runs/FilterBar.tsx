@@ -16,7 +16,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { type ReactNode, useEffect, useMemo, useRef, useState } from "react";
 import { facetsQuery } from "@/api/queries";
-import { lastWord, type Offer, offers, replaceLast, restricted } from "@/lib/complete";
+import { lastWord, type Offer, offers, replaceLast, restricted } from "@/lib/runWords";
 import { BOUNDS, type Bound, chips, cleared, isFiltered, type RunsSearch } from "@/lib/filter";
 import { compact } from "@/lib/format";
 import { STATUS_LABEL } from "@/ui/StatusMark";

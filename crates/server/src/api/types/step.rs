@@ -8,7 +8,6 @@ use serde_json::Value as Json;
 use utoipa::ToSchema;
 
 use super::run::{ErrorInfo, FacetValue, Run};
-use super::sla::SlaBroken;
 
 /// One step of a run: a span with its kind, what it used and what was said.
 ///
@@ -307,8 +306,6 @@ pub struct RunAnswer {
     pub scores: Vec<Score>,
     /// Other traces that are part of the run; any of their ids opens it.
     pub joined: Vec<Joined>,
-    /// What its service level promised and the run did not keep; empty where none concerns it, or before it settled.
-    pub sla_broken: Vec<SlaBroken>,
 }
 
 /// A trace that is part of a run.
