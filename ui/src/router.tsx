@@ -7,9 +7,9 @@ import { readCostsSearch } from "./lib/costs";
 import { readDashboardSearch } from "./lib/dashboard";
 import { readExploreSearch, readGraphSearch } from "./lib/explore";
 import { parseSearch, readSearch, stringifySearch } from "./lib/filter";
-import { readLogsSearch } from "./lib/logs";
 import { readAgentSearch, readFleetSearch } from "./lib/fleet";
 import { readFindingsSearch, readIssuesSearch } from "./lib/issues";
+import { readLogsSearch } from "./lib/logs";
 import { readOverviewSearch } from "./lib/overview";
 import {
   readConnectSearch,

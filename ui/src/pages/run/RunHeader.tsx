@@ -45,7 +45,9 @@ export function RunHeader({ run, joined, onBack }: Props) {
             multiline
             maw={420}
             events={{ hover: true, focus: true, touch: true }}
-            label={run.sla_broken.map((each) => `${each.objective}: promised ${each.promised}, was ${each.was}`).join("; ")}
+            label={run.sla_broken
+              .map((each) => `${each.objective}: promised ${each.promised}, was ${each.was}`)
+              .join("; ")}
           >
             {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what it means is said on focus */}
             <span className={classes.broken} tabIndex={0}>
