@@ -9,6 +9,7 @@ import { readExploreSearch, readGraphSearch } from "./lib/explore";
 import { parseSearch, readSearch, stringifySearch } from "./lib/filter";
 import { readAgentSearch, readFleetSearch } from "./lib/fleet";
 import { readFindingsSearch, readIssuesSearch } from "./lib/issues";
+import { readLogsSearch } from "./lib/logs";
 import { readOverviewSearch } from "./lib/overview";
 import {
   readConnectSearch,
@@ -117,6 +118,20 @@ const graph = createRoute({
   },
 });
 
+const logs = createRoute({
+  getParentRoute: () => root,
+  path: "/logs",
+  validateSearch: readLogsSearch,
+  component: lazyRouteComponent(() => import("./pages/logs/LogsPage"), "LogsPage"),
+});
+
+const deepDive = createRoute({
+  getParentRoute: () => root,
+  path: "/deep-dive",
+  validateSearch: readOverviewSearch,
+  component: lazyRouteComponent(() => import("./pages/overview/DeepDivePage"), "DeepDivePage"),
+});
+
 const sql = createRoute({
   getParentRoute: () => root,
   path: "/sql",
@@ -211,6 +226,8 @@ export const router = createRouter({
   routeTree: root.addChildren([
     home,
     overview,
+    deepDive,
+    logs,
     runs,
     run,
     issues,

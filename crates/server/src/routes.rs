@@ -19,7 +19,7 @@ use utoipa_axum::routes;
 use wire::Signal;
 
 use crate::api::{
-    agents, aggregate, alert_receivers, alerts, audit, backtest, brakes, budgets, changes, costs, dashboards, doctor,
+    agents, aggregate, alert_receivers, alerts, audit, backtest, brakes, budgets, changes, checklist, costs, dashboards, doctor,
     export, findings,
     incidents, investigate, judged, keeping, keys, live, logs, openapi, policy, prices, promql, rules, run, runs, search, session,
     sessions, setup, signals, silences, sla, sql, status, store, summary, users,
@@ -51,6 +51,8 @@ pub fn api() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(findings::test))
         .routes(routes!(summary::get))
         .routes(routes!(logs::list, log_lines::lines))
+        .routes(routes!(logs::counts))
+        .routes(routes!(checklist::get))
         .routes(routes!(search::search))
         .routes(routes!(signals::get))
         .routes(routes!(signals::families))

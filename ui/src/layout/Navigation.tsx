@@ -10,6 +10,7 @@ import {
   IconDatabaseSearch,
   IconDeviceDesktop,
   IconFeather,
+  IconFileText,
   IconKeyboard,
   IconLayoutDashboard,
   IconLayoutGrid,
@@ -23,6 +24,7 @@ import {
   IconStethoscope,
   IconSun,
   IconTool,
+  IconZoomScan,
 } from "@tabler/icons-react";
 import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
@@ -34,6 +36,8 @@ import { useScheme } from "./scheme";
 interface Page {
   to:
     | "/overview"
+    | "/deep-dive"
+    | "/logs"
     | "/runs"
     | "/alerts"
     | "/issues"
@@ -60,6 +64,7 @@ const GROUPS: { name: string; pages: Page[] }[] = [
     name: "Observe",
     pages: [
       { to: "/overview", label: "Overview", icon: IconLayoutDashboard, keys: "g o" },
+      { to: "/deep-dive", label: "Deep dive", icon: IconZoomScan, keys: "g v" },
       { to: "/runs", label: "Runs", icon: IconRoute, keys: "g r" },
       { to: "/sessions", label: "Sessions", icon: IconMessages, keys: "g s" },
       { to: "/agents", label: "Agents", icon: IconFeather, keys: "g n" },
@@ -80,6 +85,7 @@ const GROUPS: { name: string; pages: Page[] }[] = [
     pages: [
       { to: "/explore", label: "PromQL", icon: IconChartLine, keys: "g p" },
       { to: "/sql", label: "SQL", icon: IconDatabaseSearch, keys: "g q" },
+      { to: "/logs", label: "Logs", icon: IconFileText, keys: "g l" },
     ],
   },
   {

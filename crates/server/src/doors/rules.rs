@@ -86,6 +86,8 @@ pub const RULES: &[(&str, &str, Rule)] = &[
     ("GET", "/api/v1/dashboards/{id}", Needs(Need::Read)),
     ("PUT", "/api/v1/dashboards/{id}", Needs(Need::Write)),
     ("DELETE", "/api/v1/dashboards/{id}", Needs(Need::Write)),
+    ("GET", "/api/v1/logs/counts", Needs(Need::Read)),
+    ("GET", "/api/v1/checklist", Needs(Need::Read)),
     ("POST", "/api/v1/sql", Needs(Need::Read)),
     ("GET", "/api/v1/sql/schema", Needs(Need::Read)),
     ("GET", "/api/v1/export", Needs(Need::Read)),
