@@ -75,20 +75,6 @@ const issues = createRoute({
   component: lazyRouteComponent(() => import("./pages/issues/IssuesPage"), "IssuesPage"),
 });
 
-const logs = createRoute({
-  getParentRoute: () => root,
-  path: "/logs",
-  validateSearch: readLogsSearch,
-  component: lazyRouteComponent(() => import("./pages/logs/LogsPage"), "LogsPage"),
-});
-
-const deepDive = createRoute({
-  getParentRoute: () => root,
-  path: "/deep-dive",
-  validateSearch: readOverviewSearch,
-  component: lazyRouteComponent(() => import("./pages/overview/DeepDivePage"), "DeepDivePage"),
-});
-
 const findings = createRoute({
   getParentRoute: () => root,
   path: "/findings",
@@ -130,6 +116,20 @@ const graph = createRoute({
   beforeLoad: ({ location }) => {
     throw redirect({ to: "/explore", search: readGraphSearch(location.search), replace: true });
   },
+});
+
+const logs = createRoute({
+  getParentRoute: () => root,
+  path: "/logs",
+  validateSearch: readLogsSearch,
+  component: lazyRouteComponent(() => import("./pages/logs/LogsPage"), "LogsPage"),
+});
+
+const deepDive = createRoute({
+  getParentRoute: () => root,
+  path: "/deep-dive",
+  validateSearch: readOverviewSearch,
+  component: lazyRouteComponent(() => import("./pages/overview/DeepDivePage"), "DeepDivePage"),
 });
 
 const sql = createRoute({

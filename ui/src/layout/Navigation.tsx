@@ -68,7 +68,6 @@ export const GROUPS: { name: string; pages: Page[] }[] = [
       { to: "/deep-dive", label: "Deep dive", icon: IconZoomScan, keys: "g v" },
       { to: "/runs", label: "Runs", icon: IconRoute, keys: "g r" },
       { to: "/sessions", label: "Sessions", icon: IconMessages, keys: "g s" },
-      { to: "/logs", label: "Logs", icon: IconFileText, keys: "g l" },
       { to: "/agents", label: "Agents", icon: IconFeather, keys: "g n" },
       { to: "/tools", label: "Tools", icon: IconTool, keys: "g t" },
       { to: "/costs", label: "Costs", icon: IconCoin, keys: "g m" },
@@ -87,6 +86,7 @@ export const GROUPS: { name: string; pages: Page[] }[] = [
     pages: [
       { to: "/explore", label: "PromQL", icon: IconChartLine, keys: "g p" },
       { to: "/sql", label: "SQL", icon: IconDatabaseSearch, keys: "g q" },
+      { to: "/logs", label: "Logs", icon: IconFileText, keys: "g l" },
     ],
   },
   {

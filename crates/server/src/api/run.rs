@@ -47,9 +47,7 @@ pub async fn get(
             Some(answer(&resolved, &fold.unwrap_or_default()))
         });
         let answer = built.await.map_err(|error| Problem::internal(error.to_string()))?;
-        let mut answer = answer.ok_or_else(|| joined::no_run(&id))?;
-        complete::runs(&app, std::slice::from_mut(&mut answer.run)).await?;
-        return Ok(Json(answer));
+        return told(&app, answer.ok_or_else(|| joined::no_run(&id))?).await;
     }
     let (stored, logs) = joined::read(&app, trace_id).await?;
     if stored.len() > FULL_STEPS_MAX {
@@ -71,8 +69,12 @@ pub async fn get(
         Some(answer)
     });
     let answer = built.await.map_err(|error| Problem::internal(error.to_string()))?;
-    let mut answer = answer.ok_or_else(|| joined::no_run(&id))?;
-    complete::runs(&app, std::slice::from_mut(&mut answer.run)).await?;
+    told(&app, answer.ok_or_else(|| joined::no_run(&id))?).await
+}
+
+/// The answer with what is kept beside the run.
+async fn told(app: &App, mut answer: RunAnswer) -> Result<Json<RunAnswer>, Problem> {
+    complete::runs(app, std::slice::from_mut(&mut answer.run)).await?;
     Ok(Json(answer))
 }
 

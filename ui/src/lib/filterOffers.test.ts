@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { offers, replaceLast, restricted } from "./runWords";
+import { offers, replaceLast, restricted } from "./filterOffers";
 
 const counts = {
   agent: [
