@@ -21,7 +21,7 @@ const KEYS: { name: string; keys: [string[], string][] }[] = [
       [["k"], "Row before"],
       [["Enter"], "Open the row"],
       [["Space"], "Look at the row beside the list"],
-      [["x"], "Mark the row"],
+      [["x"], "Choose the row"],
       [["l"], "Live on or off"],
     ],
   },

@@ -171,7 +171,6 @@ export function Palette({ onClose, onHelp, onScheme }: Props) {
         <div role="listbox" id={id} aria-label="What fits" className={classes.list}>
           {entries.map((entry, place) => (
             // biome-ignore lint/a11y/useKeyWithClickEvents: the keys are those of the field
-            // biome-ignore lint/a11y/useFocusableInteractive: the field keeps the focus
             <div
               key={entry.key}
               id={`${id}-${place}`}

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { alertMarks } from "./marks";
+import { alertMarks, changeMarks } from "./marks";
 
 it("draws alerts from when they fired until they ended", () => {
   const event = (minute: number, kind: string, name = "Slow", labels = {}) => ({
@@ -16,4 +16,11 @@ it("draws alerts from when they fired until they ended", () => {
     { at: at(7), to: at(9), name: "Dear", tone: "bad" },
   ]);
   expect(alertMarks(events, at(6), at(9)).map((mark) => mark.name)).toEqual(["Dear"]);
+});
+
+it("names what changed, and of whom", () => {
+  const at = "2026-11-21T12:00:00Z";
+  expect(changeMarks([{ at, kind: "tool_schema", agent: "planner", title: "search takes a limit" }])).toEqual([
+    { at: Date.parse(at), name: "tool schema of planner: search takes a limit" },
+  ]);
 });

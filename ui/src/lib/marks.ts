@@ -34,3 +34,17 @@ export function alertMarks(events: readonly AlertEvent[], start: number, end: nu
   }
   return marks.filter((mark) => mark.at < end && (mark.to ?? mark.at) >= start);
 }
+
+interface Changed {
+  at: string;
+  kind: string;
+  agent: string | null;
+  title: string;
+}
+
+/** Changes as moments: a deploy, another model or prompt. */
+export const changeMarks = (changes: readonly Changed[]): Mark[] =>
+  changes.map(({ at, kind, agent, title }) => ({
+    at: Date.parse(at),
+    name: `${kind.replaceAll("_", " ")}${agent ? ` of ${agent}` : ""}: ${title}`,
+  }));
