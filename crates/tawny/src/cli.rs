@@ -15,7 +15,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::filters::RunFilters;
-pub use alerting::{Alerting, Alerts, AlertsAck, AlertsCommand, AlertsHistory, AlertsReview, AlertsShow, AlertsSilence};
+pub use alerting::{
+    Alerting, Alerts, AlertsAck, AlertsCommand, AlertsHistory, AlertsReview, AlertsShow, AlertsSilence,
+};
 pub use findings::{Detectors, DetectorsCommand, DetectorsTest, Diff, FindingFilters, Findings, Investigate, Issues};
 pub use money::{Budgets, Costs, CostsCommand, MoneyFiles};
 pub use rules::{Rules, RulesBacktest, RulesCheck, RulesCommand, RulesExplain, RulesTest};
