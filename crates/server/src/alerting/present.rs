@@ -41,16 +41,33 @@ pub fn given(rule: &Rule, alert: &ActiveAlert, now: i64, url: &str) -> GivenAler
 /// The value, and how far it is over the threshold where the expression names one.
 fn value_text(rule: &Rule, value: f64) -> String {
     match threshold(&rule.query.root) {
-        Some(limit) if limit != 0.0 && value / limit >= 1.0 => {
+        Some(Threshold { limit, .. }) if limit != 0.0 && value / limit >= 1.0 => {
             format!("{} (threshold {}, {}×)", humanize(value), humanize(limit), humanize(value / limit))
         }
-        Some(limit) => format!("{} (threshold {})", humanize(value), humanize(limit)),
+        Some(Threshold { limit, .. }) => format!("{} (threshold {})", humanize(value), humanize(limit)),
         None => humanize(value),
     }
 }
 
-/// The number the value is compared with: that of the leftmost comparison with a number.
-pub fn threshold(node: &promql::ast::Node) -> Option<f64> {
+/// A number that a value is compared with.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Threshold {
+    /// The number.
+    pub limit: f64,
+    /// The rule fires below it, not above.
+    pub below: bool,
+}
+
+impl Threshold {
+    /// How near a value is: 1 is where the rule would fire, less is quiet; `None` where a ratio says nothing.
+    pub fn nearness(self, value: f64) -> Option<f64> {
+        let near = if self.below { self.limit / value } else { value / self.limit };
+        near.is_finite().then_some(near)
+    }
+}
+
+/// What the value is compared with: the number of the leftmost comparison with one.
+pub fn threshold(node: &promql::ast::Node) -> Option<Threshold> {
     use promql::ast::{BinaryOp, Expr};
     let Expr::Binary(binary) = &node.bare().expr else { return None };
     if binary.op.is_comparison() {
@@ -58,7 +75,12 @@ pub fn threshold(node: &promql::ast::Node) -> Option<f64> {
             Expr::Number { value, .. } => Some(*value),
             _ => None,
         };
-        return number(&binary.right).or_else(|| number(&binary.left)).or_else(|| threshold(&binary.left));
+        let less = matches!(binary.op, BinaryOp::Less | BinaryOp::LessEqual);
+        let more = matches!(binary.op, BinaryOp::Greater | BinaryOp::GreaterEqual);
+        return number(&binary.right)
+            .map(|limit| Threshold { limit, below: less })
+            .or_else(|| number(&binary.left).map(|limit| Threshold { limit, below: more }))
+            .or_else(|| threshold(&binary.left));
     }
     matches!(binary.op, BinaryOp::And | BinaryOp::Unless).then(|| threshold(&binary.left)).flatten()
 }

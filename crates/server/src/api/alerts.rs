@@ -7,6 +7,7 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 
+use super::body;
 use super::params::Params;
 use super::types::{
     AckRequest, Alert, AlertAck, AlertDetail, AlertEvent, AlertHistory, AlertReview, AlertsAnswer, Problem,
@@ -180,10 +181,10 @@ pub async fn history(State(app): State<Arc<App>>, mut params: Params) -> Result<
     params.end()?;
     let wanted = Wanted { from: from.map_or(0, millis), alertname, limit, ..Wanted::default() };
     let events = app.with_state(move |state| state.read(|connection| keep::events(connection, &wanted))).await?;
-    Ok(Json(AlertHistory { events: events.into_iter().map(told).collect() }))
+    Ok(Json(AlertHistory { events: events.into_iter().map(event).collect() }))
 }
 
-fn told(event: keep::Event) -> AlertEvent {
+pub(super) fn event(event: keep::Event) -> AlertEvent {
     AlertEvent {
         at: time(event.at),
         kind: event.kind,
@@ -224,7 +225,7 @@ pub async fn get(State(app): State<Arc<App>>, Path(text): Path<String>) -> Resul
     if alert.is_none() && events.is_empty() && evidence.is_empty() {
         return Err(Problem::not_found(format!("nothing is known of an alert with the fingerprint {text}")));
     }
-    Ok(Json(AlertDetail { alert, evidence, events: events.into_iter().map(told).collect() }))
+    Ok(Json(AlertDetail { alert, evidence, events: events.into_iter().map(event).collect() }))
 }
 
 /// The week in review.
@@ -265,9 +266,7 @@ pub async fn ack(
     body: Bytes,
 ) -> Result<Json<AlertAck>, Problem> {
     let print = print_of(&text)?;
-    let request: AckRequest = serde_json::from_slice(&body).map_err(|error| {
-        Problem::bad_request(format!("cannot read the body: {error}; send {{\"by\": \"…\", \"comment\": \"…\"}}"))
-    })?;
+    let request: AckRequest = body::json(&body, r#"{"by": "…", "comment": "…"}"#)?;
     let now = millis(app.now());
     let alerting = app.alerting()?;
     let ack = Ack { by: request.by, comment: request.comment, at: now };

@@ -309,6 +309,8 @@ fn silences_mute_and_an_acknowledgement_is_seen() {
     assert_eq!(server.get("/api/v1/alerts").ok().json()["alerts"][0]["ack"]["by"], "me");
     let explained = server.get("/api/v1/rules/HighLoad/explain").ok().json();
     assert_eq!((&explained["threshold"], &explained["values"][0]["value"]), (&json!(10.0), &json!(18.0)));
+    let near = server.get("/api/v1/rules/values").ok().json()["rules"][0].clone();
+    assert_eq!((&near["name"], &near["nearest"]["of_threshold"]), (&json!("HighLoad"), &json!(1.8)));
     for (body, says) in [
         (json!({"matchers": "x=~\"(\"", "duration": "1h", "created_by": "a", "comment": ""}), "bad matcher"),
         (json!({"matchers": "x=~\".*\"", "duration": "1h", "created_by": "a", "comment": ""}), "would mute everything"),

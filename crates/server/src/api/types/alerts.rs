@@ -238,6 +238,8 @@ pub struct RuleExplanation {
     pub watched: Option<String>,
     /// The number it is compared with, where there is one.
     pub threshold: Option<f64>,
+    /// The rule fires below that number, not above.
+    pub below: bool,
     /// What the compared part gives now, by series.
     pub values: Vec<RuleValue>,
     /// Alerts of the rule.
@@ -257,8 +259,34 @@ pub struct RuleValue {
     pub labels: BTreeMap<String, String>,
     /// Value now.
     pub value: f64,
-    /// Value divided by the threshold: 1 is where it would fire.
+    /// How near it is to the threshold: 1 is where it would fire, less is quiet.
     pub of_threshold: Option<f64>,
+}
+
+/// How near each rule is to firing.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct RuleDistances {
+    /// Alert rules, in the order of their groups.
+    pub rules: Vec<RuleDistance>,
+}
+
+/// How near one rule is to firing.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct RuleDistance {
+    /// Group of the rule.
+    pub group: String,
+    /// Name of the alert.
+    pub name: String,
+    /// The number its value is compared with, where there is one.
+    pub threshold: Option<f64>,
+    /// It fires below that number, not above.
+    pub below: bool,
+    /// Series it looks at.
+    pub series: u64,
+    /// The series that is nearest to firing.
+    pub nearest: Option<RuleValue>,
+    /// Why there is no value.
+    pub error: Option<String>,
 }
 
 /// Silences.
@@ -473,4 +501,45 @@ pub struct ReceiverTestResult {
     pub accepted: bool,
     /// Why not.
     pub error: Option<String>,
+}
+
+/// The production monitoring checklist.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ChecklistAnswer {
+    /// Its nineteen rows.
+    pub rows: Vec<ChecklistRow>,
+}
+
+/// One row of the checklist: of its series the one that is furthest towards the threshold.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ChecklistRow {
+    /// Latency, tokens, cost, errors, agent or quality.
+    pub category: String,
+    /// What is measured.
+    pub metric: String,
+    /// Why it matters.
+    pub why: String,
+    /// Unit of the numbers: `seconds`, `tokens`, `usd`, `ratio` or `count`.
+    pub unit: String,
+    /// `ok`, `beyond` the threshold, `no_data`, `no_threshold` (a number you have to set is missing), or `no_baseline` (it would be
+    /// beyond, but there are not enough runs of a day ago to compare with).
+    pub state: String,
+    /// The value now; null without data.
+    #[schema(required)]
+    pub value: Option<f64>,
+    /// Agent, model or tool it is of.
+    pub labels: BTreeMap<String, String>,
+    /// What it was over 7 days.
+    #[schema(required)]
+    pub baseline: Option<f64>,
+    /// Where the alert would fire.
+    #[schema(required)]
+    pub threshold: Option<f64>,
+    /// Whether more than the threshold is too much; else less is too little.
+    pub above: bool,
+    /// The alert of the pack `checklist`; null for the row that has none.
+    #[schema(required)]
+    pub alert: Option<String>,
+    /// The value in PromQL.
+    pub query: String,
 }
