@@ -21,6 +21,7 @@ pub const PACKS: &[Pack] = &[
         on_by_default: true,
         files: &[
             ("watch/agents.yml", include_str!("../../../rules/watch/agents.yml")),
+            ("watch/costs.yml", include_str!("../../../rules/watch/costs.yml")),
             ("watch/findings.yml", include_str!("../../../rules/watch/findings.yml")),
         ],
     },
@@ -81,6 +82,18 @@ pub const RUNBOOKS: &[(&str, &str)] = runbooks! {
     "AgentHallucinationTrend"
     "AgentQuiet"
     "AgentToolQuiet"
+    "CostHourlyBurnHigh"
+    "CostAgentShareHigh"
+    "CostRunFarAboveItsKind"
+    "CostPerRunHigh"
+    "CostDailyHigh"
+    "CostForecastHigh"
+    "BudgetMostlyUsed"
+    "BudgetUsedUp"
+    "SlaErrorBudgetBurnsFast"
+    "SlaErrorBudgetBurns"
+    "TelemetryQuiet"
+    "InstrumentationQuiet"
     "AgentIssueOpened"
     "AgentDrift"
     "AgentFindingsFrequent"

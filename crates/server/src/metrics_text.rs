@@ -69,6 +69,7 @@ pub fn own(app: &App) -> Vec<Exposed> {
     watch(&mut page, app);
     money(&mut page, app);
     findings(&mut page, app);
+    sampling(&mut page, app);
     store(&mut page, app);
     series(&mut page, app);
     if let Some(forwarder) = &app.forwarder {
@@ -338,5 +339,23 @@ fn findings(page: &mut Page, app: &App) {
             ("project", silence.project.as_str()),
         ];
         page.sample(silent, &labels, silence.seconds);
+    }
+}
+
+/// What sampling dropped.
+fn sampling(page: &mut Page, app: &App) {
+    let dropped =
+        app.opened().ok().and_then(|opened| opened.state.read(crate::sampling::dropped).ok()).unwrap_or_default();
+    page.family(
+        "tawny_sampling_dropped_runs_total",
+        "counter",
+        "Settled runs that sampling dropped, after all counted them.",
+    );
+    for (project, runs, _) in &dropped {
+        page.sample("tawny_sampling_dropped_runs_total", &[("project", project)], *runs as f64);
+    }
+    page.family("tawny_sampling_dropped_rows_total", "counter", "Rows of these.");
+    for (project, _, rows) in &dropped {
+        page.sample("tawny_sampling_dropped_rows_total", &[("project", project)], *rows as f64);
     }
 }

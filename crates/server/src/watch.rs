@@ -25,10 +25,14 @@ use self::judge::{Bench, Case, Judge, Sources};
 pub use self::kept::{JUDGED_RUNS_MAX, PART};
 use self::queue::{Key, Queue, Seen};
 pub use self::read::WATCH_CONTENT_SPANS;
+use crate::agent_audit::AgentAudit;
+use crate::agents::GraphJudge;
 use crate::app::{App, Opened};
 use crate::findings::FindingsJudge;
+use crate::incident::SeenJudge;
 use crate::metrics::Counting;
 use crate::money::judge::Costs;
+use crate::sampling::SamplingJudge;
 
 /// Runs waiting to be looked at; past these, changes are asked for again later. About 150 bytes each.
 pub const WATCH_RUNS_MAX: usize = 100_000;
@@ -120,16 +124,25 @@ impl Watch {
 
 /// Every judge of the server. They see a run in this order.
 fn judges(app: &App) -> Vec<Box<dyn Judge>> {
-    vec![
+    let mut judges: Vec<Box<dyn Judge>> = vec![
         Box::new(Counting::new(Arc::clone(&app.metrics))),
         Box::new(Costs::new(Arc::clone(&app.money), app.settings.dialects.clone())),
         Box::new(FindingsJudge::new(
             app.settings.detection.clone(),
+            Arc::clone(&app.metrics),
             Arc::clone(&app.silent),
             app.embedder.clone(),
             app.started,
         )),
-    ]
+        Box::new(SeenJudge::default()),
+        Box::new(GraphJudge::default()),
+    ];
+    if !app.settings.audit_agents.is_empty() {
+        judges.push(Box::new(AgentAudit::new(app.settings.audit_agents.clone())));
+    }
+    // The last: everybody else has counted a run that it lets go.
+    judges.extend(app.settings.sampling.clone().map(|rules| Box::new(SamplingJudge::new(rules)) as Box<dyn Judge>));
+    judges
 }
 
 /// Notes which runs change; ends when the store does.
@@ -335,8 +348,16 @@ fn judge(
                 let whole = (Arc::clone(&key.0), resolved.run.trace_id);
                 app.watch.with(|queue| queue.note(whole, resolved.run.version, now));
                 failures += bench.gone(&key.0, key.1, tx)?;
+                kept::take_back(tx, &key.0, key.1)?;
                 seen.push(Seen::Done);
                 continue;
+            }
+            // Its parts may have been judged as runs of their own before it arrived.
+            for (part, _) in &resolved.joined {
+                if kept::judged(tx, &(Arc::clone(&key.0), *part))?.is_some() {
+                    failures += bench.gone(&key.0, *part, tx)?;
+                    kept::take_back(tx, &key.0, *part)?;
+                }
             }
             let settled = !resolved.run.provisional;
             let before = kept::judged(tx, key)?;

@@ -17,19 +17,6 @@ use crate::findings::{self, MARKS_MAX};
 /// Longest note of a mark, in bytes.
 const NOTE_MAX: usize = 1_000;
 
-/// Says of each run what is kept beside it.
-pub async fn fill(app: &App, runs: &mut [Run]) -> Result<(), Problem> {
-    let (project, traces) = (app.project(), runs.iter().map(|run| run.trace_id).collect::<Vec<_>>());
-    let judged = app.with_state(move |state| state.read(|it| ask::judged(it, &project, &traces))).await?;
-    for (run, judged) in runs.iter_mut().zip(judged) {
-        (run.findings, run.suspicion, run.good) = (judged.findings, judged.suspicion, judged.good);
-        if run.outcome.is_none() {
-            run.outcome = judged.outcome;
-        }
-    }
-    Ok(())
-}
-
 /// Which runs.
 #[derive(Debug, Default, IntoParams)]
 #[into_params(parameter_in = Query)]

@@ -15,10 +15,14 @@ use super::Silent;
 use super::embed::Embedder;
 use super::kept::{self, Subject};
 use crate::config::Detection;
+use crate::metrics::Metrics;
 use crate::watch::judge::{Case, Judge, JudgeError};
 
 /// How often what was learned is written, in nanoseconds.
 pub const LEARNED_EVERY: i64 = 30 * 1_000_000_000;
+
+/// Detectors that see the same again and again: what they see is counted as a loop.
+const LOOPS: [&str; 4] = ["loop", "duplicate_call", "handoff_ping_pong", "retry_storm"];
 
 /// What a step says of which nothing was read.
 static NOTHING: LazyLock<Content> = LazyLock::new(Content::default);
@@ -34,6 +38,7 @@ const OPEN_MAX: usize = 20_000;
 /// Judges runs by detectors, baselines and drift.
 pub struct FindingsJudge {
     settings: Detection,
+    metrics: Arc<Metrics>,
     silent: Arc<Silent>,
     embedder: Option<Arc<Embedder>>,
     /// Nobody listened before.
@@ -48,11 +53,18 @@ pub struct FindingsJudge {
 }
 
 impl FindingsJudge {
-    /// A judge whose memory is read from the state with the first run. It listens since `since`, tells in `silent` which agents are quiet, and has
-    /// answers made vectors by `embedder`.
-    pub fn new(settings: Detection, silent: Arc<Silent>, embedder: Option<Arc<Embedder>>, since: Timestamp) -> Self {
+    /// A judge whose memory is read from the state with the first run. Loops are counted in `metrics`, whose own judge keeps them. It listens
+    /// since `since`, tells in `silent` which agents are quiet, and has answers made vectors by `embedder`.
+    pub fn new(
+        settings: Detection,
+        metrics: Arc<Metrics>,
+        silent: Arc<Silent>,
+        embedder: Option<Arc<Embedder>>,
+        since: Timestamp,
+    ) -> Self {
         Self {
             settings,
+            metrics,
             silent,
             embedder,
             since,
@@ -82,12 +94,20 @@ impl FindingsJudge {
     fn look(&mut self, case: &Case<'_>, contents: Vec<&Content>, tx: &Transaction<'_>) -> rusqlite::Result<()> {
         let findings = self.night(tx)?.look(case.run, case.steps, contents, case.now);
         let subject = Subject::run(case.run, !case.backfill, case.now);
-        kept::write(tx, subject, case.run, &findings)?;
+        let new = kept::write(tx, subject, case.run, &findings)?;
+        self.count_loops(case, &new);
         if self.open.len() >= OPEN_MAX {
             self.open.clear();
         }
         self.open.insert((Arc::clone(&case.run.tenant.project), case.run.trace_id), case.steps.len());
         Ok(())
+    }
+
+    fn count_loops(&self, case: &Case<'_>, new: &[&str]) {
+        if !case.backfill {
+            let loops = new.iter().filter(|detector| LOOPS.contains(detector));
+            loops.for_each(|detector| self.metrics.count_loop(case.run, detector, case.now));
+        }
     }
 
     fn settled(&mut self, case: &Case<'_>, contents: Vec<&Content>, tx: &Transaction<'_>) -> rusqlite::Result<()> {
@@ -105,7 +125,8 @@ impl FindingsJudge {
         if !case.backfill {
             night.heard_of(run);
         }
-        kept::write(tx, Subject::run(run, !case.backfill, case.now), run, &verdict.findings)?;
+        let new = kept::write(tx, Subject::run(run, !case.backfill, case.now), run, &verdict.findings)?;
+        self.count_loops(case, &new);
         kept::write_verdict(tx, run, &verdict)?;
         if marked.is_some() {
             kept::mark_learned(tx, project, run.trace_id)?;
@@ -167,6 +188,10 @@ impl Judge for FindingsJudge {
             }
         }
         Ok(())
+    }
+
+    fn gone(&mut self, project: &str, trace: TraceId, tx: &Transaction<'_>) -> Result<(), JudgeError> {
+        Ok(kept::take_back(tx, project, trace)?)
     }
 
     fn before_commit(&mut self, tx: &Transaction<'_>) -> rusqlite::Result<()> {

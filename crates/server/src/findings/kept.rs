@@ -46,9 +46,15 @@ impl<'a> Subject<'a> {
     }
 }
 
-/// Keeps what was seen in a run, in place of what was seen in an earlier state of it.
-pub fn write(tx: &Transaction<'_>, subject: Subject<'_>, run: &Run, findings: &[Finding]) -> Result<()> {
-    let mut before = earlier(tx, subject.project, run)?;
+/// Keeps what was seen in a run, in place of what was seen in an earlier state of it. Gives the detectors that saw something new.
+pub fn write<'f>(
+    tx: &Transaction<'_>,
+    subject: Subject<'_>,
+    run: &Run,
+    findings: &'f [Finding],
+) -> Result<Vec<&'f str>> {
+    let mut before = earlier(tx, subject.project, run.trace_id)?;
+    let mut new = Vec::new();
     for finding in findings {
         let known = before.remove(&finding.id);
         // Who the agent is may only be known when the run has ended: then the finding belongs to another issue.
@@ -57,11 +63,24 @@ pub fn write(tx: &Transaction<'_>, subject: Subject<'_>, run: &Run, findings: &[
             one_less(tx, subject.project, fingerprint)?;
         }
         put(tx, subject, finding, known.is_some(), same_issue)?;
+        if known.is_none() {
+            new.push(&*finding.detector);
+        }
     }
     // A later state of the run has shown that it was not so.
-    for (id, fingerprint) in before {
+    remove(tx, subject.project, before)?;
+    Ok(new)
+}
+
+/// Takes back what was seen in a trace that is no run of its own any more.
+pub fn take_back(tx: &Transaction<'_>, project: &str, trace: TraceId) -> Result<()> {
+    remove(tx, project, earlier(tx, project, trace)?)
+}
+
+fn remove(tx: &Transaction<'_>, project: &str, findings: BTreeMap<String, String>) -> Result<()> {
+    for (id, fingerprint) in findings {
         tx.prepare_cached("DELETE FROM findings WHERE id = ?1")?.execute([&id])?;
-        one_less(tx, subject.project, &fingerprint)?;
+        one_less(tx, project, &fingerprint)?;
     }
     Ok(())
 }
@@ -203,12 +222,12 @@ pub fn count_outcome(tx: &Transaction<'_>, agent: &str, outcome: &str) -> Result
 }
 
 /// Findings of an earlier state of a run by id, with their fingerprints. Those over many runs stay.
-fn earlier(tx: &Transaction<'_>, project: &str, run: &Run) -> Result<BTreeMap<String, String>> {
+fn earlier(tx: &Transaction<'_>, project: &str, trace: TraceId) -> Result<BTreeMap<String, String>> {
     let mut query = tx.prepare_cached(
         "SELECT id, fingerprint FROM findings WHERE project = ?1 AND trace = ?2 AND detector NOT IN (?3, ?4)",
     )?;
-    let rows = query
-        .query_map(params![project, run.trace_id.as_bytes(), DRIFT, SILENCE], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let rows =
+        query.query_map(params![project, trace.as_bytes(), DRIFT, SILENCE], |row| Ok((row.get(0)?, row.get(1)?)))?;
     rows.collect()
 }
 

@@ -49,17 +49,25 @@ fn detection(args: &Serve) -> Result<Detection> {
     Ok(detection)
 }
 
+/// Who else vouches for people.
+fn oidc(path: &PathBuf) -> Result<server::config::Oidc> {
+    let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    server::config::Oidc::parse(&text).with_context(|| path.display().to_string())
+}
+
 fn settings(args: &Serve) -> Result<Settings> {
     if args.memory < server::config::MIN_MEMORY {
         bail!(ConfigError::Memory { given: args.memory });
     }
     let (data, bucket) = server::config::place(&args.place.data, args.place.data_local.as_deref())?;
+    let (retention, keeping) = server::config::retention(&args.retention)?;
     let trust = &args.trust;
     let limits = Limits::for_memory(args.memory).with_max_body(args.max_body).with_open_files(open_files());
     Ok(Settings {
         data,
         bucket,
-        retention: server::config::retention(&args.retention)?,
+        retention,
+        keeping,
         http: args.http.clone(),
         otlp_http: args.otlp_http.clone(),
         otlp_grpc: args.otlp_grpc.clone(),
@@ -80,6 +88,9 @@ fn settings(args: &Serve) -> Result<Settings> {
             ..limits
         },
         policy: trust.policy.as_deref().map(|file| super::policy::load(file, &trust.policy_key)).transpose()?,
+        sampling: trust.sampling.as_deref().map(super::sampling::load).transpose()?,
+        oidc: trust.oidc.as_ref().map(oidc).transpose()?,
+        audit_agents: trust.audit_agents.clone(),
         tls: trust.tls_cert.clone().zip(trust.tls_key.clone()).map(|(certificate, key)| TlsFiles { certificate, key }),
         allow_hosts: trust.allow_hosts.clone(),
         allow_origins: trust.allow_origins.clone(),

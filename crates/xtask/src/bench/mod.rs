@@ -6,6 +6,7 @@ mod common;
 mod detect;
 mod ingest;
 mod load;
+mod promql;
 mod read;
 mod store;
 
@@ -21,6 +22,8 @@ pub enum Bench {
     Detect(detect::Options),
     /// What taking telemetry in costs, beside peers.
     Ingest(ingest::Options),
+    /// What queries in PromQL cost, beside Prometheus.
+    Promql(promql::Options),
     /// What reading costs as data grows.
     Read(read::Options),
     /// Bodies once, compaction under load, memory to serve, backup and check.
@@ -33,6 +36,7 @@ pub fn run(bench: &Bench) -> Result<()> {
         Bench::Budgets(options) => budgets::run(options),
         Bench::Detect(options) => detect::run(options),
         Bench::Ingest(options) => ingest::run(options),
+        Bench::Promql(options) => promql::run(options),
         Bench::Read(options) => read::run(options),
         Bench::Store(options) => store::run(options),
     }
