@@ -46,3 +46,4 @@ export type Brake = Schemas["Brake"];
 export type Change = Schemas["Change"];
 export type Incident = Schemas["IncidentAnswer"];
 export type NewBrake = Schemas["NewBrake"];
+export type AlertEvidence = Schemas["AlertEvidence"];
