@@ -5,6 +5,7 @@
 //! their states, [`unit`] runs unit-test files as `promtool test rules` does, [`backtest`] runs rules over the past, [`manager`] groups, routes and silences.
 
 pub mod backtest;
+pub mod checklist;
 pub mod evaluate;
 pub mod manager;
 pub mod memory;

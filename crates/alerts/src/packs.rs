@@ -22,6 +22,7 @@ pub const PACKS: &[Pack] = &[
         files: &[
             ("watch/agents.yml", include_str!("../../../rules/watch/agents.yml")),
             ("watch/costs.yml", include_str!("../../../rules/watch/costs.yml")),
+            ("watch/findings.yml", include_str!("../../../rules/watch/findings.yml")),
         ],
     },
     Pack {
@@ -93,6 +94,11 @@ pub const RUNBOOKS: &[(&str, &str)] = runbooks! {
     "SlaErrorBudgetBurns"
     "TelemetryQuiet"
     "InstrumentationQuiet"
+    "AgentIssueOpened"
+    "AgentDrift"
+    "AgentFindingsFrequent"
+    "AgentSilent"
+    "TelemetryStopped"
     "ChecklistLatencyP95"
     "ChecklistLatencyP99"
     "ChecklistLlmLatency"

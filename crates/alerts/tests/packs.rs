@@ -48,6 +48,11 @@ fn the_watch_fires_and_is_quiet() {
 }
 
 #[test]
+fn what_detectors_found_wakes_somebody() {
+    assert_passes("findings.yml");
+}
+
+#[test]
 fn the_watch_compares_with_days_before() {
     assert_passes("watch_days.yml");
 }

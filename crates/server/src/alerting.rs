@@ -36,6 +36,7 @@ pub use self::evaluate::evaluate;
 pub use self::keep::{Ack, Event, EventKind};
 pub use self::present::{threshold, time_text};
 pub use self::reload::reload;
+pub use self::send::http_client;
 pub use self::settings::AlertSettings;
 use crate::app::App;
 use crate::problem::Problem;

@@ -1,6 +1,7 @@
 //! The HTTP API: one file per resource. Handlers read parameters, ask the store or the query engine, and answer with the
 //! types of [`types`]; which handler answers where stands in `routes.rs`.
 
+pub mod agents;
 pub mod aggregate;
 pub mod alert_receivers;
 pub mod alerts;
@@ -9,16 +10,21 @@ pub mod backtest;
 pub mod body;
 pub mod brakes;
 pub mod budgets;
+pub mod checklist;
 pub mod changes;
 pub mod complete;
 pub mod convert;
 pub mod costs;
+pub mod dashboards;
 pub mod doctor;
 pub mod export;
 pub mod findings;
+pub mod fold;
 pub mod incidents;
 pub mod investigate;
 pub mod joined;
+pub mod judged;
+pub mod keeping;
 pub mod keys;
 pub mod live;
 pub mod logs;
@@ -43,3 +49,4 @@ pub mod status;
 pub mod store;
 pub mod summary;
 pub mod types;
+pub mod users;

@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use model::{RunStatus, Timestamp};
+use model::{RunStatus, Timestamp, TraceId};
 use signals::runs::{Resolved, Settings as RunSettings};
 use tokio::sync::broadcast::error::RecvError;
 
@@ -25,11 +25,14 @@ use self::judge::{Bench, Case, Judge, Sources};
 pub use self::kept::{JUDGED_RUNS_MAX, PART};
 use self::queue::{Key, Queue, Seen};
 pub use self::read::WATCH_CONTENT_SPANS;
+use crate::agent_audit::AgentAudit;
+use crate::agents::GraphJudge;
 use crate::app::{App, Opened};
 use crate::findings::FindingsJudge;
 use crate::incident::SeenJudge;
 use crate::metrics::Counting;
 use crate::money::judge::Costs;
+use crate::sampling::SamplingJudge;
 
 /// Runs waiting to be looked at; past these, changes are asked for again later. About 150 bytes each.
 pub const WATCH_RUNS_MAX: usize = 100_000;
@@ -41,6 +44,10 @@ const BATCH_SPANS: usize = 20_000;
 const CATCH_UP_RUNS: usize = 10_000;
 /// How often the queue is looked at while nothing is due.
 const TICK: Duration = Duration::from_millis(250);
+/// How often judges are told the time, in nanoseconds.
+const JUDGES_TICK: i64 = 10_000_000_000;
+/// A run that goes on and is quiet is looked at again after this part of the time it has been quiet.
+const QUIET_SHARE: i64 = 4;
 /// Pause after a failure, so that a full disk does not fill the log as well. In nanoseconds.
 const AFTER_FAILURE: i64 = 5_000_000_000;
 
@@ -92,6 +99,11 @@ impl Watch {
         self.queue().as_mut().map(work)
     }
 
+    /// Has a run judged again that did not change: something beside it did.
+    pub fn again(&self, project: Arc<str>, trace_id: TraceId, version: u64, now: Timestamp) {
+        self.with(|queue| queue.note((project, trace_id), version, now));
+    }
+
     /// Figures as of `now`.
     pub fn figures(&self, now: Timestamp) -> Figures {
         let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
@@ -112,12 +124,25 @@ impl Watch {
 
 /// Every judge of the server. They see a run in this order.
 fn judges(app: &App) -> Vec<Box<dyn Judge>> {
-    vec![
+    let mut judges: Vec<Box<dyn Judge>> = vec![
         Box::new(Counting::new(Arc::clone(&app.metrics))),
         Box::new(Costs::new(Arc::clone(&app.money), app.settings.dialects.clone())),
-        Box::new(FindingsJudge::new(app.settings.detection.clone())),
+        Box::new(FindingsJudge::new(
+            app.settings.detection.clone(),
+            Arc::clone(&app.metrics),
+            Arc::clone(&app.silent),
+            app.embedder.clone(),
+            app.started,
+        )),
         Box::new(SeenJudge::default()),
-    ]
+        Box::new(GraphJudge::default()),
+    ];
+    if !app.settings.audit_agents.is_empty() {
+        judges.push(Box::new(AgentAudit::new(app.settings.audit_agents.clone())));
+    }
+    // The last: everybody else has counted a run that it lets go.
+    judges.extend(app.settings.sampling.clone().map(|rules| Box::new(SamplingJudge::new(rules)) as Box<dyn Judge>));
+    judges
 }
 
 /// Notes which runs change; ends when the store does.
@@ -149,7 +174,14 @@ pub async fn run(app: Arc<App>) {
     };
     *app.watch.queue() = Some(Queue::new(position, WATCH_RUNS_MAX, app.run_settings.settle_nanos));
     let mut bench = Bench::new(judges(&app));
+    let mut told = app.now();
     loop {
+        if app.now().nanos_since(told) >= JUDGES_TICK {
+            told = app.now();
+            if let Err(error) = tick(&app, opened, &mut bench, told).await {
+                trouble(&app, format!("what judges find as time passes cannot be kept: {error}")).await;
+            }
+        }
         if let Err(error) = catch_up(&app, opened).await {
             trouble(&app, format!("runs that changed earlier cannot be read: {error}")).await;
         }
@@ -159,6 +191,27 @@ pub async fn run(app: Arc<App>) {
             Err(error) => trouble(&app, format!("what was judged of runs cannot be kept: {error}")).await,
         }
     }
+}
+
+/// Tells the judges the time.
+async fn tick(app: &Arc<App>, opened: &Opened, bench: &mut Bench, now: Timestamp) -> Result<(), WatchError> {
+    let (state, mut taken, shared) = (opened.state.clone(), std::mem::take(bench), Arc::clone(app));
+    let work = move || {
+        let told = state.write(|tx| {
+            let failures = taken.tick(now, tx)?;
+            taken.before_commit(tx)?;
+            Ok(failures)
+        });
+        taken.after_commit(told.is_ok());
+        if let Ok(failures) = &told {
+            shared.watch.failures.fetch_add(*failures, Ordering::Relaxed);
+        }
+        (taken, told)
+    };
+    let (given_back, told) = blocking(work).await?;
+    *bench = given_back;
+    told?;
+    Ok(())
 }
 
 async fn trouble(app: &App, what: String) {
@@ -226,7 +279,9 @@ async fn batch(app: &Arc<App>, opened: &Opened, bench: &mut Bench) -> Result<usi
         if let Some(Resolved { run, .. }) = one.resolved.take_if(|resolved| resolved.run.trace_id != one.key.1) {
             app.watch.with(|queue| queue.note((Arc::clone(&one.key.0), run.trace_id), run.version, now));
         }
-        if let Some(resolved) = one.resolved.as_ref().filter(|resolved| !resolved.run.provisional) {
+        let settled = |resolved: &Resolved| !resolved.run.provisional;
+        let wanted = |resolved: &&Resolved| settled(resolved) || bench.looks_into(resolved, now);
+        if let Some(resolved) = one.resolved.as_ref().filter(wanted) {
             match read::beside(app, &opened.store, &one.key.0, resolved, bench.wants_content()).await {
                 Ok(beside) => (one.scores, one.sources) = beside,
                 Err(error) => {
@@ -360,7 +415,11 @@ fn settles_at(resolved: &Resolved, settings: &RunSettings, now: Timestamp) -> Ti
     let quiet = run.last_received.plus_nanos(settings.settle_nanos);
     match run.status {
         // A run whose top was called from elsewhere is taken as ended once it is quiet.
-        RunStatus::Running if quiet <= now => run.last_received.plus_nanos(settings.abandon_nanos),
+        RunStatus::Running if quiet <= now => {
+            // It may be stuck, which is told after minutes.
+            let again = now.plus_nanos((now.nanos_since(run.last_received) / QUIET_SHARE).max(1_000_000_000));
+            again.min(run.last_received.plus_nanos(settings.abandon_nanos))
+        }
         _ => quiet,
     }
 }

@@ -6,6 +6,7 @@
 //! * [`changes`]: what an agent is made of, so that a change of it is seen.
 //! * [`detect`]: what went wrong in a run, what runs usually are, and when that changes.
 //! * [`doctor`]: what is wrong with the instrumentation, and what to change.
+//! * [`graph`]: who called whom in a run, to be summed over many.
 //! * [`metrics`]: counters and histograms of runs, under the names that dashboards and rules use.
 //! * [`money`]: what runs cost call by call, budgets, forecasts and service levels.
 //! * [`prices`]: what a model call cost, from a dated price table.
@@ -15,6 +16,7 @@ pub mod changes;
 pub mod detect;
 pub mod doctor;
 mod file_error;
+pub mod graph;
 pub mod metrics;
 pub mod money;
 pub mod prices;

@@ -4,6 +4,26 @@
  */
 
 export interface paths {
+    "/api/v1/agents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Agents found in telemetry, and who calls whom
+         * @description Summed by hour over all settled runs: from outside into agents, from agents into agents, tools, models, retrievers and guardrails, each with calls, failures and durations. Quantiles lie within 10 % of the exact ones.
+         */
+        get: operations["listAgents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/aggregate": {
         parameters: {
             query?: never;
@@ -313,6 +333,43 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dashboards": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Dashboards of the project */
+        get: operations["listDashboards"];
+        put?: never;
+        /** Make a dashboard */
+        post: operations["createDashboard"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dashboards/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One dashboard */
+        get: operations["getDashboard"];
+        /** Change a dashboard */
+        put: operations["putDashboard"];
+        post?: never;
+        /** Remove a dashboard */
+        delete: operations["deleteDashboard"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1373,6 +1430,69 @@ export interface components {
             /** @description Tokens of its own, never those of agents below it. */
             usage: components["schemas"]["UsageTotals"];
         };
+        /** @description How often something was called, how it went and how long it took. */
+        AgentCalls: {
+            /**
+             * Format: int64
+             * @description Calls.
+             */
+            calls: number;
+            /**
+             * Format: int64
+             * @description Of these, failed.
+             */
+            errors: number;
+            /**
+             * Format: date-time
+             * @description When the first began.
+             */
+            first_at: string | null;
+            /**
+             * Format: date-time
+             * @description When the last began.
+             */
+            last_at: string | null;
+            /**
+             * Format: double
+             * @description Milliseconds of the mean.
+             */
+            mean_ms: number | null;
+            /**
+             * Format: double
+             * @description Milliseconds of which half take less.
+             */
+            p50_ms: number | null;
+            /**
+             * Format: double
+             * @description Milliseconds of which 95 of 100 take less.
+             */
+            p95_ms: number | null;
+        };
+        /** @description One way from caller to what it called. */
+        AgentEdge: components["schemas"]["AgentCalls"] & {
+            /** @description Name of the agent, tool, model, retriever or guardrail. */
+            callee: string;
+            /** @description The agent that called; null from outside, and where no agent is known. */
+            caller: string | null;
+            /** @description Kind of what was called: as in `called`. */
+            kind: string;
+        };
+        /** @description One agent. */
+        AgentInfo: {
+            /** @description Calls it made itself, by kind of what was called: `agent`, `tool`, `llm`, `embedding`, `reranker`, `retriever`, `guardrail`. */
+            called: {
+                [key: string]: number;
+            };
+            /** @description Every time it was entered, by whomever. */
+            entered: components["schemas"]["AgentCalls"];
+            /** @description Its name. */
+            name: string;
+            /**
+             * Format: int64
+             * @description Times it was called from outside: runs in which it is at the top.
+             */
+            runs: number;
+        };
         /** @description The four layers of one agent. */
         AgentSignalBundle: {
             /** @description The agent. */
@@ -1407,6 +1527,11 @@ export interface components {
              * @description Handoffs from agent to agent.
              */
             handoff_count: number;
+            /**
+             * Format: double
+             * @description Loops that detectors saw.
+             */
+            loop_count: number;
             /** @description Runs by rounds. */
             reasoning_step_count: components["schemas"]["SizeCount"][];
             /**
@@ -1434,6 +1559,25 @@ export interface components {
             tool_selection_distribution: {
                 [key: string]: number;
             };
+        };
+        /** @description Agents of a stretch of time. */
+        AgentsAnswer: {
+            /** @description Agents, the busiest first; at most 1,000. */
+            agents: components["schemas"]["AgentInfo"][];
+            /** @description Who called whom, the busiest first; at most 2,000. */
+            edges: components["schemas"]["AgentEdge"][];
+            /**
+             * Format: date-time
+             * @description From the beginning of the hour of this moment on.
+             */
+            from: string;
+            /**
+             * Format: date-time
+             * @description Until then.
+             */
+            to: string;
+            /** @description There is more than fits. */
+            truncated: boolean;
         };
         /** @description Numbers over runs or steps. */
         AggregateAnswer: {
@@ -1905,6 +2049,11 @@ export interface components {
             abandonment_rate?: number | null;
             /**
              * Format: double
+             * @description Runs of a conversation from its first to its last, on average; none where no conversation has come to its end.
+             */
+            conversation_turns?: number | null;
+            /**
+             * Format: double
              * @description Dollars a thousand runs.
              */
             cost_per_1k_requests?: number | null;
@@ -2155,6 +2304,171 @@ export interface components {
              * @description Tool calls.
              */
             tool_calls: number;
+        };
+        /** @description A dashboard. */
+        Dashboard: {
+            /** @description Its id. */
+            id: string;
+            /**
+             * Format: int64
+             * @description Counts its changes from 1. Whoever changes it says which one they saw.
+             */
+            revision: number;
+            /** @description What it shows. */
+            spec: components["schemas"]["DashboardSpec"];
+            /**
+             * Format: date-time
+             * @description When it was changed last.
+             */
+            updated_at: string;
+            /** @description By whom. */
+            updated_by: string;
+        };
+        /** @description A change of a dashboard. */
+        DashboardChange: {
+            /**
+             * Format: int64
+             * @description The revision that was changed.
+             */
+            revision: number;
+            /** @description What it is to show. */
+            spec: components["schemas"]["DashboardSpec"];
+        };
+        /** @description One in the list. */
+        DashboardInfo: {
+            /** @description What it is for. */
+            description: string;
+            /** @description Its id. */
+            id: string;
+            /** @description Panels on it. */
+            panels: number;
+            /** @description Its title. */
+            title: string;
+            /**
+             * Format: date-time
+             * @description When it was changed last.
+             */
+            updated_at: string;
+            /** @description By whom. */
+            updated_by: string;
+        };
+        /**
+         * @description A language of questions.
+         * @enum {string}
+         */
+        DashboardLanguage: "promql" | "sql";
+        /** @description A panel on a grid of 24 columns. */
+        DashboardPanel: {
+            /** @description What it shows, for the one who wonders. */
+            description?: string;
+            /**
+             * Format: int32
+             * @description Rows high, 1 to 40.
+             */
+            h: number;
+            /** @description Tells it from the others. */
+            id: string;
+            /** @description What it is. */
+            kind: components["schemas"]["DashboardPanelKind"];
+            /**
+             * Format: double
+             * @description Upper end of a gauge or axis.
+             */
+            max?: number | null;
+            /**
+             * Format: double
+             * @description Lower end of a gauge or axis.
+             */
+            min?: number | null;
+            /** @description What is asked. */
+            queries?: components["schemas"]["DashboardQuery"][];
+            /** @description Bars instead of lines, one on the other. */
+            stacked?: boolean;
+            /** @description The words of a text panel. */
+            text?: string;
+            /** @description Where the colour changes. */
+            thresholds?: components["schemas"]["DashboardThreshold"][];
+            /** @description Its title. */
+            title?: string;
+            /** @description Unit of the numbers, as Grafana names it: `short`, `s`, `ms`, `percent`, `percentunit`, `currencyUSD`, `bytes`. */
+            unit?: string;
+            /**
+             * Format: int32
+             * @description Columns wide, 1 to 24.
+             */
+            w: number;
+            /**
+             * Format: int32
+             * @description Columns from the left, 0 to 23.
+             */
+            x: number;
+            /**
+             * Format: int32
+             * @description Rows from the top.
+             */
+            y: number;
+        };
+        /**
+         * @description What a panel is.
+         * @enum {string}
+         */
+        DashboardPanelKind: "stat" | "timeseries" | "table" | "barchart" | "heatmap" | "gauge" | "text";
+        /** @description A question of a panel. */
+        DashboardQuery: {
+            /** @description Its language. */
+            language: components["schemas"]["DashboardLanguage"];
+            /** @description How a series is called: words with `{{label}}`; by all its labels where empty. */
+            legend?: string;
+            /** @description The question. */
+            query: string;
+        };
+        /** @description What a dashboard shows: the whole file, as it is exported and imported. */
+        DashboardSpec: {
+            /** @description What it is for. */
+            description?: string;
+            /** @description The time it shows at first: a distance from now such as `6h`. */
+            from?: string;
+            /** @description Panels. */
+            panels?: components["schemas"]["DashboardPanel"][];
+            /** @description Its title. */
+            title: string;
+            /** @description Values that are put into queries where they say `$name`. */
+            variables?: components["schemas"]["DashboardVariable"][];
+        };
+        /** @description From this value on, a number has that colour. */
+        DashboardThreshold: {
+            /** @description The colour. */
+            tone: components["schemas"]["DashboardTone"];
+            /**
+             * Format: double
+             * @description The value.
+             */
+            value: number;
+        };
+        /**
+         * @description What a colour says.
+         * @enum {string}
+         */
+        DashboardTone: "ok" | "warn" | "bad";
+        /** @description A value that is chosen above the panels. */
+        DashboardVariable: {
+            /** @description Its name for people; the other one where empty. */
+            label?: string;
+            /** @description The label whose values are offered. */
+            label_values?: string;
+            /** @description Its name in queries, without the `$`. */
+            name: string;
+            /** @description Only of series that this selects. */
+            of?: string;
+            /** @description Values that are offered besides. */
+            options?: string[];
+            /** @description What it is at first; empty for any (`.*`). */
+            value?: string;
+        };
+        /** @description Dashboards of a project. */
+        Dashboards: {
+            /** @description By title. */
+            dashboards: components["schemas"]["DashboardInfo"][];
         };
         /** @description Where a run first leaves what good runs of its kind do. */
         Departure: {
@@ -2502,7 +2816,7 @@ export interface components {
              * @description When the next attempt is made.
              */
             next_try_at?: string | null;
-            /** @description `http` or `grpc`. */
+            /** @description `http`, `grpc` or `remote-write`. */
             protocol: string;
             /**
              * Format: int64
@@ -2808,6 +3122,8 @@ export interface components {
              * @description Model calls.
              */
             calls: number;
+            /** @description Runs by how full the model's context window was in their fullest call, of 1. */
+            context_share: components["schemas"]["SizeCount"][];
             /**
              * Format: double
              * @description Cost in US dollars.
@@ -4700,6 +5016,42 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    listAgents: {
+        parameters: {
+            query?: {
+                /** @description Calls of the hour of this time and later; the last 24 hours where left out. */
+                from?: string;
+                /** @description Calls before the end of the hour of this time; now where left out. */
+                to?: string;
+                /** @description Only this environment. */
+                environment?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Agents, the busiest first */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentsAnswer"];
+                };
+            };
+            /** @description A parameter cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     aggregate: {
         parameters: {
             query?: {
@@ -5426,6 +5778,184 @@ export interface operations {
             };
             /** @description A parameter cannot be read */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listDashboards: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description By title */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Dashboards"];
+                };
+            };
+        };
+    };
+    createDashboard: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DashboardSpec"];
+            };
+        };
+        responses: {
+            /** @description The dashboard with its id */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Dashboard"];
+                };
+            };
+            /** @description It cannot be read; the detail says why */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The project has as many as it may have */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getDashboard: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The dashboard */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Dashboard"];
+                };
+            };
+            /** @description There is no such dashboard */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    putDashboard: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DashboardChange"];
+            };
+        };
+        responses: {
+            /** @description The dashboard as it is now */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Dashboard"];
+                };
+            };
+            /** @description It cannot be read; the detail says why */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such dashboard */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Somebody else has changed it meanwhile */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteDashboard: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description There is no such dashboard */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

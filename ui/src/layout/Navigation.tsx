@@ -6,18 +6,25 @@ import {
   IconBell,
   IconBug,
   IconChartLine,
+  IconCoin,
   IconDatabaseSearch,
   IconDeviceDesktop,
+  IconFeather,
+  IconFileText,
   IconKeyboard,
   IconLayoutDashboard,
+  IconLayoutGrid,
   IconLayoutSidebarLeftCollapse,
   IconLayoutSidebarLeftExpand,
   IconMessages,
   IconMoon,
   IconPlugConnected,
   IconRoute,
+  IconSettings,
   IconStethoscope,
   IconSun,
+  IconTool,
+  IconZoomScan,
 } from "@tabler/icons-react";
 import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
@@ -29,15 +36,23 @@ import { useScheme } from "./scheme";
 interface Page {
   to:
     | "/overview"
+    | "/deep-dive"
+    | "/logs"
     | "/runs"
     | "/alerts"
     | "/issues"
     | "/explore"
     | "/sessions"
+    | "/agents"
+    | "/tools"
+    | "/costs"
+    | "/compare"
+    | "/dashboards"
     | "/sql"
     | "/connect"
     | "/doctor"
-    | "/status";
+    | "/status"
+    | "/settings";
   label: string;
   icon: Icon;
   keys: string;
@@ -49,8 +64,13 @@ const GROUPS: { name: string; pages: Page[] }[] = [
     name: "Observe",
     pages: [
       { to: "/overview", label: "Overview", icon: IconLayoutDashboard, keys: "g o" },
+      { to: "/deep-dive", label: "Deep dive", icon: IconZoomScan, keys: "g v" },
       { to: "/runs", label: "Runs", icon: IconRoute, keys: "g r" },
       { to: "/sessions", label: "Sessions", icon: IconMessages, keys: "g s" },
+      { to: "/agents", label: "Agents", icon: IconFeather, keys: "g n" },
+      { to: "/tools", label: "Tools", icon: IconTool, keys: "g t" },
+      { to: "/costs", label: "Costs", icon: IconCoin, keys: "g m" },
+      { to: "/dashboards", label: "Dashboards", icon: IconLayoutGrid, keys: "g b" },
     ],
   },
   {
@@ -65,6 +85,7 @@ const GROUPS: { name: string; pages: Page[] }[] = [
     pages: [
       { to: "/explore", label: "PromQL", icon: IconChartLine, keys: "g p" },
       { to: "/sql", label: "SQL", icon: IconDatabaseSearch, keys: "g q" },
+      { to: "/logs", label: "Logs", icon: IconFileText, keys: "g l" },
     ],
   },
   {
@@ -73,6 +94,7 @@ const GROUPS: { name: string; pages: Page[] }[] = [
       { to: "/connect", label: "Send traces", icon: IconPlugConnected, keys: "g c" },
       { to: "/doctor", label: "Doctor", icon: IconStethoscope, keys: "g d" },
       { to: "/status", label: "Status", icon: IconActivityHeartbeat, keys: "g h" },
+      { to: "/settings", label: "Settings", icon: IconSettings, keys: "g ," },
     ],
   },
 ];

@@ -15,6 +15,10 @@ export interface RunSearch {
   view?: RunView;
   /** Text the steps are filtered by. */
   find?: string;
+  /** The critical path is drawn out. */
+  path?: true;
+  /** Playback stands at this many milliseconds after the start; absent means there is none. */
+  at?: number;
 }
 
 /** Text that is not empty. */
@@ -33,6 +37,8 @@ export function readRunSearch(raw: Record<string, unknown>): RunSearch {
     tab: among(STEP_TABS, raw.tab),
     view: view === "steps" ? undefined : view,
     find: text(raw.find),
+    path: String(raw.path) === "true" || undefined,
+    at: raw.at !== undefined && Number(raw.at) >= 0 ? Number(raw.at) : undefined,
   });
 }
 

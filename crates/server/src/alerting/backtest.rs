@@ -12,7 +12,7 @@ use super::{evaluate, limits};
 use crate::app::App;
 use crate::clock::SystemClock;
 use crate::problem::Problem;
-use crate::series::{SeriesStore, on_threads};
+use crate::series::{Sees, SeriesStore, on_threads};
 
 /// Times of firing told of one rule.
 const INTERVALS_MAX: usize = 500;
@@ -56,11 +56,12 @@ pub async fn run(app: &App, groups: Vec<Arc<Group>>, only: Option<String>, span:
         external_url: evaluate::external_url(app),
         hold_no_data_ms: limits::NO_DATA_HOLD.as_millis() as i64,
     };
+    let sees = app.sees();
     let work = move |store: Arc<SeriesStore>, project: Arc<str>| {
         let _permit = permit;
         let until = SystemClock::time().plus_nanos(limits::BACKTEST_TIME.as_nanos() as i64);
         let thin_before = store.thin_before(&project)?;
-        let mut history = Stored { store, project };
+        let mut history = Stored { store, project, sees };
         let wanted = |rule: &Rule| only.as_ref().is_none_or(|name| *name == rule.name);
         let stop = || SystemClock::time() > until;
         let borrowed: Vec<&Group> = groups.iter().map(|group| &**group).collect();
@@ -95,11 +96,12 @@ fn limit(detail: String) -> Problem {
 struct Stored {
     store: Arc<SeriesStore>,
     project: Arc<str>,
+    sees: Sees,
 }
 
 impl History for Stored {
     fn value(&mut self, query: &Query, params: &Params, made: &Made) -> Result<Value, String> {
-        let answer = self.store.evaluate_with(&self.project, query, params, QUERY_TIME, made);
+        let answer = self.store.evaluate_with((&self.project, &self.sees), query, params, QUERY_TIME, made);
         answer.map(|answer| answer.value).map_err(|error| error.to_string())
     }
 }

@@ -14,7 +14,7 @@ use super::evidence::{self, Gathered};
 use super::keep::{self, EventKind};
 use super::{Alerting, limits, present, send};
 use crate::app::{App, Opened};
-use crate::series::{SeriesStore, millis};
+use crate::series::{Sees, SeriesStore, millis};
 
 /// How often the loop looks whether a group is due.
 const TICK: Duration = Duration::from_millis(250);
@@ -259,7 +259,8 @@ struct Series {
 
 impl Source for Series {
     fn instant(&mut self, query: &Query, at_ms: i64) -> Result<Vec<ResultSample>, String> {
-        let answer = self.store.evaluate(&self.project, query, &Params::instant(at_ms), QUERY_TIME);
+        let answer =
+            self.store.evaluate((&self.project, &Sees::Everything), query, &Params::instant(at_ms), QUERY_TIME);
         engine::samples(answer.map_err(|error| error.to_string())?.value, at_ms)
     }
 

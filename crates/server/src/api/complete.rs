@@ -1,4 +1,4 @@
-//! What the state adds to runs and their spans: findings, broken promises, and the ledger's costs.
+//! What the state adds to runs and their spans: what was judged, broken promises, and the ledger's costs.
 //!
 //! A span keeps the cost it came in with. Where prices changed since, by `tawny costs reprice` or before the run was judged, the ledger
 //! knows better; lists, runs and steps show what it says, so that they never disagree with `/api/v1/costs`.
@@ -19,16 +19,19 @@ pub async fn runs(app: &App, runs: &mut [Run]) -> Result<(), Problem> {
     let (project, traces) = (app.project(), runs.iter().map(|run| run.trace_id).collect::<Vec<_>>());
     let read = move |state: &state::State| {
         state.read(|it| {
-            let findings = ask::counts(it, &project, &traces)?;
+            let judged = ask::judged(it, &project, &traces)?;
             let costs = traces.iter().map(|trace| kept::cost(it, &project, *trace));
             let costs = costs.collect::<state::rusqlite::Result<Vec<_>>>()?;
             let broken = traces.iter().map(|trace| levels::broken_by(it, &project, *trace));
             let broken = broken.collect::<state::rusqlite::Result<Vec<_>>>()?;
-            Ok(findings.into_iter().zip(costs).zip(broken).collect::<Vec<_>>())
+            Ok(judged.into_iter().zip(costs).zip(broken).collect::<Vec<_>>())
         })
     };
-    for (run, ((findings, cost), broken)) in runs.iter_mut().zip(app.with_state(read).await?) {
-        run.findings = findings;
+    for (run, ((judged, cost), broken)) in runs.iter_mut().zip(app.with_state(read).await?) {
+        (run.findings, run.suspicion, run.good) = (judged.findings, judged.suspicion, judged.good);
+        if run.outcome.is_none() {
+            run.outcome = judged.outcome;
+        }
         run.sla_broken = broken.into_iter().map(SlaBroken::from).collect();
         // Of a run that goes on, the ledger may not know the latest spans.
         if let Some(cost) = cost.filter(|_| !run.provisional) {

@@ -23,6 +23,7 @@ use utoipa::OpenApi;
         (name = "incidents", description = "What changed, incidents, and brakes on agents"),
         (name = "logs", description = "Log records"),
         (name = "alerts", description = "Rules, alerts and silences"),
+        (name = "dashboards", description = "Dashboards of people's own"),
         (name = "sql", description = "Read-only SQL"),
         (name = "access", description = "Keys, sessions, the audit log, what is kept of content"),
         (name = "server", description = "The server itself")

@@ -72,3 +72,4 @@ fn workflow(
         latest: latest.into_iter().map(breach).collect(),
     })
 }
+

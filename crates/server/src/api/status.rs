@@ -43,6 +43,7 @@ pub fn forward(forwarder: &forward::Forwarder) -> ForwardStatus {
         protocol: match status.protocol {
             forward::Protocol::Http => "http".into(),
             forward::Protocol::Grpc => "grpc".into(),
+            forward::Protocol::RemoteWrite => "remote-write".into(),
         },
         signals: status.signals.iter().map(|signal| signal.name().to_owned()).collect(),
         state: match status.state {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use ::series::{Db, DbError, Fetched, SelectLimits};
 use alerts::backtest::Made;
 use model::Timestamp;
-use promql::{Answer, EvalError, Params, Query, Series, Source, Value};
+use promql::{Answer, EvalError, Labels, Params, Query, Series, Source, Value};
 
 use super::{SeriesStore, limits, millis};
 use crate::app::App;
@@ -52,23 +52,51 @@ pub fn select_limits() -> SelectLimits {
 /// Where only hourly summaries are left, an instant selector has to look back further than five minutes to find one.
 const THIN_LOOKBACK_MS: i64 = 3_600_000 + promql::DEFAULT_LOOKBACK_MS;
 
+/// Which series somebody may see. Tawny's own metrics, and what rules record and say of them, are about all projects and are kept with the
+/// first one: who has no rights in every project sees of these only what names theirs.
+#[derive(Debug, Clone)]
+pub enum Sees {
+    /// All.
+    Everything,
+    /// What is of this project.
+    Of(Arc<str>),
+}
+
+impl Sees {
+    /// Whether a series may be seen.
+    pub fn shows(&self, labels: &Labels) -> bool {
+        let Self::Of(project) = self else { return true };
+        let value = |name: &str| labels.iter().find(|label| *label.name == *name).map(|label| &*label.value);
+        let name = labels.metric_name();
+        // What rules record has a colon in its name by custom, and no job.
+        let of_all = value("job") == Some("tawny") || name.contains(':') || name.starts_with("ALERTS");
+        !of_all || value("project") == Some(&**project)
+    }
+}
+
 impl SeriesStore {
-    /// Evaluates a query over all series of a project. Blocks, for `time` at most.
-    pub fn evaluate(&self, project: &str, query: &Query, params: &Params, time: Duration) -> Result<Answer, AskError> {
-        self.evaluate_with(project, query, params, time, &Made::default())
+    /// Evaluates a query over all series of a project that may be seen. Blocks, for `time` at most.
+    pub fn evaluate(
+        &self,
+        whose: (&str, &Sees),
+        query: &Query,
+        params: &Params,
+        time: Duration,
+    ) -> Result<Answer, AskError> {
+        self.evaluate_with(whose, query, params, time, &Made::default())
     }
 
     /// As [`SeriesStore::evaluate`], with series made by rules under test in the place of those they hide.
     pub fn evaluate_with(
         &self,
-        project: &str,
+        (project, sees): (&str, &Sees),
         query: &Query,
         params: &Params,
         time: Duration,
         made: &Made,
     ) -> Result<Answer, AskError> {
         let now = SystemClock::time();
-        evaluate(&*self.of(project, now)?, query, params, time, made)
+        evaluate(&*self.of(project, now)?, sees, query, params, time, made)
     }
 
     /// Before this time only hourly samples of a project are left, in milliseconds since 1970.
@@ -94,7 +122,14 @@ impl Source for With {
     }
 }
 
-fn evaluate(db: &Db, query: &Query, params: &Params, time: Duration, made: &Made) -> Result<Answer, AskError> {
+fn evaluate(
+    db: &Db,
+    sees: &Sees,
+    query: &Query,
+    params: &Params,
+    time: Duration,
+    made: &Made,
+) -> Result<Answer, AskError> {
     let until = SystemClock::time().plus_nanos(i64::try_from(time.as_nanos()).unwrap_or(i64::MAX));
     let invalid = |error: EvalError| AskError::Bad(error.to_string());
     let mut params = *params;
@@ -108,7 +143,7 @@ fn evaluate(db: &Db, query: &Query, params: &Params, time: Duration, made: &Made
     let mut fetched = Fetched::default();
     for need in &needs {
         let mut found = db.select(&need.matchers, need.from_ms, need.to_ms, left)?;
-        found.retain(|series| !made.hides(&series.labels));
+        found.retain(|series| sees.shows(&series.labels) && !made.hides(&series.labels));
         let samples: u64 = found.iter().map(::series::Found::samples).sum();
         left.samples_max -= samples.min(left.samples_max);
         fetched.needs.push(found);
@@ -132,7 +167,8 @@ pub async fn ask(
     params: Params,
     time: Duration,
 ) -> Result<Answer, AskError> {
-    on_threads(app, move |store, project| store.evaluate(&project, &query, &params, time), project).await
+    let sees = app.sees();
+    on_threads(app, move |store, project| store.evaluate((&project, &sees), &query, &params, time), project).await
 }
 
 /// Runs blocking work on series where queries run, as many at a time as there are permits.

@@ -3,6 +3,7 @@
 // A test waits for what another process or task does, and asks the real clock how long that may take.
 #![allow(clippy::disallowed_methods)]
 
+mod agents;
 mod alerts;
 mod alerts_trust;
 mod api;
@@ -18,9 +19,11 @@ mod grpc;
 mod http;
 mod incident;
 mod joins;
+mod keeping;
 mod lifecycle;
 mod logs;
 mod money;
+mod oidc;
 mod openapi;
 mod policy;
 mod reads;
