@@ -218,6 +218,20 @@ function Labels({ alert }: { alert: Alert }) {
         <Link to="/runs" search={{ ...runs, from: "1h" }}>
           Its runs
         </Link>
+        <Link
+          to="/tools"
+          search={{ ...(runs.agent ? { agent: runs.agent } : {}), ...(runs.tool ? { tool: runs.tool } : {}) }}
+        >
+          {runs.tool ? "Its tool" : "Tools"}
+        </Link>
+        <Link to="/costs" search={{ by: "user", ...(runs.agent ? { agent: runs.agent } : {}) }}>
+          Who spends it
+        </Link>
+        {runs.agent?.[0] && (
+          <Link to="/agents/agent" search={{ name: runs.agent[0] }}>
+            Its agent
+          </Link>
+        )}
         <Link to="/alerts" search={{ view: "rules", rule: alert.name, q: alert.name }}>
           Its rule
         </Link>
