@@ -49,6 +49,7 @@ export type Brake = Schemas["Brake"];
 export type Change = Schemas["Change"];
 export type Incident = Schemas["IncidentAnswer"];
 export type NewBrake = Schemas["NewBrake"];
+export type AlertEvidence = Schemas["AlertEvidence"];
 export type BudgetAccount = Schemas["BudgetAccount"];
 export type BudgetPassed = Schemas["BudgetPassed"];
 export type SlaWorkflow = Schemas["SlaWorkflow"];
