@@ -167,7 +167,12 @@ const SEEN: Column<Change>[] = [
   { key: "at", name: "When", left: true, cell: (row) => <Ago at={row.at} /> },
   { key: "kind", name: "What", left: true, cell: (row) => row.kind.replaceAll("_", " ") },
   { key: "title", name: "Change", left: true, wide: true, cell: (row) => <span title={row.title}>{row.title}</span> },
-  { key: "source", name: "Known", left: true, cell: (row) => (row.source === "told" ? `told by ${row.by}` : "seen in a run") },
+  {
+    key: "source",
+    name: "Known",
+    left: true,
+    cell: (row) => (row.source === "told" ? `told by ${row.by}` : "seen in a run"),
+  },
   {
     key: "run",
     name: "",
