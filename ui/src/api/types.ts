@@ -69,4 +69,6 @@ export type DashboardVariable = Schemas["DashboardVariable"];
 export type PolicyReport = Schemas["PolicyReport"];
 export type PriceRow = Schemas["PriceRow"];
 export type DashboardInfo = Schemas["DashboardInfo"];
-export type StoreReport = Schemas["StoreReport"];
+export type UserInfo = Schemas["UserInfo"];
+export type RetentionAnswer = Schemas["RetentionAnswer"];
+export type AlertReceiver = Schemas["AlertReceiver"];
