@@ -29,7 +29,6 @@ export type Investigation = Schemas["InvestigateAnswer"];
 export type Framework = Schemas["Framework"];
 export type ForwardStatus = Schemas["ForwardStatus"];
 export type ForwardDestination = Schemas["ForwardDestination"];
-export type SlaBroken = Schemas["SlaBroken"];
 export type LogCounts = Schemas["LogCountsAnswer"];
 export type ChecklistRow = Schemas["ChecklistRow"];
 export type RunAnswer = Schemas["RunAnswer"];
