@@ -7,6 +7,25 @@
 use model::Timestamp;
 use state::rusqlite::{self, Connection, OptionalExtension, Transaction};
 
+/// Which log: each is a chain of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Log {
+    /// What people, keys and the command line did.
+    People,
+    /// What agents did ([`crate::append_deed`]).
+    Agents,
+}
+
+impl Log {
+    /// Its table, and the one that says where its chain begins.
+    fn tables(self) -> [&'static str; 2] {
+        match self {
+            Self::People => ["audit_log", "audit_base"],
+            Self::Agents => ["audit_agents", "audit_agents_base"],
+        }
+    }
+}
+
 /// One thing somebody did.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Entry {
@@ -84,33 +103,47 @@ pub fn append(
     at: Timestamp,
     project: &str,
     actor: &str,
+    what: [&str; 3],
+) -> rusqlite::Result<i64> {
+    append_to(tx, Log::People, at, project, actor, what)
+}
+
+/// Appends an entry to a log; gives its number.
+pub(crate) fn append_to(
+    tx: &Transaction<'_>,
+    log: Log,
+    at: Timestamp,
+    project: &str,
+    actor: &str,
     [action, target, detail]: [&str; 3],
 ) -> rusqlite::Result<i64> {
-    let (seq, before) = last(tx)?;
+    let (seq, before) = last(tx, log)?;
     let seq = seq + 1;
     let fields = [project, actor, action, target, detail];
     let hash = link(&before, seq, at.as_nanos(), fields);
-    tx.execute(
-        "INSERT INTO audit_log (seq, at, project, actor, action, target, detail, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-        (seq, at.as_nanos(), project, actor, action, target, detail, hash.as_bytes()),
-    )?;
+    let [table, _] = log.tables();
+    tx.prepare_cached(&format!(
+        "INSERT INTO {table} (seq, at, project, actor, action, target, detail, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
+    ))?
+    .execute((seq, at.as_nanos(), project, actor, action, target, detail, hash.as_bytes()))?;
     Ok(seq)
 }
 
 /// The last entry's number and hash; where there is none, what the chain begins from.
-fn last(conn: &Connection) -> rusqlite::Result<(i64, blake3::Hash)> {
+fn last(conn: &Connection, log: Log) -> rusqlite::Result<(i64, blake3::Hash)> {
     let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, blake3::Hash::from_bytes(row.get(1)?)));
-    let last = conn.query_row("SELECT seq, hash FROM audit_log ORDER BY seq DESC LIMIT 1", [], read).optional()?;
-    match last {
+    let query = format!("SELECT seq, hash FROM {} ORDER BY seq DESC LIMIT 1", log.tables()[0]);
+    match conn.prepare_cached(&query)?.query_row([], read).optional()? {
         Some(last) => Ok(last),
-        None => base(conn),
+        None => base(conn, log),
     }
 }
 
 /// What the first entry follows: nothing, or the last that was pruned.
-fn base(conn: &Connection) -> rusqlite::Result<(i64, blake3::Hash)> {
+fn base(conn: &Connection, log: Log) -> rusqlite::Result<(i64, blake3::Hash)> {
     let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, blake3::Hash::from_bytes(row.get(1)?)));
-    let base = conn.query_row("SELECT seq, hash FROM audit_base", [], read).optional()?;
+    let query = format!("SELECT seq, hash FROM {}", log.tables()[1]);
+    let base = conn.query_row(&query, [], read).optional()?;
     Ok(base.unwrap_or((0, blake3::Hash::from_bytes([0; 32]))))
 }
 
@@ -127,11 +160,18 @@ fn link(before: &blake3::Hash, seq: i64, at: i64, fields: [&str; 5]) -> blake3::
 ///
 /// # Errors
 /// What SQLite says.
-pub fn entries(conn: &Connection, after: i64, limit: usize, project: Option<&str>) -> rusqlite::Result<Vec<Entry>> {
-    let mut statement = conn.prepare_cached(
-        "SELECT seq, at, project, actor, action, target, detail, hash FROM audit_log
+pub fn entries(
+    conn: &Connection,
+    log: Log,
+    after: i64,
+    limit: usize,
+    project: Option<&str>,
+) -> rusqlite::Result<Vec<Entry>> {
+    let mut statement = conn.prepare_cached(&format!(
+        "SELECT seq, at, project, actor, action, target, detail, hash FROM {}
          WHERE seq > ?1 AND (?3 IS NULL OR project IN (?3, '*')) ORDER BY seq LIMIT ?2",
-    )?;
+        log.tables()[0]
+    ))?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     statement.query_map((after, limit, project), read)?.collect()
 }
@@ -153,11 +193,13 @@ fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Entry> {
 ///
 /// # Errors
 /// What SQLite says.
-pub fn verify(conn: &Connection, noted: Option<&Head>) -> rusqlite::Result<Verified> {
-    let (base, mut before) = base(conn)?;
+pub fn verify(conn: &Connection, log: Log, noted: Option<&Head>) -> rusqlite::Result<Verified> {
+    let (base, mut before) = base(conn, log)?;
     let (mut expected, mut broken, mut count) = (base + 1, Vec::new(), 0);
-    let mut statement =
-        conn.prepare("SELECT seq, at, project, actor, action, target, detail, hash FROM audit_log ORDER BY seq")?;
+    let mut statement = conn.prepare(&format!(
+        "SELECT seq, at, project, actor, action, target, detail, hash FROM {} ORDER BY seq",
+        log.tables()[0]
+    ))?;
     let mut rows = statement.query([])?;
     let mut head = Head { seq: base, hash: before.to_hex().to_string() };
     let mut noted_seen = noted.is_none_or(|noted| noted.seq <= base && *noted == head || noted.seq == 0);
@@ -185,6 +227,9 @@ pub fn verify(conn: &Connection, noted: Option<&Head>) -> rusqlite::Result<Verif
     if let Some(noted) = noted.filter(|noted| !noted_seen && noted.seq > head.seq) {
         broken.push(Broken::Missing { from: head.seq + 1, to: noted.seq });
     }
+    if log == Log::Agents {
+        broken.extend(crate::deeds::changed(conn)?);
+    }
     Ok(Verified { entries: count, first: base + 1, head, broken })
 }
 
@@ -192,15 +237,22 @@ pub fn verify(conn: &Connection, noted: Option<&Head>) -> rusqlite::Result<Verif
 ///
 /// # Errors
 /// What SQLite says.
-pub fn prune(tx: &Transaction<'_>, before: Timestamp) -> rusqlite::Result<usize> {
+pub fn prune(tx: &Transaction<'_>, log: Log, before: Timestamp) -> rusqlite::Result<usize> {
+    let [table, base] = log.tables();
     // Only a whole beginning may go, whatever a clock did in between.
-    let kept =
-        "SELECT coalesce((SELECT min(seq) FROM audit_log WHERE at >= ?1), (SELECT max(seq) + 1 FROM audit_log), 0)";
-    let first_kept: i64 = tx.query_row(kept, [before.as_nanos()], |row| row.get(0))?;
+    let kept = format!(
+        "SELECT coalesce((SELECT min(seq) FROM {table} WHERE at >= ?1), (SELECT max(seq) + 1 FROM {table}), 0)"
+    );
+    let first_kept: i64 = tx.query_row(&kept, [before.as_nanos()], |row| row.get(0))?;
     tx.execute(
-        "INSERT OR REPLACE INTO audit_base (one, seq, hash)
-         SELECT 1, seq, hash FROM audit_log WHERE seq < ?1 ORDER BY seq DESC LIMIT 1",
+        &format!(
+            "INSERT OR REPLACE INTO {base} (one, seq, hash)
+             SELECT 1, seq, hash FROM {table} WHERE seq < ?1 ORDER BY seq DESC LIMIT 1"
+        ),
         [first_kept],
     )?;
-    tx.execute("DELETE FROM audit_log WHERE seq < ?1", [first_kept])
+    if log == Log::Agents {
+        tx.execute("DELETE FROM audit_agents_said WHERE seq < ?1", [first_kept])?;
+    }
+    tx.execute(&format!("DELETE FROM {table} WHERE seq < ?1"), [first_kept])
 }

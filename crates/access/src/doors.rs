@@ -137,6 +137,8 @@ impl Caller {
 pub struct Doors {
     state: State,
     declared: Vec<Declared>,
+    /// Credentials are asked for even where there are none: other machines reach the server.
+    always: bool,
     known: RwLock<Known>,
 }
 
@@ -162,9 +164,17 @@ impl Doors {
     /// # Errors
     /// When the state cannot be read.
     pub fn open(state: State, declared: Vec<Declared>) -> Result<Self, StateError> {
-        let doors = Self { state, declared, known: RwLock::default() };
+        let doors = Self { state, declared, always: false, known: RwLock::default() };
         doors.reload()?;
         Ok(doors)
+    }
+
+    /// Asks for credentials from now on, also when the last key is revoked and the last user removed: where other machines reach
+    /// the server, that must not open it.
+    #[must_use]
+    pub fn always_asking(mut self, always: bool) -> Self {
+        self.always = always;
+        self
     }
 
     /// The state behind them.
@@ -221,7 +231,7 @@ impl Doors {
     /// Whether anything but keys from the settings exists: then everything asks for credentials.
     pub fn are_closed(&self) -> bool {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        !known.keys.is_empty() || !known.users.is_empty()
+        self.always || !known.keys.is_empty() || !known.users.is_empty()
     }
 
     /// The projects that senders may name by their keys, each once.
@@ -238,7 +248,7 @@ impl Doors {
     /// When credentials are asked for and these are none, or not for that project.
     pub fn identify(&self, shown: &Credentials, need: Need, now: Timestamp) -> Result<Caller, Denied> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        let closed = !known.keys.is_empty() || !known.users.is_empty();
+        let closed = self.always || !known.keys.is_empty() || !known.users.is_empty();
         let asks = closed || (need == Need::Ingest && !self.declared.is_empty());
         for key in &shown.keys {
             // Looked up by hash: how long that takes says nothing of the key.
@@ -271,6 +281,7 @@ impl Doors {
             && let Some((name, expires)) = known.sessions.get(&blake3::hash(token.as_bytes()))
             && *expires > now
             && let Some(user) = known.users.get(name)
+            && user.disabled.is_none()
         {
             return of_user(user, shown.project.as_deref());
         }

@@ -7,6 +7,7 @@
 //! No clock and no randomness of its own: times and random bytes are passed in.
 
 mod audit;
+mod deeds;
 mod doors;
 mod keys;
 mod password;
@@ -14,15 +15,16 @@ mod rate;
 mod rights;
 mod users;
 
-pub use audit::{Broken, Entry, Head, Verified, append, entries, prune, verify};
+pub use audit::{Broken, Entry, Head, Log, Verified, append, entries, prune, verify};
+pub use deeds::{append_deed, deeds, erase_said, has_deed};
 pub use doors::{Caller, Credentials, Declared, Denied, Doors, Who};
 pub use keys::{Key, NewKey, create_key, keys, revoke_key, rotate_key};
 pub use password::{MIN_PASSWORD, PasswordError};
 pub use rate::{Buckets, MAX_BUCKETS};
 pub use rights::{Need, Rights, Role, Scope, UnknownWord};
 pub use users::{
-    SESSION_SECONDS, SESSIONS_MAX, User, add_user, close_session, open_session, remove_user, set_password, set_role,
-    users,
+    SESSION_SECONDS, SESSIONS_MAX, User, add_user, admit_identity, close_session, has_administrator, open_session,
+    remove_user, set_disabled, set_password, set_role, users,
 };
 
 use state::Part;
@@ -51,6 +53,18 @@ pub const PART: Part = Part {
             target TEXT NOT NULL, detail TEXT NOT NULL, hash BLOB NOT NULL
         ) STRICT;
         CREATE TABLE audit_base (one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL, hash BLOB NOT NULL) STRICT;
+    ", "
+        ALTER TABLE access_users ADD COLUMN disabled INTEGER;
+        ALTER TABLE access_users ADD COLUMN identity TEXT;
+        CREATE UNIQUE INDEX access_users_by_identity ON access_users (identity) WHERE identity IS NOT NULL;
+    ", "
+        CREATE TABLE audit_agents (
+            seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, project TEXT NOT NULL, actor TEXT NOT NULL, action TEXT NOT NULL,
+            target TEXT NOT NULL, detail TEXT NOT NULL, hash BLOB NOT NULL
+        ) STRICT;
+        CREATE INDEX audit_agents_by_target ON audit_agents (target);
+        CREATE TABLE audit_agents_base (one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL, hash BLOB NOT NULL) STRICT;
+        CREATE TABLE audit_agents_said (seq INTEGER PRIMARY KEY, said TEXT NOT NULL) STRICT;
     "],
 };
 

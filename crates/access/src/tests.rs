@@ -192,14 +192,14 @@ fn three(state: &State) -> Head {
         let at = NOW.plus_nanos(number as i64);
         state.write(|tx| append(tx, at, "shop", "user:jane", [action, "k_1", ""])).unwrap();
     }
-    state.read(|conn| verify(conn, None)).unwrap().head
+    state.read(|conn| verify(conn, Log::People, None)).unwrap().head
 }
 
 #[test]
 fn a_changed_a_missing_and_a_cut_off_entry_are_named() {
     let (_dir, state) = state();
     let head = three(&state);
-    let check = |noted: Option<&Head>| state.read(|conn| verify(conn, noted)).unwrap();
+    let check = |noted: Option<&Head>| state.read(|conn| verify(conn, Log::People, noted)).unwrap();
     assert_eq!((check(Some(&head)).entries, check(Some(&head)).broken), (3, Vec::new()));
     state.write(|tx| tx.execute("UPDATE audit_log SET actor = 'user:joe' WHERE seq = 2", [])).unwrap();
     assert_eq!(check(None).broken, [Broken::Changed { seq: 2 }]);
@@ -218,19 +218,75 @@ fn a_log_written_again_does_not_have_the_noted_hash() {
     for _ in 0..3 {
         state.write(|tx| append(tx, NOW, "shop", "user:joe", ["key.create", "k_1", ""])).unwrap();
     }
-    assert_eq!(state.read(|conn| verify(conn, Some(&head))).unwrap().broken, [Broken::Rewritten { seq: 3 }]);
+    assert_eq!(
+        state.read(|conn| verify(conn, Log::People, Some(&head))).unwrap().broken,
+        [Broken::Rewritten { seq: 3 }]
+    );
 }
 
 #[test]
 fn old_entries_go_and_the_rest_still_verifies() {
     let (_dir, state) = state();
     let head = three(&state);
-    assert_eq!(state.write(|tx| prune(tx, NOW.plus_nanos(2))).unwrap(), 2);
-    let left = state.read(|conn| verify(conn, Some(&head))).unwrap();
+    assert_eq!(state.write(|tx| prune(tx, Log::People, NOW.plus_nanos(2))).unwrap(), 2);
+    let left = state.read(|conn| verify(conn, Log::People, Some(&head))).unwrap();
     assert_eq!((left.entries, left.first, left.broken.len()), (1, 3, 0));
-    assert_eq!(state.write(|tx| prune(tx, NOW.plus_nanos(9))).unwrap(), 1);
+    assert_eq!(state.write(|tx| prune(tx, Log::People, NOW.plus_nanos(9))).unwrap(), 1);
     state.write(|tx| append(tx, NOW.plus_nanos(9), "*", "cli:root", ["x", "", ""])).unwrap();
-    let left = state.read(|conn| verify(conn, None)).unwrap();
+    let left = state.read(|conn| verify(conn, Log::People, None)).unwrap();
     assert_eq!((left.head.seq, left.broken.len()), (4, 0));
-    assert_eq!(state.read(|conn| entries(conn, 0, 10, Some("shop"))).unwrap().len(), 1);
+    assert_eq!(state.read(|conn| entries(conn, Log::People, 0, 10, Some("shop"))).unwrap().len(), 1);
+}
+
+#[test]
+fn where_other_machines_reach_the_server_the_last_key_opens_nothing_by_going() {
+    let (_dir, state) = state();
+    let (id, key) = make(&state, "*", &[Scope::Admin], 1);
+    let doors = Doors::open(state.clone(), Vec::new()).unwrap().always_asking(true);
+    assert!(doors.identify(&with_key(&key), Need::Admin, NOW).is_ok());
+    state.write(|tx| revoke_key(tx, &id, NOW)).unwrap();
+    doors.reload().unwrap();
+    assert_eq!(doors.identify(&Credentials::default(), Need::Read, NOW), Err(Denied::Missing));
+}
+
+#[test]
+fn somebody_known_elsewhere_gets_exactly_the_roles_that_are_said_and_no_name_of_another() {
+    let (_dir, state) = state();
+    state.write(|tx| add_user(tx, "jane", "correct horse battery", [3; 16], NOW).unwrap()).unwrap();
+    let admit = |name: &str, roles: &[(String, Role)]| {
+        state.write(|tx| admit_identity(tx, "https://login.example|17", name, roles, NOW)).unwrap()
+    };
+    assert_eq!(admit("jane", &[("*".into(), Role::Admin)]), None, "the name is somebody's");
+    assert_eq!(admit("jane@shop", &[("*".into(), Role::Admin)]).as_deref(), Some("jane@shop"));
+    assert_eq!(admit("another-name", &[("shop".into(), Role::Viewer)]).as_deref(), Some("jane@shop"));
+    let known = state.read(users).unwrap();
+    assert_eq!(known[1].roles, [("shop".to_owned(), Role::Viewer)]);
+    assert!(!state.read(|conn| users::password_fits(conn, "jane@shop", "")).unwrap());
+    state.write(|tx| set_disabled(tx, "jane@shop", Some(NOW))).unwrap();
+    assert_eq!(admit("jane@shop", &[("shop".into(), Role::Viewer)]), None);
+}
+
+#[test]
+fn what_agents_did_is_a_chain_from_which_content_can_be_erased_and_nothing_changed() {
+    let (_dir, state) = state();
+    let trace = model::TraceId::from_array([7; 16]);
+    let (step, other) = (format!("{trace}/01"), format!("{}/01", model::TraceId::from_array([8; 16])));
+    state
+        .write(|tx| {
+            append_deed(tx, NOW, "shop", "clerk", ["tool.call", &step], Some("refund(42)"))?;
+            append_deed(tx, NOW, "shop", "clerk", ["tool.result", &step], Some("done"))?;
+            append_deed(tx, NOW, "shop", "clerk", ["tool.call", &other], Some("refund(7)"))
+        })
+        .unwrap();
+    assert!(state.read(|conn| has_deed(conn, "shop", &step)).unwrap());
+    assert_eq!(state.write(|tx| erase_said(tx, "shop", [&trace])).unwrap(), 2);
+    let said: Vec<Option<String>> =
+        state.read(|conn| deeds(conn, 0, 10, Some("shop"))).unwrap().into_iter().map(|(_, said)| said).collect();
+    assert_eq!(said, [None, None, Some("refund(7)".to_owned())]);
+    let check = || state.read(|conn| verify(conn, Log::Agents, None)).unwrap().broken;
+    assert_eq!(check(), []);
+    state.write(|tx| tx.execute("UPDATE audit_agents_said SET said = 'refund(9)'", [])).unwrap();
+    assert_eq!(check(), [Broken::Changed { seq: 3 }]);
+    state.write(|tx| tx.execute("DELETE FROM audit_agents WHERE seq = 2", [])).unwrap();
+    assert!(check().contains(&Broken::Missing { from: 2, to: 2 }));
 }

@@ -22,6 +22,10 @@ pub struct User {
     pub roles: Vec<(String, Role)>,
     /// When the person was added.
     pub created: Timestamp,
+    /// Since when the person may not sign in, where that is so.
+    pub disabled: Option<Timestamp>,
+    /// Issuer and subject by which the person signs in elsewhere (OpenID Connect), instead of with a password.
+    pub identity: Option<String>,
 }
 
 impl User {
@@ -83,6 +87,70 @@ pub fn set_role(tx: &Transaction<'_>, name: &str, project: &str, role: Option<Ro
     Ok(())
 }
 
+/// Keeps a person from signing in from that time on and ends their sessions, or lets them in again; whether there is such a person.
+///
+/// # Errors
+/// What SQLite says.
+pub fn set_disabled(tx: &Transaction<'_>, name: &str, since: Option<Timestamp>) -> rusqlite::Result<bool> {
+    let since = since.map(Timestamp::as_nanos);
+    let changed = tx.execute("UPDATE access_users SET disabled = ?2 WHERE name = ?1", (name, since))?;
+    if since.is_some() {
+        tx.execute("DELETE FROM access_sessions WHERE user = ?1", [name])?;
+    }
+    Ok(changed > 0)
+}
+
+/// Somebody whom another server vouches for: the person of that identity, made where there is none, with exactly `roles`. Gives the
+/// person's name; `None` where the name belongs to somebody else or the person may not sign in.
+///
+/// # Errors
+/// What SQLite says.
+pub fn admit_identity(
+    tx: &Transaction<'_>,
+    identity: &str,
+    name: &str,
+    roles: &[(String, Role)],
+    now: Timestamp,
+) -> rusqlite::Result<Option<String>> {
+    let known: Option<(String, Option<i64>)> = tx
+        .query_row("SELECT name, disabled FROM access_users WHERE identity = ?1", [identity], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
+        .optional()?;
+    let name = match known {
+        Some((_, Some(_))) => return Ok(None),
+        Some((name, None)) => name,
+        None => {
+            // No text is the hash of a password: nobody signs in with one.
+            let insert = "INSERT INTO access_users (name, password, created, identity) VALUES (?1, '', ?2, ?3)
+                ON CONFLICT (name) DO NOTHING";
+            if tx.execute(insert, (name, now.as_nanos(), identity))? == 0 {
+                return Ok(None);
+            }
+            name.to_owned()
+        }
+    };
+    tx.execute("DELETE FROM access_roles WHERE user = ?1", [&name])?;
+    for (project, role) in roles {
+        set_role(tx, &name, project, Some(*role))?;
+    }
+    Ok(Some(name))
+}
+
+/// Whether somebody could undo what was done last: a person who may sign in, or a key, with all rights in every project.
+///
+/// # Errors
+/// What SQLite says.
+pub fn has_administrator(conn: &Connection) -> rusqlite::Result<bool> {
+    let is_admin = |user: &User| {
+        user.disabled.is_none() && user.roles.iter().any(|(project, role)| project == "*" && *role == Role::Admin)
+    };
+    let may = |key: &crate::Key| {
+        key.revoked.is_none() && key.project == "*" && key.scopes.contains(&crate::rights::Scope::Admin)
+    };
+    Ok(users(conn)?.iter().any(is_admin) || crate::keys::keys(conn)?.iter().any(may))
+}
+
 /// Removes a person with their roles and sessions; whether there was one.
 ///
 /// # Errors
@@ -97,15 +165,21 @@ pub fn remove_user(tx: &Transaction<'_>, name: &str) -> rusqlite::Result<bool> {
 /// What SQLite says.
 pub fn users(conn: &Connection) -> rusqlite::Result<Vec<User>> {
     let mut statement = conn.prepare_cached(
-        "SELECT u.name, u.created, r.project, r.role FROM access_users u LEFT JOIN access_roles r ON r.user = u.name
-         ORDER BY u.name, r.project",
+        "SELECT u.name, u.created, r.project, r.role, u.disabled, u.identity
+         FROM access_users u LEFT JOIN access_roles r ON r.user = u.name ORDER BY u.name, r.project",
     )?;
     let mut rows = statement.query([])?;
     let mut users: Vec<User> = Vec::new();
     while let Some(row) = rows.next()? {
         let name: String = row.get(0)?;
         if users.last().is_none_or(|last| last.name != name) {
-            users.push(User { name, roles: Vec::new(), created: Timestamp::from_nanos(row.get(1)?) });
+            users.push(User {
+                name,
+                roles: Vec::new(),
+                created: Timestamp::from_nanos(row.get(1)?),
+                disabled: row.get::<_, Option<i64>>(4)?.map(Timestamp::from_nanos),
+                identity: row.get(5)?,
+            });
         }
         let role: Option<(String, String)> = row.get::<_, Option<String>>(2)?.zip(row.get(3)?);
         if let (Some(user), Some((project, word))) = (users.last_mut(), role)
@@ -122,8 +196,9 @@ pub fn users(conn: &Connection) -> rusqlite::Result<Vec<User>> {
 /// # Errors
 /// What SQLite says.
 pub(crate) fn password_fits(conn: &Connection, name: &str, password: &str) -> rusqlite::Result<bool> {
-    let hash: Option<String> =
-        conn.query_row("SELECT password FROM access_users WHERE name = ?1", [name], |row| row.get(0)).optional()?;
+    let hash: Option<String> = conn
+        .query_row("SELECT password FROM access_users WHERE name = ?1 AND disabled IS NULL", [name], |row| row.get(0))
+        .optional()?;
     Ok(password::fits(password, hash.as_deref()))
 }
 

@@ -129,10 +129,10 @@ impl Policy {
 
 /// A name in which `*` stands for any characters.
 #[derive(Debug, Clone)]
-struct Glob(String);
+pub(crate) struct Glob(String);
 
 impl Glob {
-    fn fits(&self, text: &str) -> bool {
+    pub fn fits(&self, text: &str) -> bool {
         let mut parts = self.0.split('*');
         let first = parts.next().unwrap_or_default();
         let Some(mut rest) = text.strip_prefix(first) else { return false };
@@ -202,7 +202,7 @@ struct Pattern {
 /// One name or several; all where none is given.
 #[derive(Deserialize)]
 #[serde(untagged, expecting = "give a text or a list of texts")]
-enum Names {
+pub(crate) enum Names {
     One(String),
     Many(Vec<String>),
 }
@@ -214,7 +214,7 @@ impl Default for Names {
 }
 
 impl Names {
-    fn globs(self) -> Vec<Glob> {
+    pub fn globs(self) -> Vec<Glob> {
         match self {
             Self::One(name) => vec![Glob(name)],
             Self::Many(names) => names.into_iter().map(Glob).collect(),
@@ -222,14 +222,15 @@ impl Names {
     }
 }
 
-struct Reader<'t> {
-    file: &'t str,
-    text: &'t str,
-    key: Option<&'t Key>,
+/// Says where in a file something is wrong.
+pub(crate) struct Reader<'t> {
+    pub file: &'t str,
+    pub text: &'t str,
+    pub key: Option<&'t Key>,
 }
 
 impl Reader<'_> {
-    fn wrong(&self, at: usize, problem: impl Into<String>) -> ConfigError {
+    pub fn wrong(&self, at: usize, problem: impl Into<String>) -> ConfigError {
         let before = self.text.get(..at.min(self.text.len())).unwrap_or_default();
         ConfigError { file: self.file.to_owned(), line: before.matches('\n').count() + 1, problem: problem.into() }
     }

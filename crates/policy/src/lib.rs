@@ -17,6 +17,7 @@ mod keep;
 mod key;
 mod redact;
 mod report;
+pub mod sampling;
 
 pub use apply::Meaning;
 pub use config::{ConfigError, Policies};

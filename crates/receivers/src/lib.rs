@@ -24,7 +24,7 @@ mod score;
 pub use ids::{root_span_id, span_id, trace_id};
 pub use known::{Known, TOLD};
 pub use partial::{DecodeError, Item, Partial, Told};
-pub use score::{EVALUATION, Score, WAITING};
+pub use score::{EVALUATION, Score, VALUE as SCORE_VALUE, WAITING};
 
 /// Items (events, runs, parts) of one request that are read; further ones are refused.
 pub const ITEMS_MAX: usize = 50_000;

@@ -13,7 +13,8 @@ use model::{Attributes, SpanId, Timestamp, TraceId, Value};
 pub const EVALUATION: &str = "gen_ai.evaluation.result";
 
 const NAME: &str = "gen_ai.evaluation.name";
-const VALUE: &str = "gen_ai.evaluation.score.value";
+/// The attribute with the score as a number.
+pub const VALUE: &str = "gen_ai.evaluation.score.value";
 const LABEL: &str = "gen_ai.evaluation.score.label";
 const COMMENT: &str = "gen_ai.evaluation.explanation";
 const ID: &str = "tawny.evaluation.id";

@@ -5,7 +5,7 @@ mod common;
 use common::{NOW, captures, requests};
 use proptest::prelude::*;
 use receivers::langsmith::{self, Verb};
-use receivers::{Known, Told, langfuse, openai_agents, phoenix};
+use receivers::{Known, Told, datadog, langfuse, openai_agents, phoenix};
 
 /// Bodies to change: recorded ones where present, and one of each protocol.
 fn bodies() -> Vec<Vec<u8>> {
@@ -35,6 +35,9 @@ fn read_all(body: &[u8]) {
     all.extend(langfuse::ingestion(body, NOW));
     all.extend(langfuse::scores(body, NOW));
     all.extend(openai_agents::ingest(body, NOW));
+    all.extend(datadog::traces(body, NOW));
+    all.extend(datadog::events(body, NOW));
+    all.extend(datadog::evaluations(body, NOW));
     all.extend(phoenix::annotations(phoenix::Judged::Span, body, NOW));
     all.extend(phoenix::spans("p", body, NOW));
     all.extend(langsmith::batch(body, NOW).map(|runs| runs.told));
@@ -59,7 +62,8 @@ fn read_all(body: &[u8]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    // `cargo xtask fuzz` sets more.
+    #![proptest_config(ProptestConfig::with_cases(std::env::var("TAWNY_FUZZ_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(400)))]
 
     #[test]
     fn a_body_cut_off_or_changed_is_read_as_far_as_it_goes(

@@ -63,7 +63,12 @@ pub const STATE_PARTS: &[state::Part] = &[
     crate::alerting::keep::PART,
     crate::money::kept::PART,
     crate::findings::PART,
+    crate::incident::PART,
+    crate::agents::PART,
+    crate::api::dashboards::PART,
     access::PART,
+    crate::erasure::PART,
+    crate::sampling::PART,
 ];
 
 /// Shared by all handlers and background tasks.
@@ -80,6 +85,8 @@ pub struct App {
     pub doors: Arc<access::Doors>,
     /// Requests a second of each caller, where they are limited.
     pub rate: Option<access::Buckets>,
+    /// The way in by another server that vouches for people.
+    pub oidc: Option<crate::doors::oidc::OidcDoor>,
     /// How often passwords may be tried.
     pub tries: crate::api::session::Tries,
     /// Who looked at what lately.
@@ -94,6 +101,8 @@ pub struct App {
     pub ingest: Ingest,
     /// Prices, budgets, service levels.
     pub money: Arc<crate::money::Money>,
+    /// Brakes on agents and tools.
+    pub brakes: crate::incident::Brakes,
     /// The way on to other backends, where one is configured.
     pub forwarder: Option<Arc<forward::Forwarder>>,
     /// Runs as they change.
@@ -102,6 +111,10 @@ pub struct App {
     pub metrics: Arc<crate::metrics::Metrics>,
     /// Runs as they settle.
     pub watch: crate::watch::Watch,
+    /// The way to an embedding endpoint, where one is configured.
+    pub embedder: Option<Arc<crate::findings::embed::Embedder>>,
+    /// Agents of which nothing is heard.
+    pub silent: Arc<crate::findings::Silent>,
     /// Why health is degraded, by the background task that says so.
     pub troubles: crate::health::Troubles,
     /// Changes of the phase.

@@ -8,6 +8,8 @@ use std::time::Duration;
 use dialects::Dialects;
 
 pub use crate::doors::declared::{IngestKeys, KeyError};
+pub use crate::doors::oidc::{Oidc, OidcError};
+pub use crate::keeping::Keeping;
 
 /// Where UI, API and OTLP over HTTP are served by default.
 pub const DEFAULT_HTTP: &str = "127.0.0.1:8296";
@@ -25,6 +27,26 @@ pub struct Detection {
     pub detectors: signals::detect::Settings,
     /// Outcomes and risks.
     pub outcomes: signals::detect::outcomes::Outcomes,
+    /// Where answers are made vectors; `None` sends nothing anywhere.
+    pub embeddings: Option<Embeddings>,
+}
+
+/// An endpoint of the form of OpenAI's `/v1/embeddings`.
+#[derive(Clone)]
+pub struct Embeddings {
+    /// Its address, whole.
+    pub url: String,
+    /// The model asked for.
+    pub model: String,
+    /// Sent as a bearer token.
+    pub key: Option<String>,
+}
+
+impl std::fmt::Debug for Embeddings {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The key is nobody's business.
+        formatter.debug_struct("Embeddings").field("url", &self.url).field("model", &self.model).finish_non_exhaustive()
+    }
 }
 
 /// Everything that can be set.
@@ -60,6 +82,14 @@ pub struct Settings {
     pub detection: Detection,
     /// What of content is kept; `None` keeps everything.
     pub policy: Option<Arc<policy::Policies>>,
+    /// Which settled runs are kept; `None` keeps all.
+    pub sampling: Option<Arc<policy::sampling::Sampling>>,
+    /// Who else vouches for people who sign in.
+    pub oidc: Option<crate::doors::oidc::Oidc>,
+    /// Projects whose agents' actions are written into an audit log; `*` is all.
+    pub audit_agents: Vec<String>,
+    /// How long what is not telemetry is kept.
+    pub keeping: Keeping,
     /// Names besides localhost that a server on a loopback address answers for.
     pub allow_hosts: Vec<String>,
     /// Origins whose pages may use the API.
@@ -94,6 +124,10 @@ impl Default for Settings {
             hourly_token_budget: None,
             detection: Detection::default(),
             policy: None,
+            sampling: None,
+            oidc: None,
+            audit_agents: Vec::new(),
+            keeping: Keeping::default(),
             allow_hosts: Vec::new(),
             allow_origins: Vec::new(),
             tls: None,
@@ -373,17 +407,17 @@ pub fn place(data: &str, local: Option<&Path>) -> Result<(PathBuf, Option<store:
 }
 
 /// Reads retention settings, each `layer=time,…` or `project:layer=time,…`.
-pub fn retention(settings: &[String]) -> Result<store::Retention, store::RetentionError> {
-    let mut retention = store::Retention::default();
+pub fn retention(settings: &[String]) -> Result<(store::Retention, Keeping), store::RetentionError> {
+    let (mut retention, mut keeping) = (store::Retention::default(), Keeping::default());
     for setting in settings {
         let (project, rules) = setting.rsplit_once(':').map_or((None, setting.as_str()), |(p, r)| (Some(p.trim()), r));
-        let rules: store::RetentionRules = rules.parse()?;
+        let rules: store::RetentionRules = crate::keeping::take(&mut keeping, project, rules)?.parse()?;
         match project {
             Some(project) => retention.projects.entry(project.to_owned()).or_default().extend(rules),
             None => retention.default.extend(rules),
         }
     }
-    Ok(retention)
+    Ok((retention, keeping))
 }
 
 /// Reads a number of bytes: plain, or with `KB`, `MB`, `GB` (powers of 1000) or `KiB`, `MiB`, `GiB`, `K`, `M`, `G` (powers of 1024).
@@ -453,13 +487,13 @@ mod tests {
     #[test]
     fn retention_is_read_by_layer_and_project() {
         let settings = ["spans=90d,bodies=30d".to_owned(), "shop: bodies=7d".to_owned()];
-        let retention = retention(&settings).unwrap();
+        let (retention, _) = retention(&settings).unwrap();
         let days = |days: u64| Some(Duration::from_secs(days * 86_400));
         assert_eq!(retention.keep("default", store::Layer::Bodies), days(30));
         assert_eq!(retention.keep("shop", store::Layer::Bodies), days(7));
         assert_eq!(retention.keep("shop", store::Layer::Spans), days(90));
-        let error = super::retention(&["shop:findings=1d".to_owned()]).unwrap_err().to_string();
-        assert!(error.contains("findings") && error.contains("bodies, spans, logs, samples"), "{error}");
+        let error = super::retention(&["shop:opinions=1d".to_owned()]).unwrap_err().to_string();
+        assert!(error.contains("opinions") && error.contains("bodies, spans, logs, samples"), "{error}");
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 pub mod credentials;
 pub mod declared;
+pub mod oidc;
 pub mod origin;
 pub mod rules;
 
@@ -21,11 +22,14 @@ use model::Tenant;
 use crate::app::App;
 use crate::ingest::Refusal;
 use crate::problem::Problem;
+use crate::series::Sees;
 use rules::Rule;
 
 tokio::task_local! {
     /// The project of the request that is being answered.
     static PROJECT: Arc<str>;
+    /// Whether who asked has their rights in every project.
+    static EVERYWHERE: bool;
 }
 
 impl App {
@@ -59,6 +63,15 @@ impl App {
         PROJECT.try_with(Arc::clone).unwrap_or_else(|_| Tenant::DEFAULT_PROJECT.into())
     }
 
+    /// Which series the request may see; all outside of a request.
+    pub fn sees(&self) -> Sees {
+        if EVERYWHERE.try_with(|everywhere| *everywhere).unwrap_or(true) {
+            Sees::Everything
+        } else {
+            Sees::Of(self.project())
+        }
+    }
+
     fn is_over_rate(&self, caller: &Caller) -> bool {
         let Some(buckets) = &self.rate else { return false };
         !buckets.take(&caller.who.to_string(), self.now())
@@ -77,6 +90,7 @@ pub async fn guard(State(app): State<Arc<App>>, mut request: Request, next: Next
     // What no route answers is a page, or a receiver behind a prefix, which asks itself.
     let path = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let shows_content = path.as_deref().is_some_and(|path| rules::CONTENT.contains(&path));
+    let matched = path.clone();
     let (need, everywhere) = match path.map_or(Rule::Itself, |path| rules::of(method, &path)) {
         Rule::Open | Rule::Itself => return next.run(request).await,
         Rule::Needs(need) => (need, false),
@@ -103,8 +117,24 @@ pub async fn guard(State(app): State<Arc<App>>, mut request: Request, next: Next
         }
     }
     let project = Arc::clone(&caller.project);
+    let deed = matched.and_then(|path| rules::deed(request.method(), &path));
+    let noted = deed.map(|action| {
+        let target = format!("{} {}", request.method(), request.uri().path());
+        (action, target, caller.who.to_string(), if everywhere { "*".into() } else { Arc::clone(&project) })
+    });
+    let everywhere = caller.everywhere;
     request.extensions_mut().insert(caller);
-    PROJECT.scope(project, next.run(request)).await
+    let response = EVERYWHERE.scope(everywhere, PROJECT.scope(project, next.run(request))).await;
+    if let Some((action, target, who, project)) = noted.filter(|_| response.status().is_success()) {
+        let (open, now) = (Arc::clone(&app.doors), app.now());
+        let noted =
+            blocking(move || open.state().write(|tx| access::append(tx, now, &project, &who, [action, &target, ""])));
+        // It is done: an answer that says otherwise would be wrong.
+        let problem =
+            noted.await.err().map(|problem| format!("what people change is not written down: {}", problem.detail));
+        app.troubles.set("audit", problem);
+    }
+    response
 }
 
 /// Seconds in which a person who looks at the same thing again is written down once: pages ask again while they are open.

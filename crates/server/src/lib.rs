@@ -4,6 +4,8 @@
 //! senders are asked to come back. [`Running::stop`] ends everything in order: no new connections, open requests finish,
 //! tasks end, rows are flushed, the store is closed.
 
+mod agent_audit;
+mod agents;
 pub mod alerting;
 pub mod api;
 mod app;
@@ -12,11 +14,14 @@ mod clock;
 pub mod config;
 mod counters;
 mod doors;
+mod erasure;
 mod findings;
 mod grafana;
 mod health;
+mod incident;
 mod incoming;
 mod ingest;
+mod keeping;
 mod listen;
 mod live;
 mod log_lines;
@@ -28,6 +33,7 @@ mod otlp_http;
 mod problem;
 mod receivers;
 mod routes;
+mod sampling;
 pub mod series;
 mod tasks;
 mod tls;
@@ -128,8 +134,9 @@ pub struct Running {
 pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let addresses = settings.addresses()?;
     settings.limits.check()?;
-    let doors = Arc::new(doors(&settings)?);
+    let doors = doors(&settings)?;
     settings.check_open(&addresses, doors.are_closed())?;
+    let doors = Arc::new(doors.always_asking(addresses.reachable().is_some() && !settings.allow_open));
     let tls = settings.tls.clone().map(tls::Tls::open).transpose()?.map(Arc::new);
     let scheme = if tls.is_some() { "https" } else { "http" };
     let http = listen::open("HTTP", "--http", addresses.http).await?;
@@ -194,6 +201,7 @@ fn app(
 ) -> Arc<App> {
     let counters = Arc::new(counters::Counters::default());
     let run_settings = settings.runs;
+    let embeddings = settings.detection.embeddings.clone();
     let metrics = Arc::new(metrics::Metrics::new(settings.hourly_token_budget));
     Arc::new(App {
         ingest: ingest::Ingest::new(
@@ -205,10 +213,12 @@ fn app(
             Arc::clone(&money),
         ),
         money,
+        brakes: incident::Brakes::default(),
         forwarder,
         doors,
         tls,
         loopback,
+        oidc: oidc(&settings),
         tries: api::session::Tries::default(),
         views: doors::Views::default(),
         rate: settings.limits.requests_per_second.map(|rate| access::Buckets::new(f64::from(rate))),
@@ -220,6 +230,8 @@ fn app(
         live: live::Live::default(),
         metrics,
         watch: watch::Watch::default(),
+        embedder: embeddings.map(|it| Arc::new(findings::embed::Embedder::new(it))),
+        silent: Arc::default(),
         troubles: health::Troubles::default(),
         phase: tokio::sync::watch::channel(Phase::Replaying).0,
         opened: OnceLock::new(),
@@ -228,6 +240,18 @@ fn app(
         sql_threads,
         sql_permits: Arc::new(Semaphore::new(app::SQL_QUERIES_MAX)),
     })
+}
+
+/// The way in by another server that vouches for people, if the settings name one.
+fn oidc(settings: &Settings) -> Option<doors::oidc::OidcDoor> {
+    let settings = settings.oidc.clone()?;
+    match alerting::http_client() {
+        Ok(client) => Some(doors::oidc::OidcDoor::new(settings, client.clone())),
+        Err(problem) => {
+            tracing::error!(problem, "nobody can sign in elsewhere");
+            None
+        }
+    }
 }
 
 /// The way on to other backends, if the settings name any. `own` are the addresses in use.
@@ -281,12 +305,14 @@ async fn open(app: Arc<App>) -> Result<JoinSet<()>, StartError> {
     let replay = Arc::new(move |entry: &store::LogEntry| ingest::replay(&dialects, &prices, entry));
     let store = store::Store::open(store_settings(&app.settings), Arc::new(app.clock), resolver, replay).await?;
     app.metrics.restore(&state)?;
+    app.brakes.open(&state, app.now())?;
     app.money.open(&state, &app.settings.data, app.settings.sync, app.now())?;
     let limits = query::Limits { memory_bytes: app.settings.limits.query_bytes, ..query::Limits::default() };
     let engine = query::Engine::new(store.clone(), limits)?;
-    let (settings, counters) = (app.settings.clone(), Arc::clone(&app.counters));
-    let series =
-        tokio::task::spawn_blocking(move || series::SeriesStore::open(&settings, counters, SystemClock::time()));
+    let (settings, counters, forwarder) = (app.settings.clone(), Arc::clone(&app.counters), app.forwarder.clone());
+    let series = tokio::task::spawn_blocking(move || {
+        series::SeriesStore::open(&settings, counters, forwarder, SystemClock::time())
+    });
     let series = Arc::new(series.await.map_err(|error| StartError::Fault(error.to_string()))??);
     let (settings, kept, now) = (app.settings.alerts.clone(), state.clone(), series::millis(SystemClock::time()));
     let alerting = tokio::task::spawn_blocking(move || alerting::Alerting::open(&settings, &kept, now));

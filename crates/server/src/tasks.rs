@@ -11,8 +11,11 @@
 //! | `deliver` | sends messages about alerts, with retries |
 //! | `rules` | follows rule files and the Alertmanager configuration |
 //! | `series` | writes series from memory into blocks, merges and thins these |
+//! | `embed` | has answers made vectors, where an endpoint is configured |
 //! | `budgets` | announces levels of budgets that were passed, lets reservations expire |
 //! | `doors` | reads keys, users and certificate again when they changed, writes down when keys were used |
+//! | `erase` | goes on with orders to erase, notes when the files of what was erased are gone |
+//! | `sampling` | drops runs that sampling lets go |
 //! | `live` | resolves runs that changed and tells those who look |
 //! | `notes`, `watch` | note which runs changed; show those that settled to the judges (`watch.rs`) |
 //!
@@ -25,9 +28,10 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use crate::app::{App, Opened};
+use crate::findings::embed;
 use crate::money::crossings;
 use crate::receivers::waiting;
-use crate::{alerting, live, series, watch};
+use crate::{alerting, erasure, keeping, live, sampling, series, watch};
 
 /// How often the age of hot rows is looked at.
 const FLUSH_CHECK: Duration = Duration::from_secs(1);
@@ -59,7 +63,12 @@ pub fn start(app: &Arc<App>) -> JoinSet<()> {
     tasks.spawn(watched("evaluate", alerting::evaluate(Arc::clone(app))));
     tasks.spawn(watched("deliver", alerting::deliver(Arc::clone(app))));
     tasks.spawn(watched("rules", alerting::reload(Arc::clone(app))));
+    tasks.spawn(watched("erase", erasure::upkeep(Arc::clone(app))));
+    tasks.spawn(watched("sampling", sampling::run(Arc::clone(app))));
     tasks.spawn(watched("budgets", crossings::run(Arc::clone(app))));
+    if let Some(embedder) = &app.embedder {
+        tasks.spawn(watched("embed", embed::run(Arc::clone(app), Arc::clone(embedder))));
+    }
     if let Some(forwarder) = &app.forwarder {
         forwarder.spawn(&mut tasks);
     }
@@ -117,7 +126,16 @@ async fn compact(app: Arc<App>) {
 async fn retain(app: Arc<App>) {
     let Ok(Opened { store, .. }) = app.opened() else { return };
     loop {
-        match store.expire().await {
+        // Where it is not known what is held, nothing goes.
+        let held = match erasure::holds::held(&app).await {
+            Ok(held) => held,
+            Err(problem) => {
+                app.troubles.set("retain", Some(format!("what is held cannot be read: {}", problem.detail)));
+                tokio::time::sleep(AFTER_FAILURE).await;
+                continue;
+            }
+        };
+        match store.expire(held).await {
             Ok(expired) => {
                 app.troubles.set("retain", None);
                 if expired.stripped > 0 {
@@ -130,6 +148,11 @@ async fn retain(app: Arc<App>) {
                 app.troubles.set("retain", Some(format!("what retention says cannot be removed: {error}")));
             }
         }
+        let pruned = keeping::prune(&app).await.err();
+        app.troubles.set(
+            "keeping",
+            pruned.map(|problem| format!("what was kept long enough is still there: {}", problem.detail)),
+        );
         let copied = store.copy_catalog().await;
         if let Err(error) = &copied {
             tracing::error!(%error, "cannot copy the catalog to the bucket");

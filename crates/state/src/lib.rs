@@ -140,6 +140,15 @@ impl State {
         copy().map_err(at(path))
     }
 
+    /// Moves everything from SQLite's log into the file and empties the log, so that no earlier form of a row is left there.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn checkpoint(&self) -> Result<(), StateError> {
+        let writer = locked(&self.0.writer);
+        writer.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).map_err(at(&self.0.path))
+    }
+
     /// Where the file is.
     pub fn path(&self) -> &Path {
         &self.0.path
@@ -152,6 +161,8 @@ fn prepared(connection: Connection) -> rusqlite::Result<Connection> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
+    // What was deleted is overwritten: it may have been erased on purpose.
+    connection.pragma_update(None, "secure_delete", true)?;
     connection.set_prepared_statement_cache_capacity(128);
     Ok(connection)
 }

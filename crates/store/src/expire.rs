@@ -10,11 +10,11 @@ use std::sync::atomic::Ordering;
 use model::Timestamp;
 
 use crate::catalog::Change;
-use crate::compact::{self, Candidate};
+use crate::compact::Candidate;
 use crate::error::StoreError;
 use crate::location::CATALOG_COPY;
 use crate::repair;
-use crate::retention::{Dropped, DroppedByLayer, Layer};
+use crate::retention::{Dropped, DroppedByLayer, Held, Layer};
 use crate::snapshot::SegmentMeta;
 use crate::state::{Segment, State};
 use crate::store::{Expired, Inner};
@@ -38,24 +38,25 @@ impl State {
 
 impl Inner {
     /// See [`crate::Store::expire`].
-    pub async fn expire(&self) -> Result<Expired, StoreError> {
+    pub async fn expire(&self, held: &Held) -> Result<Expired, StoreError> {
         if !self.settings.retention.is_set() {
             return Ok(Expired::default());
         }
         let _one = self.compaction.lock().await;
         let now = self.clock.now();
-        let removed = self.drop_expired(now).await?;
-        let stripped = self.strip_one(now).await?;
+        let removed = self.drop_expired(now, held).await?;
+        let stripped = self.strip_one(now, held).await?;
         Ok(Expired { removed, stripped })
     }
 
-    async fn drop_expired(&self, now: Timestamp) -> Result<u64, StoreError> {
+    async fn drop_expired(&self, now: Timestamp, held: &Held) -> Result<u64, StoreError> {
         let _change = self.change.lock().await;
         let retention = &self.settings.retention;
         let due: Vec<Arc<SegmentMeta>> = {
             let state = self.shared.state();
-            let due =
-                state.all_segments().filter(|segment| retention.drop_at(&segment.meta).is_some_and(|at| at <= now));
+            let due = state.all_segments().filter(|segment| {
+                retention.drop_at(&segment.meta).is_some_and(|at| at <= now) && !held.keeps(&segment.meta)
+            });
             due.map(|segment| Arc::clone(&segment.meta)).collect()
         };
         if due.is_empty() {
@@ -87,30 +88,21 @@ impl Inner {
     }
 
     /// Writes one segment again without its content.
-    async fn strip_one(&self, now: Timestamp) -> Result<u64, StoreError> {
+    async fn strip_one(&self, now: Timestamp, held: &Held) -> Result<u64, StoreError> {
         let retention = &self.settings.retention;
-        let (job, log_flushed) = {
+        let job = {
             let state = self.shared.state();
             let due = state.all_segments().find(|segment| {
                 !state.unreadable.contains(&segment.meta.id)
                     && retention.strip_at(&segment.meta).is_some_and(|at| at <= now)
+                    && !held.keeps(&segment.meta)
             });
             let Some(segment) = due else { return Ok(0) };
             let candidate = Candidate { meta: Arc::clone(&segment.meta), deleted: Arc::clone(&segment.deleted) };
-            (vec![candidate], state.flushed)
+            vec![candidate]
         };
         let meta = Arc::clone(&job[0].meta);
-        let id = self.next_segment.fetch_add(1, Ordering::Relaxed);
-        let (reader, files, threads) = (self.reader.clone(), self.files.clone(), Arc::clone(&self.threads));
-        let resolver = Arc::clone(&self.resolver);
-        let work = move || {
-            let merged = threads.block_on(compact::merge(&reader, &job, id, log_flushed, Some(&*resolver)))?;
-            if let Some((bytes, meta)) = &merged.output {
-                files.put(meta, bytes)?;
-            }
-            Ok((job, merged))
-        };
-        let (job, merged) = match self.threads.result(work).await {
+        let (job, merged) = match self.merged(job, true).await {
             Ok(done) => done,
             Err(error) => {
                 // One that cannot be read must not keep the others from losing their content.

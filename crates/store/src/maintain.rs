@@ -54,7 +54,7 @@ impl State {
     }
 
     /// Marks rows of segments as replaced.
-    fn set_deletions(&mut self, deletions: Vec<(u64, Vec<u32>)>) {
+    pub(crate) fn set_deletions(&mut self, deletions: Vec<(u64, Vec<u32>)>) {
         for (id, rows) in deletions {
             if let Some(segment) = self.segments.iter_mut().find_map(|table| table.get_mut(&id)) {
                 segment.deleted = Arc::new(rows);
@@ -153,7 +153,7 @@ impl Inner {
     pub async fn compact(&self) -> Result<Compacted, StoreError> {
         let _one = self.compaction.lock().await;
         let removed = self.remove_files().await?;
-        let (candidates, log_flushed) = {
+        let candidates = {
             let state = self.shared.state();
             let segments = state.segments.iter().flat_map(BTreeMap::values);
             let segments = segments.filter(|segment| !state.unreadable.contains(&segment.meta.id));
@@ -161,24 +161,14 @@ impl Inner {
                 meta: Arc::clone(&segment.meta),
                 deleted: Arc::clone(&segment.deleted),
             };
-            (segments.map(candidate).collect::<Vec<_>>(), state.flushed)
+            segments.map(candidate).collect::<Vec<_>>()
         };
         let Some(job) = compact::plan(&candidates, self.clock.now(), self.settings.segment_bytes).into_iter().next()
         else {
             return Ok(Compacted { removed, ..Compacted::default() });
         };
-        let id = self.next_segment.fetch_add(1, Ordering::Relaxed);
-        let (reader, files, threads) = (self.reader.clone(), self.files.clone(), Arc::clone(&self.threads));
-        // Decoding and compressing would keep other tasks waiting: it gets a thread.
         let inputs: Vec<Arc<SegmentMeta>> = job.iter().map(|candidate| Arc::clone(&candidate.meta)).collect();
-        let work = move || {
-            let merged = threads.block_on(compact::merge(&reader, &job, id, log_flushed, None))?;
-            if let Some((bytes, meta)) = &merged.output {
-                files.put(meta, bytes)?;
-            }
-            Ok((job, merged))
-        };
-        let (job, merged) = match self.threads.result(work).await {
+        let (job, merged) = match self.merged(job, false).await {
             Ok(done) => done,
             Err(error) => {
                 // Without the file that cannot be read the others can be merged next time.
@@ -195,6 +185,24 @@ impl Inner {
         let done = self.commit_merged(&job, merged, DroppedByLayer::new()).await?;
         let (inputs, outputs) = if done { (job.len() as u64, outputs) } else { (0, 0) };
         Ok(Compacted { inputs, outputs, removed })
+    }
+
+    /// Makes one file of the segments of a job, with `strip` without the content of their rows.
+    pub(crate) async fn merged(&self, job: compact::Job, strip: bool) -> Result<(compact::Job, Merged), StoreError> {
+        let log_flushed = self.shared.state().flushed;
+        let id = self.next_segment.fetch_add(1, Ordering::Relaxed);
+        let (reader, files, threads) = (self.reader.clone(), self.files.clone(), Arc::clone(&self.threads));
+        let resolver = Arc::clone(&self.resolver);
+        // Decoding and compressing would keep other tasks waiting: it gets a thread.
+        let work = move || {
+            let strip = strip.then_some(&*resolver);
+            let merged = threads.block_on(compact::merge(&reader, &job, id, log_flushed, strip))?;
+            if let Some((bytes, meta)) = &merged.output {
+                files.put(meta, bytes)?;
+            }
+            Ok((job, merged))
+        };
+        self.threads.result(work).await
     }
 
     /// Puts a merged segment in the place of its inputs. Rows that stopped counting meanwhile stop counting there.

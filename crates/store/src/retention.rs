@@ -3,12 +3,12 @@
 //! Pure: a segment, the rules and the time give what has to go. Doing it is `expire.rs`. What the choices rest on is in
 //! `docs/decisions/0011-retention.md`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use model::Timestamp;
+use model::{Timestamp, TraceId};
 use serde::Serialize;
 
 use crate::schema::Table;
@@ -210,6 +210,24 @@ impl Retention {
         let has_content = meta.content && matches!(meta.table, Table::Spans | Table::Runs | Table::Logs);
         let keep = self.keep(&meta.project, Layer::Bodies).filter(|_| has_content)?;
         Some(expires(meta, keep))
+    }
+}
+
+/// What must not go, whatever retention says. A segment stays whole where any of its rows must: it is the smallest thing retention
+/// removes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Held {
+    /// Projects of which everything stays.
+    pub projects: BTreeSet<String>,
+    /// Traces that stay, by project.
+    pub traces: BTreeMap<String, BTreeSet<TraceId>>,
+}
+
+impl Held {
+    /// Whether a segment has to stay.
+    pub fn keeps(&self, meta: &SegmentMeta) -> bool {
+        self.projects.contains(&*meta.project)
+            || self.traces.get(&*meta.project).is_some_and(|traces| traces.iter().any(|trace| meta.may_contain(*trace)))
     }
 }
 

@@ -305,6 +305,21 @@ impl State {
         }
     }
 
+    /// Forgets what was known of a trace whose rows in segments no longer count. Where rows of it are in memory, its run is
+    /// resolved again from these alone.
+    pub fn forget_trace(&mut self, key: TraceKey) {
+        self.watch.forget(key);
+        self.sealed.remove(&key);
+        self.refresh.remove(&key);
+        for hot in std::iter::once(&mut self.active).chain(&mut self.frozen) {
+            hot.remove_run(key);
+        }
+        if self.hot().any(|hot| hot.spans_of(key).next().is_some()) {
+            self.touched.insert(key);
+            self.mark_dirty(key);
+        }
+    }
+
     /// Takes away the run of a trace that has become part of another's, here and in segments.
     fn remove_run(&mut self, key: TraceKey) {
         self.watch.forget(key);

@@ -1,5 +1,6 @@
 //! The store's doors: commit, snapshot, read a trace, flush, compact, close.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -13,13 +14,14 @@ use crate::catalog::Catalog;
 use crate::check::Checked;
 use crate::disk::{Disk, RealDisk};
 use crate::entry::{Changed, Committed, Entry, LogEntry, Rows};
+use crate::erase::Erased;
 use crate::error::{CommitError, StoreError};
 use crate::files::Files;
 use crate::open::Opened;
 use crate::repair;
 use crate::report::Report;
 use crate::resolver::RunResolver;
-use crate::retention::{Dropped, Layer};
+use crate::retention::{Dropped, Held, Layer};
 use crate::rows::logs::StoredLog;
 use crate::rows::spans::StoredSpan;
 use crate::schema::Table;
@@ -368,9 +370,29 @@ impl Store {
 
     /// One step of retention: removes every segment whose time is over, and writes one segment again without the content
     /// whose time is over. Call it again at once while it reports a stripped segment.
-    pub async fn expire(&self) -> Result<Expired, StoreError> {
+    /// `held` says what must not go.
+    pub async fn expire(&self, held: Held) -> Result<Expired, StoreError> {
         let inner = Arc::clone(&self.inner);
-        join(tokio::spawn(async move { inner.expire().await })).await
+        join(tokio::spawn(async move { inner.expire(&held).await })).await
+    }
+
+    /// Takes traces away from all who read, as one transaction; their bytes go when compaction comes by. Traces of which rows are
+    /// still in memory are left as they are: the answer names those that were taken.
+    pub async fn take_out(&self, project: &str, traces: BTreeSet<TraceId>) -> Result<Erased, StoreError> {
+        let (inner, project) = (Arc::clone(&self.inner), project.to_owned());
+        join(tokio::spawn(async move { inner.take_out(&project, &traces).await })).await
+    }
+
+    /// Erases traces: from all who read, the log, every segment and what belongs to it. The files that held them are removed when
+    /// their grace period is over; [`Store::are_removed`] says whether they were.
+    pub async fn erase(&self, project: &str, traces: BTreeSet<TraceId>) -> Result<Erased, StoreError> {
+        let (inner, project) = (Arc::clone(&self.inner), project.to_owned());
+        join(tokio::spawn(async move { inner.erase(&project, &traces).await })).await
+    }
+
+    /// Whether none of these replaced files is left, in the directory, the bucket and the cache before it.
+    pub async fn are_removed(&self, files: Vec<String>) -> Result<bool, StoreError> {
+        self.inner.are_removed(files).await
     }
 
     /// Puts a copy of the catalog into the bucket, if segments are in one and the catalog changed since the last copy;

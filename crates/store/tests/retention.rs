@@ -118,7 +118,7 @@ fn at(trace: u64, span: u64, start: i64) -> Sent {
 async fn expire_all(store: &Store) -> (u64, u64) {
     let (mut removed, mut stripped) = (0, 0);
     for _ in 0..100 {
-        let expired = store.expire().await.unwrap();
+        let expired = store.expire(store::Held::default()).await.unwrap();
         removed += expired.removed;
         stripped += expired.stripped;
         if expired.stripped == 0 {
@@ -259,7 +259,7 @@ async fn commits_flushes_compaction_and_repeats_go_on_while_segments_expire() {
         let store = store.clone();
         tokio::spawn(async move {
             for _ in 0..150 {
-                store.expire().await.unwrap();
+                store.expire(store::Held::default()).await.unwrap();
                 store.compact().await.unwrap();
                 tokio::time::sleep(std::time::Duration::from_millis(1)).await;
             }
@@ -298,11 +298,11 @@ async fn a_catalog_that_cannot_be_written_keeps_everything_until_it_can() {
     other
         .execute_batch("CREATE TRIGGER no BEFORE DELETE ON segments BEGIN SELECT raise(ABORT, 'disk full'); END")
         .unwrap();
-    let error = store.expire().await.unwrap_err();
+    let error = store.expire(store::Held::default()).await.unwrap_err();
     assert!(matches!(error, StoreError::Catalog { .. }), "{error}");
     assert_eq!(names(&store).await.len(), 1);
     other.execute_batch("DROP TRIGGER no").unwrap();
-    assert_eq!(store.expire().await.unwrap().removed, 2);
+    assert_eq!(store.expire(store::Held::default()).await.unwrap().removed, 2);
     assert_eq!(names(&store).await.len(), 0);
 }
 
@@ -341,7 +341,7 @@ async fn retention_killed_between_any_two_steps_goes_on_from_there_and_counts_wh
         let disk = MortalDisk::new(i64::MAX);
         let store = open_reading_on(&disk, data.path(), RULES, &clock).await;
         disk.left.store(operations, Ordering::SeqCst);
-        while store.expire().await.is_ok_and(|expired| expired.stripped > 0) {}
+        while store.expire(store::Held::default()).await.is_ok_and(|expired| expired.stripped > 0) {}
         drop(store);
         let finished = disk.left.load(Ordering::SeqCst) > 0;
 

@@ -110,7 +110,7 @@ impl Client {
 
     /// Answer text of a `DELETE` that succeeded.
     pub fn delete(&self, path: &str) -> Result<String> {
-        let response = self.patiently(|| self.agent.delete(format!("{}{path}", self.base)).call())?;
+        let response = self.patiently(|| with_credentials(self.agent.delete(format!("{}{path}", self.base))).call())?;
         let mut text = String::new();
         let body = succeeded(response)?.into_body();
         body.into_with_config().reader().read_to_string(&mut text).context("the answer broke off")?;
@@ -119,14 +119,18 @@ impl Client {
 
     /// Answer text of a `PUT` that succeeded.
     pub fn put(&self, path: &str, content_type: &str, body: &[u8]) -> Result<String> {
-        let put = || self.agent.put(format!("{}{path}", self.base)).header("content-type", content_type).send(body);
+        let put = || {
+            let request = with_credentials(self.agent.put(format!("{}{path}", self.base)));
+            request.header("content-type", content_type).send(body)
+        };
         let response = succeeded(self.patiently(put)?)?;
         response.into_body().into_with_config().limit(u64::MAX).read_to_string().context("the answer broke off")
     }
 
     /// Answer text of a `PATCH` of JSON that succeeded.
     pub fn patch_json(&self, path: &str, body: &impl serde::Serialize) -> Result<String> {
-        let response = self.patiently(|| self.agent.patch(format!("{}{path}", self.base)).send_json(body))?;
+        let response =
+            self.patiently(|| with_credentials(self.agent.patch(format!("{}{path}", self.base))).send_json(body))?;
         let body = succeeded(response)?.into_body();
         body.into_with_config().limit(u64::MAX).read_to_string().context("the answer broke off")
     }

@@ -3,7 +3,9 @@
 mod alerts;
 mod audit;
 mod backup;
+mod brake;
 mod budgets;
+mod changes;
 mod completions;
 mod costs;
 mod demo;
@@ -11,14 +13,17 @@ mod detectors;
 mod dialects;
 mod diff;
 mod doctor;
+mod erase;
 mod export;
 mod findings;
 mod forward;
+mod hold;
 mod import;
 mod investigate;
 mod issues;
 mod keys;
 mod logs;
+mod mark;
 mod metrics;
 mod policy;
 mod promql;
@@ -27,6 +32,7 @@ mod restore;
 mod rules;
 mod run;
 mod runs;
+mod sampling;
 mod search;
 mod serve;
 mod sessions;
@@ -60,8 +66,11 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::Logs(args)) => logs::run(&args),
         Some(Command::Costs(args)) => costs::run(&args),
         Some(Command::Budgets(args)) => budgets::run(&args),
+        Some(Command::Brake(args)) => brake::run(&args),
+        Some(Command::Changes(args)) => changes::run(&args),
         Some(Command::Sla(args)) => sla::run(&args),
         Some(Command::Findings(args)) => findings::run(&args),
+        Some(Command::Mark(args)) => mark::run(&args),
         Some(Command::Issues(args)) => issues::run(&args),
         Some(Command::Detectors(args)) => detectors::run(&args),
         Some(Command::Investigate(args)) => investigate::run(&args),
@@ -86,6 +95,9 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::Keys(args)) => keys::run(&args),
         Some(Command::Users(args)) => users::run(&args),
         Some(Command::Audit(args)) => audit::run(&args),
+        Some(Command::Erase(args)) => erase::run(&args),
+        Some(Command::Hold(args)) => hold::run(&args.command),
+        Some(Command::Sampling(args)) => sampling::run(&args.command),
         Some(Command::Policy(args)) => policy::run(&args.command),
         Some(Command::Completions { shell }) => completions::run(shell),
     }

@@ -1,4 +1,4 @@
-//! Commands of the repository: `cargo xtask demo`, `test`, `ui`, `openapi`, `sim`, `kill`, `bench`.
+//! Commands of the repository: `cargo xtask demo`, `test`, `ui`, `openapi`, `sim`, `kill`, `fuzz`, `bench`.
 //!
 //! They need what the command at hand needs and nothing else, say what they do before they do it, and stop at the first
 //! thing that is wrong with a sentence on how to go on.
@@ -6,6 +6,7 @@
 mod bench;
 mod browser;
 mod demo;
+mod fuzz;
 mod kill;
 mod openapi;
 mod paths;
@@ -15,6 +16,7 @@ mod report;
 mod shell;
 mod sim;
 mod stamp;
+mod supply;
 mod test;
 #[cfg(test)]
 mod tidy;
@@ -44,6 +46,8 @@ enum Command {
     Sim(sim::Options),
     /// Kill the program at random moments while clients send, and show that nothing acknowledged is lost or doubled.
     Kill(kill::Options),
+    /// Send changed and cut requests through every decoder, with new changes each round.
+    Fuzz(fuzz::Options),
     /// Measure the release build; prints figures beside what they are compared to.
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -57,6 +61,7 @@ fn main() -> std::process::ExitCode {
         Command::Openapi => openapi::run(),
         Command::Sim(options) => sim::run(&options),
         Command::Kill(options) => kill::run(&options),
+        Command::Fuzz(options) => fuzz::run(&options),
         Command::Bench(bench) => bench::run(&bench),
     };
     match outcome {

@@ -5,7 +5,7 @@ use clap::{Args, ValueEnum};
 
 use crate::program::{self, Listen, Server};
 use crate::report::{Report, Stop};
-use crate::{browser, paths, python, shell, ui};
+use crate::{browser, paths, python, shell, supply, ui};
 
 /// A part of the tests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -14,6 +14,8 @@ pub enum Section {
     Format,
     /// Clippy, warnings denied.
     Lints,
+    /// Licences, sources and known faults of dependencies.
+    Supply,
     /// Every Rust test, the repository's own rules among them.
     Rust,
     /// The UI: formatting, types, unit tests, build.
@@ -29,6 +31,7 @@ impl Section {
         match self {
             Self::Format => "format",
             Self::Lints => "lints",
+            Self::Supply => "supply",
             Self::Rust => "rust",
             Self::Ui => "ui",
             Self::EndToEnd => "end to end",
@@ -60,6 +63,7 @@ pub fn run(options: &Options) -> Result<()> {
         report.section(section.name(), || match section {
             Section::Format => Ok(shell::run(&mut shell::cargo(&["fmt", "--all", "--check"]))?),
             Section::Lints => lints(),
+            Section::Supply => supply::check(),
             Section::Rust => rust(),
             Section::Ui => ui_checks(),
             Section::EndToEnd => end_to_end(),
@@ -130,7 +134,10 @@ fn in_browser() -> Result<(), Stop> {
     let program = whole_program()?;
     ui::install()?;
     let data = program::fresh_folder("browser-data")?;
-    let server = Server::start(&program, &data, &Listen::anywhere(), &paths::scratch().join("browser.log"))?;
+    let log = paths::scratch().join("browser.log");
+    // Rules that fire for runs of the tests, at once.
+    let rules = paths::ui().join("e2e/rules.yml");
+    let server = Server::start_with(&program, &data, &Listen::anywhere(), &log, &[("TAWNY_RULES", &rules)])?;
     let mut command = shell::command_in(&paths::ui(), "npm", &["run", "e2e"]);
     command.env("TAWNY_URL", &server.http).env("CHROMIUM", chromium);
     shell::run(&mut command)?;

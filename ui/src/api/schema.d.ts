@@ -4,6 +4,26 @@
  */
 
 export interface paths {
+    "/api/v1/agents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Agents found in telemetry, and who calls whom
+         * @description Summed by hour over all settled runs: from outside into agents, from agents into agents, tools, models, retrievers and guardrails, each with calls, failures and durations. Quantiles lie within 10 % of the exact ones.
+         */
+        get: operations["listAgents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/aggregate": {
         parameters: {
             query?: never;
@@ -313,6 +333,43 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dashboards": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Dashboards of the project */
+        get: operations["listDashboards"];
+        put?: never;
+        /** Make a dashboard */
+        post: operations["createDashboard"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dashboards/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One dashboard */
+        get: operations["getDashboard"];
+        /** Change a dashboard */
+        put: operations["putDashboard"];
+        post?: never;
+        /** Remove a dashboard */
+        delete: operations["deleteDashboard"];
         options?: never;
         head?: never;
         patch?: never;
@@ -652,6 +709,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/promql/words": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Functions and aggregations of PromQL */
+        get: operations["getPromqlWords"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/rules": {
         parameters: {
             query?: never;
@@ -661,6 +735,23 @@ export interface paths {
         };
         /** Rules with their state */
         get: operations["listRules"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rules/values": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What each rule looks at now, and how near it is to firing */
+        get: operations["listRuleValues"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1202,6 +1293,86 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/incidents/{fingerprint}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["getIncident"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/brakes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["listBrakes"];
+        put?: never;
+        post: operations["putBrakeOn"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/brakes/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete: operations["takeBrakeOff"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/changes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["listChanges"];
+        put?: never;
+        post: operations["tellChange"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rules/backtest": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["backtestRules"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -1259,6 +1430,69 @@ export interface components {
             /** @description Tokens of its own, never those of agents below it. */
             usage: components["schemas"]["UsageTotals"];
         };
+        /** @description How often something was called, how it went and how long it took. */
+        AgentCalls: {
+            /**
+             * Format: int64
+             * @description Calls.
+             */
+            calls: number;
+            /**
+             * Format: int64
+             * @description Of these, failed.
+             */
+            errors: number;
+            /**
+             * Format: date-time
+             * @description When the first began.
+             */
+            first_at: string | null;
+            /**
+             * Format: date-time
+             * @description When the last began.
+             */
+            last_at: string | null;
+            /**
+             * Format: double
+             * @description Milliseconds of the mean.
+             */
+            mean_ms: number | null;
+            /**
+             * Format: double
+             * @description Milliseconds of which half take less.
+             */
+            p50_ms: number | null;
+            /**
+             * Format: double
+             * @description Milliseconds of which 95 of 100 take less.
+             */
+            p95_ms: number | null;
+        };
+        /** @description One way from caller to what it called. */
+        AgentEdge: components["schemas"]["AgentCalls"] & {
+            /** @description Name of the agent, tool, model, retriever or guardrail. */
+            callee: string;
+            /** @description The agent that called; null from outside, and where no agent is known. */
+            caller: string | null;
+            /** @description Kind of what was called: as in `called`. */
+            kind: string;
+        };
+        /** @description One agent. */
+        AgentInfo: {
+            /** @description Calls it made itself, by kind of what was called: `agent`, `tool`, `llm`, `embedding`, `reranker`, `retriever`, `guardrail`. */
+            called: {
+                [key: string]: number;
+            };
+            /** @description Every time it was entered, by whomever. */
+            entered: components["schemas"]["AgentCalls"];
+            /** @description Its name. */
+            name: string;
+            /**
+             * Format: int64
+             * @description Times it was called from outside: runs in which it is at the top.
+             */
+            runs: number;
+        };
         /** @description The four layers of one agent. */
         AgentSignalBundle: {
             /** @description The agent. */
@@ -1293,6 +1527,11 @@ export interface components {
              * @description Handoffs from agent to agent.
              */
             handoff_count: number;
+            /**
+             * Format: double
+             * @description Loops that detectors saw.
+             */
+            loop_count: number;
             /** @description Runs by rounds. */
             reasoning_step_count: components["schemas"]["SizeCount"][];
             /**
@@ -1320,6 +1559,25 @@ export interface components {
             tool_selection_distribution: {
                 [key: string]: number;
             };
+        };
+        /** @description Agents of a stretch of time. */
+        AgentsAnswer: {
+            /** @description Agents, the busiest first; at most 1,000. */
+            agents: components["schemas"]["AgentInfo"][];
+            /** @description Who called whom, the busiest first; at most 2,000. */
+            edges: components["schemas"]["AgentEdge"][];
+            /**
+             * Format: date-time
+             * @description From the beginning of the hour of this moment on.
+             */
+            from: string;
+            /**
+             * Format: date-time
+             * @description Until then.
+             */
+            to: string;
+            /** @description There is more than fits. */
+            truncated: boolean;
         };
         /** @description Numbers over runs or steps. */
         AggregateAnswer: {
@@ -1791,6 +2049,11 @@ export interface components {
             abandonment_rate?: number | null;
             /**
              * Format: double
+             * @description Runs of a conversation from its first to its last, on average; none where no conversation has come to its end.
+             */
+            conversation_turns?: number | null;
+            /**
+             * Format: double
              * @description Dollars a thousand runs.
              */
             cost_per_1k_requests?: number | null;
@@ -2041,6 +2304,171 @@ export interface components {
              * @description Tool calls.
              */
             tool_calls: number;
+        };
+        /** @description A dashboard. */
+        Dashboard: {
+            /** @description Its id. */
+            id: string;
+            /**
+             * Format: int64
+             * @description Counts its changes from 1. Whoever changes it says which one they saw.
+             */
+            revision: number;
+            /** @description What it shows. */
+            spec: components["schemas"]["DashboardSpec"];
+            /**
+             * Format: date-time
+             * @description When it was changed last.
+             */
+            updated_at: string;
+            /** @description By whom. */
+            updated_by: string;
+        };
+        /** @description A change of a dashboard. */
+        DashboardChange: {
+            /**
+             * Format: int64
+             * @description The revision that was changed.
+             */
+            revision: number;
+            /** @description What it is to show. */
+            spec: components["schemas"]["DashboardSpec"];
+        };
+        /** @description One in the list. */
+        DashboardInfo: {
+            /** @description What it is for. */
+            description: string;
+            /** @description Its id. */
+            id: string;
+            /** @description Panels on it. */
+            panels: number;
+            /** @description Its title. */
+            title: string;
+            /**
+             * Format: date-time
+             * @description When it was changed last.
+             */
+            updated_at: string;
+            /** @description By whom. */
+            updated_by: string;
+        };
+        /**
+         * @description A language of questions.
+         * @enum {string}
+         */
+        DashboardLanguage: "promql" | "sql";
+        /** @description A panel on a grid of 24 columns. */
+        DashboardPanel: {
+            /** @description What it shows, for the one who wonders. */
+            description?: string;
+            /**
+             * Format: int32
+             * @description Rows high, 1 to 40.
+             */
+            h: number;
+            /** @description Tells it from the others. */
+            id: string;
+            /** @description What it is. */
+            kind: components["schemas"]["DashboardPanelKind"];
+            /**
+             * Format: double
+             * @description Upper end of a gauge or axis.
+             */
+            max?: number | null;
+            /**
+             * Format: double
+             * @description Lower end of a gauge or axis.
+             */
+            min?: number | null;
+            /** @description What is asked. */
+            queries?: components["schemas"]["DashboardQuery"][];
+            /** @description Bars instead of lines, one on the other. */
+            stacked?: boolean;
+            /** @description The words of a text panel. */
+            text?: string;
+            /** @description Where the colour changes. */
+            thresholds?: components["schemas"]["DashboardThreshold"][];
+            /** @description Its title. */
+            title?: string;
+            /** @description Unit of the numbers, as Grafana names it: `short`, `s`, `ms`, `percent`, `percentunit`, `currencyUSD`, `bytes`. */
+            unit?: string;
+            /**
+             * Format: int32
+             * @description Columns wide, 1 to 24.
+             */
+            w: number;
+            /**
+             * Format: int32
+             * @description Columns from the left, 0 to 23.
+             */
+            x: number;
+            /**
+             * Format: int32
+             * @description Rows from the top.
+             */
+            y: number;
+        };
+        /**
+         * @description What a panel is.
+         * @enum {string}
+         */
+        DashboardPanelKind: "stat" | "timeseries" | "table" | "barchart" | "heatmap" | "gauge" | "text";
+        /** @description A question of a panel. */
+        DashboardQuery: {
+            /** @description Its language. */
+            language: components["schemas"]["DashboardLanguage"];
+            /** @description How a series is called: words with `{{label}}`; by all its labels where empty. */
+            legend?: string;
+            /** @description The question. */
+            query: string;
+        };
+        /** @description What a dashboard shows: the whole file, as it is exported and imported. */
+        DashboardSpec: {
+            /** @description What it is for. */
+            description?: string;
+            /** @description The time it shows at first: a distance from now such as `6h`. */
+            from?: string;
+            /** @description Panels. */
+            panels?: components["schemas"]["DashboardPanel"][];
+            /** @description Its title. */
+            title: string;
+            /** @description Values that are put into queries where they say `$name`. */
+            variables?: components["schemas"]["DashboardVariable"][];
+        };
+        /** @description From this value on, a number has that colour. */
+        DashboardThreshold: {
+            /** @description The colour. */
+            tone: components["schemas"]["DashboardTone"];
+            /**
+             * Format: double
+             * @description The value.
+             */
+            value: number;
+        };
+        /**
+         * @description What a colour says.
+         * @enum {string}
+         */
+        DashboardTone: "ok" | "warn" | "bad";
+        /** @description A value that is chosen above the panels. */
+        DashboardVariable: {
+            /** @description Its name for people; the other one where empty. */
+            label?: string;
+            /** @description The label whose values are offered. */
+            label_values?: string;
+            /** @description Its name in queries, without the `$`. */
+            name: string;
+            /** @description Only of series that this selects. */
+            of?: string;
+            /** @description Values that are offered besides. */
+            options?: string[];
+            /** @description What it is at first; empty for any (`.*`). */
+            value?: string;
+        };
+        /** @description Dashboards of a project. */
+        Dashboards: {
+            /** @description By title. */
+            dashboards: components["schemas"]["DashboardInfo"][];
         };
         /** @description Where a run first leaves what good runs of its kind do. */
         Departure: {
@@ -2388,7 +2816,7 @@ export interface components {
              * @description When the next attempt is made.
              */
             next_try_at?: string | null;
-            /** @description `http` or `grpc`. */
+            /** @description `http`, `grpc` or `remote-write`. */
             protocol: string;
             /**
              * Format: int64
@@ -2694,6 +3122,8 @@ export interface components {
              * @description Model calls.
              */
             calls: number;
+            /** @description Runs by how full the model's context window was in their fullest call, of 1. */
+            context_share: components["schemas"]["SizeCount"][];
             /**
              * Format: double
              * @description Cost in US dollars.
@@ -2974,6 +3404,25 @@ export interface components {
             /** @description Its version. */
             version: string | null;
         };
+        /** @description A word that can be written. */
+        PromqlWord: {
+            /** @description Prometheus has it behind a feature flag. */
+            experimental: boolean;
+            /** @description The word. */
+            name: string;
+            /**
+             * @description What it takes and gives.
+             * @example rate(range) vector
+             */
+            signature: string;
+        };
+        /** @description Functions and aggregations. */
+        PromqlWords: {
+            /** @description Aggregations, by name. */
+            aggregations: components["schemas"]["PromqlWord"][];
+            /** @description Functions, by name. */
+            functions: components["schemas"]["PromqlWord"][];
+        };
         /** @description One sort of removal at one place. */
         Removed: {
             /** @description `preview`, `hash`, `none`, or the detector or pattern that found something. */
@@ -3114,10 +3563,39 @@ export interface components {
             /** @description `inactive`, `pending` or `firing`. */
             state: string;
         };
+        /** @description How near one rule is to firing. */
+        RuleDistance: {
+            /** @description It fires below that number, not above. */
+            below: boolean;
+            /** @description Why there is no value. */
+            error?: string | null;
+            /** @description Group of the rule. */
+            group: string;
+            /** @description Name of the alert. */
+            name: string;
+            nearest?: null | components["schemas"]["RuleValue"];
+            /**
+             * Format: int64
+             * @description Series it looks at.
+             */
+            series: number;
+            /**
+             * Format: double
+             * @description The number its value is compared with, where there is one.
+             */
+            threshold?: number | null;
+        };
+        /** @description How near each rule is to firing. */
+        RuleDistances: {
+            /** @description Alert rules, in the order of their groups. */
+            rules: components["schemas"]["RuleDistance"][];
+        };
         /** @description How far a rule is from firing. */
         RuleExplanation: {
             /** @description Alerts of the rule. */
             alerts: components["schemas"]["Alert"][];
+            /** @description The rule fires below that number, not above. */
+            below: boolean;
             /** @description What went wrong then. */
             error?: string | null;
             /** @description When the rule was last evaluated. */
@@ -3172,7 +3650,7 @@ export interface components {
             };
             /**
              * Format: double
-             * @description Value divided by the threshold: 1 is where it would fire.
+             * @description How near it is to the threshold: 1 is where it would fire, less is quiet.
              */
             of_threshold?: number | null;
             /**
@@ -4351,6 +4829,184 @@ export interface components {
              */
             would_cost_usd: number;
         };
+        NewChange: {
+            id?: string | null;
+            kind: string;
+            title: string;
+            at?: string | null;
+            environment?: string | null;
+            agent?: string | null;
+            version?: string | null;
+            url?: string | null;
+        };
+        Change: {
+            id: string;
+            at: string;
+            kind: string;
+            source: string;
+            environment: string | null;
+            agent: string | null;
+            version: string | null;
+            previous: string | null;
+            title: string;
+            url: string | null;
+            by: string | null;
+            trace_id: string | null;
+        };
+        ChangesAnswer: {
+            changes: components["schemas"]["Change"][];
+            next: string | null;
+        };
+        NewBrake: {
+            action: string;
+            agent?: string | null;
+            tool?: string | null;
+            environment?: string | null;
+            version?: string | null;
+            why: string;
+            issue?: string | null;
+            until?: string | null;
+            minutes?: number | null;
+        };
+        Brake: {
+            id: string;
+            action: string;
+            agent: string | null;
+            tool: string | null;
+            environment: string | null;
+            version: string | null;
+            by: string;
+            why: string;
+            issue: string | null;
+            since: string;
+            until: string | null;
+            in_force: boolean;
+            ended_at: string | null;
+            ended_by: string | null;
+        };
+        BrakesAnswer: {
+            brakes: components["schemas"]["Brake"][];
+        };
+        IncidentAnswer: {
+            issue: components["schemas"]["Issue"];
+            onset: string;
+            changes: components["schemas"]["Change"][];
+            first_bad: null | components["schemas"]["Run"];
+            last_good: null | components["schemas"]["Run"];
+            hit: components["schemas"]["IncidentHit"];
+            alerts: components["schemas"]["AlertEvent"][];
+            related: components["schemas"]["RelatedIssue"][];
+            brakes: components["schemas"]["Brake"][];
+        };
+        IncidentHit: {
+            runs: number;
+            users: number;
+            sessions: number;
+            cost_usd: number;
+            unpriced_runs: number;
+            by_user: components["schemas"]["HitUser"][];
+        };
+        HitUser: {
+            user: string;
+            runs: number;
+            cost_usd: number;
+        };
+        RelatedIssue: {
+            issue: components["schemas"]["Issue"];
+            runs: number;
+        };
+        AlertDetail: {
+            alert: null | components["schemas"]["Alert"];
+            evidence: components["schemas"]["AlertEvidence"][];
+            events: components["schemas"]["AlertEvent"][];
+        };
+        AlertEvidence: {
+            fired_at: string;
+            ended_at?: string | null;
+            query: string;
+            threshold?: number | null;
+            points: components["schemas"]["EvidencePoint"][];
+            runs: components["schemas"]["EvidenceRun"][];
+            findings: components["schemas"]["Finding"][];
+        };
+        EvidencePoint: {
+            at: string;
+            value: number;
+        };
+        EvidenceRun: {
+            trace_id: string;
+            name: string;
+            agent?: string | null;
+            status: components["schemas"]["RunStatus"];
+            started_at: string;
+            duration_ms: number;
+            errors: number;
+            cost_usd?: number | null;
+        };
+        BacktestRequest: {
+            rules?: string | null;
+            rule?: string | null;
+            from?: string | null;
+            to?: string | null;
+            step?: string | null;
+        };
+        BacktestAnswer: {
+            from: string;
+            to: string;
+            rules: components["schemas"]["BacktestRule"][];
+            notes: string[];
+            took_ms: number;
+        };
+        BacktestRule: {
+            group: string;
+            name: string;
+            kind: string;
+            query: string;
+            interval_seconds: number;
+            step_seconds: number;
+            fired: number;
+            series: number;
+            firing_seconds: number;
+            total_seconds: number;
+            longest_seconds: number;
+            intervals: components["schemas"]["BacktestInterval"][];
+            left_out: number;
+            recorded: number;
+            errors: string[];
+            says: string;
+        };
+        BacktestInterval: {
+            labels: {
+                [key: string]: string;
+            };
+            from: string;
+            to?: string | null;
+            seconds: number;
+            value?: number | null;
+        };
+        AlertReceivers: {
+            file?: string | null;
+            receivers: components["schemas"]["AlertReceiver"][];
+            problems: string[];
+        };
+        AlertReceiver: {
+            name: string;
+            integrations: components["schemas"]["AlertIntegration"][];
+            routes: string[];
+            waiting: number;
+        };
+        AlertIntegration: {
+            kind: string;
+            send_resolved: boolean;
+        };
+        ReceiverTest: {
+            results: components["schemas"]["ReceiverTestResult"][];
+        };
+        ReceiverTestResult: {
+            kind: string;
+            accepted: boolean;
+            error?: string | null;
+        };
     };
     responses: never;
     parameters: never;
@@ -4360,6 +5016,42 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    listAgents: {
+        parameters: {
+            query?: {
+                /** @description Calls of the hour of this time and later; the last 24 hours where left out. */
+                from?: string;
+                /** @description Calls before the end of the hour of this time; now where left out. */
+                to?: string;
+                /** @description Only this environment. */
+                environment?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Agents, the busiest first */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentsAnswer"];
+                };
+            };
+            /** @description A parameter cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     aggregate: {
         parameters: {
             query?: {
@@ -5086,6 +5778,184 @@ export interface operations {
             };
             /** @description A parameter cannot be read */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listDashboards: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description By title */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Dashboards"];
+                };
+            };
+        };
+    };
+    createDashboard: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DashboardSpec"];
+            };
+        };
+        responses: {
+            /** @description The dashboard with its id */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Dashboard"];
+                };
+            };
+            /** @description It cannot be read; the detail says why */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The project has as many as it may have */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getDashboard: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The dashboard */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Dashboard"];
+                };
+            };
+            /** @description There is no such dashboard */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    putDashboard: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DashboardChange"];
+            };
+        };
+        responses: {
+            /** @description The dashboard as it is now */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Dashboard"];
+                };
+            };
+            /** @description It cannot be read; the detail says why */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such dashboard */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Somebody else has changed it meanwhile */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteDashboard: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description There is no such dashboard */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5844,6 +6714,26 @@ export interface operations {
             };
         };
     };
+    getPromqlWords: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Each ordered by name */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PromqlWords"];
+                };
+            };
+        };
+    };
     listRules: {
         parameters: {
             query?: never;
@@ -5864,9 +6754,32 @@ export interface operations {
             };
         };
     };
-    explainRule: {
+    listRuleValues: {
         parameters: {
             query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Alert rules, in the order of their groups */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RuleDistances"];
+                };
+            };
+        };
+    };
+    explainRule: {
+        parameters: {
+            query?: {
+                /** @description Its group, where several rules have the name */
+                group?: string;
+            };
             header?: never;
             path: {
                 /** @description Name of the alert */
@@ -5883,6 +6796,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RuleExplanation"];
+                };
+            };
+            /** @description A parameter cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description There is no such rule */
@@ -6905,6 +7827,171 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getIncident: {
+        parameters: {
+            query?: {
+                onset?: string;
+                before?: string;
+            };
+            header?: never;
+            path: {
+                fingerprint: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description x */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IncidentAnswer"];
+                };
+            };
+        };
+    };
+    listBrakes: {
+        parameters: {
+            query?: {
+                all?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description x */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BrakesAnswer"];
+                };
+            };
+        };
+    };
+    putBrakeOn: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewBrake"];
+            };
+        };
+        responses: {
+            /** @description x */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Brake"];
+                };
+            };
+        };
+    };
+    takeBrakeOff: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description x */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Brake"];
+                };
+            };
+        };
+    };
+    listChanges: {
+        parameters: {
+            query?: {
+                from?: string;
+                to?: string;
+                agent?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description x */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangesAnswer"];
+                };
+            };
+        };
+    };
+    tellChange: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewChange"];
+            };
+        };
+        responses: {
+            /** @description x */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Change"];
+                };
+            };
+        };
+    };
+    backtestRules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BacktestRequest"];
+            };
+        };
+        responses: {
+            /** @description x */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BacktestAnswer"];
                 };
             };
         };

@@ -69,10 +69,18 @@ const GO = {
   o: "/overview",
   r: "/runs",
   s: "/sessions",
+  a: "/alerts",
+  i: "/issues",
+  p: "/explore",
+  n: "/agents",
+  t: "/tools",
+  m: "/costs",
+  b: "/dashboards",
   q: "/sql",
   c: "/connect",
   d: "/doctor",
   h: "/status",
+  ",": "/settings",
 } as const;
 
 /** `g` and a letter go to a page. */

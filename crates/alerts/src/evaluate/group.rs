@@ -41,6 +41,13 @@ pub struct RuleState {
     written: BTreeSet<Labels>,
 }
 
+impl RuleState {
+    /// Series the last evaluation wrote.
+    pub fn series_written(&self) -> usize {
+        self.written.len()
+    }
+}
+
 /// State of a group.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct GroupState {

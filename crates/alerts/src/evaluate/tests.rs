@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use promql::{Labels, Point, Value};
 
 use super::*;
+use crate::memory::Memory;
 use crate::rules::{self, Group};
-use crate::unit::Memory;
 
 const STEP: i64 = 30_000;
 

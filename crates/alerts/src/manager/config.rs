@@ -187,6 +187,8 @@ inhibit_rules:
   - source_matchers: [alertname="AgentCompositeDegradation"]
     target_matchers: ['alertname=~"AgentErrorRateSpike|AgentToolCallFailureSpike|AgentHallucinationTrend"']
     equal: [agent_id]
+  - source_matchers: [alertname="TelemetryQuiet", signal="traces"]
+    target_matchers: ['alertname=~"AgentQuiet|AgentToolQuiet"']
 receivers:
   - name: page{page}{}
   - name: here{}

@@ -31,7 +31,11 @@ pub enum SendError {
     Never(String),
 }
 
-fn client() -> Result<&'static Client, SendError> {
+/// The client that speaks to other machines.
+///
+/// # Errors
+/// Why it cannot be set up.
+pub fn http_client() -> Result<&'static Client, String> {
     static CLIENT: OnceLock<Result<Client, String>> = OnceLock::new();
     let build = || {
         let builder = Client::builder()
@@ -41,7 +45,11 @@ fn client() -> Result<&'static Client, SendError> {
             .redirect(reqwest::redirect::Policy::none());
         builder.build().map_err(|error| format!("cannot set up HTTP: {error}"))
     };
-    CLIENT.get_or_init(build).as_ref().map_err(|error| SendError::Never(error.clone()))
+    CLIENT.get_or_init(build).as_ref().map_err(Clone::clone)
+}
+
+fn client() -> Result<&'static Client, SendError> {
+    http_client().map_err(SendError::Never)
 }
 
 /// Writes and sends one notification.

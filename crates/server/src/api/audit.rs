@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use access::Head;
+use access::{Head, Log};
 use axum::Json;
 use axum::extract::State;
 use model::Timestamp;
@@ -23,6 +23,16 @@ const PAGE: usize = 500;
 pub struct AuditParams {
     /// Only entries after this number.
     pub after: Option<i64>,
+    /// `people` (what people, keys and commands did; so where it is left out) or `agents` (what agents did).
+    pub of: Option<String>,
+}
+
+fn log(params: &mut Params) -> Result<Log, Problem> {
+    match params.one("of")?.as_deref() {
+        None | Some("people") => Ok(Log::People),
+        Some("agents") => Ok(Log::Agents),
+        Some(_) => Err(Problem::bad_request("cannot read `of`: it is people or agents")),
+    }
 }
 
 /// Lists entries.
@@ -30,18 +40,27 @@ pub struct AuditParams {
     params(AuditParams), responses((status = 200, body = AuditEntries, description = "Entries, oldest first")))]
 pub async fn list(State(app): State<Arc<App>>, mut params: Params) -> Result<Json<AuditEntries>, Problem> {
     let after: i64 = params.read("after", "the number of an entry")?.unwrap_or(0);
+    let log = log(&mut params)?;
     params.end()?;
     let (open, project) = (Arc::clone(&app.doors), app.project());
-    let entries =
-        doors::blocking(move || open.state().read(|conn| access::entries(conn, after, PAGE, Some(&project)))).await?;
-    let next = if entries.len() == PAGE { entries.last().map(|entry| entry.seq) } else { None };
+    let entries = doors::blocking(move || {
+        open.state().read(|conn| match log {
+            Log::Agents => access::deeds(conn, after, PAGE, Some(&project)),
+            Log::People => {
+                let entries = access::entries(conn, log, after, PAGE, Some(&project))?;
+                Ok(entries.into_iter().map(|entry| (entry, None)).collect())
+            }
+        })
+    })
+    .await?;
+    let next = if entries.len() == PAGE { entries.last().map(|(entry, _)| entry.seq) } else { None };
     Ok(Json(AuditEntries { entries: entries.into_iter().map(AuditEntry::from).collect(), next }))
 }
 
-impl From<access::Entry> for AuditEntry {
-    fn from(entry: access::Entry) -> Self {
+impl From<(access::Entry, Option<String>)> for AuditEntry {
+    fn from((entry, said): (access::Entry, Option<String>)) -> Self {
         let access::Entry { seq, at, project, actor, action, target, detail, hash } = entry;
-        Self { seq, at: Timestamp::from_nanos(at), project, actor, action, target, detail, hash }
+        Self { seq, at: Timestamp::from_nanos(at), project, actor, action, target, detail, said, hash }
     }
 }
 
@@ -52,6 +71,8 @@ impl From<access::Entry> for AuditEntry {
 pub struct VerifyParams {
     /// A `head` of an earlier answer: it must still be in the log.
     pub head: Option<String>,
+    /// `people` (so where it is left out) or `agents`.
+    pub of: Option<String>,
 }
 
 /// Verifies the chain.
@@ -64,9 +85,10 @@ pub async fn verify(State(app): State<Arc<App>>, mut params: Params) -> Result<J
             .ok_or_else(|| Problem::bad_request("cannot read `head`: give it as an earlier answer has it, NUMBER:HASH"))
     });
     let noted = noted.transpose()?;
+    let log = log(&mut params)?;
     params.end()?;
     let open = Arc::clone(&app.doors);
-    let found = doors::blocking(move || open.state().read(|conn| access::verify(conn, noted.as_ref()))).await?;
+    let found = doors::blocking(move || open.state().read(|conn| access::verify(conn, log, noted.as_ref()))).await?;
     Ok(Json(AuditCheck {
         ok: found.broken.is_empty(),
         entries: found.entries,

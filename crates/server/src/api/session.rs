@@ -5,12 +5,13 @@ use std::sync::Arc;
 use access::{Caller, Need};
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 
 use super::types::{Login, Me, Problem};
 use crate::app::App;
+use crate::doors::oidc::OidcError;
 use crate::doors::{self, credentials};
 
 /// Tries to sign in a minute by one name, and by all names together.
@@ -88,6 +89,96 @@ pub async fn log_in(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes
     Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie)]).into_response())
 }
 
+/// The cookie that ties a sign-in elsewhere to the browser that began it.
+const OIDC_COOKIE: &str = "tawny_oidc";
+
+/// Sends the browser to the provider.
+#[utoipa::path(get, path = "/api/v1/login/oidc", operation_id = "beginOidc", tag = "access", summary = "Sign in elsewhere (OpenID Connect)",
+    description = "Sends the browser to the provider, which sends it back to `/api/v1/login/oidc/callback`.",
+    responses((status = 303, description = "To the provider"),
+        (status = 404, body = Problem, content_type = "application/problem+json", description = "No provider is set"),
+        (status = 503, body = Problem, content_type = "application/problem+json", description = "The provider cannot be asked")))]
+pub async fn oidc_begin(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Response, Problem> {
+    let random = [doors::random()?, doors::random()?, doors::random()?];
+    let (to, state) = oidc(&app)?.begin(random, app.now()).await.map_err(refused)?;
+    let seconds = doors::oidc::PATIENCE / 1_000_000_000;
+    let secure = secure(&app, &headers);
+    // Lax: the provider's page sends the browser back.
+    let cookie =
+        format!("{OIDC_COOKIE}={state}; Path=/api/v1/login; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}");
+    Ok((StatusCode::SEE_OTHER, [(header::LOCATION, to), (header::SET_COOKIE, cookie)]).into_response())
+}
+
+/// Takes the browser back from the provider.
+#[utoipa::path(get, path = "/api/v1/login/oidc/callback", operation_id = "finishOidc", tag = "access",
+    summary = "Where the provider sends the browser back to",
+    params(("code" = Option<String>, Query, description = "The provider's code"), ("state" = Option<String>, Query, description = "As it was sent there")),
+    responses((status = 303, description = "Signed in: to the pages"),
+        (status = 401, body = Problem, content_type = "application/problem+json", description = "Not begun here, a token that is not good, or nobody lets the person in")))]
+pub async fn oidc_finish(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    uri: axum::http::Uri,
+) -> Result<Response, Problem> {
+    let query: std::collections::HashMap<String, String> =
+        form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()).into_owned().collect();
+    let given = |name: &str| query.get(name).map(String::as_str).unwrap_or_default();
+    let door = oidc(&app)?;
+    let shown = credentials::cookie(&headers, OIDC_COOKIE);
+    if given("state").is_empty() || shown.as_deref() != Some(given("state")) {
+        return Err(refused(OidcError::Stranger));
+    }
+    let now = app.now();
+    let (identity, name, roles) = door.finish(given("state"), given("code"), now).await.map_err(refused)?;
+    let (open, random) = (Arc::clone(&app.doors), doors::random()?);
+    let told: Vec<String> = roles.iter().map(|(project, role)| format!("{} of {project}", role.as_str())).collect();
+    let token = doors::blocking(move || {
+        let token = open.state().write(|tx| {
+            let Some(name) = access::admit_identity(tx, &identity, &name, &roles, now)? else { return Ok(None) };
+            access::append(
+                tx,
+                now,
+                "*",
+                &format!("user:{name}"),
+                ["login", &name, &format!("oidc: {}", told.join(", "))],
+            )?;
+            access::open_session(tx, &name, random, now).map(Some)
+        })?;
+        open.reload()?;
+        Ok::<_, state::StateError>(token)
+    });
+    let token = token.await?.ok_or_else(|| {
+        refused(OidcError::NotAllowed("the name is somebody else's here, or this person may not sign in".into()))
+    })?;
+    let session = cookie(&app, &headers, &token, access::SESSION_SECONDS);
+    let gone =
+        format!("{OIDC_COOKIE}=; Path=/api/v1/login; Max-Age=0; HttpOnly; SameSite=Lax{}", secure(&app, &headers));
+    let mut response = (StatusCode::SEE_OTHER, [(header::LOCATION, "/")]).into_response();
+    for cookie in [session, gone] {
+        let value: HeaderValue = cookie.parse().map_err(|_| Problem::internal("a cookie cannot be written"))?;
+        response.headers_mut().append(header::SET_COOKIE, value);
+    }
+    Ok(response)
+}
+
+fn oidc(app: &App) -> Result<&doors::oidc::OidcDoor, Problem> {
+    app.oidc.as_ref().ok_or_else(|| Problem::not_found("nobody else vouches for people here: start with --oidc FILE"))
+}
+
+fn refused(error: OidcError) -> Problem {
+    tracing::warn!(%error, "a sign-in elsewhere failed");
+    match error {
+        OidcError::Provider { .. } => Problem::unavailable(error.to_string()),
+        _ => Problem::new(StatusCode::UNAUTHORIZED, "not-allowed", "Who are you?", error.to_string()),
+    }
+}
+
+/// `; Secure` where there is TLS, here or at a proxy before.
+fn secure(app: &App, headers: &HeaderMap) -> &'static str {
+    let proxied = headers.get("x-forwarded-proto").is_some_and(|value| value == "https");
+    if app.tls.is_some() || proxied { "; Secure" } else { "" }
+}
+
 /// Signs out.
 #[utoipa::path(post, path = "/api/v1/logout", operation_id = "logOut", tag = "access", summary = "Sign out",
     responses((status = 204, description = "The session has ended, if there was one")))]
@@ -105,8 +196,7 @@ pub async fn log_out(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<
 
 /// The cookie: out of reach of scripts, sent to this site only, and over TLS only where there is TLS.
 fn cookie(app: &App, headers: &HeaderMap, token: &str, seconds: i64) -> String {
-    let proxied = headers.get("x-forwarded-proto").is_some_and(|value| value == "https");
-    let secure = if app.tls.is_some() || proxied { "; Secure" } else { "" };
+    let secure = secure(app, headers);
     let name = credentials::COOKIE;
     format!("{name}={token}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}")
 }
@@ -129,5 +219,6 @@ pub async fn me(State(app): State<Arc<App>>, Extension(caller): Extension<Caller
         project: caller.project.to_string(),
         rights: rights.collect(),
         closed: app.doors.are_closed(),
+        oidc: app.oidc.is_some(),
     })
 }

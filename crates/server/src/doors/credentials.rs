@@ -24,11 +24,16 @@ pub fn shown(headers: &HeaderMap) -> Credentials {
     }
 }
 
-/// The token in the cookie.
+/// The token in the cookie of a session.
 pub fn session(headers: &HeaderMap) -> Option<String> {
+    cookie(headers, COOKIE)
+}
+
+/// The value of a cookie.
+pub fn cookie(headers: &HeaderMap, wanted: &str) -> Option<String> {
     let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     let mut pairs = cookies.flat_map(|list| list.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.find(|(name, _)| *name == COOKIE).map(|(_, token)| token.to_owned())
+    pairs.find(|(name, _)| *name == wanted).map(|(_, token)| token.to_owned())
 }
 
 /// Everything in the headers that may be a key.

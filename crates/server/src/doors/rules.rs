@@ -29,6 +29,8 @@ pub const RULES: &[(&str, &str, Rule)] = &[
     ("GET", "/health", Open),
     ("GET", "/api/v1/openapi.json", Open),
     ("POST", "/api/v1/login", Open),
+    ("GET", "/api/v1/login/oidc", Open),
+    ("GET", "/api/v1/login/oidc/callback", Open),
     ("POST", "/api/v1/logout", Open),
     ("GET", "/api/v1/me", Needs(Need::Known)),
     // Receivers
@@ -78,6 +80,14 @@ pub const RULES: &[(&str, &str, Rule)] = &[
     ("GET", "/api/v1/search", Needs(Need::Read)),
     ("GET", "/api/v1/aggregate", Needs(Need::Read)),
     ("GET", "/api/v1/logs", Needs(Need::Read)),
+    ("GET", "/api/v1/agents", Needs(Need::Read)),
+    ("GET", "/api/v1/dashboards", Needs(Need::Read)),
+    ("POST", "/api/v1/dashboards", Needs(Need::Write)),
+    ("GET", "/api/v1/dashboards/{id}", Needs(Need::Read)),
+    ("PUT", "/api/v1/dashboards/{id}", Needs(Need::Write)),
+    ("DELETE", "/api/v1/dashboards/{id}", Needs(Need::Write)),
+    ("GET", "/api/v1/logs/counts", Needs(Need::Read)),
+    ("GET", "/api/v1/checklist", Needs(Need::Read)),
     ("POST", "/api/v1/sql", Needs(Need::Read)),
     ("GET", "/api/v1/sql/schema", Needs(Need::Read)),
     ("GET", "/api/v1/export", Needs(Need::Read)),
@@ -88,7 +98,10 @@ pub const RULES: &[(&str, &str, Rule)] = &[
     ("GET", "/api/v1/policy", Needs(Need::Read)),
     ("GET", "/api/v1/signals", Needs(Need::Read)),
     ("GET", "/api/v1/signals/families", Needs(Need::Read)),
+    ("GET", "/api/v1/promql/words", Needs(Need::Read)),
     ("GET", "/api/v1/findings", Needs(Need::Read)),
+    ("GET", "/api/v1/suspects", Needs(Need::Read)),
+    ("POST", "/api/v1/runs/{trace_id}/mark", Needs(Need::Respond)),
     ("GET", "/api/v1/issues", Needs(Need::Read)),
     ("GET", "/api/v1/issues/{fingerprint}", Needs(Need::Read)),
     ("PATCH", "/api/v1/issues/{fingerprint}", Needs(Need::Respond)),
@@ -111,16 +124,29 @@ pub const RULES: &[(&str, &str, Rule)] = &[
     ("POST", "/api/v1/budgets/check", Needs(Need::Ingest)),
     ("POST", "/api/v1/budgets/settle", Needs(Need::Ingest)),
     ("POST", "/api/v1/budgets/release", Needs(Need::Ingest)),
+    // A pipeline tells of what it deployed, with the key it has
+    ("GET", "/api/v1/changes", Needs(Need::Read)),
+    ("POST", "/api/v1/changes", Needs(Need::Ingest)),
+    ("GET", "/api/v1/brakes", Needs(Need::Read)),
+    ("POST", "/api/v1/brakes", Needs(Need::Respond)),
+    ("DELETE", "/api/v1/brakes/{id}", Needs(Need::Respond)),
+    ("GET", "/api/v1/incidents/{fingerprint}", Needs(Need::Read)),
+    ("GET", "/api/v1/incidents/{fingerprint}/runs.csv", Needs(Need::Read)),
     // Rules and alerts are of the whole server
     ("GET", "/api/v1/alerts", Server(Need::Read)),
     ("GET", "/api/v1/alerts/history", Server(Need::Read)),
     ("GET", "/api/v1/alerts/review", Server(Need::Read)),
+    ("GET", "/api/v1/alerts/{fingerprint}", Server(Need::Read)),
     ("POST", "/api/v1/alerts/{fingerprint}/ack", Server(Need::Respond)),
     ("GET", "/api/v1/silences", Server(Need::Read)),
     ("POST", "/api/v1/silences", Server(Need::Respond)),
     ("DELETE", "/api/v1/silences/{id}", Server(Need::Respond)),
     ("GET", "/api/v1/rules", Server(Need::Read)),
+    ("GET", "/api/v1/rules/values", Server(Need::Read)),
     ("GET", "/api/v1/rules/{name}/explain", Server(Need::Read)),
+    ("POST", "/api/v1/rules/backtest", Server(Need::Read)),
+    ("GET", "/api/v1/receivers", Server(Need::Read)),
+    ("POST", "/api/v1/receivers/{name}/test", Server(Need::Admin)),
     ("GET", "/runbooks/{name}", Open),
     ("GET", "/metrics", Server(Need::Read)),
     // What others ask: Prometheus, Grafana, Jaeger, Alertmanager
@@ -150,6 +176,17 @@ pub const RULES: &[(&str, &str, Rule)] = &[
     ("POST", "/api/v1/keys", Needs(Need::Admin)),
     ("DELETE", "/api/v1/keys/{id}", Needs(Need::Admin)),
     ("POST", "/api/v1/keys/{id}/rotate", Needs(Need::Admin)),
+    ("GET", "/api/v1/retention", Needs(Need::Read)),
+    ("GET", "/api/v1/holds", Needs(Need::Admin)),
+    ("POST", "/api/v1/holds", Needs(Need::Admin)),
+    ("DELETE", "/api/v1/holds/{id}", Needs(Need::Admin)),
+    ("GET", "/api/v1/erasures", Needs(Need::Admin)),
+    ("POST", "/api/v1/erasures", Needs(Need::Admin)),
+    ("POST", "/api/v1/sampling/try", Needs(Need::Read)),
+    ("GET", "/api/v1/users", Needs(Need::Admin)),
+    ("POST", "/api/v1/users", Server(Need::Admin)),
+    ("PATCH", "/api/v1/users/{id}", Server(Need::Admin)),
+    ("DELETE", "/api/v1/users/{id}", Server(Need::Admin)),
     ("GET", "/api/v1/audit", Needs(Need::Admin)),
     ("GET", "/api/v1/audit/verify", Server(Need::Admin)),
 ];
@@ -167,6 +204,29 @@ pub const CONTENT: &[&str] = &[
     "/api/v1/sql",
     "/api/v1/export",
 ];
+
+/// Where handlers write into the audit log themselves, with more than the path says, and where programs and not people change things.
+const TOLD_THEMSELVES: &[&str] = &[
+    "/api/v1/keys",
+    "/api/v1/users",
+    "/api/v1/holds",
+    "/api/v1/erasures",
+    "/alertmanager/api/v2/alerts",
+    "/alertmanager/webhook",
+];
+
+/// How the audit log calls what was done by a request to a route; `None` where it is no change, or told elsewhere.
+pub fn deed(method: &Method, path: &str) -> Option<&'static str> {
+    if path == "/api/v1/store/backup" {
+        return Some("backup");
+    }
+    let changes = match of(method, path) {
+        Needs(need) | Server(need) => need >= Need::Respond,
+        Open | Itself => false,
+    };
+    let told = TOLD_THEMSELVES.iter().any(|known| path.starts_with(known));
+    (changes && !told && ![Method::GET, Method::HEAD].contains(method)).then_some("change")
+}
 
 /// What the route of that path asks for; `None` where nothing is said.
 pub fn said(method: &Method, path: &str) -> Option<Rule> {

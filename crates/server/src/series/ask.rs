@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::series::{Db, DbError, Fetched, SelectLimits};
+use alerts::backtest::Made;
 use model::Timestamp;
-use promql::{Answer, EvalError, Params, Query, Value};
+use promql::{Answer, EvalError, Labels, Params, Query, Series, Source, Value};
 
 use super::{SeriesStore, limits, millis};
 use crate::app::App;
@@ -51,15 +52,84 @@ pub fn select_limits() -> SelectLimits {
 /// Where only hourly summaries are left, an instant selector has to look back further than five minutes to find one.
 const THIN_LOOKBACK_MS: i64 = 3_600_000 + promql::DEFAULT_LOOKBACK_MS;
 
-impl SeriesStore {
-    /// Evaluates a query over all series of a project. Blocks, for `time` at most.
-    pub fn evaluate(&self, project: &str, query: &Query, params: &Params, time: Duration) -> Result<Answer, AskError> {
-        let now = SystemClock::time();
-        evaluate(&*self.of(project, now)?, query, params, time)
+/// Which series somebody may see. Tawny's own metrics, and what rules record and say of them, are about all projects and are kept with the
+/// first one: who has no rights in every project sees of these only what names theirs.
+#[derive(Debug, Clone)]
+pub enum Sees {
+    /// All.
+    Everything,
+    /// What is of this project.
+    Of(Arc<str>),
+}
+
+impl Sees {
+    /// Whether a series may be seen.
+    pub fn shows(&self, labels: &Labels) -> bool {
+        let Self::Of(project) = self else { return true };
+        let value = |name: &str| labels.iter().find(|label| *label.name == *name).map(|label| &*label.value);
+        let name = labels.metric_name();
+        // What rules record has a colon in its name by custom, and no job.
+        let of_all = value("job") == Some("tawny") || name.contains(':') || name.starts_with("ALERTS");
+        !of_all || value("project") == Some(&**project)
     }
 }
 
-fn evaluate(db: &Db, query: &Query, params: &Params, time: Duration) -> Result<Answer, AskError> {
+impl SeriesStore {
+    /// Evaluates a query over all series of a project that may be seen. Blocks, for `time` at most.
+    pub fn evaluate(
+        &self,
+        whose: (&str, &Sees),
+        query: &Query,
+        params: &Params,
+        time: Duration,
+    ) -> Result<Answer, AskError> {
+        self.evaluate_with(whose, query, params, time, &Made::default())
+    }
+
+    /// As [`SeriesStore::evaluate`], with series made by rules under test in the place of those they hide.
+    pub fn evaluate_with(
+        &self,
+        (project, sees): (&str, &Sees),
+        query: &Query,
+        params: &Params,
+        time: Duration,
+        made: &Made,
+    ) -> Result<Answer, AskError> {
+        let now = SystemClock::time();
+        evaluate(&*self.of(project, now)?, sees, query, params, time, made)
+    }
+
+    /// Before this time only hourly samples of a project are left, in milliseconds since 1970.
+    pub fn thin_before(&self, project: &str) -> Result<Option<i64>, AskError> {
+        Ok(self.of(project, SystemClock::time())?.thin_before())
+    }
+}
+
+/// Stored series, and after them those that were made.
+struct With {
+    stored: Fetched,
+    made: Vec<Vec<Arc<Series>>>,
+}
+
+impl Source for With {
+    fn count(&self, need: usize) -> usize {
+        self.stored.count(need) + self.made.count(need)
+    }
+
+    fn series(&self, need: usize, at: usize) -> Arc<Series> {
+        let stored = self.stored.count(need);
+        if at < stored { self.stored.series(need, at) } else { self.made.series(need, at - stored) }
+    }
+}
+
+fn evaluate(
+    db: &Db,
+    sees: &Sees,
+    query: &Query,
+    params: &Params,
+    time: Duration,
+    made: &Made,
+) -> Result<Answer, AskError> {
     let until = SystemClock::time().plus_nanos(i64::try_from(time.as_nanos()).unwrap_or(i64::MAX));
     let invalid = |error: EvalError| AskError::Bad(error.to_string());
     let mut params = *params;
@@ -72,7 +142,8 @@ fn evaluate(db: &Db, query: &Query, params: &Params, time: Duration) -> Result<A
     let mut left = select_limits();
     let mut fetched = Fetched::default();
     for need in &needs {
-        let found = db.select(&need.matchers, need.from_ms, need.to_ms, left)?;
+        let mut found = db.select(&need.matchers, need.from_ms, need.to_ms, left)?;
+        found.retain(|series| sees.shows(&series.labels) && !made.hides(&series.labels));
         let samples: u64 = found.iter().map(::series::Found::samples).sum();
         left.samples_max -= samples.min(left.samples_max);
         fetched.needs.push(found);
@@ -80,7 +151,8 @@ fn evaluate(db: &Db, query: &Query, params: &Params, time: Duration) -> Result<A
     let stop: Arc<dyn Fn() -> bool + Send + Sync> = Arc::new(move || SystemClock::time() > until);
     let bounds =
         promql::Limits { max_series: limits::PROMQL_SERIES_MAX, stop: Some(stop), ..promql::Limits::default() };
-    promql::evaluate(query, &fetched, &params, &bounds).map_err(|error| match error {
+    let made = needs.iter().map(|need| made.select(need)).collect();
+    promql::evaluate(query, &With { stored: fetched, made }, &params, &bounds).map_err(|error| match error {
         EvalError::Invalid(message) => AskError::Bad(message),
         EvalError::Stopped => AskError::Timeout(time),
         other => AskError::Execution(other.to_string()),
@@ -95,7 +167,8 @@ pub async fn ask(
     params: Params,
     time: Duration,
 ) -> Result<Answer, AskError> {
-    on_threads(app, move |store, project| store.evaluate(&project, &query, &params, time), project).await
+    let sees = app.sees();
+    on_threads(app, move |store, project| store.evaluate((&project, &sees), &query, &params, time), project).await
 }
 
 /// Runs blocking work on series where queries run, as many at a time as there are permits.

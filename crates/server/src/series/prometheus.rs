@@ -149,9 +149,11 @@ fn times(form: &Form) -> Result<(i64, i64), ApiError> {
 }
 
 async fn labels_of(app: &App, sets: Vec<Vec<Matcher>>, (from, to): (i64, i64)) -> Result<Vec<Labels>, ApiError> {
-    let now = app.now();
+    let (now, sees) = (app.now(), app.sees());
     let look = move |store: Arc<super::SeriesStore>, project: Arc<str>| {
-        Ok(store.of(&project, now)?.labels(&sets, from, to, limits::PROMQL_SERIES_MAX)?)
+        let mut found = store.of(&project, now)?.labels(&sets, from, to, limits::PROMQL_SERIES_MAX)?;
+        found.retain(|labels| sees.shows(labels));
+        Ok(found)
     };
     Ok(on_threads(app, look, &app.project()).await?)
 }
@@ -259,9 +261,11 @@ async fn query_exemplars(State(app): State<Arc<App>>, form: Form) -> ApiResult {
     }
     let mut sets = Vec::new();
     selectors(&query.root, &mut sets);
-    let now = app.now();
+    let (now, sees) = (app.now(), app.sees());
     let look = move |store: Arc<super::SeriesStore>, project: Arc<str>| {
-        Ok(store.of(&project, now)?.exemplars(&sets, times.0, times.1))
+        let mut found = store.of(&project, now)?.exemplars(&sets, times.0, times.1);
+        found.retain(|exemplar| sees.shows(&exemplar.series));
+        Ok(found)
     };
     let exemplars = on_threads(&app, look, &app.project()).await?;
     let mut by_series: BTreeMap<Labels, Vec<Exemplar>> = BTreeMap::new();

@@ -62,11 +62,13 @@ pub async fn flags() -> Response {
 
 /// `status/tsdb`: sizes of what is in memory.
 pub async fn tsdb(State(app): State<Arc<App>>) -> Result<Response, ApiError> {
-    let now = app.now();
+    let (now, sees) = (app.now(), app.sees());
     let look = move |store: Arc<super::SeriesStore>, project: Arc<str>| {
         let db = store.of(&project, now)?;
         let recent = millis(now) - Settings::default().late_window;
-        Ok((db.stats(), db.labels(&[], recent, i64::MAX, limits::PROMQL_SERIES_MAX)?))
+        let mut found = db.labels(&[], recent, i64::MAX, limits::PROMQL_SERIES_MAX)?;
+        found.retain(|labels| sees.shows(labels));
+        Ok((db.stats(), found))
     };
     let (stats, series) = super::ask::on_threads(&app, look, &app.project()).await?;
     let mut metrics = std::collections::BTreeMap::<&str, u64>::new();

@@ -85,6 +85,130 @@ fn no_question_shows_rows_of_another_project() {
     assert_eq!(get(&server, "/api/v1/runs", "").status, 401);
 }
 
+/// Nothing that names the other project's words, by any address that reads: those of the API's own description, and of the protocols of
+/// others, each with what might talk a server into looking elsewhere.
+#[test]
+fn no_address_that_reads_tells_of_another_project() {
+    let dir = TempDir::new().unwrap();
+    let data = dir.path().join("data");
+    let all = [Scope::Ingest, Scope::Read, Scope::Write];
+    // The first project holds Tawny's own metrics, which are about all: its key is the one to attack with.
+    let (own, bank) = (key(&data, "default", &all, 1).1, key(&data, "bank", &all, 2).1);
+    let server = Server::configured(dir, |settings| settings.runs.settle_nanos = 100_000_000);
+    let word = "vault";
+    let bearer = format!("Bearer {bank}");
+    let trace = "5a".repeat(16);
+    let attribute = |key: &str, value: &str| json!({ "key": key, "value": { "stringValue": value } });
+    let now = crate::support::now();
+    let span = |id: &str, parent: &str, operation: &str| {
+        json!({ "traceId": trace, "spanId": id, "parentSpanId": parent, "name": format!("{word}-span"),
+            "startTimeUnixNano": (now - 1_000_000_000).to_string(), "endTimeUnixNano": now.to_string(), "status": { "code": 2, "message": format!("{word}-error") },
+            "attributes": [attribute("gen_ai.operation.name", operation), attribute("gen_ai.agent.name", "vault-agent"),
+                attribute("gen_ai.request.model", "vault-model"), attribute("gen_ai.tool.name", "vault-tool"), attribute("user.id", "vault-user"),
+                attribute("gen_ai.conversation.id", "vault-session"), attribute("input.value", "vault-words")] })
+    };
+    let resource = json!({ "attributes": [attribute("service.name", "vault-service")] });
+    let spans = [
+        span("00000000000000a1", "", "invoke_agent"),
+        span("00000000000000a2", "00000000000000a1", "chat"),
+        span("00000000000000a3", "00000000000000a1", "execute_tool"),
+    ];
+    let log = json!({ "timeUnixNano": now.to_string(), "body": { "stringValue": "vault-log" }, "traceId": trace });
+    let point =
+        json!({ "timeUnixNano": now.to_string(), "asDouble": 1.0, "attributes": [attribute("place", "vault-label")] });
+    for (path, body) in [
+        ("/v1/traces", json!({ "resourceSpans": [{ "resource": resource, "scopeSpans": [{ "spans": spans }] }] })),
+        ("/v1/logs", json!({ "resourceLogs": [{ "resource": resource, "scopeLogs": [{ "logRecords": [log] }] }] })),
+        (
+            "/v1/metrics",
+            json!({ "resourceMetrics": [{ "resource": resource, "scopeMetrics": [{ "metrics": [{ "name": "vault_metric", "gauge": { "dataPoints": [point] } }] }] }] }),
+        ),
+    ] {
+        let headers = [("content-type", "application/json"), ("authorization", bearer.as_str())];
+        server.post(path, &headers, body.to_string().as_bytes()).ok();
+    }
+    // Until Tawny's own metrics tell of it, to those who may know.
+    let told = "/prometheus/api/v1/series?match[]=agent_llm_calls_total&match[]=%7Bproject%3D%22bank%22%7D";
+    for round in 0.. {
+        if get(&server, "/api/v1/runs", &bank).ok().text().contains(word)
+            && get(&server, "/api/v1/costs?by=agent&since=1h", &bank).text().contains(word)
+        {
+            break;
+        }
+        assert!(round < 300, "the run was not judged");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    std::thread::sleep(Duration::from_secs(16));
+    let mut paths: Vec<String> = Vec::new();
+    let document = get(&server, "/api/v1/openapi.json", &own).ok().json();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        let endless =
+            ["/api/v1/live", "/api/v1/login/oidc", "/api/v1/store/backup"].iter().any(|known| path.starts_with(known));
+        if item.get("get").is_some() && !endless {
+            let path =
+                path.replace("{trace_id}", &trace).replace("{other}", &trace).replace("{span_id}", "00000000000000a1");
+            paths.push(path.replace("{name}", "vault-agent").replace("{fingerprint}", "f").replace("{id}", "1"));
+        }
+    }
+    let asked = paths.len();
+    assert!(asked > 30, "{paths:?}");
+    paths.extend(
+        [
+            told,
+            "/api/v1/runs?q=vault&in=content",
+            "/api/v1/runs?facets=agent,service,model,user,tag",
+            "/api/v1/search?q=vault",
+            "/api/v1/aggregate?of=runs&by=agent",
+            "/api/v1/costs?by=agent&since=1h",
+            "/api/v1/costs.csv?by=user&since=1h",
+            "/api/v1/signals?agent=vault-agent",
+            "/prometheus/api/v1/query?query=%7B__name__%3D~%22.%2B%22%7D",
+            "/prometheus/api/v1/query?query=count%20by%20(project,agent_id,agent,model)(%7B__name__%3D~%22.%2B%22%7D)",
+            "/prometheus/api/v1/query?query=count%20by%20(project)(%7Bproject%3D%22bank%22%7D)",
+            "/prometheus/api/v1/labels",
+            "/prometheus/api/v1/label/agent_id/values",
+            "/prometheus/api/v1/label/project/values",
+            "/prometheus/api/v1/label/__name__/values",
+            "/prometheus/api/v1/query_exemplars?query=%7B__name__%3D~%22.%2B%22%7D",
+            "/prometheus/api/v1/metadata?metric=vault_metric",
+            "/prometheus/api/v1/status/tsdb",
+            "/loki/api/v1/query_range?query=%7Bservice_name%3D~%22.%2B%22%7D",
+            "/loki/api/v1/label/service_name/values",
+            "/loki/api/v1/series?match[]=%7Bservice_name%3D~%22.%2B%22%7D",
+            "/tempo/api/search?q=%7B%7D",
+            "/tempo/api/search/tag/service.name/values",
+            "/tempo/api/v2/search/tag/resource.service.name/values",
+            "/jaeger/api/services",
+            "/jaeger/api/traces?service=vault-service",
+            "/jaeger/api/operations?service=vault-service",
+        ]
+        .map(str::to_owned),
+    );
+    paths.extend(
+        ["/tempo/api/traces", "/tempo/api/v2/traces", "/jaeger/api/traces", "/api/public/traces"]
+            .map(|path| format!("{path}/{trace}")),
+    );
+    let bearer = format!("Bearer {own}");
+    for path in &paths {
+        for more in ["", "project=bank", "tenant=bank&project=*"] {
+            let join = if path.contains('?') { "&" } else { "?" };
+            let url = format!(
+                "{}{path}{}",
+                server.http,
+                if more.is_empty() { String::new() } else { format!("{join}{more}") }
+            );
+            for headers in [vec![], vec![("x-scope-orgid", "bank")], vec![("tawny-project", "bank")]] {
+                let headers: Vec<(&str, &str)> =
+                    [("authorization", bearer.as_str())].into_iter().chain(headers).collect();
+                let answer = server.send("GET", &url, &headers, b"");
+                // What was asked for may be repeated in an error.
+                let told = answer.text().replace("vault-service", "").replace("vault_metric", "");
+                assert!(answer.status >= 400 || !told.contains(word) && !told.contains("\"bank\""), "{url}: {told}");
+            }
+        }
+    }
+}
+
 #[test]
 fn a_person_signs_in_sees_their_project_and_signs_out() {
     let dir = TempDir::new().unwrap();
@@ -129,7 +253,7 @@ fn a_person_signs_in_sees_their_project_and_signs_out() {
     for _ in 0..3 {
         assert_eq!(with("GET", "/api/v1/search?q=owls", &[]).status, 200);
     }
-    let log = state.read(|conn| access::entries(conn, 0, 100, None)).unwrap();
+    let log = state.read(|conn| access::entries(conn, access::Log::People, 0, 100, None)).unwrap();
     let told: Vec<[&str; 3]> = log.iter().map(|entry| [&*entry.actor, &*entry.action, &*entry.target]).collect();
     let jane = "user:jane";
     assert_eq!(told, [[jane, "login.failed", "jane"], [jane, "login", "jane"], [jane, "view", "/api/v1/search"]]);
@@ -306,4 +430,61 @@ fn certificates_are_used_and_read_again_when_they_change() {
         std::thread::sleep(Duration::from_millis(100));
     }
     panic!("the new certificate is not used");
+}
+
+#[test]
+fn administrators_add_change_and_remove_people_and_never_lock_themselves_out() {
+    let server = Server::open(TempDir::new().unwrap(), Limits::default());
+    let ask = |cookie: &str, method: &str, path: &str, body: Value| {
+        let url = format!("{}{path}", server.http);
+        server.send(method, &url, &[("cookie", cookie)], body.to_string().as_bytes())
+    };
+    let login = |name: &str, password: &str| {
+        let answer = ask("", "POST", "/api/v1/login", json!({ "name": name, "password": password }));
+        (answer.status, answer.header("set-cookie").split(';').next().unwrap_or_default().to_owned())
+    };
+    let person = |name: &str, project: &str, role: &str| json!({ "name": name, "password": "correct horse battery", "roles": [{ "project": project, "role": role }] });
+    // Open: whoever is first must be able to let in the others.
+    let refused = ask("", "POST", "/api/v1/users", person("jane", "shop", "admin"));
+    assert_eq!(refused.status, 409, "{}", refused.text());
+    assert_eq!(ask("", "POST", "/api/v1/users", person("ada", "*", "admin")).status, 200);
+    assert_eq!(ask("", "GET", "/api/v1/users", json!({})).status, 401, "the first person closes the doors");
+    let (status, ada) = login("ada", "correct horse battery");
+    assert_eq!(status, 204);
+    assert_eq!(ask(&ada, "POST", "/api/v1/users", person("jane", "shop", "viewer")).status, 200);
+    assert_eq!(ask(&ada, "POST", "/api/v1/users", person("jane", "*", "admin")).status, 409);
+    let short = json!({ "name": "bob", "password": "hunter2-x", "roles": [{ "project": "shop", "role": "viewer" }] });
+    let short = ask(&ada, "POST", "/api/v1/users", short);
+    assert!(short.status == 400 && !short.text().contains("hunter2"), "{}", short.text());
+    let (_, jane) = login("jane", "correct horse battery");
+    assert_eq!(
+        ask(&jane, "PATCH", "/api/v1/users/jane", json!({ "roles": [{ "project": "*", "role": "admin" }] })).status,
+        403
+    );
+    let change = json!({ "disabled": true, "roles": [{ "project": "shop", "role": "editor" }] });
+    let changed = ask(&ada, "PATCH", "/api/v1/users/jane", change).ok().json();
+    assert_eq!(changed["roles"], json!([{ "project": "shop", "role": "editor" }]));
+    assert!(changed["disabled_at"].is_string());
+    assert_eq!(ask(&jane, "GET", "/api/v1/runs", json!({})).status, 401, "a session ends with its person");
+    assert_eq!(login("jane", "correct horse battery").0, 401);
+    assert_eq!(
+        ask(&ada, "PATCH", "/api/v1/users/jane", json!({ "disabled": false, "password": "another horse battery" }))
+            .status,
+        200
+    );
+    assert_eq!(login("jane", "another horse battery").0, 204);
+    for change in [json!({ "disabled": true }), json!({ "roles": [{ "project": "*", "role": "none" }] })] {
+        assert_eq!(ask(&ada, "PATCH", "/api/v1/users/ada", change).status, 409);
+    }
+    assert_eq!(ask(&ada, "DELETE", "/api/v1/users/ada", json!({})).status, 409);
+    assert_eq!(ask(&ada, "DELETE", "/api/v1/users/jane", json!({})).status, 204);
+    assert_eq!(ask(&ada, "DELETE", "/api/v1/users/jane", json!({})).status, 404);
+    let listed = ask(&ada, "GET", "/api/v1/users", json!({})).ok().json();
+    assert_eq!(listed["users"].as_array().unwrap().len(), 1);
+    let log = ask(&ada, "GET", "/api/v1/audit", json!({})).ok().json();
+    let told: Vec<&str> =
+        log["entries"].as_array().unwrap().iter().map(|entry| entry["action"].as_str().unwrap()).collect();
+    for action in ["user.add", "user.disable", "user.role", "user.password", "user.enable", "user.remove"] {
+        assert!(told.contains(&action), "{action} is not in {told:?}");
+    }
 }

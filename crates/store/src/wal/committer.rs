@@ -26,6 +26,8 @@ pub(crate) enum Message {
     Commit(Box<Waiting>),
     /// Log files up to this sequence number are no longer needed.
     Flushed(u64),
+    /// Close the file, so that what comes is in another; answer.
+    Roll(oneshot::Sender<()>),
     /// Sync, close the file, answer, end.
     Close(oneshot::Sender<io::Result<()>>),
 }
@@ -106,6 +108,11 @@ impl<A: Apply> Committer<A> {
             }
             match message {
                 Some(Message::Flushed(position)) => self.log.remove_through(position),
+                Some(Message::Roll(answer)) => {
+                    self.log.roll();
+                    // Who asked may have gone away.
+                    let _ = answer.send(());
+                }
                 Some(Message::Close(answer)) => {
                     let _ = answer.send(self.log.close());
                     return;

@@ -127,6 +127,12 @@ impl Log {
         }
     }
 
+    /// Closes the file that is being written; the next record begins another.
+    pub fn roll(&mut self) {
+        self.close_file();
+        self.publish();
+    }
+
     fn give_up(&mut self) {
         let Some(open) = self.open.take() else { return };
         if let Err(error) = self.disk.truncate(&open.path, open.bytes) {

@@ -102,6 +102,16 @@ pub enum UsersCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Keep a person from signing in; their sessions end.
+    Disable {
+        /// The person.
+        name: String,
+    },
+    /// Let a person sign in again.
+    Enable {
+        /// The person.
+        name: String,
+    },
     /// Remove a person; their sessions end.
     Remove {
         /// The person.
@@ -115,6 +125,9 @@ pub struct Audit {
     /// What to do.
     #[command(subcommand)]
     pub command: AuditCommand,
+    /// The log of what agents did (tawny serve --audit-agents), instead of what people did.
+    #[arg(long, global = true)]
+    pub agents: bool,
     /// Where data is; a server may be at work there.
     #[command(flatten)]
     pub place: Here,
@@ -137,6 +150,96 @@ pub enum AuditCommand {
         /// Only of this project.
         #[arg(long, value_name = "NAME")]
         project: Option<String>,
+    },
+}
+
+/// Flags of `erase`: whose data, or nothing, which lists the orders.
+#[derive(Debug, Args)]
+pub struct Erase {
+    /// Runs of this end user.
+    #[arg(long, value_name = "ID", group = "whose")]
+    pub user: Option<String>,
+    /// Runs of this conversation.
+    #[arg(long, value_name = "ID", group = "whose")]
+    pub session: Option<String>,
+    /// This run.
+    #[arg(long, value_name = "TRACE", group = "whose")]
+    pub run: Option<String>,
+    /// Wait until the last file that held it is removed.
+    #[arg(long, requires = "whose")]
+    pub wait: bool,
+    /// Server, and how it answers.
+    #[command(flatten)]
+    pub reading: Reading,
+}
+
+/// Flags of `hold`.
+#[derive(Debug, Args)]
+pub struct Hold {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: HoldCommand,
+}
+
+/// A command of `hold`.
+#[derive(Debug, Subcommand)]
+pub enum HoldCommand {
+    /// Keep something, or without a flag the whole project, until the hold is ended.
+    Add {
+        /// Runs of this end user.
+        #[arg(long, value_name = "ID", group = "what")]
+        user: Option<String>,
+        /// Runs of this conversation.
+        #[arg(long, value_name = "ID", group = "what")]
+        session: Option<String>,
+        /// This run.
+        #[arg(long, value_name = "TRACE", group = "what")]
+        run: Option<String>,
+        /// Why, for those who wonder later.
+        #[arg(long)]
+        reason: String,
+        /// Server, and how it answers.
+        #[command(flatten)]
+        reading: Reading,
+    },
+    /// List holds.
+    List(Reading),
+    /// End a hold.
+    End {
+        /// Its number.
+        id: i64,
+        /// Server, and how it answers.
+        #[command(flatten)]
+        reading: Reading,
+    },
+}
+
+/// Flags of `sampling`.
+#[derive(Debug, Args)]
+pub struct Sampling {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: SamplingCommand,
+}
+
+/// A command of `sampling`.
+#[derive(Debug, Subcommand)]
+pub enum SamplingCommand {
+    /// Read a file of rules as the server would, and say what is wrong and where.
+    Check {
+        /// The file.
+        file: PathBuf,
+    },
+    /// Say what the rules of a file would do with the runs the server has.
+    Try {
+        /// The file.
+        file: PathBuf,
+        /// Runs since then: 7d, or a time.
+        #[arg(long, value_name = "TIME", default_value = "7d")]
+        since: String,
+        /// Server, and how it answers.
+        #[command(flatten)]
+        reading: Reading,
     },
 }
 
@@ -190,6 +293,15 @@ pub struct Trust {
     /// The policy's key.
     #[command(flatten)]
     pub policy_key: PolicyKey,
+    /// File that says which settled runs are kept (docs/sampling.md).
+    #[arg(long, env = "TAWNY_SAMPLING", value_name = "FILE")]
+    pub sampling: Option<PathBuf>,
+    /// Projects whose agents' actions go into an audit log of their own: prompts, arguments, results, approvals; `*` for all.
+    #[arg(long = "audit-agents", env = "TAWNY_AUDIT_AGENTS", value_name = "PROJECT", value_delimiter = ',')]
+    pub audit_agents: Vec<String>,
+    /// File that says who else vouches for people who sign in: OpenID Connect (docs/security.md).
+    #[arg(long, env = "TAWNY_OIDC", value_name = "FILE")]
+    pub oidc: Option<PathBuf>,
     /// Certificate for HTTPS and gRPC over TLS: a PEM file, read again when it changes.
     #[arg(long, env = "TAWNY_TLS_CERT", value_name = "FILE", requires = "tls_key")]
     pub tls_cert: Option<PathBuf>,

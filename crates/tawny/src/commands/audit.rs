@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use access::Head;
+use access::{Head, Log};
 use anyhow::{Context, Result};
 
 use super::keys::open;
@@ -16,10 +16,11 @@ const PAGE: usize = 1000;
 /// Does what the command says.
 pub fn run(args: &Audit) -> Result<ExitCode> {
     let state = open(&args.place)?;
+    let log = if args.agents { Log::Agents } else { Log::People };
     match &args.command {
         AuditCommand::Verify { head } => {
             let noted = head.as_deref().map(parse_head).transpose()?;
-            let found = state.read(|conn| access::verify(conn, noted.as_ref()))?;
+            let found = state.read(|conn| access::verify(conn, log, noted.as_ref()))?;
             let mut out = String::new();
             for broken in &found.broken {
                 out.push_str(&format!("{} {broken}\n", bad("broken")));
@@ -33,14 +34,33 @@ pub fn run(args: &Audit) -> Result<ExitCode> {
         AuditCommand::Export { after, project } => {
             let mut after = *after;
             loop {
-                let entries = state.read(|conn| access::entries(conn, after, PAGE, project.as_deref()))?;
-                let Some(last) = entries.last() else { return Ok(ExitCode::SUCCESS) };
-                after = last.seq;
-                let lines: Result<Vec<String>, _> = entries.iter().map(serde_json::to_string).collect();
-                show::out(&lines?.join("\n"))?;
+                let lines = match log {
+                    Log::People => {
+                        let entries = state.read(|conn| access::entries(conn, log, after, PAGE, project.as_deref()))?;
+                        let Some(last) = entries.last() else { return Ok(ExitCode::SUCCESS) };
+                        after = last.seq;
+                        entries.iter().map(serde_json::to_string).collect::<Result<Vec<_>, _>>()?
+                    }
+                    Log::Agents => {
+                        let deeds = state.read(|conn| access::deeds(conn, after, PAGE, project.as_deref()))?;
+                        let Some((last, _)) = deeds.last() else { return Ok(ExitCode::SUCCESS) };
+                        after = last.seq;
+                        deeds.iter().map(line).collect::<Result<Vec<_>, _>>()?
+                    }
+                };
+                show::out(&lines.join("\n"))?;
             }
         }
     }
+}
+
+/// What an agent did, with what was said where it is kept.
+fn line((entry, said): &(access::Entry, Option<String>)) -> serde_json::Result<String> {
+    let mut value = serde_json::to_value(entry)?;
+    if let (Some(fields), Some(said)) = (value.as_object_mut(), said) {
+        fields.insert("said".to_owned(), said.as_str().into());
+    }
+    serde_json::to_string(&value)
 }
 
 fn parse_head(text: &str) -> Result<Head> {

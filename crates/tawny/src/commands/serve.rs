@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
-use server::config::{Detection, IngestKeys, TlsFiles};
+use server::config::{Detection, Embeddings, IngestKeys, TlsFiles};
 use server::{ConfigError, Limits, Running, Settings};
 use tokio::signal;
 use tracing_subscriber::EnvFilter;
@@ -39,7 +39,20 @@ fn detection(args: &Serve) -> Result<Detection> {
         detection.outcomes =
             signals::detect::outcomes::Outcomes::parse(&read(path)?).with_context(|| path.display().to_string())?;
     }
+    if let (Some(url), Some(model)) = (&args.embeddings_url, &args.embeddings_model) {
+        if !url.starts_with("http://") && !url.starts_with("https://") {
+            bail!("--embeddings-url {url} is no address: give it whole, such as http://127.0.0.1:11434/v1/embeddings");
+        }
+        let key = args.embeddings_key.clone();
+        detection.embeddings = Some(Embeddings { url: url.clone(), model: model.clone(), key });
+    }
     Ok(detection)
+}
+
+/// Who else vouches for people.
+fn oidc(path: &PathBuf) -> Result<server::config::Oidc> {
+    let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    server::config::Oidc::parse(&text).with_context(|| path.display().to_string())
 }
 
 fn settings(args: &Serve) -> Result<Settings> {
@@ -47,12 +60,14 @@ fn settings(args: &Serve) -> Result<Settings> {
         bail!(ConfigError::Memory { given: args.memory });
     }
     let (data, bucket) = server::config::place(&args.place.data, args.place.data_local.as_deref())?;
+    let (retention, keeping) = server::config::retention(&args.retention)?;
     let trust = &args.trust;
     let limits = Limits::for_memory(args.memory).with_max_body(args.max_body).with_open_files(open_files());
     Ok(Settings {
         data,
         bucket,
-        retention: server::config::retention(&args.retention)?,
+        retention,
+        keeping,
         http: args.http.clone(),
         otlp_http: args.otlp_http.clone(),
         otlp_grpc: args.otlp_grpc.clone(),
@@ -73,6 +88,9 @@ fn settings(args: &Serve) -> Result<Settings> {
             ..limits
         },
         policy: trust.policy.as_deref().map(|file| super::policy::load(file, &trust.policy_key)).transpose()?,
+        sampling: trust.sampling.as_deref().map(super::sampling::load).transpose()?,
+        oidc: trust.oidc.as_ref().map(oidc).transpose()?,
+        audit_agents: trust.audit_agents.clone(),
         tls: trust.tls_cert.clone().zip(trust.tls_key.clone()).map(|(certificate, key)| TlsFiles { certificate, key }),
         allow_hosts: trust.allow_hosts.clone(),
         allow_origins: trust.allow_origins.clone(),

@@ -44,6 +44,8 @@ pub fn run(args: &Users) -> Result<ExitCode> {
             })?;
             show::out(&format!("{name}: {role} of {project}"))?;
         }
+        UsersCommand::Disable { name } => set_disabled(&state, name, Some(now))?,
+        UsersCommand::Enable { name } => set_disabled(&state, name, None)?,
         UsersCommand::List { json } => list(&state, *json)?,
         UsersCommand::Remove { name } => {
             let removed = change(&state, |tx| {
@@ -60,6 +62,23 @@ pub fn run(args: &Users) -> Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn set_disabled(state: &State, name: &str, since: Option<model::Timestamp>) -> Result<()> {
+    let now = SystemClock::time();
+    let (action, done) =
+        if since.is_some() { ("user.disable", "may not sign in") } else { ("user.enable", "may sign in again") };
+    let found = change(state, |tx| {
+        let found = access::set_disabled(tx, name, since)?;
+        if found {
+            append(tx, now, "*", &actor(), [action, name, ""])?;
+        }
+        Ok(found)
+    })?;
+    if !found {
+        bail!("there is no user `{name}`; `tawny users list` names them");
+    }
+    show::out(&format!("{name} {done}"))
 }
 
 fn check(name: &str, project: &str) -> Result<()> {
@@ -90,15 +109,21 @@ fn list(state: &State, as_json: bool) -> Result<()> {
     if as_json {
         let rows = users.iter().map(|user| {
             let roles = user.roles.iter().map(|(project, role)| json!({ "project": project, "role": role.as_str() }));
-            json!({ "name": user.name, "created_at": user.created.to_string(), "roles": roles.collect::<Vec<_>>() })
+            json!({ "name": user.name, "created_at": user.created.to_string(),
+                "disabled_at": user.disabled.map(|since| since.to_string()), "roles": roles.collect::<Vec<_>>() })
         });
         return show::out(&json!({ "users": rows.collect::<Vec<_>>() }).to_string());
     }
-    let mut table = show::table(&["NAME", "ROLES", "CREATED"]);
+    let mut table = show::table(&["NAME", "ROLES", "CREATED", ""]);
     for user in users {
         let roles: Vec<String> =
             user.roles.iter().map(|(project, role)| format!("{project}: {}", role.as_str())).collect();
-        table.add_row([show::cell(&user.name), show::cell(roles.join(", ")), show::cell(user.created)]);
+        table.add_row([
+            show::cell(&user.name),
+            show::cell(roles.join(", ")),
+            show::cell(user.created),
+            show::cell(if user.disabled.is_some() { "disabled" } else { "" }),
+        ]);
     }
     show::out(&show::render(&mut table))
 }

@@ -1,8 +1,10 @@
 /** What all parts of the overview ask about: the time, its buckets, the scope. */
 import { useQuery } from "@tanstack/react-query";
-import { aggregateQuery } from "@/api/queries";
+import { useMemo } from "react";
+import { aggregateQuery, alertHistoryQuery } from "@/api/queries";
+import { alertMarks } from "@/lib/marks";
 import type { scopeOf } from "@/lib/overview";
-import type { Buckets } from "@/lib/series";
+import type { Buckets, Mark } from "@/lib/series";
 
 /** How often numbers are asked for while the range ends now. */
 export const REFRESH_MS = 5000;
@@ -16,6 +18,17 @@ export interface Ask {
   /** How much earlier the comparison is, in milliseconds; absent without one. */
   shift: number | undefined;
   live: boolean;
+}
+
+/** What happened meanwhile, for every chart: alerts that fired, from then until they ended. */
+export function useMarks(ask: Ask): Mark[] {
+  const start = ask.time.starts[0] ?? 0;
+  const end = (ask.time.starts.at(-1) ?? 0) + ask.time.stepMs;
+  const { data } = useQuery({
+    ...alertHistoryQuery(new Date(start).toISOString()),
+    refetchInterval: ask.live ? REFRESH_MS * 2 : false,
+  });
+  return useMemo(() => alertMarks(data?.events ?? [], start, end), [data, start, end]);
 }
 
 /** An aggregate over the range of the page, kept up to date while the range ends now. */

@@ -24,6 +24,8 @@ pub struct Me {
     pub rights: Vec<String>,
     /// Whether the server asks for credentials at all.
     pub closed: bool,
+    /// Whether people can sign in elsewhere (GET /api/v1/login/oidc).
+    pub oidc: bool,
 }
 
 /// A key, without its secret.
@@ -74,6 +76,66 @@ pub struct MadeKey {
     pub key: String,
 }
 
+/// A role in a project.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct RoleIn {
+    /// The project; `*` for all.
+    pub project: String,
+    /// `viewer`, `responder`, `editor`, `admin`; in a change also `none`, which takes the role away.
+    pub role: String,
+}
+
+/// A person.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct UserInfo {
+    /// Names the person in paths; the name to sign in with.
+    pub id: String,
+    /// Roles by project.
+    pub roles: Vec<RoleIn>,
+    /// How the person signs in: `password` or `oidc`.
+    pub signs_in: String,
+    /// When the person was added.
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+    /// Since when the person may not sign in.
+    #[schema(value_type = Option<String>, format = DateTime, required)]
+    pub disabled_at: Option<Timestamp>,
+}
+
+/// People.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Users {
+    /// By name.
+    pub users: Vec<UserInfo>,
+}
+
+/// A person who is to be added.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewUser {
+    /// The name to sign in with: letters, digits, `-`, `_`, `.` and `@`.
+    pub name: String,
+    /// The password, at least twelve characters.
+    pub password: String,
+    /// What the person may do, and where.
+    pub roles: Vec<RoleIn>,
+}
+
+/// What is to change of a person; what is left out stays.
+#[derive(Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UserChange {
+    /// Another password; the person's sessions end.
+    #[serde(default)]
+    pub password: Option<String>,
+    /// Whether the person may not sign in.
+    #[serde(default)]
+    pub disabled: Option<bool>,
+    /// Roles that change; others stay.
+    #[serde(default)]
+    pub roles: Vec<RoleIn>,
+}
+
 /// One thing somebody did.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct AuditEntry {
@@ -90,8 +152,11 @@ pub struct AuditEntry {
     pub action: String,
     /// To what.
     pub target: String,
-    /// More, in words.
+    /// More, in words; for what agents did the hash of what was said.
     pub detail: String,
+    /// What was said, in the log of agents and where it is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub said: Option<String>,
     /// Hash of this entry and all before it.
     pub hash: String,
 }

@@ -1,0 +1,132 @@
+//! Erasing traces and taking them out: nobody reads them, nothing of them is left on the disk, and everything else stays.
+
+mod common;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use common::*;
+use store::Held;
+
+const DAY: i64 = 86_400 * SECOND;
+/// Longer than replaced files stay.
+const GRACE: i64 = 3600 * SECOND;
+
+/// Files below a directory in which a text stands, Parquet files decoded.
+fn holding(dir: &Path, text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(holding(&path, text));
+            continue;
+        }
+        let bytes = std::fs::read(&path).unwrap();
+        let mut has = bytes.windows(text.len()).any(|window| window == text.as_bytes());
+        if path.extension().is_some_and(|extension| extension == "parquet") {
+            let bytes = bytes::Bytes::from(bytes);
+            let reader = parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(bytes).unwrap();
+            has |= reader.build().unwrap().any(|batch| format!("{:?}", batch.unwrap()).contains(text));
+        }
+        found.extend(has.then(|| path.display().to_string()));
+    }
+    found
+}
+
+fn two(texts: [&str; 2]) -> Vec<Sent> {
+    // Long enough for a body of its own, and short.
+    let long = |text: &str| format!("{text} {}", "and so on ".repeat(40));
+    vec![
+        Sent::new(1, 1).text(long(texts[0])),
+        Sent::new(1, 2).text(texts[0]),
+        Sent::new(2, 1).text(long(texts[1])),
+        Sent::new(2, 2).text(texts[1]),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_erased_is_in_no_file_and_what_is_not_stays() {
+    let data = tempfile::tempdir().unwrap();
+    let clock = TestClock::new();
+    let store = open(data.path(), &clock).await;
+    send(&store, &clock, &two(["forget-me", "keep-me"])).await.unwrap();
+    store.flush().await.unwrap();
+    // Again, so that rows are replaced; and once more in memory and in the log.
+    send(&store, &clock, &two(["forget-me", "keep-me"])).await.unwrap();
+    store.flush().await.unwrap();
+    compact_all(&store).await;
+    send(&store, &clock, &[Sent::new(1, 3).text("forget-me"), Sent::new(2, 3).text("keep-me")]).await.unwrap();
+    assert!(!holding(data.path(), "forget-me").is_empty());
+    let before = store.trace("default", trace_id(2)).await.unwrap();
+
+    let erased = store.erase("default", BTreeSet::from([trace_id(1)])).await.unwrap();
+    assert_eq!((erased.rows["spans"], erased.rows["runs"]), (3, 1), "{erased:?}");
+    assert!(store.trace("default", trace_id(1)).await.unwrap().is_empty());
+    assert_eq!(runs(&store).await.len(), 1);
+    assert_eq!(store.trace("default", trace_id(2)).await.unwrap().len(), before.len());
+    assert!(!store.are_removed(erased.files.clone()).await.unwrap(), "a query may still read them");
+    clock.pass(GRACE);
+    compact_all(&store).await;
+    store.compact().await.unwrap();
+    assert!(store.are_removed(erased.files).await.unwrap());
+    assert_eq!(holding(data.path(), "forget-me"), Vec::<String>::new());
+    assert!(!holding(data.path(), "keep-me").is_empty());
+    assert!(store.check().await.unwrap().faults.is_empty());
+
+    store.close().await;
+    let store = open(data.path(), &clock).await;
+    assert!(store.trace("default", trace_id(1)).await.unwrap().is_empty(), "no log brings it back");
+    assert_eq!(store.trace("default", trace_id(2)).await.unwrap().len(), before.len());
+    assert_eq!(store.erase("default", BTreeSet::from([trace_id(1)])).await.unwrap().traces, BTreeSet::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_taken_out_is_read_by_nobody_and_waits_while_rows_are_in_memory() {
+    let data = tempfile::tempdir().unwrap();
+    let clock = TestClock::new();
+    let store = open(data.path(), &clock).await;
+    send(&store, &clock, &two(["dropped", "kept"])).await.unwrap();
+    let take = async |store: &store::Store| store.take_out("default", BTreeSet::from([trace_id(1)])).await.unwrap();
+    assert_eq!(take(&store).await.traces, BTreeSet::new(), "the log would bring them back");
+    assert_eq!(runs(&store).await.len(), 2);
+    store.flush().await.unwrap();
+    assert_eq!(take(&store).await.traces, BTreeSet::from([trace_id(1)]));
+    assert_eq!(runs(&store).await.iter().map(|run| run.trace_id).collect::<Vec<_>>(), [trace_id(2)]);
+    assert!(store.trace("default", trace_id(1)).await.unwrap().is_empty());
+    assert_eq!(spans(&store).await.len(), 2);
+    // Time passes for runs in memory, and a restart.
+    clock.pass(DAY);
+    assert_eq!(runs(&store).await.len(), 1);
+    store.close().await;
+    let store = open(data.path(), &clock).await;
+    assert_eq!(runs(&store).await.len(), 1);
+    // A late span is news, of a run that has nothing else any more.
+    send(&store, &clock, &[Sent::new(1, 9)]).await.unwrap();
+    assert_eq!(store.trace("default", trace_id(1)).await.unwrap().len(), 1);
+    assert!(store.check().await.unwrap().faults.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_held_outlives_its_time_until_it_is_let_go() {
+    let data = tempfile::tempdir().unwrap();
+    let clock = TestClock::new();
+    let retention = store::Retention { default: "spans=2d".parse().unwrap(), ..store::Retention::default() };
+    let store = open_with(store::Settings { retention, ..settings(data.path()) }, &clock).await;
+    for (project, trace) in [("default", 1), ("default", 2), ("bank", 3), ("mill", 4)] {
+        let sent = Sent { project: project.into(), ..Sent::new(trace, 1) };
+        let entry = store::Entry { project: project.into(), ..entry(0, &[sent], &clock) };
+        store.commit(entry).await.unwrap();
+        // Each in a segment of its own.
+        store.flush().await.unwrap();
+    }
+    clock.pass(10 * DAY);
+    let held = Held {
+        projects: BTreeSet::from(["bank".to_owned()]),
+        traces: [("default".to_owned(), BTreeSet::from([trace_id(2)]))].into(),
+    };
+    store.expire(held).await.unwrap();
+    let left = async || runs(&store).await.iter().map(|run| run.trace_id).collect::<BTreeSet<_>>();
+    assert_eq!(left().await, BTreeSet::from([trace_id(2), trace_id(3)]));
+    store.expire(Held::default()).await.unwrap();
+    assert_eq!(left().await, BTreeSet::new());
+}
