@@ -6,7 +6,7 @@ import { defineConfig } from "vite";
 // While developing, `npm run dev` talks to a server started beside it.
 const server = process.env.TAWNY_URL ?? "http://127.0.0.1:8296";
 
-const proxy = { "/api": server, "/healthz": server, "/readyz": server, "/v1": server };
+const proxy = { "/api": server, "/prometheus": server, "/runbooks": server, "/healthz": server, "/readyz": server, "/v1": server };
 
 export default defineConfig({
   plugins: [react()],

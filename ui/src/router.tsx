@@ -1,8 +1,15 @@
 /** Every address of the interface. A page's code is loaded when it is first opened. */
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent, redirect } from "@tanstack/react-router";
 import { Shell } from "./layout/Shell";
+import { readAlertSearch, readAlertsSearch } from "./lib/alerts";
+import { readCompareSearch } from "./lib/compare";
+import { readCostsSearch } from "./lib/costs";
+import { readDashboardSearch } from "./lib/dashboard";
+import { readExploreSearch, readGraphSearch } from "./lib/explore";
 import { parseSearch, readSearch, stringifySearch } from "./lib/filter";
-import { readIssuesSearch } from "./lib/issues";
+import { readAgentSearch, readFleetSearch } from "./lib/fleet";
+import { readFindingsSearch, readIssuesSearch } from "./lib/issues";
+import { readLogsSearch } from "./lib/logs";
 import { readOverviewSearch } from "./lib/overview";
 import {
   readConnectSearch,
@@ -12,6 +19,7 @@ import {
   readSessionsSearch,
   readSqlSearch,
 } from "./lib/search";
+import { readToolsSearch } from "./lib/tools";
 import { NotFound, PageError, PagePending } from "./ui/States";
 
 const root = createRootRoute({ component: Shell, notFoundComponent: NotFound });
@@ -67,6 +75,63 @@ const issues = createRoute({
   component: lazyRouteComponent(() => import("./pages/issues/IssuesPage"), "IssuesPage"),
 });
 
+const findings = createRoute({
+  getParentRoute: () => root,
+  path: "/findings",
+  validateSearch: readFindingsSearch,
+  component: lazyRouteComponent(() => import("./pages/issues/FindingsPage"), "FindingsPage"),
+});
+
+const alerts = createRoute({
+  getParentRoute: () => root,
+  path: "/alerts",
+  validateSearch: readAlertsSearch,
+  component: lazyRouteComponent(() => import("./pages/alerts/AlertsPage"), "AlertsPage"),
+});
+
+const alert = createRoute({
+  getParentRoute: () => root,
+  path: "/alerts/$fingerprint",
+  validateSearch: readAlertSearch,
+  component: lazyRouteComponent(() => import("./pages/alerts/AlertPage"), "AlertPage"),
+});
+
+const incident = createRoute({
+  getParentRoute: () => root,
+  path: "/incidents/$fingerprint",
+  component: lazyRouteComponent(() => import("./pages/incident/IncidentPage"), "IncidentPage"),
+});
+
+const explore = createRoute({
+  getParentRoute: () => root,
+  path: "/explore",
+  validateSearch: readExploreSearch,
+  component: lazyRouteComponent(() => import("./pages/explore/ExplorePage"), "ExplorePage"),
+});
+
+/** Where alerts' messages lead for their expression: Prometheus' address of a graph. */
+const graph = createRoute({
+  getParentRoute: () => root,
+  path: "/graph",
+  beforeLoad: ({ location }) => {
+    throw redirect({ to: "/explore", search: readGraphSearch(location.search), replace: true });
+  },
+});
+
+const logs = createRoute({
+  getParentRoute: () => root,
+  path: "/logs",
+  validateSearch: readLogsSearch,
+  component: lazyRouteComponent(() => import("./pages/logs/LogsPage"), "LogsPage"),
+});
+
+const deepDive = createRoute({
+  getParentRoute: () => root,
+  path: "/deep-dive",
+  validateSearch: readOverviewSearch,
+  component: lazyRouteComponent(() => import("./pages/overview/DeepDivePage"), "DeepDivePage"),
+});
+
 const sql = createRoute({
   getParentRoute: () => root,
   path: "/sql",
@@ -94,8 +159,100 @@ const connect = createRoute({
   component: lazyRouteComponent(() => import("./pages/connect/ConnectPage"), "ConnectPage"),
 });
 
+const agents = createRoute({
+  getParentRoute: () => root,
+  path: "/agents",
+  validateSearch: readFleetSearch,
+  component: lazyRouteComponent(() => import("./pages/agents/AgentsPage"), "AgentsPage"),
+});
+
+const agent = createRoute({
+  getParentRoute: () => root,
+  // An agent's name may hold slashes, as a session id may.
+  path: "/agents/agent",
+  validateSearch: readAgentSearch,
+  component: lazyRouteComponent(() => import("./pages/agents/AgentPage"), "AgentPage"),
+});
+
+const tools = createRoute({
+  getParentRoute: () => root,
+  path: "/tools",
+  validateSearch: readToolsSearch,
+  component: lazyRouteComponent(() => import("./pages/tools/ToolsPage"), "ToolsPage"),
+});
+
+const costs = createRoute({
+  getParentRoute: () => root,
+  path: "/costs",
+  validateSearch: readCostsSearch,
+  component: lazyRouteComponent(() => import("./pages/costs/CostsPage"), "CostsPage"),
+});
+
+const compare = createRoute({
+  getParentRoute: () => root,
+  path: "/compare",
+  validateSearch: readCompareSearch,
+  component: lazyRouteComponent(() => import("./pages/compare/ComparePage"), "ComparePage"),
+});
+
+const settingsHome = createRoute({
+  getParentRoute: () => root,
+  path: "/settings",
+  beforeLoad: () => {
+    throw redirect({ to: "/settings/$section", params: { section: "keys" }, replace: true });
+  },
+});
+
+const dashboards = createRoute({
+  getParentRoute: () => root,
+  path: "/dashboards",
+  component: lazyRouteComponent(() => import("./pages/dashboards/DashboardsPage"), "DashboardsPage"),
+});
+
+const dashboard = createRoute({
+  getParentRoute: () => root,
+  path: "/dashboards/$id",
+  validateSearch: readDashboardSearch,
+  component: lazyRouteComponent(() => import("./pages/dashboards/DashboardPage"), "DashboardPage"),
+});
+
+const settings = createRoute({
+  getParentRoute: () => root,
+  path: "/settings/$section",
+  component: lazyRouteComponent(() => import("./pages/settings/SettingsPage"), "SettingsPage"),
+});
+
 export const router = createRouter({
-  routeTree: root.addChildren([home, overview, runs, run, issues, sessions, session, sql, status, doctor, connect]),
+  routeTree: root.addChildren([
+    home,
+    overview,
+    deepDive,
+    logs,
+    runs,
+    run,
+    issues,
+    findings,
+    incident,
+    alerts,
+    alert,
+    sessions,
+    session,
+    explore,
+    graph,
+    compare,
+    agents,
+    agent,
+    tools,
+    costs,
+    sql,
+    status,
+    doctor,
+    connect,
+    dashboards,
+    dashboard,
+    settingsHome,
+    settings,
+  ]),
   parseSearch,
   stringifySearch,
   defaultPreload: "intent",

@@ -19,7 +19,11 @@ pub const PACKS: &[Pack] = &[
         name: "watch",
         about: "the night watch: the guides' rules under their names and with their thresholds, repaired",
         on_by_default: true,
-        files: &[("watch/agents.yml", include_str!("../../../rules/watch/agents.yml"))],
+        files: &[
+            ("watch/agents.yml", include_str!("../../../rules/watch/agents.yml")),
+            ("watch/costs.yml", include_str!("../../../rules/watch/costs.yml")),
+            ("watch/findings.yml", include_str!("../../../rules/watch/findings.yml")),
+        ],
     },
     Pack {
         name: "checklist",
@@ -78,6 +82,22 @@ pub const RUNBOOKS: &[(&str, &str)] = runbooks! {
     "AgentHallucinationTrend"
     "AgentQuiet"
     "AgentToolQuiet"
+    "CostHourlyBurnHigh"
+    "CostAgentShareHigh"
+    "CostRunFarAboveItsKind"
+    "CostPerRunHigh"
+    "CostDailyHigh"
+    "CostForecastHigh"
+    "BudgetMostlyUsed"
+    "BudgetUsedUp"
+    "SlaErrorBudgetBurnsFast"
+    "SlaErrorBudgetBurns"
+    "TelemetryQuiet"
+    "InstrumentationQuiet"
+    "AgentIssueOpened"
+    "AgentDrift"
+    "AgentFindingsFrequent"
+    "AgentSilent"
     "ChecklistLatencyP95"
     "ChecklistLatencyP99"
     "ChecklistLlmLatency"

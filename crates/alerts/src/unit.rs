@@ -4,13 +4,11 @@
 //! compared with what the file expects.
 
 mod compare;
-mod memory;
 mod read;
 mod run;
 
 use promql::{Labels, SequenceValue};
 
-pub use self::memory::Memory;
 pub use self::run::{Failure, TestResult, run};
 use crate::yaml::{Place, Problem};
 

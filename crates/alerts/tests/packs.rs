@@ -48,8 +48,36 @@ fn the_watch_fires_and_is_quiet() {
 }
 
 #[test]
+fn what_detectors_found_wakes_somebody() {
+    assert_passes("findings.yml");
+}
+
+#[test]
 fn the_watch_compares_with_days_before() {
     assert_passes("watch_days.yml");
+}
+
+#[test]
+fn the_watch_knows_quiet_weekends() {
+    assert_passes("watch_weeks.yml");
+}
+
+#[test]
+fn money_fires_and_is_quiet() {
+    assert_passes("costs.yml");
+}
+
+/// A file of `rules/` that no pack holds would be tested and never evaluated.
+#[test]
+fn every_rule_file_is_in_its_pack() {
+    for pack in PACKS {
+        let held: Vec<String> = pack.files.iter().map(|(name, _)| (*name).to_owned()).collect();
+        let there: Vec<String> = files(pack.name)
+            .iter()
+            .map(|path| format!("{}/{}", pack.name, path.file_name().unwrap().to_str().unwrap()))
+            .collect();
+        assert_eq!(held, there);
+    }
 }
 
 #[test]

@@ -48,11 +48,26 @@ pub fn joins(raw: &RawSpan<'_>, span: &Span) -> Vec<Join> {
     found
 }
 
-/// The span that sent the message a consumer works on: the only one it links to.
+/// The span that sent the message a consumer works on, or that made the message a producer sends: the only one it links to.
 fn link(raw: &RawSpan<'_>) -> Option<(TraceId, SpanId)> {
     let (first, rest) = raw.links.split_first()?;
     let one = rest.iter().all(|link| (link.trace_id, link.span_id) == (first.trace_id, first.span_id));
-    (raw.kind == SpanKind::Consumer && one).then_some((first.trace_id, first.span_id))
+    (one && handles_message(raw)).then_some((first.trace_id, first.span_id))
+}
+
+/// OpenTelemetry's messaging conventions: whoever sends a message that another span made links to that span. Other producers may
+/// link to what they like.
+fn handles_message(raw: &RawSpan<'_>) -> bool {
+    const OPERATIONS: &[&str] = &["messaging.operation.type", "messaging.operation", "messaging.operation.name"];
+    let sends = |key: &&str| {
+        let operation = raw.attributes.get(key).and_then(text_of);
+        operation.is_some_and(|operation| matches!(&*operation, "send" | "publish"))
+    };
+    match raw.kind {
+        SpanKind::Consumer => true,
+        SpanKind::Producer => OPERATIONS.iter().any(sends),
+        _ => false,
+    }
 }
 
 fn parent_ids(raw: &RawSpan<'_>) -> Option<(TraceId, SpanId)> {

@@ -59,6 +59,19 @@ fn a_consumer_belongs_to_the_one_span_it_links_to() {
 }
 
 #[test]
+fn the_sender_of_a_message_belongs_to_the_one_span_that_made_it() {
+    let sender = |operation: &'static str, to: &[(u8, u8)]| {
+        let links = linked(to).links;
+        RawSpan { links, ..raw("autogen publish", SpanKind::Producer, &[("messaging.operation", operation)]) }
+    };
+    let found = joins(&sender("publish", &[(2, 7)]), "");
+    assert_eq!(found.iter().map(|join| (join.other, join.caller)).collect::<Vec<_>>(), [(trace(2), Some(id(7)))]);
+    // One that makes a message, or sends several, is of no other run.
+    assert!(joins(&sender("create", &[(2, 7)]), "").is_empty());
+    assert!(joins(&sender("publish", &[(2, 7), (3, 7)]), "").is_empty());
+}
+
+#[test]
 fn a_first_span_names_its_parent_in_either_form() {
     let context = "00-02020202020202020202020202020202-0707070707070707-01";
     let ids = [("parent.trace_id", "02020202020202020202020202020202"), ("parent.span_id", "0707070707070707")];

@@ -14,6 +14,7 @@ use toml::Spanned;
 use wire::Signal;
 
 use crate::filter::{Condition, Filter};
+use crate::record::Form;
 
 /// Bytes that may wait for a destination where nothing else is set.
 pub const DEFAULT_QUEUE: u64 = 256 << 20;
@@ -42,13 +43,25 @@ pub struct ConfigError {
 
 /// How requests are made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum Protocol {
     /// OTLP over HTTP.
     #[default]
     Http,
     /// OTLP over gRPC.
     Grpc,
+    /// Prometheus' remote write: every sample that became part of a series, whatever it came by.
+    RemoteWrite,
+}
+
+impl Protocol {
+    /// What it takes of what waits.
+    pub fn form(self) -> Form {
+        match self {
+            Self::Http | Self::Grpc => Form::Otlp,
+            Self::RemoteWrite => Form::Series,
+        }
+    }
 }
 
 /// How requests are compressed.
@@ -110,6 +123,9 @@ impl Destination {
     /// The address for a signal; for gRPC the base address.
     pub fn address(&self, signal: Signal) -> Url {
         let mut url = self.url.clone();
+        if self.protocol == Protocol::RemoteWrite && matches!(url.path(), "" | "/") {
+            url.set_path("/api/v1/write");
+        }
         if self.protocol == Protocol::Http && Signal::from_path(url.path()).is_none() {
             url.set_path(&format!("{}{}", self.url.path().trim_end_matches('/'), signal.path()));
         }
@@ -253,7 +269,12 @@ impl Reader<'_> {
             );
         }
         let url = self.url(&raw)?;
+        if raw.protocol == Protocol::RemoteWrite {
+            self.remote_write(&raw)?;
+        }
         let signals = match &raw.signals {
+            // Series are what became of metrics.
+            None if raw.protocol == Protocol::RemoteWrite => vec![Signal::Metrics],
             None => Signal::ALL.to_vec(),
             Some(words) => self.signals(words)?,
         };
@@ -283,13 +304,40 @@ impl Reader<'_> {
         })
     }
 
+    /// Remote write has one encoding and one compression, and its series say neither service nor agent.
+    fn remote_write(&self, raw: &RawDestination) -> Result<(), ConfigError> {
+        let without = |what: &str, at: usize| {
+            Err(self.wrong(at, format!("`{what}` is not for protocol = \"remote-write\": leave it out")))
+        };
+        let at = raw.url.span().start;
+        if raw.compression != Compression::AsReceived {
+            return without("compression", at);
+        }
+        if raw.encoding != Encoding::AsReceived {
+            return without("encoding", at);
+        }
+        if let Some(given) = &raw.signals {
+            return without("signals", given.span().start);
+        }
+        if let Some(given) = &raw.batch {
+            return without("batch", given.span().start);
+        }
+        match raw.keep.iter().chain(&raw.drop).find(|condition| !condition.as_ref().names_only_the_project()) {
+            Some(condition) => Err(self.wrong(
+                condition.span().start,
+                "a condition for protocol = \"remote-write\" can only name `project`: series say nothing else",
+            )),
+            None => Ok(()),
+        }
+    }
+
     fn url(&self, raw: &RawDestination) -> Result<Url, ConfigError> {
         let (text, at) = (raw.url.as_ref(), raw.url.span().start);
         let url = Url::parse(text).map_err(|error| {
             self.wrong(at, format!("`{text}` is no URL ({error}): write for example http://127.0.0.1:4318"))
         })?;
         match (url.scheme(), raw.protocol) {
-            ("http", _) | ("https", Protocol::Http) if url.has_host() => Ok(url),
+            ("http", _) | ("https", Protocol::Http | Protocol::RemoteWrite) if url.has_host() => Ok(url),
             ("https", Protocol::Grpc) => Err(self.wrong(
                 at,
                 "gRPC is sent without TLS in this build: use protocol = \"http\" with an https:// URL, or an http:// URL of a collector beside Tawny",

@@ -93,6 +93,12 @@ impl Condition {
         }
     }
 
+    /// Whether it says nothing but whose telemetry it is about.
+    pub(crate) fn names_only_the_project(&self) -> bool {
+        let others = [&self.signal, &self.service, &self.environment, &self.agent];
+        others.iter().all(|values| values.0.is_empty()) && self.attribute.is_empty()
+    }
+
     fn fits(&self, item: &Item<'_>) -> bool {
         self.signal.fit(Some(item.signal.name()))
             && self.project.fit(Some(item.project))
@@ -136,6 +142,12 @@ impl Filter {
         let possible =
             |condition: &Condition| condition.signal.fit(Some(signal.name())) && condition.project.fit(Some(project));
         self.keep.is_empty() || self.keep.iter().any(possible)
+    }
+
+    /// Whether a project's series pass: their conditions name nothing but projects.
+    pub fn passes_project(&self, project: &str) -> bool {
+        let fits = |condition: &Condition| condition.project.fit(Some(project));
+        (self.keep.is_empty() || self.keep.iter().any(fits)) && !self.drop.iter().any(fits)
     }
 
     fn passes(&self, item: &Item<'_>) -> bool {

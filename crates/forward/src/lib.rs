@@ -24,7 +24,7 @@ use tokio::task::JoinSet;
 use wire::Signal;
 
 pub use config::{ConfigError, Destination, Protocol};
-pub use record::Record;
+pub use record::{Form, Record};
 pub use sender::VIA;
 pub use spool::Backlog;
 use spool::{Reader, Spool};
@@ -138,6 +138,12 @@ pub struct Forwarder {
     lost: AtomicU64,
 }
 
+impl std::fmt::Debug for Forwarder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Forwarder").field("me", &self.me).finish_non_exhaustive()
+    }
+}
+
 /// Reads the file of destinations.
 ///
 /// # Errors
@@ -195,7 +201,9 @@ impl Forwarder {
     pub async fn offer(&self, record: Record) {
         let wanted = |worker: &Arc<Worker>| {
             let destination = &worker.destination;
-            destination.signals.contains(&record.signal) && destination.filter.may_pass(record.signal, &record.project)
+            destination.protocol.form() == record.form
+                && destination.signals.contains(&record.signal)
+                && destination.filter.may_pass(record.signal, &record.project)
         };
         if !self.workers.iter().any(wanted) {
             return;
@@ -210,6 +218,11 @@ impl Forwarder {
         {
             tracing::error!(problem, "a request that was kept cannot be queued for passing on");
         }
+    }
+
+    /// Whether any destination takes series.
+    pub fn wants_series(&self) -> bool {
+        self.workers.iter().any(|worker| worker.destination.protocol.form() == Form::Series)
     }
 
     /// Every destination, in the order of the file.

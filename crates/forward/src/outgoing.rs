@@ -12,7 +12,7 @@ use wire::{Compression, Encoding, Signal};
 
 use crate::config::{self, Destination, Protocol};
 use crate::filter::Filtered;
-use crate::record::Record;
+use crate::record::{Form, Record};
 
 /// Level of zstd: the fast end, as the Collector uses it.
 const ZSTD_LEVEL: i32 = 3;
@@ -22,6 +22,8 @@ const ZSTD_LEVEL: i32 = 3;
 pub struct Outgoing {
     /// What it holds.
     pub signal: Signal,
+    /// What its bytes are; encoding and compression are those of OTLP.
+    pub form: Form,
     /// How it is written.
     pub encoding: Encoding,
     /// How it is compressed.
@@ -57,7 +59,15 @@ impl Prepared {
 pub fn prepare(destination: &Destination, records: &[Record]) -> Prepared {
     let mut prepared = Prepared::default();
     for record in records {
-        if !destination.signals.contains(&record.signal) {
+        if record.form != destination.protocol.form() || !destination.signals.contains(&record.signal) {
+            continue;
+        }
+        if record.form == Form::Series {
+            if destination.filter.passes_project(&record.project) {
+                prepared.requests.push(as_received(record));
+            } else {
+                prepared.filtered += u64::from(record.items);
+            }
             continue;
         }
         match one(destination, record) {
@@ -67,6 +77,9 @@ pub fn prepare(destination: &Destination, records: &[Record]) -> Prepared {
             }
             Err(reason) => prepared.unreadable(reason),
         }
+    }
+    if destination.protocol.form() == Form::Series {
+        return prepared;
     }
     if destination.batch_bytes > 0 {
         prepared.requests = batches(destination, std::mem::take(&mut prepared.requests));
@@ -82,16 +95,21 @@ pub fn prepare(destination: &Destination, records: &[Record]) -> Prepared {
     prepared
 }
 
-fn one(destination: &Destination, record: &Record) -> Result<(Option<Outgoing>, u64), String> {
-    let items = u64::from(record.items);
-    let as_received = Outgoing {
+fn as_received(record: &Record) -> Outgoing {
+    Outgoing {
         signal: record.signal,
+        form: record.form,
         encoding: record.encoding,
         compression: record.compression,
         body: record.payload.clone(),
-        items,
+        items: u64::from(record.items),
         via: record.via.clone(),
-    };
+    }
+}
+
+fn one(destination: &Destination, record: &Record) -> Result<(Option<Outgoing>, u64), String> {
+    let items = u64::from(record.items);
+    let as_received = as_received(record);
     if destination.filter.is_empty() {
         return Ok((Some(as_received), 0));
     }
@@ -201,6 +219,10 @@ fn batches(destination: &Destination, requests: Vec<Outgoing>) -> Vec<Outgoing> 
 
 /// Two halves of a request that its receiver finds too large; `None` for one that cannot be cut.
 pub fn halves(request: &Outgoing) -> Option<[Outgoing; 2]> {
+    // Series are sent in small requests from the start.
+    if request.form == Form::Series {
+        return None;
+    }
     let body = protobuf(request).ok()?;
     let halves = match request.signal {
         Signal::Traces => {

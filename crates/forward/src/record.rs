@@ -1,6 +1,6 @@
 //! One request as it waits on disk.
 //!
-//! `length u32, crc u32` (CRC-32 of what follows), then `received i64 (ns), tag (signal, encoding, compression: u8 each, 0),
+//! `length u32, crc u32` (CRC-32 of what follows), then `received i64 (ns), tag (signal, encoding, compression, form: u8 each),
 //! items u32, length of project u16, length of via u16, project, via, payload`; little-endian.
 
 use bytes::Bytes;
@@ -11,6 +11,16 @@ use wire::{Compression, Encoding, Signal};
 pub const HEAD: usize = 8;
 /// Bytes of its content before the texts.
 const FIXED: usize = 8 + 4 + 4 + 2 + 2;
+
+/// What a record holds, and so which destinations take it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Form {
+    /// A request of OTLP.
+    #[default]
+    Otlp,
+    /// A request of remote write 1.0, in snappy's block format.
+    Series,
+}
 
 /// A request that was received and is to be passed on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,12 +39,15 @@ pub struct Record {
     pub project: String,
     /// Instances of Tawny that have passed it on, as the header came, separated by commas.
     pub via: String,
+    /// What its bytes are.
+    pub form: Form,
     /// Its bytes, as received (as the content policy left them).
     pub payload: Bytes,
 }
 
 const SIGNALS: [Signal; 3] = Signal::ALL;
 const ENCODINGS: [Encoding; 2] = [Encoding::Protobuf, Encoding::Json];
+const FORMS: [Form; 2] = [Form::Otlp, Form::Series];
 const COMPRESSIONS: [Compression; 4] = [Compression::None, Compression::Gzip, Compression::Deflate, Compression::Zstd];
 
 /// The number of a word on disk: its place in the list, which only grows.
@@ -55,7 +68,7 @@ impl Record {
             number(&SIGNALS, &self.signal),
             number(&ENCODINGS, &self.encoding),
             number(&COMPRESSIONS, &self.compression),
-            0,
+            number(&FORMS, &self.form),
         ]);
         out.extend_from_slice(&self.items.to_le_bytes());
         out.extend_from_slice(&project.to_le_bytes());
@@ -83,6 +96,7 @@ impl Record {
             signal: *SIGNALS.get(usize::from(content[8]))?,
             encoding: *ENCODINGS.get(usize::from(content[9]))?,
             compression: *COMPRESSIONS.get(usize::from(content[10]))?,
+            form: *FORMS.get(usize::from(content[11]))?,
             items: u32::from_le_bytes(content[12..16].try_into().ok()?),
             project: text(FIXED, project)?,
             via: text(FIXED + project, via)?,
@@ -111,6 +125,7 @@ mod tests {
             items: 7,
             project: "p".into(),
             via: "a,b".into(),
+            form: Form::Series,
             payload: Bytes::from_static(b"\x00bytes"),
         };
         let mut bytes = record.encode().unwrap();

@@ -46,7 +46,7 @@ impl Outcome {
 
 /// Connections to one destination.
 pub enum Sender {
-    /// OTLP over HTTP.
+    /// OTLP over HTTP, and remote write.
     Http(http::Http),
     /// OTLP over gRPC.
     Grpc(grpc::Grpc),
@@ -59,7 +59,7 @@ impl Sender {
     /// When the client cannot be set up.
     pub fn new(destination: &Destination, me: &str) -> Result<Self, String> {
         Ok(match destination.protocol {
-            Protocol::Http => Self::Http(http::Http::new(destination, me)?),
+            Protocol::Http | Protocol::RemoteWrite => Self::Http(http::Http::new(destination, me)?),
             Protocol::Grpc => Self::Grpc(grpc::Grpc::new(destination, me)?),
         })
     }

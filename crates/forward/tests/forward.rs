@@ -12,7 +12,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use forward::config::{Surroundings, read};
-use forward::{DestinationStatus, Forwarder, Record, Setup, StartError};
+use forward::{DestinationStatus, Form, Forwarder, Record, Setup, StartError};
 use model::Timestamp;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -151,6 +151,7 @@ fn record(encoding: Encoding, compression: Compression, payload: Vec<u8>) -> Rec
         items: 2,
         project: "default".into(),
         via: String::new(),
+        form: Form::Otlp,
         payload: payload.into(),
     }
 }
@@ -417,4 +418,63 @@ async fn what_is_too_old_is_dropped_and_counted() {
     running.forwarder.offer(record(Encoding::Protobuf, Compression::None, protobuf(&["b"]))).await;
     let status = running.until("both are dealt with", |status| status.backlog.requests == 0).await;
     assert_eq!((status.expired_requests, status.sent_requests, backend.got().len()), (1, 1, 1));
+}
+
+fn series(bytes: &'static [u8]) -> Record {
+    let payload = Bytes::from_static(bytes);
+    Record { form: Form::Series, items: 3, payload, ..record(Encoding::Protobuf, Compression::None, Vec::new()) }
+}
+
+#[tokio::test]
+async fn series_go_by_remote_write_and_nowhere_else() {
+    let (prometheus, address) = Backend::up().await;
+    let (collector, otlp) = Backend::up().await;
+    let dir = tempfile::tempdir().unwrap();
+    let config = format!(
+        "[[destination]]\nname = \"prometheus\"\nurl = \"http://{address}\"\nprotocol = \"remote-write\"\n\
+         [[destination.drop]]\nproject = \"secret\"\n\
+         [[destination]]\nname = \"collector\"\nurl = \"http://{otlp}\"\n"
+    );
+    let running = Running::start(dir.path(), &config);
+    assert!(running.forwarder.wants_series());
+    running.forwarder.offer(Record { project: "secret".into(), ..series(b"theirs") }).await;
+    running.forwarder.offer(series(b"ours")).await;
+    running.forwarder.offer(record(Encoding::Protobuf, Compression::None, protobuf(&["a"]))).await;
+    let status = running.until("sending", |status| status.sent_requests == 1).await;
+    assert_eq!((status.sent_items, status.filtered_items), (3, 3));
+    while collector.got().is_empty() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let got = prometheus.got();
+    assert_eq!((got.len(), got[0].path.as_str(), &got[0].body[..]), (1, "/api/v1/write", &b"ours"[..]));
+    assert_eq!(
+        (got[0].header("content-type"), got[0].header("content-encoding")),
+        ("application/x-protobuf", "snappy")
+    );
+    assert_eq!(got[0].header("x-prometheus-remote-write-version"), "0.1.0");
+    assert_eq!(collector.got().len(), 1);
+    assert_eq!(collector.got()[0].path, "/v1/traces");
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_receiver_of_series_that_fails_is_asked_again_and_one_that_refuses_is_not() {
+    let answer: Answer = Box::new(|number, _| match number {
+        0 => (StatusCode::INTERNAL_SERVER_ERROR, Vec::new(), Vec::new(), Duration::ZERO),
+        1 => (StatusCode::NO_CONTENT, Vec::new(), Vec::new(), Duration::ZERO),
+        _ => (StatusCode::BAD_REQUEST, Vec::new(), b"out of order sample".to_vec(), Duration::ZERO),
+    });
+    let (prometheus, address) = Backend::listen(anywhere(), answer).await;
+    let dir = tempfile::tempdir().unwrap();
+    let config =
+        format!("[[destination]]\nname = \"p\"\nurl = \"http://{address}/write\"\nprotocol = \"remote-write\"\n");
+    let running = Running::start(dir.path(), &config);
+    running.forwarder.offer(series(b"one")).await;
+    running.forwarder.offer(series(b"two")).await;
+    let status = running.until("an answer to both", |status| status.refused_requests == 1).await;
+    assert_eq!((status.sent_requests, status.retries), (1, 1));
+    assert!(status.last_error.unwrap().1.contains("out of order sample"));
+    let bodies: Vec<Bytes> = prometheus.got().into_iter().map(|got| got.body).collect();
+    assert_eq!(bodies, ["one", "one", "two"]);
+    running.stop().await;
 }

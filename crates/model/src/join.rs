@@ -34,7 +34,7 @@ crate::kind::words!(
 crate::kind::words!(
     /// What makes a join certain.
     JoinReason {
-        /// The consumer of a message links to the one span that sent it.
+        /// The consumer of a message links to the one span that sent it, or its sender to the one that made it.
         Link = "link",
         /// The first span names its parent in an attribute.
         ParentId = "parent_id",
@@ -55,7 +55,7 @@ impl JoinReason {
     /// The reason in a sentence.
     pub const fn sentence(self) -> &'static str {
         match self {
-            Self::Link => "the consumer of a message links to the one span that sent it",
+            Self::Link => "its first span handles a message, and links to the one span it is from",
             Self::ParentId => "its first span names its parent in an attribute",
             Self::Mcp => "both sides give the same MCP session and request",
             Self::ToolCall => "both sides of a tool call give its id and the same conversation",

@@ -10,8 +10,9 @@ pub const METRIC_NAME: &str = "__name__";
 /// The label of a classic histogram's bucket bound.
 pub const BUCKET: &str = "le";
 
-/// Labels that describe the metric rather than the series; an operation that changes what the values mean drops them.
-const METADATA: [&str; 3] = [METRIC_NAME, "__type__", "__unit__"];
+/// Labels that describe the metric rather than the series: an operation that changes what the values mean drops them, and vectors are
+/// matched without them.
+pub(crate) const METADATA: [&str; 3] = [METRIC_NAME, "__type__", "__unit__"];
 
 /// One label.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::ast::*;
 use crate::error::EvalError;
 use crate::labels::METRIC_NAME;
-use crate::matcher::Matcher;
+use crate::matcher::{MatchOp, Matcher};
 use crate::parse::{ParseError, parse_expression};
 
 /// How far back an instant selector looks for a sample: five minutes, as in Prometheus.
@@ -138,10 +138,19 @@ fn info_need(call: &Call, span: Span, params: &Params) -> Result<SelectorNeed, E
         Some(Expr::Vector(selector)) => selector.matchers.clone(),
         _ => Vec::new(),
     };
-    if !matchers.iter().any(|matcher| &*matcher.name == METRIC_NAME) {
-        matchers.push(Matcher::equal(METRIC_NAME, TARGET_INFO));
-    }
+    matchers.extend(implied_info_name(&matchers));
     Ok(SelectorNeed { matchers, from_ms: span.from.saturating_sub(params.lookback), to_ms: span.to })
+}
+
+/// What `info` takes for an info metric where its conditions do not name one: `target_info`; where they only say which it is not, any
+/// whose name ends as theirs do.
+pub(crate) fn implied_info_name(conditions: &[Matcher]) -> Option<Matcher> {
+    let mut names = conditions.iter().filter(|matcher| &*matcher.name == METRIC_NAME).peekable();
+    if names.peek().is_none() {
+        return Some(Matcher::equal(METRIC_NAME, TARGET_INFO));
+    }
+    let only_excluded = names.all(|matcher| matches!(matcher.op, MatchOp::NotEqual | MatchOp::NotMatches));
+    if only_excluded { Matcher::new(METRIC_NAME, MatchOp::Matches, ".+_info").ok() } else { None }
 }
 
 /// `offset` and `@` of the first selector in `node`.

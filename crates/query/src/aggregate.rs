@@ -54,6 +54,8 @@ keys!(
         DurationMs = "duration_ms",
         /// Milliseconds to the first token; of steps only.
         TtftMs = "ttft_ms",
+        /// Steps of a run; of runs only.
+        Steps = "steps",
     }
 );
 
@@ -115,7 +117,7 @@ pub struct AggregateRow {
     pub by: Vec<Option<String>>,
     /// Runs or steps.
     pub count: u64,
-    /// The measure: a count or a sum; of durations the mean. `None` where nothing has a value.
+    /// The measure: a count or a sum; of durations and steps the mean. `None` where nothing has a value.
     pub value: Option<f64>,
     /// The quantiles asked for, in that order; none where nothing has a value.
     pub quantiles: Vec<f64>,
@@ -218,13 +220,7 @@ fn groups(question: &Aggregate) -> Result<Vec<Expr>, QueryError> {
     }
     let mut groups = Vec::new();
     if let Some(step) = question.step {
-        if step < MIN_STEP {
-            return Err(QueryError::invalid("`step` is shorter than a second"));
-        }
-        let step = i64::try_from(step.as_nanos()).map_err(|_| QueryError::invalid("`step` is too long"))?;
-        // Whole numbers: rounding a time to a calendar would cost more than everything else together.
-        let nanos = || cast(col("started_at"), DataType::Int64);
-        groups.push(nanos() - nanos() % lit(step));
+        groups.push(time_group("started_at", step)?);
     }
     for key in &question.by {
         let column = key.column(question.of).ok_or_else(|| {
@@ -233,6 +229,17 @@ fn groups(question: &Aggregate) -> Result<Vec<Expr>, QueryError> {
         groups.push(col(column));
     }
     Ok(groups)
+}
+
+/// The beginning of the stretch of time, counted from 1970, in which a time lies, as nanoseconds.
+pub(crate) fn time_group(column: &str, step: Duration) -> Result<Expr, QueryError> {
+    if step < MIN_STEP {
+        return Err(QueryError::invalid("`step` is shorter than a second"));
+    }
+    let step = i64::try_from(step.as_nanos()).map_err(|_| QueryError::invalid("`step` is too long"))?;
+    // Whole numbers: rounding a time to a calendar would cost more than everything else together.
+    let nanos = || cast(col(column), DataType::Int64);
+    Ok(nanos() - nanos() % lit(step))
 }
 
 /// Count, value, quantiles.
@@ -259,11 +266,13 @@ fn values(question: &Aggregate) -> Result<Vec<Expr>, QueryError> {
             return Err(QueryError::invalid("runs have no time to the first token: ask with of=steps"));
         }
         Measure::TtftMs => Some(col("ttft_ms")),
+        Measure::Steps if runs => Some(cast(col("steps"), DataType::Int64)),
+        Measure::Steps => return Err(QueryError::invalid("a step has no steps: ask with of=runs")),
     };
     let mut values = vec![count(lit(1)).alias("count")];
     let value = match (question.measure, measured.clone()) {
         (_, None) => count(lit(1)),
-        (Measure::DurationMs | Measure::TtftMs, Some(measured)) => avg(measured),
+        (Measure::DurationMs | Measure::TtftMs | Measure::Steps, Some(measured)) => avg(measured),
         (_, Some(measured)) => sum(measured),
     };
     values.push(number(value).alias("value"));

@@ -38,7 +38,7 @@ pub(crate) fn segments_url() -> ObjectStoreUrl {
 ///
 /// Every answer is computed from one snapshot, so its parts agree with each other. Dropping a future cancels its query.
 pub struct Engine {
-    store: Store,
+    pub(crate) store: Store,
     limits: Limits,
     /// Session state with functions and settings, no tables; each query adds its own.
     base: SessionState,

@@ -41,6 +41,7 @@ pub use filter::{
     SortKey,
 };
 pub use limits::{Limits, SqlLimits};
+pub use logs::LogCount;
 pub use search::{CONTENT_RUNS_MAX, MATCHES_MAX};
 pub use sql::{MAX_SQL_BYTES, MAX_SQL_WORDS};
 pub use views::{View, ViewColumn, schema_docs};

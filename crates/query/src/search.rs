@@ -4,7 +4,7 @@
 //! and the search ends as soon as no older text can belong to a run of the page.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use datafusion::functions_aggregate::expr_fn::max;
 use datafusion::logical_expr::{Expr, case};
@@ -34,6 +34,8 @@ struct Found {
     /// Traces that were looked at, whether or not their run passes the filter.
     known: HashSet<TraceId>,
     matches: HashMap<TraceId, Vec<Match>>,
+    /// Of runs that are several traces: the others, of which something was found.
+    parts: HashMap<TraceId, Vec<TraceId>>,
 }
 
 /// What a search came to.
@@ -158,23 +160,55 @@ impl Engine {
         passes: &Expr,
     ) -> Result<(), QueryError> {
         let Some(hits) = scan.next().await? else { return Ok(()) };
-        let mut new: Vec<Expr> = Vec::new();
+        let mut new: BTreeSet<TraceId> = BTreeSet::new();
         for hit in hits {
             if found.known.insert(hit.trace_id) {
-                new.push(lit(hit.trace_id.to_string()));
+                new.insert(hit.trace_id);
             }
             found.hits.entry(hit.trace_id).or_default().push(hit);
         }
         if new.is_empty() {
             return Ok(());
         }
+        let runs = self.runs_of(snapshot, project, passes.clone(), &new).await?;
+        runs.iter().for_each(|run| _ = new.remove(&run.trace_id));
+        found.runs.extend(runs.into_iter().map(|run| ((Reverse(run.start), run.trace_id), run)));
+        if new.is_empty() {
+            return Ok(());
+        }
+        // What has no run of its own, filtered out or not, is part of another's.
+        for run in self.runs_of(snapshot, project, lit(true), &new).await? {
+            new.remove(&run.trace_id);
+        }
+        for part in new {
+            let spans = self.store.trace_narrow(project, part).await?;
+            let linked = self.store.linked(project, part, &spans).await?;
+            let others: BTreeSet<TraceId> = linked.iter().map(|span| span.trace_id).collect();
+            if others.is_empty() {
+                continue;
+            }
+            for run in self.runs_of(snapshot, project, passes.clone(), &others).await? {
+                found.parts.entry(run.trace_id).or_default().push(part);
+                found.runs.insert((Reverse(run.start), run.trace_id), run);
+            }
+        }
+        Ok(())
+    }
+
+    /// The runs of these traces that a condition lets through.
+    async fn runs_of(
+        &self,
+        snapshot: &Snapshot,
+        project: &str,
+        passes: Expr,
+        traces: &BTreeSet<TraceId>,
+    ) -> Result<Vec<Run>, QueryError> {
+        let traces = traces.iter().map(|trace| lit(trace.to_string())).collect();
         let frame = self
             .table(snapshot, Table::Runs, project)?
-            .filter(passes.clone().and(col("trace_id").in_list(new, false)))
+            .filter(passes.and(col("trace_id").in_list(traces, false)))
             .map_err(sql::errors::convert)?;
-        let runs = collect_runs(frame).await?;
-        found.runs.extend(runs.into_iter().map(|run| ((Reverse(run.start), run.trace_id), run)));
-        Ok(())
+        collect_runs(frame).await
     }
 
     /// Finds out what the hits of the first runs are, and drops runs of which nothing is left: a text may have outlived
@@ -194,8 +228,20 @@ impl Engine {
             if asked.is_empty() {
                 return Ok(());
             }
-            let hits: Vec<Hit> = asked.iter().filter_map(|trace| found.hits.get(trace)).flatten().cloned().collect();
-            found.matches.extend(snapshot.explain(project, needle, &hits).await?);
+            let traces = |run: &TraceId| {
+                let parts = found.parts.get(run).into_iter().flatten();
+                std::iter::once(run).chain(parts).copied().collect::<Vec<_>>()
+            };
+            let of: Vec<(TraceId, Vec<TraceId>)> = asked.iter().map(|run| (*run, traces(run))).collect();
+            let said = of.iter().flat_map(|(_, traces)| traces).filter_map(|trace| found.hits.get(trace));
+            let hits: Vec<Hit> = said.flatten().cloned().collect();
+            let mut explained = snapshot.explain(project, needle, &hits).await?;
+            for (run, traces) in of {
+                let matches: Vec<Match> = traces.iter().filter_map(|trace| explained.remove(trace)).flatten().collect();
+                if !matches.is_empty() {
+                    found.matches.insert(run, matches);
+                }
+            }
             let gone: HashSet<TraceId> = asked.into_iter().filter(|trace| !found.matches.contains_key(trace)).collect();
             found.runs.retain(|(_, trace), _| !gone.contains(trace));
         }

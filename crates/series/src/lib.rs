@@ -22,7 +22,9 @@ mod varint;
 mod write;
 
 pub use chunk::{CHUNK_SAMPLES, Chunk, Damaged, Encoding};
-pub use disk::{BLOCK, Db, DbError, EXEMPLARS_MAX, METADATA_MAX, Maintained, SelectLimits, Settings, Stats, Written};
+pub use disk::{
+    BLOCK, Db, DbError, EXEMPLARS_MAX, METADATA_MAX, Maintained, SelectLimits, Settings, Stats, Taken, Written,
+};
 pub use found::{Fetched, Found};
 pub use head::{AHEAD_MAX, Bounds, Head, LABEL_BYTES_MAX, LABELS_MAX};
 pub use write::{Batch, Exemplar, Metadata, MetricType, Mode, Refused, SampleValue, Write};

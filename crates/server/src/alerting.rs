@@ -4,8 +4,10 @@
 //! [`evaluate`] asks series and moves alerts through their states, [`deliver`] sends what is due, [`reload`] follows the files.
 
 pub mod alertmanager;
+pub mod backtest;
 pub mod deliver;
 mod evaluate;
+mod evidence;
 pub mod keep;
 mod present;
 pub mod prometheus;
@@ -20,12 +22,13 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use alerts::evaluate::GroupState;
+use alerts::manager::config::Integration;
 use alerts::manager::dispatch::LogKey;
-use alerts::manager::{Config, Dispatcher, Silence};
+use alerts::manager::{Config, Dispatcher, Notification, Silence};
 use alerts::rules::Group;
 use alerts::template::Template;
 use model::Timestamp;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 use self::deliver::Pending;
 pub use self::deliver::deliver;
@@ -59,12 +62,28 @@ pub mod limits {
     pub const HISTORY_KEEP: Duration = Duration::from_secs(90 * 86_400);
     /// Events kept at most.
     pub const HISTORY_MAX: i64 = 200_000;
+    /// Times of firing whose evidence is kept, the latest.
+    pub const EVIDENCE_MAX: i64 = 20_000;
+    /// Alerts of one evaluation of a group that evidence is gathered for.
+    pub const EVIDENCE_ALERTS_MAX: usize = 20;
+    /// How long gathering it may hold up the messages of a rule.
+    pub const EVIDENCE_TIME: Duration = Duration::from_secs(5);
     /// Silences that are not over.
     pub const SILENCES_MAX: usize = 10_000;
     /// How long an expired silence is shown.
     pub const SILENCE_KEEP: Duration = Duration::from_secs(5 * 86_400);
     /// How long an alert whose series are gone stays open, saying "no data since".
     pub const NO_DATA_HOLD: Duration = Duration::from_secs(15 * 60);
+    /// How long one backtest may take.
+    pub const BACKTEST_TIME: Duration = Duration::from_secs(300);
+    /// Backtests at the same time; a further one is told to come back.
+    pub const BACKTESTS_MAX: usize = 1;
+    /// Bytes of the rules a backtest is given.
+    pub const BACKTEST_BYTES_MAX: usize = 1 << 20;
+    /// Samples that recording rules of one backtest hold in memory.
+    pub const BACKTEST_SAMPLES_MAX: usize = 5_000_000;
+    /// Steps of one backtest where none is asked for; a longer time is looked at in larger steps.
+    pub const BACKTEST_STEPS_MAX: i64 = 11_000;
     /// How often a firing alert is handed on again, as in Prometheus.
     pub const RESEND: Duration = Duration::from_secs(60);
 }
@@ -126,6 +145,8 @@ pub struct Alerting {
     files_read: blake3::Hash,
     /// Wakes the sending loop.
     pub wake: Notify,
+    /// Backtests that may still run at the same time.
+    pub backtests: Arc<Semaphore>,
 }
 
 impl Alerting {
@@ -164,7 +185,12 @@ impl Alerting {
             let config = Arc::clone(&inner.config);
             inner.dispatcher.accept(alert, &config, now);
         }
-        Ok(Self { inner: Mutex::new(inner), files_read, wake: Notify::new() })
+        Ok(Self {
+            inner: Mutex::new(inner),
+            files_read,
+            wake: Notify::new(),
+            backtests: Arc::new(Semaphore::new(limits::BACKTESTS_MAX)),
+        })
     }
 
     /// The state, for a moment.
@@ -183,6 +209,21 @@ impl Inner {
 /// The compared part of an alert's expression, or the whole of it.
 pub fn watched_or_all(query: &promql::Query) -> promql::Query {
     alerts::evaluate::watched(query).unwrap_or_else(|| query.clone())
+}
+
+/// Sends one message at once and once.
+///
+/// # Errors
+/// With what the receiver says, where it does not take it.
+pub async fn send_now(app: &App, integration: &Integration, notification: &Notification) -> Result<(), String> {
+    let (config, library) = {
+        let inner = app.alerting().map_err(|problem| problem.detail)?.lock();
+        (Arc::clone(&inner.config), Arc::clone(&inner.library))
+    };
+    let sent = send::notification(app, &config, &library, integration, notification).await;
+    sent.map_err(|error| match error {
+        send::SendError::Later(reason) | send::SendError::Never(reason) => reason,
+    })
 }
 
 /// An identifier in the form of a random UUID.

@@ -1,17 +1,29 @@
 //! The HTTP API: one file per resource. Handlers read parameters, ask the store or the query engine, and answer with the
 //! types of [`types`]; which handler answers where stands in `routes.rs`.
 
+pub mod agents;
 pub mod aggregate;
+pub mod alert_receivers;
 pub mod alerts;
 pub mod audit;
+pub mod backtest;
+pub mod body;
+pub mod brakes;
 pub mod budgets;
+pub mod changes;
+pub mod checklist;
+pub mod complete;
 pub mod convert;
 pub mod costs;
+pub mod dashboards;
 pub mod doctor;
 pub mod export;
 pub mod findings;
+pub mod fold;
+pub mod incidents;
 pub mod investigate;
 pub mod joined;
+pub mod judged;
 pub mod keeping;
 pub mod keys;
 pub mod live;
@@ -20,6 +32,7 @@ pub mod openapi;
 pub mod params;
 pub mod policy;
 pub mod prices;
+pub mod promql;
 pub mod rules;
 pub mod run;
 pub mod runs;

@@ -63,6 +63,9 @@ pub const STATE_PARTS: &[state::Part] = &[
     crate::alerting::keep::PART,
     crate::money::kept::PART,
     crate::findings::PART,
+    crate::incident::PART,
+    crate::agents::PART,
+    crate::api::dashboards::PART,
     access::PART,
     crate::erasure::PART,
     crate::sampling::PART,
@@ -98,6 +101,8 @@ pub struct App {
     pub ingest: Ingest,
     /// Prices, budgets, service levels.
     pub money: Arc<crate::money::Money>,
+    /// Brakes on agents and tools.
+    pub brakes: crate::incident::Brakes,
     /// The way on to other backends, where one is configured.
     pub forwarder: Option<Arc<forward::Forwarder>>,
     /// Runs as they change.
@@ -106,6 +111,10 @@ pub struct App {
     pub metrics: Arc<crate::metrics::Metrics>,
     /// Runs as they settle.
     pub watch: crate::watch::Watch,
+    /// The way to an embedding endpoint, where one is configured.
+    pub embedder: Option<Arc<crate::findings::embed::Embedder>>,
+    /// Agents of which nothing is heard.
+    pub silent: Arc<crate::findings::Silent>,
     /// Why health is degraded, by the background task that says so.
     pub troubles: crate::health::Troubles,
     /// Changes of the phase.

@@ -27,6 +27,26 @@ pub struct Detection {
     pub detectors: signals::detect::Settings,
     /// Outcomes and risks.
     pub outcomes: signals::detect::outcomes::Outcomes,
+    /// Where answers are made vectors; `None` sends nothing anywhere.
+    pub embeddings: Option<Embeddings>,
+}
+
+/// An endpoint of the form of OpenAI's `/v1/embeddings`.
+#[derive(Clone)]
+pub struct Embeddings {
+    /// Its address, whole.
+    pub url: String,
+    /// The model asked for.
+    pub model: String,
+    /// Sent as a bearer token.
+    pub key: Option<String>,
+}
+
+impl std::fmt::Debug for Embeddings {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The key is nobody's business.
+        formatter.debug_struct("Embeddings").field("url", &self.url).field("model", &self.model).finish_non_exhaustive()
+    }
 }
 
 /// Everything that can be set.

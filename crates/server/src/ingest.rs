@@ -221,6 +221,7 @@ async fn keep(
         items: u32::try_from(items).unwrap_or(u32::MAX),
         project: entry.project.to_string(),
         via,
+        form: forward::Form::Otlp,
         payload: entry.payload.clone(),
     });
     store.commit(entry).await.map_err(refuse_commit)?;

@@ -5,6 +5,7 @@
 //! tasks end, rows are flushed, the store is closed.
 
 mod agent_audit;
+mod agents;
 pub mod alerting;
 pub mod api;
 mod app;
@@ -17,6 +18,7 @@ mod erasure;
 mod findings;
 mod grafana;
 mod health;
+mod incident;
 mod incoming;
 mod ingest;
 mod keeping;
@@ -199,6 +201,7 @@ fn app(
 ) -> Arc<App> {
     let counters = Arc::new(counters::Counters::default());
     let run_settings = settings.runs;
+    let embeddings = settings.detection.embeddings.clone();
     let metrics = Arc::new(metrics::Metrics::new(settings.hourly_token_budget));
     Arc::new(App {
         ingest: ingest::Ingest::new(
@@ -210,6 +213,7 @@ fn app(
             Arc::clone(&money),
         ),
         money,
+        brakes: incident::Brakes::default(),
         forwarder,
         doors,
         tls,
@@ -226,6 +230,8 @@ fn app(
         live: live::Live::default(),
         metrics,
         watch: watch::Watch::default(),
+        embedder: embeddings.map(|it| Arc::new(findings::embed::Embedder::new(it))),
+        silent: Arc::default(),
         troubles: health::Troubles::default(),
         phase: tokio::sync::watch::channel(Phase::Replaying).0,
         opened: OnceLock::new(),
@@ -299,12 +305,14 @@ async fn open(app: Arc<App>) -> Result<JoinSet<()>, StartError> {
     let replay = Arc::new(move |entry: &store::LogEntry| ingest::replay(&dialects, &prices, entry));
     let store = store::Store::open(store_settings(&app.settings), Arc::new(app.clock), resolver, replay).await?;
     app.metrics.restore(&state)?;
+    app.brakes.open(&state, app.now())?;
     app.money.open(&state, &app.settings.data, app.settings.sync, app.now())?;
     let limits = query::Limits { memory_bytes: app.settings.limits.query_bytes, ..query::Limits::default() };
     let engine = query::Engine::new(store.clone(), limits)?;
-    let (settings, counters) = (app.settings.clone(), Arc::clone(&app.counters));
-    let series =
-        tokio::task::spawn_blocking(move || series::SeriesStore::open(&settings, counters, SystemClock::time()));
+    let (settings, counters, forwarder) = (app.settings.clone(), Arc::clone(&app.counters), app.forwarder.clone());
+    let series = tokio::task::spawn_blocking(move || {
+        series::SeriesStore::open(&settings, counters, forwarder, SystemClock::time())
+    });
     let series = Arc::new(series.await.map_err(|error| StartError::Fault(error.to_string()))??);
     let (settings, kept, now) = (app.settings.alerts.clone(), state.clone(), series::millis(SystemClock::time()));
     let alerting = tokio::task::spawn_blocking(move || alerting::Alerting::open(&settings, &kept, now));

@@ -1,12 +1,16 @@
 //! The counters of runs (`signals::metrics`) in the server: the judge that feeds them, and where they are kept.
 //!
 //! A run's share is kept beside the counters, so that what it gives later is only what is new. Both are written in the
-//! transaction of the watch, so a restart neither repeats nor drops.
+//! transaction of the watch, so a restart neither repeats nor drops. Conversations are no run's share: they are counted when they are
+//! over (`metrics/conversations.rs`).
 
+mod conversations;
+
+use std::borrow::Cow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use model::{RunStatus, Timestamp, TraceId};
-use signals::metrics::{Counted, Exposed, Kind, Limits, Registry, Score, SeriesRow, Share};
+use model::{Run, RunStatus, Timestamp, TraceId};
+use signals::metrics::{Counted, Exposed, Id, Kind, Limits, Registry, Score, SeriesRow, Share, UNKNOWN};
 use state::rusqlite::{self, Connection, OptionalExtension, Transaction, params};
 use state::{Part, State, StateError};
 
@@ -20,7 +24,8 @@ const FORGET_ROWS: i64 = 1_024;
 /// The tables. Shares are numbered in the order in which they were last written.
 pub const PART: Part = Part {
     name: "metrics",
-    migrations: &["
+    migrations: &[
+        "
         CREATE TABLE metrics_series (
             id INTEGER PRIMARY KEY,
             family TEXT NOT NULL,
@@ -36,7 +41,9 @@ pub const PART: Part = Part {
             counted BLOB NOT NULL,
             UNIQUE (project, trace)
         ) STRICT;
-    "],
+    ",
+        conversations::TABLE,
+    ],
 };
 
 /// The counters, for everybody who shows them.
@@ -65,6 +72,13 @@ impl Metrics {
         Ok(())
     }
 
+    /// Counts a loop that a detector saw. Kept with the batch.
+    pub fn count_loop(&self, run: &Run, detector: &str, now: Timestamp) {
+        let agent = run.agent.as_deref().or(run.service.as_deref()).unwrap_or(UNKNOWN);
+        let workflow = run.workflow.as_deref().unwrap_or(&run.name);
+        self.registry().add(&run.tenant, Id::Loops, &[agent, workflow, detector], 1.0, now);
+    }
+
     /// Gauges that come from settings.
     pub fn of_settings(&self) -> Option<Exposed> {
         let help = "Tokens an hour that are meant to be enough (setting --hourly-token-budget).";
@@ -81,7 +95,7 @@ fn series(connection: &Connection) -> rusqlite::Result<Vec<SeriesRow>> {
         Ok(SeriesRow {
             id: row.get(0)?,
             family: row.get(1)?,
-            shape: row.get(2)?,
+            shape: Cow::Owned(row.get(2)?),
             // What cannot be read has no labels, and is left out as a series of another shape is.
             labels: serde_json::from_str(&labels).unwrap_or_default(),
             cells: cells.chunks_exact(8).filter_map(|cell| Some(f64::from_le_bytes(cell.try_into().ok()?))).collect(),
@@ -150,6 +164,9 @@ impl Judge for Counting {
         }
         let scores: Vec<Score> = case.scores.iter().map(score).collect();
         let Share { counted, exemplars } = registry.share(run, case.steps, &scores, case.now);
+        if case.settled && case.before.is_none() {
+            conversations::note(tx, run, case.now)?;
+        }
         let before = before.unwrap_or_default();
         let changes = counted.since(&before);
         if counted != before {
@@ -170,7 +187,10 @@ impl Judge for Counting {
     }
 
     fn before_commit(&mut self, tx: &Transaction<'_>) -> rusqlite::Result<()> {
-        let registry = self.metrics.registry();
+        let mut registry = self.metrics.registry();
+        for over in conversations::over(tx, self.now)? {
+            registry.add(&over.tenant, Id::ConversationTurns, &[&over.agent], over.turns, self.now);
+        }
         let mut put = tx.prepare_cached("INSERT OR REPLACE INTO metrics_series VALUES (?1, ?2, ?3, ?4, ?5)")?;
         for row in registry.rows() {
             let labels = serde_json::to_string(&row.labels).unwrap_or_default();

@@ -289,14 +289,56 @@ impl Page {
 
 /// What detectors saw and what runs came to. Nothing while the log is replayed: nothing is counted yet.
 fn findings(page: &mut Page, app: &App) {
-    let totals: Totals = app.opened().ok().and_then(|opened| opened.state.read(ask::totals).ok()).unwrap_or_default();
-    page.family("agent_findings_total", "counter", "What detectors saw, by detector and severity.");
-    for (detector, severity, count) in &totals.findings {
-        page.sample("agent_findings_total", &[("detector", detector), ("severity", severity)], *count as f64);
+    let totals: Totals = app
+        .opened()
+        .ok()
+        .and_then(|opened| opened.state.read(|connection| ask::totals(connection, app.now())).ok())
+        .unwrap_or_default();
+    page.family("agent_findings_total", "counter", "What detectors saw, by agent, detector and severity.");
+    for ([agent, detector, severity], count) in &totals.findings {
+        let labels = [("agent_id", agent.as_str()), ("detector", detector.as_str()), ("severity", severity.as_str())];
+        page.sample("agent_findings_total", &labels, *count as f64);
     }
     page.family("agent_outcome_total", "counter", "What runs came to, by agent.");
-    for (agent, outcome, count) in &totals.outcomes {
+    for ([agent, outcome], count) in &totals.outcomes {
         page.sample("agent_outcome_total", &[("agent", agent), ("outcome", outcome)], *count as f64);
+    }
+    let new = "agent_issue_new";
+    page.family(
+        new,
+        "gauge",
+        "1 for each issue that opened or came back within a day and about which nothing was decided.",
+    );
+    for [agent, environment, detector, severity, state, issue] in &totals.new {
+        let labels = [
+            ("agent_id", agent.as_str()),
+            ("environment", environment.as_str()),
+            ("detector", detector.as_str()),
+            ("finding_severity", severity.as_str()),
+            ("state", state.as_str()),
+            ("issue", issue.as_str()),
+        ];
+        page.sample(new, &labels, 1.0);
+    }
+    if let Some(embedder) = &app.embedder {
+        page.family("tawny_embeddings_total", "counter", "Answers for the embedding endpoint, by what became of them.");
+        for (result, count) in embedder.counts() {
+            page.sample("tawny_embeddings_total", &[("result", result)], count as f64);
+        }
+    }
+    let silent = "agent_silent_seconds";
+    page.family(
+        silent,
+        "gauge",
+        "For how long nothing was heard of agents that are quiet for far longer than they ever were.",
+    );
+    for silence in app.silent.get() {
+        let labels = [
+            ("agent_id", silence.agent.as_str()),
+            ("environment", silence.environment.as_str()),
+            ("project", silence.project.as_str()),
+        ];
+        page.sample(silent, &labels, silence.seconds);
     }
 }
 

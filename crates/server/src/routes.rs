@@ -19,9 +19,10 @@ use utoipa_axum::routes;
 use wire::Signal;
 
 use crate::api::{
-    aggregate, alerts, audit, budgets, costs, doctor, export, findings, investigate, keeping, keys, live, logs,
-    openapi, policy, prices, rules, run, runs, search, session, sessions, setup, signals, silences, sla, sql, status,
-    store, summary, users,
+    agents, aggregate, alert_receivers, alerts, audit, backtest, brakes, budgets, changes, checklist, costs,
+    dashboards, doctor, export, findings, incidents, investigate, judged, keeping, keys, live, logs, openapi, policy,
+    prices, promql, rules, run, runs, search, session, sessions, setup, signals, silences, sla, sql, status, store,
+    summary, users,
 };
 use crate::app::App;
 use crate::doors;
@@ -41,6 +42,8 @@ pub fn api() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(investigate::investigate))
         .routes(routes!(investigate::diff))
         .routes(routes!(sessions::list))
+        .routes(routes!(judged::suspects))
+        .routes(routes!(judged::mark))
         .routes(routes!(findings::list))
         .routes(routes!(findings::issues))
         .routes(routes!(findings::issue, findings::decide))
@@ -48,10 +51,16 @@ pub fn api() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(findings::test))
         .routes(routes!(summary::get))
         .routes(routes!(logs::list, log_lines::lines))
+        .routes(routes!(logs::counts))
+        .routes(routes!(checklist::get))
         .routes(routes!(search::search))
         .routes(routes!(signals::get))
         .routes(routes!(signals::families))
+        .routes(routes!(promql::words))
         .routes(routes!(aggregate::get))
+        .routes(routes!(agents::list))
+        .routes(routes!(dashboards::list, dashboards::create))
+        .routes(routes!(dashboards::get, dashboards::put, dashboards::delete))
         .routes(routes!(costs::get))
         .routes(routes!(costs::csv))
         .routes(routes!(costs::forecast))
@@ -63,6 +72,11 @@ pub fn api() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(budgets::check))
         .routes(routes!(budgets::settle))
         .routes(routes!(budgets::release))
+        .routes(routes!(changes::list, changes::tell))
+        .routes(routes!(brakes::list, brakes::put_on))
+        .routes(routes!(brakes::take_off))
+        .routes(routes!(incidents::get))
+        .routes(routes!(incidents::runs))
         .routes(routes!(sla::get))
         .routes(routes!(sql::run))
         .routes(routes!(sql::schema))
@@ -71,9 +85,14 @@ pub fn api() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(alerts::list))
         .routes(routes!(alerts::history))
         .routes(routes!(alerts::review))
+        .routes(routes!(alerts::get))
         .routes(routes!(alerts::ack))
         .routes(routes!(rules::list))
+        .routes(routes!(rules::distances))
         .routes(routes!(rules::explain))
+        .routes(routes!(backtest::run))
+        .routes(routes!(alert_receivers::list))
+        .routes(routes!(alert_receivers::test))
         .routes(routes!(rules::runbook))
         .routes(routes!(silences::list, silences::create))
         .routes(routes!(silences::expire))
@@ -236,6 +255,12 @@ async fn wrong_method(request: Request) -> Response {
         }
         None if path == "/api/v1/budgets" || path == "/api/v1/prices" => {
             ("GET, HEAD, PUT", format!("{path} is read by GET and replaced by PUT, not {}", request.method()))
+        }
+        None if path.starts_with("/api/v1/dashboards/") => {
+            ("GET, HEAD, PUT, DELETE", format!("{path} is read by GET, changed by PUT, not {}", request.method()))
+        }
+        None if path == "/api/v1/dashboards" => {
+            ("GET, HEAD, POST", format!("{path} is read by GET and added to by POST, not {}", request.method()))
         }
         None if path == "/api/v1/sql" => ("POST", format!("{path} takes a query by POST, not {}", request.method())),
         None => ("GET, HEAD", format!("{path} is read by GET, not {}", request.method())),

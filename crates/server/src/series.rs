@@ -6,6 +6,7 @@ mod ask;
 pub mod http;
 pub mod json;
 pub mod prometheus;
+mod remote_out;
 pub mod remote_write;
 pub mod scrape;
 mod status;
@@ -15,11 +16,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ::series::{Batch, Db, DbError, Maintained, Refused, Stats, Written};
+use ::series::{Batch, Db, DbError, Maintained, Refused, Stats, Taken, Written};
 use model::raw::Group;
 use model::{Sample, Timestamp, Value};
 
-pub use self::ask::{AskError, Sees, ask, at_time};
+pub use self::ask::{AskError, Sees, ask, at_time, on_threads};
 use crate::config::Settings;
 use crate::counters::Counters;
 
@@ -52,6 +53,8 @@ pub struct SeriesStore {
     counters: Arc<Counters>,
     /// What was written and refused.
     written: Mutex<WriteCounts>,
+    /// Who passes series on, where a destination takes them.
+    forwarder: Option<Arc<forward::Forwarder>>,
     /// Queries that may still run at the same time.
     pub permits: Arc<tokio::sync::Semaphore>,
 }
@@ -71,13 +74,19 @@ pub struct WriteCounts {
 
 impl SeriesStore {
     /// Opens the series of every project there is. Blocks.
-    pub fn open(settings: &Settings, counters: Arc<Counters>, now: Timestamp) -> Result<Self, DbError> {
+    pub fn open(
+        settings: &Settings,
+        counters: Arc<Counters>,
+        forwarder: Option<Arc<forward::Forwarder>>,
+        now: Timestamp,
+    ) -> Result<Self, DbError> {
         let store = Self {
             dir: settings.data.join(SERIES_DIR),
             settings: settings.clone(),
             projects: Mutex::default(),
             counters,
             written: Mutex::default(),
+            forwarder: forwarder.filter(|forwarder| forwarder.wants_series()),
             permits: Arc::new(tokio::sync::Semaphore::new(limits::PROMQL_QUERIES_MAX)),
         };
         let found = match std::fs::read_dir(&store.dir) {
@@ -107,14 +116,27 @@ impl SeriesStore {
         Ok(db)
     }
 
-    /// Writes a batch into the series of a project; returns when it is durable.
+    /// Writes a batch into the series of a project; returns when it is durable, and in the queue of whoever it is passed on to.
     pub async fn write(self: &Arc<Self>, project: &Arc<str>, batch: Batch, now: Timestamp) -> Result<Written, String> {
-        let (store, project) = (Arc::clone(self), Arc::clone(project));
-        let write = tokio::task::spawn_blocking(move || store.of(&project, now)?.write(batch, millis(now)));
-        let written = match write.await {
-            Ok(written) => written.map_err(|error| error.to_string())?,
+        let (store, name) = (Arc::clone(self), Arc::clone(project));
+        let write = tokio::task::spawn_blocking(move || {
+            let db = store.of(&name, now)?;
+            if store.forwarder.is_none() {
+                return Ok((db.write(batch, millis(now))?, Vec::new()));
+            }
+            let mut taken = Taken::default();
+            let written = db.write_and_tell(batch, millis(now), Some(&mut taken))?;
+            Ok((written, remote_out::records(&name, &taken, now)))
+        });
+        let (written, records) = match write.await {
+            Ok(written) => written.map_err(|error: DbError| error.to_string())?,
             Err(error) => return Err(format!("writing series stopped at a fault: {error}")),
         };
+        if let Some(forwarder) = &self.forwarder {
+            for record in records {
+                forwarder.offer(record).await;
+            }
+        }
         let mut counts = self.written.lock().unwrap_or_else(PoisonError::into_inner);
         counts.samples += written.samples + written.histograms;
         counts.exemplars += written.exemplars;

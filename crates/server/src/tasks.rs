@@ -11,6 +11,7 @@
 //! | `deliver` | sends messages about alerts, with retries |
 //! | `rules` | follows rule files and the Alertmanager configuration |
 //! | `series` | writes series from memory into blocks, merges and thins these |
+//! | `embed` | has answers made vectors, where an endpoint is configured |
 //! | `budgets` | announces levels of budgets that were passed, lets reservations expire |
 //! | `doors` | reads keys, users and certificate again when they changed, writes down when keys were used |
 //! | `erase` | goes on with orders to erase, notes when the files of what was erased are gone |
@@ -27,6 +28,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use crate::app::{App, Opened};
+use crate::findings::embed;
 use crate::money::crossings;
 use crate::receivers::waiting;
 use crate::{alerting, erasure, keeping, live, sampling, series, watch};
@@ -64,6 +66,9 @@ pub fn start(app: &Arc<App>) -> JoinSet<()> {
     tasks.spawn(watched("erase", erasure::upkeep(Arc::clone(app))));
     tasks.spawn(watched("sampling", sampling::run(Arc::clone(app))));
     tasks.spawn(watched("budgets", crossings::run(Arc::clone(app))));
+    if let Some(embedder) = &app.embedder {
+        tasks.spawn(watched("embed", embed::run(Arc::clone(app), Arc::clone(embedder))));
+    }
     if let Some(forwarder) = &app.forwarder {
         forwarder.spawn(&mut tasks);
     }

@@ -1,5 +1,6 @@
 //! Every detector: a run in which it speaks, and one like it in which it must not.
 
+#[allow(dead_code, reason = "shared with the tests of what is learned")]
 #[path = "detectors/script.rs"]
 mod script;
 

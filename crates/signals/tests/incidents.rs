@@ -3,179 +3,72 @@
 //! The simulator's bytes go through `wire` and `dialects` as in the server; nothing but those bytes is looked at.
 
 mod support;
+#[path = "incidents/watchman.rs"]
+mod watchman;
 
 use std::collections::BTreeMap;
 
-use model::raw::Batch;
-use model::{Finding, Severity, Timestamp};
-use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
-use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
-use prost::Message;
-use signals::detect::{DRIFT, Night, Verdict};
-use simulator::{Incident, Payload, Plan, Simulator, tell};
-
-const START: Timestamp = Timestamp::from_millis(1_790_000_000_000);
-
-/// Sends plans and judges what arrives.
-#[derive(Default)]
-struct Watchman {
-    night: Night,
-    sent: i64,
-}
-
-impl Watchman {
-    fn judge(&mut self, plan: &Plan) -> Verdict {
-        self.sent += 1;
-        let start = START.plus_nanos(self.sent * 20_000_000_000);
-        let (mut spans, mut logs) = (Vec::new(), Vec::new());
-        for emission in tell(plan, start) {
-            match emission.payload {
-                Payload::Spans(payload) => spans.push(payload),
-                Payload::Logs(payload) => logs.push(payload),
-            }
-        }
-        let spans = ExportTraceServiceRequest { resource_spans: spans }.encode_to_vec();
-        let logs = ExportLogsServiceRequest { resource_logs: logs }.encode_to_vec();
-        let batches: [Batch<'_>; 2] = [
-            wire::decode(wire::Signal::Traces, wire::Encoding::Protobuf, &spans).unwrap(),
-            wire::decode(wire::Signal::Logs, wire::Encoding::Protobuf, &logs).unwrap(),
-        ];
-        let told = support::runs(&batches).pop().unwrap();
-        self.night.judge(&told.run, &told.steps, told.contents.iter().collect(), support::later(told.run.end), false)
-    }
-}
-
-/// What an incident must look like.
-struct Expected {
-    incident: Incident,
-    /// Runs of the industry after the change within which it is found.
-    within: u64,
-    /// Detectors, or dimensions of drift, that name it rightly.
-    right: &'static [&'static str],
-    /// Others that may speak as well: consequences of the same thing.
-    also: &'static [&'static str],
-}
+use model::Severity;
+use simulator::{Incident, Simulator};
+use watchman::{Expected, Watchman, check};
 
 /// Bounds were set from the share of runs an incident touches, before they were tried: something that shows in every run of a
 /// kind is certain for drift after about a dozen runs of that kind, in every third after about fifty. Industries have three kinds at most.
-const EXPECTED: &[Expected] = &[
-    Expected {
-        incident: Incident::WrongTool,
-        within: 120,
-        right: &["tool:process_refund", "tool:return_unable_to_process", "outcome"],
-        also: &["unusual_tool"],
-    },
-    Expected {
-        incident: Incident::OutdatedDocument,
-        within: 60,
-        right: &["document"],
-        also: &["retrieval_miss", "unusual_tool"],
-    },
-    Expected {
-        incident: Incident::RunawayLoop,
-        within: 12,
-        right: &["loop"],
-        also: &["duplicate_call", "excessive_steps", "cost_outlier", "latency_outlier", "drift"],
-    },
-    Expected { incident: Incident::SlowTool, within: 60, right: &["latency_outlier", "tool_ms:get_order"], also: &[] },
-    Expected {
-        incident: Incident::SchemaChange,
-        within: 4,
-        right: &["bad_arguments"],
-        also: &["retry_storm", "error_then_answer", "drift"],
-    },
-    Expected { incident: Incident::RetrievalMiss, within: 12, right: &["retrieval_miss"], also: &["drift"] },
-    Expected {
-        incident: Incident::ContextOverflow,
-        within: 12,
-        right: &["context_overflow"],
-        also: &["near_overflow", "cost_outlier", "drift"],
-    },
-    Expected {
-        incident: Incident::ShrinkingAnswers,
-        within: 250,
-        right: &["answer_chars", "output_tokens"],
-        also: &[],
-    },
-    Expected {
-        incident: Incident::PromptInjection,
-        within: 60,
-        right: &["cost_outlier", "answer_chars"],
-        also: &["excessive_steps"],
-    },
-    Expected { incident: Incident::ProviderOutage, within: 4, right: &["retry_storm"], also: &["drift"] },
-    Expected {
-        incident: Incident::CostSpike,
-        within: 30,
-        right: &["cost_outlier", "cost_usd", "input_tokens", "context"],
-        also: &[],
-    },
-    Expected { incident: Incident::ModelSwap, within: 60, right: &["model"], also: &[] },
+const EXPECTED: &[(Incident, Expected)] = &[
+    (
+        Incident::WrongTool,
+        Expected {
+            within: 120,
+            right: &["tool:process_refund", "tool:return_unable_to_process", "outcome"],
+            also: &["unusual_tool"],
+        },
+    ),
+    (
+        Incident::OutdatedDocument,
+        Expected { within: 60, right: &["document"], also: &["retrieval_miss", "unusual_tool"] },
+    ),
+    (
+        Incident::RunawayLoop,
+        Expected {
+            within: 12,
+            right: &["loop"],
+            also: &["duplicate_call", "excessive_steps", "cost_outlier", "latency_outlier", "drift"],
+        },
+    ),
+    (Incident::SlowTool, Expected { within: 60, right: &["latency_outlier", "tool_ms:get_order"], also: &[] }),
+    (
+        Incident::SchemaChange,
+        Expected { within: 4, right: &["bad_arguments"], also: &["retry_storm", "error_then_answer", "drift"] },
+    ),
+    (Incident::RetrievalMiss, Expected { within: 12, right: &["retrieval_miss"], also: &["drift"] }),
+    (
+        Incident::ContextOverflow,
+        Expected { within: 12, right: &["context_overflow"], also: &["near_overflow", "cost_outlier", "drift"] },
+    ),
+    (Incident::ShrinkingAnswers, Expected { within: 250, right: &["answer_chars", "output_tokens"], also: &[] }),
+    (
+        Incident::PromptInjection,
+        Expected { within: 60, right: &["cost_outlier", "answer_chars"], also: &["excessive_steps"] },
+    ),
+    (Incident::ProviderOutage, Expected { within: 4, right: &["retry_storm"], also: &["drift"] }),
+    (
+        Incident::CostSpike,
+        Expected { within: 30, right: &["cost_outlier", "cost_usd", "input_tokens", "context"], also: &[] },
+    ),
+    (Incident::ModelSwap, Expected { within: 60, right: &["model"], also: &[] }),
 ];
 
-/// Runs of the industry before an incident.
-const BEFORE: u64 = 600;
-
-/// Detectors that speak at or above a warning now and then in healthy traffic too: real systems have small mishaps.
-fn grave(verdict: &Verdict) -> Vec<String> {
-    let name = |finding: &Finding| match (&verdict.shift, finding.detector.as_str()) {
-        (Some(shift), DRIFT) => shift.feature.clone(),
-        (_, other) => other.to_string(),
-    };
-    verdict.findings.iter().filter(|finding| finding.severity >= Severity::Warning).map(name).collect()
-}
-
-fn check(expected: &Expected) {
-    let incident = expected.incident;
-    let (mut simulator, mut watchman) = (Simulator::new(41), Watchman::default());
-    let mut background: BTreeMap<String, u64> = BTreeMap::new();
-    for _ in 0..BEFORE {
-        let verdict = watchman.judge(&simulator.plan_of(incident.industry()));
-        grave(&verdict).into_iter().for_each(|name| *background.entry(name).or_default() += 1);
-    }
-    let (mut found, mut others) = (None, BTreeMap::<String, u64>::new());
-    for since in 0..expected.within {
-        let mut plan = simulator.plan_of(incident.industry());
-        incident.change(&mut plan, since);
-        let verdict = watchman.judge(&plan);
-        for name in grave(&verdict) {
-            if expected.right.contains(&name.as_str()) {
-                found.get_or_insert(since + 1);
-            } else {
-                *others.entry(name).or_default() += 1;
-            }
-        }
-        if found.is_some_and(|found| since > found + 5) {
-            break;
-        }
-    }
-    println!("{incident}: found after {found:?} runs; others {others:?}; before {background:?}");
-    assert!(found.is_some(), "{incident} is not found within {} runs; others: {others:?}", expected.within);
-    for (name, count) in others {
-        let family =
-            if name.contains(':') || !signals::detect::ALL.iter().any(|it| it.name == name) { DRIFT } else { &name };
-        // As often as a small mishap may come in that many runs.
-        let usual = background.get(&name).copied().unwrap_or(0) * expected.within / BEFORE + 2;
-        assert!(
-            expected.also.contains(&family) || (background.contains_key(&name) && count <= usual),
-            "{incident}: {name} spoke {count} times"
-        );
-    }
-    for name in background.keys() {
-        assert!(
-            !expected.right.contains(&name.as_str()) || expected.right.len() > 1,
-            "{incident}: {name} spoke before anything happened"
-        );
-    }
+fn demo((incident, expected): (Incident, Expected)) {
+    check(incident.name(), incident.industry(), |plan, since| incident.change(plan, since), expected);
 }
 
 macro_rules! incidents {
     ($($name:ident: $at:literal),+ $(,)?) => {
-        $(#[test] fn $name() { check(&EXPECTED[$at]); })+
+        $(#[test] fn $name() { demo(EXPECTED[$at]); })+
 
         #[test]
         fn every_incident_of_the_demo_has_its_test() {
-            let tested = [$(EXPECTED[$at].incident),+];
+            let tested = [$(EXPECTED[$at].0),+];
             assert!(Incident::all().all(|incident| tested.contains(&incident)));
         }
     };

@@ -15,7 +15,7 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use model::{Span, SpanId, SpanStatus, StepKind, Tenant, Timestamp, TraceId, UsageRole, Usd};
-use signals::runs::{Resolved, Settings, resolve};
+use signals::runs::{Resolved, Settings, critical_path, resolve};
 
 /// Milliseconds of the epoch at which the cases' time 0 lies.
 const BASE_MS: i64 = 1_763_700_000_000;
@@ -189,6 +189,10 @@ impl Case {
             "depth" => step.depth.to_string(),
             "orphan" => yes(step.orphan),
             "own" => step.own_ms.to_string(),
+            "critical" => {
+                let at = resolved.steps.iter().position(|step| step.span.span_id == id).unwrap();
+                critical_path(&resolved.steps)[at].map_or("-".into(), |ms| ms.to_string())
+            }
             "agent" => step.agent.as_deref().unwrap_or("-").to_owned(),
             "model" => step.span.model.as_deref().unwrap_or("-").to_owned(),
             "ttft" => step.span.ttft_ms.map_or("-".into(), |ms| ms.to_string()),

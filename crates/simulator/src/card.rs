@@ -29,7 +29,7 @@ pub(crate) enum Cache {
 }
 
 /// A language model as its callers see it.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Model {
     /// Name asked for.
     pub name: &'static str,

@@ -1,7 +1,7 @@
 //! Backups: a consistent copy of everything as one tar stream, from an open store too; and putting one back.
 //!
-//! A backup is the catalog as SQLite copies it, what the server remembers beside it, the segments it lists, and the log from where the catalog leaves off. All of
-//! it is fixed at one moment, under the lock that flush and compaction take; copying comes after it, while ingest goes on.
+//! A backup is the catalog as SQLite copies it, what the server remembers beside it, the segments it lists, the log from where the catalog leaves off, and
+//! the files of series, which the store only carries along. All of it is fixed at one moment, under the lock that flush and compaction take; copying comes after it, while ingest goes on.
 //! Files the catalog lists do not change, and are not removed while a backup holds them. The format is described in
 //! `docs/formats/backup.md`.
 
@@ -25,6 +25,7 @@ use crate::files::Files;
 use crate::settings::Settings;
 use crate::snapshot::SegmentMeta;
 
+mod beside;
 mod restore;
 
 pub use restore::{Restored, restore, unpack, verify};
@@ -57,6 +58,9 @@ pub struct AboutBackup {
     pub segment_bytes: u64,
     /// Bytes of the log.
     pub log_bytes: u64,
+    /// Bytes of series.
+    #[serde(default)]
+    pub series_bytes: u64,
 }
 
 /// Keeps files from being removed while it lives.
@@ -86,6 +90,8 @@ pub struct Plan {
     state: Option<PathBuf>,
     /// Open, so that a flush that removes them takes nothing away.
     log: Vec<(String, File, u64)>,
+    /// Open as well, with their names in the archive.
+    series: Vec<(String, File, u64)>,
     segments: Vec<Arc<SegmentMeta>>,
     store: Arc<dyn ObjectStore>,
     _hold: Option<Hold>,
@@ -119,14 +125,16 @@ pub(crate) async fn plan(
             }
         }
         log.sort_by(|(a, ..), (b, ..)| a.cmp(b));
+        let series = beside::series(&data)?;
         let about = AboutBackup {
             format: FORMAT,
             taken_at,
             segments: segments.len() as u64,
             segment_bytes: segments.iter().map(|meta| meta.bytes).sum(),
             log_bytes: log.iter().map(|(.., bytes)| bytes).sum(),
+            series_bytes: series.iter().map(|(.., bytes)| bytes).sum(),
         };
-        Ok(Plan { about, catalog: copy, state, log, segments, store, _hold: hold })
+        Ok(Plan { about, catalog: copy, state, log, series, segments, store, _hold: hold })
     };
     crate::threads::blocking(fix).await
 }
@@ -173,6 +181,9 @@ impl Plan {
         }
         for (name, file, bytes) in &self.log {
             archive.add(&format!("wal/{name}"), *bytes, &mut file.take(*bytes)).map_err(failed)?;
+        }
+        for (name, file, bytes) in &self.series {
+            archive.add(name, *bytes, &mut file.take(*bytes)).map_err(failed)?;
         }
         let handle = tokio::runtime::Handle::current();
         for meta in &self.segments {

@@ -19,8 +19,9 @@ use crate::state::{SealedSpan, State};
 use crate::store::Inner;
 use crate::trace::TraceView;
 
-/// Traces that are looked at for one run. A conversation has tens of turns; an id that everything shares must not join all there is.
-const LINKED_MAX: usize = 64;
+/// Traces that are looked at for one run. A conversation has tens of turns, a team of agents that publish their
+/// messages five traces a turn; an id that everything shares must not join all there is.
+const LINKED_MAX: usize = 256;
 
 /// Looks at the state after which commits are held up until the view is consistent: traffic that touches sealed traces
 /// faster than they are looked up must not keep a reader waiting for ever.
@@ -162,7 +163,7 @@ impl Inner {
                 tracing::warn!(trace = %of, limit = LINKED_MAX, "more traces belong to one run than are joined (LINKED_MAX)");
                 break;
             }
-            let view = TraceView::new(&self.shared.state(), project, next);
+            let view = TraceView::new(&self.shared.state(), project, &[next]);
             let spans = view.narrow(&self.reader).await?;
             waiting.extend(self.resolver.linked(next, &spans));
             found.extend(spans);

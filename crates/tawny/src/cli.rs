@@ -2,6 +2,7 @@
 
 mod alerting;
 mod findings;
+mod incident;
 mod money;
 mod rules;
 mod sending;
@@ -15,10 +16,15 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::filters::RunFilters;
-pub use alerting::{Alerting, Alerts, AlertsAck, AlertsCommand, AlertsHistory, AlertsReview, AlertsSilence};
-pub use findings::{Detectors, DetectorsCommand, DetectorsTest, Diff, FindingFilters, Findings, Investigate, Issues};
+pub use alerting::{
+    Alerting, Alerts, AlertsAck, AlertsCommand, AlertsHistory, AlertsReview, AlertsShow, AlertsSilence,
+};
+pub use findings::{
+    Detectors, DetectorsCommand, DetectorsTest, Diff, FindingFilters, Findings, Investigate, Issues, Mark,
+};
+pub use incident::{Brake, BrakeCommand, BrakeOn, Changes, ChangesCommand};
 pub use money::{Budgets, Costs, CostsCommand, MoneyFiles};
-pub use rules::{Rules, RulesCheck, RulesCommand, RulesExplain, RulesTest};
+pub use rules::{Rules, RulesBacktest, RulesCheck, RulesCommand, RulesExplain, RulesTest};
 pub use sending::{Demo, Doctor, Forward, ForwardCommand, Setup};
 pub use series::Query;
 pub use serve::Serve;
@@ -87,10 +93,16 @@ pub enum Command {
     Costs(Costs),
     /// Show budgets and how much of them is used, or put others in place.
     Budgets(Budgets),
+    /// Hold an agent or a tool, let people take over, or keep to the version before.
+    Brake(Brake),
+    /// List what changed in agents and around them, or tell of a change.
+    Changes(Changes),
     /// Show what workflows promise, and how they keep it.
     Sla(Reading),
     /// List what detectors saw in runs.
     Findings(Findings),
+    /// Mark runs as known to be good, or as not good: runs of their kind are compared with good ones.
+    Mark(Mark),
     /// List issues (findings of the same failure), or change one.
     Issues(Issues),
     /// List detectors, explain one, or try them on a file or a run.

@@ -120,9 +120,8 @@ impl Client {
     /// Answer text of a `PUT` that succeeded.
     pub fn put(&self, path: &str, content_type: &str, body: &[u8]) -> Result<String> {
         let put = || {
-            with_credentials(self.agent.put(format!("{}{path}", self.base)))
-                .header("content-type", content_type)
-                .send(body)
+            let request = with_credentials(self.agent.put(format!("{}{path}", self.base)));
+            request.header("content-type", content_type).send(body)
         };
         let response = succeeded(self.patiently(put)?)?;
         response.into_body().into_with_config().limit(u64::MAX).read_to_string().context("the answer broke off")

@@ -3,7 +3,9 @@
 mod alerts;
 mod audit;
 mod backup;
+mod brake;
 mod budgets;
+mod changes;
 mod completions;
 mod costs;
 mod demo;
@@ -21,6 +23,7 @@ mod investigate;
 mod issues;
 mod keys;
 mod logs;
+mod mark;
 mod metrics;
 mod policy;
 mod promql;
@@ -63,8 +66,11 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::Logs(args)) => logs::run(&args),
         Some(Command::Costs(args)) => costs::run(&args),
         Some(Command::Budgets(args)) => budgets::run(&args),
+        Some(Command::Brake(args)) => brake::run(&args),
+        Some(Command::Changes(args)) => changes::run(&args),
         Some(Command::Sla(args)) => sla::run(&args),
         Some(Command::Findings(args)) => findings::run(&args),
+        Some(Command::Mark(args)) => mark::run(&args),
         Some(Command::Issues(args)) => issues::run(&args),
         Some(Command::Detectors(args)) => detectors::run(&args),
         Some(Command::Investigate(args)) => investigate::run(&args),

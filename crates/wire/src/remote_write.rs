@@ -4,9 +4,13 @@
 //! messages `prometheus.WriteRequest` (`prompb/remote.proto`, `types.proto`) and `io.prometheus.write.v2.Request`. Bodies are protobuf in
 //! snappy's block format. A series that cannot be read costs its neighbours nothing.
 
+mod encode;
+
 use std::borrow::Cow;
 
 use model::raw::Rejected;
+
+pub use self::encode::{SAMPLES_MAX, encode};
 
 use crate::limits::MAX_BUCKETS;
 use crate::protobuf::reader::{Field, Problem, Reader, WRONG_TYPE, each_fixed64, each_varint, zigzag32};
@@ -86,11 +90,14 @@ pub struct Histogram {
     pub start: i64,
 }
 
+/// A label: name and value.
+pub type Pair<'a> = (Cow<'a, str>, Cow<'a, str>);
+
 /// An observation with labels of its own.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Exemplar<'a> {
     /// Labels, `trace_id` among them.
-    pub labels: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+    pub labels: Vec<Pair<'a>>,
     /// Observed value.
     pub value: f64,
     /// Milliseconds since 1970.
@@ -114,7 +121,7 @@ pub struct Metadata<'a> {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Series<'a> {
     /// Labels in the order sent, `__name__` among them.
-    pub labels: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+    pub labels: Vec<Pair<'a>>,
     /// Floats.
     pub samples: Vec<Sample>,
     /// Native histograms.
@@ -217,11 +224,7 @@ fn label(bytes: &[u8]) -> Result<(Cow<'_, str>, Cow<'_, str>), Problem> {
 }
 
 /// Labels as pairs of places in the list of texts.
-fn refs<'a>(
-    field: Field<'_>,
-    symbols: &[Cow<'a, str>],
-    labels: &mut Vec<(Cow<'a, str>, Cow<'a, str>)>,
-) -> Result<(), Problem> {
+fn refs<'a>(field: Field<'_>, symbols: &[Cow<'a, str>], labels: &mut Vec<Pair<'a>>) -> Result<(), Problem> {
     let mut texts = Vec::new();
     each_varint(field, |place| texts.push(symbol(place, symbols)))?;
     let (pairs, rest) = texts.as_chunks::<2>();

@@ -65,11 +65,23 @@ impl Listen {
 impl Server {
     /// Starts a server over `data` and waits until it says where it listens. Its log goes to `log`.
     pub fn start(program: &Path, data: &Path, listen: &Listen, log: &Path) -> Result<Self> {
+        Self::start_with(program, data, listen, log, &[])
+    }
+
+    /// The same, with settings as the environment names them.
+    pub fn start_with(
+        program: &Path,
+        data: &Path,
+        listen: &Listen,
+        log: &Path,
+        settings: &[(&str, &Path)],
+    ) -> Result<Self> {
         let log_file = fs::File::create(log).with_context(|| format!("cannot write {}", log.display()))?;
         let mut child = Command::new(program)
             .args(["serve", "--json", "--http", &listen.http, "--otlp-http", &listen.otlp_http])
             .args(["--otlp-grpc", &listen.otlp_grpc, "--data"])
             .arg(data)
+            .envs(settings.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(log_file)

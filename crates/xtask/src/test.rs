@@ -134,7 +134,10 @@ fn in_browser() -> Result<(), Stop> {
     let program = whole_program()?;
     ui::install()?;
     let data = program::fresh_folder("browser-data")?;
-    let server = Server::start(&program, &data, &Listen::anywhere(), &paths::scratch().join("browser.log"))?;
+    let log = paths::scratch().join("browser.log");
+    // Rules that fire for runs of the tests, at once.
+    let rules = paths::ui().join("e2e/rules.yml");
+    let server = Server::start_with(&program, &data, &Listen::anywhere(), &log, &[("TAWNY_RULES", &rules)])?;
     let mut command = shell::command_in(&paths::ui(), "npm", &["run", "e2e"]);
     command.env("TAWNY_URL", &server.http).env("CHROMIUM", chromium);
     shell::run(&mut command)?;

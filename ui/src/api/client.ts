@@ -25,7 +25,7 @@ export class UnreachableError extends Error {
 }
 
 /** fetch that reports whether anybody answered. */
-async function watched(request: Request): Promise<Response> {
+export async function fetchWatched(request: Request): Promise<Response> {
   try {
     const response = await fetch(request);
     // A proxy in front of a stopped server answers in its place.
@@ -40,7 +40,7 @@ async function watched(request: Request): Promise<Response> {
 }
 
 export const api = createClient<paths>({
-  fetch: watched,
+  fetch: fetchWatched,
   querySerializer: { array: { style: "form", explode: true } },
 });
 

@@ -1,6 +1,7 @@
 /** What the pages ask the server, with the keys under which answers are kept. */
 import { infiniteQueryOptions, QueryClient, queryOptions } from "@tanstack/react-query";
 import { apiQuery, FACETS, type RunsSearch } from "@/lib/filter";
+import { STEPS_AT_ONCE } from "@/lib/fold";
 import { ApiError, api, must } from "./client";
 
 /** Rows per page of a list. */
@@ -30,8 +31,8 @@ export async function fetchRuns(search: RunsSearch, cursor?: string, signal?: Ab
   return must(api.GET("/api/v1/runs", { params: { query }, signal }));
 }
 
-/** `live` is no part of the question. */
-const question = ({ live: _, ...search }: RunsSearch) => search;
+/** How the list is shown is no part of the question. */
+const question = ({ live: _, columns: __, peek: ___, ...search }: RunsSearch) => search;
 
 export const runsQuery = (search: RunsSearch) =>
   infiniteQueryOptions({
@@ -84,18 +85,38 @@ export const aggregateQuery = (question: Record<string, string>) =>
     placeholderData: (before) => before,
   });
 
-/** A run and the shape of its steps; what was said is fetched per step. */
-export const runQuery = (traceId: string) =>
+const steps = (traceId: string, query: Record<string, string | number>, signal: AbortSignal) =>
+  must(
+    api.GET("/api/v1/runs/{trace_id}", {
+      params: { path: { trace_id: traceId }, query: { content: "none", ...query } },
+      signal,
+    }),
+  );
+
+/** A run and the shape of its steps, of large runs the upper ones and `show`; what was said is fetched per step. */
+export const runQuery = (traceId: string, show?: string) =>
   queryOptions({
     queryKey: ["run", traceId],
-    queryFn: ({ signal }) =>
-      must(
-        api.GET("/api/v1/runs/{trace_id}", {
-          params: { path: { trace_id: traceId }, query: { content: "none" } },
-          signal,
-        }),
-      ),
+    queryFn: ({ signal }) => steps(traceId, { limit: STEPS_AT_ONCE, ...(show ? { show } : {}) }, signal),
     staleTime: 30_000,
+  });
+
+/** The steps below one that was folded. */
+export const runPartQuery = (traceId: string, under: string, limit: number) =>
+  queryOptions({
+    queryKey: ["run-part", traceId, under, limit],
+    queryFn: ({ signal }) => steps(traceId, { under, limit }, signal),
+    staleTime: 30_000,
+    placeholderData: (before) => before,
+  });
+
+/** Steps of a large run that mention a text, with those above them. */
+export const runFindQuery = (traceId: string, find: string) =>
+  queryOptions({
+    queryKey: ["run-find", traceId, find],
+    queryFn: ({ signal }) => steps(traceId, { find, limit: STEPS_AT_ONCE }, signal),
+    staleTime: 30_000,
+    placeholderData: (before) => before,
   });
 
 /** A run with everything that was said in it. */
@@ -239,3 +260,89 @@ export const SQL_ROWS = 1000;
 
 export const runSql = (query: string, signal?: AbortSignal) =>
   must(api.POST("/api/v1/sql", { body: { query, limit: SQL_ROWS }, signal }));
+
+/** Log records, latest first; `question` holds the filters of `/api/v1/logs`. */
+export const logsQuery = (question: Record<string, string | string[]>) =>
+  infiniteQueryOptions({
+    queryKey: ["logs", question],
+    initialPageParam: undefined as string | undefined,
+    queryFn: ({ pageParam, signal }) =>
+      must(
+        api.GET("/api/v1/logs", {
+          params: { query: { ...question, limit: PAGE_ROWS, ...(pageParam ? { cursor: pageParam } : {}) } as never },
+          signal,
+        }),
+      ),
+    getNextPageParam: (last) => last.next ?? undefined,
+    placeholderData: (before) => before,
+  });
+
+/** How many log records there are over time. */
+export const logCountsQuery = (question: Record<string, string | string[]>, step: string) =>
+  queryOptions({
+    queryKey: ["log-counts", question, step],
+    queryFn: ({ signal }) =>
+      must(api.GET("/api/v1/logs/counts", { params: { query: { ...question, step } as never }, signal })),
+    placeholderData: (before) => before,
+  });
+
+/** The production monitoring checklist. */
+export const checklistQuery = queryOptions({
+  queryKey: ["checklist"],
+  queryFn: ({ signal }) => must(api.GET("/api/v1/checklist", { signal })),
+});
+
+/** What happened to alerts since a moment, newest first. */
+export const alertHistoryQuery = (from: string) =>
+  queryOptions({
+    queryKey: ["alert-history", from],
+    queryFn: ({ signal }) =>
+      must(api.GET("/api/v1/alerts/history", { params: { query: { from, limit: 500 } }, signal })),
+    placeholderData: (before) => before,
+  });
+
+/** What detectors saw since a moment, newest first. */
+export const seenQuery = (query: { from: string; to?: string; agent?: string[] }) =>
+  queryOptions({
+    queryKey: ["seen", query],
+    queryFn: ({ signal }) => must(api.GET("/api/v1/findings", { params: { query: { ...query, limit: 500 } }, signal })),
+    placeholderData: (before) => before,
+  });
+
+/** A PromQL question over time, as Prometheus answers. */
+export async function promRange(query: string, from: number, to: number, stepMs: number, signal?: AbortSignal) {
+  const params = new URLSearchParams({
+    query,
+    start: String(from / 1000),
+    end: String(to / 1000),
+    step: String(stepMs / 1000),
+  });
+  const response = await fetch(`/prometheus/api/v1/query_range?${params}`, { signal });
+  const answer = (await response.json()) as {
+    status: string;
+    error?: string;
+    data?: { result: { metric: Record<string, string>; values: [number, string][] }[] };
+  };
+  if (!response.ok || !answer.data) throw new ApiError(response.status, "The query failed", answer.error ?? "");
+  return answer.data.result;
+}
+
+/** A few runs that mention a text, newest first. */
+export const paletteRunsQuery = (q: string) =>
+  queryOptions({
+    queryKey: ["palette-runs", q],
+    queryFn: ({ signal }) => must(api.GET("/api/v1/runs", { params: { query: { q, limit: 5, from: "30d" } }, signal })),
+    placeholderData: (before) => before,
+  });
+
+/** Deploys, prompts, models and whatever else changed since a moment: told, or seen in telemetry. */
+export const changesQuery = (query: { from: string; to: string; agent?: string[]; environment?: string[] }) =>
+  queryOptions({
+    queryKey: ["changes", query],
+    queryFn: ({ signal }) => must(api.GET("/api/v1/changes", { params: { query: { ...query, limit: 50 } }, signal })),
+    placeholderData: (before) => before,
+  });
+
+/** Says that a run did what it should, or not. */
+export const markRun = (traceId: string, good: boolean) =>
+  must(api.POST("/api/v1/runs/{trace_id}/mark", { params: { path: { trace_id: traceId } }, body: { good } }));

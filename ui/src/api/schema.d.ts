@@ -4,6 +4,26 @@
  */
 
 export interface paths {
+    "/api/v1/agents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Agents found in telemetry, and who calls whom
+         * @description Summed by hour over all settled runs: from outside into agents, from agents into agents, tools, models, retrievers and guardrails, each with calls, failures and durations. Quantiles lie within 10 % of the exact ones.
+         */
+        get: operations["listAgents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/aggregate": {
         parameters: {
             query?: never;
@@ -313,6 +333,43 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dashboards": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Dashboards of the project */
+        get: operations["listDashboards"];
+        put?: never;
+        /** Make a dashboard */
+        post: operations["createDashboard"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dashboards/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One dashboard */
+        get: operations["getDashboard"];
+        /** Change a dashboard */
+        put: operations["putDashboard"];
+        post?: never;
+        /** Remove a dashboard */
+        delete: operations["deleteDashboard"];
         options?: never;
         head?: never;
         patch?: never;
@@ -652,6 +709,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/promql/words": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Functions and aggregations of PromQL */
+        get: operations["getPromqlWords"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/rules": {
         parameters: {
             query?: never;
@@ -661,6 +735,23 @@ export interface paths {
         };
         /** Rules with their state */
         get: operations["listRules"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rules/values": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What each rule looks at now, and how near it is to firing */
+        get: operations["listRuleValues"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1202,6 +1293,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/logs/counts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** countLogs */
+        get: operations["countLogs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/checklist": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** getChecklist */
+        get: operations["getChecklist"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -1259,6 +1384,69 @@ export interface components {
             /** @description Tokens of its own, never those of agents below it. */
             usage: components["schemas"]["UsageTotals"];
         };
+        /** @description How often something was called, how it went and how long it took. */
+        AgentCalls: {
+            /**
+             * Format: int64
+             * @description Calls.
+             */
+            calls: number;
+            /**
+             * Format: int64
+             * @description Of these, failed.
+             */
+            errors: number;
+            /**
+             * Format: date-time
+             * @description When the first began.
+             */
+            first_at: string | null;
+            /**
+             * Format: date-time
+             * @description When the last began.
+             */
+            last_at: string | null;
+            /**
+             * Format: double
+             * @description Milliseconds of the mean.
+             */
+            mean_ms: number | null;
+            /**
+             * Format: double
+             * @description Milliseconds of which half take less.
+             */
+            p50_ms: number | null;
+            /**
+             * Format: double
+             * @description Milliseconds of which 95 of 100 take less.
+             */
+            p95_ms: number | null;
+        };
+        /** @description One way from caller to what it called. */
+        AgentEdge: components["schemas"]["AgentCalls"] & {
+            /** @description Name of the agent, tool, model, retriever or guardrail. */
+            callee: string;
+            /** @description The agent that called; null from outside, and where no agent is known. */
+            caller: string | null;
+            /** @description Kind of what was called: as in `called`. */
+            kind: string;
+        };
+        /** @description One agent. */
+        AgentInfo: {
+            /** @description Calls it made itself, by kind of what was called: `agent`, `tool`, `llm`, `embedding`, `reranker`, `retriever`, `guardrail`. */
+            called: {
+                [key: string]: number;
+            };
+            /** @description Every time it was entered, by whomever. */
+            entered: components["schemas"]["AgentCalls"];
+            /** @description Its name. */
+            name: string;
+            /**
+             * Format: int64
+             * @description Times it was called from outside: runs in which it is at the top.
+             */
+            runs: number;
+        };
         /** @description The four layers of one agent. */
         AgentSignalBundle: {
             /** @description The agent. */
@@ -1293,6 +1481,11 @@ export interface components {
              * @description Handoffs from agent to agent.
              */
             handoff_count: number;
+            /**
+             * Format: double
+             * @description Loops that detectors saw.
+             */
+            loop_count: number;
             /** @description Runs by rounds. */
             reasoning_step_count: components["schemas"]["SizeCount"][];
             /**
@@ -1320,6 +1513,25 @@ export interface components {
             tool_selection_distribution: {
                 [key: string]: number;
             };
+        };
+        /** @description Agents of a stretch of time. */
+        AgentsAnswer: {
+            /** @description Agents, the busiest first; at most 1,000. */
+            agents: components["schemas"]["AgentInfo"][];
+            /** @description Who called whom, the busiest first; at most 2,000. */
+            edges: components["schemas"]["AgentEdge"][];
+            /**
+             * Format: date-time
+             * @description From the beginning of the hour of this moment on.
+             */
+            from: string;
+            /**
+             * Format: date-time
+             * @description Until then.
+             */
+            to: string;
+            /** @description There is more than fits. */
+            truncated: boolean;
         };
         /** @description Numbers over runs or steps. */
         AggregateAnswer: {
@@ -1791,6 +2003,11 @@ export interface components {
             abandonment_rate?: number | null;
             /**
              * Format: double
+             * @description Runs of a conversation from its first to its last, on average; none where no conversation has come to its end.
+             */
+            conversation_turns?: number | null;
+            /**
+             * Format: double
              * @description Dollars a thousand runs.
              */
             cost_per_1k_requests?: number | null;
@@ -2041,6 +2258,171 @@ export interface components {
              * @description Tool calls.
              */
             tool_calls: number;
+        };
+        /** @description A dashboard. */
+        Dashboard: {
+            /** @description Its id. */
+            id: string;
+            /**
+             * Format: int64
+             * @description Counts its changes from 1. Whoever changes it says which one they saw.
+             */
+            revision: number;
+            /** @description What it shows. */
+            spec: components["schemas"]["DashboardSpec"];
+            /**
+             * Format: date-time
+             * @description When it was changed last.
+             */
+            updated_at: string;
+            /** @description By whom. */
+            updated_by: string;
+        };
+        /** @description A change of a dashboard. */
+        DashboardChange: {
+            /**
+             * Format: int64
+             * @description The revision that was changed.
+             */
+            revision: number;
+            /** @description What it is to show. */
+            spec: components["schemas"]["DashboardSpec"];
+        };
+        /** @description One in the list. */
+        DashboardInfo: {
+            /** @description What it is for. */
+            description: string;
+            /** @description Its id. */
+            id: string;
+            /** @description Panels on it. */
+            panels: number;
+            /** @description Its title. */
+            title: string;
+            /**
+             * Format: date-time
+             * @description When it was changed last.
+             */
+            updated_at: string;
+            /** @description By whom. */
+            updated_by: string;
+        };
+        /**
+         * @description A language of questions.
+         * @enum {string}
+         */
+        DashboardLanguage: "promql" | "sql";
+        /** @description A panel on a grid of 24 columns. */
+        DashboardPanel: {
+            /** @description What it shows, for the one who wonders. */
+            description?: string;
+            /**
+             * Format: int32
+             * @description Rows high, 1 to 40.
+             */
+            h: number;
+            /** @description Tells it from the others. */
+            id: string;
+            /** @description What it is. */
+            kind: components["schemas"]["DashboardPanelKind"];
+            /**
+             * Format: double
+             * @description Upper end of a gauge or axis.
+             */
+            max?: number | null;
+            /**
+             * Format: double
+             * @description Lower end of a gauge or axis.
+             */
+            min?: number | null;
+            /** @description What is asked. */
+            queries?: components["schemas"]["DashboardQuery"][];
+            /** @description Bars instead of lines, one on the other. */
+            stacked?: boolean;
+            /** @description The words of a text panel. */
+            text?: string;
+            /** @description Where the colour changes. */
+            thresholds?: components["schemas"]["DashboardThreshold"][];
+            /** @description Its title. */
+            title?: string;
+            /** @description Unit of the numbers, as Grafana names it: `short`, `s`, `ms`, `percent`, `percentunit`, `currencyUSD`, `bytes`. */
+            unit?: string;
+            /**
+             * Format: int32
+             * @description Columns wide, 1 to 24.
+             */
+            w: number;
+            /**
+             * Format: int32
+             * @description Columns from the left, 0 to 23.
+             */
+            x: number;
+            /**
+             * Format: int32
+             * @description Rows from the top.
+             */
+            y: number;
+        };
+        /**
+         * @description What a panel is.
+         * @enum {string}
+         */
+        DashboardPanelKind: "stat" | "timeseries" | "table" | "barchart" | "heatmap" | "gauge" | "text";
+        /** @description A question of a panel. */
+        DashboardQuery: {
+            /** @description Its language. */
+            language: components["schemas"]["DashboardLanguage"];
+            /** @description How a series is called: words with `{{label}}`; by all its labels where empty. */
+            legend?: string;
+            /** @description The question. */
+            query: string;
+        };
+        /** @description What a dashboard shows: the whole file, as it is exported and imported. */
+        DashboardSpec: {
+            /** @description What it is for. */
+            description?: string;
+            /** @description The time it shows at first: a distance from now such as `6h`. */
+            from?: string;
+            /** @description Panels. */
+            panels?: components["schemas"]["DashboardPanel"][];
+            /** @description Its title. */
+            title: string;
+            /** @description Values that are put into queries where they say `$name`. */
+            variables?: components["schemas"]["DashboardVariable"][];
+        };
+        /** @description From this value on, a number has that colour. */
+        DashboardThreshold: {
+            /** @description The colour. */
+            tone: components["schemas"]["DashboardTone"];
+            /**
+             * Format: double
+             * @description The value.
+             */
+            value: number;
+        };
+        /**
+         * @description What a colour says.
+         * @enum {string}
+         */
+        DashboardTone: "ok" | "warn" | "bad";
+        /** @description A value that is chosen above the panels. */
+        DashboardVariable: {
+            /** @description Its name for people; the other one where empty. */
+            label?: string;
+            /** @description The label whose values are offered. */
+            label_values?: string;
+            /** @description Its name in queries, without the `$`. */
+            name: string;
+            /** @description Only of series that this selects. */
+            of?: string;
+            /** @description Values that are offered besides. */
+            options?: string[];
+            /** @description What it is at first; empty for any (`.*`). */
+            value?: string;
+        };
+        /** @description Dashboards of a project. */
+        Dashboards: {
+            /** @description By title. */
+            dashboards: components["schemas"]["DashboardInfo"][];
         };
         /** @description Where a run first leaves what good runs of its kind do. */
         Departure: {
@@ -2388,7 +2770,7 @@ export interface components {
              * @description When the next attempt is made.
              */
             next_try_at?: string | null;
-            /** @description `http` or `grpc`. */
+            /** @description `http`, `grpc` or `remote-write`. */
             protocol: string;
             /**
              * Format: int64
@@ -2694,6 +3076,8 @@ export interface components {
              * @description Model calls.
              */
             calls: number;
+            /** @description Runs by how full the model's context window was in their fullest call, of 1. */
+            context_share: components["schemas"]["SizeCount"][];
             /**
              * Format: double
              * @description Cost in US dollars.
@@ -2974,6 +3358,25 @@ export interface components {
             /** @description Its version. */
             version: string | null;
         };
+        /** @description A word that can be written. */
+        PromqlWord: {
+            /** @description Prometheus has it behind a feature flag. */
+            experimental: boolean;
+            /** @description The word. */
+            name: string;
+            /**
+             * @description What it takes and gives.
+             * @example rate(range) vector
+             */
+            signature: string;
+        };
+        /** @description Functions and aggregations. */
+        PromqlWords: {
+            /** @description Aggregations, by name. */
+            aggregations: components["schemas"]["PromqlWord"][];
+            /** @description Functions, by name. */
+            functions: components["schemas"]["PromqlWord"][];
+        };
         /** @description One sort of removal at one place. */
         Removed: {
             /** @description `preview`, `hash`, `none`, or the detector or pattern that found something. */
@@ -3114,10 +3517,39 @@ export interface components {
             /** @description `inactive`, `pending` or `firing`. */
             state: string;
         };
+        /** @description How near one rule is to firing. */
+        RuleDistance: {
+            /** @description It fires below that number, not above. */
+            below: boolean;
+            /** @description Why there is no value. */
+            error?: string | null;
+            /** @description Group of the rule. */
+            group: string;
+            /** @description Name of the alert. */
+            name: string;
+            nearest?: null | components["schemas"]["RuleValue"];
+            /**
+             * Format: int64
+             * @description Series it looks at.
+             */
+            series: number;
+            /**
+             * Format: double
+             * @description The number its value is compared with, where there is one.
+             */
+            threshold?: number | null;
+        };
+        /** @description How near each rule is to firing. */
+        RuleDistances: {
+            /** @description Alert rules, in the order of their groups. */
+            rules: components["schemas"]["RuleDistance"][];
+        };
         /** @description How far a rule is from firing. */
         RuleExplanation: {
             /** @description Alerts of the rule. */
             alerts: components["schemas"]["Alert"][];
+            /** @description The rule fires below that number, not above. */
+            below: boolean;
             /** @description What went wrong then. */
             error?: string | null;
             /** @description When the rule was last evaluated. */
@@ -3172,7 +3604,7 @@ export interface components {
             };
             /**
              * Format: double
-             * @description Value divided by the threshold: 1 is where it would fire.
+             * @description How near it is to the threshold: 1 is where it would fire, less is quiet.
              */
             of_threshold?: number | null;
             /**
@@ -3302,6 +3734,8 @@ export interface components {
             version: string | null;
             /** @description Workflow. */
             workflow: string | null;
+            /** @description What it broke of the service level its workflow promises (docs/sla.md), once it has settled; live updates and search leave it empty. */
+            sla_broken: components["schemas"]["SlaBroken"][];
         };
         /** @description One run with its steps. */
         RunAnswer: {
@@ -3913,6 +4347,16 @@ export interface components {
             version: string | null;
             /** @description Workflow. */
             workflow: string | null;
+            /**
+             * Format: double
+             * @description Milliseconds of the run's length that this step itself takes up.
+             */
+            critical_ms: number | null;
+            /**
+             * Format: int32
+             * @description Steps below it that this answer leaves out.
+             */
+            folded: number;
         };
         /** @description One step with the span as it was sent. */
         StepAnswer: {
@@ -4351,6 +4795,48 @@ export interface components {
              */
             would_cost_usd: number;
         };
+        /** @description LogCount */
+        LogCount: {
+            /** Format: date-time */
+            time: string;
+            level: string;
+            /** Format: int64 */
+            count: number;
+        };
+        /** @description LogCountsAnswer */
+        LogCountsAnswer: {
+            /** Format: double */
+            step_seconds: number;
+            /** Format: int64 */
+            total: number;
+            rows: components["schemas"]["LogCount"][];
+            services: components["schemas"]["FacetValue"][];
+            events: components["schemas"]["FacetValue"][];
+        };
+        /** @description ChecklistRow */
+        ChecklistRow: {
+            category: string;
+            metric: string;
+            why: string;
+            unit: string;
+            state: string;
+            /** Format: double */
+            value: number | null;
+            labels: {
+                [key: string]: string;
+            };
+            /** Format: double */
+            baseline: number | null;
+            /** Format: double */
+            threshold: number | null;
+            above: boolean;
+            alert: string | null;
+            query: string;
+        };
+        /** @description ChecklistAnswer */
+        ChecklistAnswer: {
+            rows: components["schemas"]["ChecklistRow"][];
+        };
     };
     responses: never;
     parameters: never;
@@ -4360,6 +4846,42 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    listAgents: {
+        parameters: {
+            query?: {
+                /** @description Calls of the hour of this time and later; the last 24 hours where left out. */
+                from?: string;
+                /** @description Calls before the end of the hour of this time; now where left out. */
+                to?: string;
+                /** @description Only this environment. */
+                environment?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Agents, the busiest first */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentsAnswer"];
+                };
+            };
+            /** @description A parameter cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     aggregate: {
         parameters: {
             query?: {
@@ -5086,6 +5608,184 @@ export interface operations {
             };
             /** @description A parameter cannot be read */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listDashboards: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description By title */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Dashboards"];
+                };
+            };
+        };
+    };
+    createDashboard: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DashboardSpec"];
+            };
+        };
+        responses: {
+            /** @description The dashboard with its id */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Dashboard"];
+                };
+            };
+            /** @description It cannot be read; the detail says why */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The project has as many as it may have */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getDashboard: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The dashboard */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Dashboard"];
+                };
+            };
+            /** @description There is no such dashboard */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    putDashboard: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DashboardChange"];
+            };
+        };
+        responses: {
+            /** @description The dashboard as it is now */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Dashboard"];
+                };
+            };
+            /** @description It cannot be read; the detail says why */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such dashboard */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Somebody else has changed it meanwhile */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteDashboard: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description There is no such dashboard */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5844,6 +6544,26 @@ export interface operations {
             };
         };
     };
+    getPromqlWords: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Each ordered by name */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PromqlWords"];
+                };
+            };
+        };
+    };
     listRules: {
         parameters: {
             query?: never;
@@ -5864,9 +6584,32 @@ export interface operations {
             };
         };
     };
-    explainRule: {
+    listRuleValues: {
         parameters: {
             query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Alert rules, in the order of their groups */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RuleDistances"];
+                };
+            };
+        };
+    };
+    explainRule: {
+        parameters: {
+            query?: {
+                /** @description Its group, where several rules have the name */
+                group?: string;
+            };
             header?: never;
             path: {
                 /** @description Name of the alert */
@@ -5883,6 +6626,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RuleExplanation"];
+                };
+            };
+            /** @description A parameter cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description There is no such rule */
@@ -5991,6 +6743,10 @@ export interface operations {
                  * @example none
                  */
                 content?: string;
+                limit?: number | null;
+                under?: string | null;
+                show?: string | null;
+                find?: string | null;
             };
             header?: never;
             path: {
@@ -6905,6 +7661,71 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    countLogs: {
+        parameters: {
+            query: {
+                /** @description Records of this time or later: RFC 3339, or a distance from now such as `15m`, `1h`, `24h`, `7d`. */
+                from?: string;
+                /** @description Records before this time; as `from`. */
+                to?: string;
+                /** @description Text in body, attributes, event name or service; case is ignored. */
+                q?: string;
+                /** @description Records of this run. */
+                trace_id?: string;
+                /** @description Records of this step. */
+                span_id?: string;
+                /** @description Name of the event; repeatable. */
+                event?: string[];
+                /** @description Environment; repeatable. */
+                environment?: string[];
+                /** @description Agent that works in the record's run; repeatable. */
+                agent?: string[];
+                /**
+                 * @description An attribute's exact value, `key=value`; values that are no text as JSON writes them. Repeatable; all must hold.
+                 * @example http.method=GET
+                 */
+                attr?: string[];
+                /** @description Lowest severity: a number from 1 to 24, or `trace`, `debug`, `info`, `warn`, `error`, `fatal`. */
+                severity?: string;
+                /** @description Service; repeatable. */
+                service?: string[];
+                step: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LogCountsAnswer"];
+                };
+            };
+        };
+    };
+    getChecklist: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChecklistAnswer"];
                 };
             };
         };

@@ -3,19 +3,29 @@ import { ActionIcon, SegmentedControl, Tooltip, VisuallyHidden } from "@mantine/
 import {
   type Icon,
   IconActivityHeartbeat,
+  IconBell,
   IconBug,
+  IconChartLine,
+  IconCoin,
   IconDatabaseSearch,
   IconDeviceDesktop,
+  IconFeather,
+  IconFileText,
   IconKeyboard,
   IconLayoutDashboard,
+  IconLayoutGrid,
   IconLayoutSidebarLeftCollapse,
   IconLayoutSidebarLeftExpand,
   IconMessages,
   IconMoon,
   IconPlugConnected,
   IconRoute,
+  IconSearch,
+  IconSettings,
   IconStethoscope,
   IconSun,
+  IconTool,
+  IconZoomScan,
 } from "@tabler/icons-react";
 import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
@@ -25,30 +35,67 @@ import classes from "./Navigation.module.css";
 import { useScheme } from "./scheme";
 
 interface Page {
-  to: "/overview" | "/runs" | "/issues" | "/sessions" | "/sql" | "/connect" | "/doctor" | "/status";
+  to:
+    | "/overview"
+    | "/deep-dive"
+    | "/logs"
+    | "/runs"
+    | "/alerts"
+    | "/issues"
+    | "/explore"
+    | "/sessions"
+    | "/agents"
+    | "/tools"
+    | "/costs"
+    | "/compare"
+    | "/dashboards"
+    | "/sql"
+    | "/connect"
+    | "/doctor"
+    | "/status"
+    | "/settings";
   label: string;
   icon: Icon;
   keys: string;
 }
 
-/** Later pages go into these groups. */
-const GROUPS: { name: string; pages: Page[] }[] = [
+/** Every page of the navigation; the palette, the help and the keys are made from it. Later pages go into these groups. */
+export const GROUPS: { name: string; pages: Page[] }[] = [
   {
     name: "Observe",
     pages: [
       { to: "/overview", label: "Overview", icon: IconLayoutDashboard, keys: "g o" },
+      { to: "/deep-dive", label: "Deep dive", icon: IconZoomScan, keys: "g v" },
       { to: "/runs", label: "Runs", icon: IconRoute, keys: "g r" },
       { to: "/sessions", label: "Sessions", icon: IconMessages, keys: "g s" },
+      { to: "/agents", label: "Agents", icon: IconFeather, keys: "g n" },
+      { to: "/tools", label: "Tools", icon: IconTool, keys: "g t" },
+      { to: "/costs", label: "Costs", icon: IconCoin, keys: "g m" },
+      { to: "/dashboards", label: "Dashboards", icon: IconLayoutGrid, keys: "g b" },
     ],
   },
-  { name: "Judge", pages: [{ to: "/issues", label: "Issues", icon: IconBug, keys: "g i" }] },
-  { name: "Explore", pages: [{ to: "/sql", label: "SQL", icon: IconDatabaseSearch, keys: "g q" }] },
+  {
+    name: "Judge",
+    pages: [
+      { to: "/alerts", label: "Alerts", icon: IconBell, keys: "g a" },
+      { to: "/issues", label: "Issues", icon: IconBug, keys: "g i" },
+    ],
+  },
+  {
+    name: "Explore",
+    pages: [
+      { to: "/explore", label: "PromQL", icon: IconChartLine, keys: "g p" },
+      { to: "/sql", label: "SQL", icon: IconDatabaseSearch, keys: "g q" },
+      { to: "/logs", label: "Logs", icon: IconFileText, keys: "g l" },
+    ],
+  },
   {
     name: "Server",
     pages: [
       { to: "/connect", label: "Send traces", icon: IconPlugConnected, keys: "g c" },
       { to: "/doctor", label: "Doctor", icon: IconStethoscope, keys: "g d" },
       { to: "/status", label: "Status", icon: IconActivityHeartbeat, keys: "g h" },
+      { to: "/settings", label: "Settings", icon: IconSettings, keys: "g ," },
     ],
   },
 ];
@@ -57,9 +104,10 @@ interface Props {
   folded?: boolean;
   onFold?: () => void;
   onHelp: () => void;
+  onPalette: () => void;
 }
 
-export function Navigation({ folded = false, onFold, onHelp }: Props) {
+export function Navigation({ folded = false, onFold, onHelp, onPalette }: Props) {
   const lost = useConnection() === "lost";
   return (
     <div className={classes.nav} data-folded={folded || undefined}>
@@ -90,6 +138,11 @@ export function Navigation({ folded = false, onFold, onHelp }: Props) {
       </nav>
       <div className={classes.foot}>
         {folded ? <SchemeButton /> : <SchemeControl />}
+        <Tooltip label="Go to a page, run or agent (Ctrl K)">
+          <ActionIcon aria-label="Go to" onClick={onPalette}>
+            <IconSearch size={17} stroke={1.7} />
+          </ActionIcon>
+        </Tooltip>
         <Tooltip label="Keyboard shortcuts (?)">
           <ActionIcon aria-label="Keyboard shortcuts" onClick={onHelp}>
             <IconKeyboard size={17} stroke={1.7} />

@@ -30,6 +30,10 @@ export type RunsSearch = { [field in Field]?: string[] } & { [bound in Bound]?: 
   sort?: Sort;
   /** `false` when the reader stopped the live view. */
   live?: boolean;
+  /** Columns that are shown, by id; absent means those that fit. */
+  columns?: string[];
+  /** The run that is looked at beside the list. */
+  peek?: string;
 };
 
 export const DEFAULT_FROM = "24h";
@@ -56,6 +60,10 @@ export function readSearch(raw: Record<string, unknown>): RunsSearch {
   }
   if (String(raw.errors) === "true") out.errors = true;
   if (String(raw.live) === "false") out.live = false;
+  const columns = text(raw.columns)?.split(",").filter(Boolean);
+  if (columns && columns.length > 0) out.columns = columns;
+  const peek = text(raw.peek);
+  if (peek && /^[0-9a-f]{32}$/.test(peek)) out.peek = peek;
   const sort = text(raw.sort);
   if (sort && SORTS.includes(sort.replace(/^-/, "") as SortField) && sort !== DEFAULT_SORT) out.sort = sort as Sort;
   return out;
@@ -149,8 +157,10 @@ export const isFiltered = (search: RunsSearch) => !!search.q || chips(search).le
 
 /** The same list without its restrictions; order, range and live stay. */
 export function cleared(search: RunsSearch): RunsSearch {
-  const { from, to, sort, live } = search;
-  return Object.fromEntries(Object.entries({ from, to, sort, live }).filter(([, value]) => value !== undefined));
+  const { from, to, sort, live, columns } = search;
+  return Object.fromEntries(
+    Object.entries({ from, to, sort, live, columns }).filter(([, value]) => value !== undefined),
+  );
 }
 
 /** Search parameters as a query string, lists as repeated keys, so that links can be read and typed by people. */
@@ -158,7 +168,9 @@ export function stringifySearch(search: Record<string, unknown>): string {
   const out = new URLSearchParams();
   for (const [key, value] of Object.entries(search)) {
     if (value === undefined || value === null) continue;
-    for (const item of Array.isArray(value) ? value : [value]) out.append(key, String(item));
+    // Columns are one choice; other lists are repeated keys.
+    if (key === "columns") out.append(key, String(value));
+    else for (const item of Array.isArray(value) ? value : [value]) out.append(key, String(item));
   }
   const query = out.toString();
   return query ? `?${query}` : "";

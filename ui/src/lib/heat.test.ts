@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { cells, durationsSql, edge } from "./heat";
+import { cells, edge, heatSql } from "./heat";
 import { buckets } from "./series";
 
 const START = Date.parse("2026-11-20T10:00:00Z");
@@ -10,7 +10,7 @@ test("two levels double a duration", () => {
 });
 
 test("the question names the range and keeps quotes inside of values", () => {
-  const sql = durationsSql(time, { agent: "o'neil" });
+  const sql = heatSql(time, { agent: "o'neil" });
   expect(sql).toContain("started_at >= '2026-11-20T10:00:00.000Z' AND started_at < '2026-11-20T12:00:00.000Z'");
   expect(sql).toContain("agent = 'o''neil'");
 });

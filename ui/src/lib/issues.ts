@@ -1,5 +1,7 @@
 /** What the page of issues shows, and what its URL says. Pure. */
 
+import { among, compactObject, text } from "./search";
+
 /** Groups of states, with how they are called. */
 export const ISSUE_VIEWS = [
   ["active", "Active"],
@@ -25,13 +27,39 @@ export function readIssuesSearch(raw: Record<string, unknown>): IssuesSearch {
 /** The states of the API behind a group. */
 export const statesOf = (view: IssueView): string[] => (view === "active" ? ["open", "regressed"] : [view]);
 
+/** What an issue is called: what was seen, and where. */
+export const issueName = ({ detector, agent }: { detector: string; agent: string }): string =>
+  `${detector.replaceAll("_", " ")}${agent ? ` in ${agent}` : ""}`;
+
+/** The tool that a finding is about, where it is about one. */
+export const toolOf = (values: Record<string, unknown>): string | undefined =>
+  typeof values.tool === "string" && values.tool !== "" ? values.tool : undefined;
+
+export interface FindingsSearch {
+  from?: string;
+  detector?: string;
+  severity?: "info" | "warning" | "critical";
+  /** Only of this agent. */
+  of?: string;
+}
+
+export function readFindingsSearch(raw: Record<string, unknown>): FindingsSearch {
+  const from = text(raw.from);
+  return compactObject<FindingsSearch>({
+    from: from && /^\d+[smhdw]$/.test(from) ? from : undefined,
+    detector: text(raw.detector),
+    severity: among(["info", "warning", "critical"] as const, raw.severity),
+    of: text(raw.of),
+  });
+}
+
 /** Longest value of evidence that is shown in a line. */
 const MOST = 90;
 
 /** Evidence as names and short values; what is nested stays in the API. */
 export function evidence(values: Record<string, unknown>): [string, string][] {
   return Object.entries(values).flatMap(([name, value]): [string, string][] => {
-    const text =
+    const written =
       typeof value === "number"
         ? String(Math.abs(value) >= 100 ? Math.round(value) : Number(value.toPrecision(3)))
         : typeof value === "string" || typeof value === "boolean"
@@ -39,7 +67,7 @@ export function evidence(values: Record<string, unknown>): [string, string][] {
           : Array.isArray(value) && value.every((each) => typeof each !== "object")
             ? value.join(", ")
             : "";
-    if (text === "") return [];
-    return [[name.replaceAll("_", " "), text.length > MOST ? `${text.slice(0, MOST)}…` : text]];
+    if (written === "") return [];
+    return [[name.replaceAll("_", " "), written.length > MOST ? `${written.slice(0, MOST)}…` : written]];
   });
 }

@@ -13,6 +13,8 @@ export function sampleStep(over: Partial<Step> & Pick<Step, "span_id" | "kind">)
     ended_at: "2026-11-21T12:00:01Z",
     duration_ms: 1000,
     own_ms: 1000,
+    critical_ms: null,
+    folded: 0,
     model: null,
     request_model: null,
     provider: null,

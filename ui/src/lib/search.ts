@@ -15,21 +15,30 @@ export interface RunSearch {
   view?: RunView;
   /** Text the steps are filtered by. */
   find?: string;
+  /** The critical path is drawn out. */
+  path?: true;
+  /** Playback stands at this many milliseconds after the start; absent means there is none. */
+  at?: number;
 }
 
-const text = (value: unknown) => (typeof value === "string" && value !== "" ? value : undefined);
-const among = <T extends string>(words: readonly T[], value: unknown) => words.find((word) => word === value);
-const compact = <T extends object>(value: T): T =>
+/** Text that is not empty. */
+export const text = (value: unknown) => (typeof value === "string" && value !== "" ? value : undefined);
+/** The word that a value is, if it is one of them. */
+export const among = <T extends string>(words: readonly T[], value: unknown) => words.find((word) => word === value);
+/** Without what is absent. */
+export const compactObject = <T extends object>(value: T): T =>
   Object.fromEntries(Object.entries(value).filter(([, each]) => each !== undefined)) as T;
 
 export function readRunSearch(raw: Record<string, unknown>): RunSearch {
   const step = text(raw.step);
   const view = among(RUN_VIEWS, raw.view);
-  return compact<RunSearch>({
+  return compactObject<RunSearch>({
     step: step && /^[0-9a-f]{16}$/.test(step) ? step : undefined,
     tab: among(STEP_TABS, raw.tab),
     view: view === "steps" ? undefined : view,
     find: text(raw.find),
+    path: String(raw.path) === "true" || undefined,
+    at: raw.at !== undefined && Number(raw.at) >= 0 ? Number(raw.at) : undefined,
   });
 }
 
@@ -42,7 +51,7 @@ export interface DoctorSearch {
 
 export function readDoctorSearch(raw: Record<string, unknown>): DoctorSearch {
   const from = text(raw.from);
-  return compact<DoctorSearch>({
+  return compactObject<DoctorSearch>({
     from: from && /^\d+[smhdw]$/.test(from) ? from : undefined,
     of: text(raw.of),
   });
@@ -54,7 +63,7 @@ export interface ConnectSearch {
 }
 
 export const readConnectSearch = (raw: Record<string, unknown>): ConnectSearch =>
-  compact<ConnectSearch>({ framework: text(raw.framework) });
+  compactObject<ConnectSearch>({ framework: text(raw.framework) });
 
 export interface SessionsSearch {
   q?: string;
@@ -63,7 +72,10 @@ export interface SessionsSearch {
 
 export function readSessionsSearch(raw: Record<string, unknown>): SessionsSearch {
   const from = text(raw.from);
-  return compact<SessionsSearch>({ q: text(raw.q), from: from && /^(all|\d+[smhdw])$/.test(from) ? from : undefined });
+  return compactObject<SessionsSearch>({
+    q: text(raw.q),
+    from: from && /^(all|\d+[smhdw])$/.test(from) ? from : undefined,
+  });
 }
 
 export interface SessionSearch {
@@ -75,6 +87,11 @@ export const readSessionSearch = (raw: Record<string, unknown>): SessionSearch =
 
 export interface SqlSearch {
   q?: string;
+  /** Drawn instead of listed. */
+  as?: "chart";
+  /** The column along the axis of the chart. */
+  x?: string;
 }
 
-export const readSqlSearch = (raw: Record<string, unknown>): SqlSearch => compact<SqlSearch>({ q: text(raw.q) });
+export const readSqlSearch = (raw: Record<string, unknown>): SqlSearch =>
+  compactObject<SqlSearch>({ q: text(raw.q), as: raw.as === "chart" ? "chart" : undefined, x: text(raw.x) });

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use promql::{Labels, Point, Value};
 
 use super::*;
+use crate::memory::Memory;
 use crate::rules::{self, Group};
-use crate::unit::Memory;
 
 const STEP: i64 = 30_000;
 
@@ -309,6 +309,19 @@ fn a_changed_file_keeps_what_is_known_of_rules_that_stay() {
     let state = GroupState::carried_over(&new.groups[0], Some((&bench.group, &bench.state)));
     let alerts: Vec<usize> = state.rules.iter().map(|rule| rule.alerts.len()).collect();
     assert_eq!(alerts, [0, 1, 0]);
+}
+
+#[test]
+fn the_order_of_labels_does_not_make_another_rule() {
+    let text =
+        |labels: &str| format!("groups: [{{name: g, rules: [{{alert: A, expr: 'load > 5', labels: {{{labels}}}}}]}}]");
+    let mut bench = Bench::of(&text("severity: P1, agent: a"));
+    bench.step(&[(&load("a"), 9.0)]);
+    for (labels, alerts) in [("agent: a, severity: P1", 1), ("agent: a, severity: P2", 0)] {
+        let new = rules::parse(&text(labels)).unwrap();
+        let state = GroupState::carried_over(&new.groups[0], Some((&bench.group, &bench.state)));
+        assert_eq!(state.rules[0].alerts.len(), alerts, "{labels}");
+    }
 }
 
 #[test]

@@ -187,6 +187,11 @@ inhibit_rules:
   - source_matchers: [alertname="AgentCompositeDegradation"]
     target_matchers: ['alertname=~"AgentErrorRateSpike|AgentToolCallFailureSpike|AgentHallucinationTrend"']
     equal: [agent_id]
+  - source_matchers: [alertname="TelemetryQuiet", signal="traces"]
+    target_matchers: ['alertname=~"AgentQuiet|AgentSilent|AgentToolQuiet"']
+  - source_matchers: [alertname="AgentSilent"]
+    target_matchers: [alertname="AgentQuiet"]
+    equal: [agent_id]
 receivers:
   - name: page{page}{}
   - name: here{}

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use promql::{Labels, Point};
 
 use super::compare::same;
-use super::memory::Memory;
 use super::{AlertCase, ExpectedAlert, QueryCase, Test, TestFile};
 use crate::evaluate::{self, GroupState, Settings, Source, State};
+use crate::memory::Memory;
 use crate::rules::{Group, RuleFile};
 use crate::yaml::Place;
 

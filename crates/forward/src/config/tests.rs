@@ -86,3 +86,24 @@ fn what_is_wrong_is_said_with_its_line() {
         assert!(error.to_string().starts_with(&format!("forward.toml:{line}: ")));
     }
 }
+
+#[test]
+fn remote_write_takes_nothing_that_it_could_not_do() {
+    let with = |more: &str| {
+        let text =
+            format!("[[destination]]\nname = \"p\"\nurl = \"https://p.example\"\nprotocol = \"remote-write\"\n{more}");
+        read("f.toml", &text, &Fake)
+    };
+    let destination = with("[[destination.keep]]\nproject = \"a\"\n").unwrap().remove(0);
+    assert_eq!(destination.address(Signal::Metrics).as_str(), "https://p.example/api/v1/write");
+    assert_eq!(destination.signals, [Signal::Metrics]);
+    for (more, wanted) in [
+        ("compression = \"gzip\"\n", "`compression` is not for protocol = \"remote-write\""),
+        ("signals = [\"traces\"]\n", "`signals` is not for"),
+        ("batch = \"1MiB\"\n", "`batch` is not for"),
+        ("[[destination.drop]]\nservice = \"a\"\n", "can only name `project`"),
+    ] {
+        let error = with(more).unwrap_err().to_string();
+        assert!(error.contains(wanted), "{error}");
+    }
+}

@@ -1,4 +1,4 @@
-//! OTLP over HTTP.
+//! OTLP over HTTP, and Prometheus' remote write 1.0.
 
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use wire::{Compression, Encoding, Signal};
 use super::{Outcome, VIA, no_such_address, shown, via};
 use crate::config::Destination;
 use crate::outgoing::Outgoing;
+use crate::record::Form;
 
 /// Time to make a connection.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -53,11 +54,18 @@ impl Http {
         let mut post = self
             .client
             .post(self.addresses[request.signal as usize].clone())
-            .header(CONTENT_TYPE, request.encoding.content_type())
             .header(VIA, via(&request.via, &self.me))
             .body(request.body.clone());
-        if let Some(encoding) = encoding(request.compression) {
-            post = post.header(CONTENT_ENCODING, encoding);
+        if request.form == Form::Series {
+            post = post
+                .header(CONTENT_TYPE, "application/x-protobuf")
+                .header(CONTENT_ENCODING, "snappy")
+                .header("x-prometheus-remote-write-version", "0.1.0");
+        } else {
+            post = post.header(CONTENT_TYPE, request.encoding.content_type());
+            if let Some(encoding) = encoding(request.compression) {
+                post = post.header(CONTENT_ENCODING, encoding);
+            }
         }
         match post.send().await {
             Ok(response) => judge(request, response).await,
@@ -98,6 +106,9 @@ async fn judge(request: &Outgoing, mut response: Response) -> Outcome {
         // The status has come: it decides.
         Err(_) => Bytes::new(),
     };
+    if status.is_success() && request.form == Form::Series {
+        return Outcome::Taken { rejected: 0, message: String::new() };
+    }
     if status.is_success() {
         let (rejected, message) = partial(&body, json || request.encoding == Encoding::Json);
         return Outcome::Taken { rejected, message };
@@ -105,6 +116,12 @@ async fn judge(request: &Outgoing, mut response: Response) -> Outcome {
     let words = words(&body, json);
     let reason = if words.is_empty() { status.to_string() } else { format!("{status}: {words}") };
     match status {
+        // Remote write: any failure of the receiver is to be tried again.
+        _ if request.form == Form::Series && status.is_server_error() => Outcome::Later {
+            reason,
+            after: after.and_then(|text| retry_after(&text, date.as_deref())),
+            credentials: false,
+        },
         StatusCode::TOO_MANY_REQUESTS
         | StatusCode::REQUEST_TIMEOUT
         | StatusCode::BAD_GATEWAY

@@ -20,6 +20,7 @@ fn record(number: u32, bytes: usize) -> Record {
         items: 1,
         project: "default".into(),
         via: String::new(),
+        form: Form::Otlp,
         payload: Bytes::from(payload),
     }
 }

@@ -6,7 +6,7 @@ use super::element::{Element, element};
 use crate::ast::{Binary, Cardinality, Matching, Node};
 use crate::error::{EvalError, Evaluated};
 use crate::eval::{Assembler, Column, Evaluator, Grid, Sink};
-use crate::labels::{Labels, METRIC_NAME};
+use crate::labels::{Labels, METADATA};
 use crate::series::Point;
 
 /// The labels two series must have in common.
@@ -14,7 +14,7 @@ pub(super) fn signature(matching: &Matching, labels: &Labels) -> Labels {
     if matching.on {
         labels.only(&matching.labels)
     } else {
-        labels.filtered(|name| name != METRIC_NAME && !matching.labels.iter().any(|ignored| &**ignored == name))
+        labels.filtered(|name| !METADATA.contains(&name) && !matching.labels.iter().any(|ignored| &**ignored == name))
     }
 }
 

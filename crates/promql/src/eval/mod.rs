@@ -60,6 +60,7 @@ pub fn evaluate(query: &Query, fetched: &dyn Source, params: &Params, limits: &L
         limits,
         notes: RefCell::default(),
         points_left: Cell::new(limits.max_points),
+        counts_only: Cell::new(false),
     };
     let needs = 0..evaluator.places.len();
     if let Some(found) = needs.map(|need| fetched.count(need)).find(|&found| found > limits.max_series) {
@@ -78,11 +79,25 @@ pub(crate) struct Evaluator<'a> {
     limits: &'a Limits,
     notes: RefCell<Annotations>,
     points_left: Cell<u64>,
+    /// Only count and sum of histograms matter to whoever asked: what is inside of `histogram_count` and its like.
+    counts_only: Cell<bool>,
 }
 
 impl Evaluator<'_> {
     pub fn note(&self, note: Note<'_>, at: usize) {
+        // Prometheus finds resets while it reads only where it reads nothing but count and sum, and warns of collisions there alone.
+        if matches!(note, Note::ResetCollision(_)) && !self.counts_only.get() {
+            return;
+        }
         self.notes.borrow_mut().add(note, at);
+    }
+
+    /// Does `work` where only count and sum of histograms matter, or where their buckets do as well.
+    pub fn counting<T>(&self, counts_only: bool, work: impl FnOnce() -> T) -> T {
+        let before = self.counts_only.replace(counts_only);
+        let done = work();
+        self.counts_only.set(before);
+        done
     }
 
     /// Counts computed points, and asks whether to stop.

@@ -183,20 +183,23 @@ impl Evaluator<'_> {
         let shift = Shift::of(&subquery.when, &self.params)?;
         let range = resolve(&subquery.range, &self.params, true)?;
         let inner = self.subquery_grid(subquery, grid, shift, range)?;
-        self.vector(&subquery.inner, &inner, &mut |column| {
-            let series = series_of(column, &inner);
-            take(Windows {
-                labels: &series.0.labels,
-                drop_name: series.1,
-                times: Cow::Borrowed(&series.0.times),
-                values: Cow::Borrowed(&series.0.values),
-                histograms: Cow::Borrowed(&series.0.histograms),
-                shift,
-                range,
-                before: 0,
-                after: 0,
-                extension: Extension::None,
-                resets: OnceCell::new(),
+        // Any sample may be the one a subquery takes, so that buckets matter again.
+        self.counting(false, || {
+            self.vector(&subquery.inner, &inner, &mut |column| {
+                let series = series_of(column, &inner);
+                take(Windows {
+                    labels: &series.0.labels,
+                    drop_name: series.1,
+                    times: Cow::Borrowed(&series.0.times),
+                    values: Cow::Borrowed(&series.0.values),
+                    histograms: Cow::Borrowed(&series.0.histograms),
+                    shift,
+                    range,
+                    before: 0,
+                    after: 0,
+                    extension: Extension::None,
+                    resets: OnceCell::new(),
+                })
             })
         })
     }

@@ -8,7 +8,7 @@ use crate::error::{EvalError, Evaluated};
 use crate::eval::{Assembler, Column, Evaluator, Grid, Sink};
 use crate::labels::{Labels, METRIC_NAME};
 use crate::matcher::Matcher;
-use crate::plan::{Shift, first_when};
+use crate::plan::{Shift, first_when, implied_info_name};
 use crate::series::is_stale;
 
 /// Labels by which an info series and the series it describes find each other.
@@ -24,15 +24,14 @@ struct InfoSeries {
 
 impl Evaluator<'_> {
     pub(super) fn info(&self, node: &Node, call: &Call, grid: &Grid, sink: Sink<'_>) -> Evaluated<()> {
-        let matchers: Vec<Matcher> = match call.args.get(1).map(|arg| &arg.expr) {
+        let mut matchers: Vec<Matcher> = match call.args.get(1).map(|arg| &arg.expr) {
             Some(Expr::Vector(selector)) => selector.matchers.clone(),
             _ => Vec::new(),
         };
+        matchers.extend(implied_info_name(&matchers));
         let (names, conditions): (Vec<Matcher>, Vec<Matcher>) =
             matchers.into_iter().partition(|matcher| &*matcher.name == METRIC_NAME);
-        let is_info = |name: &str| {
-            if names.is_empty() { name == "target_info" } else { names.iter().any(|matcher| matcher.is_match(name)) }
-        };
+        let is_info = |name: &str| names.iter().all(|matcher| matcher.is_match(name));
         let info = self.info_series(node, call, grid)?;
         let base = self.collect(&call.args[0], grid)?;
         let mut assembler = Assembler::new(grid.len());
@@ -52,6 +51,10 @@ impl Evaluator<'_> {
         let mut by_identity: HashMap<Labels, Vec<InfoSeries>> = HashMap::new();
         for series in self.series_at(node.start) {
             self.spend(grid.len())?;
+            if !series.histograms.is_empty() {
+                let message = format!("this should be an info metric, with float samples: {}", series.labels);
+                return Err(EvalError::Execution(message));
+            }
             let latest = |time: i64| {
                 let at = series.times.partition_point(|&at| at <= time).checked_sub(1)?;
                 let fresh =
@@ -80,9 +83,13 @@ fn enrich(
     let candidates = info.get(&column.labels.only(&IDENTIFYING)).map_or(&[][..], Vec::as_slice);
     for (step, point) in column.points.into_iter().enumerate().filter(|(_, point)| point.is_some()) {
         let mut labels = column.labels.clone();
-        let mut added = false;
         let mut from: BTreeMap<&str, &str> = BTreeMap::new();
-        for found in newest_by_metric(candidates, step)? {
+        let newest = newest_by_metric(candidates, step)?;
+        // Without a series that fulfils the conditions, those that an absent label does not fulfil leave this one out.
+        if newest.is_empty() && !conditions.iter().all(|matcher| matcher.is_match("")) {
+            continue;
+        }
+        for found in newest {
             for label in found.labels.iter() {
                 let wanted = conditions.is_empty() || conditions.iter().any(|matcher| matcher.name == label.name);
                 if &*label.name == METRIC_NAME || !wanted {
@@ -97,12 +104,7 @@ fn enrich(
                     return Err(EvalError::Execution(format!("conflicting label: {}", label.name)));
                 }
                 labels = labels.with(&label.name, &label.value);
-                added = true;
             }
-        }
-        // Conditions that an absent label does not fulfil leave the series out.
-        if !added && !conditions.iter().all(|matcher| matcher.is_match("")) {
-            continue;
         }
         assembler.add(&labels, column.drop_name, step, point)?;
     }

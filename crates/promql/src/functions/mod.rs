@@ -156,13 +156,18 @@ impl Evaluator<'_> {
     pub fn vector_call(&self, node: &Node, call: &Call, grid: &Grid, sink: Sink<'_>) -> Evaluated<()> {
         match call.function.kind {
             Kind::Map(function) => self.map_call(call, grid, function, sink),
-            Kind::Histogram(function) => self.vector(&call.args[0], grid, &mut |column| {
-                let change = |point| match point {
-                    Point::Histogram(histogram) => Point::Float(function(&histogram)),
-                    _ => Point::None,
-                };
-                push_mapped(column, change, sink)
-            }),
+            Kind::Histogram(function) => {
+                let counts_only = ["histogram_count", "histogram_sum", "histogram_avg"].contains(&call.function.name);
+                self.counting(counts_only, || {
+                    self.vector(&call.args[0], grid, &mut |column| {
+                        let change = |point| match point {
+                            Point::Histogram(histogram) => Point::Float(function(&histogram)),
+                            _ => Point::None,
+                        };
+                        push_mapped(column, change, sink)
+                    })
+                })
+            }
             Kind::Date(function) => self.date_call(call, grid, function, sink),
             Kind::Range(function, keeps_name) => self.range_call(call, grid, function, keeps_name, sink),
             Kind::Special(special) => self.special_call(node, call, special, grid, sink),
@@ -253,9 +258,9 @@ impl Evaluator<'_> {
         match special {
             Special::Absent => self.absent(&call.args[0], grid, sink),
             Special::AbsentOverTime => self.absent_over_time(&call.args[0], grid, sink),
-            Special::HistogramQuantile => self.histogram_quantile(call, grid, sink),
-            Special::HistogramQuantiles => self.histogram_quantiles(call, grid, sink),
-            Special::HistogramFraction => self.histogram_fraction(call, grid, sink),
+            Special::HistogramQuantile => self.counting(false, || self.histogram_quantile(call, grid, sink)),
+            Special::HistogramQuantiles => self.counting(false, || self.histogram_quantiles(call, grid, sink)),
+            Special::HistogramFraction => self.counting(false, || self.histogram_fraction(call, grid, sink)),
             Special::Info => self.info(node, call, grid, sink),
             Special::LabelJoin => self.label_join(call, grid, sink),
             Special::LabelReplace => self.label_replace(call, grid, sink),

@@ -19,11 +19,16 @@ impl Parser<'_> {
         fixed(expression, start, positive)
     }
 
-    /// The duration behind `offset`: a literal with a sign, `step()` and the like, or an expression in parentheses.
+    /// The duration behind `offset`: a literal with a sign, `step()` and the like, or an expression in parentheses. An operator
+    /// behind it belongs to the query: `x offset 2 ^ 2` squares.
     pub fn offset_duration(&mut self) -> Parsed<Duration> {
         let start = self.lexeme().start;
-        let expression = self.duration_sign(0)?;
-        fixed(expression, start, false)
+        let negative = self.accept(Token::Op(BinaryOp::Sub));
+        if !negative {
+            self.accept(Token::Op(BinaryOp::Add));
+        }
+        let atom = self.duration_atom(0)?;
+        fixed(if negative { negated(atom) } else { atom }, start, false)
     }
 
     fn duration_sum(&mut self, level: u32) -> Parsed<DurationExpr> {
@@ -51,10 +56,7 @@ impl Parser<'_> {
         match self.peek() {
             Token::Op(BinaryOp::Sub) => {
                 self.advance();
-                Ok(match self.duration_sign(level + 1)? {
-                    DurationExpr::Number { value, duration } => DurationExpr::Number { value: -value, duration },
-                    other => DurationExpr::Negate(Box::new(other)),
-                })
+                Ok(negated(self.duration_sign(level + 1)?))
             }
             Token::Op(BinaryOp::Add) => {
                 self.advance();
@@ -100,6 +102,13 @@ impl Parser<'_> {
                 _ => Err(self.unexpected("duration")),
             },
         }
+    }
+}
+
+fn negated(expression: DurationExpr) -> DurationExpr {
+    match expression {
+        DurationExpr::Number { value, duration } => DurationExpr::Number { value: -value, duration },
+        other => DurationExpr::Negate(Box::new(other)),
     }
 }
 

@@ -131,7 +131,15 @@ impl Eval {
 }
 
 fn calls_any(node: &Node, names: &[&str]) -> bool {
-    let here = matches!(&node.expr, Expr::Call(call) if names.contains(&call.function.name));
+    let here = match &node.expr {
+        Expr::Call(call) => names.contains(&call.function.name),
+        // Durations are no expressions; as text they say what they ask for.
+        Expr::Vector(_) | Expr::Matrix(..) | Expr::Subquery(_) => {
+            let text = node.to_string();
+            ["step", "range"].iter().any(|name| names.contains(name) && text.contains(&format!("{name}()")))
+        }
+        _ => false,
+    };
     here || node.children().into_iter().any(|child| calls_any(child, names))
 }
 

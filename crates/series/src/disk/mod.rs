@@ -19,7 +19,7 @@ use promql::{Labels, Matcher};
 use self::files::{BlockFile, LogFile};
 pub use self::maintain::Maintained;
 use crate::found::Found;
-use crate::head::{Bounds, Head};
+use crate::head::{Applied, Bounds, Head};
 use crate::log;
 use crate::write::{Batch, Exemplar, Metadata, Refused, SampleValue};
 
@@ -120,6 +120,17 @@ pub struct Written {
     pub refused: BTreeMap<Refused, u64>,
 }
 
+/// What a write added, for whoever passes it on.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Taken {
+    /// Samples as the series have them now: sums instead of deltas, and zeros that were added. In the order they were written.
+    pub samples: Vec<(Labels, i64, SampleValue)>,
+    /// Observations with traces.
+    pub exemplars: Vec<Exemplar>,
+    /// Metrics of which something new is known.
+    pub metadata: Vec<(String, Metadata)>,
+}
+
 /// Bounds of one selection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SelectLimits {
@@ -207,6 +218,14 @@ impl Db {
     /// # Errors
     /// When the log cannot be written or made durable: then nothing is acknowledged, and sending again does no harm.
     pub fn write(&self, batch: Batch, now: i64) -> Result<Written, DbError> {
+        self.write_and_tell(batch, now, None)
+    }
+
+    /// As [`Db::write`], and puts what was added into `taken`.
+    ///
+    /// # Errors
+    /// As there; then `taken` means nothing.
+    pub fn write_and_tell(&self, batch: Batch, now: i64, taken: Option<&mut Taken>) -> Result<Written, DbError> {
         let mut written = Written::default();
         let mut applied = Vec::with_capacity(batch.writes.len());
         let mut log = locked(&self.log);
@@ -234,6 +253,12 @@ impl Db {
             written.exemplars = exemplars.len() as u64;
             if !exemplars.is_empty() {
                 records.extend(log::exemplars(exemplars.iter()));
+            }
+            if let Some(taken) = taken {
+                let named = |sample: &Applied| {
+                    state.head.labels(sample.series).map(|labels| (labels.clone(), sample.time, sample.value.clone()))
+                };
+                *taken = Taken { samples: applied.iter().filter_map(named).collect(), exemplars, metadata };
             }
         }
         for sample in &applied {

@@ -10,6 +10,7 @@ use model::Timestamp;
 use promql::{Params, Point, Query, ResultSample};
 use tokio::runtime::Handle;
 
+use super::evidence::{self, Gathered};
 use super::keep::{self, EventKind};
 use super::{Alerting, limits, present, send};
 use crate::app::{App, Opened};
@@ -94,28 +95,38 @@ async fn turn(app: &Arc<App>, opened: &Opened, job: Job) {
     };
     let took_ms = app.now().nanos_since(began) as f64 / 1e6;
     report(app, &group, &state, &outcomes);
-    let mut worst = Vec::new();
-    for alert in outcomes.iter().flat_map(|outcome| &outcome.fired) {
-        worst.push((alert.labels.clone(), present::worst_runs(app, alert).await));
-    }
+    let evidence = evidence::gather(app, &group, &outcomes, at).await;
     for rule in &mut state.rules {
         for alert in rule.alerts.values_mut() {
-            let found = worst.iter().find(|(labels, _)| *labels == alert.labels).map(|(_, text)| text.clone());
+            let found = evidence.iter().find(|found| found.labels == alert.labels && found.fired_at == at);
             // Evidence of the beginning stays with the alert; the rule's own texts were expanded anew.
-            alert.annotations.retain(|(name, _)| name != present::TRACES);
-            let known = found.or_else(|| known_traces(&opened.alerting, &alert.labels));
-            alert
-                .annotations
-                .extend(known.filter(|text| !text.is_empty()).map(|text| (present::TRACES.to_owned(), text)));
+            let shown = match found {
+                Some(found) => evidence::annotations(&found.evidence.runs, &external_url(app)),
+                None => known_annotations(&opened.alerting, &alert.labels),
+            };
+            alert.annotations.retain(|(name, _)| ![present::TRACES, present::WORST_RUNS].contains(&name.as_str()));
+            alert.annotations.extend(shown.into_iter().filter(|(_, text)| !text.is_empty()));
         }
     }
-    hand_on(app, opened, &key, &group, state, &outcomes, at, took_ms).await;
+    hand_on(app, opened, Turned { key, group, state, outcomes, evidence, at, took_ms }).await;
 }
 
-fn known_traces(alerting: &Alerting, labels: &promql::Labels) -> Option<String> {
+/// What came of an evaluation.
+struct Turned {
+    key: String,
+    group: Arc<Group>,
+    state: GroupState,
+    outcomes: Vec<Outcome>,
+    evidence: Vec<Gathered>,
+    at: i64,
+    took_ms: f64,
+}
+
+/// What messages say of the runs that show an alert that fired before.
+fn known_annotations(alerting: &Alerting, labels: &promql::Labels) -> Vec<(String, String)> {
     let inner = alerting.lock();
-    let known = inner.dispatcher.alerts().find(|alert| alert.labels == *labels)?;
-    Some(known.annotations.get(present::TRACES).to_owned())
+    let Some(known) = inner.dispatcher.alert(labels) else { return Vec::new() };
+    [present::TRACES, present::WORST_RUNS].map(|name| (name.to_owned(), known.annotations.get(name).to_owned())).into()
 }
 
 fn report(app: &App, group: &Group, state: &GroupState, outcomes: &[Outcome]) {
@@ -131,17 +142,8 @@ fn report(app: &App, group: &Group, state: &GroupState, outcomes: &[Outcome]) {
 }
 
 /// Gives alerts to the dispatcher and to other Alertmanagers, and keeps the state.
-#[allow(clippy::too_many_arguments, reason = "the parts of one turn, each used once")]
-async fn hand_on(
-    app: &Arc<App>,
-    opened: &Opened,
-    key: &str,
-    group: &Arc<Group>,
-    mut state: GroupState,
-    outcomes: &[Outcome],
-    at: i64,
-    took_ms: f64,
-) {
+async fn hand_on(app: &Arc<App>, opened: &Opened, turned: Turned) {
+    let Turned { key, group, mut state, outcomes, evidence, at, took_ms } = turned;
     let resend = limits::RESEND.as_millis() as i64;
     let url = external_url(app);
     let mut given = Vec::new();
@@ -164,15 +166,15 @@ async fn hand_on(
         }
         inner.dispatcher.acknowledged = inner.acknowledged();
         for alert in &given {
-            let known = inner.dispatcher.alerts().count();
-            if known >= limits::ALERTS_MAX && !inner.dispatcher.alerts().any(|other| other.labels == alert.labels) {
+            let known = inner.dispatcher.alerts().len();
+            if known >= limits::ALERTS_MAX && inner.dispatcher.alert(&alert.labels).is_none() {
                 app.counters.limit_reached("alerts_max");
                 continue;
             }
             inner.dispatcher.accept(alert.clone(), &config, at);
         }
         if let Some(running) =
-            inner.groups.iter_mut().find(|running| running.key() == key && Arc::ptr_eq(&running.group, group))
+            inner.groups.iter_mut().find(|running| running.key() == key && Arc::ptr_eq(&running.group, &group))
         {
             running.state = state.clone();
             running.took_ms = took_ms;
@@ -186,7 +188,7 @@ async fn hand_on(
     }
     let changed = outcomes.iter().any(|outcome| !outcome.fired.is_empty() || !outcome.resolved.is_empty());
     let alerts: Option<Vec<_>> = changed.then(|| opened.alerting.lock().dispatcher.alerts().cloned().collect());
-    let (events, key, group) = (events(outcomes), key.to_owned(), Arc::clone(group));
+    let events = events(&outcomes);
     let kept = opened.state.clone();
     let done = tokio::task::spawn_blocking(move || {
         kept.write(|transaction| {
@@ -196,6 +198,9 @@ async fn hand_on(
             }
             for (kind, labels, detail) in &events {
                 keep::add_event(transaction, at, *kind, labels, detail)?;
+            }
+            for found in &evidence {
+                keep::put_evidence(transaction, found)?;
             }
             ended.iter().try_for_each(|print| keep::put_ack(transaction, *print, None))
         })

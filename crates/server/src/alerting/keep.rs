@@ -12,7 +12,9 @@ use serde_json::json;
 use state::rusqlite::{self, Connection, OptionalExtension, Transaction, params};
 use state::{State, StateError};
 
+use super::evidence::Gathered;
 use super::limits;
+use crate::api::types::AlertEvidence;
 
 /// The tables.
 pub const PART: state::Part = state::Part {
@@ -31,6 +33,12 @@ CREATE TABLE alerts_events (
     labels TEXT NOT NULL, detail TEXT NOT NULL
 ) STRICT;
 CREATE INDEX alerts_events_by_time ON alerts_events (at);
+", "
+CREATE TABLE alerts_evidence (
+    fingerprint TEXT NOT NULL, fired_at INTEGER NOT NULL, evidence TEXT NOT NULL, PRIMARY KEY (fingerprint, fired_at)
+) STRICT;
+CREATE INDEX alerts_evidence_by_time ON alerts_evidence (fired_at);
+CREATE INDEX alerts_events_by_alert ON alerts_events (fingerprint, id);
 "],
 };
 
@@ -280,13 +288,46 @@ pub fn add_event(
     Ok(())
 }
 
+/// Keeps evidence of an alert. That of its end adds to what was kept as it fired.
+pub fn put_evidence(transaction: &Transaction<'_>, found: &Gathered) -> rusqlite::Result<()> {
+    let print = format!("{:016x}", fingerprint(&found.labels));
+    let mut kept = found.evidence.clone();
+    if kept.ended_at.is_some() {
+        let known: Option<String> = transaction
+            .prepare_cached("SELECT evidence FROM alerts_evidence WHERE fingerprint = ?1 AND fired_at = ?2")?
+            .query_row(params![print, found.fired_at], |row| row.get(0))
+            .optional()?;
+        let Some(known) = known.and_then(|text| serde_json::from_str::<AlertEvidence>(&text).ok()) else {
+            return Ok(());
+        };
+        kept = AlertEvidence { ended_at: kept.ended_at, points: kept.points, ..known };
+    }
+    transaction.prepare_cached("INSERT OR REPLACE INTO alerts_evidence VALUES (?1, ?2, ?3)")?.execute(params![
+        print,
+        found.fired_at,
+        serde_json::to_string(&kept).unwrap_or_default()
+    ])?;
+    Ok(())
+}
+
+/// Evidence of an alert, the latest first.
+pub fn evidence(connection: &Connection, print: u64, limit: usize) -> rusqlite::Result<Vec<AlertEvidence>> {
+    let texts: Vec<String> = connection
+        .prepare_cached("SELECT evidence FROM alerts_evidence WHERE fingerprint = ?1 ORDER BY fired_at DESC LIMIT ?2")?
+        .query_map(params![format!("{print:016x}"), limit as i64], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    Ok(texts.iter().filter_map(|text| serde_json::from_str(text).ok()).collect())
+}
+
 /// Which events.
 #[derive(Debug, Clone, Default)]
 pub struct Wanted {
     /// Not before, in milliseconds since 1970.
     pub from: i64,
-    /// Of this alert.
+    /// Of alerts of this rule.
     pub alertname: Option<String>,
+    /// Of the alert with this fingerprint.
+    pub fingerprint: Option<u64>,
     /// At most so many, the newest.
     pub limit: i64,
 }
@@ -294,8 +335,8 @@ pub struct Wanted {
 /// Events, newest first.
 pub fn events(connection: &Connection, wanted: &Wanted) -> rusqlite::Result<Vec<Event>> {
     connection
-        .prepare_cached("SELECT at, kind, labels, detail FROM alerts_events WHERE at >= ?1 AND (?2 IS NULL OR alertname = ?2) ORDER BY id DESC LIMIT ?3")?
-        .query_map(params![wanted.from, wanted.alertname, wanted.limit], |row| {
+        .prepare_cached("SELECT at, kind, labels, detail FROM alerts_events WHERE at >= ?1 AND (?2 IS NULL OR alertname = ?2) AND (?4 IS NULL OR fingerprint = ?4) ORDER BY id DESC LIMIT ?3")?
+        .query_map(params![wanted.from, wanted.alertname, wanted.limit, wanted.fingerprint.map(|print| format!("{print:016x}"))], |row| {
             Ok(Event { at: row.get(0)?, kind: row.get(1)?, labels: labels_of(&row.get::<_, String>(2)?), detail: row.get(3)? })
         })?
         .collect()
@@ -305,6 +346,11 @@ pub fn events(connection: &Connection, wanted: &Wanted) -> rusqlite::Result<Vec<
 pub fn expire(transaction: &Transaction<'_>, now: i64) -> rusqlite::Result<()> {
     let before = |keep: std::time::Duration| now.saturating_sub(i64::try_from(keep.as_millis()).unwrap_or(i64::MAX));
     transaction.execute("DELETE FROM alerts_events WHERE at < ?1", [before(limits::HISTORY_KEEP)])?;
+    transaction.execute("DELETE FROM alerts_evidence WHERE fired_at < ?1", [before(limits::HISTORY_KEEP)])?;
+    transaction.execute(
+        "DELETE FROM alerts_evidence WHERE fired_at <= (SELECT fired_at FROM alerts_evidence ORDER BY fired_at DESC LIMIT 1 OFFSET ?1)",
+        [limits::EVIDENCE_MAX],
+    )?;
     let oldest: Option<i64> = transaction
         .query_row("SELECT id FROM alerts_events ORDER BY id DESC LIMIT 1 OFFSET ?1", [limits::HISTORY_MAX], |row| {
             row.get(0)

@@ -1,21 +1,15 @@
-//! What an alert carries beside its labels: value, links, and the runs that show it.
+//! What an alert carries beside its labels: value, threshold and links.
 
 use alerts::evaluate::{ActiveAlert, State};
 use alerts::manager::dispatch::GivenAlert;
 use alerts::rules::Rule;
 use alerts::template::humanize;
-use model::RunStatus;
 use promql::Labels;
-use query::{Page, RunFilter, Sort, SortKey};
-
-use crate::app::App;
 
 /// The annotation with the trace ids of runs that show it.
 pub const TRACES: &str = "traces";
-/// How many.
-const TRACES_MAX: usize = 3;
-/// How far back runs are looked at.
-const WINDOW_NANOS: i64 = 3_600_000_000_000;
+/// The annotation with a line for each of them: where it can be seen, and what it was.
+pub const WORST_RUNS: &str = "worst_runs";
 
 /// A time as messages have it.
 pub fn time_text(millis: i64) -> String {
@@ -31,6 +25,8 @@ pub fn given(rule: &Rule, alert: &ActiveAlert, now: i64, url: &str) -> GivenAler
     if let Some(since) = alert.no_data_since {
         annotations = annotations.with("no_data_since", &time_text(since));
     }
+    let page = format!("{url}/alerts/{:016x}", alerts::manager::fingerprint(&alert.labels));
+    annotations = annotations.with("alert_url", &page);
     let expression: String = form_urlencoded::byte_serialize(rule.query.text.trim().as_bytes()).collect();
     GivenAlert {
         labels: alert.labels.clone(),
@@ -45,16 +41,33 @@ pub fn given(rule: &Rule, alert: &ActiveAlert, now: i64, url: &str) -> GivenAler
 /// The value, and how far it is over the threshold where the expression names one.
 fn value_text(rule: &Rule, value: f64) -> String {
     match threshold(&rule.query.root) {
-        Some(limit) if limit != 0.0 && value / limit >= 1.0 => {
+        Some(Threshold { limit, .. }) if limit != 0.0 && value / limit >= 1.0 => {
             format!("{} (threshold {}, {}×)", humanize(value), humanize(limit), humanize(value / limit))
         }
-        Some(limit) => format!("{} (threshold {})", humanize(value), humanize(limit)),
+        Some(Threshold { limit, .. }) => format!("{} (threshold {})", humanize(value), humanize(limit)),
         None => humanize(value),
     }
 }
 
-/// The number the value is compared with: that of the leftmost comparison with a number.
-pub fn threshold(node: &promql::ast::Node) -> Option<f64> {
+/// A number that a value is compared with.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Threshold {
+    /// The number.
+    pub limit: f64,
+    /// The rule fires below it, not above.
+    pub below: bool,
+}
+
+impl Threshold {
+    /// How near a value is: 1 is where the rule would fire, less is quiet; `None` where a ratio says nothing.
+    pub fn nearness(self, value: f64) -> Option<f64> {
+        let near = if self.below { self.limit / value } else { value / self.limit };
+        near.is_finite().then_some(near)
+    }
+}
+
+/// What the value is compared with: the number of the leftmost comparison with one.
+pub fn threshold(node: &promql::ast::Node) -> Option<Threshold> {
     use promql::ast::{BinaryOp, Expr};
     let Expr::Binary(binary) = &node.bare().expr else { return None };
     if binary.op.is_comparison() {
@@ -62,50 +75,12 @@ pub fn threshold(node: &promql::ast::Node) -> Option<f64> {
             Expr::Number { value, .. } => Some(*value),
             _ => None,
         };
-        return number(&binary.right).or_else(|| number(&binary.left)).or_else(|| threshold(&binary.left));
+        let less = matches!(binary.op, BinaryOp::Less | BinaryOp::LessEqual);
+        let more = matches!(binary.op, BinaryOp::Greater | BinaryOp::GreaterEqual);
+        return number(&binary.right)
+            .map(|limit| Threshold { limit, below: less })
+            .or_else(|| number(&binary.left).map(|limit| Threshold { limit, below: more }))
+            .or_else(|| threshold(&binary.left));
     }
     matches!(binary.op, BinaryOp::And | BinaryOp::Unless).then(|| threshold(&binary.left)).flatten()
-}
-
-/// Trace ids of the runs of the last hour that show what an alert is about, the worst first; empty where there are none.
-pub async fn worst_runs(app: &App, alert: &ActiveAlert) -> String {
-    let labels = &alert.labels;
-    let one = |names: [&str; 2]| {
-        names
-            .iter()
-            .map(|name| labels.get(name))
-            .find(|value| !value.is_empty())
-            .map(str::to_owned)
-            .into_iter()
-            .collect()
-    };
-    let about = labels.get("alertname").to_lowercase();
-    let says = |words: &[&str]| words.iter().any(|word| about.contains(word));
-    let (key, failed) = if says(&["cost", "spend", "burn", "budget"]) {
-        (SortKey::CostUsd, false)
-    } else if says(&["token"]) {
-        (SortKey::TotalTokens, false)
-    } else if says(&["latency", "slow", "duration", "stuck"]) {
-        (SortKey::DurationMs, false)
-    } else {
-        (SortKey::Errors, says(&["error", "fail"]))
-    };
-    let filter = RunFilter {
-        from: Some(app.now().plus_nanos(-WINDOW_NANOS)),
-        agent: one(["agent_id", "agent"]),
-        workflow: one(["workflow", "workflow_name"]),
-        tool: one(["tool_name", "tool"]),
-        model: one(["model", "model"]),
-        status: if failed { vec![RunStatus::Error] } else { Vec::new() },
-        ..RunFilter::default()
-    };
-    let page = Page { sort: Sort { key, descending: true }, limit: TRACES_MAX, ..Page::default() };
-    let project = app.project();
-    match app.ask(|engine| async move { engine.runs(&project, &filter, &page).await }).await {
-        Ok(page) => page.runs.iter().map(|run| run.trace_id.to_string()).collect::<Vec<_>>().join(" "),
-        Err(problem) => {
-            tracing::warn!(detail = problem.detail, "runs for an alert cannot be read");
-            String::new()
-        }
-    }
 }

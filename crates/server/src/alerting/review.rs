@@ -18,6 +18,8 @@ struct Tally {
     acknowledged: u64,
     sent: u64,
     short: u64,
+    /// The longest of the short ones.
+    longest_short_ms: i64,
     longest_ms: i64,
     total_ms: i64,
 }
@@ -61,30 +63,51 @@ pub fn review(names: &[String], events: &[Event], from: i64, now: i64) -> Vec<Re
 impl Tally {
     fn end(&mut self, began: i64, ended: i64) {
         let length = ended - began;
-        self.short += u64::from(length < FLAP_MS);
+        if length < FLAP_MS {
+            self.short += 1;
+            self.longest_short_ms = self.longest_short_ms.max(length);
+        }
         self.longest_ms = self.longest_ms.max(length);
         self.total_ms += length;
     }
 
     fn judge(self, name: &str, span_ms: i64) -> ReviewedRule {
+        let long = |millis: i64| promql::format_duration((millis / 60_000 + 1) * 60_000);
         let (verdict, proposal) = if self.longest_ms as f64 > span_ms as f64 * ALWAYS {
-            ("always firing", "raise the threshold above what is normal here, or delete the rule")
+            let share = self.longest_ms as f64 / span_ms as f64 * 100.0;
+            (
+                "always firing",
+                format!(
+                    "it fired {share:.0}% of the time: raise the threshold above what is normal here, or delete the rule"
+                ),
+            )
         } else if self.short >= 3 && self.short * 2 > self.fired {
-            ("flapping", "lengthen `for`, or set `keep_firing_for`, so that it fires once for one trouble")
+            (
+                "flapping",
+                format!(
+                    "lengthen its `for` by {}: {} of {} times were over within that; or set `keep_firing_for` so that it fires once for one trouble",
+                    long(self.longest_short_ms),
+                    self.short,
+                    self.fired
+                ),
+            )
         } else if self.fired > OFTEN && self.acknowledged == 0 {
             (
                 "nobody acts",
-                "raise the threshold, add a volume guard, or lower the severity: an alert nobody acts on trains people to ignore the channel",
+                format!(
+                    "it fired {} times and nobody took care: raise the threshold, add a volume guard, or lower the severity",
+                    self.fired
+                ),
             )
         } else if self.fired == 0 {
             (
                 "never fired",
-                "check with `tawny rules explain` that its series exist; keep it if a backtest shows that it would fire when it should",
+                "check with `tawny rules explain` that its series exist; keep it if `tawny rules backtest` shows that it fires when it should".to_owned(),
             )
         } else if self.acknowledged > 0 {
-            ("acted on", "")
+            ("acted on", "keep it as it is".to_owned())
         } else {
-            ("fine", "")
+            ("fine", "keep it; acknowledge what you act on, so that the next review can tell".to_owned())
         };
         ReviewedRule {
             name: name.to_owned(),
@@ -93,7 +116,7 @@ impl Tally {
             sent: self.sent,
             longest_seconds: self.longest_ms as f64 / 1000.0,
             verdict: verdict.to_owned(),
-            proposal: proposal.to_owned(),
+            proposal,
         }
     }
 }
@@ -125,6 +148,10 @@ mod tests {
             events.extend([event(1000 + at * 30, "fired", "Ignored"), event(1020 + at * 30, "resolved", "Ignored")]);
         }
         events.sort_by_key(|event| std::cmp::Reverse(event.at));
+        let all = ["Always", "Good", "Flaps", "Ignored", "Never"].map(str::to_owned);
+        let reviewed = review(&all, &events, 0, 10_080 * 60_000);
+        assert!(reviewed.iter().all(|rule| !rule.proposal.is_empty()), "{reviewed:?}");
+        assert!(reviewed[1].proposal.contains("`for` by 3m: 5 of 5 times"), "{}", reviewed[1].proposal);
         let names = ["Always", "Good", "Flaps", "Ignored", "Never"].map(str::to_owned);
         let verdicts: Vec<(String, String)> =
             review(&names, &events, 0, 10_080 * 60_000).into_iter().map(|rule| (rule.name, rule.verdict)).collect();

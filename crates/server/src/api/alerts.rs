@@ -7,9 +7,11 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 
+use super::body;
 use super::params::Params;
 use super::types::{
-    AckRequest, Alert, AlertAck, AlertEvent, AlertHistory, AlertReview, AlertsAnswer, Problem, WaitingMessage,
+    AckRequest, Alert, AlertAck, AlertDetail, AlertEvent, AlertHistory, AlertReview, AlertsAnswer, Problem,
+    WaitingMessage,
 };
 use crate::alerting::keep::{self, Ack, EventKind, Wanted};
 use crate::alerting::{Inner, review};
@@ -22,6 +24,10 @@ use promql::Labels;
 
 /// Events of one answer at most.
 const EVENTS_MAX: i64 = 1000;
+/// Events shown with one alert.
+const DETAIL_EVENTS_MAX: i64 = 100;
+/// Times of firing whose evidence is shown with one alert.
+const DETAIL_EVIDENCE_MAX: usize = 10;
 /// Time a review looks back where nothing is said: a week.
 const REVIEW_NANOS: i64 = 7 * 86_400 * 1_000_000_000;
 
@@ -173,16 +179,53 @@ pub async fn history(State(app): State<Arc<App>>, mut params: Params) -> Result<
     let alertname = params.one("name")?;
     let limit = params.read::<i64>("limit", "a number")?.unwrap_or(100).clamp(1, EVENTS_MAX);
     params.end()?;
-    let wanted = Wanted { from: from.map_or(0, millis), alertname, limit };
+    let wanted = Wanted { from: from.map_or(0, millis), alertname, limit, ..Wanted::default() };
     let events = app.with_state(move |state| state.read(|connection| keep::events(connection, &wanted))).await?;
-    let event = |event: keep::Event| AlertEvent {
+    Ok(Json(AlertHistory { events: events.into_iter().map(event).collect() }))
+}
+
+pub(super) fn event(event: keep::Event) -> AlertEvent {
+    AlertEvent {
         at: time(event.at),
         kind: event.kind,
         name: event.labels.get("alertname").to_owned(),
         labels: map(&event.labels),
         detail: event.detail,
+    }
+}
+
+/// One alert.
+#[utoipa::path(get, path = "/api/v1/alerts/{fingerprint}", operation_id = "getAlert", tag = "alerts", summary = "An alert with its history and what shows it",
+    params(("fingerprint" = String, Path, description = "Which alert")),
+    responses((status = 200, body = AlertDetail, description = "The alert, its evidence and events"),
+        (status = 400, body = Problem, content_type = "application/problem+json", description = "That is no fingerprint"),
+        (status = 404, body = Problem, content_type = "application/problem+json", description = "Nothing is known of such an alert")))]
+pub async fn get(State(app): State<Arc<App>>, Path(text): Path<String>) -> Result<Json<AlertDetail>, Problem> {
+    let print = print_of(&text)?;
+    let now = millis(app.now());
+    let alert = {
+        let inner = app.alerting()?.lock();
+        let of_rules = inner.groups.iter().find_map(|running| {
+            let mut alerts = running.state.rules.iter().flat_map(|rule| rule.alerts.values());
+            let found = alerts.find(|alert| fingerprint(&alert.labels) == print)?;
+            Some(of_rule(&inner, &running.group.name, found, now))
+        });
+        of_rules.or_else(|| {
+            let found = inner.dispatcher.alerts().find(|alert| fingerprint(&alert.labels) == print)?;
+            Some(of_others(&inner, found, now))
+        })
     };
-    Ok(Json(AlertHistory { events: events.into_iter().map(event).collect() }))
+    let wanted = Wanted { fingerprint: Some(print), limit: DETAIL_EVENTS_MAX, ..Wanted::default() };
+    let read = move |state: &state::State| {
+        state.read(|connection| {
+            Ok((keep::events(connection, &wanted)?, keep::evidence(connection, print, DETAIL_EVIDENCE_MAX)?))
+        })
+    };
+    let (events, evidence) = app.with_state(read).await?;
+    if alert.is_none() && events.is_empty() && evidence.is_empty() {
+        return Err(Problem::not_found(format!("nothing is known of an alert with the fingerprint {text}")));
+    }
+    Ok(Json(AlertDetail { alert, evidence, events: events.into_iter().map(event).collect() }))
 }
 
 /// The week in review.
@@ -194,7 +237,7 @@ pub async fn review(State(app): State<Arc<App>>, mut params: Params) -> Result<J
     let now = app.now();
     let from = millis(params.time("from", now)?.unwrap_or(now.plus_nanos(-REVIEW_NANOS)));
     params.end()?;
-    let wanted = Wanted { from, alertname: None, limit: crate::alerting::limits::HISTORY_MAX };
+    let wanted = Wanted { from, limit: crate::alerting::limits::HISTORY_MAX, ..Wanted::default() };
     let events = app.with_state(move |state| state.read(|connection| keep::events(connection, &wanted))).await?;
     let names: Vec<String> = {
         let inner = app.alerting()?.lock();
@@ -223,9 +266,7 @@ pub async fn ack(
     body: Bytes,
 ) -> Result<Json<AlertAck>, Problem> {
     let print = print_of(&text)?;
-    let request: AckRequest = serde_json::from_slice(&body).map_err(|error| {
-        Problem::bad_request(format!("cannot read the body: {error}; send {{\"by\": \"…\", \"comment\": \"…\"}}"))
-    })?;
+    let request: AckRequest = body::json(&body, r#"{"by": "…", "comment": "…"}"#)?;
     let now = millis(app.now());
     let alerting = app.alerting()?;
     let ack = Ack { by: request.by, comment: request.comment, at: now };

@@ -7,15 +7,16 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::StatusCode;
 use model::{Tenant, Usage, Usd};
-use serde::de::DeserializeOwned;
 use signals::money::budget::{self, Action, Budgets, CheckError, Settled, Standing, Who};
 use signals::prices::Call;
 
+use super::body;
 use super::types::{
-    BudgetAccount, BudgetCheck, BudgetLevel, BudgetPassed, BudgetRelease, BudgetReleased, BudgetReservation,
-    BudgetSetting, BudgetSettle, BudgetSettled, BudgetVerdict, BudgetsAnswer, Problem,
+    BudgetAccount, BudgetBrake, BudgetCheck, BudgetLevel, BudgetPassed, BudgetRelease, BudgetReleased,
+    BudgetReservation, BudgetSetting, BudgetSettle, BudgetSettled, BudgetVerdict, BudgetsAnswer, Problem,
 };
 use crate::app::App;
+use crate::incident::brakes::{Asking, Brake};
 use crate::money::log::Written;
 use crate::money::{BUDGETS_TEXT, MoneyError, crossings, kept};
 
@@ -75,7 +76,7 @@ pub async fn put(State(app): State<Arc<App>>, body: Bytes) -> Result<Json<Budget
         let detail = format!("the budgets come from {}: change the file, and restart", file.display());
         return Err(Problem::new(StatusCode::CONFLICT, "conflict", "Something else decides this", detail));
     }
-    let text = utf8(&body)?.to_owned();
+    let text = body::utf8(&body)?.to_owned();
     let budgets = Budgets::parse("the body", &text).map_err(|error| Problem::bad_request(error.to_string()))?;
     let (money, now) = (Arc::clone(&app.money), app.now());
     let done = app.with_state(move |state| {
@@ -96,7 +97,8 @@ pub async fn put(State(app): State<Arc<App>>, body: Bytes) -> Result<Json<Budget
     description = "Answers 200 with a verdict: `allow`, `downgrade` (use `model` instead) or `reject`. With `reserve` the money is held \
         until the call is settled, by its span (`tawny.reservation_id`) or by `POST /api/v1/budgets/settle`, whichever is first; so parallel \
         calls cannot pass a hard limit together. A reservation is on disk when it is answered. Ask with a time-out (250 ms is plenty), and decide \
-        yourself whether no answer means yes (fail open) or no (fail closed).",
+        yourself whether no answer means yes (fail open) or no (fail closed). Where a brake holds the agent or the tool, the verdict is `reject` \
+        and `brake` says what to do instead.",
     request_body = BudgetCheck,
     responses((status = 200, body = BudgetVerdict, description = "The verdict"),
         (status = 400, body = Problem, content_type = "application/problem+json", description = "The question cannot be read"),
@@ -105,8 +107,19 @@ pub async fn put(State(app): State<Arc<App>>, body: Bytes) -> Result<Json<Budget
 pub async fn check(State(app): State<Arc<App>>, body: Bytes) -> Result<Json<BudgetVerdict>, Problem> {
     // Refuses while the log is replayed: the book is not filled yet.
     app.store()?;
-    let asked: BudgetCheck = read(&body, r#"{"agent": "writer", "model": "gpt-4o", "usd": 0.05, "reserve": true}"#)?;
+    let asked: BudgetCheck =
+        body::json(&body, r#"{"agent": "writer", "model": "gpt-4o", "usd": 0.05, "reserve": true}"#)?;
     let (who, now, prices) = (who(&app, &asked), app.now(), app.money.prices());
+    let asking = Asking {
+        project: who.project.as_deref().unwrap_or_default(),
+        environment: who.environment.as_deref().unwrap_or_default(),
+        agent: who.agent.as_deref(),
+        tool: asked.tool.as_deref(),
+        version: asked.version.as_deref(),
+    };
+    if let Some(brake) = app.brakes.stopping(&asking, now) {
+        return Ok(Json(held(&brake, asked.model.clone())));
+    }
     let usd = asked.usd.map(amount).transpose()?;
     let usage = Usage { input_tokens: asked.input_tokens, output_tokens: asked.max_output_tokens, ..Usage::default() };
     let price = |model: Option<&str>| {
@@ -134,7 +147,7 @@ pub async fn check(State(app): State<Arc<App>>, body: Bytes) -> Result<Json<Budg
         (status = 404, body = Problem, content_type = "application/problem+json", description = "There is no such reservation")))]
 pub async fn settle(State(app): State<Arc<App>>, body: Bytes) -> Result<Json<BudgetSettled>, Problem> {
     app.store()?;
-    let asked: BudgetSettle = read(&body, r#"{"reservation": "…", "usd": 0.03}"#)?;
+    let asked: BudgetSettle = body::json(&body, r#"{"reservation": "…", "usd": 0.03}"#)?;
     let (id, usd) = (Arc::from(asked.reservation.as_str()), amount(asked.usd)?);
     let (settled, written) = {
         let mut book = app.money.book();
@@ -160,7 +173,7 @@ pub async fn settle(State(app): State<Arc<App>>, body: Bytes) -> Result<Json<Bud
         (status = 400, body = Problem, content_type = "application/problem+json", description = "The body cannot be read")))]
 pub async fn release(State(app): State<Arc<App>>, body: Bytes) -> Result<Json<BudgetReleased>, Problem> {
     app.store()?;
-    let asked: BudgetRelease = read(&body, r#"{"reservation": "…"}"#)?;
+    let asked: BudgetRelease = body::json(&body, r#"{"reservation": "…"}"#)?;
     let (released, written) = {
         let mut book = app.money.book();
         let (released, op) = book.release(&Arc::from(asked.reservation.as_str()), app.now());
@@ -228,16 +241,6 @@ async fn on_disk(written: Option<Written>) -> Result<(), Problem> {
     }
 }
 
-fn read<T: DeserializeOwned>(body: &[u8], example: &str) -> Result<T, Problem> {
-    serde_json::from_slice(body)
-        .map_err(|error| Problem::bad_request(format!("cannot read the body: {error}; send {example}")))
-}
-
-/// A body as text.
-pub(super) fn utf8(body: &[u8]) -> Result<&str, Problem> {
-    std::str::from_utf8(body).map_err(|_| Problem::bad_request("the body is not UTF-8 text"))
-}
-
 fn answer(verdict: budget::Verdict, asked: Option<&str>) -> BudgetVerdict {
     let text = |text: Arc<str>| text.to_string();
     let (word, model, message) = match verdict.action {
@@ -251,6 +254,7 @@ fn answer(verdict: budget::Verdict, asked: Option<&str>) -> BudgetVerdict {
         budget: verdict.budget.map(text),
         reason: verdict.reason,
         message,
+        brake: None,
         left_usd: verdict.left.map(Usd::as_f64),
         reservation: verdict.reserved.map(|made| BudgetReservation {
             id: made.id.to_string(),
@@ -258,6 +262,26 @@ fn answer(verdict: budget::Verdict, asked: Option<&str>) -> BudgetVerdict {
             expires_at: made.expires,
         }),
         accounts: verdict.standings.iter().map(account).collect(),
+    }
+}
+
+/// The verdict for whom a brake holds: nothing is asked of budgets, and nothing is reserved.
+fn held(brake: &Brake, model: Option<String>) -> BudgetVerdict {
+    BudgetVerdict {
+        verdict: "reject".into(),
+        model,
+        budget: None,
+        reason: brake.reason(),
+        message: None,
+        brake: Some(BudgetBrake {
+            id: brake.id.clone(),
+            action: brake.action.as_str().to_owned(),
+            version: brake.version.clone(),
+            until: brake.until.map(model::Timestamp::from_nanos),
+        }),
+        left_usd: None,
+        reservation: None,
+        accounts: Vec::new(),
     }
 }
 

@@ -127,6 +127,9 @@ impl From<&model::Run> for Run {
             version: optional(&run.agent_version),
             provisional: run.provisional,
             findings: 0,
+            sla_broken: Vec::new(),
+            suspicion: None,
+            good: None,
         }
     }
 }
@@ -302,6 +305,8 @@ pub fn step(resolved: &ResolvedStep) -> Step {
         ended_at: set(span.end),
         duration_ms: span.duration_nanos().map(|nanos| nanos as f64 / 1e6),
         own_ms: resolved.own_ms,
+        critical_ms: None,
+        folded: 0,
         model: optional(&span.model),
         request_model: optional(&span.request_model),
         provider: optional(&span.provider),

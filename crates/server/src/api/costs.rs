@@ -14,6 +14,7 @@ use signals::money::{DAY, month_of};
 use state::rusqlite;
 use utoipa::IntoParams;
 
+use super::body::{self, csv_field};
 use super::params::{Params, parse_time};
 use super::types::{
     CostAnswer, CostForecast, CostRow, CostSums, Problem, RepriceRequest, Repriced, UnpricedAnswer, UnpricedModel,
@@ -114,13 +115,6 @@ fn csv_text(question: &Question, rows: &Rows) -> String {
         );
     }
     text
-}
-
-/// A field in quotes where it needs them. A text that a spreadsheet would take for a formula gets a quote in front.
-fn csv_field(value: &str) -> String {
-    let formula = value.starts_with(['=', '+', '-', '@', '\t', '\r']);
-    let value = if formula { format!("'{value}") } else { value.to_owned() };
-    if value.contains(['"', ',', '\n', '\r']) { format!("\"{}\"", value.replace('"', "\"\"")) } else { value }
 }
 
 async fn answer(app: &App, params: Params) -> Result<CostAnswer, Problem> {
@@ -321,15 +315,15 @@ pub async fn what_if(State(app): State<Arc<App>>, mut params: Params) -> Result<
     responses((status = 200, body = Repriced, description = "What changed"),
         (status = 400, body = Problem, content_type = "application/problem+json", description = "The body cannot be read")))]
 pub async fn reprice(State(app): State<Arc<App>>, body: Bytes) -> Result<Json<Repriced>, Problem> {
-    let example = r#"send {"since": "7d"} or {}"#;
     let request: RepriceRequest = match body.is_empty() {
         true => RepriceRequest::default(),
-        false => serde_json::from_slice(&body)
-            .map_err(|error| Problem::bad_request(format!("cannot read the body: {error}; {example}")))?,
+        false => body::json(&body, r#"{"since": "7d"} or {}"#)?,
     };
     let now = app.now();
     let since = request.since.as_deref().map(|text| {
-        parse_time(text, now).ok_or_else(|| Problem::bad_request(format!("`since` is `{text}`: {example}")))
+        parse_time(text, now).ok_or_else(|| {
+            Problem::bad_request(format!("`since` is `{text}`: write a time, a day or a distance such as 7d"))
+        })
     });
     let since = since.transpose()?.unwrap_or(Timestamp::from_nanos(i64::MIN));
     let (money, dry_run) = (Arc::clone(&app.money), request.dry_run);

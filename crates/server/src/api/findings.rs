@@ -8,12 +8,13 @@ use model::Timestamp;
 use signals::detect::ALL;
 use utoipa::IntoParams;
 
+use super::body;
 use super::investigate;
 use super::joined;
 use super::params::{self, Params};
 use super::types::{
     Detector, DetectorSetting, DetectorsAnswer, DetectorsTest, Finding, FindingsAnswer, Issue, IssueDecision,
-    IssuesAnswer, Problem, Run,
+    IssuesAnswer, Problem,
 };
 use crate::app::App;
 use crate::findings::ask::{self, After, Filter};
@@ -124,7 +125,7 @@ pub async fn issues(State(app): State<Arc<App>>, mut params: Params) -> Result<J
     Ok(Json(IssuesAnswer { issues: found.into_iter().map(Issue::from).collect(), next }))
 }
 
-fn no_issue(fingerprint: &str) -> Problem {
+pub(super) fn no_issue(fingerprint: &str) -> Problem {
     Problem::not_found(format!("there is no issue `{fingerprint}`; GET /api/v1/issues lists those there are"))
 }
 
@@ -159,8 +160,7 @@ pub async fn decide(
     body: String,
 ) -> Result<Json<Issue>, Problem> {
     params.end()?;
-    let decision: IssueDecision = serde_json::from_str(&body)
-        .map_err(|error| Problem::bad_request(format!("cannot read the decision: {error}")))?;
+    let decision: IssueDecision = body::json(body.as_bytes(), r#"{"state": "resolved"}"#)?;
     if let Some(state) = decision.state.as_deref().filter(|state| !STATES.contains(state)) {
         return Err(Problem::bad_request(format!("an issue cannot be `{state}`: give {}", STATES.join(", "))));
     }
@@ -207,7 +207,7 @@ pub async fn detectors(params: Params) -> Result<Json<DetectorsAnswer>, Problem>
 pub async fn test(State(app): State<Arc<App>>, params: Params, body: String) -> Result<Json<FindingsAnswer>, Problem> {
     params.end()?;
     let wrong = |error: String| Problem::bad_request(format!("cannot read what is to be tried: {error}"));
-    let asked: DetectorsTest = serde_json::from_str(&body).map_err(|error| wrong(error.to_string()))?;
+    let asked: DetectorsTest = body::json(body.as_bytes(), r#"{"trace_id": "…"}"#)?;
     let settings = match asked.settings.as_deref() {
         Some(text) => signals::detect::Settings::parse(text).map_err(|error| wrong(error.to_string()))?,
         None => app.settings.detection.detectors.clone(),
@@ -216,12 +216,4 @@ pub async fn test(State(app): State<Arc<App>>, params: Params, body: String) -> 
     let findings = tokio::task::spawn_blocking(move || run.judge(&settings)).await;
     let findings = findings.map_err(|error| Problem::internal(error.to_string()))?;
     Ok(Json(FindingsAnswer { findings: findings.into_iter().map(Finding::from).collect(), next: None }))
-}
-
-/// Says of each run how many findings it has.
-pub async fn count(app: &App, runs: &mut [Run]) -> Result<(), Problem> {
-    let (project, traces) = (app.project(), runs.iter().map(|run| run.trace_id).collect::<Vec<_>>());
-    let counts = app.with_state(move |state| state.read(|it| ask::counts(it, &project, &traces))).await?;
-    runs.iter_mut().zip(counts).for_each(|(run, count)| run.findings = count);
-    Ok(())
 }

@@ -8,6 +8,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::{Extension, Json};
 
+use super::body;
 use super::params::Params;
 use super::types::{KeyInfo, Keys, MadeKey, NewKey, Problem};
 use crate::app::App;
@@ -52,11 +53,7 @@ pub async fn create(
     Extension(caller): Extension<Caller>,
     body: Bytes,
 ) -> Result<Json<MadeKey>, Problem> {
-    let new: NewKey = serde_json::from_slice(&body).map_err(|error| {
-        Problem::bad_request(format!(
-            "cannot read the body: {error}; send {{\"name\": \"ci\", \"scopes\": [\"ingest\"]}}"
-        ))
-    })?;
+    let new: NewKey = body::json(&body, r#"{"name": "ci", "scopes": ["ingest"]}"#)?;
     let scopes: Result<Vec<Scope>, _> = new.scopes.iter().map(|word| word.parse()).collect();
     let scopes = scopes.map_err(|error: access::UnknownWord| Problem::bad_request(error.to_string()))?;
     if scopes.is_empty() || new.name.trim().is_empty() || new.name.chars().count() > MAX_LABEL {

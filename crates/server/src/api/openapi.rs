@@ -20,8 +20,10 @@ use utoipa::OpenApi;
         (name = "signals", description = "Numbers derived from runs"),
         (name = "money", description = "What runs cost, prices, budgets, service levels"),
         (name = "findings", description = "What detectors saw, issues, and comparisons of runs"),
+        (name = "incidents", description = "What changed, incidents, and brakes on agents"),
         (name = "logs", description = "Log records"),
         (name = "alerts", description = "Rules, alerts and silences"),
+        (name = "dashboards", description = "Dashboards of people's own"),
         (name = "sql", description = "Read-only SQL"),
         (name = "access", description = "Keys, sessions, the audit log, what is kept of content"),
         (name = "server", description = "The server itself")

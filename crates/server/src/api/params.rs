@@ -140,16 +140,18 @@ impl Params {
             quantiles: quantiles.collect::<Result<_, _>>()?,
             of: self.one("of")?.map_or(Ok(Of::Runs), |of| of.parse())?,
             measure: self.one("measure")?.map_or(Ok(Measure::Count), |measure| measure.parse())?,
-            step: self
-                .one("step")?
-                .map(|text| {
-                    let expected = "a length of time such as 30s, 5m, 1h, 1d";
-                    parse_distance(&text).ok_or_else(|| unreadable("step", &text, expected))
-                })
-                .transpose()?,
+            step: self.step()?,
             by,
             filter: self.run_filter(now)?,
         })
+    }
+
+    /// A length of time, from [`StepParams`].
+    pub fn step(&mut self) -> Result<Option<Duration>, Problem> {
+        let expected = "a length of time such as 30s, 5m, 1h, 1d";
+        self.one("step")?
+            .map(|text| parse_distance(&text).ok_or_else(|| unreadable("step", &text, expected)))
+            .transpose()
     }
 
     /// Values separated by commas, or of a repeated parameter.
@@ -344,7 +346,7 @@ pub struct ContentSearchParams {
 pub struct AggregateParams {
     /// `runs` (when not given) or `steps`.
     pub of: Option<String>,
-    /// `count` (when not given), `errors`, `tokens`, `cost_usd`, `duration_ms`, or of steps `ttft_ms`.
+    /// `count` (when not given), `errors`, `tokens`, `cost_usd`, `duration_ms`, of runs `steps`, of steps `ttft_ms`.
     #[param(example = "duration_ms")]
     pub measure: Option<String>,
     /// At most two keys, separated by commas: `agent`, `service`, `status`, `environment`, `workflow`, `version`, `user`,
@@ -415,6 +417,16 @@ pub struct LogFilterParams {
     pub severity: Option<String>,
     /// Service; repeatable.
     pub service: Option<Vec<String>>,
+}
+
+/// Into which stretches time is cut.
+#[derive(Debug, Default, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[allow(dead_code, reason = "describes the parameters for OpenAPI; `Params` reads them")]
+pub struct StepParams {
+    /// Length of a stretch: `30s`, `5m`, `1h`, `1d`.
+    #[param(example = "5m")]
+    pub step: String,
 }
 
 /// A time range.

@@ -7,7 +7,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use signals::prices::Class;
 
-use super::budgets::utf8;
+use super::body::utf8;
 use super::types::{PriceRow, PricesAnswer, Problem};
 use crate::app::App;
 use crate::money::{PRICES_TEXT, kept};

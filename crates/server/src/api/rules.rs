@@ -1,23 +1,30 @@
 //! Rules: which there are, how they do, and how far each is from firing.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
+use futures::{StreamExt, stream};
 
 use super::alerts::{map, of_rule, time};
-use super::types::{Problem, Rule, RuleExplanation, RuleGroup, RuleValue, RulesAnswer};
+use super::params::Params;
+use super::types::{Problem, Rule, RuleDistance, RuleDistances, RuleExplanation, RuleGroup, RuleValue, RulesAnswer};
 use crate::alerting::{threshold, watched_or_all};
 use crate::app::App;
-use crate::series::{ask, limits, millis};
+use crate::series::{AskError, ask, limits, millis};
 use ::alerts::evaluate::{Health, RuleState, State as AlertState};
 use ::alerts::rules::RuleKind;
 use promql::Params as QueryParams;
 
 /// Series of one explanation at most.
 const VALUES_MAX: usize = 100;
+/// Rules whose values are asked for at a time.
+const AT_A_TIME: usize = 2;
+/// Longest time for the value of one of many rules.
+const VALUE_TIME: Duration = Duration::from_secs(5);
 
 fn health(health: Health) -> &'static str {
     match health {
@@ -75,16 +82,80 @@ pub async fn list(State(app): State<Arc<App>>) -> Result<Json<RulesAnswer>, Prob
     Ok(Json(RulesAnswer { groups: groups.collect(), problems: inner.file_problems.values().cloned().collect() }))
 }
 
+/// What a rule looks at, as it is now, the nearest to firing first.
+async fn values(app: &App, rule: &::alerts::rules::Rule, now: i64, time: Duration) -> Result<Vec<RuleValue>, AskError> {
+    let query = watched_or_all(&rule.query);
+    let value = ask(app, &app.project(), query, QueryParams::instant(now), time).await?.value;
+    let samples = ::alerts::evaluate::samples(value, now).map_err(AskError::Internal)?;
+    let threshold = threshold(&rule.query.root);
+    let valued = |sample: &promql::ResultSample| {
+        let value = sample.point.float().filter(|value| value.is_finite())?;
+        let of_threshold = threshold.and_then(|threshold| threshold.nearness(value));
+        Some(RuleValue { labels: map(&sample.labels), value, of_threshold })
+    };
+    let mut values: Vec<RuleValue> = samples.iter().filter_map(valued).collect();
+    values.sort_by(|a, b| {
+        let near = |value: &RuleValue| value.of_threshold.unwrap_or(value.value);
+        near(b).total_cmp(&near(a)).then_with(|| a.labels.cmp(&b.labels))
+    });
+    Ok(values)
+}
+
+/// How near each rule is.
+#[utoipa::path(get, path = "/api/v1/rules/values", operation_id = "listRuleValues", tag = "alerts", summary = "What each rule looks at now, and how near it is to firing",
+    responses((status = 200, body = RuleDistances, description = "Alert rules, in the order of their groups")))]
+pub async fn distances(State(app): State<Arc<App>>) -> Result<Json<RuleDistances>, Problem> {
+    let now = millis(app.now());
+    let rules: Vec<_> = {
+        let inner = app.alerting()?.lock();
+        let groups = inner.groups.iter();
+        groups
+            .flat_map(|running| running.group.rules.iter().map(|rule| (running.group.name.clone(), Arc::clone(rule))))
+            .filter(|(_, rule)| rule.is_alert())
+            .collect()
+    };
+    let rules = stream::iter(rules).map(|(group, rule)| {
+        let app = Arc::clone(&app);
+        async move {
+            let found = values(&app, &rule, now, VALUE_TIME).await;
+            let threshold = threshold(&rule.query.root);
+            let (series, nearest, error) = match found {
+                Ok(values) => (values.len() as u64, values.into_iter().next(), None),
+                Err(error) => (0, None, Some(error.to_string())),
+            };
+            RuleDistance {
+                group,
+                name: rule.name.clone(),
+                threshold: threshold.map(|threshold| threshold.limit),
+                below: threshold.is_some_and(|threshold| threshold.below),
+                series,
+                nearest,
+                error,
+            }
+        }
+    });
+    Ok(Json(RuleDistances { rules: rules.buffered(AT_A_TIME).collect().await }))
+}
+
 /// Explains a rule.
 #[utoipa::path(get, path = "/api/v1/rules/{name}/explain", operation_id = "explainRule", tag = "alerts", summary = "How far a rule is from firing",
-    params(("name" = String, Path, description = "Name of the alert")),
+    params(("name" = String, Path, description = "Name of the alert"),
+        ("group" = Option<String>, Query, description = "Its group, where several rules have the name")),
     responses((status = 200, body = RuleExplanation, description = "Value now, distance to the threshold, since when"),
+        (status = 400, body = Problem, content_type = "application/problem+json", description = "A parameter cannot be read"),
         (status = 404, body = Problem, content_type = "application/problem+json", description = "There is no such rule")))]
-pub async fn explain(State(app): State<Arc<App>>, Path(name): Path<String>) -> Result<Json<RuleExplanation>, Problem> {
+pub async fn explain(
+    State(app): State<Arc<App>>,
+    Path(name): Path<String>,
+    mut params: Params,
+) -> Result<Json<RuleExplanation>, Problem> {
+    let group = params.one("group")?;
+    params.end()?;
     let now = millis(app.now());
     let (rule, mut answer) = {
         let inner = app.alerting()?.lock();
-        let found = inner.groups.iter().find_map(|running| {
+        let asked = |name: &String| group.as_ref().is_none_or(|group| group == name);
+        let found = inner.groups.iter().filter(|running| asked(&running.group.name)).find_map(|running| {
             let at = running.group.rules.iter().position(|rule| rule.name == name)?;
             Some((running, Arc::clone(&running.group.rules[at]), running.state.rules.get(at)))
         });
@@ -93,11 +164,13 @@ pub async fn explain(State(app): State<Arc<App>>, Path(name): Path<String>) -> R
         })?;
         let alerts = known
             .map(|known| known.alerts.values().map(|alert| of_rule(&inner, &running.group.name, alert, now)).collect());
+        let threshold = threshold(&rule.query.root);
         let answer = RuleExplanation {
             name: name.clone(),
             query: rule.query.text.trim().to_owned(),
             watched: ::alerts::evaluate::watched(&rule.query).map(|query| query.text.trim().to_owned()),
-            threshold: threshold(&rule.query.root),
+            threshold: threshold.map(|threshold| threshold.limit),
+            below: threshold.is_some_and(|threshold| threshold.below),
             values: Vec::new(),
             alerts: alerts.unwrap_or_default(),
             evaluated_at: known.and_then(|known| known.evaluated_at).map(time),
@@ -106,20 +179,9 @@ pub async fn explain(State(app): State<Arc<App>>, Path(name): Path<String>) -> R
         };
         (rule, answer)
     };
-    let query = watched_or_all(&rule.query);
-    let value = ask(&app, &app.project(), query, QueryParams::instant(now), limits::PROMQL_TIME).await;
-    let value =
-        value.map_err(|error| Problem::unavailable(format!("the expression cannot be evaluated: {error}")))?.value;
-    let samples = ::alerts::evaluate::samples(value, now).map_err(Problem::internal)?;
-    let threshold = answer.threshold.filter(|limit| *limit != 0.0);
-    answer.values = samples
-        .iter()
-        .filter_map(|sample| {
-            let value = sample.point.float().filter(|value| value.is_finite())?;
-            Some(RuleValue { labels: map(&sample.labels), value, of_threshold: threshold.map(|limit| value / limit) })
-        })
-        .collect();
-    answer.values.sort_by(|a, b| b.value.total_cmp(&a.value));
+    answer.values = values(&app, &rule, now, limits::PROMQL_TIME)
+        .await
+        .map_err(|error| Problem::unavailable(format!("the expression cannot be evaluated: {error}")))?;
     answer.values.truncate(VALUES_MAX);
     answer.says = sentence(&answer);
     Ok(Json(answer))
@@ -136,9 +198,10 @@ fn sentence(answer: &RuleExplanation) -> String {
     }
     match (answer.values.first(), answer.threshold) {
         (None, _) => "quiet: there are no series it could fire for".to_owned(),
-        (Some(most), Some(limit)) => format!(
-            "quiet: the highest value is {}, the threshold {limit}; other conditions of the rule may hold it back too",
-            most.value
+        (Some(nearest), Some(limit)) => format!(
+            "quiet: the {} value is {}, the threshold {limit}; other conditions of the rule may hold it back too",
+            if answer.below { "lowest" } else { "highest" },
+            nearest.value
         ),
         (Some(most), None) => format!("quiet: the highest value is {}", most.value),
     }

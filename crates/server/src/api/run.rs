@@ -11,7 +11,9 @@ use serde_json::Value as JsonValue;
 use signals::runs::Resolved;
 use store::StoredSpan;
 
+use super::complete;
 use super::convert;
+use super::fold::{self, Fold, FoldParams};
 use super::joined;
 use super::params::{self, ContentParams, Params};
 use super::said::Said;
@@ -20,8 +22,9 @@ use crate::app::App;
 
 /// One run with its steps.
 #[utoipa::path(get, path = "/api/v1/runs/{trace_id}", operation_id = "getRun", tag = "runs", summary = "One run with its steps",
-    params(("trace_id" = String, Path, description = "Trace id, 32 hexadecimal digits; or the execution, workflow, request or conversation that log records name"), ContentParams),
+    params(("trace_id" = String, Path, description = "Trace id, 32 hexadecimal digits; or the execution, workflow, request or conversation that log records name"), ContentParams, FoldParams),
     responses((status = 200, body = RunAnswer, description = "The run"),
+        (status = 400, body = Problem, content_type = "application/problem+json", description = "A parameter cannot be read"),
         (status = 404, body = Problem, content_type = "application/problem+json", description = "No such run"),
         (status = 422, body = Problem, content_type = "application/problem+json", description = "Too many steps to answer with content")))]
 pub async fn get(
@@ -30,25 +33,33 @@ pub async fn get(
     mut params: Params,
 ) -> Result<Json<RunAnswer>, Problem> {
     let content = params.content()?;
+    let fold = params.fold()?;
     params.end()?;
+    if content && fold.is_some() {
+        return Err(Problem::bad_request("`limit`, `under`, `show` and `find` go with content=none"));
+    }
     let trace_id = joined::find(&app, &id).await?;
     if !content {
-        let spans = joined::narrow(&app, trace_id).await?;
-        let resolved = resolve(&app, trace_id, &spans)?;
-        let mut answer = answer(&resolved);
-        super::findings::count(&app, std::slice::from_mut(&mut answer.run)).await?;
-        return Ok(Json(answer));
+        let spans = complete::priced(&app, joined::narrow(&app, trace_id).await?).await?;
+        let (now, settings) = (app.now(), app.run_settings);
+        let built = tokio::task::spawn_blocking(move || {
+            let resolved = joined::one(signals::runs::resolve_linked(&spans, now, &settings), trace_id)?;
+            Some(answer(&resolved, &fold.unwrap_or_default()))
+        });
+        let answer = built.await.map_err(|error| Problem::internal(error.to_string()))?;
+        return told(&app, answer.ok_or_else(|| joined::no_run(&id))?).await;
     }
     let (stored, logs) = joined::read(&app, trace_id).await?;
     if stored.len() > FULL_STEPS_MAX {
         return Err(too_many(stored.len()));
     }
+    let spans = complete::priced(&app, narrow(&stored)).await?;
     let now = app.now();
     let settings = app.run_settings;
     let dialects = app.settings.dialects.clone();
     let built = tokio::task::spawn_blocking(move || {
-        let resolved = joined::one(signals::runs::resolve_linked(&narrow(&stored), now, &settings), trace_id)?;
-        let mut answer = answer(&resolved);
+        let resolved = joined::one(signals::runs::resolve_linked(&spans, now, &settings), trace_id)?;
+        let mut answer = answer(&resolved, &Fold::default());
         answer.scores = convert::scores(&logs);
         let said = Said::of(&dialects, &stored, &logs);
         for (step, resolved) in answer.steps.iter_mut().zip(&resolved.steps) {
@@ -58,8 +69,12 @@ pub async fn get(
         Some(answer)
     });
     let answer = built.await.map_err(|error| Problem::internal(error.to_string()))?;
-    let mut answer = answer.ok_or_else(|| joined::no_run(&id))?;
-    super::findings::count(&app, std::slice::from_mut(&mut answer.run)).await?;
+    told(&app, answer.ok_or_else(|| joined::no_run(&id))?).await
+}
+
+/// The answer with what is kept beside the run.
+async fn told(app: &App, mut answer: RunAnswer) -> Result<Json<RunAnswer>, Problem> {
+    complete::runs(app, std::slice::from_mut(&mut answer.run)).await?;
     Ok(Json(answer))
 }
 
@@ -78,7 +93,7 @@ pub async fn step(
     params.end()?;
     let span_id = params::span_id(&span)?;
     let trace_id = joined::find(&app, &trace).await?;
-    let spans = joined::narrow(&app, trace_id).await?;
+    let spans = complete::priced(&app, joined::narrow(&app, trace_id).await?).await?;
     let resolved = resolve(&app, trace_id, &spans)?;
     let missing = || Problem::not_found(format!("run {trace_id} has no step {span_id}"));
     let resolved = resolved.steps.iter().find(|step| step.span.span_id == span_id).ok_or_else(missing)?;
@@ -108,12 +123,11 @@ pub async fn tree(
 ) -> Result<Json<RunTreeAnswer>, Problem> {
     params.end()?;
     let trace_id = joined::find(&app, &id).await?;
-    let spans = joined::narrow(&app, trace_id).await?;
+    let spans = complete::priced(&app, joined::narrow(&app, trace_id).await?).await?;
     let resolved = resolve(&app, trace_id, &spans)?;
-    Ok(Json(RunTreeAnswer {
-        run: (&resolved.run).into(),
-        steps: resolved.steps.iter().map(convert::tree_step).collect(),
-    }))
+    let mut run = (&resolved.run).into();
+    complete::runs(&app, std::slice::from_mut(&mut run)).await?;
+    Ok(Json(RunTreeAnswer { run, steps: resolved.steps.iter().map(convert::tree_step).collect() }))
 }
 
 /// Log records of one run.
@@ -171,15 +185,22 @@ pub fn narrow(stored: &[StoredSpan]) -> Vec<Arc<Span>> {
     stored.iter().map(|stored| Arc::clone(&stored.span)).collect()
 }
 
-fn resolve(app: &App, trace_id: TraceId, spans: &[Arc<Span>]) -> Result<Resolved, Problem> {
+/// The run that spans make, as of now.
+pub fn resolve(app: &App, trace_id: TraceId, spans: &[Arc<Span>]) -> Result<Resolved, Problem> {
     let resolved = signals::runs::resolve_linked(spans, app.now(), &app.run_settings);
     joined::one(resolved, trace_id).ok_or_else(|| joined::no_run(&trace_id.to_string()))
 }
 
-fn answer(resolved: &Resolved) -> RunAnswer {
+fn answer(resolved: &Resolved, fold: &Fold) -> RunAnswer {
+    let critical = signals::runs::critical_path(&resolved.steps);
+    let step = |(at, folded): (usize, u32)| {
+        let mut step = convert::step(&resolved.steps[at]);
+        (step.critical_ms, step.folded) = (critical[at], folded);
+        step
+    };
     RunAnswer {
         run: (&resolved.run).into(),
-        steps: resolved.steps.iter().map(convert::step).collect(),
+        steps: fold::choose(&resolved.steps, fold).into_iter().map(step).collect(),
         joined: resolved.joined.iter().map(|(trace_id, reason)| Joined::new(*trace_id, *reason)).collect(),
         scores: Vec::new(),
     }

@@ -22,6 +22,6 @@ pub async fn list(State(app): State<Arc<App>>, mut params: Params) -> Result<Jso
     let project = app.project();
     let page = app.ask(|engine| async move { engine.runs(&project, &filter, &page).await }).await?;
     let mut answer = RunsAnswer::from(page);
-    super::findings::count(&app, &mut answer.runs).await?;
+    super::complete::runs(&app, &mut answer.runs).await?;
     Ok(Json(answer))
 }

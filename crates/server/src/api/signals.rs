@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use signals::metrics::{Bundle, FAMILIES, Id, RATES, Registry, Scope};
+use signals::metrics::{Bundle, FAMILIES, Id, Label, RATES, Registry, Scope};
 
 use super::params::Params;
 use super::types::{
@@ -75,15 +75,15 @@ fn list(registry: &Registry) -> Vec<MetricFamily> {
         label_sets_max: registry.limits().label_sets as u64,
     });
     let agents = registry.label_sets(Id::Requests) as u64;
-    let rates = RATES.iter().map(|(name, help, _)| MetricFamily {
-        name: (*name).into(),
+    let rates = RATES.iter().map(|rate| MetricFamily {
+        name: rate.name.into(),
         kind: "gauge".into(),
         unit: String::new(),
-        help: (*help).into(),
+        help: rate.help.into(),
         source: "the counters of the last five minutes".into(),
         counted: "at the scrape".into(),
         layer: "business".into(),
-        labels: vec!["agent_id".into()],
+        labels: [Label::Agent].into_iter().chain(rate.by).flat_map(Label::names).map(|name| (*name).into()).collect(),
         buckets: Vec::new(),
         spellings: Vec::new(),
         label_sets: agents.min(registry.agents().len() as u64),
@@ -116,6 +116,7 @@ impl From<Bundle> for SignalBundle {
                 input_tokens: llm.input_tokens,
                 output_tokens: llm.output_tokens,
                 tokens_per_dollar: llm.tokens_per_dollar,
+                context_share: sizes(llm.context_share),
                 calls: llm.calls,
                 errors: llm.errors,
                 cost_usd: llm.cost_usd,
@@ -133,6 +134,7 @@ impl From<Bundle> for SignalBundle {
                 approval_trigger_count: agent.approval_trigger_count,
                 approval_timeout_count: agent.approval_timeout_count,
                 retrieval_hit_rate: agent.retrieval_hit_rate,
+                loop_count: agent.loop_count,
             },
             business: BusinessSignals {
                 task_completion_rate: business.task_completion_rate,
@@ -141,6 +143,7 @@ impl From<Bundle> for SignalBundle {
                 cost_per_task: business.cost_per_task,
                 cost_per_1k_requests: business.cost_per_1k_requests,
                 abandonment_rate: business.abandonment_rate,
+                conversation_turns: business.conversation_turns,
             },
             snapshot,
         }

@@ -8,6 +8,7 @@ use axum::extract::{Path, State};
 use model::Timestamp;
 
 use super::alerts::time;
+use super::body;
 use super::types::{Problem, SilenceAnswer, SilenceRequest, SilencesAnswer};
 use crate::alerting;
 use crate::app::App;
@@ -43,11 +44,8 @@ pub async fn list(State(app): State<Arc<App>>) -> Result<Json<SilencesAnswer>, P
     responses((status = 200, body = SilenceAnswer, description = "The silence"),
         (status = 400, body = Problem, content_type = "application/problem+json", description = "The silence cannot be made; the detail says why")))]
 pub async fn create(State(app): State<Arc<App>>, body: Bytes) -> Result<Json<SilenceAnswer>, Problem> {
-    let request: SilenceRequest = serde_json::from_slice(&body).map_err(|error| {
-        Problem::bad_request(format!(
-            "cannot read the body: {error}; send {{\"matchers\": \"alertname=\\\"X\\\"\", \"duration\": \"2h\", \"created_by\": \"…\", \"comment\": \"…\"}}"
-        ))
-    })?;
+    let request: SilenceRequest =
+        body::json(&body, r#"{"matchers": "alertname=\"X\"", "duration": "2h", "created_by": "…", "comment": "…"}"#)?;
     let now = millis(app.now());
     let read = |text: &str| {
         let time = Timestamp::parse_rfc3339(text).map(millis);

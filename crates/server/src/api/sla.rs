@@ -55,11 +55,7 @@ fn workflow(
     let breach = |run: levels::JudgedRun| SlaBreach {
         trace_id: run.trace,
         started_at: run.at,
-        broken: run
-            .broken
-            .into_iter()
-            .map(|broken| SlaBroken { objective: broken.objective, promised: broken.promised, was: broken.was })
-            .collect(),
+        broken: run.broken.into_iter().map(SlaBroken::from).collect(),
     };
     let latest = levels::broken(connection, project, &promise.workflow, LATEST)?;
     Ok(SlaWorkflow {

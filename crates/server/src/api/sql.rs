@@ -6,6 +6,7 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
 
+use super::body;
 use super::types::{Problem, SqlAnswer, SqlColumn, SqlRequest, SqlSchema, SqlView, SqlViewColumn};
 use crate::app::App;
 
@@ -18,9 +19,7 @@ use crate::app::App;
         (status = 422, body = Problem, content_type = "application/problem+json", description = "A limit was reached")))]
 pub async fn run(State(app): State<Arc<App>>, body: Bytes) -> Result<Json<SqlAnswer>, Problem> {
     // Not axum's `Json`: a person with curl should not have to set a content type, and errors should say what to send.
-    let request: SqlRequest = serde_json::from_slice(&body).map_err(|error| {
-        Problem::bad_request(format!("cannot read the body: {error}; send {{\"query\": \"SELECT …\", \"limit\": 100}}"))
-    })?;
+    let request: SqlRequest = body::json(&body, r#"{"query": "SELECT …", "limit": 100}"#)?;
     let (project, begun) = (app.project(), app.now());
     let answer = app.ask_sql(|engine| async move {
         let own = engine.limits().sql;

@@ -43,6 +43,7 @@ pub fn forward(forwarder: &forward::Forwarder) -> ForwardStatus {
         protocol: match status.protocol {
             forward::Protocol::Http => "http".into(),
             forward::Protocol::Grpc => "grpc".into(),
+            forward::Protocol::RemoteWrite => "remote-write".into(),
         },
         signals: status.signals.iter().map(|signal| signal.name().to_owned()).collect(),
         state: match status.state {
@@ -111,6 +112,11 @@ pub fn limits(app: &App) -> Vec<Limit> {
         limit("rule_alerts_max", alerting::RULE_ALERTS_MAX, "alerts"),
         limit("alert_bytes_max", alerting::ALERT_BYTES_MAX, "bytes"),
         limit("silences_max", alerting::SILENCES_MAX, "silences"),
+        limit("evidence_alerts_max", alerting::EVIDENCE_ALERTS_MAX, "alerts"),
+        limit("evidence_time", alerting::EVIDENCE_TIME.as_secs() as usize, "seconds"),
+        limit("backtest_time", alerting::BACKTEST_TIME.as_secs() as usize, "seconds"),
+        limit("backtests_max", alerting::BACKTESTS_MAX, "backtests"),
+        limit("backtest_samples_max", alerting::BACKTEST_SAMPLES_MAX, "samples"),
         limit("cache_bytes", usize::try_from(limits.cache_bytes).unwrap_or(usize::MAX), "bytes"),
     ]
 }

@@ -3,13 +3,17 @@
 //! They are apart from `model` so that a change of the vocabulary cannot change the API by accident.
 
 mod access;
+mod agents;
 mod aggregate;
 mod alerts;
 mod budgets;
 mod costs;
+mod dashboards;
 mod doctor;
 mod finding;
+mod incident;
 mod keeping;
+mod promql;
 mod run;
 mod search;
 mod setup;
@@ -21,13 +25,17 @@ mod step;
 mod store;
 
 pub use access::*;
+pub use agents::*;
 pub use aggregate::*;
 pub use alerts::*;
 pub use budgets::*;
 pub use costs::*;
+pub use dashboards::*;
 pub use doctor::*;
 pub use finding::*;
+pub use incident::*;
 pub use keeping::*;
+pub use promql::*;
 pub use run::*;
 pub use search::*;
 pub use setup::*;

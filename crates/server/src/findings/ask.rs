@@ -3,6 +3,8 @@
 use model::{Finding, Timestamp, TraceId};
 use state::rusqlite::{Connection, OptionalExtension, Result, Row, ToSql, Transaction, params, params_from_iter};
 
+use super::{NEW_MAX, NEW_NANOS};
+
 /// Which findings or issues are meant. Nothing given means all.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Filter {
@@ -255,31 +257,107 @@ pub fn similar(connection: &Connection, project: &str, trace: TraceId, limit: us
     Ok(traces.iter().filter_map(|bytes| TraceId::from_slice(bytes).ok()).collect())
 }
 
-/// Findings of some runs, in their order.
-pub fn counts(connection: &Connection, project: &str, traces: &[TraceId]) -> Result<Vec<u64>> {
-    let mut query = connection.prepare_cached("SELECT count(*) FROM findings WHERE project = ?1 AND trace = ?2")?;
-    let mut count = |trace: &TraceId| query.query_row(params![project, trace.as_bytes()], |row| row.get::<_, i64>(0));
-    traces.iter().map(|trace| count(trace).map(i64::cast_unsigned)).collect()
+/// What is kept beside a run.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Judged {
+    /// Findings.
+    pub findings: u64,
+    /// How likely it failed without saying so, once it was judged.
+    pub suspicion: Option<f64>,
+    /// What it came to by the declared outcomes.
+    pub outcome: Option<String>,
+    /// How somebody marked it.
+    pub good: Option<bool>,
+}
+
+/// What is kept beside some runs, in their order.
+pub fn judged(connection: &Connection, project: &str, traces: &[TraceId]) -> Result<Vec<Judged>> {
+    let mut query = connection.prepare_cached(
+        "SELECT (SELECT count(*) FROM findings WHERE project = ?1 AND trace = ?2), it.suspicion, it.outcome, mark.good
+         FROM (SELECT 1) LEFT JOIN findings_runs AS it ON it.project = ?1 AND it.trace = ?2
+         LEFT JOIN findings_marks AS mark ON mark.project = ?1 AND mark.trace = ?2",
+    )?;
+    let mut read = |trace: &TraceId| {
+        query.query_row(params![project, trace.as_bytes()], |row| {
+            let findings = row.get::<_, i64>(0)?.cast_unsigned();
+            Ok(Judged { findings, suspicion: row.get(1)?, outcome: row.get(2)?, good: row.get(3)? })
+        })
+    };
+    traces.iter().map(&mut read).collect()
+}
+
+/// A run in the order of suspicion.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Suspect {
+    /// The run.
+    pub trace: TraceId,
+    /// When it ended.
+    pub at: Timestamp,
+    /// Agent.
+    pub agent: String,
+    /// How likely it failed without saying so.
+    pub suspicion: f64,
+    /// What it came to.
+    pub outcome: Option<String>,
+}
+
+/// The most suspicious runs, the most suspicious first.
+pub fn suspects(connection: &Connection, project: &str, filter: &Filter, limit: usize) -> Result<Vec<Suspect>> {
+    let mut wanted = Where::new(project);
+    wanted.one_of("agent", &filter.agents);
+    wanted.times("at", filter);
+    let sql = format!(
+        "SELECT trace, at, agent, suspicion, outcome FROM findings_runs WHERE {} ORDER BY suspicion DESC, number DESC LIMIT {limit}",
+        wanted.sql
+    );
+    let mut query = connection.prepare_cached(&sql)?;
+    let rows = query.query_map(params_from_iter(wanted.values), |row| {
+        let trace: Vec<u8> = row.get(0)?;
+        Ok(Suspect {
+            trace: TraceId::from_slice(&trace).unwrap_or(TraceId::from_array([1; 16])),
+            at: Timestamp::from_nanos(row.get(1)?),
+            agent: row.get(2)?,
+            suspicion: row.get(3)?,
+            outcome: row.get(4)?,
+        })
+    })?;
+    rows.collect()
 }
 
 /// What was counted since the beginning.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Totals {
-    /// Findings by detector and severity.
-    pub findings: Vec<(String, String, u64)>,
+    /// Findings by agent, detector and severity.
+    pub findings: Vec<([String; 3], u64)>,
     /// Runs by agent and outcome.
-    pub outcomes: Vec<(String, String, u64)>,
+    pub outcomes: Vec<([String; 2], u64)>,
+    /// Issues that are new or regressed and about which nothing was decided: agent, environment, detector, severity, state, fingerprint.
+    pub new: Vec<[String; 6]>,
 }
 
-/// What was counted since the beginning.
-pub fn totals(connection: &Connection) -> Result<Totals> {
-    let read = |sql: &str| -> Result<Vec<(String, String, u64)>> {
-        let mut query = connection.prepare_cached(sql)?;
-        let rows = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get::<_, i64>(2)?.cast_unsigned())))?;
-        rows.collect()
-    };
-    Ok(Totals {
-        findings: read("SELECT detector, severity, count FROM findings_counts ORDER BY 1, 2")?,
-        outcomes: read("SELECT agent, outcome, count FROM findings_outcomes ORDER BY 1, 2")?,
-    })
+/// What was counted since the beginning, and which issues opened lately.
+pub fn totals(connection: &Connection, now: Timestamp) -> Result<Totals> {
+    let mut query =
+        connection.prepare_cached("SELECT agent, detector, severity, count FROM findings_counts ORDER BY 1, 2, 3")?;
+    let findings = query.query_map([], |row| Ok((texts(row)?, row.get::<_, i64>(3)?.cast_unsigned())))?;
+    let mut totals = Totals { findings: findings.collect::<Result<_>>()?, ..Totals::default() };
+    let mut query = connection.prepare_cached("SELECT agent, outcome, count FROM findings_outcomes ORDER BY 1, 2")?;
+    let outcomes = query.query_map([], |row| Ok((texts(row)?, row.get::<_, i64>(2)?.cast_unsigned())))?;
+    totals.outcomes = outcomes.collect::<Result<_>>()?;
+    let mut query = connection.prepare_cached(
+        "SELECT agent, environment, detector, severity, state, fingerprint FROM findings_issues
+         WHERE opened >= ?1 AND state IN ('open', 'regressed') AND count > 0 ORDER BY opened DESC LIMIT ?2",
+    )?;
+    let new = query.query_map(params![now.plus_nanos(-NEW_NANOS).as_nanos(), NEW_MAX], texts)?;
+    totals.new = new.collect::<Result<_>>()?;
+    Ok(totals)
+}
+
+/// The first columns of a row, as texts.
+fn texts<const N: usize>(row: &Row<'_>) -> Result<[String; N]> {
+    let mut found: [String; N] = std::array::from_fn(|_| String::new());
+    for (at, text) in found.iter_mut().enumerate() {
+        *text = row.get(at)?;
+    }
+    Ok(found)
 }

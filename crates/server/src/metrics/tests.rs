@@ -97,3 +97,29 @@ fn a_run_that_became_part_of_another_is_taken_back_in_the_open() {
     });
     assert_eq!(corrected.unwrap().value, 1.0);
 }
+
+#[test]
+fn a_conversation_is_counted_when_it_is_over_and_a_loop_when_it_is_seen() {
+    let (mut counter, state) = Counter::open(TempDir::new().unwrap());
+    let talk = |trace: u8, minutes: i64| {
+        let mut resolved = run(trace);
+        resolved.run.session_id = Some("talk".into());
+        resolved.run.last_received = resolved.run.last_received.plus_nanos(minutes * 60_000_000_000);
+        resolved
+    };
+    counter.batch(&state, &[&talk(1, 0), &talk(2, 5)], false, None, true);
+    // Judged again after it changed: no further turn.
+    counter.batch(&state, &[&talk(1, 6)], false, Some(1), true);
+    let turns = |counter: &Counter| {
+        let registry = counter.metrics.registry();
+        registry.bundle(Scope::default(), Timestamp::default()).business.conversation_turns
+    };
+    assert_eq!(turns(&counter), None, "it may go on");
+    drop(state);
+    let (mut counter, state) = Counter::open(counter.dir);
+    let looping = talk(3, 50);
+    counter.metrics.count_loop(&looping.run, "loop", Timestamp::default());
+    counter.batch(&state, &[&looping], false, None, true);
+    assert_eq!(turns(&counter), Some(2.0), "over after half an hour, restarts or not");
+    assert_eq!(counter.metrics.registry().bundle(Scope::default(), Timestamp::default()).agent.loop_count, 1.0);
+}

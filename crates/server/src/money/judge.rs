@@ -96,6 +96,16 @@ impl Judge for Costs {
         Ok(())
     }
 
+    fn gone(&mut self, project: &str, trace: TraceId, tx: &Transaction<'_>) -> Result<(), JudgeError> {
+        levels::take_back(tx, project, trace)?;
+        let Some(before) = kept::ledger(tx, project, trace)? else { return Ok(()) };
+        let nothing = Ledger { entries: Vec::new(), ..before.1.clone() };
+        kept::replace(tx, Some(&before), &nothing, crate::clock::SystemClock::time())?;
+        let spends = spends(&before.1, -1);
+        self.staged.push(Staged { project: project.into(), trace, settled: true, spends, judged: None });
+        Ok(())
+    }
+
     fn before_commit(&mut self, tx: &Transaction<'_>) -> rusqlite::Result<()> {
         if self.staged.is_empty() {
             return Ok(());

@@ -106,6 +106,15 @@ pub fn ledger(connection: &Connection, project: &str, trace: TraceId) -> rusqlit
     found.map(|(id, ledger)| with_entries(connection, id, ledger)).transpose()
 }
 
+/// What a run cost as the ledger has it, guesses from text left out; `None` where it has nothing of the run or no cost is known.
+pub fn cost(connection: &Connection, project: &str, trace: TraceId) -> rusqlite::Result<Option<Usd>> {
+    let mut query = connection.prepare_cached(
+        "SELECT sum(pico) FROM money_calls WHERE run = (SELECT id FROM money_runs WHERE project = ?1 AND trace = ?2)
+         AND NOT (basis = 'estimated' AND why IS 'no_counts')",
+    )?;
+    Ok(query.query_row(params![project, trace.as_bytes()], |row| row.get::<_, Option<i64>>(0))?.map(usd))
+}
+
 /// Ledgers of runs after the row `after` that have a call since `since`, in order; at most `most`.
 pub fn ledgers_since(
     connection: &Connection,

@@ -85,7 +85,8 @@ struct Row {
     broken: Vec<Broken>,
 }
 
-fn take_back(tx: &Transaction<'_>, project: &str, trace: TraceId) -> rusqlite::Result<()> {
+/// Takes back what was said of a run.
+pub fn take_back(tx: &Transaction<'_>, project: &str, trace: TraceId) -> rusqlite::Result<()> {
     let old: Option<(String, i64, String)> = tx
         .prepare_cached(
             "DELETE FROM money_sla_runs WHERE project = ?1 AND trace = ?2 RETURNING workflow, at, breaches",
@@ -145,6 +146,14 @@ pub fn broken(connection: &Connection, project: &str, workflow: &str, most: usiz
     let most = i64::try_from(most).unwrap_or(i64::MAX);
     let rows = query.query_map(params![project, workflow, most], judged_run)?;
     rows.collect()
+}
+
+/// What a run broke; empty where nothing was promised or all was kept.
+pub fn broken_by(connection: &Connection, project: &str, trace: TraceId) -> rusqlite::Result<Vec<Broken>> {
+    let mut query =
+        connection.prepare_cached("SELECT breaches FROM money_sla_runs WHERE project = ?1 AND trace = ?2")?;
+    let kept: Option<String> = query.query_row(params![project, trace.as_bytes()], |row| row.get(0)).optional()?;
+    Ok(kept.and_then(|kept| serde_json::from_str::<Row>(&kept).ok()).unwrap_or_default().broken)
 }
 
 fn judged_run(row: &rusqlite::Row<'_>) -> rusqlite::Result<JudgedRun> {

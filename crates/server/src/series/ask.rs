@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::series::{Db, DbError, Fetched, SelectLimits};
+use alerts::backtest::Made;
 use model::Timestamp;
-use promql::{Answer, EvalError, Labels, Params, Query, Value};
+use promql::{Answer, EvalError, Labels, Params, Query, Series, Source, Value};
 
 use super::{SeriesStore, limits, millis};
 use crate::app::App;
@@ -77,17 +78,58 @@ impl SeriesStore {
     /// Evaluates a query over all series of a project that may be seen. Blocks, for `time` at most.
     pub fn evaluate(
         &self,
-        (project, sees): (&str, &Sees),
+        whose: (&str, &Sees),
         query: &Query,
         params: &Params,
         time: Duration,
     ) -> Result<Answer, AskError> {
+        self.evaluate_with(whose, query, params, time, &Made::default())
+    }
+
+    /// As [`SeriesStore::evaluate`], with series made by rules under test in the place of those they hide.
+    pub fn evaluate_with(
+        &self,
+        (project, sees): (&str, &Sees),
+        query: &Query,
+        params: &Params,
+        time: Duration,
+        made: &Made,
+    ) -> Result<Answer, AskError> {
         let now = SystemClock::time();
-        evaluate(&*self.of(project, now)?, sees, query, params, time)
+        evaluate(&*self.of(project, now)?, sees, query, params, time, made)
+    }
+
+    /// Before this time only hourly samples of a project are left, in milliseconds since 1970.
+    pub fn thin_before(&self, project: &str) -> Result<Option<i64>, AskError> {
+        Ok(self.of(project, SystemClock::time())?.thin_before())
     }
 }
 
-fn evaluate(db: &Db, sees: &Sees, query: &Query, params: &Params, time: Duration) -> Result<Answer, AskError> {
+/// Stored series, and after them those that were made.
+struct With {
+    stored: Fetched,
+    made: Vec<Vec<Arc<Series>>>,
+}
+
+impl Source for With {
+    fn count(&self, need: usize) -> usize {
+        self.stored.count(need) + self.made.count(need)
+    }
+
+    fn series(&self, need: usize, at: usize) -> Arc<Series> {
+        let stored = self.stored.count(need);
+        if at < stored { self.stored.series(need, at) } else { self.made.series(need, at - stored) }
+    }
+}
+
+fn evaluate(
+    db: &Db,
+    sees: &Sees,
+    query: &Query,
+    params: &Params,
+    time: Duration,
+    made: &Made,
+) -> Result<Answer, AskError> {
     let until = SystemClock::time().plus_nanos(i64::try_from(time.as_nanos()).unwrap_or(i64::MAX));
     let invalid = |error: EvalError| AskError::Bad(error.to_string());
     let mut params = *params;
@@ -101,7 +143,7 @@ fn evaluate(db: &Db, sees: &Sees, query: &Query, params: &Params, time: Duration
     let mut fetched = Fetched::default();
     for need in &needs {
         let mut found = db.select(&need.matchers, need.from_ms, need.to_ms, left)?;
-        found.retain(|series| sees.shows(&series.labels));
+        found.retain(|series| sees.shows(&series.labels) && !made.hides(&series.labels));
         let samples: u64 = found.iter().map(::series::Found::samples).sum();
         left.samples_max -= samples.min(left.samples_max);
         fetched.needs.push(found);
@@ -109,7 +151,8 @@ fn evaluate(db: &Db, sees: &Sees, query: &Query, params: &Params, time: Duration
     let stop: Arc<dyn Fn() -> bool + Send + Sync> = Arc::new(move || SystemClock::time() > until);
     let bounds =
         promql::Limits { max_series: limits::PROMQL_SERIES_MAX, stop: Some(stop), ..promql::Limits::default() };
-    promql::evaluate(query, &fetched, &params, &bounds).map_err(|error| match error {
+    let made = needs.iter().map(|need| made.select(need)).collect();
+    promql::evaluate(query, &With { stored: fetched, made }, &params, &bounds).map_err(|error| match error {
         EvalError::Invalid(message) => AskError::Bad(message),
         EvalError::Stopped => AskError::Timeout(time),
         other => AskError::Execution(other.to_string()),

@@ -1,8 +1,13 @@
 //! The scrape of Tawny itself: what `/metrics` says becomes samples, as it would in any Prometheus.
+//!
+//! All of it goes to the series of the project `default`, where the server's rules are evaluated; what is derived from runs of another
+//! project goes to that project's series as well, so that whoever may read the project finds it there.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::series::Batch;
 use ::series::exposition::Scraper;
 
 use super::millis;
@@ -33,13 +38,34 @@ pub async fn scrape(app: Arc<App>) {
                 continue;
             }
         };
-        let written = opened.series.write(&project, batch, now).await;
-        let trouble = written.err().map(|error| format!("samples cannot be kept: {error}"));
-        if let Some(trouble) = &trouble {
-            tracing::error!(trouble, "cannot keep Tawny's own metrics");
+        let mut trouble = None;
+        for (project, batch) in shares(&batch, &project).into_iter().chain([(Arc::clone(&project), batch)]) {
+            if let Err(error) = opened.series.write(&project, batch, now).await {
+                tracing::error!(error, %project, "cannot keep Tawny's own metrics");
+                trouble = Some(format!("samples cannot be kept: {error}"));
+            }
         }
         app.troubles.set("scrape", trouble);
     }
+}
+
+/// What of a scrape is of other projects than `own`, by their name in the label `project`.
+fn shares(batch: &Batch, own: &str) -> BTreeMap<Arc<str>, Batch> {
+    let mut shares: BTreeMap<Arc<str>, Batch> = BTreeMap::new();
+    let other = |project: &str| (!project.is_empty() && project != own).then(|| Arc::<str>::from(project));
+    for write in &batch.writes {
+        if let Some(project) = other(write.labels.get("project")) {
+            shares.entry(project).or_default().writes.push(write.clone());
+        }
+    }
+    for exemplar in &batch.exemplars {
+        if let Some(project) = other(exemplar.series.get("project")) {
+            shares.entry(project).or_default().exemplars.push(exemplar.clone());
+        }
+    }
+    // What is known of metrics holds for all.
+    shares.values_mut().for_each(|share| share.metadata.clone_from(&batch.metadata));
+    shares
 }
 
 /// Does the upkeep of series until the server stops.
@@ -58,5 +84,24 @@ pub async fn upkeep(app: Arc<App>) {
         }
         app.troubles.set("series", trouble.map(|error| format!("upkeep of series failed: {error}")));
         tokio::time::sleep(UPKEEP).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ::series::Write;
+    use promql::Labels;
+
+    use super::*;
+
+    #[test]
+    fn each_project_gets_its_own_and_only_that() {
+        let write = |project: &'static str| {
+            Write::float(Labels::new([("__name__", "agent_requests_total"), ("project", project)]), 1, 2.0)
+        };
+        let batch = Batch { writes: vec![write("default"), write("shop"), write("")], ..Batch::default() };
+        let shares = shares(&batch, "default");
+        assert_eq!(shares.len(), 1);
+        assert_eq!(shares["shop"].writes, [write("shop")]);
     }
 }

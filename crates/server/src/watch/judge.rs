@@ -86,6 +86,11 @@ impl<'a> Case<'a> {
         content.get_or_init(|| said.whole(&self.steps[*at]).map(|(_, content)| content)).as_ref()
     }
 
+    /// Whether what was said in its steps was read.
+    pub fn has_content(&self) -> bool {
+        self.said.is_some()
+    }
+
     /// A step's span as it was sent, where it was read.
     pub fn source(&self, span_id: SpanId) -> Option<&StoredSpan> {
         self.said.as_ref()?.span(span_id)
@@ -119,6 +124,16 @@ pub trait Judge: Send {
     /// Whether it is shown runs also before they settle, at most once a second while they change.
     fn follows(&self) -> bool {
         false
+    }
+
+    /// Whether, of those who follow, this one now wants to see what was said in a run that has not settled.
+    fn looks_into(&self, _resolved: &Resolved, _now: Timestamp) -> bool {
+        false
+    }
+
+    /// Time has passed, whether or not runs came.
+    fn tick(&mut self, _now: Timestamp, _tx: &Transaction<'_>) -> Result<(), JudgeError> {
+        Ok(())
     }
 
     /// Judges a run, keeping what it finds through `tx`. What it holds in memory must not change where this fails.
@@ -156,7 +171,7 @@ impl Seat {
     /// Lets the judge work; whether it succeeded. What a failure wrote is undone.
     fn work(
         &mut self,
-        trace_id: TraceId,
+        trace_id: Option<TraceId>,
         tx: &Transaction<'_>,
         work: impl FnOnce(&mut dyn Judge) -> Result<(), JudgeError>,
     ) -> rusqlite::Result<bool> {
@@ -168,10 +183,16 @@ impl Seat {
         };
         let succeeded = error.is_none();
         match error {
-            None => self.failing = None,
+            None if trace_id.is_some() => self.failing = None,
+            None => {}
             Some(error) => {
                 tx.prepare_cached("ROLLBACK TO judge")?.execute([])?;
                 let name = self.judge.name();
+                let Some(trace_id) = trace_id else {
+                    tracing::error!(%error, judge = name, "a judge could not do what time asks for");
+                    tx.prepare_cached("RELEASE judge")?.execute([])?;
+                    return Ok(false);
+                };
                 tracing::error!(%error, %trace_id, judge = name, "a run could not be judged");
                 let runs = self.failing.as_ref().map_or(0, |(runs, ..)| *runs) + 1;
                 self.failing = Some((runs, trace_id, error));
@@ -194,6 +215,23 @@ impl Bench {
         self.wants_content
     }
 
+    /// Whether a run that has not settled is read with its content.
+    pub fn looks_into(&self, resolved: &Resolved, now: Timestamp) -> bool {
+        self.judges.iter().any(|seat| seat.judge.follows() && seat.judge.looks_into(resolved, now))
+    }
+
+    /// Tells every judge the time; says how many failed.
+    ///
+    /// # Errors
+    /// When not even a failure could be undone.
+    pub fn tick(&mut self, now: Timestamp, tx: &Transaction<'_>) -> rusqlite::Result<u64> {
+        let mut failed = 0;
+        for seat in &mut self.judges {
+            failed += u64::from(!seat.work(None, tx, |judge| judge.tick(now, tx))?);
+        }
+        Ok(failed)
+    }
+
     /// Shows a run to every judge; says how many failed.
     ///
     /// # Errors
@@ -201,7 +239,7 @@ impl Bench {
     pub fn hear(&mut self, case: &Case<'_>, tx: &Transaction<'_>) -> rusqlite::Result<u64> {
         let mut failed = 0;
         for seat in self.judges.iter_mut().filter(|seat| case.settled || seat.judge.follows()) {
-            failed += u64::from(!seat.work(case.run.trace_id, tx, |judge| judge.judge(case, tx))?);
+            failed += u64::from(!seat.work(Some(case.run.trace_id), tx, |judge| judge.judge(case, tx))?);
         }
         Ok(failed)
     }
@@ -213,7 +251,7 @@ impl Bench {
     pub fn gone(&mut self, project: &str, trace: TraceId, tx: &Transaction<'_>) -> rusqlite::Result<u64> {
         let mut failed = 0;
         for seat in &mut self.judges {
-            failed += u64::from(!seat.work(trace, tx, |judge| judge.gone(project, trace, tx))?);
+            failed += u64::from(!seat.work(Some(trace), tx, |judge| judge.gone(project, trace, tx))?);
         }
         Ok(failed)
     }

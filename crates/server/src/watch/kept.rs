@@ -86,6 +86,13 @@ pub fn note(tx: &Transaction<'_>, key: &Key, version: u64, now: Timestamp) -> Re
         .map(drop)
 }
 
+/// A trace that was judged is no run of its own any more.
+pub fn take_back(tx: &Transaction<'_>, project: &str, trace: TraceId) -> Result<()> {
+    tx.prepare_cached("DELETE FROM watch_runs WHERE project = ?1 AND trace = ?2")?
+        .execute(params![project, trace.as_bytes()])
+        .map(drop)
+}
+
 /// Forgets the longest judged runs where they are too many or too old.
 pub fn forget(tx: &Transaction<'_>, now: Timestamp) -> Result<()> {
     let oldest = now.plus_nanos(-JUDGED_NANOS).as_nanos();

@@ -15,7 +15,7 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 
 use crate::support::Server;
 
-const RULES: &str = r#"
+pub const RULES: &str = r#"
 groups:
   - name: test
     interval: 1s
@@ -34,15 +34,15 @@ groups:
 type Got = Arc<Mutex<Vec<(String, HeaderMap, Value)>>>;
 
 /// A service that records what it gets, and answers 500 while `failing`.
-struct Service {
-    url: String,
+pub struct Service {
+    pub url: String,
     got: Got,
-    failing: Arc<Mutex<bool>>,
+    pub failing: Arc<Mutex<bool>>,
     runtime: tokio::runtime::Runtime,
 }
 
 impl Service {
-    fn start() -> Self {
+    pub fn start() -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let (got, failing) = (Got::default(), Arc::new(Mutex::new(false)));
         let (seen, fails) = (Arc::clone(&got), Arc::clone(&failing));
@@ -60,7 +60,7 @@ impl Service {
         Self { url, got, failing, runtime }
     }
 
-    fn at(&self, path: &str) -> Vec<Value> {
+    pub fn at(&self, path: &str) -> Vec<Value> {
         self.got
             .lock()
             .unwrap()
@@ -110,7 +110,7 @@ impl Service {
     }
 }
 
-fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+pub fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let until = Instant::now() + Duration::from_secs(40);
     loop {
         if let Some(found) = look() {
@@ -121,13 +121,13 @@ fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-fn write(dir: &TempDir, name: &str, text: &str) -> PathBuf {
+pub fn write(dir: &TempDir, name: &str, text: &str) -> PathBuf {
     let path = dir.path().join(name);
     std::fs::write(&path, text).unwrap();
     path
 }
 
-fn settings(rules: &Path, config: Option<&Path>) -> AlertSettings {
+pub fn settings(rules: &Path, config: Option<&Path>) -> AlertSettings {
     AlertSettings {
         rules: vec![rules.to_owned()],
         packs: Some(vec!["none".into()]),
@@ -137,12 +137,12 @@ fn settings(rules: &Path, config: Option<&Path>) -> AlertSettings {
     }
 }
 
-fn start(dir: TempDir, alerts: &AlertSettings) -> Server {
+pub fn start(dir: TempDir, alerts: &AlertSettings) -> Server {
     Server::configured(dir, |settings| settings.alerts = alerts.clone())
 }
 
 /// Sends a gauge.
-fn load(server: &Server, value: f64) {
+pub fn load(server: &Server, value: f64) {
     let now = SystemClock::time().as_nanos().to_string();
     let body = json!({"resourceMetrics": [{"resource": {}, "scopeMetrics": [{"metrics": [{"name": "load", "gauge": {"dataPoints": [
         {"timeUnixNano": now, "asDouble": value, "attributes": [{"key": "host", "value": {"stringValue": "h1"}}]}
@@ -163,7 +163,7 @@ fn one(state: &str) -> Vec<(String, String)> {
     vec![("HighLoad".to_owned(), state.to_owned())]
 }
 
-fn webhook_config(url: &str) -> String {
+pub fn webhook_config(url: &str) -> String {
     format!(
         "route: {{receiver: hook, group_by: [alertname], group_wait: 0s, group_interval: 1s}}\nreceivers:\n  - name: hook\n    webhook_configs: [{{url: '{url}/hook'}}]\n"
     )
@@ -309,6 +309,8 @@ fn silences_mute_and_an_acknowledgement_is_seen() {
     assert_eq!(server.get("/api/v1/alerts").ok().json()["alerts"][0]["ack"]["by"], "me");
     let explained = server.get("/api/v1/rules/HighLoad/explain").ok().json();
     assert_eq!((&explained["threshold"], &explained["values"][0]["value"]), (&json!(10.0), &json!(18.0)));
+    let near = server.get("/api/v1/rules/values").ok().json()["rules"][0].clone();
+    assert_eq!((&near["name"], &near["nearest"]["of_threshold"]), (&json!("HighLoad"), &json!(1.8)));
     for (body, says) in [
         (json!({"matchers": "x=~\"(\"", "duration": "1h", "created_by": "a", "comment": ""}), "bad matcher"),
         (json!({"matchers": "x=~\".*\"", "duration": "1h", "created_by": "a", "comment": ""}), "would mute everything"),

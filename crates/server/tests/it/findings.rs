@@ -1,5 +1,8 @@
 //! Findings of settled runs, their issues, and the pages about a run, over the API.
 
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -103,7 +106,10 @@ fn a_loop_becomes_a_finding_and_an_issue_that_outlive_a_restart() {
         (Some(1), Some(1))
     );
     let metrics = again.get("/metrics").ok().text();
-    assert!(metrics.contains("agent_findings_total{detector=\"loop\",severity=\"warning\"} 2"), "{metrics}");
+    assert!(
+        metrics.contains("agent_findings_total{agent_id=\"helper\",detector=\"loop\",severity=\"warning\"} 2"),
+        "{metrics}"
+    );
     let of_run = again.get(&format!("/api/v1/findings?trace_id={SECOND}")).ok().json();
     assert_eq!(count(&of_run, "findings"), 1);
     // One page at a time.
@@ -186,4 +192,167 @@ fn detectors_are_listed_with_their_documentation() {
         |name: &str| all["detectors"].as_array().unwrap().iter().find(|it| it["name"] == name).cloned().unwrap();
     assert_eq!(named("loop")["settings"][0]["name"], "repeats");
     assert!(named("retrieval_miss")["documentation"].as_str().unwrap().contains("Silent"));
+}
+
+#[test]
+fn a_loop_is_told_while_the_run_goes_on_and_is_the_same_finding_when_it_has_ended() {
+    let server = server(TempDir::new().unwrap());
+    let mut open = looping(FIRST, 4);
+    let root = open["resourceSpans"][0]["scopeSpans"][0]["spans"].as_array_mut().unwrap().remove(0);
+    send(&server, &open);
+    let early = wait(&server, "/api/v1/findings", |answer| count(answer, "findings") == 1);
+    let run = server.get("/api/v1/runs").ok().json()["runs"][0].clone();
+    assert_eq!((run["status"].as_str(), run["findings"].as_u64()), (Some("running"), Some(1)));
+    assert_eq!(early["findings"][0]["detector"], "loop");
+    // The rest of the run: two more calls, and its root, which says whose run it was.
+    let mut rest = looping(FIRST, 6);
+    rest["resourceSpans"][0]["scopeSpans"][0]["spans"] = json!([
+        root,
+        rest["resourceSpans"][0]["scopeSpans"][0]["spans"][5],
+        rest["resourceSpans"][0]["scopeSpans"][0]["spans"][6]
+    ]);
+    send(&server, &rest);
+    let end = wait(&server, "/api/v1/findings", |answer| answer["findings"][0]["evidence"]["repeats"] == 6);
+    assert_eq!((count(&end, "findings"), &end["findings"][0]["id"]), (1, &early["findings"][0]["id"]));
+    let issues = server.get("/api/v1/issues").ok().json();
+    assert_eq!((count(&issues, "issues"), issues["issues"][0]["count"].as_u64()), (1, Some(1)));
+    assert_eq!(issues["issues"][0]["agent"], "helper");
+    let metrics = server.get("/metrics").ok().text();
+    let counted: Vec<&str> = metrics.lines().filter(|line| line.starts_with("agent_findings_total{")).collect();
+    assert!(counted.len() == 1 && counted[0].ends_with(" 1"), "{counted:?}");
+}
+
+#[test]
+fn a_new_issue_is_a_metric_until_somebody_decides_about_it() {
+    let server = server(TempDir::new().unwrap());
+    send(&server, &looping(FIRST, 5));
+    wait(&server, "/api/v1/findings", |answer| count(answer, "findings") == 1);
+    let issue = server.get("/api/v1/issues").ok().json()["issues"][0]["fingerprint"].as_str().unwrap().to_owned();
+    let told = |server: &Server| {
+        let metrics = server.get("/metrics").ok().text();
+        metrics.lines().filter(|line| line.starts_with("agent_issue_new{")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let new = told(&server);
+    assert!(new.len() == 1 && new[0].contains(&issue) && new[0].contains("state=\"open\""), "{new:?}");
+    let url = format!("{}/api/v1/issues/{issue}", server.http);
+    server.send("PATCH", &url, &[], br#"{"state": "acknowledged"}"#).ok();
+    assert_eq!(told(&server), Vec::<String>::new());
+}
+
+#[test]
+fn runs_are_ordered_by_suspicion_and_marked_by_people() {
+    let server = server(TempDir::new().unwrap());
+    send(&server, &looping(FIRST, 5));
+    send(&server, &looping(SECOND, 1));
+    let suspects = wait(&server, "/api/v1/suspects", |answer| count(answer, "runs") == 2);
+    assert_eq!(suspects["runs"][0]["trace_id"], FIRST);
+    let run = server.get(&format!("/api/v1/runs/{FIRST}?content=none")).ok().json()["run"].clone();
+    assert_eq!(run["suspicion"], suspects["runs"][0]["suspicion"]);
+    assert!(run["good"].is_null());
+    let url = format!("{}/api/v1/runs/{SECOND}/mark", server.http);
+    let marked = server.send("POST", &url, &[], br#"{"good": true, "note": "looked through"}"#).ok().json();
+    assert_eq!((marked["good"].as_bool(), marked["trace_id"].as_str()), (Some(true), Some(SECOND)));
+    let runs = server.get("/api/v1/runs").ok().json();
+    let of = |trace: &str| {
+        runs["runs"].as_array().unwrap().iter().find(|run| run["trace_id"] == trace).unwrap()["good"].clone()
+    };
+    assert_eq!((of(SECOND), of(FIRST)), (json!(true), Value::Null));
+    assert_eq!(server.send("POST", &url, &[], br#"{"bad": true}"#).status, 400);
+    let nobody = format!("{}/api/v1/runs/{}/mark", server.http, "0".repeat(31) + "9");
+    assert_eq!(server.send("POST", &nobody, &[], br#"{"good": true}"#).status, 404);
+}
+
+/// An endpoint for vectors: what speaks of parcels points one way, everything else another. Keeps the texts it was sent.
+fn vectors() -> (String, Arc<Mutex<Vec<String>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/v1/embeddings", listener.local_addr().unwrap());
+    let texts = Arc::new(Mutex::new(Vec::new()));
+    let kept = Arc::clone(&texts);
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let (mut read, mut buffer) = (Vec::new(), [0; 65_536]);
+            let asked: Value = loop {
+                let count = stream.read(&mut buffer).unwrap();
+                read.extend_from_slice(&buffer[..count]);
+                let text = String::from_utf8_lossy(&read).into_owned();
+                if let Some(json) = text.split("\r\n\r\n").nth(1).and_then(|body| serde_json::from_str(body).ok()) {
+                    break json;
+                }
+                assert!(count > 0, "{text}");
+            };
+            assert_eq!(asked["model"], "small");
+            let texts: Vec<String> =
+                asked["input"].as_array().unwrap().iter().map(|it| it.as_str().unwrap().to_owned()).collect();
+            let vector = |(index, text): (usize, &String)| {
+                let noise = (text.len() % 7) as f64 / 100.0;
+                let embedding =
+                    if text.contains("parcel") { json!([1.0, noise, 0.1]) } else { json!([noise, 1.0, 0.1]) };
+                json!({"index": index, "embedding": embedding})
+            };
+            let data: Vec<Value> = texts.iter().enumerate().map(vector).collect();
+            kept.lock().unwrap().extend(texts);
+            let body = json!({ "data": data }).to_string();
+            write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len())
+                .unwrap();
+        }
+    });
+    (url, texts)
+}
+
+/// A run that answers so.
+fn answering(number: usize, answer: &str) -> Value {
+    let trace = format!("{number:032x}");
+    let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_nanos() as u64;
+    let said = json!([{"role": "assistant", "parts": [{"type": "text", "content": answer}]}]).to_string();
+    let span = |id: &str, parent: &str, name: &str, attributes: Vec<Value>| {
+        json!({"traceId": trace, "spanId": id, "parentSpanId": parent, "name": name, "kind": 1,
+            "startTimeUnixNano": (now - 1_000_000_000).to_string(), "endTimeUnixNano": now.to_string(), "attributes": attributes})
+    };
+    let agent =
+        vec![attribute("gen_ai.operation.name", text("invoke_agent")), attribute("gen_ai.agent.name", text("helper"))];
+    let chat = vec![attribute("gen_ai.operation.name", text("chat")), attribute("gen_ai.output.messages", text(&said))];
+    json!([
+        span("00000000000000a1", "", "invoke_agent helper", agent),
+        span("00000000000000a2", "00000000000000a1", "chat", chat)
+    ])
+}
+
+#[test]
+fn with_an_embedding_endpoint_a_change_of_what_answers_mean_is_found_and_the_policy_acts_before() {
+    let (url, texts) = vectors();
+    let policies = ::policy::Policies::parse("policy.toml", "[[policy]]\ncontent = \"full\"", None).unwrap();
+    let server = Server::configured(TempDir::new().unwrap(), |settings| {
+        settings.runs.settle_nanos = 50_000_000;
+        settings.policy = Some(Arc::new(policies));
+        settings.detection.embeddings = Some(server::config::Embeddings { url, model: "small".into(), key: None });
+    });
+    let card = ["4111", "1111", "1111", "1111"].join(" ");
+    for (from, to, about) in [(1, 121, "parcel"), (121, 201, "ballad")] {
+        let spans: Vec<Value> = (from..to)
+            .flat_map(|number| {
+                let dots = ".".repeat(number % 7);
+                answering(number, &format!("Here is all about your {about}, paid with {card}{dots}"))
+                    .as_array()
+                    .unwrap()
+                    .clone()
+            })
+            .collect();
+        let resource = json!({"attributes": [attribute("service.name", text("shop"))]});
+        send(
+            &server,
+            &json!({"resourceSpans": [{"resource": resource, "scopeSpans": [{"scope": {"name": "test"}, "spans": spans}]}]}),
+        );
+    }
+    let mut found = Value::Null;
+    for _ in 0..600 {
+        found = server.get("/api/v1/findings?detector=drift").ok().json();
+        if found["findings"].as_array().unwrap().iter().any(|it| it["evidence"]["dimension"] == "meaning") {
+            let sent = texts.lock().unwrap();
+            assert!(sent.len() > 150 && sent.iter().all(|it| it.contains("Here is all about") && !it.contains(&card)));
+            return;
+        }
+        server.runtime.block_on(async { tokio::time::sleep(Duration::from_millis(100)).await });
+    }
+    panic!("no drift of meaning; {} texts were sent: {found:#}", texts.lock().unwrap().len());
 }

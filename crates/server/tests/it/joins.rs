@@ -84,3 +84,57 @@ fn a_call_id_that_two_conversations_use_joins_nothing() {
     }
     assert_eq!(server.get("/api/v1/runs").ok().json()["runs"].as_array().unwrap().len(), 2);
 }
+
+#[test]
+fn a_trace_that_was_judged_before_it_was_joined_counts_once() {
+    let server =
+        Server::configured(tempfile::TempDir::new().unwrap(), |settings| settings.runs.settle_nanos = 50_000_000);
+    let [client, tool] =
+        both_sides(&[("mcp.method.name", "tools/call"), ("mcp.session.id", "s-9"), ("jsonrpc.request.id", "4")]);
+    let until = |wanted: &dyn Fn(&Value) -> bool| {
+        let mut last = Value::Null;
+        for _ in 0..400 {
+            last = server.get("/api/v1/costs?by=run").ok().json();
+            if wanted(&last) {
+                return;
+            }
+            server.runtime.block_on(async { tokio::time::sleep(std::time::Duration::from_millis(25)).await });
+        }
+        panic!("{last:#}");
+    };
+    server.post_proto("/v1/traces", &tool).ok();
+    until(&|costs| costs["rows"][0]["by"] == json!([trace_id(7)]));
+    server.post_proto("/v1/traces", &client).ok();
+    until(&|costs| costs["rows"][0]["by"] == json!([trace_id(6)]) && costs["rows"].as_array().unwrap().len() == 1);
+    let costs = server.get("/api/v1/costs?by=model").ok().json();
+    // 30 tokens in at 2.5 and 4 out at 10 dollars a million: once.
+    assert!((costs["total"]["cost_usd"].as_f64().unwrap() - 0.000_115).abs() < 1e-12, "{costs:#}");
+    assert_eq!(costs["total"]["calls"], 1);
+}
+
+#[test]
+fn text_of_a_trace_that_is_part_of_a_run_finds_the_run() {
+    let server = Server::start();
+    let names = [("mcp.method.name", "tools/call"), ("mcp.session.id", "s-9"), ("jsonrpc.request.id", "4")];
+    let [client, tool] = both_sides(&names);
+    server.post_proto("/v1/traces", &client).ok();
+    server.post_proto("/v1/traces", &tool).ok();
+    let said = span(
+        7,
+        13,
+        11,
+        "execute_tool read",
+        vec![
+            attribute("gen_ai.operation.name", "execute_tool"),
+            attribute("gen_ai.tool.name", "read"),
+            attribute("gen_ai.tool.call.result", "the barn owl sleeps"),
+        ],
+    );
+    server.post_proto("/v1/traces", &request("tool-server", vec![said])).ok();
+    let found = server.get("/api/v1/search?q=barn%20owl").ok().json();
+    assert_eq!(found["results"].as_array().unwrap().len(), 1, "{found:#}");
+    assert_eq!(found["results"][0]["run"]["trace_id"], *trace_id(6), "{found:#}");
+    assert_eq!(found["results"][0]["matches"][0]["name"], "execute_tool read", "{found:#}");
+    let none = server.get("/api/v1/search?q=barn%20owl&agent=somebody-else").ok().json();
+    assert_eq!(none["results"], json!([]));
+}

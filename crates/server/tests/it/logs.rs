@@ -368,7 +368,7 @@ fn a_run_across_a_queue_is_one_tree_whichever_side_comes_first() {
             assert_eq!(
                 answer["joined"],
                 json!([{"trace_id": trace_id(7), "reason": "link",
-                "because": "the consumer of a message links to the one span that sent it"}])
+                "because": "its first span handles a message, and links to the one span it is from"}])
             );
             let step = server.get(&format!("/api/v1/runs/{id}/steps/{}", "0c".repeat(8))).ok().json();
             assert_eq!(step["step"]["model"], "gpt-4o");

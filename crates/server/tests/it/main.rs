@@ -3,7 +3,9 @@
 // A test waits for what another process or task does, and asks the real clock how long that may take.
 #![allow(clippy::disallowed_methods)]
 
+mod agents;
 mod alerts;
+mod alerts_trust;
 mod api;
 mod bad_input;
 mod captures;
@@ -15,6 +17,7 @@ mod forward;
 mod grafana;
 mod grpc;
 mod http;
+mod incident;
 mod joins;
 mod keeping;
 mod lifecycle;

@@ -157,6 +157,16 @@ fn tiers_lifetimes_and_unknown_models_cost_what_they_come_to_by_hand() {
     let done = post(&server, "/api/v1/costs/reprice", &json!({"since": "1h"})).ok().json();
     assert_eq!((&dry["changed_calls"], &done["changed_calls"]), (&json!(1), &json!(1)));
     assert!(near(&done["after_usd"], 0.0144 + 0.006), "{done}");
+    // Lists, the run, its tree and the step show the same as the ledger.
+    let id = trace_id(3);
+    let listed = server.get("/api/v1/runs").ok().json();
+    assert!(near(&listed["runs"][0]["cost_usd"], 0.0204), "{listed:#}");
+    let whole = server.get(&format!("/api/v1/runs/{id}")).ok().json();
+    let tree = server.get(&format!("/api/v1/runs/{id}/tree")).ok().json();
+    assert!(near(&whole["run"]["cost_usd"], 0.0204) && near(&tree["run"]["cost_usd"], 0.0204), "{whole:#}");
+    assert!(near(&whole["run"]["agents"][0]["cost_usd"], 0.0204), "{whole:#}");
+    let step = server.get(&format!("/api/v1/runs/{id}/steps/0404040404040404")).ok().json();
+    assert!(near(&step["step"]["cost_usd"], 0.006) && step["step"]["cost_source"] == "computed", "{step:#}");
     let again = post(&server, "/api/v1/costs/reprice", &json!({})).ok().json();
     assert_eq!(again["changed_calls"], 0);
     assert_eq!(server.get("/api/v1/costs/unpriced").ok().json()["models"], json!([]));
@@ -359,6 +369,11 @@ fn a_workflow_is_held_against_what_it_promises() {
     );
     let breach = &level["latest"][0];
     assert_eq!((&breach["trace_id"], &breach["broken"][0]["was"]), (&json!(trace_id(3)), &json!("501")), "{level:#}");
+    let run = server.get(&format!("/api/v1/runs/{}?content=none", trace_id(3))).ok().json();
+    assert_eq!(run["run"]["sla_broken"][0], json!({"objective": "tokens", "promised": "200", "was": "501"}), "{run:#}");
+    let runs = server.get("/api/v1/runs").ok().json();
+    let broke = runs["runs"].as_array().unwrap().iter().filter(|run| run["sla_broken"].is_array());
+    assert_eq!(broke.count(), 1, "{runs:#}");
     // A third of the runs broke it, half may: two thirds of the error budget are used.
     assert!((level["burn_rate"]["1h"].as_f64().unwrap() - 2.0 / 3.0).abs() < 1e-9, "{level:#}");
     let metrics = |server: &Server| server.get("/metrics").ok().text();

@@ -171,3 +171,75 @@ fn cross_joins_in_sql_end_and_leave_the_lists_alone() {
         assert!(taken < Duration::from_secs(40), "stopped after {taken:?}");
     });
 }
+
+#[test]
+fn a_large_run_is_answered_folded_and_opened_where_it_is_asked() {
+    let server = Server::start();
+    let agent = |id: u8, parent: u8| {
+        span(9, id, parent, "invoke_agent a", vec![attribute("gen_ai.operation.name", "invoke_agent")])
+    };
+    let tool = |id: u8, parent: u8| {
+        let named = attribute("gen_ai.tool.name", if id == 25 { "odd" } else { "look" });
+        span(9, id, parent, "execute_tool", vec![attribute("gen_ai.operation.name", "execute_tool"), named])
+    };
+    let mut spans = vec![agent(1, 0), agent(2, 1), agent(3, 1)];
+    spans.extend((10..20).map(|id| tool(id, 2)));
+    spans.extend((20..30).map(|id| tool(id, 3)));
+    server.post_proto("/v1/traces", &request("svc", spans)).ok();
+    let get = |query: &str| server.get(&format!("/api/v1/runs/{}?content=none{query}", trace_id(9))).ok().json();
+    let ids = |answer: &Value| -> Vec<(String, u64)> {
+        let steps = answer["steps"].as_array().unwrap().iter();
+        steps
+            .map(|step| (step["span_id"].as_str().unwrap()[..2].to_owned(), step["folded"].as_u64().unwrap()))
+            .collect()
+    };
+    let named = |some: &[(&str, u64)]| some.iter().map(|(id, n)| ((*id).to_owned(), *n)).collect::<Vec<_>>();
+    let whole = get("");
+    assert_eq!(whole["steps"].as_array().unwrap().len(), 23);
+    let waited: f64 = whole["steps"].as_array().unwrap().iter().filter_map(|step| step["critical_ms"].as_f64()).sum();
+    assert!((waited - whole["run"]["duration_ms"].as_f64().unwrap()).abs() < 0.01, "{waited}");
+    assert_eq!(ids(&get("&limit=3")), named(&[("01", 0), ("02", 10), ("03", 10)]));
+    assert_eq!(ids(&get("&limit=3&show=1919191919191919")), named(&[("01", 0), ("02", 10), ("03", 9), ("19", 0)]));
+    assert_eq!(ids(&get("&under=0303030303030303&limit=4")).len(), 4);
+    assert_eq!(ids(&get("&under=0303030303030303")).len(), 11);
+    assert_eq!(ids(&get("&find=ODD")), named(&[("01", 10), ("03", 9), ("19", 0)]));
+    let refused = server.get(&format!("/api/v1/runs/{}?limit=3", trace_id(9)));
+    assert_eq!(refused.status, 400);
+    assert!(refused.text().contains("content=none"), "{}", refused.text());
+}
+
+#[test]
+fn log_records_are_counted_over_time_by_level_service_and_event() {
+    let server = Server::start();
+    let lines = concat!(
+        "{\"timestamp\": \"2026-11-21T12:00:10Z\", \"level\": \"error\", \"message\": \"no owl\", \"service\": \"a\"}\n",
+        "{\"timestamp\": \"2026-11-21T12:00:20Z\", \"level\": \"info\", \"message\": \"an owl\", \"service\": \"a\"}\n",
+        "{\"timestamp\": \"2026-11-21T12:05:00Z\", \"level\": \"error\", \"message\": \"no owl\", \"service\": \"b\"}\n",
+    );
+    server.post("/api/v1/logs", &[("content-type", "application/x-ndjson")], lines.as_bytes()).ok();
+    let counts = server.get("/api/v1/logs/counts?step=1m&from=2026-11-21&q=owl").ok().json();
+    let row = |time: &str, level: &str, count: u64| json!({"time": time, "level": level, "count": count});
+    assert_eq!(
+        counts["rows"],
+        json!([
+            row("2026-11-21T12:00:00Z", "error", 1),
+            row("2026-11-21T12:00:00Z", "info", 1),
+            row("2026-11-21T12:05:00Z", "error", 1)
+        ])
+    );
+    assert_eq!((&counts["total"], &counts["services"][0]), (&json!(3), &json!({"value": "a", "count": 2})));
+    assert_eq!(server.get("/api/v1/logs/counts").status, 400);
+}
+
+#[test]
+fn the_checklist_has_its_rows_whether_the_pack_is_on_or_not() {
+    let server = Server::start();
+    server.post_proto("/v1/traces", &agent_run(1)).ok();
+    let rows = server.get("/api/v1/checklist").ok().json()["rows"].as_array().unwrap().clone();
+    assert_eq!(rows.len(), 19);
+    assert_eq!(
+        (&rows[3]["metric"], &rows[3]["alert"]),
+        (&json!("Per-LLM-call latency"), &json!("ChecklistLlmLatency"))
+    );
+    assert!(rows.iter().all(|row| row["state"] != "beyond"), "{rows:?}");
+}

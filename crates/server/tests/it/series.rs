@@ -301,3 +301,16 @@ fn queries_are_formatted_parsed_and_posted_as_forms() {
         assert_eq!(api(&server, &format!("status/{path}"), &[])["status"], "success", "{path}");
     }
 }
+
+#[test]
+fn an_editor_learns_what_can_be_written_in_promql() {
+    let server = Server::start();
+    let words = server.get("/api/v1/promql/words").ok().json();
+    let signature = |list: &str, name: &str| {
+        let found = words[list].as_array().unwrap().iter().find(|word| word["name"] == name).unwrap();
+        found["signature"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(signature("functions", "rate"), "rate(range) vector");
+    assert_eq!(signature("functions", "round"), "round(vector, [number]) vector");
+    assert_eq!(signature("aggregations", "topk"), "topk by (labels) (number, vector) vector");
+}

@@ -21,6 +21,13 @@ const HALVED_AT: u32 = 4_096;
 /// Tools, transitions and argument forms remembered of one kind of run; further ones are not learned.
 const MOST_NAMES: usize = 256;
 
+/// Numbers that are learned by the hour of the day too: those that move with the load of the day.
+const SEASONAL: &[&str] = &["duration_ms", "ttft_ms", "input_tokens", "output_tokens", "cost_usd"];
+/// Values an hour must have seen before its quantiles are used instead of those of all hours.
+const HOUR_ENOUGH: u32 = 100;
+/// The name under which what was learned from runs marked as good is kept, beside versions.
+const GOOD: &str = "\u{1}good";
+
 /// Which runs are compared with one another.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Kind {
@@ -79,6 +86,9 @@ pub struct Baseline {
     pub json_answers: u32,
     /// Runs that ended while the model still asked for a tool.
     pub ended_asking: u32,
+    /// Numbers by hour of the day (UTC), of those that move with the load.
+    #[serde(default)]
+    hours: BTreeMap<u8, BTreeMap<String, Sketch>>,
 }
 
 /// Whether a run is good enough to learn from: it ended well, settled, and no detector saw more than something to know.
@@ -95,6 +105,10 @@ impl Baseline {
                 && (self.numbers.len() < MOST_NAMES || self.numbers.contains_key(name))
             {
                 self.numbers.entry(name.clone()).or_default().add(*value);
+                if SEASONAL.contains(&name.as_str()) {
+                    let hour = self.hours.entry(features::hour(evidence.run)).or_default();
+                    hour.entry(name.clone()).or_default().add(*value);
+                }
             }
         }
         for name in super::evidence::names(&evidence.calls) {
@@ -140,6 +154,10 @@ impl Baseline {
             habit.shapes.iter().for_each(|(shape, count)| *mine.shapes.entry(shape.clone()).or_default() += count);
         }
         other.next.iter().for_each(|(step, count)| *self.next.entry(step.clone()).or_default() += count);
+        for (hour, numbers) in &other.hours {
+            let mine = self.hours.entry(*hour).or_default();
+            numbers.iter().for_each(|(name, sketch)| mine.entry(name.clone()).or_default().merge(sketch));
+        }
     }
 
     fn halve(&mut self) {
@@ -147,6 +165,7 @@ impl Baseline {
         self.json_answers /= 2;
         self.ended_asking /= 2;
         self.numbers.values_mut().for_each(Sketch::halve);
+        self.hours.values_mut().flat_map(BTreeMap::values_mut).for_each(Sketch::halve);
         for habit in self.tools.values_mut() {
             habit.runs /= 2;
             habit.ms.halve();
@@ -165,6 +184,15 @@ impl Baseline {
     pub fn quantile(&self, feature: &str, q: f64) -> Option<f64> {
         let sketch = self.numbers.get(feature).filter(|sketch| sketch.count() >= ENOUGH)?;
         sketch.quantile(q)
+    }
+
+    /// The same at an hour of the day, where enough values of that hour are known.
+    pub fn quantile_at(&self, hour: u8, feature: &str, q: f64) -> Option<f64> {
+        let own = self.hours.get(&hour).and_then(|numbers| numbers.get(feature));
+        match own.filter(|sketch| sketch.count() >= HOUR_ENOUGH) {
+            Some(sketch) => sketch.quantile(q),
+            None => self.quantile(feature, q),
+        }
     }
 
     /// Share of good runs in which `to` follows `from`, of those in which anything follows it; empty names stand for start and end.
@@ -241,18 +269,29 @@ pub struct Baselines {
     kinds: BTreeMap<String, BTreeMap<String, Arc<Baseline>>>,
 }
 
+/// Of what is known of a kind of run, by name, what a run of a version is compared with.
+pub fn choose<B: std::borrow::Borrow<Baseline>>(version: &str, known: impl Fn(&str) -> Option<B>) -> Option<B> {
+    let mature = |name: &str| known(name).filter(|baseline| baseline.borrow().is_mature());
+    mature(GOOD).or_else(|| mature(version)).or_else(|| known(""))
+}
+
 /// Kinds of runs remembered; runs of further kinds are compared with nothing.
 const MOST_KINDS: usize = 512;
 /// Versions remembered of one kind.
 const MOST_VERSIONS: usize = 8;
 
 impl Baselines {
-    /// What is known of runs of this kind: of their version once enough of it was seen, else of all versions. It may be little: whoever
-    /// compares asks [`Baseline::is_mature`], or a quantile, which is unknown until then.
+    /// What is known of runs of this kind: of those marked as good, or of their version, once enough were seen, else of all versions. It
+    /// may be little: whoever compares asks [`Baseline::is_mature`], or a quantile, which is unknown until then.
     pub fn of(&self, kind: &str, version: &str) -> Option<Arc<Baseline>> {
         let versions = self.kinds.get(kind)?;
-        let own = versions.get(version).filter(|baseline| baseline.is_mature());
-        own.or_else(|| versions.get("")).cloned()
+        choose(version, |name| versions.get(name).cloned())
+    }
+
+    /// Learns a run that somebody marked as good.
+    pub fn learn_good(&mut self, kind: &str, evidence: &Evidence<'_>, features: &Features) {
+        let Some(versions) = room(&mut self.kinds, kind, MOST_KINDS) else { return };
+        Arc::make_mut(versions.entry(GOOD.into()).or_default()).learn(evidence, features);
     }
 
     /// Learns a run for its version and for all.

@@ -12,6 +12,7 @@ use model::{Content, Message, Part, ResolvedStep, Role, Run, RunStatus, SpanId, 
 use serde_json::Value as Json;
 
 use super::baseline::Baseline;
+use super::features;
 use super::results::{self, State};
 use super::text;
 
@@ -126,6 +127,11 @@ impl<'a> Evidence<'a> {
     /// What is known of such runs.
     pub fn known(&self) -> Option<&Baseline> {
         self.known.as_deref()
+    }
+
+    /// A quantile of a number of such runs, at this hour of the day where enough is known of it.
+    pub fn usual(&self, feature: &str, q: f64) -> Option<f64> {
+        self.known()?.quantile_at(features::hour(self.run), feature, q)
     }
 
     /// Span of a step.

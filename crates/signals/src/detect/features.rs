@@ -38,15 +38,20 @@ pub const RANKED: &[&str] = &[
     "arguments",
     "document",
     "retrieval",
+    "retrieval_score",
     "tool_fails",
     "tool_ms",
     "outcome",
     "tool",
     "decision",
+    "refused",
     "failed",
     "context",
     "ttft_ms",
     "answer_chars",
+    "meaning",
+    "form",
+    "word_chars",
     "opening",
     "finish_reason",
     "rounds",
@@ -72,6 +77,7 @@ pub fn title(feature: &str) -> String {
         "arguments" => format!("the arguments of `{of}`"),
         "document" => "the document found first".into(),
         "retrieval" => "what retrieval finds".into(),
+        "retrieval_score" => "how well what retrieval finds fits".into(),
         "tool_fails" => format!("failures of `{of}`"),
         "tool_ms" => format!("the time `{of}` takes"),
         "outcome" => "the outcome".into(),
@@ -82,6 +88,10 @@ pub fn title(feature: &str) -> String {
         "ttft_ms" => "the time to the first token".into(),
         "answer_chars" => "the length of answers".into(),
         "opening" => "how answers begin".into(),
+        "meaning" => "what answers mean".into(),
+        "form" => "the form of answers".into(),
+        "word_chars" => "the words of answers".into(),
+        "refused" => "refusals".into(),
         "finish_reason" => "why the model stops".into(),
         "rounds" => "model calls per run".into(),
         "tool_calls" => "tool calls per run".into(),
@@ -107,6 +117,11 @@ const DECISIONS: &[(&str, &[&str])] = &[
     ("done", &["done:", "completed", "has been updated", "successfully"]),
 ];
 
+/// The hour of the day, in UTC, in which a run began.
+pub fn hour(run: &model::Run) -> u8 {
+    (run.start.as_nanos().div_euclid(3_600_000_000_000).rem_euclid(24)) as u8
+}
+
 /// Measures a run.
 pub fn features(evidence: &Evidence<'_>, outcome: Option<&str>) -> Features {
     let mut out = Features::default();
@@ -124,6 +139,7 @@ pub fn features(evidence: &Evidence<'_>, outcome: Option<&str>) -> Features {
     number("cost_usd", run.cost.map(|cost| cost.as_f64()));
     number("answer_chars", evidence.answer.as_ref().map(|answer| answer.text.chars().count() as f64));
     let spans = || evidence.rounds.iter().map(|round| &evidence.steps[round.step].span);
+    number("word_chars", evidence.answer.as_ref().and_then(|answer| word_chars(&answer.text)));
     number("ttft_ms", spans().filter_map(|span| span.ttft_ms).max_by(f64::total_cmp));
     let context = spans().filter_map(|span| span.usage.input_tokens).max();
     number("context", context.map(|tokens| tokens as f64));
@@ -178,6 +194,8 @@ fn categories(evidence: &Evidence<'_>, outcome: Option<&str>, out: &mut Features
         let lower = text::lower(&answer.text, 4_000);
         let decision = DECISIONS.iter().find(|(_, phrases)| text::phrase(&lower, phrases).is_some());
         category("decision", Some(decision.map_or("none", |(name, _)| name).into()));
+        category("refused", Some(if super::refuses(&answer.text) { "yes" } else { "no" }.into()));
+        category("form", Some(form(&answer.text).into()));
         let opening: Vec<String> = text::words(&answer.text).take(2).map(str::to_lowercase).collect();
         category("opening", Some(opening.join(" ")));
     }
@@ -216,6 +234,27 @@ fn categories(evidence: &Evidence<'_>, outcome: Option<&str>, out: &mut Features
             out.values.insert("retrieval_score".into(), Value::Number(score));
         }
     }
+}
+
+/// How an answer is built, as a template would have it.
+fn form(answer: &str) -> &'static str {
+    let text = answer.trim();
+    let begins = |mark: &str| text.lines().take(200).any(|line| line.trim_start().starts_with(mark));
+    match text {
+        "" => "empty",
+        _ if super::baseline::is_json(text) => "json",
+        _ if begins("```") => "code",
+        _ if begins("#") => "headings",
+        _ if begins("- ") || begins("* ") || begins("1. ") => "list",
+        _ if text.contains("\n\n") => "paragraphs",
+        _ => "plain",
+    }
+}
+
+/// Mean length of the words of an answer in characters: what moves when another model, or another tone, speaks.
+fn word_chars(answer: &str) -> Option<f64> {
+    let words: Vec<usize> = text::words(text::head(answer, 4_000)).map(|word| word.chars().count()).collect();
+    (words.len() >= 10).then(|| words.iter().sum::<usize>() as f64 / words.len() as f64)
 }
 
 /// Hash of the first system prompt's words, numbers left out: prompts often carry today's date.

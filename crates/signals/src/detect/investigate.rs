@@ -156,7 +156,7 @@ fn beside(evidence: &Evidence<'_>) -> Vec<Beside> {
         ("cost_usd", run.cost.map(|cost| cost.as_f64())),
         ("duration_ms", Some(run.duration_ms)),
     ];
-    let of = |feature: &str, q: f64| evidence.known().and_then(|known| known.quantile(feature, q));
+    let of = |feature: &str, q: f64| evidence.usual(feature, q);
     let one = |(feature, value): (&'static str, Option<f64>)| {
         Some(Beside { feature, value: value?, median: of(feature, 0.5), p95: of(feature, 0.95) })
     };

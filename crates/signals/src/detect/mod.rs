@@ -14,8 +14,10 @@ pub mod drift;
 mod evidence;
 pub mod features;
 pub mod investigate;
+pub mod meaning;
 mod night;
 pub mod outcomes;
+pub mod pulse;
 mod results;
 mod settings;
 mod sketch;
@@ -23,12 +25,16 @@ pub mod suspicion;
 pub mod text;
 pub mod windows;
 
+use std::collections::HashMap;
+
 use model::{Finding, Run, Severity, SpanId};
 use serde_json::{Map, Value as Json};
 
+use self::checks::refuses;
+
 pub use self::checks::ALL;
 pub use self::evidence::{Answer, Asked, Call, Evidence, Round};
-pub use self::night::{DRIFT, Night, SILENCE, Verdict};
+pub use self::night::{Beside, DRIFT, Night, SILENCE, Silence, Verdict};
 pub use self::results::State;
 pub use self::settings::{Setting, Settings, SettingsError, Tuned};
 pub use self::sketch::Sketch;
@@ -38,10 +44,31 @@ pub const MOST_FINDINGS: usize = 20;
 /// Spans named by one finding.
 pub const MOST_SPANS: usize = 50;
 
+/// When a detector may speak.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum When {
+    /// As steps end: what it has seen, no later step undoes.
+    Steps,
+    /// Once the run has settled: until then what it misses may still come.
+    End,
+}
+
+impl When {
+    /// As a person reads it.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Steps => "as steps end, and when the run ends",
+            Self::End => "when the run has ended",
+        }
+    }
+}
+
 /// One detector.
 pub struct Detector {
     /// Its name in findings and settings.
     pub name: &'static str,
+    /// When it speaks.
+    pub when: When,
     /// Its source, whose first lines document it.
     source: &'static str,
     /// What can be set.
@@ -70,7 +97,7 @@ impl Detector {
 
     /// Its page in the documents.
     pub fn page(&self) -> String {
-        let mut page = format!("# {}\n\n{}\n", self.name, self.documentation());
+        let mut page = format!("# {}\n\n{}\n\nSpeaks {}.\n", self.name, self.documentation(), self.when.words());
         if !self.settings.is_empty() {
             page.push_str("\n| setting | default | meaning |\n|---|---|---|\n");
             for setting in self.settings {
@@ -113,36 +140,40 @@ impl Draft {
         self
     }
 
-    /// Becomes a finding of `detector` about `run`.
-    pub fn finding(self, detector: &str, run: &Run, severity: Option<Severity>) -> Finding {
+    /// Becomes a finding of `detector` about `run`. `number` counts the findings of one fingerprint in the run, from 0: a run that goes
+    /// on adds to a finding and does not make it another, nor does its agent becoming known.
+    pub fn finding(self, detector: &str, run: &Run, severity: Option<Severity>, number: usize) -> Finding {
         let project = &*run.tenant.project;
         let agent = run.agent.as_deref().or(run.service.as_deref()).unwrap_or_default();
         let fingerprint = text::fingerprint(&[project, &run.tenant.environment, agent, detector, &self.kind]);
         let trace = run.trace_id.to_string();
-        // Two findings of one kind in one run differ by the span they name first.
-        let first = self.spans.first().map(ToString::to_string).unwrap_or_default();
         Finding {
-            id: text::fingerprint(&[project, &trace, detector, &fingerprint, &first]),
+            id: text::fingerprint(&[project, &trace, detector, &self.kind, &number.to_string()]),
             detector: detector.to_string(),
             severity: severity.unwrap_or(self.severity),
             trace_id: run.trace_id,
             span_ids: self.spans,
             message: self.message,
             fingerprint,
-            at: if run.end.is_unset() { run.start } else { run.end },
+            at: if run.end.is_unset() { run.start.max(run.last_received) } else { run.end },
             evidence: self.evidence,
         }
     }
 }
 
-/// Everything the detectors see in a run.
+/// Everything the detectors see in a run; in one that has not settled, what no later step undoes.
 pub fn judge(evidence: &Evidence<'_>, settings: &Settings) -> Vec<Finding> {
     let tuned = settings.of(evidence.run);
     let mut found = Vec::new();
     for (detector, tuned) in ALL.iter().zip(&tuned) {
-        if tuned.enabled {
-            let drafts = (detector.check)(evidence, tuned).into_iter().take(MOST_FINDINGS);
-            found.extend(drafts.map(|draft| draft.finding(detector.name, evidence.run, tuned.severity)));
+        if !tuned.enabled || (evidence.run.provisional && detector.when == When::End) {
+            continue;
+        }
+        let mut numbers: HashMap<String, usize> = HashMap::new();
+        for draft in (detector.check)(evidence, tuned).into_iter().take(MOST_FINDINGS) {
+            let number = numbers.entry(draft.kind.clone()).or_default();
+            found.push(draft.finding(detector.name, evidence.run, tuned.severity, *number));
+            *number += 1;
         }
     }
     found

@@ -2,24 +2,25 @@
 
 use std::collections::BTreeMap;
 
-use model::{Content, Finding, ResolvedStep, Run, Timestamp};
+use model::{Content, Finding, ResolvedStep, Run, Severity, Timestamp, TraceId};
+use serde_json::{Map, json};
 
 use super::baseline::{Baselines, Kind, learns_from};
 use super::drift::{self, Watch};
 use super::evidence::Evidence;
-use super::features::features;
+use super::features::{derived_version, features};
+use super::meaning::Meaning;
 use super::outcomes::{Outcomes, Risk};
+use super::pulse::Pulse;
 use super::suspicion::suspicion;
-use super::{Settings, judge};
+use super::{Settings, judge, text};
 
 /// Name under which findings of drift go.
 pub const DRIFT: &str = "drift";
 /// Name under which silence of an agent goes.
 pub const SILENCE: &str = "silence";
-/// Kinds of runs whose streams are followed.
+/// Kinds of runs whose streams are followed, and agents whose pulse is.
 const MOST_WATCHES: usize = 256;
-/// Quiet seconds that are never too long for an agent.
-const SILENT_SECONDS: f64 = 600.0;
 
 /// What detection goes by and what it has learned.
 #[derive(Debug, Default)]
@@ -34,6 +35,19 @@ pub struct Night {
     pub baselines: Baselines,
     /// Streams by kind of run.
     pub watches: BTreeMap<String, Watch>,
+    /// How often agents are heard of, by [`agent_key`].
+    pub pulses: BTreeMap<String, Pulse>,
+    /// What answers mean, by kind of run.
+    pub meanings: BTreeMap<String, Meaning>,
+}
+
+/// What is known of a run beside what it told.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Beside {
+    /// An earlier state of it was judged: then nothing is learned twice.
+    pub again: bool,
+    /// Somebody marked it as good or not good since it was judged last.
+    pub marked: Option<bool>,
 }
 
 /// What is said of a run.
@@ -51,45 +65,135 @@ pub struct Verdict {
     pub shift: Option<drift::Shift>,
 }
 
+/// An agent of which nothing is heard any more.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Silence {
+    /// Project.
+    pub project: String,
+    /// Environment.
+    pub environment: String,
+    /// Agent.
+    pub agent: String,
+    /// Its last run.
+    pub trace_id: TraceId,
+    /// When it was heard of last.
+    pub last: Timestamp,
+    /// For how long, in seconds.
+    pub seconds: f64,
+}
+
+/// One text for an agent of a project and an environment.
+pub fn agent_key(run: &Run) -> String {
+    let kind = Kind::of(run);
+    [&*kind.project, &*kind.environment, &*kind.agent].join("\u{1f}")
+}
+
 impl Night {
-    /// Judges a settled run and learns from it. `again` says that an earlier state of the run was judged: then nothing is learned twice.
+    /// Judges a settled run and learns from it.
     pub fn judge(
         &mut self,
         run: &Run,
         steps: &[ResolvedStep],
         contents: Vec<&Content>,
         now: Timestamp,
-        again: bool,
+        beside: Beside,
     ) -> Verdict {
         let kind = Kind::of(run);
         let key = kind.key();
-        let version = run.agent_version.as_deref().unwrap_or_default();
-        let evidence = Evidence::new(run, steps, contents, now).against(self.baselines.of(&key, version));
+        let evidence = Evidence::new(run, steps, contents, now);
+        let version = run.agent_version.as_deref().map_or_else(|| derived_version(&evidence), str::to_owned);
+        let evidence = evidence.against(self.baselines.of(&key, &version));
         let outcome = self.outcomes.of(&evidence);
         let features = features(&evidence, outcome.as_deref());
         let mut findings = judge(&evidence, &self.settings);
         let suspicion = suspicion(&evidence, &features, &findings);
-        let learns = !again && learns_from(run, &findings);
+        let good = beside.marked.unwrap_or_else(|| learns_from(run, &findings));
         let evidence = evidence.against(None);
-        if learns {
-            self.baselines.learn(&key, version, &evidence, &features);
+        if good && !beside.again {
+            self.baselines.learn(&key, &version, &evidence, &features);
+        }
+        if beside.marked == Some(true) {
+            self.baselines.learn_good(&key, &evidence, &features);
         }
         let mut shift = None;
         let room = self.watches.len() < MOST_WATCHES || self.watches.contains_key(&key);
-        if !again && room {
+        if !beside.again && room {
             shift = self.watches.entry(key).or_default().push(run, &features, &self.drift);
         }
         if let Some(shift) = &shift {
             let draft = shift.draft(|tool| self.outcomes.risk(tool) != Risk::Read);
-            findings.push(draft.finding(DRIFT, run, None));
+            findings.push(draft.finding(DRIFT, run, None, 0));
         }
         Verdict { kind, findings, suspicion, outcome, shift }
     }
 
-    /// Kinds of runs that are quiet for far longer than they ever were, with the seconds.
-    pub fn silent(&self, now: Timestamp) -> Vec<(String, f64)> {
-        let quiet =
-            |(kind, watch): (&'_ String, &Watch)| watch.silent(now, SILENT_SECONDS).map(|quiet| (kind.clone(), quiet));
-        self.watches.iter().filter_map(quiet).collect()
+    /// Looks at a run that has not settled: what is seen now will not be undone by steps to come. Nothing is learned.
+    pub fn look(&mut self, run: &Run, steps: &[ResolvedStep], contents: Vec<&Content>, now: Timestamp) -> Vec<Finding> {
+        if let Some(pulse) = self.pulses.get_mut(&agent_key(run)) {
+            pulse.heard(run.last_received);
+        }
+        let evidence = Evidence::new(run, steps, contents, now);
+        let version = run.agent_version.as_deref().map_or_else(|| derived_version(&evidence), str::to_owned);
+        judge(&evidence.against(self.baselines.of(&Kind::of(run).key(), &version)), &self.settings)
+    }
+
+    /// Takes in the vector that an embedding model made of a run's answer; gives the finding of the change that it makes certain.
+    pub fn meant(&mut self, run: &Run, vector: &[f32]) -> Option<Finding> {
+        let key = Kind::of(run).key();
+        if self.meanings.len() >= MOST_WATCHES && !self.meanings.contains_key(&key) {
+            return None;
+        }
+        let shift = self.meanings.entry(key).or_default().push(run, vector, &self.drift)?;
+        Some(shift.draft(|_| false).finding(DRIFT, run, None, 0))
+    }
+
+    /// Notes that an agent is alive: a run of it, told as it happened.
+    pub fn heard_of(&mut self, run: &Run) {
+        let key = agent_key(run);
+        if self.pulses.len() < MOST_WATCHES || self.pulses.contains_key(&key) {
+            self.pulses.entry(key).or_default().beat(run.trace_id, run.start, run.end.max(run.last_received));
+        }
+    }
+
+    /// Agents that are quiet for far longer than they ever were. Nobody listened before `since`.
+    pub fn silent(&self, now: Timestamp, since: Timestamp) -> Vec<Silence> {
+        let quiet = |(key, pulse): (&String, &Pulse)| {
+            let mut parts = key.split('\u{1f}').map(str::to_owned);
+            Some(Silence {
+                seconds: pulse.silent(now, since)?,
+                project: parts.next()?,
+                environment: parts.next()?,
+                agent: parts.next()?,
+                trace_id: pulse.run()?,
+                last: pulse.last(),
+            })
+        };
+        self.pulses.iter().filter_map(quiet).collect()
+    }
+}
+
+impl Silence {
+    /// As a finding of the last run that was heard of. One silence is one finding, however often it is asked for.
+    pub fn finding(&self) -> Finding {
+        let fingerprint = text::fingerprint(&[&self.project, &self.environment, &self.agent, SILENCE, ""]);
+        let minutes = (self.seconds / 60.0).floor();
+        let message = format!(
+            "nothing was heard of {} for {minutes} minutes, far longer than between any two of its runs; the last was at {}",
+            self.agent, self.last
+        );
+        Finding {
+            id: text::fingerprint(&[&self.project, &self.trace_id.to_string(), SILENCE, &fingerprint]),
+            detector: SILENCE.into(),
+            severity: Severity::Warning,
+            trace_id: self.trace_id,
+            span_ids: Vec::new(),
+            message,
+            fingerprint,
+            at: self.last,
+            evidence: Map::from_iter([
+                ("last_heard".into(), json!(self.last.to_string())),
+                ("silent_seconds".into(), json!(self.seconds.round())),
+            ]),
+        }
     }
 }

@@ -1,5 +1,4 @@
-//! The bundle of signals in four layers, of all runs or of one agent, since counting began or of the last five minutes;
-//! and the rates of the last five minutes as gauges, for dashboards without a query language.
+//! The bundle of signals in four layers, of all runs or of one agent, since counting began or of the last five minutes.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -7,8 +6,7 @@ use std::sync::Arc;
 use model::Timestamp;
 
 use super::counted::Cell;
-use super::exposed::{Exposed, SOURCE};
-use super::family::{Kind, Label};
+use super::family::Label;
 use super::id::Id;
 use super::registry::{Registry, Series, TENANT_LABELS};
 
@@ -57,6 +55,8 @@ pub struct Llm {
     pub output_tokens: f64,
     /// Tokens for a dollar; `None` where nothing was spent.
     pub tokens_per_dollar: Option<f64>,
+    /// Runs by how full the model's context window was at most, of 1, as [`Llm::tokens_per_step`].
+    pub context_share: Vec<(f64, f64)>,
     /// Model calls.
     pub calls: f64,
     /// Of these, failed.
@@ -92,6 +92,8 @@ pub struct Agent {
     pub approval_timeout_count: f64,
     /// Searches that found something, of those that tell; `None` without any.
     pub retrieval_hit_rate: Option<f64>,
+    /// Loops that detectors saw.
+    pub loop_count: f64,
 }
 
 /// Do the agents deliver?
@@ -109,6 +111,8 @@ pub struct Business {
     pub cost_per_1k_requests: Option<f64>,
     /// Runs that were abandoned, of 1.
     pub abandonment_rate: Option<f64>,
+    /// Runs of a conversation from its first to its last, on average; `None` where none has come to its end.
+    pub conversation_turns: Option<f64>,
 }
 
 /// All four layers.
@@ -161,16 +165,16 @@ impl Registry {
 }
 
 /// The value a series has for a label.
-fn value(series: &Series, label: Label) -> Option<Arc<str>> {
+pub(super) fn value(series: &Series, label: Label) -> Option<Arc<str>> {
     let at = series.family.family().labels.iter().position(|other| *other == label)?;
     series.labels.get(TENANT_LABELS + at).cloned()
 }
 
 /// The series of a scope with their numbers.
-struct Sums<'a>(HashMap<Id, Vec<(&'a Series, Vec<f64>)>>);
+pub(super) struct Sums<'a>(HashMap<Id, Vec<(&'a Series, Vec<f64>)>>);
 
 impl<'a> Sums<'a> {
-    fn of(registry: &'a Registry, scope: Scope<'_>, now: Timestamp) -> Self {
+    pub fn of(registry: &'a Registry, scope: Scope<'_>, now: Timestamp) -> Self {
         let recent = scope.recent.then(|| registry.recent.sums(now));
         let mut by_family: HashMap<Id, Vec<(&Series, Vec<f64>)>> = HashMap::new();
         for (id, series) in registry.series.iter().enumerate() {
@@ -197,7 +201,7 @@ impl<'a> Sums<'a> {
         self.0.get(&id).into_iter().flatten()
     }
 
-    fn total(&self, id: Id) -> f64 {
+    pub fn total(&self, id: Id) -> f64 {
         self.series(id).map(|(_, cells)| cells[0]).sum()
     }
 
@@ -205,9 +209,17 @@ impl<'a> Sums<'a> {
         self.by(id, label).get(wanted).copied().unwrap_or(0.0)
     }
 
-    fn by(&self, id: Id, label: Label) -> BTreeMap<String, f64> {
+    pub fn by(&self, id: Id, label: Label) -> BTreeMap<String, f64> {
+        self.by_where(id, label, None)
+    }
+
+    /// Sums by the values of a label, of the series with a value of another only where one is given.
+    pub fn by_where(&self, id: Id, label: Label, only: Option<(Label, &str)>) -> BTreeMap<String, f64> {
         let mut sums = BTreeMap::new();
-        for (series, cells) in self.series(id).filter(|(_, cells)| cells[0] > 0.0) {
+        let fits = |series: &Series| {
+            only.is_none_or(|(label, wanted)| self::value(series, label).is_some_and(|value| *value == *wanted))
+        };
+        for (series, cells) in self.series(id).filter(|(series, cells)| cells[0] > 0.0 && fits(series)) {
             if let Some(value) = value(series, label) {
                 *sums.entry(value.to_string()).or_insert(0.0) += cells[0];
             }
@@ -228,7 +240,7 @@ impl<'a> Sums<'a> {
         (buckets, sum)
     }
 
-    fn bundle(&self) -> Bundle {
+    pub fn bundle(&self) -> Bundle {
         let of = |part: f64, whole: f64| (whole > 0.0).then(|| part / whole);
         let (lengths, _) = self.histogram(Id::Duration);
         let latency = |q| quantile(q, &lengths).map(|seconds| seconds * 1e3);
@@ -237,6 +249,7 @@ impl<'a> Sums<'a> {
         let (model, model_seconds) = self.histogram(Id::LlmDuration);
         let model_calls: f64 = model.iter().map(|(_, count)| count).sum();
         let (tokens, cost) = (self.total(Id::Tokens), self.total(Id::Cost));
+        let (conversations, turns) = self.histogram(Id::ConversationTurns);
         let (calls, failed) = (self.total(Id::ToolCalls), self.total(Id::ToolFailures));
         let retrieved = |word| self.with(Id::Retrievals, Label::Outcome, word);
         let feedback = |word| self.with(Id::Feedback, Label::Sentiment, word);
@@ -256,6 +269,7 @@ impl<'a> Sums<'a> {
                 input_tokens: self.with(Id::Tokens, Label::Direction, "input"),
                 output_tokens: self.with(Id::Tokens, Label::Direction, "output"),
                 tokens_per_dollar: of(tokens, cost),
+                context_share: self.histogram(Id::ContextShare).0,
                 calls: self.total(Id::LlmCalls),
                 errors: self.total(Id::LlmErrors),
                 cost_usd: cost,
@@ -273,6 +287,7 @@ impl<'a> Sums<'a> {
                 approval_trigger_count: self.total(Id::Approvals),
                 approval_timeout_count: self.with(Id::Approvals, Label::Outcome, "timeout"),
                 retrieval_hit_rate: of(retrieved("hit"), retrieved("hit") + retrieved("empty")),
+                loop_count: self.total(Id::Loops),
             },
             business: Business {
                 task_completion_rate: of(status("success"), requests),
@@ -281,6 +296,7 @@ impl<'a> Sums<'a> {
                 cost_per_task: of(cost, requests),
                 cost_per_1k_requests: of(cost * 1e3, requests),
                 abandonment_rate: of(status("abandoned"), requests),
+                conversation_turns: of(turns, conversations.iter().map(|(_, count)| count).sum()),
             },
         }
     }
@@ -304,56 +320,4 @@ pub(super) fn quantile(q: f64, buckets: &[(f64, f64)]) -> Option<f64> {
         }
     }
     Some(from)
-}
-
-/// A gauge of the last five minutes: name, its label beside the agent, meaning, and its value.
-type Rate = (&'static str, &'static str, fn(&Bundle) -> Option<f64>);
-
-/// The gauges that dashboards ask for by these names. Rules should use the counters behind them.
-pub const RATES: &[Rate] = &[
-    ("agent_task_completion_rate", "Runs that succeeded, of 1, in the last 5 minutes.", |bundle| {
-        bundle.business.task_completion_rate
-    }),
-    ("agent_cost_per_task_usd", "Mean cost of a run in US dollars, in the last 5 minutes.", |bundle| {
-        bundle.business.cost_per_task
-    }),
-    ("agent_tool_call_success_rate", "Tool executions that did not fail, of 1, in the last 5 minutes.", |bundle| {
-        bundle.agent.tool_call_success_rate
-    }),
-    ("agent_user_feedback_score", "Positive feedback, of 1, in the last 5 minutes.", |bundle| {
-        bundle.business.user_feedback_score
-    }),
-    ("agent_latency_p99_ms", "99 of 100 runs are shorter, in milliseconds, in the last 5 minutes.", |bundle| {
-        bundle.standard.latency_p99_ms
-    }),
-    ("agent_model_latency_ms", "Mean length of a model call in milliseconds, in the last 5 minutes.", |bundle| {
-        bundle.llm.model_latency_ms
-    }),
-];
-
-/// The gauges, for every agent of every tenant that was counted in the window.
-pub(super) fn rates(registry: &Registry, now: Timestamp) -> Vec<Exposed> {
-    let mut rates: Vec<Exposed> = RATES.iter().map(|(name, help, _)| Exposed::new(*name, Kind::Gauge, *help)).collect();
-    let mut scopes: Vec<(Arc<str>, Arc<str>, Arc<str>)> = Vec::new();
-    for cell in registry.recent.sums(now).into_keys() {
-        let Some(series) = registry.series.get(cell.series() as usize).and_then(Option::as_ref) else { continue };
-        if let Some(agent) = value(series, Label::Agent) {
-            scopes.push((Arc::clone(&series.labels[0]), Arc::clone(&series.labels[1]), agent));
-        }
-    }
-    scopes.sort_unstable();
-    scopes.dedup();
-    for (project, environment, agent) in scopes {
-        let scope =
-            Scope { project: Some(&project), environment: Some(&environment), agent: Some(&agent), recent: true };
-        let bundle = registry.bundle(scope, now);
-        for (exposed, (.., pick)) in rates.iter_mut().zip(RATES) {
-            if let Some(value) = pick(&bundle) {
-                let labels = [("project", &*project), ("environment", &environment), ("agent_id", &agent), SOURCE];
-                exposed.number(&labels, value);
-            }
-        }
-    }
-    rates.retain(|exposed| !exposed.points.is_empty());
-    rates
 }

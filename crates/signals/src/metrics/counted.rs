@@ -30,8 +30,14 @@ impl Cell {
 pub struct Counted(Vec<(Cell, f64)>);
 
 impl Counted {
+    /// Shares that are in the order of cells, each once.
+    pub(super) fn in_order(shares: Vec<(Cell, f64)>) -> Self {
+        Self(shares)
+    }
+
     /// Sums up shares that come in any order.
-    pub(super) fn of(mut shares: Vec<(Cell, f64)>) -> Self {
+    #[cfg(test)]
+    fn of(mut shares: Vec<(Cell, f64)>) -> Self {
         shares.sort_by_key(|(cell, _)| *cell);
         shares.dedup_by(|(cell, share), (kept, sum)| {
             let same = cell == kept;

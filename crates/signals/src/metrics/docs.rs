@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
-use super::bundle::RATES;
 use super::exposed::{SOURCE, ZERO_NANOS};
 use super::family::{Family, Kind, Layer};
+use super::rates::RATES;
 use super::registry::Limits;
 use super::table::FAMILIES;
 
@@ -34,9 +34,10 @@ pub fn page() -> String {
             self::family(&mut page, family);
         }
     }
-    page.push_str("## Rates of the last five minutes\n\nFor dashboards without a query language; rules should use the counters behind them. Labels: `agent_id`.\n\n| name | what it says |\n|---|---|\n");
-    for (name, help, _) in RATES {
-        let _ = writeln!(page, "| `{name}` | {help} |");
+    page.push_str("## Rates of the last five minutes\n\nFor dashboards without a query language; rules should use the counters behind them.\n\n| name | labels | what it says |\n|---|---|---|\n");
+    for rate in RATES {
+        let more: String = rate.by.iter().flat_map(|by| by.names()).map(|name| format!(", `{name}`")).collect();
+        let _ = writeln!(page, "| `{}` | `agent_id`{more} | {} |", rate.name, rate.help);
     }
     page.push_str(TAIL);
     page

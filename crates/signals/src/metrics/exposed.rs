@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use model::Timestamp;
 
-use super::bundle::rates;
 use super::family::{Family, Kind, Label, Spelling};
 use super::id::Id;
+use super::rates::rates;
 use super::registry::{Exemplar, Registry, Series, TENANT_LABELS};
 use super::table::FAMILIES;
 

@@ -123,6 +123,8 @@ pub enum Label {
     GenAiTokenType,
     /// Name of a family, on families about families.
     Family,
+    /// Name of a detector.
+    Detector,
 }
 
 impl Label {
@@ -153,6 +155,7 @@ impl Label {
             Self::GenAiResponseModel => &["gen_ai_response_model"],
             Self::GenAiTokenType => &["gen_ai_token_type"],
             Self::Family => &["family"],
+            Self::Detector => &["detector"],
         }
     }
 
@@ -170,6 +173,7 @@ impl Label {
                 | Self::Sentiment
                 | Self::GenAiTokenType
                 | Self::Family
+                | Self::Detector
         )
     }
 }

@@ -44,6 +44,9 @@ pub enum Id {
     RetriesPerRun,
     ParseFailures,
     Approvals,
+    ContextShare,
+    ConversationTurns,
+    Loops,
 }
 
 impl Id {

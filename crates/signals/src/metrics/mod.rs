@@ -6,6 +6,7 @@
 //! * [`Exposed`], [`write()`]: series under every name, in two text formats.
 //! * [`Bundle`]: the four layers in one structure.
 
+mod bounds;
 mod bundle;
 mod counted;
 mod docs;
@@ -13,21 +14,25 @@ mod exposed;
 mod family;
 mod id;
 mod observe;
+mod rates;
 mod recent;
 mod registry;
+mod sheet;
 mod table;
 mod text;
+mod texts;
 
 /// A map whose keys need no defence: numbers of ours, and hashes.
 type FastMap<K, V> = std::collections::HashMap<K, V, foldhash::fast::FixedState>;
 
-pub use bundle::{Agent, Bundle, Business, Llm, RATES, Scope, Standard};
+pub use bundle::{Agent, Bundle, Business, Llm, Scope, Standard};
 pub use counted::{Cell, Counted};
 pub use docs::page;
 pub use exposed::{Exposed, Labels, Point, SOURCE, Sample, Show, Value, ZERO_NANOS};
 pub use family::{Family, Kind, Label, Layer, Spelling, When};
 pub use id::Id;
 pub use observe::{Observation, Score, UNKNOWN, observe};
+pub use rates::{RATES, Rate};
 pub use recent::WINDOW_NANOS;
 pub use registry::{Exemplar, LABEL_CHARS, Limits, OTHER, Registry, SeriesRow, Share};
 pub use table::FAMILIES;

@@ -4,11 +4,15 @@
 //! only the families that are counted at once are given ([`When::AtOnce`](super::When)), and only for steps whose ancestors
 //! have all arrived: until then a step may not know its agent.
 
+mod scores;
+
 use std::collections::{HashMap, HashSet};
 
 use model::{ResolvedStep, Run, RunStatus, SpanId, SpanStatus, StepKind, Usage};
 
+use self::scores::{hallucination, is_denial, names_approval, of_scores};
 use super::Id;
+use crate::detect::windows::window;
 
 /// Labels a family has at most.
 pub(super) const LABELS_MAX: usize = 5;
@@ -216,6 +220,14 @@ fn of_run<'a>(
         let model = steps[at].span.model.as_deref().unwrap_or(UNKNOWN);
         out(Id::ContextTokens, &[about.agent, about.workflow, model], tokens as f64, Some(at));
     }
+    let share = |(at, step): (usize, &'a ResolvedStep)| {
+        let model = step.span.model.as_deref().filter(|_| step.call)?;
+        Some((step.span.usage.input_tokens? as f64 / window(model)? as f64, at, model))
+    };
+    let fullest = steps.iter().enumerate().filter_map(share).max_by(|a, b| a.0.total_cmp(&b.0));
+    if let Some((share, at, model)) = fullest {
+        out(Id::ContextShare, &[about.agent, about.workflow, model], share, Some(at));
+    }
 }
 
 fn of_step<'a>(
@@ -307,17 +319,6 @@ fn is_parse_failure(error: &str) -> bool {
     ]
     .iter()
     .any(|word| error.contains(word))
-}
-
-/// Whether a name is that of an approval by a person: a word of it is.
-fn names_approval(name: &str) -> bool {
-    name.split(|character: char| !character.is_ascii_alphabetic())
-        .any(|word| word.eq_ignore_ascii_case("approval") || word.eq_ignore_ascii_case("approvals"))
-}
-
-fn is_denial(outcome: &str) -> bool {
-    let outcome = outcome.to_ascii_lowercase();
-    ["denied", "deny", "reject", "declin"].iter().any(|word| outcome.contains(word))
 }
 
 /// The two histograms of OpenTelemetry.
@@ -433,63 +434,4 @@ fn is_step_limit(error: &str) -> bool {
     ]
     .iter()
     .any(|word| error.contains(word))
-}
-
-/// The kind of hallucination a score tells of, if it tells of one.
-fn hallucination(score: &Score) -> Option<&str> {
-    let name = score.name.to_ascii_lowercase();
-    let word = |words: &[&str]| {
-        score.label.as_deref().is_some_and(|label| words.contains(&label.to_ascii_lowercase().as_str()))
-    };
-    let found = if name.contains("hallucinat") {
-        word(&["hallucinated", "hallucination", "yes", "true", "fail", "failed"])
-            || (score.label.is_none() && score.value.is_some_and(|value| value > 0.5))
-    } else if ["faithful", "grounded", "factual"].iter().any(|part| name.contains(part)) {
-        word(&["unfaithful", "ungrounded", "unfactual", "no", "false", "fail", "failed"])
-            || (score.label.is_none() && score.value.is_some_and(|value| value < 0.5))
-    } else {
-        false
-    };
-    found.then_some(&*score.name)
-}
-
-fn of_scores<'a>(about: &About<'a>, scores: &'a [Score], out: &mut impl FnMut(Id, &[&'a str], f64, Option<usize>)) {
-    for score in scores {
-        if let Some(kind) = hallucination(score) {
-            out(Id::Hallucinations, &[about.agent, kind], 1.0, None);
-        }
-        if names_approval(&score.name) {
-            let label = score.label.as_deref().unwrap_or_default().to_ascii_lowercase();
-            let outcome = match () {
-                () if label.contains("timeout") || label.contains("expired") => "timeout",
-                () if is_denial(&label) || (label.is_empty() && score.value.is_some_and(|value| value <= 0.0)) => {
-                    "denied"
-                }
-                () => "granted",
-            };
-            out(Id::Approvals, &[about.agent, outcome], 1.0, None);
-        }
-        let name = score.name.to_ascii_lowercase();
-        if score.from_user || ["feedback", "thumb", "rating"].iter().any(|part| name.contains(part)) {
-            out(Id::Feedback, &[about.agent, sentiment(score)], 1.0, None);
-        }
-    }
-}
-
-/// Thumbs are 1 and 0 or 1 and -1; a rating from 1 to 5 is good from 4 on and bad up to 2.
-fn sentiment(score: &Score) -> &'static str {
-    let word = score.label.as_deref().map(str::to_ascii_lowercase);
-    match (word.as_deref(), score.value) {
-        (Some("up" | "thumbs_up" | "positive" | "good" | "like" | "helpful" | "yes"), _) => "positive",
-        (Some("down" | "thumbs_down" | "negative" | "bad" | "dislike" | "unhelpful" | "no"), _) => "negative",
-        (_, Some(value)) if value <= 0.0 => "negative",
-        (_, Some(value)) if value > 1.0 => match value {
-            value if value >= 4.0 => "positive",
-            value if value <= 2.0 => "negative",
-            _ => "neutral",
-        },
-        (_, Some(value)) if value > 0.5 => "positive",
-        (_, Some(value)) if value < 0.5 => "negative",
-        _ => "neutral",
-    }
 }

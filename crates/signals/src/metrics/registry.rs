@@ -7,20 +7,21 @@
 //!
 //! Labels are bounded: a family that has [`Limits::label_sets`] of them gives further ones as `other`, and counts that.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::hash::{BuildHasher, Hash, Hasher};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
-use foldhash::fast::FixedState;
 use model::{ResolvedStep, Run, RunStatus, SpanId, Tenant, Timestamp, TraceId};
 
 use super::FastMap;
 use super::counted::{CELL_BITS, Cell, Counted};
-use super::family::Kind;
+use super::family::{Family, Kind};
 use super::id::Id;
 use super::observe::{LABELS_MAX, Observation, Score, UNKNOWN, observe};
 use super::recent::Recent;
+use super::sheet::Sheet;
 use super::table::FAMILIES;
+use super::texts::{Near, Texts};
 
 /// The value that stands for all values past the bound.
 pub const OTHER: &str = "other";
@@ -78,7 +79,7 @@ pub struct SeriesRow {
     /// Name of its family.
     pub family: String,
     /// Shape of the family: numbers of another shape are not continued.
-    pub shape: String,
+    pub shape: Cow<'static, str>,
     /// Values of its labels.
     pub labels: Vec<String>,
     /// Its numbers.
@@ -93,6 +94,12 @@ pub struct Share {
     /// A trace for each bucket it falls into.
     pub exemplars: Vec<(Cell, Exemplar)>,
 }
+
+/// Shapes of the families, in the order of [`FAMILIES`].
+static SHAPES: LazyLock<Vec<String>> = LazyLock::new(|| FAMILIES.iter().map(Family::shape).collect());
+
+/// What a series is found by: its family, and its labels as numbers; unused ones are 0.
+type Key = (Id, [u32; TENANT_LABELS + LABELS_MAX]);
 
 /// A run that is running.
 #[derive(Debug, Clone)]
@@ -109,7 +116,11 @@ pub(super) struct Active {
 pub struct Registry {
     limits: Limits,
     pub(super) series: Vec<Option<Series>>,
-    by_hash: FastMap<u64, Vec<u32>>,
+    /// Where the numbers of each series begin in a [`Sheet`].
+    places: Vec<u32>,
+    places_end: u32,
+    texts: Texts,
+    by_key: FastMap<Key, u32>,
     label_sets: [usize; FAMILIES.len()],
     /// Observations that went to `other`, by family.
     pub(super) folded: [f64; FAMILIES.len()],
@@ -117,7 +128,9 @@ pub struct Registry {
     pub(super) corrections: [f64; FAMILIES.len()],
     pub(super) active: HashMap<(Arc<str>, TraceId), Active>,
     pub(super) recent: Recent,
-    staged: FastMap<Cell, f64>,
+    /// What a run gives, while it is added up.
+    sheet: Sheet,
+    staged: Sheet,
     staged_corrections: BTreeMap<usize, f64>,
     staged_exemplars: Vec<(Cell, Exemplar)>,
     unsaved: BTreeSet<u32>,
@@ -129,13 +142,17 @@ impl Registry {
         Self {
             limits,
             series: Vec::new(),
-            by_hash: FastMap::default(),
+            places: Vec::new(),
+            places_end: 0,
+            texts: Texts::default(),
+            by_key: FastMap::default(),
             label_sets: [0; FAMILIES.len()],
             folded: [0.0; FAMILIES.len()],
             corrections: [0.0; FAMILIES.len()],
             active: HashMap::new(),
             recent: Recent::default(),
-            staged: FastMap::default(),
+            sheet: Sheet::default(),
+            staged: Sheet::default(),
             staged_corrections: BTreeMap::new(),
             staged_exemplars: Vec::new(),
             unsaved: BTreeSet::new(),
@@ -148,6 +165,7 @@ impl Registry {
         let mut registry = Self::new(limits);
         let size = rows.iter().map(|row| row.id as usize + 1).max().unwrap_or(0);
         registry.series.resize_with(size, || None);
+        registry.places.resize(size, 0);
         for row in rows {
             let Some(family) = FAMILIES.iter().find(|family| family.name == row.family) else { continue };
             if family.shape() != row.shape
@@ -156,9 +174,8 @@ impl Registry {
             {
                 continue;
             }
-            let labels: Box<[Arc<str>]> = row.labels.iter().map(|label| Arc::from(label.as_str())).collect();
-            registry.by_hash.entry(hash(family.id, &labels)).or_default().push(row.id);
-            registry.label_sets[family.id as usize] += 1;
+            let labels: Vec<&str> = row.labels.iter().map(String::as_str).collect();
+            let labels = registry.place(row.id, family.id, &labels);
             registry.series[row.id as usize] = Some(Series {
                 family: family.id,
                 labels,
@@ -178,36 +195,79 @@ impl Registry {
 
     /// What a run gives, whatever it gave before. Series it needs are made, at zero.
     pub fn share(&mut self, run: &Run, steps: &[ResolvedStep], scores: &[Score], now: Timestamp) -> Share {
-        let mut shares: Vec<(Cell, f64)> = Vec::new();
+        let mut near = Near::default();
+        let mut sheet = std::mem::take(&mut self.sheet);
         let mut exemplars: Vec<(Cell, Exemplar)> = Vec::new();
         observe(run, steps, scores, &mut |observation| {
-            let series = self.series_of(&run.tenant, &observation, now);
+            let series = self.series_of(&mut near, &run.tenant, &observation, now);
+            let place = self.places[series as usize];
             let family = observation.family.family();
             if family.kind != Kind::Histogram {
-                shares.push((Cell::new(series, 0), observation.value));
+                sheet.add(Cell::new(series, 0), place, observation.value);
                 return;
             }
-            let bucket = Cell::new(series, family.bucket(observation.value));
-            shares.push((bucket, 1.0));
-            shares.push((Cell::new(series, family.cells() - 1), observation.value));
-            let span_id = observation.step.map(|at| steps[at].span.span_id);
-            exemplars.push((bucket, Exemplar { trace_id: run.trace_id, span_id, value: observation.value, at: now }));
+            let (bucket, sum) = (family.bucket(observation.value), family.cells() - 1);
+            let first = sheet.add(Cell::new(series, bucket), place + bucket as u32, 1.0);
+            sheet.add(Cell::new(series, sum), place + sum as u32, observation.value);
+            if first {
+                let span_id = observation.step.map(|at| steps[at].span.span_id);
+                let exemplar = Exemplar { trace_id: run.trace_id, span_id, value: observation.value, at: now };
+                exemplars.push((Cell::new(series, bucket), exemplar));
+            }
         });
-        Share { counted: Counted::of(shares), exemplars }
+        let counted = Counted::in_order(sheet.drain());
+        self.sheet = sheet;
+        Share { counted, exemplars }
+    }
+
+    /// Stages an observation that is no run's share: of something that is over once and for all. It takes effect as what
+    /// [`Registry::stage`] stages.
+    pub fn add(&mut self, tenant: &Tenant, family: Id, labels: &[&str], value: f64, now: Timestamp) {
+        let mut all = [""; LABELS_MAX];
+        all[..labels.len()].copy_from_slice(labels);
+        let observation = Observation { family, labels: all, value, step: None };
+        let series = self.series_of(&mut Near::default(), tenant, &observation, now);
+        let cells = match family.family() {
+            Family { kind: Kind::Histogram, .. } => {
+                vec![(family.family().bucket(value), 1.0), (family.family().cells() - 1, value)]
+            }
+            _ => vec![(0, value)],
+        };
+        for (at, more) in cells {
+            self.staged.add(Cell::new(series, at), self.places[series as usize] + at as u32, more);
+        }
     }
 
     /// The series of an observation.
-    fn series_of(&mut self, tenant: &Tenant, observation: &Observation<'_>, now: Timestamp) -> u32 {
+    #[inline]
+    fn series_of(&mut self, near: &mut Near, tenant: &Tenant, observation: &Observation<'_>, now: Timestamp) -> u32 {
+        let family = observation.family.family();
+        let mut key: Key = (observation.family, [0; TENANT_LABELS + LABELS_MAX]);
+        let tenant_labels: [&str; TENANT_LABELS] = [&tenant.project, &tenant.environment];
+        let labels = tenant_labels.iter().chain(&observation.labels[..family.labels.len()]);
+        let mut texts_known = true;
+        for (to, label) in key.1.iter_mut().zip(labels) {
+            match near.known(&self.texts, cut(label)) {
+                Some(number) => *to = number,
+                None => texts_known = false,
+            }
+        }
+        match self.by_key.get(&key).filter(|_| texts_known) {
+            Some(&known) => known,
+            None => self.new_series(tenant, observation, now),
+        }
+    }
+
+    /// Makes a series for an observation that has none, or finds the one for all that do not fit.
+    #[cold]
+    fn new_series(&mut self, tenant: &Tenant, observation: &Observation<'_>, now: Timestamp) -> u32 {
         let family = observation.family.family();
         let mut labels = [""; TENANT_LABELS + LABELS_MAX];
-        (labels[0], labels[1]) = (&tenant.project, &tenant.environment);
+        (labels[0], labels[1]) = (cut(&tenant.project), cut(&tenant.environment));
         for (to, label) in labels[TENANT_LABELS..].iter_mut().zip(observation.labels) {
             *to = cut(label);
         }
         let count = TENANT_LABELS + family.labels.len();
-        if let Some(known) = self.known(family.id, &labels[..count]) {
-            return known;
-        }
         // The last set of a family is for all that do not fit; words of ours stay as they are.
         if self.label_sets[family.id as usize] + 1 >= self.limits.label_sets {
             self.folded[family.id as usize] += 1.0;
@@ -216,15 +276,19 @@ impl Registry {
                     *to = OTHER;
                 }
             }
-            if let Some(known) = self.known(family.id, &labels[..count]) {
-                return known;
+            let mut key: Key = (family.id, [0; TENANT_LABELS + LABELS_MAX]);
+            let numbers: Option<Vec<u32>> = labels[..count].iter().map(|label| self.texts.known(label)).collect();
+            if let Some(numbers) = numbers {
+                key.1[..count].copy_from_slice(&numbers);
+                if let Some(&known) = self.by_key.get(&key) {
+                    return known;
+                }
             }
         }
-        let labels: Box<[Arc<str>]> = labels[..count].iter().map(|label| Arc::from(*label)).collect();
         let id = self.series.len() as u32;
         debug_assert!(id < 1 << (32 - CELL_BITS), "bounded by the label sets of all families");
-        self.by_hash.entry(hash(family.id, &labels)).or_default().push(id);
-        self.label_sets[family.id as usize] += 1;
+        self.places.push(0);
+        let labels = self.place(id, family.id, &labels[..count]);
         self.unsaved.insert(id);
         self.series.push(Some(Series {
             family: family.id,
@@ -236,20 +300,28 @@ impl Registry {
         id
     }
 
-    fn known(&self, family: Id, labels: &[&str]) -> Option<u32> {
-        let same = |id: &&u32| {
-            self.series[**id as usize].as_ref().is_some_and(|series| {
-                series.family == family && series.labels.iter().map(|label| &**label).eq(labels.iter().copied())
-            })
+    /// Makes a series known under its labels, and gives it places for its numbers.
+    fn place(&mut self, id: u32, family: Id, labels: &[&str]) -> Box<[Arc<str>]> {
+        let mut key: Key = (family, [0; TENANT_LABELS + LABELS_MAX]);
+        let keep = |(to, label): (&mut u32, &&str)| {
+            let (number, text) = self.texts.keep(label);
+            *to = number;
+            text
         };
-        self.by_hash.get(&hash(family, labels))?.iter().find(same).copied()
+        let labels = key.1.iter_mut().zip(labels).map(keep).collect();
+        self.by_key.insert(key, id);
+        self.label_sets[family as usize] += 1;
+        self.places[id as usize] = self.places_end;
+        self.places_end += family.family().cells() as u32;
+        labels
     }
 
     /// Stages what has changed of a run's share.
     pub fn stage(&mut self, changes: &[(Cell, f64)], exemplars: Vec<(Cell, Exemplar)>) {
         for (cell, more) in changes {
             if *more >= 0.0 {
-                *self.staged.entry(*cell).or_default() += more;
+                let Some(place) = self.places.get(cell.series() as usize) else { continue };
+                self.staged.add(*cell, place + cell.at() as u32, *more);
                 continue;
             }
             let Some(series) = self.series.get(cell.series() as usize).and_then(Option::as_ref) else { continue };
@@ -267,16 +339,15 @@ impl Registry {
 
     /// The series that were staged or are new, as they have to be kept.
     pub fn rows(&self) -> Vec<SeriesRow> {
-        let touched: BTreeSet<u32> =
-            self.staged.keys().map(|cell| cell.series()).chain(self.unsaved.iter().copied()).collect();
+        let touched: BTreeSet<u32> = self.staged.used().map(Cell::series).chain(self.unsaved.iter().copied()).collect();
         let row = |id: u32| {
             let series = self.series.get(id as usize)?.as_ref()?;
             let family = series.family.family();
-            let staged = |at: usize| self.staged.get(&Cell::new(id, at)).copied().unwrap_or(0.0);
+            let staged = |at: usize| self.staged.get(self.places[id as usize] + at as u32);
             Some(SeriesRow {
                 id,
                 family: family.name.into(),
-                shape: family.shape(),
+                shape: Cow::Borrowed(&SHAPES[family.id as usize]),
                 labels: series.labels.iter().map(|label| label.to_string()).collect(),
                 cells: series.cells.iter().enumerate().map(|(at, value)| value + staged(at)).collect(),
             })
@@ -292,7 +363,7 @@ impl Registry {
 
     /// What was staged takes effect: it was kept.
     pub fn commit(&mut self, now: Timestamp) {
-        for (cell, more) in std::mem::take(&mut self.staged) {
+        for (cell, more) in self.staged.drain() {
             if let Some(series) = self.series.get_mut(cell.series() as usize).and_then(Option::as_mut) {
                 series.cells[cell.at()] += more;
                 self.recent.add(cell, more, now);
@@ -312,7 +383,7 @@ impl Registry {
 
     /// Forgets what was staged: it could not be kept.
     pub fn discard(&mut self) {
-        self.staged.clear();
+        self.staged.drain();
         self.staged_exemplars.clear();
         self.staged_corrections.clear();
     }
@@ -366,14 +437,4 @@ fn cut(text: &str) -> &str {
         return text;
     }
     text.char_indices().nth(LABEL_CHARS).map_or(text, |(end, _)| &text[..end])
-}
-
-fn hash(family: Id, labels: &[impl AsRef<str>]) -> u64 {
-    // Whoever chooses labels so that they collide gains little: the sets of a family are bounded.
-    let mut hasher = FixedState::default().build_hasher();
-    family.hash(&mut hasher);
-    for label in labels {
-        label.as_ref().hash(&mut hasher);
-    }
-    hasher.finish()
 }

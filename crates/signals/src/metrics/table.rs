@@ -4,6 +4,10 @@
 //! (CallSphere), B "Monitoring and Observability for AI Workflows", C the chapter on observability with `agent.run.*` metrics,
 //! D the article on four signal layers. Where they use one name with other buckets or labels, a family has all of them.
 
+use super::bounds::{
+    CALL_BOUNDS, COUNTS, DOLLARS, GEN_AI_SECONDS, GEN_AI_TOKENS, RUN_BOUNDS, SHARES, STEP_BOUNDS, STEPS, TOKENS,
+    TOOL_BOUNDS, TURNS,
+};
 use super::family::{Family, Kind, Label, Layer, Spelling, When};
 use super::id::Id;
 
@@ -30,51 +34,6 @@ const AGENT: Family = Family { layer: Layer::Agent, ..NONE };
 const AGENT_SECONDS: Family = Family { layer: Layer::Agent, ..SECONDS };
 const AGENT_SIZES: Family = Family { kind: Kind::Histogram, ..AGENT };
 const BUSINESS: Family = Family { layer: Layer::Business, ..NONE };
-
-/// A and E count workflows, B executions, D requests: one run each.
-const RUN_BOUNDS: &[f64] = &[0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0];
-const STEP_BOUNDS: &[f64] = &[0.01, 0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0];
-const CALL_BOUNDS: &[f64] = &[0.1, 0.3, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0];
-const TOOL_BOUNDS: &[f64] = &[0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0];
-/// OpenTelemetry's advice for `gen_ai.client.operation.duration`.
-const GEN_AI_SECONDS: &[f64] =
-    &[0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92];
-/// OpenTelemetry's advice for `gen_ai.client.token.usage`.
-const GEN_AI_TOKENS: &[f64] = &[
-    1.0,
-    4.0,
-    16.0,
-    64.0,
-    256.0,
-    1_024.0,
-    4_096.0,
-    16_384.0,
-    65_536.0,
-    262_144.0,
-    1_048_576.0,
-    4_194_304.0,
-    16_777_216.0,
-    67_108_864.0,
-];
-const TOKENS: &[f64] = &[
-    100.0,
-    250.0,
-    500.0,
-    1_000.0,
-    2_000.0,
-    4_000.0,
-    8_000.0,
-    16_000.0,
-    32_000.0,
-    50_000.0,
-    100_000.0,
-    200_000.0,
-    500_000.0,
-    1_000_000.0,
-];
-const COUNTS: &[f64] = &[0.0, 1.0, 2.0, 3.0, 5.0, 8.0, 12.0, 20.0, 50.0];
-const STEPS: &[f64] = &[1.0, 2.0, 3.0, 5.0, 8.0, 12.0, 20.0];
-const DOLLARS: &[f64] = &[0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0];
 
 use Label::{Agent, Direction, ErrorType, Model, Outcome, Provider, Status, Step, TaskType, Tool, Workflow};
 
@@ -482,6 +441,33 @@ pub const FAMILIES: &[Family] = &[
         source: "every step or score whose name says approval; a step that failed was denied, or ran into its time limit",
         labels: &[Agent, Outcome],
         used_by: "D",
+        ..AGENT
+    },
+    Family {
+        id: Id::ContextShare,
+        name: "agent_llm_context_share",
+        help: "How full the model's context window was in the fullest call of a run, of 1.",
+        source: "every settled run with a call of a model whose window is known: input tokens of the call by tokens of the window",
+        labels: &[Agent, Workflow, Model],
+        buckets: SHARES,
+        ..LLM_SIZES
+    },
+    Family {
+        id: Id::ConversationTurns,
+        name: "agent_conversation_turns",
+        kind: Kind::Histogram,
+        help: "Length of conversations: runs from the first to the last.",
+        source: "every conversation (session id) once nothing was heard of it for 30 minutes; one that goes on later is another",
+        labels: &[Agent],
+        buckets: TURNS,
+        ..BUSINESS
+    },
+    Family {
+        id: Id::Loops,
+        name: "agent_loops_total",
+        help: "Loops that detectors saw: the same calls, the same answers, the same handoffs again and again.",
+        source: "every finding of the detectors loop, duplicate_call, handoff_ping_pong and retry_storm",
+        labels: &[Agent, Workflow, Label::Detector],
         ..AGENT
     },
 ];

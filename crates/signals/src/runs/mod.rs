@@ -11,6 +11,7 @@
 
 mod agents;
 mod counting;
+mod critical;
 mod duplicates;
 mod inherit;
 mod join;
@@ -28,6 +29,7 @@ use std::sync::Arc;
 use model::{JoinReason, ResolvedStep, Run, RunStatus, Span, SpanId, Timestamp, TraceId};
 
 pub(crate) use self::counting::TOLD_TWICE;
+pub use self::critical::critical_path;
 pub use self::duplicates::told_in_two_traces;
 pub use self::join::linked;
 use self::join::{Gathered, divide};

@@ -7,7 +7,7 @@ use model::{
     ToolDefinition, TraceId,
 };
 use serde_json::{Value, json};
-use signals::detect::{Evidence, Settings, judge};
+use signals::detect::{Beside, Evidence, Night, Settings, Verdict, judge};
 use signals::runs::{self, Resolved, resolve};
 
 const START: i64 = 1_790_000_000_000_000_000;
@@ -53,6 +53,12 @@ impl Script {
             open: false,
             looked_at: 60 * SECOND,
         }
+    }
+
+    /// The run begins so many hours later. To be said first.
+    pub fn begins_after_hours(&mut self, hours: i64) {
+        self.now = START + hours * 3_600 * SECOND;
+        self.spans[0].start = Timestamp::from_nanos(self.now);
     }
 
     fn step(&mut self, kind: StepKind, name: &str, content: Content) -> &mut Span {
@@ -140,6 +146,13 @@ impl Script {
         self.step(StepKind::Tool, name, content).tool_name = Some(name.into());
     }
 
+    /// The last step took so many seconds.
+    pub fn takes_seconds(&mut self, seconds: i64) {
+        let last = self.spans.last_mut().unwrap();
+        self.now = last.start.as_nanos() + seconds * SECOND;
+        last.end = Timestamp::from_nanos(self.now);
+    }
+
     /// A tool breaks.
     pub fn failing_tool(&mut self, name: &str, arguments: Value, message: &str) {
         let content = Content { tool_arguments: Some(arguments), ..Content::default() };
@@ -215,14 +228,31 @@ impl Script {
         resolve(&self.told(), self.looked(), &runs::Settings::default()).unwrap()
     }
 
-    /// What detectors see.
-    pub fn judge(&self, settings: &Settings) -> Vec<Finding> {
-        let resolved = self.resolved();
+    fn contents(&self, resolved: &Resolved) -> Vec<&Content> {
         let content = |span: SpanId| {
             let at = self.spans.iter().position(|it| it.span_id == span).unwrap();
             &self.contents[at]
         };
-        let contents = resolved.steps.iter().map(|step| content(step.span.span_id)).collect();
-        judge(&Evidence::new(&resolved.run, &resolved.steps, contents, self.looked()), settings)
+        resolved.steps.iter().map(|step| content(step.span.span_id)).collect()
+    }
+
+    /// What detectors see.
+    pub fn judge(&self, settings: &Settings) -> Vec<Finding> {
+        let resolved = self.resolved();
+        judge(&Evidence::new(&resolved.run, &resolved.steps, self.contents(&resolved), self.looked()), settings)
+    }
+
+    /// What the whole of detection says, which learns from it.
+    pub fn shown_to(&self, night: &mut Night, beside: Beside) -> Verdict {
+        let resolved = self.resolved();
+        let contents = self.contents(&resolved);
+        night.judge(&resolved.run, &resolved.steps, contents, self.looked(), beside)
+    }
+
+    /// What is told of it while it goes on.
+    pub fn looked_at_by(&self, night: &mut Night) -> Vec<Finding> {
+        let resolved = self.resolved();
+        let contents = self.contents(&resolved);
+        night.look(&resolved.run, &resolved.steps, contents, self.looked())
     }
 }

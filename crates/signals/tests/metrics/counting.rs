@@ -23,7 +23,7 @@ fn by_series(samples: Vec<Sample>) -> BTreeMap<String, f64> {
     let counted =
         |sample: &Sample| !sample.name.starts_with("tawny_") && !sample.name.ends_with("_sum") && sample.value != 0.0;
     let rates = signals::metrics::RATES;
-    let is_rate = |sample: &Sample| rates.iter().any(|(name, ..)| *name == sample.name);
+    let is_rate = |sample: &Sample| rates.iter().any(|rate| rate.name == sample.name);
     samples
         .into_iter()
         .filter(|sample| counted(sample) && !is_rate(sample))

@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use model::Timestamp;
-use signals::metrics::{Exposed, FAMILIES, Format, Kind, Limits, RATES, Score, Show, Value, page, write};
+use model::{Tenant, Timestamp};
+use signals::metrics::{Exposed, FAMILIES, Format, Id, Kind, Limits, RATES, Score, Show, Value, page, write};
 
 use crate::support::{Kept, SECOND, agent_run, resolved, span};
 
@@ -43,8 +43,8 @@ const GUIDES: &[Named] = &[
     ("agent_hallucination_total", &["agent_id", "hallucination_type"], &[]),
     ("agent_reasoning_steps", &["agent_id"], &[1.0, 2.0, 3.0, 5.0, 8.0, 12.0, 20.0]),
     ("agent_recovery_attempts_total", &["agent_id", "recovery_strategy"], &[]),
-    ("agent_task_completion_rate", &["agent_id"], &[]),
-    ("agent_cost_per_task_usd", &["agent_id"], &[]),
+    ("agent_task_completion_rate", &["agent_id", "task_type"], &[]),
+    ("agent_cost_per_task_usd", &["agent_id", "model"], &[]),
     ("agent_active_sessions", &["agent_id"], &[]),
     ("agent_llm_tokens_per_request", &["agent_id"], &[]),
     ("agent_latency_p99_ms", &["agent_id"], &[]),
@@ -104,6 +104,10 @@ fn everything() -> Kept {
     approval.tool_name = Some("request_approval".into());
     other.push(approval);
     kept.look(&resolved(&other, 60), &[], now);
+    // What is no run's share.
+    kept.registry.add(&Tenant::default(), Id::ConversationTurns, &["planner"], 3.0, now);
+    kept.registry.add(&Tenant::default(), Id::Loops, &["planner", "support", "loop"], 1.0, now);
+    kept.registry.commit(now);
     kept
 }
 
@@ -157,7 +161,7 @@ fn no_name_stands_for_two_families_and_none_is_without_series() {
         assert_eq!(family.id.family().name, family.name, "the table is in the order of its ids");
         assert_eq!(family.kind == Kind::Counter, family.name.ends_with("_total"), "{}", family.name);
     }
-    assert!(RATES.iter().all(|(name, ..)| seen.insert(name)));
+    assert!(RATES.iter().all(|rate| seen.insert(rate.name)));
 }
 
 #[test]

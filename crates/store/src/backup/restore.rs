@@ -11,6 +11,7 @@ use object_store::path::Path as ObjectPath;
 use object_store::{ObjectStoreExt, PutPayload};
 use serde::Serialize;
 
+use super::beside::SERIES;
 use super::{ABOUT, AboutBackup, CATALOG, FORMAT, STATE, SUMS, Summed};
 use crate::catalog::Catalog;
 use crate::disk::{Disk, RealDisk};
@@ -87,7 +88,7 @@ pub async fn restore(backup: PathBuf, settings: Settings) -> Result<Restored, St
                 }
             }
             // It was empty before.
-            for name in ["segments", "wal", "tmp", "lock", CATALOG, STATE] {
+            for name in ["segments", "wal", "tmp", SERIES, "lock", CATALOG, STATE] {
                 let path = settings.data.join(name);
                 let _ = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
             }
@@ -187,7 +188,8 @@ type Sums = HashMap<String, (u32, u64)>;
 fn known(name: &str) -> bool {
     let inside = Path::new(name).components().all(|part| matches!(part, Component::Normal(_)));
     inside
-        && (matches!(name, ABOUT | SUMS | CATALOG | STATE) || name.starts_with("wal/") || name.starts_with("segments/"))
+        && (matches!(name, ABOUT | SUMS | CATALOG | STATE)
+            || name.split_once('/').is_some_and(|(folder, _)| matches!(folder, "wal" | "segments" | SERIES)))
 }
 
 /// Goes through an archive; `put` takes each file.

@@ -63,6 +63,8 @@ pub struct Alerts {
 pub enum AlertsCommand {
     /// Alerts that fire, are pending, or ended lately.
     List(AlertsList),
+    /// What shows an alert: its series, the worst runs, findings, and what happened to it.
+    Show(AlertsShow),
     /// Mute alerts for a while, list silences, or end one.
     Silence(AlertsSilence),
     /// Take care of an alert: while it fires, messages about it are not repeated.
@@ -79,6 +81,16 @@ pub struct AlertsList {
     /// Only alerts in this state: firing, pending, resolved, no_data. Repeatable.
     #[arg(long, value_name = "STATE")]
     pub state: Vec<String>,
+    /// Server and form.
+    #[command(flatten)]
+    pub reading: Reading,
+}
+
+/// Flags of `alerts show`.
+#[derive(Debug, Args)]
+pub struct AlertsShow {
+    /// Fingerprint of the alert, as the list shows it.
+    pub fingerprint: String,
     /// Server and form.
     #[command(flatten)]
     pub reading: Reading,

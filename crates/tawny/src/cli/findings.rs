@@ -35,6 +35,9 @@ pub struct FindingFilters {
 /// Flags of `findings`.
 #[derive(Debug, Args)]
 pub struct Findings {
+    /// Instead of findings, the runs most likely to have failed without saying so, the most suspicious first.
+    #[arg(long, conflicts_with_all = ["run", "issue"])]
+    pub suspects: bool,
     /// Only findings of this run (its full id).
     #[arg(long, value_name = "ID")]
     pub run: Option<String>,
@@ -44,6 +47,26 @@ pub struct Findings {
     /// Which findings.
     #[command(flatten)]
     pub filters: FindingFilters,
+    /// Server and form.
+    #[command(flatten)]
+    pub reading: Reading,
+}
+
+/// Flags of `mark`.
+#[derive(Debug, Args)]
+pub struct Mark {
+    /// Trace ids of the runs, or the beginnings of them.
+    #[arg(value_name = "RUN", required = true)]
+    pub runs: Vec<String>,
+    /// They did what they should.
+    #[arg(long, conflicts_with = "bad", required_unless_present = "bad")]
+    pub good: bool,
+    /// They did not.
+    #[arg(long)]
+    pub bad: bool,
+    /// Why, for those who look later.
+    #[arg(long, value_name = "TEXT")]
+    pub note: Option<String>,
     /// Server and form.
     #[command(flatten)]
     pub reading: Reading,

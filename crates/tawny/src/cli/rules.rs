@@ -19,6 +19,8 @@ pub enum RulesCommand {
     Check(RulesCheck),
     /// Run unit tests of rules, in the files `promtool test rules` takes. Works without a server.
     Test(RulesTest),
+    /// Say how often rules would have fired on stored history, for how long, and for which series.
+    Backtest(RulesBacktest),
     /// Say how far a rule of the server is from firing: value now, threshold, since when.
     Explain(RulesExplain),
 }
@@ -28,6 +30,32 @@ pub enum RulesCommand {
 pub struct RulesExplain {
     /// Name of the alert.
     pub name: String,
+    /// Server and form.
+    #[command(flatten)]
+    pub reading: super::Reading,
+}
+
+/// Flags of `rules backtest`.
+#[derive(Debug, Args)]
+pub struct RulesBacktest {
+    /// A rule file; without one, --rule names a rule of the server.
+    #[arg(value_name = "FILE", required_unless_present = "rule")]
+    pub file: Option<PathBuf>,
+    /// Only the rule with this name, with the recording rules it needs.
+    #[arg(long, value_name = "NAME")]
+    pub rule: Option<String>,
+    /// Since when: a time, a day, or a distance from now.
+    #[arg(long, value_name = "TIME", default_value = "30d")]
+    pub since: String,
+    /// Until when: a time, a day, or a distance from now.
+    #[arg(long, value_name = "TIME", default_value = "now")]
+    pub until: String,
+    /// Time between evaluations, such as 1m; without it the interval of the group, longer for a long time.
+    #[arg(long, value_name = "TIME")]
+    pub step: Option<String>,
+    /// Times of firing to show of each rule.
+    #[arg(long, short = 'n', value_name = "N", default_value_t = 5)]
+    pub limit: usize,
     /// Server and form.
     #[command(flatten)]
     pub reading: super::Reading,

@@ -80,6 +80,16 @@ pub struct Serve {
     /// File that declares outcomes of workflows and risks of tools (docs/recipes/detectors.md).
     #[arg(long, env = "TAWNY_OUTCOMES", value_name = "FILE")]
     pub outcomes: Option<PathBuf>,
+    /// Endpoint that makes vectors of answers, whole, such as https://api.openai.com/v1/embeddings: drift of what answers mean is watched then.
+    /// Answers are sent there as the content policy left them. Without it nothing is sent.
+    #[arg(long, env = "TAWNY_EMBEDDINGS_URL", value_name = "URL", requires = "embeddings_model")]
+    pub embeddings_url: Option<String>,
+    /// The model that is asked for vectors.
+    #[arg(long, env = "TAWNY_EMBEDDINGS_MODEL", value_name = "NAME", requires = "embeddings_url")]
+    pub embeddings_model: Option<String>,
+    /// Key for that endpoint, better given in the environment.
+    #[arg(long, env = "TAWNY_EMBEDDINGS_KEY", value_name = "KEY", hide_env_values = true)]
+    pub embeddings_key: Option<String>,
     /// Print the addresses in use as one line of JSON once the server listens.
     #[arg(long)]
     pub json: bool,

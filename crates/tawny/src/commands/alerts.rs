@@ -4,7 +4,9 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use serde_json::json;
-use server::api::types::{AlertAck, AlertHistory, AlertReview, AlertsAnswer, SilenceAnswer, SilencesAnswer};
+use server::api::types::{
+    AlertAck, AlertDetail, AlertEvidence, AlertHistory, AlertReview, AlertsAnswer, SilenceAnswer, SilencesAnswer,
+};
 
 use crate::cli::{self, Reading};
 use crate::client::{Client, parse};
@@ -17,6 +19,7 @@ pub fn run(args: &cli::Alerts) -> Result<ExitCode> {
     match &args.command {
         None => list(&[], &args.reading)?,
         Some(cli::AlertsCommand::List(args)) => list(&args.state, &args.reading)?,
+        Some(cli::AlertsCommand::Show(args)) => one(args)?,
         Some(cli::AlertsCommand::Silence(args)) => silence(args)?,
         Some(cli::AlertsCommand::Ack(args)) => ack(args)?,
         Some(cli::AlertsCommand::History(args)) => history(args)?,
@@ -88,6 +91,47 @@ fn list(states: &[String], reading: &Reading) -> Result<()> {
         )))?;
     }
     Ok(())
+}
+
+fn one(args: &cli::AlertsShow) -> Result<()> {
+    let client = Client::new(&args.reading.url)?;
+    let print: String = args.fingerprint.chars().filter(char::is_ascii_alphanumeric).collect();
+    let text = client.text(&format!("/api/v1/alerts/{print}"))?;
+    if args.reading.json {
+        return show::out(&text);
+    }
+    let answer: AlertDetail = parse(&text)?;
+    let mut words = String::new();
+    if let Some(alert) = &answer.alert {
+        words += &format!("{} is {}\n", alert.name, alert.state);
+        alert.annotations.iter().for_each(|(name, text)| words += &format!("  {name}: {text}\n"));
+    }
+    answer.evidence.iter().for_each(|evidence| words += &shown(evidence));
+    words += "What happened:\n";
+    answer
+        .events
+        .iter()
+        .for_each(|event| words += &format!("  {} {} {}\n", short(&event.at), event.kind, event.detail));
+    show::out(&words)
+}
+
+fn shown(evidence: &AlertEvidence) -> String {
+    let end = evidence.ended_at.as_deref().map_or("now".to_owned(), short);
+    let mut words = format!("Fired from {} to {end}: {}\n", short(&evidence.fired_at), evidence.query);
+    let values = || evidence.points.iter().map(|point| point.value);
+    if let Some(last) = values().last() {
+        let (least, most) = (values().fold(f64::INFINITY, f64::min), values().fold(f64::NEG_INFINITY, f64::max));
+        let limit = evidence.threshold.map_or_else(String::new, |limit| format!(", threshold {limit}"));
+        words += &format!("  from {least} to {most}, last {last}{limit}\n");
+    }
+    for run in &evidence.runs {
+        let agent = run.agent.as_deref().unwrap_or(&run.name);
+        words += &format!("  run {} {agent} {} {}\n", run.trace_id, run.status, style::duration(run.duration_ms));
+    }
+    for finding in &evidence.findings {
+        words += &format!("  {} {}: {}\n", finding.severity, finding.detector, finding.message);
+    }
+    words
 }
 
 fn silence(args: &cli::AlertsSilence) -> Result<()> {

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use model::Severity;
-use server::api::types::{Finding, FindingsAnswer};
+use server::api::types::{Finding, FindingsAnswer, SuspectsAnswer};
 
 use crate::cli::{FindingFilters, Findings};
 use crate::client::{Client, parse};
@@ -27,6 +27,9 @@ pub fn query(filters: &FindingFilters) -> Query {
 /// Lists findings.
 pub fn run(args: &Findings) -> Result<ExitCode> {
     let client = Client::new(&args.reading.url)?;
+    if args.suspects {
+        return suspects(&client, args);
+    }
     let query = query(&args.filters).with("trace_id", args.run.as_ref()).with("fingerprint", args.issue.as_ref());
     let text = client.text(&query.after("/api/v1/findings"))?;
     if args.reading.json {
@@ -43,6 +46,38 @@ pub fn run(args: &Findings) -> Result<ExitCode> {
     if answer.next.is_some() {
         show::out(&faint("there are older ones; --limit shows more"))?;
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Lists the most suspicious runs.
+fn suspects(client: &Client, args: &Findings) -> Result<ExitCode> {
+    let filters = &args.filters;
+    let query = Query::new()
+        .with("from", filters.from.as_ref())
+        .with("to", filters.to.as_ref())
+        .with_all("agent", &filters.agent)
+        .with("limit", Some(filters.limit));
+    let text = client.text(&query.after("/api/v1/suspects"))?;
+    if args.reading.json {
+        show::out(&text)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let answer: SuspectsAnswer = parse(&text)?;
+    if answer.runs.is_empty() {
+        show::out("No run was judged yet.")?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut table = show::table(&["RUN", "SUSPICION", "AGENT", "OUTCOME", "ENDED"]);
+    for run in &answer.runs {
+        table.add_row([
+            show::cell(run.trace_id),
+            show::cell(format!("{:.2}", run.suspicion)),
+            show::cell(printable(&run.agent)),
+            show::cell(run.outcome.as_deref().unwrap_or("-")),
+            show::cell(show::local(run.at)),
+        ]);
+    }
+    show::out(&show::render(&mut table))?;
     Ok(ExitCode::SUCCESS)
 }
 

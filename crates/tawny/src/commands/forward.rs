@@ -23,11 +23,12 @@ fn check(file: &Path) -> Result<ExitCode> {
         let protocol = match destination.protocol {
             Protocol::Http => "OTLP over HTTP",
             Protocol::Grpc => "OTLP over gRPC",
+            Protocol::RemoteWrite => "remote write",
         };
         out.push_str(&format!("{} {protocol}\n", strong(&destination.name)));
         for signal in &destination.signals {
             let to = match destination.protocol {
-                Protocol::Http => {
+                Protocol::Http | Protocol::RemoteWrite => {
                     let address = destination.address(*signal);
                     format!("{}{}", address.origin().ascii_serialization(), address.path())
                 }

@@ -1,4 +1,4 @@
-//! `tawny rules check|test FILE…`: rule files in Prometheus' format, without a server.
+//! `tawny rules`: rule files in Prometheus' format, checked and tested without a server, and tried on its history.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use alerts::{Problem, rules, unit};
 use anyhow::{Context, Result, bail};
 use serde_json::json;
-use server::api::types::RuleExplanation;
+use server::api::types::{BacktestAnswer, BacktestInterval, BacktestRequest, RuleExplanation};
 
 use crate::cli;
 use crate::client::{Client, parse};
@@ -18,6 +18,7 @@ pub fn run(args: &cli::Rules) -> Result<ExitCode> {
     match &args.command {
         cli::RulesCommand::Check(args) => check(args),
         cli::RulesCommand::Test(args) => test(args),
+        cli::RulesCommand::Backtest(args) => backtest(args),
         cli::RulesCommand::Explain(args) => explain(args),
     }
 }
@@ -143,6 +144,53 @@ fn explain(args: &cli::RulesExplain) -> Result<ExitCode> {
     }
     show::out(&words)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Runs rules over the history of the server.
+fn backtest(args: &cli::RulesBacktest) -> Result<ExitCode> {
+    let client = Client::patient(&args.reading.url)?;
+    let request = BacktestRequest {
+        rules: args.file.as_deref().map(read).transpose()?,
+        rule: args.rule.clone(),
+        from: Some(args.since.clone()),
+        to: Some(args.until.clone()),
+        step: args.step.clone(),
+    };
+    let text = client.post_json("/api/v1/rules/backtest", &request)?;
+    if args.reading.json {
+        show::out(&text)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let answer: BacktestAnswer = parse(&text)?;
+    let mut words = format!("From {} to {}:\n", answer.from, answer.to);
+    for rule in &answer.rules {
+        words += &format!("{}: {}\n", rule.name, rule.says);
+        rule.errors.iter().for_each(|error| words += &format!("  {}\n", style::bad(error)));
+        let hidden = rule.intervals.len().saturating_sub(args.limit);
+        rule.intervals[hidden..].iter().for_each(|interval| words += &format!("  {}\n", line(interval)));
+        match rule.left_out + hidden as u64 {
+            0 => {}
+            more => words += &format!("  and {more} earlier (-n shows more, --json up to 500)\n"),
+        }
+    }
+    answer.notes.iter().for_each(|note| words += &format!("Note: {note}.\n"));
+    show::out(&words)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn line(interval: &BacktestInterval) -> String {
+    let labels: Vec<String> = interval
+        .labels
+        .iter()
+        .filter(|(name, _)| *name != "alertname")
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    let length = match interval.to {
+        Some(_) => style::duration(interval.seconds * 1000.0),
+        None => "to the end".to_owned(),
+    };
+    let value = interval.value.map_or_else(String::new, |value| format!("  value {value}"));
+    format!("{}  {length}{value}  {}", interval.from, labels.join(" "))
 }
 
 /// Files a path with `*` and `?` in its last part means, in order; a path without them means itself.

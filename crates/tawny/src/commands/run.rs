@@ -131,6 +131,10 @@ fn head(run: &Run) -> String {
         let words: Vec<&str> = [&error.r#type, &error.message].into_iter().flatten().map(String::as_str).collect();
         out.push_str(&format!("{} {}\n", faint("error  "), style::bad(&clip(&words.join(": "), 140))));
     }
+    for broken in &run.sla_broken {
+        let words = format!("{} {} (promised: {})", broken.objective, broken.was, broken.promised);
+        out.push_str(&format!("{} {}\n", faint("broke  "), style::bad(&clip(&style::printable(&words), 140))));
+    }
     out.push('\n');
     out
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
-use server::config::{Detection, IngestKeys, TlsFiles};
+use server::config::{Detection, Embeddings, IngestKeys, TlsFiles};
 use server::{ConfigError, Limits, Running, Settings};
 use tokio::signal;
 use tracing_subscriber::EnvFilter;
@@ -38,6 +38,13 @@ fn detection(args: &Serve) -> Result<Detection> {
     if let Some(path) = &args.outcomes {
         detection.outcomes =
             signals::detect::outcomes::Outcomes::parse(&read(path)?).with_context(|| path.display().to_string())?;
+    }
+    if let (Some(url), Some(model)) = (&args.embeddings_url, &args.embeddings_model) {
+        if !url.starts_with("http://") && !url.starts_with("https://") {
+            bail!("--embeddings-url {url} is no address: give it whole, such as http://127.0.0.1:11434/v1/embeddings");
+        }
+        let key = args.embeddings_key.clone();
+        detection.embeddings = Some(Embeddings { url: url.clone(), model: model.clone(), key });
     }
     Ok(detection)
 }

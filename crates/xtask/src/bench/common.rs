@@ -153,21 +153,12 @@ impl Measured {
     }
 
     fn total_cpu(&self) -> Result<f64> {
-        /// Ticks a second in /proc: fixed at 100 for every architecture Linux runs on today.
-        const TICKS: f64 = 100.0;
-        let text = self.proc("stat")?;
-        // The name in parentheses may hold spaces; utime and stime are the 12th and 13th field after it (proc(5)).
-        let fields: Vec<&str> = text.rsplit_once(')').map_or("", |(_, rest)| rest).split_whitespace().collect();
-        let ticks = |at: usize| fields.get(at).and_then(|text| text.parse::<f64>().ok()).unwrap_or(f64::NAN);
-        Ok((ticks(11) + ticks(12)) / TICKS)
+        cpu_of(self.server.id())
     }
 
     /// Most memory it ever held, in bytes.
     pub fn peak_memory(&self) -> Result<u64> {
-        let text = self.proc("status")?;
-        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or("");
-        let kib: u64 = line.trim().trim_end_matches("kB").trim().parse().unwrap_or(0);
-        Ok(kib * 1024)
+        memory_of(self.server.id(), "VmHWM")
     }
 
     /// Bytes of segments and catalog, as of a status: what stays when the log is empty and replaced files are gone.
@@ -175,11 +166,6 @@ impl Measured {
         let catalog = fs::metadata(self.data.join("catalog.db")).map_or(0, |meta| meta.len());
         let bytes = tables(&status["store"]).map(|table| table["bytes"].as_u64().unwrap_or(0));
         bytes.sum::<u64>() + catalog
-    }
-
-    fn proc(&self, file: &str) -> Result<String> {
-        let path = format!("/proc/{}/{file}", self.server.id());
-        fs::read_to_string(&path).with_context(|| format!("cannot read {path}: benches run on Linux"))
     }
 
     /// What the server says about itself.
@@ -231,6 +217,30 @@ impl Measured {
             std::thread::sleep(Duration::from_millis(500));
         }
     }
+}
+
+/// User and system seconds of a process since it began.
+pub fn cpu_of(process: u32) -> Result<f64> {
+    /// Ticks a second in /proc: fixed at 100 for every architecture Linux runs on today.
+    const TICKS: f64 = 100.0;
+    let text = proc(process, "stat")?;
+    // The name in parentheses may hold spaces; utime and stime are the 12th and 13th field after it (proc(5)).
+    let fields: Vec<&str> = text.rsplit_once(')').map_or("", |(_, rest)| rest).split_whitespace().collect();
+    let ticks = |at: usize| fields.get(at).and_then(|text| text.parse::<f64>().ok()).unwrap_or(f64::NAN);
+    Ok((ticks(11) + ticks(12)) / TICKS)
+}
+
+/// Memory of a process in bytes, by the name of a line of /proc/PID/status.
+pub fn memory_of(process: u32, which: &str) -> Result<u64> {
+    let text = proc(process, "status")?;
+    let line = text.lines().find_map(|line| line.strip_prefix(which)?.strip_prefix(':')).unwrap_or("");
+    let kib: u64 = line.trim().trim_end_matches("kB").trim().parse().unwrap_or(0);
+    Ok(kib * 1024)
+}
+
+fn proc(process: u32, file: &str) -> Result<String> {
+    let path = format!("/proc/{process}/{file}");
+    fs::read_to_string(&path).with_context(|| format!("cannot read {path}: benches run on Linux"))
 }
 
 fn tables(store: &Value) -> impl Iterator<Item = &Value> {

@@ -3,8 +3,10 @@
 
 mod budgets;
 mod common;
+mod detect;
 mod ingest;
 mod load;
+mod promql;
 mod read;
 mod store;
 
@@ -16,8 +18,12 @@ use clap::Subcommand;
 pub enum Bench {
     /// How long an agent waits for a verdict of its budgets.
     Budgets(budgets::Options),
+    /// How good the detectors are, on labelled runs.
+    Detect(detect::Options),
     /// What taking telemetry in costs, beside peers.
     Ingest(ingest::Options),
+    /// What queries in PromQL cost, beside Prometheus.
+    Promql(promql::Options),
     /// What reading costs as data grows.
     Read(read::Options),
     /// Bodies once, compaction under load, memory to serve, backup and check.
@@ -28,7 +34,9 @@ pub enum Bench {
 pub fn run(bench: &Bench) -> Result<()> {
     match bench {
         Bench::Budgets(options) => budgets::run(options),
+        Bench::Detect(options) => detect::run(options),
         Bench::Ingest(options) => ingest::run(options),
+        Bench::Promql(options) => promql::run(options),
         Bench::Read(options) => read::run(options),
         Bench::Store(options) => store::run(options),
     }

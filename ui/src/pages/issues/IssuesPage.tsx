@@ -4,14 +4,18 @@ import { IconChevronRight, IconMoonStars } from "@tabler/icons-react";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
 import { decideIssue, findingsQuery, issuesQuery } from "@/api/queries";
-import type { Finding, Issue } from "@/api/types";
+import type { Issue } from "@/api/types";
 import { PageHeader } from "@/layout/PageHeader";
 import { compact, count, plural } from "@/lib/format";
-import { evidence, ISSUE_VIEWS, type IssueView, statesOf } from "@/lib/issues";
+import { ISSUE_VIEWS, type IssueView, issueName, statesOf } from "@/lib/issues";
+import { Said } from "@/ui/Said";
 import { Empty, ErrorState, SkeletonRows } from "@/ui/States";
 import { Ago } from "@/ui/Time";
 import { useTitle } from "@/ui/useTitle";
+import { DECISIONS } from "./decisions";
 import classes from "./IssuesPage.module.css";
+import { IssueTabs } from "./IssueTabs";
+import { Seen } from "./Seen";
 
 const route = getRouteApi("/issues");
 
@@ -38,6 +42,7 @@ export function IssuesPage() {
           data={ISSUE_VIEWS.map(([value, label]) => ({ value, label }))}
         />
       </PageHeader>
+      <IssueTabs active="issues" />
       {query.isPending ? (
         <SkeletonRows rows={8} height={64} />
       ) : query.isError && !issues ? (
@@ -77,15 +82,16 @@ function Nothing({ view }: { view: IssueView }) {
 }
 
 function Row({ issue, open, onOpen }: { issue: Issue; open: boolean; onOpen: (open: boolean) => void }) {
-  const label = `${issue.detector}${issue.agent ? ` in ${issue.agent}` : ""}`;
   return (
     <li className={classes.issue} data-severity={issue.severity}>
       <div className={classes.top}>
         <button type="button" className={classes.toggle} aria-expanded={open} onClick={() => onOpen(!open)}>
           <IconChevronRight size={15} stroke={1.8} aria-hidden data-open={open || undefined} />
           <span className={classes.title}>
-            <strong>{label.replaceAll("_", " ")}</strong>
-            <span className={classes.message}>{issue.message}</span>
+            <strong>{issueName(issue)}</strong>
+            <span className={classes.message}>
+              <Said text={issue.message} />
+            </span>
           </span>
         </button>
         <dl className={classes.facts}>
@@ -112,14 +118,6 @@ const Fact = ({ name, value }: { name: string; value: string }) => (
   </div>
 );
 
-/** What may be decided about an issue in a state. */
-const DECISIONS: [string, string][] = [
-  ["acknowledged", "Acknowledge"],
-  ["resolved", "Resolve"],
-  ["muted", "Mute"],
-  ["open", "Open again"],
-];
-
 function Detail({ issue }: { issue: Issue }) {
   const client = useQueryClient();
   const findings = useQuery(findingsQuery({ fingerprint: issue.fingerprint }));
@@ -141,6 +139,13 @@ function Detail({ issue }: { issue: Issue }) {
         {issue.versions.length > 0 && <span>versions {issue.versions.join(", ")}</span>}
         {issue.owner && <span>looked after by {issue.owner}</span>}
         <span className={classes.decisions}>
+          <Button
+            renderRoot={(props) => (
+              <Link to="/incidents/$fingerprint" params={{ fingerprint: issue.fingerprint }} {...props} />
+            )}
+          >
+            Incident
+          </Button>
           {DECISIONS.filter(([state]) => (state === "open" ? !active : state !== issue.state)).map(([state, name]) => (
             <Button key={state} variant="default" loading={decide.isPending} onClick={() => decide.mutate(state)}>
               {name}
@@ -170,32 +175,5 @@ function Detail({ issue }: { issue: Issue }) {
         </p>
       )}
     </div>
-  );
-}
-
-function Seen({ finding }: { finding: Finding }) {
-  const facts = evidence(finding.evidence);
-  return (
-    <li>
-      <Link
-        to="/runs/$traceId"
-        params={{ traceId: finding.trace_id }}
-        search={finding.span_ids[0] ? { step: finding.span_ids[0] } : {}}
-        className={classes.run}
-      >
-        <Ago at={finding.at} className="tnum" />
-        <span className={classes.said}>{finding.message}</span>
-      </Link>
-      {facts.length > 0 && (
-        <dl className={classes.evidence}>
-          {facts.map(([name, value]) => (
-            <div key={name}>
-              <dt>{name}</dt>
-              <dd>{value}</dd>
-            </div>
-          ))}
-        </dl>
-      )}
-    </li>
   );
 }

@@ -1,23 +1,69 @@
-/** Where the durations of runs lie over time: each cell counts runs, each leads to them. */
+/** Where durations, tokens or steps of runs lie over time, with p50, p95 and p99 drawn in: each cell counts runs, and leads to them. */
 import { useComputedColorScheme } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useEffect, useMemo, useRef } from "react";
 import { runSql } from "@/api/queries";
-import { count, duration } from "@/lib/format";
-import { type Cell, cells, durationsSql, edge, PER_OCTAVE } from "@/lib/heat";
+import type { RunsSearch } from "@/lib/filter";
+import { compact, count, duration } from "@/lib/format";
+import { type Amount, type Cell, cells, edge, heatSql, levelOf, PER_OCTAVE } from "@/lib/heat";
 import { runsSearch } from "@/lib/overview";
+import { byQuantile } from "@/lib/series";
 import { day, night } from "@/theme/tokens";
 import { tick } from "@/ui/chart/option";
-import { type Ask, REFRESH_MS } from "./ask";
+import { type Ask, REFRESH_MS, useAggregate } from "./ask";
 import classes from "./OverviewPage.module.css";
 import { PanelHead } from "./Panel";
 
-export function Heatmap({ ask }: { ask: Ask }) {
+interface HeatSpec {
+  title: string;
+  about: string;
+  of: Amount;
+  /** The measure of the quantiles, in the words of `/api/v1/aggregate`. */
+  measure: string;
+  format: (value: number) => string;
+  /** The runs of a cell. */
+  runs: (from: number, to: number) => RunsSearch;
+}
+
+export const HEATS: Record<"durations" | "tokens" | "steps", HeatSpec> = {
+  durations: {
+    title: "Durations of runs",
+    about:
+      "Each cell counts the runs that started then and took so long; a second band is a second kind of behaviour. Lines are p50, p95 and p99.",
+    of: "duration_ms",
+    measure: "duration_ms",
+    format: duration,
+    runs: (from, to) => ({ min_duration_ms: from, max_duration_ms: to }),
+  },
+  tokens: {
+    title: "Tokens per run, as a distribution",
+    about: "Each cell counts the runs that started then and took so many tokens. Lines are p50, p95 and p99.",
+    of: "total_tokens",
+    measure: "tokens",
+    format: compact,
+    runs: (from, to) => ({ min_tokens: from, max_tokens: to }),
+  },
+  steps: {
+    title: "Steps per run, as a distribution",
+    about:
+      "Each cell counts the runs that started then and took so many steps: a loop is a band far up. Lines are p50, p95 and p99.",
+    of: "steps",
+    measure: "steps",
+    format: compact,
+    runs: () => ({ sort: "-steps" }),
+  },
+};
+
+const QUANTILES = ["p50", "p95", "p99"];
+
+export function Heatmap({ ask, spec = HEATS.durations }: { ask: Ask; spec?: HeatSpec }) {
   const navigate = useNavigate();
   const palette = useComputedColorScheme("dark") === "dark" ? night : day;
   const place = useRef<HTMLDivElement>(null);
-  const sql = durationsSql(ask.time, ask.scope);
+  const sql = heatSql(ask.time, ask.scope, spec.of);
+  const quantiles = useAggregate(ask, { measure: spec.measure, quantiles: "0.5,0.95,0.99" });
+  const lines = useMemo(() => byQuantile(quantiles.data?.rows ?? [], ask.time, QUANTILES), [quantiles.data, ask.time]);
   const answer = useQuery({
     queryKey: ["heat", sql],
     queryFn: ({ signal }) => runSql(sql, signal),
@@ -43,7 +89,7 @@ export function Heatmap({ ask }: { ask: Ask }) {
       const label = { color: palette.faint, fontSize: 11, fontFamily: "inherit" };
       chart.setOption({
         animation: false,
-        grid: { left: 4, right: 18, top: 8, bottom: 2, outerBoundsMode: "same", outerBoundsContain: "axisLabel" },
+        grid: { left: 4, right: 30, top: 8, bottom: 2, outerBoundsMode: "same", outerBoundsContain: "axisLabel" },
         tooltip: {
           confine: true,
           backgroundColor: palette.raised,
@@ -51,7 +97,7 @@ export function Heatmap({ ask }: { ask: Ask }) {
           textStyle: { color: palette.text, fontSize: 12, fontFamily: "inherit" },
           formatter: ({ data }: { data: [number, number, number] }) => {
             const level = levels[data[1]] ?? 0;
-            return `${tick(ask.time.starts[data[0]] ?? 0, ask.time.stepMs)} · ${duration(edge(level))} to ${duration(edge(level + 1))}<br><b>${count(data[2])}</b> runs`;
+            return `${tick(ask.time.starts[data[0]] ?? 0, ask.time.stepMs)} · ${spec.format(edge(level, spec.of))} to ${spec.format(edge(level + 1, spec.of))}<br><b>${count(data[2])}</b> runs`;
           },
         },
         xAxis: {
@@ -63,7 +109,7 @@ export function Heatmap({ ask }: { ask: Ask }) {
         },
         yAxis: {
           type: "category",
-          data: levels.map((level) => duration(edge(level))),
+          data: levels.map((level) => spec.format(edge(level, spec.of))),
           axisLine: { show: false },
           axisTick: { show: false },
           axisLabel: { ...label, interval: PER_OCTAVE * 2 - 1 },
@@ -77,6 +123,23 @@ export function Heatmap({ ask }: { ask: Ask }) {
           inRange: { color: [palette.selected, palette.accentFill] },
         },
         series: [
+          ...lines.map((line, which) => ({
+            name: line.name,
+            type: "line",
+            data: line.values.map((value) => (value == null ? null : levelOf(value, spec.of) - low - 0.5)),
+            symbol: "none",
+            silent: true,
+            smooth: 0.2,
+            z: 3,
+            tooltip: { show: false },
+            lineStyle: {
+              width: 1.6,
+              type: which === 0 ? "solid" : which === 1 ? [5, 3] : [2, 3],
+              color: palette.text,
+              opacity: 0.85,
+            },
+            endLabel: { show: true, formatter: line.name, color: palette.muted, fontSize: 10.5, distance: 2 },
+          })),
           {
             type: "heatmap",
             data: heat.map((cell) => [cell.at, cell.level - low, cell.count, Math.log2(cell.count + 1)]),
@@ -85,15 +148,15 @@ export function Heatmap({ ask }: { ask: Ask }) {
           },
         ],
       });
-      chart.on("click", ({ data }) => {
+      chart.on("click", ({ data, seriesType }) => {
+        if (seriesType !== "heatmap") return;
         const [at, level] = data as [number, number];
         const start = ask.time.starts[at] ?? 0;
         void navigate({
           to: "/runs",
           search: {
             ...runsSearch(ask.scope, start, start + ask.time.stepMs),
-            min_duration_ms: edge(levels[level] ?? 0),
-            max_duration_ms: edge((levels[level] ?? 0) + 1),
+            ...spec.runs(edge(levels[level] ?? 0, spec.of), edge((levels[level] ?? 0) + 1, spec.of)),
           },
         });
       });
@@ -103,14 +166,11 @@ export function Heatmap({ ask }: { ask: Ask }) {
       observer?.disconnect();
       chart?.dispose();
     };
-  }, [heat, palette, ask, navigate]);
+  }, [heat, lines, palette, ask, navigate, spec]);
 
   return (
-    <section className={classes.panel} aria-label="Durations of runs">
-      <PanelHead
-        title="Durations of runs"
-        about="Each cell counts the runs that started then and took so long; a second band is a second kind of behaviour."
-      />
+    <section className={classes.panel} aria-label={spec.title}>
+      <PanelHead title={spec.title} about={spec.about} />
       {answer.isError ? (
         <p className={classes.nothing} role="alert">
           {answer.error.message}
@@ -118,13 +178,13 @@ export function Heatmap({ ask }: { ask: Ask }) {
       ) : heat.length === 0 ? (
         <p className={classes.nothing}>{answer.isPending ? "…" : "Nothing of this in the time range."}</p>
       ) : (
-        <div ref={place} style={{ height: 190 }} role="img" aria-label={describe(heat)} />
+        <div ref={place} style={{ height: 190 }} role="img" aria-label={describe(heat, spec)} />
       )}
     </section>
   );
 }
 
-function describe(heat: Cell[]): string {
+function describe(heat: Cell[], { title, of, format }: HeatSpec): string {
   const busiest = heat.reduce((most, cell) => (cell.count > most.count ? cell : most));
-  return `Durations of runs over time; most runs took ${duration(edge(busiest.level))} to ${duration(edge(busiest.level + 1))}.`;
+  return `${title} over time; most runs took ${format(edge(busiest.level, of))} to ${format(edge(busiest.level + 1, of))}.`;
 }

@@ -4,9 +4,9 @@ import { IconInfoCircle } from "@tabler/icons-react";
 import { useNavigate } from "@tanstack/react-router";
 import { useCallback, useMemo } from "react";
 import { runsSearch } from "@/lib/overview";
-import type { Series } from "@/lib/series";
+import type { Mark, Series } from "@/lib/series";
 import { TimeChart } from "@/ui/chart/TimeChart";
-import { type Ask, useAggregate } from "./ask";
+import { type Ask, useAggregate, useMarks } from "./ask";
 import { Legend } from "./Legend";
 import classes from "./OverviewPage.module.css";
 import type { PanelSpec } from "./panels";
@@ -15,9 +15,13 @@ interface Props {
   panel: PanelSpec;
   ask: Ask;
   onStretch: (from: number, to: number) => void;
+  /** Marks of this chart alone, beside those of all. */
+  own?: Mark[];
 }
 
-export function Panel({ panel, ask, onStretch }: Props) {
+export function Panel({ panel, ask, onStretch, own }: Props) {
+  const happened = useMarks(ask);
+  const marks = useMemo(() => (own ? [...happened, ...own] : happened), [happened, own]);
   const navigate = useNavigate();
   const answer = useAggregate(ask, panel.question);
   const earlier = useAggregate(ask, panel.question, { shift: ask.shift ?? 0, enabled: ask.shift !== undefined });
@@ -56,6 +60,7 @@ export function Panel({ panel, ask, onStretch }: Props) {
             format={panel.format}
             colour={panel.colour}
             threshold={panel.threshold}
+            marks={marks}
             most={panel.most}
             logarithmic={panel.logarithmic}
             onStretch={onStretch}

@@ -1,8 +1,10 @@
 /** What all parts of the overview ask about: the time, its buckets, the scope. */
 import { useQuery } from "@tanstack/react-query";
-import { aggregateQuery } from "@/api/queries";
+import { useMemo } from "react";
+import { aggregateQuery, alertHistoryQuery, changesQuery } from "@/api/queries";
+import { alertMarks, changeMarks } from "@/lib/marks";
 import type { scopeOf } from "@/lib/overview";
-import type { Buckets } from "@/lib/series";
+import type { Buckets, Mark } from "@/lib/series";
 
 /** How often numbers are asked for while the range ends now. */
 export const REFRESH_MS = 5000;
@@ -16,6 +18,30 @@ export interface Ask {
   /** How much earlier the comparison is, in milliseconds; absent without one. */
   shift: number | undefined;
   live: boolean;
+}
+
+/** What happened meanwhile, for every chart: alerts from when they fired until they ended, deploys and other changes. */
+export function useMarks(ask: Ask): Mark[] {
+  const start = ask.time.starts[0] ?? 0;
+  const end = (ask.time.starts.at(-1) ?? 0) + ask.time.stepMs;
+  const { data } = useQuery({
+    ...alertHistoryQuery(new Date(start).toISOString()),
+    refetchInterval: ask.live ? REFRESH_MS * 2 : false,
+  });
+  const { agent, environment } = ask.scope;
+  const { data: changed } = useQuery({
+    ...changesQuery({
+      from: new Date(start).toISOString(),
+      to: new Date(end).toISOString(),
+      ...(agent ? { agent: [agent] } : {}),
+      ...(environment ? { environment: [environment] } : {}),
+    }),
+    refetchInterval: ask.live ? REFRESH_MS * 2 : false,
+  });
+  return useMemo(
+    () => [...alertMarks(data?.events ?? [], start, end), ...changeMarks(changed?.changes ?? [])],
+    [data, changed, start, end],
+  );
 }
 
 /** An aggregate over the range of the page, kept up to date while the range ends now. */

@@ -1,18 +1,26 @@
 /** What each agent of the run did itself, and what it left to the agents below it. */
 import { Link } from "@tanstack/react-router";
 import { useMemo } from "react";
-import type { AgentShare, Run } from "@/api/types";
+import type { AgentShare, Run, Step } from "@/api/types";
 import { agentRows } from "@/lib/agents";
 import { compact, count, duration, usd } from "@/lib/format";
 import { KindTile } from "@/theme/kinds";
+import { AgentGraph } from "./AgentGraph";
 import classes from "./AgentsView.module.css";
 
-export function AgentsView({ run, onStep }: { run: Run; onStep: (spanId: string) => void }) {
+interface Props {
+  run: Run;
+  steps: Step[];
+  onStep: (spanId: string) => void;
+}
+
+export function AgentsView({ run, steps, onStep }: Props) {
   const rows = useMemo(() => agentRows(run.agents), [run.agents]);
   const longest = Math.max(1, ...run.agents.map((agent) => agent.own_ms + agent.delegated_ms));
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keyboard
     <section className={classes.view} tabIndex={0} aria-label="Agents of the run">
+      <AgentGraph run={run} steps={steps} onStep={onStep} />
       <table className={classes.table}>
         <thead>
           <tr>

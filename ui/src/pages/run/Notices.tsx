@@ -1,6 +1,7 @@
 /** What is odd about a step: its failure, and what the tree alone does not say. */
-import { IconAlertTriangleFilled } from "@tabler/icons-react";
-import type { Run, Step } from "@/api/types";
+import { IconAlertTriangleFilled, IconFlag3Filled } from "@tabler/icons-react";
+import { Link } from "@tanstack/react-router";
+import type { Finding, Run, Step } from "@/api/types";
 import { displayName } from "@/lib/step";
 import classes from "./Notices.module.css";
 import { StepLink } from "./StepLink";
@@ -10,9 +11,11 @@ interface Props {
   step: Step;
   steps: Step[];
   select: (spanId: string) => void;
+  /** What detectors saw in it. */
+  findings: Finding[];
 }
 
-export function Notices({ step, steps, select }: Props) {
+export function Notices({ step, steps, select, findings }: Props) {
   const find = (id: string | null) => (id ? steps.find((each) => each.span_id === id) : undefined);
   const repeats = find(step.retry_of);
   const repeatedBy = steps.find((each) => each.retry_of === step.span_id);
@@ -29,6 +32,17 @@ export function Notices({ step, steps, select }: Props) {
           </div>
         </div>
       )}
+      {findings.map((finding) => (
+        <div key={finding.id} className={classes.finding} data-severity={finding.severity} role="note">
+          <IconFlag3Filled size={13} aria-hidden />
+          <div>
+            <strong>{finding.detector.replaceAll("_", " ")}</strong> {finding.message}{" "}
+            <Link to="/issues" search={{ issue: finding.fingerprint }}>
+              Issue
+            </Link>
+          </div>
+        </div>
+      ))}
       <ul className={classes.notes}>
         {asker && (
           <li>

@@ -1,17 +1,16 @@
 /** What detectors saw in the run, each a click away from the step that proves it. */
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
+import { useMemo } from "react";
 import { FINDINGS_SHOWN, findingsQuery } from "@/api/queries";
+import type { Finding } from "@/api/types";
 import classes from "./RunFindings.module.css";
 
-interface Props {
-  traceId: string;
-  /** Changes when the run does: a settled run is judged once more. */
-  version: string;
-  select: (spanId: string) => void;
-}
+/** Findings by the steps that prove them. */
+export type Pinned = ReadonlyMap<string, Finding[]>;
 
-export function RunFindings({ traceId, version, select }: Props) {
+/** `version` changes when the run does: a settled run is judged once more. */
+export function useRunFindings(traceId: string, version: string) {
   const { data } = useQuery({
     ...findingsQuery({ trace_id: traceId }),
     queryKey: ["findings", { trace_id: traceId }, version],
@@ -19,10 +18,27 @@ export function RunFindings({ traceId, version, select }: Props) {
     // A run is judged a moment after it settles.
     refetchInterval: (query) => (query.state.data?.findings.length ? false : 5000),
   });
-  if (!data || data.findings.length === 0) return null;
+  const pinned = useMemo(() => {
+    const out = new Map<string, Finding[]>();
+    for (const finding of data?.findings ?? [])
+      for (const id of finding.span_ids) out.set(id, [...(out.get(id) ?? []), finding]);
+    return out;
+  }, [data]);
+  return { findings: data?.findings ?? [], more: !!data?.next, pinned };
+}
+
+interface Props {
+  findings: Finding[];
+  /** There are further ones. */
+  more: boolean;
+  select: (spanId: string) => void;
+}
+
+export function RunFindings({ findings, more, select }: Props) {
+  if (findings.length === 0) return null;
   return (
     <ul className={classes.findings} aria-label="Findings of the run">
-      {data.findings.map((finding) => (
+      {findings.map((finding) => (
         <li key={finding.id} data-severity={finding.severity}>
           <button
             type="button"
@@ -37,7 +53,7 @@ export function RunFindings({ traceId, version, select }: Props) {
           </Link>
         </li>
       ))}
-      {data.next && <li className="faint">Only the newest {FINDINGS_SHOWN} are shown.</li>}
+      {more && <li className="faint">Only the newest {FINDINGS_SHOWN} are shown.</li>}
     </ul>
   );
 }

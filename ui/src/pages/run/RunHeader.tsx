@@ -40,6 +40,21 @@ export function RunHeader({ run, joined, onBack }: Props) {
             <span className={classes.provisional}>joined from {plural(joined.length + 1, "trace")}</span>
           </Tooltip>
         )}
+        {run.sla_broken.length > 0 && (
+          <Tooltip
+            multiline
+            maw={420}
+            events={{ hover: true, focus: true, touch: true }}
+            label={run.sla_broken
+              .map((each) => `${each.objective}: promised ${each.promised}, was ${each.was}`)
+              .join("; ")}
+          >
+            {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what it means is said on focus */}
+            <span className={classes.broken} tabIndex={0}>
+              SLA broken: {run.sla_broken.map((each) => each.objective).join(", ")}
+            </span>
+          </Tooltip>
+        )}
         {run.outcome && <span className={classes.outcome}>{run.outcome}</span>}
         <span className={classes.id}>
           <span className="mono">{run.trace_id}</span>

@@ -19,12 +19,13 @@ import { useThrottled } from "@/ui/useThrottled";
 import { useTitle } from "@/ui/useTitle";
 import { AgentsView } from "./AgentsView";
 import { LogsView } from "./LogsView";
-import { RunFindings } from "./RunFindings";
+import { RunFindings, useRunFindings } from "./RunFindings";
 import { RunHeader } from "./RunHeader";
 import classes from "./RunPage.module.css";
 import { RunRaw } from "./RunRaw";
 import { StepsView } from "./StepsView";
 import { Transcript } from "./Transcript";
+import { useSteps } from "./useSteps";
 
 /** A changing run is read again at most this often. */
 const REFRESH_MS = 300;
@@ -34,7 +35,7 @@ export function RunPage() {
   const search = useSearch({ from: "/runs/$traceId" });
   const navigate = useNavigate({ from: "/runs/$traceId" });
   const narrow = useMediaQuery("(max-width: 900px)", undefined, { getInitialValueInEffect: false }) ?? false;
-  const query = useQuery(runQuery(traceId));
+  const { query, steps, open } = useSteps(traceId, search.step, search.find);
   const logs = useQuery(runLogsQuery(traceId));
   const client = useQueryClient();
   useTitle(query.data?.run.name ?? "Run");
@@ -44,7 +45,7 @@ export function RunPage() {
   const refresh = useThrottled(
     () =>
       Promise.all(
-        ["run", "run-full", "run-logs", "run-raw", "step"].map((key) =>
+        ["run", "run-part", "run-find", "run-full", "run-logs", "run-raw", "step"].map((key) =>
           client.invalidateQueries({ queryKey: [key, traceId] }),
         ),
       ),
@@ -70,9 +71,13 @@ export function RunPage() {
   const data = query.data;
   const selected = useMemo(() => {
     if (!data) return undefined;
-    const asked = data.steps.find((step) => step.span_id === search.step);
-    return asked ?? (narrow ? undefined : firstToShow(data.steps, data.run.errors > 0 && data.run.status === "error"));
-  }, [data, search.step, narrow]);
+    const asked = steps.find((step) => step.span_id === search.step);
+    return asked ?? (narrow ? undefined : firstToShow(steps, data.run.errors > 0 && data.run.status === "error"));
+  }, [data, steps, search.step, narrow]);
+  const { findings, more, pinned } = useRunFindings(
+    traceId,
+    data ? `${data.run.status} ${data.run.provisional} ${data.run.steps}` : "",
+  );
 
   if (query.isPending) {
     return (
@@ -98,8 +103,8 @@ export function RunPage() {
     <div className={classes.page}>
       <RunHeader run={data.run} joined={data.joined} onBack={back} />
       <RunFindings
-        traceId={traceId}
-        version={`${data.run.status} ${data.run.provisional} ${data.run.steps}`}
+        findings={findings}
+        more={more}
         select={(step) => set({ step, view: undefined, tab: undefined }, false)}
       />
       <Tabs
@@ -138,7 +143,9 @@ export function RunPage() {
         <Tabs.Panel value="steps" className={classes.panel}>
           <StepsView
             run={data.run}
-            steps={data.steps}
+            steps={steps}
+            pinned={pinned}
+            onOpen={open}
             selected={selected}
             search={search}
             set={set}
@@ -150,7 +157,7 @@ export function RunPage() {
           <Transcript traceId={traceId} onStep={(step) => set({ view: undefined, step }, false)} />
         </Tabs.Panel>
         <Tabs.Panel value="agents" className={classes.panel}>
-          <AgentsView run={data.run} onStep={(step) => set({ view: undefined, step }, false)} />
+          <AgentsView run={data.run} steps={steps} onStep={(step) => set({ view: undefined, step }, false)} />
         </Tabs.Panel>
         <Tabs.Panel value="logs" className={classes.panel}>
           <LogsView

@@ -13,8 +13,10 @@ import { JsonView } from "@/ui/JsonView";
 import { ErrorState, SkeletonRows } from "@/ui/States";
 import { StatusBadge } from "@/ui/StatusMark";
 import { useKeys } from "@/ui/useKeys";
+import { CopyMenu } from "./CopyMenu";
 import { LogsView } from "./LogsView";
 import { Notices } from "./Notices";
+import type { Pinned } from "./RunFindings";
 import classes from "./StepDetail.module.css";
 import { AttributesTab } from "./tabs/AttributesTab";
 import { EventsTab } from "./tabs/EventsTab";
@@ -41,9 +43,10 @@ interface Props {
   set: (change: Partial<RunSearch>, replace?: boolean) => void;
   select: (spanId: string) => void;
   logs: LogRecord[];
+  pinned: Pinned;
 }
 
-export function StepDetail({ run, steps, step, search, set, select, logs }: Props) {
+export function StepDetail({ run, steps, step, search, set, select, logs, pinned }: Props) {
   const query = useQuery(stepQuery(run.trace_id, step.span_id));
   const full = query.data?.step;
   const own = logs.filter((log) => log.span_id === step.span_id);
@@ -67,10 +70,17 @@ export function StepDetail({ run, steps, step, search, set, select, logs }: Prop
           <span className={classes.id}>
             <span className="mono">{step.span_id}</span>
             <CopyButton text={step.span_id} label="Copy the span id" />
+            <CopyMenu run={run} step={full ?? step} ready={!!full} raw={query.data?.raw} />
           </span>
         </div>
         <Facts run={run} step={step} />
-        <Notices run={run} step={full ?? step} steps={steps} select={select} />
+        <Notices
+          run={run}
+          step={full ?? step}
+          steps={steps}
+          select={select}
+          findings={pinned.get(step.span_id) ?? []}
+        />
       </div>
       {query.isPending ? (
         <SkeletonRows rows={8} height={40} />
@@ -94,7 +104,7 @@ export function StepDetail({ run, steps, step, search, set, select, logs }: Prop
           {/* A tab's content starts at its top for every step. */}
           <div className={classes.body} key={`${step.span_id} ${tab}`}>
             <Tabs.Panel value="messages">
-              <MessagesTab step={full} />
+              <MessagesTab run={run} steps={steps} step={full} select={select} />
             </Tabs.Panel>
             <Tabs.Panel value="tool">
               <ToolTab step={full} steps={steps} select={select} />
@@ -147,6 +157,15 @@ function Facts({ run, step }: { run: Run; step: Step }) {
   if (step.duration_ms != null && Math.abs(step.own_ms - step.duration_ms) > 0.5) {
     facts.push(["Own time", duration(step.own_ms), "Not covered by the steps below it"]);
   }
+  if (step.critical_ms)
+    facts.push([
+      "Waited for",
+      <>
+        {duration(step.critical_ms)}
+        <span className="faint"> {share(step.critical_ms / run.duration_ms)}</span>
+      </>,
+      "Of the run's length, what this step itself took up while the run waited for it",
+    ]);
   if (step.ttft_ms != null) facts.push(["First token", duration(step.ttft_ms)]);
   if (step.model)
     facts.push([
@@ -195,6 +214,8 @@ function Facts({ run, step }: { run: Run; step: Step }) {
     </dl>
   );
 }
+
+const share = (part: number) => `${(part * 100).toFixed(part < 0.0995 ? 1 : 0)} %`;
 
 function Tokens({ value, note }: { value: number; note?: string }) {
   return (

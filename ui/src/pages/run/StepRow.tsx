@@ -1,7 +1,13 @@
 /** One step in tree and timeline. */
-import { IconAlertTriangleFilled, IconChevronRight, IconRefresh, IconUnlink } from "@tabler/icons-react";
-import type { Step } from "@/api/types";
-import { clock, compact, duration, plural } from "@/lib/format";
+import {
+  IconAlertTriangleFilled,
+  IconChevronRight,
+  IconFlag3Filled,
+  IconRefresh,
+  IconUnlink,
+} from "@tabler/icons-react";
+import type { Finding, Step } from "@/api/types";
+import { clock, compact, duration, parse, plural, usd } from "@/lib/format";
 import { displayName } from "@/lib/step";
 import { type Extent, place } from "@/lib/timeline";
 import { guides, type Row } from "@/lib/tree";
@@ -28,15 +34,32 @@ interface Props {
   onSelect: () => void;
   onHover: () => void;
   onFold: (folded: boolean) => void;
+  /** Whether the run waited for it, where that is looked at. */
+  onPath: boolean | undefined;
+  /** Where playback stands, in milliseconds since 1970; absent without one. */
+  moment: number | undefined;
+  /** What detectors saw in it. */
+  findings: Finding[] | undefined;
+  /** Fetches steps below it that were left out. */
+  onOpen: () => void;
 }
 
-export function StepRow({ row, top, height, axis, axisWidth, now, marks, selected, onSelect, onHover, onFold }: Props) {
+export function StepRow(props: Props) {
+  const { row, top, height, axis, axisWidth, now, marks, selected, onSelect, onHover, onFold } = props;
+  const { onPath, moment, findings, onOpen } = props;
   const { step } = row;
   const bar = place(step, axis, now);
   const running = step.duration_ms == null;
-  const length = running ? "running" : duration(step.duration_ms);
+  // Where it was waited for only in part, both are said.
+  const partly = onPath && step.critical_ms && step.duration_ms && step.critical_ms < step.duration_ms * 0.99;
+  const length = running
+    ? "running"
+    : partly
+      ? `${duration(step.critical_ms)} of ${duration(step.duration_ms)}`
+      : duration(step.duration_ms);
+  const began = (parse(step.started_at) ?? 0) - (moment ?? 0);
   // Beside the bar where there is room, else in front of it, else on top.
-  const room = LABEL / (axisWidth || 400);
+  const room = (partly ? LABEL * 2.2 : LABEL) / (axisWidth || 400);
   const side = 1 - bar.left - bar.width > room ? "after" : bar.left > room ? "before" : "inside";
   const lines = guides(row);
   const name = displayName(step);
@@ -47,12 +70,16 @@ export function StepRow({ row, top, height, axis, axisWidth, now, marks, selecte
       role="treeitem"
       aria-level={step.depth + 1}
       aria-selected={selected}
-      aria-expanded={row.descendants > 0 ? !row.collapsed : undefined}
+      aria-expanded={row.descendants > 0 ? !row.collapsed : step.folded > 0 ? false : undefined}
       className={classes.row}
       data-selected={selected || undefined}
       data-dim={!row.matches || undefined}
       data-error={step.status === "error" || undefined}
       data-parent={row.descendants > 0 || undefined}
+      data-off={onPath === false || (moment !== undefined && began > 0) || undefined}
+      data-now={
+        (moment !== undefined && began <= 0 && -began <= (step.duration_ms ?? Number.POSITIVE_INFINITY)) || undefined
+      }
       style={{ ...kindStyle(step.kind), height, transform: `translateY(${top}px)` }}
       onClick={onSelect}
       onPointerEnter={onHover}
@@ -63,16 +90,17 @@ export function StepRow({ row, top, height, axis, axisWidth, now, marks, selecte
             <span key={level} data-line={goesOn || undefined} data-own={level === shown.length - 1 || undefined} />
           ))}
         </span>
-        {row.descendants > 0 ? (
+        {row.descendants > 0 || step.folded > 0 ? (
           <button
             type="button"
             className={classes.fold}
             tabIndex={-1}
             aria-hidden
-            data-open={!row.collapsed || undefined}
+            data-open={(row.descendants > 0 && !row.collapsed) || undefined}
             onClick={(event) => {
               event.stopPropagation();
-              onFold(!row.collapsed);
+              if (row.descendants > 0) onFold(!row.collapsed);
+              else onOpen();
             }}
           >
             <IconChevronRight size={13} stroke={2.2} aria-hidden />
@@ -89,8 +117,27 @@ export function StepRow({ row, top, height, axis, axisWidth, now, marks, selecte
             +{compact(row.descendants)}
           </span>
         )}
+        {step.folded > 0 && !row.collapsed && (
+          <button
+            type="button"
+            className={classes.hidden}
+            tabIndex={-1}
+            title={`${plural(step.folded, "step")} below it ${step.folded === 1 ? "is" : "are"} not shown: show more`}
+            onClick={(event) => {
+              event.stopPropagation();
+              onOpen();
+            }}
+          >
+            +{compact(step.folded)}
+          </button>
+        )}
         {step.kind === "llm" && step.model && <span className={classes.model}>{step.model}</span>}
         <span className={classes.marks}>
+          {findings && (
+            <span className={classes.finding} title={findings.map((each) => each.message).join("\n")}>
+              <IconFlag3Filled size={13} aria-label={plural(findings.length, "finding")} />
+            </span>
+          )}
           {step.retry_of && (
             <IconRefresh size={13} stroke={2} className={classes.retry} aria-label="Repeats a failed step" />
           )}
@@ -105,12 +152,18 @@ export function StepRow({ row, top, height, axis, axisWidth, now, marks, selecte
               {compact(step.usage.total_tokens)}
             </span>
           )}
+          {step.kind !== "agent" && (
+            <span className={classes.cost} data-uncounted={!step.counted || undefined}>
+              {step.cost_usd != null ? usd(step.cost_usd) : ""}
+            </span>
+          )}
         </span>
       </div>
       <div className={classes.time} title={`${clock(step.started_at)}, ${length}`}>
         {marks.map((offset) => (
           <i key={offset} style={{ left: `${(offset / (axis.end - axis.start)) * 100}%` }} />
         ))}
+        {moment !== undefined && <b style={{ left: `${((moment - axis.start) / (axis.end - axis.start)) * 100}%` }} />}
         <span
           className={classes.bar}
           data-running={running || undefined}

@@ -1,12 +1,20 @@
 /** The steps as a tree with their place in time: one list, of which only the rows in sight exist. */
 import { ActionIcon, CloseButton, TextInput, Tooltip } from "@mantine/core";
 import { useElementSize } from "@mantine/hooks";
-import { IconAlertTriangle, IconFold, IconSearch, IconArrowsMaximize as IconUnfold } from "@tabler/icons-react";
+import {
+  IconAlertTriangle,
+  IconFold,
+  IconPlayerPlay,
+  IconRouteAltLeft,
+  IconSearch,
+  IconArrowsMaximize as IconUnfold,
+} from "@tabler/icons-react";
 import { useQueryClient } from "@tanstack/react-query";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useEffect, useMemo, useRef, useState } from "react";
 import { stepQuery } from "@/api/queries";
 import type { Run, Step } from "@/api/types";
+import { parse } from "@/lib/format";
 import type { RunSearch } from "@/lib/search";
 import { mentions } from "@/lib/step";
 import { extent, tickLabel, ticks } from "@/lib/timeline";
@@ -14,6 +22,8 @@ import { buildTree, reveal, visibleRows } from "@/lib/tree";
 import { Empty } from "@/ui/States";
 import { stepKeys, useKeys } from "@/ui/useKeys";
 import { useNow } from "@/ui/useNow";
+import { Playback } from "./Playback";
+import type { Pinned } from "./RunFindings";
 import { StepRow } from "./StepRow";
 import classes from "./StepsPanel.module.css";
 
@@ -25,14 +35,20 @@ interface Props {
   selected: Step | undefined;
   search: RunSearch;
   set: (change: Partial<RunSearch>, replace?: boolean) => void;
+  pinned: Pinned;
+  /** Fetches steps below one that is folded. */
+  onOpen: (spanId: string) => void;
 }
 
-export function StepsPanel({ run, steps, selected, search, set }: Props) {
+export function StepsPanel({ run, steps, selected, search, set, pinned, onOpen }: Props) {
   const scroller = useRef<HTMLDivElement>(null);
   const field = useRef<HTMLInputElement>(null);
   const [collapsed, setCollapsed] = useState<ReadonlySet<string>>(new Set());
   const { ref: axisRef, width: axisWidth } = useElementSize();
   const client = useQueryClient();
+  const [playing, setPlaying] = useState(false);
+  /** Where playback stands, in milliseconds since 1970. */
+  const [moment, setMoment] = useState<number>();
   const running = steps.some((step) => step.duration_ms == null);
   const tick = useNow();
   // Only a running run moves with the clock; else each second would draw everything anew.
@@ -83,8 +99,10 @@ export function StepsPanel({ run, steps, selected, search, set }: Props) {
     ...stepKeys((by) => select(at < 0 ? 0 : Math.min(rows.length - 1, Math.max(0, at + by)))),
     ArrowRight: () => {
       const row = rows[at];
-      if (!row || row.descendants === 0) return;
-      if (row.collapsed) fold(row.step.span_id, false);
+      if (!row) return;
+      if (row.descendants === 0) {
+        if (row.step.folded > 0) onOpen(row.step.span_id);
+      } else if (row.collapsed) fold(row.step.span_id, false);
       else select(at + 1);
     },
     ArrowLeft: () => {
@@ -96,11 +114,25 @@ export function StepsPanel({ run, steps, selected, search, set }: Props) {
     Home: () => select(0),
     End: () => select(rows.length - 1),
     e: nextFailed,
+    c: () => set({ path: search.path ? undefined : true }),
+    p: () => setPlaying(!playing),
     "/": () => field.current?.select(),
   });
 
+  // While a run is played, the list follows what began last.
+  const follow = (offset: number | undefined) => {
+    setMoment(offset === undefined ? undefined : axis.start + offset);
+    if (offset === undefined) return;
+    let latest = -1;
+    for (const [index, row] of rows.entries()) {
+      const began = parse(row.step.started_at) ?? 0;
+      if (began <= axis.start + offset && (latest < 0 || began >= (parse(rows[latest]!.step.started_at) ?? 0)))
+        latest = index;
+    }
+    if (latest >= 0) virtual.scrollToIndex(latest, { align: "auto" });
+  };
   return (
-    <section className={classes.panel} aria-label="Steps">
+    <section className={classes.panel} aria-label="Steps" data-path={search.path || undefined}>
       <div className={classes.tools}>
         <TextInput
           ref={field}
@@ -127,6 +159,20 @@ export function StepsPanel({ run, steps, selected, search, set }: Props) {
             </button>
           </Tooltip>
         )}
+        <Tooltip label="Critical path: what the run waited for (c)">
+          <ActionIcon
+            aria-label="Critical path"
+            aria-pressed={!!search.path}
+            onClick={() => set({ path: search.path ? undefined : true })}
+          >
+            <IconRouteAltLeft size={16} stroke={1.7} />
+          </ActionIcon>
+        </Tooltip>
+        <Tooltip label="Play the run (p)">
+          <ActionIcon aria-label="Play the run" aria-pressed={playing} onClick={() => setPlaying(!playing)}>
+            <IconPlayerPlay size={15} stroke={1.7} />
+          </ActionIcon>
+        </Tooltip>
         <Tooltip label="Fold everything">
           <ActionIcon
             aria-label="Fold everything"
@@ -149,10 +195,23 @@ export function StepsPanel({ run, steps, selected, search, set }: Props) {
           </ActionIcon>
         </Tooltip>
       </div>
+      {(playing || search.at !== undefined) && (
+        <Playback
+          whole={whole}
+          at={search.at}
+          playing={playing}
+          onPlaying={setPlaying}
+          onAt={(offset) => set({ at: offset })}
+          onMoment={follow}
+        />
+      )}
       <div className={classes.axis} aria-hidden>
         <span>
           {run.steps === 1 ? "Step" : "Steps"}
-          <span>tokens</span>
+          <span className={classes.amounts}>
+            <i>tokens</i>
+            <i>cost</i>
+          </span>
         </span>
         <div ref={axisRef} className={classes.ticks}>
           {marks
@@ -184,6 +243,10 @@ export function StepsPanel({ run, steps, selected, search, set }: Props) {
               now={now}
               marks={marks}
               selected={item.index === at}
+              onPath={search.path ? (rows[item.index]!.step.critical_ms ?? 0) > 0 : undefined}
+              moment={moment}
+              findings={pinned.get(rows[item.index]!.step.span_id)}
+              onOpen={() => onOpen(rows[item.index]!.step.span_id)}
               onSelect={() => select(item.index)}
               onHover={() => void client.prefetchQuery(stepQuery(run.trace_id, rows[item.index]!.step.span_id))}
               onFold={(folded) => fold(rows[item.index]!.step.span_id, folded)}

@@ -5,6 +5,7 @@ import { type PointerEvent, useRef } from "react";
 import type { LogRecord, Run, Step } from "@/api/types";
 import type { RunSearch } from "@/lib/search";
 import { Empty } from "@/ui/States";
+import type { Pinned } from "./RunFindings";
 import { StepDetail } from "./StepDetail";
 import { StepsPanel } from "./StepsPanel";
 import classes from "./StepsView.module.css";
@@ -17,13 +18,16 @@ interface Props {
   set: (change: Partial<RunSearch>, replace?: boolean) => void;
   narrow: boolean;
   logs: LogRecord[];
+  pinned: Pinned;
+  /** Fetches steps below one that is folded. */
+  onOpen: (spanId: string) => void;
 }
 
 const LEAST = 30;
 const MOST = 75;
 const clamp = (value: number) => Math.min(MOST, Math.max(LEAST, value));
 
-export function StepsView({ run, steps, selected, search, set, narrow, logs }: Props) {
+export function StepsView({ run, steps, selected, search, set, narrow, logs, pinned, onOpen }: Props) {
   const [share, setShare] = useLocalStorage({
     key: "tawny.run.split",
     defaultValue: 54,
@@ -31,9 +35,20 @@ export function StepsView({ run, steps, selected, search, set, narrow, logs }: P
   });
   const frame = useRef<HTMLDivElement>(null);
   const select = (step: string) => set({ step });
-  const panel = <StepsPanel run={run} steps={steps} selected={selected} search={search} set={set} />;
+  const panel = (
+    <StepsPanel run={run} steps={steps} selected={selected} search={search} set={set} pinned={pinned} onOpen={onOpen} />
+  );
   const detail = selected && (
-    <StepDetail run={run} steps={steps} step={selected} search={search} set={set} select={select} logs={logs} />
+    <StepDetail
+      run={run}
+      steps={steps}
+      step={selected}
+      search={search}
+      set={set}
+      select={select}
+      logs={logs}
+      pinned={pinned}
+    />
   );
 
   if (narrow) {

@@ -1,10 +1,24 @@
 /** Search, bounds, and what the list is restricted to, each restriction removable. */
-import { ActionIcon, Button, Checkbox, CloseButton, NumberInput, Popover, TextInput } from "@mantine/core";
+import {
+  ActionIcon,
+  Button,
+  Checkbox,
+  CloseButton,
+  Combobox,
+  NumberInput,
+  Popover,
+  TextInput,
+  useCombobox,
+} from "@mantine/core";
 import { useDebouncedCallback } from "@mantine/hooks";
 import { IconAdjustmentsHorizontal, IconSearch, IconX } from "@tabler/icons-react";
+import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
-import { type ReactNode, useEffect, useRef, useState } from "react";
+import { type ReactNode, useEffect, useMemo, useRef, useState } from "react";
+import { facetsQuery } from "@/api/queries";
 import { BOUNDS, type Bound, chips, cleared, isFiltered, type RunsSearch } from "@/lib/filter";
+import { lastWord, type Offer, offers, replaceLast, restricted } from "@/lib/filterOffers";
+import { compact } from "@/lib/format";
 import { STATUS_LABEL } from "@/ui/StatusMark";
 import { useKeys } from "@/ui/useKeys";
 import classes from "./FilterBar.module.css";
@@ -33,6 +47,24 @@ export function FilterBar({ search, children }: Props) {
     void navigate({ to: "/runs", search: (before) => ({ ...before, q: q.trim() || undefined }), replace: true });
   };
   const later = useDebouncedCallback(apply, 250);
+  const combobox = useCombobox();
+  const { data } = useQuery(facetsQuery(search));
+  const offered = useMemo(() => offers(text, data?.facets ?? {}), [text, data]);
+  const take = (offer: Offer) => {
+    const rest = replaceLast(text, offer.word);
+    setText(rest);
+    const { change } = offer;
+    if (!change) {
+      combobox.openDropdown();
+      return;
+    }
+    sent.current = rest.trim();
+    void navigate({
+      to: "/runs",
+      search: (before) => ({ ...restricted(before, change), q: rest.trim() || undefined }),
+    });
+    combobox.closeDropdown();
+  };
   useKeys({ "/": () => field.current?.select() });
 
   const restrictions = chips(search);
@@ -40,38 +72,70 @@ export function FilterBar({ search, children }: Props) {
     <div className={classes.bar}>
       <div className={classes.line}>
         {children}
-        <TextInput
-          ref={field}
-          className={classes.search}
-          aria-label="Search runs"
-          placeholder="Search names, inputs, outputs, errors, ids"
-          leftSection={<IconSearch size={15} stroke={1.8} />}
-          rightSection={
-            text ? (
-              <CloseButton
-                size="sm"
-                aria-label="Clear the search"
-                onClick={() => {
-                  setText("");
-                  apply("");
-                }}
-              />
-            ) : (
-              <kbd className={classes.key} aria-hidden>
-                /
-              </kbd>
-            )
-          }
-          value={text}
-          onChange={(event) => {
-            setText(event.currentTarget.value);
-            later(event.currentTarget.value);
+        <Combobox
+          store={combobox}
+          position="bottom-start"
+          width={340}
+          onOptionSubmit={(at) => {
+            const offer = offered[Number(at)];
+            if (offer) take(offer);
           }}
-          onKeyDown={(event) => {
-            if (event.key === "Enter") apply(text);
-            if (event.key === "Escape") field.current?.blur();
-          }}
-        />
+        >
+          <Combobox.Target>
+            <TextInput
+              ref={field}
+              className={classes.search}
+              aria-label="Search runs"
+              placeholder="Search, or filter: agent:… status:… duration>5s"
+              leftSection={<IconSearch size={15} stroke={1.8} />}
+              rightSection={
+                text ? (
+                  <CloseButton
+                    size="sm"
+                    aria-label="Clear the search"
+                    onClick={() => {
+                      setText("");
+                      apply("");
+                    }}
+                  />
+                ) : (
+                  <kbd className={classes.key} aria-hidden>
+                    /
+                  </kbd>
+                )
+              }
+              value={text}
+              onChange={(event) => {
+                setText(event.currentTarget.value);
+                combobox.openDropdown();
+                combobox.resetSelectedOption();
+                // A filter that is being written is no text to search for.
+                if (!/^\w+[:<>]/.test(lastWord(event.currentTarget.value))) later(event.currentTarget.value);
+              }}
+              onFocus={() => combobox.openDropdown()}
+              onBlur={() => combobox.closeDropdown()}
+              onKeyDown={(event) => {
+                if (event.key === "Enter" && !(combobox.dropdownOpened && combobox.getSelectedOptionIndex() >= 0)) {
+                  const only = /[:<>]/.test(lastWord(text)) ? offered[0] : undefined;
+                  if (only) take(only);
+                  else apply(text);
+                  combobox.closeDropdown();
+                }
+                if (event.key === "Escape") field.current?.blur();
+              }}
+            />
+          </Combobox.Target>
+          <Combobox.Dropdown hidden={offered.length === 0}>
+            <Combobox.Options aria-label="Filters that fit">
+              {offered.map((offer, at) => (
+                <Combobox.Option key={offer.label} value={String(at)} className={classes.offer}>
+                  <span className="cut">{offer.label}</span>
+                  {offer.count !== undefined && <span className="faint tnum">{compact(offer.count)}</span>}
+                </Combobox.Option>
+              ))}
+            </Combobox.Options>
+          </Combobox.Dropdown>
+        </Combobox>
         <Checkbox
           size="xs"
           label="In content"

@@ -4,7 +4,7 @@ import { useDisclosure, useLocalStorage, useMediaQuery } from "@mantine/hooks";
 import { IconArrowUp, IconFilter, IconLayoutSidebar } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
-import { useCallback, useEffect, useRef } from "react";
+import { useCallback, useEffect, useRef, useState } from "react";
 import { newestRunQuery } from "@/api/queries";
 import { PageHeader } from "@/layout/PageHeader";
 import { cleared, DEFAULT_FROM, isFiltered } from "@/lib/filter";
@@ -15,13 +15,17 @@ import { Empty, ErrorState, SkeletonRows } from "@/ui/States";
 import { TimeRange } from "@/ui/TimeRange";
 import { useKeys } from "@/ui/useKeys";
 import { useTitle } from "@/ui/useTitle";
+import { ColumnChoice } from "./ColumnChoice";
 import { Facets } from "./Facets";
 import { FilterBar } from "./FilterBar";
 import { LiveToggle } from "./LiveToggle";
+import { Marked } from "./Marked";
+import { Peek } from "./Peek";
 import classes from "./RunsPage.module.css";
 import { RunsTable } from "./RunsTable";
 import { SummaryStrip } from "./SummaryStrip";
 import { useRuns } from "./useRuns";
+import { Views } from "./Views";
 
 export function RunsPage() {
   useTitle("Runs");
@@ -43,6 +47,18 @@ export function RunsPage() {
   const setLive = (on: boolean) =>
     void navigate({ search: (before) => ({ ...before, live: on ? undefined : false }), replace: true });
   useKeys({ l: () => setLive(!live) });
+
+  const [marked, setMarked] = useState<ReadonlySet<string>>(new Set());
+  const mark = useCallback(
+    (traceId: string) =>
+      setMarked((before) => {
+        const next = new Set(before);
+        if (!next.delete(traceId)) next.add(traceId);
+        return next;
+      }),
+    [],
+  );
+  const closePeek = () => void navigate({ search: (before) => ({ ...before, peek: undefined }), replace: true });
 
   const total = query.data?.pages[0]?.total;
   const empty = query.isSuccess && rows.length === 0;
@@ -78,7 +94,11 @@ export function RunsPage() {
       ) : (
         <>
           <SummaryStrip from={from} to={search.to} live={live} />
-          <div className={classes.split} data-facets={(facets && !narrow) || undefined}>
+          <div
+            className={classes.split}
+            data-facets={(facets && !narrow) || undefined}
+            data-peek={(search.peek && !narrow) || undefined}
+          >
             {facets && !narrow && (
               <aside className={classes.facets} aria-label="Facets">
                 <Facets search={search} live={live} />
@@ -97,6 +117,8 @@ export function RunsPage() {
                     </ActionIcon>
                   </Tooltip>
                 )}
+                <Views search={search} />
+                {!narrow && <ColumnChoice search={search} />}
               </FilterBar>
               {waiting > 0 && (
                 <Button
@@ -128,13 +150,32 @@ export function RunsPage() {
                     loadingMore={query.isFetchingNextPage}
                     onMore={() => void query.fetchNextPage()}
                     scroller={scroller}
+                    marked={marked}
+                    onMark={mark}
                   />
                 )}
               </section>
+              <Marked marked={marked} onClear={() => setMarked(new Set())} />
             </div>
+            {search.peek && !narrow && (
+              <aside className={classes.peek} aria-label="Run">
+                <Peek traceId={search.peek} onClose={closePeek} />
+              </aside>
+            )}
           </div>
         </>
       )}
+      <Drawer
+        opened={narrow && !!search.peek}
+        onClose={closePeek}
+        title="Run"
+        position="bottom"
+        size="80%"
+        padding={0}
+        closeButtonProps={{ "aria-label": "Close" }}
+      >
+        {search.peek && <Peek traceId={search.peek} onClose={closePeek} />}
+      </Drawer>
       <Drawer
         opened={drawer && narrow}
         onClose={drawerControl.close}

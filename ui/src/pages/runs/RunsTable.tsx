@@ -1,6 +1,6 @@
 /** The runs as a dense table of which only the rows in sight exist; as cards where there is little room. */
 import { useElementSize, useMediaQuery } from "@mantine/hooks";
-import { IconArrowDown, IconArrowUp } from "@tabler/icons-react";
+import { IconArrowDown, IconArrowUp, IconLayoutSidebarRight } from "@tabler/icons-react";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { type RefObject, useEffect, useMemo, useState } from "react";
@@ -19,6 +19,8 @@ const ROW = 34;
 const CARD = 82;
 /** Rows before the end at which the next page is fetched. */
 const AHEAD = 25;
+/** Pixels of the boxes by which runs are marked, with the gap beside them. */
+const PICK = 16 + GAP;
 
 interface Props {
   rows: Run[];
@@ -28,14 +30,18 @@ interface Props {
   loadingMore: boolean;
   onMore: () => void;
   scroller: RefObject<HTMLDivElement | null>;
+  /** Runs that were chosen, for what is done with several. */
+  marked: ReadonlySet<string>;
+  onMark: (traceId: string) => void;
 }
 
-export function RunsTable({ rows, search, arrived, hasMore, loadingMore, onMore, scroller }: Props) {
+export function RunsTable({ rows, search, arrived, hasMore, loadingMore, onMore, scroller, marked, onMark }: Props) {
   const cards = useMediaQuery("(max-width: 760px)", undefined, { getInitialValueInEffect: false }) ?? false;
   const navigate = useNavigate();
   const [active, setActive] = useState<string>();
   const { ref: sized, width } = useElementSize();
-  const { columns, template } = useMemo(() => fitting(width), [width]);
+  const { columns, template, least } = useMemo(() => fitting(width - PICK, search.columns), [width, search.columns]);
+  const grid = `${PICK - GAP}px ${template}`;
   const full = useMemo(() => fullBar(rows.map((run) => run.duration_ms)), [rows]);
   const virtual = useVirtualizer({
     count: rows.length,
@@ -61,9 +67,17 @@ export function RunsTable({ rows, search, arrived, hasMore, loadingMore, onMore,
     if (!run) return;
     setActive(run.trace_id);
     virtual.scrollToIndex(to);
+    if (search.peek) peek(run.trace_id);
   };
+  const peek = (traceId: string | undefined) =>
+    void navigate({ to: "/runs", search: (before) => ({ ...before, peek: traceId }), replace: true });
   useKeys({
     ...stepKeys(move),
+    " ": () => {
+      if (!active) return false;
+      peek(search.peek === active ? undefined : active);
+    },
+    x: () => active && onMark(active),
     Enter: () => {
       if (!active || !rows.some((run) => run.trace_id === active)) return false;
       void navigate({ to: "/runs/$traceId", params: { traceId: active } });
@@ -102,12 +116,16 @@ export function RunsTable({ rows, search, arrived, hasMore, loadingMore, onMore,
     <div
       ref={sized}
       className={classes.table}
+      style={search.columns && { minWidth: least + PICK }}
       role="table"
       aria-label="Runs"
       aria-rowcount={hasMore ? -1 : rows.length + 1}
     >
       <div role="rowgroup" className={classes.headGroup}>
-        <div role="row" className={classes.head} style={{ gridTemplateColumns: template, columnGap: GAP }}>
+        <div role="row" className={classes.head} style={{ gridTemplateColumns: grid, columnGap: GAP }}>
+          <div role="columnheader">
+            <span className="sr">Chosen</span>
+          </div>
           {columns.map((column) => (
             <HeadCell key={column.id} column={column} search={search} />
           ))}
@@ -127,15 +145,35 @@ export function RunsTable({ rows, search, arrived, hasMore, loadingMore, onMore,
               role="row"
               aria-rowindex={item.index + 2}
               className={classes.row}
-              data-active={run.trace_id === active || undefined}
+              data-active={run.trace_id === active || run.trace_id === search.peek || undefined}
+              data-marked={marked.has(run.trace_id) || undefined}
               data-new={arrived.has(run.trace_id) || undefined}
               style={{
-                gridTemplateColumns: template,
+                gridTemplateColumns: grid,
                 columnGap: GAP,
                 height: ROW,
                 transform: `translateY(${item.start}px)`,
               }}
             >
+              <div role="cell" className={classes.pick}>
+                <input
+                  type="checkbox"
+                  aria-label={`Choose ${runName(run.name)}`}
+                  checked={marked.has(run.trace_id)}
+                  onChange={() => onMark(run.trace_id)}
+                />
+                <button
+                  type="button"
+                  aria-label={`Look at ${runName(run.name)} here`}
+                  title="Look at it here (Space)"
+                  onClick={() => {
+                    setActive(run.trace_id);
+                    peek(search.peek === run.trace_id ? undefined : run.trace_id);
+                  }}
+                >
+                  <IconLayoutSidebarRight size={14} stroke={1.7} aria-hidden />
+                </button>
+              </div>
               {columns.map((column) => (
                 <div key={column.id} role="cell" className={column.numeric ? classes.numCell : classes.cell}>
                   {column.id === "name" ? (

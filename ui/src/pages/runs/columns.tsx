@@ -22,6 +22,8 @@ export interface Column {
   sort?: SortField;
   /** Where there is no room for all, columns go in this order. */
   goes?: number;
+  /** Shown only when it is chosen. */
+  optional?: boolean;
   cell: (run: Run, context: CellContext) => ReactNode;
 }
 
@@ -34,6 +36,33 @@ const dash = <span className="faint">–</span>;
 
 const amount = (value: number | null | undefined) =>
   value ? <span title={count(value)}>{compact(value)}</span> : <span className="faint">{value === 0 ? "0" : "–"}</span>;
+
+const text = (id: string, title: string, of: (run: Run) => string | null | undefined, width = 100): Column => ({
+  id,
+  title,
+  width,
+  grow: width > 120 ? 1 : undefined,
+  optional: true,
+  cell: (run) => {
+    const said = of(run);
+    return said ? (
+      <span className="cut muted" title={said}>
+        {said}
+      </span>
+    ) : (
+      dash
+    );
+  },
+});
+
+const number = (id: string, title: string, of: (run: Run) => number): Column => ({
+  id,
+  title,
+  width: 58,
+  numeric: true,
+  optional: true,
+  cell: (run) => amount(of(run)),
+});
 
 export const COLUMNS: Column[] = [
   { id: "status", title: "", width: 22, cell: (run) => <StatusMark status={run.status} /> },
@@ -183,17 +212,42 @@ export const COLUMNS: Column[] = [
         dash
       ),
   },
+  text("agent", "Agent", (run) => run.agent),
+  text("service", "Service", (run) => run.service),
+  text("environment", "Environment", (run) => run.environment),
+  text("version", "Version", (run) => run.version),
+  text("workflow", "Workflow", (run) => run.workflow),
+  text("user", "User", (run) => run.user_id),
+  text("output", "Output", (run) => run.output_preview, 180),
+  text("outcome", "Outcome", (run) => run.outcome),
+  text("tags", "Tags", (run) => run.tags.join(", ")),
+  text("toolnames", "Tools used", (run) => run.tools.join(", "), 140),
+  number("findings", "Findings", (run) => run.findings),
+  number("rounds", "Rounds", (run) => run.rounds),
+  number("retries", "Retries", (run) => run.retries),
 ];
+
+/** Columns that are there whatever is chosen: how a run stands, and the way to it. */
+const FIXED = ["status", "name"];
+
+/** Columns that can be chosen, with those that are shown where nothing is said. */
+export const CHOICES = COLUMNS.filter((column) => !FIXED.includes(column.id)).map(({ id, title, hint, optional }) => ({
+  id,
+  title: hint && title.length < 6 ? hint : title,
+  usual: !optional,
+}));
 
 /** Pixels between columns, and at both ends of a row. */
 export const GAP = 11;
 const ENDS = 28;
 
-/** The columns that fit into a width, and their grid. */
-export function fitting(width: number): { columns: Column[]; template: string } {
+/** The columns that were chosen, or the usual ones that fit into a width, and their grid. */
+export function fitting(width: number, chosen?: string[]): { columns: Column[]; template: string; least: number } {
   const needs = (columns: Column[]) => columns.reduce((sum, column) => sum + column.width + GAP, ENDS - GAP);
-  let columns = COLUMNS;
-  while (width > 0 && needs(columns) > width) {
+  let columns = COLUMNS.filter((column) =>
+    chosen ? FIXED.includes(column.id) || chosen.includes(column.id) : !column.optional,
+  );
+  while (!chosen && width > 0 && needs(columns) > width) {
     const next = columns.filter((column) => column.goes).sort((a, b) => a.goes! - b.goes!)[0];
     if (!next) break;
     columns = columns.filter((column) => column !== next);
@@ -201,5 +255,5 @@ export function fitting(width: number): { columns: Column[]; template: string } 
   const template = columns.map((column) =>
     column.grow ? `minmax(${column.width}px, ${column.grow}fr)` : `${column.width}px`,
   );
-  return { columns, template: template.join(" ") };
+  return { columns, template: template.join(" "), least: needs(columns) };
 }

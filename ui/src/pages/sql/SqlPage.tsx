@@ -1,5 +1,5 @@
 /** Questions in SQL: an editor, what can be asked, and the answer. */
-import { Button, Menu } from "@mantine/core";
+import { Button, Menu, SegmentedControl } from "@mantine/core";
 import { IconBookmark, IconDownload, IconPlayerPlay } from "@tabler/icons-react";
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
@@ -9,18 +9,20 @@ import type { SqlAnswer } from "@/api/types";
 import { PageHeader } from "@/layout/PageHeader";
 import { count, duration, plural } from "@/lib/format";
 import { csv } from "@/lib/json";
+import { ExploreTabs } from "@/pages/explore/ExploreTabs";
 import { CopyButton } from "@/ui/CopyButton";
 import { Empty, explain } from "@/ui/States";
 import { useKeys } from "@/ui/useKeys";
 import { useTitle } from "@/ui/useTitle";
 import { EXAMPLES } from "./examples";
+import { ResultChart } from "./ResultChart";
 import { ResultTable } from "./ResultTable";
 import { Schema } from "./Schema";
 import classes from "./SqlPage.module.css";
 
 export function SqlPage() {
   useTitle("SQL");
-  const { q } = useSearch({ from: "/sql" });
+  const { q, as, x } = useSearch({ from: "/sql" });
   const navigate = useNavigate({ from: "/sql" });
   const [text, setText] = useState(q ?? EXAMPLES[0]!.query);
   const editor = useRef<HTMLTextAreaElement>(null);
@@ -35,7 +37,7 @@ export function SqlPage() {
   });
   const run = (query = text) => {
     if (!query.trim()) return;
-    void navigate({ search: { q: query }, replace: true });
+    void navigate({ search: (before) => ({ ...before, q: query }), replace: true });
     answer.mutate(query);
   };
   // A link to a question shows its answer.
@@ -59,7 +61,7 @@ export function SqlPage() {
 
   return (
     <div className={classes.page}>
-      <PageHeader title="SQL" note="read only">
+      <PageHeader title="Explore" note="SQL, read only">
         <Menu position="bottom-end" width={280}>
           <Menu.Target>
             <Button variant="default" leftSection={<IconBookmark size={14} stroke={1.8} />}>
@@ -84,6 +86,7 @@ export function SqlPage() {
           Run
         </Button>
       </PageHeader>
+      <ExploreTabs active="sql" />
       <div className={classes.split}>
         <Schema schema={schema.data} error={schema.error} onPick={insert} />
         <div className={classes.work}>
@@ -106,6 +109,21 @@ export function SqlPage() {
             }}
           />
           <div className={classes.bar}>
+            <SegmentedControl
+              size="xs"
+              aria-label="How the answer is shown"
+              value={as ?? "rows"}
+              onChange={(value) =>
+                void navigate({
+                  search: (before) => ({ ...before, as: value === "chart" ? "chart" : undefined }),
+                  replace: true,
+                })
+              }
+              data={[
+                { value: "rows", label: "Rows" },
+                { value: "chart", label: "Chart" },
+              ]}
+            />
             {answer.data ? <Outcome answer={answer.data} /> : <span className="faint">Ctrl+Enter runs the query.</span>}
           </div>
           <div className={classes.result}>
@@ -113,7 +131,15 @@ export function SqlPage() {
               <Failure error={answer.error} />
             ) : answer.data ? (
               answer.data.rows.length > 0 ? (
-                <ResultTable answer={answer.data} />
+                as === "chart" ? (
+                  <ResultChart
+                    answer={answer.data}
+                    x={x}
+                    onX={(column) => void navigate({ search: (before) => ({ ...before, x: column }), replace: true })}
+                  />
+                ) : (
+                  <ResultTable answer={answer.data} />
+                )
               ) : (
                 <Empty title="No rows" />
               )

@@ -22,6 +22,14 @@ pub enum Kind {
     Feishu,
 }
 
+impl Kind {
+    /// As `alertmanager.yml` has it, without `_configs`.
+    pub fn name(self) -> &'static str {
+        let spec = SPECS.iter().find(|spec| spec.kind == self);
+        spec.map_or("", |spec| spec.field.trim_end_matches("_configs"))
+    }
+}
+
 /// Something that is not shown: written in the configuration, or in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Secret {

@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use model::RunStatus;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+use super::Finding;
 
 /// Alerts.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -51,6 +54,68 @@ pub struct Alert {
     pub traces: Vec<String>,
     /// Group of the rule; `external` where another system sent the alert.
     pub group: String,
+}
+
+/// One alert with its history and what shows it.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct AlertDetail {
+    /// The alert as it is now; null once it ended a while ago.
+    #[schema(required)]
+    pub alert: Option<Alert>,
+    /// What shows it, one for each time it fired, the latest first.
+    pub evidence: Vec<AlertEvidence>,
+    /// What happened to it, newest first.
+    pub events: Vec<AlertEvent>,
+}
+
+/// What shows an alert: gathered as it fired, the series again as it ended, and kept with its history.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(default)]
+pub struct AlertEvidence {
+    /// When it fired.
+    pub fired_at: String,
+    /// When it ended.
+    pub ended_at: Option<String>,
+    /// The part of the expression that is compared, or the whole of it.
+    pub query: String,
+    /// The number it is compared with, where there is one.
+    pub threshold: Option<f64>,
+    /// What that part gave, from an hour before the condition began to hold.
+    pub points: Vec<EvidencePoint>,
+    /// Runs that show it, the worst first; up to three.
+    pub runs: Vec<EvidenceRun>,
+    /// What detectors saw in that time, newest first; up to ten.
+    pub findings: Vec<Finding>,
+}
+
+/// One value of a series.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct EvidencePoint {
+    /// When.
+    pub at: String,
+    /// Value.
+    pub value: f64,
+}
+
+/// A run that shows an alert, as it was then.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct EvidenceRun {
+    /// Names the run.
+    pub trace_id: String,
+    /// Name of its root step.
+    pub name: String,
+    /// The top agent.
+    pub agent: Option<String>,
+    /// How it stood.
+    pub status: RunStatus,
+    /// When it started.
+    pub started_at: String,
+    /// Milliseconds it took.
+    pub duration_ms: f64,
+    /// Failed steps.
+    pub errors: u32,
+    /// Cost in US dollars.
+    pub cost_usd: Option<f64>,
 }
 
 /// Who takes care of an alert.
@@ -173,6 +238,8 @@ pub struct RuleExplanation {
     pub watched: Option<String>,
     /// The number it is compared with, where there is one.
     pub threshold: Option<f64>,
+    /// The rule fires below that number, not above.
+    pub below: bool,
     /// What the compared part gives now, by series.
     pub values: Vec<RuleValue>,
     /// Alerts of the rule.
@@ -192,8 +259,34 @@ pub struct RuleValue {
     pub labels: BTreeMap<String, String>,
     /// Value now.
     pub value: f64,
-    /// Value divided by the threshold: 1 is where it would fire.
+    /// How near it is to the threshold: 1 is where it would fire, less is quiet.
     pub of_threshold: Option<f64>,
+}
+
+/// How near each rule is to firing.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct RuleDistances {
+    /// Alert rules, in the order of their groups.
+    pub rules: Vec<RuleDistance>,
+}
+
+/// How near one rule is to firing.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct RuleDistance {
+    /// Group of the rule.
+    pub group: String,
+    /// Name of the alert.
+    pub name: String,
+    /// The number its value is compared with, where there is one.
+    pub threshold: Option<f64>,
+    /// It fires below that number, not above.
+    pub below: bool,
+    /// Series it looks at.
+    pub series: u64,
+    /// The series that is nearest to firing.
+    pub nearest: Option<RuleValue>,
+    /// Why there is no value.
+    pub error: Option<String>,
 }
 
 /// Silences.
@@ -269,4 +362,184 @@ pub struct ReviewedRule {
     pub verdict: String,
     /// What to change, if anything.
     pub proposal: String,
+}
+
+/// Rules to be run over stored history.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BacktestRequest {
+    /// A rule file: YAML in Prometheus' format. Instead of it, `rule` names a rule of the server.
+    #[serde(default)]
+    pub rules: Option<String>,
+    /// Only the rule with this name, with the recording rules it needs.
+    #[serde(default)]
+    pub rule: Option<String>,
+    /// Since when: RFC 3339, a day, or a distance from now; `30d` where nothing is said.
+    #[serde(default)]
+    pub from: Option<String>,
+    /// Until when; now where nothing is said.
+    #[serde(default)]
+    pub to: Option<String>,
+    /// Time between evaluations: `1m`. Where nothing is said each group's own interval, made longer where that gives more than 11,000 steps.
+    #[serde(default)]
+    pub step: Option<String>,
+}
+
+/// How rules would have fired.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct BacktestAnswer {
+    /// Since when.
+    pub from: String,
+    /// Until when.
+    pub to: String,
+    /// Rules, in the order of their files.
+    pub rules: Vec<BacktestRule>,
+    /// What limits how far the answer can be trusted: larger steps, history that is thinned.
+    pub notes: Vec<String>,
+    /// Milliseconds it took.
+    pub took_ms: f64,
+}
+
+/// How one rule would have fired.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct BacktestRule {
+    /// Its group.
+    pub group: String,
+    /// Name of the alert or series.
+    pub name: String,
+    /// `alert` or `record`.
+    pub kind: String,
+    /// Expression.
+    pub query: String,
+    /// Seconds between evaluations as its group has it.
+    pub interval_seconds: f64,
+    /// Seconds between evaluations in this backtest.
+    pub step_seconds: f64,
+    /// Times it would have fired, each alert counted on its own.
+    pub fired: u64,
+    /// Different alerts that would have fired, by their labels.
+    pub series: u64,
+    /// Seconds during which at least one alert would have fired.
+    pub firing_seconds: f64,
+    /// Seconds all of them together.
+    pub total_seconds: f64,
+    /// Seconds of the longest.
+    pub longest_seconds: f64,
+    /// When, in order; the latest 500.
+    pub intervals: Vec<BacktestInterval>,
+    /// Earlier ones that are counted and not listed.
+    pub left_out: u64,
+    /// Samples a recording rule would have written.
+    pub recorded: u64,
+    /// What went wrong, with the time.
+    pub errors: Vec<String>,
+    /// In a sentence.
+    pub says: String,
+}
+
+/// One time an alert would have fired.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct BacktestInterval {
+    /// Labels of the alert.
+    pub labels: BTreeMap<String, String>,
+    /// Since when it would have fired.
+    pub from: String,
+    /// When it would have ended; none where it fires to the end of the time looked at.
+    pub to: Option<String>,
+    /// Seconds it would have fired.
+    pub seconds: f64,
+    /// Value of the expression as it fired.
+    pub value: Option<f64>,
+}
+
+/// Who is told of alerts.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct AlertReceivers {
+    /// Where this comes from: the `alertmanager.yml`, or none for the routing by default.
+    pub file: Option<String>,
+    /// Receivers, in the order of the file.
+    pub receivers: Vec<AlertReceiver>,
+    /// What is read and not done, and mistakes of the file on disk that is therefore not in use.
+    pub problems: Vec<String>,
+}
+
+/// One receiver.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct AlertReceiver {
+    /// Name.
+    pub name: String,
+    /// How it is told, in order: `slack`, `pagerduty`, `webhook`, `email`, …; none: nobody is told.
+    pub integrations: Vec<AlertIntegration>,
+    /// Conditions of the routes that lead here.
+    pub routes: Vec<String>,
+    /// Messages that wait to be accepted.
+    pub waiting: u64,
+}
+
+/// One way a receiver is told.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct AlertIntegration {
+    /// `slack`, `pagerduty`, `webhook`, `email`, `opsgenie`, `msteams`, `msteamsv2` or `feishu`.
+    pub kind: String,
+    /// Whether the end of an alert is told.
+    pub send_resolved: bool,
+}
+
+/// What came of a test message.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ReceiverTest {
+    /// One for each integration of the receiver, in order.
+    pub results: Vec<ReceiverTestResult>,
+}
+
+/// What came of a test message of one integration.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ReceiverTestResult {
+    /// Type of the integration.
+    pub kind: String,
+    /// Whether it took the message (and its end, where ends are told).
+    pub accepted: bool,
+    /// Why not.
+    pub error: Option<String>,
+}
+
+/// The production monitoring checklist.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ChecklistAnswer {
+    /// Its nineteen rows.
+    pub rows: Vec<ChecklistRow>,
+}
+
+/// One row of the checklist: of its series the one that is furthest towards the threshold.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ChecklistRow {
+    /// Latency, tokens, cost, errors, agent or quality.
+    pub category: String,
+    /// What is measured.
+    pub metric: String,
+    /// Why it matters.
+    pub why: String,
+    /// Unit of the numbers: `seconds`, `tokens`, `usd`, `ratio` or `count`.
+    pub unit: String,
+    /// `ok`, `beyond` the threshold, `no_data`, `no_threshold` (a number you have to set is missing), or `no_baseline` (it would be
+    /// beyond, but there are not enough runs of a day ago to compare with).
+    pub state: String,
+    /// The value now; null without data.
+    #[schema(required)]
+    pub value: Option<f64>,
+    /// Agent, model or tool it is of.
+    pub labels: BTreeMap<String, String>,
+    /// What it was over 7 days.
+    #[schema(required)]
+    pub baseline: Option<f64>,
+    /// Where the alert would fire.
+    #[schema(required)]
+    pub threshold: Option<f64>,
+    /// Whether more than the threshold is too much; else less is too little.
+    pub above: bool,
+    /// The alert of the pack `checklist`; null for the row that has none.
+    #[schema(required)]
+    pub alert: Option<String>,
+    /// The value in PromQL.
+    pub query: String,
 }

@@ -22,6 +22,10 @@ pub struct BudgetCheck {
     pub workflow: Option<String>,
     /// Model to be called.
     pub model: Option<String>,
+    /// Tool to be called, where it is about one: brakes may hold it.
+    pub tool: Option<String>,
+    /// Version of the agent: a brake may keep it on the one before.
+    pub version: Option<String>,
     /// Who serves it.
     pub provider: Option<String>,
     /// What the call costs at most, in dollars; or say `input_tokens` and `max_output_tokens`.
@@ -54,6 +58,9 @@ pub struct BudgetVerdict {
     /// What the agent may say to its user where the call is turned down.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+    /// The brake that holds the agent or the tool; then the verdict is `reject`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub brake: Option<BudgetBrake>,
     /// The least that any budget leaves, in dollars; null where none concerns the call.
     #[schema(required)]
     pub left_usd: Option<f64>,
@@ -62,6 +69,21 @@ pub struct BudgetVerdict {
     pub reservation: Option<BudgetReservation>,
     /// Every account that was asked.
     pub accounts: Vec<BudgetAccount>,
+}
+
+/// What a held agent does instead.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct BudgetBrake {
+    /// The brake's id.
+    pub id: String,
+    /// `hold`: nothing; `human`: hand over to people; `previous`: work as `version`.
+    pub action: String,
+    /// The version to use, for `previous`.
+    #[schema(required)]
+    pub version: Option<String>,
+    /// Until when; null until somebody takes it off.
+    #[schema(value_type = Option<String>, format = DateTime, required)]
+    pub until: Option<Timestamp>,
 }
 
 /// A reservation.

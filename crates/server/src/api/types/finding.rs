@@ -143,6 +143,52 @@ pub struct IssueDecision {
     pub owner: Option<String>,
 }
 
+/// A run in the order of suspicion.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Suspect {
+    /// The run.
+    #[schema(value_type = String)]
+    pub trace_id: TraceId,
+    /// When it ended.
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Timestamp,
+    /// Agent.
+    pub agent: String,
+    /// How likely it failed without saying so; has no unit.
+    pub suspicion: f64,
+    /// What it came to, where an outcome is declared.
+    #[schema(required)]
+    pub outcome: Option<String>,
+}
+
+/// The most suspicious runs.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct SuspectsAnswer {
+    /// The runs, the most suspicious first.
+    pub runs: Vec<Suspect>,
+}
+
+/// What is known of a run.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Mark {
+    /// Whether it did what it should.
+    pub good: bool,
+    /// Why, for those who look later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+/// A run that was marked.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct RunMarked {
+    /// The run.
+    #[schema(value_type = String)]
+    pub trace_id: TraceId,
+    /// How it is marked.
+    pub good: bool,
+}
+
 /// Every detector.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct DetectorsAnswer {

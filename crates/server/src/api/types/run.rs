@@ -6,6 +6,8 @@ use model::{RunStatus, SpanId, Timestamp, TraceId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::SlaBroken;
+
 /// One run: a trace seen as one piece of agent work, with its totals.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Run {
@@ -68,7 +70,7 @@ pub struct Run {
     pub agents: Vec<Agent>,
     /// Tags of all steps.
     pub tags: Vec<String>,
-    /// What it came to, where the sender says so.
+    /// What it came to, where the sender says so or an outcome is declared.
     #[schema(required)]
     pub outcome: Option<String>,
     /// Error of the root, else of the first failed step; null when nothing failed.
@@ -97,6 +99,15 @@ pub struct Run {
     pub provisional: bool,
     /// Number of findings about this run; live updates and search leave it at 0.
     pub findings: u64,
+    /// What it broke of the service level its workflow promises (docs/sla.md), once it has settled; live updates and search leave it empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sla_broken: Vec<SlaBroken>,
+    /// How likely it failed without saying so, once it was judged; orders runs, has no unit. Null in live updates and search.
+    #[schema(required)]
+    pub suspicion: Option<f64>,
+    /// Whether somebody marked it as good or not good; null in live updates and search.
+    #[schema(required)]
+    pub good: Option<bool>,
 }
 
 /// Tokens of a run. Input includes cached tokens, output includes reasoning; 0 where no step said.

@@ -46,6 +46,8 @@ pub struct LlmSignals {
     pub output_tokens: f64,
     /// Tokens for a dollar; none where nothing was spent.
     pub tokens_per_dollar: Option<f64>,
+    /// Runs by how full the model's context window was in their fullest call, of 1.
+    pub context_share: Vec<SizeCount>,
     /// Model calls.
     pub calls: f64,
     /// Of these, failed.
@@ -81,6 +83,8 @@ pub struct AgentSignals {
     pub approval_timeout_count: f64,
     /// Searches that found something, of 1.
     pub retrieval_hit_rate: Option<f64>,
+    /// Loops that detectors saw.
+    pub loop_count: f64,
 }
 
 /// Layer 4: do the agents deliver?
@@ -98,6 +102,8 @@ pub struct BusinessSignals {
     pub cost_per_1k_requests: Option<f64>,
     /// Runs that were abandoned, of 1.
     pub abandonment_rate: Option<f64>,
+    /// Runs of a conversation from its first to its last, on average; none where no conversation has come to its end.
+    pub conversation_turns: Option<f64>,
 }
 
 /// The four layers.

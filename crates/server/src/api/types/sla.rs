@@ -68,3 +68,9 @@ pub struct SlaBroken {
     /// What came of it.
     pub was: String,
 }
+
+impl From<crate::money::levels::Broken> for SlaBroken {
+    fn from(broken: crate::money::levels::Broken) -> Self {
+        Self { objective: broken.objective, promised: broken.promised, was: broken.was }
+    }
+}

@@ -69,7 +69,7 @@ pub struct ForwardDestination {
     /// Address, without credentials.
     #[schema(example = "http://tempo:4318")]
     pub url: String,
-    /// `http` or `grpc`.
+    /// `http`, `grpc` or `remote-write`.
     pub protocol: String,
     /// What is passed on: `traces`, `logs`, `metrics`.
     pub signals: Vec<String>,

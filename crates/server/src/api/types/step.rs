@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use utoipa::ToSchema;
 
-use super::run::{ErrorInfo, Run};
+use super::run::{ErrorInfo, FacetValue, Run};
 
 /// One step of a run: a span with its kind, what it used and what was said.
 ///
@@ -45,6 +45,12 @@ pub struct Step {
     pub duration_ms: Option<f64>,
     /// Milliseconds not covered by its children.
     pub own_ms: f64,
+    /// Milliseconds of the run's length that this step itself takes up, on the path of what the run waited for; null beside
+    /// that path. Only in answers that hold the whole tree or a part of it.
+    #[schema(required)]
+    pub critical_ms: Option<f64>,
+    /// Steps below it that this answer leaves out (`limit`).
+    pub folded: u32,
     /// Model that answered, else the one asked for.
     #[schema(required)]
     pub model: Option<String>,
@@ -435,4 +441,31 @@ pub struct LogsAnswer {
     /// Cursor of the next page; null on the last.
     #[schema(required)]
     pub next: Option<String>,
+}
+
+/// How many log records there are.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct LogCountsAnswer {
+    /// Length of a stretch of time.
+    pub step_seconds: f64,
+    /// Records in all.
+    pub total: u64,
+    /// Counts by time and level; stretches without records are left out.
+    pub rows: Vec<LogCount>,
+    /// Services with their records, most first; at most 50.
+    pub services: Vec<FacetValue>,
+    /// Names of events with their records, most first; at most 50.
+    pub events: Vec<FacetValue>,
+}
+
+/// Records of one stretch of time and level.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct LogCount {
+    /// Beginning of the stretch.
+    #[schema(value_type = String, format = DateTime)]
+    pub time: Timestamp,
+    /// `unset`, `trace`, `debug`, `info`, `warn`, `error` or `fatal`.
+    pub level: String,
+    /// How many.
+    pub count: u64,
 }

@@ -7,10 +7,10 @@
 
 use model::{RunStatus, Severity};
 
-use super::{Detector, Draft, Evidence, Tuned};
+use super::{Detector, Draft, Evidence, Tuned, When};
 
 pub(super) const DETECTOR: Detector =
-    Detector { name: "abandoned", source: include_str!("abandoned.rs"), settings: &[], check };
+    Detector { name: "abandoned", source: include_str!("abandoned.rs"), when: When::End, settings: &[], check };
 
 fn check(evidence: &Evidence<'_>, _: &Tuned) -> Vec<Draft> {
     if evidence.run.status != RunStatus::Abandoned {

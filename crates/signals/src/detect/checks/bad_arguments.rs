@@ -9,12 +9,13 @@
 use model::Severity;
 use serde_json::Value as Json;
 
-use super::{Detector, Draft, Evidence, Setting, Tuned};
+use super::{Detector, Draft, Evidence, Setting, Tuned, When};
 use crate::detect::features;
 
 pub(super) const DETECTOR: Detector = Detector {
     name: "bad_arguments",
     source: include_str!("bad_arguments.rs"),
+    when: When::Steps,
     settings: &[
         Setting { name: "history", default: 50.0, about: "earlier calls before a new form of arguments is unusual" },
         Setting { name: "share", default: 0.01, about: "share of earlier calls below which a form is unusual" },

@@ -10,12 +10,13 @@ use std::collections::HashMap;
 
 use model::{Message, Role, Severity};
 
-use super::{Detector, Draft, Evidence, Setting, Tuned};
+use super::{Detector, Draft, Evidence, Setting, Tuned, When};
 use crate::detect::text;
 
 pub(super) const DETECTOR: Detector = Detector {
     name: "context_lost",
     source: include_str!("context_lost.rs"),
+    when: When::Steps,
     settings: &[Setting {
         name: "messages",
         default: 6.0,

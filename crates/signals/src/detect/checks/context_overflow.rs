@@ -7,11 +7,16 @@
 
 use model::{Severity, SpanStatus};
 
-use super::{Detector, Draft, Evidence, Tuned};
+use super::{Detector, Draft, Evidence, Tuned, When};
 use crate::detect::text;
 
-pub(super) const DETECTOR: Detector =
-    Detector { name: "context_overflow", source: include_str!("context_overflow.rs"), settings: &[], check };
+pub(super) const DETECTOR: Detector = Detector {
+    name: "context_overflow",
+    source: include_str!("context_overflow.rs"),
+    when: When::Steps,
+    settings: &[],
+    check,
+};
 
 /// Wordings, in lower case, from the providers' published errors.
 const WORDINGS: &[&str] = &[

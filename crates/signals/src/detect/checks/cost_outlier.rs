@@ -8,11 +8,12 @@
 
 use model::Severity;
 
-use super::{Detector, Draft, Evidence, Setting, Tuned};
+use super::{Detector, Draft, Evidence, Setting, Tuned, When};
 
 pub(super) const DETECTOR: Detector = Detector {
     name: "cost_outlier",
     source: include_str!("cost_outlier.rs"),
+    when: When::Steps,
     settings: &[
         Setting { name: "factor", default: 3.0, about: "times the median" },
         Setting { name: "tokens", default: 1_000.0, about: "tokens that are never too many" },
@@ -25,7 +26,6 @@ pub(super) const DETECTOR: Detector = Detector {
 const DEAR: f64 = 2.0;
 
 fn check(evidence: &Evidence<'_>, tuned: &Tuned) -> Vec<Draft> {
-    let Some(known) = evidence.known() else { return Vec::new() };
     let run = evidence.run;
     let values = [
         ("cost_usd", run.cost.map(|cost| cost.as_f64()), tuned.get(2)),
@@ -34,12 +34,12 @@ fn check(evidence: &Evidence<'_>, tuned: &Tuned) -> Vec<Draft> {
     ];
     let mut worst: Option<(&str, f64, f64, f64)> = None;
     for (feature, value, floor) in values {
-        let (Some(value), Some(median)) = (value, known.quantile(feature, 0.5)) else { continue };
-        let p95 = known.quantile(feature, 0.95).unwrap_or(0.0);
+        let (Some(value), Some(median)) = (value, evidence.usual(feature, 0.5)) else { continue };
+        let p95 = evidence.usual(feature, 0.95).unwrap_or(0.0);
         let rare = match feature {
             // Runs on two models cost in two heaps: the median says little of the dearer one.
             "cost_usd" => p95 * DEAR,
-            _ => known.quantile(feature, 0.99).unwrap_or(0.0),
+            _ => evidence.usual(feature, 0.99).unwrap_or(0.0),
         };
         let times = value / median;
         let beyond = value > floor && value > rare && times > tuned.get(0);

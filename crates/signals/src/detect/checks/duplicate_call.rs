@@ -11,12 +11,13 @@ use std::collections::HashMap;
 
 use model::Severity;
 
-use super::{Detector, Draft, Evidence, Setting, Tuned, changes_something};
+use super::{Detector, Draft, Evidence, Setting, Tuned, When, changes_something};
 use crate::detect::text;
 
 pub(super) const DETECTOR: Detector = Detector {
     name: "duplicate_call",
     source: include_str!("duplicate_call.rs"),
+    when: When::Steps,
     settings: &[Setting { name: "repeats", default: 2.0, about: "equal calls that make a finding" }],
     check,
 };

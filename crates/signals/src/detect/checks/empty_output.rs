@@ -7,10 +7,10 @@
 
 use model::Severity;
 
-use super::{Detector, Draft, Evidence, Tuned};
+use super::{Detector, Draft, Evidence, Tuned, When};
 
 pub(super) const DETECTOR: Detector =
-    Detector { name: "empty_output", source: include_str!("empty_output.rs"), settings: &[], check };
+    Detector { name: "empty_output", source: include_str!("empty_output.rs"), when: When::End, settings: &[], check };
 
 fn check(evidence: &Evidence<'_>, _: &Tuned) -> Vec<Draft> {
     let told = evidence.has_content();

@@ -11,11 +11,16 @@ use std::collections::HashMap;
 
 use model::Severity;
 
-use super::{Detector, Draft, Evidence, Tuned, admits};
+use super::{Detector, Draft, Evidence, Tuned, When, admits};
 use crate::detect::text;
 
-pub(super) const DETECTOR: Detector =
-    Detector { name: "error_then_answer", source: include_str!("error_then_answer.rs"), settings: &[], check };
+pub(super) const DETECTOR: Detector = Detector {
+    name: "error_then_answer",
+    source: include_str!("error_then_answer.rs"),
+    when: When::End,
+    settings: &[],
+    check,
+};
 
 fn check(evidence: &Evidence<'_>, _: &Tuned) -> Vec<Draft> {
     let Some(answer) = &evidence.answer else { return Vec::new() };

@@ -7,11 +7,12 @@
 
 use model::Severity;
 
-use super::{Detector, Draft, Evidence, Setting, Tuned};
+use super::{Detector, Draft, Evidence, Setting, Tuned, When};
 
 pub(super) const DETECTOR: Detector = Detector {
     name: "excessive_steps",
     source: include_str!("excessive_steps.rs"),
+    when: When::Steps,
     settings: &[
         Setting { name: "factor", default: 1.5, about: "times the 95th percentile" },
         Setting { name: "floor", default: 8.0, about: "model calls, or tool calls, that are never too many" },
@@ -25,7 +26,7 @@ fn check(evidence: &Evidence<'_>, tuned: &Tuned) -> Vec<Draft> {
     let counts =
         [("rounds", "model calls", evidence.run.rounds), ("tool_calls", "tool calls", evidence.run.tool_calls)];
     for (feature, words, count) in counts {
-        let usual = evidence.known().and_then(|known| known.quantile(feature, 0.95));
+        let usual = evidence.usual(feature, 0.95);
         let limit = match usual {
             Some(p95) => (p95 * tuned.get(0)).max(tuned.get(1)),
             None if feature == "rounds" => tuned.get(2),

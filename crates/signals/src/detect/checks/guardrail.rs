@@ -8,10 +8,10 @@
 use model::{Severity, SpanStatus, StepKind};
 use serde_json::Value as Json;
 
-use super::{Detector, Draft, Evidence, Tuned};
+use super::{Detector, Draft, Evidence, Tuned, When};
 
 pub(super) const DETECTOR: Detector =
-    Detector { name: "guardrail", source: include_str!("guardrail.rs"), settings: &[], check };
+    Detector { name: "guardrail", source: include_str!("guardrail.rs"), when: When::Steps, settings: &[], check };
 
 /// Members of a result that say it, with the value that means tripped.
 const SAYS: &[(&str, bool)] = &[

@@ -7,11 +7,12 @@
 
 use model::{Severity, StepKind};
 
-use super::{Detector, Draft, Evidence, Setting, Tuned};
+use super::{Detector, Draft, Evidence, Setting, Tuned, When};
 
 pub(super) const DETECTOR: Detector = Detector {
     name: "handoff_ping_pong",
     source: include_str!("handoff_ping_pong.rs"),
+    when: When::Steps,
     settings: &[Setting { name: "returns", default: 2.0, about: "times the work comes back to the same agent" }],
     check,
 };

@@ -7,11 +7,16 @@
 
 use model::{RunStatus, Severity, SpanStatus, StepKind};
 
-use super::{Detector, Draft, Evidence, Tuned, admits};
+use super::{Detector, Draft, Evidence, Tuned, When, admits};
 use crate::detect::text;
 
-pub(super) const DETECTOR: Detector =
-    Detector { name: "hidden_failure", source: include_str!("hidden_failure.rs"), settings: &[], check };
+pub(super) const DETECTOR: Detector = Detector {
+    name: "hidden_failure",
+    source: include_str!("hidden_failure.rs"),
+    when: When::End,
+    settings: &[],
+    check,
+};
 
 fn check(evidence: &Evidence<'_>, _: &Tuned) -> Vec<Draft> {
     if evidence.run.status != RunStatus::Ok || evidence.answer.as_ref().is_some_and(|answer| admits(&answer.text)) {

@@ -10,13 +10,14 @@ use std::collections::HashSet;
 
 use model::Severity;
 
-use super::{Detector, Draft, Evidence, Setting, Tuned, admits, changes_something};
+use super::{Detector, Draft, Evidence, Setting, Tuned, When, admits, changes_something};
 use crate::detect::results::State;
 use crate::detect::text;
 
 pub(super) const DETECTOR: Detector = Detector {
     name: "ignored_result",
     source: include_str!("ignored_result.rs"),
+    when: When::End,
     settings: &[Setting { name: "words", default: 5.0, about: "distinctive words a result must hold" }],
     check,
 };

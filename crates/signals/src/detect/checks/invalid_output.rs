@@ -8,12 +8,17 @@
 use model::Severity;
 use serde_json::Value as Json;
 
-use super::{Detector, Draft, Evidence, Tuned};
+use super::{Detector, Draft, Evidence, Tuned, When};
 use crate::detect::baseline::is_json;
 use crate::detect::text;
 
-pub(super) const DETECTOR: Detector =
-    Detector { name: "invalid_output", source: include_str!("invalid_output.rs"), settings: &[], check };
+pub(super) const DETECTOR: Detector = Detector {
+    name: "invalid_output",
+    source: include_str!("invalid_output.rs"),
+    when: When::End,
+    settings: &[],
+    check,
+};
 
 fn check(evidence: &Evidence<'_>, _: &Tuned) -> Vec<Draft> {
     let mut found = Vec::new();

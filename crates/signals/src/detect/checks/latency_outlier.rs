@@ -8,12 +8,13 @@
 
 use model::Severity;
 
-use super::{Detector, Draft, Evidence, Setting, Tuned};
+use super::{Detector, Draft, Evidence, Setting, Tuned, When};
 use crate::detect::baseline::ENOUGH;
 
 pub(super) const DETECTOR: Detector = Detector {
     name: "latency_outlier",
     source: include_str!("latency_outlier.rs"),
+    when: When::Steps,
     settings: &[
         Setting { name: "factor", default: 2.0, about: "times the 95th percentile of runs" },
         Setting { name: "tool_factor", default: 5.0, about: "times the 95th percentile of a tool's calls" },
@@ -41,7 +42,7 @@ fn check(evidence: &Evidence<'_>, tuned: &Tuned) -> Vec<Draft> {
                 .with("p95_ms", p95.round()),
         );
     }
-    let usual = known.quantile("duration_ms", 0.95).filter(|_| evidence.ended());
+    let usual = evidence.usual("duration_ms", 0.95).filter(|_| evidence.ended());
     if let Some(p95) = usual.filter(|p95| evidence.run.duration_ms > p95 * tuned.get(0))
         && found.is_empty()
     {

@@ -9,7 +9,7 @@
 
 use model::Severity;
 
-use super::{Detector, Draft, Evidence, Setting, Tuned};
+use super::{Detector, Draft, Evidence, Setting, Tuned, When};
 use crate::detect::evidence::Call;
 use crate::detect::results::State;
 use crate::detect::text::{self, Likeness};
@@ -17,6 +17,7 @@ use crate::detect::text::{self, Likeness};
 pub(super) const DETECTOR: Detector = Detector {
     name: "loop",
     source: include_str!("loops.rs"),
+    when: When::Steps,
     settings: &[
         Setting { name: "repeats", default: 3.0, about: "equal calls in a row" },
         Setting { name: "cycles", default: 3.0, about: "times a cycle of several calls comes round" },

@@ -31,9 +31,10 @@ mod unknown_tool;
 mod unusual_run;
 mod unusual_tool;
 
+pub use self::refusal::refuses;
 use super::evidence::Evidence;
 use super::settings::{Setting, Tuned};
-use super::{Detector, Draft, text};
+use super::{Detector, Draft, When, text};
 
 /// Every detector, by name.
 pub static ALL: &[&Detector] = &[

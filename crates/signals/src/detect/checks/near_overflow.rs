@@ -7,12 +7,13 @@
 
 use model::Severity;
 
-use super::{Detector, Draft, Evidence, Setting, Tuned};
+use super::{Detector, Draft, Evidence, Setting, Tuned, When};
 use crate::detect::windows;
 
 pub(super) const DETECTOR: Detector = Detector {
     name: "near_overflow",
     source: include_str!("near_overflow.rs"),
+    when: When::Steps,
     settings: &[Setting { name: "share", default: 0.8, about: "share of the window" }],
     check,
 };

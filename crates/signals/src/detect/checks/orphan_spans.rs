@@ -7,10 +7,10 @@
 
 use model::Severity;
 
-use super::{Detector, Draft, Evidence, Tuned};
+use super::{Detector, Draft, Evidence, Tuned, When};
 
 pub(super) const DETECTOR: Detector =
-    Detector { name: "orphan_spans", source: include_str!("orphan_spans.rs"), settings: &[], check };
+    Detector { name: "orphan_spans", source: include_str!("orphan_spans.rs"), when: When::End, settings: &[], check };
 
 fn check(evidence: &Evidence<'_>, _: &Tuned) -> Vec<Draft> {
     let orphans: Vec<_> = evidence.steps.iter().filter(|step| step.orphan && !step.span.remote_parent).collect();

@@ -8,12 +8,17 @@
 
 use model::Severity;
 
-use super::{Detector, Draft, Evidence, Tuned};
+use super::{Detector, Draft, Evidence, Tuned, When};
 use crate::detect::evidence::names;
 use crate::detect::text;
 
-pub(super) const DETECTOR: Detector =
-    Detector { name: "phantom_result", source: include_str!("phantom_result.rs"), settings: &[], check };
+pub(super) const DETECTOR: Detector = Detector {
+    name: "phantom_result",
+    source: include_str!("phantom_result.rs"),
+    when: When::End,
+    settings: &[],
+    check,
+};
 
 /// Claims of a finished action, with the words of tools that could have done it.
 const CLAIMS: &[(&str, &[&str])] = &[

@@ -7,11 +7,11 @@
 
 use model::Severity;
 
-use super::{Detector, Draft, Evidence, Tuned};
+use super::{Detector, Draft, Evidence, Tuned, When};
 use crate::detect::text;
 
 pub(super) const DETECTOR: Detector =
-    Detector { name: "refusal", source: include_str!("refusal.rs"), settings: &[], check };
+    Detector { name: "refusal", source: include_str!("refusal.rs"), when: When::End, settings: &[], check };
 
 /// Finish reasons of providers, folded.
 const REASONS: &[&str] = &[
@@ -49,6 +49,12 @@ const PHRASES: &[&str] = &[
     "i must decline",
 ];
 
+/// Whether a text begins as models begin to refuse.
+pub fn refuses(said: &str) -> bool {
+    let lower = text::lower(said.trim_start(), 120);
+    PHRASES.iter().any(|phrase| lower.starts_with(phrase))
+}
+
 fn check(evidence: &Evidence<'_>, _: &Tuned) -> Vec<Draft> {
     let mut found: Option<(usize, String, bool)> = None;
     for round in &evidence.rounds {
@@ -56,8 +62,7 @@ fn check(evidence: &Evidence<'_>, _: &Tuned) -> Vec<Draft> {
         if let Some(reason) = reason.filter(|reason| REASONS.contains(reason)) {
             found = Some((round.step, format!("finish reason {reason}"), true));
         } else if !round.failed && round.asked.is_empty() {
-            let lower = text::lower(round.text.trim_start(), 120);
-            if PHRASES.iter().any(|phrase| lower.starts_with(phrase)) {
+            if refuses(&round.text) {
                 found = Some((round.step, text::short(&round.text, 100), false));
             }
         }

@@ -8,12 +8,13 @@
 
 use model::{Severity, StepKind};
 
-use super::{Detector, Draft, Evidence, Setting, Tuned, admits};
+use super::{Detector, Draft, Evidence, Setting, Tuned, When, admits};
 use crate::detect::results::State;
 
 pub(super) const DETECTOR: Detector = Detector {
     name: "retrieval_miss",
     source: include_str!("retrieval_miss.rs"),
+    when: When::End,
     settings: &[
         Setting {
             name: "score",
@@ -30,7 +31,7 @@ pub(super) const DETECTOR: Detector = Detector {
 };
 
 fn check(evidence: &Evidence<'_>, tuned: &Tuned) -> Vec<Draft> {
-    let usual = evidence.known().and_then(|known| known.quantile("retrieval_score", 0.05));
+    let usual = evidence.usual("retrieval_score", 0.05);
     let least = if tuned.get(0) > 0.0 { tuned.get(0) } else { usual.map_or(0.0, |p05| p05 * tuned.get(1)) };
     let (mut missed, mut hits, mut low) = (Vec::new(), 0, None::<f64>);
     let mut retrievers = 0;

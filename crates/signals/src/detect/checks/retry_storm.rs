@@ -8,12 +8,13 @@ use std::collections::BTreeMap;
 
 use model::{Severity, SpanStatus, StepKind};
 
-use super::{Detector, Draft, Evidence, Setting, Tuned};
+use super::{Detector, Draft, Evidence, Setting, Tuned, When};
 use crate::detect::text;
 
 pub(super) const DETECTOR: Detector = Detector {
     name: "retry_storm",
     source: include_str!("retry_storm.rs"),
+    when: When::Steps,
     settings: &[Setting { name: "attempts", default: 4.0, about: "failures one after another" }],
     check,
 };

@@ -10,11 +10,16 @@ use std::collections::BTreeMap;
 
 use model::{Part, Severity};
 
-use super::{Detector, Draft, Evidence, Tuned};
+use super::{Detector, Draft, Evidence, Tuned, When};
 use crate::detect::text::{self, each_text};
 
-pub(super) const DETECTOR: Detector =
-    Detector { name: "sensitive_data", source: include_str!("sensitive_data.rs"), settings: &[], check };
+pub(super) const DETECTOR: Detector = Detector {
+    name: "sensitive_data",
+    source: include_str!("sensitive_data.rs"),
+    when: When::Steps,
+    settings: &[],
+    check,
+};
 
 /// Beginnings of keys, with what they are and the fewest characters that follow.
 const KEYS: &[(&str, &str, usize)] = &[

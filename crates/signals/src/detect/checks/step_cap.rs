@@ -8,12 +8,13 @@
 
 use model::Severity;
 
-use super::{Detector, Draft, Evidence, Setting, Tuned};
+use super::{Detector, Draft, Evidence, Setting, Tuned, When};
 use crate::detect::text;
 
 pub(super) const DETECTOR: Detector = Detector {
     name: "step_cap",
     source: include_str!("step_cap.rs"),
+    when: When::Steps,
     settings: &[Setting {
         name: "rounds",
         default: 6.0,

@@ -7,11 +7,12 @@
 
 use model::{RunStatus, Severity};
 
-use super::{Detector, Draft, Evidence, Setting, Tuned};
+use super::{Detector, Draft, Evidence, Setting, Tuned, When};
 
 pub(super) const DETECTOR: Detector = Detector {
     name: "stuck",
     source: include_str!("stuck.rs"),
+    when: When::Steps,
     settings: &[Setting { name: "seconds", default: 300.0, about: "silence in seconds" }],
     check,
 };
@@ -19,7 +20,7 @@ pub(super) const DETECTOR: Detector = Detector {
 fn check(evidence: &Evidence<'_>, tuned: &Tuned) -> Vec<Draft> {
     let run = evidence.run;
     let silent = evidence.now.millis_since(run.last_received) / 1e3;
-    let usual = evidence.known().and_then(|known| known.quantile("duration_ms", 0.95)).unwrap_or(0.0) / 1e3;
+    let usual = evidence.usual("duration_ms", 0.95).unwrap_or(0.0) / 1e3;
     if run.status != RunStatus::Running || silent < tuned.get(0).max(usual * 5.0) {
         return Vec::new();
     }

@@ -7,11 +7,12 @@
 
 use model::{Role, Severity};
 
-use super::{Detector, Draft, Evidence, Setting, Tuned};
+use super::{Detector, Draft, Evidence, Setting, Tuned, When};
 
 pub(super) const DETECTOR: Detector = Detector {
     name: "time_gap",
     source: include_str!("time_gap.rs"),
+    when: When::End,
     settings: &[
         Setting { name: "seconds", default: 60.0, about: "gap in seconds" },
         Setting { name: "share", default: 0.5, about: "share of the run's duration" },

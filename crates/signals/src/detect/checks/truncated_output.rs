@@ -7,10 +7,15 @@
 
 use model::Severity;
 
-use super::{Detector, Draft, Evidence, Tuned};
+use super::{Detector, Draft, Evidence, Tuned, When};
 
-pub(super) const DETECTOR: Detector =
-    Detector { name: "truncated_output", source: include_str!("truncated_output.rs"), settings: &[], check };
+pub(super) const DETECTOR: Detector = Detector {
+    name: "truncated_output",
+    source: include_str!("truncated_output.rs"),
+    when: When::End,
+    settings: &[],
+    check,
+};
 
 /// Finish reasons of providers, folded.
 const REASONS: &[&str] = &["length", "max_tokens", "max_output_tokens", "incomplete", "model_length"];

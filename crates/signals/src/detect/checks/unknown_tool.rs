@@ -7,11 +7,11 @@
 
 use model::Severity;
 
-use super::{Detector, Draft, Evidence, Tuned};
+use super::{Detector, Draft, Evidence, Tuned, When};
 use crate::detect::text;
 
 pub(super) const DETECTOR: Detector =
-    Detector { name: "unknown_tool", source: include_str!("unknown_tool.rs"), settings: &[], check };
+    Detector { name: "unknown_tool", source: include_str!("unknown_tool.rs"), when: When::Steps, settings: &[], check };
 
 const WORDINGS: &[&str] = &[
     "unknown tool",

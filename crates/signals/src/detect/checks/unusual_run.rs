@@ -8,11 +8,12 @@
 
 use model::Severity;
 
-use super::{Detector, Draft, Evidence, Setting, Tuned};
+use super::{Detector, Draft, Evidence, Setting, Tuned, When};
 
 pub(super) const DETECTOR: Detector = Detector {
     name: "unusual_run",
     source: include_str!("unusual_run.rs"),
+    when: When::End,
     settings: &[
         Setting { name: "runs", default: 100.0, about: "good runs that must be known" },
         Setting { name: "quantile", default: 0.99, about: "quantile of surprise beyond which a run is unusual" },

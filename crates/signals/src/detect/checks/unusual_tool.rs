@@ -7,11 +7,12 @@
 
 use model::Severity;
 
-use super::{Detector, Draft, Evidence, Setting, Tuned, changes_something};
+use super::{Detector, Draft, Evidence, Setting, Tuned, When, changes_something};
 
 pub(super) const DETECTOR: Detector = Detector {
     name: "unusual_tool",
     source: include_str!("unusual_tool.rs"),
+    when: When::Steps,
     settings: &[
         Setting { name: "runs", default: 200.0, about: "good runs that must be known" },
         Setting { name: "share", default: 0.003, about: "share of runs below which a tool is unusual" },

@@ -36,6 +36,8 @@ const MOST_STREAMS: usize = 64;
 const MOVES_BY_ITSELF: &str = "surprise";
 /// Streams named beside the one that leads.
 const ALSO: usize = 6;
+/// Change of the share of runs that use a tool from which it is more than something to know.
+const MUCH: f64 = 0.3;
 /// Chance below which a stream counts as moved too, once another one has raised the alarm.
 const MOVED_TOO: f64 = 1e-4;
 
@@ -203,24 +205,6 @@ impl Watch {
         found.sort_by(|a, b| b.1.total_cmp(&a.1));
         found
     }
-
-    /// When the last run began.
-    pub fn last(&self) -> Option<Timestamp> {
-        self.marks.back().map(|mark| mark.at)
-    }
-
-    /// How long the agent has been quiet at `now`, if that is far longer than it ever was: four times the longest of at least 50 gaps
-    /// between its runs, and at least `least_seconds`.
-    pub fn silent(&self, now: Timestamp, least_seconds: f64) -> Option<f64> {
-        if self.marks.len() <= 50 {
-            return None;
-        }
-        let starts = self.marks.iter().map(|mark| mark.at);
-        let gaps = starts.clone().zip(starts.skip(1)).map(|(one, next)| next.millis_since(one) / 1e3);
-        let longest = gaps.fold(0.0, f64::max);
-        let quiet = now.millis_since(self.last()?) / 1e3;
-        (quiet > (longest * 4.0).max(least_seconds)).then_some(quiet)
-    }
 }
 
 impl Shift {
@@ -230,8 +214,11 @@ impl Shift {
         let tool = self.feature.strip_prefix("tool:");
         let severity = match (tool, self.feature.as_str()) {
             (Some(tool), _) if risky(tool) => Severity::Critical,
-            (_, "outcome" | "failed" | "retrieval" | "document" | "decision") => Severity::Critical,
-            (Some(_), _) => Severity::Info,
+            (_, "outcome" | "failed" | "retrieval" | "document" | "decision" | "refused") => Severity::Critical,
+            // A tool that is hardly called any more, or chosen in far more or fewer runs, may be the whole failure.
+            (Some(_), _) if self.after * 10.0 > self.before && (self.after - self.before).abs() < MUCH => {
+                Severity::Info
+            }
             _ => Severity::Warning,
         };
         let said = if self.what == "median" {

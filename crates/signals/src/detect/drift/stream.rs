@@ -11,6 +11,9 @@ use super::REFERENCE;
 pub(super) const CATEGORIES: usize = 12;
 /// Nothing told of that run.
 const ABSENT: u8 = u8::MAX;
+/// Runs of one conversation belong together where no more runs than this lie between two of them: what lies further apart does not fall
+/// into one window more often than by chance.
+const NEARBY: usize = 24;
 /// Quantiles that cut a number's usual range into categories.
 const EDGES: [f64; 3] = [0.1, 0.5, 0.9];
 
@@ -214,17 +217,18 @@ impl Stream {
 
     /// The design effect of runs that come in groups: 1 where there are none, or where the runs of a group are not alike.
     pub(super) fn design_effect<'m>(&self, group: impl Fn(usize) -> Option<&'m str>) -> f64 {
-        let mut last: std::collections::HashMap<&str, (u8, u32)> = std::collections::HashMap::new();
-        let (mut runs, mut pairs, mut alike) = (0.0, 0.0, 0.0);
+        let mut last: std::collections::HashMap<&str, (u8, usize)> = std::collections::HashMap::new();
+        let (mut runs, mut clusters, mut pairs, mut alike) = (0.0, 0.0, 0.0, 0.0);
         for (at, &value) in self.values.iter().enumerate().filter(|(_, value)| **value != ABSENT) {
             let Some(name) = group(at) else { continue };
             runs += 1.0;
-            let (before, count) = last.entry(name).or_insert((value, 0));
-            if *count > 0 {
-                pairs += 1.0;
-                alike += f64::from(u8::from(*before == value));
+            match last.insert(name, (value, at)) {
+                Some((before, then)) if at - then <= NEARBY => {
+                    pairs += 1.0;
+                    alike += f64::from(u8::from(before == value));
+                }
+                _ => clusters += 1.0,
             }
-            (*before, *count) = (value, *count + 1);
         }
         let total: f64 = self.counts.iter().map(|count| f64::from(*count)).sum();
         let by_chance: f64 = self.counts.iter().map(|count| (f64::from(*count) / total).powi(2)).sum();
@@ -232,7 +236,7 @@ impl Stream {
             return 1.0;
         }
         let more_alike = (alike / pairs - by_chance) / (1.0 - by_chance);
-        let size = runs / last.len() as f64;
+        let size = runs / clusters;
         1.0 + (size - 1.0) * more_alike.clamp(0.0, 1.0)
     }
 

@@ -102,17 +102,6 @@ fn without_a_change_alarms_are_rarer_than_they_were_asked_to_be() {
 }
 
 #[test]
-fn an_agent_that_goes_silent_is_noticed_against_its_own_gaps() {
-    let (mut watch, mut draw) = (Watch::default(), Draw(4));
-    for number in 0..100 {
-        watch.push(&run(number), &features(&mut draw, 0.4, 400.0, "1"), &Settings::default());
-    }
-    let last = watch.last().unwrap();
-    assert_eq!(watch.silent(last.plus_nanos(60_000_000_000), 300.0), None);
-    assert_eq!(watch.silent(last.plus_nanos(600_000_000_000), 300.0), Some(600.0));
-}
-
-#[test]
 fn what_is_kept_reads_back() {
     let (mut watch, mut draw) = (Watch::default(), Draw(5));
     for number in 0..60 {

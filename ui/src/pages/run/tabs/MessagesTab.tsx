@@ -1,24 +1,55 @@
-/** What was said in a step: the conversation, or input and output where it is none. */
+/** What was said in a step: of a model call what is new since the call before it; input and output where it is no conversation. */
+import { useQuery } from "@tanstack/react-query";
 import { useMemo, useState } from "react";
-import type { Step } from "@/api/types";
+import { stepQuery } from "@/api/queries";
+import type { Run, Step } from "@/api/types";
 import { conversation } from "@/lib/conversation";
 import { plural } from "@/lib/format";
+import { roundBefore, sinceRound } from "@/lib/rounds";
 import { AnyValue } from "@/ui/TextBlock";
+import { StepLink } from "../StepLink";
 import { TurnBlock } from "../Turn";
 import { Fold, Section } from "./Section";
 import classes from "./tabs.module.css";
 
-/** Input turns shown at the end of a long conversation, next to the answer. */
+/** Input turns shown at the end of a long conversation that no earlier call knew. */
 const NEAR = 4;
 
-export function MessagesTab({ step }: { step: Step }) {
+interface Props {
+  run: Run;
+  steps: Step[];
+  step: Step;
+  select: (spanId: string) => void;
+}
+
+export function MessagesTab({ run, steps, step, select }: Props) {
+  const before = useMemo(() => roundBefore(steps, step), [steps, step]);
+  const earlier = useQuery({ ...stepQuery(run.trace_id, before?.span_id ?? ""), enabled: !!before });
+  const since = useMemo(() => {
+    const known = earlier.data?.step.messages;
+    return known && known.input.length > 0 ? sinceRound(known, step.messages.input) : undefined;
+  }, [earlier.data, step]);
   const turns = useMemo(() => conversation(step.messages.input, step.messages.output), [step]);
   const [all, setAll] = useState(false);
   const asked = turns.filter((turn) => !turn.output);
   const answered = turns.filter((turn) => turn.output);
+  const isNew = (turn: (typeof turns)[number]) => since?.fresh.has(step.messages.input.indexOf(turn.message)) ?? false;
+  // A tool's answer is shown with its call, which the call before may have known already.
+  const answeredNow = new Set(
+    [...(since?.fresh ?? [])].flatMap((at) =>
+      (step.messages.input[at]?.parts ?? []).flatMap((part) =>
+        part.type === "tool_result" && part.id ? [part.id] : [],
+      ),
+    ),
+  );
+  const wanted = (turn: (typeof turns)[number]) =>
+    isNew(turn) ||
+    turn.parts.some((part) => part.type === "exchange" && !!part.call?.id && answeredNow.has(part.call.id));
   // The instructions stay; what lies between them and the latest exchange is one click away.
-  const head = asked[0]?.message.role === "system" ? 1 : 0;
-  const hidden = all ? 0 : Math.max(0, asked.length - head - NEAR);
+  const head = asked[0]?.message.role === "system" && !(since && isNew(asked[0])) ? 1 : 0;
+  const middle = asked.slice(head);
+  const shown = all ? middle : since ? middle.filter(wanted) : middle.slice(-NEAR);
+  const hidden = middle.length - shown.length;
   if (turns.length === 0 && step.input == null && step.output == null) {
     return (
       <p className={classes.none}>
@@ -43,11 +74,27 @@ export function MessagesTab({ step }: { step: Step }) {
       ))}
       {hidden > 0 && (
         <button type="button" className={classes.earlier} onClick={() => setAll(true)}>
-          {plural(hidden, "earlier message")}
+          {since ? `${plural(hidden, "message")} as in the call before` : plural(hidden, "earlier message")}
         </button>
       )}
-      {asked.slice(head + hidden).map((turn, at) => (
-        <TurnBlock key={`in ${at + hidden}`} turn={turn} />
+      {since && before && (
+        <p className={classes.since}>
+          {since.fresh.size > 0 ? `${plural(since.fresh.size, "message")} new` : "Nothing new"} since{" "}
+          <StepLink step={before} select={select} label="the call before" />
+          {since.gone.length > 0 && `, ${plural(since.gone.length, "message")} taken out`}
+        </p>
+      )}
+      {since && since.gone.length > 0 && (
+        <Fold title={`${plural(since.gone.length, "message")} taken out since the call before`}>
+          {since.gone.map((message, at) => (
+            <TurnBlock key={at} turn={conversation([message], [])[0]!} clamp />
+          ))}
+        </Fold>
+      )}
+      {shown.map((turn) => (
+        <div key={turns.indexOf(turn)} className={since && wanted(turn) ? classes.fresh : undefined}>
+          <TurnBlock turn={turn} />
+        </div>
       ))}
       {turns.length === 0 && step.input != null && (
         <Section title="Input">

@@ -1,4 +1,4 @@
-//! Series in memory that rules can read and write.
+//! Series in memory that rules can read and write: those of unit tests, and those a backtest makes.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,6 +14,7 @@ use crate::evaluate::{Sample, Source, samples};
 #[derive(Debug, Default)]
 pub struct Memory {
     series: BTreeMap<Labels, Arc<Series>>,
+    samples: usize,
     /// Step of subqueries that name none.
     subquery_step_ms: Option<i64>,
 }
@@ -21,7 +22,7 @@ pub struct Memory {
 impl Memory {
     /// No series; subqueries without a step use `interval_ms`.
     pub fn new(interval_ms: i64) -> Self {
-        Self { series: BTreeMap::new(), subquery_step_ms: Some(interval_ms) }
+        Self { subquery_step_ms: Some(interval_ms), ..Self::default() }
     }
 
     /// Adds one sample.
@@ -42,10 +43,12 @@ impl Memory {
                 }
             }
             Point::Float(value) => {
+                self.samples += 1;
                 series.times.push(time_ms);
                 series.values.push(value);
             }
             Point::Histogram(histogram) => {
+                self.samples += 1;
                 series.histograms.push((time_ms, histogram));
                 set_hints(&mut series.histograms, &series.times);
             }
@@ -73,7 +76,13 @@ impl Memory {
         Ok(answer.value)
     }
 
-    fn select(&self, need: &SelectorNeed) -> Vec<Arc<Series>> {
+    /// Samples it holds.
+    pub fn samples(&self) -> usize {
+        self.samples
+    }
+
+    /// The series a need finds, by labels.
+    pub fn select(&self, need: &SelectorNeed) -> Vec<Arc<Series>> {
         let fits = |series: &&Arc<Series>| need.matchers.iter().all(|matcher| matcher.matches(&series.labels));
         self.series.values().filter(fits).cloned().collect()
     }

@@ -1,0 +1,212 @@
+//! What an alert shows of itself: the series behind it, the runs that show it worst, and what detectors saw meanwhile.
+//!
+//! Gathered as an alert fires, with the series once more as it ends, and kept with its history: it is there after the series are thinned.
+
+use std::sync::Arc;
+
+use alerts::evaluate::{ActiveAlert, Outcome};
+use alerts::rules::{Group, Rule};
+use model::{RunStatus, Timestamp};
+use promql::{Labels, Params, Value};
+use query::{Page, RunFilter, Sort, SortKey};
+
+use super::{limits, present, threshold, time_text, watched_or_all};
+use crate::api::types::{AlertEvidence, EvidencePoint, EvidenceRun, Finding};
+use crate::app::App;
+use crate::findings::ask::{self as findings, Filter};
+use crate::series::{ask, millis};
+
+/// Runs kept with an alert.
+const RUNS_MAX: usize = 3;
+/// Findings kept with an alert.
+const FINDINGS_MAX: usize = 10;
+/// Points of the series kept with an alert.
+const POINTS_MAX: i64 = 120;
+/// Least time between two of them.
+const STEP_MIN_MS: i64 = 15_000;
+/// How far before the condition began to hold series, runs and findings are looked at.
+const BEFORE_MS: i64 = 3_600_000;
+
+/// Evidence of one alert.
+pub struct Gathered {
+    /// The alert.
+    pub labels: Labels,
+    /// When it fired, in milliseconds since 1970.
+    pub fired_at: i64,
+    /// What is kept; of an alert that ends only its end and its series are new.
+    pub evidence: AlertEvidence,
+}
+
+/// Gathers evidence for what began or ended in an evaluation at `now`: for the first alerts, in the time there is.
+pub async fn gather(app: &App, group: &Group, outcomes: &[Outcome], now: i64) -> Vec<Gathered> {
+    let mut left = limits::EVIDENCE_ALERTS_MAX;
+    let mut found = Vec::new();
+    for (rule, outcome) in group.rules.iter().zip(outcomes) {
+        let mut take = |alerts: &[ActiveAlert]| -> Vec<ActiveAlert> {
+            if alerts.len() > left {
+                app.counters.limit_reached("evidence_alerts_max");
+            }
+            let taken = &alerts[..alerts.len().min(left)];
+            left -= taken.len();
+            taken.to_vec()
+        };
+        let (fired, resolved) = (take(&outcome.fired), take(&outcome.resolved));
+        let work = of_rule(app, rule, fired, resolved, now);
+        match tokio::time::timeout(limits::EVIDENCE_TIME, work).await {
+            Ok(gathered) => found.extend(gathered),
+            // The page must not wait for it.
+            Err(_) => app.counters.limit_reached("evidence_time"),
+        }
+    }
+    found
+}
+
+async fn of_rule(
+    app: &App,
+    rule: &Rule,
+    fired: Vec<ActiveAlert>,
+    resolved: Vec<ActiveAlert>,
+    now: i64,
+) -> Vec<Gathered> {
+    let mut found = Vec::new();
+    let Some(earliest) = fired.iter().chain(&resolved).map(|alert| alert.active_at).min() else { return found };
+    let series = series(app, rule, earliest - BEFORE_MS, now).await;
+    for alert in fired {
+        let evidence = AlertEvidence {
+            fired_at: time_text(now),
+            ended_at: None,
+            query: watched_or_all(&rule.query).text.trim().to_owned(),
+            threshold: threshold(&rule.query.root).map(|it| it.limit),
+            points: points_of(&series, &alert),
+            runs: runs(app, &alert).await,
+            findings: findings_of(app, &alert).await,
+        };
+        found.push(Gathered { labels: alert.labels, fired_at: now, evidence });
+    }
+    for alert in resolved {
+        let fired_at = alert.fired_at.unwrap_or(alert.active_at);
+        let evidence = AlertEvidence {
+            fired_at: time_text(fired_at),
+            ended_at: Some(time_text(now)),
+            points: points_of(&series, &alert),
+            ..AlertEvidence::default()
+        };
+        found.push(Gathered { labels: alert.labels, fired_at, evidence });
+    }
+    found
+}
+
+/// What the compared part of the rule gave, by series.
+async fn series(app: &App, rule: &Rule, from: i64, to: i64) -> Vec<promql::ResultSeries> {
+    let step = ((to - from) / POINTS_MAX).max(STEP_MIN_MS);
+    let params = Params::range(from, to, step);
+    let asked = ask(app, &app.project(), watched_or_all(&rule.query), params, limits::EVIDENCE_TIME).await;
+    match asked.map(|answer| answer.value) {
+        Ok(Value::Matrix(series)) => series,
+        Ok(_) => Vec::new(),
+        Err(error) => {
+            tracing::warn!(rule = rule.name, %error, "the series behind an alert cannot be read");
+            Vec::new()
+        }
+    }
+}
+
+fn points_of(series: &[promql::ResultSeries], alert: &ActiveAlert) -> Vec<EvidencePoint> {
+    let source = alert.source.without_metadata();
+    let own = series.iter().find(|series| series.labels.without_metadata() == source);
+    let points = own.map_or(&[][..], |series| &series.points);
+    let point = |(at, point): &(i64, promql::Point)| {
+        let value = point.float().filter(|value| value.is_finite())?;
+        Some(EvidencePoint { at: time_text(*at), value })
+    };
+    points.iter().filter_map(point).collect()
+}
+
+/// The value of the first of these labels that there is.
+fn one(labels: &Labels, names: [&str; 2]) -> Vec<String> {
+    names.iter().map(|name| labels.get(name)).find(|value| !value.is_empty()).map(str::to_owned).into_iter().collect()
+}
+
+/// The runs that show what an alert is about, the worst first.
+async fn runs(app: &App, alert: &ActiveAlert) -> Vec<EvidenceRun> {
+    let labels = &alert.labels;
+    let about = labels.get("alertname").to_lowercase();
+    let says = |words: &[&str]| words.iter().any(|word| about.contains(word));
+    let (key, failed) = if says(&["cost", "spend", "burn", "budget"]) {
+        (SortKey::CostUsd, false)
+    } else if says(&["token"]) {
+        (SortKey::TotalTokens, false)
+    } else if says(&["latency", "slow", "duration", "stuck"]) {
+        (SortKey::DurationMs, false)
+    } else {
+        (SortKey::Errors, says(&["error", "fail"]))
+    };
+    let filter = RunFilter {
+        from: Some(since(alert)),
+        agent: one(labels, ["agent_id", "agent"]),
+        workflow: one(labels, ["workflow", "workflow_name"]),
+        tool: one(labels, ["tool_name", "tool"]),
+        model: one(labels, ["model", "model"]),
+        status: if failed { vec![RunStatus::Error] } else { Vec::new() },
+        ..RunFilter::default()
+    };
+    let page = Page { sort: Sort { key, descending: true }, limit: RUNS_MAX, ..Page::default() };
+    let project = app.project();
+    match app.ask(|engine| async move { engine.runs(&project, &filter, &page).await }).await {
+        Ok(page) => page.runs.iter().map(evidence_run).collect(),
+        Err(problem) => {
+            tracing::warn!(detail = problem.detail, "runs for an alert cannot be read");
+            Vec::new()
+        }
+    }
+}
+
+/// What messages say of the runs that show an alert: their trace ids, and a line for each with the address of its page.
+pub fn annotations(runs: &[EvidenceRun], url: &str) -> Vec<(String, String)> {
+    let line = |run: &EvidenceRun| {
+        let mut said = vec![run.agent.clone().unwrap_or_else(|| run.name.clone()), run.status.to_string()];
+        said.push(format!("{:.1} s", run.duration_ms / 1000.0));
+        said.extend(run.cost_usd.map(|cost| format!("${cost:.4}")));
+        format!("{url}/runs/{} ({})", run.trace_id, said.join(", "))
+    };
+    let traces: Vec<&str> = runs.iter().map(|run| run.trace_id.as_str()).collect();
+    let lines: Vec<String> = runs.iter().map(line).collect();
+    vec![(present::TRACES.to_owned(), traces.join(" ")), (present::WORST_RUNS.to_owned(), lines.join("\n"))]
+}
+
+fn since(alert: &ActiveAlert) -> Timestamp {
+    Timestamp::from_nanos((alert.active_at - BEFORE_MS).saturating_mul(1_000_000))
+}
+
+fn evidence_run(run: &model::Run) -> EvidenceRun {
+    let run = crate::api::types::Run::from(run);
+    EvidenceRun {
+        trace_id: run.trace_id.to_string(),
+        name: run.name,
+        agent: run.agent,
+        status: run.status,
+        started_at: time_text(millis(run.started_at)),
+        duration_ms: run.duration_ms,
+        errors: run.errors,
+        cost_usd: run.cost_usd,
+    }
+}
+
+/// What detectors saw in runs of the agent since shortly before the condition held, the newest first.
+async fn findings_of(app: &App, alert: &ActiveAlert) -> Vec<Finding> {
+    let filter =
+        Filter { agents: one(&alert.labels, ["agent_id", "agent"]), from: Some(since(alert)), ..Filter::default() };
+    let project: Arc<str> = app.project();
+    let read = app
+        .with_state(move |state| {
+            state.read(|connection| findings::findings(connection, &project, &filter, None, FINDINGS_MAX))
+        })
+        .await;
+    match read {
+        Ok(found) => found.into_iter().map(|(_, finding)| Finding::from(finding)).collect(),
+        Err(problem) => {
+            tracing::warn!(detail = problem.detail, "findings for an alert cannot be read");
+            Vec::new()
+        }
+    }
+}

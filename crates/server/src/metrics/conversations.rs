@@ -1,0 +1,75 @@
+//! Lengths of conversations: how many runs came under one session id before nothing more was heard of it.
+//!
+//! Kept in the transaction of the batch, as the counters are. One that goes on after it was counted is counted as another.
+
+use std::sync::Arc;
+
+use model::{Run, Tenant, Timestamp};
+use state::rusqlite::{self, Transaction, params};
+
+/// The table of those that are under way.
+pub const TABLE: &str = "
+    CREATE TABLE metrics_conversations (
+        project TEXT NOT NULL,
+        environment TEXT NOT NULL,
+        session TEXT NOT NULL,
+        agent TEXT NOT NULL,
+        turns INTEGER NOT NULL,
+        last INTEGER NOT NULL,
+        PRIMARY KEY (project, environment, session)
+    ) STRICT;
+    CREATE INDEX metrics_conversations_by_time ON metrics_conversations (last);
+";
+
+/// A conversation is over when nothing was heard of it for so long: 30 minutes.
+pub const QUIET_NANOS: i64 = 1_800 * 1_000_000_000;
+/// Conversations under way at most, about 200 bytes each; past that the quietest counts as over.
+pub const CONVERSATIONS_MAX: i64 = 100_000;
+/// Those that end in one batch at most; more end in the next.
+const ENDING_MAX: i64 = 1_024;
+
+/// A conversation that is over.
+pub struct Over {
+    /// Whose it was.
+    pub tenant: Tenant,
+    /// The agent of its first run.
+    pub agent: String,
+    /// Its runs.
+    pub turns: f64,
+}
+
+/// Notes a run that settled for the first time.
+pub fn note(tx: &Transaction<'_>, run: &Run, now: Timestamp) -> rusqlite::Result<()> {
+    let Some(session) = run.session_id.as_deref().filter(|session| !session.is_empty()) else { return Ok(()) };
+    let agent = run.agent.as_deref().or(run.service.as_deref()).unwrap_or(signals::metrics::UNKNOWN);
+    tx.prepare_cached(
+        "INSERT INTO metrics_conversations VALUES (?1, ?2, ?3, ?4, 1, ?5)
+         ON CONFLICT (project, environment, session) DO UPDATE SET turns = turns + 1, last = excluded.last",
+    )?
+    .execute(params![&*run.tenant.project, &*run.tenant.environment, session, agent, now.as_nanos()])
+    .map(drop)
+}
+
+/// Takes out those that are over.
+pub fn over(tx: &Transaction<'_>, now: Timestamp) -> rusqlite::Result<Vec<Over>> {
+    let beyond: i64 = tx
+        .prepare_cached("SELECT count(*) - ?1 FROM metrics_conversations")?
+        .query_row([CONVERSATIONS_MAX], |row| row.get(0))?;
+    let mut query = tx.prepare_cached(
+        "DELETE FROM metrics_conversations WHERE rowid IN (
+            SELECT rowid FROM metrics_conversations WHERE last < ?1 ORDER BY last LIMIT ?2
+         ) RETURNING project, environment, agent, turns",
+    )?;
+    // Too many: the quietest go, whenever they were last heard of.
+    let before = if beyond > 0 { i64::MAX } else { now.plus_nanos(-QUIET_NANOS).as_nanos() };
+    let most = if beyond > 0 { beyond.min(ENDING_MAX) } else { ENDING_MAX };
+    let rows = query.query_map([before, most], |row| {
+        let (project, environment): (String, String) = (row.get(0)?, row.get(1)?);
+        Ok(Over {
+            tenant: Tenant { project: Arc::from(project), environment: Arc::from(environment) },
+            agent: row.get(2)?,
+            turns: row.get(3)?,
+        })
+    })?;
+    rows.collect()
+}

@@ -1,0 +1,159 @@
+//! What makes a rule and its receivers worth trusting: backtests, evidence kept with an alert, test messages.
+
+use serde_json::{Value, json};
+use server::SystemClock;
+use tempfile::TempDir;
+
+use crate::alerts::{RULES, Service, eventually, load, settings, start, webhook_config, write};
+use crate::support::{Answer, Server, agent_run, trace_id};
+
+const MINUTE_NANOS: i64 = 60_000_000_000;
+
+fn post(server: &Server, path: &str, body: &Value) -> Answer {
+    server.post_to(&format!("{}{path}", server.http), &[], body.to_string().as_bytes())
+}
+
+/// A gauge with a value for each of the last fifty minutes.
+fn history(server: &Server, value: impl Fn(i64) -> f64) {
+    let now = SystemClock::time().as_nanos();
+    let points: Vec<Value> = (0..=50)
+        .rev()
+        .map(|ago| {
+            let time = (now - ago * MINUTE_NANOS).to_string();
+            json!({"timeUnixNano": time, "asDouble": value(ago), "attributes": [{"key": "host", "value": {"stringValue": "h1"}}]})
+        })
+        .collect();
+    let body = json!({"resourceMetrics": [{"resource": {}, "scopeMetrics": [{"metrics": [{"name": "load", "gauge": {"dataPoints": points}}]}]}]});
+    server.post_json("/v1/metrics", &body).ok();
+}
+
+#[test]
+fn a_backtest_says_how_often_rules_would_have_fired() {
+    let server = Server::start();
+    history(&server, |ago| if (20..30).contains(&ago) { 9.0 } else { 1.0 });
+    let slow = RULES
+        .replace("interval: 1s", "interval: 30s")
+        .replace("expr: load:doubled > 10", "expr: load:doubled > 10\n        for: 2m");
+    let answer = post(&server, "/api/v1/rules/backtest", &json!({"rules": slow, "from": "1h"})).ok().json();
+    let rules = answer["rules"].as_array().unwrap();
+    assert_eq!((&rules[0]["name"], &rules[0]["kind"]), (&json!("load:doubled"), &json!("record")));
+    assert!(rules[0]["recorded"].as_u64().unwrap() > 90, "{answer}");
+    let high = &rules[1];
+    assert_eq!(
+        (&high["name"], &high["fired"], &high["series"]),
+        (&json!("HighLoad"), &json!(1), &json!(1)),
+        "{answer}"
+    );
+    let interval = &high["intervals"][0];
+    assert_eq!((&interval["labels"]["host"], &interval["value"]), (&json!("h1"), &json!(18.0)));
+    // Ten minutes, of which the `for` takes two; a sample a minute is seen on a grid of half minutes.
+    let seconds = interval["seconds"].as_f64().unwrap();
+    assert!((420.0..=540.0).contains(&seconds), "{interval}");
+    assert!(high["says"].as_str().unwrap().starts_with("would have fired 1 time for 1 alert"), "{high}");
+    assert_eq!(answer["notes"], json!([]));
+    // Nothing of it is kept.
+    let series = server.get("/prometheus/api/v1/query?query=load%3Adoubled").ok().json();
+    assert_eq!(series["data"]["result"], json!([]));
+    let larger = post(
+        &server,
+        "/api/v1/rules/backtest",
+        &json!({"rules": slow, "rule": "HighLoad", "from": "1h", "step": "5m"}),
+    )
+    .ok()
+    .json();
+    assert_eq!((larger["rules"].as_array().unwrap().len(), &larger["rules"][0]["step_seconds"]), (1, &json!(300.0)));
+    assert!(larger["notes"][0].as_str().unwrap().contains("every 5m"), "{larger}");
+}
+
+#[test]
+fn a_backtest_that_cannot_be_done_says_why() {
+    let server = Server::start();
+    let broken = RULES.replace("load * 2", "load *");
+    for (body, status, says) in [
+        (
+            json!({"rules": broken}),
+            400,
+            "rules:7:15: group \"test\", rule 1, \"load:doubled\": could not parse expression",
+        ),
+        (json!({"rules": "groups: ["}), 400, "rules:"),
+        (json!({}), 400, "give `rules`, a rule file, or `rule`"),
+        (json!({"rule": "NoSuchRule"}), 404, "there is no rule `NoSuchRule`"),
+        (json!({"rules": RULES, "from": "yesterdayish"}), 400, "`yesterdayish` is no time"),
+        (json!({"rules": RULES, "from": "1h", "to": "2h"}), 400, "must lie after its beginning"),
+        (json!({"rules": RULES, "step": "5"}), 400, "is no duration"),
+        (json!({"rules": RULES, "step": "10ms"}), 400, "at least one second"),
+        (json!({"rulez": RULES}), 400, "unknown field `rulez`"),
+    ] {
+        let answer = post(&server, "/api/v1/rules/backtest", &body);
+        let detail = answer.json()["detail"].as_str().unwrap().to_owned();
+        assert!(answer.status == status && detail.contains(says), "{body}: {detail}");
+    }
+    // A rule of the server, by name.
+    let answer =
+        post(&server, "/api/v1/rules/backtest", &json!({"rule": "CostHourlyBurnHigh", "from": "1h"})).ok().json();
+    assert_eq!((&answer["rules"][0]["name"], &answer["rules"][0]["fired"]), (&json!("CostHourlyBurnHigh"), &json!(0)));
+}
+
+#[test]
+fn an_alert_keeps_what_shows_it() {
+    let (service, dir) = (Service::start(), TempDir::new().unwrap());
+    let rules = write(&dir, "rules.yml", &RULES.replace("agent_id: support", "agent_id: planner"));
+    let config = write(&dir, "alertmanager.yml", &webhook_config(&service.url));
+    let settings = settings(&rules, Some(&config));
+    let server = start(dir, &settings);
+    server.post_proto("/v1/traces", &agent_run(7)).ok();
+    eventually("the run", || (!server.get("/api/v1/runs").ok().json()["runs"].as_array()?.is_empty()).then_some(()));
+    load(&server, 9.0);
+    let hook = eventually("the page", || service.at("/hook").first().cloned());
+    assert!(hook["alerts"][0]["annotations"]["traces"].as_str().unwrap().contains(&trace_id(7)), "{hook}");
+    let line = hook["alerts"][0]["annotations"]["worst_runs"].as_str().unwrap();
+    assert!(line.starts_with(&format!("http://tawny.example/runs/{} (planner, ok, ", trace_id(7))), "{line}");
+    let alert = server.get("/api/v1/alerts").ok().json()["alerts"][0].clone();
+    let page = hook["alerts"][0]["annotations"]["alert_url"].as_str().unwrap();
+    assert_eq!(page, format!("http://tawny.example/alerts/{}", alert["fingerprint"].as_str().unwrap()));
+    let path = format!("/api/v1/alerts/{}", alert["fingerprint"].as_str().unwrap());
+    let detail = server.get(&path).ok().json();
+    assert_eq!((&detail["alert"]["name"], &detail["alert"]["state"]), (&json!("HighLoad"), &json!("firing")));
+    let evidence = &detail["evidence"][0];
+    assert_eq!((&evidence["query"], &evidence["threshold"]), (&json!("load:doubled"), &json!(10.0)));
+    assert_eq!(evidence["points"].as_array().unwrap().last().unwrap()["value"], 18.0, "{detail}");
+    assert_eq!(evidence["runs"][0]["trace_id"], trace_id(7), "{detail}");
+    assert_eq!(detail["events"].as_array().unwrap().last().unwrap()["kind"], "fired");
+    // It survives a restart, and learns of the end.
+    let server = start(server.stop(), &settings);
+    load(&server, 1.0);
+    let ended = eventually("the end", || {
+        let detail = server.get(&path).ok().json();
+        detail["evidence"][0]["ended_at"].is_string().then_some(detail)
+    });
+    assert_eq!(ended["evidence"][0]["runs"][0]["trace_id"], trace_id(7), "{ended}");
+    assert_eq!(ended["evidence"].as_array().unwrap().len(), 1);
+    assert_eq!(server.get("/api/v1/alerts/0123456789abcdef").status, 404);
+    assert_eq!(server.get("/api/v1/alerts/nonsense").status, 400);
+}
+
+#[test]
+fn a_receiver_can_be_tried_out() {
+    let (service, dir) = (Service::start(), TempDir::new().unwrap());
+    let config = webhook_config(&service.url) + "  - name: nobody\n";
+    let (rules, config) = (write(&dir, "rules.yml", RULES), write(&dir, "alertmanager.yml", &config));
+    let server = start(dir, &settings(&rules, Some(&config)));
+    let answer = server.get("/api/v1/receivers").ok();
+    assert!(!answer.text().contains(&service.url), "addresses are secrets: {}", answer.text());
+    let listed = answer.json();
+    assert_eq!(listed["receivers"][0]["integrations"], json!([{"kind": "webhook", "send_resolved": true}]));
+    assert_eq!((&listed["receivers"][1]["name"], &listed["receivers"][1]["routes"]), (&json!("nobody"), &json!([])));
+    let tried = post(&server, "/api/v1/receivers/hook/test", &json!({})).ok().json();
+    assert_eq!(tried["results"], json!([{"kind": "webhook", "accepted": true, "error": null}]));
+    let got = service.at("/hook");
+    let words: Vec<(&Value, &Value)> =
+        got.iter().map(|body| (&body["status"], &body["groupLabels"]["alertname"])).collect();
+    assert_eq!(words, [(&json!("firing"), &json!("TawnyTest")), (&json!("resolved"), &json!("TawnyTest"))]);
+    *service.failing.lock().unwrap() = true;
+    let tried = post(&server, "/api/v1/receivers/hook/test", &json!({})).ok().json();
+    assert_eq!(tried["results"][0]["accepted"], false);
+    assert!(tried["results"][0]["error"].as_str().unwrap().contains("500"), "{tried}");
+    for name in ["nobody", "unknown"] {
+        assert_eq!(post(&server, &format!("/api/v1/receivers/{name}/test"), &json!({})).status, 404);
+    }
+}

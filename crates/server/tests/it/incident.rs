@@ -1,0 +1,189 @@
+//! Changes, incidents and brakes over the API.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::support::{Answer, Server, attribute, count, request, span, trace_id};
+
+const SECOND: u64 = 1_000_000_000;
+
+fn server(dir: TempDir) -> Server {
+    Server::configured(dir, |settings| settings.runs.settle_nanos = 100_000_000)
+}
+
+fn post(server: &Server, path: &str, body: &Value) -> Answer {
+    server.post_to(&format!("{}{path}", server.http), &[], body.to_string().as_bytes())
+}
+
+#[track_caller]
+fn until(server: &Server, path: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+    let mut last = Value::Null;
+    for _ in 0..600 {
+        last = server.get(path).ok().json();
+        if wanted(&last) {
+            return last;
+        }
+        server.runtime.block_on(async { tokio::time::sleep(Duration::from_millis(25)).await });
+    }
+    panic!("{path} did not come to what was wanted: {last:#}");
+}
+
+/// A run of version `version` that began `ago` seconds before it usually does and calls one tool `times` times alike.
+fn run(trace: u8, version: &str, user: &str, times: u8, ago: u64) -> Vec<u8> {
+    let agent = vec![
+        attribute("gen_ai.operation.name", "invoke_agent"),
+        attribute("gen_ai.agent.name", "refunds"),
+        attribute("gen_ai.agent.version", version),
+        attribute("user.id", user),
+    ];
+    let call = vec![
+        attribute("gen_ai.operation.name", "chat"),
+        attribute("gen_ai.provider.name", "openai"),
+        attribute("gen_ai.response.model", "gpt-4o"),
+        count("gen_ai.usage.input_tokens", 1000),
+        count("gen_ai.usage.output_tokens", 100),
+    ];
+    let tool = || {
+        vec![
+            attribute("gen_ai.operation.name", "execute_tool"),
+            attribute("gen_ai.tool.name", "look_up"),
+            attribute("gen_ai.tool.call.arguments", "{\"order\":\"A1\"}"),
+            attribute("gen_ai.tool.call.result", "{\"state\":\"packed\"}"),
+        ]
+    };
+    let mut spans = vec![span(trace, 1, 0, "refunds", agent), span(trace, 2, 1, "chat", call)];
+    spans.extend((0..times).map(|at| span(trace, 3 + at, 1, "look_up", tool())));
+    for span in &mut spans {
+        span.start_time_unix_nano -= ago * SECOND;
+        span.end_time_unix_nano -= ago * SECOND;
+    }
+    request("refunds", spans)
+}
+
+#[test]
+fn an_incident_says_what_changed_before_which_run_was_good_and_who_was_hit() {
+    let server = server(TempDir::new().unwrap());
+    server.post_proto("/v1/traces", &run(1, "7", "ada", 1, 600)).ok();
+    until(&server, "/api/v1/costs?by=run", |costs| costs["total"]["calls"] == 1);
+    let told = json!({"id": "index-3", "kind": "index_version", "title": "orders index 3", "agent": "refunds", "url": "https://ci.example/3"});
+    post(&server, "/api/v1/changes", &told).ok();
+    server.post_proto("/v1/traces", &run(2, "8", "ada", 5, 0)).ok();
+    server.post_proto("/v1/traces", &run(3, "8", "eve,=1", 5, 0)).ok();
+    let issues = until(&server, "/api/v1/issues?detector=loop", |issues| issues["issues"][0]["runs"] == 2);
+    let fingerprint = issues["issues"][0]["fingerprint"].as_str().unwrap();
+
+    let page = server.get(&format!("/api/v1/incidents/{fingerprint}")).ok().json();
+    assert_eq!(page["last_good"]["trace_id"], *trace_id(1), "{page:#}");
+    assert_eq!(page["last_good"]["findings"], 0);
+    assert_eq!(page["first_bad"]["version"], "8");
+    let changes: Vec<&Value> = page["changes"].as_array().unwrap().iter().map(|it| &it["title"]).collect();
+    assert_eq!(changes, ["orders index 3", "new version 8 (before: 7)"]);
+    let hit = &page["hit"];
+    assert_eq!((&hit["runs"], &hit["users"], &hit["unpriced_runs"]), (&json!(2), &json!(2), &json!(0)));
+    // Two calls of 1000 tokens at 2.5 and 100 at 10 dollars a million.
+    assert!((hit["cost_usd"].as_f64().unwrap() - 0.007).abs() < 1e-12, "{hit}");
+    assert!(page["brakes"].as_array().unwrap().is_empty());
+    let csv = server.get(&format!("/api/v1/incidents/{fingerprint}/runs.csv")).ok();
+    assert_eq!(csv.header("content-type"), "text/csv; charset=utf-8");
+    let lines = csv.text();
+    assert_eq!(lines.lines().count(), 3, "{lines}");
+    assert!(lines.contains(&format!("{},ada,,default,refunds,8,", trace_id(2))), "{lines}");
+    assert!(lines.contains(",\"eve,=1\",,default,refunds,8,") && lines.contains(",0.0035\n"), "{lines}");
+    assert_eq!(server.get("/api/v1/incidents/none").status, 404);
+    assert_eq!(server.get("/api/v1/incidents/none/runs.csv").status, 404);
+}
+
+#[test]
+fn a_change_told_twice_is_one_and_one_that_was_told_is_not_seen_as_well() {
+    let server = server(TempDir::new().unwrap());
+    let deploy = json!({"id": "d8", "kind": "deploy", "title": "refunds 8", "agent": "refunds", "version": "8"});
+    for _ in 0..2 {
+        let kept = post(&server, "/api/v1/changes", &deploy).ok().json();
+        assert_eq!((&kept["id"], &kept["source"]), (&json!("d8"), &json!("told")));
+    }
+    for (trace, version, ago) in [(1, "7", 60), (2, "8", 0)] {
+        server.post_proto("/v1/traces", &run(trace, version, "ada", 1, ago)).ok();
+    }
+    until(&server, "/api/v1/costs?by=run", |costs| costs["total"]["calls"] == 2);
+    let all = server.get("/api/v1/changes").ok().json();
+    assert_eq!(all["changes"].as_array().unwrap().len(), 1, "{all:#}");
+    // Version 9 was not told: it is seen, with the run that showed it first.
+    server.post_proto("/v1/traces", &run(3, "9", "ada", 1, 0)).ok();
+    let seen =
+        until(&server, "/api/v1/changes?source=seen&kind=deploy&agent=refunds", |all| all["changes"][0].is_object());
+    let seen = &seen["changes"][0];
+    assert_eq!((&seen["version"], &seen["previous"]), (&json!("9"), &json!("8")));
+    assert_eq!(seen["trace_id"], *trace_id(3));
+    let first = server.get("/api/v1/changes?limit=1").ok().json();
+    let next = first["next"].as_str().unwrap();
+    let second = server.get(&format!("/api/v1/changes?limit=1&cursor={next}")).ok().json();
+    assert_ne!(first["changes"][0]["id"], second["changes"][0]["id"]);
+    assert!(second["next"].is_null());
+    for wrong in [
+        json!({"kind": "party", "title": "x"}),
+        json!({"kind": "deploy", "title": " "}),
+        json!({"kind": "deploy", "title": "x", "url": "javascript:alert(1)"}),
+        json!({"kind": "deploy", "title": "x", "at": "1999-01-01T00:00:00Z"}),
+        json!({"kind": "deploy", "title": "x", "what": 1}),
+    ] {
+        assert_eq!(post(&server, "/api/v1/changes", &wrong).status, 400, "{wrong}");
+    }
+    for wrong in ["source=x", "kind=x", "cursor=x", "limit=0", "agnet=x"] {
+        assert_eq!(server.get(&format!("/api/v1/changes?{wrong}")).status, 400, "{wrong}");
+    }
+}
+
+#[test]
+fn a_brake_answers_the_budget_check_until_it_is_taken_off_also_after_a_restart() {
+    let first = server(TempDir::new().unwrap());
+    let ask = |server: &Server, more: Value| {
+        let mut body = json!({"agent": "refunds", "model": "gpt-4o", "usd": 0.1});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        post(server, "/api/v1/budgets/check", &body).ok().json()
+    };
+    assert_eq!(ask(&first, json!({}))["verdict"], "allow");
+    let on = json!({"action": "hold", "agent": "refunds", "tool": "send_money", "why": "refunds twice", "minutes": 60});
+    let brake = post(&first, "/api/v1/brakes", &on).ok().json();
+    let stopped = ask(&first, json!({"tool": "send_money", "reserve": true}));
+    assert_eq!((&stopped["verdict"], &stopped["brake"]["action"]), (&json!("reject"), &json!("hold")), "{stopped}");
+    assert_eq!(stopped["reason"], "calls of `send_money` by agent `refunds` are on hold by anybody: refunds twice");
+    assert!(stopped["reservation"].is_null());
+    assert_eq!(ask(&first, json!({"tool": "look_up"}))["verdict"], "allow");
+
+    let second = server(first.stop());
+    assert_eq!(ask(&second, json!({"tool": "send_money"}))["verdict"], "reject");
+    let off = |id: &str| second.send("DELETE", &format!("{}/api/v1/brakes/{id}", second.http), &[], b"");
+    let id = brake["id"].as_str().unwrap();
+    let over = off(id).ok().json();
+    assert_eq!((&over["in_force"], &over["ended_by"]), (&json!(false), &json!("anybody")));
+    assert_eq!(off(id).status, 404);
+    assert_eq!(ask(&second, json!({"tool": "send_money"}))["verdict"], "allow");
+    assert_eq!(second.get("/api/v1/brakes").ok().json()["brakes"], json!([]));
+    assert_eq!(second.get("/api/v1/brakes?all=true").ok().json()["brakes"][0]["id"], id);
+
+    // The version before is the one that telemetry showed before the newest.
+    let keep = json!({"action": "previous", "agent": "refunds", "why": "8 loops"});
+    assert_eq!(post(&second, "/api/v1/brakes", &keep).status, 422);
+    for (trace, version, ago) in [(1, "7", 60), (2, "8", 0)] {
+        second.post_proto("/v1/traces", &run(trace, version, "ada", 1, ago)).ok();
+    }
+    until(&second, "/api/v1/costs?by=run", |costs| costs["total"]["calls"] == 2);
+    assert_eq!(post(&second, "/api/v1/brakes", &keep).ok().json()["version"], "7");
+    let kept = ask(&second, json!({"version": "8"}));
+    assert_eq!((&kept["verdict"], &kept["brake"]["version"]), (&json!("reject"), &json!("7")));
+    assert_eq!(ask(&second, json!({"version": "7"}))["verdict"], "allow");
+    for wrong in [
+        json!({"action": "stop", "agent": "a", "why": "x"}),
+        json!({"action": "hold", "why": "x"}),
+        json!({"action": "hold", "agent": "a", "why": ""}),
+        json!({"action": "hold", "agent": "a", "why": "x", "minutes": 0}),
+        json!({"action": "hold", "agent": "a", "why": "x", "until": "2001-01-01T00:00:00Z"}),
+    ] {
+        assert_eq!(post(&second, "/api/v1/brakes", &wrong).status, 400, "{wrong}");
+    }
+    let audit = second.get("/api/v1/audit").ok().json();
+    let actions: Vec<&Value> = audit["entries"].as_array().unwrap().iter().map(|entry| &entry["action"]).collect();
+    assert!(actions.contains(&&json!("brake.on")) && actions.contains(&&json!("brake.off")), "{actions:?}");
+}

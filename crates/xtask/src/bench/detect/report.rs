@@ -1,0 +1,186 @@
+//! What is printed of a set: detectors against failed runs, the order by suspicion, labelled categories and steps, baselines beside them.
+
+use std::collections::BTreeSet;
+
+use super::super::common::Table;
+use super::labels::{Labels, failed};
+use super::{Found, Judged};
+
+/// Labelled categories with the detectors that are meant for them. What no detector is meant for is not in it.
+const MEANT: &[(&str, &[&str])] = &[
+    ("Resource Abuse", &["loop", "duplicate_call", "excessive_steps", "retry_storm"]),
+    ("Tool Selection Errors", &["unknown_tool", "unusual_tool", "unusual_run"]),
+    ("Tool Definition Issues", &["unknown_tool", "bad_arguments"]),
+    ("Poor Information Retrieval", &["retrieval_miss", "ignored_result"]),
+    ("Resource Not Found", &["retrieval_miss", "error_then_answer"]),
+    ("Context Handling Failures", &["context_lost", "context_overflow", "near_overflow", "duplicate_call"]),
+    ("Resource Exhaustion", &["context_overflow", "near_overflow", "step_cap"]),
+    ("Tool-related", &["phantom_result", "ignored_result", "error_then_answer"]),
+    ("Language-only", &["phantom_result", "ignored_result"]),
+    ("Tool Output Misinterpretation", &["error_then_answer", "ignored_result"]),
+    ("Timeout Issues", &["time_gap", "latency_outlier", "stuck"]),
+    ("Service Errors", &["retry_storm", "error_then_answer"]),
+    ("retrieval_miss", &["retrieval_miss"]),
+    ("lookup_miss", &["retrieval_miss"]),
+    ("invalid_action", &["unknown_tool", "bad_arguments"]),
+    ("Invalid Invocation", &["bad_arguments", "unknown_tool", "error_then_answer"]),
+    ("Misinterpretation of Tool Output", &["ignored_result", "error_then_answer"]),
+    ("System Failure", &["retry_storm", "error_then_answer", "hidden_failure"]),
+];
+/// Steps within which a finding has found a labelled one.
+const NEAR: usize = 3;
+
+/// Prints everything of a set.
+pub fn print(name: &str, runs: &[Judged], labels: &Labels) {
+    let truth: Vec<Option<bool>> = runs.iter().map(|run| labels.runs.get(&run.id).and_then(failed)).collect();
+    let count = |wanted: Option<bool>| truth.iter().filter(|it| **it == wanted).count();
+    println!("{name}: {} failed, {} healthy, {} without a label", count(Some(true)), count(Some(false)), count(None));
+    if count(Some(true)) > 0 && count(Some(false)) > 0 {
+        against_failures(runs, &truth);
+        suspicion(runs, &truth);
+    }
+    if !labels.steps.is_empty() {
+        categories(runs, labels);
+        localisation(runs, labels);
+    }
+}
+
+/// A share with its 95 % interval by Wilson.
+pub fn share(hits: usize, of: usize) -> String {
+    if of == 0 {
+        return "-".into();
+    }
+    let (n, p, z) = (of as f64, hits as f64 / of as f64, 1.96f64);
+    let middle = (p + z * z / (2.0 * n)) / (1.0 + z * z / n);
+    let half = z / (1.0 + z * z / n) * (p * (1.0 - p) / n + z * z / (4.0 * n * n)).sqrt();
+    format!("{:.0}% [{:.0}, {:.0}] {hits}/{of}", p * 100.0, (middle - half) * 100.0, (middle + half) * 100.0)
+}
+
+fn detectors(runs: &[Judged]) -> BTreeSet<&str> {
+    runs.iter().flat_map(|run| &run.findings).map(|found| found.detector.as_str()).collect()
+}
+
+fn against_failures(runs: &[Judged], truth: &[Option<bool>]) {
+    let failures = truth.iter().filter(|it| **it == Some(true)).count();
+    let healthy = truth.iter().filter(|it| **it == Some(false)).count();
+    let mut outputs: Vec<f64> = runs.iter().map(|run| run.output_tokens).collect();
+    outputs.sort_by(f64::total_cmp);
+    let p95 = outputs.get(outputs.len() * 95 / 100).copied().unwrap_or(f64::MAX);
+    let mut table = Table::new(&["detector or = baseline", "fired", "precision", "recall", "per 1,000 healthy"]);
+    let mut line = |name: &str, fired: &dyn Fn(&Judged) -> bool| {
+        let of =
+            |wanted: bool| runs.iter().zip(truth).filter(|(run, truth)| **truth == Some(wanted) && fired(run)).count();
+        let (hit, wrong) = (of(true), of(false));
+        if hit + wrong > 0 {
+            let per = wrong as f64 * 1e3 / healthy as f64;
+            let cells = [name.to_owned(), (hit + wrong).to_string(), share(hit, hit + wrong), share(hit, failures)];
+            table.row(cells.into_iter().chain([format!("{per:.0}")]));
+        }
+    };
+    line("= always", &|_| true);
+    line("= the same call twice in a row", &|run| run.streak >= 2);
+    line("= the same call three times in a row", &|run| run.streak >= 3);
+    line("= any status of error", &|run| run.any_error);
+    line("= output above its 95th percentile", &|run| run.output_tokens > p95);
+    for name in detectors(runs) {
+        line(name, &|run| run.findings.iter().any(|found| found.detector == name));
+    }
+    line("any finding", &|run| !run.findings.is_empty());
+    line("any warning", &|run| run.findings.iter().any(|found| found.grave));
+    println!("{table}");
+    let all = |grave: bool| {
+        let of_healthy = runs.iter().zip(truth).filter(|(_, truth)| **truth == Some(false));
+        of_healthy.flat_map(|(run, _)| &run.findings).filter(|found| found.grave || !grave).count()
+    };
+    let per = |count: usize| count as f64 * 1e3 / healthy as f64;
+    println!("findings per 1,000 healthy runs: {:.0}, of them warnings {:.0}", per(all(false)), per(all(true)));
+}
+
+/// Runs in which no span says that something failed: whether those that failed come first.
+fn suspicion(runs: &[Judged], truth: &[Option<bool>]) {
+    let quiet = || runs.iter().zip(truth).filter(|(run, truth)| !run.any_error && truth.is_some());
+    let by = |score: &dyn Fn(&Judged) -> f64| {
+        quiet().map(|(run, truth)| (score(run), *truth == Some(true))).collect::<Vec<_>>()
+    };
+    let mut table = Table::new(&["failed without any error, by", "failed", "top 5 %", "top 10 %", "area"]);
+    for (name, mut order) in [
+        ("suspicion", by(&|run| run.suspicion.unwrap_or(0.0))),
+        ("= length of the output", by(&|run| run.output_tokens)),
+        ("= findings", by(&|run| run.findings.len() as f64)),
+    ] {
+        let failures = order.iter().filter(|(_, failed)| *failed).count();
+        if failures == 0 || failures == order.len() {
+            return;
+        }
+        order.sort_by(|a, b| b.0.total_cmp(&a.0));
+        let top = |part: f64| {
+            let count = ((order.len() as f64 * part).ceil() as usize).max(1);
+            share(order[..count].iter().filter(|(_, failed)| *failed).count(), count)
+        };
+        let all = format!("{failures} of {}", order.len());
+        table.row([name.to_owned(), all, top(0.05), top(0.1), format!("{:.3}", area(&order))]);
+    }
+    println!("{table}");
+}
+
+/// The chance that a failed run is ranked above a healthy one, ties counted half. The order is descending.
+fn area(order: &[(f64, bool)]) -> f64 {
+    let (mut area, mut failed_before, mut at) = (0.0, 0.0, 0);
+    while at < order.len() {
+        let until = order[at..].iter().position(|(score, _)| *score != order[at].0).map_or(order.len(), |it| at + it);
+        let failed = order[at..until].iter().filter(|(_, failed)| *failed).count() as f64;
+        let healthy = (until - at) as f64 - failed;
+        area += healthy * (failed_before + failed / 2.0);
+        failed_before += failed;
+        at = until;
+    }
+    area / (failed_before * (order.len() as f64 - failed_before))
+}
+
+/// Labelled categories: in how many of their runs a detector speaks that is meant for them, and how many of those it speaks in have them.
+fn categories(runs: &[Judged], labels: &Labels) {
+    let labelled: BTreeSet<&str> = labels.steps.values().flat_map(|runs| runs.keys().map(String::as_str)).collect();
+    let mut table = Table::new(&["category", "detectors", "precision", "recall"]);
+    for (category, meant) in MEANT {
+        let Some(of) = labels.steps.get(*category) else { continue };
+        let fired = |run: &&Judged| run.findings.iter().any(|found| meant.contains(&found.detector.as_str()));
+        let known = || runs.iter().filter(|run| labelled.contains(run.id.as_str()));
+        let hit = known().filter(|run| of.contains_key(&run.id)).filter(fired).count();
+        let all = known().filter(fired).count();
+        let there = known().filter(|run| of.contains_key(&run.id)).count();
+        table.row([(*category).to_owned(), meant.join(" "), share(hit, all), share(hit, there)]);
+    }
+    println!("{table}");
+}
+
+/// Of the labelled steps, those with a finding at most three steps away; and of the runs.
+fn localisation(runs: &[Judged], labels: &Labels) {
+    let mut table =
+        Table::new(&["category", "runs found within 3 steps", "steps found", "= first step", "= last step"]);
+    for (category, of) in &labels.steps {
+        let (mut hits, mut all) = ([0usize; 4], [0usize; 2]);
+        for run in runs {
+            let Some(spans) = of.get(&run.id) else { continue };
+            let place = |span: &String| run.order.iter().position(|other| other == span);
+            let places: Vec<usize> = spans.iter().filter_map(place).collect();
+            let near =
+                |at: usize, found: &Found| found.spans.iter().filter_map(place).any(|other| other.abs_diff(at) <= NEAR);
+            let found = places.iter().filter(|at| run.findings.iter().any(|found| near(**at, found))).count();
+            all[0] += 1;
+            all[1] += places.len();
+            hits[0] += usize::from(found > 0);
+            hits[1] += found;
+            // Naming the first or the last step of every run, whatever happened.
+            hits[2] += usize::from(places.iter().any(|at| *at <= NEAR));
+            hits[3] += usize::from(places.iter().any(|at| at + NEAR + 1 >= run.order.len()));
+        }
+        table.row([
+            category.clone(),
+            share(hits[0], all[0]),
+            share(hits[1], all[1]),
+            share(hits[2], all[0]),
+            share(hits[3], all[0]),
+        ]);
+    }
+    println!("{table}");
+}

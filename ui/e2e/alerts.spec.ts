@@ -1,0 +1,150 @@
+import { beforeAll, expect, test } from "vitest";
+import { ask, axe, NARROW, until, withBrowser } from "./browser";
+import { alertOf, FULL_TEXT, makeTrouble, type Trouble } from "./trouble";
+
+const visit = withBrowser();
+let trouble: Trouble;
+let fingerprint: string;
+
+beforeAll(async () => {
+  trouble = await makeTrouble();
+  fingerprint = await alertOf(trouble.agent);
+}, 300_000);
+
+test("from the alert over its chart and worst runs to the step, its log and the full text, one click each", async () => {
+  await visit("/alerts", async (page) => {
+    await page.getByRole("region", { name: "E2eRunsFail" }).getByRole("link", { name: trouble.agent }).click();
+    const chart = page.getByRole("img", { name: /^E2eRunsFail: what its rule compares/ });
+    await chart.locator("svg").waitFor();
+    await until(
+      () => chart.getAttribute("aria-label"),
+      (label) => /last 3/.test(label ?? ""),
+      "the value on the chart",
+    );
+    const worst = page.getByRole("region", { name: "Worst runs" });
+    await worst.getByText("order desk did not answer").first().waitFor();
+    await worst.getByRole("listitem").first().getByRole("link").click();
+    await page.getByRole("tree").waitFor();
+    const url = new URL(page.url());
+    expect(trouble.bad.map((trace) => `/runs/${trace}`)).toContain(url.pathname);
+    expect(url.searchParams.get("step")).toBeTruthy();
+    await page.getByRole("tab", { name: /^Logs/ }).first().click();
+    await page.getByText("get_order gave up after 900 ms").first().waitFor();
+    await page.getByRole("tab", { name: "Transcript" }).click();
+    await page.getByText(FULL_TEXT).first().waitFor();
+  });
+});
+
+test("a click on the chart opens the runs of that time", async () => {
+  await visit(`/alerts/${fingerprint}`, async (page) => {
+    const chart = page.getByRole("img", { name: /^E2eRunsFail: what its rule compares/ });
+    await until(
+      () => chart.locator("svg circle, svg path").count(),
+      (drawn) => drawn > 0,
+      "the line",
+    );
+    const box = (await chart.boundingBox())!;
+    // Points are small: the way down the right end meets one.
+    for (let y = 8; y < box.height && page.url().includes("/alerts/"); y += 2) {
+      for (const x of [0.9, 0.94, 0.97]) await page.mouse.click(box.x + box.width * x, box.y + y);
+    }
+    await until(
+      async () => new URL(page.url()),
+      (url) => url.pathname === "/runs" && url.searchParams.get("agent") === trouble.agent,
+      "the runs of that time",
+    );
+  });
+});
+
+test("who takes care of an alert is seen by everybody", async () => {
+  await visit(`/alerts/${fingerprint}`, async (page) => {
+    await page.getByRole("button", { name: "Acknowledge" }).click();
+    await page.getByLabel("Your name").fill("Robin");
+    await page.getByRole("button", { name: "I take care of it" }).click();
+    await page.getByText("Robin takes care of it").waitFor();
+  });
+  const { alerts } = await ask<{ alerts: { fingerprint: string; ack?: { by: string } }[] }>("/api/v1/alerts");
+  expect(alerts.find((alert) => alert.fingerprint === fingerprint)?.ack?.by).toBe("Robin");
+});
+
+test("a silence says what it mutes, mutes it, and is ended", async () => {
+  await visit(`/alerts/${fingerprint}`, async (page) => {
+    await page.getByRole("button", { name: "Silence…" }).click();
+    await page.getByText(/^Mutes 1 alert now: E2eRunsFail/).waitFor();
+    await page.getByLabel("Your name").fill("Robin");
+    await page.getByLabel("Why").fill("known, being mended");
+    await page.getByRole("button", { name: "Silence", exact: true }).click();
+    await page.getByText("A silence mutes it.").waitFor();
+    await page.goto(`${new URL(page.url()).origin}/alerts?view=silences`);
+    const mine = page.getByRole("list", { name: "Silences" }).getByRole("listitem").filter({ hasText: trouble.agent });
+    await mine.getByText("mutes 1 alert").waitFor();
+    await mine.getByRole("button", { name: "End now" }).click();
+    await mine.getByRole("button", { name: "Again…" }).waitFor();
+  });
+});
+
+test("rules say how near they are, and a rule is explained where it stands", async () => {
+  await visit("/alerts?view=rules&rule=E2eRunsFail", async (page) => {
+    const rule = page.getByRole("list", { name: "Rules" }).getByRole("listitem").filter({ hasText: "E2eRunsFail" });
+    await rule
+      .getByText(/1 firing, the first since|firing/)
+      .first()
+      .waitFor();
+    await until(
+      () => rule.getByRole("button").first().textContent(),
+      (text) => /> 1/.test(text ?? "") && /×/.test(text ?? ""),
+      "value and threshold",
+    );
+    await rule.getByRole("link", { name: "Explore it" }).click();
+    await page.getByRole("region", { name: "Graph" }).waitFor();
+  });
+});
+
+test("a backtest shows when a rule would have fired, and with another threshold that it would not have", async () => {
+  await visit("/alerts?view=backtest&rule=E2eRunsFail&from=6h", async (page) => {
+    const tried = page.getByRole("region", { name: "E2eRunsFail" });
+    await until(
+      () => tried.textContent(),
+      (text) => /Would have fired1×|Would have fired[2-9]×/.test(text ?? ""),
+      "the firing of the past",
+    );
+    const field = page.getByLabel("Rules as YAML");
+    await field.fill((await field.inputValue()).replace("> 1", "> 1000"));
+    await page.getByRole("button", { name: "Try it on the past" }).click();
+    await until(
+      () => tried.textContent(),
+      (text) => /Would have fired0×/.test(text ?? ""),
+      "no firing",
+    );
+  });
+});
+
+test("what happened is in the history, and the week in review has every rule", async () => {
+  await visit(`/alerts?view=history&q=${trouble.agent}`, async (page) => {
+    await page.getByText("fired", { exact: true }).first().waitFor();
+    await page.getByRole("link", { name: "Week in review" }).click();
+    await page.getByRole("row").filter({ hasText: "E2eRunsFail" }).first().waitFor();
+  });
+});
+
+test.each(["", "?view=rules", "?view=history", "?view=silences", "?view=review", "?view=backtest", "/one"])(
+  "alerts%s can be used by everybody, and fits a narrow screen",
+  async (view) => {
+    const path = view === "/one" ? `/alerts/${fingerprint}` : `/alerts${view}`;
+    await visit(path, async (page) => {
+      await page.getByRole("heading", { level: 1 }).waitFor();
+      await page.locator("[aria-label=Loading]").first().waitFor({ state: "hidden" });
+      expect(await axe(page)).toEqual([]);
+    });
+    await visit(
+      path,
+      async (page) => {
+        await page.getByRole("heading", { level: 1 }).waitFor();
+        await page.locator("[aria-label=Loading]").first().waitFor({ state: "hidden" });
+        expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390);
+        expect(await axe(page)).toEqual([]);
+      },
+      { viewport: NARROW, colorScheme: "light" },
+    );
+  },
+);

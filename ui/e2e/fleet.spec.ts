@@ -1,0 +1,118 @@
+import { beforeAll, expect, test } from "vitest";
+import { ask, axe, NARROW, until, withBrowser } from "./browser";
+import { newTraceId, sendSpans, supportRun } from "./otlp";
+
+const visit = withBrowser();
+const agent = `desk${newTraceId().slice(0, 6)}`;
+const traces = [newTraceId(), newTraceId()];
+/** A run is judged once nothing was heard of it for half a minute. */
+const SETTLED_MS = 90_000;
+
+interface Agents {
+  agents: { name: string; runs: number }[];
+}
+
+beforeAll(async () => {
+  for (const [at, trace] of traces.entries())
+    await sendSpans(
+      { trace, start: Date.now() - 60_000 * (at + 1), service: `e2e-fleet-${agent}` },
+      // The second says something else: the two part where they are asked.
+      supportRun(agent, `session-${agent}`).map((span) =>
+        at === 1 && span.id === "chat3"
+          ? {
+              ...span,
+              ms: 900,
+              attributes: {
+                ...span.attributes,
+                "gen_ai.output.messages": [
+                  { role: "assistant", parts: [{ type: "text", content: "I cannot find it." }] },
+                ],
+              },
+            }
+          : span,
+      ),
+    );
+  await until(
+    () => ask<Agents>("/api/v1/agents"),
+    ({ agents }) => agents.some((each) => each.name === agent && each.runs === 2),
+    "the agent in the catalogue",
+    SETTLED_MS,
+  );
+}, 2 * SETTLED_MS);
+
+test("an agent is found by itself, with who it calls over all its runs", async () => {
+  await visit("/agents", async (page) => {
+    const catalogue = page.getByRole("region", { name: "Agents", exact: true });
+    await catalogue.getByRole("link", { name: agent, exact: true }).click();
+    await page.getByRole("heading", { name: agent }).waitFor();
+    expect(new URL(page.url()).searchParams.get("name")).toBe(agent);
+    const calls = page.getByRole("region", { name: "Calls", exact: true }).last();
+    await until(
+      () => calls.textContent(),
+      (text) => /carrier-desk/.test(text ?? "") && /track_parcel/.test(text ?? "") && /gpt-4o-mini/.test(text ?? ""),
+      "who it calls",
+    );
+    // Its graph leads on to the tool.
+    await page.getByRole("link", { name: /^tool track_parcel/ }).click();
+    await page.getByRole("heading", { name: "track_parcel" }).waitFor();
+    await until(
+      () => page.getByRole("region", { name: "Most frequent calls" }).first().textContent(),
+      (text) => (text ?? "").includes(agent),
+      "what it was called with",
+    );
+  });
+});
+
+test("what an agent costs and who spends it is two clicks from the agent", async () => {
+  await visit(`/agents/agent?name=${agent}`, async (page) => {
+    await page.getByTitle("Who spends it").click();
+    await page.getByRole("heading", { name: "Costs" }).waitFor();
+    const url = new URL(page.url());
+    expect([url.searchParams.get("agent"), url.searchParams.get("by")]).toEqual([agent, "user"]);
+    await page.getByRole("region", { name: "Costs by user" }).waitFor();
+  });
+});
+
+test("two runs are aligned, and the first place where they part is marked", async () => {
+  await visit(`/compare?a=${traces[0]}&b=${traces[1]}`, async (page) => {
+    await page.getByText("Here they part").waitFor();
+    await page.getByRole("button", { name: "To the first difference" }).click();
+    await until(
+      () => page.getByRole("list", { name: "Pairs of steps" }).textContent(),
+      (text) => /cannot find it/.test(text ?? "") && /held in Metz/.test(text ?? ""),
+      "both answers beside each other",
+    );
+    expect(new URL(page.url()).searchParams.has("pair")).toBe(true);
+  });
+});
+
+test("a run alone is held against good runs of its kind", async () => {
+  await visit(`/compare?a=${traces[0]}`, async (page) => {
+    await page.getByRole("region", { name: "Against good runs", exact: true }).waitFor();
+    await page.getByRole("region", { name: "Where it leaves them" }).waitFor();
+  });
+});
+
+test.each([
+  ["/agents", "Catalogue"],
+  [`/agents/agent?name=${agent}`, "Versions"],
+  ["/tools", "All tools"],
+  [`/tools?tool=track_parcel`, "Arguments"],
+  ["/costs", "Budgets"],
+  [`/compare?a=${traces[0]}&b=${traces[1]}`, "Steps"],
+  ["/settings/keys", "A new key"],
+  ["/settings/prices", "Budgets"],
+] as const)("%s is readable by everybody, also on a phone", async (path, panel) => {
+  for (const viewport of [undefined, NARROW])
+    await visit(
+      path,
+      async (page) => {
+        await page.getByRole("region", { name: panel }).first().waitFor();
+        expect(await axe(page)).toEqual([]);
+        expect(await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)).toBeLessThanOrEqual(
+          0,
+        );
+      },
+      viewport ? { viewport, colorScheme: "light" } : {},
+    );
+});

@@ -1,0 +1,134 @@
+/** An agent in trouble: good runs, a deployment, then runs whose tool is slow, asked again and again, and fails. */
+import { ask, URL_UNDER_TEST, until } from "./browser";
+import { newTraceId, type SpanIn, sendLogs, sendSpans } from "./otlp";
+
+export interface Trouble {
+  agent: string;
+  user: string;
+  good: string;
+  bad: string[];
+  change: string;
+}
+
+const MODEL = {
+  "gen_ai.operation.name": "chat",
+  "gen_ai.request.model": "gpt-4o",
+  "gen_ai.provider.name": "openai",
+  "gen_ai.usage.input_tokens": 2000,
+  "gen_ai.usage.output_tokens": 300,
+};
+export const FULL_TEXT = "The order desk never answered; the whole reply is kept.";
+
+/** A run of `calls` rounds; every call of the tool takes `toolMs`. */
+function run(agent: string, user: string, version: string, calls: number, toolMs: number, error?: string): SpanIn[] {
+  const length = calls * (toolMs + 300);
+  const common = { "user.id": user, "gen_ai.conversation.id": `${agent}-${version}` };
+  const spans: SpanIn[] = [
+    {
+      id: "root",
+      name: `invoke_agent ${agent}`,
+      at: 0,
+      ms: length,
+      ...(error ? { error } : {}),
+      attributes: {
+        "gen_ai.operation.name": "invoke_agent",
+        "gen_ai.agent.name": agent,
+        "gen_ai.agent.version": version,
+        ...common,
+      },
+    },
+  ];
+  for (let at = 0; at < calls; at += 1) {
+    const begin = at * (toolMs + 300);
+    spans.push({
+      id: `llm${at}`,
+      parent: "root",
+      name: "chat gpt-4o",
+      at: begin,
+      ms: 250,
+      attributes: {
+        ...MODEL,
+        ...common,
+        "gen_ai.input.messages": [{ role: "user", parts: [{ type: "text", content: FULL_TEXT }] }],
+      },
+    });
+    const last = at === calls - 1;
+    spans.push({
+      id: `tool${at}`,
+      parent: "root",
+      name: "execute_tool get_order",
+      at: begin + 260,
+      ms: toolMs,
+      ...(error && last ? { error } : {}),
+      attributes: {
+        "gen_ai.operation.name": "execute_tool",
+        "gen_ai.tool.name": "get_order",
+        "gen_ai.tool.call.arguments": '{"order":"A-17"}',
+        ...(error && last ? { "error.type": "Timeout" } : { "gen_ai.tool.call.result": '{"status":"pending"}' }),
+        ...common,
+      },
+    });
+  }
+  return spans;
+}
+
+/** A run is judged once nothing was heard of it for half a minute. */
+const SETTLED_MS = 120_000;
+
+/** Sends it all, and waits until the alert fires and the issue is there. */
+export async function makeTrouble(): Promise<Trouble> {
+  const mark = newTraceId().slice(0, 6);
+  const trouble: Trouble = {
+    agent: `e2e-desk-${mark}`,
+    user: `user-${mark}`,
+    good: newTraceId(),
+    bad: [newTraceId(), newTraceId(), newTraceId()],
+    change: `desk ${mark} 2.0`,
+  };
+  const { agent, user } = trouble;
+  const now = Date.now();
+  await sendSpans({ trace: trouble.good, start: now - 600_000, service: agent }, run(agent, user, "1.0", 1, 40));
+  const told = await fetch(`${URL_UNDER_TEST}/api/v1/changes`, {
+    method: "POST",
+    body: JSON.stringify({
+      kind: "deploy",
+      title: trouble.change,
+      agent,
+      version: "2.0",
+      at: new Date(now - 300_000).toISOString(),
+    }),
+  });
+  if (!told.ok) throw new Error(`changes: ${told.status} ${await told.text()}`);
+  for (const [at, trace] of trouble.bad.entries()) {
+    const sent = { trace, start: now - 240_000 + at * 60_000, service: agent };
+    await sendSpans(sent, run(agent, user, "2.0", 8, 900, "order desk did not answer"));
+    await sendLogs(sent, [
+      { span: "tool7", at: 9000, severity: [17, "ERROR"], body: "get_order gave up after 900 ms" },
+    ]);
+  }
+  await until(
+    () => ask<{ alerts: { labels: Record<string, string> }[] }>("/api/v1/alerts?state=firing"),
+    ({ alerts }) => alerts.some((alert) => alert.labels.agent_id === agent),
+    "the alert",
+    SETTLED_MS,
+  );
+  await until(
+    () => ask<{ issues: { detector: string }[] }>(`/api/v1/issues?agent=${agent}`),
+    ({ issues }) => issues.length > 0,
+    "the issue",
+    SETTLED_MS,
+  );
+  return trouble;
+}
+
+/** The alert of the agent, as a message links to it. */
+export async function alertOf(agent: string): Promise<string> {
+  const { alerts } = await ask<{ alerts: { fingerprint: string; labels: Record<string, string> }[] }>("/api/v1/alerts");
+  return alerts.find((alert) => alert.labels.agent_id === agent)!.fingerprint;
+}
+
+/** The issue of the agent that most runs have. */
+export async function issueOf(agent: string): Promise<string> {
+  const { issues } = await ask<{ issues: { fingerprint: string; runs: number }[] }>(`/api/v1/issues?agent=${agent}`);
+  return issues.sort((one, other) => other.runs - one.runs)[0]!.fingerprint;
+}

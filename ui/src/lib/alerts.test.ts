@@ -1,0 +1,157 @@
+import { expect, test } from "vitest";
+import type { Alert, Rule, RuleDistance, RuleGroup } from "@/api/types";
+import {
+  about,
+  byName,
+  distanceText,
+  figure,
+  isRule,
+  isSeriesOf,
+  isShown,
+  matcherOf,
+  readAlertsSearch,
+  ruleKey,
+  ruleRows,
+  runsOf,
+  span,
+} from "./alerts";
+import { ruleYaml, thresholdOf } from "./backtest";
+import { mutedBy, readMatchers } from "./matchers";
+
+const alert = (name: string, state: string, labels: Record<string, string> = {}, severity = "warning"): Alert => ({
+  fingerprint: `${name}${JSON.stringify(labels)}`,
+  name,
+  state,
+  severity,
+  labels: { alertname: name, severity, ...labels },
+  annotations: { summary: `${name} says` },
+  active_at: "2026-11-21T10:00:00Z",
+  traces: [],
+  group: "g",
+});
+
+test("an alert is told by what it is about, not by where its series comes from", () => {
+  const labels = {
+    alertname: "A",
+    severity: "P1",
+    instance: "x:1",
+    job: "tawny",
+    agent_id: "desk",
+    tool: "t",
+    tool_name: "t",
+  };
+  expect(about(labels)).toEqual([
+    ["agent_id", "desk"],
+    ["tool_name", "t"],
+  ]);
+  expect(runsOf(labels)).toEqual({ agent: ["desk"], tool: ["t"] });
+  expect(matcherOf(labels)).toBe('alertname="A", agent_id="desk", tool="t", tool_name="t"');
+});
+
+test("what fires or has lost its data needs somebody; the rest is asked for", () => {
+  expect(isShown(alert("A", "firing"), undefined, undefined)).toBe(true);
+  expect(isShown(alert("A", "no_data"), undefined, undefined)).toBe(true);
+  expect(isShown(alert("A", "pending"), undefined, undefined)).toBe(false);
+  expect(isShown(alert("A", "pending"), "pending", undefined)).toBe(true);
+  expect(isShown(alert("A", "firing", { agent_id: "desk" }), undefined, "DESK a")).toBe(true);
+  expect(isShown(alert("A", "firing"), undefined, "desk")).toBe(false);
+});
+
+test("alerts of one rule stand together, the gravest first", () => {
+  const groups = byName([
+    alert("Slow", "firing", { agent_id: "a" }),
+    alert("Fails", "firing", {}, "P1"),
+    alert("Slow", "firing", { agent_id: "b" }),
+  ]);
+  expect(groups.map((group) => [group.name, group.alerts.length])).toEqual([
+    ["Fails", 1],
+    ["Slow", 2],
+  ]);
+});
+
+test("the series of an alert is the one that no label speaks against", () => {
+  const labels = { alertname: "A", agent_id: "desk", severity: "P1" };
+  expect(isSeriesOf({ __name__: "x", agent_id: "desk" }, labels)).toBe(true);
+  expect(isSeriesOf({ agent_id: "other" }, labels)).toBe(false);
+});
+
+const rule = (name: string, state = "inactive"): Rule => ({
+  name,
+  kind: "alert",
+  query: `${name}_total > 5`,
+  for_seconds: 90,
+  labels: { severity: "P1" },
+  annotations: {},
+  health: "ok",
+  state,
+  alerts: 0,
+});
+const group = (name: string, ...rules: Rule[]): RuleGroup => ({
+  name,
+  file: `${name}.yml`,
+  interval_seconds: 30,
+  took_ms: 1,
+  missed: 0,
+  rules,
+});
+const distance = (of: string, name: string, near: number): RuleDistance => ({
+  group: of,
+  name,
+  below: false,
+  series: 1,
+  nearest: { labels: {}, value: near * 5, of_threshold: near },
+});
+
+test("rules that fire come first, then those nearest to it", () => {
+  const groups = [group("g", rule("a"), rule("b"), rule("c", "firing")), group("h", rule("a"))];
+  const rows = ruleRows(groups, [distance("g", "b", 0.9), distance("h", "a", 0.5)]);
+  expect(rows.map((row) => `${row.group.name}/${row.rule.name}`)).toEqual(["g/c", "g/b", "h/a", "g/a"]);
+  const [, , twin] = rows;
+  expect(ruleKey(twin!, rows)).toBe("h/a");
+  expect(rows.filter((row) => isRule(row, "h/a", rows))).toHaveLength(1);
+  expect(rows.filter((row) => isRule(row, "b", rows))).toHaveLength(1);
+});
+
+test("numbers, distances and lengths read as people say them", () => {
+  expect([figure(6_431_313), figure(12_345), figure(0.123456), figure(9999), figure(null)]).toEqual([
+    "6.431M",
+    "12.35k",
+    "0.1235",
+    "9999",
+    "–",
+  ]);
+  expect([distanceText(0.63), distanceText(1.8), distanceText(80), distanceText(undefined)]).toEqual([
+    "63 %",
+    "1.8×",
+    "80×",
+    "–",
+  ]);
+  expect([span(90), span(3600), span(0), span(90_061)]).toEqual(["1m30s", "1h", "0s", "1d1h1m1s"]);
+});
+
+test("a URL says the view; what it cannot mean is left out", () => {
+  expect(readAlertsSearch({ view: "rules", rule: "x", state: "odd", from: "soon", silence: "" })).toEqual({
+    view: "rules",
+    rule: "x",
+    silence: "",
+  });
+  expect(readAlertsSearch({ view: "now" })).toEqual({});
+});
+
+test("conditions of a silence say beforehand what they mute", () => {
+  const alerts = [alert("A", "firing", { agent_id: "a" }), alert("B", "firing", { agent_id: "b" })];
+  expect(mutedBy('{alertname="A"}', alerts)).toHaveLength(1);
+  expect(mutedBy('agent_id=~"a|b", alertname!="A"', alerts)?.map((each) => each.name)).toEqual(["B"]);
+  expect(mutedBy(matcherOf(alerts[1]!.labels), alerts)?.map((each) => each.name)).toEqual(["B"]);
+  expect(readMatchers("alertname=")).toBeUndefined();
+  expect(readMatchers('a=~"("')).toBeUndefined();
+  expect(readMatchers("")).toBeUndefined();
+});
+
+test("a rule is written as a file that can be changed and tried", () => {
+  expect(ruleYaml(rule("a"), group("g"))).toBe(
+    'groups:\n  - name: "g"\n    interval: 30s\n    rules:\n      - alert: "a"\n        expr: |\n          a_total > 5\n        for: 1m30s\n        labels:\n          severity: "P1"\n',
+  );
+  expect(thresholdOf("sum(x) > 0.5\nand sum(y) >= 20")).toBe(0.5);
+  expect(thresholdOf("a > 2 * b")).toBeUndefined();
+});

@@ -1,0 +1,241 @@
+/** What the pages of alerts show, and what their URLs say. Pure. */
+import type { Alert, ReviewedRule, Rule, RuleDistance, RuleGroup } from "@/api/types";
+import { among, compactObject, text } from "./search";
+
+/** Views of the page of alerts, with how they are called. */
+export const ALERT_VIEWS = [
+  ["now", "Now"],
+  ["rules", "Rules"],
+  ["history", "History"],
+  ["silences", "Silences"],
+  ["review", "Week in review"],
+  ["backtest", "Backtest"],
+] as const;
+export type AlertView = (typeof ALERT_VIEWS)[number][0];
+const VIEWS = ALERT_VIEWS.map(([view]) => view);
+
+/** States an alert may be in, the worst first, with how they are called. */
+export const ALERT_STATES = [
+  ["firing", "Firing"],
+  ["no_data", "No data"],
+  ["pending", "Pending"],
+  ["resolved", "Ended"],
+] as const;
+export type AlertState = (typeof ALERT_STATES)[number][0];
+const STATES = ALERT_STATES.map(([state]) => state);
+
+export interface AlertsSearch {
+  /** Absent means what fires now. */
+  view?: AlertView;
+  /** Only this state; absent means what needs somebody. */
+  state?: AlertState;
+  /** Text the list is filtered by. */
+  q?: string;
+  /** The rule that is opened, or tried in a backtest. */
+  rule?: string;
+  /** How far back history, review and backtest look. */
+  from?: string;
+  /** Conditions of a silence about to be made. */
+  silence?: string;
+}
+
+export function readAlertsSearch(raw: Record<string, unknown>): AlertsSearch {
+  const view = among(VIEWS, raw.view);
+  const from = text(raw.from);
+  return compactObject<AlertsSearch>({
+    view: view === "now" ? undefined : view,
+    state: among(STATES, raw.state),
+    q: text(raw.q),
+    rule: text(raw.rule),
+    from: from && /^\d+[smhdw]$/.test(from) ? from : undefined,
+    silence: typeof raw.silence === "string" ? raw.silence : undefined,
+  });
+}
+
+export interface AlertSearch {
+  /** Beginning and end of the chart; absent means around the time it fired. */
+  from?: string;
+  to?: string;
+}
+
+export function readAlertSearch(raw: Record<string, unknown>): AlertSearch {
+  const time = (value: unknown) => {
+    const found = text(value);
+    return found && (/^\d+[smhdw]$/.test(found) || !Number.isNaN(Date.parse(found))) ? found : undefined;
+  };
+  return compactObject<AlertSearch>({ from: time(raw.from), to: time(raw.to) });
+}
+
+/** How grave: what colour it gets. Severities are words of those who write rules; these are the usual ones. */
+export type Gravity = "critical" | "warning" | "info";
+export function gravity(severity: string | null | undefined): Gravity {
+  if (/^(critical|error|page|p1|high)$/i.test(severity ?? "")) return "critical";
+  return /^(info|none|p[345]|low)$/i.test(severity ?? "") ? "info" : "warning";
+}
+const GRAVITIES: Gravity[] = ["critical", "warning", "info"];
+
+/** Labels that say where a series comes from, not what it is about. */
+const OF_THE_SERIES = new Set(["alertname", "severity", "instance", "job", "project", "source", "component", "le"]);
+/** The same thing under a second name. */
+const ALIASES: Record<string, string> = { workflow: "workflow_name", tool: "tool_name", agent: "agent_id" };
+
+/** The labels that tell what an alert is about. */
+export function about(labels: Record<string, string>): [string, string][] {
+  return Object.entries(labels).filter(([name, value]) => {
+    const alias = ALIASES[name];
+    return !OF_THE_SERIES.has(name) && value !== "" && !(alias && labels[alias] === value);
+  });
+}
+
+/** A label's name as people read it. */
+export const labelName = (name: string) => name.replace(/_(id|name)$/, "").replaceAll("_", " ");
+
+export interface AlertGroup {
+  name: string;
+  gravity: Gravity;
+  severity: string | null | undefined;
+  summary: string | undefined;
+  alerts: Alert[];
+}
+
+/** Alerts of one name together, the gravest and oldest first. */
+export function byName(alerts: Alert[]): AlertGroup[] {
+  const groups = new Map<string, AlertGroup>();
+  for (const alert of alerts) {
+    const key = `${alert.name} ${alert.severity ?? ""}`;
+    const group = groups.get(key);
+    if (group) group.alerts.push(alert);
+    else
+      groups.set(key, {
+        name: alert.name,
+        gravity: gravity(alert.severity),
+        severity: alert.severity,
+        summary: alert.annotations.summary ?? alert.annotations.description,
+        alerts: [alert],
+      });
+  }
+  const since = (group: AlertGroup) => group.alerts.map((alert) => alert.active_at).sort()[0] ?? "";
+  return [...groups.values()].sort(
+    (one, other) =>
+      GRAVITIES.indexOf(one.gravity) - GRAVITIES.indexOf(other.gravity) || since(one).localeCompare(since(other)),
+  );
+}
+
+/** Whether an alert is shown: in the state that is asked for, or one that needs somebody, and with the text in it. */
+export function isShown(alert: Alert, state: AlertState | undefined, q: string | undefined): boolean {
+  if (state ? alert.state !== state : alert.state === "resolved" || alert.state === "pending") return false;
+  if (!q) return true;
+  const words =
+    `${alert.name} ${alert.annotations.summary ?? ""} ${Object.values(alert.labels).join(" ")}`.toLowerCase();
+  return q
+    .toLowerCase()
+    .split(/\s+/)
+    .every((word) => words.includes(word));
+}
+
+/** A matcher for exactly this alert's labels, as silences are written. */
+export const matcherOf = (labels: Record<string, string>): string =>
+  Object.entries(labels)
+    .filter(([name]) => name === "alertname" || !OF_THE_SERIES.has(name))
+    .map(([name, value]) => `${name}=${JSON.stringify(value)}`)
+    .join(", ");
+
+/** The filter of the list of runs that shows the runs an alert is about. */
+export function runsOf(labels: Record<string, string>): { agent?: string[]; tool?: string[]; model?: string[] } {
+  const one = (...names: string[]) => {
+    const value = names.map((name) => labels[name]).find((each) => each);
+    return value ? [value] : undefined;
+  };
+  return compactObject({
+    agent: one("agent_id", "agent"),
+    tool: one("tool_name", "tool"),
+    model: one("model"),
+  });
+}
+
+/** Whether a series is the one an alert was made from: no label says otherwise. */
+export const isSeriesOf = (series: Record<string, string>, alert: Record<string, string>): boolean =>
+  Object.entries(series).every(([name, value]) => name === "__name__" || (alert[name] ?? "") === value);
+
+/** Whether a row is the one that a URL names: by its name, or by group and name where several have it. */
+export const isRule = ({ rule, group }: RuleRow, asked: string | undefined, rows: RuleRow[]): boolean =>
+  asked === `${group.name}/${rule.name}` ||
+  (asked === rule.name && rows.find((row) => row.rule.name === asked)?.group.name === group.name);
+
+/** What a URL calls a row. */
+export const ruleKey = ({ rule, group }: RuleRow, rows: RuleRow[]): string =>
+  rows.filter((row) => row.rule.name === rule.name).length > 1 ? `${group.name}/${rule.name}` : rule.name;
+
+/** A rule in the table, with how near it is. */
+export interface RuleRow {
+  rule: Rule;
+  group: RuleGroup;
+  distance: RuleDistance | undefined;
+}
+
+const STATE_RANK = ["firing", "pending", "inactive"];
+
+/** Alert rules, those that fire first, then by how near they are. */
+export function ruleRows(groups: RuleGroup[], distances: RuleDistance[] | undefined): RuleRow[] {
+  const found = new Map(distances?.map((each) => [`${each.group} ${each.name}`, each]));
+  const rows = groups.flatMap((group) =>
+    group.rules
+      .filter((rule) => rule.kind === "alert")
+      .map((rule) => ({ rule, group, distance: found.get(`${group.name} ${rule.name}`) })),
+  );
+  const near = ({ distance }: RuleRow) => distance?.nearest?.of_threshold ?? -1;
+  return rows.sort(
+    (one, other) =>
+      STATE_RANK.indexOf(one.rule.state) - STATE_RANK.indexOf(other.rule.state) ||
+      near(other) - near(one) ||
+      one.rule.name.localeCompare(other.rule.name),
+  );
+}
+
+/** A number as people read it beside its threshold: four significant digits, thousands as `12.4k`. */
+export function figure(value: number | null | undefined): string {
+  if (value == null) return "–";
+  const size = Math.abs(value);
+  if (size >= 1e15 || (size > 0 && size < 1e-4)) return value.toExponential(2);
+  for (const [unit, scale] of [
+    ["G", 1e9],
+    ["M", 1e6],
+    ["k", 1e4],
+  ] as const) {
+    if (size >= scale) {
+      const by = unit === "k" ? 1e3 : scale;
+      return `${Number((value / by).toPrecision(4))}${unit}`;
+    }
+  }
+  return String(Number(value.toPrecision(4)));
+}
+
+/** How much of its threshold a value is. */
+export function distanceText(near: number | null | undefined): string {
+  if (near == null) return "–";
+  if (near >= 10) return `${figure(Number(near.toPrecision(2)))}×`;
+  if (near >= 1) return `${Number(near.toFixed(2))}×`;
+  return `${(near * 100).toFixed(near < 0.1 ? 1 : 0)} %`;
+}
+
+/** What is to be said of a rule's verdict: whether somebody has to change something. */
+export const verdictTone = ({ verdict }: ReviewedRule): "bad" | "good" | undefined =>
+  verdict === "fine" || verdict === "acted on" ? "good" : verdict === "never fired" ? undefined : "bad";
+
+/** Milliseconds as seconds, minutes or hours of a rule: `5m`, `1h30m`. */
+export function span(seconds: number): string {
+  const parts: [number, string][] = [
+    [86_400, "d"],
+    [3600, "h"],
+    [60, "m"],
+    [1, "s"],
+  ];
+  let rest = Math.round(seconds);
+  let out = "";
+  for (const [size, unit] of parts) {
+    const whole = Math.floor(rest / size);
+    if (whole > 0) out += `${whole}${unit}`;
+    rest -= whole * size;
+  }
+  return out || "0s";
+}

@@ -1,0 +1,83 @@
+/** Two runs beside each other: what the URL says, which pairs are shown, what of two texts differs. Pure. */
+
+export interface CompareSearch {
+  /** The first run. */
+  a?: string;
+  /** The second; without one the first is held against what such runs usually are. */
+  b?: string;
+  /** Only pairs that differ. */
+  only?: "different";
+  /** The pair whose texts are shown. */
+  pair?: number;
+}
+
+const trace = (value: unknown) => {
+  const said = String(value ?? "")
+    .trim()
+    .toLowerCase();
+  return /^[0-9a-f]{32}$/.test(said) ? said : undefined;
+};
+
+export function readCompareSearch(raw: Record<string, unknown>): CompareSearch {
+  const pair = Number(raw.pair ?? Number.NaN);
+  const out: CompareSearch = {
+    a: trace(raw.a),
+    b: trace(raw.b),
+    only: raw.only === "different" ? "different" : undefined,
+    pair: Number.isInteger(pair) && pair >= 0 ? pair : undefined,
+  };
+  return Object.fromEntries(Object.entries(out).filter(([, value]) => value !== undefined));
+}
+
+/** A trace id out of whatever was pasted: an id, or an address of a run. */
+export const pastedTrace = (text: string): string | undefined => /[0-9a-f]{32}/.exec(text.toLowerCase())?.[0];
+
+/** A part of a text, and whether the other text has it too. */
+export interface Piece {
+  text: string;
+  differs: boolean;
+}
+
+/** Words that are compared; beyond them the rest counts as different. */
+const WORDS_MAX = 600;
+
+const words = (text: string) => text.match(/\s+|[\p{L}\p{N}_]+|[^\s\p{L}\p{N}_]/gu) ?? [];
+
+/** What two texts have in common, word by word: the pieces of each. */
+export function pieces(left: string, right: string): [Piece[], Piece[]] {
+  const [a, b] = [words(left), words(right)];
+  const [one, other] = [a.slice(0, WORDS_MAX), b.slice(0, WORDS_MAX)];
+  const width = other.length + 1;
+  // Lengths of the longest common rests.
+  const rest = new Uint16Array((one.length + 1) * width);
+  for (let i = one.length - 1; i >= 0; i -= 1)
+    for (let j = other.length - 1; j >= 0; j -= 1)
+      rest[i * width + j] =
+        one[i] === other[j]
+          ? rest[(i + 1) * width + j + 1]! + 1
+          : Math.max(rest[(i + 1) * width + j]!, rest[i * width + j + 1]!);
+  const out: [Piece[], Piece[]] = [[], []];
+  const add = (side: 0 | 1, text: string, differs: boolean) => {
+    const last = out[side].at(-1);
+    if (last?.differs === differs) last.text += text;
+    else if (text) out[side].push({ text, differs });
+  };
+  let [i, j] = [0, 0];
+  while (i < one.length || j < other.length) {
+    if (i < one.length && j < other.length && one[i] === other[j]) {
+      add(0, one[i]!, false);
+      add(1, other[j]!, false);
+      i += 1;
+      j += 1;
+    } else if (j >= other.length || (i < one.length && rest[(i + 1) * width + j]! >= rest[i * width + j + 1]!)) {
+      add(0, one[i]!, true);
+      i += 1;
+    } else {
+      add(1, other[j]!, true);
+      j += 1;
+    }
+  }
+  add(0, a.slice(WORDS_MAX).join(""), true);
+  add(1, b.slice(WORDS_MAX).join(""), true);
+  return out;
+}

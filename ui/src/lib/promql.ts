@@ -1,0 +1,83 @@
+/** PromQL's answers as series for charts and rows for tables. Pure. */
+import type { PromAnswer, PromSeries } from "@/api/promql";
+import type { Buckets, Series } from "./series";
+
+/** A series as PromQL writes it: `name{label="value"}`. */
+export function metricName(metric: Record<string, string>): string {
+  const { __name__: name = "", ...labels } = metric;
+  const inside = Object.entries(labels)
+    .map(([label, value]) => `${label}=${JSON.stringify(value)}`)
+    .join(", ");
+  return inside ? `${name}{${inside}}` : name || "{}";
+}
+
+/** Labels in which series differ, with the name where that differs; the whole name where one is alone. */
+export function shortNames(metrics: Record<string, string>[]): string[] {
+  if (metrics.length < 2) return metrics.map(metricName);
+  const labels = [...new Set(metrics.flatMap((metric) => Object.keys(metric)))];
+  const telling = labels.filter((label) => new Set(metrics.map((metric) => metric[label])).size > 1);
+  return metrics.map((metric) => {
+    const parts = telling.filter((label) => label !== "__name__" && metric[label]).map((label) => metric[label]);
+    const name = telling.includes("__name__") ? metric.__name__ : undefined;
+    return [name, ...parts].filter(Boolean).join(" · ") || metricName(metric);
+  });
+}
+
+/** A number of an answer; `null` where there is none to draw. */
+const number = (text: string | undefined): number | null => {
+  const value = Number(text);
+  return text !== undefined && Number.isFinite(value) ? value : null;
+};
+
+/** Series of a range on buckets, those with the highest last values first; those beyond `most` are left out. */
+export function matrixSeries(found: PromSeries[], { starts, stepMs }: Buckets, most: number): Series[] {
+  const first = starts[0] ?? 0;
+  const names = shortNames(found.map((each) => each.metric));
+  return found
+    .map(({ values = [] }, at) => {
+      const row: (number | null)[] = starts.map(() => null);
+      for (const [seconds, text] of values) {
+        const place = Math.round((seconds * 1000 - first) / stepMs);
+        if (place >= 0 && place < row.length) row[place] = number(text);
+      }
+      const highest = row.reduce<number>((top, value) => (value !== null && value > top ? value : top), -Infinity);
+      return { name: names[at]!, values: row, highest };
+    })
+    .filter((series) => series.values.some((value) => value !== null))
+    .sort((one, other) => other.highest - one.highest)
+    .slice(0, most)
+    .map(({ highest: _, ...series }) => series);
+}
+
+/** One row of a table of values. */
+export interface ValueRow {
+  metric: Record<string, string>;
+  value: number | null;
+  text: string;
+}
+
+/** An answer at one moment as rows, highest value first. */
+export function valueRows(answer: PromAnswer): ValueRow[] {
+  if (answer.resultType !== "vector" && answer.resultType !== "matrix")
+    return [{ metric: {}, value: number(answer.result[1]), text: answer.result[1] }];
+  const rows = answer.result.map((each): ValueRow => {
+    const text = "value" in each ? each.value?.[1] : "values" in each ? each.values?.at(-1)?.[1] : undefined;
+    return { metric: each.metric, value: number(text), text: text ?? "histogram" };
+  });
+  return rows.sort((one, other) => (other.value ?? -Infinity) - (one.value ?? -Infinity));
+}
+
+/** Last, mean and highest of a line's values. */
+export function spread(values: (number | null)[]): {
+  last: number | null;
+  mean: number | null;
+  highest: number | null;
+} {
+  const known = values.filter((value): value is number => value !== null);
+  if (known.length === 0) return { last: null, mean: null, highest: null };
+  return {
+    last: known.at(-1)!,
+    mean: known.reduce((sum, value) => sum + value, 0) / known.length,
+    highest: known.reduce((top, value) => Math.max(top, value)),
+  };
+}

@@ -1,0 +1,126 @@
+/** Who calls whom over many runs: the wider a way, the more calls; red where some fail. */
+import { useNavigate } from "@tanstack/react-router";
+import { useMemo, useState } from "react";
+import { curve, type Drawn, type Layout, layout, NODE_HEIGHT, NODE_WIDTH, type Node, type Way } from "@/lib/fleet";
+import { compact, duration } from "@/lib/format";
+import { kindStyle, STEP_KINDS, type StepKind } from "@/theme/kinds";
+import { Nothing } from "@/ui/Board";
+import classes from "./Graph.module.css";
+
+/** Characters of a name that fit into a node beside its count. */
+const NAME = 17;
+/** Failures from this share on are worth a colour. */
+const ERRORS = 0.01;
+
+const rate = (way: Way) => (way.calls > 0 ? way.errors / way.calls : 0);
+const percent = (share: number) => `${(share * 100).toFixed(share < 0.1 ? 1 : 0)} %`;
+
+export const sayWay = (way: Way) =>
+  `${way.caller ?? "outside"} to ${way.callee}: ${compact(way.calls)} calls, 95 of 100 within ${duration(way.p95_ms)}, ${percent(rate(way))} failed`;
+
+export function Graph({ ways }: { ways: Way[] }) {
+  const drawing = useMemo(() => layout(ways), [ways]);
+  const [on, setOn] = useState<string>();
+  if (ways.length === 0)
+    return <Nothing>No agent called anything in this time. Runs are counted once they have settled.</Nothing>;
+  const most = Math.max(1, ...drawing.ways.map(({ way }) => way.calls));
+  const touches = ({ from, to }: Drawn) => from.id === on || to.id === on;
+  const near = new Set(drawing.ways.filter(touches).flatMap(({ from, to }) => [from.id, to.id]));
+  return (
+    <section
+      className={classes.box}
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reached by the keyboard
+      tabIndex={0}
+      aria-label="Graph of agents; the same in words is in the table of calls"
+    >
+      <svg width={drawing.width} height={drawing.height} role="group" aria-label="Graph of agents">
+        <title>Who calls whom</title>
+        {drawing.ways.map((drawn) => (
+          <path
+            key={`${drawn.from.id}\n${drawn.to.id}`}
+            d={curve(drawn)}
+            className={`${classes.way} ${on && !touches(drawn) ? classes.dim : ""}`}
+            data-errors={rate(drawn.way) >= ERRORS || undefined}
+            data-on={(on && touches(drawn)) || undefined}
+            strokeWidth={1.2 + 5 * Math.sqrt(drawn.way.calls / most)}
+          >
+            <title>{sayWay(drawn.way)}</title>
+          </path>
+        ))}
+        <Labels drawing={drawing} on={on} touches={touches} />
+        {drawing.nodes.map((node) => (
+          <Box
+            key={node.id}
+            node={node}
+            dim={on !== undefined && node.id !== on && !near.has(node.id)}
+            onOver={setOn}
+          />
+        ))}
+      </svg>
+    </section>
+  );
+}
+
+/** Ways with words: all of few, of many those of the node that is looked at. */
+const WORDS = 14;
+
+function Labels({ drawing, on, touches }: { drawing: Layout; on?: string; touches: (drawn: Drawn) => boolean }) {
+  const shown = on ? drawing.ways.filter(touches) : drawing.ways.length <= WORDS ? drawing.ways : [];
+  return shown.map((drawn) => {
+    const { from, to, way } = drawn;
+    // Nearer to what is called, where ways of one caller have parted.
+    const x = from.x + NODE_WIDTH + (to.x - from.x - NODE_WIDTH) * 0.58;
+    const y = from.y + NODE_HEIGHT / 2 + (to.y - from.y) * 0.62;
+    return (
+      <text key={`${from.id}\n${to.id}`} x={x} y={y - 4} className={classes.label}>
+        {compact(way.calls)} · {duration(way.p95_ms)}
+        {rate(way) >= ERRORS && <tspan data-bad> · {percent(rate(way))}</tspan>}
+      </text>
+    );
+  });
+}
+
+function Box({ node, dim, onOver }: { node: Node; dim: boolean; onOver: (id: string | undefined) => void }) {
+  const navigate = useNavigate();
+  const kind = STEP_KINDS.includes(node.kind as StepKind) ? (node.kind as StepKind) : undefined;
+  const open = () => {
+    if (node.kind === "agent")
+      void navigate({ to: "/agents/agent", search: (before) => ({ ...before, name: node.name, order: undefined }) });
+    else if (node.kind === "tool") void navigate({ to: "/tools", search: { tool: [node.name] } });
+  };
+  const leads = node.kind === "agent" || node.kind === "tool";
+  const name = node.name.length > NAME ? `${node.name.slice(0, NAME - 1)}…` : node.name;
+  return (
+    // biome-ignore lint/a11y/noStaticElementInteractions: it has a role of its own below
+    <g
+      transform={`translate(${node.x} ${node.y})`}
+      className={`${classes.node} ${dim ? classes.dim : ""}`}
+      style={{ ...(kind ? kindStyle(kind) : {}), cursor: leads ? "pointer" : "default" }}
+      {...(leads
+        ? {
+            role: "link",
+            tabIndex: 0,
+            onClick: open,
+            onKeyDown: (event: React.KeyboardEvent) => event.key === "Enter" && open(),
+          }
+        : { role: "img" })}
+      aria-label={`${node.kind === "outside" ? "From outside" : `${node.kind} ${node.name}`}${node.calls > 0 ? `, ${compact(node.calls)} calls` : ""}`}
+      onPointerEnter={() => onOver(node.id)}
+      onPointerLeave={() => onOver(undefined)}
+      onFocus={() => onOver(node.id)}
+      onBlur={() => onOver(undefined)}
+    >
+      <title>{node.name}</title>
+      <rect width={NODE_WIDTH} height={NODE_HEIGHT} rx={7} />
+      <circle cx={14} cy={NODE_HEIGHT / 2} r={4} className={classes.dot} />
+      <text x={26} y={NODE_HEIGHT / 2 + 4}>
+        {name}
+      </text>
+      {node.calls > 0 && (
+        <text x={NODE_WIDTH - 10} y={NODE_HEIGHT / 2 + 4} className={classes.calls}>
+          {compact(node.calls)}
+        </text>
+      )}
+    </g>
+  );
+}

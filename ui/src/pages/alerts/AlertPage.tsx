@@ -1,0 +1,241 @@
+/** One alert: what it says, how its value went, the runs and issues behind it, and what was done about it. */
+import { ActionIcon, Anchor, Button, Tooltip } from "@mantine/core";
+import { IconArrowLeft, IconBellOff, IconBook2 } from "@tabler/icons-react";
+import { useQuery } from "@tanstack/react-query";
+import { getRouteApi, Link } from "@tanstack/react-router";
+import { useCallback, useMemo, useState } from "react";
+import { alertQuery, explainQuery } from "@/api/alerting";
+import type { Alert, AlertEvent } from "@/api/types";
+import { about, distanceText, figure, isSeriesOf, labelName, matcherOf, runsOf } from "@/lib/alerts";
+import { absolute } from "@/lib/format";
+import type { Mark } from "@/lib/series";
+import { ErrorState, SkeletonRows } from "@/ui/States";
+import { Ago } from "@/ui/Time";
+import { useTitle } from "@/ui/useTitle";
+import { Acknowledge } from "./Acknowledge";
+import page from "./Alert.module.css";
+import classes from "./Alerts.module.css";
+import { AlertIssues, AlertRuns } from "./Behind";
+import { Ended } from "./Ended";
+import { stateName } from "./Now";
+import { Past } from "./Past";
+import { Severity } from "./Severity";
+import { SilenceForm } from "./SilenceForm";
+import { WatchedChart } from "./WatchedChart";
+
+const route = getRouteApi("/alerts/$fingerprint");
+
+/** The chart begins so long before the condition held. */
+const LEAD_MS = 3_600_000;
+
+export function AlertPage() {
+  const { fingerprint } = route.useParams();
+  const query = useQuery(alertQuery(fingerprint));
+  const name = query.data?.alert?.name ?? query.data?.events[0]?.name;
+  useTitle(name ?? "Alert");
+  if (query.isPending) return <SkeletonRows rows={10} height={44} />;
+  if (!query.data)
+    return <ErrorState page error={query.error} what="this alert" onRetry={() => void query.refetch()} />;
+  const { alert, evidence, events } = query.data;
+  return alert ? <Shown alert={alert} events={events} /> : <Ended evidence={evidence} events={events} />;
+}
+
+function Shown({ alert, events }: { alert: Alert; events: AlertEvent[] }) {
+  const search = route.useSearch();
+  const navigate = route.useNavigate();
+  const [silencing, setSilencing] = useState(false);
+  const rule = useQuery({ ...explainQuery(alert.name, alert.group), enabled: alert.group !== "external" }).data;
+  const since = Date.parse(alert.active_at);
+  const from = search.from ?? new Date(since - LEAD_MS).toISOString();
+  const to = search.to ?? alert.resolved_at ?? undefined;
+  const marks = useMemo(() => firingMarks(alert), [alert]);
+  const only = useCallback((metric: Record<string, string>) => isSeriesOf(metric, alert.labels), [alert.labels]);
+  const stretch = useCallback(
+    (start: number, end: number) =>
+      void navigate({
+        search: { from: new Date(start).toISOString(), to: new Date(end).toISOString() },
+        replace: true,
+      }),
+    [navigate],
+  );
+  const open = useCallback(
+    (start: number, end: number) =>
+      void navigate({
+        to: "/runs",
+        search: {
+          ...runsOf(alert.labels),
+          from: new Date(start).toISOString(),
+          to: new Date(end).toISOString(),
+        },
+      }),
+    [navigate, alert.labels],
+  );
+  const near = rule?.values.find((value) => isSeriesOf(value.labels, alert.labels));
+
+  return (
+    <div className={classes.page}>
+      <header className={page.header}>
+        <div className={page.title}>
+          <Tooltip label="All alerts">
+            <ActionIcon aria-label="All alerts" renderRoot={(props) => <Link to="/alerts" search={{}} {...props} />}>
+              <IconArrowLeft size={18} stroke={1.7} />
+            </ActionIcon>
+          </Tooltip>
+          <h1>{alert.name}</h1>
+          <span className={page.state} data-state={alert.state}>
+            {stateName(alert.state)}
+          </span>
+          <Severity severity={alert.severity} />
+        </div>
+        <div className={page.tools}>
+          <Acknowledge alert={alert} />
+          <Button
+            variant="default"
+            leftSection={<IconBellOff size={14} stroke={1.8} />}
+            onClick={() => setSilencing(true)}
+          >
+            Silence…
+          </Button>
+          {alert.annotations.runbook_url && (
+            <Button
+              variant="default"
+              leftSection={<IconBook2 size={14} stroke={1.8} />}
+              renderRoot={(props) => (
+                <Anchor href={`/runbooks/${alert.name}`} target="_blank" underline="never" {...props} />
+              )}
+            >
+              Runbook
+            </Button>
+          )}
+        </div>
+      </header>
+      <div className={page.body}>
+        <div className={page.main}>
+          <Words alert={alert} />
+          {rule && (
+            <section className={page.panel} aria-label="Value over time">
+              <header className={page.panelHead}>
+                <h2>
+                  {near ? (
+                    <>
+                      {figure(near.value)} now
+                      {near.of_threshold != null && (
+                        <span className="muted"> · {distanceText(near.of_threshold)} of its threshold</span>
+                      )}
+                    </>
+                  ) : (
+                    "Value over time"
+                  )}
+                </h2>
+                <span className="faint">Drag to zoom; a click on the line opens the runs of that time.</span>
+                {(search.from ?? search.to) && (
+                  <Button size="compact-xs" variant="default" onClick={() => void navigate({ search: {} })}>
+                    Whole time
+                  </Button>
+                )}
+              </header>
+              <WatchedChart
+                label={`${alert.name}: what its rule compares`}
+                query={rule.watched ?? rule.query}
+                threshold={rule.threshold ?? undefined}
+                from={from}
+                to={to}
+                marks={marks}
+                only={only}
+                height={210}
+                onStretch={stretch}
+                onPoint={open}
+              />
+            </section>
+          )}
+          <AlertRuns alert={alert} />
+        </div>
+        <aside className={page.side}>
+          <AlertIssues alert={alert} />
+          <Labels alert={alert} />
+          <Past events={events} />
+        </aside>
+      </div>
+      <SilenceForm matchers={silencing ? matcherOf(alert.labels) : undefined} onClose={() => setSilencing(false)} />
+    </div>
+  );
+}
+
+/** When it held, from when it fired to its end. */
+function firingMarks(alert: Alert): Mark[] {
+  if (!alert.fired_at) return [{ at: Date.parse(alert.active_at), name: "condition holds" }];
+  const at = Date.parse(alert.fired_at);
+  const to = alert.resolved_at ? Date.parse(alert.resolved_at) : Number.MAX_SAFE_INTEGER;
+  return [{ at, to, name: "fires", tone: "bad" }];
+}
+
+function Words({ alert }: { alert: Alert }) {
+  const { summary, description } = alert.annotations;
+  return (
+    <section className={page.words} aria-label="What it says">
+      <p className={page.summary}>{summary ?? alert.name}</p>
+      {description && description !== summary && <p>{description}</p>}
+      <p className="muted">
+        {alert.fired_at ? "Fires since" : "Holds since"} {absolute(alert.fired_at ?? alert.active_at).slice(0, 19)} (
+        <Ago at={alert.fired_at ?? alert.active_at} />)
+        {alert.resolved_at && (
+          <>
+            , ended <Ago at={alert.resolved_at} />
+          </>
+        )}
+        {alert.no_data_since && (
+          <>
+            , no data since <Ago at={alert.no_data_since} />: this is not the same as ended
+          </>
+        )}
+        {alert.value != null && `, at ${figure(alert.value)} when its condition last held`}.
+        {alert.silenced_by && " A silence mutes it."}
+        {alert.inhibited_by && " Another alert mutes it."}
+        {alert.ack && ` ${alert.ack.by} takes care of it${alert.ack.comment ? `: ${alert.ack.comment}` : ""}.`}
+      </p>
+    </section>
+  );
+}
+
+function Labels({ alert }: { alert: Alert }) {
+  const labels = about(alert.labels);
+  const runs = runsOf(alert.labels);
+  return (
+    <section className={page.panel} aria-label="What it is about">
+      <header className={page.panelHead}>
+        <h2>About</h2>
+      </header>
+      {labels.length === 0 && <p className="muted">The whole project.</p>}
+      <dl className={page.labels}>
+        {labels.map(([name, value]) => (
+          <div key={name}>
+            <dt>{labelName(name)}</dt>
+            <dd>{value}</dd>
+          </div>
+        ))}
+      </dl>
+      <p className={classes.links}>
+        <Link to="/runs" search={{ ...runs, from: "1h" }}>
+          Its runs
+        </Link>
+        <Link
+          to="/tools"
+          search={{ ...(runs.agent ? { agent: runs.agent } : {}), ...(runs.tool ? { tool: runs.tool } : {}) }}
+        >
+          {runs.tool ? "Its tool" : "Tools"}
+        </Link>
+        <Link to="/costs" search={{ by: "user", ...(runs.agent ? { agent: runs.agent } : {}) }}>
+          Who spends it
+        </Link>
+        {runs.agent?.[0] && (
+          <Link to="/agents/agent" search={{ name: runs.agent[0] }}>
+            Its agent
+          </Link>
+        )}
+        <Link to="/alerts" search={{ view: "rules", rule: alert.name, q: alert.name }}>
+          Its rule
+        </Link>
+      </p>
+    </section>
+  );
+}

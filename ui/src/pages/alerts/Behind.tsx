@@ -1,0 +1,124 @@
+/** What is behind an alert: the worst runs with the reason of each, and the issues of that time. */
+import { useQueries, useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+import { investigateQuery, issuesNearQuery, runsNearQuery } from "@/api/behind";
+import type { Alert, Investigation } from "@/api/types";
+import { runsOf } from "@/lib/alerts";
+import { duration, plural, usd } from "@/lib/format";
+import { firstProof, reasonOf } from "@/lib/reason";
+import { SkeletonRows } from "@/ui/States";
+import { StatusMark } from "@/ui/StatusMark";
+import { Ago } from "@/ui/Time";
+import page from "./Alert.module.css";
+
+/** Runs that are looked into. */
+const RUNS = 5;
+/** Runs and issues count from so long before the condition held. */
+const LEAD_MS = 3_600_000;
+
+/** Which runs are the worst, by what the rule is about. */
+function order(name: string): string {
+  if (/cost|spend|burn|budget/i.test(name)) return "-cost_usd";
+  if (/token/i.test(name)) return "-total_tokens";
+  if (/latency|slow|duration|stuck|p9\d/i.test(name)) return "-duration_ms";
+  return "-errors";
+}
+
+export function AlertRuns({ alert }: { alert: Alert }) {
+  const from = new Date(Date.parse(alert.active_at) - LEAD_MS).toISOString();
+  const to = alert.resolved_at ?? undefined;
+  const told = alert.traces.length > 0;
+  const near = useQuery({
+    ...runsNearQuery({ ...runsOf(alert.labels), from, to, sort: order(alert.name) }, RUNS),
+    enabled: !told,
+  });
+  const traces = told ? alert.traces : (near.data?.runs.map((run) => run.trace_id) ?? []);
+  const runs = useQueries({ queries: traces.slice(0, RUNS).map(investigateQuery) });
+  const pending = (!told && near.isPending) || runs.some((run) => run.isPending);
+  return (
+    <section className={page.panel} aria-label="Worst runs">
+      <header className={page.panelHead}>
+        <h2>Worst runs</h2>
+        <Link
+          to="/runs"
+          search={{ ...runsOf(alert.labels), from, ...(to ? { to } : {}), sort: order(alert.name) as "-errors" }}
+        >
+          All of them
+        </Link>
+      </header>
+      {pending ? (
+        <SkeletonRows rows={3} height={44} />
+      ) : traces.length === 0 ? (
+        <p className="muted">
+          No run of that time has these labels. The alert may be about telemetry itself, or its runs are no longer kept.
+        </p>
+      ) : (
+        <ul className={page.runs}>
+          {runs.map((run, at) =>
+            run.data ? (
+              <RunRow key={traces[at]} found={run.data} />
+            ) : (
+              <li key={traces[at]} className="muted">
+                {traces[at]} is no longer kept.
+              </li>
+            ),
+          )}
+        </ul>
+      )}
+    </section>
+  );
+}
+
+export function RunRow({ found }: { found: Investigation }) {
+  const { run } = found;
+  const step = firstProof(found);
+  return (
+    <li>
+      <Link to="/runs/$traceId" params={{ traceId: run.trace_id }} search={step ? { step } : {}} className={page.run}>
+        <StatusMark status={run.status} />
+        <span className={page.runName}>
+          <span className="cut">{run.agent ?? run.name}</span>
+          <span className={page.reason}>{reasonOf(found)}</span>
+        </span>
+        <span className="num">{duration(run.duration_ms)}</span>
+        <span className="num">{usd(run.cost_usd)}</span>
+        <Ago at={run.started_at} className="num muted" />
+      </Link>
+    </li>
+  );
+}
+
+export function AlertIssues({ alert }: { alert: Alert }) {
+  const from = new Date(Date.parse(alert.active_at) - LEAD_MS).toISOString();
+  const agent = runsOf(alert.labels).agent;
+  const issues = useQuery(issuesNearQuery({ from, ...(agent ? { agent } : {}) })).data?.issues;
+  return (
+    <section className={page.panel} aria-label="Issues of that time">
+      <header className={page.panelHead}>
+        <h2>Issues of that time</h2>
+      </header>
+      {!issues ? (
+        <SkeletonRows rows={3} height={40} />
+      ) : issues.length === 0 ? (
+        <p className="muted">Detectors saw nothing {agent ? `of ${agent.join(", ")}` : ""} since an hour before it.</p>
+      ) : (
+        <ul className={page.issues}>
+          {issues.map((issue) => (
+            <li key={issue.fingerprint} data-severity={issue.severity}>
+              <Link to="/incidents/$fingerprint" params={{ fingerprint: issue.fingerprint }}>
+                <strong>
+                  {issue.detector.replaceAll("_", " ")}
+                  {issue.agent && !agent ? ` in ${issue.agent}` : ""}
+                </strong>
+                <span className="muted">{issue.message}</span>
+                <span className="faint tnum">
+                  {plural(issue.runs, "run")}, {plural(issue.users, "user")}, last <Ago at={issue.last_seen} />
+                </span>
+              </Link>
+            </li>
+          ))}
+        </ul>
+      )}
+    </section>
+  );
+}

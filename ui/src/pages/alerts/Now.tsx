@@ -1,0 +1,198 @@
+/** What fires, waits to fire, lost its data or ended lately, together by rule. */
+import { TextInput, Tooltip } from "@mantine/core";
+import { IconBellOff, IconSearch, IconUserCheck } from "@tabler/icons-react";
+import { useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+import { useRef } from "react";
+import { alertsQuery, rulesQuery, ruleValuesQuery } from "@/api/alerting";
+import type { Alert, AlertsAnswer } from "@/api/types";
+import {
+  ALERT_STATES,
+  type AlertGroup,
+  about,
+  byName,
+  distanceText,
+  figure,
+  isShown,
+  labelName,
+  ruleRows,
+} from "@/lib/alerts";
+import { count, plural } from "@/lib/format";
+import { Empty, ErrorState, SkeletonRows } from "@/ui/States";
+import { Ago } from "@/ui/Time";
+import { useKeys } from "@/ui/useKeys";
+import classes from "./Alerts.module.css";
+import type { ViewProps } from "./AlertsPage";
+import { Severity } from "./Severity";
+
+export function Now({ search, set }: ViewProps) {
+  const query = useQuery(alertsQuery);
+  const field = useRef<HTMLInputElement>(null);
+  useKeys({ "/": () => field.current?.focus() });
+  if (query.isPending) return <SkeletonRows rows={10} height={44} />;
+  if (!query.data) return <ErrorState error={query.error} what="the alerts" onRetry={() => void query.refetch()} />;
+  const { alerts } = query.data;
+  const shown = alerts.filter((alert) => isShown(alert, search.state, search.q));
+  return (
+    <div className={classes.body}>
+      <div className={classes.filter}>
+        <TextInput
+          ref={field}
+          aria-label="Filter alerts"
+          placeholder="Rule, agent, tool, model  ( / )"
+          leftSection={<IconSearch size={14} stroke={1.8} aria-hidden />}
+          value={search.q ?? ""}
+          onChange={(event) => set({ q: event.currentTarget.value || undefined })}
+        />
+        <fieldset className={classes.states} aria-label="State">
+          {ALERT_STATES.map(([state, name]) => {
+            const many = alerts.filter((alert) => alert.state === state).length;
+            return (
+              <button
+                key={state}
+                type="button"
+                className={classes.state}
+                data-state={state}
+                aria-pressed={search.state === state}
+                onClick={() => set({ state: search.state === state ? undefined : state })}
+              >
+                {name} <span className="tnum">{count(many)}</span>
+              </button>
+            );
+          })}
+        </fieldset>
+      </div>
+      <Problems answer={query.data} />
+      {shown.length === 0 ? (
+        search.state || search.q ? (
+          <Empty title="No such alert">
+            {plural(alerts.length, "alert")} {alerts.length === 1 ? "is" : "are"} in other states or do not have these
+            words.
+          </Empty>
+        ) : (
+          <Quiet />
+        )
+      ) : (
+        byName(shown).map((group) => <Group key={`${group.name} ${group.severity}`} group={group} />)
+      )}
+    </div>
+  );
+}
+
+/** What keeps people from being woken: files that cannot be read, messages nobody takes. */
+function Problems({ answer }: { answer: AlertsAnswer }) {
+  if (answer.problems.length === 0 && answer.waiting.length === 0) return null;
+  return (
+    <ul className={classes.problems} role="alert">
+      {answer.problems.map((problem) => (
+        <li key={problem}>{problem}</li>
+      ))}
+      {answer.waiting.map((message) => (
+        <li key={`${message.receiver} ${message.group_key}`}>
+          A message waits for <strong>{message.receiver}</strong>, {plural(message.attempts, "attempt")} so far:{" "}
+          {message.error}
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function Group({ group }: { group: AlertGroup }) {
+  return (
+    <section className={classes.group} data-gravity={group.gravity} aria-label={group.name}>
+      <header className={classes.groupHead}>
+        <h2>{group.name}</h2>
+        <Severity severity={group.severity} />
+        <span className={classes.summary}>{group.summary}</span>
+      </header>
+      <ul className={classes.rows}>
+        {group.alerts.map((alert) => (
+          <Row key={`${alert.group} ${alert.fingerprint}`} alert={alert} />
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+function Row({ alert }: { alert: Alert }) {
+  const labels = about(alert.labels);
+  return (
+    <li>
+      <Link to="/alerts/$fingerprint" params={{ fingerprint: alert.fingerprint }} className={classes.row}>
+        <span className={classes.mark} data-state={alert.state} title={stateName(alert.state)}>
+          <span className="sr">{stateName(alert.state)}</span>
+        </span>
+        <span className={classes.about}>
+          {labels.length === 0 ? <span className="muted">the whole project</span> : null}
+          {labels.map(([name, value]) => (
+            <span key={name}>
+              <span className="faint">{labelName(name)}</span> {value}
+            </span>
+          ))}
+        </span>
+        <span className={classes.flags}>
+          {alert.ack && (
+            <Tooltip label={`${alert.ack.by} takes care of it. ${alert.ack.comment}`}>
+              <span>
+                <IconUserCheck size={14} stroke={1.8} aria-hidden /> {alert.ack.by}
+              </span>
+            </Tooltip>
+          )}
+          {(alert.silenced_by || alert.inhibited_by) && (
+            <Tooltip label={alert.silenced_by ? "A silence mutes it." : "Another alert mutes it."}>
+              <span>
+                <IconBellOff size={14} stroke={1.8} aria-hidden /> muted
+              </span>
+            </Tooltip>
+          )}
+        </span>
+        <span className="num" title="Value when the condition last held">
+          {figure(alert.value)}
+        </span>
+        <Ago at={alert.resolved_at ?? alert.no_data_since ?? alert.fired_at ?? alert.active_at} className="num muted" />
+      </Link>
+    </li>
+  );
+}
+
+export const stateName = (state: string) => ALERT_STATES.find(([value]) => value === state)?.[1] ?? state;
+
+/** Nothing fires: how many rules look, and which of them is nearest. */
+function Quiet() {
+  const rules = useQuery(rulesQuery).data;
+  const values = useQuery(ruleValuesQuery).data;
+  const rows = ruleRows(rules?.groups ?? [], values?.rules);
+  const nearest = rows.filter((row) => row.distance?.nearest?.of_threshold != null).slice(0, 3);
+  const last = rules?.groups.map((group) => group.evaluated_at ?? "").sort()[0];
+  return (
+    <Empty
+      title="Nothing fires"
+      action={
+        <Link to="/alerts" search={{ view: "rules" }}>
+          All rules
+        </Link>
+      }
+    >
+      {rules && rows.length === 0
+        ? "There are no alert rules. Start with --rule-packs watch, or give a file in Prometheus' format with --rules."
+        : rules && (
+            <>
+              {plural(rows.length, "rule")} {rows.length === 1 ? "looks" : "look"}, all of them last{" "}
+              <Ago at={last || undefined} /> or later.
+              {nearest.length > 0 && (
+                <ul className={classes.nearest}>
+                  {nearest.map((row) => (
+                    <li key={`${row.group.name} ${row.rule.name}`}>
+                      <Link to="/alerts" search={{ view: "rules", rule: row.rule.name }}>
+                        {row.rule.name}
+                      </Link>{" "}
+                      <span className="tnum">{distanceText(row.distance?.nearest?.of_threshold)} of its threshold</span>
+                    </li>
+                  ))}
+                </ul>
+              )}
+            </>
+          )}
+    </Empty>
+  );
+}

@@ -1,0 +1,76 @@
+/** The week in review: which rules earned their place, and what to change about those that did not. */
+import { useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+import { reviewQuery } from "@/api/alerting";
+import { verdictTone } from "@/lib/alerts";
+import { absolute, count, duration } from "@/lib/format";
+import { Empty, ErrorState, SkeletonRows } from "@/ui/States";
+import { TimeRange } from "@/ui/TimeRange";
+import classes from "./Alerts.module.css";
+import type { ViewProps } from "./AlertsPage";
+
+const DEFAULT_FROM = "7d";
+
+export function Review({ search, set }: ViewProps) {
+  const from = search.from ?? DEFAULT_FROM;
+  const query = useQuery(reviewQuery(from));
+  if (query.isPending) return <SkeletonRows rows={10} height={36} />;
+  if (!query.data) return <ErrorState error={query.error} what="the review" onRetry={() => void query.refetch()} />;
+  const { rules } = query.data;
+  const fired = rules.filter((rule) => rule.fired > 0);
+  const sum = (of: (rule: (typeof rules)[number]) => number) => rules.reduce((all, rule) => all + of(rule), 0);
+  return (
+    <div className={classes.body}>
+      <div className={classes.filter}>
+        <p className="muted">
+          Since {absolute(query.data.from).slice(0, 16)}:{" "}
+          <strong className="tnum">{count(sum((it) => it.fired))}</strong> firings of{" "}
+          <strong className="tnum">{count(fired.length)}</strong> rules,{" "}
+          <strong className="tnum">{count(sum((it) => it.sent))}</strong> messages,{" "}
+          <strong className="tnum">{count(sum((it) => it.acknowledged))}</strong> acted on.
+        </p>
+        <TimeRange
+          bounded
+          from={from}
+          onChange={(start) => set({ from: start === DEFAULT_FROM ? undefined : start })}
+        />
+      </div>
+      {rules.length === 0 ? (
+        <Empty title="There are no rules to review">Start with --rule-packs watch, or give files with --rules.</Empty>
+      ) : (
+        <div className={classes.tableBox}>
+          <table className={classes.review}>
+            <thead>
+              <tr>
+                <th scope="col">Rule</th>
+                <th scope="col">Verdict</th>
+                <th scope="col">Fired</th>
+                <th scope="col">Acted on</th>
+                <th scope="col">Messages</th>
+                <th scope="col">Longest</th>
+                <th scope="col">What to change</th>
+              </tr>
+            </thead>
+            <tbody>
+              {rules.map((rule) => (
+                <tr key={rule.name}>
+                  <th scope="row">
+                    <Link to="/alerts" search={{ view: "rules", rule: rule.name, q: rule.name }}>
+                      {rule.name}
+                    </Link>
+                  </th>
+                  <td data-tone={verdictTone(rule)}>{rule.verdict}</td>
+                  <td>{count(rule.fired)}</td>
+                  <td>{count(rule.acknowledged)}</td>
+                  <td>{count(rule.sent)}</td>
+                  <td>{rule.fired > 0 ? duration(rule.longest_seconds * 1000) : "–"}</td>
+                  <td className="muted">{rule.proposal}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,129 @@
+/** Every alert rule: its state, what it looks at now, and how near that is to its threshold. */
+import { TextInput } from "@mantine/core";
+import { IconChevronRight, IconSearch } from "@tabler/icons-react";
+import { useQuery } from "@tanstack/react-query";
+import { useRef } from "react";
+import { rulesQuery, ruleValuesQuery } from "@/api/alerting";
+import { about, distanceText, figure, isRule, labelName, type RuleRow, ruleKey, ruleRows, span } from "@/lib/alerts";
+import { count } from "@/lib/format";
+import { Empty, ErrorState, SkeletonRows } from "@/ui/States";
+import { useKeys } from "@/ui/useKeys";
+import classes from "./Alerts.module.css";
+import type { ViewProps } from "./AlertsPage";
+import { RuleDetail } from "./RuleDetail";
+import { Severity } from "./Severity";
+
+export function Rules({ search, set }: ViewProps) {
+  const rules = useQuery(rulesQuery);
+  const values = useQuery(ruleValuesQuery);
+  const field = useRef<HTMLInputElement>(null);
+  useKeys({ "/": () => field.current?.focus() });
+  if (rules.isPending) return <SkeletonRows rows={12} height={36} />;
+  if (!rules.data) return <ErrorState error={rules.error} what="the rules" onRetry={() => void rules.refetch()} />;
+  const all = ruleRows(rules.data.groups, values.data?.rules);
+  const words = search.q?.toLowerCase().split(/\s+/) ?? [];
+  const rows = all.filter(({ rule, group }) =>
+    words.every((word) => `${rule.name} ${rule.annotations.summary ?? ""} ${group.file}`.toLowerCase().includes(word)),
+  );
+  const firing = all.filter(({ rule }) => rule.state === "firing").length;
+  return (
+    <div className={classes.body}>
+      <div className={classes.filter}>
+        <TextInput
+          ref={field}
+          aria-label="Filter rules"
+          placeholder="Rule, file  ( / )"
+          leftSection={<IconSearch size={14} stroke={1.8} aria-hidden />}
+          value={search.q ?? ""}
+          onChange={(event) => set({ q: event.currentTarget.value || undefined })}
+        />
+        <span className="muted tnum">
+          {count(rows.length)} of {count(all.length)} rules, {count(firing)} firing
+        </span>
+      </div>
+      {rules.data.problems.length > 0 && (
+        <ul className={classes.problems} role="alert">
+          {rules.data.problems.map((problem) => (
+            <li key={problem}>{problem}</li>
+          ))}
+        </ul>
+      )}
+      {rows.length === 0 ? (
+        <Empty title="No such rule">Rules come from packs (--rule-packs) and files (--rules).</Empty>
+      ) : (
+        <div className={classes.rules}>
+          <div className={classes.rulesHead} aria-hidden>
+            <span>Rule</span>
+            <span>State</span>
+            <span className="num">Now</span>
+            <span className="num">Threshold</span>
+            <span>Of its threshold</span>
+            <span className="num">For</span>
+          </div>
+          <ul className={classes.rows} aria-label="Rules">
+            {rows.map((row) => {
+              const open = isRule(row, search.rule, all);
+              return (
+                <Row
+                  key={`${row.group.name} ${row.rule.name}`}
+                  row={row}
+                  open={open}
+                  onOpen={() => set({ rule: open ? undefined : ruleKey(row, all) })}
+                />
+              );
+            })}
+          </ul>
+        </div>
+      )}
+    </div>
+  );
+}
+
+function Row({ row: { rule, group, distance }, open, onOpen }: { row: RuleRow; open: boolean; onOpen: () => void }) {
+  const nearest = distance?.nearest;
+  return (
+    <li className={classes.rule} data-open={open || undefined}>
+      <button type="button" className={classes.ruleRow} aria-expanded={open} onClick={onOpen}>
+        <span className={classes.ruleName}>
+          <IconChevronRight size={14} stroke={1.8} aria-hidden data-open={open || undefined} />
+          <span>
+            <strong>{rule.name}</strong> <Severity severity={rule.labels.severity} />
+            <small className="cut">{rule.annotations.summary ?? group.file}</small>
+          </span>
+        </span>
+        <span className={classes.ruleState} data-state={rule.state} data-health={rule.health}>
+          {rule.health === "err" ? "broken" : rule.state === "inactive" ? "quiet" : rule.state}
+          {rule.alerts > 1 && ` ${count(rule.alerts)}`}
+        </span>
+        <span className="num" title={nearest ? nearestText(nearest.labels) : "No series it could fire for"}>
+          {figure(nearest?.value)}
+        </span>
+        <span className="num muted">
+          {distance?.threshold == null ? "–" : `${distance.below ? "<" : ">"} ${figure(distance.threshold)}`}
+        </span>
+        <Distance near={nearest?.of_threshold} />
+        <span className="num muted">{span(rule.for_seconds)}</span>
+      </button>
+      {open && <RuleDetail rule={rule} group={group} />}
+    </li>
+  );
+}
+
+const nearestText = (labels: Record<string, string>) =>
+  about(labels)
+    .map(([name, value]) => `${labelName(name)} ${value}`)
+    .join(", ") || "the whole project";
+
+/** A bar that is full where the rule would fire. */
+function Distance({ near }: { near: number | null | undefined }) {
+  return (
+    <span className={classes.distance}>
+      <span className={classes.bar} aria-hidden>
+        {near != null && near > 0 && (
+          <i data-over={near >= 1 || undefined} style={{ width: `${Math.min(1, near) * 100}%` }} />
+        )}
+      </span>
+      <span className="muted tnum">{distanceText(near)}</span>
+    </span>
+  );
+}

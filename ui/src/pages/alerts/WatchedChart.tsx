@@ -1,0 +1,74 @@
+/** What a rule compares, over time, with the threshold drawn in. */
+import { useQuery } from "@tanstack/react-query";
+import { useMemo } from "react";
+import { rangeQuery } from "@/api/promql";
+import { figure } from "@/lib/alerts";
+import { matrixSeries } from "@/lib/promql";
+import { buckets, type Mark, rangeMs, type Series, stepFor } from "@/lib/series";
+import { TimeChart } from "@/ui/chart/TimeChart";
+import { useNow } from "@/ui/useNow";
+import classes from "./Alerts.module.css";
+
+/** Lines of one chart; more say nothing. */
+const LINES = 8;
+/** Points of a line at most. */
+const POINTS = 120;
+
+interface Props {
+  label: string;
+  query: string;
+  threshold: number | undefined;
+  from: string;
+  to?: string;
+  marks?: Mark[];
+  /** Only series that this accepts, where it accepts any. */
+  only?: (metric: Record<string, string>) => boolean;
+  onStretch?: (from: number, to: number) => void;
+  onPoint?: (from: number, to: number, series: Series) => void;
+  height?: number;
+}
+
+export function WatchedChart({ label, query, threshold, from, to, marks, only, height = 170, ...on }: Props) {
+  const now = useNow();
+  const [start, end] = rangeMs(from, to, now);
+  const [, stepMs] = stepFor(end - start, POINTS);
+  const first = Math.floor(start / stepMs);
+  const last = Math.ceil(end / stepMs);
+  const time = useMemo(() => buckets(first * stepMs, last * stepMs, stepMs), [first, last, stepMs]);
+  const answer = useQuery(rangeQuery(query, first * stepMs, (last - 1) * stepMs, stepMs / 1000));
+  const series = useMemo(() => {
+    const data = answer.data?.data;
+    const all = data?.resultType === "matrix" ? data.result : [];
+    const chosen = only ? all.filter((each) => only(each.metric)) : all;
+    return matrixSeries(chosen.length > 0 ? chosen : all, time, LINES);
+  }, [answer.data, time, only]);
+  const line = useMemo(
+    () => (threshold === undefined ? undefined : { value: threshold, name: `fires past ${figure(threshold)}` }),
+    [threshold],
+  );
+  if (answer.isError)
+    return (
+      <p className={classes.noChart} style={{ height }} role="alert">
+        {answer.error.message}
+      </p>
+    );
+  if (answer.isSuccess && series.length === 0)
+    return (
+      <p className={classes.noChart} style={{ height }}>
+        Nothing of what the rule looks at was counted in this time.
+      </p>
+    );
+  return (
+    <TimeChart
+      label={label}
+      time={time}
+      series={series}
+      kind="lines"
+      format={figure}
+      threshold={line}
+      marks={marks}
+      height={height}
+      {...on}
+    />
+  );
+}

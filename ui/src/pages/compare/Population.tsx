@@ -1,0 +1,130 @@
+/** One run against good runs of its kind: its numbers beside theirs, where it leaves what they do, and which to compare it with. */
+import { useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+import { goodRunsQuery, investigateQuery } from "@/api/compare";
+import type { InvestigateAnswer, Run } from "@/api/types";
+import { compact, count, duration, usd } from "@/lib/format";
+import { BoardPanel, type Column, Grid, Nothing, Table, type Tone } from "@/ui/Board";
+import { ErrorState, SkeletonRows } from "@/ui/States";
+import { Ago } from "@/ui/Time";
+
+type Beside = InvestigateAnswer["beside"][number];
+
+/** How a number of a run reads, by its name. */
+function say(feature: string, value: number | null | undefined): string {
+  if (value == null) return "–";
+  if (/_ms$|duration|latency/.test(feature)) return duration(value);
+  if (/usd|cost/.test(feature)) return usd(value);
+  if (/share|rate|ratio/.test(feature)) return `${(value * 100).toFixed(1)} %`;
+  return Number.isInteger(value) ? compact(value) : value.toFixed(2);
+}
+
+const words = (feature: string) => feature.replace(/_ms$|_usd$/, "").replaceAll("_", " ");
+
+const unusual = ({ value, median, p95 }: Beside): Tone | undefined =>
+  p95 == null || median == null || value <= p95 ? undefined : value > p95 * 2 ? "bad" : "warn";
+
+const BESIDE: Column<Beside>[] = [
+  { key: "feature", name: "", left: true, wide: true, cell: (row) => words(row.feature) },
+  { key: "value", name: "This run", cell: (row) => say(row.feature, row.value), tone: unusual },
+  { key: "median", name: "Median of good runs", cell: (row) => say(row.feature, row.median) },
+  { key: "p95", name: "95 of 100 below", cell: (row) => say(row.feature, row.p95) },
+  {
+    key: "times",
+    name: "Times the median",
+    cell: (row) => (row.median ? `${(row.value / row.median).toFixed(1)}×` : "–"),
+    tone: unusual,
+  },
+];
+
+export function Population({ traceId }: { traceId: string }) {
+  const { data, isPending, isError, error, refetch } = useQuery(investigateQuery(traceId));
+  if (isPending) return <SkeletonRows rows={10} />;
+  if (isError) return <ErrorState error={error} what="the run" onRetry={() => void refetch()} />;
+  const learned = data.beside.some((one) => one.median != null);
+  return (
+    <Grid>
+      <BoardPanel
+        title="Against good runs of its kind"
+        about="The same agent, task type, project and environment. Good runs are those that ended well without a grave finding; they are learned as runs settle."
+        span={7}
+        tools={
+          <Link to="/runs/$traceId" params={{ traceId }}>
+            Open the run
+          </Link>
+        }
+      >
+        <p className="muted" style={{ marginBottom: 6 }}>
+          {data.state}
+        </p>
+        {!learned && <Nothing>Too few good runs of its kind are known yet to say what is usual.</Nothing>}
+        <Table label="Against good runs" columns={BESIDE} rows={data.beside} rowKey={(row) => row.feature} />
+      </BoardPanel>
+      <BoardPanel title="Where it leaves them" span={5}>
+        {data.departure ? (
+          <p>
+            <Link to="/runs/$traceId" params={{ traceId }} search={{ step: data.departure.span_id }}>
+              {data.departure.words}
+            </Link>
+          </p>
+        ) : (
+          <Nothing>It does what such runs do, or too few are known.</Nothing>
+        )}
+        {data.findings.length > 0 && (
+          <ul aria-label="Findings" style={{ margin: "10px 0 0", paddingLeft: 18 }}>
+            {data.findings.map((finding) => (
+              <li key={finding.id}>
+                <Link
+                  to="/runs/$traceId"
+                  params={{ traceId }}
+                  search={finding.span_ids[0] ? { step: finding.span_ids[0] } : {}}
+                >
+                  {finding.message}
+                </Link>
+              </li>
+            ))}
+          </ul>
+        )}
+      </BoardPanel>
+      <Candidates run={data.run} />
+    </Grid>
+  );
+}
+
+const columns = (a: string): Column<Run>[] => [
+  {
+    key: "run",
+    name: "Run",
+    left: true,
+    wide: true,
+    cell: (row) => (
+      <Link to="/compare" search={{ a, b: row.trace_id }} className="cut">
+        {row.input_preview || row.name}
+      </Link>
+    ),
+  },
+  { key: "at", name: "Began", cell: (row) => <Ago at={row.started_at} /> },
+  { key: "duration", name: "Duration", cell: (row) => duration(row.duration_ms) },
+  { key: "steps", name: "Steps", cell: (row) => count(row.steps) },
+  { key: "cost", name: "Cost", cell: (row) => usd(row.cost_usd) },
+];
+
+function Candidates({ run }: { run: Run }) {
+  const { data, isPending } = useQuery(goodRunsQuery(run.agent, run.started_at));
+  const rows = (data?.runs ?? []).filter((each) => each.trace_id !== run.trace_id);
+  return (
+    <BoardPanel title="Compare it step by step with" about="The last runs of the agent before it that ended well.">
+      {isPending ? (
+        <SkeletonRows rows={4} />
+      ) : (
+        <Table
+          label="Runs to compare with"
+          columns={columns(run.trace_id)}
+          rows={rows}
+          rowKey={(row) => row.trace_id}
+          empty="No earlier run of this agent ended well. Paste the id of any run above."
+        />
+      )}
+    </BoardPanel>
+  );
+}

@@ -1,0 +1,112 @@
+/** Budgets with what is left in each account, and which levels were passed. */
+import { useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+import { budgetsQuery, MONEY_REFRESH_MS } from "@/api/money";
+import type { BudgetAccount, BudgetPassed } from "@/api/types";
+import { usd } from "@/lib/format";
+import { BoardPanel, type Column, Meter, Nothing, Table, type Tone } from "@/ui/Board";
+import { ErrorState, SkeletonRows } from "@/ui/States";
+import { Ago } from "@/ui/Time";
+
+const tone = (percent: number): Tone => (percent >= 100 ? "bad" : percent >= 70 ? "warn" : "good");
+
+const ACCOUNTS: Column<BudgetAccount>[] = [
+  { key: "budget", name: "Budget", left: true, wide: true, cell: (row) => row.budget },
+  { key: "key", name: "Account", left: true, cell: (row) => row.key },
+  {
+    key: "used",
+    name: "Used",
+    cell: (row) => (
+      <span style={{ display: "inline-block", width: 90 }}>
+        <Meter percent={row.percent} tone={tone(row.percent)} label={`${row.percent} % used`} />
+      </span>
+    ),
+  },
+  { key: "percent", name: "", cell: (row) => `${row.percent} %`, tone: (row) => tone(row.percent) },
+  { key: "spent", name: "Spent", cell: (row) => usd(row.spent_usd) },
+  { key: "held", name: "Held", cell: (row) => usd(row.held_usd) },
+  {
+    key: "left",
+    name: "Left",
+    cell: (row) => usd(row.left_usd),
+    tone: (row) => (row.left_usd < 0 ? "bad" : undefined),
+  },
+  { key: "limit", name: "Limit", cell: (row) => usd(row.limit_usd) },
+  { key: "resets", name: "Begins anew", cell: (row) => (row.resets_at ? <Ago at={row.resets_at} /> : "each run") },
+];
+
+/** Accounts shown; the fullest. */
+const SHOWN = 20;
+
+export function Budgets() {
+  const { data, isPending, isError, error, refetch } = useQuery({ ...budgetsQuery, refetchInterval: MONEY_REFRESH_MS });
+  return (
+    <BoardPanel
+      title="Budgets"
+      about="What may be spent, by whom, in which time. Agents ask before a call and are told to go on, to take a cheaper model, or to stop."
+      span={8}
+      tools={
+        <Link to="/settings/$section" params={{ section: "prices" }}>
+          Change
+        </Link>
+      }
+    >
+      {isPending ? (
+        <SkeletonRows rows={3} />
+      ) : isError ? (
+        <ErrorState error={error} what="the budgets" onRetry={() => void refetch()} />
+      ) : data.budgets.length === 0 ? (
+        <Nothing>
+          No budget is set. A budget says how much may be spent by a project, agent, user or run in an hour, a day or a
+          month; a hard one stops it.
+        </Nothing>
+      ) : (
+        <Table
+          label="Accounts of budgets"
+          columns={ACCOUNTS}
+          rows={data.accounts.slice(0, SHOWN)}
+          rowKey={(row) => `${row.budget}\n${row.key}\n${row.run ?? ""}`}
+          empty="Nothing was spent of any budget yet."
+        />
+      )}
+    </BoardPanel>
+  );
+}
+
+const PASSED: Column<BudgetPassed>[] = [
+  { key: "at", name: "When", left: true, cell: (row) => <Ago at={row.at} /> },
+  { key: "budget", name: "Budget", left: true, wide: true, cell: (row) => `${row.budget}, ${row.key}` },
+  { key: "percent", name: "Level", cell: (row) => `${row.percent} %`, tone: (row) => tone(row.percent) },
+  { key: "action", name: "What happens", left: true, cell: (row) => row.action },
+  {
+    key: "run",
+    name: "By",
+    cell: (row) =>
+      row.run ? (
+        <Link to="/runs/$traceId" params={{ traceId: row.run }}>
+          the run
+        </Link>
+      ) : (
+        "–"
+      ),
+  },
+];
+
+export function Passed() {
+  const { data } = useQuery(budgetsQuery);
+  return (
+    <BoardPanel
+      title="Levels passed"
+      about="When an account passed a level of its budget, the latest first, with the run that did it."
+      span={4}
+    >
+      <Table
+        label="Levels passed"
+        columns={PASSED}
+        rows={(data?.passed ?? []).slice(0, SHOWN)}
+        rowKey={(row) => `${row.at}${row.budget}${row.key}${row.percent}`}
+        empty="No level was passed."
+      />
+    </BoardPanel>
+  );
+}

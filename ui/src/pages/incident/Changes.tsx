@@ -1,0 +1,71 @@
+/** What changed just before: told by a pipeline, or seen in telemetry, the agent's own first. */
+import { Link } from "@tanstack/react-router";
+import type { Change, Incident } from "@/api/types";
+import { absolute, duration, shortId } from "@/lib/format";
+import classes from "./Incident.module.css";
+
+const KINDS: Record<string, string> = {
+  deploy: "deployed",
+  model: "model",
+  prompt: "prompt",
+  tool_schema: "tools",
+  index_version: "index",
+  config: "setting",
+};
+
+export function Changes({ incident: { changes, onset, issue } }: { incident: Incident }) {
+  return (
+    <section className={classes.panel} aria-label="What changed just before">
+      <h2>What changed just before</h2>
+      {changes.length === 0 ? (
+        <p className="muted">
+          Nothing is known to have changed in the 24 hours before. New versions, models, prompts and tools of an agent
+          are seen by themselves; let your pipeline tell of deployments with{" "}
+          <code className="mono">POST /api/v1/changes</code>.
+        </p>
+      ) : (
+        <ol className={classes.changes}>
+          {changes.map((change) => (
+            <Row key={change.id} change={change} onset={onset} agent={issue.agent} />
+          ))}
+        </ol>
+      )}
+    </section>
+  );
+}
+
+function Row({ change, onset, agent }: { change: Change; onset: string; agent: string }) {
+  const before = Date.parse(onset) - Date.parse(change.at);
+  return (
+    <li>
+      <time dateTime={change.at} title={absolute(change.at)} className="num">
+        {before < 1000 ? "with it" : `${duration(before)} before`}
+      </time>
+      <span className={classes.changeKind}>{KINDS[change.kind] ?? change.kind}</span>
+      <span className={classes.changeWords}>
+        {change.title}
+        {change.previous && change.version && (
+          <span className="muted">
+            {" "}
+            <code className="mono">{shortId(change.previous)}</code> →{" "}
+            <code className="mono">{shortId(change.version)}</code>
+          </span>
+        )}
+        {change.agent && change.agent !== agent && <span className="faint"> {change.agent}</span>}
+      </span>
+      <span className={classes.changeLink}>
+        {change.url ? (
+          <a href={change.url} target="_blank" rel="noreferrer">
+            read more
+          </a>
+        ) : change.trace_id ? (
+          <Link to="/runs/$traceId" params={{ traceId: change.trace_id }}>
+            first run
+          </Link>
+        ) : (
+          <span className="faint">{change.by ? `told by ${change.by}` : "seen"}</span>
+        )}
+      </span>
+    </li>
+  );
+}

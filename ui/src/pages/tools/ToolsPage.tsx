@@ -1,0 +1,231 @@
+/** Tools over many runs: which are called, which fail, which became slow, whether agents choose others than before. */
+import { CloseButton } from "@mantine/core";
+import { IconTool } from "@tabler/icons-react";
+import { useQuery } from "@tanstack/react-query";
+import { getRouteApi, Link } from "@tanstack/react-router";
+import { useMemo } from "react";
+import { aggregateQuery } from "@/api/queries";
+import { compact, duration } from "@/lib/format";
+import { buckets, rangeMs, stepFor } from "@/lib/series";
+import { DRIFT, MOVED, selectionDrift, TOOLS_FROM, type ToolRow, type ToolsSearch, toolRows } from "@/lib/tools";
+import { BoardPage, BoardPanel, board, type Column, Figure, Figures, Grid, Table } from "@/ui/Board";
+import { Empty, ErrorState, SkeletonRows } from "@/ui/States";
+import { TimeRange } from "@/ui/TimeRange";
+import { useNow } from "@/ui/useNow";
+import { useTitle } from "@/ui/useTitle";
+import { CALLS, ToolChart } from "./ToolChart";
+import { ToolDetail } from "./ToolDetail";
+
+const route = getRouteApi("/tools");
+const REFRESH_MS = 10_000;
+
+export function ToolsPage() {
+  const search = route.useSearch();
+  useTitle(search.tool?.[0] ?? "Tools");
+  const navigate = route.useNavigate();
+  const [agent, tool] = [search.agent?.[0], search.tool?.[0]];
+  const now = useNow();
+  const [start, end] = rangeMs(search.from ?? TOOLS_FROM, search.to, now);
+  const [step, stepMs] = stepFor(end - start);
+  const [first, last] = [Math.floor(start / stepMs) * stepMs, Math.ceil(end / stepMs) * stepMs];
+  const time = useMemo(() => buckets(first, last, stepMs), [first, last, stepMs]);
+  const range = { from: new Date(first).toISOString(), to: new Date(last).toISOString() };
+  const earlier = { from: new Date(2 * first - last).toISOString(), to: range.from };
+  const of = { of: "steps", by: "tool", ...(agent ? { agent } : {}) };
+  const live = { refetchInterval: search.to ? (false as const) : REFRESH_MS };
+  const durations = { ...of, measure: "duration_ms", quantiles: "0.5,0.95" };
+  const errors = { ...of, measure: "errors" };
+  const ours = useQuery({ ...aggregateQuery({ ...durations, ...range }), ...live });
+  const failed = useQuery({ ...aggregateQuery({ ...errors, ...range }), ...live });
+  const theirs = useQuery(aggregateQuery({ ...durations, ...earlier }));
+  const failedBefore = useQuery(aggregateQuery({ ...errors, ...earlier }));
+  const rows = useMemo(
+    () =>
+      toolRows(ours.data?.rows ?? [], failed.data?.rows ?? [], theirs.data?.rows ?? [], failedBefore.data?.rows ?? []),
+    [ours.data, failed.data, theirs.data, failedBefore.data],
+  );
+  const change = (more: Partial<ToolsSearch>) =>
+    void navigate({ search: (before) => ({ ...before, ...more }), replace: true });
+  const stretch = (from: number, to: number) =>
+    change({ from: new Date(from).toISOString(), to: new Date(to).toISOString() });
+  const calls = rows.reduce((sum, row) => sum + row.calls, 0);
+  const errorsNow = rows.reduce((sum, row) => sum + row.errors, 0);
+  const drift = selectionDrift(rows);
+  const slower = rows.filter(isSlower);
+  const chart = { time, step, agent, live: !search.to, onStretch: stretch };
+
+  return (
+    <BoardPage
+      title="Tools"
+      note={ours.data && compact(rows.length)}
+      tools={
+        <TimeRange
+          exact
+          bounded
+          from={search.from ?? TOOLS_FROM}
+          to={search.to}
+          onChange={(from, to) => change({ from: from === TOOLS_FROM && !to ? undefined : from, to })}
+        />
+      }
+    >
+      {agent && (
+        <div className={board.tools}>
+          <span className={board.chip}>
+            agent {agent}
+            <CloseButton
+              size={24}
+              iconSize={12}
+              aria-label="Of all agents"
+              onClick={() => change({ agent: undefined })}
+            />
+          </span>
+        </div>
+      )}
+      {ours.isPending ? (
+        <SkeletonRows rows={12} />
+      ) : ours.isError && !ours.data ? (
+        <ErrorState error={ours.error} what="the tools" onRetry={() => void ours.refetch()} />
+      ) : rows.length === 0 ? (
+        <Empty
+          icon={<IconTool size={26} stroke={1.4} aria-hidden />}
+          title="No tool was called in this time"
+          action={<Link to="/runs">Look at the runs</Link>}
+        >
+          Steps of the kind tool are counted here, from the moment they arrive. Choose a longer time, or see on the
+          Doctor page whether tools are told at all.
+        </Empty>
+      ) : (
+        <>
+          <Figures label="Tools">
+            <Figure name="Calls" value={compact(calls)} note={`${rows.filter((row) => row.calls > 0).length} tools`} />
+            <Figure
+              name="Failed"
+              value={calls > 0 ? `${((errorsNow / calls) * 100).toFixed(1)} %` : "–"}
+              tone={errorsNow > calls * 0.05 ? "bad" : undefined}
+              note={`${compact(errorsNow)} calls`}
+            />
+            <Figure
+              name="Choice of tools"
+              value={drift === undefined ? "–" : `${(drift * 100).toFixed(0)} % moved`}
+              tone={drift === undefined ? undefined : drift >= DRIFT ? "warn" : "good"}
+              note={drift === undefined ? "too few calls to say" : "of calls go to other tools than before"}
+            />
+            <Figure
+              name="Slower than before"
+              value={compact(slower.length)}
+              tone={slower.length > 0 ? "warn" : undefined}
+              note={slower.length > 0 ? slower.map((row) => row.name).join(", ") : "no tool by half or more"}
+            />
+          </Figures>
+          <Grid>
+            <BoardPanel
+              title="All tools"
+              about="Before is the time of the same length just before. A share that moves while nothing fails is the first sign of a silent failure."
+            >
+              <Table
+                label="Tools"
+                columns={columns(search)}
+                rows={rows}
+                rowKey={(row) => row.name}
+                sort={search.order ?? "-calls"}
+                onSort={(sort) => change({ order: sort === "-calls" ? undefined : sort })}
+                selected={(row) => row.name === tool}
+              />
+            </BoardPanel>
+            {tool ? (
+              <ToolDetail tool={tool} range={range} {...chart} onClose={() => change({ tool: undefined })} />
+            ) : (
+              CALLS.map((panel) => <ToolChart key={panel.title} panel={panel} {...chart} span={6} />)
+            )}
+          </Grid>
+        </>
+      )}
+    </BoardPage>
+  );
+}
+
+/** Half as slow again as before, and by more than a person notices. */
+const isSlower = (row: ToolRow) =>
+  row.p95 !== null &&
+  row.p95Before !== null &&
+  row.calls >= 5 &&
+  row.p95 > row.p95Before * 1.5 &&
+  row.p95 - row.p95Before > 50;
+
+const share = (value: number | null) => (value === null ? "–" : `${(value * 100).toFixed(1)} %`);
+const rate = (errors: number, calls: number) => (calls > 0 ? errors / calls : null);
+
+function columns(search: ToolsSearch): Column<ToolRow>[] {
+  return [
+    {
+      key: "name",
+      name: "Tool",
+      left: true,
+      wide: true,
+      sort: (row) => row.name,
+      cell: (row) => (
+        <Link
+          to="/tools"
+          from="/tools"
+          search={(before) => ({ ...before, tool: [row.name] })}
+          className="cut"
+          title={row.name}
+        >
+          {row.name}
+        </Link>
+      ),
+    },
+    {
+      key: "calls",
+      name: "Calls",
+      sort: (row) => row.calls,
+      cell: (row) => (
+        <Link
+          to="/runs"
+          search={{ tool: [row.name], agent: search.agent, from: search.from ?? TOOLS_FROM, to: search.to }}
+        >
+          {compact(row.calls)}
+        </Link>
+      ),
+    },
+    {
+      key: "failed",
+      name: "Failed",
+      sort: (row) => rate(row.errors, row.calls),
+      cell: (row) => (row.errors === 0 ? "0" : `${compact(row.errors)} (${share(rate(row.errors, row.calls))})`),
+      tone: (row) => ((rate(row.errors, row.calls) ?? 0) > 0.05 ? "bad" : undefined),
+    },
+    {
+      key: "failed_before",
+      name: "before",
+      cell: (row) => <span className="faint">{share(rate(row.errorsBefore, row.callsBefore))}</span>,
+    },
+    { key: "p50", name: "p50", sort: (row) => row.p50, cell: (row) => duration(row.p50) },
+    {
+      key: "p95",
+      name: "p95",
+      sort: (row) => row.p95,
+      cell: (row) => duration(row.p95),
+      tone: (row) => (isSlower(row) ? "warn" : undefined),
+    },
+    { key: "p95_before", name: "before", cell: (row) => <span className="faint">{duration(row.p95Before)}</span> },
+    { key: "share", name: "Share", sort: (row) => row.share, cell: (row) => share(row.share) },
+    {
+      key: "moved",
+      name: "Moved",
+      sort: (row) => Math.abs((row.share ?? 0) - (row.shareBefore ?? 0)),
+      cell: (row) => {
+        const by = (row.share ?? 0) - (row.shareBefore ?? 0);
+        return row.shareBefore === null || Math.abs(by) < 0.0005
+          ? "–"
+          : `${by > 0 ? "+" : "−"}${(Math.abs(by) * 100).toFixed(1)} pts`;
+      },
+      tone: (row) =>
+        row.shareBefore !== null &&
+        row.calls + row.callsBefore >= 30 &&
+        Math.abs((row.share ?? 0) - row.shareBefore) >= MOVED
+          ? "warn"
+          : undefined,
+    },
+  ];
+}

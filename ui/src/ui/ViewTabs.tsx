@@ -1,0 +1,37 @@
+/** The views of a page as links below its title; where there are too many for the screen they scroll sideways. */
+import { Link, type LinkProps } from "@tanstack/react-router";
+import classes from "./ViewTabs.module.css";
+
+export interface ViewTab {
+  name: string;
+  /** Where it leads. */
+  link: Pick<LinkProps, "to" | "search" | "params">;
+  active: boolean;
+  count?: number;
+  tone?: "bad";
+}
+
+export function ViewTabs({ label, tabs }: { label: string; tabs: ViewTab[] }) {
+  return (
+    <nav className={classes.tabs} aria-label={label}>
+      {tabs.map(({ name, link, active, count, tone }) => (
+        <Link
+          key={name}
+          {...link}
+          className={classes.tab}
+          aria-current={active ? "page" : undefined}
+          data-active={active || undefined}
+          activeOptions={{ exact: true, includeSearch: true }}
+          resetScroll={false}
+        >
+          {name}
+          {count ? (
+            <span className={classes.count} data-tone={tone}>
+              {count}
+            </span>
+          ) : null}
+        </Link>
+      ))}
+    </nav>
+  );
+}

@@ -1,0 +1,81 @@
+/** Numbers along names, moments or other numbers: bars beside one another, or lines. */
+import { useComputedColorScheme } from "@mantine/core";
+import { useEffect, useRef } from "react";
+import type { Series } from "@/lib/series";
+import { day, night } from "@/theme/tokens";
+import { wheel } from "./option";
+
+interface Props {
+  label: string;
+  labels: string[];
+  series: Series[];
+  kind: "bars" | "lines";
+  format: (value: number | null) => string;
+  height: number;
+}
+
+export function PlainChart({ label, labels, series, kind, format, height }: Props) {
+  const palette = useComputedColorScheme("dark") === "dark" ? night : day;
+  const place = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    const element = place.current;
+    if (!element) return;
+    let chart: import("./engine").Engine | undefined;
+    let observer: ResizeObserver | undefined;
+    let gone = false;
+    void import("./engine").then(({ init }) => {
+      if (gone) return;
+      chart = init(element, null, { renderer: "svg" });
+      observer = new ResizeObserver(() => chart?.resize());
+      observer.observe(element);
+      const text = { color: palette.faint, fontSize: 11, fontFamily: "inherit" };
+      const colours = wheel(palette);
+      chart.setOption({
+        animation: false,
+        grid: { left: 4, right: 18, top: 12, bottom: 2, outerBoundsMode: "same", outerBoundsContain: "axisLabel" },
+        tooltip: {
+          trigger: "axis",
+          confine: true,
+          renderMode: "richText",
+          backgroundColor: palette.raised,
+          borderColor: palette.borderStrong,
+          textStyle: { color: palette.text, fontSize: 12 },
+          valueFormatter: (value: unknown) => format(typeof value === "number" ? value : null),
+        },
+        xAxis: {
+          type: "category",
+          data: labels,
+          boundaryGap: kind === "bars",
+          axisLine: { lineStyle: { color: palette.border } },
+          axisTick: { show: false },
+          axisLabel: { ...text, hideOverlap: true, width: 110, overflow: "truncate" },
+        },
+        yAxis: {
+          type: "value",
+          splitNumber: 4,
+          splitLine: { lineStyle: { color: palette.border, type: [2, 4] } },
+          axisLabel: { ...text, formatter: (value: number) => format(value) },
+        },
+        series: series.map((each, at) => ({
+          name: each.name,
+          type: kind === "bars" ? "bar" : "line",
+          data: each.values,
+          barMaxWidth: 46,
+          showSymbol: each.values.length < 40,
+          symbol: "circle",
+          symbolSize: 5,
+          itemStyle: { color: colours[at % colours.length] },
+          lineStyle: { width: 1.8 },
+          emphasis: { disabled: true },
+        })),
+      });
+    });
+    return () => {
+      gone = true;
+      observer?.disconnect();
+      chart?.dispose();
+    };
+  }, [labels, series, kind, format, palette]);
+  const said = `${label}: ${series.map((each) => each.name).join(", ")} along ${labels.length} values.`;
+  return <div ref={place} style={{ height }} role="img" aria-label={said} />;
+}
