@@ -13,6 +13,15 @@ export const agentsQuery = (question: { from: string; to?: string; environment?:
     placeholderData: (before) => before,
   });
 
+/** What changed in an agent: told, or seen in its runs. */
+export const agentChangesQuery = (agent: string, range: { from: string; to: string }) =>
+  queryOptions({
+    queryKey: ["agent-changes", agent, range],
+    queryFn: ({ signal }) =>
+      must(api.GET("/api/v1/changes", { params: { query: { ...range, agent: [agent], limit: 50 } }, signal })),
+    placeholderData: (before) => before,
+  });
+
 /** A question in SQL that a page asks, kept like other answers. */
 export const sqlQuery = (sql: string) =>
   queryOptions({

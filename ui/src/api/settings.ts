@@ -13,6 +13,21 @@ export const keysQuery = queryOptions({
   queryFn: ({ signal }) => must(api.GET("/api/v1/keys", { signal })),
 });
 
+export const usersQuery = queryOptions({
+  queryKey: ["users"],
+  queryFn: ({ signal }) => must(api.GET("/api/v1/users", { signal })),
+});
+
+export const retentionQuery = queryOptions({
+  queryKey: ["retention"],
+  queryFn: ({ signal }) => must(api.GET("/api/v1/retention", { signal })),
+});
+
+export const receiversQuery = queryOptions({
+  queryKey: ["receivers"],
+  queryFn: ({ signal }) => must(api.GET("/api/v1/receivers", { signal })),
+});
+
 export const storeQuery = queryOptions({
   queryKey: ["store"],
   queryFn: ({ signal }) => must(api.GET("/api/v1/store", { signal })),
@@ -34,6 +49,15 @@ const done = async (call: Promise<{ error?: unknown; response: Response }>) => {
 };
 
 export const revokeKey = (id: string) => done(api.DELETE("/api/v1/keys/{id}", { params: { path: { id } } }));
+
+export const addUser = (name: string, password: string, project: string, role: string) =>
+  must(api.POST("/api/v1/users", { body: { name, password, roles: [{ project, role }] } }));
+
+export const changeUser = (id: string, body: { disabled?: boolean; roles?: { project: string; role: string }[] }) =>
+  must(api.PATCH("/api/v1/users/{id}", { params: { path: { id } }, body: { roles: [], ...body } }));
+
+export const testReceiver = (name: string) =>
+  must(api.POST("/api/v1/receivers/{name}/test", { params: { path: { name } } }));
 
 export const reprice = (dry_run: boolean) =>
   must(api.POST("/api/v1/costs/reprice", { body: { dry_run, since: null } }));

@@ -2,10 +2,12 @@
 
 export const SECTIONS = [
   ["keys", "Keys"],
+  ["people", "People"],
   ["projects", "Projects"],
   ["retention", "Retention"],
   ["content", "Content"],
   ["prices", "Prices and budgets"],
+  ["receivers", "Receivers"],
 ] as const;
 export type Section = (typeof SECTIONS)[number][0];
 
@@ -17,6 +19,13 @@ export const SCOPES = [
   ["read", "see data"],
   ["write", "change rules, budgets, dashboards"],
   ["admin", "change keys and people"],
+] as const;
+
+export const ROLES = [
+  ["viewer", "sees data"],
+  ["responder", "acknowledges, silences, brakes"],
+  ["editor", "changes rules, budgets, dashboards"],
+  ["admin", "changes keys, people, the store"],
 ] as const;
 
 /** Seconds as a whole number of the largest unit that fits: `90 days`, `36 hours`. */

@@ -4,8 +4,9 @@ import { IconChartBar, IconRoute } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
 import { useMemo } from "react";
-import { agentsQuery, sqlQuery } from "@/api/fleet";
+import { agentChangesQuery, agentsQuery, sqlQuery } from "@/api/fleet";
 import { costsQuery } from "@/api/money";
+import type { Change } from "@/api/types";
 import { type AgentSearch, ends, FLEET_FROM, shownWays, type Version, versions, versionsSql } from "@/lib/fleet";
 import { compact, duration, plural, usd } from "@/lib/format";
 import { BoardPage, BoardPanel, type Column, Figure, Figures, Grid, Table } from "@/ui/Board";
@@ -143,6 +144,7 @@ export function AgentPage() {
             onAgainst={(version) => change({ against: version })}
           />
         )}
+        <Seen agent={name} range={{ from, to }} />
         <BoardPanel title="What it calls, and who calls it" about="Over all settled runs of the time.">
           {query.isPending ? <SkeletonRows rows={5} /> : <Graph ways={ways} />}
         </BoardPanel>
@@ -158,6 +160,53 @@ export function AgentPage() {
         </BoardPanel>
       </Grid>
     </BoardPage>
+  );
+}
+
+const SEEN: Column<Change>[] = [
+  { key: "at", name: "When", left: true, cell: (row) => <Ago at={row.at} /> },
+  { key: "kind", name: "What", left: true, cell: (row) => row.kind.replaceAll("_", " ") },
+  { key: "title", name: "Change", left: true, wide: true, cell: (row) => <span title={row.title}>{row.title}</span> },
+  {
+    key: "source",
+    name: "Known",
+    left: true,
+    cell: (row) => (row.source === "told" ? `told by ${row.by}` : "seen in a run"),
+  },
+  {
+    key: "run",
+    name: "",
+    cell: (row) =>
+      row.trace_id ? (
+        <Link to="/runs/$traceId" params={{ traceId: row.trace_id }}>
+          first run
+        </Link>
+      ) : null,
+  },
+];
+
+/** Changes that name the agent, or none. */
+function Seen({ agent, range }: { agent: string; range: { from: string; to: string } }) {
+  const { data, isPending, isError, error } = useQuery(agentChangesQuery(agent, range));
+  return (
+    <BoardPanel
+      title="Changes"
+      about="Told by a pipeline, or seen: the first run with another version, model, prompt or set of tools than before."
+    >
+      {isPending ? (
+        <SkeletonRows rows={2} />
+      ) : isError ? (
+        <ErrorState error={error} what="the changes" />
+      ) : (
+        <Table
+          label="Changes"
+          columns={SEEN}
+          rows={data.changes}
+          rowKey={(row) => row.id}
+          empty="Nothing changed in this time, or nobody told and no run shows it."
+        />
+      )}
+    </BoardPanel>
   );
 }
 

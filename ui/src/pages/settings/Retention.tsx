@@ -1,14 +1,17 @@
-/** How long telemetry is kept, and what goes next. */
+/** How long things are kept, what goes next, and what stays whatever happens. */
 import { useQuery } from "@tanstack/react-query";
-import { storeQuery } from "@/api/settings";
-import type { StoreReport } from "@/api/types";
+import { retentionQuery } from "@/api/settings";
+import type { RetentionAnswer } from "@/api/types";
 import { compact } from "@/lib/format";
 import { span } from "@/lib/settings";
 import { BoardPanel, type Column, Grid, Nothing, Table } from "@/ui/Board";
 import { ErrorState, SkeletonRows } from "@/ui/States";
 import { Ago } from "@/ui/Time";
 
-type Layer = StoreReport["retention"][number];
+type Layer = RetentionAnswer["layers"][number];
+type Hold = RetentionAnswer["holds"][number];
+type Derived = RetentionAnswer["derived"][number];
+
 const LAYERS: Column<Layer>[] = [
   { key: "project", name: "Project", left: true, wide: true, cell: (row) => row.project },
   { key: "layer", name: "Layer", left: true, cell: (row) => row.layer },
@@ -39,8 +42,21 @@ const LAYERS: Column<Layer>[] = [
   },
 ];
 
+const DERIVED: Column<Derived>[] = [
+  { key: "what", name: "What", left: true, wide: true, cell: (row) => row.what },
+  { key: "kept", name: "Kept", cell: (row) => span(row.keep_seconds) },
+  { key: "by", name: "Set by", left: true, cell: (row) => row.set_by },
+];
+
+const HOLDS: Column<Hold>[] = [
+  { key: "what", name: "What", left: true, wide: true, cell: (row) => `${row.what} ${row.value}` },
+  { key: "why", name: "Why", left: true, cell: (row) => row.reason },
+  { key: "by", name: "By", left: true, cell: (row) => row.by },
+  { key: "at", name: "Since", cell: (row) => <Ago at={row.at} /> },
+];
+
 export function Retention() {
-  const { data, isPending, isError, error, refetch } = useQuery(storeQuery);
+  const { data, isPending, isError, error, refetch } = useQuery(retentionQuery);
   if (isPending) return <SkeletonRows rows={6} />;
   if (isError) return <ErrorState error={error} what="how long things are kept" onRetry={() => void refetch()} />;
   return (
@@ -52,7 +68,7 @@ export function Retention() {
         <Table
           label="Retention of telemetry"
           columns={LAYERS}
-          rows={data.retention}
+          rows={data.layers}
           rowKey={(row) => `${row.project}\n${row.layer}`}
           empty={
             <Nothing>
@@ -60,6 +76,18 @@ export function Retention() {
               spans=90d,bodies=30d.
             </Nothing>
           }
+        />
+      </BoardPanel>
+      <BoardPanel title="What is derived from it" span={7}>
+        <Table label="Retention of what is derived" columns={DERIVED} rows={data.derived} rowKey={(row) => row.what} />
+      </BoardPanel>
+      <BoardPanel title="Legal holds" about="What is under a hold stays, whatever retention and erasure say." span={5}>
+        <Table
+          label="Legal holds"
+          columns={HOLDS}
+          rows={data.holds}
+          rowKey={(row) => String(row.id)}
+          empty="Nothing is under a hold."
         />
       </BoardPanel>
     </Grid>

@@ -6,16 +6,20 @@ import { BoardPage, board } from "@/ui/Board";
 import { useTitle } from "@/ui/useTitle";
 import { Content } from "./Content";
 import { Keys } from "./Keys";
+import { People } from "./People";
 import { Prices } from "./Prices";
 import { Projects } from "./Projects";
+import { Receivers } from "./Receivers";
 import { Retention } from "./Retention";
 
 const PARTS: Record<Section, ComponentType> = {
   keys: Keys,
+  people: People,
   projects: Projects,
   retention: Retention,
   content: Content,
   prices: Prices,
+  receivers: Receivers,
 };
 
 export function SettingsPage() {
