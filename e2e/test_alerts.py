@@ -220,7 +220,7 @@ groups:
       - alert: HighLoad
         expr: load > 10
         for: 4s
-        labels: {severity: P1}
+        labels: {severity: P1, agent: support}
 """
 ROUTES = """
 route: {receiver: hook, group_by: [alertname], group_wait: 0s, group_interval: 1s, repeat_interval: 1h}
@@ -309,6 +309,8 @@ class Killed(unittest.TestCase):
             self.kill()
         self.load(20.0)
         self.assert_one_page_and_its_end()
+        fired = [it for it in self.server.get("/api/v1/alerts/history")["events"] if it["kind"] == "fired"]
+        self.assertEqual(len(fired), 1, "it goes on firing; it does not fire anew")
 
     def test_an_outside_monitor_is_told_that_rules_are_evaluated(self):
         eventually("the heartbeat", lambda: self.receiver.at("/alive"))

@@ -19,7 +19,8 @@ def attribute(key, value):
 
 
 def handed_over(now):
-    """A run in which one agent hands over to another and calls a tool in a circle, and one that goes on: what simulated agents do not do."""
+    """A run in which one agent hands over to another and calls a tool in a circle, one that goes on, one that fails: what simulated agents do
+    seldom or never."""
     def span(at, parent, name, start, end, **attributes):
         return {
             "traceId": f"{77:032x}", "spanId": f"{at:016x}", "parentSpanId": f"{parent:016x}" if parent else "", "name": name,
@@ -37,6 +38,8 @@ def handed_over(now):
     going_on = span(9, 8, "execute_tool wait", 0, 10, gen_ai__operation__name="execute_tool", gen_ai__tool__name="wait")
     # Its parent, the root, has not ended and so has not arrived.
     spans.append({**going_on, "traceId": f"{78:032x}"})
+    failed = span(1, 0, "triage", 0, 50, gen_ai__operation__name="invoke_agent", gen_ai__agent__name="triage", error__type="ToolError")
+    spans.append({**failed, "traceId": f"{79:032x}", "status": {"code": 2, "message": "no"}})
     return {"resourceSpans": [{"resource": {"attributes": [attribute("service.name", "desk")]}, "scopeSpans": [{"spans": spans}]}]}
 
 
@@ -48,7 +51,8 @@ def judged(trace, now):
             "attributes": [attribute("gen_ai.evaluation.name", name), attribute("gen_ai.evaluation.score.value", value)],
         }
 
-    records = [event("user_feedback", 1.0), event("hallucination", 1.0)]
+    trouble = {"timeUnixNano": str(now), "severityNumber": 17, "body": {"stringValue": "the order is gone"}}
+    records = [event("user_feedback", 1.0), event("hallucination", 1.0), trouble]
     return {"resourceLogs": [{"resource": {"attributes": [attribute("service.name", "desk")]}, "scopeLogs": [{"logRecords": records}]}]}
 
 

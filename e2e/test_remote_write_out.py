@@ -84,7 +84,7 @@ class RemoteWriteOut(unittest.TestCase):
             # A moment that both have all samples of.
             at = time.time() - 1
             window = f"[{int(at - begun)}s]"
-            queries = [f"count_over_time(tawny_ready{window})", f"sum(last_over_time(tawny_store_rows{window}))", "tawny_build_info"]
+            queries = [f"count_over_time(tawny_ready{window})", f"count(last_over_time({{job=\"tawny\"}}{window}))", "tawny_build_info"]
             found = [(ask(ours, query, at), ask(theirs, query, at)) for query in queries]
             if all(here == there and here for here, there in found) and int(next(iter(found[0][0].values()))) >= 3:
                 break

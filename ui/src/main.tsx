@@ -8,6 +8,9 @@ import { createRoot } from "react-dom/client";
 import { queryClient } from "./api/queries";
 import { router } from "./router";
 import { ThemeRoot } from "./theme/ThemeRoot";
+import { applyZone } from "./ui/useZone";
+
+applyZone();
 
 createRoot(document.getElementById("root")!).render(
   <StrictMode>

@@ -98,7 +98,6 @@ pub const RUNBOOKS: &[(&str, &str)] = runbooks! {
     "AgentDrift"
     "AgentFindingsFrequent"
     "AgentSilent"
-    "TelemetryStopped"
     "ChecklistLatencyP95"
     "ChecklistLatencyP99"
     "ChecklistLlmLatency"

@@ -58,6 +58,11 @@ fn the_watch_compares_with_days_before() {
 }
 
 #[test]
+fn the_watch_knows_quiet_weekends() {
+    assert_passes("watch_weeks.yml");
+}
+
+#[test]
 fn money_fires_and_is_quiet() {
     assert_passes("costs.yml");
 }

@@ -60,9 +60,9 @@ fn a_consumer_belongs_to_the_one_span_it_links_to() {
 
 #[test]
 fn the_sender_of_a_message_belongs_to_the_one_span_that_made_it() {
-    let sender = |operation: &str, to: &[(u8, u8)]| {
-        let attributes = raw("autogen publish", SpanKind::Producer, &[("messaging.operation", operation)]).attributes;
-        RawSpan { kind: SpanKind::Producer, attributes, ..linked(to) }
+    let sender = |operation: &'static str, to: &[(u8, u8)]| {
+        let links = linked(to).links;
+        RawSpan { links, ..raw("autogen publish", SpanKind::Producer, &[("messaging.operation", operation)]) }
     };
     let found = joins(&sender("publish", &[(2, 7)]), "");
     assert_eq!(found.iter().map(|join| (join.other, join.caller)).collect::<Vec<_>>(), [(trace(2), Some(id(7)))]);

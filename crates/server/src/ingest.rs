@@ -175,7 +175,8 @@ impl Ingest {
         let items = accepted.items;
         self.counters.accepted(tag.signal, accepted);
         if rejected.count > 0 {
-            tracing::debug!(signal = tag.signal.name(), count = rejected.count, reasons = ?rejected.reasons, "items refused");
+            // Why is told to the sender: the reasons repeat what it sent, which must not be in a log.
+            tracing::debug!(signal = tag.signal.name(), count = rejected.count, "items refused");
         }
         Ok(Kept { signal: tag.signal, accepted: items, rejected })
     }
@@ -196,7 +197,8 @@ impl Ingest {
             Refusal::NotKept(_) | Refusal::Fault => {
                 tracing::error!(signal = signal.name(), %refusal, "request refused")
             }
-            _ => tracing::debug!(signal = signal.name(), %refusal, "request refused"),
+            // The words repeat what the sender sent.
+            _ => tracing::debug!(signal = signal.name(), reason = refusal.reason(), "request refused"),
         }
     }
 }

@@ -19,10 +19,10 @@ use utoipa_axum::routes;
 use wire::Signal;
 
 use crate::api::{
-    agents, aggregate, alert_receivers, alerts, audit, backtest, brakes, budgets, changes, checklist, costs, dashboards, doctor,
-    export, findings,
-    incidents, investigate, judged, keeping, keys, live, logs, openapi, policy, prices, promql, rules, run, runs, search, session,
-    sessions, setup, signals, silences, sla, sql, status, store, summary, users,
+    agents, aggregate, alert_receivers, alerts, audit, backtest, brakes, budgets, changes, checklist, costs,
+    dashboards, doctor, export, findings, incidents, investigate, judged, keeping, keys, live, logs, openapi, policy,
+    prices, promql, rules, run, runs, search, session, sessions, setup, signals, silences, sla, sql, status, store,
+    summary, users,
 };
 use crate::app::App;
 use crate::doors;

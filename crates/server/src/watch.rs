@@ -13,6 +13,7 @@ mod kept;
 mod queue;
 mod read;
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -21,9 +22,10 @@ use model::{RunStatus, Timestamp, TraceId};
 use signals::runs::{Resolved, Settings as RunSettings};
 use tokio::sync::broadcast::error::RecvError;
 
-use self::judge::{Bench, Case, Judge, Sources};
+use self::judge::{Bench, Case, Judge};
 pub use self::kept::{JUDGED_RUNS_MAX, PART};
 use self::queue::{Key, Queue, Seen};
+use self::read::Beside;
 pub use self::read::WATCH_CONTENT_SPANS;
 use crate::agent_audit::AgentAudit;
 use crate::agents::GraphJudge;
@@ -38,8 +40,11 @@ use crate::sampling::SamplingJudge;
 pub const WATCH_RUNS_MAX: usize = 100_000;
 /// Runs of one batch, and so of one transaction.
 const BATCH_RUNS: usize = 256;
-/// Spans of one batch: it ends with the run that reaches this.
-const BATCH_SPANS: usize = 20_000;
+/// Spans of one batch, held with their content: it ends with the run that reaches this.
+const BATCH_SPANS: usize = 5_000;
+/// Runs taken at once. They are looked at in the order of their ids, which is that of segments: when many are due, each
+/// page of a segment is read once for all of its runs, not once for each.
+const HAND_RUNS: usize = 20_000;
 /// Runs asked for at once when catching up.
 const CATCH_UP_RUNS: usize = 10_000;
 /// How often the queue is looked at while nothing is due.
@@ -174,6 +179,7 @@ pub async fn run(app: Arc<App>) {
     };
     *app.watch.queue() = Some(Queue::new(position, WATCH_RUNS_MAX, app.run_settings.settle_nanos));
     let mut bench = Bench::new(judges(&app));
+    let mut hand = Hand::default();
     let mut told = app.now();
     loop {
         if app.now().nanos_since(told) >= JUDGES_TICK {
@@ -185,7 +191,7 @@ pub async fn run(app: Arc<App>) {
         if let Err(error) = catch_up(&app, opened).await {
             trouble(&app, format!("runs that changed earlier cannot be read: {error}")).await;
         }
-        match batch(&app, opened, &mut bench).await {
+        match batch(&app, opened, &mut bench, &mut hand).await {
             Ok(0) => tokio::time::sleep(TICK).await,
             Ok(_) => app.troubles.set("watch", bench.trouble()),
             Err(error) => trouble(&app, format!("what was judged of runs cannot be kept: {error}")).await,
@@ -247,17 +253,38 @@ async fn catch_up(app: &App, opened: &Opened) -> Result<(), WatchError> {
 struct Shown {
     key: Key,
     resolved: Option<Resolved>,
-    scores: Vec<receivers::Score>,
-    sources: Option<Sources>,
+    /// It has settled, or a judge looks into it before.
+    wanted: bool,
+    beside: Beside,
+}
+
+impl Shown {
+    /// The run, where what belongs to it is to be read.
+    fn wanted(&self) -> Option<&Resolved> {
+        self.resolved.as_ref().filter(|_| self.wanted)
+    }
+}
+
+/// Runs that were taken and not looked at yet.
+#[derive(Debug, Default)]
+struct Hand {
+    runs: VecDeque<Key>,
+    /// Spans of a run, as the last batch had them on the average.
+    spans_each: usize,
 }
 
 /// Looks at the runs that are due, some of them; says at how many.
-async fn batch(app: &Arc<App>, opened: &Opened, bench: &mut Bench) -> Result<usize, WatchError> {
-    let (mut read, mut spans) = (Vec::new(), 0);
-    let busy = app.watch.with(|queue| queue.busy(app.now())).unwrap_or(false);
-    while read.len() < BATCH_RUNS && spans < BATCH_SPANS {
-        let Some(Some(key)) = app.watch.with(|queue| queue.take(app.now(), busy)) else { break };
-        match read::spans(&opened.store, &key).await {
+async fn batch(app: &Arc<App>, opened: &Opened, bench: &mut Bench, hand: &mut Hand) -> Result<usize, WatchError> {
+    if hand.runs.is_empty() {
+        hand.runs = app.watch.with(|queue| queue.take(app.now(), HAND_RUNS)).unwrap_or_default().into();
+    }
+    let fit = (BATCH_SPANS / hand.spans_each.max(1)).clamp(1, BATCH_RUNS);
+    let keys: Vec<Key> = hand.runs.drain(..hand.runs.len().min(fit)).collect();
+    let (mut read, mut spans, mut too_many) = (Vec::new(), 0, Vec::new());
+    for (key, found) in read::spans(&opened.store, keys).await {
+        match found {
+            // Read again by the next batch.
+            Ok(_) if spans >= BATCH_SPANS => too_many.push(key),
             Ok(found) => {
                 spans += found.len();
                 read.push((key, found));
@@ -265,33 +292,26 @@ async fn batch(app: &Arc<App>, opened: &Opened, bench: &mut Bench) -> Result<usi
             Err(error) => unreadable(app, key, &error),
         }
     }
+    too_many.into_iter().rev().for_each(|key| hand.runs.push_front(key));
+    hand.spans_each = spans / read.len().max(1);
     let (now, settings) = (app.now(), app.run_settings);
     let resolve = move || {
         let one = |(key, spans): (Key, Vec<_>)| {
             let resolved = read::resolve(&spans, key.1, now, &settings);
-            Shown { key, resolved, scores: Vec::new(), sources: None }
+            Shown { key, resolved, wanted: false, beside: Beside::default() }
         };
         read.into_iter().map(one).collect::<Vec<Shown>>()
     };
-    let mut shown = Vec::new();
-    for mut one in blocking(resolve).await? {
+    let mut shown = blocking(resolve).await?;
+    for one in &mut shown {
         // A trace that is part of another's run: that one is due.
         if let Some(Resolved { run, .. }) = one.resolved.take_if(|resolved| resolved.run.trace_id != one.key.1) {
             app.watch.with(|queue| queue.note((Arc::clone(&one.key.0), run.trace_id), run.version, now));
         }
-        let settled = |resolved: &Resolved| !resolved.run.provisional;
-        let wanted = |resolved: &&Resolved| settled(resolved) || bench.looks_into(resolved, now);
-        if let Some(resolved) = one.resolved.as_ref().filter(wanted) {
-            match read::beside(app, &opened.store, &one.key.0, resolved, bench.wants_content()).await {
-                Ok(beside) => (one.scores, one.sources) = beside,
-                Err(error) => {
-                    unreadable(app, one.key, &error);
-                    continue;
-                }
-            }
-        }
-        shown.push(one);
+        one.wanted =
+            one.resolved.as_ref().is_some_and(|resolved| !resolved.run.provisional || bench.looks_into(resolved, now));
     }
+    read_beside(app, opened, &mut shown, bench.wants_content()).await;
     if shown.is_empty() {
         return Ok(0);
     }
@@ -310,6 +330,32 @@ async fn batch(app: &Arc<App>, opened: &Opened, bench: &mut Bench) -> Result<usi
     let seen = judged.as_ref().map_or_else(|_| vec![Seen::Failed { again }; looked], Clone::clone);
     app.watch.with(|queue| keys.into_iter().zip(seen).for_each(|(key, seen)| queue.seen(key, seen, now)));
     Ok(judged.map(|_| looked)?)
+}
+
+/// Reads what belongs to the runs that are to be judged, those of a project together; leaves out those that cannot be read now.
+async fn read_beside(app: &App, opened: &Opened, shown: &mut Vec<Shown>, content: bool) {
+    let mut lost = Vec::new();
+    for of_project in shown.chunk_by_mut(|a, b| a.key.0 == b.key.0) {
+        let project = Arc::clone(&of_project[0].key.0);
+        let mut wanted: Vec<&mut Shown> = of_project.iter_mut().filter(|one| one.wanted().is_some()).collect();
+        let runs: Vec<&Resolved> = wanted.iter().filter_map(|one| one.wanted()).collect();
+        if let Ok(all) = read::beside(app, &opened.store, &project, &runs, content).await {
+            wanted.iter_mut().zip(all).for_each(|(one, beside)| one.beside = beside);
+            continue;
+        }
+        // Something is damaged: what is elsewhere is not held up.
+        for one in wanted {
+            let Some(run) = one.wanted() else { continue };
+            match read::beside(app, &opened.store, &project, &[run], content).await {
+                Ok(mut of_one) => one.beside = of_one.pop().unwrap_or_default(),
+                Err(error) => {
+                    lost.push(one.key.clone());
+                    unreadable(app, one.key.clone(), &error);
+                }
+            }
+        }
+    }
+    shown.retain(|one| !lost.contains(&one.key));
 }
 
 /// A run that cannot be read now is tried again.
@@ -338,7 +384,7 @@ fn judge(
     let written = state.write(|tx| {
         let horizon = kept::horizon(tx)?;
         let mut seen = Vec::with_capacity(shown.len());
-        for Shown { key, resolved, scores, sources } in shown {
+        for Shown { key, resolved, beside: Beside { scores, sources }, .. } in shown {
             let Some(resolved) = resolved else {
                 seen.push(Seen::Done);
                 continue;

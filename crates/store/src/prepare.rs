@@ -163,7 +163,7 @@ impl Inner {
                 tracing::warn!(trace = %of, limit = LINKED_MAX, "more traces belong to one run than are joined (LINKED_MAX)");
                 break;
             }
-            let view = TraceView::new(&self.shared.state(), project, next);
+            let view = TraceView::new(&self.shared.state(), project, &[next]);
             let spans = view.narrow(&self.reader).await?;
             waiting.extend(self.resolver.linked(next, &spans));
             found.extend(spans);

@@ -340,11 +340,12 @@ fn replace(hot: &mut Hot, segment: u64, row: u32) {
     hot.replaces.entry(segment).or_default().insert(row);
 }
 
-/// The spans of a trace, each once: what is given may hold several versions of one.
+/// The spans of some traces, each once, by trace and start: what is given may hold several versions of one.
 pub(crate) fn newest(spans: impl IntoIterator<Item = Arc<Span>>) -> Vec<Arc<Span>> {
     let mut spans: Vec<Arc<Span>> = spans.into_iter().collect();
-    spans.sort_unstable_by(|a, b| a.span_id.cmp(&b.span_id).then_with(|| rank(b).cmp(&rank(a))));
-    spans.dedup_by_key(|span| span.span_id);
-    spans.sort_unstable_by_key(|span| (span.start, span.span_id));
+    let name = |span: &Span| (span.trace_id, span.span_id);
+    spans.sort_unstable_by(|a, b| name(a).cmp(&name(b)).then_with(|| rank(b).cmp(&rank(a))));
+    spans.dedup_by_key(|span| name(span));
+    spans.sort_unstable_by_key(|span| (span.trace_id, span.start, span.span_id));
     spans
 }

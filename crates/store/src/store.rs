@@ -250,7 +250,13 @@ impl Store {
 
     /// The spans of a trace with everything that was sent, one version each, by start time; empty when unknown.
     pub async fn trace(&self, project: &str, trace_id: TraceId) -> Result<Vec<StoredSpan>, StoreError> {
-        self.noted(self.view(project, trace_id).spans(&self.inner.reader).await).await
+        self.traces(project, &[trace_id]).await
+    }
+
+    /// Every span of some traces of a project with everything that was sent, by trace and start. Costs little more than
+    /// one of them where they are neighbours by id.
+    pub async fn traces(&self, project: &str, traces: &[TraceId]) -> Result<Vec<StoredSpan>, StoreError> {
+        self.noted(self.view(project, traces).spans(&self.inner.reader).await).await
     }
 
     /// One span with everything that was sent; `None` when unknown.
@@ -260,12 +266,17 @@ impl Store {
         trace_id: TraceId,
         span_id: SpanId,
     ) -> Result<Option<StoredSpan>, StoreError> {
-        self.view(project, trace_id).span(&self.inner.reader, span_id).await
+        self.view(project, &[trace_id]).span(&self.inner.reader, span_id).await
     }
 
     /// The narrow part of a trace's spans, one version each, by start time.
     pub async fn trace_narrow(&self, project: &str, trace_id: TraceId) -> Result<Vec<Arc<Span>>, StoreError> {
-        self.noted(self.view(project, trace_id).narrow(&self.inner.reader).await).await
+        self.traces_narrow(project, &[trace_id]).await
+    }
+
+    /// The narrow part of the spans of some traces, one version each, by trace and start.
+    pub async fn traces_narrow(&self, project: &str, traces: &[TraceId]) -> Result<Vec<Arc<Span>>, StoreError> {
+        self.noted(self.view(project, traces).narrow(&self.inner.reader).await).await
     }
 
     /// The narrow part of the spans of other traces that `spans`, those of the trace `of`, lead to: they may be one run.
@@ -279,7 +290,12 @@ impl Store {
 
     /// The log records of a trace, by time.
     pub async fn trace_logs(&self, project: &str, trace_id: TraceId) -> Result<Vec<StoredLog>, StoreError> {
-        self.noted(self.view(project, trace_id).logs(&self.inner.reader).await).await
+        self.traces_logs(project, &[trace_id]).await
+    }
+
+    /// The log records of some traces, by trace and time.
+    pub async fn traces_logs(&self, project: &str, traces: &[TraceId]) -> Result<Vec<StoredLog>, StoreError> {
+        self.noted(self.view(project, traces).logs(&self.inner.reader).await).await
     }
 
     /// Remembers a segment that could not be read because of what is in it.
@@ -306,8 +322,8 @@ impl Store {
         state.damage.iter().map(|(file, wrong)| format!("{file}: {wrong}")).collect()
     }
 
-    fn view(&self, project: &str, trace_id: TraceId) -> TraceView {
-        TraceView::new(&self.inner.shared.state(), project, trace_id)
+    fn view(&self, project: &str, traces: &[TraceId]) -> TraceView {
+        TraceView::new(&self.inner.shared.state(), project, traces)
     }
 
     /// At most about `at_most` runs that changed after a log position, oldest change first: how a reader that fell behind,

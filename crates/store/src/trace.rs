@@ -1,4 +1,5 @@
-//! Reading one trace: from memory and from the few segments whose filter says it may be there.
+//! Reading traces: from memory and from the few segments whose filters say they may be there. Traces that are neighbours
+//! in a segment are read much cheaper together, for its pages hold many of them.
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
@@ -23,38 +24,44 @@ use crate::state::State;
 /// Segments that may hold a trace, and rows of them that no longer count.
 pub(crate) type Places = Vec<(Arc<SegmentMeta>, Arc<Vec<u32>>)>;
 
-/// What of a trace is where, at one moment.
+/// What of some traces of a project is where, at one moment.
 pub(crate) struct TraceView {
-    trace: TraceId,
+    traces: Vec<TraceId>,
     spans: Vec<Arc<SpanRow>>,
-    bodies: HashMap<BodyHash, Arc<str>>,
+    /// A text belongs to the trace that carried it: another trace's copy may have been removed for a reason.
+    bodies: HashMap<(TraceId, BodyHash), Arc<str>>,
     logs: Vec<Arc<LogRow>>,
     sealed: HashMap<Table, Places>,
 }
 
 impl TraceView {
     /// Looks, under the lock.
-    pub fn new(state: &State, project: &str, trace: TraceId) -> Self {
+    pub fn new(state: &State, project: &str, traces: &[TraceId]) -> Self {
+        let traces = traces.to_vec();
         let mut view =
-            Self { trace, spans: Vec::new(), bodies: HashMap::new(), logs: Vec::new(), sealed: HashMap::new() };
+            Self { traces, spans: Vec::new(), bodies: HashMap::new(), logs: Vec::new(), sealed: HashMap::new() };
         let Some(project_number) = state.known_project(project) else { return view };
-        let key = TraceKey { project: project_number, trace };
-        for hot in state.hot() {
-            view.spans.extend(hot.spans_of(key).cloned());
-            view.bodies.extend(hot.bodies_of(key).map(|body| (body.hash, Arc::clone(&body.text))));
-            view.logs.extend(hot.logs_of(key).cloned());
+        for trace in view.traces.iter().copied() {
+            let key = TraceKey { project: project_number, trace };
+            for hot in state.hot() {
+                view.spans.extend(hot.spans_of(key).cloned());
+                let bodies = hot.bodies_of(key);
+                view.bodies.extend(bodies.map(|body| ((trace, body.hash), Arc::clone(&body.text))));
+                view.logs.extend(hot.logs_of(key).cloned());
+            }
         }
         for table in [Table::Spans, Table::Bodies, Table::Logs] {
             let segments = state.segments[table as usize].values();
-            let segments =
-                segments.filter(|segment| *segment.meta.project == *project && segment.meta.may_contain(trace));
+            let segments = segments.filter(|segment| {
+                *segment.meta.project == *project && view.traces.iter().any(|trace| segment.meta.may_contain(*trace))
+            });
             let places = segments.map(|segment| (Arc::clone(&segment.meta), state.deleted_rows(segment)));
             view.sealed.insert(table, places.collect());
         }
         view
     }
 
-    /// Batches of the trace's rows in segments.
+    /// Batches of the traces' rows in segments.
     async fn sealed(
         &self,
         reader: &Reader,
@@ -63,7 +70,7 @@ impl TraceView {
     ) -> Result<Vec<RecordBatch>, StoreError> {
         let mut batches = Vec::new();
         for (meta, deleted) in self.sealed.get(&table).into_iter().flatten() {
-            let found = reader.find(meta, &[self.trace], &[]).await?;
+            let found = reader.find(meta, &self.traces, &[]).await?;
             let rows = found.iter().flat_map(|found| &found.rows).copied();
             let rows: Vec<u32> = rows.filter(|row| deleted.binary_search(row).is_err()).collect();
             if !rows.is_empty() {
@@ -73,7 +80,7 @@ impl TraceView {
         Ok(batches)
     }
 
-    /// The narrow part of every span.
+    /// The narrow part of every span, by trace and start.
     pub async fn narrow(self, reader: &Reader) -> Result<Vec<Arc<Span>>, StoreError> {
         let mut spans: Vec<Arc<Span>> = Vec::new();
         for batch in self.sealed(reader, Table::Spans, Some(&rows::spans::narrow_columns())).await? {
@@ -83,7 +90,7 @@ impl TraceView {
         Ok(settle::newest(spans))
     }
 
-    /// Every span with all that was sent.
+    /// Every span with all that was sent, by trace and start.
     pub async fn spans(mut self, reader: &Reader) -> Result<Vec<StoredSpan>, StoreError> {
         let mut found: Vec<Arc<SpanRow>> = Vec::new();
         for batch in self.sealed(reader, Table::Spans, None).await? {
@@ -91,26 +98,35 @@ impl TraceView {
         }
         found.append(&mut self.spans);
         // The better of two rows of one span comes first.
-        found.sort_by_key(|row| (row.span.span_id, std::cmp::Reverse(rank(&row.span))));
-        found.dedup_by_key(|row| row.span.span_id);
-        found.sort_by_key(|row| (row.span.start, row.span.span_id));
+        found.sort_by_key(|row| (row.span.trace_id, row.span.span_id, std::cmp::Reverse(rank(&row.span))));
+        found.dedup_by_key(|row| (row.span.trace_id, row.span.span_id));
+        found.sort_by_key(|row| (row.span.trace_id, row.span.start, row.span.span_id));
         for batch in self.sealed(reader, Table::Bodies, None).await? {
-            for body in rows::bodies::from_batch(&batch)? {
-                self.bodies.insert(body.hash, body.text);
-            }
+            self.keep(&batch)?;
         }
-        let bodies = &self.bodies;
-        Ok(SpanRow::stored(&found, &|hash| bodies.get(hash).cloned())?)
+        let mut stored = Vec::with_capacity(found.len());
+        for of_trace in found.chunk_by(|a, b| a.span.trace_id == b.span.trace_id) {
+            let trace = of_trace[0].span.trace_id;
+            stored.extend(SpanRow::stored(of_trace, &|hash| self.bodies.get(&(trace, *hash)).cloned())?);
+        }
+        Ok(stored)
     }
 
-    /// One span with all that was sent, and nothing else read with it; `None` where the trace has no such span.
+    /// Keeps the bodies of a batch.
+    fn keep(&mut self, batch: &RecordBatch) -> Result<(), StoreError> {
+        let read = rows::bodies::from_batch(batch)?;
+        self.bodies.extend(read.into_iter().map(|body| ((body.trace_id, body.hash), body.text)));
+        Ok(())
+    }
+
+    /// One span with all that was sent, and nothing else read with it; `None` where no trace has such a span.
     pub async fn span(mut self, reader: &Reader, span_id: SpanId) -> Result<Option<StoredSpan>, StoreError> {
         let mut found: Vec<Arc<SpanRow>> =
             self.spans.iter().filter(|row| row.span.span_id == span_id).cloned().collect();
         let name = span_id.to_string();
         for (meta, deleted) in self.sealed.get(&Table::Spans).into_iter().flatten() {
             let mut rows = Vec::new();
-            for Found { batch, rows: numbers } in reader.find(meta, &[self.trace], &["span_id"]).await? {
+            for Found { batch, rows: numbers } in reader.find(meta, &self.traces, &["span_id"]).await? {
                 let ids = batch.column_by_name("span_id").and_then(|ids| ids.as_string_opt::<i32>());
                 let ids = ids.ok_or_else(|| StoreError::segment("read", &meta.path, "no column span_id"))?;
                 let own = numbers.into_iter().zip(ids.iter()).filter(|(_, id)| *id == Some(name.as_str()));
@@ -124,27 +140,28 @@ impl TraceView {
         }
         let Some(row) = found.into_iter().max_by_key(|row| rank(&row.span)) else { return Ok(None) };
         self.read_bodies(reader, &row).await?;
-        let bodies = &self.bodies;
-        Ok(SpanRow::stored(&[row], &|hash| bodies.get(hash).cloned())?.pop())
+        let (trace, bodies) = (row.span.trace_id, &self.bodies);
+        Ok(SpanRow::stored(&[row], &|hash| bodies.get(&(trace, *hash)).cloned())?.pop())
     }
 
     /// Reads the bodies that a row refers to and that are not in memory.
     async fn read_bodies(&mut self, reader: &Reader, row: &SpanRow) -> Result<(), StoreError> {
         let missing: RefCell<HashSet<String>> = RefCell::default();
-        let known = &self.bodies;
+        let (trace, known) = (row.span.trace_id, &self.bodies);
         row.sent(&|hash| {
-            if !known.contains_key(hash) {
+            if !known.contains_key(&(trace, *hash)) {
                 missing.borrow_mut().insert(hash.to_string());
             }
             Some("".into())
         })?;
         let mut missing = missing.into_inner();
+        let mut read = Vec::new();
         for (meta, deleted) in self.sealed.get(&Table::Bodies).into_iter().flatten() {
             if missing.is_empty() {
                 break;
             }
             let mut rows = Vec::new();
-            for Found { batch, rows: numbers } in reader.find(meta, &[self.trace], &["hash"]).await? {
+            for Found { batch, rows: numbers } in reader.find(meta, &[trace], &["hash"]).await? {
                 let hashes = batch.column_by_name("hash").and_then(|hashes| hashes.as_string_opt::<i32>());
                 let hashes = hashes.ok_or_else(|| StoreError::segment("read", &meta.path, "no column hash"))?;
                 let wanted = numbers.into_iter().zip(hashes.iter().flatten());
@@ -152,23 +169,20 @@ impl TraceView {
                 rows.extend(wanted.map(|(row, _)| row));
             }
             if !rows.is_empty() {
-                for batch in reader.rows(meta, &rows, None).await? {
-                    let read = rows::bodies::from_batch(&batch)?;
-                    self.bodies.extend(read.into_iter().map(|body| (body.hash, body.text)));
-                }
+                read.extend(reader.rows(meta, &rows, None).await?);
             }
         }
-        Ok(())
+        read.iter().try_for_each(|batch| self.keep(batch))
     }
 
-    /// Every log record of the trace.
+    /// Every log record of the traces, by trace and time.
     pub async fn logs(mut self, reader: &Reader) -> Result<Vec<StoredLog>, StoreError> {
         let mut found: Vec<Arc<LogRow>> = Vec::new();
         for batch in self.sealed(reader, Table::Logs, None).await? {
             found.extend(rows::logs::from_batch(&batch)?.into_iter().map(Arc::new));
         }
         found.append(&mut self.logs);
-        found.sort_by_key(|row| (row.log.time, row.log.version, row.log.id));
+        found.sort_by_key(|row| (row.log.trace_id, row.log.time, row.log.version, row.log.id));
         Ok(found.iter().map(|row| row.stored()).collect::<Result<_, _>>()?)
     }
 }

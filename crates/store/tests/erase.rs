@@ -125,7 +125,7 @@ async fn what_is_held_outlives_its_time_until_it_is_let_go() {
         traces: [("default".to_owned(), BTreeSet::from([trace_id(2)]))].into(),
     };
     store.expire(held).await.unwrap();
-    let left = async || runs(&store).await.iter().map(|run| run.trace_id).collect::<BTreeSet<_>>();
+    let left = async || spans(&store).await.iter().map(|span| span.trace_id).collect::<BTreeSet<_>>();
     assert_eq!(left().await, BTreeSet::from([trace_id(2), trace_id(3)]));
     store.expire(Held::default()).await.unwrap();
     assert_eq!(left().await, BTreeSet::new());

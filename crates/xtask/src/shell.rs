@@ -20,9 +20,21 @@ pub fn command_in(folder: &Path, program: &str, arguments: &[&str]) -> Command {
 }
 
 /// Cargo, the same one that runs us.
+///
+/// What `cargo run` sets for the program it runs is not passed on: build scripts ask for some of it (that of `ring`), and a
+/// build from here would compile them again, and with them the query engine, after each build by hand.
 pub fn cargo(arguments: &[&str]) -> Command {
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
-    command(&cargo, arguments)
+    let mut command = command(&cargo, arguments);
+    let ours = |name: &str| {
+        ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|prefix| name.starts_with(prefix)) || name == "CARGO_BIN_NAME"
+    };
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(ours) {
+            command.env_remove(name);
+        }
+    }
+    command
 }
 
 /// Shows the command, runs it with its output passed through, and fails unless it succeeds.

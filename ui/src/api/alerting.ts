@@ -15,6 +15,15 @@ export const alertsQuery = queryOptions({
   refetchInterval: ALERTS_MS,
 });
 
+/** One alert with what shows it and what happened to it; it stays known after its end. */
+export const alertQuery = (fingerprint: string) =>
+  queryOptions({
+    queryKey: ["alerts", fingerprint],
+    queryFn: ({ signal }) =>
+      must(api.GET("/api/v1/alerts/{fingerprint}", { params: { path: { fingerprint } }, signal })),
+    refetchInterval: ALERTS_MS,
+  });
+
 export const rulesQuery = queryOptions({
   queryKey: ["rules"],
   queryFn: ({ signal }) => must(api.GET("/api/v1/rules", { signal })),

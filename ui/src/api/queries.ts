@@ -326,3 +326,23 @@ export async function promRange(query: string, from: number, to: number, stepMs:
   if (!response.ok || !answer.data) throw new ApiError(response.status, "The query failed", answer.error ?? "");
   return answer.data.result;
 }
+
+/** A few runs that mention a text, newest first. */
+export const paletteRunsQuery = (q: string) =>
+  queryOptions({
+    queryKey: ["palette-runs", q],
+    queryFn: ({ signal }) => must(api.GET("/api/v1/runs", { params: { query: { q, limit: 5, from: "30d" } }, signal })),
+    placeholderData: (before) => before,
+  });
+
+/** Deploys, prompts, models and whatever else changed since a moment: told, or seen in telemetry. */
+export const changesQuery = (query: { from: string; to: string; agent?: string[]; environment?: string[] }) =>
+  queryOptions({
+    queryKey: ["changes", query],
+    queryFn: ({ signal }) => must(api.GET("/api/v1/changes", { params: { query: { ...query, limit: 50 } }, signal })),
+    placeholderData: (before) => before,
+  });
+
+/** Says that a run did what it should, or not. */
+export const markRun = (traceId: string, good: boolean) =>
+  must(api.POST("/api/v1/runs/{trace_id}/mark", { params: { path: { trace_id: traceId } }, body: { good } }));

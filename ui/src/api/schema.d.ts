@@ -1293,14 +1293,15 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/incidents/{fingerprint}": {
+    "/api/v1/logs/counts": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get: operations["getIncident"];
+        /** countLogs */
+        get: operations["countLogs"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1309,64 +1310,17 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/brakes": {
+    "/api/v1/checklist": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get: operations["listBrakes"];
-        put?: never;
-        post: operations["putBrakeOn"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/brakes/{id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
+        /** getChecklist */
+        get: operations["getChecklist"];
         put?: never;
         post?: never;
-        delete: operations["takeBrakeOff"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/changes": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["listChanges"];
-        put?: never;
-        post: operations["tellChange"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/rules/backtest": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post: operations["backtestRules"];
         delete?: never;
         options?: never;
         head?: never;
@@ -3780,6 +3734,8 @@ export interface components {
             version: string | null;
             /** @description Workflow. */
             workflow: string | null;
+            /** @description What it broke of the service level its workflow promises (docs/sla.md), once it has settled; live updates and search leave it empty. */
+            sla_broken: components["schemas"]["SlaBroken"][];
         };
         /** @description One run with its steps. */
         RunAnswer: {
@@ -4391,6 +4347,16 @@ export interface components {
             version: string | null;
             /** @description Workflow. */
             workflow: string | null;
+            /**
+             * Format: double
+             * @description Milliseconds of the run's length that this step itself takes up.
+             */
+            critical_ms: number | null;
+            /**
+             * Format: int32
+             * @description Steps below it that this answer leaves out.
+             */
+            folded: number;
         };
         /** @description One step with the span as it was sent. */
         StepAnswer: {
@@ -4829,183 +4795,47 @@ export interface components {
              */
             would_cost_usd: number;
         };
-        NewChange: {
-            id?: string | null;
-            kind: string;
-            title: string;
-            at?: string | null;
-            environment?: string | null;
-            agent?: string | null;
-            version?: string | null;
-            url?: string | null;
+        /** @description LogCount */
+        LogCount: {
+            /** Format: date-time */
+            time: string;
+            level: string;
+            /** Format: int64 */
+            count: number;
         };
-        Change: {
-            id: string;
-            at: string;
-            kind: string;
-            source: string;
-            environment: string | null;
-            agent: string | null;
-            version: string | null;
-            previous: string | null;
-            title: string;
-            url: string | null;
-            by: string | null;
-            trace_id: string | null;
-        };
-        ChangesAnswer: {
-            changes: components["schemas"]["Change"][];
-            next: string | null;
-        };
-        NewBrake: {
-            action: string;
-            agent?: string | null;
-            tool?: string | null;
-            environment?: string | null;
-            version?: string | null;
-            why: string;
-            issue?: string | null;
-            until?: string | null;
-            minutes?: number | null;
-        };
-        Brake: {
-            id: string;
-            action: string;
-            agent: string | null;
-            tool: string | null;
-            environment: string | null;
-            version: string | null;
-            by: string;
-            why: string;
-            issue: string | null;
-            since: string;
-            until: string | null;
-            in_force: boolean;
-            ended_at: string | null;
-            ended_by: string | null;
-        };
-        BrakesAnswer: {
-            brakes: components["schemas"]["Brake"][];
-        };
-        IncidentAnswer: {
-            issue: components["schemas"]["Issue"];
-            onset: string;
-            changes: components["schemas"]["Change"][];
-            first_bad: null | components["schemas"]["Run"];
-            last_good: null | components["schemas"]["Run"];
-            hit: components["schemas"]["IncidentHit"];
-            alerts: components["schemas"]["AlertEvent"][];
-            related: components["schemas"]["RelatedIssue"][];
-            brakes: components["schemas"]["Brake"][];
-        };
-        IncidentHit: {
-            runs: number;
-            users: number;
-            sessions: number;
-            cost_usd: number;
-            unpriced_runs: number;
-            by_user: components["schemas"]["HitUser"][];
-        };
-        HitUser: {
-            user: string;
-            runs: number;
-            cost_usd: number;
-        };
-        RelatedIssue: {
-            issue: components["schemas"]["Issue"];
-            runs: number;
-        };
-        AlertDetail: {
-            alert: null | components["schemas"]["Alert"];
-            evidence: components["schemas"]["AlertEvidence"][];
-            events: components["schemas"]["AlertEvent"][];
-        };
-        AlertEvidence: {
-            fired_at: string;
-            ended_at?: string | null;
-            query: string;
-            threshold?: number | null;
-            points: components["schemas"]["EvidencePoint"][];
-            runs: components["schemas"]["EvidenceRun"][];
-            findings: components["schemas"]["Finding"][];
-        };
-        EvidencePoint: {
-            at: string;
-            value: number;
-        };
-        EvidenceRun: {
-            trace_id: string;
-            name: string;
-            agent?: string | null;
-            status: components["schemas"]["RunStatus"];
-            started_at: string;
-            duration_ms: number;
-            errors: number;
-            cost_usd?: number | null;
-        };
-        BacktestRequest: {
-            rules?: string | null;
-            rule?: string | null;
-            from?: string | null;
-            to?: string | null;
-            step?: string | null;
-        };
-        BacktestAnswer: {
-            from: string;
-            to: string;
-            rules: components["schemas"]["BacktestRule"][];
-            notes: string[];
-            took_ms: number;
-        };
-        BacktestRule: {
-            group: string;
-            name: string;
-            kind: string;
-            query: string;
-            interval_seconds: number;
+        /** @description LogCountsAnswer */
+        LogCountsAnswer: {
+            /** Format: double */
             step_seconds: number;
-            fired: number;
-            series: number;
-            firing_seconds: number;
-            total_seconds: number;
-            longest_seconds: number;
-            intervals: components["schemas"]["BacktestInterval"][];
-            left_out: number;
-            recorded: number;
-            errors: string[];
-            says: string;
+            /** Format: int64 */
+            total: number;
+            rows: components["schemas"]["LogCount"][];
+            services: components["schemas"]["FacetValue"][];
+            events: components["schemas"]["FacetValue"][];
         };
-        BacktestInterval: {
+        /** @description ChecklistRow */
+        ChecklistRow: {
+            category: string;
+            metric: string;
+            why: string;
+            unit: string;
+            state: string;
+            /** Format: double */
+            value: number | null;
             labels: {
                 [key: string]: string;
             };
-            from: string;
-            to?: string | null;
-            seconds: number;
-            value?: number | null;
+            /** Format: double */
+            baseline: number | null;
+            /** Format: double */
+            threshold: number | null;
+            above: boolean;
+            alert: string | null;
+            query: string;
         };
-        AlertReceivers: {
-            file?: string | null;
-            receivers: components["schemas"]["AlertReceiver"][];
-            problems: string[];
-        };
-        AlertReceiver: {
-            name: string;
-            integrations: components["schemas"]["AlertIntegration"][];
-            routes: string[];
-            waiting: number;
-        };
-        AlertIntegration: {
-            kind: string;
-            send_resolved: boolean;
-        };
-        ReceiverTest: {
-            results: components["schemas"]["ReceiverTestResult"][];
-        };
-        ReceiverTestResult: {
-            kind: string;
-            accepted: boolean;
-            error?: string | null;
+        /** @description ChecklistAnswer */
+        ChecklistAnswer: {
+            rows: components["schemas"]["ChecklistRow"][];
         };
     };
     responses: never;
@@ -6913,6 +6743,10 @@ export interface operations {
                  * @example none
                  */
                 content?: string;
+                limit?: number | null;
+                under?: string | null;
+                show?: string | null;
+                find?: string | null;
             };
             header?: never;
             path: {
@@ -7831,105 +7665,35 @@ export interface operations {
             };
         };
     };
-    getIncident: {
+    countLogs: {
         parameters: {
-            query?: {
-                onset?: string;
-                before?: string;
-            };
-            header?: never;
-            path: {
-                fingerprint: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description x */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["IncidentAnswer"];
-                };
-            };
-        };
-    };
-    listBrakes: {
-        parameters: {
-            query?: {
-                all?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description x */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["BrakesAnswer"];
-                };
-            };
-        };
-    };
-    putBrakeOn: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["NewBrake"];
-            };
-        };
-        responses: {
-            /** @description x */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Brake"];
-                };
-            };
-        };
-    };
-    takeBrakeOff: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description x */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Brake"];
-                };
-            };
-        };
-    };
-    listChanges: {
-        parameters: {
-            query?: {
+            query: {
+                /** @description Records of this time or later: RFC 3339, or a distance from now such as `15m`, `1h`, `24h`, `7d`. */
                 from?: string;
+                /** @description Records before this time; as `from`. */
                 to?: string;
-                agent?: string;
+                /** @description Text in body, attributes, event name or service; case is ignored. */
+                q?: string;
+                /** @description Records of this run. */
+                trace_id?: string;
+                /** @description Records of this step. */
+                span_id?: string;
+                /** @description Name of the event; repeatable. */
+                event?: string[];
+                /** @description Environment; repeatable. */
+                environment?: string[];
+                /** @description Agent that works in the record's run; repeatable. */
+                agent?: string[];
+                /**
+                 * @description An attribute's exact value, `key=value`; values that are no text as JSON writes them. Repeatable; all must hold.
+                 * @example http.method=GET
+                 */
+                attr?: string[];
+                /** @description Lowest severity: a number from 1 to 24, or `trace`, `debug`, `info`, `warn`, `error`, `fatal`. */
+                severity?: string;
+                /** @description Service; repeatable. */
+                service?: string[];
+                step: string;
             };
             header?: never;
             path?: never;
@@ -7937,61 +7701,31 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description x */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ChangesAnswer"];
+                    "application/json": components["schemas"]["LogCountsAnswer"];
                 };
             };
         };
     };
-    tellChange: {
+    getChecklist: {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["NewChange"];
-            };
-        };
+        requestBody?: never;
         responses: {
-            /** @description x */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Change"];
-                };
-            };
-        };
-    };
-    backtestRules: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["BacktestRequest"];
-            };
-        };
-        responses: {
-            /** @description x */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["BacktestAnswer"];
+                    "application/json": components["schemas"]["ChecklistAnswer"];
                 };
             };
         };

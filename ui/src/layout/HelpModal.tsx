@@ -1,21 +1,14 @@
-/** The keyboard, on one page. */
-import { Modal } from "@mantine/core";
+/** The keyboard, on one page, and in which zone times are shown. */
+import { Modal, SegmentedControl } from "@mantine/core";
+import { useZone, type Zone } from "@/ui/useZone";
 import classes from "./HelpModal.module.css";
+import { GROUPS } from "./Navigation";
 
-const GROUPS: { name: string; keys: [string[], string][] }[] = [
+const KEYS: { name: string; keys: [string[], string][] }[] = [
   {
     name: "Everywhere",
     keys: [
-      [["g", "o"], "Overview"],
-      [["g", "r"], "Runs"],
-      [["g", "s"], "Sessions"],
-      [["g", "a"], "Alerts"],
-      [["g", "i"], "Issues"],
-      [["g", "p"], "PromQL"],
-      [["g", "q"], "SQL"],
-      [["g", "c"], "Send traces"],
-      [["g", "d"], "Doctor"],
-      [["g", "h"], "Status"],
+      [["Ctrl", "K"], "Go to a page, run or agent"],
       [["/"], "Search on this page"],
       [["t"], "Night, day, system"],
       [["?"], "This help"],
@@ -27,6 +20,8 @@ const GROUPS: { name: string; keys: [string[], string][] }[] = [
       [["j"], "Next row"],
       [["k"], "Row before"],
       [["Enter"], "Open the row"],
+      [["Space"], "Look at the row beside the list"],
+      [["x"], "Choose the row"],
       [["l"], "Live on or off"],
     ],
   },
@@ -38,6 +33,8 @@ const GROUPS: { name: string; keys: [string[], string][] }[] = [
       [["→"], "Unfold, or go in"],
       [["←"], "Fold, or go out"],
       [["e"], "Next failed step"],
+      [["c"], "Critical path"],
+      [["p"], "Play the run"],
       [["["], "Tab before"],
       [["]"], "Next tab"],
       [["Esc"], "Back to the runs"],
@@ -45,18 +42,23 @@ const GROUPS: { name: string; keys: [string[], string][] }[] = [
   },
 ];
 
+const PAGES: (typeof KEYS)[number] = {
+  name: "Pages",
+  keys: GROUPS.flatMap((group) => group.pages.map((page) => [page.keys.split(" "), page.label] as [string[], string])),
+};
+
 export function HelpModal({ opened, onClose }: { opened: boolean; onClose: () => void }) {
   return (
     <Modal
       opened={opened}
       onClose={onClose}
-      title="Keyboard"
+      title="Keyboard and time zone"
       size="lg"
       centered
       closeButtonProps={{ "aria-label": "Close" }}
     >
       <div className={classes.groups}>
-        {GROUPS.map((group) => (
+        {[PAGES, ...KEYS].map((group) => (
           <section key={group.name}>
             <h3>{group.name}</h3>
             <dl>
@@ -74,6 +76,27 @@ export function HelpModal({ opened, onClose }: { opened: boolean; onClose: () =>
           </section>
         ))}
       </div>
+      <TimeZone />
     </Modal>
+  );
+}
+
+/** In which zone times are shown. It is kept in this browser. */
+function TimeZone() {
+  const [zone, setZone] = useZone();
+  return (
+    <div className={classes.zone}>
+      <span>Times in</span>
+      <SegmentedControl
+        size="xs"
+        aria-label="Time zone"
+        value={zone}
+        onChange={(value) => setZone(value as Zone)}
+        data={[
+          { value: "local", label: Intl.DateTimeFormat().resolvedOptions().timeZone },
+          { value: "utc", label: "UTC" },
+        ]}
+      />
+    </div>
   );
 }

@@ -20,6 +20,7 @@ import {
   IconMoon,
   IconPlugConnected,
   IconRoute,
+  IconSearch,
   IconSettings,
   IconStethoscope,
   IconSun,
@@ -58,8 +59,8 @@ interface Page {
   keys: string;
 }
 
-/** Later pages go into these groups. */
-const GROUPS: { name: string; pages: Page[] }[] = [
+/** Every page of the navigation; the palette, the help and the keys are made from it. Later pages go into these groups. */
+export const GROUPS: { name: string; pages: Page[] }[] = [
   {
     name: "Observe",
     pages: [
@@ -103,9 +104,10 @@ interface Props {
   folded?: boolean;
   onFold?: () => void;
   onHelp: () => void;
+  onPalette: () => void;
 }
 
-export function Navigation({ folded = false, onFold, onHelp }: Props) {
+export function Navigation({ folded = false, onFold, onHelp, onPalette }: Props) {
   const lost = useConnection() === "lost";
   return (
     <div className={classes.nav} data-folded={folded || undefined}>
@@ -136,6 +138,11 @@ export function Navigation({ folded = false, onFold, onHelp }: Props) {
       </nav>
       <div className={classes.foot}>
         {folded ? <SchemeButton /> : <SchemeControl />}
+        <Tooltip label="Go to a page, run or agent (Ctrl K)">
+          <ActionIcon aria-label="Go to" onClick={onPalette}>
+            <IconSearch size={17} stroke={1.7} />
+          </ActionIcon>
+        </Tooltip>
         <Tooltip label="Keyboard shortcuts (?)">
           <ActionIcon aria-label="Keyboard shortcuts" onClick={onHelp}>
             <IconKeyboard size={17} stroke={1.7} />

@@ -1,16 +1,20 @@
 /** The frame of every page: navigation, the banner when the server is silent, the keyboard help. */
 import { ActionIcon, Drawer } from "@mantine/core";
-import { useDisclosure, useLocalStorage, useMediaQuery } from "@mantine/hooks";
+import { useDisclosure, useHotkeys, useLocalStorage, useMediaQuery } from "@mantine/hooks";
 import { IconMenu2 } from "@tabler/icons-react";
 import { Link, Outlet, useNavigate, useRouterState } from "@tanstack/react-router";
-import { useEffect, useRef } from "react";
+import { lazy, Suspense, useEffect, useRef } from "react";
 import { Wordmark } from "@/ui/Logo";
 import { isTyping, useKeys } from "@/ui/useKeys";
 import { ConnectionBanner } from "./ConnectionBanner";
 import { HelpModal } from "./HelpModal";
-import { Navigation } from "./Navigation";
+import { GROUPS, Navigation } from "./Navigation";
 import classes from "./Shell.module.css";
+import { Door } from "./SignIn";
 import { useScheme } from "./scheme";
+
+/** Needed when it is asked for. */
+const Palette = lazy(() => import("./Palette").then((file) => ({ default: file.Palette })));
 
 export function Shell() {
   const narrow = useMediaQuery("(max-width: 760px)", undefined, { getInitialValueInEffect: false });
@@ -28,6 +32,8 @@ export function Shell() {
   useEffect(closeMenu, [path]);
   useGoKeys();
   useKeys({ "?": helpControl.open, t: cycle });
+  const [palette, paletteControl] = useDisclosure(false);
+  useHotkeys([["mod+K", paletteControl.toggle]], []);
 
   return (
     <div className={classes.frame} data-folded={(folded && !narrow) || undefined}>
@@ -45,43 +51,40 @@ export function Shell() {
           <Drawer.Root opened={menu} onClose={menuControl.close} size={260} position="right" padding={0}>
             <Drawer.Overlay />
             <Drawer.Content aria-label="Menu">
-              <Navigation onHelp={helpControl.open} />
+              <Navigation onHelp={helpControl.open} onPalette={paletteControl.open} />
             </Drawer.Content>
           </Drawer.Root>
         </nav>
       ) : (
         <aside className={classes.side}>
-          <Navigation folded={folded} onFold={() => setFolded(!folded)} onHelp={helpControl.open} />
+          <Navigation
+            folded={folded}
+            onFold={() => setFolded(!folded)}
+            onHelp={helpControl.open}
+            onPalette={paletteControl.open}
+          />
         </aside>
       )}
       <div className={classes.body}>
         <ConnectionBanner />
         <main id="main" className={classes.main} tabIndex={-1}>
-          <Outlet />
+          <Door>
+            <Outlet />
+          </Door>
         </main>
       </div>
+      {palette && (
+        <Suspense>
+          <Palette onClose={paletteControl.close} onHelp={helpControl.open} onScheme={cycle} />
+        </Suspense>
+      )}
       <HelpModal opened={help} onClose={helpControl.close} />
     </div>
   );
 }
 
-const GO = {
-  o: "/overview",
-  r: "/runs",
-  s: "/sessions",
-  a: "/alerts",
-  i: "/issues",
-  p: "/explore",
-  n: "/agents",
-  t: "/tools",
-  m: "/costs",
-  b: "/dashboards",
-  q: "/sql",
-  c: "/connect",
-  d: "/doctor",
-  h: "/status",
-  ",": "/settings",
-} as const;
+/** Pages by the letter that follows `g`. */
+const GO = new Map(GROUPS.flatMap((group) => group.pages.map((page) => [page.keys.split(" ")[1]!, page.to] as const)));
 
 /** `g` and a letter go to a page. */
 function useGoKeys() {
@@ -92,11 +95,11 @@ function useGoKeys() {
       if (event.metaKey || event.ctrlKey || event.altKey || isTyping(event.target)) return;
       if (event.key === "g") {
         started.current = event.timeStamp;
-      } else if (event.timeStamp - started.current < 1000 && event.key in GO) {
+      } else if (event.timeStamp - started.current < 1000 && GO.has(event.key)) {
         started.current = 0;
         event.preventDefault();
         event.stopImmediatePropagation();
-        void navigate({ to: GO[event.key as keyof typeof GO] });
+        void navigate({ to: GO.get(event.key) ?? "/overview" });
       }
     };
     window.addEventListener("keydown", onKey, { capture: true });

@@ -48,7 +48,7 @@ export function readAlertsSearch(raw: Record<string, unknown>): AlertsSearch {
     q: text(raw.q),
     rule: text(raw.rule),
     from: from && /^\d+[smhdw]$/.test(from) ? from : undefined,
-    silence: text(raw.silence),
+    silence: typeof raw.silence === "string" ? raw.silence : undefined,
   });
 }
 

@@ -105,12 +105,22 @@ function days(seconds: number): string {
   return whole < 365 ? `${Math.floor(whole / 30.4) || 1}mo` : `${Math.floor(whole / 365.25) || 1}y`;
 }
 
-const dateOnly = (at: number) => {
-  const date = new Date(at);
-  return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
-};
-const two = (value: number) => String(value).padStart(2, "0");
+let utc = false;
 
+/** Shows times in UTC from now on, or in the browser's zone again. */
+export function showUtc(on: boolean) {
+  utc = on;
+}
+
+/** A moment moved so that the UTC parts of the date are those of the zone that is shown. */
+function shown(at: number): Date {
+  return new Date(utc ? at : at - new Date(at).getTimezoneOffset() * 60_000);
+}
+
+/** Date and time of day in the zone that is shown, to the millisecond: `2026-11-21T03:58:32.118`. */
+export const inZone = (at: number) => shown(at).toISOString().slice(0, 23);
+
+const dateOnly = (at: number) => inZone(at).slice(0, 10);
 /** Local date and time to the millisecond: `2026-11-21 03:58:32.118`. */
 export function absolute(iso: string | null | undefined): string {
   const at = parse(iso);
@@ -121,13 +131,12 @@ export function absolute(iso: string | null | undefined): string {
 export function clock(iso: string | null | undefined): string {
   const at = parse(iso);
   if (at == null) return "–";
-  const date = new Date(at);
-  const ms = String(date.getMilliseconds()).padStart(3, "0");
-  return `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}.${ms}`;
+  return inZone(at).slice(11);
 }
 
-/** The viewer's time zone as a short name, for tooltips. */
+/** The name of the zone that is shown, for tooltips. */
 export function zone(): string {
+  if (utc) return "UTC";
   return Intl.DateTimeFormat().resolvedOptions().timeZone;
 }
 

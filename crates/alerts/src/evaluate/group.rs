@@ -64,9 +64,10 @@ impl GroupState {
     /// the next evaluation.
     pub fn carried_over(group: &Group, old: Option<(&Group, &Self)>) -> Self {
         let same = |a: &Rule, b: &Rule| {
-            let labels = |rule: &Rule| {
-                rule.labels.iter().map(|(name, value)| (name.clone(), value.text().to_owned())).collect::<Vec<_>>()
-            };
+            // By name: what was kept has them in another order.
+            fn labels(rule: &Rule) -> BTreeMap<&str, &str> {
+                rule.labels.iter().map(|(name, value)| (name.as_str(), value.text())).collect()
+            }
             a.name == b.name && a.is_alert() == b.is_alert() && a.query.text == b.query.text && labels(a) == labels(b)
         };
         let mut left: Vec<Option<(&Rule, &RuleState)>> = old.map_or_else(Vec::new, |(group, state)| {

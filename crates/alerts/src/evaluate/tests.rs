@@ -312,6 +312,19 @@ fn a_changed_file_keeps_what_is_known_of_rules_that_stay() {
 }
 
 #[test]
+fn the_order_of_labels_does_not_make_another_rule() {
+    let text =
+        |labels: &str| format!("groups: [{{name: g, rules: [{{alert: A, expr: 'load > 5', labels: {{{labels}}}}}]}}]");
+    let mut bench = Bench::of(&text("severity: P1, agent: a"));
+    bench.step(&[(&load("a"), 9.0)]);
+    for (labels, alerts) in [("agent: a, severity: P1", 1), ("agent: a, severity: P2", 0)] {
+        let new = rules::parse(&text(labels)).unwrap();
+        let state = GroupState::carried_over(&new.groups[0], Some((&bench.group, &bench.state)));
+        assert_eq!(state.rules[0].alerts.len(), alerts, "{labels}");
+    }
+}
+
+#[test]
 fn a_broken_template_is_in_the_text_and_the_alert_still_fires() {
     let mut bench =
         Bench::of("groups: [{name: g, rules: [{alert: A, expr: 'load > 5', annotations: {text: '{{ .Nope }}'}}]}]");

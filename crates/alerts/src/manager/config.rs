@@ -188,7 +188,10 @@ inhibit_rules:
     target_matchers: ['alertname=~"AgentErrorRateSpike|AgentToolCallFailureSpike|AgentHallucinationTrend"']
     equal: [agent_id]
   - source_matchers: [alertname="TelemetryQuiet", signal="traces"]
-    target_matchers: ['alertname=~"AgentQuiet|AgentToolQuiet"']
+    target_matchers: ['alertname=~"AgentQuiet|AgentSilent|AgentToolQuiet"']
+  - source_matchers: [alertname="AgentSilent"]
+    target_matchers: [alertname="AgentQuiet"]
+    equal: [agent_id]
 receivers:
   - name: page{page}{}
   - name: here{}

@@ -58,13 +58,17 @@ fn all_series(count: usize) -> Vec<Labels> {
 
 /// The value of series `at` at step `step`; counters remember theirs in `last`.
 fn value(at: usize, step: u64, last: &mut f64) -> f64 {
-    let chance = mixed(at as u64, step);
-    if at % 5 < 4 {
-        *last += if chance.is_multiple_of(3) { (chance >> 8) as f64 % 8.0 } else { 0.0 };
-        *last
-    } else {
-        (chance % 1_000) as f64 / 8.0
+    // The buckets of a task grow together, each by more than the one below.
+    let (of, times) = match at % 5 {
+        2 | 3 => (at / 50 * 2 + at % 2, (at / 5 % 10 + 1) as f64),
+        _ => (at, 1.0),
+    };
+    let chance = mixed(of as u64, step);
+    if at % 5 == 4 {
+        return (chance % 1_000) as f64 / 8.0;
     }
+    *last += if chance.is_multiple_of(3) { (chance >> 8) as f64 % 8.0 * times } else { 0.0 };
+    *last
 }
 
 /// Numbers of the steps and their times; the last comes just before `end`.

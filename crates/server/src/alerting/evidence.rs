@@ -76,7 +76,7 @@ async fn of_rule(
             fired_at: time_text(now),
             ended_at: None,
             query: watched_or_all(&rule.query).text.trim().to_owned(),
-            threshold: threshold(&rule.query.root),
+            threshold: threshold(&rule.query.root).map(|it| it.limit),
             points: points_of(&series, &alert),
             runs: runs(app, &alert).await,
             findings: findings_of(app, &alert).await,

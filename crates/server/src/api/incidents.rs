@@ -161,7 +161,7 @@ fn found(
 
 /// Whether an alert began to fire by `until` and is about the agent, or about no agent in particular.
 fn concerns(event: &keep::Event, agent: &str, until: i64) -> bool {
-    let agents = ["agent", "agent_name", "gen_ai_agent_name"];
+    let agents = ["agent", "agent_id", "agent_name", "gen_ai_agent_name"];
     event.kind == keep::EventKind::Fired.as_str()
         && event.at <= until
         && agents.iter().all(|label| matches!(event.labels.get(label), "") || event.labels.get(label) == agent)

@@ -9,7 +9,7 @@ use utoipa::IntoParams;
 
 use super::joined;
 use super::params::Params;
-use super::types::{Mark, Problem, Run, RunMarked, Suspect, SuspectsAnswer};
+use super::types::{Mark, Problem, RunMarked, Suspect, SuspectsAnswer};
 use crate::app::App;
 use crate::findings::ask::{self, Filter};
 use crate::findings::{self, MARKS_MAX};

@@ -17,10 +17,8 @@ use super::fold::{self, Fold, FoldParams};
 use super::joined;
 use super::params::{self, ContentParams, Params};
 use super::said::Said;
-use super::sla;
 use super::types::{Joined, Problem, RunAnswer, RunLogsAnswer, RunTreeAnswer, StepAnswer};
 use crate::app::App;
-use crate::money::levels;
 
 /// One run with its steps.
 #[utoipa::path(get, path = "/api/v1/runs/{trace_id}", operation_id = "getRun", tag = "runs", summary = "One run with its steps",

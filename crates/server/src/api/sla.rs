@@ -72,4 +72,3 @@ fn workflow(
         latest: latest.into_iter().map(breach).collect(),
     })
 }
-

@@ -155,9 +155,13 @@ impl Judge for FindingsJudge {
 
     fn looks_into(&self, resolved: &Resolved, now: Timestamp) -> bool {
         let run = &resolved.run;
+        // One that has ended settles soon, and is judged then.
+        if run.status != RunStatus::Running {
+            return false;
+        }
         let before = self.open.get(&(Arc::clone(&run.tenant.project), run.trace_id)).copied().unwrap_or(0);
         let grown = resolved.steps.len() >= before + GAINED.max(before / 4);
-        grown || (run.status == RunStatus::Running && now.millis_since(run.last_received) / 1e3 >= QUIET_SECONDS)
+        grown || now.millis_since(run.last_received) / 1e3 >= QUIET_SECONDS
     }
 
     fn judge(&mut self, case: &Case<'_>, tx: &Transaction<'_>) -> Result<(), JudgeError> {

@@ -143,20 +143,20 @@ impl Queue {
         self.entries.insert(key, entry);
     }
 
-    /// Whether so many runs are due that only those that may have settled are looked at.
-    pub fn busy(&self, now: Timestamp) -> bool {
-        self.due.iter().nth(BUSY_RUNS).is_some_and(|(due, _)| *due <= now)
-    }
-
-    /// Takes the run that is due longest, if one is; [`Queue::seen`] must follow.
-    pub fn take(&mut self, now: Timestamp, busy: bool) -> Option<Key> {
-        loop {
-            let (due, _) = self.due.first()?;
-            if *due > now {
-                return None;
+    /// Takes runs that are due, those due longest first, as many as `most`, and gives them in the order of their keys;
+    /// [`Queue::seen`] must follow for each. Where more than [`BUSY_RUNS`] are due, those that cannot have settled yet wait
+    /// until they can.
+    pub fn take(&mut self, now: Timestamp, most: usize) -> Vec<Key> {
+        let busy = self.due.iter().nth(BUSY_RUNS).is_some_and(|(due, _)| *due <= now);
+        let mut taken = Vec::new();
+        while taken.len() < most
+            && let Some((due, key)) = self.due.pop_first()
+        {
+            if due > now {
+                self.due.insert((due, key));
+                break;
             }
-            let (_, key) = self.due.pop_first()?;
-            let entry = self.entries.get_mut(&key)?;
+            let Some(entry) = self.entries.get_mut(&key) else { continue };
             if busy && now < entry.quiet {
                 entry.due = entry.quiet;
                 self.due.insert((entry.due, key));
@@ -165,8 +165,10 @@ impl Queue {
             entry.taken = Some(entry.changes);
             // A change from here on makes it due again.
             entry.due = LATEST;
-            return Some(key);
+            taken.push(key);
         }
+        taken.sort_unstable();
+        taken
     }
 
     /// Notes what a look came to.
@@ -252,10 +254,10 @@ mod tests {
         queue.note(key(2), 15, at(0));
         queue.note(key(1), 20, at(0));
         assert_eq!(queue.position(), 10);
-        assert_eq!(queue.take(at(1), false), Some(key(1)));
+        assert_eq!(queue.take(at(1), 1), [key(1)]);
         queue.seen(key(1), Seen::Done, at(1));
         assert_eq!(queue.position(), 14);
-        assert_eq!(queue.take(at(1), false), Some(key(2)));
+        assert_eq!(queue.take(at(1), 1), [key(2)]);
         queue.seen(key(2), Seen::Done, at(1));
         // The request 20 may have changed more runs, of which nothing was heard yet.
         assert_eq!((queue.position(), queue.len()), (19, 0));
@@ -265,29 +267,29 @@ mod tests {
     fn a_run_that_changes_while_it_is_judged_is_judged_again() {
         let mut queue = caught_up(0);
         queue.note(key(1), 1, at(0));
-        assert_eq!(queue.take(at(1), false), Some(key(1)));
+        assert_eq!(queue.take(at(1), 1), [key(1)]);
         queue.note(key(1), 2, at(1));
         queue.seen(key(1), Seen::Done, at(1));
         assert_eq!(queue.position(), 0);
-        assert_eq!(queue.take(at(1), false), None);
-        assert_eq!(queue.take(at(2), false), Some(key(1)));
+        assert_eq!(queue.take(at(1), 1), []);
+        assert_eq!(queue.take(at(2), 1), [key(1)]);
     }
 
     #[test]
     fn an_open_run_is_looked_at_when_time_or_a_change_asks_for_it() {
         let mut queue = caught_up(0);
         queue.note(key(1), 1, at(0));
-        assert_eq!(queue.take(at(0), false), None);
-        assert_eq!(queue.take(at(1), false), Some(key(1)));
+        assert_eq!(queue.take(at(0), 1), []);
+        assert_eq!(queue.take(at(1), 1), [key(1)]);
         queue.seen(key(1), Seen::Open { again: at(31), spans: 3 }, at(1));
-        assert_eq!(queue.take(at(30), false), None);
+        assert_eq!(queue.take(at(30), 1), []);
         queue.note(key(1), 2, at(10));
-        assert_eq!(queue.take(at(11), false), Some(key(1)));
+        assert_eq!(queue.take(at(11), 1), [key(1)]);
         queue.seen(key(1), Seen::Open { again: at(40), spans: 100_000 }, at(11));
         // A large run rests for longer, so that looking at it is a small share of the work.
         queue.note(key(1), 3, at(12));
-        assert_eq!(queue.take(at(20), false), None);
-        assert_eq!(queue.take(at(21), false), Some(key(1)));
+        assert_eq!(queue.take(at(20), 1), []);
+        assert_eq!(queue.take(at(21), 1), [key(1)]);
     }
 
     #[test]
@@ -300,13 +302,13 @@ mod tests {
         assert!(queue.behind());
         assert_eq!((queue.ask_from(), queue.position()), (None, 0));
         for trace in 1..=2 {
-            assert_eq!(queue.take(at(1), false), Some(key(trace)));
+            assert_eq!(queue.take(at(1), 1), [key(trace)]);
             queue.seen(key(trace), Seen::Done, at(1));
         }
         let from = queue.ask_from().unwrap();
         assert!(from < 3);
         queue.catch_up([(key(3), 3)], 3, false, at(1));
-        assert_eq!(queue.take(at(1), false), Some(key(3)));
+        assert_eq!(queue.take(at(1), 1), [key(3)]);
         queue.seen(key(3), Seen::Done, at(1));
         assert_eq!((queue.position(), queue.behind()), (3, false));
     }
@@ -315,11 +317,11 @@ mod tests {
     fn a_failed_run_is_tried_again_and_holds_the_position() {
         let mut queue = caught_up(4);
         queue.note(key(1), 5, at(0));
-        assert_eq!(queue.take(at(1), false), Some(key(1)));
+        assert_eq!(queue.take(at(1), 1), [key(1)]);
         queue.seen(key(1), Seen::Failed { again: at(10) }, at(1));
         queue.note(key(1), 6, at(2));
-        assert_eq!((queue.take(at(9), false), queue.position()), (None, 4));
-        assert_eq!(queue.take(at(10), false), Some(key(1)));
+        assert_eq!((queue.take(at(9), 1), queue.position()), (Vec::new(), 4));
+        assert_eq!(queue.take(at(10), 1), [key(1)]);
     }
 
     #[test]
@@ -331,15 +333,12 @@ mod tests {
         for number in 1..=many {
             queue.note(key(number), number, at(0));
         }
-        assert!(!queue.busy(at(0)) && queue.busy(at(1)));
         queue.note(key(1), many + 1, at(5));
-        assert_eq!(queue.take(at(6), true), None, "none can have settled");
-        let mut settled = 0;
-        while let Some(key) = queue.take(at(30), true) {
-            queue.seen(key, Seen::Done, at(30));
-            settled += 1;
-        }
-        assert_eq!((settled, queue.len()), (many - 1, 1), "one changed again and settles later");
-        assert_eq!(queue.take(at(35), true), Some(key(1)));
+        assert_eq!(queue.take(at(6), 10), [], "none can have settled");
+        let settled = queue.take(at(30), 10_000);
+        assert_eq!(settled, (2..=many).map(key).collect::<Vec<_>>(), "in the order of their ids");
+        settled.into_iter().for_each(|key| queue.seen(key, Seen::Done, at(30)));
+        assert_eq!(queue.len(), 1, "one changed again and settles later");
+        assert_eq!(queue.take(at(35), 1), [key(1)]);
     }
 }

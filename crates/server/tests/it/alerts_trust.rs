@@ -85,7 +85,8 @@ fn a_backtest_that_cannot_be_done_says_why() {
         (json!({"rulez": RULES}), 400, "unknown field `rulez`"),
     ] {
         let answer = post(&server, "/api/v1/rules/backtest", &body);
-        assert!(answer.status == status && answer.text().contains(says), "{body}: {}", answer.text());
+        let detail = answer.json()["detail"].as_str().unwrap().to_owned();
+        assert!(answer.status == status && detail.contains(says), "{body}: {detail}");
     }
     // A rule of the server, by name.
     let answer =

@@ -67,13 +67,14 @@ fn in_calls(evidence: &Evidence<'_>) -> f64 {
 
 fn weight(finding: &Finding) -> f64 {
     let by_severity = match finding.severity {
-        Severity::Info => 0.3,
+        Severity::Info => 0.1,
         Severity::Warning => 1.0,
         Severity::Critical => 2.0,
     };
     WEIGHTS.iter().find(|(name, _)| *name == finding.detector).map_or(by_severity, |(_, weight)| {
         match finding.severity {
-            Severity::Info => weight * 0.5,
+            // Worth knowing is not worth much: good runs have their small mishaps too.
+            Severity::Info => weight * 0.2,
             _ => *weight,
         }
     })

@@ -1,6 +1,6 @@
 //! What taking telemetry in costs: CPU until compaction has settled, disk, memory, and how long a client waits.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
@@ -31,6 +31,9 @@ pub struct Options {
     /// Measure how cost grows instead: 0.5, 1, 2 and 5 million spans.
     #[arg(long)]
     growth: bool,
+    /// A program to measure, instead of building one.
+    #[arg(long)]
+    program: Option<PathBuf>,
     /// A tenth of the spans and one measurement: to see that it works.
     #[arg(long)]
     quick: bool,
@@ -65,7 +68,7 @@ impl Peer {
 
 /// Sends the sets to fresh servers and prints what came of it.
 pub fn run(options: &Options) -> Result<()> {
-    let program = Measured::build()?;
+    let program = options.program.clone().map_or_else(Measured::build, Ok)?;
     let kinds: &[Kind] = match options.set {
         Sets::Lean => &[Kind::Lean],
         Sets::Rich => &[Kind::Rich],

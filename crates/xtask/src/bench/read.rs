@@ -3,7 +3,7 @@
 #![allow(clippy::disallowed_methods, reason = "a measurement needs a clock")]
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -32,6 +32,9 @@ pub struct Options {
     /// Most repetitions of a question, and most seconds spent on it.
     #[arg(long, default_value_t = 200)]
     repeat: usize,
+    /// A program to measure, instead of building one.
+    #[arg(long)]
+    program: Option<PathBuf>,
     /// Leave the fresh processes out.
     #[arg(long)]
     warm: bool,
@@ -104,7 +107,7 @@ impl Times {
 
 /// Loads the sets step by step and prints what reading them costs.
 pub fn run(options: &Options) -> Result<()> {
-    let program = Measured::build()?;
+    let program = options.program.clone().map_or_else(Measured::build, Ok)?;
     let kind = if options.set == Sets::Lean { Kind::Lean } else { Kind::Rich };
     let mut names = vec!["milliseconds".to_owned(), "aim".to_owned()];
     names.extend(options.spans.iter().map(|spans| format!("{} k spans", spans / 1000)));

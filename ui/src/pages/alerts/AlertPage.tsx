@@ -4,20 +4,21 @@ import { IconArrowLeft, IconBellOff, IconBook2 } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
 import { useCallback, useMemo, useState } from "react";
-import { alertHistoryQuery, alertsQuery, explainQuery } from "@/api/alerting";
-import type { Alert } from "@/api/types";
+import { alertQuery, explainQuery } from "@/api/alerting";
+import type { Alert, AlertEvent } from "@/api/types";
 import { about, distanceText, figure, isSeriesOf, labelName, matcherOf, runsOf } from "@/lib/alerts";
 import { absolute } from "@/lib/format";
 import type { Mark } from "@/lib/series";
-import { Empty, ErrorState, SkeletonRows } from "@/ui/States";
+import { ErrorState, SkeletonRows } from "@/ui/States";
 import { Ago } from "@/ui/Time";
 import { useTitle } from "@/ui/useTitle";
 import { Acknowledge } from "./Acknowledge";
 import page from "./Alert.module.css";
 import classes from "./Alerts.module.css";
 import { AlertIssues, AlertRuns } from "./Behind";
-import { EventList } from "./History";
+import { Ended } from "./Ended";
 import { stateName } from "./Now";
+import { Past } from "./Past";
 import { Severity } from "./Severity";
 import { SilenceForm } from "./SilenceForm";
 import { WatchedChart } from "./WatchedChart";
@@ -29,31 +30,17 @@ const LEAD_MS = 3_600_000;
 
 export function AlertPage() {
   const { fingerprint } = route.useParams();
-  const alerts = useQuery(alertsQuery);
-  const alert = alerts.data?.alerts.find((each) => each.fingerprint === fingerprint);
-  useTitle(alert?.name ?? "Alert");
-  if (alerts.isPending) return <SkeletonRows rows={10} height={44} />;
-  if (!alerts.data)
-    return <ErrorState page error={alerts.error} what="this alert" onRetry={() => void alerts.refetch()} />;
-  if (!alert)
-    return (
-      <Empty
-        page
-        title="This alert is over"
-        action={
-          <Link to="/alerts" search={{ view: "history" }}>
-            What happened to alerts
-          </Link>
-        }
-      >
-        It ended more than a quarter of an hour ago, or its rule is gone. When it fired, who was told and when it ended
-        is in the history.
-      </Empty>
-    );
-  return <Shown alert={alert} />;
+  const query = useQuery(alertQuery(fingerprint));
+  const name = query.data?.alert?.name ?? query.data?.events[0]?.name;
+  useTitle(name ?? "Alert");
+  if (query.isPending) return <SkeletonRows rows={10} height={44} />;
+  if (!query.data)
+    return <ErrorState page error={query.error} what="this alert" onRetry={() => void query.refetch()} />;
+  const { alert, evidence, events } = query.data;
+  return alert ? <Shown alert={alert} events={events} /> : <Ended evidence={evidence} events={events} />;
 }
 
-function Shown({ alert }: { alert: Alert }) {
+function Shown({ alert, events }: { alert: Alert; events: AlertEvent[] }) {
   const search = route.useSearch();
   const navigate = route.useNavigate();
   const [silencing, setSilencing] = useState(false);
@@ -63,6 +50,26 @@ function Shown({ alert }: { alert: Alert }) {
   const to = search.to ?? alert.resolved_at ?? undefined;
   const marks = useMemo(() => firingMarks(alert), [alert]);
   const only = useCallback((metric: Record<string, string>) => isSeriesOf(metric, alert.labels), [alert.labels]);
+  const stretch = useCallback(
+    (start: number, end: number) =>
+      void navigate({
+        search: { from: new Date(start).toISOString(), to: new Date(end).toISOString() },
+        replace: true,
+      }),
+    [navigate],
+  );
+  const open = useCallback(
+    (start: number, end: number) =>
+      void navigate({
+        to: "/runs",
+        search: {
+          ...runsOf(alert.labels),
+          from: new Date(start).toISOString(),
+          to: new Date(end).toISOString(),
+        },
+      }),
+    [navigate, alert.labels],
+  );
   const near = rule?.values.find((value) => isSeriesOf(value.labels, alert.labels));
 
   return (
@@ -136,22 +143,8 @@ function Shown({ alert }: { alert: Alert }) {
                 marks={marks}
                 only={only}
                 height={210}
-                onStretch={(start, end) =>
-                  void navigate({
-                    search: { from: new Date(start).toISOString(), to: new Date(end).toISOString() },
-                    replace: true,
-                  })
-                }
-                onPoint={(start, end) =>
-                  void navigate({
-                    to: "/runs",
-                    search: {
-                      ...runsOf(alert.labels),
-                      from: new Date(start).toISOString(),
-                      to: new Date(end).toISOString(),
-                    },
-                  })
-                }
+                onStretch={stretch}
+                onPoint={open}
               />
             </section>
           )}
@@ -160,7 +153,7 @@ function Shown({ alert }: { alert: Alert }) {
         <aside className={page.side}>
           <AlertIssues alert={alert} />
           <Labels alert={alert} />
-          <Past alert={alert} />
+          <Past events={events} />
         </aside>
       </div>
       <SilenceForm matchers={silencing ? matcherOf(alert.labels) : undefined} onClose={() => setSilencing(false)} />
@@ -225,24 +218,24 @@ function Labels({ alert }: { alert: Alert }) {
         <Link to="/runs" search={{ ...runs, from: "1h" }}>
           Its runs
         </Link>
+        <Link
+          to="/tools"
+          search={{ ...(runs.agent ? { agent: runs.agent } : {}), ...(runs.tool ? { tool: runs.tool } : {}) }}
+        >
+          {runs.tool ? "Its tool" : "Tools"}
+        </Link>
+        <Link to="/costs" search={{ by: "user", ...(runs.agent ? { agent: runs.agent } : {}) }}>
+          Who spends it
+        </Link>
+        {runs.agent?.[0] && (
+          <Link to="/agents/agent" search={{ name: runs.agent[0] }}>
+            Its agent
+          </Link>
+        )}
         <Link to="/alerts" search={{ view: "rules", rule: alert.name, q: alert.name }}>
           Its rule
         </Link>
       </p>
-    </section>
-  );
-}
-
-function Past({ alert }: { alert: Alert }) {
-  const query = useQuery(alertHistoryQuery("7d", alert.name));
-  const same = query.data?.events.filter((event) => JSON.stringify(event.labels) === JSON.stringify(alert.labels));
-  if (!same || same.length === 0) return null;
-  return (
-    <section className={page.panel} aria-label="What happened to it">
-      <header className={page.panelHead}>
-        <h2>The last week</h2>
-      </header>
-      <EventList events={same.slice(0, 12)} bare />
     </section>
   );
 }

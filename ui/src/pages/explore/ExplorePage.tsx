@@ -2,7 +2,7 @@
 import { Button, Menu, SegmentedControl } from "@mantine/core";
 import { IconBookmark, IconPlus } from "@tabler/icons-react";
 import { getRouteApi } from "@tanstack/react-router";
-import { useMemo } from "react";
+import { useCallback, useMemo } from "react";
 import { PageHeader } from "@/layout/PageHeader";
 import { type ExploreSearch, letter, QUERIES_MAX } from "@/lib/explore";
 import { buckets, lengthMs, rangeMs, stepFor } from "@/lib/series";
@@ -19,6 +19,7 @@ import { Values } from "./Values";
 
 const route = getRouteApi("/explore");
 const DEFAULT_FROM = "1h";
+const NONE: string[] = [];
 /** Points of a line at most. */
 const POINTS = 200;
 /** Points the server gives at most are many more; so many are drawn. */
@@ -30,7 +31,19 @@ export function ExplorePage() {
   const navigate = route.useNavigate();
   const set = (change: Partial<ExploreSearch>, replace = false) =>
     void navigate({ search: (before) => ({ ...before, ...change }), replace, resetScroll: false });
-  const queries = search.expr ?? [];
+  const stretch = useCallback(
+    (start: number, end: number) =>
+      void navigate({
+        search: ({ step: _, ...before }) => ({
+          ...before,
+          from: new Date(start).toISOString(),
+          to: new Date(end).toISOString(),
+        }),
+        resetScroll: false,
+      }),
+    [navigate],
+  );
+  const queries = search.expr ?? NONE;
   const from = search.from ?? DEFAULT_FROM;
   const now = useNow();
   const [start, end] = rangeMs(from, search.to, now);
@@ -138,9 +151,7 @@ export function ExplorePage() {
             time={time}
             kind={search.stack ? "bars" : "lines"}
             live={!search.to}
-            onStretch={(start, end) =>
-              set({ from: new Date(start).toISOString(), to: new Date(end).toISOString(), step: undefined })
-            }
+            onStretch={stretch}
           />
         )}
       </div>

@@ -1,7 +1,7 @@
 /** How it went: the agent's runs by outcome around the onset, with what was seen, what changed and when it began. */
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
-import { useMemo } from "react";
+import { useCallback, useMemo } from "react";
 import { aggregateQuery } from "@/api/queries";
 import type { Incident } from "@/api/types";
 import { compact } from "@/lib/format";
@@ -59,6 +59,19 @@ export function Course({ incident }: { incident: Incident }) {
     ],
     [began, ended, changes],
   );
+  const open = useCallback(
+    (from: number, to: number) =>
+      void navigate({
+        to: "/runs",
+        search: {
+          ...(issue.agent ? { agent: [issue.agent] } : {}),
+          ...(issue.environment ? { environment: [issue.environment] } : {}),
+          from: new Date(from).toISOString(),
+          to: new Date(to).toISOString(),
+        },
+      }),
+    [navigate, issue.agent, issue.environment],
+  );
   return (
     <section className={classes.panel} aria-label="How it went">
       <header className={classes.panelHead}>
@@ -72,21 +85,11 @@ export function Course({ incident }: { incident: Incident }) {
         time={time}
         series={series}
         kind="bars"
-        format={(value) => compact(value)}
+        format={compact}
         colour={colour}
         marks={marks}
         height={170}
-        onPoint={(from, to) =>
-          void navigate({
-            to: "/runs",
-            search: {
-              ...(issue.agent ? { agent: [issue.agent] } : {}),
-              ...(issue.environment ? { environment: [issue.environment] } : {}),
-              from: new Date(from).toISOString(),
-              to: new Date(to).toISOString(),
-            },
-          })
-        }
+        onPoint={open}
       />
     </section>
   );

@@ -17,7 +17,11 @@ export function TwoRuns({ incident: { last_good: good, first_bad: bad } }: { inc
     <section className={classes.panel} aria-label="Last good run and first bad one">
       <header className={classes.panelHead}>
         <h2>Last good run, first bad run</h2>
-        {good && bad && <a href={`/compare?left=${good.trace_id}&right=${bad.trace_id}`}>Compare step by step</a>}
+        {good && bad && (
+          <Link to="/compare" search={{ a: good.trace_id, b: bad.trace_id }}>
+            Compare step by step
+          </Link>
+        )}
       </header>
       <div className={classes.two}>
         <OneRun name="Last good" run={good} />

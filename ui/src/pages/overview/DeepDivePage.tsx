@@ -1,1 +1,85 @@
-export const DeepDivePage = () => null;
+/** Everything that is watched, for whoever wants to know why: the checklist, distributions, load, tools and their drift, findings. */
+import { useQuery } from "@tanstack/react-query";
+import { useSearch } from "@tanstack/react-router";
+import { useMemo } from "react";
+import { seenQuery } from "@/api/queries";
+import { byKey, type Mark } from "@/lib/series";
+import { type Ask, REFRESH_MS } from "./ask";
+import { Breakdown } from "./Breakdown";
+import { Checklist } from "./Checklist";
+import { Findings } from "./Findings";
+import { Frame } from "./Frame";
+import { HEATS, Heatmap } from "./Heatmap";
+import { Load } from "./Load";
+import classes from "./OverviewPage.module.css";
+import { Panel } from "./Panel";
+import { PANELS } from "./panels";
+
+const panel = (title: string) => PANELS.find((each) => each.title === title)!;
+const TOOLS = panel("Tool calls");
+const REST = PANELS.filter((each) => !["Tool calls", "Latency of runs", "Tokens per run"].includes(each.title));
+
+export function DeepDivePage() {
+  const search = useSearch({ from: "/deep-dive" });
+  return (
+    <Frame title="Deep dive" search={search}>
+      {(ask, stretch) => <Body ask={ask} stretch={stretch} />}
+    </Frame>
+  );
+}
+
+function Body({ ask, stretch }: { ask: Ask; stretch: (from: number, to: number) => void }) {
+  const start = ask.time.starts[0] ?? 0;
+  const end = (ask.time.starts.at(-1) ?? 0) + ask.time.stepMs;
+  const { data } = useQuery({
+    ...seenQuery({
+      from: new Date(start).toISOString(),
+      to: new Date(end).toISOString(),
+      ...(ask.scope.agent ? { agent: [ask.scope.agent] } : {}),
+    }),
+    refetchInterval: ask.live ? REFRESH_MS * 2 : false,
+  });
+  const findings = useMemo(() => data?.findings ?? [], [data]);
+  const drift = useMemo(
+    (): Mark[] =>
+      findings
+        .filter((finding) => finding.detector === "drift")
+        .map((finding) => ({ at: Date.parse(finding.at), name: `Drift: ${finding.message}`, tone: "bad" })),
+    [findings],
+  );
+  const seen = useMemo(
+    () =>
+      byKey(
+        findings.map((finding) => ({
+          time: new Date(Math.floor(Date.parse(finding.at) / ask.time.stepMs) * ask.time.stepMs).toISOString(),
+          by: [finding.detector],
+          count: 1,
+          value: 1,
+          quantiles: [],
+        })),
+        ask.time,
+      ),
+    [findings, ask.time],
+  );
+  return (
+    <>
+      <Checklist />
+      <div className={classes.grid}>
+        <Heatmap ask={ask} spec={HEATS.durations} />
+        <Heatmap ask={ask} spec={HEATS.tokens} />
+        <Heatmap ask={ask} spec={HEATS.steps} />
+        <Load ask={ask} onStretch={stretch} />
+        <Panel panel={TOOLS} ask={ask} onStretch={stretch} own={drift} />
+        <Findings ask={ask} series={seen} more={!!data?.next} onStretch={stretch} />
+        {REST.map((each) => (
+          <Panel key={each.title} panel={each} ask={ask} onStretch={stretch} />
+        ))}
+      </div>
+      <div className={classes.tables}>
+        <Breakdown ask={ask} by="agent" title="Agents" />
+        <Breakdown ask={ask} by="model" title="Models" />
+        <Breakdown ask={ask} by="tool" title="Tools" />
+      </div>
+    </>
+  );
+}

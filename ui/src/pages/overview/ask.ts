@@ -1,8 +1,8 @@
 /** What all parts of the overview ask about: the time, its buckets, the scope. */
 import { useQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
-import { aggregateQuery, alertHistoryQuery } from "@/api/queries";
-import { alertMarks } from "@/lib/marks";
+import { aggregateQuery, alertHistoryQuery, changesQuery } from "@/api/queries";
+import { alertMarks, changeMarks } from "@/lib/marks";
 import type { scopeOf } from "@/lib/overview";
 import type { Buckets, Mark } from "@/lib/series";
 
@@ -20,7 +20,7 @@ export interface Ask {
   live: boolean;
 }
 
-/** What happened meanwhile, for every chart: alerts that fired, from then until they ended. */
+/** What happened meanwhile, for every chart: alerts from when they fired until they ended, deploys and other changes. */
 export function useMarks(ask: Ask): Mark[] {
   const start = ask.time.starts[0] ?? 0;
   const end = (ask.time.starts.at(-1) ?? 0) + ask.time.stepMs;
@@ -28,7 +28,20 @@ export function useMarks(ask: Ask): Mark[] {
     ...alertHistoryQuery(new Date(start).toISOString()),
     refetchInterval: ask.live ? REFRESH_MS * 2 : false,
   });
-  return useMemo(() => alertMarks(data?.events ?? [], start, end), [data, start, end]);
+  const { agent, environment } = ask.scope;
+  const { data: changed } = useQuery({
+    ...changesQuery({
+      from: new Date(start).toISOString(),
+      to: new Date(end).toISOString(),
+      ...(agent ? { agent: [agent] } : {}),
+      ...(environment ? { environment: [environment] } : {}),
+    }),
+    refetchInterval: ask.live ? REFRESH_MS * 2 : false,
+  });
+  return useMemo(
+    () => [...alertMarks(data?.events ?? [], start, end), ...changeMarks(changed?.changes ?? [])],
+    [data, changed, start, end],
+  );
 }
 
 /** An aggregate over the range of the page, kept up to date while the range ends now. */

@@ -3,7 +3,7 @@ import { ActionIcon, Tooltip } from "@mantine/core";
 import { IconArrowLeft } from "@tabler/icons-react";
 import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
-import type { Run, RunAnswer, SlaBroken } from "@/api/types";
+import type { Run, RunAnswer } from "@/api/types";
 import { absolute, compact, count, duration, plural, usd, zone } from "@/lib/format";
 import { KIND_LOOK, KindMix } from "@/theme/kinds";
 import { CopyButton } from "@/ui/CopyButton";
@@ -14,12 +14,10 @@ import classes from "./RunHeader.module.css";
 interface Props {
   run: Run;
   joined: RunAnswer["joined"];
-  /** What the run's service level promised and it did not keep. */
-  broken: SlaBroken[];
   onBack: () => void;
 }
 
-export function RunHeader({ run, joined, broken, onBack }: Props) {
+export function RunHeader({ run, joined, onBack }: Props) {
   return (
     <header className={classes.header}>
       <div className={classes.title}>
@@ -42,16 +40,18 @@ export function RunHeader({ run, joined, broken, onBack }: Props) {
             <span className={classes.provisional}>joined from {plural(joined.length + 1, "trace")}</span>
           </Tooltip>
         )}
-        {broken.length > 0 && (
+        {run.sla_broken.length > 0 && (
           <Tooltip
             multiline
             maw={420}
             events={{ hover: true, focus: true, touch: true }}
-            label={broken.map((each) => `${each.objective}: promised ${each.promised}, was ${each.was}`).join("; ")}
+            label={run.sla_broken
+              .map((each) => `${each.objective}: promised ${each.promised}, was ${each.was}`)
+              .join("; ")}
           >
             {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what it means is said on focus */}
             <span className={classes.broken} tabIndex={0}>
-              SLA broken: {broken.map((each) => each.objective).join(", ")}
+              SLA broken: {run.sla_broken.map((each) => each.objective).join(", ")}
             </span>
           </Tooltip>
         )}

@@ -101,7 +101,7 @@ export function RunPage() {
   const logCount = logs.data?.logs.length;
   return (
     <div className={classes.page}>
-      <RunHeader run={data.run} joined={data.joined} broken={data.run.sla_broken ?? []} onBack={back} />
+      <RunHeader run={data.run} joined={data.joined} onBack={back} />
       <RunFindings
         findings={findings}
         more={more}

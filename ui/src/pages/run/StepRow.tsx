@@ -50,14 +50,16 @@ export function StepRow(props: Props) {
   const { step } = row;
   const bar = place(step, axis, now);
   const running = step.duration_ms == null;
+  // Where it was waited for only in part, both are said.
+  const partly = onPath && step.critical_ms && step.duration_ms && step.critical_ms < step.duration_ms * 0.99;
   const length = running
     ? "running"
-    : onPath && step.critical_ms
+    : partly
       ? `${duration(step.critical_ms)} of ${duration(step.duration_ms)}`
       : duration(step.duration_ms);
   const began = (parse(step.started_at) ?? 0) - (moment ?? 0);
   // Beside the bar where there is room, else in front of it, else on top.
-  const room = LABEL / (axisWidth || 400);
+  const room = (partly ? LABEL * 2.2 : LABEL) / (axisWidth || 400);
   const side = 1 - bar.left - bar.width > room ? "after" : bar.left > room ? "before" : "inside";
   const lines = guides(row);
   const name = displayName(step);

@@ -1,21 +1,24 @@
-/** What can be done with the runs that are marked. */
+/** What can be done with the runs that were chosen in the list. */
 import { Button, CloseButton } from "@mantine/core";
 import { useClipboard } from "@mantine/hooks";
-import { IconCopy, IconGitCompare, IconTerminal2 } from "@tabler/icons-react";
+import { IconCopy, IconGitCompare, IconTerminal2, IconThumbUp } from "@tabler/icons-react";
+import { useMutation } from "@tanstack/react-query";
+import { markRun } from "@/api/queries";
 import { plural } from "@/lib/format";
 import classes from "./Marked.module.css";
 
 export function Marked({ marked, onClear }: { marked: ReadonlySet<string>; onClear: () => void }) {
   const clipboard = useClipboard({ timeout: 1200 });
+  const good = useMutation({ mutationFn: () => Promise.all([...marked].map((id) => markRun(id, true))) });
   if (marked.size === 0) return null;
   const [first, second] = marked;
   return (
-    <section className={classes.bar} aria-label="Marked runs">
-      <span>{plural(marked.size, "run")} marked</span>
+    <section className={classes.bar} aria-label="Chosen runs">
+      <span>{plural(marked.size, "run")} chosen</span>
       <Button
         variant="default"
         disabled={marked.size > 2}
-        title={marked.size > 2 ? "Mark at most two runs to compare them" : undefined}
+        title={marked.size > 2 ? "Choose at most two runs to compare them" : undefined}
         leftSection={<IconGitCompare size={15} stroke={1.7} />}
         renderRoot={(props) => <a {...props} href={`/compare?a=${first}${second ? `&b=${second}` : ""}`} />}
       >
@@ -37,7 +40,16 @@ export function Marked({ marked, onClear }: { marked: ReadonlySet<string>; onCle
       >
         Copy as curl
       </Button>
-      <CloseButton aria-label="Unmark all" onClick={onClear} />
+      <Button
+        variant="default"
+        title="Once enough runs of a kind are good, others are compared with those alone"
+        leftSection={<IconThumbUp size={15} stroke={1.7} />}
+        loading={good.isPending}
+        onClick={() => good.mutate()}
+      >
+        {good.isSuccess ? "Good" : good.isError ? "Not marked: try again" : "Mark as good"}
+      </Button>
+      <CloseButton aria-label="Choose none" onClick={onClear} />
     </section>
   );
 }

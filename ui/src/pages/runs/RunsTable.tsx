@@ -30,7 +30,7 @@ interface Props {
   loadingMore: boolean;
   onMore: () => void;
   scroller: RefObject<HTMLDivElement | null>;
-  /** Runs that are marked, for what is done with several. */
+  /** Runs that were chosen, for what is done with several. */
   marked: ReadonlySet<string>;
   onMark: (traceId: string) => void;
 }
@@ -124,7 +124,7 @@ export function RunsTable({ rows, search, arrived, hasMore, loadingMore, onMore,
       <div role="rowgroup" className={classes.headGroup}>
         <div role="row" className={classes.head} style={{ gridTemplateColumns: grid, columnGap: GAP }}>
           <div role="columnheader">
-            <span className="sr">Marked</span>
+            <span className="sr">Chosen</span>
           </div>
           {columns.map((column) => (
             <HeadCell key={column.id} column={column} search={search} />
@@ -158,7 +158,7 @@ export function RunsTable({ rows, search, arrived, hasMore, loadingMore, onMore,
               <div role="cell" className={classes.pick}>
                 <input
                   type="checkbox"
-                  aria-label={`Mark ${runName(run.name)}`}
+                  aria-label={`Choose ${runName(run.name)}`}
                   checked={marked.has(run.trace_id)}
                   onChange={() => onMark(run.trace_id)}
                 />

@@ -3,7 +3,7 @@
  * is behind a point.
  */
 import { useComputedColorScheme } from "@mantine/core";
-import { type PointerEvent, useEffect, useId, useRef, useState } from "react";
+import { memo, type PointerEvent, useEffect, useId, useRef, useState } from "react";
 import { absolute } from "@/lib/format";
 import type { Buckets, Mark, Series } from "@/lib/series";
 import { day, night, type Palette } from "@/theme/tokens";
@@ -37,7 +37,8 @@ export interface TimeChartProps {
   onPoint?: (from: number, to: number, series: Series) => void;
 }
 
-export function TimeChart(props: TimeChartProps) {
+/** Drawn anew only when something it is given changes: pages that show "how long ago" render every second. */
+export const TimeChart = memo(function TimeChart(props: TimeChartProps) {
   const { label, height = 190 } = props;
   const scheme = useComputedColorScheme("dark");
   const place = useRef<HTMLDivElement>(null);
@@ -118,7 +119,7 @@ export function TimeChart(props: TimeChartProps) {
       </figcaption>
     </figure>
   );
-}
+});
 
 /** A chart in one sentence. */
 function summary({ label, series, marks = [], format }: TimeChartProps): string {

@@ -1,5 +1,5 @@
 /** What ECharts is told for a chart over time. Pure; colours come from the palette of the scheme. */
-import { absolute, count } from "@/lib/format";
+import { absolute, count, inZone } from "@/lib/format";
 import { type Buckets, type Mark, marksIn, type Series } from "@/lib/series";
 import type { Palette } from "@/theme/tokens";
 import type { Option } from "./engine";
@@ -19,14 +19,11 @@ export function wheel({ kinds }: Palette): string[] {
   ];
 }
 
-const two = (value: number) => String(value).padStart(2, "0");
-
 /** A bucket's label on the axis: the time of day, or the date where buckets are a day long. */
 export function tick(at: number, stepMs: number): string {
-  const date = new Date(at);
-  if (stepMs >= 86_400_000) return `${two(date.getMonth() + 1)}-${two(date.getDate())}`;
-  const clock = `${two(date.getHours())}:${two(date.getMinutes())}`;
-  return stepMs < 60_000 ? `${clock}:${two(date.getSeconds())}` : clock;
+  const text = inZone(at);
+  if (stepMs >= 86_400_000) return text.slice(5, 10);
+  return stepMs < 60_000 ? text.slice(11, 19) : text.slice(11, 16);
 }
 
 const plain = (text: string) => text.replace(/[&<>"]/g, (sign) => `&#${sign.charCodeAt(0)};`);

@@ -8,7 +8,6 @@ use serde_json::Value as Json;
 use utoipa::ToSchema;
 
 use super::run::{ErrorInfo, FacetValue, Run};
-use super::sla::SlaBroken;
 
 /// One step of a run: a span with its kind, what it used and what was said.
 ///

@@ -1,0 +1,176 @@
+/** The desk of someone on call: large runs, the critical path, playback, peek, marks, logs, deep dive, the palette. */
+import { beforeAll, expect, test } from "vitest";
+import type { RunAnswer } from "@/api/types";
+import { ask, axe, NARROW, until, withBrowser } from "./browser";
+import { newTraceId, type SpanIn, sendSpans, supportRun } from "./otlp";
+
+const visit = withBrowser();
+const service = `e2e-desk-${newTraceId().slice(0, 6)}`;
+const large = newTraceId();
+const small = newTraceId();
+const other = newTraceId();
+/** Enough that the steps of an agent are folded away. */
+const STEPS = 6000;
+
+beforeAll(async () => {
+  const start = Date.now() - 600_000;
+  const spans: SpanIn[] = [
+    {
+      id: "1",
+      name: "invoke_agent crawler",
+      at: 0,
+      ms: 120_000,
+      attributes: { "gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": "crawler" },
+    },
+  ];
+  for (let at = 0; at < STEPS; at += 1) {
+    const page = Math.floor(at / 500);
+    if (at % 500 === 0)
+      spans.push({
+        id: `a${page}`,
+        parent: "1",
+        name: "invoke_agent reader",
+        at: at * 10,
+        ms: 5000,
+        attributes: { "gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": "reader" },
+      });
+    spans.push({
+      id: `s${at}`,
+      parent: `a${page}`,
+      name: "execute_tool fetch",
+      at: at * 10,
+      ms: 8,
+      attributes: { "gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": at === 3210 ? "odd_one" : "fetch" },
+    });
+  }
+  await sendSpans({ trace: large, start, service }, spans);
+  await sendSpans({ trace: small, start: Date.now() - 60_000, service }, supportRun("desk1", `session-${service}`));
+  await sendSpans({ trace: other, start: Date.now() - 50_000, service }, supportRun("desk2", `session-${service}`));
+  await until(
+    () => ask<{ total: number }>(`/api/v1/runs?service=${service}`),
+    ({ total }) => total === 3,
+    "the runs",
+  );
+});
+
+test("a large run opens folded, and what is folded away is found and opened", async () => {
+  const folded = await ask<RunAnswer>(`/api/v1/runs/${large}?content=none&limit=2000`);
+  expect(folded.steps.length).toBeLessThan(2100);
+  await visit(`/runs/${large}`, async (page) => {
+    const tree = page.getByRole("tree", { name: "Steps of the run" });
+    await tree.waitFor();
+    await page.getByRole("textbox", { name: "Find a step" }).fill("odd_one");
+    await page.getByRole("treeitem").filter({ hasText: "odd_one" }).click();
+    await page.getByRole("region", { name: "Selected step" }).getByRole("heading", { name: "odd_one" }).waitFor();
+    // The step's address alone leads to it, wherever it is folded.
+    await page.goto(
+      page
+        .url()
+        .replace(/[?&]find=[^&]*/, "")
+        .replace(/&step/, "?step"),
+    );
+    await page.getByRole("region", { name: "Selected step" }).getByRole("heading", { name: "odd_one" }).waitFor();
+  });
+});
+
+test("critical path and playback are in the URL", async () => {
+  await visit(`/runs/${small}`, async (page) => {
+    await page.getByRole("tree").waitFor();
+    await page.keyboard.press("c");
+    await until(
+      async () => new URL(page.url()).searchParams.get("path"),
+      (path) => path === "true",
+      "the path in the URL",
+    );
+    await page.getByRole("button", { name: "Play the run" }).click();
+    await page.getByRole("button", { name: "Pause" }).click();
+    await until(async () => new URL(page.url()).searchParams.has("at"), Boolean, "the moment in the URL");
+    expect(await axe(page)).toEqual([]);
+  });
+});
+
+test("a run is looked at beside the list, and two are compared", async () => {
+  await visit(`/runs?service=${service}`, async (page) => {
+    await page.locator("[role=row][aria-rowindex]").first().waitFor();
+    await page.keyboard.press("j");
+    await page.keyboard.press(" ");
+    await page.getByRole("complementary", { name: "Run" }).getByRole("link", { name: "Open the run" }).waitFor();
+    await page.keyboard.press("x");
+    await page.keyboard.press("j");
+    await page.keyboard.press("x");
+    const compare = page.getByRole("region", { name: "Chosen runs" }).getByRole("link", { name: "Compare them" });
+    expect(await compare.getAttribute("href")).toMatch(/^\/compare\?a=[0-9a-f]{32}&b=[0-9a-f]{32}$/);
+    expect(await axe(page)).toEqual([]);
+  });
+});
+
+test("the search field completes filters", async () => {
+  await visit("/runs", async (page) => {
+    const field = page.getByRole("textbox", { name: "Search runs" });
+    await field.fill(`service:${service.slice(0, 10)}`);
+    await page.getByRole("option", { name: new RegExp(service) }).click();
+    await until(
+      async () => new URL(page.url()).searchParams.get("service"),
+      (value) => value === service,
+      "the filter",
+    );
+  });
+});
+
+test("columns are chosen and kept in the URL", async () => {
+  await visit(`/runs?service=${service}`, async (page) => {
+    await page.getByRole("button", { name: "Columns" }).click();
+    await page.getByRole("checkbox", { name: "Version" }).check();
+    await page.getByRole("columnheader", { name: "Version" }).waitFor();
+    expect(new URL(page.url()).searchParams.get("columns")).toContain("version");
+  });
+});
+
+test.each([
+  ["/logs", "Logs"],
+  ["/deep-dive", "Deep dive"],
+])("%s is whole, wide and narrow", async (path, title) => {
+  for (const viewport of [undefined, NARROW]) {
+    await visit(
+      path,
+      async (page) => {
+        await page.getByRole("heading", { level: 1, name: title }).waitFor();
+        await page.locator("[aria-label=Loading]").first().waitFor({ state: "hidden" });
+        expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0);
+        expect(await axe(page)).toEqual([]);
+      },
+      viewport ? { viewport } : {},
+    );
+  }
+});
+
+test("the checklist has its nineteen rows", async () => {
+  await visit("/deep-dive", async (page) => {
+    const list = page.getByRole("region", { name: "Checklist" });
+    await list.getByRole("rowheader", { name: "End-to-end p95" }).waitFor();
+    expect(await list.getByRole("rowheader").count()).toBe(19);
+  });
+});
+
+test("the palette opens a run by its id, and a page by its name", async () => {
+  await visit("/overview", async (page) => {
+    await page.getByRole("heading", { level: 1, name: "Overview" }).waitFor();
+    await page.keyboard.press("Control+k");
+    const field = page.getByRole("combobox", { name: "Go to a page, run or agent" });
+    await field.fill(small);
+    await page.keyboard.press("Enter");
+    await until(
+      async () => new URL(page.url()).pathname,
+      (path) => path === `/runs/${small}`,
+      "the run",
+    );
+    await page.keyboard.press("Control+k");
+    await field.fill("deep");
+    await page.keyboard.press("Enter");
+    await until(
+      async () => new URL(page.url()).pathname,
+      (path) => path === "/deep-dive",
+      "the page",
+    );
+  });
+});

@@ -1,0 +1,50 @@
+/** Rows of the production monitoring checklist as people read them. Pure. */
+import type { ChecklistRow } from "@/api/types";
+import { compact, duration, usd } from "./format";
+
+/** A number in the unit of its row. */
+export function amount(value: number | null, unit: string): string {
+  if (value === null) return "–";
+  switch (unit) {
+    case "seconds":
+      return duration(value * 1000);
+    case "usd":
+      return usd(value);
+    case "ratio":
+      return `${(value * 100).toFixed(value > 0 && value < 0.0995 ? 1 : 0)} %`;
+    case "count":
+      return value < 10 ? String(Number(value.toFixed(1))) : compact(value);
+    default:
+      return compact(value);
+  }
+}
+
+/** A state in words, with what to do about it. */
+export const STATES: Record<string, { label: string; hint: string; tone?: "good" | "bad" }> = {
+  ok: { label: "ok", hint: "On the good side of its threshold.", tone: "good" },
+  beyond: { label: "beyond", hint: "Beyond its threshold now.", tone: "bad" },
+  no_data: { label: "no data", hint: "Nothing of this was seen, or nobody sends it." },
+  no_threshold: { label: "no bound", hint: "Its threshold is a number you set: its runbook says which." },
+  no_baseline: {
+    label: "too new",
+    hint: "It would be beyond, but a day ago there were not enough runs to compare with.",
+  },
+};
+
+/** The runs behind a row: those of its agent, model or tool. */
+export function runsOf(row: ChecklistRow): Record<string, string[] | string> {
+  const { agent_id, model, tool_name } = row.labels;
+  const sort: Record<string, string> = {
+    Latency: "-duration_ms",
+    Tokens: "-total_tokens",
+    Cost: "-cost_usd",
+    Errors: "-errors",
+  };
+  return {
+    from: "1h",
+    ...(agent_id ? { agent: [agent_id] } : {}),
+    ...(model ? { model: [model] } : {}),
+    ...(tool_name ? { tool: [tool_name] } : {}),
+    ...(sort[row.category] ? { sort: sort[row.category]! } : {}),
+  };
+}

@@ -1,0 +1,26 @@
+import { expect, it } from "vitest";
+import { alertMarks, changeMarks } from "./marks";
+
+it("draws alerts from when they fired until they ended", () => {
+  const event = (minute: number, kind: string, name = "Slow", labels = {}) => ({
+    at: `2026-11-21T12:0${minute}:00Z`,
+    kind,
+    name,
+    labels,
+  });
+  const at = (minute: number) => Date.parse(`2026-11-21T12:0${minute}:00Z`);
+  // The history comes newest first, with what was sent in between.
+  const events = [event(7, "fired", "Dear"), event(5, "resolved"), event(3, "sent"), event(2, "fired")];
+  expect(alertMarks(events, at(0), at(9))).toEqual([
+    { at: at(2), to: at(5), name: "Slow", tone: "bad" },
+    { at: at(7), to: at(9), name: "Dear", tone: "bad" },
+  ]);
+  expect(alertMarks(events, at(6), at(9)).map((mark) => mark.name)).toEqual(["Dear"]);
+});
+
+it("names what changed, and of whom", () => {
+  const at = "2026-11-21T12:00:00Z";
+  expect(changeMarks([{ at, kind: "tool_schema", agent: "planner", title: "search takes a limit" }])).toEqual([
+    { at: Date.parse(at), name: "tool schema of planner: search takes a limit" },
+  ]);
+});

@@ -1,0 +1,50 @@
+/** What happened, as marks on charts over time. Pure. */
+import type { Mark } from "./series";
+
+interface AlertEvent {
+  at: string;
+  kind: string;
+  name: string;
+  labels: Record<string, string>;
+}
+
+/** Marks of one name at most: a rule that flaps would paint the chart over. */
+const SAME_MOST = 5;
+
+/** Alerts from when they fired until they ended, out of their history; one that goes on lasts until `end`. */
+export function alertMarks(events: readonly AlertEvent[], start: number, end: number): Mark[] {
+  const open = new Map<string, Mark>();
+  const marks: Mark[] = [];
+  const counts = new Map<string, number>();
+  for (const event of events.toSorted((a, b) => Date.parse(a.at) - Date.parse(b.at))) {
+    const at = Date.parse(event.at);
+    const key = `${event.name} ${JSON.stringify(event.labels)}`;
+    if (event.kind === "fired" && !open.has(key)) {
+      const seen = counts.get(event.name) ?? 0;
+      counts.set(event.name, seen + 1);
+      if (seen >= SAME_MOST) continue;
+      const mark: Mark = { at: Math.max(start, at), to: end, name: event.name, tone: "bad" };
+      open.set(key, mark);
+      marks.push(mark);
+    } else if (event.kind === "resolved") {
+      const mark = open.get(key);
+      if (mark) mark.to = at;
+      open.delete(key);
+    }
+  }
+  return marks.filter((mark) => mark.at < end && (mark.to ?? mark.at) >= start);
+}
+
+interface Changed {
+  at: string;
+  kind: string;
+  agent: string | null;
+  title: string;
+}
+
+/** Changes as moments: a deploy, another model or prompt. */
+export const changeMarks = (changes: readonly Changed[]): Mark[] =>
+  changes.map(({ at, kind, agent, title }) => ({
+    at: Date.parse(at),
+    name: `${kind.replaceAll("_", " ")}${agent ? ` of ${agent}` : ""}: ${title}`,
+  }));

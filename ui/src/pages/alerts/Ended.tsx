@@ -1,0 +1,148 @@
+/** An alert that is over: what showed it when it fired, as it was kept then. */
+import { ActionIcon, Tooltip } from "@mantine/core";
+import { IconArrowLeft } from "@tabler/icons-react";
+import { useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+import { useMemo } from "react";
+import { rulesQuery } from "@/api/alerting";
+import type { AlertEvent, AlertEvidence } from "@/api/types";
+import { figure } from "@/lib/alerts";
+import { absolute, duration, usd } from "@/lib/format";
+import { matrixSeries } from "@/lib/promql";
+import { buckets, type Mark, stepFor } from "@/lib/series";
+import { Seen } from "@/pages/issues/Seen";
+import { TimeChart } from "@/ui/chart/TimeChart";
+import { Empty } from "@/ui/States";
+import { StatusMark } from "@/ui/StatusMark";
+import { Ago } from "@/ui/Time";
+import page from "./Alert.module.css";
+import classes from "./Alerts.module.css";
+import { Past } from "./Past";
+
+/** Points of the line at most. */
+const POINTS = 120;
+
+export function Ended({ evidence, events }: { evidence: AlertEvidence[]; events: AlertEvent[] }) {
+  const last = evidence[0];
+  const name = events[0]?.name ?? "An alert";
+  const summary = useQuery(rulesQuery)
+    .data?.groups.flatMap((group) => group.rules)
+    .find((rule) => rule.name === name)?.annotations.summary;
+  const ended = events.find((event) => event.kind === "resolved" || event.kind === "no_data");
+  return (
+    <div className={classes.page}>
+      <header className={page.header}>
+        <div className={page.title}>
+          <Tooltip label="All alerts">
+            <ActionIcon aria-label="All alerts" renderRoot={(props) => <Link to="/alerts" search={{}} {...props} />}>
+              <IconArrowLeft size={18} stroke={1.7} />
+            </ActionIcon>
+          </Tooltip>
+          <h1>{name}</h1>
+          <span className={page.state}>Ended</span>
+        </div>
+      </header>
+      <div className={page.body}>
+        <div className={page.main}>
+          <section className={page.words} aria-label="What it said">
+            {summary && <p className={page.summary}>{summary}</p>}
+            <p className="muted">
+              {last && <>Fired {absolute(last.fired_at).slice(0, 19)}, </>}
+              {ended ? (
+                <>
+                  ended <Ago at={ended.at} />.
+                </>
+              ) : (
+                "over by now."
+              )}{" "}
+              What showed it was kept as it was then.
+            </p>
+          </section>
+          {last ? <Evidence evidence={last} /> : <Empty title="Nothing was kept that shows it" />}
+        </div>
+        <aside className={page.side}>
+          <Past events={events} />
+        </aside>
+      </div>
+    </div>
+  );
+}
+
+function Evidence({ evidence }: { evidence: AlertEvidence }) {
+  const { points, runs, findings } = evidence;
+  const drawn = useMemo(() => {
+    const times = points.map((point) => Date.parse(point.at));
+    const [start, end] = [Math.min(...times), Math.max(...times)];
+    const [, stepMs] = stepFor(Math.max(60_000, end - start), POINTS);
+    const time = buckets(start, end + 1, stepMs);
+    const values = points.map((point): [number, string] => [Date.parse(point.at) / 1000, String(point.value)]);
+    return { time, series: matrixSeries([{ metric: { __name__: "value" }, values }], time, 1) };
+  }, [points]);
+  const marks = useMemo(
+    (): Mark[] => [
+      {
+        at: Date.parse(evidence.fired_at),
+        to: evidence.ended_at ? Date.parse(evidence.ended_at) : Number.MAX_SAFE_INTEGER,
+        name: "fired",
+        tone: "bad",
+      },
+    ],
+    [evidence.fired_at, evidence.ended_at],
+  );
+  return (
+    <>
+      {points.length > 1 && (
+        <section className={page.panel} aria-label="Value over time">
+          <TimeChart
+            label="What its rule compared"
+            time={drawn.time}
+            series={drawn.series}
+            kind="lines"
+            format={figure}
+            threshold={
+              evidence.threshold == null
+                ? undefined
+                : { value: evidence.threshold, name: `fires past ${figure(evidence.threshold)}` }
+            }
+            marks={marks}
+            height={210}
+          />
+        </section>
+      )}
+      {runs.length > 0 && (
+        <section className={page.panel} aria-label="Worst runs">
+          <header className={page.panelHead}>
+            <h2>Worst runs</h2>
+          </header>
+          <ul className={page.runs}>
+            {runs.map((run) => (
+              <li key={run.trace_id}>
+                <Link to="/runs/$traceId" params={{ traceId: run.trace_id }} className={page.run}>
+                  <StatusMark status={run.status} />
+                  <span className={page.runName}>
+                    <span className="cut">{run.agent ?? run.name}</span>
+                  </span>
+                  <span className="num">{duration(run.duration_ms)}</span>
+                  <span className="num">{usd(run.cost_usd)}</span>
+                  <Ago at={run.started_at} className="num muted" />
+                </Link>
+              </li>
+            ))}
+          </ul>
+        </section>
+      )}
+      {findings.length > 0 && (
+        <section className={page.panel} aria-label="What was seen">
+          <header className={page.panelHead}>
+            <h2>What detectors saw in that time</h2>
+          </header>
+          <ol className={page.seen}>
+            {findings.map((finding) => (
+              <Seen key={finding.id} finding={finding} />
+            ))}
+          </ol>
+        </section>
+      )}
+    </>
+  );
+}

@@ -1,0 +1,115 @@
+/** What the overview and the deep dive have in common: time, comparison, scope, and what is there before the first trace. */
+import { Button, Menu } from "@mantine/core";
+import { IconCheck, IconChevronDown, IconHistory } from "@tabler/icons-react";
+import { useQuery } from "@tanstack/react-query";
+import { useNavigate } from "@tanstack/react-router";
+import { lazy, type ReactNode, Suspense, useCallback, useMemo } from "react";
+import { newestRunQuery } from "@/api/queries";
+import { PageHeader } from "@/layout/PageHeader";
+import { type OverviewSearch, scopeOf, VERSUS, versusMs } from "@/lib/overview";
+import { buckets, rangeMs, stepFor } from "@/lib/series";
+import { PagePending } from "@/ui/States";
+import { TimeRange } from "@/ui/TimeRange";
+import { useNow } from "@/ui/useNow";
+import { useTitle } from "@/ui/useTitle";
+import type { Ask } from "./ask";
+import classes from "./OverviewPage.module.css";
+import { Scope } from "./Scope";
+
+/** Needed once, before the first trace. */
+const FirstTrace = lazy(() => import("@/pages/connect/FirstTrace").then((page) => ({ default: page.FirstTrace })));
+
+interface Props {
+  title: string;
+  search: OverviewSearch;
+  children: (ask: Ask, onStretch: (from: number, to: number) => void) => ReactNode;
+}
+
+export function Frame({ title, search, children }: Props) {
+  useTitle(title);
+  const navigate = useNavigate();
+  const set = useCallback(
+    (change: (before: OverviewSearch) => OverviewSearch) => void navigate({ to: ".", search: change as never }),
+    [navigate],
+  );
+  const now = useNow();
+  const from = search.from ?? "6h";
+  const [start, end] = rangeMs(from, search.to, now);
+  const [step, stepMs] = stepFor(end - start);
+  // The buckets move only when a new one begins, so that charts are not drawn anew at each tick.
+  const first = Math.floor(start / stepMs);
+  const last = Math.ceil(end / stepMs);
+  const time = useMemo(() => buckets(first * stepMs, last * stepMs, stepMs), [first, last, stepMs]);
+  const newest = useQuery({
+    ...newestRunQuery,
+    refetchInterval: (query) => (query.state.data?.runs.length === 0 ? 2000 : false),
+  });
+
+  const stretch = useCallback(
+    (from: number, to: number) =>
+      set((before) => ({ ...before, from: new Date(from).toISOString(), to: new Date(to).toISOString() })),
+    [set],
+  );
+  const ask = useMemo(
+    () => ({ from, to: search.to, step, time, scope: scopeOf(search), shift: versusMs(search.vs), live: !search.to }),
+    [from, search, step, time],
+  );
+
+  return (
+    <div className={classes.page}>
+      <PageHeader title={title}>
+        <Versus search={search} onChange={(vs) => set((before) => ({ ...before, vs }))} />
+        <TimeRange
+          exact
+          bounded
+          from={from}
+          to={search.to}
+          onChange={(start, end) =>
+            set((before) => ({ ...before, from: start === "6h" && !end ? undefined : start, to: end }))
+          }
+        />
+      </PageHeader>
+      {newest.data?.runs.length === 0 ? (
+        <Suspense fallback={<PagePending />}>
+          <FirstTrace />
+        </Suspense>
+      ) : (
+        <div className={classes.body}>
+          <Scope search={search} from={from} onChange={(next) => set(() => next)} />
+          {children(ask, stretch)}
+        </div>
+      )}
+    </div>
+  );
+}
+
+function Versus({ search, onChange }: { search: OverviewSearch; onChange: (vs: OverviewSearch["vs"]) => void }) {
+  const label = VERSUS.find(([value]) => value === search.vs)?.[1] ?? "Compare";
+  return (
+    <Menu position="bottom-end">
+      <Menu.Target>
+        <Button
+          variant="default"
+          leftSection={<IconHistory size={15} stroke={1.7} />}
+          rightSection={<IconChevronDown size={14} stroke={1.7} />}
+          aria-label={`Compare with: ${search.vs ? label : "nothing"}`}
+        >
+          {label}
+        </Button>
+      </Menu.Target>
+      <Menu.Dropdown>
+        {VERSUS.map(([value, name]) => (
+          <Menu.Item
+            key={value}
+            onClick={() => onChange(value)}
+            rightSection={value === search.vs ? <IconCheck size={14} stroke={2} /> : null}
+          >
+            {name}
+          </Menu.Item>
+        ))}
+        <Menu.Divider />
+        <Menu.Item onClick={() => onChange(undefined)}>Nothing</Menu.Item>
+      </Menu.Dropdown>
+    </Menu>
+  );
+}
