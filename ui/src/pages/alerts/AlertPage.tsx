@@ -150,7 +150,7 @@ function Shown({ alert, events }: { alert: Alert; events: AlertEvent[] }) {
           )}
           <AlertRuns alert={alert} />
         </div>
-        <aside className={page.side}>
+        <aside className={page.side} aria-label="Around the alert">
           <AlertIssues alert={alert} />
           <Labels alert={alert} />
           <Past events={events} />

@@ -98,7 +98,9 @@ function Trial({ of, from, atOnce }: TrialProps) {
         >
           Try it on the past
         </Button>
-        <span className="faint">Change the threshold or `for` and try again. Nothing is kept. Ctrl+Enter.</span>
+        <span className="faint">
+          Change the threshold or how long it must hold, and try again. Nothing is kept. Ctrl+Enter.
+        </span>
       </div>
       {trial.isError ? (
         <p className={own.failure} role="alert">
@@ -109,8 +111,8 @@ function Trial({ of, from, atOnce }: TrialProps) {
       ) : (
         !trial.isPending && (
           <Empty title="Would it have woken you?">
-            Choose a rule, or write one. It is evaluated over the series that are kept, with `for` and `keep_firing_for`
-            as they would have been, and nobody is told.
+            Choose a rule, or write one. It is evaluated over the series that are kept, as it would have been, and
+            nobody is told.
           </Empty>
         )
       )}

@@ -60,7 +60,7 @@ export function Ended({ evidence, events }: { evidence: AlertEvidence[]; events:
           </section>
           {last ? <Evidence evidence={last} /> : <Empty title="Nothing was kept that shows it" />}
         </div>
-        <aside className={page.side}>
+        <aside className={page.side} aria-label="Around the alert">
           <Past events={events} />
         </aside>
       </div>

@@ -80,7 +80,7 @@ export function EventList({ events, bare = false }: { events: AlertEvent[]; bare
         day = when.slice(0, 10);
         return (
           <li key={`${event.at} ${event.kind} ${at}`} data-day={newDay || undefined}>
-            {newDay && <h3>{day}</h3>}
+            {newDay && <p className={classes.day}>{day}</p>}
             <div className={classes.event}>
               <time dateTime={event.at} className="tnum faint">
                 {when.slice(11, 19)}

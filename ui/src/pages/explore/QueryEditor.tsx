@@ -143,8 +143,6 @@ export function QueryEditor({ name, query, onRun, onRemove }: Props) {
           className={classes.editor}
           aria-label={`Query ${name}`}
           placeholder="sum by (agent_id) (rate(agent_requests_total[5m]))"
-          role="combobox"
-          aria-expanded={shown}
           aria-controls={`${id}-offers`}
           aria-autocomplete="list"
           aria-activedescendant={shown ? `${id}-${at}` : undefined}

@@ -72,7 +72,7 @@ function Shown({ incident }: { incident: Incident }) {
           <TwoRuns incident={incident} />
           <Findings fingerprint={issue.fingerprint} total={issue.count} />
         </div>
-        <aside className={classes.side}>
+        <aside className={classes.side} aria-label="Brake and surroundings">
           <Brakes incident={incident} />
           <Users incident={incident} />
           <Around incident={incident} />

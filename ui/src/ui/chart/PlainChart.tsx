@@ -48,7 +48,7 @@ export function PlainChart({ label, labels, series, kind, format, height }: Prop
           boundaryGap: kind === "bars",
           axisLine: { lineStyle: { color: palette.border } },
           axisTick: { show: false },
-          axisLabel: { ...text, hideOverlap: true, width: 110, overflow: "truncate" },
+          axisLabel: { ...text, lineHeight: 16, hideOverlap: true, width: 110, overflow: "truncate" },
         },
         yAxis: {
           type: "value",

@@ -142,6 +142,8 @@ function marked(marks: Mark[], { starts, stepMs }: Buckets, palette: Palette) {
     silent: true,
     markLine: {
       silent: true,
+      // In front of bars.
+      z: 10,
       symbol: ["none", "none"],
       label: { show: false },
       data: seen
