@@ -6,7 +6,16 @@ import { defineConfig } from "vite";
 // While developing, `npm run dev` talks to a server started beside it.
 const server = process.env.TAWNY_URL ?? "http://127.0.0.1:8296";
 
-const proxy = { "/api": server, "/prometheus": server, "/runbooks": server, "/healthz": server, "/readyz": server, "/v1": server };
+// The server takes changes only from pages of its own host, so the host stays as the browser names it.
+const beside = { target: server, changeOrigin: false };
+const proxy = {
+  "/api": beside,
+  "/prometheus": beside,
+  "/runbooks": beside,
+  "/healthz": beside,
+  "/readyz": beside,
+  "/v1": beside,
+};
 
 export default defineConfig({
   plugins: [react()],

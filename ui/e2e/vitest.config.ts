@@ -6,7 +6,7 @@ export default defineConfig({
   resolve: { alias: { "@": fileURLToPath(new URL("../src", import.meta.url)) } },
   test: {
     dir: import.meta.dirname,
-    include: process.env.SHOTS ? ["shots.ts"] : ["**/*.spec.ts"],
+    include: process.env.BENCH ? ["bench.ts"] : process.env.SHOTS ? ["shots.ts"] : ["**/*.spec.ts"],
     fileParallelism: false,
     testTimeout: 120_000,
     hookTimeout: 60_000,

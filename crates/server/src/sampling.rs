@@ -277,6 +277,8 @@ fn take_due(tx: &Transaction<'_>, now: Timestamp) -> rusqlite::Result<BTreeMap<S
 fn is_cited(conn: &Connection, project: &str, trace: TraceId) -> rusqlite::Result<bool> {
     let query = "SELECT EXISTS (SELECT 1 FROM findings WHERE project = ?1 AND trace = ?2)
         OR EXISTS (SELECT 1 FROM findings_issues WHERE project = ?1 AND last_trace = ?2)
+        OR EXISTS (SELECT 1 FROM findings_marks WHERE project = ?1 AND trace = ?2)
+        OR EXISTS (SELECT 1 FROM alerts_evidence WHERE instr(evidence, ?3) > 0)
         OR EXISTS (SELECT 1 FROM alerts_given WHERE instr(alert, ?3) > 0)
         OR EXISTS (SELECT 1 FROM alerts_events WHERE instr(labels, ?3) > 0 OR instr(detail, ?3) > 0)
         OR EXISTS (SELECT 1 FROM audit_log WHERE action <> 'view' AND instr(target, ?3) > 0)";

@@ -274,12 +274,7 @@ struct Hand {
 }
 
 /// Looks at the runs that are due, some of them; says at how many.
-async fn batch(
-    app: &Arc<App>,
-    opened: &Opened,
-    bench: &mut Bench,
-    hand: &mut Hand,
-) -> Result<usize, WatchError> {
+async fn batch(app: &Arc<App>, opened: &Opened, bench: &mut Bench, hand: &mut Hand) -> Result<usize, WatchError> {
     if hand.runs.is_empty() {
         hand.runs = app.watch.with(|queue| queue.take(app.now(), HAND_RUNS)).unwrap_or_default().into();
     }
@@ -313,9 +308,8 @@ async fn batch(
         if let Some(Resolved { run, .. }) = one.resolved.take_if(|resolved| resolved.run.trace_id != one.key.1) {
             app.watch.with(|queue| queue.note((Arc::clone(&one.key.0), run.trace_id), run.version, now));
         }
-        one.wanted = one.resolved.as_ref().is_some_and(|resolved| {
-            !resolved.run.provisional || bench.looks_into(resolved, now)
-        });
+        one.wanted =
+            one.resolved.as_ref().is_some_and(|resolved| !resolved.run.provisional || bench.looks_into(resolved, now));
     }
     read_beside(app, opened, &mut shown, bench.wants_content()).await;
     if shown.is_empty() {

@@ -53,8 +53,7 @@ impl TraceView {
         for table in [Table::Spans, Table::Bodies, Table::Logs] {
             let segments = state.segments[table as usize].values();
             let segments = segments.filter(|segment| {
-                *segment.meta.project == *project
-                    && view.traces.iter().any(|trace| segment.meta.may_contain(*trace))
+                *segment.meta.project == *project && view.traces.iter().any(|trace| segment.meta.may_contain(*trace))
             });
             let places = segments.map(|segment| (Arc::clone(&segment.meta), state.deleted_rows(segment)));
             view.sealed.insert(table, places.collect());

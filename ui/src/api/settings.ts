@@ -48,6 +48,8 @@ const done = async (call: Promise<{ error?: unknown; response: Response }>) => {
   return must(Promise.resolve({ data: response.ok || undefined, error, response }));
 };
 
+export const signIn = (name: string, password: string) => done(api.POST("/api/v1/login", { body: { name, password } }));
+
 export const revokeKey = (id: string) => done(api.DELETE("/api/v1/keys/{id}", { params: { path: { id } } }));
 
 export const addUser = (name: string, password: string, project: string, role: string) =>

@@ -10,6 +10,7 @@ import { ConnectionBanner } from "./ConnectionBanner";
 import { HelpModal } from "./HelpModal";
 import { GROUPS, Navigation } from "./Navigation";
 import classes from "./Shell.module.css";
+import { Door } from "./SignIn";
 import { useScheme } from "./scheme";
 
 /** Needed when it is asked for. */
@@ -67,7 +68,9 @@ export function Shell() {
       <div className={classes.body}>
         <ConnectionBanner />
         <main id="main" className={classes.main} tabIndex={-1}>
-          <Outlet />
+          <Door>
+            <Outlet />
+          </Door>
         </main>
       </div>
       {palette && (

@@ -47,7 +47,7 @@ export function BoardPanel({ title, about, span = 12, tools, children }: PanelPr
       <header className={classes.head}>
         <h2>{title}</h2>
         {about && <About title={title} about={about} />}
-        {tools}
+        {tools && <div className={classes.headTools}>{tools}</div>}
       </header>
       {children}
     </section>
@@ -62,7 +62,7 @@ export const About = ({ title, about }: { title: string; about: string }) => (
   </Tooltip>
 );
 
-export const Nothing = ({ children }: { children: ReactNode }) => <p className={classes.nothing}>{children}</p>;
+export const Nothing = ({ children }: { children: ReactNode }) => <div className={classes.nothing}>{children}</div>;
 
 export const Figures = ({ children, label }: { children: ReactNode; label: string }) => (
   <dl className={classes.figures} aria-label={label}>

@@ -8,6 +8,7 @@ use model::Timestamp;
 use wire::{Compression, Encoding, Signal};
 
 use super::*;
+use crate::record::Form;
 
 fn record(number: u32, bytes: usize) -> Record {
     let mut payload = number.to_le_bytes().to_vec();

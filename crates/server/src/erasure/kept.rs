@@ -221,12 +221,24 @@ pub fn forget(tx: &Transaction<'_>, project: &str, traces: &BTreeSet<TraceId>, t
             "DELETE FROM money_sla_runs WHERE project = ?1 AND trace = ?2",
             "DELETE FROM metrics_shares WHERE project = ?1 AND trace = ?2",
             "DELETE FROM sampling_waiting WHERE project = ?1 AND trace = ?2",
+            "DELETE FROM findings_runs WHERE project = ?1 AND trace = ?2",
+            "DELETE FROM findings_marks WHERE project = ?1 AND trace = ?2",
+            "DELETE FROM incident_seen WHERE project = ?1 AND trace = ?2",
         ] {
             tx.prepare_cached(sql)?.execute(params![project, trace])?;
         }
         for fingerprint in issues {
             issue(tx, project, &fingerprint)?;
         }
+    }
+    // What was gathered for an alert names its runs in a text.
+    let mut evidence = tx.prepare_cached("DELETE FROM alerts_evidence WHERE instr(evidence, ?1) > 0")?;
+    for trace in traces {
+        evidence.execute([trace.to_string()])?;
+    }
+    if target.what == What::Session {
+        let gone = "DELETE FROM metrics_conversations WHERE project = ?1 AND session = ?2";
+        tx.prepare_cached(gone)?.execute(params![project, target.value])?;
     }
     access::erase_said(tx, project, traces)?;
     if target.what == What::User {

@@ -302,7 +302,7 @@ mod tests {
         assert!(queue.behind());
         assert_eq!((queue.ask_from(), queue.position()), (None, 0));
         for trace in 1..=2 {
-            assert_eq!(queue.take(at(1), false), Some(key(trace)));
+            assert_eq!(queue.take(at(1), 1), [key(trace)]);
             queue.seen(key(trace), Seen::Done, at(1));
         }
         let from = queue.ask_from().unwrap();

@@ -81,8 +81,8 @@ pub async fn beside(
     let whole: BTreeSet<TraceId> = whole.copied().collect();
     let logs = store.traces_logs(project, &all.into_iter().collect::<Vec<_>>()).await?;
     let mut logs_of: HashMap<TraceId, Vec<StoredLog>> = HashMap::new();
-    for log in logs {
-        logs_of.entry(log.log.trace_id.unwrap_or_default()).or_default().push(log);
+    for (trace, log) in logs.into_iter().filter_map(|log| Some((log.log.trace_id?, log))) {
+        logs_of.entry(trace).or_default().push(log);
     }
     let mut spans_of: HashMap<TraceId, Vec<StoredSpan>> = HashMap::new();
     for span in store.traces(project, &whole.into_iter().collect::<Vec<_>>()).await? {

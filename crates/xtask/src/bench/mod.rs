@@ -9,6 +9,7 @@ mod load;
 mod promql;
 mod read;
 mod store;
+mod ui;
 
 use anyhow::Result;
 use clap::Subcommand;
@@ -28,6 +29,8 @@ pub enum Bench {
     Read(read::Options),
     /// Bodies once, compaction under load, memory to serve, backup and check.
     Store(store::Options),
+    /// What the interface costs in a browser.
+    Ui(ui::Options),
 }
 
 /// Runs a bench.
@@ -39,5 +42,6 @@ pub fn run(bench: &Bench) -> Result<()> {
         Bench::Promql(options) => promql::run(options),
         Bench::Read(options) => read::run(options),
         Bench::Store(options) => store::run(options),
+        Bench::Ui(options) => ui::run(options),
     }
 }

@@ -62,7 +62,7 @@ export function Graph({ ways }: { ways: Way[] }) {
 }
 
 /** Ways with words: all of few, of many those of the node that is looked at. */
-const WORDS = 14;
+const WORDS = 8;
 
 function Labels({ drawing, on, touches }: { drawing: Layout; on?: string; touches: (drawn: Drawn) => boolean }) {
   const shown = on ? drawing.ways.filter(touches) : drawing.ways.length <= WORDS ? drawing.ways : [];

@@ -16,7 +16,7 @@ function say(feature: string, value: number | null | undefined): string {
   if (/_ms$|duration|latency/.test(feature)) return duration(value);
   if (/usd|cost/.test(feature)) return usd(value);
   if (/share|rate|ratio/.test(feature)) return `${(value * 100).toFixed(1)} %`;
-  return Number.isInteger(value) ? compact(value) : value.toFixed(2);
+  return Number.isInteger(value) || value >= 100 ? compact(value) : value.toFixed(1);
 }
 
 const words = (feature: string) => feature.replace(/_ms$|_usd$/, "").replaceAll("_", " ");

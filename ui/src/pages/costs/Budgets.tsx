@@ -44,7 +44,7 @@ export function Budgets() {
     <BoardPanel
       title="Budgets"
       about="What may be spent, by whom, in which time. Agents ask before a call and are told to go on, to take a cheaper model, or to stop."
-      span={8}
+      span={7}
       tools={
         <Link to="/settings/$section" params={{ section: "prices" }}>
           Change
@@ -98,7 +98,7 @@ export function Passed() {
     <BoardPanel
       title="Levels passed"
       about="When an account passed a level of its budget, the latest first, with the run that did it."
-      span={4}
+      span={5}
     >
       <Table
         label="Levels passed"

@@ -182,8 +182,8 @@ function Make({ closes, onMade }: { closes: boolean; onMade: (name: string, key:
       </Checkbox.Group>
       {closes && !scopes.includes("admin") && (
         <p data-tone="warn">
-          It is the first: from then on the server asks everybody for a key or a password. Make one with admin first, or
-          this page is closed to you too.
+          It is the first: from then on the server asks everybody for a key or a password. Add yourself under People
+          first, or this page is closed to you too.
         </p>
       )}
       {make.isError && (

@@ -19,7 +19,7 @@ const OWN: Column<PriceRow>[] = [
 ];
 
 const PRICE_EXAMPLE = `[[price]]
-provider = "*"
+provider = "openai"
 model = "our-model"
 input = 0.5
 output = 1.5`;

@@ -118,6 +118,7 @@ export function ToolsPage() {
             />
           </Figures>
           <Grid>
+            {tool && <ToolDetail tool={tool} range={range} {...chart} onClose={() => change({ tool: undefined })} />}
             <BoardPanel
               title="All tools"
               about="Before is the time of the same length just before. A share that moves while nothing fails is the first sign of a silent failure."
@@ -132,11 +133,7 @@ export function ToolsPage() {
                 selected={(row) => row.name === tool}
               />
             </BoardPanel>
-            {tool ? (
-              <ToolDetail tool={tool} range={range} {...chart} onClose={() => change({ tool: undefined })} />
-            ) : (
-              CALLS.map((panel) => <ToolChart key={panel.title} panel={panel} {...chart} span={6} />)
-            )}
+            {!tool && CALLS.map((panel) => <ToolChart key={panel.title} panel={panel} {...chart} span={6} />)}
           </Grid>
         </>
       )}
