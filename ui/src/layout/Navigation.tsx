@@ -114,6 +114,17 @@ export function Navigation({ folded = false, onFold, onHelp, onPalette }: Props)
       <Link to="/overview" className={classes.brand} aria-label="Tawny, to the overview">
         <Wordmark asleep={lost} compact={folded} />
       </Link>
+      <Hint label="Go to a page, run or agent (Ctrl K)" on={folded}>
+        <button type="button" className={classes.goto} aria-label="Go to" onClick={onPalette}>
+          <IconSearch size={16} stroke={1.7} aria-hidden />
+          {!folded && (
+            <>
+              <span className={classes.label}>Go to …</span>
+              <kbd aria-hidden>Ctrl K</kbd>
+            </>
+          )}
+        </button>
+      </Hint>
       <nav aria-label="Pages" className={classes.pages}>
         {GROUPS.map((group) => (
           <div key={group.name} className={classes.group}>
@@ -138,11 +149,6 @@ export function Navigation({ folded = false, onFold, onHelp, onPalette }: Props)
       </nav>
       <div className={classes.foot}>
         {folded ? <SchemeButton /> : <SchemeControl />}
-        <Tooltip label="Go to a page, run or agent (Ctrl K)">
-          <ActionIcon aria-label="Go to" onClick={onPalette}>
-            <IconSearch size={17} stroke={1.7} />
-          </ActionIcon>
-        </Tooltip>
         <Tooltip label="Keyboard shortcuts (?)">
           <ActionIcon aria-label="Keyboard shortcuts" onClick={onHelp}>
             <IconKeyboard size={17} stroke={1.7} />
