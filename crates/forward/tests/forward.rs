@@ -422,7 +422,13 @@ async fn what_is_too_old_is_dropped_and_counted() {
 
 fn series(bytes: &'static [u8]) -> Record {
     let payload = Bytes::from_static(bytes);
-    Record { form: Form::Series, items: 3, payload, ..record(Encoding::Protobuf, Compression::None, Vec::new()) }
+    Record {
+        form: Form::Series,
+        signal: Signal::Metrics,
+        items: 3,
+        payload,
+        ..record(Encoding::Protobuf, Compression::None, Vec::new())
+    }
 }
 
 #[tokio::test]

@@ -19,9 +19,6 @@ import page from "./Alert.module.css";
 import classes from "./Alerts.module.css";
 import { Past } from "./Past";
 
-/** Points of the line at most. */
-const POINTS = 120;
-
 export function Ended({ evidence, events }: { evidence: AlertEvidence[]; events: AlertEvent[] }) {
   const last = evidence[0];
   const name = events[0]?.name ?? "An alert";
@@ -73,7 +70,8 @@ function Evidence({ evidence }: { evidence: AlertEvidence }) {
   const drawn = useMemo(() => {
     const times = points.map((point) => Date.parse(point.at));
     const [start, end] = [Math.min(...times), Math.max(...times)];
-    const [, stepMs] = stepFor(Math.max(60_000, end - start), POINTS);
+    // Buckets no shorter than the distance of points, so that the line has no holes.
+    const [, stepMs] = stepFor(end - start, Math.max(1, points.length - 1));
     const time = buckets(start, end + 1, stepMs);
     const values = points.map((point): [number, string] => [Date.parse(point.at) / 1000, String(point.value)]);
     return { time, series: matrixSeries([{ metric: { __name__: "value" }, values }], time, 1) };
