@@ -10,6 +10,8 @@ interface AlertEvent {
 
 /** Marks of one name at most: a rule that flaps would paint the chart over. */
 const SAME_MOST = 5;
+/** Alerts of which the length is drawn, not only the beginning. */
+const AREAS_MOST = 3;
 
 /** Alerts from when they fired until they ended, out of their history; one that goes on lasts until `end`. */
 export function alertMarks(events: readonly AlertEvent[], start: number, end: number): Mark[] {
@@ -32,7 +34,9 @@ export function alertMarks(events: readonly AlertEvent[], start: number, end: nu
       open.delete(key);
     }
   }
-  return marks.filter((mark) => mark.at < end && (mark.to ?? mark.at) >= start);
+  const shown = marks.filter((mark) => mark.at < end && (mark.to ?? mark.at) >= start);
+  // Where many fired only their beginnings are drawn: areas on areas would hide the chart.
+  return shown.length <= AREAS_MOST ? shown : shown.map(({ to: _, ...mark }) => mark);
 }
 
 interface Changed {

@@ -138,7 +138,8 @@ export function Heatmap({ ask, spec = HEATS.durations }: { ask: Ask; spec?: Heat
               color: palette.text,
               opacity: 0.85,
             },
-            endLabel: { show: true, formatter: line.name, color: palette.muted, fontSize: 10.5, distance: 2 },
+            // Two names in one place could not be read.
+            endLabel: { show: which !== 1, formatter: line.name, color: palette.muted, fontSize: 10.5, distance: 2 },
           })),
           {
             type: "heatmap",
