@@ -348,7 +348,7 @@ route:
   receiver: hook
   group_by: [alertname]
   group_wait: 0s
-  group_interval: 1s
+  group_interval: 1m
   routes: [{matchers: [alertname="Wide"], receiver: slow, continue: true}, {receiver: hook}]
 receivers:
   - name: hook
