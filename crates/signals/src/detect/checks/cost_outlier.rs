@@ -25,6 +25,9 @@ pub(super) const DETECTOR: Detector = Detector {
 /// Times the 95th percentile from which a run is dear, whatever the median.
 const DEAR: f64 = 2.0;
 
+/// Times the 95th percentile from which it is more than a dear run: a kind with two heaps of runs reaches ten times the median on its own.
+const GRAVE: f64 = 5.0;
+
 fn check(evidence: &Evidence<'_>, tuned: &Tuned) -> Vec<Draft> {
     let run = evidence.run;
     let values = [
@@ -57,7 +60,7 @@ fn check(evidence: &Evidence<'_>, tuned: &Tuned) -> Vec<Draft> {
     } else {
         format!("{value:.0} {}", feature.replace('_', " "))
     };
-    let severity = if times >= 10.0 && times_p95 >= DEAR { Severity::Critical } else { Severity::Warning };
+    let severity = if times >= 10.0 && times_p95 >= GRAVE { Severity::Critical } else { Severity::Warning };
     vec![
         Draft::new(severity, feature, format!("{shown}, {times:.1} times the median of such runs"))
             .spans(dearest.map(|round| evidence.span_id(round.step)))
