@@ -164,8 +164,11 @@ impl Judge for Counting {
         }
         let scores: Vec<Score> = case.scores.iter().map(score).collect();
         let Share { counted, exemplars } = registry.share(run, case.steps, &scores, case.now);
-        if case.settled && case.before.is_none() {
-            conversations::note(tx, run, case.now)?;
+        if case.settled
+            && case.before.is_none()
+            && let Some(over) = conversations::note(tx, run, case.now)?
+        {
+            registry.add(&over.tenant, Id::ConversationTurns, &[&over.agent], over.turns, case.now);
         }
         let before = before.unwrap_or_default();
         let changes = counted.since(&before);

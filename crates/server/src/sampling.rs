@@ -309,7 +309,7 @@ pub async fn attempt(app: &App, rules: &Sampling, since: Timestamp) -> Result<Tr
     let text = format!(
         "SELECT trace_id, environment, status, errors, steps, duration_ms, CAST(cost_usd AS DOUBLE), coalesce(agent, service, ''),
                 agent_version
-         FROM runs WHERE NOT provisional AND started_at >= '{since}' ORDER BY started_at DESC"
+         FROM runs WHERE status <> 'running' AND started_at >= '{since}' ORDER BY started_at DESC"
     );
     let limits = query::SqlLimits { rows: TRIED_MAX, ..query::SqlLimits::default() };
     let own = Arc::clone(&project);

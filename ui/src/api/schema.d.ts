@@ -95,6 +95,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/alerts/{fingerprint}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** An alert with its history and what shows it */
+        get: operations["getAlert"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/alerts/{fingerprint}/ack": {
         parameters: {
             query?: never;
@@ -149,6 +166,47 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/brakes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Brakes on agents and tools */
+        get: operations["listBrakes"];
+        put?: never;
+        /**
+         * Put a brake on an agent or a tool
+         * @description From then on `POST /api/v1/budgets/check` answers `reject` to whom it names, with `brake` saying what to do instead. It holds agents that ask; it cannot stop one that does not. Written to the audit log.
+         */
+        post: operations["putBrakeOn"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/brakes/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Take a brake off
+         * @description Written to the audit log.
+         */
+        delete: operations["takeBrakeOff"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/budgets": {
         parameters: {
             query?: never;
@@ -181,7 +239,7 @@ export interface paths {
         put?: never;
         /**
          * Ask what an agent may do next
-         * @description Answers 200 with a verdict: `allow`, `downgrade` (use `model` instead) or `reject`. With `reserve` the money is held until the call is settled, by its span (`tawny.reservation_id`) or by `POST /api/v1/budgets/settle`, whichever is first; so parallel calls cannot pass a hard limit together. A reservation is on disk when it is answered. Ask with a time-out (250 ms is plenty), and decide yourself whether no answer means yes (fail open) or no (fail closed).
+         * @description Answers 200 with a verdict: `allow`, `downgrade` (use `model` instead) or `reject`. With `reserve` the money is held until the call is settled, by its span (`tawny.reservation_id`) or by `POST /api/v1/budgets/settle`, whichever is first; so parallel calls cannot pass a hard limit together. A reservation is on disk when it is answered. Ask with a time-out (250 ms is plenty), and decide yourself whether no answer means yes (fail open) or no (fail closed). Where a brake holds the agent or the tool, the verdict is `reject` and `brake` says what to do instead.
          */
         post: operations["checkBudgets"];
         delete?: never;
@@ -221,6 +279,50 @@ export interface paths {
          * @description Not needed where the call's span names the reservation; saying both settles once.
          */
         post: operations["settleReservation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/changes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What changed, newest first: for annotations of charts, and to see what came before a failure
+         * @description Changes that were told, and those telemetry shows: the first run with another version, model, prompt or set of tools than the agent had before. One that was told is not shown a second time as seen.
+         */
+        get: operations["listChanges"];
+        put?: never;
+        /**
+         * Tell of a change: a deployment, another model, prompt, tool schema or index
+         * @description To be called from a pipeline. With an `id` of the caller's the same change may be told again: it replaces what was told before. Kept for 400 days.
+         */
+        post: operations["tellChange"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/checklist": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The production monitoring checklist: value, baseline, threshold and state of its rows
+         * @description Of each row the series that is furthest towards its threshold. Computed from the expressions of the rule pack `checklist`, whether the pack is on or not.
+         */
+        get: operations["getChecklist"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -432,6 +534,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/erasures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Orders to erase, and how they stand */
+        get: operations["listErasures"];
+        put?: never;
+        /**
+         * Erase what is kept of a user, a session or a run
+         * @description Answers when nobody can read it any more, with what a search afterwards found. That may take minutes; a client that goes away stops nothing. Files that held it are removed when the grace period of readers is over.
+         */
+        post: operations["erase"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/export": {
         parameters: {
             query?: never;
@@ -461,6 +584,78 @@ export interface paths {
         };
         /** List what detectors saw, newest first */
         get: operations["listFindings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/holds": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Legal holds of the project */
+        get: operations["listHolds"];
+        put?: never;
+        /** Keep something from retention, erasing and sampling */
+        post: operations["createHold"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/holds/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** End a hold */
+        delete: operations["endHold"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/incidents/{fingerprint}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * An issue with what is around it
+         * @description When it began this time, what changed just before, the last good run beside the first bad one, who was hit and what that cost, alerts and other issues of the same time, brakes in force.
+         */
+        get: operations["getIncident"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/incidents/{fingerprint}/runs.csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who was hit: a line a run */
+        get: operations["getIncidentRuns"];
         put?: never;
         post?: never;
         delete?: never;
@@ -602,6 +797,43 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/login/oidc": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Sign in elsewhere (OpenID Connect)
+         * @description Sends the browser to the provider, which sends it back to `/api/v1/login/oidc/callback`.
+         */
+        get: operations["beginOidc"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/login/oidc/callback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where the provider sends the browser back to */
+        get: operations["finishOidc"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/logout": {
         parameters: {
             query?: never;
@@ -631,6 +863,23 @@ export interface paths {
         put?: never;
         /** Take in log records as JSON lines */
         post: operations["sendLogs"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/logs/counts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How many log records there are, over time and by severity, service and event */
+        get: operations["countLogs"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -726,6 +975,63 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/receivers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who is told of alerts
+         * @description Addresses and keys are secrets and not shown.
+         */
+        get: operations["listReceivers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/receivers/{name}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a test message
+         * @description Each integration of the receiver gets a message about an alert named TawnyTest, and its end where ends are told. Silences and routes do not count.
+         */
+        post: operations["testReceiver"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/retention": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How long what is kept in the project, what is held, what sampling drops */
+        get: operations["getRetention"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/rules": {
         parameters: {
             query?: never;
@@ -737,6 +1043,26 @@ export interface paths {
         get: operations["listRules"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rules/backtest": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * How often rules would have fired on stored history
+         * @description Recording rules are evaluated first and kept in memory. Nothing is stored and nobody is told.
+         */
+        post: operations["backtestRules"];
         delete?: never;
         options?: never;
         head?: never;
@@ -865,6 +1191,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/runs/{trace_id}/mark": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Mark a run as known to be good, or as not good
+         * @description Once enough runs of a kind are marked as good, runs are compared with those alone. Nothing is learned from a run that was marked as not good before it settled.
+         */
+        post: operations["markRun"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/runs/{trace_id}/raw": {
         parameters: {
             query?: never;
@@ -913,6 +1259,23 @@ export interface paths {
         get: operations["getRunTree"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sampling/try": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What rules of sampling would do with the runs there are */
+        post: operations["trySampling"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1202,6 +1565,65 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/suspects": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The runs most likely to have failed without saying so, the most suspicious first
+         * @description Suspicion puts together what detectors saw and how far a run lies from good runs of its kind. It orders runs and has no unit.
+         */
+        get: operations["listSuspects"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** People with a role in the project */
+        get: operations["listUsers"];
+        put?: never;
+        /**
+         * Add a person
+         * @description Once there is a person, the server asks everybody who they are: the first needs the role admin in all projects.
+         */
+        post: operations["createUser"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Remove a person */
+        delete: operations["removeUser"];
+        options?: never;
+        head?: never;
+        /** Give a person roles or another password, or keep them from signing in */
+        patch: operations["changeUser"];
+        trace?: never;
+    };
     "/health": {
         parameters: {
             query?: never;
@@ -1293,44 +1715,19 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/logs/counts": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** countLogs */
-        get: operations["countLogs"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/checklist": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** getChecklist */
-        get: operations["getChecklist"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description What an order to erase or a hold is about: exactly one of its fields, or for a hold none, which is the whole project. */
+        About: {
+            /** @description The run of this trace. */
+            run?: string | null;
+            /** @description Runs of this conversation. */
+            session?: string | null;
+            /** @description Runs of this end user. */
+            user?: string | null;
+        };
         /** @description Somebody takes care of an alert. */
         AckRequest: {
             /** @description Who. */
@@ -1623,6 +2020,14 @@ export interface components {
             /** @description What they say. */
             comment: string;
         };
+        /** @description One alert with its history and what shows it. */
+        AlertDetail: {
+            alert: components["schemas"]["Alert"] | null;
+            /** @description What happened to it, newest first. */
+            events: components["schemas"]["AlertEvent"][];
+            /** @description What shows it, one for each time it fired, the latest first. */
+            evidence: components["schemas"]["AlertEvidence"][];
+        };
         /** @description One event. */
         AlertEvent: {
             /** @description When. */
@@ -1638,10 +2043,79 @@ export interface components {
             /** @description Name of the alert. */
             name: string;
         };
+        /** @description What shows an alert: gathered as it fired, the series again as it ended, and kept with its history. */
+        AlertEvidence: {
+            /**
+             * @description When it ended.
+             * @default null
+             */
+            ended_at: string | null;
+            /**
+             * @description What detectors saw in that time, newest first; up to ten.
+             * @default []
+             */
+            findings: components["schemas"]["Finding"][];
+            /**
+             * @description When it fired.
+             * @default
+             */
+            fired_at: string;
+            /**
+             * @description What that part gave, from an hour before the condition began to hold.
+             * @default []
+             */
+            points: components["schemas"]["EvidencePoint"][];
+            /**
+             * @description The part of the expression that is compared, or the whole of it.
+             * @default
+             */
+            query: string;
+            /**
+             * @description Runs that show it, the worst first; up to three.
+             * @default []
+             */
+            runs: components["schemas"]["EvidenceRun"][];
+            /**
+             * Format: double
+             * @description The number it is compared with, where there is one.
+             * @default null
+             */
+            threshold: number | null;
+        };
         /** @description What happened to alerts. */
         AlertHistory: {
             /** @description Events, newest first. */
             events: components["schemas"]["AlertEvent"][];
+        };
+        /** @description One way a receiver is told. */
+        AlertIntegration: {
+            /** @description `slack`, `pagerduty`, `webhook`, `email`, `opsgenie`, `msteams`, `msteamsv2` or `feishu`. */
+            kind: string;
+            /** @description Whether the end of an alert is told. */
+            send_resolved: boolean;
+        };
+        /** @description One receiver. */
+        AlertReceiver: {
+            /** @description How it is told, in order: `slack`, `pagerduty`, `webhook`, `email`, …; none: nobody is told. */
+            integrations: components["schemas"]["AlertIntegration"][];
+            /** @description Name. */
+            name: string;
+            /** @description Conditions of the routes that lead here. */
+            routes: string[];
+            /**
+             * Format: int64
+             * @description Messages that wait to be accepted.
+             */
+            waiting: number;
+        };
+        /** @description Who is told of alerts. */
+        AlertReceivers: {
+            /** @description Where this comes from: the `alertmanager.yml`, or none for the routing by default. */
+            file?: string | null;
+            /** @description What is read and not done, and mistakes of the file on disk that is therefore not in use. */
+            problems: string[];
+            /** @description Receivers, in the order of the file. */
+            receivers: components["schemas"]["AlertReceiver"][];
         };
         /** @description The week in review. */
         AlertReview: {
@@ -1699,12 +2173,14 @@ export interface components {
              * @description When.
              */
             at: string;
-            /** @description More, in words. */
+            /** @description More, in words; for what agents did the hash of what was said. */
             detail: string;
             /** @description Hash of this entry and all before it. */
             hash: string;
             /** @description In which project; `*` where it is about all. */
             project: string;
+            /** @description What was said, in the log of agents and where it is kept. */
+            said?: string | null;
             /**
              * Format: int64
              * @description Number, from 1 without gaps over all projects.
@@ -1712,6 +2188,118 @@ export interface components {
             seq: number;
             /** @description To what. */
             target: string;
+        };
+        /** @description How rules would have fired. */
+        BacktestAnswer: {
+            /** @description Since when. */
+            from: string;
+            /** @description What limits how far the answer can be trusted: larger steps, history that is thinned. */
+            notes: string[];
+            /** @description Rules, in the order of their files. */
+            rules: components["schemas"]["BacktestRule"][];
+            /** @description Until when. */
+            to: string;
+            /**
+             * Format: double
+             * @description Milliseconds it took.
+             */
+            took_ms: number;
+        };
+        /** @description One time an alert would have fired. */
+        BacktestInterval: {
+            /** @description Since when it would have fired. */
+            from: string;
+            /** @description Labels of the alert. */
+            labels: {
+                [key: string]: string;
+            };
+            /**
+             * Format: double
+             * @description Seconds it would have fired.
+             */
+            seconds: number;
+            /** @description When it would have ended; none where it fires to the end of the time looked at. */
+            to?: string | null;
+            /**
+             * Format: double
+             * @description Value of the expression as it fired.
+             */
+            value?: number | null;
+        };
+        /** @description Rules to be run over stored history. */
+        BacktestRequest: {
+            /** @description Since when: RFC 3339, a day, or a distance from now; `30d` where nothing is said. */
+            from?: string | null;
+            /** @description Only the rule with this name, with the recording rules it needs. */
+            rule?: string | null;
+            /** @description A rule file: YAML in Prometheus' format. Instead of it, `rule` names a rule of the server. */
+            rules?: string | null;
+            /** @description Time between evaluations: `1m`. Where nothing is said each group's own interval, made longer where that gives more than 11,000 steps. */
+            step?: string | null;
+            /** @description Until when; now where nothing is said. */
+            to?: string | null;
+        };
+        /** @description How one rule would have fired. */
+        BacktestRule: {
+            /** @description What went wrong, with the time. */
+            errors: string[];
+            /**
+             * Format: int64
+             * @description Times it would have fired, each alert counted on its own.
+             */
+            fired: number;
+            /**
+             * Format: double
+             * @description Seconds during which at least one alert would have fired.
+             */
+            firing_seconds: number;
+            /** @description Its group. */
+            group: string;
+            /**
+             * Format: double
+             * @description Seconds between evaluations as its group has it.
+             */
+            interval_seconds: number;
+            /** @description When, in order; the latest 500. */
+            intervals: components["schemas"]["BacktestInterval"][];
+            /** @description `alert` or `record`. */
+            kind: string;
+            /**
+             * Format: int64
+             * @description Earlier ones that are counted and not listed.
+             */
+            left_out: number;
+            /**
+             * Format: double
+             * @description Seconds of the longest.
+             */
+            longest_seconds: number;
+            /** @description Name of the alert or series. */
+            name: string;
+            /** @description Expression. */
+            query: string;
+            /**
+             * Format: int64
+             * @description Samples a recording rule would have written.
+             */
+            recorded: number;
+            /** @description In a sentence. */
+            says: string;
+            /**
+             * Format: int64
+             * @description Different alerts that would have fired, by their labels.
+             */
+            series: number;
+            /**
+             * Format: double
+             * @description Seconds between evaluations in this backtest.
+             */
+            step_seconds: number;
+            /**
+             * Format: double
+             * @description Seconds all of them together.
+             */
+            total_seconds: number;
         };
         /** @description A number of a run beside those of good runs of its kind. */
         BesideGoodRuns: {
@@ -1732,6 +2320,51 @@ export interface components {
              * @description The run's.
              */
             value: number;
+        };
+        /** @description A brake. */
+        Brake: {
+            /** @description `hold`, `human` or `previous`. */
+            action: string;
+            /** @description Whom it holds; null for every agent. */
+            agent: string | null;
+            /** @description Who put it on. */
+            by: string;
+            /**
+             * Format: date-time
+             * @description When it was taken off.
+             */
+            ended_at: string | null;
+            /** @description By whom. */
+            ended_by: string | null;
+            /** @description Where; null for everywhere. */
+            environment: string | null;
+            /** @description Names it. */
+            id: string;
+            /** @description In force now. */
+            in_force: boolean;
+            /** @description The issue it is for. */
+            issue: string | null;
+            /**
+             * Format: date-time
+             * @description Since when.
+             */
+            since: string;
+            /** @description Which tool's calls it holds; null for whatever the agent does. */
+            tool: string | null;
+            /**
+             * Format: date-time
+             * @description Until when; null until it is taken off.
+             */
+            until: string | null;
+            /** @description The version to use, for `previous`. */
+            version: string | null;
+            /** @description Why. */
+            why: string;
+        };
+        /** @description Brakes. */
+        BrakesAnswer: {
+            /** @description Those put on last first; those that are over too, where asked for. */
+            brakes: components["schemas"]["Brake"][];
         };
         /** @description How an account stands. */
         BudgetAccount: {
@@ -1776,6 +2409,20 @@ export interface components {
              * @description Dollars spent.
              */
             spent_usd: number;
+        };
+        /** @description What a held agent does instead. */
+        BudgetBrake: {
+            /** @description `hold`: nothing; `human`: hand over to people; `previous`: work as `version`. */
+            action: string;
+            /** @description The brake's id. */
+            id: string;
+            /**
+             * Format: date-time
+             * @description Until when; null until somebody takes it off.
+             */
+            until: string | null;
+            /** @description The version to use, for `previous`. */
+            version: string | null;
         };
         /** @description Who is about to make which call. */
         BudgetCheck: {
@@ -1838,6 +2485,11 @@ export interface components {
              */
             session: string | null;
             /**
+             * @description Tool to be called, where it is about one: brakes may hold it.
+             * @default null
+             */
+            tool: string | null;
+            /**
              * Format: double
              * @description What the call costs at most, in dollars; or say `input_tokens` and `max_output_tokens`.
              * @default null
@@ -1848,6 +2500,11 @@ export interface components {
              * @default null
              */
             user: string | null;
+            /**
+             * @description Version of the agent: a brake may keep it on the one before.
+             * @default null
+             */
+            version: string | null;
             /**
              * @description Workflow.
              * @default null
@@ -1962,6 +2619,7 @@ export interface components {
         BudgetVerdict: {
             /** @description Every account that was asked. */
             accounts: components["schemas"]["BudgetAccount"][];
+            brake?: components["schemas"]["BudgetBrake"] | null;
             /** @description The budget that decided it. */
             budget: string | null;
             /**
@@ -2031,6 +2689,89 @@ export interface components {
              * @description Positive feedback, of the feedback that is not neutral.
              */
             user_feedback_score?: number | null;
+        };
+        /** @description A change. */
+        Change: {
+            /** @description Of which agent; null for all. */
+            agent: string | null;
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            at: string;
+            /** @description Who told of it. */
+            by: string | null;
+            /** @description Where; null for everywhere. */
+            environment: string | null;
+            /** @description Names it. */
+            id: string;
+            /** @description `deploy`, `model`, `prompt`, `tool_schema`, `index_version` or `config`. */
+            kind: string;
+            /** @description What it was before, where telemetry shows it. */
+            previous: string | null;
+            /** @description `told` over the API, or `seen` in telemetry: the first run with another version, model, prompt or set of tools. */
+            source: string;
+            /** @description In words. */
+            title: string;
+            /** @description First run that shows it. */
+            trace_id: string | null;
+            /** @description Where to read more. */
+            url: string | null;
+            /** @description What it is since then: a version, a model, or the hash of a prompt or of tools. */
+            version: string | null;
+        };
+        /** @description A page of changes. */
+        ChangesAnswer: {
+            /** @description Changes, newest first. */
+            changes: components["schemas"]["Change"][];
+            /** @description Cursor of the next page; null on the last. */
+            next: string | null;
+        };
+        /** @description The production monitoring checklist. */
+        ChecklistAnswer: {
+            /** @description Its nineteen rows. */
+            rows: components["schemas"]["ChecklistRow"][];
+        };
+        /** @description One row of the checklist: of its series the one that is furthest towards the threshold. */
+        ChecklistRow: {
+            /** @description Whether more than the threshold is too much; else less is too little. */
+            above: boolean;
+            /** @description The alert of the pack `checklist`; null for the row that has none. */
+            alert: string | null;
+            /**
+             * Format: double
+             * @description What it was over 7 days.
+             */
+            baseline: number | null;
+            /** @description Latency, tokens, cost, errors, agent or quality. */
+            category: string;
+            /** @description Agent, model or tool it is of. */
+            labels: {
+                [key: string]: string;
+            };
+            /** @description What is measured. */
+            metric: string;
+            /** @description The value in PromQL. */
+            query: string;
+            /**
+             * @description `ok`, `beyond` the threshold, `no_data`, `no_threshold` (a number you have to set is missing), or `no_baseline` (it would be
+             *     beyond, but there are not enough runs of a day ago to compare with).
+             */
+            state: string;
+            /**
+             * Format: double
+             * @description Where the alert would fire.
+             */
+            threshold: number | null;
+            /** @description Unit of the numbers: `seconds`, `tokens`, `usd`, `ratio` or `count`. */
+            unit: string;
+            /**
+             * Format: double
+             * @description The value now; null without data.
+             */
+            value: number | null;
+            /** @description Why it matters. */
+            why: string;
         };
         /** @description A completed run in the summary. */
         CompletedRun: {
@@ -2431,6 +3172,18 @@ export interface components {
             /** @description In words. */
             words: string;
         };
+        /** @description How long something derived is kept. */
+        DerivedRetention: {
+            /**
+             * Format: int64
+             * @description Seconds; absent for ever.
+             */
+            keep_seconds?: number | null;
+            /** @description What sets it. */
+            set_by: string;
+            /** @description What. */
+            what: string;
+        };
         /** @description A detector. */
         Detector: {
             /** @description What it finds, in one sentence. */
@@ -2622,6 +3375,71 @@ export interface components {
              */
             otlp_http: string;
         };
+        /** @description An order to erase, as it stands. */
+        Erasure: {
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            at: string;
+            /** @description When backups were made over the API that may still hold it. Other copies of the directory are not known. */
+            backups: string[];
+            /** @description Who ordered it. */
+            by: string;
+            /**
+             * Format: date-time
+             * @description When nobody could read it any more.
+             */
+            erased_at: string | null;
+            /**
+             * Format: date-time
+             * @description When the last file that held it was removed.
+             */
+            files_gone_at: string | null;
+            /**
+             * Format: int64
+             * @description Files that held the rows and are not removed yet.
+             */
+            files_waiting: number;
+            /**
+             * Format: int64
+             * @description Traces that the search afterwards still found: 0 is the proof.
+             */
+            found_afterwards?: number | null;
+            /**
+             * Format: int64
+             * @description Number.
+             */
+            id: number;
+            /** @description Runs of others that say the name, the newest: a person has to look at these. */
+            mentioned_in: string[];
+            /** @description Where telemetry is passed on to: what is there has to be erased there. */
+            passed_on_to: string[];
+            /** @description What went wrong. */
+            problem?: string | null;
+            /** @description Their rows, by table. */
+            rows: {
+                [key: string]: number;
+            };
+            /** @description `working`; `waiting`: nobody reads it any more, its files go when their grace period is over; `done`; `failed`. */
+            state: string;
+            /** @description The run's id, or a hash of the user's or session's: the name itself is not kept. */
+            told: string;
+            /**
+             * Format: int64
+             * @description Traces erased.
+             */
+            traces: number;
+            /** @description Segments that cannot be read; what they hold is not known. */
+            unreadable: string[];
+            /** @description `user`, `session` or `run`. */
+            what: string;
+        };
+        /** @description Orders to erase. */
+        Erasures: {
+            /** @description Newest first. */
+            erasures: components["schemas"]["Erasure"][];
+        };
         /** @description What went wrong. */
         ErrorInfo: {
             /** @description Message as sent. */
@@ -2642,6 +3460,44 @@ export interface components {
              * @description When.
              */
             time: string;
+        };
+        /** @description One value of a series. */
+        EvidencePoint: {
+            /** @description When. */
+            at: string;
+            /**
+             * Format: double
+             * @description Value.
+             */
+            value: number;
+        };
+        /** @description A run that shows an alert, as it was then. */
+        EvidenceRun: {
+            /** @description The top agent. */
+            agent?: string | null;
+            /**
+             * Format: double
+             * @description Cost in US dollars.
+             */
+            cost_usd?: number | null;
+            /**
+             * Format: double
+             * @description Milliseconds it took.
+             */
+            duration_ms: number;
+            /**
+             * Format: int32
+             * @description Failed steps.
+             */
+            errors: number;
+            /** @description Name of its root step. */
+            name: string;
+            /** @description When it started. */
+            started_at: string;
+            /** @description How it stood. */
+            status: components["schemas"]["RunStatus"];
+            /** @description Names the run. */
+            trace_id: string;
         };
         /** @description What the doctor looked at. */
         Examined: {
@@ -2875,6 +3731,99 @@ export interface components {
             reasons: string[];
             /** @description `ok`, `degraded`, `replaying` or `stopping`. */
             status: string;
+        };
+        /** @description A user who was hit. */
+        HitUser: {
+            /**
+             * Format: double
+             * @description What these cost, in dollars.
+             */
+            cost_usd: number;
+            /**
+             * Format: int64
+             * @description Runs.
+             */
+            runs: number;
+            /** @description The user. */
+            user: string;
+        };
+        /** @description Something that has to stay. */
+        HoldInfo: {
+            /**
+             * Format: date-time
+             * @description Since when.
+             */
+            at: string;
+            /** @description Who said so. */
+            by: string;
+            /**
+             * Format: int64
+             * @description Number.
+             */
+            id: number;
+            /** @description Why. */
+            reason: string;
+            /** @description Which; empty for the project. */
+            value: string;
+            /** @description `project`, `user`, `session` or `run`. */
+            what: string;
+        };
+        /** @description Holds. */
+        Holds: {
+            /** @description Oldest first. */
+            holds: components["schemas"]["HoldInfo"][];
+        };
+        /** @description An issue with what is around it. */
+        IncidentAnswer: {
+            /** @description Alerts that began to fire meanwhile (from an hour before the onset); empty for those who may not see alerts. */
+            alerts: components["schemas"]["AlertEvent"][];
+            /** @description Brakes in force on the agent. */
+            brakes: components["schemas"]["Brake"][];
+            /** @description What changed in the 24 hours before (`before` says otherwise): of the agent first, then the latest first. */
+            changes: components["schemas"]["Change"][];
+            first_bad: components["schemas"]["Run"] | null;
+            /** @description Who was hit since the onset. */
+            hit: components["schemas"]["IncidentHit"];
+            /** @description The issue. */
+            issue: components["schemas"]["Issue"];
+            last_good: components["schemas"]["Run"] | null;
+            /**
+             * Format: date-time
+             * @description When it began this time: the first finding after 24 quiet hours.
+             */
+            onset: string;
+            /** @description Other issues that hit the same runs. */
+            related: components["schemas"]["RelatedIssue"][];
+        };
+        /** @description Who an incident hit. */
+        IncidentHit: {
+            /** @description Users, those with most runs first; at most 20. `/incidents/{fingerprint}/runs.csv` has every run. */
+            by_user: components["schemas"]["HitUser"][];
+            /**
+             * Format: double
+             * @description What these runs cost, in dollars.
+             */
+            cost_usd: number;
+            /**
+             * Format: int64
+             * @description Runs.
+             */
+            runs: number;
+            /**
+             * Format: int64
+             * @description Conversations.
+             */
+            sessions: number;
+            /**
+             * Format: int64
+             * @description Runs of which nobody knows what they cost.
+             */
+            unpriced_runs: number;
+            /**
+             * Format: int64
+             * @description End users.
+             */
+            users: number;
         };
         /** @description Counts of what came in since the server started. */
         IngestStatus: {
@@ -3116,6 +4065,40 @@ export interface components {
             /** @description Model calls by tokens. */
             tokens_per_step: components["schemas"]["SizeCount"][];
         };
+        /** @description Records of one stretch of time and level. */
+        LogCount: {
+            /**
+             * Format: int64
+             * @description How many.
+             */
+            count: number;
+            /** @description `unset`, `trace`, `debug`, `info`, `warn`, `error` or `fatal`. */
+            level: string;
+            /**
+             * Format: date-time
+             * @description Beginning of the stretch.
+             */
+            time: string;
+        };
+        /** @description How many log records there are. */
+        LogCountsAnswer: {
+            /** @description Names of events with their records, most first; at most 50. */
+            events: components["schemas"]["FacetValue"][];
+            /** @description Counts by time and level; stretches without records are left out. */
+            rows: components["schemas"]["LogCount"][];
+            /** @description Services with their records, most first; at most 50. */
+            services: components["schemas"]["FacetValue"][];
+            /**
+             * Format: double
+             * @description Length of a stretch of time.
+             */
+            step_seconds: number;
+            /**
+             * Format: int64
+             * @description Records in all.
+             */
+            total: number;
+        };
         /** @description A log record. */
         LogRecord: {
             /** @description Attributes, any JSON values. */
@@ -3166,10 +4149,19 @@ export interface components {
             /** @description The secret, to be sent as `Authorization: Bearer …`. */
             key: string;
         };
+        /** @description What is known of a run. */
+        Mark: {
+            /** @description Whether it did what it should. */
+            good: boolean;
+            /** @description Why, for those who look later. */
+            note?: string | null;
+        };
         /** @description Who is asking. */
         Me: {
             /** @description Whether the server asks for credentials at all. */
             closed: boolean;
+            /** @description Whether people can sign in elsewhere (GET /api/v1/login/oidc). */
+            oidc: boolean;
             /** @description The project the answer is about; the header `tawny-project` chooses another. */
             project: string;
             /** @description What they may do there: `ingest`, `read`, `respond`, `write`, `admin`. */
@@ -3233,6 +4225,77 @@ export interface components {
             /** @description In what; empty for counts. */
             unit: string;
         };
+        /** @description A brake to put on. */
+        NewBrake: {
+            /**
+             * @description `hold`, `human` (hand over to people) or `previous` (work as the version before).
+             * @example hold
+             */
+            action: string;
+            /** @description Whom to hold; one of `agent` and `tool` is needed. */
+            agent?: string | null;
+            /** @description Where; everywhere where left out. */
+            environment?: string | null;
+            /** @description The issue it is for. */
+            issue?: string | null;
+            /**
+             * Format: int64
+             * @description For how long.
+             */
+            minutes?: number | null;
+            /** @description Which tool's calls to hold. */
+            tool?: string | null;
+            /**
+             * Format: date-time
+             * @description Until when; or say `minutes`. Until it is taken off where both are left out.
+             */
+            until?: string | null;
+            /** @description For `previous`, the version to use; the one that telemetry showed before the newest where left out. */
+            version?: string | null;
+            /**
+             * @description Why. Agents are told.
+             * @example refunds twice, issue 4f1c
+             */
+            why: string;
+        };
+        /** @description A change that somebody tells of. */
+        NewChange: {
+            /** @description Of which agent; of all where left out. */
+            agent?: string | null;
+            /**
+             * Format: date-time
+             * @description When; now where left out.
+             */
+            at?: string | null;
+            /** @description Where; everywhere where left out. */
+            environment?: string | null;
+            /** @description Names it; telling of it again replaces it. Made where left out. */
+            id?: string | null;
+            /**
+             * @description `deploy`, `model`, `prompt`, `tool_schema`, `index_version` or `config`.
+             * @example deploy
+             */
+            kind: string;
+            /**
+             * @description What changed, in words.
+             * @example checkout agent 2.4.1
+             */
+            title: string;
+            /**
+             * @description Where to read more.
+             * @example https://ci.example/deploys/812
+             */
+            url?: string | null;
+            /** @description What it is since then: a version, a model, a commit. */
+            version?: string | null;
+        };
+        /** @description A hold that is to be put in force. */
+        NewHold: {
+            /** @description What stays; left out: everything of the project. */
+            about?: components["schemas"]["About"];
+            /** @description Why, for those who wonder later. */
+            reason: string;
+        };
         /** @description A key that is to be made, in the project of the request. */
         NewKey: {
             /**
@@ -3242,6 +4305,15 @@ export interface components {
             name: string;
             /** @description What it may be used for: `ingest`, `read`, `write`, `admin`. */
             scopes: string[];
+        };
+        /** @description A person who is to be added. */
+        NewUser: {
+            /** @description The name to sign in with: letters, digits, `-`, `_`, `.` and `@`. */
+            name: string;
+            /** @description The password, at least twelve characters. */
+            password: string;
+            /** @description What the person may do, and where. */
+            roles: components["schemas"]["RoleIn"][];
         };
         /** @description A piece of a message. */
         Part: {
@@ -3377,6 +4449,30 @@ export interface components {
             /** @description Functions, by name. */
             functions: components["schemas"]["PromqlWord"][];
         };
+        /** @description What came of a test message. */
+        ReceiverTest: {
+            /** @description One for each integration of the receiver, in order. */
+            results: components["schemas"]["ReceiverTestResult"][];
+        };
+        /** @description What came of a test message of one integration. */
+        ReceiverTestResult: {
+            /** @description Whether it took the message (and its end, where ends are told). */
+            accepted: boolean;
+            /** @description Why not. */
+            error?: string | null;
+            /** @description Type of the integration. */
+            kind: string;
+        };
+        /** @description An issue that hits the same runs. */
+        RelatedIssue: {
+            /** @description The issue. */
+            issue: components["schemas"]["Issue"];
+            /**
+             * Format: int64
+             * @description Runs that both hit.
+             */
+            runs: number;
+        };
         /** @description One sort of removal at one place. */
         Removed: {
             /** @description `preview`, `hash`, `none`, or the detector or pattern that found something. */
@@ -3436,6 +4532,16 @@ export interface components {
              */
             runs: number;
         };
+        /** @description How long what is kept in the project. */
+        RetentionAnswer: {
+            /** @description What is derived from it. */
+            derived: components["schemas"]["DerivedRetention"][];
+            /** @description What stays whatever the layers say. */
+            holds: components["schemas"]["HoldInfo"][];
+            /** @description Telemetry, by layer. */
+            layers: components["schemas"]["StoreRetention"][];
+            sampling?: components["schemas"]["SamplingInfo"] | null;
+        };
         /** @description A search or a reordering. */
         Retrieval: {
             /**
@@ -3484,6 +4590,13 @@ export interface components {
          * @enum {string}
          */
         Role: "system" | "user" | "assistant" | "tool";
+        /** @description A role in a project. */
+        RoleIn: {
+            /** @description The project; `*` for all. */
+            project: string;
+            /** @description `viewer`, `responder`, `editor`, `admin`; in a change also `none`, which takes the role away. */
+            role: string;
+        };
         /** @description One rule. */
         Rule: {
             /**
@@ -3527,7 +4640,7 @@ export interface components {
             group: string;
             /** @description Name of the alert. */
             name: string;
-            nearest?: null | components["schemas"]["RuleValue"];
+            nearest?: components["schemas"]["RuleValue"] | null;
             /**
              * Format: int64
              * @description Series it looks at.
@@ -3654,6 +4767,8 @@ export interface components {
              * @description Number of findings about this run; live updates and search leave it at 0.
              */
             findings: number;
+            /** @description Whether somebody marked it as good or not good; null in live updates and search. */
+            good: boolean | null;
             /** @description Beginning of what was asked (200 characters). */
             input_preview: string | null;
             /**
@@ -3665,7 +4780,7 @@ export interface components {
             models: string[];
             /** @description Name of the root step. */
             name: string;
-            /** @description What it came to, where the sender says so. */
+            /** @description What it came to, where the sender says so or an outcome is declared. */
             outcome: string | null;
             /** @description Beginning of what was answered (200 characters). */
             output_preview: string | null;
@@ -3696,6 +4811,8 @@ export interface components {
             service: string | null;
             /** @description Conversation the run belongs to. */
             session_id: string | null;
+            /** @description What it broke of the service level its workflow promises (docs/sla.md), once it has settled; live updates and search leave it empty. */
+            sla_broken?: components["schemas"]["SlaBroken"][];
             /**
              * Format: date-time
              * @description Start of the earliest step, RFC 3339.
@@ -3712,6 +4829,11 @@ export interface components {
             steps_by_kind: {
                 [key: string]: number;
             };
+            /**
+             * Format: double
+             * @description How likely it failed without saying so, once it was judged; orders runs, has no unit. Null in live updates and search.
+             */
+            suspicion: number | null;
             /** @description Tags of all steps. */
             tags: string[];
             /**
@@ -3734,8 +4856,6 @@ export interface components {
             version: string | null;
             /** @description Workflow. */
             workflow: string | null;
-            /** @description What it broke of the service level its workflow promises (docs/sla.md), once it has settled; live updates and search leave it empty. */
-            sla_broken: components["schemas"]["SlaBroken"][];
         };
         /** @description One run with its steps. */
         RunAnswer: {
@@ -3752,6 +4872,13 @@ export interface components {
         RunLogsAnswer: {
             /** @description The records. */
             logs: components["schemas"]["LogRecord"][];
+        };
+        /** @description A run that was marked. */
+        RunMarked: {
+            /** @description How it is marked. */
+            good: boolean;
+            /** @description The run. */
+            trace_id: string;
         };
         /**
          * @description How a run stands.
@@ -3782,6 +4909,49 @@ export interface components {
              * @description Runs that match the filter, on all pages.
              */
             total: number;
+        };
+        /** @description What sampling did in the project since its beginning. */
+        SamplingInfo: {
+            /**
+             * Format: int64
+             * @description Rows that were dropped.
+             */
+            rows_dropped: number;
+            /** @description Settled runs by what became of them: why they are kept, `to drop`, `dropped`. */
+            runs: {
+                [key: string]: number;
+            };
+            /**
+             * Format: int64
+             * @description Traces that wait to be dropped.
+             */
+            waiting: number;
+        };
+        /** @description Rules to be tried. */
+        SamplingTrial: {
+            /** @description The file of rules, as text. */
+            rules: string;
+            /** @description Since when: `7d`, or a time. */
+            since: string;
+        };
+        /** @description What rules would do with the runs of the project. */
+        SamplingTried: {
+            /** @description Runs by what would become of them: why they would be kept, or `drop`. */
+            by: {
+                [key: string]: number;
+            };
+            /**
+             * Format: int64
+             * @description Of these, those that would be kept.
+             */
+            kept: number;
+            /** @description Whether there were more runs than are looked at. */
+            more: boolean;
+            /**
+             * Format: int64
+             * @description Settled runs looked at.
+             */
+            runs: number;
         };
         /** @description A judgement of a step or run. */
         Score: {
@@ -4245,6 +5415,12 @@ export interface components {
             /** @description Whether its tokens and cost are part of the run's totals. */
             counted: boolean;
             /**
+             * Format: double
+             * @description Milliseconds of the run's length that this step itself takes up, on the path of what the run waited for; null beside
+             *     that path. Only in answers that hold the whole tree or a part of it.
+             */
+            critical_ms: number | null;
+            /**
              * Format: int32
              * @description Depth in the shown tree; steps come in pre-order, so depth alone gives the tree.
              */
@@ -4266,6 +5442,11 @@ export interface components {
             events: components["schemas"]["Event"][];
             /** @description Why the model stopped: `stop`, `tool_calls`, `length`, … */
             finish_reason: string | null;
+            /**
+             * Format: int32
+             * @description Steps below it that this answer leaves out (`limit`).
+             */
+            folded: number;
             /** @description Input that is not a conversation, any JSON; null where none. */
             input: unknown;
             /** @description Beginning of the input (200 characters). */
@@ -4347,16 +5528,6 @@ export interface components {
             version: string | null;
             /** @description Workflow. */
             workflow: string | null;
-            /**
-             * Format: double
-             * @description Milliseconds of the run's length that this step itself takes up.
-             */
-            critical_ms: number | null;
-            /**
-             * Format: int32
-             * @description Steps below it that this answer leaves out.
-             */
-            folded: number;
         };
         /** @description One step with the span as it was sent. */
         StepAnswer: {
@@ -4627,6 +5798,30 @@ export interface components {
             /** @description The last 20 runs that completed, latest first. */
             last_completed: components["schemas"]["CompletedRun"][];
         };
+        /** @description A run in the order of suspicion. */
+        Suspect: {
+            /** @description Agent. */
+            agent: string;
+            /**
+             * Format: date-time
+             * @description When it ended.
+             */
+            at: string;
+            /** @description What it came to, where an outcome is declared. */
+            outcome: string | null;
+            /**
+             * Format: double
+             * @description How likely it failed without saying so; has no unit.
+             */
+            suspicion: number;
+            /** @description The run. */
+            trace_id: string;
+        };
+        /** @description The most suspicious runs. */
+        SuspectsAnswer: {
+            /** @description The runs, the most suspicious first. */
+            runs: components["schemas"]["Suspect"][];
+        };
         /**
          * @description Who told of a step.
          * @enum {string}
@@ -4756,6 +5951,39 @@ export interface components {
              */
             total_tokens: number;
         };
+        /** @description What is to change of a person; what is left out stays. */
+        UserChange: {
+            /** @description Whether the person may not sign in. */
+            disabled?: boolean | null;
+            /** @description Another password; the person's sessions end. */
+            password?: string | null;
+            /** @description Roles that change; others stay. */
+            roles?: components["schemas"]["RoleIn"][];
+        };
+        /** @description A person. */
+        UserInfo: {
+            /**
+             * Format: date-time
+             * @description When the person was added.
+             */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description Since when the person may not sign in.
+             */
+            disabled_at: string | null;
+            /** @description Names the person in paths; the name to sign in with. */
+            id: string;
+            /** @description Roles by project. */
+            roles: components["schemas"]["RoleIn"][];
+            /** @description How the person signs in: `password` or `oidc`. */
+            signs_in: string;
+        };
+        /** @description People. */
+        Users: {
+            /** @description By name. */
+            users: components["schemas"]["UserInfo"][];
+        };
         /** @description A message that waits. */
         WaitingMessage: {
             /**
@@ -4794,48 +6022,6 @@ export interface components {
              * @description What they would cost.
              */
             would_cost_usd: number;
-        };
-        /** @description LogCount */
-        LogCount: {
-            /** Format: date-time */
-            time: string;
-            level: string;
-            /** Format: int64 */
-            count: number;
-        };
-        /** @description LogCountsAnswer */
-        LogCountsAnswer: {
-            /** Format: double */
-            step_seconds: number;
-            /** Format: int64 */
-            total: number;
-            rows: components["schemas"]["LogCount"][];
-            services: components["schemas"]["FacetValue"][];
-            events: components["schemas"]["FacetValue"][];
-        };
-        /** @description ChecklistRow */
-        ChecklistRow: {
-            category: string;
-            metric: string;
-            why: string;
-            unit: string;
-            state: string;
-            /** Format: double */
-            value: number | null;
-            labels: {
-                [key: string]: string;
-            };
-            /** Format: double */
-            baseline: number | null;
-            /** Format: double */
-            threshold: number | null;
-            above: boolean;
-            alert: string | null;
-            query: string;
-        };
-        /** @description ChecklistAnswer */
-        ChecklistAnswer: {
-            rows: components["schemas"]["ChecklistRow"][];
         };
     };
     responses: never;
@@ -4888,7 +6074,7 @@ export interface operations {
                 /** @description `runs` (when not given) or `steps`. */
                 of?: string;
                 /**
-                 * @description `count` (when not given), `errors`, `tokens`, `cost_usd`, `duration_ms`, or of steps `ttft_ms`.
+                 * @description `count` (when not given), `errors`, `tokens`, `cost_usd`, `duration_ms`, of runs `steps`, of steps `ttft_ms`.
                  * @example duration_ms
                  */
                 measure?: string;
@@ -5082,6 +6268,47 @@ export interface operations {
             };
         };
     };
+    getAlert: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Which alert */
+                fingerprint: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The alert, its evidence and events */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertDetail"];
+                };
+            };
+            /** @description That is no fingerprint */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nothing is known of such an alert */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     ackAlert: {
         parameters: {
             query?: never;
@@ -5132,6 +6359,8 @@ export interface operations {
             query?: {
                 /** @description Only entries after this number. */
                 after?: number;
+                /** @description `people` (what people, keys and commands did; so where it is left out) or `agents` (what agents did). */
+                of?: string;
             };
             header?: never;
             path?: never;
@@ -5155,6 +6384,8 @@ export interface operations {
             query?: {
                 /** @description A `head` of an earlier answer: it must still be in the log. */
                 head?: string;
+                /** @description `people` (so where it is left out) or `agents`. */
+                of?: string;
             };
             header?: never;
             path?: never;
@@ -5169,6 +6400,112 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AuditCheck"];
+                };
+            };
+        };
+    };
+    listBrakes: {
+        parameters: {
+            query?: {
+                /** @description Also those that are over, of the last 400 days */
+                all?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Brakes, those put on last first */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BrakesAnswer"];
+                };
+            };
+            /** @description A parameter cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    putBrakeOn: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewBrake"];
+            };
+        };
+        responses: {
+            /** @description The brake */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Brake"];
+                };
+            };
+            /** @description The brake cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody knows a version before, or there are too many brakes */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    takeBrakeOff: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Which brake */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The brake, which is over */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Brake"];
+                };
+            };
+            /** @description No such brake is in force */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -5357,6 +6694,105 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listChanges: {
+        parameters: {
+            query?: {
+                /** @description From this time: RFC 3339, a day, or a distance from now such as `15m`, `1h`, `24h`, `7d`. */
+                from?: string;
+                /** @description Before this time; as `from`. */
+                to?: string;
+                /** @description Environment; changes that name none are shown too. Repeatable. */
+                environment?: string[];
+                /** @description Agent; changes that name none are shown too. Repeatable. */
+                agent?: string[];
+                /** @description Kind: `deploy`, `model`, `prompt`, `tool_schema`, `index_version` or `config`; repeatable. */
+                kind?: string[];
+                /** @description `told` or `seen`. */
+                source?: string;
+                /** @description Changes on a page, 1 to 500; 50 where not given. */
+                limit?: number;
+                /** @description Cursor: `next` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page of changes */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangesAnswer"];
+                };
+            };
+            /** @description A parameter cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    tellChange: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewChange"];
+            };
+        };
+        responses: {
+            /** @description The change as it is kept */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Change"];
+                };
+            };
+            /** @description The change cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getChecklist: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Nineteen rows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChecklistAnswer"];
                 };
             };
         };
@@ -5895,6 +7331,68 @@ export interface operations {
             };
         };
     };
+    listErasures: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The newest orders of the project */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Erasures"];
+                };
+            };
+        };
+    };
+    erase: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["About"];
+            };
+        };
+        responses: {
+            /** @description What was done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Erasure"];
+                };
+            };
+            /** @description It does not say whose data */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A hold stands in the way */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     exportRuns: {
         parameters: {
             query?: {
@@ -6002,6 +7500,179 @@ export interface operations {
             };
             /** @description A parameter cannot be read */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listHolds: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Holds in force */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Holds"];
+                };
+            };
+        };
+    };
+    createHold: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewHold"];
+            };
+        };
+        responses: {
+            /** @description The hold */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HoldInfo"];
+                };
+            };
+            /** @description It cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many holds */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    endHold: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Number of the hold */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Ended */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No such hold in the project */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getIncident: {
+        parameters: {
+            query?: {
+                /** @description Take this as the onset: RFC 3339, a day, or a distance from now. */
+                onset?: string;
+                /** @description Show changes since this time; 24 hours before the onset where not given. */
+                before?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The issue's fingerprint */
+                fingerprint: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The incident */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IncidentAnswer"];
+                };
+            };
+            /** @description A parameter cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such issue */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getIncidentRuns: {
+        parameters: {
+            query?: {
+                /** @description Runs hit at this time or later; since the issue began this time where not given */
+                onset?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The issue's fingerprint */
+                fingerprint: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A line of names, then a line a run, oldest first; money in exact decimals */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            /** @description No such issue */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6311,6 +7982,74 @@ export interface operations {
             };
         };
     };
+    beginOidc: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description To the provider */
+            303: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No provider is set */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The provider cannot be asked */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    finishOidc: {
+        parameters: {
+            query?: {
+                /** @description The provider's code */
+                code?: string;
+                /** @description As it was sent there */
+                state?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Signed in: to the pages */
+            303: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not begun here, a token that is not good, or nobody lets the person in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     logOut: {
         parameters: {
             query?: never;
@@ -6413,6 +8152,75 @@ export interface operations {
             };
             /** @description No line could be read */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    countLogs: {
+        parameters: {
+            query: {
+                /** @description Records of this time or later: RFC 3339, or a distance from now such as `15m`, `1h`, `24h`, `7d`. */
+                from?: string;
+                /** @description Records before this time; as `from`. */
+                to?: string;
+                /** @description Text in body, attributes, event name or service; case is ignored. */
+                q?: string;
+                /** @description Records of this run. */
+                trace_id?: string;
+                /** @description Records of this step. */
+                span_id?: string;
+                /** @description Name of the event; repeatable. */
+                event?: string[];
+                /** @description Environment; repeatable. */
+                environment?: string[];
+                /** @description Agent that works in the record's run; repeatable. */
+                agent?: string[];
+                /**
+                 * @description An attribute's exact value, `key=value`; values that are no text as JSON writes them. Repeatable; all must hold.
+                 * @example http.method=GET
+                 */
+                attr?: string[];
+                /** @description Lowest severity: a number from 1 to 24, or `trace`, `debug`, `info`, `warn`, `error`, `fatal`. */
+                severity?: string;
+                /** @description Service; repeatable. */
+                service?: string[];
+                /**
+                 * @description Length of a stretch: `30s`, `5m`, `1h`, `1d`.
+                 * @example 5m
+                 */
+                step: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The counts */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LogCountsAnswer"];
+                };
+            };
+            /** @description A parameter cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More rows than one answer takes */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6564,6 +8372,78 @@ export interface operations {
             };
         };
     };
+    listReceivers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Receivers and the routes that lead to them */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertReceivers"];
+                };
+            };
+        };
+    };
+    testReceiver: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Which receiver */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Who took it */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReceiverTest"];
+                };
+            };
+            /** @description There is no such receiver, or it has no integrations */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getRetention: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Layers, holds, sampling */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RetentionAnswer"];
+                };
+            };
+        };
+    };
     listRules: {
         parameters: {
             query?: never;
@@ -6580,6 +8460,66 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RulesAnswer"];
+                };
+            };
+        };
+    };
+    backtestRules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BacktestRequest"];
+            };
+        };
+        responses: {
+            /** @description Rules with the times they would have fired */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BacktestAnswer"];
+                };
+            };
+            /** @description The rules or the time cannot be read; the detail says where */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such rule */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A limit was reached */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another backtest is running */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -6743,10 +8683,18 @@ export interface operations {
                  * @example none
                  */
                 content?: string;
-                limit?: number | null;
-                under?: string | null;
-                show?: string | null;
-                find?: string | null;
+                /**
+                 * @description Steps at most, about: the upper ones, failed ones and those that lead to them. `folded` of a step says how many below it
+                 *     are left out.
+                 * @example 2000
+                 */
+                limit?: number;
+                /** @description Only this step and those below it. */
+                under?: string;
+                /** @description A step that is wanted whatever is left out, with those above it. */
+                show?: string;
+                /** @description Only steps that mention this text in name, kind, agent, model, tool, error or previews, and those above them; case is ignored. */
+                find?: string;
             };
             header?: never;
             path: {
@@ -6764,6 +8712,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RunAnswer"];
+                };
+            };
+            /** @description A parameter cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description No such run */
@@ -6884,6 +8841,60 @@ export interface operations {
             };
         };
     };
+    markRun: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Trace id, 32 hexadecimal digits */
+                trace_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Mark"];
+            };
+        };
+        responses: {
+            /** @description It is marked */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunMarked"];
+                };
+            };
+            /** @description The mark cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such run */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many runs are marked */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     getRunRaw: {
         parameters: {
             query?: never;
@@ -6973,6 +8984,39 @@ export interface operations {
             };
             /** @description No such run */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    trySampling: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SamplingTrial"];
+            };
+        };
+        responses: {
+            /** @description Runs by what would become of them */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SamplingTried"];
+                };
+            };
+            /** @description The rules cannot be read; the detail says where */
+            400: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7535,6 +9579,199 @@ export interface operations {
             };
         };
     };
+    listSuspects: {
+        parameters: {
+            query?: {
+                /** @description Ended from this time on: RFC 3339, a day, or a distance from now such as `15m`, `1h`, `24h`, `7d`. */
+                from?: string;
+                /** @description Before this time; as `from`. */
+                to?: string;
+                /** @description Agent; repeatable. */
+                agent?: string[];
+                /** @description Rows, 1 to 500; 50 where not given. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The runs */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SuspectsAnswer"];
+                };
+            };
+            /** @description A parameter cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listUsers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description People; those with a role in all projects too */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Users"];
+                };
+            };
+        };
+    };
+    createUser: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewUser"];
+            };
+        };
+        responses: {
+            /** @description The person */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserInfo"];
+                };
+            };
+            /** @description Name, password or roles cannot be used */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is one of that name, or nobody would be administrator */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removeUser: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Name of the person */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Removed; their sessions have ended */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No such person */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody would be administrator any more */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeUser: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Name of the person */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UserChange"];
+            };
+        };
+        responses: {
+            /** @description The person as changed */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserInfo"];
+                };
+            };
+            /** @description Password or roles cannot be used */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such person */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody would be administrator any more */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     getHealth: {
         parameters: {
             query?: never;
@@ -7661,71 +9898,6 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    countLogs: {
-        parameters: {
-            query: {
-                /** @description Records of this time or later: RFC 3339, or a distance from now such as `15m`, `1h`, `24h`, `7d`. */
-                from?: string;
-                /** @description Records before this time; as `from`. */
-                to?: string;
-                /** @description Text in body, attributes, event name or service; case is ignored. */
-                q?: string;
-                /** @description Records of this run. */
-                trace_id?: string;
-                /** @description Records of this step. */
-                span_id?: string;
-                /** @description Name of the event; repeatable. */
-                event?: string[];
-                /** @description Environment; repeatable. */
-                environment?: string[];
-                /** @description Agent that works in the record's run; repeatable. */
-                agent?: string[];
-                /**
-                 * @description An attribute's exact value, `key=value`; values that are no text as JSON writes them. Repeatable; all must hold.
-                 * @example http.method=GET
-                 */
-                attr?: string[];
-                /** @description Lowest severity: a number from 1 to 24, or `trace`, `debug`, `info`, `warn`, `error`, `fatal`. */
-                severity?: string;
-                /** @description Service; repeatable. */
-                service?: string[];
-                step: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["LogCountsAnswer"];
-                };
-            };
-        };
-    };
-    getChecklist: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ChecklistAnswer"];
                 };
             };
         };

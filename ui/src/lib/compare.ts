@@ -79,5 +79,17 @@ export function pieces(left: string, right: string): [Piece[], Piece[]] {
   }
   add(0, a.slice(WORDS_MAX).join(""), true);
   add(1, b.slice(WORDS_MAX).join(""), true);
+  return [joined(out[0]), joined(out[1])];
+}
+
+/** Words that differ are one piece with the space between them. */
+function joined(pieces: Piece[]): Piece[] {
+  const out: Piece[] = [];
+  for (const [at, piece] of pieces.entries()) {
+    const between = !piece.text.trim() && out.at(-1)?.differs && pieces[at + 1]?.differs;
+    const last = out.at(-1);
+    if (last && (between || last.differs === piece.differs)) last.text += piece.text;
+    else out.push({ ...piece });
+  }
   return out;
 }

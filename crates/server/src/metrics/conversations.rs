@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use model::{Run, Tenant, Timestamp};
-use state::rusqlite::{self, Transaction, params};
+use state::rusqlite::{self, OptionalExtension, Row, Transaction, params};
 
 /// The table of those that are under way.
 pub const TABLE: &str = "
@@ -38,16 +38,40 @@ pub struct Over {
     pub turns: f64,
 }
 
-/// Notes a run that settled for the first time.
-pub fn note(tx: &Transaction<'_>, run: &Run, now: Timestamp) -> rusqlite::Result<()> {
-    let Some(session) = run.session_id.as_deref().filter(|session| !session.is_empty()) else { return Ok(()) };
+/// Notes a run that settled for the first time. Gives the conversation of its session that was over before it: the run begins another.
+pub fn note(tx: &Transaction<'_>, run: &Run, now: Timestamp) -> rusqlite::Result<Option<Over>> {
+    let Some(session) = run.session_id.as_deref().filter(|session| !session.is_empty()) else { return Ok(None) };
+    let (project, environment) = (&*run.tenant.project, &*run.tenant.environment);
+    let earlier = tx
+        .prepare_cached(
+            "DELETE FROM metrics_conversations WHERE project = ?1 AND environment = ?2 AND session = ?3 AND last < ?4
+             RETURNING project, environment, agent, turns",
+        )?
+        .query_row(params![project, environment, session, quiet_since(now)], Over::read)
+        .optional()?;
     let agent = run.agent.as_deref().or(run.service.as_deref()).unwrap_or(signals::metrics::UNKNOWN);
     tx.prepare_cached(
         "INSERT INTO metrics_conversations VALUES (?1, ?2, ?3, ?4, 1, ?5)
          ON CONFLICT (project, environment, session) DO UPDATE SET turns = turns + 1, last = excluded.last",
     )?
-    .execute(params![&*run.tenant.project, &*run.tenant.environment, session, agent, now.as_nanos()])
-    .map(drop)
+    .execute(params![project, environment, session, agent, now.as_nanos()])?;
+    Ok(earlier)
+}
+
+fn quiet_since(now: Timestamp) -> i64 {
+    now.plus_nanos(-QUIET_NANOS).as_nanos()
+}
+
+impl Over {
+    /// A row of project, environment, agent and turns.
+    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        let (project, environment): (String, String) = (row.get(0)?, row.get(1)?);
+        Ok(Self {
+            tenant: Tenant { project: Arc::from(project), environment: Arc::from(environment) },
+            agent: row.get(2)?,
+            turns: row.get(3)?,
+        })
+    }
 }
 
 /// Takes out those that are over.
@@ -61,15 +85,7 @@ pub fn over(tx: &Transaction<'_>, now: Timestamp) -> rusqlite::Result<Vec<Over>>
          ) RETURNING project, environment, agent, turns",
     )?;
     // Too many: the quietest go, whenever they were last heard of.
-    let before = if beyond > 0 { i64::MAX } else { now.plus_nanos(-QUIET_NANOS).as_nanos() };
+    let before = if beyond > 0 { i64::MAX } else { quiet_since(now) };
     let most = if beyond > 0 { beyond.min(ENDING_MAX) } else { ENDING_MAX };
-    let rows = query.query_map([before, most], |row| {
-        let (project, environment): (String, String) = (row.get(0)?, row.get(1)?);
-        Ok(Over {
-            tenant: Tenant { project: Arc::from(project), environment: Arc::from(environment) },
-            agent: row.get(2)?,
-            turns: row.get(3)?,
-        })
-    })?;
-    rows.collect()
+    query.query_map([before, most], Over::read)?.collect()
 }

@@ -131,7 +131,7 @@ fn no_address_that_reads_tells_of_another_project() {
     let told = "/prometheus/api/v1/series?match[]=agent_llm_calls_total&match[]=%7Bproject%3D%22bank%22%7D";
     for round in 0.. {
         if get(&server, "/api/v1/runs", &bank).ok().text().contains(word)
-            && get(&server, "/api/v1/costs?by=agent&since=1h", &bank).text().contains(word)
+            && get(&server, "/api/v1/costs?by=agent&from=1h", &bank).text().contains(word)
         {
             break;
         }
@@ -159,7 +159,7 @@ fn no_address_that_reads_tells_of_another_project() {
             "/api/v1/runs?facets=agent,service,model,user,tag",
             "/api/v1/search?q=vault",
             "/api/v1/aggregate?of=runs&by=agent",
-            "/api/v1/costs?by=agent&since=1h",
+            "/api/v1/costs?by=agent&from=1h",
             "/api/v1/costs.csv?by=user&since=1h",
             "/api/v1/signals?agent=vault-agent",
             "/prometheus/api/v1/query?query=%7B__name__%3D~%22.%2B%22%7D",

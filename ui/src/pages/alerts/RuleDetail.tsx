@@ -10,6 +10,7 @@ import { CopyButton } from "@/ui/CopyButton";
 import { ErrorState, SkeletonRows } from "@/ui/States";
 import { Ago } from "@/ui/Time";
 import classes from "./Alerts.module.css";
+import own from "./Rules.module.css";
 import { WatchedChart } from "./WatchedChart";
 
 /** Series of the table. */
@@ -23,8 +24,8 @@ export function RuleDetail({ rule, group }: { rule: Rule; group: RuleGroup }) {
   if (!query.data) return <ErrorState error={query.error} what="this rule" onRetry={() => void query.refetch()} />;
   const answer = query.data;
   return (
-    <div className={classes.ruleDetail}>
-      <p className={classes.says}>
+    <div className={own.ruleDetail}>
+      <p className={own.says}>
         {answer.says}. Looked at every {span(group.interval_seconds)}, last <Ago at={group.evaluated_at} /> in{" "}
         {duration(group.took_ms)}
         {group.missed > 0 && <span className={classes.bad}>, missed {plural(group.missed, "time")}</span>}.{" "}
@@ -42,7 +43,7 @@ export function RuleDetail({ rule, group }: { rule: Rule; group: RuleGroup }) {
         from={BACK}
       />
       <Values answer={answer} />
-      <div className={classes.expression}>
+      <div className={own.expression}>
         <pre className="mono">{answer.query}</pre>
         <CopyButton text={answer.query} label="Copy the expression" />
       </div>

@@ -11,6 +11,7 @@ import { useKeys } from "@/ui/useKeys";
 import classes from "./Alerts.module.css";
 import type { ViewProps } from "./AlertsPage";
 import { RuleDetail } from "./RuleDetail";
+import own from "./Rules.module.css";
 import { Severity } from "./Severity";
 
 export function Rules({ search, set }: ViewProps) {
@@ -51,8 +52,8 @@ export function Rules({ search, set }: ViewProps) {
       {rows.length === 0 ? (
         <Empty title="No such rule">Rules come from packs (--rule-packs) and files (--rules).</Empty>
       ) : (
-        <div className={classes.rules}>
-          <div className={classes.rulesHead} aria-hidden>
+        <div className={own.rules}>
+          <div className={own.rulesHead} aria-hidden>
             <span>Rule</span>
             <span>State</span>
             <span className="num">Now</span>
@@ -82,16 +83,16 @@ export function Rules({ search, set }: ViewProps) {
 function Row({ row: { rule, group, distance }, open, onOpen }: { row: RuleRow; open: boolean; onOpen: () => void }) {
   const nearest = distance?.nearest;
   return (
-    <li className={classes.rule} data-open={open || undefined}>
-      <button type="button" className={classes.ruleRow} aria-expanded={open} onClick={onOpen}>
-        <span className={classes.ruleName}>
+    <li className={own.rule} data-open={open || undefined}>
+      <button type="button" className={own.ruleRow} aria-expanded={open} onClick={onOpen}>
+        <span className={own.ruleName}>
           <IconChevronRight size={14} stroke={1.8} aria-hidden data-open={open || undefined} />
           <span>
             <strong>{rule.name}</strong> <Severity severity={rule.labels.severity} />
             <small className="cut">{rule.annotations.summary ?? group.file}</small>
           </span>
         </span>
-        <span className={classes.ruleState} data-state={rule.state} data-health={rule.health}>
+        <span className={own.ruleState} data-state={rule.state} data-health={rule.health}>
           {rule.health === "err" ? "broken" : rule.state === "inactive" ? "quiet" : rule.state}
           {rule.alerts > 1 && ` ${count(rule.alerts)}`}
         </span>
@@ -117,8 +118,8 @@ const nearestText = (labels: Record<string, string>) =>
 /** A bar that is full where the rule would fire. */
 function Distance({ near }: { near: number | null | undefined }) {
   return (
-    <span className={classes.distance}>
-      <span className={classes.bar} aria-hidden>
+    <span className={own.distance}>
+      <span className={own.bar} aria-hidden>
         {near != null && near > 0 && (
           <i data-over={near >= 1 || undefined} style={{ width: `${Math.min(1, near) * 100}%` }} />
         )}

@@ -18,6 +18,7 @@ interface Props {
 }
 
 export function RunHeader({ run, joined, onBack }: Props) {
+  const broken = run.sla_broken ?? [];
   return (
     <header className={classes.header}>
       <div className={classes.title}>
@@ -40,18 +41,16 @@ export function RunHeader({ run, joined, onBack }: Props) {
             <span className={classes.provisional}>joined from {plural(joined.length + 1, "trace")}</span>
           </Tooltip>
         )}
-        {run.sla_broken.length > 0 && (
+        {broken.length > 0 && (
           <Tooltip
             multiline
             maw={420}
             events={{ hover: true, focus: true, touch: true }}
-            label={run.sla_broken
-              .map((each) => `${each.objective}: promised ${each.promised}, was ${each.was}`)
-              .join("; ")}
+            label={broken.map((each) => `${each.objective}: promised ${each.promised}, was ${each.was}`).join("; ")}
           >
             {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what it means is said on focus */}
             <span className={classes.broken} tabIndex={0}>
-              SLA broken: {run.sla_broken.map((each) => each.objective).join(", ")}
+              SLA broken: {broken.map((each) => each.objective).join(", ")}
             </span>
           </Tooltip>
         )}
