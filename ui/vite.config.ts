@@ -1,5 +1,8 @@
 // Build of the web interface: one page, routes loaded on demand, everything bundled (no network at run time).
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { brotliCompressSync } from "node:zlib";
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vite";
 
@@ -17,8 +20,20 @@ const proxy = {
   "/v1": beside,
 };
 
+// The server hands these to browsers as they are: a first load is a third of its size.
+const packed = {
+  name: "packed",
+  apply: "build" as const,
+  closeBundle() {
+    const dist = fileURLToPath(new URL("./dist", import.meta.url));
+    for (const file of readdirSync(dist, { recursive: true, encoding: "utf8" }))
+      if (/\.(js|css|html|svg)$/.test(file))
+        writeFileSync(`${join(dist, file)}.br`, brotliCompressSync(readFileSync(join(dist, file))));
+  },
+};
+
 export default defineConfig({
-  plugins: [react()],
+  plugins: [react(), packed],
   resolve: { alias: { "@": fileURLToPath(new URL("./src", import.meta.url)) } },
   build: { target: "es2022", sourcemap: false, chunkSizeWarningLimit: 600 },
   server: { proxy },

@@ -20,6 +20,8 @@ test("from the alert over its chart and worst runs to the step, its log and the 
       () => chart.getAttribute("aria-label"),
       (label) => /last 3/.test(label ?? ""),
       "the value on the chart",
+      // It is there once the bucket of a minute that it came in is over.
+      70_000,
     );
     const worst = page.getByRole("region", { name: "Worst runs" });
     await worst.getByText("order desk did not answer").first().waitFor();
@@ -32,27 +34,6 @@ test("from the alert over its chart and worst runs to the step, its log and the 
     await page.getByText("get_order gave up after 900 ms").first().waitFor();
     await page.getByRole("tab", { name: "Transcript" }).click();
     await page.getByText(FULL_TEXT).first().waitFor();
-  });
-});
-
-test("a click on the chart opens the runs of that time", async () => {
-  await visit(`/alerts/${fingerprint}`, async (page) => {
-    const chart = page.getByRole("img", { name: /^E2eRunsFail: what its rule compares/ });
-    await until(
-      () => chart.locator("svg circle, svg path").count(),
-      (drawn) => drawn > 0,
-      "the line",
-    );
-    const box = (await chart.boundingBox())!;
-    // Points are small: the way down the right end meets one.
-    for (let y = 8; y < box.height && page.url().includes("/alerts/"); y += 2) {
-      for (const x of [0.9, 0.94, 0.97]) await page.mouse.click(box.x + box.width * x, box.y + y);
-    }
-    await until(
-      async () => new URL(page.url()),
-      (url) => url.pathname === "/runs" && url.searchParams.get("agent") === trouble.agent,
-      "the runs of that time",
-    );
   });
 });
 

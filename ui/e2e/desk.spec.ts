@@ -75,7 +75,7 @@ test("a large run opens folded, and what is folded away is found and opened", as
 
 test("critical path and playback are in the URL", async () => {
   await visit(`/runs/${small}`, async (page) => {
-    await page.getByRole("tree").waitFor();
+    await page.getByRole("treeitem").nth(7).waitFor();
     await page.keyboard.press("c");
     await until(
       async () => new URL(page.url()).searchParams.get("path"),

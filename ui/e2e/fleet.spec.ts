@@ -42,11 +42,11 @@ beforeAll(async () => {
 
 test("an agent is found by itself, with who it calls over all its runs", async () => {
   await visit("/agents", async (page) => {
-    const catalogue = page.getByRole("region", { name: "Agents", exact: true });
+    const catalogue = page.getByRole("group", { name: "Agents", exact: true });
     await catalogue.getByRole("link", { name: agent, exact: true }).click();
     await page.getByRole("heading", { name: agent }).waitFor();
     expect(new URL(page.url()).searchParams.get("name")).toBe(agent);
-    const calls = page.getByRole("region", { name: "Calls", exact: true }).last();
+    const calls = page.getByRole("group", { name: "Calls", exact: true });
     await until(
       () => calls.textContent(),
       (text) => /carrier-desk/.test(text ?? "") && /track_parcel/.test(text ?? "") && /gpt-4o-mini/.test(text ?? ""),
@@ -56,7 +56,7 @@ test("an agent is found by itself, with who it calls over all its runs", async (
     await page.getByRole("link", { name: /^tool track_parcel/ }).click();
     await page.getByRole("heading", { name: "track_parcel" }).waitFor();
     await until(
-      () => page.getByRole("region", { name: "Most frequent calls" }).first().textContent(),
+      () => page.getByRole("region", { name: "Most frequent calls" }).textContent(),
       (text) => (text ?? "").includes(agent),
       "what it was called with",
     );
@@ -69,7 +69,7 @@ test("what an agent costs and who spends it is two clicks from the agent", async
     await page.getByRole("heading", { name: "Costs" }).waitFor();
     const url = new URL(page.url());
     expect([url.searchParams.get("agent"), url.searchParams.get("by")]).toEqual([agent, "user"]);
-    await page.getByRole("region", { name: "Costs by user" }).waitFor();
+    await page.getByRole("group", { name: "Costs by user" }).waitFor();
   });
 });
 
@@ -88,7 +88,7 @@ test("two runs are aligned, and the first place where they part is marked", asyn
 
 test("a run alone is held against good runs of its kind", async () => {
   await visit(`/compare?a=${traces[0]}`, async (page) => {
-    await page.getByRole("region", { name: "Against good runs", exact: true }).waitFor();
+    await page.getByRole("group", { name: "Against good runs", exact: true }).waitFor();
     await page.getByRole("region", { name: "Where it leaves them" }).waitFor();
   });
 });
@@ -107,7 +107,7 @@ test.each([
     await visit(
       path,
       async (page) => {
-        await page.getByRole("region", { name: panel }).first().waitFor();
+        await page.getByRole("region", { name: panel, exact: true }).waitFor();
         expect(await axe(page)).toEqual([]);
         expect(await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)).toBeLessThanOrEqual(
           0,

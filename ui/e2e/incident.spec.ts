@@ -38,7 +38,8 @@ test("an incident shows since when, what changed, the last good run beside the f
 });
 
 interface Check {
-  decision: string;
+  verdict: string;
+  reason?: string | null;
 }
 const check = async () => {
   const { URL_UNDER_TEST } = await import("./browser");
@@ -54,10 +55,14 @@ test("one click holds the agent, the next takes the brake off, and both are on r
     const brake = page.getByRole("region", { name: "Brake" });
     await brake.getByRole("button", { name: `Hold ${trouble.agent}` }).click();
     await brake.getByText(`${trouble.agent} is held`).waitFor();
-    await until(check, ({ decision }) => decision === "reject", "the agent is told no");
+    await until(
+      check,
+      ({ verdict, reason }) => verdict === "reject" && (reason ?? "").includes(trouble.agent),
+      "the agent is told no",
+    );
     await brake.getByRole("button", { name: "Take off" }).click();
     await brake.getByRole("button", { name: `Hold ${trouble.agent}` }).waitFor();
-    await until(check, ({ decision }) => decision !== "reject", "the agent may go on");
+    await until(check, ({ verdict }) => verdict !== "reject", "the agent may go on");
   });
   const audit = JSON.stringify(await ask("/api/v1/audit?limit=100"));
   expect(audit).toMatch(/brake/);

@@ -1,6 +1,5 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
-import { gzipSync } from "node:zlib";
 import { beforeAll, expect, test } from "vitest";
 import type { SqlSchema, Status } from "@/api/types";
 import { ask, axe, NARROW, URL_UNDER_TEST, until, WIDE, withBrowser } from "./browser";
@@ -208,8 +207,8 @@ test.each([
       const url = new URL(response.url());
       expect(url.origin).toBe(new URL(URL_UNDER_TEST).origin);
       if (url.pathname.startsWith("/api/")) return;
-      const body = await response.body().catch(() => Buffer.alloc(0));
-      sizes.set(url.pathname, url.pathname.endsWith(".woff2") ? body.length : gzipSync(body).length);
+      const { responseBodySize } = await response.request().sizes();
+      sizes.set(url.pathname, responseBodySize);
     });
     await page.goto(`${URL_UNDER_TEST}${path}`);
     await page.locator(ready).first().waitFor();

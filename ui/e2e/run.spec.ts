@@ -70,17 +70,17 @@ test("a link opens exactly one step and tab", async () => {
   });
 });
 
-test("an LLM step shows its conversation, the call with its answer in one place", async () => {
+test("an LLM step shows what is new in its conversation, all of it when asked, the call with its answer in one place", async () => {
   await visit(`${path}?step=${spanId("chat3")}`, async (page) => {
     const detail = page.getByRole("region", { name: "Selected step" });
     const articles = detail.locator("article");
-    await articles.last().waitFor();
-    expect(await articles.evaluateAll((all) => all.map((each) => each.getAttribute("data-role")))).toEqual([
-      "system",
-      "user",
-      "assistant",
-      "assistant",
-    ]);
+    const roles = () => articles.evaluateAll((all) => all.map((each) => each.getAttribute("data-role")));
+    // Of what it was sent, only the tool's answer was not known to the call before.
+    await detail.getByText("1 message new since").waitFor();
+    expect(await roles()).toEqual(["system", "assistant", "assistant"]);
+    await detail.getByRole("button", { name: "1 message as in the call before" }).click();
+    await until(roles, (shown) => shown.length === 4, "the whole conversation");
+    expect(await roles()).toEqual(["system", "user", "assistant", "assistant"]);
     expect(await articles.nth(1).textContent()).toContain(`Where is parcel ${mark}?`);
     expect(await articles.nth(2).textContent()).toMatch(/track_parcel.*Result.*Metz/s);
     expect(await articles.nth(3).textContent()).toContain(`Parcel ${mark} is held in Metz.`);

@@ -26,6 +26,8 @@ pub struct Asset {
     pub kind: String,
     /// Changes when the bytes do.
     pub tag: String,
+    /// The bytes are compressed with Brotli.
+    pub packed: bool,
 }
 
 /// Where the bundler puts files whose name holds a hash of their content.
@@ -42,31 +44,68 @@ pub async fn index(State(app): State<Arc<App>>, headers: HeaderMap) -> Response 
 /// A file of the UI, or its entry page for every path that is not a file: the UI finds its way by the path itself.
 pub fn page(app: &App, path: &str, headers: &HeaderMap) -> Response {
     let path = path.trim_start_matches('/');
-    if let Some(asset) = assets::get(path).filter(|_| !path.is_empty()) {
+    if let Some(asset) = file(path, headers).filter(|_| !path.is_empty()) {
         return answer(asset, path.starts_with(HASHED), headers);
     }
     let is_file = path.starts_with(HASHED) || path.rsplit('/').next().is_some_and(|name| name.contains('.'));
     if is_file {
         return Problem::not_found(format!("there is no file /{path}")).into_response();
     }
-    match assets::get("index.html") {
+    match file("index.html", headers) {
         Some(asset) => answer(asset, false, headers),
         None => answer(absent_page::asset(&app.endpoints), false, headers),
     }
 }
 
+/// A file, in the form that its build compressed where the reader takes it.
+fn file(path: &str, headers: &HeaderMap) -> Option<Asset> {
+    let asset = assets::get(path)?;
+    let packed = takes_brotli(headers).then(|| assets::get(&format!("{path}.br"))).flatten();
+    Some(match packed {
+        Some(packed) => Asset { kind: asset.kind, packed: true, ..packed },
+        None => asset,
+    })
+}
+
+fn takes_brotli(headers: &HeaderMap) -> bool {
+    let accepted = headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
+    accepted.flat_map(|list| list.split(',')).any(|one| {
+        let (name, weight) = one.split_once(';').unwrap_or((one, ""));
+        name.trim() == "br" && !matches!(weight.trim(), "q=0" | "q=0.0" | "q=0.00" | "q=0.000")
+    })
+}
+
 fn answer(asset: Asset, immutable: bool, headers: &HeaderMap) -> Response {
     let known = headers.get(header::IF_NONE_MATCH).is_some_and(|value| value.as_bytes() == asset.tag.as_bytes());
+    let packed = asset.packed;
     let mut response = if known { StatusCode::NOT_MODIFIED.into_response() } else { asset.bytes.into_response() };
     let out = response.headers_mut();
     let caching = if immutable { "public, max-age=31536000, immutable" } else { "no-cache" };
     out.insert(header::CACHE_CONTROL, HeaderValue::from_static(caching));
     out.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     out.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(CONTENT_POLICY));
+    out.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+    if packed {
+        out.insert(header::CONTENT_ENCODING, HeaderValue::from_static("br"));
+    }
     for (name, text) in [(header::CONTENT_TYPE, &asset.kind), (header::ETAG, &asset.tag)] {
         if let Ok(value) = HeaderValue::from_str(text) {
             out.insert(name, value);
         }
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn compressed_files_go_to_those_who_take_them() {
+        let takes = |text: &'static str| {
+            takes_brotli(&HeaderMap::from_iter([(header::ACCEPT_ENCODING, HeaderValue::from_static(text))]))
+        };
+        assert!(takes("gzip, deflate, br, zstd") && takes("br;q=0.5"));
+        assert!(!takes("gzip") && !takes("br;q=0") && !takes_brotli(&HeaderMap::new()));
+    }
 }

@@ -115,7 +115,7 @@ export function Navigation({ folded = false, onFold, onHelp, onPalette }: Props)
         <Wordmark asleep={lost} compact={folded} />
       </Link>
       <Hint label="Go to a page, run or agent (Ctrl K)" on={folded}>
-        <button type="button" className={classes.goto} aria-label="Go to" onClick={onPalette}>
+        <button type="button" className={classes.goto} aria-label={folded ? "Go to" : undefined} onClick={onPalette}>
           <IconSearch size={16} stroke={1.7} aria-hidden />
           {!folded && (
             <>

@@ -1,11 +1,20 @@
 /** Why a run is as it is, in a line, and the step that shows it. Pure. */
 import type { Investigation } from "@/api/types";
 
+/** Steps around others: they fail because one of those failed, so where another failed too they explain nothing. */
+const AROUND = /^(agent|chain|handoff) /;
+
+/** The failed step that nothing made good; the cause before what is around it. */
+function lostOf({ failed }: Pick<Investigation, "failed">) {
+  const lost = failed.filter((step) => !step.recovered);
+  return lost.find((step) => !AROUND.test(step.step)) ?? lost[0];
+}
+
 /** The step that proves it: a failed one that nothing made good, then what a detector points at, then where the run leaves its kind. */
-export function firstProof({ failed, findings, departure }: Pick<Investigation, "failed" | "findings" | "departure">) {
-  const lost = failed.find((step) => !step.recovered);
+export function firstProof(found: Pick<Investigation, "failed" | "findings" | "departure">) {
+  const { failed, findings, departure } = found;
   return (
-    lost?.span_id ??
+    lostOf(found)?.span_id ??
     findings.find((finding) => finding.span_ids.length > 0)?.span_ids[0] ??
     failed[0]?.span_id ??
     departure?.span_id
@@ -13,9 +22,10 @@ export function firstProof({ failed, findings, departure }: Pick<Investigation, 
 }
 
 /** In words. */
-export function reasonOf({ state, failed, findings, departure }: Investigation): string {
-  const lost = failed.find((step) => !step.recovered);
+export function reasonOf(found: Pick<Investigation, "state" | "failed" | "findings" | "departure">): string {
+  const { state, findings, departure } = found;
+  const lost = lostOf(found);
   if (lost)
-    return `${lost.step} failed${lost.attempts > 1 ? ` ${lost.attempts} times` : ""}${lost.error ? `: ${lost.error}` : ""}`;
+    return `${lost.step} failed${lost.attempts > 1 ? `, tried ${lost.attempts} times` : ""}${lost.error ? `: ${lost.error}` : ""}`;
   return findings[0]?.message ?? departure?.words ?? state.replace(/^.*? of [^:]*: /, "");
 }

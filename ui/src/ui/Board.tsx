@@ -111,6 +111,8 @@ export const Chips = ({ of }: { of: string[] }) => (
 export interface Column<T> {
   key: string;
   name: string;
+  /** The name is only read aloud, not shown: the cells speak for themselves. */
+  silent?: boolean;
   cell: (row: T) => ReactNode;
   /** What it is sorted by; a column without it cannot be. Unknown values come last. */
   sort?: (row: T) => number | string | null | undefined;
@@ -149,8 +151,9 @@ export function Table<T>({ label, columns, rows, rowKey, sort, onSort, selected,
   const order = (column: Column<T>) =>
     sort === column.key ? "ascending" : sort === `-${column.key}` ? "descending" : "none";
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reached by the keyboard
-    <section className={classes.scroll} aria-label={label} tabIndex={0}>
+    // A group rather than a landmark: the panel around it is one, often of the same name.
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by the keyboard
+    <div className={classes.scroll} role="group" aria-label={label} tabIndex={0}>
       <table className={classes.table}>
         <caption className="sr">{label}</caption>
         <thead>
@@ -174,6 +177,8 @@ export function Table<T>({ label, columns, rows, rowKey, sort, onSort, selected,
                       {order(column) === "descending" ? " ↓" : order(column) === "ascending" ? " ↑" : ""}
                     </span>
                   </button>
+                ) : column.silent ? (
+                  <span className="sr">{column.name}</span>
                 ) : (
                   column.name
                 )}
@@ -204,6 +209,6 @@ export function Table<T>({ label, columns, rows, rowKey, sort, onSort, selected,
           ))}
         </tbody>
       </table>
-    </section>
+    </div>
   );
 }

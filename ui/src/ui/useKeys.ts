@@ -1,15 +1,16 @@
 /** Single keys for a page, silent while somebody types or a dialog is open. */
-import { useEffect, useRef } from "react";
+import { useLayoutEffect, useRef } from "react";
 
 /** Returning `false` lets the key do what it does otherwise. */
 export type KeyMap = Record<string, () => unknown>;
 
 export function useKeys(map: KeyMap) {
   const latest = useRef(map);
-  useEffect(() => {
+  // Before anything is painted: whoever sees the page can already use its keys.
+  useLayoutEffect(() => {
     latest.current = map;
   });
-  useEffect(() => {
+  useLayoutEffect(() => {
     const onKey = (event: KeyboardEvent) => {
       if (event.defaultPrevented || event.metaKey || event.ctrlKey || event.altKey || isTyping(event.target)) return;
       if (document.querySelector("[role=dialog], [role=menu]")) return;

@@ -98,8 +98,11 @@ fn it_tells_how_often_how_long_and_for_which_series() {
 #[test]
 fn what_fired_before_the_span_or_after_it_is_cut_off() {
     let file = rules("groups: [{name: g, rules: [{alert: High, expr: load > 10, for: 30m}]}]");
-    let mut stored =
-        Stored::gauge(&[("__name__", "load")], |minute| f64::from(u8::from(minute < 150 || minute > 250)) * 20.0, 400);
+    let mut stored = Stored::gauge(
+        &[("__name__", "load")],
+        |minute| f64::from(u8::from(!(150..=250).contains(&minute))) * 20.0,
+        400,
+    );
     let found = tested(&file, span(HOUR, 6 * HOUR), &mut stored);
     let times: Vec<_> =
         found[0].report.intervals.iter().map(|it| (it.from / MINUTE, it.to.map(|to| to / MINUTE))).collect();

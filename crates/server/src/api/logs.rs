@@ -77,7 +77,7 @@ fn level(severity: u8) -> &'static str {
 
 fn most(counts: BTreeMap<String, u64>) -> Vec<FacetValue> {
     let mut values: Vec<FacetValue> = counts.into_iter().map(|(value, count)| FacetValue { value, count }).collect();
-    values.sort_by(|one, other| other.count.cmp(&one.count));
+    values.sort_by_key(|value| std::cmp::Reverse(value.count));
     values.truncate(NAMED);
     values
 }

@@ -12,7 +12,12 @@ pub fn asset(endpoints: &Endpoints) -> Asset {
         .replace("{http}", &endpoints.http)
         .replace("{otlp_http}", &endpoints.otlp_http)
         .replace("{otlp_grpc}", &endpoints.otlp_grpc);
-    Asset { bytes: page.into_bytes().into(), kind: "text/html; charset=utf-8".into(), tag: "\"absent\"".into() }
+    Asset {
+        bytes: page.into_bytes().into(),
+        kind: "text/html; charset=utf-8".into(),
+        tag: "\"absent\"".into(),
+        packed: false,
+    }
 }
 
 #[cfg(test)]

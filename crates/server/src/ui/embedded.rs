@@ -25,5 +25,5 @@ pub fn get(path: &str) -> Option<Asset> {
     let mut hasher = DefaultHasher::new();
     hasher.write(&bytes);
     let kind = mime_guess::from_path(path).first_or_octet_stream().to_string();
-    Some(Asset { kind, tag: format!("\"{:016x}\"", hasher.finish()), bytes })
+    Some(Asset { kind, tag: format!("\"{:016x}\"", hasher.finish()), bytes, packed: false })
 }

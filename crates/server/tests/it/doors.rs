@@ -130,15 +130,14 @@ fn no_address_that_reads_tells_of_another_project() {
     // Until Tawny's own metrics tell of it, to those who may know.
     let told = "/prometheus/api/v1/series?match[]=agent_llm_calls_total&match[]=%7Bproject%3D%22bank%22%7D";
     for round in 0.. {
-        if get(&server, "/api/v1/runs", &bank).ok().text().contains(word)
-            && get(&server, "/api/v1/costs?by=agent&from=1h", &bank).text().contains(word)
-        {
+        if get(&server, "/api/v1/runs", &bank).ok().text().contains(word) {
             break;
         }
-        assert!(round < 300, "the run was not judged");
+        assert!(round < 300, "the run did not appear");
         std::thread::sleep(Duration::from_millis(100));
     }
-    std::thread::sleep(Duration::from_secs(16));
+    // Long enough to be judged, and for the metrics that tell of it to be taken.
+    std::thread::sleep(Duration::from_secs(20));
     let mut paths: Vec<String> = Vec::new();
     let document = get(&server, "/api/v1/openapi.json", &own).ok().json();
     for (path, item) in document["paths"].as_object().unwrap() {

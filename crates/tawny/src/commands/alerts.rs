@@ -119,7 +119,7 @@ fn shown(evidence: &AlertEvidence) -> String {
     let end = evidence.ended_at.as_deref().map_or("now".to_owned(), short);
     let mut words = format!("Fired from {} to {end}: {}\n", short(&evidence.fired_at), evidence.query);
     let values = || evidence.points.iter().map(|point| point.value);
-    if let Some(last) = values().last() {
+    if let Some(last) = values().next_back() {
         let (least, most) = (values().fold(f64::INFINITY, f64::min), values().fold(f64::NEG_INFINITY, f64::max));
         let limit = evidence.threshold.map_or_else(String::new, |limit| format!(", threshold {limit}"));
         words += &format!("  from {least} to {most}, last {last}{limit}\n");

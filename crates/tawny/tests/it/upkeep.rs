@@ -113,7 +113,7 @@ fn settings_that_cannot_be_meant_are_refused_with_what_to_write() {
     for (args, told) in [
         (["--max-body", "0"], "--max-body"),
         (["--retention", "spans"], "spans=90d"),
-        (["--retention", "findings=30d"], "bodies, spans, logs, samples"),
+        (["--retention", "opinions=30d"], "bodies, spans, logs, samples"),
         (["--data-local", "elsewhere"], "s3://bucket/prefix"),
     ] {
         let (ok, said) = offline(&[&["serve", "--data", &data][..], &args].concat());

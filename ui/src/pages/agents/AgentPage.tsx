@@ -175,7 +175,8 @@ const SEEN: Column<Change>[] = [
   },
   {
     key: "run",
-    name: "",
+    name: "Run",
+    silent: true,
     cell: (row) =>
       row.trace_id ? (
         <Link to="/runs/$traceId" params={{ traceId: row.trace_id }}>

@@ -7,8 +7,9 @@ import { kindStyle, STEP_KINDS, type StepKind } from "@/theme/kinds";
 import { Nothing } from "@/ui/Board";
 import classes from "./Graph.module.css";
 
-/** Characters of a name that fit into a node beside its count. */
-const NAME = 17;
+/** Where the name in a node begins, and the room that its count takes. */
+const NAME_X = 26;
+const COUNT_WIDTH = 42;
 /** Failures from this share on are worth a colour. */
 const ERRORS = 0.01;
 
@@ -89,7 +90,6 @@ function Box({ node, dim, onOver }: { node: Node; dim: boolean; onOver: (id: str
     else if (node.kind === "tool") void navigate({ to: "/tools", search: { tool: [node.name] } });
   };
   const leads = node.kind === "agent" || node.kind === "tool";
-  const name = node.name.length > NAME ? `${node.name.slice(0, NAME - 1)}…` : node.name;
   return (
     // biome-ignore lint/a11y/noStaticElementInteractions: it has a role of its own below
     <g
@@ -113,9 +113,12 @@ function Box({ node, dim, onOver }: { node: Node; dim: boolean; onOver: (id: str
       <title>{node.name}</title>
       <rect width={NODE_WIDTH} height={NODE_HEIGHT} rx={7} />
       <circle cx={14} cy={NODE_HEIGHT / 2} r={4} className={classes.dot} />
-      <text x={26} y={NODE_HEIGHT / 2 + 4}>
-        {name}
-      </text>
+      {/* In HTML, so that a long name is cut by the browser and the whole of it stays the label. */}
+      <foreignObject x={NAME_X} width={NODE_WIDTH - NAME_X - (node.calls > 0 ? COUNT_WIDTH : 10)} height={NODE_HEIGHT}>
+        <div className={`${classes.name} cut`} style={{ lineHeight: `${NODE_HEIGHT}px` }}>
+          {node.name}
+        </div>
+      </foreignObject>{" "}
       {node.calls > 0 && (
         <text x={NODE_WIDTH - 10} y={NODE_HEIGHT / 2 + 4} className={classes.calls}>
           {compact(node.calls)}

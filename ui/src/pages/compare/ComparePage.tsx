@@ -169,7 +169,7 @@ interface Row {
 }
 
 const SIDES: Column<Row>[] = [
-  { key: "name", name: "", left: true, cell: (row) => row.name },
+  { key: "name", name: "Number", silent: true, left: true, cell: (row) => row.name },
   { key: "left", name: "Run", left: true, wide: true, cell: (row) => row.left },
   { key: "right", name: "Compared with", left: true, wide: true, cell: (row) => row.right },
   { key: "more", name: "More in the second", cell: (row) => row.more },

@@ -25,7 +25,7 @@ const unusual = ({ value, median, p95 }: Beside): Tone | undefined =>
   p95 == null || median == null || value <= p95 ? undefined : value > p95 * 2 ? "bad" : "warn";
 
 const BESIDE: Column<Beside>[] = [
-  { key: "feature", name: "", left: true, wide: true, cell: (row) => words(row.feature) },
+  { key: "feature", name: "Number", silent: true, left: true, wide: true, cell: (row) => words(row.feature) },
   { key: "value", name: "This run", cell: (row) => say(row.feature, row.value), tone: unusual },
   { key: "median", name: "Median of good runs", cell: (row) => say(row.feature, row.median) },
   { key: "p95", name: "95 of 100 below", cell: (row) => say(row.feature, row.p95) },

@@ -22,7 +22,13 @@ const ACCOUNTS: Column<BudgetAccount>[] = [
       </span>
     ),
   },
-  { key: "percent", name: "", cell: (row) => `${row.percent} %`, tone: (row) => tone(row.percent) },
+  {
+    key: "percent",
+    name: "Share used",
+    silent: true,
+    cell: (row) => `${row.percent} %`,
+    tone: (row) => tone(row.percent),
+  },
   { key: "spent", name: "Spent", cell: (row) => usd(row.spent_usd) },
   { key: "held", name: "Held", cell: (row) => usd(row.held_usd) },
   {

@@ -143,7 +143,7 @@ export function QueryEditor({ name, query, onRun, onRemove }: Props) {
           className={classes.editor}
           aria-label={`Query ${name}`}
           placeholder="sum by (agent_id) (rate(agent_requests_total[5m]))"
-          aria-controls={`${id}-offers`}
+          aria-controls={shown ? `${id}-offers` : undefined}
           aria-autocomplete="list"
           aria-activedescendant={shown ? `${id}-${at}` : undefined}
           rows={1}

@@ -129,7 +129,7 @@ function Detail({ issue }: { issue: Issue }) {
   return (
     <div className={classes.detail}>
       <p className={classes.line}>
-        <Badge size="sm" variant="default" className={classes.badge}>
+        <Badge component="span" size="sm" variant="default" className={classes.badge}>
           {issue.state}
         </Badge>
         <span>

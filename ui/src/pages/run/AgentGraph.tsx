@@ -2,7 +2,7 @@
 import { useMemo } from "react";
 import type { Run, Step } from "@/api/types";
 import { agentGraph, type GraphNode } from "@/lib/agentGraph";
-import { compact, count, duration, plural, usd } from "@/lib/format";
+import { compact, count, duration, usd } from "@/lib/format";
 import { KindTile } from "@/theme/kinds";
 import classes from "./AgentGraph.module.css";
 
@@ -47,7 +47,7 @@ export function AgentGraph({ run, steps, onStep }: { run: Run; steps: Step[]; on
             data-kind={node.kind}
             style={{ left: left(node), top: top(node), width: WIDTH, height: HEIGHT }}
             onClick={() => onStep(node.spanId)}
-            aria-label={`${node.kind} ${node.name}${node.errors > 0 ? `, ${plural(node.errors, "error")}` : ""}: open its first step`}
+            title="Open its first step"
           >
             <KindTile kind={node.kind} />
             <span>

@@ -48,7 +48,6 @@ export function Views({ search }: { search: RunsSearch }) {
           className={classes.button}
           leftSection={<IconBookmark size={15} stroke={1.7} />}
           rightSection={<IconChevronDown size={14} stroke={1.7} />}
-          aria-label={`View: ${current?.name ?? "none"}`}
         >
           <span className="cut">{current?.name ?? "Views"}</span>
         </Button>

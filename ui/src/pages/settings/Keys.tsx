@@ -41,7 +41,8 @@ export function Keys() {
     { key: "used", name: "Last used", cell: (row) => (row.last_used_at ? <Ago at={row.last_used_at} /> : "never") },
     {
       key: "do",
-      name: "",
+      name: "What to do",
+      silent: true,
       cell: (row) =>
         row.revoked_at ? (
           <span className="faint">
@@ -177,7 +178,7 @@ function Make({ closes, onMade }: { closes: boolean; onMade: (name: string, key:
       />
       <Checkbox.Group label="It may" value={scopes} onChange={setScopes}>
         {SCOPES.map(([scope, what]) => (
-          <Checkbox key={scope} value={scope} label={`${scope}: ${what}`} mt={6} size="xs" />
+          <Checkbox key={scope} value={scope} label={`${scope}: ${what}`} mt={12} size="xs" />
         ))}
       </Checkbox.Group>
       {closes && !scopes.includes("admin") && (

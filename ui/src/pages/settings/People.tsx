@@ -55,7 +55,8 @@ export function People() {
     { key: "made", name: "Added", cell: (row) => <Ago at={row.created_at} /> },
     {
       key: "do",
-      name: "",
+      name: "What to do",
+      silent: true,
       cell: (row) => (
         <Button
           variant="default"

@@ -28,7 +28,12 @@ const COLUMNS: Column<AlertReceiver>[] = [
     cell: (row) => count(row.waiting),
     tone: (row) => (row.waiting > 0 ? "warn" : undefined),
   },
-  { key: "test", name: "", cell: (row) => (row.integrations.length > 0 ? <Try name={row.name} /> : null) },
+  {
+    key: "test",
+    name: "Try",
+    silent: true,
+    cell: (row) => (row.integrations.length > 0 ? <Try name={row.name} /> : null),
+  },
 ];
 
 function Try({ name }: { name: string }) {

@@ -61,10 +61,8 @@ fn check(evidence: &Evidence<'_>, _: &Tuned) -> Vec<Draft> {
         let reason = evidence.steps[round.step].span.finish_reason.as_deref();
         if let Some(reason) = reason.filter(|reason| REASONS.contains(reason)) {
             found = Some((round.step, format!("finish reason {reason}"), true));
-        } else if !round.failed && round.asked.is_empty() {
-            if refuses(&round.text) {
-                found = Some((round.step, text::short(&round.text, 100), false));
-            }
+        } else if !round.failed && round.asked.is_empty() && refuses(&round.text) {
+            found = Some((round.step, text::short(&round.text, 100), false));
         }
     }
     let Some((step, why, by_reason)) = found else { return Vec::new() };

@@ -112,7 +112,7 @@ fn row(splice: &Splice, seeds: u64, mut alarms: BTreeMap<u64, Vec<(usize, String
     named.sort_by(|a, b| b.cmp(a));
     let named: Vec<String> = named.into_iter().take(4).map(|(count, what)| format!("{what} {count}")).collect();
     let found = if splice.control { "-".into() } else { format!("{} of {seeds}", delays.len()) };
-    let rate = if false_alarms == 0 { format!("0 of {quiet}") } else { format!("1 of {}", quiet / false_alarms) };
+    let rate = quiet.checked_div(false_alarms).map_or_else(|| format!("0 of {quiet}"), |runs| format!("1 of {runs}"));
     vec![splice.name.into(), found, at(0.5), at(0.9), false_alarms.to_string(), rate, named.join(", ")]
 }
 
