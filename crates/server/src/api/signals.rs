@@ -43,7 +43,7 @@ pub async fn get(State(app): State<Arc<App>>, mut params: Params) -> Result<Json
             SignalBundle::from(registry.bundle(scope, now))
         };
         let of = |agent: Arc<str>| AgentSignalBundle { signals: bundle(Some(&agent)), agent: agent.to_string() };
-        let agents = if agent.is_none() { registry.agents() } else { Vec::new() };
+        let agents = if agent.is_none() { registry.agents(Some(&project)) } else { Vec::new() };
         let agents = agents.into_iter().take(AGENTS_MAX).map(of).collect();
         SignalsAnswer { window, signals: bundle(agent.as_deref()), agent, agents }
     });
@@ -86,7 +86,7 @@ fn list(registry: &Registry) -> Vec<MetricFamily> {
         labels: [Label::Agent].into_iter().chain(rate.by).flat_map(Label::names).map(|name| (*name).into()).collect(),
         buckets: Vec::new(),
         spellings: Vec::new(),
-        label_sets: agents.min(registry.agents().len() as u64),
+        label_sets: agents.min(registry.agents(None).len() as u64),
         label_sets_max: registry.limits().label_sets as u64,
     });
     derived.chain(rates).collect()

@@ -154,10 +154,13 @@ impl Registry {
         Sums::of(self, scope, now).bundle()
     }
 
-    /// Every agent that has counted a run or a step, by name.
-    pub fn agents(&self) -> Vec<Arc<str>> {
-        let mut agents: Vec<Arc<str>> =
-            self.series.iter().flatten().filter_map(|series| value(series, Label::Agent)).collect();
+    /// Every agent that has counted a run or a step, by name; those of a project, where one is said.
+    pub fn agents(&self, project: Option<&str>) -> Vec<Arc<str>> {
+        let own = |series: &&Series| {
+            project.is_none_or(|project| series.labels.first().is_some_and(|label| **label == *project))
+        };
+        let series = self.series.iter().flatten().filter(own);
+        let mut agents: Vec<Arc<str>> = series.filter_map(|series| value(series, Label::Agent)).collect();
         agents.sort_unstable();
         agents.dedup();
         agents

@@ -44,7 +44,7 @@ fn the_bundle_agrees_with_the_runs() {
     assert_eq!((nobody.standard.request_count, nobody.standard.latency_p99_ms), (0.0, None), "unknown is not zero");
     let planner = kept.registry.bundle(Scope { agent: Some("planner"), ..Scope::default() }, now());
     assert_eq!(planner.standard, bundle.standard);
-    assert_eq!(kept.registry.agents().iter().map(|agent| &**agent).collect::<Vec<_>>(), ["planner"]);
+    assert_eq!(kept.registry.agents(None).iter().map(|agent| &**agent).collect::<Vec<_>>(), ["planner"]);
 }
 
 #[test]
