@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { Alert, Rule, RuleDistance, RuleGroup } from "@/api/types";
+import type { Alert, ReviewedRule, Rule, RuleDistance, RuleGroup } from "@/api/types";
 import {
   about,
   byName,
@@ -8,12 +8,16 @@ import {
   isRule,
   isSeriesOf,
   isShown,
+  lookbackMs,
   matcherOf,
   readAlertsSearch,
   ruleKey,
   ruleRows,
   runsOf,
+  sameAdvice,
   span,
+  templateText,
+  waitingBy,
 } from "./alerts";
 import { ruleYaml, thresholdOf } from "./backtest";
 import { mutedBy, readMatchers } from "./matchers";
@@ -102,6 +106,28 @@ const distance = (of: string, name: string, near: number): RuleDistance => ({
   nearest: { labels: {}, value: near * 5, of_threshold: near },
 });
 
+test("messages nobody takes are told once for each receiver and reason", () => {
+  const message = (receiver: string, attempts: number, error = "refused") => ({ receiver, attempts, error });
+  expect(waitingBy([message("team", 3), message("oncall", 1), message("team", 9), message("team", 2, "404")])).toEqual([
+    { receiver: "team", error: "refused", messages: 2, attempts: 9 },
+    { receiver: "oncall", error: "refused", messages: 1, attempts: 1 },
+    { receiver: "team", error: "404", messages: 1, attempts: 2 },
+  ]);
+});
+
+test("a template of a rule reads as a sentence", () => {
+  expect(templateText("{{ $labels.detector }} in runs of {{$labels.agent_id}}: {{ $value | humanize }}")).toBe(
+    "‹detector› in runs of ‹agent_id›: ‹value›",
+  );
+});
+
+test("rules that never fired and are advised the same are one row, those that fired have their own", () => {
+  const rule = (name: string, fired: number, proposal = "check") =>
+    ({ name, fired, proposal, verdict: fired ? "fine" : "never fired" }) as ReviewedRule;
+  const groups = sameAdvice([rule("a", 0), rule("b", 2), rule("c", 0), rule("d", 2), rule("e", 0, "drop it")]);
+  expect(groups.map((group) => group.map(({ name }) => name))).toEqual([["a", "c"], ["b"], ["d"], ["e"]]);
+});
+
 test("rules that fire come first, then those nearest to it", () => {
   const groups = [group("g", rule("a"), rule("b"), rule("c", "firing")), group("h", rule("a"))];
   const rows = ruleRows(groups, [distance("g", "b", 0.9), distance("h", "a", 0.5)]);
@@ -127,6 +153,12 @@ test("numbers, distances and lengths read as people say them", () => {
     "–",
   ]);
   expect([span(90), span(3600), span(0), span(90_061)]).toEqual(["1m30s", "1h", "0s", "1d1h1m1s"]);
+});
+
+test("a value is made of the shortest range before it, or of what Prometheus looks back on", () => {
+  expect(lookbackMs("sum(rate(agent_errors_total[5m])) / sum(rate(agent_errors_total[1h])) > 0.1")).toBe(300_000);
+  expect(lookbackMs("max_over_time(up[1h30m:1m])")).toBe(5_400_000);
+  expect(lookbackMs('agent_requests_total{agent_id="[2m]"} > 1')).toBe(300_000);
 });
 
 test("a URL says the view; what it cannot mean is left out", () => {

@@ -153,6 +153,19 @@ export function runsOf(labels: Record<string, string>): { agent?: string[]; tool
   });
 }
 
+/** What a moment of a query looks back on where it names no range: Prometheus' lookback. */
+const LOOKBACK_MS = 300_000;
+const LENGTHS: Record<string, number> = { ms: 1, s: 1e3, m: 60e3, h: 3600e3, d: 86_400e3, w: 604_800e3, y: 31_536e6 };
+
+/** How far before a moment the telemetry lies that a query's value there was made of: its shortest range. */
+export function lookbackMs(query: string): number {
+  const bare = query.replace(/"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|`[^`]*`/g, "");
+  const ranges = [...bare.matchAll(/\[\s*((?:\d+(?:ms|[smhdwy]))+)/g)].map(([, range = ""]) =>
+    [...range.matchAll(/(\d+)(ms|[smhdwy])/g)].reduce((sum, [, of, unit]) => sum + Number(of) * LENGTHS[unit!]!, 0),
+  );
+  return ranges.length > 0 ? Math.min(...ranges) : LOOKBACK_MS;
+}
+
 /** Whether a series is the one an alert was made from: no label says otherwise. */
 export const isSeriesOf = (series: Record<string, string>, alert: Record<string, string>): boolean =>
   Object.entries(series).every(([name, value]) => name === "__name__" || (alert[name] ?? "") === value);
@@ -238,4 +251,29 @@ export function span(seconds: number): string {
     rest -= whole * size;
   }
   return out || "0s";
+}
+
+/** Messages nobody takes, together by who does not take them and why: forty groups of alerts are one trouble. */
+export function waitingBy(waiting: readonly { receiver: string; error: string; attempts: number }[]) {
+  const found = new Map<string, { receiver: string; error: string; messages: number; attempts: number }>();
+  for (const { receiver, error, attempts } of waiting) {
+    const key = `${receiver}\n${error}`;
+    const row = found.get(key) ?? { receiver, error, messages: 0, attempts: 0 };
+    found.set(key, { ...row, messages: row.messages + 1, attempts: Math.max(row.attempts, attempts) });
+  }
+  return [...found.values()].sort((one, other) => other.messages - one.messages);
+}
+
+/** A template of a rule for people: what an alert will fill in is named, not written as code. */
+export const templateText = (text: string): string =>
+  text.replace(/\{\{\s*\$labels\.(\w+)\s*\}\}/g, "‹$1›").replace(/\{\{\s*\$value[^}]*\}\}/g, "‹value›");
+
+/** Reviewed rules with the same verdict and advice together, so that forty times the same sentence is said once. */
+export function sameAdvice(rules: readonly ReviewedRule[]): ReviewedRule[][] {
+  const found = new Map<string, ReviewedRule[]>();
+  for (const rule of rules) {
+    const key = rule.fired === 0 ? `${rule.verdict}\n${rule.proposal}` : rule.name;
+    found.set(key, [...(found.get(key) ?? []), rule]);
+  }
+  return [...found.values()];
 }

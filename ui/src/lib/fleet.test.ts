@@ -36,10 +36,28 @@ test("no two nodes lie on one another, and all lie inside", () => {
     way(at % 3 ? "boss" : null, at % 2 ? "tool" : "agent", `n${at}`, at),
   );
   const { nodes, width, height } = layout([way(null, "agent", "boss", 50), ...many]);
-  expect(new Set(nodes.map((node) => `${node.x} ${node.y}`)).size).toBe(nodes.length);
+  for (const one of nodes)
+    for (const other of nodes)
+      if (one !== other && one.x === other.x) expect(Math.abs(one.y - other.y)).toBeGreaterThan(34);
   for (const node of nodes) {
     expect(node.x >= 0 && node.x + 168 <= width).toBe(true);
     expect(node.y >= 0 && node.y + 34 <= height).toBe(true);
+  }
+});
+
+test("an agent stands beside the tools it calls, far from those of another", () => {
+  const tools = (agent: string) => Array.from({ length: 8 }, (_, at) => way(agent, "tool", `${agent}-${at}`, 10 - at));
+  const { nodes } = layout([
+    way(null, "agent", "one", 9),
+    way(null, "agent", "two", 8),
+    ...tools("one"),
+    ...tools("two"),
+  ]);
+  const y = (name: string) => nodes.find((node) => node.name === name)!.y;
+  for (const agent of ["one", "two"]) {
+    const own = nodes.filter((node) => node.name.startsWith(`${agent}-`)).map((node) => node.y);
+    expect(y(agent)).toBeGreaterThan(Math.min(...own));
+    expect(y(agent)).toBeLessThan(Math.max(...own));
   }
 });
 

@@ -160,7 +160,7 @@ export interface Layout {
 export const NODE_WIDTH = 168;
 export const NODE_HEIGHT = 34;
 const COLUMN = 320;
-const ROW = 52;
+const ROW = 44;
 const MARGIN = 14;
 
 /** Nodes of the graph that are drawn; the rest is in the table. */
@@ -232,12 +232,13 @@ export function layout(ways: Way[]): Layout {
   }
   const tallest = Math.max(1, ...filled.map((each) => each.length));
   const height = tallest * ROW + 2 * MARGIN;
+  const places = heights(filled, ends, height);
   const nodes = new Map<string, Node>();
   filled.forEach((each, at) => {
-    const top = (height - each.length * ROW) / 2;
-    each.forEach((id, row) => {
-      nodes.set(id, { id, ...kept.get(id)!, x: MARGIN + at * COLUMN, y: top + row * ROW + (ROW - NODE_HEIGHT) / 2 });
-    });
+    for (const id of each) {
+      const y = places.get(id)! - NODE_HEIGHT / 2;
+      nodes.set(id, { id, ...kept.get(id)!, x: MARGIN + at * COLUMN, y });
+    }
   });
   return {
     nodes: [...nodes.values()],
@@ -245,6 +246,36 @@ export function layout(ways: Way[]): Layout {
     width: MARGIN * 2 + (filled.length - 1) * COLUMN + NODE_WIDTH,
     height,
   };
+}
+
+/**
+ * Where the middle of each node stands: the last column in even rows, every other node beside what it calls, as far as its
+ * neighbours leave room. So an agent and its tools are seen together where the graph is higher than its window.
+ */
+function heights(columns: string[][], ends: (readonly [string, string])[], height: number): Map<string, number> {
+  const found = new Map<string, number>();
+  for (const [at, column] of [...columns.entries()].reverse()) {
+    const even = (row: number) => (height - column.length * ROW) / 2 + (row + 0.5) * ROW;
+    const wanted = column.map((id, row) => {
+      const below = ends.flatMap(([from, to]) => (from === id && to !== id ? (found.get(to) ?? []) : []));
+      const last = at === columns.length - 1 || below.length === 0;
+      return [id, last ? even(row) : below.reduce((sum, y) => sum + y, 0) / below.length] as const;
+    });
+    const order = wanted.toSorted(([, one], [, other]) => one - other);
+    let least = MARGIN + ROW / 2;
+    const pushed = order.map(([, y]) => {
+      const place = Math.max(least, y);
+      least = place + ROW;
+      return place;
+    });
+    let most = height - MARGIN - ROW / 2;
+    for (let row = order.length - 1; row >= 0; row -= 1) {
+      const place = Math.min(most, pushed[row]!);
+      found.set(order[row]![0], place);
+      most = place - ROW;
+    }
+  }
+  return found;
 }
 
 /** The curve of a way from the right of its caller to the left of what it calls; a way back swings out below. */

@@ -1,4 +1,4 @@
-/** Who calls whom over many runs: the wider a way, the more calls; red where some fail. */
+/** Who calls whom over many runs: the wider a way, the more calls; amber where some fail, red where many do. */
 import { useNavigate } from "@tanstack/react-router";
 import { useMemo, useState } from "react";
 import { curve, type Drawn, type Layout, layout, NODE_HEIGHT, NODE_WIDTH, type Node, type Way } from "@/lib/fleet";
@@ -10,8 +10,11 @@ import classes from "./Graph.module.css";
 /** Where the name in a node begins, and the room that its count takes. */
 const NAME_X = 26;
 const COUNT_WIDTH = 42;
-/** Failures from this share on are worth a colour. */
-const ERRORS = 0.01;
+/** Failures from this share on are worth a word and a colour; from the second on they are an alarm. */
+const ERRORS = 0.02;
+const ALARM = 0.1;
+
+const grave = (way: Way) => (rate(way) >= ALARM ? "many" : rate(way) >= ERRORS ? "some" : undefined);
 
 const rate = (way: Way) => (way.calls > 0 ? way.errors / way.calls : 0);
 const percent = (share: number) => `${(share * 100).toFixed(share < 0.1 ? 1 : 0)} %`;
@@ -41,7 +44,7 @@ export function Graph({ ways }: { ways: Way[] }) {
             key={`${drawn.from.id}\n${drawn.to.id}`}
             d={curve(drawn)}
             className={`${classes.way} ${on && !touches(drawn) ? classes.dim : ""}`}
-            data-errors={rate(drawn.way) >= ERRORS || undefined}
+            data-errors={grave(drawn.way)}
             data-on={(on && touches(drawn)) || undefined}
             strokeWidth={1.2 + 5 * Math.sqrt(drawn.way.calls / most)}
           >
@@ -75,7 +78,7 @@ function Labels({ drawing, on, touches }: { drawing: Layout; on?: string; touche
     return (
       <text key={`${from.id}\n${to.id}`} x={x} y={y - 4} className={classes.label}>
         {compact(way.calls)} · {duration(way.p95_ms)}
-        {rate(way) >= ERRORS && <tspan data-bad> · {percent(rate(way))}</tspan>}
+        {grave(way) && <tspan data-bad={grave(way)}> · {percent(rate(way))}</tspan>}
       </text>
     );
   });

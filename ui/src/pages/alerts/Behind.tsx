@@ -6,6 +6,7 @@ import type { Alert, Investigation } from "@/api/types";
 import { runsOf } from "@/lib/alerts";
 import { duration, plural, usd } from "@/lib/format";
 import { firstProof, reasonOf } from "@/lib/reason";
+import { Said } from "@/ui/Said";
 import { SkeletonRows } from "@/ui/States";
 import { StatusMark } from "@/ui/StatusMark";
 import { Ago } from "@/ui/Time";
@@ -110,7 +111,9 @@ export function AlertIssues({ alert }: { alert: Alert }) {
                   {issue.detector.replaceAll("_", " ")}
                   {issue.agent && !agent ? ` in ${issue.agent}` : ""}
                 </strong>
-                <span className="muted">{issue.message}</span>
+                <span className="muted">
+                  <Said text={issue.message} />
+                </span>
                 <span className="faint tnum">
                   {plural(issue.runs, "run")}, {plural(issue.users, "user")}, last <Ago at={issue.last_seen} />
                 </span>

@@ -16,6 +16,7 @@ import {
   isShown,
   labelName,
   ruleRows,
+  waitingBy,
 } from "@/lib/alerts";
 import { count, plural } from "@/lib/format";
 import { Empty, ErrorState, SkeletonRows } from "@/ui/States";
@@ -87,10 +88,14 @@ function Problems({ answer }: { answer: AlertsAnswer }) {
       {answer.problems.map((problem) => (
         <li key={problem}>{problem}</li>
       ))}
-      {answer.waiting.map((message) => (
-        <li key={`${message.receiver} ${message.group_key}`}>
-          A message waits for <strong>{message.receiver}</strong>, {plural(message.attempts, "attempt")} so far:{" "}
-          {message.error}
+      {waitingBy(answer.waiting).map(({ receiver, error, messages, attempts }) => (
+        <li key={`${receiver} ${error}`}>
+          {plural(messages, "message")} {messages === 1 ? "waits" : "wait"} for <strong>{receiver}</strong> after{" "}
+          {messages === 1 ? "" : "up to "}
+          {plural(attempts, "attempt")}: {error}{" "}
+          <Link to="/settings/$section" params={{ section: "receivers" }}>
+            Receivers
+          </Link>
         </li>
       ))}
     </ul>

@@ -2,8 +2,10 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { reviewQuery } from "@/api/alerting";
-import { verdictTone } from "@/lib/alerts";
+import type { ReviewedRule } from "@/api/types";
+import { sameAdvice, verdictTone } from "@/lib/alerts";
 import { absolute, count, duration } from "@/lib/format";
+import { Said } from "@/ui/Said";
 import { Empty, ErrorState, SkeletonRows } from "@/ui/States";
 import { TimeRange } from "@/ui/TimeRange";
 import classes from "./Alerts.module.css";
@@ -52,25 +54,42 @@ export function Review({ search, set }: ViewProps) {
               </tr>
             </thead>
             <tbody>
-              {rules.map((rule) => (
-                <tr key={rule.name}>
-                  <th scope="row">
-                    <Link to="/alerts" search={{ view: "rules", rule: rule.name, q: rule.name }}>
-                      {rule.name}
-                    </Link>
-                  </th>
-                  <td data-tone={verdictTone(rule)}>{rule.verdict}</td>
-                  <td>{count(rule.fired)}</td>
-                  <td>{count(rule.acknowledged)}</td>
-                  <td>{count(rule.sent)}</td>
-                  <td>{rule.fired > 0 ? duration(rule.longest_seconds * 1000) : "–"}</td>
-                  <td className="muted">{rule.proposal}</td>
-                </tr>
+              {sameAdvice(rules).map((group) => (
+                <Reviewed key={group[0]!.name} group={group} />
               ))}
             </tbody>
           </table>
         </div>
       )}
     </div>
+  );
+}
+
+/** One rule, or all that never fired and are advised the same. */
+function Reviewed({ group }: { group: ReviewedRule[] }) {
+  const rule = group[0]!;
+  return (
+    <tr>
+      <th scope="row">
+        <span className={classes.same}>
+          {group.map(({ name }) => (
+            <Link key={name} to="/alerts" search={{ view: "rules", rule: name, q: name }}>
+              {name}
+            </Link>
+          ))}
+        </span>
+      </th>
+      <td data-tone={verdictTone(rule)}>
+        {rule.verdict}
+        {group.length > 1 && <span className="faint tnum"> ×{count(group.length)}</span>}
+      </td>
+      <td>{count(rule.fired)}</td>
+      <td>{count(rule.acknowledged)}</td>
+      <td>{count(rule.sent)}</td>
+      <td>{rule.fired > 0 ? duration(rule.longest_seconds * 1000) : "–"}</td>
+      <td className="muted">
+        <Said text={rule.proposal} />
+      </td>
+    </tr>
   );
 }

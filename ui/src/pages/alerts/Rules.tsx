@@ -4,7 +4,18 @@ import { IconChevronRight, IconSearch } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { useRef } from "react";
 import { rulesQuery, ruleValuesQuery } from "@/api/alerting";
-import { about, distanceText, figure, isRule, labelName, type RuleRow, ruleKey, ruleRows, span } from "@/lib/alerts";
+import {
+  about,
+  distanceText,
+  figure,
+  isRule,
+  labelName,
+  type RuleRow,
+  ruleKey,
+  ruleRows,
+  span,
+  templateText,
+} from "@/lib/alerts";
 import { count } from "@/lib/format";
 import { Empty, ErrorState, SkeletonRows } from "@/ui/States";
 import { useKeys } from "@/ui/useKeys";
@@ -89,7 +100,9 @@ function Row({ row: { rule, group, distance }, open, onOpen }: { row: RuleRow; o
           <IconChevronRight size={14} stroke={1.8} aria-hidden data-open={open || undefined} />
           <span>
             <strong>{rule.name}</strong> <Severity severity={rule.labels.severity} />
-            <small className="cut">{rule.annotations.summary ?? group.file}</small>
+            <small className="cut">
+              {rule.annotations.summary ? templateText(rule.annotations.summary) : group.file}
+            </small>
           </span>
         </span>
         <span className={own.ruleState} data-state={rule.state} data-health={rule.health}>
@@ -102,7 +115,7 @@ function Row({ row: { rule, group, distance }, open, onOpen }: { row: RuleRow; o
         <span className="num muted">
           {distance?.threshold == null ? "–" : `${distance.below ? "<" : ">"} ${figure(distance.threshold)}`}
         </span>
-        <Distance near={nearest?.of_threshold} />
+        <Distance near={nearest?.of_threshold} quiet={rule.state === "inactive"} />
         <span className="num muted">{span(rule.for_seconds)}</span>
       </button>
       {open && <RuleDetail rule={rule} group={group} />}
@@ -115,16 +128,29 @@ const nearestText = (labels: Record<string, string>) =>
     .map(([name, value]) => `${labelName(name)} ${value}`)
     .join(", ") || "the whole project";
 
-/** A bar that is full where the rule would fire. */
-function Distance({ near }: { near: number | null | undefined }) {
+/**
+ * A bar that is full where the rule would fire. Beyond it and still quiet means that another condition of the rule does not
+ * hold: too few runs, no spike against the time before.
+ */
+function Distance({ near, quiet }: { near: number | null | undefined; quiet: boolean }) {
+  const held = quiet && near != null && near >= 1;
   return (
-    <span className={own.distance}>
+    <span
+      className={own.distance}
+      title={held ? "Beyond the threshold; another condition of the rule does not hold" : undefined}
+    >
       <span className={own.bar} aria-hidden>
         {near != null && near > 0 && (
-          <i data-over={near >= 1 || undefined} style={{ width: `${Math.min(1, near) * 100}%` }} />
+          <i
+            data-over={near >= 1 ? (quiet ? "held" : "yes") : undefined}
+            style={{ width: `${Math.min(1, near) * 100}%` }}
+          />
         )}
       </span>
-      <span className="muted tnum">{distanceText(near)}</span>
+      <span className="muted tnum">
+        {distanceText(near)}
+        {held && <span className="sr"> (another condition of the rule does not hold)</span>}
+      </span>
     </span>
   );
 }

@@ -11,6 +11,7 @@ import { OwlMark } from "@/ui/Logo";
 import { ErrorState } from "@/ui/States";
 import classes from "./FirstTrace.module.css";
 import { filledIn, groups, reachable } from "./frameworks";
+import { Sample } from "./Sample";
 
 interface Props {
   /** The framework that is shown; absent means the first. */
@@ -81,6 +82,7 @@ export function FirstTrace({ framework, onFramework }: Props) {
         <Endpoint name="OTLP over gRPC" value={grpc} />
       </dl>
       <Arrival />
+      <Sample />
     </div>
   );
 }

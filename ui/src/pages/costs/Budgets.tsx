@@ -3,16 +3,29 @@ import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { budgetsQuery, MONEY_REFRESH_MS } from "@/api/money";
 import type { BudgetAccount, BudgetPassed } from "@/api/types";
-import { usd } from "@/lib/format";
+import { shortId, usd } from "@/lib/format";
 import { BoardPanel, type Column, Meter, Nothing, Table, type Tone } from "@/ui/Board";
 import { ErrorState, SkeletonRows } from "@/ui/States";
 import { Ago } from "@/ui/Time";
 
 const tone = (percent: number): Tone => (percent >= 100 ? "bad" : percent >= 70 ? "warn" : "good");
 
+/** Whose account it is; of a run the beginning of its id, which would push the numbers out of sight. */
+const name = (key: string) => (isTrace(key) ? shortId(key) : key);
+const isTrace = (key: string) => /^[0-9a-f]{32}$/.test(key);
+
+function Account({ row }: { row: BudgetAccount }) {
+  if (!isTrace(row.key)) return row.key;
+  return (
+    <Link to="/runs/$traceId" params={{ traceId: row.key }} className="mono">
+      {name(row.key)}
+    </Link>
+  );
+}
+
 const ACCOUNTS: Column<BudgetAccount>[] = [
   { key: "budget", name: "Budget", left: true, wide: true, cell: (row) => row.budget },
-  { key: "key", name: "Account", left: true, cell: (row) => row.key },
+  { key: "key", name: "Account", left: true, cell: (row) => <Account row={row} /> },
   {
     key: "used",
     name: "Used",
@@ -41,8 +54,18 @@ const ACCOUNTS: Column<BudgetAccount>[] = [
   { key: "resets", name: "Begins anew", cell: (row) => (row.resets_at ? <Ago at={row.resets_at} /> : "each run") },
 ];
 
-/** Accounts shown; the fullest. */
-const SHOWN = 20;
+/** Accounts shown of each budget, and levels passed: a budget of each run has thousands. */
+const SHOWN = 8;
+const SHOWN_PASSED = 20;
+
+const fullest = (accounts: BudgetAccount[]) => {
+  const seen = new Map<string, number>();
+  return accounts.filter(({ budget }) => {
+    const many = (seen.get(budget) ?? 0) + 1;
+    seen.set(budget, many);
+    return many <= SHOWN;
+  });
+};
 
 export function Budgets() {
   const { data, isPending, isError, error, refetch } = useQuery({ ...budgetsQuery, refetchInterval: MONEY_REFRESH_MS });
@@ -70,7 +93,7 @@ export function Budgets() {
         <Table
           label="Accounts of budgets"
           columns={ACCOUNTS}
-          rows={data.accounts.slice(0, SHOWN)}
+          rows={fullest(data.accounts)}
           rowKey={(row) => `${row.budget}\n${row.key}\n${row.run ?? ""}`}
           empty="Nothing was spent of any budget yet."
         />
@@ -81,7 +104,7 @@ export function Budgets() {
 
 const PASSED: Column<BudgetPassed>[] = [
   { key: "at", name: "When", left: true, cell: (row) => <Ago at={row.at} /> },
-  { key: "budget", name: "Budget", left: true, wide: true, cell: (row) => `${row.budget}, ${row.key}` },
+  { key: "budget", name: "Budget", left: true, wide: true, cell: (row) => `${row.budget}, ${name(row.key)}` },
   { key: "percent", name: "Level", cell: (row) => `${row.percent} %`, tone: (row) => tone(row.percent) },
   { key: "action", name: "What happens", left: true, cell: (row) => row.action },
   {
@@ -109,7 +132,7 @@ export function Passed() {
       <Table
         label="Levels passed"
         columns={PASSED}
-        rows={(data?.passed ?? []).slice(0, SHOWN)}
+        rows={(data?.passed ?? []).slice(0, SHOWN_PASSED)}
         rowKey={(row) => `${row.at}${row.budget}${row.key}${row.percent}`}
         empty="No level was passed."
       />

@@ -1,7 +1,8 @@
 /** What changed just before: told by a pipeline, or seen in telemetry, the agent's own first. */
 import { Link } from "@tanstack/react-router";
+import { useState } from "react";
 import type { Change, Incident } from "@/api/types";
-import { absolute, duration, shortId } from "@/lib/format";
+import { absolute, duration, plural, shortId } from "@/lib/format";
 import classes from "./Incident.module.css";
 
 const KINDS: Record<string, string> = {
@@ -13,7 +14,12 @@ const KINDS: Record<string, string> = {
   config: "setting",
 };
 
+/** Changes that are read at once; the agent's own and the nearest come first. */
+const LEAST = 8;
+
 export function Changes({ incident: { changes, onset, issue } }: { incident: Incident }) {
+  const [all, setAll] = useState(false);
+  const shown = all || changes.length <= LEAST + 1 ? changes : changes.slice(0, LEAST);
   return (
     <section className={classes.panel} aria-label="What changed just before">
       <h2>What changed just before</h2>
@@ -24,11 +30,20 @@ export function Changes({ incident: { changes, onset, issue } }: { incident: Inc
           <code className="mono">POST /api/v1/changes</code>.
         </p>
       ) : (
-        <ol className={classes.changes}>
-          {changes.map((change) => (
-            <Row key={change.id} change={change} onset={onset} agent={issue.agent} />
-          ))}
-        </ol>
+        <>
+          <ol className={classes.changes}>
+            {shown.map((change) => (
+              <Row key={change.id} change={change} onset={onset} agent={issue.agent} />
+            ))}
+          </ol>
+          {changes.length > LEAST + 1 && (
+            <button type="button" className={classes.more} aria-expanded={all} onClick={() => setAll(!all)}>
+              {all
+                ? "Only the nearest"
+                : `${plural(changes.length - shown.length, "change")} more, earlier or of others`}
+            </button>
+          )}
+        </>
       )}
     </section>
   );
@@ -44,7 +59,8 @@ function Row({ change, onset, agent }: { change: Change; onset: string; agent: s
       <span className={classes.changeKind}>{KINDS[change.kind] ?? change.kind}</span>
       <span className={classes.changeWords}>
         {change.title}
-        {change.previous && change.version && (
+        {/* What was seen in telemetry names both in its title; what was told may not. */}
+        {change.previous && change.version && !change.title.includes(change.previous) && (
           <span className="muted">
             {" "}
             <code className="mono">{shortId(change.previous)}</code> →{" "}

@@ -2,11 +2,12 @@
 import { Button, Menu } from "@mantine/core";
 import { IconCheck, IconChevronDown, IconHistory } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
-import { useNavigate } from "@tanstack/react-router";
+import { Link, useNavigate } from "@tanstack/react-router";
 import { lazy, type ReactNode, Suspense, useCallback, useMemo } from "react";
 import { newestRunQuery } from "@/api/queries";
 import { PageHeader } from "@/layout/PageHeader";
 import { type OverviewSearch, scopeOf, VERSUS, versusMs } from "@/lib/overview";
+import { SAMPLE_USER } from "@/lib/sampleRuns";
 import { buckets, rangeMs, stepFor } from "@/lib/series";
 import { PagePending } from "@/ui/States";
 import { TimeRange } from "@/ui/TimeRange";
@@ -75,6 +76,7 @@ export function Frame({ title, search, children }: Props) {
         </Suspense>
       ) : (
         <div className={classes.body}>
+          {newest.data?.runs[0]?.user_id === SAMPLE_USER && <SampleStrip />}
           <Scope search={search} from={from} onChange={(next) => set(() => next)} />
           {children(ask, stretch)}
         </div>
@@ -82,6 +84,14 @@ export function Frame({ title, search, children }: Props) {
     </div>
   );
 }
+
+/** Nobody shall take sample runs for their own. */
+const SampleStrip = () => (
+  <p className={classes.sample} role="note">
+    <span>The latest runs here are sample data: made up, of agents named sample-….</span>
+    <Link to="/connect">Erase it, or send your own traces</Link>
+  </p>
+);
 
 function Versus({ search, onChange }: { search: OverviewSearch; onChange: (vs: OverviewSearch["vs"]) => void }) {
   const label = VERSUS.find(([value]) => value === search.vs)?.[1] ?? "Compare";

@@ -117,7 +117,7 @@ export function timeOption(props: TimeChartProps, palette: Palette): Option {
                 silent: true,
                 symbol: "none",
                 lineStyle: { color: palette.warn, type: [4, 3], width: 1 },
-                label: { color: palette.warn, fontSize: 10.5, position: "insideStartTop", formatter: threshold.name },
+                label: { color: palette.warn, fontSize: 10.5, position: "insideEndTop", formatter: threshold.name },
                 data: [{ yAxis: threshold.value }],
               }
             : undefined,
@@ -125,6 +125,9 @@ export function timeOption(props: TimeChartProps, palette: Palette): Option {
     ],
   };
 }
+
+/** Marks of which the lines are drawn as clearly as their triangles. */
+const FEW_MARKS = 4;
 
 /** Name of the series that carries the marks; it has no values. */
 const MARKS = "";
@@ -135,6 +138,13 @@ function marked(marks: Mark[], { starts, stepMs }: Buckets, palette: Palette) {
   const place = (at: number) => Math.max(0, Math.min(starts.length - 1, Math.floor((at - first) / stepMs)));
   const seen = marks.filter((mark) => mark.at < first + starts.length * stepMs && (mark.to ?? mark.at) >= first);
   const tone = (mark: Mark) => (mark.tone === "bad" ? palette.error : palette.muted);
+  // One a column, the graver first: lines on lines say nothing more, and the tooltip names them all.
+  const columns = new Map<number, Mark>();
+  for (const mark of seen)
+    if (mark.at >= first && !(columns.get(place(mark.at))?.tone === "bad")) columns.set(place(mark.at), mark);
+  const moments = [...columns.values()];
+  // Many changes are told by their triangles above; lines through all of the chart would hide it.
+  const faint = moments.length > FEW_MARKS ? 0.16 : 0.7;
   return {
     name: MARKS,
     type: "line",
@@ -144,11 +154,14 @@ function marked(marks: Mark[], { starts, stepMs }: Buckets, palette: Palette) {
       silent: true,
       // In front of bars.
       z: 10,
-      symbol: ["none", "none"],
+      symbol: ["none", "triangle"],
+      symbolSize: [0, 5],
+      symbolRotate: 180,
       label: { show: false },
-      data: seen
-        .filter((mark) => mark.at >= first)
-        .map((mark) => ({ xAxis: place(mark.at), lineStyle: { color: tone(mark), type: [2, 3], width: 1.2 } })),
+      data: moments.map((mark) => ({
+        xAxis: place(mark.at),
+        lineStyle: { color: tone(mark), type: [2, 3], width: 1, opacity: mark.tone ? 0.8 : faint },
+      })),
     },
     markArea: {
       silent: true,
