@@ -1,7 +1,8 @@
 //! The audit log: who did what, in a chain that shows what was changed or taken out.
 //!
-//! The hash of an entry is BLAKE3 over the hash before it and the entry's fields, each with its length before it. Old entries may be
-//! pruned from the beginning; where the chain begins then is kept. Whoever can write the file can write a new chain: note the
+//! The hash of an entry is BLAKE3 over the hash before it and the entry's fields, each with its length before it. Old entries are
+//! pruned: what they said is taken out, project by project, and their hash stays in the chain; where all from the beginning are
+//! empty they go, and where the chain begins then is kept. Whoever can write the file can write a new chain: note the
 //! [`Head`] elsewhere from time to time, and verify against it.
 
 use model::Timestamp;
@@ -86,6 +87,8 @@ pub enum Broken {
 pub struct Verified {
     /// Entries looked at.
     pub entries: u64,
+    /// Of these, how many say nothing any more, because they were old. Their place in the chain is verified, their words cannot be.
+    pub emptied: u64,
     /// Number of the first entry there is; entries before it were pruned.
     pub first: i64,
     /// The end of the chain.
@@ -93,6 +96,9 @@ pub struct Verified {
     /// Everything that is wrong.
     pub broken: Vec<Broken>,
 }
+
+/// The action of an entry whose words were taken out.
+const EMPTIED: &str = "emptied";
 
 /// Appends an entry; gives its number.
 ///
@@ -195,9 +201,9 @@ fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Entry> {
 /// What SQLite says.
 pub fn verify(conn: &Connection, log: Log, noted: Option<&Head>) -> rusqlite::Result<Verified> {
     let (base, mut before) = base(conn, log)?;
-    let (mut expected, mut broken, mut count) = (base + 1, Vec::new(), 0);
+    let (mut expected, mut broken, mut count, mut emptied) = (base + 1, Vec::new(), 0, 0);
     let mut statement = conn.prepare(&format!(
-        "SELECT seq, at, project, actor, action, target, detail, hash FROM {} ORDER BY seq",
+        "SELECT seq, at, project, actor, action, target, detail, hash, emptied FROM {} ORDER BY seq",
         log.tables()[0]
     ))?;
     let mut rows = statement.query([])?;
@@ -206,9 +212,11 @@ pub fn verify(conn: &Connection, log: Log, noted: Option<&Head>) -> rusqlite::Re
     while let Some(row) = rows.next()? {
         let hash = blake3::Hash::from_bytes(row.get(7)?);
         let entry = read(row)?;
+        let empty: bool = row.get(8)?;
+        emptied += u64::from(empty);
         if entry.seq > expected {
             broken.push(Broken::Missing { from: expected, to: entry.seq - 1 });
-        } else {
+        } else if !empty {
             let fields = [&*entry.project, &*entry.actor, &*entry.action, &*entry.target, &*entry.detail];
             if link(&before, entry.seq, entry.at, fields) != hash {
                 broken.push(Broken::Changed { seq: entry.seq });
@@ -230,20 +238,44 @@ pub fn verify(conn: &Connection, log: Log, noted: Option<&Head>) -> rusqlite::Re
     if log == Log::Agents {
         broken.extend(crate::deeds::changed(conn)?);
     }
-    Ok(Verified { entries: count, first: base + 1, head, broken })
+    Ok(Verified { entries: count, emptied, first: base + 1, head, broken })
 }
 
-/// Removes entries before a time, from the beginning; gives how many.
+/// Takes the words out of entries from before the time that `before` gives for their project (`None` keeps them), and removes the
+/// beginning of the chain as far as it is empty; gives how many entries lost their words.
 ///
 /// # Errors
 /// What SQLite says.
-pub fn prune(tx: &Transaction<'_>, log: Log, before: Timestamp) -> rusqlite::Result<usize> {
+pub fn prune(
+    tx: &Transaction<'_>,
+    log: Log,
+    mut before: impl FnMut(&str) -> Option<Timestamp>,
+) -> rusqlite::Result<usize> {
     let [table, base] = log.tables();
-    // Only a whole beginning may go, whatever a clock did in between.
+    let projects: Vec<String> = tx
+        .prepare(&format!("SELECT DISTINCT project FROM {table} WHERE emptied = 0"))?
+        .query_map([], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    let mut emptied = 0;
+    for project in &projects {
+        let Some(before) = before(project) else { continue };
+        let old = (project, before.as_nanos());
+        if log == Log::Agents {
+            let said = "DELETE FROM audit_agents_said WHERE seq IN (SELECT seq FROM audit_agents WHERE project = ?1 AND at < ?2)";
+            tx.execute(said, old)?;
+        }
+        emptied += tx.execute(
+            &format!(
+                "UPDATE {table} SET actor = '', action = '{EMPTIED}', target = '', detail = '', emptied = 1
+                 WHERE project = ?1 AND at < ?2 AND emptied = 0"
+            ),
+            old,
+        )?;
+    }
     let kept = format!(
-        "SELECT coalesce((SELECT min(seq) FROM {table} WHERE at >= ?1), (SELECT max(seq) + 1 FROM {table}), 0)"
+        "SELECT coalesce((SELECT min(seq) FROM {table} WHERE emptied = 0), (SELECT max(seq) + 1 FROM {table}), 0)"
     );
-    let first_kept: i64 = tx.query_row(&kept, [before.as_nanos()], |row| row.get(0))?;
+    let first_kept: i64 = tx.query_row(&kept, [], |row| row.get(0))?;
     tx.execute(
         &format!(
             "INSERT OR REPLACE INTO {base} (one, seq, hash)
@@ -251,8 +283,6 @@ pub fn prune(tx: &Transaction<'_>, log: Log, before: Timestamp) -> rusqlite::Res
         ),
         [first_kept],
     )?;
-    if log == Log::Agents {
-        tx.execute("DELETE FROM audit_agents_said WHERE seq < ?1", [first_kept])?;
-    }
-    tx.execute(&format!("DELETE FROM {table} WHERE seq < ?1"), [first_kept])
+    tx.execute(&format!("DELETE FROM {table} WHERE seq < ?1"), [first_kept])?;
+    Ok(emptied)
 }

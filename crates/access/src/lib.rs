@@ -65,6 +65,9 @@ pub const PART: Part = Part {
         CREATE INDEX audit_agents_by_target ON audit_agents (target);
         CREATE TABLE audit_agents_base (one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL, hash BLOB NOT NULL) STRICT;
         CREATE TABLE audit_agents_said (seq INTEGER PRIMARY KEY, said TEXT NOT NULL) STRICT;
+    ", "
+        ALTER TABLE audit_log ADD COLUMN emptied INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE audit_agents ADD COLUMN emptied INTEGER NOT NULL DEFAULT 0;
     "],
 };
 

@@ -228,14 +228,34 @@ fn a_log_written_again_does_not_have_the_noted_hash() {
 fn old_entries_go_and_the_rest_still_verifies() {
     let (_dir, state) = state();
     let head = three(&state);
-    assert_eq!(state.write(|tx| prune(tx, Log::People, NOW.plus_nanos(2))).unwrap(), 2);
+    assert_eq!(state.write(|tx| prune(tx, Log::People, |_| Some(NOW.plus_nanos(2)))).unwrap(), 2);
     let left = state.read(|conn| verify(conn, Log::People, Some(&head))).unwrap();
     assert_eq!((left.entries, left.first, left.broken.len()), (1, 3, 0));
-    assert_eq!(state.write(|tx| prune(tx, Log::People, NOW.plus_nanos(9))).unwrap(), 1);
+    assert_eq!(state.write(|tx| prune(tx, Log::People, |_| Some(NOW.plus_nanos(9)))).unwrap(), 1);
     state.write(|tx| append(tx, NOW.plus_nanos(9), "*", "cli:root", ["x", "", ""])).unwrap();
     let left = state.read(|conn| verify(conn, Log::People, None)).unwrap();
     assert_eq!((left.head.seq, left.broken.len()), (4, 0));
     assert_eq!(state.read(|conn| entries(conn, Log::People, 0, 10, Some("shop"))).unwrap().len(), 1);
+}
+
+#[test]
+fn each_project_keeps_its_part_of_the_log_as_long_as_it_wants_and_the_chain_holds() {
+    let (_dir, state) = state();
+    for (at, project) in [(1, "shop"), (2, "bank"), (3, "shop"), (4, "bank")] {
+        state.write(|tx| append(tx, NOW.plus_nanos(at), project, "user:jane", ["view", "run", project])).unwrap();
+    }
+    let head = state.read(|conn| verify(conn, Log::People, None)).unwrap().head;
+    let keep = |project: &str| (project == "shop").then(|| NOW.plus_nanos(9));
+    assert_eq!(state.write(|tx| prune(tx, Log::People, keep)).unwrap(), 2);
+    let left = state.read(|conn| verify(conn, Log::People, Some(&head))).unwrap();
+    assert_eq!((left.entries, left.emptied, left.first, left.broken), (3, 1, 2, Vec::new()));
+    let listed = state.read(|conn| entries(conn, Log::People, 0, 10, None)).unwrap();
+    let listed: Vec<_> = listed.iter().map(|entry| (entry.seq, &*entry.action, &*entry.detail)).collect();
+    assert_eq!(listed, [(2, "view", "bank"), (3, "emptied", ""), (4, "view", "bank")]);
+    // Whoever changes the hash of an empty entry breaks the one after it.
+    state.write(|tx| tx.execute("UPDATE audit_log SET hash = zeroblob(32) WHERE seq = 3", [])).unwrap();
+    let broken = state.read(|conn| verify(conn, Log::People, None)).unwrap().broken;
+    assert_eq!(broken, [Broken::Changed { seq: 4 }]);
 }
 
 #[test]

@@ -89,7 +89,7 @@ pub enum State {
 
 /// A destination: what it is, what it does, what it did since the start.
 #[derive(Debug, Clone)]
-#[allow(missing_docs, reason = "the counts are described where they are shown, in the API's types")]
+#[allow(missing_docs, reason = "described where they are shown, in the API's types")]
 pub struct DestinationStatus {
     pub name: String,
     pub url: String,
@@ -98,6 +98,13 @@ pub struct DestinationStatus {
     pub state: State,
     pub backlog: Backlog,
     pub queue_bytes: u64,
+    pub counts: Counts,
+}
+
+/// What a destination did since the start.
+#[derive(Debug, Clone, Default)]
+#[allow(missing_docs, reason = "described where they are shown, in the API's types")]
+pub struct Counts {
     pub sent_requests: u64,
     pub sent_items: u64,
     pub sent_bytes: u64,
@@ -111,6 +118,8 @@ pub struct DestinationStatus {
     pub last_error: Option<(Timestamp, String)>,
     pub failing_since: Option<Timestamp>,
     pub next_try_at: Option<Timestamp>,
+    /// When a failure was last logged.
+    pub(crate) logged: Timestamp,
 }
 
 /// What is the same for all destinations.
@@ -244,8 +253,8 @@ impl Forwarder {
     pub fn troubles(&self) -> Vec<String> {
         let now = (self.clock)();
         let failing = self.status().into_iter().filter_map(|status| {
-            let since = status.failing_since.filter(|since| now.nanos_since(*since) > PATIENCE)?;
-            let reason = status.last_error.map(|(_, reason)| reason).unwrap_or_default();
+            let since = status.counts.failing_since.filter(|since| now.nanos_since(*since) > PATIENCE)?;
+            let reason = status.counts.last_error.map(|(_, reason)| reason).unwrap_or_default();
             let minutes = now.nanos_since(since) / 60_000_000_000;
             Some(format!(
                 "telemetry cannot be passed on to `{}` for {minutes} min ({reason}); {} requests wait",

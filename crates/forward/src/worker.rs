@@ -10,7 +10,7 @@ use crate::outgoing::{Outgoing, halves, prepare};
 use crate::record::Record;
 use crate::sender::{Outcome, Sender};
 use crate::spool::Spool;
-use crate::{Clock, DestinationStatus, State};
+use crate::{Clock, Counts, DestinationStatus, State};
 
 /// First wait after a failure; each further one is twice as long …
 const FIRST_WAIT: Duration = Duration::from_millis(500);
@@ -24,26 +24,6 @@ const LONGEST_ASKED: Duration = Duration::from_secs(3600);
 const DISK_WAIT: Duration = Duration::from_secs(5);
 /// A failure that lasts is logged again after this long.
 const LOG_AGAIN: i64 = 60_000_000_000;
-
-/// What a destination did since the start.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Counts {
-    pub sent_requests: u64,
-    pub sent_items: u64,
-    pub sent_bytes: u64,
-    pub refused_requests: u64,
-    pub refused_items: u64,
-    pub rejected_items: u64,
-    pub filtered_items: u64,
-    pub expired_requests: u64,
-    pub retries: u64,
-    pub last_sent_at: Option<Timestamp>,
-    pub last_error: Option<(Timestamp, String)>,
-    /// Attempts fail since then.
-    pub failing_since: Option<Timestamp>,
-    pub next_try_at: Option<Timestamp>,
-    logged: Timestamp,
-}
 
 /// A destination with its connections and counts.
 pub(crate) struct Worker {
@@ -215,19 +195,7 @@ impl Worker {
             state: if counts.failing_since.is_some() { State::Retrying } else { State::Ok },
             backlog: self.spool.backlog(self.at),
             queue_bytes: self.destination.queue_bytes,
-            sent_requests: counts.sent_requests,
-            sent_items: counts.sent_items,
-            sent_bytes: counts.sent_bytes,
-            refused_requests: counts.refused_requests,
-            refused_items: counts.refused_items,
-            rejected_items: counts.rejected_items,
-            filtered_items: counts.filtered_items,
-            expired_requests: counts.expired_requests,
-            retries: counts.retries,
-            last_sent_at: counts.last_sent_at,
-            last_error: counts.last_error,
-            failing_since: counts.failing_since,
-            next_try_at: counts.next_try_at,
+            counts,
         }
     }
 }

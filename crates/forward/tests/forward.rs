@@ -205,8 +205,8 @@ async fn what_arrives_is_byte_for_byte_what_came() {
     for (encoding, compression, payload, _) in &sent {
         running.forwarder.offer(record(*encoding, *compression, payload.clone())).await;
     }
-    let status = running.until("all sent", |status| status.sent_requests == 5).await;
-    assert_eq!((status.sent_items, status.backlog.requests, status.retries), (10, 0, 0));
+    let status = running.until("all sent", |status| status.counts.sent_requests == 5).await;
+    assert_eq!((status.counts.sent_items, status.backlog.requests, status.counts.retries), (10, 0, 0));
     for (got, (encoding, _, payload, header)) in backend.got().iter().zip(&sent) {
         assert_eq!((got.path.as_str(), got.header("content-encoding")), ("/v1/traces", *header));
         assert_eq!(got.header("content-type"), encoding.content_type());
@@ -225,8 +225,8 @@ async fn a_backend_that_is_down_gets_everything_when_it_is_back_also_after_a_res
     for service in ["a", "b"] {
         running.forwarder.offer(record(Encoding::Protobuf, Compression::None, protobuf(&[service]))).await;
     }
-    let status = running.until("a retry", |status| status.retries >= 2).await;
-    assert!(status.last_error.unwrap().1.contains("no connection"));
+    let status = running.until("a retry", |status| status.counts.retries >= 2).await;
+    assert!(status.counts.last_error.unwrap().1.contains("no connection"));
     assert_eq!((status.backlog.requests, status.state), (2, forward::State::Retrying));
     running.stop().await;
     let running = Running::start(dir.path(), &to(free, ""));
@@ -253,10 +253,10 @@ async fn a_busy_backend_is_asked_again_when_it_says() {
     let running = Running::start(dir.path(), &to(address, ""));
     let begun = now();
     running.forwarder.offer(record(Encoding::Protobuf, Compression::None, protobuf(&["a"]))).await;
-    let status = running.until("it is sent", |status| status.sent_requests == 1).await;
+    let status = running.until("it is sent", |status| status.counts.sent_requests == 1).await;
     assert!(now().millis_since(begun) >= 1000.0, "Retry-After is honoured");
-    assert_eq!((status.retries, backend.got().len()), (2, 3));
-    assert!(status.failing_since.is_none() && status.next_try_at.is_none());
+    assert_eq!((status.counts.retries, backend.got().len()), (2, 3));
+    assert!(status.counts.failing_since.is_none() && status.counts.next_try_at.is_none());
 }
 
 #[tokio::test]
@@ -277,9 +277,9 @@ async fn what_a_backend_refuses_is_counted_and_not_tried_again() {
         running.forwarder.offer(record(Encoding::Protobuf, Compression::None, protobuf(&["a"]))).await;
     }
     let status = running.until("all are dealt with", |status| status.backlog.requests == 0).await;
-    assert_eq!((status.refused_requests, status.refused_items, status.rejected_items), (2, 4, 1));
-    assert_eq!((status.sent_requests, status.sent_items, backend.got().len()), (2, 3, 4));
-    assert!(status.last_error.unwrap().1.contains("too old"));
+    assert_eq!((status.counts.refused_requests, status.counts.refused_items, status.counts.rejected_items), (2, 4, 1));
+    assert_eq!((status.counts.sent_requests, status.counts.sent_items, backend.got().len()), (2, 3, 4));
+    assert!(status.counts.last_error.unwrap().1.contains("too old"));
 }
 
 #[tokio::test]
@@ -296,7 +296,7 @@ async fn a_request_too_large_for_the_backend_arrives_in_pieces() {
     let status = running.until("all are dealt with", |status| status.backlog.requests == 0).await;
     let taken: Vec<String> = backend.got().iter().map(names).filter(|names| names.len() <= 2).flatten().collect();
     assert_eq!(taken, ["of a", "health", "of b", "health", "of c", "health"]);
-    assert_eq!((status.refused_requests, status.sent_requests), (0, 3));
+    assert_eq!((status.counts.refused_requests, status.counts.sent_requests), (0, 3));
 }
 
 #[tokio::test]
@@ -312,8 +312,8 @@ async fn a_backend_that_hangs_slows_nobody_who_sends() {
     let each = now().millis_since(begun) / 100.0;
     println!("queueing a request took {each:.2} ms while the destination hung");
     assert!(each < 100.0, "{each} ms");
-    let status = running.until("a timeout", |status| status.retries >= 1).await;
-    assert!(status.last_error.unwrap().1.contains("no answer in time"));
+    let status = running.until("a timeout", |status| status.counts.retries >= 1).await;
+    assert!(status.counts.last_error.unwrap().1.contains("no answer in time"));
     assert_eq!(status.backlog.requests, 100);
 }
 
@@ -361,7 +361,7 @@ async fn filters_choose_by_service_agent_environment_and_attribute() {
             let got: Vec<String> = backend.got().iter().flat_map(names).collect();
             assert_eq!(got, expected, "{filter}");
             let possible = !filter.contains("other") && !filter.contains("logs") && !filter.contains("metrics");
-            assert_eq!(status.filtered_items, if possible { 4 - expected.len() as u64 } else { 0 }, "{filter}");
+            assert_eq!(status.counts.filtered_items, if possible { 4 - expected.len() as u64 } else { 0 }, "{filter}");
             if expected.len() == 4 {
                 assert_eq!(&backend.got()[0].body[..], &gzip(&body)[..], "what passes whole is not touched");
             }
@@ -377,7 +377,7 @@ async fn requests_that_wait_are_put_together_when_asked() {
     for service in ["a", "b", "c"] {
         running.forwarder.offer(record(Encoding::Json, Compression::None, json(&[service]).into_bytes())).await;
     }
-    running.until("a retry", |status| status.retries >= 1).await;
+    running.until("a retry", |status| status.counts.retries >= 1).await;
     let (backend, _) = Backend::listen(free, Box::new(|_, _| ok())).await;
     running.until("all sent", |status| status.backlog.requests == 0).await;
     let got = backend.got();
@@ -395,7 +395,7 @@ async fn nothing_goes_round_in_circles() {
     assert!(matches!(itself, StartError::Itself { .. }), "{itself}");
     let running = Running::start(dir.path(), &to(address, ""));
     running.forwarder.offer(record(Encoding::Protobuf, Compression::None, protobuf(&["a"]))).await;
-    running.until("it is sent", |status| status.sent_requests == 1).await;
+    running.until("it is sent", |status| status.counts.sent_requests == 1).await;
     let via = backend.got()[0].header("tawny-forwarded").to_owned();
     let back =
         Record { via: format!("other,{via}"), ..record(Encoding::Protobuf, Compression::None, protobuf(&["a"])) };
@@ -403,7 +403,7 @@ async fn nothing_goes_round_in_circles() {
     assert_eq!((running.forwarder.circles(), running.status().backlog.requests), (1, 0));
     let other = Record { via: "other".into(), ..record(Encoding::Protobuf, Compression::None, protobuf(&["b"])) };
     running.forwarder.offer(other).await;
-    running.until("it is sent", |status| status.sent_requests == 2).await;
+    running.until("it is sent", |status| status.counts.sent_requests == 2).await;
     assert_eq!(backend.got()[1].header("tawny-forwarded"), format!("other,{via}"));
 }
 
@@ -417,7 +417,7 @@ async fn what_is_too_old_is_dropped_and_counted() {
     running.forwarder.offer(stale).await;
     running.forwarder.offer(record(Encoding::Protobuf, Compression::None, protobuf(&["b"]))).await;
     let status = running.until("both are dealt with", |status| status.backlog.requests == 0).await;
-    assert_eq!((status.expired_requests, status.sent_requests, backend.got().len()), (1, 1, 1));
+    assert_eq!((status.counts.expired_requests, status.counts.sent_requests, backend.got().len()), (1, 1, 1));
 }
 
 fn series(bytes: &'static [u8]) -> Record {
@@ -446,8 +446,8 @@ async fn series_go_by_remote_write_and_nowhere_else() {
     running.forwarder.offer(Record { project: "secret".into(), ..series(b"theirs") }).await;
     running.forwarder.offer(series(b"ours")).await;
     running.forwarder.offer(record(Encoding::Protobuf, Compression::None, protobuf(&["a"]))).await;
-    let status = running.until("sending", |status| status.sent_requests == 1).await;
-    assert_eq!((status.sent_items, status.filtered_items), (3, 3));
+    let status = running.until("sending", |status| status.counts.sent_requests == 1).await;
+    assert_eq!((status.counts.sent_items, status.counts.filtered_items), (3, 3));
     while collector.got().is_empty() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
@@ -477,9 +477,9 @@ async fn a_receiver_of_series_that_fails_is_asked_again_and_one_that_refuses_is_
     let running = Running::start(dir.path(), &config);
     running.forwarder.offer(series(b"one")).await;
     running.forwarder.offer(series(b"two")).await;
-    let status = running.until("an answer to both", |status| status.refused_requests == 1).await;
-    assert_eq!((status.sent_requests, status.retries), (1, 1));
-    assert!(status.last_error.unwrap().1.contains("out of order sample"));
+    let status = running.until("an answer to both", |status| status.counts.refused_requests == 1).await;
+    assert_eq!((status.counts.sent_requests, status.counts.retries), (1, 1));
+    assert!(status.counts.last_error.unwrap().1.contains("out of order sample"));
     let bodies: Vec<Bytes> = prometheus.got().into_iter().map(|got| got.body).collect();
     assert_eq!(bodies, ["one", "one", "two"]);
     running.stop().await;

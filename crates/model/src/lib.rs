@@ -7,6 +7,7 @@
 //!
 //! The crate is small and pure: no clock, no randomness, no async, no Arrow, no I/O.
 
+mod amount;
 mod content;
 mod finding;
 mod ids;
@@ -24,6 +25,7 @@ mod told;
 mod usage;
 mod value;
 
+pub use amount::{number_and_unit, parse_bytes};
 pub use content::{Content, Document, Message, Part, Role, ToolDefinition};
 pub use finding::{Finding, Severity};
 pub use ids::{IdError, SpanId, TraceId};

@@ -361,25 +361,6 @@ pub fn retention(settings: &[String]) -> Result<(store::Retention, Keeping), sto
     Ok((retention, keeping))
 }
 
-/// Reads a number of bytes: plain, or with `KB`, `MB`, `GB` (powers of 1000) or `KiB`, `MiB`, `GiB`, `K`, `M`, `G` (powers of 1024).
-pub fn parse_bytes(text: &str) -> Option<usize> {
-    let text = text.trim();
-    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
-    let number: f64 = text[..digits].parse().ok()?;
-    let factor: f64 = match text[digits..].trim().to_ascii_lowercase().as_str() {
-        "" | "b" => 1.0,
-        "kb" => 1e3,
-        "mb" => 1e6,
-        "gb" => 1e9,
-        "k" | "kib" => 1024.0,
-        "m" | "mib" => 1_048_576.0,
-        "g" | "gib" => 1_073_741_824.0,
-        _ => return None,
-    };
-    let bytes = number * factor;
-    (bytes.is_finite() && (0.0..1e15).contains(&bytes)).then_some(bytes as usize)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -442,13 +423,5 @@ mod tests {
         let error = place("./data", Some(Path::new("./other"))).unwrap_err().to_string();
         assert!(error.contains("--data-local"), "{error}");
         assert_eq!(place("./data", None).unwrap().0, Path::new("./data"));
-    }
-
-    #[test]
-    fn byte_sizes_are_read_in_the_usual_spellings() {
-        assert_eq!(parse_bytes("1GiB"), Some(1 << 30));
-        assert_eq!(parse_bytes("512m"), Some(512 << 20));
-        assert_eq!(parse_bytes("1.5 GB"), Some(1_500_000_000));
-        assert_eq!(parse_bytes("12 parsecs"), None);
     }
 }

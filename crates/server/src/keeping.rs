@@ -1,6 +1,6 @@
-//! How long what is not telemetry is kept: findings by project, and the audit logs, which are chains over all projects.
+//! How long what is not telemetry is kept, by project: findings and the audit logs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,42 +13,54 @@ use crate::api::types::Problem;
 use crate::app::App;
 use crate::doors;
 
-/// What is kept for how long; what is not named stays as long as its feature says.
+/// How long something is kept, by project; the empty name is every project that is not named. What is not here stays.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Keeping {
-    /// The log of what people did; `None` for ever.
-    pub audit: Option<Duration>,
-    /// The log of what agents did; `None` for ever.
-    pub agents: Option<Duration>,
-    /// Findings, by project; the empty name is every other one.
-    pub findings: BTreeMap<String, Duration>,
+pub struct ByProject(BTreeMap<String, Option<Duration>>);
+
+impl ByProject {
+    /// How long it is kept for a project; `None` for as long as its feature says.
+    pub fn of(&self, project: &str) -> Option<Duration> {
+        self.0.get(project).or_else(|| self.0.get("")).copied().flatten()
+    }
+
+    /// From before when it goes, for a project.
+    fn before(&self, project: &str, now: Timestamp) -> Option<Timestamp> {
+        let time = i64::try_from(self.of(project)?.as_nanos()).unwrap_or(i64::MAX);
+        Some(now.plus_nanos(-time))
+    }
 }
 
-/// Layers of their own beside the store's.
-const OWN: [&str; 3] = ["findings", "audit", "agents"];
+/// What is kept for how long.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Keeping {
+    /// The log of what people did.
+    pub audit: ByProject,
+    /// The log of what agents did.
+    pub agents: ByProject,
+    /// Findings.
+    pub findings: ByProject,
+}
 
 /// Takes what is not the store's out of a setting such as `spans=90d,audit=2w`, of a project or of all; the rest is the store's.
 ///
 /// # Errors
-/// When a time cannot be read, or an audit log is named for one project only: a chain has one beginning.
+/// When a time cannot be read.
 pub fn take(keeping: &mut Keeping, project: Option<&str>, rules: &str) -> Result<String, RetentionError> {
     let mut left = Vec::new();
     for part in rules.split(',') {
-        let own = part.split_once('=').filter(|(name, _)| OWN.contains(&name.trim()));
-        let Some((name, time)) = own else {
-            left.push(part);
-            continue;
-        };
-        // Spans stand for any layer in the error's words.
-        let time = RetentionRules::parse_time(Layer::Spans, time)?;
-        match (name.trim(), project) {
-            ("findings", project) => {
-                let project = project.unwrap_or_default().to_owned();
-                keeping.findings.insert(project, time.unwrap_or(Duration::MAX));
+        let own = part.split_once('=').and_then(|(name, time)| match name.trim() {
+            "audit" => Some((&mut keeping.audit, time)),
+            "agents" => Some((&mut keeping.agents, time)),
+            "findings" => Some((&mut keeping.findings, time)),
+            _ => None,
+        });
+        match own {
+            // Spans stand for any layer in the error's words.
+            Some((own, time)) => {
+                let time = RetentionRules::parse_time(Layer::Spans, time)?;
+                own.0.insert(project.unwrap_or_default().to_owned(), time);
             }
-            ("audit", None) => keeping.audit = time,
-            ("agents", None) => keeping.agents = time,
-            _ => return Err(RetentionError::Syntax { text: format!("{part} (an audit log is of all projects)") }),
+            None => left.push(part),
         }
     }
     Ok(left.join(","))
@@ -65,25 +77,17 @@ pub async fn prune(app: &Arc<App>) -> Result<(), Problem> {
 }
 
 fn work(tx: &Transaction<'_>, keeping: &Keeping, now: Timestamp) -> state::rusqlite::Result<()> {
-    let before = |time: Duration| now.plus_nanos(-i64::try_from(time.as_nanos()).unwrap_or(i64::MAX));
-    for (log, time) in [(Log::People, keeping.audit), (Log::Agents, keeping.agents)] {
-        if let Some(time) = time {
-            access::prune(tx, log, before(time))?;
-        }
+    let names = |query: &str| -> state::rusqlite::Result<BTreeSet<String>> {
+        tx.prepare_cached(query)?.query_map([], |row| row.get(0))?.collect()
+    };
+    let held = names("SELECT DISTINCT project FROM erasure_holds")?;
+    for (log, times) in [(Log::People, &keeping.audit), (Log::Agents, &keeping.agents)] {
+        access::prune(tx, log, |project| times.before(project, now).filter(|_| !held.contains(project)))?;
     }
-    let named: Vec<&String> = keeping.findings.keys().filter(|name| !name.is_empty()).collect();
-    let named = serde_json::to_string(&named).unwrap_or_default();
-    for (project, time) in &keeping.findings {
-        let at = before(*time).as_nanos();
-        let held = "NOT EXISTS (SELECT 1 FROM erasure_holds h WHERE h.project = findings.project)";
-        if project.is_empty() {
-            tx.prepare_cached(&format!(
-                "DELETE FROM findings WHERE at < ?1 AND project NOT IN (SELECT value FROM json_each(?2)) AND {held}"
-            ))?
-            .execute(params![at, named])?;
-        } else {
-            tx.prepare_cached(&format!("DELETE FROM findings WHERE at < ?1 AND project = ?2 AND {held}"))?
-                .execute(params![at, project])?;
+    for project in names("SELECT DISTINCT project FROM findings")?.difference(&held) {
+        if let Some(before) = keeping.findings.before(project, now) {
+            tx.prepare_cached("DELETE FROM findings WHERE at < ?1 AND project = ?2")?
+                .execute(params![before.as_nanos(), project])?;
         }
     }
     Ok(())
@@ -102,9 +106,9 @@ mod tests {
         );
         assert_eq!(take(&mut keeping, Some("shop"), "findings=1d").unwrap(), "");
         let days = |days: u64| Duration::from_secs(days * 86_400);
-        assert_eq!(keeping.audit, Some(days(700)));
-        assert_eq!(keeping.findings, BTreeMap::from([(String::new(), days(30)), ("shop".to_owned(), days(1))]));
-        assert!(take(&mut keeping, Some("shop"), "audit=1d").unwrap_err().to_string().contains("all projects"));
+        assert_eq!((keeping.findings.of("bank"), keeping.findings.of("shop")), (Some(days(30)), Some(days(1))));
+        assert_eq!(take(&mut keeping, Some("bank"), "audit=forever").unwrap(), "");
+        assert_eq!((keeping.audit.of("shop"), keeping.audit.of("bank")), (Some(days(700)), None));
         assert!(take(&mut keeping, None, "audit=soon").is_err());
     }
 }

@@ -1,12 +1,10 @@
 //! Segments in a bucket: the suites of the store run over it, and what only a bucket can do wrong.
 
-// The same tests as on a directory, each with the helpers it names.
-#![allow(clippy::duplicate_mod)]
-
+#[path = "it/common/mod.rs"]
 mod common;
-#[path = "store.rs"]
+#[path = "it/store.rs"]
 mod store_suite;
-#[path = "upkeep.rs"]
+#[path = "it/upkeep.rs"]
 mod upkeep_suite;
 
 use std::fmt;

@@ -9,14 +9,17 @@ use anyhow::{Context, Result, bail};
 
 use crate::{paths, shell};
 
+/// Cargo's arguments for a program with the UI inside, or without.
+pub fn features(ui: bool) -> &'static [&'static str] {
+    if ui { &["--features", "tawny/ui"] } else { &[] }
+}
+
 /// Builds the program with a cargo profile; with the UI inside where `ui`. Gives its path.
 pub fn build(profile: &str, ui: bool) -> Result<PathBuf> {
     // The whole workspace with its examples has the same features of dependencies as the tests have; the program alone has
     // slightly fewer, and cargo would compile the query engine a second time for that.
     let mut arguments = vec!["build", "--workspace", "--bins", "--examples", "--profile", profile];
-    if ui {
-        arguments.extend(["--features", "tawny/ui"]);
-    }
+    arguments.extend(features(ui));
     shell::run(&mut shell::cargo(&arguments))?;
     Ok(paths::program(profile))
 }

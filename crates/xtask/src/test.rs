@@ -16,10 +16,10 @@ pub enum Section {
     Lints,
     /// Licences, sources and known faults of dependencies.
     Supply,
-    /// Every Rust test, the repository's own rules among them.
-    Rust,
     /// The UI: formatting, types, unit tests, build.
     Ui,
+    /// Every Rust test, the repository's own rules among them.
+    Rust,
     /// The real program against recorded data, captured requests and real Python clients.
     EndToEnd,
     /// The real program in a real browser.
@@ -32,8 +32,8 @@ impl Section {
             Self::Format => "format",
             Self::Lints => "lints",
             Self::Supply => "supply",
-            Self::Rust => "rust",
             Self::Ui => "ui",
+            Self::Rust => "rust",
             Self::EndToEnd => "end to end",
             Self::Browser => "browser",
         }
@@ -64,8 +64,8 @@ pub fn run(options: &Options) -> Result<()> {
             Section::Format => Ok(shell::run(&mut shell::cargo(&["fmt", "--all", "--check"]))?),
             Section::Lints => lints(),
             Section::Supply => supply::check(),
-            Section::Rust => rust(),
             Section::Ui => ui_checks(),
+            Section::Rust => rust(),
             Section::EndToEnd => end_to_end(),
             Section::Browser => in_browser(),
         });
@@ -74,16 +74,21 @@ pub fn run(options: &Options) -> Result<()> {
 }
 
 fn lints() -> Result<(), Stop> {
-    let arguments = ["clippy", "--workspace", "--all-targets", "--quiet", "--", "--deny", "warnings"];
+    let mut arguments = vec!["clippy", "--workspace", "--all-targets", "--quiet"];
+    arguments.extend(program::features(ui::node().is_ok()));
+    arguments.extend(["--", "--deny", "warnings"]);
     Ok(shell::run(&mut shell::cargo(&arguments))?)
 }
 
 fn rust() -> Result<(), Stop> {
+    // The same features as the program of the sections below: the server is compiled once.
+    let features = program::features(ui::node().is_ok());
     if shell::output("cargo", &["nextest", "--version"]).is_none() {
         println!("cargo-nextest is not installed; plain `cargo test` does as well");
-        return Ok(shell::run(&mut shell::cargo(&["test", "--workspace"]))?);
+        return Ok(shell::run(shell::cargo(&["test", "--workspace"]).args(features))?);
     }
     let mut tests = shell::cargo(&["nextest", "run", "--workspace", "--no-fail-fast"]);
+    tests.args(features);
     if std::env::var_os("CI").is_some() {
         // A log wants failures and the closing count, not a line for each test.
         tests.env("NEXTEST_SHOW_PROGRESS", "none");
@@ -91,7 +96,7 @@ fn rust() -> Result<(), Stop> {
     }
     shell::run(&mut tests)?;
     // nextest leaves examples in documentation to cargo.
-    Ok(shell::run(&mut shell::cargo(&["test", "--workspace", "--doc", "--quiet"]))?)
+    Ok(shell::run(shell::cargo(&["test", "--workspace", "--doc", "--quiet"]).args(features))?)
 }
 
 fn ui_checks() -> Result<(), Stop> {

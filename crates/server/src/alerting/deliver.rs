@@ -36,6 +36,20 @@ pub struct Pending {
     under_way: bool,
 }
 
+impl Pending {
+    fn new(notification: Arc<Notification>, now: i64) -> Self {
+        Self { notification, attempts: 0, next_at: now, error: String::new(), under_way: false }
+    }
+
+    /// Says why an attempt failed, and when the next is made.
+    fn later(&mut self, reason: &str, now: i64) {
+        reason.clone_into(&mut self.error);
+        self.attempts += 1;
+        let most = limits::RETRY_MAX.as_millis() as i64;
+        self.next_at = now + (FIRST_RETRY_MS << self.attempts.min(16).saturating_sub(1)).min(most);
+    }
+}
+
 /// Sends messages until the server stops.
 pub async fn deliver(app: Arc<App>) {
     let Ok(opened) = app.opened() else { return };
@@ -73,16 +87,13 @@ fn decide(alerting: &Alerting, now: i64) {
     inner.silences = silences;
     for notification in notifications {
         let key = (notification.group_key.clone(), notification.receiver.clone(), notification.integration);
-        let under_way = inner.pending.get(&key).is_some_and(|pending| pending.under_way);
-        let pending = Pending {
-            notification: Arc::new(notification),
-            attempts: 0,
-            next_at: now,
-            error: String::new(),
-            under_way,
-        };
-        // A newer message about the same group takes the place of one that still waits.
-        inner.pending.insert(key, pending);
+        let notification = Arc::new(notification);
+        match inner.pending.get_mut(&key) {
+            // A newer message about the same group takes the place of one that still waits, not its turn: a receiver that
+            // hangs is not tried more often, and its error stays visible, because the group goes on changing.
+            Some(pending) => pending.notification = notification,
+            None => drop(inner.pending.insert(key, Pending::new(notification, now))),
+        }
     }
 }
 
@@ -139,11 +150,10 @@ async fn finish(
         }
         if let Some(pending) = inner.pending.get_mut(&key) {
             pending.under_way = false;
-            if let (true, Err(SendError::Later(reason))) = (same, &result) {
-                pending.error.clone_from(reason);
-                pending.attempts += 1;
-                let most = limits::RETRY_MAX.as_millis() as i64;
-                pending.next_at = now + (FIRST_RETRY_MS << pending.attempts.min(16).saturating_sub(1)).min(most);
+            match &result {
+                Err(SendError::Later(reason)) => pending.later(reason, now),
+                // A newer message came meanwhile: a try of its own, at once.
+                Ok(()) | Err(SendError::Never(_)) => *pending = Pending::new(Arc::clone(&pending.notification), now),
             }
         }
     }

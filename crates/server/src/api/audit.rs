@@ -92,6 +92,7 @@ pub async fn verify(State(app): State<Arc<App>>, mut params: Params) -> Result<J
     Ok(Json(AuditCheck {
         ok: found.broken.is_empty(),
         entries: found.entries,
+        emptied: found.emptied,
         first: found.first,
         head: format!("{}:{}", found.head.seq, found.head.hash),
         broken: found.broken.iter().map(ToString::to_string).collect(),

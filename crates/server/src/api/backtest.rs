@@ -9,6 +9,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 
 use super::alerts::{map, time};
+use super::body;
 use super::params::parse_time;
 use super::types::{BacktestAnswer, BacktestInterval, BacktestRequest, BacktestRule, Problem};
 use crate::alerting::backtest::{self, Backtest, Tested};
@@ -29,11 +30,8 @@ const SINCE: &str = "30d";
         (status = 422, body = Problem, content_type = "application/problem+json", description = "A limit was reached"),
         (status = 503, body = Problem, content_type = "application/problem+json", description = "Another backtest is running")))]
 pub async fn run(State(app): State<Arc<App>>, body: Bytes) -> Result<Json<BacktestAnswer>, Problem> {
-    let request: BacktestRequest = serde_json::from_slice(&body).map_err(|error| {
-        Problem::bad_request(format!(
-            "cannot read the body: {error}; send {{\"rules\": \"groups: …\", \"from\": \"30d\"}}, or {{\"rule\": \"NAME\"}} for a rule of the server"
-        ))
-    })?;
+    let request: BacktestRequest =
+        body::json(&body, r#"{"rules": "groups: …", "from": "30d"}, or {"rule": "NAME"} for a rule of the server"#)?;
     let began = app.now();
     let read = |text: &str| {
         parse_time(text, began).ok_or_else(|| {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
+use axum::body::Bytes;
 use axum::extract::{Path, State};
 use model::Timestamp;
 use signals::detect::ALL;
@@ -157,10 +158,10 @@ pub async fn decide(
     State(app): State<Arc<App>>,
     Path(fingerprint): Path<String>,
     params: Params,
-    body: String,
+    body: Bytes,
 ) -> Result<Json<Issue>, Problem> {
     params.end()?;
-    let decision: IssueDecision = body::json(body.as_bytes(), r#"{"state": "resolved"}"#)?;
+    let decision: IssueDecision = body::json(&body, r#"{"state": "resolved"}"#)?;
     if let Some(state) = decision.state.as_deref().filter(|state| !STATES.contains(state)) {
         return Err(Problem::bad_request(format!("an issue cannot be `{state}`: give {}", STATES.join(", "))));
     }
@@ -204,10 +205,10 @@ pub async fn detectors(params: Params) -> Result<Json<DetectorsAnswer>, Problem>
     responses((status = 200, body = FindingsAnswer, description = "What they see"),
         (status = 400, body = Problem, content_type = "application/problem+json", description = "The settings cannot be read"),
         (status = 404, body = Problem, content_type = "application/problem+json", description = "No such run")))]
-pub async fn test(State(app): State<Arc<App>>, params: Params, body: String) -> Result<Json<FindingsAnswer>, Problem> {
+pub async fn test(State(app): State<Arc<App>>, params: Params, body: Bytes) -> Result<Json<FindingsAnswer>, Problem> {
     params.end()?;
     let wrong = |error: String| Problem::bad_request(format!("cannot read what is to be tried: {error}"));
-    let asked: DetectorsTest = body::json(body.as_bytes(), r#"{"trace_id": "…"}"#)?;
+    let asked: DetectorsTest = body::json(&body, r#"{"trace_id": "…"}"#)?;
     let settings = match asked.settings.as_deref() {
         Some(text) => signals::detect::Settings::parse(text).map_err(|error| wrong(error.to_string()))?,
         None => app.settings.detection.detectors.clone(),

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use axum::Json;
+use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use utoipa::IntoParams;
 
+use super::body;
 use super::joined;
 use super::params::Params;
 use super::types::{Mark, Problem, RunMarked, Suspect, SuspectsAnswer};
@@ -75,11 +77,10 @@ pub async fn mark(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
     params: Params,
-    body: String,
+    body: Bytes,
 ) -> Result<Json<RunMarked>, Problem> {
     params.end()?;
-    let mark: Mark = serde_json::from_str(&body)
-        .map_err(|error| Problem::bad_request(format!("cannot read the mark: {error}; give {{\"good\": true}}")))?;
+    let mark: Mark = body::json(&body, r#"{"good": true}"#)?;
     if mark.note.as_ref().is_some_and(|note| note.len() > NOTE_MAX) {
         return Err(Problem::bad_request(format!("the note is longer than {NOTE_MAX} bytes")));
     }

@@ -10,8 +10,8 @@ use axum::http::StatusCode;
 use axum::{Extension, Json};
 use model::Timestamp;
 use policy::sampling::Sampling;
-use serde::de::DeserializeOwned;
 
+use super::body;
 use super::params::Params;
 use super::types::{
     About, DerivedRetention, Erasure, Erasures, HoldInfo, Holds, NewHold, Problem, RetentionAnswer, SamplingInfo,
@@ -41,18 +41,19 @@ pub async fn retention(State(app): State<Arc<App>>, params: Params) -> Result<Js
         .await?;
     let nanos = |nanos: i64| Some(nanos.unsigned_abs() / 1_000_000_000);
     let keeping = &app.settings.keeping;
-    let findings = keeping.findings.get(&*project).or_else(|| keeping.findings.get(""));
-    let findings = findings.map(std::time::Duration::as_secs).filter(|seconds| *seconds < u64::MAX);
+    let set = |times: &crate::keeping::ByProject| times.of(&project).map(|time| time.as_secs());
     let derived = [
         (
             "findings",
-            findings.or(nanos(crate::findings::FINDINGS_NANOS)).min(nanos(crate::findings::FINDINGS_NANOS)),
+            set(&keeping.findings)
+                .or(nanos(crate::findings::FINDINGS_NANOS))
+                .min(nanos(crate::findings::FINDINGS_NANOS)),
             "--retention findings=…; at most 90 days and 200,000 findings; issues stay",
         ),
         ("scores", None, "with the log records they came as: the layer logs"),
         ("costs by run", nanos(crate::money::kept::MONEY_ENTRIES_KEPT), "built in; sums by hour stay"),
-        ("audit", keeping.audit.map(|time| time.as_secs()), "--retention audit=…; over all projects"),
-        ("agents", keeping.agents.map(|time| time.as_secs()), "--retention agents=…; over all projects"),
+        ("audit", set(&keeping.audit), "--retention audit=…; entries lose their words, their hashes stay in the chain"),
+        ("agents", set(&keeping.agents), "--retention agents=…; as the audit log"),
     ];
     let derived = derived.map(|(what, keep_seconds, set_by)| DerivedRetention {
         what: what.to_owned(),
@@ -99,7 +100,7 @@ pub async fn hold(
     Extension(caller): Extension<Caller>,
     body: Bytes,
 ) -> Result<Json<HoldInfo>, Problem> {
-    let new: NewHold = read(&body, r#"{"about": {"user": "…"}, "reason": "case 17"}"#)?;
+    let new: NewHold = body::json(&body, r#"{"about": {"user": "…"}, "reason": "case 17"}"#)?;
     let target = target(new.about)?;
     if new.reason.trim().is_empty() || new.reason.chars().count() > MAX_TEXT {
         return Err(Problem::bad_request(format!("say why in `reason`, in up to {MAX_TEXT} characters")));
@@ -178,7 +179,7 @@ pub async fn erase(
     Extension(caller): Extension<Caller>,
     body: Bytes,
 ) -> Result<Json<Erasure>, Problem> {
-    let target = target(read(&body, r#"{"user": "…"}"#)?)?;
+    let target = target(body::json(&body, r#"{"user": "…"}"#)?)?;
     if target.what == What::Project {
         return Err(Problem::bad_request("say whose data: one of `user`, `session`, `run`"));
     }
@@ -192,7 +193,7 @@ pub async fn erase(
     responses((status = 200, body = SamplingTried, description = "Runs by what would become of them"),
         (status = 400, body = Problem, content_type = "application/problem+json", description = "The rules cannot be read; the detail says where")))]
 pub async fn try_sampling(State(app): State<Arc<App>>, body: Bytes) -> Result<Json<SamplingTried>, Problem> {
-    let trial: SamplingTrial = read(&body, r#"{"rules": "[[sampling]]\nkeep_percent = 10", "since": "7d"}"#)?;
+    let trial: SamplingTrial = body::json(&body, r#"{"rules": "[[sampling]]\nkeep_percent = 10", "since": "7d"}"#)?;
     let rules = Sampling::parse("rules", &trial.rules).map_err(|error| Problem::bad_request(error.to_string()))?;
     let since = match promql::parse_duration(&trial.since) {
         Some(millis) => app.now().plus_nanos(millis.saturating_mul(-1_000_000)),
@@ -203,11 +204,6 @@ pub async fn try_sampling(State(app): State<Arc<App>>, body: Bytes) -> Result<Js
     let by: BTreeMap<String, u64> = tried.by.iter().map(|(word, runs)| ((*word).to_owned(), *runs)).collect();
     let dropped = by.get("drop").copied().unwrap_or(0);
     Ok(Json(SamplingTried { runs: tried.runs, kept: tried.runs - dropped, by, more: tried.more }))
-}
-
-fn read<T: DeserializeOwned>(body: &[u8], example: &str) -> Result<T, Problem> {
-    serde_json::from_slice(body)
-        .map_err(|error| Problem::bad_request(format!("cannot read the body: {error}; send {example}")))
 }
 
 fn target(about: About) -> Result<Target, Problem> {

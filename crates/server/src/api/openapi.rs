@@ -1,8 +1,11 @@
 //! `GET /api/v1/openapi.json`: the description of the API, generated from the handlers.
 
-use axum::http::header;
+use axum::http::{Method, header};
 use axum::response::{IntoResponse, Response};
 use utoipa::OpenApi;
+use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response as OpenApiResponse, ResponseBuilder};
+
+use crate::doors::rules::{self, Rule};
 
 /// What the document says besides the routes.
 #[derive(OpenApi)]
@@ -33,10 +36,46 @@ pub struct Document;
 
 /// The document as it is committed and served.
 pub fn text() -> String {
-    let (_, document) = crate::routes::api().split_for_parts();
+    let (_, mut document) = crate::routes::api().split_for_parts();
+    refusals(&mut document);
     let mut text = document.to_pretty_json().unwrap_or_default();
     text.push('\n');
     text
+}
+
+/// Adds what the doors and the reading of parameters answer before a handler is asked: said once, here, for every route of the API.
+fn refusals(document: &mut utoipa::openapi::OpenApi) {
+    for (path, item) in document.paths.paths.iter_mut().filter(|(path, _)| path.starts_with("/api/")) {
+        let operations = [
+            (Method::GET, &mut item.get),
+            (Method::PUT, &mut item.put),
+            (Method::POST, &mut item.post),
+            (Method::PATCH, &mut item.patch),
+            (Method::DELETE, &mut item.delete),
+        ];
+        for (method, operation) in operations {
+            let Some(operation) = operation else { continue };
+            let guarded = !matches!(rules::of(&method, path), Rule::Open);
+            for (status, guard, why) in REFUSALS {
+                if guarded || !guard {
+                    operation.responses.responses.entry((*status).to_owned()).or_insert_with(|| problem(why));
+                }
+            }
+        }
+    }
+}
+
+/// Status, whether only guarded routes answer it, and what it means.
+const REFUSALS: &[(&str, bool, &str)] = &[
+    ("400", false, "A parameter or the body cannot be read, or there is no such parameter"),
+    ("401", true, "No key or session was sent, or none that is known"),
+    ("403", true, "The caller lacks the right"),
+    ("429", true, "Too many requests with this key"),
+];
+
+fn problem(description: &str) -> RefOr<OpenApiResponse> {
+    let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
+    ResponseBuilder::new().description(description).content("application/problem+json", content).build().into()
 }
 
 /// Serves the document.

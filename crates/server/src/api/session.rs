@@ -114,7 +114,8 @@ pub async fn oidc_begin(State(app): State<Arc<App>>, headers: HeaderMap) -> Resu
     summary = "Where the provider sends the browser back to",
     params(("code" = Option<String>, Query, description = "The provider's code"), ("state" = Option<String>, Query, description = "As it was sent there")),
     responses((status = 303, description = "Signed in: to the pages"),
-        (status = 401, body = Problem, content_type = "application/problem+json", description = "Not begun here, a token that is not good, or nobody lets the person in")))]
+        (status = 401, body = Problem, content_type = "application/problem+json", description = "Not begun here, a token that is not good, or nobody lets the person in"),
+        (status = 404, body = Problem, content_type = "application/problem+json", description = "Nobody else vouches for people here")))]
 pub async fn oidc_finish(
     State(app): State<Arc<App>>,
     headers: HeaderMap,

@@ -408,3 +408,31 @@ fn other_systems_send_alerts_and_amtool_works() {
     amtool(&["silence", "expire", &id]);
     assert_eq!(amtool(&["silence", "query", "-q"]), "");
 }
+
+#[test]
+fn a_receiver_that_fails_is_tried_ever_less_often_while_its_group_goes_on_changing() {
+    let (service, dir) = (Service::start(), TempDir::new().unwrap());
+    let (rules, config) =
+        (write(&dir, "rules.yml", RULES), write(&dir, "alertmanager.yml", &webhook_config(&service.url)));
+    *service.failing.lock().unwrap() = true;
+    let server = start(dir, &settings(&rules, Some(&config)));
+    let mut sent = 0;
+    let mut another = || {
+        sent += 1;
+        let alert = json!([{"labels": {"alertname": "Far", "host": format!("h{sent}")}}]);
+        let path = format!("{}/alertmanager/api/v2/alerts", server.http);
+        assert_eq!(server.post_to(&path, &[], alert.to_string().as_bytes()).status, 200);
+    };
+    let waiting = || server.get("/api/v1/alerts").ok().json()["waiting"][0].clone();
+    let seen = eventually("a third attempt", || {
+        another();
+        std::thread::sleep(Duration::from_millis(400));
+        Some(waiting()).filter(|waiting| waiting["attempts"].as_u64() >= Some(3))
+    });
+    assert!(seen["error"].as_str().unwrap().contains("500"), "{seen}");
+    // What is accepted in the end is the newest message: it names every alert.
+    *service.failing.lock().unwrap() = false;
+    eventually("the newest message", || {
+        service.at("/hook").into_iter().find(|body| body["alerts"].as_array().map(Vec::len) == Some(sent))
+    });
+}

@@ -1,7 +1,5 @@
 //! Changes, incidents and brakes over the API.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -18,18 +16,6 @@ fn post(server: &Server, path: &str, body: &Value) -> Answer {
 }
 
 #[track_caller]
-fn until(server: &Server, path: &str, wanted: impl Fn(&Value) -> bool) -> Value {
-    let mut last = Value::Null;
-    for _ in 0..600 {
-        last = server.get(path).ok().json();
-        if wanted(&last) {
-            return last;
-        }
-        server.runtime.block_on(async { tokio::time::sleep(Duration::from_millis(25)).await });
-    }
-    panic!("{path} did not come to what was wanted: {last:#}");
-}
-
 /// A run of version `version` that began `ago` seconds before it usually does and calls one tool `times` times alike.
 fn run(trace: u8, version: &str, user: &str, times: u8, ago: u64) -> Vec<u8> {
     let agent = vec![
@@ -66,12 +52,12 @@ fn run(trace: u8, version: &str, user: &str, times: u8, ago: u64) -> Vec<u8> {
 fn an_incident_says_what_changed_before_which_run_was_good_and_who_was_hit() {
     let server = server(TempDir::new().unwrap());
     server.post_proto("/v1/traces", &run(1, "7", "ada", 1, 600)).ok();
-    until(&server, "/api/v1/costs?by=run", |costs| costs["total"]["calls"] == 1);
+    server.until("/api/v1/costs?by=run", |costs| costs["total"]["calls"] == 1);
     let told = json!({"id": "index-3", "kind": "index_version", "title": "orders index 3", "agent": "refunds", "url": "https://ci.example/3"});
     post(&server, "/api/v1/changes", &told).ok();
     server.post_proto("/v1/traces", &run(2, "8", "ada", 5, 0)).ok();
     server.post_proto("/v1/traces", &run(3, "8", "eve,=1", 5, 0)).ok();
-    let issues = until(&server, "/api/v1/issues?detector=loop", |issues| issues["issues"][0]["runs"] == 2);
+    let issues = server.until("/api/v1/issues?detector=loop", |issues| issues["issues"][0]["runs"] == 2);
     let fingerprint = issues["issues"][0]["fingerprint"].as_str().unwrap();
 
     let page = server.get(&format!("/api/v1/incidents/{fingerprint}")).ok().json();
@@ -106,13 +92,13 @@ fn a_change_told_twice_is_one_and_one_that_was_told_is_not_seen_as_well() {
     for (trace, version, ago) in [(1, "7", 60), (2, "8", 0)] {
         server.post_proto("/v1/traces", &run(trace, version, "ada", 1, ago)).ok();
     }
-    until(&server, "/api/v1/costs?by=run", |costs| costs["total"]["calls"] == 2);
+    server.until("/api/v1/costs?by=run", |costs| costs["total"]["calls"] == 2);
     let all = server.get("/api/v1/changes").ok().json();
     assert_eq!(all["changes"].as_array().unwrap().len(), 1, "{all:#}");
     // Version 9 was not told: it is seen, with the run that showed it first.
     server.post_proto("/v1/traces", &run(3, "9", "ada", 1, 0)).ok();
     let seen =
-        until(&server, "/api/v1/changes?source=seen&kind=deploy&agent=refunds", |all| all["changes"][0].is_object());
+        server.until("/api/v1/changes?source=seen&kind=deploy&agent=refunds", |all| all["changes"][0].is_object());
     let seen = &seen["changes"][0];
     assert_eq!((&seen["version"], &seen["previous"]), (&json!("9"), &json!("8")));
     assert_eq!(seen["trace_id"], *trace_id(3));
@@ -169,7 +155,7 @@ fn a_brake_answers_the_budget_check_until_it_is_taken_off_also_after_a_restart()
     for (trace, version, ago) in [(1, "7", 60), (2, "8", 0)] {
         second.post_proto("/v1/traces", &run(trace, version, "ada", 1, ago)).ok();
     }
-    until(&second, "/api/v1/costs?by=run", |costs| costs["total"]["calls"] == 2);
+    second.until("/api/v1/costs?by=run", |costs| costs["total"]["calls"] == 2);
     assert_eq!(post(&second, "/api/v1/brakes", &keep).ok().json()["version"], "7");
     let kept = ask(&second, json!({"version": "8"}));
     assert_eq!((&kept["verdict"], &kept["brake"]["version"]), (&json!("reject"), &json!("7")));

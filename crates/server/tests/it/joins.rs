@@ -91,21 +91,12 @@ fn a_trace_that_was_judged_before_it_was_joined_counts_once() {
         Server::configured(tempfile::TempDir::new().unwrap(), |settings| settings.runs.settle_nanos = 50_000_000);
     let [client, tool] =
         both_sides(&[("mcp.method.name", "tools/call"), ("mcp.session.id", "s-9"), ("jsonrpc.request.id", "4")]);
-    let until = |wanted: &dyn Fn(&Value) -> bool| {
-        let mut last = Value::Null;
-        for _ in 0..400 {
-            last = server.get("/api/v1/costs?by=run").ok().json();
-            if wanted(&last) {
-                return;
-            }
-            server.runtime.block_on(async { tokio::time::sleep(std::time::Duration::from_millis(25)).await });
-        }
-        panic!("{last:#}");
-    };
     server.post_proto("/v1/traces", &tool).ok();
-    until(&|costs| costs["rows"][0]["by"] == json!([trace_id(7)]));
+    server.until("/api/v1/costs?by=run", |costs| costs["rows"][0]["by"] == json!([trace_id(7)]));
     server.post_proto("/v1/traces", &client).ok();
-    until(&|costs| costs["rows"][0]["by"] == json!([trace_id(6)]) && costs["rows"].as_array().unwrap().len() == 1);
+    server.until("/api/v1/costs?by=run", |costs| {
+        costs["rows"][0]["by"] == json!([trace_id(6)]) && costs["rows"].as_array().unwrap().len() == 1
+    });
     let costs = server.get("/api/v1/costs?by=model").ok().json();
     // 30 tokens in at 2.5 and 4 out at 10 dollars a million: once.
     assert!((costs["total"]["cost_usd"].as_f64().unwrap() - 0.000_115).abs() < 1e-12, "{costs:#}");

@@ -33,18 +33,6 @@ fn put(server: &Server, path: &str, text: &str) -> Answer {
 
 /// Asks until the answer is as wanted.
 #[track_caller]
-fn until(server: &Server, path: &str, wanted: impl Fn(&Value) -> bool) -> Value {
-    let mut last = Value::Null;
-    for _ in 0..600 {
-        last = server.get(path).ok().json();
-        if wanted(&last) {
-            return last;
-        }
-        server.runtime.block_on(async { tokio::time::sleep(Duration::from_millis(25)).await });
-    }
-    panic!("{path} did not come to what was wanted: {last:#}");
-}
-
 fn near(value: &Value, dollars: f64) -> bool {
     value.as_f64().is_some_and(|value| (value - dollars).abs() < 1e-12)
 }
@@ -68,13 +56,13 @@ fn agent(name: &str) -> Vec<KeyValue> {
 fn a_settled_run_is_in_the_ledger_once_however_often_it_is_sent() {
     let server = quick();
     server.post_proto("/v1/traces", &agent_run(1)).ok();
-    let costs = until(&server, "/api/v1/costs?by=agent,model", |costs| costs["total"]["calls"] == 2);
+    let costs = server.until("/api/v1/costs?by=agent,model", |costs| costs["total"]["calls"] == 2);
     // 250 tokens in at 2.5 and 50 out at 10 dollars a million.
     assert!(near(&costs["total"]["cost_usd"], 0.001125), "{costs:#}");
     assert_eq!(costs["rows"][0]["by"], json!(["planner", "gpt-4o"]));
     server.post_proto("/v1/traces", &agent_run(1)).ok();
     server.post_proto("/v1/traces", &agent_run(2)).ok();
-    let by_run = until(&server, "/api/v1/costs?by=run&session=conversation-1", |costs| costs["total"]["calls"] == 4);
+    let by_run = server.until("/api/v1/costs?by=run&session=conversation-1", |costs| costs["total"]["calls"] == 4);
     assert!(by_run["rows"].as_array().unwrap().iter().all(|row| near(&row["cost_usd"], 0.001125)), "{by_run:#}");
     assert!(by_run["entries_since"].is_string());
     let csv = server.get("/api/v1/costs.csv?by=agent").ok();
@@ -129,7 +117,7 @@ fn tiers_lifetimes_and_unknown_models_cost_what_they_come_to_by_hand() {
         span(3, 4, 1, "chat", chat("in-house-7b", 5000, 500, vec![])),
     ];
     server.post_proto("/v1/traces", &request("writer", spans)).ok();
-    let costs = until(&server, "/api/v1/costs?by=model,source", |costs| costs["total"]["calls"] == 3);
+    let costs = server.until("/api/v1/costs?by=model,source", |costs| costs["total"]["calls"] == 3);
     let of = |model: &str| {
         let rows = costs["rows"].as_array().unwrap();
         rows.iter().find(|row| row["by"][0] == model).unwrap_or_else(|| panic!("{model}: {costs:#}")).clone()
@@ -224,14 +212,13 @@ fn an_agent_is_told_what_it_may_do_and_both_reports_settle_once() {
     server.post_proto("/v1/traces", &request("writer", spans)).ok();
     let account =
         |budgets: &Value| budgets["accounts"].as_array().unwrap().iter().find(|it| it["key"] == *run).cloned();
-    let told = until(&server, "/api/v1/budgets", |budgets| {
-        account(budgets).is_some_and(|account| near(&account["spent_usd"], 0.2))
-    });
+    let told = server
+        .until("/api/v1/budgets", |budgets| account(budgets).is_some_and(|account| near(&account["spent_usd"], 0.2)));
     assert!(near(&account(&told).unwrap()["held_usd"], 0.35), "{told:#}");
     let settled = post(&server, "/api/v1/budgets/settle", &json!({"reservation": id, "usd": 0.2})).ok().json();
     assert_eq!(settled["settled"], "again");
     // The run settles: what was provisional is the ledger's now, and still counts once.
-    let after = until(&server, "/api/v1/budgets", |budgets| {
+    let after = server.until("/api/v1/budgets", |budgets| {
         account(budgets).is_some_and(|account| near(&account["provisional_usd"], 0.0))
     });
     assert!(near(&account(&after).unwrap()["spent_usd"], 0.2), "{after:#}");
@@ -247,13 +234,13 @@ fn reservations_and_what_was_spent_outlive_a_restart() {
     put(&server, "/api/v1/budgets", &BUDGETS.replace("per = 'run'", "per = 'agent'").replace("'request'", "'month'"))
         .ok();
     server.post_proto("/v1/traces", &agent_run(1)).ok();
-    until(&server, "/api/v1/costs", |costs| costs["total"]["calls"] == 2);
+    server.until("/api/v1/costs", |costs| costs["total"]["calls"] == 2);
     let ask = |server: &Server, usd: f64| {
         let body = json!({"agent": "planner", "usd": usd, "reserve": true, "hold_seconds": 3600});
         post(server, "/api/v1/budgets/check", &body).ok().json()
     };
     let made = ask(&server, 0.45);
-    let before = until(&server, "/api/v1/budgets", |budgets| near(&budgets["accounts"][0]["spent_usd"], 0.001125));
+    let before = server.until("/api/v1/budgets", |budgets| near(&budgets["accounts"][0]["spent_usd"], 0.001125));
     let server = settling(server.stop(), 200, |_| {});
     let after = server.get("/api/v1/budgets").ok().json();
     assert_eq!((&after["budgets"], &after["accounts"]), (&before["budgets"], &before["accounts"]));
@@ -361,7 +348,7 @@ fn a_workflow_is_held_against_what_it_promises() {
     send(1, 100);
     send(2, 100);
     send(3, 500);
-    let sla = until(&server, "/api/v1/sla", |sla| sla["workflows"][0]["runs"] == 3);
+    let sla = server.until("/api/v1/sla", |sla| sla["workflows"][0]["runs"] == 3);
     let level = &sla["workflows"][0];
     assert_eq!(
         (&level["good"], &level["broken"]["tokens"], &level["broken"]["latency"]),
@@ -389,6 +376,6 @@ fn a_workflow_is_held_against_what_it_promises() {
     server
         .post_proto("/v1/traces", &request("helper", vec![span(1, 7, 1, "chat", chat("gpt-4o", 900, 1, vec![]))]))
         .ok();
-    let sla = until(&server, "/api/v1/sla", |sla| sla["workflows"][0]["good"] == 1);
+    let sla = server.until("/api/v1/sla", |sla| sla["workflows"][0]["good"] == 1);
     assert_eq!(sla["workflows"][0]["runs"], 3);
 }

@@ -106,6 +106,19 @@ impl Server {
         answer(self.agent.get(format!("{}{path}", self.http)).call().unwrap())
     }
 
+    /// Asks until the answer is as wanted.
+    pub fn until(&self, path: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        let mut last = Value::Null;
+        for _ in 0..600 {
+            last = self.get(path).ok().json();
+            if wanted(&last) {
+                return last;
+            }
+            self.runtime.block_on(async { tokio::time::sleep(Duration::from_millis(25)).await });
+        }
+        panic!("{path} did not come to what was wanted: {last:#}");
+    }
+
     /// A request of any method to any address.
     pub fn send(&self, method: &str, url: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
         let mut request = ureq::http::Request::builder().method(method).uri(url);

@@ -205,7 +205,8 @@ impl<'a> Sums<'a> {
     }
 
     pub fn total(&self, id: Id) -> f64 {
-        self.series(id).map(|(_, cells)| cells[0]).sum()
+        // The sum of nothing is -0 with `sum`, and answers would show it.
+        self.series(id).fold(0.0, |sum, (_, cells)| sum + cells[0])
     }
 
     fn with(&self, id: Id, label: Label, wanted: &str) -> f64 {

@@ -96,5 +96,6 @@ pub struct Serve {
 }
 
 fn bytes(text: &str) -> Result<usize, String> {
-    server::config::parse_bytes(text).ok_or_else(|| "give a number of bytes, for example 1GiB or 512MiB".to_owned())
+    let bytes = model::parse_bytes(text).and_then(|bytes| usize::try_from(bytes).ok());
+    bytes.ok_or_else(|| "give a number of bytes, for example 1GiB or 512MiB".to_owned())
 }

@@ -26,7 +26,13 @@ pub fn run(args: &Audit) -> Result<ExitCode> {
                 out.push_str(&format!("{} {broken}\n", bad("broken")));
             }
             let first = if found.first > 1 { format!(" from number {} on", found.first) } else { String::new() };
-            out.push_str(&format!("{}{first}, {} wrong\n", plural(found.entries, "entry"), found.broken.len()));
+            let emptied =
+                if found.emptied > 0 { format!(", {} emptied by retention", found.emptied) } else { String::new() };
+            out.push_str(&format!(
+                "{}{first}{emptied}, {} wrong\n",
+                plural(found.entries, "entry"),
+                found.broken.len()
+            ));
             out.push_str(&format!("{} {}:{}\n", faint("head"), found.head.seq, found.head.hash));
             show::out(&out)?;
             Ok(if found.broken.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })

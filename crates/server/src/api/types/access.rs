@@ -177,6 +177,8 @@ pub struct AuditCheck {
     pub ok: bool,
     /// Entries there are.
     pub entries: u64,
+    /// Of these, how many lost their words by retention; their hashes stay in the chain.
+    pub emptied: u64,
     /// Number of the first; entries before it went by retention.
     pub first: i64,
     /// Number and hash of the last, to be noted elsewhere: `12:9f3c…`.

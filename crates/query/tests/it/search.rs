@@ -1,15 +1,13 @@
 //! Search by what was said finds exactly what a plain look at everything finds: in memory, after flushes, compaction,
 //! replaced spans and a restart, page by page.
 
-mod support;
-
 use std::collections::BTreeMap;
 
+use crate::support::{SECOND, START, World, run, tenant, trace};
 use model::raw::RawLog;
 use model::{Attributes, Log, Span, SpanId, StepKind, Timestamp, TraceId, Value};
 use proptest::prelude::*;
 use query::{LogFilter, Page, QueryError, RunFilter, SearchPage};
-use support::{SECOND, START, World, run, tenant, trace};
 
 /// A span of run `number`, `second` seconds after the run began, with attributes.
 async fn say(world: &World, project: &str, number: u64, span: u8, attributes: &[(&str, Value<'_>)]) {

@@ -1,13 +1,11 @@
 //! SQL reads, within its limits, its project, and nothing else.
 
-mod support;
-
 use std::time::Duration;
 
+use crate::support::{START, World, run, tenant, trace};
 use model::{Run, Span, SpanId, StepKind, Timestamp, Usd, Value};
 use query::{Limits, Page, QueryError, RunFilter, SqlAnswer, SqlLimits};
 use serde_json::{Value as Json, json};
-use support::{START, World, run, tenant, trace};
 
 async fn ask(world: &World, text: &str) -> Result<SqlAnswer, QueryError> {
     world.engine.sql("default", text, SqlLimits::default()).await

@@ -1,11 +1,9 @@
 //! The same questions get the same answers wherever the rows are: in memory, in files, in merged files, replaced.
 
-mod support;
-
+use crate::support::{START, World, run, unversioned};
 use model::{Run, RunStatus, Timestamp, Usage, Usd};
 use query::{FacetKey, LogFilter, Page, RunFilter, Sort, SqlLimits};
 use serde_json::{Value as Json, json};
-use support::{START, World, run, unversioned};
 
 /// Thirty runs, told apart in everything a list can filter or sort by.
 fn runs() -> Vec<Run> {

@@ -1,14 +1,12 @@
 //! Directories that earlier versions wrote, one folder a version below `fixtures/`: today's program reads them all.
 //!
 //! A folder is written once, by the last program of its version, and never again:
-//! `TAWNY_WRITE_FIXTURE=crates/store/tests/fixtures/vN cargo test -p store --test fixtures`.
-
-mod common;
+//! `TAWNY_WRITE_FIXTURE=crates/store/tests/fixtures/vN cargo test -p store --test it fixtures`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use common::*;
+use crate::common::*;
 use model::RunStatus;
 use store::Table;
 

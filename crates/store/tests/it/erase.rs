@@ -1,11 +1,9 @@
 //! Erasing traces and taking them out: nobody reads them, nothing of them is left on the disk, and everything else stays.
 
-mod common;
-
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use common::*;
+use crate::common::*;
 use store::Held;
 
 const DAY: i64 = 86_400 * SECOND;

@@ -1,9 +1,7 @@
 //! What real clients sent over these protocols (recorded requests in `../shared/captures`, where present), read, merged, understood
 //! and resolved into runs: in the order recorded, reversed, twice.
 
-mod common;
-
-use common::{Outcome, captures, partials, play};
+use crate::common::{Outcome, captures, partials, play};
 
 /// A capture with what its runs must come to: input and output tokens, model calls (failed ones too), tool calls, spans, runs. Where a script told usage of its
 /// own beside the calls it made, that is in the sums and named here.
@@ -44,9 +42,9 @@ fn runs_come_to_the_same_totals_whatever_the_order_of_requests() {
 /// The steps of a capture: depth, kind and name of each, run by run.
 fn trees(folder: &std::path::Path) -> Vec<String> {
     let mut trees = Vec::new();
-    for spans in common::understood(&partials(folder)).values() {
+    for spans in crate::common::understood(&partials(folder)).values() {
         let spans: Vec<_> = spans.iter().map(|(span, _)| std::sync::Arc::clone(span)).collect();
-        let run = signals::runs::resolve(&spans, common::NOW, &Default::default()).unwrap();
+        let run = signals::runs::resolve(&spans, crate::common::NOW, &Default::default()).unwrap();
         let steps = run
             .steps
             .iter()
@@ -76,8 +74,9 @@ fn run_trees_are_what_the_scripts_did() {
 #[test]
 fn steps_carry_what_a_person_would_look_for() {
     let Some(folder) = captures() else { return };
-    let spans =
-        |name: &str| common::understood(&partials(&folder.join(name))).into_values().flatten().collect::<Vec<_>>();
+    let spans = |name: &str| {
+        crate::common::understood(&partials(&folder.join(name))).into_values().flatten().collect::<Vec<_>>()
+    };
     let default = spans("langsmith-py/default");
     let streamed = default.iter().find(|(span, _)| span.ttft_ms.is_some()).expect("the streamed call");
     let span = &streamed.0;

@@ -2,12 +2,10 @@
 //!
 //! `cargo xtask fuzz` runs this for longer.
 
-mod common;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use common::make;
+use crate::common::make;
 use model::Timestamp;
 use proptest::prelude::*;
 use prost::Message;

@@ -1,13 +1,11 @@
 //! Whatever somebody asks in SQL or in a list: rows of another project are not there.
 
-mod support;
-
 use std::sync::OnceLock;
 
+use crate::support::{World, run};
 use model::Run;
 use proptest::prelude::*;
 use query::{Page, RunFilter, SqlLimits};
-use support::{World, run};
 
 /// Runs of each project.
 const EACH: u64 = 6;

@@ -1,13 +1,11 @@
 //! Rows and columns, both ways, with every field set and with none; also from the text types a query engine gives back.
 
-mod common;
-
 use std::sync::Arc;
 
+use crate::common::*;
 use arrow::array::RecordBatch;
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Schema};
-use common::*;
 use model::{
     AgentNode, CostSource, Exemplar, Exponential, HistogramPoint, KindCounts, Run, RunStatus, Sample, SampleKind, Span,
     SpanStatus, StepKind, Temporality, Tenant, Timestamp, TraceId, Usage, UsageRole,
@@ -223,7 +221,7 @@ async fn spans_read_back_with_every_field_set_and_with_none() {
     store.commit(entry).await.unwrap();
     let expected = [Span { version: 1, ..full_span() }, Span { version: 1, ..bare }];
     for _ in 0..2 {
-        assert_eq!(common::spans(&store).await, expected);
+        assert_eq!(spans(&store).await, expected);
         for batch in batches(&store, Table::Spans).await {
             assert_eq!(batch.schema().fields(), Table::Spans.schema().fields());
             let direct = spans::narrow_from_batch(&batch).unwrap();

@@ -1,10 +1,8 @@
 //! Large files are put one behind the other; what readers see, and what a later merge makes of them, is the same.
 
-mod common;
-
 use std::time::Duration;
 
-use common::*;
+use crate::common::*;
 use store::{Settings, Store, Table};
 
 /// Flushes that make files of one size: as many as compaction puts together.

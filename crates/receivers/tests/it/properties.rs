@@ -1,8 +1,6 @@
 //! Bytes that are not what they should be: cut, changed, put together wrongly. Never a panic, and what is read of them can be merged.
 
-mod common;
-
-use common::{NOW, captures, requests};
+use crate::common::{NOW, captures, requests};
 use proptest::prelude::*;
 use receivers::langsmith::{self, Verb};
 use receivers::{Known, Told, datadog, langfuse, openai_agents, phoenix};

@@ -1,14 +1,12 @@
 //! Lists filter, sort, count and page exactly as a plain loop over the same runs would.
 
-mod support;
-
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
+use crate::support::{SECOND, START, World, run, unversioned};
 use model::{AgentNode, KindCounts, Run, RunStatus, SpanId, StepKind, Usage, Usd};
 use proptest::prelude::*;
 use query::{FacetKey, FacetValue, Page, RunFilter, Sort, SortKey};
-use support::{SECOND, START, World, run, unversioned};
 
 /// Words with everything that is special to some layer below.
 const WORDS: [&str; 8] = ["alpha", "Beta", "ga_mma", "50%", "a\\b", "it's", "\"q\"", "Größe"];

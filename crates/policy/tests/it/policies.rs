@@ -1,11 +1,9 @@
 //! What a file of policies does to telemetry, as its author would see it.
 
-mod support;
-
+use crate::support::{Few, KEY, apply, attributes, batch, everywhere, left, policies, request, trace};
 use model::Value;
 use model::raw::{Batch, Group, RawLog, RawSpan};
 use policy::{Key, Policies, Report};
-use support::{Few, KEY, apply, attributes, batch, everywhere, left, policies, request, trace};
 
 const MESSAGES: &str =
     r#"[{"role":"user","parts":[{"type":"text","content":"My card is 4111 1111 1111 1111, call me"}]}]"#;

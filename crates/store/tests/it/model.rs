@@ -1,10 +1,8 @@
 //! The store against a plain map, under random commits, flushes, compactions and crashes.
 
-mod common;
-
 use std::collections::BTreeMap;
 
-use common::*;
+use crate::common::*;
 use proptest::prelude::*;
 use store::Settings;
 

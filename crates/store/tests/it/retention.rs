@@ -1,13 +1,11 @@
 //! Retention: what goes, what stays, and that content leaves nothing behind.
 
-mod common;
-
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use crate::common::mortal::MortalDisk;
+use crate::common::*;
 use arrow::array::AsArray;
-use common::mortal::MortalDisk;
-use common::*;
 use model::{Run, Span, Timestamp};
 use store::{Layer, LogEntry, Machine, RealThreads, Retention, Rows, RunResolver, Settings, Store, StoreError, Table};
 

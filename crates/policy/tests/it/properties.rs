@@ -1,10 +1,8 @@
 //! Whatever comes: no panic, and applying a policy to what it left changes nothing.
 
-mod support;
-
+use crate::support::{apply, left, policies, request};
 use model::Value;
 use proptest::prelude::*;
-use support::{apply, left, policies, request};
 
 /// Text with more than its share of things that are looked for.
 fn text() -> impl Strategy<Value = String> {

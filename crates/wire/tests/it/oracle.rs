@@ -1,10 +1,8 @@
 //! Random requests, written by prost and as JSON in every style, must mean the same to us as prost's types say.
 //! What was read must come back the same after export.
 
-mod common;
-
-use common::json::Style;
-use common::{expect, json, make};
+use crate::common::json::Style;
+use crate::common::{expect, json, make};
 use model::raw::{Batch, Group};
 use proptest::prelude::*;
 use prost::Message;

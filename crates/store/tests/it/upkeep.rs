@@ -1,12 +1,10 @@
 //! Check, rebuild, backup and restore: faults are named, and what is made again equals what was there.
 
-mod common;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use common::*;
+use crate::common::*;
 use model::{Run, Span, Timestamp};
 use store::{Offline, Settings, Store, Table};
 

@@ -1,14 +1,12 @@
 //! Paging while runs arrive, cursors, sessions, logs, the summary.
 
-mod support;
-
 use std::collections::BTreeSet;
 
+use crate::support::{SECOND, START, World, run, tenant, trace};
 use model::raw::RawLog;
 use model::{Attributes, Log, Run, RunStatus, Timestamp, Usage, Usd, Value};
 use query::{LogFilter, Page, QueryError, RunFilter, Sort};
 use serde_json::json;
-use support::{SECOND, START, World, run, tenant, trace};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn paging_gives_each_run_once_while_runs_arrive_and_files_are_merged() {

@@ -1,15 +1,13 @@
 //! A disk that stops at any moment, fills up, or rots: what was acknowledged stays, and the rest goes on.
 
-mod common;
-
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use common::mortal::MortalDisk;
-use common::*;
+use crate::common::mortal::MortalDisk;
+use crate::common::*;
 use store::{Clock, CommitError, Counts, Machine, RealThreads, RunResolver, Settings, Store, StoreError, Table};
 
 async fn open_on(disk: &MortalDisk, data: &Path, clock: &Arc<TestClock>) -> Result<Store, StoreError> {

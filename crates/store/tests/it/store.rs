@@ -1,11 +1,9 @@
 //! What a user of the store notices: nothing acknowledged is lost, nothing is there twice, what was sent comes back.
 
-mod common;
-
 use std::fs;
 use std::time::Duration;
 
-use common::*;
+use crate::common::*;
 use model::{RunStatus, Timestamp};
 use store::{CommitError, Settings, Store, StoreError, Table};
 
@@ -251,13 +249,15 @@ async fn compaction_keeps_the_set_of_rows_while_commits_and_flushes_go_on() {
     let data = tempfile::tempdir().unwrap();
     let clock = TestClock::new();
     let store = open(data.path(), &clock).await;
+    let (writing, mut written) = tokio::sync::watch::channel(());
     let compacting = {
         let store = store.clone();
         tokio::spawn(async move {
             let mut inputs = 0;
-            for _ in 0..200 {
+            // Until the writer is done and has dropped its end.
+            while written.has_changed().is_ok() {
                 inputs += store.compact().await.unwrap().inputs;
-                tokio::time::sleep(Duration::from_millis(2)).await;
+                let _ = tokio::time::timeout(Duration::from_millis(2), written.changed()).await;
             }
             inputs
         })
@@ -273,6 +273,7 @@ async fn compaction_keeps_the_set_of_rows_while_commits_and_flushes_go_on() {
         store.flush().await.unwrap();
         assert_eq!(names(&store).await.len() as u64, (round + 1) * 20, "round {round}");
     }
+    drop(writing);
     assert!(compacting.await.unwrap() > 20);
     compact_all(&store).await;
     let before = (spans(&store).await, runs(&store).await);

@@ -1,0 +1,5 @@
+//! Policies as a user writes them.
+
+mod policies;
+mod properties;
+mod support;

@@ -1,0 +1,9 @@
+//! The query engine over a real store.
+
+mod filters;
+mod lists;
+mod projects;
+mod search;
+mod sql;
+mod states;
+mod support;

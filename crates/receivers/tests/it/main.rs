@@ -1,0 +1,5 @@
+//! Requests of real clients, and requests nobody should send.
+
+mod captures;
+mod common;
+mod properties;

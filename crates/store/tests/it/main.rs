@@ -1,0 +1,12 @@
+//! The store as its users see it, on a directory.
+
+mod common;
+mod compaction;
+mod erase;
+mod faults;
+mod fixtures;
+mod model;
+mod retention;
+mod rows;
+mod store;
+mod upkeep;

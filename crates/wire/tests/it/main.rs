@@ -1,0 +1,9 @@
+//! Telemetry as it comes over the wire.
+
+mod captures;
+mod changed;
+mod common;
+mod json;
+mod lines;
+mod oracle;
+mod protobuf;
