@@ -1,10 +1,10 @@
 // Build of the web interface: one page, routes loaded on demand, everything bundled (no network at run time).
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { brotliCompressSync } from "node:zlib";
 import react from "@vitejs/plugin-react";
-import { defineConfig } from "vite";
+import { defineConfig, type Plugin } from "vite";
 
 // While developing, `npm run dev` talks to a server started beside it.
 const server = process.env.TAWNY_URL ?? "http://127.0.0.1:8296";
@@ -21,11 +21,14 @@ const proxy = {
 };
 
 // The server hands these to browsers as they are: a first load is a third of its size.
-const packed = {
+let dist = "";
+const packed: Plugin = {
   name: "packed",
-  apply: "build" as const,
+  apply: "build",
+  configResolved({ root, build }) {
+    dist = resolve(root, build.outDir);
+  },
   closeBundle() {
-    const dist = fileURLToPath(new URL("./dist", import.meta.url));
     for (const file of readdirSync(dist, { recursive: true, encoding: "utf8" }))
       if (/\.(js|css|html|svg)$/.test(file))
         writeFileSync(`${join(dist, file)}.br`, brotliCompressSync(readFileSync(join(dist, file))));

@@ -70,14 +70,26 @@ export const asRows = (
 ): Row[] =>
   rows.map((row) => ({ time: row.time ?? null, by: row.by, count: row.calls, value: row.cost_usd, quantiles: [] }));
 
+/** Keys that the list of runs cannot filter by. */
+const UNKNOWN_TO_RUNS: CostKey[] = ["provider", "source", "run"];
+
+/** The dearest runs of a stretch of time, as far as filters restrict them that the list of runs knows too. */
+export function dearest(search: CostsSearch, range: { from: string; to: string }): RunsSearch {
+  const known = COST_KEYS.flatMap(([key]) =>
+    search[key] && !UNKNOWN_TO_RUNS.includes(key) ? [[key, search[key]] as const] : [],
+  );
+  return { ...Object.fromEntries(known), from: range.from, to: range.to, sort: "-cost_usd" };
+}
+
 /** The runs behind a row; undefined where the list of runs knows no such filter. */
 export function runsOf(
+  search: CostsSearch,
   key: CostKey,
   value: string | null,
   range: { from: string; to: string },
 ): RunsSearch | undefined {
-  if (value === null || key === "provider" || key === "source" || key === "run") return undefined;
-  return { [key]: [value], from: range.from, to: range.to, sort: "-cost_usd" };
+  if (value === null || UNKNOWN_TO_RUNS.includes(key)) return undefined;
+  return dearest({ ...search, [key]: [value] }, range);
 }
 
 /** The buckets of a stretch. */

@@ -1,5 +1,17 @@
 import { expect, test } from "vitest";
-import { buckets, byKey, byQuantile, change, lengthMs, marksIn, type Row, rangeMs, share, stepFor } from "./series";
+import {
+  buckets,
+  byKey,
+  byQuantile,
+  change,
+  hitOf,
+  lengthMs,
+  marksIn,
+  type Row,
+  rangeMs,
+  share,
+  stepFor,
+} from "./series";
 
 const HOUR = 3_600_000;
 const START = Date.parse("2026-11-20T10:00:00Z");
@@ -71,4 +83,26 @@ test("a mark belongs to every bucket it touches", () => {
   expect(marksIn([deploy, alert], START, HOUR)).toEqual([deploy, alert]);
   expect(marksIn([deploy, alert], START + HOUR, HOUR)).toEqual([alert]);
   expect(marksIn([deploy, alert], START - HOUR, HOUR)).toEqual([]);
+});
+
+test("a click means the part of the stack at its height, and above the stack the whole time", () => {
+  const place = (value: number) => 100 - value * 10;
+  const stack = [
+    { name: "ok", values: [3] },
+    { name: "error", values: [2] },
+    { name: "none", values: [null] },
+  ];
+  const at = (y: number) => hitOf(stack, "bars", 0, y, place)?.name;
+  expect([at(99), at(71), at(69), at(51), at(49)]).toEqual(["ok", "ok", "error", "error", undefined]);
+});
+
+test("a click means the nearest line, and away from all of them the whole time", () => {
+  const place = (value: number) => 100 - value;
+  const lines = [
+    { name: "p50", values: [10] },
+    { name: "p95", values: [60] },
+    { name: "p99", values: [null] },
+  ];
+  const at = (y: number) => hitOf(lines, "lines", 0, y, place)?.name;
+  expect([at(92), at(44), at(35), at(70), at(5)]).toEqual(["p50", "p95", "p95", undefined, undefined]);
 });

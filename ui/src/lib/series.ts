@@ -124,6 +124,38 @@ export function byQuantile(rows: Row[], time: Buckets, names: string[], shiftMs 
   });
 }
 
+/** Pixels from a line within which a click means the line. */
+const NEAR_PX = 10;
+
+/**
+ * The series that a click in the column `at` hits at the height `y`: the part of the stack that lies there, or the nearest
+ * line; undefined where nothing is that near. `place` tells the height of a value.
+ */
+export function hitOf(
+  series: Series[],
+  kind: "bars" | "lines",
+  at: number,
+  y: number,
+  place: (value: number) => number,
+): Series | undefined {
+  if (kind === "bars") {
+    let sum = 0;
+    for (const each of series) {
+      const below = place(sum);
+      sum += each.values[at] ?? 0;
+      if (y <= below && y > place(sum)) return each;
+    }
+    return undefined;
+  }
+  let [near, found]: [number, Series | undefined] = [NEAR_PX, undefined];
+  for (const each of series) {
+    const value = each.values[at];
+    const far = value == null ? Number.NaN : Math.abs(place(value) - y);
+    if (far <= near) [near, found] = [far, each];
+  }
+  return found;
+}
+
 /** Shares of `part` in the sums of all series of a bucket, in percent; a gap where there is nothing. */
 export function share(series: Series[], part: (name: string) => boolean): (number | null)[] {
   const length = series[0]?.values.length ?? 0;

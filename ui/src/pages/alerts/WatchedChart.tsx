@@ -4,7 +4,7 @@ import { useMemo } from "react";
 import { rangeQuery } from "@/api/promql";
 import { figure } from "@/lib/alerts";
 import { matrixSeries } from "@/lib/promql";
-import { buckets, type Mark, rangeMs, type Series, stepFor } from "@/lib/series";
+import { buckets, type Mark, rangeMs, stepFor } from "@/lib/series";
 import { TimeChart } from "@/ui/chart/TimeChart";
 import { useNow } from "@/ui/useNow";
 import classes from "./Alerts.module.css";
@@ -24,7 +24,7 @@ interface Props {
   /** Only series that this accepts, where it accepts any. */
   only?: (metric: Record<string, string>) => boolean;
   onStretch?: (from: number, to: number) => void;
-  onPoint?: (from: number, to: number, series: Series) => void;
+  onPoint?: (from: number, to: number) => void;
   height?: number;
 }
 

@@ -34,7 +34,7 @@ export function Panel({ panel, ask, onStretch, own }: Props) {
     [panel, earlier.data, ask.time, ask.shift],
   );
   const open = useCallback(
-    (from: number, to: number, point: Series) =>
+    (from: number, to: number, point?: Series) =>
       void navigate({ to: "/runs", search: { ...runsSearch(ask.scope, from, to), ...panel.runs(point) } }),
     [navigate, ask.scope, panel],
   );
