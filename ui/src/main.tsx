@@ -8,9 +8,9 @@ import { createRoot } from "react-dom/client";
 import { queryClient } from "./api/queries";
 import { router } from "./router";
 import { ThemeRoot } from "./theme/ThemeRoot";
-import { applyZone } from "./ui/useZone";
+import { applyWriting } from "./ui/useWriting";
 
-applyZone();
+applyWriting();
 
 createRoot(document.getElementById("root")!).render(
   <StrictMode>

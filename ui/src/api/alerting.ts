@@ -4,7 +4,7 @@ import { api, must } from "./client";
 
 /** How often what fires is asked for. */
 export const ALERTS_MS = 5_000;
-/** How often values of rules are asked for: each costs a query a rule. */
+/** How often values of rules are asked for: each costs a query a rule, and rules are not evaluated more often. */
 export const RULES_MS = 30_000;
 /** Events of the history that are shown. */
 export const EVENTS_SHOWN = 500;
@@ -27,7 +27,7 @@ export const alertQuery = (fingerprint: string) =>
 export const rulesQuery = queryOptions({
   queryKey: ["rules"],
   queryFn: ({ signal }) => must(api.GET("/api/v1/rules", { signal })),
-  refetchInterval: RULES_MS,
+  refetchInterval: ALERTS_MS,
 });
 
 export const ruleValuesQuery = queryOptions({
@@ -57,7 +57,7 @@ export const alertHistoryQuery = (from: string, name?: string) =>
           signal,
         }),
       ),
-    refetchInterval: RULES_MS,
+    refetchInterval: ALERTS_MS,
     placeholderData: (before) => before,
   });
 
@@ -71,7 +71,7 @@ export const reviewQuery = (from: string) =>
 export const silencesQuery = queryOptions({
   queryKey: ["silences"],
   queryFn: ({ signal }) => must(api.GET("/api/v1/silences", { signal })),
-  refetchInterval: RULES_MS,
+  refetchInterval: ALERTS_MS,
 });
 
 /** Who looks at the page, for what is done in their name. */

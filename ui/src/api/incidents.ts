@@ -8,7 +8,7 @@ export const incidentQuery = (fingerprint: string) =>
     queryKey: ["incident", fingerprint],
     queryFn: ({ signal }) =>
       must(api.GET("/api/v1/incidents/{fingerprint}", { params: { path: { fingerprint } }, signal })),
-    refetchInterval: 15_000,
+    refetchInterval: 5000,
   });
 
 /** Every run that was hit, as a file. */

@@ -3,7 +3,7 @@ import { queryOptions } from "@tanstack/react-query";
 import { api, must } from "./client";
 
 /** Money changes as runs settle. */
-export const MONEY_REFRESH_MS = 10_000;
+export const MONEY_REFRESH_MS = 5000;
 
 /** Costs by keys and time; `question` holds the parameters of `/api/v1/costs`. */
 export const costsQuery = (question: Record<string, string>) =>

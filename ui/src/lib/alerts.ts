@@ -1,5 +1,7 @@
 /** What the pages of alerts show, and what their URLs say. Pure. */
+
 import type { Alert, ReviewedRule, Rule, RuleDistance, RuleGroup } from "@/api/types";
+import { fixed, upTo } from "./locale";
 import { among, compactObject, text } from "./search";
 
 /** Views of the page of alerts, with how they are called. */
@@ -227,8 +229,8 @@ export function figure(value: number | null | undefined): string {
 export function distanceText(near: number | null | undefined): string {
   if (near == null) return "–";
   if (near >= 10) return `${figure(Number(near.toPrecision(2)))}×`;
-  if (near >= 1) return `${Number(near.toFixed(2))}×`;
-  return `${(near * 100).toFixed(near < 0.1 ? 1 : 0)} %`;
+  if (near >= 1) return `${upTo(near, 2)}×`;
+  return `${fixed(near * 100, near < 0.1 ? 1 : 0)} %`;
 }
 
 /** What is to be said of a rule's verdict: whether somebody has to change something. */

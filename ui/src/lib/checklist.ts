@@ -1,6 +1,8 @@
 /** Rows of the production monitoring checklist as people read them. Pure. */
+
 import type { ChecklistRow } from "@/api/types";
 import { compact, duration, usd } from "./format";
+import { fixed, upTo } from "./locale";
 
 /** A number in the unit of its row. */
 export function amount(value: number | null, unit: string): string {
@@ -11,9 +13,9 @@ export function amount(value: number | null, unit: string): string {
     case "usd":
       return usd(value);
     case "ratio":
-      return `${(value * 100).toFixed(value > 0 && value < 0.0995 ? 1 : 0)} %`;
+      return `${fixed(value * 100, value > 0 && value < 0.0995 ? 1 : 0)} %`;
     case "count":
-      return value < 10 ? String(Number(value.toFixed(1))) : compact(value);
+      return value < 10 ? upTo(value, 1) : compact(value);
     default:
       return compact(value);
   }

@@ -1,7 +1,9 @@
 /** Dashboards: what their URL says, how panels lie on the grid, what is put into queries, what answers mean. Pure. */
+
 import type { DashboardPanel, DashboardSpec, DashboardVariable } from "@/api/types";
 import { moment } from "./fleet";
 import { bytes, compact, duration, usd } from "./format";
+import { fixed } from "./locale";
 import type { Buckets, Series } from "./series";
 
 export const COLUMNS = 24;
@@ -159,8 +161,7 @@ export function reads(unit: string | undefined): (value: number | null) => strin
 }
 
 const trimmed = (value: number) => {
-  const text =
-    Math.abs(value) >= 100 ? value.toFixed(0) : Math.abs(value) >= 1 ? value.toFixed(2) : value.toPrecision(3);
+  const text = Math.abs(value) >= 100 ? fixed(value, 0) : Math.abs(value) >= 1 ? fixed(value, 2) : value.toPrecision(3);
   return text.includes(".") && !text.includes("e") ? text.replace(/\.?0+$/, "") : text;
 };
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { absolute, ago, bytes, clock, compact, count, duration, parse, plural, showUtc, usd, zone } from "./format";
+import { ago, bytes, compact, count, duration, parse, plural, usd } from "./format";
 
 describe("duration", () => {
   it.each([
@@ -74,12 +74,4 @@ describe("times", () => {
   it("keeps microseconds, so that fast steps stay in order", () => {
     expect(parse("2026-11-21T12:00:00.123456789Z")! - parse("2026-11-21T12:00:00.123Z")!).toBeCloseTo(0.4568, 3);
   });
-});
-
-it("shows times in UTC where that is chosen", () => {
-  showUtc(true);
-  expect(absolute("2026-11-21T03:58:32.118+02:00")).toBe("2026-11-21 01:58:32.118");
-  expect(clock("2026-11-21T03:58:32.118Z")).toBe("03:58:32.118");
-  expect(zone()).toBe("UTC");
-  showUtc(false);
 });

@@ -1,10 +1,10 @@
 /** Numbers, durations and times as text. Pure; the moment "now" is passed in. */
 
-const grouped = new Intl.NumberFormat("en-US");
+import { type Exact, fixed, grouped, upTo, writeClock, writeMoment } from "./locale";
 
 /** An exact count with separators: `12,480`. */
 export function count(value: number | null | undefined): string {
-  return value == null ? "–" : grouped.format(value);
+  return value == null ? "–" : grouped(value);
 }
 
 /** A count in at most four characters: `950`, `12.4k`, `3.1M`. */
@@ -21,31 +21,23 @@ export function compact(value: number | null | undefined): string {
     const scaled = value / scale;
     // 999,950 and more would round to "1000k": the next unit says it better.
     if (Math.abs(scaled) < 999.5 || unit === "T") {
-      return `${Math.abs(scaled) < 99.95 ? trim(scaled.toFixed(1)) : scaled.toFixed(0)}${unit}`;
+      return `${Math.abs(scaled) < 99.95 ? upTo(scaled, 1) : fixed(scaled)}${unit}`;
     }
   }
   return String(value);
 }
-
-const trim = (text: string) => (text.endsWith(".0") ? text.slice(0, -2) : text);
 
 /** Milliseconds as a person says them: `0.4 ms`, `864 ms`, `1.72 s`, `2 m 05 s`, `3 h 12 m`, `2 d 4 h`. */
 export function duration(ms: number | null | undefined): string {
   if (ms == null || !Number.isFinite(ms)) return "–";
   if (ms < 0) return `-${duration(-ms)}`;
   if (ms === 0) return "0 ms";
-  if (ms < 0.001) return `${trim((ms * 1e6).toFixed(0))} ns`;
-  if (ms < 1)
-    return `${trim(
-      ms
-        .toFixed(ms < 0.1 ? 3 : 2)
-        .replace(/0+$/, "")
-        .replace(/\.$/, ""),
-    )} ms`;
-  if (ms < 9.95) return `${trim(ms.toFixed(1))} ms`;
+  if (ms < 0.001) return `${fixed(ms * 1e6)} ns`;
+  if (ms < 1) return `${upTo(ms, ms < 0.1 ? 3 : 2)} ms`;
+  if (ms < 9.95) return `${upTo(ms, 1)} ms`;
   if (ms < 999.5) return `${Math.round(ms)} ms`;
-  if (ms < 9_995) return `${(ms / 1000).toFixed(2)} s`;
-  if (ms < 59_950) return `${(ms / 1000).toFixed(1)} s`;
+  if (ms < 9_995) return `${fixed(ms / 1000, 2)} s`;
+  if (ms < 59_950) return `${fixed(ms / 1000, 1)} s`;
   const seconds = Math.round(ms / 1000);
   if (seconds < 3600) return `${Math.floor(seconds / 60)} m ${String(seconds % 60).padStart(2, "0")} s`;
   const minutes = Math.round(seconds / 60);
@@ -60,10 +52,9 @@ export function usd(value: number | null | undefined): string {
   if (value < 0) return `-${usd(-value)}`;
   if (value === 0) return "$0";
   if (value < 0.0001) return "<$0.0001";
-  if (value < 0.1) return `$${value.toFixed(4)}`;
-  if (value < 1) return `$${value.toFixed(3)}`;
-  if (value < 10_000)
-    return `$${value.toLocaleString("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 2 })}`;
+  if (value < 0.1) return `$${fixed(value, 4)}`;
+  if (value < 1) return `$${fixed(value, 3)}`;
+  if (value < 10_000) return `$${grouped(value, 2, 2)}`;
   return `$${compact(value)}`;
 }
 
@@ -74,8 +65,7 @@ export function bytes(value: number | null | undefined): string {
   let scaled = value;
   for (const unit of ["KiB", "MiB", "GiB", "TiB"]) {
     scaled /= 1024;
-    if (scaled < 1023.5 || unit === "TiB")
-      return `${scaled < 99.95 ? trim(scaled.toFixed(1)) : scaled.toFixed(0)} ${unit}`;
+    if (scaled < 1023.5 || unit === "TiB") return `${scaled < 99.95 ? upTo(scaled, 1) : fixed(scaled)} ${unit}`;
   }
   return String(value);
 }
@@ -105,39 +95,22 @@ function days(seconds: number): string {
   return whole < 365 ? `${Math.floor(whole / 30.4) || 1}mo` : `${Math.floor(whole / 365.25) || 1}y`;
 }
 
-let utc = false;
-
-/** Shows times in UTC from now on, or in the browser's zone again. */
-export function showUtc(on: boolean) {
-  utc = on;
-}
-
-/** A moment moved so that the UTC parts of the date are those of the zone that is shown. */
-function shown(at: number): Date {
-  return new Date(utc ? at : at - new Date(at).getTimezoneOffset() * 60_000);
-}
-
-/** Date and time of day in the zone that is shown, to the millisecond: `2026-11-21T03:58:32.118`. */
-export const inZone = (at: number) => shown(at).toISOString().slice(0, 23);
-
-const dateOnly = (at: number) => inZone(at).slice(0, 10);
-/** Local date and time to the millisecond: `2026-11-21 03:58:32.118`. */
-export function absolute(iso: string | null | undefined): string {
+/** Date and time in the zone that is shown, to the millisecond or as exact as asked: `2026-11-21 03:58:32.118`. */
+export function absolute(iso: string | null | undefined, exact: Exact = "ms"): string {
   const at = parse(iso);
-  return at == null ? "–" : `${dateOnly(at)} ${clock(iso)}`;
+  return at == null ? "–" : writeMoment(at, exact);
 }
 
-/** Local time of day to the millisecond: `03:58:32.118`. */
-export function clock(iso: string | null | undefined): string {
+/** The same without the year: `11-21 03:58`. */
+export function dated(iso: string | null | undefined, exact: Exact = "minute"): string {
   const at = parse(iso);
-  if (at == null) return "–";
-  return inZone(at).slice(11);
+  return at == null ? "–" : writeMoment(at, exact, true);
 }
 
-/** The name of the zone that is shown, for tooltips. */
-export function zone(): string {
-  if (utc) return "UTC";
-  return Intl.DateTimeFormat().resolvedOptions().timeZone;
+/** Time of day in the zone that is shown: `03:58:32.118`. */
+export function clock(iso: string | null | undefined, exact: Exclude<Exact, "day"> = "ms"): string {
+  const at = parse(iso);
+  return at == null ? "–" : writeClock(at, exact);
 }
 
 /** Milliseconds since 1970 of an RFC 3339 text, with the fraction of a millisecond kept; `null` where it is none. */

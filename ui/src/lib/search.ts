@@ -81,9 +81,12 @@ export function readSessionsSearch(raw: Record<string, unknown>): SessionsSearch
 export interface SessionSearch {
   /** The session. */
   id: string;
+  /** The run whose whole conversation is unfolded. */
+  open?: string;
 }
 
-export const readSessionSearch = (raw: Record<string, unknown>): SessionSearch => ({ id: text(raw.id) ?? "" });
+export const readSessionSearch = (raw: Record<string, unknown>): SessionSearch =>
+  compactObject<SessionSearch>({ id: text(raw.id) ?? "", open: text(raw.open) });
 
 export interface SqlSearch {
   q?: string;

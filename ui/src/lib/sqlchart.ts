@@ -84,6 +84,6 @@ function compare(one: unknown, other: unknown): number {
 const label = (value: unknown, type: string): string => {
   if (value === null || value === undefined) return "none";
   if (isTime(type) && typeof value === "string" && !Number.isNaN(Date.parse(value)) && /T|\d:\d/.test(value))
-    return absolute(value).slice(0, 19);
+    return absolute(value, "second");
   return inline(value);
 };

@@ -4,7 +4,7 @@ import { absolute } from "@/lib/format";
 const MOMENT = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/g;
 
 export function Said({ text }: { text: string }) {
-  const readable = text.replace(MOMENT, (moment) => absolute(moment).slice(0, 19));
+  const readable = text.replace(MOMENT, (moment) => absolute(moment, "second"));
   return (
     <>
       {readable.split(/`([^`]+)`/).map((part, at) =>

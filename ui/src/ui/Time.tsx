@@ -1,5 +1,6 @@
 /** A moment as "how long ago", with the exact time on hover. */
-import { absolute, ago, zone } from "@/lib/format";
+import { absolute, ago } from "@/lib/format";
+import { zone } from "@/lib/locale";
 import { useNow } from "./useNow";
 
 export function Ago({ at, className }: { at: string | null | undefined; className?: string }) {

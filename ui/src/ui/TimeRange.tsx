@@ -3,6 +3,7 @@ import { Button, Menu, Modal, TextInput } from "@mantine/core";
 import { IconCheck, IconChevronDown, IconClock } from "@tabler/icons-react";
 import { useState } from "react";
 import { absolute } from "@/lib/format";
+import { fromField, toField } from "@/lib/locale";
 import classes from "./TimeRange.module.css";
 
 const RANGES: [string, string][] = [
@@ -33,7 +34,7 @@ export function rangeLabel(from: string, to?: string): string {
   );
 }
 
-const shortMoment = (iso: string) => (Number.isNaN(Date.parse(iso)) ? iso : absolute(iso).slice(0, 16));
+const shortMoment = (iso: string) => (Number.isNaN(Date.parse(iso)) ? iso : absolute(iso, "minute"));
 
 export function TimeRange({ from, to, onChange, exact = false, bounded = false }: Props) {
   const [custom, setCustom] = useState(false);
@@ -100,7 +101,7 @@ function Between({ from, to, onApply }: { from: string; to?: string; onApply: (f
       className={classes.between}
       onSubmit={(event) => {
         event.preventDefault();
-        if (ordered) onApply(new Date(start).toISOString(), new Date(end).toISOString());
+        if (ordered) onApply(meant(start), meant(end));
       }}
     >
       <TextInput
@@ -125,10 +126,11 @@ function Between({ from, to, onApply }: { from: string; to?: string; onApply: (f
   );
 }
 
-/** A moment as a local date-time field has it. */
+/** A moment as a field for date and time has it; empty where it is none. */
 function local(iso: string): string {
-  const at = new Date(iso);
-  return Number.isNaN(at.getTime())
-    ? ""
-    : new Date(at.getTime() - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 19);
+  const at = Date.parse(iso);
+  return Number.isNaN(at) ? "" : toField(at);
 }
+
+/** The moment a field means, as it is asked for. */
+const meant = (field: string) => new Date(fromField(field)).toISOString();

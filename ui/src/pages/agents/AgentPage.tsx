@@ -1,4 +1,5 @@
 /** One agent: how it does, what it calls and who calls it, its versions with what changed between them. */
+
 import { Button } from "@mantine/core";
 import { IconChartBar, IconRoute } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
@@ -9,6 +10,7 @@ import { costsQuery } from "@/api/money";
 import type { Change } from "@/api/types";
 import { type AgentSearch, ends, FLEET_FROM, shownWays, type Version, versions, versionsSql } from "@/lib/fleet";
 import { compact, duration, plural, usd } from "@/lib/format";
+import { fixed } from "@/lib/locale";
 import { BoardPage, BoardPanel, type Column, Figure, Figures, Grid, Table } from "@/ui/Board";
 import { ErrorState, SkeletonRows } from "@/ui/States";
 import { Ago } from "@/ui/Time";
@@ -91,7 +93,7 @@ export function AgentPage() {
         />
         <Figure
           name="Failed"
-          value={entered && entered.calls > 0 ? `${((entered.errors / entered.calls) * 100).toFixed(1)} %` : "–"}
+          value={entered && entered.calls > 0 ? `${fixed((entered.errors / entered.calls) * 100, 1)} %` : "–"}
           tone={entered && entered.errors > entered.calls * 0.02 ? "bad" : undefined}
           note={entered ? `${compact(entered.errors)} times` : ""}
         />
@@ -218,7 +220,7 @@ function Moved({ now, before, children }: { now: number | null; before: number |
     <>
       {Math.abs(by) >= 0.1 && (
         <span className="faint" title="Against the version before">
-          {by > 0 ? "▲" : "▼"} {Math.abs(by * 100).toFixed(0)} %{" "}
+          {by > 0 ? "▲" : "▼"} {fixed(Math.abs(by * 100), 0)} %{" "}
         </span>
       )}
       {children}
@@ -269,7 +271,7 @@ function columns(list: Version[], agent: string): Column<Version>[] {
     {
       key: "failed",
       name: "Failed",
-      cell: (row) => `${((share(row) ?? 0) * 100).toFixed(1)} %`,
+      cell: (row) => `${fixed((share(row) ?? 0) * 100, 1)} %`,
       tone: (row) => ((share(row) ?? 0) > Math.max(0.02, 1.5 * (share(before(row)) ?? 0)) ? "bad" : undefined),
     },
     {

@@ -1,4 +1,5 @@
 /** The agents that telemetry tells of: how busy, how well, how dear each is, and who calls whom. */
+
 import { SegmentedControl } from "@mantine/core";
 import { IconFeather } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
@@ -9,6 +10,7 @@ import { costsQuery, MONEY_REFRESH_MS } from "@/api/money";
 import type { AgentEdge, AgentInfo } from "@/api/types";
 import { ends, FLEET_FROM, type FleetSearch, shownWays } from "@/lib/fleet";
 import { compact, duration, usd } from "@/lib/format";
+import { fixed } from "@/lib/locale";
 import { KindTile, STEP_KINDS, type StepKind } from "@/theme/kinds";
 import { BoardPage, BoardPanel, type Column, Grid, Table } from "@/ui/Board";
 import { Empty, ErrorState, SkeletonRows } from "@/ui/States";
@@ -113,7 +115,7 @@ export function AgentsPage() {
 export const wayKey = (row: AgentEdge) => `${row.caller}\n${row.kind}\n${row.callee}`;
 
 const failed = (errors: number, calls: number) =>
-  calls === 0 ? "–" : errors === 0 ? "0" : `${compact(errors)} (${((errors / calls) * 100).toFixed(1)} %)`;
+  calls === 0 ? "–" : errors === 0 ? "0" : `${compact(errors)} (${fixed((errors / calls) * 100, 1)} %)`;
 
 const columns = (cost: (name: string) => number | undefined): Column<AgentInfo>[] => [
   {

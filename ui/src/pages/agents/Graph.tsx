@@ -1,8 +1,10 @@
 /** Who calls whom over many runs: the wider a way, the more calls; amber where some fail, red where many do. */
+
 import { useNavigate } from "@tanstack/react-router";
 import { useMemo, useState } from "react";
 import { curve, type Drawn, type Layout, layout, NODE_HEIGHT, NODE_WIDTH, type Node, type Way } from "@/lib/fleet";
 import { compact, duration } from "@/lib/format";
+import { fixed } from "@/lib/locale";
 import { kindStyle, STEP_KINDS, type StepKind } from "@/theme/kinds";
 import { Nothing } from "@/ui/Board";
 import classes from "./Graph.module.css";
@@ -17,7 +19,7 @@ const ALARM = 0.1;
 const grave = (way: Way) => (rate(way) >= ALARM ? "many" : rate(way) >= ERRORS ? "some" : undefined);
 
 const rate = (way: Way) => (way.calls > 0 ? way.errors / way.calls : 0);
-const percent = (share: number) => `${(share * 100).toFixed(share < 0.1 ? 1 : 0)} %`;
+const percent = (share: number) => `${fixed(share * 100, share < 0.1 ? 1 : 0)} %`;
 
 export const sayWay = (way: Way) =>
   `${way.caller ?? "outside"} to ${way.callee}: ${compact(way.calls)} calls, 95 of 100 within ${duration(way.p95_ms)}, ${percent(rate(way))} failed`;

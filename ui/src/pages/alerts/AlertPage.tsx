@@ -6,7 +6,7 @@ import { getRouteApi, Link } from "@tanstack/react-router";
 import { useCallback, useMemo, useState } from "react";
 import { alertQuery, explainQuery } from "@/api/alerting";
 import type { Alert, AlertEvent } from "@/api/types";
-import { about, distanceText, figure, isSeriesOf, labelName, matcherOf, runsOf } from "@/lib/alerts";
+import { about, distanceText, figure, isSeriesOf, labelName, lookbackMs, matcherOf, runsOf } from "@/lib/alerts";
 import { absolute } from "@/lib/format";
 import type { Mark } from "@/lib/series";
 import { ErrorState, SkeletonRows } from "@/ui/States";
@@ -58,17 +58,19 @@ function Shown({ alert, events }: { alert: Alert; events: AlertEvent[] }) {
       }),
     [navigate],
   );
+  const watched = rule?.watched ?? rule?.query ?? "";
   const open = useCallback(
     (start: number, end: number) =>
       void navigate({
         to: "/runs",
         search: {
           ...runsOf(alert.labels),
-          from: new Date(start).toISOString(),
+          // The value of a moment was made of what came before it.
+          from: new Date(start - lookbackMs(watched)).toISOString(),
           to: new Date(end).toISOString(),
         },
       }),
-    [navigate, alert.labels],
+    [navigate, alert.labels, watched],
   );
   const near = rule?.values.find((value) => isSeriesOf(value.labels, alert.labels));
 
@@ -127,7 +129,7 @@ function Shown({ alert, events }: { alert: Alert; events: AlertEvent[] }) {
                     "Value over time"
                   )}
                 </h2>
-                <span className="faint">Drag to zoom; a click on the line opens the runs of that time.</span>
+                <span className="faint">Drag to zoom; a click opens the runs of that time.</span>
                 {(search.from ?? search.to) && (
                   <Button size="compact-xs" variant="default" onClick={() => void navigate({ search: {} })}>
                     Whole time
@@ -136,7 +138,7 @@ function Shown({ alert, events }: { alert: Alert; events: AlertEvent[] }) {
               </header>
               <WatchedChart
                 label={`${alert.name}: what its rule compares`}
-                query={rule.watched ?? rule.query}
+                query={watched}
                 threshold={rule.threshold ?? undefined}
                 from={from}
                 to={to}
@@ -176,7 +178,7 @@ function Words({ alert }: { alert: Alert }) {
       <p className={page.summary}>{summary ?? alert.name}</p>
       {description && description !== summary && <p>{description}</p>}
       <p className="muted">
-        {alert.fired_at ? "Fires since" : "Holds since"} {absolute(alert.fired_at ?? alert.active_at).slice(0, 19)} (
+        {alert.fired_at ? "Fires since" : "Holds since"} {absolute(alert.fired_at ?? alert.active_at, "second")} (
         <Ago at={alert.fired_at ?? alert.active_at} />)
         {alert.resolved_at && (
           <>
@@ -220,7 +222,12 @@ function Labels({ alert }: { alert: Alert }) {
         </Link>
         <Link
           to="/tools"
-          search={{ ...(runs.agent ? { agent: runs.agent } : {}), ...(runs.tool ? { tool: runs.tool } : {}) }}
+          search={{
+            // From before it held, so that one sees since when a tool is slow.
+            from: new Date(Date.parse(alert.active_at) - LEAD_MS).toISOString(),
+            ...(runs.agent ? { agent: runs.agent } : {}),
+            ...(runs.tool ? { tool: runs.tool } : {}),
+          }}
         >
           {runs.tool ? "Its tool" : "Tools"}
         </Link>

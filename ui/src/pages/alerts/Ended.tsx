@@ -44,7 +44,7 @@ export function Ended({ evidence, events }: { evidence: AlertEvidence[]; events:
           <section className={page.words} aria-label="What it said">
             {summary && <p className={page.summary}>{summary}</p>}
             <p className="muted">
-              {last && <>Fired {absolute(last.fired_at).slice(0, 19)}, </>}
+              {last && <>Fired {absolute(last.fired_at, "second")}, </>}
               {ended ? (
                 <>
                   ended <Ago at={ended.at} />.

@@ -6,7 +6,7 @@ import { Link } from "@tanstack/react-router";
 import { alertHistoryQuery, EVENTS_SHOWN } from "@/api/alerting";
 import type { AlertEvent } from "@/api/types";
 import { about, figure, labelName } from "@/lib/alerts";
-import { absolute, count } from "@/lib/format";
+import { absolute, clock, count } from "@/lib/format";
 import { Empty, ErrorState, SkeletonRows } from "@/ui/States";
 import { TimeRange } from "@/ui/TimeRange";
 import classes from "./Alerts.module.css";
@@ -75,15 +75,15 @@ export function EventList({ events, bare = false }: { events: AlertEvent[]; bare
   return (
     <ol className={classes.events} data-bare={bare || undefined}>
       {events.map((event, at) => {
-        const when = absolute(event.at);
-        const newDay = when.slice(0, 10) !== day;
-        day = when.slice(0, 10);
+        const on = absolute(event.at, "day");
+        const newDay = on !== day;
+        day = on;
         return (
           <li key={`${event.at} ${event.kind} ${at}`} data-day={newDay || undefined}>
             {newDay && <p className={classes.day}>{day}</p>}
             <div className={classes.event}>
               <time dateTime={event.at} className="tnum faint">
-                {when.slice(11, 19)}
+                {clock(event.at, "second")}
               </time>
               <span className={classes.kind} data-kind={event.kind}>
                 {KINDS[event.kind] ?? event.kind}

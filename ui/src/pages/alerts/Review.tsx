@@ -25,9 +25,8 @@ export function Review({ search, set }: ViewProps) {
     <div className={classes.body}>
       <div className={classes.filter}>
         <p className="muted">
-          Since {absolute(query.data.from).slice(0, 16)}:{" "}
-          <strong className="tnum">{count(sum((it) => it.fired))}</strong> firings of{" "}
-          <strong className="tnum">{count(fired.length)}</strong> rules,{" "}
+          Since {absolute(query.data.from, "minute")}: <strong className="tnum">{count(sum((it) => it.fired))}</strong>{" "}
+          firings of <strong className="tnum">{count(fired.length)}</strong> rules,{" "}
           <strong className="tnum">{count(sum((it) => it.sent))}</strong> messages,{" "}
           <strong className="tnum">{count(sum((it) => it.acknowledged))}</strong> acted on.
         </p>

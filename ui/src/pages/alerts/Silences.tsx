@@ -82,7 +82,7 @@ function Row({ silence, again }: { silence: Silence; again: () => void }) {
           </>
         ) : (
           <>
-            until {absolute(silence.ends_at).slice(0, 16)}, <Ago at={silence.ends_at} />
+            until {absolute(silence.ends_at, "minute")}, <Ago at={silence.ends_at} />
           </>
         )}
         {!over && muted && muted.length > 0 && <> · mutes {plural(muted.length, "alert")}</>}

@@ -1,9 +1,11 @@
 /** One run against good runs of its kind: its numbers beside theirs, where it leaves what they do, and which to compare it with. */
+
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { goodRunsQuery, investigateQuery } from "@/api/compare";
 import type { InvestigateAnswer, Run } from "@/api/types";
 import { compact, count, duration, usd } from "@/lib/format";
+import { fixed } from "@/lib/locale";
 import { BoardPanel, type Column, Grid, Nothing, Table, type Tone } from "@/ui/Board";
 import { ErrorState, SkeletonRows } from "@/ui/States";
 import { Ago } from "@/ui/Time";
@@ -15,8 +17,8 @@ function say(feature: string, value: number | null | undefined): string {
   if (value == null) return "–";
   if (/_ms$|duration|latency/.test(feature)) return duration(value);
   if (/usd|cost/.test(feature)) return usd(value);
-  if (/share|rate|ratio/.test(feature)) return `${(value * 100).toFixed(1)} %`;
-  return Number.isInteger(value) || value >= 100 ? compact(value) : value.toFixed(1);
+  if (/share|rate|ratio/.test(feature)) return `${fixed(value * 100, 1)} %`;
+  return Number.isInteger(value) || value >= 100 ? compact(value) : fixed(value, 1);
 }
 
 const words = (feature: string) => feature.replace(/_ms$|_usd$/, "").replaceAll("_", " ");
@@ -32,7 +34,7 @@ const BESIDE: Column<Beside>[] = [
   {
     key: "times",
     name: "Times the median",
-    cell: (row) => (row.median ? `${(row.value / row.median).toFixed(1)}×` : "–"),
+    cell: (row) => (row.median ? `${fixed(row.value / row.median, 1)}×` : "–"),
     tone: unusual,
   },
 ];

@@ -1,4 +1,5 @@
 /** Who spends what: costs by whatever key, over time, beside what is allowed and what it will come to. */
+
 import { Button, CloseButton, Select } from "@mantine/core";
 import { IconDownload } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
@@ -15,9 +16,11 @@ import {
   costBuckets,
   costFilters,
   costRange,
+  dearest,
   runsOf,
 } from "@/lib/costs";
 import { compact, count, shortId, usd } from "@/lib/format";
+import { fixed } from "@/lib/locale";
 import { byKey, type Series } from "@/lib/series";
 import { Legend } from "@/pages/overview/Legend";
 import { BoardPage, BoardPanel, board, type Column, Figure, Figures, Grid, Meter, Nothing, Table } from "@/ui/Board";
@@ -59,12 +62,12 @@ export function CostsPage() {
   const total = rows.data?.total;
   const series = useMemo(() => byKey(asRows(overTime.data?.rows ?? []), time), [overTime.data, time]);
   const open = useCallback(
-    (from: number, to: number, point: Series) => {
+    (from: number, to: number, point?: Series) => {
       const ends = { from: new Date(from).toISOString(), to: new Date(to).toISOString() };
-      const runs = point.key === undefined ? undefined : runsOf(by, point.key || null, ends);
-      void navigate({ to: "/runs", search: runs ?? { ...ends, sort: "-cost_usd" } });
+      const runs = point?.key === undefined ? undefined : runsOf(search, by, point.key || null, ends);
+      void navigate({ to: "/runs", search: runs ?? dearest(search, ends) });
     },
-    [navigate, by],
+    [navigate, by, search],
   );
   const stretch = useCallback(
     (from: number, to: number) => change({ from: new Date(from).toISOString(), to: new Date(to).toISOString() }),
@@ -183,7 +186,7 @@ export function CostsPage() {
           ) : (
             <Table
               label={`Costs by ${name(by).toLowerCase()}`}
-              columns={columns(by, range, rows.data.total.cost_usd, change)}
+              columns={columns(search, by, range, rows.data.total.cost_usd, change)}
               rows={rows.data.rows}
               rowKey={(row) => row.by.join("\n")}
               sort={search.order ?? COSTS_ORDER}
@@ -213,7 +216,7 @@ export function CostsPage() {
 
 const name = (key: CostKey) => COST_KEYS.find(([each]) => each === key)?.[1] ?? key;
 const percent = (part: number, whole: number) =>
-  whole > 0 ? `${((part / whole) * 100).toFixed(part > 0 && part / whole < 0.1 ? 1 : 0)} %` : "–";
+  whole > 0 ? `${fixed((part / whole) * 100, part > 0 && part / whole < 0.1 ? 1 : 0)} %` : "–";
 
 function By({ by, onChange }: { by: CostKey; onChange: (by: CostKey) => void }) {
   return (
@@ -272,6 +275,7 @@ interface CostRow {
 }
 
 function columns(
+  search: CostsSearch,
   by: CostKey,
   range: { from: string; to: string },
   total: number,
@@ -301,7 +305,7 @@ function columns(
       name: "Cost",
       sort: (row) => row.cost_usd,
       cell: (row) => {
-        const runs = runsOf(by, key(row), range);
+        const runs = runsOf(search, by, key(row), range);
         const shown = row.cost_usd === 0 && row.unpriced_tokens > 0 ? "unknown" : usd(row.cost_usd);
         return runs ? (
           <Link to="/runs" search={runs} title="Its runs, the dearest first">

@@ -1,15 +1,17 @@
 /** What workflows promise of each run, and how they keep it. */
+
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { slaQuery } from "@/api/money";
 import type { SlaWorkflow } from "@/api/types";
 import { compact } from "@/lib/format";
+import { fixed } from "@/lib/locale";
 import { BoardPanel, Chips, type Column, Nothing, Table, type Tone } from "@/ui/Board";
 import { ErrorState, SkeletonRows } from "@/ui/States";
 import { Ago } from "@/ui/Time";
 
 const share = (value: number | null | undefined) =>
-  value == null ? "–" : `${(value * 100).toFixed(value > 0.9995 || value === 0 ? 0 : 2)} %`;
+  value == null ? "–" : `${fixed(value * 100, value > 0.9995 || value === 0 ? 0 : 2)} %`;
 /** Used up faster than this, somebody is paged. */
 const FAST_BURN = 14.4;
 
@@ -52,7 +54,7 @@ const COLUMNS: Column<SlaWorkflow>[] = [
     (window): Column<SlaWorkflow> => ({
       key: window,
       name: `Burn ${window}`,
-      cell: (row) => (row.burn_rate[window] == null ? "–" : `${row.burn_rate[window].toFixed(1)}×`),
+      cell: (row) => (row.burn_rate[window] == null ? "–" : `${fixed(row.burn_rate[window], 1)}×`),
       tone: (row) => burning(row.burn_rate[window]),
     }),
   ),

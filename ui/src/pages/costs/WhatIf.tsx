@@ -1,4 +1,5 @@
 /** What the same traffic would cost on another model, and which models have no price. */
+
 import { Autocomplete } from "@mantine/core";
 import { useDebouncedCallback } from "@mantine/hooks";
 import { useQuery } from "@tanstack/react-query";
@@ -7,6 +8,7 @@ import { useState } from "react";
 import { costsQuery, whatIfQuery } from "@/api/money";
 import type { UnpricedModel } from "@/api/types";
 import { compact, count, usd } from "@/lib/format";
+import { fixed } from "@/lib/locale";
 import { BoardPanel, board, type Column, Nothing, Table } from "@/ui/Board";
 import { explain, SkeletonRows } from "@/ui/States";
 
@@ -52,7 +54,7 @@ export function WhatIf({ asked, instead, onChange }: WhatIfProps) {
             {less !== undefined && (
               <span data-tone={less > 0 ? "good" : "bad"}>
                 {" "}
-                ({less > 0 ? `${(less * 100).toFixed(0)} % less` : `${(-less * 100).toFixed(0)} % more`})
+                ({less > 0 ? `${fixed(less * 100, 0)} % less` : `${fixed(-less * 100, 0)} % more`})
               </span>
             )}
             , over {count(data.calls)} calls

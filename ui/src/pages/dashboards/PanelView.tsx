@@ -1,4 +1,5 @@
 /** What a panel shows: its questions asked, the answers drawn by its kind. */
+
 import { useQueries } from "@tanstack/react-query";
 import { lazy, Suspense, useMemo } from "react";
 import { instantQuery, rangeQuery } from "@/api/dashboards";
@@ -17,6 +18,7 @@ import {
   toneOf,
 } from "@/lib/dashboard";
 import { inline } from "@/lib/json";
+import { grouped } from "@/lib/locale";
 import type { Buckets, Series } from "@/lib/series";
 import { Legend } from "@/pages/overview/Legend";
 import { type Column, Table } from "@/ui/Board";
@@ -323,7 +325,7 @@ function Rows({ answers, label, say }: { answers: Answer[]; label: string; say: 
           key: `${at}`,
           name: column.name,
           left: !sql.rows.some((row) => typeof row[at] === "number"),
-          cell: (row) => (typeof row[at] === "number" ? row[at].toLocaleString("en-US") : inline(row[at])),
+          cell: (row) => (typeof row[at] === "number" ? grouped(row[at]) : inline(row[at])),
         }),
       );
       return { columns: list, rows: sql.rows.slice(0, ROWS) };

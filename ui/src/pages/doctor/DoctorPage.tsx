@@ -22,7 +22,7 @@ export function DoctorPage() {
   const search = route.useSearch();
   const navigate = route.useNavigate();
   const from = search.from ?? DEFAULT_FROM;
-  const query = useQuery({ ...doctorQuery(from, { service: search.of }), refetchInterval: 30_000 });
+  const query = useQuery({ ...doctorQuery(from, { service: search.of }), refetchInterval: 10_000 });
   const answer = query.data;
   return (
     <div className={classes.page}>

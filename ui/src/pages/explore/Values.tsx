@@ -1,9 +1,11 @@
 /** A query at one moment: a row for each series, its labels in columns. */
+
 import { useQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
 import { instantQuery } from "@/api/promql";
 import { count, plural } from "@/lib/format";
 import { csv } from "@/lib/json";
+import { significant } from "@/lib/locale";
 import { valueRows } from "@/lib/promql";
 import { CopyButton } from "@/ui/CopyButton";
 import { Empty, SkeletonRows } from "@/ui/States";
@@ -56,11 +58,7 @@ export function Values({ name, query, time }: { name: string | undefined; query:
                     {labels.map((label) => (
                       <td key={label}>{row.metric[label]}</td>
                     ))}
-                    <td>
-                      {row.value === null
-                        ? row.text
-                        : row.value.toLocaleString("en-US", { maximumSignificantDigits: 8 })}
-                    </td>
+                    <td>{row.value === null ? row.text : significant(row.value, 8)}</td>
                   </tr>
                 ))}
               </tbody>

@@ -6,7 +6,7 @@ import { getRouteApi, Link } from "@tanstack/react-router";
 import { hitFile, incidentQuery } from "@/api/incidents";
 import { decideIssue, findingsQuery } from "@/api/queries";
 import type { Incident } from "@/api/types";
-import { absolute, count, plural, usd } from "@/lib/format";
+import { absolute, clock, count, plural, usd } from "@/lib/format";
 import { issueName } from "@/lib/issues";
 import { DECISIONS } from "@/pages/issues/decisions";
 import { Seen } from "@/pages/issues/Seen";
@@ -60,7 +60,7 @@ function Shown({ incident }: { incident: Incident }) {
               <Said text={issue.message} />
             </p>
             <p className="muted">
-              Since {absolute(incident.onset).slice(0, 19)} (<Ago at={incident.onset} />
+              Since {absolute(incident.onset, "second")} (<Ago at={incident.onset} />
               ), last seen <Ago at={issue.last_seen} />
               {issue.environment && `, in ${issue.environment}`}
               {issue.versions.length > 0 && `, versions ${issue.versions.join(", ")}`}.
@@ -207,7 +207,7 @@ function Around({ incident: { alerts, related } }: { incident: Incident }) {
                 {alert.name}
               </Link>
               <span className="muted tnum" title={absolute(alert.at)}>
-                {absolute(alert.at).slice(11, 19)}
+                {clock(alert.at, "second")}
               </span>
             </li>
           ))}

@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { diffQuery } from "@/api/incidents";
 import type { Incident, Run } from "@/api/types";
-import { absolute, compact, count, duration, usd } from "@/lib/format";
+import { compact, count, dated, duration, usd } from "@/lib/format";
 import { StatusMark } from "@/ui/StatusMark";
 import classes from "./Incident.module.css";
 
@@ -68,7 +68,7 @@ function OneRun({ name, run, step }: { name: string; run: Run | null | undefined
       <h3>
         {name}{" "}
         <Link to="/runs/$traceId" params={{ traceId: run.trace_id }} search={step ? { step } : {}}>
-          {absolute(run.started_at).slice(5, 19)}
+          {dated(run.started_at, "second")}
         </Link>
       </h3>
       <dl>

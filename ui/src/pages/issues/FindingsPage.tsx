@@ -22,7 +22,7 @@ export function FindingsPage() {
   const search = route.useSearch();
   const navigate = route.useNavigate();
   const from = search.from ?? DEFAULT_FROM;
-  const query = useInfiniteQuery({ ...findingsListQuery({ ...search, from }), refetchInterval: 15_000 });
+  const query = useInfiniteQuery({ ...findingsListQuery({ ...search, from }), refetchInterval: 5000 });
   const detectors = useQuery(detectorsQuery).data?.detectors;
   const findings = query.data?.pages.flatMap((page) => page.findings);
   const set = (change: Partial<FindingsSearch>) =>

@@ -8,7 +8,7 @@ import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { logCountsQuery, logsQuery } from "@/api/queries";
 import type { FacetValue } from "@/api/types";
 import { PageHeader } from "@/layout/PageHeader";
-import { absolute, compact, count } from "@/lib/format";
+import { compact, count, dated } from "@/lib/format";
 import { inline } from "@/lib/json";
 import { LEVELS, LOG_LISTS, LOGS_FROM, type LogsSearch, levels, logsQuestion, toggled } from "@/lib/logs";
 import { buckets, rangeMs, type Series, stepFor } from "@/lib/series";
@@ -108,7 +108,7 @@ export function LogsPage() {
                 set({
                   from: new Date(from).toISOString(),
                   to: new Date(to).toISOString(),
-                  severity: LEVELS.find((level) => level === series.name),
+                  severity: LEVELS.find((level) => level === series?.name),
                   tail: undefined,
                 })
               }
@@ -147,7 +147,7 @@ export function LogsPage() {
                     <LogRow
                       key={`${log.time} ${log.span_id} ${at - logs.length}`}
                       log={log}
-                      when={absolute(log.time).slice(5, 23)}
+                      when={dated(log.time, "ms")}
                       onOnly={(key, value) => set(toggled(search, "attr", `${key}=${inline(value)}`))}
                       aside={
                         log.trace_id && (

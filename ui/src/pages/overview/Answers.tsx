@@ -1,9 +1,11 @@
 /** The three questions of whoever is on call, each with its number, its bound and how it was before. */
+
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
 import { summaryQuery } from "@/api/queries";
 import { compact, count, duration, usd } from "@/lib/format";
+import { fixed } from "@/lib/locale";
 import { runsSearch } from "@/lib/overview";
 import { change } from "@/lib/series";
 import { type Ask, useAggregate } from "./ask";
@@ -38,7 +40,7 @@ export function Answers({ ask }: { ask: Ask }) {
       <Answer
         question="Is it working?"
         tone={now.percent === undefined ? undefined : now.percent < SUCCESS_PERCENT ? "bad" : "good"}
-        value={now.percent === undefined ? "–" : `${now.percent.toFixed(now.percent > 99.94 ? 0 : 1)} %`}
+        value={now.percent === undefined ? "–" : `${fixed(now.percent, now.percent > 99.94 ? 0 : 1)} %`}
         what={`of ${count(now.ended)} runs ended well`}
         change={change(now.percent, before.percent)}
         versus={versus}
@@ -119,8 +121,8 @@ function Answer({ question, value, what, tone, change: by, versus, better, child
           <span data-tone={good ? "good" : "bad"} title={`Compared with ${versus}`}>
             {by > 0 ? "▲" : "▼"}{" "}
             {Math.abs(by) > 9.995
-              ? `×${(by + 1).toFixed(0)}`
-              : `${(Math.abs(by) * 100).toFixed(Math.abs(by) < 0.1 ? 1 : 0)} %`}
+              ? `×${fixed(by + 1, 0)}`
+              : `${fixed(Math.abs(by) * 100, Math.abs(by) < 0.1 ? 1 : 0)} %`}
             <span className="sr"> compared with {versus}</span>
           </span>
         )}

@@ -5,11 +5,9 @@ import { Link } from "@tanstack/react-router";
 import { checklistQuery } from "@/api/queries";
 import { amount, runsOf, STATES } from "@/lib/checklist";
 import { ErrorState, SkeletonRows } from "@/ui/States";
+import { REFRESH_MS } from "./ask";
 import classes from "./Checklist.module.css";
 import { PanelHead } from "./Panel";
-
-/** How often the rows are computed anew: they are ranges of minutes to days. */
-const REFRESH_MS = 30_000;
 
 export function Checklist() {
   const { data, error, refetch } = useQuery({ ...checklistQuery, refetchInterval: REFRESH_MS });

@@ -37,7 +37,7 @@ function Body({ ask, stretch }: { ask: Ask; stretch: (from: number, to: number) 
       to: new Date(end).toISOString(),
       ...(ask.scope.agent ? { agent: [ask.scope.agent] } : {}),
     }),
-    refetchInterval: ask.live ? REFRESH_MS * 2 : false,
+    refetchInterval: ask.live ? REFRESH_MS : false,
   });
   const findings = useMemo(() => data?.findings ?? [], [data]);
   const drift = useMemo(

@@ -67,7 +67,7 @@ export function Heatmap({ ask, spec = HEATS.durations }: { ask: Ask; spec?: Heat
   const answer = useQuery({
     queryKey: ["heat", sql],
     queryFn: ({ signal }) => runSql(sql, signal),
-    refetchInterval: ask.live ? REFRESH_MS * 2 : false,
+    refetchInterval: ask.live ? REFRESH_MS : false,
     placeholderData: (before) => before,
   });
   const heat = useMemo(() => cells(answer.data?.rows ?? [], ask.time), [answer.data, ask.time]);

@@ -26,7 +26,7 @@ export function useMarks(ask: Ask): Mark[] {
   const end = (ask.time.starts.at(-1) ?? 0) + ask.time.stepMs;
   const { data } = useQuery({
     ...alertHistoryQuery(new Date(start).toISOString()),
-    refetchInterval: ask.live ? REFRESH_MS * 2 : false,
+    refetchInterval: ask.live ? REFRESH_MS : false,
   });
   const { agent, environment } = ask.scope;
   const { data: changed } = useQuery({
@@ -36,7 +36,7 @@ export function useMarks(ask: Ask): Mark[] {
       ...(agent ? { agent: [agent] } : {}),
       ...(environment ? { environment: [environment] } : {}),
     }),
-    refetchInterval: ask.live ? REFRESH_MS * 2 : false,
+    refetchInterval: ask.live ? REFRESH_MS : false,
   });
   return useMemo(
     () => [...alertMarks(data?.events ?? [], start, end), ...changeMarks(changed?.changes ?? [])],

@@ -1,6 +1,8 @@
 /** The charts of the overview, as data: what is asked, how it is drawn, where a point leads. */
+
 import type { RunsSearch } from "@/lib/filter";
 import { compact, duration, usd } from "@/lib/format";
+import { fixed } from "@/lib/locale";
 import { type Buckets, byKey, byQuantile, type Row, type Series, share } from "@/lib/series";
 import type { Palette } from "@/theme/tokens";
 
@@ -17,8 +19,8 @@ export interface PanelSpec {
   threshold?: { value: number; name: string };
   most?: number;
   logarithmic?: boolean;
-  /** The runs behind a point of a series. */
-  runs: (series: Series) => RunsSearch;
+  /** The runs behind a point of a series, or of all series at a time. */
+  runs: (series?: Series) => RunsSearch;
 }
 
 const QUANTILES = ["p50", "p95", "p99"];
@@ -40,9 +42,9 @@ const LINES = byName({
 });
 const number = (value: number | null) => compact(value);
 const percent = (value: number | null) =>
-  value === null ? "–" : `${value >= 99.95 || value < 0.05 ? value.toFixed(0) : value.toFixed(1)} %`;
-const only = (field: "agent" | "model" | "tool" | "status") => (series: Series) =>
-  series.key ? { [field]: [series.key] } : {};
+  value === null ? "–" : `${value >= 99.95 || value < 0.05 ? fixed(value, 0) : fixed(value, 1)} %`;
+const only = (field: "agent" | "model" | "tool" | "status") => (series?: Series) =>
+  series?.key ? { [field]: [series.key] } : {};
 
 /** Of every hundred runs that ended, this many should end well. */
 export const SUCCESS_PERCENT = 98;

@@ -1,10 +1,12 @@
 /** Everything about one step: what it is at a glance, what is odd about it, and its content in tabs. */
+
 import { Tabs } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 import { stepQuery } from "@/api/queries";
 import type { LogRecord, Run, Step } from "@/api/types";
 import { absolute, compact, count, duration, parse, usd } from "@/lib/format";
+import { fixed } from "@/lib/locale";
 import { type RunSearch, STEP_TABS, type StepTab } from "@/lib/search";
 import { displayName, tabsOf } from "@/lib/step";
 import { KindBadge } from "@/theme/kinds";
@@ -215,7 +217,7 @@ function Facts({ run, step }: { run: Run; step: Step }) {
   );
 }
 
-const share = (part: number) => `${(part * 100).toFixed(part < 0.0995 ? 1 : 0)} %`;
+const share = (part: number) => `${fixed(part * 100, part < 0.0995 ? 1 : 0)} %`;
 
 function Tokens({ value, note }: { value: number; note?: string }) {
   return (

@@ -42,7 +42,7 @@ export function Transcript({ traceId, onStep }: { traceId: string; onStep: OnSte
   );
 }
 
-function Entries({ entries, onStep }: { entries: Entry[]; onStep: OnStep }) {
+export function Entries({ entries, onStep }: { entries: Entry[]; onStep: OnStep }) {
   const [limit, setLimit] = useState(CHUNK);
   return (
     <div className={classes.entries}>

@@ -27,7 +27,7 @@ const TITLE: Record<Facet, string> = {
 };
 
 export function Facets({ search, live }: { search: RunsSearch; live: boolean }) {
-  const { data } = useQuery({ ...facetsQuery(search), refetchInterval: live ? 8000 : false });
+  const { data } = useQuery({ ...facetsQuery(search), refetchInterval: live ? 5000 : false });
   const [folded, setFolded] = useLocalStorage<Facet[]>({
     key: "tawny.facets.folded",
     defaultValue: ["version"],

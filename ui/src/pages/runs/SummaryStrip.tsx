@@ -1,8 +1,10 @@
 /** The state of things in one line, for the time range of the list. */
+
 import { useQuery } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 import { summaryQuery } from "@/api/queries";
 import { compact, count, usd } from "@/lib/format";
+import { fixed } from "@/lib/locale";
 import classes from "./SummaryStrip.module.css";
 
 interface Props {
@@ -30,7 +32,7 @@ export function SummaryStrip({ from, to, live }: Props) {
         value={compact(counters?.runs_failed)}
         exact={counters?.runs_failed}
         tone={counters?.runs_failed ? "error" : undefined}
-        note={share === undefined ? undefined : `${share < 10 ? share.toFixed(1) : share.toFixed(0)} %`}
+        note={share === undefined ? undefined : `${share < 10 ? fixed(share, 1) : fixed(share, 0)} %`}
       />
       <Cell
         name="Failed steps"

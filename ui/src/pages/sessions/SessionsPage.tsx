@@ -9,7 +9,7 @@ import { useEffect, useRef, useState } from "react";
 import { sessionsQuery } from "@/api/queries";
 import type { Session } from "@/api/types";
 import { PageHeader } from "@/layout/PageHeader";
-import { compact, count, plural, usd } from "@/lib/format";
+import { compact, count, duration, plural, usd } from "@/lib/format";
 import table from "@/pages/runs/RunsTable.module.css";
 import { Empty, ErrorState, SkeletonRows } from "@/ui/States";
 import { StatusMark } from "@/ui/StatusMark";
@@ -19,16 +19,22 @@ import { stepKeys, useKeys } from "@/ui/useKeys";
 import { useTitle } from "@/ui/useTitle";
 import classes from "./SessionsPage.module.css";
 
+const REFRESH_MS = 5000;
 const ROW = 34;
 const CARD = 82;
-const TEMPLATE = "30px minmax(150px, 1fr) minmax(200px, 2fr) 64px 90px 90px 64px 76px 84px";
+const TEMPLATE =
+  "30px minmax(150px, 1fr) minmax(180px, 2fr) minmax(110px, 0.8fr) 56px 84px 84px minmax(90px, 0.6fr) 60px 76px 84px";
 
 export function SessionsPage() {
   useTitle("Sessions");
   const search = useSearch({ from: "/sessions" });
   const navigate = useNavigate({ from: "/sessions" });
   const from = search.from ?? "7d";
-  const query = useInfiniteQuery(sessionsQuery(search.q, from));
+  const query = useInfiniteQuery({
+    ...sessionsQuery(search.q, from),
+    // Somebody who scrolled far reads; all pages would be asked for again.
+    refetchInterval: ({ state }) => ((state.data?.pages.length ?? 0) > 2 ? false : REFRESH_MS),
+  });
   const rows = query.data?.pages.flatMap((page) => page.sessions) ?? [];
   const [text, setText] = useState(search.q ?? "");
   const field = useRef<HTMLInputElement>(null);
@@ -179,17 +185,27 @@ function Table({ rows, hasMore, onMore }: { rows: Session[]; hasMore: boolean; o
         <div className={classes.table} role="table" aria-label="Sessions">
           <div role="rowgroup" className={table.headGroup}>
             <div role="row" className={table.head} style={{ gridTemplateColumns: TEMPLATE }}>
-              {["Status", "Session", "First input", "Runs", "Last seen", "User", "Errors", "Tokens", "Cost"].map(
-                (title) => (
-                  <div
-                    key={title}
-                    role="columnheader"
-                    className={/Runs|Last|Errors|Tokens|Cost/.test(title) ? table.numHead : table.headCell}
-                  >
-                    {title === "Status" ? <span className="sr">{title}</span> : title}
-                  </div>
-                ),
-              )}
+              {[
+                "Status",
+                "Session",
+                "First input",
+                "Agent",
+                "Runs",
+                "Length",
+                "Last seen",
+                "User",
+                "Errors",
+                "Tokens",
+                "Cost",
+              ].map((title) => (
+                <div
+                  key={title}
+                  role="columnheader"
+                  className={/Runs|Length|Last|Errors|Tokens|Cost/.test(title) ? table.numHead : table.headCell}
+                >
+                  {title === "Status" ? <span className="sr">{title}</span> : title}
+                </div>
+              ))}
             </div>
           </div>
           <div role="rowgroup" className={table.bodyGroup} style={{ height: virtual.getTotalSize() }}>
@@ -223,8 +239,17 @@ function Table({ rows, hasMore, onMore }: { rows: Session[]; hasMore: boolean; o
                       {row.input_preview ?? "–"}
                     </span>
                   </div>
+                  <div role="cell" className={table.cell}>
+                    <span className="cut muted" title={row.agents.join(", ")}>
+                      {row.agents[0] ?? "–"}
+                      {row.agents.length > 1 && <span className="faint"> +{row.agents.length - 1}</span>}
+                    </span>
+                  </div>
                   <div role="cell" className={table.numCell}>
                     {count(row.runs)}
+                  </div>
+                  <div role="cell" className={table.numCell}>
+                    {duration(Date.parse(row.last_at) - Date.parse(row.started_at))}
                   </div>
                   <div role="cell" className={table.numCell}>
                     <Ago at={row.last_at} className="muted" />

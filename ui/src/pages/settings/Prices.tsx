@@ -15,7 +15,7 @@ const OWN: Column<PriceRow>[] = [
   { key: "provider", name: "Provider", left: true, cell: (row) => (row.provider === "*" ? "any" : row.provider) },
   { key: "input", name: "$ a million in", cell: (row) => usd(row.input) },
   { key: "output", name: "$ a million out", cell: (row) => usd(row.output) },
-  { key: "from", name: "Since", cell: (row) => (row.from ? absolute(row.from).slice(0, 10) : "always") },
+  { key: "from", name: "Since", cell: (row) => (row.from ? absolute(row.from, "day") : "always") },
 ];
 
 const PRICE_EXAMPLE = `[[price]]

@@ -5,7 +5,7 @@ import { useMemo } from "react";
 import { aggregateQuery } from "@/api/queries";
 import type { RunsSearch } from "@/lib/filter";
 import { compact, duration } from "@/lib/format";
-import { type Buckets, byKey, byQuantile, type Row, type Series } from "@/lib/series";
+import { type Buckets, byKey, byQuantile, type Mark, type Row, type Series } from "@/lib/series";
 import { Legend } from "@/pages/overview/Legend";
 import type { Palette } from "@/theme/tokens";
 import { BoardPanel, Nothing } from "@/ui/Board";
@@ -26,12 +26,13 @@ interface Spec {
   kind: "bars" | "lines";
   format: (value: number | null) => string;
   colour?: (series: Series, palette: Palette) => string | undefined;
-  runs: (series: Series) => RunsSearch;
+  /** The runs behind a point of a series, or of all series at a time. */
+  runs: (series?: Series) => RunsSearch;
 }
 
 /** Steps without a tool are no calls of tools. */
 const named = (rows: Row[]) => rows.filter((row) => row.by[0] !== null && row.value !== 0);
-const tool = (series: Series): RunsSearch => (series.key ? { tool: [series.key] } : {});
+const tool = (series?: Series): RunsSearch => (series?.key ? { tool: [series.key] } : {});
 
 /** Charts over all tools. */
 export const CALLS: Spec[] = [
@@ -74,7 +75,7 @@ export const OF_ONE: Spec[] = [
     series: (rows, time) => byKey(rows, time, { none: "agent not named" }),
     kind: "bars",
     format: compact,
-    runs: (series) => (series.key ? { agent: [series.key] } : {}),
+    runs: (series) => (series?.key ? { agent: [series.key] } : {}),
   },
   {
     title: "Failures by error",
@@ -109,7 +110,8 @@ export function ToolChart({
   onStretch,
   span,
   of,
-}: ChartProps & { panel: Spec; span: number; of?: string }) {
+  marks,
+}: ChartProps & { panel: Spec; span: number; of?: string; marks?: Mark[] }) {
   const navigate = useNavigate();
   const scope = { ...(agent ? { agent } : {}), ...(of ? { tool: of } : {}) };
   const answer = useQuery({
@@ -121,7 +123,7 @@ export function ToolChart({
       from: new Date(time.starts[0] ?? 0).toISOString(),
       to: new Date((time.starts.at(-1) ?? 0) + time.stepMs).toISOString(),
     }),
-    refetchInterval: live ? 10_000 : false,
+    refetchInterval: live ? 5000 : false,
   });
   const series = useMemo(() => panel.series(answer.data?.rows ?? [], time), [panel, answer.data, time]);
   const empty = answer.isSuccess && series.every((each) => each.values.every((value) => !value));
@@ -142,6 +144,7 @@ export function ToolChart({
             kind={panel.kind}
             format={panel.format}
             colour={panel.colour}
+            marks={marks}
             logarithmic={panel.kind === "lines"}
             onStretch={onStretch}
             onPoint={(from, to, point) =>

@@ -4,7 +4,9 @@ import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useMemo } from "react";
 import { sqlQuery } from "@/api/fleet";
-import { compact, count, duration } from "@/lib/format";
+import { absolute, compact, count, duration } from "@/lib/format";
+import type { Mark } from "@/lib/series";
+import type { Slower } from "@/lib/slower";
 import { type Argument, argumentsOf, argumentsSql, type Called, called } from "@/lib/tools";
 import { BoardPanel, board, Chips, type Column, Table } from "@/ui/Board";
 import { ErrorState, SkeletonRows } from "@/ui/States";
@@ -16,20 +18,37 @@ const SHOWN = 15;
 interface Props extends ChartProps {
   tool: string;
   range: { from: string; to: string };
+  slower: Slower | undefined;
   onClose: () => void;
 }
 
-export function ToolDetail({ tool, range, onClose, ...chart }: Props) {
+/** Since when, from what, to what. */
+export const slowerText = ({ since, now, before }: Slower) =>
+  `Slow since ${absolute(new Date(since).toISOString(), "minute")}: p95 ${duration(now)}, before ${duration(before)}`;
+
+export function ToolDetail({ tool, range, slower, onClose, ...chart }: Props) {
+  const marks = useMemo(
+    (): Mark[] | undefined => slower && [{ at: slower.since, name: "slow since here", tone: "bad" }],
+    [slower],
+  );
   return (
     <>
-      <div style={{ gridColumn: "1 / -1", display: "flex", alignItems: "center", gap: 8 }}>
+      <div style={{ gridColumn: "1 / -1", display: "flex", flexWrap: "wrap", alignItems: "center", gap: 8 }}>
         <h2 style={{ fontSize: 15 }} className="cut">
           {tool}
         </h2>
         <CloseButton aria-label={`Close ${tool}`} onClick={onClose} />
+        {slower && <strong style={{ color: "var(--t-warn)" }}>{slowerText(slower)}.</strong>}
       </div>
       {OF_ONE.map((panel) => (
-        <ToolChart key={panel.title} panel={panel} {...chart} span={4} of={tool} />
+        <ToolChart
+          key={panel.title}
+          panel={panel}
+          {...chart}
+          span={4}
+          of={tool}
+          marks={panel.title === "Latency" ? marks : undefined}
+        />
       ))}
       <Arguments tool={tool} range={range} agent={chart.agent} />
     </>

@@ -1,12 +1,15 @@
 /** Tools over many runs: which are called, which fail, which became slow, whether agents choose others than before. */
+
 import { CloseButton } from "@mantine/core";
 import { IconTool } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
 import { useMemo } from "react";
 import { aggregateQuery } from "@/api/queries";
-import { compact, duration } from "@/lib/format";
+import { compact, dated, duration } from "@/lib/format";
+import { fixed } from "@/lib/locale";
 import { buckets, rangeMs, stepFor } from "@/lib/series";
+import { type Slower, slowerSince } from "@/lib/slower";
 import { DRIFT, MOVED, selectionDrift, TOOLS_FROM, type ToolRow, type ToolsSearch, toolRows } from "@/lib/tools";
 import { BoardPage, BoardPanel, board, type Column, Figure, Figures, Grid, Table } from "@/ui/Board";
 import { Empty, ErrorState, SkeletonRows } from "@/ui/States";
@@ -14,10 +17,10 @@ import { TimeRange } from "@/ui/TimeRange";
 import { useNow } from "@/ui/useNow";
 import { useTitle } from "@/ui/useTitle";
 import { CALLS, ToolChart } from "./ToolChart";
-import { ToolDetail } from "./ToolDetail";
+import { slowerText, ToolDetail } from "./ToolDetail";
 
 const route = getRouteApi("/tools");
-const REFRESH_MS = 10_000;
+const REFRESH_MS = 5000;
 
 export function ToolsPage() {
   const search = route.useSearch();
@@ -38,6 +41,11 @@ export function ToolsPage() {
   const ours = useQuery({ ...aggregateQuery({ ...durations, ...range }), ...live });
   const failed = useQuery({ ...aggregateQuery({ ...errors, ...range }), ...live });
   const theirs = useQuery(aggregateQuery({ ...durations, ...earlier }));
+  const course = useQuery({
+    ...aggregateQuery({ ...of, measure: "duration_ms", quantiles: "0.95", step, ...range }),
+    ...live,
+  });
+  const slow = useMemo(() => slowerSince(course.data?.rows ?? []), [course.data]);
   const failedBefore = useQuery(aggregateQuery({ ...errors, ...earlier }));
   const rows = useMemo(
     () =>
@@ -51,7 +59,7 @@ export function ToolsPage() {
   const calls = rows.reduce((sum, row) => sum + row.calls, 0);
   const errorsNow = rows.reduce((sum, row) => sum + row.errors, 0);
   const drift = selectionDrift(rows);
-  const slower = rows.filter(isSlower);
+  const slower = rows.filter((row) => isSlower(row) || slow.has(row.name));
   const chart = { time, step, agent, live: !search.to, onStretch: stretch };
 
   return (
@@ -100,13 +108,13 @@ export function ToolsPage() {
             <Figure name="Calls" value={compact(calls)} note={`${rows.filter((row) => row.calls > 0).length} tools`} />
             <Figure
               name="Failed"
-              value={calls > 0 ? `${((errorsNow / calls) * 100).toFixed(1)} %` : "–"}
+              value={calls > 0 ? `${fixed((errorsNow / calls) * 100, 1)} %` : "–"}
               tone={errorsNow > calls * 0.05 ? "bad" : undefined}
               note={`${compact(errorsNow)} calls`}
             />
             <Figure
               name="Choice of tools"
-              value={drift === undefined ? "–" : `${(drift * 100).toFixed(0)} % moved`}
+              value={drift === undefined ? "–" : `${fixed(drift * 100, 0)} % moved`}
               tone={drift === undefined ? undefined : drift >= DRIFT ? "warn" : "good"}
               note={drift === undefined ? "too few calls to say" : "of calls go to other tools than before"}
             />
@@ -114,18 +122,26 @@ export function ToolsPage() {
               name="Slower than before"
               value={compact(slower.length)}
               tone={slower.length > 0 ? "warn" : undefined}
-              note={slower.length > 0 ? slower.map((row) => row.name).join(", ") : "no tool by half or more"}
+              note={slower.length > 0 ? firstNames(slower.map((row) => row.name)) : "no tool by half or more"}
             />
           </Figures>
           <Grid>
-            {tool && <ToolDetail tool={tool} range={range} {...chart} onClose={() => change({ tool: undefined })} />}
+            {tool && (
+              <ToolDetail
+                tool={tool}
+                range={range}
+                slower={slow.get(tool)}
+                {...chart}
+                onClose={() => change({ tool: undefined })}
+              />
+            )}
             <BoardPanel
               title="All tools"
               about="Before is the time of the same length just before. A share that moves while nothing fails is the first sign of a silent failure."
             >
               <Table
                 label="Tools"
-                columns={columns(search)}
+                columns={columns(search, slow)}
                 rows={rows}
                 rowKey={(row) => row.name}
                 sort={search.order ?? "-calls"}
@@ -149,10 +165,10 @@ const isSlower = (row: ToolRow) =>
   row.p95 > row.p95Before * 1.5 &&
   row.p95 - row.p95Before > 50;
 
-const share = (value: number | null) => (value === null ? "–" : `${(value * 100).toFixed(1)} %`);
+const share = (value: number | null) => (value === null ? "–" : `${fixed(value * 100, 1)} %`);
 const rate = (errors: number, calls: number) => (calls > 0 ? errors / calls : null);
 
-function columns(search: ToolsSearch): Column<ToolRow>[] {
+function columns(search: ToolsSearch, slow: Map<string, Slower>): Column<ToolRow>[] {
   return [
     {
       key: "name",
@@ -203,9 +219,19 @@ function columns(search: ToolsSearch): Column<ToolRow>[] {
       name: "p95",
       sort: (row) => row.p95,
       cell: (row) => duration(row.p95),
-      tone: (row) => (isSlower(row) ? "warn" : undefined),
+      tone: (row) => (isSlower(row) || slow.has(row.name) ? "warn" : undefined),
     },
     { key: "p95_before", name: "before", cell: (row) => <span className="faint">{duration(row.p95Before)}</span> },
+    {
+      key: "slow_since",
+      name: "Slow since",
+      sort: (row) => slow.get(row.name)?.since ?? null,
+      cell: (row) => {
+        const rise = slow.get(row.name);
+        return rise ? <span title={slowerText(rise)}>{dated(new Date(rise.since).toISOString())}</span> : "–";
+      },
+      tone: (row) => (slow.has(row.name) ? "warn" : undefined),
+    },
     { key: "share", name: "Share", sort: (row) => row.share, cell: (row) => share(row.share) },
     {
       key: "moved",
@@ -215,7 +241,7 @@ function columns(search: ToolsSearch): Column<ToolRow>[] {
         const by = (row.share ?? 0) - (row.shareBefore ?? 0);
         return row.shareBefore === null || Math.abs(by) < 0.0005
           ? "–"
-          : `${by > 0 ? "+" : "−"}${(Math.abs(by) * 100).toFixed(1)} pts`;
+          : `${by > 0 ? "+" : "−"}${fixed(Math.abs(by) * 100, 1)} pts`;
       },
       tone: (row) =>
         row.shareBefore !== null &&
@@ -226,3 +252,7 @@ function columns(search: ToolsSearch): Column<ToolRow>[] {
     },
   ];
 }
+
+/** The first of many names, so that a bad day keeps the figures in one line. */
+const firstNames = (names: string[]) =>
+  names.length > 4 ? `${names.slice(0, 3).join(", ")} and ${names.length - 3} more` : names.join(", ");

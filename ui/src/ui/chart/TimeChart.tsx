@@ -1,11 +1,11 @@
 /**
- * Numbers over time: stacked bars or lines on buckets of equal length. Dragging chooses a stretch of time, a click opens what
- * is behind a point.
+ * Numbers over time: stacked bars or lines on buckets of equal length. Dragging chooses a stretch of time; a click opens what
+ * is behind a bar or a line, and anywhere else in a column what is behind all of that time.
  */
 import { useComputedColorScheme } from "@mantine/core";
 import { memo, type PointerEvent, useEffect, useId, useRef, useState } from "react";
 import { absolute } from "@/lib/format";
-import type { Buckets, Mark, Series } from "@/lib/series";
+import { type Buckets, hitOf, type Mark, type Series } from "@/lib/series";
 import { day, night, type Palette } from "@/theme/tokens";
 import { timeOption } from "./option";
 import classes from "./TimeChart.module.css";
@@ -34,7 +34,8 @@ export interface TimeChartProps {
   logarithmic?: boolean;
   height?: number;
   onStretch?: (from: number, to: number) => void;
-  onPoint?: (from: number, to: number, series: Series) => void;
+  /** `series` is absent where the click hit none: all of that time is meant. */
+  onPoint?: (from: number, to: number, series?: Series) => void;
 }
 
 /** Drawn anew only when something it is given changes: pages that show "how long ago" render every second. */
@@ -42,14 +43,9 @@ export const TimeChart = memo(function TimeChart(props: TimeChartProps) {
   const { label, height = 190 } = props;
   const scheme = useComputedColorScheme("dark");
   const place = useRef<HTMLDivElement>(null);
-  const latest = useRef(props);
   const drawing = useRef<import("./engine").Engine>(undefined);
   const [ready, setReady] = useState(false);
   const id = useId();
-  useEffect(() => {
-    latest.current = props;
-  });
-
   useEffect(() => {
     let gone = false;
     let observer: ResizeObserver | undefined;
@@ -60,12 +56,6 @@ export const TimeChart = memo(function TimeChart(props: TimeChartProps) {
       drawing.current = chart;
       observer = new ResizeObserver(() => chart.resize());
       observer.observe(element);
-      chart.on("click", (event) => {
-        const { time, series, onPoint } = latest.current;
-        const start = time.starts[event.dataIndex];
-        const clicked = series.find((each) => each.name === event.seriesName);
-        if (start !== undefined && clicked) onPoint?.(start, start + time.stepMs, clicked);
-      });
       setReady(true);
     });
     return () => {
@@ -83,36 +73,83 @@ export const TimeChart = memo(function TimeChart(props: TimeChartProps) {
   }, [ready, props, scheme]);
 
   const [drag, setDrag] = useState<[number, number]>();
-  /** Where the pointer is, counted from the left of the chart. */
+  /** The column of the keyboard; the last one until it is moved. */
+  const [column, setColumn] = useState<number>();
+  /** The column that a finger touched last: its first touch shows the numbers, only the second opens them. */
+  const touched = useRef<number>(undefined);
+  const { time, series, kind, onPoint } = props;
+  const last = time.starts.length - 1;
+  const chosen = Math.min(column ?? last, last);
+  /** Where the pointer is, counted from the upper left of the chart. */
   const across = (event: PointerEvent) => event.clientX - event.currentTarget.getBoundingClientRect().left;
+  const down = (event: PointerEvent) => event.clientY - event.currentTarget.getBoundingClientRect().top;
   /** The bucket at a place, the nearest where it lies outside. */
   const bucket = (x: number) => {
     const found = Number(drawing.current?.convertFromPixel({ xAxisIndex: 0 }, x));
-    return Math.max(0, Math.min(props.time.starts.length - 1, Number.isFinite(found) ? found : 0));
+    return Math.max(0, Math.min(last, Number.isFinite(found) ? found : 0));
   };
-  const end = () => {
-    if (drag && Math.abs(drag[1] - drag[0]) > LEAST_DRAG) {
-      const [from, to] = drag.map(bucket).sort((one, other) => one - other);
-      props.onStretch?.(props.time.starts[from ?? 0]!, props.time.starts[to ?? 0]! + props.time.stepMs);
-    }
+  const open = (at: number, hit?: Series) => {
+    const start = time.starts[at];
+    if (start !== undefined) onPoint?.(start, start + time.stepMs, hit);
+  };
+  const click = (event: PointerEvent, x: number, y: number) => {
+    const chart = drawing.current;
+    if (!onPoint || !chart?.containPixel({ gridIndex: 0 }, [x, y])) return;
+    const at = bucket(x);
+    const again = touched.current === at;
+    touched.current = at;
+    if (event.pointerType !== "mouse" && !again) return;
+    open(
+      at,
+      hitOf(series, kind, at, y, (value) => Number(chart.convertToPixel({ yAxisIndex: 0 }, value))),
+    );
+  };
+  const end = (event: PointerEvent, released: boolean) => {
+    if (!drag) return;
     setDrag(undefined);
+    const [begun, x] = drag;
+    if (Math.abs(x - begun) <= LEAST_DRAG) {
+      if (released) click(event, x, down(event));
+    } else if (event.pointerType === "mouse") {
+      const [from = 0, to = 0] = drag.map(bucket).sort((one, other) => one - other);
+      props.onStretch?.(time.starts[from]!, time.starts[to]! + time.stepMs);
+    }
   };
+  const stretching = props.onStretch && drag && Math.abs(drag[1] - drag[0]) > LEAST_DRAG;
 
   return (
-    <figure className={classes.figure}>
+    <figure className={classes.figure} data-opens={onPoint ? true : undefined}>
       <div
         onPointerDown={(event) => {
-          if (props.onStretch && event.button === 0 && event.pointerType === "mouse")
-            setDrag([across(event), across(event)]);
+          if (event.button === 0) setDrag([across(event), across(event)]);
         }}
         onPointerMove={(event) => drag && setDrag([drag[0], across(event)])}
-        onPointerUp={end}
-        onPointerLeave={end}
+        onPointerUp={(event) => end(event, true)}
+        onPointerLeave={(event) => end(event, false)}
+        onPointerCancel={() => setDrag(undefined)}
       >
         <div ref={place} style={{ height }} role="img" aria-label={summary(props)} aria-describedby={id} />
       </div>
-      {drag && Math.abs(drag[1] - drag[0]) > LEAST_DRAG && (
+      {stretching && (
         <div className={classes.stretch} style={{ left: Math.min(...drag), width: Math.abs(drag[1] - drag[0]) }} />
+      )}
+      {onPoint && last >= 0 && (
+        <input
+          type="range"
+          className={classes.columns}
+          aria-label={`${label}: choose a time, Enter opens its runs`}
+          aria-valuetext={columnText(props, chosen)}
+          min={0}
+          max={last}
+          value={chosen}
+          onChange={(event) => {
+            const at = Number(event.currentTarget.value);
+            setColumn(at);
+            drawing.current?.dispatchAction({ type: "showTip", seriesIndex: 0, dataIndex: at });
+          }}
+          onBlur={() => drawing.current?.dispatchAction({ type: "hideTip" })}
+          onKeyDown={(event) => event.key === "Enter" && open(chosen)}
+        />
       )}
       <figcaption id={id} className="sr">
         {label}
@@ -121,12 +158,21 @@ export const TimeChart = memo(function TimeChart(props: TimeChartProps) {
   );
 });
 
+/** A column in words, as its tooltip tells it. */
+function columnText({ time, series, format }: TimeChartProps, at: number): string {
+  const start = time.starts[at];
+  if (start === undefined) return "";
+  const values = series.map((each) => `${each.name} ${format(each.values[at] ?? null)}`);
+  const exact = time.stepMs < 60_000 ? "second" : "minute";
+  return `${absolute(new Date(start).toISOString(), exact)}: ${values.join(", ") || "nothing"}`;
+}
+
 /** A chart in one sentence. */
 function summary({ label, series, marks = [], format }: TimeChartProps): string {
   const parts = series.map((each) => {
     const values = each.values.filter((value): value is number => value !== null);
     return `${each.name}: last ${format(values.at(-1) ?? null)}, highest ${format(values.length > 0 ? Math.max(...values) : null)}`;
   });
-  const happened = marks.map((mark) => ` ${mark.name}: ${absolute(new Date(mark.at).toISOString()).slice(0, 16)}.`);
+  const happened = marks.map((mark) => ` ${mark.name}: ${absolute(new Date(mark.at).toISOString(), "minute")}.`);
   return `${label}. ${parts.join("; ") || "No data"}.${happened.join("")}`;
 }

@@ -1,5 +1,5 @@
 /** What ECharts is told for a chart over time. Pure; colours come from the palette of the scheme. */
-import { absolute, count, inZone } from "@/lib/format";
+import { absolute, clock, count, dated } from "@/lib/format";
 import { type Buckets, type Mark, marksIn, type Series } from "@/lib/series";
 import type { Palette } from "@/theme/tokens";
 import type { Option } from "./engine";
@@ -21,9 +21,9 @@ export function wheel({ kinds }: Palette): string[] {
 
 /** A bucket's label on the axis: the time of day, or the date where buckets are a day long. */
 export function tick(at: number, stepMs: number): string {
-  const text = inZone(at);
-  if (stepMs >= 86_400_000) return text.slice(5, 10);
-  return stepMs < 60_000 ? text.slice(11, 19) : text.slice(11, 16);
+  const iso = new Date(at).toISOString();
+  if (stepMs >= 86_400_000) return dated(iso, "day");
+  return clock(iso, stepMs < 60_000 ? "second" : "minute");
 }
 
 const plain = (text: string) => text.replace(/[&<>"]/g, (sign) => `&#${sign.charCodeAt(0)};`);
@@ -184,5 +184,5 @@ function tooltip(shown: Hovered[], { time, marks = [], format }: TimeChartProps)
       (each) =>
         `<div style="display:flex;gap:14px;justify-content:space-between"><span><span style="display:inline-block;width:8px;height:8px;border-radius:2px;margin-right:6px;background:${each.color}"></span>${plain(each.seriesName)}</span><b style="font-variant-numeric:tabular-nums">${plain(format(each.value))}</b></div>`,
     );
-  return `<div style="opacity:.75;margin-bottom:4px">${plain(absolute(new Date(start).toISOString()).slice(0, 19))} · ${count(time.stepMs / 60_000) === "0" ? `${time.stepMs / 1000} s` : `${count(time.stepMs / 60_000)} min`}</div>${lines.join("") || "nothing"}${happened.join("")}`;
+  return `<div style="opacity:.75;margin-bottom:4px">${plain(absolute(new Date(start).toISOString(), "second"))} · ${count(time.stepMs / 60_000) === "0" ? `${time.stepMs / 1000} s` : `${count(time.stepMs / 60_000)} min`}</div>${lines.join("") || "nothing"}${happened.join("")}`;
 }

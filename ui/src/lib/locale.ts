@@ -1,0 +1,127 @@
+/**
+ * How numbers and moments are written: with a point and as ISO 8601, which every expert reads the same way, or as the browser's
+ * language has it; and in which time zone. Both are set once, before anything is drawn.
+ */
+
+/** `local` is the browser's zone, `utc` is UTC, anything else the name of a zone. */
+let zoneName = "local";
+/** The language whose way of writing is used; absent means points and ISO 8601. */
+let language: string | undefined;
+
+export function writeAs(tag: string | undefined) {
+  language = tag;
+  numbers.clear();
+  moments.clear();
+}
+
+export function showZone(name: string) {
+  zoneName = name;
+  moments.clear();
+  parts = undefined;
+}
+
+const numbers = new Map<string, Intl.NumberFormat>();
+function number(least: number, most: number, useGrouping: boolean): Intl.NumberFormat {
+  const key = `${least} ${most} ${useGrouping}`;
+  let found = numbers.get(key);
+  if (!found) {
+    const digits = { minimumFractionDigits: least, maximumFractionDigits: most, useGrouping };
+    found = new Intl.NumberFormat(language ?? "en-US", digits);
+    numbers.set(key, found);
+  }
+  return found;
+}
+
+/** A number with so many decimals: `1.50`. */
+export const fixed = (value: number, digits = 0) => number(digits, digits, false).format(value);
+/** A number with at most so many decimals: `1.5`. */
+export const upTo = (value: number, digits: number) => number(0, digits, false).format(value);
+/** A number with separators: `12,480`, `12,480.50`. */
+export const grouped = (value: number, digits = 0, most = Math.max(digits, 3)) =>
+  number(digits, most, true).format(value);
+/** A number of any size with so many significant digits. */
+export const significant = (value: number, digits: number) =>
+  value.toLocaleString(language ?? "en-US", { maximumSignificantDigits: digits });
+
+/** The zone as the browser's functions take it. */
+const timeZone = () => (zoneName === "local" ? undefined : zoneName === "utc" ? "UTC" : zoneName);
+
+/** The name of the zone that is shown, for tooltips. */
+export const zone = () => (zoneName === "utc" ? "UTC" : (timeZone() ?? browserZone()));
+export const browserZone = () => Intl.DateTimeFormat().resolvedOptions().timeZone;
+
+let parts: Intl.DateTimeFormat | undefined;
+
+/** A moment moved so that the UTC parts of the date are those of the zone that is shown. */
+function shown(at: number): Date {
+  if (zoneName === "utc") return new Date(at);
+  if (zoneName === "local") return new Date(at - new Date(at).getTimezoneOffset() * 60_000);
+  parts ??= new Intl.DateTimeFormat("en-US", {
+    timeZone: zoneName,
+    hourCycle: "h23",
+    year: "numeric",
+    month: "numeric",
+    day: "numeric",
+    hour: "numeric",
+    minute: "numeric",
+    second: "numeric",
+  });
+  const said = Object.fromEntries(parts.formatToParts(at).map(({ type, value }) => [type, Number(value)]));
+  const { year = 0, month = 1, day, hour, minute, second } = said;
+  return new Date(Date.UTC(year, month - 1, day, hour, minute, second) + (((at % 1000) + 1000) % 1000));
+}
+
+/** How exactly a moment is told. */
+export type Exact = "day" | "minute" | "second" | "ms";
+const ISO_END = { day: 10, minute: 16, second: 19, ms: 23 } as const;
+
+const moments = new Map<string, Intl.DateTimeFormat>();
+function moment(what: string, options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
+  let found = moments.get(what);
+  if (!found) {
+    found = new Intl.DateTimeFormat(language, { ...options, timeZone: timeZone() });
+    moments.set(what, found);
+  }
+  return found;
+}
+
+const two = "2-digit" as const;
+const timeOf = (exact: Exact): Intl.DateTimeFormatOptions => ({
+  hour: two,
+  minute: two,
+  ...(exact === "minute" ? {} : { second: two }),
+  ...(exact === "ms" ? { fractionalSecondDigits: 3 as const } : {}),
+});
+
+/** Date and time: `2026-11-21 03:58`; without the year where `short`. */
+export function writeMoment(at: number, exact: Exact, short = false): string {
+  if (!language) {
+    return shown(at)
+      .toISOString()
+      .slice(short ? 5 : 0, ISO_END[exact])
+      .replace("T", " ");
+  }
+  return moment(`${exact} ${short}`, {
+    ...(short ? {} : { year: "numeric" }),
+    month: two,
+    day: two,
+    ...(exact === "day" ? {} : timeOf(exact)),
+  }).format(at);
+}
+
+/** The time of day: `03:58:32.118`. */
+export function writeClock(at: number, exact: Exclude<Exact, "day">): string {
+  if (!language) return shown(at).toISOString().slice(11, ISO_END[exact]);
+  return moment(`clock ${exact}`, timeOf(exact)).format(at);
+}
+
+/** A moment as a field for date and time has it, in the zone that is shown. */
+export const toField = (at: number) => shown(at).toISOString().slice(0, 19);
+
+/** The moment that such a field means. */
+export function fromField(text: string): number {
+  const asUtc = Date.parse(`${text}Z`);
+  // Twice, as the offset of the first guess may be that of the other side of a change of the clock.
+  const guess = asUtc - (shown(asUtc).getTime() - asUtc);
+  return asUtc - (shown(guess).getTime() - guess);
+}
