@@ -1,14 +1,11 @@
 /** A browser on the server under test. */
 import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
+import { type Browser, type BrowserContextOptions, chromium, type Locator, type Page } from "playwright-core";
 import { afterAll, beforeAll, expect } from "vitest";
+import { URL_UNDER_TEST, until } from "./server";
 
-export const URL_UNDER_TEST = (() => {
-  const url = process.env.TAWNY_URL;
-  if (!url) throw new Error("set TAWNY_URL to the address of a running server, for example http://127.0.0.1:8296");
-  return url.replace(/\/$/, "");
-})();
+export { ask, URL_UNDER_TEST, until } from "./server";
 
 const ARGS = [
   "--no-sandbox",
@@ -33,6 +30,9 @@ export function launch() {
 export const WIDE = { width: 1440, height: 900 };
 export const NARROW = { width: 390, height: 844 };
 
+/** A page may take so long to show something. Generous: it is spent only where something never comes. */
+const PATIENCE_MS = 90_000;
+
 /** Opens pages for the tests of a file; anything a page complains about fails its test. */
 export function withBrowser() {
   let browser: Browser;
@@ -49,7 +49,7 @@ export function withBrowser() {
     const { complaints, ...context } = options;
     const opened = await browser.newContext({ viewport: WIDE, colorScheme: "dark", ...context });
     const page = await opened.newPage();
-    page.setDefaultTimeout(25_000);
+    page.setDefaultTimeout(PATIENCE_MS);
     const heard: string[] = [];
     page.on("pageerror", (error) => heard.push(String(error)));
     page.on("console", (message) => {
@@ -64,30 +64,6 @@ export function withBrowser() {
       await opened.close();
     }
   };
-}
-
-/** JSON of an API answer. */
-export async function ask<T>(path: string): Promise<T> {
-  const response = await fetch(URL_UNDER_TEST + path);
-  if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
-  return (await response.json()) as T;
-}
-
-/** Waits until `question` answers as `good` wants. */
-export async function until<T>(
-  question: () => Promise<T>,
-  good: (answer: T) => boolean,
-  what: string,
-  ms = 25_000,
-): Promise<T> {
-  const end = Date.now() + ms;
-  for (;;) {
-    const answer = await question();
-    if (good(answer)) return answer;
-    if (Date.now() > end)
-      throw new Error(`${what} did not happen within ${ms} ms; last answer: ${JSON.stringify(answer)?.slice(0, 500)}`);
-    await new Promise((done) => setTimeout(done, 150));
-  }
 }
 
 const axeSource = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
@@ -106,9 +82,48 @@ export async function axe(page: Page): Promise<string[]> {
     };
     const { violations } = await axe.run(document, {
       runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+      // What passes is not read, and would be half of the work.
+      resultTypes: ["violations"],
     });
     return violations.flatMap(({ id, nodes }) =>
       nodes.map((node) => `${id}: ${node.html.slice(0, 200)} — ${node.failureSummary.slice(0, 300)}`),
     );
   });
+}
+
+/** A page in a scheme of colours and a size. */
+export interface Look {
+  colorScheme: "dark" | "light";
+  viewport: { width: number; height: number };
+}
+const [NIGHT, DAY] = ["dark", "light"] as const;
+
+/** Colours depend on the scheme, structure on the width: two of the four looks show both of each. */
+export const TWO_LOOKS: Look[] = [
+  { colorScheme: NIGHT, viewport: WIDE },
+  { colorScheme: DAY, viewport: NARROW },
+];
+export const FOUR_LOOKS: Look[] = [
+  ...TWO_LOOKS,
+  { colorScheme: NIGHT, viewport: NARROW },
+  { colorScheme: DAY, viewport: WIDE },
+];
+
+/** In each look, once `ready` is there and nothing loads any more: what axe finds wrong, and that nothing scrolls sideways. */
+export async function usableByAll(page: Page, ready: (page: Page) => Locator, looks = TWO_LOOKS) {
+  for (const { colorScheme, viewport } of looks) {
+    await page.setViewportSize(viewport);
+    await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+    await page.locator(`html[data-mantine-color-scheme=${colorScheme}]`).waitFor();
+    await ready(page).first().waitFor();
+    await until(
+      () => page.locator("[aria-label=Loading]").count(),
+      (loading) => loading === 0,
+      "that nothing loads any more",
+    );
+    const where = `${colorScheme}, ${viewport.width} pixels`;
+    expect(await axe(page), where).toEqual([]);
+    const over = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+    expect(over, `sideways, ${where}`).toBeLessThanOrEqual(0);
+  }
 }

@@ -1,7 +1,7 @@
 /** The desk of someone on call: large runs, the critical path, playback, peek, marks, logs, deep dive, the palette. */
 import { beforeAll, expect, test } from "vitest";
 import type { RunAnswer } from "@/api/types";
-import { ask, axe, NARROW, until, withBrowser } from "./browser";
+import { ask, axe, until, usableByAll, withBrowser } from "./browser";
 import { newTraceId, type SpanIn, sendSpans, supportRun } from "./otlp";
 
 const visit = withBrowser();
@@ -130,18 +130,7 @@ test.each([
   ["/logs", "Logs"],
   ["/deep-dive", "Deep dive"],
 ])("%s is whole, wide and narrow", async (path, title) => {
-  for (const viewport of [undefined, NARROW]) {
-    await visit(
-      path,
-      async (page) => {
-        await page.getByRole("heading", { level: 1, name: title }).waitFor();
-        await page.locator("[aria-label=Loading]").first().waitFor({ state: "hidden" });
-        expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0);
-        expect(await axe(page)).toEqual([]);
-      },
-      viewport ? { viewport } : {},
-    );
-  }
+  await visit(path, (page) => usableByAll(page, () => page.getByRole("heading", { level: 1, name: title })));
 });
 
 test("the checklist has its nineteen rows", async () => {

@@ -1,6 +1,6 @@
 /** Traces as a client sends them: OTLP/JSON over HTTP. */
 import { randomBytes } from "node:crypto";
-import { URL_UNDER_TEST } from "./browser";
+import { URL_UNDER_TEST } from "./server";
 
 type Value = string | number | boolean | object;
 

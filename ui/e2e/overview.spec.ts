@@ -1,11 +1,15 @@
+import type { Page } from "playwright-core";
 import { beforeAll, expect, test } from "vitest";
 import { ask, until, withBrowser } from "./browser";
+import { columnAt } from "./chart";
 import { newTraceId, sendSpans, supportRun } from "./otlp";
 
 const visit = withBrowser();
 const service = `e2e-overview-${newTraceId().slice(0, 6)}`;
 /** Runs of this test alone. */
 const RUNS = 4;
+/** When they began, in milliseconds since 1970. */
+const starts: number[] = [];
 
 interface Aggregate {
   rows: { by: (string | null)[]; count: number }[];
@@ -13,7 +17,9 @@ interface Aggregate {
 
 beforeAll(async () => {
   for (let at = 0; at < RUNS; at += 1) {
-    const sent = { trace: newTraceId(), start: Date.now() - 60_000 * (at + 1), service };
+    const start = Date.now() - 60_000 * (at + 1);
+    starts.push(start);
+    const sent = { trace: newTraceId(), start, service };
     await sendSpans(sent, supportRun(`overview${at}`, `session-${service}`));
   }
   await until(
@@ -83,4 +89,60 @@ test("what is compared with is in the URL", async () => {
     await page.getByRole("button", { name: "Compare with: The same hours yesterday" }).waitFor();
     expect(new URL(page.url()).searchParams.get("vs")).toBe("1d");
   });
+});
+
+test("a click in a column opens the runs of that time, one on a bar those of its outcome, and so does the keyboard", async () => {
+  const started = starts.at(-1)!;
+  const path = `/overview?service=${service}&from=15m`;
+  const where = (page: Page) => new URL(page.url());
+  const opened = async (page: Page) => {
+    await page.getByRole("heading", { name: "Runs", exact: true }).waitFor();
+    const { pathname, searchParams } = where(page);
+    expect([pathname, searchParams.get("service")]).toEqual(["/runs", service]);
+    const [from, to] = [Date.parse(searchParams.get("from") ?? ""), Date.parse(searchParams.get("to") ?? "")];
+    expect(to - from).toBe(30_000);
+    expect(from <= started && started < to).toBe(true);
+    await until(
+      () => page.locator("[role=row][aria-rowindex]").count(),
+      (rows) => rows === 1,
+      "the run of that time",
+    );
+  };
+  await visit(
+    path,
+    async (page) => {
+      const chart = page.getByRole("img", { name: /^Runs by outcome\./ });
+      const [x] = await columnAt(page, chart, started);
+      const box = (await chart.boundingBox())!;
+      // Just above the axis lies the bar.
+      await page.mouse.click(x, box.y + box.height - 40);
+      await opened(page);
+      expect(where(page).searchParams.get("status")).toBe("ok");
+    },
+    { timezoneId: "UTC" },
+  );
+  await visit(
+    path,
+    async (page) => {
+      // A line is far thinner than its column: the click goes above it.
+      const chart = page.getByRole("img", { name: /^Tokens per run\./ });
+      await page.mouse.click(...(await columnAt(page, chart, started)));
+      await opened(page);
+      expect(where(page).searchParams.get("sort")).toBe("-total_tokens");
+    },
+    { timezoneId: "UTC" },
+  );
+  await visit(
+    path,
+    async (page) => {
+      const time = page.getByRole("slider", { name: /^Runs by outcome/ });
+      await time.focus();
+      const told = async () => Date.parse(`${(await time.getAttribute("aria-valuetext"))?.split(": ")[0]}Z`);
+      while ((await told()) > started) await page.keyboard.press("ArrowLeft");
+      expect(await time.getAttribute("aria-valuetext")).toMatch(/ok 1/);
+      await page.keyboard.press("Enter");
+      await opened(page);
+    },
+    { timezoneId: "UTC" },
+  );
 });

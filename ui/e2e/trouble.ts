@@ -1,6 +1,7 @@
 /** An agent in trouble: good runs, a deployment, then runs whose tool is slow, asked again and again, and fails. */
-import { ask, URL_UNDER_TEST, until } from "./browser";
 import { newTraceId, type SpanIn, sendLogs, sendSpans } from "./otlp";
+import { ask, URL_UNDER_TEST, until } from "./server";
+import { SETTLED_MS } from "./settled";
 
 export interface Trouble {
   agent: string;
@@ -8,6 +9,8 @@ export interface Trouble {
   good: string;
   bad: string[];
   change: string;
+  /** When it was sent, in milliseconds since 1970: good runs are ten minutes older, bad ones four at most. */
+  sentAt: number;
 }
 
 const MODEL = {
@@ -72,11 +75,8 @@ function run(agent: string, user: string, version: string, calls: number, toolMs
   return spans;
 }
 
-/** A run is judged once nothing was heard of it for half a minute. */
-const SETTLED_MS = 120_000;
-
-/** Sends it all, and waits until the alert fires and the issue is there. */
-export async function makeTrouble(): Promise<Trouble> {
+/** Sends good runs, tells of a deployment, sends bad runs. What the server makes of them takes it a while: `shown` waits. */
+export async function sendTrouble(): Promise<Trouble> {
   const mark = newTraceId().slice(0, 6);
   const trouble: Trouble = {
     agent: `e2e-desk-${mark}`,
@@ -84,10 +84,11 @@ export async function makeTrouble(): Promise<Trouble> {
     good: newTraceId(),
     bad: [newTraceId(), newTraceId(), newTraceId()],
     change: `desk ${mark} 2.0`,
+    sentAt: Date.now(),
   };
-  const { agent, user } = trouble;
-  const now = Date.now();
-  await sendSpans({ trace: trouble.good, start: now - 600_000, service: agent }, run(agent, user, "1.0", 1, 40));
+  const { agent, user, sentAt: now } = trouble;
+  for (const [at, trace] of [trouble.good, newTraceId(), newTraceId(), newTraceId()].entries())
+    await sendSpans({ trace, start: now - (at + 10) * 60_000, service: agent }, run(agent, user, "1.0", 1, 40));
   const told = await fetch(`${URL_UNDER_TEST}/api/v1/changes`, {
     method: "POST",
     body: JSON.stringify({
@@ -106,6 +107,12 @@ export async function makeTrouble(): Promise<Trouble> {
       { span: "tool7", at: 9000, severity: [17, "ERROR"], body: "get_order gave up after 900 ms" },
     ]);
   }
+  return trouble;
+}
+
+/** Waits until the alert fires and the issue is there. */
+export async function shown(trouble: Trouble): Promise<Trouble> {
+  const { agent } = trouble;
   await until(
     () => ask<{ alerts: { labels: Record<string, string> }[] }>("/api/v1/alerts?state=firing"),
     ({ alerts }) => alerts.some((alert) => alert.labels.agent_id === agent),
@@ -113,9 +120,9 @@ export async function makeTrouble(): Promise<Trouble> {
     SETTLED_MS,
   );
   await until(
-    () => ask<{ issues: { detector: string }[] }>(`/api/v1/issues?agent=${agent}`),
-    ({ issues }) => issues.length > 0,
-    "the issue",
+    () => ask<{ issues: { detector: string; runs: number }[] }>(`/api/v1/issues?agent=${agent}`),
+    ({ issues }) => issues.some(({ runs }) => runs === trouble.bad.length),
+    "the issue of all bad runs",
     SETTLED_MS,
   );
   return trouble;

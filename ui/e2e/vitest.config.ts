@@ -2,17 +2,19 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
-// Written with their pages and not yet seen green on a quiet machine: `NEW=1 npm run e2e` runs them too.
-const NEW = ["alerts", "dashboards", "explore", "fleet", "incident"].map((name) => `**/${name}.spec.ts`);
+const { BENCH, SHOTS } = process.env;
+const include = BENCH ? "bench.ts" : SHOTS ? "shots.ts" : "**/*.spec.ts";
 
 export default defineConfig({
   resolve: { alias: { "@": fileURLToPath(new URL("../src", import.meta.url)) } },
   test: {
     dir: import.meta.dirname,
-    include: process.env.BENCH ? ["bench.ts"] : process.env.SHOTS ? ["shots.ts"] : ["**/*.spec.ts"],
-    exclude: process.env.NEW ? [] : NEW,
+    include: [include],
+    // Measurements and pictures are of what the server has.
+    globalSetup: BENCH || SHOTS ? [] : fileURLToPath(new URL("before.ts", import.meta.url)),
+    // One browser at a time: tests say what a user sees, not how two of them share a processor.
     fileParallelism: false,
-    testTimeout: 120_000,
-    hookTimeout: 60_000,
+    testTimeout: 400_000,
+    hookTimeout: 400_000,
   },
 });

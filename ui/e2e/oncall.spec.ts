@@ -1,0 +1,100 @@
+/** Five tasks of someone on call. Each begins where the message about an alert leads, and has a number of clicks. */
+import { readFile } from "node:fs/promises";
+import type { Locator, Page } from "playwright-core";
+import { beforeAll, expect, inject, test } from "vitest";
+import { until, withBrowser } from "./browser";
+import { alertOf, shown } from "./trouble";
+
+const visit = withBrowser();
+const trouble = inject("troubles").oncall;
+let message: string;
+
+beforeAll(async () => {
+  await shown(trouble);
+  message = `/alerts/${await alertOf(trouble.agent)}`;
+});
+
+type Click = (what: Locator) => Promise<void>;
+
+/** The page of the message, on which clicks count. */
+async function onCall(most: number, work: (page: Page, click: Click) => Promise<void>) {
+  await visit(
+    message,
+    async (page) => {
+      let clicks = 0;
+      await work(page, async (what) => {
+        clicks += 1;
+        await what.click();
+      });
+      expect(clicks).toBeLessThanOrEqual(most);
+    },
+    { timezoneId: "UTC" },
+  );
+}
+
+const says = (what: Locator, ...words: RegExp[]) =>
+  until(
+    () => what.textContent(),
+    (text) => words.every((word) => word.test(text ?? "")),
+    words.join(" and "),
+  );
+
+test("why did this run fail: at most two clicks", async () => {
+  await onCall(2, async (page, click) => {
+    await click(page.getByRole("region", { name: "Worst runs" }).getByRole("listitem").first().getByRole("link"));
+    await page.getByRole("tree", { name: "Steps of the run" }).waitFor();
+    const step = page.getByRole("region", { name: "Selected step" });
+    await step.getByRole("heading", { name: "get_order" }).waitFor();
+    await says(step, /Timeout/, /order desk did not answer/);
+  });
+});
+
+test("which tool is slow, and since when: at most two clicks", async () => {
+  await onCall(2, async (page, click) => {
+    await click(page.getByRole("link", { name: "Tools", exact: true }).last());
+    const tool = page.getByRole("region", { name: "All tools" }).getByRole("row").filter({ hasText: "get_order" });
+    await click(tool.getByRole("link", { name: "get_order" }));
+    const found = await until(
+      async () =>
+        /Slow since (\S+ \S+): p95 (\S+ \S+), before (\S+ m?s)/.exec((await page.locator("main").textContent()) ?? ""),
+      (match) => match !== null,
+      "since when it is slow",
+    );
+    // Between the last good run, of ten minutes ago, and the first bad one, of four minutes ago; buckets are minutes long.
+    const since = Date.parse(`${found![1]!.replace(" ", "T")}Z`);
+    expect(since).toBeGreaterThan(trouble.sentAt - 600_000);
+    expect(since).toBeLessThanOrEqual(trouble.sentAt - 240_000);
+    expect(found!.slice(2)).toEqual(["900 ms", "40 ms"]);
+  });
+});
+
+test("what does this agent cost, and who spends it: at most two clicks", async () => {
+  await onCall(2, async (page, click) => {
+    await click(page.getByRole("link", { name: "Who spends it" }));
+    await page.getByRole("heading", { name: "Costs", exact: true }).waitFor();
+    await page.getByRole("button", { name: `Remove the filter Agent ${trouble.agent}` }).waitFor();
+    await says(page.getByLabel("Money", { exact: true }), /Spent\$0\.22/);
+    const user = page.getByRole("group", { name: "Costs by user" }).getByRole("row").filter({ hasText: trouble.user });
+    // Four runs with one call of the model, three with eight: 28 calls of 2,000 tokens in and 300 out.
+    await says(user, /100 %/, /\$0\.22/, /28/);
+  });
+});
+
+test("what changed before: one click", async () => {
+  await onCall(1, async (page, click) => {
+    await click(page.getByRole("region", { name: "Issues of that time" }).getByRole("link").first());
+    await page.getByRole("region", { name: "What changed just before" }).getByText(trouble.change).waitFor();
+  });
+});
+
+test("who was hit and how much money, as a file: two clicks", async () => {
+  await onCall(2, async (page, click) => {
+    await click(page.getByRole("region", { name: "Issues of that time" }).getByRole("link").first());
+    const download = page.waitForEvent("download");
+    await click(page.getByRole("link", { name: "Who was hit, as a file" }));
+    const lines = (await readFile(await (await download).path(), "utf8")).trim().split("\n");
+    expect(lines[0]).toMatch(/trace_id.*user.*cost_usd/);
+    expect(lines.slice(1).every((line) => line.includes(trouble.user) && /,0\.\d+$/.test(line))).toBe(true);
+    for (const trace of trouble.bad) expect(lines.filter((line) => line.includes(trace))).toHaveLength(1);
+  });
+});
