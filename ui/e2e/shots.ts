@@ -13,6 +13,9 @@ const folder = process.env.SHOTS ?? "shots";
 mkdirSync(folder, { recursive: true });
 const only = process.env.ONLY?.split(",");
 const looks = process.env.LOOKS?.split(",");
+/** How long a page may take on a machine that does much else. */
+const SLOW_MS = 120_000;
+
 const servers = { empty: process.env.EMPTY_URL, locked: process.env.LOCKED_URL, full: URL_UNDER_TEST };
 
 let browser: Awaited<ReturnType<typeof launch>>;
@@ -21,7 +24,7 @@ let shots: Shot[];
 beforeAll(async () => {
   browser = await launch();
   shots = await shotPages();
-});
+}, 600_000);
 afterAll(() => browser.close());
 
 test.each([
@@ -38,6 +41,8 @@ test.each([
     for (const { name, path, act, of = "full", failing } of shots) {
       if (!servers[of] || (only && !only.includes(name))) continue;
       const page = await context.newPage();
+      page.setDefaultTimeout(SLOW_MS);
+      page.setDefaultNavigationTimeout(SLOW_MS);
       try {
         if (failing)
           await page.route(failing, (route) =>
@@ -45,7 +50,7 @@ test.each([
           );
         await page.goto(servers[of] + path);
         await page.waitForTimeout(300);
-        await page.locator("[aria-label=Loading]").first().waitFor({ state: "hidden", timeout: 15_000 });
+        await page.locator("[aria-label=Loading]").first().waitFor({ state: "hidden" });
         await act?.(page);
         await page.waitForTimeout(700);
         if (process.env.TALL) {

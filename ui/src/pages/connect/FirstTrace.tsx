@@ -10,7 +10,7 @@ import { CopyButton } from "@/ui/CopyButton";
 import { OwlMark } from "@/ui/Logo";
 import { ErrorState } from "@/ui/States";
 import classes from "./FirstTrace.module.css";
-import { filledIn, groups, reachable } from "./frameworks";
+import { FIRST, filledIn, firstOf, groups, reachable } from "./frameworks";
 import { Sample } from "./Sample";
 
 interface Props {
@@ -35,7 +35,8 @@ export function FirstTrace({ framework, onFramework }: Props) {
     setChosen(id);
     onFramework?.(id);
   };
-  const start = all.filter((each) => each.group === "start");
+  const start = firstOf(all);
+  const first = start.some((each) => each.id === current?.id);
   return (
     <div className={classes.guide}>
       <div className={classes.intro}>
@@ -48,12 +49,12 @@ export function FirstTrace({ framework, onFramework }: Props) {
       </div>
       {error && !setup && <ErrorState error={error} what="the settings" onRetry={() => void refetch()} />}
       {current && (
-        <Tabs value={current.group === "start" ? current.id : null} onChange={choose} className={classes.tabs}>
+        <Tabs value={first ? current.id : null} onChange={choose} className={classes.tabs}>
           <div className={classes.choice}>
             <Tabs.List>
               {start.map((each) => (
                 <Tabs.Tab key={each.id} value={each.id}>
-                  {each.title}
+                  {FIRST.find(([id]) => id === each.id)?.[1] ?? each.title}
                 </Tabs.Tab>
               ))}
             </Tabs.List>
@@ -62,7 +63,7 @@ export function FirstTrace({ framework, onFramework }: Props) {
               placeholder="Or a framework …"
               searchable
               data={groups(all)}
-              value={current.group === "start" ? null : current.id}
+              value={first ? null : current.id}
               onChange={choose}
               nothingFoundMessage="Not in the list: any OpenTelemetry exporter will do"
               maxDropdownHeight={340}
@@ -74,7 +75,7 @@ export function FirstTrace({ framework, onFramework }: Props) {
               <Settings framework={each} />
             </Tabs.Panel>
           ))}
-          {current.group !== "start" && <Settings framework={current} />}
+          {!first && <Settings framework={current} />}
         </Tabs>
       )}
       <dl className={classes.endpoints}>

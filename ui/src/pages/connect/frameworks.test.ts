@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Framework } from "@/api/types";
-import { filledIn, groups, reachable } from "./frameworks";
+import { filledIn, firstOf, groups, reachable } from "./frameworks";
 
 const framework = (id: string, group: string, settings = ""): Framework => ({
   id,
@@ -37,4 +37,18 @@ it("offers what has no tab, by group", () => {
     { group: "OpenTelemetry SDKs", items: [{ value: "b", label: "B" }] },
     { group: "Collectors", items: [{ value: "c", label: "C" }] },
   ]);
+});
+
+it("Python, TypeScript, Rust, curl and a coding agent have tabs of their own, in this order", () => {
+  const all = [
+    framework("claude-code", "coding agent"),
+    framework("codex", "coding agent"),
+    framework("curl", "start"),
+    framework("new", "start"),
+    framework("rust", "sdk"),
+    framework("javascript", "sdk"),
+    framework("python", "start"),
+  ];
+  expect(firstOf(all).map(({ id }) => id)).toEqual(["python", "javascript", "rust", "curl", "claude-code", "new"]);
+  expect(groups(all).flatMap(({ items }) => items.map(({ value }) => value))).toEqual(["codex"]);
 });

@@ -40,11 +40,28 @@ const TITLES: Record<string, string> = {
   collector: "Collectors",
 };
 
+/** What most people come with, each in a tab of its own, with how the tab is called. */
+export const FIRST: [id: string, name: string][] = [
+  ["python", "Python"],
+  ["javascript", "TypeScript"],
+  ["rust", "Rust"],
+  ["curl", "curl"],
+  ["claude-code", "A coding agent"],
+  ["environment", "Any SDK"],
+];
+
+/** Those of them that the server has settings for, in this order, and whatever else it names to start with. */
+export function firstOf(frameworks: Framework[]): Framework[] {
+  const named = FIRST.flatMap(([id]) => frameworks.filter((each) => each.id === id));
+  return [...named, ...frameworks.filter((each) => each.group === "start" && !named.includes(each))];
+}
+
 /** Frameworks for a list to choose from, without those that have a tab of their own. */
 export function groups(frameworks: Framework[]): { group: string; items: { value: string; label: string }[] }[] {
-  const names = [...new Set(frameworks.map((each) => each.group))].filter((group) => group !== "start");
-  return names.map((group) => ({
+  const tabs = firstOf(frameworks);
+  const rest = frameworks.filter((each) => !tabs.includes(each));
+  return [...new Set(rest.map((each) => each.group))].map((group) => ({
     group: TITLES[group] ?? group,
-    items: frameworks.filter((each) => each.group === group).map((each) => ({ value: each.id, label: each.title })),
+    items: rest.filter((each) => each.group === group).map((each) => ({ value: each.id, label: each.title })),
   }));
 }

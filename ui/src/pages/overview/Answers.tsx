@@ -41,7 +41,7 @@ export function Answers({ ask }: { ask: Ask }) {
         question="Is it working?"
         tone={now.percent === undefined ? undefined : now.percent < SUCCESS_PERCENT ? "bad" : "good"}
         value={now.percent === undefined ? "–" : `${fixed(now.percent, now.percent > 99.94 ? 0 : 1)} %`}
-        what={`of ${count(now.ended)} runs ended well`}
+        what={statuses.isError ? "is not known: the server did not say" : `of ${count(now.ended)} runs ended well`}
         change={change(now.percent, before.percent)}
         versus={versus}
         better="up"
@@ -54,7 +54,7 @@ export function Answers({ ask }: { ask: Ask }) {
         question="Is it fast enough?"
         tone={p95 == null ? undefined : p95 > SLOW_MS ? "bad" : "good"}
         value={duration(p95)}
-        what="for 95 of 100 runs"
+        what={latency.isError ? "is not known: the server did not say" : "for 95 of 100 runs"}
         change={change(p95, latencyBefore.data?.rows[0]?.quantiles[1])}
         versus={versus}
         better="down"
@@ -66,7 +66,13 @@ export function Answers({ ask }: { ask: Ask }) {
       <Answer
         question="Is it affordable?"
         value={usd(spent)}
-        what={spent == null ? "no cost is known" : `${usd(spent / hours)} an hour`}
+        what={
+          cost.isError
+            ? "is not known: the server did not say"
+            : spent == null
+              ? "no cost is known"
+              : `${usd(spent / hours)} an hour`
+        }
         change={change(spent, costBefore.data?.rows[0]?.value)}
         versus={versus}
         better="down"

@@ -32,7 +32,11 @@ export function Breakdown({ ask, by, title }: { ask: Ask; by: "agent" | "model" 
           </span>
         )}
       </header>
-      {rows.length === 0 ? (
+      {durations.isError && rows.length === 0 ? (
+        <p className={classes.nothing} role="alert">
+          {durations.error.message} It is asked again every few seconds.
+        </p>
+      ) : rows.length === 0 ? (
         <p className={classes.nothing}>{durations.isPending ? "…" : "Nothing of this in the time range."}</p>
       ) : (
         <div className={classes.tableBox}>

@@ -45,7 +45,7 @@ export function Panel({ panel, ask, onStretch, own }: Props) {
       <PanelHead title={panel.title} about={panel.about} />
       {answer.isError ? (
         <p className={classes.nothing} role="alert">
-          {answer.error.message}
+          {answer.error.message} It is asked again every few seconds.
         </p>
       ) : empty ? (
         <p className={classes.nothing}>Nothing of this in the time range.</p>
