@@ -145,7 +145,9 @@ export const TimeChart = memo(function TimeChart(props: TimeChartProps) {
           onChange={(event) => {
             const at = Number(event.currentTarget.value);
             setColumn(at);
-            drawing.current?.dispatchAction({ type: "showTip", seriesIndex: 0, dataIndex: at });
+            // By place: the first of the drawn series may be that of the marks, which has no values.
+            const x = Number(drawing.current?.convertToPixel({ xAxisIndex: 0 }, at));
+            drawing.current?.dispatchAction({ type: "showTip", x, y: height / 2 });
           }}
           onBlur={() => drawing.current?.dispatchAction({ type: "hideTip" })}
           onKeyDown={(event) => event.key === "Enter" && open(chosen)}
