@@ -154,13 +154,25 @@ function marked(marks: Mark[], { starts, stepMs }: Buckets, palette: Palette) {
       silent: true,
       // In front of bars.
       z: 10,
-      symbol: ["none", "triangle"],
-      symbolSize: [0, 5],
-      symbolRotate: 180,
+      symbol: "none",
       label: { show: false },
       data: moments.map((mark) => ({
         xAxis: place(mark.at),
         lineStyle: { color: tone(mark), type: [2, 3], width: 1, opacity: mark.tone ? 0.8 : faint },
+      })),
+    },
+    markPoint: {
+      silent: true,
+      z: 10,
+      symbol: "triangle",
+      symbolSize: [7, 5],
+      symbolRotate: 180,
+      label: { show: false },
+      data: moments.map((mark) => ({
+        coord: [place(mark.at), 0],
+        // Above the plot, whatever the axis counts.
+        y: 6,
+        itemStyle: { color: tone(mark), opacity: mark.tone ? 1 : 0.6 },
       })),
     },
     markArea: {
