@@ -47,12 +47,12 @@ function loop(agent: string): SpanIn[] {
     {
       id: `tool${at}`,
       parent: "root",
-      name: "execute_tool get_order",
+      name: "execute_tool find_order",
       at: 310 + at * 400,
       ms: 100,
       attributes: {
         "gen_ai.operation.name": "execute_tool",
-        "gen_ai.tool.name": "get_order",
+        "gen_ai.tool.name": "find_order",
         "gen_ai.tool.call.arguments": '{"order":"A-17"}',
         "gen_ai.tool.call.result": '{"status":"pending"}',
       },

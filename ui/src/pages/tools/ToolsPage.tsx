@@ -26,7 +26,7 @@ export function ToolsPage() {
   const search = route.useSearch();
   useTitle(search.tool?.[0] ?? "Tools");
   const navigate = route.useNavigate();
-  const [agent, tool] = [search.agent?.[0], search.tool?.[0]];
+  const [asked, tool] = [search.agent?.[0], search.tool?.[0]];
   const now = useNow();
   const [start, end] = rangeMs(search.from ?? TOOLS_FROM, search.to, now);
   const [step, stepMs] = stepFor(end - start);
@@ -34,6 +34,13 @@ export function ToolsPage() {
   const time = useMemo(() => buckets(first, last, stepMs), [first, last, stepMs]);
   const range = { from: new Date(first).toISOString(), to: new Date(last).toISOString() };
   const earlier = { from: new Date(2 * first - last).toISOString(), to: range.from };
+  // Steps are counted for an agent where they carry its name; where none does, all tools say more than an empty page.
+  const own = useQuery({
+    ...aggregateQuery({ of: "steps", by: "tool", agent: asked ?? "", ...range }),
+    enabled: asked !== undefined,
+  });
+  const nameless = asked !== undefined && own.isSuccess && !own.data.rows.some((row) => row.by[0]);
+  const agent = nameless ? undefined : asked;
   const of = { of: "steps", by: "tool", ...(agent ? { agent } : {}) };
   const live = { refetchInterval: search.to ? (false as const) : REFRESH_MS };
   const durations = { ...of, measure: "duration_ms", quantiles: "0.5,0.95" };
@@ -76,10 +83,10 @@ export function ToolsPage() {
         />
       }
     >
-      {agent && (
+      {asked && (
         <div className={board.tools}>
           <span className={board.chip}>
-            agent {agent}
+            agent {asked}
             <CloseButton
               size={24}
               iconSize={12}
@@ -87,6 +94,11 @@ export function ToolsPage() {
               onClick={() => change({ agent: undefined })}
             />
           </span>
+          {nameless && (
+            <span className="muted">
+              No call of a tool carries this agent's name (gen_ai.agent.name), so tools of all agents are shown.
+            </span>
+          )}
         </div>
       )}
       {ours.isPending ? (
