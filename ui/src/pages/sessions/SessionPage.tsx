@@ -156,14 +156,19 @@ function Totals({ runs, total }: { runs: Run[]; total: number }) {
       <Figure
         name={agents.length === 1 ? "Agent" : "Agents"}
         value={count(agents.length)}
-        note={agents.slice(0, 3).map((name, at) => (
-          <span key={name}>
-            {at > 0 && ", "}
-            <Link to="/agents/agent" search={{ name }}>
-              {name}
-            </Link>
-          </span>
-        ))}
+        note={
+          <>
+            {agents.slice(0, 3).map((name, at) => (
+              <span key={name}>
+                {at > 0 && ", "}
+                <Link to="/agents/agent" search={{ name }}>
+                  {name}
+                </Link>
+              </span>
+            ))}
+            {agents.length > 3 && ` and ${count(agents.length - 3)} more`}
+          </>
+        }
       />
       {first.user_id && (
         <Figure
