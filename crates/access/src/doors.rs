@@ -75,6 +75,12 @@ pub enum Denied {
         "the key or session is not known here, was revoked or has ended: `tawny keys list` names the keys there are"
     )]
     Unknown,
+    /// The project asked for is no name.
+    #[error("`{project}` cannot be a project's name: use letters, digits, - _ . and @")]
+    Name {
+        /// What was sent.
+        project: String,
+    },
     /// Known, without a part in the project.
     #[error("`{who}` has no part in the project `{project}`")]
     Project {
@@ -250,6 +256,9 @@ impl Doors {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         let closed = self.always || !known.keys.is_empty() || !known.users.is_empty();
         let asks = closed || (need == Need::Ingest && !self.declared.is_empty());
+        if let Some(project) = shown.project.as_ref().filter(|name| !crate::is_name(name)) {
+            return Err(Denied::Name { project: project.clone() });
+        }
         for key in &shown.keys {
             // Looked up by hash: how long that takes says nothing of the key.
             let hash = crate::hash(key);

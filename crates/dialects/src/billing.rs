@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 use crate::field::Field;
 use crate::intern::intern;
 use crate::messages::{Object, json_of};
-use crate::reading::Reading;
+use crate::reading::{Reading, believed};
 
 /// Attributes that hold an API's usage object as JSON: Langfuse, LangSmith, Pydantic AI.
 const USAGE_OBJECTS: &[&str] =
@@ -72,7 +72,7 @@ fn details(object: &Object, is_input: bool, billing: &mut Billing) {
 /// The first count found, where none is known yet.
 fn fill(place: &mut u64, object: &Object, keys: &[&str]) {
     if *place == 0
-        && let Some(count) = keys.iter().find_map(|key| object.get(*key)).and_then(Json::as_u64)
+        && let Some(count) = keys.iter().find_map(|key| object.get(*key)).and_then(Json::as_u64).and_then(believed)
     {
         *place = count;
     }

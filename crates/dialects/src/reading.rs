@@ -242,9 +242,18 @@ pub(crate) fn text_of<'r>(value: &'r Value<'r>) -> Option<Cow<'r, str>> {
     }
 }
 
+/// Most tokens of one call, or documents of one search, that are believed: a hundred times the longest context. More is a sender's -1 or
+/// a mistake, and would spoil every sum it is in.
+const MOST_COUNTED: u64 = 1_000_000_000;
+
+/// A count, where it can be one.
+pub(crate) fn believed(count: u64) -> Option<u64> {
+    (count <= MOST_COUNTED).then_some(count)
+}
+
 /// A value as a count, also from text in quotes.
 fn count_of(value: &Value<'_>) -> Option<u64> {
-    value.as_u64().or_else(|| value.as_str().map(unquote)?.trim().parse().ok())
+    value.as_u64().or_else(|| value.as_str().map(unquote)?.trim().parse().ok()).and_then(believed)
 }
 
 /// A value as a finite number, also from text in quotes.

@@ -115,9 +115,12 @@ fn numbers(reading: &Reading<'_>, span: &mut Span) {
     span.documents = reading.count(Field::DocumentCount).map(|count| u32::try_from(count).unwrap_or(u32::MAX));
 }
 
+/// Most dollars of one step that are believed: more is a mistake of the sender's, and would spoil every sum it is in.
+const MOST_DOLLARS: f64 = 100_000.0;
+
 /// Sets a reported cost, if it is one.
 pub(crate) fn set_cost(span: &mut Span, dollars: Option<f64>) {
-    if let Some(cost) = dollars.filter(|dollars| *dollars >= 0.0).and_then(Usd::from_f64) {
+    if let Some(cost) = dollars.filter(|dollars| (0.0..=MOST_DOLLARS).contains(dollars)).and_then(Usd::from_f64) {
         (span.cost, span.cost_source) = (Some(cost), Some(CostSource::Reported));
     }
 }

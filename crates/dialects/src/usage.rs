@@ -4,6 +4,7 @@ use model::Usage;
 use serde_json::Value as Json;
 
 use crate::messages::{Object, opened};
+use crate::reading::believed;
 use crate::table::Tokens;
 
 /// Reads a usage object of any API known: OpenAI's two, Anthropic's, LangChain's, Vercel's, Langfuse's free keys.
@@ -119,7 +120,7 @@ pub(crate) fn include(usage: &mut Usage, meaning: Tokens) {
 
 /// A count, also from text.
 fn number(json: &Json) -> Option<u64> {
-    match json {
+    let count = match json {
         Json::Number(number) => number.as_u64().or_else(|| {
             number
                 .as_f64()
@@ -128,7 +129,8 @@ fn number(json: &Json) -> Option<u64> {
         }),
         Json::String(text) => text.trim().parse().ok(),
         _ => None,
-    }
+    };
+    count.and_then(believed)
 }
 
 /// Fills classes of `usage` that are unknown from `more`.

@@ -23,11 +23,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use alerts::evaluate::GroupState;
 use alerts::manager::config::Integration;
-use alerts::manager::dispatch::LogKey;
-use alerts::manager::{Config, Dispatcher, Notification, Silence};
+use alerts::manager::dispatch::{GivenAlert, LogKey};
+use alerts::manager::{Config, Dispatcher, Notification, Silence, fingerprint};
 use alerts::rules::Group;
 use alerts::template::Template;
 use model::Timestamp;
+use promql::Labels;
 use tokio::sync::{Notify, Semaphore};
 
 use self::deliver::Pending;
@@ -185,6 +186,10 @@ impl Alerting {
             let config = Arc::clone(&inner.config);
             inner.dispatcher.accept(alert, &config, now);
         }
+        let ended = inner.end_orphans(now);
+        if !ended.is_empty() {
+            state.write(|transaction| keep::put_orphans(transaction, &ended, inner.dispatcher.alerts(), now))?;
+        }
         Ok(Self {
             inner: Mutex::new(inner),
             files_read,
@@ -202,7 +207,34 @@ impl Alerting {
 impl Inner {
     /// Fingerprints of alerts somebody takes care of.
     pub fn acknowledged(&self) -> BTreeSet<u64> {
-        self.acks.keys().copied().collect()
+        if self.acks.is_empty() {
+            return BTreeSet::new();
+        }
+        let cared = self.dispatcher.alerts().filter(|alert| self.ack_of(&alert.labels).is_some());
+        cared.map(|alert| fingerprint(&alert.labels)).collect()
+    }
+
+    /// Who takes care of an alert. What was said of an alert that ended is not said of one that fires anew.
+    pub fn ack_of(&self, labels: &Labels) -> Option<&Ack> {
+        let ack = self.acks.get(&fingerprint(labels))?;
+        self.dispatcher.alert(labels).is_none_or(|alert| alert.starts_at <= ack.at).then_some(ack)
+    }
+
+    /// Ends alerts of rules that are gone or were changed: no evaluation will. Gives their labels, for the history.
+    ///
+    /// Alerts that others send are not touched: they say themselves when they end.
+    pub fn end_orphans(&mut self, now: i64) -> Vec<Labels> {
+        let states = self.groups.iter().flat_map(|running| &running.state.rules);
+        let ours: BTreeSet<&Labels> = states.flat_map(|rule| rule.alerts.values()).map(|alert| &alert.labels).collect();
+        let orphan = |alert: &&GivenAlert| alert.ends_at.is_none() && !ours.contains(&alert.labels);
+        let gone: Vec<GivenAlert> = self.dispatcher.alerts().filter(orphan).cloned().collect();
+        let config = Arc::clone(&self.config);
+        for alert in &gone {
+            self.acks.remove(&fingerprint(&alert.labels));
+            let ended = GivenAlert { ends_at: Some(now), updated_at: now, ..alert.clone() };
+            self.dispatcher.accept(ended, &config, now);
+        }
+        gone.into_iter().map(|alert| alert.labels).collect()
     }
 }
 

@@ -158,8 +158,11 @@ async fn work(app: &Arc<App>, id: i64) -> Result<Record, Problem> {
         state.checkpoint()?;
         Ok::<_, state::StateError>(record)
     });
-    let record = record.await?;
-    result.map(|()| record)
+    if let Err(problem) = &result {
+        tracing::error!(order = id, detail = problem.detail, "erasing failed");
+    }
+    // The record names the problem. An error that asks to come back would make clients write the same order again.
+    record.await
 }
 
 async fn rounds(app: &Arc<App>, project: &str, target: &Target, sum: &mut kept::Sum) -> Result<(), Problem> {

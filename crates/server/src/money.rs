@@ -183,10 +183,12 @@ impl Money {
         for op in &ops {
             book.apply(op, now);
         }
+        // What was announced before the restart is not announced again; what was passed and not announced is.
+        let passed = state.read(|connection| crossings::since(connection, oldest_period(now)))?;
+        passed.iter().for_each(|passed| book.announced(&passed.announced()));
         fill(&mut book, state, now)?;
         book.expire(now);
-        // Announced before the restart.
-        book.take_crossings();
+        locked(&self.waiting).extend(book.take_crossings());
         log.append_all(&book.take_told());
         log.rewrite(&book.ops());
         *self.book() = book;
@@ -329,13 +331,17 @@ impl Money {
     }
 }
 
+/// When the oldest account begins: the longest period is the month, requests are kept for a day.
+fn oldest_period(now: Timestamp) -> Timestamp {
+    month_of(now).min(now.plus_nanos(-DAY))
+}
+
 /// Charges the book with the ledger of every period that is not over.
 fn fill(book: &mut Book, state: &State, now: Timestamp) -> Result<(), MoneyError> {
     if book.budgets().list.is_empty() {
         return Ok(());
     }
-    // The longest period is the month; requests are kept for a day.
-    let since = month_of(now).min(now.plus_nanos(-DAY));
+    let since = oldest_period(now);
     let projects: Vec<String> = state.read(|connection| {
         let mut query = connection.prepare("SELECT DISTINCT project FROM money_runs")?;
         query.query_map([], |row| row.get(0))?.collect()

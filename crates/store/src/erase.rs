@@ -19,6 +19,7 @@ use crate::compact::Candidate;
 use crate::error::StoreError;
 use crate::hot::TraceKey;
 use crate::retention::DroppedByLayer;
+use crate::schema::Table;
 use crate::snapshot::SegmentMeta;
 use crate::state::State;
 use crate::store::Inner;
@@ -49,7 +50,9 @@ impl State {
         let (mut readable, mut unreadable) = (Vec::new(), Vec::new());
         for segment in self.segments.iter().flat_map(BTreeMap::values) {
             let meta = &segment.meta;
-            if segment.generation <= after
+            // Samples belong to no trace, and have no column to look for one in.
+            if meta.table == Table::Samples
+                || segment.generation <= after
                 || *meta.project != *project
                 || !traces.iter().any(|trace| meta.may_contain(*trace))
             {

@@ -158,8 +158,9 @@ pub fn dollars(cost: Option<f64>) -> String {
     match cost {
         None => "-".to_owned(),
         Some(0.0) => "$0".to_owned(),
-        Some(cost) if cost.abs() >= 0.995 => format!("${cost:.2}"),
-        Some(cost) if cost.abs() >= 0.0001 => format!("${cost:.4}"),
+        Some(cost) if cost < 0.0 => format!("-{}", dollars(Some(-cost))),
+        Some(cost) if cost >= 0.995 => format!("${cost:.2}"),
+        Some(cost) if cost >= 0.0001 => format!("${cost:.4}"),
         Some(cost) => format!("${cost:.6}"),
     }
 }

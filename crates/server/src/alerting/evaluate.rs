@@ -241,7 +241,28 @@ pub fn external_url(app: &App) -> String {
         .to_owned()
 }
 
+/// Ends alerts whose rule is gone or was changed, and keeps that they ended.
+pub(super) async fn end_orphans(app: &App, opened: &Opened, now: i64) {
+    let (ended, alerts) = {
+        let mut inner = opened.alerting.lock();
+        let ended = inner.end_orphans(now);
+        let alerts: Vec<_> = if ended.is_empty() { Vec::new() } else { inner.dispatcher.alerts().cloned().collect() };
+        (ended, alerts)
+    };
+    if ended.is_empty() {
+        return;
+    }
+    opened.alerting.wake.notify_one();
+    let kept = opened.state.clone();
+    let done = tokio::task::spawn_blocking(move || {
+        kept.write(|transaction| keep::put_orphans(transaction, &ended, alerts.iter(), now))
+    });
+    note(app, done.await);
+}
+
 async fn beat(app: &Arc<App>, opened: &Opened, now: i64) {
+    // An evaluation that began under rules of before may have handed on what they gave.
+    end_orphans(app, opened, now).await;
     let kept = opened.state.clone();
     let done = tokio::task::spawn_blocking(move || kept.write(|transaction| keep::expire(transaction, now)));
     note(app, done.await);

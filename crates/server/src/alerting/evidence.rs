@@ -37,63 +37,64 @@ pub struct Gathered {
     pub evidence: AlertEvidence,
 }
 
-/// Gathers evidence for what began or ended in an evaluation at `now`: for the first alerts, in the time there is.
+/// Gathers evidence for what began or ended in an evaluation at `now`: for the first alerts, in the time there is. What was found when it
+/// is over is what there is: the page must not wait for more.
 pub async fn gather(app: &App, group: &Group, outcomes: &[Outcome], now: i64) -> Vec<Gathered> {
-    let mut left = limits::EVIDENCE_ALERTS_MAX;
     let mut found = Vec::new();
-    for (rule, outcome) in group.rules.iter().zip(outcomes) {
-        let mut take = |alerts: &[ActiveAlert]| -> Vec<ActiveAlert> {
-            if alerts.len() > left {
-                app.counters.limit_reached("evidence_alerts_max");
-            }
-            let taken = &alerts[..alerts.len().min(left)];
-            left -= taken.len();
-            taken.to_vec()
-        };
-        let (fired, resolved) = (take(&outcome.fired), take(&outcome.resolved));
-        let work = of_rule(app, rule, fired, resolved, now);
-        match tokio::time::timeout(limits::EVIDENCE_TIME, work).await {
-            Ok(gathered) => found.extend(gathered),
-            // The page must not wait for it.
-            Err(_) => app.counters.limit_reached("evidence_time"),
-        }
+    if tokio::time::timeout(limits::EVIDENCE_TIME, collect(app, group, outcomes, now, &mut found)).await.is_err() {
+        app.counters.limit_reached("evidence_time");
     }
     found
 }
 
-async fn of_rule(
-    app: &App,
-    rule: &Rule,
-    fired: Vec<ActiveAlert>,
-    resolved: Vec<ActiveAlert>,
-    now: i64,
-) -> Vec<Gathered> {
-    let mut found = Vec::new();
-    let Some(earliest) = fired.iter().chain(&resolved).map(|alert| alert.active_at).min() else { return found };
-    let series = series(app, rule, earliest - BEFORE_MS, now).await;
-    for alert in fired {
-        let evidence = AlertEvidence {
-            fired_at: time_text(now),
-            ended_at: None,
+/// What messages carry first: the runs of each alert that fires; then the series of each rule, and findings.
+async fn collect(app: &App, group: &Group, outcomes: &[Outcome], now: i64, found: &mut Vec<Gathered>) {
+    let mut left = limits::EVIDENCE_ALERTS_MAX;
+    let mut taken: Vec<(&Arc<Rule>, &ActiveAlert)> = Vec::new();
+    for (rule, outcome) in group.rules.iter().zip(outcomes) {
+        for (alerts, ends) in [(&outcome.fired, false), (&outcome.resolved, true)] {
+            if alerts.len() > left {
+                app.counters.limit_reached("evidence_alerts_max");
+            }
+            for alert in alerts.iter().take(left) {
+                taken.push((rule, alert));
+                found.push(begun(rule, alert, ends, now));
+            }
+            left -= alerts.len().min(left);
+        }
+    }
+    let fires = |gathered: &Gathered| gathered.evidence.ended_at.is_none();
+    for (at, (_, alert)) in taken.iter().enumerate().filter(|(at, _)| fires(&found[*at])).collect::<Vec<_>>() {
+        found[at].evidence.runs = runs(app, alert).await;
+    }
+    for rule in &group.rules {
+        let own: Vec<usize> = (0..taken.len()).filter(|at| Arc::ptr_eq(taken[*at].0, rule)).collect();
+        let Some(earliest) = own.iter().map(|at| taken[*at].1.active_at).min() else { continue };
+        let series = series(app, rule, earliest - BEFORE_MS, now).await;
+        for at in own {
+            let alert = taken[at].1;
+            found[at].evidence.points = points_of(&series, alert);
+            if fires(&found[at]) {
+                found[at].evidence.findings = findings_of(app, alert).await;
+            }
+        }
+    }
+}
+
+/// What is known of an alert that fires or ends without asking for more.
+fn begun(rule: &Rule, alert: &ActiveAlert, ends: bool, now: i64) -> Gathered {
+    let fired_at = if ends { alert.fired_at.unwrap_or(alert.active_at) } else { now };
+    let evidence = if ends {
+        AlertEvidence { ended_at: Some(time_text(now)), ..AlertEvidence::default() }
+    } else {
+        AlertEvidence {
             query: watched_or_all(&rule.query).text.trim().to_owned(),
             threshold: threshold(&rule.query.root).map(|it| it.limit),
-            points: points_of(&series, &alert),
-            runs: runs(app, &alert).await,
-            findings: findings_of(app, &alert).await,
-        };
-        found.push(Gathered { labels: alert.labels, fired_at: now, evidence });
-    }
-    for alert in resolved {
-        let fired_at = alert.fired_at.unwrap_or(alert.active_at);
-        let evidence = AlertEvidence {
-            fired_at: time_text(fired_at),
-            ended_at: Some(time_text(now)),
-            points: points_of(&series, &alert),
             ..AlertEvidence::default()
-        };
-        found.push(Gathered { labels: alert.labels, fired_at, evidence });
-    }
-    found
+        }
+    };
+    let evidence = AlertEvidence { fired_at: time_text(fired_at), ..evidence };
+    Gathered { labels: alert.labels.clone(), fired_at, evidence }
 }
 
 /// What the compared part of the rule gave, by series.
@@ -127,6 +128,14 @@ fn one(labels: &Labels, names: [&str; 2]) -> Vec<String> {
     names.iter().map(|name| labels.get(name)).find(|value| !value.is_empty()).map(str::to_owned).into_iter().collect()
 }
 
+/// The project an alert is about: that of its label, else that of the rules.
+fn project_of(app: &App, labels: &Labels) -> Arc<str> {
+    match labels.get("project") {
+        "" => app.project(),
+        named => named.into(),
+    }
+}
+
 /// The runs that show what an alert is about, the worst first.
 async fn runs(app: &App, alert: &ActiveAlert) -> Vec<EvidenceRun> {
     let labels = &alert.labels;
@@ -151,7 +160,7 @@ async fn runs(app: &App, alert: &ActiveAlert) -> Vec<EvidenceRun> {
         ..RunFilter::default()
     };
     let page = Page { sort: Sort { key, descending: true }, limit: RUNS_MAX, ..Page::default() };
-    let project = app.project();
+    let project = project_of(app, labels);
     match app.ask(|engine| async move { engine.runs(&project, &filter, &page).await }).await {
         Ok(page) => page.runs.iter().map(evidence_run).collect(),
         Err(problem) => {
@@ -196,7 +205,7 @@ fn evidence_run(run: &model::Run) -> EvidenceRun {
 async fn findings_of(app: &App, alert: &ActiveAlert) -> Vec<Finding> {
     let filter =
         Filter { agents: one(&alert.labels, ["agent_id", "agent"]), from: Some(since(alert)), ..Filter::default() };
-    let project: Arc<str> = app.project();
+    let project = project_of(app, &alert.labels);
     let read = app
         .with_state(move |state| {
             state.read(|connection| findings::findings(connection, &project, &filter, None, FINDINGS_MAX))

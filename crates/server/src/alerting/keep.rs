@@ -342,6 +342,23 @@ pub fn events(connection: &Connection, wanted: &Wanted) -> rusqlite::Result<Vec<
         .collect()
 }
 
+/// Keeps that alerts ended because their rule is gone or was changed.
+///
+/// # Errors
+/// What SQLite says.
+pub fn put_orphans<'a>(
+    transaction: &Transaction<'_>,
+    ended: &[Labels],
+    alerts: impl Iterator<Item = &'a GivenAlert>,
+    now: i64,
+) -> rusqlite::Result<()> {
+    for labels in ended {
+        add_event(transaction, now, EventKind::Resolved, labels, "its rule is gone or was changed")?;
+        put_ack(transaction, fingerprint(labels), None)?;
+    }
+    put_alerts(transaction, alerts)
+}
+
 /// Removes what is past its retention.
 pub fn expire(transaction: &Transaction<'_>, now: i64) -> rusqlite::Result<()> {
     let before = |keep: std::time::Duration| now.saturating_sub(i64::try_from(keep.as_millis()).unwrap_or(i64::MAX));

@@ -3,7 +3,6 @@
 use alerts::evaluate::{ActiveAlert, State};
 use alerts::manager::dispatch::GivenAlert;
 use alerts::rules::Rule;
-use alerts::template::humanize;
 use promql::Labels;
 
 /// The annotation with the trace ids of runs that show it.
@@ -42,11 +41,21 @@ pub fn given(rule: &Rule, alert: &ActiveAlert, now: i64, url: &str) -> GivenAler
 fn value_text(rule: &Rule, value: f64) -> String {
     match threshold(&rule.query.root) {
         Some(Threshold { limit, .. }) if limit != 0.0 && value / limit >= 1.0 => {
-            format!("{} (threshold {}, {}×)", humanize(value), humanize(limit), humanize(value / limit))
+            format!("{} (threshold {}, {}×)", plain(value), plain(limit), plain(value / limit))
         }
-        Some(Threshold { limit, .. }) => format!("{} (threshold {})", humanize(value), humanize(limit)),
-        None => humanize(value),
+        Some(Threshold { limit, .. }) => format!("{} (threshold {})", plain(value), plain(limit)),
+        None => plain(value),
     }
+}
+
+/// A number as people write it, with four digits that count. No prefixes: `50m` for 0.05 reads as minutes.
+fn plain(value: f64) -> String {
+    if value == 0.0 || !(1e-4..1e7).contains(&value.abs()) {
+        return promql::short_float(value);
+    }
+    let digits = (3 - value.abs().log10().floor() as i32).max(0) as usize;
+    let text = format!("{value:.digits$}");
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }
 
 /// A number that a value is compared with.

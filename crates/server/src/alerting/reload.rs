@@ -120,9 +120,25 @@ pub async fn reload(app: Arc<App>) {
             if print != seen {
                 apply(&alerting, &settings, now);
             }
-            print
+            (print, print != seen)
         });
-        seen = done.await.unwrap_or(seen);
+        let (print, read) = done.await.unwrap_or((seen, false));
+        seen = print;
+        if read {
+            super::evaluate::end_orphans(&app, opened, now).await;
+            tell(&app, &opened.alerting);
+        }
+    }
+}
+
+/// Whoever looks at `/health` learns that a file has mistakes and the version before is at work.
+fn tell(app: &App, alerting: &Alerting) {
+    let problems = alerting.lock().file_problems.clone();
+    for (name, what) in
+        [("rules", "the rules have mistakes"), ("alertmanager", "the Alertmanager configuration has mistakes")]
+    {
+        let problem = problems.get(name);
+        app.troubles.set(name, problem.map(|problem| format!("{what}, those before stay at work: {problem}")));
     }
 }
 

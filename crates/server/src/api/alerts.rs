@@ -50,11 +50,8 @@ fn completed(inner: &Inner, alert: &mut Alert, labels: &Labels, now: i64) {
         Some(Muted::Inhibited(print)) => alert.inhibited_by = Some(format!("{print:016x}")),
         None => {}
     }
-    alert.ack = inner.acks.get(&fingerprint(labels)).map(|ack| AlertAck {
-        by: ack.by.clone(),
-        comment: ack.comment.clone(),
-        at: time(ack.at),
-    });
+    alert.ack =
+        inner.ack_of(labels).map(|ack| AlertAck { by: ack.by.clone(), comment: ack.comment.clone(), at: time(ack.at) });
     alert.traces = alert
         .annotations
         .get("traces")

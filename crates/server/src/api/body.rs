@@ -4,8 +4,12 @@ use serde::de::DeserializeOwned;
 
 use super::types::Problem;
 
-/// Reads a body of JSON; `example` is one that would be right.
+/// Reads a body of JSON, an object; `example` is one that would be right.
 pub fn json<T: DeserializeOwned>(body: &[u8], example: &str) -> Result<T, Problem> {
+    // A list would be read as the fields in their order.
+    if body.trim_ascii_start().first() == Some(&b'[') {
+        return Err(Problem::bad_request(format!("the body is a list: send an object, {example}")));
+    }
     serde_json::from_slice(body)
         .map_err(|error| Problem::bad_request(format!("cannot read the body: {error}; send {example}")))
 }

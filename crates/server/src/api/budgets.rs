@@ -36,8 +36,10 @@ const PASSED: usize = 100;
     summary = "Budgets, and how their accounts stand",
     responses((status = 200, body = BudgetsAnswer, description = "The budgets")))]
 pub async fn get(State(app): State<Arc<App>>) -> Result<Json<BudgetsAnswer>, Problem> {
-    let read = |connection: &state::rusqlite::Connection| {
-        Ok((kept::kept_text(connection, BUDGETS_TEXT)?, crossings::list(connection, false, PASSED)?))
+    let project = app.project();
+    let own = Arc::clone(&project);
+    let read = move |connection: &state::rusqlite::Connection| {
+        Ok((kept::kept_text(connection, BUDGETS_TEXT)?, crossings::latest(connection, &own, PASSED)?))
     };
     let (text, passed) = app.with_state(move |state| state.read(read)).await?;
     let file = app.money.files().budgets.as_ref().map(|path| path.display().to_string());
@@ -54,9 +56,9 @@ pub async fn get(State(app): State<Arc<App>>) -> Result<Json<BudgetsAnswer>, Pro
     });
     Ok(Json(BudgetsAnswer {
         budgets: book.budgets().list.iter().map(setting).collect(),
-        accounts: book.standings(ACCOUNTS).iter().map(account).collect(),
+        accounts: book.standings(Some(&project), ACCOUNTS).iter().map(account).collect(),
         passed: passed.collect(),
-        open_reservations: book.open_reservations(),
+        open_reservations: book.open_reservations_of(&project),
         text: text.filter(|_| file.is_none()).unwrap_or_default(),
         file,
     }))
@@ -151,7 +153,7 @@ pub async fn settle(State(app): State<Arc<App>>, body: Bytes) -> Result<Json<Bud
     let (id, usd) = (Arc::from(asked.reservation.as_str()), amount(asked.usd)?);
     let (settled, written) = {
         let mut book = app.money.book();
-        let (settled, op) = book.settle(&id, usd, app.now());
+        let (settled, op) = book.settle(Some(&app.project()), &id, usd, app.now());
         (settled, op.and_then(|op| app.money.log().map(|log| log.append(&op))))
     };
     app.money.after_change();
@@ -176,7 +178,7 @@ pub async fn release(State(app): State<Arc<App>>, body: Bytes) -> Result<Json<Bu
     let asked: BudgetRelease = body::json(&body, r#"{"reservation": "…"}"#)?;
     let (released, written) = {
         let mut book = app.money.book();
-        let (released, op) = book.release(&Arc::from(asked.reservation.as_str()), app.now());
+        let (released, op) = book.release(Some(&app.project()), &Arc::from(asked.reservation.as_str()), app.now());
         (released, op.and_then(|op| app.money.log().map(|log| log.append(&op))))
     };
     on_disk(written).await?;

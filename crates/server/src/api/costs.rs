@@ -109,6 +109,8 @@ fn csv_text(question: &Question, rows: &Rows) -> String {
             let _ = write!(text, "{},", csv_field(value));
         }
         let Sums { calls, input, output, cache_read, cache_write, reasoning, unpriced, usd, estimated } = sums;
+        // Empty where nothing is known of the cost: a sheet would take 0 for free.
+        let usd = if usd.as_pico() == 0 && *unpriced > 0 { String::new() } else { usd.to_string() };
         let _ = writeln!(
             text,
             "{calls},{input},{output},{cache_read},{cache_write},{reasoning},{unpriced},{usd},{estimated}"

@@ -16,12 +16,8 @@ pub const PROJECT: &str = "tawny-project";
 
 /// Reads the headers of a request.
 pub fn shown(headers: &HeaderMap) -> Credentials {
-    let project = headers.get(PROJECT).and_then(|value| value.to_str().ok()).map(str::trim);
-    Credentials {
-        keys: keys(headers),
-        session: session(headers),
-        project: project.filter(|name| access::is_name(name)).map(str::to_owned),
-    }
+    let project = headers.get(PROJECT).map(|value| String::from_utf8_lossy(value.as_bytes()).trim().to_owned());
+    Credentials { keys: keys(headers), session: session(headers), project: project.filter(|name| !name.is_empty()) }
 }
 
 /// The token in the cookie of a session.
@@ -87,8 +83,8 @@ mod tests {
     }
 
     #[test]
-    fn a_session_is_found_among_other_cookies_and_a_strange_project_is_none() {
-        let shown = shown(&headers(&[("cookie", "a=b; tawny_session=abc; c=d"), ("tawny-project", "../up")]));
-        assert_eq!((shown.session.as_deref(), shown.project), (Some("abc"), None));
+    fn a_session_is_found_among_other_cookies_and_a_project_as_it_was_sent() {
+        let shown = shown(&headers(&[("cookie", "a=b; tawny_session=abc; c=d"), ("tawny-project", " my team ")]));
+        assert_eq!((shown.session.as_deref(), shown.project.as_deref()), (Some("abc"), Some("my team")));
     }
 }

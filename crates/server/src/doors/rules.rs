@@ -191,7 +191,7 @@ pub const RULES: &[(&str, &str, Rule)] = &[
     ("GET", "/api/v1/audit/verify", Server(Need::Admin)),
 ];
 
-/// Routes that show what was said: that a person asked for it is written into the audit log.
+/// Routes that show what was said, a `*` at the end for all below: that a person asked for it is written into the audit log.
 pub const CONTENT: &[&str] = &[
     "/api/v1/runs/{trace_id}",
     "/api/v1/runs/{trace_id}/logs",
@@ -203,7 +203,25 @@ pub const CONTENT: &[&str] = &[
     "/api/v1/logs",
     "/api/v1/sql",
     "/api/v1/export",
+    "/api/v1/runs",
+    "/api/v1/runs/{trace_id}/tree",
+    "/api/v1/sessions",
+    "/api/v1/live",
+    "/api/v1/findings",
+    "/api/v1/incidents/{fingerprint}",
+    "/api/v1/incidents/{fingerprint}/runs.csv",
+    "/tempo/*",
+    "/jaeger/*",
+    "/loki/*",
 ];
+
+/// Whether a route shows what was said.
+pub fn shows_content(path: &str) -> bool {
+    CONTENT.iter().any(|known| match known.strip_suffix('*') {
+        Some(begin) => path.starts_with(begin),
+        None => path == *known,
+    })
+}
 
 /// Where handlers write into the audit log themselves, with more than the path says, and where programs and not people change things.
 const TOLD_THEMSELVES: &[&str] = &[

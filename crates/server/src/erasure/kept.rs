@@ -143,7 +143,8 @@ pub fn note_erased(tx: &Transaction<'_>, id: i64, sum: &Sum, problem: Option<&st
             json(&sum.rows),
             json(&sum.files),
             json(&sum.unreadable),
-            sum.left.cast_signed(),
+            // Where it failed nothing was searched for.
+            problem.is_none().then_some(sum.left.cast_signed()),
             json(&sum.mentions),
             now.as_nanos(),
             problem,

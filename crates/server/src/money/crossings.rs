@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use model::Timestamp;
 use serde::{Deserialize, Serialize};
-use signals::money::budget::Crossing;
+use signals::money::budget::{Announced, Crossing};
 use state::rusqlite::{self, Connection, Transaction, params};
 
 use super::figures;
@@ -30,6 +30,9 @@ pub const CROSSINGS_MAX: i64 = 10_000;
 /// Crossings posted in one go.
 const POSTS: usize = 100;
 
+/// The action of a crossing that tells of a call that was turned down, before the limit itself was passed.
+pub const TURNED_DOWN: &str = "turned_down";
+
 /// A level that was passed, as it is kept and posted.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Passed {
@@ -47,7 +50,7 @@ pub struct Passed {
     pub run: Option<String>,
     /// The level, in percent of the limit.
     pub percent: i64,
-    /// `alert`, `downgrade` or `reject`.
+    /// `alert`, `downgrade` or `reject`; [`TURNED_DOWN`] where a call was turned down and nothing was passed yet.
     pub action: String,
     /// The limit in dollars.
     pub limit_usd: f64,
@@ -125,7 +128,7 @@ fn insert(tx: &Transaction<'_>, passed: &[Crossing], unsent: bool) -> rusqlite::
             standing.project,
             one.run,
             one.level.percent,
-            one.level.action.as_str(),
+            if one.turned_down { TURNED_DOWN } else { one.level.action.as_str() },
             pico(standing.limit),
             pico(standing.spent),
             !unsent,
@@ -135,13 +138,31 @@ fn insert(tx: &Transaction<'_>, passed: &[Crossing], unsent: bool) -> rusqlite::
         .map(drop)
 }
 
-/// The latest levels passed; `unsent`: only those to be posted, oldest first.
-pub fn list(connection: &Connection, unsent: bool, most: usize) -> rusqlite::Result<Vec<Passed>> {
-    let which = if unsent { "WHERE sent = 0 ORDER BY id" } else { "ORDER BY id DESC" };
+/// Levels passed that are to be posted, oldest first, at most `most`.
+fn unsent(connection: &Connection, most: usize) -> rusqlite::Result<Vec<Passed>> {
+    select(connection, "sent = 0 ORDER BY id", (), most)
+}
+
+/// The latest levels passed in a project, newest first, at most `most`.
+pub fn latest(connection: &Connection, project: &str, most: usize) -> rusqlite::Result<Vec<Passed>> {
+    select(connection, "project = ?1 ORDER BY id DESC", (project,), most)
+}
+
+/// Levels passed since a time.
+pub fn since(connection: &Connection, at: Timestamp) -> rusqlite::Result<Vec<Passed>> {
+    select(connection, "at >= ?1 ORDER BY id", (at.as_nanos(),), CROSSINGS_MAX as usize)
+}
+
+fn select(
+    connection: &Connection,
+    which: &str,
+    values: impl rusqlite::Params,
+    most: usize,
+) -> rusqlite::Result<Vec<Passed>> {
     let mut query = connection.prepare_cached(&format!(
-        "SELECT id, at, budget, key, project, run, percent, action, limit_pico, spent_pico FROM money_crossings {which} LIMIT ?1"
+        "SELECT id, at, budget, key, project, run, percent, action, limit_pico, spent_pico FROM money_crossings WHERE {which} LIMIT {most}"
     ))?;
-    let rows = query.query_map([i64::try_from(most).unwrap_or(i64::MAX)], |row| {
+    let rows = query.query_map(values, |row| {
         Ok(Passed {
             id: row.get(0)?,
             at: Timestamp::from_nanos(row.get(1)?),
@@ -158,9 +179,24 @@ pub fn list(connection: &Connection, unsent: bool, most: usize) -> rusqlite::Res
     rows.collect()
 }
 
+impl Passed {
+    /// As the book takes it after a restart.
+    pub fn announced(&self) -> Announced<'_> {
+        Announced {
+            budget: &self.budget,
+            project: self.project.as_deref(),
+            key: &self.key,
+            run: self.run.as_deref(),
+            percent: u8::try_from(self.percent).unwrap_or(u8::MAX),
+            turned_down: self.action == TURNED_DOWN,
+            at: self.at,
+        }
+    }
+}
+
 async fn post(app: &App, client: &reqwest::Client, url: &str) -> Result<(), String> {
-    let unsent = app.with_state(|state| state.read(|connection| list(connection, true, POSTS))).await;
-    for passed in unsent.map_err(|problem| problem.detail)? {
+    let waiting = app.with_state(|state| state.read(|connection| unsent(connection, POSTS))).await;
+    for passed in waiting.map_err(|problem| problem.detail)? {
         let body = serde_json::to_vec(&passed).unwrap_or_default();
         let posting = client.post(url).header("content-type", "application/json").body(body).send().await;
         let status = posting.map_err(|error| error.without_url().to_string())?.status();

@@ -302,12 +302,19 @@ fn insert(tx: &Transaction<'_>, run: i64, entry: &Entry) -> rusqlite::Result<()>
     .map(drop)
 }
 
+/// Adds to a sum of 10⁻¹² dollars, which ends at 9 million dollars an hour: SQLite would make a float of more, which the table refuses.
+fn more_pico(more: &str) -> String {
+    let (most, least) = (i64::MAX, -i64::MAX);
+    format!("pico = iif(typeof(pico + {more}) = 'integer', pico + {more}, iif({more} > 0, {most}, {least}))")
+}
+
 fn add(tx: &Transaction<'_>, tenant: &Tenant, change: &Change) -> rusqlite::Result<()> {
-    let mut upsert = tx.prepare_cached(
+    let mut upsert = tx.prepare_cached(&format!(
         "INSERT INTO money_hours VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)
          ON CONFLICT DO UPDATE SET calls = calls + ?11, input = input + ?12, output = output + ?13, cache_read = cache_read + ?14,
-         cache_write = cache_write + ?15, reasoning = reasoning + ?16, unpriced = unpriced + ?17, pico = pico + ?18",
-    )?;
+         cache_write = cache_write + ?15, reasoning = reasoning + ?16, unpriced = unpriced + ?17, {}",
+        more_pico("?18")
+    ))?;
     for (key, sums) in &change.sums {
         upsert.execute(params![
             tenant.project,
@@ -330,9 +337,10 @@ fn add(tx: &Transaction<'_>, tenant: &Tenant, change: &Change) -> rusqlite::Resu
             pico(sums.usd),
         ])?;
     }
-    let mut upsert = tx.prepare_cached(
-        "INSERT INTO money_delegated VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE SET pico = pico + ?5",
-    )?;
+    let mut upsert = tx.prepare_cached(&format!(
+        "INSERT INTO money_delegated VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE SET {}",
+        more_pico("?5")
+    ))?;
     for ((hour, agent), usd) in &change.delegated {
         upsert.execute(params![tenant.project, hour.as_nanos(), tenant.environment, agent, pico(*usd)])?;
     }

@@ -28,17 +28,16 @@ pub struct Forecast {
     pub basis_days: i64,
 }
 
-/// The forecast at `now` from money by hour (its beginning). Hours needed: since the month began, and [`BASIS_DAYS`] days back.
+/// The forecast at `now` from money by hour (its beginning). Hours needed: since the month began, and a day more than [`BASIS_DAYS`] back.
 pub fn forecast(hours: &BTreeMap<Timestamp, Usd>, now: Timestamp) -> Forecast {
     let (day, month) = (day_of(now), month_of(now));
     let between =
         |from: Timestamp, to: Timestamp| hours.range(from..to).fold(Usd::default(), |sum, (_, usd)| sum.plus(*usd));
     let after = now.plus_nanos(1);
     let (today, so_far) = (between(day, after), between(month, after));
-    // Days before the first money are not days without cost.
-    let oldest = day.plus_nanos(-BASIS_DAYS * DAY);
-    let first = hours.range(oldest..day).find(|(_, usd)| usd.as_pico() != 0).map(|(hour, _)| day_of(*hour));
-    let basis_days = first.map_or(0, |first| day.nanos_since(first) / DAY);
+    // Days before the first money there is are not days without cost; those after it are.
+    let first = first_hour(hours, Timestamp::from_nanos(i64::MIN), day).map(day_of);
+    let basis_days = first.map_or(0, |first| (day.nanos_since(first) / DAY).min(BASIS_DAYS));
 
     let tomorrow = day.plus_nanos(DAY);
     let (expected, full_day) = if basis_days > 0 {
@@ -92,6 +91,13 @@ mod tests {
         // 7 days and 6 hours gone; the rest of today and nine days to come: 17 days in all.
         assert_eq!((forecast.so_far, forecast.month), (usd(7 * 24 + 6), usd(17 * 24)));
         assert_eq!(forecast.basis_days, 7);
+    }
+
+    #[test]
+    fn a_day_without_cost_counts_where_there_was_money_before_it() {
+        let hours = BTreeMap::from([(at("2026-11-13T10:00:00Z"), usd(7)), (at("2026-11-20T10:00:00Z"), usd(7))]);
+        let forecast = forecast(&hours, at("2026-11-21T00:00:00Z"));
+        assert_eq!((forecast.basis_days, forecast.day), (7, usd(1)));
     }
 
     #[test]

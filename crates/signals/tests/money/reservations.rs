@@ -9,6 +9,7 @@ use signals::money::budget::{Book, Budgets, Op, Spend, Who};
 use crate::now;
 
 const LIMIT: i128 = 1_000_000;
+const PROJECT: Option<&str> = Some("p");
 
 fn budgets() -> Budgets {
     let text = "
@@ -32,7 +33,7 @@ fn who(agent: u8) -> Who {
 }
 
 fn used(book: &Book) -> Vec<(Usd, Usd)> {
-    book.standings(100).iter().map(|standing| (standing.spent.plus(standing.held), standing.limit)).collect()
+    book.standings(PROJECT, 100).iter().map(|standing| (standing.spent.plus(standing.held), standing.limit)).collect()
 }
 
 #[derive(Debug, Clone)]
@@ -107,13 +108,13 @@ proptest! {
                     }
                     mine[at].over = true;
                     if matches!(what, Do::Settle { .. }) {
-                        log.extend(book.settle(&call.id, real, time).1);
+                        log.extend(book.settle(PROJECT, &call.id, real, time).1);
                     } else {
                         // Telemetry of the same call, and the caller's own report after it, which must change nothing.
                         let spend = Spend { who: call.who, at: call.at, usd: real, reservation: Some(call.id.clone()) };
                         book.charge(&[spend], time);
                         if real.as_pico() > 0 {
-                            book.settle(&call.id, real, time);
+                            book.settle(PROJECT, &call.id, real, time);
                         }
                     }
                 }
@@ -121,7 +122,7 @@ proptest! {
                     let at = which % mine.len();
                     if !mine[at].over {
                         mine[at].over = true;
-                        log.extend(book.release(&mine[at].id.clone(), time).1);
+                        log.extend(book.release(PROJECT, &mine[at].id.clone(), time).1);
                     }
                 }
                 Do::Wait { seconds } => time = time.plus_nanos(i64::from(seconds) * 1_000_000_000),
@@ -147,9 +148,9 @@ proptest! {
                     mine.push(id);
                 }
                 Do::Settle { which, percent } if !mine.is_empty() => {
-                    log.extend(book.settle(&mine[which % mine.len()], Usd::from_pico(percent.into()), now()).1);
+                    log.extend(book.settle(PROJECT, &mine[which % mine.len()], Usd::from_pico(percent.into()), now()).1);
                 }
-                Do::Release { which } if !mine.is_empty() => log.extend(book.release(&mine[which % mine.len()], now()).1),
+                Do::Release { which } if !mine.is_empty() => log.extend(book.release(PROJECT, &mine[which % mine.len()], now()).1),
                 _ => {}
             }
         }
@@ -159,16 +160,16 @@ proptest! {
                 let text = serde_json::to_string(op).unwrap();
                 book.apply(&serde_json::from_str(&text).unwrap(), now());
             }
-            book.standings(100)
+            book.standings(PROJECT, 100)
         };
         let nonzero = |all: Vec<signals::money::budget::Standing>| -> Vec<_> {
             all.into_iter().filter(|standing| standing.spent.plus(standing.held).as_pico() != 0).collect()
         };
-        prop_assert_eq!(nonzero(replayed(&log)), nonzero(book.standings(100)));
+        prop_assert_eq!(nonzero(replayed(&log)), nonzero(book.standings(PROJECT, 100)));
         // So does what the log is shortened to, and reading an operation twice.
-        prop_assert_eq!(nonzero(replayed(&book.ops())), nonzero(book.standings(100)));
+        prop_assert_eq!(nonzero(replayed(&book.ops())), nonzero(book.standings(PROJECT, 100)));
         let twice: Vec<Op> = log.iter().flat_map(|op| [op.clone(), op.clone()]).collect();
-        prop_assert_eq!(nonzero(replayed(&twice)), nonzero(book.standings(100)));
+        prop_assert_eq!(nonzero(replayed(&twice)), nonzero(book.standings(PROJECT, 100)));
     }
 }
 
@@ -189,7 +190,7 @@ fn a_thousand_callers_at_once_do_not_pass_the_limit() {
                     // Half of those that may call report what it cost, a little less than reserved.
                     if granted && caller % 2 == 0 {
                         let real = Usd::from_pico(usd.as_pico() - 500);
-                        book.lock().unwrap().settle(&id, real, now());
+                        book.lock().unwrap().settle(PROJECT, &id, real, now());
                     }
                     usize::from(granted)
                 })
@@ -202,7 +203,7 @@ fn a_thousand_callers_at_once_do_not_pass_the_limit() {
     for (used, limit) in used(&book) {
         assert!(used <= limit, "{used} of {limit}");
     }
-    let all = book.standings(100).into_iter().find(|standing| &*standing.budget == "all").unwrap();
+    let all = book.standings(PROJECT, 100).into_iter().find(|standing| &*standing.budget == "all").unwrap();
     assert!(
         all.limit.as_pico() == LIMIT && all.left < Usd::from_pico(8_000),
         "nothing worth a call is left: {}",

@@ -108,7 +108,8 @@ fn figures(sums: &CostSums) -> Vec<comfy_table::Cell> {
         count(sums.input_tokens),
         count(sums.output_tokens),
         tokens(sums.cache_read_tokens),
-        dollars(Some(sums.cost_usd)),
+        // Nothing is known of what it cost: that is not nothing.
+        dollars(Some(sums.cost_usd).filter(|usd| *usd != 0.0 || sums.unpriced_tokens == 0)),
         money(sums.estimated_usd),
         tokens(sums.unpriced_tokens),
     ]

@@ -23,6 +23,9 @@ pub fn run(args: &Keys) -> Result<ExitCode> {
                     "`{project}` cannot be a project's name: use letters, digits, - _ . and @, or `*` for all projects"
                 );
             }
+            if name.trim().is_empty() {
+                bail!("a key needs a name that says what it is for, such as `ci`");
+            }
             let (random, now) = (random()?, SystemClock::time());
             let (id, secret) = change(&state, |tx| {
                 let made = access::create_key(tx, &NewKey { name, project, scopes: scope }, random, now)?;

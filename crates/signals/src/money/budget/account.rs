@@ -36,8 +36,10 @@ pub(super) struct Account {
     pub(super) live: Usd,
     pub(super) held: Usd,
     pub(super) settled: Usd,
-    /// Highest level that was announced.
+    /// Highest level whose passing was announced.
     pub(super) announced: u8,
+    /// It was announced that a call was turned down.
+    pub(super) turned_down: bool,
     pub(super) last: Timestamp,
 }
 

@@ -1,5 +1,7 @@
 //! The state of all budgets, and the verdict on the next call.
 
+mod announce;
+
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -8,7 +10,7 @@ use model::{Timestamp, TraceId, Usd};
 use super::account::{Account, Id, Part, Reservation, Share, Stand};
 use super::file::share;
 use super::verdict::{CheckError, Crossing, Lost, Settled, Standing, Verdict, is_reject, of_budget};
-use super::{Action, Budget, Budgets, Level, Op, Reserved, Spend, Who};
+use super::{Action, Budget, Budgets, Op, Reserved, Spend, Who};
 use crate::money::DAY;
 
 /// Most accounts kept at a time: about 50 MB.
@@ -64,7 +66,8 @@ impl Book {
             let Some(old) = self.budgets.list.get(id.budget) else { continue };
             let same = |new: &Budget| new.name == old.name && (new.per, new.over) == (old.per, old.over);
             let Some(budget) = book.budgets.list.iter().position(same) else { continue };
-            book.accounts.entry(Id { budget, ..id.clone() }).or_default().announced = account.announced;
+            let next = book.accounts.entry(Id { budget, ..id.clone() }).or_default();
+            (next.announced, next.turned_down) = (account.announced, account.turned_down);
         }
         book.crossings.clear();
         book
@@ -152,10 +155,15 @@ impl Book {
         Ok((verdict, Some(op)))
     }
 
-    /// The caller says what a call cost.
-    pub fn settle(&mut self, id: &Arc<str>, usd: Usd, now: Timestamp) -> (Settled, Option<Op>) {
+    /// A reservation, if `project` made it: what another made is nobody else's to settle.
+    fn made_in(&self, project: Option<&str>, id: &str) -> Option<&Reservation> {
+        self.reservations.get(id).filter(|known| known.made.who.project.as_deref() == project)
+    }
+
+    /// The caller, of `project`, says what a call cost.
+    pub fn settle(&mut self, project: Option<&str>, id: &Arc<str>, usd: Usd, now: Timestamp) -> (Settled, Option<Op>) {
         self.expire(now);
-        let settled = match self.reservations.get(id).map(|reservation| reservation.stand) {
+        let settled = match self.made_in(project, id).map(|reservation| reservation.stand) {
             None => return (Settled::Unknown, None),
             Some(Stand::Open) => Settled::Now,
             Some(Stand::Expired | Stand::Released) => Settled::Late,
@@ -167,9 +175,9 @@ impl Book {
     }
 
     /// The caller makes no call: the money is free again. Whether there was something to release.
-    pub fn release(&mut self, id: &Arc<str>, now: Timestamp) -> (bool, Option<Op>) {
+    pub fn release(&mut self, project: Option<&str>, id: &Arc<str>, now: Timestamp) -> (bool, Option<Op>) {
         self.expire(now);
-        if self.reservations.get(id).is_none_or(|reservation| reservation.stand != Stand::Open) {
+        if self.made_in(project, id).is_none_or(|reservation| reservation.stand != Stand::Open) {
             return (false, None);
         }
         let op = Op::Release { id: id.clone(), at: now };
@@ -212,7 +220,11 @@ impl Book {
         let mut forget = made.expires.max(now).plus_nanos(KEEP);
         if let Stand::Settled(usd) = to {
             self.add(&made.who, made.at, Share::Settled, usd, now);
-            // It is the only telling of this money until its periods are over.
+        }
+        // Settled, it is the only telling of this money until its periods are over. Told, it says whose the money is that the
+        // ledger has, also after a restart; that is given up where memory gets short.
+        let room = self.reservations.len() < MAX_RESERVATIONS / 2;
+        if matches!(to, Stand::Settled(_)) || (to == Stand::Told && room) {
             let ends = self.budgets.list.iter().filter_map(|budget| budget.period(made.at)).map(|period| period.1);
             forget = ends.max().unwrap_or(forget).max(forget);
         }
@@ -247,12 +259,13 @@ impl Book {
     pub fn charge(&mut self, spends: &[Spend], now: Timestamp) {
         for spend in spends {
             self.telling(spend, now);
-            self.add(&spend.who, spend.at, Share::Ledger, spend.usd, now);
+            let who = self.whose(spend);
+            self.add(&who, spend.at, Share::Ledger, spend.usd, now);
         }
     }
 
     /// Replaces what is known of a run that is not over; empty once its ledger was charged.
-    pub fn live(&mut self, project: &Arc<str>, trace: TraceId, spends: Vec<Spend>, now: Timestamp) {
+    pub fn live(&mut self, project: &Arc<str>, trace: TraceId, mut spends: Vec<Spend>, now: Timestamp) {
         let key = (project.clone(), trace);
         for old in self.live.remove(&key).unwrap_or_default() {
             self.add(&old.who, old.at, Share::Live, Usd::default().minus(old.usd), now);
@@ -264,8 +277,10 @@ impl Book {
             self.lost.runs += 1;
             return;
         }
-        for spend in &spends {
+        for spend in &mut spends {
             self.telling(spend, now);
+            // Kept with the spend: what is taken back later is what was added.
+            spend.who = self.whose(spend);
             self.add(&spend.who, spend.at, Share::Live, spend.usd, now);
         }
         self.live.insert(key, spends);
@@ -281,10 +296,15 @@ impl Book {
         self.open.len()
     }
 
-    /// How every account stands, the fullest first.
-    pub fn standings(&self, most: usize) -> Vec<Standing> {
-        let mut all: Vec<Standing> =
-            self.accounts.iter().filter_map(|(id, account)| self.standing(id, account)).collect();
+    /// Open reservations of a project.
+    pub fn open_reservations_of(&self, project: &str) -> usize {
+        self.open.iter().filter(|(_, id)| self.made_in(Some(project), id).is_some()).count()
+    }
+
+    /// How every account of a project stands, the fullest first.
+    pub fn standings(&self, project: Option<&str>, most: usize) -> Vec<Standing> {
+        let own = self.accounts.iter().filter(|(id, _)| id.project.as_deref() == project);
+        let mut all: Vec<Standing> = own.filter_map(|(id, account)| self.standing(id, account)).collect();
         all.sort_by(|a, b| b.percent.cmp(&a.percent).then_with(|| (&a.budget, &a.key).cmp(&(&b.budget, &b.key))));
         all.truncate(most);
         all
@@ -307,11 +327,33 @@ impl Book {
     fn telling(&mut self, spend: &Spend, now: Timestamp) {
         let Some(id) = spend.reservation.as_ref().filter(|_| spend.usd > Usd::default()) else { return };
         let untold = |reservation: &Reservation| reservation.stand != Stand::Told;
-        if self.reservations.get(id).is_some_and(untold) {
+        if self.made_in(spend.who.project.as_deref(), id).is_some_and(untold) {
             let op = Op::Told { id: id.clone(), at: now };
             self.apply(&op, now);
             self.told.push(op);
         }
+    }
+
+    /// Who pays for a call: what its span leaves out is what the reservation that it names was made for.
+    fn whose(&self, spend: &Spend) -> Who {
+        let mut who = spend.who.clone();
+        let named = spend.reservation.as_ref().and_then(|id| self.made_in(who.project.as_deref(), id));
+        if let Some(made) = named.map(|known| &known.made.who) {
+            let pairs = [
+                (&mut who.run, &made.run),
+                (&mut who.session, &made.session),
+                (&mut who.user, &made.user),
+                (&mut who.agent, &made.agent),
+                (&mut who.workflow, &made.workflow),
+                (&mut who.model, &made.model),
+            ];
+            for (said, made) in pairs {
+                if said.is_none() {
+                    said.clone_from(made);
+                }
+            }
+        }
+        who
     }
 
     fn ids(&self, who: &Who, at: Timestamp) -> Vec<Id> {
@@ -358,33 +400,6 @@ impl Book {
                 self.announce(&id, level, who.run.clone(), now);
             }
         }
-    }
-
-    fn announce(&mut self, id: &Id, level: Level, run: Option<Arc<str>>, now: Timestamp) {
-        let Some(account) = self.accounts.get_mut(id).filter(|account| account.announced < level.percent) else {
-            return;
-        };
-        account.announced = level.percent;
-        if self.crossings.len() >= MAX_CROSSINGS {
-            self.lost.crossings += 1;
-            return;
-        }
-        let account = account.clone();
-        if let Some(standing) = self.standing(id, &account) {
-            self.crossings.push(Crossing { standing, level, run, at: now });
-        }
-    }
-
-    /// The first call that is turned down announces the level, though what was spent may be just below it.
-    fn announce_reject(&mut self, verdict: &Verdict, who: &Who, now: Timestamp) {
-        let of = |id: &Id| Some(&self.budgets.list[id.budget].name) == verdict.budget.as_ref();
-        let Some(id) = self.ids(who, now).into_iter().find(of) else { return };
-        let rejects = |level: &&Level| matches!(level.action, Action::Reject { .. });
-        let Some(level) = self.budgets.list[id.budget].levels.iter().find(rejects).cloned() else { return };
-        if self.accounts.len() < MAX_ACCOUNTS {
-            self.accounts.entry(id.clone()).or_default().last = now;
-        }
-        self.announce(&id, level, who.run.clone(), now);
     }
 
     fn standing(&self, id: &Id, account: &Account) -> Option<Standing> {

@@ -28,7 +28,7 @@ use super::{DAY, HOUR, day_of, hour_of, month_of, next_month};
 pub use book::{Book, MAX_ACCOUNTS, MAX_RESERVATIONS};
 pub use file::{Budgets, MAX_BUDGETS, MAX_FILE_BYTES, MAX_LEVELS};
 pub use op::{Op, Reserved};
-pub use verdict::{CheckError, Crossing, Lost, Settled, Standing, Verdict};
+pub use verdict::{Announced, CheckError, Crossing, Lost, Settled, Standing, Verdict};
 
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal),+ $(,)? }) => {

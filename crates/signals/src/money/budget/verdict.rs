@@ -45,6 +45,27 @@ pub struct Crossing {
     pub level: Level,
     /// Run whose spending passed it, where known.
     pub run: Option<Arc<str>>,
+    /// Nothing was passed yet: a call was turned down that might have.
+    pub turned_down: bool,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A crossing that was announced before a restart.
+#[derive(Debug, Clone, Copy)]
+pub struct Announced<'a> {
+    /// The budget's name.
+    pub budget: &'a str,
+    /// Project of the account.
+    pub project: Option<&'a str>,
+    /// Whose account.
+    pub key: &'a str,
+    /// Run whose spending passed it.
+    pub run: Option<&'a str>,
+    /// The level.
+    pub percent: u8,
+    /// A call was turned down.
+    pub turned_down: bool,
     /// When.
     pub at: Timestamp,
 }
