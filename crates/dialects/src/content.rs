@@ -190,12 +190,12 @@ pub(crate) fn query(value: &Json) -> Option<String> {
     }
 }
 
-/// The arguments by name, out of the recorded call of a function that got no others (`{"args": [], "kwargs": {…}}`, in
-/// smolagents' telling with the call's options beside them).
+/// The arguments by name, out of the recorded call of a function that got no others (`{"args": [], "kwargs": {…}}`, DSPy's without
+/// `args`, in smolagents' telling with the call's options beside them).
 fn named_arguments(recorded: Json) -> Json {
     match recorded {
         Json::Object(mut call)
-            if call.get("args").and_then(Json::as_array).is_some_and(Vec::is_empty)
+            if call.get("args").is_none_or(|args| args.as_array().is_some_and(Vec::is_empty))
                 && call.get("kwargs").is_some_and(Json::is_object)
                 && call.iter().all(|(key, value)| matches!(key.as_str(), "args" | "kwargs") || value.is_boolean()) =>
         {

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use crate::content::{only_argument, query};
 use crate::field::Field;
-use crate::messages::{self, conversation, json_of, json_of_text};
+use crate::messages::{self, conversation, json_of, json_of_text, python};
 use crate::reading::Reading;
 use crate::understand::MAX_TOOL_CALLS;
 
@@ -201,6 +201,10 @@ fn value(reading: &Reading<'_>, span: &mut Span, field: Field, is_input: bool) {
         }
         value => {
             let json = json(value);
+            // The state a workflow starts from (LlamaIndex) is nothing that was said.
+            if json.get("init_state").is_some() {
+                return;
+            }
             let speaker = if is_input { Role::User } else { Role::Assistant };
             let talks = !matches!(span.kind, StepKind::Tool | StepKind::Retriever | StepKind::Embedding);
             match talks.then(|| conversation(&json, speaker)).flatten() {
@@ -217,13 +221,27 @@ fn value(reading: &Reading<'_>, span: &mut Span, field: Field, is_input: bool) {
                         None => Cow::Owned(calls_text(&messages).unwrap_or_else(|| compact(&json))),
                     }
                 }
-                None => Cow::Owned(compact(&json)),
+                None => Cow::Owned(printed(&json).unwrap_or_else(|| compact(&json))),
             }
         }
+    };
+    let shown = match &shown {
+        Cow::Borrowed(text) if text.len() <= PARSE_LIMIT => python::last_text(text).map_or(shown, Cow::Owned),
+        _ => shown,
     };
     let place = if is_input { &mut span.input_preview } else { &mut span.output_preview };
     if place.is_none() {
         *place = short(&shown);
+    }
+}
+
+/// The last words of messages that Python printed into the texts of a value.
+fn printed(json: &Json) -> Option<String> {
+    match json {
+        Json::String(text) => python::last_text(text),
+        Json::Array(items) => items.iter().rev().find_map(printed),
+        Json::Object(members) => members.values().rev().find_map(printed),
+        _ => None,
     }
 }
 

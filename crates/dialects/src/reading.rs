@@ -20,6 +20,8 @@ struct Slot<'r> {
 pub(crate) struct Reading<'r> {
     pub registry: &'r Registry,
     pub raw: &'r RawSpan<'r>,
+    /// Name of the instrumentation.
+    pub scope: &'r str,
     /// Dialects recognised, most specific first.
     pub detected: Mask,
     /// Dialects that filled a field.
@@ -89,6 +91,7 @@ impl<'r> Reading<'r> {
         let mut reading = Self {
             registry,
             raw,
+            scope: &scope.name,
             detected,
             filled: 0,
             unmapped,

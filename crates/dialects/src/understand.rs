@@ -54,6 +54,10 @@ pub(crate) fn span(reading: &Reading<'_>, tenant: &Tenant, received: Timestamp) 
         span.agent = agent_of_name(&span.name).or(service);
     }
     status(reading, &mut span);
+    // A call that failed was not counted, whatever zeros stand for that (LiteLLM).
+    if span.status == SpanStatus::Error && span.usage.total_tokens() == Some(0) {
+        (span.usage, span.usage_role) = (Usage::default(), UsageRole::Own);
+    }
     preview::fill(reading, &mut span);
     span
 }

@@ -1,6 +1,6 @@
 //! Langfuse over OTLP: usage, cost and time to the first token are JSON inside attributes.
 
-use model::{Span, Timestamp, UsageRole};
+use model::{Span, StepKind, Timestamp, UsageRole};
 
 use crate::messages::json_of;
 use crate::reading::{Reading, unquote};
@@ -13,6 +13,10 @@ pub(crate) fn span(reading: &Reading<'_>, span: &mut Span) {
         && let Some(found) = usage::read(&json_of(value))
     {
         (span.usage, span.usage_role) = (found, UsageRole::Own);
+    }
+    // Every call is a generation for senders that know no other word; a kind beside it says more (LiteLLM).
+    if span.kind == StepKind::Llm && reading.attribute_text("openinference.span.kind") == Some("EMBEDDING") {
+        span.kind = StepKind::Embedding;
     }
     if let Some(value) = reading.attribute("langfuse.observation.cost_details") {
         set_cost(span, usage::cost(&json_of(value)));

@@ -29,6 +29,12 @@ pub(crate) fn span(reading: &Reading<'_>, span: &mut Span) {
         });
         set_cost(span, dollars);
     }
+    // LiteLLM sends the provider's whole usage beside a summary of it.
+    if let Some(found) =
+        reading.attribute("langsmith.extra.usage_object").and_then(|value| usage::read(&json_of(value)))
+    {
+        usage::complete(&mut span.usage, &found);
+    }
     if span.usage != Usage::default() {
         span.usage_role = UsageRole::Own;
     }

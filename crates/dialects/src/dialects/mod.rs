@@ -63,7 +63,7 @@ pub(crate) const BUILTIN: &[Builtin] = &[
     builtin!("datadog", span: datadog::span),
     builtin!("livekit", span: livekit::span, content: livekit::content),
     builtin!("litellm", span: litellm::span),
-    builtin!("crewai"),
+    builtin!("crewai", span: crewai::span),
     builtin!("otel_genai", span: otel_genai::span, content: otel_genai::content),
     builtin!("seed_requests"),
     builtin!("seed_runs"),
@@ -74,9 +74,11 @@ pub(crate) const BUILTIN: &[Builtin] = &[
 
 mod claude_code;
 mod codex_cli;
+mod crewai;
 mod datadog;
 mod gemini_cli;
 mod google_adk;
+mod instrumented;
 mod langfuse;
 mod langsmith;
 mod litellm;

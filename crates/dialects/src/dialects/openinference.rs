@@ -20,7 +20,8 @@ pub(crate) fn span(reading: &Reading<'_>, span: &mut Span) {
         StepKind::Llm => llm(reading, span),
         // smolagents names the agent, or its class, and the method.
         StepKind::Agent if span.agent.is_none() => {
-            span.agent = reading.raw.name.strip_suffix(".run").filter(|agent| !agent.contains('.')).map(intern);
+            let named = reading.raw.name.strip_suffix(".run").filter(|agent| !agent.contains('.'));
+            span.agent = named.or_else(|| node(reading)).map(intern);
         }
         StepKind::Embedding => request_model(reading, span, "embedding.invocation_parameters"),
         StepKind::Tool if reading.raw.name.starts_with("handoff to ") => span.kind = StepKind::Handoff,
@@ -29,6 +30,13 @@ pub(crate) fn span(reading: &Reading<'_>, span: &mut Span) {
         _ => {}
     }
     metadata(reading, span);
+    super::instrumented::span(reading, span);
+}
+
+/// The agent's place in the graph, where that is a name and no id (CrewAI, AutoGen).
+pub(super) fn node<'r>(reading: &Reading<'r>) -> Option<&'r str> {
+    let is_id = |text: &str| text.len() >= 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+    ["graph.node.name", "graph.node.id"].iter().filter_map(|key| reading.attribute_text(key)).find(|text| !is_id(text))
 }
 
 fn llm(reading: &Reading<'_>, span: &mut Span) {
@@ -105,7 +113,7 @@ fn retrieved(reading: &Reading<'_>, span: &mut Span, prefix: &str) {
 }
 
 /// Session, user and agent that LangChain's instrumentation leaves in `metadata` (JSON).
-fn metadata(reading: &Reading<'_>, span: &mut Span) {
+pub(super) fn metadata(reading: &Reading<'_>, span: &mut Span) {
     if span.session_id.is_some() && span.user_id.is_some() && span.agent.is_some() {
         return;
     }

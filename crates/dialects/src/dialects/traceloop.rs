@@ -20,6 +20,9 @@ pub(crate) fn span(reading: &Reading<'_>, span: &mut Span) {
     if reading.attribute_text("gen_ai.operation.name") == Some("vector_db_retrieve") {
         span.kind = StepKind::Retriever;
     }
+    if reading.scope == "opentelemetry.instrumentation.google_generativeai" {
+        thoughts(span);
+    }
     let entity = reading.attribute_text("traceloop.entity.name");
     match span.kind {
         StepKind::Agent if span.agent.is_none() => span.agent = entity.map(intern),
@@ -33,6 +36,18 @@ pub(crate) fn span(reading: &Reading<'_>, span: &mut Span) {
             span.output_preview = result.as_ref().map(compact).as_deref().and_then(short);
         }
         _ => {}
+    }
+}
+
+/// Gemini counts a model's thoughts beside what it answered; this instrumentation passes on the answer's count and the total.
+fn thoughts(span: &mut Span) {
+    let usage = &mut span.usage;
+    if let (Some(input), Some(output), Some(total), None) =
+        (usage.input_tokens, usage.output_tokens, usage.reported_total, usage.reasoning_tokens)
+        && let Some(left) = total.checked_sub(input.saturating_add(output)).filter(|left| *left > 0)
+    {
+        usage.output_tokens = Some(output + left);
+        usage.reasoning_tokens = Some(left);
     }
 }
 

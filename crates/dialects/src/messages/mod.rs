@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use model::{Message, Part, Role, Value};
 use serde_json::{Map, Value as Json};
 
+pub(crate) mod autogen;
 pub(crate) mod bedrock;
 pub(crate) mod flat;
 pub(crate) mod gemini;
@@ -157,6 +158,7 @@ fn message(value: &Json, speaker: Role) -> Option<Vec<Message>> {
             .or_else(|| openai_chat::choice(object, speaker))
             .or_else(|| otel_parts::message(object, speaker))
             .or_else(|| openai_chat::message(object, speaker))
+            .or_else(|| autogen::message(object))
             .map(|message| vec![message]),
         _ => None,
     }

@@ -32,7 +32,9 @@ pub(crate) fn message(object: &Object, speaker: Role) -> Option<Message> {
     if let Some(refusal) = text(object, "refusal") {
         parts.push(Part::Text { text: refusal.to_owned() });
     }
-    parts.extend(calls(object));
+    // Botocore's instrumentation sends Bedrock's blocks, and the same calls in OpenAI's form beside them.
+    let called: Vec<Part> = calls(object).into_iter().filter(|call| !parts.contains(call)).collect();
+    parts.extend(called);
     if role == Role::User && !parts.is_empty() && parts.iter().all(|part| matches!(part, Part::ToolResult { .. })) {
         role = Role::Tool;
     }

@@ -3,7 +3,7 @@
 use model::{Message, Part, Role, Value};
 
 use super::flat::Item;
-use super::{json_of, role};
+use super::{autogen, json_of, role};
 
 /// One message from the keys of one index.
 pub(crate) fn message(item: &Item<'_>, speaker: Role) -> Message {
@@ -12,7 +12,18 @@ pub(crate) fn message(item: &Item<'_>, speaker: Role) -> Message {
     let mut parts = Vec::new();
     if role == Role::Tool {
         let result = item.get("message.content").map(json_of).or_else(|| contents(item).map(serde_json::Value::String));
-        parts.push(Part::ToolResult { id: text("message.tool_call_id"), result: result.unwrap_or_default() });
+        // AutoGen's instrumentation writes results as JSON objects under a key of its own.
+        let others = || {
+            let answers = item.list("function.");
+            answers.iter().filter_map(|answer| autogen::answer(&json_of(answer.get("")?))).collect::<Vec<_>>()
+        };
+        match result {
+            Some(result) => parts.push(Part::ToolResult { id: text("message.tool_call_id"), result }),
+            None => parts.extend(others()),
+        }
+        if parts.is_empty() {
+            parts.push(Part::ToolResult { id: text("message.tool_call_id"), result: serde_json::Value::Null });
+        }
     } else {
         parts.extend(item.list("message.contents.").iter().map(content));
         if let Some(content) = item.text("message.content")

@@ -16,6 +16,30 @@ pub(crate) fn literal(text: &str) -> Option<Json> {
     reader.rest.trim().is_empty().then_some(value)
 }
 
+/// The dictionary or list that `text` begins with; what follows is not looked at.
+pub(crate) fn literal_at(text: &str) -> Option<Json> {
+    text.starts_with(['{', '[']).then(|| Reader { rest: text }.value(MAX_DEPTH)).flatten()
+}
+
+/// The last words in messages that Python printed as objects: `ChatMessage(… [TextContent(text='…')] …)` (Haystack, LlamaIndex).
+pub(crate) fn last_text(printed: &str) -> Option<String> {
+    if !printed.contains("ChatMessage(") {
+        return None;
+    }
+    let mut rest = printed;
+    while let Some((before, found)) = rest.rsplit_once("text=") {
+        if let Some(quote @ ('\'' | '"')) = found.chars().next() {
+            let text = Reader { rest: &found[1..] }.string(quote);
+            // A text that ends in the middle was cut by its sender.
+            if let Some(text) = text.filter(|text| !text.trim().is_empty()) {
+                return Some(text);
+            }
+        }
+        rest = before;
+    }
+    None
+}
+
 struct Reader<'t> {
     rest: &'t str,
 }
@@ -135,6 +159,15 @@ mod tests {
         let printed = r#"{'prompt_tokens': 57, 'details': {'cached': None, "it's": True}, 'list': [1.5, 'a\n\x41\u00e4', ()], 3: False,}"#;
         let wanted = json!({"prompt_tokens": 57, "details": {"cached": null, "it's": true}, "list": [1.5, "a\nAä", []], "3": false});
         assert_eq!(literal(printed), Some(wanted));
+    }
+
+    #[test]
+    fn words_are_found_in_printed_messages() {
+        let printed = "ChatMessage(_content=[TextContent(text='a')]), ChatMessage(_content=[TextContent(text=\"it's\\nb\")], _meta={})";
+        assert_eq!(last_text(printed).as_deref(), Some("it's\nb"));
+        assert_eq!(last_text("ChatMessage(blocks=[TextBlock(text='a'), TextBlock(text='cut").as_deref(), Some("a"));
+        assert_eq!(last_text("Other(text='a')"), None);
+        assert_eq!(literal_at("{'a': 1}, b=2)"), Some(json!({"a": 1})));
     }
 
     #[test]

@@ -35,6 +35,17 @@ pub(crate) fn read(name: &str, attributes: &Attributes<'_>, body: &Json, content
         _ => attributes.iter().map(|(key, value)| (key.to_owned(), json_of(value))).collect(),
     };
     let Some(message) = one(&fields, speaker) else { return };
+    // Botocore's instrumentation tells a tool's answer as a tool's message and once more as the user's, whose blocks it is.
+    let answered = |message: &Message| match message.parts.as_slice() {
+        [Part::ToolResult { id: Some(id), .. }] => Some(id.clone()),
+        _ => None,
+    };
+    if speaker == Role::User
+        && answered(&message).is_some()
+        && content.input.last().and_then(answered) == answered(&message)
+    {
+        content.input.pop();
+    }
     if name == "gen_ai.choice" { content.output.push(message) } else { content.input.push(message) }
 }
 

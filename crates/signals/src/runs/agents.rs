@@ -89,7 +89,7 @@ fn new_node(agent: Arc<str>, tree: &Tree, at: usize, parent: Option<usize>) -> A
 fn add_step(node: &mut AgentNode, tree: &Tree, at: usize, counting: &Counting) {
     let span = tree.span(at);
     node.llm_calls += u32::from(counting.answered[at]);
-    node.tool_calls += u32::from(span.kind == StepKind::Tool);
+    node.tool_calls += u32::from(counting.tool[at]);
     node.errors += u32::from(span.status == SpanStatus::Error);
     if counting.counted[at] {
         node.usage.add(&span.usage);

@@ -38,6 +38,8 @@ pub(super) struct Counting {
     pub call: Vec<bool>,
     /// It is one of the answered calls, of language and embedding models, that the totals are made of.
     pub answered: Vec<bool>,
+    /// It is a call of a tool, and no second telling of the call it lies in.
+    pub tool: Vec<bool>,
 }
 
 /// Decides for every step.
@@ -87,7 +89,22 @@ pub(super) fn count(tree: &Tree, representatives: &[usize]) -> Counting {
         let ended = |at: usize| tree.span(at).status == SpanStatus::Ok && tree.span(at).usage_role != UsageRole::Lost;
         all.map(|at| is_call(tree, at) && ended(at) && happened(at) && !below[at].any_but(at)).collect()
     };
-    Counting { counted, because, cost, call, answered }
+    let tool = (0..tree.nodes.len()).map(|at| is_tool_call(tree, at)).collect();
+    Counting { counted, because, cost, call, answered, tool }
+}
+
+/// A framework and an instrumentation around it both tell a tool's call (AutoGen under OpenInference): the inner telling, directly
+/// below one of the same tool, is no further call. Ids that differ tell of a tool that calls itself.
+fn is_tool_call(tree: &Tree, at: usize) -> bool {
+    let span = tree.span(at);
+    let told = tree.nodes[at].parent.map(|parent| tree.span(parent)).is_some_and(|above| {
+        let ids = span.tool_call_id.as_ref().zip(above.tool_call_id.as_ref());
+        above.kind == StepKind::Tool
+            && span.tool_name.is_some()
+            && above.tool_name == span.tool_name
+            && ids.is_none_or(|(own, above)| own == above)
+    });
+    span.kind == StepKind::Tool && !told
 }
 
 fn is_call(tree: &Tree, at: usize) -> bool {

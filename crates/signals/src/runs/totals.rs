@@ -72,7 +72,7 @@ pub(super) fn run(
         duration_ms: standing.duration_nanos as f64 / 1e6,
         kinds,
         llm_calls: counting.answered.iter().filter(|&&answered| answered).count() as u32,
-        tool_calls: kinds.get(StepKind::Tool),
+        tool_calls: counting.tool.iter().filter(|&&call| call).count() as u32,
         retrievals: kinds.get(StepKind::Retriever),
         rounds: calls().filter(|&at| is_agents(at)).count() as u32,
         errors: spans().filter(|span| span.status == SpanStatus::Error).count() as u32,
