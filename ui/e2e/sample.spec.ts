@@ -13,7 +13,7 @@ test("sample data is sent on request, said to be such, and erased", async () => 
     await until(samples, ({ runs }) => runs.length === SAMPLE_RUNS, "the sample runs");
     await part.getByText(`${SAMPLE_RUNS} sample runs in this project`).waitFor();
     await part.getByRole("link", { name: "Look around" }).click();
-    await page.getByText("The latest runs here are sample data").waitFor();
+    await page.getByText("Some runs in this project are sample data").waitFor();
     await page.getByRole("link", { name: /^Erase it/ }).click();
     await part.getByRole("button", { name: "Erase sample data" }).click();
     await until(samples, ({ runs }) => runs.length === 0, "the erasing", 60_000);

@@ -5,9 +5,9 @@ import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { lazy, type ReactNode, Suspense, useCallback, useMemo } from "react";
 import { newestRunQuery } from "@/api/queries";
+import { sampleQuery } from "@/api/sample";
 import { PageHeader } from "@/layout/PageHeader";
 import { type OverviewSearch, scopeOf, VERSUS, versusMs } from "@/lib/overview";
-import { SAMPLE_USER } from "@/lib/sampleRuns";
 import { buckets, rangeMs, stepFor } from "@/lib/series";
 import { PagePending } from "@/ui/States";
 import { TimeRange } from "@/ui/TimeRange";
@@ -46,6 +46,8 @@ export function Frame({ title, search, children }: Props) {
     refetchInterval: (query) => (query.state.data?.runs.length === 0 ? 2000 : false),
   });
 
+  const { data: samples = 0 } = useQuery({ ...sampleQuery, staleTime: 60_000 });
+
   const stretch = useCallback(
     (from: number, to: number) =>
       set((before) => ({ ...before, from: new Date(from).toISOString(), to: new Date(to).toISOString() })),
@@ -76,7 +78,7 @@ export function Frame({ title, search, children }: Props) {
         </Suspense>
       ) : (
         <div className={classes.body}>
-          {newest.data?.runs[0]?.user_id === SAMPLE_USER && <SampleStrip />}
+          {samples > 0 && <SampleStrip />}
           <Scope search={search} from={from} onChange={(next) => set(() => next)} />
           {children(ask, stretch)}
         </div>
@@ -88,7 +90,7 @@ export function Frame({ title, search, children }: Props) {
 /** Nobody shall take sample runs for their own. */
 const SampleStrip = () => (
   <p className={classes.sample} role="note">
-    <span>The latest runs here are sample data: made up, of agents named sample-….</span>
+    <span>Some runs in this project are sample data: made up, of agents named sample-….</span>
     <Link to="/connect">Erase it, or send your own traces</Link>
   </p>
 );
