@@ -29,7 +29,7 @@ class DropInClients(unittest.TestCase):
         """Runs a client; gives what it says about its run, and how many calls its model answered."""
         with FakeOpenAI() as fake:
             done = subprocess.run(
-                command, capture_output=True, text=True, timeout=PATIENCE, stdin=subprocess.DEVNULL,
+                command, capture_output=True, text=True, timeout=600, stdin=subprocess.DEVNULL,
                 env={**os.environ, "TAWNY": self.server.http, "FAKE": fake.url, **environment})
             self.assertEqual(done.returncode, 0, done.stderr[-3000:])
             return json.loads(done.stdout.strip().splitlines()[-1]), fake.answered

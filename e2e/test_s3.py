@@ -33,7 +33,7 @@ class Bucket:
             try:
                 urllib.request.urlopen(urllib.request.Request(self.endpoint + "/agents", method="PUT"), timeout=10).close()
                 break
-            except (urllib.error.URLError, ConnectionError):
+            except OSError:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.2)

@@ -54,7 +54,7 @@ pub struct Files {
 #[derive(Debug, thiserror::Error)]
 pub enum MoneyError {
     /// A file cannot be opened.
-    #[error("cannot read {path}: {source}", path = path.display())]
+    #[error("cannot read {path}", path = path.display())]
     Open {
         /// The file.
         path: PathBuf,

@@ -164,23 +164,32 @@ async fn retain(app: Arc<App>) {
 
 async fn doors(app: Arc<App>) {
     let rounds = KEYS_NOTED.as_secs() / DOORS_CHECK.as_secs();
+    let mut told = None;
     for round in 1.. {
         tokio::time::sleep(DOORS_CHECK).await;
         let shared = Arc::clone(&app);
         let looked = tokio::task::spawn_blocking(move || {
-            if let Some(tls) = &shared.tls {
-                match tls.reload() {
-                    Ok(true) => tracing::info!("the certificate was read again"),
-                    Ok(false) => {}
-                    Err(error) => return Err(format!("the certificate in use stays: {error}")),
-                }
-            }
+            // Each on its own: neither a certificate nor a full disk may keep a revoked key alive.
+            let read = shared.doors.reload().map_err(|error| format!("keys and users cannot be read: {error}"));
             let noted = if round % rounds == 0 { shared.doors.note_used() } else { Ok(()) };
-            noted
-                .and_then(|()| shared.doors.reload())
-                .map_err(|error| format!("keys and users cannot be read: {error}"))
+            let noted = noted.map_err(|error| format!("when keys were last used cannot be written: {error}"));
+            let certificate = match shared.tls.as_ref().map(|tls| tls.reload()) {
+                Some(Ok(true)) => {
+                    tracing::info!("the certificate was read again");
+                    Ok(())
+                }
+                Some(Err(error)) => Err(format!("the certificate in use stays: {error}")),
+                Some(Ok(false)) | None => Ok(()),
+            };
+            read.and(noted).and(certificate)
         });
         let trouble = looked.await.unwrap_or_else(|error| Err(format!("looking at the doors stopped: {error}"))).err();
+        if trouble != told {
+            if let Some(trouble) = &trouble {
+                tracing::error!(trouble, "doors");
+            }
+            told.clone_from(&trouble);
+        }
         app.troubles.set("doors", trouble);
     }
 }

@@ -281,6 +281,36 @@ fn a_restart_pages_nobody_twice_and_loses_no_page() {
 }
 
 #[test]
+fn an_alert_ends_with_its_rule_and_what_was_said_of_it_is_not_said_of_the_next() {
+    let (service, dir) = (Service::start(), TempDir::new().unwrap());
+    let (rules, config) =
+        (write(&dir, "rules.yml", RULES), write(&dir, "alertmanager.yml", &webhook_config(&service.url)));
+    let settings = settings(&rules, Some(&config));
+    let server = start(dir, &settings);
+    let told = |which: usize| eventually("a message", || service.at("/hook").get(which).cloned());
+    load(&server, 9.0);
+    assert_eq!(told(0)["status"], "firing");
+    let print = server.get("/api/v1/alerts").ok().json()["alerts"][0]["fingerprint"].as_str().unwrap().to_owned();
+    let ack = format!("{}/api/v1/alerts/{print}/ack", server.http);
+    assert_eq!(server.post_to(&ack, &[], br#"{"by": "ana", "comment": "mine"}"#).status, 200);
+    // The rule is taken out of its file while the server runs.
+    std::fs::write(&rules, "groups: []").unwrap();
+    assert_eq!(told(1)["status"], "resolved");
+    // It is put back: another incident, of which nobody takes care yet.
+    std::fs::write(&rules, RULES).unwrap();
+    load(&server, 9.0);
+    assert_eq!(told(2)["status"], "firing");
+    assert_eq!(server.get("/api/v1/alerts").ok().json()["alerts"][0]["ack"], Value::Null);
+    // And it goes while the server is down.
+    let dir = server.stop();
+    std::fs::write(&rules, RULES.replace("> 10", "> 1000")).unwrap();
+    let server = start(dir, &settings);
+    assert_eq!(told(3)["status"], "resolved");
+    let history = server.get("/api/v1/alerts/history").ok().text();
+    assert_eq!(history.matches("its rule is gone or was changed").count(), 2, "{history}");
+}
+
+#[test]
 fn silences_mute_and_an_acknowledgement_is_seen() {
     let (service, dir) = (Service::start(), TempDir::new().unwrap());
     let (rules, config) =

@@ -105,6 +105,20 @@ async fn what_is_taken_out_is_read_by_nobody_and_waits_while_rows_are_in_memory(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn metric_samples_in_a_project_do_not_stand_in_the_way() {
+    let data = tempfile::tempdir().unwrap();
+    let clock = TestClock::new();
+    let store = open(data.path(), &clock).await;
+    send(&store, &clock, &two(["forget-me", "keep-me"])).await.unwrap();
+    // A span with a log record and a sample.
+    store.commit(entry(1, &[Sent::new(3, 1)], &clock)).await.unwrap();
+    store.flush().await.unwrap();
+    assert_eq!(store.take_out("default", BTreeSet::from([trace_id(2)])).await.unwrap().rows["spans"], 2);
+    assert_eq!(store.erase("default", BTreeSet::from([trace_id(1)])).await.unwrap().rows["spans"], 2);
+    assert_eq!(batches(&store, store::Table::Samples).await.iter().map(|batch| batch.num_rows()).sum::<usize>(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_held_outlives_its_time_until_it_is_let_go() {
     let data = tempfile::tempdir().unwrap();
     let clock = TestClock::new();
