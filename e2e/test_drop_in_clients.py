@@ -13,7 +13,7 @@ import time
 import unittest
 
 from fake_openai import ANSWER, USAGE, FakeOpenAI
-from tawny import PATIENCE, Server
+from tawny import Server
 
 CLIENTS = pathlib.Path(__file__).resolve().parent / "clients"
 PYTHON = os.environ.get("TAWNY_CLIENTS_PYTHON")

@@ -11,7 +11,6 @@ import sys
 import tempfile
 import time
 import unittest
-import urllib.error
 import urllib.request
 
 from tawny import PATIENCE, Server, program

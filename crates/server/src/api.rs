@@ -35,6 +35,7 @@ pub mod prices;
 pub mod promql;
 pub mod rules;
 pub mod run;
+pub mod run_costs;
 pub mod runs;
 pub mod said;
 pub mod search;

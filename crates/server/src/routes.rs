@@ -21,8 +21,8 @@ use wire::Signal;
 use crate::api::{
     agents, aggregate, alert_receivers, alerts, audit, backtest, brakes, budgets, changes, checklist, costs,
     dashboards, doctor, export, findings, incidents, investigate, judged, keeping, keys, live, logs, openapi, policy,
-    prices, promql, rules, run, runs, search, session, sessions, setup, signals, silences, sla, sql, status, store,
-    summary, users,
+    prices, promql, rules, run, run_costs, runs, search, session, sessions, setup, signals, silences, sla, sql, status,
+    store, summary, users,
 };
 use crate::app::App;
 use crate::doors;
@@ -39,6 +39,7 @@ pub fn api() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(run::step))
         .routes(routes!(run::logs))
         .routes(routes!(run::raw))
+        .routes(routes!(run_costs::get))
         .routes(routes!(investigate::investigate))
         .routes(routes!(investigate::diff))
         .routes(routes!(sessions::list))

@@ -74,6 +74,7 @@ pub const RULES: &[(&str, &str, Rule)] = &[
     ("GET", "/api/v1/runs/{trace_id}/tree", Needs(Need::Read)),
     ("GET", "/api/v1/runs/{trace_id}/logs", Needs(Need::Read)),
     ("GET", "/api/v1/runs/{trace_id}/raw", Needs(Need::Read)),
+    ("GET", "/api/v1/runs/{trace_id}/costs", Needs(Need::Read)),
     ("GET", "/api/v1/runs/{trace_id}/steps/{span_id}", Needs(Need::Read)),
     ("GET", "/api/v1/sessions", Needs(Need::Read)),
     ("GET", "/api/v1/summary", Needs(Need::Read)),

@@ -118,7 +118,12 @@ fn every_route_has_a_rule_and_every_rule_of_the_api_a_route() {
         .filter(|(known, pattern, _)| !routes.iter().any(|(method, path)| known == method && path == pattern))
         .collect();
     assert!(idle.is_empty(), "these rules are for no route: {idle:?}");
-    let gone: Vec<_> = rules::CONTENT.iter().filter(|known| !routes.iter().any(|(_, path)| path == *known)).collect();
+    // What the document does not describe (Grafana's doors) has a rule at least.
+    let is_route = |known: &str| match known.strip_suffix('*') {
+        Some(begin) => RULES.iter().any(|(_, path, _)| path.starts_with(begin)),
+        None => routes.iter().any(|(_, path)| path == known),
+    };
+    let gone: Vec<_> = rules::CONTENT.iter().filter(|known| !is_route(known)).collect();
     assert!(gone.is_empty(), "these are no routes: {gone:?}");
 }
 

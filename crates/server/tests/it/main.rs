@@ -9,6 +9,7 @@ mod alerts_trust;
 mod api;
 mod bad_input;
 mod captures;
+mod certificates;
 mod datadog;
 mod doctor;
 mod doors;

@@ -65,6 +65,12 @@ fn a_settled_run_is_in_the_ledger_once_however_often_it_is_sent() {
     let by_run = server.until("/api/v1/costs?by=run&session=conversation-1", |costs| costs["total"]["calls"] == 4);
     assert!(by_run["rows"].as_array().unwrap().iter().all(|row| near(&row["cost_usd"], 0.001125)), "{by_run:#}");
     assert!(by_run["entries_since"].is_string());
+    let calls = server.get(&format!("/api/v1/runs/{}/costs", trace_id(1))).ok().json();
+    let call = &calls["calls"][0];
+    assert_eq!((&call["basis"], &call["price_row"]), (&json!("computed"), &json!("openai/gpt-4o")), "{calls:#}");
+    assert!(call["price_source"].as_str().is_some_and(|source| source.contains("openai")), "{calls:#}");
+    assert!(near(&calls["cost_usd"], 0.001125) && call["price_read"].is_string(), "{calls:#}");
+    assert_eq!(server.get(&format!("/api/v1/runs/{}/costs", trace_id(99))).status, 404);
     let csv = server.get("/api/v1/costs.csv?by=agent").ok();
     assert_eq!(csv.header("content-type"), "text/csv; charset=utf-8");
     assert_eq!(csv.text().lines().nth(1).unwrap(), "planner,4,500,100,0,0,0,0,0.00225,0");

@@ -73,6 +73,14 @@ pub enum CostsCommand {
     Forecast(Reading),
     /// List models whose tokens have no cost.
     Unpriced(Reading),
+    /// Show every call of a run with what it cost, and by which price.
+    Run {
+        /// The run: its trace id, or the beginning of it.
+        run: String,
+        /// Server and form.
+        #[command(flatten)]
+        reading: Reading,
+    },
     /// Say what the same traffic would have cost on another model.
     WhatIf {
         /// The model.

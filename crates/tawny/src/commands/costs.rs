@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use server::api::types::{
-    CostAnswer, CostForecast, CostSums, PricesAnswer, RepriceRequest, Repriced, UnpricedAnswer, WhatIf,
+    CostAnswer, CostForecast, CostSums, PricesAnswer, RepriceRequest, Repriced, RunCosts, UnpricedAnswer, WhatIf,
 };
 
 use crate::cli::{self, CostsCommand, Reading};
@@ -19,6 +19,7 @@ pub fn run(args: &cli::Costs) -> Result<ExitCode> {
         None => costs(args)?,
         Some(CostsCommand::Forecast(reading)) => forecast(reading)?,
         Some(CostsCommand::Unpriced(reading)) => unpriced(reading)?,
+        Some(CostsCommand::Run { run, reading }) => of_run(run, reading)?,
         Some(CostsCommand::WhatIf { model, from, reading }) => what_if(model, from, reading)?,
         Some(CostsCommand::Reprice { since, dry_run, reading }) => reprice(since.clone(), *dry_run, reading)?,
         Some(CostsCommand::Prices { set, reading }) => prices(set.as_deref(), reading)?,
@@ -133,6 +134,33 @@ fn forecast(reading: &Reading) -> Result<()> {
         dollars(Some(answer.month_usd)),
         faint(&basis),
     ))
+}
+
+fn of_run(run: &str, reading: &Reading) -> Result<()> {
+    let client = Client::new(&reading.url)?;
+    let text = client.text(&format!("/api/v1/runs/{}/costs", super::run::whole_id(&client, run)?))?;
+    let Some(answer) = read::<RunCosts>(&text, reading)? else { return Ok(()) };
+    let mut table = show::table(&["STEP", "AGENT", "MODEL", "IN", "OUT", "CACHED", "COST", "KNOWN BY", "PRICE"]);
+    for call in &answer.calls {
+        let said = |text: &Option<String>| show::cell(text.as_deref().map_or("-".into(), style::printable));
+        let tokens = |tokens: Option<u64>| show::figure(tokens.map_or_else(|| "-".to_owned(), count));
+        let price = [&call.price_row, &call.price_read, &call.price_source];
+        let price: Vec<&str> = price.into_iter().flatten().map(String::as_str).collect();
+        let known = call.why.as_ref().map_or_else(|| call.basis.clone(), |why| format!("{} ({why})", call.basis));
+        table.add_row(vec![
+            show::cell(call.span_id),
+            said(&call.agent),
+            said(&call.model),
+            tokens(call.input_tokens),
+            tokens(call.output_tokens),
+            tokens(call.cache_read_tokens),
+            show::figure(dollars(call.cost_usd)),
+            show::cell(known),
+            show::cell(if price.is_empty() { "-".to_owned() } else { price.join(", ") }),
+        ]);
+    }
+    let guessed = answer.guessed_usd.map_or_else(String::new, |usd| format!(", and {} guessed", dollars(Some(usd))));
+    show::out(&format!("{}{} {}{guessed}\n", show::render(&mut table), faint("total"), dollars(answer.cost_usd)))
 }
 
 fn unpriced(reading: &Reading) -> Result<()> {

@@ -1,6 +1,6 @@
 //! Costs: questions and answers.
 
-use model::{Timestamp, TraceId};
+use model::{SpanId, Timestamp, TraceId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -175,4 +175,87 @@ pub struct PriceRow {
     pub input: f64,
     /// Dollars per million output tokens.
     pub output: f64,
+}
+
+/// What the calls of a run cost.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct RunCosts {
+    /// The run.
+    #[schema(value_type = String)]
+    pub trace_id: TraceId,
+    /// Dollars of all calls, as the run's totals have them.
+    #[schema(required)]
+    pub cost_usd: Option<f64>,
+    /// Dollars of calls without token counts, guessed from their texts; not in `cost_usd`.
+    #[schema(required)]
+    pub guessed_usd: Option<f64>,
+    /// The calls, in the order of the run's steps.
+    pub calls: Vec<RunCall>,
+}
+
+/// One call in the ledger.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct RunCall {
+    /// The step.
+    #[schema(value_type = String)]
+    pub span_id: SpanId,
+    /// When it began: prices go by this.
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Timestamp,
+    /// Agent that made it.
+    #[schema(required)]
+    pub agent: Option<String>,
+    /// Tool inside of which it was made.
+    #[schema(required)]
+    pub tool: Option<String>,
+    /// Model that answered.
+    #[schema(required)]
+    pub model: Option<String>,
+    /// Who served it.
+    #[schema(required)]
+    pub provider: Option<String>,
+    /// Service tier: `standard`, `batch`, `flex`, `priority`.
+    pub tier: String,
+    /// Tokens in, cached ones included.
+    #[schema(required)]
+    pub input_tokens: Option<u64>,
+    /// Tokens out, reasoning included.
+    #[schema(required)]
+    pub output_tokens: Option<u64>,
+    /// Part of the input that was read from a cache.
+    #[schema(required)]
+    pub cache_read_tokens: Option<u64>,
+    /// Part of the input that was written to a cache.
+    #[schema(required)]
+    pub cache_write_tokens: Option<u64>,
+    /// Part of the output that is reasoning.
+    #[schema(required)]
+    pub reasoning_tokens: Option<u64>,
+    /// Dollars, where known or guessed.
+    #[schema(required)]
+    pub cost_usd: Option<f64>,
+    /// How that is known: `reported` by the client, `computed` from a price, `aggregated` (reported for a step above the calls), `estimated`,
+    /// `unknown_model`, `uncertain` (between two bounds), `elsewhere` (another entry tells it), `no_call`.
+    pub basis: String,
+    /// What was guessed, of an estimate.
+    #[schema(required)]
+    pub why: Option<String>,
+    /// Where it is uncertain: no less than this.
+    #[schema(required)]
+    pub least_usd: Option<f64>,
+    /// And no more than this.
+    #[schema(required)]
+    pub most_usd: Option<f64>,
+    /// Row of the prices it was computed with.
+    #[schema(required)]
+    pub price_row: Option<String>,
+    /// Where that price was read.
+    #[schema(required)]
+    pub price_source: Option<String>,
+    /// The day it was read.
+    #[schema(required)]
+    pub price_read: Option<String>,
+    /// Budget reservation it was made under.
+    #[schema(required)]
+    pub reservation: Option<String>,
 }
