@@ -67,8 +67,9 @@ fn a_settled_run_is_in_the_ledger_once_however_often_it_is_sent() {
     assert!(by_run["entries_since"].is_string());
     let calls = server.get(&format!("/api/v1/runs/{}/costs", trace_id(1))).ok().json();
     let call = &calls["calls"][0];
-    assert_eq!((&call["basis"], &call["price_row"]), (&json!("computed"), &json!("openai/gpt-4o")), "{calls:#}");
-    assert!(call["price_source"].as_str().is_some_and(|source| source.contains("openai")), "{calls:#}");
+    let says = |field: &str, text: &str| call[field].as_str().is_some_and(|said| said.contains(text));
+    assert!(says("basis", "computed") && says("price_row", "openai/gpt-4o"), "{calls:#}");
+    assert!(says("price_source", "openai.com"), "{calls:#}");
     assert!(near(&calls["cost_usd"], 0.001125) && call["price_read"].is_string(), "{calls:#}");
     assert_eq!(server.get(&format!("/api/v1/runs/{}/costs", trace_id(99))).status, 404);
     let csv = server.get("/api/v1/costs.csv?by=agent").ok();
