@@ -176,6 +176,12 @@ fn sides(raw: &RawSpan<'_>, named: &Named<'_>, span: &Span) -> Option<Join> {
     Some(Join { relation, other, caller, callee, reason })
 }
 
+/// Whether a stored span only keeps a join ([`join_span`]): nobody sent it.
+pub fn is_join(raw: &RawSpan<'_>) -> bool {
+    let told = raw.attributes.get(ATTRIBUTE).and_then(Value::as_str);
+    told.is_some_and(|told| Join::parse(told).is_some())
+}
+
 /// The row that keeps a join in the trace that holds it; `span` is the one that bears witness. The same join has the same id,
 /// whoever tells it.
 pub fn join_span(holder: TraceId, join: &Join, span: &Span) -> (Span, RawSpan<'static>) {

@@ -36,7 +36,7 @@ use model::raw::{RawLog, RawSpan, Resource, Scope};
 use model::{Billing, Content, Log, Span, Tenant, Timestamp};
 
 pub use crate::facts::{Fact, content_facts, facts};
-pub use crate::joins::{join_span, joins};
+pub use crate::joins::{is_join, join_span, joins};
 use crate::reading::Reading;
 use crate::registry::Registry;
 pub use crate::renames::Renames;

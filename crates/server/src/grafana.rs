@@ -67,7 +67,8 @@ async fn trace(app: &App, id: &str) -> Result<(TraceId, Vec<StoredSpan>), Proble
     let trace_id: TraceId = format!("{id:0>32}")
         .parse()
         .map_err(|_| Problem::bad_request(format!("cannot read the trace id {id:?}: give 32 hexadecimal digits")))?;
-    let spans = app.store()?.trace(&app.project(), trace_id).await?;
+    let mut spans = app.store()?.trace(&app.project(), trace_id).await?;
+    spans.retain(|span| !dialects::is_join(&span.raw));
     if spans.is_empty() {
         return Err(Problem::new(
             StatusCode::NOT_FOUND,

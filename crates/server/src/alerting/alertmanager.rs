@@ -63,6 +63,12 @@ fn bad(text: impl Into<String>) -> Refusal {
 
 type Answered = Result<Json<Value>, Refusal>;
 
+/// Whether matchers can name a label so.
+fn is_label_name(name: &str) -> bool {
+    let plain = |byte: u8| byte == b'_' || byte.is_ascii_alphanumeric();
+    !name.is_empty() && name.bytes().all(plain) && !name.as_bytes()[0].is_ascii_digit()
+}
+
 fn texts(labels: &Labels) -> Value {
     labels.iter().map(|label| (label.name.to_string(), Value::from(&*label.value))).collect()
 }
@@ -203,6 +209,9 @@ fn accept(app: &App, posted: Vec<Posted>) -> Result<(), Refusal> {
         let labels = Labels::new(alert.labels);
         if labels.is_empty() {
             mistakes.push("an alert needs at least one label".to_owned());
+        } else if let Some(wrong) = labels.iter().find(|label| !is_label_name(&label.name)) {
+            let name = &wrong.name;
+            mistakes.push(format!("{name:?} is no name of a label: use letters, digits and _, and no digit in front"));
         } else if bytes > limits::ALERT_BYTES_MAX {
             app.counters.limit_reached("alert_bytes_max");
             mistakes.push(format!(

@@ -73,7 +73,9 @@ impl Walk {
         loop {
             while let Some(trace_id) = self.runs.pop() {
                 let (store, project) = (self.app.store()?, Arc::clone(&self.project));
-                let spans = store.trace(&project, trace_id).await?;
+                let mut spans = store.trace(&project, trace_id).await?;
+                // What joins it to others is seen again where it is imported.
+                spans.retain(|span| !dialects::is_join(&span.raw));
                 if spans.is_empty() {
                     continue; // removed since the page was read
                 }

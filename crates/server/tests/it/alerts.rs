@@ -412,6 +412,8 @@ fn other_systems_send_alerts_and_amtool_works() {
     for name in ["Far", "Hooked"] {
         eventually(name, || service.at("/hook").into_iter().find(|body| body["commonLabels"]["alertname"] == name));
     }
+    let odd = post("/alertmanager/api/v2/alerts", &json!([{"labels": {"alertname": "Odd", "0x": "y"}}]));
+    assert!(odd.status == 400 && odd.text().contains("no name of a label"), "{}", odd.text());
     let big = json!([{"labels": {"alertname": "Big", "x": "y".repeat(70_000)}}, alert("Beside")]);
     let answer = post("/alertmanager/api/v2/alerts", &big);
     assert!(answer.status == 400 && answer.text().contains("alert_bytes_max"), "{}", answer.text());

@@ -101,6 +101,12 @@ fn a_trace_that_was_judged_before_it_was_joined_counts_once() {
     // 30 tokens in at 2.5 and 4 out at 10 dollars a million: once.
     assert!((costs["total"]["cost_usd"].as_f64().unwrap() - 0.000_115).abs() < 1e-12, "{costs:#}");
     assert_eq!(costs["total"]["calls"], 1);
+    // What keeps the join is nobody's span.
+    let (tempo, export) = (format!("/tempo/api/traces/{}", trace_id(6)), "/api/v1/export".to_owned());
+    for path in [tempo, export] {
+        let told = server.get(&path).ok().text();
+        assert!(told.contains("tools/call") && !told.contains("told_by_log"), "{path}: {told}");
+    }
 }
 
 #[test]
