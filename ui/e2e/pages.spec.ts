@@ -186,9 +186,10 @@ test.each([
       origins.add(url.origin);
       if (url.pathname.startsWith("/api/")) return;
       sizes.set(url.pathname, undefined);
-      // One that the page gives up at its end has no size; nobody waits for it any more.
       const found = await request.sizes().catch(() => undefined);
-      sizes.set(url.pathname, found?.responseBodySize);
+      // One that the page gave up has no size, and nobody waits for it.
+      if (found) sizes.set(url.pathname, found.responseBodySize);
+      else sizes.delete(url.pathname);
     });
     await page.goto(`${URL_UNDER_TEST}${path}`);
     await page.locator(ready).first().waitFor();
