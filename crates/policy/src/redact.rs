@@ -15,8 +15,9 @@ use crate::key::Key;
 /// Shortest text that anything is looked for in.
 const SHORTEST: usize = 5;
 
-/// Times a text is looked through again after something was taken out: what stood beside it may be found only then.
-const PASSES: usize = 4;
+/// Times a text is looked through at most. What stood beside a thing that was taken out may be found only then, so a text is
+/// looked through again until nothing more is found; the bound keeps a text made to need many passes from costing more.
+const PASSES: usize = 16;
 
 /// What stands in the place of a thing that was taken out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]

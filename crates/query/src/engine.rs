@@ -126,13 +126,12 @@ impl Engine {
             Ok(Err(_)) => {
                 Err(QueryError::Internal("the query engine stopped at a fault of its own; the log says where".into()))
             }
-            Err(_) => Err(QueryError::Limit {
-                name,
-                limit: format!("{} s", time.as_secs_f64()),
-                advice: "narrow the time range or the filters",
-            }),
+            Err(_) => Err(QueryError::out_of_time()),
         };
         answer.map_err(|error| match error {
+            QueryError::Limit { name: "sql_time", advice, .. } => {
+                QueryError::Limit { name, limit: format!("{} s", time.as_secs_f64()), advice }
+            }
             QueryError::Limit { name: "memory_bytes", advice, .. } => QueryError::Limit {
                 name: "memory_bytes",
                 limit: format!("{} MiB for all running queries", self.limits.memory_bytes >> 20),

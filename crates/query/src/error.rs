@@ -51,4 +51,9 @@ impl QueryError {
     pub(crate) fn invalid(message: impl Into<String>) -> Self {
         Self::Invalid { message: message.into(), position: None }
     }
+
+    /// The time of a query is over; the engine adds how long it was.
+    pub(crate) fn out_of_time() -> Self {
+        Self::Limit { name: "sql_time", limit: String::new(), advice: "narrow the time range or the filters" }
+    }
 }

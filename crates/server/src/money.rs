@@ -180,12 +180,12 @@ impl Money {
         };
         let (log, ops) = Log::open(dir, sync)?;
         let mut book = Book::new(budgets);
+        // Before any money is added: what was announced before the restart is not announced again, what was not is.
+        let passed = state.read(|connection| crossings::since(connection, oldest_period(now)))?;
+        passed.iter().for_each(|passed| book.announced(&passed.announced()));
         for op in &ops {
             book.apply(op, now);
         }
-        // What was announced before the restart is not announced again; what was passed and not announced is.
-        let passed = state.read(|connection| crossings::since(connection, oldest_period(now)))?;
-        passed.iter().for_each(|passed| book.announced(&passed.announced()));
         fill(&mut book, state, now)?;
         book.expire(now);
         locked(&self.waiting).extend(book.take_crossings());

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::{Hits, digits, pattern, stands_alone};
+use super::{Hits, digits, ends_alone, pattern, stands_alone, starts_alone};
 
 static EMAIL: LazyLock<Regex> = LazyLock::new(|| {
     pattern(r"[\p{L}\p{N}._%+'&=-]+(?:@|%40)[\p{L}\p{N}](?:[\p{L}\p{N}-]*\.)+(?:xn--[A-Za-z0-9-]+|\p{L}{2,24})")
@@ -27,13 +27,19 @@ pub(crate) fn email(text: &str, hits: &mut Hits) {
 /// Finds phone numbers.
 pub(crate) fn phone(text: &str, hits: &mut Hits) {
     if text.contains('+') {
-        let all = INTERNATIONAL.find_iter(text).map(|found| found.range());
-        hits.extend(all.filter(|range| {
-            (8..=15).contains(&digits(&text[range.clone()]).len())
-                && stands_alone(text, range)
+        // Numbers may follow each other with nothing between them: only the first must begin by itself.
+        let mut last = None;
+        for range in INTERNATIONAL.find_iter(text).map(|found| found.range()) {
+            if (8..=15).contains(&digits(&text[range.clone()]).len())
+                && (last == Some(range.start) || starts_alone(text, range.start))
+                && ends_alone(text, range.end)
                 // A place with a decimal point before it is a number, not a `+` before a phone.
                 && !text[..range.start].ends_with(['.', '/', '='])
-        }));
+            {
+                last = Some(range.end);
+                hits.push(range);
+            }
+        }
     }
     if text.len() >= 12 {
         let all = NORTH_AMERICAN.find_iter(text).map(|found| found.range());

@@ -68,8 +68,21 @@ pub fn named(name: &str) -> Option<&'static Detector> {
 
 /// Whether what stands at `range` stands alone: no letter, digit or underscore touches it.
 pub(crate) fn stands_alone(text: &str, range: &Range<usize>) -> bool {
-    let touches = |letter: Option<char>| letter.is_some_and(|letter| letter.is_alphanumeric() || letter == '_');
-    !touches(text[..range.start].chars().next_back()) && !touches(text[range.end..].chars().next())
+    starts_alone(text, range.start) && ends_alone(text, range.end)
+}
+
+/// Whether nothing touches what begins at `start`.
+pub(crate) fn starts_alone(text: &str, start: usize) -> bool {
+    !text[..start].chars().next_back().is_some_and(is_of_a_word)
+}
+
+/// Whether nothing touches what ends before `end`.
+pub(crate) fn ends_alone(text: &str, end: usize) -> bool {
+    !text[end..].chars().next().is_some_and(is_of_a_word)
+}
+
+fn is_of_a_word(letter: char) -> bool {
+    letter.is_alphanumeric() || letter == '_'
 }
 
 /// The decimal digits of a text.

@@ -73,6 +73,16 @@ proptest! {
     }
 
     #[test]
+    fn numbers_that_follow_each_other_are_all_found(before in "(123-45-6789)?|x ", times in 1..60usize) {
+        let policies = policies(FILES[0]);
+        let said = format!("{before}{}", "+49 30 901820".repeat(times));
+        let mut batch = request("x", &[("note", said.as_str().into())]);
+        apply(&policies, &mut batch);
+        let left = left(&batch)[0].1.clone();
+        prop_assert!(!left.contains("901820"), "{}", left);
+    }
+
+    #[test]
     fn a_card_is_found_between_any_words(before in "[a-z ,.:;\"{}()]{0,20}", after in "[a-z ,.:;\"{}()]{0,20}") {
         let said = format!("{before} 5500-0000-0000-0004 {after}");
         let policies = policies(FILES[0]);

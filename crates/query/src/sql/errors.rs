@@ -7,6 +7,7 @@ use datafusion::common::utils::datafusion_strsim::levenshtein;
 use datafusion::common::{DataFusionError, SchemaError};
 use datafusion::sql::sqlparser::parser::ParserError;
 
+use crate::yielding::NobodyWaits;
 use crate::{Position, QueryError};
 
 /// A column is suggested where it differs by at most this many letters.
@@ -95,6 +96,7 @@ fn external(error: &(dyn std::error::Error + Send + Sync + 'static)) -> QueryErr
     match error.downcast_ref::<DataFusionError>() {
         Some(inner) => convert_ref(inner),
         // The regular expression of a query is a value, found wrong only when it is used.
+        None if error.is::<NobodyWaits>() => QueryError::out_of_time(),
         None if error.to_string().starts_with("regex parse error") => QueryError::invalid(error.to_string()),
         None => QueryError::Internal(error.to_string()),
     }

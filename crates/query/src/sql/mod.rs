@@ -14,6 +14,7 @@ use futures::TryStreamExt;
 
 pub use check::{MAX_SQL_BYTES, MAX_SQL_WORDS};
 
+use crate::yielding::Waiting;
 use crate::{Column, Engine, QueryError, SqlAnswer, SqlLimits, json, views};
 
 impl Engine {
@@ -30,7 +31,8 @@ impl Engine {
         self.bounded("sql_time", limits.time, async {
             let snapshot = self.snapshot().await?;
             let state = self.session(&snapshot, project)?;
-            let stream = plan_and_start(state, statement, limits.rows).await?;
+            let waiting = Waiting::at_most(limits.time);
+            let stream = plan_and_start(state, statement, limits.rows, &waiting).await?;
             collect(stream, limits).await
         })
         .await
@@ -41,6 +43,7 @@ async fn plan_and_start(
     state: SessionState,
     statement: Statement,
     rows: usize,
+    waiting: &Waiting,
 ) -> Result<SendableRecordBatchStream, QueryError> {
     let plan = state.statement_to_plan(statement).await.map_err(errors::convert)?;
     // The parser let only reading through; should the planner make anything else of it, it ends here.
@@ -58,7 +61,7 @@ async fn plan_and_start(
         frame = frame.limit(0, Some(rows.saturating_add(1))).map_err(errors::convert)?;
     }
     let tasks = Arc::new(frame.task_ctx());
-    let plan = frame.create_physical_plan().await.map_err(errors::convert)?;
+    let plan = frame.create_physical_plan().await.and_then(|plan| waiting.watch(plan)).map_err(errors::convert)?;
     execute_stream(plan, tasks).map_err(errors::convert)
 }
 

@@ -64,8 +64,8 @@ async fn collect(app: &App, group: &Group, outcomes: &[Outcome], now: i64, found
         }
     }
     let fires = |gathered: &Gathered| gathered.evidence.ended_at.is_none();
-    for (at, (_, alert)) in taken.iter().enumerate().filter(|(at, _)| fires(&found[*at])).collect::<Vec<_>>() {
-        found[at].evidence.runs = runs(app, alert).await;
+    for (gathered, (_, alert)) in found.iter_mut().zip(&taken).filter(|(gathered, _)| fires(gathered)) {
+        gathered.evidence.runs = runs(app, alert).await;
     }
     for rule in &group.rules {
         let own: Vec<usize> = (0..taken.len()).filter(|at| Arc::ptr_eq(taken[*at].0, rule)).collect();

@@ -61,8 +61,7 @@ pub fn langfuse_trace(id: &str, spans: &[StoredSpan], scores: &[Score]) -> Json 
     let stands_for_trace = |span: &&StoredSpan| span.raw.attributes.get("langfuse.trace.id").is_none();
     let observations: Vec<Json> = spans.iter().filter(stands_for_trace).map(|span| observation(id, span)).collect();
     let first = |keys: [&str; 2]| keys.iter().map(|key| member(told, key)).find(|value| !value.is_null());
-    let cost: f64 =
-        spans.iter().filter_map(|span| span.span.cost).map(model::Usd::as_f64).fold(0.0, |sum, cost| sum + cost);
+    let cost = spans.iter().filter_map(|span| span.span.cost).fold(model::Usd::default(), model::Usd::plus).as_f64();
     let end = spans.iter().map(|span| span.raw.end).max().unwrap_or_default();
     json!({
         "id": id,
