@@ -151,18 +151,19 @@ pub fn features(evidence: &Evidence<'_>, outcome: Option<&str>) -> Features {
 }
 
 fn tools(evidence: &Evidence<'_>, out: &mut Features) {
-    let mut seen: BTreeMap<&str, (u32, f64)> = BTreeMap::new();
+    let mut seen: BTreeMap<&str, (u32, u32, f64)> = BTreeMap::new();
     for call in &evidence.calls {
         if seen.len() == MOST_TOOLS && !seen.contains_key(call.name) {
             continue;
         }
-        let (fails, ms) = seen.entry(call.name).or_default();
+        let (times, fails, ms) = seen.entry(call.name).or_default();
+        *times += 1;
         *fails += u32::from(call.state.is_failure());
         // A failed attempt's time says nothing of the tool's own.
         *ms = if call.state.is_failure() { *ms } else { ms.max(call.ms.unwrap_or(0.0)) };
     }
-    for (name, (fails, ms)) in seen {
-        out.values.insert(format!("tool:{name}"), Value::Category("used".into()));
+    for (name, (times, fails, ms)) in seen {
+        out.values.insert(format!("tool:{name}"), Value::Category(how_often(times).into()));
         out.values.insert(format!("tool_fails:{name}"), Value::Category(if fails > 0 { "yes" } else { "no" }.into()));
         if ms > 0.0 {
             out.values.insert(format!("tool_ms:{name}"), Value::Number(ms));
@@ -173,6 +174,15 @@ fn tools(evidence: &Evidence<'_>, out: &mut Features) {
             let name = format!("arguments:{}", call.name);
             out.values.entry(name).or_insert_with(|| Value::Category(shape(arguments)));
         }
+    }
+}
+
+/// How often a run called a tool, as a person would say it: a tool may be used by as many runs as ever, and far more often by some.
+fn how_often(times: u32) -> &'static str {
+    match times {
+        0 | 1 => "once",
+        2 => "twice",
+        _ => "three times or more",
     }
 }
 
