@@ -80,6 +80,24 @@ fn a_tool_that_good_runs_do_not_use_is_grave_where_it_changes_something() {
 }
 
 #[test]
+fn arguments_that_depart_from_all_earlier_ones_are_told_and_are_grave_where_the_call_failed() {
+    let visit = |arguments: serde_json::Value| {
+        move |script: &mut Script| script.tool("plan", arguments.clone(), json!({"at": 9}))
+    };
+    let usual = || after(60, visit(json!({"day": "2026-01-01", "who": "Ana"})));
+    let said = |run: &dyn Fn(&mut Script)| said(&mut usual(), "bad_arguments", run);
+    let renamed = said(&visit(json!({"day": "2026-01-01", "person": "Ana"}))).unwrap();
+    assert_eq!((renamed.severity, &renamed.span_ids[..]), (Severity::Info, &[script::span_id(1)][..]));
+    assert!(renamed.message.contains("`person` is new"), "{}", renamed.message);
+    assert!(said(&visit(json!({"day": "01/02/2026", "who": "Ana"}))).unwrap().message.contains("date d/m/y"));
+    assert!(said(&visit(json!({"day": "2026-01-01"}))).unwrap().message.contains("`who` is missing"));
+    assert_eq!(said(&visit(json!({"day": "2026-03-09", "who": "Bo Li"}))), None);
+    let broken =
+        said(&|script| script.failing_tool("plan", json!({"day": "2026-01-01", "person": "Ana"}), "bad request"));
+    assert_eq!(broken.unwrap().severity, Severity::Warning);
+}
+
+#[test]
 fn tools_in_an_order_that_good_runs_do_not_have_are_shown() {
     let order =
         |tools: &'static [&'static str]| move |script: &mut Script| tools.iter().for_each(|tool| call(script, tool));
