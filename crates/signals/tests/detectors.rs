@@ -303,6 +303,14 @@ fn agents_that_hand_the_work_back_and_forth_are_noticed() {
     };
     speaks(&with(&["billing", "support", "billing", "support", "billing"]), "handoff_ping_pong", Severity::Warning, 5);
     silent(&with(&["billing", "support", "shipping", "returns", "billing"]), "handoff_ping_pong");
+    // Many frameworks tell it as a tool.
+    let tools = |names: &[&str]| {
+        let mut script = agent();
+        names.iter().for_each(|to| script.tool(&format!("transfer_to_{to}"), json!({}), json!({"assistant": to})));
+        script
+    };
+    speaks(&tools(&["billing", "support", "billing", "support", "billing"]), "handoff_ping_pong", Severity::Warning, 5);
+    silent(&tools(&["billing", "support", "human_agents"]), "handoff_ping_pong");
 }
 
 #[test]
