@@ -119,11 +119,7 @@ fn against_failures(runs: &[Judged], truth: &[Option<bool>]) {
         let ((low, high), each) = (poisson(count), 1e3 / healthy as f64);
         format!("{:.0} [{:.0}, {:.0}] ({count})", count as f64 * each, low * each, high * each)
     };
-    println!(
-        "findings per 1,000 of {healthy} healthy runs: {}, of them warnings {}",
-        per(all(false)),
-        per(all(true))
-    );
+    println!("findings per 1,000 of {healthy} healthy runs: {}, of them warnings {}", per(all(false)), per(all(true)));
 }
 
 /// Runs in which no span says that something failed: whether those that failed come first.
