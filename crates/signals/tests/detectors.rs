@@ -433,7 +433,7 @@ fn settings_hold_for_the_agents_they_name() {
         ("[detectors.lop]", "no detector `lop`"),
         ("[detectors.loop]\nrepeat = 5", "repeats, cycles, outputs, similarity"),
         ("[[for]]\nagnt = \"x\"", "unknown field `agnt`"),
-        ("[detectors.loop]\nrepeats = -1", "cannot use `repeats`"),
+        ("[detectors.loop]\nrepeats = -1", "cannot use `repeats = -1`"),
     ] {
         let error = Settings::parse(wrong).unwrap_err().to_string();
         assert!(error.contains(says), "{error}");

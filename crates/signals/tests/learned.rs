@@ -98,6 +98,18 @@ fn arguments_that_depart_from_all_earlier_ones_are_told_and_are_grave_where_the_
 }
 
 #[test]
+fn telemetry_that_no_longer_tells_tokens_is_a_change_of_what_is_told() {
+    let mut night = after(60, |script| tokens(script, 2_000));
+    let shift = (61..=90).find_map(|number| {
+        let mut script = Script::of(number, "helper");
+        script.says("It is on its way.");
+        script.shown_to(&mut night, Beside::default()).shift
+    });
+    let shift = shift.unwrap();
+    assert_eq!((shift.feature.as_str(), shift.after), ("told", 0.0), "{shift:?}");
+}
+
+#[test]
 fn tools_in_an_order_that_good_runs_do_not_have_are_shown() {
     let order =
         |tools: &'static [&'static str]| move |script: &mut Script| tools.iter().for_each(|tool| call(script, tool));

@@ -33,6 +33,7 @@ pub struct Features {
 
 /// Which features a person asks about first when several moved together: the earlier, the closer to a cause.
 pub const RANKED: &[&str] = &[
+    "told",
     "model",
     "prompt",
     "arguments",
@@ -72,6 +73,7 @@ pub fn rank(feature: &str) -> usize {
 pub fn title(feature: &str) -> String {
     let (family, of) = feature.split_once(':').unwrap_or((feature, ""));
     match family {
+        "told" => "what telemetry tells of runs".into(),
         "model" => "the model that answers".into(),
         "prompt" => "the system prompt".into(),
         "arguments" => format!("the arguments of `{of}`"),
@@ -193,6 +195,7 @@ fn categories(evidence: &Evidence<'_>, outcome: Option<&str>, out: &mut Features
         }
     };
     let run = evidence.run;
+    category("told", told(evidence).map(str::to_owned));
     category("outcome", outcome.map(str::to_owned));
     category("failed", evidence.ended().then(|| if run.status == RunStatus::Error { "yes" } else { "no" }.into()));
     let answered = evidence.rounds.iter().rev().find(|round| !round.failed);
@@ -244,6 +247,22 @@ fn categories(evidence: &Evidence<'_>, outcome: Option<&str>, out: &mut Features
             out.values.insert("retrieval_score".into(), Value::Number(score));
         }
     }
+}
+
+/// Whether tokens and what was said are told, of runs in which a model answered: instrumentation that loses either makes every number of it
+/// look fine.
+fn told(evidence: &Evidence<'_>) -> Option<&'static str> {
+    if evidence.rounds.iter().all(|round| round.failed) {
+        return None;
+    }
+    let usage = &evidence.run.usage;
+    let tokens = usage.input_tokens.is_some() || usage.output_tokens.is_some() || usage.total_tokens().is_some();
+    Some(match (tokens, evidence.has_content()) {
+        (true, true) => "tokens and content",
+        (true, false) => "tokens without content",
+        (false, true) => "content without tokens",
+        (false, false) => "neither tokens nor content",
+    })
 }
 
 /// How an answer is built, as a template would have it.
