@@ -64,6 +64,13 @@ fn the_first_departure_is_another_tool_a_slow_one_or_an_early_end() {
     };
     let (span, words) = departure(&slow).unwrap();
     assert!(span == script::span_id(2) && words.contains("`read` took"), "{words}");
+    let cut = |script: &mut Script| {
+        all(script);
+        script.says("They are al");
+        script.last_llm(|span| span.finish_reason = Some("length".into()));
+    };
+    let (span, words) = departure(&cut).unwrap();
+    assert!(span == script::span_id(4) && words.contains("stopped for `length`"), "{words}");
     let early = |script: &mut Script| {
         call(script, "find");
         script.says("Nothing was found.");

@@ -57,8 +57,10 @@ pub const RANKED: &[&str] = &[
     "finish_reason",
     "rounds",
     "tool_calls",
+    "reasoning_tokens",
     "output_tokens",
     "input_tokens",
+    "cache_read_tokens",
     "cost_usd",
     "duration_ms",
 ];
@@ -97,6 +99,8 @@ pub fn title(feature: &str) -> String {
         "finish_reason" => "why the model stops".into(),
         "rounds" => "model calls per run".into(),
         "tool_calls" => "tool calls per run".into(),
+        "reasoning_tokens" => "reasoning tokens per run".into(),
+        "cache_read_tokens" => "tokens read from the prompt cache per run".into(),
         "output_tokens" => "output tokens per run".into(),
         "input_tokens" => "input tokens per run".into(),
         "cost_usd" => "cost per run".into(),
@@ -138,6 +142,10 @@ pub fn features(evidence: &Evidence<'_>, outcome: Option<&str>) -> Features {
     number("duration_ms", evidence.ended().then_some(run.duration_ms));
     number("input_tokens", run.usage.input_tokens.map(|tokens| tokens as f64));
     number("output_tokens", run.usage.output_tokens.map(|tokens| tokens as f64));
+    number("cache_read_tokens", run.usage.cache_read_tokens.map(|tokens| tokens as f64));
+    number("reasoning_tokens", run.usage.reasoning_tokens.map(|tokens| tokens as f64));
+    number("steps", Some(f64::from(run.kinds.total())));
+    number("errors", Some(f64::from(run.errors)));
     number("cost_usd", run.cost.map(|cost| cost.as_f64()));
     number("answer_chars", evidence.answer.as_ref().map(|answer| answer.text.chars().count() as f64));
     let spans = || evidence.rounds.iter().map(|round| &evidence.steps[round.step].span);
@@ -215,6 +223,7 @@ fn categories(evidence: &Evidence<'_>, outcome: Option<&str>, out: &mut Features
     let searches =
         || evidence.steps.iter().zip(&evidence.contents).filter(|(step, _)| step.span.kind == StepKind::Retriever);
     if searches().next().is_some() {
+        let documents: usize = searches().map(|(_, content)| content.documents.len()).sum();
         let found = |(step, content): (&model::ResolvedStep, &&model::Content)| {
             !content.documents.is_empty() || step.span.documents.is_some_and(|count| count > 0)
         };
@@ -241,6 +250,7 @@ fn categories(evidence: &Evidence<'_>, outcome: Option<&str>, out: &mut Features
             Some(version.map_or_else(|| id.clone(), |version| format!("{id} {version}")))
         };
         category("document", first.and_then(name));
+        out.values.insert("documents".into(), Value::Number(documents as f64));
         let score =
             searches().filter_map(|(_, content)| content.documents.iter().filter_map(|one| one.score).reduce(f64::max));
         if let Some(score) = score.reduce(f64::min) {

@@ -165,6 +165,9 @@ fn departure(evidence: &Evidence<'_>) -> Option<(SpanId, String)> {
         }
         before = call.name;
     }
+    if let Some(departed) = stopped(evidence, known) {
+        return Some(departed);
+    }
     let share = known.follows(before, "");
     if !evidence.ended() || share >= RARE {
         return None;
@@ -174,6 +177,15 @@ fn departure(evidence: &Evidence<'_>) -> Option<(SpanId, String)> {
     let after = if before.is_empty() { "without calling a tool".to_string() } else { format!("after `{before}`") };
     let words = format!("it ended {after}, as in {:.1} % of good runs that come this far", share * 100.0);
     Some((evidence.span_id(last), words))
+}
+
+/// The last model call, where it stopped for a reason that good runs hardly have.
+fn stopped(evidence: &Evidence<'_>, known: &Baseline) -> Option<(SpanId, String)> {
+    let last = evidence.rounds.iter().rev().find(|round| !round.failed)?;
+    let reason = evidence.steps[last.step].span.finish_reason.as_deref()?;
+    let share = known.share("finish_reason", reason).filter(|share| *share < RARE)?;
+    let words = format!("the model stopped for `{reason}`, as in {:.1} % of good runs", share * 100.0);
+    Some((evidence.span_id(last.step), words))
 }
 
 fn slow(known: &Baseline, call: &Call<'_>) -> Option<String> {
@@ -186,6 +198,8 @@ fn slow(known: &Baseline, call: &Call<'_>) -> Option<String> {
 fn beside(evidence: &Evidence<'_>) -> Vec<Beside> {
     let run = evidence.run;
     let values = [
+        ("steps", Some(f64::from(run.kinds.total()))),
+        ("errors", Some(f64::from(run.errors))),
         ("rounds", Some(f64::from(run.rounds))),
         ("tool_calls", Some(f64::from(run.tool_calls))),
         ("input_tokens", run.usage.input_tokens.map(|tokens| tokens as f64)),
