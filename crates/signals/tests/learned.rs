@@ -110,6 +110,26 @@ fn telemetry_that_no_longer_tells_tokens_is_a_change_of_what_is_told() {
 }
 
 #[test]
+fn answers_in_other_words_are_a_change_of_vocabulary_worth_knowing() {
+    let mut night = Night::default();
+    let one =
+        ["order", "parcel", "warehouse", "courier", "address", "refund", "invoice", "customer", "delivery", "morning"];
+    let other = ["patient", "doctor", "ward", "nurse", "fever", "tablet", "blood", "surgery", "ambulance", "relief"];
+    let said = |night: &mut Night, number: u16, of: &[&str]| {
+        let mut script = Script::of((number % 250) as u8 + 1, "helper");
+        // Nine of the ten words, in an order of their own, so that no two answers are alike.
+        let words: Vec<&str> = (0..9).map(|at| of[(usize::from(number) * 3 + at * 7) % 10]).collect();
+        script.says(&format!("It is about {} today.", words.join(" and ")));
+        let verdict = script.shown_to(night, Beside::default());
+        verdict.findings.into_iter().find(|it| it.evidence.get("dimension") == Some(&json!("vocabulary")))
+    };
+    assert!((0..160).all(|number| said(&mut night, number, &one).is_none()));
+    let found = (160..200).find_map(|number| said(&mut night, number, &other)).unwrap();
+    assert_eq!(found.severity, Severity::Info, "{found:#?}");
+    assert!(found.evidence["after"].as_f64() > found.evidence["before"].as_f64());
+}
+
+#[test]
 fn tools_in_an_order_that_good_runs_do_not_have_are_shown() {
     let order =
         |tools: &'static [&'static str]| move |script: &mut Script| tools.iter().for_each(|tool| call(script, tool));
