@@ -40,12 +40,18 @@ impl Vocabulary {
         }
         if self.seen < REFERENCE {
             self.known.resize((BITS / 64) as usize, 0);
-            words.iter().for_each(|word| self.known[(word / 64) as usize] |= 1 << (word % 64));
+            for word in &words {
+                let (at, bit) = place(*word);
+                self.known[at] |= bit;
+            }
             self.seen += 1;
             return None;
         }
-        let is_new = |word: &u64| self.known[(word / 64) as usize] & (1 << (word % 64)) == 0;
-        let new = words.iter().filter(|word| is_new(word)).count();
+        let is_new = |word: &&u64| {
+            let (at, bit) = place(**word);
+            self.known[at] & bit == 0
+        };
+        let new = words.iter().filter(is_new).count();
         let mut features = Features::default();
         features.values.insert(FEATURE.into(), Value::Number(new as f64 / words.len() as f64));
         for (name, value) in [("version", &run.agent_version), ("session", &run.session_id), ("user", &run.user_id)] {
@@ -57,6 +63,11 @@ impl Vocabulary {
         *self = Self::default();
         Some(shift)
     }
+}
+
+/// Where a word's bit is: element, and the bit in it.
+fn place(word: u64) -> (usize, u64) {
+    ((word / 64) as usize, 1u64 << (word % 64))
 }
 
 /// The places of an answer's words in the set. Names of things with digits, and the shortest words, say nothing of how it speaks.
