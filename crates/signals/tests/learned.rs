@@ -53,6 +53,19 @@ fn a_run_of_many_times_the_usual_tokens_is_an_outlier() {
 }
 
 #[test]
+fn small_runs_beyond_the_usual_are_worth_knowing() {
+    // One and a half times the 95th percentile of calls, three times the median of tokens: however small the run.
+    let calls = |count: usize| move |script: &mut Script| (0..count).for_each(|at| script.says(&format!("step {at}")));
+    let found = said(&mut after(60, calls(2)), "excessive_steps", calls(6)).unwrap();
+    assert_eq!((found.severity, found.evidence["rounds"].as_u64()), (Severity::Info, Some(6)));
+    assert_eq!(said(&mut after(60, calls(1)), "excessive_steps", calls(2)), None);
+    assert_eq!(said(&mut after(60, calls(4)), "excessive_steps", calls(12)).unwrap().severity, Severity::Warning);
+    let found =
+        said(&mut after(60, |script| tokens(script, 200)), "cost_outlier", |script| tokens(script, 900)).unwrap();
+    assert_eq!((found.severity, found.evidence["feature"].as_str()), (Severity::Info, Some("input_tokens")));
+}
+
+#[test]
 fn a_tool_that_takes_many_times_as_long_is_named() {
     let quick = |script: &mut Script| {
         call(script, "look_up");
