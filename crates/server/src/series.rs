@@ -3,6 +3,7 @@
 //! [`SeriesStore::evaluate`] answers a query on the calling thread; [`ask`] does it on the threads for queries, within limits.
 
 mod ask;
+mod dotted;
 pub mod http;
 pub mod json;
 pub mod prometheus;

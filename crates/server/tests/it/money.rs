@@ -262,6 +262,31 @@ fn reservations_and_what_was_spent_outlive_a_restart() {
 }
 
 #[test]
+fn a_level_is_told_once_over_restarts() {
+    let server = quick();
+    put(&server, "/api/v1/budgets", &BUDGETS.replace("per = 'run'", "per = 'user'").replace("'request'", "'month'"))
+        .ok();
+    let asked = json!({"agent": "planner", "user": "ann", "usd": 0.95, "reserve": true});
+    let made = post(&server, "/api/v1/budgets/check", &asked).ok().json();
+    let settle = json!({"reservation": made["reservation"]["id"], "usd": 0.95});
+    assert_eq!(post(&server, "/api/v1/budgets/settle", &settle).ok().json()["settled"], "now");
+    let told = server.until("/api/v1/budgets", |budgets| budgets["passed"].as_array().is_some_and(|it| !it.is_empty()));
+    let server = settling(server.stop(), 200, |_| {});
+    // A level of another user is told after the restart: whatever the restart would have told is told by then.
+    let other = json!({"agent": "planner", "user": "bob", "usd": 0.95, "reserve": true});
+    let made = post(&server, "/api/v1/budgets/check", &other).ok().json();
+    let settle = json!({"reservation": made["reservation"]["id"], "usd": 0.95});
+    assert_eq!(post(&server, "/api/v1/budgets/settle", &settle).ok().json()["settled"], "now");
+    let of = |budgets: &Value, user: &str| {
+        let mine = budgets["passed"].as_array().unwrap().iter().filter(|passed| passed["key"] == user);
+        mine.map(|passed| passed["percent"].as_u64().unwrap()).collect::<Vec<_>>()
+    };
+    let after = server.until("/api/v1/budgets", |budgets| !of(budgets, "bob").is_empty());
+    assert_eq!(of(&after, "ann"), of(&told, "ann"), "{after:#}");
+    assert_eq!(of(&after, "bob"), of(&told, "ann"), "{after:#}");
+}
+
+#[test]
 fn parallel_callers_do_not_pass_the_limit_together() {
     let server = quick();
     put(&server, "/api/v1/budgets", &BUDGETS.replace("per = 'run'", "per = 'project'").replace("'request'", "'day'"))
