@@ -168,7 +168,7 @@ fn at_once<'a>(
         let labels = [about.workflow, &*span.name, error_type(span.error_type.as_deref())];
         out(Id::StepErrors, &labels, 1.0, Some(at));
     }
-    if span.kind == StepKind::Tool {
+    if step.tool_call {
         let (agent, tool) = (about.agent_of(step), tool(step));
         let status = match failed(step) {
             true if is_timeout(step) => "timeout",

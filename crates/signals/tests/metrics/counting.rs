@@ -166,3 +166,21 @@ fn labels_past_the_bound_are_counted_as_other_and_that_is_said() {
     assert_eq!(value(&samples, "tawny_signal_folded_total", &family), Some(16.0));
     assert_eq!(value(&samples, "tawny_signal_label_sets", &family), Some(5.0));
 }
+
+#[test]
+fn a_tools_call_that_a_framework_and_its_instrumentation_tell_is_one_call() {
+    let now = Timestamp::from_nanos(1_790_000_100 * SECOND);
+    let mut spans = agent_run(1, false);
+    let mut inner = span(1, 9, 3, StepKind::Tool, 1_010, 1_030);
+    (inner.agent, inner.workflow, inner.tool_name) =
+        (Some("planner".into()), Some("support".into()), Some("search".into()));
+    spans.push(inner);
+    let mut kept = Kept::new(Limits::default());
+    let whole = resolved(&spans, 7_200);
+    assert_eq!(whole.run.tool_calls, 1);
+    assert_eq!(whole.steps.iter().filter(|step| step.tool_call).count(), 1);
+    kept.look(&whole, &[], now);
+    let samples = kept.registry.samples(now);
+    assert_eq!(value(&samples, "agent_tool_calls_total", &[]), Some(1.0));
+    assert_eq!(value(&samples, "agent_tool_duration_seconds_count", &[]), Some(1.0));
+}
