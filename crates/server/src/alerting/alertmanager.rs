@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use alerts::manager::dispatch::{GivenAlert, Muted};
+use alerts::manager::dispatch::{GivenAlert, Muted, Mutes};
 use alerts::manager::{Matchers, Silence, fingerprint};
 use axum::Router;
 use axum::body::Bytes;
@@ -94,19 +94,27 @@ struct Wanted {
     active: bool,
     silenced: bool,
     inhibited: bool,
+    muted: bool,
     receiver: Option<Matcher>,
 }
 
 impl Wanted {
     fn parse(query: Option<&str>) -> Result<Self, Refusal> {
-        let mut wanted =
-            Self { filter: Matchers::default(), active: true, silenced: true, inhibited: true, receiver: None };
+        let mut wanted = Self {
+            filter: Matchers::default(),
+            active: true,
+            silenced: true,
+            inhibited: true,
+            muted: true,
+            receiver: None,
+        };
         for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
             match &*name {
                 "filter" => wanted.filter.0.extend(Matchers::parse(&value).map_err(bad)?.0),
                 "active" => wanted.active = value == "true",
                 "silenced" => wanted.silenced = value == "true",
                 "inhibited" => wanted.inhibited = value == "true",
+                "muted" => wanted.muted = value == "true",
                 "receiver" => wanted.receiver = Some(Matcher::new("receiver", MatchOp::Matches, &value).map_err(bad)?),
                 _ => {}
             }
@@ -114,14 +122,15 @@ impl Wanted {
         Ok(wanted)
     }
 
-    fn alert(&self, inner: &Inner, alert: &GivenAlert, now: i64) -> Option<Value> {
-        let muted = inner.dispatcher.muted(&alert.labels, &inner.config, &inner.silences, now);
-        let (shown, state, silenced, inhibited) = match &muted {
-            None => (self.active, "active", json!([]), json!([])),
-            Some(Muted::Silenced(id)) => (self.silenced, "suppressed", json!([id]), json!([])),
+    fn alert(&self, inner: &Inner, mutes: &Mutes<'_>, alert: &GivenAlert, now: i64) -> Option<Value> {
+        let none = || json!([]);
+        let (shown, state, [silenced, inhibited, muted]) = match mutes.of(&alert.labels) {
+            None => (self.active, "active", [none(), none(), none()]),
+            Some(Muted::Silenced(id)) => (self.silenced, "suppressed", [json!([id]), none(), none()]),
             Some(Muted::Inhibited(print)) => {
-                (self.inhibited, "suppressed", json!([]), json!([format!("{print:016x}")]))
+                (self.inhibited, "suppressed", [none(), json!([format!("{print:016x}")]), none()])
             }
+            Some(Muted::ByTime(why)) => (self.muted, "suppressed", [none(), none(), json!([why])]),
         };
         let routes = inner.config.route.of(&alert.labels);
         let receivers: Vec<&str> = routes.iter().map(|route| route.receiver.as_str()).collect();
@@ -139,7 +148,7 @@ impl Wanted {
             "generatorURL": alert.generator_url,
             "fingerprint": format!("{:016x}", fingerprint(&alert.labels)),
             "receivers": receivers.iter().map(|name| json!({"name": name})).collect::<Vec<_>>(),
-            "status": {"state": state, "silencedBy": silenced, "inhibitedBy": inhibited},
+            "status": {"state": state, "silencedBy": silenced, "inhibitedBy": inhibited, "mutedBy": muted},
         }))
     }
 }
@@ -148,7 +157,8 @@ async fn list(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Answere
     let wanted = Wanted::parse(query.as_deref())?;
     let inner = app.alerting()?.lock();
     let now = millis(app.now());
-    Ok(Json(inner.dispatcher.alerts().filter_map(|alert| wanted.alert(&inner, alert, now)).collect()))
+    let mutes = inner.dispatcher.mutes(&inner.config, &inner.silences, now);
+    Ok(Json(inner.dispatcher.alerts().filter_map(|alert| wanted.alert(&inner, &mutes, alert, now)).collect()))
 }
 
 async fn groups(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Answered {
@@ -156,9 +166,10 @@ async fn groups(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Answe
     let inner = app.alerting()?.lock();
     let now = millis(app.now());
     let routes = inner.config.route.all();
+    let mutes = inner.dispatcher.mutes(&inner.config, &inner.silences, now);
     let mut found = Vec::new();
     for (key, labels, alerts) in inner.dispatcher.groups() {
-        let alerts: Vec<Value> = alerts.into_iter().filter_map(|alert| wanted.alert(&inner, alert, now)).collect();
+        let alerts: Vec<Value> = alerts.into_iter().filter_map(|alert| wanted.alert(&inner, &mutes, alert, now)).collect();
         let route = routes.iter().find(|route| key.strip_prefix(&route.key).is_some_and(|rest| rest.starts_with(':')));
         if !alerts.is_empty() {
             let receiver = route.map_or("", |route| route.receiver.as_str());
