@@ -396,7 +396,7 @@ async fn make_silence(State(app): State<Arc<App>>, body: Bytes) -> Answered {
         starts_at: time(&posted.starts_at)?,
         ends_at: time(&posted.ends_at)?,
         created_by: posted.created_by,
-        comment: posted.comment,
+        comment: app.told("silence.comment", posted.comment),
         updated_at: millis(app.now()),
     };
     let id = silence.id.clone();

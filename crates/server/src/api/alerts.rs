@@ -271,7 +271,7 @@ pub async fn ack(
     let request: AckRequest = body::json(&body, r#"{"by": "…", "comment": "…"}"#)?;
     let now = millis(app.now());
     let alerting = app.alerting()?;
-    let ack = Ack { by: request.by, comment: request.comment, at: now };
+    let ack = Ack { by: request.by, comment: app.told("ack.comment", request.comment), at: now };
     let labels = {
         let mut inner = alerting.lock();
         let labels = inner
