@@ -18,6 +18,7 @@ pub enum Id {
     StepErrors,
     LlmCalls,
     LlmErrors,
+    LlmCallsPerRun,
     LlmDuration,
     TimeToFirstToken,
     Tokens,

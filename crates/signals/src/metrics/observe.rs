@@ -168,7 +168,7 @@ fn at_once<'a>(
         let labels = [about.workflow, &*span.name, error_type(span.error_type.as_deref())];
         out(Id::StepErrors, &labels, 1.0, Some(at));
     }
-    if span.kind == StepKind::Tool {
+    if step.tool_call {
         let (agent, tool) = (about.agent_of(step), tool(step));
         let status = match failed(step) {
             true if is_timeout(step) => "timeout",
@@ -210,6 +210,7 @@ fn of_run<'a>(
     if let Some(cost) = run.cost {
         out(Id::CostPerRun, &labels, cost.as_f64(), None);
     }
+    out(Id::LlmCallsPerRun, &labels, f64::from(run.llm_calls), None);
     out(Id::ReasoningSteps, &labels, f64::from(run.rounds), None);
     out(Id::ToolCallsPerRun, &labels, f64::from(run.tool_calls), None);
     out(Id::RetriesPerRun, &labels, f64::from(run.retries), None);
@@ -271,7 +272,8 @@ fn of_step<'a>(
     if step.call || (unread && span.kind == StepKind::Chain) {
         out(Id::ParseFailures, &call, f64::from(u8::from(unread)), some);
     }
-    if names_approval(tool(step)) {
+    // A tool's call that is told twice asks once.
+    if names_approval(tool(step)) && (step.tool_call || span.kind != StepKind::Tool) {
         let denied = span.outcome.as_deref().is_some_and(is_denial);
         let outcome = match failed(step) {
             true if is_timeout(step) => "timeout",

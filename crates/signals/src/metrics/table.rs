@@ -151,7 +151,8 @@ pub const FAMILIES: &[Family] = &[
         id: Id::LlmCalls,
         name: "agent_llm_calls_total",
         help: "Calls of language models, failed ones included.",
-        source: "every model call that really happened: no wrapper, no second telling",
+        source: "every model call that really happened, answered or not: no wrapper, no second telling, no embedding. A call outside \
+                 of every agent is counted here and is no round; llm_calls of runs is agent_llm_calls_per_run",
         labels: CALL,
         used_by: "E",
         ..LLM
@@ -164,6 +165,15 @@ pub const FAMILIES: &[Family] = &[
         labels: CALL,
         used_by: "E",
         ..LLM
+    },
+    Family {
+        id: Id::LlmCallsPerRun,
+        name: "agent_llm_calls_per_run",
+        help: "Answered model calls of a run, embeddings among them: its llm_calls in the API, in SQL and on pages.",
+        source: "every settled run",
+        labels: RUN,
+        buckets: COUNTS,
+        ..LLM_SIZES
     },
     Family {
         id: Id::LlmDuration,
@@ -289,7 +299,7 @@ pub const FAMILIES: &[Family] = &[
         id: Id::ToolCalls,
         name: "agent_tool_calls_total",
         help: "Tool executions that ended, by how: success, failure, timeout.",
-        source: "every tool step that ended",
+        source: "every tool step that ended; a call that a framework and an instrumentation both tell counts once",
         labels: &[Agent, Workflow, Tool, Status],
         when: When::AtOnce,
         used_by: "C D",

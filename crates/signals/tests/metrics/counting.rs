@@ -130,6 +130,24 @@ fn a_call_that_turns_out_to_be_a_wrapper_after_it_settled_is_corrected_in_the_op
 }
 
 #[test]
+fn a_tool_told_by_a_framework_and_by_an_instrumentation_counts_once() {
+    let now = Timestamp::from_nanos(1_790_000_100 * SECOND);
+    let mut spans = agent_run(1, false);
+    let mut inner = span(1, 9, 3, StepKind::Tool, 1_010, 1_030);
+    inner.tool_name.clone_from(&spans[2].tool_name);
+    spans.push(inner);
+    let whole = resolved(&spans, 60);
+    assert_eq!((whole.run.tool_calls, whole.run.llm_calls), (1, 2));
+    let mut kept = Kept::new(Limits::default());
+    kept.look(&whole, &[], now);
+    let samples = kept.registry.samples(now);
+    for name in ["agent_tool_calls_total", "agent_tool_duration_seconds_count", "agent_tool_calls_per_run_sum"] {
+        assert_eq!(value(&samples, name, &[]), Some(1.0), "{name}");
+    }
+    assert_eq!(value(&samples, "agent_llm_calls_per_run_sum", &[]), Some(2.0));
+}
+
+#[test]
 fn what_is_certain_is_counted_at_once_and_the_rest_when_the_run_settles() {
     let now = Timestamp::from_nanos(1_790_000_100 * SECOND);
     let mut kept = Kept::new(Limits::default());
