@@ -201,6 +201,28 @@ fn every_number_that_has_a_query_in_sql_is_what_it_gives() {
 }
 
 #[test]
+fn metrics_that_a_client_sends_itself_are_not_derived_as_well() {
+    let server = server(TempDir::new().unwrap());
+    let now = server::SystemClock::time().as_nanos();
+    let theirs = json!({"resourceMetrics": [{
+        "resource": {"attributes": [{"key": "service.name", "value": {"stringValue": "planner-service"}}]},
+        "scopeMetrics": [{"metrics": [{"name": "gen_ai.client.operation.duration", "unit": "s", "histogram": {
+            "aggregationTemporality": 2,
+            "dataPoints": [{"count": "2", "sum": 1.5, "bucketCounts": ["2", "0"], "explicitBounds": [1.0],
+                "startTimeUnixNano": (now - 60_000_000_000).to_string(), "timeUnixNano": now.to_string()}]}}]}],
+    }]});
+    server.post_json("/v1/metrics", &theirs).ok();
+    server.post_proto("/v1/traces", &agent_run(1)).ok();
+    counted(&server, 1);
+    let metrics = wait(|| {
+        let metrics = metrics(&server);
+        (sum(&metrics, "agent_requests_total", "") == 1.0).then_some(metrics)
+    });
+    assert_eq!(sum(&metrics, "gen_ai_client_operation_duration_seconds_count", ""), 0.0, "the client tells its calls");
+    assert!(sum(&metrics, "gen_ai_client_token_usage_count", "") > 0.0, "that one it does not send");
+}
+
+#[test]
 fn signals_are_given_for_one_agent_and_for_the_last_minutes() {
     let server = server(TempDir::new().unwrap());
     server.post_proto("/v1/traces", &agent_run(1)).ok();

@@ -36,6 +36,6 @@ pub use in_sql::{IN_SQL, InSql};
 pub use observe::{Observation, Score, UNKNOWN, observe};
 pub use rates::{RATES, Rate};
 pub use recent::WINDOW_NANOS;
-pub use registry::{Exemplar, LABEL_CHARS, Limits, OTHER, Registry, SeriesRow, Share};
-pub use table::FAMILIES;
+pub use registry::{Exemplar, LABEL_CHARS, Limits, OTHER, Registry, Sent, SeriesRow, Share};
+pub use table::{FAMILIES, GEN_AI};
 pub use text::{Format, write};

@@ -1,10 +1,11 @@
 //! Counters equal a count over the runs: whatever the order in which spans came, however often, and across restarts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use model::{Span, SpanStatus, StepKind, Timestamp};
 use proptest::prelude::*;
-use signals::metrics::{FAMILIES, Kind, Limits, OTHER, Sample};
+use signals::metrics::{FAMILIES, Id, Kind, Limits, OTHER, Sample, Sent};
 
 use crate::support::{Kept, SECOND, agent_run, resolved, span, usage, value};
 
@@ -145,6 +146,32 @@ fn a_tool_told_by_a_framework_and_by_an_instrumentation_counts_once() {
         assert_eq!(value(&samples, name, &[]), Some(1.0), "{name}");
     }
     assert_eq!(value(&samples, "agent_llm_calls_per_run_sum", &[]), Some(2.0));
+}
+
+#[test]
+fn what_a_service_sends_itself_is_not_derived_for_it() {
+    let now = Timestamp::from_nanos(1_790_000_100 * SECOND);
+    let of = |trace: u8, service: &str| {
+        let mut spans = agent_run(trace, false);
+        spans.iter_mut().for_each(|span| span.service = Some(service.into()));
+        resolved(&spans, 60)
+    };
+    let mut kept = Kept::new(Limits::default());
+    let ids = HashMap::from([("shop".to_owned(), vec![Id::GenAiDuration])]);
+    kept.registry.set_sent(Sent::from([(whole_project(), Arc::new(ids))]));
+    kept.look(&of(1, "shop"), &[], now);
+    let samples = kept.registry.samples(now);
+    assert_eq!(value(&samples, "gen_ai_client_operation_duration_seconds_count", &[]), None);
+    assert_eq!(value(&samples, "gen_ai_client_token_usage_count", &[]), Some(4.0), "that one it does not send");
+    assert_eq!(value(&samples, "agent_llm_calls_total", &[]), Some(2.0));
+    kept.look(&of(2, "bank"), &[], now);
+    let samples = kept.registry.samples(now);
+    assert_eq!(value(&samples, "gen_ai_client_operation_duration_seconds_count", &[]), Some(2.0));
+}
+
+/// The project of all runs here.
+fn whole_project() -> Arc<str> {
+    model::Tenant::default().project
 }
 
 #[test]
