@@ -164,7 +164,8 @@ impl SeriesStore {
         Ok(done)
     }
 
-    fn all(&self) -> Vec<(Arc<str>, Arc<Db>)> {
+    /// The series of every project there is.
+    pub fn all(&self) -> Vec<(Arc<str>, Arc<Db>)> {
         let projects = self.projects.lock().unwrap_or_else(PoisonError::into_inner);
         projects.iter().map(|(project, db)| (Arc::clone(project), Arc::clone(db))).collect()
     }
