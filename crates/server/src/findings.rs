@@ -122,5 +122,13 @@ pub const PART: Part = Part {
             learned INTEGER NOT NULL,
             PRIMARY KEY (project, trace)
         ) STRICT;
+    ", "
+        ALTER TABLE findings_counts RENAME TO findings_counts_without_projects;
+        CREATE TABLE findings_counts (
+            project TEXT NOT NULL, agent TEXT NOT NULL, detector TEXT NOT NULL, severity TEXT NOT NULL, count INTEGER NOT NULL,
+            PRIMARY KEY (project, agent, detector, severity)
+        ) STRICT;
+        INSERT INTO findings_counts SELECT '', agent, detector, severity, count FROM findings_counts_without_projects;
+        DROP TABLE findings_counts_without_projects;
     "],
 };

@@ -105,7 +105,7 @@ pub enum RetentionError {
     #[error("cannot keep `{layer}` for {text}: the shortest is 1h")]
     TooShort {
         /// The layer.
-        layer: Layer,
+        layer: String,
         /// What was given.
         text: String,
     },
@@ -134,8 +134,8 @@ impl Rules {
         self.0.get(&layer).copied()
     }
 
-    /// Reads one setting, such as `30d` or `forever`.
-    pub fn parse_time(layer: Layer, text: &str) -> Result<Option<Duration>, RetentionError> {
+    /// Reads one setting, such as `30d` or `forever`. `layer` is what it is for, in the words of an error.
+    pub fn parse_time(layer: &str, text: &str) -> Result<Option<Duration>, RetentionError> {
         let text = text.trim();
         if text == "forever" {
             return Ok(None);
@@ -153,7 +153,7 @@ impl Rules {
         };
         let time = Duration::from_secs(number.checked_mul(unit).ok_or_else(bad)?);
         if time < SHORTEST {
-            return Err(RetentionError::TooShort { layer, text: text.to_owned() });
+            return Err(RetentionError::TooShort { layer: layer.to_owned(), text: text.to_owned() });
         }
         Ok(Some(time))
     }
@@ -168,7 +168,7 @@ impl FromStr for Rules {
             let syntax = || RetentionError::Syntax { text: part.to_owned() };
             let (layer, time) = part.split_once('=').ok_or_else(syntax)?;
             let layer: Layer = layer.trim().parse()?;
-            rules.set(layer, Self::parse_time(layer, time)?);
+            rules.set(layer, Self::parse_time(layer.name(), time)?);
         }
         Ok(rules)
     }

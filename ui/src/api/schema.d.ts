@@ -2011,6 +2011,8 @@ export interface components {
             labels: {
                 [key: string]: string;
             };
+            /** @description Why no route tells of it at this hour. */
+            muted_by_time?: string | null;
             /** @description Name of its rule. */
             name: string;
             /** @description Since when its series are gone. */

@@ -100,11 +100,12 @@ pub async fn hold(
     Extension(caller): Extension<Caller>,
     body: Bytes,
 ) -> Result<Json<HoldInfo>, Problem> {
-    let new: NewHold = body::json(&body, r#"{"about": {"user": "…"}, "reason": "case 17"}"#)?;
+    let mut new: NewHold = body::json(&body, r#"{"about": {"user": "…"}, "reason": "case 17"}"#)?;
     let target = target(new.about)?;
     if new.reason.trim().is_empty() || new.reason.chars().count() > MAX_TEXT {
         return Err(Problem::bad_request(format!("say why in `reason`, in up to {MAX_TEXT} characters")));
     }
+    new.reason = app.told("hold.reason", new.reason);
     if target.what == What::Run {
         erasure::traces(&app, &caller.project, &target).await?;
     }

@@ -126,27 +126,27 @@ fn put(tx: &Transaction<'_>, subject: Subject<'_>, finding: &Finding, known: boo
     ])?;
     issue(tx, subject, finding, i64::from(!counted))?;
     if !known && subject.news {
-        count_finding(tx, subject.agent, finding)?;
+        count_finding(tx, subject.project, subject.agent, finding)?;
     }
     Ok(())
 }
 
-fn count_finding(tx: &Transaction<'_>, agent: &str, finding: &Finding) -> Result<()> {
+fn count_finding(tx: &Transaction<'_>, project: &str, agent: &str, finding: &Finding) -> Result<()> {
     let (detector, severity) = (finding.detector.as_str(), finding.severity.as_str());
     let counted = tx
         .prepare_cached(
-            "UPDATE findings_counts SET count = count + 1 WHERE agent = ?1 AND detector = ?2 AND severity = ?3",
+            "UPDATE findings_counts SET count = count + 1 WHERE project = ?1 AND agent = ?2 AND detector = ?3 AND severity = ?4",
         )?
-        .execute([agent, detector, severity])?;
+        .execute([project, agent, detector, severity])?;
     if counted > 0 {
         return Ok(());
     }
     let rows: i64 = tx.prepare_cached("SELECT count(*) FROM findings_counts")?.query_row([], |row| row.get(0))?;
     let agent = if rows < COUNTS_MAX { agent } else { "other" };
     tx.prepare_cached(
-        "INSERT INTO findings_counts VALUES (?1, ?2, ?3, 1) ON CONFLICT (agent, detector, severity) DO UPDATE SET count = count + 1",
+        "INSERT INTO findings_counts VALUES (?1, ?2, ?3, ?4, 1) ON CONFLICT (project, agent, detector, severity) DO UPDATE SET count = count + 1",
     )?
-    .execute([agent, detector, severity])
+    .execute([project, agent, detector, severity])
     .map(drop)
 }
 

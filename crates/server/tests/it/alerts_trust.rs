@@ -157,3 +157,39 @@ fn a_receiver_can_be_tried_out() {
         assert_eq!(post(&server, &format!("/api/v1/receivers/{name}/test"), &json!({})).status, 404);
     }
 }
+
+#[test]
+fn the_history_knows_when_alerts_of_others_began_and_ended() {
+    let dir = TempDir::new().unwrap();
+    let rules = write(&dir, "rules.yml", RULES);
+    let settings = settings(&rules, None);
+    let server = start(dir, &settings);
+    let events = |server: &Server| -> Vec<(String, String)> {
+        let answer = server.get("/api/v1/alerts/history?name=Far").ok().json();
+        let events = answer["events"].as_array().unwrap().iter();
+        let said = |event: &Value, field: &str| event[field].as_str().unwrap().to_owned();
+        let kept = events.filter(|event| event["kind"] != "sent");
+        kept.map(|event| (said(event, "kind"), said(event, "detail"))).rev().collect()
+    };
+    let fired = ("fired".to_owned(), "sent by another system".to_owned());
+    let alert = |end: Option<&str>| json!([{"labels": {"alertname": "Far", "severity": "P2"}, "endsAt": end}]);
+    post(&server, "/alertmanager/api/v2/alerts", &alert(None)).ok();
+    assert_eq!(events(&server), std::slice::from_ref(&fired), "it is kept when the sender learns that it was taken");
+    post(&server, "/alertmanager/api/v2/alerts", &alert(None)).ok();
+    let server = start(server.stop(), &settings);
+    let listed = server.get("/api/v1/alerts").ok().json();
+    assert_eq!((&listed["alerts"][0]["name"], &listed["alerts"][0]["state"]), (&json!("Far"), &json!("firing")));
+    // Known over the restart: it goes on, and its end is one.
+    post(&server, "/alertmanager/webhook", &json!({"version": "4", "alerts": alert(None)})).ok();
+    assert_eq!(events(&server), std::slice::from_ref(&fired));
+    let print = listed["alerts"][0]["fingerprint"].as_str().unwrap();
+    post(&server, &format!("/api/v1/alerts/{print}/ack"), &json!({"by": "ana", "comment": ""})).ok();
+    post(&server, "/alertmanager/api/v2/alerts", &alert(Some("2020-01-01T00:00:00Z"))).ok();
+    assert_eq!(events(&server).last().unwrap(), &("resolved".to_owned(), "its sender said so".to_owned()));
+    // A mistake in one alert leaves the others taken.
+    let mixed = json!([alert(None)[0], {"labels": {"alertname": "Late"}, "startsAt": "yesterday"}]);
+    let answer = post(&server, "/alertmanager/api/v2/alerts", &mixed);
+    assert!(answer.status == 400 && answer.text().contains("Late: \"yesterday\" is no time"), "{}", answer.text());
+    assert_eq!(events(&server).last().unwrap(), &fired);
+    assert_eq!(server.get("/api/v1/alerts").ok().json()["alerts"][0]["ack"], Value::Null);
+}

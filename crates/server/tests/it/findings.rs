@@ -107,7 +107,9 @@ fn a_loop_becomes_a_finding_and_an_issue_that_outlive_a_restart() {
     );
     let metrics = again.get("/metrics").ok().text();
     assert!(
-        metrics.contains("agent_findings_total{agent_id=\"helper\",detector=\"loop\",severity=\"warning\"} 2"),
+        metrics.contains(
+            "agent_findings_total{agent_id=\"helper\",detector=\"loop\",severity=\"warning\",project=\"default\"} 2"
+        ),
         "{metrics}"
     );
     let of_run = again.get(&format!("/api/v1/findings?trace_id={SECOND}")).ok().json();
