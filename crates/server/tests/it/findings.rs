@@ -108,7 +108,7 @@ fn a_loop_becomes_a_finding_and_an_issue_that_outlive_a_restart() {
     let metrics = again.get("/metrics").ok().text();
     assert!(
         metrics.contains(
-            "agent_findings_total{agent_id=\"helper\",detector=\"loop\",severity=\"warning\",project=\"default\"} 2"
+            "agent_findings_total{agent_id=\"helper\",detector=\"loop\",project=\"default\",severity=\"warning\"} 2"
         ),
         "{metrics}"
     );

@@ -180,27 +180,23 @@ fn an_agents_log_events_give_its_model_and_tool_calls_once() {
 
 #[test]
 fn a_record_of_a_call_that_a_span_tells_fills_it_and_counts_no_second_time() {
-    let now = crate::support::now();
-    let record = |ms: u64, more: Value| {
-        let mut line = json!({"timestamp": (now / 1_000_000 - ms), "event_type": "llm_call", "trace_id": trace_id(5)});
-        line.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        line.to_string()
-    };
-    // The two model calls of the run end some milliseconds before now; only the record knows the cache.
-    let lines = [
-        record(1, json!({"model": "gpt-4o", "prompt_tokens": 100, "completion_tokens": 20, "latency_ms": 900})),
-        record(1, json!({"model": "gpt-4o", "prompt_tokens": 150, "completion_tokens": 30, "latency_ms": 900})),
-    ];
     for spans_first in [true, false] {
         let server = Server::start();
+        // The two model calls of the run end some milliseconds before now.
+        let (spans, now) = (agent_run(5), crate::support::now());
+        let lines = [(100, 20), (150, 30)].map(|(input, output)| {
+            json!({"timestamp": now / 1_000_000 - 1, "event_type": "llm_call", "trace_id": trace_id(5), "model": "gpt-4o",
+                "prompt_tokens": input, "completion_tokens": output, "latency_ms": 900})
+            .to_string()
+        });
         if spans_first {
-            server.post_proto("/v1/traces", &agent_run(5)).ok();
+            server.post_proto("/v1/traces", &spans).ok();
         }
         let _ = runs(&server);
         post_lines(&server, &lines);
         let _ = runs(&server);
         if !spans_first {
-            server.post_proto("/v1/traces", &agent_run(5)).ok();
+            server.post_proto("/v1/traces", &spans).ok();
         }
         let answer = told(&server, &trace_id(5));
         let run = &answer["run"];
