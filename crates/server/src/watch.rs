@@ -42,8 +42,9 @@ pub const WATCH_RUNS_MAX: usize = 100_000;
 const BATCH_RUNS: usize = 256;
 /// Spans of one batch, held with their content: it ends with the run that reaches this.
 const BATCH_SPANS: usize = 5_000;
-/// Runs taken at once. They are looked at in the order of their ids, which is that of segments: when many are due, each
-/// page of a segment is read once for all of its runs, not once for each.
+/// Runs taken at once. They are looked at in the order in which they came, so that drift sees what changed when. When as many as this
+/// are due the order is that of their ids, which is that of segments: each page of a segment is read once for all of its runs, not once
+/// for each.
 const HAND_RUNS: usize = 20_000;
 /// Runs asked for at once when catching up.
 const CATCH_UP_RUNS: usize = 10_000;
@@ -282,7 +283,9 @@ async fn batch(app: &Arc<App>, opened: &Opened, bench: &mut Bench, hand: &mut Ha
         hand.runs = app.watch.with(|queue| queue.take(app.now(), HAND_RUNS)).unwrap_or_default().into();
     }
     let fit = (BATCH_SPANS / hand.spans_each.max(1)).clamp(1, BATCH_RUNS);
-    let keys: Vec<Key> = hand.runs.drain(..hand.runs.len().min(fit)).collect();
+    let mut keys: Vec<Key> = hand.runs.drain(..hand.runs.len().min(fit)).collect();
+    // Runs of a project are read together.
+    keys.sort_unstable();
     let (mut read, mut spans, mut too_many) = (Vec::new(), 0, Vec::new());
     let mut failed = Vec::new();
     for (key, found) in read::spans(&opened.store, keys).await {
@@ -320,6 +323,7 @@ async fn batch(app: &Arc<App>, opened: &Opened, bench: &mut Bench, hand: &mut Ha
     if shown.is_empty() {
         return Ok(0);
     }
+    shown.sort_by_key(|one| one.resolved.as_ref().map(|resolved| resolved.run.start));
     let keys: Vec<Key> = shown.iter().map(|one| one.key.clone()).collect();
     let position = app.watch.with(|queue| queue.position()).unwrap_or(0);
     let (state, taken, shared) = (opened.state.clone(), std::mem::take(bench), Arc::clone(app));

@@ -7,7 +7,7 @@ use signals::detect::baseline::{self, Baseline};
 use signals::detect::{DRIFT, Night, SILENCE, Silence, Verdict};
 use state::rusqlite::{Connection, OptionalExtension, Result, Transaction, params};
 
-use super::{COUNTS_MAX, FINDINGS_MAX, FINDINGS_NANOS, JUDGED_MAX, MARKS_MAX, OUTCOMES_MAX};
+use super::{COUNTS_MAX, FINDINGS_MAX, JUDGED_MAX, MARKS_MAX, OUTCOMES_MAX};
 
 /// Findings removed in one batch at most: more than are added.
 const FORGET_ROWS: i64 = 4_096;
@@ -265,21 +265,21 @@ fn issue(tx: &Transaction<'_>, subject: Subject<'_>, finding: &Finding, more: i6
     .map(drop)
 }
 
-/// Removes the oldest findings and judged runs where they are too many or too old. Issues stay: they are few, and remember what was decided.
-pub fn forget(tx: &Transaction<'_>, now: Timestamp) -> Result<()> {
+/// Removes the findings and judged runs that were written first where they are too many. Issues stay: they are few, and remember what was
+/// decided.
+pub fn forget(tx: &Transaction<'_>) -> Result<()> {
     let last: i64 =
         tx.prepare_cached("SELECT coalesce(max(number), 0) FROM findings")?.query_row([], |row| row.get(0))?;
-    let oldest = now.plus_nanos(-FINDINGS_NANOS).as_nanos();
     tx.prepare_cached(
-        "DELETE FROM findings WHERE number IN (SELECT number FROM findings ORDER BY number LIMIT ?1) AND (number <= ?2 OR at < ?3)",
+        "DELETE FROM findings WHERE number IN (SELECT number FROM findings ORDER BY number LIMIT ?1) AND number <= ?2",
     )?
-    .execute(params![FORGET_ROWS, last - FINDINGS_MAX, oldest])?;
+    .execute(params![FORGET_ROWS, last - FINDINGS_MAX])?;
     let last: i64 =
         tx.prepare_cached("SELECT coalesce(max(number), 0) FROM findings_runs")?.query_row([], |row| row.get(0))?;
     tx.prepare_cached(
-        "DELETE FROM findings_runs WHERE number IN (SELECT number FROM findings_runs ORDER BY number LIMIT ?1) AND (number <= ?2 OR at < ?3)",
+        "DELETE FROM findings_runs WHERE number IN (SELECT number FROM findings_runs ORDER BY number LIMIT ?1) AND number <= ?2",
     )?
-    .execute(params![FORGET_ROWS, last - JUDGED_MAX, oldest])
+    .execute(params![FORGET_ROWS, last - JUDGED_MAX])
     .map(drop)
 }
 

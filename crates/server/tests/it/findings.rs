@@ -122,6 +122,27 @@ fn a_loop_becomes_a_finding_and_an_issue_that_outlive_a_restart() {
 }
 
 #[test]
+fn findings_of_runs_that_are_years_old_are_kept_like_others() {
+    let server = server(TempDir::new().unwrap());
+    let mut old = looping(FIRST, 5);
+    for span in old["resourceSpans"][0]["scopeSpans"][0]["spans"].as_array_mut().unwrap() {
+        for name in ["startTimeUnixNano", "endTimeUnixNano"] {
+            let at: u64 = span[name].as_str().unwrap().parse().unwrap();
+            span[name] = json!((at - 2 * 365 * 86_400 * 1_000_000_000).to_string());
+        }
+    }
+    send(&server, &old);
+    let since = "from=2000-01-01T00:00:00Z";
+    wait(&server, &format!("/api/v1/findings?{since}"), |answer| count(answer, "findings") == 1);
+    // What is written next takes nothing of it away.
+    send(&server, &looping(SECOND, 5));
+    wait(&server, &format!("/api/v1/findings?{since}"), |answer| count(answer, "findings") == 2);
+    wait(&server, &format!("/api/v1/suspects?{since}"), |answer| count(answer, "runs") == 2);
+    let run = server.get(&format!("/api/v1/runs/{FIRST}?content=none")).ok().json();
+    assert_eq!(run["run"]["findings"], 1);
+}
+
+#[test]
 fn an_issue_that_was_resolved_and_is_seen_again_regresses() {
     let server = server(TempDir::new().unwrap());
     send(&server, &looping(FIRST, 5));

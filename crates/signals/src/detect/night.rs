@@ -13,6 +13,7 @@ use super::meaning::Meaning;
 use super::outcomes::Outcomes;
 use super::pulse::Pulse;
 use super::suspicion::suspicion;
+use super::vocabulary::Vocabulary;
 use super::{Settings, judge, text};
 
 /// Name under which findings of drift go.
@@ -39,6 +40,8 @@ pub struct Night {
     pub pulses: BTreeMap<String, Pulse>,
     /// What answers mean, by kind of run.
     pub meanings: BTreeMap<String, Meaning>,
+    /// Words of answers, by kind of run.
+    pub vocabularies: BTreeMap<String, Vocabulary>,
 }
 
 /// What is known of a run beside what it told.
@@ -115,12 +118,16 @@ impl Night {
         if beside.marked == Some(true) {
             self.baselines.learn_good(&key, &evidence, &features);
         }
-        let mut shift = None;
+        let (mut shift, mut words) = (None, None);
         let room = self.watches.len() < MOST_WATCHES || self.watches.contains_key(&key);
         if !beside.again && room {
+            if let Some(answer) = &evidence.answer {
+                let drift = drift::Settings { false_alarms: self.drift.false_alarms / 4.0 };
+                words = self.vocabularies.entry(key.clone()).or_default().push(run, &answer.text, &drift);
+            }
             shift = self.watches.entry(key).or_default().push(run, &features, &self.drift);
         }
-        if let Some(shift) = &shift {
+        for shift in shift.iter().chain(&words) {
             let draft = shift.draft(|tool| self.outcomes.wakes(tool));
             findings.push(draft.finding(DRIFT, run, None, 0));
         }

@@ -220,6 +220,8 @@ impl Shift {
         let tool = self.feature.strip_prefix("tool:");
         let severity = match (tool, self.feature.as_str()) {
             (Some(tool), _) if risky(tool) => Severity::Critical,
+            // Other words alone are no failure; where they are one, something else moves too.
+            (_, super::vocabulary::FEATURE) => Severity::Info,
             (_, "outcome" | "failed" | "retrieval" | "document" | "decision" | "refused") => Severity::Critical,
             // A tool that is hardly called any more, or chosen in far more or fewer runs, may be the whole failure.
             (Some(_), _) if self.after * 10.0 > self.before && (self.after - self.before).abs() < MUCH => {

@@ -1,6 +1,6 @@
 //! What is printed of a set: detectors against failed runs, the order by suspicion, labelled categories and steps, baselines beside them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use super::super::common::Table;
 use super::labels::{Labels, failed};
@@ -189,6 +189,7 @@ fn area(order: &[(f64, bool)]) -> f64 {
 /// What columns of the labels say of whole runs.
 fn of_runs(runs: &[Judged], labels: &Labels) {
     let mut table = Table::new(&["runs with", "detector", "precision", "recall"]);
+    let mut any = false;
     for (column, least, meant) in OF_RUNS {
         let says = |run: &Judged| {
             let value = labels.runs.get(&run.id)?.get(*column)?.parse::<f64>().ok()?;
@@ -196,10 +197,13 @@ fn of_runs(runs: &[Judged], labels: &Labels) {
         };
         let known: Vec<(&Judged, bool)> = runs.iter().filter_map(|run| Some((run, says(run)?))).collect();
         if known.iter().any(|(_, has)| *has) {
+            any = true;
             against(&mut table, &format!("{column} of {least} or more"), meant, &known);
         }
     }
-    println!("{table}");
+    if any {
+        println!("{table}");
+    }
 }
 
 /// Labelled categories: in how many of their runs a detector speaks that is meant for them, and how many of those it speaks in have them.
@@ -240,7 +244,12 @@ fn against(table: &mut Table, category: &str, meant: &[&str], known: &[(&Judged,
 fn localisation(runs: &[Judged], labels: &Labels) {
     let mut table =
         Table::new(&["category", "runs found within 3 steps", "steps found", "= first step", "= last step"]);
-    for (category, of) in &labels.steps {
+    let mut every: HashMap<String, Vec<String>> = HashMap::new();
+    for (run, spans) in labels.steps.values().flatten() {
+        every.entry(run.clone()).or_default().extend(spans.iter().cloned());
+    }
+    let any = "any of them".to_string();
+    for (category, of) in labels.steps.iter().chain([(&any, &every)]) {
         let (mut hits, mut all) = ([0usize; 4], [0usize; 2]);
         for run in runs {
             let Some(spans) = of.get(&run.id) else { continue };
