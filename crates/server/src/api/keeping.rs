@@ -50,7 +50,6 @@ pub async fn retention(State(app): State<Arc<App>>, params: Params) -> Result<Js
                 .min(nanos(crate::findings::FINDINGS_NANOS)),
             "--retention findings=…; at most 90 days and 200,000 findings; issues stay",
         ),
-        ("scores", None, "with the log records they came as: the layer logs"),
         ("costs by run", nanos(crate::money::kept::MONEY_ENTRIES_KEPT), "built in; sums by hour stay"),
         ("audit", set(&keeping.audit), "--retention audit=…; entries lose their words, their hashes stay in the chain"),
         ("agents", set(&keeping.agents), "--retention agents=…; as the audit log"),
