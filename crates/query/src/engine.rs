@@ -9,7 +9,7 @@ use datafusion::catalog::{
     CatalogProvider, MemoryCatalogProvider, MemoryCatalogProviderList, MemorySchemaProvider, SchemaProvider,
     TableProvider,
 };
-use datafusion::execution::SessionStateBuilder;
+use datafusion::execution::{FunctionRegistry, SessionStateBuilder};
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{FairSpillPool, MemoryPool};
 use datafusion::execution::object_store::ObjectStoreUrl;
@@ -20,6 +20,7 @@ use datafusion::prelude::{DataFrame, SessionConfig, SessionContext, col, lit};
 use futures::FutureExt;
 use store::{Snapshot, Store, Table};
 
+use crate::content::Content;
 use crate::provider::ProjectTable;
 use crate::yielding::YieldInJoins;
 use crate::{Limits, QueryError, functions, sql, views};
@@ -99,7 +100,10 @@ impl Engine {
         catalog.register_schema(SCHEMA, Arc::new(schema)).map_err(sql::errors::convert)?;
         let catalogs = MemoryCatalogProviderList::new();
         datafusion::catalog::CatalogProviderList::register_catalog(&catalogs, CATALOG.to_owned(), Arc::new(catalog));
-        Ok(SessionStateBuilder::new_from_existing(self.base.clone()).with_catalog_list(Arc::new(catalogs)).build())
+        let mut state =
+            SessionStateBuilder::new_from_existing(self.base.clone()).with_catalog_list(Arc::new(catalogs)).build();
+        state.register_udf(Content::function(snapshot, project, self.memory())).map_err(sql::errors::convert)?;
+        Ok(state)
     }
 
     /// The rows of one table that belong to `project`, for the lists.

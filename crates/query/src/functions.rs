@@ -1,4 +1,5 @@
-//! Functions queries may call: DataFusion's own without the few that do harm, `attr` and `quantiles`.
+//! Functions queries may call: DataFusion's own without the few that do harm, `attr` and `quantiles`. `content` is
+//! each query's own ([`crate::content`]).
 
 use std::sync::Arc;
 
@@ -118,7 +119,8 @@ impl ScalarUDFImpl for Attr {
     }
 }
 
-fn text_array(value: &ColumnarValue, rows: usize) -> Result<ArrayRef> {
+/// An argument as a column of text.
+pub(crate) fn text_array(value: &ColumnarValue, rows: usize) -> Result<ArrayRef> {
     Ok(cast(&value.to_array(rows)?, &DataType::Utf8)?)
 }
 
@@ -127,12 +129,17 @@ fn text_array(value: &ColumnarValue, rows: usize) -> Result<ArrayRef> {
 /// Text is given as it is, other values as JSON; null and what is not there as `None`. Where a sender repeats a key, the last
 /// one counts. The encoding is that of `docs/formats/attributes.md`; a reference to a body is given as it stands.
 fn attribute(json: &str, key: &str) -> Option<String> {
+    plain(found(json, key)?)
+}
+
+/// The stored value of attribute `key`, as [`attribute`] finds it.
+pub(crate) fn found<'j>(json: &'j str, key: &str) -> Option<&'j str> {
     let found = Find { key }.deserialize(&mut serde_json::Deserializer::from_str(json)).ok()??;
-    plain(found.get())
+    Some(found.get())
 }
 
 /// A stored JSON value as text.
-fn plain(json: &str) -> Option<String> {
+pub(crate) fn plain(json: &str) -> Option<String> {
     match json.as_bytes().first()? {
         b'"' => serde_json::from_str(json).ok(),
         b'n' => None,

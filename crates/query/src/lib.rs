@@ -7,6 +7,7 @@
 
 mod aggregate;
 mod answers;
+mod content;
 mod cursor;
 mod engine;
 mod error;

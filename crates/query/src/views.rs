@@ -154,7 +154,7 @@ const SPANS: &[(&str, &str)] = &[
     ("status_message", "OpenTelemetry status message."),
     (
         "attributes",
-        "All attributes, a JSON object; read one with `attr(attributes, 'key')`. Texts of 256 bytes and more are references into `bodies`.",
+        "All attributes, a JSON object; read one with `attr(attributes, 'key')`. Texts of 256 bytes and more are references into `bodies`: `content(trace_id, attributes, 'key')` gives them whole.",
     ),
     ("events", "Events, a JSON array of objects with `time` (nanoseconds), `name`, `attributes`; null for none."),
     ("links", "Links, a JSON array of objects with `trace_id`, `span_id`, `trace_state`, `attributes`; null for none."),

@@ -74,6 +74,19 @@ pub fn metric(name: &str, unit: &str, sort: Sort) -> String {
     if name.starts_with(|first: char| first.is_ascii_digit()) { format!("_{name}") } else { name }
 }
 
+/// A pattern of the names under which [`metric`] keeps the metric `name`, whose unit and sort the asker leaves out. A part of a
+/// histogram may follow: `gen_ai.client.operation.duration_count` finds `gen_ai_client_operation_duration_seconds_count`.
+pub fn pattern(name: &str) -> String {
+    let part = ["_bucket", "_count", "_sum"].into_iter().find(|part| name.ends_with(part)).unwrap_or_default();
+    let tokens = tokens(name.strip_suffix(part).unwrap_or(name)).join("_");
+    let digit = if tokens.starts_with(|first: char| first.is_ascii_digit()) { "_" } else { "" };
+    let words = |units: &[(&'static str, &'static str)]| {
+        units.iter().map(|(_, word)| *word).filter(|word| !word.is_empty()).collect::<Vec<_>>().join("|")
+    };
+    let (units, per) = (words(&UNITS), words(&PER_UNITS));
+    format!("{digit}{tokens}(_({units}|tokens|USD))?(_per_({per}))?(_total|_ratio)?{part}")
+}
+
 fn tokens(text: &str) -> Vec<String> {
     let plain = |character: char| character.is_ascii_alphanumeric() || character == ':';
     text.split(|character| !plain(character)).filter(|part| !part.is_empty()).map(str::to_owned).collect()
@@ -120,6 +133,28 @@ mod tests {
         ] {
             assert_eq!(metric(name, unit, sort), expected);
         }
+    }
+
+    #[test]
+    fn names_without_unit_and_sort_find_what_is_kept() {
+        let matches = |name: &str, kept: &str| {
+            promql::Matcher::new("__name__", promql::MatchOp::Matches, &pattern(name)).unwrap().is_match(kept)
+        };
+        for (name, unit, sort) in [
+            ("gen_ai.client.operation.duration", "s", Sort::Other),
+            ("gen_ai.client.token.usage", "{token}", Sort::Other),
+            ("claude_code.cost.usage", "USD", Sort::Counter),
+            ("cpu.utilization", "1", Sort::Gauge),
+            ("disk.io", "By/s", Sort::Other),
+            ("queue.depth", "", Sort::Gauge),
+        ] {
+            for part in ["", "_bucket", "_count", "_sum"] {
+                let kept = metric(name, unit, sort) + part;
+                assert!(matches(&format!("{name}{part}"), &kept), "{kept}");
+            }
+        }
+        assert!(!matches("gen_ai.client.token", "gen_ai_client_token_usage"));
+        assert!(!matches("gen_ai.client.token", "gen_ai_client_token_count"));
     }
 
     #[test]

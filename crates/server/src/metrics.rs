@@ -5,6 +5,7 @@
 //! over (`metrics/conversations.rs`).
 
 mod conversations;
+mod sent;
 
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,10 +15,13 @@ use signals::metrics::{Counted, Exposed, Id, Kind, Limits, Registry, Score, Seri
 use state::rusqlite::{self, Connection, OptionalExtension, Transaction, params};
 use state::{Part, State, StateError};
 
+use crate::series::SeriesStore;
 use crate::watch::judge::{Case, Judge, JudgeError};
 
 /// Runs whose share is remembered; as many as the watch remembers.
 const SHARES_MAX: i64 = crate::watch::JUDGED_RUNS_MAX;
+/// How often is looked which services send OpenTelemetry's metrics themselves, in nanoseconds: ten seconds.
+const SENT_EVERY: i64 = 10_000_000_000;
 /// Rows forgotten in one batch at most: more than are added.
 const FORGET_ROWS: i64 = 1_024;
 
@@ -115,12 +119,34 @@ pub struct Counting {
     metrics: Arc<Metrics>,
     /// The time of the batch under way.
     now: Timestamp,
+    /// Where metrics that clients send are.
+    series: Option<Arc<SeriesStore>>,
+    /// When it was last looked who sends which.
+    looked: Option<Timestamp>,
 }
 
 impl Counting {
     /// A judge that feeds these counters.
     pub fn new(metrics: Arc<Metrics>) -> Self {
-        Self { metrics, now: Timestamp::default() }
+        Self { metrics, now: Timestamp::default(), series: None, looked: None }
+    }
+
+    /// The same, but what services send themselves, as these series show, is not derived for them.
+    pub fn beside(self, series: Option<Arc<SeriesStore>>) -> Self {
+        Self { series, ..self }
+    }
+
+    fn look_who_sends(&mut self) {
+        let Some(series) = &self.series else { return };
+        if self.looked.is_some_and(|looked| self.now.nanos_since(looked) < SENT_EVERY) {
+            return;
+        }
+        self.looked = Some(self.now);
+        match sent::look(series, self.now) {
+            Ok(sent) => self.metrics.registry().set_sent(sent),
+            // What was seen before holds.
+            Err(error) => tracing::warn!(%error, "which services send metrics of their own cannot be read"),
+        }
     }
 }
 
@@ -153,6 +179,7 @@ impl Judge for Counting {
     fn judge(&mut self, case: &Case<'_>, tx: &Transaction<'_>) -> Result<(), JudgeError> {
         let run = case.run;
         self.now = case.now;
+        self.look_who_sends();
         let mut registry = self.metrics.registry();
         if !(case.backfill && run.status == RunStatus::Running) {
             registry.note(run, case.steps);

@@ -69,6 +69,7 @@ pub fn api() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(costs::what_if))
         .routes(routes!(costs::reprice))
         .routes(routes!(prices::get, prices::put))
+        .routes(routes!(prices::of))
         .routes(routes!(budgets::get, budgets::put))
         .routes(routes!(budgets::check))
         .routes(routes!(budgets::settle))

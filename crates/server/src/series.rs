@@ -3,6 +3,7 @@
 //! [`SeriesStore::evaluate`] answers a query on the calling thread; [`ask`] does it on the threads for queries, within limits.
 
 mod ask;
+mod dotted;
 pub mod http;
 pub mod json;
 pub mod prometheus;
@@ -163,7 +164,8 @@ impl SeriesStore {
         Ok(done)
     }
 
-    fn all(&self) -> Vec<(Arc<str>, Arc<Db>)> {
+    /// The series of every project there is.
+    pub fn all(&self) -> Vec<(Arc<str>, Arc<Db>)> {
         let projects = self.projects.lock().unwrap_or_else(PoisonError::into_inner);
         projects.iter().map(|(project, db)| (Arc::clone(project), Arc::clone(db))).collect()
     }

@@ -129,8 +129,9 @@ impl Watch {
 
 /// Every judge of the server. They see a run in this order.
 fn judges(app: &App) -> Vec<Box<dyn Judge>> {
+    let series = app.opened().ok().map(|opened| Arc::clone(&opened.series));
     let mut judges: Vec<Box<dyn Judge>> = vec![
-        Box::new(Counting::new(Arc::clone(&app.metrics))),
+        Box::new(Counting::new(Arc::clone(&app.metrics)).beside(series)),
         Box::new(Costs::new(Arc::clone(&app.money), app.settings.dialects.clone())),
         Box::new(FindingsJudge::new(
             app.settings.detection.clone(),

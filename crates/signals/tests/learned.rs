@@ -80,6 +80,36 @@ fn a_tool_that_good_runs_do_not_use_is_grave_where_it_changes_something() {
 }
 
 #[test]
+fn arguments_that_depart_from_all_earlier_ones_are_told_and_are_grave_where_the_call_failed() {
+    let visit = |arguments: serde_json::Value| {
+        move |script: &mut Script| script.tool("plan", arguments.clone(), json!({"at": 9}))
+    };
+    let usual = || after(60, visit(json!({"day": "2026-01-01", "who": "Ana"})));
+    let said = |run: &dyn Fn(&mut Script)| said(&mut usual(), "bad_arguments", run);
+    let renamed = said(&visit(json!({"day": "2026-01-01", "person": "Ana"}))).unwrap();
+    assert_eq!((renamed.severity, &renamed.span_ids[..]), (Severity::Info, &[script::span_id(1)][..]));
+    assert!(renamed.message.contains("`person` is new"), "{}", renamed.message);
+    assert!(said(&visit(json!({"day": "01/02/2026", "who": "Ana"}))).unwrap().message.contains("date d/m/y"));
+    assert!(said(&visit(json!({"day": "2026-01-01"}))).unwrap().message.contains("`who` is missing"));
+    assert_eq!(said(&visit(json!({"day": "2026-03-09", "who": "Bo Li"}))), None);
+    let broken =
+        said(&|script| script.failing_tool("plan", json!({"day": "2026-01-01", "person": "Ana"}), "bad request"));
+    assert_eq!(broken.unwrap().severity, Severity::Warning);
+}
+
+#[test]
+fn telemetry_that_no_longer_tells_tokens_is_a_change_of_what_is_told() {
+    let mut night = after(60, |script| tokens(script, 2_000));
+    let shift = (61..=90).find_map(|number| {
+        let mut script = Script::of(number, "helper");
+        script.says("It is on its way.");
+        script.shown_to(&mut night, Beside::default()).shift
+    });
+    let shift = shift.unwrap();
+    assert_eq!((shift.feature.as_str(), shift.after), ("told", 0.0), "{shift:?}");
+}
+
+#[test]
 fn tools_in_an_order_that_good_runs_do_not_have_are_shown() {
     let order =
         |tools: &'static [&'static str]| move |script: &mut Script| tools.iter().for_each(|tool| call(script, tool));

@@ -36,6 +36,9 @@ const FAULTS_SHOWN: usize = 200;
 /// their trace that carried them, and a trace rarely takes longer than this.
 const TRACE_NANOS: i64 = 7 * 86_400 * 1_000_000_000;
 
+/// How the column `told` begins in rows that only say which traces are one run.
+const JOIN: &str = "join:";
+
 const RESTORE: &str =
     "restore the file from a backup; without one, move it away and start with --allow-missing-segments";
 const RESTORE_STATE: &str = "restore the file from a backup; without one, stop the server and move it away: counters, findings and budgets begin anew";
@@ -215,6 +218,8 @@ struct Across {
     runs: Vec<(u64, u32)>,
     /// Traces with spans.
     traces: Vec<(u64, u32)>,
+    /// Traces that hold a witness that they belong to another trace's run (`join:…`), or only such witnesses.
+    joined: HashSet<u64>,
     bodies: Vec<u64>,
     /// References to bodies: the body, the segment, the start of the span.
     references: Vec<(u64, u32, Timestamp)>,
@@ -287,7 +292,8 @@ impl Across {
         let rows = || (0..batch.num_rows()).filter(|row| live(*row));
         match meta.table {
             Table::Spans => {
-                let (Some(ids), Some(attributes), Some(events)) = (text("span_id"), text("attributes"), text("events"))
+                let (Some(ids), Some(attributes), Some(events), Some(told)) =
+                    (text("span_id"), text("attributes"), text("events"), text("told"))
                 else {
                     return Err("columns are missing".into());
                 };
@@ -298,6 +304,9 @@ impl Across {
                     let trace_key = (key(&[&meta.project, trace]), at);
                     if self.traces.last() != Some(&trace_key) {
                         self.traces.push(trace_key);
+                    }
+                    if told.is_valid(row) && told.value(row).starts_with(JOIN) {
+                        self.joined.insert(trace_key.0);
                     }
                     for column in [attributes, events] {
                         let text = if column.is_null(row) { "" } else { column.value(row) };
@@ -340,7 +349,8 @@ impl Across {
         self.traces.sort_unstable();
         self.traces.dedup_by_key(|(trace, _)| *trace);
         for (trace, at) in &self.traces {
-            let known = self.runs.binary_search_by_key(trace, |(run, _)| *run).is_ok();
+            // A trace that is part of another's run has none of its own.
+            let known = self.runs.binary_search_by_key(trace, |(run, _)| *run).is_ok() || self.joined.contains(trace);
             if !known && !inventory.dropped.contains_key(&(project(*at), Layer::Spans)) {
                 checked.fault(path(*at), "a trace here has spans and no run", REBUILD);
             }

@@ -52,6 +52,7 @@ mod store;
 mod threads;
 mod trace;
 mod wal;
+mod whole;
 
 pub use attributes::{ValueError, decode_attributes, decode_value, encode_attributes, encode_value};
 pub use backup::{AboutBackup, Plan as BackupPlan, Restored, restore, unpack, verify};
@@ -82,3 +83,4 @@ pub use snapshot::{SegmentMeta, SegmentView, Snapshot, TableSnapshot};
 pub use stats::{Stats, TableStats};
 pub use store::{Compacted, Expired, Flushed, Machine, Store};
 pub use threads::{RealThreads, Threads, Work};
+pub use whole::Texts;

@@ -27,7 +27,7 @@ pub struct Report {
 /// One failure.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Failure {
-    /// Line of the command, from 1.
+    /// Line of the command, from 1; 0 for the file as a whole.
     pub line: usize,
     /// The query, or the command.
     pub query: String,
@@ -37,6 +37,9 @@ pub struct Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {}: {}\n    {}", self.line, self.query, self.message)
+        match self.line {
+            0 => write!(f, "{} {}", self.query, self.message),
+            line => write!(f, "line {line}: {}\n    {}", self.query, self.message),
+        }
     }
 }

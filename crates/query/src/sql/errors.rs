@@ -7,6 +7,7 @@ use datafusion::common::utils::datafusion_strsim::levenshtein;
 use datafusion::common::{DataFusionError, SchemaError};
 use datafusion::sql::sqlparser::parser::ParserError;
 
+use crate::content::MISPLACED;
 use crate::yielding::NobodyWaits;
 use crate::{Position, QueryError};
 
@@ -78,6 +79,9 @@ fn convert_ref(error: &DataFusionError) -> QueryError {
             other => QueryError::Internal(other.to_string()),
         },
         DataFusionError::External(inner) => external(inner.as_ref()),
+        DataFusionError::Internal(message) if message.contains(MISPLACED) => QueryError::invalid(
+            "content() cannot be worked out here: take it in the SELECT list or the WHERE clause of a subquery, and go on from there",
+        ),
         other => QueryError::Internal(other.strip_backtrace()),
     }
 }

@@ -372,7 +372,7 @@ async fn files_that_cannot_match_are_not_read() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_dropped_query_stops_working() {
     let world = World::new().await;
-    world.put(&(0..600).map(|number| run("default", number, number as i64)).collect::<Vec<_>>()).await;
+    world.put(&(0..2_000).map(|number| run("default", number, number as i64)).collect::<Vec<_>>()).await;
     world.flush().await;
     let metrics = tokio::runtime::Handle::current().metrics();
     let before = metrics.num_alive_tasks();
@@ -431,5 +431,60 @@ fn the_columns_are_documented() {
         std::fs::write(DOCS, text).unwrap();
     } else {
         assert_eq!(found, columns, "docs/sql.md is behind the schema: run this test with UPDATE_DOCS=1");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn content_gives_texts_as_they_were_sent() {
+    let world = two_projects().await;
+    let long = format!("default-body {}", "x".repeat(600));
+    // One is in a file, the other in memory.
+    let two = "span_id = '0909090909090909' ORDER BY started_at, trace_id";
+    let keys = "content(trace_id, attributes, 'long'), content(trace_id, attributes, 'secret'), content(trace_id, attributes, 'none')";
+    let row = json!([long, "default-attribute", null]);
+    assert_eq!(rows(&world, &format!("SELECT {keys} FROM spans WHERE {two}")).await, json!([row, row]));
+    let whole = json!({"secret": "default-attribute", "long": long}).to_string();
+    let columns = rows(&world, &format!("SELECT content(trace_id, attributes) FROM spans WHERE {two}")).await;
+    for column in columns.as_array().unwrap() {
+        let column: Json = serde_json::from_str(column[0].as_str().unwrap()).unwrap();
+        assert_eq!(column, serde_json::from_str::<Json>(&whole).unwrap());
+    }
+    let found = "SELECT count(*) FROM spans WHERE content(trace_id, attributes, 'long') LIKE 'default-body xxx%'";
+    assert_eq!(rows(&world, found).await, json!([[2]]));
+    // A sort is no place to work it out; whether DataFusion does so or refuses, it is no fault of the program.
+    let sorted = ask(&world, "SELECT name FROM spans ORDER BY content(trace_id, attributes, 'long')").await;
+    assert!(!matches!(sorted, Err(QueryError::Internal(_))), "{sorted:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn content_keeps_a_conversation_to_the_byte() {
+    let world = World::new().await;
+    let said = "said ".repeat(60);
+    let text = format!(
+        "[ {{\"role\" : \"user\",\"role\":\"x\", \"content\":\"{said}\\u00e9\"}},\n\t{{\"content\":\"{said}\",  \"role\":\"y\"}} ]  "
+    );
+    let bytes = Value::Bytes(vec![0xff; 300].into());
+    let mut span = Span::new(tenant("default"), trace(1), SpanId::from_array([7; 8]));
+    span.start = Timestamp::from_nanos(START);
+    span.received = Timestamp::from_nanos(START);
+    world.put_span(span, &[("messages", Value::from(&*text)), ("bytes", bytes.clone())]).await;
+    let question = "SELECT content(trace_id, attributes, 'messages'), content(trace_id, attributes, 'bytes') FROM spans";
+    let expected = json!([[text, store::encode_value(&bytes)]]);
+    assert_eq!(rows(&world, question).await, expected, "from memory");
+    world.flush().await;
+    assert_eq!(rows(&world, question).await, expected, "from files");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn content_gives_nothing_of_another_project() {
+    let world = two_projects().await;
+    let hash = store::BodyHash::of(&format!("other-body {}", "x".repeat(600)));
+    let own = store::BodyHash::of(&format!("default-body {}", "x".repeat(600)));
+    for trace in [trace(1000), trace(1001)] {
+        let ask = |hash| {
+            format!("SELECT content('{trace}', '{{\"k\":{{\"$body\":[\"\",\"{hash}\"]}}}}', 'k') FROM runs LIMIT 1")
+        };
+        assert_eq!(rows(&world, &ask(hash)).await, json!([[null]]));
+        assert_ne!(rows(&world, &ask(own)).await, json!([[null]]), "the question itself is right");
     }
 }

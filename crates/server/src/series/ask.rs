@@ -1,5 +1,6 @@
 //! Asking series in PromQL.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use alerts::backtest::Made;
 use model::Timestamp;
 use promql::{Answer, EvalError, Labels, Params, Query, Series, Source, Value};
 
-use super::{SeriesStore, limits, millis};
+use super::{SeriesStore, dotted, limits, millis};
 use crate::app::App;
 use crate::clock::SystemClock;
 
@@ -130,6 +131,7 @@ fn evaluate(
     time: Duration,
     made: &Made,
 ) -> Result<Answer, AskError> {
+    let query = &in_kept_names(db, query)?;
     let until = SystemClock::time().plus_nanos(i64::try_from(time.as_nanos()).unwrap_or(i64::MAX));
     let invalid = |error: EvalError| AskError::Bad(error.to_string());
     let mut params = *params;
@@ -157,6 +159,20 @@ fn evaluate(
         EvalError::Stopped => AskError::Timeout(time),
         other => AskError::Execution(other.to_string()),
     })
+}
+
+/// The query in the names series are kept under: as it stands, or, where no series has a name of OpenTelemetry that it uses, in
+/// those of Prometheus.
+pub(super) fn in_kept_names<'a>(db: &Db, query: &'a Query) -> Result<Cow<'a, Query>, AskError> {
+    let Some(translated) = dotted::translated(query) else { return Ok(Cow::Borrowed(query)) };
+    let needs = query.selectors(&Params::instant(0)).map_err(|error| AskError::Bad(error.to_string()))?;
+    let names = needs.iter().flat_map(|need| &need.matchers).filter(|matcher| dotted::is_dotted(matcher));
+    for name in names {
+        if !db.labels(&[vec![name.clone()]], 0, i64::MAX, limits::PROMQL_SERIES_MAX)?.is_empty() {
+            return Ok(Cow::Borrowed(query));
+        }
+    }
+    Ok(Cow::Owned(translated))
 }
 
 /// Evaluates a query on the threads for queries.

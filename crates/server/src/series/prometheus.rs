@@ -14,7 +14,7 @@ use axum::routing::{get, post};
 use promql::ast::{Expr, Node};
 use promql::{Answer, Labels, Matcher, Params, Severity, Value};
 
-use super::ask::{ask, on_threads};
+use super::ask::{ask, in_kept_names, on_threads};
 use super::http::{ApiError, ApiResult, Form, success};
 use super::{json, limits, millis, remote_write, status, tree};
 use crate::app::App;
@@ -259,11 +259,12 @@ async fn query_exemplars(State(app): State<Arc<App>>, form: Form) -> ApiResult {
     if times.1 < times.0 {
         return Err(ApiError::parameter("end", "end timestamp must not be before start timestamp"));
     }
-    let mut sets = Vec::new();
-    selectors(&query.root, &mut sets);
     let (now, sees) = (app.now(), app.sees());
     let look = move |store: Arc<super::SeriesStore>, project: Arc<str>| {
-        let mut found = store.of(&project, now)?.exemplars(&sets, times.0, times.1);
+        let db = store.of(&project, now)?;
+        let mut sets = Vec::new();
+        selectors(&in_kept_names(&db, &query)?.root, &mut sets);
+        let mut found = db.exemplars(&sets, times.0, times.1);
         found.retain(|exemplar| sees.shows(&exemplar.series));
         Ok(found)
     };

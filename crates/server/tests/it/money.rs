@@ -173,6 +173,13 @@ fn tiers_lifetimes_and_unknown_models_cost_what_they_come_to_by_hand() {
     // Prices given over the API are there after a restart.
     let server = settling(server.stop(), 200, |_| {});
     assert_eq!(server.get("/api/v1/prices").ok().json()["own"][0]["model"], "in-house-7b");
+    let own = server.get("/api/v1/prices/of?model=in-house-7b").ok().json();
+    assert_eq!((&own["rates"]["output"], &own["rates"]["reasoning"]), (&json!(2.0), &json!(2.0)), "{own:#}");
+    let built_in = server.get("/api/v1/prices/of?model=gpt-4o-2024-08-06&provider=openai").ok().json();
+    assert_eq!((&built_in["id"], &built_in["rates"]["input"]), (&json!("openai/gpt-4o"), &json!(2.5)), "{built_in:#}");
+    assert!(built_in["source"].as_str().is_some_and(|source| source.contains("openai.com")), "{built_in:#}");
+    let unknown = server.get("/api/v1/prices/of?model=nobodys-model");
+    assert!(unknown.status == 404 && unknown.text().contains("docs/prices.md"), "{}", unknown.text());
 }
 
 const BUDGETS: &str = "
@@ -259,6 +266,31 @@ fn reservations_and_what_was_spent_outlive_a_restart() {
     let last = server.get("/api/v1/budgets").ok().json();
     assert!(near(&last["accounts"][0]["spent_usd"], 0.101125), "{last:#}");
     assert_eq!(post(&server, "/api/v1/budgets/settle", &settle).ok().json()["settled"], "again");
+}
+
+#[test]
+fn a_level_is_told_once_over_restarts() {
+    let server = quick();
+    put(&server, "/api/v1/budgets", &BUDGETS.replace("per = 'run'", "per = 'user'").replace("'request'", "'month'"))
+        .ok();
+    let asked = json!({"agent": "planner", "user": "ann", "usd": 0.95, "reserve": true});
+    let made = post(&server, "/api/v1/budgets/check", &asked).ok().json();
+    let settle = json!({"reservation": made["reservation"]["id"], "usd": 0.95});
+    assert_eq!(post(&server, "/api/v1/budgets/settle", &settle).ok().json()["settled"], "now");
+    let told = server.until("/api/v1/budgets", |budgets| budgets["passed"].as_array().is_some_and(|it| !it.is_empty()));
+    let server = settling(server.stop(), 200, |_| {});
+    // A level of another user is told after the restart: whatever the restart would have told is told by then.
+    let other = json!({"agent": "planner", "user": "bob", "usd": 0.95, "reserve": true});
+    let made = post(&server, "/api/v1/budgets/check", &other).ok().json();
+    let settle = json!({"reservation": made["reservation"]["id"], "usd": 0.95});
+    assert_eq!(post(&server, "/api/v1/budgets/settle", &settle).ok().json()["settled"], "now");
+    let of = |budgets: &Value, user: &str| {
+        let mine = budgets["passed"].as_array().unwrap().iter().filter(|passed| passed["key"] == user);
+        mine.map(|passed| passed["percent"].as_u64().unwrap()).collect::<Vec<_>>()
+    };
+    let after = server.until("/api/v1/budgets", |budgets| !of(budgets, "bob").is_empty());
+    assert_eq!(of(&after, "ann"), of(&told, "ann"), "{after:#}");
+    assert_eq!(of(&after, "bob"), of(&told, "ann"), "{after:#}");
 }
 
 #[test]

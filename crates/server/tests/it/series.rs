@@ -132,6 +132,11 @@ fn otlp_metrics_are_series_with_their_resource_and_exemplars() {
         7.0
     );
 
+    // As OpenTelemetry's guides write it, with its own names.
+    let theirs = r#"sum by ("gen_ai.tool.name") ({"agent.tool.calls", "host.name"=""})"#;
+    assert_eq!(result(&server, theirs)[0]["metric"], json!({"gen_ai_tool_name": "search"}));
+    assert_eq!(value(&server, r#"sum({"gen_ai.client.operation.duration_count"})"#), 8.0);
+
     let known = api(&server, "metadata", &[("metric", "agent_tool_calls_total")]);
     let expected = json!([{"type": "counter", "help": "Calls of tools.", "unit": "{call}"}]);
     assert_eq!(known["data"]["agent_tool_calls_total"], expected);

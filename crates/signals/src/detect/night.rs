@@ -10,7 +10,7 @@ use super::drift::{self, Watch};
 use super::evidence::Evidence;
 use super::features::{derived_version, features};
 use super::meaning::Meaning;
-use super::outcomes::{Outcomes, Risk};
+use super::outcomes::Outcomes;
 use super::pulse::Pulse;
 use super::suspicion::suspicion;
 use super::{Settings, judge, text};
@@ -100,7 +100,7 @@ impl Night {
     ) -> Verdict {
         let kind = Kind::of(run);
         let key = kind.key();
-        let evidence = Evidence::new(run, steps, contents, now);
+        let evidence = Evidence::new(run, steps, contents, now).declared(&self.outcomes);
         let version = run.agent_version.as_deref().map_or_else(|| derived_version(&evidence), str::to_owned);
         let evidence = evidence.against(self.baselines.of(&key, &version));
         let outcome = self.outcomes.of(&evidence);
@@ -121,7 +121,7 @@ impl Night {
             shift = self.watches.entry(key).or_default().push(run, &features, &self.drift);
         }
         if let Some(shift) = &shift {
-            let draft = shift.draft(|tool| self.outcomes.risk(tool) != Risk::Read);
+            let draft = shift.draft(|tool| self.outcomes.wakes(tool));
             findings.push(draft.finding(DRIFT, run, None, 0));
         }
         Verdict { kind, findings, suspicion, outcome, shift }
@@ -132,7 +132,7 @@ impl Night {
         if let Some(pulse) = self.pulses.get_mut(&agent_key(run)) {
             pulse.heard(run.last_received);
         }
-        let evidence = Evidence::new(run, steps, contents, now);
+        let evidence = Evidence::new(run, steps, contents, now).declared(&self.outcomes);
         let version = run.agent_version.as_deref().map_or_else(|| derived_version(&evidence), str::to_owned);
         judge(&evidence.against(self.baselines.of(&Kind::of(run).key(), &version)), &self.settings)
     }

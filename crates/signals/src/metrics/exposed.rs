@@ -257,7 +257,7 @@ fn spelt(exposed: &Exposed, spelling: &Spelling) -> Exposed {
         point.labels.iter().any(|(name, other)| *name == label.names()[0] && **other == *value)
     };
     let points =
-        exposed.points.iter().filter(|point| spelling.only.is_none_or(|(label, value)| has(point, label, value)));
+        exposed.points.iter().filter(|point| spelling.only.iter().all(|(label, value)| has(point, *label, value)));
     let points = points.map(|point| {
         let mut point = point.clone();
         for (name, value) in &mut point.labels {
@@ -269,6 +269,11 @@ fn spelt(exposed: &Exposed, spelling: &Spelling) -> Exposed {
         }
         point.labels.extend(spelling.more.iter().map(|(name, value)| (Cow::Borrowed(*name), Arc::from(*value))));
         point.labels.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        if let Value::Histogram { sum, .. } = &point.value
+            && spelling.sum
+        {
+            point.value = Value::Number(*sum);
+        }
         match &mut point.value {
             Value::Number(value) => *value *= spelling.scale,
             Value::Histogram { buckets, sum } => {
@@ -285,5 +290,6 @@ fn spelt(exposed: &Exposed, spelling: &Spelling) -> Exposed {
     });
     let points = points.collect();
     let unit = if spelling.scale == 1.0 { exposed.unit } else { "" };
-    Exposed { name: spelling.name.into(), kind: exposed.kind, unit, help: exposed.help.clone(), points }
+    let kind = if spelling.sum { Kind::Counter } else { exposed.kind };
+    Exposed { name: spelling.name.into(), kind, unit, help: exposed.help.clone(), points }
 }

@@ -98,6 +98,10 @@ pub struct Share {
 /// Shapes of the families, in the order of [`FAMILIES`].
 static SHAPES: LazyLock<Vec<String>> = LazyLock::new(|| FAMILIES.iter().map(Family::shape).collect());
 
+/// Who sends metrics of the conventions themselves: by project, then by service, which families. For these services they are not
+/// derived as well.
+pub type Sent = HashMap<Arc<str>, Arc<HashMap<String, Vec<Id>>>>;
+
 /// What a series is found by: its family, and its labels as numbers; unused ones are 0.
 type Key = (Id, [u32; TENANT_LABELS + LABELS_MAX]);
 
@@ -128,6 +132,7 @@ pub struct Registry {
     pub(super) corrections: [f64; FAMILIES.len()],
     pub(super) active: HashMap<(Arc<str>, TraceId), Active>,
     pub(super) recent: Recent,
+    sent: Sent,
     /// What a run gives, while it is added up.
     sheet: Sheet,
     staged: Sheet,
@@ -151,6 +156,7 @@ impl Registry {
             corrections: [0.0; FAMILIES.len()],
             active: HashMap::new(),
             recent: Recent::default(),
+            sent: Sent::default(),
             sheet: Sheet::default(),
             staged: Sheet::default(),
             staged_corrections: BTreeMap::new(),
@@ -198,7 +204,16 @@ impl Registry {
         let mut near = Near::default();
         let mut sheet = std::mem::take(&mut self.sheet);
         let mut exemplars: Vec<(Cell, Exemplar)> = Vec::new();
+        let sent = self.sent.get(&run.tenant.project).cloned();
+        let is_sent = |observation: &Observation<'_>| {
+            let (Some(sent), Some(at)) = (&sent, observation.step) else { return false };
+            let service = steps[at].span.service.as_deref().or(run.service.as_deref());
+            service.and_then(|service| sent.get(service)).is_some_and(|ids| ids.contains(&observation.family))
+        };
         observe(run, steps, scores, &mut |observation| {
+            if is_sent(&observation) {
+                return;
+            }
             let series = self.series_of(&mut near, &run.tenant, &observation, now);
             let place = self.places[series as usize];
             let family = observation.family.family();
@@ -218,6 +233,11 @@ impl Registry {
         let counted = Counted::in_order(sheet.drain());
         self.sheet = sheet;
         Share { counted, exemplars }
+    }
+
+    /// Says who sends which families themselves ([`Sent`]); it holds for runs that are looked at from now on.
+    pub fn set_sent(&mut self, sent: Sent) {
+        self.sent = sent;
     }
 
     /// Stages an observation that is no run's share: of something that is over once and for all. It takes effect as what

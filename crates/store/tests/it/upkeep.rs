@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::common::*;
 use model::{Run, Span, Timestamp};
-use store::{Offline, Settings, Store, Table};
+use store::{Offline, RunResolver, Settings, Store, Table};
 
 /// Everything a user could read.
 #[derive(Debug, PartialEq)]
@@ -287,4 +287,35 @@ async fn a_backup_that_broke_off_or_was_changed_is_refused_and_leaves_nothing() 
     let before = everything(&store, &clock).await;
     assert_eq!(everything(&open(&target, &clock).await, &clock).await, before);
     assert!(store::unpack(&whole[..], &unpacked).unwrap_err().to_string().contains("not empty"));
+}
+
+/// As [`CountingResolver`], and rows that only say which traces are one run come to no run.
+struct JoiningResolver;
+
+impl RunResolver for JoiningResolver {
+    fn resolve(&self, spans: &[Arc<Span>], now: Timestamp) -> Option<Run> {
+        let own: Vec<Arc<Span>> = spans.iter().filter(|span| span.told.is_none()).cloned().collect();
+        CountingResolver.resolve(&own, now)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_check_takes_no_offence_at_traces_that_are_part_of_another_run() {
+    let data = tempfile::tempdir().unwrap();
+    let clock = TestClock::new();
+    let shared: Arc<dyn store::Clock> = Arc::clone(&clock) as _;
+    let store = Store::open(settings(data.path()), shared, Arc::new(JoiningResolver), replay()).await.unwrap();
+    send(&store, &clock, &[Sent::new(1, 1)]).await.unwrap();
+    // Where the two sides of a call meet there are witnesses and nothing else.
+    let meeting = Sent::new(2, 1);
+    let mut row = meeting.span(now(&clock));
+    row.told = Some("join:caller/00000000000000000000000000000001/-/-/tool_call".into());
+    let mut rows = store::Rows::new();
+    rows.push_span(row, &meeting.raw(), &resource(), &scope());
+    let entry = store::Entry { rows, ..entry(0, std::slice::from_ref(&meeting), &clock) };
+    store.commit(entry).await.unwrap();
+    store.flush().await.unwrap();
+    let checked = store.check().await.unwrap();
+    assert!(checked.faults.is_empty(), "{:?}", checked.faults);
+    assert_eq!(checked.rows, 3, "two rows of spans, one run: {checked:?}");
 }

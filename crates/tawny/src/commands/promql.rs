@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
-use promql::testscript::{self, Report};
+use anyhow::Result;
+use promql::testscript::{self, Failure, Report};
 use serde_json::json;
 
 use crate::cli;
@@ -22,26 +22,41 @@ pub fn run(args: &cli::Promql) -> Result<ExitCode> {
 fn test(args: &cli::PromqlTest) -> Result<ExitCode> {
     let mut reports = Vec::with_capacity(args.files.len());
     for file in &args.files {
-        let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
-        reports.push((file.as_path(), testscript::run(&text)));
+        // A file that cannot be read fails by itself; the others are run all the same.
+        let report = std::fs::read_to_string(file).map_or_else(|error| unread(&error), |text| testscript::run(&text));
+        reports.push((file.as_path(), report));
     }
     show::out(&if args.json { in_json(&reports) } else { in_words(&reports) })?;
     let failed = reports.iter().any(|(_, report)| !report.failed.is_empty());
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
+fn unread(error: &std::io::Error) -> Report {
+    let failure = Failure { line: 0, query: "the file".to_owned(), message: format!("cannot be read: {error}") };
+    Report { failed: vec![failure], ..Report::default() }
+}
+
 fn in_words(reports: &[(&Path, Report)]) -> String {
     let mut out = String::new();
     for (file, report) in reports {
-        let ignored = if report.ignored > 0 { format!(", {} ignored", report.ignored) } else { String::new() };
-        let figures = format!("{} passed, {} failed{ignored}", report.passed, report.failed.len());
-        let figures = if report.failed.is_empty() { figures } else { style::bad(&figures) };
-        out.push_str(&format!("{}: {figures}\n", file.display()));
+        out.push_str(&format!("{}: {}\n", file.display(), figures([report].into_iter())));
         for failure in &report.failed {
             out.push_str(&format!("  {}\n", failure.to_string().replace('\n', "\n  ")));
         }
     }
+    if reports.len() > 1 {
+        out.push_str(&format!("{} files: {}\n", reports.len(), figures(reports.iter().map(|(_, report)| report))));
+    }
     out
+}
+
+/// How many passed and failed, of one file or of all.
+fn figures<'a>(reports: impl Iterator<Item = &'a Report>) -> String {
+    let counts = reports.map(|report| (report.passed, report.failed.len(), report.ignored));
+    let (passed, failed, ignored) = counts.fold((0, 0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1, sum.2 + one.2));
+    let ignored = if ignored > 0 { format!(", {ignored} ignored") } else { String::new() };
+    let figures = format!("{passed} passed, {failed} failed{ignored}");
+    if failed == 0 { figures } else { style::bad(&figures) }
 }
 
 fn in_json(reports: &[(&Path, Report)]) -> String {

@@ -166,4 +166,10 @@ fn promql_scripts_say_what_passed_and_where_it_failed() {
     let output = tawny().args(["promql", "test", &good, &bad]).output().unwrap();
     let said = text(&output.stdout);
     assert!(!output.status.success() && said.contains("0 passed, 1 failed") && said.contains("line 4"), "{said}");
+    assert!(said.contains("2 files: 1 passed, 1 failed"), "{said}");
+
+    let output = tawny().args(["promql", "test", "nowhere.test", &good]).output().unwrap();
+    let said = text(&output.stdout);
+    assert!(!output.status.success() && said.contains("nowhere.test: 0 passed, 1 failed"), "{said}");
+    assert!(said.contains("cannot be read") && said.contains("good.test: 1 passed, 0 failed"), "{said}");
 }
