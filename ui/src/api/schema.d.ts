@@ -5860,7 +5860,7 @@ export interface components {
              * @description Seconds it is kept; null for ever.
              */
             keep_seconds?: number | null;
-            /** @description `bodies`, `spans`, `logs` or `samples`. */
+            /** @description `bodies`, `spans`, `logs`, `samples` or `scores`. */
             layer: string;
             next?: components["schemas"]["StoreDrop"] | null;
             /** @description The project. */

@@ -44,7 +44,6 @@ pub async fn retention(State(app): State<Arc<App>>, params: Params) -> Result<Js
     let set = |times: &crate::keeping::ByProject| times.of(&project).map(|time| time.as_secs());
     let derived = [
         ("findings", set(&keeping.findings), "--retention findings=…; at most 200,000 findings; issues stay"),
-        ("scores", None, "with the log records they came as: the layer logs"),
         ("costs by run", nanos(crate::money::kept::MONEY_ENTRIES_KEPT), "built in; sums by hour stay"),
         ("audit", set(&keeping.audit), "--retention audit=…; entries lose their words, their hashes stay in the chain"),
         ("agents", set(&keeping.agents), "--retention agents=…; as the audit log"),

@@ -82,7 +82,7 @@ pub struct StoreLevel {
 pub struct StoreRetention {
     /// The project.
     pub project: String,
-    /// `bodies`, `spans`, `logs` or `samples`.
+    /// `bodies`, `spans`, `logs`, `samples` or `scores`.
     pub layer: String,
     /// Seconds it is kept; null for ever.
     pub keep_seconds: Option<u64>,
