@@ -1555,7 +1555,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Check every segment, every reference and the log
+         * Check every segment, every reference, the log and the series
          * @description Reads everything the store has and takes its time; ingest and reads go on.
          */
         post: operations["checkStore"];
@@ -5742,6 +5742,11 @@ export interface components {
              * @description Segments read.
              */
             segments: number;
+            /**
+             * Format: int64
+             * @description Files of series read.
+             */
+            series_files: number;
         };
         /** @description Segments that go or are gone. */
         StoreDrop: {

@@ -130,7 +130,12 @@ fn render(report: &StoreReport) -> String {
 
 fn check(source: &Source) -> Result<ExitCode> {
     let checked: StoreCheck = match offline(source)? {
-        Some(settings) => runtime()?.block_on(async { Offline::open(settings).await?.check().await })?.into(),
+        Some(settings) => {
+            let data = settings.data.clone();
+            let mut checked = runtime()?.block_on(async { Offline::open(settings).await?.check().await })?;
+            server::series::check(&data, &mut checked)?;
+            checked.into()
+        }
         None => parse(&Client::patient(&source.reading.url)?.post_json("/api/v1/store/check", &())?)?,
     };
     if source.reading.json {
@@ -143,7 +148,7 @@ fn check(source: &Source) -> Result<ExitCode> {
 
 fn render_check(checked: &StoreCheck) -> String {
     let mut out = format!(
-        "Read {} ({} rows, {}), compared {} with their names, followed {}, read {} in {}.\n",
+        "Read {} ({} rows, {}), compared {} with their names, followed {}, read {} in {} and {} of series.\n",
         plural(checked.segments, "segment"),
         count(checked.rows),
         bytes(checked.bytes),
@@ -151,6 +156,7 @@ fn render_check(checked: &StoreCheck) -> String {
         plural(checked.references, "reference"),
         plural(checked.log_records, "request"),
         plural(checked.log_files, "log file"),
+        plural(checked.series_files, "file"),
     );
     if checked.references_expired > 0 {
         out.push_str(&format!(
