@@ -13127,7 +13127,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description `replaying` or `stopping` */
+            /** @description `replaying`, `stopping` or `broken`: `/health` says more */
             503: {
                 headers: {
                     [name: string]: unknown;

@@ -123,7 +123,8 @@ fn open_files(wanted: usize) -> Result<usize> {
     if allowed > wanted && wanted != server::config::OPEN_FILES_WANTED {
         // Somebody asked for fewer than the system gives.
         let (_, most) = rlimit::getrlimit(rlimit::Resource::NOFILE).context("cannot read how many files may be open")?;
-        rlimit::setrlimit(rlimit::Resource::NOFILE, wanted as u64, most).context("cannot bound how many files may be open")?;
+        let set = rlimit::setrlimit(rlimit::Resource::NOFILE, wanted as u64, most);
+        set.context("cannot bound how many files may be open")?;
         return Ok(wanted);
     }
     Ok(allowed)
@@ -132,7 +133,10 @@ fn open_files(wanted: usize) -> Result<usize> {
 /// Logs go to standard error: standard output belongs to the addresses.
 fn log_to_stderr() {
     let filter = EnvFilter::try_from_env("TAWNY_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // What cannot be written there is left out. The subscriber would tell it with `eprintln!`, which panics where standard error
+    // is a file on a full disk, and would take the thread along that keeps telemetry.
+    let builder = tracing_subscriber::fmt().log_internal_errors(false);
+    let builder = builder.with_env_filter(filter).with_writer(std::io::stderr);
     // Fails only where a logger is set already, which is then as good.
     let _ = builder.with_ansi(std::io::stderr().is_terminal()).with_target(false).try_init();
 }
