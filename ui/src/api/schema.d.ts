@@ -5767,7 +5767,7 @@ export interface components {
             rows: number;
             /**
              * Format: int64
-             * @description Segments.
+             * @description Segments; 0 where what goes is in none.
              */
             segments: number;
         };
@@ -5863,7 +5863,7 @@ export interface components {
              * @description Seconds it is kept; null for ever.
              */
             keep_seconds?: number | null;
-            /** @description `bodies`, `spans`, `logs` or `samples`. */
+            /** @description `bodies`, `spans`, `logs`, `samples` or `findings`. */
             layer: string;
             next?: components["schemas"]["StoreDrop"] | null;
             /** @description The project. */

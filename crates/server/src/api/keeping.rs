@@ -15,11 +15,13 @@ use super::body;
 use super::params::Params;
 use super::types::{
     About, DerivedRetention, Erasure, Erasures, HoldInfo, Holds, NewHold, Problem, RetentionAnswer, SamplingInfo,
-    SamplingTrial, SamplingTried, StoreReport,
+    SamplingTrial, SamplingTried, StoreDrop, StoreReport, StoreRetention,
 };
 use crate::app::App;
 use crate::erasure::holds::{self, HOLDS_MAX, Hold};
 use crate::erasure::{self, Record, Target, What};
+use crate::findings::FINDINGS_NANOS;
+use crate::keeping::Keeping;
 use crate::sampling;
 
 /// Orders listed.
@@ -45,9 +47,7 @@ pub async fn retention(State(app): State<Arc<App>>, params: Params) -> Result<Js
     let derived = [
         (
             "findings",
-            set(&keeping.findings)
-                .or(nanos(crate::findings::FINDINGS_NANOS))
-                .min(nanos(crate::findings::FINDINGS_NANOS)),
+            Some(findings_kept(keeping, &project)),
             "--retention findings=…; at most 90 days and 200,000 findings; issues stay",
         ),
         ("scores", None, "with the log records they came as: the layer logs"),
@@ -70,6 +70,39 @@ pub async fn retention(State(app): State<Arc<App>>, params: Params) -> Result<Js
             waiting: counts.waiting,
         }),
     }))
+}
+
+/// Seconds that findings of a project are kept.
+fn findings_kept(keeping: &Keeping, project: &str) -> u64 {
+    let most = FINDINGS_NANOS.unsigned_abs() / 1_000_000_000;
+    keeping.findings.of(project).map_or(most, |time| time.as_secs().min(most))
+}
+
+/// How long findings are kept in every project that has some, and those that go within a day of the first.
+pub(super) async fn findings_by_project(app: &Arc<App>) -> Result<Vec<StoreRetention>, Problem> {
+    const DAY_NANOS: i64 = 86_400_000_000_000;
+    let first = app
+        .with_state(|state| {
+            state.read(|conn| {
+                let mut query = conn.prepare_cached(
+                    "SELECT findings.project, oldest.at, count(*)
+                     FROM findings JOIN (SELECT project, min(at) AS at FROM findings GROUP BY project) AS oldest
+                     ON oldest.project = findings.project
+                     WHERE findings.at <= oldest.at + ?1 GROUP BY findings.project ORDER BY findings.project",
+                )?;
+                let rows = query.query_map([DAY_NANOS], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+                rows.collect::<Result<Vec<(String, i64, i64)>, _>>()
+            })
+        })
+        .await?;
+    let layer = |(project, at, findings): (String, i64, i64)| {
+        let seconds = findings_kept(&app.settings.keeping, &project);
+        let nanos = i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1_000_000_000);
+        let at = Timestamp::from_nanos(at).plus_nanos(nanos);
+        let next = StoreDrop { at, segments: 0, rows: findings.unsigned_abs(), bytes: 0 };
+        StoreRetention { project, layer: "findings".into(), keep_seconds: Some(seconds), next: Some(next), dropped: None }
+    };
+    Ok(first.into_iter().map(layer).collect())
 }
 
 impl From<Hold> for HoldInfo {

@@ -36,7 +36,8 @@ pub async fn get(State(app): State<Arc<App>>, params: Params) -> Result<Json<Sto
     params.end()?;
     let store = app.store()?;
     let stats = store.stats();
-    let report = StoreReport::from(store.report()?);
+    let mut report = StoreReport::from(store.report()?);
+    report.retention.extend(super::keeping::findings_by_project(&app).await?);
     Ok(Json(StoreReport {
         hot_bytes: stats.hot_bytes,
         body_bytes_seen: stats.body_bytes_seen,

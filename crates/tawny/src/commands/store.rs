@@ -92,6 +92,9 @@ fn render(report: &StoreReport) -> String {
         let kept = one.keep_seconds.map_or("for ever".into(), |seconds| style::duration(seconds as f64 * 1e3));
         let segments = |what: &Option<StoreDrop>, word: &str| {
             what.as_ref().map_or("-".to_owned(), |what| {
+                if what.segments == 0 {
+                    return format!("{word} {}: {} rows", show::local(what.at), count(what.rows));
+                }
                 let (segments, size) = (plural(what.segments, "segment"), bytes(what.bytes));
                 format!("{word} {}: {segments}, {} rows, {size}", show::local(what.at), count(what.rows))
             })
@@ -105,12 +108,13 @@ fn render(report: &StoreReport) -> String {
         ]);
     }
     out.push('\n');
-    if report.retention.is_empty() {
-        out.push_str(
-            "Everything is kept for ever; `tawny serve --retention spans=90d,bodies=30d` would change that.\n",
-        );
-    } else {
+    if !report.retention.is_empty() {
         out.push_str(&show::render(&mut table));
+    }
+    if report.retention.iter().all(|one| one.layer == "findings") {
+        out.push_str(
+            "Telemetry is kept for ever; `tawny serve --retention spans=90d,bodies=30d` would change that.\n",
+        );
     }
     if !report.limits.is_empty() {
         let mut table = show::table(&["LIMIT", "VALUE", "REACHED"]);

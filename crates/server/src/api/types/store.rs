@@ -82,7 +82,7 @@ pub struct StoreLevel {
 pub struct StoreRetention {
     /// The project.
     pub project: String,
-    /// `bodies`, `spans`, `logs` or `samples`.
+    /// `bodies`, `spans`, `logs`, `samples` or `findings`.
     pub layer: String,
     /// Seconds it is kept; null for ever.
     pub keep_seconds: Option<u64>,
@@ -98,7 +98,7 @@ pub struct StoreDrop {
     /// When, or up to when.
     #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
-    /// Segments.
+    /// Segments; 0 where what goes is in none.
     pub segments: u64,
     /// Their rows.
     pub rows: u64,
