@@ -27,7 +27,6 @@ fn nothing_acknowledged_is_lost_doubled_or_changed_whatever_fails() {
         "torn writes",
         "failed writes",
         "failed syncs",
-        "failed transactions",
         "full disks",
         "slow operations",
         "clock jumps",
