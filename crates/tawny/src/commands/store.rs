@@ -136,7 +136,7 @@ fn check(source: &Source) -> Result<ExitCode> {
     let checked: StoreCheck = match offline(source)? {
         Some(settings) => {
             let data = settings.data.clone();
-            let mut checked = runtime()?.block_on(async { Offline::open(settings).await?.check().await })?;
+            let mut checked = runtime()?.block_on(Offline::check_directory(settings))?;
             server::series::check(&data, &mut checked)?;
             checked.into()
         }
