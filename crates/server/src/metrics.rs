@@ -222,11 +222,18 @@ impl Judge for Counting {
             registry.add(&over.tenant, Id::ConversationTurns, &[&over.agent], over.turns, self.now);
         }
         let mut put = tx.prepare_cached("INSERT OR REPLACE INTO metrics_series VALUES (?1, ?2, ?3, ?4, ?5)")?;
-        for row in registry.rows() {
+        for row in registry.new_rows() {
             let labels = serde_json::to_string(&row.labels).unwrap_or_default();
             let cells: Vec<u8> = row.cells.iter().flat_map(|cell| cell.to_le_bytes()).collect();
             put.execute(params![row.id, row.family, row.shape, labels, cells])?;
         }
+        let mut set = tx.prepare_cached("UPDATE metrics_series SET cells = ?2 WHERE id = ?1")?;
+        let mut bytes = Vec::new();
+        registry.changed(|id, cells| {
+            bytes.clear();
+            bytes.extend(cells.iter().flat_map(|cell| cell.to_le_bytes()));
+            set.execute(params![id, bytes]).map(drop)
+        })?;
         let mut put = tx.prepare_cached("INSERT OR REPLACE INTO metrics_corrections VALUES (?1, ?2)")?;
         for (family, amount) in registry.correction_rows() {
             put.execute(params![family, amount])?;
