@@ -19,7 +19,7 @@ impl Registry {
 
     /// Calls `give` with the number of each series that was staged and is not new, and with its numbers as they have to be kept.
     ///
-    /// Thousands of series change with every batch, and their labels never do: to copy these as well costs more than counting.
+    /// Thousands of series change with every batch, and their labels never do: these are not copied again.
     ///
     /// # Errors
     /// The first that `give` returns.
