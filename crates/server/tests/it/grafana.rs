@@ -54,10 +54,17 @@ fn tempo_finds_traces_and_gives_them_as_grafana_asks_for_them() {
         (r#"{ status = error }"#, 0),
         (r#"{ name = "chat gpt-4o" } && { span.gen_ai.tool.name = "search" }"#, 2),
         (r#"{ .gen_ai.tool.name != nil && rootName = "nothing" }"#, 0),
+        (r#"{ name = "chat gpt-4o" } | count() > 1"#, 2),
+        (r#"{ name = "chat gpt-4o" } | count() > 2"#, 0),
+        ("{} | avg(duration) > 1h", 0),
+        (r#"{ !(name = "chat gpt-4o") && nestedSetParent<0 }"#, 2),
         ("{}", 2),
     ] {
         assert_eq!(search(query)["traces"].as_array().unwrap().len(), count, "{query}");
     }
+    let chosen = search(r#"{ name = "chat gpt-4o" } | select(span.gen_ai.request.model, kind)"#);
+    let attributes = chosen["traces"][0]["spanSets"][0]["spans"][0]["attributes"].to_string();
+    assert!(attributes.contains(r#"{"key":"gen_ai.request.model","value":{"stringValue":"gpt-4o"}}"#), "{attributes}");
     let error = server.get(&format!("/tempo/api/search?q={}", escaped("{ a = }")));
     assert_eq!(error.status, 400);
     let values = server.get("/tempo/api/v2/search/tag/span.gen_ai.tool.name/values").ok().json();
