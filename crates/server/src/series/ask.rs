@@ -7,7 +7,7 @@ use std::time::Duration;
 use ::series::{Db, DbError, Fetched, SelectLimits};
 use alerts::backtest::Made;
 use model::Timestamp;
-use promql::{Answer, EvalError, Labels, Params, Query, Series, Source, Value};
+use promql::{Answer, EvalError, Labels, Matcher, Params, Query, Series, Source, Value};
 
 use super::{SeriesStore, dotted, limits, millis};
 use crate::app::App;
@@ -173,6 +173,13 @@ pub(super) fn in_kept_names<'a>(db: &Db, query: &'a Query) -> Result<Cow<'a, Que
         }
     }
     Ok(Cow::Owned(translated))
+}
+
+/// As [`in_kept_names`], for the conditions of one selector.
+pub(super) fn selector_in_kept_names(db: &Db, matchers: Vec<Matcher>) -> Result<Vec<Matcher>, AskError> {
+    let Some(translated) = dotted::translated_selector(&matchers) else { return Ok(matchers) };
+    let kept = db.labels(std::slice::from_ref(&matchers), 0, i64::MAX, limits::PROMQL_SERIES_MAX)?;
+    Ok(if kept.is_empty() { translated } else { matchers })
 }
 
 /// Evaluates a query on the threads for queries.
