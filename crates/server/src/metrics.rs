@@ -47,8 +47,21 @@ pub const PART: Part = Part {
         ) STRICT;
     ",
         conversations::TABLE,
+        "CREATE TABLE metrics_services (project TEXT NOT NULL, service TEXT NOT NULL, PRIMARY KEY (project, service)) STRICT;",
     ],
 };
+
+/// Project and service of whatever was counted: what such a service sends under the same names does not count as well.
+pub fn services(state: &State) -> Result<Vec<(Arc<str>, Arc<str>)>, StateError> {
+    state.read(|connection| {
+        let mut query = connection.prepare("SELECT project, service FROM metrics_services")?;
+        let rows = query.query_map([], |row| {
+            let (project, service): (String, String) = (row.get(0)?, row.get(1)?);
+            Ok((project.into(), service.into()))
+        })?;
+        rows.collect()
+    })
+}
 
 /// The counters, for everybody who shows them.
 #[derive(Debug)]
@@ -191,6 +204,14 @@ impl Judge for Counting {
         }
         let scores: Vec<Score> = case.scores.iter().map(score).collect();
         let Share { counted, exemplars } = registry.share(run, case.steps, &scores, case.now);
+        if let Some(series) = &self.series {
+            for service in case.steps.iter().filter_map(|step| step.span.service.as_ref()) {
+                if series.derived.note(&run.tenant.project, service) {
+                    let insert = "INSERT OR IGNORE INTO metrics_services (project, service) VALUES (?1, ?2)";
+                    tx.prepare_cached(insert)?.execute(params![&*run.tenant.project, &**service])?;
+                }
+            }
+        }
         if case.settled
             && case.before.is_none()
             && let Some(over) = conversations::note(tx, run, case.now)?
