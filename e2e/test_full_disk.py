@@ -1,6 +1,8 @@
 """A full disk, a real one: requests are put off, reads go on, and nobody has to do anything once there is room again."""
 
+import contextlib
 import json
+import os
 import pathlib
 import signal
 import subprocess
@@ -81,6 +83,17 @@ class FullDisk(unittest.TestCase):
             details = dict(refused.exception.trailing_metadata())["grpc-status-details-bin"]
             self.assertIn(b"google.rpc.RetryInfo", details)
 
+        # What little is left goes too: the server's own log is on this disk, and a line that cannot be written breaks nothing.
+        rest = os.open(pathlib.Path(self.place) / "rest", os.O_CREAT | os.O_WRONLY)
+        with contextlib.suppress(OSError):
+            while True:
+                os.write(rest, b"x" * 512)
+        os.close(rest)
+        for number in range(2000, 2060):
+            if self.send(server, number)[0] == 200:
+                kept.add(f"span {number}")
+        with urllib.request.urlopen(server.http + "/readyz", timeout=60) as answer:
+            self.assertEqual(answer.status, 200)
         # Flush and compaction meet the same disk; reads do not mind, and the process does not spin.
         time.sleep(3)
         before = cpu_seconds(server.process.pid)
@@ -90,6 +103,7 @@ class FullDisk(unittest.TestCase):
         self.assertEqual(server.get("/api/v1/runs", limit=1)["runs"].__len__(), 1)
 
         ballast.unlink()
+        (pathlib.Path(self.place) / "rest").unlink()
         deadline = time.monotonic() + 60
         while self.send(server, 1000)[0] != 200:
             self.assertLess(time.monotonic(), deadline, "there is room again, and requests are still refused")

@@ -157,7 +157,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`QueryError::Invalid`] for a question that makes no sense, [`QueryError::Limit`] for more than
-    /// [`MAX_AGGREGATE_ROWS`] rows, `list_time` and `memory_bytes`.
+    /// [`MAX_AGGREGATE_ROWS`] rows, `list_time` and `query_bytes`.
     pub async fn aggregate(&self, project: &str, question: &Aggregate) -> Result<Aggregated, QueryError> {
         let (groups, values) = (groups(question)?, values(question)?);
         let passes = match question.of {

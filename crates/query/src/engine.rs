@@ -136,8 +136,8 @@ impl Engine {
             QueryError::Limit { name: "sql_time", advice, .. } => {
                 QueryError::Limit { name, limit: format!("{} s", time.as_secs_f64()), advice }
             }
-            QueryError::Limit { name: "memory_bytes", advice, .. } => QueryError::Limit {
-                name: "memory_bytes",
+            QueryError::Limit { name: "query_bytes", advice, .. } => QueryError::Limit {
+                name: "query_bytes",
                 limit: format!("{} MiB for all running queries", self.limits.memory_bytes >> 20),
                 advice,
             },

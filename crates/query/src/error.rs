@@ -31,7 +31,7 @@ pub enum QueryError {
     /// A limit was reached: a narrower question, or a larger limit, helps. HTTP 422.
     #[error("the query reached the limit `{name}` ({limit}): {advice}")]
     Limit {
-        /// Name of the setting, as in [`Limits`](crate::Limits).
+        /// Name of the setting: as in [`Limits`](crate::Limits), or `query_bytes` for the memory of all queries.
         name: &'static str,
         /// Its value, with unit.
         limit: String,

@@ -6,7 +6,7 @@ use std::time::Duration;
 /// Limits shared by all queries of one [`Engine`](crate::Engine).
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// Bytes all running queries together may hold for sorting, grouping and joining. Default 512 MiB.
+    /// Bytes all running queries together may hold for sorting, grouping and joining: the limit `query_bytes`. Default 512 MiB.
     pub memory_bytes: usize,
     /// Where queries that hold more than their share write temporary files; `None` (default) fails them instead.
     pub spill_dir: Option<PathBuf>,

@@ -16,7 +16,7 @@ impl Engine {
     /// Paging by `next` gives each run once as long as its sort value stays the same, also while runs arrive.
     ///
     /// # Errors
-    /// [`QueryError::Invalid`] for a limit out of range or a cursor of another list, [`QueryError::Limit`] for `list_time` and `memory_bytes`.
+    /// [`QueryError::Invalid`] for a limit out of range or a cursor of another list, [`QueryError::Limit`] for `list_time` and `query_bytes`.
     pub async fn runs(&self, project: &str, filter: &RunFilter, page: &Page) -> Result<RunsPage, QueryError> {
         check_limit(page.limit)?;
         let list = format!("runs {}", page.sort);

@@ -16,7 +16,7 @@ impl Engine {
     /// What is going on among the runs of `project` that `filter` lets through (the default filter: all runs kept).
     ///
     /// # Errors
-    /// [`QueryError::Limit`] for `list_time` and `memory_bytes`.
+    /// [`QueryError::Limit`] for `list_time` and `query_bytes`.
     pub async fn summary(&self, project: &str, filter: &RunFilter) -> Result<Summary, QueryError> {
         self.bounded("list_time", self.limits().list_time, async {
             let snapshot = self.snapshot().await?;

@@ -177,6 +177,21 @@ pub(crate) fn read(file: &[u8], mut take: impl FnMut(Record)) -> usize {
     good
 }
 
+/// Whether a whole record stands somewhere behind the first of these bytes, which are no valid record: then they are damaged, and
+/// not the torn end of what was being written.
+pub(crate) fn goes_on(bytes: &[u8]) -> bool {
+    /// Longer records are not looked for: nearly none is so long.
+    const LOOKED_FOR_MAX: usize = 1 << 20;
+    let whole = |bytes: &[u8]| {
+        let Some((&[a, b, c, d, e, f, g, h], after)) = bytes.split_first_chunk::<8>() else { return false };
+        let length = u32::from_le_bytes([a, b, c, d]) as usize;
+        let payload = after.get(..length).filter(|payload| payload.len() <= LOOKED_FOR_MAX).unwrap_or_default();
+        payload.first().is_some_and(|sort| (SAMPLES..=EXEMPLARS).contains(sort))
+            && crc32fast::hash(payload) == u32::from_le_bytes([e, f, g, h])
+    };
+    (1..bytes.len()).any(|at| whole(&bytes[at..]))
+}
+
 /// Series by the numbers a log file gives them.
 pub(crate) type Names = HashMap<u32, Labels>;
 
@@ -215,7 +230,9 @@ mod tests {
         let mut records = 0;
         assert!(read(&file[..whole - 1], |_| records += 1) < whole - 1);
         assert_eq!(records, 3);
+        assert!(!goes_on(&file[whole - 3..]), "a torn end");
         file[20] ^= 1;
         assert_eq!(read(&file, |_| panic!("the first record is damaged")), MAGIC.len());
+        assert!(goes_on(&file[MAGIC.len()..]), "damage with records after it");
     }
 }

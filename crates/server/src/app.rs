@@ -218,8 +218,7 @@ impl App {
     /// An answer as it is; counts where a limit stood in its way.
     fn counted<T>(&self, answer: Result<T, query::QueryError>) -> Result<T, Problem> {
         if let Err(query::QueryError::Limit { name, .. }) = &answer {
-            // The engine knows the bound of its memory by another name than the settings.
-            self.counters.limit_reached(if *name == "memory_bytes" { "query_bytes" } else { name });
+            self.counters.limit_reached(name);
         }
         Ok(answer?)
     }

@@ -1,6 +1,7 @@
 //! Settings with their defaults.
 
 mod addresses;
+mod named;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -158,8 +159,16 @@ pub struct Limits {
     pub hot_bytes: usize,
     /// Bytes of such rows at which they are written into files; at most a quarter of the bound above is used.
     pub flush_bytes: usize,
+    /// Bytes of requests that may wait for the log.
+    pub queue_bytes: usize,
     /// Bytes that running queries may hold together.
     pub query_bytes: usize,
+    /// Time for one list, page or summary.
+    pub list_time: Duration,
+    /// Time in which a search looks through texts; what it found until then is answered.
+    pub search_time: Duration,
+    /// Time for one query in SQL.
+    pub sql_time: Duration,
     /// Bytes of a bucket's segments kept as files in the data directory.
     pub cache_bytes: u64,
     /// Files and connections the system lets the process have open at once; read from the system at start.
@@ -176,6 +185,8 @@ pub struct Limits {
 pub const MAX_BODY: usize = 64 << 20;
 /// Bytes of rows in memory at which they are written into files where nothing else is set.
 pub const FLUSH_BYTES: usize = 64 << 20;
+/// Bytes of requests that may wait for the log where nothing else is set.
+pub const QUEUE_BYTES: usize = 64 << 20;
 /// The smallest bound of a request that lets requests through at all.
 pub const MIN_BODY: usize = 1 << 10;
 /// Bytes of a bucket's segments kept in the data directory where nothing else is set.
@@ -201,6 +212,7 @@ impl Limits {
     /// The limits that a memory budget of `bytes` gives.
     pub fn for_memory(bytes: usize) -> Self {
         let share = |percent: usize| bytes / 100 * percent;
+        let query = query::Limits::default();
         Self {
             max_body_bytes: MAX_BODY,
             inflight_bytes: share(INFLIGHT_SHARE).max(2 * MAX_BODY),
@@ -208,7 +220,11 @@ impl Limits {
             connections: 4096,
             hot_bytes: share(HOT_SHARE),
             flush_bytes: FLUSH_BYTES,
+            queue_bytes: QUEUE_BYTES,
             query_bytes: share(QUERY_SHARE),
+            list_time: query.list_time,
+            search_time: query.search_time,
+            sql_time: query.sql.time,
             cache_bytes: DEFAULT_CACHE,
             open_files: OPEN_FILES_WANTED,
             drain: Duration::from_secs(10),
@@ -285,6 +301,14 @@ pub enum ConfigError {
     MaxBody {
         /// What was given.
         given: usize,
+    },
+    /// A limit that was named cannot be set so.
+    #[error("cannot set the limit `{setting}`: {reason}")]
+    Limit {
+        /// What was given.
+        setting: String,
+        /// What is wrong with it.
+        reason: String,
     },
     /// The system lets the process open too few files.
     #[error(

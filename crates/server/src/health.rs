@@ -53,6 +53,12 @@ pub fn health(app: &App) -> Health {
                 reasons.push(format!("requests in work hold {used} of {limit} bytes (limit `inflight_bytes`)"));
             }
             if let Ok(opened) = app.opened() {
+                if !opened.store.takes_requests() {
+                    reasons.push(
+                        "nothing can be kept: what writes the log ended at a fault, which the server's log tells; restart the server"
+                            .into(),
+                    );
+                }
                 reasons.extend(damage(&opened.store));
             }
             reasons.extend(app.forwarder.iter().flat_map(|forwarder| forwarder.troubles()));
@@ -97,9 +103,10 @@ pub async fn healthz() -> &'static str {
 /// `GET /readyz`: requests are taken.
 #[utoipa::path(get, path = "/readyz", operation_id = "isReady", tag = "server", summary = "Readiness: requests are taken",
     responses((status = 200, body = String, content_type = "text/plain", description = "`ready`"),
-        (status = 503, body = String, content_type = "text/plain", description = "`replaying` or `stopping`")))]
+        (status = 503, body = String, content_type = "text/plain", description = "`replaying`, `stopping` or `broken`: `/health` says more")))]
 pub async fn readyz(State(app): State<Arc<App>>) -> Response {
     let phase = app.phase();
-    let status = if phase == Phase::Ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, format!("{}\n", phase.as_str())).into_response()
+    let broken = phase == Phase::Ready && app.opened().is_ok_and(|opened| !opened.store.takes_requests());
+    let status = if phase == Phase::Ready && !broken { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, format!("{}\n", if broken { "broken" } else { phase.as_str() })).into_response()
 }

@@ -125,6 +125,6 @@ mod tests {
         let short = take(&mut keeping, None, "findings=1m").unwrap_err().to_string();
         assert!(short.contains("cannot keep `findings` for 1m"), "{short}");
         let unknown = of_all("body=1d".parse::<RetentionRules>().unwrap_err()).to_string();
-        assert!(unknown.ends_with("bodies, spans, logs, samples, findings, audit, agents"), "{unknown}");
+        assert!(unknown.ends_with("bodies, spans, logs, samples, scores, findings, audit, agents"), "{unknown}");
     }
 }

@@ -307,13 +307,16 @@ async fn open(app: Arc<App>) -> Result<JoinSet<()>, StartError> {
     app.metrics.restore(&state)?;
     app.brakes.open(&state, app.now())?;
     app.money.open(&state, &app.settings.data, app.settings.sync, app.now())?;
-    let limits = query::Limits { memory_bytes: app.settings.limits.query_bytes, ..query::Limits::default() };
+    let limits = query_limits(&app.settings.limits);
     let engine = query::Engine::new(store.clone(), limits)?;
     let (settings, counters, forwarder) = (app.settings.clone(), Arc::clone(&app.counters), app.forwarder.clone());
     let series = tokio::task::spawn_blocking(move || {
         series::SeriesStore::open(&settings, counters, forwarder, SystemClock::time())
     });
     let series = Arc::new(series.await.map_err(|error| StartError::Fault(error.to_string()))??);
+    for (project, service) in metrics::services(&state)? {
+        series.derived.note(&project, &service);
+    }
     let (settings, kept, now) = (app.settings.alerts.clone(), state.clone(), series::millis(SystemClock::time()));
     let alerting = tokio::task::spawn_blocking(move || alerting::Alerting::open(&settings, &kept, now));
     let alerting = Arc::new(alerting.await.map_err(|error| StartError::Fault(error.to_string()))??);
@@ -330,6 +333,17 @@ async fn open(app: Arc<App>) -> Result<JoinSet<()>, StartError> {
     Ok(tasks::start(&app))
 }
 
+fn query_limits(limits: &Limits) -> query::Limits {
+    let defaults = query::Limits::default();
+    query::Limits {
+        memory_bytes: limits.query_bytes,
+        list_time: limits.list_time,
+        search_time: limits.search_time,
+        sql: query::SqlLimits { time: limits.sql_time, ..defaults.sql },
+        ..defaults
+    }
+}
+
 fn store_settings(settings: &Settings) -> store::Settings {
     let defaults = store::Settings::new(&settings.data);
     let hot = settings.limits.hot_bytes;
@@ -340,6 +354,7 @@ fn store_settings(settings: &Settings) -> store::Settings {
         cache_bytes_max: settings.limits.cache_bytes,
         sync: if settings.sync { store::Sync::Always } else { store::Sync::Off },
         hot_bytes_max: hot,
+        queue_bytes_max: settings.limits.queue_bytes,
         // Flushing begins well before the bound, so that ingest goes on while it works.
         flush_bytes: settings.limits.flush_bytes.min(hot / 4),
         ..defaults

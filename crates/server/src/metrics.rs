@@ -47,8 +47,21 @@ pub const PART: Part = Part {
         ) STRICT;
     ",
         conversations::TABLE,
+        "CREATE TABLE metrics_services (project TEXT NOT NULL, service TEXT NOT NULL, PRIMARY KEY (project, service)) STRICT;",
     ],
 };
+
+/// Project and service of whatever was counted: what such a service sends under the same names does not count as well.
+pub fn services(state: &State) -> Result<Vec<(Arc<str>, Arc<str>)>, StateError> {
+    state.read(|connection| {
+        let mut query = connection.prepare("SELECT project, service FROM metrics_services")?;
+        let rows = query.query_map([], |row| {
+            let (project, service): (String, String) = (row.get(0)?, row.get(1)?);
+            Ok((project.into(), service.into()))
+        })?;
+        rows.collect()
+    })
+}
 
 /// The counters, for everybody who shows them.
 #[derive(Debug)]
@@ -191,6 +204,14 @@ impl Judge for Counting {
         }
         let scores: Vec<Score> = case.scores.iter().map(score).collect();
         let Share { counted, exemplars } = registry.share(run, case.steps, &scores, case.now);
+        if let Some(series) = &self.series {
+            for service in case.steps.iter().filter_map(|step| step.span.service.as_ref()) {
+                if series.derived.note(&run.tenant.project, service) {
+                    let insert = "INSERT OR IGNORE INTO metrics_services (project, service) VALUES (?1, ?2)";
+                    tx.prepare_cached(insert)?.execute(params![&*run.tenant.project, &**service])?;
+                }
+            }
+        }
         if case.settled
             && case.before.is_none()
             && let Some(over) = conversations::note(tx, run, case.now)?
@@ -222,11 +243,18 @@ impl Judge for Counting {
             registry.add(&over.tenant, Id::ConversationTurns, &[&over.agent], over.turns, self.now);
         }
         let mut put = tx.prepare_cached("INSERT OR REPLACE INTO metrics_series VALUES (?1, ?2, ?3, ?4, ?5)")?;
-        for row in registry.rows() {
+        for row in registry.new_rows() {
             let labels = serde_json::to_string(&row.labels).unwrap_or_default();
             let cells: Vec<u8> = row.cells.iter().flat_map(|cell| cell.to_le_bytes()).collect();
             put.execute(params![row.id, row.family, row.shape, labels, cells])?;
         }
+        let mut set = tx.prepare_cached("UPDATE metrics_series SET cells = ?2 WHERE id = ?1")?;
+        let mut bytes = Vec::new();
+        registry.changed(|id, cells| {
+            bytes.clear();
+            bytes.extend(cells.iter().flat_map(|cell| cell.to_le_bytes()));
+            set.execute(params![id, bytes]).map(drop)
+        })?;
         let mut put = tx.prepare_cached("INSERT OR REPLACE INTO metrics_corrections VALUES (?1, ?2)")?;
         for (family, amount) in registry.correction_rows() {
             put.execute(params![family, amount])?;

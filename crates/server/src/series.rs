@@ -3,6 +3,7 @@
 //! [`SeriesStore::evaluate`] answers a query on the calling thread; [`ask`] does it on the threads for queries, within limits.
 
 mod ask;
+mod derived;
 mod dotted;
 pub mod http;
 pub mod json;
@@ -14,7 +15,7 @@ mod status;
 mod tree;
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ::series::{Batch, Db, DbError, Maintained, Refused, Stats, Taken, Written};
@@ -56,6 +57,8 @@ pub struct SeriesStore {
     written: Mutex<WriteCounts>,
     /// Who passes series on, where a destination takes them.
     forwarder: Option<Arc<forward::Forwarder>>,
+    /// Services whose spans are counted, and so not what they send under the same names.
+    pub derived: derived::Derived,
     /// Queries that may still run at the same time.
     pub permits: Arc<tokio::sync::Semaphore>,
 }
@@ -88,6 +91,7 @@ impl SeriesStore {
             counters,
             written: Mutex::default(),
             forwarder: forwarder.filter(|forwarder| forwarder.wants_series()),
+            derived: derived::Derived::default(),
             permits: Arc::new(tokio::sync::Semaphore::new(limits::PROMQL_QUERIES_MAX)),
         };
         let found = match std::fs::read_dir(&store.dir) {
@@ -213,6 +217,32 @@ fn project_of(directory: &str) -> Option<String> {
     }
     let project = String::from_utf8(bytes).ok()?;
     (directory_of(&project) == directory).then_some(project)
+}
+
+/// Checks the files of every project's series below a data directory, in use or not, and adds what is wrong. Blocks.
+///
+/// # Errors
+/// When a file cannot be read.
+pub fn check(data: &Path, checked: &mut store::Checked) -> Result<(), DbError> {
+    const ADVICE: &str =
+        "restore the file from a backup; without one, stop the server and move it away: the samples in it are lost";
+    let Ok(entries) = std::fs::read_dir(data.join(SERIES_DIR)) else { return Ok(()) };
+    let mut directories: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    directories.retain(|path| path.is_dir());
+    directories.sort();
+    for directory in directories {
+        let found = ::series::check_files(&directory)?;
+        checked.series_files += found.files;
+        for (path, problem) in found.faults {
+            let place = path.strip_prefix(data).unwrap_or(&path).display().to_string();
+            checked.fault(place, problem, ADVICE);
+        }
+        if found.set_aside > 0 {
+            let place = directory.strip_prefix(data).unwrap_or(&directory).display();
+            checked.notes.push(format!("{} damaged files were set aside earlier, in {place}/", found.set_aside));
+        }
+    }
+    Ok(())
 }
 
 /// The series of OpenTelemetry's data points.

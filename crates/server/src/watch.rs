@@ -56,6 +56,8 @@ const JUDGES_TICK: i64 = 10_000_000_000;
 const QUIET_SHARE: i64 = 4;
 /// Pause after a failure, so that a full disk does not fill the log as well. In nanoseconds.
 const AFTER_FAILURE: i64 = 5_000_000_000;
+/// Nanoseconds until a run that cannot be read is tried again: what is damaged seldom mends by itself.
+const AFTER_UNREADABLE: i64 = 60_000_000_000;
 
 const SECOND: i64 = 1_000_000_000;
 /// A run whose last moment lay so long before it arrived is history that somebody sent: nobody is to be woken for it.
@@ -285,6 +287,7 @@ async fn batch(app: &Arc<App>, opened: &Opened, bench: &mut Bench, hand: &mut Ha
     // Runs of a project are read together.
     keys.sort_unstable();
     let (mut read, mut spans, mut too_many) = (Vec::new(), 0, Vec::new());
+    let mut failed = Vec::new();
     for (key, found) in read::spans(&opened.store, keys).await {
         match found {
             // Read again by the next batch.
@@ -293,9 +296,10 @@ async fn batch(app: &Arc<App>, opened: &Opened, bench: &mut Bench, hand: &mut Ha
                 spans += found.len();
                 read.push((key, found));
             }
-            Err(error) => unreadable(app, key, &error),
+            Err(error) => failed.push((key, error)),
         }
     }
+    unreadable(app, failed);
     too_many.into_iter().rev().for_each(|key| hand.runs.push_front(key));
     hand.spans_each = spans / read.len().max(1);
     let (now, settings) = (app.now(), app.run_settings);
@@ -339,7 +343,7 @@ async fn batch(app: &Arc<App>, opened: &Opened, bench: &mut Bench, hand: &mut Ha
 
 /// Reads what belongs to the runs that are to be judged, those of a project together; leaves out those that cannot be read now.
 async fn read_beside(app: &App, opened: &Opened, shown: &mut Vec<Shown>, content: bool) {
-    let mut lost = Vec::new();
+    let mut failed = Vec::new();
     for of_project in shown.chunk_by_mut(|a, b| a.key.0 == b.key.0) {
         let project = Arc::clone(&of_project[0].key.0);
         let mut wanted: Vec<&mut Shown> = of_project.iter_mut().filter(|one| one.wanted().is_some()).collect();
@@ -353,23 +357,22 @@ async fn read_beside(app: &App, opened: &Opened, shown: &mut Vec<Shown>, content
             let Some(run) = one.wanted() else { continue };
             match read::beside(app, &opened.store, &project, &[run], content).await {
                 Ok(mut of_one) => one.beside = of_one.pop().unwrap_or_default(),
-                Err(error) => {
-                    lost.push(one.key.clone());
-                    unreadable(app, one.key.clone(), &error);
-                }
+                Err(error) => failed.push((one.key.clone(), error)),
             }
         }
     }
-    shown.retain(|one| !lost.contains(&one.key));
+    shown.retain(|one| failed.iter().all(|(key, _)| *key != one.key));
+    unreadable(app, failed);
 }
 
-/// A run that cannot be read now is tried again.
-fn unreadable(app: &App, key: Key, error: &store::StoreError) {
-    tracing::error!(%error, trace_id = %key.1, "a run that changed cannot be read");
-    app.watch.unreadable.fetch_add(1, Ordering::Relaxed);
+/// Runs that cannot be read now are tried again. One segment that is damaged may hold very many of them: a line in the log tells of all.
+fn unreadable(app: &App, failed: Vec<(Key, store::StoreError)>) {
+    let Some(((_, trace_id), error)) = failed.first() else { return };
+    tracing::error!(%error, %trace_id, runs = failed.len(), "runs that changed cannot be read; they are tried again");
+    app.watch.unreadable.fetch_add(failed.len() as u64, Ordering::Relaxed);
     let now = app.now();
-    let again = now.plus_nanos(AFTER_FAILURE);
-    app.watch.with(|queue| queue.seen(key, Seen::Failed { again }, now));
+    let again = now.plus_nanos(AFTER_UNREADABLE);
+    app.watch.with(|queue| failed.into_iter().for_each(|(key, _)| queue.seen(key, Seen::Failed { again }, now)));
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, WatchError> {

@@ -185,6 +185,11 @@ impl SimDisk {
         self.inner().digest.finish()
     }
 
+    /// Counts what happens to the machine besides its disk.
+    pub fn note(&self, what: &'static str) {
+        self.inner().count(what);
+    }
+
     /// What is left after a crash.
     pub fn crash(&self, crash: Crash) {
         let mut inner = self.inner();
@@ -340,6 +345,9 @@ impl Inner {
     fn append(&mut self, inode: usize, bytes: &[u8], fate: Fate) -> io::Result<()> {
         let part = if fate == Fate::Done { bytes.len() } else { self.rng.random_range(0..=bytes.len()) };
         self.inodes[inode].bytes.extend_from_slice(&bytes[..part]);
+        if part > 0 && part < bytes.len() {
+            self.count("torn writes");
+        }
         if fate == Fate::Done { Ok(()) } else { Err(fate.error()) }
     }
 }

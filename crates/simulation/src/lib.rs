@@ -110,7 +110,7 @@ pub fn run(plan: &Plan) -> Result<Report, Failure> {
 }
 
 /// Where SQLite's syncs cost least: what is there is gone after a real power failure, which is not what is simulated.
-fn fast_folder() -> std::path::PathBuf {
+pub fn fast_folder() -> std::path::PathBuf {
     let memory = Path::new("/dev/shm");
     if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() }
 }
@@ -411,6 +411,7 @@ async fn jumps(machine: Arc<Machine>, mut rng: ChaCha8Rng) {
             _ => rng.random_range(1..90),
         };
         machine.wall.jump(minutes * MINUTE);
+        machine.disk.note("clock jumps");
     }
 }
 

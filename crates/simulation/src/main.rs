@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use clap::Parser;
-use simulation::{Plan, run};
+use simulation::{Plan, fast_folder, run};
 
 /// Runs the store on a simulated machine that fails and crashes, against a plain model.
 #[derive(Debug, Parser)]
@@ -26,6 +26,11 @@ fn main() -> ExitCode {
     let first = options.seed.unwrap_or(1);
     let seeds = options.seeds.unwrap_or(if options.seed.is_some() { 1 } else { 200 });
     let mut counts: BTreeMap<&'static str, u64> = BTreeMap::new();
+    println!(
+        "The store's disk is simulated, as docs/formats/log.md assumes disks to be. Its catalog is a real file in {}.",
+        fast_folder().display()
+    );
+    println!("seeds {first} to {}, {} steps of the disk each\n", first + seeds - 1, options.steps);
     let (mut steps, mut checks, mut starts) = (0, 0, 0);
     for seed in first..first + seeds {
         let plan = Plan { steps: options.steps, ..Plan::new(seed) };

@@ -1,5 +1,7 @@
 //! A short run of the simulation, that a seed does the same again, and that the simulation can fail.
 
+use std::collections::BTreeMap;
+
 use simulation::{Plan, run};
 
 /// Seeds of the short run; `cargo xtask sim` runs many more.
@@ -7,16 +9,30 @@ const SEEDS: std::ops::Range<u64> = 1..13;
 
 #[test]
 fn nothing_acknowledged_is_lost_doubled_or_changed_whatever_fails() {
-    let (mut crashes, mut acknowledged, mut checks) = (0, 0, 0);
+    let (mut acknowledged, mut checks) = (0, 0);
+    let mut happened: BTreeMap<&'static str, u64> = BTreeMap::new();
     for seed in SEEDS {
         let report = run(&Plan { steps: 1_500, ..Plan::new(seed) }).unwrap_or_else(|failure| panic!("{failure}"));
-        let count = |what| report.counts.get(what).copied().unwrap_or_default();
-        crashes += count("kills") + count("power failures");
+        report.counts.iter().for_each(|(what, count)| *happened.entry(what).or_default() += count);
         acknowledged += report.sending[0].1;
         checks += report.checks;
     }
-    println!("{crashes} crashes, {acknowledged} requests acknowledged, {checks} comparisons");
+    println!("{happened:?}, {acknowledged} requests acknowledged, {checks} comparisons");
+    let count = |what| happened.get(what).copied().unwrap_or_default();
+    let crashes = count("kills") + count("power failures");
     assert!(crashes > 50 && acknowledged > 200 && checks > 100, "too little happened to show anything");
+    for what in [
+        "kills",
+        "power failures",
+        "torn writes",
+        "failed writes",
+        "failed syncs",
+        "full disks",
+        "slow operations",
+        "clock jumps",
+    ] {
+        assert!(count(what) > 0, "{what}: none in these seeds; {happened:?}");
+    }
 }
 
 #[test]

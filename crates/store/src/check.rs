@@ -74,6 +74,8 @@ pub struct Checked {
     pub log_files: u64,
     /// Their records.
     pub log_records: u64,
+    /// Files of series read, by who knows them: the store only carries them along.
+    pub series_files: u64,
     /// How many faults there are.
     pub faults_found: u64,
     /// The first of them.
@@ -83,7 +85,8 @@ pub struct Checked {
 }
 
 impl Checked {
-    fn fault(&mut self, place: impl ToString, problem: impl ToString, advice: &str) {
+    /// Adds a fault.
+    pub fn fault(&mut self, place: impl ToString, problem: impl ToString, advice: &str) {
         self.faults_found += 1;
         if self.faults.len() < FAULTS_SHOWN {
             let (place, problem) = (place.to_string(), problem.to_string());

@@ -34,7 +34,7 @@ pub enum StoreError {
         known: i64,
     },
     /// The catalog failed.
-    #[error("cannot {what} in the catalog: {source}")]
+    #[error("cannot {what} in the catalog: {source}{}", catalog_advice(source))]
     Catalog {
         /// The operation.
         what: &'static str,
@@ -117,6 +117,16 @@ pub enum StoreError {
     /// The store was closed.
     #[error("the store is closed")]
     Closed,
+}
+
+/// What to do where SQLite says that its file is damaged.
+fn catalog_advice(error: &rusqlite::Error) -> &'static str {
+    match error.sqlite_error_code() {
+        Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase) => {
+            "; `tawny store rebuild` makes it again from the segments"
+        }
+        _ => "",
+    }
 }
 
 impl StoreError {

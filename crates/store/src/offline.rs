@@ -46,6 +46,25 @@ impl Offline {
         crate::threads::blocking(open).await
     }
 
+    /// Opens and checks the directory of `settings`. A catalog that cannot be read is a fault, and then the only one looked for.
+    ///
+    /// # Errors
+    /// As [`Offline::open`], and when a file cannot be read.
+    pub async fn check_directory(settings: Settings) -> Result<Checked, StoreError> {
+        let checked = match Self::open(settings).await {
+            Ok(offline) => offline.check().await,
+            Err(error) => Err(error),
+        };
+        match checked {
+            Err(StoreError::Catalog { what, source }) => {
+                let mut checked = Checked::default();
+                checked.catalog(vec![format!("cannot {what}: {source}")]);
+                Ok(checked)
+            }
+            checked => checked,
+        }
+    }
+
     /// What it holds.
     pub fn report(&self) -> Result<Report, StoreError> {
         let wal = self.settings.data.join("wal");

@@ -315,6 +315,11 @@ impl Store {
         read
     }
 
+    /// Whether requests can be kept: false once the store is closed, or the thread that writes the log has ended at a fault.
+    pub fn takes_requests(&self) -> bool {
+        self.inner.commits.is_running()
+    }
+
     /// What is damaged, a sentence for each file: segments that could not be read, parts of the log that were set aside.
     /// The first of them by name; [`Stats::unreadable_segments`] and [`Stats::log_damaged`] count all.
     pub fn damage(&self) -> Vec<String> {

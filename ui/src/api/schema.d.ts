@@ -1555,7 +1555,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Check every segment, every reference and the log
+         * Check every segment, every reference, the log and the series
          * @description Reads everything the store has and takes its time; ingest and reads go on.
          */
         post: operations["checkStore"];
@@ -5744,6 +5744,11 @@ export interface components {
              * @description Segments read.
              */
             segments: number;
+            /**
+             * Format: int64
+             * @description Files of series read.
+             */
+            series_files: number;
         };
         /** @description Segments that go or are gone. */
         StoreDrop: {
@@ -5764,7 +5769,7 @@ export interface components {
             rows: number;
             /**
              * Format: int64
-             * @description Segments.
+             * @description Segments; 0 where what goes is in none.
              */
             segments: number;
         };
@@ -5860,7 +5865,7 @@ export interface components {
              * @description Seconds it is kept; null for ever.
              */
             keep_seconds?: number | null;
-            /** @description `bodies`, `spans`, `logs` or `samples`. */
+            /** @description `bodies`, `spans`, `logs`, `samples` or `scores`. */
             layer: string;
             next?: components["schemas"]["StoreDrop"] | null;
             /** @description The project. */
@@ -13124,7 +13129,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description `replaying` or `stopping` */
+            /** @description `replaying`, `stopping` or `broken`: `/health` says more */
             503: {
                 headers: {
                     [name: string]: unknown;

@@ -1,6 +1,6 @@
 //! Mastra: the time of the first token is a moment, and a workflow is named by its span alone.
 
-use model::{Span, StepKind, Timestamp};
+use model::{Span, SpanStatus, StepKind, Timestamp};
 use serde_json::Value as Json;
 
 use crate::intern::intern;
@@ -8,7 +8,7 @@ use crate::messages::json_of;
 use crate::preview::{PARSE_LIMIT, short};
 use crate::reading::Reading;
 
-/// Time to the first token, the workflow, an agent's words.
+/// Time to the first token, failed calls, the workflow, an agent's words.
 pub(crate) fn span(reading: &Reading<'_>, span: &mut Span) {
     if span.kind == StepKind::Llm
         && span.ttft_ms.is_none()
@@ -16,6 +16,10 @@ pub(crate) fn span(reading: &Reading<'_>, span: &mut Span) {
         && let Some(time) = Timestamp::parse_rfc3339(text)
     {
         span.ttft_ms = Some(time.millis_since(span.start)).filter(|ms| *ms >= 0.0);
+    }
+    // A call that failed says so as the reason why it stopped, and nowhere else.
+    if span.kind == StepKind::Llm && span.finish_reason.as_deref() == Some("error") {
+        span.status = SpanStatus::Error;
     }
     if span.workflow.is_none()
         && reading.attribute_text("mastra.span.type") == Some("workflow_run")

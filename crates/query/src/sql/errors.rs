@@ -58,7 +58,7 @@ fn convert_ref(error: &DataFusionError) -> QueryError {
         DataFusionError::Shared(inner) => convert_ref(inner),
         DataFusionError::Collection(errors) if !errors.is_empty() => convert_ref(&errors[0]),
         DataFusionError::ResourcesExhausted(_) => QueryError::Limit {
-            name: "memory_bytes",
+            name: "query_bytes",
             limit: "memory of all running queries".into(),
             advice: "narrow the time range, group by fewer values or ask for fewer columns",
         },

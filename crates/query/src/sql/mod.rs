@@ -23,7 +23,7 @@ impl Engine {
     /// Reaching the limit of rows or of bytes cuts the answer and sets [`SqlAnswer::truncated`]; reaching that of time or memory fails.
     ///
     /// # Errors
-    /// [`QueryError::Invalid`] with the place in the text where it is known; [`QueryError::Limit`] for `sql_time`, `memory_bytes`,
+    /// [`QueryError::Invalid`] with the place in the text where it is known; [`QueryError::Limit`] for `sql_time`, `query_bytes`,
     /// `sql_bytes` and `sql_words`.
     pub async fn sql(&self, project: &str, text: &str, limits: SqlLimits) -> Result<SqlAnswer, QueryError> {
         let limits = self.limits().sql.tightened_to(limits);

@@ -188,7 +188,7 @@ async fn reaching_a_limit_names_it() {
 
     let wide = "SELECT a.trace_id, b.name, count(*), max(a.input_preview || b.input_preview) FROM runs a, runs b GROUP BY 1, 2";
     let error = small.engine.sql("default", wide, SqlLimits::default()).await.unwrap_err();
-    assert!(matches!(&error, QueryError::Limit { name: "memory_bytes", .. }), "{error}");
+    assert!(matches!(&error, QueryError::Limit { name: "query_bytes", .. }), "{error}");
     assert!(error.to_string().contains("2 MiB"), "{error}");
 
     let answer = limited("SELECT name FROM runs ORDER BY started_at", SqlLimits { rows: 5, ..SqlLimits::default() })

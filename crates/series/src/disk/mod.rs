@@ -4,6 +4,7 @@
 //! block, the memory is written as a checkpoint, and a new log begins. Blocks of a day become one; old ones keep only what hourly summaries need,
 //! and go when retention says so. The caller has the clock and calls [`Db::maintain`] now and then.
 
+mod check;
 mod files;
 mod maintain;
 mod open;
@@ -16,6 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Rw
 
 use promql::{Labels, Matcher};
 
+pub use self::check::{Checked, check_files};
 use self::files::{BlockFile, LogFile};
 pub use self::maintain::Maintained;
 use crate::found::Found;

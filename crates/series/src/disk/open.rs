@@ -11,8 +11,8 @@ use crate::head::Head;
 use crate::log::{self, Names, Record};
 
 impl Db {
-    /// Opens the series in `dir`, which is made where it is not there. A damaged block is set aside under another name and counted;
-    /// what a log has after a torn record was never acknowledged.
+    /// Opens the series in `dir`, which is made where it is not there. A damaged block is set aside under another name and counted, and
+    /// so is what a log has from a damaged record on; what a torn record at its end leaves was never acknowledged.
     ///
     /// # Errors
     /// When a file cannot be read or the log not written.
@@ -46,7 +46,7 @@ impl Db {
             if checkpoint.is_some_and(|checkpoint| number < checkpoint) {
                 continue;
             }
-            last = (number, replay(&mut state, &dir.join(format!("{number}.log")))?);
+            last = (number, replay(&mut state, &dir.join(format!("{number}.log")), &mut damaged)?);
         }
         let oldest = (now - settings.late_window).div_euclid(settings.block) * settings.block;
         let min = sealed.unwrap_or(oldest).max(oldest);
@@ -137,7 +137,7 @@ fn restore(state: &mut State, heads: &[(u64, PathBuf)], damaged: &mut u64) -> Re
 }
 
 /// Reads a log back; gives the bytes of it that are good.
-fn replay(state: &mut State, path: &Path) -> Result<u64, DbError> {
+fn replay(state: &mut State, path: &Path, damaged: &mut u64) -> Result<u64, DbError> {
     let bytes = fs::read(path).map_err(|error| DbError::io("read", path, error))?;
     let mut names = Names::new();
     let good = log::read(&bytes, |record| match record {
@@ -152,5 +152,11 @@ fn replay(state: &mut State, path: &Path) -> Result<u64, DbError> {
         Record::Metadata(entries) => entries.iter().for_each(|entry| _ = note_metadata(&mut state.metadata, entry)),
         Record::Exemplars(list) => list.iter().for_each(|exemplar| _ = note_exemplar(&mut state.exemplars, exemplar)),
     });
+    if log::goes_on(&bytes[good..]) {
+        // Numbers of series may have been given in what is damaged, so the records after it cannot be read; they are kept for people.
+        *damaged += 1;
+        let aside = path.with_added_extension("damaged");
+        fs::write(&aside, &bytes[good..]).map_err(|error| DbError::io("write", &aside, error))?;
+    }
     Ok(good as u64)
 }

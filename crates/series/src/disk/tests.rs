@@ -131,6 +131,64 @@ fn a_damaged_block_is_set_aside_and_the_rest_can_be_read() {
 }
 
 #[test]
+fn a_check_names_every_file_that_is_damaged() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = Db::open(dir.path(), settings(), START).unwrap();
+    run(&db, START, 8);
+    drop(db);
+    let healthy = check_files(dir.path()).unwrap();
+    assert!(healthy.files >= 4 && healthy.faults.is_empty() && healthy.set_aside == 0, "{healthy:?}");
+    let newest = |kind: &str| {
+        let files = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().path());
+        files.filter(|path| path.extension().is_some_and(|it| it == kind)).max().unwrap()
+    };
+    for (kind, at, problem) in [
+        ("block", 9, "are not what they were"),
+        ("block", usize::MAX, "last bytes"),
+        ("head", 9, "are not what they were"),
+        ("log", 20, "more follows"),
+    ] {
+        let path = newest(kind);
+        let whole = fs::read(&path).unwrap();
+        let mut bytes = whole.clone();
+        let at = at.min(bytes.len() - 20);
+        bytes[at] ^= 1;
+        fs::write(&path, &bytes).unwrap();
+        let faults = check_files(dir.path()).unwrap().faults;
+        assert_eq!(faults.len(), 1, "{kind}: {faults:?}");
+        assert!(faults[0].0 == path && faults[0].1.contains(problem), "{kind}: {faults:?}");
+        fs::write(&path, whole).unwrap();
+    }
+    // A torn end is what a kill leaves.
+    let path = newest("log");
+    let whole = fs::read(&path).unwrap();
+    fs::write(&path, &whole[..whole.len() - 3]).unwrap();
+    assert!(check_files(dir.path()).unwrap().faults.is_empty());
+}
+
+#[test]
+fn a_damaged_log_is_kept_for_people_and_counted() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = Db::open(dir.path(), settings(), START).unwrap();
+    for minute in 0..10 {
+        db.write(batch([(labels("a", 1), START + minute * 60_000, 1.0)]), START + minute * 60_000).unwrap();
+    }
+    drop(db);
+    let path = dir.path().join("0.log");
+    let mut bytes = fs::read(&path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&path, &bytes).unwrap();
+    let db = Db::open(dir.path(), settings(), START + 600_000).unwrap();
+    assert_eq!(db.stats().damaged, 1);
+    let read = all(&db, "a")[0].1.len();
+    assert!((1..10).contains(&read), "{read}");
+    let aside = fs::read(dir.path().join("0.log.damaged")).unwrap();
+    assert!(bytes.ends_with(&aside) && aside.len() >= bytes.len() - middle);
+    assert_eq!(check_files(dir.path()).unwrap().set_aside, 1);
+}
+
+#[test]
 fn old_days_keep_their_increase_and_then_go() {
     let dir = tempfile::tempdir().unwrap();
     let settings = Settings { thin_after: Some(2 * DAY), keep: Some(5 * DAY), ..settings() };

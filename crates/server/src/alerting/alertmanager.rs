@@ -138,12 +138,14 @@ impl Wanted {
         if !shown || !wanted || alert.is_resolved(now) || !self.filter.matches(&alert.labels) {
             return None;
         }
-        let hold = i64::try_from(limits::RESEND.as_millis()).unwrap_or(0) * 4;
+        let resend = i64::try_from(limits::RESEND.as_millis()).unwrap_or(0);
+        // One of a group that is evaluated seldom fires for longer than it was last told of.
+        let until = (alert.updated_at + resend * 4).max(now + resend);
         Some(json!({
             "labels": texts(&alert.labels),
             "annotations": texts(&alert.annotations),
             "startsAt": time_text(alert.starts_at),
-            "endsAt": time_text(alert.ends_at.unwrap_or(alert.updated_at + hold)),
+            "endsAt": time_text(alert.ends_at.unwrap_or(until)),
             "updatedAt": time_text(alert.updated_at),
             "generatorURL": alert.generator_url,
             "fingerprint": format!("{:016x}", fingerprint(&alert.labels)),

@@ -187,7 +187,7 @@ async fn hand_on(app: &Arc<App>, opened: &Opened, turned: Turned) {
     if !given.is_empty() {
         opened.alerting.wake.notify_one();
         for url in &app.settings.alerts.forward {
-            tokio::spawn(send::forward(Arc::clone(app), url.clone(), given.clone()));
+            tokio::spawn(send::forward(Arc::clone(app), url.clone(), given.clone(), group.interval()));
         }
     }
     let changed = outcomes.iter().any(|outcome| !outcome.fired.is_empty() || !outcome.resolved.is_empty());

@@ -15,7 +15,7 @@ use super::body;
 use super::params::Params;
 use super::types::{
     About, DerivedRetention, Erasure, Erasures, HoldInfo, Holds, NewHold, Problem, RetentionAnswer, SamplingInfo,
-    SamplingTrial, SamplingTried, StoreReport,
+    SamplingTrial, SamplingTried, StoreDrop, StoreReport, StoreRetention,
 };
 use crate::app::App;
 use crate::erasure::holds::{self, HOLDS_MAX, Hold};
@@ -44,7 +44,6 @@ pub async fn retention(State(app): State<Arc<App>>, params: Params) -> Result<Js
     let set = |times: &crate::keeping::ByProject| times.of(&project).map(|time| time.as_secs());
     let derived = [
         ("findings", set(&keeping.findings), "--retention findings=…; at most 200,000 findings; issues stay"),
-        ("scores", None, "with the log records they came as: the layer logs"),
         ("costs by run", nanos(crate::money::kept::MONEY_ENTRIES_KEPT), "built in; sums by hour stay"),
         ("audit", set(&keeping.audit), "--retention audit=…; entries lose their words, their hashes stay in the chain"),
         ("agents", set(&keeping.agents), "--retention agents=…; as the audit log"),
@@ -64,6 +63,35 @@ pub async fn retention(State(app): State<Arc<App>>, params: Params) -> Result<Js
             waiting: counts.waiting,
         }),
     }))
+}
+
+/// How long findings are kept in every project that has some, and those that go within a day of the first.
+pub(super) async fn findings_by_project(app: &Arc<App>) -> Result<Vec<StoreRetention>, Problem> {
+    const DAY_NANOS: i64 = 86_400_000_000_000;
+    let first = app
+        .with_state(|state| {
+            state.read(|conn| {
+                let mut query = conn.prepare_cached(
+                    "SELECT findings.project, oldest.at, count(*)
+                     FROM findings JOIN (SELECT project, min(at) AS at FROM findings GROUP BY project) AS oldest
+                     ON oldest.project = findings.project
+                     WHERE findings.at <= oldest.at + ?1 GROUP BY findings.project ORDER BY findings.project",
+                )?;
+                let rows = query.query_map([DAY_NANOS], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+                rows.collect::<Result<Vec<(String, i64, i64)>, _>>()
+            })
+        })
+        .await?;
+    let layer = |(project, at, findings): (String, i64, i64)| {
+        let kept = app.settings.keeping.findings.of(&project);
+        let next = kept.map(|kept| {
+            let at = Timestamp::from_nanos(at).plus_nanos(i64::try_from(kept.as_nanos()).unwrap_or(i64::MAX));
+            StoreDrop { at, segments: 0, rows: findings.unsigned_abs(), bytes: 0 }
+        });
+        let keep_seconds = kept.map(|kept| kept.as_secs());
+        StoreRetention { project, layer: "findings".into(), keep_seconds, next, dropped: None }
+    };
+    Ok(first.into_iter().map(layer).collect())
 }
 
 impl From<Hold> for HoldInfo {

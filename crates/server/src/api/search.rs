@@ -25,5 +25,8 @@ pub async fn search(State(app): State<Arc<App>>, mut params: Params) -> Result<J
     let text = filter.text.take().ok_or_else(|| Problem::bad_request("say what to look for: q=TEXT"))?;
     let project = app.project();
     let page = app.ask(|engine| async move { engine.search(&project, &text, &filter, &page).await }).await?;
+    if page.searched_to.is_some() {
+        app.counters.limit_reached("search_time");
+    }
     Ok(Json(page.into()))
 }

@@ -77,11 +77,10 @@ pub fn forward(forwarder: &forward::Forwarder) -> ForwardStatus {
 pub fn limits(app: &App) -> Vec<Limit> {
     let limits = &app.settings.limits;
     let stats = app.opened().ok().map(|opened| opened.store.stats());
-    let query = app.opened().map_or_else(|_| query::Limits::default(), |opened| opened.engine.limits().clone());
     let (hot_reached, queue_reached) =
         stats.as_ref().map_or((0, 0), |stats| (stats.hot_limit_reached, stats.queue_limit_reached));
     let hot = stats.as_ref().map_or(limits.hot_bytes as u64, |stats| stats.hot_bytes_max);
-    let queue = stats.as_ref().map_or(0, |stats| stats.queue_bytes_max);
+    let queue = stats.as_ref().map_or(limits.queue_bytes as u64, |stats| stats.queue_bytes_max);
     let limit = |name: &str, value: usize, unit: &str| Limit {
         name: name.into(),
         value: value as u64,
@@ -99,8 +98,9 @@ pub fn limits(app: &App) -> Vec<Limit> {
         Limit { name: "hot_bytes_max".into(), value: hot, unit: "bytes".into(), reached: hot_reached },
         Limit { name: "queue_bytes_max".into(), value: queue, unit: "bytes".into(), reached: queue_reached },
         limit("query_bytes", limits.query_bytes, "bytes"),
-        limit("list_time", query.list_time.as_secs() as usize, "seconds"),
-        limit("sql_time", query.sql.time.as_secs() as usize, "seconds"),
+        limit("list_time", limits.list_time.as_secs() as usize, "seconds"),
+        limit("search_time", limits.search_time.as_secs() as usize, "seconds"),
+        limit("sql_time", limits.sql_time.as_secs() as usize, "seconds"),
         limit("sql_queries_max", crate::app::SQL_QUERIES_MAX, "queries"),
         limit("promql_time", promql::PROMQL_TIME.as_secs() as usize, "seconds"),
         limit("promql_samples_max", promql::PROMQL_SAMPLES_MAX as usize, "samples"),

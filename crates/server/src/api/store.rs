@@ -36,7 +36,8 @@ pub async fn get(State(app): State<Arc<App>>, params: Params) -> Result<Json<Sto
     params.end()?;
     let store = app.store()?;
     let stats = store.stats();
-    let report = StoreReport::from(store.report()?);
+    let mut report = StoreReport::from(store.report()?);
+    report.retention.extend(super::keeping::findings_by_project(&app).await?);
     Ok(Json(StoreReport {
         hot_bytes: stats.hot_bytes,
         body_bytes_seen: stats.body_bytes_seen,
@@ -48,13 +49,17 @@ pub async fn get(State(app): State<Arc<App>>, params: Params) -> Result<Json<Sto
 
 /// Checks the store.
 #[utoipa::path(post, path = "/api/v1/store/check", operation_id = "checkStore", tag = "server",
-    summary = "Check every segment, every reference and the log",
+    summary = "Check every segment, every reference, the log and the series",
     description = "Reads everything the store has and takes its time; ingest and reads go on.",
     responses((status = 200, body = StoreCheck, description = "What was found"),
         (status = 503, body = Problem, content_type = "application/problem+json", description = "Too many checks or backups are under way")))]
 pub async fn check(State(app): State<Arc<App>>, params: Params) -> Result<Json<StoreCheck>, Problem> {
     params.end()?;
-    Ok(Json(app.store()?.check().await?.into()))
+    let mut checked = app.store()?.check().await?;
+    let data = app.settings.data.clone();
+    let series = tokio::task::spawn_blocking(move || crate::series::check(&data, &mut checked).map(|()| checked));
+    let checked = series.await.map_err(|error| Problem::internal(format!("the check stopped: {error}")))?;
+    Ok(Json(checked.map_err(|error| Problem::internal(error.to_string()))?.into()))
 }
 
 /// Backs the store up.

@@ -1,8 +1,8 @@
 //! The log of reservations: what happened to each, durable before it is answered.
 //!
 //! One file, one operation a line (`crc32 json`), written by one thread: what waits while it syncs is written together next. A line
-//! that was cut off by a crash was never answered, and is cut away. When the file is opened, or has grown large, it is written
-//! anew with what still matters.
+//! that was cut off by a crash was never answered, and is cut away; one that is damaged costs itself. When the file is opened, or has
+//! grown large, it is written anew with what still matters. The format is described in `docs/formats/reservations.md`.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Write};
@@ -78,7 +78,7 @@ impl Log {
         let file = OpenOptions::new().create(true).append(true).open(&path).map_err(at)?;
         let bytes = Arc::new(AtomicU64::new(file.metadata().map_err(at)?.len()));
         let (to_writer, messages) = mpsc::channel();
-        let writer = Writer { file, path: path.clone(), sync, bytes: bytes.clone() };
+        let writer = Writer { file, path: path.clone(), sync, bytes: bytes.clone(), name_at_risk: false };
         std::thread::Builder::new().name("reservations".into()).spawn(move || writer.run(&messages)).map_err(at)?;
         Ok((Self { to_writer, bytes, path }, ops))
     }
@@ -119,21 +119,37 @@ fn line(op: &Op) -> Vec<u8> {
     format!("{:08x} {json}\n", crc32fast::hash(json.as_bytes())).into_bytes()
 }
 
-/// Every whole line; the file is cut after the last of them.
+/// Every whole line; the file is cut after the last of them. Where lines between are damaged, the file as it was is kept beside it.
 fn read(path: &Path) -> io::Result<Vec<Op>> {
     let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(error),
     };
-    let (mut ops, mut good, mut text) = (Vec::new(), 0u64, Vec::new());
+    let (mut ops, mut text) = (Vec::new(), Vec::new());
+    // Bytes read, bytes up to the last good line, bad lines since then and before it.
+    let (mut at, mut good, mut bad, mut damaged) = (0u64, 0u64, 0u64, 0u64);
     let mut reader = BufReader::new(file);
     loop {
         text.clear();
         let read = reader.read_until(b'\n', &mut text)?;
-        let Some(op) = parse(&text) else { break };
-        ops.push(op);
-        good += read as u64;
+        if read == 0 {
+            break;
+        }
+        at += read as u64;
+        match parse(&text) {
+            Some(op) => {
+                ops.push(op);
+                damaged += std::mem::take(&mut bad);
+                good = at;
+            }
+            None => bad += 1,
+        }
+    }
+    if damaged > 0 {
+        let aside = path.with_added_extension("damaged");
+        std::fs::copy(path, &aside)?;
+        tracing::error!(path = %path.display(), lines = damaged, aside = %aside.display(), "the log of reservations is damaged; what could be read is in force");
     }
     let length = path.metadata()?.len();
     if good < length {
@@ -154,6 +170,8 @@ struct Writer {
     path: PathBuf,
     sync: bool,
     bytes: Arc<AtomicU64>,
+    /// The file was written anew, and its directory could not be synced: a failure of the machine might bring the old one back.
+    name_at_risk: bool,
 }
 
 impl Writer {
@@ -193,6 +211,7 @@ impl Writer {
         if bytes.is_empty() {
             return Ok(());
         }
+        self.sync_name()?;
         let before = self.bytes.load(Ordering::Relaxed);
         let written = self.file.write_all(bytes).and_then(|()| if self.sync { self.file.sync_data() } else { Ok(()) });
         if written.is_err() {
@@ -206,15 +225,25 @@ impl Writer {
 
     fn write_anew(&mut self, lines: &[u8]) -> io::Result<()> {
         let new = self.path.with_extension("log.new");
-        let mut file = File::create(&new)?;
+        let mut file = OpenOptions::new().create(true).append(true).open(&new)?;
+        file.set_len(0)?;
         file.write_all(lines)?;
         file.sync_all()?;
         std::fs::rename(&new, &self.path)?;
-        if let Some(dir) = self.path.parent() {
-            File::open(dir)?.sync_all()?;
-        }
-        self.file = OpenOptions::new().append(true).open(&self.path)?;
+        // From here on this is the file, whatever fails: the old one has no name any more.
+        self.file = file;
         self.bytes.store(lines.len() as u64, Ordering::Relaxed);
+        self.name_at_risk = true;
+        self.sync_name()
+    }
+
+    fn sync_name(&mut self) -> io::Result<()> {
+        if self.name_at_risk {
+            if let Some(dir) = self.path.parent() {
+                File::open(dir)?.sync_all()?;
+            }
+            self.name_at_risk = false;
+        }
         Ok(())
     }
 }
@@ -258,5 +287,27 @@ mod tests {
         log.append(&reserve(101)).wait().await.unwrap();
         drop(log);
         assert_eq!(Log::open(dir.path(), true).unwrap().1, [reserve(7), reserve(101)]);
+    }
+
+    #[tokio::test]
+    async fn a_damaged_line_costs_itself_and_the_file_is_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        let (log, _) = Log::open(dir.path(), true).unwrap();
+        for id in 0..10 {
+            log.append(&reserve(id)).wait().await.unwrap();
+        }
+        drop(log);
+        let path = dir.path().join(FILE);
+        let mut bytes = std::fs::read(&path).unwrap();
+        let third = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n').nth(2).unwrap().0;
+        bytes[third - 2] ^= 1;
+        std::fs::write(&path, &bytes).unwrap();
+        let (log, ops) = Log::open(dir.path(), true).unwrap();
+        assert_eq!(ops, [0, 1, 3, 4, 5, 6, 7, 8, 9].map(reserve));
+        assert_eq!(std::fs::read(path.with_added_extension("damaged")).unwrap(), bytes);
+        log.rewrite(&[reserve(7)]);
+        log.append(&reserve(11)).wait().await.unwrap();
+        drop(log);
+        assert_eq!(Log::open(dir.path(), true).unwrap().1, [reserve(7), reserve(11)]);
     }
 }

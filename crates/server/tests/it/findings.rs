@@ -108,7 +108,7 @@ fn a_loop_becomes_a_finding_and_an_issue_that_outlive_a_restart() {
     let metrics = again.get("/metrics").ok().text();
     assert!(
         metrics.contains(
-            "agent_findings_total{agent_id=\"helper\",detector=\"loop\",severity=\"warning\",project=\"default\"} 2"
+            "agent_findings_total{agent_id=\"helper\",detector=\"loop\",project=\"default\",severity=\"warning\"} 2"
         ),
         "{metrics}"
     );
@@ -378,4 +378,20 @@ fn with_an_embedding_endpoint_a_change_of_what_answers_mean_is_found_and_the_pol
         server.runtime.block_on(async { tokio::time::sleep(Duration::from_millis(100)).await });
     }
     panic!("no drift of meaning; {} texts were sent: {found:#}", texts.lock().unwrap().len());
+}
+
+#[test]
+fn how_long_findings_are_kept_stands_beside_the_other_layers() {
+    let server = Server::configured(TempDir::new().unwrap(), |settings| {
+        settings.limits = Limits::default();
+        settings.runs.settle_nanos = 50_000_000;
+        settings.keeping = server::config::retention(&["findings=30d".to_owned()]).unwrap().1;
+    });
+    send(&server, &looping("0123456789abcdef0123456789abcd07", 6));
+    wait(&server, "/api/v1/findings", |answer| count(answer, "findings") > 0);
+    let store = server.get("/api/v1/store").ok().json();
+    let layers = store["retention"].as_array().unwrap();
+    let findings = layers.iter().find(|one| one["layer"] == "findings").unwrap_or_else(|| panic!("{store:#}"));
+    assert_eq!((&findings["project"], &findings["keep_seconds"]), (&json!("default"), &json!(30 * 86_400)));
+    assert!(findings["next"]["rows"].as_u64().unwrap() > 0 && findings["next"]["segments"] == json!(0), "{findings:#}");
 }

@@ -223,6 +223,36 @@ fn metrics_that_a_client_sends_itself_are_not_derived_as_well() {
 }
 
 #[test]
+fn what_a_client_counts_itself_is_not_added_to_what_its_spans_give() {
+    let start = server(TempDir::new().unwrap());
+    let now = server::SystemClock::time().as_nanos();
+    let counter = |service: &str, value: f64| {
+        json!({"resourceMetrics": [{
+            "resource": {"attributes": [{"key": "service.name", "value": {"stringValue": service}}]},
+            "scopeMetrics": [{"metrics": [{"name": "agent.tokens.total", "unit": "tokens", "sum": {
+                "aggregationTemporality": 2, "isMonotonic": true,
+                "dataPoints": [{"asDouble": value, "startTimeUnixNano": (now - 60_000_000_000).to_string(),
+                    "timeUnixNano": now.to_string()}]}}]}],
+        }]})
+    };
+    start.post_json("/v1/metrics", &counter("planner-service", 1_000_000.0)).ok();
+    start.post_json("/v1/metrics", &counter("without-spans", 5.0)).ok();
+    start.post_proto("/v1/traces", &agent_run(1)).ok();
+    counted(&start, 1);
+    let sum_of = |server: &Server, selector: &str| {
+        let query: String = form_urlencoded::byte_serialize(format!("sum({selector})").as_bytes()).collect();
+        let answer = server.get(&format!("/prometheus/api/v1/query?query={query}")).ok().json();
+        answer["data"]["result"][0]["value"][1].as_str().map(|value| value.parse::<f64>().unwrap())
+    };
+    let others = r#"agent_tokens_total{source!="tawny"}"#;
+    assert_eq!(sum_of(&start, others), Some(1_000_005.0), "what was sent is there for who asks for it");
+    assert!(sum_of(&start, "agent_tokens_total").is_some_and(|sum| sum < 1_000_000.0), "once");
+    assert_eq!(sum_of(&start, r#"agent_tokens_total{job="planner-service"}"#), Some(1_000_000.0));
+    let again = server(start.stop());
+    assert!(sum_of(&again, "agent_tokens_total").is_some_and(|sum| sum < 1_000_000.0), "also after a restart");
+}
+
+#[test]
 fn signals_are_given_for_one_agent_and_for_the_last_minutes() {
     let server = server(TempDir::new().unwrap());
     server.post_proto("/v1/traces", &agent_run(1)).ok();

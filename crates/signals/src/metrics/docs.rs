@@ -57,7 +57,9 @@ difference goes to `tawny_signal_corrections_total`, by family, because a counte
 is not counted here: it would look like a flood of traffic. So a query in SQL gives the same number where nothing was imported, sampled away or \
 erased since counting began, and no run stopped halfway.\n\nOpenTelemetry's own metrics (`gen_ai_*`) are for clients that send spans \
 alone. Where a service sent one of them in the last hour, Tawny does not derive that one from its spans as well, so that a sum over the name \
-counts a call once. Runs of its first minute may be counted from spans before its first export arrives.\n";
+counts a call once. Runs of its first minute may be counted from spans before its first export arrives. A client that sends another of these names itself beside \
+its spans (`agent.tokens.total`) is kept with its own labels; a query in PromQL that asks for the name and says neither `source`, `job` nor \
+`instance` leaves it out, and `source=\"\"` finds it. Tawny's own page has only what Tawny derives.\n";
 
 fn family(page: &mut String, family: &Family) {
     let _ = writeln!(page, "### `{}`\n\n{}\n", family.name, family.help);

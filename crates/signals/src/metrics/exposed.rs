@@ -1,7 +1,7 @@
 //! Series as they are shown to the outside: by name, with every label and every spelling.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use model::Timestamp;
@@ -159,6 +159,21 @@ impl Registry {
         all.extend(rates(self, now));
         all.extend(self.accounting());
         all
+    }
+
+    /// Sets of labels that each family, and each rate, shows now.
+    pub fn sets(&self, now: Timestamp) -> HashMap<Cow<'static, str>, usize> {
+        let gauge = |family: &Family| {
+            let mut exposed = Exposed::new(family.name, family.kind, "");
+            self.gauges(family.id, &mut exposed);
+            exposed.points.len()
+        };
+        let of = |family: &Family| match family.kind {
+            Kind::Gauge => gauge(family),
+            _ => self.label_sets(family.id),
+        };
+        let rates = rates(self, now).into_iter().map(|rate| (rate.name, rate.points.len()));
+        FAMILIES.iter().map(|family| (Cow::Borrowed(family.name), of(family))).chain(rates).collect()
     }
 
     /// What is so right now.

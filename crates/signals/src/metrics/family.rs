@@ -132,6 +132,9 @@ pub enum Label {
 }
 
 impl Label {
+    /// How many there are.
+    pub const COUNT: usize = Self::Detector as usize + 1;
+
     /// The names it is exposed under.
     pub const fn names(self) -> &'static [&'static str] {
         match self {

@@ -223,9 +223,17 @@ fn of_run<'a>(
         let model = steps[at].span.model.as_deref().unwrap_or(UNKNOWN);
         out(Id::ContextTokens, &[about.agent, about.workflow, model], tokens as f64, Some(at));
     }
+    // To look a window up is slow beside the rest, and most calls of a run ask one model.
+    let mut last: Option<(&str, Option<u64>)> = None;
     let share = |(at, step): (usize, &'a ResolvedStep)| {
         let model = step.span.model.as_deref().filter(|_| step.call)?;
-        Some((step.span.usage.input_tokens? as f64 / window(model)? as f64, at, model))
+        let input = step.span.usage.input_tokens?;
+        let tokens = match last {
+            Some((name, tokens)) if name == model => tokens,
+            _ => window(model),
+        };
+        last = Some((model, tokens));
+        Some((input as f64 / tokens? as f64, at, model))
     };
     let fullest = steps.iter().enumerate().filter_map(share).max_by(|a, b| a.0.total_cmp(&b.0));
     if let Some((share, at, model)) = fullest {

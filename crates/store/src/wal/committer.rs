@@ -65,6 +65,11 @@ impl CommitThread {
         Ok(Self { sender: Some(sender), ended: Mutex::new(ended) })
     }
 
+    /// Whether the thread is there to take requests: not when it was closed, nor when it ended at a fault.
+    pub fn is_running(&self) -> bool {
+        self.sender.as_ref().is_some_and(|sender| !sender.is_closed())
+    }
+
     /// Sends a message; false when the thread has ended.
     pub fn send(&self, message: Message) -> bool {
         self.sender.as_ref().is_some_and(|sender| sender.send(message).is_ok())

@@ -158,7 +158,13 @@ async fn a_check_finds_every_sort_of_damage_and_names_the_file() {
     assert_eq!((checked.faults.len(), checked.segments), (0, online.segments));
 
     type Break = fn(&Path);
-    let damages: [(&str, &str, Break); 6] = [
+    let damages: [(&str, &str, Break); 7] = [
+        ("a catalog that is none", "cannot", |data| {
+            let path = data.join("catalog.db");
+            let mut bytes = fs::read(&path).unwrap();
+            bytes[3] ^= 1;
+            fs::write(path, bytes).unwrap();
+        }),
         ("a flipped bit", "checksum", |data| {
             let path = &segments(data, "bodies")[0];
             let mut bytes = fs::read(path).unwrap();
@@ -193,7 +199,7 @@ async fn a_check_finds_every_sort_of_damage_and_names_the_file() {
         let broken = tempfile::tempdir().unwrap();
         copy_dir(data.path(), broken.path());
         break_it(broken.path());
-        let checked = Offline::open(settings(broken.path())).await.unwrap().check().await.unwrap();
+        let checked = Offline::check_directory(settings(broken.path())).await.unwrap();
         assert!(checked.faults_found > 0, "{name} is not found");
         let told = checked.faults.iter().any(|fault| fault.problem.contains(problem) && !fault.advice.is_empty());
         assert!(told, "{name}: {:?}", checked.faults);

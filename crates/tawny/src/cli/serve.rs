@@ -28,10 +28,14 @@ pub struct Serve {
     /// Memory of such rows at which they are written into files. Less makes smaller files, which are merged more often.
     #[arg(long, env = "TAWNY_FLUSH_BYTES", value_name = "BYTES", default_value = "64MiB", value_parser = bytes)]
     pub flush_bytes: usize,
+    /// A limit by the name that errors and `tawny status` give it: hot_bytes_max, queue_bytes_max, inflight_bytes, query_bytes (as
+    /// 300MiB), list_time, search_time, sql_time (as 30s), connections, open_files. May be given more than once.
+    #[arg(long = "limit", env = "TAWNY_LIMITS", value_name = "NAME=VALUE", value_delimiter = ',')]
+    pub limits: Vec<String>,
     /// Largest request after decompression.
     #[arg(long, env = "TAWNY_MAX_BODY", value_name = "BYTES", default_value = "64MiB", value_parser = bytes)]
     pub max_body: usize,
-    /// How long things are kept, by layer (bodies, spans, logs, samples, findings; audit and agents, the audit logs): spans=90d,bodies=30d. For one project: NAME:bodies=7d. Kept for ever where nothing is said. May be given more than once.
+    /// How long things are kept, by layer (bodies, spans, logs, samples, scores, findings; audit and agents, the audit logs): spans=90d,bodies=30d. For one project: NAME:bodies=7d. Kept for ever where nothing is said. May be given more than once.
     #[arg(long, env = "TAWNY_RETENTION", value_name = "LAYER=TIME", value_delimiter = ';')]
     pub retention: Vec<String>,
     /// Most bytes of a bucket's segments that are kept as files in the data directory.

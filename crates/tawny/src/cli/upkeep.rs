@@ -45,7 +45,7 @@ pub struct Store {
 pub enum StoreCommand {
     /// Show rows, segments and bytes by project and table, how long they are kept, and what goes next.
     Stats(Source),
-    /// Check every segment, every reference and the log. Fails when something is wrong, and names it.
+    /// Check every segment, every reference, the log and the series. Fails when something is wrong, and names it.
     Check(Source),
     /// Make the catalog again from the segments. No server may have the data open.
     Rebuild(Rebuild),

@@ -62,7 +62,12 @@ fn settings(args: &Serve) -> Result<Settings> {
     let (data, bucket) = server::config::place(&args.place.data, args.place.data_local.as_deref())?;
     let (retention, keeping) = server::config::retention(&args.retention)?;
     let trust = &args.trust;
-    let limits = Limits::for_memory(args.memory).with_max_body(args.max_body).with_open_files(open_files());
+    let mut limits = Limits::for_memory(args.memory).with_max_body(args.max_body);
+    for setting in &args.limits {
+        limits = limits.with(setting).context("--limit")?;
+    }
+    let wanted = limits.open_files;
+    let limits = limits.with_open_files(open_files(wanted)?);
     Ok(Settings {
         data,
         bucket,
@@ -111,16 +116,27 @@ fn alerting(args: &crate::cli::Alerting) -> server::AlertSettings {
     }
 }
 
-/// Files the process may have open, after asking the system for as many as are of use.
-fn open_files() -> usize {
-    let wanted = server::config::OPEN_FILES_WANTED;
-    rlimit::increase_nofile_limit(wanted as u64).map_or(wanted, |allowed| usize::try_from(allowed).unwrap_or(wanted))
+/// Files the process may have open, after asking the system for as many as are wanted.
+fn open_files(wanted: usize) -> Result<usize> {
+    let allowed = rlimit::increase_nofile_limit(wanted as u64);
+    let allowed = allowed.map_or(wanted, |allowed| usize::try_from(allowed).unwrap_or(wanted));
+    if allowed > wanted && wanted != server::config::OPEN_FILES_WANTED {
+        // Somebody asked for fewer than the system gives.
+        let (_, most) = rlimit::getrlimit(rlimit::Resource::NOFILE).context("cannot read how many files may be open")?;
+        let set = rlimit::setrlimit(rlimit::Resource::NOFILE, wanted as u64, most);
+        set.context("cannot bound how many files may be open")?;
+        return Ok(wanted);
+    }
+    Ok(allowed)
 }
 
 /// Logs go to standard error: standard output belongs to the addresses.
 fn log_to_stderr() {
     let filter = EnvFilter::try_from_env("TAWNY_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // What cannot be written there is left out. The subscriber would tell it with `eprintln!`, which panics where standard error
+    // is a file on a full disk, and would take the thread along that keeps telemetry.
+    let builder = tracing_subscriber::fmt().log_internal_errors(false);
+    let builder = builder.with_env_filter(filter).with_writer(std::io::stderr);
     // Fails only where a logger is set already, which is then as good.
     let _ = builder.with_ansi(std::io::stderr().is_terminal()).with_target(false).try_init();
 }

@@ -92,6 +92,9 @@ fn render(report: &StoreReport) -> String {
         let kept = one.keep_seconds.map_or("for ever".into(), |seconds| style::duration(seconds as f64 * 1e3));
         let segments = |what: &Option<StoreDrop>, word: &str| {
             what.as_ref().map_or("-".to_owned(), |what| {
+                if what.segments == 0 {
+                    return format!("{word} {}: {} rows", show::local(what.at), count(what.rows));
+                }
                 let (segments, size) = (plural(what.segments, "segment"), bytes(what.bytes));
                 format!("{word} {}: {segments}, {} rows, {size}", show::local(what.at), count(what.rows))
             })
@@ -105,12 +108,13 @@ fn render(report: &StoreReport) -> String {
         ]);
     }
     out.push('\n');
-    if report.retention.is_empty() {
-        out.push_str(
-            "Everything is kept for ever; `tawny serve --retention spans=90d,bodies=30d` would change that.\n",
-        );
-    } else {
+    if !report.retention.is_empty() {
         out.push_str(&show::render(&mut table));
+    }
+    if report.retention.iter().all(|one| one.layer == "findings") {
+        out.push_str(
+            "Telemetry is kept for ever; `tawny serve --retention spans=90d,bodies=30d` would change that.\n",
+        );
     }
     if !report.limits.is_empty() {
         let mut table = show::table(&["LIMIT", "VALUE", "REACHED"]);
@@ -130,7 +134,12 @@ fn render(report: &StoreReport) -> String {
 
 fn check(source: &Source) -> Result<ExitCode> {
     let checked: StoreCheck = match offline(source)? {
-        Some(settings) => runtime()?.block_on(async { Offline::open(settings).await?.check().await })?.into(),
+        Some(settings) => {
+            let data = settings.data.clone();
+            let mut checked = runtime()?.block_on(Offline::check_directory(settings))?;
+            server::series::check(&data, &mut checked)?;
+            checked.into()
+        }
         None => parse(&Client::patient(&source.reading.url)?.post_json("/api/v1/store/check", &())?)?,
     };
     if source.reading.json {
@@ -143,7 +152,7 @@ fn check(source: &Source) -> Result<ExitCode> {
 
 fn render_check(checked: &StoreCheck) -> String {
     let mut out = format!(
-        "Read {} ({} rows, {}), compared {} with their names, followed {}, read {} in {}.\n",
+        "Read {} ({} rows, {}), compared {} with their names, followed {}, read {} in {} and {} of series.\n",
         plural(checked.segments, "segment"),
         count(checked.rows),
         bytes(checked.bytes),
@@ -151,6 +160,7 @@ fn render_check(checked: &StoreCheck) -> String {
         plural(checked.references, "reference"),
         plural(checked.log_records, "request"),
         plural(checked.log_files, "log file"),
+        plural(checked.series_files, "file"),
     );
     if checked.references_expired > 0 {
         out.push_str(&format!(

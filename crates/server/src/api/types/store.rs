@@ -82,7 +82,7 @@ pub struct StoreLevel {
 pub struct StoreRetention {
     /// The project.
     pub project: String,
-    /// `bodies`, `spans`, `logs` or `samples`.
+    /// `bodies`, `spans`, `logs`, `samples`, `scores` or `findings`.
     pub layer: String,
     /// Seconds it is kept; null for ever.
     pub keep_seconds: Option<u64>,
@@ -98,7 +98,7 @@ pub struct StoreDrop {
     /// When, or up to when.
     #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
-    /// Segments.
+    /// Segments; 0 where what goes is in none.
     pub segments: u64,
     /// Their rows.
     pub rows: u64,
@@ -178,6 +178,8 @@ pub struct StoreCheck {
     pub log_files: u64,
     /// Their records.
     pub log_records: u64,
+    /// Files of series read.
+    pub series_files: u64,
     /// How many faults there are; 0 when all is well.
     pub faults_found: u64,
     /// The first of them.
@@ -210,6 +212,7 @@ impl From<store::Checked> for StoreCheck {
             references_expired: checked.references_expired,
             log_files: checked.log_files,
             log_records: checked.log_records,
+            series_files: checked.series_files,
             faults_found: checked.faults_found,
             faults: checked.faults.into_iter().map(fault).collect(),
             notes: checked.notes,
