@@ -107,6 +107,10 @@ fn send(server: &Server) {
         ("/api/v1/holds", json!({ "about": { "user": "u" }, "reason": s })),
         ("/api/v1/silences", json!({ "matchers": "alertname=X", "duration": "1h", "created_by": "me", "comment": s })),
         (
+            "/api/v1/budgets/check",
+            json!({ "user": s, "session": s, "agent": s, "workflow": s, "environment": s, "model": s, "usd": 0.01, "reserve": true }),
+        ),
+        (
             "/alertmanager/api/v2/alerts",
             json!([{ "labels": { "alertname": s, "who": s }, "annotations": { "summary": s }, "generatorURL": url }]),
         ),
@@ -161,6 +165,7 @@ fn in_answers(server: &Server) -> Vec<String> {
         "/api/v1/silences",
         "/api/v1/alerts",
         "/api/v1/alerts/history",
+        "/api/v1/budgets",
         "/api/v1/audit",
     ] {
         texts.push((path.to_owned(), server.get(path).ok().text()));
