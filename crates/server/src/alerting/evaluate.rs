@@ -217,6 +217,11 @@ async fn hand_on(app: &Arc<App>, opened: &Opened, turned: Turned) {
     let mut ended = Vec::new();
     {
         let mut inner = opened.alerting.lock();
+        // Its rules were read again meanwhile: the group in its place goes on from the state of before, with its own rules.
+        let is_this = |running: &super::Running| running.key() == key && Arc::ptr_eq(&running.group, &group);
+        if !inner.groups.iter().any(is_this) {
+            return;
+        }
         let config = Arc::clone(&inner.config);
         for alert in outcomes.iter().flat_map(|outcome| &outcome.resolved) {
             let print = alerts::manager::fingerprint(&alert.labels);
