@@ -103,4 +103,3 @@ export function Pointing({ label, time, drawing, height, onStretch, onColumn, co
     </figure>
   );
 }
-

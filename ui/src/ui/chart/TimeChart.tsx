@@ -3,12 +3,13 @@
  * is behind a bar or a line, and anywhere else in a column what is behind all of that time.
  */
 import { useComputedColorScheme } from "@mantine/core";
-import { memo, useEffect, useRef, useState } from "react";
+import { memo, useEffect, useRef } from "react";
 import { absolute } from "@/lib/format";
 import { type Buckets, hitOf, type Mark, type Series } from "@/lib/series";
 import { day, night, type Palette } from "@/theme/tokens";
 import { timeOption } from "./option";
 import { Pointing } from "./Pointing";
+import { useDrawing } from "./useDrawing";
 
 export interface TimeChartProps {
   /** What is drawn, for those who cannot see it and as the heading of the tooltip. */
@@ -40,33 +41,13 @@ export const TimeChart = memo(function TimeChart(props: TimeChartProps) {
   const { label, height = 190 } = props;
   const scheme = useComputedColorScheme("dark");
   const place = useRef<HTMLDivElement>(null);
-  const drawing = useRef<import("./engine").Engine>(undefined);
-  const [ready, setReady] = useState(false);
-  useEffect(() => {
-    let gone = false;
-    let observer: ResizeObserver | undefined;
-    void import("./engine").then(({ init }) => {
-      const element = place.current;
-      if (gone || !element) return;
-      const chart = init(element, null, { renderer: "svg" });
-      drawing.current = chart;
-      observer = new ResizeObserver(() => chart.resize());
-      observer.observe(element);
-      setReady(true);
-    });
-    return () => {
-      gone = true;
-      observer?.disconnect();
-      drawing.current?.dispose();
-      drawing.current = undefined;
-    };
-  }, []);
+  const [drawing, ready] = useDrawing(place);
 
   useEffect(() => {
     const chart = drawing.current;
     if (!ready || !chart) return;
     chart.setOption(timeOption(props, scheme === "dark" ? night : day), { notMerge: true });
-  }, [ready, props, scheme]);
+  }, [ready, drawing, props, scheme]);
 
   const { time, series, kind, onPoint } = props;
   const open = (at: number, y?: number) => {
