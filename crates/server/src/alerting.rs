@@ -66,6 +66,8 @@ pub mod limits {
     pub const HISTORY_MAX: i64 = 200_000;
     /// Times of firing whose evidence is kept, the latest.
     pub const EVIDENCE_MAX: i64 = 20_000;
+    /// Groups evaluated at the same time.
+    pub const GROUPS_AT_ONCE: usize = 8;
     /// Alerts of one evaluation of a group that evidence is gathered for.
     pub const EVIDENCE_ALERTS_MAX: usize = 20;
     /// How long gathering it may hold up the messages of a group.

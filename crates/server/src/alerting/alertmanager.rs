@@ -208,6 +208,19 @@ fn time_of(text: Option<&str>) -> Result<Option<i64>, Refusal> {
     }
 }
 
+/// What the content policy leaves of an alert.
+fn left(app: &App, posted: Posted) -> Posted {
+    let each = |field: &str, texts: std::collections::BTreeMap<String, String>| {
+        texts.into_iter().map(|(name, text)| (name, app.told(field, text))).collect()
+    };
+    Posted {
+        labels: each("alert.label", posted.labels),
+        annotations: each("alert.annotation", posted.annotations),
+        generator_url: app.told("alert.generator_url", posted.generator_url),
+        ..posted
+    }
+}
+
 /// An alert as it is kept, or what is wrong with it.
 fn read(posted: Posted, resolve_timeout_ms: i64, now: i64) -> Result<GivenAlert, String> {
     let bytes: usize =
@@ -246,6 +259,7 @@ async fn accept(app: &App, posted: Vec<Posted>) -> Result<(), Refusal> {
     }
     let now = millis(app.now());
     let alerting = app.alerting()?;
+    let posted: Vec<Posted> = posted.into_iter().map(|alert| left(app, alert)).collect();
     let (mut mistakes, mut taken, mut turns) = (Vec::new(), Vec::new(), Vec::new());
     {
         let mut inner = alerting.lock();

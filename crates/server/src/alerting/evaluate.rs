@@ -1,6 +1,10 @@
 //! The loop that evaluates rules.
+//!
+//! Groups are evaluated beside each other: one that takes long, or whose alerts are being looked into, holds up no other. A group is
+//! never evaluated twice at the same time.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ::series::{Batch, Mode, SampleValue, Write};
@@ -9,6 +13,7 @@ use alerts::rules::Group;
 use model::Timestamp;
 use promql::{Params, Point, Query, ResultSample};
 use tokio::runtime::Handle;
+use tokio::task::JoinSet;
 
 use super::evidence::{self, Gathered};
 use super::keep::{self, EventKind};
@@ -30,11 +35,23 @@ pub async fn evaluate(app: Arc<App>) {
     let mut ticks = tokio::time::interval(TICK);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
     let mut last_beat = None;
+    // Dropped with this loop, which ends those that are under way.
+    let (mut turns, under_way) = (JoinSet::new(), UnderWay::default());
     loop {
         ticks.tick().await;
+        while let Some(done) = turns.try_join_next() {
+            if let Err(error) = done {
+                tracing::error!(%error, "the evaluation of a group stopped at a fault");
+            }
+        }
         let now = millis(app.now());
-        for job in due(&alerting, now) {
-            turn(&app, opened, job).await;
+        for job in due(&alerting, now, &under_way, limits::GROUPS_AT_ONCE - turns.len()) {
+            let app = Arc::clone(&app);
+            turns.spawn(async move {
+                if let Ok(opened) = app.opened() {
+                    turn(&app, opened, job).await;
+                }
+            });
         }
         others::end(&app, opened, now).await;
         if last_beat.is_none_or(|last: i64| now - last >= HEARTBEAT.as_millis() as i64 || now < last) {
@@ -50,13 +67,51 @@ struct Job {
     group: Arc<Group>,
     state: GroupState,
     at: i64,
+    /// Goes with the job, however that ends.
+    token: Token,
 }
 
-fn due(alerting: &Alerting, now: i64) -> Vec<Job> {
+/// Groups whose evaluation is under way, by their keys.
+#[derive(Debug, Default, Clone)]
+struct UnderWay(Arc<Mutex<BTreeSet<String>>>);
+
+impl UnderWay {
+    fn keys(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn begin(&self, key: &str) -> Token {
+        self.keys().insert(key.to_owned());
+        Token { groups: self.clone(), key: key.to_owned() }
+    }
+}
+
+/// Until it is dropped its group is not evaluated anew.
+#[derive(Debug)]
+struct Token {
+    groups: UnderWay,
+    key: String,
+}
+
+impl Drop for Token {
+    fn drop(&mut self) {
+        self.groups.keys().remove(&self.key);
+    }
+}
+
+/// Groups whose turn it is and that are not under way, `most` at most; the others have theirs as soon as there is room.
+fn due(alerting: &Alerting, now: i64, under_way: &UnderWay, most: usize) -> Vec<Job> {
     let mut inner = alerting.lock();
     let mut jobs = Vec::new();
+    let busy = under_way.keys().clone();
     for running in &mut inner.groups {
         let (interval, key) = (running.group.interval(), running.key());
+        if jobs.len() == most {
+            break;
+        }
+        if busy.contains(&key) {
+            continue;
+        }
         let Some(due) = engine::due(now, running.state.evaluated_at, interval, engine::offset_of(&key, interval))
         else {
             continue;
@@ -65,13 +120,14 @@ fn due(alerting: &Alerting, now: i64) -> Vec<Job> {
         if due.missed > 0 || due.clock_went_back {
             engine::restore(&Arc::clone(&running.group), &mut running.state, due.at_ms);
         }
-        jobs.push(Job { key, group: Arc::clone(&running.group), state: running.state.clone(), at: due.at_ms });
+        let token = under_way.begin(&key);
+        jobs.push(Job { key, group: Arc::clone(&running.group), state: running.state.clone(), at: due.at_ms, token });
     }
     jobs
 }
 
 async fn turn(app: &Arc<App>, opened: &Opened, job: Job) {
-    let Job { key, group, state, at } = job;
+    let Job { key, group, state, at, token: _token } = job;
     let (store, project) = (Arc::clone(&opened.series), app.project());
     let settings = Settings {
         external_labels: Vec::new(),
@@ -161,6 +217,11 @@ async fn hand_on(app: &Arc<App>, opened: &Opened, turned: Turned) {
     let mut ended = Vec::new();
     {
         let mut inner = opened.alerting.lock();
+        // Its rules were read again meanwhile: the group in its place goes on from the state of before, with its own rules.
+        let is_this = |running: &super::Running| running.key() == key && Arc::ptr_eq(&running.group, &group);
+        if !inner.groups.iter().any(is_this) {
+            return;
+        }
         let config = Arc::clone(&inner.config);
         for alert in outcomes.iter().flat_map(|outcome| &outcome.resolved) {
             let print = alerts::manager::fingerprint(&alert.labels);
@@ -303,5 +364,32 @@ impl Source for Series {
         if let Err(error) = self.handle.block_on(self.store.write(&self.project, batch, now)) {
             tracing::error!(error, "series made by rules cannot be kept");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alerting::AlertSettings;
+
+    #[test]
+    fn a_group_that_is_under_way_is_not_due_and_holds_up_no_other() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("rules.yml");
+        let group = |name: &str| format!("{{name: {name}, interval: 1s, rules: [{{alert: A, expr: vector(1)}}]}}");
+        std::fs::write(&path, format!("groups: [{}, {}]", group("slow"), group("quick"))).unwrap();
+        let settings =
+            AlertSettings { rules: vec![path], packs: Some(vec!["none".into()]), ..AlertSettings::default() };
+        let state = state::State::open(dir.path(), &[keep::PART]).unwrap();
+        let (began, under_way) = (1_700_000_000_000, UnderWay::default());
+        let alerting = Alerting::open(&settings, &state, began).unwrap();
+        let due = |most: usize| due(&alerting, began + 10_000, &under_way, most);
+        let names = |jobs: &[Job]| jobs.iter().map(|job| job.group.name.to_string()).collect::<Vec<_>>();
+        assert!(due(0).is_empty());
+        let slow = due(1);
+        assert_eq!(names(&slow), ["slow"]);
+        assert_eq!(names(&due(8)), ["quick"]);
+        drop(slow);
+        assert_eq!(names(&due(8)), ["slow", "quick"], "also where it ended at a fault");
     }
 }

@@ -185,17 +185,22 @@ pub async fn release(State(app): State<Arc<App>>, body: Bytes) -> Result<Json<Bu
     Ok(Json(BudgetReleased { released }))
 }
 
+/// Whom a question is about, in the words that the content policy leaves: those its spans will have.
 fn who(app: &App, asked: &BudgetCheck) -> Who {
-    let text = |text: &Option<String>| text.as_deref().filter(|text| !text.is_empty()).map(Arc::from);
+    let some = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+    let project = app.project();
+    let environment = some(&asked.environment).unwrap_or_else(|| Tenant::DEFAULT_ENVIRONMENT.to_owned());
+    let told = |field: &str, text: String| app.ingest.policy().told(&project, Some(&environment), field, text);
+    let text = |field: &str, text: &Option<String>| some(text).map(|text| Arc::from(told(field, text)));
     Who {
-        project: Some(app.project()),
-        environment: text(&asked.environment).or_else(|| Some(Tenant::DEFAULT_ENVIRONMENT.into())),
-        run: text(&asked.run).map(|run: Arc<str>| run.to_ascii_lowercase().into()),
-        session: text(&asked.session),
-        user: text(&asked.user),
-        agent: text(&asked.agent),
-        workflow: text(&asked.workflow),
-        model: text(&asked.model),
+        run: some(&asked.run).map(|run| run.to_ascii_lowercase().into()),
+        session: text("budget.session", &asked.session),
+        user: text("budget.user", &asked.user),
+        agent: text("budget.agent", &asked.agent),
+        workflow: text("budget.workflow", &asked.workflow),
+        model: text("budget.model", &asked.model),
+        environment: Some(told("budget.environment", environment.clone()).into()),
+        project: Some(Arc::clone(&project)),
     }
 }
 

@@ -106,6 +106,18 @@ fn send(server: &Server) {
         ("/api/v1/brakes", json!({ "action": "hold", "agent": "a", "why": s, "minutes": 5 })),
         ("/api/v1/holds", json!({ "about": { "user": "u" }, "reason": s })),
         ("/api/v1/silences", json!({ "matchers": "alertname=X", "duration": "1h", "created_by": "me", "comment": s })),
+        (
+            "/api/v1/budgets/check",
+            json!({ "user": s, "session": s, "agent": s, "workflow": s, "environment": s, "model": s, "usd": 0.01, "reserve": true }),
+        ),
+        (
+            "/alertmanager/api/v2/alerts",
+            json!([{ "labels": { "alertname": s, "who": s }, "annotations": { "summary": s }, "generatorURL": url }]),
+        ),
+        (
+            "/alertmanager/webhook",
+            json!({ "version": "4", "alerts": [{ "labels": { "alertname": "Y", "who": s }, "annotations": { "a": s } }] }),
+        ),
     ] {
         server.post_to(&format!("{}{path}", server.http), &[JSON], body.to_string().as_bytes()).ok();
     }
@@ -151,6 +163,9 @@ fn in_answers(server: &Server) -> Vec<String> {
         "/api/v1/brakes",
         "/api/v1/holds",
         "/api/v1/silences",
+        "/api/v1/alerts",
+        "/api/v1/alerts/history",
+        "/api/v1/budgets",
         "/api/v1/audit",
     ] {
         texts.push((path.to_owned(), server.get(path).ok().text()));
