@@ -312,6 +312,19 @@ class Killed(unittest.TestCase):
         fired = [it for it in self.server.get("/api/v1/alerts/history")["events"] if it["kind"] == "fired"]
         self.assertEqual(len(fired), 1, "it goes on firing; it does not fire anew")
 
+    def test_while_an_alert_of_an_alertmanager_waits(self):
+        self.receiver.refuses = True
+        hook = {"version": "4", "alerts": [{"labels": {"alertname": "Far"}, "startsAt": datetime.datetime.now(datetime.UTC).isoformat()}]}
+        post(f"{self.server.http}/alertmanager/webhook", hook)
+        # It was taken, and its sender will not send it again for hours.
+        self.kill()
+        self.receiver.refuses = False
+        eventually("the page", self.pages)
+        time.sleep(3)
+        self.assertEqual([page["groupLabels"] for page in self.pages()], [{"alertname": "Far"}])
+        events = [it["kind"] for it in self.server.get("/api/v1/alerts/history")["events"] if it["name"] == "Far"]
+        self.assertEqual(sorted(events), ["fired", "sent"])
+
     def test_an_outside_monitor_is_told_that_rules_are_evaluated(self):
         eventually("the heartbeat", lambda: self.receiver.at("/alive"))
         self.server.stop(signal.SIGKILL)
@@ -413,6 +426,9 @@ receivers:
         page = eventually("the page", lambda: self.told("Storm"))
         print(f"10,000 alerts were told in one message after {time.monotonic() - began:.1f} s")
         self.assertEqual(len(page[0]["alerts"]), 10_000)
+        began = time.monotonic()
+        self.assertGreaterEqual(len(self.server.get("/api/v1/alerts")["alerts"]), 10_000)
+        self.assertLess(time.monotonic() - began, 60, "what mutes is looked for once, not once an alert")
         self.gauge("load", [({}, 20.0)])
         eventually("the page after it", lambda: self.told("HighLoad"))
         self.assertEqual(self.server.get("/health")["status"], "ok")

@@ -82,6 +82,66 @@ test("a stretch of time can be drawn out of a chart", async () => {
   });
 });
 
+test("a cell of a heatmap leads to its runs, by pointer and by keys, and a stretch is drawn out of it", async () => {
+  const started = starts.at(-1)!;
+  const path = `/deep-dive?service=${service}&from=15m`;
+  const opened = async (page: Page) => {
+    await page.getByRole("heading", { name: "Runs", exact: true }).waitFor();
+    await until(
+      () => page.locator("[role=row][aria-rowindex]").count(),
+      (rows) => rows === 1,
+      "the run of the cell",
+    );
+    return new URL(page.url()).searchParams;
+  };
+  const { runs } = await ask<{ runs: { duration_ms: number; started_at: string }[] }>(
+    `/api/v1/runs?service=${service}`,
+  );
+  const took = runs.toSorted((a, b) => Date.parse(a.started_at) - Date.parse(b.started_at))[0]!.duration_ms;
+  await visit(
+    path,
+    async (page) => {
+      const chart = page.getByRole("img", { name: /^Durations of runs over time/ });
+      const [x] = await columnAt(page, chart, started);
+      // All runs took as long: their cells are one row, the only one, as high as the plot.
+      const box = (await chart.boundingBox())!;
+      await page.mouse.click(x, box.y + box.height / 2);
+      const params = await opened(page);
+      expect(Number(params.get("min_duration_ms"))).toBeLessThanOrEqual(took);
+      expect(Number(params.get("max_duration_ms"))).toBeGreaterThanOrEqual(took);
+    },
+    { timezoneId: "UTC" },
+  );
+  await visit(
+    path,
+    async (page) => {
+      const time = page.getByRole("slider", { name: /^Tokens per run, as a distribution/ });
+      await time.focus();
+      const told = async () => Date.parse(`${(await time.getAttribute("aria-valuetext"))?.split(": ")[0]}Z`);
+      while ((await told()) > started) await page.keyboard.press("ArrowLeft");
+      expect(await time.getAttribute("aria-valuetext")).toMatch(/runs 1 of .+ to .+; p50 /);
+      await page.keyboard.press("Enter");
+      expect((await opened(page)).get("min_tokens")).toBeNull();
+    },
+    { timezoneId: "UTC" },
+  );
+  await visit(path, async (page) => {
+    const chart = page.getByRole("img", { name: /^Steps per run, as a distribution over time/ });
+    await chart.locator("svg").waitFor();
+    await chart.scrollIntoViewIfNeeded();
+    const box = (await chart.boundingBox())!;
+    await page.mouse.move(box.x + box.width * 0.4, box.y + box.height / 2);
+    await page.mouse.down();
+    await page.mouse.move(box.x + box.width * 0.8, box.y + box.height / 2, { steps: 8 });
+    await page.mouse.up();
+    await until(
+      async () => new URL(page.url()).searchParams,
+      (params) => params.has("to") && params.get("from") !== "15m",
+      "a shorter time in the URL",
+    );
+  });
+});
+
 test("what is compared with is in the URL", async () => {
   await visit(`/overview?service=${service}`, async (page) => {
     await page.getByRole("button", { name: "Compare with: nothing" }).click();

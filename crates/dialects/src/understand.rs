@@ -15,6 +15,8 @@ use crate::{VERSION, normalise, preview};
 
 /// Characters of an error message kept on a span; the full text stays in the attributes.
 pub(crate) const ERROR_CHARS: usize = 1000;
+/// Beginnings of what LangChain puts among the tags of its own steps; nobody tagged anything with them.
+const MARKS: &[&str] = &["graph:step:", "seq:step:", "map:key:", "langsmith:hidden", "langsmith:nostream"];
 /// Tags kept on a span.
 pub(crate) const MAX_TAGS: usize = 64;
 /// Ids of requested tool calls kept on a span.
@@ -86,6 +88,7 @@ fn texts(reading: &Reading<'_>, span: &mut Span) {
     span.told = shared(Field::Told);
     if let Some(tags) = reading.get(Field::Tags) {
         span.tags = self::tags(tags);
+        span.tags.retain(|tag| !MARKS.iter().any(|mark| tag.starts_with(mark)));
     }
     if let Some(environment) = reading.text(Field::Environment)
         && span.tenant.environment.as_ref() == Tenant::DEFAULT_ENVIRONMENT
@@ -309,11 +312,15 @@ fn status(reading: &Reading<'_>, span: &mut Span) {
 /// OTLP span flags: whether the parent is remote is known (0x100), and it is (0x200).
 const REMOTE_PARENT: u32 = 0x300;
 
-/// An error message without the stack trace that some Python clients append to it.
+/// An error message without the stack trace that some clients append to it, and without what JavaScript's says again before its stack.
 fn without_trace(message: &str) -> &str {
-    match message.split_once("Traceback (most recent call last)") {
-        Some((said, _)) if !said.trim().is_empty() => said.trim_end(),
-        _ => message,
+    let cut = |mark: &str| message.split_once(mark).map(|(said, _)| said.trim_end()).filter(|said| !said.is_empty());
+    let said = cut("Traceback (most recent call last)").or_else(|| cut("\n    at ")).unwrap_or(message);
+    match said.split_once("\n\n") {
+        Some((first, again)) if !first.trim().is_empty() && again.trim_end().ends_with(first.trim_end()) => {
+            first.trim_end()
+        }
+        _ => said,
     }
 }
 

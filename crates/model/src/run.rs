@@ -168,6 +168,8 @@ pub struct ResolvedStep {
     pub agent_node: Option<usize>,
     /// Whether it is a model call that really happened, answered or not: no wrapper of others, no second telling.
     pub call: bool,
+    /// Whether it is a tool's call, and no second telling of the call it lies in.
+    pub tool_call: bool,
     /// Whether its usage is counted in the totals.
     pub counted: bool,
     /// Whether a cost of its own is, or would be, part of the totals: no other step tells the same money.

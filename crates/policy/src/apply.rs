@@ -42,6 +42,43 @@ impl Policies {
     }
 }
 
+impl Policies {
+    /// What is left of a text that a person or a pipeline tells over the API, such as the title of a change: what detectors and patterns
+    /// find is taken out and counted in `report`. It is nobody's telemetry, so that it is neither shortened nor left out. Where no
+    /// environment is named, all that is said for the project holds.
+    pub fn told(
+        &self,
+        project: &str,
+        environment: Option<&str>,
+        field: &str,
+        mut text: String,
+        report: &mut Report,
+    ) -> String {
+        let policies: Vec<&Policy> = match environment {
+            Some(environment) => self.find(project, environment).into_iter().collect(),
+            None => self.of_project(project).collect(),
+        };
+        for policy in policies {
+            let mut found = Found::new();
+            if let Some(new) = policy.redactor.text(None, &text, &mut found) {
+                text = new;
+            }
+            let environment = environment.unwrap_or_default();
+            let shown = policy.redactor.text(None, environment, &mut Found::new());
+            for rule in found {
+                let removal = Removal {
+                    project: project.to_owned(),
+                    environment: shown.clone().unwrap_or_else(|| environment.to_owned()),
+                    field: field.to_owned(),
+                    action: policy.redactor.name(rule).to_owned(),
+                };
+                report.add(removal, 1);
+            }
+        }
+        text
+    }
+}
+
 /// A resource as it came and as it is kept.
 type Kept<'a> = (Arc<Resource<'a>>, Arc<Resource<'a>>);
 

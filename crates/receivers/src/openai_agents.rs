@@ -5,9 +5,10 @@
 //! OpenTelemetry's GenAI keys; what those have no name for is kept under `openai.agents.*`.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use model::raw::{Scope, StatusCode};
-use model::{Timestamp, TraceId, Value};
+use model::{SpanId, Timestamp, TraceId, Value};
 use serde_json::Value as Json;
 
 use crate::ids::{root_span_id, span_id, trace_id};
@@ -60,7 +61,38 @@ pub fn ingest(body: &[u8], received: Timestamp) -> Result<Told, DecodeError> {
             Err(error) => told.refuse(id, error),
         }
     }
+    share(&mut told.spans);
     Ok(told)
+}
+
+/// Where the keys of what a call used begin.
+const OWN: &str = "gen_ai.usage";
+/// The same for what the calls below a turn or task used.
+const TOTAL: &str = "gen_ai.aggregated_usage";
+
+/// The SDK for JavaScript tells what a response used on its turn alone: where a turn has one call, that is the call's.
+fn share(spans: &mut [Partial]) {
+    let does = |span: &Partial, what: &str| {
+        span.attributes.iter().any(|(key, value)| key == "gen_ai.operation.name" && value.as_str() == Some(what))
+    };
+    let told = |span: &Partial, prefix: &str| span.attributes.iter().any(|(key, _)| key.starts_with(prefix));
+    let mut calls: HashMap<SpanId, Vec<usize>> = HashMap::new();
+    for (at, span) in spans.iter().enumerate().filter(|(_, span)| does(span, "chat")) {
+        if let Some(parent) = span.parent {
+            calls.entry(parent).or_default().push(at);
+        }
+    }
+    for turn in 0..spans.len() {
+        let Some([call]) = calls.get(&spans[turn].span_id).map(Vec::as_slice) else { continue };
+        if !does(&spans[turn], "agent_step") || told(&spans[*call], OWN) {
+            continue;
+        }
+        let own = |(key, value): &(Cow<'static, str>, Value<'static>)| {
+            Some((Cow::Owned(format!("{OWN}{}", key.strip_prefix(TOTAL)?)), value.clone()))
+        };
+        let used: Vec<(Cow<'static, str>, Value<'static>)> = spans[turn].attributes.iter().filter_map(own).collect();
+        spans[*call].attributes.extend(used);
+    }
 }
 
 fn trace(fields: &Members<'_>, received: Timestamp, told: &mut Told) -> Result<(), String> {
@@ -149,7 +181,14 @@ fn of_sort(sort: &str, data: &Members<'_>, inner: &Members<'_>, span: &mut Parti
                 span.set(format!("gen_ai.request.{key}"), config.raw(key).and_then(attribute));
             }
             span.set("openai.agents.model_config", kept("model_config"));
-            usage(&data.object("usage"), "gen_ai.usage", span);
+            let (told, inside) = (data.object("usage"), data.raw("output").and_then(answer));
+            if let Some(answer) = inside.as_ref().filter(|_| told.is_empty()) {
+                usage(&answer.object("usage"), OWN, span);
+                span.set_text("gen_ai.response.id", answer.text("id"));
+                span.set_text("gen_ai.response.model", answer.text("model"));
+            } else {
+                usage(&told, OWN, span);
+            }
         }
         "function" => {
             span.set_text("gen_ai.tool.name", data.text("name"));
@@ -173,7 +212,7 @@ fn of_sort(sort: &str, data: &Members<'_>, inner: &Members<'_>, span: &mut Parti
             span.set_text("gen_ai.agent.name", source.text("agent_name"));
             span.set("openai.agents.turn", source.raw("turn").and_then(attribute));
             // Totals over the calls below.
-            usage(&source.object("usage"), "gen_ai.aggregated_usage", span);
+            usage(&source.object("usage"), TOTAL, span);
         }
         _ => {
             for (key, text) in data.iter().filter(|(key, _)| !matches!(*key, "type" | "name" | "usage")) {
@@ -182,6 +221,14 @@ fn of_sort(sort: &str, data: &Members<'_>, inner: &Members<'_>, span: &mut Parti
             span.set_text("gen_ai.request.model", data.text("model"));
         }
     }
+}
+
+/// The provider's whole answer, which the SDK for JavaScript gives as the only element of the output.
+fn answer(output: &str) -> Option<Members<'_>> {
+    let Items(items) = serde_json::from_str(output).ok()?;
+    let answer = Members::read(items.first().copied()?.get().as_bytes()).ok()?;
+    answer.text("object").filter(|object| object == "chat.completion")?;
+    Some(answer)
 }
 
 /// Token counts as the Responses API, the chat API or the SDK's own totals name them.

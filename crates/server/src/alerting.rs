@@ -9,6 +9,7 @@ pub mod deliver;
 mod evaluate;
 mod evidence;
 pub mod keep;
+mod others;
 mod present;
 pub mod prometheus;
 pub mod reload;
@@ -67,8 +68,12 @@ pub mod limits {
     pub const EVIDENCE_MAX: i64 = 20_000;
     /// Alerts of one evaluation of a group that evidence is gathered for.
     pub const EVIDENCE_ALERTS_MAX: usize = 20;
-    /// How long gathering it may hold up the messages of a rule.
+    /// How long gathering it may hold up the messages of a group.
     pub const EVIDENCE_TIME: Duration = Duration::from_secs(5);
+    /// How long what there was no time for is looked for after the message.
+    pub const EVIDENCE_LATE_TIME: Duration = Duration::from_secs(120);
+    /// Evaluations whose evidence is looked for so at the same time.
+    pub const EVIDENCE_LATE_MAX: usize = 16;
     /// Silences that are not over.
     pub const SILENCES_MAX: usize = 10_000;
     /// How long an expired silence is shown.
@@ -128,6 +133,8 @@ pub struct Inner {
     pub silences: Vec<Silence>,
     /// Who takes care of which alert, by fingerprint.
     pub acks: BTreeMap<u64, Ack>,
+    /// Alerts of others that fire.
+    pub others: others::Others,
     /// Messages that are decided and not yet delivered.
     pub pending: BTreeMap<LogKey, Pending>,
     /// What is wrong with files, by file; the version before is at work.
@@ -148,6 +155,8 @@ pub struct Alerting {
     pub wake: Notify,
     /// Backtests that may still run at the same time.
     pub backtests: Arc<Semaphore>,
+    /// Evaluations whose evidence may still be looked for after their messages.
+    pub late_evidence: Arc<Semaphore>,
 }
 
 impl Alerting {
@@ -169,6 +178,7 @@ impl Alerting {
             library: Arc::new(library),
             silences: kept.silences,
             acks: kept.acks,
+            others: others::Others::default(),
             pending: BTreeMap::new(),
             file_problems: BTreeMap::new(),
             failed_sends: 0,
@@ -182,6 +192,8 @@ impl Alerting {
             alerts::evaluate::restore(&group, &mut state, now);
             inner.groups.push(Running { file, group: Arc::new(group), state, took_ms: 0.0, missed: 0 });
         }
+        let ends: BTreeMap<Labels, Option<i64>> =
+            kept.alerts.iter().map(|alert| (alert.labels.clone(), alert.ends_at)).collect();
         for alert in kept.alerts {
             let config = Arc::clone(&inner.config);
             inner.dispatcher.accept(alert, &config, now);
@@ -190,12 +202,19 @@ impl Alerting {
         if !ended.is_empty() {
             state.write(|transaction| keep::put_orphans(transaction, &ended, inner.dispatcher.alerts(), now))?;
         }
+        inner.know_others(state.read(keep::unended)?, &ends, now);
         Ok(Self {
             inner: Mutex::new(inner),
             files_read,
             wake: Notify::new(),
             backtests: Arc::new(Semaphore::new(limits::BACKTESTS_MAX)),
+            late_evidence: Arc::new(Semaphore::new(limits::EVIDENCE_LATE_MAX)),
         })
+    }
+
+    /// Alerts known now. Asked within the transaction that keeps them: one that came since the last is then not taken for gone.
+    pub fn known(&self) -> Vec<GivenAlert> {
+        self.lock().dispatcher.alerts().cloned().collect()
     }
 
     /// The state, for a moment.
@@ -218,6 +237,25 @@ impl Inner {
     pub fn ack_of(&self, labels: &Labels) -> Option<&Ack> {
         let ack = self.acks.get(&fingerprint(labels))?;
         self.dispatcher.alert(labels).is_none_or(|alert| alert.starts_at <= ack.at).then_some(ack)
+    }
+
+    /// Forgets who takes care of alerts that ended.
+    pub fn forget_acks(&mut self, ended: &[u64]) {
+        let before = self.acks.len();
+        ended.iter().for_each(|print| drop(self.acks.remove(print)));
+        if self.acks.len() < before {
+            self.dispatcher.acknowledged = self.acknowledged();
+        }
+    }
+
+    /// After a restart: of the alerts that began and did not end, those no rule of ours has are others'. `ends` has when they end.
+    fn know_others(&mut self, unended: Vec<Labels>, ends: &BTreeMap<Labels, Option<i64>>, now: i64) {
+        let states = self.groups.iter().flat_map(|running| &running.state.rules);
+        let ours: BTreeSet<&Labels> = states.flat_map(|rule| rule.alerts.values()).map(|alert| &alert.labels).collect();
+        for labels in unended.into_iter().filter(|labels| !ours.contains(labels)) {
+            let end = ends.get(&labels).copied().flatten().unwrap_or(now);
+            self.others.known(labels, end);
+        }
     }
 
     /// Ends alerts of rules that are gone or were changed: no evaluation will. Gives their labels, for the history.

@@ -199,6 +199,11 @@ impl App {
         done.map_err(|error| Problem::unavailable(format!("the state cannot be used: {error}")))
     }
 
+    /// What the content policy of the caller's project leaves of a text that is told over the API.
+    pub fn told(&self, field: &str, text: String) -> String {
+        self.ingest.policy().told(&self.project(), None, field, text)
+    }
+
     /// Asks the query engine, on the threads for queries. When the caller goes away the query is cancelled.
     pub async fn ask<T, F>(&self, question: impl FnOnce(Arc<query::Engine>) -> F) -> Result<T, Problem>
     where

@@ -376,7 +376,8 @@ pub fn retention(settings: &[String]) -> Result<(store::Retention, Keeping), sto
     let (mut retention, mut keeping) = (store::Retention::default(), Keeping::default());
     for setting in settings {
         let (project, rules) = setting.rsplit_once(':').map_or((None, setting.as_str()), |(p, r)| (Some(p.trim()), r));
-        let rules: store::RetentionRules = crate::keeping::take(&mut keeping, project, rules)?.parse()?;
+        let left = crate::keeping::take(&mut keeping, project, rules)?;
+        let rules: store::RetentionRules = left.parse().map_err(crate::keeping::of_all)?;
         match project {
             Some(project) => retention.projects.entry(project.to_owned()).or_default().extend(rules),
             None => retention.default.extend(rules),

@@ -16,10 +16,9 @@ use state::Part;
 pub use self::judge::FindingsJudge;
 pub use self::kept::{known, mark};
 
-/// Findings that are kept; the oldest are removed first. About 1 KB each on the disk.
+/// Findings that are kept; those found first are removed first, whenever their runs were: recorded telemetry may be years old. About
+/// 1 KB each on the disk. `--retention findings=…` sets a time.
 pub const FINDINGS_MAX: i64 = 200_000;
-/// And for how long: 90 days.
-pub const FINDINGS_NANOS: i64 = 90 * 86_400 * 1_000_000_000;
 
 /// Runs whose suspicion is remembered; the first judged are forgotten first. About 150 bytes each on the disk.
 pub const JUDGED_MAX: i64 = 500_000;
@@ -122,5 +121,13 @@ pub const PART: Part = Part {
             learned INTEGER NOT NULL,
             PRIMARY KEY (project, trace)
         ) STRICT;
+    ", "
+        ALTER TABLE findings_counts RENAME TO findings_counts_without_projects;
+        CREATE TABLE findings_counts (
+            project TEXT NOT NULL, agent TEXT NOT NULL, detector TEXT NOT NULL, severity TEXT NOT NULL, count INTEGER NOT NULL,
+            PRIMARY KEY (project, agent, detector, severity)
+        ) STRICT;
+        INSERT INTO findings_counts SELECT '', agent, detector, severity, count FROM findings_counts_without_projects;
+        DROP TABLE findings_counts_without_projects;
     "],
 };

@@ -7,11 +7,14 @@ use std::time::Duration;
 use access::Log;
 use model::Timestamp;
 use state::rusqlite::{Transaction, params};
-use store::{Layer, RetentionError, RetentionRules};
+use store::{RetentionError, RetentionRules};
 
 use crate::api::types::Problem;
 use crate::app::App;
 use crate::doors;
+
+/// Layers that are not the store's, by their names in settings.
+const LAYERS: [&str; 3] = ["findings", "audit", "agents"];
 
 /// How long something is kept, by project; the empty name is every project that is not named. What is not here stays.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -49,21 +52,30 @@ pub fn take(keeping: &mut Keeping, project: Option<&str>, rules: &str) -> Result
     let mut left = Vec::new();
     for part in rules.split(',') {
         let own = part.split_once('=').and_then(|(name, time)| match name.trim() {
-            "audit" => Some((&mut keeping.audit, time)),
-            "agents" => Some((&mut keeping.agents, time)),
-            "findings" => Some((&mut keeping.findings, time)),
+            "audit" => Some((&mut keeping.audit, "audit", time)),
+            "agents" => Some((&mut keeping.agents, "agents", time)),
+            "findings" => Some((&mut keeping.findings, "findings", time)),
             _ => None,
         });
         match own {
-            // Spans stand for any layer in the error's words.
-            Some((own, time)) => {
-                let time = RetentionRules::parse_time(Layer::Spans, time)?;
+            Some((own, name, time)) => {
+                let time = RetentionRules::parse_time(name, time)?;
                 own.0.insert(project.unwrap_or_default().to_owned(), time);
             }
             None => left.push(part),
         }
     }
     Ok(left.join(","))
+}
+
+/// An error of the store's settings in the words of all: it knows its own layers only.
+pub fn of_all(error: RetentionError) -> RetentionError {
+    match error {
+        RetentionError::UnknownLayer { name, known } => {
+            RetentionError::UnknownLayer { name, known: format!("{known}, {}", LAYERS.join(", ")) }
+        }
+        other => other,
+    }
 }
 
 /// Removes what has been kept long enough.
@@ -110,5 +122,9 @@ mod tests {
         assert_eq!(take(&mut keeping, Some("bank"), "audit=forever").unwrap(), "");
         assert_eq!((keeping.audit.of("shop"), keeping.audit.of("bank")), (Some(days(700)), None));
         assert!(take(&mut keeping, None, "audit=soon").is_err());
+        let short = take(&mut keeping, None, "findings=1m").unwrap_err().to_string();
+        assert!(short.contains("cannot keep `findings` for 1m"), "{short}");
+        let unknown = of_all("body=1d".parse::<RetentionRules>().unwrap_err()).to_string();
+        assert!(unknown.ends_with("bodies, spans, logs, samples, scores, findings, audit, agents"), "{unknown}");
     }
 }

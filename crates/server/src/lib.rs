@@ -314,6 +314,9 @@ async fn open(app: Arc<App>) -> Result<JoinSet<()>, StartError> {
         series::SeriesStore::open(&settings, counters, forwarder, SystemClock::time())
     });
     let series = Arc::new(series.await.map_err(|error| StartError::Fault(error.to_string()))??);
+    for (project, service) in metrics::services(&state)? {
+        series.derived.note(&project, &service);
+    }
     let (settings, kept, now) = (app.settings.alerts.clone(), state.clone(), series::millis(SystemClock::time()));
     let alerting = tokio::task::spawn_blocking(move || alerting::Alerting::open(&settings, &kept, now));
     let alerting = Arc::new(alerting.await.map_err(|error| StartError::Fault(error.to_string()))??);

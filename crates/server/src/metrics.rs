@@ -5,6 +5,7 @@
 //! over (`metrics/conversations.rs`).
 
 mod conversations;
+mod sent;
 
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,10 +15,13 @@ use signals::metrics::{Counted, Exposed, Id, Kind, Limits, Registry, Score, Seri
 use state::rusqlite::{self, Connection, OptionalExtension, Transaction, params};
 use state::{Part, State, StateError};
 
+use crate::series::SeriesStore;
 use crate::watch::judge::{Case, Judge, JudgeError};
 
 /// Runs whose share is remembered; as many as the watch remembers.
 const SHARES_MAX: i64 = crate::watch::JUDGED_RUNS_MAX;
+/// How often is looked which services send OpenTelemetry's metrics themselves, in nanoseconds: ten seconds.
+const SENT_EVERY: i64 = 10_000_000_000;
 /// Rows forgotten in one batch at most: more than are added.
 const FORGET_ROWS: i64 = 1_024;
 
@@ -43,8 +47,21 @@ pub const PART: Part = Part {
         ) STRICT;
     ",
         conversations::TABLE,
+        "CREATE TABLE metrics_services (project TEXT NOT NULL, service TEXT NOT NULL, PRIMARY KEY (project, service)) STRICT;",
     ],
 };
+
+/// Project and service of whatever was counted: what such a service sends under the same names does not count as well.
+pub fn services(state: &State) -> Result<Vec<(Arc<str>, Arc<str>)>, StateError> {
+    state.read(|connection| {
+        let mut query = connection.prepare("SELECT project, service FROM metrics_services")?;
+        let rows = query.query_map([], |row| {
+            let (project, service): (String, String) = (row.get(0)?, row.get(1)?);
+            Ok((project.into(), service.into()))
+        })?;
+        rows.collect()
+    })
+}
 
 /// The counters, for everybody who shows them.
 #[derive(Debug)]
@@ -115,12 +132,34 @@ pub struct Counting {
     metrics: Arc<Metrics>,
     /// The time of the batch under way.
     now: Timestamp,
+    /// Where metrics that clients send are.
+    series: Option<Arc<SeriesStore>>,
+    /// When it was last looked who sends which.
+    looked: Option<Timestamp>,
 }
 
 impl Counting {
     /// A judge that feeds these counters.
     pub fn new(metrics: Arc<Metrics>) -> Self {
-        Self { metrics, now: Timestamp::default() }
+        Self { metrics, now: Timestamp::default(), series: None, looked: None }
+    }
+
+    /// The same, but what services send themselves, as these series show, is not derived for them.
+    pub fn beside(self, series: Option<Arc<SeriesStore>>) -> Self {
+        Self { series, ..self }
+    }
+
+    fn look_who_sends(&mut self) {
+        let Some(series) = &self.series else { return };
+        if self.looked.is_some_and(|looked| self.now.nanos_since(looked) < SENT_EVERY) {
+            return;
+        }
+        self.looked = Some(self.now);
+        match sent::look(series, self.now) {
+            Ok(sent) => self.metrics.registry().set_sent(sent),
+            // What was seen before holds.
+            Err(error) => tracing::warn!(%error, "which services send metrics of their own cannot be read"),
+        }
     }
 }
 
@@ -153,6 +192,7 @@ impl Judge for Counting {
     fn judge(&mut self, case: &Case<'_>, tx: &Transaction<'_>) -> Result<(), JudgeError> {
         let run = case.run;
         self.now = case.now;
+        self.look_who_sends();
         let mut registry = self.metrics.registry();
         if !(case.backfill && run.status == RunStatus::Running) {
             registry.note(run, case.steps);
@@ -164,6 +204,14 @@ impl Judge for Counting {
         }
         let scores: Vec<Score> = case.scores.iter().map(score).collect();
         let Share { counted, exemplars } = registry.share(run, case.steps, &scores, case.now);
+        if let Some(series) = &self.series {
+            for service in case.steps.iter().filter_map(|step| step.span.service.as_ref()) {
+                if series.derived.note(&run.tenant.project, service) {
+                    let insert = "INSERT OR IGNORE INTO metrics_services (project, service) VALUES (?1, ?2)";
+                    tx.prepare_cached(insert)?.execute(params![&*run.tenant.project, &**service])?;
+                }
+            }
+        }
         if case.settled
             && case.before.is_none()
             && let Some(over) = conversations::note(tx, run, case.now)?
@@ -195,11 +243,18 @@ impl Judge for Counting {
             registry.add(&over.tenant, Id::ConversationTurns, &[&over.agent], over.turns, self.now);
         }
         let mut put = tx.prepare_cached("INSERT OR REPLACE INTO metrics_series VALUES (?1, ?2, ?3, ?4, ?5)")?;
-        for row in registry.rows() {
+        for row in registry.new_rows() {
             let labels = serde_json::to_string(&row.labels).unwrap_or_default();
             let cells: Vec<u8> = row.cells.iter().flat_map(|cell| cell.to_le_bytes()).collect();
             put.execute(params![row.id, row.family, row.shape, labels, cells])?;
         }
+        let mut set = tx.prepare_cached("UPDATE metrics_series SET cells = ?2 WHERE id = ?1")?;
+        let mut bytes = Vec::new();
+        registry.changed(|id, cells| {
+            bytes.clear();
+            bytes.extend(cells.iter().flat_map(|cell| cell.to_le_bytes()));
+            set.execute(params![id, bytes]).map(drop)
+        })?;
         let mut put = tx.prepare_cached("INSERT OR REPLACE INTO metrics_corrections VALUES (?1, ?2)")?;
         for (family, amount) in registry.correction_rows() {
             put.execute(params![family, amount])?;

@@ -294,10 +294,17 @@ fn findings(page: &mut Page, app: &App) {
         .ok()
         .and_then(|opened| opened.state.read(|connection| ask::totals(connection, app.now())).ok())
         .unwrap_or_default();
-    page.family("agent_findings_total", "counter", "What detectors saw, by agent, detector and severity.");
-    for ([agent, detector, severity], count) in &totals.findings {
-        let labels = [("agent_id", agent.as_str()), ("detector", detector.as_str()), ("severity", severity.as_str())];
-        page.sample("agent_findings_total", &labels, *count as f64);
+    page.family("agent_findings_total", "counter", "What detectors saw, by project, agent, detector and severity.");
+    for ([project, agent, detector, severity], count) in &totals.findings {
+        let labels = [
+            ("agent_id", agent.as_str()),
+            ("detector", detector.as_str()),
+            ("severity", severity.as_str()),
+            ("project", project.as_str()),
+        ];
+        // Of those that earlier versions counted the project is not known.
+        let known = if project.is_empty() { 3 } else { 4 };
+        page.sample("agent_findings_total", &labels[..known], *count as f64);
     }
     page.family("agent_outcome_total", "counter", "What runs came to, by agent.");
     for ([agent, outcome], count) in &totals.outcomes {
@@ -309,7 +316,7 @@ fn findings(page: &mut Page, app: &App) {
         "gauge",
         "1 for each issue that opened or came back within a day and about which nothing was decided.",
     );
-    for [agent, environment, detector, severity, state, issue] in &totals.new {
+    for [project, agent, environment, detector, severity, state, issue] in &totals.new {
         let labels = [
             ("agent_id", agent.as_str()),
             ("environment", environment.as_str()),
@@ -317,6 +324,7 @@ fn findings(page: &mut Page, app: &App) {
             ("finding_severity", severity.as_str()),
             ("state", state.as_str()),
             ("issue", issue.as_str()),
+            ("project", project.as_str()),
         ];
         page.sample(new, &labels, 1.0);
     }

@@ -69,6 +69,7 @@ pub fn api() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(costs::what_if))
         .routes(routes!(costs::reprice))
         .routes(routes!(prices::get, prices::put))
+        .routes(routes!(prices::of))
         .routes(routes!(budgets::get, budgets::put))
         .routes(routes!(budgets::check))
         .routes(routes!(budgets::settle))
@@ -203,11 +204,20 @@ pub fn telemetry(app: Arc<App>) -> Router {
 pub async fn page_or_receiver(State(app): State<Arc<App>>, request: Request) -> Response {
     match *request.method() {
         Method::GET if langsmith::is_client(request.headers()) => langsmith::at_root(app, request).await,
+        // Grafana would take a page for an answer.
+        Method::GET | Method::HEAD if below_read_api(request.uri().path()) => {
+            Problem::not_found(format!("there is no {} here", request.uri().path())).into_response()
+        }
         Method::GET | Method::HEAD if !otlp_grpc::is_grpc(request.headers()) => {
             ui::page(&app, request.uri().path(), request.headers())
         }
         _ => receiver_only(State(app), request).await,
     }
+}
+
+/// Whether a path is below an API of somebody else's that Tawny speaks a part of.
+fn below_read_api(path: &str) -> bool {
+    ["/jaeger/", "/loki/", "/tempo/"].iter().any(|prefix| path.starts_with(prefix))
 }
 
 /// Anything without a route of its own on a port for telemetry: telemetry behind a prefix, or nothing.

@@ -3,6 +3,7 @@
 //! [`SeriesStore::evaluate`] answers a query on the calling thread; [`ask`] does it on the threads for queries, within limits.
 
 mod ask;
+mod derived;
 mod dotted;
 pub mod http;
 pub mod json;
@@ -56,6 +57,8 @@ pub struct SeriesStore {
     written: Mutex<WriteCounts>,
     /// Who passes series on, where a destination takes them.
     forwarder: Option<Arc<forward::Forwarder>>,
+    /// Services whose spans are counted, and so not what they send under the same names.
+    pub derived: derived::Derived,
     /// Queries that may still run at the same time.
     pub permits: Arc<tokio::sync::Semaphore>,
 }
@@ -88,6 +91,7 @@ impl SeriesStore {
             counters,
             written: Mutex::default(),
             forwarder: forwarder.filter(|forwarder| forwarder.wants_series()),
+            derived: derived::Derived::default(),
             permits: Arc::new(tokio::sync::Semaphore::new(limits::PROMQL_QUERIES_MAX)),
         };
         let found = match std::fs::read_dir(&store.dir) {
@@ -164,7 +168,8 @@ impl SeriesStore {
         Ok(done)
     }
 
-    fn all(&self) -> Vec<(Arc<str>, Arc<Db>)> {
+    /// The series of every project there is.
+    pub fn all(&self) -> Vec<(Arc<str>, Arc<Db>)> {
         let projects = self.projects.lock().unwrap_or_else(PoisonError::into_inner);
         projects.iter().map(|(project, db)| (Arc::clone(project), Arc::clone(db))).collect()
     }

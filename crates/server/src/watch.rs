@@ -42,8 +42,9 @@ pub const WATCH_RUNS_MAX: usize = 100_000;
 const BATCH_RUNS: usize = 256;
 /// Spans of one batch, held with their content: it ends with the run that reaches this.
 const BATCH_SPANS: usize = 5_000;
-/// Runs taken at once. They are looked at in the order of their ids, which is that of segments: when many are due, each
-/// page of a segment is read once for all of its runs, not once for each.
+/// Runs taken at once. They are looked at in the order in which they came, so that drift sees what changed when. When as many as this
+/// are due the order is that of their ids, which is that of segments: each page of a segment is read once for all of its runs, not once
+/// for each.
 const HAND_RUNS: usize = 20_000;
 /// Runs asked for at once when catching up.
 const CATCH_UP_RUNS: usize = 10_000;
@@ -55,6 +56,8 @@ const JUDGES_TICK: i64 = 10_000_000_000;
 const QUIET_SHARE: i64 = 4;
 /// Pause after a failure, so that a full disk does not fill the log as well. In nanoseconds.
 const AFTER_FAILURE: i64 = 5_000_000_000;
+/// Nanoseconds until a run that cannot be read is tried again: what is damaged seldom mends by itself.
+const AFTER_UNREADABLE: i64 = 60_000_000_000;
 
 const SECOND: i64 = 1_000_000_000;
 /// A run whose last moment lay so long before it arrived is history that somebody sent: nobody is to be woken for it.
@@ -129,8 +132,9 @@ impl Watch {
 
 /// Every judge of the server. They see a run in this order.
 fn judges(app: &App) -> Vec<Box<dyn Judge>> {
+    let series = app.opened().ok().map(|opened| Arc::clone(&opened.series));
     let mut judges: Vec<Box<dyn Judge>> = vec![
-        Box::new(Counting::new(Arc::clone(&app.metrics))),
+        Box::new(Counting::new(Arc::clone(&app.metrics)).beside(series)),
         Box::new(Costs::new(Arc::clone(&app.money), app.settings.dialects.clone())),
         Box::new(FindingsJudge::new(
             app.settings.detection.clone(),
@@ -279,8 +283,11 @@ async fn batch(app: &Arc<App>, opened: &Opened, bench: &mut Bench, hand: &mut Ha
         hand.runs = app.watch.with(|queue| queue.take(app.now(), HAND_RUNS)).unwrap_or_default().into();
     }
     let fit = (BATCH_SPANS / hand.spans_each.max(1)).clamp(1, BATCH_RUNS);
-    let keys: Vec<Key> = hand.runs.drain(..hand.runs.len().min(fit)).collect();
+    let mut keys: Vec<Key> = hand.runs.drain(..hand.runs.len().min(fit)).collect();
+    // Runs of a project are read together.
+    keys.sort_unstable();
     let (mut read, mut spans, mut too_many) = (Vec::new(), 0, Vec::new());
+    let mut failed = Vec::new();
     for (key, found) in read::spans(&opened.store, keys).await {
         match found {
             // Read again by the next batch.
@@ -289,9 +296,10 @@ async fn batch(app: &Arc<App>, opened: &Opened, bench: &mut Bench, hand: &mut Ha
                 spans += found.len();
                 read.push((key, found));
             }
-            Err(error) => unreadable(app, key, &error),
+            Err(error) => failed.push((key, error)),
         }
     }
+    unreadable(app, failed);
     too_many.into_iter().rev().for_each(|key| hand.runs.push_front(key));
     hand.spans_each = spans / read.len().max(1);
     let (now, settings) = (app.now(), app.run_settings);
@@ -315,6 +323,7 @@ async fn batch(app: &Arc<App>, opened: &Opened, bench: &mut Bench, hand: &mut Ha
     if shown.is_empty() {
         return Ok(0);
     }
+    shown.sort_by_key(|one| one.resolved.as_ref().map(|resolved| resolved.run.start));
     let keys: Vec<Key> = shown.iter().map(|one| one.key.clone()).collect();
     let position = app.watch.with(|queue| queue.position()).unwrap_or(0);
     let (state, taken, shared) = (opened.state.clone(), std::mem::take(bench), Arc::clone(app));
@@ -334,7 +343,7 @@ async fn batch(app: &Arc<App>, opened: &Opened, bench: &mut Bench, hand: &mut Ha
 
 /// Reads what belongs to the runs that are to be judged, those of a project together; leaves out those that cannot be read now.
 async fn read_beside(app: &App, opened: &Opened, shown: &mut Vec<Shown>, content: bool) {
-    let mut lost = Vec::new();
+    let mut failed = Vec::new();
     for of_project in shown.chunk_by_mut(|a, b| a.key.0 == b.key.0) {
         let project = Arc::clone(&of_project[0].key.0);
         let mut wanted: Vec<&mut Shown> = of_project.iter_mut().filter(|one| one.wanted().is_some()).collect();
@@ -348,23 +357,22 @@ async fn read_beside(app: &App, opened: &Opened, shown: &mut Vec<Shown>, content
             let Some(run) = one.wanted() else { continue };
             match read::beside(app, &opened.store, &project, &[run], content).await {
                 Ok(mut of_one) => one.beside = of_one.pop().unwrap_or_default(),
-                Err(error) => {
-                    lost.push(one.key.clone());
-                    unreadable(app, one.key.clone(), &error);
-                }
+                Err(error) => failed.push((one.key.clone(), error)),
             }
         }
     }
-    shown.retain(|one| !lost.contains(&one.key));
+    shown.retain(|one| failed.iter().all(|(key, _)| *key != one.key));
+    unreadable(app, failed);
 }
 
-/// A run that cannot be read now is tried again.
-fn unreadable(app: &App, key: Key, error: &store::StoreError) {
-    tracing::error!(%error, trace_id = %key.1, "a run that changed cannot be read");
-    app.watch.unreadable.fetch_add(1, Ordering::Relaxed);
+/// Runs that cannot be read now are tried again. One segment that is damaged may hold very many of them: a line in the log tells of all.
+fn unreadable(app: &App, failed: Vec<(Key, store::StoreError)>) {
+    let Some(((_, trace_id), error)) = failed.first() else { return };
+    tracing::error!(%error, %trace_id, runs = failed.len(), "runs that changed cannot be read; they are tried again");
+    app.watch.unreadable.fetch_add(failed.len() as u64, Ordering::Relaxed);
     let now = app.now();
-    let again = now.plus_nanos(AFTER_FAILURE);
-    app.watch.with(|queue| queue.seen(key, Seen::Failed { again }, now));
+    let again = now.plus_nanos(AFTER_UNREADABLE);
+    app.watch.with(|queue| failed.into_iter().for_each(|(key, _)| queue.seen(key, Seen::Failed { again }, now)));
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, WatchError> {

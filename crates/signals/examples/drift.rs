@@ -11,7 +11,7 @@ use std::collections::HashSet;
 use model::{RunStatus, Timestamp};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message;
-use signals::detect::{Beside, Night};
+use signals::detect::{Beside, DRIFT, Night};
 use simulator::{Payload, Simulator, tell};
 
 fn main() {
@@ -37,9 +37,9 @@ fn simulated(healthy: u64, seed: u64) {
             let verdict =
                 night.judge(&told.run, &told.steps, contents, support::later(told.run.end), Beside::default());
             pages += verdict.findings.iter().filter(|it| it.severity == model::Severity::Critical).count() as u64;
-            if let Some(shift) = verdict.shift {
+            for finding in verdict.findings.iter().filter(|it| it.detector == DRIFT) {
                 alarmed.insert(verdict.kind.key());
-                drifts.push((number, shift.feature));
+                drifts.push((number, finding.evidence["dimension"].as_str().unwrap_or_default().to_owned()));
             }
         }
     }

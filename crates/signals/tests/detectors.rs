@@ -40,6 +40,28 @@ fn a_loop_is_the_same_call_with_the_same_result_and_not_polling() {
     let ask = |more: &str| json!({"query": format!("which hotels near the old harbour have a free room on friday night for two people {more}")});
     ["", "please", "thanks"].iter().for_each(|more| wording.tool("search", ask(more), json!({"found": "Hotel Mar"})));
     silent(&wording, "duplicate_call");
+    speaks(&wording, "loop", Severity::Warning, 3);
+    let search = |tool: &str, queries: &[&str]| {
+        let mut script = agent();
+        queries.iter().for_each(|query| script.tool(tool, json!({"query": query}), json!("no rooms")));
+        script
+    };
+    let worded = [
+        "cheap rooms in Porto near the river",
+        "cheap rooms in Porto near river",
+        "Cheap rooms, Porto, near the river please",
+    ];
+    speaks(&search("find_rooms", &worded), "loop", Severity::Warning, 3);
+    // Other numbers, other things and messages that are sent are other calls.
+    silent(
+        &search(
+            "find_rooms",
+            &["rooms in Porto for 2 people", "rooms in Porto for 3 people", "rooms in Porto for 4 people"],
+        ),
+        "loop",
+    );
+    silent(&search("find_rooms", &["cheap rooms in Porto", "a flat in Lisbon", "houses by the sea"]), "loop");
+    silent(&search("send_message", &worded), "loop");
     let mut polling = agent();
     (0..4).for_each(|done| polling.tool("job_status", json!({"job": 7}), json!({"done": done})));
     silent(&polling, "loop");
@@ -59,6 +81,14 @@ fn a_loop_is_the_same_call_with_the_same_result_and_not_polling() {
         "I will now look through the list of orders once more and see whether the parcel has left the warehouse.";
     (0..3).for_each(|_| said.says(words));
     speaks(&said, "loop", Severity::Warning, 3);
+    let mut counting = agent();
+    let depot = |number: u32| {
+        format!(
+            "Let me think again. The shipment should reach the depot in Lyon by {number} o'clock and I should look at the state of the depot once more."
+        )
+    };
+    (0..3).for_each(|number| counting.says(&depot(number)));
+    speaks(&counting, "loop", Severity::Warning, 3);
 }
 
 #[test]
@@ -218,6 +248,13 @@ fn context_overflow_is_known_in_the_words_of_every_provider() {
         "Prompt contains 70000 tokens and 0 draft tokens, too large for model with 32768 maximum context length",
         "Please reduce the length of the messages or completion.",
         "the request exceeds the available context size, try increasing it",
+        "Input tokens exceed the configured limit of 272000 tokens. Your messages resulted in 280000 tokens.",
+        "too many tokens: total number of tokens in the prompt cannot exceed 4081 - received 5000.",
+        "This model's maximum prompt length is 131072 but the request contains 140000 tokens.",
+        "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 4096. Given: 4000 and 1000",
+        "Input validation error: `inputs` must have less than 32768 tokens. Given: 40000",
+        "the number of input tokens 5000 cannot exceed the total tokens limit 4096 for this model",
+        "Invalid request: Your request exceeded model token limit: 8192",
     ] {
         let mut over = agent();
         over.failing_llm("BadRequestError", message);
@@ -303,6 +340,14 @@ fn agents_that_hand_the_work_back_and_forth_are_noticed() {
     };
     speaks(&with(&["billing", "support", "billing", "support", "billing"]), "handoff_ping_pong", Severity::Warning, 5);
     silent(&with(&["billing", "support", "shipping", "returns", "billing"]), "handoff_ping_pong");
+    // Many frameworks tell it as a tool.
+    let tools = |names: &[&str]| {
+        let mut script = agent();
+        names.iter().for_each(|to| script.tool(&format!("transfer_to_{to}"), json!({}), json!({"assistant": to})));
+        script
+    };
+    speaks(&tools(&["billing", "support", "billing", "support", "billing"]), "handoff_ping_pong", Severity::Warning, 5);
+    silent(&tools(&["billing", "support", "human_agents"]), "handoff_ping_pong");
 }
 
 #[test]
@@ -388,7 +433,7 @@ fn settings_hold_for_the_agents_they_name() {
         ("[detectors.lop]", "no detector `lop`"),
         ("[detectors.loop]\nrepeat = 5", "repeats, cycles, outputs, similarity"),
         ("[[for]]\nagnt = \"x\"", "unknown field `agnt`"),
-        ("[detectors.loop]\nrepeats = -1", "cannot use `repeats`"),
+        ("[detectors.loop]\nrepeats = -1", "cannot use `repeats = -1`"),
     ] {
         let error = Settings::parse(wrong).unwrap_err().to_string();
         assert!(error.contains(says), "{error}");

@@ -53,6 +53,19 @@ fn a_run_of_many_times_the_usual_tokens_is_an_outlier() {
 }
 
 #[test]
+fn small_runs_beyond_the_usual_are_worth_knowing() {
+    // One and a half times the 95th percentile of calls, three times the median of tokens: however small the run.
+    let calls = |count: usize| move |script: &mut Script| (0..count).for_each(|at| script.says(&format!("step {at}")));
+    let found = said(&mut after(60, calls(2)), "excessive_steps", calls(6)).unwrap();
+    assert_eq!((found.severity, found.evidence["rounds"].as_u64()), (Severity::Info, Some(6)));
+    assert_eq!(said(&mut after(60, calls(1)), "excessive_steps", calls(2)), None);
+    assert_eq!(said(&mut after(60, calls(4)), "excessive_steps", calls(12)).unwrap().severity, Severity::Warning);
+    let found =
+        said(&mut after(60, |script| tokens(script, 200)), "cost_outlier", |script| tokens(script, 900)).unwrap();
+    assert_eq!((found.severity, found.evidence["feature"].as_str()), (Severity::Info, Some("input_tokens")));
+}
+
+#[test]
 fn a_tool_that_takes_many_times_as_long_is_named() {
     let quick = |script: &mut Script| {
         call(script, "look_up");
@@ -77,6 +90,56 @@ fn a_tool_that_good_runs_do_not_use_is_grave_where_it_changes_something() {
     assert_eq!((found.severity, found.evidence["tool"].as_str()), (Severity::Warning, Some("delete_account")));
     assert_eq!(said(&mut usual(), "unusual_tool", with("read_manual")).unwrap().severity, Severity::Info);
     assert_eq!(said(&mut usual(), "unusual_tool", with("look_up")), None);
+}
+
+#[test]
+fn arguments_that_depart_from_all_earlier_ones_are_told_and_are_grave_where_the_call_failed() {
+    let visit = |arguments: serde_json::Value| {
+        move |script: &mut Script| script.tool("plan", arguments.clone(), json!({"at": 9}))
+    };
+    let usual = || after(60, visit(json!({"day": "2026-01-01", "who": "Ana"})));
+    let said = |run: &dyn Fn(&mut Script)| said(&mut usual(), "bad_arguments", run);
+    let renamed = said(&visit(json!({"day": "2026-01-01", "person": "Ana"}))).unwrap();
+    assert_eq!((renamed.severity, &renamed.span_ids[..]), (Severity::Info, &[script::span_id(1)][..]));
+    assert!(renamed.message.contains("`person` is new"), "{}", renamed.message);
+    assert!(said(&visit(json!({"day": "01/02/2026", "who": "Ana"}))).unwrap().message.contains("date d/m/y"));
+    assert!(said(&visit(json!({"day": "2026-01-01"}))).unwrap().message.contains("`who` is missing"));
+    assert_eq!(said(&visit(json!({"day": "2026-03-09", "who": "Bo Li"}))), None);
+    let broken =
+        said(&|script| script.failing_tool("plan", json!({"day": "2026-01-01", "person": "Ana"}), "bad request"));
+    assert_eq!(broken.unwrap().severity, Severity::Warning);
+}
+
+#[test]
+fn telemetry_that_no_longer_tells_tokens_is_a_change_of_what_is_told() {
+    let mut night = after(60, |script| tokens(script, 2_000));
+    let shift = (61..=90).find_map(|number| {
+        let mut script = Script::of(number, "helper");
+        script.says("It is on its way.");
+        script.shown_to(&mut night, Beside::default()).shift
+    });
+    let shift = shift.unwrap();
+    assert_eq!((shift.feature.as_str(), shift.after), ("told", 0.0), "{shift:?}");
+}
+
+#[test]
+fn answers_in_other_words_are_a_change_of_vocabulary_worth_knowing() {
+    let mut night = Night::default();
+    let one =
+        ["order", "parcel", "warehouse", "courier", "address", "refund", "invoice", "customer", "delivery", "morning"];
+    let other = ["patient", "doctor", "ward", "nurse", "fever", "tablet", "blood", "surgery", "ambulance", "relief"];
+    let said = |night: &mut Night, number: u16, of: &[&str]| {
+        let mut script = Script::of((number % 250) as u8 + 1, "helper");
+        // Nine of the ten words, in an order of their own, so that no two answers are alike.
+        let words: Vec<&str> = (0..9).map(|at| of[(usize::from(number) * 3 + at * 7) % 10]).collect();
+        script.says(&format!("It is about {} today.", words.join(" and ")));
+        let verdict = script.shown_to(night, Beside::default());
+        verdict.findings.into_iter().find(|it| it.evidence.get("dimension") == Some(&json!("vocabulary")))
+    };
+    assert!((0..160).all(|number| said(&mut night, number, &one).is_none()));
+    let found = (160..200).find_map(|number| said(&mut night, number, &other)).unwrap();
+    assert_eq!(found.severity, Severity::Info, "{found:#?}");
+    assert!(found.evidence["after"].as_f64() > found.evidence["before"].as_f64());
 }
 
 #[test]

@@ -48,14 +48,14 @@ pub(crate) struct Candidate {
 /// Segments to merge into one.
 pub(crate) type Job = Vec<Candidate>;
 
-/// What to merge, most urgent first. Segments are merged only with those of their table, tenant and day, and only up to
-/// `segment_bytes`.
+/// What to merge, most urgent first. Segments are merged only with those of their table, tenant and day, scores only with scores, and
+/// only up to `segment_bytes`.
 pub(crate) fn plan(segments: &[Candidate], now: Timestamp, segment_bytes: u64) -> Vec<Job> {
-    type Group<'a> = (Table, &'a str, Option<&'a str>, &'a str);
+    type Group<'a> = (Table, bool, &'a str, Option<&'a str>, &'a str);
     let mut groups: BTreeMap<Group<'_>, Vec<&Candidate>> = BTreeMap::new();
     for segment in segments {
         let meta = &segment.meta;
-        let group = (meta.table, &*meta.project, meta.environment.as_deref(), meta.day.as_str());
+        let group = (meta.table, meta.holds_scores(), &*meta.project, meta.environment.as_deref(), meta.day.as_str());
         groups.entry(group).or_default().push(segment);
     }
     let cold = layout::day_name(layout::day(now.as_nanos()) - COLD_DAYS);
@@ -154,6 +154,7 @@ fn target(job: &[Candidate], strip: bool) -> Target {
         level: job.iter().map(|candidate| candidate.meta.level).max().unwrap_or(0).saturating_add(1),
         arrived: job.iter().map(|candidate| candidate.meta.arrived).max().unwrap_or_default(),
         content: !strip && job.iter().any(|candidate| candidate.meta.content),
+        scores: first.holds_scores(),
     }
 }
 

@@ -64,7 +64,7 @@ impl Inner {
         }
         let mut dropped = DroppedByLayer::new();
         for meta in &due {
-            dropped.entry((meta.project.to_string(), Layer::of(meta.table))).or_default().add(meta);
+            dropped.entry((meta.project.to_string(), Layer::of(meta))).or_default().add(meta);
         }
         let grace = i64::try_from(self.settings.grace.as_nanos()).unwrap_or(i64::MAX);
         let change = Change {

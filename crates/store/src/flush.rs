@@ -47,6 +47,7 @@ struct FileKey {
     project: Arc<str>,
     environment: Option<Arc<str>>,
     day: i64,
+    scores: bool,
 }
 
 /// A row on its way into a file, with what it is sorted by.
@@ -101,6 +102,7 @@ impl Job {
                 level: 0,
                 arrived: self.now,
                 content: true,
+                scores: file.scores,
             })?;
             for rows in rows.chunks(write_rows(table)) {
                 writer.push(&R::batch(&rows.iter().map(|sorted| sorted.row).collect::<Vec<_>>()))?;
@@ -121,12 +123,12 @@ impl Job {
         for (at, row) in chunks.iter().flat_map(|chunk| chunk.rows()).enumerate() {
             let row: &'a R = row;
             let (tenant, time) = (row.tenant(), row.time().as_nanos());
-            let day = layout::day(time);
+            let (day, scores) = (layout::day(time), row.is_score());
             let file = match last.take() {
-                Some((other, file)) if other == tenant => FileKey { day, ..file },
+                Some((other, file)) if other == tenant => FileKey { day, scores, ..file },
                 _ => {
                     let environment = self.environment(&tenant.project, &tenant.environment, written);
-                    FileKey { project: Arc::clone(&tenant.project), environment, day }
+                    FileKey { project: Arc::clone(&tenant.project), environment, day, scores }
                 }
             };
             let sorted = Sorted { bucket: layout::bucket(time), key: row.key(), at, row };
@@ -163,9 +165,10 @@ impl Job {
 /// Clocks that are wrong in every direction must not make a file for every day of a year: of each tenant the days with
 /// most rows get files, the rows of the others go to the fullest of them. Rows keep their times.
 fn fold_days<'a, R: HotRow>(files: HashMap<FileKey, Vec<Sorted<'a, R>>>, written: &mut Written) -> Vec<File<'a, R>> {
-    let mut tenants: HashMap<(Arc<str>, Option<Arc<str>>), Vec<File<'a, R>>> = HashMap::new();
+    let mut tenants: HashMap<(Arc<str>, Option<Arc<str>>, bool), Vec<File<'a, R>>> = HashMap::new();
     for (file, rows) in files {
-        tenants.entry((Arc::clone(&file.project), file.environment.clone())).or_default().push((file, rows));
+        let tenant = (Arc::clone(&file.project), file.environment.clone(), file.scores);
+        tenants.entry(tenant).or_default().push((file, rows));
     }
     let mut folded = Vec::new();
     for mut days in tenants.into_values() {

@@ -129,7 +129,7 @@ pub(crate) fn retention<'a>(
         }
         let own = segments.clone().filter(|meta| *meta.project == **project);
         let times = own.filter_map(|meta| {
-            let removed = if Layer::of(meta.table) == layer { retention.drop_at(meta) } else { None };
+            let removed = if Layer::of(meta) == layer { retention.drop_at(meta) } else { None };
             let stripped = if layer == Layer::Bodies { retention.strip_at(meta) } else { None };
             removed.into_iter().chain(stripped).min().map(|at| (at, meta))
         });

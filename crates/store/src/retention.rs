@@ -34,11 +34,13 @@ pub enum Layer {
     Logs,
     /// Metric data points.
     Samples,
+    /// Log records that are scores: judgements of evaluators and people.
+    Scores,
 }
 
 impl Layer {
     /// Every layer.
-    pub const ALL: [Self; 4] = [Self::Bodies, Self::Spans, Self::Logs, Self::Samples];
+    pub const ALL: [Self; 5] = [Self::Bodies, Self::Spans, Self::Logs, Self::Samples, Self::Scores];
 
     /// Its name in settings.
     pub const fn name(self) -> &'static str {
@@ -47,12 +49,14 @@ impl Layer {
             Self::Spans => "spans",
             Self::Logs => "logs",
             Self::Samples => "samples",
+            Self::Scores => "scores",
         }
     }
 
-    /// The layer a table's rows belong to.
-    pub const fn of(table: Table) -> Self {
-        match table {
+    /// The layer a segment's rows belong to.
+    pub fn of(meta: &SegmentMeta) -> Self {
+        match meta.table {
+            Table::Logs if meta.holds_scores() => Self::Scores,
             Table::Bodies => Self::Bodies,
             Table::Spans | Table::Runs => Self::Spans,
             Table::Logs => Self::Logs,
@@ -105,7 +109,7 @@ pub enum RetentionError {
     #[error("cannot keep `{layer}` for {text}: the shortest is 1h")]
     TooShort {
         /// The layer.
-        layer: Layer,
+        layer: String,
         /// What was given.
         text: String,
     },
@@ -134,8 +138,8 @@ impl Rules {
         self.0.get(&layer).copied()
     }
 
-    /// Reads one setting, such as `30d` or `forever`.
-    pub fn parse_time(layer: Layer, text: &str) -> Result<Option<Duration>, RetentionError> {
+    /// Reads one setting, such as `30d` or `forever`. `layer` is what it is for, in the words of an error.
+    pub fn parse_time(layer: &str, text: &str) -> Result<Option<Duration>, RetentionError> {
         let text = text.trim();
         if text == "forever" {
             return Ok(None);
@@ -153,7 +157,7 @@ impl Rules {
         };
         let time = Duration::from_secs(number.checked_mul(unit).ok_or_else(bad)?);
         if time < SHORTEST {
-            return Err(RetentionError::TooShort { layer, text: text.to_owned() });
+            return Err(RetentionError::TooShort { layer: layer.to_owned(), text: text.to_owned() });
         }
         Ok(Some(time))
     }
@@ -168,7 +172,7 @@ impl FromStr for Rules {
             let syntax = || RetentionError::Syntax { text: part.to_owned() };
             let (layer, time) = part.split_once('=').ok_or_else(syntax)?;
             let layer: Layer = layer.trim().parse()?;
-            rules.set(layer, Self::parse_time(layer, time)?);
+            rules.set(layer, Self::parse_time(layer.name(), time)?);
         }
         Ok(rules)
     }
@@ -184,12 +188,15 @@ pub struct Retention {
 }
 
 impl Retention {
-    /// How long a layer of a project is kept; `None` for ever. Content goes with its spans at the latest.
+    /// How long a layer of a project is kept; `None` for ever. Content goes with its spans at the latest, and scores, of which nothing is
+    /// said, with the log records they came as.
     pub fn keep(&self, project: &str, layer: Layer) -> Option<Duration> {
         let own = self.projects.get(project);
-        let set = |layer| own.and_then(|rules| rules.get(layer)).or_else(|| self.default.get(layer)).flatten();
+        let said = |layer| own.and_then(|rules| rules.get(layer)).or_else(|| self.default.get(layer));
+        let set = |layer| said(layer).flatten();
         match layer {
             Layer::Bodies => set(Layer::Bodies).into_iter().chain(set(Layer::Spans)).min(),
+            Layer::Scores => said(Layer::Scores).or_else(|| said(Layer::Logs)).flatten(),
             _ => set(layer),
         }
     }
@@ -202,7 +209,7 @@ impl Retention {
 
     /// When the segment has to go, by the layer of its table; `None` for never.
     pub fn drop_at(&self, meta: &SegmentMeta) -> Option<Timestamp> {
-        self.keep(&meta.project, Layer::of(meta.table)).map(|keep| expires(meta, keep))
+        self.keep(&meta.project, Layer::of(meta)).map(|keep| expires(meta, keep))
     }
 
     /// When the content in the segment's rows (previews, attributes) has to go; `None` for never, or where none is left.

@@ -14,6 +14,7 @@ use object_store::path::Path;
 use crate::bloom::TraceBloom;
 use crate::hot::HotView;
 use crate::schema::Table;
+use crate::segment::layout;
 use crate::segment::read::Reader;
 
 /// A consistent view of the store.
@@ -110,6 +111,12 @@ pub struct SegmentMeta {
 }
 
 impl SegmentMeta {
+    /// Whether it holds log records that are scores, and nothing else: its directory says so. Segments of versions that kept them among
+    /// other log records hold both.
+    pub fn holds_scores(&self) -> bool {
+        layout::holds_scores(self.path.as_ref())
+    }
+
     /// Whether rows of the trace may be in the segment: never wrongly false, wrongly true about once in a thousand.
     /// True for every trace where the segment has no filter.
     pub fn may_contain(&self, trace_id: TraceId) -> bool {

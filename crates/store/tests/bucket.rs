@@ -2,6 +2,8 @@
 
 #[path = "it/common/mod.rs"]
 mod common;
+#[path = "it/erase.rs"]
+mod erase_suite;
 #[path = "it/store.rs"]
 mod store_suite;
 #[path = "it/upkeep.rs"]

@@ -29,6 +29,20 @@ pub enum DecodeError {
         /// What the body looks like instead; empty or a text that begins with a separator.
         hint: &'static str,
     },
+    /// Not log records in a form that is none of OpenTelemetry's.
+    #[error("cannot read the body as {form}: {problem} (line {line}, column {column}){hint}")]
+    Records {
+        /// What was expected, for example `JSON lines`.
+        form: &'static str,
+        /// What is wrong there.
+        problem: String,
+        /// Line, from 1.
+        line: usize,
+        /// Column in bytes, from 1.
+        column: usize,
+        /// What the body looks like instead; empty or a text that begins with a separator.
+        hint: &'static str,
+    },
     /// The request holds another signal than its address says.
     #[error("the request holds {found} but was sent as {expected}; send {found} to {}", .found.path())]
     WrongSignal {
@@ -67,4 +81,22 @@ pub(crate) fn looks_like(body: &[u8]) -> &'static str {
             _ => "",
         },
     }
+}
+
+/// What a body looks like that was sent as JSON.
+pub(crate) fn looks_like_other(body: &[u8]) -> &'static str {
+    match body {
+        // Field 1, a message: how every OTLP request in protobuf begins.
+        [0x0a, next, ..] if !next.is_ascii_whitespace() && *next != b'{' => {
+            "; it looks like protobuf: set Content-Type: application/x-protobuf"
+        }
+        _ if looks_like(body).contains("JSON") => "",
+        _ => looks_like(body),
+    }
+}
+
+/// What serde_json says is wrong, without the place that its words end with.
+pub(crate) fn problem_of(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    text.rsplit_once(" at line ").map_or(text.as_str(), |(problem, _)| problem).to_owned()
 }

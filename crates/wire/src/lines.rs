@@ -10,8 +10,11 @@ use model::raw::{Batch, Group, RawLog, Rejected, Resource, Scope};
 use model::{Attributes, Timestamp, Value};
 use serde_json::{Map, Value as Json};
 
-use crate::error::{DecodeError, looks_like};
+use crate::error::{DecodeError, looks_like_other, problem_of};
 use crate::limits::{MAX_ATTRIBUTES, MAX_VALUE_DEPTH};
+
+/// What a body should have been, for errors.
+const FORM: &str = "JSON lines";
 
 /// Names of fields, best first; compared as written.
 const TIME: &[&str] = &["timestamp", "time", "ts", "@timestamp", "datetime", "asctime"];
@@ -59,7 +62,13 @@ pub fn decode_lines(body: &[u8], now: Timestamp) -> Result<Batch<'static>, Decod
             }
             if records.groups.is_empty() {
                 let problem = "expected JSON objects, one a line, or one array of them".to_owned();
-                return Err(DecodeError::Json { problem, line: 1, column: 1, hint: looks_like(body) });
+                return Err(DecodeError::Records {
+                    form: FORM,
+                    problem,
+                    line: 1,
+                    column: 1,
+                    hint: looks_like_other(body),
+                });
             }
         }
     }
@@ -77,7 +86,13 @@ fn spread(text: &[u8]) -> Option<Map<String, Json>> {
 }
 
 fn not_json(error: &serde_json::Error, body: &[u8]) -> DecodeError {
-    DecodeError::Json { problem: error.to_string(), line: error.line(), column: error.column(), hint: looks_like(body) }
+    DecodeError::Records {
+        form: FORM,
+        problem: problem_of(error),
+        line: error.line(),
+        column: error.column(),
+        hint: looks_like_other(body),
+    }
 }
 
 /// Records so far, those of one service together where they follow each other.

@@ -13,7 +13,7 @@ use model::{Attributes, Timestamp, Value};
 use serde::Deserialize;
 use serde_json::Value as Json;
 
-use crate::error::{DecodeError, looks_like};
+use crate::error::{DecodeError, looks_like, looks_like_other, problem_of};
 use crate::limits::MAX_ATTRIBUTES;
 use crate::lines;
 use crate::protobuf::reader::{Field, Problem, Reader};
@@ -40,13 +40,12 @@ pub fn decode_loki_json(body: &[u8], now: Timestamp) -> Result<Batch<'static>, D
         stream: BTreeMap<String, Json>,
         values: Vec<Json>,
     }
-    let push: Push = serde_json::from_slice(body).map_err(|error| DecodeError::Json {
-        problem: format!(
-            "expected {{\"streams\": [{{\"stream\": {{…}}, \"values\": [[\"nanoseconds\", \"line\"]]}}]}}: {error}"
-        ),
+    let push: Push = serde_json::from_slice(body).map_err(|error| DecodeError::Records {
+        form: "a push to Loki in JSON, {\"streams\": [{\"stream\": {…}, \"values\": [[\"nanoseconds\", \"line\"]]}]}",
+        problem: problem_of(&error),
         line: error.line(),
         column: error.column(),
-        hint: looks_like(body),
+        hint: looks_like_other(body),
     })?;
     let mut pushed = Pushed { now, groups: Vec::new(), rejected: Rejected::default() };
     for (at, stream) in push.streams.into_iter().enumerate() {

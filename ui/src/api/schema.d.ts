@@ -2011,6 +2011,8 @@ export interface components {
             labels: {
                 [key: string]: string;
             };
+            /** @description Why no route tells of it at this hour. */
+            muted_by_time?: string | null;
             /** @description Name of its rule. */
             name: string;
             /** @description Since when its series are gone. */
@@ -5863,7 +5865,7 @@ export interface components {
              * @description Seconds it is kept; null for ever.
              */
             keep_seconds?: number | null;
-            /** @description `bodies`, `spans`, `logs`, `samples` or `findings`. */
+            /** @description `bodies`, `spans`, `logs`, `samples` or `scores`. */
             layer: string;
             next?: components["schemas"]["StoreDrop"] | null;
             /** @description The project. */

@@ -11,6 +11,7 @@ import {
   rangeMs,
   share,
   stepFor,
+  together,
 } from "./series";
 
 const HOUR = 3_600_000;
@@ -105,4 +106,13 @@ test("a click means the nearest line, and away from all of them the whole time",
   ];
   const at = (y: number) => hitOf(lines, "lines", 0, y, place)?.name;
   expect([at(92), at(44), at(35), at(70), at(5)]).toEqual(["p50", "p95", "p95", undefined, undefined]);
+});
+
+test("series together are their sum, and nothing where none has a value", () => {
+  const parts = [
+    { name: "a", values: [1, null, null, 0] },
+    { name: "b", values: [2, 3, null, 0] },
+  ];
+  expect(together("all", parts)).toEqual({ name: "all", values: [3, 3, null, 0] });
+  expect(together("all", []).values).toEqual([]);
 });

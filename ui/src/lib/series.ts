@@ -156,6 +156,17 @@ export function hitOf(
   return found;
 }
 
+/** All series as one, a place without any value without one. */
+export const together = (name: string, series: Series[]): Series => ({
+  name,
+  values: (series[0]?.values ?? []).map((_, at) =>
+    series.reduce<number | null>((total, { values }) => {
+      const value = values[at] ?? null;
+      return value === null ? total : (total ?? 0) + value;
+    }, null),
+  ),
+});
+
 /** Shares of `part` in the sums of all series of a bucket, in percent; a gap where there is nothing. */
 export function share(series: Series[], part: (name: string) => boolean): (number | null)[] {
   const length = series[0]?.values.length ?? 0;

@@ -33,11 +33,13 @@ interface ErrorProps {
   /** What could not be shown: "the runs". */
   what: string;
   onRetry?: () => void;
+  /** Another way on. */
+  action?: ReactNode;
   page?: boolean;
 }
 
 /** An error in words, with what to do about it. */
-export function ErrorState({ error, what, onRetry, page }: ErrorProps) {
+export function ErrorState({ error, what, onRetry, action, page }: ErrorProps) {
   const Heading = page ? "h1" : "h2";
   const { title, detail } = explain(error, what);
   return (
@@ -52,6 +54,7 @@ export function ErrorState({ error, what, onRetry, page }: ErrorProps) {
           <Button variant="default" onClick={onRetry}>
             Try again
           </Button>
+          {action}
         </div>
       )}
     </div>

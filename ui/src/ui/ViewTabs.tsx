@@ -11,6 +11,9 @@ export interface ViewTab {
   tone?: "bad";
 }
 
+/** The view that is open is seen also where not all fit. */
+export const intoView = (tab: HTMLElement | null) => tab?.scrollIntoView({ block: "nearest", inline: "nearest" });
+
 export function ViewTabs({ label, tabs }: { label: string; tabs: ViewTab[] }) {
   return (
     <nav className={classes.tabs} aria-label={label}>
@@ -18,6 +21,7 @@ export function ViewTabs({ label, tabs }: { label: string; tabs: ViewTab[] }) {
         <Link
           key={name}
           {...link}
+          ref={active ? intoView : undefined}
           className={classes.tab}
           aria-current={active ? "page" : undefined}
           data-active={active || undefined}

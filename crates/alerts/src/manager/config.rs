@@ -180,18 +180,18 @@ route:
 inhibit_rules:
   - source_matchers: [alertname="AgentErrorRateSpike"]
     target_matchers: ['alertname=~"high_failure_rate|AgentHighErrorRate|WorkflowErrorRate"']
-    equal: [agent_id]
+    equal: [project, agent_id]
   - source_matchers: [alertname="AgentP99LatencySpike"]
     target_matchers: ['alertname=~"AgentLatencyDegraded"']
-    equal: [agent_id]
+    equal: [project, agent_id]
   - source_matchers: [alertname="AgentCompositeDegradation"]
     target_matchers: ['alertname=~"AgentErrorRateSpike|AgentToolCallFailureSpike|AgentHallucinationTrend"']
-    equal: [agent_id]
+    equal: [project, agent_id]
   - source_matchers: [alertname="TelemetryQuiet", signal="traces"]
     target_matchers: ['alertname=~"AgentQuiet|AgentSilent|AgentToolQuiet"']
   - source_matchers: [alertname="AgentSilent"]
     target_matchers: [alertname="AgentQuiet"]
-    equal: [agent_id]
+    equal: [project, agent_id]
 receivers:
   - name: page{page}{}
   - name: here{}

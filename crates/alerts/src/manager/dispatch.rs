@@ -108,6 +108,33 @@ pub enum Muted {
     Silenced(String),
     /// By an alert with this fingerprint.
     Inhibited(u64),
+    /// By the hours of every route it takes; says which.
+    ByTime(String),
+}
+
+/// What mutes alerts at one time: made once and asked for each of them, since inhibition looks through all that fire.
+#[derive(Debug)]
+pub struct Mutes<'a> {
+    inhibitor: Inhibitor<'a>,
+    config: &'a Config,
+    silences: &'a [Silence],
+    now: i64,
+}
+
+impl Mutes<'_> {
+    /// What mutes an alert.
+    pub fn of(&self, labels: &Labels) -> Option<Muted> {
+        muted(labels, &self.inhibitor, self.silences, self.now).or_else(|| self.by_time(labels))
+    }
+
+    /// An alert that one of its routes would tell of is not muted.
+    fn by_time(&self, labels: &Labels) -> Option<Muted> {
+        let mut why = None;
+        for route in self.config.route.of(labels) {
+            why = Some(self.config.muted_by_time(route, self.now)?);
+        }
+        why.map(Muted::ByTime)
+    }
 }
 
 #[derive(Debug)]
@@ -200,10 +227,18 @@ impl Dispatcher {
         }
     }
 
-    /// What mutes an alert now.
-    pub fn muted(&self, labels: &Labels, config: &Config, silences: &[Silence], now: i64) -> Option<Muted> {
-        let firing = self.alerts.values().filter(|alert| !alert.is_resolved(now)).map(|alert| &alert.labels);
-        muted(labels, &Inhibitor::new(&config.inhibit_rules, firing), silences, now)
+    /// What mutes alerts now.
+    pub fn mutes<'a>(&'a self, config: &'a Config, silences: &'a [Silence], now: i64) -> Mutes<'a> {
+        let firing = self.alerts.values().filter(move |alert| !alert.is_resolved(now)).map(|alert| &alert.labels);
+        Mutes { inhibitor: Inhibitor::new(&config.inhibit_rules, firing), config, silences, now }
+    }
+
+    /// Adds to the texts of an alert, or changes them: what is learned of it after it was handed on. Nobody is told anew.
+    pub fn annotate(&mut self, labels: &Labels, texts: impl IntoIterator<Item = (String, String)>) {
+        let Some(alert) = self.alerts.get_mut(labels) else { return };
+        for (name, text) in texts {
+            alert.annotations = alert.annotations.with(&name, &text);
+        }
     }
 
     /// When [`Dispatcher::step`] next has something to do.

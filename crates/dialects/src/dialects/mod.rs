@@ -51,6 +51,7 @@ pub(crate) const BUILTIN: &[Builtin] = &[
     builtin!("vercel_ai", span: vercel_ai::span, content: vercel_ai::content),
     builtin!("pydantic_ai", span: pydantic_ai::span, content: pydantic_ai::content),
     builtin!("mlflow", span: mlflow::span),
+    builtin!("mastra", span: mastra::span),
     builtin!("google_adk", span: google_adk::span, content: google_adk::content),
     builtin!("strands", span: strands::span, content: strands::content),
     builtin!("claude_code", span: claude_code::span, content: claude_code::content, logs: claude_code::logs),
@@ -83,6 +84,7 @@ mod langfuse;
 mod langsmith;
 mod litellm;
 mod livekit;
+mod mastra;
 mod mlflow;
 mod openinference;
 mod otel_genai;

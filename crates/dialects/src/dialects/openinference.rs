@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use model::{Content, Message, Role, Span, StepKind, Value};
+use model::{Content, Message, Part, Role, Span, StepKind, Value};
 use serde::Deserialize;
 use serde_json::Value as Json;
 
 use crate::intern::intern;
 use crate::messages::flat::{self, Item};
-use crate::messages::{json_of, openinference as shape};
+use crate::messages::{conversation, json_of, json_of_text, openinference as shape};
 use crate::preview::{PARSE_LIMIT, last_words, output, short};
 use crate::reading::Reading;
 use crate::understand::until_event;
@@ -45,7 +45,7 @@ fn llm(reading: &Reading<'_>, span: &mut Span) {
         span.ttft_ms = until_event(reading, &["First Token Stream Event"]);
     }
     let attributes = &reading.raw.attributes;
-    let answers = messages(&flat::list(attributes, "llm.output_messages."), Role::Assistant);
+    let answers = told(reading, "llm.output_messages.", "output.value", Role::Assistant);
     output(span, &answers);
     if span.input_preview.is_none() {
         let items = flat::list(attributes, "llm.input_messages.");
@@ -143,17 +143,33 @@ fn messages(items: &[Item<'_>], speaker: Role) -> Vec<Message> {
     items.iter().map(|item| shape::message(item, speaker)).filter(|message| !message.parts.is_empty()).collect()
 }
 
+/// Messages as they were flattened, or what of LangChain's they were made from where that says more: the instrumentation for JavaScript
+/// loses words that stand in blocks, and the ids of calls.
+fn told(reading: &Reading<'_>, prefix: &str, whole: &str, speaker: Role) -> Vec<Message> {
+    let items = flat::list(&reading.raw.attributes, prefix);
+    let flat = messages(&items, speaker);
+    let nameless = |part: &Part| matches!(part, Part::ToolCall { id: None, .. } | Part::ToolResult { id: None, .. });
+    if flat.len() == items.len() && !flat.iter().flat_map(|message| &message.parts).any(nameless) {
+        return flat;
+    }
+    let whole = reading
+        .attribute_text(whole)
+        .filter(|text| text.len() <= PARSE_LIMIT && text.contains("\"lc\":1"))
+        .and_then(|text| conversation(&json_of_text(text), speaker));
+    whole.filter(|whole| whole.len() == items.len()).unwrap_or(flat)
+}
+
 /// Everything flattened.
 pub(crate) fn content(reading: &Reading<'_>, content: &mut Content) {
     let attributes = &reading.raw.attributes;
     if content.input.is_empty() {
-        content.input = messages(&flat::list(attributes, "llm.input_messages."), Role::User);
+        content.input = told(reading, "llm.input_messages.", "input.value", Role::User);
     }
     if content.input.is_empty() {
         content.input = texts(&flat::list(attributes, "llm.prompts."), "prompt.text", Role::User);
     }
     if content.output.is_empty() {
-        content.output = messages(&flat::list(attributes, "llm.output_messages."), Role::Assistant);
+        content.output = told(reading, "llm.output_messages.", "output.value", Role::Assistant);
     }
     if content.output.is_empty() {
         content.output = texts(&flat::list(attributes, "llm.choices."), "completion.text", Role::Assistant);

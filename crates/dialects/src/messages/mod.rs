@@ -74,6 +74,11 @@ pub(crate) fn role(word: Option<&str>, speaker: Role) -> Role {
     }
 }
 
+/// Whether a word is somebody's role: one that is not leaves it to who speaks.
+pub(crate) fn is_role(word: &str) -> bool {
+    role(Some(word), Role::User) == role(Some(word), Role::Assistant)
+}
+
 /// The messages in `value`, if it is a conversation in any shape. `speaker` is who speaks where a message does not say:
 /// the user for inputs, the assistant for outputs.
 pub(crate) fn conversation(value: &Json, speaker: Role) -> Option<Vec<Message>> {

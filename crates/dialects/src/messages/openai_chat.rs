@@ -4,7 +4,7 @@
 use model::{Message, Part, Role};
 use serde_json::Value as Json;
 
-use super::{Object, finish_reason, first_text, opened, opened_member, parts_of, role, text};
+use super::{Object, finish_reason, first_text, is_role, opened, opened_member, parts_of, role, text};
 
 /// A message with a `role` and `content` or `tool_calls`.
 pub(crate) fn message(object: &Object, speaker: Role) -> Option<Message> {
@@ -14,7 +14,9 @@ pub(crate) fn message(object: &Object, speaker: Role) -> Option<Message> {
     if word.is_none() && !object.contains_key("tool_calls") || !told && word.is_none() {
         return None;
     }
-    let mut role = role(word, speaker);
+    // Langfuse's handler for LangChain.js gives a tool's answer the tool's name as its role.
+    let tool = word.filter(|word| object.contains_key("additional_kwargs") && !is_role(word));
+    let mut role = if tool.is_some() { Role::Tool } else { role(word, speaker) };
     let call_id = first_text(object, &["tool_call_id", "toolCallId"]).map(str::to_owned);
     let mut parts = Vec::new();
     if let Some(thought) = first_text(object, &["reasoning_content", "reasoning"]) {
@@ -38,7 +40,8 @@ pub(crate) fn message(object: &Object, speaker: Role) -> Option<Message> {
     if role == Role::User && !parts.is_empty() && parts.iter().all(|part| matches!(part, Part::ToolResult { .. })) {
         role = Role::Tool;
     }
-    Some(Message { role, name: text(object, "name").map(str::to_owned), parts, finish_reason: finish_reason(object) })
+    let name = text(object, "name").or(tool).map(str::to_owned);
+    Some(Message { role, name, parts, finish_reason: finish_reason(object) })
 }
 
 /// Whether a tool message's content carries its own result parts (Vercel, Bedrock).

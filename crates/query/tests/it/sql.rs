@@ -372,7 +372,7 @@ async fn files_that_cannot_match_are_not_read() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_dropped_query_stops_working() {
     let world = World::new().await;
-    world.put(&(0..600).map(|number| run("default", number, number as i64)).collect::<Vec<_>>()).await;
+    world.put(&(0..2_000).map(|number| run("default", number, number as i64)).collect::<Vec<_>>()).await;
     world.flush().await;
     let metrics = tokio::runtime::Handle::current().metrics();
     let before = metrics.num_alive_tasks();

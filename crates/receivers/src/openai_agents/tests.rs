@@ -56,6 +56,32 @@ fn tokens_of_a_response_are_its_own_and_those_of_a_turn_are_totals() {
 }
 
 #[test]
+fn the_sdk_for_javascript_tells_tokens_in_the_answer_or_on_the_turn() {
+    let usage = json!({"prompt_tokens": 57, "completion_tokens": 23, "prompt_tokens_details": {"cached_tokens": 32}});
+    let output = json!([{"id": "chatcmpl-1", "object": "chat.completion", "model": "gpt-4o-mini-2024-07-18", "usage": usage,
+        "choices": [{"index": 0, "message": {"role": "assistant", "content": "18C"}, "finish_reason": "stop"}]}]);
+    let call = first(json!({"type": "generation", "model": "gpt-4o-mini", "input": [], "output": output}));
+    let count = |span: &model::raw::RawSpan<'_>, key: &str| span.attributes.get(key).and_then(Value::as_u64);
+    assert_eq!(count(&call, "gen_ai.usage.input_tokens"), Some(57));
+    assert_eq!(count(&call, "gen_ai.usage.cache_read.input_tokens"), Some(32));
+    assert_eq!(call.attributes.text("gen_ai.response.id"), Some("chatcmpl-1"));
+    assert_eq!(call.attributes.text("gen_ai.response.model"), Some("gpt-4o-mini-2024-07-18"));
+
+    let mut response = item(json!({"type": "response", "response_id": "resp_1"}), Json::Null);
+    response["parent_id"] = json!("span_turn");
+    let turn = json!({"sdk_span_type": "turn", "turn": 1, "usage": {"input_tokens": 57, "output_tokens": 23, "cached_input_tokens": 32}});
+    let mut turn = item(json!({"type": "custom", "name": "turn", "data": turn}), Json::Null);
+    turn["id"] = json!("span_turn");
+    let told = read(json!([response, turn]));
+    let response = Known::new(told.spans[0].clone()).raw();
+    assert_eq!(count(&response, "gen_ai.usage.input_tokens"), Some(57));
+    assert_eq!(count(&response, "gen_ai.usage.output_tokens"), Some(23));
+    assert_eq!(count(&response, "gen_ai.usage.cache_read.input_tokens"), Some(32));
+    let turn = Known::new(told.spans[2].clone()).raw();
+    assert_eq!(count(&turn, "gen_ai.usage.input_tokens"), None, "a total stays one");
+}
+
+#[test]
 fn tools_handoffs_and_guardrails_say_what_they_did() {
     let tool =
         first(json!({"type": "function", "name": "get_weather", "input": "{\"city\": \"Paris\"}", "output": "18C"}));

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use alerts::manager::dispatch::{GivenAlert, Muted};
+use alerts::manager::dispatch::{GivenAlert, Muted, Mutes};
 use alerts::manager::{Matchers, Silence, fingerprint};
 use axum::Router;
 use axum::body::Bytes;
@@ -18,7 +18,7 @@ use promql::{Labels, MatchOp, Matcher};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Inner, expire_silence, limits, new_id, put_silence, time_text};
+use super::{Inner, expire_silence, keep, limits, new_id, others, put_silence, time_text};
 use crate::app::App;
 use crate::problem::Problem;
 use crate::series::millis;
@@ -94,19 +94,27 @@ struct Wanted {
     active: bool,
     silenced: bool,
     inhibited: bool,
+    muted: bool,
     receiver: Option<Matcher>,
 }
 
 impl Wanted {
     fn parse(query: Option<&str>) -> Result<Self, Refusal> {
-        let mut wanted =
-            Self { filter: Matchers::default(), active: true, silenced: true, inhibited: true, receiver: None };
+        let mut wanted = Self {
+            filter: Matchers::default(),
+            active: true,
+            silenced: true,
+            inhibited: true,
+            muted: true,
+            receiver: None,
+        };
         for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
             match &*name {
                 "filter" => wanted.filter.0.extend(Matchers::parse(&value).map_err(bad)?.0),
                 "active" => wanted.active = value == "true",
                 "silenced" => wanted.silenced = value == "true",
                 "inhibited" => wanted.inhibited = value == "true",
+                "muted" => wanted.muted = value == "true",
                 "receiver" => wanted.receiver = Some(Matcher::new("receiver", MatchOp::Matches, &value).map_err(bad)?),
                 _ => {}
             }
@@ -114,14 +122,15 @@ impl Wanted {
         Ok(wanted)
     }
 
-    fn alert(&self, inner: &Inner, alert: &GivenAlert, now: i64) -> Option<Value> {
-        let muted = inner.dispatcher.muted(&alert.labels, &inner.config, &inner.silences, now);
-        let (shown, state, silenced, inhibited) = match &muted {
-            None => (self.active, "active", json!([]), json!([])),
-            Some(Muted::Silenced(id)) => (self.silenced, "suppressed", json!([id]), json!([])),
+    fn alert(&self, inner: &Inner, mutes: &Mutes<'_>, alert: &GivenAlert, now: i64) -> Option<Value> {
+        let none = || json!([]);
+        let (shown, state, [silenced, inhibited, muted]) = match mutes.of(&alert.labels) {
+            None => (self.active, "active", [none(), none(), none()]),
+            Some(Muted::Silenced(id)) => (self.silenced, "suppressed", [json!([id]), none(), none()]),
             Some(Muted::Inhibited(print)) => {
-                (self.inhibited, "suppressed", json!([]), json!([format!("{print:016x}")]))
+                (self.inhibited, "suppressed", [none(), json!([format!("{print:016x}")]), none()])
             }
+            Some(Muted::ByTime(why)) => (self.muted, "suppressed", [none(), none(), json!([why])]),
         };
         let routes = inner.config.route.of(&alert.labels);
         let receivers: Vec<&str> = routes.iter().map(|route| route.receiver.as_str()).collect();
@@ -129,17 +138,19 @@ impl Wanted {
         if !shown || !wanted || alert.is_resolved(now) || !self.filter.matches(&alert.labels) {
             return None;
         }
-        let hold = i64::try_from(limits::RESEND.as_millis()).unwrap_or(0) * 4;
+        let resend = i64::try_from(limits::RESEND.as_millis()).unwrap_or(0);
+        // One of a group that is evaluated seldom fires for longer than it was last told of.
+        let until = (alert.updated_at + resend * 4).max(now + resend);
         Some(json!({
             "labels": texts(&alert.labels),
             "annotations": texts(&alert.annotations),
             "startsAt": time_text(alert.starts_at),
-            "endsAt": time_text(alert.ends_at.unwrap_or(alert.updated_at + hold)),
+            "endsAt": time_text(alert.ends_at.unwrap_or(until)),
             "updatedAt": time_text(alert.updated_at),
             "generatorURL": alert.generator_url,
             "fingerprint": format!("{:016x}", fingerprint(&alert.labels)),
             "receivers": receivers.iter().map(|name| json!({"name": name})).collect::<Vec<_>>(),
-            "status": {"state": state, "silencedBy": silenced, "inhibitedBy": inhibited},
+            "status": {"state": state, "silencedBy": silenced, "inhibitedBy": inhibited, "mutedBy": muted},
         }))
     }
 }
@@ -148,7 +159,8 @@ async fn list(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Answere
     let wanted = Wanted::parse(query.as_deref())?;
     let inner = app.alerting()?.lock();
     let now = millis(app.now());
-    Ok(Json(inner.dispatcher.alerts().filter_map(|alert| wanted.alert(&inner, alert, now)).collect()))
+    let mutes = inner.dispatcher.mutes(&inner.config, &inner.silences, now);
+    Ok(Json(inner.dispatcher.alerts().filter_map(|alert| wanted.alert(&inner, &mutes, alert, now)).collect()))
 }
 
 async fn groups(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Answered {
@@ -156,9 +168,11 @@ async fn groups(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Answe
     let inner = app.alerting()?.lock();
     let now = millis(app.now());
     let routes = inner.config.route.all();
+    let mutes = inner.dispatcher.mutes(&inner.config, &inner.silences, now);
     let mut found = Vec::new();
     for (key, labels, alerts) in inner.dispatcher.groups() {
-        let alerts: Vec<Value> = alerts.into_iter().filter_map(|alert| wanted.alert(&inner, alert, now)).collect();
+        let alerts: Vec<Value> =
+            alerts.into_iter().filter_map(|alert| wanted.alert(&inner, &mutes, alert, now)).collect();
         let route = routes.iter().find(|route| key.strip_prefix(&route.key).is_some_and(|rest| rest.starts_with(':')));
         if !alerts.is_empty() {
             let receiver = route.map_or("", |route| route.receiver.as_str());
@@ -194,63 +208,87 @@ fn time_of(text: Option<&str>) -> Result<Option<i64>, Refusal> {
     }
 }
 
-fn accept(app: &App, posted: Vec<Posted>) -> Result<(), Refusal> {
+/// An alert as it is kept, or what is wrong with it.
+fn read(posted: Posted, resolve_timeout_ms: i64, now: i64) -> Result<GivenAlert, String> {
+    let bytes: usize =
+        posted.labels.iter().chain(&posted.annotations).map(|(name, value)| name.len() + value.len()).sum();
+    let labels = Labels::new(posted.labels);
+    if labels.is_empty() {
+        return Err("an alert needs at least one label".to_owned());
+    }
+    if let Some(wrong) = labels.iter().find(|label| !is_label_name(&label.name)) {
+        let name = &wrong.name;
+        return Err(format!("{name:?} is no name of a label: use letters, digits and _, and no digit in front"));
+    }
+    let name = labels.get("alertname");
+    if bytes > limits::ALERT_BYTES_MAX {
+        return Err(format!(
+            "{name}: labels and annotations have {bytes} bytes, at most {} are taken (alert_bytes_max)",
+            limits::ALERT_BYTES_MAX
+        ));
+    }
+    let time = |text: Option<&str>| time_of(text).map_err(|refusal| format!("{name}: {}", refusal.1));
+    let (starts_at, ends_at) = (time(posted.starts_at.as_deref())?, time(posted.ends_at.as_deref())?);
+    Ok(GivenAlert {
+        annotations: Labels::new(posted.annotations),
+        starts_at: starts_at.or(ends_at).unwrap_or(now),
+        ends_at: Some(ends_at.unwrap_or(now + resolve_timeout_ms)),
+        generator_url: posted.generator_url,
+        updated_at: now,
+        labels,
+    })
+}
+
+/// Takes alerts of others. The good ones are taken whatever the others are, and kept before this returns.
+async fn accept(app: &App, posted: Vec<Posted>) -> Result<(), Refusal> {
     if posted.len() > POSTED_MAX {
         return Err(bad(format!("{} alerts in one request; at most {POSTED_MAX} are taken", posted.len())));
     }
     let now = millis(app.now());
     let alerting = app.alerting()?;
-    let mut inner = alerting.lock();
-    let config = Arc::clone(&inner.config);
-    let mut mistakes = Vec::new();
-    for alert in posted {
-        let bytes: usize =
-            alert.labels.iter().chain(&alert.annotations).map(|(name, value)| name.len() + value.len()).sum();
-        let labels = Labels::new(alert.labels);
-        if labels.is_empty() {
-            mistakes.push("an alert needs at least one label".to_owned());
-        } else if let Some(wrong) = labels.iter().find(|label| !is_label_name(&label.name)) {
-            let name = &wrong.name;
-            mistakes.push(format!("{name:?} is no name of a label: use letters, digits and _, and no digit in front"));
-        } else if bytes > limits::ALERT_BYTES_MAX {
-            app.counters.limit_reached("alert_bytes_max");
-            mistakes.push(format!(
-                "{}: labels and annotations have {bytes} bytes, at most {} are taken (alert_bytes_max)",
-                labels.get("alertname"),
-                limits::ALERT_BYTES_MAX
-            ));
-        } else if inner.dispatcher.alerts().count() >= limits::ALERTS_MAX
-            && !inner.dispatcher.alerts().any(|known| known.labels == labels)
-        {
-            app.counters.limit_reached("alerts_max");
-            mistakes.push(format!(
-                "{}: there are {} alerts already (alerts_max)",
-                labels.get("alertname"),
-                limits::ALERTS_MAX
-            ));
-        } else {
-            let (starts_at, ends_at) = (time_of(alert.starts_at.as_deref())?, time_of(alert.ends_at.as_deref())?);
-            let given = GivenAlert {
-                labels,
-                annotations: Labels::new(alert.annotations),
-                starts_at: starts_at.or(ends_at).unwrap_or(now),
-                ends_at: Some(ends_at.unwrap_or(now + config.resolve_timeout_ms)),
-                generator_url: alert.generator_url,
-                updated_at: now,
+    let (mut mistakes, mut taken, mut turns) = (Vec::new(), Vec::new(), Vec::new());
+    {
+        let mut inner = alerting.lock();
+        let config = Arc::clone(&inner.config);
+        for alert in posted {
+            let given = match read(alert, config.resolve_timeout_ms, now) {
+                Ok(given) => given,
+                Err(mistake) => {
+                    if mistake.contains("alert_bytes_max") {
+                        app.counters.limit_reached("alert_bytes_max");
+                    }
+                    mistakes.push(mistake);
+                    continue;
+                }
             };
-            inner.dispatcher.accept(given, &config, now);
+            let known = inner.dispatcher.alerts().len();
+            if known >= limits::ALERTS_MAX && inner.dispatcher.alert(&given.labels).is_none() {
+                app.counters.limit_reached("alerts_max");
+                let name = given.labels.get("alertname");
+                mistakes.push(format!("{name}: there are {} alerts already (alerts_max)", limits::ALERTS_MAX));
+                continue;
+            }
+            turns.extend(inner.others.heard(&given, now));
+            inner.dispatcher.accept(given.clone(), &config, now);
+            taken.push(given);
         }
+        inner.forget_acks(&others::ended(&turns));
     }
-    drop(inner);
     alerting.wake.notify_one();
-    // The good ones are taken whatever the others are.
+    let kept = app.with_state(move |state| {
+        state.write(|transaction| {
+            keep::put_given(transaction, &taken)?;
+            others::put(transaction, &turns)
+        })
+    });
+    kept.await?;
     if mistakes.is_empty() { Ok(()) } else { Err(bad(mistakes.join("; "))) }
 }
 
 async fn take(State(app): State<Arc<App>>, body: Bytes) -> Result<StatusCode, Refusal> {
     let posted: Vec<Posted> =
         serde_json::from_slice(&body).map_err(|error| bad(format!("cannot read the body: {error}")))?;
-    accept(&app, posted)?;
+    accept(&app, posted).await?;
     Ok(StatusCode::OK)
 }
 
@@ -262,7 +300,7 @@ struct Hook {
 
 async fn webhook(State(app): State<Arc<App>>, body: Bytes) -> Result<StatusCode, Refusal> {
     let hook: Hook = serde_json::from_slice(&body).map_err(|error| bad(format!("cannot read the body: {error}")))?;
-    accept(&app, hook.alerts)?;
+    accept(&app, hook.alerts).await?;
     Ok(StatusCode::OK)
 }
 
@@ -360,7 +398,7 @@ async fn make_silence(State(app): State<Arc<App>>, body: Bytes) -> Answered {
         starts_at: time(&posted.starts_at)?,
         ends_at: time(&posted.ends_at)?,
         created_by: posted.created_by,
-        comment: posted.comment,
+        comment: app.told("silence.comment", posted.comment),
         updated_at: millis(app.now()),
     };
     let id = silence.id.clone();

@@ -184,8 +184,8 @@ async fn keep_result(
     if record.is_none() && failed.is_none() {
         return;
     }
-    let alerts: Vec<_> = opened.alerting.lock().dispatcher.alerts().cloned().collect();
-    let (state, notification) = (opened.state.clone(), Arc::clone(notification));
+    let (state, alerting, notification) =
+        (opened.state.clone(), Arc::clone(&opened.alerting), Arc::clone(notification));
     let kind = if failed.is_some() { EventKind::Failed } else { EventKind::Sent };
     let detail = failed.map_or_else(|| key.1.clone(), |reason| format!("{}: {reason}", key.1));
     let done = tokio::task::spawn_blocking(move || {
@@ -193,7 +193,7 @@ async fn keep_result(
             if let Some((key, entry)) = &record {
                 keep::put_log(transaction, key, entry)?;
             }
-            keep::put_alerts(transaction, alerts.iter())?;
+            keep::put_alerts(transaction, alerting.known().iter())?;
             // One row a message, not one an alert: a group of ten thousand is one message.
             match notification.alerts.first() {
                 Some(first) => {

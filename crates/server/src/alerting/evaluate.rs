@@ -12,7 +12,7 @@ use tokio::runtime::Handle;
 
 use super::evidence::{self, Gathered};
 use super::keep::{self, EventKind};
-use super::{Alerting, limits, present, send};
+use super::{Alerting, limits, others, present, send};
 use crate::app::{App, Opened};
 use crate::series::{Sees, SeriesStore, millis};
 
@@ -36,6 +36,7 @@ pub async fn evaluate(app: Arc<App>) {
         for job in due(&alerting, now) {
             turn(&app, opened, job).await;
         }
+        others::end(&app, opened, now).await;
         if last_beat.is_none_or(|last: i64| now - last >= HEARTBEAT.as_millis() as i64 || now < last) {
             last_beat = Some(now);
             beat(&app, opened, now).await;
@@ -95,7 +96,7 @@ async fn turn(app: &Arc<App>, opened: &Opened, job: Job) {
     };
     let took_ms = app.now().nanos_since(began) as f64 / 1e6;
     report(app, &group, &state, &outcomes);
-    let evidence = evidence::gather(app, &group, &outcomes, at).await;
+    let (evidence, unfinished) = evidence::gather(app, &group, &outcomes, at).await;
     for rule in &mut state.rules {
         for alert in rule.alerts.values_mut() {
             let found = evidence.iter().find(|found| found.labels == alert.labels && found.fired_at == at);
@@ -109,6 +110,9 @@ async fn turn(app: &Arc<App>, opened: &Opened, job: Job) {
         }
     }
     hand_on(app, opened, Turned { key, group, state, outcomes, evidence, at, took_ms }).await;
+    if let Some(wanted) = unfinished {
+        tokio::spawn(evidence::later(Arc::clone(app), wanted));
+    }
 }
 
 /// What came of an evaluation.
@@ -183,18 +187,17 @@ async fn hand_on(app: &Arc<App>, opened: &Opened, turned: Turned) {
     if !given.is_empty() {
         opened.alerting.wake.notify_one();
         for url in &app.settings.alerts.forward {
-            tokio::spawn(send::forward(Arc::clone(app), url.clone(), given.clone()));
+            tokio::spawn(send::forward(Arc::clone(app), url.clone(), given.clone(), group.interval()));
         }
     }
     let changed = outcomes.iter().any(|outcome| !outcome.fired.is_empty() || !outcome.resolved.is_empty());
-    let alerts: Option<Vec<_>> = changed.then(|| opened.alerting.lock().dispatcher.alerts().cloned().collect());
     let events = events(&outcomes);
-    let kept = opened.state.clone();
+    let (kept, alerting) = (opened.state.clone(), Arc::clone(&opened.alerting));
     let done = tokio::task::spawn_blocking(move || {
         kept.write(|transaction| {
             keep::put_group(transaction, &key, &group, &state)?;
-            if let Some(alerts) = &alerts {
-                keep::put_alerts(transaction, alerts.iter())?;
+            if changed {
+                keep::put_alerts(transaction, alerting.known().iter())?;
             }
             for (kind, labels, detail) in &events {
                 keep::add_event(transaction, at, *kind, labels, detail)?;
@@ -208,7 +211,7 @@ async fn hand_on(app: &Arc<App>, opened: &Opened, turned: Turned) {
     note(app, done.await);
 }
 
-fn note(app: &App, done: Result<Result<(), state::StateError>, tokio::task::JoinError>) {
+pub(super) fn note(app: &App, done: Result<Result<(), state::StateError>, tokio::task::JoinError>) {
     let trouble = match done {
         Ok(Ok(())) => None,
         Ok(Err(error)) => Some(error.to_string()),
@@ -243,19 +246,14 @@ pub fn external_url(app: &App) -> String {
 
 /// Ends alerts whose rule is gone or was changed, and keeps that they ended.
 pub(super) async fn end_orphans(app: &App, opened: &Opened, now: i64) {
-    let (ended, alerts) = {
-        let mut inner = opened.alerting.lock();
-        let ended = inner.end_orphans(now);
-        let alerts: Vec<_> = if ended.is_empty() { Vec::new() } else { inner.dispatcher.alerts().cloned().collect() };
-        (ended, alerts)
-    };
+    let ended = opened.alerting.lock().end_orphans(now);
     if ended.is_empty() {
         return;
     }
     opened.alerting.wake.notify_one();
-    let kept = opened.state.clone();
+    let (kept, alerting) = (opened.state.clone(), Arc::clone(&opened.alerting));
     let done = tokio::task::spawn_blocking(move || {
-        kept.write(|transaction| keep::put_orphans(transaction, &ended, alerts.iter(), now))
+        kept.write(|transaction| keep::put_orphans(transaction, &ended, alerting.known().iter(), now))
     });
     note(app, done.await);
 }

@@ -1,8 +1,10 @@
 //! What an alert shows of itself: the series behind it, the runs that show it worst, and what detectors saw meanwhile.
 //!
 //! Gathered as an alert fires, with the series once more as it ends, and kept with its history: it is there after the series are thinned.
+//! A busy server may have no time for all of it before the page must go; the rest is then looked for after it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use alerts::evaluate::{ActiveAlert, Outcome};
 use alerts::rules::{Group, Rule};
@@ -10,7 +12,7 @@ use model::{RunStatus, Timestamp};
 use promql::{Labels, Params, Value};
 use query::{Page, RunFilter, Sort, SortKey};
 
-use super::{limits, present, threshold, time_text, watched_or_all};
+use super::{keep, limits, present, threshold, time_text, watched_or_all};
 use crate::api::types::{AlertEvidence, EvidencePoint, EvidenceRun, Finding};
 use crate::app::App;
 use crate::findings::ask::{self as findings, Filter};
@@ -28,6 +30,7 @@ const STEP_MIN_MS: i64 = 15_000;
 const BEFORE_MS: i64 = 3_600_000;
 
 /// Evidence of one alert.
+#[derive(Debug)]
 pub struct Gathered {
     /// The alert.
     pub labels: Labels,
@@ -37,45 +40,139 @@ pub struct Gathered {
     pub evidence: AlertEvidence,
 }
 
-/// Gathers evidence for what began or ended in an evaluation at `now`: for the first alerts, in the time there is. What was found when it
-/// is over is what there is: the page must not wait for more.
-pub async fn gather(app: &App, group: &Group, outcomes: &[Outcome], now: i64) -> Vec<Gathered> {
-    let mut found = Vec::new();
-    if tokio::time::timeout(limits::EVIDENCE_TIME, collect(app, group, outcomes, now, &mut found)).await.is_err() {
-        app.counters.limit_reached("evidence_time");
-    }
-    found
+/// An alert that evidence is looked for.
+#[derive(Debug, Clone)]
+struct Asked {
+    rule: Arc<Rule>,
+    alert: ActiveAlert,
+    /// It ended; else it fired.
+    ends: bool,
 }
 
-/// What messages carry first: the runs of each alert that fires; then the series of each rule, and findings.
-async fn collect(app: &App, group: &Group, outcomes: &[Outcome], now: i64, found: &mut Vec<Gathered>) {
-    let mut left = limits::EVIDENCE_ALERTS_MAX;
-    let mut taken: Vec<(&Arc<Rule>, &ActiveAlert)> = Vec::new();
-    for (rule, outcome) in group.rules.iter().zip(outcomes) {
-        for (alerts, ends) in [(&outcome.fired, false), (&outcome.resolved, true)] {
-            if alerts.len() > left {
-                app.counters.limit_reached("evidence_alerts_max");
+/// What began or ended in one evaluation, as far as evidence is looked for.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    asked: Vec<Asked>,
+    now: i64,
+}
+
+/// Where evidence is looked for.
+trait Look: Sync {
+    /// The runs that show an alert, the worst first.
+    fn runs(&self, alert: &ActiveAlert) -> impl Future<Output = Vec<EvidenceRun>> + Send;
+    /// What the compared part of a rule gave, by series.
+    fn series(&self, rule: &Rule, from: i64, to: i64) -> impl Future<Output = Vec<promql::ResultSeries>> + Send;
+    /// What detectors saw of an alert's agent.
+    fn findings(&self, alert: &ActiveAlert) -> impl Future<Output = Vec<Finding>> + Send;
+}
+
+impl Look for App {
+    async fn runs(&self, alert: &ActiveAlert) -> Vec<EvidenceRun> {
+        runs(self, alert).await
+    }
+
+    async fn series(&self, rule: &Rule, from: i64, to: i64) -> Vec<promql::ResultSeries> {
+        series(self, rule, from, to).await
+    }
+
+    async fn findings(&self, alert: &ActiveAlert) -> Vec<Finding> {
+        findings_of(self, alert).await
+    }
+}
+
+/// Gathers evidence for what began or ended in an evaluation at `now`: for the first alerts, in the time there is. The page must not wait
+/// for more; what there was no time for is given back, for [`later`].
+pub async fn gather(app: &App, group: &Group, outcomes: &[Outcome], now: i64) -> (Vec<Gathered>, Option<Wanted>) {
+    let (wanted, left_out) = Wanted::of(group, outcomes, now);
+    if left_out {
+        app.counters.limit_reached("evidence_alerts_max");
+    }
+    let (found, complete) = wanted.look(app, limits::EVIDENCE_TIME).await;
+    if complete {
+        return (found, None);
+    }
+    app.counters.limit_reached("evidence_time");
+    (found, Some(wanted))
+}
+
+/// Looks once more for what there was no time for, without a page behind it. It is then in the history, and in the next message.
+pub async fn later(app: Arc<App>, wanted: Wanted) {
+    let Ok(opened) = app.opened() else { return };
+    let Ok(_permit) = Arc::clone(&opened.alerting.late_evidence).try_acquire_owned() else {
+        app.counters.limit_reached("evidence_late_max");
+        return;
+    };
+    let (found, complete) = wanted.look(&*app, limits::EVIDENCE_LATE_TIME).await;
+    if !complete {
+        app.counters.limit_reached("evidence_late_time");
+    }
+    let url = super::evaluate::external_url(&app);
+    {
+        let mut inner = opened.alerting.lock();
+        for gathered in found.iter().filter(|gathered| fires(gathered)) {
+            let known = inner.dispatcher.alert(&gathered.labels);
+            if known.is_some_and(|alert| alert.starts_at == gathered.fired_at) {
+                inner.dispatcher.annotate(&gathered.labels, annotations(&gathered.evidence.runs, &url));
             }
-            for alert in alerts.iter().take(left) {
-                taken.push((rule, alert));
-                found.push(begun(rule, alert, ends, now));
-            }
-            left -= alerts.len().min(left);
         }
     }
-    let fires = |gathered: &Gathered| gathered.evidence.ended_at.is_none();
-    for (gathered, (_, alert)) in found.iter_mut().zip(&taken).filter(|(gathered, _)| fires(gathered)) {
-        gathered.evidence.runs = runs(app, alert).await;
+    let kept = app.with_state(move |state| {
+        state.write(|transaction| found.iter().try_for_each(|found| keep::put_evidence(transaction, found)))
+    });
+    if let Err(problem) = kept.await {
+        tracing::warn!(detail = problem.detail, "what shows an alert cannot be kept");
     }
-    for rule in &group.rules {
-        let own: Vec<usize> = (0..taken.len()).filter(|at| Arc::ptr_eq(taken[*at].0, rule)).collect();
-        let Some(earliest) = own.iter().map(|at| taken[*at].1.active_at).min() else { continue };
-        let series = series(app, rule, earliest - BEFORE_MS, now).await;
-        for at in own {
-            let alert = taken[at].1;
-            found[at].evidence.points = points_of(&series, alert);
-            if fires(&found[at]) {
-                found[at].evidence.findings = findings_of(app, alert).await;
+}
+
+fn fires(gathered: &Gathered) -> bool {
+    gathered.evidence.ended_at.is_none()
+}
+
+impl Wanted {
+    /// The first alerts of an evaluation, and whether others were left out.
+    fn of(group: &Group, outcomes: &[Outcome], now: i64) -> (Self, bool) {
+        let mut asked = Vec::new();
+        let mut left_out = false;
+        for (rule, outcome) in group.rules.iter().zip(outcomes) {
+            for (alerts, ends) in [(&outcome.fired, false), (&outcome.resolved, true)] {
+                let left = limits::EVIDENCE_ALERTS_MAX - asked.len();
+                left_out |= alerts.len() > left;
+                asked.extend(alerts.iter().take(left).map(|alert| Asked {
+                    rule: Arc::clone(rule),
+                    alert: alert.clone(),
+                    ends,
+                }));
+            }
+        }
+        (Self { asked, now }, left_out)
+    }
+
+    /// What is found in a time, and whether that is all.
+    async fn look(&self, look: &impl Look, time: Duration) -> (Vec<Gathered>, bool) {
+        let begun = |asked: &Asked| begun(&asked.rule, &asked.alert, asked.ends, self.now);
+        let mut found: Vec<Gathered> = self.asked.iter().map(begun).collect();
+        let complete = tokio::time::timeout(time, self.fill(look, &mut found)).await.is_ok();
+        (found, complete)
+    }
+
+    /// What messages carry first: the runs of each alert that fires; then the series of each rule, and findings.
+    async fn fill(&self, look: &impl Look, found: &mut [Gathered]) {
+        for (gathered, asked) in found.iter_mut().zip(&self.asked) {
+            if fires(gathered) {
+                gathered.evidence.runs = look.runs(&asked.alert).await;
+            }
+        }
+        let mut left = found;
+        for asked in self.asked.chunk_by(|one, next| Arc::ptr_eq(&one.rule, &next.rule)) {
+            let (own, others) = std::mem::take(&mut left).split_at_mut(asked.len());
+            left = others;
+            let Some(earliest) = asked.iter().map(|asked| asked.alert.active_at).min() else { continue };
+            let series = look.series(&asked[0].rule, earliest - BEFORE_MS, self.now).await;
+            for (gathered, asked) in own.iter_mut().zip(asked) {
+                gathered.evidence.points = points_of(&series, &asked.alert);
+                if fires(gathered) {
+                    gathered.evidence.findings = look.findings(&asked.alert).await;
+                }
             }
         }
     }
@@ -219,3 +316,6 @@ async fn findings_of(app: &App, alert: &ActiveAlert) -> Vec<Finding> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -199,6 +199,39 @@ fn given_of(labels: &str, text: &str) -> Option<GivenAlert> {
     })
 }
 
+fn put_alert(transaction: &Transaction<'_>, labels: &str, alert: &GivenAlert) -> rusqlite::Result<()> {
+    let text = json!({
+        "annotations": alerts::evaluate::pairs(&alert.annotations), "starts_at": alert.starts_at, "ends_at": alert.ends_at,
+        "generator_url": alert.generator_url, "updated_at": alert.updated_at,
+    });
+    transaction
+        .prepare_cached(
+            "INSERT INTO alerts_given VALUES (?1, ?2) ON CONFLICT (labels) DO UPDATE SET alert = ?2 WHERE alert <> ?2",
+        )?
+        .execute(params![labels, text.to_string()])?;
+    Ok(())
+}
+
+/// Keeps alerts that were sent, beside those there are.
+///
+/// # Errors
+/// What SQLite says.
+pub fn put_given(transaction: &Transaction<'_>, alerts: &[GivenAlert]) -> rusqlite::Result<()> {
+    alerts.iter().try_for_each(|alert| put_alert(transaction, &labels_text(&alert.labels), alert))
+}
+
+/// Alerts that the history knows to have begun and not to have ended.
+///
+/// # Errors
+/// What SQLite says.
+pub fn unended(connection: &Connection) -> rusqlite::Result<Vec<Labels>> {
+    let mut last = connection.prepare(
+        "SELECT labels FROM alerts_events WHERE kind = 'fired' AND id IN
+            (SELECT max(id) FROM alerts_events WHERE kind IN ('fired', 'resolved', 'no_data') GROUP BY fingerprint)",
+    )?;
+    last.query_map([], |row| Ok(labels_of(&row.get::<_, String>(0)?)))?.collect()
+}
+
 /// Keeps the alerts of which somebody is still to be told, and no others.
 pub fn put_alerts<'a>(
     transaction: &Transaction<'_>,
@@ -209,13 +242,7 @@ pub fn put_alerts<'a>(
     for alert in alerts {
         let labels = labels_text(&alert.labels);
         kept.remove(&labels);
-        let text = json!({
-            "annotations": alerts::evaluate::pairs(&alert.annotations), "starts_at": alert.starts_at, "ends_at": alert.ends_at,
-            "generator_url": alert.generator_url, "updated_at": alert.updated_at,
-        });
-        transaction
-            .prepare_cached("INSERT INTO alerts_given VALUES (?1, ?2) ON CONFLICT (labels) DO UPDATE SET alert = ?2 WHERE alert <> ?2")?
-            .execute(params![labels, text.to_string()])?;
+        put_alert(transaction, &labels, alert)?;
     }
     for labels in kept {
         transaction.prepare_cached("DELETE FROM alerts_given WHERE labels = ?1")?.execute([labels])?;
@@ -288,20 +315,23 @@ pub fn add_event(
     Ok(())
 }
 
-/// Keeps evidence of an alert. That of its end adds to what was kept as it fired.
+/// Keeps evidence of an alert. That of its end adds to what was kept as it fired, and stays where that comes later.
 pub fn put_evidence(transaction: &Transaction<'_>, found: &Gathered) -> rusqlite::Result<()> {
     let print = format!("{:016x}", fingerprint(&found.labels));
-    let mut kept = found.evidence.clone();
-    if kept.ended_at.is_some() {
-        let known: Option<String> = transaction
-            .prepare_cached("SELECT evidence FROM alerts_evidence WHERE fingerprint = ?1 AND fired_at = ?2")?
-            .query_row(params![print, found.fired_at], |row| row.get(0))
-            .optional()?;
-        let Some(known) = known.and_then(|text| serde_json::from_str::<AlertEvidence>(&text).ok()) else {
-            return Ok(());
-        };
-        kept = AlertEvidence { ended_at: kept.ended_at, points: kept.points, ..known };
-    }
+    let known: Option<String> = transaction
+        .prepare_cached("SELECT evidence FROM alerts_evidence WHERE fingerprint = ?1 AND fired_at = ?2")?
+        .query_row(params![print, found.fired_at], |row| row.get(0))
+        .optional()?;
+    let known = known.and_then(|text| serde_json::from_str::<AlertEvidence>(&text).ok());
+    let new = found.evidence.clone();
+    let kept = match (new.ended_at.is_some(), known) {
+        (true, Some(known)) => AlertEvidence { ended_at: new.ended_at, points: new.points, ..known },
+        (true, None) => return Ok(()),
+        (false, Some(known)) if known.ended_at.is_some() => {
+            AlertEvidence { ended_at: known.ended_at, points: known.points, ..new }
+        }
+        (false, _) => new,
+    };
     transaction.prepare_cached("INSERT OR REPLACE INTO alerts_evidence VALUES (?1, ?2, ?3)")?.execute(params![
         print,
         found.fired_at,

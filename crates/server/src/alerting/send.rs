@@ -140,11 +140,13 @@ fn explain(error: &reqwest::Error) -> SendError {
 }
 
 /// Tells another Alertmanager. Firing alerts are told again each minute, so one that fails is told soon after.
-pub async fn forward(app: Arc<App>, base: String, alerts: Vec<GivenAlert>) {
+///
+/// `interval_ms` is that of the group: a group that is evaluated seldom tells of its alerts seldom, and they must not end in between.
+pub async fn forward(app: Arc<App>, base: String, alerts: Vec<GivenAlert>, interval_ms: i64) {
     let pairs = |labels: &promql::Labels| -> Value {
         labels.iter().map(|label| (label.name.to_string(), Value::from(&*label.value))).collect()
     };
-    let hold = limits::RESEND.as_millis() as i64 * ENDS_AFTER_RESENDS;
+    let hold = (limits::RESEND.as_millis() as i64).max(interval_ms) * ENDS_AFTER_RESENDS;
     let one = |alert: &GivenAlert| {
         json!({
             "labels": pairs(&alert.labels),

@@ -18,7 +18,7 @@ use crate::alerting::{Inner, review};
 use crate::app::App;
 use crate::series::millis;
 use ::alerts::evaluate::{ActiveAlert, State as AlertState};
-use ::alerts::manager::dispatch::{GivenAlert, Muted};
+use ::alerts::manager::dispatch::{GivenAlert, Muted, Mutes};
 use ::alerts::manager::fingerprint;
 use promql::Labels;
 
@@ -44,10 +44,11 @@ fn some(text: &str) -> Option<String> {
 }
 
 /// Mutes, acknowledgement and traces of an alert.
-fn completed(inner: &Inner, alert: &mut Alert, labels: &Labels, now: i64) {
-    match inner.dispatcher.muted(labels, &inner.config, &inner.silences, now) {
+fn completed(inner: &Inner, mutes: &Mutes<'_>, alert: &mut Alert, labels: &Labels) {
+    match mutes.of(labels) {
         Some(Muted::Silenced(id)) => alert.silenced_by = Some(id),
         Some(Muted::Inhibited(print)) => alert.inhibited_by = Some(format!("{print:016x}")),
+        Some(Muted::ByTime(why)) => alert.muted_by_time = Some(why),
         None => {}
     }
     alert.ack =
@@ -60,7 +61,7 @@ fn completed(inner: &Inner, alert: &mut Alert, labels: &Labels, now: i64) {
 }
 
 /// An alert of one of our rules.
-pub(super) fn of_rule(inner: &Inner, group: &str, alert: &ActiveAlert, now: i64) -> Alert {
+pub(super) fn of_rule(inner: &Inner, mutes: &Mutes<'_>, group: &str, alert: &ActiveAlert) -> Alert {
     let state = match (alert.state, alert.no_data_since) {
         (AlertState::Pending, _) => "pending",
         (AlertState::Firing, None) => "firing",
@@ -81,16 +82,17 @@ pub(super) fn of_rule(inner: &Inner, group: &str, alert: &ActiveAlert, now: i64)
         no_data_since: alert.no_data_since.map(time),
         silenced_by: None,
         inhibited_by: None,
+        muted_by_time: None,
         ack: None,
         traces: Vec::new(),
         group: group.to_owned(),
     };
-    completed(inner, &mut answer, &alert.labels, now);
+    completed(inner, mutes, &mut answer, &alert.labels);
     answer
 }
 
 /// An alert another system sent.
-fn of_others(inner: &Inner, alert: &GivenAlert, now: i64) -> Alert {
+fn of_others(inner: &Inner, mutes: &Mutes<'_>, alert: &GivenAlert, now: i64) -> Alert {
     let resolved = alert.is_resolved(now);
     let mut answer = Alert {
         fingerprint: format!("{:016x}", fingerprint(&alert.labels)),
@@ -106,11 +108,12 @@ fn of_others(inner: &Inner, alert: &GivenAlert, now: i64) -> Alert {
         no_data_since: None,
         silenced_by: None,
         inhibited_by: None,
+        muted_by_time: None,
         ack: None,
         traces: Vec::new(),
         group: "external".to_owned(),
     };
-    completed(inner, &mut answer, &alert.labels, now);
+    completed(inner, mutes, &mut answer, &alert.labels);
     answer
 }
 
@@ -134,12 +137,13 @@ pub async fn list(State(app): State<Arc<App>>, mut params: Params) -> Result<Jso
     let alerting = app.alerting()?;
     let now = millis(app.now());
     let inner = alerting.lock();
+    let mutes = inner.dispatcher.mutes(&inner.config, &inner.silences, now);
     let mut found = Vec::new();
     let mut ours = std::collections::HashSet::new();
     for running in &inner.groups {
         for alert in running.state.rules.iter().flat_map(|rule| rule.alerts.values()) {
             ours.insert(alert.labels.clone());
-            found.push(of_rule(&inner, &running.group.name, alert, now));
+            found.push(of_rule(&inner, &mutes, &running.group.name, alert));
         }
     }
     found.extend(
@@ -147,7 +151,7 @@ pub async fn list(State(app): State<Arc<App>>, mut params: Params) -> Result<Jso
             .dispatcher
             .alerts()
             .filter(|alert| !ours.contains(&alert.labels))
-            .map(|alert| of_others(&inner, alert, now)),
+            .map(|alert| of_others(&inner, &mutes, alert, now)),
     );
     found.retain(|alert| states.is_empty() || states.contains(&alert.state));
     found.sort_by(|a, b| (rank(&a.state), &a.active_at, &a.labels).cmp(&(rank(&b.state), &b.active_at, &b.labels)));
@@ -202,14 +206,15 @@ pub async fn get(State(app): State<Arc<App>>, Path(text): Path<String>) -> Resul
     let now = millis(app.now());
     let alert = {
         let inner = app.alerting()?.lock();
+        let mutes = inner.dispatcher.mutes(&inner.config, &inner.silences, now);
         let of_rules = inner.groups.iter().find_map(|running| {
             let mut alerts = running.state.rules.iter().flat_map(|rule| rule.alerts.values());
             let found = alerts.find(|alert| fingerprint(&alert.labels) == print)?;
-            Some(of_rule(&inner, &running.group.name, found, now))
+            Some(of_rule(&inner, &mutes, &running.group.name, found))
         });
         of_rules.or_else(|| {
             let found = inner.dispatcher.alerts().find(|alert| fingerprint(&alert.labels) == print)?;
-            Some(of_others(&inner, found, now))
+            Some(of_others(&inner, &mutes, found, now))
         })
     };
     let wanted = Wanted { fingerprint: Some(print), limit: DETAIL_EVENTS_MAX, ..Wanted::default() };
@@ -266,7 +271,7 @@ pub async fn ack(
     let request: AckRequest = body::json(&body, r#"{"by": "…", "comment": "…"}"#)?;
     let now = millis(app.now());
     let alerting = app.alerting()?;
-    let ack = Ack { by: request.by, comment: request.comment, at: now };
+    let ack = Ack { by: request.by, comment: app.told("ack.comment", request.comment), at: now };
     let labels = {
         let mut inner = alerting.lock();
         let labels = inner

@@ -69,7 +69,9 @@ pub async fn put_on(
     Extension(caller): Extension<Caller>,
     body: Bytes,
 ) -> Result<Json<Brake>, Problem> {
-    let new: NewBrake = body::json(&body, r#"{"action": "hold", "agent": "refunds", "why": "…", "minutes": 60}"#)?;
+    let mut new: NewBrake = body::json(&body, r#"{"action": "hold", "agent": "refunds", "why": "…", "minutes": 60}"#)?;
+    body::short("why", &new.why, TEXT_MAX)?;
+    new.why = app.told("brake.why", new.why);
     let now = app.now();
     let mut brake = read(new, &caller, now)?;
     if app.brakes.in_force(now) >= BRAKES_MAX {
@@ -100,7 +102,6 @@ fn read(new: NewBrake, caller: &Caller, now: Timestamp) -> Result<brakes::Brake,
     if new.agent.is_none() && (new.tool.is_none() || action == Action::Previous) {
         return Err(Problem::bad_request("say whom to hold: `agent`, or (unless for `previous`) `tool`"));
     }
-    body::short("why", &new.why, TEXT_MAX)?;
     for (name, text) in [
         ("agent", &new.agent),
         ("tool", &new.tool),

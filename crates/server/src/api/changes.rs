@@ -131,20 +131,23 @@ pub async fn tell(
             "`at` is {at}: changes are kept for 400 days, and told of a day ahead"
         )));
     }
+    // Commit messages hold tokens and addresses, too.
+    let (project, environment) = (app.project(), new.environment.clone());
+    let left = |field: &str, text: String| app.ingest.policy().told(&project, environment.as_deref(), field, text);
     let change = changes::Change {
-        id: new.id.unwrap_or_else(|| crate::alerting::new_id(now)),
+        id: new.id.map_or_else(|| crate::alerting::new_id(now), |id| left("change.id", id)),
         at,
         kind: new.kind,
-        environment: new.environment,
-        agent: new.agent,
-        version: new.version,
+        environment: new.environment.map(|name| left("change.environment", name)),
+        agent: new.agent.map(|name| left("change.agent", name)),
+        version: new.version.map(|version| left("change.version", version)),
         previous: None,
-        title: new.title,
-        url: new.url,
+        title: left("change.title", new.title),
+        url: new.url.map(|url| left("change.url", url)),
         by: Some(caller.who.to_string()),
         trace: None,
     };
-    let (kept, project) = (change.clone(), app.project());
+    let kept = change.clone();
     app.with_state(move |state| state.write(|tx| changes::keep(tx, &project, &kept, now))).await?;
     Ok(Json(change.into()))
 }

@@ -6,7 +6,7 @@
 mod counting;
 mod server;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use axum::Json;
@@ -106,18 +106,25 @@ fn most_common(origins: &BTreeMap<Origin, u64>, of: &Origin) -> Option<Origin> {
 async fn recent_runs(app: &App, question: &Question) -> Result<(Vec<signals::runs::Resolved>, bool), Problem> {
     let found = counting::recent_runs(app, question, RUNS).await?;
     let mut more = found.len() >= RUNS;
-    let (mut runs, mut steps) = (Vec::new(), 0);
+    let (mut traces, mut steps) = (Vec::new(), 0);
     for (trace, size) in found {
         if steps + size > STEPS {
             more = true;
             continue;
         }
         steps += size;
-        let spans = app.store()?.trace_narrow(&app.project(), trace).await?;
-        // As of the end of the time asked about: a run that still comes in then is no broken one.
-        runs.extend(signals::runs::resolve(&spans, question.to, &app.run_settings));
+        traces.push(trace);
     }
-    Ok((runs, more))
+    // All at once: one by one the same pages of the segments would be read for each.
+    let spans = app.store()?.traces_narrow(&app.project(), &traces).await?;
+    let mut by_trace: HashMap<TraceId, _> = spans
+        .chunk_by(|one, next| one.trace_id == next.trace_id)
+        // As of the end of the time asked about: a run that still comes in then is no broken one.
+        .filter_map(|of_run| {
+            Some((of_run[0].trace_id, signals::runs::resolve(of_run, question.to, &app.run_settings)?))
+        })
+        .collect();
+    Ok((traces.iter().filter_map(|trace| by_trace.remove(trace)).collect(), more))
 }
 
 fn shown_origin(origin: &Origin, spans: Option<u64>) -> DoctorOrigin {

@@ -88,7 +88,9 @@ pub async fn get(
     let sees_alerts = caller.check_everywhere(Need::Read).is_ok();
     let sums = Sums::of(&found.hit, USERS);
     let until = millis(found.issue.last_seen.plus_nanos(HOUR));
-    let alerts = found.events.into_iter().filter(|it| sees_alerts && concerns(it, &found.issue.agent, until));
+    let project = app.project();
+    let whose = (&*project, &*found.issue.agent);
+    let alerts = found.events.into_iter().filter(|it| sees_alerts && concerns(it, whose, until));
     Ok(Json(IncidentAnswer {
         onset: found.onset,
         changes: found.changes.into_iter().map(Change::from).collect(),
@@ -159,12 +161,13 @@ fn found(
     }))
 }
 
-/// Whether an alert began to fire by `until` and is about the agent, or about no agent in particular.
-fn concerns(event: &keep::Event, agent: &str, until: i64) -> bool {
-    let agents = ["agent", "agent_id", "agent_name", "gen_ai_agent_name"];
+/// Whether an alert began to fire by `until` and is about the agent of the project, or about none in particular.
+fn concerns(event: &keep::Event, (project, agent): (&str, &str), until: i64) -> bool {
+    let fits = |label: &str, value: &str| ["", value].contains(&event.labels.get(label));
     event.kind == keep::EventKind::Fired.as_str()
         && event.at <= until
-        && agents.iter().all(|label| matches!(event.labels.get(label), "") || event.labels.get(label) == agent)
+        && fits("project", project)
+        && ["agent", "agent_id", "agent_name", "gen_ai_agent_name"].iter().all(|label| fits(label, agent))
 }
 
 /// A run as it stands; `None` where it is no longer kept.
@@ -242,4 +245,23 @@ fn csv(hit: &[Hit]) -> String {
         );
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_alert_of_a_namesake_in_another_project_does_not_concern_an_incident() {
+        let event = |project: &str, agent: &str| keep::Event {
+            at: 10,
+            kind: keep::EventKind::Fired.as_str().to_owned(),
+            labels: promql::Labels::new([("alertname", "A"), ("project", project), ("agent_id", agent)]),
+            detail: String::new(),
+        };
+        let concerns = |project: &str, agent: &str| concerns(&event(project, agent), ("shop", "refunds"), 20);
+        assert!(concerns("shop", "refunds") && concerns("", "refunds") && concerns("shop", ""));
+        assert!(!concerns("bank", "refunds") && !concerns("shop", "orders"));
+        assert!(!super::concerns(&event("shop", "refunds"), ("shop", "refunds"), 5), "it fired later");
+    }
 }

@@ -8,6 +8,8 @@ use axum::extract::{Path, State};
 use model::{Content, Timestamp, TraceId};
 use signals::detect::baseline::{Baseline, Kind};
 use signals::detect::compare::{self, Difference};
+use signals::detect::features::derived_version;
+use signals::detect::outcomes::Outcomes;
 use signals::detect::{Evidence, Settings, investigate as page, judge};
 use signals::runs::Resolved;
 use store::StoredLog;
@@ -36,13 +38,21 @@ pub struct Loaded {
     contents: Vec<Content>,
     logs: Vec<StoredLog>,
     known: Option<Arc<Baseline>>,
+    outcomes: Outcomes,
     now: Timestamp,
 }
 
 impl Loaded {
     fn evidence(&self) -> Evidence<'_> {
         let Resolved { run, steps, .. } = &self.resolved;
-        Evidence::new(run, steps, self.contents.iter().collect(), self.now).against(self.known.clone())
+        let evidence = Evidence::new(run, steps, self.contents.iter().collect(), self.now);
+        evidence.declared(&self.outcomes).against(self.known.clone())
+    }
+
+    /// The version whose baseline it is compared with: as it is told, else derived as the judge derives it.
+    fn version(&self) -> String {
+        let told = self.resolved.run.agent_version.as_deref();
+        told.map_or_else(|| derived_version(&self.evidence()), str::to_owned)
     }
 
     /// What detectors see in it.
@@ -58,16 +68,18 @@ pub async fn load(app: &Arc<App>, trace_id: TraceId) -> Result<Loaded, Problem> 
         return Err(too_many(stored.len()));
     }
     let (now, settings, shared) = (app.now(), app.run_settings, Arc::clone(app));
+    let outcomes = app.settings.detection.outcomes.clone();
     let built = tokio::task::spawn_blocking(move || {
         let resolved = joined::one(signals::runs::resolve_linked(&narrow(&stored), now, &settings), trace_id)?;
         let said = Said::of(&shared.settings.dialects, &stored, &logs);
         let contents = resolved.steps.iter().map(|step| said.content(step)).collect();
-        Some(Loaded { resolved, contents, logs, known: None, now })
+        let loaded = Loaded { resolved, contents, logs, known: None, outcomes, now };
+        let version = loaded.version();
+        Some((loaded, version))
     });
     let loaded = built.await.map_err(|error| Problem::internal(error.to_string()))?;
-    let mut loaded = loaded.ok_or_else(|| joined::no_run(&trace_id.to_string()))?;
-    let run = &loaded.resolved.run;
-    let (kind, version) = (Kind::of(run).key(), run.agent_version.as_deref().unwrap_or_default().to_string());
+    let (mut loaded, version) = loaded.ok_or_else(|| joined::no_run(&trace_id.to_string()))?;
+    let kind = Kind::of(&loaded.resolved.run).key();
     let known = app.with_state(move |state| state.read(|it| crate::findings::known(it, &kind, &version))).await?;
     loaded.known = known.map(Arc::new);
     Ok(loaded)

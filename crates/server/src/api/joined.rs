@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use model::{ResolvedStep, Span, TraceId};
+use model::{Join, Relation, ResolvedStep, Span, TraceId};
 use signals::runs::Resolved;
 use store::{Store, StoreError, StoredLog, StoredSpan};
 
@@ -15,7 +15,10 @@ pub fn no_run(id: &str) -> Problem {
     Problem::not_found(format!("no run {id}: nothing with this id has arrived, or it is no longer kept"))
 }
 
-/// The trace an id stands for: a trace id, a UUID that is one, or what log records name (an execution, a request, …).
+/// Fields in which a log record that carries a trace id as well says what else its run is called.
+const NAMES: &[&str] = &["execution_id", "workflow_run_id", "workflow_id", "run_id", "request_id", "agent.request.id"];
+
+/// The trace an id stands for: a trace id, a UUID that is one, or what log records or spans name (an execution, a request, …).
 pub async fn find(app: &App, id: &str) -> Result<TraceId, Problem> {
     let (store, project) = (app.store()?, app.project());
     if let Ok(trace_id) = id.replace('-', "").parse() {
@@ -23,12 +26,25 @@ pub async fn find(app: &App, id: &str) -> Result<TraceId, Problem> {
     }
     for group in dialects::ToldGroup::ALL {
         let trace_id = dialects::told_trace(&project, group, id);
-        if !store.trace_narrow(&project, trace_id).await?.is_empty() {
+        let spans = store.trace_narrow(&project, trace_id).await?;
+        let joins: Option<Vec<Join>> = spans.iter().map(|span| span.told.as_deref().and_then(Join::parse)).collect();
+        // Where spans alone name it, nothing is kept there but what leads to them.
+        let Some(joins) = joins else { return Ok(trace_id) };
+        if let Some(join) = joins.iter().rev().find(|join| join.relation == Relation::Told) {
+            return Ok(join.other);
+        }
+    }
+    for name in NAMES {
+        let filter =
+            query::LogFilter { attributes: vec![((*name).to_owned(), id.to_owned())], ..query::LogFilter::default() };
+        let (page, project) = (query::Page { limit: 1, ..query::Page::default() }, app.project());
+        let found = app.ask(|engine| async move { engine.logs(&project, &filter, &page).await }).await?;
+        if let Some(trace_id) = found.logs.iter().find_map(|entry| entry.log.trace_id) {
             return Ok(trace_id);
         }
     }
     Err(Problem::not_found(format!(
-        "no run {id}: it is no trace id (32 hexadecimal digits), and no log record names it as its execution, workflow, request or conversation"
+        "no run {id}: it is no trace id (32 hexadecimal digits), and nothing names it as its execution, workflow, request or conversation"
     )))
 }
 

@@ -80,10 +80,11 @@ pub async fn mark(
     body: Bytes,
 ) -> Result<Json<RunMarked>, Problem> {
     params.end()?;
-    let mark: Mark = body::json(&body, r#"{"good": true}"#)?;
+    let mut mark: Mark = body::json(&body, r#"{"good": true}"#)?;
     if mark.note.as_ref().is_some_and(|note| note.len() > NOTE_MAX) {
         return Err(Problem::bad_request(format!("the note is longer than {NOTE_MAX} bytes")));
     }
+    mark.note = mark.note.map(|note| app.told("mark.note", note));
     let trace_id = joined::find(&app, &id).await?;
     let spans = joined::narrow(&app, trace_id).await?;
     let resolved = super::run::resolve(&app, trace_id, &spans)?;

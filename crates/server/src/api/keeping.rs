@@ -20,8 +20,6 @@ use super::types::{
 use crate::app::App;
 use crate::erasure::holds::{self, HOLDS_MAX, Hold};
 use crate::erasure::{self, Record, Target, What};
-use crate::findings::FINDINGS_NANOS;
-use crate::keeping::Keeping;
 use crate::sampling;
 
 /// Orders listed.
@@ -45,12 +43,7 @@ pub async fn retention(State(app): State<Arc<App>>, params: Params) -> Result<Js
     let keeping = &app.settings.keeping;
     let set = |times: &crate::keeping::ByProject| times.of(&project).map(|time| time.as_secs());
     let derived = [
-        (
-            "findings",
-            Some(findings_kept(keeping, &project)),
-            "--retention findings=…; at most 90 days and 200,000 findings; issues stay",
-        ),
-        ("scores", None, "with the log records they came as: the layer logs"),
+        ("findings", set(&keeping.findings), "--retention findings=…; at most 200,000 findings; issues stay"),
         ("costs by run", nanos(crate::money::kept::MONEY_ENTRIES_KEPT), "built in; sums by hour stay"),
         ("audit", set(&keeping.audit), "--retention audit=…; entries lose their words, their hashes stay in the chain"),
         ("agents", set(&keeping.agents), "--retention agents=…; as the audit log"),
@@ -72,12 +65,6 @@ pub async fn retention(State(app): State<Arc<App>>, params: Params) -> Result<Js
     }))
 }
 
-/// Seconds that findings of a project are kept.
-fn findings_kept(keeping: &Keeping, project: &str) -> u64 {
-    let most = FINDINGS_NANOS.unsigned_abs() / 1_000_000_000;
-    keeping.findings.of(project).map_or(most, |time| time.as_secs().min(most))
-}
-
 /// How long findings are kept in every project that has some, and those that go within a day of the first.
 pub(super) async fn findings_by_project(app: &Arc<App>) -> Result<Vec<StoreRetention>, Problem> {
     const DAY_NANOS: i64 = 86_400_000_000_000;
@@ -96,11 +83,13 @@ pub(super) async fn findings_by_project(app: &Arc<App>) -> Result<Vec<StoreReten
         })
         .await?;
     let layer = |(project, at, findings): (String, i64, i64)| {
-        let seconds = findings_kept(&app.settings.keeping, &project);
-        let nanos = i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1_000_000_000);
-        let at = Timestamp::from_nanos(at).plus_nanos(nanos);
-        let next = StoreDrop { at, segments: 0, rows: findings.unsigned_abs(), bytes: 0 };
-        StoreRetention { project, layer: "findings".into(), keep_seconds: Some(seconds), next: Some(next), dropped: None }
+        let kept = app.settings.keeping.findings.of(&project);
+        let next = kept.map(|kept| {
+            let at = Timestamp::from_nanos(at).plus_nanos(i64::try_from(kept.as_nanos()).unwrap_or(i64::MAX));
+            StoreDrop { at, segments: 0, rows: findings.unsigned_abs(), bytes: 0 }
+        });
+        let keep_seconds = kept.map(|kept| kept.as_secs());
+        StoreRetention { project, layer: "findings".into(), keep_seconds, next, dropped: None }
     };
     Ok(first.into_iter().map(layer).collect())
 }
@@ -133,11 +122,12 @@ pub async fn hold(
     Extension(caller): Extension<Caller>,
     body: Bytes,
 ) -> Result<Json<HoldInfo>, Problem> {
-    let new: NewHold = body::json(&body, r#"{"about": {"user": "…"}, "reason": "case 17"}"#)?;
+    let mut new: NewHold = body::json(&body, r#"{"about": {"user": "…"}, "reason": "case 17"}"#)?;
     let target = target(new.about)?;
     if new.reason.trim().is_empty() || new.reason.chars().count() > MAX_TEXT {
         return Err(Problem::bad_request(format!("say why in `reason`, in up to {MAX_TEXT} characters")));
     }
+    new.reason = app.told("hold.reason", new.reason);
     if target.what == What::Run {
         erasure::traces(&app, &caller.project, &target).await?;
     }

@@ -15,7 +15,7 @@ use super::types::{Problem, Rule, RuleDistance, RuleDistances, RuleExplanation, 
 use crate::alerting::{threshold, watched_or_all};
 use crate::app::App;
 use crate::series::{AskError, ask, limits, millis};
-use ::alerts::evaluate::{Health, RuleState, State as AlertState};
+use ::alerts::evaluate::{ActiveAlert, Health, RuleState, State as AlertState};
 use ::alerts::rules::RuleKind;
 use promql::Params as QueryParams;
 
@@ -162,8 +162,9 @@ pub async fn explain(
         let (running, rule, known) = found.ok_or_else(|| {
             Problem::not_found(format!("there is no rule `{name}`; GET /api/v1/rules lists those there are"))
         })?;
-        let alerts = known
-            .map(|known| known.alerts.values().map(|alert| of_rule(&inner, &running.group.name, alert, now)).collect());
+        let mutes = inner.dispatcher.mutes(&inner.config, &inner.silences, now);
+        let shown = |alert: &ActiveAlert| of_rule(&inner, &mutes, &running.group.name, alert);
+        let alerts = known.map(|known| known.alerts.values().map(shown).collect());
         let threshold = threshold(&rule.query.root);
         let answer = RuleExplanation {
             name: name.clone(),

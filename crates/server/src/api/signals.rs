@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use signals::metrics::{Bundle, FAMILIES, Id, Label, RATES, Registry, Scope};
+use model::Timestamp;
+use signals::metrics::{Bundle, FAMILIES, Label, RATES, Registry, Scope};
 
 use super::params::Params;
 use super::types::{
@@ -56,10 +57,12 @@ pub async fn get(State(app): State<Arc<App>>, mut params: Params) -> Result<Json
     responses((status = 200, body = MetricFamilies, description = "The families")))]
 pub async fn families(State(app): State<Arc<App>>, params: Params) -> Result<Json<MetricFamilies>, Problem> {
     params.end()?;
-    Ok(Json(MetricFamilies { families: list(&app.metrics.registry()) }))
+    Ok(Json(MetricFamilies { families: list(&app.metrics.registry(), app.now()) }))
 }
 
-fn list(registry: &Registry) -> Vec<MetricFamily> {
+fn list(registry: &Registry, now: Timestamp) -> Vec<MetricFamily> {
+    let sets = registry.sets(now);
+    let sets_of = |name: &str| sets.get(name).copied().unwrap_or_default() as u64;
     let derived = FAMILIES.iter().map(|family| MetricFamily {
         name: family.name.into(),
         kind: family.kind.as_str().into(),
@@ -71,10 +74,9 @@ fn list(registry: &Registry) -> Vec<MetricFamily> {
         labels: family.labels.iter().flat_map(|label| label.names()).map(|name| (*name).into()).collect(),
         buckets: family.buckets.to_vec(),
         spellings: family.spellings.iter().map(|spelling| spelling.name.into()).collect(),
-        label_sets: registry.label_sets(family.id) as u64,
+        label_sets: sets_of(family.name),
         label_sets_max: registry.limits().label_sets as u64,
     });
-    let agents = registry.label_sets(Id::Requests) as u64;
     let rates = RATES.iter().map(|rate| MetricFamily {
         name: rate.name.into(),
         kind: "gauge".into(),
@@ -86,7 +88,7 @@ fn list(registry: &Registry) -> Vec<MetricFamily> {
         labels: [Label::Agent].into_iter().chain(rate.by).flat_map(Label::names).map(|name| (*name).into()).collect(),
         buckets: Vec::new(),
         spellings: Vec::new(),
-        label_sets: agents.min(registry.agents(None).len() as u64),
+        label_sets: sets_of(rate.name),
         label_sets_max: registry.limits().label_sets as u64,
     });
     derived.chain(rates).collect()

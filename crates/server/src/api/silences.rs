@@ -67,7 +67,7 @@ pub async fn create(State(app): State<Arc<App>>, body: Bytes) -> Result<Json<Sil
         starts_at,
         ends_at,
         created_by: request.created_by,
-        comment: request.comment,
+        comment: app.told("silence.comment", request.comment),
         updated_at: now,
     };
     alerting::put_silence(&app, silence.clone()).await?;

@@ -114,6 +114,8 @@ pub fn limits(app: &App) -> Vec<Limit> {
         limit("silences_max", alerting::SILENCES_MAX, "silences"),
         limit("evidence_alerts_max", alerting::EVIDENCE_ALERTS_MAX, "alerts"),
         limit("evidence_time", alerting::EVIDENCE_TIME.as_secs() as usize, "seconds"),
+        limit("evidence_late_time", alerting::EVIDENCE_LATE_TIME.as_secs() as usize, "seconds"),
+        limit("evidence_late_max", alerting::EVIDENCE_LATE_MAX, "evaluations"),
         limit("backtest_time", alerting::BACKTEST_TIME.as_secs() as usize, "seconds"),
         limit("backtests_max", alerting::BACKTESTS_MAX, "backtests"),
         limit("backtest_samples_max", alerting::BACKTEST_SAMPLES_MAX, "samples"),

@@ -119,6 +119,7 @@ pub const RULES: &[(&str, &str, Rule)] = &[
     ("POST", "/api/v1/costs/reprice", Server(Need::Write)),
     ("GET", "/api/v1/prices", Needs(Need::Read)),
     ("PUT", "/api/v1/prices", Server(Need::Write)),
+    ("GET", "/api/v1/prices/of", Needs(Need::Read)),
     ("GET", "/api/v1/budgets", Needs(Need::Read)),
     ("PUT", "/api/v1/budgets", Server(Need::Write)),
     // Agents ask before they spend, with the key they send telemetry with

@@ -327,25 +327,26 @@ pub fn suspects(connection: &Connection, project: &str, filter: &Filter, limit: 
 /// What was counted since the beginning.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Totals {
-    /// Findings by agent, detector and severity.
-    pub findings: Vec<([String; 3], u64)>,
+    /// Findings by project, agent, detector and severity. The project of those counted by earlier versions is empty.
+    pub findings: Vec<([String; 4], u64)>,
     /// Runs by agent and outcome.
     pub outcomes: Vec<([String; 2], u64)>,
-    /// Issues that are new or regressed and about which nothing was decided: agent, environment, detector, severity, state, fingerprint.
-    pub new: Vec<[String; 6]>,
+    /// Issues that are new or regressed and about which nothing was decided: project, agent, environment, detector, severity, state,
+    /// fingerprint.
+    pub new: Vec<[String; 7]>,
 }
 
 /// What was counted since the beginning, and which issues opened lately.
 pub fn totals(connection: &Connection, now: Timestamp) -> Result<Totals> {
-    let mut query =
-        connection.prepare_cached("SELECT agent, detector, severity, count FROM findings_counts ORDER BY 1, 2, 3")?;
-    let findings = query.query_map([], |row| Ok((texts(row)?, row.get::<_, i64>(3)?.cast_unsigned())))?;
+    let mut query = connection
+        .prepare_cached("SELECT project, agent, detector, severity, count FROM findings_counts ORDER BY 1, 2, 3, 4")?;
+    let findings = query.query_map([], |row| Ok((texts(row)?, row.get::<_, i64>(4)?.cast_unsigned())))?;
     let mut totals = Totals { findings: findings.collect::<Result<_>>()?, ..Totals::default() };
     let mut query = connection.prepare_cached("SELECT agent, outcome, count FROM findings_outcomes ORDER BY 1, 2")?;
     let outcomes = query.query_map([], |row| Ok((texts(row)?, row.get::<_, i64>(2)?.cast_unsigned())))?;
     totals.outcomes = outcomes.collect::<Result<_>>()?;
     let mut query = connection.prepare_cached(
-        "SELECT agent, environment, detector, severity, state, fingerprint FROM findings_issues
+        "SELECT project, agent, environment, detector, severity, state, fingerprint FROM findings_issues
          WHERE opened >= ?1 AND state IN ('open', 'regressed') AND count > 0 ORDER BY opened DESC LIMIT ?2",
     )?;
     let new = query.query_map(params![now.plus_nanos(-NEW_NANOS).as_nanos(), NEW_MAX], texts)?;

@@ -199,7 +199,7 @@ impl Judge for FindingsJudge {
     }
 
     fn before_commit(&mut self, tx: &Transaction<'_>) -> rusqlite::Result<()> {
-        kept::forget(tx, self.now)?;
+        kept::forget(tx)?;
         if self.now.nanos_since(self.written) < LEARNED_EVERY || self.learned.is_empty() {
             return Ok(());
         }

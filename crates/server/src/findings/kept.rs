@@ -7,7 +7,7 @@ use signals::detect::baseline::{self, Baseline};
 use signals::detect::{DRIFT, Night, SILENCE, Silence, Verdict};
 use state::rusqlite::{Connection, OptionalExtension, Result, Transaction, params};
 
-use super::{COUNTS_MAX, FINDINGS_MAX, FINDINGS_NANOS, JUDGED_MAX, MARKS_MAX, OUTCOMES_MAX};
+use super::{COUNTS_MAX, FINDINGS_MAX, JUDGED_MAX, MARKS_MAX, OUTCOMES_MAX};
 
 /// Findings removed in one batch at most: more than are added.
 const FORGET_ROWS: i64 = 4_096;
@@ -126,27 +126,27 @@ fn put(tx: &Transaction<'_>, subject: Subject<'_>, finding: &Finding, known: boo
     ])?;
     issue(tx, subject, finding, i64::from(!counted))?;
     if !known && subject.news {
-        count_finding(tx, subject.agent, finding)?;
+        count_finding(tx, subject.project, subject.agent, finding)?;
     }
     Ok(())
 }
 
-fn count_finding(tx: &Transaction<'_>, agent: &str, finding: &Finding) -> Result<()> {
+fn count_finding(tx: &Transaction<'_>, project: &str, agent: &str, finding: &Finding) -> Result<()> {
     let (detector, severity) = (finding.detector.as_str(), finding.severity.as_str());
     let counted = tx
         .prepare_cached(
-            "UPDATE findings_counts SET count = count + 1 WHERE agent = ?1 AND detector = ?2 AND severity = ?3",
+            "UPDATE findings_counts SET count = count + 1 WHERE project = ?1 AND agent = ?2 AND detector = ?3 AND severity = ?4",
         )?
-        .execute([agent, detector, severity])?;
+        .execute([project, agent, detector, severity])?;
     if counted > 0 {
         return Ok(());
     }
     let rows: i64 = tx.prepare_cached("SELECT count(*) FROM findings_counts")?.query_row([], |row| row.get(0))?;
     let agent = if rows < COUNTS_MAX { agent } else { "other" };
     tx.prepare_cached(
-        "INSERT INTO findings_counts VALUES (?1, ?2, ?3, 1) ON CONFLICT (agent, detector, severity) DO UPDATE SET count = count + 1",
+        "INSERT INTO findings_counts VALUES (?1, ?2, ?3, ?4, 1) ON CONFLICT (project, agent, detector, severity) DO UPDATE SET count = count + 1",
     )?
-    .execute([agent, detector, severity])
+    .execute([project, agent, detector, severity])
     .map(drop)
 }
 
@@ -265,21 +265,21 @@ fn issue(tx: &Transaction<'_>, subject: Subject<'_>, finding: &Finding, more: i6
     .map(drop)
 }
 
-/// Removes the oldest findings and judged runs where they are too many or too old. Issues stay: they are few, and remember what was decided.
-pub fn forget(tx: &Transaction<'_>, now: Timestamp) -> Result<()> {
+/// Removes the findings and judged runs that were written first where they are too many. Issues stay: they are few, and remember what was
+/// decided.
+pub fn forget(tx: &Transaction<'_>) -> Result<()> {
     let last: i64 =
         tx.prepare_cached("SELECT coalesce(max(number), 0) FROM findings")?.query_row([], |row| row.get(0))?;
-    let oldest = now.plus_nanos(-FINDINGS_NANOS).as_nanos();
     tx.prepare_cached(
-        "DELETE FROM findings WHERE number IN (SELECT number FROM findings ORDER BY number LIMIT ?1) AND (number <= ?2 OR at < ?3)",
+        "DELETE FROM findings WHERE number IN (SELECT number FROM findings ORDER BY number LIMIT ?1) AND number <= ?2",
     )?
-    .execute(params![FORGET_ROWS, last - FINDINGS_MAX, oldest])?;
+    .execute(params![FORGET_ROWS, last - FINDINGS_MAX])?;
     let last: i64 =
         tx.prepare_cached("SELECT coalesce(max(number), 0) FROM findings_runs")?.query_row([], |row| row.get(0))?;
     tx.prepare_cached(
-        "DELETE FROM findings_runs WHERE number IN (SELECT number FROM findings_runs ORDER BY number LIMIT ?1) AND (number <= ?2 OR at < ?3)",
+        "DELETE FROM findings_runs WHERE number IN (SELECT number FROM findings_runs ORDER BY number LIMIT ?1) AND number <= ?2",
     )?
-    .execute(params![FORGET_ROWS, last - JUDGED_MAX, oldest])
+    .execute(params![FORGET_ROWS, last - JUDGED_MAX])
     .map(drop)
 }
 

@@ -1,38 +1,71 @@
-//! The common subset of LogQL: stream selectors, line filters, label filters, and counting over time.
+//! The common subset of LogQL: stream selectors, line filters, label filters, labels dropped and kept, and numbers over time: of records, of
+//! bytes, and of what a label says (`unwrap`).
 //!
 //! A question about numbers is PromQL around log ranges: each `rate({…} |= "x" [5m])` becomes a range over a made-up metric with one sample a
 //! record, and PromQL computes the rest.
 
+mod filter;
+
 use promql::ast::Expr;
 use promql::{MatchOp, Matcher};
-use regex::Regex;
 
-/// What must hold of a line.
-#[derive(Debug)]
-pub enum LineFilter {
-    /// `|=`, or `!=` where the flag is false.
-    Contains(bool, String),
-    /// `|~`, or `!~` where the flag is false.
-    Matches(bool, Regex),
-}
-
-impl LineFilter {
-    /// Whether a line passes.
-    pub fn passes(&self, line: &str) -> bool {
-        match self {
-            Self::Contains(wanted, text) => line.contains(text.as_str()) == *wanted,
-            Self::Matches(wanted, regex) => regex.is_match(line) == *wanted,
-        }
-    }
-}
+pub use self::filter::{Filter, LineFilter, number};
+use self::filter::{label, word};
 
 /// Which records.
 #[derive(Debug, Default)]
 pub struct Selector {
-    /// Conditions on labels, those behind the braces included.
+    /// Conditions on labels, plain ones behind the braces included.
     pub labels: Vec<Matcher>,
+    /// Other conditions on labels.
+    pub filters: Vec<Filter>,
     /// Conditions on the line.
     pub lines: Vec<LineFilter>,
+    /// Labels that are left out, or the only ones that are shown, in this order.
+    pub shown: Vec<Shown>,
+    /// The label whose value is a record's number.
+    pub unwrap: Option<String>,
+}
+
+/// Which labels are shown.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// All but these.
+    Without(Vec<String>),
+    /// These alone.
+    Only(Vec<String>),
+}
+
+impl Shown {
+    /// Whether a label is shown.
+    pub fn shows(&self, label: &str) -> bool {
+        match self {
+            Self::Without(labels) => labels.iter().all(|other| other != label),
+            Self::Only(labels) => labels.iter().any(|other| other == label),
+        }
+    }
+}
+
+/// What a record adds to a range.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Counts {
+    /// One.
+    Records,
+    /// The length of its line.
+    Bytes,
+    /// The number in the label that is unwrapped; a record without is left out.
+    Values,
+}
+
+/// The records of a range.
+#[derive(Debug)]
+pub struct Range {
+    /// Which.
+    pub selector: Selector,
+    /// What each adds.
+    pub counts: Counts,
+    /// The labels by which they are put together, where the question says so.
+    pub by: Option<Shown>,
 }
 
 /// A question.
@@ -44,8 +77,8 @@ pub enum Query {
     Numbers {
         /// PromQL over metrics named `__log_0`, `__log_1`, …
         promql: String,
-        /// The records each of them is made of, and whether a sample is the length of a line instead of 1.
-        ranges: Vec<(Selector, bool)>,
+        /// The records each of them is made of.
+        ranges: Vec<Range>,
     },
 }
 
@@ -54,13 +87,40 @@ pub fn metric(at: usize) -> String {
     format!("__log_{at}")
 }
 
-/// Functions of log ranges: what they count, and whether by second.
-const RANGE_FUNCTIONS: [(&str, bool, bool); 4] = [
-    ("count_over_time", false, false),
-    ("rate", false, true),
-    ("bytes_over_time", true, false),
-    ("bytes_rate", true, true),
+/// A function of log ranges.
+struct Function {
+    name: &'static str,
+    /// PromQL's.
+    promql: &'static str,
+    counts: Counts,
+    /// The result is by second.
+    rate: bool,
+}
+
+const fn function(name: &'static str, promql: &'static str, counts: Counts, rate: bool) -> Function {
+    Function { name, promql, counts, rate }
+}
+
+/// Functions of log ranges. `rate` over unwrapped numbers is [`RATE_OF_VALUES`].
+static FUNCTIONS: [Function; 14] = [
+    function("count_over_time", "count_over_time", Counts::Records, false),
+    function("rate", "count_over_time", Counts::Records, true),
+    function("absent_over_time", "absent_over_time", Counts::Records, false),
+    function("bytes_over_time", "sum_over_time", Counts::Bytes, false),
+    function("bytes_rate", "sum_over_time", Counts::Bytes, true),
+    function("sum_over_time", "sum_over_time", Counts::Values, false),
+    function("avg_over_time", "avg_over_time", Counts::Values, false),
+    function("min_over_time", "min_over_time", Counts::Values, false),
+    function("max_over_time", "max_over_time", Counts::Values, false),
+    function("first_over_time", "first_over_time", Counts::Values, false),
+    function("last_over_time", "last_over_time", Counts::Values, false),
+    function("stddev_over_time", "stddev_over_time", Counts::Values, false),
+    function("stdvar_over_time", "stdvar_over_time", Counts::Values, false),
+    function(QUANTILE, QUANTILE, Counts::Values, false),
 ];
+static RATE_OF_VALUES: Function = function("rate", "sum_over_time", Counts::Values, true);
+/// The one with a parameter in front.
+const QUANTILE: &str = "quantile_over_time";
 
 /// Reads a query.
 ///
@@ -70,24 +130,26 @@ pub fn parse(text: &str) -> Result<Query, String> {
     let text = text.trim();
     if text.starts_with('{') {
         let (selector, rest) = selector(text)?;
+        if selector.unwrap.is_some() {
+            return Err(unexpected(text, "unwrap inside of a function such as avg_over_time"));
+        }
         return if rest.is_empty() { Ok(Query::Records(selector)) } else { Err(unexpected(rest, "the end")) };
     }
     let (mut promql, mut ranges, mut rest) = (String::new(), Vec::new(), text);
     while let Some(brace) = rest.find('{') {
-        let before = rest[..brace].trim_end();
-        let call = RANGE_FUNCTIONS.iter().find_map(|&(name, bytes, rate)| {
-            let head = before.strip_suffix('(')?.trim_end().strip_suffix(name)?;
-            // `rate` is also the end of `bytes_rate`.
-            let whole = !head.ends_with(|c: char| c.is_alphanumeric() || c == '_');
-            whole.then_some((head, bytes, rate))
-        });
-        let Some((head, bytes, rate)) = call else {
-            return Err(unexpected(
+        let (head, function, parameter) = call(rest[..brace].trim_end()).ok_or_else(|| {
+            unexpected(
                 rest,
-                "a log range inside of count_over_time, rate, bytes_over_time or bytes_rate; other functions over log ranges are not supported",
-            ));
-        };
+                "a log range inside of count_over_time, rate, bytes_over_time or another function of log ranges; the others are not supported",
+            )
+        })?;
         let (found, after) = selector(&rest[brace..])?;
+        let function = match (&found.unwrap, function.counts) {
+            (Some(_), Counts::Records) if function.name == "rate" => &RATE_OF_VALUES,
+            (Some(_), Counts::Values) | (None, Counts::Records | Counts::Bytes) => function,
+            (None, Counts::Values) => return Err(unexpected(after, "| unwrap and the label to compute with")),
+            (Some(_), _) => return Err(unexpected(after, "no unwrap inside of this function")),
+        };
         let (range, after) = after
             .strip_prefix('[')
             .and_then(|inside| inside.split_once(']'))
@@ -101,19 +163,54 @@ pub fn parse(text: &str) -> Result<Query, String> {
             }
             None => (String::new(), after.trim_start()),
         };
-        rest = after.strip_prefix(')').ok_or_else(|| unexpected(after, ")"))?;
-        let function = if bytes { "sum_over_time" } else { "count_over_time" };
-        let name = metric(ranges.len());
+        let after = after.strip_prefix(')').ok_or_else(|| unexpected(after, ")"))?;
+        let (by, after) = if function.counts == Counts::Values { grouping(after)? } else { (None, after) };
+        rest = after;
+        let call = format!("{}({parameter}{}[{millis}ms]{offset})", function.promql, metric(ranges.len()));
         promql.push_str(head);
-        if rate {
-            promql.push_str(&format!("({function}({name}[{}ms]{offset}) / {})", millis, millis as f64 / 1e3));
+        if function.rate {
+            promql.push_str(&format!("({call} / {})", millis as f64 / 1e3));
         } else {
-            promql.push_str(&format!("{function}({name}[{millis}ms]{offset})"));
+            promql.push_str(&call);
         }
-        ranges.push((found, bytes));
+        ranges.push(Range { selector: found, counts: function.counts, by });
     }
     promql.push_str(rest);
     Ok(Query::Numbers { promql, ranges })
+}
+
+/// What stands before a call of a function of log ranges, the function, and its parameter with a comma behind it.
+fn call(before: &str) -> Option<(&str, &'static Function, String)> {
+    let (before, parameter) = match before.strip_suffix(',') {
+        Some(list) => {
+            let open = list.rfind('(')?;
+            let parameter: f64 = list[open + 1..].trim().parse().ok()?;
+            (&list[..=open], format!("{parameter}, "))
+        }
+        None => (before, String::new()),
+    };
+    FUNCTIONS.iter().find_map(|function| {
+        let head = before.strip_suffix('(')?.trim_end().strip_suffix(function.name)?;
+        // `rate` is also the end of `bytes_rate`.
+        let whole = !head.ends_with(|c: char| c.is_alphanumeric() || c == '_');
+        let takes = (function.name == QUANTILE) != parameter.is_empty();
+        (whole && takes).then(|| (head, function, parameter.clone()))
+    })
+}
+
+/// `by (…)` or `without (…)` behind a function; gives the rest.
+fn grouping(text: &str) -> Result<(Option<Shown>, &str), String> {
+    let text = text.trim_start();
+    let (only, after) = match (word(text, "by"), word(text, "without")) {
+        (Some(after), _) => (true, after),
+        (_, Some(after)) => (false, after),
+        (None, None) => return Ok((None, text)),
+    };
+    let inside = after.strip_prefix('(').and_then(|inside| inside.split_once(')'));
+    let (list, rest) = inside.ok_or_else(|| unexpected(after, "labels in parentheses"))?;
+    let labels: Vec<String> =
+        list.split(',').map(|label| label.trim().to_owned()).filter(|label| !label.is_empty()).collect();
+    Ok((Some(if only { Shown::Only(labels) } else { Shown::Without(labels) }), rest))
 }
 
 fn unexpected(rest: &str, expected: &str) -> String {
@@ -127,43 +224,52 @@ fn selector(text: &str) -> Result<(Selector, &str), String> {
     let mut selector = Selector { labels: matchers(&text[..=end])?, ..Selector::default() };
     let mut rest = text[end + 1..].trim_start();
     loop {
-        let line = ["|=", "!=", "|~", "!~"].into_iter().find(|operator| rest.starts_with(operator));
-        if let Some(operator) = line {
-            let (value, after) = quoted(rest[2..].trim_start())?;
-            let wanted = operator.starts_with('|');
-            selector.lines.push(if operator.ends_with('=') {
-                LineFilter::Contains(wanted, value)
-            } else {
-                let regex = Regex::new(&value).map_err(|error| format!("parse error: {error}"))?;
-                LineFilter::Matches(wanted, regex)
-            });
+        if let Some(operator) = ["|=", "!=", "|~", "!~"].into_iter().find(|operator| rest.starts_with(operator)) {
+            let (filter, after) = LineFilter::read(operator, &rest[2..])?;
+            selector.lines.push(filter);
             rest = after;
             continue;
         }
         let Some(stage) = rest.strip_prefix('|').map(str::trim_start) else { return Ok((selector, rest)) };
-        // Records have their attributes as labels whichever way they were written.
-        let parser = ["json", "logfmt", "unpack"].into_iter().find_map(|name| stage.strip_prefix(name));
-        match parser.filter(|after| after.is_empty() || after.starts_with([' ', '|', '[', '\t', '\n'])) {
-            Some(after) => rest = after.trim_start(),
-            None => {
-                let end = stage.find(['|', '[', ')']).unwrap_or(stage.len());
-                // A pipe or bracket may stand in the quotes of the value.
-                let end = match stage.find('"') {
-                    Some(quote) if quote < end => {
-                        let (_, after) = quoted(&stage[quote..])?;
-                        stage.len() - after.len()
-                    }
-                    _ => end,
-                };
-                let filter = format!("{{{}}}", stage[..end].trim());
-                let found = matchers(&filter).map_err(|_| {
-                    unexpected(stage, "a label filter such as level=\"error\"; formatting, unwrapping and other stages are not supported")
-                })?;
-                selector.labels.extend(found);
-                rest = stage[end..].trim_start();
-            }
-        }
+        rest = self::stage(&mut selector, stage)?;
     }
+}
+
+/// Reads a stage behind its bar; gives the rest.
+fn stage<'t>(selector: &mut Selector, text: &'t str) -> Result<&'t str, String> {
+    let after = |words: &[&str]| words.iter().find_map(|name| word(text, name));
+    // Records have their attributes as labels whichever way they were written, and no colours.
+    if let Some(rest) = after(&["json", "logfmt", "unpack", "decolorize"])
+        .filter(|rest| rest.is_empty() || rest.starts_with(['|', '[', '!']))
+    {
+        return Ok(rest);
+    }
+    if let Some(rest) = after(&["unwrap"]).filter(|rest| !rest.starts_with('=')) {
+        // A duration is read as one whether or not it is said to be one.
+        let inside = ["duration_seconds", "duration"].into_iter().find_map(|name| word(rest, name)?.strip_prefix('('));
+        let (name, after) =
+            label(inside.unwrap_or(rest).trim_start()).ok_or_else(|| unexpected(rest, "the name of a label"))?;
+        selector.unwrap = Some(name.to_owned());
+        let closed = if inside.is_some() { after.strip_prefix(')') } else { Some(after) };
+        return closed.map(str::trim_start).ok_or_else(|| unexpected(after, ")"));
+    }
+    for (name, only) in [("drop", false), ("keep", true)] {
+        let Some((first, mut rest)) = after(&[name]).and_then(label) else { continue };
+        let mut names = vec![first.to_owned()];
+        while let Some(after) = rest.strip_prefix(',') {
+            let (next, after) = label(after.trim_start()).ok_or_else(|| unexpected(after, "the name of a label"))?;
+            names.push(next.to_owned());
+            rest = after;
+        }
+        selector.shown.push(if only { Shown::Only(names) } else { Shown::Without(names) });
+        return Ok(rest);
+    }
+    let (filter, rest) = Filter::read(text, 0)?;
+    match filter {
+        Filter::Text(matcher) => selector.labels.push(matcher),
+        other => selector.filters.push(other),
+    }
+    Ok(rest)
 }
 
 /// Place of the brace that closes the first, quotes left alone.
@@ -242,7 +348,56 @@ mod tests {
         assert_eq!(labels, [r#"service_name="a}""#, r#"level=~"e|w""#, r#"tool="b|c""#]);
         let passes = |line: &str| selector.lines.iter().all(|filter| filter.passes(line));
         assert!(passes("it's 42") && !passes("it's 42 x") && !passes("it's four") && !passes("42"));
+        let either = records(r#"{} |= "a" or `b` != "x" or "y""#);
+        let passes = |line: &str| either.lines.iter().all(|filter| filter.passes(line));
+        assert!(passes("b") && passes("a") && !passes("c") && !passes("a y"));
         assert!(records("{}").labels.is_empty());
+    }
+
+    #[test]
+    fn label_filters_compare_numbers_and_are_joined() {
+        let selector = records(r#"{} | json | level="error" or (ms > 100 and tool=~"a|b") | ms <= 1.5s"#);
+        assert!(selector.labels.is_empty());
+        let passes = |level: &'static str, ms: &'static str, tool: &'static str| {
+            let value = move |name: &str| match name {
+                "level" => level,
+                "ms" => ms,
+                "tool" => tool,
+                _ => "",
+            };
+            selector.filters.iter().all(|filter| filter.passes(&value))
+        };
+        assert!(passes("error", "1", "") && !passes("info", "1.2s", ""));
+        assert!(!passes("info", "101", "a"), "more than one and a half seconds");
+        assert!(!passes("error", "", ""), "no number");
+        assert!(!passes("error", "2s", "") && passes("error", "200ms", ""));
+        assert_eq!(records(r#"{a="b"} | c="d" != "line""#).lines.len(), 1);
+    }
+
+    #[test]
+    fn labels_are_dropped_and_kept() {
+        let selector = records("{} | json | drop __error__, trace_id | keep level");
+        assert_eq!(
+            selector.shown,
+            [Shown::Without(vec!["__error__".into(), "trace_id".into()]), Shown::Only(vec!["level".into()])]
+        );
+        let shows = |label: &str| selector.shown.iter().all(|shown| shown.shows(label));
+        assert!(shows("level") && !shows("trace_id") && !shows("tool"));
+    }
+
+    #[test]
+    fn numbers_in_labels_are_computed_with() {
+        let text = r#"quantile_over_time(0.9, {a="b"} | json | unwrap latency_ms [5m]) by (tool) > rate({a="b"} | unwrap duration(d)[1m])"#;
+        let Query::Numbers { promql, ranges } = parse(text).unwrap() else { panic!("numbers") };
+        assert_eq!(promql, "quantile_over_time(0.9, __log_0[300000ms]) > (sum_over_time(__log_1[60000ms]) / 60)");
+        promql::parse(&promql).unwrap();
+        assert_eq!(ranges[0].by, Some(Shown::Only(vec!["tool".into()])));
+        let unwrapped: Vec<&str> = ranges.iter().filter_map(|range| range.selector.unwrap.as_deref()).collect();
+        assert_eq!((unwrapped, ranges[1].counts), (vec!["latency_ms", "d"], Counts::Values));
+        // What Grafana's Explore asks for its histogram of logs.
+        let volume = r#"sum by (level, detected_level) (count_over_time({a="b"} |= `` | drop __error__[1m]))"#;
+        let Query::Numbers { promql, .. } = parse(volume).unwrap() else { panic!("numbers") };
+        assert_eq!(promql, "sum by (level, detected_level) (count_over_time(__log_0[60000ms]))");
     }
 
     #[test]
@@ -264,7 +419,10 @@ mod tests {
     fn what_is_not_understood_is_named() {
         for (query, part) in [
             (r#"{a="b"} | line_format "x""#, "not supported"),
-            (r#"quantile_over_time(0.9, {a="b"} | unwrap c [5m])"#, "not supported"),
+            (r#"rate_counter({a="b"} | unwrap c [5m])"#, "not supported"),
+            (r#"avg_over_time({a="b"}[5m])"#, "unwrap"),
+            (r#"{a="b"} | unwrap c"#, "unwrap inside of a function"),
+            (r#"{a="b"} | c > "d""#, "before a text"),
             (r#"{a="b"} |= x"#, "a text in quotes"),
             (r#"rate({a="b"})"#, "a range such as [5m]"),
             (r#"{a="b""#, "expected }"),

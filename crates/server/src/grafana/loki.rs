@@ -18,7 +18,7 @@ use promql::{Labels, Matcher, Params, Series};
 use query::{LogEntry, LogFilter, Page};
 use serde_json::{Map, Value, json};
 
-use super::logql::{self, Query, Selector};
+use super::logql::{self, Counts, Query, Range, Selector, Shown};
 use super::{any_time, json, texts};
 use crate::app::App;
 use crate::problem::Problem;
@@ -132,6 +132,21 @@ struct Found {
     metadata: BTreeMap<String, String>,
 }
 
+impl Found {
+    /// The value of a label; empty where it has none.
+    fn value(&self, label: &str) -> &str {
+        self.stream.get(label).or_else(|| self.metadata.get(label)).map_or("", String::as_str)
+    }
+
+    /// Leaves out the labels that are not shown.
+    fn show<'s>(&mut self, shown: impl IntoIterator<Item = &'s Shown>) {
+        for shown in shown {
+            self.stream.retain(|label, _| shown.shows(label));
+            self.metadata.retain(|label, _| shown.shows(label));
+        }
+    }
+}
+
 /// Records that fulfil a selector, newest first or oldest first; the flag says whether there are more.
 async fn find(
     app: &App,
@@ -179,9 +194,9 @@ async fn find(
         for entry in answer.logs {
             scanned += 1;
             let record = read(entry);
-            let value =
-                |name: &str| record.stream.get(name).or_else(|| record.metadata.get(name)).map_or("", String::as_str);
+            let value = |name: &str| record.value(name);
             if selector.labels.iter().all(|matcher| matcher.is_match(value(&matcher.name)))
+                && selector.filters.iter().all(|filter| filter.passes(&value))
                 && selector.lines.iter().all(|filter| filter.passes(&record.line))
             {
                 found.push(record);
@@ -267,7 +282,8 @@ async fn records(
         .is_some_and(|flags| flags.to_str().is_ok_and(|flags| flags.contains("categorize-labels")));
     let mut streams: Vec<(BTreeMap<String, String>, Vec<Value>)> = Vec::new();
     let mut places: BTreeMap<BTreeMap<String, String>, usize> = BTreeMap::new();
-    for record in found {
+    for mut record in found {
+        record.show(&selector.shown);
         let mut stream = record.stream;
         let mut value = vec![json!(record.time.as_nanos().to_string()), json!(record.line)];
         if apart {
@@ -294,7 +310,7 @@ async fn records(
 }
 
 /// Numbers over records: one sample a record, computed by PromQL.
-async fn numbers(app: &App, text: &str, ranges: Vec<(Selector, bool)>, params: Params) -> Answer {
+async fn numbers(app: &App, text: &str, ranges: Vec<Range>, params: Params) -> Answer {
     let query = promql::parse(text).map_err(|error| bad(error.to_string()))?;
     let needs = query.selectors(&params).map_err(|error| bad(error.to_string()))?;
     let mut fetched: Vec<Vec<Arc<Series>>> = Vec::new();
@@ -303,14 +319,14 @@ async fn numbers(app: &App, text: &str, ranges: Vec<(Selector, bool)>, params: P
             let name = logql::metric(*at);
             need.matchers.iter().any(|matcher| &*matcher.name == promql::METRIC_NAME && *matcher.value == *name)
         });
-        let Some((at, (selector, bytes))) = range else {
+        let Some((at, range)) = range else {
             return Err(bad("a metric is no part of LogQL; ask Prometheus' API for it"));
         };
         let nanos = |millis: i64| Timestamp::from_nanos(millis.saturating_mul(1_000_000));
         // A range is open on the left.
         let times = (nanos(need.from_ms).plus_nanos(1), nanos(need.to_ms).plus_nanos(1));
-        let (found, _) = find(app, selector, times, SCANNED_MAX).await?;
-        fetched.push(streams(&logql::metric(at), found, *bytes));
+        let (found, _) = find(app, &range.selector, times, SCANNED_MAX).await?;
+        fetched.push(streams(&logql::metric(at), found, range));
     }
     let evaluate = move || {
         let bounds = promql::Limits { max_series: limits::PROMQL_SERIES_MAX, ..promql::Limits::default() };
@@ -324,18 +340,30 @@ async fn numbers(app: &App, text: &str, ranges: Vec<(Selector, bool)>, params: P
     Ok(success(&shapes::value(&answer.value, params.start), &[], &[]))
 }
 
-/// Records by stream, each a sample: 1, or the length of its line.
-fn streams(metric: &str, mut found: Vec<Found>, bytes: bool) -> Vec<Arc<Series>> {
+/// Records by stream, each a sample: 1, the length of its line, or the number in a label.
+fn streams(metric: &str, mut found: Vec<Found>, range: &Range) -> Vec<Arc<Series>> {
     found.sort_by_key(|record| record.time);
     let mut series: BTreeMap<Labels, Series> = BTreeMap::new();
-    for record in found {
+    for mut record in found {
+        let unwrapped = range.selector.unwrap.as_deref();
+        let value = match (range.counts, unwrapped) {
+            (Counts::Bytes, _) => record.line.len() as f64,
+            (Counts::Values, Some(label)) => match logql::number(record.value(label)) {
+                Some(number) => number,
+                None => continue,
+            },
+            _ => 1.0,
+        };
+        // What is computed with is no label of the result.
+        let unwrapped = unwrapped.map(|label| Shown::Without(vec![label.to_owned()]));
+        record.show(range.selector.shown.iter().chain(&unwrapped).chain(&range.by));
         let name = (promql::METRIC_NAME.to_owned(), metric.to_owned());
         let labels = Labels::new(record.stream.into_iter().chain(record.metadata).chain([name]));
         let series = series.entry(labels.clone()).or_insert_with(|| Series { labels, ..Series::default() });
         // A series has one sample a millisecond; records of one millisecond move apart.
         let time = millis(record.time);
         series.times.push(series.times.last().map_or(time, |&last| time.max(last + 1)));
-        series.values.push(if bytes { record.line.len() as f64 } else { 1.0 });
+        series.values.push(value);
     }
     series.into_values().map(Arc::new).collect()
 }

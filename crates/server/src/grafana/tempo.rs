@@ -112,7 +112,7 @@ fn logfmt(text: &str) -> Vec<(String, String)> {
 }
 
 /// Conditions on spans and on traces.
-fn wanted(form: &Form) -> Result<(String, String), Problem> {
+fn wanted(form: &Form) -> Result<traceql::Search, Problem> {
     let search = traceql::parse(form.get("q")).map_err(Problem::bad_request)?;
     let mut spans = vec![format!("({})", search.spans)];
     for (key, value) in logfmt(form.get("tags")) {
@@ -143,7 +143,7 @@ fn wanted(form: &Form) -> Result<(String, String), Problem> {
             spans.push(format!("started_at {order} {}", time_literal(time)));
         }
     }
-    Ok((spans.join(" AND "), search.traces))
+    Ok(traceql::Search { spans: spans.join(" AND "), ..search })
 }
 
 async fn search(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
@@ -156,16 +156,18 @@ async fn search(State(app): State<Arc<App>>, request: Request) -> Result<Respons
         text.parse().map_err(|_| Problem::bad_request(format!("cannot read {name} {text:?}: give a number")))
     };
     let (limit, shown) = (number("limit", LIMIT)?.min(ANSWERS_MAX), number("spss", SPANS_PER_SET)?);
-    let (spans, traces) = wanted(&form)?;
+    let traceql::Search { spans, traces, select } = wanted(&form)?;
+    let chosen: String =
+        select.iter().enumerate().map(|(at, (_, expression))| format!(", {expression} AS chosen_{at}")).collect();
     let question = format!(
-        "SELECT trace_id, span_id, name, started_at, duration_ms, service FROM spans WHERE {spans} AND {traces} \
+        "SELECT trace_id, span_id, name, started_at, duration_ms, service{chosen} FROM spans WHERE {spans} AND {traces} \
          ORDER BY started_at DESC LIMIT {ANSWERS_MAX}"
     );
     let rows = sql(&app, question).await?;
     let mut order: Vec<String> = Vec::new();
     let mut found: BTreeMap<String, Vec<Value>> = BTreeMap::new();
     for row in &rows {
-        let [trace, span, name, started, millis, service] = row.as_slice() else { continue };
+        let [trace, span, name, started, millis, service, chosen @ ..] = row.as_slice() else { continue };
         let trace = trace.as_str().unwrap_or_default().to_owned();
         if !found.contains_key(&trace) {
             if order.len() == limit {
@@ -173,11 +175,19 @@ async fn search(State(app): State<Arc<App>>, request: Request) -> Result<Respons
             }
             order.push(trace.clone());
         }
+        let mut attributes =
+            vec![json!({"key": "service.name", "value": {"stringValue": service.as_str().unwrap_or_default()}})];
+        let chosen = select.iter().zip(chosen).filter(|(_, value)| !value.is_null());
+        attributes.extend(chosen.map(|((name, _), value)| {
+            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            let key = ["span.", "resource.", "."].iter().find_map(|scope| name.strip_prefix(scope)).unwrap_or(name);
+            json!({"key": key, "value": {"stringValue": text}})
+        }));
         found.entry(trace).or_default().push(json!({
             "spanID": span, "name": name,
             "startTimeUnixNano": time_of(started).as_nanos().to_string(),
             "durationNanos": format!("{:.0}", millis.as_f64().unwrap_or(0.0) * 1e6),
-            "attributes": [{"key": "service.name", "value": {"stringValue": service.as_str().unwrap_or_default()}}],
+            "attributes": attributes,
         }));
     }
     let runs = runs(&app, &order).await?;

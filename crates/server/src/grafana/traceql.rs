@@ -1,7 +1,8 @@
 //! The common subset of TraceQL, as conditions on the view `spans`.
 //!
 //! Understood are span sets joined by `&&` and `||`, and in them comparisons of intrinsics and attributes joined likewise, with
-//! parentheses. Structural operators, aggregates and pipelines are not, and say so.
+//! parentheses and `!`; and behind them `| count() > 2`, `| avg(duration) > 1s` (also `min`, `max`, `sum`) and `| select(…)`. Structural
+//! operators and metrics are not, and say so.
 
 use super::literal;
 
@@ -12,6 +13,8 @@ pub struct Search {
     pub spans: String,
     /// Condition on the traces.
     pub traces: String,
+    /// What else is shown of spans: its name, and the expression that gives it.
+    pub select: Vec<(String, String)>,
 }
 
 /// Reads a query. An empty one, or `{}`, finds everything.
@@ -21,14 +24,18 @@ pub struct Search {
 pub fn parse(text: &str) -> Result<Search, String> {
     let mut parser = Parser { text, rest: text.trim_start() };
     if parser.rest.is_empty() {
-        return Ok(Search { spans: "TRUE".into(), traces: "TRUE".into() });
+        return Ok(Search { spans: "TRUE".into(), traces: "TRUE".into(), select: Vec::new() });
     }
     let mut spans = Vec::new();
     let traces = parser.sets(&mut spans, 0)?;
-    if !parser.rest.is_empty() {
-        return Err(parser.unexpected("the end; structural operators, aggregates and pipelines are not supported"));
+    let mut search = Search { spans: spans.join(" OR "), traces, select: Vec::new() };
+    while parser.take("|") {
+        parser.stage(&mut search)?;
     }
-    Ok(Search { spans: spans.join(" OR "), traces })
+    if !parser.rest.is_empty() {
+        return Err(parser.unexpected("the end; structural operators and metrics are not supported"));
+    }
+    Ok(search)
 }
 
 /// Parentheses and span sets inside each other.
@@ -91,6 +98,56 @@ impl<'t> Parser<'t> {
         Ok(format!("trace_id IN (SELECT trace_id FROM spans WHERE {condition})"))
     }
 
+    /// What follows a bar: the fields to show, or a condition on what the spans of a trace come to.
+    fn stage(&mut self, search: &mut Search) -> Result<(), String> {
+        let function = ["select", "count", "avg", "min", "max", "sum"]
+            .into_iter()
+            .find(|name| self.rest.strip_prefix(name).is_some_and(|rest| rest.trim_start().starts_with('(')));
+        let Some(function) = function else {
+            return Err(self.unexpected("select, count, avg, min, max or sum; other stages are not supported"));
+        };
+        self.take(function);
+        self.expect("(")?;
+        if function == "select" {
+            loop {
+                let before = self.rest;
+                let field = self.field()?;
+                let name = before[..before.len() - self.rest.len()].trim_end().replace('"', "");
+                let (Field::Text(expression) | Field::Millis(expression)) = field else {
+                    return Err(self.unexpected("a field of spans before this"));
+                };
+                search.select.push((name, expression));
+                if !self.take(",") {
+                    break;
+                }
+            }
+            return self.expect(")");
+        }
+        let field = if function == "count" { Field::Millis("*".into()) } else { self.field()? };
+        self.expect(")")?;
+        let (aggregate, is_time) = match (&field, function) {
+            (_, "count") => ("count(*)".to_owned(), false),
+            (Field::Millis(expression), _) => (format!("{function}({expression})"), true),
+            (Field::Text(expression), _) => (format!("{function}(TRY_CAST({expression} AS DOUBLE))"), false),
+            (Field::Run(_) | Field::RunMillis, _) => return Err(self.unexpected("a field of spans before this")),
+        };
+        let operators = [("!=", "<>"), (">=", ">="), ("<=", "<="), ("=", "="), (">", ">"), ("<", "<")];
+        let Some((_, order)) = operators.into_iter().find(|(operator, _)| self.take(operator)) else {
+            return Err(self.unexpected("a comparison (= != > >= < <=)"));
+        };
+        let wanted = match self.value()? {
+            // A bare number is nanoseconds.
+            Literal::Number(number) => if is_time { number / 1e6 } else { number },
+            Literal::Millis(millis) => if is_time { millis } else { millis * 1e6 },
+            Literal::Text(_) | Literal::Nil => return Err(self.unexpected("a number or a duration before this")),
+        };
+        search.traces.push_str(&format!(
+            " AND trace_id IN (SELECT trace_id FROM spans WHERE {} GROUP BY trace_id HAVING {aggregate} {order} {wanted})",
+            search.spans
+        ));
+        Ok(())
+    }
+
     fn check(&self, depth: usize) -> Result<(), String> {
         if depth < DEPTH_MAX { Ok(()) } else { Err(self.unexpected("fewer parentheses (DEPTH_MAX)")) }
     }
@@ -118,6 +175,11 @@ impl<'t> Parser<'t> {
             self.expect(")")?;
             return Ok(inner);
         }
+        if self.rest.starts_with('!') && self.rest[1..].trim_start().starts_with('(') {
+            self.take("!");
+            // What is not known of a span does not hold of it.
+            return Ok(format!("NOT coalesce({}, FALSE)", self.condition(depth + 1)?));
+        }
         if self.take("true") {
             return Ok("TRUE".into());
         }
@@ -141,6 +203,8 @@ impl<'t> Parser<'t> {
             "trace:id" => return column("trace_id"),
             "span:id" => return column("span_id"),
             "span:parentID" => return column("parent_span_id"),
+            // Grafana asks for roots by it: below zero.
+            "nestedSetParent" => return column("CASE WHEN parent_span_id IS NULL THEN -1 ELSE 1 END"),
             "duration" | "span:duration" => return Ok(Field::Millis("duration_ms".into())),
             "rootName" | "trace:rootName" => return Ok(Field::Run("name")),
             "rootServiceName" | "trace:rootService" => return Ok(Field::Run("service")),
@@ -319,6 +383,11 @@ mod tests {
             ("{span.n > 5}", "((TRY_CAST(attr(attributes, 'n') AS DOUBLE) > 5))"),
             ("{rootName=\"x\"}", "((trace_id IN (SELECT trace_id FROM runs WHERE name = 'x')))"),
             ("{}", "(TRUE)"),
+            ("{ !(status = ok) }", "((NOT coalesce((status_code = 'ok'), FALSE)))"),
+            (
+                "{nestedSetParent<0 && true}",
+                "((TRY_CAST(CASE WHEN parent_span_id IS NULL THEN -1 ELSE 1 END AS DOUBLE) < 0 AND TRUE))",
+            ),
         ] {
             assert_eq!(spans(query), expected, "{query}");
         }
@@ -332,10 +401,22 @@ mod tests {
     }
 
     #[test]
+    fn traces_are_found_by_what_their_spans_come_to() {
+        let search = parse("{ name = \"a\" } | count() > 2 | avg(duration) >= 1.5s | max(span.n) < 7").unwrap();
+        for part in ["HAVING count(*) > 2)", "HAVING avg(duration_ms) >= 1500)", "AS DOUBLE)) < 7)"] {
+            assert!(search.traces.contains(part), "{}", search.traces);
+        }
+        let search = parse("{} | select(span.gen_ai.request.model, status, span.\"a b\")").unwrap();
+        let names: Vec<&str> = search.select.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["span.gen_ai.request.model", "status", "span.a b"]);
+        assert_eq!(search.select[0].1, "attr(attributes, 'gen_ai.request.model')");
+    }
+
+    #[test]
     fn what_is_not_understood_is_named() {
         for (query, part) in [
             ("{ name = \"a\" } >> { name = \"b\" }", "structural operators"),
-            ("{ name = \"a\" } | count() > 2", "pipelines"),
+            ("{ name = \"a\" } | rate()", "other stages are not supported"),
             ("{ foo = 1 }", "is no field"),
             ("{ duration > \"x\" }", "a duration such as"),
             ("{ name = \"a", "the end of the text"),

@@ -51,11 +51,24 @@ impl ContentPolicy {
         };
         let mut report = Report::default();
         let applied = policies.apply(project, &mut batch, &Known(&self.dialects), &mut report);
+        self.count(report);
+        let rewritten = applied.then(|| written(signal, &batch));
+        Decision { batch, rewritten }
+    }
+
+    /// What the project's policies leave of a text that somebody tells over the API.
+    pub fn told(&self, project: &str, environment: Option<&str>, field: &str, text: String) -> String {
+        let Some(policies) = self.policies.as_deref() else { return text };
+        let mut report = Report::default();
+        let left = policies.told(project, environment, field, text, &mut report);
+        self.count(report);
+        left
+    }
+
+    fn count(&self, report: Report) {
         if !report.is_empty() {
             self.removed.lock().unwrap_or_else(PoisonError::into_inner).merge(report);
         }
-        let rewritten = applied.then(|| written(signal, &batch));
-        Decision { batch, rewritten }
     }
 }
 

@@ -4,10 +4,10 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::series::{Db, DbError, Fetched, SelectLimits};
+use ::series::{Db, DbError, Fetched, Found, SelectLimits};
 use alerts::backtest::Made;
 use model::Timestamp;
-use promql::{Answer, EvalError, Labels, Params, Query, Series, Source, Value};
+use promql::{Answer, EvalError, Labels, Matcher, Params, Query, Series, Source, Value};
 
 use super::{SeriesStore, dotted, limits, millis};
 use crate::app::App;
@@ -97,7 +97,8 @@ impl SeriesStore {
         made: &Made,
     ) -> Result<Answer, AskError> {
         let now = SystemClock::time();
-        evaluate(&*self.of(project, now)?, sees, query, params, time, made)
+        let once = |matchers: &[Matcher], found: &mut Vec<Found>| self.derived.once(project, matchers, found);
+        evaluate(&*self.of(project, now)?, (sees, &once), query, params, time, made)
     }
 
     /// Before this time only hourly samples of a project are left, in milliseconds since 1970.
@@ -123,9 +124,12 @@ impl Source for With {
     }
 }
 
+/// Leaves out of what a selector found what would count twice.
+type Once<'a> = &'a dyn Fn(&[Matcher], &mut Vec<Found>);
+
 fn evaluate(
     db: &Db,
-    sees: &Sees,
+    (sees, once): (&Sees, Once<'_>),
     query: &Query,
     params: &Params,
     time: Duration,
@@ -146,6 +150,7 @@ fn evaluate(
     for need in &needs {
         let mut found = db.select(&need.matchers, need.from_ms, need.to_ms, left)?;
         found.retain(|series| sees.shows(&series.labels) && !made.hides(&series.labels));
+        once(&need.matchers, &mut found);
         let samples: u64 = found.iter().map(::series::Found::samples).sum();
         left.samples_max -= samples.min(left.samples_max);
         fetched.needs.push(found);
@@ -173,6 +178,13 @@ pub(super) fn in_kept_names<'a>(db: &Db, query: &'a Query) -> Result<Cow<'a, Que
         }
     }
     Ok(Cow::Owned(translated))
+}
+
+/// As [`in_kept_names`], for the conditions of one selector.
+pub(super) fn selector_in_kept_names(db: &Db, matchers: Vec<Matcher>) -> Result<Vec<Matcher>, AskError> {
+    let Some(translated) = dotted::translated_selector(&matchers) else { return Ok(matchers) };
+    let kept = db.labels(std::slice::from_ref(&matchers), 0, i64::MAX, limits::PROMQL_SERIES_MAX)?;
+    Ok(if kept.is_empty() { translated } else { matchers })
 }
 
 /// Evaluates a query on the threads for queries.

@@ -17,6 +17,12 @@ pub fn translated(query: &Query) -> Option<Query> {
     node(&mut query.root).then_some(query)
 }
 
+/// A selector's conditions with every name that Prometheus would write otherwise written so; nothing where there is none.
+pub fn translated_selector(matchers: &[Matcher]) -> Option<Vec<Matcher>> {
+    let mut matchers = matchers.to_vec();
+    matchers.iter_mut().fold(false, |changed, one| matcher(one) || changed).then_some(matchers)
+}
+
 /// Whether a condition names a metric as OpenTelemetry does.
 pub fn is_dotted(matcher: &Matcher) -> bool {
     &*matcher.name == METRIC_NAME && matcher.op == MatchOp::Equal && !promql::is_plain_metric(&matcher.value)

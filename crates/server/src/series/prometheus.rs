@@ -14,7 +14,7 @@ use axum::routing::{get, post};
 use promql::ast::{Expr, Node};
 use promql::{Answer, Labels, Matcher, Params, Severity, Value};
 
-use super::ask::{ask, in_kept_names, on_threads};
+use super::ask::{ask, in_kept_names, on_threads, selector_in_kept_names};
 use super::http::{ApiError, ApiResult, Form, success};
 use super::{json, limits, millis, remote_write, status, tree};
 use crate::app::App;
@@ -151,7 +151,9 @@ fn times(form: &Form) -> Result<(i64, i64), ApiError> {
 async fn labels_of(app: &App, sets: Vec<Vec<Matcher>>, (from, to): (i64, i64)) -> Result<Vec<Labels>, ApiError> {
     let (now, sees) = (app.now(), app.sees());
     let look = move |store: Arc<super::SeriesStore>, project: Arc<str>| {
-        let mut found = store.of(&project, now)?.labels(&sets, from, to, limits::PROMQL_SERIES_MAX)?;
+        let db = store.of(&project, now)?;
+        let sets = sets.into_iter().map(|set| selector_in_kept_names(&db, set)).collect::<Result<Vec<_>, _>>()?;
+        let mut found = db.labels(&sets, from, to, limits::PROMQL_SERIES_MAX)?;
         found.retain(|labels| sees.shows(labels));
         Ok(found)
     };

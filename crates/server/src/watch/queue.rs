@@ -143,8 +143,9 @@ impl Queue {
         self.entries.insert(key, entry);
     }
 
-    /// Takes runs that are due, those due longest first, as many as `most`, and gives them in the order of their keys;
-    /// [`Queue::seen`] must follow for each. Where more than [`BUSY_RUNS`] are due, those that cannot have settled yet wait
+    /// Takes runs that are due, those due longest first, as many as `most`, and gives them in the order in which they came: what is
+    /// learned of runs one after another depends on it. Where as many as `most` are due, the order is that of their keys, in which
+    /// they are read fastest. [`Queue::seen`] must follow for each. Where more than [`BUSY_RUNS`] are due, those that cannot have settled yet wait
     /// until they can.
     pub fn take(&mut self, now: Timestamp, most: usize) -> Vec<Key> {
         let busy = self.due.iter().nth(BUSY_RUNS).is_some_and(|(due, _)| *due <= now);
@@ -167,7 +168,12 @@ impl Queue {
             entry.due = LATEST;
             taken.push(key);
         }
-        taken.sort_unstable();
+        if taken.len() < most {
+            let came = |key: &Key| self.entries.get(key).map_or(u64::MAX, |entry| entry.first);
+            taken.sort_by_cached_key(|key| (came(key), key.clone()));
+        } else {
+            taken.sort_unstable();
+        }
         taken
     }
 
@@ -325,6 +331,19 @@ mod tests {
     }
 
     #[test]
+    fn runs_come_out_as_they_came_and_a_full_hand_by_their_ids() {
+        let noted = || {
+            let mut queue = caught_up(0);
+            for (trace, position) in [(3, 1), (1, 2), (2, 3)] {
+                queue.note(key(trace), position, at(0));
+            }
+            queue
+        };
+        assert_eq!(noted().take(at(1), 10), [key(3), key(1), key(2)]);
+        assert_eq!(noted().take(at(1), 3), [key(1), key(2), key(3)]);
+    }
+
+    #[test]
     fn under_load_runs_wait_until_they_can_have_settled() {
         let mut queue = Queue::new(0, 10_000, 30 * LOOK_AFTER);
         queue.catch_up([], 0, false, at(0));
@@ -336,7 +355,7 @@ mod tests {
         queue.note(key(1), many + 1, at(5));
         assert_eq!(queue.take(at(6), 10), [], "none can have settled");
         let settled = queue.take(at(30), 10_000);
-        assert_eq!(settled, (2..=many).map(key).collect::<Vec<_>>(), "in the order of their ids");
+        assert_eq!(settled, (2..=many).map(key).collect::<Vec<_>>(), "in the order in which they came");
         settled.into_iter().for_each(|key| queue.seen(key, Seen::Done, at(30)));
         assert_eq!(queue.len(), 1, "one changed again and settles later");
         assert_eq!(queue.take(at(35), 1), [key(1)]);

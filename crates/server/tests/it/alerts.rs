@@ -373,10 +373,13 @@ fn a_file_with_a_mistake_does_not_start_and_does_not_replace() {
         problems.0
     );
     assert_eq!(problems.1["groups"][0]["rules"].as_array().unwrap().len(), 2, "those before stay");
+    let reasons = || server.get("/health").json()["reasons"].to_string();
+    eventually("a word in /health", || reasons().contains("rules.yml:7:15").then_some(()));
     std::fs::write(&rules, RULES.replace("HighLoad", "OtherName")).unwrap();
     eventually("the new rule", || {
         (server.get("/api/v1/rules").ok().json()["groups"][0]["rules"][1]["name"] == "OtherName").then_some(())
     });
+    eventually("health", || (!reasons().contains("rules.yml")).then_some(()));
 }
 
 #[test]

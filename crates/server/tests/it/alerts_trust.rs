@@ -157,3 +157,107 @@ fn a_receiver_can_be_tried_out() {
         assert_eq!(post(&server, &format!("/api/v1/receivers/{name}/test"), &json!({})).status, 404);
     }
 }
+
+#[test]
+fn the_history_knows_when_alerts_of_others_began_and_ended() {
+    let dir = TempDir::new().unwrap();
+    let rules = write(&dir, "rules.yml", RULES);
+    let settings = settings(&rules, None);
+    let server = start(dir, &settings);
+    let events = |server: &Server| -> Vec<(String, String)> {
+        let answer = server.get("/api/v1/alerts/history?name=Far").ok().json();
+        let events = answer["events"].as_array().unwrap().iter();
+        let said = |event: &Value, field: &str| event[field].as_str().unwrap().to_owned();
+        let kept = events.filter(|event| event["kind"] != "sent");
+        kept.map(|event| (said(event, "kind"), said(event, "detail"))).rev().collect()
+    };
+    let fired = ("fired".to_owned(), "sent by another system".to_owned());
+    let alert = |end: Option<&str>| json!([{"labels": {"alertname": "Far", "severity": "P2"}, "endsAt": end}]);
+    post(&server, "/alertmanager/api/v2/alerts", &alert(None)).ok();
+    assert_eq!(events(&server), std::slice::from_ref(&fired), "it is kept when the sender learns that it was taken");
+    post(&server, "/alertmanager/api/v2/alerts", &alert(None)).ok();
+    let server = start(server.stop(), &settings);
+    let listed = server.get("/api/v1/alerts").ok().json();
+    assert_eq!((&listed["alerts"][0]["name"], &listed["alerts"][0]["state"]), (&json!("Far"), &json!("firing")));
+    // Known over the restart: it goes on, and its end is one.
+    post(&server, "/alertmanager/webhook", &json!({"version": "4", "alerts": alert(None)})).ok();
+    assert_eq!(events(&server), std::slice::from_ref(&fired));
+    let print = listed["alerts"][0]["fingerprint"].as_str().unwrap();
+    post(&server, &format!("/api/v1/alerts/{print}/ack"), &json!({"by": "ana", "comment": ""})).ok();
+    post(&server, "/alertmanager/api/v2/alerts", &alert(Some("2020-01-01T00:00:00Z"))).ok();
+    assert_eq!(events(&server).last().unwrap(), &("resolved".to_owned(), "its sender said so".to_owned()));
+    // A mistake in one alert leaves the others taken.
+    let mixed = json!([alert(None)[0], {"labels": {"alertname": "Late"}, "startsAt": "yesterday"}]);
+    let answer = post(&server, "/alertmanager/api/v2/alerts", &mixed);
+    assert!(answer.status == 400 && answer.json().as_str().is_some_and(|said| said.contains("Late: \"yesterday\" is no time")), "{}", answer.text());
+    assert_eq!(events(&server).last().unwrap(), &fired);
+    assert_eq!(server.get("/api/v1/alerts").ok().json()["alerts"][0]["ack"], Value::Null);
+}
+
+/// The alert generator's specification: what is sent on, and the two addresses that tell of rules and alerts.
+#[test]
+fn alerts_are_forwarded_and_told_as_the_specification_has_them() {
+    const SPEC: &str = r#"
+groups:
+  - name: quick
+    interval: 1s
+    rules:
+      - alert: Now
+        expr: load > 5
+        labels: {severity: "{{ $labels.host }}-page"}
+        annotations: {summary: "at {{ $value }}"}
+      - {alert: Later, expr: load > 5, for: 1h}
+      - alert: Twice
+        expr: label_replace(load, "host", "h2", "", "") > 5 or load > 5
+        labels: {host: same}
+      - {alert: Broken, expr: 'load * on (host) (load or label_replace(load, "more", "1", "", ""))'}
+"#;
+    let (service, dir) = (Service::start(), TempDir::new().unwrap());
+    let rules = write(&dir, "rules.yml", SPEC);
+    let settings = server::AlertSettings { forward: vec![service.url.clone()], ..settings(&rules, None) };
+    let server = start(dir, &settings);
+    load(&server, 9.0);
+    let sent = |name: &str, fits: &dyn Fn(&Value) -> bool| {
+        let bodies = service.at("/api/v2/alerts").into_iter();
+        let alerts: Vec<Value> = bodies.flat_map(|body| body.as_array().cloned().unwrap_or_default()).collect();
+        alerts.into_iter().find(|alert| alert["labels"]["alertname"] == name && fits(alert))
+    };
+    let time = |value: &Value| -> i64 {
+        let text = value.as_str().unwrap_or_default();
+        model::Timestamp::parse_rfc3339(text).unwrap_or_else(|| panic!("{value} is no time")).as_nanos() / 1_000_000
+    };
+    let first = eventually("the alert", || sent("Now", &|_| true));
+    assert_eq!(first["labels"], json!({"alertname": "Now", "host": "h1", "severity": "h1-page"}));
+    assert_eq!(first["annotations"]["summary"], "at 9");
+    assert_eq!(time(&first["endsAt"]) - time(&first["startsAt"]), 4 * 60_000, "four times the delay of resending");
+    assert!(first["generatorURL"].as_str().unwrap().contains("load"), "{first}");
+    let rules_of = |group: usize| server.get("/prometheus/api/v1/rules").ok().json()["data"]["groups"][group].clone();
+    let group = eventually("an evaluation", || Some(rules_of(0)).filter(|it| it["rules"][3]["health"] != "unknown"));
+    assert_eq!((&group["name"], &group["interval"]), (&json!("quick"), &json!(1.0)));
+    let now = &group["rules"][0];
+    assert_eq!((&now["type"], &now["query"], &now["duration"]), (&json!("alerting"), &json!("load > 5"), &json!(0.0)));
+    assert_eq!(now["labels"]["severity"], "{{ $labels.host }}-page", "as the file has it");
+    assert_eq!(now["annotations"]["summary"], "at {{ $value }}");
+    assert_eq!((&now["state"], &now["health"], &now["lastError"]), (&json!("firing"), &json!("ok"), &json!("")));
+    assert!(now["evaluationTime"].is_f64() && time(&now["lastEvaluation"]) > 0, "{now}");
+    assert_eq!((&now["alerts"][0]["state"], &now["alerts"][0]["value"]), (&json!("firing"), &json!("9")));
+    assert_eq!((&group["rules"][1]["state"], &group["rules"][1]["duration"]), (&json!("pending"), &json!(3600.0)));
+    for (rule, says) in [(2, "same labelset"), (3, "many-to-")] {
+        let rule = &group["rules"][rule];
+        assert_eq!((&rule["health"], &rule["state"]), (&json!("err"), &json!("inactive")), "{rule}");
+        assert!(rule["lastError"].as_str().unwrap().contains(says), "{rule}");
+    }
+    let told = server.get("/prometheus/api/v1/alerts").ok().json()["data"]["alerts"].clone();
+    let told: Vec<&str> =
+        told.as_array().unwrap().iter().map(|alert| alert["labels"]["alertname"].as_str().unwrap()).collect();
+    assert!(told.contains(&"Now") && told.contains(&"Later") && !told.contains(&"Twice"), "{told:?}");
+    load(&server, 1.0);
+    let over = eventually("its end", || sent("Now", &|alert| time(&alert["endsAt"]) <= millis_now()));
+    assert_eq!(over["startsAt"], first["startsAt"]);
+    assert!(sent("Later", &|_| true).is_none(), "a pending alert is nobody's business");
+    assert!(sent("Twice", &|_| true).is_none(), "of a rule with an error nothing is sent");
+}
+
+fn millis_now() -> i64 {
+    SystemClock::time().as_nanos() / 1_000_000
+}

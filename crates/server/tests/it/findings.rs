@@ -107,7 +107,9 @@ fn a_loop_becomes_a_finding_and_an_issue_that_outlive_a_restart() {
     );
     let metrics = again.get("/metrics").ok().text();
     assert!(
-        metrics.contains("agent_findings_total{agent_id=\"helper\",detector=\"loop\",severity=\"warning\"} 2"),
+        metrics.contains(
+            "agent_findings_total{agent_id=\"helper\",detector=\"loop\",project=\"default\",severity=\"warning\"} 2"
+        ),
         "{metrics}"
     );
     let of_run = again.get(&format!("/api/v1/findings?trace_id={SECOND}")).ok().json();
@@ -117,6 +119,27 @@ fn a_loop_becomes_a_finding_and_an_issue_that_outlive_a_restart() {
     let next = again.get(&format!("/api/v1/findings?limit=1&cursor={}", page["next"].as_str().unwrap())).ok().json();
     assert_ne!(page["findings"][0]["id"], next["findings"][0]["id"]);
     assert!(next["next"].is_null());
+}
+
+#[test]
+fn findings_of_runs_that_are_years_old_are_kept_like_others() {
+    let server = server(TempDir::new().unwrap());
+    let mut old = looping(FIRST, 5);
+    for span in old["resourceSpans"][0]["scopeSpans"][0]["spans"].as_array_mut().unwrap() {
+        for name in ["startTimeUnixNano", "endTimeUnixNano"] {
+            let at: u64 = span[name].as_str().unwrap().parse().unwrap();
+            span[name] = json!((at - 2 * 365 * 86_400 * 1_000_000_000).to_string());
+        }
+    }
+    send(&server, &old);
+    let since = "from=2000-01-01T00:00:00Z";
+    wait(&server, &format!("/api/v1/findings?{since}"), |answer| count(answer, "findings") == 1);
+    // What is written next takes nothing of it away.
+    send(&server, &looping(SECOND, 5));
+    wait(&server, &format!("/api/v1/findings?{since}"), |answer| count(answer, "findings") == 2);
+    wait(&server, &format!("/api/v1/suspects?{since}"), |answer| count(answer, "runs") == 2);
+    let run = server.get(&format!("/api/v1/runs/{FIRST}?content=none")).ok().json();
+    assert_eq!(run["run"]["findings"], 1);
 }
 
 #[test]

@@ -54,10 +54,17 @@ fn tempo_finds_traces_and_gives_them_as_grafana_asks_for_them() {
         (r#"{ status = error }"#, 0),
         (r#"{ name = "chat gpt-4o" } && { span.gen_ai.tool.name = "search" }"#, 2),
         (r#"{ .gen_ai.tool.name != nil && rootName = "nothing" }"#, 0),
+        (r#"{ name = "chat gpt-4o" } | count() > 1"#, 2),
+        (r#"{ name = "chat gpt-4o" } | count() > 2"#, 0),
+        ("{} | avg(duration) > 1h", 0),
+        (r#"{ !(name = "chat gpt-4o") && nestedSetParent<0 }"#, 2),
         ("{}", 2),
     ] {
         assert_eq!(search(query)["traces"].as_array().unwrap().len(), count, "{query}");
     }
+    let chosen = search(r#"{ name = "chat gpt-4o" } | select(span.gen_ai.request.model, kind)"#);
+    let attributes = chosen["traces"][0]["spanSets"][0]["spans"][0]["attributes"].to_string();
+    assert!(attributes.contains(r#"{"key":"gen_ai.request.model","value":{"stringValue":"gpt-4o"}}"#), "{attributes}");
     let error = server.get(&format!("/tempo/api/search?q={}", escaped("{ a = }")));
     assert_eq!(error.status, 400);
     let values = server.get("/tempo/api/v2/search/tag/span.gen_ai.tool.name/values").ok().json();
@@ -143,6 +150,17 @@ fn loki_gives_records_and_counts_them() {
     let health = ask("query?", "vector(1)+vector(1)").ok().json();
     assert_eq!(health["data"]["result"][0]["value"][1], "2");
     assert_eq!(server.get("/loki/api/v1/label/service_name/values").ok().json()["data"], json!(["desk", "shop"]));
+    // Of what labels say, and without some of them.
+    assert_eq!(lines(r#"{level="info"} |= "42" or "41""#), ["order 41 placed"]);
+    assert_eq!(lines(r#"{service_name="shop"} | level="info" or level="warn""#), ["order 41 placed"]);
+    let volume = r#"sum by (level, detected_level) (count_over_time({service_name="shop"} |= `` | drop __error__[1h]))"#;
+    assert_eq!(ask("query?", volume).ok().json()["data"]["result"].as_array().unwrap().len(), 2);
+    let kept = ask("query_range?", r#"{service_name="desk"} | keep service_name"#).ok().json();
+    assert_eq!(kept["data"]["result"][0]["stream"], json!({"service_name": "desk"}));
+    // What Loki has and Tawny has not is no page.
+    for path in ["/loki/api/v1/patterns", "/tempo/api/metrics/query_range", "/jaeger/api/metrics/calls"] {
+        assert_eq!(server.get(path).status, 404, "{path}");
+    }
     let refused = ask("query_range?", r#"{a="b"} | line_format "x""#);
     assert_eq!(refused.status, 400);
     assert!(refused.text().contains("not supported"), "{}", refused.text());

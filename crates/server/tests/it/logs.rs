@@ -159,6 +159,31 @@ fn spans_of_the_same_execution_and_its_lines_are_one_run() {
 }
 
 #[test]
+fn a_run_is_found_by_what_it_is_called_beside_its_trace() {
+    let server = Server::start();
+    let trace = "0b7e5bbc-38a5-4dd6-8bd2-0e0e8d8faaaa";
+    let line = |event: &str, more: Value| {
+        let mut line = json!({"event": event, "trace_id": trace, "workflow_id": "WF-9", "step_name": "draft",
+            "timestamp": "2026-11-21T10:00:00Z"});
+        line.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        line.to_string()
+    };
+    post_lines(
+        &server,
+        &[line("step_start", json!({})), line("step_complete", json!({"duration_ms": 120, "success": true}))],
+    );
+    let answer = server.get("/api/v1/runs/WF-9").ok().json();
+    assert_eq!(answer["run"]["trace_id"], trace.replace('-', ""));
+    let draft = answer["steps"].as_array().unwrap().iter().find(|step| step["name"] == "draft").unwrap();
+    assert_eq!(draft["duration_ms"], json!(120.0), "times in whole seconds, the duration in milliseconds");
+    // No line names this one, only its span.
+    let root = span(8, 1, 0, "workflow_execution", vec![attribute("execution_id", "EXEC-8")]);
+    server.post_proto("/v1/traces", &request("workflow-engine", vec![root])).ok();
+    assert_eq!(server.get("/api/v1/runs/EXEC-8").ok().json()["run"]["trace_id"], trace_id(8));
+    assert_eq!(server.get("/api/v1/runs/EXEC-404").status, 404);
+}
+
+#[test]
 fn an_agents_log_events_give_its_model_and_tool_calls_once() {
     let server = Server::start();
     let id = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -180,27 +205,23 @@ fn an_agents_log_events_give_its_model_and_tool_calls_once() {
 
 #[test]
 fn a_record_of_a_call_that_a_span_tells_fills_it_and_counts_no_second_time() {
-    let now = crate::support::now();
-    let record = |ms: u64, more: Value| {
-        let mut line = json!({"timestamp": (now / 1_000_000 - ms), "event_type": "llm_call", "trace_id": trace_id(5)});
-        line.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        line.to_string()
-    };
-    // The two model calls of the run end some milliseconds before now; only the record knows the cache.
-    let lines = [
-        record(1, json!({"model": "gpt-4o", "prompt_tokens": 100, "completion_tokens": 20, "latency_ms": 900})),
-        record(1, json!({"model": "gpt-4o", "prompt_tokens": 150, "completion_tokens": 30, "latency_ms": 900})),
-    ];
     for spans_first in [true, false] {
         let server = Server::start();
+        // The two model calls of the run end some milliseconds before now.
+        let (spans, now) = (agent_run(5), crate::support::now());
+        let lines = [(100, 20), (150, 30)].map(|(input, output)| {
+            json!({"timestamp": now / 1_000_000 - 1, "event_type": "llm_call", "trace_id": trace_id(5), "model": "gpt-4o",
+                "prompt_tokens": input, "completion_tokens": output, "latency_ms": 900})
+            .to_string()
+        });
         if spans_first {
-            server.post_proto("/v1/traces", &agent_run(5)).ok();
+            server.post_proto("/v1/traces", &spans).ok();
         }
         let _ = runs(&server);
         post_lines(&server, &lines);
         let _ = runs(&server);
         if !spans_first {
-            server.post_proto("/v1/traces", &agent_run(5)).ok();
+            server.post_proto("/v1/traces", &spans).ok();
         }
         let answer = told(&server, &trace_id(5));
         let run = &answer["run"];

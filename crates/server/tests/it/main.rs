@@ -36,3 +36,4 @@ mod signals;
 mod support;
 #[cfg(feature = "ui")]
 mod ui;
+mod views;

@@ -173,6 +173,17 @@ fn tiers_lifetimes_and_unknown_models_cost_what_they_come_to_by_hand() {
     // Prices given over the API are there after a restart.
     let server = settling(server.stop(), 200, |_| {});
     assert_eq!(server.get("/api/v1/prices").ok().json()["own"][0]["model"], "in-house-7b");
+    let own = server.get("/api/v1/prices/of?model=in-house-7b").ok().json();
+    assert_eq!((&own["rates"]["output"], &own["rates"]["reasoning"]), (&json!(2.0), &json!(2.0)), "{own:#}");
+    let built_in = server.get("/api/v1/prices/of?model=gpt-4o-2024-08-06&provider=openai").ok().json();
+    assert_eq!(
+        (&built_in["id"], &built_in["rates"]["input"]),
+        (&json!("openai/gpt-4o-2024-08-06"), &json!(2.5)),
+        "{built_in:#}"
+    );
+    assert!(built_in["source"].as_str().is_some_and(|source| source.contains("openai.com")), "{built_in:#}");
+    let unknown = server.get("/api/v1/prices/of?model=nobodys-model");
+    assert!(unknown.status == 404 && unknown.text().contains("docs/prices.md"), "{}", unknown.text());
 }
 
 const BUDGETS: &str = "

@@ -94,6 +94,21 @@ fn send(server: &Server) {
         let answer = server.post_to(&format!("{}{path}", server.http), &[JSON], body.to_string().as_bytes());
         assert!((200..300).contains(&answer.status), "{path}: {} {}", answer.status, answer.text());
     }
+    // What people and pipelines tell.
+    let s = song();
+    let url = format!("https://ci.example/?{s}");
+    for (path, body) in [
+        (
+            "/api/v1/changes",
+            json!({ "kind": "deploy", "title": s, "version": s, "agent": s, "environment": s, "url": url }),
+        ),
+        ("/api/v1/changes", json!({ "id": s, "kind": "config", "title": s })),
+        ("/api/v1/brakes", json!({ "action": "hold", "agent": "a", "why": s, "minutes": 5 })),
+        ("/api/v1/holds", json!({ "about": { "user": "u" }, "reason": s })),
+        ("/api/v1/silences", json!({ "matchers": "alertname=X", "duration": "1h", "created_by": "me", "comment": s })),
+    ] {
+        server.post_to(&format!("{}{path}", server.http), &[JSON], body.to_string().as_bytes()).ok();
+    }
     let mut one = span(2, 5, 0, &song(), vec![attribute("llm.prompts.0.content", &song())]);
     one.trace_state = song();
     server.post_proto("/v1/traces", &request(&song(), vec![one])).ok();
@@ -132,6 +147,11 @@ fn in_answers(server: &Server) -> Vec<String> {
         "/api/v1/doctor",
         "/metrics",
         "/api/v1/summary",
+        "/api/v1/changes",
+        "/api/v1/brakes",
+        "/api/v1/holds",
+        "/api/v1/silences",
+        "/api/v1/audit",
     ] {
         texts.push((path.to_owned(), server.get(path).ok().text()));
     }

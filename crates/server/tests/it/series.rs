@@ -136,6 +136,8 @@ fn otlp_metrics_are_series_with_their_resource_and_exemplars() {
     let theirs = r#"sum by ("gen_ai.tool.name") ({"agent.tool.calls", "host.name"=""})"#;
     assert_eq!(result(&server, theirs)[0]["metric"], json!({"gen_ai_tool_name": "search"}));
     assert_eq!(value(&server, r#"sum({"gen_ai.client.operation.duration_count"})"#), 8.0);
+    let listed = api(&server, "series", &[("match[]", r#"{"agent.tool.calls"}"#)]);
+    assert_eq!(listed["data"][0]["__name__"], "agent_tool_calls_total", "{listed}");
 
     let known = api(&server, "metadata", &[("metric", "agent_tool_calls_total")]);
     let expected = json!([{"type": "counter", "help": "Calls of tools.", "unit": "{call}"}]);

@@ -5,6 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use signals::metrics::IN_SQL;
 use tempfile::TempDir;
 
 use crate::support::{Answer, Server, agent_run, attribute, count, request, span};
@@ -130,6 +131,125 @@ fn metrics_api_and_sql_agree_and_a_restart_neither_repeats_nor_drops() {
     assert_eq!(sum(&metrics, "tawny_signal_corrections_total", ""), 0.0);
     assert_eq!(metrics["tawny_watch_judge_failures_total"], 0.0);
     assert_eq!(server.get("/health").ok().json()["status"], "ok");
+}
+
+/// A run with two embeddings, an answered call, one that failed, and a tool that is told twice.
+fn mixed_run(trace: u8) -> Vec<u8> {
+    let of = |operation: &str| vec![attribute("gen_ai.operation.name", operation)];
+    let model = |operation: &str, tokens: i64| {
+        let mut said = of(operation);
+        said.extend([attribute("gen_ai.provider.name", "openai"), attribute("gen_ai.request.model", "gpt-4o")]);
+        said.extend((tokens > 0).then(|| count("gen_ai.usage.input_tokens", tokens)));
+        said
+    };
+    let tool = || [of("execute_tool"), vec![attribute("gen_ai.tool.name", "search")]].concat();
+    let agent = [of("invoke_agent"), vec![attribute("gen_ai.agent.name", "planner")]].concat();
+    let mut failed = span(trace, 4, 1, "chat gpt-4o", model("chat", 0));
+    failed.status = Some(opentelemetry_proto::tonic::trace::v1::Status { code: 2, message: "503".into() });
+    let spans = vec![
+        span(trace, 1, 0, "invoke_agent planner", agent),
+        span(trace, 2, 1, "embeddings gpt-4o", model("embeddings", 10)),
+        span(trace, 3, 1, "chat gpt-4o", model("chat", 500)),
+        failed,
+        span(trace, 5, 1, "execute_tool search", tool()),
+        span(trace, 6, 5, "execute_tool search", tool()),
+        span(trace, 7, 1, "embeddings gpt-4o", model("embeddings", 20)),
+    ];
+    request("planner-service", spans)
+}
+
+/// The first number that a query in SQL gives; 0 for none.
+fn number_in_sql(server: &Server, query: &str) -> f64 {
+    let rows = server.post_to(
+        &format!("{}/api/v1/sql", server.http),
+        &[("content-type", "application/json")],
+        json!({"query": query}).to_string().as_bytes(),
+    );
+    let value = rows.ok().json()["rows"][0][0].clone();
+    if value.is_null() { 0.0 } else { value.to_string().trim_matches('"').parse().unwrap() }
+}
+
+#[test]
+fn every_number_that_has_a_query_in_sql_is_what_it_gives() {
+    let server = server(TempDir::new().unwrap());
+    server.post_proto("/v1/traces", &agent_run(1)).ok();
+    server.post_proto("/v1/traces", &failed_run(2)).ok();
+    server.post_proto("/v1/traces", &mixed_run(3)).ok();
+    counted(&server, 3);
+    let in_sql: Vec<(String, f64)> = IN_SQL
+        .iter()
+        .map(|same| (format!("{}{}", same.family.family().name, same.part), number_in_sql(&server, same.query)))
+        .collect();
+    let wrong = || -> Vec<String> {
+        let metrics = metrics(&server);
+        let counted = in_sql.iter().map(|(name, in_sql)| (name, in_sql, sum(&metrics, name, "")));
+        let differ = counted.filter(|(_, in_sql, counted)| (**in_sql - counted).abs() > 1e-9);
+        differ.map(|(name, in_sql, counted)| format!("{name}: {counted} counted, {in_sql} in SQL")).collect()
+    };
+    // New series are zero at first.
+    for _ in 0..300 {
+        if wrong().is_empty() {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    assert_eq!(wrong(), Vec::<String>::new());
+    let of = |name: &str| in_sql.iter().find(|(known, _)| known == name).unwrap().1;
+    assert_eq!(of("agent_tool_calls_total"), 3.0, "a tool told twice is one call");
+    // Attempts of language models, and answered calls with embeddings among them, are two things.
+    assert_eq!((of("agent_llm_calls_total"), of("agent_llm_calls_per_run_sum")), (5.0, 6.0));
+}
+
+#[test]
+fn metrics_that_a_client_sends_itself_are_not_derived_as_well() {
+    let server = server(TempDir::new().unwrap());
+    let now = server::SystemClock::time().as_nanos();
+    let theirs = json!({"resourceMetrics": [{
+        "resource": {"attributes": [{"key": "service.name", "value": {"stringValue": "planner-service"}}]},
+        "scopeMetrics": [{"metrics": [{"name": "gen_ai.client.operation.duration", "unit": "s", "histogram": {
+            "aggregationTemporality": 2,
+            "dataPoints": [{"count": "2", "sum": 1.5, "bucketCounts": ["2", "0"], "explicitBounds": [1.0],
+                "startTimeUnixNano": (now - 60_000_000_000).to_string(), "timeUnixNano": now.to_string()}]}}]}],
+    }]});
+    server.post_json("/v1/metrics", &theirs).ok();
+    server.post_proto("/v1/traces", &agent_run(1)).ok();
+    counted(&server, 1);
+    let metrics = wait(|| {
+        let metrics = metrics(&server);
+        (sum(&metrics, "agent_requests_total", "") == 1.0).then_some(metrics)
+    });
+    assert_eq!(sum(&metrics, "gen_ai_client_operation_duration_seconds_count", ""), 0.0, "the client tells its calls");
+    assert!(sum(&metrics, "gen_ai_client_token_usage_count", "") > 0.0, "that one it does not send");
+}
+
+#[test]
+fn what_a_client_counts_itself_is_not_added_to_what_its_spans_give() {
+    let start = server(TempDir::new().unwrap());
+    let now = server::SystemClock::time().as_nanos();
+    let counter = |service: &str, value: f64| {
+        json!({"resourceMetrics": [{
+            "resource": {"attributes": [{"key": "service.name", "value": {"stringValue": service}}]},
+            "scopeMetrics": [{"metrics": [{"name": "agent.tokens.total", "unit": "tokens", "sum": {
+                "aggregationTemporality": 2, "isMonotonic": true,
+                "dataPoints": [{"asDouble": value, "startTimeUnixNano": (now - 60_000_000_000).to_string(),
+                    "timeUnixNano": now.to_string()}]}}]}],
+        }]})
+    };
+    start.post_json("/v1/metrics", &counter("planner-service", 1_000_000.0)).ok();
+    start.post_json("/v1/metrics", &counter("without-spans", 5.0)).ok();
+    start.post_proto("/v1/traces", &agent_run(1)).ok();
+    counted(&start, 1);
+    let sum_of = |server: &Server, selector: &str| {
+        let query: String = form_urlencoded::byte_serialize(format!("sum({selector})").as_bytes()).collect();
+        let answer = server.get(&format!("/prometheus/api/v1/query?query={query}")).ok().json();
+        answer["data"]["result"][0]["value"][1].as_str().map(|value| value.parse::<f64>().unwrap())
+    };
+    let others = r#"agent_tokens_total{source!="tawny"}"#;
+    assert_eq!(sum_of(&start, others), Some(1_000_005.0), "what was sent is there for who asks for it");
+    assert!(sum_of(&start, "agent_tokens_total").is_some_and(|sum| sum < 1_000_000.0), "once");
+    assert_eq!(sum_of(&start, r#"agent_tokens_total{job="planner-service"}"#), Some(1_000_000.0));
+    let again = server(start.stop());
+    assert!(sum_of(&again, "agent_tokens_total").is_some_and(|sum| sum < 1_000_000.0), "also after a restart");
 }
 
 #[test]

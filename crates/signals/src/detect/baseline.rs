@@ -23,6 +23,8 @@ const MOST_NAMES: usize = 256;
 
 /// Numbers that are learned by the hour of the day too: those that move with the load of the day.
 const SEASONAL: &[&str] = &["duration_ms", "ttft_ms", "input_tokens", "output_tokens", "cost_usd"];
+/// Categories that are learned: why models stop, what retrieval finds, how answers are built.
+const CATEGORIES: &[&str] = &["finish_reason", "retrieval", "form"];
 /// Values an hour must have seen before its quantiles are used instead of those of all hours.
 const HOUR_ENOUGH: u32 = 100;
 /// The name under which what was learned from runs marked as good is kept, beside versions.
@@ -82,6 +84,9 @@ pub struct Baseline {
     pub tools: BTreeMap<String, Habit>,
     /// Tool after tool (`a>b`, `>a` at the start, `a>` at the end), with counts.
     pub next: BTreeMap<String, u32>,
+    /// Categories by feature, with counts.
+    #[serde(default)]
+    pub categories: BTreeMap<String, BTreeMap<String, u32>>,
     /// Runs whose answer was JSON.
     pub json_answers: u32,
     /// Runs that ended while the model still asked for a tool.
@@ -109,6 +114,13 @@ impl Baseline {
                     let hour = self.hours.entry(features::hour(evidence.run)).or_default();
                     hour.entry(name.clone()).or_default().add(*value);
                 }
+            }
+        }
+        for name in CATEGORIES {
+            let Some(Value::Category(value)) = features.values.get(*name) else { continue };
+            let counts = self.categories.entry((*name).to_string()).or_default();
+            if let Some(count) = room(counts, value, MOST_NAMES) {
+                *count += 1;
             }
         }
         for name in super::evidence::names(&evidence.calls) {
@@ -154,6 +166,10 @@ impl Baseline {
             habit.shapes.iter().for_each(|(shape, count)| *mine.shapes.entry(shape.clone()).or_default() += count);
         }
         other.next.iter().for_each(|(step, count)| *self.next.entry(step.clone()).or_default() += count);
+        for (name, counts) in &other.categories {
+            let mine = self.categories.entry(name.clone()).or_default();
+            counts.iter().for_each(|(value, count)| *mine.entry(value.clone()).or_default() += count);
+        }
         for (hour, numbers) in &other.hours {
             let mine = self.hours.entry(*hour).or_default();
             numbers.iter().for_each(|(name, sketch)| mine.entry(name.clone()).or_default().merge(sketch));
@@ -173,6 +189,15 @@ impl Baseline {
         }
         self.tools.retain(|_, habit| habit.runs > 0);
         halve_counts(&mut self.next);
+        self.categories.values_mut().for_each(halve_counts);
+    }
+
+    /// Share of good runs of which a feature was `value`, once enough are known.
+    pub fn share(&self, feature: &str, value: &str) -> Option<f64> {
+        let counts = self.categories.get(feature)?;
+        let all: u32 = counts.values().sum();
+        let seen = counts.get(value).copied().unwrap_or(0);
+        (all >= ENOUGH).then(|| f64::from(seen) / f64::from(all))
     }
 
     /// Whether enough is known to compare with.

@@ -12,7 +12,9 @@ use model::{Content, Message, Part, ResolvedStep, Role, Run, RunStatus, SpanId, 
 use serde_json::Value as Json;
 
 use super::baseline::Baseline;
+use super::checks::changes_something;
 use super::features;
+use super::outcomes::{Outcomes, Risk};
 use super::results::{self, State};
 use super::text;
 
@@ -91,6 +93,8 @@ pub struct Evidence<'a> {
     pub answer: Option<Answer<'a>>,
     /// What runs of this kind usually are, once enough are known.
     known: Option<Arc<Baseline>>,
+    /// What a file declares of tools.
+    declared: Option<&'a Outcomes>,
     /// When it is judged.
     pub now: Timestamp,
 }
@@ -115,13 +119,24 @@ impl<'a> Evidence<'a> {
         }
         let calls = calls(steps, &contents, &order, &rounds);
         let answer = answer(run, steps, &contents, &rounds);
-        Self { run, steps, contents, rounds, calls, offered, answer, known: None, now }
+        Self { run, steps, contents, rounds, calls, offered, answer, known: None, declared: None, now }
     }
 
     /// The same, to be compared with what is known of such runs.
     pub fn against(mut self, known: Option<Arc<Baseline>>) -> Self {
         self.known = known;
         self
+    }
+
+    /// The same, with what a file declares of tools.
+    pub fn declared(mut self, outcomes: &'a Outcomes) -> Self {
+        self.declared = Some(outcomes);
+        self
+    }
+
+    /// Whether a tool changes something: as it is declared, else by its name.
+    pub fn changes(&self, tool: &str) -> bool {
+        self.declared.map_or_else(|| changes_something(tool), |outcomes| outcomes.risk(tool) != Risk::Read)
     }
 
     /// What is known of such runs.

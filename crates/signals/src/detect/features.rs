@@ -33,6 +33,7 @@ pub struct Features {
 
 /// Which features a person asks about first when several moved together: the earlier, the closer to a cause.
 pub const RANKED: &[&str] = &[
+    "told",
     "model",
     "prompt",
     "arguments",
@@ -50,14 +51,17 @@ pub const RANKED: &[&str] = &[
     "ttft_ms",
     "answer_chars",
     "meaning",
+    "vocabulary",
     "form",
     "word_chars",
     "opening",
     "finish_reason",
     "rounds",
     "tool_calls",
+    "reasoning_tokens",
     "output_tokens",
     "input_tokens",
+    "cache_read_tokens",
     "cost_usd",
     "duration_ms",
 ];
@@ -72,6 +76,7 @@ pub fn rank(feature: &str) -> usize {
 pub fn title(feature: &str) -> String {
     let (family, of) = feature.split_once(':').unwrap_or((feature, ""));
     match family {
+        "told" => "what telemetry tells of runs".into(),
         "model" => "the model that answers".into(),
         "prompt" => "the system prompt".into(),
         "arguments" => format!("the arguments of `{of}`"),
@@ -89,12 +94,15 @@ pub fn title(feature: &str) -> String {
         "answer_chars" => "the length of answers".into(),
         "opening" => "how answers begin".into(),
         "meaning" => "what answers mean".into(),
+        "vocabulary" => "the share of new words in answers".into(),
         "form" => "the form of answers".into(),
         "word_chars" => "the words of answers".into(),
         "refused" => "refusals".into(),
         "finish_reason" => "why the model stops".into(),
         "rounds" => "model calls per run".into(),
         "tool_calls" => "tool calls per run".into(),
+        "reasoning_tokens" => "reasoning tokens per run".into(),
+        "cache_read_tokens" => "tokens read from the prompt cache per run".into(),
         "output_tokens" => "output tokens per run".into(),
         "input_tokens" => "input tokens per run".into(),
         "cost_usd" => "cost per run".into(),
@@ -136,6 +144,10 @@ pub fn features(evidence: &Evidence<'_>, outcome: Option<&str>) -> Features {
     number("duration_ms", evidence.ended().then_some(run.duration_ms));
     number("input_tokens", run.usage.input_tokens.map(|tokens| tokens as f64));
     number("output_tokens", run.usage.output_tokens.map(|tokens| tokens as f64));
+    number("cache_read_tokens", run.usage.cache_read_tokens.map(|tokens| tokens as f64));
+    number("reasoning_tokens", run.usage.reasoning_tokens.map(|tokens| tokens as f64));
+    number("steps", Some(f64::from(run.kinds.total())));
+    number("errors", Some(f64::from(run.errors)));
     number("cost_usd", run.cost.map(|cost| cost.as_f64()));
     number("answer_chars", evidence.answer.as_ref().map(|answer| answer.text.chars().count() as f64));
     let spans = || evidence.rounds.iter().map(|round| &evidence.steps[round.step].span);
@@ -151,18 +163,19 @@ pub fn features(evidence: &Evidence<'_>, outcome: Option<&str>) -> Features {
 }
 
 fn tools(evidence: &Evidence<'_>, out: &mut Features) {
-    let mut seen: BTreeMap<&str, (u32, f64)> = BTreeMap::new();
+    let mut seen: BTreeMap<&str, (u32, u32, f64)> = BTreeMap::new();
     for call in &evidence.calls {
         if seen.len() == MOST_TOOLS && !seen.contains_key(call.name) {
             continue;
         }
-        let (fails, ms) = seen.entry(call.name).or_default();
+        let (times, fails, ms) = seen.entry(call.name).or_default();
+        *times += 1;
         *fails += u32::from(call.state.is_failure());
         // A failed attempt's time says nothing of the tool's own.
         *ms = if call.state.is_failure() { *ms } else { ms.max(call.ms.unwrap_or(0.0)) };
     }
-    for (name, (fails, ms)) in seen {
-        out.values.insert(format!("tool:{name}"), Value::Category("used".into()));
+    for (name, (times, fails, ms)) in seen {
+        out.values.insert(format!("tool:{name}"), Value::Category(how_often(times).into()));
         out.values.insert(format!("tool_fails:{name}"), Value::Category(if fails > 0 { "yes" } else { "no" }.into()));
         if ms > 0.0 {
             out.values.insert(format!("tool_ms:{name}"), Value::Number(ms));
@@ -176,6 +189,15 @@ fn tools(evidence: &Evidence<'_>, out: &mut Features) {
     }
 }
 
+/// How often a run called a tool, as a person would say it: a tool may be used by as many runs as ever, and far more often by some.
+fn how_often(times: u32) -> &'static str {
+    match times {
+        0 | 1 => "once",
+        2 => "twice",
+        _ => "three times or more",
+    }
+}
+
 fn categories(evidence: &Evidence<'_>, outcome: Option<&str>, out: &mut Features) {
     let mut category = |name: &str, value: Option<String>| {
         if let Some(value) = value {
@@ -183,6 +205,7 @@ fn categories(evidence: &Evidence<'_>, outcome: Option<&str>, out: &mut Features
         }
     };
     let run = evidence.run;
+    category("told", told(evidence).map(str::to_owned));
     category("outcome", outcome.map(str::to_owned));
     category("failed", evidence.ended().then(|| if run.status == RunStatus::Error { "yes" } else { "no" }.into()));
     let answered = evidence.rounds.iter().rev().find(|round| !round.failed);
@@ -202,6 +225,7 @@ fn categories(evidence: &Evidence<'_>, outcome: Option<&str>, out: &mut Features
     let searches =
         || evidence.steps.iter().zip(&evidence.contents).filter(|(step, _)| step.span.kind == StepKind::Retriever);
     if searches().next().is_some() {
+        let documents: usize = searches().map(|(_, content)| content.documents.len()).sum();
         let found = |(step, content): (&model::ResolvedStep, &&model::Content)| {
             !content.documents.is_empty() || step.span.documents.is_some_and(|count| count > 0)
         };
@@ -228,12 +252,29 @@ fn categories(evidence: &Evidence<'_>, outcome: Option<&str>, out: &mut Features
             Some(version.map_or_else(|| id.clone(), |version| format!("{id} {version}")))
         };
         category("document", first.and_then(name));
+        out.values.insert("documents".into(), Value::Number(documents as f64));
         let score =
             searches().filter_map(|(_, content)| content.documents.iter().filter_map(|one| one.score).reduce(f64::max));
         if let Some(score) = score.reduce(f64::min) {
             out.values.insert("retrieval_score".into(), Value::Number(score));
         }
     }
+}
+
+/// Whether tokens and what was said are told, of runs in which a model answered: instrumentation that loses either makes every number of it
+/// look fine.
+fn told(evidence: &Evidence<'_>) -> Option<&'static str> {
+    if evidence.rounds.iter().all(|round| round.failed) {
+        return None;
+    }
+    let usage = &evidence.run.usage;
+    let tokens = usage.input_tokens.is_some() || usage.output_tokens.is_some() || usage.total_tokens().is_some();
+    Some(match (tokens, evidence.has_content()) {
+        (true, true) => "tokens and content",
+        (true, false) => "tokens without content",
+        (false, true) => "content without tokens",
+        (false, false) => "neither tokens nor content",
+    })
 }
 
 /// How an answer is built, as a template would have it.

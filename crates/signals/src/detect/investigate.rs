@@ -1,17 +1,22 @@
 //! One run explained in one page: how it stands, what failed and how often it was tried, what was seen, where it first leaves what such runs do,
 //! what its last model call knew.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
 
-use model::{Finding, SpanId, SpanStatus};
+use model::{Finding, Message, Part, SpanId, SpanStatus, StepKind};
 use serde::Serialize;
 
-use super::evidence::Evidence;
+use super::baseline::{Baseline, ENOUGH};
+use super::evidence::{Call, Evidence};
 use super::text;
 
 /// Share of good runs in which a tool follows another, below which it departs from them.
 const RARE: f64 = 0.02;
+/// Times the 95th percentile of a tool's time, and milliseconds, beyond which a call departs from such calls.
+const SLOW: (f64, f64) = (5.0, 1_000.0);
+/// Models and tools whose cost is named.
+const DEAREST: usize = 4;
 
 /// A step that failed.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -20,7 +25,7 @@ pub struct FailedStep {
     pub step: String,
     /// The last attempt.
     pub span_id: SpanId,
-    /// Times it was tried.
+    /// Times it was tried: the failures in a row that end with the last one, and the try after them that worked.
     pub attempts: usize,
     /// Whether a later attempt worked.
     pub recovered: bool,
@@ -67,8 +72,10 @@ pub struct Investigation {
     pub departure: Option<(SpanId, String)>,
     /// Numbers beside those of good runs.
     pub beside: Vec<Beside>,
-    /// What the last model call knew.
+    /// What its last model call knew.
     pub context: Option<Context>,
+    /// What its cost went to: model or tool, calls, dollars, the dearest first.
+    pub dearest: Vec<(String, usize, f64)>,
 }
 
 /// Puts the page together.
@@ -81,6 +88,7 @@ pub fn investigate(evidence: &Evidence<'_>, mut findings: Vec<Finding>) -> Inves
         departure: departure(evidence),
         beside: beside(evidence),
         context: context(evidence),
+        dearest: dearest(evidence),
     }
 }
 
@@ -112,18 +120,29 @@ fn failed(evidence: &Evidence<'_>) -> Vec<FailedStep> {
         let name = step.span.tool_name.as_deref().unwrap_or(&step.span.name);
         by_name.entry(format!("{} {name}", step.span.kind)).or_default().push(at);
     }
-    let is_failed = |at: &usize| evidence.steps[*at].span.status == SpanStatus::Error;
+    // Many tools tell their failure as an ordinary result.
+    let said: HashMap<usize, &Call<'_>> = evidence
+        .calls
+        .iter()
+        .filter(|call| call.state.is_failure() && evidence.steps[call.step].span.kind == StepKind::Tool)
+        .map(|call| (call.step, call))
+        .collect();
+    let is_failed = |at: &usize| evidence.steps[*at].span.status == SpanStatus::Error || said.contains_key(at);
     let mut found: Vec<FailedStep> = Vec::new();
     for (step, mut at) in by_name {
         at.sort_by_key(|&at| evidence.steps[at].span.start);
         let Some(last) = at.iter().rposition(is_failed) else { continue };
+        let first = at[..last].iter().rposition(|at| !is_failed(at)).map_or(0, |worked| worked + 1);
+        let recovered = last + 1 < at.len();
         let span = &evidence.steps[at[last]].span;
+        let told = span.error_message.as_deref().or(span.error_type.as_deref()).map(|error| text::short(error, 200));
+        let result = || Some(text::short(&text::as_text(said.get(&at[last])?.result?), 200));
         found.push(FailedStep {
             step,
             span_id: span.span_id,
-            attempts: at.len(),
-            recovered: last + 1 < at.len(),
-            error: span.error_message.as_deref().or(span.error_type.as_deref()).map(|error| text::short(error, 200)),
+            attempts: last + 1 - first + usize::from(recovered),
+            recovered,
+            error: told.or_else(result),
         });
     }
     found
@@ -141,14 +160,46 @@ fn departure(evidence: &Evidence<'_>) -> Option<(SpanId, String)> {
                 format!("`{}` {after}, as in {:.1} % of good runs that come this far", call.name, share * 100.0),
             ));
         }
+        if let Some(words) = slow(known, call) {
+            return Some((evidence.span_id(call.step), words));
+        }
         before = call.name;
     }
-    None
+    if let Some(departed) = stopped(evidence, known) {
+        return Some(departed);
+    }
+    let share = known.follows(before, "");
+    if !evidence.ended() || share >= RARE {
+        return None;
+    }
+    // What it did is usual; that it did no more is not.
+    let last = evidence.calls.last().map(|call| call.step).or(evidence.rounds.last().map(|round| round.step))?;
+    let after = if before.is_empty() { "without calling a tool".to_string() } else { format!("after `{before}`") };
+    let words = format!("it ended {after}, as in {:.1} % of good runs that come this far", share * 100.0);
+    Some((evidence.span_id(last), words))
+}
+
+/// The last model call, where it stopped for a reason that good runs hardly have.
+fn stopped(evidence: &Evidence<'_>, known: &Baseline) -> Option<(SpanId, String)> {
+    let last = evidence.rounds.iter().rev().find(|round| !round.failed)?;
+    let reason = evidence.steps[last.step].span.finish_reason.as_deref()?;
+    let share = known.share("finish_reason", reason).filter(|share| *share < RARE)?;
+    let words = format!("the model stopped for `{reason}`, as in {:.1} % of good runs", share * 100.0);
+    Some((evidence.span_id(last.step), words))
+}
+
+fn slow(known: &Baseline, call: &Call<'_>) -> Option<String> {
+    let times = &known.tools.get(call.name)?.ms;
+    let (ms, p95) = (call.ms?, times.quantile(0.95).filter(|_| times.count() >= ENOUGH)?);
+    let slow = ms > SLOW.1 && ms > p95 * SLOW.0;
+    slow.then(|| format!("`{}` took {ms:.0} ms; 95 % of its calls take {p95:.0} ms or less", call.name))
 }
 
 fn beside(evidence: &Evidence<'_>) -> Vec<Beside> {
     let run = evidence.run;
     let values = [
+        ("steps", Some(f64::from(run.kinds.total()))),
+        ("errors", Some(f64::from(run.errors))),
         ("rounds", Some(f64::from(run.rounds))),
         ("tool_calls", Some(f64::from(run.tool_calls))),
         ("input_tokens", run.usage.input_tokens.map(|tokens| tokens as f64)),
@@ -156,7 +207,11 @@ fn beside(evidence: &Evidence<'_>) -> Vec<Beside> {
         ("cost_usd", run.cost.map(|cost| cost.as_f64())),
         ("duration_ms", Some(run.duration_ms)),
     ];
-    let of = |feature: &str, q: f64| evidence.usual(feature, q);
+    // What is counted in ones is said in ones: quantiles are exact within a few percent only.
+    let counted = |feature: &str| !matches!(feature, "cost_usd" | "duration_ms");
+    let of = |feature: &str, q: f64| {
+        evidence.usual(feature, q).map(|usual| if counted(feature) { usual.round() } else { usual })
+    };
     let one = |(feature, value): (&'static str, Option<f64>)| {
         Some(Beside { feature, value: value?, median: of(feature, 0.5), p95: of(feature, 0.95) })
     };
@@ -166,13 +221,41 @@ fn beside(evidence: &Evidence<'_>) -> Vec<Beside> {
 fn context(evidence: &Evidence<'_>) -> Option<Context> {
     let last = evidence.rounds.last()?;
     let input = &evidence.contents[last.step].input;
-    let said = |message: &model::Message| format!("{}: {}", message.role, text::short(&message.plain_text(), 160));
+    let said = |message: &Message| format!("{}: {}", message.role, text::short(&in_words(message), 160));
     Some(Context {
         span_id: evidence.span_id(last.step),
         messages: input.len(),
         input_tokens: evidence.steps[last.step].span.usage.input_tokens,
         last: input.iter().rev().take(3).rev().map(said).collect(),
     })
+}
+
+/// What a message says, calls of tools and their results too.
+fn in_words(message: &Message) -> String {
+    let words = |part: &Part| match part {
+        Part::Text { text } | Part::Reasoning { text } => text.clone(),
+        Part::ToolCall { name, arguments, .. } => format!("{name}({})", text::short(&text::as_text(arguments), 120)),
+        Part::ToolResult { result, .. } => text::as_text(result).into_owned(),
+        Part::Media { modality, .. } => format!("[{modality}]"),
+        Part::Other { value } => text::as_text(value).into_owned(),
+    };
+    message.parts.iter().map(words).filter(|words| !words.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+fn dearest(evidence: &Evidence<'_>) -> Vec<(String, usize, f64)> {
+    let mut by_name: BTreeMap<&str, (usize, f64)> = BTreeMap::new();
+    for step in evidence.steps.iter().filter(|step| step.cost_counted) {
+        let span = &step.span;
+        let name = span.model.as_deref().or(span.tool_name.as_deref()).unwrap_or(&span.name);
+        if let Some(cost) = span.cost.map(|cost| cost.as_f64()).filter(|cost| *cost > 0.0) {
+            let (calls, sum) = by_name.entry(name).or_default();
+            (*calls, *sum) = (*calls + 1, *sum + cost);
+        }
+    }
+    let mut all: Vec<_> = by_name.into_iter().map(|(name, (calls, sum))| (name.to_string(), calls, sum)).collect();
+    all.sort_by(|a, b| b.2.total_cmp(&a.2));
+    all.truncate(DEAREST);
+    all
 }
 
 impl Investigation {
@@ -205,6 +288,12 @@ impl Investigation {
             };
             let _ = writeln!(page, "  {:<14} {:>12}   {usual}", one.feature, figure(one.value));
         }
+        if !self.dearest.is_empty() {
+            page.push_str("\nCosts\n");
+            for (name, calls, sum) in &self.dearest {
+                let _ = writeln!(page, "  ${sum:.4}  {name}, {calls} {}", if *calls == 1 { "call" } else { "calls" });
+            }
+        }
         if let Some(context) = &self.context {
             let tokens = context.input_tokens.map(|tokens| format!(", {tokens} tokens")).unwrap_or_default();
             let _ = writeln!(
@@ -221,9 +310,9 @@ impl Investigation {
 }
 
 fn figure(value: f64) -> String {
-    if value >= 100.0 {
-        format!("{value:.0}")
-    } else {
-        format!("{value:.4}").trim_end_matches('0').trim_end_matches('.').to_string()
-    }
+    // Three digits say enough, and more of them would not be true.
+    let decimals = if value >= 100.0 || value == 0.0 { 0.0 } else { (2.0 - value.abs().log10().floor()).min(8.0) };
+    let decimals = decimals as usize;
+    let text = format!("{value:.decimals$}");
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_string() } else { text }
 }

@@ -23,6 +23,7 @@ mod settings;
 mod sketch;
 pub mod suspicion;
 pub mod text;
+pub mod vocabulary;
 pub mod windows;
 
 use std::collections::HashMap;

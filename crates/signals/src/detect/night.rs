@@ -10,9 +10,10 @@ use super::drift::{self, Watch};
 use super::evidence::Evidence;
 use super::features::{derived_version, features};
 use super::meaning::Meaning;
-use super::outcomes::{Outcomes, Risk};
+use super::outcomes::Outcomes;
 use super::pulse::Pulse;
 use super::suspicion::suspicion;
+use super::vocabulary::Vocabulary;
 use super::{Settings, judge, text};
 
 /// Name under which findings of drift go.
@@ -39,6 +40,8 @@ pub struct Night {
     pub pulses: BTreeMap<String, Pulse>,
     /// What answers mean, by kind of run.
     pub meanings: BTreeMap<String, Meaning>,
+    /// Words of answers, by kind of run.
+    pub vocabularies: BTreeMap<String, Vocabulary>,
 }
 
 /// What is known of a run beside what it told.
@@ -100,7 +103,7 @@ impl Night {
     ) -> Verdict {
         let kind = Kind::of(run);
         let key = kind.key();
-        let evidence = Evidence::new(run, steps, contents, now);
+        let evidence = Evidence::new(run, steps, contents, now).declared(&self.outcomes);
         let version = run.agent_version.as_deref().map_or_else(|| derived_version(&evidence), str::to_owned);
         let evidence = evidence.against(self.baselines.of(&key, &version));
         let outcome = self.outcomes.of(&evidence);
@@ -115,13 +118,17 @@ impl Night {
         if beside.marked == Some(true) {
             self.baselines.learn_good(&key, &evidence, &features);
         }
-        let mut shift = None;
+        let (mut shift, mut words) = (None, None);
         let room = self.watches.len() < MOST_WATCHES || self.watches.contains_key(&key);
         if !beside.again && room {
+            if let Some(answer) = &evidence.answer {
+                let drift = drift::Settings { false_alarms: self.drift.false_alarms / 4.0 };
+                words = self.vocabularies.entry(key.clone()).or_default().push(run, &answer.text, &drift);
+            }
             shift = self.watches.entry(key).or_default().push(run, &features, &self.drift);
         }
-        if let Some(shift) = &shift {
-            let draft = shift.draft(|tool| self.outcomes.risk(tool) != Risk::Read);
+        for shift in shift.iter().chain(&words) {
+            let draft = shift.draft(|tool| self.outcomes.wakes(tool));
             findings.push(draft.finding(DRIFT, run, None, 0));
         }
         Verdict { kind, findings, suspicion, outcome, shift }
@@ -132,7 +139,7 @@ impl Night {
         if let Some(pulse) = self.pulses.get_mut(&agent_key(run)) {
             pulse.heard(run.last_received);
         }
-        let evidence = Evidence::new(run, steps, contents, now);
+        let evidence = Evidence::new(run, steps, contents, now).declared(&self.outcomes);
         let version = run.agent_version.as_deref().map_or_else(|| derived_version(&evidence), str::to_owned);
         judge(&evidence.against(self.baselines.of(&Kind::of(run).key(), &version)), &self.settings)
     }

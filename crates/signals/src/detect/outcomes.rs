@@ -137,13 +137,20 @@ impl Outcomes {
         self.tools.get(tool).copied().unwrap_or_else(by_name)
     }
 
+    /// Whether a change in the use of a tool is to wake somebody: a tool that is declared as high-risk, or of which nothing is declared
+    /// and whose name says that it changes something.
+    pub fn wakes(&self, tool: &str) -> bool {
+        self.tools.get(tool).map_or_else(|| changes_something(tool), |risk| *risk == Risk::HighRisk)
+    }
+
     /// What a run came to.
     pub fn of(&self, evidence: &Evidence<'_>) -> Option<String> {
         let run = evidence.run;
         if let Some((_, outcomes)) = self.workflows.iter().find(|(name, _)| names(run, name)) {
-            return outcomes.iter().find(|(_, how)| how.holds(evidence)).map(|(name, _)| name.clone());
+            return outcomes.iter().find(|(_, how)| how.holds(evidence, self)).map(|(name, _)| name.clone());
         }
-        let last = evidence.calls.iter().rev().find(|call| !call.state.is_failure() && changes_something(call.name));
+        let writes = |name: &str| self.risk(name) != Risk::Read;
+        let last = evidence.calls.iter().rev().find(|call| !call.state.is_failure() && writes(call.name));
         run.outcome.as_deref().or(last.map(|call| call.name)).map(str::to_owned)
     }
 }
@@ -178,11 +185,11 @@ fn names(run: &Run, name: &str) -> bool {
 }
 
 impl How {
-    fn holds(&self, evidence: &Evidence<'_>) -> bool {
+    fn holds(&self, evidence: &Evidence<'_>, outcomes: &Outcomes) -> bool {
         let worked = || evidence.calls.iter().rev().filter(|call| !call.state.is_failure());
         match self {
             Self::Tool(tool) => {
-                let last = worked().find(|call| changes_something(call.name) || call.name == tool);
+                let last = worked().find(|call| outcomes.risk(call.name) != Risk::Read || call.name == tool);
                 last.is_some_and(|call| call.name == tool)
             }
             Self::Json { path, equals } => {

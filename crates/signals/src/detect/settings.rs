@@ -40,14 +40,14 @@ pub enum SettingsError {
     Detector(String),
     /// The detector has no setting of that name, or the value is of the wrong type.
     #[error(
-        "detector `{detector}`: cannot use `{setting}`; it knows {known}, `enabled` (true or false) and `severity` (info, warning, critical)"
+        "detector `{detector}`: cannot use `{setting}`; it knows {known}`enabled` (true or false) and `severity` (info, warning, critical)"
     )]
     Setting {
         /// The detector.
         detector: String,
         /// What was written.
         setting: String,
-        /// What it knows.
+        /// What it knows beside those that all detectors know.
         known: String,
     },
 }
@@ -163,8 +163,13 @@ fn apply(tuned: &mut [Tuned], written: &BTreeMap<String, BTreeMap<String, toml::
         for (setting, value) in values {
             if set(&mut tuned[at], ALL[at], setting, value).is_none() {
                 let known: Vec<&str> = ALL[at].settings.iter().map(|setting| setting.name).collect();
-                let known = known.join(", ");
-                return Err(SettingsError::Setting { detector: name.clone(), setting: setting.clone(), known });
+                let known = if known.is_empty() {
+                    String::new()
+                } else {
+                    format!("{} (numbers of 0 or more), ", known.join(", "))
+                };
+                let setting = format!("{setting} = {value}");
+                return Err(SettingsError::Setting { detector: name.clone(), setting, known });
             }
         }
     }

@@ -124,13 +124,6 @@ impl Likeness {
         Self::of_all([text])
     }
 
-    /// Of the texts in a value.
-    pub fn of_json(value: &Json) -> Self {
-        let mut texts = Vec::new();
-        each_text(value, &mut |text| texts.push(text));
-        Self::of_all(texts)
-    }
-
     fn of_all<'a>(texts: impl IntoIterator<Item = &'a str>) -> Self {
         let (mut hashes, mut before) = (Vec::new(), 0u64);
         for text in texts {

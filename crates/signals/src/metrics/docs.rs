@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::exposed::{SOURCE, ZERO_NANOS};
 use super::family::{Family, Kind, Layer};
+use super::in_sql::IN_SQL;
 use super::rates::RATES;
 use super::registry::Limits;
 use super::table::FAMILIES;
@@ -53,7 +54,12 @@ const TAIL: &str = "\n## How far the numbers can be trusted\n\nWhat a late span 
 root is known; the rest when the run settles. What was counted of each run is kept, in one transaction with the counters and the position in the \
 log: a restart neither repeats nor drops, and a run that changes later adds only what is new. Where it turns out to have given less, the \
 difference goes to `tawny_signal_corrections_total`, by family, because a counter cannot go down. History (what arrives an hour after it ended) \
-is not counted here: it would look like a flood of traffic.\n";
+is not counted here: it would look like a flood of traffic. So a query in SQL gives the same number where nothing was imported, sampled away or \
+erased since counting began, and no run stopped halfway.\n\nOpenTelemetry's own metrics (`gen_ai_*`) are for clients that send spans \
+alone. Where a service sent one of them in the last hour, Tawny does not derive that one from its spans as well, so that a sum over the name \
+counts a call once. Runs of its first minute may be counted from spans before its first export arrives. A client that sends another of these names itself beside \
+its spans (`agent.tokens.total`) is kept with its own labels; a query in PromQL that asks for the name and says neither `source`, `job` nor \
+`instance` leaves it out, and `source=\"\"` finds it. Tawny's own page has only what Tawny derives.\n";
 
 fn family(page: &mut String, family: &Family) {
     let _ = writeln!(page, "### `{}`\n\n{}\n", family.name, family.help);
@@ -74,17 +80,24 @@ fn family(page: &mut String, family: &Family) {
         for (label, here, there) in spelling.words {
             notes.push(format!("`{}=\"{here}\"` is `{there}`", label.names()[0]));
         }
-        if let Some((label, value)) = spelling.only {
+        for (label, value) in spelling.only {
             notes.push(format!("only `{}=\"{value}\"`", label.names()[0]));
         }
         for (name, value) in spelling.more {
             notes.push(format!("with `{name}=\"{value}\"`"));
+        }
+        if spelling.sum {
+            notes.push("a counter of the sum".to_owned());
         }
         if spelling.scale != 1.0 {
             notes.push(format!("times {}", spelling.scale));
         }
         let notes = if notes.is_empty() { String::new() } else { format!(": {}", notes.join(", ")) };
         let _ = writeln!(page, "- also `{}` ({}){notes}", spelling.name, spelling.used_by);
+    }
+    for same in IN_SQL.iter().filter(|same| same.family == family.id) {
+        let part = if same.part.is_empty() { String::new() } else { format!(" `{}`", same.part) };
+        let _ = writeln!(page, "- the same{part} in SQL: `{}`", same.query);
     }
     page.push('\n');
 }

@@ -1,7 +1,7 @@
 //! Series as they are shown to the outside: by name, with every label and every spelling.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use model::Timestamp;
@@ -161,6 +161,21 @@ impl Registry {
         all
     }
 
+    /// Sets of labels that each family, and each rate, shows now.
+    pub fn sets(&self, now: Timestamp) -> HashMap<Cow<'static, str>, usize> {
+        let gauge = |family: &Family| {
+            let mut exposed = Exposed::new(family.name, family.kind, "");
+            self.gauges(family.id, &mut exposed);
+            exposed.points.len()
+        };
+        let of = |family: &Family| match family.kind {
+            Kind::Gauge => gauge(family),
+            _ => self.label_sets(family.id),
+        };
+        let rates = rates(self, now).into_iter().map(|rate| (rate.name, rate.points.len()));
+        FAMILIES.iter().map(|family| (Cow::Borrowed(family.name), of(family))).chain(rates).collect()
+    }
+
     /// What is so right now.
     fn gauges(&self, id: Id, exposed: &mut Exposed) {
         let mut values: BTreeMap<Vec<Arc<str>>, (f64, HashSet<Arc<str>>)> = BTreeMap::new();
@@ -257,7 +272,7 @@ fn spelt(exposed: &Exposed, spelling: &Spelling) -> Exposed {
         point.labels.iter().any(|(name, other)| *name == label.names()[0] && **other == *value)
     };
     let points =
-        exposed.points.iter().filter(|point| spelling.only.is_none_or(|(label, value)| has(point, label, value)));
+        exposed.points.iter().filter(|point| spelling.only.iter().all(|(label, value)| has(point, *label, value)));
     let points = points.map(|point| {
         let mut point = point.clone();
         for (name, value) in &mut point.labels {
@@ -269,6 +284,11 @@ fn spelt(exposed: &Exposed, spelling: &Spelling) -> Exposed {
         }
         point.labels.extend(spelling.more.iter().map(|(name, value)| (Cow::Borrowed(*name), Arc::from(*value))));
         point.labels.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        if let Value::Histogram { sum, .. } = &point.value
+            && spelling.sum
+        {
+            point.value = Value::Number(*sum);
+        }
         match &mut point.value {
             Value::Number(value) => *value *= spelling.scale,
             Value::Histogram { buckets, sum } => {
@@ -285,5 +305,6 @@ fn spelt(exposed: &Exposed, spelling: &Spelling) -> Exposed {
     });
     let points = points.collect();
     let unit = if spelling.scale == 1.0 { exposed.unit } else { "" };
-    Exposed { name: spelling.name.into(), kind: exposed.kind, unit, help: exposed.help.clone(), points }
+    let kind = if spelling.sum { Kind::Counter } else { exposed.kind };
+    Exposed { name: spelling.name.into(), kind, unit, help: exposed.help.clone(), points }
 }

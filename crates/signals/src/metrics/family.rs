@@ -121,6 +121,10 @@ pub enum Label {
     GenAiResponseModel,
     /// OpenTelemetry's token type.
     GenAiTokenType,
+    /// OpenTelemetry's agent.
+    GenAiAgent,
+    /// OpenTelemetry's tool.
+    GenAiTool,
     /// Name of a family, on families about families.
     Family,
     /// Name of a detector.
@@ -128,6 +132,9 @@ pub enum Label {
 }
 
 impl Label {
+    /// How many there are.
+    pub const COUNT: usize = Self::Detector as usize + 1;
+
     /// The names it is exposed under.
     pub const fn names(self) -> &'static [&'static str] {
         match self {
@@ -154,6 +161,8 @@ impl Label {
             Self::GenAiRequestModel => &["gen_ai_request_model"],
             Self::GenAiResponseModel => &["gen_ai_response_model"],
             Self::GenAiTokenType => &["gen_ai_token_type"],
+            Self::GenAiAgent => &["gen_ai_agent_name"],
+            Self::GenAiTool => &["gen_ai_tool_name"],
             Self::Family => &["family"],
             Self::Detector => &["detector"],
         }
@@ -187,18 +196,20 @@ pub struct Spelling {
     pub used_by: &'static str,
     /// Values that are written differently there: label, here, there.
     pub words: &'static [(Label, &'static str, &'static str)],
-    /// Only series with this value.
-    pub only: Option<(Label, &'static str)>,
+    /// Only series with these values.
+    pub only: &'static [(Label, &'static str)],
     /// Further labels.
     pub more: &'static [(&'static str, &'static str)],
     /// Values (and bounds of buckets) are this many times as large there.
     pub scale: f64,
+    /// A counter there: what the histogram's observations add up to.
+    pub sum: bool,
 }
 
 impl Spelling {
     /// A name for the same thing.
     pub const fn of(name: &'static str, used_by: &'static str) -> Self {
-        Self { name, used_by, words: &[], only: None, more: &[], scale: 1.0 }
+        Self { name, used_by, words: &[], only: &[], more: &[], scale: 1.0, sum: false }
     }
 }
 

@@ -4,12 +4,14 @@
 //! only the families that are counted at once are given ([`When::AtOnce`](super::When)), and only for steps whose ancestors
 //! have all arrived: until then a step may not know its agent.
 
+mod gen_ai;
 mod scores;
 
 use std::collections::{HashMap, HashSet};
 
 use model::{ResolvedStep, Run, RunStatus, SpanId, SpanStatus, StepKind, Usage};
 
+use self::gen_ai::gen_ai;
 use self::scores::{hallucination, is_denial, names_approval, of_scores};
 use super::Id;
 use crate::detect::windows::window;
@@ -168,7 +170,7 @@ fn at_once<'a>(
         let labels = [about.workflow, &*span.name, error_type(span.error_type.as_deref())];
         out(Id::StepErrors, &labels, 1.0, Some(at));
     }
-    if span.kind == StepKind::Tool {
+    if step.tool_call {
         let (agent, tool) = (about.agent_of(step), tool(step));
         let status = match failed(step) {
             true if is_timeout(step) => "timeout",
@@ -210,6 +212,7 @@ fn of_run<'a>(
     if let Some(cost) = run.cost {
         out(Id::CostPerRun, &labels, cost.as_f64(), None);
     }
+    out(Id::LlmCallsPerRun, &labels, f64::from(run.llm_calls), None);
     out(Id::ReasoningSteps, &labels, f64::from(run.rounds), None);
     out(Id::ToolCallsPerRun, &labels, f64::from(run.tool_calls), None);
     out(Id::RetriesPerRun, &labels, f64::from(run.retries), None);
@@ -220,9 +223,17 @@ fn of_run<'a>(
         let model = steps[at].span.model.as_deref().unwrap_or(UNKNOWN);
         out(Id::ContextTokens, &[about.agent, about.workflow, model], tokens as f64, Some(at));
     }
+    // To look a window up is slow beside the rest, and most calls of a run ask one model.
+    let mut last: Option<(&str, Option<u64>)> = None;
     let share = |(at, step): (usize, &'a ResolvedStep)| {
         let model = step.span.model.as_deref().filter(|_| step.call)?;
-        Some((step.span.usage.input_tokens? as f64 / window(model)? as f64, at, model))
+        let input = step.span.usage.input_tokens?;
+        let tokens = match last {
+            Some((name, tokens)) if name == model => tokens,
+            _ => window(model),
+        };
+        last = Some((model, tokens));
+        Some((input as f64 / tokens? as f64, at, model))
     };
     let fullest = steps.iter().enumerate().filter_map(share).max_by(|a, b| a.0.total_cmp(&b.0));
     if let Some((share, at, model)) = fullest {
@@ -271,7 +282,8 @@ fn of_step<'a>(
     if step.call || (unread && span.kind == StepKind::Chain) {
         out(Id::ParseFailures, &call, f64::from(u8::from(unread)), some);
     }
-    if names_approval(tool(step)) {
+    // A tool's call that is told twice asks once.
+    if names_approval(tool(step)) && (step.tool_call || span.kind != StepKind::Tool) {
         let denied = span.outcome.as_deref().is_some_and(is_denial);
         let outcome = match failed(step) {
             true if is_timeout(step) => "timeout",
@@ -281,7 +293,7 @@ fn of_step<'a>(
         };
         out(Id::Approvals, &[agent, outcome], 1.0, some);
     }
-    gen_ai(step, at, out);
+    gen_ai(about, step, at, out);
     match span.kind {
         StepKind::Handoff => out(Id::Handoffs, &call[..2], 1.0, some),
         StepKind::Guardrail => {
@@ -319,29 +331,6 @@ fn is_parse_failure(error: &str) -> bool {
     ]
     .iter()
     .any(|word| error.contains(word))
-}
-
-/// The two histograms of OpenTelemetry.
-fn gen_ai<'a>(step: &'a ResolvedStep, at: usize, out: &mut impl FnMut(Id, &[&'a str], f64, Option<usize>)) {
-    let span = &*step.span;
-    let operation = match span.kind {
-        StepKind::Llm => "chat",
-        StepKind::Embedding => "embeddings",
-        _ => return,
-    };
-    let text = |text: &'a Option<std::sync::Arc<str>>| text.as_deref().unwrap_or(UNKNOWN);
-    let (provider, model) = (text(&span.provider), text(&span.model));
-    let asked = span.request_model.as_deref().unwrap_or(model);
-    let labels = |last| [operation, provider, asked, model, last];
-    if step.counted {
-        for (direction, tokens) in directions(&span.usage).filter(|(direction, _)| *direction != UNKNOWN) {
-            out(Id::GenAiTokenUsage, &labels(direction), tokens as f64, Some(at));
-        }
-    }
-    if let Some(seconds) = seconds(step).filter(|_| step.call || span.kind == StepKind::Embedding) {
-        let error = if failed(step) { error_type(span.error_type.as_deref()) } else { "" };
-        out(Id::GenAiDuration, &labels(error), seconds, Some(at));
-    }
 }
 
 /// Tokens by direction; those of no known direction apart, so that the sum is the total.

@@ -7,9 +7,11 @@
 //!
 //! Labels are bounded: a family that has [`Limits::label_sets`] of them gives further ones as `other`, and counts that.
 
+mod rows;
+
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use model::{ResolvedStep, Run, RunStatus, SpanId, Tenant, Timestamp, TraceId};
 
@@ -95,11 +97,18 @@ pub struct Share {
     pub exemplars: Vec<(Cell, Exemplar)>,
 }
 
-/// Shapes of the families, in the order of [`FAMILIES`].
-static SHAPES: LazyLock<Vec<String>> = LazyLock::new(|| FAMILIES.iter().map(Family::shape).collect());
+/// Who sends metrics of the conventions themselves: by project, then by service, which families. For these services they are not
+/// derived as well.
+pub type Sent = HashMap<Arc<str>, Arc<HashMap<String, Vec<Id>>>>;
 
-/// What a series is found by: its family, and its labels as numbers; unused ones are 0.
-type Key = (Id, [u32; TENANT_LABELS + LABELS_MAX]);
+/// Labels as numbers; unused ones are 0.
+type Numbers = [u32; TENANT_LABELS + LABELS_MAX];
+
+/// What a series is found by: its family, and its labels.
+type Key = (Id, Numbers);
+
+/// Stands for no series.
+const NO_SERIES: u32 = u32::MAX;
 
 /// A run that is running.
 #[derive(Debug, Clone)]
@@ -121,6 +130,8 @@ pub struct Registry {
     places_end: u32,
     texts: Texts,
     by_key: FastMap<Key, u32>,
+    /// The series of each family that was found last: the next observation mostly has the same labels.
+    last: [(Numbers, u32); FAMILIES.len()],
     label_sets: [usize; FAMILIES.len()],
     /// Observations that went to `other`, by family.
     pub(super) folded: [f64; FAMILIES.len()],
@@ -128,6 +139,7 @@ pub struct Registry {
     pub(super) corrections: [f64; FAMILIES.len()],
     pub(super) active: HashMap<(Arc<str>, TraceId), Active>,
     pub(super) recent: Recent,
+    sent: Sent,
     /// What a run gives, while it is added up.
     sheet: Sheet,
     staged: Sheet,
@@ -146,11 +158,13 @@ impl Registry {
             places_end: 0,
             texts: Texts::default(),
             by_key: FastMap::default(),
+            last: [(Numbers::default(), NO_SERIES); FAMILIES.len()],
             label_sets: [0; FAMILIES.len()],
             folded: [0.0; FAMILIES.len()],
             corrections: [0.0; FAMILIES.len()],
             active: HashMap::new(),
             recent: Recent::default(),
+            sent: Sent::default(),
             sheet: Sheet::default(),
             staged: Sheet::default(),
             staged_corrections: BTreeMap::new(),
@@ -198,7 +212,16 @@ impl Registry {
         let mut near = Near::default();
         let mut sheet = std::mem::take(&mut self.sheet);
         let mut exemplars: Vec<(Cell, Exemplar)> = Vec::new();
+        let sent = self.sent.get(&run.tenant.project).cloned();
+        let is_sent = |observation: &Observation<'_>| {
+            let (Some(sent), Some(at)) = (&sent, observation.step) else { return false };
+            let service = steps[at].span.service.as_deref().or(run.service.as_deref());
+            service.and_then(|service| sent.get(service)).is_some_and(|ids| ids.contains(&observation.family))
+        };
         observe(run, steps, scores, &mut |observation| {
+            if is_sent(&observation) {
+                return;
+            }
             let series = self.series_of(&mut near, &run.tenant, &observation, now);
             let place = self.places[series as usize];
             let family = observation.family.family();
@@ -218,6 +241,11 @@ impl Registry {
         let counted = Counted::in_order(sheet.drain());
         self.sheet = sheet;
         Share { counted, exemplars }
+    }
+
+    /// Says who sends which families themselves ([`Sent`]); it holds for runs that are looked at from now on.
+    pub fn set_sent(&mut self, sent: Sent) {
+        self.sent = sent;
     }
 
     /// Stages an observation that is no run's share: of something that is over once and for all. It takes effect as what
@@ -240,20 +268,37 @@ impl Registry {
 
     /// The series of an observation.
     #[inline]
-    fn series_of(&mut self, near: &mut Near, tenant: &Tenant, observation: &Observation<'_>, now: Timestamp) -> u32 {
-        let family = observation.family.family();
-        let mut key: Key = (observation.family, [0; TENANT_LABELS + LABELS_MAX]);
-        let tenant_labels: [&str; TENANT_LABELS] = [&tenant.project, &tenant.environment];
-        let labels = tenant_labels.iter().chain(&observation.labels[..family.labels.len()]);
-        let mut texts_known = true;
-        for (to, label) in key.1.iter_mut().zip(labels) {
-            match near.known(&self.texts, cut(label)) {
+    fn series_of<'a>(
+        &mut self,
+        near: &mut Near<'a>,
+        tenant: &Tenant,
+        observation: &Observation<'a>,
+        now: Timestamp,
+    ) -> u32 {
+        if near.tenant.is_none() {
+            let known = |text: &str| self.texts.known(cut(text));
+            near.tenant = known(&tenant.project).zip(known(&tenant.environment));
+        }
+        let Some((project, environment)) = near.tenant else { return self.new_series(tenant, observation, now) };
+        let family = observation.family;
+        let mut numbers = [0; TENANT_LABELS + LABELS_MAX];
+        (numbers[0], numbers[1]) = (project, environment);
+        let texts = observation.labels.into_iter().zip(family.family().labels);
+        for (to, (text, label)) in numbers[TENANT_LABELS..].iter_mut().zip(texts) {
+            match near.known(&self.texts, *label, cut(text)) {
                 Some(number) => *to = number,
-                None => texts_known = false,
+                None => return self.new_series(tenant, observation, now),
             }
         }
-        match self.by_key.get(&key).filter(|_| texts_known) {
-            Some(&known) => known,
+        let (last, series) = &self.last[family as usize];
+        if *series != NO_SERIES && *last == numbers {
+            return *series;
+        }
+        match self.by_key.get(&(family, numbers)) {
+            Some(&known) => {
+                self.last[family as usize] = (numbers, known);
+                known
+            }
             None => self.new_series(tenant, observation, now),
         }
     }
@@ -335,30 +380,6 @@ impl Registry {
         let is_new =
             |cell: &Cell| changes.binary_search_by_key(cell, |(cell, _)| *cell).is_ok_and(|at| changes[at].1 > 0.0);
         self.staged_exemplars.extend(exemplars.into_iter().filter(|(cell, _)| is_new(cell)));
-    }
-
-    /// The series that were staged or are new, as they have to be kept.
-    pub fn rows(&self) -> Vec<SeriesRow> {
-        let touched: BTreeSet<u32> = self.staged.used().map(Cell::series).chain(self.unsaved.iter().copied()).collect();
-        let row = |id: u32| {
-            let series = self.series.get(id as usize)?.as_ref()?;
-            let family = series.family.family();
-            let staged = |at: usize| self.staged.get(self.places[id as usize] + at as u32);
-            Some(SeriesRow {
-                id,
-                family: family.name.into(),
-                shape: Cow::Borrowed(&SHAPES[family.id as usize]),
-                labels: series.labels.iter().map(|label| label.to_string()).collect(),
-                cells: series.cells.iter().enumerate().map(|(at, value)| value + staged(at)).collect(),
-            })
-        };
-        touched.into_iter().filter_map(row).collect()
-    }
-
-    /// The corrections as they have to be kept, of families that have new ones.
-    pub fn correction_rows(&self) -> Vec<(&'static str, f64)> {
-        let row = |(family, more): (&usize, &f64)| (FAMILIES[*family].name, self.corrections[*family] + more);
-        self.staged_corrections.iter().map(row).collect()
     }
 
     /// What was staged takes effect: it was kept.

@@ -4,10 +4,10 @@
 //! (CallSphere), B "Monitoring and Observability for AI Workflows", C the chapter on observability with `agent.run.*` metrics,
 //! D the article on four signal layers. Where they use one name with other buckets or labels, a family has all of them.
 
-use super::bounds::{
-    CALL_BOUNDS, COUNTS, DOLLARS, GEN_AI_SECONDS, GEN_AI_TOKENS, RUN_BOUNDS, SHARES, STEP_BOUNDS, STEPS, TOKENS,
-    TOOL_BOUNDS, TURNS,
-};
+mod gen_ai;
+
+pub use self::gen_ai::GEN_AI;
+use super::bounds::{CALL_BOUNDS, COUNTS, DOLLARS, RUN_BOUNDS, SHARES, STEP_BOUNDS, STEPS, TOKENS, TOOL_BOUNDS, TURNS};
 use super::family::{Family, Kind, Label, Layer, Spelling, When};
 use super::id::Id;
 
@@ -151,7 +151,8 @@ pub const FAMILIES: &[Family] = &[
         id: Id::LlmCalls,
         name: "agent_llm_calls_total",
         help: "Calls of language models, failed ones included.",
-        source: "every model call that really happened: no wrapper, no second telling",
+        source: "every model call that really happened, answered or not: no wrapper, no second telling, no embedding. A call outside \
+                 of every agent is counted here and is no round; llm_calls of runs is agent_llm_calls_per_run",
         labels: CALL,
         used_by: "E",
         ..LLM
@@ -164,6 +165,15 @@ pub const FAMILIES: &[Family] = &[
         labels: CALL,
         used_by: "E",
         ..LLM
+    },
+    Family {
+        id: Id::LlmCallsPerRun,
+        name: "agent_llm_calls_per_run",
+        help: "Answered model calls of a run, embeddings among them: its llm_calls in the API, in SQL and on pages.",
+        source: "every settled run",
+        labels: RUN,
+        buckets: COUNTS,
+        ..LLM_SIZES
     },
     Family {
         id: Id::LlmDuration,
@@ -196,8 +206,8 @@ pub const FAMILIES: &[Family] = &[
         spellings: &[
             Spelling::of("agent_llm_tokens_total", "A"),
             Spelling::of("agent_tokens_consumed_total", "D"),
-            Spelling { only: Some((Direction, "input")), ..Spelling::of("agent_tokens_input_total", "E") },
-            Spelling { only: Some((Direction, "output")), ..Spelling::of("agent_tokens_output_total", "E") },
+            Spelling { only: &[(Direction, "input")], ..Spelling::of("agent_tokens_input_total", "E") },
+            Spelling { only: &[(Direction, "output")], ..Spelling::of("agent_tokens_output_total", "E") },
         ],
         ..LLM
     },
@@ -252,44 +262,16 @@ pub const FAMILIES: &[Family] = &[
         buckets: TOKENS,
         ..LLM_SIZES
     },
-    Family {
-        id: Id::GenAiTokenUsage,
-        name: "gen_ai_client_token_usage",
-        unit: "tokens",
-        help: "Tokens of one call, as OpenTelemetry's gen_ai.client.token.usage.",
-        source: "every call of a language or embedding model whose usage counts",
-        labels: &[
-            Label::GenAiOperation,
-            Label::GenAiProvider,
-            Label::GenAiRequestModel,
-            Label::GenAiResponseModel,
-            Label::GenAiTokenType,
-        ],
-        buckets: GEN_AI_TOKENS,
-        used_by: "OTel",
-        ..LLM_SIZES
-    },
-    Family {
-        id: Id::GenAiDuration,
-        name: "gen_ai_client_operation_duration_seconds",
-        help: "Length of calls, as OpenTelemetry's gen_ai.client.operation.duration.",
-        source: "the calls counted by agent_llm_calls_total that ended, and calls of embedding models",
-        labels: &[
-            Label::GenAiOperation,
-            Label::GenAiProvider,
-            Label::GenAiRequestModel,
-            Label::GenAiResponseModel,
-            ErrorType,
-        ],
-        buckets: GEN_AI_SECONDS,
-        used_by: "OTel",
-        ..LLM_SECONDS
-    },
+    gen_ai::TOKEN_USAGE,
+    gen_ai::DURATION,
+    gen_ai::FIRST_CHUNK,
+    gen_ai::INVOKE_AGENT,
+    gen_ai::EXECUTE_TOOL,
     Family {
         id: Id::ToolCalls,
         name: "agent_tool_calls_total",
         help: "Tool executions that ended, by how: success, failure, timeout.",
-        source: "every tool step that ended",
+        source: "every tool step that ended; a call that a framework and an instrumentation both tell counts once",
         labels: &[Agent, Workflow, Tool, Status],
         when: When::AtOnce,
         used_by: "C D",

@@ -98,6 +98,7 @@ pub fn resolve(spans: &[Arc<Span>], now: Timestamp, settings: &Settings) -> Opti
         agent: agents.names[at].clone(),
         agent_node: agents.node_of[at],
         call: counting.call[at],
+        tool_call: counting.tool[at],
         counted: counting.counted[at],
         cost_counted: counting.cost[at],
         not_counted_because: counting.because[at],

@@ -7,6 +7,9 @@ use model::{
     ToolDefinition, TraceId,
 };
 use serde_json::{Value, json};
+use signals::detect::baseline::Kind;
+use signals::detect::features::derived_version;
+use signals::detect::investigate::{Investigation, investigate};
 use signals::detect::{Beside, Evidence, Night, Settings, Verdict, judge};
 use signals::runs::{self, Resolved, resolve};
 
@@ -247,6 +250,14 @@ impl Script {
         let resolved = self.resolved();
         let contents = self.contents(&resolved);
         night.judge(&resolved.run, &resolved.steps, contents, self.looked(), beside)
+    }
+
+    /// The page that explains it, beside what `night` knows of such runs.
+    pub fn investigated(&self, night: &Night) -> Investigation {
+        let resolved = self.resolved();
+        let evidence = Evidence::new(&resolved.run, &resolved.steps, self.contents(&resolved), self.looked());
+        let known = night.baselines.of(&Kind::of(&resolved.run).key(), &derived_version(&evidence));
+        investigate(&evidence.against(known), Vec::new())
     }
 
     /// What is told of it while it goes on.

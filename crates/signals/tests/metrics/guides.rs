@@ -77,6 +77,13 @@ const GUIDES: &[Named] = &[
         &["gen_ai_operation_name", "gen_ai_request_model"],
         &[0.01, 0.64, 81.92],
     ),
+    ("gen_ai_client_inference_duration_seconds", &["gen_ai_provider_name", "gen_ai_response_model"], &[0.01, 81.92]),
+    ("gen_ai_client_inference_usage_input_tokens_total", &["gen_ai_request_model"], &[]),
+    ("gen_ai_client_inference_usage_output_tokens_total", &["gen_ai_request_model"], &[]),
+    ("gen_ai_client_inference_time_to_first_chunk_seconds", &["gen_ai_request_model"], &[0.01, 81.92]),
+    ("gen_ai_client_operation_time_to_first_chunk_seconds", &["gen_ai_request_model"], &[0.01, 81.92]),
+    ("gen_ai_invoke_agent_duration_seconds", &["gen_ai_agent_name"], &[0.01, 81.92]),
+    ("gen_ai_execute_tool_duration_seconds", &["gen_ai_tool_name"], &[0.01, 81.92]),
 ];
 
 /// Runs that touch every family: one that fails, one that retries, one that runs on, one that people and judges spoke of.
@@ -179,6 +186,8 @@ fn words_and_units_are_those_of_the_guide_that_uses_the_name() {
         Value::Number(value) => *value,
     };
     assert_eq!(sum("agent_run_duration_ms"), 1_000.0 * sum("agent_workflow_duration_seconds"));
+    assert_eq!(of("gen_ai_client_inference_usage_input_tokens_total").kind, Kind::Counter);
+    assert!(sum("gen_ai_client_inference_usage_input_tokens_total") >= 200.0);
     let input = &of("agent_tokens_input_total").points;
     assert!(
         input.iter().all(|point| point.labels.iter().any(|(label, value)| label == "direction" && &**value == "input"))

@@ -78,7 +78,10 @@ impl Kept {
         let share = self.registry.share(&resolved.run, &resolved.steps, scores, now);
         let before = self.counted.get(&resolved.run.trace_id).map(|bytes| Counted::decode(bytes).unwrap());
         self.registry.stage(&share.counted.since(&before.unwrap_or_default()), share.exemplars);
-        self.rows.extend(self.registry.rows().into_iter().map(|row| (row.id, row)));
+        self.rows.extend(self.registry.new_rows().into_iter().map(|row| (row.id, row)));
+        let rows = &mut self.rows;
+        let changed = |id: u32, cells: &[f64]| rows.get_mut(&id).map(|row| row.cells = cells.to_vec()).ok_or(id);
+        assert_eq!(self.registry.changed(changed), Ok(()), "what changes was kept when it was new");
         self.corrections.extend(self.registry.correction_rows().into_iter().map(|(name, sum)| (name.to_owned(), sum)));
         self.counted.insert(resolved.run.trace_id, share.counted.encode());
         self.registry.commit(now);

@@ -26,6 +26,10 @@ pub(crate) trait HotRow {
     fn time(&self) -> Timestamp;
     /// Its place inside the bucket.
     fn key(&self) -> Self::Key<'_>;
+    /// Whether it is a score, which goes into a file with others.
+    fn is_score(&self) -> bool {
+        false
+    }
 }
 
 impl HotRow for SpanRow {
@@ -101,6 +105,9 @@ impl HotRow for LogRow {
     }
     fn key(&self) -> Self::Key<'_> {
         (self.log.trace_id, self.log.time)
+    }
+    fn is_score(&self) -> bool {
+        self.log.event_name.as_deref() == Some(rows::logs::SCORE)
     }
 }
 

@@ -73,9 +73,28 @@ fn content_goes_with_its_spans_at_the_latest_and_a_project_may_have_its_own_time
 }
 
 #[test]
+fn scores_have_a_time_of_their_own_or_that_of_log_records() {
+    let (times, days) = ("2026-11-21T08:00:00Z", |days: u64| Some(Duration::from_secs(days * 86_400)));
+    let logs = segment(Table::Logs, times, times);
+    let scores = SegmentMeta { path: Path::from("segments/scores/project=default/1.parquet"), ..logs.clone() };
+    let at = |rules: &str| {
+        let retention = retention(rules);
+        [&logs, &scores].map(|meta| retention.drop_at(meta).map(|time| time.to_string()[..10].to_owned()))
+    };
+    let day = |text: &str| Some(text.to_owned());
+    assert_eq!(at("logs=10d"), [day("2026-12-01"), day("2026-12-01")]);
+    assert_eq!(at("logs=10d,scores=20d"), [day("2026-12-01"), day("2026-12-11")]);
+    assert_eq!(at("logs=10d,scores=forever"), [day("2026-12-01"), None]);
+    assert_eq!(at("scores=1d"), [None, day("2026-11-22")]);
+    let mut retention = retention("scores=20d");
+    retention.projects.insert("shop".into(), "logs=1d".parse().unwrap());
+    assert_eq!(retention.keep("shop", Layer::Scores), days(20), "said of scores, if for all projects");
+}
+
+#[test]
 fn a_setting_that_cannot_be_read_says_what_to_write() {
     let error = |text: &str| text.parse::<Rules>().unwrap_err().to_string();
-    assert!(error("bodys=3d").contains("bodies, spans, logs, samples"));
+    assert!(error("bodys=3d").contains("bodies, spans, logs, samples, scores"));
     assert!(error("spans").contains("spans=90d"));
     assert!(error("spans=3").contains("90d"));
     assert!(error("spans=3y").contains("forever"));

@@ -116,6 +116,9 @@ fn some(text: &str) -> Option<&str> {
     (!text.is_empty()).then_some(text)
 }
 
+/// Name of the event that a score is: a judgement of a span or run, as OpenTelemetry's GenAI conventions name it.
+pub(crate) const SCORE: &str = "gen_ai.evaluation.result";
+
 /// Log records as columns of [`Table::Logs`].
 pub fn to_batch(rows: &[&LogRow]) -> RecordBatch {
     let logs = || rows.iter().map(|row| &row.log);

@@ -2,7 +2,6 @@
 
 use model::Timestamp;
 
-use crate::schema::Table;
 use crate::settings::{BUCKET_MINUTES, FUTURE_DAYS_MAX, PAST_DAYS_MAX};
 
 const DAY_NANOS: i64 = 86_400 * 1_000_000_000;
@@ -33,14 +32,22 @@ pub(crate) fn day_name(day: i64) -> String {
 /// Directory name of rows of environments beyond the limit.
 pub(crate) const OTHER: &str = "other";
 
+/// Directory of segments of log records that are scores. To retention they are a layer of their own, and it removes whole segments.
+pub(crate) const SCORES: &str = "scores";
+
+/// Whether the segment of that path holds scores and nothing else.
+pub(crate) fn holds_scores(path: &str) -> bool {
+    path.strip_prefix("segments/").and_then(|rest| rest.split_once('/')).is_some_and(|(folder, _)| folder == SCORES)
+}
+
 /// Path of a segment: `segments/spans/project=default/environment=prod/2026-11-21/0000000000000001.parquet`.
 ///
-/// `environment` is `None` for rows of several environments; a name of its own (`environment=`) keeps them apart from an
+/// `folder` is the name of its table, or [`SCORES`]. `environment` is `None` for rows of several environments; a name of its own (`environment=`) keeps them apart from an
 /// environment that is called `other`.
-pub(crate) fn path(table: Table, project: &str, environment: Option<&str>, day: &str, id: u64) -> String {
+pub(crate) fn path(folder: &str, project: &str, environment: Option<&str>, day: &str, id: u64) -> String {
     let environment =
         environment.map_or_else(|| format!("environments={OTHER}"), |name| format!("environment={}", escape(name)));
-    format!("segments/{table}/project={}/{environment}/{day}/{id:016}.parquet", escape(project))
+    format!("segments/{folder}/project={}/{environment}/{day}/{id:016}.parquet", escape(project))
 }
 
 /// Longest name that is written out; longer ones are cut and told apart by a hash.
@@ -75,6 +82,14 @@ mod tests {
         assert_eq!(escape("../ü"), "..=2F=C3=BC");
         let (long, other) = (escape(&"ä".repeat(500)), escape(&format!("{}b", "ä".repeat(499))));
         assert!(long.len() < 120 && long != other);
+    }
+
+    #[test]
+    fn a_path_says_whether_a_segment_holds_scores() {
+        let path = |folder: &str| path(folder, "scores", Some("scores"), "2026-11-21", 1);
+        assert_eq!(path("logs"), "segments/logs/project=scores/environment=scores/2026-11-21/0000000000000001.parquet");
+        assert!(holds_scores(&path(SCORES)));
+        assert!(!holds_scores(&path("logs")) && !holds_scores("segments/1"));
     }
 
     #[test]

@@ -105,21 +105,20 @@ impl Reader {
         if let Some(footer) = lock().get(meta.id) {
             return Ok(footer);
         }
-        let from = meta.bytes.saturating_sub(FOOTER_GUESS);
-        let mut end = self.bytes(meta, from..meta.bytes).await?;
+        let failed = |error| StoreError::segment("read the footer of", &meta.path, error);
+        let mut end = self.bytes(meta, meta.bytes.saturating_sub(FOOTER_GUESS)..meta.bytes).await?;
         let mut reader = ParquetMetaDataReader::new().with_page_index_policy(PageIndexPolicy::Optional);
-        match reader.try_parse_sized(&end, meta.bytes) {
-            Ok(()) => {}
-            // The guess was too small; the error says how much is needed.
-            Err(ParquetError::NeedMoreData(needed)) => {
-                end = self.bytes(meta, meta.bytes.saturating_sub(needed as u64)..meta.bytes).await?;
-                let parsed = reader.try_parse_sized(&end, meta.bytes);
-                parsed.map_err(|error| StoreError::segment("read the footer of", &meta.path, error))?;
+        loop {
+            match reader.try_parse_sized(&end, meta.bytes) {
+                Ok(()) => break,
+                // Too little was read. The error says how much is needed: first for the footer, then for the page index before it.
+                Err(ParquetError::NeedMoreData(needed)) if needed > end.len() => {
+                    end = self.bytes(meta, meta.bytes.saturating_sub(needed as u64)..meta.bytes).await?;
+                }
+                Err(error) => return Err(failed(error)),
             }
-            Err(error) => return Err(StoreError::segment("read the footer of", &meta.path, error)),
         }
-        let footer = reader.finish().map_err(|error| StoreError::segment("read the footer of", &meta.path, error))?;
-        let footer = Arc::new(footer);
+        let footer = Arc::new(reader.finish().map_err(failed)?);
         lock().put(meta.id, Arc::clone(&footer), footer.memory_size());
         Ok(footer)
     }
@@ -373,5 +372,62 @@ impl AsyncFileReader for SegmentFile {
     ) -> BoxFuture<'a, parquet::errors::Result<Arc<ParquetMetaData>>> {
         let footer = Arc::clone(&self.footer);
         async move { Ok(footer) }.boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::Int64Array;
+    use arrow::datatypes::Schema;
+    use model::Timestamp;
+    use object_store::memory::InMemory;
+    use object_store::path::Path;
+    use parquet::arrow::ArrowWriter;
+
+    use super::*;
+    use crate::bloom::TraceBloom;
+
+    /// Compaction joins files whole, row group by row group: then both the footer and the page index before it may be longer than
+    /// what is read at first.
+    #[tokio::test]
+    async fn a_footer_and_its_page_index_are_read_however_long_they_are() {
+        const GROUPS: usize = 3_000;
+        let schema = Arc::new(Schema::new(vec![Field::new("n", DataType::Int64, false)]));
+        let rows = RecordBatch::try_new(Arc::clone(&schema), vec![Arc::new(Int64Array::from(vec![1, 2]))]).unwrap();
+        let mut file = Vec::new();
+        let mut writer = ArrowWriter::try_new(&mut file, schema, None).unwrap();
+        for _ in 0..GROUPS {
+            writer.write(&rows).unwrap();
+            writer.flush().unwrap();
+        }
+        writer.close().unwrap();
+        let footer = u32::from_le_bytes(file[file.len() - 8..][..4].try_into().unwrap());
+        assert!(u64::from(footer) > FOOTER_GUESS, "{footer}");
+        let (path, time) = (Path::from("segments/long.parquet"), Timestamp::from_nanos(0));
+        let meta = SegmentMeta {
+            id: 1,
+            table: Table::Samples,
+            project: "default".into(),
+            environment: None,
+            day: "2026-11-21".into(),
+            path: path.clone(),
+            rows: 2 * GROUPS as u64,
+            bytes: file.len() as u64,
+            min_time: time,
+            max_time: time,
+            min_version: 0,
+            max_version: 0,
+            level: 0,
+            provisional: 0,
+            arrived: time,
+            content: false,
+            checksum: None,
+            traces: Arc::new(TraceBloom::all()),
+        };
+        let store = InMemory::new();
+        store.put(&path, file.into()).await.unwrap();
+        let footer = Reader::new(Arc::new(store)).footer(&meta).await.unwrap();
+        assert_eq!(footer.num_row_groups(), GROUPS);
+        assert_eq!(footer.offset_index().map(Vec::len), Some(GROUPS));
     }
 }

@@ -119,6 +119,8 @@ pub(crate) struct Target {
     pub arrived: Timestamp,
     /// Whether its rows may hold content.
     pub content: bool,
+    /// Log records that are scores, and nothing else.
+    pub scores: bool,
 }
 
 /// What the catalog and the metadata say about the rows of a segment.
@@ -209,7 +211,8 @@ impl Facts {
 
     /// The file's entry in the catalog.
     pub fn entry(self, about: &About, target: &Target, bytes: &Bytes) -> Result<SegmentMeta, StoreError> {
-        let path = layout::path(target.table, &target.project, target.environment.as_deref(), &target.day, about.id);
+        let folder = if target.scores { layout::SCORES } else { target.table.name() };
+        let path = layout::path(folder, &target.project, target.environment.as_deref(), &target.day, about.id);
         let path = Path::parse(&path).map_err(|error| StoreError::segment("name", &path, error))?;
         let traces = match target.table {
             Table::Samples => TraceBloom::all(),

@@ -164,6 +164,50 @@ async fn each_layer_goes_in_its_time_and_what_is_newer_stays() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn scores_outlive_the_log_records_they_came_with_or_go_before_them() {
+    for (rules, left) in [("logs=5d,scores=20d", ["gen_ai.evaluation.result"]), ("logs=20d,scores=5d", ["counted"])] {
+        let data = tempfile::tempdir().unwrap();
+        let clock = TestClock::new();
+        let store = open_reading(data.path(), rules, &clock).await;
+        let times = [now(&clock), now(&clock) + SECOND];
+        for start in times {
+            let sent = at(1, 1, start);
+            let received = Timestamp::from_nanos(now(&clock));
+            let mut kept = Rows::new();
+            for (id, name) in [(1_u128, "counted"), (2, "gen_ai.evaluation.result")] {
+                let (log, raw) = record(&sent, received, id + start.unsigned_abs() as u128, name, "good", "good");
+                kept.push_log(log, &raw, &resource(), &scope());
+            }
+            let payload = payload(&[sent]);
+            let entry = store::Entry { tag: 0, project: "default".into(), received, rows: kept, payload };
+            store.commit(entry).await.unwrap();
+            store.flush().await.unwrap();
+        }
+        // Merged with their like only.
+        clock.pass(3 * DAY);
+        compact_all(&store).await;
+        let names = async || -> Vec<String> {
+            let logs = store.trace_logs("default", trace_id(1)).await.unwrap();
+            let mut names: Vec<String> = logs.iter().map(|log| log.raw.event_name.to_string()).collect();
+            names.sort();
+            names.dedup();
+            names
+        };
+        assert_eq!(names().await, ["counted", "gen_ai.evaluation.result"]);
+        clock.pass(7 * DAY);
+        expire_all(&store).await;
+        assert_eq!(names().await, left, "{rules}");
+        clock.pass(301 * SECOND);
+        store.compact().await.unwrap();
+        assert!(store.check().await.unwrap().faults.is_empty());
+        drop(store);
+        let store = open_reading(data.path(), rules, &clock).await;
+        let logs = store.trace_logs("default", trace_id(1)).await.unwrap();
+        assert!(logs.iter().all(|log| log.raw.event_name == left[0]), "also after a restart");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn content_leaves_nothing_behind_and_structure_outlives_it() {
     let data = tempfile::tempdir().unwrap();
     let clock = TestClock::new();

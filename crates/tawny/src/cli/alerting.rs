@@ -108,7 +108,7 @@ pub struct AlertsSilence {
     /// Why.
     #[arg(long, value_name = "TEXT", default_value = "")]
     pub comment: String,
-    /// Who you are.
+    /// Who you are; to be said where the environment has no USER.
     #[arg(long, env = "USER", value_name = "NAME", default_value = "")]
     pub by: String,
     /// End the silence with this id.
@@ -127,7 +127,7 @@ pub struct AlertsAck {
     /// What you do about it.
     #[arg(long, value_name = "TEXT", default_value = "")]
     pub comment: String,
-    /// Who you are.
+    /// Who you are; to be said where the environment has no USER.
     #[arg(long, env = "USER", value_name = "NAME", default_value = "")]
     pub by: String,
     /// Server and form.

@@ -104,8 +104,14 @@ pub enum CostsCommand {
         #[command(flatten)]
         reading: Reading,
     },
-    /// Show prices of your own, or put a file of them in place (an empty one removes them).
+    /// Show the price of a model, or prices of your own; put a file of them in place (an empty one removes them).
     Prices {
+        /// A model: the price its calls have now, built in or your own, and where it was read.
+        #[arg(conflicts_with = "set")]
+        model: Option<String>,
+        /// Who sells it, where several do.
+        #[arg(long, value_name = "NAME", requires = "model")]
+        provider: Option<String>,
         /// The file.
         #[arg(long, value_name = "FILE")]
         set: Option<PathBuf>,

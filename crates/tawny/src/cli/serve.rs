@@ -35,7 +35,7 @@ pub struct Serve {
     /// Largest request after decompression.
     #[arg(long, env = "TAWNY_MAX_BODY", value_name = "BYTES", default_value = "64MiB", value_parser = bytes)]
     pub max_body: usize,
-    /// How long things are kept, by layer (bodies, spans, logs, samples, findings; audit and agents, the audit logs): spans=90d,bodies=30d. For one project: NAME:bodies=7d. Kept for ever where nothing is said. May be given more than once.
+    /// How long things are kept, by layer (bodies, spans, logs, samples, scores, findings; audit and agents, the audit logs): spans=90d,bodies=30d. For one project: NAME:bodies=7d. Kept for ever where nothing is said. May be given more than once.
     #[arg(long, env = "TAWNY_RETENTION", value_name = "LAYER=TIME", value_delimiter = ';')]
     pub retention: Vec<String>,
     /// Most bytes of a bucket's segments that are kept as files in the data directory.

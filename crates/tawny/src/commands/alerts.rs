@@ -52,9 +52,10 @@ fn list(states: &[String], reading: &Reading) -> Result<()> {
     } else {
         let mut table = show::table(&["STATE", "SEVERITY", "ALERT", "SINCE", "WHAT", "LABELS", "FINGERPRINT"]);
         for alert in &answer.alerts {
-            let state = match (&alert.silenced_by, &alert.inhibited_by, &alert.ack) {
+            let state = match (&alert.silenced_by, &alert.inhibited_by, &alert.muted_by_time, &alert.ack) {
                 (Some(_), ..) => format!("{} (silenced)", alert.state),
-                (_, Some(_), _) => format!("{} (inhibited)", alert.state),
+                (_, Some(_), ..) => format!("{} (inhibited)", alert.state),
+                (.., Some(_), _) => format!("{} (muted at this hour)", alert.state),
                 (.., Some(ack)) => format!("{} ({})", alert.state, ack.by),
                 _ => alert.state.clone(),
             };
@@ -104,6 +105,9 @@ fn one(args: &cli::AlertsShow) -> Result<()> {
     let mut words = String::new();
     if let Some(alert) = &answer.alert {
         words += &format!("{} is {}\n", alert.name, alert.state);
+        if let Some(why) = &alert.muted_by_time {
+            words += &format!("  nobody is told at this hour: {why}\n");
+        }
         alert.annotations.iter().for_each(|(name, text)| words += &format!("  {name}: {text}\n"));
     }
     answer.evidence.iter().for_each(|evidence| words += &shown(evidence));

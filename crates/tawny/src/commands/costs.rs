@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use server::api::types::{
-    CostAnswer, CostForecast, CostSums, PricesAnswer, RepriceRequest, Repriced, RunCosts, UnpricedAnswer, WhatIf,
+    CostAnswer, CostForecast, CostSums, ModelPrice, PricesAnswer, RepriceRequest, Repriced, RunCosts, UnpricedAnswer, WhatIf,
 };
 
 use crate::cli::{self, CostsCommand, Reading};
@@ -22,7 +22,10 @@ pub fn run(args: &cli::Costs) -> Result<ExitCode> {
         Some(CostsCommand::Run { run, reading }) => of_run(run, reading)?,
         Some(CostsCommand::WhatIf { model, from, reading }) => what_if(model, from, reading)?,
         Some(CostsCommand::Reprice { since, dry_run, reading }) => reprice(since.clone(), *dry_run, reading)?,
-        Some(CostsCommand::Prices { set, reading }) => prices(set.as_deref(), reading)?,
+        Some(CostsCommand::Prices { model: Some(model), provider, reading, .. }) => {
+            price(model, provider.as_deref(), reading)?;
+        }
+        Some(CostsCommand::Prices { set, reading, .. }) => prices(set.as_deref(), reading)?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -237,5 +240,20 @@ fn prices(set: Option<&std::path::Path>, reading: &Reading) -> Result<()> {
     }
     let mut out = if answer.own.is_empty() { String::new() } else { show::render(&mut table) };
     out.push_str(&faint(&format!("dollars per million tokens, above {} built-in rows\n", answer.built_in)));
+    show::out(&out)
+}
+
+fn price(model: &str, provider: Option<&str>, reading: &Reading) -> Result<()> {
+    let query = Query::new().with("model", Some(model)).with("provider", provider);
+    let text = Client::new(&reading.url)?.text(&query.after("/api/v1/prices/of"))?;
+    let Some(answer) = read::<ModelPrice>(&text, reading)? else { return Ok(()) };
+    let mut table = show::table(&["TOKENS", "DOLLARS A MILLION"]);
+    for (class, rate) in &answer.rates {
+        table.add_row(vec![show::cell(class), show::figure(format!("${rate}"))]);
+    }
+    let mut out = format!("{}\n{}", style::printable(&answer.id), show::render(&mut table));
+    let read_on = answer.read.map_or_else(String::new, |day| format!(", read on {day}"));
+    let regional = if answer.regional { "; a regional endpoint, which costs more" } else { "" };
+    out.push_str(&faint(&format!("from {}{read_on}{regional}\n", style::printable(&answer.source))));
     show::out(&out)
 }

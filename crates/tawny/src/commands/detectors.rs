@@ -59,9 +59,12 @@ fn try_out(args: &cli::DetectorsTest, as_json: bool) -> Result<()> {
         .map(|path| fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display())));
     let written = written.transpose()?;
     let is_file = fs::metadata(&args.what).is_ok_and(|about| about.is_file());
+    let mut runs = 1;
     let answer = if is_file {
         let settings = written.as_deref().map_or(Ok(Settings::default()), Settings::parse)?;
-        FindingsAnswer { findings: in_file(&args.what, &settings)?.into_iter().map(Into::into).collect(), next: None }
+        let (found, of) = in_file(&args.what, &settings)?;
+        runs = of;
+        FindingsAnswer { findings: found.into_iter().map(Into::into).collect(), next: None }
     } else {
         let client = Client::new(&args.reading.url)?;
         let trace_id = super::run::whole_id(&client, &args.what)?;
@@ -71,13 +74,16 @@ fn try_out(args: &cli::DetectorsTest, as_json: bool) -> Result<()> {
         return show::out(&serde_json::to_string_pretty(&answer)?);
     }
     if answer.findings.is_empty() {
-        return show::out("The detectors see nothing.");
+        return show::out(&match runs {
+            1 => "The detectors see nothing.".to_string(),
+            runs => format!("The detectors see nothing in {runs} runs."),
+        });
     }
     show::out(&answer.findings.iter().map(line).collect::<Vec<_>>().join("\n"))
 }
 
-/// Judges the runs of a file, each by itself: nothing is learned, so detectors that compare stay silent.
-fn in_file(path: &str, settings: &Settings) -> Result<Vec<model::Finding>> {
+/// Judges the runs of a file, each by itself: nothing is learned, so detectors that compare stay silent. What they see, and in how many runs.
+fn in_file(path: &str, settings: &Settings) -> Result<(Vec<model::Finding>, usize)> {
     let bytes = fs::read(path).with_context(|| format!("cannot read {path}"))?;
     let text = wire::decompress(wire::Compression::sniff(&bytes), &bytes, FILE_MAX)?;
     let mut batches = Vec::new();
@@ -88,9 +94,14 @@ fn in_file(path: &str, settings: &Settings) -> Result<Vec<model::Finding>> {
         batches.push(batch);
     }
     let mut findings = Vec::new();
-    for told in super::told::runs(&batches, SystemClock::time()) {
+    let runs = super::told::runs(&batches, SystemClock::time());
+    if runs.is_empty() {
+        bail!("{path} holds no run: it takes OTLP/JSON lines with spans, as `tawny export` writes them");
+    }
+    let count = runs.len();
+    for told in runs {
         let contents = told.contents.iter().collect();
         findings.extend(judge(&Evidence::new(&told.run, &told.steps, contents, told.now), settings));
     }
-    Ok(findings)
+    Ok((findings, count))
 }

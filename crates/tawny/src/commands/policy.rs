@@ -11,7 +11,7 @@ use server::api::types::PolicyReport;
 use crate::cli::{PolicyCommand, PolicyKey};
 use crate::client::{Client, parse};
 use crate::show;
-use crate::style::{count, faint, printable, strong};
+use crate::style::{clip, count, faint, printable, strong};
 
 /// Does what the command says.
 pub fn run(command: &PolicyCommand) -> Result<ExitCode> {
@@ -52,7 +52,7 @@ fn render(report: &PolicyReport) -> String {
     let mut table = show::table(&["TIMES", "WHAT", "WHERE", "ENVIRONMENT"]);
     for one in &report.removed {
         table.add_row(
-            [count(one.times), printable(&one.action), printable(&one.field), printable(&one.environment)]
+            [count(one.times), printable(&one.action), clip(&printable(&one.field), 48), printable(&one.environment)]
                 .map(show::cell),
         );
     }

@@ -9,7 +9,7 @@ use serde::de::{DeserializeSeed, MapAccess};
 use super::message::{Message, Object, RawList, list, raw, skip};
 use super::{logs, metrics, traces, value};
 use crate::context::{Context, Reason};
-use crate::error::looks_like;
+use crate::error::{looks_like_other, problem_of};
 use crate::{DecodeError, Signal};
 
 /// Reads an OTLP/JSON request; says which signal it holds. With `expected`, another signal is an error.
@@ -53,20 +53,11 @@ fn utf8(body: &[u8]) -> Result<&str, DecodeError> {
 }
 
 fn json_error(error: &serde_json::Error, body: &[u8]) -> DecodeError {
-    let text = error.to_string();
-    let problem = text.rsplit_once(" at line ").map_or(text.as_str(), |(problem, _)| problem).to_owned();
-    DecodeError::Json { problem, line: error.line(), column: error.column(), hint: looks_like_other(body) }
-}
-
-/// What a body looks like that was sent as JSON.
-fn looks_like_other(body: &[u8]) -> &'static str {
-    match body {
-        // Field 1, a message: how every OTLP request in protobuf begins.
-        [0x0a, next, ..] if !next.is_ascii_whitespace() && *next != b'{' => {
-            "; it looks like protobuf: set Content-Type: application/x-protobuf"
-        }
-        _ if looks_like(body).contains("JSON") => "",
-        _ => looks_like(body),
+    DecodeError::Json {
+        problem: problem_of(error),
+        line: error.line(),
+        column: error.column(),
+        hint: looks_like_other(body),
     }
 }
 

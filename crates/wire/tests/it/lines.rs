@@ -149,6 +149,9 @@ fn lokis_json_is_read() {
     let partly = wire::decode_loki_json(partly.to_string().as_bytes(), NOW).unwrap();
     assert_eq!((partly.logs[0].items.len(), partly.rejected.count), (1, 2));
     assert!(wire::decode_loki_json(b"{}", NOW).is_err());
+    let error = wire::decode_loki_json(b"{", NOW).unwrap_err().to_string();
+    assert!(error.starts_with("cannot read the body as a push to Loki in JSON, {\"streams\": "), "{error}");
+    assert!(error.ends_with(": EOF while parsing an object (line 1, column 1)"), "{error}");
 }
 
 #[test]

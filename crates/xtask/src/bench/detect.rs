@@ -17,7 +17,7 @@ use clap::Args;
 use serde_json::Value;
 
 use super::common::Measured;
-use crate::paths;
+use crate::{paths, shell};
 
 /// Options of `cargo xtask bench detect`.
 #[derive(Debug, Args)]
@@ -31,6 +31,16 @@ pub struct Options {
     /// Splice streams with a change instead of judging whole sets, with so many seeds each (20 where the figures are to be published).
     #[arg(long, value_name = "SEEDS")]
     drift: Option<u64>,
+    /// Count false alarms over so many healthy runs of the simulator, at the threshold that ships (200,000 where the figures are to be
+    /// published).
+    #[arg(long, value_name = "RUNS")]
+    no_change: Option<u64>,
+    /// Measure what judging costs a step.
+    #[arg(long)]
+    cost: bool,
+    /// Print every figure: the sets, 200,000 runs without a change, 20 seeds of every change, the cost.
+    #[arg(long, conflicts_with_all = ["drift", "no_change", "cost"])]
+    all: bool,
     /// Measure this program instead of building one.
     #[arg(long)]
     program: Option<PathBuf>,
@@ -42,20 +52,47 @@ pub fn run(options: &Options) -> Result<()> {
     if !data.is_dir() {
         bail!("the bench needs labelled runs in {}, which is not there", data.display());
     }
+    let (no_change, cost) = (options.no_change.or(options.all.then_some(200_000)), options.cost || options.all);
+    if let Some(runs) = no_change {
+        example("drift", &[runs.to_string()])?;
+    }
+    if cost {
+        example("detect_cost", &[data.display().to_string()])?;
+    }
+    let seeds = options.drift.or(options.all.then_some(20));
+    let sets = options.all || (seeds.is_none() && no_change.is_none() && !cost);
+    if seeds.is_none() && !sets {
+        return Ok(());
+    }
     let program = match &options.program {
         Some(program) => program.clone(),
         None => Measured::build()?,
     };
-    if let Some(seeds) = options.drift {
-        return drift::run(&program, &data, seeds);
+    if sets {
+        of_sets(options, &program, &data)?;
     }
-    let mut sets: Vec<PathBuf> = std::fs::read_dir(&data)?.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    seeds.map_or(Ok(()), |seeds| drift::run(&program, &data, seeds))
+}
+
+/// Runs a measurement that needs no server: an example of the crate `signals`, in a release build.
+fn example(name: &str, arguments: &[String]) -> Result<()> {
+    let mut command = shell::cargo(&["run", "--release", "--quiet", "-p", "signals", "--example", name, "--"]);
+    let status = command.args(arguments).status().context("cannot start cargo")?;
+    if !status.success() {
+        bail!("the example `{name}` of the crate `signals` failed; its message is above");
+    }
+    Ok(())
+}
+
+/// Judges every set and prints how good that was.
+fn of_sets(options: &Options, program: &Path, data: &Path) -> Result<()> {
+    let mut sets: Vec<PathBuf> = std::fs::read_dir(data)?.filter_map(|entry| Some(entry.ok()?.path())).collect();
     sets.sort();
     for set in sets {
         let name = set.file_name().map(|it| it.to_string_lossy().into_owned()).unwrap_or_default();
         let wanted = options.only.is_empty() || options.only.contains(&name);
         if wanted && set.join("dev/otlp.jsonl.zst").is_file() {
-            let runs = judged(&program, &name, &set.join("dev"))?;
+            let runs = judged(program, &name, &set.join("dev"))?;
             let labels = labels::read(&set.join("dev"))?;
             report::print(&name, &runs, &labels);
         }

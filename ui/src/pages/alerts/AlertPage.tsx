@@ -193,6 +193,7 @@ function Words({ alert }: { alert: Alert }) {
         {alert.value != null && `, at ${figure(alert.value)} when its condition last held`}.
         {alert.silenced_by && " A silence mutes it."}
         {alert.inhibited_by && " Another alert mutes it."}
+        {alert.muted_by_time && ` Nobody is told at this hour: ${alert.muted_by_time}.`}
         {alert.ack && ` ${alert.ack.by} takes care of it${alert.ack.comment ? `: ${alert.ack.comment}` : ""}.`}
       </p>
     </section>

@@ -143,8 +143,8 @@ function Row({ alert }: { alert: Alert }) {
               </span>
             </Tooltip>
           )}
-          {(alert.silenced_by || alert.inhibited_by) && (
-            <Tooltip label={alert.silenced_by ? "A silence mutes it." : "Another alert mutes it."}>
+          {(alert.silenced_by || alert.inhibited_by || alert.muted_by_time) && (
+            <Tooltip label={muteOf(alert)}>
               <span>
                 <IconBellOff size={14} stroke={1.8} aria-hidden /> muted
               </span>
@@ -158,6 +158,11 @@ function Row({ alert }: { alert: Alert }) {
       </Link>
     </li>
   );
+}
+
+function muteOf(alert: Alert) {
+  if (alert.silenced_by) return "A silence mutes it.";
+  return alert.inhibited_by ? "Another alert mutes it." : `Nobody is told at this hour: ${alert.muted_by_time}.`;
 }
 
 export const stateName = (state: string) => ALERT_STATES.find(([value]) => value === state)?.[1] ?? state;

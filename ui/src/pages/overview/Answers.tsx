@@ -46,7 +46,11 @@ export function Answers({ ask }: { ask: Ask }) {
         versus={versus}
         better="up"
       >
-        <Fact name="Failed" value={compact(now.failed)} search={{ ...search, status: ["error", "abandoned"] }} />
+        <Fact
+          name="Failed"
+          value={compact(statuses.data ? now.failed : undefined)}
+          search={{ ...search, status: ["error", "abandoned"] }}
+        />
         <Fact name="Running now" value={compact(active.data?.active_runs)} search={{ status: ["running"] }} />
         <Fact name="Bound" value={`${SUCCESS_PERCENT} %`} />
       </Answer>

@@ -41,7 +41,8 @@ export function Checklist() {
               <tbody>
                 {rows.map((row) => {
                   const state = STATES[row.state] ?? { label: row.state, hint: "" };
-                  const of = Object.values(row.labels).join(", ");
+                  const named = Object.entries(row.labels).filter(([name]) => name !== "project");
+                  const of = named.map(([, value]) => value).join(", ");
                   return (
                     <tr key={row.metric} data-state={row.state}>
                       <th scope="row">

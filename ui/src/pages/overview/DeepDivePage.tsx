@@ -65,9 +65,9 @@ function Body({ ask, stretch }: { ask: Ask; stretch: (from: number, to: number) 
     <>
       <Checklist />
       <div className={classes.grid}>
-        <Heatmap ask={ask} spec={HEATS.durations} />
-        <Heatmap ask={ask} spec={HEATS.tokens} />
-        <Heatmap ask={ask} spec={HEATS.steps} />
+        <Heatmap ask={ask} spec={HEATS.durations} onStretch={stretch} />
+        <Heatmap ask={ask} spec={HEATS.tokens} onStretch={stretch} />
+        <Heatmap ask={ask} spec={HEATS.steps} onStretch={stretch} />
         <Load ask={ask} onStretch={stretch} />
         <Panel panel={TOOLS} ask={ask} onStretch={stretch} own={drift} />
         <Findings ask={ask} series={seen} more={!!data?.next} onStretch={stretch} />

@@ -19,7 +19,7 @@ export function OverviewPage() {
             {PANELS.slice(0, 2).map((panel) => (
               <Panel key={panel.title} panel={panel} ask={ask} onStretch={stretch} />
             ))}
-            <Heatmap ask={ask} />
+            <Heatmap ask={ask} onStretch={stretch} />
             {PANELS.slice(2).map((panel) => (
               <Panel key={panel.title} panel={panel} ask={ask} onStretch={stretch} />
             ))}

@@ -4,7 +4,7 @@ import { IconInfoCircle } from "@tabler/icons-react";
 import { useNavigate } from "@tanstack/react-router";
 import { useCallback, useMemo } from "react";
 import { runsSearch } from "@/lib/overview";
-import type { Mark, Series } from "@/lib/series";
+import { type Mark, type Series, together } from "@/lib/series";
 import { TimeChart } from "@/ui/chart/TimeChart";
 import { type Ask, useAggregate, useMarks } from "./ask";
 import { Legend } from "./Legend";
@@ -26,13 +26,12 @@ export function Panel({ panel, ask, onStretch, own }: Props) {
   const answer = useAggregate(ask, panel.question);
   const earlier = useAggregate(ask, panel.question, { shift: ask.shift ?? 0, enabled: ask.shift !== undefined });
   const series = useMemo(() => panel.series(answer.data?.rows ?? [], ask.time), [panel, answer.data, ask.time]);
-  const before = useMemo(
-    () =>
-      ask.shift === undefined || panel.kind === "bars"
-        ? undefined
-        : panel.series(earlier.data?.rows ?? [], ask.time, -ask.shift),
-    [panel, earlier.data, ask.time, ask.shift],
-  );
+  const before = useMemo(() => {
+    if (ask.shift === undefined || !earlier.data) return undefined;
+    const then = panel.series(earlier.data.rows, ask.time, -ask.shift);
+    // Bars of two times would hide each other: their sum is drawn as a line above them.
+    return panel.kind === "lines" ? then : [together("all", then)];
+  }, [panel, earlier.data, ask.time, ask.shift]);
   const open = useCallback(
     (from: number, to: number, point?: Series) =>
       void navigate({ to: "/runs", search: { ...runsSearch(ask.scope, from, to), ...panel.runs(point) } }),

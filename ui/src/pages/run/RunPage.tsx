@@ -3,8 +3,8 @@ import { Tabs } from "@mantine/core";
 import { useMediaQuery } from "@mantine/hooks";
 import { IconBinaryTree, IconBraces, IconFileText, IconListTree, IconMessage2 } from "@tabler/icons-react";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
-import { useCallback, useEffect, useMemo } from "react";
+import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
+import { useCallback, useEffect, useMemo, useRef } from "react";
 import { ApiError } from "@/api/client";
 import { useLiveRuns, useLiveState } from "@/api/live";
 import { runLogsQuery, runQuery } from "@/api/queries";
@@ -79,6 +79,13 @@ export function RunPage() {
     data ? `${data.run.status} ${data.run.provisional} ${data.run.steps}` : "",
   );
 
+  // On a narrow screen not all views fit: the open one is brought into sight.
+  const tabs = useRef<HTMLDivElement>(null);
+  const there = data !== undefined;
+  useEffect(() => {
+    if (there && view) tabs.current?.querySelector("[aria-selected=true]")?.scrollIntoView({ block: "nearest" });
+  }, [there, view]);
+
   if (query.isPending) {
     return (
       <div className={classes.page}>
@@ -95,6 +102,7 @@ export function RunPage() {
         error={query.error}
         what={gone ? "a run that is not there" : "this run"}
         onRetry={() => void query.refetch()}
+        action={<Link to="/runs">All runs</Link>}
       />
     );
   }
@@ -113,7 +121,7 @@ export function RunPage() {
         onChange={(value) => set({ view: value === "steps" ? undefined : (value as RunView) }, false)}
         keepMounted={false}
       >
-        <Tabs.List className={classes.tabs} aria-label="Views of the run">
+        <Tabs.List ref={tabs} className={classes.tabs} aria-label="Views of the run">
           <Tabs.Tab value="steps" leftSection={<IconListTree size={15} stroke={1.7} />}>
             Steps
           </Tabs.Tab>

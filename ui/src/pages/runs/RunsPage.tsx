@@ -8,7 +8,7 @@ import { useCallback, useEffect, useRef, useState } from "react";
 import { newestRunQuery } from "@/api/queries";
 import { PageHeader } from "@/layout/PageHeader";
 import { cleared, DEFAULT_FROM, isFiltered } from "@/lib/filter";
-import { absolute, plural } from "@/lib/format";
+import { absolute, count, plural } from "@/lib/format";
 import { FirstTrace } from "@/pages/connect/FirstTrace";
 import { rememberList } from "@/ui/lastList";
 import { Empty, ErrorState, SkeletonRows } from "@/ui/States";
@@ -72,7 +72,9 @@ export function RunsPage() {
         note={
           total === undefined || nothingYet
             ? undefined
-            : plural(total, "run") + (isFiltered(search) ? (total === 1 ? " matches" : " match") : "")
+            : isFiltered(search)
+              ? `${count(total)} ${total === 1 ? "matches" : "match"}`
+              : plural(total, "run")
         }
       >
         <LiveToggle live={live} onChange={setLive} />
@@ -168,11 +170,12 @@ export function RunsPage() {
       <Drawer
         opened={narrow && !!search.peek}
         onClose={closePeek}
-        title="Run"
+        aria-label="Run"
         position="bottom"
         size="80%"
         padding={0}
-        closeButtonProps={{ "aria-label": "Close" }}
+        // The run beside the list has a button of its own.
+        withCloseButton={false}
       >
         {search.peek && <Peek traceId={search.peek} onClose={closePeek} />}
       </Drawer>

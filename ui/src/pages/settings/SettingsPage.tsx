@@ -4,6 +4,7 @@ import type { ComponentType } from "react";
 import { SECTIONS, type Section, sectionOf } from "@/lib/settings";
 import { BoardPage, board } from "@/ui/Board";
 import { useTitle } from "@/ui/useTitle";
+import { intoView } from "@/ui/ViewTabs";
 import { Content } from "./Content";
 import { Keys } from "./Keys";
 import { People } from "./People";
@@ -38,6 +39,7 @@ export function SettingsPage() {
               key={each}
               to="/settings/$section"
               params={{ section: each }}
+              ref={each === section ? intoView : undefined}
               aria-current={each === section ? "page" : undefined}
             >
               {label}

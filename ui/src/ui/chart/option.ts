@@ -26,7 +26,7 @@ export function tick(at: number, stepMs: number): string {
   return clock(iso, stepMs < 60_000 ? "second" : "minute");
 }
 
-const plain = (text: string) => text.replace(/[&<>"]/g, (sign) => `&#${sign.charCodeAt(0)};`);
+export const plain = (text: string) => text.replace(/[&<>"]/g, (sign) => `&#${sign.charCodeAt(0)};`);
 
 /** The lower end of an axis that ends at `most`: well below everything shown, so that small changes at the top are seen. */
 export function lowest(series: Series[], threshold: number, most: number): number {
@@ -48,6 +48,11 @@ export function timeOption(props: TimeChartProps, palette: Palette): Option {
   const colour = (each: Series, at: number) =>
     props.colour?.(each, palette) ??
     (each.key === undefined && /others$/.test(each.name) ? palette.faint : colours[at % colours.length]);
+  const earlierColour = (each: Series, at: number) => {
+    const now = series.find((one) => one.name === each.name);
+    // The sum of all bars is none of them.
+    return now ? colour(now, at) : kind === "bars" ? palette.text : colour(each, at);
+  };
   const text = { color: palette.faint, fontSize: 11, fontFamily: "inherit" };
   return {
     animation: false,
@@ -94,7 +99,7 @@ export function timeOption(props: TimeChartProps, palette: Palette): Option {
         lineStyle: {
           width: 1.2,
           type: [3, 3],
-          color: colour(series.find((now) => now.name === each.name) ?? each, at),
+          color: earlierColour(each, at),
           opacity: 0.65,
         },
       })),
@@ -132,8 +137,14 @@ const FEW_MARKS = 4;
 /** Name of the series that carries the marks; it has no values. */
 const MARKS = "";
 
+/** What happened in a column, as lines of its tooltip. */
+export const happenedIn = (marks: Mark[], start: number, stepMs: number): string =>
+  marksIn(marks, start, stepMs)
+    .map((mark) => `<div>◆ ${plain(mark.name)}</div>`)
+    .join("");
+
 /** Moments as vertical lines, stretches of time as surfaces, on buckets of the axis. */
-function marked(marks: Mark[], { starts, stepMs }: Buckets, palette: Palette) {
+export function marked(marks: Mark[], { starts, stepMs }: Buckets, palette: Palette) {
   const first = starts[0] ?? 0;
   const place = (at: number) => Math.max(0, Math.min(starts.length - 1, Math.floor((at - first) / stepMs)));
   const seen = marks.filter((mark) => mark.at < first + starts.length * stepMs && (mark.to ?? mark.at) >= first);
@@ -189,12 +200,11 @@ function marked(marks: Mark[], { starts, stepMs }: Buckets, palette: Palette) {
 function tooltip(shown: Hovered[], { time, marks = [], format }: TimeChartProps): string {
   const start = time.starts[shown[0]?.dataIndex ?? -1];
   if (start === undefined) return "";
-  const happened = marksIn(marks, start, time.stepMs).map((mark) => `<div>◆ ${plain(mark.name)}</div>`);
   const lines = shown
     .filter((each) => each.seriesName !== MARKS && each.value != null && !(each.value === 0 && shown.length > 4))
     .map(
       (each) =>
         `<div style="display:flex;gap:14px;justify-content:space-between"><span><span style="display:inline-block;width:8px;height:8px;border-radius:2px;margin-right:6px;background:${each.color}"></span>${plain(each.seriesName)}</span><b style="font-variant-numeric:tabular-nums">${plain(format(each.value))}</b></div>`,
     );
-  return `<div style="opacity:.75;margin-bottom:4px">${plain(absolute(new Date(start).toISOString(), "second"))} · ${count(time.stepMs / 60_000) === "0" ? `${time.stepMs / 1000} s` : `${count(time.stepMs / 60_000)} min`}</div>${lines.join("") || "nothing"}${happened.join("")}`;
+  return `<div style="opacity:.75;margin-bottom:4px">${plain(absolute(new Date(start).toISOString(), "second"))} · ${count(time.stepMs / 60_000) === "0" ? `${time.stepMs / 1000} s` : `${count(time.stepMs / 60_000)} min`}</div>${lines.join("") || "nothing"}${happenedIn(marks, start, time.stepMs)}`;
 }

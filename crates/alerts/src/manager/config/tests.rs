@@ -182,4 +182,6 @@ fn without_a_file_p1_wakes_p2_tells_and_p3_waits() {
     let inhibitor = super::super::inhibit::Inhibitor::new(&none.inhibit_rules, firing.iter());
     assert!(inhibitor.muted_by(&related("high_failure_rate")).is_some(), "one failure is one page");
     assert!(inhibitor.muted_by(&related("AgentErrorRateSpike")).is_none());
+    let elsewhere = labels(&[("alertname", "high_failure_rate"), ("agent_id", "a"), ("project", "shop")]);
+    assert!(inhibitor.muted_by(&elsewhere).is_none(), "its namesake in another project");
 }

@@ -160,9 +160,50 @@ fn silenced_and_inhibited_alerts_are_not_told() {
     bench.fire(&[("alertname", "C"), ("id", "effect"), ("severity", "P3"), ("agent", "x")], 0);
     bench.fire(&[("alertname", "D"), ("id", "other"), ("severity", "P3"), ("agent", "y")], 0);
     let labels = Labels::new([("alertname", "C"), ("severity", "P3"), ("agent", "x")]);
-    assert!(matches!(bench.dispatcher.muted(&labels, &bench.config, &bench.silences, 0), Some(Muted::Inhibited(_))));
+    assert!(matches!(bench.dispatcher.mutes(&bench.config, &bench.silences, 0).of(&labels), Some(Muted::Inhibited(_))));
     assert_eq!(bench.run(0, 6 * MINUTE, |_| true), ["30: cause/", "30: other/"]);
     assert_eq!(bench.run(6 * MINUTE, 20 * MINUTE, |_| true), ["630: 1/"], "once the silence is over");
+}
+
+#[test]
+fn an_alert_of_which_no_route_tells_at_this_hour_is_muted_by_time() {
+    let config = Config::parse(
+        r#"
+route:
+  receiver: hook
+  routes:
+    - matchers: [night="yes"]
+      mute_time_intervals: [evenings]
+      continue: true
+    - matchers: [team="b"]
+time_intervals:
+  - name: evenings
+    time_intervals: [{times: [{start_time: '18:00', end_time: '24:00'}]}]
+receivers: [{name: hook}]
+"#,
+    )
+    .unwrap();
+    let dispatcher = Dispatcher::default();
+    let at = |hour: i64, labels: &[(&str, &str)]| {
+        dispatcher.mutes(&config, &[], hour * 60 * MINUTE).of(&Labels::new(labels.iter().copied()))
+    };
+    let Some(Muted::ByTime(why)) = at(19, &[("night", "yes")]) else { panic!("not muted by time") };
+    assert!(why.contains("evenings"), "{why}");
+    assert_eq!(at(12, &[("night", "yes")]), None);
+    assert_eq!(at(19, &[("night", "yes"), ("team", "b")]), None, "its other route tells");
+    assert_eq!(at(19, &[]), None);
+}
+
+#[test]
+fn what_is_learned_of_an_alert_later_is_in_its_next_message() {
+    let mut bench = Bench::new();
+    bench.fire(&[("alertname", "A"), ("id", "1")], 0);
+    assert_eq!(bench.run(0, MINUTE, |_| true), ["30: 1/"]);
+    let labels = Labels::new([("alertname", "A"), ("id", "1")]);
+    bench.dispatcher.annotate(&labels, [("traces".to_owned(), "abc".to_owned())]);
+    bench.dispatcher.annotate(&Labels::default(), [("traces".to_owned(), "abc".to_owned())]);
+    assert_eq!(bench.dispatcher.alert(&labels).unwrap().annotations.get("traces"), "abc");
+    assert_eq!(bench.run(MINUTE, 20 * MINUTE, |_| true), Vec::<String>::new(), "nobody is told anew");
 }
 
 #[test]

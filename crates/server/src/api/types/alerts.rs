@@ -48,6 +48,8 @@ pub struct Alert {
     pub silenced_by: Option<String>,
     /// The alert that mutes it, by fingerprint.
     pub inhibited_by: Option<String>,
+    /// Why no route tells of it at this hour.
+    pub muted_by_time: Option<String>,
     /// Who takes care of it.
     pub ack: Option<AlertAck>,
     /// Traces of runs that show it, the worst first.

@@ -1,5 +1,7 @@
 //! Costs: questions and answers.
 
+use std::collections::BTreeMap;
+
 use model::{SpanId, Timestamp, TraceId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -175,6 +177,30 @@ pub struct PriceRow {
     pub input: f64,
     /// Dollars per million output tokens.
     pub output: f64,
+}
+
+/// What a model's tokens cost.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ModelPrice {
+    /// Id of the row, which entries of the ledger name.
+    pub id: String,
+    /// Who sells; `*` for everybody.
+    pub provider: String,
+    /// The model the row is for.
+    pub model: String,
+    /// First moment it holds.
+    #[schema(value_type = Option<String>, format = DateTime, required)]
+    pub from: Option<Timestamp>,
+    /// Dollars per million tokens of each class, of a standard call with a prompt of usual length. A class the row does not name has the
+    /// price it falls back to.
+    pub rates: BTreeMap<String, f64>,
+    /// Whether the model's id names a regional endpoint that costs more.
+    pub regional: bool,
+    /// Where the price was read.
+    pub source: String,
+    /// The day it was read.
+    #[schema(required)]
+    pub read: Option<String>,
 }
 
 /// What the calls of a run cost.

@@ -82,7 +82,7 @@ pub struct StoreLevel {
 pub struct StoreRetention {
     /// The project.
     pub project: String,
-    /// `bodies`, `spans`, `logs`, `samples` or `findings`.
+    /// `bodies`, `spans`, `logs`, `samples`, `scores` or `findings`.
     pub layer: String,
     /// Seconds it is kept; null for ever.
     pub keep_seconds: Option<u64>,

@@ -2,14 +2,18 @@
 //!
 //! Finds: a required argument that is missing, a name the schema does not know, a wrong type, a value outside of an enumeration
 //! (by the JSON schema that was offered to the model); and a form of arguments (names, types, formats of dates and numbers) that less
-//! than one in a hundred of at least 50 earlier calls had, where the call also failed.
+//! than one in a hundred of at least 50 earlier calls had, where the call also failed. Where it did not fail it is worth knowing if a name is
+//! new or renamed, always was there and is missing, or has a type or format that it never had.
 //!
 //! Silent for tools without a schema and without history; on a schema that names no properties.
+
+use std::collections::BTreeMap;
 
 use model::Severity;
 use serde_json::Value as Json;
 
 use super::{Detector, Draft, Evidence, Setting, Tuned, When};
+use crate::detect::evidence::Call;
 use crate::detect::features;
 
 pub(super) const DETECTOR: Detector = Detector {
@@ -36,28 +40,69 @@ fn check(evidence: &Evidence<'_>, tuned: &Tuned) -> Vec<Draft> {
                     .with("tool", call.name)
                     .with("fault", fault),
             );
-        } else if call.state.is_failure()
-            && let Some(habit) = evidence.known().and_then(|known| known.tools.get(call.name))
-        {
-            let shape = features::shape(arguments);
-            let all: u32 = habit.shapes.values().sum();
-            let same = habit.shapes.get(&shape).copied().unwrap_or(0);
-            if f64::from(all) >= tuned.get(0) && f64::from(same) < tuned.get(1) * f64::from(all) {
-                let usual =
-                    habit.shapes.iter().max_by_key(|(_, count)| **count).map(|(shape, _)| shape.as_str()).unwrap_or("");
-                let message =
-                    format!("`{}` failed on arguments of an unusual form ({shape}); usual is ({usual})", call.name);
-                found.push(
-                    Draft::new(Severity::Warning, format!("{} form", call.name), message)
-                        .spans([evidence.span_id(call.step)])
-                        .with("tool", call.name)
-                        .with("form", shape)
-                        .with("usual", usual),
-                );
-            }
+        } else if let Some(habit) = evidence.known().and_then(|known| known.tools.get(call.name)) {
+            found.extend(unusual(evidence, call, arguments, &habit.shapes, tuned));
         }
     }
     found
+}
+
+/// Arguments of a form that earlier calls hardly had, where the call failed or the form departs from all of theirs.
+fn unusual(
+    evidence: &Evidence<'_>,
+    call: &Call<'_>,
+    arguments: &Json,
+    shapes: &BTreeMap<String, u32>,
+    tuned: &Tuned,
+) -> Option<Draft> {
+    let shape = features::shape(arguments);
+    let all: u32 = shapes.values().sum();
+    let same = shapes.get(&shape).copied().unwrap_or(0);
+    if f64::from(all) < tuned.get(0) || f64::from(same) >= tuned.get(1) * f64::from(all) {
+        return None;
+    }
+    let departs = departure(&shape, shapes);
+    let (severity, kind, how) = match (call.state.is_failure(), &departs) {
+        (true, _) => (Severity::Warning, "form", "failed on"),
+        (false, Some(_)) => (Severity::Info, "departs", "was called with"),
+        (false, None) => return None,
+    };
+    let usual = shapes.iter().max_by_key(|(_, count)| **count).map_or("", |(shape, _)| shape.as_str());
+    let why = departs.map(|departs| format!(", {departs}")).unwrap_or_default();
+    let message = format!("`{}` {how} arguments of an unusual form ({shape}){why}; usual is ({usual})", call.name);
+    Some(
+        Draft::new(severity, format!("{} {kind}", call.name), message)
+            .spans([evidence.span_id(call.step)])
+            .with("tool", call.name)
+            .with("form", shape)
+            .with("usual", usual),
+    )
+}
+
+/// What a form has that no earlier one had, or lacks that all of them had.
+fn departure(shape: &str, shapes: &BTreeMap<String, u32>) -> Option<String> {
+    fn fields(shape: &str) -> impl Iterator<Item = (&str, &str)> {
+        shape.split(',').filter_map(|field| field.rsplit_once(':'))
+    }
+    let earlier = || shapes.keys().flat_map(|shape| fields(shape));
+    for (name, format) in fields(shape) {
+        let mut formats: Vec<&str> = earlier().filter(|(known, _)| *known == name).map(|(_, format)| format).collect();
+        if formats.is_empty() {
+            return Some(format!("where `{name}` is new"));
+        }
+        // What is left out by sending null, or an empty text, is no new format.
+        if !matches!(format, "null" | "empty") && !formats.contains(&format) {
+            formats.sort_unstable();
+            formats.dedup();
+            return Some(format!("where `{name}` is {format} and always was {}", formats.join(" or ")));
+        }
+    }
+    let missing = |name: &&str| {
+        let has = |shape: &str| fields(shape).any(|(known, _)| known == *name);
+        shapes.keys().all(|shape| has(shape)) && !has(shape)
+    };
+    let first = shapes.keys().next()?;
+    fields(first).map(|(name, _)| name).find(missing).map(|name| format!("where `{name}` is missing"))
 }
 
 /// Arguments recorded as a function's list: they have no names to be checked by.
@@ -152,6 +197,22 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_form_departs_by_what_no_earlier_one_had_or_all_had() {
+        let forms = ["day:date y-m-d,order:text", "day:date y-m-d,note:text,order:text", "day:date y-m-d,order:digits"];
+        let shapes: BTreeMap<String, u32> = forms.iter().map(|form| ((*form).to_string(), 20)).collect();
+        for (form, expected) in [
+            ("day:date y-m-d,note:text,order:digits", None),
+            ("day:date y-m-d,note:null,order:text", None),
+            ("day:date y-m-d,order_id:text", Some("where `order_id` is new")),
+            ("day:date d/m/y,order:text", Some("where `day` is date d/m/y and always was date y-m-d")),
+            ("day:date y-m-d,order:list", Some("where `order` is list and always was digits or text")),
+            ("order:text", Some("where `day` is missing")),
+        ] {
+            assert_eq!(departure(form, &shapes).as_deref(), expected, "{form}");
+        }
+    }
 
     #[test]
     fn a_schema_is_checked_as_far_as_tools_use_it() {

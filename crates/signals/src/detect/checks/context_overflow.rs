@@ -1,7 +1,7 @@
 //! More was sent to a model than its context window holds.
 //!
 //! Finds: the wording of every provider for it in a failed model call (OpenAI, Anthropic, Google, Bedrock, Mistral, Cohere, Groq,
-//! DeepSeek, vLLM, Ollama, llama.cpp), and the same in what a framework reports.
+//! DeepSeek, xAI, Together, Moonshot, MiniMax, Qwen, watsonx, GitHub, vLLM, SGLang, TGI, Ollama, llama.cpp), and the same in what a framework reports.
 //!
 //! Silent on other errors; `near_overflow` speaks before it happens.
 
@@ -34,6 +34,17 @@ const WORDINGS: &[&str] = &[
     "exceeds the available context size",
     "exceeds maximum context length",
     "too many tokens: size limit exceeded",
+    "tokens in the prompt cannot exceed",
+    "cannot exceed the total tokens limit",
+    "maximum prompt length is",
+    "input tokens exceed the configured limit",
+    "exceeded model token limit",
+    "range of input length should be",
+    "context window exceeds limit",
+    "longer than the model's context length",
+    "`inputs` must have less than",
+    "`inputs` tokens + `max_new_tokens` must be",
+    "prompt token count of",
     "too many input tokens",
     "input token count",
     "string too long. expected a string with maximum length",

@@ -1,10 +1,10 @@
 //! A run that used far more tokens, or cost far more, than such runs do.
 //!
 //! Finds: input or output tokens over 3 times the median of good runs of the same kind (the figure of the observability chapter's
-//! baselines) and beyond their 99th percentile; cost over 3 times the median and twice the 95th percentile. Ten times the median and twice
-//! the 95th percentile is critical.
+//! baselines) and beyond their 99th percentile; cost over 3 times the median and twice the 95th percentile. Ten times the median and five
+//! times the 95th percentile is critical; up to the smallest sums set it is worth knowing only.
 //!
-//! Silent before enough runs are known, and below the smallest sums set.
+//! Silent before enough runs are known.
 
 use model::Severity;
 
@@ -16,8 +16,8 @@ pub(super) const DETECTOR: Detector = Detector {
     when: When::Steps,
     settings: &[
         Setting { name: "factor", default: 3.0, about: "times the median" },
-        Setting { name: "tokens", default: 1_000.0, about: "tokens that are never too many" },
-        Setting { name: "usd", default: 0.005, about: "dollars that are never too much" },
+        Setting { name: "tokens", default: 1_000.0, about: "tokens up to which it is no warning" },
+        Setting { name: "usd", default: 0.005, about: "dollars up to which it is no warning" },
     ],
     check,
 };
@@ -36,6 +36,7 @@ fn check(evidence: &Evidence<'_>, tuned: &Tuned) -> Vec<Draft> {
         ("input_tokens", run.usage.input_tokens.map(|tokens| tokens as f64), tuned.get(1)),
     ];
     let mut worst: Option<(&str, f64, f64, f64)> = None;
+    let mut worst_is_much = false;
     for (feature, value, floor) in values {
         let (Some(value), Some(median)) = (value, evidence.usual(feature, 0.5)) else { continue };
         let p95 = evidence.usual(feature, 0.95).unwrap_or(0.0);
@@ -45,9 +46,10 @@ fn check(evidence: &Evidence<'_>, tuned: &Tuned) -> Vec<Draft> {
             _ => evidence.usual(feature, 0.99).unwrap_or(0.0),
         };
         let times = value / median;
-        let beyond = value > floor && value > rare && times > tuned.get(0);
-        if beyond && worst.is_none_or(|(_, _, before, _)| times > before) {
+        let (beyond, much) = (value > rare && times > tuned.get(0), value > floor);
+        if beyond && worst.is_none_or(|(_, _, before, _)| (much, times) > (worst_is_much, before)) {
             worst = Some((feature, value, times, value / p95));
+            worst_is_much = much;
         }
     }
     let Some((feature, value, times, times_p95)) = worst else { return Vec::new() };
@@ -60,7 +62,11 @@ fn check(evidence: &Evidence<'_>, tuned: &Tuned) -> Vec<Draft> {
     } else {
         format!("{value:.0} {}", feature.replace('_', " "))
     };
-    let severity = if times >= 10.0 && times_p95 >= GRAVE { Severity::Critical } else { Severity::Warning };
+    let severity = match (worst_is_much, times >= 10.0 && times_p95 >= GRAVE) {
+        (false, _) => Severity::Info,
+        (true, false) => Severity::Warning,
+        (true, true) => Severity::Critical,
+    };
     vec![
         Draft::new(severity, feature, format!("{shown}, {times:.1} times the median of such runs"))
             .spans(dearest.map(|round| evidence.span_id(round.step)))

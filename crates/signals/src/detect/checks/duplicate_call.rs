@@ -1,7 +1,7 @@
 //! The same tool call twice, though the first one had worked.
 //!
 //! Finds: a tool called with arguments that an earlier successful call of the run had, with the same result: the second call was
-//! for nothing. For a tool that changes something (by its name: create, send, refund, pay, …) the same arguments alone are enough, and
+//! for nothing. For a tool that changes something (as declared, else by its name: create, send, refund, pay, …) the same arguments alone are enough, and
 //! it is a warning, since the change may have been made twice.
 //!
 //! Silent when another call in between changed something, when the first failed, and where `loop` already speaks of the
@@ -11,7 +11,7 @@ use std::collections::HashMap;
 
 use model::Severity;
 
-use super::{Detector, Draft, Evidence, Setting, Tuned, When, changes_something};
+use super::{Detector, Draft, Evidence, Setting, Tuned, When};
 use crate::detect::text;
 
 pub(super) const DETECTOR: Detector = Detector {
@@ -31,7 +31,7 @@ fn check(evidence: &Evidence<'_>, tuned: &Tuned) -> Vec<Draft> {
         if call.state.is_failure() || call.arguments.is_none() {
             continue;
         }
-        let writes = changes_something(call.name);
+        let writes = evidence.changes(call.name);
         let group = groups.entry(call.key).or_default();
         if let Some(&last) = group.last() {
             let wrote_between = wrote_at.is_some_and(|wrote| wrote > last);
@@ -53,7 +53,7 @@ fn check(evidence: &Evidence<'_>, tuned: &Tuned) -> Vec<Draft> {
         // Three or more one after another are a loop.
         let in_a_row = group.len() >= 3 && group.windows(2).all(|pair| pair[1] == pair[0] + 1);
         let name = evidence.calls[group[0]].name;
-        let writes = changes_something(name);
+        let writes = evidence.changes(name);
         if in_a_row && !writes {
             continue;
         }

@@ -1,9 +1,10 @@
 //! Far more model calls or tool calls than such runs need.
 //!
-//! Finds: more model calls than 1.5 times the 95th percentile of good runs of the same kind, and more than 8 (both figures from the
-//! observability chapter Tawny follows); tool calls likewise. Before enough runs are known: more than 30 model calls.
+//! Finds: more model calls than 1.5 times the 95th percentile of good runs of the same kind, and at least two more; a warning from more
+//! than 8 on, worth knowing below (both figures from the observability chapter Tawny follows); tool calls likewise. Before enough runs are
+//! known: more than 30 model calls.
 //!
-//! Silent below the floor, however unusual.
+//! Silent on tool calls before enough runs are known.
 
 use model::Severity;
 
@@ -15,11 +16,14 @@ pub(super) const DETECTOR: Detector = Detector {
     when: When::Steps,
     settings: &[
         Setting { name: "factor", default: 1.5, about: "times the 95th percentile" },
-        Setting { name: "floor", default: 8.0, about: "model calls, or tool calls, that are never too many" },
+        Setting { name: "floor", default: 8.0, about: "model calls, or tool calls, up to which it is no warning" },
         Setting { name: "unlearned", default: 30.0, about: "model calls that are too many before anything is learned" },
     ],
     check,
 };
+
+/// More than the 95th percentile by so many, at least: of agents that need one call, two are not many.
+const LEAST_MORE: f64 = 2.0;
 
 fn check(evidence: &Evidence<'_>, tuned: &Tuned) -> Vec<Draft> {
     let mut found = Vec::new();
@@ -28,7 +32,7 @@ fn check(evidence: &Evidence<'_>, tuned: &Tuned) -> Vec<Draft> {
     for (feature, words, count) in counts {
         let usual = evidence.usual(feature, 0.95);
         let limit = match usual {
-            Some(p95) => (p95 * tuned.get(0)).max(tuned.get(1)),
+            Some(p95) => (p95 * tuned.get(0)).max(p95.round() + LEAST_MORE - 1.0),
             None if feature == "rounds" => tuned.get(2),
             None => continue,
         };
@@ -40,13 +44,16 @@ fn check(evidence: &Evidence<'_>, tuned: &Tuned) -> Vec<Draft> {
             None => format!("{count} {words} in one run"),
         };
         let last = evidence.rounds.iter().rev().take(3).map(|round| evidence.span_id(round.step));
-        let mut draft =
-            Draft::new(Severity::Warning, feature, message).spans(last).with(feature, count).with("limit", limit);
+        let many = usual.is_none() || f64::from(count) > tuned.get(1);
+        let severity = if many { Severity::Warning } else { Severity::Info };
+        let mut draft = Draft::new(severity, feature, message).spans(last).with(feature, count).with("limit", limit);
         if let Some(p95) = usual {
             draft = draft.with("p95", p95);
         }
         found.push(draft);
-        break;
     }
+    // One finding says it: the graver one.
+    found.sort_by_key(|draft| std::cmp::Reverse(draft.severity));
+    found.truncate(1);
     found
 }

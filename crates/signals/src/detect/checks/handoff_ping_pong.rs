@@ -1,9 +1,9 @@
 //! Two agents that hand the work back and forth.
 //!
-//! Finds: control going from one agent to another and back several times, by handoff steps, or by the agents at work where every turn is a
-//! single model call that calls no tool.
+//! Finds: control going from one agent to another and back several times, by handoff steps, or by tools that hand over by their name
+//! (`transfer_to_…`, `handoff_to_…`), where no handoff is told.
 //!
-//! Silent on supervisors that delegate and get results back: there the callee runs below the caller, and its turns do work.
+//! Silent on supervisors that delegate and get results back, and on agents that write and review in turn: there nobody hands over.
 
 use model::{Severity, StepKind};
 
@@ -25,6 +25,9 @@ fn check(evidence: &Evidence<'_>, tuned: &Tuned) -> Vec<Draft> {
         .filter(|(_, step)| step.span.kind == StepKind::Handoff)
         .map(|(at, step)| (at, target(evidence, at).unwrap_or_else(|| step.span.name.to_string())))
         .collect();
+    if handoffs.is_empty() {
+        handoffs.extend(evidence.calls.iter().filter_map(|call| Some((call.step, by_tool(call.name)?))));
+    }
     handoffs.sort_by_key(|(at, _)| evidence.steps[*at].span.start);
     let least = tuned.count(0).max(1) * 2 + 1;
     let mut run = 1;
@@ -43,6 +46,13 @@ fn check(evidence: &Evidence<'_>, tuned: &Tuned) -> Vec<Draft> {
         }
     }
     Vec::new()
+}
+
+/// The agent that a tool hands over to, by its name.
+fn by_tool(name: &str) -> Option<String> {
+    let name = name.to_lowercase();
+    let beginnings = ["transfer_to_", "transfer_back_to_", "handoff_to_", "hand_off_to_"];
+    beginnings.iter().find_map(|beginning| name.strip_prefix(beginning)).map(str::to_owned)
 }
 
 /// The agent a handoff goes to, where the step says so.

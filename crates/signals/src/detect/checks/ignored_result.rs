@@ -10,7 +10,7 @@ use std::collections::HashSet;
 
 use model::Severity;
 
-use super::{Detector, Draft, Evidence, Setting, Tuned, When, admits, changes_something};
+use super::{Detector, Draft, Evidence, Setting, Tuned, When, admits};
 use crate::detect::results::State;
 use crate::detect::text;
 
@@ -27,7 +27,7 @@ const LOOKED_AT: usize = 2_000;
 
 fn check(evidence: &Evidence<'_>, tuned: &Tuned) -> Vec<Draft> {
     let (Some(answer), Some(call)) = (&evidence.answer, evidence.calls.last()) else { return Vec::new() };
-    let Some(result) = call.result.filter(|_| call.state == State::Ok && !changes_something(call.name)) else {
+    let Some(result) = call.result.filter(|_| call.state == State::Ok && !evidence.changes(call.name)) else {
         return Vec::new();
     };
     if answer.text.len() < 40 || admits(&answer.text) {

@@ -1,16 +1,20 @@
 //! An agent that goes in circles: the same call again and again, calls that alternate, or answers that hardly differ.
 //!
-//! Finds: one tool called with the same arguments (spacing, case and small changes of wording do not matter) several times in a
-//! row; a cycle of two to four different calls that comes round several times; a model whose outputs one after another are nearly the
-//! same.
+//! Finds: one tool called with the same arguments several times in a row (spacing and case do not matter, nor does the wording where the
+//! result is the same each time and no number or id in the arguments differs); a cycle of two to four different calls that comes round
+//! several times; a model whose outputs one after another are nearly the same.
 //!
 //! Silent when the results of the equal calls differ each time: that is polling, or paging. Silent when each call but the last
-//! broke: that is trying again, of which `retry_storm` speaks.
+//! broke: that is trying again, of which `retry_storm` speaks. Silent on other wordings of calls that change something, and on outputs of
+//! which each asks for another call: that is work on one thing after another.
+
+use std::collections::BTreeSet;
 
 use model::Severity;
+use serde_json::Value as Json;
 
 use super::{Detector, Draft, Evidence, Setting, Tuned, When};
-use crate::detect::evidence::Call;
+use crate::detect::evidence::{Call, Round};
 use crate::detect::results::State;
 use crate::detect::text::{self, Likeness};
 
@@ -24,18 +28,25 @@ pub(super) const DETECTOR: Detector = Detector {
         Setting { name: "outputs", default: 3.0, about: "nearly equal outputs of a model in a row" },
         Setting {
             name: "similarity",
-            default: 0.9,
-            about: "share of word pairs in common from which two texts are nearly equal",
+            default: 0.8,
+            about: "share of word pairs in common from which two outputs are nearly equal",
+        },
+        Setting {
+            name: "wording",
+            default: 0.6,
+            about: "share of words in common from which arguments with the same result are another wording of the same",
         },
     ],
     check,
 };
 
+/// Words that arguments must hold to be worded in more than one way: names of people and places are fewer.
+const LEAST_WORDS: usize = 4;
 /// Longest cycle looked for.
 const LONGEST_CYCLE: usize = 4;
 
 fn check(evidence: &Evidence<'_>, tuned: &Tuned) -> Vec<Draft> {
-    let mut found = repeats(evidence, tuned.count(0).max(2), tuned.get(3));
+    let mut found = repeats(evidence, tuned.count(0).max(2), tuned.get(4));
     if found.is_empty() {
         found.extend(cycle(evidence, tuned.count(1).max(2)));
     }
@@ -46,29 +57,27 @@ fn check(evidence: &Evidence<'_>, tuned: &Tuned) -> Vec<Draft> {
 }
 
 /// Same tool, same or nearly the same arguments, and no sign that the world moved on between the calls.
-fn repeats(evidence: &Evidence<'_>, least: usize, similarity: f64) -> Vec<Draft> {
+fn repeats(evidence: &Evidence<'_>, least: usize, wording: f64) -> Vec<Draft> {
     let calls = &evidence.calls;
     let mut found = Vec::new();
     let mut from = 0;
     while from < calls.len() {
         let mut to = from + 1;
-        let mut likeness = None;
-        while to < calls.len() && same(&calls[from], &calls[to], similarity, &mut likeness) {
+        while to < calls.len() && same(evidence, &calls[from], &calls[to], wording) {
             to += 1;
         }
         let streak = &calls[from..to];
         if streak.len() >= least && !moves_on(streak) && !is_retry(streak) {
             let name = streak[0].name;
             let arguments = streak[0].arguments.map(|it| text::short(&text::as_text(it), 80)).unwrap_or_default();
+            let equal = streak.iter().all(|call| call.key == streak[0].key);
+            let how = if equal { "the same arguments" } else { "the same request in other words" };
+            let message = format!("`{name}` was called {} times in a row with {how}: {arguments}", streak.len());
             found.push(
-                Draft::new(
-                    Severity::Warning,
-                    name,
-                    format!("`{name}` was called {} times in a row with the same arguments: {arguments}", streak.len()),
-                )
-                .spans(streak.iter().rev().map(|call| evidence.span_id(call.step)))
-                .with("repeats", streak.len())
-                .with("tool", name),
+                Draft::new(Severity::Warning, name, message)
+                    .spans(streak.iter().rev().map(|call| evidence.span_id(call.step)))
+                    .with("repeats", streak.len())
+                    .with("tool", name),
             );
         }
         from = to;
@@ -76,16 +85,50 @@ fn repeats(evidence: &Evidence<'_>, least: usize, similarity: f64) -> Vec<Draft>
     found
 }
 
-fn same(first: &Call<'_>, other: &Call<'_>, similarity: f64, likeness: &mut Option<Likeness>) -> bool {
+fn same(evidence: &Evidence<'_>, first: &Call<'_>, other: &Call<'_>, wording: f64) -> bool {
     if first.key == other.key {
         return true;
     }
-    // Nearly the same arguments count only where the answer is the same too.
+    // Another wording counts only where the answer is the same too.
     if first.name != other.name || first.result_key == 0 || first.result_key != other.result_key {
         return false;
     }
     let (Some(one), Some(two)) = (first.arguments, other.arguments) else { return false };
-    likeness.get_or_insert_with(|| Likeness::of_json(one)).with(&Likeness::of_json(two)) >= similarity
+    !evidence.changes(first.name) && is_rewording(one, two, wording)
+}
+
+/// Whether two values say the same in other words: texts with enough words in common, and no number, id or member that differs.
+fn is_rewording(one: &Json, two: &Json, least: f64) -> bool {
+    let (Some((said, ids)), Some((said_again, ids_again))) = (spoken(one), spoken(two)) else { return false };
+    let both = said.intersection(&said_again).count();
+    let all = said.union(&said_again).count();
+    ids == ids_again && both as f64 >= least * all as f64
+}
+
+/// The words of a value, and what of it must not differ: numbers, members' names, words with digits. `None` where it is not words enough to
+/// be worded in more than one way.
+fn spoken(value: &Json) -> Option<(BTreeSet<u64>, BTreeSet<u64>)> {
+    fn feed(value: &Json, said: &mut BTreeSet<u64>, ids: &mut BTreeSet<u64>) {
+        match value {
+            Json::String(text) => {
+                for word in text::words(text) {
+                    let of = if word.bytes().any(|byte| byte.is_ascii_digit()) { &mut *ids } else { &mut *said };
+                    of.insert(text::word_hash(word));
+                }
+            }
+            Json::Array(items) => items.iter().for_each(|item| feed(item, said, ids)),
+            Json::Object(members) => members.iter().for_each(|(name, member)| {
+                ids.insert(text::word_hash(name));
+                feed(member, said, ids);
+            }),
+            other => {
+                ids.insert(text::json_key(other));
+            }
+        }
+    }
+    let (mut said, mut ids) = (BTreeSet::new(), BTreeSet::new());
+    feed(value, &mut said, &mut ids);
+    (said.len() >= LEAST_WORDS).then_some((said, ids))
 }
 
 /// Every call gave something else: polling, paging, a game.
@@ -130,6 +173,14 @@ fn cycle(evidence: &Evidence<'_>, least: usize) -> Option<Draft> {
     None
 }
 
+/// Two outputs that say nearly the same and ask for different calls: work on one thing after another.
+fn asks_for_another(before: &Round<'_>, after: &Round<'_>) -> bool {
+    let calls = |round: &Round<'_>| -> Vec<(u64, u64)> {
+        round.asked.iter().map(|asked| (text::word_hash(asked.name), text::json_key(asked.arguments))).collect()
+    };
+    !after.asked.is_empty() && calls(before) != calls(after)
+}
+
 /// A model that says nearly the same over and over.
 fn outputs(evidence: &Evidence<'_>, least: usize, similarity: f64) -> Option<Draft> {
     let mut streak: Vec<usize> = Vec::new();
@@ -141,8 +192,11 @@ fn outputs(evidence: &Evidence<'_>, least: usize, similarity: f64) -> Option<Dra
             continue;
         }
         let likeness = Likeness::of(&round.text);
-        let agent = streak.first().is_none_or(|&from| evidence.rounds[from].agent == round.agent);
-        if agent && !streak.is_empty() && first.with(&likeness) >= similarity {
+        let goes_on = streak.last().is_none_or(|&last| {
+            let before = &evidence.rounds[last];
+            before.agent == round.agent && !asks_for_another(before, round)
+        });
+        if goes_on && !streak.is_empty() && first.with(&likeness) >= similarity {
             streak.push(at);
         } else {
             streak = vec![at];

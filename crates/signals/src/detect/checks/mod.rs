@@ -128,47 +128,104 @@ fn admits(answer: &str) -> bool {
 
 /// Words in names of tools that change something in the world.
 const WRITES: &[&str] = &[
-    "create",
-    "send",
-    "refund",
-    "pay",
-    "delete",
-    "remove",
-    "cancel",
-    "book",
-    "order_",
-    "purchase",
-    "buy",
-    "transfer",
-    "update",
-    "modify",
-    "write",
-    "submit",
-    "post_",
-    "approve",
-    "reject",
-    "deploy",
-    "restart",
-    "notify",
-    "exchange",
-    "return_",
-    "charge",
-    "grant",
-    "close",
-    "clear",
-    "merge",
-    "publish",
-    "insert",
-    "execute_trade",
-    "reroute",
-    "rollback",
-    "escalate",
+    "approve", "buy", "cancel", "clear", "close", "create", "delete", "disable", "enable", "escalate", "grant",
+    "insert", "merge", "modify", "notify", "pay", "publish", "reject", "remove", "reroute", "reserve", "reset",
+    "restart", "revoke", "rollback", "send", "submit", "update", "withdraw", "write",
+];
+/// Words that are verbs as well as nouns: `refund_order` changes something, `refund_policy` does not.
+const WRITES_OR_THINGS: &[&str] =
+    &["book", "charge", "deploy", "exchange", "purchase", "refund", "trade", "transfer", "payment"];
+/// The same, which are verbs only at the beginning of a name: `order_pizza`, but `pending_order`.
+const VERBS_IN_FRONT: &[&str] = &["order", "post", "return"];
+/// What is only looked at, as the last word of a name: `refund_status`.
+const LOOKED_AT: &[&str] =
+    &["details", "history", "id", "info", "list", "log", "policies", "policy", "state", "status", "summary"];
+/// Words in names of tools that look.
+const READS: &[&str] = &[
+    "calculate",
+    "check",
+    "describe",
+    "fetch",
+    "find",
+    "get",
+    "list",
+    "look",
+    "lookup",
+    "query",
+    "read",
+    "search",
+    "show",
+    "view",
 ];
 
-/// Whether a tool's name says that it changes something.
+/// Whether a tool's name says that it changes something: the first of its words that says either decides.
 pub(super) fn changes_something(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    let reads =
-        ["get", "list", "find", "search", "read", "fetch", "lookup", "check", "calculate", "view", "show", "query"];
-    !reads.iter().any(|word| name.starts_with(word)) && WRITES.iter().any(|word| name.contains(word))
+    let words = name_words(name);
+    let looked_at = words.len() > 1 && words.last().is_some_and(|last| LOOKED_AT.contains(&last.as_str()));
+    let says = |(at, word): (usize, &String)| match word.as_str() {
+        word if READS.contains(&word) => Some(false),
+        word if WRITES.contains(&word) => Some(true),
+        word if WRITES_OR_THINGS.contains(&word) => Some(!looked_at),
+        word if at == 0 && words.len() > 1 && VERBS_IN_FRONT.contains(&word) => Some(!looked_at),
+        _ => None,
+    };
+    words.iter().enumerate().find_map(says).unwrap_or(false)
+}
+
+/// The words of a name such as `send_mail`, `sendMail` or `mail.send`, in lower case.
+fn name_words(name: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut before = ' ';
+    for letter in text::head(name, 200).chars() {
+        if !letter.is_alphanumeric() || (letter.is_uppercase() && before.is_lowercase()) {
+            words.push(String::new());
+        }
+        if letter.is_alphanumeric()
+            && let Some(word) = words.last_mut()
+        {
+            word.extend(letter.to_lowercase());
+        }
+        before = letter;
+    }
+    words.retain(|word| !word.is_empty());
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_tools_say_whether_they_change_something() {
+        for name in [
+            "process_refund",
+            "refund_order",
+            "sendMail",
+            "crm.update_order_status",
+            "return_delivered_order_items",
+            "order_pizza",
+            "transfer_to_human_agents",
+            "mcp__github__create_issue",
+            "execute_trade",
+            "book",
+        ] {
+            assert!(changes_something(name), "{name}");
+        }
+        for name in [
+            "get_order",
+            "recent_deploys",
+            "crm_get_refund_policy",
+            "refund_status",
+            "order_details",
+            "payload_size",
+            "disclose_terms",
+            "pending_order",
+            "lookup_payment",
+            "job_status",
+            "look_up",
+            "",
+        ] {
+            assert!(!changes_something(name), "{name}");
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! The model refused.
 //!
 //! Finds: a finish reason that says so (`content_filter`, `refusal`, `safety`, …), and an answer that begins with one of the phrases in
-//! which models refuse ("I can't help with that").
+//! which models refuse ("I can't help with that"; the plainest of them in ten languages).
 //!
 //! Silent on business refusals that name a rule: "unable to process this refund" is an outcome, which drift and outcomes watch.
 
@@ -49,10 +49,33 @@ const PHRASES: &[&str] = &[
     "i must decline",
 ];
 
+/// Phrases within the beginning of an answer in other languages, in lower case.
+const ELSEWHERE: &[&str] = &[
+    "dabei kann ich nicht helfen",
+    "dabei kann ich ihnen nicht helfen",
+    "dabei kann ich dir nicht helfen",
+    "kann ich leider nicht helfen",
+    "je ne peux pas vous aider",
+    "je ne peux pas t'aider",
+    "no puedo ayudarte con",
+    "no puedo ayudarle con",
+    "no puedo ayudar con",
+    "non posso aiutarti",
+    "non posso aiutarla",
+    "não posso ajudar com",
+    "ik kan je hier niet mee helpen",
+    "我无法协助",
+    "我无法帮助",
+    "我不能协助",
+    "お手伝いできません",
+    "お答えできません",
+    "도와드릴 수 없",
+];
+
 /// Whether a text begins as models begin to refuse.
 pub fn refuses(said: &str) -> bool {
     let lower = text::lower(said.trim_start(), 120);
-    PHRASES.iter().any(|phrase| lower.starts_with(phrase))
+    PHRASES.iter().any(|phrase| lower.starts_with(phrase)) || text::phrase(&lower, ELSEWHERE).is_some()
 }
 
 fn check(evidence: &Evidence<'_>, _: &Tuned) -> Vec<Draft> {

@@ -37,6 +37,9 @@ const KEYS: &[(&str, &str, usize)] = &[
     ("eyJhbGciOi", "JSON web token", 40),
 ];
 
+/// Characters of a key that are looked at: some letters may come before the first digit.
+const LONGEST_KEY: usize = 200;
+
 fn check(evidence: &Evidence<'_>, _: &Tuned) -> Vec<Draft> {
     let mut found: BTreeMap<&'static str, Vec<usize>> = BTreeMap::new();
     let mut look = |text: &str, step: usize| {
@@ -104,7 +107,7 @@ fn private_key(bytes: &[u8]) -> bool {
 fn key(bytes: &[u8]) -> Option<&'static str> {
     let &(beginning, what, least) = KEYS.iter().find(|(beginning, _, _)| bytes.starts_with(beginning.as_bytes()))?;
     let rest = bytes[beginning.len()..].iter().take_while(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(byte));
-    let rest: Vec<u8> = rest.take(least + 1).copied().collect();
+    let rest: Vec<u8> = rest.take(LONGEST_KEY).copied().collect();
     // `sk_live_xxxxxxxx` in a manual is no key: real ones mix letters and digits.
     let mixed = rest.iter().any(u8::is_ascii_digit) && rest.iter().any(u8::is_ascii_alphabetic);
     (rest.len() >= least && mixed).then_some(what)
@@ -192,6 +195,7 @@ mod tests {
         assert_eq!(found("4111111111111112"), Vec::<&str>::new());
         assert_eq!(found("order 4111-11, ssn 536-90-4399."), ["social security number"]);
         assert_eq!(found("key sk-proj-abc123def456ghi789jkl0 end"), ["OpenAI key"]);
+        assert_eq!(found("OPENAI=sk-proj-abcdEFGHijklMNOPqrstUVWX1234567890"), ["OpenAI key"]);
         assert_eq!(found("-----BEGIN RSA PRIVATE KEY-----"), ["private key"]);
         assert_eq!(found("tracking 1736489368000000000 and 2024-05-15 15:00:00"), Vec::<&str>::new());
         assert_eq!(found("task-2 sk_live_xxxxxxxxxxxxxxxxxxxx"), Vec::<&str>::new());

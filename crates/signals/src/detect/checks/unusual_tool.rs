@@ -7,7 +7,7 @@
 
 use model::Severity;
 
-use super::{Detector, Draft, Evidence, Setting, Tuned, When, changes_something};
+use super::{Detector, Draft, Evidence, Setting, Tuned, When};
 
 pub(super) const DETECTOR: Detector = Detector {
     name: "unusual_tool",
@@ -27,7 +27,7 @@ fn check(evidence: &Evidence<'_>, tuned: &Tuned) -> Vec<Draft> {
     for call in evidence.calls.iter().filter(|call| seen.insert(call.name)) {
         let runs = known.tools.get(call.name).map_or(0, |habit| habit.runs);
         if f64::from(runs) < tuned.get(1) * f64::from(known.runs) {
-            let severity = if changes_something(call.name) { Severity::Warning } else { Severity::Info };
+            let severity = if evidence.changes(call.name) { Severity::Warning } else { Severity::Info };
             let message =
                 format!("`{}` was used, as in only {runs} of {} good runs of this kind", call.name, known.runs);
             found.push(

@@ -31,9 +31,13 @@ const WINDOWS: &[usize] = &[8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 5
 /// Looks at windows of one stream per run, on average: the sum of one over each window's stride.
 const LOOKS: f64 = 3.5;
 /// Streams of one kind of run; further features are not followed.
-const MOST_STREAMS: usize = 64;
-/// A feature that depends on what was learned, and so changes while more is learned.
-const MOVES_BY_ITSELF: &str = "surprise";
+const MOST_STREAMS: usize = 128;
+/// Streams from which on no further details of a tool (its arguments, failures, time) are followed: an agent with many tools has four
+/// streams of each, and which tools it calls tells more.
+const MOST_WITH_DETAILS: usize = 80;
+/// Features that are learned and not watched: one depends on what was learned, and so changes while more is learned; the others follow from
+/// those that are watched.
+const NOT_WATCHED: &[&str] = &["surprise", "steps", "errors", "documents"];
 /// Streams named beside the one that leads.
 const ALSO: usize = 6;
 /// Change of the share of runs that use a tool from which it is more than something to know.
@@ -110,8 +114,10 @@ impl Watch {
         let groups = features.groups.iter().map(|(name, value)| ((*name).to_string(), value.clone())).collect();
         self.marks.push_back(Mark { trace_id: run.trace_id, at: run.start, groups });
         self.seen += 1;
-        for name in features.values.keys().filter(|name| *name != MOVES_BY_ITSELF) {
-            if self.streams.len() < MOST_STREAMS && !self.streams.contains_key(name) {
+        for name in features.values.keys().filter(|name| !NOT_WATCHED.contains(&name.as_str())) {
+            let detail = name.contains(':') && !name.starts_with("tool:");
+            let most = if detail { MOST_WITH_DETAILS } else { MOST_STREAMS };
+            if self.streams.len() < most && !self.streams.contains_key(name) {
                 self.streams.insert(name.clone(), Stream::new(name, self.marks.len() - 1));
             }
         }
@@ -214,6 +220,8 @@ impl Shift {
         let tool = self.feature.strip_prefix("tool:");
         let severity = match (tool, self.feature.as_str()) {
             (Some(tool), _) if risky(tool) => Severity::Critical,
+            // Other words alone are no failure; where they are one, something else moves too.
+            (_, super::vocabulary::FEATURE) => Severity::Info,
             (_, "outcome" | "failed" | "retrieval" | "document" | "decision" | "refused") => Severity::Critical,
             // A tool that is hardly called any more, or chosen in far more or fewer runs, may be the whole failure.
             (Some(_), _) if self.after * 10.0 > self.before && (self.after - self.before).abs() < MUCH => {

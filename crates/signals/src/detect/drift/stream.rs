@@ -258,6 +258,9 @@ impl Stream {
         // A tool's use is told as use, never as the lack of it.
         let first = usize::from(self.absent_counts);
         let most = (first..CATEGORIES).max_by(|&a, &b| change(a).abs().total_cmp(&change(b).abs())).unwrap_or(0);
+        if self.absent_counts && change(0).abs() + 1e-9 >= change(most).abs() {
+            return ("used".into(), 1.0 - share(&side.before, 0), 1.0 - share(&side.after, 0));
+        }
         let name = self.names.get(most).cloned().unwrap_or_else(|| "others".into());
         (name, share(&side.before, most), share(&side.after, most))
     }

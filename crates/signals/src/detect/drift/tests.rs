@@ -30,7 +30,7 @@ fn run(number: u64) -> Run {
 fn features(draw: &mut Draw, tool: f64, chars: f64, version: &str) -> Features {
     let mut features = Features::default();
     if draw.unit() < tool {
-        features.values.insert("tool:process_refund".into(), Value::Category("used".into()));
+        features.values.insert("tool:process_refund".into(), Value::Category("once".into()));
     }
     let spread = (draw.unit() + draw.unit() + draw.unit()) / 1.5;
     features.values.insert("answer_chars".into(), Value::Number(chars * spread));
@@ -68,6 +68,47 @@ fn a_tool_that_stops_being_called_is_named_with_onset_before_and_after() {
     for number in 400..600 {
         assert_eq!(watch.push(&run(number), &features(&mut draw, 0.0, 400.0, "2"), &settings), None);
     }
+}
+
+#[test]
+fn a_tool_that_runs_call_more_often_is_found_though_hardly_more_runs_use_it() {
+    let (mut watch, mut draw) = (Watch::default(), Draw(4));
+    let settings = Settings::default();
+    let mut told = |number: u64, often: f64| {
+        let mut features = features(&mut draw, 0.4, 400.0, "1");
+        // A third of the runs uses the other tool, before and after.
+        if draw.unit() < 0.33 {
+            let times = if draw.unit() < often { "three times or more" } else { "once" };
+            features.values.insert("tool:think".into(), Value::Category(times.into()));
+        }
+        watch.push(&run(number), &features, &settings)
+    };
+    for number in 0..200 {
+        assert_eq!(told(number, 0.05), None, "an alarm at run {number} without a change");
+    }
+    let (at, shift) = (200..400).find_map(|number| told(number, 0.9).map(|shift| (number, shift))).unwrap();
+    assert!(at < 200 + 100, "found only after {} runs", at - 199);
+    assert_eq!(shift.feature, "tool:think", "{shift:?}");
+    assert!(shift.what != "used" && (shift.after - shift.before).abs() > 0.15, "{shift:?}");
+}
+
+#[test]
+fn an_agent_with_many_tools_has_the_use_of_each_followed() {
+    let (mut watch, mut draw) = (Watch::default(), Draw(6));
+    let tools: Vec<String> = (0..30).map(|number| format!("tool{number}")).collect();
+    let mut told = |number: u64, last: bool| {
+        let mut features = features(&mut draw, 0.4, 400.0, "1");
+        for tool in tools.iter().filter(|tool| last || *tool != "tool29") {
+            features.values.insert(format!("tool:{tool}"), Value::Category("once".into()));
+            features.values.insert(format!("arguments:{tool}"), Value::Category("id:digits".into()));
+            features.values.insert(format!("tool_fails:{tool}"), Value::Category("no".into()));
+            features.values.insert(format!("tool_ms:{tool}"), Value::Number(20.0));
+        }
+        watch.push(&run(number), &features, &Settings::default())
+    };
+    assert!((0..100).all(|number| told(number, true).is_none()));
+    let shift = (100..140).find_map(|number| told(number, false)).unwrap();
+    assert_eq!((shift.feature.as_str(), shift.what.as_str(), shift.after), ("tool:tool29", "used", 0.0), "{shift:?}");
 }
 
 #[test]

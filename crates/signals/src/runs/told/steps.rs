@@ -153,6 +153,10 @@ impl<'a> Made<'a> {
                 self.steps[at].add(span);
                 let step = &mut self.steps[at].span;
                 step.end = span.end;
+                // A logger that writes whole seconds knows better how long it took than when it began.
+                if span.start < step.start && step.start.millis_since(span.start) < 1_000.0 {
+                    step.start = span.start;
+                }
                 if step.status == SpanStatus::Running {
                     step.status = span.status;
                 }

@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
 use super::super::common::{Measured, Table};
-use super::{nanos, pages, send, wait};
+use super::{nanos, pages, report, send, wait};
 use crate::paths;
 
 /// Runs before and after a change.
@@ -51,16 +51,25 @@ const SPLICES: &[Splice] = &[
     },
     splice("intercode, schema withheld", "intercode", SCHEMA, NO_SCHEMA),
     Splice { more: &["--share", "0.5"], ..splice("the same in half of the runs", "intercode", SCHEMA, NO_SCHEMA) },
+    Splice { more: &["--ramp", "100"], ..splice("the same over 100 runs", "intercode", SCHEMA, NO_SCHEMA) },
     splice("intercode, other model", "intercode", STRONGER, NO_SCHEMA),
+    Splice { more: &["--share", "0.5"], ..splice("the same in half of the runs", "intercode", STRONGER, NO_SCHEMA) },
     Splice { more: &["--ramp", "100"], ..splice("the same over 100 runs", "intercode", STRONGER, NO_SCHEMA) },
     Splice { control: true, ..splice("tau_retail, no change", "tau_retail", "variant=baseline", "variant=baseline") },
     Splice { control: true, ..splice("tau_airline, no change", "tau_airline", "split=dev", "split=dev") },
+    Splice { control: true, ..splice("hotpot_react, no change", "hotpot_react", "split=dev", "split=dev") },
+    Splice { control: true, ..splice("tau2_gemma, no change", "tau2_gemma", "split=dev", "split=dev") },
     Splice { control: true, ..splice("intercode, no change", "intercode", STRONGER, STRONGER) },
 ];
 
 /// Measures and prints.
 pub fn run(program: &Path, data: &Path, seeds: u64) -> Result<()> {
-    let columns = ["change", "found", "median", "90 %", "alarms before", "per run", "named"];
+    println!(
+        "Drift: runs from a change to the first alarm, {seeds} streams of each ({BEFORE} runs before, {AFTER} after); \
+         quantiles over all streams, `>{AFTER}` where the change was not found. Alarms without a change, one in how \
+         many runs, and its 95 % interval."
+    );
+    let columns = ["change", "found", "median", "90 %", "alarms, no change", "one in (95 %)", "named"];
     let mut table = Table::new(&columns);
     for (at, one) in SPLICES.iter().enumerate() {
         let measured = Measured::start(program, &format!("bench-drift-{at}"))?;
@@ -103,17 +112,23 @@ fn row(splice: &Splice, seeds: u64, mut alarms: BTreeMap<u64, Vec<(usize, String
         }
     }
     delays.sort_unstable();
-    let at = |q: f64| {
-        let at = ((delays.len() as f64 - 1.0) * q).round().max(0.0) as usize;
-        delays.get(at).map_or_else(|| "-".into(), ToString::to_string)
-    };
+    let at = |q: f64| if splice.control { "-".into() } else { quantile(&delays, seeds, q) };
     let quiet = seeds as usize * if splice.control { BEFORE + AFTER } else { BEFORE };
     let mut named: Vec<(usize, String)> = named.into_iter().map(|(what, count)| (count, what)).collect();
     named.sort_by(|a, b| b.cmp(a));
     let named: Vec<String> = named.into_iter().take(4).map(|(count, what)| format!("{what} {count}")).collect();
     let found = if splice.control { "-".into() } else { format!("{} of {seeds}", delays.len()) };
-    let rate = quiet.checked_div(false_alarms).map_or_else(|| format!("0 of {quiet}"), |runs| format!("1 of {runs}"));
-    vec![splice.name.into(), found, at(0.5), at(0.9), false_alarms.to_string(), rate, named.join(", ")]
+    let (few, many) = report::poisson(false_alarms);
+    let one_in = |alarms: f64| if alarms > 0.0 { format!("{:.0}", quiet as f64 / alarms) } else { "-".into() };
+    let rate = format!("{} [{}, {}]", one_in(false_alarms as f64), one_in(many), one_in(few));
+    let alarms = format!("{false_alarms} in {quiet} runs");
+    vec![splice.name.into(), found, at(0.5), at(0.9), alarms, rate, named.join(", ")]
+}
+
+/// The delay that a share `q` of all streams does not exceed; streams in which nothing was found are beyond every delay.
+fn quantile(delays: &[usize], streams: u64, q: f64) -> String {
+    let at = (streams as f64 * q).ceil().max(1.0) as usize - 1;
+    delays.get(at).map_or_else(|| format!(">{AFTER}"), ToString::to_string)
 }
 
 /// One stream, as requests, in an environment of its own.
@@ -156,4 +171,24 @@ fn mixed(data: &Path, splice: &Splice, seed: u64) -> Result<Vec<Value>> {
 fn trace_of(request: &Value) -> String {
     let first = super::spans(request).next();
     first.and_then(|span| span["traceId"].as_str()).unwrap_or_default().to_ascii_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_not_found_counts_as_later_than_everything() {
+        let found = [10, 20, 30, 40, 50, 60, 70, 80, 90];
+        assert_eq!((quantile(&found, 10, 0.5), quantile(&found, 10, 0.9)), ("50".into(), "90".into()));
+        assert_eq!((quantile(&found, 20, 0.5), quantile(&[], 20, 0.9)), (">300".into(), ">300".into()));
+    }
+
+    #[test]
+    fn alarms_before_a_change_are_false_and_the_first_one_after_it_counts() {
+        let alarms = BTreeMap::from([(1, vec![(250, "tool:a".into()), (230, "rounds".into()), (12, "form".into())])]);
+        let row = row(&SPLICES[0], 2, alarms);
+        assert_eq!(row[1..4], ["1 of 2", "31", ">300"]);
+        assert_eq!((row[4].as_str(), row[6].as_str()), ("1 in 400 runs", "rounds 1"));
+    }
 }
