@@ -159,22 +159,29 @@ async fn search(State(app): State<Arc<App>>, request: Request) -> Result<Respons
     let traceql::Search { spans, traces, select } = wanted(&form)?;
     let chosen: String =
         select.iter().enumerate().map(|(at, (_, expression))| format!(", {expression} AS chosen_{at}")).collect();
+    // The traces first: one of a hundred thousand spans must not hide the others.
     let question = format!(
-        "SELECT trace_id, span_id, name, started_at, duration_ms, service{chosen} FROM spans WHERE {spans} AND {traces} \
-         ORDER BY started_at DESC LIMIT {ANSWERS_MAX}"
+        "SELECT trace_id, max(started_at) AS newest_at, count(*) AS spans_found FROM spans WHERE {spans} AND {traces} \
+         GROUP BY trace_id ORDER BY newest_at DESC LIMIT {limit}"
     );
-    let rows = sql(&app, question).await?;
-    let mut order: Vec<String> = Vec::new();
+    let newest = sql(&app, question).await?;
+    let newest = newest.iter().filter_map(|row| Some((row.first()?.as_str()?.to_owned(), row.last()?.as_u64()?)));
+    let order: Vec<(String, u64)> = newest.collect();
+    let ids: Vec<String> = order.iter().map(|(trace, _)| literal(trace)).collect();
     let mut found: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+    let rows = if ids.is_empty() {
+        Vec::new()
+    } else {
+        let question = format!(
+            "SELECT trace_id, span_id, name, started_at, duration_ms, service{chosen} FROM spans WHERE {spans} \
+             AND trace_id IN ({}) ORDER BY started_at DESC LIMIT {ANSWERS_MAX}",
+            ids.join(", ")
+        );
+        sql(&app, question).await?
+    };
     for row in &rows {
         let [trace, span, name, started, millis, service, chosen @ ..] = row.as_slice() else { continue };
         let trace = trace.as_str().unwrap_or_default().to_owned();
-        if !found.contains_key(&trace) {
-            if order.len() == limit {
-                continue;
-            }
-            order.push(trace.clone());
-        }
         let mut attributes =
             vec![json!({"key": "service.name", "value": {"stringValue": service.as_str().unwrap_or_default()}})];
         let chosen = select.iter().zip(chosen).filter(|(_, value)| !value.is_null());
@@ -190,12 +197,12 @@ async fn search(State(app): State<Arc<App>>, request: Request) -> Result<Respons
             "attributes": attributes,
         }));
     }
-    let runs = runs(&app, &order).await?;
+    let ids: Vec<String> = order.iter().map(|(trace, _)| trace.clone()).collect();
+    let runs = runs(&app, &ids).await?;
     let traces: Vec<Value> = order
         .iter()
-        .map(|trace| {
+        .map(|(trace, matched)| {
             let mut spans = found.remove(trace).unwrap_or_default();
-            let matched = spans.len();
             spans.truncate(shown.max(1));
             let set = json!({"spans": spans, "matched": matched});
             let mut answer = runs.get(trace).cloned().unwrap_or_default();

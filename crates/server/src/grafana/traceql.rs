@@ -137,8 +137,20 @@ impl<'t> Parser<'t> {
         };
         let wanted = match self.value()? {
             // A bare number is nanoseconds.
-            Literal::Number(number) => if is_time { number / 1e6 } else { number },
-            Literal::Millis(millis) => if is_time { millis } else { millis * 1e6 },
+            Literal::Number(number) => {
+                if is_time {
+                    number / 1e6
+                } else {
+                    number
+                }
+            }
+            Literal::Millis(millis) => {
+                if is_time {
+                    millis
+                } else {
+                    millis * 1e6
+                }
+            }
             Literal::Text(_) | Literal::Nil => return Err(self.unexpected("a number or a duration before this")),
         };
         search.traces.push_str(&format!(

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use ::series::names;
 use promql::ast::{Expr, Node};
-use promql::{MatchOp, Matcher, METRIC_NAME, Query};
+use promql::{METRIC_NAME, MatchOp, Matcher, Query};
 
 /// `query` with every name that Prometheus would write otherwise written so; nothing where there is none.
 pub fn translated(query: &Query) -> Option<Query> {

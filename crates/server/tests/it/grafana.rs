@@ -153,7 +153,8 @@ fn loki_gives_records_and_counts_them() {
     // Of what labels say, and without some of them.
     assert_eq!(lines(r#"{level="info"} |= "42" or "41""#), ["order 41 placed"]);
     assert_eq!(lines(r#"{service_name="shop"} | level="info" or level="warn""#), ["order 41 placed"]);
-    let volume = r#"sum by (level, detected_level) (count_over_time({service_name="shop"} |= `` | drop __error__[1h]))"#;
+    let volume =
+        r#"sum by (level, detected_level) (count_over_time({service_name="shop"} |= `` | drop __error__[1h]))"#;
     assert_eq!(ask("query?", volume).ok().json()["data"]["result"].as_array().unwrap().len(), 2);
     let kept = ask("query_range?", r#"{service_name="desk"} | keep service_name"#).ok().json();
     assert_eq!(kept["data"]["result"][0]["stream"], json!({"service_name": "desk"}));

@@ -25,7 +25,11 @@ pub const IN_SQL: &[InSql] = &[
     of(Id::Requests, "", "SELECT count(*) FROM runs WHERE NOT provisional"),
     of(Id::Started, "", "SELECT count(*) FROM runs WHERE root_span_id IS NOT NULL OR NOT provisional"),
     of(Id::Duration, "_count", "SELECT count(*) FROM runs WHERE NOT provisional AND status <> 'abandoned'"),
-    of(Id::Duration, "_sum", "SELECT sum(duration_ms) / 1000 FROM runs WHERE NOT provisional AND status <> 'abandoned'"),
+    of(
+        Id::Duration,
+        "_sum",
+        "SELECT sum(duration_ms) / 1000 FROM runs WHERE NOT provisional AND status <> 'abandoned'",
+    ),
     of(Id::Errors, "", "SELECT count(*) FROM runs WHERE NOT provisional AND status = 'error'"),
     of(Id::StepDuration, "_count", "SELECT count(*) FROM spans WHERE kind <> 'other' AND ended_at IS NOT NULL"),
     of(Id::StepErrors, "", "SELECT count(*) FROM spans WHERE kind <> 'other' AND status = 'error'"),

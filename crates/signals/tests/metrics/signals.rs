@@ -82,7 +82,10 @@ fn running_runs_are_seen_and_leave_no_trace_when_they_end() {
     assert_eq!(value(&samples, "agent_active_workflows", &workflow), Some(2.0));
     assert_eq!(value(&samples, "agent_active_sessions", &[("agent_id", "planner")]), Some(1.0));
     let sets = kept.registry.sets(now());
-    assert_eq!((sets["agent_active_workflows"], sets["agent_active_sessions"], sets["agent_requests_total"]), (1, 1, 0));
+    assert_eq!(
+        (sets["agent_active_workflows"], sets["agent_active_sessions"], sets["agent_requests_total"]),
+        (1, 1, 0)
+    );
     let quiet = value(&samples, "agent_workflow_last_step_timestamp", &workflow).unwrap();
     assert_eq!(quiet, 1_790_000_000.0 - 100.0 + 2.0, "the one that is quiet for longest");
     for spans in [&mut first, &mut second] {

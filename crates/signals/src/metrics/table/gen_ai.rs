@@ -7,17 +7,13 @@ use super::super::id::Id;
 use super::{AGENT_SECONDS, LLM_SECONDS, LLM_SIZES};
 
 use Label::{
-    ErrorType, GenAiAgent, GenAiOperation, GenAiProvider, GenAiRequestModel, GenAiResponseModel, GenAiTokenType, GenAiTool,
+    ErrorType, GenAiAgent, GenAiOperation, GenAiProvider, GenAiRequestModel, GenAiResponseModel, GenAiTokenType,
+    GenAiTool,
 };
 
 /// The families of this file.
-pub const GEN_AI: &[Id] = &[
-    Id::GenAiTokenUsage,
-    Id::GenAiDuration,
-    Id::GenAiFirstChunk,
-    Id::GenAiInvokeAgent,
-    Id::GenAiExecuteTool,
-];
+pub const GEN_AI: &[Id] =
+    &[Id::GenAiTokenUsage, Id::GenAiDuration, Id::GenAiFirstChunk, Id::GenAiInvokeAgent, Id::GenAiExecuteTool];
 
 const USED_BY: &str = "OTel";
 
