@@ -128,29 +128,28 @@ export function Heatmap({ ask, spec = HEATS.durations, onStretch }: Props) {
           {answer.error.message}
         </p>
       ) : (
-        <>
+        // The drawing has its room from the beginning: made without, it would stay without.
+        <div className={classes.heat}>
+          <Pointing
+            label={spec.title}
+            time={ask.time}
+            drawing={drawing}
+            height={HEIGHT}
+            onStretch={onStretch}
+            onColumn={heat.length > 0 ? open : undefined}
+            columnText={(at) => columnText(heat, lines, ask.time, spec, at)}
+          >
+            <div
+              ref={place}
+              style={{ height: HEIGHT }}
+              role="img"
+              aria-label={heat.length > 0 ? describe(heat, spec) : spec.title}
+            />
+          </Pointing>
           {heat.length === 0 && (
             <p className={classes.nothing}>{answer.isPending ? "…" : "Nothing of this in the time range."}</p>
           )}
-          <div hidden={heat.length === 0}>
-            <Pointing
-              label={spec.title}
-              time={ask.time}
-              drawing={drawing}
-              height={HEIGHT}
-              onStretch={onStretch}
-              onColumn={open}
-              columnText={(at) => columnText(heat, lines, ask.time, spec, at)}
-            >
-              <div
-                ref={place}
-                style={{ height: HEIGHT }}
-                role="img"
-                aria-label={heat.length === 0 ? spec.title : describe(heat, spec)}
-              />
-            </Pointing>
-          </div>
-        </>
+        </div>
       )}
     </section>
   );
