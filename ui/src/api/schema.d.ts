@@ -958,6 +958,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/prices/of": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The price of a model now
+         * @description The row a call of this model would be priced by at this moment, built in or your own, and where it was read. Other tiers, long prompts and hours a row may have besides are in `docs/prices.md`.
+         */
+        get: operations["getModelPrice"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/promql/words": {
         parameters: {
             query?: never;
@@ -4252,6 +4272,33 @@ export interface components {
             /** @description In what; empty for counts. */
             unit: string;
         };
+        /** @description What a model's tokens cost. */
+        ModelPrice: {
+            /**
+             * Format: date-time
+             * @description First moment it holds.
+             */
+            from: string | null;
+            /** @description Id of the row, which entries of the ledger name. */
+            id: string;
+            /** @description The model the row is for. */
+            model: string;
+            /** @description Who sells; `*` for everybody. */
+            provider: string;
+            /**
+             * @description Dollars per million tokens of each class, of a standard call with a prompt of usual length. A class the row does not name has the
+             *     price it falls back to.
+             */
+            rates: {
+                [key: string]: number;
+            };
+            /** @description The day it was read. */
+            read: string | null;
+            /** @description Whether the model's id names a regional endpoint that costs more. */
+            regional: boolean;
+            /** @description Where the price was read. */
+            source: string;
+        };
         /** @description A brake to put on. */
         NewBrake: {
             /**
@@ -5865,7 +5912,7 @@ export interface components {
              * @description Seconds it is kept; null for ever.
              */
             keep_seconds?: number | null;
-            /** @description `bodies`, `spans`, `logs`, `samples` or `scores`. */
+            /** @description `bodies`, `spans`, `logs`, `samples`, `scores` or `findings`. */
             layer: string;
             next?: components["schemas"]["StoreDrop"] | null;
             /** @description The project. */
@@ -10267,6 +10314,76 @@ export interface operations {
             };
             /** @description The caller lacks the right */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests with this key */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getModelPrice: {
+        parameters: {
+            query: {
+                /** @description The model, as its provider or a client writes it; dated versions and aliases are known. */
+                model: string;
+                /** @description Who sells it; left out, as for a span that does not say. */
+                provider?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The row */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelPrice"];
+                };
+            };
+            /** @description No model is named */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No key or session was sent, or none that is known */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller lacks the right */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No row is for this model: its calls are listed as unpriced */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
