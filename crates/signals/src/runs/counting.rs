@@ -6,7 +6,7 @@
 //!    sub-agent, a handoff or a search is work of its own and makes no wrapper.
 //! 3. Of one call told twice, one telling counts (`duplicates`). A wrapper of a duplicate is still a wrapper; a call with only
 //!    its own second telling below it is not.
-//! 4. A usage that its dialect knows to be a total never counts.
+//! 4. A usage that its dialect knows to be a total counts only where nothing else tells any: the topmost of those then.
 //!
 //! The calls of a run are those its tokens come from: a call that failed unanswered is not one of them, nor is one beside others
 //! that tell their tokens and itself tells none. Where no call tells any, they are the calls that ended without error: a sender
@@ -63,7 +63,10 @@ pub(super) fn count(tree: &Tree, representatives: &[usize]) -> Counting {
     let mut counted: Vec<bool> =
         all.clone().map(|at| !tree.span(at).usage.is_empty() && because[at].is_none()).collect();
     if !counted.contains(&true) && !because.contains(&Some(TOLD_IN_OTHER_TRACE)) {
-        count_topmost(tree, &mut counted, &mut because);
+        count_topmost(tree, NOT_A_CALL, &mut counted, &mut because);
+        if !counted.contains(&true) {
+            count_topmost(tree, TOTAL, &mut counted, &mut because);
+        }
     }
 
     let cost = costs(tree, representatives);
@@ -111,11 +114,11 @@ fn is_call(tree: &Tree, at: usize) -> bool {
     matches!(tree.kind(at), StepKind::Llm | StepKind::Embedding)
 }
 
-/// No model call carries tokens: count the topmost steps that do.
-fn count_topmost(tree: &Tree, counted: &mut [bool], because: &mut [Option<&'static str>]) {
+/// No model call carries tokens: count the topmost steps that do, of those that are not counted for one reason.
+fn count_topmost(tree: &Tree, reason: &'static str, counted: &mut [bool], because: &mut [Option<&'static str>]) {
     let mut at = 0;
     while at < tree.nodes.len() {
-        if because[at] == Some(NOT_A_CALL) {
+        if because[at] == Some(reason) {
             (counted[at], because[at]) = (true, None);
             at += tree.nodes[at].size;
         } else {
