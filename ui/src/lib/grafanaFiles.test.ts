@@ -19,8 +19,8 @@ test.each(readdirSync(folder).filter((name) => name.endsWith(".json")))("%s", (n
   // A row is a heading; what it holds stands below it.
   const panels = file.panels.filter((panel) => panel.type !== "row");
   const known = panels.filter((panel) => panel.type !== "logs");
-  expect(spec.panels.map((panel) => panel.title)).toEqual(known.map((panel) => panel.title));
-  expect(spec.panels.map((panel) => panel.queries.map((query) => query.query))).toEqual(
+  expect(spec.panels?.map((panel) => panel.title)).toEqual(known.map((panel) => panel.title));
+  expect(spec.panels?.map((panel) => panel.queries?.map((query) => query.query))).toEqual(
     known.map((panel) => panel.targets?.map((target) => target.expr)),
   );
   expect(left).toEqual(

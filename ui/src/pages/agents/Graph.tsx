@@ -1,7 +1,7 @@
 /** Who calls whom over many runs: the wider a way, the more calls; amber where some fail, red where many do. */
 
 import { useNavigate } from "@tanstack/react-router";
-import { useMemo, useState } from "react";
+import { useEffect, useMemo, useRef, useState } from "react";
 import { curve, type Drawn, type Layout, layout, NODE_HEIGHT, NODE_WIDTH, type Node, type Way } from "@/lib/fleet";
 import { compact, duration } from "@/lib/format";
 import { fixed } from "@/lib/locale";
@@ -27,6 +27,17 @@ export const sayWay = (way: Way) =>
 export function Graph({ ways }: { ways: Way[] }) {
   const drawing = useMemo(() => layout(ways), [ways]);
   const [on, setOn] = useState<string>();
+  // A tall graph is opened where it begins: with few agents and many tools its upper left is empty.
+  const box = useRef<HTMLElement>(null);
+  const shown = useRef(false);
+  useEffect(() => {
+    const { current } = box;
+    if (!current || shown.current || drawing.nodes.length === 0) return;
+    shown.current = true;
+    const left = Math.min(...drawing.nodes.map((node) => node.x));
+    const top = Math.min(...drawing.nodes.filter((node) => node.x === left).map((node) => node.y));
+    current.scrollTop = Math.max(0, top - NODE_HEIGHT * 2);
+  }, [drawing]);
   if (ways.length === 0)
     return <Nothing>No agent called anything in this time. Runs are counted once they have settled.</Nothing>;
   const most = Math.max(1, ...drawing.ways.map(({ way }) => way.calls));
@@ -34,6 +45,7 @@ export function Graph({ ways }: { ways: Way[] }) {
   const near = new Set(drawing.ways.filter(touches).flatMap(({ from, to }) => [from.id, to.id]));
   return (
     <section
+      ref={box}
       className={classes.box}
       // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reached by the keyboard
       tabIndex={0}

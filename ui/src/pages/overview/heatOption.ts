@@ -77,7 +77,13 @@ export function heatOption({ heat, lines, before, marks, time, spec, palette }: 
       ...lines.map((each, which) => ({
         ...line(each, { type: which === 0 ? "solid" : which === 1 ? [5, 3] : [2, 3] }),
         // Two names in one place could not be read.
-        endLabel: { show: which !== 1, formatter: each.name, color: palette.muted, fontSize: 10.5, distance: 2 },
+        endLabel: {
+          show: which === 0 ? apart(lines) : which === lines.length - 1,
+          formatter: each.name,
+          color: palette.muted,
+          fontSize: 10.5,
+          distance: 2,
+        },
       })),
       ...(before ? [line(before, { width: 1.2, type: [3, 3], color: palette.kinds.agent })] : []),
       {
@@ -89,6 +95,12 @@ export function heatOption({ heat, lines, before, marks, time, spec, palette }: 
       ...(marks.length > 0 ? [marked(marks, time, palette)] : []),
     ],
   };
+}
+
+/** Whether the lowest line ends well below the highest. */
+function apart(lines: Series[]): boolean {
+  const [first, last] = [lines[0], lines.at(-1)].map((line) => line?.values.findLast((value) => value !== null));
+  return !!first && !!last && last >= first * 2;
 }
 
 /** A column: its quantiles, then its cells from above. */
