@@ -119,7 +119,7 @@ fn telemetry_that_no_longer_tells_tokens_is_a_change_of_what_is_told() {
         script.shown_to(&mut night, Beside::default()).shift
     });
     let shift = shift.unwrap();
-    assert_eq!((shift.feature.as_str(), shift.after), ("told", 0.0), "{shift:?}");
+    assert_eq!((&*shift.feature, &*shift.what, shift.after), ("told", "content without tokens", 1.0), "{shift:?}");
 }
 
 #[test]

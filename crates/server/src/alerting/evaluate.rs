@@ -245,15 +245,10 @@ async fn hand_on(app: &Arc<App>, opened: &Opened, turned: Turned) {
             running.took_ms = took_ms;
         }
     }
-    if !given.is_empty() {
-        opened.alerting.wake.notify_one();
-        for url in &app.settings.alerts.forward {
-            tokio::spawn(send::forward(Arc::clone(app), url.clone(), given.clone(), group.interval()));
-        }
-    }
     let changed = outcomes.iter().any(|outcome| !outcome.fired.is_empty() || !outcome.resolved.is_empty());
     let events = events(&outcomes);
     let (kept, alerting) = (opened.state.clone(), Arc::clone(&opened.alerting));
+    let interval = group.interval();
     let done = tokio::task::spawn_blocking(move || {
         kept.write(|transaction| {
             keep::put_group(transaction, &key, &group, &state)?;
@@ -270,6 +265,14 @@ async fn hand_on(app: &Arc<App>, opened: &Opened, turned: Turned) {
         })
     });
     note(app, done.await);
+    // Only now is there something to send: a message that is recorded as sent while the state of its rule is not would be sent again
+    // after a kill.
+    if !given.is_empty() {
+        opened.alerting.wake.notify_one();
+        for url in &app.settings.alerts.forward {
+            tokio::spawn(send::forward(Arc::clone(app), url.clone(), given.clone(), interval));
+        }
+    }
 }
 
 pub(super) fn note(app: &App, done: Result<Result<(), state::StateError>, tokio::task::JoinError>) {
