@@ -106,14 +106,17 @@ impl Reader {
             return Ok(footer);
         }
         let failed = |error| StoreError::segment("read the footer of", &meta.path, error);
-        let mut end = self.bytes(meta, meta.bytes.saturating_sub(FOOTER_GUESS)..meta.bytes).await?;
+        let mut asked = FOOTER_GUESS;
+        let mut end = self.bytes(meta, meta.bytes.saturating_sub(asked)..meta.bytes).await?;
         let mut reader = ParquetMetaDataReader::new().with_page_index_policy(PageIndexPolicy::Optional);
         loop {
             match reader.try_parse_sized(&end, meta.bytes) {
                 Ok(()) => break,
                 // Too little was read. The error says how much is needed: first for the footer, then for the page index before it.
-                Err(ParquetError::NeedMoreData(needed)) if needed > end.len() => {
-                    end = self.bytes(meta, meta.bytes.saturating_sub(needed as u64)..meta.bytes).await?;
+                // Of a file that was cut off as much may be needed as was asked for already.
+                Err(ParquetError::NeedMoreData(needed)) if needed as u64 > asked => {
+                    asked = needed as u64;
+                    end = self.bytes(meta, meta.bytes.saturating_sub(asked)..meta.bytes).await?;
                 }
                 Err(error) => return Err(failed(error)),
             }
