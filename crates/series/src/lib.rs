@@ -23,8 +23,8 @@ mod write;
 
 pub use chunk::{CHUNK_SAMPLES, Chunk, Damaged, Encoding};
 pub use disk::{
-    BLOCK, Checked, Db, DbError, EXEMPLARS_MAX, METADATA_MAX, Maintained, SelectLimits, Settings, Stats, Taken, Written,
-    check_files,
+    BLOCK, Checked, Db, DbError, EXEMPLARS_MAX, METADATA_MAX, Maintained, SelectLimits, Settings, Stats, Taken,
+    Written, check_files,
 };
 pub use found::{Fetched, Found};
 pub use head::{AHEAD_MAX, Bounds, Head, LABEL_BYTES_MAX, LABELS_MAX};

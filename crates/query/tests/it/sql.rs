@@ -468,7 +468,8 @@ async fn content_keeps_a_conversation_to_the_byte() {
     span.start = Timestamp::from_nanos(START);
     span.received = Timestamp::from_nanos(START);
     world.put_span(span, &[("messages", Value::from(&*text)), ("bytes", bytes.clone())]).await;
-    let question = "SELECT content(trace_id, attributes, 'messages'), content(trace_id, attributes, 'bytes') FROM spans";
+    let question =
+        "SELECT content(trace_id, attributes, 'messages'), content(trace_id, attributes, 'bytes') FROM spans";
     let expected = json!([[text, store::encode_value(&bytes)]]);
     assert_eq!(rows(&world, question).await, expected, "from memory");
     world.flush().await;

@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 
 use promql::histogram::Histogram;
 use promql::{Labels, Matcher};
-use series::{Batch, Db, Exemplar, Metadata, MetricType, Mode, SampleValue, SelectLimits, Settings, Write, check_files};
+use series::{
+    Batch, Db, Exemplar, Metadata, MetricType, Mode, SampleValue, SelectLimits, Settings, Write, check_files,
+};
 
 const HOUR: i64 = 3_600_000;
 const DAY: i64 = 24 * HOUR;

@@ -20,7 +20,7 @@ pub fn translated(query: &Query) -> Option<Query> {
 /// A selector's conditions with every name that Prometheus would write otherwise written so; nothing where there is none.
 pub fn translated_selector(matchers: &[Matcher]) -> Option<Vec<Matcher>> {
     let mut matchers = matchers.to_vec();
-    matchers.iter_mut().fold(false, |changed, one| matcher(one) || changed).then_some(matchers)
+    all(matchers.iter_mut(), matcher).then_some(matchers)
 }
 
 /// Whether a condition names a metric as OpenTelemetry does.
@@ -31,14 +31,21 @@ pub fn is_dotted(matcher: &Matcher) -> bool {
 /// Translates a tree in place; whether anything was changed.
 fn node(node: &mut Node) -> bool {
     let own = match &mut node.expr {
-        Expr::Vector(selector) | Expr::Matrix(selector, _) => {
-            selector.matchers.iter_mut().fold(false, |changed, one| matcher(one) || changed)
-        }
+        Expr::Vector(selector) | Expr::Matrix(selector, _) => all(selector.matchers.iter_mut(), matcher),
         Expr::Aggregate(aggregate) => labels(&mut aggregate.labels),
         Expr::Binary(binary) => labels(&mut binary.matching.labels) | labels(&mut binary.matching.include),
         _ => false,
     };
-    node.children_mut().into_iter().fold(own, |changed, child| self::node(child) || changed)
+    all(node.children_mut().into_iter(), self::node) || own
+}
+
+/// Translates every one; whether any was changed.
+fn all<'a, T: 'a>(them: impl Iterator<Item = &'a mut T>, translate: impl Fn(&mut T) -> bool) -> bool {
+    let mut changed = false;
+    for one in them {
+        changed |= translate(one);
+    }
+    changed
 }
 
 fn matcher(matcher: &mut Matcher) -> bool {

@@ -189,7 +189,12 @@ fn the_history_knows_when_alerts_of_others_began_and_ended() {
     // A mistake in one alert leaves the others taken.
     let mixed = json!([alert(None)[0], {"labels": {"alertname": "Late"}, "startsAt": "yesterday"}]);
     let answer = post(&server, "/alertmanager/api/v2/alerts", &mixed);
-    assert!(answer.status == 400 && answer.json().as_str().is_some_and(|said| said.contains("Late: \"yesterday\" is no time")), "{}", answer.text());
+    assert!(
+        answer.status == 400
+            && answer.json().as_str().is_some_and(|said| said.contains("Late: \"yesterday\" is no time")),
+        "{}",
+        answer.text()
+    );
     assert_eq!(events(&server).last().unwrap(), &fired);
     assert_eq!(server.get("/api/v1/alerts").ok().json()["alerts"][0]["ack"], Value::Null);
 }

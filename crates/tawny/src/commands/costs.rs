@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use server::api::types::{
-    CostAnswer, CostForecast, CostSums, ModelPrice, PricesAnswer, RepriceRequest, Repriced, RunCosts, UnpricedAnswer, WhatIf,
+    CostAnswer, CostForecast, CostSums, ModelPrice, PricesAnswer, RepriceRequest, Repriced, RunCosts, UnpricedAnswer,
+    WhatIf,
 };
 
 use crate::cli::{self, CostsCommand, Reading};

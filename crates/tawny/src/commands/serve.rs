@@ -122,7 +122,8 @@ fn open_files(wanted: usize) -> Result<usize> {
     let allowed = allowed.map_or(wanted, |allowed| usize::try_from(allowed).unwrap_or(wanted));
     if allowed > wanted && wanted != server::config::OPEN_FILES_WANTED {
         // Somebody asked for fewer than the system gives.
-        let (_, most) = rlimit::getrlimit(rlimit::Resource::NOFILE).context("cannot read how many files may be open")?;
+        let (_, most) =
+            rlimit::getrlimit(rlimit::Resource::NOFILE).context("cannot read how many files may be open")?;
         let set = rlimit::setrlimit(rlimit::Resource::NOFILE, wanted as u64, most);
         set.context("cannot bound how many files may be open")?;
         return Ok(wanted);

@@ -112,9 +112,7 @@ fn render(report: &StoreReport) -> String {
         out.push_str(&show::render(&mut table));
     }
     if report.retention.iter().all(|one| one.layer == "findings") {
-        out.push_str(
-            "Telemetry is kept for ever; `tawny serve --retention spans=90d,bodies=30d` would change that.\n",
-        );
+        out.push_str("Telemetry is kept for ever; `tawny serve --retention spans=90d,bodies=30d` would change that.\n");
     }
     if !report.limits.is_empty() {
         let mut table = show::table(&["LIMIT", "VALUE", "REACHED"]);
