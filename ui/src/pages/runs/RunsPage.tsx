@@ -73,7 +73,7 @@ export function RunsPage() {
           total === undefined || nothingYet
             ? undefined
             : isFiltered(search)
-              ? `${count(total)} ${total === 1 ? "matches" : "match"}`
+              ? `${narrow ? count(total) : plural(total, "run")} ${total === 1 ? "matches" : "match"}`
               : plural(total, "run")
         }
       >
@@ -170,12 +170,14 @@ export function RunsPage() {
       <Drawer
         opened={narrow && !!search.peek}
         onClose={closePeek}
-        aria-label="Run"
+        title="Run"
         position="bottom"
         size="80%"
         padding={0}
         // The run beside the list has a button of its own.
         withCloseButton={false}
+        // Its name is for those who hear it: what is seen names the run itself.
+        styles={{ header: { display: "none" } }}
       >
         {search.peek && <Peek traceId={search.peek} onClose={closePeek} />}
       </Drawer>
