@@ -52,6 +52,9 @@ pub struct Cli {
     /// Project to ask about, where the key is for several.
     #[arg(long = "in-project", global = true, env = "TAWNY_PROJECT", value_name = "NAME")]
     pub in_project: Option<String>,
+    /// Certificates (PEM) to trust beside the system's, where the server speaks TLS with one of your own.
+    #[arg(long, global = true, env = "TAWNY_CA", value_name = "FILE")]
+    pub ca: Option<PathBuf>,
     /// Use colours.
     #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
     pub color: Color,

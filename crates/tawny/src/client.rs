@@ -10,6 +10,7 @@ use server::api::types::Problem;
 use ureq::Agent;
 use ureq::http::{Response, StatusCode};
 
+use crate::tls;
 use crate::wait::pause;
 
 /// Time to wait for a connection.
@@ -52,27 +53,15 @@ impl Client {
         if !base.starts_with("http://") && !base.starts_with("https://") {
             bail!("cannot use `{url}` as the server's address: give a URL such as http://127.0.0.1:8296");
         }
-        if base.starts_with("https://") {
-            bail!("cannot use `{url}`: this build speaks plain HTTP only; use http://, or a tunnel");
-        }
-        let config = Agent::config_builder()
-            .http_status_as_error(false)
-            .timeout_connect(Some(CONNECT))
-            .timeout_recv_response(Some(ANSWER))
-            .user_agent(concat!("tawny/", env!("CARGO_PKG_VERSION")))
-            .build();
-        Ok(Self { base, agent: config.into() })
+        let agent = agent(&base, Some(ANSWER))?;
+        Ok(Self { base, agent })
     }
 
     /// The server at `url`, for a question whose answer may take as long as it takes.
     pub fn patient(url: &str) -> Result<Self> {
         let Self { base, .. } = Self::new(url)?;
-        let config = Agent::config_builder()
-            .http_status_as_error(false)
-            .timeout_connect(Some(CONNECT))
-            .user_agent(concat!("tawny/", env!("CARGO_PKG_VERSION")))
-            .build();
-        Ok(Self { base, agent: config.into() })
+        let agent = agent(&base, None)?;
+        Ok(Self { base, agent })
     }
 
     /// Address of the server.
@@ -173,9 +162,35 @@ impl Client {
                 self.base
             )
         } else {
-            anyhow!(error).context(format!("asking {} failed", self.base))
+            let hint = self.hint(&error);
+            anyhow!(error).context(format!("asking {} failed{hint}", self.base))
         }
     }
+
+    /// What to change where one side speaks TLS and the other does not, or does not trust it.
+    fn hint(&self, error: &ureq::Error) -> &'static str {
+        let text = error.to_string();
+        match (self.base.starts_with("https://"), error) {
+            (false, ureq::Error::Protocol(_)) => " (a server with a certificate is asked with https://)",
+            (false, _) if text.contains("certificate") => " (it sends on to an address with https://: ask there)",
+            (true, _) if text.contains("corrupt message") => " (a server without a certificate is asked with http://)",
+            (true, _) if text.contains("certificate") => {
+                " (trust a certificate of your own with --ca FILE or TAWNY_CA; the name in the address must be one of its names)"
+            }
+            _ => "",
+        }
+    }
+}
+
+/// What asks the server at `base`, and waits so long for an answer to begin.
+fn agent(base: &str, answer: Option<Duration>) -> Result<Agent> {
+    let config = Agent::config_builder()
+        .http_status_as_error(false)
+        .timeout_connect(Some(CONNECT))
+        .timeout_recv_response(answer)
+        .user_agent(concat!("tawny/", env!("CARGO_PKG_VERSION")));
+    let tls = if base.starts_with("https://") { tls::config()? } else { tls::none() };
+    Ok(config.tls_config(tls).build().into())
 }
 
 /// Reads an answer.

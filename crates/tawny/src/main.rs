@@ -6,6 +6,7 @@ mod commands;
 mod filters;
 mod show;
 mod style;
+mod tls;
 mod wait;
 
 use std::io;
@@ -21,6 +22,7 @@ fn main() -> ExitCode {
     let cli = cli::Cli::parse();
     style::choose(cli.color);
     client::use_credentials(cli.key.clone(), cli.in_project.clone());
+    tls::trust(cli.ca.clone());
     match commands::run(cli) {
         Ok(code) => code,
         // The reader of a pipe had enough (`tawny runs | head`): that is no failure.

@@ -29,6 +29,7 @@ pub fn tawny() -> Command {
         "TAWNY_FORWARD",
         "TAWNY_KEY",
         "TAWNY_PROJECT",
+        "TAWNY_CA",
         "TAWNY_POLICY",
         "TAWNY_POLICY_KEY",
         "TAWNY_POLICY_KEY_FILE",

@@ -96,3 +96,23 @@ fn a_policy_is_checked_used_and_its_tokens_are_turned_back() {
     let report = server.out(&["policy", "report"]);
     assert!(report.contains("email") && report.contains("span.name"), "{report}");
 }
+
+#[test]
+fn a_server_with_a_certificate_of_its_own_is_asked_over_tls() {
+    let files = Path::new(env!("CARGO_MANIFEST_DIR")).join("../server/tests/it/tls");
+    let file = |name: &str| files.join(name).display().to_string();
+    let (certificate, key) = (file("first.cert.pem"), file("first.key.pem"));
+    let server = Server::open_with(TempDir::new().unwrap(), &["--tls-cert", &certificate, "--tls-key", &key]);
+    assert!(server.url().starts_with("https://"), "{}", server.url());
+    assert!(server.out(&["runs", "--ca", &certificate]).contains("No runs"));
+    let refused = |args: &[&str], says: &str| {
+        let output = server.run(args);
+        assert!(!output.status.success() && text(&output.stderr).contains(says), "{args:?}: {}", text(&output.stderr));
+    };
+    refused(&["runs"], "--ca FILE");
+    refused(&["runs", "--ca", &file("second.cert.pem")], "--ca FILE");
+    refused(&["runs", "--ca", &key], "there is no certificate in it");
+    refused(&["runs", "--ca", "missing.pem"], "cannot use missing.pem");
+    let plain = server.url().replace("https://", "http://");
+    refused(&["runs", "--url", &plain], "asked with https://");
+}
