@@ -1,6 +1,7 @@
 """Alerts of the real program: beside a real Alertmanager on the same alerts, and killed at each stage of a page."""
 
 import collections
+import contextlib
 import datetime
 import http.server
 import json
@@ -8,6 +9,7 @@ import pathlib
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import tempfile
 import threading
@@ -36,11 +38,13 @@ class Receiver:
         class Handler(http.server.BaseHTTPRequestHandler):
             def handle_any(self):
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                if not receiver.refuses:
+                # Asked once: a test may change its mind in between, and what was not taken must not be answered as taken.
+                refuses = receiver.refuses
+                if not refuses:
                     receiver.got.append(Hook(time.monotonic(), self.path, json.loads(body) if body else None))
                 time.sleep(receiver.answers_after)
                 try:
-                    self.send_response(503 if receiver.refuses else 200)
+                    self.send_response(503 if refuses else 200)
                     self.end_headers()
                 except (BrokenPipeError, ConnectionResetError):
                     pass
@@ -239,7 +243,8 @@ class Killed(unittest.TestCase):
         folder = tempfile.TemporaryDirectory(prefix="tawny-rules-")
         self.addCleanup(folder.cleanup)
         here = pathlib.Path(folder.name)
-        (here / "rules.yml").write_text(RULES)
+        self.rules = here / "rules.yml"
+        self.rules.write_text(RULES)
         (here / "alertmanager.yml").write_text(ROUTES.replace("URL", self.receiver.url))
         self.server = Server(["--rule-packs", "none", "--rules", str(here / "rules.yml"), "--alertmanager-config",
                               str(here / "alertmanager.yml"), "--heartbeat-url", f"{self.receiver.url}/alive"])
@@ -285,6 +290,22 @@ class Killed(unittest.TestCase):
         eventually("a failed attempt", waiting)
         self.kill()
         self.receiver.refuses = False
+        self.assert_one_page_and_its_end()
+
+    def test_while_its_state_is_being_written(self):
+        self.rules.write_text(RULES.replace("        for: 4s\n", ""))
+        eventually("the rule without `for`", lambda: [
+            rule for group in self.server.get("/api/v1/rules")["groups"] for rule in group["rules"] if not rule["for_seconds"]])
+        # Another program holds the file, as a slow disk would.
+        with contextlib.closing(sqlite3.connect(self.server.data / "state.sqlite", isolation_level=None, timeout=PATIENCE)) as held:
+            held.execute("BEGIN IMMEDIATE")
+            self.load(20.0)
+            eventually("firing", lambda: self.state() == "firing")
+            # Some turns of the loop that sends: nobody is told of what a restart would not know of.
+            time.sleep(2)
+            self.assertEqual(self.pages(), [])
+            self.server.stop(signal.SIGKILL)
+        self.server.start()
         self.assert_one_page_and_its_end()
 
     def test_while_the_page_is_under_way(self):

@@ -125,6 +125,8 @@ pub struct Inner {
     pub groups: Vec<Running>,
     /// Alerts, groups of them, and what was told.
     pub dispatcher: Dispatcher,
+    /// Alerts on their way there: they are being written, and nobody is told of them before they are.
+    pub coming: BTreeMap<Labels, GivenAlert>,
     /// The configuration in use.
     pub config: Arc<Config>,
     /// Its text, where it comes from a file.
@@ -175,6 +177,7 @@ impl Alerting {
         let mut inner = Inner {
             groups: Vec::new(),
             dispatcher: Dispatcher::with_log(kept.log),
+            coming: BTreeMap::new(),
             config: Arc::new(config),
             config_text,
             library: Arc::new(library),
@@ -214,9 +217,11 @@ impl Alerting {
         })
     }
 
-    /// Alerts known now. Asked within the transaction that keeps them: one that came since the last is then not taken for gone.
+    /// Alerts known now, those on their way to the dispatcher last. Asked within the transaction that keeps them: one that came since the
+    /// last is then not taken for gone.
     pub fn known(&self) -> Vec<GivenAlert> {
-        self.lock().dispatcher.alerts().cloned().collect()
+        let inner = self.lock();
+        inner.dispatcher.alerts().chain(inner.coming.values()).cloned().collect()
     }
 
     /// The state, for a moment.

@@ -201,7 +201,10 @@ fn report(app: &App, group: &Group, state: &GroupState, outcomes: &[Outcome]) {
     }
 }
 
-/// Gives alerts to the dispatcher and to other Alertmanagers, and keeps the state.
+/// Keeps the state, and gives alerts to the dispatcher and to other Alertmanagers.
+///
+/// In this order: a message that is sent and recorded while the state of its rule is not on the disk would be sent again after a kill,
+/// and its end too. A kill behind the write loses nothing: the alert is kept with the state, and is told after the restart.
 async fn hand_on(app: &Arc<App>, opened: &Opened, turned: Turned) {
     let Turned { key, group, mut state, outcomes, evidence, at, took_ms } = turned;
     let resend = limits::RESEND.as_millis() as i64;
@@ -215,39 +218,36 @@ async fn hand_on(app: &Arc<App>, opened: &Opened, turned: Turned) {
         }
     }
     let mut ended = Vec::new();
+    let mut taken = Vec::new();
     {
         let mut inner = opened.alerting.lock();
         // Its rules were read again meanwhile: the group in its place goes on from the state of before, with its own rules.
-        let is_this = |running: &super::Running| running.key() == key && Arc::ptr_eq(&running.group, &group);
-        if !inner.groups.iter().any(is_this) {
-            return;
-        }
-        let config = Arc::clone(&inner.config);
+        let is_this = |running: &&mut super::Running| running.key() == key && Arc::ptr_eq(&running.group, &group);
+        let Some(running) = inner.groups.iter_mut().find(is_this) else { return };
+        running.state = state.clone();
+        running.took_ms = took_ms;
         for alert in outcomes.iter().flat_map(|outcome| &outcome.resolved) {
             let print = alerts::manager::fingerprint(&alert.labels);
-            if inner.acks.remove(&print).is_some() {
+            if inner.acks.contains_key(&print) {
                 ended.push(print);
             }
         }
-        inner.dispatcher.acknowledged = inner.acknowledged();
+        let mut room = limits::ALERTS_MAX.saturating_sub(inner.dispatcher.alerts().len() + inner.coming.len());
         for alert in &given {
-            let known = inner.dispatcher.alerts().len();
-            if known >= limits::ALERTS_MAX && inner.dispatcher.alert(&alert.labels).is_none() {
-                app.counters.limit_reached("alerts_max");
-                continue;
+            if inner.dispatcher.alert(&alert.labels).is_none() {
+                if room == 0 {
+                    app.counters.limit_reached("alerts_max");
+                    continue;
+                }
+                room -= 1;
             }
-            inner.dispatcher.accept(alert.clone(), &config, at);
-        }
-        if let Some(running) =
-            inner.groups.iter_mut().find(|running| running.key() == key && Arc::ptr_eq(&running.group, &group))
-        {
-            running.state = state.clone();
-            running.took_ms = took_ms;
+            inner.coming.insert(alert.labels.clone(), alert.clone());
+            taken.push(alert.clone());
         }
     }
     let changed = outcomes.iter().any(|outcome| !outcome.fired.is_empty() || !outcome.resolved.is_empty());
     let events = events(&outcomes);
-    let (kept, alerting) = (opened.state.clone(), Arc::clone(&opened.alerting));
+    let (kept, alerting, over) = (opened.state.clone(), Arc::clone(&opened.alerting), ended.clone());
     let interval = group.interval();
     let done = tokio::task::spawn_blocking(move || {
         kept.write(|transaction| {
@@ -261,12 +261,21 @@ async fn hand_on(app: &Arc<App>, opened: &Opened, turned: Turned) {
             for found in &evidence {
                 keep::put_evidence(transaction, found)?;
             }
-            ended.iter().try_for_each(|print| keep::put_ack(transaction, *print, None))
+            over.iter().try_for_each(|print| keep::put_ack(transaction, *print, None))
         })
     });
+    // Also where the disk takes nothing: a page that may come twice is better than none.
     note(app, done.await);
-    // Only now is there something to send: a message that is recorded as sent while the state of its rule is not would be sent again
-    // after a kill.
+    {
+        let mut inner = opened.alerting.lock();
+        let config = Arc::clone(&inner.config);
+        inner.forget_acks(&ended);
+        for alert in taken {
+            inner.coming.remove(&alert.labels);
+            inner.dispatcher.accept(alert, &config, at);
+        }
+        inner.dispatcher.acknowledged = inner.acknowledged();
+    }
     if !given.is_empty() {
         opened.alerting.wake.notify_one();
         for url in &app.settings.alerts.forward {
