@@ -10,6 +10,7 @@ mod evaluate;
 mod evidence;
 pub mod keep;
 mod others;
+mod ours;
 mod present;
 pub mod prometheus;
 pub mod reload;
@@ -20,6 +21,7 @@ mod smtp;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use alerts::evaluate::GroupState;
@@ -36,6 +38,7 @@ use self::deliver::Pending;
 pub use self::deliver::deliver;
 pub use self::evaluate::evaluate;
 pub use self::keep::{Ack, Event, EventKind};
+pub use self::ours::follow;
 pub use self::present::{threshold, time_text};
 pub use self::reload::reload;
 pub use self::send::http_client;
@@ -161,6 +164,8 @@ pub struct Alerting {
     pub backtests: Arc<Semaphore>,
     /// Evaluations whose evidence may still be looked for after their messages.
     pub late_evidence: Arc<Semaphore>,
+    /// Another process has the data: here nothing is evaluated and nobody is told.
+    pub taken_over: AtomicBool,
 }
 
 impl Alerting {
@@ -214,6 +219,7 @@ impl Alerting {
             wake: Notify::new(),
             backtests: Arc::new(Semaphore::new(limits::BACKTESTS_MAX)),
             late_evidence: Arc::new(Semaphore::new(limits::EVIDENCE_LATE_MAX)),
+            taken_over: AtomicBool::new(false),
         })
     }
 

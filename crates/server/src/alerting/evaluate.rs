@@ -4,6 +4,7 @@
 //! never evaluated twice at the same time.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -39,6 +40,9 @@ pub async fn evaluate(app: Arc<App>) {
     let (mut turns, under_way) = (JoinSet::new(), UnderWay::default());
     loop {
         ticks.tick().await;
+        if alerting.taken_over.load(Ordering::Relaxed) {
+            continue;
+        }
         while let Some(done) = turns.try_join_next() {
             if let Err(error) = done {
                 tracing::error!(%error, "the evaluation of a group stopped at a fault");
