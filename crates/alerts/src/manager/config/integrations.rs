@@ -306,6 +306,7 @@ fn one(
 ) -> Option<Integration> {
     let mut fields = p.fields(node, spec.field)?;
     let send_resolved = fields.boolean("send_resolved", p).unwrap_or(spec.send_resolved);
+    let names_source = fields.place_of("source").is_some();
     let mut texts = BTreeMap::new();
     for (name, default) in spec.texts {
         let template = match fields.take(name) {
@@ -316,6 +317,10 @@ fn one(
             },
         };
         texts.extend(template.map(|template| (*name, template)));
+    }
+    // Who PagerDuty shows as the source is who it shows as the client, unless another is named.
+    if let Some(client) = texts.get("client").filter(|_| !names_source).cloned() {
+        texts.insert("source", client);
     }
     let mut secrets = BTreeMap::new();
     for name in spec.secrets {
