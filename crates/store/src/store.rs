@@ -157,6 +157,8 @@ pub(crate) struct Inner {
     pub hot_limit_reached: AtomicU64,
     pub queue_limit_reached: AtomicU64,
     pub opened: Opened,
+    /// This process, in the bucket.
+    pub process: u64,
     /// Keeps other processes out while it is open.
     pub _lock: File,
 }
