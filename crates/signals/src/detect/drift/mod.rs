@@ -40,8 +40,6 @@ const MOST_WITH_DETAILS: usize = 80;
 const NOT_WATCHED: &[&str] = &["surprise", "steps", "errors", "documents"];
 /// Streams named beside the one that leads.
 const ALSO: usize = 6;
-/// Change of the share of runs that use a tool from which it is more than something to know.
-const MUCH: f64 = 0.3;
 /// Chance below which a stream counts as moved too, once another one has raised the alarm.
 const MOVED_TOO: f64 = 1e-4;
 
@@ -223,10 +221,6 @@ impl Shift {
             // Other words alone are no failure; where they are one, something else moves too.
             (_, super::vocabulary::FEATURE) => Severity::Info,
             (_, "outcome" | "failed" | "retrieval" | "document" | "decision" | "refused") => Severity::Critical,
-            // A tool that is hardly called any more, or chosen in far more or fewer runs, may be the whole failure.
-            (Some(_), _) if self.after * 10.0 > self.before && (self.after - self.before).abs() < MUCH => {
-                Severity::Info
-            }
             _ => Severity::Warning,
         };
         let said = if self.what == "median" {

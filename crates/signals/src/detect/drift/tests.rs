@@ -64,6 +64,7 @@ fn a_tool_that_stops_being_called_is_named_with_onset_before_and_after() {
     assert!((290..=306).contains(&onset), "onset at {onset}");
     assert_eq!(shift.explained.first().map(|(name, _)| name.as_str()), Some("version"));
     assert_eq!(shift.draft(|tool| tool == "process_refund").severity, Severity::Critical);
+    assert_eq!(shift.draft(|_| false).severity, Severity::Warning);
     // What came after is the new normal.
     for number in 400..600 {
         assert_eq!(watch.push(&run(number), &features(&mut draw, 0.0, 400.0, "2"), &settings), None);
@@ -90,6 +91,8 @@ fn a_tool_that_runs_call_more_often_is_found_though_hardly_more_runs_use_it() {
     assert!(at < 200 + 100, "found only after {} runs", at - 199);
     assert_eq!(shift.feature, "tool:think", "{shift:?}");
     assert!(shift.what != "used" && (shift.after - shift.before).abs() > 0.15, "{shift:?}");
+    // However little more of the runs use it: a tool that is not high-risk is a trend.
+    assert_eq!(shift.draft(|_| false).severity, Severity::Warning);
 }
 
 #[test]
