@@ -24,6 +24,33 @@ pub(super) struct Side {
     pub(super) after: [u32; CATEGORIES],
 }
 
+impl Side {
+    /// Counts a run.
+    pub(super) fn count(&mut self, category: u8, is_after: bool) {
+        let counts = if is_after { &mut self.after } else { &mut self.before };
+        counts[usize::from(category)] += 1;
+    }
+
+    /// Runs before and after.
+    pub(super) fn runs(&self) -> [u32; 2] {
+        [self.before.iter().sum(), self.after.iter().sum()]
+    }
+
+    /// Both together.
+    pub(super) fn plus(mut self, other: &Self) -> Self {
+        self.before.iter_mut().zip(&other.before).for_each(|(one, other)| *one += other);
+        self.after.iter_mut().zip(&other.after).for_each(|(one, other)| *one += other);
+        self
+    }
+
+    /// What is left without some of the runs.
+    pub(super) fn minus(mut self, some: &Self) -> Self {
+        self.before.iter_mut().zip(&some.before).for_each(|(all, some)| *all -= some);
+        self.after.iter_mut().zip(&some.after).for_each(|(all, some)| *all -= some);
+        self
+    }
+}
+
 /// Values of one feature.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Stream {
@@ -196,23 +223,18 @@ impl Stream {
     /// Counts on both sides of a position; `None` where one side holds nothing.
     pub(super) fn side(&self, split: usize) -> Option<Side> {
         let mut side = Side::default();
-        for (at, &value) in self.values.iter().enumerate().filter(|(_, value)| **value != ABSENT) {
-            let counts = if at < split { &mut side.before } else { &mut side.after };
-            counts[usize::from(value)] += 1;
-        }
-        let some = |counts: &[u32]| counts.iter().any(|count| *count > 0);
-        (some(&side.before) && some(&side.after)).then_some(side)
+        self.present().for_each(|(at, value)| side.count(value, at >= split));
+        side.runs().iter().all(|runs| *runs > 0).then_some(side)
     }
 
-    /// The same for every value of an attribute of the runs.
-    pub(super) fn strata<'m>(&self, split: usize, group: impl Fn(usize) -> Option<&'m str>) -> Vec<Side> {
-        let mut strata: std::collections::BTreeMap<Option<&str>, Side> = std::collections::BTreeMap::new();
-        for (at, &value) in self.values.iter().enumerate().filter(|(_, value)| **value != ABSENT) {
-            let side = strata.entry(group(at)).or_default();
-            let counts = if at < split { &mut side.before } else { &mut side.after };
-            counts[usize::from(value)] += 1;
-        }
-        strata.into_values().collect()
+    /// Every run that says something of this feature, oldest first: position and category.
+    pub(super) fn present(&self) -> impl Iterator<Item = (usize, u8)> {
+        self.values.iter().copied().enumerate().filter(|(_, value)| *value != ABSENT)
+    }
+
+    /// Whether a run used the tool that this stream is about.
+    pub(super) fn is_used(&self, at: usize) -> bool {
+        self.absent_counts && self.values.get(at).is_some_and(|value| *value != 0 && *value != ABSENT)
     }
 
     /// The design effect of runs that come in groups: 1 where there are none, or where the runs of a group are not alike.
