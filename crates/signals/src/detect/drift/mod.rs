@@ -126,7 +126,13 @@ impl Watch {
             stream.push(features.values.get(name));
         }
         let alarm = settings.false_alarms / (LOOKS * self.streams.len().max(1) as f64);
-        self.look(alarm).map(|(name, split)| self.shift(&name, split, alarm))
+        let (name, split) = self.look(alarm)?;
+        let stream = self.streams.get_mut(&name)?;
+        if !stream.matters(split) {
+            stream.settle(split);
+            return None;
+        }
+        Some(self.shift(&name, split, alarm))
     }
 
     /// The most certain change of any stream, if one is certain enough: stream and position of its first run.
@@ -160,7 +166,7 @@ impl Watch {
         for (name, stream) in &self.streams {
             let Some(side) = stream.side(split) else { continue };
             let chance = test::chance(&side, self.spread(stream));
-            if chance < MOVED_TOO || name == alarming {
+            if (chance < MOVED_TOO && stream.matters(split)) || name == alarming {
                 moved.push((name, chance, side));
             }
         }
@@ -239,7 +245,7 @@ impl Shift {
 }
 
 fn rounded(value: f64) -> String {
-    if value >= 100.0 { format!("{value:.0}") } else { format!("{value:.3}") }
+    if value >= 100.0 || value.fract() == 0.0 { format!("{value:.0}") } else { format!("{value:.3}") }
 }
 
 #[cfg(test)]

@@ -172,6 +172,23 @@ fn lengths_that_shrink_slowly_are_found() {
 }
 
 #[test]
+fn an_answer_a_letter_longer_is_no_change_that_matters_and_many_such_are() {
+    let (mut watch, mut draw) = (Watch::default(), Draw(10));
+    let mut told = |number: u64, chars: f64| {
+        let mut features = features(&mut draw, 0.4, 400.0, "1");
+        features.values.insert("answer_chars".into(), Value::Number(chars));
+        watch.push(&run(number), &features, &Settings::default())
+    };
+    assert!((0..100).all(|number| told(number, 43.0).is_none()));
+    assert!((100..300).all(|number| told(number, 44.0).is_none()));
+    // A letter in sixty runs is little each time; it is a change once it has come to a twentieth.
+    let letters = |number: u64| 44.0 + ((number - 300) / 60) as f64;
+    let shift = (300..900).find_map(|number| told(number, letters(number))).unwrap();
+    assert_eq!((shift.feature.as_str(), shift.before), ("answer_chars", 43.0), "{shift:?}");
+    assert!(shift.after >= 45.0 && shift.draft(|_| false).message.contains("median 43 before"), "{shift:?}");
+}
+
+#[test]
 fn without_a_change_alarms_are_rarer_than_they_were_asked_to_be() {
     let (mut alarms, mut draw) = (0, Draw(3));
     let one_run = run(1);
