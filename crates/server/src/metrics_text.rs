@@ -30,9 +30,9 @@ pub async fn get(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
     }
 }
 
-/// All of it as a page of OpenMetrics, with exemplars, each family under every name it goes by: what the self-scrape keeps.
+/// All of it as a page of OpenMetrics, with exemplars, each family under one name: what the self-scrape keeps.
 pub fn text(app: &App) -> String {
-    let signals = signals(app, Show { spellings: true, zero_first: true });
+    let signals = signals(app, Show { spellings: false, zero_first: true });
     write(signals.iter().chain(&own(app)), Format::OpenMetrics)
 }
 

@@ -48,7 +48,7 @@ const HEAD: &str = "# Metrics\n\nWhat Tawny counts of every run, for `GET /metri
 `crates/signals/src/metrics/table.rs`.\n\nThe names are those of five guides that teams follow, so that their dashboards and rules find their \
 series: A *Workflow Observability*, B *Monitoring and Observability for AI Workflows*, C the chapter with `agent.run.*` metrics, D the article on \
 four layers of signals, E *Production Monitoring and Alerting for AI Agent Systems*. Names that mean the same are one family with several \
-spellings.\n\n";
+spellings: `/metrics` and remote write say all of them; Tawny's own series have the first, and queries and rules find them under any.\n\n";
 
 const TAIL: &str = "\n## How far the numbers can be trusted\n\nWhat a late span cannot change is counted as soon as the step has ended and the run's \
 root is known; the rest when the run settles. What was counted of each run is kept, in one transaction with the counters and the position in the \

@@ -29,7 +29,7 @@ type FastMap<K, V> = std::collections::HashMap<K, V, foldhash::fast::FixedState>
 pub use bundle::{Agent, Bundle, Business, Llm, Scope, Standard};
 pub use counted::{Cell, Counted};
 pub use docs::page;
-pub use exposed::{Exposed, Labels, Point, SOURCE, Sample, Show, Value, ZERO_NANOS};
+pub use exposed::{Exposed, Labels, Point, SOURCE, Sample, Show, Value, ZERO_NANOS, bound};
 pub use family::{Family, Kind, Label, Layer, Spelling, When};
 pub use id::Id;
 pub use in_sql::{IN_SQL, InSql};
