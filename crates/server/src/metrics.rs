@@ -11,7 +11,9 @@ use std::borrow::Cow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use model::{Run, RunStatus, Timestamp, TraceId};
-use signals::metrics::{Counted, Exposed, Id, Kind, Limits, Registry, Score, SeriesRow, Share, UNKNOWN};
+use signals::metrics::{
+    Counted, Exposed, HOURLY_TOKEN_BUDGET, Id, Limits, Registry, Score, SeriesRow, Share, UNKNOWN,
+};
 use state::rusqlite::{self, Connection, OptionalExtension, Transaction, params};
 use state::{Part, State, StateError};
 
@@ -98,8 +100,7 @@ impl Metrics {
 
     /// Gauges that come from settings.
     pub fn of_settings(&self) -> Option<Exposed> {
-        let help = "Tokens an hour that are meant to be enough (setting --hourly-token-budget).";
-        let mut budget = Exposed::new("agent_hourly_token_budget", Kind::Gauge, help);
+        let mut budget = HOURLY_TOKEN_BUDGET.exposed();
         budget.number(&[], self.token_budget? as f64);
         Some(budget)
     }

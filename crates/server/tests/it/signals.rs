@@ -273,6 +273,21 @@ fn signals_are_given_for_one_agent_and_for_the_last_minutes() {
         families["families"].as_array().unwrap().iter().find(|family| family["name"] == "agent_tokens_total").unwrap();
     assert_eq!((&tokens["kind"], &tokens["label_sets"]), (&json!("counter"), &json!(2)));
     assert!(tokens["spellings"].as_array().unwrap().contains(&json!("agent_tokens_consumed_total")));
+
+    // Whatever the page has of agents is listed, also what no run gives to.
+    let list = families["families"].as_array().unwrap();
+    let budget = list.iter().find(|family| family["name"] == "agent_hourly_token_budget").unwrap();
+    assert_eq!((&budget["label_sets"], &budget["label_sets_max"]), (&json!(1), &json!(0)));
+    let names = |family: &Value| {
+        let spellings = family["spellings"].as_array().unwrap().clone();
+        spellings.into_iter().chain([family["name"].clone()])
+    };
+    let listed: Vec<Value> = list.iter().flat_map(names).collect();
+    let page = server.get("/metrics").ok().text();
+    let shown = page.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next());
+    let missing: Vec<&str> =
+        shown.filter(|name| !name.starts_with("tawny_") && !listed.contains(&json!(name))).collect();
+    assert!(missing.is_empty(), "{missing:?}");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::beside::BESIDE;
 use super::exposed::{SOURCE, ZERO_NANOS};
 use super::family::{Family, Kind, Layer};
 use super::in_sql::IN_SQL;
@@ -40,6 +41,16 @@ pub fn page() -> String {
         let more: String = rate.by.iter().flat_map(|by| by.names()).map(|name| format!(", `{name}`")).collect();
         let _ = writeln!(page, "| `{}` | `agent_id`{more} | {} |", rate.name, rate.help);
     }
+    page.push_str("\n## Beside runs\n\nWhat no run gives to.\n\n| name | kind | labels | what it says | from |\n|---|---|---|---|---|\n");
+    for beside in BESIDE {
+        let labels: Vec<String> = beside.labels.iter().map(|label| format!("`{label}`")).collect();
+        let (kind, labels) = (beside.kind.as_str(), labels.join(", "));
+        let _ = writeln!(page, "| `{}` | {kind} | {labels} | {} | {} |", beside.name, beside.help, beside.source);
+    }
+    page.push_str(
+        "\nNames that begin with `tawny_` are about Tawny itself: requests, store, series, watch, limits, budgets, forwarding; each has its meaning on \
+         `/metrics`.\n",
+    );
     page.push_str(TAIL);
     page
 }
