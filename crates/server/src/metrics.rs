@@ -69,14 +69,15 @@ pub fn services(state: &State) -> Result<Vec<(Arc<str>, Arc<str>)>, StateError> 
 #[derive(Debug)]
 pub struct Metrics {
     registry: Mutex<Registry>,
+    limits: Limits,
     /// Tokens an hour that are meant to be enough, where somebody said so.
     token_budget: Option<u64>,
 }
 
 impl Metrics {
     /// Counters at zero.
-    pub fn new(token_budget: Option<u64>) -> Self {
-        Self { registry: Mutex::new(Registry::new(Limits::default())), token_budget }
+    pub fn new(limits: Limits, token_budget: Option<u64>) -> Self {
+        Self { registry: Mutex::new(Registry::new(limits)), limits, token_budget }
     }
 
     /// The counters. A fault under the lock leaves numbers behind that are still numbers.
@@ -87,7 +88,7 @@ impl Metrics {
     /// Continues with what was kept.
     pub fn restore(&self, state: &State) -> Result<(), StateError> {
         let (rows, corrections) = state.read(|connection| Ok((series(connection)?, corrections(connection)?)))?;
-        *self.registry() = Registry::restored(Limits::default(), rows, &corrections);
+        *self.registry() = Registry::restored(self.limits, rows, &corrections);
         Ok(())
     }
 

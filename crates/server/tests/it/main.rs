@@ -21,6 +21,7 @@ mod http;
 mod incident;
 mod joins;
 mod keeping;
+mod label_budget;
 mod lifecycle;
 mod logs;
 mod money;

@@ -17,8 +17,9 @@ pub fn page() -> String {
         page,
         "Every family has the labels `project`, `environment` and `{}=\"{}\"`, by which what Tawny derives is told from what a client \
          sends under the same name. A series carries a label under each of its names: `workflow` and `workflow_name`, `tool` and \
-         `tool_name`, `step_name` and `span_name`. No label names users or conversations. A family has at most {} sets of labels; \
-         further ones are counted under the value `other`, and `tawny_signal_folded_total` says how often. A new series is shown as \
+         `tool_name`, `step_name` and `span_name`. No label names users or conversations. A family has at most {} sets of labels (`--limit \
+         label_sets=N`); further ones are counted under the value `other`, and `tawny_signal_folded_total`, by family, and the limit `label_sets` on the \
+         page *Status* say how often. A new series is shown as \
          zero for {} seconds before it rises.\n\n",
         SOURCE.0,
         SOURCE.1,
