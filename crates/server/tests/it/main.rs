@@ -8,6 +8,7 @@ mod alerts;
 mod alerts_trust;
 mod api;
 mod bad_input;
+mod bundle;
 mod captures;
 mod certificates;
 mod datadog;
