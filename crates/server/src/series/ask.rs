@@ -116,7 +116,7 @@ struct With {
 
 impl With {
     fn stored(&self, need: usize) -> &[Named] {
-        self.stored.get(need).map_or(&[], Vec::as_slice)
+        self.stored.get(need).map_or(&[][..], Vec::as_slice)
     }
 }
 

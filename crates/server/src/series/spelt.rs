@@ -30,14 +30,16 @@ static SPELT: LazyLock<Vec<Spelt>> = LazyLock::new(|| {
         for spelling in family.spellings {
             let scale = spelling.scale;
             // Suffixes here and there, and what is multiplied: values, bounds.
-            let parts: &[(&str, &str, f64, f64)] = match family.kind {
-                Kind::Histogram if spelling.sum => &[("", "_sum", scale, 1.0)],
-                Kind::Histogram => {
-                    &[("_bucket", "_bucket", 1.0, scale), ("_sum", "_sum", scale, 1.0), ("_count", "_count", 1.0, 1.0)]
-                }
-                Kind::Counter | Kind::Gauge => &[("", "", scale, 1.0)],
+            let parts = match family.kind {
+                Kind::Histogram if spelling.sum => vec![("", "_sum", scale, 1.0)],
+                Kind::Histogram => vec![
+                    ("_bucket", "_bucket", 1.0, scale),
+                    ("_sum", "_sum", scale, 1.0),
+                    ("_count", "_count", 1.0, 1.0),
+                ],
+                Kind::Counter | Kind::Gauge => vec![("", "", scale, 1.0)],
             };
-            all.extend(parts.iter().map(|&(here, there, scale, bounds)| Spelt {
+            all.extend(parts.into_iter().map(|(here, there, scale, bounds)| Spelt {
                 name: format!("{}{here}", spelling.name).into(),
                 kept: format!("{}{there}", family.name),
                 spelling,
