@@ -138,12 +138,14 @@ pub struct Counting {
     series: Option<Arc<SeriesStore>>,
     /// When it was last looked who sends which.
     looked: Option<Timestamp>,
+    /// Project and service of whatever this batch counted for the first time.
+    noted: Vec<(Arc<str>, Arc<str>)>,
 }
 
 impl Counting {
     /// A judge that feeds these counters.
     pub fn new(metrics: Arc<Metrics>) -> Self {
-        Self { metrics, now: Timestamp::default(), series: None, looked: None }
+        Self { metrics, now: Timestamp::default(), series: None, looked: None, noted: Vec::new() }
     }
 
     /// The same, but what services send themselves, as these series show, is not derived for them.
@@ -209,6 +211,7 @@ impl Judge for Counting {
         if let Some(series) = &self.series {
             for service in case.steps.iter().filter_map(|step| step.span.service.as_ref()) {
                 if series.derived.note(&run.tenant.project, service) {
+                    self.noted.push((Arc::clone(&run.tenant.project), Arc::clone(service)));
                     let insert = "INSERT OR IGNORE INTO metrics_services (project, service) VALUES (?1, ?2)";
                     tx.prepare_cached(insert)?.execute(params![&*run.tenant.project, &**service])?;
                 }
@@ -273,6 +276,10 @@ impl Judge for Counting {
     fn after_commit(&mut self, kept: bool) {
         let mut registry = self.metrics.registry();
         if kept { registry.commit(self.now) } else { registry.discard() }
+        let noted = std::mem::take(&mut self.noted);
+        if let Some(series) = self.series.as_ref().filter(|_| !kept) {
+            noted.iter().for_each(|(project, service)| series.derived.forget(project, service));
+        }
     }
 }
 

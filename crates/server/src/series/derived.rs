@@ -40,6 +40,14 @@ impl Derived {
         known.entry(Arc::clone(project)).or_default().insert(Arc::clone(service))
     }
 
+    /// Forgets a service again: that it was noted could not be kept.
+    pub fn forget(&self, project: &str, service: &str) {
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(services) = known.get_mut(project) {
+            services.remove(service);
+        }
+    }
+
     fn has(&self, project: &str, service: &str) -> bool {
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
         known.get(project).is_some_and(|services| services.contains(service))
