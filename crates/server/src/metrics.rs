@@ -11,7 +11,9 @@ use std::borrow::Cow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use model::{Run, RunStatus, Timestamp, TraceId};
-use signals::metrics::{Counted, Exposed, Id, Kind, Limits, Registry, Score, SeriesRow, Share, UNKNOWN};
+use signals::metrics::{
+    Counted, Exposed, HOURLY_TOKEN_BUDGET, Id, Limits, Registry, Score, SeriesRow, Share, UNKNOWN,
+};
 use state::rusqlite::{self, Connection, OptionalExtension, Transaction, params};
 use state::{Part, State, StateError};
 
@@ -67,14 +69,15 @@ pub fn services(state: &State) -> Result<Vec<(Arc<str>, Arc<str>)>, StateError> 
 #[derive(Debug)]
 pub struct Metrics {
     registry: Mutex<Registry>,
+    limits: Limits,
     /// Tokens an hour that are meant to be enough, where somebody said so.
     token_budget: Option<u64>,
 }
 
 impl Metrics {
     /// Counters at zero.
-    pub fn new(token_budget: Option<u64>) -> Self {
-        Self { registry: Mutex::new(Registry::new(Limits::default())), token_budget }
+    pub fn new(limits: Limits, token_budget: Option<u64>) -> Self {
+        Self { registry: Mutex::new(Registry::new(limits)), limits, token_budget }
     }
 
     /// The counters. A fault under the lock leaves numbers behind that are still numbers.
@@ -85,7 +88,7 @@ impl Metrics {
     /// Continues with what was kept.
     pub fn restore(&self, state: &State) -> Result<(), StateError> {
         let (rows, corrections) = state.read(|connection| Ok((series(connection)?, corrections(connection)?)))?;
-        *self.registry() = Registry::restored(Limits::default(), rows, &corrections);
+        *self.registry() = Registry::restored(self.limits, rows, &corrections);
         Ok(())
     }
 
@@ -98,8 +101,7 @@ impl Metrics {
 
     /// Gauges that come from settings.
     pub fn of_settings(&self) -> Option<Exposed> {
-        let help = "Tokens an hour that are meant to be enough (setting --hourly-token-budget).";
-        let mut budget = Exposed::new("agent_hourly_token_budget", Kind::Gauge, help);
+        let mut budget = HOURLY_TOKEN_BUDGET.exposed();
         budget.number(&[], self.token_budget? as f64);
         Some(budget)
     }

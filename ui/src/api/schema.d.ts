@@ -4257,7 +4257,7 @@ export interface components {
             label_sets: number;
             /**
              * Format: int64
-             * @description Sets of labels it may have.
+             * @description Sets of labels it may have; 0 where they are not counted.
              */
             label_sets_max: number;
             /** @description Names of its labels. */
