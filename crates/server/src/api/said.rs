@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use dialects::Dialects;
 use model::raw::{RawLog, RawSpan};
 use model::{Content, ResolvedStep, SpanId};
+use serde_json::Value as Json;
 use store::{StoredLog, StoredSpan};
 
 use super::convert;
@@ -96,8 +97,12 @@ impl<'a> Said<'a> {
     }
 }
 
-/// Adds to `said` what it leaves open.
+/// Adds to `said` what it leaves open. Arguments by name say more than one line of them (Claude Code's span has the command, its
+/// log record the tool's input).
 fn add(said: &mut Content, more: Content) {
+    if matches!(said.tool_arguments, Some(Json::String(_))) && matches!(more.tool_arguments, Some(Json::Object(_))) {
+        said.tool_arguments.clone_from(&more.tool_arguments);
+    }
     macro_rules! fill {
         ($($field:ident $is_open:ident),+ $(,)?) => { $(if said.$field.$is_open() { said.$field = more.$field; })+ };
     }
