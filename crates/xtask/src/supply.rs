@@ -179,8 +179,10 @@ fn unsure_packages(lock: &str, shipped: bool) -> Result<Vec<String>> {
     let mut broken = Vec::new();
     for (place, package) in packages.iter().filter(|(place, _)| !place.is_empty()) {
         let text = |name: &str| package[name].as_str().unwrap_or_default();
-        // What is inside of another package is covered by that one's checksum.
-        if !text("integrity").starts_with("sha512-") && package["inBundle"] != true {
+        // What is inside of another package is covered by that one's checksum. A tool's binary for a system that the lock
+        // file was not written on may be missing from a registry: it is of no use here, and becomes no part of anything.
+        let covered = package["inBundle"] == true || (package["dev"] == true && package["optional"] == true);
+        if !text("integrity").starts_with("sha512-") && !covered {
             broken.push(format!("{place} has no checksum"));
         }
         if !text("resolved").is_empty() && !text("resolved").starts_with("https://registry.npmjs.org/") {
@@ -234,7 +236,8 @@ mod tests {
             "node_modules/good": {"integrity": "sha512-00", "license": "(MIT OR GPL-3.0)"},
             "node_modules/tool": {"integrity": "sha512-00", "license": "MPL-2.0", "dev": true},
             "node_modules/tool/node_modules/inside": {"inBundle": true, "license": "MIT", "dev": true},
-            "node_modules/bare": {"license": "MIT"},
+            "node_modules/tool-for-another-system": {"license": "MIT", "dev": true, "optional": true},
+            "node_modules/bare": {"license": "MIT", "optional": true},
             "node_modules/away": {"integrity": "sha512-00", "resolved": "git+ssh://example.com/away", "license": "MIT"},
             "node_modules/other": {"integrity": "sha512-00", "license": "MIT AND GPL-3.0"},
         }});
