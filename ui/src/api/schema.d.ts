@@ -6328,6 +6328,10 @@ export interface operations {
                 min_tokens?: number;
                 /** @description Most tokens in total. */
                 max_tokens?: number;
+                /** @description Fewest steps. */
+                min_steps?: number;
+                /** @description Most steps. */
+                max_steps?: number;
                 /** @description Only runs with a failed step. */
                 errors?: boolean;
             };
@@ -8674,6 +8678,10 @@ export interface operations {
                 min_tokens?: number;
                 /** @description Most tokens in total. */
                 max_tokens?: number;
+                /** @description Fewest steps. */
+                min_steps?: number;
+                /** @description Most steps. */
+                max_steps?: number;
                 /** @description Only runs with a failed step. */
                 errors?: boolean;
             };
@@ -10947,6 +10955,10 @@ export interface operations {
                 min_tokens?: number;
                 /** @description Most tokens in total. */
                 max_tokens?: number;
+                /** @description Fewest steps. */
+                min_steps?: number;
+                /** @description Most steps. */
+                max_steps?: number;
                 /** @description Only runs with a failed step. */
                 errors?: boolean;
                 /**
@@ -11777,6 +11789,10 @@ export interface operations {
                 min_tokens?: number;
                 /** @description Most tokens in total. */
                 max_tokens?: number;
+                /** @description Fewest steps. */
+                min_steps?: number;
+                /** @description Most steps. */
+                max_steps?: number;
                 /** @description Only runs with a failed step. */
                 errors?: boolean;
                 /** @description Entries on the page: 1 to 500, 50 when not given. */
@@ -11876,6 +11892,10 @@ export interface operations {
                 min_tokens?: number;
                 /** @description Most tokens in total. */
                 max_tokens?: number;
+                /** @description Fewest steps. */
+                min_steps?: number;
+                /** @description Most steps. */
+                max_steps?: number;
                 /** @description Only runs with a failed step. */
                 errors?: boolean;
                 /** @description Entries on the page: 1 to 500, 50 when not given. */
@@ -12757,6 +12777,10 @@ export interface operations {
                 min_tokens?: number;
                 /** @description Most tokens in total. */
                 max_tokens?: number;
+                /** @description Fewest steps. */
+                min_steps?: number;
+                /** @description Most steps. */
+                max_steps?: number;
                 /** @description Only runs with a failed step. */
                 errors?: boolean;
             };
