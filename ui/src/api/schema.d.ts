@@ -6329,6 +6329,10 @@ export interface operations {
                 min_tokens?: number;
                 /** @description Most tokens in total. */
                 max_tokens?: number;
+                /** @description Fewest steps. */
+                min_steps?: number;
+                /** @description Most steps. */
+                max_steps?: number;
                 /** @description Only runs with a failed step. */
                 errors?: boolean;
             };
@@ -8675,6 +8679,10 @@ export interface operations {
                 min_tokens?: number;
                 /** @description Most tokens in total. */
                 max_tokens?: number;
+                /** @description Fewest steps. */
+                min_steps?: number;
+                /** @description Most steps. */
+                max_steps?: number;
                 /** @description Only runs with a failed step. */
                 errors?: boolean;
             };
@@ -10948,6 +10956,10 @@ export interface operations {
                 min_tokens?: number;
                 /** @description Most tokens in total. */
                 max_tokens?: number;
+                /** @description Fewest steps. */
+                min_steps?: number;
+                /** @description Most steps. */
+                max_steps?: number;
                 /** @description Only runs with a failed step. */
                 errors?: boolean;
                 /**
@@ -11778,6 +11790,10 @@ export interface operations {
                 min_tokens?: number;
                 /** @description Most tokens in total. */
                 max_tokens?: number;
+                /** @description Fewest steps. */
+                min_steps?: number;
+                /** @description Most steps. */
+                max_steps?: number;
                 /** @description Only runs with a failed step. */
                 errors?: boolean;
                 /** @description Entries on the page: 1 to 500, 50 when not given. */
@@ -11877,6 +11893,10 @@ export interface operations {
                 min_tokens?: number;
                 /** @description Most tokens in total. */
                 max_tokens?: number;
+                /** @description Fewest steps. */
+                min_steps?: number;
+                /** @description Most steps. */
+                max_steps?: number;
                 /** @description Only runs with a failed step. */
                 errors?: boolean;
                 /** @description Entries on the page: 1 to 500, 50 when not given. */
@@ -12758,6 +12778,10 @@ export interface operations {
                 min_tokens?: number;
                 /** @description Most tokens in total. */
                 max_tokens?: number;
+                /** @description Fewest steps. */
+                min_steps?: number;
+                /** @description Most steps. */
+                max_steps?: number;
                 /** @description Only runs with a failed step. */
                 errors?: boolean;
             };
