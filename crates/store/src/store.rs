@@ -414,6 +414,11 @@ impl Store {
         self.inner.report()
     }
 
+    /// Projects that rows are or were of since the start, or that segments are of.
+    pub fn projects(&self) -> BTreeSet<Arc<str>> {
+        self.inner.shared.state().all_projects()
+    }
+
     /// What retention removed so far, by project and layer.
     pub fn dropped(&self) -> std::collections::BTreeMap<(String, Layer), Dropped> {
         self.inner.shared.state().dropped.clone()
