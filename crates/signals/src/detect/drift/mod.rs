@@ -74,6 +74,9 @@ pub struct Watch {
     streams: BTreeMap<String, Stream>,
     /// Runs seen since the start.
     seen: u64,
+    /// When the last of them arrived.
+    #[serde(default)]
+    last: Timestamp,
 }
 
 /// A change.
@@ -115,6 +118,7 @@ impl Watch {
         let groups = features.groups.iter().map(|(name, value)| ((*name).to_string(), value.clone())).collect();
         self.marks.push_back(Mark { trace_id: run.trace_id, at: run.start, groups });
         self.seen += 1;
+        self.last = self.last.max(run.start).max(run.last_received);
         for name in features.values.keys().filter(|name| !NOT_WATCHED.contains(&name.as_str())) {
             let detail = name.contains(':') && !name.starts_with("tool:");
             let most = if detail { MOST_WITH_DETAILS } else { MOST_STREAMS };
@@ -133,6 +137,16 @@ impl Watch {
             return None;
         }
         Some(self.shift(&name, split, alarm))
+    }
+
+    /// When the last run arrived.
+    pub fn last(&self) -> Timestamp {
+        self.last
+    }
+
+    /// Whether enough runs were seen to tell a change.
+    pub fn is_mature(&self) -> bool {
+        self.seen > REFERENCE as u64
     }
 
     /// The most certain change of any stream, if one is certain enough: stream and position of its first run.
