@@ -22,9 +22,9 @@ const LEAST_RUNS: u32 = 5;
 /// Tools named.
 const TOOLS: usize = 3;
 /// The conversation is what runs come in and explains nothing.
-const SESSION: &str = "session";
+pub(super) const SESSION: &str = "session";
 /// Whoever asked is counted and never named: a finding outlives the runs of others.
-const USER: &str = "user";
+pub(super) const USER: &str = "user";
 
 /// An attribute that explains a change.
 #[derive(Debug, Clone, PartialEq)]

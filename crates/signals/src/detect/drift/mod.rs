@@ -22,8 +22,8 @@ use serde_json::json;
 
 pub use self::explained::Cause;
 use self::stream::{Side, Stream};
-use super::Draft;
 use super::features::{self, Features};
+use super::{Draft, text};
 
 /// Runs remembered of one kind.
 pub const REMEMBERED: usize = 1_024;
@@ -115,7 +115,7 @@ impl Watch {
             self.marks.pop_front();
             self.streams.values_mut().for_each(Stream::pop);
         }
-        let groups = features.groups.iter().map(|(name, value)| ((*name).to_string(), value.clone())).collect();
+        let groups = features.groups.iter().map(|(name, value)| ((*name).to_string(), kept(name, value))).collect();
         self.marks.push_back(Mark { trace_id: run.trace_id, at: run.start, groups });
         self.seen += 1;
         self.last = self.last.max(run.start).max(run.last_received);
@@ -255,6 +255,15 @@ impl Shift {
             .with("explained", explained)
             .with("explained_by", values)
             .with("last_good", json!(self.good.iter().map(ToString::to_string).collect::<Vec<_>>()))
+    }
+}
+
+/// The value of an attribute as it is remembered. Of users and conversations only whether two runs share one is asked: what is remembered
+/// outlives the runs, and must not say whose they were.
+fn kept(name: &str, value: &str) -> String {
+    match name {
+        explained::USER | explained::SESSION => text::fingerprint(&[value])[..12].to_owned(),
+        _ => value.to_owned(),
     }
 }
 
