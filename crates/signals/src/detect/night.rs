@@ -184,10 +184,9 @@ impl Night {
         let key = agent_key(run);
         if self.pulses.len() >= MOST_WATCHES && !self.pulses.contains_key(&key) {
             // Never one whose silence could be told: it may be silent now.
-            let unknown = self.pulses.iter().filter(|(_, pulse)| !pulse.is_known());
-            let stalest = unknown.min_by_key(|(_, pulse)| pulse.last()).map(|(agent, _)| agent.clone());
-            if let Some(agent) = stalest.filter(|agent| is_forgotten(self.pulses[agent].last(), false, run.last_received))
-            {
+            let forgotten = |pulse: &Pulse| !pulse.is_known() && is_forgotten(pulse.last(), false, run.last_received);
+            let stalest = self.pulses.iter().filter(|(_, pulse)| forgotten(pulse)).min_by_key(|(_, pulse)| pulse.last());
+            if let Some(agent) = stalest.map(|(agent, _)| agent.clone()) {
                 self.pulses.remove(&agent);
                 self.gone.pulses.push(agent);
             }
