@@ -2,7 +2,7 @@
 //!
 //! An attribute explains a change in two ways. Its values come in other shares than before (all runs are of the new version), and runs that share
 //! a value are as they were: what is left when only such runs are compared is not explained. Or the change is in the runs of one value (one user, one
-//! tool): what is left when these are taken out is not explained. The greater of both is told, with the value.
+//! tool): what is left when these are taken out is not explained. The greater of both is told, with the value; of tools the second only.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -92,7 +92,11 @@ fn strata<'m>(stream: &Stream, split: usize, group: impl Fn(usize) -> Option<&'m
 /// How much of a change an attribute explains.
 fn cause(name: &str, all: &Side, strata: &[(Option<&str>, Side)]) -> Option<Cause> {
     let left: f64 = strata.iter().map(|(_, side)| test::statistic(side)).sum();
-    let by_shares = (1.0 - left / test::statistic(all).max(1e-9)).clamp(0.0, 1.0);
+    let by_shares = match name.starts_with("tool:") {
+        // That other tools are used is part of the change, and no reason for it.
+        true => 0.0,
+        false => (1.0 - left / test::statistic(all).max(1e-9)).clamp(0.0, 1.0),
+    };
     let [before, after] = all.runs().map(f64::from);
     let risen = |side: &Side| {
         let [earlier, later] = side.runs().map(f64::from);
