@@ -120,7 +120,7 @@ fn a_change_in_the_runs_of_one_user_or_with_one_tool_is_laid_to_it() {
     assert_eq!(of_user.feature, "answer_chars");
     let cause = of_user.explained.iter().find(|cause| cause.name == "user").unwrap();
     // How much, never who: a finding outlives what is known of a person.
-    assert!(cause.share > 0.5 && cause.value.is_none(), "{:?}", of_user.explained);
+    assert!(cause.share > 0.4 && cause.value.is_none(), "{:?}", of_user.explained);
     let of_tool = long_answers(8, |features, among, _| {
         if among {
             features.values.insert("tool:search".into(), Value::Category("once".into()));
