@@ -104,7 +104,7 @@ pub fn api() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(store::get))
         .routes(routes!(store::check))
         .routes(routes!(store::backup))
-        .routes(routes!(session::log_in))
+        .routes(routes!(session::ways, session::log_in))
         .routes(routes!(session::log_out))
         .routes(routes!(session::oidc_begin))
         .routes(routes!(session::oidc_finish))
