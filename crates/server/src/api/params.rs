@@ -10,6 +10,7 @@ use model::{RunStatus, SpanId, Timestamp, TraceId};
 use query::{Aggregate, AggregateKey, FacetKey, LogFilter, Measure, Of, Page, RunFilter};
 use utoipa::IntoParams;
 
+use crate::doors::credentials;
 use crate::problem::Problem;
 
 /// Longest query string that is read, in bytes.
@@ -35,7 +36,9 @@ impl Params {
             return Err(Problem::bad_request(format!("the query string is longer than {MAX_QUERY_BYTES} bytes")));
         }
         let mut params: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        // Which project it is about is read where it is seen who asks.
+        let own = form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name != credentials::PROJECT);
+        for (name, value) in own {
             let values = params.entry(name.into_owned()).or_default();
             if !value.is_empty() {
                 values.push(value.into_owned());
@@ -103,6 +106,8 @@ impl Params {
             max_duration_ms: self.duration("max_duration_ms")?,
             min_tokens: self.read("min_tokens", "a whole number")?,
             max_tokens: self.read("max_tokens", "a whole number")?,
+            min_steps: self.read("min_steps", "a whole number")?,
+            max_steps: self.read("max_steps", "a whole number")?,
             errors: self.read("errors", "true or false")?.unwrap_or(false),
             content: false,
         })
@@ -325,6 +330,10 @@ pub struct RunFilterParams {
     pub min_tokens: Option<u64>,
     /// Most tokens in total.
     pub max_tokens: Option<u64>,
+    /// Fewest steps.
+    pub min_steps: Option<u64>,
+    /// Most steps.
+    pub max_steps: Option<u64>,
     /// Only runs with a failed step.
     pub errors: Option<bool>,
 }
@@ -472,8 +481,7 @@ mod tests {
     fn a_misspelt_filter_is_refused_rather_than_ignored() {
         let mut params = Params::parse("agent=a&agent=b%20c&agnet=d&q=").unwrap();
         let filter = params.run_filter(Timestamp::default()).unwrap();
-        assert_eq!(filter.agent, ["a", "b c"]);
-        assert_eq!(filter.text, None);
+        assert_eq!((filter.agent, filter.text), (vec!["a".into(), "b c".into()], None));
         assert!(params.end().unwrap_err().detail.contains("`agnet`"));
     }
 
