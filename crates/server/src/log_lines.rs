@@ -152,7 +152,7 @@ async fn keep(
     // What the counters keep is shown to readers; the sender is told what it sent.
     let mut kept = rejected.clone();
     app.ingest.policy().reasons(&project, &mut kept.reasons);
-    app.ingest.items_refused(Signal::Logs, &kept);
+    app.ingest.items_refused(Signal::Logs, &project, &kept);
     let mut accepted = 0;
     for text in requests {
         let mut part: Share = app.ingest.share();

@@ -73,6 +73,7 @@ impl Ingest {
         self.policy().reasons(&project, &mut refused);
         let signal = if told.spans.is_empty() && !told.scores.is_empty() { Signal::Logs } else { Signal::Traces };
         let (merge, store, forwarder) = (Arc::clone(&self.merge), store.clone(), self.forwarder.clone());
+        let of = Arc::clone(&project);
         // A client that goes away in the middle must not leave the cache behind the store.
         let kept = tokio::spawn(async move {
             let kept = merge.keep(&store, forwarder.as_deref(), &project, told, received).await;
@@ -85,7 +86,7 @@ impl Ingest {
         })??;
         (accepted.items_rejected, accepted.reasons) = (count, refused);
         (accepted.bytes, accepted.bytes_decompressed) = (bytes as u64, bytes_decompressed as u64);
-        self.counters.accepted(signal, accepted);
+        self.counters.accepted(signal, &of, accepted);
         Ok(())
     }
 
