@@ -2,7 +2,9 @@
 import { Button, CloseButton } from "@mantine/core";
 import { IconCopy, IconGitCompare, IconTerminal2, IconThumbUp } from "@tabler/icons-react";
 import { useMutation } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
 import { markRun } from "@/api/queries";
+import { COMPARED_MAX, comparing } from "@/lib/compare";
 import { plural } from "@/lib/format";
 import { useCopy } from "@/ui/useCopy";
 import classes from "./Marked.module.css";
@@ -15,18 +17,17 @@ export function Marked({ marked, onClear }: { marked: ReadonlySet<string>; onCle
   // What became of other runs is not said of these.
   const [done, failed] = good.variables === marked ? [good.isSuccess, good.isError] : [false, false];
   if (marked.size === 0) return null;
-  const [first, second] = marked;
+  const tooMany = marked.size > COMPARED_MAX;
   return (
     <section className={classes.bar} aria-label="Chosen runs">
       <span>{plural(marked.size, "run")} chosen</span>
       <Button
         variant="default"
-        disabled={marked.size > 2}
-        title={marked.size > 2 ? "Choose at most two runs to compare them" : undefined}
+        title={tooMany ? `The first ${COMPARED_MAX} are compared` : undefined}
         leftSection={<IconGitCompare size={15} stroke={1.7} />}
-        renderRoot={(props) => <a {...props} href={`/compare?a=${first}${second ? `&b=${second}` : ""}`} />}
+        renderRoot={(props) => <Link {...props} to="/compare" search={comparing([...marked])} />}
       >
-        {second ? "Compare them" : "Compare with what is usual"}
+        {marked.size > 1 ? "Compare them" : "Compare with what is usual"}
       </Button>
       <Button
         variant="default"
