@@ -248,6 +248,23 @@ impl Doors {
         of_keys.chain(declared).chain([Tenant::DEFAULT_PROJECT.into()]).collect()
     }
 
+    /// The projects that somebody may ask about; `None` where that is every project.
+    pub fn projects_of(&self, caller: &Caller) -> Option<BTreeSet<Arc<str>>> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let named: BTreeSet<Arc<str>> = match &caller.who {
+            Who::Anybody => BTreeSet::from([Arc::clone(&caller.project)]),
+            Who::Key(id) => {
+                let held = known.keys.values().find(|held| held.id == *id);
+                BTreeSet::from([held.map_or_else(|| Arc::clone(&caller.project), |held| Arc::clone(&held.project))])
+            }
+            Who::User(name) => {
+                let roles = known.users.get(&**name).map(|user| user.roles.as_slice()).unwrap_or_default();
+                roles.iter().map(|(project, _)| Arc::from(project.as_str())).collect()
+            }
+        };
+        (!named.contains("*")).then_some(named)
+    }
+
     /// Who shows these credentials, and in which project.
     ///
     /// # Errors

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
@@ -104,7 +104,7 @@ pub fn api() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(store::get))
         .routes(routes!(store::check))
         .routes(routes!(store::backup))
-        .routes(routes!(session::log_in))
+        .routes(routes!(session::ways, session::log_in))
         .routes(routes!(session::log_out))
         .routes(routes!(session::oidc_begin))
         .routes(routes!(session::oidc_finish))
@@ -164,6 +164,7 @@ pub fn everything(app: Arc<App>) -> Router {
         .fallback(page_or_receiver)
         .layer(middleware::from_fn_with_state(Arc::clone(&app), doors::guard))
         .layer(option_layer(cors(&app)))
+        .layer(middleware::map_response(say_method))
         .layer(middleware::map_response(doors::harden))
         .layer(CatchPanicLayer::custom(problem::on_panic))
         .with_state(app)
@@ -196,6 +197,7 @@ pub fn telemetry(app: Arc<App>) -> Router {
         .fallback(receiver_only)
         .layer(middleware::from_fn_with_state(Arc::clone(&app), doors::guard))
         .layer(option_layer(cors(&app)))
+        .layer(middleware::map_response(say_method))
         .layer(CatchPanicLayer::custom(problem::on_panic))
         .with_state(app)
 }
@@ -253,6 +255,21 @@ async fn below_api(State(app): State<Arc<App>>, request: Request) -> Response {
     }
     Problem::not_found(format!("the API has no {}; GET /api/v1/openapi.json lists what there is", request.uri().path()))
         .into_response()
+}
+
+/// Says what a vendor's address takes, where the router answered a wrong method with nothing.
+async fn say_method(method: Method, uri: Uri, response: Response) -> Response {
+    if response.status() != StatusCode::METHOD_NOT_ALLOWED || response.headers().contains_key(header::CONTENT_TYPE) {
+        return response;
+    }
+    let allow = response.headers().get(header::ALLOW).cloned();
+    let takes = allow.as_ref().and_then(|allow| allow.to_str().ok()).unwrap_or("another method").replace(',', ", ");
+    let detail = format!("{} takes {takes}, not {method}", uri.path());
+    let mut said = crate::receivers::wrong_method(uri.path(), &detail).unwrap_or_else(|| {
+        Problem::new(StatusCode::METHOD_NOT_ALLOWED, "wrong-method", "The method does not fit", detail).into_response()
+    });
+    said.headers_mut().extend(allow.map(|allow| (header::ALLOW, allow)));
+    said
 }
 
 async fn wrong_method(request: Request) -> Response {

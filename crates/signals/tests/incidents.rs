@@ -35,7 +35,7 @@ const EXPECTED: &[(Incident, Expected)] = &[
             also: &["duplicate_call", "excessive_steps", "cost_outlier", "latency_outlier", "drift"],
         },
     ),
-    (Incident::SlowTool, Expected { within: 60, right: &["latency_outlier", "tool_ms:get_order"], also: &[] }),
+    (Incident::SlowTool, Expected { within: 60, right: &["latency_outlier", "tool_ms:calculate_price"], also: &[] }),
     (
         Incident::SchemaChange,
         Expected { within: 4, right: &["bad_arguments"], also: &["retry_storm", "error_then_answer", "drift"] },

@@ -170,6 +170,12 @@ impl State {
         &self.project_names[number as usize]
     }
 
+    /// The names of all projects that there is something of.
+    pub fn all_projects(&self) -> BTreeSet<Arc<str>> {
+        let segments = self.segments.iter().flat_map(BTreeMap::values);
+        self.project_names.iter().cloned().chain(segments.map(|segment| Arc::clone(&segment.meta.project))).collect()
+    }
+
     /// Both generations of hot rows, the newer first.
     pub fn hot(&self) -> impl Iterator<Item = &Hot> {
         std::iter::once(&self.active).chain(&self.frozen)

@@ -157,6 +157,8 @@ pub(crate) struct Inner {
     pub hot_limit_reached: AtomicU64,
     pub queue_limit_reached: AtomicU64,
     pub opened: Opened,
+    /// This process, in the bucket.
+    pub process: u64,
     /// Keeps other processes out while it is open.
     pub _lock: File,
 }
@@ -410,6 +412,11 @@ impl Store {
     /// What it holds, by project and table, how long it is kept, and what goes next.
     pub fn report(&self) -> Result<Report, StoreError> {
         self.inner.report()
+    }
+
+    /// Projects that rows are or were of since the start, or that segments are of.
+    pub fn projects(&self) -> BTreeSet<Arc<str>> {
+        self.inner.shared.state().all_projects()
     }
 
     /// What retention removed so far, by project and layer.

@@ -14,8 +14,10 @@ pub enum Section {
     Format,
     /// Clippy, warnings denied.
     Lints,
-    /// Licences, sources and known faults of dependencies.
+    /// Licences, sources and checksums of dependencies.
     Supply,
+    /// Known faults of dependencies, where the lists of them can be fetched.
+    Advisories,
     /// The UI: formatting, types, unit tests, build.
     Ui,
     /// Every Rust test, the repository's own rules among them.
@@ -32,6 +34,7 @@ impl Section {
             Self::Format => "format",
             Self::Lints => "lints",
             Self::Supply => "supply",
+            Self::Advisories => "advisories",
             Self::Ui => "ui",
             Self::Rust => "rust",
             Self::EndToEnd => "end to end",
@@ -64,6 +67,7 @@ pub fn run(options: &Options) -> Result<()> {
             Section::Format => Ok(shell::run(&mut shell::cargo(&["fmt", "--all", "--check"]))?),
             Section::Lints => lints(),
             Section::Supply => supply::check(),
+            Section::Advisories => supply::advisories(),
             Section::Ui => ui_checks(),
             Section::Rust => rust(),
             Section::EndToEnd => end_to_end(),

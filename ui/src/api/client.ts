@@ -1,6 +1,7 @@
 /** The one way to the server: typed by its OpenAPI document, with every failure turned into words. */
 import createClient from "openapi-fetch";
 import { connection } from "./connection";
+import { projectHeaders } from "./project";
 import type { paths } from "./schema";
 import type { Problem } from "./types";
 
@@ -24,8 +25,9 @@ export class UnreachableError extends Error {
   }
 }
 
-/** fetch that reports whether anybody answered. */
+/** fetch that names the tab's project and reports whether anybody answered. */
 export async function fetchWatched(request: Request): Promise<Response> {
+  for (const [name, value] of Object.entries(projectHeaders())) request.headers.set(name, value);
   try {
     const response = await fetch(request);
     // A proxy in front of a stopped server answers in its place.

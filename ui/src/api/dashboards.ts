@@ -2,6 +2,7 @@
 import { queryOptions } from "@tanstack/react-query";
 import type { PromSeries, Range } from "@/lib/dashboard";
 import { ApiError, api, must, UnreachableError } from "./client";
+import { projectHeaders } from "./project";
 import type { DashboardSpec } from "./types";
 
 export const dashboardsQuery = queryOptions({
@@ -31,7 +32,10 @@ export const deleteDashboard = async (id: string) => {
 async function prometheus<T>(path: string, question: Record<string, string>, signal: AbortSignal): Promise<T> {
   let response: Response;
   try {
-    response = await fetch(`/prometheus/api/v1/${path}?${new URLSearchParams(question)}`, { signal });
+    response = await fetch(`/prometheus/api/v1/${path}?${new URLSearchParams(question)}`, {
+      signal,
+      headers: projectHeaders(),
+    });
   } catch (error) {
     if (signal.aborted) throw error;
     throw new UnreachableError();

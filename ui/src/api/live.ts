@@ -1,6 +1,7 @@
 /** Runs as they change: one event stream for the whole page, opened while somebody listens. */
 import { useEffect, useRef, useSyncExternalStore } from "react";
 import { connection } from "./connection";
+import { inProject } from "./project";
 import type { Run } from "./types";
 
 type Listener = (run: Run) => void;
@@ -35,7 +36,7 @@ class Live {
   private open() {
     if (this.source) return;
     clearTimeout(this.retry);
-    const source = new EventSource("/api/v1/live");
+    const source = new EventSource(inProject("/api/v1/live"));
     this.source = source;
     this.set("waiting");
     source.addEventListener("open", () => {

@@ -3,6 +3,7 @@ import { infiniteQueryOptions, QueryClient, queryOptions } from "@tanstack/react
 import { apiQuery, FACETS, type RunsSearch } from "@/lib/filter";
 import { STEPS_AT_ONCE } from "@/lib/fold";
 import { ApiError, api, must } from "./client";
+import { projectHeaders } from "./project";
 
 /** Rows per page of a list. */
 export const PAGE_ROWS = 100;
@@ -317,7 +318,7 @@ export async function promRange(query: string, from: number, to: number, stepMs:
     end: String(to / 1000),
     step: String(stepMs / 1000),
   });
-  const response = await fetch(`/prometheus/api/v1/query_range?${params}`, { signal });
+  const response = await fetch(`/prometheus/api/v1/query_range?${params}`, { signal, headers: projectHeaders() });
   const answer = (await response.json()) as {
     status: string;
     error?: string;

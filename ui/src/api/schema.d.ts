@@ -784,7 +784,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /**
+         * How people sign in
+         * @description What the page that asks for credentials needs to know; it asks for none itself.
+         */
+        get: operations["getLoginWays"];
         put?: never;
         /**
          * Sign in with name and password
@@ -2801,8 +2805,9 @@ export interface components {
             /** @description The value in PromQL. */
             query: string;
             /**
-             * @description `ok`, `beyond` the threshold, `no_data`, `no_threshold` (a number you have to set is missing), or `no_baseline` (it would be
-             *     beyond, but there are not enough runs of a day ago to compare with).
+             * @description `ok`, `beyond` the threshold, `no_data`, `no_threshold` (a number you have to set is missing), or past the threshold and yet
+             *     not beyond: `no_baseline` (there are not enough runs of a day ago to compare with), `too_few` (not enough calls or runs to
+             *     judge by).
              */
             state: string;
             /**
@@ -4182,6 +4187,11 @@ export interface components {
             /** @description The password. */
             password: string;
         };
+        /** @description How people sign in. */
+        LoginWays: {
+            /** @description Whether they can elsewhere (GET /api/v1/login/oidc); with name and password they always can. */
+            oidc: boolean;
+        };
         /** @description One page of log records, latest first. */
         LogsAnswer: {
             /** @description The records. */
@@ -4211,7 +4221,9 @@ export interface components {
             oidc: boolean;
             /** @description The project the answer is about; the header `tawny-project` chooses another. */
             project: string;
-            /** @description What they may do there: `ingest`, `read`, `respond`, `write`, `admin`. */
+            /** @description The projects they may ask about, in order. */
+            projects: string[];
+            /** @description What they may do in `project`: `ingest`, `read`, `respond`, `write`, `admin`. */
             rights: string[];
             /** @description `anybody`, `key:…` or `user:…`. */
             who: string;
@@ -4256,7 +4268,7 @@ export interface components {
             label_sets: number;
             /**
              * Format: int64
-             * @description Sets of labels it may have.
+             * @description Sets of labels it may have; 0 where they are not counted.
              */
             label_sets_max: number;
             /** @description Names of its labels. */
@@ -9660,6 +9672,35 @@ export interface operations {
             };
             /** @description Too many requests with this key */
             429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getLoginWays: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LoginWays"];
+                };
+            };
+            /** @description A parameter or the body cannot be read, or there is no such parameter */
+            400: {
                 headers: {
                     [name: string]: unknown;
                 };

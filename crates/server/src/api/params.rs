@@ -10,6 +10,7 @@ use model::{RunStatus, SpanId, Timestamp, TraceId};
 use query::{Aggregate, AggregateKey, FacetKey, LogFilter, Measure, Of, Page, RunFilter};
 use utoipa::IntoParams;
 
+use crate::doors::credentials;
 use crate::problem::Problem;
 
 /// Longest query string that is read, in bytes.
@@ -35,7 +36,9 @@ impl Params {
             return Err(Problem::bad_request(format!("the query string is longer than {MAX_QUERY_BYTES} bytes")));
         }
         let mut params: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        // Which project it is about is read where it is seen who asks.
+        let own = form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name != credentials::PROJECT);
+        for (name, value) in own {
             let values = params.entry(name.into_owned()).or_default();
             if !value.is_empty() {
                 values.push(value.into_owned());

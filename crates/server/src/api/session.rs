@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 
-use super::types::{Login, Me, Problem};
+use super::types::{Login, LoginWays, Me, Problem};
 use crate::app::App;
 use crate::doors::oidc::OidcError;
 use crate::doors::{self, credentials};
@@ -33,6 +33,14 @@ impl Default for Tries {
             permits: tokio::sync::Semaphore::new(2),
         }
     }
+}
+
+/// How people sign in.
+#[utoipa::path(get, path = "/api/v1/login", operation_id = "getLoginWays", tag = "access", summary = "How people sign in",
+    description = "What the page that asks for credentials needs to know; it asks for none itself.",
+    responses((status = 200, body = LoginWays, description = "How")))]
+pub async fn ways(State(app): State<Arc<App>>) -> Json<LoginWays> {
+    Json(LoginWays { oidc: app.oidc.is_some() })
 }
 
 /// Signs in.
@@ -214,10 +222,16 @@ pub async fn me(State(app): State<Arc<App>>, Extension(caller): Extension<Caller
         (Need::Write, "write"),
         (Need::Admin, "admin"),
     ];
+    let projects = app.doors.projects_of(&caller).unwrap_or_else(|| {
+        // Who may ask about all is told of those with a key or with telemetry.
+        let stored = app.store().map(|store| store.projects()).unwrap_or_default();
+        app.doors.projects().into_iter().chain(stored).collect()
+    });
     let rights = all.iter().filter(|(need, _)| caller.rights.meet(*need)).map(|(_, word)| (*word).to_owned());
     Json(Me {
         who: caller.who.to_string(),
         project: caller.project.to_string(),
+        projects: projects.iter().map(|project| project.to_string()).collect(),
         rights: rights.collect(),
         closed: app.doors.are_closed(),
         oidc: app.oidc.is_some(),

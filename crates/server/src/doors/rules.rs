@@ -28,6 +28,7 @@ pub const RULES: &[(&str, &str, Rule)] = &[
     ("GET", "/readyz", Open),
     ("GET", "/health", Open),
     ("GET", "/api/v1/openapi.json", Open),
+    ("GET", "/api/v1/login", Open),
     ("POST", "/api/v1/login", Open),
     ("GET", "/api/v1/login/oidc", Open),
     ("GET", "/api/v1/login/oidc/callback", Open),

@@ -161,6 +161,12 @@ async fn every_route_lets_through_who_may_and_nobody_else() {
             let status = ask(&place.router, &method, &path, &elsewhere).await.0;
             let allowed = rule == Rule::Open || allowed && who.ends_with('*');
             assert_eq!(!is_refused(status), allowed, "{who} in another project: {method} {path}: {status}");
+            // What a browser asks for by itself names the project in its address.
+            if method == Method::GET && rule != Rule::Itself {
+                let address = format!("{path}?tawny-project=bank");
+                let status = ask(&place.router, &method, &address, &elsewhere[..1]).await.0;
+                assert_eq!(!is_refused(status), allowed, "{who} in another project, by its address: {path}: {status}");
+            }
         }
     }
 }

@@ -271,6 +271,46 @@ fn a_person_signs_in_sees_their_project_and_signs_out() {
 }
 
 #[test]
+fn who_asks_is_told_of_the_projects_they_may_choose() {
+    let dir = TempDir::new().unwrap();
+    let data = dir.path().join("data");
+    std::fs::create_dir_all(&data).unwrap();
+    let (_, admin) = key(&data, "*", &[Scope::Admin, Scope::Ingest], 1);
+    let (_, shop) = key(&data, "shop", &[Scope::Read], 2);
+    let state = State::open(&data, &[PART]).unwrap();
+    let password = "correct horse battery";
+    state
+        .write(|tx| {
+            access::add_user(tx, "jane", password, [1; 16], SystemClock::time()).unwrap()?;
+            access::set_role(tx, "jane", "shop", Some(Role::Viewer))?;
+            access::set_role(tx, "jane", "bank", Some(Role::Editor))
+        })
+        .unwrap();
+    let server = Server::open(dir, Limits::default());
+    let url = |path: &str| format!("{}{path}", server.http);
+    let me = |headers: &[(&str, &str)]| server.send("GET", &url("/api/v1/me"), headers, b"").ok().json();
+    let signed = server.post_to(
+        &url("/api/v1/login"),
+        &[],
+        json!({ "name": "jane", "password": password }).to_string().as_bytes(),
+    );
+    let cookie = signed.header("set-cookie").split(';').next().unwrap().to_owned();
+    let jane = me(&[("cookie", &cookie)]);
+    assert_eq!((&jane["project"], &jane["projects"]), (&json!("bank"), &json!(["bank", "shop"])));
+    let elsewhere = me(&[("cookie", &cookie), ("tawny-project", "shop")]);
+    assert_eq!((&elsewhere["project"], &elsewhere["rights"]), (&json!("shop"), &json!(["read"])));
+    assert_eq!(me(&[("x-api-key", &shop)])["projects"], json!(["shop"]));
+    // Who may see all is told of those with a key, and of those that only telemetry names.
+    assert_eq!(me(&[("x-api-key", &admin)])["projects"], json!(["default", "shop"]));
+    let sent = json!({ "resourceLogs": [{ "scopeLogs": [{ "logRecords": [{ "body": { "stringValue": "hello" } }] }] }] });
+    let headers = [("x-api-key", admin.as_str()), ("tawny-project", "lab"), ("content-type", "application/json")];
+    assert_eq!(server.send("POST", &url("/v1/logs"), &headers, sent.to_string().as_bytes()).status, 200);
+    assert_eq!(me(&[("x-api-key", &admin)])["projects"], json!(["default", "lab", "shop"]));
+    // The page that asks for credentials needs none to be drawn.
+    assert_eq!(server.send("GET", &url("/api/v1/login"), &[], b"").ok().json(), json!({ "oidc": false }));
+}
+
+#[test]
 fn administrators_make_rotate_and_revoke_keys_and_the_log_tells_of_it() {
     let dir = TempDir::new().unwrap();
     let data = dir.path().join("data");

@@ -128,6 +128,7 @@ fn claims(provider: &Provider, nonce: &str) -> Value {
 fn somebody_the_provider_vouches_for_signs_in_and_gets_the_role_of_their_group() {
     let provider = Provider::start();
     let server = serve(&provider);
+    assert_eq!(get(&server, "/api/v1/login", "").ok().json(), json!({ "oidc": true }));
     let (told, cookie) = begin(&server);
     assert_eq!((told["client_id"].as_str(), told["code_challenge_method"].as_str()), ("tawny", "S256"));
     assert_eq!(told["redirect_uri"], "http://tawny.example/api/v1/login/oidc/callback");

@@ -160,6 +160,12 @@ fn what_tawny_has_not_is_said_in_each_protocols_own_form() {
         );
     }
     assert_eq!(server.get("/arize_phoenix_version").ok().text(), "12.0.0");
+    for (path, member) in [("/api/public/ingestion", "message"), ("/langsmith/feedback", "detail")] {
+        let wrong = server.send("DELETE", &format!("{}{path}", server.http), &[], b"");
+        assert_eq!((wrong.status, wrong.header("allow")), (405, "POST"), "{path}");
+        let said = wrong.json()[member].as_str().unwrap().to_owned();
+        assert!(said.contains("takes POST, not DELETE"), "{path}: {said}");
+    }
     // Tawny's own answers stay its own.
     assert!(server.get("/api/v1/runs").ok().json()["runs"].is_array());
     assert!(server.get("/api/v1/sessions").ok().json()["sessions"].is_array());

@@ -113,8 +113,8 @@ impl Exposed {
     }
 }
 
-/// A bound as Prometheus writes it.
-pub(super) fn bound(le: f64) -> String {
+/// A bucket's bound as Prometheus writes it.
+pub fn bound(le: f64) -> String {
     if le == f64::INFINITY { "+Inf".into() } else { format!("{le:?}").trim_end_matches(".0").to_owned() }
 }
 

@@ -256,7 +256,7 @@ fn of_step<'a>(
         out(Id::LlmCalls, &call, 1.0, some);
         out(Id::LlmErrors, &call, f64::from(u8::from(failed(step))), some);
         if let Some(seconds) = seconds(step) {
-            out(Id::LlmDuration, &call, seconds, some);
+            out(Id::LlmDuration, &[call[0], call[1], call[2], call[3], &*span.name], seconds, some);
         }
         if let Some(millis) = span.ttft_ms {
             out(Id::TimeToFirstToken, &call, millis / 1e3, some);

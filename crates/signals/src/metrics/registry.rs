@@ -441,6 +441,11 @@ impl Registry {
         self.label_sets[id as usize]
     }
 
+    /// Observations that went to [`OTHER`] since the registry was made, of all families.
+    pub fn folded(&self) -> u64 {
+        self.folded.iter().sum::<f64>() as u64
+    }
+
     /// The bounds in use.
     pub fn limits(&self) -> Limits {
         self.limits

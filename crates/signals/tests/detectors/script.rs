@@ -100,6 +100,11 @@ impl Script {
         self.history.retain(|message| message.role != Role::System);
     }
 
+    /// The conversation is forgotten, and another one begins.
+    pub fn begins_anew(&mut self, first: &str) {
+        self.history = vec![Message::text(Role::User, first)];
+    }
+
     /// The user says something.
     pub fn user(&mut self, text: &str) {
         self.history.push(Message::text(Role::User, text));

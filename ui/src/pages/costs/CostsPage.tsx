@@ -6,6 +6,7 @@ import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
 import { useCallback, useMemo } from "react";
 import { costsQuery, forecastQuery, MONEY_REFRESH_MS, unpricedQuery } from "@/api/money";
+import { inProject } from "@/api/project";
 import {
   asRows,
   COST_KEYS,
@@ -169,7 +170,7 @@ export function CostsPage() {
           tools={
             <Button
               component="a"
-              href={`/api/v1/costs.csv?${new URLSearchParams({ ...asked, by })}`}
+              href={inProject(`/api/v1/costs.csv?${new URLSearchParams({ ...asked, by })}`)}
               download="costs.csv"
               variant="default"
               size="compact-xs"

@@ -155,3 +155,12 @@ fn evidence_of_the_beginning_may_come_after_that_of_the_end() {
     assert_eq!(kept.len(), 1);
     assert_eq!((kept[0].ended_at.as_deref(), kept[0].query.as_str(), kept[0].points.len()), (Some("then"), "load", 2));
 }
+
+#[tokio::test]
+async fn links_name_the_project_of_the_alert() {
+    let run = Looked::new("").runs(&alert("A")).await;
+    let line = |labels: &Labels| annotations(labels, &run, "http://t").pop().unwrap().1;
+    assert!(line(&Labels::default()).starts_with("http://t/runs/abc (run, error"), "{}", line(&Labels::default()));
+    assert!(line(&Labels::new([("project", "default")])).starts_with("http://t/runs/abc ("));
+    assert!(line(&Labels::new([("project", "bank & co")])).starts_with("http://t/runs/abc?project=bank+%26+co ("));
+}

@@ -13,6 +13,13 @@ pub struct Login {
     pub password: String,
 }
 
+/// How people sign in.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct LoginWays {
+    /// Whether they can elsewhere (GET /api/v1/login/oidc); with name and password they always can.
+    pub oidc: bool,
+}
+
 /// Who is asking.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Me {
@@ -20,7 +27,9 @@ pub struct Me {
     pub who: String,
     /// The project the answer is about; the header `tawny-project` chooses another.
     pub project: String,
-    /// What they may do there: `ingest`, `read`, `respond`, `write`, `admin`.
+    /// The projects they may ask about, in order.
+    pub projects: Vec<String>,
+    /// What they may do in `project`: `ingest`, `read`, `respond`, `write`, `admin`.
     pub rights: Vec<String>,
     /// Whether the server asks for credentials at all.
     pub closed: bool,
