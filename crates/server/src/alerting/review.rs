@@ -174,6 +174,7 @@ mod tests {
         ];
         assert_eq!(verdicts, expected.map(|(name, verdict)| (name.to_owned(), verdict.to_owned())));
     }
+
     #[test]
     fn what_fired_before_the_week_and_never_ended_is_always_firing() {
         let names = ["Always", "Lately"].map(str::to_owned);
