@@ -80,6 +80,26 @@ fn an_update_before_its_create_is_one_step_with_both() {
 }
 
 #[test]
+fn a_langfuse_trace_that_ends_with_a_failure_and_no_answer_failed() {
+    let server = Server::start();
+    let trace = "0f9123a0-84c6-4901-892b-905f4a084a54";
+    let create = json!({"id": "g1", "traceId": trace, "name": "chat", "startTime": "2026-11-21T05:08:28Z"});
+    let update = json!({"id": "g1", "traceId": trace, "endTime": "2026-11-21T05:08:29Z",
+        "level": "ERROR", "statusMessage": "exploded"});
+    let events = [
+        langfuse("trace-create", "27", json!({"id": trace, "name": "ask"})),
+        langfuse("generation-create", "28", create),
+        langfuse("generation-update", "29", update),
+    ];
+    ingestion(&server, &events);
+    let failed = run(&server, &trace.replace('-', ""))["run"].clone();
+    assert_eq!((&failed["status"], &failed["error"]["message"]), (&json!("error"), &json!("exploded")), "{failed:#}");
+    ingestion(&server, &[langfuse("trace-create", "30", json!({"id": trace, "output": "sorry"}))]);
+    let answered = run(&server, &trace.replace('-', ""))["run"].clone();
+    assert_eq!((&answered["status"], &answered["errors"]), (&json!("ok"), &json!(1)), "{answered:#}");
+}
+
+#[test]
 fn what_came_before_a_restart_is_added_to_after_it() {
     let server = Server::start();
     let events = generation();
