@@ -1579,7 +1579,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Check every segment, every reference, the log and the series
+         * Check every segment, every reference, the log, the series and the state
          * @description Reads everything the store has and takes its time; ingest and reads go on.
          */
         post: operations["checkStore"];
