@@ -169,6 +169,8 @@ fn what_tawny_has_not_is_said_in_each_protocols_own_form() {
     let prompt = server.get("/api/public/v2/prompts/greeting");
     assert_eq!((prompt.status, &prompt.json()["error"]), (404, &json!("LangfuseNotFoundError")));
     assert_eq!(server.get("/api/public/traces/none").status, 404);
+    let media = post(&server, "/api/public/media", &json!({"traceId": "t", "field": "input"}));
+    assert!(media.status == 404 && media.text().contains("LANGFUSE_MEDIA_UPLOAD_ENABLED=false"), "{}", media.text());
     assert_eq!(server.get("/api/public/health").ok().json()["status"], "OK");
     assert_eq!(server.get("/api/public/projects").ok().json()["data"].as_array().unwrap().len(), 1);
     let datasets = server.get("/langsmith/datasets");
