@@ -281,6 +281,10 @@ fn feedback_finds_its_run_whether_it_comes_before_or_after() {
     let roots = post(&server, "/api/v1/runs/query", &json!({"is_root": true, "limit": 5})).ok().json();
     assert_eq!(roots["runs"][0]["id"], ROOT);
     assert_eq!(post(&server, "/runs/query", &json!({"filter": "eq(name, \"x\")"})).status, 400);
+    let second = post(&server, "/langsmith/api/v2/runs/query", &json!({"ids": [CHILD], "page_size": 3})).ok().json();
+    assert_eq!((&second["items"][0]["id"], &second["next_cursor"]), (&json!(CHILD), &Value::Null));
+    let one = server.get(&format!("/langsmith/api/v2/runs/{CHILD}")).ok().json();
+    assert_eq!(one["name"], "get_weather");
 }
 
 #[test]
