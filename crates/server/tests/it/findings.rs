@@ -260,6 +260,12 @@ fn a_new_issue_is_a_metric_until_somebody_decides_about_it() {
     let url = format!("{}/api/v1/issues/{issue}", server.http);
     server.send("PATCH", &url, &[], br#"{"state": "acknowledged"}"#).ok();
     assert_eq!(told(&server), Vec::<String>::new());
+    // One that was muted stays so, however often it is seen.
+    server.send("PATCH", &url, &[], br#"{"state": "muted"}"#).ok();
+    send(&server, &looping(SECOND, 5));
+    let path = format!("/api/v1/issues/{issue}");
+    let seen = wait(&server, &path, |issue| issue["count"] == 2);
+    assert_eq!((seen["state"].as_str(), told(&server)), (Some("muted"), Vec::<String>::new()));
 }
 
 #[test]

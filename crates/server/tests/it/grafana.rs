@@ -186,7 +186,11 @@ fn loki_gives_records_and_counts_them() {
     for path in ["/loki/api/v1/patterns", "/tempo/api/metrics/query_range", "/jaeger/api/metrics/calls"] {
         assert_eq!(server.get(path).status, 404, "{path}");
     }
-    let refused = ask("query_range?", r#"{a="b"} | line_format "x""#);
+    assert_eq!(
+        lines(r#"{service_name="shop"} |= "42" | json | line_format "{{.level}} of {{.tool_name}}: {{__line__}}""#),
+        ["error of search: order 42 failed"]
+    );
+    let refused = ask("query_range?", r#"{a="b"} | pattern "x""#);
     assert_eq!(refused.status, 400);
     assert!(refused.text().contains("not supported"), "{}", refused.text());
 }

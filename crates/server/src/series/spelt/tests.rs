@@ -1,3 +1,5 @@
+//! Queries by any spelling find what is kept under one name.
+
 use ::series::exposition::Scraper;
 use ::series::{Batch, Settings, Write};
 use model::{Tenant, Timestamp};
