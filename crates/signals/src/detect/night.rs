@@ -114,6 +114,7 @@ impl Night {
     ) -> Verdict {
         let kind = Kind::of(run);
         let key = kind.key();
+        let follow = !beside.again && self.has_room(&key, now);
         let evidence = Evidence::new(run, steps, contents, now).declared(&self.outcomes);
         let version = run.agent_version.as_deref().map_or_else(|| derived_version(&evidence), str::to_owned);
         let evidence = evidence.against(self.baselines.of(&key, &version));
@@ -130,7 +131,7 @@ impl Night {
             self.baselines.learn_good(&key, &evidence, &features);
         }
         let (mut shift, mut words) = (None, None);
-        if !beside.again && self.has_room(&key, now) {
+        if follow {
             if let Some(answer) = &evidence.answer {
                 let drift = drift::Settings { false_alarms: self.drift.false_alarms / 4.0 };
                 words = self.vocabularies.entry(key.clone()).or_default().push(run, &answer.text, &drift);
