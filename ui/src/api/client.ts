@@ -1,6 +1,7 @@
 /** The one way to the server: typed by its OpenAPI document, with every failure turned into words. */
 import createClient from "openapi-fetch";
 import { connection } from "./connection";
+import { ofProject } from "./project";
 import type { paths } from "./schema";
 import type { Problem } from "./types";
 
@@ -24,10 +25,10 @@ export class UnreachableError extends Error {
   }
 }
 
-/** fetch that reports whether anybody answered. */
+/** fetch about the chosen project, which reports whether anybody answered. */
 export async function fetchWatched(request: Request): Promise<Response> {
   try {
-    const response = await fetch(request);
+    const response = await fetch(ofProject(request));
     // A proxy in front of a stopped server answers in its place.
     if (response.status === 502 || response.status === 504) throw new UnreachableError();
     connection.answered();
@@ -55,4 +56,12 @@ export async function must<T>(call: Promise<{ data?: T; error?: unknown; respons
     problem.detail ??
       (typeof error === "string" && error.length < 400 ? error : response.statusText || "No reason was given."),
   );
+}
+
+/** A file of the server, or an error in its words. */
+export async function fetchFile(path: string): Promise<Blob> {
+  const response = await fetchWatched(new Request(path));
+  if (response.ok) return response.blob();
+  const error: unknown = await response.json().catch(() => undefined);
+  return must<Blob>(Promise.resolve({ error, response }));
 }

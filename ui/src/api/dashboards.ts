@@ -1,7 +1,7 @@
 /** Dashboards, and what their panels ask. */
 import { queryOptions } from "@tanstack/react-query";
 import type { PromSeries, Range } from "@/lib/dashboard";
-import { ApiError, api, must, UnreachableError } from "./client";
+import { ApiError, api, fetchWatched, must } from "./client";
 import type { DashboardSpec } from "./types";
 
 export const dashboardsQuery = queryOptions({
@@ -29,13 +29,9 @@ export const deleteDashboard = async (id: string) => {
 
 /** Prometheus' API is not in the OpenAPI document: it is Prometheus'. */
 async function prometheus<T>(path: string, question: Record<string, string>, signal: AbortSignal): Promise<T> {
-  let response: Response;
-  try {
-    response = await fetch(`/prometheus/api/v1/${path}?${new URLSearchParams(question)}`, { signal });
-  } catch (error) {
-    if (signal.aborted) throw error;
-    throw new UnreachableError();
-  }
+  const response = await fetchWatched(
+    new Request(`/prometheus/api/v1/${path}?${new URLSearchParams(question)}`, { signal }),
+  );
   const answer = (await response.json().catch(() => ({}))) as { data?: T; error?: string; detail?: string };
   if (!response.ok || answer.data === undefined)
     throw new ApiError(

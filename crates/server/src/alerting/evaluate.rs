@@ -158,7 +158,7 @@ async fn turn(app: &Arc<App>, opened: &Opened, job: Job) {
             let found = evidence.iter().find(|found| found.labels == alert.labels && found.fired_at == at);
             // Evidence of the beginning stays with the alert; the rule's own texts were expanded anew.
             let shown = match found {
-                Some(found) => evidence::annotations(&found.evidence.runs, &external_url(app)),
+                Some(found) => evidence::annotations(&found.evidence.runs, &external_url(app), &alert.labels),
                 None => known_annotations(&opened.alerting, &alert.labels),
             };
             alert.annotations.retain(|(name, _)| ![present::TRACES, present::WORST_RUNS].contains(&name.as_str()));

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use alerts::evaluate::{ActiveAlert, Outcome};
 use alerts::rules::{Group, Rule};
-use model::{RunStatus, Timestamp};
+use model::{RunStatus, Tenant, Timestamp};
 use promql::{Labels, Params, Value};
 use query::{Page, RunFilter, Sort, SortKey};
 
@@ -112,7 +112,8 @@ pub async fn later(app: Arc<App>, wanted: Wanted) {
         for gathered in found.iter().filter(|gathered| fires(gathered)) {
             let known = inner.dispatcher.alert(&gathered.labels);
             if known.is_some_and(|alert| alert.starts_at == gathered.fired_at) {
-                inner.dispatcher.annotate(&gathered.labels, annotations(&gathered.evidence.runs, &url));
+                let said = annotations(&gathered.evidence.runs, &url, &gathered.labels);
+                inner.dispatcher.annotate(&gathered.labels, said);
             }
         }
     }
@@ -268,12 +269,17 @@ async fn runs(app: &App, alert: &ActiveAlert) -> Vec<EvidenceRun> {
 }
 
 /// What messages say of the runs that show an alert: their trace ids, and a line for each with the address of its page.
-pub fn annotations(runs: &[EvidenceRun], url: &str) -> Vec<(String, String)> {
+pub fn annotations(runs: &[EvidenceRun], url: &str, labels: &Labels) -> Vec<(String, String)> {
+    // Pages show one project: an address says which, where it is not the one they begin with.
+    let project = match labels.get("project") {
+        "" | Tenant::DEFAULT_PROJECT => String::new(),
+        named => format!("?project={named}"),
+    };
     let line = |run: &EvidenceRun| {
         let mut said = vec![run.agent.clone().unwrap_or_else(|| run.name.clone()), run.status.to_string()];
         said.push(format!("{:.1} s", run.duration_ms / 1000.0));
         said.extend(run.cost_usd.map(|cost| format!("${cost:.4}")));
-        format!("{url}/runs/{} ({})", run.trace_id, said.join(", "))
+        format!("{url}/runs/{}{project} ({})", run.trace_id, said.join(", "))
     };
     let traces: Vec<&str> = runs.iter().map(|run| run.trace_id.as_str()).collect();
     let lines: Vec<String> = runs.iter().map(line).collect();

@@ -1,7 +1,6 @@
 /** Who spends what: costs by whatever key, over time, beside what is allowed and what it will come to. */
 
-import { Button, CloseButton, Select } from "@mantine/core";
-import { IconDownload } from "@tabler/icons-react";
+import { CloseButton, Select } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
 import { useCallback, useMemo } from "react";
@@ -25,6 +24,7 @@ import { byKey, type Series } from "@/lib/series";
 import { Legend } from "@/pages/overview/Legend";
 import { BoardPage, BoardPanel, board, type Column, Figure, Figures, Grid, Meter, Nothing, Table } from "@/ui/Board";
 import { TimeChart } from "@/ui/chart/TimeChart";
+import { FileLink } from "@/ui/FileLink";
 import { ErrorState, SkeletonRows } from "@/ui/States";
 import { TimeRange } from "@/ui/TimeRange";
 import { useNow } from "@/ui/useNow";
@@ -167,16 +167,13 @@ export function CostsPage() {
           title={search.run ? "Ledger of the run" : `Who spends it`}
           about="From the ledger: each call once, whatever told it twice. Delegated is what agents below an agent spent."
           tools={
-            <Button
-              component="a"
+            <FileLink
               href={`/api/v1/costs.csv?${new URLSearchParams({ ...asked, by })}`}
-              download="costs.csv"
-              variant="default"
+              name="costs.csv"
               size="compact-xs"
-              leftSection={<IconDownload size={13} stroke={1.8} />}
             >
               CSV
-            </Button>
+            </FileLink>
           }
         >
           {rows.isPending ? (
