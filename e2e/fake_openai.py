@@ -32,11 +32,23 @@ def text_of(content):
     return content or ""
 
 
+def body_of(request):
+    """What was sent, also where its length was not."""
+    if request.headers.get("Transfer-Encoding", "").lower() != "chunked":
+        return request.rfile.read(int(request.headers.get("Content-Length") or 0))
+    whole = b""
+    while size := int(request.rfile.readline().split(b";")[0], 16):
+        whole += request.rfile.read(size)
+        request.rfile.readline()
+    request.rfile.readline()
+    return whole
+
+
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_POST(self):
-        asked = json.loads(self.body())
+        asked = json.loads(body_of(self))
         path = self.path.split("?")[0]
         if path.endswith("/embeddings"):
             return self.embeddings(asked)
@@ -123,17 +135,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.server.answered += 1
             return self.server.answered
 
-    def body(self):
-        """What was sent, also where its length was not."""
-        if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
-            return self.rfile.read(int(self.headers["Content-Length"]))
-        whole = b""
-        while size := int(self.rfile.readline().split(b";")[0], 16):
-            whole += self.rfile.read(size)
-            self.rfile.readline()
-        self.rfile.readline()
-        return whole
-
     def answer(self, status, value, headers=()):
         body = json.dumps(value).encode()
         self.send_response(status)
@@ -172,6 +173,11 @@ class FakeOpenAI:
         self.url = f"http://127.0.0.1:{self.server.server_port}/v1"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
         return self
+
+    @property
+    def turned_away(self):
+        """How many calls were told to come back."""
+        return int(self.server.was_busy)
 
     @property
     def answered(self):

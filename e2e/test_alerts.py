@@ -1,6 +1,7 @@
 """Alerts of the real program: beside a real Alertmanager on the same alerts, and killed at each stage of a page."""
 
 import collections
+import contextlib
 import datetime
 import http.server
 import json
@@ -8,6 +9,7 @@ import pathlib
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import tempfile
 import threading
@@ -36,11 +38,13 @@ class Receiver:
         class Handler(http.server.BaseHTTPRequestHandler):
             def handle_any(self):
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                if not receiver.refuses:
+                # Asked once: a test may change its mind in between, and what was not taken must not be answered as taken.
+                refuses = receiver.refuses
+                if not refuses:
                     receiver.got.append(Hook(time.monotonic(), self.path, json.loads(body) if body else None))
                 time.sleep(receiver.answers_after)
                 try:
-                    self.send_response(503 if receiver.refuses else 200)
+                    self.send_response(503 if refuses else 200)
                     self.end_headers()
                 except (BrokenPipeError, ConnectionResetError):
                     pass
@@ -142,6 +146,7 @@ receivers:
         folder = tempfile.TemporaryDirectory(prefix="tawny-alertmanager-")
         self.addCleanup(folder.cleanup)
         here = pathlib.Path(folder.name)
+        (here / "mine.tmpl").write_text('{{ define "mine" }}<{{ .Receiver }}>{{ end }}')
         for name in ("tawny", "alertmanager"):
             (here / f"{name}.yml").write_text(self.CONFIG.replace("URL", f"{self.receiver.url}/{name}"))
         port = free_port()
@@ -212,6 +217,96 @@ receivers:
         self.assertEqual([it[1:] for it in repeated[:2]], [("firing", "h", "")] * 2, f"what is still true is repeated\n{show}")
 
 
+class SameBodies(unittest.TestCase):
+    """What each service is sent is what the real Alertmanager sends it, field by field."""
+
+    CONFIG = """
+route: {receiver: all, group_by: [alertname], group_wait: 1s, group_interval: 2s, repeat_interval: 1h}
+templates: ['*.tmpl']
+receivers:
+  - name: all
+    webhook_configs: [{url: 'URL/hook', send_resolved: true}]
+    slack_configs:
+      - api_url: 'URL/slack'
+        channel: '#night'
+        username: tawny
+        send_resolved: true
+        title: '{{ .Status | toUpper | title }} {{ .Alerts.Firing | len }} {{ .CommonLabels.SortedPairs.Values | join "/" }}'
+        title_link: 'http://x/{{ .GroupLabels.alertname | urlquery }}'
+        text: '{{ range .Alerts }}{{ .Labels.host }}={{ .Annotations.summary | reReplaceAll "of" "OF" }} {{ .Status }};{{ end }}'
+        pretext: '{{ define "x" }}{{ . }}!{{ end }}{{ template "x" .Status }} {{ template "mine" . }}'
+        fallback: '{{ with .CommonLabels.Remove (stringSlice "alertname") }}{{ .Values | join " " }}{{ end }}'
+        footer: foot
+        callback_id: call
+        fields: [{title: Job, value: '{{ .CommonLabels.job }}', short: true}, {title: B, value: b}]
+        actions: [{type: button, text: Go, url: 'http://x/', style: primary}]
+        short_fields: true
+        mrkdwn_in: [text]
+        link_names: true
+        icon_emoji: ':owl:'
+    pagerduty_configs:
+      - url: 'URL/pagerduty'
+        routing_key: key
+        client: me
+        client_url: 'http://me/'
+        description: '{{ .GroupLabels.alertname }} {{ .Alerts.Firing | len }}'
+        severity: '{{ .CommonLabels.severity }}'
+        class: class
+        component: component
+        group: group
+        details: {firing: f, resolved: r, host: '{{ (index .Alerts 0).Labels.host }}'}
+        images: [{src: 'http://i/', alt: i, href: 'http://h/'}]
+        links: [{href: 'http://l/', text: l}]
+    opsgenie_configs:
+      - {api_url: 'URL/opsgenie/', api_key: key, message: m, description: d, source: s, tags: 'a,b', priority: P2, note: n,
+         details: {more: '1'}, responders: [{name: team, type: team}]}
+"""
+
+    setUp = BesideAlertmanager.setUp
+    is_ready = BesideAlertmanager.is_ready
+
+    def bodies(self, name):
+        """Bodies by service, in order, without what has to differ: keys, own addresses, digits of times below the millisecond."""
+        found = collections.defaultdict(list)
+        for hook in self.receiver.got:
+            service, close = hook.path.split("/")[2], hook.path.endswith("close?identifierType=alias")
+            if hook.path.split("/")[1] == name:
+                body = {key: value for key, value in hook.body.items() if key not in ("externalURL", "alias", "dedup_key")}
+                for alert in body.get("alerts", []):
+                    for key in ("startsAt", "endsAt"):
+                        alert[key] = alert[key].split(".")[0].rstrip("Z")
+                if close:
+                    # Ours gives the reason as well.
+                    body.pop("note", None)
+                found[f"{service} close" if close else service].append(body)
+        return found
+
+    def test_bodies_are_alertmanagers(self):
+        now = datetime.datetime.now(datetime.timezone.utc)
+
+        def tell(ends):
+            alerts = [{
+                "labels": {"alertname": "Load", "host": host, "job": "j & <k>", "severity": "critical"},
+                "annotations": {"summary": f"load of {host}"}, "generatorURL": "http://g/",
+                "startsAt": now.isoformat(), "endsAt": ends.isoformat()} for host in "ab"]
+            for place in self.places:
+                post(place + "/api/v2/alerts", alerts)
+
+        def told(number):
+            # Three that tell of beginning and end alike, and Opsgenie under two addresses.
+            return all(sum(map(len, self.bodies(name).values())) >= number for name in ("alertmanager", "tawny"))
+
+        tell(now + datetime.timedelta(hours=1))
+        eventually("the beginning", lambda: told(4))
+        tell(datetime.datetime.now(datetime.timezone.utc))
+        eventually("the end", lambda: told(8))
+        theirs, ours = self.bodies("alertmanager"), self.bodies("tawny")
+        self.maxDiff = None
+        self.assertEqual(sorted(ours), ["hook", "opsgenie", "opsgenie close", "pagerduty", "slack"])
+        for service in theirs:
+            self.assertEqual(ours[service], theirs[service], service)
+
+
 RULES = """
 groups:
   - name: test
@@ -239,7 +334,8 @@ class Killed(unittest.TestCase):
         folder = tempfile.TemporaryDirectory(prefix="tawny-rules-")
         self.addCleanup(folder.cleanup)
         here = pathlib.Path(folder.name)
-        (here / "rules.yml").write_text(RULES)
+        self.rules = here / "rules.yml"
+        self.rules.write_text(RULES)
         (here / "alertmanager.yml").write_text(ROUTES.replace("URL", self.receiver.url))
         self.server = Server(["--rule-packs", "none", "--rules", str(here / "rules.yml"), "--alertmanager-config",
                               str(here / "alertmanager.yml"), "--heartbeat-url", f"{self.receiver.url}/alive"])
@@ -285,6 +381,22 @@ class Killed(unittest.TestCase):
         eventually("a failed attempt", waiting)
         self.kill()
         self.receiver.refuses = False
+        self.assert_one_page_and_its_end()
+
+    def test_while_its_state_is_being_written(self):
+        self.rules.write_text(RULES.replace("        for: 4s\n", ""))
+        eventually("the rule without `for`", lambda: [
+            rule for group in self.server.get("/api/v1/rules")["groups"] for rule in group["rules"] if not rule["for_seconds"]])
+        # Another program holds the file, as a slow disk would.
+        with contextlib.closing(sqlite3.connect(self.server.data / "state.sqlite", isolation_level=None, timeout=PATIENCE)) as held:
+            held.execute("BEGIN IMMEDIATE")
+            self.load(20.0)
+            eventually("firing", lambda: self.state() == "firing")
+            # Some turns of the loop that sends: nobody is told of what a restart would not know of.
+            time.sleep(2)
+            self.assertEqual(self.pages(), [])
+            self.server.stop(signal.SIGKILL)
+        self.server.start()
         self.assert_one_page_and_its_end()
 
     def test_while_the_page_is_under_way(self):

@@ -1,9 +1,12 @@
-"""Counters of runs are the runs: after repeats, any order, parents that come last, and kills at random moments, `/metrics` says what SQL counts."""
+"""Counters of runs are the runs: after repeats, any order, parents that come last, and kills at random moments, `/metrics` says what SQL counts;
+and with sampling what it says without."""
 
 import json
+import pathlib
 import random
 import re
 import signal
+import tempfile
 import time
 import unittest
 import urllib.request
@@ -98,7 +101,43 @@ class Counters(unittest.TestCase):
         for spans in chance.sample(requests, 20):
             self.send(server, spans, chance)
         found = self.settled(server)
+        self.compare(server, found)
 
+    def test_runs_that_sampling_drops_were_counted(self):
+        folder = tempfile.TemporaryDirectory(prefix="tawny-e2e-")
+        self.addCleanup(folder.cleanup)
+        rules = pathlib.Path(folder.name) / "sampling.toml"
+        rules.write_text("[[sampling]]\nkeep_percent = 0\nafter_hours = 0\nnew_version_runs = 1\n")
+        now = time.time_ns() - 60 * 10**9
+        chance = random.Random(5)
+        counted = []
+        # Small files, since rows in memory are not dropped.
+        for arguments in ([], ["--sampling", str(rules), "--flush-bytes", "1KiB"]):
+            with Server(arguments) as server:
+                for number in range(RUNS):
+                    self.send(server, spans_of(number, now), chance)
+                if arguments:
+                    deadline = time.monotonic() + PATIENCE
+                    while total(metrics(server), "tawny_sampling_dropped_runs_total") < RUNS / 2:
+                        self.assertLess(time.monotonic(), deadline, server.log_text())
+                        time.sleep(1)
+                    server.restart(signal.SIGKILL)
+                found = self.settled(server)
+                if arguments:
+                    [[kept]] = server.sql("SELECT count(*) FROM runs")
+                    self.assertLessEqual(kept, RUNS / 2)
+                else:
+                    self.compare(server, found)
+                # Findings are no run's share: what is repeated, and so found, depends on what there was before.
+                kinds = ("_total", "_count", "_sum", "_bucket")
+                counted.append({
+                    (name, tuple(sorted(labels.items()))): round(value, 9) for name, labels, value in found
+                    if name.startswith(("agent_", "gen_ai_")) and name.endswith(kinds) and name != "agent_findings_total"
+                })
+        self.assertEqual(*counted)
+
+    def compare(self, server, found):
+        """What was counted, and what SQL counts."""
         runs = "SELECT count(*), sum(CAST(status = 'error' AS INT)), sum(total_tokens), sum(tool_calls), sum(llm_calls), sum(cost_usd), sum(rounds) FROM runs"
         [count, failed, tokens, tools, calls, cost, rounds] = [float(value) for value in server.sql(runs)[0]]
         self.assertEqual(count, RUNS)

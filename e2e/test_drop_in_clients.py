@@ -14,6 +14,7 @@ import unittest
 
 from fake_openai import ANSWER, USAGE, FakeOpenAI
 from tawny import Server
+from unreliable import Unreliable
 
 CLIENTS = pathlib.Path(__file__).resolve().parent / "clients"
 PYTHON = os.environ.get("TAWNY_CLIENTS_PYTHON")
@@ -32,6 +33,7 @@ class DropInClients(unittest.TestCase):
                 command, capture_output=True, text=True, timeout=600, stdin=subprocess.DEVNULL,
                 env={**os.environ, "TAWNY": self.server.http, "FAKE": fake.url, **environment})
             self.assertEqual(done.returncode, 0, done.stderr[-3000:])
+            self.assertEqual(fake.turned_away, 1, "the client asks again when it is turned away")
             return json.loads(done.stdout.strip().splitlines()[-1]), fake.answered
 
     def python(self, name, **environment):
@@ -87,7 +89,7 @@ class DropInClients(unittest.TestCase):
 
     def test_langfuse_for_python(self):
         told, answered = self.python("langfuse_py")
-        answer = self.check(told, answered=answered, calls=2, cached=False)
+        answer = self.check(told, answered=answered, calls=3, cached=False)
         self.assertEqual((answer["run"]["agent"], answer["run"]["environment"]), ("weather", "staging"))
         self.assertIn("prod", answer["run"]["tags"])
         self.assertIn(ANSWER, self.said(answer))
@@ -98,14 +100,14 @@ class DropInClients(unittest.TestCase):
         for mode in ("default", "batch", "single"):
             with self.subTest(mode):
                 told, answered = self.python("langsmith_py", MODE=mode)
-                answer = self.check(told, answered=answered, calls=2)
+                answer = self.check(told, answered=answered, calls=3)
                 self.assertIn("prod", answer["run"]["tags"])
                 self.assertIn(ANSWER, self.said(answer))
                 self.assertEqual([(score["name"], score["value"]) for score in answer["scores"]], [("correctness", 0.9)])
 
     def test_openai_agents_with_its_own_exporter(self):
         told, answered = self.python("openai_agents_py")
-        answer = self.check(told, answered=answered, calls=4)
+        answer = self.check(told, answered=answered, calls=5)
         self.assertEqual(answer["run"]["workflow"], "weather question")
         self.assertIn("weather", [agent["agent"] for agent in answer["run"]["agents"]])
         self.assertIn("guardrail", [step["kind"] for step in answer["steps"]])
@@ -113,7 +115,7 @@ class DropInClients(unittest.TestCase):
 
     def test_datadogs_tracer(self):
         told, answered = self.python("datadog_py")
-        answer = self.check(told, answered=answered, calls=2)
+        answer = self.check(told, answered=answered, calls=3)
         run = answer["run"]
         self.assertEqual((run["workflow"], run["agent"], run["service"], run["environment"]),
                          ("weather question", "weather", "shop", "staging"))
@@ -123,31 +125,49 @@ class DropInClients(unittest.TestCase):
 
     def test_traceloop(self):
         told, answered = self.python("traceloop_py")
-        answer = self.check(told, answered=answered, calls=2)
+        answer = self.check(told, answered=answered, calls=3)
         self.assertEqual((answer["run"]["workflow"], answer["run"]["agent"]), ("weather question", "weather"))
         self.assertIn(ANSWER, self.said(answer))
 
     def test_pydantic_ai(self):
         told, answered = self.python("pydantic_ai_py")
-        answer = self.check(told, answered=answered, calls=4)
+        answer = self.check(told, answered=answered, calls=5)
         self.assertIn("weather", [agent["agent"] for agent in answer["run"]["agents"]])
         self.assertIn(ANSWER, self.said(answer))
 
     def test_vercel_ai_sdk(self):
         told, answered = self.node("vercel_ai")
-        answer = self.check(told, answered=answered, calls=4)
+        answer = self.check(told, answered=answered, calls=5)
         self.assertIn(ANSWER, self.said(answer))
 
     def test_langfuse_for_javascript(self):
         told, answered = self.node("langfuse_js")
         # That version of the SDK has no word for a tool: it is a span like another.
-        answer = self.check(told, answered=answered, calls=2, cached=False, tool=False)
+        answer = self.check(told, answered=answered, calls=3, cached=False, tool=False)
         self.assertIn(ANSWER, self.said(answer))
 
     def test_langsmith_for_javascript(self):
         told, answered = self.node("langsmith_js")
-        answer = self.check(told, answered=answered, calls=2)
+        answer = self.check(told, answered=answered, calls=3)
         self.assertIn(ANSWER, self.said(answer))
+
+    def test_what_is_sent_again_because_an_answer_was_lost_counts_once(self):
+        clients = {
+            "langfuse_py": (self.python, {"calls": 3, "cached": False}),
+            "langsmith_py": (self.python, {"calls": 3}),
+            "openai_agents_py": (self.python, {"calls": 5}),
+            "traceloop_py": (self.python, {"calls": 3}),
+            "pydantic_ai_py": (self.python, {"calls": 5}),
+            "vercel_ai": (self.node, {"calls": 5}),
+            "langfuse_js": (self.node, {"calls": 3, "cached": False, "tool": False}),
+            "langsmith_js": (self.node, {"calls": 3}),
+        }
+        for name, (run, expected) in clients.items():
+            with self.subTest(name), Unreliable(self.server.http) as proxy:
+                told, answered = run(name, TAWNY=proxy.url)
+                self.assertTrue(proxy.lost, "no answer was lost")
+                answer = self.check(told, answered=answered, **expected)
+                self.assertIn(len(answer["scores"]), (0, 1))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Clients from PyPI, unmodified, sending to the real program: what they sent is what the API shows."""
 
+import asyncio
 import json
 import unittest
 
@@ -14,7 +15,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Status, StatusCode, format_span_id, format_trace_id
 
-from fake_openai import USAGE, FakeOpenAI
+from fake_openai import ANSWER, USAGE, FakeOpenAI
 from tawny import Server
 
 
@@ -128,19 +129,22 @@ class RealClients(unittest.TestCase):
         run, steps = answer["run"], answer["steps"]
         self.assertEqual((run["service"], run["session_id"], run["user_id"]), ("openinference", "s-7", "grace"))
         calls = [step for step in steps if step["kind"] == "llm"]
-        self.assertEqual([step["status"] for step in calls], ["ok", "ok", "error"])
-        self.assertEqual(run["usage"]["input_tokens"], 2 * USAGE["prompt_tokens"])
-        self.assertEqual(run["usage"]["output_tokens"], 2 * USAGE["completion_tokens"])
-        self.assertEqual(run["usage"]["cache_read_tokens"], 2 * USAGE["prompt_tokens_details"]["cached_tokens"])
-        self.assertEqual(run["usage"]["reasoning_tokens"], 2 * USAGE["completion_tokens_details"]["reasoning_tokens"])
-        first, second, failed = calls
+        self.assertEqual([step["status"] for step in calls], ["ok", "ok", "ok", "ok", "error"])
+        self.assertEqual(run["usage"]["input_tokens"], 4 * USAGE["prompt_tokens"])
+        self.assertEqual(run["usage"]["output_tokens"], 4 * USAGE["completion_tokens"])
+        self.assertEqual(run["usage"]["cache_read_tokens"], 4 * USAGE["prompt_tokens_details"]["cached_tokens"])
+        self.assertEqual(run["usage"]["reasoning_tokens"], 4 * USAGE["completion_tokens_details"]["reasoning_tokens"])
+        first, second, streamed, again, failed = calls
+        self.assertGreater(streamed["ttft_ms"], 0)
+        self.assertEqual(streamed["messages"]["output"][0]["parts"][0]["text"], ANSWER)
+        self.assertEqual(again["messages"]["input"][0]["parts"][0]["text"], "busy", "asked twice, told once")
         self.assertEqual(first["messages"]["output"][0]["parts"][0]["arguments"], {"city": "Oslo"})
         self.assertEqual(second["messages"]["output"][0]["parts"][0]["text"], "It is 4 degrees in Oslo.")
         self.assertEqual([message["role"] for message in second["messages"]["input"]], ["system", "user", "assistant", "tool"])
         self.assertIn("the model refuses", failed["error"]["message"])
 
     def converse(self, made, url):
-        client = openai.OpenAI(base_url=url, api_key="none", max_retries=0)
+        client = openai.OpenAI(base_url=url, api_key="none", max_retries=2)
         tools = [{"type": "function", "function": {"name": "get_weather", "description": "Weather of a city.",
                                                   "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}}}]
         said = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Weather in Oslo?"}]
@@ -149,9 +153,19 @@ class RealClients(unittest.TestCase):
             said += [first.choices[0].message.model_dump(exclude_none=True),
                      {"role": "tool", "tool_call_id": "call_1", "content": '{"degrees":4}'}]
             client.chat.completions.create(model="gpt-4o-mini", messages=said, tools=tools)
+            chunks = client.chat.completions.create(
+                model="gpt-4o-mini", messages=said, stream=True, stream_options={"include_usage": True})
+            text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
+            self.assertEqual(text, ANSWER)
+            # Turned away once; the client asks again by itself.
+            client.chat.completions.create(model="gpt-4o-mini", messages=[{"role": "user", "content": "busy"}])
             with self.assertRaises(openai.BadRequestError):
-                client.chat.completions.create(model="gpt-4o-mini", messages=[{"role": "user", "content": "fail"}])
+                asyncio.run(self.fail_later(url))
             return format_trace_id(root.get_span_context().trace_id)
+
+    async def fail_later(self, url):
+        async with openai.AsyncOpenAI(base_url=url, api_key="none", max_retries=0) as client:
+            await client.chat.completions.create(model="gpt-4o-mini", messages=[{"role": "user", "content": "fail"}])
 
 
 if __name__ == "__main__":

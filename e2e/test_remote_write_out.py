@@ -44,6 +44,24 @@ class Prometheus:
         self.folder.cleanup()
 
 
+# One family by three names, of which the last says milliseconds; a counter by two, of which the last has another word for failure.
+NAMES = (
+    "agent_workflow_duration_seconds_count", "agent_request_duration_seconds_sum", "agent_run_duration_ms_sum",
+    "agent_run_duration_ms_bucket", "agent_requests_total", "agent_workflow_completed_total",
+)
+
+
+def run():
+    """A run that failed a minute ago and took two seconds."""
+    start = time.time_ns() - 60 * 10**9
+    span = {
+        "traceId": "0a" * 16, "spanId": "0b" * 8, "name": "invoke_agent planner", "status": {"code": 2},
+        "startTimeUnixNano": str(start), "endTimeUnixNano": str(start + 2 * 10**9),
+        "attributes": [{"key": "gen_ai.operation.name", "value": {"stringValue": "invoke_agent"}}],
+    }
+    return json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}).encode()
+
+
 def ask(base, query, at):
     """Values by labels, or nothing where nobody answers."""
     url = f"{base}/api/v1/query?" + urllib.parse.urlencode({"query": query, "time": at})
@@ -68,6 +86,8 @@ class RemoteWriteOut(unittest.TestCase):
         # Nobody is there yet: what is written waits.
         server = Server(["--forward", str(config)])
         self.addCleanup(server.close)
+        status, answer = server.post("/v1/traces", run(), {"Content-Type": "application/json"})
+        self.assertEqual(status, 200, answer)
         theirs, ours = f"http://127.0.0.1:{prometheus.port}", f"{server.http}/prometheus"
         begun = time.time()
         time.sleep(20)
@@ -84,9 +104,15 @@ class RemoteWriteOut(unittest.TestCase):
             # A moment that both have all samples of.
             at = time.time() - 1
             window = f"[{int(at - begun)}s]"
-            queries = [f"count_over_time(tawny_ready{window})", f"count(last_over_time({{job=\"tawny\"}}{window}))", "tawny_build_info"]
+            queries = [
+                f"count_over_time(tawny_ready{window})", f"count(last_over_time({{job=\"tawny\"}}{window}))", "tawny_build_info",
+                # Under every name: Tawny keeps one, Prometheus has to be sent all, in their words and units.
+                *(f"sum by (__name__, status, le) ({name})" for name in NAMES),
+            ]
             found = [(ask(ours, query, at), ask(theirs, query, at)) for query in queries]
-            if all(here == there and here for here, there in found) and int(next(iter(found[0][0].values()))) >= 3:
+            counted = [value for here, _ in found[3:] for value in here.values()]
+            if all(here == there and here for here, there in found) and int(next(iter(found[0][0].values()))) >= 3 \
+                    and "0" not in (counted[0], counted[-1]):
                 break
             self.assertLess(time.monotonic(), deadline, found)
             time.sleep(1)

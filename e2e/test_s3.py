@@ -88,9 +88,9 @@ class S3(unittest.TestCase):
         cls.bucket = Bucket()
         cls.addClassCleanup(cls.bucket.close)
 
-    def server(self, prefix, local):
+    def server(self, prefix, local, *arguments):
         """A server over the bucket."""
-        return Server(["--data-local", str(local)], self.bucket.environment, f"s3://agents/{prefix}")
+        return Server(["--data-local", str(local), *arguments], self.bucket.environment, f"s3://agents/{prefix}")
 
     def command(self, *arguments):
         """A command over the bucket, without a server."""
@@ -140,6 +140,31 @@ class S3(unittest.TestCase):
             server.restart()
             self.assertEqual(len(server.runs()), 9)
             self.assertIn("far/segments/spans/", self.bucket.keys())
+
+    def test_one_server_evaluates_also_when_the_bucket_was_taken_over(self):
+        with tempfile.TemporaryDirectory() as folder:
+            folder = pathlib.Path(folder)
+            (folder / "rules.yml").write_text("groups: [{name: test, interval: 1s, rules: [{alert: Always, expr: vector(1)}]}]")
+            rules = ["--rule-packs", "none", "--rules", str(folder / "rules.yml")]
+            evaluated = lambda server: server.get("/api/v1/rules")["groups"][0]["evaluated_at"]
+
+            def moves(server):
+                before = evaluated(server)
+                time.sleep(4)
+                return evaluated(server) != before
+
+            with contextlib.closing(self.server("pair", folder / "first", *rules)) as first:
+                send(first, 1, 3)
+                self.assertTrue(moves(first))
+                rebuilt = self.command("store", "rebuild", "--data", "s3://agents/pair", "--data-local", str(folder / "second"))
+                self.assertEqual(rebuilt.returncode, 0, rebuilt.stdout + rebuilt.stderr)
+                with contextlib.closing(self.server("pair", folder / "second", *rules)) as second:
+                    deadline = time.monotonic() + PATIENCE
+                    while "taken over" not in json.dumps(first.get("/health")):
+                        self.assertLess(time.monotonic(), deadline, "the first server learns that it has the bucket no more")
+                        time.sleep(1)
+                    self.assertFalse(moves(first))
+                    self.assertTrue(moves(second))
 
 
 if __name__ == "__main__":

@@ -39,6 +39,8 @@ def main():
         text = ""
         for chunk in client.chat.completions.create(model="gpt-4o-mini", messages=said, stream=True, stream_options={"include_usage": True}):
             text += chunk.choices[0].delta.content or "" if chunk.choices else ""
+        # Turned away once; the client asks again by itself.
+        client.chat.completions.create(model="gpt-4o-mini", messages=[{"role": "user", "content": "busy"}])
         asyncio.run(failing(os.environ["FAKE"]))
         LLMObs.annotate(root, output_data=text)
         trace, span = f"{root.trace_id:032x}", root.span_id

@@ -31,6 +31,12 @@ for await (const chunk of await client.chat.completions.create({ model: "gpt-4o-
 second.update({ completionStartTime: new Date() });
 second.end({ output: { role: "assistant", content: text }, usageDetails: usage(used) });
 
+// Turned away once; the client asks again by itself.
+const busy = [{ role: "user", content: "busy" }];
+const again = trace.generation({ name: "again", model: "gpt-4o-mini", input: busy });
+const later = await client.chat.completions.create({ model: "gpt-4o-mini", messages: busy });
+again.end({ output: later.choices[0].message, usageDetails: usage(later.usage) });
+
 const failed = trace.generation({ name: "ask", model: "gpt-4o-mini", input: [{ role: "user", content: "fail" }] });
 await client.chat.completions.create({ model: "gpt-4o-mini", messages: [{ role: "user", content: "fail" }] })
   .catch((error) => failed.end({ level: "ERROR", statusMessage: String(error.message) }));

@@ -44,6 +44,10 @@ def main():
                     used = chunk.usage or used
                     text += chunk.choices[0].delta.content or "" if chunk.choices else ""
                 step.update(output={"role": "assistant", "content": text}, usage_details=usage(used))
+            with langfuse.start_as_current_observation(as_type="generation", name="again", model="gpt-4o-mini", input="busy") as step:
+                # Turned away once; the client asks again by itself.
+                again = client.chat.completions.create(model="gpt-4o-mini", messages=[{"role": "user", "content": "busy"}])
+                step.update(output=again.choices[0].message.model_dump(exclude_none=True), usage_details=usage(again.usage))
             asyncio.run(failing(langfuse, os.environ["FAKE"]))
         root.update(output=text)
         trace, span = root.trace_id, root.id

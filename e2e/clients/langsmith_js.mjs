@@ -7,7 +7,7 @@ import OpenAI from "openai";
 
 process.env.LANGSMITH_TRACING = "true";
 const smith = new Client({ apiUrl: `${process.env.TAWNY}/langsmith`, apiKey: "lsv2_pt_test" });
-const model = wrapOpenAI(new OpenAI({ baseURL: process.env.FAKE, apiKey: "none", maxRetries: 0 }), { client: smith });
+const model = wrapOpenAI(new OpenAI({ baseURL: process.env.FAKE, apiKey: "none", maxRetries: 2 }), { client: smith });
 const tools = [{ type: "function", function: { name: "get_weather", parameters: { type: "object", properties: { city: { type: "string" } } } } }];
 
 const getWeather = traceable(async ({ city }) => ({ degrees: 4, city }), { name: "get_weather", run_type: "tool", client: smith });
@@ -21,6 +21,8 @@ const weather = traceable(async (question) => {
   for await (const chunk of await model.chat.completions.create({ model: "gpt-4o-mini", messages: said, stream: true, stream_options: { include_usage: true } })) {
     text += chunk.choices[0]?.delta?.content ?? "";
   }
+  // Turned away once; the client asks again by itself.
+  await model.chat.completions.create({ model: "gpt-4o-mini", messages: [{ role: "user", content: "busy" }] });
   await model.chat.completions.create({ model: "gpt-4o-mini", messages: [{ role: "user", content: "fail" }] }).catch(() => {});
   return text;
 }, { name: "weather", run_type: "chain", client: smith, id, tags: ["prod"], metadata: { session_id: "s-7", user_id: "grace" } });

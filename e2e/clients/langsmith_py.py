@@ -47,6 +47,8 @@ def main():
         text = ""
         for chunk in model.chat.completions.create(model="gpt-4o-mini", messages=said, stream=True, stream_options={"include_usage": True}):
             text += chunk.choices[0].delta.content or "" if chunk.choices else ""
+        # Turned away once; the client asks again by itself.
+        model.chat.completions.create(model="gpt-4o-mini", messages=[{"role": "user", "content": "busy"}])
         try:
             await later.chat.completions.create(model="gpt-4o-mini", messages=[{"role": "user", "content": "fail"}])
         except openai.BadRequestError:

@@ -24,7 +24,7 @@ async def polite(context, agent, said):
 async def main():
     processor = BatchTraceProcessor(BackendSpanExporter(api_key="sk-test", endpoint=os.environ["TAWNY"] + "/v1/traces/ingest"))
     set_trace_processors([processor])
-    client = AsyncOpenAI(base_url=os.environ["FAKE"], api_key="none", max_retries=0)
+    client = AsyncOpenAI(base_url=os.environ["FAKE"], api_key="none", max_retries=2)
     model = OpenAIResponsesModel(model="gpt-4o-mini", openai_client=client)
     agent = Agent(name="weather", instructions="Be brief.", model=model, tools=[get_weather], input_guardrails=[polite])
     chosen = gen_trace_id()
@@ -33,6 +33,8 @@ async def main():
         streamed = Runner.run_streamed(agent, "And tomorrow?")
         async for _ in streamed.stream_events():
             pass
+        # Turned away once; the client asks again by itself.
+        await Runner.run(Agent(name="patient", model=model), "busy")
         try:
             await Runner.run(Agent(name="refuser", model=model), "fail")
         except BadRequestError:

@@ -20,7 +20,7 @@ async def main():
     provider = TracerProvider(resource=Resource.create({"service.name": "pydantic"}))
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=os.environ["TAWNY"] + "/v1/traces")))
     Agent.instrument_all(InstrumentationSettings(tracer_provider=provider))
-    client = AsyncOpenAI(base_url=os.environ["FAKE"], api_key="none", max_retries=0)
+    client = AsyncOpenAI(base_url=os.environ["FAKE"], api_key="none", max_retries=2)
     agent = Agent(OpenAIChatModel("gpt-4o-mini", provider=OpenAIProvider(openai_client=client)), name="weather", instructions="Be brief.")
 
     @agent.tool_plain
@@ -32,6 +32,8 @@ async def main():
         await agent.run("Weather in Oslo?")
         async with agent.run_stream("And tomorrow?") as answer:
             await answer.get_output()
+        # Turned away once; the client asks again by itself.
+        await Agent(agent.model, name="patient").run("busy")
         try:
             await agent.run("fail")
         except ModelHTTPError:

@@ -28,6 +28,8 @@ async def weather(question):
     text = ""
     for chunk in client.chat.completions.create(model="gpt-4o-mini", messages=said, stream=True, stream_options={"include_usage": True}):
         text += chunk.choices[0].delta.content or "" if chunk.choices else ""
+    # Turned away once; the client asks again by itself.
+    client.chat.completions.create(model="gpt-4o-mini", messages=[{"role": "user", "content": "busy"}])
     later = openai.AsyncOpenAI(base_url=os.environ["FAKE"], api_key="none", max_retries=0)
     try:
         await later.chat.completions.create(model="gpt-4o-mini", messages=[{"role": "user", "content": "fail"}])

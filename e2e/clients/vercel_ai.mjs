@@ -30,6 +30,8 @@ const tracer = provider.getTracer("e2e");
 const traceId = await tracer.startActiveSpan("question", { attributes: { "session.id": "s-7", "user.id": "grace" } }, async (root) => {
   await generateText({ ...common, prompt: "Weather in Oslo?" });
   await streamText({ ...common, prompt: "And tomorrow?" }).text;
+  // Turned away once; the SDK asks again by itself.
+  await generateText({ ...common, tools: undefined, maxRetries: 2, prompt: "busy" });
   await generateText({ ...common, tools: undefined, prompt: "fail" }).catch(() => {});
   root.end();
   return root.spanContext().traceId;

@@ -11,8 +11,10 @@ const RIGHTS = ["read", "respond", "write", "admin"];
 async function withProjects(page: Page, projects = ["bank", "shop"]) {
   const asked = new Map<string, string | undefined>();
   page.on("request", (request) => {
-    const { pathname } = new URL(request.url());
-    if (/^\/(api|prometheus)\//.test(pathname)) asked.set(pathname, request.headers()["tawny-project"]);
+    const { pathname, searchParams } = new URL(request.url());
+    // By the parameter where the browser asks by itself: a stream, a file.
+    const name = request.headers()["tawny-project"] ?? searchParams.get("tawny-project") ?? undefined;
+    if (/^\/(api|prometheus)\//.test(pathname)) asked.set(pathname, name);
   });
   await page.route("**/api/v1/me", (route) => {
     const project = route.request().headers()["tawny-project"] ?? "shop";

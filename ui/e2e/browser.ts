@@ -121,6 +121,10 @@ export async function usableByAll(page: Page, ready: (page: Page) => Locator, lo
       (loading) => loading === 0,
       "that nothing loads any more",
     );
+    // Two frames later, as a reader sees it: sizes and colours have changed together.
+    await page.evaluate(
+      () => new Promise<void>((done) => requestAnimationFrame(() => requestAnimationFrame(() => done()))),
+    );
     const where = `${colorScheme}, ${viewport.width} pixels`;
     expect(await axe(page), where).toEqual([]);
     const over = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);

@@ -89,6 +89,23 @@ test("critical path and playback are in the URL", async () => {
   });
 });
 
+test("a key pressed as soon as the page is there does what the page says", async () => {
+  await visit(`/runs/${small}`, async (page) => {
+    await page.getByRole("treeitem").nth(7).waitFor();
+    // However slow this machine is: a key in the first second of a page.
+    await page.evaluate(() => {
+      const early = new KeyboardEvent("keydown", { key: "c", bubbles: true, cancelable: true });
+      Object.defineProperty(early, "timeStamp", { value: 400 });
+      document.body.dispatchEvent(early);
+    });
+    await until(
+      async () => new URL(page.url()).pathname + new URL(page.url()).search,
+      (address) => address === `/runs/${small}?path=true`,
+      "the path in the URL, not the page of `g c`",
+    );
+  });
+});
+
 test("a run is looked at beside the list, and two are compared", async () => {
   await visit(`/runs?service=${service}`, async (page) => {
     await page.locator("[role=row][aria-rowindex]").first().waitFor();

@@ -1,5 +1,5 @@
 import { beforeAll, expect, inject, test } from "vitest";
-import { ask, until, usableByAll, withBrowser } from "./browser";
+import { ask, axe, until, usableByAll, withBrowser } from "./browser";
 import { SETTLED_MS } from "./settled";
 
 const visit = withBrowser();
@@ -61,6 +61,30 @@ test("two runs are aligned, and the first place where they part is marked", asyn
       "both answers beside each other",
     );
     expect(new URL(page.url()).searchParams.has("pair")).toBe(true);
+  });
+});
+
+test("more than two runs are beside each other, each one click from its steps beside the first's", async () => {
+  const { runs } = await ask<{ runs: { trace_id: string }[] }>("/api/v1/runs?limit=20");
+  const more = runs
+    .map((run) => run.trace_id)
+    .filter((id) => !traces.includes(id))
+    .slice(0, 2);
+  await visit(`/compare?a=${traces[0]}&b=${traces[1]}&${more.map((id) => `more=${id}`).join("&")}`, async (page) => {
+    const table = page.getByRole("group", { name: "The runs" });
+    await until(
+      () => table.locator("tbody tr").count(),
+      (rows) => rows === 2 + more.length,
+      "a row each",
+    );
+    await table.getByRole("button", { name: "Duration" }).click();
+    await table.locator("th[aria-sort=descending]").filter({ hasText: "Duration" }).waitFor();
+    expect(new URL(page.url()).searchParams.get("order")).toBe("-duration");
+    await page.getByRole("region", { name: "Together" }).getByRole("columnheader", { name: "Median" }).waitFor();
+    expect(await axe(page)).toEqual([]);
+    await table.getByRole("link", { name: "with the first" }).first().click();
+    await page.getByRole("region", { name: "Steps" }).waitFor();
+    expect(new URL(page.url()).searchParams.get("a")).toBe(traces[0]);
   });
 });
 

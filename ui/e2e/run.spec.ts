@@ -121,6 +121,32 @@ test("tool, retrieval, events, logs and raw show what was sent", async () => {
   });
 });
 
+test("a call is copied as curl and as a test case, also where the browser gives no clipboard", async () => {
+  await visit(`${path}?step=${spanId("chat3")}`, async (page) => {
+    // As on a page over plain HTTP from another computer.
+    await page.evaluate(() => {
+      Object.defineProperty(navigator, "clipboard", { value: undefined });
+      document.addEventListener("copy", () => {
+        document.body.dataset.copied = (document.activeElement as HTMLTextAreaElement).value;
+      });
+    });
+    const step = page.getByRole("region", { name: "Selected step" });
+    const taken = async (as: string) => {
+      await step.getByRole("button", { name: "Take the step elsewhere" }).click();
+      await page.getByRole("menuitem", { name: as }).click();
+      await page.getByRole("menu").waitFor({ state: "hidden" });
+      return page.evaluate(() => document.body.dataset.copied ?? "");
+    };
+    const curl = await taken("Copy the call as curl");
+    expect(curl).toMatch(/^curl -sS /);
+    const { messages } = JSON.parse(/-d '([\s\S]*)'$/.exec(curl)![1]!.replaceAll("'\\''", "'"));
+    expect(JSON.stringify(messages)).toContain(`Where is parcel ${mark}?`);
+    const made = JSON.parse(await taken("Copy as a test case"));
+    expect([made.kind, made.source.trace_id, made.source.span_id]).toEqual(["llm", sent.trace, spanId("chat3")]);
+    expect(JSON.stringify(made.expected)).toContain(`Parcel ${mark} is held in Metz.`);
+  });
+});
+
 test("a failure is explained: the failed step, what repeated it, who asked", async () => {
   await visit(path, async (page) => {
     await page.getByRole("treeitem").nth(7).waitFor();

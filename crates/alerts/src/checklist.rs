@@ -41,8 +41,17 @@ pub struct Question {
     pub above: bool,
     /// The whole condition of the alert: the series that are beyond the threshold.
     pub beyond: Option<String>,
-    /// Whether the condition needs a baseline that a new installation lacks.
-    pub needs_baseline: bool,
+    /// Further conditions of the alert, in order: a value that is past the threshold counts only where they hold.
+    pub guards: Vec<Guard>,
+}
+
+/// A further condition of an alert: that there is enough to judge by.
+#[derive(Debug, Clone)]
+pub struct Guard {
+    /// The values for which this condition and those before it hold.
+    pub counted: String,
+    /// It asks for a baseline, which a new installation lacks; else for a number of calls or runs.
+    pub baseline: bool,
 }
 
 macro_rules! rows {
@@ -113,7 +122,7 @@ fn question(file: &RuleFile, row: &'static Row) -> Option<Question> {
         expand(file, record),
         match row.baseline {
             Some(name) => expand(file, &rule(file, name)?.query.text),
-            None => expand(file, &over_7_days(record)),
+            None => over_7_days(&expand(file, record)),
         },
     );
     // Where the alert compares something made of the value (a distance, a share of a limit), that is what the row shows.
@@ -121,7 +130,7 @@ fn question(file: &RuleFile, row: &'static Row) -> Option<Question> {
         && let Some(text) = rule.query.text.get(left.start..left.end).filter(|text| text.trim() != row.record)
     {
         value = expand(file, text);
-        baseline = if row.baseline.is_some() { String::new() } else { expand(file, &over_7_days(&value)) };
+        baseline = if row.baseline.is_some() { String::new() } else { over_7_days(&value) };
     }
     Some(Question {
         row,
@@ -130,8 +139,27 @@ fn question(file: &RuleFile, row: &'static Row) -> Option<Question> {
         threshold: compared.as_ref().and_then(|(rule, (_, _, right))| part(rule, right)),
         above: compared.as_ref().is_none_or(|(_, (op, ..))| matches!(op, BinaryOp::Greater | BinaryOp::GreaterEqual)),
         beyond: alert.map(|rule| expand(file, &rule.query.text)),
-        needs_baseline: alert.is_some_and(|rule| rule.query.text.contains("agent:has_baseline")),
+        guards: alert.map(|rule| guards(file, rule)).unwrap_or_default(),
     })
+}
+
+/// The conditions behind the comparison, each with those before it, as what they leave of the compared values.
+fn guards(file: &RuleFile, rule: &Rule) -> Vec<Guard> {
+    let (text, mut node, mut found) = (&rule.query.text, &rule.query.root, Vec::new());
+    let Some((_, left, right)) = comparison(node) else { return found };
+    while let Expr::Binary(binary) = &node.bare().expr
+        && matches!(binary.op, BinaryOp::And | BinaryOp::Unless)
+    {
+        let without_threshold =
+            [text.get(node.start..left.start), text.get(left.start..left.end), text.get(right.end..node.end)];
+        let guard = text.get(binary.right.start..binary.right.end).unwrap_or_default();
+        if let Some(counted) = without_threshold.into_iter().collect::<Option<String>>() {
+            found.push(Guard { counted: expand(file, &counted), baseline: guard.contains("agent:has_baseline") });
+        }
+        node = &binary.left;
+    }
+    found.reverse();
+    found
 }
 
 /// The leftmost comparison of a condition, with its two sides.
@@ -188,7 +216,8 @@ mod tests {
                 question.threshold.as_ref(),
                 question.beyond.as_ref(),
             ];
-            for text in parts.into_iter().flatten().filter(|text| !text.is_empty()) {
+            let counted = question.guards.iter().map(|guard| &guard.counted);
+            for text in parts.into_iter().flatten().chain(counted).filter(|text| !text.is_empty()) {
                 assert!(!text.contains("agent:"), "{metric}: a recorded series is left in {text}");
                 promql::parse(text).unwrap_or_else(|error| panic!("{metric}: {text}: {error}"));
             }
@@ -204,7 +233,12 @@ mod tests {
         assert!(of("End-to-end p95").threshold.as_deref().unwrap().starts_with("2 * (histogram_quantile(0.95"));
         assert_eq!(of("Retrieval hit rate").threshold.as_deref(), Some("0.9"));
         assert!(!of("Retrieval hit rate").above && of("LLM error rate").above);
-        assert!(of("End-to-end p95").needs_baseline && !of("LLM error rate").needs_baseline);
+        let guards = |metric: &str| of(metric).guards.iter().map(|guard| guard.baseline).collect::<Vec<_>>();
+        assert_eq!((guards("End-to-end p95"), guards("LLM error rate")), (vec![true], vec![false]));
+        assert_eq!((guards("Cost per run"), guards("Tool call distribution")), (vec![], vec![true, false]));
+        let counted = &of("LLM error rate").guards[0].counted;
+        assert!(counted.starts_with(&format!("({})", of("LLM error rate").value)), "{counted}");
+        assert!(counted.ends_with(">= 20") && !counted.contains("0.05"), "{counted}");
         assert!(of("Hourly burn rate").baseline.contains("[7d:1h]"), "{}", of("Hourly burn rate").baseline);
         assert!(of("LLM error rate").baseline.contains("[7d]"));
     }

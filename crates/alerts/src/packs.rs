@@ -95,6 +95,7 @@ pub const RUNBOOKS: &[(&str, &str)] = runbooks! {
     "TelemetryQuiet"
     "InstrumentationQuiet"
     "AgentIssueOpened"
+    "AgentIssueNoticed"
     "AgentDrift"
     "AgentFindingsFrequent"
     "AgentSilent"

@@ -100,6 +100,10 @@ pub trait World {
     fn external_url(&self) -> &str {
         ""
     }
+    /// Whether `title` makes all but the first letter of a word small: Alertmanager's does, Prometheus' leaves them.
+    fn title_lowers(&self) -> bool {
+        false
+    }
 }
 
 /// A world without series, for templates of messages.
@@ -122,6 +126,10 @@ impl World for StillWorld {
 
     fn external_url(&self) -> &str {
         &self.external_url
+    }
+
+    fn title_lowers(&self) -> bool {
+        true
     }
 }
 

@@ -106,6 +106,8 @@ fn values(reading: &Reading<'_>, kind: StepKind, content: &mut Content) {
             if let Some((result, _)) = content.tool_result.as_ref().and_then(langchain::tool_message) {
                 content.tool_result = Some(result);
             }
+            // A place kept for what a tool that failed would have returned.
+            content.tool_result = content.tool_result.take().filter(|result| !result.is_null());
             return;
         }
         StepKind::Retriever | StepKind::Reranker => {

@@ -287,7 +287,8 @@ pub(crate) fn compact(json: &Json) -> String {
 
 /// The text in an object that holds nothing else.
 fn only_text(object: &messages::Object) -> Option<&str> {
-    const NAMES: &[&str] = &["text", "output", "result", "content", "answer", "response", "input", "question"];
+    const NAMES: &[&str] =
+        &["text", "output", "outputs", "result", "content", "answer", "response", "input", "question"];
     (object.len() == 1).then(|| messages::first_text(object, NAMES)).flatten()
 }
 

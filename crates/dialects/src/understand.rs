@@ -17,6 +17,11 @@ use crate::{VERSION, normalise, preview};
 pub(crate) const ERROR_CHARS: usize = 1000;
 /// Beginnings of what LangChain puts among the tags of its own steps; nobody tagged anything with them.
 const MARKS: &[&str] = &["graph:step:", "seq:step:", "map:key:", "langsmith:hidden", "langsmith:nostream"];
+/// Whether a framework put it among the tags.
+pub(crate) fn is_mark(tag: &str) -> bool {
+    MARKS.iter().any(|mark| tag.starts_with(mark))
+}
+
 /// Tags kept on a span.
 pub(crate) const MAX_TAGS: usize = 64;
 /// Ids of requested tool calls kept on a span.
@@ -88,7 +93,7 @@ fn texts(reading: &Reading<'_>, span: &mut Span) {
     span.told = shared(Field::Told);
     if let Some(tags) = reading.get(Field::Tags) {
         span.tags = self::tags(tags);
-        span.tags.retain(|tag| !MARKS.iter().any(|mark| tag.starts_with(mark)));
+        span.tags.retain(|tag| !is_mark(tag));
     }
     if let Some(environment) = reading.text(Field::Environment)
         && span.tenant.environment.as_ref() == Tenant::DEFAULT_ENVIRONMENT

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::Path;
 
 use model::raw::{RawLog, RawSpan, Resource, Scope};
-use model::{Attributes, Timestamp, TraceId, Value};
+use model::{Attributes, SpanId, Timestamp, TraceId, Value};
 use serde_json::{Value as Json, json};
 
 fn told(log: &RawLog<'_>, resource: &Resource<'_>, scope: &Scope<'_>) -> Option<RawSpan<'static>> {
@@ -125,4 +125,22 @@ fn long_values_are_left_with_the_record() {
     assert_eq!(span.attributes.text("arguments"), Some(long.as_str()));
     let kept = dialects::told_lean(span);
     assert_eq!((kept.attributes.text("arguments"), kept.attributes.text("tool_name")), (None, Some("search")));
+}
+
+#[test]
+fn a_call_told_within_its_span_may_leave_the_model_to_the_span() {
+    let mut log = record(&[("user.id", "ada")]);
+    log.event_name = "gen_ai.client.inference.operation.details".into();
+    assert!(read(&log).is_none(), "which call it tells nobody knows");
+    (log.trace_id, log.span_id) = (Some(TraceId::from_array([1; 16])), Some(SpanId::from_array([2; 8])));
+    let span = read(&log).unwrap();
+    assert_eq!((span.name.as_ref(), span.parent_span_id), ("chat", log.span_id));
+    let understood = dialects::understand(
+        &span,
+        &Resource::default(),
+        &Scope::default(),
+        &dialects::tenant("default", &Resource::default()),
+        Timestamp::default(),
+    );
+    assert_eq!((understood.kind, understood.user_id.as_deref()), (model::StepKind::Llm, Some("ada")));
 }

@@ -10,6 +10,8 @@ crate::kind::words!(
     Part {
         /// That the whole run began, or what was asked and answered in it.
         Root = "root",
+        /// What a step that another record tells whole was asked. Of itself it is no step.
+        Asked = "asked",
         /// That the step began.
         Start = "start",
         /// The step from beginning to end.

@@ -297,6 +297,9 @@ fn values(question: &Aggregate) -> Result<Vec<Expr>, QueryError> {
 
 /// The filter as conditions on steps.
 fn step_conditions(filter: &RunFilter) -> Result<Vec<Expr>, QueryError> {
+    if filter.min_steps.is_some() || filter.max_steps.is_some() {
+        return Err(QueryError::invalid("a step has no number of steps: leave `min_steps` and `max_steps` out"));
+    }
     let statuses: Vec<String> = filter.status.iter().map(|status| status.as_str().to_owned()).collect();
     let tokens = || coalesce(vec![col("total_tokens"), lit(0i64)]);
     let count = |count: u64| lit(i64::try_from(count).unwrap_or(i64::MAX));

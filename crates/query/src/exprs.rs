@@ -116,6 +116,8 @@ fn plain_conditions(filter: &RunFilter) -> Vec<Expr> {
     conditions.extend(filter.max_duration_ms.map(|max| col("duration_ms").lt_eq(lit(max))));
     conditions.extend(filter.min_tokens.map(|min| tokens().gt_eq(lit(clamped(min)))));
     conditions.extend(filter.max_tokens.map(|max| tokens().lt_eq(lit(clamped(max)))));
+    conditions.extend(filter.min_steps.map(|min| col("steps").gt_eq(lit(clamped_steps(min)))));
+    conditions.extend(filter.max_steps.map(|max| col("steps").lt_eq(lit(clamped_steps(max)))));
     if filter.errors {
         conditions.push(col("errors").gt(lit(0u32)).or(col("status").eq(lit(RunStatus::Error.as_str()))));
     }
@@ -144,4 +146,9 @@ pub(crate) fn says(text: &str) -> Result<Expr, QueryError> {
 /// Token columns are signed; no run has more than that many.
 fn clamped(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// The column of steps has 32 bits.
+fn clamped_steps(count: u64) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
 }

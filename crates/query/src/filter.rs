@@ -45,6 +45,10 @@ pub struct RunFilter {
     pub min_tokens: Option<u64>,
     /// Most tokens in total.
     pub max_tokens: Option<u64>,
+    /// Fewest steps.
+    pub min_steps: Option<u64>,
+    /// Most steps.
+    pub max_steps: Option<u64>,
     /// Only runs with at least one failed step or with status `error`.
     pub errors: bool,
     /// `text` may also stand in what was said: messages, tool arguments and results, attributes, log records. For lists of

@@ -1,9 +1,7 @@
 //! Series found for a query, still compressed.
 
-use std::sync::Arc;
-
 use promql::histogram::set_hints;
-use promql::{Labels, Series, Source};
+use promql::{Labels, Series};
 
 use crate::chunk::{Chunk, Damaged};
 
@@ -48,22 +46,5 @@ impl Found {
         }
         set_hints(&mut series.histograms, &series.times);
         (series, whole)
-    }
-}
-
-/// Series found for the needs of one query; unpacked one by one while it is computed.
-#[derive(Debug, Default)]
-pub struct Fetched {
-    /// By need, ordered by labels.
-    pub needs: Vec<Vec<Found>>,
-}
-
-impl Source for Fetched {
-    fn count(&self, need: usize) -> usize {
-        self.needs.get(need).map_or(0, Vec::len)
-    }
-
-    fn series(&self, need: usize, at: usize) -> Arc<Series> {
-        Arc::new(self.needs[need][at].unpack().0)
     }
 }

@@ -1,7 +1,7 @@
 //! Time series.
 //!
 //! [`Head`] holds the last hours of every series in memory, compressed; [`Db`] adds the files: a log, checkpoints, blocks. What a PromQL
-//! query needs comes out as [`Fetched`], unpacked one series at a time. [`otel`] makes series of OpenTelemetry's data points.
+//! query needs comes out as [`Found`], compressed, to be unpacked one series at a time. [`otel`] makes series of OpenTelemetry's data points.
 //!
 //! No clock and no async: times come from the caller, and calls that use the disk block. Everything but `disk` is pure.
 
@@ -26,6 +26,6 @@ pub use disk::{
     BLOCK, Checked, Db, DbError, EXEMPLARS_MAX, METADATA_MAX, Maintained, SelectLimits, Settings, Stats, Taken,
     Written, check_files,
 };
-pub use found::{Fetched, Found};
+pub use found::Found;
 pub use head::{AHEAD_MAX, Bounds, Head, LABEL_BYTES_MAX, LABELS_MAX};
 pub use write::{Batch, Exemplar, Metadata, MetricType, Mode, Refused, SampleValue, Write};

@@ -1,9 +1,11 @@
 //! The graph of agents: who called whom, summed by hour over all settled runs.
 //!
-//! What a run's calls are is pure (`signals::graph`). Here is the judge that adds them up in the state, and what is asked of the sums.
+//! What a run's calls are is pure (`signals::graph`). Here is the judge that adds them up in the state, a batch of runs at a time, and what
+//! is asked of the sums.
 //! A run is counted when it first settles; a span that comes later is not in the graph.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use model::Timestamp;
 use signals::graph;
@@ -37,10 +39,21 @@ pub const PART: Part = Part {
     "],
 };
 
-/// Adds up the calls of settled runs.
+/// What calls are summed by, within a project.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Name {
+    hour: i64,
+    environment: Arc<str>,
+    caller: String,
+    kind: &'static str,
+    callee: String,
+}
+
+/// Adds up the calls of settled runs: those of a batch in memory first, for most of them are between the same few.
 #[derive(Debug, Default)]
 pub struct GraphJudge {
     now: Timestamp,
+    sums: BTreeMap<(Arc<str>, Name), Calls>,
 }
 
 impl Judge for GraphJudge {
@@ -48,23 +61,46 @@ impl Judge for GraphJudge {
         "agents"
     }
 
-    fn judge(&mut self, case: &Case<'_>, tx: &Transaction<'_>) -> Result<(), JudgeError> {
+    fn judge(&mut self, case: &Case<'_>, _tx: &Transaction<'_>) -> Result<(), JudgeError> {
         self.now = case.now;
         if !case.settled || case.before.is_some() {
             return Ok(());
         }
         let tenant = &case.run.tenant;
         for edge in graph::edges(case.run, case.steps) {
-            let caller = cut(edge.caller.as_deref().unwrap_or_default());
-            add(tx, &tenant.project, &tenant.environment, caller, &edge)?;
+            let name = Name {
+                hour: hour_of(edge.at).as_nanos(),
+                environment: Arc::clone(&tenant.environment),
+                caller: cut(edge.caller.as_deref().unwrap_or_default()).to_owned(),
+                kind: edge.kind.as_str(),
+                callee: cut(&edge.callee).to_owned(),
+            };
+            let at = edge.at.as_nanos();
+            let one = Calls {
+                calls: 1,
+                errors: u64::from(edge.failed),
+                micros: (edge.ms * 1e3) as i64,
+                first_at: at,
+                last_at: at,
+                sizes: Vec::new(),
+            };
+            let key = (Arc::clone(&tenant.project), name);
+            self.sums.entry(key).or_default().add(graph::size(edge.ms), &one);
         }
         Ok(())
     }
 
     fn before_commit(&mut self, tx: &Transaction<'_>) -> rusqlite::Result<()> {
+        for ((project, name), calls) in std::mem::take(&mut self.sums) {
+            add(tx, &project, &name, &calls)?;
+        }
         let oldest = self.now.plus_nanos(-GRAPH_KEPT).as_nanos();
         tx.prepare_cached("DELETE FROM agents_calls WHERE hour < ?1")?.execute([oldest])?;
         Ok(())
+    }
+
+    fn after_commit(&mut self, _kept: bool) {
+        self.sums.clear();
     }
 }
 
@@ -72,17 +108,11 @@ fn cut(name: &str) -> &str {
     &name[..name.floor_char_boundary(NAME_MAX)]
 }
 
-fn add(
-    tx: &Transaction<'_>,
-    project: &str,
-    environment: &str,
-    caller: &str,
-    edge: &graph::Edge,
-) -> rusqlite::Result<()> {
-    let (hour, at, kind) = (hour_of(edge.at).as_nanos(), edge.at.as_nanos(), edge.kind.as_str());
-    let size = graph::size(edge.ms);
-    let micros = (edge.ms * 1e3) as i64;
-    let mut callee = cut(&edge.callee);
+/// Adds calls by one name. Their errors, time and moments are of all sizes together and go to the smallest: what is asked of the sums is
+/// of all sizes as well.
+fn add(tx: &Transaction<'_>, project: &str, name: &Name, calls: &Calls) -> rusqlite::Result<()> {
+    let Name { hour, environment, caller, kind, callee } = name;
+    let mut callee = callee.as_str();
     let known = tx
         .prepare_cached(
             "SELECT 1 FROM agents_calls WHERE project = ?1 AND hour = ?2 AND environment = ?3 AND caller = ?4 AND kind = ?5 AND callee = ?6 LIMIT 1",
@@ -96,12 +126,18 @@ fn add(
             callee = OTHERS;
         }
     }
-    tx.prepare_cached(
-        "INSERT INTO agents_calls VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 1, ?8, ?9, ?10, ?10)
-         ON CONFLICT DO UPDATE SET calls = calls + 1, errors = errors + excluded.errors, micros = micros + excluded.micros,
+    let mut add = tx.prepare_cached(
+        "INSERT INTO agents_calls VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+         ON CONFLICT DO UPDATE SET calls = calls + excluded.calls, errors = errors + excluded.errors, micros = micros + excluded.micros,
              first_at = min(first_at, excluded.first_at), last_at = max(last_at, excluded.last_at)",
-    )?
-    .execute(params![project, hour, environment, caller, kind, callee, size, i64::from(edge.failed), micros, at])?;
+    )?;
+    let (mut errors, mut micros) = (calls.errors.cast_signed(), calls.micros);
+    for (size, count) in &calls.sizes {
+        let (first, last) = (calls.first_at, calls.last_at);
+        let count = count.cast_signed();
+        let (errors, micros) = (std::mem::take(&mut errors), std::mem::take(&mut micros));
+        add.execute(params![project, hour, environment, caller, kind, callee, size, count, errors, micros, first, last])?;
+    }
     Ok(())
 }
 

@@ -10,6 +10,7 @@ mod evaluate;
 mod evidence;
 pub mod keep;
 mod others;
+mod ours;
 mod present;
 pub mod prometheus;
 pub mod reload;
@@ -20,22 +21,24 @@ mod smtp;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use alerts::evaluate::GroupState;
 use alerts::manager::config::Integration;
 use alerts::manager::dispatch::{GivenAlert, LogKey};
-use alerts::manager::{Config, Dispatcher, Notification, Silence, fingerprint};
+use alerts::manager::{Config, Dispatcher, Matchers, Notification, Silence, fingerprint};
 use alerts::rules::Group;
 use alerts::template::Template;
 use model::Timestamp;
-use promql::Labels;
+use promql::{Labels, MatchOp};
 use tokio::sync::{Notify, Semaphore};
 
 use self::deliver::Pending;
 pub use self::deliver::deliver;
 pub use self::evaluate::evaluate;
 pub use self::keep::{Ack, Event, EventKind};
+pub use self::ours::follow;
 pub use self::present::{threshold, time_text};
 pub use self::reload::reload;
 pub use self::send::http_client;
@@ -125,6 +128,8 @@ pub struct Inner {
     pub groups: Vec<Running>,
     /// Alerts, groups of them, and what was told.
     pub dispatcher: Dispatcher,
+    /// Alerts on their way there: they are being written, and nobody is told of them before they are.
+    pub coming: BTreeMap<Labels, GivenAlert>,
     /// The configuration in use.
     pub config: Arc<Config>,
     /// Its text, where it comes from a file.
@@ -159,6 +164,8 @@ pub struct Alerting {
     pub backtests: Arc<Semaphore>,
     /// Evaluations whose evidence may still be looked for after their messages.
     pub late_evidence: Arc<Semaphore>,
+    /// Another process has the data: here nothing is evaluated and nobody is told.
+    pub taken_over: AtomicBool,
 }
 
 impl Alerting {
@@ -175,6 +182,7 @@ impl Alerting {
         let mut inner = Inner {
             groups: Vec::new(),
             dispatcher: Dispatcher::with_log(kept.log),
+            coming: BTreeMap::new(),
             config: Arc::new(config),
             config_text,
             library: Arc::new(library),
@@ -211,12 +219,15 @@ impl Alerting {
             wake: Notify::new(),
             backtests: Arc::new(Semaphore::new(limits::BACKTESTS_MAX)),
             late_evidence: Arc::new(Semaphore::new(limits::EVIDENCE_LATE_MAX)),
+            taken_over: AtomicBool::new(false),
         })
     }
 
-    /// Alerts known now. Asked within the transaction that keeps them: one that came since the last is then not taken for gone.
+    /// Alerts known now, those on their way to the dispatcher last. Asked within the transaction that keeps them: one that came since the
+    /// last is then not taken for gone.
     pub fn known(&self) -> Vec<GivenAlert> {
-        self.lock().dispatcher.alerts().cloned().collect()
+        let inner = self.lock();
+        inner.dispatcher.alerts().chain(inner.coming.values()).cloned().collect()
     }
 
     /// The state, for a moment.
@@ -311,6 +322,16 @@ pub fn new_id(now: Timestamp) -> String {
         low >> 48,
         low & 0xffff_ffff_ffff
     )
+}
+
+/// What the content policy leaves of conditions for one value: alerts have their labels as it leaves them. A pattern stays as it is.
+pub fn left(app: &App, mut conditions: Matchers) -> Matchers {
+    for matcher in &mut conditions.0 {
+        if matches!(matcher.op, MatchOp::Equal | MatchOp::NotEqual) {
+            matcher.value = app.told("silence.matcher", matcher.value.to_string()).into();
+        }
+    }
+    conditions
 }
 
 /// Makes a silence, or changes one with the same id.

@@ -179,6 +179,8 @@ pub struct Limits {
     pub stalled: Duration,
     /// Requests a second of each key or user; `None` does not count them.
     pub requests_per_second: Option<u32>,
+    /// Sets of labels of one family of metrics; further ones count under `other`.
+    pub label_sets: usize,
 }
 
 /// Bytes of one request after decompression where nothing else is set; OTLP recommends this.
@@ -230,6 +232,7 @@ impl Limits {
             drain: Duration::from_secs(10),
             stalled: Duration::from_secs(60),
             requests_per_second: None,
+            label_sets: signals::metrics::Limits::default().label_sets,
         }
     }
 

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use access::{Caller, Denied, Need, Who};
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use model::Tenant;
@@ -101,7 +101,11 @@ pub async fn guard(State(app): State<Arc<App>>, mut request: Request, next: Next
         Rule::Needs(need) => (need, false),
         Rule::Server(need) => (need, true),
     };
-    let caller = app.doors.identify(&credentials::shown(headers), need, app.now()).and_then(|caller| {
+    let mut shown = credentials::shown(headers);
+    if method == Method::GET {
+        shown.project = shown.project.or_else(|| credentials::asked(uri.query()));
+    }
+    let caller = app.doors.identify(&shown, need, app.now()).and_then(|caller| {
         let checked = if everywhere { caller.check_everywhere(need) } else { caller.check(need) };
         checked.map(|()| caller)
     });

@@ -35,6 +35,7 @@ mod receivers;
 mod routes;
 mod sampling;
 pub mod series;
+mod state_file;
 mod tasks;
 mod tls;
 mod ui;
@@ -62,6 +63,7 @@ pub use config::{ConfigError, Limits, Settings};
 pub use listen::ListenError;
 use money::Money;
 pub use money::{Files as MoneyFiles, MoneyError};
+pub use state_file::check as check_state;
 pub use tls::TlsError;
 
 /// Version of Tawny.
@@ -202,7 +204,11 @@ fn app(
     let counters = Arc::new(counters::Counters::default());
     let run_settings = settings.runs;
     let embeddings = settings.detection.embeddings.clone();
-    let metrics = Arc::new(metrics::Metrics::new(settings.hourly_token_budget));
+    let bounds = signals::metrics::Limits {
+        label_sets: settings.limits.label_sets,
+        ..signals::metrics::Limits::default()
+    };
+    let metrics = Arc::new(metrics::Metrics::new(bounds, settings.hourly_token_budget));
     Arc::new(App {
         ingest: ingest::Ingest::new(
             Arc::clone(&counters),

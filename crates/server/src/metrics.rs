@@ -11,7 +11,9 @@ use std::borrow::Cow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use model::{Run, RunStatus, Timestamp, TraceId};
-use signals::metrics::{Counted, Exposed, Id, Kind, Limits, Registry, Score, SeriesRow, Share, UNKNOWN};
+use signals::metrics::{
+    Counted, Exposed, HOURLY_TOKEN_BUDGET, Id, Limits, Registry, Score, SeriesRow, Share, UNKNOWN,
+};
 use state::rusqlite::{self, Connection, OptionalExtension, Transaction, params};
 use state::{Part, State, StateError};
 
@@ -67,14 +69,15 @@ pub fn services(state: &State) -> Result<Vec<(Arc<str>, Arc<str>)>, StateError> 
 #[derive(Debug)]
 pub struct Metrics {
     registry: Mutex<Registry>,
+    limits: Limits,
     /// Tokens an hour that are meant to be enough, where somebody said so.
     token_budget: Option<u64>,
 }
 
 impl Metrics {
     /// Counters at zero.
-    pub fn new(token_budget: Option<u64>) -> Self {
-        Self { registry: Mutex::new(Registry::new(Limits::default())), token_budget }
+    pub fn new(limits: Limits, token_budget: Option<u64>) -> Self {
+        Self { registry: Mutex::new(Registry::new(limits)), limits, token_budget }
     }
 
     /// The counters. A fault under the lock leaves numbers behind that are still numbers.
@@ -85,7 +88,7 @@ impl Metrics {
     /// Continues with what was kept.
     pub fn restore(&self, state: &State) -> Result<(), StateError> {
         let (rows, corrections) = state.read(|connection| Ok((series(connection)?, corrections(connection)?)))?;
-        *self.registry() = Registry::restored(Limits::default(), rows, &corrections);
+        *self.registry() = Registry::restored(self.limits, rows, &corrections);
         Ok(())
     }
 
@@ -98,8 +101,7 @@ impl Metrics {
 
     /// Gauges that come from settings.
     pub fn of_settings(&self) -> Option<Exposed> {
-        let help = "Tokens an hour that are meant to be enough (setting --hourly-token-budget).";
-        let mut budget = Exposed::new("agent_hourly_token_budget", Kind::Gauge, help);
+        let mut budget = HOURLY_TOKEN_BUDGET.exposed();
         budget.number(&[], self.token_budget? as f64);
         Some(budget)
     }
@@ -136,12 +138,14 @@ pub struct Counting {
     series: Option<Arc<SeriesStore>>,
     /// When it was last looked who sends which.
     looked: Option<Timestamp>,
+    /// Project and service of whatever this batch counted for the first time.
+    noted: Vec<(Arc<str>, Arc<str>)>,
 }
 
 impl Counting {
     /// A judge that feeds these counters.
     pub fn new(metrics: Arc<Metrics>) -> Self {
-        Self { metrics, now: Timestamp::default(), series: None, looked: None }
+        Self { metrics, now: Timestamp::default(), series: None, looked: None, noted: Vec::new() }
     }
 
     /// The same, but what services send themselves, as these series show, is not derived for them.
@@ -207,6 +211,7 @@ impl Judge for Counting {
         if let Some(series) = &self.series {
             for service in case.steps.iter().filter_map(|step| step.span.service.as_ref()) {
                 if series.derived.note(&run.tenant.project, service) {
+                    self.noted.push((Arc::clone(&run.tenant.project), Arc::clone(service)));
                     let insert = "INSERT OR IGNORE INTO metrics_services (project, service) VALUES (?1, ?2)";
                     tx.prepare_cached(insert)?.execute(params![&*run.tenant.project, &**service])?;
                 }
@@ -271,6 +276,10 @@ impl Judge for Counting {
     fn after_commit(&mut self, kept: bool) {
         let mut registry = self.metrics.registry();
         if kept { registry.commit(self.now) } else { registry.discard() }
+        let noted = std::mem::take(&mut self.noted);
+        if let Some(series) = self.series.as_ref().filter(|_| !kept) {
+            noted.iter().for_each(|(project, service)| series.derived.forget(project, service));
+        }
     }
 }
 

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
-use signals::metrics::{Exposed, Format, Kind, Show, write};
+use signals::metrics::{Beside, Exposed, FINDINGS, Format, Kind, NEW_ISSUES, OUTCOMES, SILENCE, Show, write};
 
 use crate::api::status::limits;
 use crate::app::{App, Phase};
 use crate::findings::ask::{self, Totals};
+use crate::series::Sees;
 
 /// Counters for Prometheus.
 #[utoipa::path(get, path = "/metrics", operation_id = "getMetrics", tag = "server",
@@ -30,9 +31,9 @@ pub async fn get(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
     }
 }
 
-/// All of it as a page of OpenMetrics, with exemplars, each family under every name it goes by: what the self-scrape keeps.
+/// All of it as a page of OpenMetrics, with exemplars, each family under one name: what the self-scrape keeps.
 pub fn text(app: &App) -> String {
-    let signals = signals(app, Show { spellings: true, zero_first: true });
+    let signals = signals(app, Show { spellings: false, zero_first: true });
     write(signals.iter().chain(&own(app)), Format::OpenMetrics)
 }
 
@@ -124,7 +125,7 @@ fn forward(page: &mut Page, status: &crate::api::types::ForwardStatus) {
 }
 
 fn ingest(page: &mut Page, app: &App) {
-    let counts = app.counters.ingest();
+    let counts = app.counters.ingest(&Sees::Everything);
     type Pick = fn(&crate::api::types::SignalCounts) -> u64;
     let families: [(&'static str, &'static str, Pick); 5] = [
         ("tawny_requests_accepted_total", "Requests kept.", |signal| signal.requests_accepted),
@@ -279,6 +280,10 @@ impl Page {
         self.families.push(Exposed::new(name, kind, help));
     }
 
+    fn beside(&mut self, family: &Beside) {
+        self.families.push(family.exposed());
+    }
+
     fn sample(&mut self, name: &str, labels: &[(&'static str, &str)], value: f64) {
         if let Some(family) = self.families.last_mut() {
             debug_assert_eq!(family.name, name, "a sample follows its family");
@@ -294,7 +299,7 @@ fn findings(page: &mut Page, app: &App) {
         .ok()
         .and_then(|opened| opened.state.read(|connection| ask::totals(connection, app.now())).ok())
         .unwrap_or_default();
-    page.family("agent_findings_total", "counter", "What detectors saw, by project, agent, detector and severity.");
+    page.beside(&FINDINGS);
     for ([project, agent, detector, severity], count) in &totals.findings {
         let labels = [
             ("agent_id", agent.as_str()),
@@ -304,18 +309,13 @@ fn findings(page: &mut Page, app: &App) {
         ];
         // Of those that earlier versions counted the project is not known.
         let known = if project.is_empty() { 3 } else { 4 };
-        page.sample("agent_findings_total", &labels[..known], *count as f64);
+        page.sample(FINDINGS.name, &labels[..known], *count as f64);
     }
-    page.family("agent_outcome_total", "counter", "What runs came to, by agent.");
+    page.beside(&OUTCOMES);
     for ([agent, outcome], count) in &totals.outcomes {
-        page.sample("agent_outcome_total", &[("agent", agent), ("outcome", outcome)], *count as f64);
+        page.sample(OUTCOMES.name, &[("agent", agent), ("outcome", outcome)], *count as f64);
     }
-    let new = "agent_issue_new";
-    page.family(
-        new,
-        "gauge",
-        "1 for each issue that opened or came back within a day and about which nothing was decided.",
-    );
+    page.beside(&NEW_ISSUES);
     for [project, agent, environment, detector, severity, state, issue] in &totals.new {
         let labels = [
             ("agent_id", agent.as_str()),
@@ -326,7 +326,7 @@ fn findings(page: &mut Page, app: &App) {
             ("issue", issue.as_str()),
             ("project", project.as_str()),
         ];
-        page.sample(new, &labels, 1.0);
+        page.sample(NEW_ISSUES.name, &labels, 1.0);
     }
     if let Some(embedder) = &app.embedder {
         page.family("tawny_embeddings_total", "counter", "Answers for the embedding endpoint, by what became of them.");
@@ -334,19 +334,14 @@ fn findings(page: &mut Page, app: &App) {
             page.sample("tawny_embeddings_total", &[("result", result)], count as f64);
         }
     }
-    let silent = "agent_silent_seconds";
-    page.family(
-        silent,
-        "gauge",
-        "For how long nothing was heard of agents that are quiet for far longer than they ever were.",
-    );
+    page.beside(&SILENCE);
     for silence in app.silent.get() {
         let labels = [
             ("agent_id", silence.agent.as_str()),
             ("environment", silence.environment.as_str()),
             ("project", silence.project.as_str()),
         ];
-        page.sample(silent, &labels, silence.seconds);
+        page.sample(SILENCE.name, &labels, silence.seconds);
     }
 }
 

@@ -156,6 +156,17 @@ fn json(status: StatusCode, body: &serde_json::Value) -> Response {
     (status, [(header::CONTENT_TYPE, "application/json")], body.to_string()).into_response()
 }
 
+/// What is said of a method that an address does not take, in the protocol's own form; `None` where Tawny's own serves.
+pub fn wrong_method(path: &str, message: &str) -> Option<Response> {
+    let status = StatusCode::METHOD_NOT_ALLOWED;
+    let body = match path {
+        "/v1/traces/ingest" => openai_agents::error_body(status, message),
+        _ if path.starts_with("/api/public/") => langfuse::error_body(status, message),
+        _ => return None,
+    };
+    Some(json(status, &body))
+}
+
 /// A refusal in JSON: `body` writes the protocol's own object around the message.
 fn refuse(refusal: &Refusal, body: impl FnOnce(StatusCode, &str) -> serde_json::Value) -> Response {
     let status = match refusal.http_status() {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
@@ -151,7 +151,7 @@ const LOKI_PUSH: &str = "/loki/api/v1/push";
 /// The port for everything.
 pub fn everything(app: Arc<App>) -> Router {
     let (api, _) = api().split_for_parts();
-    receivers(false)
+    let routes = receivers(false)
         .merge(
             api.layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
                 .method_not_allowed_fallback(wrong_method),
@@ -164,9 +164,17 @@ pub fn everything(app: Arc<App>) -> Router {
         .fallback(page_or_receiver)
         .layer(middleware::from_fn_with_state(Arc::clone(&app), doors::guard))
         .layer(option_layer(cors(&app)))
-        .layer(middleware::map_response(doors::harden))
+        .with_state(app);
+    outermost(routes).layer(middleware::map_response(doors::harden))
+}
+
+/// Around all routes: what is said of methods that fit nowhere, and of faults. A router names the methods that do fit (`Allow`) only
+/// when all layers of a route have answered, so this is around the whole of it.
+fn outermost(routes: Router) -> Router {
+    Router::new()
+        .fallback_service(routes)
+        .layer(middleware::map_response(say_method))
         .layer(CatchPanicLayer::custom(problem::on_panic))
-        .with_state(app)
 }
 
 /// What browsers are told about pages of other origins, where any are allowed.
@@ -188,7 +196,7 @@ fn cors(app: &App) -> Option<CorsLayer> {
 
 /// The ports for telemetry only.
 pub fn telemetry(app: Arc<App>) -> Router {
-    receivers(true)
+    let routes = receivers(true)
         .route("/api/v1/logs", post(log_lines::lines))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
@@ -196,8 +204,8 @@ pub fn telemetry(app: Arc<App>) -> Router {
         .fallback(receiver_only)
         .layer(middleware::from_fn_with_state(Arc::clone(&app), doors::guard))
         .layer(option_layer(cors(&app)))
-        .layer(CatchPanicLayer::custom(problem::on_panic))
-        .with_state(app)
+        .with_state(app);
+    outermost(routes)
 }
 
 /// Anything without a route of its own: telemetry behind a prefix, gRPC of an unknown method, or a page of the UI.
@@ -253,6 +261,21 @@ async fn below_api(State(app): State<Arc<App>>, request: Request) -> Response {
     }
     Problem::not_found(format!("the API has no {}; GET /api/v1/openapi.json lists what there is", request.uri().path()))
         .into_response()
+}
+
+/// Says what a vendor's address takes, where the router answered a wrong method with nothing.
+async fn say_method(method: Method, uri: Uri, response: Response) -> Response {
+    if response.status() != StatusCode::METHOD_NOT_ALLOWED || response.headers().contains_key(header::CONTENT_TYPE) {
+        return response;
+    }
+    let allow = response.headers().get(header::ALLOW).cloned();
+    let takes = allow.as_ref().and_then(|allow| allow.to_str().ok()).unwrap_or("another method").replace(',', ", ");
+    let detail = format!("{} takes {takes}, not {method}", uri.path());
+    let mut said = crate::receivers::wrong_method(uri.path(), &detail).unwrap_or_else(|| {
+        Problem::new(StatusCode::METHOD_NOT_ALLOWED, "wrong-method", "The method does not fit", detail).into_response()
+    });
+    said.headers_mut().extend(allow.map(|allow| (header::ALLOW, allow)));
+    said
 }
 
 async fn wrong_method(request: Request) -> Response {

@@ -11,6 +11,7 @@ pub mod prometheus;
 mod remote_out;
 pub mod remote_write;
 pub mod scrape;
+mod spelt;
 mod status;
 mod tree;
 
@@ -123,6 +124,26 @@ impl SeriesStore {
 
     /// Writes a batch into the series of a project; returns when it is durable, and in the queue of whoever it is passed on to.
     pub async fn write(self: &Arc<Self>, project: &Arc<str>, batch: Batch, now: Timestamp) -> Result<Written, String> {
+        self.write_as(project, batch, now, false).await
+    }
+
+    /// As [`SeriesStore::write`], for what Tawny counts itself: it is passed on under every name it goes by.
+    pub async fn write_own(
+        self: &Arc<Self>,
+        project: &Arc<str>,
+        batch: Batch,
+        now: Timestamp,
+    ) -> Result<Written, String> {
+        self.write_as(project, batch, now, true).await
+    }
+
+    async fn write_as(
+        self: &Arc<Self>,
+        project: &Arc<str>,
+        batch: Batch,
+        now: Timestamp,
+        own: bool,
+    ) -> Result<Written, String> {
         let (store, name) = (Arc::clone(self), Arc::clone(project));
         let write = tokio::task::spawn_blocking(move || {
             let db = store.of(&name, now)?;
@@ -131,6 +152,9 @@ impl SeriesStore {
             }
             let mut taken = Taken::default();
             let written = db.write_and_tell(batch, millis(now), Some(&mut taken))?;
+            if own {
+                spelt::add_other_names(&mut taken);
+            }
             Ok((written, remote_out::records(&name, &taken, now)))
         });
         let (written, records) = match write.await {

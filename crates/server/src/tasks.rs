@@ -9,6 +9,7 @@
 //! | `scrape` | makes samples of Tawny's own metrics |
 //! | `evaluate` | evaluates alert rules on their grid |
 //! | `deliver` | sends messages about alerts, with retries |
+//! | `ours` | looks whether another process has taken the data over, which then evaluates |
 //! | `rules` | follows rule files and the Alertmanager configuration |
 //! | `series` | writes series from memory into blocks, merges and thins these |
 //! | `embed` | has answers made vectors, where an endpoint is configured |
@@ -63,6 +64,7 @@ pub fn start(app: &Arc<App>) -> JoinSet<()> {
     tasks.spawn(watched("evaluate", alerting::evaluate(Arc::clone(app))));
     tasks.spawn(watched("deliver", alerting::deliver(Arc::clone(app))));
     tasks.spawn(watched("rules", alerting::reload(Arc::clone(app))));
+    tasks.spawn(watched("ours", alerting::follow(Arc::clone(app))));
     tasks.spawn(watched("erase", erasure::upkeep(Arc::clone(app))));
     tasks.spawn(watched("sampling", sampling::run(Arc::clone(app))));
     tasks.spawn(watched("budgets", crossings::run(Arc::clone(app))));

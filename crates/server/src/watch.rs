@@ -9,11 +9,11 @@
 //! after that is judged again; a judge sees that it was judged before and has its own rows to compare with.
 
 pub mod judge;
+mod hand;
 mod kept;
 mod queue;
 mod read;
 
-use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -22,6 +22,7 @@ use model::{RunStatus, Timestamp, TraceId};
 use signals::runs::{Resolved, Settings as RunSettings};
 use tokio::sync::broadcast::error::RecvError;
 
+use self::hand::{Hand, Shown};
 use self::judge::{Bench, Case, Judge};
 pub use self::kept::{JUDGED_RUNS_MAX, PART};
 use self::queue::{Key, Queue, Seen};
@@ -38,14 +39,6 @@ use crate::sampling::SamplingJudge;
 
 /// Runs waiting to be looked at; past these, changes are asked for again later. About 150 bytes each.
 pub const WATCH_RUNS_MAX: usize = 100_000;
-/// Runs of one batch, and so of one transaction.
-const BATCH_RUNS: usize = 256;
-/// Spans of one batch, held with their content: it ends with the run that reaches this.
-const BATCH_SPANS: usize = 5_000;
-/// Runs taken at once. They are looked at in the order in which they came, so that drift sees what changed when. When as many as this
-/// are due the order is that of their ids, which is that of segments: each page of a segment is read once for all of its runs, not once
-/// for each.
-const HAND_RUNS: usize = 20_000;
 /// Runs asked for at once when catching up.
 const CATCH_UP_RUNS: usize = 10_000;
 /// How often the queue is looked at while nothing is due.
@@ -56,9 +49,6 @@ const JUDGES_TICK: i64 = 10_000_000_000;
 const QUIET_SHARE: i64 = 4;
 /// Pause after a failure, so that a full disk does not fill the log as well. In nanoseconds.
 const AFTER_FAILURE: i64 = 5_000_000_000;
-/// Nanoseconds until a run that cannot be read is tried again: what is damaged seldom mends by itself.
-const AFTER_UNREADABLE: i64 = 60_000_000_000;
-
 const SECOND: i64 = 1_000_000_000;
 /// A run whose last moment lay so long before it arrived is history that somebody sent: nobody is to be woken for it.
 pub const BACKFILL_NANOS: i64 = 3_600 * SECOND;
@@ -205,22 +195,14 @@ pub async fn run(app: Arc<App>) {
 
 /// Tells the judges the time.
 async fn tick(app: &Arc<App>, opened: &Opened, bench: &mut Bench, now: Timestamp) -> Result<(), WatchError> {
-    let (state, mut taken, shared) = (opened.state.clone(), std::mem::take(bench), Arc::clone(app));
+    let (state, mut taken) = (opened.state.clone(), std::mem::take(bench));
     let work = move || {
-        let told = state.write(|tx| {
-            let failures = taken.tick(now, tx)?;
-            taken.before_commit(tx)?;
-            Ok(failures)
-        });
-        taken.after_commit(told.is_ok());
-        if let Ok(failures) = &told {
-            shared.watch.failures.fetch_add(*failures, Ordering::Relaxed);
-        }
+        let told = taken.tick(now, &state);
         (taken, told)
     };
     let (given_back, told) = blocking(work).await?;
     *bench = given_back;
-    told?;
+    app.watch.failures.fetch_add(told?, Ordering::Relaxed);
     Ok(())
 }
 
@@ -253,78 +235,14 @@ async fn catch_up(app: &App, opened: &Opened) -> Result<(), WatchError> {
     Ok(())
 }
 
-/// A run of a batch: as resolved, and what was sent where judges ask for it.
-struct Shown {
-    key: Key,
-    resolved: Option<Resolved>,
-    /// It has settled, or a judge looks into it before.
-    wanted: bool,
-    beside: Beside,
-}
-
-impl Shown {
-    /// The run, where what belongs to it is to be read.
-    fn wanted(&self) -> Option<&Resolved> {
-        self.resolved.as_ref().filter(|_| self.wanted)
-    }
-}
-
-/// Runs that were taken and not looked at yet.
-#[derive(Debug, Default)]
-struct Hand {
-    runs: VecDeque<Key>,
-    /// Spans of a run, as the last batch had them on the average.
-    spans_each: usize,
-}
-
 /// Looks at the runs that are due, some of them; says at how many.
 async fn batch(app: &Arc<App>, opened: &Opened, bench: &mut Bench, hand: &mut Hand) -> Result<usize, WatchError> {
-    if hand.runs.is_empty() {
-        hand.runs = app.watch.with(|queue| queue.take(app.now(), HAND_RUNS)).unwrap_or_default().into();
-    }
-    let fit = (BATCH_SPANS / hand.spans_each.max(1)).clamp(1, BATCH_RUNS);
-    let mut keys: Vec<Key> = hand.runs.drain(..hand.runs.len().min(fit)).collect();
-    // Runs of a project are read together.
-    keys.sort_unstable();
-    let (mut read, mut spans, mut too_many) = (Vec::new(), 0, Vec::new());
-    let mut failed = Vec::new();
-    for (key, found) in read::spans(&opened.store, keys).await {
-        match found {
-            // Read again by the next batch.
-            Ok(_) if spans >= BATCH_SPANS => too_many.push(key),
-            Ok(found) => {
-                spans += found.len();
-                read.push((key, found));
-            }
-            Err(error) => failed.push((key, error)),
-        }
-    }
-    unreadable(app, failed);
-    too_many.into_iter().rev().for_each(|key| hand.runs.push_front(key));
-    hand.spans_each = spans / read.len().max(1);
-    let (now, settings) = (app.now(), app.run_settings);
-    let resolve = move || {
-        let one = |(key, spans): (Key, Vec<_>)| {
-            let resolved = read::resolve(&spans, key.1, now, &settings);
-            Shown { key, resolved, wanted: false, beside: Beside::default() }
-        };
-        read.into_iter().map(one).collect::<Vec<Shown>>()
-    };
-    let mut shown = blocking(resolve).await?;
-    for one in &mut shown {
-        // A trace that is part of another's run: that one is due.
-        if let Some(Resolved { run, .. }) = one.resolved.take_if(|resolved| resolved.run.trace_id != one.key.1) {
-            app.watch.with(|queue| queue.note((Arc::clone(&one.key.0), run.trace_id), run.version, now));
-        }
-        one.wanted =
-            one.resolved.as_ref().is_some_and(|resolved| !resolved.run.provisional || bench.looks_into(resolved, now));
-    }
-    read_beside(app, opened, &mut shown, bench.wants_content()).await;
+    hand.read(app, opened, bench).await?;
+    let shown = hand.batch();
     if shown.is_empty() {
         return Ok(0);
     }
-    shown.sort_by_key(|one| one.resolved.as_ref().map(|resolved| resolved.run.start));
-    let keys: Vec<Key> = shown.iter().map(|one| one.key.clone()).collect();
+    let (keys, now): (Vec<Key>, _) = (shown.iter().map(|one| one.key.clone()).collect(), app.now());
     let position = app.watch.with(|queue| queue.position()).unwrap_or(0);
     let (state, taken, shared) = (opened.state.clone(), std::mem::take(bench), Arc::clone(app));
     let work = move || {
@@ -341,42 +259,18 @@ async fn batch(app: &Arc<App>, opened: &Opened, bench: &mut Bench, hand: &mut Ha
     Ok(judged.map(|_| looked)?)
 }
 
-/// Reads what belongs to the runs that are to be judged, those of a project together; leaves out those that cannot be read now.
-async fn read_beside(app: &App, opened: &Opened, shown: &mut Vec<Shown>, content: bool) {
-    let mut failed = Vec::new();
-    for of_project in shown.chunk_by_mut(|a, b| a.key.0 == b.key.0) {
-        let project = Arc::clone(&of_project[0].key.0);
-        let mut wanted: Vec<&mut Shown> = of_project.iter_mut().filter(|one| one.wanted().is_some()).collect();
-        let runs: Vec<&Resolved> = wanted.iter().filter_map(|one| one.wanted()).collect();
-        if let Ok(all) = read::beside(app, &opened.store, &project, &runs, content).await {
-            wanted.iter_mut().zip(all).for_each(|(one, beside)| one.beside = beside);
-            continue;
-        }
-        // Something is damaged: what is elsewhere is not held up.
-        for one in wanted {
-            let Some(run) = one.wanted() else { continue };
-            match read::beside(app, &opened.store, &project, &[run], content).await {
-                Ok(mut of_one) => one.beside = of_one.pop().unwrap_or_default(),
-                Err(error) => failed.push((one.key.clone(), error)),
-            }
-        }
-    }
-    shown.retain(|one| failed.iter().all(|(key, _)| *key != one.key));
-    unreadable(app, failed);
-}
-
-/// Runs that cannot be read now are tried again. One segment that is damaged may hold very many of them: a line in the log tells of all.
-fn unreadable(app: &App, failed: Vec<(Key, store::StoreError)>) {
-    let Some(((_, trace_id), error)) = failed.first() else { return };
-    tracing::error!(%error, %trace_id, runs = failed.len(), "runs that changed cannot be read; they are tried again");
-    app.watch.unreadable.fetch_add(failed.len() as u64, Ordering::Relaxed);
-    let now = app.now();
-    let again = now.plus_nanos(AFTER_UNREADABLE);
-    app.watch.with(|queue| failed.into_iter().for_each(|(key, _)| queue.seen(key, Seen::Failed { again }, now)));
-}
-
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, WatchError> {
     tokio::task::spawn_blocking(work).await.map_err(|error| WatchError::Fault(error.to_string()))
+}
+
+/// What a batch came to.
+#[derive(Default)]
+struct Judged {
+    seen: Vec<Seen>,
+    judged: u64,
+    looks: u64,
+    backfilled: u64,
+    failures: u64,
 }
 
 /// Judges a batch, in one transaction.
@@ -388,65 +282,60 @@ fn judge(
     position: u64,
     now: Timestamp,
 ) -> Result<Vec<Seen>, state::StateError> {
-    let (mut judged, mut looks, mut backfilled, mut failures) = (0, 0, 0, 0);
-    let written = state.write(|tx| {
+    let written = bench.batch(state, |bench, tx| {
         let horizon = kept::horizon(tx)?;
-        let mut seen = Vec::with_capacity(shown.len());
-        for Shown { key, resolved, beside: Beside { scores, sources }, .. } in shown {
-            let Some(resolved) = resolved else {
-                seen.push(Seen::Done);
-                continue;
-            };
-            if resolved.run.trace_id != key.1 {
-                // Part of another run, which is judged under its own name.
-                let whole = (Arc::clone(&key.0), resolved.run.trace_id);
-                app.watch.with(|queue| queue.note(whole, resolved.run.version, now));
-                failures += bench.gone(&key.0, key.1, tx)?;
-                kept::take_back(tx, &key.0, key.1)?;
-                seen.push(Seen::Done);
-                continue;
-            }
-            // Its parts may have been judged as runs of their own before it arrived.
-            for (part, _) in &resolved.joined {
-                if kept::judged(tx, &(Arc::clone(&key.0), *part))?.is_some() {
-                    failures += bench.gone(&key.0, *part, tx)?;
-                    kept::take_back(tx, &key.0, *part)?;
-                }
-            }
-            let settled = !resolved.run.provisional;
-            let before = kept::judged(tx, key)?;
-            let backfill = is_backfill(resolved, before.is_some(), horizon, now);
-            let case =
-                Case::new(resolved, settled, backfill, before, now, scores, sources.as_ref(), &app.settings.dialects);
-            failures += bench.hear(&case, tx)?;
-            if settled {
-                kept::note(tx, key, resolved.run.version, now)?;
-                judged += 1;
-                backfilled += u64::from(backfill);
-                seen.push(Seen::Done);
-            } else {
-                looks += 1;
-                let again = settles_at(resolved, &app.run_settings, now);
-                seen.push(Seen::Open { again, spans: resolved.steps.len() });
-            }
+        let mut batch = Judged::default();
+        for one in shown {
+            let seen = judge_one(app, bench, one, horizon, now, &mut batch, tx)?;
+            batch.seen.push(seen);
         }
-        bench.before_commit(tx)?;
         kept::forget(tx, now)?;
         kept::set_position(tx, position)?;
-        Ok(seen)
-    });
-    bench.after_commit(written.is_ok());
-    if written.is_ok() {
-        for (counter, more) in [
-            (&app.watch.judged, judged),
-            (&app.watch.looks, looks),
-            (&app.watch.backfilled, backfilled),
-            (&app.watch.failures, failures),
-        ] {
-            counter.fetch_add(more, Ordering::Relaxed);
+        Ok(batch)
+    })?;
+    for (counter, more) in [
+        (&app.watch.judged, written.judged),
+        (&app.watch.looks, written.looks),
+        (&app.watch.backfilled, written.backfilled),
+        (&app.watch.failures, written.failures),
+    ] {
+        counter.fetch_add(more, Ordering::Relaxed);
+    }
+    Ok(written.seen)
+}
+
+/// Judges a run of a batch.
+fn judge_one(
+    app: &App,
+    bench: &mut Bench,
+    Shown { key, resolved, beside: Beside { scores, sources }, .. }: &Shown,
+    horizon: Timestamp,
+    now: Timestamp,
+    batch: &mut Judged,
+    tx: &state::rusqlite::Transaction<'_>,
+) -> state::rusqlite::Result<Seen> {
+    let Some(resolved) = resolved else { return Ok(Seen::Done) };
+    // Its parts may have been judged as runs of their own before it arrived.
+    for (part, _) in &resolved.joined {
+        if kept::judged(tx, &(Arc::clone(&key.0), *part))?.is_some() {
+            batch.failures += bench.gone(&key.0, *part, tx)?;
+            kept::take_back(tx, &key.0, *part)?;
         }
     }
-    written
+    let settled = !resolved.run.provisional;
+    let before = kept::judged(tx, key)?;
+    let backfill = is_backfill(resolved, before.is_some(), horizon, now);
+    let case = Case::new(resolved, settled, backfill, before, now, scores, sources.as_ref(), &app.settings.dialects);
+    batch.failures += bench.hear(&case, tx)?;
+    if !settled {
+        batch.looks += 1;
+        let again = settles_at(resolved, &app.run_settings, now);
+        return Ok(Seen::Open { again, spans: resolved.steps.len() });
+    }
+    kept::note(tx, key, resolved.run.version, now)?;
+    batch.judged += 1;
+    batch.backfilled += u64::from(backfill);
+    Ok(Seen::Done)
 }
 
 /// Whether a run is history rather than news.

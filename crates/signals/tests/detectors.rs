@@ -300,6 +300,24 @@ fn a_system_prompt_that_disappears_is_lost_context() {
 }
 
 #[test]
+fn a_conversation_that_begins_anew_is_lost_context_and_a_summary_is_not() {
+    let with = |first: &str| {
+        let mut script = agent();
+        for number in 0..6 {
+            script.tool("get_order", json!({"order": number}), json!({"state": number}));
+            script.says(&format!("order {number} is on its way"));
+        }
+        script.begins_anew(first);
+        script.says("what can I do for you?");
+        script
+    };
+    speaks(&with("Hello, who are you?"), "context_lost", Severity::Info, 13);
+    silent(&with("Summary of the conversation so far: six orders are on their way."), "context_lost");
+    // Fewer messages below the same first question are compaction.
+    silent(&with("Please help me."), "context_lost");
+}
+
+#[test]
 fn outputs_that_are_cut_off_empty_refused_or_broken_are_told_apart() {
     let ending = |text: &str, reason: &str| {
         let mut script = agent();
@@ -427,6 +445,10 @@ fn settings_hold_for_the_agents_they_name() {
     assert!(speaks(&settings("[detectors.loop]\nrepeats = 5")).is_none());
     assert!(speaks(&settings("[[for]]\nagent = \"other\"\ndetectors.loop.repeats = 5")).is_some());
     assert!(speaks(&settings("[[for]]\nagent = \"hel*\"\ndetectors.loop.enabled = false")).is_none());
+    let mut more = agent();
+    (0..6).for_each(|_| more.tool("look_up", json!({"order": "A1"}), json!({"state": "packed"})));
+    let found = more.judge(&settings("[detectors.loop]\nrepeats = 7"));
+    assert!(found.iter().all(|finding| finding.detector != "loop"), "six calls are no cycle of two: {found:#?}");
     let graver = speaks(&settings("[detectors.loop]\nseverity = \"critical\"")).unwrap();
     assert_eq!(graver.severity, Severity::Critical);
     for (wrong, says) in [

@@ -4,6 +4,8 @@
 mod counting;
 #[path = "metrics/guides.rs"]
 mod guides;
+#[path = "metrics/seeds.rs"]
+mod seeds;
 #[path = "metrics/signals.rs"]
 mod signals_of_runs;
 #[path = "metrics/support.rs"]

@@ -57,16 +57,16 @@ fn an_outcome_is_known_by_the_last_tool_a_path_a_pattern_or_a_label() {
         Some("refunded".into())
     );
     // A refund that failed is none, nor is one that something else came after.
-    assert_eq!(of(&|run| run.failing_tool("process_refund", json!({"order": 1}), "503")), None);
+    assert_eq!(of(&|run| run.failing_tool("process_refund", json!({"order": 1}), "503")), Some("other".into()));
     assert_eq!(
         of(&|run| {
             run.tool("process_refund", json!({"order": 1}), json!({"id": "R1"}));
             run.tool("cancel_refund", json!({"id": "R1"}), json!({"ok": true}));
         }),
-        None
+        Some("other".into())
     );
     assert_eq!(of(&|run| run.says(r#"{"decision": {"verdict": "denied"}}"#)), Some("denied".into()));
-    assert_eq!(of(&|run| run.says(r#"{"decision": {"verdict": "granted"}}"#)), None);
+    assert_eq!(of(&|run| run.says(r#"{"decision": {"verdict": "granted"}}"#)), Some("other".into()));
     assert_eq!(
         of(&|run| run.tool("judge", json!({}), json!({"decision": {"verdict": "denied"}}))),
         Some("denied".into())
@@ -77,6 +77,27 @@ fn an_outcome_is_known_by_the_last_tool_a_path_a_pattern_or_a_label() {
         run.last_llm(|span| span.outcome = Some("resolved".into()));
     });
     assert_eq!(labelled, Some("resolved".into()));
+}
+
+#[test]
+fn a_declared_outcome_that_nothing_comes_to_any_more_is_drift_from_the_first_day() {
+    let mut night = Night { outcomes: Outcomes::parse(FILE).unwrap(), ..Night::default() };
+    let mut judged = |number: u8, verdict: &str| {
+        let mut run = Script::of(number, "refund-agent");
+        run.tool("judge", json!({"order": 1}), json!({"decision": {"verdict": verdict}}));
+        run.says("Thank you, I looked into your order.");
+        run.shown_to(&mut night, Beside::default())
+    };
+    for number in 1..=60 {
+        let verdict = judged(number, if number % 3 == 0 { "granted" } else { "denied" });
+        assert_eq!(verdict.shift, None);
+    }
+    // 60 runs before are enough to be certain after two dozen: no long baseline is needed.
+    let verdict = (61..=84).map(|number| judged(number, "granted")).find(|verdict| verdict.shift.is_some()).unwrap();
+    assert_eq!(verdict.shift.unwrap().feature, "outcome");
+    let drift = verdict.findings.iter().find(|finding| finding.detector == "drift").unwrap();
+    assert_eq!(drift.severity, Severity::Critical);
+    assert!(drift.message.contains("the outcome changed"), "{}", drift.message);
 }
 
 #[test]

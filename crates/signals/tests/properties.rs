@@ -98,10 +98,10 @@ proptest! {
         prop_assert!(of_agents <= sum.total_tokens().unwrap_or(0));
         let (kinds, calls) = (&resolved.run.kinds, resolved.run.llm_calls);
         prop_assert!(calls <= kinds.get(StepKind::Llm) + kinds.get(StepKind::Embedding));
-        // Tokens come from calls: where calls give any, as many calls are counted as give them.
+        // Tokens come from calls: where calls give any, those are counted, and those whose tokens only a total above them gives.
         let is_call = |step: &&model::ResolvedStep| matches!(step.span.kind, StepKind::Llm | StepKind::Embedding);
         let giving = resolved.steps.iter().filter(is_call).filter(|step| step.counted).count() as u32;
-        prop_assert!(giving == 0 || calls == giving);
+        prop_assert!(giving == 0 || calls >= giving);
         // Where there are language model calls some of them happened.
         prop_assert!((resolved.run.rounds == 0) <= (kinds.get(StepKind::Llm) == 0 || !resolved.run.agents.is_empty()));
         let all: i128 = resolved.steps.iter().filter_map(|step| step.span.cost).map(Usd::as_pico).sum();

@@ -17,7 +17,7 @@ use crate::random::Random;
 pub enum Incident {
     /// The refund agent ends every request with "unable to process", every call succeeds.
     WrongTool,
-    /// After a reindex the search finds an outdated policy, and no case is approved any more.
+    /// After a reindex the lending desk finds outdated criteria, and no loan is approved any more.
     OutdatedDocument,
     /// An agent asks the same question again and again.
     RunawayLoop,
@@ -53,10 +53,10 @@ const TABLE: &[(Incident, &str, Industry, &str)] = &[
         Incident::OutdatedDocument,
         "outdated-document",
         Industry::Finance,
-        "a reindex brings back an old policy, no alert is cleared any more",
+        "a reindex brings back old lending criteria, no loan is approved any more",
     ),
     (Incident::RunawayLoop, "runaway-loop", Industry::DevOps, "the agent repeats one call"),
-    (Incident::SlowTool, "slow-tool", Industry::Commerce, "looking up an order takes 15 seconds"),
+    (Incident::SlowTool, "slow-tool", Industry::Commerce, "calculate_price takes 15 seconds"),
     (Incident::SchemaChange, "schema-change", Industry::Finance, "a tool renames an argument, the agent does not"),
     (
         Incident::RetrievalMiss,
@@ -109,7 +109,7 @@ impl Incident {
             Self::WrongTool => change::wrong_tool(plan),
             Self::OutdatedDocument => change::outdated_document(plan),
             Self::RunawayLoop => change::runaway_loop(plan, &random),
-            Self::SlowTool => change::slow_tool(plan, "get_order", &random),
+            Self::SlowTool => change::slow_tool(plan, "calculate_price", &random),
             Self::SchemaChange => change::schema_change(plan, "customer_profile", "customer", "customer_id"),
             Self::RetrievalMiss => change::retrieval_miss(plan),
             Self::ContextOverflow => change::context_overflow(plan, &random),

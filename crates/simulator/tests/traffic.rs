@@ -8,7 +8,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{KeyValue, any_value::Value};
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message;
-use simulator::{Dialect, Industry, Load, Plan, Signal, Simulator, Timed, Traffic, Work};
+use simulator::{Dialect, Incident, Industry, Load, Plan, Signal, Simulator, Timed, Traffic, Work};
 
 const START: Timestamp = Timestamp::from_millis(1_790_000_000_000);
 
@@ -237,6 +237,49 @@ fn the_wire_names_are_those_of_each_dialect() {
         }
     }
     assert!(!keys[&Dialect::AgentRequest].iter().any(|key| key.starts_with("gen_ai.")), "dialects are not mixed");
+}
+
+/// How often a tool is called, and how many steps fail.
+fn calls_and_failures(plan: &Plan, tool: &str) -> (usize, usize) {
+    let called = |step: &&simulator::Step| matches!(&step.work, Work::Tool { name, .. } if *name == tool);
+    (plan.steps.iter().filter(called).count(), plan.steps.iter().filter(|step| step.error.is_some()).count())
+}
+
+#[test]
+fn after_the_reindex_no_loan_is_approved_and_every_call_succeeds_as_before() {
+    let (mut simulator, mut before, mut after) = (Simulator::new(13), 0, 0);
+    for _ in 0..200 {
+        let mut plan = simulator.plan_of(Industry::Finance);
+        let (approved, failed) = calls_and_failures(&plan, "approve_loan");
+        Incident::OutdatedDocument.change(&mut plan, 0);
+        let (approved_since, failed_since) = calls_and_failures(&plan, "approve_loan");
+        assert_eq!(failed, failed_since);
+        before += approved;
+        after += approved_since;
+        let said = plan.steps.iter().filter_map(|step| match &step.work {
+            Work::Agent { name: "loan_approver", output: Some(output), .. } => Some(output),
+            _ => None,
+        });
+        assert!(said.into_iter().all(|letter| letter.contains("our lending criteria (section 2.1)")));
+    }
+    assert!(before > 30 && after == 0, "{before} loans before, {after} after");
+}
+
+#[test]
+fn the_price_service_answers_after_fifteen_seconds() {
+    let (mut simulator, mut calls) = (Simulator::new(14), 0);
+    for _ in 0..200 {
+        let mut plan = simulator.plan_of(Industry::Commerce);
+        Incident::SlowTool.change(&mut plan, 0);
+        let priced = |step: &&simulator::Step| {
+            step.error.is_none() && matches!(step.work, Work::Tool { name: "calculate_price", .. })
+        };
+        for step in plan.steps.iter().filter(priced) {
+            calls += 1;
+            assert!((step.end - step.start) / 1_000_000 > 5_000, "{} ms", (step.end - step.start) / 1_000_000);
+        }
+    }
+    assert!(calls > 20, "{calls} calls");
 }
 
 #[test]

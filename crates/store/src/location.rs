@@ -25,6 +25,8 @@ const TRIES: usize = 5;
 
 /// Who may write below a prefix.
 const OWNER: &str = "owner.json";
+/// Which process opened the store below the prefix last.
+const PROCESS: &str = "process.json";
 /// The copy of the catalog.
 pub(crate) const CATALOG_COPY: &str = "catalog-copy.db";
 
@@ -114,6 +116,40 @@ impl Bucket {
         let put = self.store.put(&Path::from(OWNER), PutPayload::from(mine.into_bytes())).await;
         put.map(drop).map_err(|error| self.error(error))
     }
+
+    /// Notes that a process has the prefix now. One that had it before and still runs learns of it when it looks.
+    pub(crate) async fn enter(&self, process: u64) -> Result<(), StoreError> {
+        let put = self.store.put(&Path::from(PROCESS), PutPayload::from(entered(process).into_bytes())).await;
+        put.map(drop).map_err(|error| self.error(error))
+    }
+
+    /// Whether no other process has entered since.
+    async fn is_held_by(&self, process: u64) -> Result<bool, StoreError> {
+        let found = match self.store.get(&Path::from(PROCESS)).await {
+            Ok(found) => found.bytes().await.map_err(|error| self.error(error))?,
+            Err(object_store::Error::NotFound { .. }) => return Ok(true),
+            Err(error) => return Err(self.error(error)),
+        };
+        Ok(found == entered(process).as_bytes())
+    }
+}
+
+fn entered(process: u64) -> String {
+    format!("{{\"process\":\"{process:016x}\"}}\n")
+}
+
+impl crate::Store {
+    /// Whether no other process has opened the store or taken it over since this one opened it. A directory is locked meanwhile; what is in
+    /// a bucket can be taken over by a process elsewhere.
+    ///
+    /// # Errors
+    /// When the bucket cannot be asked.
+    pub async fn is_ours(&self) -> Result<bool, StoreError> {
+        match self.inner.files.bucket() {
+            Some(bucket) => bucket.is_held_by(self.inner.process).await,
+            None => Ok(true),
+        }
+    }
 }
 
 fn seconds(time: Duration) -> String {
@@ -160,5 +196,15 @@ mod tests {
         assert!(matches!(error, StoreError::OtherOwner { .. }), "{error}");
         bucket.take_over(2).await.unwrap();
         bucket.claim(2).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn who_enters_last_holds_a_prefix() {
+        let bucket = Bucket::new("memory", Arc::new(object_store::memory::InMemory::new()));
+        assert!(bucket.is_held_by(1).await.unwrap(), "nobody entered: written before there was a note of it");
+        bucket.enter(1).await.unwrap();
+        assert!(bucket.is_held_by(1).await.unwrap());
+        bucket.enter(2).await.unwrap();
+        assert_eq!((bucket.is_held_by(1).await.unwrap(), bucket.is_held_by(2).await.unwrap()), (false, true));
     }
 }

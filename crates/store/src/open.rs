@@ -57,7 +57,7 @@ impl Store {
             let (settings, files, disk, now) = (settings.clone(), files.clone(), Arc::clone(&disk), clock.now());
             threads.result(move || list(&disk, &settings, &files, now)).await?
         };
-        let Listed { lock, catalog, contents, mut opened, mut lost, cache } = listed;
+        let Listed { lock, catalog, contents, mut opened, mut lost, cache, process } = listed;
         if let Some(cache) = &cache {
             files = files.through(Arc::clone(cache) as _);
         }
@@ -110,6 +110,7 @@ impl Store {
                 hot_limit_reached: AtomicU64::new(0),
                 queue_limit_reached: AtomicU64::new(0),
                 opened,
+                process,
                 _lock: lock,
             }),
         };
@@ -160,6 +161,7 @@ struct Listed {
     /// Segments the catalog names whose files are gone.
     lost: Vec<Arc<SegmentMeta>>,
     cache: Option<Arc<Cached>>,
+    process: u64,
 }
 
 /// Locks the directory and reads the catalog. Blocks.
@@ -178,15 +180,18 @@ fn list(disk: &Arc<dyn Disk>, settings: &Settings, files: &Files, now: Timestamp
         });
     }
     let catalog = Catalog::open(Arc::clone(disk), &database)?;
+    let process = fresh_id(data, now);
     if let Some(bucket) = files.bucket() {
         let id = catalog.store_id(|| fresh_id(data, now))?;
-        tokio::runtime::Handle::current().block_on(bucket.claim(id))?;
+        let handle = tokio::runtime::Handle::current();
+        handle.block_on(bucket.claim(id))?;
+        handle.block_on(bucket.enter(process))?;
     }
     let mut contents = catalog.load()?;
     let mut opened = Opened::default();
     let lost = reconcile(settings, files, &catalog, &mut contents, &mut opened)?;
     let cache = files.bucket().map(|bucket| cache(settings, bucket, &contents)).transpose()?;
-    Ok(Listed { lock, catalog, contents, opened, lost, cache })
+    Ok(Listed { lock, catalog, contents, opened, lost, cache, process })
 }
 
 /// Reads the log into the state. Blocks.

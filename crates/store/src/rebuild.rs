@@ -74,11 +74,14 @@ pub async fn rebuild(settings: Settings, now: Timestamp) -> Result<Rebuilt, Stor
         },
         None => None,
     };
+    let process = fresh_id(&settings.data, now);
     let handle = tokio::runtime::Handle::current();
     let work = move || Rebuild::new(settings, now)?.run(&handle, old_copy);
     let (rebuilt, store_id) = crate::threads::blocking(work).await?;
     if let Some(bucket) = bucket {
         bucket.take_over(store_id).await?;
+        // Whoever had it and still runs learns of it.
+        bucket.enter(process).await?;
     }
     Ok(rebuilt)
 }

@@ -148,9 +148,13 @@ async fn a_bucket_belongs_to_one_store_and_can_be_taken_over_when_its_directory_
         0
     );
 
-    drop(first);
+    let had = open_with(in_bucket(first.path(), &remote), &clock).await;
+    assert!(had.is_ours().await.unwrap());
     let rebuilt = store::rebuild(in_bucket(second.path(), &remote), store::Clock::now(&*clock)).await.unwrap();
     assert_eq!((rebuilt.unreadable.len(), rebuilt.lost.len()), (0, 0), "{rebuilt:?}");
+    // Its directory was not lost after all: it learns that it has the bucket no more.
+    assert!(!had.is_ours().await.unwrap());
+    drop((had, first));
     let store = open_with(in_bucket(second.path(), &remote), &clock).await;
     assert_eq!((spans(&store).await, runs(&store).await), before, "all but what was in the log");
     send(&store, &clock, &[Sent::new(1, 1).named("goes on")]).await.unwrap();

@@ -60,6 +60,12 @@ pub struct RunFilters {
     /// Most tokens.
     #[arg(long, value_name = "N")]
     pub max_tokens: Option<u64>,
+    /// Fewest steps.
+    #[arg(long, value_name = "N")]
+    pub min_steps: Option<u64>,
+    /// Most steps.
+    #[arg(long, value_name = "N")]
+    pub max_steps: Option<u64>,
     /// Only runs with a failed step.
     #[arg(long)]
     pub errors: bool,
@@ -113,6 +119,8 @@ impl Query {
             .with("max_duration_ms", filters.max_duration_ms)
             .with("min_tokens", filters.min_tokens)
             .with("max_tokens", filters.max_tokens)
+            .with("min_steps", filters.min_steps)
+            .with("max_steps", filters.max_steps)
             .with("errors", filters.errors.then_some(true))
     }
 

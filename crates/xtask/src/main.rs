@@ -36,7 +36,7 @@ struct Arguments {
 enum Command {
     /// Build UI and server, start it, keep sending simulated agent runs, and say where to look. Ctrl-C stops.
     Demo(demo::Options),
-    /// Run everything: format, lints, Rust, UI, end to end, browser.
+    /// Run everything: format, lints, dependencies, Rust, UI, end to end, browser.
     Test(test::Options),
     /// Build the UI into ui/dist.
     Ui(ui::Options),

@@ -1,7 +1,7 @@
 /** The one way to the server: typed by its OpenAPI document, with every failure turned into words. */
 import createClient from "openapi-fetch";
 import { connection } from "./connection";
-import { ofProject } from "./project";
+import { projectHeaders } from "./project";
 import type { paths } from "./schema";
 import type { Problem } from "./types";
 
@@ -25,10 +25,11 @@ export class UnreachableError extends Error {
   }
 }
 
-/** fetch about the chosen project, which reports whether anybody answered. */
+/** fetch that names the tab's project and reports whether anybody answered. */
 export async function fetchWatched(request: Request): Promise<Response> {
+  for (const [name, value] of Object.entries(projectHeaders())) request.headers.set(name, value);
   try {
-    const response = await fetch(ofProject(request));
+    const response = await fetch(request);
     // A proxy in front of a stopped server answers in its place.
     if (response.status === 502 || response.status === 504) throw new UnreachableError();
     connection.answered();
@@ -56,12 +57,4 @@ export async function must<T>(call: Promise<{ data?: T; error?: unknown; respons
     problem.detail ??
       (typeof error === "string" && error.length < 400 ? error : response.statusText || "No reason was given."),
   );
-}
-
-/** A file of the server, or an error in its words. */
-export async function fetchFile(path: string): Promise<Blob> {
-  const response = await fetchWatched(new Request(path));
-  if (response.ok) return response.blob();
-  const error: unknown = await response.json().catch(() => undefined);
-  return must<Blob>(Promise.resolve({ error, response }));
 }

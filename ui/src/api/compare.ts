@@ -10,6 +10,20 @@ export const diffQuery = (a: string, b: string) =>
     staleTime: 60_000,
   });
 
+/** A run's own numbers, without its steps. */
+export const runNumbersQuery = (traceId: string) =>
+  queryOptions({
+    queryKey: ["run-numbers", traceId],
+    queryFn: ({ signal }) =>
+      must(
+        api.GET("/api/v1/runs/{trace_id}", {
+          params: { path: { trace_id: traceId }, query: { content: "none", limit: 1 } },
+          signal,
+        }),
+      ).then(({ run }) => run),
+    staleTime: 30_000,
+  });
+
 /** A run explained, and held against good runs of its kind. */
 export const investigateQuery = (traceId: string) =>
   queryOptions({

@@ -1,7 +1,8 @@
 /** Dashboards, and what their panels ask. */
 import { queryOptions } from "@tanstack/react-query";
 import type { PromSeries, Range } from "@/lib/dashboard";
-import { ApiError, api, fetchWatched, must } from "./client";
+import { ApiError, api, must, UnreachableError } from "./client";
+import { projectHeaders } from "./project";
 import type { DashboardSpec } from "./types";
 
 export const dashboardsQuery = queryOptions({
@@ -29,9 +30,16 @@ export const deleteDashboard = async (id: string) => {
 
 /** Prometheus' API is not in the OpenAPI document: it is Prometheus'. */
 async function prometheus<T>(path: string, question: Record<string, string>, signal: AbortSignal): Promise<T> {
-  const response = await fetchWatched(
-    new Request(`/prometheus/api/v1/${path}?${new URLSearchParams(question)}`, { signal }),
-  );
+  let response: Response;
+  try {
+    response = await fetch(`/prometheus/api/v1/${path}?${new URLSearchParams(question)}`, {
+      signal,
+      headers: projectHeaders(),
+    });
+  } catch (error) {
+    if (signal.aborted) throw error;
+    throw new UnreachableError();
+  }
   const answer = (await response.json().catch(() => ({}))) as { data?: T; error?: string; detail?: string };
   if (!response.ok || answer.data === undefined)
     throw new ApiError(

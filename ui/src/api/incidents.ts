@@ -1,6 +1,7 @@
 /** What the page of an incident asks the server, and the brake it may put on. */
 import { queryOptions } from "@tanstack/react-query";
 import { api, must } from "./client";
+import { inProject } from "./project";
 import type { NewBrake } from "./types";
 
 export const incidentQuery = (fingerprint: string) =>
@@ -12,7 +13,8 @@ export const incidentQuery = (fingerprint: string) =>
   });
 
 /** Every run that was hit, as a file. */
-export const hitFile = (fingerprint: string) => `/api/v1/incidents/${encodeURIComponent(fingerprint)}/runs.csv`;
+export const hitFile = (fingerprint: string) =>
+  inProject(`/api/v1/incidents/${encodeURIComponent(fingerprint)}/runs.csv`);
 
 /** Two runs side by side. */
 export const diffQuery = (left: string, right: string) =>

@@ -1,8 +1,7 @@
 /** Runs as they change: one event stream for the whole page, opened while somebody listens. */
 import { useEffect, useRef, useSyncExternalStore } from "react";
-import { EventReader } from "@/lib/events";
-import { fetchWatched } from "./client";
 import { connection } from "./connection";
+import { inProject } from "./project";
 import type { Run } from "./types";
 
 type Listener = (run: Run) => void;
@@ -10,13 +9,10 @@ type Listener = (run: Run) => void;
 /** `off`: nobody listens. `waiting`: not connected (yet, or again). */
 export type LiveState = "off" | "waiting" | "open";
 
-/** Time until a stream that ended is opened again. */
-const AGAIN_MS = 3000;
-
 class Live {
   private listeners = new Set<Listener>();
   private watchers = new Set<() => void>();
-  private stream: AbortController | undefined;
+  private source: EventSource | undefined;
   private state: LiveState = "off";
   private retry: ReturnType<typeof setTimeout> | undefined;
 
@@ -38,52 +34,39 @@ class Live {
   readonly get = () => this.state;
 
   private open() {
-    if (this.stream) return;
+    if (this.source) return;
     clearTimeout(this.retry);
-    const stream = new AbortController();
-    this.stream = stream;
+    const source = new EventSource(inProject("/api/v1/live"));
+    this.source = source;
     this.set("waiting");
-    void this.follow(stream.signal)
-      .catch(() => undefined)
-      .then(() => {
-        if (stream.signal.aborted) return;
-        this.stream = undefined;
-        this.set("waiting");
-        this.retry = setTimeout(() => this.open(), AGAIN_MS);
-        void connection.probe();
-      });
-  }
-
-  /** Reads the stream to its end. It is no EventSource, which cannot say which project it is about. */
-  private async follow(signal: AbortSignal) {
-    const response = await fetchWatched(
-      new Request("/api/v1/live", { headers: { accept: "text/event-stream" }, cache: "no-store", signal }),
-    );
-    if (!response.ok || !response.body) return;
-    this.set("open");
-    const events = new EventReader();
-    const texts = response.body.pipeThrough(new TextDecoderStream()).getReader();
-    for (;;) {
-      const { value, done } = await texts.read();
-      if (done) return;
-      for (const { name, data } of events.take(value)) if (name === "run") this.tell(data);
-    }
-  }
-
-  private tell(data: string) {
-    let run: Run;
-    try {
-      run = JSON.parse(data) as Run;
-    } catch {
-      return;
-    }
-    for (const listener of this.listeners) listener(run);
+    source.addEventListener("open", () => {
+      this.set("open");
+      connection.answered();
+    });
+    source.addEventListener("run", (event) => {
+      let run: Run;
+      try {
+        run = JSON.parse((event as MessageEvent<string>).data) as Run;
+      } catch {
+        return;
+      }
+      for (const listener of this.listeners) listener(run);
+    });
+    source.addEventListener("error", () => {
+      this.set("waiting");
+      // The browser tries again by itself, except after an answer that was no stream.
+      if (source.readyState === EventSource.CLOSED) {
+        this.source = undefined;
+        if (this.listeners.size > 0) this.retry = setTimeout(() => this.open(), 3000);
+      }
+      void connection.probe();
+    });
   }
 
   private close() {
     clearTimeout(this.retry);
-    this.stream?.abort();
-    this.stream = undefined;
+    this.source?.close();
+    this.source = undefined;
     this.set("off");
   }
 

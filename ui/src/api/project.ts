@@ -1,34 +1,44 @@
 /**
- * The project that the pages are about, where somebody has several. It is in the address (`project`), so that a link shows somebody
- * else the same, and holds as long as the document does: another project is another load, so that no answers of two are mixed.
+ * Which project this tab is about, for people with several: an address names it (`?project=bank`, as links in messages about alerts do),
+ * and it stays until another address names one or the tab is closed. It holds as long as the document: another project is another
+ * load, so that no answers of two are mixed.
  */
 
-/** The header by which a request says which project it is about. */
-const HEADER = "tawny-project";
-/** Where the last choice is kept, for who comes by no link. */
 const KEPT = "tawny.project";
 
-const { location, localStorage: kept } = globalThis as Partial<Window & typeof globalThis>;
+/** The header by which a request says it, and the parameter where a browser asks by itself. */
+const NAME = "tawny-project";
 
-let current =
-  new URLSearchParams(location?.search).get("project") ||
-  (location?.pathname === "/" ? kept?.getItem(KEPT) : undefined) ||
-  undefined;
+/** What an address names, else what was kept; an empty name leaves it. */
+export function chosen(search: string, kept: Pick<Storage, "getItem" | "setItem"> | undefined): string | undefined {
+  const named = new URLSearchParams(search).get("project")?.trim();
+  if (named !== undefined) kept?.setItem(KEPT, named);
+  return (named ?? kept?.getItem(KEPT)) || undefined;
+}
+
+function read(): string | undefined {
+  if (typeof window === "undefined") return undefined;
+  try {
+    return chosen(window.location.search, window.sessionStorage);
+  } catch {
+    // A browser that keeps nothing.
+    return chosen(window.location.search, undefined);
+  }
+}
+
+let current = read();
 
 /** The project that was chosen; `undefined` leaves it to the server. */
 export const chosenProject = () => current;
 
-/** From now on the project the server chose is the one asked for: what was answered before was about it too. */
+/** The project that the server chose is the one asked for from now on: what was answered before was about it too. */
 export function settleProject(name: string) {
   current = name;
-  kept?.setItem(KEPT, name);
 }
 
-/** Nothing was chosen: the next visit begins with what the server chooses. */
-export const forgetProject = () => kept?.removeItem(KEPT);
+/** Headers of a request to the server. */
+export const projectHeaders = (): Record<string, string> => (current ? { [NAME]: current } : {});
 
-/** A request about the chosen project. */
-export function ofProject(request: Request): Request {
-  if (current) request.headers.set(HEADER, current);
-  return request;
-}
+/** An address that the browser asks for by itself: a download, a stream of events. */
+export const inProject = (address: string, name = current) =>
+  name ? `${address}${address.includes("?") ? "&" : "?"}${NAME}=${encodeURIComponent(name)}` : address;

@@ -2,7 +2,8 @@
 import { infiniteQueryOptions, QueryClient, queryOptions } from "@tanstack/react-query";
 import { apiQuery, FACETS, type RunsSearch } from "@/lib/filter";
 import { STEPS_AT_ONCE } from "@/lib/fold";
-import { ApiError, api, fetchWatched, must } from "./client";
+import { ApiError, api, must } from "./client";
+import { projectHeaders } from "./project";
 
 /** Rows per page of a list. */
 export const PAGE_ROWS = 100;
@@ -317,9 +318,7 @@ export async function promRange(query: string, from: number, to: number, stepMs:
     end: String(to / 1000),
     step: String(stepMs / 1000),
   });
-  const response = await fetchWatched(
-    new Request(`/prometheus/api/v1/query_range?${params}`, { signal: signal ?? null }),
-  );
+  const response = await fetch(`/prometheus/api/v1/query_range?${params}`, { signal, headers: projectHeaders() });
   const answer = (await response.json()) as {
     status: string;
     error?: string;

@@ -1579,7 +1579,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Check every segment, every reference, the log and the series
+         * Check every segment, every reference, the log, the series and the state
          * @description Reads everything the store has and takes its time; ingest and reads go on.
          */
         post: operations["checkStore"];
@@ -2805,8 +2805,9 @@ export interface components {
             /** @description The value in PromQL. */
             query: string;
             /**
-             * @description `ok`, `beyond` the threshold, `no_data`, `no_threshold` (a number you have to set is missing), or `no_baseline` (it would be
-             *     beyond, but there are not enough runs of a day ago to compare with).
+             * @description `ok`, `beyond` the threshold, `no_data`, `no_threshold` (a number you have to set is missing), or past the threshold and yet
+             *     not beyond: `no_baseline` (there are not enough runs of a day ago to compare with), `too_few` (not enough calls or runs to
+             *     judge by).
              */
             state: string;
             /**
@@ -4267,7 +4268,7 @@ export interface components {
             label_sets: number;
             /**
              * Format: int64
-             * @description Sets of labels it may have.
+             * @description Sets of labels it may have; 0 where they are not counted.
              */
             label_sets_max: number;
             /** @description Names of its labels. */
@@ -6339,6 +6340,10 @@ export interface operations {
                 min_tokens?: number;
                 /** @description Most tokens in total. */
                 max_tokens?: number;
+                /** @description Fewest steps. */
+                min_steps?: number;
+                /** @description Most steps. */
+                max_steps?: number;
                 /** @description Only runs with a failed step. */
                 errors?: boolean;
             };
@@ -8685,6 +8690,10 @@ export interface operations {
                 min_tokens?: number;
                 /** @description Most tokens in total. */
                 max_tokens?: number;
+                /** @description Fewest steps. */
+                min_steps?: number;
+                /** @description Most steps. */
+                max_steps?: number;
                 /** @description Only runs with a failed step. */
                 errors?: boolean;
             };
@@ -10987,6 +10996,10 @@ export interface operations {
                 min_tokens?: number;
                 /** @description Most tokens in total. */
                 max_tokens?: number;
+                /** @description Fewest steps. */
+                min_steps?: number;
+                /** @description Most steps. */
+                max_steps?: number;
                 /** @description Only runs with a failed step. */
                 errors?: boolean;
                 /**
@@ -11817,6 +11830,10 @@ export interface operations {
                 min_tokens?: number;
                 /** @description Most tokens in total. */
                 max_tokens?: number;
+                /** @description Fewest steps. */
+                min_steps?: number;
+                /** @description Most steps. */
+                max_steps?: number;
                 /** @description Only runs with a failed step. */
                 errors?: boolean;
                 /** @description Entries on the page: 1 to 500, 50 when not given. */
@@ -11916,6 +11933,10 @@ export interface operations {
                 min_tokens?: number;
                 /** @description Most tokens in total. */
                 max_tokens?: number;
+                /** @description Fewest steps. */
+                min_steps?: number;
+                /** @description Most steps. */
+                max_steps?: number;
                 /** @description Only runs with a failed step. */
                 errors?: boolean;
                 /** @description Entries on the page: 1 to 500, 50 when not given. */
@@ -12797,6 +12818,10 @@ export interface operations {
                 min_tokens?: number;
                 /** @description Most tokens in total. */
                 max_tokens?: number;
+                /** @description Fewest steps. */
+                min_steps?: number;
+                /** @description Most steps. */
+                max_steps?: number;
                 /** @description Only runs with a failed step. */
                 errors?: boolean;
             };

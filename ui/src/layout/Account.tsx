@@ -6,7 +6,7 @@ import { meQuery, signOut } from "@/api/settings";
 import classes from "./Navigation.module.css";
 
 /** Another project is another load of the pages, at their beginning: what the address names is not there. */
-export const inProject = (project: string) => `/overview?${new URLSearchParams({ project })}`;
+export const entrance = (project: string) => `/overview?${new URLSearchParams({ project })}`;
 
 /** `user:jane` as people say it. */
 const plainly = (who: string) => who.replace(/^(user|key):/, "");
@@ -40,7 +40,7 @@ export function Account({ folded }: { folded: boolean }) {
             <Menu.Item
               key={project}
               component="a"
-              href={inProject(project)}
+              href={entrance(project)}
               aria-current={project === me.project || undefined}
               rightSection={project === me.project && <IconCheck size={15} stroke={1.8} aria-hidden />}
             >

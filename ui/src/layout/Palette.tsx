@@ -20,7 +20,7 @@ import { meQuery } from "@/api/settings";
 import { compact } from "@/lib/format";
 import { fits, traceIn } from "@/lib/palette";
 import { runName } from "@/lib/step";
-import { inProject } from "./Account";
+import { entrance } from "./Account";
 import { GROUPS } from "./Navigation";
 import classes from "./Palette.module.css";
 
@@ -88,7 +88,7 @@ export function Palette({ onClose, onHelp, onScheme }: Props) {
       group: "Projects",
       icon: IconStack2,
       name: `Go to the project ${project}`,
-      run: () => window.location.assign(inProject(project)),
+      run: () => window.location.assign(entrance(project)),
     }));
   const runs: Entry[] = trace
     ? [

@@ -4,6 +4,7 @@ import { useDisclosure, useHotkeys, useLocalStorage, useMediaQuery } from "@mant
 import { IconMenu2 } from "@tabler/icons-react";
 import { Link, Outlet, useNavigate, useRouterState } from "@tanstack/react-router";
 import { lazy, Suspense, useEffect, useRef } from "react";
+import { chord } from "@/lib/chord";
 import { Wordmark } from "@/ui/Logo";
 import { isTyping, useKeys } from "@/ui/useKeys";
 import { ConnectionBanner } from "./ConnectionBanner";
@@ -89,14 +90,11 @@ const GO = new Map(GROUPS.flatMap((group) => group.pages.map((page) => [page.key
 /** `g` and a letter go to a page. */
 function useGoKeys() {
   const navigate = useNavigate();
-  const started = useRef(0);
+  const follows = useRef(chord("g"));
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
       if (event.metaKey || event.ctrlKey || event.altKey || isTyping(event.target)) return;
-      if (event.key === "g") {
-        started.current = event.timeStamp;
-      } else if (event.timeStamp - started.current < 1000 && GO.has(event.key)) {
-        started.current = 0;
+      if (follows.current(event.key, event.timeStamp) && GO.has(event.key)) {
         event.preventDefault();
         event.stopImmediatePropagation();
         void navigate({ to: GO.get(event.key) ?? "/overview" });

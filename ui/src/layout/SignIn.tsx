@@ -4,7 +4,7 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useRouter, useSearch } from "@tanstack/react-router";
 import { type ReactNode, useEffect, useState } from "react";
 import { ApiError } from "@/api/client";
-import { chosenProject, forgetProject, settleProject } from "@/api/project";
+import { chosenProject, settleProject } from "@/api/project";
 import { loginWaysQuery, meQuery, signIn } from "@/api/settings";
 import { Wordmark } from "@/ui/Logo";
 import { ErrorState } from "@/ui/States";
@@ -53,13 +53,8 @@ function Elsewhere({ error }: { error: ApiError }) {
       error={error}
       what="this project"
       action={
-        <Button
-          component="a"
-          href="/overview"
-          onClick={() => {
-            forgetProject();
-          }}
-        >
+        // An empty name leaves the one that was kept.
+        <Button component="a" href="/overview?project=">
           Go to your own project
         </Button>
       }

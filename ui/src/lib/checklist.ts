@@ -31,6 +31,7 @@ export const STATES: Record<string, { label: string; hint: string; tone?: "good"
     label: "too new",
     hint: "It would be beyond, but a day ago there were not enough runs to compare with.",
   },
+  too_few: { label: "too few", hint: "It would be beyond, but there are not enough calls or runs to judge by." },
 };
 
 /** The runs behind a row: those of its agent, model or tool. */

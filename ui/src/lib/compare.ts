@@ -5,10 +5,35 @@ export interface CompareSearch {
   a?: string;
   /** The second; without one the first is held against what such runs usually are. */
   b?: string;
+  /** Further ones: then all are beside each other in one table. */
+  more?: string[];
+  /** By what that table is ordered: a column, with `-` in front for the largest first. */
+  order?: string;
   /** Only pairs that differ. */
   only?: "different";
   /** The pair whose texts are shown. */
   pair?: number;
+}
+
+/** Runs that are put beside each other at most. */
+export const COMPARED_MAX = 20;
+
+/** The page's search for some runs; a single one is held against what is usual. */
+export function comparing(ids: readonly string[]): CompareSearch {
+  const [a, b, ...more] = ids.slice(0, COMPARED_MAX);
+  return { ...(a ? { a } : {}), ...(b ? { b } : {}), ...(more.length > 0 ? { more } : {}) };
+}
+
+/** The lowest, the middle and the highest of some numbers; nothing of what is not known. */
+export function spread(
+  values: (number | null | undefined)[],
+): { low: number; middle: number; high: number } | undefined {
+  const known = values.filter((value) => value != null).sort((one, other) => one - other);
+  const [low, high] = [known[0], known.at(-1)];
+  if (low === undefined || high === undefined) return undefined;
+  const half = known.length >> 1;
+  const middle = known.length % 2 === 1 ? known[half]! : (known[half - 1]! + known[half]!) / 2;
+  return { low, middle, high };
 }
 
 const trace = (value: unknown) => {
@@ -20,9 +45,14 @@ const trace = (value: unknown) => {
 
 export function readCompareSearch(raw: Record<string, unknown>): CompareSearch {
   const pair = Number(raw.pair ?? Number.NaN);
+  const [a, b] = [trace(raw.a), trace(raw.b)];
+  const others = [raw.more].flat().flatMap((value) => trace(value) ?? []);
+  const more = [...new Set(others)].filter((id) => id !== a && id !== b).slice(0, COMPARED_MAX - 2);
   const out: CompareSearch = {
-    a: trace(raw.a),
-    b: trace(raw.b),
+    a,
+    b,
+    more: a && b && more.length > 0 ? more : undefined,
+    order: typeof raw.order === "string" && /^-?[a-z]+$/.test(raw.order) ? raw.order : undefined,
     only: raw.only === "different" ? "different" : undefined,
     pair: Number.isInteger(pair) && pair >= 0 ? pair : undefined,
   };

@@ -1,5 +1,7 @@
 /** The runs filter and its place in the URL: what a link says is what the list shows. */
 
+import { count, duration } from "./format";
+
 /** Fields that take several values: any of them (OR) within a field, all fields together (AND). */
 export const FACETS = ["status", "agent", "service", "model", "tool", "workflow", "environment", "version"] as const;
 export type Facet = (typeof FACETS)[number];
@@ -10,7 +12,14 @@ export type Field = Facet | (typeof OTHERS)[number];
 export const FIELDS: readonly Field[] = [...FACETS, ...OTHERS];
 
 /** Numeric bounds the server knows. */
-export const BOUNDS = ["min_duration_ms", "max_duration_ms", "min_tokens", "max_tokens"] as const;
+export const BOUNDS = [
+  "min_duration_ms",
+  "max_duration_ms",
+  "min_tokens",
+  "max_tokens",
+  "min_steps",
+  "max_steps",
+] as const;
 export type Bound = (typeof BOUNDS)[number];
 
 export const SORTS = ["started_at", "duration_ms", "total_tokens", "cost_usd", "errors", "steps", "llm_calls"] as const;
@@ -59,7 +68,8 @@ export function readSearch(raw: Record<string, unknown>): RunsSearch {
   for (const bound of BOUNDS) {
     const value = text(raw[bound]);
     const parsed = value === undefined ? Number.NaN : Number(value);
-    if (Number.isFinite(parsed) && parsed >= 0) out[bound] = parsed;
+    const whole = bound.endsWith("_ms") || Number.isInteger(parsed);
+    if (Number.isFinite(parsed) && parsed >= 0 && whole) out[bound] = parsed;
   }
   const q = text(raw.q)?.trim();
   if (q) out.q = q;
@@ -143,6 +153,8 @@ export function chips(search: RunsSearch): Chip[] {
     max_duration_ms: "duration ≤",
     min_tokens: "tokens ≥",
     max_tokens: "tokens ≤",
+    min_steps: "steps ≥",
+    max_steps: "steps ≤",
   };
   for (const bound of BOUNDS) {
     const value = search[bound];
@@ -151,7 +163,7 @@ export function chips(search: RunsSearch): Chip[] {
     out.push({
       key: bound,
       label: names[bound],
-      value: bound.endsWith("_ms") ? `${value} ms` : String(value),
+      value: bound.endsWith("_ms") ? duration(value) : count(value),
       without,
     });
   }

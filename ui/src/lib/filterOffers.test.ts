@@ -22,6 +22,7 @@ describe("completion", () => {
   it("reads bounds with units, and values without a list as written", () => {
     expect(offers("duration>2s", counts)[0]!.change).toEqual({ bound: "min_duration_ms", value: 2000 });
     expect(offers("tokens<5k", counts)[0]!.change).toEqual({ bound: "max_tokens", value: 5000 });
+    expect(offers("steps>=20", counts)[0]!.change).toEqual({ bound: "min_steps", value: 20 });
     expect(offers("user:u-1", counts)[0]!.change).toEqual({ field: "user", value: "u-1" });
   });
 

@@ -27,11 +27,11 @@ export const replaceLast = (text: string, word = "") => text.slice(0, text.lengt
 export function offers(text: string, counts: Record<string, { value: string; count: number }[]>): Offer[] {
   const word = lastWord(text);
   if (!word) return [];
-  const bound = /^(duration|tokens)\s*([<>])=?\s*(\d+(?:\.\d+)?)(ms|s|m|k|M)?$/.exec(word);
+  const bound = /^(duration|tokens|steps)\s*([<>])=?\s*(\d+(?:\.\d+)?)(ms|s|m|k|M)?$/.exec(word);
   if (bound) {
     const [, of, sign, number, unit = ""] = bound;
     const value = Number(number) * (UNITS[unit] ?? 1);
-    const name = `${sign === ">" ? "min" : "max"}_${of === "duration" ? "duration_ms" : "tokens"}` as Bound;
+    const name = `${sign === ">" ? "min" : "max"}_${of === "duration" ? "duration_ms" : of}` as Bound;
     return [
       {
         label: `${of} ${sign === ">" ? "at least" : "at most"} ${value}${of === "duration" ? " ms" : ""}`,
@@ -59,7 +59,7 @@ export function offers(text: string, counts: Record<string, { value: string; cou
     label: `${each}: …`,
     word: `${each}:`,
   }));
-  for (const of of ["duration", "tokens"]) {
+  for (const of of ["duration", "tokens", "steps"]) {
     if (of.startsWith(typed)) fields.push({ label: `${of} > …`, word: `${of}>` });
   }
   if ("errors".startsWith(typed)) fields.push({ label: "with a failed step", change: { errors: true } });

@@ -33,6 +33,31 @@ describe("a model call as curl", () => {
     });
   });
 
+  it("has the settings of the call, under the names that are taken", () => {
+    const told = {
+      "gen_ai.request.temperature": 0.2,
+      "gen_ai.request.max_tokens": 800,
+      "gen_ai.request.top_k": 40,
+      "gen_ai.request.stop_sequences": ["END"],
+    };
+    const call = (model: string, attributes: Record<string, unknown>) =>
+      body(asCurl(sampleStep({ span_id: "1", kind: "llm", model, attributes, messages: { input, output: [] } })));
+    expect(call("gpt-4o", told)).toMatchObject({ temperature: 0.2, max_tokens: 800, stop: ["END"] });
+    expect(call("gpt-4o", told)).not.toHaveProperty("top_k");
+    expect(call("gpt-5-mini", told)).toMatchObject({ max_completion_tokens: 800 });
+    expect(call("claude-sonnet-4-5", told)).toMatchObject({ max_tokens: 800, top_k: 40, stop_sequences: ["END"] });
+    const other = { "llm.invocation_parameters": '{"temperature": 0, "model": "x"}' };
+    expect(call("gpt-4o", other)).toMatchObject({ temperature: 0, model: "gpt-4o" });
+  });
+
+  it("goes to whom the call went", () => {
+    const url = (provider: string) =>
+      asCurl(sampleStep({ span_id: "1", kind: "llm", provider, model: "m", messages: { input, output: [] } }));
+    expect(url("gcp.gemini")).toContain("generativelanguage.googleapis.com/v1beta/openai/chat/completions");
+    expect(url("mistral_ai")).toContain('Bearer $MISTRAL_API_KEY"');
+    expect(url("openai")).toContain("https://api.openai.com/v1}/chat/completions");
+  });
+
   it("is a message of Anthropic's for its models", () => {
     const step = sampleStep({ span_id: "1", kind: "llm", model: "claude-sonnet-4-5", messages: { input, output: [] } });
     const sent = body(asCurl(step));

@@ -63,6 +63,57 @@ function anthropic(messages: readonly Message[]) {
 const spoken = (message: Message) =>
   message.parts.flatMap((part) => (part.type === "text" ? [part.text] : [])).join("\n");
 
+/** Who else answers chat completions: by the provider's name, where and with which key. */
+const COMPATIBLE: [RegExp, string, string][] = [
+  [/gemini|gen_ai|google/i, "https://generativelanguage.googleapis.com/v1beta/openai", "GEMINI_API_KEY"],
+  [/mistral/i, "https://api.mistral.ai/v1", "MISTRAL_API_KEY"],
+  [/groq/i, "https://api.groq.com/openai/v1", "GROQ_API_KEY"],
+  [/deepseek/i, "https://api.deepseek.com", "DEEPSEEK_API_KEY"],
+  [/x_?ai$/i, "https://api.x.ai/v1", "XAI_API_KEY"],
+];
+
+/** What a call was told beside its messages. */
+const SETTINGS = ["max_tokens", "temperature", "top_p", "top_k", "frequency_penalty", "presence_penalty", "seed"];
+
+/** The settings the sender told, under the names they have in attributes. */
+function settings({ attributes }: Step): Record<string, unknown> {
+  const told = attributes["llm.invocation_parameters"];
+  const object: unknown = typeof told === "string" ? parsed(told) : told;
+  const others = (typeof object === "object" && object !== null ? object : {}) as Record<string, unknown>;
+  return Object.fromEntries(
+    [...SETTINGS, "stop_sequences"].flatMap((name) => {
+      const value = attributes[`gen_ai.request.${name}`] ?? others[name];
+      return value == null ? [] : [[name, value]];
+    }),
+  );
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The settings as chat completions call them. */
+function openAiSettings(step: Step, model: string): Record<string, unknown> {
+  const { max_tokens, stop_sequences, top_k: _, ...same } = settings(step);
+  // Models that think refuse the older name.
+  const most = /^(o\d|gpt-5)/.test(model) ? "max_completion_tokens" : "max_tokens";
+  return {
+    ...(max_tokens === undefined ? {} : { [most]: max_tokens }),
+    ...same,
+    ...(stop_sequences === undefined ? {} : { stop: stop_sequences }),
+  };
+}
+
+/** The settings as Anthropic takes them; a bound of the answer is a must there. */
+function anthropicSettings(step: Step): Record<string, unknown> {
+  const { frequency_penalty: _, presence_penalty: __, seed: ___, ...same } = settings(step);
+  return { max_tokens: 4096, ...same };
+}
+
 /** A model call as a command that makes it again. Keys come from the environment; what the sender left out is left out. */
 export function asCurl(step: Step): string {
   const model = step.request_model ?? step.model ?? "";
@@ -73,7 +124,7 @@ export function asCurl(step: Step): string {
   const body = isAnthropic
     ? {
         model,
-        max_tokens: 4096,
+        ...anthropicSettings(step),
         ...anthropic(said),
         ...(tools.length > 0
           ? {
@@ -87,6 +138,7 @@ export function asCurl(step: Step): string {
       }
     : {
         model,
+        ...openAiSettings(step, model),
         messages: openAi(said),
         ...(tools.length > 0
           ? {
@@ -97,15 +149,18 @@ export function asCurl(step: Step): string {
             }
           : {}),
       };
+  const other = COMPATIBLE.find(([name]) => name.test(step.provider ?? ""));
   const [url, headers] = isAnthropic
     ? [
         quoted("https://api.anthropic.com/v1/messages"),
         ['-H "x-api-key: $ANTHROPIC_API_KEY"', "-H 'anthropic-version: 2023-06-01'"],
       ]
-    : [
-        `"\${OPENAI_BASE_URL:-https://api.openai.com/v1}/chat/completions"`,
-        ['-H "authorization: Bearer $OPENAI_API_KEY"'],
-      ];
+    : other
+      ? [quoted(`${other[1]}/chat/completions`), [`-H "authorization: Bearer $${other[2]}"`]]
+      : [
+          `"\${OPENAI_BASE_URL:-https://api.openai.com/v1}/chat/completions"`,
+          ['-H "authorization: Bearer $OPENAI_API_KEY"'],
+        ];
   return [
     `curl -sS ${url}`,
     ...headers,

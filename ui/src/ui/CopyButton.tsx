@@ -1,7 +1,7 @@
 /** Copies a text, and says that it did. */
 import { ActionIcon, Tooltip } from "@mantine/core";
-import { useClipboard } from "@mantine/hooks";
 import { IconCheck, IconCopy } from "@tabler/icons-react";
+import { useCopy } from "./useCopy";
 
 interface Props {
   /** The text, or how to get it when asked. */
@@ -11,18 +11,18 @@ interface Props {
 }
 
 export function CopyButton({ text, label = "Copy", size = 24 }: Props) {
-  const clipboard = useClipboard({ timeout: 1200 });
+  const { said, copy } = useCopy();
   return (
-    <Tooltip label={clipboard.copied ? "Copied" : label}>
+    <Tooltip label={said === "copied" ? "Copied" : said ? "The browser did not allow it" : label}>
       <ActionIcon
         size={size}
         aria-label={label}
         onClick={(event) => {
           event.stopPropagation();
-          clipboard.copy(typeof text === "function" ? text() : text);
+          copy(typeof text === "function" ? text() : text);
         }}
       >
-        {clipboard.copied ? <IconCheck size={14} stroke={2} /> : <IconCopy size={size > 24 ? 16 : 14} stroke={1.7} />}
+        {said === "copied" ? <IconCheck size={14} stroke={2} /> : <IconCopy size={size > 24 ? 16 : 14} stroke={1.7} />}
       </ActionIcon>
     </Tooltip>
   );

@@ -43,8 +43,19 @@ pub struct Request {
     pub headers: Vec<(&'static str, String)>,
     /// Body.
     pub body: serde_json::Value,
-    /// A field of the answer that is zero when the service took the message, for those that answer 200 to mistakes.
-    pub zero_means_taken: Option<&'static str>,
+    /// How the answer tells that the message was taken.
+    pub taken: Taken,
+}
+
+/// By what a service tells that it took a message, besides a status of success: some answer 200 to mistakes too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    /// The status says it.
+    Status,
+    /// This field of the answer is zero. The other numbers stand for refusals that pass, such as too many messages at once.
+    Zero(&'static str, &'static [i64]),
+    /// The field `ok` of the answer is not false. The texts are what `error` says of refusals that pass.
+    Ok(&'static [&'static str]),
 }
 
 /// A mail.
@@ -66,6 +77,8 @@ pub struct Mail {
     pub html: String,
     /// User and password, if the server wants them.
     pub login: Option<(String, String)>,
+    /// For whom the user signs in; empty for themselves.
+    pub identity: String,
     /// Whether it must not be sent without TLS.
     pub require_tls: bool,
 }
@@ -255,6 +268,7 @@ impl Writer<'_> {
             text: self.text("text")?,
             html: self.text("html")?,
             login,
+            identity: or_global("auth_identity")?,
             require_tls,
         })
     }

@@ -132,7 +132,7 @@ fn one(verb: char, value: &Value, spec: &Spec) -> String {
         ('q', Value::Text(text)) => quoted(&cut(text)),
         ('x', Value::Text(text)) => text.bytes().map(|byte| format!("{byte:02x}")).collect(),
         ('v' | 's', Value::Text(text)) => cut(text),
-        ('v' | 's', Value::List(_) | Value::Map(..) | Value::Time(_)) => cut(&value.to_string()),
+        ('v' | 's', Value::List(_) | Value::Map(..) | Value::Time(_) | Value::Zoned(_)) => cut(&value.to_string()),
         ('v', Value::Nil) => "<nil>".into(),
         (verb, value) => format!("%!{verb}({}={value})", value.kind()),
     }

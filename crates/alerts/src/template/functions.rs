@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use jiff::Zoned;
+use jiff::tz::{Offset, TimeZone};
+
 use super::format::sprintf;
 use super::value::{MapKind, Value};
 use super::{World, humanize};
@@ -142,6 +145,7 @@ pub(super) fn call(name: &str, args: &[Value], world: &mut dyn World) -> Called 
             Value::Bool(pattern.is_match(&text(1)?))
         }
         "safeHtml" | "safeUrl" => Value::text(text(0)?),
+        "title" if world.title_lowers() => Value::text(title(&text(0)?.to_lowercase())),
         "title" => Value::text(title(&text(0)?)),
         "toUpper" => Value::text(text(0)?.to_uppercase()),
         "toLower" => Value::text(text(0)?.to_lowercase()),
@@ -175,6 +179,9 @@ pub(super) fn call(name: &str, args: &[Value], world: &mut dyn World) -> Called 
         "now" => Value::Float(world.now_ms() as f64 / 1000.0),
         "since" => match at(0)? {
             Value::Time(millis) => Value::Float((world.now_ms() - millis) as f64 / 1000.0),
+            Value::Zoned(time) => {
+                Value::Float((world.now_ms() - time.timestamp().as_millisecond()) as f64 / 1000.0)
+            }
             other => return Err(format!("since takes a time, not {}", other.kind())),
         },
         "externalURL" => Value::text(world.external_url()),
@@ -204,7 +211,7 @@ pub(super) fn call(name: &str, args: &[Value], world: &mut dyn World) -> Called 
             Value::Map(MapKind::Any, Arc::new(pairs.collect()))
         }
         "date" => method(at(1)?, "Format", &args[..1])?,
-        "tz" => at(1)?.clone(),
+        "tz" => in_zone(at(1)?, &text(0)?)?,
         "urlUnescape" => Value::text(unescape_query(&text(0)?)),
         "toJson" => Value::text(at(0)?.json().to_string()),
         other => return Err(format!("{other} is not known")),
@@ -249,41 +256,68 @@ pub(super) fn method(value: &Value, name: &str, args: &[Value]) -> Called {
         }
         (Value::Time(millis), "Format") => {
             let layout = args.first().map(ToString::to_string).ok_or("Format takes a layout")?;
-            Value::text(go_time(*millis, &layout))
+            let time = jiff::Timestamp::from_millisecond(*millis).map(|time| time.to_zoned(TimeZone::UTC));
+            Value::text(time.map_or_else(|_| millis.to_string(), |time| go_time(&time, &layout)))
+        }
+        (Value::Zoned(time), "Format") => {
+            let layout = args.first().map(ToString::to_string).ok_or("Format takes a layout")?;
+            Value::text(go_time(time, &layout))
         }
         (Value::Time(millis), "Unix") => Value::Int(millis.div_euclid(1000)),
-        (Value::Time(_), "UTC" | "Local") => value.clone(),
+        (Value::Zoned(time), "Unix") => Value::Int(time.timestamp().as_second()),
+        (Value::Zoned(time), "UTC") => Value::Time(time.timestamp().as_millisecond()),
+        (Value::Time(_) | Value::Zoned(_), "UTC" | "Local") => value.clone(),
         (Value::Map(_, map), _) if map.contains_key(name) => return Err("can't give argument to non-function".into()),
         _ => return Err(format!("can't evaluate field {name} in type {}", value.kind())),
     })
 }
 
-/// A time in Go's layout of reference (`2006-01-02T15:04:05Z07:00`), in UTC.
-fn go_time(millis: i64, layout: &str) -> String {
-    const PARTS: [(&str, &str); 19] = [
+/// A time as a zone's clocks show it.
+fn in_zone(time: &Value, zone: &str) -> Called {
+    let time = match time {
+        Value::Time(millis) => jiff::Timestamp::from_millisecond(*millis).map_err(|error| error.to_string())?,
+        Value::Zoned(time) => time.timestamp(),
+        other => return Err(format!("tz takes a time, not {}", other.kind())),
+    };
+    let zone = TimeZone::get(zone).map_err(|_| format!("unknown time zone {zone}"))?;
+    Ok(Value::Zoned(Box::new(time.to_zoned(zone))))
+}
+
+/// A time in Go's layout of reference (`2006-01-02T15:04:05Z07:00`).
+fn go_time(time: &Zoned, layout: &str) -> String {
+    let zone = if time.offset() == Offset::UTC { "Z" } else { "%:z" };
+    // What begins another comes after it.
+    let parts = [
         ("2006", "%Y"),
         ("January", "%B"),
         ("Jan", "%b"),
         ("Monday", "%A"),
         ("Mon", "%a"),
-        ("MST", "UTC"),
-        ("Z07:00", "Z"),
-        ("-07:00", "+00:00"),
-        ("-0700", "+0000"),
+        ("MST", "%Z"),
+        ("Z07:00", zone),
+        ("-07:00", "%:z"),
+        ("-0700", "%z"),
         ("01", "%m"),
         ("02", "%d"),
         ("15", "%H"),
         ("03", "%I"),
         ("04", "%M"),
         ("05", "%S"),
-        ("PM", "%p"),
         ("06", "%y"),
+        ("PM", "%p"),
+        ("pm", "%P"),
         ("_2", "%e"),
+        (".000000", ".%6f"),
         (".000", ".%3f"),
+        ("1", "%-m"),
+        ("2", "%-d"),
+        ("3", "%-I"),
+        ("4", "%-M"),
+        ("5", "%-S"),
     ];
     let (mut format, mut rest) = (String::new(), layout);
     while let Some(first) = rest.chars().next() {
-        match PARTS.iter().find(|(part, _)| rest.starts_with(part)) {
+        match parts.iter().find(|(part, _)| rest.starts_with(part)) {
             Some((part, with)) => {
                 format += with;
                 rest = &rest[part.len()..];
@@ -297,8 +331,7 @@ fn go_time(millis: i64, layout: &str) -> String {
             }
         }
     }
-    jiff::Timestamp::from_millisecond(millis)
-        .map_or_else(|_| millis.to_string(), |time| time.strftime(&format).to_string())
+    time.strftime(&format).to_string()
 }
 
 /// Go's `Sprint`: blanks between neighbours that are both no texts.

@@ -135,4 +135,15 @@ fn labels_have_alertmanagers_methods() {
     assert_eq!(expand("{{ .CommonLabels.SortedPairs.Values | join \" \" }}"), "A 1 2");
     assert_eq!(expand("{{ (.CommonLabels.Remove (stringSlice \"b\")).Names | join \",\" }}"), "alertname,aaa");
     assert_eq!(expand("{{ .At.Format \"2006-01-02 15:04:05 MST\" }}"), "2020-09-13 12:26:40 UTC");
+    assert_eq!(expand("{{ .At.Format \"2006-01-02T15:04:05Z07:00\" }}"), "2020-09-13T12:26:40Z");
+    assert_eq!(expand("{{ .At | date \"Mon 2 Jan 3:04PM\" }}"), "Sun 13 Sep 12:26PM");
+    // Alertmanager's `title` makes the rest of a word small.
+    assert_eq!(expand("{{ \"FIRING at Night\" | title }}"), "Firing At Night");
+    let berlin = "{{ .At | tz \"Europe/Berlin\" | date \"15:04 -07:00 MST\" }}";
+    if jiff::tz::TimeZone::get("Europe/Berlin").is_ok() {
+        assert_eq!(expand(berlin), "14:26 +02:00 CEST");
+    }
+    let template = Template::parse("{{ .At | tz \"Mars/North\" }}").unwrap();
+    let error = template.expand(&data, &[], &mut StillWorld::default()).unwrap_err().to_string();
+    assert!(error.contains("unknown time zone Mars/North"), "{error}");
 }

@@ -32,6 +32,8 @@ pub enum Value {
     Text(Arc<str>),
     /// A time, in milliseconds since 1970.
     Time(i64),
+    /// A time as a zone's clocks show it.
+    Zoned(Box<jiff::Zoned>),
     /// A list.
     List(Arc<[Value]>),
     /// A map or a structure.
@@ -79,7 +81,7 @@ impl Value {
             Self::Int(value) => *value != 0,
             Self::Float(value) => *value != 0.0,
             Self::Text(text) => !text.is_empty(),
-            Self::Time(_) | Self::Map(MapKind::Struct(_), _) => true,
+            Self::Time(_) | Self::Zoned(_) | Self::Map(MapKind::Struct(_), _) => true,
             Self::List(items) => !items.is_empty(),
             Self::Map(_, map) => !map.is_empty(),
         }
@@ -93,7 +95,7 @@ impl Value {
             Self::Int(_) => "int",
             Self::Float(_) => "float64",
             Self::Text(_) => "string",
-            Self::Time(_) => "time",
+            Self::Time(_) | Self::Zoned(_) => "time",
             Self::List(_) => "list",
             Self::Map(MapKind::Struct(name), _) => name,
             Self::Map(..) => "map",
@@ -133,7 +135,7 @@ impl Value {
             Self::Int(value) => (*value).into(),
             Self::Float(value) => (*value).into(),
             Self::Text(text) => (&**text).into(),
-            Self::Time(_) => self.to_string().into(),
+            Self::Time(_) | Self::Zoned(_) => self.to_string().into(),
             Self::List(items) => items.iter().map(Self::json).collect(),
             Self::Map(_, map) => map.iter().map(|(name, value)| (name.clone(), value.json())).collect(),
         }
@@ -150,6 +152,7 @@ impl std::fmt::Display for Value {
             Self::Float(value) => f.write_str(&short_float(*value)),
             Self::Text(text) => f.write_str(text),
             Self::Time(millis) => f.write_str(&super::humanize::time_text(*millis)),
+            Self::Zoned(time) => write!(f, "{}", time.strftime("%Y-%m-%d %H:%M:%S %z %Z")),
             Self::List(items) => {
                 f.write_str("[")?;
                 for (at, item) in items.iter().enumerate() {

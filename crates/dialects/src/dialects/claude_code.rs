@@ -7,8 +7,11 @@ use crate::messages::{json_of, log_events};
 use crate::preview::{line, short};
 use crate::reading::Reading;
 
-/// A tool's output.
+/// A tool's output; a prompt's id is no prompt template.
 pub(crate) fn span(reading: &Reading<'_>, span: &mut Span) {
+    if span.prompt_name.as_deref() == reading.attribute_text("prompt.id") {
+        span.prompt_name = None;
+    }
     if span.kind == StepKind::Tool
         && let Some(output) = tool_output(reading)
     {

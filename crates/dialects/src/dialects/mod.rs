@@ -45,7 +45,7 @@ macro_rules! builtin {
 #[allow(clippy::needless_update)]
 pub(crate) const BUILTIN: &[Builtin] = &[
     builtin!("langfuse", span: langfuse::span),
-    builtin!("langsmith", span: langsmith::span),
+    builtin!("langsmith", span: langsmith::span, content: langsmith::content),
     builtin!("openinference", span: openinference::span, content: openinference::content),
     builtin!("traceloop", span: traceloop::span, content: traceloop::content),
     builtin!("vercel_ai", span: vercel_ai::span, content: vercel_ai::content),

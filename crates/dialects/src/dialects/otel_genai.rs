@@ -16,6 +16,11 @@ pub(crate) fn span(reading: &Reading<'_>, span: &mut Span) {
     if span.kind == StepKind::Tool && is_server(reading) && reading.attribute("mcp.method.name").is_some() {
         span.kind = StepKind::Other;
     }
+    // LangGraph's telling of a whole graph, named as the run is: the agents are below it.
+    if span.kind == StepKind::Agent && reading.attribute("gen_ai.workflow.nodes").is_some() {
+        span.kind = StepKind::Chain;
+        span.workflow = span.workflow.take().or(span.agent.take());
+    }
     // A provider is whoever serves the model, not the framework that called it.
     if span.provider.as_deref().is_some_and(is_framework) {
         span.provider = None;

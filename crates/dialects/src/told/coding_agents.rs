@@ -147,6 +147,12 @@ fn gemini<'r>(record: &'r Record<'r>, event: &str) -> Option<Step<'r>> {
             step.extra.extend(prompt(record).map(|said| ("gen_ai.input.messages", said)));
             Some(step)
         }
+        // Of itself no call: the record of its answer is one.
+        "api_request" if record.get("request_text").is_some() => {
+            let mut step = Step::new(ToldPart::Asked, "llm_call", trace);
+            (step.name, step.within) = ("api_request".into(), record.raw.span_id);
+            Some(step)
+        }
         "api_response" => Some(step(ToldPart::Whole, "llm_call".into(), "llm_call")),
         "api_error" => {
             let mut step = step(ToldPart::Whole, "llm_call".into(), "llm_call");

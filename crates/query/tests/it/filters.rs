@@ -96,11 +96,13 @@ fn some_filter() -> impl Strategy<Value = RunFilter> {
         prop::option::weighted(0.1, 0u32..5),
         prop::option::weighted(0.1, 0u64..50),
         prop::option::weighted(0.1, 0u64..50),
+        prop::option::weighted(0.1, 0u64..8),
+        prop::option::weighted(0.1, 0u64..8),
         prop::bool::weighted(0.1),
     );
     (lists, statuses, bounds).prop_map(|(lists, statuses, bounds)| {
         let (agent, service, model, tool, session, user, workflow, version, tag) = lists;
-        let (from, to, text, min_ms, max_ms, min_tokens, max_tokens, errors) = bounds;
+        let (from, to, text, min_ms, max_ms, min_tokens, max_tokens, min_steps, max_steps, errors) = bounds;
         let time = |second: i64| model::Timestamp::from_nanos(START + second * SECOND);
         RunFilter {
             from: from.map(time),
@@ -121,6 +123,8 @@ fn some_filter() -> impl Strategy<Value = RunFilter> {
             max_duration_ms: max_ms.map(|tenths| f64::from(tenths) * 0.1),
             min_tokens,
             max_tokens,
+            min_steps,
+            max_steps,
             errors,
             content: false,
         }
@@ -191,6 +195,8 @@ fn passes(run: &Run, filter: &RunFilter, but: Option<FacetKey>) -> bool {
         && filter.max_duration_ms.is_none_or(|max| run.duration_ms <= max)
         && filter.min_tokens.is_none_or(|min| tokens >= min)
         && filter.max_tokens.is_none_or(|max| tokens <= max)
+        && filter.min_steps.is_none_or(|min| u64::from(run.kinds.total()) >= min)
+        && filter.max_steps.is_none_or(|max| u64::from(run.kinds.total()) <= max)
         && (!filter.errors || run.errors > 0 || run.status == RunStatus::Error)
 }
 

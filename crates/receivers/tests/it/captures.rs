@@ -13,7 +13,7 @@ const EXPECTED: &[(&str, Outcome)] = &[
     ("langsmith-py/no-batch", Outcome { input: 0, output: 0, llm: 0, tools: 1, steps: 2, runs: 1 }),
     ("langsmith-js", Outcome { input: 114, output: 46, llm: 2, tools: 2, steps: 6, runs: 2 }),
     ("langgraph-py/langsmith", Outcome { input: 171, output: 69, llm: 4, tools: 2, steps: 11, runs: 5 }),
-    ("openai-agents-py/langsmith", Outcome { input: 228, output: 92, llm: 4, tools: 2, steps: 17, runs: 1 }),
+    ("openai-agents-py/langsmith", Outcome { input: 228, output: 92, llm: 4, tools: 1, steps: 17, runs: 1 }),
     ("openai-agents-py/native", Outcome { input: 342, output: 138, llm: 7, tools: 2, steps: 32, runs: 3 }),
     // All told by hand: 57 + 5 + 3 and 23 + 6 + 4.
     ("langfuse-py/v2.60", Outcome { input: 65, output: 33, llm: 3, tools: 0, steps: 8, runs: 2 }),
@@ -67,6 +67,12 @@ fn run_trees_are_what_the_scripts_did() {
         "chain Weather workflow\n  chain Agent workflow\n    agent Weather Agent\n      chain turn\n        guardrail guard\n        llm response\n        tool get_weather"
     ), "{}", native[2]);
     assert!(native[2].contains("handoff Triage → Spanish Agent"));
+    // LangSmith's processor tells the same program: its chains and tools are the agents, the handoff and the guardrail they are.
+    let traced = trees(&folder.join("openai-agents-py/langsmith"));
+    assert!(traced[0].starts_with(
+        "chain Weather workflow\n  chain Agent workflow\n    agent Weather Agent\n      chain Span\n        guardrail guard\n        llm Span Response\n        tool get_weather"
+    ), "{}", traced[0]);
+    assert!(traced[0].contains("handoff Handoff") && traced[0].contains("agent Spanish Agent"), "{}", traced[0]);
     let langfuse = "chain weather_agent\n  chain tool:get_weather\n  llm chat\n  llm boom\n  other evt";
     assert_eq!(trees(&folder.join("langfuse-py/v2.60")), ["chain agent\n  chain tool\n  llm gen", langfuse]);
 }
@@ -101,4 +107,12 @@ fn steps_carry_what_a_person_would_look_for() {
         (tool.0.tool_call_id.as_deref(), tool.0.agent.as_deref()),
         (Some("call_fake_0001"), Some("weather_agent"))
     );
+    let traced = spans("openai-agents-py/langsmith");
+    let called = traced.iter().find(|(span, _)| span.name.as_ref() == "get_weather").unwrap();
+    let content = dialects::content(&called.1.raw(), &Default::default(), called.1.scope(), &[]);
+    assert_eq!(content.tool_result, Some(serde_json::json!("18C sunny")));
+    assert!(traced.iter().any(|(span, _)| span.response_id.as_deref() == Some("resp_fake0001")));
+    let script = spans("langsmith-js");
+    let root = script.iter().find(|(span, _)| span.name.as_ref() == "weather_agent").unwrap();
+    assert_eq!(root.0.output_preview.as_deref(), Some("It is 18C and sunny in Paris."));
 }

@@ -118,6 +118,10 @@ pub struct Written {
     pub exemplars: u64,
     /// Samples that were there already.
     pub repeated: u64,
+    /// Floats of the batch that the series have now: new ones and repeats, without the zeros that were added.
+    pub kept_samples: u64,
+    /// Native histograms likewise.
+    pub kept_histograms: u64,
     /// Samples not taken, by reason.
     pub refused: BTreeMap<Refused, u64>,
 }
@@ -236,9 +240,13 @@ impl Db {
             let mut state = self.change();
             for write in batch.writes {
                 let before = applied.len();
+                let is_float = matches!(write.value, SampleValue::Float(_));
                 match state.head.write(write, now, &mut applied) {
-                    Ok(()) if applied.len() == before => written.repeated += 1,
-                    Ok(()) => {}
+                    Ok(()) => {
+                        written.repeated += u64::from(applied.len() == before);
+                        written.kept_samples += u64::from(is_float);
+                        written.kept_histograms += u64::from(!is_float);
+                    }
                     Err(refused) => *written.refused.entry(refused).or_default() += 1,
                 }
             }

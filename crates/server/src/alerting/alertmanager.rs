@@ -18,7 +18,7 @@ use promql::{Labels, MatchOp, Matcher};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Inner, expire_silence, keep, limits, new_id, others, put_silence, time_text};
+use super::{Inner, evidence, expire_silence, keep, limits, new_id, others, put_silence, time_text};
 use crate::app::App;
 use crate::problem::Problem;
 use crate::series::millis;
@@ -253,7 +253,7 @@ fn read(posted: Posted, resolve_timeout_ms: i64, now: i64) -> Result<GivenAlert,
 }
 
 /// Takes alerts of others. The good ones are taken whatever the others are, and kept before this returns.
-async fn accept(app: &App, posted: Vec<Posted>) -> Result<(), Refusal> {
+async fn accept(app: &Arc<App>, posted: Vec<Posted>) -> Result<(), Refusal> {
     if posted.len() > POSTED_MAX {
         return Err(bad(format!("{} alerts in one request; at most {POSTED_MAX} are taken", posted.len())));
     }
@@ -282,6 +282,8 @@ async fn accept(app: &App, posted: Vec<Posted>) -> Result<(), Refusal> {
                 mistakes.push(format!("{name}: there are {} alerts already (alerts_max)", limits::ALERTS_MAX));
                 continue;
             }
+            let before = inner.dispatcher.alert(&given.labels);
+            let given = others::going_on(given, before, now);
             turns.extend(inner.others.heard(&given, now));
             inner.dispatcher.accept(given.clone(), &config, now);
             taken.push(given);
@@ -289,6 +291,7 @@ async fn accept(app: &App, posted: Vec<Posted>) -> Result<(), Refusal> {
         inner.forget_acks(&others::ended(&turns));
     }
     alerting.wake.notify_one();
+    let begun = others::begun(&turns, &taken);
     let kept = app.with_state(move |state| {
         state.write(|transaction| {
             keep::put_given(transaction, &taken)?;
@@ -296,6 +299,9 @@ async fn accept(app: &App, posted: Vec<Posted>) -> Result<(), Refusal> {
         })
     });
     kept.await?;
+    if !begun.is_empty() {
+        tokio::spawn(evidence::of_others(Arc::clone(app), begun));
+    }
     if mistakes.is_empty() { Ok(()) } else { Err(bad(mistakes.join("; "))) }
 }
 
@@ -406,6 +412,7 @@ async fn make_silence(State(app): State<Arc<App>>, body: Bytes) -> Answered {
         matchers.0.push(Matcher::new(&matcher.name, op, &matcher.value).map_err(bad)?);
     }
     let time = |text: &str| time_of(Some(text))?.ok_or_else(|| bad("a time is missing"));
+    let matchers = super::left(&app, matchers);
     let silence = Silence {
         id: if posted.id.is_empty() { new_id(app.now()) } else { posted.id },
         matchers,

@@ -4,6 +4,7 @@
 //! yet accepted is decided again by the dispatcher after a restart, since the record does not have it.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use alerts::manager::Notification;
@@ -65,6 +66,9 @@ pub async fn deliver(app: Arc<App>) {
                     Err(error) => tracing::error!(%error, "sending a message stopped at a fault"),
                 }
             }
+        }
+        if alerting.taken_over.load(Ordering::Relaxed) {
+            continue;
         }
         let now = millis(app.now());
         decide(&alerting, now);

@@ -4,6 +4,7 @@
 //! never evaluated twice at the same time.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -39,6 +40,9 @@ pub async fn evaluate(app: Arc<App>) {
     let (mut turns, under_way) = (JoinSet::new(), UnderWay::default());
     loop {
         ticks.tick().await;
+        if alerting.taken_over.load(Ordering::Relaxed) {
+            continue;
+        }
         while let Some(done) = turns.try_join_next() {
             if let Err(error) = done {
                 tracing::error!(%error, "the evaluation of a group stopped at a fault");
@@ -158,7 +162,7 @@ async fn turn(app: &Arc<App>, opened: &Opened, job: Job) {
             let found = evidence.iter().find(|found| found.labels == alert.labels && found.fired_at == at);
             // Evidence of the beginning stays with the alert; the rule's own texts were expanded anew.
             let shown = match found {
-                Some(found) => evidence::annotations(&found.evidence.runs, &external_url(app), &alert.labels),
+                Some(found) => evidence::annotations(&found.labels, &found.evidence.runs, &external_url(app)),
                 None => known_annotations(&opened.alerting, &alert.labels),
             };
             alert.annotations.retain(|(name, _)| ![present::TRACES, present::WORST_RUNS].contains(&name.as_str()));
@@ -201,7 +205,10 @@ fn report(app: &App, group: &Group, state: &GroupState, outcomes: &[Outcome]) {
     }
 }
 
-/// Gives alerts to the dispatcher and to other Alertmanagers, and keeps the state.
+/// Keeps the state, and gives alerts to the dispatcher and to other Alertmanagers.
+///
+/// In this order: a message that is sent and recorded while the state of its rule is not on the disk would be sent again after a kill,
+/// and its end too. A kill behind the write loses nothing: the alert is kept with the state, and is told after the restart.
 async fn hand_on(app: &Arc<App>, opened: &Opened, turned: Turned) {
     let Turned { key, group, mut state, outcomes, evidence, at, took_ms } = turned;
     let resend = limits::RESEND.as_millis() as i64;
@@ -215,39 +222,36 @@ async fn hand_on(app: &Arc<App>, opened: &Opened, turned: Turned) {
         }
     }
     let mut ended = Vec::new();
+    let mut taken = Vec::new();
     {
         let mut inner = opened.alerting.lock();
         // Its rules were read again meanwhile: the group in its place goes on from the state of before, with its own rules.
-        let is_this = |running: &super::Running| running.key() == key && Arc::ptr_eq(&running.group, &group);
-        if !inner.groups.iter().any(is_this) {
-            return;
-        }
-        let config = Arc::clone(&inner.config);
+        let is_this = |running: &&mut super::Running| running.key() == key && Arc::ptr_eq(&running.group, &group);
+        let Some(running) = inner.groups.iter_mut().find(is_this) else { return };
+        running.state = state.clone();
+        running.took_ms = took_ms;
         for alert in outcomes.iter().flat_map(|outcome| &outcome.resolved) {
             let print = alerts::manager::fingerprint(&alert.labels);
-            if inner.acks.remove(&print).is_some() {
+            if inner.acks.contains_key(&print) {
                 ended.push(print);
             }
         }
-        inner.dispatcher.acknowledged = inner.acknowledged();
+        let mut room = limits::ALERTS_MAX.saturating_sub(inner.dispatcher.alerts().len() + inner.coming.len());
         for alert in &given {
-            let known = inner.dispatcher.alerts().len();
-            if known >= limits::ALERTS_MAX && inner.dispatcher.alert(&alert.labels).is_none() {
-                app.counters.limit_reached("alerts_max");
-                continue;
+            if inner.dispatcher.alert(&alert.labels).is_none() {
+                if room == 0 {
+                    app.counters.limit_reached("alerts_max");
+                    continue;
+                }
+                room -= 1;
             }
-            inner.dispatcher.accept(alert.clone(), &config, at);
-        }
-        if let Some(running) =
-            inner.groups.iter_mut().find(|running| running.key() == key && Arc::ptr_eq(&running.group, &group))
-        {
-            running.state = state.clone();
-            running.took_ms = took_ms;
+            inner.coming.insert(alert.labels.clone(), alert.clone());
+            taken.push(alert.clone());
         }
     }
     let changed = outcomes.iter().any(|outcome| !outcome.fired.is_empty() || !outcome.resolved.is_empty());
     let events = events(&outcomes);
-    let (kept, alerting) = (opened.state.clone(), Arc::clone(&opened.alerting));
+    let (kept, alerting, over) = (opened.state.clone(), Arc::clone(&opened.alerting), ended.clone());
     let interval = group.interval();
     let done = tokio::task::spawn_blocking(move || {
         kept.write(|transaction| {
@@ -261,12 +265,21 @@ async fn hand_on(app: &Arc<App>, opened: &Opened, turned: Turned) {
             for found in &evidence {
                 keep::put_evidence(transaction, found)?;
             }
-            ended.iter().try_for_each(|print| keep::put_ack(transaction, *print, None))
+            over.iter().try_for_each(|print| keep::put_ack(transaction, *print, None))
         })
     });
+    // Also where the disk takes nothing: a page that may come twice is better than none.
     note(app, done.await);
-    // Only now is there something to send: a message that is recorded as sent while the state of its rule is not would be sent again
-    // after a kill.
+    {
+        let mut inner = opened.alerting.lock();
+        let config = Arc::clone(&inner.config);
+        inner.forget_acks(&ended);
+        for alert in taken {
+            inner.coming.remove(&alert.labels);
+            inner.dispatcher.accept(alert, &config, at);
+        }
+        inner.dispatcher.acknowledged = inner.acknowledged();
+    }
     if !given.is_empty() {
         opened.alerting.wake.notify_one();
         for url in &app.settings.alerts.forward {

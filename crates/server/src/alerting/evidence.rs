@@ -14,7 +14,7 @@ use query::{Page, RunFilter, Sort, SortKey};
 
 use super::{keep, limits, present, threshold, time_text, watched_or_all};
 use crate::api::types::{AlertEvidence, EvidencePoint, EvidenceRun, Finding};
-use crate::app::App;
+use crate::app::{App, Opened};
 use crate::findings::ask::{self as findings, Filter};
 use crate::series::{ask, millis};
 
@@ -26,6 +26,8 @@ const FINDINGS_MAX: usize = 10;
 const POINTS_MAX: i64 = 120;
 /// Least time between two of them.
 const STEP_MIN_MS: i64 = 15_000;
+/// Labels that name something runs are of.
+const ABOUT_RUNS: &[&str] = &["agent_id", "agent", "workflow", "workflow_name", "tool_name", "tool", "model"];
 /// How far before the condition began to hold series, runs and findings are looked at.
 const BEFORE_MS: i64 = 3_600_000;
 
@@ -68,7 +70,7 @@ trait Look: Sync {
 
 impl Look for App {
     async fn runs(&self, alert: &ActiveAlert) -> Vec<EvidenceRun> {
-        runs(self, alert).await
+        runs(self, &alert.labels, alert.active_at).await
     }
 
     async fn series(&self, rule: &Rule, from: i64, to: i64) -> Vec<promql::ResultSeries> {
@@ -76,7 +78,7 @@ impl Look for App {
     }
 
     async fn findings(&self, alert: &ActiveAlert) -> Vec<Finding> {
-        findings_of(self, alert).await
+        findings_of(self, &alert.labels, alert.active_at).await
     }
 }
 
@@ -106,14 +108,69 @@ pub async fn later(app: Arc<App>, wanted: Wanted) {
     if !complete {
         app.counters.limit_reached("evidence_late_time");
     }
-    let url = super::evaluate::external_url(&app);
+    keep_late(&app, opened, found).await;
+}
+
+/// An alert that another system sent and that began.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Begun {
+    /// The alert.
+    pub labels: Labels,
+    /// Since when it fires, in milliseconds since 1970.
+    pub since: i64,
+}
+
+impl Begun {
+    /// Whether its labels name something that runs are of: else every run would show it.
+    pub fn is_about_runs(&self) -> bool {
+        ABOUT_RUNS.iter().any(|name| !self.labels.get(name).is_empty())
+    }
+}
+
+/// Looks for what shows alerts of others, by the labels they have in common with ours. There is no rule here whose series would show
+/// them. Their sender waits for its answer, so this is behind it: mostly within the time that a group of alerts waits for more.
+pub async fn of_others(app: Arc<App>, mut begun: Vec<Begun>) {
+    let Ok(opened) = app.opened() else { return };
+    let Ok(_permit) = Arc::clone(&opened.alerting.late_evidence).try_acquire_owned() else {
+        app.counters.limit_reached("evidence_late_max");
+        return;
+    };
+    if begun.len() > limits::EVIDENCE_ALERTS_MAX {
+        app.counters.limit_reached("evidence_alerts_max");
+        begun.truncate(limits::EVIDENCE_ALERTS_MAX);
+    }
+    let mut found = Vec::new();
+    let look = async {
+        for alert in begun {
+            let evidence = AlertEvidence {
+                fired_at: time_text(alert.since),
+                runs: runs(&app, &alert.labels, alert.since).await,
+                findings: findings_of(&app, &alert.labels, alert.since).await,
+                ..AlertEvidence::default()
+            };
+            if !evidence.runs.is_empty() || !evidence.findings.is_empty() {
+                found.push(Gathered { labels: alert.labels, fired_at: alert.since, evidence });
+            }
+        }
+    };
+    if tokio::time::timeout(limits::EVIDENCE_LATE_TIME, look).await.is_err() {
+        app.counters.limit_reached("evidence_late_time");
+    }
+    if !found.is_empty() {
+        keep_late(&app, opened, found).await;
+    }
+}
+
+/// Keeps what was found after alerts were handed on, and adds it to their next messages.
+async fn keep_late(app: &Arc<App>, opened: &Opened, found: Vec<Gathered>) {
+    let url = super::evaluate::external_url(app);
     {
         let mut inner = opened.alerting.lock();
         for gathered in found.iter().filter(|gathered| fires(gathered)) {
             let known = inner.dispatcher.alert(&gathered.labels);
             if known.is_some_and(|alert| alert.starts_at == gathered.fired_at) {
-                let said = annotations(&gathered.evidence.runs, &url, &gathered.labels);
-                inner.dispatcher.annotate(&gathered.labels, said);
+                let shown = annotations(&gathered.labels, &gathered.evidence.runs, &url);
+                inner.dispatcher.annotate(&gathered.labels, shown);
             }
         }
     }
@@ -235,8 +292,7 @@ fn project_of(app: &App, labels: &Labels) -> Arc<str> {
 }
 
 /// The runs that show what an alert is about, the worst first.
-async fn runs(app: &App, alert: &ActiveAlert) -> Vec<EvidenceRun> {
-    let labels = &alert.labels;
+async fn runs(app: &App, labels: &Labels, active_at: i64) -> Vec<EvidenceRun> {
     let about = labels.get("alertname").to_lowercase();
     let says = |words: &[&str]| words.iter().any(|word| about.contains(word));
     let (key, failed) = if says(&["cost", "spend", "burn", "budget"]) {
@@ -249,7 +305,7 @@ async fn runs(app: &App, alert: &ActiveAlert) -> Vec<EvidenceRun> {
         (SortKey::Errors, says(&["error", "fail"]))
     };
     let filter = RunFilter {
-        from: Some(since(alert)),
+        from: Some(since(active_at)),
         agent: one(labels, ["agent_id", "agent"]),
         workflow: one(labels, ["workflow", "workflow_name"]),
         tool: one(labels, ["tool_name", "tool"]),
@@ -268,12 +324,12 @@ async fn runs(app: &App, alert: &ActiveAlert) -> Vec<EvidenceRun> {
     }
 }
 
-/// What messages say of the runs that show an alert: their trace ids, and a line for each with the address of its page.
-pub fn annotations(runs: &[EvidenceRun], url: &str, labels: &Labels) -> Vec<(String, String)> {
-    // Pages show one project: an address says which, where it is not the one they begin with.
+/// What messages say of the runs that show an alert: their trace ids, and a line for each with the address of its page. Where its labels
+/// name another project than pages are about by themselves, so does the address.
+pub fn annotations(labels: &Labels, runs: &[EvidenceRun], url: &str) -> Vec<(String, String)> {
     let project = match labels.get("project") {
         "" | Tenant::DEFAULT_PROJECT => String::new(),
-        named => format!("?project={named}"),
+        named => format!("?project={}", form_urlencoded::byte_serialize(named.as_bytes()).collect::<String>()),
     };
     let line = |run: &EvidenceRun| {
         let mut said = vec![run.agent.clone().unwrap_or_else(|| run.name.clone()), run.status.to_string()];
@@ -286,8 +342,8 @@ pub fn annotations(runs: &[EvidenceRun], url: &str, labels: &Labels) -> Vec<(Str
     vec![(present::TRACES.to_owned(), traces.join(" ")), (present::WORST_RUNS.to_owned(), lines.join("\n"))]
 }
 
-fn since(alert: &ActiveAlert) -> Timestamp {
-    Timestamp::from_nanos((alert.active_at - BEFORE_MS).saturating_mul(1_000_000))
+fn since(active_at: i64) -> Timestamp {
+    Timestamp::from_nanos(active_at.saturating_sub(BEFORE_MS).saturating_mul(1_000_000))
 }
 
 fn evidence_run(run: &model::Run) -> EvidenceRun {
@@ -305,10 +361,10 @@ fn evidence_run(run: &model::Run) -> EvidenceRun {
 }
 
 /// What detectors saw in runs of the agent since shortly before the condition held, the newest first.
-async fn findings_of(app: &App, alert: &ActiveAlert) -> Vec<Finding> {
+async fn findings_of(app: &App, labels: &Labels, active_at: i64) -> Vec<Finding> {
     let filter =
-        Filter { agents: one(&alert.labels, ["agent_id", "agent"]), from: Some(since(alert)), ..Filter::default() };
-    let project = project_of(app, &alert.labels);
+        Filter { agents: one(labels, ["agent_id", "agent"]), from: Some(since(active_at)), ..Filter::default() };
+    let project = project_of(app, labels);
     let read = app
         .with_state(move |state| {
             state.read(|connection| findings::findings(connection, &project, &filter, None, FINDINGS_MAX))

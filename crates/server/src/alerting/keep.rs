@@ -340,6 +340,27 @@ pub fn put_evidence(transaction: &Transaction<'_>, found: &Gathered) -> rusqlite
     Ok(())
 }
 
+/// Notes in the latest evidence of an alert that it ended, where that is not known yet.
+pub fn end_evidence(transaction: &Transaction<'_>, print: u64, at: i64) -> rusqlite::Result<()> {
+    let print = format!("{print:016x}");
+    let latest: Option<(i64, String)> = transaction
+        .prepare_cached(
+            "SELECT fired_at, evidence FROM alerts_evidence WHERE fingerprint = ?1 ORDER BY fired_at DESC LIMIT 1",
+        )?
+        .query_row([&print], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let Some((fired_at, text)) = latest else { return Ok(()) };
+    let Ok(evidence) = serde_json::from_str::<AlertEvidence>(&text) else { return Ok(()) };
+    if evidence.ended_at.is_some() {
+        return Ok(());
+    }
+    let ended = AlertEvidence { ended_at: Some(super::time_text(at)), ..evidence };
+    transaction
+        .prepare_cached("UPDATE alerts_evidence SET evidence = ?3 WHERE fingerprint = ?1 AND fired_at = ?2")?
+        .execute(params![print, fired_at, serde_json::to_string(&ended).unwrap_or_default()])?;
+    Ok(())
+}
+
 /// Evidence of an alert, the latest first.
 pub fn evidence(connection: &Connection, print: u64, limit: usize) -> rusqlite::Result<Vec<AlertEvidence>> {
     let texts: Vec<String> = connection

@@ -3,14 +3,16 @@
 //! They end when their sender says so, or when nothing is heard of them for long enough. What is taken is kept before the sender learns
 //! that it was: an Alertmanager that calls the webhook does not send it again soon.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use alerts::manager::dispatch::GivenAlert;
 use alerts::manager::fingerprint;
 use promql::Labels;
 use state::rusqlite::{self, Transaction};
 
+use super::evidence::Begun;
 use super::keep::{self, EventKind};
+use super::present;
 use crate::app::{App, Opened};
 
 /// What the history says of a beginning.
@@ -82,6 +84,29 @@ pub fn ended(turns: &[Turn]) -> Vec<u64> {
     ends.map(|turn| fingerprint(&turn.labels)).collect()
 }
 
+/// Of those that began the ones that something here may show.
+pub fn begun(turns: &[Turn], taken: &[GivenAlert]) -> Vec<Begun> {
+    let began: BTreeSet<&Labels> =
+        turns.iter().filter(|turn| turn.kind == EventKind::Fired).map(|turn| &turn.labels).collect();
+    let new = taken.iter().filter(|alert| began.contains(&alert.labels));
+    let new = new.map(|alert| Begun { labels: alert.labels.clone(), since: alert.starts_at });
+    new.filter(Begun::is_about_runs).collect()
+}
+
+/// An alert that is sent again while it fires goes on: it began when it began, as in Alertmanager, and keeps what was found of it here,
+/// of which its sender does not know.
+pub fn going_on(mut alert: GivenAlert, known: Option<&GivenAlert>, now: i64) -> GivenAlert {
+    let Some(known) = known.filter(|known| !known.is_resolved(now)) else { return alert };
+    alert.starts_at = alert.starts_at.min(known.starts_at);
+    for name in [present::TRACES, present::WORST_RUNS] {
+        let text = known.annotations.get(name);
+        if !text.is_empty() && alert.annotations.get(name).is_empty() {
+            alert.annotations = alert.annotations.with(name, text);
+        }
+    }
+    alert
+}
+
 /// Keeps what began and ended.
 ///
 /// # Errors
@@ -89,6 +114,9 @@ pub fn ended(turns: &[Turn]) -> Vec<u64> {
 pub fn put(transaction: &Transaction<'_>, turns: &[Turn]) -> rusqlite::Result<()> {
     for turn in turns {
         keep::add_event(transaction, turn.at, turn.kind, &turn.labels, turn.detail)?;
+        if turn.kind == EventKind::Resolved {
+            keep::end_evidence(transaction, fingerprint(&turn.labels), turn.at)?;
+        }
     }
     ended(turns).into_iter().try_for_each(|print| keep::put_ack(transaction, print, None))
 }
@@ -137,6 +165,28 @@ mod tests {
         assert_eq!(said(&others.heard(&sent(90), 90)), [("resolved", 90, TOLD)]);
         assert!(others.heard(&sent(90), 95).is_empty(), "told twice");
         assert!(others.over(1000).is_empty());
+    }
+
+    #[test]
+    fn only_what_began_and_is_about_runs_is_looked_for() {
+        let mut others = Others::default();
+        let about = |name: &str| GivenAlert { labels: Labels::new([("alertname", "Far"), (name, "x")]), ..sent(100) };
+        let taken = [about("tool_name"), about("host")];
+        let turns: Vec<Turn> = taken.iter().flat_map(|alert| others.heard(alert, 10)).collect();
+        let found = begun(&turns, &taken);
+        assert_eq!(found, [Begun { labels: taken[0].labels.clone(), since: 0 }]);
+        let again: Vec<Turn> = taken.iter().flat_map(|alert| others.heard(alert, 20)).collect();
+        assert!(begun(&again, &taken).is_empty());
+    }
+
+    #[test]
+    fn an_alert_that_is_sent_again_goes_on() {
+        let known = GivenAlert { annotations: Labels::new([("traces", "abc"), ("summary", "old")]), ..sent(100) };
+        let new = GivenAlert { annotations: Labels::new([("summary", "new")]), starts_at: 40, ..sent(200) };
+        let kept = going_on(new.clone(), Some(&known), 50);
+        assert_eq!((kept.annotations.get("traces"), kept.annotations.get("summary")), ("abc", "new"));
+        assert_eq!((kept.starts_at, kept.ends_at), (0, Some(200)));
+        assert_eq!(going_on(new.clone(), Some(&known), 100), new, "that one was over: this one is another");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use alerts::manager::config::{Integration, Secret};
 use alerts::manager::dispatch::GivenAlert;
-use alerts::manager::message::{Outgoing, Request, Sender};
+use alerts::manager::message::{Outgoing, Request, Sender, Taken};
 use alerts::manager::{Config, Notification};
 use alerts::template::Template;
 use base64::Engine;
@@ -114,14 +114,30 @@ async fn post(request: &Request) -> Result<(), SendError> {
     }
     let words = String::from_utf8_lossy(&body).trim().chars().take(300).collect::<String>();
     if status.is_success() {
-        let Some(field) = request.zero_means_taken else { return Ok(()) };
-        let code = serde_json::from_slice::<Value>(&body).ok().and_then(|answer| answer[field].as_i64());
-        return if code.unwrap_or(0) == 0 { Ok(()) } else { Err(SendError::Never(format!("refused: {words}"))) };
+        return taken(request.taken, &body, &words);
     }
     let reason = format!("{status}: {words}");
     let later =
         status.is_server_error() || matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT);
     Err(if later { SendError::Later(reason) } else { SendError::Never(reason) })
+}
+
+/// Whether an answer with a status of success means that the message was taken.
+fn taken(how: Taken, body: &[u8], words: &str) -> Result<(), SendError> {
+    let answer: Value = serde_json::from_slice(body).unwrap_or_default();
+    let passes = match how {
+        Taken::Status => return Ok(()),
+        Taken::Zero(field, passing) => match answer[field].as_i64().unwrap_or(0) {
+            0 => return Ok(()),
+            code => passing.contains(&code),
+        },
+        Taken::Ok(passing) => match (&answer["ok"], &answer["error"]) {
+            (Value::Bool(false), why) => why.as_str().is_some_and(|why| passing.contains(&why)),
+            _ => return Ok(()),
+        },
+    };
+    let refused = format!("refused: {words}");
+    Err(if passes { SendError::Later(refused) } else { SendError::Never(refused) })
 }
 
 /// The innermost cause says most. Addresses of hooks are secrets and are not named.
@@ -158,7 +174,7 @@ pub async fn forward(app: Arc<App>, base: String, alerts: Vec<GivenAlert>, inter
     };
     let body: Value = alerts.iter().map(one).collect();
     let url = format!("{}/api/v2/alerts", base.trim_end_matches('/'));
-    let request = Request { method: "POST", url, headers: Vec::new(), body, zero_means_taken: None };
+    let request = Request { method: "POST", url, headers: Vec::new(), body, taken: Taken::Status };
     let trouble = match post(&request).await {
         Ok(()) => None,
         Err(SendError::Later(reason) | SendError::Never(reason)) => {
@@ -185,4 +201,33 @@ pub async fn heartbeat(app: Arc<App>, url: String) {
         }
     };
     app.troubles.set("heartbeat", trouble);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn services_that_answer_200_to_mistakes_are_understood() {
+        let told = |how: Taken, body: &str| taken(how, body.as_bytes(), body);
+        let slack = Taken::Ok(&["ratelimited"]);
+        for (how, body) in [
+            (Taken::Status, "whatever"),
+            // Incoming webhooks answer with a word, `chat.postMessage` with an object.
+            (slack, "ok"),
+            (slack, r#"{"ok":true,"ts":"1"}"#),
+            (Taken::Zero("code", &[7]), r#"{"code":0}"#),
+            (Taken::Zero("code", &[7]), "{}"),
+        ] {
+            assert_eq!(told(how, body), Ok(()), "{body}");
+        }
+        let never = |body: &str| Err(SendError::Never(format!("refused: {body}")));
+        let later = |body: &str| Err(SendError::Later(format!("refused: {body}")));
+        let (no_channel, too_many) =
+            (r#"{"ok":false,"error":"channel_not_found"}"#, r#"{"ok":false,"error":"ratelimited"}"#);
+        assert_eq!((told(slack, no_channel), told(slack, too_many)), (never(no_channel), later(too_many)));
+        let (wrong, busy) = (r#"{"code":19024}"#, r#"{"code":7}"#);
+        let feishu = Taken::Zero("code", &[7]);
+        assert_eq!((told(feishu, wrong), told(feishu, busy)), (never(wrong), later(busy)));
+    }
 }

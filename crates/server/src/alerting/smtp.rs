@@ -1,4 +1,4 @@
-//! Sending a mail over SMTP (RFC 5321), with STARTTLS (RFC 3207) and AUTH PLAIN (RFC 4616) where the server has them.
+//! Sending a mail over SMTP (RFC 5321), with STARTTLS (RFC 3207) where the server has it, and AUTH PLAIN (RFC 4616) or LOGIN.
 //!
 //! `lettre` makes the message; its transport would switch on features of the TLS library that everything else uses.
 
@@ -39,8 +39,8 @@ pub async fn send(mail: &Mail, now: Timestamp) -> Result<(), SendError> {
     if port == SMTPS {
         let mut session = Session::new(secure(stream, host).await?);
         session.answer(&[220]).await?;
-        session.command(&format!("EHLO {hello}"), &[250]).await?;
-        return session.deliver(mail, &message).await;
+        let offers = session.command(&format!("EHLO {hello}"), &[250]).await?;
+        return session.deliver(mail, &message, &offers).await;
     }
     let mut session = Session::new(stream);
     session.answer(&[220]).await?;
@@ -49,13 +49,13 @@ pub async fn send(mail: &Mail, now: Timestamp) -> Result<(), SendError> {
         session.command("STARTTLS", &[220]).await?;
         // What came before the handshake must not be taken for what comes after it.
         let mut session = Session::new(secure(session.stream.into_inner(), host).await?);
-        session.command(&format!("EHLO {hello}"), &[250]).await?;
-        return session.deliver(mail, &message).await;
+        let offers = session.command(&format!("EHLO {hello}"), &[250]).await?;
+        return session.deliver(mail, &message, &offers).await;
     }
     if mail.require_tls {
         return Err(SendError::Never("the mail server offers no STARTTLS and `require_tls` is on".into()));
     }
-    session.deliver(mail, &message).await
+    session.deliver(mail, &message, &offers).await
 }
 
 fn later(error: std::io::Error) -> SendError {
@@ -144,11 +144,29 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         self.answer(wanted).await
     }
 
-    async fn deliver(mut self, mail: &Mail, message: &[u8]) -> Result<(), SendError> {
-        if let Some((user, password)) = &mail.login {
-            let token = STANDARD.encode(format!("\0{user}\0{password}"));
-            self.command(&format!("AUTH PLAIN {token}"), &[235]).await?;
+    /// Signs in by PLAIN, or by LOGIN where a server takes that and not PLAIN, as some of Microsoft's do.
+    async fn sign_in(&mut self, mail: &Mail, offers: &[String]) -> Result<(), SendError> {
+        let Some((user, password)) = &mail.login else { return Ok(()) };
+        let is_offered = |way: &str| {
+            offers.iter().any(|offer| {
+                let mut words = offer.split([' ', '=']);
+                words.next().is_some_and(|word| word.eq_ignore_ascii_case("AUTH"))
+                    && words.any(|word| word.eq_ignore_ascii_case(way))
+            })
+        };
+        if is_offered("LOGIN") && !is_offered("PLAIN") {
+            self.command("AUTH LOGIN", &[334]).await?;
+            self.command(&STANDARD.encode(user), &[334]).await?;
+            self.command(&STANDARD.encode(password), &[235]).await?;
+            return Ok(());
         }
+        let token = STANDARD.encode(format!("{}\0{user}\0{password}", mail.identity));
+        self.command(&format!("AUTH PLAIN {token}"), &[235]).await?;
+        Ok(())
+    }
+
+    async fn deliver(mut self, mail: &Mail, message: &[u8], offers: &[String]) -> Result<(), SendError> {
+        self.sign_in(mail, offers).await?;
         self.command(&format!("MAIL FROM:<{}>", bare(&mail.from)?), &[250]).await?;
         for to in &mail.to {
             self.command(&format!("RCPT TO:<{}>", bare(to)?), &[250, 251]).await?;
@@ -172,5 +190,56 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         // Accepted: how the connection ends no longer matters.
         let _ = self.command("QUIT", &[221]).await;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a server with these offers hears of somebody who signs in.
+    async fn heard(offers: &[&str], identity: &str) -> Vec<String> {
+        let (ours, theirs) = tokio::io::duplex(4096);
+        let server = tokio::spawn(async move {
+            let mut stream = BufReader::new(theirs);
+            let mut heard: Vec<String> = Vec::new();
+            loop {
+                let mut line = String::new();
+                if stream.read_line(&mut line).await.unwrap() == 0 {
+                    return heard;
+                }
+                let asks = line.trim() == "AUTH LOGIN" || heard.last().is_some_and(|last| last == "AUTH LOGIN");
+                let answer: &[u8] = if asks { b"334 more\r\n" } else { b"235 good\r\n" };
+                stream.get_mut().write_all(answer).await.unwrap();
+                heard.push(line.trim().to_owned());
+            }
+        });
+        let mail = Mail {
+            smarthost: String::new(),
+            hello: String::new(),
+            from: String::new(),
+            to: Vec::new(),
+            headers: Vec::new(),
+            text: String::new(),
+            html: String::new(),
+            login: Some(("me".into(), "secret".into())),
+            identity: identity.into(),
+            require_tls: false,
+        };
+        let offers: Vec<String> = offers.iter().map(|offer| (*offer).to_owned()).collect();
+        let mut session = Session::new(ours);
+        session.sign_in(&mail, &offers).await.unwrap();
+        drop(session);
+        server.await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn who_signs_in_does_it_in_a_way_the_server_takes() {
+        let plain = |identity: &str| format!("AUTH PLAIN {}", STANDARD.encode(format!("{identity}\0me\0secret")));
+        assert_eq!(heard(&["SIZE 10", "AUTH LOGIN PLAIN"], "").await, [plain("")]);
+        assert_eq!(heard(&["auth=plain"], "they").await, [plain("they")]);
+        assert_eq!(heard(&[], "").await, [plain("")]);
+        let login = ["AUTH LOGIN".to_owned(), STANDARD.encode("me"), STANDARD.encode("secret")];
+        assert_eq!(heard(&["AUTH LOGIN XOAUTH2"], "").await, login);
     }
 }

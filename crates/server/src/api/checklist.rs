@@ -33,42 +33,85 @@ pub async fn get(State(app): State<Arc<App>>, params: Params) -> Result<Json<Che
 }
 
 async fn row(app: &App, question: &Question) -> Result<ChecklistRow, Problem> {
-    let values = evaluated(app, &question.value).await?;
-    let baselines = evaluated(app, &question.baseline).await?;
-    let thresholds = evaluated(app, question.threshold.as_deref().unwrap_or_default()).await?;
-    let beyond = evaluated(app, question.beyond.as_deref().unwrap_or_default()).await?;
-    // How far on the way to the threshold, where there is one to go to.
-    let way = |found: &Found| match of_series(&thresholds, &found.0) {
-        Some(limit) if question.above && limit > 0.0 => found.1 / limit,
-        Some(limit) if !question.above && found.1 > 0.0 => limit / found.1,
-        _ => found.1,
+    let mut measured = Measured {
+        values: evaluated(app, &question.value).await?,
+        baselines: evaluated(app, &question.baseline).await?,
+        thresholds: evaluated(app, question.threshold.as_deref().unwrap_or_default()).await?,
+        beyond: evaluated(app, question.beyond.as_deref().unwrap_or_default()).await?,
+        ..Measured::default()
     };
-    let is_beyond = |found: &&Found| of_series(&beyond, &found.0).is_some();
-    let worst = values.iter().filter(is_beyond).max_by(|one, other| way(one).total_cmp(&way(other)));
-    let worst = worst.or_else(|| values.iter().max_by(|one, other| way(one).total_cmp(&way(other))));
-    let threshold = worst.and_then(|worst| of_series(&thresholds, &worst.0));
-    let state = match (worst, threshold) {
-        (None, _) => "no_data",
-        _ if !beyond.is_empty() => "beyond",
-        (Some(_), None) if question.threshold.is_some() => "no_threshold",
-        (Some(worst), Some(limit)) if question.needs_baseline && way(worst) > 1.0 && limit > 0.0 => "no_baseline",
-        _ => "ok",
-    };
-    let row = question.row;
-    Ok(ChecklistRow {
-        category: row.category.to_owned(),
-        metric: row.metric.to_owned(),
-        why: row.why.to_owned(),
-        unit: row.unit.to_owned(),
-        state: state.to_owned(),
-        value: worst.map(|worst| worst.1),
-        labels: worst.map(|worst| map(&worst.0)).unwrap_or_default(),
-        baseline: worst.and_then(|worst| of_series(&baselines, &worst.0)),
-        threshold,
-        above: question.above,
-        alert: row.alert.map(str::to_owned),
-        query: question.value.clone(),
-    })
+    if measured.beyond.is_empty() && !measured.values.is_empty() {
+        for guard in &question.guards {
+            measured.counted = evaluated(app, &guard.counted).await?;
+            if measured.counted.is_empty() {
+                measured.lacks = Some(if guard.baseline { "no_baseline" } else { "too_few" });
+                break;
+            }
+        }
+    }
+    Ok(measured.row(question))
+}
+
+/// What a row's expressions give now.
+#[derive(Debug, Default)]
+struct Measured {
+    values: Vec<Found>,
+    baselines: Vec<Found>,
+    thresholds: Vec<Found>,
+    /// Series for which the whole condition of the alert holds.
+    beyond: Vec<Found>,
+    /// Values there is enough of to judge by; looked for where no series is beyond, and the condition asks for it.
+    counted: Vec<Found>,
+    /// Why there are none, as the state of a value past the threshold.
+    lacks: Option<&'static str>,
+}
+
+impl Measured {
+    /// How far a value is on the way to the threshold, where there is one to go to: past 1 it is past it.
+    fn way(&self, question: &Question, found: &Found) -> f64 {
+        match of_series(&self.thresholds, &found.0) {
+            Some(limit) if question.above && limit > 0.0 => found.1 / limit,
+            Some(limit) if !question.above && limit > 0.0 && found.1 <= 0.0 => f64::INFINITY,
+            Some(limit) if !question.above => limit / found.1,
+            _ => found.1,
+        }
+    }
+
+    /// The series the state is judged by: one that is beyond, else of those there is enough of, else of all the one nearest to it.
+    fn worst(&self, question: &Question) -> Option<&Found> {
+        let beyond: Vec<&Found> =
+            self.values.iter().filter(|found| of_series(&self.beyond, &found.0).is_some()).collect();
+        let groups = [beyond, self.counted.iter().collect(), self.values.iter().collect()];
+        let group = groups.into_iter().find(|group| !group.is_empty())?;
+        group.into_iter().max_by(|one, other| self.way(question, one).total_cmp(&self.way(question, other)))
+    }
+
+    fn row(&self, question: &Question) -> ChecklistRow {
+        let worst = self.worst(question);
+        let threshold = worst.and_then(|worst| of_series(&self.thresholds, &worst.0));
+        let state = match (worst, threshold) {
+            (None, _) => "no_data",
+            _ if !self.beyond.is_empty() => "beyond",
+            (Some(_), None) if question.threshold.is_some() => "no_threshold",
+            (Some(worst), Some(limit)) if limit > 0.0 && self.way(question, worst) > 1.0 => self.lacks.unwrap_or("ok"),
+            _ => "ok",
+        };
+        let row = question.row;
+        ChecklistRow {
+            category: row.category.to_owned(),
+            metric: row.metric.to_owned(),
+            why: row.why.to_owned(),
+            unit: row.unit.to_owned(),
+            state: state.to_owned(),
+            value: worst.map(|worst| worst.1),
+            labels: worst.map(|worst| map(&worst.0)).unwrap_or_default(),
+            baseline: worst.and_then(|worst| of_series(&self.baselines, &worst.0)),
+            threshold,
+            above: question.above,
+            alert: row.alert.map(str::to_owned),
+            query: question.value.clone(),
+        }
+    }
 }
 
 /// The value that belongs to a series: of the same labels, else the only one there is, if it has none.
@@ -91,4 +134,61 @@ async fn evaluated(app: &App, text: &str) -> Result<Vec<Found>, Problem> {
         Some((sample.labels.without_metadata(), value))
     });
     Ok(found.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use promql::Labels;
+
+    use super::*;
+
+    fn question(metric: &str) -> Question {
+        questions().into_iter().find(|question| question.row.metric == metric).unwrap()
+    }
+
+    fn of(model: &str, value: f64) -> Found {
+        (Labels::new([("model", model)]), value)
+    }
+
+    /// State, value and model of a row.
+    fn read(measured: &Measured, question: &Question) -> (String, Option<f64>, Option<String>) {
+        let row = measured.row(question);
+        (row.state, row.value, row.labels.get("model").cloned())
+    }
+
+    #[test]
+    fn a_row_shows_the_value_its_state_is_judged_by() {
+        let errors = question("LLM error rate");
+        let limit = || vec![(Labels::default(), 0.05)];
+        let mut measured =
+            Measured { values: vec![of("rare", 1.0), of("busy", 0.02)], thresholds: limit(), ..Measured::default() };
+        // One failed call of one, beside a model with enough calls to judge by.
+        measured.counted = vec![of("busy", 0.02)];
+        assert_eq!(read(&measured, &errors), ("ok".into(), Some(0.02), Some("busy".into())));
+        // The busy one beyond: that one, though the other is further.
+        measured = Measured { beyond: vec![of("busy", 0.2)], ..measured };
+        measured.values = vec![of("rare", 1.0), of("busy", 0.2)];
+        assert_eq!(read(&measured, &errors), ("beyond".into(), Some(0.2), Some("busy".into())));
+        // No model has enough calls: the row says so, or that all is well where nothing failed.
+        let few = |value: f64| Measured {
+            values: vec![of("rare", value)],
+            thresholds: limit(),
+            lacks: Some("too_few"),
+            ..Measured::default()
+        };
+        assert_eq!(read(&few(1.0), &errors), ("too_few".into(), Some(1.0), Some("rare".into())));
+        assert_eq!(read(&few(0.0), &errors).0, "ok");
+    }
+
+    #[test]
+    fn nothing_found_at_all_is_the_worst_of_what_should_be_high() {
+        let hits = question("Retrieval hit rate");
+        let measured = Measured {
+            values: vec![of("a", 0.95), of("b", 0.0)],
+            thresholds: vec![(Labels::default(), 0.9)],
+            lacks: Some("too_few"),
+            ..Measured::default()
+        };
+        assert_eq!(read(&measured, &hits), ("too_few".into(), Some(0.0), Some("b".into())));
+    }
 }

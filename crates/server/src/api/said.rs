@@ -1,10 +1,12 @@
 //! What was said in a step: by its span, and by the log records that belong to it or tell it.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use dialects::Dialects;
 use model::raw::{RawLog, RawSpan};
 use model::{Content, ResolvedStep, SpanId};
+use serde_json::Value as Json;
 use store::{StoredLog, StoredSpan};
 
 use super::convert;
@@ -59,14 +61,15 @@ impl<'a> Said<'a> {
     }
 
     /// A step as it was sent and what was said in it. What only log records say is added to what the span does.
-    pub fn whole(&self, resolved: &ResolvedStep) -> Option<(RawSpan<'static>, Content)> {
+    pub fn whole(&self, resolved: &ResolvedStep) -> Option<(Cow<'a, RawSpan<'static>>, Content)> {
         let own = resolved.span.span_id;
         let parts = resolved.told_by.iter().filter(|id| **id != own);
-        let mut whole: Option<(RawSpan<'static>, Content)> = None;
+        let mut whole: Option<(Cow<'a, RawSpan<'static>>, Content)> = None;
         for (raw, content) in std::iter::once(&own).chain(parts).filter_map(|id| self.one(*id)) {
             match &mut whole {
                 None => whole = Some((raw, content)),
                 Some((whole, said)) => {
+                    let (raw, whole) = (raw.into_owned(), whole.to_mut());
                     let new = raw.attributes.0.into_iter().filter(|(key, _)| key != dialects::TOLD_ATTRIBUTE);
                     let new: Vec<_> = new.filter(|(key, _)| whole.attributes.get(key).is_none()).collect();
                     whole.attributes.0.extend(new);
@@ -78,24 +81,28 @@ impl<'a> Said<'a> {
         whole
     }
 
-    fn one(&self, id: SpanId) -> Option<(RawSpan<'static>, Content)> {
-        let stored = self.spans.get(&id)?;
+    fn one(&self, id: SpanId) -> Option<(Cow<'a, RawSpan<'static>>, Content)> {
+        let stored: &'a StoredSpan = *self.spans.get(&id)?;
         let (resource, scope) = (&stored.resource, &stored.scope);
         let Some(record) = self.told.get(&id).filter(|_| stored.span.told.is_some()) else {
             let logs = self.logs.get(&id).map_or(&[][..], Vec::as_slice);
-            return Some((stored.raw.clone(), self.dialects.content(&stored.raw, resource, scope, logs)));
+            return Some((Cow::Borrowed(&stored.raw), self.dialects.content(&stored.raw, resource, scope, logs)));
         };
         // The span is kept without long values; the record has them.
         let project = &record.log.tenant.project;
         let told = dialects::told(&record.raw, resource, scope, project, record.log.id, record.log.received);
-        let raw = told.unwrap_or_else(|| stored.raw.clone());
+        let raw = told.map_or(Cow::Borrowed(&stored.raw), Cow::Owned);
         let content = self.dialects.content(&raw, resource, scope, std::slice::from_ref(&record.raw));
         Some((raw, content))
     }
 }
 
-/// Adds to `said` what it leaves open.
+/// Adds to `said` what it leaves open. Arguments by name say more than one line of them (Claude Code's span has the command, its
+/// log record the tool's input).
 fn add(said: &mut Content, more: Content) {
+    if matches!(said.tool_arguments, Some(Json::String(_))) && matches!(more.tool_arguments, Some(Json::Object(_))) {
+        said.tool_arguments.clone_from(&more.tool_arguments);
+    }
     macro_rules! fill {
         ($($field:ident $is_open:ident),+ $(,)?) => { $(if said.$field.$is_open() { said.$field = more.$field; })+ };
     }

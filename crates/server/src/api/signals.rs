@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use model::Timestamp;
-use signals::metrics::{Bundle, FAMILIES, Label, RATES, Registry, Scope};
+use signals::metrics::{BESIDE, Bundle, Exposed, FAMILIES, Label, RATES, Registry, Scope};
 
 use super::params::Params;
 use super::types::{
@@ -57,10 +57,15 @@ pub async fn get(State(app): State<Arc<App>>, mut params: Params) -> Result<Json
     responses((status = 200, body = MetricFamilies, description = "The families")))]
 pub async fn families(State(app): State<Arc<App>>, params: Params) -> Result<Json<MetricFamilies>, Problem> {
     params.end()?;
-    Ok(Json(MetricFamilies { families: list(&app.metrics.registry(), app.now()) }))
+    let answer = tokio::task::spawn_blocking(move || {
+        let mut beside = crate::metrics_text::own(&app);
+        beside.extend(app.metrics.of_settings());
+        MetricFamilies { families: list(&app.metrics.registry(), &beside, app.now()) }
+    });
+    answer.await.map(Json).map_err(|error| Problem::internal(error.to_string()))
 }
 
-fn list(registry: &Registry, now: Timestamp) -> Vec<MetricFamily> {
+fn list(registry: &Registry, exposed: &[Exposed], now: Timestamp) -> Vec<MetricFamily> {
     let sets = registry.sets(now);
     let sets_of = |name: &str| sets.get(name).copied().unwrap_or_default() as u64;
     let derived = FAMILIES.iter().map(|family| MetricFamily {
@@ -91,7 +96,21 @@ fn list(registry: &Registry, now: Timestamp) -> Vec<MetricFamily> {
         label_sets: sets_of(rate.name),
         label_sets_max: registry.limits().label_sets as u64,
     });
-    derived.chain(rates).collect()
+    let beside = BESIDE.iter().map(|beside| MetricFamily {
+        name: beside.name.into(),
+        kind: beside.kind.as_str().into(),
+        unit: beside.unit.into(),
+        help: beside.help.into(),
+        source: beside.source.into(),
+        counted: "at the scrape".into(),
+        layer: beside.layer.as_str().into(),
+        labels: beside.labels.iter().map(|name| (*name).into()).collect(),
+        buckets: Vec::new(),
+        spellings: Vec::new(),
+        label_sets: exposed.iter().filter(|it| it.name == beside.name).map(|it| it.points.len() as u64).sum(),
+        label_sets_max: 0,
+    });
+    derived.chain(rates).chain(beside).collect()
 }
 
 fn sizes(buckets: Vec<(f64, f64)>) -> Vec<SizeCount> {

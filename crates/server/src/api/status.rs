@@ -28,7 +28,7 @@ pub async fn get(State(app): State<Arc<App>>, params: Params) -> Result<Json<Sta
         uptime_seconds: now.millis_since(app.started) / 1e3,
         state: app.phase().as_str().into(),
         endpoints: app.endpoints.clone(),
-        ingest: app.counters.ingest(),
+        ingest: app.counters.ingest(&app.sees()),
         store,
         limits: limits(&app),
         forward: app.forwarder.as_deref().map(forward),
@@ -87,6 +87,7 @@ pub fn limits(app: &App) -> Vec<Limit> {
         unit: unit.into(),
         reached: app.counters.limit_count(name),
     };
+    let (label_sets, folded) = (limits.label_sets as u64, app.metrics.registry().folded());
     vec![
         limit("max_body_bytes", limits.max_body_bytes, "bytes"),
         limit("inflight_bytes", limits.inflight_bytes, "bytes"),
@@ -119,6 +120,7 @@ pub fn limits(app: &App) -> Vec<Limit> {
         limit("backtest_time", alerting::BACKTEST_TIME.as_secs() as usize, "seconds"),
         limit("backtests_max", alerting::BACKTESTS_MAX, "backtests"),
         limit("backtest_samples_max", alerting::BACKTEST_SAMPLES_MAX, "samples"),
+        Limit { name: "label_sets".into(), value: label_sets, unit: "sets".into(), reached: folded },
         limit("cache_bytes", usize::try_from(limits.cache_bytes).unwrap_or(usize::MAX), "bytes"),
     ]
 }

@@ -7,11 +7,13 @@ use model::{number_and_unit, parse_bytes};
 use super::{ConfigError, Limits};
 
 /// Names that can be set.
-const NAMES: &str = "hot_bytes_max, queue_bytes_max, inflight_bytes, query_bytes, list_time, search_time, sql_time, connections, open_files";
+const NAMES: &str = "hot_bytes_max, queue_bytes_max, inflight_bytes, query_bytes, list_time, search_time, sql_time, connections, open_files, label_sets";
 /// The smallest bound of bytes that leaves room for the work itself.
 const MIN_BYTES: usize = 1 << 20;
 /// The longest time a query may be given.
 const MAX_TIME: Duration = Duration::from_secs(86_400);
+/// Sets of labels that the numbers of all families' series leave room for.
+const MAX_LABEL_SETS: usize = 1_000_000;
 
 impl Limits {
     /// The same limits with one set by name: `query_bytes=300MiB`, `sql_time=60s`, `connections=500`.
@@ -49,6 +51,12 @@ impl Limits {
             "sql_time" => self.sql_time = time()?,
             "connections" => self.connections = count()?,
             "open_files" => self.open_files = count()?,
+            "label_sets" => {
+                self.label_sets = count()?;
+                if self.label_sets > MAX_LABEL_SETS {
+                    return Err(wrong(format!("give a number up to {MAX_LABEL_SETS}")));
+                }
+            }
             _ => return Err(wrong(format!("there is no such setting; there are {NAMES}"))),
         }
         Ok(self)
@@ -84,6 +92,7 @@ mod tests {
         assert_eq!(with("search_time=1h").unwrap().search_time, Duration::from_secs(3600));
         assert_eq!(with("connections=7").unwrap().connections, 7);
         assert_eq!(with("open_files=500").unwrap().open_files, 500);
+        assert_eq!(with("label_sets=10000").unwrap().label_sets, 10_000);
     }
 
     #[test]
@@ -99,6 +108,7 @@ mod tests {
             ("sql_time=2d", "from 1s to 24h"),
             ("connections=0", "from 1 on"),
             ("open_files=-1", "from 1 on"),
+            ("label_sets=1000001", "up to 1000000"),
         ] {
             let error = Limits::default().with(setting).unwrap_err().to_string();
             assert!(error.contains(reason) && error.contains(setting), "{setting}: {error}");

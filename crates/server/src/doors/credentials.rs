@@ -14,6 +14,13 @@ pub const COOKIE: &str = "tawny_session";
 /// The header by which somebody with several projects says which one a request is about.
 pub const PROJECT: &str = "tawny-project";
 
+/// The project that the query of an address names under the header's name: browsers send no headers of ours with what they ask for by
+/// themselves, as streams of events and downloads.
+pub fn asked(query: Option<&str>) -> Option<String> {
+    let (_, project) = form_urlencoded::parse(query?.as_bytes()).find(|(name, _)| name == PROJECT)?;
+    Some(project.trim().to_owned()).filter(|name| !name.is_empty())
+}
+
 /// Reads the headers of a request.
 pub fn shown(headers: &HeaderMap) -> Credentials {
     let project = headers.get(PROJECT).map(|value| String::from_utf8_lossy(value.as_bytes()).trim().to_owned());
@@ -64,6 +71,12 @@ mod tests {
 
     fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
         pairs.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect()
+    }
+
+    #[test]
+    fn an_address_may_name_the_project() {
+        assert_eq!(asked(Some("from=1h&tawny-project=my+team")).as_deref(), Some("my team"));
+        assert_eq!((asked(Some("tawny-project=")), asked(Some("project=a")), asked(None)), (None, None, None));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Jaeger's query API at `/jaeger`: services, operations, traces.
+//! Jaeger's query API at `/jaeger`: services, operations, traces, dependencies.
 //!
 //! Source: Jaeger's HTTP JSON API as its own page and Grafana's data source use it (`model/json/model.go`).
 
@@ -24,6 +24,9 @@ const LIMIT: usize = 20;
 /// Traces one search gives at most: each is read whole.
 const LIMIT_MAX: usize = 200;
 
+/// Milliseconds looked back for dependencies where nothing is asked for, as in Jaeger: a day.
+const LOOKBACK_MS: i64 = 86_400_000;
+
 /// Everything below `/jaeger`.
 pub fn routes() -> Router<Arc<App>> {
     Router::new()
@@ -32,7 +35,7 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/jaeger/api/operations", get(operations))
         .route("/jaeger/api/traces", get(search))
         .route("/jaeger/api/traces/{id}", get(by_id))
-        .route("/jaeger/api/dependencies", get(|| async { found(&json!([])) }))
+        .route("/jaeger/api/dependencies", get(dependencies))
 }
 
 fn found(data: &Value) -> Response {
@@ -100,6 +103,9 @@ async fn search(State(app): State<Arc<App>>, request: Request) -> Result<Respons
             for (key, value) in tags {
                 conditions.push(match (key.as_str(), value.as_str()) {
                     ("error", "true") => "status_code = 'error'".to_owned(),
+                    // Shown as internal where nothing is told.
+                    ("span.kind", "internal") => "span_kind IN ('internal', 'unspecified')".to_owned(),
+                    ("span.kind", kind) => format!("span_kind = {}", literal(kind)),
                     _ => {
                         let key = literal(&key);
                         format!("coalesce(attr(attributes, {key}), attr(resource, {key})) = {}", literal(&value))
@@ -125,6 +131,32 @@ async fn search(State(app): State<Arc<App>>, request: Request) -> Result<Respons
         }
     }
     Ok(found(&json!(traces)))
+}
+
+/// Which services call which, by spans whose parent is of another service: a handful of rows of many spans.
+async fn dependencies(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
+    let form = form(request).await?;
+    let number = |name: &str, default: i64| match form.get(name) {
+        "" => Ok(default),
+        text => text.parse::<i64>().map_err(|_| unreadable(name, text, "milliseconds")),
+    };
+    let end = number("endTs", app.now().as_nanos() / 1_000_000)?;
+    let start = end.saturating_sub(number("lookback", LOOKBACK_MS)?);
+    let at = |millis: i64| time_literal(Timestamp::from_nanos(millis.saturating_mul(1_000_000)));
+    let question = format!(
+        "SELECT parent.service, child.service, count(*) FROM spans child JOIN spans parent \
+         ON child.trace_id = parent.trace_id AND child.parent_span_id = parent.span_id \
+         WHERE child.service <> parent.service AND child.started_at BETWEEN {} AND {} \
+         GROUP BY parent.service, child.service ORDER BY 1, 2 LIMIT {ANSWERS_MAX}",
+        at(start),
+        at(end)
+    );
+    let rows = super::sql(&app, question).await?;
+    let calls = rows.iter().filter_map(|row| match row.as_slice() {
+        [parent, child, calls] => Some(json!({"parent": parent, "child": child, "callCount": calls})),
+        _ => None,
+    });
+    Ok(found(&calls.collect::<Value>()))
 }
 
 fn unreadable(name: &str, text: &str, expected: &str) -> Problem {

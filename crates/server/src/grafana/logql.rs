@@ -1,15 +1,17 @@
-//! The common subset of LogQL: stream selectors, line filters, label filters, labels dropped and kept, and numbers over time: of records, of
-//! bytes, and of what a label says (`unwrap`).
+//! The common subset of LogQL: stream selectors, line filters, label filters, labels dropped and kept, lines made of labels (`line_format`), and
+//! numbers over time: of records, of bytes, and of what a label says (`unwrap`).
 //!
 //! A question about numbers is PromQL around log ranges: each `rate({…} |= "x" [5m])` becomes a range over a made-up metric with one sample a
 //! record, and PromQL computes the rest.
 
 mod filter;
+mod format;
 
 use promql::ast::Expr;
 use promql::{MatchOp, Matcher};
 
 pub use self::filter::{Filter, LineFilter, number};
+pub use self::format::LineFormat;
 use self::filter::{label, word};
 
 /// Which records.
@@ -23,6 +25,8 @@ pub struct Selector {
     pub lines: Vec<LineFilter>,
     /// Labels that are left out, or the only ones that are shown, in this order.
     pub shown: Vec<Shown>,
+    /// What lines are made of when they are shown, one after the other.
+    pub formats: Vec<LineFormat>,
     /// The label whose value is a record's number.
     pub unwrap: Option<String>,
 }
@@ -144,6 +148,9 @@ pub fn parse(text: &str) -> Result<Query, String> {
             )
         })?;
         let (found, after) = selector(&rest[brace..])?;
+        if function.counts == Counts::Bytes && !found.formats.is_empty() {
+            return Err(unexpected(after, "no line_format where bytes are counted"));
+        }
         let function = match (&found.unwrap, function.counts) {
             (Some(_), Counts::Records) if function.name == "rate" => &RATE_OF_VALUES,
             (Some(_), Counts::Values) | (None, Counts::Records | Counts::Bytes) => function,
@@ -225,6 +232,9 @@ fn selector(text: &str) -> Result<(Selector, &str), String> {
     let mut rest = text[end + 1..].trim_start();
     loop {
         if let Some(operator) = ["|=", "!=", "|~", "!~"].into_iter().find(|operator| rest.starts_with(operator)) {
+            if !selector.formats.is_empty() {
+                return Err(unexpected(rest, "line filters before line_format"));
+            }
             let (filter, after) = LineFilter::read(operator, &rest[2..])?;
             selector.lines.push(filter);
             rest = after;
@@ -242,6 +252,11 @@ fn stage<'t>(selector: &mut Selector, text: &'t str) -> Result<&'t str, String> 
     if let Some(rest) = after(&["json", "logfmt", "unpack", "decolorize"])
         .filter(|rest| rest.is_empty() || rest.starts_with(['|', '[', '!']))
     {
+        return Ok(rest);
+    }
+    if let Some(rest) = after(&["line_format"]).filter(|rest| rest.starts_with(['"', '`'])) {
+        let (template, rest) = quoted(rest)?;
+        selector.formats.push(LineFormat::read(&template)?);
         return Ok(rest);
     }
     if let Some(rest) = after(&["unwrap"]).filter(|rest| !rest.starts_with('=')) {
@@ -418,7 +433,10 @@ mod tests {
     #[test]
     fn what_is_not_understood_is_named() {
         for (query, part) in [
-            (r#"{a="b"} | line_format "x""#, "not supported"),
+            (r#"{a="b"} | pattern "x""#, "not supported"),
+            (r#"{a="b"} | line_format "{{.x | upper}}""#, "not supported"),
+            (r#"{a="b"} | line_format "x" |= "y""#, "before line_format"),
+            (r#"bytes_rate({a="b"} | line_format "x" [5m])"#, "where bytes are counted"),
             (r#"rate_counter({a="b"} | unwrap c [5m])"#, "not supported"),
             (r#"avg_over_time({a="b"}[5m])"#, "unwrap"),
             (r#"{a="b"} | unwrap c"#, "unwrap inside of a function"),

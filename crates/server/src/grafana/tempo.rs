@@ -268,8 +268,17 @@ async fn tags_v2() -> Response {
 }
 
 async fn values(app: &App, tag: &str) -> Result<Vec<String>, Problem> {
+    // Intrinsics have a scope of their own in newer TraceQL.
+    let tag = match tag {
+        "span:name" => "name",
+        "span:status" => "status",
+        "span:kind" => "kind",
+        "trace:rootName" => "rootName",
+        "trace:rootService" => "rootServiceName",
+        other => other,
+    };
     let expression = match tag {
-        "name" | "span:name" => "name".to_owned(),
+        "name" => "name".to_owned(),
         "status" => return Ok(["error", "ok", "unset"].map(str::to_owned).into()),
         "kind" => return Ok(["client", "consumer", "internal", "producer", "server"].map(str::to_owned).into()),
         "rootName" => return texts(app, distinct("name", "runs")).await,
@@ -302,7 +311,8 @@ async fn tag_values(State(app): State<Arc<App>>, Path(tag): Path<String>) -> Res
 }
 
 async fn tag_values_v2(State(app): State<Arc<App>>, Path(tag): Path<String>) -> Result<Response, Problem> {
-    let kind = if ["status", "kind"].contains(&tag.as_str()) { "keyword" } else { "string" };
+    let keywords = ["status", "kind", "span:status", "span:kind"];
+    let kind = if keywords.contains(&tag.as_str()) { "keyword" } else { "string" };
     let values: Vec<Value> =
         values(&app, &tag).await?.into_iter().map(|value| json!({"type": kind, "value": value})).collect();
     Ok(json(&json!({"tagValues": values})))

@@ -25,7 +25,7 @@ struct Counter {
 impl Counter {
     fn open(dir: TempDir) -> (Self, State) {
         let state = State::open(dir.path(), &[PART]).unwrap();
-        let metrics = Arc::new(Metrics::new(None));
+        let metrics = Arc::new(Metrics::new(Limits::default(), None));
         metrics.restore(&state).unwrap();
         (Self { dir, judge: Counting::new(Arc::clone(&metrics)), metrics }, state)
     }

@@ -87,7 +87,7 @@ impl Reprice {
                 sum.most = Some((ledger.trace_id, by));
             }
             if !self.dry_run {
-                kept::replace(tx, Some(&old), &ledger, self.now)?;
+                kept::replace(tx, Some(&old), &ledger, self.now)?.write(tx)?;
                 spends.extend(judge::spends(&old.1, -1));
                 spends.extend(judge::spends(&ledger, 1));
             }

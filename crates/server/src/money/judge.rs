@@ -1,7 +1,7 @@
 //! The judge of money: puts every settled run into the ledger, follows running ones for budgets, and holds runs against service
 //! levels.
 //!
-//! Entries and sums are written in the watch's transaction. The book in memory changes only once that was kept.
+//! Entries and sums are written in the watch's transaction, the sums once for all runs of a batch. The book in memory changes only once that was kept.
 
 use std::sync::Arc;
 
@@ -19,6 +19,8 @@ pub struct Costs {
     money: Arc<Money>,
     dialects: Dialects,
     staged: Vec<Staged>,
+    /// What the batch changes in the sums by hour.
+    hours: kept::Hours,
     in_flight: bool,
 }
 
@@ -35,11 +37,11 @@ struct Staged {
 impl Costs {
     /// The judge.
     pub fn new(money: Arc<Money>, dialects: Dialects) -> Self {
-        Self { money, dialects, staged: Vec::new(), in_flight: false }
+        Self { money, dialects, staged: Vec::new(), hours: kept::Hours::default(), in_flight: false }
     }
 
     fn settled(
-        &self,
+        &mut self,
         case: &Case<'_>,
         tx: &Transaction<'_>,
     ) -> Result<(Vec<Spend>, Option<levels::Judged>), JudgeError> {
@@ -57,8 +59,9 @@ impl Costs {
         };
         let ledger = ledger::of(case.run, case.steps, &prices, detail);
         let before = kept::ledger(tx, &ledger.tenant.project, ledger.trace_id)?;
-        kept::replace(tx, before.as_ref(), &ledger, case.now)?;
+        let hours = kept::replace(tx, before.as_ref(), &ledger, case.now)?;
         let judged = levels::judge(tx, self.money.promises(), case)?;
+        self.hours.merge(hours);
         let judged = judged.filter(|_| case.before.is_none() && !case.backfill);
         let taken_back = before.map(|(_, old)| spends(&old, -1)).unwrap_or_default();
         Ok((taken_back.into_iter().chain(spends(&ledger, 1)).collect(), judged))
@@ -100,7 +103,8 @@ impl Judge for Costs {
         levels::take_back(tx, project, trace)?;
         let Some(before) = kept::ledger(tx, project, trace)? else { return Ok(()) };
         let nothing = Ledger { entries: Vec::new(), ..before.1.clone() };
-        kept::replace(tx, Some(&before), &nothing, crate::clock::SystemClock::time())?;
+        let hours = kept::replace(tx, Some(&before), &nothing, crate::clock::SystemClock::time())?;
+        self.hours.merge(hours);
         let spends = spends(&before.1, -1);
         self.staged.push(Staged { project: project.into(), trace, settled: true, spends, judged: None });
         Ok(())
@@ -110,6 +114,7 @@ impl Judge for Costs {
         if self.staged.is_empty() {
             return Ok(());
         }
+        std::mem::take(&mut self.hours).write(tx)?;
         kept::forget(tx, crate::clock::SystemClock::time())?;
         self.money.takes_off();
         self.in_flight = true;
@@ -118,6 +123,7 @@ impl Judge for Costs {
 
     fn after_commit(&mut self, kept: bool) {
         let staged = std::mem::take(&mut self.staged);
+        self.hours = kept::Hours::default();
         if kept {
             self.tell(staged);
         }

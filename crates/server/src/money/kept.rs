@@ -2,6 +2,7 @@
 //!
 //! Money is kept as whole 10⁻¹² dollars. Texts that nobody knows are empty in keys of sums and NULL in entries.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use model::{SpanId, Tenant, Timestamp, TraceId, Usage, Usd};
@@ -215,30 +216,50 @@ fn basis_of(row: &Row<'_>) -> rusqlite::Result<Basis> {
     })
 }
 
-/// Keeps a run's ledger in place of the one before, and what that changes in the sums.
+/// What changes in the sums by hour, by tenant: most runs of a batch add to the same few rows, which are written once for all of them.
+#[derive(Debug, Default)]
+#[must_use = "sums that are not written are wrong from then on"]
+pub struct Hours(BTreeMap<Tenant, Change>);
+
+impl Hours {
+    fn add(&mut self, ledger: &Ledger, times: i64) {
+        if !ledger.entries.is_empty() {
+            self.0.entry(ledger.tenant.clone()).or_default().add(ledger, times);
+        }
+    }
+
+    /// Adds other changes.
+    pub fn merge(&mut self, other: Self) {
+        for (tenant, change) in other.0 {
+            self.0.entry(tenant).or_default().merge(change);
+        }
+    }
+
+    /// Writes them.
+    pub fn write(self, tx: &Transaction<'_>) -> rusqlite::Result<()> {
+        self.0.into_iter().try_for_each(|(tenant, mut change)| {
+            change.settle();
+            add(tx, &tenant, &change)
+        })
+    }
+}
+
+/// Keeps a run's ledger in place of the one before. Gives what that changes in the sums.
 pub fn replace(
     tx: &Transaction<'_>,
     before: Option<&(i64, Ledger)>,
     ledger: &Ledger,
     judged: Timestamp,
-) -> rusqlite::Result<()> {
-    let mut change = Change::default();
+) -> rusqlite::Result<Hours> {
+    let mut hours = Hours::default();
     if let Some((id, old)) = before {
-        change.add(old, -1);
-        // Sums are by environment, which may have changed as well.
-        if old.tenant != ledger.tenant {
-            change.settle();
-            add(tx, &old.tenant, &change)?;
-            change = Change::default();
-        }
+        hours.add(old, -1);
         tx.prepare_cached("DELETE FROM money_calls WHERE run = ?1")?.execute([id])?;
         tx.prepare_cached("DELETE FROM money_runs WHERE id = ?1")?.execute([id])?;
     }
-    change.add(ledger, 1);
-    change.settle();
-    add(tx, &ledger.tenant, &change)?;
+    hours.add(ledger, 1);
     if ledger.entries.is_empty() {
-        return Ok(());
+        return Ok(hours);
     }
     tx.prepare_cached(
         "INSERT INTO money_runs (project, trace, environment, workflow, session, user, version, judged)
@@ -255,7 +276,8 @@ pub fn replace(
         judged.as_nanos(),
     ])?;
     let id = tx.last_insert_rowid();
-    ledger.entries.iter().try_for_each(|entry| insert(tx, id, entry))
+    ledger.entries.iter().try_for_each(|entry| insert(tx, id, entry))?;
+    Ok(hours)
 }
 
 fn insert(tx: &Transaction<'_>, run: i64, entry: &Entry) -> rusqlite::Result<()> {

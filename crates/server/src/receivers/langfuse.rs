@@ -135,7 +135,7 @@ async fn missing(State(app): State<Arc<App>>, request: Request) -> Response {
 }
 
 /// Langfuse's error object.
-fn error_body(status: StatusCode, message: &str) -> Json {
+pub(super) fn error_body(status: StatusCode, message: &str) -> Json {
     let error = match status {
         StatusCode::UNAUTHORIZED => "UnauthorizedError",
         StatusCode::BAD_REQUEST => "InvalidRequestError",

@@ -34,7 +34,7 @@ async fn ingest(State(app): State<Arc<App>>, request: Request) -> Response {
 }
 
 /// OpenAI's error object.
-fn error_body(status: StatusCode, message: &str) -> Json {
+pub(super) fn error_body(status: StatusCode, message: &str) -> Json {
     let sort = match status {
         StatusCode::UNAUTHORIZED => "authentication_error",
         StatusCode::TOO_MANY_REQUESTS => "rate_limit_error",

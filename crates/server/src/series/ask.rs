@@ -4,11 +4,12 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::series::{Db, DbError, Fetched, Found, SelectLimits};
+use ::series::{Db, DbError, SelectLimits};
 use alerts::backtest::Made;
 use model::Timestamp;
 use promql::{Answer, EvalError, Labels, Matcher, Params, Query, Series, Source, Value};
 
+use super::spelt::{self, Named};
 use super::{SeriesStore, dotted, limits, millis};
 use crate::app::App;
 use crate::clock::SystemClock;
@@ -97,7 +98,7 @@ impl SeriesStore {
         made: &Made,
     ) -> Result<Answer, AskError> {
         let now = SystemClock::time();
-        let once = |matchers: &[Matcher], found: &mut Vec<Found>| self.derived.once(project, matchers, found);
+        let once = |matchers: &[Matcher], found: &mut Vec<Named>| self.derived.once(project, matchers, found);
         evaluate(&*self.of(project, now)?, (sees, &once), query, params, time, made)
     }
 
@@ -107,25 +108,33 @@ impl SeriesStore {
     }
 }
 
-/// Stored series, and after them those that were made.
+/// For each need the stored series, unpacked one by one while the query is computed, and after them those that were made.
 struct With {
-    stored: Fetched,
+    stored: Vec<Vec<Named>>,
     made: Vec<Vec<Arc<Series>>>,
+}
+
+impl With {
+    fn stored(&self, need: usize) -> &[Named] {
+        self.stored.get(need).map_or(&[][..], Vec::as_slice)
+    }
 }
 
 impl Source for With {
     fn count(&self, need: usize) -> usize {
-        self.stored.count(need) + self.made.count(need)
+        self.stored(need).len() + self.made.count(need)
     }
 
     fn series(&self, need: usize, at: usize) -> Arc<Series> {
-        let stored = self.stored.count(need);
-        if at < stored { self.stored.series(need, at) } else { self.made.series(need, at - stored) }
+        match self.stored(need).get(at) {
+            Some(stored) => Arc::new(stored.unpack()),
+            None => self.made.series(need, at - self.stored(need).len()),
+        }
     }
 }
 
 /// Leaves out of what a selector found what would count twice.
-type Once<'a> = &'a dyn Fn(&[Matcher], &mut Vec<Found>);
+type Once<'a> = &'a dyn Fn(&[Matcher], &mut Vec<Named>);
 
 fn evaluate(
     db: &Db,
@@ -146,20 +155,20 @@ fn evaluate(
         needs = query.selectors(&params).map_err(invalid)?;
     }
     let mut left = select_limits();
-    let mut fetched = Fetched::default();
+    let mut stored = Vec::with_capacity(needs.len());
     for need in &needs {
-        let mut found = db.select(&need.matchers, need.from_ms, need.to_ms, left)?;
-        found.retain(|series| sees.shows(&series.labels) && !made.hides(&series.labels));
+        let mut found = spelt::select(db, &need.matchers, (need.from_ms, need.to_ms), left)?;
+        found.retain(|series| sees.shows(&series.found.labels) && !made.hides(&series.found.labels));
         once(&need.matchers, &mut found);
-        let samples: u64 = found.iter().map(::series::Found::samples).sum();
+        let samples: u64 = found.iter().map(|series| series.found.samples()).sum();
         left.samples_max -= samples.min(left.samples_max);
-        fetched.needs.push(found);
+        stored.push(found);
     }
     let stop: Arc<dyn Fn() -> bool + Send + Sync> = Arc::new(move || SystemClock::time() > until);
     let bounds =
         promql::Limits { max_series: limits::PROMQL_SERIES_MAX, stop: Some(stop), ..promql::Limits::default() };
     let made = needs.iter().map(|need| made.select(need)).collect();
-    promql::evaluate(query, &With { stored: fetched, made }, &params, &bounds).map_err(|error| match error {
+    promql::evaluate(query, &With { stored, made }, &params, &bounds).map_err(|error| match error {
         EvalError::Invalid(message) => AskError::Bad(message),
         EvalError::Stopped => AskError::Timeout(time),
         other => AskError::Execution(other.to_string()),

@@ -7,9 +7,10 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 
-use ::series::Found;
 use promql::{METRIC_NAME, MatchOp, Matcher};
 use signals::metrics::{FAMILIES, GEN_AI, Kind, SOURCE};
+
+use super::spelt::Named;
 
 /// Names of series that Tawny derives for every service, whatever it sends.
 static NAMES: LazyLock<HashSet<String>> = LazyLock::new(|| {
@@ -39,13 +40,21 @@ impl Derived {
         known.entry(Arc::clone(project)).or_default().insert(Arc::clone(service))
     }
 
+    /// Forgets a service again: that it was noted could not be kept.
+    pub fn forget(&self, project: &str, service: &str) {
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(services) = known.get_mut(project) {
+            services.remove(service);
+        }
+    }
+
     fn has(&self, project: &str, service: &str) -> bool {
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
         known.get(project).is_some_and(|services| services.contains(service))
     }
 
     /// Leaves out what services sent of what was derived for them as well, where `matchers` do not say whose series are meant.
-    pub fn once(&self, project: &str, matchers: &[Matcher], found: &mut Vec<Found>) {
+    pub fn once(&self, project: &str, matchers: &[Matcher], found: &mut Vec<Named>) {
         let is_name = |matcher: &Matcher| &*matcher.name == METRIC_NAME && matcher.op == MatchOp::Equal;
         let is_derived = matchers.iter().any(|matcher| is_name(matcher) && NAMES.contains(&*matcher.value));
         let says_whose = matchers.iter().any(|matcher| [SOURCE.0, "job", "instance"].contains(&&*matcher.name));
@@ -53,10 +62,11 @@ impl Derived {
             return;
         }
         found.retain(|series| {
-            let job = series.labels.get("job");
+            let labels = &series.found.labels;
+            let job = labels.get("job");
             // A job is a service, after its namespace where it has one.
             let service = job.split_once('/').map_or(job, |(_, service)| service);
-            series.labels.get(SOURCE.0) == SOURCE.1 || !(self.has(project, job) || self.has(project, service))
+            labels.get(SOURCE.0) == SOURCE.1 || !(self.has(project, job) || self.has(project, service))
         });
     }
 }

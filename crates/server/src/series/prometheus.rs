@@ -16,7 +16,7 @@ use promql::{Answer, Labels, Matcher, Params, Severity, Value};
 
 use super::ask::{ask, in_kept_names, on_threads, selector_in_kept_names};
 use super::http::{ApiError, ApiResult, Form, success};
-use super::{json, limits, millis, remote_write, status, tree};
+use super::{json, limits, millis, remote_write, spelt, status, tree};
 use crate::app::App;
 
 /// Everything below `/prometheus`.
@@ -153,7 +153,7 @@ async fn labels_of(app: &App, sets: Vec<Vec<Matcher>>, (from, to): (i64, i64)) -
     let look = move |store: Arc<super::SeriesStore>, project: Arc<str>| {
         let db = store.of(&project, now)?;
         let sets = sets.into_iter().map(|set| selector_in_kept_names(&db, set)).collect::<Result<Vec<_>, _>>()?;
-        let mut found = db.labels(&sets, from, to, limits::PROMQL_SERIES_MAX)?;
+        let mut found = spelt::labels(&db, &sets, (from, to), limits::PROMQL_SERIES_MAX)?;
         found.retain(|labels| sees.shows(labels));
         Ok(found)
     };
@@ -236,7 +236,10 @@ async fn metadata(State(app): State<Arc<App>>, form: Form) -> ApiResult {
     let limit = form.limit()?.unwrap_or(usize::MAX);
     let metric = form.get("metric").to_owned();
     let now = app.now();
-    let look = move |store: Arc<super::SeriesStore>, project: Arc<str>| Ok(store.of(&project, now)?.metadata());
+    let look = move |store: Arc<super::SeriesStore>, project: Arc<str>| {
+        let kept = store.of(&project, now)?.metadata();
+        Ok(spelt::metadata(kept))
+    };
     let known = on_threads(&app, look, &app.project()).await?;
     let wanted = known.iter().filter(|(name, _)| metric.is_empty() || **name == metric).take(limit);
     let mut out = String::from("{");
@@ -266,7 +269,7 @@ async fn query_exemplars(State(app): State<Arc<App>>, form: Form) -> ApiResult {
         let db = store.of(&project, now)?;
         let mut sets = Vec::new();
         selectors(&in_kept_names(&db, &query)?.root, &mut sets);
-        let mut found = db.exemplars(&sets, times.0, times.1);
+        let mut found = spelt::exemplars(&db, &sets, times);
         found.retain(|exemplar| sees.shows(&exemplar.series));
         Ok(found)
     };

@@ -27,7 +27,7 @@ pub async fn receive(State(app): State<Arc<App>>, request: Request) -> Response 
     let (head, body) = request.into_parts();
     let mut body = Incoming::new(body, &head.headers, app.settings.limits.stalled);
     match keep(&app, &head.headers, &mut body).await {
-        Ok((written, unreadable)) => answer(&written, unreadable),
+        Ok((written, exemplars, unreadable)) => answer(&written, exemplars, unreadable),
         Err(refusal) => {
             body.discard().await;
             app.ingest.refused(Some(Signal::Metrics), &refusal, body.seen());
@@ -36,13 +36,15 @@ pub async fn receive(State(app): State<Arc<App>>, request: Request) -> Response 
     }
 }
 
-async fn keep(app: &App, headers: &HeaderMap, body: &mut Incoming) -> Result<(Written, u64), Refusal> {
+/// What was written, how many exemplars came, and how many series could not be read.
+async fn keep(app: &Arc<App>, headers: &HeaderMap, body: &mut Incoming) -> Result<(Written, usize, u64), Refusal> {
     let project = app.admit(headers)?;
     let version = version(headers)?;
     let opened = app.opened().map_err(|phase| Refusal::NotReady { state: phase.as_str() })?;
     let mut share = app.ingest.share();
     let limit = app.ingest.max_body_bytes();
     let bytes = body.collect(&mut share, limit).await?;
+    let (shared, of) = (Arc::clone(app), Arc::clone(&project));
     let decoded = tokio::task::spawn_blocking(move || {
         let plain = remote_write::unsnap(&bytes, limit).map_err(|error| match error {
             DecompressError::TooLarge { limit } => Refusal::TooLarge { limit },
@@ -51,13 +53,16 @@ async fn keep(app: &App, headers: &HeaderMap, body: &mut Incoming) -> Result<(Wr
         // Decoded, a request holds several times its bytes until it is written.
         Ingest::reserve(&mut share, plain.len().saturating_mul(2))?;
         let request = remote_write::decode(version, &plain).map_err(|error| Refusal::Malformed(error.to_string()))?;
-        Ok((batch(&request), request.rejected.count, share))
+        let mut batch = batch(&request);
+        shared.ingest.policy().series(&of, &mut batch);
+        Ok((batch, request.rejected.count, share))
     });
     let (batch, unreadable, share) = decoded.await.unwrap_or(Err(Refusal::Fault))?;
+    let exemplars = batch.exemplars.len();
     let written = opened.series.write(&project, batch, app.now()).await.map_err(Refusal::NotKept);
     app.note_log(written.as_ref().err());
     drop(share);
-    Ok((written?, unreadable))
+    Ok((written?, exemplars, unreadable))
 }
 
 fn version(headers: &HeaderMap) -> Result<Version, Refusal> {
@@ -139,7 +144,7 @@ fn native(sent: &remote_write::Histogram) -> Histogram {
     histogram
 }
 
-fn answer(written: &Written, unreadable: u64) -> Response {
+fn answer(written: &Written, exemplars: usize, unreadable: u64) -> Response {
     let refused: u64 = written.refused.values().sum::<u64>() + unreadable;
     let mut response = if refused == 0 {
         StatusCode::NO_CONTENT.into_response()
@@ -153,10 +158,11 @@ fn answer(written: &Written, unreadable: u64) -> Response {
         }
         (StatusCode::BAD_REQUEST, text + "\n").into_response()
     };
+    // What a sender repeats because it heard no answer is written too: it takes what these leave out as lost.
     let counts = [
-        (SAMPLES_WRITTEN, written.samples),
-        (HISTOGRAMS_WRITTEN, written.histograms),
-        (EXEMPLARS_WRITTEN, written.exemplars),
+        (SAMPLES_WRITTEN, written.kept_samples),
+        (HISTOGRAMS_WRITTEN, written.kept_histograms),
+        (EXEMPLARS_WRITTEN, exemplars as u64),
     ];
     for (name, count) in counts {
         response.headers_mut().insert(name, HeaderValue::from(count));

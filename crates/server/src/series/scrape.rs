@@ -1,4 +1,5 @@
-//! The scrape of Tawny itself: what `/metrics` says becomes samples, as it would in any Prometheus.
+//! The scrape of Tawny itself: what `/metrics` says becomes samples, as it would in any Prometheus, but under one name each: queries for
+//! another are rewritten (`spelt.rs`).
 //!
 //! All of it goes to the series of the project `default`, where the server's rules are evaluated; what is derived from runs of another
 //! project goes to that project's series as well, so that whoever may read the project finds it there.
@@ -40,7 +41,7 @@ pub async fn scrape(app: Arc<App>) {
         };
         let mut trouble = None;
         for (project, batch) in shares(&batch, &project).into_iter().chain([(Arc::clone(&project), batch)]) {
-            if let Err(error) = opened.series.write(&project, batch, now).await {
+            if let Err(error) = opened.series.write_own(&project, batch, now).await {
                 tracing::error!(error, %project, "cannot keep Tawny's own metrics");
                 trouble = Some(format!("samples cannot be kept: {error}"));
             }

@@ -12,6 +12,7 @@ use dialects::Dialects;
 use model::{Content, ResolvedStep, Run, SpanId, Timestamp, TraceId};
 use signals::runs::Resolved;
 use state::rusqlite::{self, Transaction};
+use state::{State, StateError};
 use store::{StoredLog, StoredSpan};
 
 use crate::api::said::Said;
@@ -159,6 +160,21 @@ pub trait Judge: Send {
 pub struct Bench {
     judges: Vec<Seat>,
     wants_content: bool,
+    care: Care,
+}
+
+/// How judges work on a batch.
+///
+/// To undo what one judge wrote of one run SQLite copies every page that is written aside once more, for each judge and run: a tenth of
+/// all the work of judging. Since judges hardly ever fail, a batch is first judged without; where one fails, all of it is undone and
+/// judged again with care.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Care {
+    /// A failure ends the batch: what was written is undone with all the rest.
+    #[default]
+    None,
+    /// What a judge wrote of a run on which it failed is undone, and nothing else.
+    EachRun,
 }
 
 struct Seat {
@@ -168,20 +184,27 @@ struct Seat {
 }
 
 impl Seat {
-    /// Lets the judge work; whether it succeeded. What a failure wrote is undone.
+    /// Lets the judge work; whether it succeeded. What a failure wrote is undone, without [`Care`] with all that was written before it.
     fn work(
         &mut self,
+        care: Care,
         trace_id: Option<TraceId>,
         tx: &Transaction<'_>,
         work: impl FnOnce(&mut dyn Judge) -> Result<(), JudgeError>,
     ) -> rusqlite::Result<bool> {
-        tx.prepare_cached("SAVEPOINT judge")?.execute([])?;
+        if care == Care::EachRun {
+            tx.prepare_cached("SAVEPOINT judge")?.execute([])?;
+        }
         let error = match catch_unwind(AssertUnwindSafe(|| work(&mut *self.judge))) {
             Ok(Ok(())) => None,
             Ok(Err(error)) => Some(error.to_string()),
             Err(fault) => Some(format!("a fault in Tawny itself: {}", words(&*fault))),
         };
         let succeeded = error.is_none();
+        if care == Care::None && !succeeded {
+            // It is said which run, and why, when it fails with care.
+            return Err(rusqlite::Error::StatementChangedRows(0));
+        }
         match error {
             None if trace_id.is_some() => self.failing = None,
             None => {}
@@ -198,7 +221,9 @@ impl Seat {
                 self.failing = Some((runs, trace_id, error));
             }
         }
-        tx.prepare_cached("RELEASE judge")?.execute([])?;
+        if care == Care::EachRun {
+            tx.prepare_cached("RELEASE judge")?.execute([])?;
+        }
         Ok(succeeded)
     }
 }
@@ -207,7 +232,37 @@ impl Bench {
     /// The judges, in the order in which they see a run.
     pub fn new(judges: Vec<Box<dyn Judge>>) -> Self {
         let wants_content = judges.iter().any(|judge| judge.wants_content());
-        Self { judges: judges.into_iter().map(|judge| Seat { judge, failing: None }).collect(), wants_content }
+        let judges = judges.into_iter().map(|judge| Seat { judge, failing: None }).collect();
+        Self { judges, wants_content, care: Care::default() }
+    }
+
+    /// Judges a batch in one transaction: `work` shows its runs. Where a judge fails, all is undone and `work` is asked once more, with care.
+    ///
+    /// # Errors
+    /// When what was judged cannot be kept.
+    pub fn batch<T>(
+        &mut self,
+        state: &State,
+        mut work: impl FnMut(&mut Self, &Transaction<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, StateError> {
+        // A judge that failed on the last run it saw is likely to fail on the next.
+        let hurt = self.judges.iter().any(|seat| seat.failing.is_some());
+        self.care = if hurt { Care::EachRun } else { Care::None };
+        let mut attempt = |bench: &mut Self| {
+            let written = state.write(|tx| {
+                let done = work(bench, tx)?;
+                bench.judges.iter_mut().try_for_each(|seat| seat.judge.before_commit(tx))?;
+                Ok(done)
+            });
+            bench.judges.iter_mut().for_each(|seat| seat.judge.after_commit(written.is_ok()));
+            written
+        };
+        let written = attempt(self);
+        if written.is_ok() || self.care == Care::EachRun {
+            return written;
+        }
+        self.care = Care::EachRun;
+        attempt(self)
     }
 
     /// Whether settled runs are read with their content.
@@ -220,26 +275,28 @@ impl Bench {
         self.judges.iter().any(|seat| seat.judge.follows() && seat.judge.looks_into(resolved, now))
     }
 
-    /// Tells every judge the time; says how many failed.
+    /// Tells every judge the time, in a transaction of its own; says how many failed.
     ///
     /// # Errors
-    /// When not even a failure could be undone.
-    pub fn tick(&mut self, now: Timestamp, tx: &Transaction<'_>) -> rusqlite::Result<u64> {
-        let mut failed = 0;
-        for seat in &mut self.judges {
-            failed += u64::from(!seat.work(None, tx, |judge| judge.tick(now, tx))?);
-        }
-        Ok(failed)
+    /// When what they write cannot be kept.
+    pub fn tick(&mut self, now: Timestamp, state: &State) -> Result<u64, StateError> {
+        self.batch(state, |bench, tx| {
+            let mut failed = 0;
+            for seat in &mut bench.judges {
+                failed += u64::from(!seat.work(bench.care, None, tx, |judge| judge.tick(now, tx))?);
+            }
+            Ok(failed)
+        })
     }
 
     /// Shows a run to every judge; says how many failed.
     ///
     /// # Errors
-    /// When not even a failure could be undone.
+    /// When not even a failure could be undone, and without [`Care`] when one failed.
     pub fn hear(&mut self, case: &Case<'_>, tx: &Transaction<'_>) -> rusqlite::Result<u64> {
         let mut failed = 0;
         for seat in self.judges.iter_mut().filter(|seat| case.settled || seat.judge.follows()) {
-            failed += u64::from(!seat.work(Some(case.run.trace_id), tx, |judge| judge.judge(case, tx))?);
+            failed += u64::from(!seat.work(self.care, Some(case.run.trace_id), tx, |judge| judge.judge(case, tx))?);
         }
         Ok(failed)
     }
@@ -247,23 +304,13 @@ impl Bench {
     /// Tells every judge that a trace is no run of its own any more; says how many failed.
     ///
     /// # Errors
-    /// When not even a failure could be undone.
+    /// As [`Bench::hear`].
     pub fn gone(&mut self, project: &str, trace: TraceId, tx: &Transaction<'_>) -> rusqlite::Result<u64> {
         let mut failed = 0;
         for seat in &mut self.judges {
-            failed += u64::from(!seat.work(Some(trace), tx, |judge| judge.gone(project, trace, tx))?);
+            failed += u64::from(!seat.work(self.care, Some(trace), tx, |judge| judge.gone(project, trace, tx))?);
         }
         Ok(failed)
-    }
-
-    /// The last writes of a batch.
-    pub fn before_commit(&mut self, tx: &Transaction<'_>) -> rusqlite::Result<()> {
-        self.judges.iter_mut().try_for_each(|seat| seat.judge.before_commit(tx))
-    }
-
-    /// Tells whether the batch was kept.
-    pub fn after_commit(&mut self, kept: bool) {
-        self.judges.iter_mut().for_each(|seat| seat.judge.after_commit(kept));
     }
 
     /// Which judges fail at the moment, for health.

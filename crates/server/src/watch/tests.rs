@@ -169,17 +169,22 @@ fn a_judge_that_fails_is_named_undone_and_holds_nobody_up() {
         };
         let mut bench = Bench::new(vec![scribe("clumsy", |trace| trace > 1), scribe("steady", |_| false)]);
         let dialects = dialects::Dialects::builtin();
-        let failed = state.write(|tx| {
-            let mut failed = 0;
-            for trace in 1..=3 {
-                let resolved = run_of(trace);
-                let now = resolved.run.last_received;
-                failed += bench.hear(&Case::new(&resolved, true, false, None, now, &[], None, dialects), tx)?;
-            }
-            Ok(failed)
-        });
-        bench.after_commit(true);
-        assert_eq!(failed.unwrap(), 2);
+        let mut batch = |traces: std::ops::RangeInclusive<u8>| {
+            let failed = bench.batch(&state, |bench, tx| {
+                let mut failed = 0;
+                for trace in traces.clone() {
+                    let resolved = run_of(trace);
+                    let now = resolved.run.last_received;
+                    failed += bench.hear(&Case::new(&resolved, true, false, None, now, &[], None, dialects), tx)?;
+                }
+                Ok(failed)
+            });
+            (failed.unwrap(), std::mem::take(&mut *commits.lock().unwrap()))
+        };
+        let (undone, kept) = ([false, false], [true, true]);
+        assert_eq!(batch(1..=1), (0, kept.to_vec()));
+        assert_eq!(batch(2..=2), (1, [undone, kept].concat()), "judged again, with care");
+        assert_eq!(batch(3..=3), (1, kept.to_vec()), "with care from the beginning: it just failed");
         let notes: Vec<(String, u8)> = state
             .read(|connection| {
                 let read = |row: &state::rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
@@ -193,7 +198,6 @@ fn a_judge_that_fails_is_named_undone_and_holds_nobody_up() {
         assert_eq!(notes, expected.map(|(judge, trace)| (judge.to_owned(), trace)));
         let trouble = bench.trouble().unwrap();
         assert!(trouble.contains("`clumsy` could not judge 2 runs") && trouble.contains("out of ink"), "{trouble}");
-        assert_eq!(*commits.lock().unwrap(), [true, true]);
     }
 }
 

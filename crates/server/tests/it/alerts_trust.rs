@@ -199,6 +199,36 @@ fn the_history_knows_when_alerts_of_others_began_and_ended() {
     assert_eq!(server.get("/api/v1/alerts").ok().json()["alerts"][0]["ack"], Value::Null);
 }
 
+#[test]
+fn an_alert_of_others_about_an_agent_of_ours_shows_its_runs() {
+    let dir = TempDir::new().unwrap();
+    let rules = write(&dir, "rules.yml", RULES);
+    let server = start(dir, &settings(&rules, None));
+    server.post_proto("/v1/traces", &agent_run(7)).ok();
+    eventually("the run", || (!server.get("/api/v1/runs").ok().json()["runs"].as_array()?.is_empty()).then_some(()));
+    let alert = |name: &str, agent: &str, end: Option<&str>| json!([{"labels": {"alertname": name, "agent_id": agent}, "endsAt": end}]);
+    post(&server, "/alertmanager/api/v2/alerts", &alert("Far", "planner", None)).ok();
+    post(&server, "/alertmanager/api/v2/alerts", &alert("Other", "nobody", None)).ok();
+    let path = |name: &str| {
+        let alerts = server.get("/api/v1/alerts").ok().json()["alerts"].as_array().unwrap().clone();
+        let found = alerts.into_iter().find(|alert| alert["name"] == name).unwrap();
+        format!("/api/v1/alerts/{}", found["fingerprint"].as_str().unwrap())
+    };
+    let far = path("Far");
+    let detail = eventually("what shows it", || {
+        Some(server.get(&far).ok().json()).filter(|detail| detail["evidence"][0]["runs"][0].is_object())
+    });
+    assert_eq!(detail["evidence"][0]["runs"][0]["trace_id"], trace_id(7), "{detail}");
+    assert_eq!(detail["alert"]["traces"], json!([trace_id(7)]));
+    // Its sender does not know of that, and sends it again without.
+    post(&server, "/alertmanager/api/v2/alerts", &alert("Far", "planner", None)).ok();
+    let again = server.get(&far).ok().json();
+    assert_eq!((&again["alert"]["traces"], &again["evidence"].as_array().unwrap().len()), (&json!([trace_id(7)]), &1));
+    assert_eq!(server.get(&path("Other")).ok().json()["evidence"], json!([]));
+    post(&server, "/alertmanager/api/v2/alerts", &alert("Far", "planner", Some("2020-01-01T00:00:00Z"))).ok();
+    assert!(server.get(&far).ok().json()["evidence"][0]["ended_at"].is_string());
+}
+
 /// The alert generator's specification: what is sent on, and the two addresses that tell of rules and alerts.
 #[test]
 fn alerts_are_forwarded_and_told_as_the_specification_has_them() {

@@ -27,6 +27,10 @@ fn lists_filter_sort_page_and_count() {
     let both =
         server.get("/api/v1/runs?agent=even&agent=odd&min_tokens=20&max_tokens=40&sort=-total_tokens").ok().json();
     assert_eq!(ids(&both), ["04", "03", "02"]);
+    assert_eq!(server.get("/api/v1/runs?min_steps=2&max_steps=2").ok().json()["total"], 5);
+    assert_eq!(server.get("/api/v1/runs?min_steps=3").ok().json()["total"], 0);
+    let of_steps = server.get("/api/v1/aggregate?of=steps&min_steps=3");
+    assert_eq!((of_steps.status, of_steps.json()["detail"].as_str().unwrap().contains("min_steps")), (400, true));
     let faceted = server.get("/api/v1/runs?facets=agent,status&from=1h").ok().json();
     assert_eq!(faceted["facets"]["agent"], json!([{"value": "odd", "count": 3}, {"value": "even", "count": 2}]));
     assert_eq!(faceted["facets"]["status"][0]["value"], "ok");

@@ -260,6 +260,12 @@ fn a_new_issue_is_a_metric_until_somebody_decides_about_it() {
     let url = format!("{}/api/v1/issues/{issue}", server.http);
     server.send("PATCH", &url, &[], br#"{"state": "acknowledged"}"#).ok();
     assert_eq!(told(&server), Vec::<String>::new());
+    // One that was muted stays so, however often it is seen.
+    server.send("PATCH", &url, &[], br#"{"state": "muted"}"#).ok();
+    send(&server, &looping(SECOND, 5));
+    let path = format!("/api/v1/issues/{issue}");
+    let seen = wait(&server, &path, |issue| issue["count"] == 2);
+    assert_eq!((seen["state"].as_str(), told(&server)), (Some("muted"), Vec::<String>::new()));
 }
 
 #[test]
@@ -378,6 +384,38 @@ fn with_an_embedding_endpoint_a_change_of_what_answers_mean_is_found_and_the_pol
         server.runtime.block_on(async { tokio::time::sleep(Duration::from_millis(100)).await });
     }
     panic!("no drift of meaning; {} texts were sent: {found:#}", texts.lock().unwrap().len());
+}
+
+#[test]
+fn what_runs_come_to_by_a_file_is_told_of_each_and_counted() {
+    let file = "[[workflow]]\nname = \"helper\"\n[[workflow.outcome]]\nname = \"found\"\npattern = \"(?i)your parcel\"\n";
+    let server = Server::configured(TempDir::new().unwrap(), |settings| {
+        settings.limits = Limits::default();
+        settings.runs.settle_nanos = 50_000_000;
+        settings.detection.outcomes = ::signals::detect::outcomes::Outcomes::parse(file).unwrap();
+    });
+    let answers = ["Your parcel is in Lyon.", "Your parcel is here.", "I do not know."];
+    let spans: Vec<Value> =
+        (1..).zip(answers).flat_map(|(number, said)| answering(number, said).as_array().unwrap().clone()).collect();
+    let resource = json!({"attributes": [attribute("service.name", text("shop"))]});
+    send(
+        &server,
+        &json!({"resourceSpans": [{"resource": resource, "scopeSpans": [{"scope": {"name": "test"}, "spans": spans}]}]}),
+    );
+    let told = wait(&server, "/api/v1/runs", |answer| {
+        answer["runs"].as_array().is_some_and(|runs| runs.len() == 3 && runs.iter().all(|run| run["outcome"].is_string()))
+    });
+    let of = |number: usize| {
+        let trace = format!("{number:032x}");
+        told["runs"].as_array().unwrap().iter().find(|run| run["trace_id"] == trace.as_str()).unwrap()["outcome"].clone()
+    };
+    assert_eq!((of(1), of(2), of(3)), (json!("found"), json!("found"), json!("other")));
+    let metrics = server.get("/metrics").ok().text();
+    for line in
+        ["agent_outcome_total{agent=\"helper\",outcome=\"found\"} 2", "agent_outcome_total{agent=\"helper\",outcome=\"other\"} 1"]
+    {
+        assert!(metrics.contains(line), "{metrics}");
+    }
 }
 
 #[test]

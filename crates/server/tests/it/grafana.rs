@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Server, agent_run, now, trace_id};
+use crate::support::{Server, agent_run, attribute, now, request, span, trace_id};
 
 fn escaped(text: &str) -> String {
     text.bytes()
@@ -69,6 +69,12 @@ fn tempo_finds_traces_and_gives_them_as_grafana_asks_for_them() {
     assert_eq!(error.status, 400);
     let values = server.get("/tempo/api/v2/search/tag/span.gen_ai.tool.name/values").ok().json();
     assert_eq!(values["tagValues"], json!([{"type": "string", "value": "search"}]));
+    for tag in ["span:status", "status"] {
+        let values = server.get(&format!("/tempo/api/v2/search/tag/{tag}/values")).ok().json();
+        assert_eq!(values["tagValues"][0], json!({"type": "keyword", "value": "error"}), "{tag}");
+    }
+    let roots = server.get("/tempo/api/v2/search/tag/trace:rootName/values").ok().json();
+    assert_eq!(roots["tagValues"], json!([{"type": "string", "value": "invoke_agent planner"}]));
     assert!(server.get("/tempo/api/v2/search/tags").ok().text().contains("gen_ai.request.model"));
     assert_eq!(server.get("/tempo/api/echo").ok().text(), "echo");
 }
@@ -101,6 +107,24 @@ fn jaeger_lists_services_operations_and_traces() {
     );
     assert_eq!(get("traces?service=other")["data"], json!([]));
     assert_eq!(get(&format!("traces/{}", trace_id(7)))["data"][0]["spans"].as_array().unwrap().len(), 4);
+    let kind = |kind: &str| {
+        let tags = escaped(&json!({"span.kind": kind}).to_string());
+        get(&format!("traces?service=planner-service&tags={tags}"))["data"].as_array().unwrap().len()
+    };
+    assert_eq!((kind("server"), kind("internal")), (0, 1));
+
+    // Another agent's service is asked by this one.
+    assert_eq!(get("dependencies")["data"], json!([]));
+    let asked = span(7, 9, 1, "invoke_agent researcher", vec![attribute("gen_ai.operation.name", "invoke_agent")]);
+    server.post_proto("/v1/traces", &request("researcher-service", vec![asked])).ok();
+    let millis = now() / 1_000_000;
+    let found = get(&format!("dependencies?endTs={millis}&lookback=3600000"));
+    assert_eq!(
+        found["data"],
+        json!([{"parent": "planner-service", "child": "researcher-service", "callCount": 1}]),
+        "{found}"
+    );
+    assert_eq!(get("dependencies?endTs=1000&lookback=1000")["data"], json!([]));
 }
 
 #[test]
@@ -162,7 +186,11 @@ fn loki_gives_records_and_counts_them() {
     for path in ["/loki/api/v1/patterns", "/tempo/api/metrics/query_range", "/jaeger/api/metrics/calls"] {
         assert_eq!(server.get(path).status, 404, "{path}");
     }
-    let refused = ask("query_range?", r#"{a="b"} | line_format "x""#);
+    assert_eq!(
+        lines(r#"{service_name="shop"} |= "42" | json | line_format "{{.level}} of {{.tool_name}}: {{__line__}}""#),
+        ["error of search: order 42 failed"]
+    );
+    let refused = ask("query_range?", r#"{a="b"} | pattern "x""#);
     assert_eq!(refused.status, 400);
     assert!(refused.text().contains("not supported"), "{}", refused.text());
 }

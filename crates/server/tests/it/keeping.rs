@@ -148,6 +148,28 @@ fn a_user_who_is_erased_is_found_by_nobody_in_no_file_and_not_after_a_restart() 
 }
 
 #[test]
+fn a_name_that_the_policy_keeps_under_another_is_found_by_erasing_and_by_holds() {
+    let key = policy::Key::new("a key of more than sixteen bytes").unwrap();
+    let rules = "[[policy]]\ncontent = \"full\"\n[policy.redact]\nmark = \"pseudonym\"";
+    let policies = policy::Policies::parse("policy.toml", rules, Some(&key)).unwrap();
+    let server = Server::configured(TempDir::new().unwrap(), |settings| {
+        quick(settings);
+        settings.policy = Some(std::sync::Arc::new(policies));
+    });
+    server.post_proto("/v1/traces", &run_of(1, "jane@example.com", "a garden", vec![])).ok();
+    server.post_proto("/v1/traces", &run_of(2, "bob@example.com", "a lawn", vec![])).ok();
+    let listed = server.get("/api/v1/runs").ok().text();
+    assert!(listed.contains("[email:") && !listed.contains("jane@example.com"), "{listed}");
+    let order = json!({ "user": "jane@example.com" });
+    let hold = ask(&server, "POST", "/api/v1/holds", json!({ "about": order, "reason": "case 17" })).ok().json();
+    assert_eq!(ask(&server, "POST", "/api/v1/erasures", order.clone()).status, 409, "the hold is about her runs");
+    assert_eq!(ask(&server, "DELETE", &format!("/api/v1/holds/{}", hold["id"]), json!({})).status, 204);
+    let done = ask(&server, "POST", "/api/v1/erasures", order).ok().json();
+    assert_eq!((&done["traces"], &done["found_afterwards"]), (&json!(1), &json!(0)), "{done:#}");
+    assert_eq!(runs(&server), [trace_id(2)], "nobody else's");
+}
+
+#[test]
 fn what_is_held_is_not_erased_until_the_hold_ends() {
     let server = Server::configured(TempDir::new().unwrap(), quick);
     server.post_proto("/v1/traces", &run_of(1, "jane", "evidence", vec![])).ok();
@@ -203,6 +225,8 @@ fn sampling_drops_what_nobody_will_look_at_after_everything_counted_it() {
     assert_eq!(tried["runs"].as_u64().unwrap() - tried["kept"].as_u64().unwrap(), 1, "{tried}");
     let page = server.get("/metrics").ok().text();
     assert!(page.contains("tawny_sampling_dropped_runs_total{project=\"default\"} 1"), "{page}");
+    let counted = server.get("/api/v1/signals").ok().json()["signals"]["standard"].clone();
+    assert_eq!((&counted["request_count"], &counted["error_count"]), (&json!(3.0), &json!(1.0)), "the dropped one as well");
     let calls = server.get("/api/v1/costs?by=model&from=1h").ok().json();
     assert!(calls.to_string().contains("gpt-4o"), "the ledger keeps its calls: {calls}");
     let wrong =

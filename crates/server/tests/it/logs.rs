@@ -338,6 +338,15 @@ fn coding_agents_logs_alone_or_beside_their_spans_count_what_the_provider_did() 
                 let cost = run["cost_usd"].as_f64().unwrap();
                 assert!((cost - 0.0009417).abs() < 1e-9, "{name} {parts:?}: {cost}");
                 assert_eq!(run["input_preview"], "What is the weather in Paris? Use Bash.");
+                let opened = server.get(&format!("/api/v1/runs/{}", run["trace_id"].as_str().unwrap())).ok().json();
+                let steps = opened["steps"].as_array().unwrap();
+                let tool = &steps.iter().find(|step| step["kind"] == "tool").unwrap()["tool"];
+                assert_eq!(
+                    (&tool["name"], &tool["arguments"]["command"]),
+                    (&json!("Bash"), &json!("echo 18C sunny")),
+                    "{name} {parts:?}: {tool:#}"
+                );
+                assert!(steps.iter().all(|step| step["prompt"].is_null()), "{name} {parts:?}: a prompt's id is no template");
             }
         }
     }
@@ -446,8 +455,10 @@ fn a_cli_that_starts_a_trace_for_each_call_gives_one_run_with_the_thoughts_its_l
             ("total_token_count", json!(80)),
         ]
     };
+    let asked = json!([{"role": "user", "parts": [{"text": "Weather in Paris?"}]}]).to_string();
     let logs = json!({"resourceLogs": [{"resource": resource, "scopeLogs": [{"scope": {"name": "gemini-cli"}, "logRecords": [
         record("gemini_cli.user_prompt", 1, 10, vec![("prompt", json!("What is the weather?"))]),
+        record("gemini_cli.api_request", 1, 9, vec![("model", json!("gemini-2.5-pro")), ("request_text", json!(asked))]),
         record("gemini_cli.api_response", 1, 9, counts()),
         record("gemini_cli.tool_call", 2, 7, vec![("function_name", json!("get_weather")), ("function_args", json!("{\"city\":\"Paris\"}")), ("duration_ms", json!(500)), ("success", json!("true"))]),
         record("gemini_cli.api_response", 3, 5, counts()),
@@ -472,5 +483,7 @@ fn a_cli_that_starts_a_trace_for_each_call_gives_one_run_with_the_thoughts_its_l
         let answer = server.get(&format!("/api/v1/runs/{}", run["trace_id"].as_str().unwrap())).ok().json();
         let tool = answer["steps"].as_array().unwrap().iter().find(|step| step["kind"] == "tool").unwrap();
         assert_eq!(tool["tool"]["arguments"], json!({"city": "Paris"}), "{order:?}: {tool:#}");
+        let call = answer["steps"].as_array().unwrap().iter().find(|step| step["kind"] == "llm").unwrap();
+        assert_eq!(call["messages"]["input"][0]["parts"][0]["text"], "Weather in Paris?", "{order:?}: {call:#}");
     }
 }

@@ -55,6 +55,60 @@ const EXPECTED: &[(&str, u64, u64, usize, usize)] = &[
     ("langfuse-py/v5.0", 171, 69, 4, 2),
 ];
 
+/// Steps that a script told by hand beside the calls its provider answered: they count, and `expected.json` has the provider's.
+const BY_HAND: &[(&str, &[&str])] = &[
+    ("langsmith-py/default", &["with_attachment"]),
+    ("langsmith-py/no-multipart", &["with_attachment"]),
+    ("langsmith-py/no-zstd", &["with_attachment"]),
+    ("langfuse-py/v2.60", &["chat", "boom", "gen"]),
+];
+
+fn is_otlp(body: &Path) -> bool {
+    let head: Value = serde_json::from_slice(&fs::read(body.with_extension("headers.json")).unwrap()).unwrap();
+    // Calls over gRPC have no path.
+    let path = head["path"].as_str().unwrap_or("/v1/traces");
+    ["/v1/traces", "/v1/logs", "/v1/metrics"].iter().any(|end| path.ends_with(end))
+}
+
+/// Those of OpenTelemetry's protocol alone are looked at in `captures.rs`.
+#[test]
+fn totals_of_every_other_capture_are_what_the_provider_counted() {
+    let Some(folder) = captures() else { return };
+    let expected: Value = serde_json::from_slice(&fs::read(folder.join("expected.json")).unwrap()).unwrap();
+    let (mut wrong, mut checked) = (Vec::new(), 0);
+    for (name, totals) in expected.as_object().unwrap() {
+        let requests = requests(&folder.join(name));
+        if requests.iter().all(|body| is_otlp(body)) {
+            continue;
+        }
+        let server = Server::start();
+        requests.iter().for_each(|body| send(&server, body));
+        let by_hand = BY_HAND.iter().find(|(of, _)| of == name).map_or(&[][..], |(_, steps)| *steps);
+        let (mut found, mut told, mut whole) = ([0; 3], [0; 3], [0; 3]);
+        for run in server.get("/api/v1/runs?limit=100").ok().json()["runs"].as_array().unwrap() {
+            let id = run["trace_id"].as_str().unwrap();
+            let opened = server.get(&format!("/api/v1/runs/{id}")).ok().json();
+            let count = |of: &Value, key: &str| of["usage"][key].as_u64().unwrap_or(0);
+            let counts = |of: &Value, calls: u64| [count(of, "input_tokens"), count(of, "output_tokens"), calls];
+            for step in opened["steps"].as_array().unwrap().iter().filter(|step| step["counted"] == true) {
+                let mine = by_hand.iter().any(|hand| step["name"] == *hand);
+                let sums = if mine { &mut told } else { &mut found };
+                let calls = u64::from(step["kind"] == "llm" || step["kind"] == "embedding");
+                sums.iter_mut().zip(counts(step, calls)).for_each(|(sum, more)| *sum += more);
+            }
+            let calls = run["llm_calls"].as_u64().unwrap();
+            whole.iter_mut().zip(counts(run, calls)).for_each(|(sum, more)| *sum += more);
+        }
+        let wanted = ["input_tokens", "output_tokens", "llm_calls"].map(|key| totals[key].as_u64().unwrap());
+        if found != wanted || (0..3).any(|at| whole[at] != found[at] + told[at]) {
+            wrong.push(format!("{name}: {found:?} and {told:?} by hand, runs say {whole:?}; the provider {wanted:?}"));
+        }
+        checked += 1;
+    }
+    assert!(checked > 8, "{checked}");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 /// Everything the API says about all runs, without what differs by when it came.
 fn state(server: &Server) -> (Value, Vec<Value>, usize) {
     let counters = server.get("/api/v1/summary").ok().json()["counters"].clone();

@@ -24,17 +24,113 @@ struct Sample {
 }
 
 #[derive(Message)]
+struct Exemplar {
+    #[prost(message, repeated, tag = "1")]
+    labels: Vec<Label>,
+    #[prost(double, tag = "2")]
+    value: f64,
+    #[prost(int64, tag = "3")]
+    time: i64,
+}
+
+#[derive(Message)]
 struct Series {
     #[prost(message, repeated, tag = "1")]
     labels: Vec<Label>,
     #[prost(message, repeated, tag = "2")]
     samples: Vec<Sample>,
+    #[prost(message, repeated, tag = "3")]
+    exemplars: Vec<Exemplar>,
+}
+
+#[derive(Message)]
+struct Metadata {
+    #[prost(int32, tag = "1")]
+    kind: i32,
+    #[prost(string, tag = "2")]
+    family: String,
+    #[prost(string, tag = "4")]
+    help: String,
+    #[prost(string, tag = "5")]
+    unit: String,
 }
 
 #[derive(Message)]
 struct Write {
     #[prost(message, repeated, tag = "1")]
     series: Vec<Series>,
+    #[prost(message, repeated, tag = "3")]
+    metadata: Vec<Metadata>,
+}
+
+#[derive(Message)]
+struct ExemplarV2 {
+    #[prost(uint32, repeated, tag = "1")]
+    labels: Vec<u32>,
+    #[prost(double, tag = "2")]
+    value: f64,
+    #[prost(int64, tag = "3")]
+    time: i64,
+}
+
+#[derive(Message)]
+struct Span {
+    #[prost(sint32, tag = "1")]
+    offset: i32,
+    #[prost(uint32, tag = "2")]
+    length: u32,
+}
+
+#[derive(Message)]
+struct Histogram {
+    #[prost(uint64, tag = "1")]
+    count: u64,
+    #[prost(double, tag = "3")]
+    sum: f64,
+    #[prost(double, tag = "5")]
+    zero_threshold: f64,
+    #[prost(message, repeated, tag = "11")]
+    spans: Vec<Span>,
+    #[prost(sint64, repeated, tag = "12")]
+    deltas: Vec<i64>,
+    #[prost(int64, tag = "15")]
+    time: i64,
+}
+
+#[derive(Message)]
+struct MetadataV2 {
+    #[prost(int32, tag = "1")]
+    kind: i32,
+    #[prost(uint32, tag = "3")]
+    help: u32,
+    #[prost(uint32, tag = "4")]
+    unit: u32,
+}
+
+/// `io.prometheus.write.v2.TimeSeries`.
+#[derive(Message)]
+struct SeriesV2 {
+    #[prost(uint32, repeated, tag = "1")]
+    labels: Vec<u32>,
+    #[prost(message, repeated, tag = "2")]
+    samples: Vec<Sample>,
+    #[prost(message, repeated, tag = "3")]
+    histograms: Vec<Histogram>,
+    #[prost(message, repeated, tag = "4")]
+    exemplars: Vec<ExemplarV2>,
+    #[prost(message, optional, tag = "5")]
+    metadata: Option<MetadataV2>,
+    #[prost(int64, tag = "6")]
+    created: i64,
+}
+
+/// `io.prometheus.write.v2.Request`.
+#[derive(Message)]
+struct WriteV2 {
+    #[prost(string, repeated, tag = "4")]
+    symbols: Vec<String>,
+    #[prost(message, repeated, tag = "5")]
+    series: Vec<SeriesV2>,
 }
 
 /// Milliseconds since 1970, now.
@@ -46,11 +142,30 @@ fn written(series: &[(&[(&str, &str)], &[(i64, f64)])]) -> Vec<u8> {
     let series = series.iter().map(|(labels, samples)| Series {
         labels: labels.iter().map(|(name, value)| Label { name: (*name).into(), value: (*value).into() }).collect(),
         samples: samples.iter().map(|&(time, value)| Sample { value, time }).collect(),
+        exemplars: Vec::new(),
     });
-    snap::raw::Encoder::new().compress_vec(&Write { series: series.collect() }.encode_to_vec()).unwrap()
+    packed(&Write { series: series.collect(), metadata: Vec::new() })
 }
 
-fn remote_write(server: &Server, body: &[u8]) -> crate::support::Answer {
+fn packed(write: &Write) -> Vec<u8> {
+    snap::raw::Encoder::new().compress_vec(&write.encode_to_vec()).unwrap()
+}
+
+/// A request with a text wherever remote write has room for one.
+pub fn with_words(text: &str) -> Vec<u8> {
+    let label = |name: &str, value: &str| Label { name: name.into(), value: value.into() };
+    let exemplar = Exemplar { labels: vec![label("why", text)], value: 1.0, time: now_ms() };
+    let series = Series {
+        labels: vec![label("__name__", "words_total"), label("who", text)],
+        samples: vec![Sample { value: 1.0, time: now_ms() }],
+        exemplars: vec![exemplar],
+    };
+    let metadata = Metadata { kind: 1, family: "words_total".into(), help: text.into(), unit: text.into() };
+    packed(&Write { series: vec![series], metadata: vec![metadata] })
+}
+
+/// Sends a request of remote write.
+pub fn remote_write(server: &Server, body: &[u8]) -> crate::support::Answer {
     let headers = [
         ("content-type", "application/x-protobuf"),
         ("content-encoding", "snappy"),
@@ -162,7 +277,9 @@ fn what_remote_write_was_answered_for_is_there_after_a_restart() {
     let answer = remote_write(&server, &body);
     assert_eq!((answer.status, answer.header("x-prometheus-remote-write-samples-written")), (204, "240"));
     let again = remote_write(&server, &body);
-    assert_eq!((again.status, again.header("x-prometheus-remote-write-samples-written")), (204, "0"));
+    // Repeats are written too: a sender takes what the header leaves out as lost.
+    assert_eq!((again.status, again.header("x-prometheus-remote-write-samples-written")), (204, "240"));
+    assert!(server.get("/metrics").text().contains("tawny_series_samples_repeated_total 240"));
     let server = Server::open(server.stop(), server::Limits::default());
     assert_eq!(value(&server, "count_over_time(spend_usd_total[2h])"), 240.0);
     assert_eq!(value(&server, "spend_usd_total"), 239.0 * 2.5);
@@ -181,6 +298,51 @@ fn what_remote_write_was_answered_for_is_there_after_a_restart() {
     assert_eq!(points.len(), 11);
     let rate: f64 = points[5][1].as_str().unwrap().parse().unwrap();
     assert!((rate - 2.5 / 15.0).abs() < 1e-9, "{rate}");
+}
+
+#[test]
+fn remote_write_2_brings_histograms_exemplars_metadata_and_when_counters_began() {
+    let server = Server::start();
+    let now = now_ms();
+    let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let symbols =
+        ["", "__name__", "orders_total", "shop", "a", "trace_id", trace, "Orders.", "orders", "latency_seconds"];
+    let counter = SeriesV2 {
+        labels: vec![1, 2, 3, 4],
+        samples: vec![Sample { value: 3.0, time: now - 15_000 }, Sample { value: 5.0, time: now }],
+        exemplars: vec![ExemplarV2 { labels: vec![5, 6], value: 1.0, time: now }],
+        metadata: Some(MetadataV2 { kind: 1, help: 7, unit: 8 }),
+        created: now - 30_000,
+        ..SeriesV2::default()
+    };
+    let spans = vec![Span { offset: 0, length: 2 }];
+    let native = Histogram { count: 3, sum: 4.0, zero_threshold: 0.001, spans, deltas: vec![1, 1], time: now };
+    let histogram = SeriesV2 { labels: vec![1, 9], histograms: vec![native], ..SeriesV2::default() };
+    let write = WriteV2 { symbols: symbols.map(str::to_owned).into(), series: vec![counter, histogram] };
+    let body = snap::raw::Encoder::new().compress_vec(&write.encode_to_vec()).unwrap();
+    let headers = [
+        ("content-type", "application/x-protobuf;proto=io.prometheus.write.v2.Request"),
+        ("content-encoding", "snappy"),
+        ("x-prometheus-remote-write-version", "2.0.0"),
+    ];
+    let url = format!("{}/prometheus/api/v1/write", server.http);
+    for _ in 0..2 {
+        // Also what is repeated because no answer came is written.
+        let answer = server.post_to(&url, &headers, &body);
+        let written = |what: &str| answer.header(&format!("x-prometheus-remote-write-{what}-written")).to_owned();
+        assert_eq!(answer.status, 204, "{}", answer.text());
+        assert_eq!([written("samples"), written("histograms"), written("exemplars")], ["2", "1", "1"]);
+    }
+    let raw = result(&server, "orders_total{shop=\"a\"}[1m]");
+    let values: Vec<&str> = raw[0]["values"].as_array().unwrap().iter().map(|it| it[1].as_str().unwrap()).collect();
+    assert_eq!(values, ["0", "3", "5"], "a zero where it began");
+    assert_eq!(value(&server, "histogram_count(latency_seconds)"), 3.0);
+    let buckets = result(&server, "latency_seconds")[0]["histogram"][1]["buckets"].clone();
+    assert_eq!(buckets, json!([[0, "0.5", "1", "1"], [0, "1", "2", "2"]]));
+    let known = api(&server, "metadata", &[("metric", "orders_total")]);
+    assert_eq!(known["data"]["orders_total"], json!([{"type": "counter", "help": "Orders.", "unit": "orders"}]));
+    let exemplars = api(&server, "query_exemplars", &[("query", "rate(orders_total[5m])")]);
+    assert_eq!(exemplars["data"][0]["exemplars"][0]["labels"]["trace_id"], trace);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use signals::metrics::IN_SQL;
+use signals::metrics::{FAMILIES, IN_SQL};
 use tempfile::TempDir;
 
 use crate::support::{Answer, Server, agent_run, attribute, count, request, span};
@@ -273,6 +273,56 @@ fn signals_are_given_for_one_agent_and_for_the_last_minutes() {
         families["families"].as_array().unwrap().iter().find(|family| family["name"] == "agent_tokens_total").unwrap();
     assert_eq!((&tokens["kind"], &tokens["label_sets"]), (&json!("counter"), &json!(2)));
     assert!(tokens["spellings"].as_array().unwrap().contains(&json!("agent_tokens_consumed_total")));
+
+    // Whatever the page has of agents is listed, also what no run gives to.
+    let list = families["families"].as_array().unwrap();
+    let budget = list.iter().find(|family| family["name"] == "agent_hourly_token_budget").unwrap();
+    assert_eq!((&budget["label_sets"], &budget["label_sets_max"]), (&json!(1), &json!(0)));
+    let names = |family: &Value| {
+        let spellings = family["spellings"].as_array().unwrap().clone();
+        spellings.into_iter().chain([family["name"].clone()])
+    };
+    let listed: Vec<Value> = list.iter().flat_map(names).collect();
+    let page = server.get("/metrics").ok().text();
+    let shown = page.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next());
+    let missing: Vec<&str> =
+        shown.filter(|name| !name.starts_with("tawny_") && !listed.contains(&json!(name))).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
+#[test]
+fn queries_find_a_family_under_every_name_and_one_is_kept() {
+    let server = server(TempDir::new().unwrap());
+    server.post_proto("/v1/traces", &failed_run(1)).ok();
+    counted(&server, 1);
+    let api = |path: &str, parameter: &str, text: &str| {
+        let text: String = form_urlencoded::byte_serialize(text.as_bytes()).collect();
+        server.get(&format!("/prometheus/api/v1/{path}?{parameter}={text}")).ok().json()["data"].clone()
+    };
+    let failed = wait(|| {
+        let query = r#"agent_workflow_completed_total{status="failed"}"#;
+        let found = api("query", "query", query)["result"].clone();
+        (found[0]["value"][1] == "1").then_some(found)
+    });
+    assert_eq!(failed[0]["metric"]["__name__"], "agent_workflow_completed_total");
+    let same = api("query", "query", "agent_requests_total")["result"].clone();
+    assert_eq!((&same[0]["metric"]["status"], &same[0]["value"][1]), (&json!("failure"), &json!("1")));
+    let exemplars = api("query_exemplars", "query", "rate(agent_run_duration_ms_bucket[5m])");
+    assert_eq!(exemplars[0]["seriesLabels"]["__name__"], "agent_run_duration_ms_bucket", "{exemplars}");
+    let words = api("label/status/values", "match[]", "agent_workflow_completed_total");
+    assert_eq!(words, json!(["failed"]));
+    let names = api("label/__name__/values", "match[]", r#"{job="tawny"}"#);
+    assert!(names.as_array().unwrap().contains(&json!("agent_tokens_consumed_total")), "{names}");
+    assert_eq!(
+        api("metadata", "metric", "workflow_executions_total")["workflow_executions_total"][0]["type"],
+        "counter"
+    );
+    let kept = api("status/tsdb", "limit", "10")["seriesCountByMetricName"].clone();
+    let other: Vec<&str> = FAMILIES.iter().flat_map(|family| family.spellings).map(|spelling| spelling.name).collect();
+    let is_other = |name: &str| other.iter().any(|other| name.starts_with(other));
+    let kept: Vec<&str> = kept.as_array().unwrap().iter().map(|metric| metric["name"].as_str().unwrap()).collect();
+    assert!(kept.contains(&"agent_step_duration_seconds_bucket"), "{kept:?}");
+    assert!(!kept.iter().any(|name| is_other(name)), "{kept:?}");
 }
 
 #[test]

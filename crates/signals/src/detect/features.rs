@@ -2,7 +2,7 @@
 //!
 //! A feature is named once, here. A run gives a number, a category or nothing for each.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use model::{Role, RunStatus, StepKind};
 use serde_json::Value as Json;
@@ -12,6 +12,8 @@ use super::text;
 
 /// Tools of one run that are told apart.
 const MOST_TOOLS: usize = 32;
+/// Bytes kept of the tags of a run, or of the agents in it.
+const NAMES_BYTES: usize = 160;
 
 /// One run's value of a feature.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,7 +29,7 @@ pub enum Value {
 pub struct Features {
     /// Feature and value. Names with a colon belong to one tool (`tool:refund`).
     pub values: BTreeMap<String, Value>,
-    /// Attributes by which a change may be explained: version, model, environment, user.
+    /// Attributes by which a change may be explained: version, model, user, tags, agents below.
     pub groups: BTreeMap<&'static str, String>,
 }
 
@@ -320,7 +322,16 @@ fn groups(evidence: &Evidence<'_>, out: &mut Features) {
     group("user", run.user_id.as_deref());
     group("session", run.session_id.as_deref());
     group("model", run.models.first().map(|model| &**model));
+    group("tags", names(run.tags.iter().map(|tag| &**tag)).as_deref());
+    group("sub_agent", names(run.agents.iter().skip(1).map(|node| &*node.agent)).as_deref());
     out.groups.insert("derived_version", derived_version(evidence));
+}
+
+/// Names as one text, each once; nothing where there are none.
+fn names<'a>(names: impl Iterator<Item = &'a str>) -> Option<String> {
+    let names: BTreeSet<&str> = names.collect();
+    let joined = names.into_iter().collect::<Vec<_>>().join(", ");
+    (!joined.is_empty()).then(|| text::head(&joined, NAMES_BYTES).to_owned())
 }
 
 /// A version for agents that name none: a hash of prompt, tools and model.

@@ -25,6 +25,8 @@
 //! label = "resolved"              # outcome or tag that the sender gave
 //! ```
 //!
+//! A run of such a workflow that comes to none of them is `other`, so that an outcome that nothing comes to any more is a change.
+//!
 //! Where no file names a workflow, an outcome that the sender gave counts, else the last successful tool that changed something: both are
 //! watched for drift from the first day.
 
@@ -38,6 +40,9 @@ use serde_json::Value as Json;
 use super::checks::changes_something;
 use super::evidence::Evidence;
 use super::text;
+
+/// What a run came to whose workflow declares outcomes, none of which fits.
+pub const OTHER: &str = "other";
 
 /// What a tool may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -147,7 +152,9 @@ impl Outcomes {
     pub fn of(&self, evidence: &Evidence<'_>) -> Option<String> {
         let run = evidence.run;
         if let Some((_, outcomes)) = self.workflows.iter().find(|(name, _)| names(run, name)) {
-            return outcomes.iter().find(|(_, how)| how.holds(evidence, self)).map(|(name, _)| name.clone());
+            let fits = outcomes.iter().find(|(_, how)| how.holds(evidence, self));
+            let other = || (!outcomes.is_empty()).then(|| OTHER.to_owned());
+            return fits.map(|(name, _)| name.clone()).or_else(other);
         }
         let writes = |name: &str| self.risk(name) != Risk::Read;
         let last = evidence.calls.iter().rev().find(|call| !call.state.is_failure() && writes(call.name));

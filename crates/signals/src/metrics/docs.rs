@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::beside::BESIDE;
 use super::exposed::{SOURCE, ZERO_NANOS};
 use super::family::{Family, Kind, Layer};
 use super::in_sql::IN_SQL;
@@ -16,8 +17,10 @@ pub fn page() -> String {
         page,
         "Every family has the labels `project`, `environment` and `{}=\"{}\"`, by which what Tawny derives is told from what a client \
          sends under the same name. A series carries a label under each of its names: `workflow` and `workflow_name`, `tool` and \
-         `tool_name`, `step_name` and `span_name`. No label names users or conversations. A family has at most {} sets of labels; \
-         further ones are counted under the value `other`, and `tawny_signal_folded_total` says how often. A new series is shown as \
+         `tool_name`, `step_name` and `span_name`. No label names users or conversations. A family has at most {} sets of labels (`--limit \
+         label_sets=N`); further ones are counted under the value `other` (by project, environment and our own words, and \
+         past twice as many by project alone), and `tawny_signal_folded_total`, by family, and the limit `label_sets` on the \
+         page *Status* say how often. A new series is shown as \
          zero for {} seconds before it rises.\n\n",
         SOURCE.0,
         SOURCE.1,
@@ -40,6 +43,16 @@ pub fn page() -> String {
         let more: String = rate.by.iter().flat_map(|by| by.names()).map(|name| format!(", `{name}`")).collect();
         let _ = writeln!(page, "| `{}` | `agent_id`{more} | {} |", rate.name, rate.help);
     }
+    page.push_str("\n## Beside runs\n\nWhat no run gives to.\n\n| name | kind | labels | what it says | from |\n|---|---|---|---|---|\n");
+    for beside in BESIDE {
+        let labels: Vec<String> = beside.labels.iter().map(|label| format!("`{label}`")).collect();
+        let (kind, labels) = (beside.kind.as_str(), labels.join(", "));
+        let _ = writeln!(page, "| `{}` | {kind} | {labels} | {} | {} |", beside.name, beside.help, beside.source);
+    }
+    page.push_str(
+        "\nNames that begin with `tawny_` are about Tawny itself: requests, store, series, watch, limits, budgets, forwarding; each has its meaning on \
+         `/metrics`.\n",
+    );
     page.push_str(TAIL);
     page
 }
@@ -48,7 +61,7 @@ const HEAD: &str = "# Metrics\n\nWhat Tawny counts of every run, for `GET /metri
 `crates/signals/src/metrics/table.rs`.\n\nThe names are those of five guides that teams follow, so that their dashboards and rules find their \
 series: A *Workflow Observability*, B *Monitoring and Observability for AI Workflows*, C the chapter with `agent.run.*` metrics, D the article on \
 four layers of signals, E *Production Monitoring and Alerting for AI Agent Systems*. Names that mean the same are one family with several \
-spellings.\n\n";
+spellings: `/metrics` and remote write say all of them; Tawny's own series have the first, and queries and rules find them under any.\n\n";
 
 const TAIL: &str = "\n## How far the numbers can be trusted\n\nWhat a late span cannot change is counted as soon as the step has ended and the run's \
 root is known; the rest when the run settles. What was counted of each run is kept, in one transaction with the counters and the position in the \

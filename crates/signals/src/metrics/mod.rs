@@ -1,11 +1,12 @@
 //! Metrics derived from runs: one table of families, what a run gives to each, the counters, and how they are shown.
 //!
-//! * [`FAMILIES`]: the table; [`Family`] says what a row means.
+//! * [`FAMILIES`]: the table; [`Family`] says what a row means. [`BESIDE`]: families that runs give nothing to.
 //! * [`observe`]: a run's observations, whatever was counted before.
 //! * [`Registry`]: counters and histograms with exemplars. Pure: the caller keeps what has to be kept.
 //! * [`Exposed`], [`write()`]: series under every name, in two text formats.
 //! * [`Bundle`]: the four layers in one structure.
 
+mod beside;
 mod bounds;
 mod bundle;
 mod counted;
@@ -26,10 +27,11 @@ mod texts;
 /// A map whose keys need no defence: numbers of ours, and hashes.
 type FastMap<K, V> = std::collections::HashMap<K, V, foldhash::fast::FixedState>;
 
+pub use beside::{BESIDE, Beside, FINDINGS, HOURLY_TOKEN_BUDGET, NEW_ISSUES, OUTCOMES, SILENCE};
 pub use bundle::{Agent, Bundle, Business, Llm, Scope, Standard};
 pub use counted::{Cell, Counted};
 pub use docs::page;
-pub use exposed::{Exposed, Labels, Point, SOURCE, Sample, Show, Value, ZERO_NANOS};
+pub use exposed::{Exposed, Labels, Point, SOURCE, Sample, Show, Value, ZERO_NANOS, bound};
 pub use family::{Family, Kind, Label, Layer, Spelling, When};
 pub use id::Id;
 pub use in_sql::{IN_SQL, InSql};

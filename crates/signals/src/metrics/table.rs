@@ -180,10 +180,13 @@ pub const FAMILIES: &[Family] = &[
         name: "agent_llm_call_duration_seconds",
         help: "Length of calls of language models.",
         source: "the calls counted by agent_llm_calls_total that ended",
-        labels: CALL,
+        labels: &[Agent, Workflow, Model, Provider, Step],
         buckets: CALL_BOUNDS,
         used_by: "A E",
-        spellings: &[Spelling::of("agent_model_latency_seconds", "D"), Spelling::of("agent_llm_duration_seconds", "E")],
+        spellings: &[
+            Spelling::of("agent_model_latency_seconds", "D"),
+            Spelling { more: &[("span_type", "generation")], ..Spelling::of("agent_llm_duration_seconds", "E") },
+        ],
         ..LLM_SECONDS
     },
     Family {

@@ -123,6 +123,17 @@ impl Change {
         }
     }
 
+    /// Adds another change.
+    pub fn merge(&mut self, other: Self) {
+        for (key, sums) in other.sums {
+            self.sums.entry(key).or_default().add(&sums, 1);
+        }
+        for (key, usd) in other.delegated {
+            let place = self.delegated.entry(key).or_default();
+            *place = place.plus(usd);
+        }
+    }
+
     /// Leaves out what comes to nothing.
     pub fn settle(&mut self) {
         self.sums.retain(|_, sums| !sums.is_zero());

@@ -6,7 +6,7 @@
 //!    sub-agent, a handoff or a search is work of its own and makes no wrapper.
 //! 3. Of one call told twice, one telling counts (`duplicates`). A wrapper of a duplicate is still a wrapper; a call with only
 //!    its own second telling below it is not.
-//! 4. A usage that its dialect knows to be a total counts only where nothing else tells any: the topmost of those then.
+//! 4. A usage that its dialect knows to be a total counts only where nothing below it tells any: the topmost of those then.
 //!
 //! The calls of a run are those its tokens come from: a call that failed unanswered is not one of them, nor is one beside others
 //! that tell their tokens and itself tells none. Where no call tells any, they are the calls that ended without error: a sender
@@ -68,6 +68,7 @@ pub(super) fn count(tree: &Tree, representatives: &[usize]) -> Counting {
             count_topmost(tree, TOTAL, &mut counted, &mut because);
         }
     }
+    let told_above = count_only_word(tree, &mut counted, &mut because);
 
     let cost = costs(tree, representatives);
     for at in all.clone() {
@@ -86,7 +87,7 @@ pub(super) fn count(tree: &Tree, representatives: &[usize]) -> Counting {
     let below = calls_below(tree, representatives, is_llm);
     let call = all.clone().map(|at| is_llm(at) && happened(at) && !below[at].any_but(at)).collect();
     let answered = if all.clone().any(|at| counted[at] && is_call(tree, at)) {
-        all.map(|at| counted[at] && is_call(tree, at)).collect()
+        all.map(|at| is_call(tree, at) && (counted[at] || told_above[at] && happened(at))).collect()
     } else {
         let below = calls_below(tree, representatives, |at| is_call(tree, at));
         let ended = |at: usize| tree.span(at).status == SpanStatus::Ok && tree.span(at).usage_role != UsageRole::Lost;
@@ -125,6 +126,40 @@ fn count_topmost(tree: &Tree, reason: &'static str, counted: &mut [bool], becaus
             at += 1;
         }
     }
+}
+
+/// Counts the topmost totals over calls of which none tells its own tokens, where others of the run do: nothing else tells what
+/// they used. Gives the calls below them.
+fn count_only_word(tree: &Tree, counted: &mut [bool], because: &mut [Option<&'static str>]) -> Vec<bool> {
+    let count = tree.nodes.len();
+    let mut told_above = vec![false; count];
+    let silent = |at: usize| {
+        let span = tree.span(at);
+        is_call(tree, at) && span.usage.is_empty() && span.status == SpanStatus::Ok
+    };
+    // Whether a step of the subtree tells what it used itself, and whether a call below one tells nothing.
+    let (mut speaks, mut asks) = (vec![false; count], vec![false; count]);
+    for at in (0..count).rev() {
+        speaks[at] |= !tree.span(at).usage.is_empty() && because[at] != Some(TOTAL);
+        if let Some(parent) = tree.nodes[at].parent {
+            speaks[parent] |= speaks[at];
+            asks[parent] |= asks[at] || silent(at);
+        }
+    }
+    let mut at = 0;
+    while at < count {
+        let after = at + tree.nodes[at].size;
+        if counted[at] {
+            at = after;
+        } else if because[at] == Some(TOTAL) && !is_call(tree, at) && asks[at] && !speaks[at] {
+            (counted[at], because[at]) = (true, None);
+            (at..after).for_each(|below| told_above[below] = silent(below));
+            at = after;
+        } else {
+            at += 1;
+        }
+    }
+    told_above
 }
 
 fn costs(tree: &Tree, representatives: &[usize]) -> Vec<bool> {

@@ -61,7 +61,7 @@ const GUIDES: &[Named] = &[
     ("agent_llm_errors_total", &["model", "workflow"], &[]),
     ("agent_llm_calls_total", &["model", "workflow"], &[]),
     ("agent_span_duration_seconds", &["workflow", "span_type", "span_name"], &[]),
-    ("agent_llm_duration_seconds", &["model", "workflow"], &[]),
+    ("agent_llm_duration_seconds", &["model", "workflow", "span_type", "span_name"], &[]),
     ("agent_tokens_input_total", &["model", "workflow"], &[]),
     ("agent_tokens_output_total", &["model", "workflow"], &[]),
     ("agent_workflow_completions_total", &["workflow"], &[]),

@@ -127,6 +127,18 @@ fn rounds_say_what_they_came_to() {
         &[],
     );
     assert_eq!(fallback, (one("recovery"), 1.0));
+    // The same model, under the name that was asked for and under the dated one that answers.
+    let dated = outcomes(
+        |spans| {
+            spans[1].status = SpanStatus::Error;
+            for at in [1, 3] {
+                (spans[at].model, spans[at].request_model) = (Some("m".into()), Some("m".into()));
+            }
+            (spans[3].model, spans[3].name) = (Some("m-2025-11-13".into()), "other call".into());
+        },
+        &[],
+    );
+    assert_eq!(dated.1, 0.0, "{dated:?}");
     let mut retried = agent_run(1, true);
     let mut again = span(1, 5, 1, StepKind::Tool, 2_100, 2_140);
     again.tool_name = retried[2].tool_name.clone();

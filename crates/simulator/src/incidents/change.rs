@@ -6,6 +6,7 @@ use model::{Message, Part, Role, SpanId, Usage};
 use serde_json::{Value as Json, json};
 
 use crate::card::{Cache, Model};
+use crate::industries::lending;
 use crate::plan::{Failure, LlmCall, Plan, Step, Work};
 use crate::random::Random;
 
@@ -121,22 +122,32 @@ pub(super) fn wrong_tool(plan: &mut Plan) {
     });
 }
 
-/// The search gives the policy of years ago, and by that one nothing can be cleared.
+/// The search of the lending desk gives the criteria of years ago; by those nobody gets a loan, and every letter says
+/// politely why.
 pub(super) fn outdated_document(plan: &mut Plan) {
-    let reason = "turnover above the limit of the 2019 policy";
+    let application = plan.steps.iter().find_map(|step| match &step.work {
+        Work::Tool { name: "get_application", arguments, .. } => arguments["application"].as_str().map(str::to_owned),
+        _ => None,
+    });
+    let Some(application) = application else { return };
+    let criteria = "Edition of 2019: the applicant must have lived at one address for twenty years and must have no other loan of any kind.";
+    let reason = "our lending criteria (section 2.1) ask for twenty years at one address";
+    let rejected = json!({"application": application, "reason": reason});
+    let answered = json!({"application": application, "state": "rejected"});
     for step in &mut plan.steps {
         match &mut step.work {
-            Work::Retrieval { documents, .. } => {
+            Work::Retrieval { source, documents, .. } if *source == lending::INDEX => {
                 for document in documents.iter_mut() {
                     document.id = document.id.as_ref().map(|id| format!("{id}-2019"));
-                    document.content = Some("Superseded edition of 2019: every alert above 1,000 is to be reported, whatever the customer's business.".into());
+                    document.content = Some(criteria.into());
                 }
             }
-            Work::Tool { name, arguments, result, .. } if *name == "clear_alert" => {
-                *name = "write_report";
-                *arguments = json!({"task": format!("Write the narrative for {}: {reason}.", arguments["alert"].as_str().unwrap_or(""))});
-                *result =
-                    result.as_ref().map(|_| json!("The activity exceeds the limit of the policy and is reported."));
+            Work::Tool { name, description, arguments, result, .. }
+                if *name == lending::APPROVE || *name == lending::REJECT =>
+            {
+                (*name, *description) = (lending::REJECT, lending::REJECTS);
+                *arguments = rejected.clone();
+                *result = result.as_ref().map(|_| answered.clone());
             }
             _ => {}
         }
@@ -144,18 +155,27 @@ pub(super) fn outdated_document(plan: &mut Plan) {
     each_message(plan, |message| {
         for part in &mut message.parts {
             match part {
-                Part::ToolCall { name, arguments, .. } if name == "clear_alert" => {
-                    *name = "write_report".into();
-                    *arguments = json!({"task": format!("Write the narrative for {}: {reason}.", arguments["alert"].as_str().unwrap_or(""))});
+                Part::Text { text } if text.starts_with(lending::CRITERIA_SHOWN) => {
+                    *text = format!("{} for {application}:\n\n[1] Affordability\n{criteria}", lending::CRITERIA_SHOWN);
                 }
-                Part::ToolResult { result, .. } if result.get("state").and_then(Json::as_str) == Some("cleared") => {
-                    *result = json!("The activity exceeds the limit of the policy and is reported.");
+                Part::Text { text } if text == lending::MET => *text = "A criterion is not met.".into(),
+                Part::ToolCall { name, arguments, .. } if name == lending::APPROVE || name == lending::REJECT => {
+                    *name = lending::REJECT.into();
+                    *arguments = rejected.clone();
+                }
+                Part::ToolResult { result, .. } if result.get("state").and_then(Json::as_str) == Some("approved") => {
+                    *result = answered.clone();
                 }
                 _ => {}
             }
         }
     });
-    replace_answer(plan, |text| text.replace(": cleared.", ": reported."));
+    for line in plan.logs.iter_mut().filter(|line| line.body == lending::APPROVED) {
+        line.body = lending::DECLINED.into();
+    }
+    replace_answer(plan, |_| {
+        format!("Dear customer, thank you for your application {application}. After a careful review we have declined it: {reason}. You are welcome to apply again once this has changed.")
+    });
 }
 
 /// The last round that asked for a tool is played again and again.

@@ -31,6 +31,12 @@ static TOOLS: &[ToolCard] = &[
         typical_ms: 70.0,
     },
     ToolCard {
+        name: "calculate_price",
+        description: "Asks the price service what an article or a service of an order costs, discounts taken off.",
+        arguments: &["order", "item"],
+        typical_ms: 140.0,
+    },
+    ToolCard {
         name: "process_refund",
         description: "Refunds a payment, fully or in part. High risk.",
         arguments: &["order", "amount#", "reason"],
@@ -117,6 +123,7 @@ pub(super) fn play(scene: &mut Scene, session: &mut Session) -> &'static str {
         match kind {
             0 | 1 => track(scene, &mut chat, &order, &parcel, article, price),
             2 => {
+                scene.act(&mut chat, "What was paid for the article?", vec![priced(&order, article, price)])?;
                 scene.act(&mut chat, "Damaged on arrival and within 30 days: a refund is due.", vec![Call::new(
                     "process_refund",
                     json!({"order": order, "amount": price, "reason": "damaged on arrival"}),
@@ -135,6 +142,7 @@ pub(super) fn play(scene: &mut Scene, session: &mut Session) -> &'static str {
                 scene.answer(&mut chat, format!("I looked at {order}: it was delivered more than 30 days ago and the article is not faulty, so I cannot refund it. The warranty of two years still holds if anything breaks."))
             }
             _ => {
+                scene.act(&mut chat, "Is the change free?", vec![priced(&order, "pick-up point", 0.0)])?;
                 scene.act(&mut chat, "Still packed, so the address can be changed.", vec![Call::new(
                     "reroute_shipment",
                     json!({"parcel": parcel, "to": "pick-up point station"}),
@@ -202,6 +210,11 @@ fn track(
             "The parcel seems to be lost and the {article} is out of stock, so I refunded {amount:.2} EUR to your card."
         ),
     )
+}
+
+fn priced(order: &str, item: &str, price: f64) -> Call {
+    let result = json!({"order": order, "item": item, "price": price, "currency": "EUR"});
+    Call::new("calculate_price", json!({"order": order, "item": item}), result)
 }
 
 fn notice(customer: &str, text: &str) -> Call {

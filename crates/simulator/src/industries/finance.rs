@@ -1,8 +1,9 @@
-//! Finance: an agent that works through flagged transactions, one tool round after another.
+//! Finance: an agent that works through flagged transactions, one tool round after another; beside it the lending desk
+//! (`lending.rs`).
 
 use serde_json::json;
 
-use super::{Text, found, quoted};
+use super::{Text, found, lending, quoted};
 use crate::card::{AgentCard, HAIKU, SONNET, ToolCard};
 use crate::chat::Chat;
 use crate::plan::{Failure, Severity};
@@ -131,8 +132,14 @@ static CASES: &[Case] = &[
     },
 ];
 
-/// Plays the review of a few flagged transactions.
+/// Share of runs in which the lending desk is at work.
+const LENDING: f64 = 0.4;
+
+/// Plays the review of a few flagged transactions, or the decision about a loan.
 pub(super) fn play(scene: &mut Scene) -> &'static str {
+    if scene.random.chance(LENDING) {
+        return lending::play(scene);
+    }
     let queue = *scene.random.pick(&["retail-eu", "sme-eu", "cards", "trade"]);
     let count = scene.random.between(1, 3) as usize;
     let task = format!("Work the oldest {count} alerts of queue {queue}.");

@@ -8,6 +8,7 @@ mod education;
 mod finance;
 mod healthcare;
 mod legal;
+pub(crate) mod lending;
 
 use model::Document;
 use serde_json::json;
@@ -24,7 +25,7 @@ pub enum Industry {
     DevOps,
     /// Healthcare: Clinical Trial Tracker.
     Healthcare,
-    /// Finance: Transaction Auditor.
+    /// Finance: Transaction Auditor, and a desk that decides about loans.
     Finance,
     /// Education: Tutoring Quality Monitor.
     Education,

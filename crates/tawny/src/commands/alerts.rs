@@ -121,7 +121,9 @@ fn one(args: &cli::AlertsShow) -> Result<()> {
 
 fn shown(evidence: &AlertEvidence) -> String {
     let end = evidence.ended_at.as_deref().map_or("now".to_owned(), short);
-    let mut words = format!("Fired from {} to {end}: {}\n", short(&evidence.fired_at), evidence.query);
+    // An alert of another system has no rule here.
+    let query = if evidence.query.is_empty() { String::new() } else { format!(": {}", evidence.query) };
+    let mut words = format!("Fired from {} to {end}{query}\n", short(&evidence.fired_at));
     let values = || evidence.points.iter().map(|point| point.value);
     if let Some(last) = values().next_back() {
         let (least, most) = (values().fold(f64::INFINITY, f64::min), values().fold(f64::NEG_INFINITY, f64::max));

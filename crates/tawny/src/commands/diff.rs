@@ -24,8 +24,9 @@ pub fn run(args: &Diff) -> Result<ExitCode> {
         format!("{}  {left}\n{}  {right}", strong("left "), strong("right")),
         format!("{} of {} steps are the same", answer.same, answer.pairs.len()),
     ];
-    let more: Vec<String> = answer.more.iter().map(|(name, more)| format!("{name} {more:+.4}")).collect();
-    page.push(format!("right has more: {}", more.join(", ")));
+    let moved = answer.more.iter().filter(|(_, more)| **more != 0.0);
+    let more: Vec<String> = moved.map(|(name, more)| format!("{name} {}", signed(*more))).collect();
+    page.push(format!("right has more: {}", if more.is_empty() { "nothing".into() } else { more.join(", ") }));
     match answer.first_divergence.and_then(|at| answer.pairs.get(at)) {
         Some(pair) => page.push(format!("they part at: {}", printable(&pair.step))),
         None => page.push("they do not part".into()),
@@ -37,6 +38,11 @@ pub fn run(args: &Diff) -> Result<ExitCode> {
     }
     show::out(&page.join("\n"))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Whole numbers as such; money and times of less than a millisecond with what they have.
+fn signed(number: f64) -> String {
+    if number.fract() == 0.0 || number.abs() >= 100.0 { format!("{number:+.0}") } else { format!("{number:+.4}") }
 }
 
 fn line(pair: &DiffPair) -> String {

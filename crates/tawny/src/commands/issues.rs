@@ -3,13 +3,14 @@
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
-use server::api::types::{Issue, IssueDecision, IssuesAnswer};
+use server::api::types::{Finding, FindingsAnswer, Issue, IssueDecision, IssuesAnswer};
 
 use super::findings::query;
 use crate::cli::Issues;
 use crate::client::{Client, parse};
+use crate::filters::Query;
 use crate::show;
-use crate::style::{clip, printable};
+use crate::style::{clip, count, faint, printable};
 
 /// Lists issues, shows one, or changes one.
 pub fn run(args: &Issues) -> Result<ExitCode> {
@@ -62,5 +63,32 @@ pub fn run(args: &Issues) -> Result<ExitCode> {
         ]);
     }
     show::out(&show::render(&mut table))?;
+    if let (Some(_), [issue]) = (&args.issue, issues.as_slice()) {
+        let newest = Query::new()
+            .with("fingerprint", Some(&issue.fingerprint))
+            .with("from", Some("2000-01-01T00:00:00Z"))
+            .with("limit", Some(1));
+        let newest: FindingsAnswer = parse(&client.text(&newest.after("/api/v1/findings"))?)?;
+        show::out(&details(issue, newest.findings.first()))?;
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What the table has no room for: the whole sentence, whom it hit, and the values behind the last finding.
+fn details(issue: &Issue, newest: Option<&Finding>) -> String {
+    let row = |name: &str, text: &str| format!("  {}  {}", faint(&format!("{name:<14}")), printable(text));
+    let versions = if issue.versions.is_empty() { "-".to_owned() } else { issue.versions.join(", ") };
+    let mut lines = vec![
+        format!("\n{}\n", printable(&issue.message)),
+        row("first seen", &show::local(issue.first_seen)),
+        row("environment", &issue.environment),
+        row("users", &count(issue.users)),
+        row("versions", &versions),
+        row("last run", &format!("tawny investigate {}", issue.last_trace_id)),
+    ];
+    for (name, value) in newest.iter().flat_map(|finding| &finding.evidence) {
+        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        lines.push(row(&name.replace('_', " "), &text));
+    }
+    lines.join("\n")
 }

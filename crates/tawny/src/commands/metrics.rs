@@ -21,7 +21,7 @@ pub fn run(args: &Metrics) -> Result<ExitCode> {
     }
     let mut table = show::table(&["FAMILY", "KIND", "UNIT", "SETS", "WHAT IT SAYS"]);
     for family in &answer.families {
-        let full = family.label_sets >= family.label_sets_max;
+        let full = family.label_sets_max > 0 && family.label_sets >= family.label_sets_max;
         table.add_row(vec![
             show::cell(&family.name),
             show::cell(&family.kind),

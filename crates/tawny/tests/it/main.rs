@@ -8,6 +8,7 @@ mod data;
 mod dialects;
 mod forward;
 mod import;
+mod night;
 mod serve;
 mod support;
 mod trust;

@@ -60,6 +60,13 @@ fn figures_and_checks_say_the_same_with_and_without_a_server() {
     let (ok, said) = offline(&["store", "check", "--data", &data]);
     let name = folder.file_name().unwrap().to_str().unwrap().to_owned();
     assert!(!ok && said.contains(&name) && said.contains("restore the file from a backup"), "{said}");
+    // The state has no checksums, but its structure can be checked.
+    let state = dir.path().join("data/state.sqlite");
+    let mut bytes = fs::read(&state).unwrap();
+    bytes[4096..8192].fill(0xFF);
+    fs::write(&state, bytes).unwrap();
+    let (ok, said) = offline(&["store", "check", "--data", &data]);
+    assert!(!ok && said.contains("state.sqlite") && said.contains("restore it from a backup"), "{said}");
     let (ok, said) = offline(&["store", "check", "--data", dir.path().to_str().unwrap()]);
     assert!(!ok && said.contains("--data"), "{said}");
 }

@@ -178,8 +178,8 @@ impl Measured {
         serde_json::from_str(&text).context("cannot read the server's status")
     }
 
-    /// A figure of the server's own metrics, by its name without labels.
-    pub fn metric(&self, name: &str) -> Result<f64> {
+    /// Figures of the server's own metrics, by their names without labels, added up.
+    pub fn metrics(&self, names: &[&str]) -> Result<f64> {
         let text = ureq::get(format!("{}/metrics", self.server.http))
             .call()
             .context("the server does not answer")?
@@ -187,9 +187,12 @@ impl Measured {
             .with_config()
             .limit(64 << 20)
             .read_to_string()?;
-        let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.split(' ').next());
-        let value = value.with_context(|| format!("the server has no metric {name}"))?;
-        value.parse().with_context(|| format!("{name} is {value:?}"))
+        let metric = |name: &&str| -> Result<f64> {
+            let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.split(' ').next());
+            let value = value.with_context(|| format!("the server has no metric {name}"))?;
+            value.parse().with_context(|| format!("{name} is {value:?}"))
+        };
+        names.iter().map(metric).sum()
     }
 
     /// Waits until every row is in a segment, compaction found nothing more to do, and every run was judged (counters,
@@ -204,7 +207,7 @@ impl Measured {
             let status = self.status()?;
             let store = &status["store"];
             let hot: u64 = tables(store).map(|table| table["hot_rows"].as_u64().unwrap_or(0)).sum();
-            let waiting = self.metric("tawny_watch_waiting_runs")? + self.metric("tawny_watch_behind")?;
+            let waiting = self.metrics(&["tawny_watch_waiting_runs", "tawny_watch_behind"])?;
             let changes = serde_json::json!([hot, store["flushes"], store["compactions"], waiting]);
             if last.0 != changes {
                 last = (changes, Instant::now());
@@ -214,7 +217,8 @@ impl Measured {
             if begun.elapsed() > LONGEST {
                 bail!("the server did not settle within {LONGEST:?}: {}", last.0);
             }
-            std::thread::sleep(Duration::from_millis(500));
+            // No more often than a Prometheus would: writing the page of metrics is work of the server, too.
+            std::thread::sleep(Duration::from_secs(5));
         }
     }
 }

@@ -2,6 +2,7 @@
 import { useQueries, useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { investigateQuery, issuesNearQuery, runsNearQuery } from "@/api/behind";
+import { meQuery } from "@/api/settings";
 import type { Alert, Investigation } from "@/api/types";
 import { runsOf } from "@/lib/alerts";
 import { duration, plural, usd } from "@/lib/format";
@@ -25,7 +26,43 @@ function order(name: string): string {
   return "-errors";
 }
 
+/** The project of an alert about another one than this tab's: its runs and issues are there. */
+function useElsewhere(alert: Alert): string | undefined {
+  const own = useQuery(meQuery).data?.project;
+  const { project } = alert.labels;
+  return own && project && project !== own ? project : undefined;
+}
+
 export function AlertRuns({ alert }: { alert: Alert }) {
+  const elsewhere = useElsewhere(alert);
+  return elsewhere ? <RunsElsewhere alert={alert} project={elsewhere} /> : <RunsHere alert={alert} />;
+}
+
+function RunsElsewhere({ alert, project }: { alert: Alert; project: string }) {
+  const there = (path: string) => `${path}?project=${encodeURIComponent(project)}`;
+  return (
+    <section className={page.panel} aria-label="Worst runs">
+      <header className={page.panelHead}>
+        <h2>Worst runs</h2>
+        <a href={there("/runs")}>Runs of {project}</a>
+      </header>
+      <p className="muted">
+        {alert.traces.length > 0 ? "They are" : "They would be"} in the project {project}.
+      </p>
+      <ul className={page.runs}>
+        {alert.traces.map((trace) => (
+          <li key={trace}>
+            <a href={there(`/runs/${trace}`)} className="mono">
+              {trace}
+            </a>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+function RunsHere({ alert }: { alert: Alert }) {
   const from = new Date(Date.parse(alert.active_at) - LEAD_MS).toISOString();
   const to = alert.resolved_at ?? undefined;
   const told = alert.traces.length > 0;
@@ -92,7 +129,9 @@ export function RunRow({ found }: { found: Investigation }) {
 export function AlertIssues({ alert }: { alert: Alert }) {
   const from = new Date(Date.parse(alert.active_at) - LEAD_MS).toISOString();
   const agent = runsOf(alert.labels).agent;
+  const elsewhere = useElsewhere(alert);
   const issues = useQuery(issuesNearQuery({ from, ...(agent ? { agent } : {}) })).data?.issues;
+  if (elsewhere) return null;
   return (
     <section className={page.panel} aria-label="Issues of that time">
       <header className={page.panelHead}>

@@ -7,7 +7,7 @@ import { useEffect, useRef, useState } from "react";
 import { diffQuery } from "@/api/compare";
 import { newestRunQuery } from "@/api/queries";
 import type { DiffAnswer, Run } from "@/api/types";
-import { type CompareSearch, pastedTrace } from "@/lib/compare";
+import { type CompareSearch, comparing, pastedTrace } from "@/lib/compare";
 import { compact, count, duration, usd } from "@/lib/format";
 import { BoardPage, BoardPanel, type Column, Grid, Table } from "@/ui/Board";
 import { Empty, ErrorState, SkeletonRows } from "@/ui/States";
@@ -15,6 +15,7 @@ import { StatusMark } from "@/ui/StatusMark";
 import { Ago } from "@/ui/Time";
 import { useTitle } from "@/ui/useTitle";
 import classes from "./ComparePage.module.css";
+import { Many } from "./Many";
 import { Pairs } from "./Pairs";
 import { Population } from "./Population";
 
@@ -26,7 +27,20 @@ export function ComparePage() {
   const navigate = route.useNavigate();
   const change = (more: Partial<CompareSearch>) =>
     void navigate({ search: (before) => ({ ...before, ...more }), replace: true });
-  const { a, b } = search;
+  const { a, b, more } = search;
+  if (a && b && more)
+    return (
+      <BoardPage
+        title="Compare"
+        tools={
+          <Link to="/compare" search={comparing([a, b])}>
+            Only the first two
+          </Link>
+        }
+      >
+        <Many ids={[a, b, ...more]} order={search.order} onOrder={(order) => change({ order })} />
+      </BoardPage>
+    );
   return (
     <BoardPage
       title="Compare"
@@ -108,7 +122,7 @@ function Start() {
         )
       }
     >
-      Paste the ids of two runs, or mark two on the page of runs. One run alone is held against good runs of its kind.
+      Paste the ids of two runs, or mark some on the page of runs. One run alone is held against good runs of its kind.
     </Empty>
   );
 }

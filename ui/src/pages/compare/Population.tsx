@@ -29,11 +29,11 @@ const unusual = ({ value, median, p95 }: Beside): Tone | undefined =>
 const BESIDE: Column<Beside>[] = [
   { key: "feature", name: "Number", silent: true, left: true, wide: true, cell: (row) => words(row.feature) },
   { key: "value", name: "This run", cell: (row) => say(row.feature, row.value), tone: unusual },
-  { key: "median", name: "Median of good runs", cell: (row) => say(row.feature, row.median) },
-  { key: "p95", name: "95 of 100 below", cell: (row) => say(row.feature, row.p95) },
+  { key: "median", name: "Median", cell: (row) => say(row.feature, row.median) },
+  { key: "p95", name: "p95", cell: (row) => say(row.feature, row.p95) },
   {
     key: "times",
-    name: "Times the median",
+    name: "× median",
     cell: (row) => (row.median ? `${fixed(row.value / row.median, 1)}×` : "–"),
     tone: unusual,
   },

@@ -1,10 +1,12 @@
 /** Who spends what: costs by whatever key, over time, beside what is allowed and what it will come to. */
 
-import { CloseButton, Select } from "@mantine/core";
+import { Button, CloseButton, Select } from "@mantine/core";
+import { IconDownload } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
 import { useCallback, useMemo } from "react";
 import { costsQuery, forecastQuery, MONEY_REFRESH_MS, unpricedQuery } from "@/api/money";
+import { inProject } from "@/api/project";
 import {
   asRows,
   COST_KEYS,
@@ -24,7 +26,6 @@ import { byKey, type Series } from "@/lib/series";
 import { Legend } from "@/pages/overview/Legend";
 import { BoardPage, BoardPanel, board, type Column, Figure, Figures, Grid, Meter, Nothing, Table } from "@/ui/Board";
 import { TimeChart } from "@/ui/chart/TimeChart";
-import { FileLink } from "@/ui/FileLink";
 import { ErrorState, SkeletonRows } from "@/ui/States";
 import { TimeRange } from "@/ui/TimeRange";
 import { useNow } from "@/ui/useNow";
@@ -167,13 +168,16 @@ export function CostsPage() {
           title={search.run ? "Ledger of the run" : `Who spends it`}
           about="From the ledger: each call once, whatever told it twice. Delegated is what agents below an agent spent."
           tools={
-            <FileLink
-              href={`/api/v1/costs.csv?${new URLSearchParams({ ...asked, by })}`}
-              name="costs.csv"
+            <Button
+              component="a"
+              href={inProject(`/api/v1/costs.csv?${new URLSearchParams({ ...asked, by })}`)}
+              download="costs.csv"
+              variant="default"
               size="compact-xs"
+              leftSection={<IconDownload size={13} stroke={1.8} />}
             >
               CSV
-            </FileLink>
+            </Button>
           }
         >
           {rows.isPending ? (

@@ -1,6 +1,6 @@
 /** An incident: since when, what changed just before, the last good run beside the first bad one, who was hit, and the brake. */
 import { ActionIcon, Button, Tooltip } from "@mantine/core";
-import { IconArrowLeft } from "@tabler/icons-react";
+import { IconArrowLeft, IconDownload } from "@tabler/icons-react";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
 import { hitFile, incidentQuery } from "@/api/incidents";
@@ -10,7 +10,6 @@ import { absolute, clock, count, plural, usd } from "@/lib/format";
 import { issueName } from "@/lib/issues";
 import { DECISIONS } from "@/pages/issues/decisions";
 import { Seen } from "@/pages/issues/Seen";
-import { FileLink } from "@/ui/FileLink";
 import { Said } from "@/ui/Said";
 import { ErrorState, SkeletonRows } from "@/ui/States";
 import { Ago } from "@/ui/Time";
@@ -124,9 +123,15 @@ function Hit({ incident: { hit, issue } }: { incident: Incident }) {
           note={hit.unpriced_runs > 0 ? `${plural(hit.unpriced_runs, "run")} unpriced` : undefined}
         />
       </dl>
-      <FileLink href={hitFile(issue.fingerprint)} name="incident-runs.csv">
+      <Button
+        variant="default"
+        leftSection={<IconDownload size={14} stroke={1.8} />}
+        component="a"
+        href={hitFile(issue.fingerprint)}
+        download="incident-runs.csv"
+      >
         Who was hit, as a file
-      </FileLink>
+      </Button>
     </section>
   );
 }

@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useSearch } from "@tanstack/react-router";
 import { useMemo } from "react";
 import { seenQuery } from "@/api/queries";
-import { byKey, type Mark } from "@/lib/series";
+import { type Buckets, byKey, type Mark, together } from "@/lib/series";
 import { type Ask, REFRESH_MS } from "./ask";
 import { Breakdown } from "./Breakdown";
 import { Checklist } from "./Checklist";
@@ -31,14 +31,14 @@ export function DeepDivePage() {
 function Body({ ask, stretch }: { ask: Ask; stretch: (from: number, to: number) => void }) {
   const start = ask.time.starts[0] ?? 0;
   const end = (ask.time.starts.at(-1) ?? 0) + ask.time.stepMs;
-  const { data } = useQuery({
-    ...seenQuery({
-      from: new Date(start).toISOString(),
-      to: new Date(end).toISOString(),
+  const seenIn = (shift: number) =>
+    seenQuery({
+      from: new Date(start - shift).toISOString(),
+      to: new Date(end - shift).toISOString(),
       ...(ask.scope.agent ? { agent: [ask.scope.agent] } : {}),
-    }),
-    refetchInterval: ask.live ? REFRESH_MS : false,
-  });
+    });
+  const { data } = useQuery({ ...seenIn(0), refetchInterval: ask.live ? REFRESH_MS : false });
+  const { data: earlier } = useQuery({ ...seenIn(ask.shift ?? 0), enabled: ask.shift !== undefined });
   const findings = useMemo(() => data?.findings ?? [], [data]);
   const drift = useMemo(
     (): Mark[] =>
@@ -47,19 +47,13 @@ function Body({ ask, stretch }: { ask: Ask; stretch: (from: number, to: number) 
         .map((finding) => ({ at: Date.parse(finding.at), name: `Drift: ${finding.message}`, tone: "bad" })),
     [findings],
   );
-  const seen = useMemo(
+  const seen = useMemo(() => byDetector(findings, ask.time), [findings, ask.time]);
+  const before = useMemo(
     () =>
-      byKey(
-        findings.map((finding) => ({
-          time: new Date(Math.floor(Date.parse(finding.at) / ask.time.stepMs) * ask.time.stepMs).toISOString(),
-          by: [finding.detector],
-          count: 1,
-          value: 1,
-          quantiles: [],
-        })),
-        ask.time,
-      ),
-    [findings, ask.time],
+      ask.shift === undefined || !earlier
+        ? undefined
+        : [together("all", byDetector(earlier.findings, ask.time, -ask.shift))],
+    [earlier, ask.time, ask.shift],
   );
   return (
     <>
@@ -70,7 +64,7 @@ function Body({ ask, stretch }: { ask: Ask; stretch: (from: number, to: number) 
         <Heatmap ask={ask} spec={HEATS.steps} onStretch={stretch} />
         <Load ask={ask} onStretch={stretch} />
         <Panel panel={TOOLS} ask={ask} onStretch={stretch} own={drift} />
-        <Findings ask={ask} series={seen} more={!!data?.next} onStretch={stretch} />
+        <Findings ask={ask} series={seen} before={before} more={!!data?.next} onStretch={stretch} />
         {REST.map((each) => (
           <Panel key={each.title} panel={each} ask={ask} onStretch={stretch} />
         ))}
@@ -83,3 +77,17 @@ function Body({ ask, stretch }: { ask: Ask; stretch: (from: number, to: number) 
     </>
   );
 }
+
+/** Findings counted by detector; `shiftMs` draws those of an earlier time over this one. */
+const byDetector = (findings: { at: string; detector: string }[], time: Buckets, shiftMs = 0) =>
+  byKey(
+    findings.map(({ at, detector }) => ({
+      time: new Date(Math.floor(Date.parse(at) / time.stepMs) * time.stepMs).toISOString(),
+      by: [detector],
+      count: 1,
+      value: 1,
+      quantiles: [],
+    })),
+    time,
+    { shiftMs },
+  );

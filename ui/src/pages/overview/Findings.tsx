@@ -13,12 +13,14 @@ import { PanelHead } from "./Panel";
 interface Props {
   ask: Ask;
   series: Series[];
+  /** All of an earlier time together, drawn below. */
+  before: Series[] | undefined;
   /** There are more than those counted. */
   more: boolean;
   onStretch: (from: number, to: number) => void;
 }
 
-export function Findings({ ask, series, more, onStretch }: Props) {
+export function Findings({ ask, series, before, more, onStretch }: Props) {
   const navigate = useNavigate();
   const marks = useMarks(ask);
   const open = useCallback(
@@ -39,6 +41,7 @@ export function Findings({ ask, series, more, onStretch }: Props) {
             label="Findings"
             time={ask.time}
             series={series}
+            before={before}
             marks={marks}
             kind="bars"
             format={compact}

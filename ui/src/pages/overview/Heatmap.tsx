@@ -7,9 +7,9 @@ import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useEffect, useMemo, useRef } from "react";
 import { runSql } from "@/api/queries";
-import type { RunsSearch } from "@/lib/filter";
+import type { Bound } from "@/lib/filter";
 import { absolute, compact, count, duration } from "@/lib/format";
-import { type Amount, type Cell, cells, edge, heatSql } from "@/lib/heat";
+import { type Amount, bounds, type Cell, cells, heatSql, span } from "@/lib/heat";
 import { runsSearch } from "@/lib/overview";
 import { type Buckets, byQuantile, type Series } from "@/lib/series";
 import { day, night } from "@/theme/tokens";
@@ -27,8 +27,9 @@ interface HeatSpec {
   /** The measure of the quantiles, in the words of `/api/v1/aggregate`. */
   measure: string;
   format: (value: number) => string;
-  /** The runs of a cell. */
-  runs: (from: number, to: number) => RunsSearch;
+  /** The bounds of a list of runs that hold a cell's runs. */
+  least: Bound;
+  most: Bound;
 }
 
 export const HEATS: Record<"durations" | "tokens" | "steps", HeatSpec> = {
@@ -39,7 +40,8 @@ export const HEATS: Record<"durations" | "tokens" | "steps", HeatSpec> = {
     of: "duration_ms",
     measure: "duration_ms",
     format: duration,
-    runs: (from, to) => ({ ...(from > 1 ? { min_duration_ms: from } : {}), max_duration_ms: to }),
+    least: "min_duration_ms",
+    most: "max_duration_ms",
   },
   tokens: {
     title: "Tokens per run, as a distribution",
@@ -47,7 +49,8 @@ export const HEATS: Record<"durations" | "tokens" | "steps", HeatSpec> = {
     of: "total_tokens",
     measure: "tokens",
     format: compact,
-    runs: (from, to) => ({ ...(from > 1 ? { min_tokens: from } : {}), max_tokens: to }),
+    least: "min_tokens",
+    most: "max_tokens",
   },
   steps: {
     title: "Steps per run, as a distribution",
@@ -56,8 +59,8 @@ export const HEATS: Record<"durations" | "tokens" | "steps", HeatSpec> = {
     of: "steps",
     measure: "steps",
     format: compact,
-    // The list has no bound for steps: the most are above.
-    runs: () => ({ sort: "-steps" }),
+    least: "min_steps",
+    most: "max_steps",
   },
 };
 
@@ -110,13 +113,11 @@ export function Heatmap({ ask, spec = HEATS.durations, onStretch }: Props) {
     if (start === undefined) return;
     const row = y === undefined ? undefined : Number(drawing.current?.convertFromPixel({ yAxisIndex: 0 }, y));
     const cell = row === undefined ? undefined : heat.find((each) => each.at === at && each.level === row + low);
+    // Beside the cells all runs of the time are meant.
+    const { least, most } = cell ? bounds(cell.level, spec.of) : {};
     void navigate({
       to: "/runs",
-      search: {
-        ...runsSearch(ask.scope, start, start + ask.time.stepMs),
-        // Beside the cells all runs of the time are meant.
-        ...(cell ? spec.runs(edge(cell.level, spec.of), edge(cell.level + 1, spec.of)) : {}),
-      },
+      search: { ...runsSearch(ask.scope, start, start + ask.time.stepMs), [spec.least]: least, [spec.most]: most },
     });
   };
 
@@ -160,9 +161,7 @@ function columnText(heat: Cell[], lines: Series[], time: Buckets, { of, format }
   const start = time.starts[at];
   if (start === undefined) return "";
   const here = heat.filter((cell) => cell.at === at);
-  const runs = here.map(
-    ({ level, count: runs }) => `${count(runs)} of ${format(edge(level, of))} to ${format(edge(level + 1, of))}`,
-  );
+  const runs = here.map(({ level, count: runs }) => `${count(runs)} of ${span(level, of, format)}`);
   const values = lines.map((line) => `${line.name} ${format(line.values[at] ?? 0)}`);
   const exact = time.stepMs < 60_000 ? "second" : "minute";
   const told = here.length === 0 ? "no runs" : `runs ${runs.join(", ")}; ${values.join(", ")}`;
@@ -171,5 +170,5 @@ function columnText(heat: Cell[], lines: Series[], time: Buckets, { of, format }
 
 function describe(heat: Cell[], { title, of, format }: HeatSpec): string {
   const busiest = heat.reduce((most, cell) => (cell.count > most.count ? cell : most));
-  return `${title} over time; most runs took ${format(edge(busiest.level, of))} to ${format(edge(busiest.level + 1, of))}.`;
+  return `${title} over time; most runs took ${span(busiest.level, of, format)}.`;
 }

@@ -31,30 +31,29 @@ export function Load({ ask, onStretch }: { ask: Ask; onStretch: (from: number, t
   ]
     .filter(Boolean)
     .join(",");
-  const answer = useQuery({
-    queryKey: ["load", first, last, stepMs, labels],
-    queryFn: async ({ signal }) => {
+  const question = (shift: number) => ({
+    queryKey: ["load", first - shift, last - shift, stepMs, labels],
+    queryFn: async ({ signal }: { signal: AbortSignal }) => {
       const questions = [
         `sum(max_over_time(agent_active_workflows{${labels}}[${stepMs}ms]))`,
         `sum(max_over_time({__name__=~"${QUEUES}"}[${stepMs}ms]))`,
       ];
       // A bucket's value is the highest within it, so each is asked for at its end.
       return Promise.all(
-        questions.map((question) => promRange(question, first + stepMs, last + stepMs, stepMs, signal)),
+        questions.map((question) => promRange(question, first + stepMs - shift, last + stepMs - shift, stepMs, signal)),
       );
     },
+  });
+  const answer = useQuery({
+    ...question(0),
     refetchInterval: ask.live ? REFRESH_MS : false,
     placeholderData: (before) => before,
   });
-  const series = useMemo(
-    () =>
-      (answer.data ?? []).flatMap((result, which): Series[] => {
-        const found = result[0];
-        if (!found) return [];
-        const at = new Map(found.values.map(([time, value]) => [Math.round(time * 1000) - stepMs, Number(value)]));
-        return [{ name: which === 0 ? "active" : "waiting", values: starts.map((start) => at.get(start) ?? null) }];
-      }),
-    [answer.data, starts, stepMs],
+  const earlier = useQuery({ ...question(ask.shift ?? 0), enabled: ask.shift !== undefined });
+  const series = useMemo(() => drawn(answer.data, starts, stepMs), [answer.data, starts, stepMs]);
+  const before = useMemo(
+    () => (ask.shift === undefined ? undefined : drawn(earlier.data, starts, stepMs, ask.shift)),
+    [earlier.data, starts, stepMs, ask.shift],
   );
   const open = useCallback(
     (from: number, to: number) => void navigate({ to: "/runs", search: runsSearch(ask.scope, from, to) }),
@@ -78,6 +77,7 @@ export function Load({ ask, onStretch }: { ask: Ask; onStretch: (from: number, t
             label="Active runs and queue"
             time={ask.time}
             series={series}
+            before={before}
             marks={marks}
             kind="lines"
             format={compact}
@@ -93,4 +93,16 @@ export function Load({ ask, onStretch }: { ask: Ask; onStretch: (from: number, t
       )}
     </section>
   );
+}
+
+type Answers = Awaited<ReturnType<typeof promRange>>[];
+
+/** The two answers as lines over the buckets; those of an earlier time are drawn over this one. */
+function drawn(answers: Answers | undefined, starts: readonly number[], stepMs: number, shift = 0): Series[] {
+  return (answers ?? []).flatMap((result, which) => {
+    const found = result[0];
+    if (!found) return [];
+    const at = new Map(found.values.map(([time, value]) => [Math.round(time * 1000) - stepMs + shift, Number(value)]));
+    return [{ name: which === 0 ? "active" : "waiting", values: starts.map((start) => at.get(start) ?? null) }];
+  });
 }

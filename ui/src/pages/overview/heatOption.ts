@@ -1,6 +1,6 @@
 /** What ECharts is told for a heatmap of runs over time. Pure; colours come from the palette of the scheme. */
 import { absolute, count } from "@/lib/format";
-import { type Amount, type Cell, edge, levelOf, PER_OCTAVE } from "@/lib/heat";
+import { type Amount, type Cell, edge, levelOf, PER_OCTAVE, span } from "@/lib/heat";
 import type { Buckets, Mark, Series } from "@/lib/series";
 import type { Palette } from "@/theme/tokens";
 import type { Option } from "@/ui/chart/engine";
@@ -23,7 +23,7 @@ export function heatOption({ heat, lines, before, marks, time, spec, palette }: 
   const high = Math.max(...heat.map((cell) => cell.level));
   const levels = Array.from({ length: high - low + 1 }, (_, at) => low + at);
   const label = { color: palette.faint, fontSize: 11, fontFamily: "inherit" };
-  const row = (value: number | null) => (value == null ? null : levelOf(value, spec.of) - low - 0.5);
+  const row = (value: number | null) => (value == null ? null : levelOf(value) - low - 0.5);
   const line = (series: Series, style: object) => ({
     name: series.name,
     type: "line",
@@ -59,7 +59,7 @@ export function heatOption({ heat, lines, before, marks, time, spec, palette }: 
     },
     yAxis: {
       type: "category",
-      data: levels.map((level) => spec.format(edge(level, spec.of))),
+      data: levels.map((level) => spec.format(edge(level))),
       axisLine: { show: false },
       axisTick: { show: false },
       axisLabel: { ...label, interval: PER_OCTAVE * 2 - 1 },
@@ -117,10 +117,7 @@ function tooltip(at: number, { heat, lines, marks, time, spec }: Omit<Drawn, "be
     .filter((cell) => cell.at === at)
     .sort((one, other) => other.level - one.level)
     .map((cell) =>
-      row(
-        `${spec.format(edge(cell.level, spec.of))} to ${spec.format(edge(cell.level + 1, spec.of))}`,
-        `${count(cell.count)} ${cell.count === 1 ? "run" : "runs"}`,
-      ),
+      row(span(cell.level, spec.of, spec.format), `${count(cell.count)} ${cell.count === 1 ? "run" : "runs"}`),
     );
   const head = `<div style="opacity:.75;margin-bottom:4px">${plain(absolute(new Date(start).toISOString(), "second"))}</div>`;
   return `${head}${runs.length > 0 ? quantiles.join("") + runs.join("") : "no runs"}${happenedIn(marks, start, time.stepMs)}`;

@@ -6,9 +6,9 @@ import { compact, count, duration, usd } from "@/lib/format";
 import { KindTile } from "@/theme/kinds";
 import classes from "./AgentGraph.module.css";
 
-const WIDTH = 190;
+const WIDTH = 232;
 const HEIGHT = 46;
-const COLUMN = 290;
+const COLUMN = 332;
 const ROW = 58;
 
 const left = (node: GraphNode) => node.column * COLUMN;

@@ -3,6 +3,7 @@ import { Button } from "@mantine/core";
 import { IconDownload } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
+import { inProject } from "@/api/project";
 import { runRawQuery } from "@/api/queries";
 import { plural } from "@/lib/format";
 import { JsonView } from "@/ui/JsonView";
@@ -15,7 +16,7 @@ const LARGE = 400;
 export function RunRaw({ traceId, steps }: { traceId: string; steps: number }) {
   const [wanted, setWanted] = useState(steps <= LARGE);
   const query = useQuery({ ...runRawQuery(traceId), enabled: wanted });
-  const address = `/api/v1/runs/${traceId}/raw`;
+  const address = inProject(`/api/v1/runs/${traceId}/raw`);
   return (
     <div className={classes.raw}>
       <div className={classes.tools}>

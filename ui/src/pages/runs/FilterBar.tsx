@@ -179,6 +179,8 @@ const BOUND_LABEL: Record<Bound, string> = {
   max_duration_ms: "Duration at most",
   min_tokens: "Tokens at least",
   max_tokens: "Tokens at most",
+  min_steps: "Steps at least",
+  max_steps: "Steps at most",
 };
 
 function Bounds({ search }: { search: RunsSearch }) {
@@ -196,7 +198,7 @@ function Bounds({ search }: { search: RunsSearch }) {
         <ActionIcon
           variant="default"
           size={30}
-          aria-label="Bounds for duration and tokens"
+          aria-label="Bounds for duration, tokens and steps"
           data-set={set || undefined}
           className={classes.bounds}
           onClick={show}

@@ -1,42 +1,45 @@
 /** What can be done with the runs that were chosen in the list. */
 import { Button, CloseButton } from "@mantine/core";
-import { useClipboard } from "@mantine/hooks";
 import { IconCopy, IconGitCompare, IconTerminal2, IconThumbUp } from "@tabler/icons-react";
 import { useMutation } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
 import { markRun } from "@/api/queries";
+import { COMPARED_MAX, comparing } from "@/lib/compare";
 import { plural } from "@/lib/format";
+import { useCopy } from "@/ui/useCopy";
 import classes from "./Marked.module.css";
 
 export function Marked({ marked, onClear }: { marked: ReadonlySet<string>; onClear: () => void }) {
-  const clipboard = useClipboard({ timeout: 1200 });
-  const good = useMutation({ mutationFn: () => Promise.all([...marked].map((id) => markRun(id, true))) });
+  const { said, copy } = useCopy();
+  const good = useMutation({
+    mutationFn: (ids: ReadonlySet<string>) => Promise.all([...ids].map((id) => markRun(id, true))),
+  });
+  // What became of other runs is not said of these.
+  const [done, failed] = good.variables === marked ? [good.isSuccess, good.isError] : [false, false];
   if (marked.size === 0) return null;
-  const [first, second] = marked;
+  const tooMany = marked.size > COMPARED_MAX;
   return (
     <section className={classes.bar} aria-label="Chosen runs">
       <span>{plural(marked.size, "run")} chosen</span>
       <Button
         variant="default"
-        disabled={marked.size > 2}
-        title={marked.size > 2 ? "Choose at most two runs to compare them" : undefined}
+        title={tooMany ? `The first ${COMPARED_MAX} are compared` : undefined}
         leftSection={<IconGitCompare size={15} stroke={1.7} />}
-        renderRoot={(props) => <a {...props} href={`/compare?a=${first}${second ? `&b=${second}` : ""}`} />}
+        renderRoot={(props) => <Link {...props} to="/compare" search={comparing([...marked])} />}
       >
-        {second ? "Compare them" : "Compare with what is usual"}
+        {marked.size > 1 ? "Compare them" : "Compare with what is usual"}
       </Button>
       <Button
         variant="default"
         leftSection={<IconCopy size={15} stroke={1.7} />}
-        onClick={() => clipboard.copy([...marked].join("\n"))}
+        onClick={() => copy([...marked].join("\n"))}
       >
-        {clipboard.copied ? "Copied" : "Copy ids"}
+        {said === "copied" ? "Copied" : said ? "The browser did not allow it" : "Copy ids"}
       </Button>
       <Button
         variant="default"
         leftSection={<IconTerminal2 size={15} stroke={1.7} />}
-        onClick={() =>
-          clipboard.copy([...marked].map((id) => `curl -sS ${location.origin}/api/v1/runs/${id}/raw`).join("\n"))
-        }
+        onClick={() => copy([...marked].map((id) => `curl -sS ${location.origin}/api/v1/runs/${id}/raw`).join("\n"))}
       >
         Copy as curl
       </Button>
@@ -45,9 +48,9 @@ export function Marked({ marked, onClear }: { marked: ReadonlySet<string>; onCle
         title="Once enough runs of a kind are good, others are compared with those alone"
         leftSection={<IconThumbUp size={15} stroke={1.7} />}
         loading={good.isPending}
-        onClick={() => good.mutate()}
+        onClick={() => good.mutate(marked)}
       >
-        {good.isSuccess ? "Good" : good.isError ? "Not marked: try again" : "Mark as good"}
+        {done ? "Good" : failed ? "Not marked: try again" : "Mark as good"}
       </Button>
       <CloseButton aria-label="Choose none" onClick={onClear} />
     </section>

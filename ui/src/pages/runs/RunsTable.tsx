@@ -38,7 +38,7 @@ interface Props {
 export function RunsTable({ rows, search, arrived, hasMore, loadingMore, onMore, scroller, marked, onMark }: Props) {
   const cards = useMediaQuery("(max-width: 760px)", undefined, { getInitialValueInEffect: false }) ?? false;
   const navigate = useNavigate();
-  const [active, setActive] = useState<string>();
+  const [active, setActive] = useState(search.peek);
   const { ref: sized, width } = useElementSize();
   const { columns, template, least } = useMemo(() => fitting(width - PICK, search.columns), [width, search.columns]);
   const grid = `${PICK - GAP}px ${template}`;

@@ -291,7 +291,11 @@ function Store({ status }: { status: Status }) {
 
 function Limits({ status }: { status: Status }) {
   return (
-    <Block title="Limits" note="Reaching one is answered with an error that names it." wide>
+    <Block
+      title="Limits"
+      note="Reaching one is answered with an error that names it; past label_sets, metrics count under the label other."
+      wide
+    >
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keyboard */}
       <section className={classes.scroll} tabIndex={0} aria-label="Table of limits">
         <table className={classes.table}>

@@ -28,12 +28,20 @@ export function tick(at: number, stepMs: number): string {
 
 export const plain = (text: string) => text.replace(/[&<>"]/g, (sign) => `&#${sign.charCodeAt(0)};`);
 
+/** Parts of an axis between its numbers. */
+const PARTS = 4;
+/** Shares of an axis that are cut into round parts. */
+const SHOWN = [0.02, 0.04, 0.08, 0.12, 0.2, 0.4, 0.6, 0.8];
+
 /** The lower end of an axis that ends at `most`: well below everything shown, so that small changes at the top are seen. */
 export function lowest(series: Series[], threshold: number, most: number): number {
   const values = series.flatMap((each) => each.values).filter((value) => value !== null);
   const gap = most - Math.min(threshold, ...values);
-  return Math.max(0, Math.floor((most - Math.max(gap * 1.5, 2)) / 2) * 2);
+  return most - most * (SHOWN.find((share) => share * most >= gap * 1.25) ?? 1);
 }
+
+/** Whether half of one would be a number that nothing shown can have. */
+const whole = (series: Series[]) => series.every(({ values }) => values.every((value) => Number.isInteger(value ?? 0)));
 
 interface Hovered {
   seriesName: string;
@@ -54,6 +62,7 @@ export function timeOption(props: TimeChartProps, palette: Palette): Option {
     return now ? colour(now, at) : kind === "bars" ? palette.text : colour(each, at);
   };
   const text = { color: palette.faint, fontSize: 11, fontFamily: "inherit" };
+  const floor = most === undefined ? undefined : lowest(series, threshold?.value ?? most, most);
   return {
     animation: false,
     grid: { left: 4, right: 18, top: 12, bottom: 2, outerBoundsMode: "same", outerBoundsContain: "axisLabel" },
@@ -82,9 +91,10 @@ export function timeOption(props: TimeChartProps, palette: Palette): Option {
     yAxis: {
       type: logarithmic ? "log" : "value",
       max: most,
-      min: most === undefined ? undefined : lowest(series, threshold?.value ?? most, most),
-      minInterval: 0,
-      splitNumber: 4,
+      min: floor,
+      interval: most === undefined || floor === undefined ? undefined : (most - floor) / PARTS,
+      minInterval: whole(series) && most === undefined && !logarithmic ? 1 : 0,
+      splitNumber: PARTS,
       splitLine: { lineStyle: { color: palette.border, type: [2, 4] } },
       axisLabel: { ...text, formatter: (value: number) => format(value) },
     },

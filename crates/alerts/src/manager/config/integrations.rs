@@ -83,6 +83,8 @@ struct Spec {
     maps: &'static [&'static str],
     rows: &'static [&'static str],
     plain: &'static [&'static str],
+    /// Known to Alertmanager and not done here, which is said.
+    ignored: &'static [&'static str],
 }
 
 /// What is read. Defaults are Alertmanager's, names of templates included, which `message/defaults.tmpl` defines.
@@ -96,7 +98,8 @@ const SPECS: &[Spec] = &[
         needs: "url",
         maps: &[],
         rows: &[],
-        plain: &["max_alerts", "timeout"],
+        plain: &["max_alerts"],
+        ignored: &["timeout"],
     },
     Spec {
         kind: Kind::Slack,
@@ -119,11 +122,12 @@ const SPECS: &[Spec] = &[
             ("thumb_url", ""),
             ("message_text", ""),
         ],
-        secrets: &["api_url", "app_token", "app_url"],
+        secrets: &["api_url"],
         needs: "api_url",
         maps: &[],
         rows: &["fields", "actions"],
-        plain: &["short_fields", "link_names", "mrkdwn_in", "timeout"],
+        plain: &["short_fields", "link_names", "mrkdwn_in"],
+        ignored: &["app_token", "app_token_file", "app_url", "timeout"],
     },
     Spec {
         kind: Kind::PagerDuty,
@@ -144,7 +148,8 @@ const SPECS: &[Spec] = &[
         needs: "routing_key",
         maps: &["details"],
         rows: &["images", "links"],
-        plain: &["timeout"],
+        plain: &[],
+        ignored: &["timeout"],
     },
     Spec {
         kind: Kind::Email,
@@ -160,11 +165,12 @@ const SPECS: &[Spec] = &[
             ("html", "{{ template \"email.default.html\" . }}"),
             ("text", "{{ template \"email.default.text\" . }}"),
         ],
-        secrets: &["auth_password", "auth_secret"],
+        secrets: &["auth_password"],
         needs: "",
         maps: &["headers"],
         rows: &[],
         plain: &["require_tls"],
+        ignored: &["auth_secret", "auth_secret_file", "force_implicit_tls", "threading"],
     },
     Spec {
         kind: Kind::Opsgenie,
@@ -185,7 +191,8 @@ const SPECS: &[Spec] = &[
         needs: "api_key",
         maps: &["details"],
         rows: &["responders"],
-        plain: &["update_alerts"],
+        plain: &[],
+        ignored: &["update_alerts"],
     },
     Spec {
         kind: Kind::Teams,
@@ -201,6 +208,7 @@ const SPECS: &[Spec] = &[
         maps: &[],
         rows: &[],
         plain: &[],
+        ignored: &[],
     },
     Spec {
         kind: Kind::TeamsV2,
@@ -215,6 +223,7 @@ const SPECS: &[Spec] = &[
         maps: &[],
         rows: &[],
         plain: &[],
+        ignored: &[],
     },
     Spec {
         kind: Kind::Feishu,
@@ -229,6 +238,7 @@ const SPECS: &[Spec] = &[
         maps: &[],
         rows: &[],
         plain: &[],
+        ignored: &[],
     },
 ];
 
@@ -296,13 +306,21 @@ fn one(
 ) -> Option<Integration> {
     let mut fields = p.fields(node, spec.field)?;
     let send_resolved = fields.boolean("send_resolved", p).unwrap_or(spec.send_resolved);
+    let names_source = fields.place_of("source").is_some();
     let mut texts = BTreeMap::new();
     for (name, default) in spec.texts {
         let template = match fields.take(name) {
             Some(node) => template(node, p),
-            None => Template::parse(default).ok(),
+            None => match global(spec.kind, name) {
+                Some(Secret::Text(text)) => Template::parse(&text).ok(),
+                _ => Template::parse(default).ok(),
+            },
         };
         texts.extend(template.map(|template| (*name, template)));
+    }
+    // Who PagerDuty shows as the source is who it shows as the client, unless another is named.
+    if let Some(client) = texts.get("client").filter(|_| !names_source).cloned() {
+        texts.insert("source", client);
     }
     let mut secrets = BTreeMap::new();
     for name in spec.secrets {
@@ -348,8 +366,14 @@ fn one(
     }
     let mut plain = BTreeMap::new();
     for name in spec.plain {
-        if let Some(node) = fields.take(name) {
-            plain.insert(*name, node.text().unwrap_or_default().to_owned());
+        let texts = fields.list_of_texts(name, p);
+        if !texts.is_empty() {
+            plain.insert(*name, texts.join(","));
+        }
+    }
+    for name in spec.ignored {
+        if let Some(place) = fields.place_of(name).filter(|_| fields.take(name).is_some()) {
+            warnings.add(place, format!("receiver {receiver:?}: `{name}` of {} is not done", spec.field));
         }
     }
     if spec.kind == Kind::Email {
@@ -403,7 +427,7 @@ fn http(fields: &mut Fields<'_>, receiver: &str, p: &mut Problems, warnings: &mu
         }
         inner.finish(p);
     }
-    // Redirects are followed and HTTP/2 is not used whatever these say.
+    // Redirects are not followed, since credentials belong to the address that was configured, and HTTP/2 is not used.
     for name in ["follow_redirects", "enable_http2"] {
         http.take(name);
     }

@@ -42,6 +42,9 @@ pub(super) fn config(text: &str) -> Result<Config, Vec<Problem>> {
     }
     let inhibit_rules = fields.list("inhibit_rules", p).iter().filter_map(|node| inhibit_rule(node, p)).collect();
     let templates = fields.list_of_texts("templates", p);
+    if let Some(place) = fields.place_of("tracing").filter(|_| fields.take("tracing").is_some()) {
+        warnings.add(place, "`tracing` is not done");
+    }
     let known = Known {
         receivers: receivers.iter().map(|receiver| receiver.name.clone()).collect(),
         intervals: time_intervals.keys().cloned().collect(),
@@ -89,6 +92,12 @@ fn global(fields: &mut Fields<'_>, p: &mut Problems, warnings: &mut Problems) ->
         let file = fields.take(&format!("{name}_file")).map(|node| Secret::File(p.text(node, name)));
         global.secrets.extend(text.or(file).map(|secret| ((kind, field.to_owned()), secret)));
     }
+    for (name, kind, field) in
+        [("pagerduty_url", Kind::PagerDuty, "url"), ("opsgenie_api_url", Kind::Opsgenie, "api_url")]
+    {
+        let text = fields.take(name).map(|node| Secret::Text(p.text(node, name)));
+        global.secrets.extend(text.map(|text| ((kind, field.to_owned()), text)));
+    }
     for name in ["smtp_from", "smtp_smarthost", "smtp_hello", "smtp_auth_username", "smtp_auth_identity"] {
         let text = fields.take(name).map(|node| p.text(node, name));
         global.smtp.texts.extend(text.map(|text| (name.trim_start_matches("smtp_").to_owned(), text)));
@@ -99,10 +108,8 @@ fn global(fields: &mut Fields<'_>, p: &mut Problems, warnings: &mut Problems) ->
     if let Some(node) = fields.take("smtp_require_tls") {
         global.smtp.require_tls = p.boolean(node, "`smtp_require_tls`");
     }
-    // URLs of services we send to by integration, and settings of services we do not know: read, named, not done.
+    // Settings of services we do not know, and what is set by integration: read, named, not done.
     for name in [
-        "pagerduty_url",
-        "opsgenie_api_url",
         "wechat_api_url",
         "wechat_api_secret",
         "wechat_api_corp_id",
@@ -112,12 +119,27 @@ fn global(fields: &mut Fields<'_>, p: &mut Problems, warnings: &mut Problems) ->
         "webex_api_url",
         "http_config",
         "smtp_auth_secret",
+        "smtp_auth_secret_file",
+        "smtp_force_implicit_tls",
         "smtp_tls_config",
+        "slack_app_token",
+        "slack_app_token_file",
+        "slack_app_url",
         "rocketchat_api_url",
+        "rocketchat_token",
+        "rocketchat_token_file",
+        "rocketchat_token_id",
+        "rocketchat_token_id_file",
+        "telegram_bot_token",
+        "telegram_bot_token_file",
+        "mattermost_webhook_url",
+        "mattermost_webhook_url_file",
+        "wechat_api_secret_file",
+        "victorops_api_key_file",
         "jira_api_url",
     ] {
         if let (Some(place), Some(_)) = (fields.place_of(name), fields.take(name)) {
-            warnings.add(place, format!("`{name}` of global is not done; write it in the receiver"));
+            warnings.add(place, format!("`{name}` of global is not done"));
         }
     }
     fields.finish(p);

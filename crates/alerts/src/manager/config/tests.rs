@@ -87,6 +87,36 @@ fn a_configuration_is_read_as_it_stands() {
 }
 
 #[test]
+fn what_is_known_and_not_done_is_said() {
+    let text = r#"
+global: {pagerduty_url: 'http://pd.example/', opsgenie_api_url: 'http://og.example/', slack_app_token: x}
+tracing: {endpoint: x}
+route: {receiver: a}
+receivers:
+  - name: a
+    slack_configs: [{api_url: 'http://s/', app_token: t, timeout: 3s, mrkdwn_in: [text, fields]}]
+    pagerduty_configs: [{routing_key: k}]
+    opsgenie_configs: [{api_key: k, update_alerts: true}]
+"#;
+    let config = Config::parse(text).unwrap();
+    let warnings: Vec<&str> = config.warnings.iter().map(|warning| warning.message.as_str()).collect();
+    for part in [
+        "`slack_app_token` of global is not done",
+        "`tracing` is not done",
+        "receiver \"a\": `app_token` of slack_configs is not done",
+        "`timeout` of slack_configs is not done",
+        "`update_alerts` of opsgenie_configs is not done",
+    ] {
+        assert!(warnings.iter().any(|warning| warning.contains(part)), "{part}: {warnings:?}");
+    }
+    assert_eq!(warnings.len(), 5);
+    let [slack, pagerduty, opsgenie] = &config.receivers[0].integrations[..] else { panic!("three integrations") };
+    assert_eq!(slack.plain["mrkdwn_in"], "text,fields");
+    assert_eq!(pagerduty.texts["url"].text(), "http://pd.example/");
+    assert_eq!(opsgenie.texts["api_url"].text(), "http://og.example/");
+}
+
+#[test]
 fn alerts_take_the_routes_they_should() {
     let config = Config::parse(CONFIG).unwrap();
     assert_eq!(receivers(&config, &[("severity", "P1")]), ["page", "here"]);

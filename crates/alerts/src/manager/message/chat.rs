@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Request, Writer};
+use super::{Request, Taken, Writer};
 
 fn request(writer: &Writer<'_>, body: serde_json::Value) -> Result<Request, String> {
     Ok(Request {
@@ -10,7 +10,7 @@ fn request(writer: &Writer<'_>, body: serde_json::Value) -> Result<Request, Stri
         url: writer.secret("webhook_url")?,
         headers: Vec::new(),
         body,
-        zero_means_taken: None,
+        taken: Taken::Status,
     })
 }
 
@@ -50,6 +50,9 @@ pub(super) fn teams_v2(writer: &Writer<'_>) -> Result<Request, String> {
     request(writer, body)
 }
 
+/// What Feishu says of too many messages at once.
+const TOO_MANY: &[i64] = &[11232];
+
 /// Bot of Feishu or Lark. It answers 200 to mistakes too; `code` tells.
 pub(super) fn feishu(writer: &Writer<'_>) -> Result<Request, String> {
     let color = if writer.notification.is_firing() { "red" } else { "green" };
@@ -62,6 +65,6 @@ pub(super) fn feishu(writer: &Writer<'_>) -> Result<Request, String> {
         },
     });
     let mut request = request(writer, body)?;
-    request.zero_means_taken = Some("code");
+    request.taken = Taken::Zero("code", TOO_MANY);
     Ok(request)
 }

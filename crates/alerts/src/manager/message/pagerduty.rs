@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Request, Writer, cut};
+use super::{Request, Taken, Writer, cut};
 
 /// Characters of a summary PagerDuty takes.
 const MAX_SUMMARY_BYTES: usize = 1024;
@@ -40,7 +40,7 @@ pub(super) fn write(writer: &Writer<'_>) -> Result<Request, String> {
             object.insert(name.into(), rows.into_iter().map(Value::Object).collect());
         }
     }
-    Ok(Request { method: "POST", url: writer.text("url")?, headers: Vec::new(), body, zero_means_taken: None })
+    Ok(Request { method: "POST", url: writer.text("url")?, headers: Vec::new(), body, taken: Taken::Status })
 }
 
 /// Alertmanager's four details, and what the receiver adds.

@@ -1,8 +1,11 @@
-//! Slack's incoming webhooks, as Alertmanager fills them.
+//! Slack's incoming webhooks and `chat.postMessage`, as Alertmanager fills them.
 
 use serde_json::{Map, Value, json};
 
-use super::{Request, Writer};
+use super::{Request, Taken, Writer};
+
+/// What `chat.postMessage` says of refusals that pass.
+const PASSING: &[&str] = &["ratelimited", "rate_limited", "service_unavailable", "internal_error", "request_timeout"];
 
 pub(super) fn write(writer: &Writer<'_>) -> Result<Request, String> {
     let mut attachment = Map::new();
@@ -33,7 +36,8 @@ pub(super) fn write(writer: &Writer<'_>) -> Result<Request, String> {
             attachment.insert(name.into(), rows.into_iter().map(Value::Object).collect());
         }
     }
-    attachment.insert("mrkdwn_in".into(), json!(["fallback", "pretext", "text"]));
+    let formatted = writer.integration.plain.get("mrkdwn_in").map_or("fallback,pretext,text", String::as_str);
+    attachment.insert("mrkdwn_in".into(), formatted.split(',').collect());
     let mut body = Map::new();
     for (field, name) in [
         ("channel", "channel"),
@@ -52,5 +56,5 @@ pub(super) fn write(writer: &Writer<'_>) -> Result<Request, String> {
     }
     body.insert("attachments".into(), json!([attachment]));
     let url = writer.secret("api_url")?;
-    Ok(Request { method: "POST", url, headers: Vec::new(), body: body.into(), zero_means_taken: None })
+    Ok(Request { method: "POST", url, headers: Vec::new(), body: body.into(), taken: Taken::Ok(PASSING) })
 }

@@ -169,6 +169,8 @@ fn the_other_services_get_their_cards() {
     assert_eq!(open.url, "https://api.opsgenie.com/v2/alerts");
     assert_eq!(open.headers, [("Authorization", "GenieKey k".to_owned())]);
     assert_eq!((&open.body["priority"], &open.body["tags"]), (&json!("P1"), &json!(["a", "b"])));
+    assert_eq!(open.body["details"], json!({"alertname": "AgentErrorRateSpike", "severity": "P1"}));
+    assert!(open.body.get("responders").is_none() && open.body.get("actions").is_none(), "{}", open.body);
     let alias = open.body["alias"].as_str().unwrap();
     assert_eq!(close.url, format!("https://api.opsgenie.com/v2/alerts/{alias}/close?identifierType=alias"));
     let teams = body(&firing, "msteams");

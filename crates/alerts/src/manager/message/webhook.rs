@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Request, Writer, common, rfc3339};
+use super::{Request, Taken, Writer, common, rfc3339};
 use crate::manager::dispatch::GivenAlert;
 use crate::manager::fingerprint;
 
@@ -38,5 +38,5 @@ pub(super) fn write(writer: &Writer<'_>) -> Result<Request, String> {
         "externalURL": writer.sender.external_url,
         "alerts": notification.alerts[..shown].iter().map(one).collect::<Vec<_>>(),
     });
-    Ok(Request { method: "POST", url: writer.secret("url")?, headers: Vec::new(), body, zero_means_taken: None })
+    Ok(Request { method: "POST", url: writer.secret("url")?, headers: Vec::new(), body, taken: Taken::Status })
 }

@@ -156,23 +156,11 @@ fn evidence_of_the_beginning_may_come_after_that_of_the_end() {
     assert_eq!((kept[0].ended_at.as_deref(), kept[0].query.as_str(), kept[0].points.len()), (Some("then"), "load", 2));
 }
 
-#[test]
-fn the_address_of_a_run_says_its_project_where_pages_do_not_begin_with_it() {
-    let run = EvidenceRun {
-        trace_id: "0a".into(),
-        name: "run".into(),
-        agent: Some("tutor".into()),
-        status: RunStatus::Error,
-        started_at: String::new(),
-        duration_ms: 1500.0,
-        errors: 1,
-        cost_usd: None,
-    };
-    let line = |labels: &[(&str, &str)]| {
-        let said = annotations(std::slice::from_ref(&run), "http://tawny", &Labels::new(labels.iter().copied()));
-        said.into_iter().find(|(name, _)| name == present::WORST_RUNS).unwrap().1
-    };
-    assert_eq!(line(&[("project", "bank")]), "http://tawny/runs/0a?project=bank (tutor, error, 1.5 s)");
-    assert_eq!(line(&[("project", "default")]), "http://tawny/runs/0a (tutor, error, 1.5 s)");
-    assert_eq!(line(&[]), "http://tawny/runs/0a (tutor, error, 1.5 s)");
+#[tokio::test]
+async fn links_name_the_project_of_the_alert() {
+    let run = Looked::new("").runs(&alert("A")).await;
+    let line = |labels: &Labels| annotations(labels, &run, "http://t").pop().unwrap().1;
+    assert!(line(&Labels::default()).starts_with("http://t/runs/abc (run, error"), "{}", line(&Labels::default()));
+    assert!(line(&Labels::new([("project", "default")])).starts_with("http://t/runs/abc ("));
+    assert!(line(&Labels::new([("project", "bank & co")])).starts_with("http://t/runs/abc?project=bank+%26+co ("));
 }

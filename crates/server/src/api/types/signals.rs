@@ -168,7 +168,7 @@ pub struct MetricFamily {
     pub spellings: Vec<String>,
     /// Sets of labels it has now.
     pub label_sets: u64,
-    /// Sets of labels it may have.
+    /// Sets of labels it may have; 0 where they are not counted.
     pub label_sets_max: u64,
 }
 

@@ -79,7 +79,7 @@ fn with(ledgers: &[Ledger]) -> (tempfile::TempDir, State) {
     let dir = tempfile::tempdir().unwrap();
     let state = State::open(dir.path(), &[kept::PART]).unwrap();
     state
-        .write(|tx| ledgers.iter().try_for_each(|ledger| kept::replace(tx, None, ledger, at("2026-11-21T04:00:00Z"))))
+        .write(|tx| ledgers.iter().try_for_each(|ledger| kept::replace(tx, None, ledger, at("2026-11-21T04:00:00Z"))?.write(tx)))
         .unwrap();
     (dir, state)
 }
@@ -146,7 +146,7 @@ fn a_run_that_changed_takes_the_place_of_what_it_was() {
     state
         .write(|tx| {
             let before = kept::ledger(tx, "default", changed.trace_id)?;
-            kept::replace(tx, before.as_ref(), &changed, at("2026-11-21T05:00:00Z"))
+            kept::replace(tx, before.as_ref(), &changed, at("2026-11-21T05:00:00Z"))?.write(tx)
         })
         .unwrap();
     let rows = ask(&state, &question(&[Key::Environment], None));

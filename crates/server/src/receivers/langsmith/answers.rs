@@ -72,6 +72,26 @@ pub async fn create_session(State(app): State<Arc<App>>, request: Request) -> Re
     }
 }
 
+/// `PATCH /sessions/{id}`, with which evaluations end: what is told is told back.
+pub async fn update_session(State(app): State<Arc<App>>, Path(id): Path<String>, request: Request) -> Response {
+    let read = receivers::read(&app, request, |_, body, _| {
+        serde_json::from_slice::<Json>(body).map_err(|error| DecodeError::Json(error.to_string()))
+    });
+    match read.await {
+        Err(refusal) => refuse(&refusal, error_body),
+        Ok(read) => {
+            let name = read.value.get("name").and_then(Json::as_str).unwrap_or("default");
+            let mut changed = project(name, Some(id), &app);
+            for key in ["end_time", "description", "extra"] {
+                if let Some(value) = read.value.get(key) {
+                    changed[key] = value.clone();
+                }
+            }
+            receivers::json(StatusCode::OK, &changed)
+        }
+    }
+}
+
 /// `GET /sessions?name=…`.
 pub async fn sessions(State(app): State<Arc<App>>, headers: HeaderMap, RawQuery(query): RawQuery) -> Response {
     list_sessions(&app, &headers, query.as_deref().unwrap_or_default())

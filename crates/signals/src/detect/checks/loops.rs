@@ -151,7 +151,9 @@ fn cycle(evidence: &Evidence<'_>, least: usize) -> Option<Draft> {
             let equal =
                 calls[at].key == calls[at - period].key && calls[at].result_key == calls[at - period].result_key;
             run = if equal { run + 1 } else { 0 };
-            if run >= period * (least - 1) {
+            // The same call over and over is no cycle: how often that may be is another setting.
+            let differ = || calls[at - period..at].iter().any(|call| call.key != calls[at].key);
+            if run >= period * (least - 1) && differ() {
                 let part = &calls[at + 1 - period * least..=at];
                 let names: Vec<&str> = part[..period].iter().map(|call| call.name).collect();
                 return Some(

@@ -7,8 +7,10 @@
 //!
 //! The false-alarm rate is set for the whole watch and divided by its streams and by the windows looked at. When something moved,
 //! the finding names the onset (the split that explains the runs best), the stream nearest to a cause, what it was before and is after, what else
-//! moved, and how much of it each attribute of the runs (version, model, user) explains. Then the time after the onset is the new normal.
+//! moved, and how much of it each attribute of the runs (version, model, user, tags, agents below, tools used) explains. Then the time
+//! after the onset is the new normal.
 
+mod explained;
 mod stream;
 mod test;
 
@@ -18,9 +20,10 @@ use model::{Run, Severity, Timestamp, TraceId};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+pub use self::explained::Cause;
 use self::stream::{Side, Stream};
-use super::Draft;
 use super::features::{self, Features};
+use super::{Draft, text};
 
 /// Runs remembered of one kind.
 pub const REMEMBERED: usize = 1_024;
@@ -40,8 +43,6 @@ const MOST_WITH_DETAILS: usize = 80;
 const NOT_WATCHED: &[&str] = &["surprise", "steps", "errors", "documents"];
 /// Streams named beside the one that leads.
 const ALSO: usize = 6;
-/// Change of the share of runs that use a tool from which it is more than something to know.
-const MUCH: f64 = 0.3;
 /// Chance below which a stream counts as moved too, once another one has raised the alarm.
 const MOVED_TOO: f64 = 1e-4;
 
@@ -73,6 +74,9 @@ pub struct Watch {
     streams: BTreeMap<String, Stream>,
     /// Runs seen since the start.
     seen: u64,
+    /// When the last of them arrived.
+    #[serde(default)]
+    last: Timestamp,
 }
 
 /// A change.
@@ -98,8 +102,8 @@ pub struct Shift {
     pub chance: f64,
     /// What else moved.
     pub also: Vec<String>,
-    /// Share of the change that an attribute of the runs explains, most first.
-    pub explained: Vec<(String, f64)>,
+    /// What explains it, most first.
+    pub explained: Vec<Cause>,
     /// Last runs before the change, newest first.
     pub good: Vec<TraceId>,
 }
@@ -111,9 +115,10 @@ impl Watch {
             self.marks.pop_front();
             self.streams.values_mut().for_each(Stream::pop);
         }
-        let groups = features.groups.iter().map(|(name, value)| ((*name).to_string(), value.clone())).collect();
+        let groups = features.groups.iter().map(|(name, value)| ((*name).to_string(), kept(name, value))).collect();
         self.marks.push_back(Mark { trace_id: run.trace_id, at: run.start, groups });
         self.seen += 1;
+        self.last = self.last.max(run.start).max(run.last_received);
         for name in features.values.keys().filter(|name| !NOT_WATCHED.contains(&name.as_str())) {
             let detail = name.contains(':') && !name.starts_with("tool:");
             let most = if detail { MOST_WITH_DETAILS } else { MOST_STREAMS };
@@ -125,7 +130,23 @@ impl Watch {
             stream.push(features.values.get(name));
         }
         let alarm = settings.false_alarms / (LOOKS * self.streams.len().max(1) as f64);
-        self.look(alarm).map(|(name, split)| self.shift(&name, split, alarm))
+        let (name, split) = self.look(alarm)?;
+        let stream = self.streams.get_mut(&name)?;
+        if !stream.matters(split) {
+            stream.settle(split);
+            return None;
+        }
+        Some(self.shift(&name, split, alarm))
+    }
+
+    /// When the last run arrived.
+    pub fn last(&self) -> Timestamp {
+        self.last
+    }
+
+    /// Whether enough runs were seen to tell a change.
+    pub fn is_mature(&self) -> bool {
+        self.seen > REFERENCE as u64
     }
 
     /// The most certain change of any stream, if one is certain enough: stream and position of its first run.
@@ -159,7 +180,7 @@ impl Watch {
         for (name, stream) in &self.streams {
             let Some(side) = stream.side(split) else { continue };
             let chance = test::chance(&side, self.spread(stream));
-            if chance < MOVED_TOO || name == alarming {
+            if (chance < MOVED_TOO && stream.matters(split)) || name == alarming {
                 moved.push((name, chance, side));
             }
         }
@@ -181,35 +202,12 @@ impl Watch {
             runs_after: self.marks.len() - split,
             chance: *chance,
             also: also.map(|(name, _, _)| (*name).clone()).collect(),
-            explained: self.explained(feature, split, side),
+            explained: explained::explained(&self.marks, &self.streams, feature, split),
             good: self.marks.range(..split).rev().take(3).map(|mark| mark.trace_id).collect(),
         };
         self.marks.drain(..split);
         self.streams.values_mut().for_each(|stream| stream.forget(split));
         shift
-    }
-
-    /// How much of the change goes away when runs are compared only with runs that share an attribute.
-    fn explained(&self, feature: &str, split: usize, all: &Side) -> Vec<(String, f64)> {
-        let total = test::statistic(all);
-        let names: std::collections::BTreeSet<&String> =
-            self.marks.iter().flat_map(|mark| mark.groups.keys()).collect();
-        let mut found: Vec<(String, f64)> = names
-            .into_iter()
-            .filter_map(|name| {
-                let strata =
-                    self.streams[feature].strata(split, |at| self.marks[at].groups.get(name).map(String::as_str));
-                // Many values with few runs each (users) explain anything: only a few large ones count.
-                if strata.len() > 8 {
-                    return None;
-                }
-                let within: f64 = strata.iter().map(test::statistic).sum();
-                let share = (1.0 - within / total.max(1e-9)).clamp(0.0, 1.0);
-                (share >= 0.1).then(|| (name.clone(), (share * 100.0).round() / 100.0))
-            })
-            .collect();
-        found.sort_by(|a, b| b.1.total_cmp(&a.1));
-        found
     }
 }
 
@@ -223,10 +221,6 @@ impl Shift {
             // Other words alone are no failure; where they are one, something else moves too.
             (_, super::vocabulary::FEATURE) => Severity::Info,
             (_, "outcome" | "failed" | "retrieval" | "document" | "decision" | "refused") => Severity::Critical,
-            // A tool that is hardly called any more, or chosen in far more or fewer runs, may be the whole failure.
-            (Some(_), _) if self.after * 10.0 > self.before && (self.after - self.before).abs() < MUCH => {
-                Severity::Info
-            }
             _ => Severity::Warning,
         };
         let said = if self.what == "median" {
@@ -240,11 +234,13 @@ impl Shift {
             self.runs_after,
             self.onset_at
         );
-        if let Some((name, share)) = self.explained.first() {
-            message.push_str(&format!("; {name} explains {:.0} % of it", share * 100.0));
+        if let Some(cause) = self.explained.first() {
+            message.push_str(&format!("; {} explains {:.0} % of it", cause.words(), cause.share * 100.0));
         }
         let explained: serde_json::Map<_, _> =
-            self.explained.iter().map(|(name, share)| (name.clone(), json!(share))).collect();
+            self.explained.iter().map(|cause| (cause.name.clone(), json!(cause.share))).collect();
+        let value = |cause: &Cause| Some((cause.name.clone(), json!(cause.value.as_ref()?)));
+        let values: serde_json::Map<_, _> = self.explained.iter().filter_map(value).collect();
         Draft::new(severity, self.feature.clone(), message)
             .with("dimension", self.feature.clone())
             .with("what", self.what.clone())
@@ -257,12 +253,22 @@ impl Shift {
             .with("chance", self.chance)
             .with("also", json!(self.also))
             .with("explained", explained)
+            .with("explained_by", values)
             .with("last_good", json!(self.good.iter().map(ToString::to_string).collect::<Vec<_>>()))
     }
 }
 
+/// The value of an attribute as it is remembered. Of users and conversations only whether two runs share one is asked: what is remembered
+/// outlives the runs, and must not say whose they were.
+fn kept(name: &str, value: &str) -> String {
+    match name {
+        explained::USER | explained::SESSION => text::fingerprint(&[value])[..12].to_owned(),
+        _ => value.to_owned(),
+    }
+}
+
 fn rounded(value: f64) -> String {
-    if value >= 100.0 { format!("{value:.0}") } else { format!("{value:.3}") }
+    if value >= 100.0 || value.fract() == 0.0 { format!("{value:.0}") } else { format!("{value:.3}") }
 }
 
 #[cfg(test)]

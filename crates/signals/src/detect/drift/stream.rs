@@ -16,12 +16,41 @@ const ABSENT: u8 = u8::MAX;
 const NEARBY: usize = 24;
 /// Quantiles that cut a number's usual range into categories.
 const EDGES: [f64; 3] = [0.1, 0.5, 0.9];
+/// Part by which a number must have moved at one of these quantiles to matter to anybody.
+const MATTERS: f32 = 0.05;
 
 /// Counts by category on both sides of a split.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Side {
     pub(super) before: [u32; CATEGORIES],
     pub(super) after: [u32; CATEGORIES],
+}
+
+impl Side {
+    /// Counts a run.
+    pub(super) fn count(&mut self, category: u8, is_after: bool) {
+        let counts = if is_after { &mut self.after } else { &mut self.before };
+        counts[usize::from(category)] += 1;
+    }
+
+    /// Runs before and after.
+    pub(super) fn runs(&self) -> [u32; 2] {
+        [self.before.iter().sum(), self.after.iter().sum()]
+    }
+
+    /// Both together.
+    pub(super) fn plus(mut self, other: &Self) -> Self {
+        self.before.iter_mut().zip(&other.before).for_each(|(one, other)| *one += other);
+        self.after.iter_mut().zip(&other.after).for_each(|(one, other)| *one += other);
+        self
+    }
+
+    /// What is left without some of the runs.
+    pub(super) fn minus(mut self, some: &Self) -> Self {
+        self.before.iter_mut().zip(&some.before).for_each(|(all, some)| *all -= some);
+        self.after.iter_mut().zip(&some.after).for_each(|(all, some)| *all -= some);
+        self
+    }
 }
 
 /// Values of one feature.
@@ -41,6 +70,9 @@ pub(super) struct Stream {
     numeric: bool,
     /// Absence is a category: a tool that a run did not use.
     absent_counts: bool,
+    /// Quantiles of a number before it began to move by less than matters: many small changes are a large one.
+    #[serde(default)]
+    anchor: Option<[f32; 3]>,
 }
 
 /// NaN has no JSON: numbers travel as their bits.
@@ -142,13 +174,43 @@ impl Stream {
     /// Forgets the first `runs` runs; the usual range of a number is learned anew.
     pub(super) fn forget(&mut self, runs: usize) {
         self.values.drain(..runs);
+        self.anchor = None;
         if self.numeric {
             self.raw.drain(..runs);
-            self.edges.clear();
-            self.values.iter_mut().for_each(|value| *value = ABSENT);
-            self.learn_edges();
+            self.learn_again();
         }
         self.count_again();
+    }
+
+    fn learn_again(&mut self) {
+        self.edges.clear();
+        self.values.iter_mut().for_each(|value| *value = ABSENT);
+        self.learn_edges();
+    }
+
+    /// Whether what changed at `split` matters to anybody: an answer that is a letter longer is certain soon, and says nothing.
+    pub(super) fn matters(&self, split: usize) -> bool {
+        if !self.numeric {
+            return true;
+        }
+        let before = self.anchor.unwrap_or_else(|| self.quantiles(0, split));
+        let after = self.quantiles(split, self.raw.len());
+        before.iter().zip(&after).any(|(one, other)| (one - other).abs() > MATTERS * one.abs().max(other.abs()))
+    }
+
+    /// Takes a change that does not matter as the new normal, and remembers what was before it.
+    pub(super) fn settle(&mut self, split: usize) {
+        self.anchor = Some(self.anchor.unwrap_or_else(|| self.quantiles(0, split)));
+        self.raw.iter_mut().take(split).for_each(|value| *value = f32::NAN);
+        self.learn_again();
+        self.count_again();
+    }
+
+    fn quantiles(&self, from: usize, to: usize) -> [f32; 3] {
+        let to = to.min(self.raw.len());
+        let mut told: Vec<f32> = self.raw.range(from.min(to)..to).copied().filter(|value| !value.is_nan()).collect();
+        told.sort_by(f32::total_cmp);
+        EDGES.map(|q| told.get((told.len().saturating_sub(1) as f64 * q) as usize).copied().unwrap_or(0.0))
     }
 
     /// Counts for every window that ends with the newest value, is due, and has `reference` values before it. Nothing where the newest
@@ -196,23 +258,18 @@ impl Stream {
     /// Counts on both sides of a position; `None` where one side holds nothing.
     pub(super) fn side(&self, split: usize) -> Option<Side> {
         let mut side = Side::default();
-        for (at, &value) in self.values.iter().enumerate().filter(|(_, value)| **value != ABSENT) {
-            let counts = if at < split { &mut side.before } else { &mut side.after };
-            counts[usize::from(value)] += 1;
-        }
-        let some = |counts: &[u32]| counts.iter().any(|count| *count > 0);
-        (some(&side.before) && some(&side.after)).then_some(side)
+        self.present().for_each(|(at, value)| side.count(value, at >= split));
+        side.runs().iter().all(|runs| *runs > 0).then_some(side)
     }
 
-    /// The same for every value of an attribute of the runs.
-    pub(super) fn strata<'m>(&self, split: usize, group: impl Fn(usize) -> Option<&'m str>) -> Vec<Side> {
-        let mut strata: std::collections::BTreeMap<Option<&str>, Side> = std::collections::BTreeMap::new();
-        for (at, &value) in self.values.iter().enumerate().filter(|(_, value)| **value != ABSENT) {
-            let side = strata.entry(group(at)).or_default();
-            let counts = if at < split { &mut side.before } else { &mut side.after };
-            counts[usize::from(value)] += 1;
-        }
-        strata.into_values().collect()
+    /// Every run that says something of this feature, oldest first: position and category.
+    pub(super) fn present(&self) -> impl Iterator<Item = (usize, u8)> {
+        self.values.iter().copied().enumerate().filter(|(_, value)| *value != ABSENT)
+    }
+
+    /// Whether a run used the tool that this stream is about.
+    pub(super) fn is_used(&self, at: usize) -> bool {
+        self.absent_counts && self.values.get(at).is_some_and(|value| *value != 0 && *value != ABSENT)
     }
 
     /// The design effect of runs that come in groups: 1 where there are none, or where the runs of a group are not alike.
@@ -249,6 +306,7 @@ impl Stream {
                 values.get(values.len() / 2).map_or(0.0, |value| f64::from(*value))
             };
             let before = median(self.raw.range(..split.min(self.raw.len())).copied().collect());
+            let before = self.anchor.map_or(before, |[_, middle, _]| f64::from(middle));
             return ("median".into(), before, median(self.raw.range(split.min(self.raw.len())..).copied().collect()));
         }
         let share = |counts: &[u32; CATEGORIES], at: usize| {

@@ -43,6 +43,17 @@ pub(super) fn statistic(side: &Side) -> f64 {
     g(&cells[..used])
 }
 
+/// How far both sides lie apart beyond chance, however many runs there are; `None` where there are none on one of them.
+pub(super) fn effect(side: &Side) -> Option<f64> {
+    let runs = side.runs();
+    if runs.contains(&0) {
+        return None;
+    }
+    let (cells, used) = merged(side);
+    let beyond_chance = (g(&cells[..used]) - used.saturating_sub(1) as f64).max(0.0);
+    Some((beyond_chance * runs.iter().map(|runs| 1.0 / f64::from(*runs)).sum::<f64>()).sqrt())
+}
+
 fn g(cells: &[[f64; 2]]) -> f64 {
     let term = |n: f64| if n > 0.0 { n * n.ln() } else { 0.0 };
     let sums = cells.iter().fold([0.0; 2], |sums, cell| [sums[0] + cell[0], sums[1] + cell[1]]);

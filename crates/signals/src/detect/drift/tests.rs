@@ -62,8 +62,11 @@ fn a_tool_that_stops_being_called_is_named_with_onset_before_and_after() {
     assert!(shift.before > 0.3 && shift.after == 0.0, "{shift:?}");
     let onset = shift.onset_at.as_millis() / 1_000;
     assert!((290..=306).contains(&onset), "onset at {onset}");
-    assert_eq!(shift.explained.first().map(|(name, _)| name.as_str()), Some("version"));
+    let version = &shift.explained[0];
+    assert_eq!((version.name.as_str(), version.value.as_deref()), ("version", Some("2")));
+    assert!(shift.draft(|_| true).message.contains("version 2 explains"), "{}", shift.draft(|_| true).message);
     assert_eq!(shift.draft(|tool| tool == "process_refund").severity, Severity::Critical);
+    assert_eq!(shift.draft(|_| false).severity, Severity::Warning);
     // What came after is the new normal.
     for number in 400..600 {
         assert_eq!(watch.push(&run(number), &features(&mut draw, 0.0, 400.0, "2"), &settings), None);
@@ -90,6 +93,47 @@ fn a_tool_that_runs_call_more_often_is_found_though_hardly_more_runs_use_it() {
     assert!(at < 200 + 100, "found only after {} runs", at - 199);
     assert_eq!(shift.feature, "tool:think", "{shift:?}");
     assert!(shift.what != "used" && (shift.after - shift.before).abs() > 0.15, "{shift:?}");
+    // However little more of the runs use it: a tool that is not high-risk is a trend.
+    assert_eq!(shift.draft(|_| false).severity, Severity::Warning);
+}
+
+/// The change of answers that become five times as long in runs of one user, or in those that use a tool.
+fn long_answers(seed: u64, by: impl Fn(&mut Features, bool, u64)) -> Shift {
+    let (mut watch, mut draw) = (Watch::default(), Draw(seed));
+    let mut told = |number: u64, changed: bool| {
+        let among = draw.unit() < 0.4;
+        let chars = if changed && among { 2_000.0 } else { 400.0 };
+        let mut features = features(&mut draw, 0.4, chars, "1");
+        by(&mut features, among, number);
+        watch.push(&run(number), &features, &Settings::default())
+    };
+    assert!((0..300).all(|number| told(number, false).is_none()));
+    (300..450).find_map(|number| told(number, true)).unwrap()
+}
+
+#[test]
+fn a_change_in_the_runs_of_one_user_or_with_one_tool_is_laid_to_it() {
+    let of_user = long_answers(7, |features, among, number| {
+        let user = if among { "acme".into() } else { format!("user{}", number % 90) };
+        features.groups.insert("user", user);
+    });
+    assert_eq!(of_user.feature, "answer_chars");
+    let cause = of_user.explained.iter().find(|cause| cause.name == "user").unwrap();
+    // How much, never who: a finding outlives what is known of a person.
+    assert!(cause.share > 0.4 && cause.value.is_none(), "{:?}", of_user.explained);
+    let of_tool = long_answers(8, |features, among, _| {
+        if among {
+            features.values.insert("tool:search".into(), Value::Category("once".into()));
+        }
+    });
+    let cause = of_tool.explained.iter().find(|cause| cause.name == "tool:search").unwrap();
+    assert!(cause.share > 0.5, "{:?}", of_tool.explained);
+    assert!(!of_tool.explained.iter().any(|cause| cause.name == "version"), "{:?}", of_tool.explained);
+    let of_tags = long_answers(9, |features, among, _| {
+        features.groups.insert("tags", if among { "trial" } else { "paid" }.into());
+    });
+    let cause = of_tags.explained.iter().find(|cause| cause.name == "tags").unwrap();
+    assert_eq!((cause.value.as_deref(), cause.words().as_str()), (Some("trial"), "tags trial"));
 }
 
 #[test]
@@ -128,6 +172,23 @@ fn lengths_that_shrink_slowly_are_found() {
 }
 
 #[test]
+fn an_answer_a_letter_longer_is_no_change_that_matters_and_many_such_are() {
+    let (mut watch, mut draw) = (Watch::default(), Draw(10));
+    let mut told = |number: u64, chars: f64| {
+        let mut features = features(&mut draw, 0.4, 400.0, "1");
+        features.values.insert("answer_chars".into(), Value::Number(chars));
+        watch.push(&run(number), &features, &Settings::default())
+    };
+    assert!((0..100).all(|number| told(number, 43.0).is_none()));
+    assert!((100..300).all(|number| told(number, 44.0).is_none()));
+    // A letter in sixty runs is little each time; it is a change once it has come to a twentieth.
+    let letters = |number: u64| 44.0 + ((number - 300) / 60) as f64;
+    let shift = (300..900).find_map(|number| told(number, letters(number))).unwrap();
+    assert_eq!((shift.feature.as_str(), shift.before), ("answer_chars", 43.0), "{shift:?}");
+    assert!(shift.after >= 45.0 && shift.draft(|_| false).message.contains("median 43 before"), "{shift:?}");
+}
+
+#[test]
 fn without_a_change_alarms_are_rarer_than_they_were_asked_to_be() {
     let (mut alarms, mut draw) = (0, Draw(3));
     let one_run = run(1);
@@ -146,9 +207,13 @@ fn without_a_change_alarms_are_rarer_than_they_were_asked_to_be() {
 fn what_is_kept_reads_back() {
     let (mut watch, mut draw) = (Watch::default(), Draw(5));
     for number in 0..60 {
-        watch.push(&run(number), &features(&mut draw, 0.4, 400.0, "1"), &Settings::default());
+        let mut features = features(&mut draw, 0.4, 400.0, "1");
+        features.groups.insert("user", "ana@example.org".into());
+        features.groups.insert("session", format!("chat of ana {number}"));
+        watch.push(&run(number), &features, &Settings::default());
     }
     let kept = serde_json::to_string(&watch).unwrap();
+    assert!(!kept.contains("ana"), "whose runs they were is not remembered");
     let mut back: Watch = serde_json::from_str(&kept).unwrap();
     assert_eq!(serde_json::to_string(&back).unwrap(), kept);
     let next = features(&mut draw, 0.4, 400.0, "1");

@@ -197,7 +197,7 @@ impl Spans {
 const DAY_NANOS: i64 = 86_400_000_000_000;
 
 /// Whether the two name different models. One name may be the other with a date behind it.
-fn other_model(a: &Span, b: &Span) -> bool {
+pub(super) fn other_model(a: &Span, b: &Span) -> bool {
     match (&a.model, &b.model) {
         (Some(a), Some(b)) => !a.starts_with(&**b) && !b.starts_with(&**a),
         _ => false,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use model::{Span, SpanId, SpanStatus, StepKind, Timestamp, ToldPart};
 
+use super::same::other_model;
 use super::{moment, take, told};
 
 /// One step as log records tell it.
@@ -48,7 +49,8 @@ pub(super) fn steps(mut records: Vec<&Arc<Span>>) -> (Vec<ToldStep>, Option<Told
                 None => root = Some(ToldStep::of((**span).clone())),
             },
             ToldPart::Start => made.begin(told.step, span),
-            ToldPart::Whole => made.whole(span),
+            ToldPart::Asked => made.asked.push((told.step, span.as_ref())),
+            ToldPart::Whole => made.whole(told.step, span),
             ToldPart::Call => made.call(told.step, span),
             ToldPart::Branch | ToldPart::Note | ToldPart::Error => made.say(told.step, span, told.part),
             ToldPart::End => made.end(told.step, span),
@@ -68,7 +70,12 @@ struct Made<'a> {
     open: Vec<usize>,
     /// Steps by the id of a tool call.
     by_call: HashMap<&'a str, usize>,
+    /// What was asked and not yet answered, with the step's name.
+    asked: Vec<(&'a str, &'a Span)>,
 }
+
+/// How far from a step's beginning the record of what it was asked may be.
+const ASKED_NANOS: i64 = 2_000_000_000;
 
 impl<'a> Made<'a> {
     fn push(&mut self, span: &Span) -> usize {
@@ -97,7 +104,7 @@ impl<'a> Made<'a> {
         self.open.push(at);
     }
 
-    fn whole(&mut self, span: &'a Span) {
+    fn whole(&mut self, name: &str, span: &'a Span) {
         let known = span.tool_call_id.as_deref().and_then(|id| self.by_call.get(id)).copied();
         let at = match known {
             Some(at) => {
@@ -109,6 +116,22 @@ impl<'a> Made<'a> {
         if let Some(id) = span.tool_call_id.as_deref() {
             self.by_call.insert(id, at);
         }
+        if let Some(question) = self.question(name, span) {
+            self.steps[at].add(question);
+        }
+    }
+
+    /// What the step was asked: of the records that say so, the one nearest to its beginning.
+    fn question(&mut self, name: &str, span: &Span) -> Option<&'a Span> {
+        let mut best: Option<(i64, SpanId, usize)> = None;
+        for (at, (step, asked)) in self.asked.iter().enumerate() {
+            let apart = asked.start.nanos_since(span.start).saturating_abs();
+            let nearer = best.is_none_or(|(known, id, _)| (apart, asked.span_id) < (known, id));
+            if *step == name && apart <= ASKED_NANOS && !other_model(asked, span) && nearer {
+                best = Some((apart, asked.span_id, at));
+            }
+        }
+        best.map(|(_, _, at)| self.asked.swap_remove(at).1)
     }
 
     /// A tool call is what an open step of its name does, else a step of its own.
@@ -119,7 +142,7 @@ impl<'a> Made<'a> {
                 self.steps[at].span.kind = StepKind::Tool;
                 self.steps[at].add(span);
             }
-            None => self.whole(span),
+            None => self.whole(name, span),
         }
     }
 
