@@ -307,6 +307,71 @@ receivers:
             self.assertEqual(ours[service], theirs[service], service)
 
 
+class OfOthers(unittest.TestCase):
+    """A real Prometheus sends its alerts here, and a real Alertmanager calls the webhook."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="tawny-others-")
+        self.addCleanup(folder.cleanup)
+        self.here = pathlib.Path(folder.name)
+        self.server = Server(["--rule-packs", "none"])
+        self.addCleanup(self.server.close)
+
+    def start(self, names, *arguments):
+        program = next(filter(None, map(shutil.which, names)), None)
+        if not program:
+            self.skipTest(f"{names[0]} is not installed")
+        process = subprocess.Popen([program, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        return process
+
+    def alert(self, name):
+        return next((alert for alert in self.server.get("/api/v1/alerts")["alerts"] if alert["name"] == name), None)
+
+    def kinds(self, name):
+        return [event["kind"] for event in self.server.get("/api/v1/alerts/history")["events"] if event["name"] == name]
+
+    def test_a_prometheus_sends_its_alerts(self):
+        rules = self.here / "rules.yml"
+        rules.write_text("groups: [{name: g, rules: [{alert: Far, expr: vector(1), labels: {severity: P2}, annotations: {summary: hello}}]}]")
+        config = self.here / "prometheus.yml"
+        config.write_text(f"""
+global: {{evaluation_interval: 1s}}
+rule_files: ['{rules}']
+alerting: {{alertmanagers: [{{path_prefix: /alertmanager, static_configs: [{{targets: ['{self.server.http.removeprefix("http://")}']}}]}}]}}
+""")
+        self.start(["prometheus"], f"--config.file={config}", f"--storage.tsdb.path={self.here}/data", "--rules.alert.resend-delay=2s",
+                   f"--web.listen-address=127.0.0.1:{free_port()}")
+        alert = eventually("the alert", lambda: self.alert("Far"))
+        self.assertEqual((alert["state"], alert["severity"], alert["annotations"]["summary"]), ("firing", "P2", "hello"))
+        time.sleep(5)
+        self.assertEqual(self.alert("Far")["fired_at"], alert["fired_at"], "it is sent again and again, and began once")
+        self.assertEqual(self.kinds("Far"), ["fired"])
+
+    def test_an_alertmanager_calls_the_webhook(self):
+        config, port = self.here / "alertmanager.yml", free_port()
+        config.write_text(f"""
+route: {{receiver: tawny, group_by: [alertname], group_wait: 0s, group_interval: 1s}}
+receivers: [{{name: tawny, webhook_configs: [{{url: '{self.server.http}/alertmanager/webhook'}}]}}]
+""")
+        self.start(["prometheus-alertmanager", "alertmanager"], f"--config.file={config}", f"--storage.path={self.here}/data",
+                   "--cluster.listen-address=", f"--web.listen-address=127.0.0.1:{port}")
+        theirs = f"http://127.0.0.1:{port}"
+
+        def tell(ends):
+            try:
+                return post(f"{theirs}/api/v2/alerts", [{"labels": {"alertname": "Hooked"}, "endsAt": ends.isoformat()}]) is not None
+            except (urllib.error.URLError, ConnectionError):
+                return False
+
+        now = lambda: datetime.datetime.now(datetime.timezone.utc)
+        eventually("Alertmanager", lambda: tell(now() + datetime.timedelta(hours=1)))
+        self.assertEqual(eventually("the alert", lambda: self.alert("Hooked"))["state"], "firing")
+        tell(now())
+        eventually("its end", lambda: self.kinds("Hooked") == ["resolved", "fired"])
+
+
 RULES = """
 groups:
   - name: test

@@ -30,7 +30,7 @@ use alerts::manager::dispatch::{GivenAlert, LogKey};
 use alerts::manager::{Config, Dispatcher, Matchers, Notification, Silence, fingerprint};
 use alerts::rules::Group;
 use alerts::template::Template;
-use model::Timestamp;
+use model::{Tenant, Timestamp};
 use promql::{Labels, MatchOp};
 use tokio::sync::{Notify, Semaphore};
 
@@ -287,6 +287,11 @@ impl Inner {
         }
         gone.into_iter().map(|alert| alert.labels).collect()
     }
+}
+
+/// The project whose series rules look at: Tawny's own metrics are there, about all projects.
+pub fn project() -> Arc<str> {
+    Tenant::DEFAULT_PROJECT.into()
 }
 
 /// The compared part of an alert's expression, or the whole of it.

@@ -95,7 +95,7 @@ impl Signals {
     fn reasons(&self, sees: &Sees) -> Vec<String> {
         let shown = self.reasons.iter().filter(|(project, _)| match sees {
             Sees::Everything => true,
-            Sees::Of(own) => *project == own,
+            Sees::Of(own) | Sees::TawnysOf(own) => *project == own,
         });
         shown.flat_map(|(_, kept)| kept.iter().cloned()).collect()
     }

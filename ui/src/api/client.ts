@@ -27,7 +27,8 @@ export class UnreachableError extends Error {
 
 /** fetch that names the tab's project and reports whether anybody answered. */
 export async function fetchWatched(request: Request): Promise<Response> {
-  for (const [name, value] of Object.entries(projectHeaders())) request.headers.set(name, value);
+  for (const [name, value] of Object.entries(projectHeaders()))
+    if (!request.headers.has(name)) request.headers.set(name, value);
   try {
     const response = await fetch(request);
     // A proxy in front of a stopped server answers in its place.

@@ -36,6 +36,12 @@ export function settleProject(name: string) {
   current = name;
 }
 
+/** The project whose series the server's rules look at, whatever project is looked at. */
+export const RULES_PROJECT = "default";
+
+/** Headers of a request about a certain project. */
+export const headersOf = (name: string): Record<string, string> => ({ [NAME]: name });
+
 /** Headers of a request to the server. */
 export const projectHeaders = (): Record<string, string> => (current ? { [NAME]: current } : {});
 

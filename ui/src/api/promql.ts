@@ -1,6 +1,7 @@
 /** What is asked of the server in PromQL. Its answers have the form that Prometheus gives them, which no OpenAPI document describes. */
 import { queryOptions } from "@tanstack/react-query";
 import { ApiError, fetchWatched } from "./client";
+import { headersOf } from "./project";
 
 export interface PromSample {
   metric: Record<string, string>;
@@ -32,10 +33,15 @@ interface Envelope<T> {
   infos?: string[];
 }
 
-async function prometheus<T>(path: string, params: Record<string, string>, signal?: AbortSignal): Promise<Told<T>> {
+async function prometheus<T>(
+  path: string,
+  params: Record<string, string>,
+  signal?: AbortSignal,
+  project?: string,
+): Promise<Told<T>> {
   const response = await fetchWatched(
     new Request(`/prometheus/api/v1/${path}?${new URLSearchParams(params)}`, {
-      headers: { accept: "application/json" },
+      headers: { accept: "application/json", ...(project ? headersOf(project) : {}) },
       signal,
     }),
   );
@@ -46,15 +52,16 @@ async function prometheus<T>(path: string, params: Record<string, string>, signa
   throw new ApiError(response.status, "The query cannot be answered", said ?? response.statusText);
 }
 
-/** Values of a query over time; `start` and `end` in milliseconds, `step` in seconds. */
-export const rangeQuery = (query: string, start: number, end: number, step: number) =>
+/** Values of a query over time; `start` and `end` in milliseconds, `step` in seconds; in the tab's project unless another is named. */
+export const rangeQuery = (query: string, start: number, end: number, step: number, project?: string) =>
   queryOptions({
-    queryKey: ["promql-range", query, start, end, step],
+    queryKey: ["promql-range", query, start, end, step, project],
     queryFn: ({ signal }) =>
       prometheus<PromAnswer>(
         "query_range",
         { query, start: String(start / 1000), end: String(end / 1000), step: String(step) },
         signal,
+        project,
       ),
     placeholderData: (before) => before,
     staleTime: 15_000,

@@ -73,7 +73,8 @@ pub async fn run(app: &App, groups: Vec<Arc<Group>>, only: Option<String>, span:
         };
         Ok(tested.map(|tested| Backtest { rules: tested.into_iter().map(owned).collect(), thin_before }))
     };
-    let done = on_threads(app, work, &app.project()).await;
+    // The rules are the server's, and so are the series they would have looked at, whatever project is looked at.
+    let done = on_threads(app, work, &super::project()).await;
     done.map_err(|error| Problem::unavailable(format!("series cannot be read: {error}")))?.map_err(|error| match error {
         BacktestError::Empty | BacktestError::Step(_) => Problem::bad_request(error.to_string()),
         BacktestError::Stopped => {

@@ -28,6 +28,8 @@ const TICK: Duration = Duration::from_millis(250);
 const QUERY_TIME: Duration = Duration::from_secs(20);
 /// How often the outside monitor is told that rules are evaluated, and old events are removed.
 const HEARTBEAT: Duration = Duration::from_secs(60);
+/// How late, beyond two of its intervals, the evaluation of a group may be for a machine that is busy.
+const LATE: Duration = Duration::from_secs(180);
 
 /// Evaluates rules until the server stops.
 pub async fn evaluate(app: Arc<App>) {
@@ -341,9 +343,25 @@ async fn beat(app: &Arc<App>, opened: &Opened, now: i64) {
     let kept = opened.state.clone();
     let done = tokio::task::spawn_blocking(move || kept.write(|transaction| keep::expire(transaction, now)));
     note(app, done.await);
-    if let Some(url) = &app.settings.alerts.heartbeat {
+    let Some(url) = &app.settings.alerts.heartbeat else { return };
+    if is_evaluating(&opened.alerting, millis(app.started), now) {
         tokio::spawn(send::heartbeat(Arc::clone(app), url.clone()));
+    } else {
+        // The monitor is to notice.
+        let what = "no group of rules was evaluated lately: the outside monitor is not told that all is well";
+        tracing::error!("{what}");
+        app.troubles.set("heartbeat", Some(what.to_owned()));
     }
+}
+
+/// Whether any group, as far as there are some, was evaluated lately; a server that just started has some time for it.
+fn is_evaluating(alerting: &Alerting, started: i64, now: i64) -> bool {
+    let inner = alerting.lock();
+    let is_late = |running: &super::Running| {
+        let last = running.state.evaluated_at.unwrap_or(started).max(started);
+        now - last > 2 * running.group.interval() + LATE.as_millis() as i64
+    };
+    inner.groups.is_empty() || !inner.groups.iter().all(is_late)
 }
 
 /// The series of a project, for rules. Lives on a thread for blocking work.
@@ -407,5 +425,9 @@ mod tests {
         assert_eq!(names(&due(8)), ["quick"]);
         drop(slow);
         assert_eq!(names(&due(8)), ["slow", "quick"], "also where it ended at a fault");
+        // Nobody is told that all is well where nothing is evaluated.
+        assert!(is_evaluating(&alerting, began, began + 180_000) && !is_evaluating(&alerting, began, began + 200_000));
+        alerting.lock().groups[1].state.evaluated_at = Some(began + 190_000);
+        assert!(is_evaluating(&alerting, began, began + 200_000), "one group is late, not all");
     }
 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use promql::Labels;
+
 use super::keep::Event;
 use crate::api::types::ReviewedRule;
 
@@ -24,8 +26,15 @@ struct Tally {
     total_ms: i64,
 }
 
-/// Judges each rule by what happened between `from` and `now`. `events` are ordered newest first.
-pub fn review(names: &[String], events: &[Event], from: i64, now: i64) -> Vec<ReviewedRule> {
+/// Judges each rule by what happened between `from` and `now`. `events` are ordered newest first; `firing` are the alerts that fire now, each
+/// with since when: of one that fires all the time nothing happened.
+pub fn review(
+    names: &[String],
+    events: &[Event],
+    firing: &[(Labels, i64)],
+    from: i64,
+    now: i64,
+) -> Vec<ReviewedRule> {
     let mut tallies: BTreeMap<&str, Tally> = names.iter().map(|name| (name.as_str(), Tally::default())).collect();
     let mut began = BTreeMap::new();
     for event in events.iter().rev() {
@@ -40,6 +49,9 @@ pub fn review(names: &[String], events: &[Event], from: i64, now: i64) -> Vec<Re
             "acknowledged" => tally.acknowledged += 1,
             _ => {}
         }
+    }
+    for (labels, since) in firing {
+        began.entry(labels).or_insert((*since).max(from));
     }
     for (labels, at) in began {
         if let Some(tally) = tallies.get_mut(labels.get("alertname")) {
@@ -123,8 +135,6 @@ impl Tally {
 
 #[cfg(test)]
 mod tests {
-    use promql::Labels;
-
     use super::*;
 
     #[test]
@@ -149,12 +159,12 @@ mod tests {
         }
         events.sort_by_key(|event| std::cmp::Reverse(event.at));
         let all = ["Always", "Good", "Flaps", "Ignored", "Never"].map(str::to_owned);
-        let reviewed = review(&all, &events, 0, 10_080 * 60_000);
+        let reviewed = review(&all, &events, &[], 0, 10_080 * 60_000);
         assert!(reviewed.iter().all(|rule| !rule.proposal.is_empty()), "{reviewed:?}");
         assert!(reviewed[1].proposal.contains("`for` by 3m: 5 of 5 times"), "{}", reviewed[1].proposal);
         let names = ["Always", "Good", "Flaps", "Ignored", "Never"].map(str::to_owned);
         let verdicts: Vec<(String, String)> =
-            review(&names, &events, 0, 10_080 * 60_000).into_iter().map(|rule| (rule.name, rule.verdict)).collect();
+            review(&names, &events, &[], 0, 10_080 * 60_000).into_iter().map(|rule| (rule.name, rule.verdict)).collect();
         let expected = [
             ("Always", "always firing"),
             ("Flaps", "flapping"),
@@ -163,5 +173,15 @@ mod tests {
             ("Good", "acted on"),
         ];
         assert_eq!(verdicts, expected.map(|(name, verdict)| (name.to_owned(), verdict.to_owned())));
+    }
+
+    #[test]
+    fn what_fired_before_the_week_and_never_ended_is_always_firing() {
+        let names = ["Always", "Lately"].map(str::to_owned);
+        let of = |name: &str, since: i64| (Labels::new([("alertname", name)]), since);
+        let reviewed = review(&names, &[], &[of("Always", -5_000), of("Lately", 9_000)], 0, 10_000);
+        let said: Vec<(&str, &str, f64)> =
+            reviewed.iter().map(|rule| (rule.name.as_str(), rule.verdict.as_str(), rule.longest_seconds)).collect();
+        assert_eq!(said, [("Always", "always firing", 10.0), ("Lately", "never fired", 1.0)]);
     }
 }

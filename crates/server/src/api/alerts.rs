@@ -241,12 +241,17 @@ pub async fn review(State(app): State<Arc<App>>, mut params: Params) -> Result<J
     params.end()?;
     let wanted = Wanted { from, limit: crate::alerting::limits::HISTORY_MAX, ..Wanted::default() };
     let events = app.with_state(move |state| state.read(|connection| keep::events(connection, &wanted))).await?;
-    let names: Vec<String> = {
+    let (names, firing) = {
         let inner = app.alerting()?.lock();
         let rules = inner.groups.iter().flat_map(|running| &running.group.rules);
-        rules.filter(|rule| rule.is_alert()).map(|rule| rule.name.clone()).collect()
+        let names: Vec<String> = rules.filter(|rule| rule.is_alert()).map(|rule| rule.name.clone()).collect();
+        let states = inner.groups.iter().flat_map(|running| &running.state.rules);
+        let firing = states.flat_map(|rule| rule.alerts.values()).filter(|alert| alert.state == AlertState::Firing);
+        let since = |alert: &ActiveAlert| (alert.labels.clone(), alert.fired_at.unwrap_or(alert.active_at));
+        (names, firing.map(since).collect::<Vec<(Labels, i64)>>())
     };
-    Ok(Json(AlertReview { from: time(from), rules: review::review(&names, &events, from, millis(now)) }))
+    let rules = review::review(&names, &events, &firing, from, millis(now));
+    Ok(Json(AlertReview { from: time(from), rules }))
 }
 
 fn print_of(text: &str) -> Result<u64, Problem> {

@@ -11,8 +11,9 @@ use promql::Params as QueryParams;
 use super::alerts::map;
 use super::params::Params;
 use super::types::{ChecklistAnswer, ChecklistRow, Problem};
+use crate::alerting;
 use crate::app::App;
-use crate::series::{ask, limits, millis};
+use crate::series::{Sees, SeriesStore, limits, millis, on_threads};
 
 /// A series as its labels and value.
 type Found = (promql::Labels, f64);
@@ -128,7 +129,14 @@ async fn evaluated(app: &App, text: &str) -> Result<Vec<Found>, Problem> {
     }
     let query = promql::parse(text).map_err(|error| Problem::internal(error.to_string()))?;
     let now = millis(app.now());
-    let answer = ask(app, &app.project(), query, QueryParams::instant(now), limits::PROMQL_TIME).await;
+    // What Tawny counts of any project is kept with the first one.
+    let (project, first) = (app.project(), alerting::project());
+    let sees = if project == first { app.sees() } else { Sees::TawnysOf(project) };
+    let params = QueryParams::instant(now);
+    let work = move |store: Arc<SeriesStore>, first: Arc<str>| {
+        store.evaluate((&first, &sees), &query, &params, limits::PROMQL_TIME)
+    };
+    let answer = on_threads(app, work, &first).await;
     let value = answer.map_err(|error| Problem::unavailable(format!("the row cannot be computed: {error}")))?.value;
     let samples = samples(value, now).map_err(Problem::internal)?;
     let found = samples.into_iter().filter_map(|sample| {

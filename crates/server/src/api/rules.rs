@@ -12,7 +12,7 @@ use futures::{StreamExt, stream};
 use super::alerts::{map, of_rule, time};
 use super::params::Params;
 use super::types::{Problem, Rule, RuleDistance, RuleDistances, RuleExplanation, RuleGroup, RuleValue, RulesAnswer};
-use crate::alerting::{threshold, watched_or_all};
+use crate::alerting::{self, threshold, watched_or_all};
 use crate::app::App;
 use crate::series::{AskError, ask, limits, millis};
 use ::alerts::evaluate::{ActiveAlert, Health, RuleState, State as AlertState};
@@ -85,7 +85,8 @@ pub async fn list(State(app): State<Arc<App>>) -> Result<Json<RulesAnswer>, Prob
 /// What a rule looks at, as it is now, the nearest to firing first.
 async fn values(app: &App, rule: &::alerts::rules::Rule, now: i64, time: Duration) -> Result<Vec<RuleValue>, AskError> {
     let query = watched_or_all(&rule.query);
-    let value = ask(app, &app.project(), query, QueryParams::instant(now), time).await?.value;
+    // What the rule itself sees, whatever project is looked at.
+    let value = ask(app, &alerting::project(), query, QueryParams::instant(now), time).await?.value;
     let samples = ::alerts::evaluate::samples(value, now).map_err(AskError::Internal)?;
     let threshold = threshold(&rule.query.root);
     let valued = |sample: &promql::ResultSample| {

@@ -62,17 +62,23 @@ pub enum Sees {
     Everything,
     /// What is of this project.
     Of(Arc<str>),
+    /// Of Tawny's own metrics, and of what rules record and say of them, what is of this project; and nothing else.
+    TawnysOf(Arc<str>),
 }
 
 impl Sees {
     /// Whether a series may be seen.
     pub fn shows(&self, labels: &Labels) -> bool {
-        let Self::Of(project) = self else { return true };
+        let (project, others) = match self {
+            Self::Everything => return true,
+            Self::Of(project) => (project, true),
+            Self::TawnysOf(project) => (project, false),
+        };
         let value = |name: &str| labels.iter().find(|label| *label.name == *name).map(|label| &*label.value);
         let name = labels.metric_name();
         // What rules record has a colon in its name by custom, and no job.
         let of_all = value("job") == Some("tawny") || name.contains(':') || name.starts_with("ALERTS");
-        !of_all || value("project") == Some(&**project)
+        if of_all { value("project") == Some(&**project) } else { others }
     }
 }
 
@@ -243,4 +249,23 @@ pub async fn at_time(app: &App, project: &Arc<str>, text: &str, time: Timestamp)
     let query = promql::parse(text).map_err(|error| AskError::Bad(error.to_string()))?;
     let answer = ask(app, project, query, Params::instant(millis(time)), limits::PROMQL_TIME).await?;
     Ok(answer.value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_has_one_project_sees_what_is_of_it() {
+        let own = |project: &str| {
+            Labels::new([("__name__", "agent_requests_total"), ("job", "tawny"), ("project", project)])
+        };
+        let recorded = Labels::new([("__name__", "a:b"), ("project", "bank")]);
+        let sent = Labels::new([("__name__", "load"), ("host", "h1")]);
+        let all = [own("bank"), own("shop"), recorded, sent];
+        let seen = |sees: &Sees| all.each_ref().map(|labels| sees.shows(labels));
+        assert_eq!(seen(&Sees::Everything), [true; 4]);
+        assert_eq!(seen(&Sees::Of("bank".into())), [true, false, true, true]);
+        assert_eq!(seen(&Sees::TawnysOf("bank".into())), [true, false, true, false]);
+    }
 }

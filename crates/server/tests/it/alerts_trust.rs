@@ -1,5 +1,6 @@
 //! What makes a rule and its receivers worth trusting: backtests, evidence kept with an alert, test messages.
 
+use access::Scope;
 use serde_json::{Value, json};
 use server::SystemClock;
 use tempfile::TempDir;
@@ -227,6 +228,26 @@ fn an_alert_of_others_about_an_agent_of_ours_shows_its_runs() {
     assert_eq!(server.get(&path("Other")).ok().json()["evidence"], json!([]));
     post(&server, "/alertmanager/api/v2/alerts", &alert("Far", "planner", Some("2020-01-01T00:00:00Z"))).ok();
     assert!(server.get(&far).ok().json()["evidence"][0]["ended_at"].is_string());
+}
+
+#[test]
+fn a_rule_is_explained_by_what_it_sees_whatever_project_is_looked_at() {
+    let dir = TempDir::new().unwrap();
+    let rules = write(&dir, "rules.yml", RULES);
+    let (_, key) = crate::doors::key(&dir.path().join("data"), "*", &[Scope::Ingest, Scope::Read], 1);
+    let server = start(dir, &settings(&rules, None));
+    let bearer = format!("Bearer {key}");
+    let point = json!({"timeUnixNano": SystemClock::time().as_nanos().to_string(), "asDouble": 4.0});
+    let body = json!({"resourceMetrics": [{"resource": {}, "scopeMetrics": [{"metrics": [{"name": "load", "gauge": {"dataPoints": [point]}}]}]}]});
+    let own = [("content-type", "application/json"), ("authorization", bearer.as_str())];
+    server.post("/v1/metrics", &own, body.to_string().as_bytes()).ok();
+    let elsewhere = [("authorization", bearer.as_str()), ("tawny-project", "bank")];
+    let explained = eventually("its value", || {
+        let url = format!("{}/api/v1/rules/HighLoad/explain", server.http);
+        let answer = server.send("GET", &url, &elsewhere, b"").ok().json();
+        Some(answer).filter(|answer| answer["values"][0].is_object())
+    });
+    assert_eq!(explained["values"][0]["value"], 8.0, "{explained}");
 }
 
 /// The alert generator's specification: what is sent on, and the two addresses that tell of rules and alerts.

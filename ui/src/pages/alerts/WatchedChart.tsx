@@ -1,6 +1,7 @@
 /** What a rule compares, over time, with the threshold drawn in. */
 import { useQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
+import { RULES_PROJECT } from "@/api/project";
 import { rangeQuery } from "@/api/promql";
 import { figure } from "@/lib/alerts";
 import { matrixSeries } from "@/lib/promql";
@@ -35,7 +36,7 @@ export function WatchedChart({ label, query, threshold, from, to, marks, only, h
   const first = Math.floor(start / stepMs);
   const last = Math.ceil(end / stepMs);
   const time = useMemo(() => buckets(first * stepMs, last * stepMs, stepMs), [first, last, stepMs]);
-  const answer = useQuery(rangeQuery(query, first * stepMs, (last - 1) * stepMs, stepMs / 1000));
+  const answer = useQuery(rangeQuery(query, first * stepMs, (last - 1) * stepMs, stepMs / 1000, RULES_PROJECT));
   const series = useMemo(() => {
     const data = answer.data?.data;
     const all = data?.resultType === "matrix" ? data.result : [];
