@@ -90,9 +90,13 @@ fn strata<'m>(stream: &Stream, split: usize, group: impl Fn(usize) -> Option<&'m
 /// How much of a change an attribute explains.
 fn cause(name: &str, all: &Side, strata: &[(Option<&str>, Side)]) -> Option<Cause> {
     let left: f64 = strata.iter().map(|(_, side)| test::plain(side)).sum();
+    let groups: Vec<[u32; 2]> = strata.iter().map(|(_, side)| side.runs()).collect();
     // That other tools are used is part of the change, and no reason for it.
-    let counts = if name.starts_with("tool:") { 0.0 } else { 1.0 };
-    let by_shares = counts * (1.0 - left / test::plain(all).max(1e-9)).clamp(0.0, 1.0);
+    let by_shares = if name.starts_with("tool:") || !test::shares_changed(&groups) {
+        0.0
+    } else {
+        (1.0 - left / test::plain(all).max(1e-9)).clamp(0.0, 1.0)
+    };
     let [before, after] = all.runs().map(f64::from);
     let risen = |side: &Side| {
         let [earlier, later] = side.runs().map(f64::from);

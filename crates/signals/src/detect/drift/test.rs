@@ -61,6 +61,14 @@ pub(super) fn effect(side: &Side, least: u32) -> Option<f64> {
     Some((beyond_chance * runs.iter().map(|runs| 1.0 / f64::from(*runs)).sum::<f64>()).sqrt())
 }
 
+/// Whether the shares of several groups of runs are others than before, beyond what chance does.
+pub(super) fn shares_changed(groups: &[[u32; 2]]) -> bool {
+    let cells: Vec<[f64; 2]> = groups.iter().map(|runs| runs.map(f64::from)).collect();
+    let free = cells.len().saturating_sub(1) as f64;
+    // Three standard deviations of the chi-squared distribution above its mean.
+    g(&cells) > free + 3.0 * (2.0 * free).sqrt()
+}
+
 fn g(cells: &[[f64; 2]]) -> f64 {
     let term = |n: f64| if n > 0.0 { n * n.ln() } else { 0.0 };
     let sums = cells.iter().fold([0.0; 2], |sums, cell| [sums[0] + cell[0], sums[1] + cell[1]]);
