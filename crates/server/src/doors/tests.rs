@@ -290,3 +290,11 @@ async fn an_open_server_answers_everybody_but_pages_of_strangers() {
     assert_eq!(status(&[("host", "localhost:8296"), ("origin", "https://evil.example")]).await, StatusCode::FORBIDDEN);
     assert_eq!(status(&[("host", "evil.example:8296")]).await, StatusCode::FORBIDDEN);
 }
+
+#[test]
+fn an_error_in_the_file_of_a_provider_does_not_repeat_what_is_secret() {
+    let file = "issuer = \"https://id.example\"\nclient_id = \"tawny\"\nclient_secret = \"hunter2\"\n";
+    let error = super::oidc::Oidc::parse(file).err().unwrap().to_string();
+    assert!(error.contains("line 3") && error.contains("client_secret_file"), "{error}");
+    assert!(!error.contains("hunter2"), "{error}");
+}
