@@ -241,6 +241,8 @@ const RECEIVERS: &[(&str, &str, Need)] = &[
     ("POST", "/loki/api/v1/push", Need::Ingest),
     ("POST", "/api/v1/logs", Need::Ingest),
     ("GET", "/langsmith/runs/abc", Need::Read),
+    ("POST", "/runs/query", Need::Read),
+    ("POST", "/langsmith/v2/runs/query", Need::Read),
     ("GET", "/feedback", Need::Read),
     ("GET", "/langsmith/feedback/abc", Need::Read),
     ("GET", "/api/runs/abc", Need::Read),
