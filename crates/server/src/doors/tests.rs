@@ -260,6 +260,10 @@ async fn receivers_ask_for_keys_on_every_port() {
             assert_eq!(nobody, StatusCode::UNAUTHORIZED, "{at}");
             let status = ask(router, &method, path, &[("x-api-key", &ingest)]).await.0;
             assert_eq!(is_refused(status), *need == Need::Read, "{at}: {status}");
+            if *need == Need::Read {
+                let status = ask(router, &method, path, &[("x-api-key", &read)]).await.0;
+                assert!(!is_refused(status), "{at}, for who may read: {status}");
+            }
             if *need == Need::Ingest {
                 assert_eq!(ask(router, &method, path, &[("x-api-key", &read)]).await.0, StatusCode::FORBIDDEN, "{at}");
             }
