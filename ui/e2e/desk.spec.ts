@@ -134,6 +134,37 @@ test("the search field completes filters", async () => {
   });
 });
 
+test("a list is saved as a view and come back to, and a bound of steps is typed", async () => {
+  await visit(`/runs?service=${service}`, async (page) => {
+    const field = page.getByRole("textbox", { name: "Search runs" });
+    await field.fill("steps>1000");
+    await page.getByRole("option", { name: "steps at least 1000" }).click();
+    const rows = page.locator("[role=row][aria-rowindex]");
+    await until(
+      () => rows.count(),
+      (shown) => shown === 1,
+      "the large run alone",
+    );
+    const address = page.url();
+    await page.getByRole("button", { name: "Views" }).click();
+    await page.getByRole("textbox", { name: "Name of the view" }).fill("Large ones");
+    await page.getByRole("button", { name: "Save", exact: true }).click();
+    await page.keyboard.press("Escape");
+    await page.goto(new URL("/runs", address).href);
+    await page.getByRole("button", { name: "Views" }).click();
+    await page.getByRole("menuitem", { name: "Large ones" }).click();
+    await until(
+      async () => new URL(page.url()).search,
+      (search) => search === new URL(address).search,
+      "the address of the view",
+    );
+    await page.getByRole("menu").waitFor({ state: "hidden" });
+    await page.getByRole("button", { name: "Large ones", exact: true }).click();
+    await page.getByRole("button", { name: "Remove the view Large ones" }).click();
+    await page.getByRole("menuitem", { name: "Large ones" }).waitFor({ state: "detached" });
+  });
+});
+
 test("columns are chosen and kept in the URL", async () => {
   await visit(`/runs?service=${service}`, async (page) => {
     await page.getByRole("button", { name: "Columns" }).click();
