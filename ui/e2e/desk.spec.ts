@@ -59,6 +59,14 @@ test("a large run opens folded, and what is folded away is found and opened", as
   await visit(`/runs/${large}`, async (page) => {
     const tree = page.getByRole("tree", { name: "Steps of the run" });
     await tree.waitFor();
+    const height = async () => (await tree.boundingBox())!.height;
+    const before = await height();
+    // What the last reader fetched is folded away: a key shows it.
+    await page.getByRole("treeitem").nth(7).waitFor();
+    await page.keyboard.press("End");
+    await page.locator("[role=treeitem][aria-selected=true][aria-expanded=false]").waitFor();
+    await page.keyboard.press("Enter");
+    await until(height, (now) => now > before, "more steps by a key");
     await page.getByRole("textbox", { name: "Find a step" }).fill("odd_one");
     await page.getByRole("treeitem").filter({ hasText: "odd_one" }).click();
     await page.getByRole("region", { name: "Selected step" }).getByRole("heading", { name: "odd_one" }).waitFor();
