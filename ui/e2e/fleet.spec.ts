@@ -103,6 +103,11 @@ test.each([
   ["/costs", "Budgets"],
   [`/compare?a=${traces[0]}&b=${traces[1]}`, "Steps"],
   ["/settings/keys", "A new key"],
+  ["/settings/people", "Somebody new"],
+  ["/settings/projects", "Projects"],
+  ["/settings/retention", "Telemetry"],
+  ["/settings/content", "Policy"],
+  ["/settings/receivers", "Receivers"],
   ["/settings/prices", "Budgets"],
 ] as const)("%s is readable by everybody, also on a phone", async (path, panel) => {
   await visit(path, (page) => usableByAll(page, () => page.getByRole("region", { name: panel, exact: true })));

@@ -1,12 +1,19 @@
 /** Every address of the interface. A page's code is loaded when it is first opened. */
-import { createRootRoute, createRoute, createRouter, lazyRouteComponent, redirect } from "@tanstack/react-router";
+import {
+  createRootRoute,
+  createRoute,
+  createRouter,
+  lazyRouteComponent,
+  redirect,
+  retainSearchParams,
+} from "@tanstack/react-router";
 import { Shell } from "./layout/Shell";
 import { readAlertSearch, readAlertsSearch } from "./lib/alerts";
 import { readCompareSearch } from "./lib/compare";
 import { readCostsSearch } from "./lib/costs";
 import { readDashboardSearch } from "./lib/dashboard";
 import { readExploreSearch, readGraphSearch } from "./lib/explore";
-import { parseSearch, readSearch, stringifySearch } from "./lib/filter";
+import { parseSearch, readProject, readSearch, stringifySearch } from "./lib/filter";
 import { readAgentSearch, readFleetSearch } from "./lib/fleet";
 import { readFindingsSearch, readIssuesSearch } from "./lib/issues";
 import { readLogsSearch } from "./lib/logs";
@@ -22,7 +29,13 @@ import {
 import { readToolsSearch } from "./lib/tools";
 import { NotFound, PageError, PagePending } from "./ui/States";
 
-const root = createRootRoute({ component: Shell, notFoundComponent: NotFound });
+const root = createRootRoute({
+  component: Shell,
+  notFoundComponent: NotFound,
+  // The project of somebody who has several goes along from page to page.
+  validateSearch: readProject,
+  search: { middlewares: [retainSearchParams(["project"])] },
+});
 
 const home = createRoute({
   getParentRoute: () => root,

@@ -87,8 +87,11 @@ fn the_checklist_fires_and_is_quiet() {
 
 #[test]
 fn every_alert_of_a_pack_is_tested_firing_and_quiet() {
-    let tests: String = files("tests").iter().map(|path| std::fs::read_to_string(path).unwrap()).collect();
+    let all: Vec<String> = files("tests").iter().map(|path| std::fs::read_to_string(path).unwrap()).collect();
     for pack in PACKS {
+        // Packs share names: a test of the one shows nothing of the other.
+        let own = format!("../{}/", pack.name);
+        let tests: String = all.iter().filter(|test| test.contains(&own)).map(String::as_str).collect();
         for (name, text) in pack.files {
             for rule in
                 rules::parse(text).unwrap().groups.iter().flat_map(|group| &group.rules).filter(|rule| rule.is_alert())

@@ -17,6 +17,11 @@ use crate::{VERSION, normalise, preview};
 pub(crate) const ERROR_CHARS: usize = 1000;
 /// Beginnings of what LangChain puts among the tags of its own steps; nobody tagged anything with them.
 const MARKS: &[&str] = &["graph:step:", "seq:step:", "map:key:", "langsmith:hidden", "langsmith:nostream"];
+/// Whether a framework put it among the tags.
+pub(crate) fn is_mark(tag: &str) -> bool {
+    MARKS.iter().any(|mark| tag.starts_with(mark))
+}
+
 /// Tags kept on a span.
 pub(crate) const MAX_TAGS: usize = 64;
 /// Ids of requested tool calls kept on a span.
@@ -88,7 +93,7 @@ fn texts(reading: &Reading<'_>, span: &mut Span) {
     span.told = shared(Field::Told);
     if let Some(tags) = reading.get(Field::Tags) {
         span.tags = self::tags(tags);
-        span.tags.retain(|tag| !MARKS.iter().any(|mark| tag.starts_with(mark)));
+        span.tags.retain(|tag| !is_mark(tag));
     }
     if let Some(environment) = reading.text(Field::Environment)
         && span.tenant.environment.as_ref() == Tenant::DEFAULT_ENVIRONMENT
@@ -307,6 +312,23 @@ fn status(reading: &Reading<'_>, span: &mut Span) {
     {
         span.error_type = Some(intern(class));
     }
+    let said = span.error_message.as_deref().zip(span.error_type.as_deref());
+    let said: Option<Arc<str>> = said.and_then(|(message, class)| without_class(message, class)).map(Arc::from);
+    span.error_message = said.or(span.error_message.take());
+}
+
+/// What a message says beside its class, which is told apart: `ValueError('…')`, as Python shows an error, `Error: …`.
+fn without_class<'m>(message: &'m str, class: &str) -> Option<&'m str> {
+    let rest = message.strip_prefix(class.rsplit('.').next().unwrap_or(class))?;
+    if let Some(said) = rest.strip_prefix(": ") {
+        return Some(said.trim()).filter(|said| !said.is_empty());
+    }
+    let inner = rest.strip_prefix('(')?.strip_suffix(')')?;
+    ['\'', '"'].into_iter().find_map(|quote| {
+        let said = inner.strip_prefix(quote)?.strip_suffix(quote)?;
+        // Several arguments, or a quote within: as it was written.
+        (!said.is_empty() && !said.contains(quote)).then_some(said)
+    })
 }
 
 /// OTLP span flags: whether the parent is remote is known (0x100), and it is (0x200).

@@ -79,6 +79,52 @@ impl Policies {
     }
 }
 
+impl Policies {
+    /// How a name (of a user, a session) may stand in what is kept for the project: as it was sent, and as policies leave it where
+    /// that is its own. `[email]` stands for every address, and is nobody's name.
+    pub fn forms(&self, project: &str, name: &str) -> Vec<String> {
+        let mut forms = vec![name.to_owned()];
+        for policy in self.of_project(project) {
+            let mut found = Found::new();
+            let left = policy.redactor.text(None, name, &mut found);
+            forms.extend(left.filter(|_| policy.redactor.tells_apart(&found)));
+            forms.extend(policy.key.as_ref().map(|key| key.hash(name)));
+        }
+        forms.sort();
+        forms.dedup();
+        forms
+    }
+}
+
+/// Labels that name the environment of a series.
+const ENVIRONMENTS: [&str; 4] = ["deployment_environment_name", "deployment_environment", "environment", "env"];
+
+impl Policies {
+    /// What is left of the labels of a series that comes without a resource, its metric's name apart. Where none of them names an
+    /// environment, all that is said for the project holds.
+    pub fn series(
+        &self,
+        project: &str,
+        mut labels: Vec<(String, String)>,
+        meaning: &dyn Meaning,
+        report: &mut Report,
+    ) -> Vec<(String, String)> {
+        let named = |wanted: &&str| labels.iter().find(|(name, value)| name == wanted && !value.is_empty());
+        let environment = ENVIRONMENTS.iter().find_map(|wanted| named(wanted)).map(|(_, value)| value.clone());
+        let policies: Vec<&Policy> = match &environment {
+            Some(environment) => self.find(project, environment).into_iter().collect(),
+            None => self.of_project(project).collect(),
+        };
+        let environment = environment.unwrap_or_default();
+        for policy in policies {
+            let found = Found::new();
+            let mut walk = Walk { policy, project, environment: &environment, meaning, report, found, sampled: false };
+            labels = walk.labels(labels);
+        }
+        labels
+    }
+}
+
 /// A resource as it came and as it is kept.
 type Kept<'a> = (Arc<Resource<'a>>, Arc<Resource<'a>>);
 
@@ -117,7 +163,8 @@ impl<'a> AtWork<'_, 'a> {
                     kept
                 }
             };
-            if !group.scope.name.is_empty() || !group.scope.attributes.is_empty() {
+            let said = !group.scope.name.is_empty() || !group.scope.version.is_empty();
+            if said || !group.scope.attributes.is_empty() {
                 let mut scope = Scope::clone(&group.scope);
                 walk.text("scope.name", &mut scope.name);
                 walk.text("scope.version", &mut scope.version);
@@ -184,14 +231,18 @@ impl Walk<'_> {
             self.text(field, &mut held);
             *text = held.into_owned();
         }
-        let labels = std::mem::take(&mut sample.labels).into_iter();
-        let mut attributes = Attributes(labels.map(|(key, value)| (key.into(), Value::Str(value.into()))).collect());
+        sample.labels = self.labels(std::mem::take(&mut sample.labels));
+    }
+
+    fn labels(&mut self, labels: Vec<(String, String)>) -> Vec<(String, String)> {
+        let pairs = labels.into_iter().map(|(key, value)| (key.into(), Value::Str(value.into())));
+        let mut attributes = Attributes(pairs.collect());
         self.attributes(&mut attributes);
         let label = |value: Value<'_>| match value {
             Value::Str(text) => text.into_owned(),
             other => other.to_json().to_string(),
         };
-        sample.labels = attributes.0.into_iter().map(|(key, value)| (key.into_owned(), label(value))).collect();
+        attributes.0.into_iter().map(|(key, value)| (key.into_owned(), label(value))).collect()
     }
 
     fn attributes(&mut self, attributes: &mut Attributes<'_>) {

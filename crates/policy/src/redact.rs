@@ -73,6 +73,11 @@ impl Redactor {
         if names.is_empty() { "nothing".into() } else { names.join(", ") }
     }
 
+    /// Whether what stands for all of these is another for each value.
+    pub(crate) fn tells_apart(&self, found: &Found) -> bool {
+        found.iter().all(|rule| self.rules[*rule].mark != Mark::Label)
+    }
+
     /// The name of a rule.
     pub(crate) fn name(&self, rule: usize) -> &str {
         &self.rules[rule].name

@@ -27,11 +27,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use alerts::evaluate::GroupState;
 use alerts::manager::config::Integration;
 use alerts::manager::dispatch::{GivenAlert, LogKey};
-use alerts::manager::{Config, Dispatcher, Notification, Silence, fingerprint};
+use alerts::manager::{Config, Dispatcher, Matchers, Notification, Silence, fingerprint};
 use alerts::rules::Group;
 use alerts::template::Template;
 use model::Timestamp;
-use promql::Labels;
+use promql::{Labels, MatchOp};
 use tokio::sync::{Notify, Semaphore};
 
 use self::deliver::Pending;
@@ -322,6 +322,16 @@ pub fn new_id(now: Timestamp) -> String {
         low >> 48,
         low & 0xffff_ffff_ffff
     )
+}
+
+/// What the content policy leaves of conditions for one value: alerts have their labels as it leaves them. A pattern stays as it is.
+pub fn left(app: &App, mut conditions: Matchers) -> Matchers {
+    for matcher in &mut conditions.0 {
+        if matches!(matcher.op, MatchOp::Equal | MatchOp::NotEqual) {
+            matcher.value = app.told("silence.matcher", matcher.value.to_string()).into();
+        }
+    }
+    conditions
 }
 
 /// Makes a silence, or changes one with the same id.

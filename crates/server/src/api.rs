@@ -49,5 +49,6 @@ pub mod sql;
 pub mod status;
 pub mod store;
 pub mod summary;
+mod times;
 pub mod types;
 pub mod users;

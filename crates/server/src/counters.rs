@@ -1,14 +1,17 @@
 //! What the server counts about itself since it started: shown by `/api/v1/status` and `/metrics`.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use wire::Signal;
 
 use crate::api::types::{IngestStatus, SignalCounts};
+use crate::series::Sees;
 
-/// Reasons for refusing items that are kept for display, per signal.
+/// Reasons for refusing items that are kept for display, per signal and project.
 const REASONS_KEPT: usize = 8;
+/// Projects whose reasons are kept; a bound in case senders name projects of their own.
+const PROJECTS_KEPT: usize = 256;
 /// Dialects counted by name; a bound in case a dialect ever named itself after input.
 const DIALECTS_KEPT: usize = 64;
 
@@ -44,7 +47,8 @@ struct Signals {
     requests_rejected: BTreeMap<&'static str, u64>,
     items: u64,
     items_rejected: u64,
-    reasons: VecDeque<String>,
+    /// By project: they repeat what was sent.
+    reasons: BTreeMap<Arc<str>, VecDeque<String>>,
     bytes: u64,
     bytes_decompressed: u64,
 }
@@ -71,15 +75,29 @@ pub struct Accepted {
 }
 
 impl Signals {
-    fn note(&mut self, reasons: Vec<String>) {
+    fn note(&mut self, project: &Arc<str>, reasons: Vec<String>) {
+        let is_known = self.reasons.contains_key(project);
+        if reasons.is_empty() || !is_known && self.reasons.len() >= PROJECTS_KEPT {
+            return;
+        }
+        let kept = self.reasons.entry(Arc::clone(project)).or_default();
         for reason in reasons {
-            if !self.reasons.contains(&reason) {
-                self.reasons.push_back(reason);
+            if !kept.contains(&reason) {
+                kept.push_back(reason);
             }
-            if self.reasons.len() > REASONS_KEPT {
-                self.reasons.pop_front();
+            if kept.len() > REASONS_KEPT {
+                kept.pop_front();
             }
         }
+    }
+
+    /// The reasons somebody may see.
+    fn reasons(&self, sees: &Sees) -> Vec<String> {
+        let shown = self.reasons.iter().filter(|(project, _)| match sees {
+            Sees::Everything => true,
+            Sees::Of(own) => *project == own,
+        });
+        shown.flat_map(|(_, kept)| kept.iter().cloned()).collect()
     }
 }
 
@@ -89,8 +107,8 @@ impl Counters {
         self.inner.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    /// Counts a request that was kept.
-    pub fn accepted(&self, signal: Signal, accepted: Accepted) {
+    /// Counts a request of a project that was kept.
+    pub fn accepted(&self, signal: Signal, project: &Arc<str>, accepted: Accepted) {
         let mut inner = self.lock();
         let counts = &mut inner.signals[signal as usize];
         counts.requests += 1;
@@ -98,7 +116,7 @@ impl Counters {
         counts.items_rejected += accepted.items_rejected;
         counts.bytes += accepted.bytes;
         counts.bytes_decompressed += accepted.bytes_decompressed;
-        counts.note(accepted.reasons);
+        counts.note(project, accepted.reasons);
         inner.unmapped += accepted.unmapped;
         for (dialect, spans) in accepted.dialects {
             let name = if dialect.is_empty() { "none".to_owned() } else { dialect };
@@ -109,11 +127,11 @@ impl Counters {
     }
 
     /// Counts items that were refused on their way to a request that was kept.
-    pub fn items_refused(&self, signal: Signal, rejected: &model::raw::Rejected) {
+    pub fn items_refused(&self, signal: Signal, project: &Arc<str>, rejected: &model::raw::Rejected) {
         let mut inner = self.lock();
         let counts = &mut inner.signals[signal as usize];
         counts.items_rejected += rejected.count;
-        counts.note(rejected.reasons.clone());
+        counts.note(project, rejected.reasons.clone());
     }
 
     /// Counts a request that was refused as a whole.
@@ -134,8 +152,8 @@ impl Counters {
         self.lock().limits.get(name).copied().unwrap_or(0)
     }
 
-    /// Everything about receiving.
-    pub fn ingest(&self) -> IngestStatus {
+    /// Everything about receiving, with the reasons for refusing items that the caller may see.
+    pub fn ingest(&self, sees: &Sees) -> IngestStatus {
         let inner = self.lock();
         let signals = SIGNALS.into_iter().map(|signal| {
             let counts = &inner.signals[signal as usize];
@@ -148,7 +166,7 @@ impl Counters {
                     .collect(),
                 items_accepted: counts.items,
                 items_rejected: counts.items_rejected,
-                item_reasons: counts.reasons.iter().cloned().collect(),
+                item_reasons: counts.reasons(sees),
                 bytes: counts.bytes,
                 bytes_decompressed: counts.bytes_decompressed,
             };
@@ -167,15 +185,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reasons_are_kept_once_and_only_the_latest() {
-        let counters = Counters::default();
+    fn reasons_are_kept_once_only_the_latest_and_for_their_project() {
+        let (counters, shop, bank) = (Counters::default(), Arc::from("shop"), Arc::from("bank"));
         for n in 0..20 {
             let reasons = vec![format!("reason {n}"), format!("reason {n}")];
-            counters.accepted(Signal::Logs, Accepted { items_rejected: 2, reasons, ..Accepted::default() });
+            counters.accepted(Signal::Logs, &shop, Accepted { items_rejected: 2, reasons, ..Accepted::default() });
         }
-        let logs = &counters.ingest().signals["logs"];
-        assert_eq!(logs.items_rejected, 40);
+        let rejected = model::raw::Rejected { count: 1, reasons: vec!["a vault".into()] };
+        counters.items_refused(Signal::Logs, &bank, &rejected);
+        let logs = &counters.ingest(&Sees::Of(shop)).signals["logs"];
+        assert_eq!(logs.items_rejected, 41);
         assert_eq!(logs.item_reasons.len(), REASONS_KEPT);
         assert_eq!(logs.item_reasons.last().unwrap(), "reason 19");
+        assert_eq!(counters.ingest(&Sees::Of(bank)).signals["logs"].item_reasons, ["a vault"]);
+        assert_eq!(counters.ingest(&Sees::Everything).signals["logs"].item_reasons.len(), REASONS_KEPT + 1);
     }
 }

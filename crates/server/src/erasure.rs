@@ -96,8 +96,10 @@ pub async fn traces(app: &App, project: &str, target: &Target) -> Result<BTreeSe
         What::User => "user_id",
         What::Session => "session_id",
     };
-    let value = target.value.replace('\'', "''");
-    let of = |view: &str| format!("SELECT trace_id FROM {view} WHERE {column} = '{value}'");
+    let forms = app.ingest.policy().forms(project, &target.value);
+    let quoted: Vec<String> = forms.iter().map(|form| format!("'{}'", form.replace('\'', "''"))).collect();
+    let quoted = quoted.join(", ");
+    let of = |view: &str| format!("SELECT trace_id FROM {view} WHERE {column} IN ({quoted})");
     let text = ["spans", "told", "runs"].map(of).join(" UNION ");
     let (own, limits) = (project.to_owned(), SqlLimits { rows: TRACES, ..SqlLimits::default() });
     let answer = app.ask(|engine| async move { engine.sql(&own, &text, limits).await }).await?;
@@ -175,8 +177,11 @@ async fn rounds(app: &Arc<App>, project: &str, target: &Target, sum: &mut kept::
         let before = sum.traces;
         let erased = opened.store.erase(project, found.clone()).await?;
         sum.add(&erased);
-        let (own, about, state) = (project.to_owned(), target.clone(), app.doors.state().clone());
-        doors::blocking(move || state.write(|tx| kept::forget(tx, &own, &found, &about))).await?;
+        let (own, state) = (project.to_owned(), app.doors.state().clone());
+        let forms = app.ingest.policy().forms(project, &target.value);
+        let about: Vec<Target> = forms.into_iter().map(|value| Target { what: target.what, value }).collect();
+        let forget = move || state.write(|tx| about.iter().try_for_each(|about| kept::forget(tx, &own, &found, about)));
+        doors::blocking(forget).await?;
         if sum.traces == before {
             break;
         }
@@ -197,11 +202,14 @@ async fn rounds(app: &Arc<App>, project: &str, target: &Target, sum: &mut kept::
 
 /// Runs of others that say the name: what they say is not the erased runs' and has to be looked at by a person.
 async fn mentions(app: &App, project: &str, target: &Target) -> Result<Vec<String>, Problem> {
-    let (project, text) = (project.to_owned(), target.value.clone());
-    let page = Page { limit: MENTIONS, ..Page::default() };
-    let found =
-        app.ask(|engine| async move { engine.search(&project, &text, &RunFilter::default(), &page).await }).await?;
-    Ok(found.results.into_iter().map(|result| result.run.trace_id.to_string()).collect())
+    let mut runs = BTreeSet::new();
+    for text in app.ingest.policy().forms(project, &target.value) {
+        let (project, page) = (project.to_owned(), Page { limit: MENTIONS, ..Page::default() });
+        let found =
+            app.ask(|engine| async move { engine.search(&project, &text, &RunFilter::default(), &page).await }).await?;
+        runs.extend(found.results.into_iter().map(|result| result.run.trace_id.to_string()));
+    }
+    Ok(runs.into_iter().take(MENTIONS).collect())
 }
 
 /// Goes on with orders that a restart broke off, and notes when the files of others are gone. Ends when the store does.

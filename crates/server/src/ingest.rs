@@ -173,7 +173,7 @@ impl Ingest {
         }
         accepted.bytes = bytes;
         let items = accepted.items;
-        self.counters.accepted(tag.signal, accepted);
+        self.counters.accepted(tag.signal, &project, accepted);
         if rejected.count > 0 {
             // Why is told to the sender: the reasons repeat what it sent, which must not be in a log.
             tracing::debug!(signal = tag.signal.name(), count = rejected.count, "items refused");
@@ -182,8 +182,8 @@ impl Ingest {
     }
 
     /// Counts items that were refused before they came here.
-    pub fn items_refused(&self, signal: Signal, rejected: &Rejected) {
-        self.counters.items_refused(signal, rejected);
+    pub fn items_refused(&self, signal: Signal, project: &Arc<str>, rejected: &Rejected) {
+        self.counters.items_refused(signal, project, rejected);
     }
 
     /// Counts a refusal. A request whose signal is not known counts as traces, like an empty one.

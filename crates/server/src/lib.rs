@@ -35,6 +35,7 @@ mod receivers;
 mod routes;
 mod sampling;
 pub mod series;
+mod state_file;
 mod tasks;
 mod tls;
 mod ui;
@@ -62,6 +63,7 @@ pub use config::{ConfigError, Limits, Settings};
 pub use listen::ListenError;
 use money::Money;
 pub use money::{Files as MoneyFiles, MoneyError};
+pub use state_file::check as check_state;
 pub use tls::TlsError;
 
 /// Version of Tawny.

@@ -149,7 +149,10 @@ async fn keep(
         Ok::<_, Refusal>((requests(&batch.logs, size, limit), batch.rejected, share))
     });
     let (requests, rejected, share) = read.await.map_err(|_| Refusal::Fault)??;
-    app.ingest.items_refused(Signal::Logs, &rejected);
+    // What the counters keep is shown to readers; the sender is told what it sent.
+    let mut kept = rejected.clone();
+    app.ingest.policy().reasons(&project, &mut kept.reasons);
+    app.ingest.items_refused(Signal::Logs, &project, &kept);
     let mut accepted = 0;
     for text in requests {
         let mut part: Share = app.ingest.share();

@@ -10,6 +10,7 @@ use signals::metrics::{Beside, Exposed, FINDINGS, Format, Kind, NEW_ISSUES, OUTC
 use crate::api::status::limits;
 use crate::app::{App, Phase};
 use crate::findings::ask::{self, Totals};
+use crate::series::Sees;
 
 /// Counters for Prometheus.
 #[utoipa::path(get, path = "/metrics", operation_id = "getMetrics", tag = "server",
@@ -124,7 +125,7 @@ fn forward(page: &mut Page, status: &crate::api::types::ForwardStatus) {
 }
 
 fn ingest(page: &mut Page, app: &App) {
-    let counts = app.counters.ingest();
+    let counts = app.counters.ingest(&Sees::Everything);
     type Pick = fn(&crate::api::types::SignalCounts) -> u64;
     let families: [(&'static str, &'static str, Pick); 5] = [
         ("tawny_requests_accepted_total", "Requests kept.", |signal| signal.requests_accepted),

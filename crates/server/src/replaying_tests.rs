@@ -6,6 +6,7 @@ use axum::http::{HeaderMap, Request, StatusCode};
 use tower::ServiceExt;
 
 use super::*;
+use crate::series::Sees;
 
 struct Answer {
     status: StatusCode,
@@ -73,7 +74,7 @@ async fn while_the_log_is_replayed_everybody_is_told_to_come_back() {
     let answer = ask(&router, get("/api/v1/status")).await;
     assert_eq!(answer.status, StatusCode::OK);
     assert!(answer.body.contains("\"state\":\"replaying\""), "{}", answer.body);
-    assert_eq!(app.counters.ingest().signals["traces"].requests_rejected["not_ready"], 2);
+    assert_eq!(app.counters.ingest(&Sees::Everything).signals["traces"].requests_rejected["not_ready"], 2);
 }
 
 #[tokio::test]

@@ -151,7 +151,7 @@ const LOKI_PUSH: &str = "/loki/api/v1/push";
 /// The port for everything.
 pub fn everything(app: Arc<App>) -> Router {
     let (api, _) = api().split_for_parts();
-    receivers(false)
+    let routes = receivers(false)
         .merge(
             api.layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
                 .method_not_allowed_fallback(wrong_method),
@@ -164,10 +164,17 @@ pub fn everything(app: Arc<App>) -> Router {
         .fallback(page_or_receiver)
         .layer(middleware::from_fn_with_state(Arc::clone(&app), doors::guard))
         .layer(option_layer(cors(&app)))
+        .with_state(app);
+    outermost(routes).layer(middleware::map_response(doors::harden))
+}
+
+/// Around all routes: what is said of methods that fit nowhere, and of faults. A router names the methods that do fit (`Allow`) only
+/// when all layers of a route have answered, so this is around the whole of it.
+fn outermost(routes: Router) -> Router {
+    Router::new()
+        .fallback_service(routes)
         .layer(middleware::map_response(say_method))
-        .layer(middleware::map_response(doors::harden))
         .layer(CatchPanicLayer::custom(problem::on_panic))
-        .with_state(app)
 }
 
 /// What browsers are told about pages of other origins, where any are allowed.
@@ -189,7 +196,7 @@ fn cors(app: &App) -> Option<CorsLayer> {
 
 /// The ports for telemetry only.
 pub fn telemetry(app: Arc<App>) -> Router {
-    receivers(true)
+    let routes = receivers(true)
         .route("/api/v1/logs", post(log_lines::lines))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
@@ -197,9 +204,8 @@ pub fn telemetry(app: Arc<App>) -> Router {
         .fallback(receiver_only)
         .layer(middleware::from_fn_with_state(Arc::clone(&app), doors::guard))
         .layer(option_layer(cors(&app)))
-        .layer(middleware::map_response(say_method))
-        .layer(CatchPanicLayer::custom(problem::on_panic))
-        .with_state(app)
+        .with_state(app);
+    outermost(routes)
 }
 
 /// Anything without a route of its own: telemetry behind a prefix, gRPC of an unknown method, or a page of the UI.

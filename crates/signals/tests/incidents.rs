@@ -94,7 +94,8 @@ incidents! {
 fn a_quiet_day_sends_no_page() {
     let (mut simulator, mut watchman) = (Simulator::new(97), Watchman::default());
     let (mut seen, mut pages, mut drifts) = (BTreeMap::<String, u64>::new(), Vec::new(), Vec::new());
-    // In a test build 2,000 runs are what time allows; the whole day runs with `TAWNY_DAY=1`.
+    // In a test build 2,000 runs are what time allows; `cargo xtask test --only quiet-day` plays the whole day in a release
+    // build.
     let runs = if std::env::var_os("TAWNY_DAY").is_some() { 20_000 } else { 2_000 };
     for number in 0..runs {
         let verdict = watchman.judge(&simulator.next_plan());

@@ -239,6 +239,44 @@ fn an_agent_that_is_heard_of_no_more_is_one_finding_however_often_it_is_asked_fo
 }
 
 #[test]
+fn kinds_of_which_nothing_is_heard_any_more_make_room_for_others() {
+    let mut night = Night::default();
+    let shown = |night: &mut Night, agent: &str, hours: i64| {
+        let mut script = Script::of(1, agent);
+        script.begins_after_hours(hours);
+        script.says("It is on its way.");
+        night.heard_of(&script.resolved().run);
+        script.shown_to(night, Beside::default());
+        (night.watches.keys().any(|kind| kind.contains(agent)), night.pulses.keys().any(|it| it.contains(agent)))
+    };
+    for number in 0..256 {
+        assert_eq!(shown(&mut night, &format!("agent-{number}-"), 0), (true, true));
+    }
+    // All were heard of just now.
+    assert_eq!(shown(&mut night, "newcomer", 0), (false, false));
+    assert_eq!(shown(&mut night, "latecomer", 3), (true, true));
+    assert_eq!((night.watches.len(), night.gone.watches.len(), night.gone.pulses.len()), (256, 1, 1));
+}
+
+#[test]
+fn an_agent_that_is_released_often_has_the_usual_of_its_newest_versions() {
+    let mut night = Night::default();
+    for version in 0..20u8 {
+        for number in 1..=31 {
+            let mut script = Script::of(number, "helper");
+            script.begins_after_hours(i64::from(version) * 200);
+            script.version(&format!("1.{version}"));
+            (0..=version).for_each(|at| script.says(&format!("step {at}")));
+            script.shown_to(&mut night, Beside::default());
+        }
+    }
+    let kind = night.baselines.iter().map(|(kind, _, _)| kind.to_owned()).next().unwrap();
+    let usual = night.baselines.of(&kind, "1.19").unwrap().quantile("rounds", 0.5).unwrap();
+    assert!(usual > 19.0, "of version 1.19 as of no other: {usual}");
+    assert!(night.baselines.iter().count() <= 8 && !night.baselines.take_gone().is_empty());
+}
+
+#[test]
 fn answers_that_mean_something_else_are_drift_where_vectors_of_them_are_known() {
     let mut night = Night::default();
     let run = |number: u8| Script::of(number, "helper").resolved().run;

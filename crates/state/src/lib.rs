@@ -155,6 +155,35 @@ impl State {
     }
 }
 
+/// Reads one moment of a file without changing it, whether or not a server has it open.
+///
+/// # Errors
+/// When the file cannot be read or `work` fails.
+pub fn read_file<T>(path: &Path, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, StateError> {
+    let read = || {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut reader = Connection::open_with_flags(path, flags)?;
+        reader.busy_timeout(BUSY)?;
+        let moment = reader.transaction()?;
+        let answer = work(&moment)?;
+        moment.finish()?;
+        Ok(answer)
+    };
+    read().map_err(at(path))
+}
+
+/// What SQLite's own check finds wrong with a file. SQLite keeps no checksums: a changed value of the right kind is not seen.
+///
+/// # Errors
+/// When the file cannot be read at all.
+pub fn faults(path: &Path) -> Result<Vec<String>, StateError> {
+    read_file(path, |connection| {
+        let mut query = connection.prepare("PRAGMA integrity_check")?;
+        let lines = query.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<Vec<String>>>()?;
+        Ok(lines.into_iter().filter(|line| line != "ok").collect())
+    })
+}
+
 /// A connection that may write, durably: a commit is synced before it returns.
 fn prepared(connection: Connection) -> rusqlite::Result<Connection> {
     connection.busy_timeout(BUSY)?;

@@ -88,3 +88,23 @@ fn a_copy_opens_as_a_state_of_its_own() {
     add(&state, "two");
     assert_eq!(all(&State::open(copy.path(), &[FIRST]).unwrap(), "text"), ["one"]);
 }
+
+#[test]
+fn a_damaged_file_is_found_and_a_whole_one_is_read_beside_its_writer() {
+    let dir = tempfile::tempdir().unwrap();
+    let state = State::open(dir.path(), &[FIRST]).unwrap();
+    add(&state, "one");
+    let path = state.path().to_owned();
+    assert_eq!(faults(&path).unwrap(), Vec::<String>::new());
+    let read = |conn: &Connection| conn.query_row("SELECT text FROM notes", [], |row| row.get::<_, String>(0));
+    assert_eq!(read_file(&path, read).unwrap(), "one");
+    assert!(read_file(&path, |conn| conn.execute("DELETE FROM notes", [])).is_err(), "nothing is changed by reading");
+    state.checkpoint().unwrap();
+    drop(state);
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[4096..8192].fill(0xFF);
+    std::fs::write(&path, bytes).unwrap();
+    assert!(faults(&path).map_or(true, |found| !found.is_empty()));
+    std::fs::write(&path, "no database").unwrap();
+    assert!(faults(&path).is_err());
+}

@@ -65,6 +65,7 @@ pub use entry::{Changed, Committed, Entry, LogEntry, Rows};
 pub use erase::Erased;
 pub use error::{CommitError, RowError, StoreError};
 pub use location::Bucket;
+pub use maintain::{Compacted, Flushed};
 pub use offline::Offline;
 pub use rebuild::{Rebuilt, rebuild};
 pub use report::{NextDrop, Report, RetentionReport, TableReport};
@@ -81,6 +82,6 @@ pub use settings::{
 pub use since::{ChangedRun, ChangedRuns};
 pub use snapshot::{SegmentMeta, SegmentView, Snapshot, TableSnapshot};
 pub use stats::{Stats, TableStats};
-pub use store::{Compacted, Expired, Flushed, Machine, Store};
+pub use store::{Expired, Machine, Store};
 pub use threads::{RealThreads, Threads, Work};
 pub use whole::Texts;

@@ -17,11 +17,31 @@ use crate::schema::Table;
 use crate::snapshot::SegmentMeta;
 use crate::state::State;
 use crate::stats::{Stats, TableStats};
-use crate::store::{Compacted, Flushed, Inner};
+use crate::store::Inner;
 use crate::wal::committer::Message;
 
 /// Pause before a catalog that does not answer is asked again what became of a change.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
+
+/// What a flush did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Flushed {
+    /// Rows written.
+    pub rows: u64,
+    /// Files written.
+    pub segments: u64,
+}
+
+/// What one step of compaction did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Compacted {
+    /// Files merged; 0 when there was nothing to do.
+    pub inputs: u64,
+    /// Files that took their place.
+    pub outputs: u64,
+    /// Replaced files whose grace period ended, removed.
+    pub removed: u64,
+}
 
 impl State {
     /// Sets the hot rows aside for a flush, unless a failed one left some; false when there is nothing to do.

@@ -17,6 +17,7 @@ use crate::entry::{Changed, Committed, Entry, LogEntry, Rows};
 use crate::erase::Erased;
 use crate::error::{CommitError, StoreError};
 use crate::files::Files;
+use crate::maintain::{Compacted, Flushed};
 use crate::open::Opened;
 use crate::repair;
 use crate::report::Report;
@@ -35,26 +36,6 @@ use crate::threads::{RealThreads, Threads};
 use crate::trace::TraceView;
 use crate::wal::committer::{Apply, CommitThread, Message, Waiting};
 use crate::wal::log::LogFigures;
-
-/// What a flush did.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Flushed {
-    /// Rows written.
-    pub rows: u64,
-    /// Files written.
-    pub segments: u64,
-}
-
-/// What one step of compaction did.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Compacted {
-    /// Files merged; 0 when there was nothing to do.
-    pub inputs: u64,
-    /// Files that took their place.
-    pub outputs: u64,
-    /// Replaced files whose grace period ended, removed.
-    pub removed: u64,
-}
 
 /// What a store stands on.
 #[derive(Clone)]

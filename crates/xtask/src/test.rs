@@ -22,6 +22,8 @@ pub enum Section {
     Ui,
     /// Every Rust test, the repository's own rules among them.
     Rust,
+    /// The detectors over a whole quiet day: 20,000 healthy runs, none of which may page anybody. In a release build.
+    QuietDay,
     /// The real program against recorded data, captured requests and real Python clients.
     EndToEnd,
     /// The real program in a real browser.
@@ -37,6 +39,7 @@ impl Section {
             Self::Advisories => "advisories",
             Self::Ui => "ui",
             Self::Rust => "rust",
+            Self::QuietDay => "quiet day",
             Self::EndToEnd => "end to end",
             Self::Browser => "browser",
         }
@@ -70,6 +73,7 @@ pub fn run(options: &Options) -> Result<()> {
             Section::Advisories => supply::advisories(),
             Section::Ui => ui_checks(),
             Section::Rust => rust(),
+            Section::QuietDay => quiet_day(),
             Section::EndToEnd => end_to_end(),
             Section::Browser => in_browser(),
         });
@@ -101,6 +105,12 @@ fn rust() -> Result<(), Stop> {
     shell::run(&mut tests)?;
     // nextest leaves examples in documentation to cargo.
     Ok(shell::run(shell::cargo(&["test", "--workspace", "--doc", "--quiet"]).args(features))?)
+}
+
+fn quiet_day() -> Result<(), Stop> {
+    let day = "a_quiet_day_sends_no_page";
+    let mut test = shell::cargo(&["test", "--release", "--quiet", "-p", "signals", "--test", "incidents", day]);
+    Ok(shell::run(test.env("TAWNY_DAY", "1"))?)
 }
 
 fn ui_checks() -> Result<(), Stop> {

@@ -1,5 +1,8 @@
-/** Which project this tab is about, for people with several: an address names it (`?project=bank`, as links in messages about alerts do),
- * and it stays until another address names one or the tab is closed. */
+/**
+ * Which project this tab is about, for people with several: an address names it (`?project=bank`, as links in messages about alerts do),
+ * and it stays until another address names one or the tab is closed. It holds as long as the document: another project is another
+ * load, so that no answers of two are mixed.
+ */
 
 const KEPT = "tawny.project";
 
@@ -23,11 +26,19 @@ function read(): string | undefined {
   }
 }
 
-export const project = read();
+let current = read();
+
+/** The project that was chosen; `undefined` leaves it to the server. */
+export const chosenProject = () => current;
+
+/** The project that the server chose is the one asked for from now on: what was answered before was about it too. */
+export function settleProject(name: string) {
+  current = name;
+}
 
 /** Headers of a request to the server. */
-export const projectHeaders = (): Record<string, string> => (project ? { [NAME]: project } : {});
+export const projectHeaders = (): Record<string, string> => (current ? { [NAME]: current } : {});
 
 /** An address that the browser asks for by itself: a download, a stream of events. */
-export const inProject = (address: string, name = project) =>
+export const inProject = (address: string, name = current) =>
   name ? `${address}${address.includes("?") ? "&" : "?"}${NAME}=${encodeURIComponent(name)}` : address;

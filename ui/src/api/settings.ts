@@ -42,6 +42,13 @@ export const makeKey = (name: string, scopes: string[]) => must(api.POST("/api/v
 
 export const rotateKey = (id: string) => must(api.POST("/api/v1/keys/{id}/rotate", { params: { path: { id } } }));
 
+/** How people sign in. */
+export const loginWaysQuery = queryOptions({
+  queryKey: ["login-ways"],
+  queryFn: ({ signal }) => must(api.GET("/api/v1/login", { signal })),
+  staleTime: Number.POSITIVE_INFINITY,
+});
+
 /** An answer without a body is an answer. */
 const done = async (call: Promise<{ error?: unknown; response: Response }>) => {
   const { error, response } = await call;
@@ -49,6 +56,8 @@ const done = async (call: Promise<{ error?: unknown; response: Response }>) => {
 };
 
 export const signIn = (name: string, password: string) => done(api.POST("/api/v1/login", { body: { name, password } }));
+
+export const signOut = () => done(api.POST("/api/v1/logout"));
 
 export const revokeKey = (id: string) => done(api.DELETE("/api/v1/keys/{id}", { params: { path: { id } } }));
 

@@ -31,6 +31,7 @@ import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
 import { useConnection } from "@/api/connection";
 import { Wordmark } from "@/ui/Logo";
+import { Account } from "./Account";
 import classes from "./Navigation.module.css";
 import { useScheme } from "./scheme";
 
@@ -125,6 +126,7 @@ export function Navigation({ folded = false, onFold, onHelp, onPalette }: Props)
           )}
         </button>
       </Hint>
+      <Account folded={folded} />
       <nav aria-label="Pages" className={classes.pages}>
         {GROUPS.map((group) => (
           <div key={group.name} className={classes.group}>

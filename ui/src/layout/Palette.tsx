@@ -10,14 +10,17 @@ import {
   IconRobot,
   IconRoute,
   IconSearch,
+  IconStack2,
 } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { type KeyboardEvent, useId, useState } from "react";
 import { aggregateQuery, paletteRunsQuery } from "@/api/queries";
+import { meQuery } from "@/api/settings";
 import { compact } from "@/lib/format";
 import { fits, traceIn } from "@/lib/palette";
 import { runName } from "@/lib/step";
+import { entrance } from "./Account";
 import { GROUPS } from "./Navigation";
 import classes from "./Palette.module.css";
 
@@ -77,6 +80,16 @@ export function Palette({ onClose, onHelp, onScheme }: Props) {
       run: () => void navigator.clipboard.writeText(window.location.href),
     },
   ];
+  const { data: me } = useQuery(meQuery);
+  const projects: Entry[] = (me?.projects ?? [])
+    .filter((project) => project !== me?.project)
+    .map((project) => ({
+      key: `project ${project}`,
+      group: "Projects",
+      icon: IconStack2,
+      name: `Go to the project ${project}`,
+      run: () => window.location.assign(entrance(project)),
+    }));
   const runs: Entry[] = trace
     ? [
         {
@@ -127,6 +140,7 @@ export function Palette({ onClose, onHelp, onScheme }: Props) {
     ...matching(pages, text ? FEW : 99),
     ...matching(known, FEW),
     ...(trace ? [] : runs),
+    ...matching(projects, FEW),
     ...matching(actions, FEW),
   ];
   const current = Math.min(at, entries.length - 1);

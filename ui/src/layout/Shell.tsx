@@ -10,7 +10,6 @@ import { isTyping, useKeys } from "@/ui/useKeys";
 import { ConnectionBanner } from "./ConnectionBanner";
 import { HelpModal } from "./HelpModal";
 import { GROUPS, Navigation } from "./Navigation";
-import { ProjectBanner } from "./ProjectBanner";
 import classes from "./Shell.module.css";
 import { Door } from "./SignIn";
 import { useScheme } from "./scheme";
@@ -69,7 +68,6 @@ export function Shell() {
       )}
       <div className={classes.body}>
         <ConnectionBanner />
-        <ProjectBanner />
         <main id="main" className={classes.main} tabIndex={-1}>
           <Door>
             <Outlet />

@@ -270,12 +270,12 @@ export function waitingBy(waiting: readonly { receiver: string; error: string; a
 export const templateText = (text: string): string =>
   text.replace(/\{\{\s*\$labels\.(\w+)\s*\}\}/g, "‹$1›").replace(/\{\{\s*\$value[^}]*\}\}/g, "‹value›");
 
-/** Reviewed rules with the same verdict and advice together, so that forty times the same sentence is said once. */
+/** Reviewed rules with the same verdict and advice together, so that forty times the same sentence is said once; those that fired first. */
 export function sameAdvice(rules: readonly ReviewedRule[]): ReviewedRule[][] {
   const found = new Map<string, ReviewedRule[]>();
   for (const rule of rules) {
     const key = rule.fired === 0 ? `${rule.verdict}\n${rule.proposal}` : rule.name;
     found.set(key, [...(found.get(key) ?? []), rule]);
   }
-  return [...found.values()];
+  return [...found.values()].sort((one, other) => Number(one[0]!.fired === 0) - Number(other[0]!.fired === 0));
 }

@@ -48,6 +48,16 @@ export type RunsSearch = { [field in Field]?: string[] } & { [bound in Bound]?: 
 export const DEFAULT_FROM = "24h";
 export const DEFAULT_SORT: Sort = "-started_at";
 
+/** What the address of every page may say: which of their projects somebody with several looks at. */
+export interface ProjectSearch {
+  project?: string;
+}
+
+export function readProject(raw: Record<string, unknown>): ProjectSearch {
+  const project = text(raw.project);
+  return project ? { project } : {};
+}
+
 /** Reads what a URL says; whatever it cannot mean is left out rather than guessed. */
 export function readSearch(raw: Record<string, unknown>): RunsSearch {
   const out: RunsSearch = {};

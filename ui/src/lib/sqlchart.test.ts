@@ -49,3 +49,22 @@ test("without numbers or rows nothing is drawn, and too many names are counted",
   };
   expect(drawing(many)?.left).toBe(10);
 });
+
+test("numbers far apart in size get an axis each, lines of one number share theirs", () => {
+  const sizes = {
+    columns: columns(["agent", "Utf8"], ["runs", "Int64"], ["tokens", "Int64"], ["failed", "Int64"], ["ms", "Float64"]),
+    rows: [
+      ["a", 300, 4_000_000, 0, 900],
+      ["b", 120, 1_000, 0, null],
+    ],
+  };
+  expect(drawing(sizes)?.panels).toEqual([[0, 2, 3], [1]]);
+  const named = {
+    columns: columns(["hour", "Timestamp(Second, None)"], ["model", "Utf8"], ["tokens", "Int64"]),
+    rows: [
+      ["2026-11-20T10:00:00Z", "x", 5],
+      ["2026-11-20T10:00:00Z", "y", 5_000_000],
+    ],
+  };
+  expect(drawing(named)?.panels).toEqual([[0, 1]]);
+});

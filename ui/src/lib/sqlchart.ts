@@ -17,6 +17,8 @@ export interface Drawing {
   series: Series[];
   /** Moments and numbers are joined by lines, names get bars. */
   kind: "lines" | "bars";
+  /** Places of `series` that share an axis: numbers far apart in size would hide one another on the same one. */
+  panels: number[][];
   /** Rows beyond what a chart can show. */
   left: number;
 }
@@ -67,13 +69,30 @@ export function drawing(answer: Answer, asked?: string): Drawing | undefined {
       if (typeof value === "number") line[at] = (line[at] ?? 0) + value;
     }
   }
+  const series = [...lines].slice(0, LINES).map(([name, line]) => ({ name, values: line }));
   return {
     x: columns[x]!.name,
     labels: shown,
-    series: [...lines].slice(0, LINES).map(([name, line]) => ({ name, values: line })),
+    series,
+    panels: pivot === undefined ? bySize(series) : [series.map((_, at) => at)],
     kind: ordered ? "lines" : "bars",
     left: labels.length - shown.length,
   };
+}
+
+/** Series whose largest values are further apart than this do not share an axis. */
+const APART = 20;
+
+/** Series that can be read on one axis, together; in their order. */
+function bySize(series: readonly Series[]): number[][] {
+  const sizes = series.map((each) => Math.max(0, ...each.values.map((value) => Math.abs(value ?? 0))));
+  const panels: number[][] = [];
+  for (const at of [...sizes.keys()].sort((one, other) => sizes[other]! - sizes[one]!)) {
+    const last = panels.at(-1);
+    if (last && (sizes[at] === 0 || sizes[last[0]!]! <= sizes[at]! * APART)) last.push(at);
+    else panels.push([at]);
+  }
+  return panels.map((panel) => panel.sort((one, other) => one - other)).sort((one, other) => one[0]! - other[0]!);
 }
 
 function compare(one: unknown, other: unknown): number {

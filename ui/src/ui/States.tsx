@@ -49,11 +49,13 @@ export function ErrorState({ error, what, onRetry, action, page }: ErrorProps) {
       </div>
       <Heading>{title}</Heading>
       <div className={classes.words}>{detail}</div>
-      {onRetry && (
+      {(onRetry || action) && (
         <div className={classes.action}>
-          <Button variant="default" onClick={onRetry}>
-            Try again
-          </Button>
+          {onRetry && (
+            <Button variant="default" onClick={onRetry}>
+              Try again
+            </Button>
+          )}
           {action}
         </div>
       )}

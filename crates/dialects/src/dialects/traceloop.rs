@@ -10,6 +10,7 @@ use crate::intern::intern;
 use crate::messages::{json_of, opened};
 use crate::preview::{PARSE_LIMIT, compact, short};
 use crate::reading::Reading;
+use crate::understand::{MAX_TAGS, is_mark};
 
 /// Agent and tool from the entity's name; a tool's own arguments and result from LangChain's wrapping.
 pub(crate) fn span(reading: &Reading<'_>, span: &mut Span) {
@@ -22,6 +23,9 @@ pub(crate) fn span(reading: &Reading<'_>, span: &mut Span) {
     }
     if reading.scope == "opentelemetry.instrumentation.google_generativeai" {
         thoughts(span);
+    }
+    if span.tags.is_empty() && reading.attribute_text("traceloop.span.kind") == Some("workflow") {
+        span.tags = tags(reading);
     }
     let entity = reading.attribute_text("traceloop.entity.name");
     match span.kind {
@@ -37,6 +41,18 @@ pub(crate) fn span(reading: &Reading<'_>, span: &mut Span) {
         }
         _ => {}
     }
+}
+
+/// What LangChain's run was tagged with, which stands beside its inputs.
+fn tags(reading: &Reading<'_>) -> Vec<Arc<str>> {
+    let text = reading.attribute_text("traceloop.entity.input").filter(|text| text.len() <= PARSE_LIMIT);
+    let Some(text) = text.filter(|text| text.contains("\"tags\"")) else { return Vec::new() };
+    let told: Json = serde_json::from_str(text).unwrap_or_default();
+    if told.get("inputs").is_none() {
+        return Vec::new();
+    }
+    let tags = told.get("tags").and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_str);
+    tags.filter(|tag| !is_mark(tag)).take(MAX_TAGS).map(intern).collect()
 }
 
 /// Gemini counts a model's thoughts beside what it answered; this instrumentation passes on the answer's count and the total.

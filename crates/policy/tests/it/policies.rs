@@ -1,8 +1,10 @@
 //! What a file of policies does to telemetry, as its author would see it.
 
+use std::sync::Arc;
+
 use crate::support::{Few, KEY, apply, attributes, batch, everywhere, left, policies, request, trace};
 use model::Value;
-use model::raw::{Batch, Group, RawLog, RawSpan};
+use model::raw::{Batch, Group, RawLog, RawSpan, Scope};
 use policy::{Key, Policies, Report};
 
 const MESSAGES: &str =
@@ -225,4 +227,54 @@ fn a_wrong_file_is_refused_with_its_line_and_what_to_write() {
         assert!(error.starts_with(expected), "{error}");
     }
     assert!(Key::new("short").unwrap_err().to_string().contains("at least 16"));
+}
+
+#[test]
+fn the_version_of_a_scope_without_a_name_is_looked_through() {
+    let scope = Scope { version: "of jane@example.com".into(), ..Scope::default() };
+    let group = Group { resource: Arc::default(), scope: Arc::new(scope), items: vec![RawSpan::default()] };
+    let mut batch = Batch { spans: vec![group], ..Batch::default() };
+    apply(&policies("[[policy]]\ncontent = \"full\""), &mut batch);
+    assert_eq!(batch.spans[0].scope.version, "of [email]");
+}
+
+#[test]
+fn labels_of_a_series_without_a_resource_are_looked_through_by_their_environment_or_by_all() {
+    let file = "[[policy]]\nenvironment = \"prod\"\ncontent = \"none\"\n[[policy]]\nenvironment = \"dev\"\n\
+                content = \"full\"\n[policy.redact]\nmark = \"pseudonym\"";
+    let long = "x".repeat(300);
+    let labels = |environment: &[(&str, &str)]| {
+        let own = [("job", "shop"), ("who", "jane@example.com"), ("jane@example.com", "1"), ("said", long.as_str())];
+        let all = own.iter().chain(environment);
+        let mut report = Report::default();
+        let given = all.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let left = policies(file).series("p", given, &Few, &mut report);
+        assert_eq!(report.is_empty(), left.iter().any(|(_, value)| value == "jane@example.com"));
+        left.into_iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>()
+    };
+    assert_eq!(labels(&[("env", "prod")]), ["job=shop", "who=[email]", "[email]=1", "env=prod"]);
+    let dev = labels(&[("deployment_environment_name", "dev")]);
+    assert!(dev[1].starts_with("who=[email:") && dev[3] == format!("said={long}"), "{dev:?}");
+    // Nobody says which it is: what any policy takes out is out.
+    assert_eq!(labels(&[]), ["job=shop", "who=[email]", "[email]=1"]);
+    // An environment nothing is said for.
+    assert_eq!(labels(&[("environment", "test")])[1], "who=jane@example.com");
+}
+
+#[test]
+fn a_name_is_looked_for_as_it_was_sent_and_as_policies_leave_it_where_that_is_its_own() {
+    let name = "jane@example.com";
+    let forms = |mark: &str| {
+        policies(&format!("[[policy]]\ncontent = \"full\"\n[policy.redact]\nmark = \"{mark}\"")).forms("p", name)
+    };
+    let key = |forms: &[String]| forms.iter().any(|form| form.starts_with("hmac-sha256:"));
+    let plain = forms("label");
+    assert!(plain.contains(&name.to_owned()) && !plain.contains(&"[email]".to_owned()), "{plain:?}");
+    for (mark, begin) in [("pseudonym", "[email:"), ("token", "[email~")] {
+        let found = forms(mark);
+        assert!(found.contains(&name.to_owned()) && key(&found), "{found:?}");
+        assert!(found.iter().any(|form| form.starts_with(begin)), "{mark}: {found:?}");
+    }
+    let none = Policies::parse("p", "[[policy]]\ncontent = \"full\"", None).unwrap();
+    assert_eq!(none.forms("p", name), [name]);
 }

@@ -412,6 +412,7 @@ async fn make_silence(State(app): State<Arc<App>>, body: Bytes) -> Answered {
         matchers.0.push(Matcher::new(&matcher.name, op, &matcher.value).map_err(bad)?);
     }
     let time = |text: &str| time_of(Some(text))?.ok_or_else(|| bad("a time is missing"));
+    let matchers = super::left(&app, matchers);
     let silence = Silence {
         id: if posted.id.is_empty() { new_id(app.now()) } else { posted.id },
         matchers,

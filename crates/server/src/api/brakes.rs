@@ -72,6 +72,16 @@ pub async fn put_on(
     let mut new: NewBrake = body::json(&body, r#"{"action": "hold", "agent": "refunds", "why": "…", "minutes": 60}"#)?;
     body::short("why", &new.why, TEXT_MAX)?;
     new.why = app.told("brake.why", new.why);
+    // As the names in telemetry are after the policy, and those of who asks.
+    for (field, text) in [
+        ("brake.agent", &mut new.agent),
+        ("brake.tool", &mut new.tool),
+        ("brake.environment", &mut new.environment),
+        ("brake.version", &mut new.version),
+        ("brake.issue", &mut new.issue),
+    ] {
+        *text = text.take().map(|text| app.told(field, text));
+    }
     let now = app.now();
     let mut brake = read(new, &caller, now)?;
     if app.brakes.in_force(now) >= BRAKES_MAX {

@@ -112,12 +112,14 @@ pub async fn check(State(app): State<Arc<App>>, body: Bytes) -> Result<Json<Budg
     let asked: BudgetCheck =
         body::json(&body, r#"{"agent": "writer", "model": "gpt-4o", "usd": 0.05, "reserve": true}"#)?;
     let (who, now, prices) = (who(&app, &asked), app.now(), app.money.prices());
+    let told = |field: &str, text: &Option<String>| text.clone().map(|text| app.told(field, text));
+    let (tool, version) = (told("budget.tool", &asked.tool), told("budget.version", &asked.version));
     let asking = Asking {
         project: who.project.as_deref().unwrap_or_default(),
         environment: who.environment.as_deref().unwrap_or_default(),
         agent: who.agent.as_deref(),
-        tool: asked.tool.as_deref(),
-        version: asked.version.as_deref(),
+        tool: tool.as_deref(),
+        version: version.as_deref(),
     };
     if let Some(brake) = app.brakes.stopping(&asking, now) {
         return Ok(Json(held(&brake, asked.model.clone())));

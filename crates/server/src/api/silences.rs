@@ -63,7 +63,7 @@ pub async fn create(State(app): State<Arc<App>>, body: Bytes) -> Result<Json<Sil
     };
     let silence = Silence {
         id: alerting::new_id(app.now()),
-        matchers: Matchers::parse(&request.matchers).map_err(Problem::bad_request)?,
+        matchers: alerting::left(&app, Matchers::parse(&request.matchers).map_err(Problem::bad_request)?),
         starts_at,
         ends_at,
         created_by: request.created_by,

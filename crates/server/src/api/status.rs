@@ -28,7 +28,7 @@ pub async fn get(State(app): State<Arc<App>>, params: Params) -> Result<Json<Sta
         uptime_seconds: now.millis_since(app.started) / 1e3,
         state: app.phase().as_str().into(),
         endpoints: app.endpoints.clone(),
-        ingest: app.counters.ingest(),
+        ingest: app.counters.ingest(&app.sees()),
         store,
         limits: limits(&app),
         forward: app.forwarder.as_deref().map(forward),

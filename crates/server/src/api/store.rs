@@ -49,7 +49,7 @@ pub async fn get(State(app): State<Arc<App>>, params: Params) -> Result<Json<Sto
 
 /// Checks the store.
 #[utoipa::path(post, path = "/api/v1/store/check", operation_id = "checkStore", tag = "server",
-    summary = "Check every segment, every reference, the log and the series",
+    summary = "Check every segment, every reference, the log, the series and the state",
     description = "Reads everything the store has and takes its time; ingest and reads go on.",
     responses((status = 200, body = StoreCheck, description = "What was found"),
         (status = 503, body = Problem, content_type = "application/problem+json", description = "Too many checks or backups are under way")))]
@@ -57,7 +57,10 @@ pub async fn check(State(app): State<Arc<App>>, params: Params) -> Result<Json<S
     params.end()?;
     let mut checked = app.store()?.check().await?;
     let data = app.settings.data.clone();
-    let series = tokio::task::spawn_blocking(move || crate::series::check(&data, &mut checked).map(|()| checked));
+    let series = tokio::task::spawn_blocking(move || {
+        crate::state_file::check(&data, &mut checked);
+        crate::series::check(&data, &mut checked).map(|()| checked)
+    });
     let checked = series.await.map_err(|error| Problem::internal(format!("the check stopped: {error}")))?;
     Ok(Json(checked.map_err(|error| Problem::internal(error.to_string()))?.into()))
 }

@@ -38,6 +38,38 @@ fn documented() -> Vec<(Method, String)> {
     routes
 }
 
+/// Where the routes of others' protocols are made, which the document does not describe, with what stands before their paths.
+const PROTOCOLS: [(&str, &str); 5] = [
+    ("", include_str!("../grafana/jaeger.rs")),
+    ("", include_str!("../grafana/loki.rs")),
+    ("", include_str!("../grafana/tempo.rs")),
+    ("/prometheus/api/v1", include_str!("../series/prometheus.rs")),
+    ("/alertmanager/api/v2", include_str!("../alerting/alertmanager.rs")),
+];
+
+/// All routes of others' protocols, as the code makes them.
+fn of_protocols() -> Vec<(Method, String)> {
+    let mut routes = Vec::new();
+    for (before, code) in PROTOCOLS {
+        let made = code.matches(".route(").count();
+        let mut found = 0;
+        for line in code.lines().filter_map(|line| line.trim().strip_prefix(".route(\"")) {
+            let (path, handlers) = line.split_once('"').unwrap();
+            let root = before.split('/').nth(1).unwrap_or_default();
+            let whole = before.is_empty() || path.starts_with(&format!("/{root}/"));
+            let path = if whole { path.to_owned() } else { format!("{before}{path}") };
+            for method in [Method::GET, Method::POST, Method::PUT, Method::DELETE] {
+                if handlers.contains(&format!("{}(", method.as_str().to_lowercase())) {
+                    routes.push((method, path.clone()));
+                }
+            }
+            found += 1;
+        }
+        assert_eq!(found, made, "a route of {before} is not read: write it in one line");
+    }
+    routes
+}
+
 struct Place {
     router: Router,
     telemetry: Router,
@@ -91,6 +123,8 @@ fn filled(path: &str) -> String {
         .replace("{other}", &"ef".repeat(16))
         .replace("{*rest}", "x/y")
         .replace("{project}", "p")
+        .replace("{service}", "s")
+        .replace("{tag}", "t")
 }
 
 async fn ask(router: &Router, method: &Method, path: &str, headers: &[(&str, &str)]) -> (StatusCode, String) {
@@ -118,6 +152,9 @@ fn every_route_has_a_rule_and_every_rule_of_the_api_a_route() {
         .filter(|(known, pattern, _)| !routes.iter().any(|(method, path)| known == method && path == pattern))
         .collect();
     assert!(idle.is_empty(), "these rules are for no route: {idle:?}");
+    let others = of_protocols();
+    let without: Vec<_> = others.iter().filter(|(method, path)| rules::said(method, path).is_none()).collect();
+    assert!(without.is_empty(), "say in doors/rules.rs what these ask of their caller: {without:?}");
     // What the document does not describe (Grafana's doors) has a rule at least.
     let is_route = |known: &str| match known.strip_suffix('*') {
         Some(begin) => RULES.iter().any(|(_, path, _)| path.starts_with(begin)),
@@ -142,7 +179,8 @@ async fn every_route_lets_through_who_may_and_nobody_else() {
         callers.push((format!("user {word}"), ["cookie".into(), format!("tawny_session={token}")], role.rights()));
     }
     // Signing out ends the sessions that the others are asked with.
-    for (method, path) in documented().into_iter().filter(|(_, path)| path != "/api/v1/logout") {
+    let routes = documented().into_iter().filter(|(_, path)| path != "/api/v1/logout");
+    for (method, path) in routes.chain(of_protocols()) {
         let rule = rules::of(&method, &path);
         let nobody = ask(&place.router, &method, &path, &[]).await.0;
         assert_eq!(nobody == StatusCode::UNAUTHORIZED, rule != Rule::Open, "{method} {path}: {nobody}");
@@ -203,6 +241,8 @@ const RECEIVERS: &[(&str, &str, Need)] = &[
     ("POST", "/loki/api/v1/push", Need::Ingest),
     ("POST", "/api/v1/logs", Need::Ingest),
     ("GET", "/langsmith/runs/abc", Need::Read),
+    ("GET", "/feedback", Need::Read),
+    ("GET", "/langsmith/feedback/abc", Need::Read),
     ("GET", "/api/runs/abc", Need::Read),
 ];
 

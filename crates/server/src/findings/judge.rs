@@ -203,7 +203,7 @@ impl Judge for FindingsJudge {
         if self.now.nanos_since(self.written) < LEARNED_EVERY || self.learned.is_empty() {
             return Ok(());
         }
-        if let Some(night) = &self.night {
+        if let Some(night) = &mut self.night {
             kept::write_learned(tx, night, &self.learned)?;
         }
         self.learned.clear();

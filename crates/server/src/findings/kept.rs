@@ -284,7 +284,18 @@ pub fn forget(tx: &Transaction<'_>) -> Result<()> {
 }
 
 /// Writes what was learned of some kinds of runs.
-pub fn write_learned(tx: &Transaction<'_>, night: &Night, kinds: &BTreeSet<String>) -> Result<()> {
+pub fn write_learned(tx: &Transaction<'_>, night: &mut Night, kinds: &BTreeSet<String>) -> Result<()> {
+    // What made room may have come back since: it is written again below.
+    for (kind, version) in night.baselines.take_gone() {
+        tx.prepare_cached("DELETE FROM findings_learned WHERE kind = ?1 AND version = ?2")?.execute([kind, version])?;
+    }
+    let gone = std::mem::take(&mut night.gone);
+    for kind in gone.watches {
+        tx.prepare_cached("DELETE FROM findings_streams WHERE kind = ?1")?.execute([kind])?;
+    }
+    for agent in gone.pulses {
+        tx.prepare_cached("DELETE FROM findings_pulses WHERE agent = ?1")?.execute([agent])?;
+    }
     for (kind, version, baseline) in night.baselines.iter().filter(|(kind, _, _)| kinds.contains(*kind)) {
         let body = serde_json::to_string(baseline).unwrap_or_default();
         tx.prepare_cached("INSERT OR REPLACE INTO findings_learned VALUES (?1, ?2, ?3)")?

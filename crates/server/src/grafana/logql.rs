@@ -1,15 +1,17 @@
-//! The common subset of LogQL: stream selectors, line filters, label filters, labels dropped and kept, and numbers over time: of records, of
-//! bytes, and of what a label says (`unwrap`).
+//! The common subset of LogQL: stream selectors, line filters, label filters, labels dropped and kept, lines made of labels (`line_format`), and
+//! numbers over time: of records, of bytes, and of what a label says (`unwrap`).
 //!
 //! A question about numbers is PromQL around log ranges: each `rate({…} |= "x" [5m])` becomes a range over a made-up metric with one sample a
 //! record, and PromQL computes the rest.
 
 mod filter;
+mod format;
 
 use promql::ast::Expr;
 use promql::{MatchOp, Matcher};
 
 pub use self::filter::{Filter, LineFilter, number};
+pub use self::format::LineFormat;
 use self::filter::{label, word};
 
 /// Which records.
@@ -23,6 +25,8 @@ pub struct Selector {
     pub lines: Vec<LineFilter>,
     /// Labels that are left out, or the only ones that are shown, in this order.
     pub shown: Vec<Shown>,
+    /// What lines are made of when they are shown, one after the other.
+    pub formats: Vec<LineFormat>,
     /// The label whose value is a record's number.
     pub unwrap: Option<String>,
 }
@@ -105,7 +109,7 @@ const fn function(name: &'static str, promql: &'static str, counts: Counts, rate
 static FUNCTIONS: [Function; 14] = [
     function("count_over_time", "count_over_time", Counts::Records, false),
     function("rate", "count_over_time", Counts::Records, true),
-    function("absent_over_time", "absent_over_time", Counts::Records, false),
+    function(ABSENT, ABSENT, Counts::Records, false),
     function("bytes_over_time", "sum_over_time", Counts::Bytes, false),
     function("bytes_rate", "sum_over_time", Counts::Bytes, true),
     function("sum_over_time", "sum_over_time", Counts::Values, false),
@@ -119,6 +123,8 @@ static FUNCTIONS: [Function; 14] = [
     function(QUANTILE, QUANTILE, Counts::Values, false),
 ];
 static RATE_OF_VALUES: Function = function("rate", "sum_over_time", Counts::Values, true);
+/// The one whose result has the labels that were asked for.
+const ABSENT: &str = "absent_over_time";
 /// The one with a parameter in front.
 const QUANTILE: &str = "quantile_over_time";
 
@@ -144,6 +150,9 @@ pub fn parse(text: &str) -> Result<Query, String> {
             )
         })?;
         let (found, after) = selector(&rest[brace..])?;
+        if function.counts == Counts::Bytes && !found.formats.is_empty() {
+            return Err(unexpected(after, "no line_format where bytes are counted"));
+        }
         let function = match (&found.unwrap, function.counts) {
             (Some(_), Counts::Records) if function.name == "rate" => &RATE_OF_VALUES,
             (Some(_), Counts::Values) | (None, Counts::Records | Counts::Bytes) => function,
@@ -166,7 +175,8 @@ pub fn parse(text: &str) -> Result<Query, String> {
         let after = after.strip_prefix(')').ok_or_else(|| unexpected(after, ")"))?;
         let (by, after) = if function.counts == Counts::Values { grouping(after)? } else { (None, after) };
         rest = after;
-        let call = format!("{}({parameter}{}[{millis}ms]{offset})", function.promql, metric(ranges.len()));
+        let labels = if function.promql == ABSENT { told(&found.labels) } else { String::new() };
+        let call = format!("{}({parameter}{}{labels}[{millis}ms]{offset})", function.promql, metric(ranges.len()));
         promql.push_str(head);
         if function.rate {
             promql.push_str(&format!("({call} / {})", millis as f64 / 1e3));
@@ -177,6 +187,12 @@ pub fn parse(text: &str) -> Result<Query, String> {
     }
     promql.push_str(rest);
     Ok(Query::Numbers { promql, ranges })
+}
+
+/// The values that conditions demand, in braces.
+fn told(labels: &[Matcher]) -> String {
+    let told = labels.iter().filter(|matcher| matcher.op == MatchOp::Equal).map(ToString::to_string);
+    format!("{{{}}}", told.collect::<Vec<String>>().join(","))
 }
 
 /// What stands before a call of a function of log ranges, the function, and its parameter with a comma behind it.
@@ -225,6 +241,9 @@ fn selector(text: &str) -> Result<(Selector, &str), String> {
     let mut rest = text[end + 1..].trim_start();
     loop {
         if let Some(operator) = ["|=", "!=", "|~", "!~"].into_iter().find(|operator| rest.starts_with(operator)) {
+            if !selector.formats.is_empty() {
+                return Err(unexpected(rest, "line filters before line_format"));
+            }
             let (filter, after) = LineFilter::read(operator, &rest[2..])?;
             selector.lines.push(filter);
             rest = after;
@@ -242,6 +261,11 @@ fn stage<'t>(selector: &mut Selector, text: &'t str) -> Result<&'t str, String> 
     if let Some(rest) = after(&["json", "logfmt", "unpack", "decolorize"])
         .filter(|rest| rest.is_empty() || rest.starts_with(['|', '[', '!']))
     {
+        return Ok(rest);
+    }
+    if let Some(rest) = after(&["line_format"]).filter(|rest| rest.starts_with(['"', '`'])) {
+        let (template, rest) = quoted(rest)?;
+        selector.formats.push(LineFormat::read(&template)?);
         return Ok(rest);
     }
     if let Some(rest) = after(&["unwrap"]).filter(|rest| !rest.starts_with('=')) {
@@ -411,6 +435,9 @@ mod tests {
         let expected = "sum by (level) ((count_over_time(__log_0[300000ms]) / 300)) / 2 + count_over_time(__log_1[60000ms] offset 1h)";
         assert_eq!((promql.as_str(), ranges.len()), (expected, 2));
         promql::parse(&promql).unwrap();
+        let absent = r#"absent_over_time({service_name="shop", level=~"e.*"}[5m])"#;
+        let Query::Numbers { promql, .. } = parse(absent).unwrap() else { panic!("numbers") };
+        assert_eq!(promql, r#"absent_over_time(__log_0{service_name="shop"}[300000ms])"#);
         let Query::Numbers { promql, .. } = parse("vector(1)+vector(1)").unwrap() else { panic!("numbers") };
         assert_eq!(promql, "vector(1)+vector(1)");
     }
@@ -418,7 +445,10 @@ mod tests {
     #[test]
     fn what_is_not_understood_is_named() {
         for (query, part) in [
-            (r#"{a="b"} | line_format "x""#, "not supported"),
+            (r#"{a="b"} | pattern "x""#, "not supported"),
+            (r#"{a="b"} | line_format "{{.x | upper}}""#, "not supported"),
+            (r#"{a="b"} | line_format "x" |= "y""#, "before line_format"),
+            (r#"bytes_rate({a="b"} | line_format "x" [5m])"#, "where bytes are counted"),
             (r#"rate_counter({a="b"} | unwrap c [5m])"#, "not supported"),
             (r#"avg_over_time({a="b"}[5m])"#, "unwrap"),
             (r#"{a="b"} | unwrap c"#, "unwrap inside of a function"),

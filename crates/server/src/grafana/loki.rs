@@ -283,6 +283,11 @@ async fn records(
     let mut streams: Vec<(BTreeMap<String, String>, Vec<Value>)> = Vec::new();
     let mut places: BTreeMap<BTreeMap<String, String>, usize> = BTreeMap::new();
     for mut record in found {
+        for format in &selector.formats {
+            let value = |label: &str| record.value(label);
+            let line = format.line(&record.line, &value);
+            record.line = line;
+        }
         record.show(&selector.shown);
         let mut stream = record.stream;
         let mut value = vec![json!(record.time.as_nanos().to_string()), json!(record.line)];

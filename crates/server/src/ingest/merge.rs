@@ -67,9 +67,13 @@ impl Ingest {
     /// Keeps what a request says. Returns when it is durable and visible.
     pub async fn receive_told(&self, store: &Store, reported: Reported) -> Result<(), Refusal> {
         let Reported { project, told, received, bytes, bytes_decompressed, share } = reported;
-        let refused: Vec<String> = told.refused().filter_map(|item| item.error.clone()).collect();
+        let mut refused: Vec<String> = told.refused().filter_map(|item| item.error.clone()).collect();
+        let count = refused.len() as u64;
+        refused.truncate(model::raw::Rejected::MAX_REASONS);
+        self.policy().reasons(&project, &mut refused);
         let signal = if told.spans.is_empty() && !told.scores.is_empty() { Signal::Logs } else { Signal::Traces };
         let (merge, store, forwarder) = (Arc::clone(&self.merge), store.clone(), self.forwarder.clone());
+        let of = Arc::clone(&project);
         // A client that goes away in the middle must not leave the cache behind the store.
         let kept = tokio::spawn(async move {
             let kept = merge.keep(&store, forwarder.as_deref(), &project, told, received).await;
@@ -80,11 +84,9 @@ impl Ingest {
             tracing::error!(%error, "keeping a request panicked");
             Refusal::Fault
         })??;
-        accepted.items_rejected = refused.len() as u64;
-        accepted.reasons = refused;
-        accepted.reasons.truncate(model::raw::Rejected::MAX_REASONS);
+        (accepted.items_rejected, accepted.reasons) = (count, refused);
         (accepted.bytes, accepted.bytes_decompressed) = (bytes as u64, bytes_decompressed as u64);
-        self.counters.accepted(signal, accepted);
+        self.counters.accepted(signal, &of, accepted);
         Ok(())
     }
 

@@ -9,6 +9,7 @@ use ::policy::{Meaning, Policies, Report};
 use bytes::Bytes;
 use dialects::Dialects;
 use model::raw::{Batch, Resource};
+use promql::{Label, Labels, METRIC_NAME};
 use wire::{Compression, Encoding, Signal};
 
 use super::tag::Tag;
@@ -65,6 +66,51 @@ impl ContentPolicy {
         left
     }
 
+    /// How a name may stand in what is kept for the project, after the policies and before there were any.
+    pub fn forms(&self, project: &str, name: &str) -> Vec<String> {
+        self.policies.as_deref().map_or_else(|| vec![name.to_owned()], |policies| policies.forms(project, name))
+    }
+
+    /// What the project's policies leave of the reasons for refusing items, which repeat what was sent.
+    pub fn reasons(&self, project: &str, reasons: &mut [String]) {
+        for reason in reasons {
+            *reason = self.told(project, None, "reason", std::mem::take(reason));
+        }
+    }
+
+    /// Leaves of series that come by their labels, without a resource (remote write), what the project's policies leave of them.
+    pub fn series(&self, project: &str, batch: &mut ::series::Batch) {
+        let Some(policies) = self.policies.as_deref().filter(|policies| policies.is_for(project)) else { return };
+        let (mut report, known) = (Report::default(), Known(&self.dialects));
+        // Samples of one series stand beside each other, and their exemplars behind them.
+        let mut last: Option<(Labels, Labels)> = None;
+        let mut left = |came: &Labels, report: &mut Report| match &last {
+            Some((before, kept)) if before == came => kept.clone(),
+            _ => {
+                let kept = labels(policies, project, came, &known, report);
+                last = Some((came.clone(), kept.clone()));
+                kept
+            }
+        };
+        for write in &mut batch.writes {
+            write.labels = left(&write.labels, &mut report);
+        }
+        for exemplar in &mut batch.exemplars {
+            exemplar.series = left(&exemplar.series, &mut report);
+            exemplar.labels = labels(policies, project, &exemplar.labels, &known, &mut report);
+        }
+        for (family, metadata) in &mut batch.metadata {
+            for (field, text) in [
+                ("metric.name", family),
+                ("metric.description", &mut metadata.help),
+                ("metric.unit", &mut metadata.unit),
+            ] {
+                *text = policies.told(project, None, field, std::mem::take(text), &mut report);
+            }
+        }
+        self.count(report);
+    }
+
     fn count(&self, report: Report) {
         if !report.is_empty() {
             self.removed.lock().unwrap_or_else(PoisonError::into_inner).merge(report);
@@ -80,6 +126,29 @@ pub fn written(signal: Signal, batch: &Batch<'_>) -> (Tag, Bytes) {
         Signal::Metrics => wire::export_samples(wire::each(&batch.samples)),
     };
     (Tag { signal, encoding: Encoding::Json, compression: Compression::None }, Bytes::from(text))
+}
+
+/// What the project's policies leave of the labels of a series.
+fn labels(policies: &Policies, project: &str, came: &Labels, meaning: &dyn Meaning, report: &mut Report) -> Labels {
+    let pairs = |label: &Label| (label.name.to_string(), label.value.to_string());
+    let plain = came.iter().filter(|label| &*label.name != METRIC_NAME).map(pairs).collect();
+    let mut kept = policies.series(project, plain, meaning, report);
+    for (name, _) in &mut kept {
+        if came.get(name).is_empty() {
+            *name = as_name(name);
+        }
+    }
+    let metric = came.metric_name();
+    if !metric.is_empty() {
+        let left = policies.told(project, None, "metric.name", metric.to_owned(), report);
+        kept.push((METRIC_NAME.to_owned(), if left == metric { left } else { as_name(&left) }));
+    }
+    Labels::new(kept)
+}
+
+/// A name in which a mark stands now, without what no name has.
+fn as_name(text: &str) -> String {
+    text.chars().map(|it| if it.is_ascii_alphanumeric() { it } else { '_' }).collect()
 }
 
 /// What the dialects know of attributes.

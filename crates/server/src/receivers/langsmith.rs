@@ -5,6 +5,7 @@
 //! nothing is in the way.
 
 mod answers;
+mod feedback;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -59,10 +60,13 @@ pub fn routes(telemetry_only: bool) -> Router<Arc<App>> {
             .route(&path("/runs/multipart"), or_page(post(multipart)))
             .route(&path("/runs/query"), or_page(post(answers::query)))
             .route(&path("/v2/runs/query"), post(answers::query))
+            .route(&path("/v2/runs/{id}"), get(answers::run))
             // The parameter's name is that of the API's own route at `/api/v1/runs/{trace_id}`: one router holds both.
             .route(&path("/runs/{trace_id}"), or_page(patch(patch_run)))
-            .route(&path("/feedback"), post(feedback))
-            .route(&path("/sessions"), or_page(post(answers::create_session)));
+            .route(&path("/feedback"), post(feedback).get(feedback::list))
+            .route(&path("/feedback/{id}"), get(feedback::one).patch(feedback::change))
+            .route(&path("/sessions"), or_page(post(answers::create_session)))
+            .route(&path("/sessions/{id}"), or_page(patch(answers::update_session)));
         if telemetry_only || *reads == Reads::Always {
             router = router
                 .route(&path("/runs/{trace_id}"), get(answers::run))

@@ -37,13 +37,14 @@ pub async fn receive(State(app): State<Arc<App>>, request: Request) -> Response 
 }
 
 /// What was written, how many exemplars came, and how many series could not be read.
-async fn keep(app: &App, headers: &HeaderMap, body: &mut Incoming) -> Result<(Written, usize, u64), Refusal> {
+async fn keep(app: &Arc<App>, headers: &HeaderMap, body: &mut Incoming) -> Result<(Written, usize, u64), Refusal> {
     let project = app.admit(headers)?;
     let version = version(headers)?;
     let opened = app.opened().map_err(|phase| Refusal::NotReady { state: phase.as_str() })?;
     let mut share = app.ingest.share();
     let limit = app.ingest.max_body_bytes();
     let bytes = body.collect(&mut share, limit).await?;
+    let (shared, of) = (Arc::clone(app), Arc::clone(&project));
     let decoded = tokio::task::spawn_blocking(move || {
         let plain = remote_write::unsnap(&bytes, limit).map_err(|error| match error {
             DecompressError::TooLarge { limit } => Refusal::TooLarge { limit },
@@ -52,7 +53,9 @@ async fn keep(app: &App, headers: &HeaderMap, body: &mut Incoming) -> Result<(Wr
         // Decoded, a request holds several times its bytes until it is written.
         Ingest::reserve(&mut share, plain.len().saturating_mul(2))?;
         let request = remote_write::decode(version, &plain).map_err(|error| Refusal::Malformed(error.to_string()))?;
-        Ok((batch(&request), request.rejected.count, share))
+        let mut batch = batch(&request);
+        shared.ingest.policy().series(&of, &mut batch);
+        Ok((batch, request.rejected.count, share))
     });
     let (batch, unreadable, share) = decoded.await.unwrap_or(Err(Refusal::Fault))?;
     let exemplars = batch.exemplars.len();

@@ -94,6 +94,16 @@ fn no_address_that_reads_tells_of_another_project() {
     let (own, bank) = (key(&data, "default", &all, 1).1, key(&data, "bank", &all, 2).1);
     let server = Server::configured(dir, |settings| settings.runs.settle_nanos = 100_000_000);
     let word = "vault";
+    // Both watch what happens.
+    let [mut own_live, mut bank_live] = [&own, &bank].map(|key| {
+        let mut stream = TcpStream::connect(server.http.trim_start_matches("http://")).unwrap();
+        write!(stream, "GET /api/v1/live HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {key}\r\n\r\n").unwrap();
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer).unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 200");
+        stream.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
+        stream
+    });
     let bearer = format!("Bearer {bank}");
     let trace = "5a".repeat(16);
     let attribute = |key: &str, value: &str| json!({ "key": key, "value": { "stringValue": value } });
@@ -125,6 +135,19 @@ fn no_address_that_reads_tells_of_another_project() {
         let headers = [("content-type", "application/json"), ("authorization", bearer.as_str())];
         server.post(path, &headers, body.to_string().as_bytes()).ok();
     }
+    // What people and programs of the project tell besides, and what is refused of it.
+    let item = json!({ "id": "e1", "type": "vault-type", "timestamp": "2026-11-21T05:08:01Z", "body": {} });
+    let headers = [("authorization", bearer.as_str())];
+    let tell = |path: &str, body: Value| {
+        server.post_to(&format!("{}{path}", server.http), &headers, body.to_string().as_bytes())
+    };
+    let dashboard = tell("/api/v1/dashboards", json!({ "title": "vault-dashboard", "panels": [] })).ok().json();
+    let dashboard = dashboard["id"].as_str().unwrap();
+    tell("/api/v1/changes", json!({ "kind": "deploy", "title": "vault-change", "agent": "vault-agent" })).ok();
+    tell("/api/v1/brakes", json!({ "action": "hold", "agent": "vault-agent", "why": "vault-why" })).ok();
+    tell("/api/v1/budgets/check", json!({ "user": "vault-user", "usd": 0.01, "reserve": true })).ok();
+    assert_eq!(tell("/api/public/ingestion", json!({ "batch": [item] })).status, 207);
+    assert!(get(&server, "/api/v1/status", &bank).ok().text().contains("vault-type"), "its own senders' mistakes");
     // Until Tawny's own metrics tell of it, to those who may know.
     let told = "/prometheus/api/v1/series?match[]=agent_llm_calls_total&match[]=%7Bproject%3D%22bank%22%7D";
     for round in 0.. {
@@ -136,6 +159,16 @@ fn no_address_that_reads_tells_of_another_project() {
     }
     // Long enough to be judged, and for the metrics that tell of it to be taken.
     std::thread::sleep(Duration::from_secs(20));
+    let seen = |stream: &mut TcpStream| {
+        let (mut seen, mut chunk) = (String::new(), [0; 65_536]);
+        while let Ok(read @ 1..) = stream.read(&mut chunk) {
+            seen.push_str(&String::from_utf8_lossy(&chunk[..read]));
+        }
+        seen
+    };
+    let (own_seen, bank_seen) = (seen(&mut own_live), seen(&mut bank_live));
+    assert!(!own_seen.contains(word), "{own_seen}");
+    assert!(bank_seen.contains(word), "{bank_seen}");
     let mut paths: Vec<String> = Vec::new();
     let document = get(&server, "/api/v1/openapi.json", &own).ok().json();
     for (path, item) in document["paths"].as_object().unwrap() {
@@ -144,7 +177,7 @@ fn no_address_that_reads_tells_of_another_project() {
         if item.get("get").is_some() && !endless {
             let path =
                 path.replace("{trace_id}", &trace).replace("{other}", &trace).replace("{span_id}", "00000000000000a1");
-            paths.push(path.replace("{name}", "vault-agent").replace("{fingerprint}", "f").replace("{id}", "1"));
+            paths.push(path.replace("{name}", "vault-agent").replace("{fingerprint}", "f").replace("{id}", dashboard));
         }
     }
     let asked = paths.len();
@@ -186,6 +219,35 @@ fn no_address_that_reads_tells_of_another_project() {
             .map(|path| format!("{path}/{trace}")),
     );
     let bearer = format!("Bearer {own}");
+    let everything = ["spans", "runs", "bodies", "logs", "samples", "told"].map(|view| {
+        let query = format!("SELECT * FROM {view} WHERE project = 'bank' OR project <> 'bank'");
+        ("/api/v1/sql", json!({ "query": query }))
+    });
+    let questions = everything.into_iter().chain([
+        ("/api/v1/sampling/try", json!({ "rules": "[[sampling]]\nkeep_percent = 0", "since": "1h" })),
+        ("/api/v1/budgets/check", json!({ "agent": "nobody", "user": "nobody", "usd": 1.0 })),
+        ("/langsmith/runs/query", json!({ "trace": trace })),
+        ("/api/v1/runs/query", json!({})),
+    ]);
+    for (path, body) in questions {
+        for headers in [vec![], vec![("tawny-project", "bank")]] {
+            let headers: Vec<(&str, &str)> = [("authorization", bearer.as_str())].into_iter().chain(headers).collect();
+            let url = format!("{}{path}", server.http);
+            let answer = server.post_to(&url, &headers, body.to_string().as_bytes());
+            let told = answer.text();
+            assert!(answer.status >= 400 || !told.contains(word), "{path} {body}: {told}");
+        }
+    }
+    // Nothing of it can be changed or removed either.
+    for (method, path) in [
+        ("DELETE", format!("/api/v1/dashboards/{dashboard}")),
+        ("POST", format!("/api/v1/runs/{trace}/mark")),
+        ("POST", format!("/api/v1/runs/{trace}/mark?project=bank")),
+    ] {
+        let url = format!("{}{path}", server.http);
+        let answer = server.send(method, &url, &[("authorization", &bearer)], b"{\"good\": true}");
+        assert!((400..500).contains(&answer.status), "{method} {path}: {}", answer.text());
+    }
     for path in &paths {
         for more in ["", "project=bank", "tenant=bank&project=*"] {
             let join = if path.contains('?') { "&" } else { "?" };
@@ -238,6 +300,10 @@ fn a_person_signs_in_sees_their_project_and_signs_out() {
         cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict") && !cookie.contains("Secure"),
         "{cookie}"
     );
+    // Behind a proxy that speaks TLS no browser sends it without.
+    let body = json!({ "name": "jane", "password": "correct horse battery" }).to_string();
+    let behind = server.post_to(&url("/api/v1/login"), &[("x-forwarded-proto", "https")], body.as_bytes());
+    assert!(behind.header("set-cookie").contains("Secure"), "{}", behind.header("set-cookie"));
     let cookie = cookie.split(';').next().unwrap().to_owned();
     let with = |method: &str, path: &str, more: &[(&str, &str)]| {
         let mut headers = vec![("cookie", cookie.as_str())];
@@ -256,8 +322,8 @@ fn a_person_signs_in_sees_their_project_and_signs_out() {
     let log = state.read(|conn| access::entries(conn, access::Log::People, 0, 100, None)).unwrap();
     let told: Vec<[&str; 3]> = log.iter().map(|entry| [&*entry.actor, &*entry.action, &*entry.target]).collect();
     let jane = "user:jane";
-    assert_eq!(told[..2], [[jane, "login.failed", "jane"], [jane, "login", "jane"]]);
-    assert_eq!(told[2..], ["/api/v1/runs", "/api/v1/search"].map(|path| [jane, "view", path]));
+    assert_eq!(told[..3], [[jane, "login.failed", "jane"], [jane, "login", "jane"], [jane, "login", "jane"]]);
+    assert_eq!(told[3..], ["/api/v1/runs", "/api/v1/search"].map(|path| [jane, "view", path]));
     // A page of somebody else makes the browser send the cookie.
     assert_eq!(with("POST", "/api/v1/sql", &[("origin", "https://evil.example")]).status, 403);
     assert_eq!(with("POST", "/api/v1/logout", &[]).status, 204);
@@ -302,7 +368,8 @@ fn who_asks_is_told_of_the_projects_they_may_choose() {
     assert_eq!(me(&[("x-api-key", &shop)])["projects"], json!(["shop"]));
     // Who may see all is told of those with a key, and of those that only telemetry names.
     assert_eq!(me(&[("x-api-key", &admin)])["projects"], json!(["default", "shop"]));
-    let sent = json!({ "resourceLogs": [{ "scopeLogs": [{ "logRecords": [{ "body": { "stringValue": "hello" } }] }] }] });
+    let sent =
+        json!({ "resourceLogs": [{ "scopeLogs": [{ "logRecords": [{ "body": { "stringValue": "hello" } }] }] }] });
     let headers = [("x-api-key", admin.as_str()), ("tawny-project", "lab"), ("content-type", "application/json")];
     assert_eq!(server.send("POST", &url("/v1/logs"), &headers, sent.to_string().as_bytes()).status, 200);
     assert_eq!(me(&[("x-api-key", &admin)])["projects"], json!(["default", "lab", "shop"]));
@@ -359,6 +426,12 @@ fn administrators_make_rotate_and_revoke_keys_and_the_log_tells_of_it() {
     State::open(&data, &[PART]).unwrap().write(|tx| tx.execute("DELETE FROM audit_log WHERE seq = 3", [])).unwrap();
     let check = verify(&format!("?head={head}"));
     assert_eq!(check["broken"], json!(["entries 3 to 3 are missing"]));
+    // Without a head nobody can tell that the end was cut off; that something is missing before it shows.
+    State::open(&data, &[PART]).unwrap().write(|tx| tx.execute("DELETE FROM audit_log WHERE seq = 1", [])).unwrap();
+    let bearer = format!("Bearer {everywhere}");
+    let whole = server.post_to(&format!("{}/api/v1/store/check", server.http), &[("authorization", &bearer)], b"");
+    let whole = whole.ok().json();
+    assert_eq!(whole["faults"][0]["problem"], "entries 1 to 1 are missing", "{whole}");
 }
 
 #[test]
@@ -406,10 +479,17 @@ fn too_many_requests_of_one_key_wait_and_others_do_not() {
     let dir = TempDir::new().unwrap();
     let data = dir.path().join("data");
     let (busy, quiet) = (key(&data, "default", &[Scope::Read], 1).1, key(&data, "default", &[Scope::Read], 2).1);
+    let sender = key(&data, "default", &[Scope::Ingest], 3).1;
     let server = Server::configured(dir, |settings| settings.limits.requests_per_second = Some(5));
     let statuses: Vec<u16> = (0..30).map(|_| get(&server, "/api/v1/setup", &busy).status).collect();
     assert!(statuses.contains(&429) && statuses[0] == 200, "{statuses:?}");
     assert_eq!(get(&server, "/api/v1/setup", &quiet).status, 200);
+    // Receivers count as well, and say when to come back.
+    let sender = format!("Bearer {sender}");
+    let headers = [("content-type", "application/json"), ("authorization", sender.as_str())];
+    let answers: Vec<Answer> = (0..30).map(|_| server.post("/v1/logs", &headers, b"{}")).collect();
+    let refused = answers.iter().find(|answer| answer.status == 429).expect("senders may send without end");
+    assert!(answers[0].status == 200 && !refused.header("retry-after").is_empty());
 }
 
 #[test]

@@ -112,7 +112,9 @@ fn a_user_who_is_erased_is_found_by_nobody_in_no_file_and_not_after_a_restart() 
     assert!(!holding(&server.data_dir(), "secret garden").is_empty(), "the log has it");
     assert!(!holding(&server.data_dir(), "jane-17").is_empty());
 
+    server.get("/api/v1/store/backup").ok();
     let done = ask(&server, "POST", "/api/v1/erasures", json!({ "user": "jane-17" })).ok().json();
+    assert_eq!(done["backups"].as_array().unwrap().len(), 1, "a backup still holds it: {done:#}");
     assert_eq!((&done["traces"], &done["found_afterwards"]), (&json!(2), &json!(0)), "{done:#}");
     assert_eq!(done["rows"]["runs"], json!(2), "{done:#}");
     assert_eq!(done["mentioned_in"], json!([trace_id(3)]), "somebody else's run names her: {done:#}");
@@ -145,6 +147,28 @@ fn a_user_who_is_erased_is_found_by_nobody_in_no_file_and_not_after_a_restart() 
     for wrong in [json!({}), json!({ "user": "a", "run": "b" }), json!({ "run": "b" }), json!({ "usr": "a" })] {
         assert_eq!(ask(&server, "POST", "/api/v1/erasures", wrong.clone()).status, 400, "{wrong}");
     }
+}
+
+#[test]
+fn a_name_that_the_policy_keeps_under_another_is_found_by_erasing_and_by_holds() {
+    let key = policy::Key::new("a key of more than sixteen bytes").unwrap();
+    let rules = "[[policy]]\ncontent = \"full\"\n[policy.redact]\nmark = \"pseudonym\"";
+    let policies = policy::Policies::parse("policy.toml", rules, Some(&key)).unwrap();
+    let server = Server::configured(TempDir::new().unwrap(), |settings| {
+        quick(settings);
+        settings.policy = Some(std::sync::Arc::new(policies));
+    });
+    server.post_proto("/v1/traces", &run_of(1, "jane@example.com", "a garden", vec![])).ok();
+    server.post_proto("/v1/traces", &run_of(2, "bob@example.com", "a lawn", vec![])).ok();
+    let listed = server.get("/api/v1/runs").ok().text();
+    assert!(listed.contains("[email:") && !listed.contains("jane@example.com"), "{listed}");
+    let order = json!({ "user": "jane@example.com" });
+    let hold = ask(&server, "POST", "/api/v1/holds", json!({ "about": order, "reason": "case 17" })).ok().json();
+    assert_eq!(ask(&server, "POST", "/api/v1/erasures", order.clone()).status, 409, "the hold is about her runs");
+    assert_eq!(ask(&server, "DELETE", &format!("/api/v1/holds/{}", hold["id"]), json!({})).status, 204);
+    let done = ask(&server, "POST", "/api/v1/erasures", order).ok().json();
+    assert_eq!((&done["traces"], &done["found_afterwards"]), (&json!(1), &json!(0)), "{done:#}");
+    assert_eq!(runs(&server), [trace_id(2)], "nobody else's");
 }
 
 #[test]

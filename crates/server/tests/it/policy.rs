@@ -56,18 +56,34 @@ fn requests() -> Vec<(&'static str, Value)> {
         })
     };
     let traces = json!({ "resourceSpans": [{ "resource": resource, "schemaUrl": s,
-        "scopeSpans": [{ "scope": scope, "spans": [span("00000000000000a1"), span(&s)] }] }] });
+        "scopeSpans": [{ "scope": scope, "spans": [span("00000000000000a1"), span(&s)] },
+            { "scope": { "version": s }, "spans": [span("00000000000000a2")] }] }] });
     let log = json!({ "timeUnixNano": end, "severityText": s, "body": any(&s), "attributes": list, "eventName": s,
         "traceId": trace_id(1), "spanId": "00000000000000a1" });
     let logs =
         json!({ "resourceLogs": [{ "resource": resource, "scopeLogs": [{ "scope": scope, "logRecords": [log] }] }] });
-    let metric = json!({ "name": s, "description": s, "unit": s, "gauge": { "dataPoints": [{ "timeUnixNano": end, "asDouble": 1.0, "attributes": list }] } });
-    let metrics = json!({ "resourceMetrics": [{ "resource": resource, "scopeMetrics": [{ "scope": scope, "metrics": [metric] }] }] });
+    let point = json!({ "timeUnixNano": end, "startTimeUnixNano": start, "attributes": list,
+        "exemplars": [{ "timeUnixNano": end, "asDouble": 1.0, "filteredAttributes": list, "traceId": trace_id(1), "spanId": "00000000000000a1" }] });
+    let with = |more: Value| {
+        let mut point = point.clone();
+        point.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        json!([point])
+    };
+    let metrics = [
+        json!({ "name": s, "description": s, "unit": s, "gauge": { "dataPoints": with(json!({ "asDouble": 1.0 })) } }),
+        json!({ "name": "a.sum", "description": s, "sum": { "isMonotonic": true, "aggregationTemporality": 2, "dataPoints": with(json!({ "asDouble": 1.0 })) } }),
+        json!({ "name": "a.histogram", "description": s, "histogram": { "aggregationTemporality": 2,
+            "dataPoints": with(json!({ "count": "2", "sum": 1.0, "bucketCounts": ["1", "1"], "explicitBounds": [1.0] })) } }),
+        json!({ "name": "an.exponential.one", "description": s, "exponentialHistogram": { "aggregationTemporality": 2,
+            "dataPoints": with(json!({ "count": "2", "sum": 1.0, "scale": 1, "positive": { "offset": 0, "bucketCounts": ["1", "1"] } })) } }),
+    ];
+    let metrics = json!({ "resourceMetrics": [{ "resource": resource, "scopeMetrics": [{ "scope": scope, "metrics": metrics }] }] });
     let time = "2026-11-21T05:08:01Z";
     let langfuse = json!({ "batch": [{ "id": "e1", "type": "generation-create", "timestamp": time, "body": {
         "id": "g1", "traceId": "t1", "name": s, "model": s, "startTime": time, "endTime": time, "input": [{ "role": "user", "content": s }],
         "output": s, "metadata": { "a": s }, "statusMessage": s, "level": "ERROR", "version": s, "environment": s } },
         { "id": "e2", "type": "trace-create", "timestamp": time, "body": { "id": "t1", "name": s, "userId": s, "sessionId": s, "tags": [s], "input": s, "metadata": { "b": s } } },
+        { "id": "e4", "type": "no such type", "timestamp": time, "body": { "log": s } }, { "id": "e5", "type": s, "timestamp": time, "body": {} },
         { "id": "e3", "type": "score-create", "timestamp": time, "body": { "id": "s1", "traceId": "t1", "name": s, "value": 1, "comment": s } }] });
     let run = "edfd5c72-4802-429f-9e07-17737d7092ba";
     let langsmith = json!({ "post": [{ "id": run, "trace_id": run, "dotted_order": format!("20261121T050801000000Z{run}"), "name": s, "run_type": "llm",
@@ -78,7 +94,29 @@ fn requests() -> Vec<(&'static str, Value)> {
         "span_data": { "type": "generation", "input": [{ "role": "user", "content": s }], "output": [{ "role": "assistant", "content": s }], "model": s },
         "error": { "message": s, "data": { "d": s } } }] });
     let annotation = json!({ "data": [{ "name": s, "span_id": "00000000000000a1", "annotator_kind": s, "result": { "label": s, "score": 1, "explanation": s }, "metadata": { "m": s } }] });
+    let datadog = json!([[{ "trace_id": 7, "span_id": 1, "parent_id": 0, "name": s, "resource": s, "service": s, "type": s, "start": now() - 1_000_000_000,
+        "duration": 1_000_000, "error": 1, "meta": { "env": s, "error.message": s, "error.stack": s, &s: s }, "metrics": { &s: 1.0 },
+        "span_links": [{ "trace_id": 1, "span_id": 2, "attributes": { "a": s }, "tracestate": s }],
+        "span_events": [{ "name": s, "time_unix_nano": now() - 1_000_000_000, "attributes": { "b": { "type": 0, "string_value": s } } }],
+        "meta_struct": { "_llmobs": { "name": s, "session_id": s, "ml_app": s, "tags": [s], "meta": { "span": { "kind": "llm" }, "model_name": s,
+            "input": { "messages": [{ "role": s, "content": s }] }, "output": { "messages": [{ "role": "assistant", "content": s }] }, "metadata": { "k": s } } } } }]]);
+    let evaluation = json!({ "data": { "type": "evaluation_metric", "attributes": { "ml_app": s, "metrics": [{ "join_on": { "span": { "span_id": "1", "trace_id": "7" } },
+        "label": s, "metric_type": "categorical", "categorical_value": s, "reasoning": s, "assessment": s, "tags": [s], "timestamp_ms": now() / 1_000_000 }] } } });
+    let feedback = json!({ "id": run, "run_id": run, "key": s, "value": s, "score": 1, "comment": s, "correction": { "a": s },
+        "feedback_source": { "type": s, "metadata": { "a": s } } });
+    let score = json!({ "id": "s2", "traceId": "t1", "name": s, "value": s, "dataType": "CATEGORICAL", "comment": s, "metadata": { "a": s } });
+    let loki = json!({ "streams": [{ "stream": { "app": s }, "values": [[end, s, { "meta": s }]] }] });
     vec![
+        ("/v0.4/traces", datadog),
+        ("/evp_proxy/v2/api/intake/llm-obs/v2/eval-metric", evaluation),
+        ("/feedback", feedback),
+        ("/api/public/scores", score),
+        ("/loki/api/v1/push", loki),
+        ("/api/v1/logs", json!({ "message": s, "level": s, "other": s, "nested": { "a": [s] } })),
+        (
+            "/v1/trace_annotations",
+            json!({ "data": [{ "name": s, "trace_id": trace_id(1), "annotator_kind": s, "result": { "label": s, "score": 1, "explanation": s } }] }),
+        ),
         ("/v1/traces", traces),
         ("/v1/logs", logs),
         ("/v1/metrics", metrics),
@@ -94,8 +132,10 @@ fn send(server: &Server) {
         let answer = server.post_to(&format!("{}{path}", server.http), &[JSON], body.to_string().as_bytes());
         assert!((200..300).contains(&answer.status), "{path}: {} {}", answer.status, answer.text());
     }
-    // What people and pipelines tell.
+    // By Prometheus, with metadata and exemplars.
     let s = song();
+    crate::series::remote_write(server, &crate::series::with_words(&s)).no_content();
+    // What people and pipelines tell.
     let url = format!("https://ci.example/?{s}");
     for (path, body) in [
         (
@@ -103,9 +143,19 @@ fn send(server: &Server) {
             json!({ "kind": "deploy", "title": s, "version": s, "agent": s, "environment": s, "url": url }),
         ),
         ("/api/v1/changes", json!({ "id": s, "kind": "config", "title": s })),
-        ("/api/v1/brakes", json!({ "action": "hold", "agent": "a", "why": s, "minutes": 5 })),
+        (
+            "/api/v1/brakes",
+            json!({ "action": "hold", "agent": s, "tool": s, "environment": s, "issue": s, "why": s, "minutes": 5 }),
+        ),
+        (
+            "/api/v1/dashboards",
+            json!({ "title": s, "description": s, "panels": [{ "id": "p", "kind": "text", "title": s, "description": s, "text": s, "x": 0, "y": 0, "w": 6, "h": 4 }] }),
+        ),
         ("/api/v1/holds", json!({ "about": { "user": "u" }, "reason": s })),
-        ("/api/v1/silences", json!({ "matchers": "alertname=X", "duration": "1h", "created_by": "me", "comment": s })),
+        (
+            "/api/v1/silences",
+            json!({ "matchers": format!("alertname=\"{s}\""), "duration": "1h", "created_by": "me", "comment": s }),
+        ),
         (
             "/api/v1/budgets/check",
             json!({ "user": s, "session": s, "agent": s, "workflow": s, "environment": s, "model": s, "usd": 0.01, "reserve": true }),
@@ -167,6 +217,10 @@ fn in_answers(server: &Server) -> Vec<String> {
         "/api/v1/alerts/history",
         "/api/v1/budgets",
         "/api/v1/audit",
+        "/api/v1/dashboards",
+        "/prometheus/api/v1/metadata",
+        "/prometheus/api/v1/series?match[]=%7B__name__%3D~%22.%2B%22%7D",
+        "/prometheus/api/v1/query_exemplars?query=%7B__name__%3D~%22.%2B%22%7D",
     ] {
         texts.push((path.to_owned(), server.get(path).ok().text()));
     }

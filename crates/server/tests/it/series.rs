@@ -24,17 +24,43 @@ struct Sample {
 }
 
 #[derive(Message)]
+struct Exemplar {
+    #[prost(message, repeated, tag = "1")]
+    labels: Vec<Label>,
+    #[prost(double, tag = "2")]
+    value: f64,
+    #[prost(int64, tag = "3")]
+    time: i64,
+}
+
+#[derive(Message)]
 struct Series {
     #[prost(message, repeated, tag = "1")]
     labels: Vec<Label>,
     #[prost(message, repeated, tag = "2")]
     samples: Vec<Sample>,
+    #[prost(message, repeated, tag = "3")]
+    exemplars: Vec<Exemplar>,
+}
+
+#[derive(Message)]
+struct Metadata {
+    #[prost(int32, tag = "1")]
+    kind: i32,
+    #[prost(string, tag = "2")]
+    family: String,
+    #[prost(string, tag = "4")]
+    help: String,
+    #[prost(string, tag = "5")]
+    unit: String,
 }
 
 #[derive(Message)]
 struct Write {
     #[prost(message, repeated, tag = "1")]
     series: Vec<Series>,
+    #[prost(message, repeated, tag = "3")]
+    metadata: Vec<Metadata>,
 }
 
 #[derive(Message)]
@@ -116,11 +142,30 @@ fn written(series: &[(&[(&str, &str)], &[(i64, f64)])]) -> Vec<u8> {
     let series = series.iter().map(|(labels, samples)| Series {
         labels: labels.iter().map(|(name, value)| Label { name: (*name).into(), value: (*value).into() }).collect(),
         samples: samples.iter().map(|&(time, value)| Sample { value, time }).collect(),
+        exemplars: Vec::new(),
     });
-    snap::raw::Encoder::new().compress_vec(&Write { series: series.collect() }.encode_to_vec()).unwrap()
+    packed(&Write { series: series.collect(), metadata: Vec::new() })
 }
 
-fn remote_write(server: &Server, body: &[u8]) -> crate::support::Answer {
+fn packed(write: &Write) -> Vec<u8> {
+    snap::raw::Encoder::new().compress_vec(&write.encode_to_vec()).unwrap()
+}
+
+/// A request with a text wherever remote write has room for one.
+pub fn with_words(text: &str) -> Vec<u8> {
+    let label = |name: &str, value: &str| Label { name: name.into(), value: value.into() };
+    let exemplar = Exemplar { labels: vec![label("why", text)], value: 1.0, time: now_ms() };
+    let series = Series {
+        labels: vec![label("__name__", "words_total"), label("who", text)],
+        samples: vec![Sample { value: 1.0, time: now_ms() }],
+        exemplars: vec![exemplar],
+    };
+    let metadata = Metadata { kind: 1, family: "words_total".into(), help: text.into(), unit: text.into() };
+    packed(&Write { series: vec![series], metadata: vec![metadata] })
+}
+
+/// Sends a request of remote write.
+pub fn remote_write(server: &Server, body: &[u8]) -> crate::support::Answer {
     let headers = [
         ("content-type", "application/x-protobuf"),
         ("content-encoding", "snappy"),

@@ -43,6 +43,12 @@ impl Answer {
         serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.text()))
     }
 
+    /// Fails unless it succeeded without anything to say.
+    #[track_caller]
+    pub fn no_content(self) {
+        assert_eq!(self.status, 204, "{}", self.text());
+    }
+
     /// The answer if it succeeded.
     #[track_caller]
     pub fn ok(self) -> Self {

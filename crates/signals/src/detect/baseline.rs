@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use model::{Finding, Run, RunStatus, Severity};
+use model::{Finding, Run, RunStatus, Severity, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::evidence::Evidence;
@@ -94,6 +94,17 @@ pub struct Baseline {
     /// Numbers by hour of the day (UTC), of those that move with the load.
     #[serde(default)]
     hours: BTreeMap<u8, BTreeMap<String, Sketch>>,
+    /// When the last run arrived that it learned.
+    #[serde(default)]
+    last: Timestamp,
+}
+
+/// Hours after which what was learned makes room for others: of what too little is known of to compare with, and of all else.
+const FORGOTTEN_HOURS: [f64; 2] = [1.0, 168.0];
+
+/// Whether what heard of runs last at `last` makes room for others.
+pub(super) fn is_forgotten(last: Timestamp, is_mature: bool, now: Timestamp) -> bool {
+    now.millis_since(last) / 3.6e6 > FORGOTTEN_HOURS[usize::from(is_mature)]
 }
 
 /// Whether a run is good enough to learn from: it ended well, settled, and no detector saw more than something to know.
@@ -105,6 +116,7 @@ impl Baseline {
     /// Learns a run.
     pub fn learn(&mut self, evidence: &Evidence<'_>, features: &Features) {
         self.runs += 1;
+        self.last = self.last.max(evidence.run.start).max(evidence.run.last_received);
         for (name, value) in &features.values {
             if let Value::Number(value) = value
                 && (self.numbers.len() < MOST_NAMES || self.numbers.contains_key(name))
@@ -154,6 +166,7 @@ impl Baseline {
     /// Adds what another one learned.
     pub fn merge(&mut self, other: &Self) {
         self.runs += other.runs;
+        self.last = self.last.max(other.last);
         self.json_answers += other.json_answers;
         self.ended_asking += other.ended_asking;
         for (name, sketch) in &other.numbers {
@@ -292,6 +305,9 @@ pub(super) fn is_json(text: &str) -> bool {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Baselines {
     kinds: BTreeMap<String, BTreeMap<String, Arc<Baseline>>>,
+    /// Kinds and versions that made room for others, since they were asked for.
+    #[serde(skip)]
+    gone: Vec<(String, String)>,
 }
 
 /// Of what is known of a kind of run, by name, what a run of a version is compared with.
@@ -300,7 +316,7 @@ pub fn choose<B: std::borrow::Borrow<Baseline>>(version: &str, known: impl Fn(&s
     mature(GOOD).or_else(|| mature(version)).or_else(|| known(""))
 }
 
-/// Kinds of runs remembered; runs of further kinds are compared with nothing.
+/// Kinds of runs remembered; where none of them is forgotten, runs of further kinds are compared with nothing.
 const MOST_KINDS: usize = 512;
 /// Versions remembered of one kind.
 const MOST_VERSIONS: usize = 8;
@@ -321,6 +337,7 @@ impl Baselines {
 
     /// Learns a run for its version and for all.
     pub fn learn(&mut self, kind: &str, version: &str, evidence: &Evidence<'_>, features: &Features) {
+        self.make_room(kind, version, evidence.now);
         let Some(versions) = room(&mut self.kinds, kind, MOST_KINDS) else { return };
         for name in ["", version] {
             if let Some(baseline) = room(versions, name, MOST_VERSIONS) {
@@ -330,6 +347,33 @@ impl Baselines {
                 break;
             }
         }
+    }
+
+    /// Forgets the kind, and the version of this one, of which nothing was heard for longest, where there is no room for another.
+    fn make_room(&mut self, kind: &str, version: &str, now: Timestamp) {
+        if self.kinds.len() >= MOST_KINDS && !self.kinds.contains_key(kind) {
+            let of_all = self.kinds.iter().filter_map(|(kind, versions)| Some((kind, versions.get("")?)));
+            let forgotten = of_all.filter(|(_, known)| is_forgotten(known.last, known.is_mature(), now));
+            let stalest = forgotten.min_by_key(|(_, known)| known.last).map(|(kind, _)| kind.clone());
+            if let Some((kind, versions)) = stalest.and_then(|kind| self.kinds.remove_entry(&kind)) {
+                self.gone.extend(versions.into_keys().map(|version| (kind.clone(), version)));
+            }
+        }
+        let Some(versions) = self.kinds.get_mut(kind) else { return };
+        if versions.len() >= MOST_VERSIONS && !versions.contains_key(version) {
+            let released = versions.iter().filter(|(name, _)| !name.is_empty() && *name != GOOD);
+            let forgotten = released.filter(|(_, known)| is_forgotten(known.last, known.is_mature(), now));
+            let stalest = forgotten.min_by_key(|(_, known)| known.last).map(|(name, _)| name.clone());
+            if let Some(name) = stalest {
+                versions.remove(&name);
+                self.gone.push((kind.to_owned(), name));
+            }
+        }
+    }
+
+    /// Kinds and versions that made room for others since this was asked last.
+    pub fn take_gone(&mut self) -> Vec<(String, String)> {
+        std::mem::take(&mut self.gone)
     }
 
     /// Kinds with their versions.

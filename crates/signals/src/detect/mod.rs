@@ -35,7 +35,7 @@ use self::checks::refuses;
 
 pub use self::checks::ALL;
 pub use self::evidence::{Answer, Asked, Call, Evidence, Round};
-pub use self::night::{Beside, DRIFT, Night, SILENCE, Silence, Verdict};
+pub use self::night::{Beside, DRIFT, Gone, Night, SILENCE, Silence, Verdict};
 pub use self::results::State;
 pub use self::settings::{Setting, Settings, SettingsError, Tuned};
 pub use self::sketch::Sketch;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use model::{Content, Finding, ResolvedStep, Run, Severity, Timestamp, TraceId};
 use serde_json::{Map, json};
 
-use super::baseline::{Baselines, Kind, learns_from};
+use super::baseline::{Baselines, Kind, is_forgotten, learns_from};
 use super::drift::{self, Watch};
 use super::evidence::Evidence;
 use super::features::{derived_version, features};
@@ -42,6 +42,17 @@ pub struct Night {
     pub meanings: BTreeMap<String, Meaning>,
     /// Words of answers, by kind of run.
     pub vocabularies: BTreeMap<String, Vocabulary>,
+    /// What made room for others, since it was taken.
+    pub gone: Gone,
+}
+
+/// Kinds of runs, and agents, whose streams and pulses made room for others.
+#[derive(Debug, Default)]
+pub struct Gone {
+    /// Kinds that are followed no more.
+    pub watches: Vec<String>,
+    /// Agents whose pulse is followed no more.
+    pub pulses: Vec<String>,
 }
 
 /// What is known of a run beside what it told.
@@ -103,6 +114,7 @@ impl Night {
     ) -> Verdict {
         let kind = Kind::of(run);
         let key = kind.key();
+        let follow = !beside.again && self.has_room(&key, now);
         let evidence = Evidence::new(run, steps, contents, now).declared(&self.outcomes);
         let version = run.agent_version.as_deref().map_or_else(|| derived_version(&evidence), str::to_owned);
         let evidence = evidence.against(self.baselines.of(&key, &version));
@@ -119,8 +131,7 @@ impl Night {
             self.baselines.learn_good(&key, &evidence, &features);
         }
         let (mut shift, mut words) = (None, None);
-        let room = self.watches.len() < MOST_WATCHES || self.watches.contains_key(&key);
-        if !beside.again && room {
+        if follow {
             if let Some(answer) = &evidence.answer {
                 let drift = drift::Settings { false_alarms: self.drift.false_alarms / 4.0 };
                 words = self.vocabularies.entry(key.clone()).or_default().push(run, &answer.text, &drift);
@@ -132,6 +143,21 @@ impl Night {
             findings.push(draft.finding(DRIFT, run, None, 0));
         }
         Verdict { kind, findings, suspicion, outcome, shift }
+    }
+
+    /// Whether there is room to follow a kind: of those of which nothing was heard for long the stalest makes some.
+    fn has_room(&mut self, kind: &str, now: Timestamp) -> bool {
+        if self.watches.len() < MOST_WATCHES || self.watches.contains_key(kind) {
+            return true;
+        }
+        let forgotten = self.watches.iter().filter(|(_, watch)| is_forgotten(watch.last(), watch.is_mature(), now));
+        let stalest = forgotten.min_by_key(|(_, watch)| watch.last()).map(|(kind, _)| kind.clone());
+        let Some(stalest) = stalest else { return false };
+        self.watches.remove(&stalest);
+        self.vocabularies.remove(&stalest);
+        self.meanings.remove(&stalest);
+        self.gone.watches.push(stalest);
+        true
     }
 
     /// Looks at a run that has not settled: what is seen now will not be undone by steps to come. Nothing is learned.
@@ -157,6 +183,15 @@ impl Night {
     /// Notes that an agent is alive: a run of it, told as it happened.
     pub fn heard_of(&mut self, run: &Run) {
         let key = agent_key(run);
+        if self.pulses.len() >= MOST_WATCHES && !self.pulses.contains_key(&key) {
+            // Never one whose silence could be told: it may be silent now.
+            let forgotten = |pulse: &Pulse| !pulse.is_known() && is_forgotten(pulse.last(), false, run.last_received);
+            let stalest = self.pulses.iter().filter(|(_, pulse)| forgotten(pulse)).min_by_key(|(_, pulse)| pulse.last());
+            if let Some(agent) = stalest.map(|(agent, _)| agent.clone()) {
+                self.pulses.remove(&agent);
+                self.gone.pulses.push(agent);
+            }
+        }
         if self.pulses.len() < MOST_WATCHES || self.pulses.contains_key(&key) {
             self.pulses.entry(key).or_default().beat(run.trace_id, run.start, run.end.max(run.last_received));
         }

@@ -76,6 +76,11 @@ impl Pulse {
         self.heard
     }
 
+    /// Whether enough is known of it to tell its silence.
+    pub fn is_known(&self) -> bool {
+        self.gaps.len() >= GAPS_NEEDED
+    }
+
     fn count(&mut self, hour: i64) {
         let Some((counted, runs, whole)) = &mut self.hour else {
             self.hour = Some((hour, 1, false));
@@ -120,7 +125,7 @@ impl Pulse {
 
     /// Seconds for which the agent has been silent at `now`, where that is far longer than usual. Nobody listened before `since`.
     pub fn silent(&self, now: Timestamp, since: Timestamp) -> Option<f64> {
-        if self.gaps.len() < GAPS_NEEDED {
+        if !self.is_known() {
             return None;
         }
         let from = self.heard.max(since);

@@ -18,7 +18,8 @@ pub fn page() -> String {
         "Every family has the labels `project`, `environment` and `{}=\"{}\"`, by which what Tawny derives is told from what a client \
          sends under the same name. A series carries a label under each of its names: `workflow` and `workflow_name`, `tool` and \
          `tool_name`, `step_name` and `span_name`. No label names users or conversations. A family has at most {} sets of labels (`--limit \
-         label_sets=N`); further ones are counted under the value `other`, and `tawny_signal_folded_total`, by family, and the limit `label_sets` on the \
+         label_sets=N`); further ones are counted under the value `other` (by project, environment and our own words, and \
+         past twice as many by project alone), and `tawny_signal_folded_total`, by family, and the limit `label_sets` on the \
          page *Status* say how often. A new series is shown as \
          zero for {} seconds before it rises.\n\n",
         SOURCE.0,
@@ -48,6 +49,10 @@ pub fn page() -> String {
         let (kind, labels) = (beside.kind.as_str(), labels.join(", "));
         let _ = writeln!(page, "| `{}` | {kind} | {labels} | {} | {} |", beside.name, beside.help, beside.source);
     }
+    page.push_str(
+        "\nHow many tasks wait is for whoever keeps the queue to tell, as a gauge `workflow_queue_depth`, by OTLP or remote write. A gauge of another name is \
+         mapped by a recording rule in a file (`--rules`): `record: workflow_queue_depth`, `expr: sum(celery_queue_length)`.\n",
+    );
     page.push_str(
         "\nNames that begin with `tawny_` are about Tawny itself: requests, store, series, watch, limits, budgets, forwarding; each has its meaning on \
          `/metrics`.\n",

@@ -9,7 +9,7 @@ use model::Timestamp;
 use super::family::{Family, Kind, Label, Spelling};
 use super::id::Id;
 use super::rates::rates;
-use super::registry::{Exemplar, Registry, Series, TENANT_LABELS};
+use super::registry::{Exemplar, OTHER, Registry, Series, TENANT_LABELS};
 use super::table::FAMILIES;
 
 /// A new series is shown as zero for so long, so that whoever scrapes at the usual 15 seconds sees it rise.
@@ -201,9 +201,21 @@ impl Registry {
                 _ => return,
             }
         }
-        for (labels, (value, _)) in values {
-            exposed.points.push(Point { labels: names(id.family(), &labels), value: Value::Number(value) });
+        // Gauges have no series that are kept: what does not fit is put together each time.
+        let mut rest: BTreeMap<Vec<Arc<str>>, f64> = BTreeMap::new();
+        let mut push = |labels: &[Arc<str>], value: f64| {
+            exposed.points.push(Point { labels: names(id.family(), labels), value: Value::Number(value) });
+        };
+        for (at, (mut labels, (value, _))) in values.into_iter().enumerate() {
+            if at + 1 < self.limits().label_sets {
+                push(&labels, value);
+                continue;
+            }
+            labels[TENANT_LABELS..].fill(Arc::from(OTHER));
+            let join: fn(f64, f64) -> f64 = if id == Id::LastStep { f64::min } else { |a, b| a + b };
+            rest.entry(labels).and_modify(|sum| *sum = join(*sum, value)).or_insert(value);
         }
+        rest.iter().for_each(|(labels, value)| push(labels, *value));
     }
 
     /// How far the numbers can be trusted.

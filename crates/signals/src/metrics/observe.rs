@@ -385,11 +385,13 @@ fn rounds<'a>(
     for (at, step) in steps.iter().enumerate().filter(|(_, step)| step.call) {
         let span = &*step.span;
         let agent = about.agent_of(step);
-        let fallback = failed_model.is_some_and(|model| span.model.as_deref().is_some_and(|other| other != model));
+        // What was asked for: a call that failed names no other, one that was answered the dated model that answered.
+        let asked = span.request_model.as_deref().or(span.model.as_deref());
+        let fallback = failed_model.is_some_and(|model| asked.is_some_and(|other| other != model));
         if fallback && step.retry_of.is_none() {
             out(Id::Recoveries, &[agent, "fallback"], 1.0, Some(at));
         }
-        failed_model = if failed(step) { span.model.as_deref().or(span.request_model.as_deref()) } else { None };
+        failed_model = if failed(step) { asked } else { None };
         let is_last = Some(at) == last;
         let outcome = match () {
             () if span.finish_reason.as_deref().is_some_and(is_block) => "safety_blocked",

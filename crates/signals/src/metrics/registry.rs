@@ -35,7 +35,8 @@ pub(super) const TENANT_LABELS: usize = 2;
 /// Bounds of a registry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Sets of labels of one family. A set of a histogram takes about 400 bytes, of a counter 200.
+    /// Sets of labels of one family. A set of a histogram takes about 400 bytes, of a counter 200. Those for what does not fit come on top: one for
+    /// each project, environment and combination of our own words, and none for further environments past twice as many.
     pub label_sets: usize,
     /// Runs that are watched as running; further ones do not show in the gauges.
     pub active_runs: usize,
@@ -320,6 +321,10 @@ impl Registry {
                 if !label.is_bounded() {
                     *to = OTHER;
                 }
+            }
+            // Environments are few as a rule; where somebody makes one up for each run, they go as well.
+            if self.label_sets[family.id as usize] >= self.limits.label_sets.saturating_mul(2) {
+                labels[1] = OTHER;
             }
             let mut key: Key = (family.id, [0; TENANT_LABELS + LABELS_MAX]);
             let numbers: Option<Vec<u32>> = labels[..count].iter().map(|label| self.texts.known(label)).collect();

@@ -54,6 +54,12 @@ pub(super) fn fold(spans: &[Arc<Span>], now: Timestamp, settings: &Settings) -> 
     let mut spans = Spans::new(sent.iter().map(|span| (**span).clone()).collect());
     let mut apart: Vec<ToldStep> = Vec::new();
     let mut told_by: HashMap<SpanId, Vec<SpanId>> = HashMap::new();
+    let (top, mut root) = (spans.root(), root);
+    // Before the steps: what a person asked is the run's question, not what was made of it for the first call.
+    let prompted = top.zip(root.take_if(|_| top.is_some())).map(|(at, root)| {
+        spans.fill_prompt(at, &root.span);
+        (spans.id(at), root.parts)
+    });
     // Where each told step is shown: steps inside it go there too.
     let mut shown: Vec<SpanId> = Vec::with_capacity(steps.len());
     for step in steps {
@@ -69,15 +75,9 @@ pub(super) fn fold(spans: &[Arc<Span>], now: Timestamp, settings: &Settings) -> 
             }
         }
     }
-    let top = match spans.root() {
-        Some(at) => {
-            if let Some(root) = root {
-                spans.fill_prompt(at, &root.span);
-                told_by.entry(spans.id(at)).or_default().extend(root.parts);
-            }
-            // Below a model call a told one would make it a wrapper: beside it then.
-            spans.is_frame(at).then(|| spans.id(at))
-        }
+    let top = match top {
+        // Below a model call a told one would make it a wrapper: beside it then.
+        Some(at) => spans.is_frame(at).then(|| spans.id(at)),
         // The root is still to come; steps without a parent must not be taken for it.
         None if !spans.is_empty() => Some(root_id(first.trace_id)),
         None => {
@@ -105,6 +105,10 @@ pub(super) fn fold(spans: &[Arc<Span>], now: Timestamp, settings: &Settings) -> 
     for parts in told_by.values_mut() {
         parts.sort_unstable();
         parts.dedup();
+    }
+    // After the steps: a root that is a call was asked what its own records say.
+    if let Some((id, parts)) = prompted {
+        told_by.entry(id).or_default().extend(parts);
     }
     Some(Folded { spans: spans.into_spans(), told_by })
 }

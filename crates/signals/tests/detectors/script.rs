@@ -64,6 +64,11 @@ impl Script {
         self.spans[0].start = Timestamp::from_nanos(self.now);
     }
 
+    /// The agent is of a version. To be said first.
+    pub fn version(&mut self, version: &str) {
+        self.spans[0].agent_version = Some(version.into());
+    }
+
     fn step(&mut self, kind: StepKind, name: &str, content: Content) -> &mut Span {
         let number = self.spans.len();
         let mut span = Span::new(Tenant::default(), self.spans[0].trace_id, span_id(number));

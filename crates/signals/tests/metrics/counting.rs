@@ -211,3 +211,46 @@ fn labels_past_the_bound_are_counted_as_other_and_that_is_said() {
     assert_eq!(value(&samples, "tawny_signal_folded_total", &family), Some(16.0));
     assert_eq!(value(&samples, "tawny_signal_label_sets", &family), Some(5.0));
 }
+
+#[test]
+fn environments_that_are_made_up_for_each_run_do_not_escape_the_bound() {
+    let now = Timestamp::from_nanos(1_790_000_100 * SECOND);
+    let mut kept = Kept::new(Limits { label_sets: 5, ..Limits::default() });
+    for trace in 1..=60 {
+        let mut spans = agent_run(trace, false);
+        for span in &mut spans {
+            span.tenant.environment = format!("environment {trace}").into();
+            span.agent = Some(format!("agent {trace}").into());
+        }
+        kept.look(&resolved(&spans, 60), &[], now);
+    }
+    let samples = kept.registry.samples(now);
+    assert_eq!(value(&samples, "agent_requests_total", &[]), Some(60.0), "none is lost");
+    assert!(kept.registry.label_sets(Id::Requests) <= 11, "{}", kept.registry.label_sets(Id::Requests));
+    assert!(value(&samples, "agent_requests_total", &[("environment", OTHER), ("agent_id", OTHER)]) >= Some(45.0));
+}
+
+#[test]
+fn gauges_of_running_runs_keep_the_bound_too() {
+    let now = Timestamp::from_nanos(1_790_000_100 * SECOND);
+    let mut kept = Kept::new(Limits { label_sets: 3, ..Limits::default() });
+    for trace in 1..=6 {
+        let mut spans = agent_run(trace, false);
+        spans[0].end = Timestamp::default();
+        for span in &mut spans {
+            let earlier = i64::from(trace) * -SECOND;
+            span.start = span.start.plus_nanos(earlier);
+            span.end = if span.end.is_unset() { span.end } else { span.end.plus_nanos(earlier) };
+            span.agent = Some(format!("agent {trace}").into());
+        }
+        kept.look(&resolved(&spans, 1), &[], now);
+    }
+    let samples = kept.registry.samples(now);
+    let sets = |name: &str| samples.iter().filter(|sample| sample.name == name).count();
+    assert_eq!((sets("agent_active_workflows"), sets("agent_workflow_last_step_timestamp")), (3, 3));
+    assert_eq!(value(&samples, "agent_active_workflows", &[]), Some(6.0), "none is lost");
+    let other = [("agent_id", OTHER)];
+    assert_eq!(value(&samples, "agent_active_workflows", &other), Some(4.0));
+    let first = value(&samples, "agent_workflow_last_step_timestamp", &[("agent_id", "agent 1")]).unwrap();
+    assert_eq!(value(&samples, "agent_workflow_last_step_timestamp", &other), Some(first - 5.0), "the quietest of them");
+}

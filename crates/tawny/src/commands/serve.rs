@@ -12,6 +12,7 @@ use server::config::{Detection, Embeddings, IngestKeys, TlsFiles};
 use server::{ConfigError, Limits, Running, Settings};
 use tokio::signal;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 use crate::cli::Serve;
 use crate::style::{faint, strong};
@@ -111,6 +112,7 @@ fn alerting(args: &crate::cli::Alerting) -> server::AlertSettings {
         slack: args.slack_webhook.clone(),
         pagerduty: args.pagerduty_key.clone(),
         external_url: args.external_url.clone(),
+        external_labels: args.external_labels.clone(),
         forward: args.forward_alerts.clone(),
         heartbeat: args.heartbeat_url.clone(),
     }
@@ -133,7 +135,15 @@ fn open_files(wanted: usize) -> Result<usize> {
 
 /// Logs go to standard error: standard output belongs to the addresses.
 fn log_to_stderr() {
-    let filter = EnvFilter::try_from_env("TAWNY_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let mut filter = EnvFilter::try_from_env("TAWNY_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    // At `debug` the query engine says each question with all words in it, names of people among them: only for who asks it to.
+    let said = std::env::var("TAWNY_LOG").unwrap_or_default();
+    let much = filter.max_level_hint().is_none_or(|level| level > LevelFilter::INFO);
+    for engine in ["sqlparser", "datafusion"] {
+        if let (true, false, Ok(quiet)) = (much, said.contains(engine), format!("{engine}=info").parse()) {
+            filter = filter.add_directive(quiet);
+        }
+    }
     // What cannot be written there is left out. The subscriber would tell it with `eprintln!`, which panics where standard error
     // is a file on a full disk, and would take the thread along that keeps telemetry.
     let builder = tracing_subscriber::fmt().log_internal_errors(false);

@@ -135,6 +135,7 @@ fn check(source: &Source) -> Result<ExitCode> {
         Some(settings) => {
             let data = settings.data.clone();
             let mut checked = runtime()?.block_on(Offline::check_directory(settings))?;
+            server::check_state(&data, &mut checked);
             server::series::check(&data, &mut checked)?;
             checked.into()
         }
@@ -150,7 +151,7 @@ fn check(source: &Source) -> Result<ExitCode> {
 
 fn render_check(checked: &StoreCheck) -> String {
     let mut out = format!(
-        "Read {} ({} rows, {}), compared {} with their names, followed {}, read {} in {} and {} of series.\n",
+        "Read {} ({} rows, {}), compared {} with their names, followed {}, read {} in {}, {} of series, the state.\n",
         plural(checked.segments, "segment"),
         count(checked.rows),
         bytes(checked.bytes),

@@ -60,8 +60,31 @@ fn figures_and_checks_say_the_same_with_and_without_a_server() {
     let (ok, said) = offline(&["store", "check", "--data", &data]);
     let name = folder.file_name().unwrap().to_str().unwrap().to_owned();
     assert!(!ok && said.contains(&name) && said.contains("restore the file from a backup"), "{said}");
+    // The state has no checksums, but its structure can be checked.
+    let state = dir.path().join("data/state.sqlite");
+    let mut bytes = fs::read(&state).unwrap();
+    bytes[4096..8192].fill(0xFF);
+    fs::write(&state, bytes).unwrap();
+    let (ok, said) = offline(&["store", "check", "--data", &data]);
+    assert!(!ok && said.contains("state.sqlite") && said.contains("restore it from a backup"), "{said}");
     let (ok, said) = offline(&["store", "check", "--data", dir.path().to_str().unwrap()]);
     assert!(!ok && said.contains("--data"), "{said}");
+}
+
+#[test]
+fn a_run_that_is_held_is_erased_by_command_when_the_hold_ends() {
+    let server = with_runs();
+    let about = ["--run", BOOKING];
+    let held = server.out(&[&["hold", "add", "--reason", "case 17"][..], &about].concat());
+    assert!(held.contains("hold 1 is in force"), "{held}");
+    assert!(server.out(&["hold", "list"]).contains("case 17"));
+    let refused = server.run(&[&["erase"][..], &about].concat());
+    assert!(!refused.status.success() && text(&refused.stderr).contains("a hold covers"), "{}", text(&refused.stderr));
+    assert!(server.out(&["hold", "end", "1"]).contains("hold 1 has ended"));
+    let erased = server.out(&[&["erase"][..], &about].concat());
+    assert!(erased.contains("a search afterwards finds nothing"), "{erased}");
+    assert!(!server.run(&["run", BOOKING]).status.success());
+    assert!(server.out(&["erase"]).contains(BOOKING), "orders are listed");
 }
 
 #[test]

@@ -3,8 +3,9 @@ import { ActionIcon, Anchor, Button, Tooltip } from "@mantine/core";
 import { IconArrowLeft, IconBellOff, IconBook2 } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
-import { useCallback, useMemo, useState } from "react";
+import { useCallback, useEffect, useMemo, useState } from "react";
 import { alertQuery, explainQuery } from "@/api/alerting";
+import { meQuery } from "@/api/settings";
 import type { Alert, AlertEvent } from "@/api/types";
 import { about, distanceText, figure, isSeriesOf, labelName, lookbackMs, matcherOf, runsOf } from "@/lib/alerts";
 import { absolute } from "@/lib/format";
@@ -33,11 +34,23 @@ export function AlertPage() {
   const query = useQuery(alertQuery(fingerprint));
   const name = query.data?.alert?.name ?? query.data?.events[0]?.name;
   useTitle(name ?? "Alert");
+  useProjectOf(query.data?.alert?.labels ?? query.data?.events[0]?.labels);
   if (query.isPending) return <SkeletonRows rows={10} height={44} />;
   if (!query.data)
     return <ErrorState page error={query.error} what="this alert" onRetry={() => void query.refetch()} />;
   const { alert, evidence, events } = query.data;
   return alert ? <Shown alert={alert} events={events} /> : <Ended evidence={evidence} events={events} />;
+}
+
+/** A message leads here whatever project one looks at: what is behind the alert is in the alert's. */
+function useProjectOf(labels: Record<string, string> | undefined) {
+  const navigate = route.useNavigate();
+  const { data: me } = useQuery(meQuery);
+  const project = labels?.project;
+  useEffect(() => {
+    if (project && me && project !== me.project && me.projects.includes(project))
+      void navigate({ search: (before) => ({ ...before, project }), replace: true });
+  }, [project, me, navigate]);
 }
 
 function Shown({ alert, events }: { alert: Alert; events: AlertEvent[] }) {

@@ -10,6 +10,7 @@ import { Empty, ErrorState, SkeletonRows } from "@/ui/States";
 import { TimeRange } from "@/ui/TimeRange";
 import classes from "./Alerts.module.css";
 import type { ViewProps } from "./AlertsPage";
+import own from "./Review.module.css";
 
 const DEFAULT_FROM = "7d";
 
@@ -40,7 +41,7 @@ export function Review({ search, set }: ViewProps) {
         <Empty title="There are no rules to review">Start with --rule-packs watch, or give files with --rules.</Empty>
       ) : (
         <div className={classes.tableBox}>
-          <table className={classes.review}>
+          <table className={own.review}>
             <thead>
               <tr>
                 <th scope="col">Rule</th>
@@ -70,7 +71,7 @@ function Reviewed({ group }: { group: ReviewedRule[] }) {
   return (
     <tr>
       <th scope="row">
-        <span className={classes.same}>
+        <span className={own.same}>
           {group.map(({ name }) => (
             <Link key={name} to="/alerts" search={{ view: "rules", rule: name, q: name }}>
               {name}
@@ -82,10 +83,10 @@ function Reviewed({ group }: { group: ReviewedRule[] }) {
         {rule.verdict}
         {group.length > 1 && <span className="faint tnum"> ×{count(group.length)}</span>}
       </td>
-      <td>{count(rule.fired)}</td>
-      <td>{count(rule.acknowledged)}</td>
-      <td>{count(rule.sent)}</td>
-      <td>{rule.fired > 0 ? duration(rule.longest_seconds * 1000) : "–"}</td>
+      <td data-name="Fired">{count(rule.fired)}</td>
+      <td data-name="Acted on">{count(rule.acknowledged)}</td>
+      <td data-name="Messages">{count(rule.sent)}</td>
+      <td data-name="Longest">{rule.fired > 0 ? duration(rule.longest_seconds * 1000) : "–"}</td>
       <td className="muted">
         <Said text={rule.proposal} />
       </td>

@@ -134,16 +134,18 @@ const nearestText = (labels: Record<string, string>) =>
  */
 function Distance({ near, quiet }: { near: number | null | undefined; quiet: boolean }) {
   const held = quiet && near != null && near >= 1;
+  // A threshold of nothing has no share; past it is past it all the same.
+  const part = near ?? (quiet ? 0 : 1);
   return (
     <span
       className={own.distance}
       title={held ? "Beyond the threshold; another condition of the rule does not hold" : undefined}
     >
       <span className={own.bar} aria-hidden>
-        {near != null && near > 0 && (
+        {part > 0 && (
           <i
-            data-over={near >= 1 ? (quiet ? "held" : "yes") : undefined}
-            style={{ width: `${Math.min(1, near) * 100}%` }}
+            data-over={part >= 1 ? (quiet ? "held" : "yes") : undefined}
+            style={{ width: `${Math.min(1, part) * 100}%` }}
           />
         )}
       </span>

@@ -1,5 +1,6 @@
 /** Failures as issues: what detectors saw, grouped, with who is hit, who looks after it and the way to the runs. */
 import { Badge, Button, SegmentedControl } from "@mantine/core";
+import { useMediaQuery } from "@mantine/hooks";
 import { IconChevronRight, IconMoonStars } from "@tabler/icons-react";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
@@ -26,11 +27,17 @@ export function IssuesPage() {
   const view = search.state ?? "active";
   const query = useQuery({ ...issuesQuery(statesOf(view)), refetchInterval: 5000 });
   const issues = query.data?.issues;
+  const narrow = useMediaQuery("(max-width: 760px)", undefined, { getInitialValueInEffect: false });
   return (
     <div className={classes.page}>
       <PageHeader
         title="Issues"
-        note={issues && plural(issues.length, "issue") + (query.data?.next ? " and more" : "")}
+        note={
+          issues &&
+          (narrow
+            ? `${count(issues.length)}${query.data?.next ? "+" : ""}`
+            : plural(issues.length, "issue") + (query.data?.next ? " and more" : ""))
+        }
       >
         <SegmentedControl
           size="xs"

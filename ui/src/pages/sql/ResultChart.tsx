@@ -20,6 +20,10 @@ interface Props {
 
 export function ResultChart({ answer, x, onX }: Props) {
   const found = useMemo(() => drawing(answer, x), [answer, x]);
+  const panels = useMemo(
+    () => found?.panels.map((places) => ({ places, series: places.map((at) => found.series[at]!) })) ?? [],
+    [found],
+  );
   const colours = wheel(useComputedColorScheme("dark") === "dark" ? night : day);
   if (!found)
     return (
@@ -47,14 +51,20 @@ export function ResultChart({ answer, x, onX }: Props) {
           ))}
         </ul>
       </div>
-      <PlainChart
-        label="The answer"
-        labels={found.labels}
-        series={found.series}
-        kind={found.kind}
-        format={figure}
-        height={380}
-      />
+      {panels.map(({ places, series }) => (
+        <section key={places[0]}>
+          {panels.length > 1 && <h3>{series.map((each) => each.name).join(", ")}</h3>}
+          <PlainChart
+            label="The answer"
+            labels={found.labels}
+            series={series}
+            places={places}
+            kind={found.kind}
+            format={figure}
+            height={Math.max(180, 380 / panels.length)}
+          />
+        </section>
+      ))}
       {found.left > 0 && (
         <p className="muted">
           The first {count(found.labels.length)} values of {found.x}; {count(found.left)} are left out. Order the rows

@@ -9,12 +9,18 @@ interface Props {
   label: string;
   labels: string[];
   series: Series[];
+  /** The colour of each series, by its place among all; those of one chart of several. */
+  places?: number[];
   kind: "bars" | "lines";
   format: (value: number | null) => string;
   height: number;
 }
 
-export function PlainChart({ label, labels, series, kind, format, height }: Props) {
+/** Names have room beside one another where each has this much; otherwise they stand askew, so that none is left out. */
+const NAME_PX = 84;
+const ASKEW_MOST = 24;
+
+export function PlainChart({ label, labels, series, places, kind, format, height }: Props) {
   const palette = useComputedColorScheme("dark") === "dark" ? night : day;
   const place = useRef<HTMLDivElement>(null);
   useEffect(() => {
@@ -30,6 +36,10 @@ export function PlainChart({ label, labels, series, kind, format, height }: Prop
       observer.observe(element);
       const text = { color: palette.faint, fontSize: 11, fontFamily: "inherit" };
       const colours = wheel(palette);
+      const askew =
+        kind === "bars" && labels.length <= ASKEW_MOST && element.clientWidth / labels.length < NAME_PX
+          ? { rotate: 38, interval: 0, hideOverlap: false, width: 90 }
+          : { hideOverlap: true, width: 110 };
       chart.setOption({
         animation: false,
         grid: { left: 4, right: 18, top: 12, bottom: 2, outerBoundsMode: "same", outerBoundsContain: "axisLabel" },
@@ -48,7 +58,7 @@ export function PlainChart({ label, labels, series, kind, format, height }: Prop
           boundaryGap: kind === "bars",
           axisLine: { lineStyle: { color: palette.border } },
           axisTick: { show: false },
-          axisLabel: { ...text, lineHeight: 16, hideOverlap: true, width: 110, overflow: "truncate" },
+          axisLabel: { ...text, lineHeight: 16, overflow: "truncate", ...askew },
         },
         yAxis: {
           type: "value",
@@ -64,7 +74,7 @@ export function PlainChart({ label, labels, series, kind, format, height }: Prop
           showSymbol: each.values.length < 40,
           symbol: "circle",
           symbolSize: 5,
-          itemStyle: { color: colours[at % colours.length] },
+          itemStyle: { color: colours[(places?.[at] ?? at) % colours.length] },
           lineStyle: { width: 1.8 },
           emphasis: { disabled: true },
         })),
@@ -75,7 +85,7 @@ export function PlainChart({ label, labels, series, kind, format, height }: Prop
       observer?.disconnect();
       chart?.dispose();
     };
-  }, [labels, series, kind, format, palette]);
+  }, [labels, series, places, kind, format, palette]);
   const said = `${label}: ${series.map((each) => each.name).join(", ")} along ${labels.length} values.`;
   return <div ref={place} style={{ height }} role="img" aria-label={said} />;
 }

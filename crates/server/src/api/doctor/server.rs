@@ -13,7 +13,7 @@ const ENOUGH_SPANS: u64 = 100;
 /// Findings about receiving.
 pub fn findings(app: &App) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let ingest = app.counters.ingest();
+    let ingest = app.counters.ingest(&app.sees());
     for (signal, counts) in &ingest.signals {
         let refused: u64 = counts.requests_rejected.values().sum();
         // A sender that is told to come back has lost nothing yet; limits are told below.

@@ -2,7 +2,7 @@
 //!
 //! An attribute explains a change in two ways. Its values come in other shares than before (all runs are of the new version), and runs that share
 //! a value are as they were: what is left when only such runs are compared is not explained. Or the change is in the runs of one value (one user, one
-//! tool): what is left when these are taken out is not explained. The greater of both is told, with the value.
+//! tool): what is left when these are taken out is not explained. The greater of both is told, with the value; of tools the second only.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -22,9 +22,9 @@ const LEAST_RUNS: u32 = 5;
 /// Tools named.
 const TOOLS: usize = 3;
 /// The conversation is what runs come in and explains nothing.
-const SESSION: &str = "session";
+pub(super) const SESSION: &str = "session";
 /// Whoever asked is counted and never named: a finding outlives the runs of others.
-const USER: &str = "user";
+pub(super) const USER: &str = "user";
 
 /// An attribute that explains a change.
 #[derive(Debug, Clone, PartialEq)]
@@ -92,7 +92,9 @@ fn strata<'m>(stream: &Stream, split: usize, group: impl Fn(usize) -> Option<&'m
 /// How much of a change an attribute explains.
 fn cause(name: &str, all: &Side, strata: &[(Option<&str>, Side)]) -> Option<Cause> {
     let left: f64 = strata.iter().map(|(_, side)| test::statistic(side)).sum();
-    let by_shares = (1.0 - left / test::statistic(all).max(1e-9)).clamp(0.0, 1.0);
+    // That other tools are used is part of the change, and no reason for it.
+    let counts = if name.starts_with("tool:") { 0.0 } else { 1.0 };
+    let by_shares = counts * (1.0 - left / test::statistic(all).max(1e-9)).clamp(0.0, 1.0);
     let [before, after] = all.runs().map(f64::from);
     let risen = |side: &Side| {
         let [earlier, later] = side.runs().map(f64::from);

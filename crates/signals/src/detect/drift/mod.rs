@@ -22,8 +22,8 @@ use serde_json::json;
 
 pub use self::explained::Cause;
 use self::stream::{Side, Stream};
-use super::Draft;
 use super::features::{self, Features};
+use super::{Draft, text};
 
 /// Runs remembered of one kind.
 pub const REMEMBERED: usize = 1_024;
@@ -74,6 +74,9 @@ pub struct Watch {
     streams: BTreeMap<String, Stream>,
     /// Runs seen since the start.
     seen: u64,
+    /// When the last of them arrived.
+    #[serde(default)]
+    last: Timestamp,
 }
 
 /// A change.
@@ -112,9 +115,10 @@ impl Watch {
             self.marks.pop_front();
             self.streams.values_mut().for_each(Stream::pop);
         }
-        let groups = features.groups.iter().map(|(name, value)| ((*name).to_string(), value.clone())).collect();
+        let groups = features.groups.iter().map(|(name, value)| ((*name).to_string(), kept(name, value))).collect();
         self.marks.push_back(Mark { trace_id: run.trace_id, at: run.start, groups });
         self.seen += 1;
+        self.last = self.last.max(run.start).max(run.last_received);
         for name in features.values.keys().filter(|name| !NOT_WATCHED.contains(&name.as_str())) {
             let detail = name.contains(':') && !name.starts_with("tool:");
             let most = if detail { MOST_WITH_DETAILS } else { MOST_STREAMS };
@@ -133,6 +137,16 @@ impl Watch {
             return None;
         }
         Some(self.shift(&name, split, alarm))
+    }
+
+    /// When the last run arrived.
+    pub fn last(&self) -> Timestamp {
+        self.last
+    }
+
+    /// Whether enough runs were seen to tell a change.
+    pub fn is_mature(&self) -> bool {
+        self.seen > REFERENCE as u64
     }
 
     /// The most certain change of any stream, if one is certain enough: stream and position of its first run.
@@ -241,6 +255,15 @@ impl Shift {
             .with("explained", explained)
             .with("explained_by", values)
             .with("last_good", json!(self.good.iter().map(ToString::to_string).collect::<Vec<_>>()))
+    }
+}
+
+/// The value of an attribute as it is remembered. Of users and conversations only whether two runs share one is asked: what is remembered
+/// outlives the runs, and must not say whose they were.
+fn kept(name: &str, value: &str) -> String {
+    match name {
+        explained::USER | explained::SESSION => text::fingerprint(&[value])[..12].to_owned(),
+        _ => value.to_owned(),
     }
 }
 

@@ -120,7 +120,7 @@ fn a_change_in_the_runs_of_one_user_or_with_one_tool_is_laid_to_it() {
     assert_eq!(of_user.feature, "answer_chars");
     let cause = of_user.explained.iter().find(|cause| cause.name == "user").unwrap();
     // How much, never who: a finding outlives what is known of a person.
-    assert!(cause.share > 0.5 && cause.value.is_none(), "{:?}", of_user.explained);
+    assert!(cause.share > 0.4 && cause.value.is_none(), "{:?}", of_user.explained);
     let of_tool = long_answers(8, |features, among, _| {
         if among {
             features.values.insert("tool:search".into(), Value::Category("once".into()));
@@ -207,9 +207,13 @@ fn without_a_change_alarms_are_rarer_than_they_were_asked_to_be() {
 fn what_is_kept_reads_back() {
     let (mut watch, mut draw) = (Watch::default(), Draw(5));
     for number in 0..60 {
-        watch.push(&run(number), &features(&mut draw, 0.4, 400.0, "1"), &Settings::default());
+        let mut features = features(&mut draw, 0.4, 400.0, "1");
+        features.groups.insert("user", "ana@example.org".into());
+        features.groups.insert("session", format!("chat of ana {number}"));
+        watch.push(&run(number), &features, &Settings::default());
     }
     let kept = serde_json::to_string(&watch).unwrap();
+    assert!(!kept.contains("ana"), "whose runs they were is not remembered");
     let mut back: Watch = serde_json::from_str(&kept).unwrap();
     assert_eq!(serde_json::to_string(&back).unwrap(), kept);
     let next = features(&mut draw, 0.4, 400.0, "1");
