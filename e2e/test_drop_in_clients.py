@@ -104,6 +104,8 @@ class DropInClients(unittest.TestCase):
                 self.assertIn("prod", answer["run"]["tags"])
                 self.assertIn(ANSWER, self.said(answer))
                 self.assertEqual([(score["name"], score["value"]) for score in answer["scores"]], [("correctness", 0.9)])
+                self.assertEqual((told["name"], told["feedback"]), ("weather", ["correctness", 0.9, "very nice"]), "read back by the SDK")
+                self.assertEqual(told["kinds"], ["chain", "llm", "llm", "llm", "llm", "tool"])
 
     def test_openai_agents_with_its_own_exporter(self):
         told, answered = self.python("openai_agents_py")

@@ -6,6 +6,7 @@
 import asyncio
 import json
 import os
+import time
 
 import openai
 from langsmith import Client, traceable, uuid7
@@ -61,7 +62,20 @@ def main():
     smith.flush()
     smith.create_feedback(run_id=run, trace_id=run, key="correctness", score=0.9, comment="nice")
     smith.flush()
-    print(json.dumps({"run_id": str(run), "trace_id": run.hex}))
+    print(json.dumps({"run_id": str(run), "trace_id": run.hex, **read_back(smith, run)}))
+
+
+def read_back(smith, run):
+    """What the SDK itself reads of the run, once all of it has come; feedback is changed on the way."""
+    for _ in range(100):
+        found = list(smith.list_feedback(run_ids=[run]))
+        if found:
+            break
+        time.sleep(0.2)
+    smith.update_feedback(found[0].id, comment="very nice")
+    [feedback] = smith.list_feedback(run_ids=[run])
+    kinds = sorted(step.run_type for step in smith.list_runs(trace_id=run))
+    return {"feedback": [feedback.key, feedback.score, feedback.comment], "name": smith.read_run(run).name, "kinds": kinds}
 
 
 main()

@@ -94,24 +94,28 @@ test("a cell of a heatmap leads to its runs, by pointer and by keys, and a stret
     );
     return new URL(page.url()).searchParams;
   };
-  const { runs } = await ask<{ runs: { duration_ms: number; started_at: string }[] }>(
+  const { runs } = await ask<{ runs: { duration_ms: number; steps: number; started_at: string }[] }>(
     `/api/v1/runs?service=${service}`,
   );
-  const took = runs.toSorted((a, b) => Date.parse(a.started_at) - Date.parse(b.started_at))[0]!.duration_ms;
-  await visit(
-    path,
-    async (page) => {
-      const chart = page.getByRole("img", { name: /^Durations of runs over time/ });
-      const [x] = await columnAt(page, chart, started);
-      // All runs took as long: their cells are one row, the only one, as high as the plot.
-      const box = (await chart.boundingBox())!;
-      await page.mouse.click(x, box.y + box.height / 2);
-      const params = await opened(page);
-      expect(Number(params.get("min_duration_ms"))).toBeLessThanOrEqual(took);
-      expect(Number(params.get("max_duration_ms"))).toBeGreaterThanOrEqual(took);
-    },
-    { timezoneId: "UTC" },
-  );
+  const first = runs.toSorted((a, b) => Date.parse(a.started_at) - Date.parse(b.started_at))[0]!;
+  for (const [title, amount, took] of [
+    ["Durations of runs", "duration_ms", first.duration_ms],
+    ["Steps per run, as a distribution", "steps", first.steps],
+  ] as const)
+    await visit(
+      path,
+      async (page) => {
+        const chart = page.getByRole("img", { name: new RegExp(`^${title} over time`) });
+        const [x] = await columnAt(page, chart, started);
+        // All runs took as much: their cells are one row, the only one, as high as the plot.
+        const box = (await chart.boundingBox())!;
+        await page.mouse.click(x, box.y + box.height / 2);
+        const params = await opened(page);
+        expect(Number(params.get(`min_${amount}`) ?? Number.NaN)).toBeLessThanOrEqual(took);
+        expect(Number(params.get(`max_${amount}`) ?? Number.NaN)).toBeGreaterThanOrEqual(took);
+      },
+      { timezoneId: "UTC" },
+    );
   await visit(
     path,
     async (page) => {

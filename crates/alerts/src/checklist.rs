@@ -26,6 +26,13 @@ pub struct Row {
     pub alert: Option<&'static str>,
 }
 
+impl Row {
+    /// Whether its threshold is made of what was usual in the days before.
+    pub fn has_baseline(&self) -> bool {
+        self.baseline.is_some()
+    }
+}
+
 /// A row as expressions in PromQL.
 #[derive(Debug, Clone)]
 pub struct Question {
@@ -74,8 +81,8 @@ pub const ROWS: &[Row] = rows! {
         "agent:input_tokens_per_run:avg_5m", Some("agent:input_tokens_per_run:avg_7d"), Some("ChecklistInputTokens");
     "Tokens" "Output tokens per run" "tokens" "Model verbosity drift or reasoning loops":
         "agent:output_tokens_per_run:avg_5m", Some("agent:output_tokens_per_run:avg_7d"), Some("ChecklistOutputTokens");
-    "Tokens" "Cumulative context size" "tokens" "Risk of truncation and lost instructions":
-        "agent:context_tokens:p95_15m", None, Some("ChecklistContextWindow");
+    "Tokens" "Cumulative context size" "ratio" "Risk of truncation and lost instructions":
+        "agent:context_share:p95_15m", None, Some("ChecklistContextWindow");
     "Cost" "Cost per run" "usd" "Runaway spend on individual requests":
         "agent:cost_usd_per_run:p95_15m", None, Some("ChecklistCostPerRun");
     "Cost" "Hourly burn rate" "usd" "Traffic spikes or systemic cost increases":

@@ -312,6 +312,23 @@ fn status(reading: &Reading<'_>, span: &mut Span) {
     {
         span.error_type = Some(intern(class));
     }
+    let said = span.error_message.as_deref().zip(span.error_type.as_deref());
+    let said: Option<Arc<str>> = said.and_then(|(message, class)| without_class(message, class)).map(Arc::from);
+    span.error_message = said.or(span.error_message.take());
+}
+
+/// What a message says beside its class, which is told apart: `ValueError('…')`, as Python shows an error, `Error: …`.
+fn without_class<'m>(message: &'m str, class: &str) -> Option<&'m str> {
+    let rest = message.strip_prefix(class.rsplit('.').next().unwrap_or(class))?;
+    if let Some(said) = rest.strip_prefix(": ") {
+        return Some(said.trim()).filter(|said| !said.is_empty());
+    }
+    let inner = rest.strip_prefix('(')?.strip_suffix(')')?;
+    ['\'', '"'].into_iter().find_map(|quote| {
+        let said = inner.strip_prefix(quote)?.strip_suffix(quote)?;
+        // Several arguments, or a quote within: as it was written.
+        (!said.is_empty() && !said.contains(quote)).then_some(said)
+    })
 }
 
 /// OTLP span flags: whether the parent is remote is known (0x100), and it is (0x200).

@@ -96,6 +96,7 @@ impl Case {
                 "input" => span.input_preview = text(),
                 "output" => span.output_preview = text(),
                 "told" => span.told = text(),
+                "dialect" => span.dialect = value.into(),
                 "version" => span.version = value.parse().unwrap(),
                 "at" => span.start = Timestamp::parse_rfc3339(value).unwrap(),
                 "until" => span.end = Timestamp::parse_rfc3339(value).unwrap(),

@@ -21,17 +21,23 @@ pub struct Options {
     minutes: u64,
 }
 
-/// Tests that change requests: package and name.
-const TESTS: &[(&str, &str)] =
-    &[("wire", "changed"), ("receivers", "properties"), ("promql", "properties"), ("policy", "properties")];
+/// Tests that change requests: package, test binary, and its module where it has several.
+const TESTS: &[(&str, &str, Option<&str>)] = &[
+    ("wire", "it", Some("changed")),
+    ("receivers", "it", Some("properties")),
+    ("dialects", "no_panic", None),
+    ("promql", "it", Some("properties")),
+    ("policy", "it", Some("properties")),
+];
 
 /// Runs rounds until the time is over.
 #[allow(clippy::disallowed_methods, reason = "a command of the repository asks the real clock how long it has worked")]
 pub fn run(options: &Options) -> Result<()> {
     let (begun, most) = (Instant::now(), Duration::from_secs(options.minutes * 60));
     for round in 1u32.. {
-        for (package, test) in TESTS {
-            let mut command = shell::cargo(&["test", "--release", "--quiet", "--package", package, "--test", test]);
+        for (package, binary, module) in TESTS {
+            let mut command = shell::cargo(&["test", "--release", "--quiet", "--package", package, "--test", binary]);
+            command.args(module.map(|module| format!("{module}::")));
             command.env("TAWNY_FUZZ_CASES", ROUND.to_string()).env("PROPTEST_CASES", ROUND.to_string());
             shell::run(&mut command)?;
             if begun.elapsed() >= most {
@@ -41,4 +47,27 @@ pub fn run(options: &Options) -> Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::paths;
+
+    #[test]
+    fn what_is_run_is_there() {
+        for (package, binary, module) in TESTS {
+            let folder = paths::root().join("crates").join(package).join("tests");
+            let read = |path: String| std::fs::read_to_string(folder.join(path)).unwrap_or_default();
+            let code = match module {
+                Some(module) => {
+                    let main = read(format!("{binary}/main.rs"));
+                    assert!(main.contains(&format!("mod {module};")), "{package}: {module} is in no test binary");
+                    read(format!("{binary}/{module}.rs"))
+                }
+                None => read(format!("{binary}.rs")),
+            };
+            assert!(code.contains("proptest!"), "{package}: {binary} {module:?} tries no properties");
+        }
+    }
 }

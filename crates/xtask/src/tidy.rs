@@ -358,3 +358,42 @@ fn links_between_documents_lead_somewhere() {
     }
     assert_none("links that lead nowhere", &broken);
 }
+
+#[test]
+fn every_threat_names_a_test_that_exists() {
+    let document = fs::read_to_string(paths::root().join("docs/security.md")).unwrap();
+    let threats = document.split("## Threats").nth(1).unwrap().split("\n## ").next().unwrap();
+    let rows: Vec<&str> = threats.lines().filter(|line| line.starts_with("| ")).skip(1).collect();
+    assert!(rows.len() > 20, "the table of threats is not read: {rows:?}");
+    let code = files(&["rs"]);
+    let mut broken = Vec::new();
+    for row in rows {
+        let threat = row.trim_start_matches("| ").split(" | ").next().unwrap_or_default();
+        let tests = row.trim_end_matches(" |").rsplit(" | ").next().unwrap_or_default();
+        // Every second part stands between backticks; commands are no tests.
+        let named: Vec<&str> = tests.split('`').skip(1).step_by(2).filter(|name| !name.contains(' ')).collect();
+        if named.is_empty() {
+            broken.push(format!("{threat}: no test"));
+        }
+        let gone = named.into_iter().filter(|name| !is_test_there(name, &code));
+        broken.extend(gone.map(|name| format!("{threat}: there is no {name}")));
+    }
+    assert_none("docs/security.md promises tests that are not there", &broken);
+}
+
+/// Whether there is a test of that name (`module::name`, `…` at its end for more letters), module, file or folder.
+fn is_test_there(name: &str, code: &[(PathBuf, String)]) -> bool {
+    if name.contains('/') {
+        return ["", "crates"].iter().any(|place| paths::root().join(place).join(name).exists());
+    }
+    let (module, test) = name.rsplit_once("::").unwrap_or(("", name));
+    let written = match test.strip_suffix('…') {
+        Some(begin) => format!("fn {begin}"),
+        None => format!("fn {test}("),
+    };
+    code.iter().any(|(path, text)| {
+        let parts: Vec<_> = path.with_extension("").iter().map(|part| part.to_string_lossy().into_owned()).collect();
+        let of_module = module.split("::").all(|wanted| wanted.is_empty() || parts.iter().any(|part| part == wanted));
+        of_module && text.contains(&written) || module.is_empty() && parts.last().is_some_and(|part| part == test)
+    })
+}

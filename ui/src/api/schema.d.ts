@@ -2805,9 +2805,9 @@ export interface components {
             /** @description The value in PromQL. */
             query: string;
             /**
-             * @description `ok`, `beyond` the threshold, `no_data`, `no_threshold` (a number you have to set is missing), or past the threshold and yet
-             *     not beyond: `no_baseline` (there are not enough runs of a day ago to compare with), `too_few` (not enough calls or runs to
-             *     judge by).
+             * @description `ok`, `beyond` the threshold, `no_data`, `no_threshold` (a number you have to set is missing), `no_baseline` (there is too
+             *     little of the days before to compare with), or `too_few` (past the threshold, but there are not enough calls or runs to judge
+             *     by).
              */
             state: string;
             /**

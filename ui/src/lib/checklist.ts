@@ -29,7 +29,7 @@ export const STATES: Record<string, { label: string; hint: string; tone?: "good"
   no_threshold: { label: "no bound", hint: "Its threshold is a number you set: its runbook says which." },
   no_baseline: {
     label: "too new",
-    hint: "It would be beyond, but a day ago there were not enough runs to compare with.",
+    hint: "There is too little of the days before to compare with.",
   },
   too_few: { label: "too few", hint: "It would be beyond, but there are not enough calls or runs to judge by." },
 };

@@ -94,7 +94,7 @@ fn steps_carry_what_a_person_would_look_for() {
     assert_eq!((content.input.len(), content.output.len()), (3, 1));
     let failed = default.iter().find(|(span, _)| span.name.as_ref() == "bad_tool").unwrap();
     assert_eq!(failed.0.error_type.as_deref(), Some("ValueError"));
-    assert_eq!(failed.0.error_message.as_deref(), Some("ValueError('tool exploded')"));
+    assert_eq!(failed.0.error_message.as_deref(), Some("tool exploded"));
     let told = default.iter().find(|(span, _)| span.name.as_ref() == "with_attachment").unwrap();
     assert_eq!(told.0.cost.map(model::Usd::as_f64), Some(0.003));
     assert_eq!(

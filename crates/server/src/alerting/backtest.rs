@@ -52,7 +52,7 @@ pub async fn run(app: &App, groups: Vec<Arc<Group>>, only: Option<String>, span:
         samples_max: limits::BACKTEST_SAMPLES_MAX,
     };
     let settings = Settings {
-        external_labels: Vec::new(),
+        external_labels: app.settings.alerts.external_labels.clone(),
         external_url: evaluate::external_url(app),
         hold_no_data_ms: limits::NO_DATA_HOLD.as_millis() as i64,
     };

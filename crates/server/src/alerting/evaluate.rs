@@ -134,7 +134,7 @@ async fn turn(app: &Arc<App>, opened: &Opened, job: Job) {
     let Job { key, group, state, at, token: _token } = job;
     let (store, project) = (Arc::clone(&opened.series), app.project());
     let settings = Settings {
-        external_labels: Vec::new(),
+        external_labels: app.settings.alerts.external_labels.clone(),
         external_url: external_url(app),
         hold_no_data_ms: limits::NO_DATA_HOLD.as_millis() as i64,
     };

@@ -3,12 +3,13 @@
 //! Gathered as an alert fires, with the series once more as it ends, and kept with its history: it is there after the series are thinned.
 //! A busy server may have no time for all of it before the page must go; the rest is then looked for after it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use alerts::evaluate::{ActiveAlert, Outcome};
 use alerts::rules::{Group, Rule};
-use model::{RunStatus, Tenant, Timestamp};
+use model::{RunStatus, Tenant, Timestamp, TraceId};
 use promql::{Labels, Params, Value};
 use query::{Page, RunFilter, Sort, SortKey};
 
@@ -20,6 +21,10 @@ use crate::series::{ask, millis};
 
 /// Runs kept with an alert.
 const RUNS_MAX: usize = 3;
+/// Runs of an agent that are looked through for those in which detectors saw something.
+const SEEN_RUNS_MAX: usize = 500;
+/// A run may have begun so long before something was seen in it, in nanoseconds.
+const LONG_RUN: i64 = 6 * 3_600 * 1_000_000_000;
 /// Findings kept with an alert.
 const FINDINGS_MAX: usize = 10;
 /// Points of the series kept with an alert.
@@ -291,8 +296,20 @@ fn project_of(app: &App, labels: &Labels) -> Arc<str> {
     }
 }
 
-/// The runs that show what an alert is about, the worst first.
+/// The runs that show what an alert is about, the worst first. Of an alert about what detectors saw these are the runs in which they saw it.
 async fn runs(app: &App, labels: &Labels, active_at: i64) -> Vec<EvidenceRun> {
+    if ["issue", "detector"].iter().any(|name| !labels.get(name).is_empty()) {
+        let seen = findings_of(app, labels, active_at).await;
+        let traces: BTreeSet<TraceId> = seen.iter().map(|finding| finding.trace_id).collect();
+        let from = seen.iter().map(|finding| finding.at).min().map_or(since(active_at), |at| at.plus_nanos(-LONG_RUN));
+        let filter = RunFilter { from: Some(from), agent: one(labels, ["agent_id", "agent"]), ..RunFilter::default() };
+        let sort = Sort { key: SortKey::StartedAt, descending: true };
+        let mut found = asked(app, labels, filter, Page { sort, limit: SEEN_RUNS_MAX, ..Page::default() }).await;
+        found.retain(|run| traces.contains(&run.trace_id));
+        if !found.is_empty() {
+            return found.iter().take(RUNS_MAX).map(evidence_run).collect();
+        }
+    }
     let about = labels.get("alertname").to_lowercase();
     let says = |words: &[&str]| words.iter().any(|word| about.contains(word));
     let (key, failed) = if says(&["cost", "spend", "burn", "budget"]) {
@@ -314,9 +331,14 @@ async fn runs(app: &App, labels: &Labels, active_at: i64) -> Vec<EvidenceRun> {
         ..RunFilter::default()
     };
     let page = Page { sort: Sort { key, descending: true }, limit: RUNS_MAX, ..Page::default() };
+    asked(app, labels, filter, page).await.iter().map(evidence_run).collect()
+}
+
+/// Runs of an alert's project.
+async fn asked(app: &App, labels: &Labels, filter: RunFilter, page: Page) -> Vec<model::Run> {
     let project = project_of(app, labels);
     match app.ask(|engine| async move { engine.runs(&project, &filter, &page).await }).await {
-        Ok(page) => page.runs.iter().map(evidence_run).collect(),
+        Ok(page) => page.runs,
         Err(problem) => {
             tracing::warn!(detail = problem.detail, "runs for an alert cannot be read");
             Vec::new()
@@ -362,8 +384,15 @@ fn evidence_run(run: &model::Run) -> EvidenceRun {
 
 /// What detectors saw in runs of the agent since shortly before the condition held, the newest first.
 async fn findings_of(app: &App, labels: &Labels, active_at: i64) -> Vec<Finding> {
-    let filter =
-        Filter { agents: one(labels, ["agent_id", "agent"]), from: Some(since(active_at)), ..Filter::default() };
+    let issue = one(labels, ["issue", "issue"]).pop();
+    let filter = Filter {
+        agents: one(labels, ["agent_id", "agent"]),
+        detectors: one(labels, ["detector", "detector"]),
+        // An issue may be older than the alert about it.
+        from: Some(since(active_at)).filter(|_| issue.is_none()),
+        fingerprint: issue,
+        ..Filter::default()
+    };
     let project = project_of(app, labels);
     let read = app
         .with_state(move |state| {

@@ -163,9 +163,15 @@ pub async fn forward(app: Arc<App>, base: String, alerts: Vec<GivenAlert>, inter
         labels.iter().map(|label| (label.name.to_string(), Value::from(&*label.value))).collect()
     };
     let hold = (limits::RESEND.as_millis() as i64).max(interval_ms) * ENDS_AFTER_RESENDS;
+    // As Prometheus does: what an alert says of itself stands.
+    let external = &app.settings.alerts.external_labels;
+    let labels = |alert: &GivenAlert| -> promql::Labels {
+        let missing = external.iter().filter(|(name, _)| alert.labels.get(name).is_empty());
+        missing.fold(alert.labels.clone(), |labels, (name, value)| labels.with(name, value))
+    };
     let one = |alert: &GivenAlert| {
         json!({
-            "labels": pairs(&alert.labels),
+            "labels": pairs(&labels(alert)),
             "annotations": pairs(&alert.annotations),
             "startsAt": present::time_text(alert.starts_at),
             "endsAt": present::time_text(alert.ends_at.unwrap_or(alert.updated_at + hold)),

@@ -17,6 +17,8 @@ pub struct AlertSettings {
     pub pagerduty: Option<String>,
     /// Where people reach this server; links in messages begin with it. The address of the server where nothing is said.
     pub external_url: Option<String>,
+    /// Labels of this server: `$externalLabels` of templates, and labels of what other Alertmanagers are told.
+    pub external_labels: Vec<(String, String)>,
     /// An Alertmanager that is told of every alert as well (its base URL).
     pub forward: Vec<String>,
     /// Asked once a minute while rules are evaluated, so that an outside monitor notices when Tawny itself is silent.

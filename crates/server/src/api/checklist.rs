@@ -92,6 +92,8 @@ impl Measured {
         let state = match (worst, threshold) {
             (None, _) => "no_data",
             _ if !self.beyond.is_empty() => "beyond",
+            // A threshold made of the days before, or a number that somebody has to set.
+            (Some(_), None) if question.row.has_baseline() => "no_baseline",
             (Some(_), None) if question.threshold.is_some() => "no_threshold",
             (Some(worst), Some(limit)) if limit > 0.0 && self.way(question, worst) > 1.0 => self.lacks.unwrap_or("ok"),
             _ => "ok",

@@ -109,7 +109,7 @@ const fn function(name: &'static str, promql: &'static str, counts: Counts, rate
 static FUNCTIONS: [Function; 14] = [
     function("count_over_time", "count_over_time", Counts::Records, false),
     function("rate", "count_over_time", Counts::Records, true),
-    function("absent_over_time", "absent_over_time", Counts::Records, false),
+    function(ABSENT, ABSENT, Counts::Records, false),
     function("bytes_over_time", "sum_over_time", Counts::Bytes, false),
     function("bytes_rate", "sum_over_time", Counts::Bytes, true),
     function("sum_over_time", "sum_over_time", Counts::Values, false),
@@ -123,6 +123,8 @@ static FUNCTIONS: [Function; 14] = [
     function(QUANTILE, QUANTILE, Counts::Values, false),
 ];
 static RATE_OF_VALUES: Function = function("rate", "sum_over_time", Counts::Values, true);
+/// The one whose result has the labels that were asked for.
+const ABSENT: &str = "absent_over_time";
 /// The one with a parameter in front.
 const QUANTILE: &str = "quantile_over_time";
 
@@ -173,7 +175,8 @@ pub fn parse(text: &str) -> Result<Query, String> {
         let after = after.strip_prefix(')').ok_or_else(|| unexpected(after, ")"))?;
         let (by, after) = if function.counts == Counts::Values { grouping(after)? } else { (None, after) };
         rest = after;
-        let call = format!("{}({parameter}{}[{millis}ms]{offset})", function.promql, metric(ranges.len()));
+        let labels = if function.promql == ABSENT { told(&found.labels) } else { String::new() };
+        let call = format!("{}({parameter}{}{labels}[{millis}ms]{offset})", function.promql, metric(ranges.len()));
         promql.push_str(head);
         if function.rate {
             promql.push_str(&format!("({call} / {})", millis as f64 / 1e3));
@@ -184,6 +187,12 @@ pub fn parse(text: &str) -> Result<Query, String> {
     }
     promql.push_str(rest);
     Ok(Query::Numbers { promql, ranges })
+}
+
+/// The values that conditions demand, in braces.
+fn told(labels: &[Matcher]) -> String {
+    let told = labels.iter().filter(|matcher| matcher.op == MatchOp::Equal).map(ToString::to_string);
+    format!("{{{}}}", told.collect::<Vec<String>>().join(","))
 }
 
 /// What stands before a call of a function of log ranges, the function, and its parameter with a comma behind it.
@@ -426,6 +435,9 @@ mod tests {
         let expected = "sum by (level) ((count_over_time(__log_0[300000ms]) / 300)) / 2 + count_over_time(__log_1[60000ms] offset 1h)";
         assert_eq!((promql.as_str(), ranges.len()), (expected, 2));
         promql::parse(&promql).unwrap();
+        let absent = r#"absent_over_time({service_name="shop", level=~"e.*"}[5m])"#;
+        let Query::Numbers { promql, .. } = parse(absent).unwrap() else { panic!("numbers") };
+        assert_eq!(promql, r#"absent_over_time(__log_0{service_name="shop"}[300000ms])"#);
         let Query::Numbers { promql, .. } = parse("vector(1)+vector(1)").unwrap() else { panic!("numbers") };
         assert_eq!(promql, "vector(1)+vector(1)");
     }

@@ -127,10 +127,14 @@ async fn missing(State(app): State<Arc<App>>, request: Request) -> Response {
     if Signal::from_path(path).is_some() {
         return routes::receiver_only(State(app), request).await;
     }
-    let message = format!(
-        "Tawny has no {} {path}: it takes traces, observations and scores; prompts, media, data sets and evaluations stay with Langfuse",
-        request.method()
-    );
+    let message = if path == "/api/public/media" {
+        "Tawny has no storage for media: set LANGFUSE_MEDIA_UPLOAD_ENABLED=false, and they stay in the messages and are kept".into()
+    } else {
+        format!(
+            "Tawny has no {} {path}: it takes traces, observations and scores; prompts, data sets and evaluations stay with Langfuse",
+            request.method()
+        )
+    };
     super::json(StatusCode::NOT_FOUND, &json!({ "message": message, "error": "LangfuseNotFoundError" }))
 }
 

@@ -60,6 +60,7 @@ pub fn routes(telemetry_only: bool) -> Router<Arc<App>> {
             .route(&path("/runs/multipart"), or_page(post(multipart)))
             .route(&path("/runs/query"), or_page(post(answers::query)))
             .route(&path("/v2/runs/query"), post(answers::query))
+            .route(&path("/v2/runs/{id}"), get(answers::run))
             // The parameter's name is that of the API's own route at `/api/v1/runs/{trace_id}`: one router holds both.
             .route(&path("/runs/{trace_id}"), or_page(patch(patch_run)))
             .route(&path("/feedback"), post(feedback).get(feedback::list))

@@ -3,7 +3,7 @@
 //!
 //! `/metrics` and remote write say every name, because whoever keeps samples elsewhere has no such rewriting.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, LazyLock};
 
 use ::series::{Db, DbError, Exemplar, Found, Metadata, MetricType, SampleValue, SelectLimits, Taken};
@@ -51,6 +51,21 @@ static SPELT: LazyLock<Vec<Spelt>> = LazyLock::new(|| {
     all.sort_by(|a, b| a.name.cmp(&b.name));
     all
 });
+
+/// The other names of what is kept under a name.
+static BY_KEPT: LazyLock<HashMap<&'static str, Vec<&'static Spelt>>> = LazyLock::new(|| {
+    let mut all: HashMap<&'static str, Vec<&'static Spelt>> = HashMap::new();
+    for spelt in SPELT.iter() {
+        all.entry(&*spelt.kept).or_default().push(spelt);
+    }
+    all
+});
+
+/// The other names of a series that is kept.
+fn named(kept: &Labels) -> impl Iterator<Item = &'static Spelt> {
+    let all = BY_KEPT.get(kept.metric_name()).into_iter().flatten().copied();
+    all.filter(move |spelt| spelt.names(kept))
+}
 
 /// The other names that fulfil the conditions on the name.
 fn asked(matchers: &[Matcher]) -> Vec<&'static Spelt> {
@@ -203,20 +218,26 @@ pub fn labels(
     let mut more = Vec::new();
     for matchers in sets {
         let asked = asked(matchers);
-        let conditions: Vec<Vec<Matcher>> = asked.iter().map(|spelt| spelt.conditions(matchers)).collect();
-        // No set at all would be all series.
-        let kept = match (conditions.is_empty(), matchers.is_empty()) {
-            (true, _) => continue,
-            (false, true) => all.clone(),
-            (false, false) => db.labels(&conditions, from, to, series_max)?,
+        if asked.is_empty() {
+            continue;
+        }
+        // Conditions that hold under any name alike have found the series already.
+        let is_alike = |matcher: &Matcher| !asked.iter().any(|spelt| spelt.changes(&matcher.name));
+        let kept = if matchers.iter().all(is_alike) {
+            None
+        } else {
+            let conditions: Vec<Vec<Matcher>> = asked.iter().map(|spelt| spelt.conditions(matchers)).collect();
+            Some(db.labels(&conditions, from, to, series_max)?)
         };
-        for kept in &kept {
-            let named = asked.iter().filter(|spelt| spelt.names(kept)).map(|spelt| spelt.labels(kept));
-            more.extend(named.filter(|labels| fulfils(matchers, labels)));
+        for kept in kept.as_ref().unwrap_or(&all) {
+            let asked = named(kept).filter(|spelt| asked.iter().any(|asked| std::ptr::eq(*asked, *spelt)));
+            more.extend(asked.map(|spelt| spelt.labels(kept)).filter(|labels| fulfils(matchers, labels)));
         }
     }
+    // Two runs in order, which a stable sort merges.
+    more.sort_unstable();
     all.append(&mut more);
-    all.sort_unstable();
+    all.sort();
     all.dedup();
     if all.len() > series_max {
         return Err(DbError::TooManySeries { limit: series_max });
@@ -260,10 +281,6 @@ pub fn metadata(mut known: BTreeMap<String, Metadata>) -> BTreeMap<String, Metad
 
 /// Adds to what a scrape of Tawny added to series the same under every other name, for whoever it is passed on to.
 pub fn add_other_names(taken: &mut Taken) {
-    let named = |labels: &Labels| {
-        let labels = labels.clone();
-        SPELT.iter().filter(move |spelt| spelt.names(&labels))
-    };
     let mut samples = Vec::new();
     for (labels, time, value) in &taken.samples {
         let SampleValue::Float(value) = value else { continue };

@@ -240,7 +240,7 @@ groups:
       - alert: Now
         expr: load > 5
         labels: {severity: "{{ $labels.host }}-page"}
-        annotations: {summary: "at {{ $value }}"}
+        annotations: {summary: "at {{ $value }}", where: "{{ $externalLabels.cluster }}"}
       - {alert: Later, expr: load > 5, for: 1h}
       - alert: Twice
         expr: label_replace(load, "host", "h2", "", "") > 5 or load > 5
@@ -249,7 +249,11 @@ groups:
 "#;
     let (service, dir) = (Service::start(), TempDir::new().unwrap());
     let rules = write(&dir, "rules.yml", SPEC);
-    let settings = server::AlertSettings { forward: vec![service.url.clone()], ..settings(&rules, None) };
+    let settings = server::AlertSettings {
+        forward: vec![service.url.clone()],
+        external_labels: vec![("cluster".into(), "night".into()), ("host".into(), "not this one".into())],
+        ..settings(&rules, None)
+    };
     let server = start(dir, &settings);
     load(&server, 9.0);
     let sent = |name: &str, fits: &dyn Fn(&Value) -> bool| {
@@ -262,8 +266,9 @@ groups:
         model::Timestamp::parse_rfc3339(text).unwrap_or_else(|| panic!("{value} is no time")).as_nanos() / 1_000_000
     };
     let first = eventually("the alert", || sent("Now", &|_| true));
-    assert_eq!(first["labels"], json!({"alertname": "Now", "host": "h1", "severity": "h1-page"}));
-    assert_eq!(first["annotations"]["summary"], "at 9");
+    let labels = json!({"alertname": "Now", "cluster": "night", "host": "h1", "severity": "h1-page"});
+    assert_eq!(first["labels"], labels, "with the server's own where the alert has none");
+    assert_eq!((&first["annotations"]["summary"], &first["annotations"]["where"]), (&json!("at 9"), &json!("night")));
     assert_eq!(time(&first["endsAt"]) - time(&first["startsAt"]), 4 * 60_000, "four times the delay of resending");
     assert!(first["generatorURL"].as_str().unwrap().contains("load"), "{first}");
     let rules_of = |group: usize| server.get("/prometheus/api/v1/rules").ok().json()["data"]["groups"][group].clone();

@@ -300,6 +300,10 @@ fn a_person_signs_in_sees_their_project_and_signs_out() {
         cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict") && !cookie.contains("Secure"),
         "{cookie}"
     );
+    // Behind a proxy that speaks TLS no browser sends it without.
+    let body = json!({ "name": "jane", "password": "correct horse battery" }).to_string();
+    let behind = server.post_to(&url("/api/v1/login"), &[("x-forwarded-proto", "https")], body.as_bytes());
+    assert!(behind.header("set-cookie").contains("Secure"), "{}", behind.header("set-cookie"));
     let cookie = cookie.split(';').next().unwrap().to_owned();
     let with = |method: &str, path: &str, more: &[(&str, &str)]| {
         let mut headers = vec![("cookie", cookie.as_str())];
@@ -318,8 +322,8 @@ fn a_person_signs_in_sees_their_project_and_signs_out() {
     let log = state.read(|conn| access::entries(conn, access::Log::People, 0, 100, None)).unwrap();
     let told: Vec<[&str; 3]> = log.iter().map(|entry| [&*entry.actor, &*entry.action, &*entry.target]).collect();
     let jane = "user:jane";
-    assert_eq!(told[..2], [[jane, "login.failed", "jane"], [jane, "login", "jane"]]);
-    assert_eq!(told[2..], ["/api/v1/runs", "/api/v1/search"].map(|path| [jane, "view", path]));
+    assert_eq!(told[..3], [[jane, "login.failed", "jane"], [jane, "login", "jane"], [jane, "login", "jane"]]);
+    assert_eq!(told[3..], ["/api/v1/runs", "/api/v1/search"].map(|path| [jane, "view", path]));
     // A page of somebody else makes the browser send the cookie.
     assert_eq!(with("POST", "/api/v1/sql", &[("origin", "https://evil.example")]).status, 403);
     assert_eq!(with("POST", "/api/v1/logout", &[]).status, 204);
@@ -422,10 +426,12 @@ fn administrators_make_rotate_and_revoke_keys_and_the_log_tells_of_it() {
     State::open(&data, &[PART]).unwrap().write(|tx| tx.execute("DELETE FROM audit_log WHERE seq = 3", [])).unwrap();
     let check = verify(&format!("?head={head}"));
     assert_eq!(check["broken"], json!(["entries 3 to 3 are missing"]));
+    // Without a head nobody can tell that the end was cut off; that something is missing before it shows.
+    State::open(&data, &[PART]).unwrap().write(|tx| tx.execute("DELETE FROM audit_log WHERE seq = 1", [])).unwrap();
     let bearer = format!("Bearer {everywhere}");
     let whole = server.post_to(&format!("{}/api/v1/store/check", server.http), &[("authorization", &bearer)], b"");
     let whole = whole.ok().json();
-    assert_eq!(whole["faults"][0]["problem"], "entries 3 to 3 are missing", "{whole}");
+    assert_eq!(whole["faults"][0]["problem"], "entries 1 to 1 are missing", "{whole}");
 }
 
 #[test]
@@ -473,10 +479,17 @@ fn too_many_requests_of_one_key_wait_and_others_do_not() {
     let dir = TempDir::new().unwrap();
     let data = dir.path().join("data");
     let (busy, quiet) = (key(&data, "default", &[Scope::Read], 1).1, key(&data, "default", &[Scope::Read], 2).1);
+    let sender = key(&data, "default", &[Scope::Ingest], 3).1;
     let server = Server::configured(dir, |settings| settings.limits.requests_per_second = Some(5));
     let statuses: Vec<u16> = (0..30).map(|_| get(&server, "/api/v1/setup", &busy).status).collect();
     assert!(statuses.contains(&429) && statuses[0] == 200, "{statuses:?}");
     assert_eq!(get(&server, "/api/v1/setup", &quiet).status, 200);
+    // Receivers count as well, and say when to come back.
+    let sender = format!("Bearer {sender}");
+    let headers = [("content-type", "application/json"), ("authorization", sender.as_str())];
+    let answers: Vec<Answer> = (0..30).map(|_| server.post("/v1/logs", &headers, b"{}")).collect();
+    let refused = answers.iter().find(|answer| answer.status == 429).expect("senders may send without end");
+    assert!(answers[0].status == 200 && !refused.header("retry-after").is_empty());
 }
 
 #[test]

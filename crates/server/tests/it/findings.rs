@@ -269,6 +269,25 @@ fn a_new_issue_is_a_metric_until_somebody_decides_about_it() {
 }
 
 #[test]
+fn an_alert_about_an_issue_shows_the_runs_in_which_it_was_seen() {
+    let server = server(TempDir::new().unwrap());
+    let (seen, other) = ("5".repeat(32), "6".repeat(32));
+    send(&server, &looping(&seen, 9));
+    send(&server, &looping(&other, 1));
+    let found = wait(&server, "/api/v1/findings", |answer| count(answer, "findings") > 0);
+    let issue = found["findings"][0]["fingerprint"].as_str().unwrap().to_owned();
+    wait(&server, "/api/v1/runs", |answer| count(answer, "runs") == 2);
+    let alert = json!([{"labels": {"alertname": "Far", "agent_id": "helper", "issue": issue}}]);
+    server.post_to(&format!("{}/alertmanager/api/v2/alerts", server.http), &[], alert.to_string().as_bytes()).ok();
+    let alerts = server.get("/api/v1/alerts").ok().json()["alerts"].as_array().unwrap().clone();
+    let print = alerts.iter().find(|alert| alert["name"] == "Far").unwrap()["fingerprint"].as_str().unwrap().to_owned();
+    let detail = wait(&server, &format!("/api/v1/alerts/{print}"), |detail| count(detail, "evidence") > 0);
+    let evidence = &detail["evidence"][0];
+    assert_eq!((count(evidence, "runs"), &evidence["runs"][0]["trace_id"]), (1, &json!(seen)), "{evidence:#}");
+    assert!(evidence["findings"].as_array().unwrap().iter().all(|finding| finding["fingerprint"] == issue.as_str()));
+}
+
+#[test]
 fn runs_are_ordered_by_suspicion_and_marked_by_people() {
     let server = server(TempDir::new().unwrap());
     send(&server, &looping(FIRST, 5));

@@ -154,6 +154,8 @@ fn loki_gives_records_and_counts_them() {
         ["order 41 placed"]
     );
     assert_eq!(lines(&format!("{{trace_id=\"{}\", service_name=\"desk\"}}", trace_id(7))), ["ticket failed"]);
+    let absent = ask("query?", r#"absent_over_time({service_name="nobody"}[1h])"#).ok().json();
+    assert_eq!(absent["data"]["result"][0]["metric"], json!({"service_name": "nobody"}), "{absent}");
     // Grafana wants what is no label apart.
     let url = format!("{}/loki/api/v1/query_range?query={}", server.http, escaped(r#"{service_name="desk"}"#));
     let apart = server.send("GET", &url, &[("x-loki-response-encoding-flags", "categorize-labels")], b"").ok().json();

@@ -112,7 +112,9 @@ fn a_user_who_is_erased_is_found_by_nobody_in_no_file_and_not_after_a_restart() 
     assert!(!holding(&server.data_dir(), "secret garden").is_empty(), "the log has it");
     assert!(!holding(&server.data_dir(), "jane-17").is_empty());
 
+    server.get("/api/v1/store/backup").ok();
     let done = ask(&server, "POST", "/api/v1/erasures", json!({ "user": "jane-17" })).ok().json();
+    assert_eq!(done["backups"].as_array().unwrap().len(), 1, "a backup still holds it: {done:#}");
     assert_eq!((&done["traces"], &done["found_afterwards"]), (&json!(2), &json!(0)), "{done:#}");
     assert_eq!(done["rows"]["runs"], json!(2), "{done:#}");
     assert_eq!(done["mentioned_in"], json!([trace_id(3)]), "somebody else's run names her: {done:#}");

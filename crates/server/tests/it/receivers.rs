@@ -80,6 +80,26 @@ fn an_update_before_its_create_is_one_step_with_both() {
 }
 
 #[test]
+fn a_langfuse_trace_that_ends_with_a_failure_and_no_answer_failed() {
+    let server = Server::start();
+    let trace = "0f9123a0-84c6-4901-892b-905f4a084a54";
+    let create = json!({"id": "g1", "traceId": trace, "name": "chat", "startTime": "2026-11-21T05:08:28Z"});
+    let update = json!({"id": "g1", "traceId": trace, "endTime": "2026-11-21T05:08:29Z",
+        "level": "ERROR", "statusMessage": "exploded"});
+    let events = [
+        langfuse("trace-create", "27", json!({"id": trace, "name": "ask"})),
+        langfuse("generation-create", "28", create),
+        langfuse("generation-update", "29", update),
+    ];
+    ingestion(&server, &events);
+    let failed = run(&server, &trace.replace('-', ""))["run"].clone();
+    assert_eq!((&failed["status"], &failed["error"]["message"]), (&json!("error"), &json!("exploded")), "{failed:#}");
+    ingestion(&server, &[langfuse("trace-create", "30", json!({"id": trace, "output": "sorry"}))]);
+    let answered = run(&server, &trace.replace('-', ""))["run"].clone();
+    assert_eq!((&answered["status"], &answered["errors"]), (&json!("ok"), &json!(1)), "{answered:#}");
+}
+
+#[test]
 fn what_came_before_a_restart_is_added_to_after_it() {
     let server = Server::start();
     let events = generation();
@@ -149,6 +169,8 @@ fn what_tawny_has_not_is_said_in_each_protocols_own_form() {
     let prompt = server.get("/api/public/v2/prompts/greeting");
     assert_eq!((prompt.status, &prompt.json()["error"]), (404, &json!("LangfuseNotFoundError")));
     assert_eq!(server.get("/api/public/traces/none").status, 404);
+    let media = post(&server, "/api/public/media", &json!({"traceId": "t", "field": "input"}));
+    assert!(media.status == 404 && media.text().contains("LANGFUSE_MEDIA_UPLOAD_ENABLED=false"), "{}", media.text());
     assert_eq!(server.get("/api/public/health").ok().json()["status"], "OK");
     assert_eq!(server.get("/api/public/projects").ok().json()["data"].as_array().unwrap().len(), 1);
     let datasets = server.get("/langsmith/datasets");
@@ -259,6 +281,10 @@ fn feedback_finds_its_run_whether_it_comes_before_or_after() {
     let roots = post(&server, "/api/v1/runs/query", &json!({"is_root": true, "limit": 5})).ok().json();
     assert_eq!(roots["runs"][0]["id"], ROOT);
     assert_eq!(post(&server, "/runs/query", &json!({"filter": "eq(name, \"x\")"})).status, 400);
+    let second = post(&server, "/langsmith/api/v2/runs/query", &json!({"ids": [CHILD], "page_size": 3})).ok().json();
+    assert_eq!((&second["items"][0]["id"], &second["next_cursor"]), (&json!(CHILD), &Value::Null));
+    let one = server.get(&format!("/langsmith/api/v2/runs/{CHILD}")).ok().json();
+    assert_eq!(one["name"], "get_weather");
 }
 
 #[test]

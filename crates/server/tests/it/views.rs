@@ -46,6 +46,7 @@ fn views_through_the_doors_of_other_tools_are_written_down_and_doors_for_program
         format!("/api/v1/runs/{trace}/tree"),
         "/api/v1/sessions".to_owned(),
         "/api/v1/findings".to_owned(),
+        "/api/v1/issues".to_owned(),
     ];
     for way in &ways {
         let answer = get(way, ("cookie", &cookie));

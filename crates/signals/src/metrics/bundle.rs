@@ -200,6 +200,28 @@ impl<'a> Sums<'a> {
         Self(by_family)
     }
 
+    /// What was counted in the last minutes, by project, environment and agent, in one go: there may be thousands of agents.
+    pub fn recent_by_agent(registry: &'a Registry, now: Timestamp) -> BTreeMap<[Arc<str>; 3], Self> {
+        let series = |id: u32| registry.series.get(id as usize).and_then(Option::as_ref);
+        let mut increases: BTreeMap<u32, Vec<f64>> = BTreeMap::new();
+        for (cell, more) in registry.recent.sums(now) {
+            let Some(series) = series(cell.series()) else { continue };
+            let cells = increases.entry(cell.series()).or_insert_with(|| vec![0.0; series.cells.len()]);
+            if let Some(place) = cells.get_mut(cell.at()) {
+                *place = more;
+            }
+        }
+        let mut agents: BTreeMap<[Arc<str>; 3], Self> = BTreeMap::new();
+        for (id, cells) in increases {
+            let Some(series) = series(id) else { continue };
+            let Some(agent) = value(series, Label::Agent) else { continue };
+            let scope = [Arc::clone(&series.labels[0]), Arc::clone(&series.labels[1]), agent];
+            let sums = agents.entry(scope).or_insert_with(|| Self(HashMap::new()));
+            sums.0.entry(series.family).or_default().push((series, cells));
+        }
+        agents
+    }
+
     fn series(&self, id: Id) -> impl Iterator<Item = &(&'a Series, Vec<f64>)> {
         self.0.get(&id).into_iter().flatten()
     }

@@ -50,6 +50,10 @@ pub fn page() -> String {
         let _ = writeln!(page, "| `{}` | {kind} | {labels} | {} | {} |", beside.name, beside.help, beside.source);
     }
     page.push_str(
+        "\nHow many tasks wait is for whoever keeps the queue to tell, as a gauge `workflow_queue_depth`, by OTLP or remote write. A gauge of another name is \
+         mapped by a recording rule in a file (`--rules`): `record: workflow_queue_depth`, `expr: sum(celery_queue_length)`.\n",
+    );
+    page.push_str(
         "\nNames that begin with `tawny_` are about Tawny itself: requests, store, series, watch, limits, budgets, forwarding; each has its meaning on \
          `/metrics`.\n",
     );

@@ -1,10 +1,8 @@
 //! Rates of the last five minutes as gauges, for dashboards without a query language. Rules should use the counters behind them.
 
-use std::sync::Arc;
-
 use model::Timestamp;
 
-use super::bundle::{Bundle, Scope, Sums, value};
+use super::bundle::{Bundle, Sums};
 use super::exposed::{Exposed, SOURCE};
 use super::family::{Kind, Label};
 use super::id::Id;
@@ -88,19 +86,7 @@ pub const RATES: &[Rate] = &[
 /// The gauges, for every agent of every tenant that was counted in the window.
 pub(super) fn rates(registry: &Registry, now: Timestamp) -> Vec<Exposed> {
     let mut rates: Vec<Exposed> = RATES.iter().map(|rate| Exposed::new(rate.name, Kind::Gauge, rate.help)).collect();
-    let mut scopes: Vec<(Arc<str>, Arc<str>, Arc<str>)> = Vec::new();
-    for cell in registry.recent.sums(now).into_keys() {
-        let Some(series) = registry.series.get(cell.series() as usize).and_then(Option::as_ref) else { continue };
-        if let Some(agent) = value(series, Label::Agent) {
-            scopes.push((Arc::clone(&series.labels[0]), Arc::clone(&series.labels[1]), agent));
-        }
-    }
-    scopes.sort_unstable();
-    scopes.dedup();
-    for (project, environment, agent) in scopes {
-        let scope =
-            Scope { project: Some(&project), environment: Some(&environment), agent: Some(&agent), recent: true };
-        let sums = Sums::of(registry, scope, now);
+    for ([project, environment, agent], sums) in Sums::recent_by_agent(registry, now) {
         let bundle = sums.bundle();
         for (exposed, rate) in rates.iter_mut().zip(RATES) {
             let labels = [("project", &*project), ("environment", &environment), ("agent_id", &agent), SOURCE];

@@ -27,12 +27,13 @@ pub(super) fn standing(tree: &Tree, times: &Times, now: Timestamp, settings: &Se
     let entered = !rooted && tops().any(|span| span.remote_parent);
     let decides = |span: &&Span| if rooted { span.parent_span_id.is_none() } else { !entered || span.remote_parent };
     let deciding = || tops().filter(decides);
+    let ended_badly = || tree.tops().any(|at| decides(&tree.span(at)) && ends_with_failure(tree, at));
     let running = !(rooted || entered) || deciding().any(is_running);
     let status = if running && quiet >= settings.abandon_nanos {
         RunStatus::Abandoned
     } else if running || (entered && quiet < settings.settle_nanos) {
         RunStatus::Running
-    } else if deciding().any(|span| span.status == SpanStatus::Error) {
+    } else if deciding().any(|span| span.status == SpanStatus::Error) || ended_badly() {
         RunStatus::Error
     } else {
         RunStatus::Ok
@@ -50,4 +51,15 @@ pub(super) fn standing(tree: &Tree, times: &Times, now: Timestamp, settings: &Se
         times.horizon.nanos_since(times.start)
     };
     Standing { status, provisional, duration_nanos, last_received }
+}
+
+/// Langfuse's traces have no status: one that tells no answer, and ended when a step failed, failed. A span that was sent
+/// around its steps ends after them, and says itself how it went.
+fn ends_with_failure(tree: &Tree, top: usize) -> bool {
+    let span = tree.span(top);
+    if span.dialect.as_ref() != "langfuse" || span.status != SpanStatus::Ok || span.output_preview.is_some() {
+        return false;
+    }
+    let last = tree.children(top).map(|at| tree.span(at)).max_by_key(|step| (step.end, step.start, step.span_id));
+    last.is_some_and(|step| step.status == SpanStatus::Error && step.end == span.end)
 }

@@ -56,12 +56,10 @@ pub(super) fn fold(spans: &[Arc<Span>], now: Timestamp, settings: &Settings) -> 
     let mut told_by: HashMap<SpanId, Vec<SpanId>> = HashMap::new();
     let (top, mut root) = (spans.root(), root);
     // Before the steps: what a person asked is the run's question, not what was made of it for the first call.
-    if let Some(at) = top
-        && let Some(root) = root.take()
-    {
+    let prompted = top.zip(root.take_if(|_| top.is_some())).map(|(at, root)| {
         spans.fill_prompt(at, &root.span);
-        told_by.entry(spans.id(at)).or_default().extend(root.parts);
-    }
+        (spans.id(at), root.parts)
+    });
     // Where each told step is shown: steps inside it go there too.
     let mut shown: Vec<SpanId> = Vec::with_capacity(steps.len());
     for step in steps {
@@ -107,6 +105,10 @@ pub(super) fn fold(spans: &[Arc<Span>], now: Timestamp, settings: &Settings) -> 
     for parts in told_by.values_mut() {
         parts.sort_unstable();
         parts.dedup();
+    }
+    // After the steps: a root that is a call was asked what its own records say.
+    if let Some((id, parts)) = prompted {
+        told_by.entry(id).or_default().extend(parts);
     }
     Some(Folded { spans: spans.into_spans(), told_by })
 }

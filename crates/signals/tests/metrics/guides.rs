@@ -166,6 +166,10 @@ fn no_name_stands_for_two_families_and_none_is_without_series() {
             family.buckets.is_sorted() && family.cells() <= 64 && !family.help.is_empty() && !family.source.is_empty()
         );
         assert_eq!(family.id.family().name, family.name, "the table is in the order of its ids");
+        for label in family.labels.iter().flat_map(|label| label.names()) {
+            let personal = ["user", "session", "conversation"].iter().any(|word| label.contains(word));
+            assert!(!personal, "{} has a label {label}", family.name);
+        }
         assert_eq!(family.kind == Kind::Counter, family.name.ends_with("_total"), "{}", family.name);
     }
     assert!(RATES.iter().all(|rate| seen.insert(rate.name)));

@@ -64,6 +64,27 @@ fn the_last_five_minutes_are_apart_from_the_whole() {
 }
 
 #[test]
+fn rates_of_the_last_minutes_are_each_agents_own() {
+    let mut kept = Kept::new(Limits::default());
+    for (trace, agent, fails) in [(1, "a", false), (2, "b", true), (3, "b", false)] {
+        let mut spans = agent_run(trace, fails);
+        spans.iter_mut().for_each(|span| span.agent = Some(agent.into()));
+        kept.look(&resolved(&spans, 60), &[], now());
+    }
+    let samples = kept.registry.samples(now());
+    let rate = |name: &str, agent: &str| value(&samples, name, &[("agent_id", agent)]);
+    for agent in ["a", "b"] {
+        let scope = Scope { agent: Some(agent), recent: true, ..Scope::default() };
+        let bundle = kept.registry.bundle(scope, now());
+        assert_eq!(rate("agent_tool_call_success_rate", agent), bundle.agent.tool_call_success_rate);
+        assert_eq!(rate("agent_latency_p99_ms", agent), bundle.standard.latency_p99_ms);
+        assert_eq!(rate("agent_task_completion_rate", agent), bundle.business.task_completion_rate);
+        assert_eq!(rate("agent_cost_per_task_usd", agent), bundle.business.cost_per_task);
+    }
+    assert_eq!(rate("agent_tool_call_success_rate", "b"), Some(0.5));
+}
+
+#[test]
 fn running_runs_are_seen_and_leave_no_trace_when_they_end() {
     let mut kept = Kept::new(Limits::default());
     let mut first = agent_run(1, false);

@@ -39,12 +39,32 @@ pub struct Alerting {
     /// Where people reach this server; links in messages begin with it.
     #[arg(long, env = "TAWNY_EXTERNAL_URL", value_name = "URL")]
     pub external_url: Option<String>,
+    /// Label of this server, as Prometheus' `external_labels`: `$externalLabels` in templates of rules, and on alerts that other
+    /// Alertmanagers are told of. Repeatable.
+    #[arg(
+        long = "external-label",
+        env = "TAWNY_EXTERNAL_LABELS",
+        value_name = "NAME=VALUE",
+        value_delimiter = ',',
+        value_parser = label
+    )]
+    pub external_labels: Vec<(String, String)>,
     /// An Alertmanager that is told of every alert as well. Repeatable.
     #[arg(long, env = "TAWNY_FORWARD_ALERTS", value_name = "URL", value_delimiter = ',')]
     pub forward_alerts: Vec<String>,
     /// Asked once a minute while rules are evaluated, so that an outside monitor notices when Tawny itself is silent.
     #[arg(long, env = "TAWNY_HEARTBEAT_URL", value_name = "URL")]
     pub heartbeat_url: Option<String>,
+}
+
+/// A label as `NAME=VALUE`.
+fn label(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or_else(|| format!("{text:?} is no label: write NAME=VALUE"))?;
+    let fits = |byte: u8| byte == b'_' || byte.is_ascii_alphanumeric();
+    if name.is_empty() || !name.bytes().all(fits) || name.as_bytes()[0].is_ascii_digit() {
+        return Err(format!("{name:?} is no name of a label: use letters, digits and _, and no digit in front"));
+    }
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 /// Flags of `alerts`.

@@ -112,6 +112,7 @@ fn alerting(args: &crate::cli::Alerting) -> server::AlertSettings {
         slack: args.slack_webhook.clone(),
         pagerduty: args.pagerduty_key.clone(),
         external_url: args.external_url.clone(),
+        external_labels: args.external_labels.clone(),
         forward: args.forward_alerts.clone(),
         heartbeat: args.heartbeat_url.clone(),
     }

@@ -72,6 +72,22 @@ fn figures_and_checks_say_the_same_with_and_without_a_server() {
 }
 
 #[test]
+fn a_run_that_is_held_is_erased_by_command_when_the_hold_ends() {
+    let server = with_runs();
+    let about = ["--run", BOOKING];
+    let held = server.out(&[&["hold", "add", "--reason", "case 17"][..], &about].concat());
+    assert!(held.contains("hold 1 is in force"), "{held}");
+    assert!(server.out(&["hold", "list"]).contains("case 17"));
+    let refused = server.run(&[&["erase"][..], &about].concat());
+    assert!(!refused.status.success() && text(&refused.stderr).contains("a hold covers"), "{}", text(&refused.stderr));
+    assert!(server.out(&["hold", "end", "1"]).contains("hold 1 has ended"));
+    let erased = server.out(&[&["erase"][..], &about].concat());
+    assert!(erased.contains("a search afterwards finds nothing"), "{erased}");
+    assert!(!server.run(&["run", BOOKING]).status.success());
+    assert!(server.out(&["erase"]).contains(BOOKING), "orders are listed");
+}
+
+#[test]
 fn a_backup_of_a_server_at_work_is_restored_as_it_was() {
     let server = with_runs();
     let run = server.out(&["run", BOOKING, "--content"]);

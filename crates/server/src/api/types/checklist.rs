@@ -23,9 +23,9 @@ pub struct ChecklistRow {
     pub why: String,
     /// Unit of the numbers: `seconds`, `tokens`, `usd`, `ratio` or `count`.
     pub unit: String,
-    /// `ok`, `beyond` the threshold, `no_data`, `no_threshold` (a number you have to set is missing), or past the threshold and yet
-    /// not beyond: `no_baseline` (there are not enough runs of a day ago to compare with), `too_few` (not enough calls or runs to
-    /// judge by).
+    /// `ok`, `beyond` the threshold, `no_data`, `no_threshold` (a number you have to set is missing), `no_baseline` (there is too
+    /// little of the days before to compare with), or `too_few` (past the threshold, but there are not enough calls or runs to judge
+    /// by).
     pub state: String,
     /// The value now; null without data.
     #[schema(required)]

@@ -148,20 +148,25 @@ pub async fn query(State(app): State<Arc<App>>, request: Request) -> Response {
     };
     match answer.await {
         Ok(runs) => {
-            receivers::json(StatusCode::OK, &json!({ "runs": runs, "cursors": { "next": null, "prev": null } }))
+            // The second version of this question has its answer under other names.
+            let answer = json!({
+                "items": runs, "next_cursor": null, "runs": runs, "cursors": { "next": null, "prev": null },
+            });
+            receivers::json(StatusCode::OK, &answer)
         }
         Err(refusal) => refuse(&refusal, error_body),
     }
 }
 
 async fn runs(app: &App, headers: &HeaderMap, asked: &Json) -> Result<Vec<Json>, Refusal> {
-    let limit = asked["limit"].as_u64().map_or(RUNS_MAX, |limit| (limit as usize).clamp(1, RUNS_MAX));
+    let limit = asked["limit"].as_u64().or(asked["page_size"].as_u64());
+    let limit = limit.map_or(RUNS_MAX, |limit| (limit as usize).clamp(1, RUNS_MAX));
     if let Some(filter) = ["filter", "tree_filter", "trace_filter"].iter().find(|key| asked[**key].is_string()) {
         return Err(Refusal::Malformed(format!(
             "Tawny does not read LangSmith's {filter:?} language; ask for \"id\" or \"trace\", or use Tawny's own API at /api/v1/runs"
         )));
     }
-    if let Some(ids) = asked["id"].as_array() {
+    if let Some(ids) = asked["id"].as_array().or(asked["ids"].as_array()) {
         let mut found = Vec::new();
         for id in ids.iter().filter_map(Json::as_str).take(limit) {
             found.extend(find(app, headers, id).await?);

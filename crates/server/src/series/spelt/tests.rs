@@ -83,6 +83,17 @@ fn every_name_is_answered_as_if_it_were_kept() {
             "{name}"
         );
     }
+    // Conditions without a name, of labels that read alike under every name and of some that do not.
+    for (label, value) in
+        [("job", "tawny"), ("status", "failed"), ("status", "failure"), (BUCKET, "500"), ("cost_type", "total")]
+    {
+        let sets = [vec![Matcher::equal(label, value)]];
+        assert_eq!(
+            labels(&one, &sets, ALL, usize::MAX).unwrap(),
+            every.labels(&sets, ALL.0, ALL.1, usize::MAX).unwrap(),
+            "{label}={value}"
+        );
+    }
     let known: Vec<String> = every.metadata().into_keys().collect();
     assert_eq!(metadata(one.metadata()).into_keys().collect::<Vec<String>>(), known);
 }
