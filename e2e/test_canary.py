@@ -99,6 +99,10 @@ class Canary(unittest.TestCase):
                 self.send(server.http + path, body, {})
                 # In the headers of a request that is refused as well.
                 self.send(server.http + path + "?q=" + urllib.request.quote(SONG), body, {"x-api-key": SECRETS[3], "content-type": "text/" + SECRETS[3]})
+            # Words of a question are words about somebody.
+            self.send(server.http + "/api/v1/sql", {"query": f"SELECT trace_id FROM runs WHERE user_id = '{SONG}'"}, {})
+            self.send(server.http + "/api/v1/sql", {"query": f"SELECT '{SONG}' FROM nowhere"}, {})
+            self.send(server.http + "/api/v1/erasures", {"user": SONG}, {})
             deadline = time.monotonic() + PATIENCE
             while not any("CanaryRan" in told for told in Listener.told):
                 self.assertLess(time.monotonic(), deadline, "nobody was told of the run")

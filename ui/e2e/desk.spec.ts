@@ -59,6 +59,14 @@ test("a large run opens folded, and what is folded away is found and opened", as
   await visit(`/runs/${large}`, async (page) => {
     const tree = page.getByRole("tree", { name: "Steps of the run" });
     await tree.waitFor();
+    const height = async () => (await tree.boundingBox())!.height;
+    const before = await height();
+    // What the last reader fetched is folded away: a key shows it.
+    await page.getByRole("treeitem").nth(7).waitFor();
+    await page.keyboard.press("End");
+    await page.locator("[role=treeitem][aria-selected=true][aria-expanded=false]").waitFor();
+    await page.keyboard.press("Enter");
+    await until(height, (now) => now > before, "more steps by a key");
     await page.getByRole("textbox", { name: "Find a step" }).fill("odd_one");
     await page.getByRole("treeitem").filter({ hasText: "odd_one" }).click();
     await page.getByRole("region", { name: "Selected step" }).getByRole("heading", { name: "odd_one" }).waitFor();
@@ -131,6 +139,37 @@ test("the search field completes filters", async () => {
       (value) => value === service,
       "the filter",
     );
+  });
+});
+
+test("a list is saved as a view and come back to, and a bound of steps is typed", async () => {
+  await visit(`/runs?service=${service}`, async (page) => {
+    const field = page.getByRole("textbox", { name: "Search runs" });
+    await field.fill("steps>1000");
+    await page.getByRole("option", { name: "steps at least 1000" }).click();
+    const rows = page.locator("[role=row][aria-rowindex]");
+    await until(
+      () => rows.count(),
+      (shown) => shown === 1,
+      "the large run alone",
+    );
+    const address = page.url();
+    await page.getByRole("button", { name: "Views" }).click();
+    await page.getByRole("textbox", { name: "Name of the view" }).fill("Large ones");
+    await page.getByRole("button", { name: "Save", exact: true }).click();
+    await page.keyboard.press("Escape");
+    await page.goto(new URL("/runs", address).href);
+    await page.getByRole("button", { name: "Views" }).click();
+    await page.getByRole("menuitem", { name: "Large ones" }).click();
+    await until(
+      async () => new URL(page.url()).search,
+      (search) => search === new URL(address).search,
+      "the address of the view",
+    );
+    await page.getByRole("menu").waitFor({ state: "hidden" });
+    await page.getByRole("button", { name: "Large ones", exact: true }).click();
+    await page.getByRole("button", { name: "Remove the view Large ones" }).click();
+    await page.getByRole("menuitem", { name: "Large ones" }).waitFor({ state: "detached" });
   });
 });
 

@@ -76,6 +76,13 @@ export async function shotPages(): Promise<Shot[]> {
     { name: "compare", path: failed && twin ? `/compare?a=${twin.trace_id}&b=${failed.trace_id}` : "/compare" },
     { name: "compare-usual", path: failed ? `/compare?a=${failed.trace_id}` : "/compare" },
     { name: "compare-first", path: "/compare" },
+    {
+      name: "compare-many",
+      path: `/compare?${runs
+        .slice(0, 6)
+        .map((each, at) => `${["a", "b"][at] ?? "more"}=${each.trace_id}`)
+        .join("&")}`,
+    },
     { name: "sessions", path: "/sessions" },
     { name: "session", path: session ? `/sessions/session?id=${q(session)}` : "/sessions" },
     { name: "agents", path: "/agents?from=3h" },

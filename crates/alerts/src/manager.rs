@@ -8,11 +8,13 @@ pub mod inhibit;
 pub mod intervals;
 pub mod matchers;
 pub mod message;
+mod shown;
 pub mod silence;
 
 pub use self::config::{Config, Integration, Kind, Receiver, Route, Secret};
 pub use self::dispatch::{Dispatcher, GivenAlert, Notification};
 pub use self::matchers::Matchers;
+pub use self::shown::shown;
 pub use self::silence::Silence;
 
 use promql::Labels;

@@ -335,6 +335,7 @@ impl Reader<'_> {
     fn url(&self, raw: &RawDestination) -> Result<Url, ConfigError> {
         let (text, at) = (raw.url.as_ref(), raw.url.span().start);
         let url = Url::parse(text).map_err(|error| {
+            let text = without_credentials(text);
             self.wrong(at, format!("`{text}` is no URL ({error}): write for example http://127.0.0.1:4318"))
         })?;
         match (url.scheme(), raw.protocol) {
@@ -343,7 +344,10 @@ impl Reader<'_> {
                 at,
                 "gRPC is sent without TLS in this build: use protocol = \"http\" with an https:// URL, or an http:// URL of a collector beside Tawny",
             )),
-            _ => Err(self.wrong(at, format!("`{text}` cannot be used: the URL begins with http:// or https://"))),
+            _ => {
+                let text = without_credentials(text);
+                Err(self.wrong(at, format!("`{text}` cannot be used: the URL begins with http:// or https://")))
+            }
         }
     }
 
@@ -414,6 +418,13 @@ impl Reader<'_> {
             )
         })
     }
+}
+
+/// An address as errors may repeat it: they are read by more people than the file.
+fn without_credentials(text: &str) -> String {
+    let text = text.split('?').next().unwrap_or_default();
+    let without = text.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?.1)));
+    without.map_or_else(|| text.to_owned(), |(scheme, host)| format!("{scheme}://{host}"))
 }
 
 fn parse_duration(text: &str) -> Option<Duration> {

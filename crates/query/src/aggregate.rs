@@ -104,7 +104,8 @@ pub struct Aggregate {
     pub step: Option<Duration>,
     /// Quantiles of the measure, each from 0 to 1; for measures that are not counts.
     pub quantiles: Vec<f64>,
-    /// Which runs, or which steps: for steps `agent`, `model`, `tool`, `status` and so on are those of the step itself.
+    /// Which runs, or which steps: for steps `model`, `tool`, `status` and so on are those of the step itself, and `agent` is the one it
+    /// names, or where it names none the one that leads its run.
     pub filter: RunFilter,
 }
 
@@ -174,6 +175,14 @@ impl Engine {
                 Of::Runs => table(Table::Runs)?.filter(all(passes)),
                 Of::Steps => steps(table(Table::Spans)?, table(Table::Runs)?, all(passes)).await,
             };
+            let agents = &question.filter.agent;
+            let rows = match question.of {
+                Of::Steps if !agents.is_empty() => {
+                    let runs = table(Table::Runs)?;
+                    rows.and_then(|rows| of_agents(rows, runs, agents))
+                }
+                _ => rows,
+            };
             let frame = rows
                 .and_then(|frame| frame.aggregate(groups, values))
                 .and_then(|frame| if order.is_empty() { Ok(frame) } else { frame.sort(order) })
@@ -208,6 +217,15 @@ async fn steps(spans: DataFrame, runs: DataFrame, passes: Expr) -> Result<DataFr
     let told = told.join(of(runs, "run")?, JoinType::LeftSemi, &["trace_id"], &["run"], None)?;
     let told = told.join(of(sent()?, "sent")?, JoinType::LeftAnti, &["trace_id"], &["sent"], None)?;
     sent()?.filter(passes)?.union(told)
+}
+
+/// Steps of these agents: those that name one of them, and those without a name in runs that one of them leads. Most libraries name
+/// the agent on its own step only, and not on the calls it makes.
+fn of_agents(steps: DataFrame, runs: DataFrame, agents: &[String]) -> Result<DataFrame, DataFusionError> {
+    let named = steps.clone().filter(is_one_of("agent", agents))?;
+    let led = runs.filter(is_one_of("agent", agents))?.select(vec![col("trace_id").alias("run")])?;
+    let nameless = steps.filter(col("agent").is_null())?;
+    named.union(nameless.join(led, JoinType::LeftSemi, &["trace_id"], &["run"], None)?)
 }
 
 /// Records of which each tells a step of its own; what else log records tell adds to one of these.
@@ -306,8 +324,8 @@ fn step_conditions(filter: &RunFilter) -> Result<Vec<Expr>, QueryError> {
     let mut conditions = Vec::new();
     conditions.extend(filter.from.map(|from| col("started_at").gt_eq(exprs::time(from))));
     conditions.extend(filter.to.map(|to| col("started_at").lt(exprs::time(to))));
+    // Agents are not here: see `of_agents`.
     for (column, values) in [
-        ("agent", &filter.agent),
         ("service", &filter.service),
         ("model", &filter.model),
         ("tool_name", &filter.tool),

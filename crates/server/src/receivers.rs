@@ -42,15 +42,35 @@ struct Read<T> {
     share: Share,
 }
 
+/// Who may come: the project for whoever may, by the headers.
+type Admit = fn(&App, &HeaderMap) -> Result<Arc<str>, Refusal>;
+
 /// Takes in a request and reads it with `decode`, which is given its headers and its decompressed body. A refusal is counted.
 async fn read<T, D>(app: &App, request: Request, decode: D) -> Result<Read<T>, Refusal>
 where
     T: Send + 'static,
     D: FnOnce(&HeaderMap, &[u8], Timestamp) -> Result<T, DecodeError> + Send + 'static,
 {
+    read_by(app, request, App::admit, decode).await
+}
+
+/// As [`read`], of a question that is asked by POST: it needs the right to read, and not the one to send.
+async fn read_question<T, D>(app: &App, request: Request, decode: D) -> Result<Read<T>, Refusal>
+where
+    T: Send + 'static,
+    D: FnOnce(&HeaderMap, &[u8], Timestamp) -> Result<T, DecodeError> + Send + 'static,
+{
+    read_by(app, request, App::admit_reader, decode).await
+}
+
+async fn read_by<T, D>(app: &App, request: Request, admit: Admit, decode: D) -> Result<Read<T>, Refusal>
+where
+    T: Send + 'static,
+    D: FnOnce(&HeaderMap, &[u8], Timestamp) -> Result<T, DecodeError> + Send + 'static,
+{
     let (head, body) = request.into_parts();
     let mut body = Incoming::new(body, &head.headers, app.settings.limits.stalled);
-    let read = collect_and_decode(app, head, &mut body, decode).await;
+    let read = collect_and_decode(app, head, &mut body, admit, decode).await;
     if let Err(refusal) = &read {
         body.discard().await;
         app.ingest.refused(Some(Signal::Traces), refusal, body.seen());
@@ -58,12 +78,18 @@ where
     read
 }
 
-async fn collect_and_decode<T, D>(app: &App, head: Parts, body: &mut Incoming, decode: D) -> Result<Read<T>, Refusal>
+async fn collect_and_decode<T, D>(
+    app: &App,
+    head: Parts,
+    body: &mut Incoming,
+    admit: Admit,
+    decode: D,
+) -> Result<Read<T>, Refusal>
 where
     T: Send + 'static,
     D: FnOnce(&HeaderMap, &[u8], Timestamp) -> Result<T, DecodeError> + Send + 'static,
 {
-    let project = app.admit(&head.headers)?;
+    let project = admit(app, &head.headers)?;
     let compression = otlp_http::compression(&head.headers)?;
     app.opened().map_err(|phase| Refusal::NotReady { state: phase.as_str() })?;
     let mut share = app.ingest.share();

@@ -32,6 +32,15 @@ fn agent() -> Script {
 }
 
 #[test]
+fn a_loop_of_calls_without_arguments_says_so() {
+    let mut bare = agent();
+    (0..3).for_each(|_| bare.bare_tool("refresh"));
+    let findings = bare.judge(&Settings::default());
+    let found = findings.iter().find(|finding| finding.detector == "loop").unwrap();
+    assert!(found.message.ends_with("with no arguments that are known"), "{}", found.message);
+}
+
+#[test]
 fn a_loop_is_the_same_call_with_the_same_result_and_not_polling() {
     let mut circles = agent();
     (0..3).for_each(|_| circles.tool("look_up", json!({"order": "A 1"}), json!({"state": "packed"})));

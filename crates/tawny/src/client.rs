@@ -174,6 +174,10 @@ impl Client {
             (false, ureq::Error::Protocol(_)) => " (a server with a certificate is asked with https://)",
             (false, _) if text.contains("certificate") => " (it sends on to an address with https://: ask there)",
             (true, _) if text.contains("corrupt message") => " (a server without a certificate is asked with http://)",
+            // What `openssl req -x509` makes unless it is told otherwise.
+            (true, _) if text.contains("CaUsedAsEndEntity") => {
+                " (its certificate says that it is an authority's: make it with `openssl req -x509 … -addext basicConstraints=critical,CA:FALSE`)"
+            }
             (true, _) if text.contains("certificate") => {
                 " (trust a certificate of your own with --ca FILE or TAWNY_CA; the name in the address must be one of its names)"
             }

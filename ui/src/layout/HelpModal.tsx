@@ -33,6 +33,7 @@ const KEYS: { name: string; keys: [string[], string][] }[] = [
       [["↑"], "Step before (or k)"],
       [["→"], "Unfold, or go in"],
       [["←"], "Fold, or go out"],
+      [["Enter"], "Show more of the steps below"],
       [["e"], "Next failed step"],
       [["c"], "Critical path"],
       [["p"], "Play the run"],

@@ -54,7 +54,7 @@ function Elsewhere({ error }: { error: ApiError }) {
       what="this project"
       action={
         // An empty name leaves the one that was kept.
-        <Button component="a" href="/overview?project=">
+        <Button component="a" variant="default" href="/overview?project=">
           Go to your own project
         </Button>
       }

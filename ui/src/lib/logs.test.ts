@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { levels, logsQuestion, readLogsSearch, toggled } from "./logs";
+import type { ProjectSearch } from "./filter";
+import { type LogsSearch, levels, logsQuestion, readLogsSearch, toggled } from "./logs";
 
 describe("the page of logs", () => {
   it("reads its URL, leaving out what cannot be meant", () => {
@@ -11,6 +12,9 @@ describe("the page of logs", () => {
       tail: true,
     });
     expect(logsQuestion({ tail: true, q: "owl" })).toEqual({ from: "1h", q: "owl" });
+    // The address of every page may say a project: no filter of logs.
+    const address: LogsSearch & ProjectSearch = { q: "owl", project: "bank" };
+    expect(logsQuestion(address)).toEqual({ from: "1h", q: "owl" });
   });
 
   it("takes a value back where it is there", () => {

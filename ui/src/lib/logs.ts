@@ -54,7 +54,8 @@ const moment = (value: unknown) => {
 
 /** The filters as the API takes them. */
 export function logsQuestion(search: LogsSearch): Record<string, string | string[]> {
-  const { tail: _, from = LOGS_FROM, ...rest } = search;
+  // Only what is a filter of logs: an address may say more, such as the project.
+  const { tail: _, from = LOGS_FROM, ...rest } = readLogsSearch({ ...search });
   return Object.fromEntries(Object.entries({ from, ...rest }).filter(([, value]) => value !== undefined));
 }
 

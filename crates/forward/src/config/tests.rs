@@ -107,3 +107,12 @@ fn remote_write_takes_nothing_that_it_could_not_do() {
         assert!(error.contains(wanted), "{error}");
     }
 }
+
+#[test]
+fn errors_about_addresses_leave_passwords_out() {
+    for url in ["ftp://me:hunter2@h/x?token=hunter2", "http://me:hunter2@h:port/", "https://hunter2@", "hunter2@h"] {
+        let error = read("f", &format!("[[destination]]\nname='x'\nurl='{url}'"), &Fake).unwrap_err().to_string();
+        assert!(!error.contains(":hunter2@") && !error.contains("=hunter2"), "{url}: {error}");
+        assert!(!url.contains("://") || !error.contains("hunter2"), "{url}: {error}");
+    }
+}

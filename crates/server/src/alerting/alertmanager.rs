@@ -74,10 +74,10 @@ fn texts(labels: &Labels) -> Value {
 }
 
 async fn status(State(app): State<Arc<App>>) -> Answered {
-    let inner = app.alerting()?.lock();
+    let config = app.alerting()?.lock().config_text.clone();
     Ok(Json(json!({
         "cluster": {"status": "disabled", "peers": []},
-        "config": {"original": inner.config_text},
+        "config": {"original": alerts::manager::shown(&config)},
         "uptime": time_text(millis(app.started)),
         "versionInfo": {"version": crate::VERSION, "revision": "", "branch": "", "buildUser": "", "buildDate": "", "goVersion": "none: Tawny"},
     })))

@@ -122,7 +122,12 @@ impl Oidc {
     /// # Errors
     /// What is wrong with it.
     pub fn parse(text: &str) -> Result<Self, OidcError> {
-        let mut oidc: Self = toml::from_str(text).map_err(|error| OidcError::File(error.to_string()))?;
+        let mut oidc: Self = toml::from_str(text).map_err(|error| {
+            let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+            let line = before.matches('\n').count() + 1;
+            // Without the line itself: a secret that was written there must not be in a log.
+            OidcError::File(format!("line {line}: {}", error.message().lines().collect::<Vec<_>>().join(", ")))
+        })?;
         oidc.issuer = oidc.issuer.trim_end_matches('/').to_owned();
         oidc.url = oidc.url.trim_end_matches('/').to_owned();
         let plain = |url: &str| {

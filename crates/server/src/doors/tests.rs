@@ -241,6 +241,8 @@ const RECEIVERS: &[(&str, &str, Need)] = &[
     ("POST", "/loki/api/v1/push", Need::Ingest),
     ("POST", "/api/v1/logs", Need::Ingest),
     ("GET", "/langsmith/runs/abc", Need::Read),
+    ("POST", "/runs/query", Need::Read),
+    ("POST", "/langsmith/v2/runs/query", Need::Read),
     ("GET", "/feedback", Need::Read),
     ("GET", "/langsmith/feedback/abc", Need::Read),
     ("GET", "/api/runs/abc", Need::Read),
@@ -258,6 +260,10 @@ async fn receivers_ask_for_keys_on_every_port() {
             assert_eq!(nobody, StatusCode::UNAUTHORIZED, "{at}");
             let status = ask(router, &method, path, &[("x-api-key", &ingest)]).await.0;
             assert_eq!(is_refused(status), *need == Need::Read, "{at}: {status}");
+            if *need == Need::Read {
+                let status = ask(router, &method, path, &[("x-api-key", &read)]).await.0;
+                assert!(!is_refused(status), "{at}, for who may read: {status}");
+            }
             if *need == Need::Ingest {
                 assert_eq!(ask(router, &method, path, &[("x-api-key", &read)]).await.0, StatusCode::FORBIDDEN, "{at}");
             }
@@ -289,4 +295,12 @@ async fn an_open_server_answers_everybody_but_pages_of_strangers() {
     assert_eq!(status(&[("host", "localhost:8296"), ("origin", "https://pages.example")]).await, passes);
     assert_eq!(status(&[("host", "localhost:8296"), ("origin", "https://evil.example")]).await, StatusCode::FORBIDDEN);
     assert_eq!(status(&[("host", "evil.example:8296")]).await, StatusCode::FORBIDDEN);
+}
+
+#[test]
+fn an_error_in_the_file_of_a_provider_does_not_repeat_what_is_secret() {
+    let file = "issuer = \"https://id.example\"\nclient_id = \"tawny\"\nclient_secret = \"hunter2\"\n";
+    let error = super::oidc::Oidc::parse(file).err().unwrap().to_string();
+    assert!(error.contains("line 3") && error.contains("client_secret_file"), "{error}");
+    assert!(!error.contains("hunter2"), "{error}");
 }

@@ -3,6 +3,8 @@
 //! What must never reach the disk is removed here. Where a policy is for any of a request, the log holds what the policy left, written as
 //! OTLP/JSON, instead of the bytes as received: these may hold more than what was decoded of them.
 
+use std::collections::HashSet;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ::policy::{Meaning, Policies, Report};
@@ -14,11 +16,17 @@ use wire::{Compression, Encoding, Signal};
 
 use super::tag::Tag;
 
+/// Series remembered as having nothing to take out: a sender repeats all of its labels with every sample.
+const CLEAN_MAX: usize = 1 << 19;
+
 /// The policies in use, and what they removed since the server started.
 pub struct ContentPolicy {
     policies: Option<Arc<Policies>>,
     dialects: Dialects,
     removed: Mutex<Report>,
+    /// Series in which the policies found nothing, by a hash that nobody outside can aim at.
+    clean: Mutex<HashSet<u64>>,
+    hasher: RandomState,
 }
 
 /// What the policy left of a request.
@@ -32,7 +40,8 @@ pub struct Decision<'a> {
 impl ContentPolicy {
     /// Policies for spans that `dialects` read; `None` keeps everything as it comes.
     pub fn new(policies: Option<Arc<Policies>>, dialects: Dialects) -> Self {
-        Self { policies, dialects, removed: Mutex::default() }
+        let (removed, clean) = (Mutex::default(), Mutex::default());
+        Self { policies, dialects, removed, clean, hasher: RandomState::new() }
     }
 
     /// The policies in use.
@@ -87,7 +96,7 @@ impl ContentPolicy {
         let mut left = |came: &Labels, report: &mut Report| match &last {
             Some((before, kept)) if before == came => kept.clone(),
             _ => {
-                let kept = labels(policies, project, came, &known, report);
+                let kept = self.left_of(policies, project, came, &known, report);
                 last = Some((came.clone(), kept.clone()));
                 kept
             }
@@ -109,6 +118,31 @@ impl ContentPolicy {
             }
         }
         self.count(report);
+    }
+
+    /// What policies leave of the labels of a series; looked through once where that is all of them.
+    fn left_of(
+        &self,
+        policies: &Policies,
+        project: &str,
+        came: &Labels,
+        known: &Known<'_>,
+        report: &mut Report,
+    ) -> Labels {
+        let hash = self.hasher.hash_one((project, came));
+        let clean = || self.clean.lock().unwrap_or_else(PoisonError::into_inner);
+        if clean().contains(&hash) {
+            return came.clone();
+        }
+        let kept = labels(policies, project, came, known, report);
+        if kept == *came {
+            let mut clean = clean();
+            if clean.len() >= CLEAN_MAX {
+                clean.clear();
+            }
+            clean.insert(hash);
+        }
+        kept
     }
 
     fn count(&self, report: Report) {

@@ -202,6 +202,13 @@ receivers:
     assert_eq!(hook["alerts"][0]["annotations"]["summary"], "Load of h1 is 18");
     assert_eq!(hook["alerts"][0]["annotations"]["value"], "18 (threshold 10, 1.8×)");
     assert_eq!(hook["externalURL"], "http://tawny.example");
+    // Whoever may ask for the configuration sees no address and no password of it.
+    let status = server.get("/alertmanager/api/v2/status").ok().json();
+    let shown = status["config"]["original"].as_str().unwrap();
+    for secret in ["password: secret", "credentials: token", "routing_key: key", "api_key: key", url] {
+        assert!(!shown.contains(secret), "{secret}: {shown}");
+    }
+    assert!(shown.contains("smtp_auth_password: <secret>") && shown.contains("receiver: all"), "{shown}");
     assert!(
         hook["alerts"][0]["generatorURL"]
             .as_str()

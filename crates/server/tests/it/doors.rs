@@ -249,7 +249,7 @@ fn no_address_that_reads_tells_of_another_project() {
         assert!((400..500).contains(&answer.status), "{method} {path}: {}", answer.text());
     }
     for path in &paths {
-        for more in ["", "project=bank", "tenant=bank&project=*"] {
+        for more in ["", "project=bank", "tenant=bank&project=*", "tawny-project=bank"] {
             let join = if path.contains('?') { "&" } else { "?" };
             let url = format!(
                 "{}{path}{}",

@@ -53,7 +53,9 @@ fn an_incident_says_what_changed_before_which_run_was_good_and_who_was_hit() {
     let server = server(TempDir::new().unwrap());
     server.post_proto("/v1/traces", &run(1, "7", "ada", 1, 600)).ok();
     server.until("/api/v1/costs?by=run", |costs| costs["total"]["calls"] == 1);
-    let told = json!({"id": "index-3", "kind": "index_version", "title": "orders index 3", "agent": "refunds", "url": "https://ci.example/3"});
+    // Runs begin a second before they are sent.
+    let at = model::Timestamp::from_nanos((crate::support::now() - 5 * SECOND) as i64).to_string();
+    let told = json!({"id": "index-3", "kind": "index_version", "title": "orders index 3", "agent": "refunds", "url": "https://ci.example/3", "at": at});
     post(&server, "/api/v1/changes", &told).ok();
     server.post_proto("/v1/traces", &run(2, "8", "ada", 5, 0)).ok();
     server.post_proto("/v1/traces", &run(3, "8", "eve,=1", 5, 0)).ok();

@@ -76,6 +76,12 @@ fn aggregates_count_sum_and_give_quantiles_by_key() {
     assert!(row["time"].as_str().unwrap().ends_with("T00:00:00Z"));
     assert_eq!(get("by=agent&agent=nobody")["rows"], json!([]));
     assert_eq!(get("of=steps&by=tool&tool=search")["rows"][0]["count"], 4);
+    // A call that names no agent is one of the agent that leads the run.
+    let calls = get("of=steps&by=tool&agent=planner");
+    let counts: Vec<(&Value, &Value)> =
+        calls["rows"].as_array().unwrap().iter().map(|row| (&row["by"][0], &row["count"])).collect();
+    assert_eq!(counts, [(&json!("search"), &json!(4)), (&Value::Null, &json!(12))]);
+    assert_eq!(get("of=steps&by=tool&agent=nobody")["rows"], json!([]));
     for (query, word) in [
         ("by=model", "of=steps"),
         ("by=agent,service,status", "at most 2"),

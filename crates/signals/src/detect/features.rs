@@ -13,7 +13,7 @@ use super::text;
 /// Tools of one run that are told apart.
 const MOST_TOOLS: usize = 32;
 /// Bytes kept of the tags of a run, or of the agents in it.
-const NAMES_BYTES: usize = 160;
+const NAMES_BYTES: usize = 80;
 
 /// One run's value of a feature.
 #[derive(Debug, Clone, PartialEq)]

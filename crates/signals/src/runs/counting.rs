@@ -15,8 +15,9 @@
 //! A cost counts unless the same money is reported nearer to where it was spent: on a call below (for a call), on any step below (for
 //! other steps), or on the kept telling of the same call.
 
-use model::{SpanStatus, StepKind, UsageRole};
+use model::{SpanStatus, StepKind, ToldPart, UsageRole};
 
+use super::told;
 use super::tree::Tree;
 
 const TOTAL: &str = "it is a total over other steps";
@@ -108,7 +109,14 @@ fn is_tool_call(tree: &Tree, at: usize) -> bool {
             && above.tool_name == span.tool_name
             && ids.is_none_or(|(own, above)| own == above)
     });
-    span.kind == StepKind::Tool && !told
+    span.kind == StepKind::Tool && !told && !calls_tools(tree, at)
+}
+
+/// A step of a workflow whose log records say which tools it called: those are the calls.
+fn calls_tools(tree: &Tree, at: usize) -> bool {
+    let tells = |at: usize, part: ToldPart| told::is_told(tree.span(at)) && told::part(tree.span(at)) == part;
+    let is_call = |below: usize| tree.kind(below) == StepKind::Tool && tells(below, ToldPart::Call);
+    tells(at, ToldPart::Start) && tree.children(at).any(is_call)
 }
 
 fn is_call(tree: &Tree, at: usize) -> bool {

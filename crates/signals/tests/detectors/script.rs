@@ -159,6 +159,11 @@ impl Script {
         self.step(StepKind::Tool, name, content).tool_name = Some(name.into());
     }
 
+    /// A tool of which only the name is told.
+    pub fn bare_tool(&mut self, name: &str) {
+        self.step(StepKind::Tool, name, Content::default()).tool_name = Some(name.into());
+    }
+
     /// The last step took so many seconds.
     pub fn takes_seconds(&mut self, seconds: i64) {
         let last = self.spans.last_mut().unwrap();

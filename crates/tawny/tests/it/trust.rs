@@ -116,3 +116,13 @@ fn a_server_with_a_certificate_of_its_own_is_asked_over_tls() {
     let plain = server.url().replace("https://", "http://");
     refused(&["runs", "--url", &plain], "asked with https://");
 }
+
+#[test]
+fn a_certificate_that_is_an_authoritys_is_refused_with_how_to_make_one() {
+    let files = Path::new(env!("CARGO_MANIFEST_DIR")).join("../server/tests/it/tls");
+    let file = |name: &str| files.join(name).display().to_string();
+    let (certificate, key) = (file("authority.cert.pem"), file("authority.key.pem"));
+    let server = Server::open_with(TempDir::new().unwrap(), &["--tls-cert", &certificate, "--tls-key", &key]);
+    let output = server.run(&["runs", "--ca", &certificate]);
+    assert!(!output.status.success() && text(&output.stderr).contains("CA:FALSE"), "{}", text(&output.stderr));
+}

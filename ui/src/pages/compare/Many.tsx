@@ -100,7 +100,11 @@ export function Many({ ids, order, onOrder }: Props) {
           onSort={onOrder}
         />
       </BoardPanel>
-      <BoardPanel title="Together" about={`Of ${count(runs.length)} runs; what a run does not know is left out.`}>
+      <BoardPanel
+        title="Together"
+        span={6}
+        about={`Of ${count(runs.length)} runs; what a run does not know is left out.`}
+      >
         <Table label="Together" columns={TOGETHER} rows={together(runs)} rowKey={(row) => row.name} />
       </BoardPanel>
     </Grid>

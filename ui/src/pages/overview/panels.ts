@@ -42,7 +42,9 @@ const LINES = byName({
 });
 const number = (value: number | null) => compact(value);
 const percent = (value: number | null) =>
-  value === null ? "–" : `${value >= 99.95 || value < 0.05 ? fixed(value, 0) : fixed(value, 1)} %`;
+  value === null
+    ? "–"
+    : `${value >= 99.95 || value < 0.05 || Number.isInteger(value) ? fixed(value, 0) : fixed(value, 1)} %`;
 const only = (field: "agent" | "model" | "tool" | "status") => (series?: Series) =>
   series?.key ? { [field]: [series.key] } : {};
 

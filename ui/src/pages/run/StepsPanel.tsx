@@ -111,6 +111,12 @@ export function StepsPanel({ run, steps, selected, search, set, pinned, onOpen }
       if (row.descendants > 0 && !row.collapsed && !needle) fold(row.step.span_id, true);
       else if (row.up) select(rows.indexOf(row.up));
     },
+    // Some of the steps below may be shown already: going in is not asking for the others.
+    Enter: () => {
+      const step = rows[at]?.step;
+      if (!step || step.folded === 0) return false;
+      onOpen(step.span_id);
+    },
     Home: () => select(0),
     End: () => select(rows.length - 1),
     e: nextFailed,

@@ -139,7 +139,7 @@ async fn find(app: &App, headers: &HeaderMap, id: &str) -> Result<Option<Json>, 
 /// `POST /runs/query`: the runs with the ids, of the trace, or the latest roots. Other filters are not understood and say so.
 pub async fn query(State(app): State<Arc<App>>, request: Request) -> Response {
     let headers = request.headers().clone();
-    let read = receivers::read(&app, request, |_, body, _| {
+    let read = receivers::read_question(&app, request, |_, body, _| {
         serde_json::from_slice::<Json>(body).map_err(|error| DecodeError::Json(error.to_string()))
     });
     let answer = async {

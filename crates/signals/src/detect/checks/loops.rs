@@ -69,10 +69,14 @@ fn repeats(evidence: &Evidence<'_>, least: usize, wording: f64) -> Vec<Draft> {
         let streak = &calls[from..to];
         if streak.len() >= least && !moves_on(streak) && !is_retry(streak) {
             let name = streak[0].name;
-            let arguments = streak[0].arguments.map(|it| text::short(&text::as_text(it), 80)).unwrap_or_default();
-            let equal = streak.iter().all(|call| call.key == streak[0].key);
-            let how = if equal { "the same arguments" } else { "the same request in other words" };
-            let message = format!("`{name}` was called {} times in a row with {how}: {arguments}", streak.len());
+            let arguments = streak[0].arguments.map(|it| format!(": {}", text::short(&text::as_text(it), 80)));
+            let how = match (&arguments, streak.iter().all(|call| call.key == streak[0].key)) {
+                (None, _) => "no arguments that are known",
+                (Some(_), true) => "the same arguments",
+                (Some(_), false) => "the same request in other words",
+            };
+            let shown = arguments.as_deref().unwrap_or_default();
+            let message = format!("`{name}` was called {} times in a row with {how}{shown}", streak.len());
             found.push(
                 Draft::new(Severity::Warning, name, message)
                     .spans(streak.iter().rev().map(|call| evidence.span_id(call.step)))

@@ -13,11 +13,9 @@ use super::{Mark, test};
 
 /// Values of an attribute that are looked at by themselves, those of most runs first; all others count as one.
 const VALUES: usize = 7;
-/// Share of a change that an attribute explains at least to be named.
-const LEAST: f64 = 0.1;
-/// The same where the runs of one value are taken out: of several values one explains a little by chance.
-const LEAST_OF_VALUE: f64 = 0.3;
-/// Runs of a value after the change from which on it is looked at.
+/// Share of a change that an attribute explains at least to be named: of a few runs most explain a fifth by chance.
+const LEAST: f64 = 0.3;
+/// Runs of a value after the change from which on it is looked at, and runs of all others.
 const LEAST_RUNS: u32 = 5;
 /// Tools named.
 const TOOLS: usize = 3;
@@ -91,10 +89,14 @@ fn strata<'m>(stream: &Stream, split: usize, group: impl Fn(usize) -> Option<&'m
 
 /// How much of a change an attribute explains.
 fn cause(name: &str, all: &Side, strata: &[(Option<&str>, Side)]) -> Option<Cause> {
-    let left: f64 = strata.iter().map(|(_, side)| test::statistic(side)).sum();
+    let left: f64 = strata.iter().map(|(_, side)| test::plain(side)).sum();
+    let groups: Vec<[u32; 2]> = strata.iter().map(|(_, side)| side.runs()).collect();
     // That other tools are used is part of the change, and no reason for it.
-    let counts = if name.starts_with("tool:") { 0.0 } else { 1.0 };
-    let by_shares = counts * (1.0 - left / test::statistic(all).max(1e-9)).clamp(0.0, 1.0);
+    let by_shares = if name.starts_with("tool:") || !test::shares_changed(&groups) {
+        0.0
+    } else {
+        (1.0 - left / test::plain(all).max(1e-9)).clamp(0.0, 1.0)
+    };
     let [before, after] = all.runs().map(f64::from);
     let risen = |side: &Side| {
         let [earlier, later] = side.runs().map(f64::from);
@@ -102,15 +104,15 @@ fn cause(name: &str, all: &Side, strata: &[(Option<&str>, Side)]) -> Option<Caus
     };
     let named = strata.iter().filter_map(|(value, side)| Some(((*value)?, side)));
     let most_risen = named.clone().max_by(|a, b| risen(a.1).total_cmp(&risen(b.1))).map(|(value, _)| value);
-    let effect = test::effect(all)?;
+    let effect = test::effect(all, 1)?;
     let without = |(value, side): (&str, &Side)| {
         let [_, later] = side.runs();
-        let rest = test::effect(&all.minus(side)).filter(|_| later >= LEAST_RUNS)?;
+        let rest = test::effect(&all.minus(side), LEAST_RUNS).filter(|_| later >= LEAST_RUNS)?;
         Some((value.to_owned(), 1.0 - rest / effect.max(1e-9)))
     };
     let one = named.filter_map(without).max_by(|a, b| a.1.total_cmp(&b.1));
     let (value, share) = match one {
-        Some((value, share)) if share >= LEAST_OF_VALUE && share > by_shares => (Some(value), share),
+        Some((value, share)) if share > by_shares => (Some(value), share),
         _ => (most_risen.map(str::to_owned), by_shares),
     };
     let value = value.filter(|_| name != USER);

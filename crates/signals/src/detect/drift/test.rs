@@ -43,15 +43,30 @@ pub(super) fn statistic(side: &Side) -> f64 {
     g(&cells[..used])
 }
 
-/// How far both sides lie apart beyond chance, however many runs there are; `None` where there are none on one of them.
-pub(super) fn effect(side: &Side) -> Option<f64> {
+/// The same of the categories as they are, however rare: what little a few runs say, put together, would be nothing.
+pub(super) fn plain(side: &Side) -> f64 {
+    let cells: [[f64; 2]; CATEGORIES] =
+        std::array::from_fn(|at| [f64::from(side.before[at]), f64::from(side.after[at])]);
+    g(&cells)
+}
+
+/// How far both sides lie apart beyond chance, however many runs there are; `None` where there are fewer than `least` on one of them.
+pub(super) fn effect(side: &Side, least: u32) -> Option<f64> {
     let runs = side.runs();
-    if runs.contains(&0) {
+    if runs.iter().any(|runs| *runs < least) {
         return None;
     }
-    let (cells, used) = merged(side);
-    let beyond_chance = (g(&cells[..used]) - used.saturating_sub(1) as f64).max(0.0);
+    let categories = (0..CATEGORIES).filter(|&at| side.before[at] + side.after[at] > 0).count();
+    let beyond_chance = (plain(side) - categories.saturating_sub(1) as f64).max(0.0);
     Some((beyond_chance * runs.iter().map(|runs| 1.0 / f64::from(*runs)).sum::<f64>()).sqrt())
+}
+
+/// Whether the shares of several groups of runs are others than before, beyond what chance does.
+pub(super) fn shares_changed(groups: &[[u32; 2]]) -> bool {
+    let cells: Vec<[f64; 2]> = groups.iter().map(|runs| runs.map(f64::from)).collect();
+    let free = cells.len().saturating_sub(1) as f64;
+    // Three standard deviations of the chi-squared distribution above its mean.
+    g(&cells) > free + 3.0 * (2.0 * free).sqrt()
 }
 
 fn g(cells: &[[f64; 2]]) -> f64 {

@@ -137,6 +137,21 @@ fn a_change_in_the_runs_of_one_user_or_with_one_tool_is_laid_to_it() {
 }
 
 #[test]
+fn a_change_for_everybody_is_laid_to_nobody_however_few_runs_show_it() {
+    let (mut watch, mut draw) = (Watch::default(), Draw(11));
+    let mut told = |number: u64, edition: &str| {
+        let mut features = features(&mut draw, 0.4, 400.0, "1");
+        let section = if draw.unit() < 0.5 { "affordability" } else { "history" };
+        features.values.insert("document".into(), Value::Category(format!("{section}{edition}")));
+        features.groups.insert("user", format!("user{}", (draw.unit() * 20.0) as u32));
+        watch.push(&run(number), &features, &Settings::default())
+    };
+    assert!((0..60).all(|number| told(number, "").is_none()));
+    let shift = (60..80).find_map(|number| told(number, " of 2019")).unwrap();
+    assert_eq!((shift.feature.as_str(), shift.explained.as_slice()), ("document", &[][..]), "{shift:?}");
+}
+
+#[test]
 fn an_agent_with_many_tools_has_the_use_of_each_followed() {
     let (mut watch, mut draw) = (Watch::default(), Draw(6));
     let tools: Vec<String> = (0..30).map(|number| format!("tool{number}")).collect();
