@@ -62,6 +62,8 @@ export function AgentsView({ run, steps, onStep }: Props) {
       </table>
       <p className={classes.note}>
         Every figure is the agent's own; what agents below it did is on their lines.{" "}
+        {steps.some((step) => step.folded > 0) &&
+          `In the graph, tools are counted among the ${count(steps.length)} steps that were fetched. `}
         {run.agent && (
           <Link to="/runs" search={{ agent: [run.agent] }}>
             More runs of {run.agent}
