@@ -136,7 +136,20 @@ fn add(tx: &Transaction<'_>, project: &str, name: &Name, calls: &Calls) -> rusql
         let (first, last) = (calls.first_at, calls.last_at);
         let count = count.cast_signed();
         let (errors, micros) = (std::mem::take(&mut errors), std::mem::take(&mut micros));
-        add.execute(params![project, hour, environment, caller, kind, callee, size, count, errors, micros, first, last])?;
+        add.execute(params![
+            project,
+            hour,
+            environment,
+            caller,
+            kind,
+            callee,
+            size,
+            count,
+            errors,
+            micros,
+            first,
+            last
+        ])?;
     }
     Ok(())
 }

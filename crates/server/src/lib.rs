@@ -204,10 +204,8 @@ fn app(
     let counters = Arc::new(counters::Counters::default());
     let run_settings = settings.runs;
     let embeddings = settings.detection.embeddings.clone();
-    let bounds = signals::metrics::Limits {
-        label_sets: settings.limits.label_sets,
-        ..signals::metrics::Limits::default()
-    };
+    let bounds =
+        signals::metrics::Limits { label_sets: settings.limits.label_sets, ..signals::metrics::Limits::default() };
     let metrics = Arc::new(metrics::Metrics::new(bounds, settings.hourly_token_budget));
     Arc::new(App {
         ingest: ingest::Ingest::new(

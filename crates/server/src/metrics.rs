@@ -11,9 +11,7 @@ use std::borrow::Cow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use model::{Run, RunStatus, Timestamp, TraceId};
-use signals::metrics::{
-    Counted, Exposed, HOURLY_TOKEN_BUDGET, Id, Limits, Registry, Score, SeriesRow, Share, UNKNOWN,
-};
+use signals::metrics::{Counted, Exposed, HOURLY_TOKEN_BUDGET, Id, Limits, Registry, Score, SeriesRow, Share, UNKNOWN};
 use state::rusqlite::{self, Connection, OptionalExtension, Transaction, params};
 use state::{Part, State, StateError};
 
@@ -275,7 +273,11 @@ impl Judge for Counting {
 
     fn after_commit(&mut self, kept: bool) {
         let mut registry = self.metrics.registry();
-        if kept { registry.commit(self.now) } else { registry.discard() }
+        if kept {
+            registry.commit(self.now)
+        } else {
+            registry.discard()
+        }
         let noted = std::mem::take(&mut self.noted);
         if let Some(series) = self.series.as_ref().filter(|_| !kept) {
             noted.iter().for_each(|(project, service)| series.derived.forget(project, service));

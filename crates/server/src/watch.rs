@@ -8,8 +8,8 @@
 //! A run is *settled* when it has ended and nothing came for the settling time, or when it was abandoned. One that changes
 //! after that is judged again; a judge sees that it was judged before and has its own rows to compare with.
 
-pub mod judge;
 mod hand;
+pub mod judge;
 mod kept;
 mod queue;
 mod read;

@@ -179,9 +179,7 @@ pub(super) fn call(name: &str, args: &[Value], world: &mut dyn World) -> Called 
         "now" => Value::Float(world.now_ms() as f64 / 1000.0),
         "since" => match at(0)? {
             Value::Time(millis) => Value::Float((world.now_ms() - millis) as f64 / 1000.0),
-            Value::Zoned(time) => {
-                Value::Float((world.now_ms() - time.timestamp().as_millisecond()) as f64 / 1000.0)
-            }
+            Value::Zoned(time) => Value::Float((world.now_ms() - time.timestamp().as_millisecond()) as f64 / 1000.0),
             other => return Err(format!("since takes a time, not {}", other.kind())),
         },
         "externalURL" => Value::text(world.external_url()),

@@ -28,13 +28,7 @@ struct Tally {
 
 /// Judges each rule by what happened between `from` and `now`. `events` are ordered newest first; `firing` are the alerts that fire now, each
 /// with since when: of one that fires all the time nothing happened.
-pub fn review(
-    names: &[String],
-    events: &[Event],
-    firing: &[(Labels, i64)],
-    from: i64,
-    now: i64,
-) -> Vec<ReviewedRule> {
+pub fn review(names: &[String], events: &[Event], firing: &[(Labels, i64)], from: i64, now: i64) -> Vec<ReviewedRule> {
     let mut tallies: BTreeMap<&str, Tally> = names.iter().map(|name| (name.as_str(), Tally::default())).collect();
     let mut began = BTreeMap::new();
     for event in events.iter().rev() {
@@ -163,8 +157,10 @@ mod tests {
         assert!(reviewed.iter().all(|rule| !rule.proposal.is_empty()), "{reviewed:?}");
         assert!(reviewed[1].proposal.contains("`for` by 3m: 5 of 5 times"), "{}", reviewed[1].proposal);
         let names = ["Always", "Good", "Flaps", "Ignored", "Never"].map(str::to_owned);
-        let verdicts: Vec<(String, String)> =
-            review(&names, &events, &[], 0, 10_080 * 60_000).into_iter().map(|rule| (rule.name, rule.verdict)).collect();
+        let verdicts: Vec<(String, String)> = review(&names, &events, &[], 0, 10_080 * 60_000)
+            .into_iter()
+            .map(|rule| (rule.name, rule.verdict))
+            .collect();
         let expected = [
             ("Always", "always firing"),
             ("Flaps", "flapping"),

@@ -11,8 +11,8 @@ use promql::ast::Expr;
 use promql::{MatchOp, Matcher};
 
 pub use self::filter::{Filter, LineFilter, number};
-pub use self::format::LineFormat;
 use self::filter::{label, word};
+pub use self::format::LineFormat;
 
 /// Which records.
 #[derive(Debug, Default)]

@@ -257,9 +257,8 @@ mod tests {
 
     #[test]
     fn who_has_one_project_sees_what_is_of_it() {
-        let own = |project: &str| {
-            Labels::new([("__name__", "agent_requests_total"), ("job", "tawny"), ("project", project)])
-        };
+        let own =
+            |project: &str| Labels::new([("__name__", "agent_requests_total"), ("job", "tawny"), ("project", project)]);
         let recorded = Labels::new([("__name__", "a:b"), ("project", "bank")]);
         let sent = Labels::new([("__name__", "load"), ("host", "h1")]);
         let all = [own("bank"), own("shop"), recorded, sent];

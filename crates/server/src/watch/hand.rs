@@ -159,7 +159,8 @@ fn bytes_each(shown: &[Shown]) -> Option<usize> {
 
 /// Bytes of a span with its content, about.
 fn bytes(stored: &StoredSpan) -> usize {
-    let of = |attributes: &Attributes<'_>| attributes.0.iter().map(|(key, value)| key.len() + text(value)).sum::<usize>();
+    let of =
+        |attributes: &Attributes<'_>| attributes.0.iter().map(|(key, value)| key.len() + text(value)).sum::<usize>();
     let events = stored.raw.events.iter().map(|event| of(&event.attributes)).sum::<usize>();
     size_of::<StoredSpan>() + of(&stored.raw.attributes) + events
 }

@@ -30,7 +30,8 @@ fn fields(guide: &str) -> Vec<(&'static str, String)> {
         let (_, body) = guide.split_once(&format!("class {class}:\n")).unwrap();
         let lines = body.lines().take_while(|line| line.starts_with("    "));
         let named = lines.filter_map(|line| line.trim().split_once(": "));
-        let is_name = |name: &str| name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
+        let is_name =
+            |name: &str| name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
         found.extend(named.filter(|(name, _)| is_name(name)).map(|(name, _)| (layer, name.to_owned())));
     }
     found

@@ -407,7 +407,8 @@ fn with_an_embedding_endpoint_a_change_of_what_answers_mean_is_found_and_the_pol
 
 #[test]
 fn what_runs_come_to_by_a_file_is_told_of_each_and_counted() {
-    let file = "[[workflow]]\nname = \"helper\"\n[[workflow.outcome]]\nname = \"found\"\npattern = \"(?i)your parcel\"\n";
+    let file =
+        "[[workflow]]\nname = \"helper\"\n[[workflow.outcome]]\nname = \"found\"\npattern = \"(?i)your parcel\"\n";
     let server = Server::configured(TempDir::new().unwrap(), |settings| {
         settings.limits = Limits::default();
         settings.runs.settle_nanos = 50_000_000;
@@ -422,17 +423,21 @@ fn what_runs_come_to_by_a_file_is_told_of_each_and_counted() {
         &json!({"resourceSpans": [{"resource": resource, "scopeSpans": [{"scope": {"name": "test"}, "spans": spans}]}]}),
     );
     let told = wait(&server, "/api/v1/runs", |answer| {
-        answer["runs"].as_array().is_some_and(|runs| runs.len() == 3 && runs.iter().all(|run| run["outcome"].is_string()))
+        answer["runs"]
+            .as_array()
+            .is_some_and(|runs| runs.len() == 3 && runs.iter().all(|run| run["outcome"].is_string()))
     });
     let of = |number: usize| {
         let trace = format!("{number:032x}");
-        told["runs"].as_array().unwrap().iter().find(|run| run["trace_id"] == trace.as_str()).unwrap()["outcome"].clone()
+        told["runs"].as_array().unwrap().iter().find(|run| run["trace_id"] == trace.as_str()).unwrap()["outcome"]
+            .clone()
     };
     assert_eq!((of(1), of(2), of(3)), (json!("found"), json!("found"), json!("other")));
     let metrics = server.get("/metrics").ok().text();
-    for line in
-        ["agent_outcome_total{agent=\"helper\",outcome=\"found\"} 2", "agent_outcome_total{agent=\"helper\",outcome=\"other\"} 1"]
-    {
+    for line in [
+        "agent_outcome_total{agent=\"helper\",outcome=\"found\"} 2",
+        "agent_outcome_total{agent=\"helper\",outcome=\"other\"} 1",
+    ] {
         assert!(metrics.contains(line), "{metrics}");
     }
 }

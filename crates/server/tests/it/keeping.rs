@@ -228,7 +228,11 @@ fn sampling_drops_what_nobody_will_look_at_after_everything_counted_it() {
     let page = server.get("/metrics").ok().text();
     assert!(page.contains("tawny_sampling_dropped_runs_total{project=\"default\"} 1"), "{page}");
     let counted = server.get("/api/v1/signals").ok().json()["signals"]["standard"].clone();
-    assert_eq!((&counted["request_count"], &counted["error_count"]), (&json!(3.0), &json!(1.0)), "the dropped one as well");
+    assert_eq!(
+        (&counted["request_count"], &counted["error_count"]),
+        (&json!(3.0), &json!(1.0)),
+        "the dropped one as well"
+    );
     let calls = server.get("/api/v1/costs?by=model&from=1h").ok().json();
     assert!(calls.to_string().contains("gpt-4o"), "the ledger keeps its calls: {calls}");
     let wrong =

@@ -346,7 +346,10 @@ fn coding_agents_logs_alone_or_beside_their_spans_count_what_the_provider_did() 
                     (&json!("Bash"), &json!("echo 18C sunny")),
                     "{name} {parts:?}: {tool:#}"
                 );
-                assert!(steps.iter().all(|step| step["prompt"].is_null()), "{name} {parts:?}: a prompt's id is no template");
+                assert!(
+                    steps.iter().all(|step| step["prompt"].is_null()),
+                    "{name} {parts:?}: a prompt's id is no template"
+                );
             }
         }
     }

@@ -293,7 +293,8 @@ fn feedback_is_read_back_and_changed_by_its_id() {
     assert_eq!(post(&server, "/runs/batch", &json!({"post": [root_run(), child_run()]})).status, 202);
     let id = "01a1fc81-15da-7456-91e8-e50974a87b16";
     let now = model::Timestamp::from_nanos(crate::support::now() as i64).to_string();
-    let told = json!({"id": id, "run_id": CHILD, "key": "correct", "score": 0.5, "comment": "so so", "created_at": now});
+    let told =
+        json!({"id": id, "run_id": CHILD, "key": "correct", "score": 0.5, "comment": "so so", "created_at": now});
     assert_eq!(post(&server, "/feedback", &told).status, 200);
     let list = |query: &str| server.get(&format!("/langsmith/feedback?{query}")).ok().json();
     let of_run = list(&format!("run={CHILD}&limit=100&offset=0"));
@@ -309,7 +310,8 @@ fn feedback_is_read_back_and_changed_by_its_id() {
     assert_eq!(step(&shown, "get_weather")["scores"].as_array().unwrap().len(), 1, "changed, not added to");
     assert_eq!(server.get("/feedback/none").status, 404);
     assert_eq!(server.get("/langsmith/feedback").status, 400);
-    let ended = server.send("PATCH", &format!("{}/sessions/p1", server.http), &[JSON], br#"{"end_time": "2026-11-21"}"#);
+    let ended =
+        server.send("PATCH", &format!("{}/sessions/p1", server.http), &[JSON], br#"{"end_time": "2026-11-21"}"#);
     assert_eq!(ended.ok().json()["end_time"], "2026-11-21");
 }
 

@@ -186,7 +186,8 @@ impl Night {
         if self.pulses.len() >= MOST_WATCHES && !self.pulses.contains_key(&key) {
             // Never one whose silence could be told: it may be silent now.
             let forgotten = |pulse: &Pulse| !pulse.is_known() && is_forgotten(pulse.last(), false, run.last_received);
-            let stalest = self.pulses.iter().filter(|(_, pulse)| forgotten(pulse)).min_by_key(|(_, pulse)| pulse.last());
+            let stalest =
+                self.pulses.iter().filter(|(_, pulse)| forgotten(pulse)).min_by_key(|(_, pulse)| pulse.last());
             if let Some(agent) = stalest.map(|(agent, _)| agent.clone()) {
                 self.pulses.remove(&agent);
                 self.gone.pulses.push(agent);

@@ -252,5 +252,9 @@ fn gauges_of_running_runs_keep_the_bound_too() {
     let other = [("agent_id", OTHER)];
     assert_eq!(value(&samples, "agent_active_workflows", &other), Some(4.0));
     let first = value(&samples, "agent_workflow_last_step_timestamp", &[("agent_id", "agent 1")]).unwrap();
-    assert_eq!(value(&samples, "agent_workflow_last_step_timestamp", &other), Some(first - 5.0), "the quietest of them");
+    assert_eq!(
+        value(&samples, "agent_workflow_last_step_timestamp", &other),
+        Some(first - 5.0),
+        "the quietest of them"
+    );
 }

@@ -174,7 +174,9 @@ pub(super) fn outdated_document(plan: &mut Plan) {
         line.body = lending::DECLINED.into();
     }
     replace_answer(plan, |_| {
-        format!("Dear customer, thank you for your application {application}. After a careful review we have declined it: {reason}. You are welcome to apply again once this has changed.")
+        format!(
+            "Dear customer, thank you for your application {application}. After a careful review we have declined it: {reason}. You are welcome to apply again once this has changed."
+        )
     });
 }
 

@@ -5,13 +5,7 @@ use serde_json::json;
 use super::{Request, Taken, Writer};
 
 fn request(writer: &Writer<'_>, body: serde_json::Value) -> Result<Request, String> {
-    Ok(Request {
-        method: "POST",
-        url: writer.secret("webhook_url")?,
-        headers: Vec::new(),
-        body,
-        taken: Taken::Status,
-    })
+    Ok(Request { method: "POST", url: writer.secret("webhook_url")?, headers: Vec::new(), body, taken: Taken::Status })
 }
 
 /// Incoming webhook of a Teams connector.

@@ -79,7 +79,9 @@ fn with(ledgers: &[Ledger]) -> (tempfile::TempDir, State) {
     let dir = tempfile::tempdir().unwrap();
     let state = State::open(dir.path(), &[kept::PART]).unwrap();
     state
-        .write(|tx| ledgers.iter().try_for_each(|ledger| kept::replace(tx, None, ledger, at("2026-11-21T04:00:00Z"))?.write(tx)))
+        .write(|tx| {
+            ledgers.iter().try_for_each(|ledger| kept::replace(tx, None, ledger, at("2026-11-21T04:00:00Z"))?.write(tx))
+        })
         .unwrap();
     (dir, state)
 }
