@@ -110,7 +110,7 @@ impl Policies {
         report: &mut Report,
     ) -> Vec<(String, String)> {
         let named = |wanted: &&str| labels.iter().find(|(name, value)| name == wanted && !value.is_empty());
-        let environment = ENVIRONMENTS.iter().find_map(|wanted| named(wanted)).map(|(_, value)| value.clone());
+        let environment = ENVIRONMENTS.iter().find_map(named).map(|(_, value)| value.clone());
         let policies: Vec<&Policy> = match &environment {
             Some(environment) => self.find(project, environment).into_iter().collect(),
             None => self.of_project(project).collect(),

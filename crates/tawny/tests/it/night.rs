@@ -81,7 +81,7 @@ fn a_run_is_explained_two_are_compared_and_detectors_are_tried() {
     assert!(server.out(&["detectors", "explain", "loop"]).contains("Silent"));
     let in_file = server.out(&["detectors", "test", &file]);
     assert!(in_file.contains("was called 5 times") && in_file.contains("was called 6 times"), "{in_file}");
-    let settings = write(server.dir.path(), "detectors.toml", "[detectors.loop]\nrepeats = 7\n".to_owned());
+    let settings = write(server.dir.path(), "detectors.toml", "[detectors.loop]\nrepeats = 7\n");
     let tried = server.out(&["detectors", "test", "cc", "--settings", &settings]);
     assert!(!tried.contains("loop:"), "{tried}");
 }
