@@ -67,7 +67,7 @@ fn an_incident_says_what_changed_before_which_run_was_good_and_who_was_hit() {
     assert_eq!(page["last_good"]["findings"], 0);
     assert_eq!(page["first_bad"]["version"], "8");
     let changes: Vec<&Value> = page["changes"].as_array().unwrap().iter().map(|it| &it["title"]).collect();
-    assert_eq!(changes, ["orders index 3", "new version 8 (before: 7)"]);
+    assert_eq!(changes, ["new version 8 (before: 7)", "orders index 3"]);
     let hit = &page["hit"];
     assert_eq!((&hit["runs"], &hit["users"], &hit["unpriced_runs"]), (&json!(2), &json!(2), &json!(0)));
     // Two calls of 1000 tokens at 2.5 and 100 at 10 dollars a million.
