@@ -1,7 +1,8 @@
 //! The judge: shows settled runs to the detectors, and keeps what they see and what was learned.
 //!
 //! Findings, issues and counts are written with the batch, so that a restart neither repeats nor drops them. What was learned
-//! (baselines, streams) is large and written less often: after a crash the last [`LEARNED_EVERY`] of learning are missing, no finding is.
+//! (baselines, streams) is large and written less often: after a crash, and after a batch on which a judge failed, the last
+//! [`LEARNED_EVERY`] of learning are missing, no finding is.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, LazyLock};

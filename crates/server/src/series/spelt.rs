@@ -134,6 +134,13 @@ impl Spelt {
     fn value(&self, kept: f64) -> f64 {
         scaled(kept, self.scale)
     }
+
+    /// An exemplar of a series that is kept, as one of this name's: what it measured is in the unit of bounds, whichever part of a histogram
+    /// it is at.
+    fn exemplar(&self, kept: &Exemplar) -> Exemplar {
+        let value = kept.value * self.spelling.scale;
+        Exemplar { series: self.labels(&kept.series), value, ..kept.clone() }
+    }
 }
 
 fn scaled(value: f64, scale: f64) -> f64 {
@@ -252,11 +259,8 @@ pub fn exemplars(db: &Db, sets: &[Vec<Matcher>], (from, to): (i64, i64)) -> Vec<
     let mut all = Vec::new();
     for spelt in asked.into_values() {
         let conditions: Vec<Vec<Matcher>> = sets.iter().map(|set| spelt.conditions(set)).collect();
-        let named = db.exemplars(&conditions, from, to).into_iter().map(|exemplar| Exemplar {
-            series: spelt.labels(&exemplar.series),
-            value: exemplar.value * spelt.spelling.scale,
-            ..exemplar
-        });
+        let kept = db.exemplars(&conditions, from, to);
+        let named = kept.iter().map(|exemplar| spelt.exemplar(exemplar));
         all.extend(named.filter(|exemplar| sets.iter().any(|set| fulfils(set, &exemplar.series))));
     }
     let told: BTreeSet<Labels> = all.iter().map(|exemplar: &Exemplar| exemplar.series.clone()).collect();
@@ -290,11 +294,7 @@ pub fn add_other_names(taken: &mut Taken) {
     taken.samples.append(&mut samples);
     let mut exemplars = Vec::new();
     for exemplar in &taken.exemplars {
-        exemplars.extend(named(&exemplar.series).map(|spelt| Exemplar {
-            series: spelt.labels(&exemplar.series),
-            value: exemplar.value * spelt.spelling.scale,
-            ..exemplar.clone()
-        }));
+        exemplars.extend(named(&exemplar.series).map(|spelt| spelt.exemplar(exemplar)));
     }
     taken.exemplars.append(&mut exemplars);
     taken.metadata = metadata(taken.metadata.drain(..).collect()).into_iter().collect();

@@ -246,23 +246,28 @@ impl Bench {
         mut work: impl FnMut(&mut Self, &Transaction<'_>) -> rusqlite::Result<T>,
     ) -> Result<T, StateError> {
         // A judge that failed on the last run it saw is likely to fail on the next.
-        let hurt = self.judges.iter().any(|seat| seat.failing.is_some());
-        self.care = if hurt { Care::EachRun } else { Care::None };
-        let mut attempt = |bench: &mut Self| {
-            let written = state.write(|tx| {
-                let done = work(bench, tx)?;
-                bench.judges.iter_mut().try_for_each(|seat| seat.judge.before_commit(tx))?;
-                Ok(done)
-            });
-            bench.judges.iter_mut().for_each(|seat| seat.judge.after_commit(written.is_ok()));
-            written
-        };
-        let written = attempt(self);
-        if written.is_ok() || self.care == Care::EachRun {
-            return written;
+        let is_failing = self.judges.iter().any(|seat| seat.failing.is_some());
+        if !is_failing && let Ok(done) = self.with(Care::None, state, &mut work) {
+            return Ok(done);
         }
-        self.care = Care::EachRun;
-        attempt(self)
+        self.with(Care::EachRun, state, work)
+    }
+
+    /// Lets judges work in one transaction, with this care.
+    fn with<T>(
+        &mut self,
+        care: Care,
+        state: &State,
+        work: impl FnOnce(&mut Self, &Transaction<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, StateError> {
+        self.care = care;
+        let written = state.write(|tx| {
+            let done = work(self, tx)?;
+            self.judges.iter_mut().try_for_each(|seat| seat.judge.before_commit(tx))?;
+            Ok(done)
+        });
+        self.judges.iter_mut().for_each(|seat| seat.judge.after_commit(written.is_ok()));
+        written
     }
 
     /// Whether settled runs are read with their content.
@@ -280,7 +285,8 @@ impl Bench {
     /// # Errors
     /// When what they write cannot be kept.
     pub fn tick(&mut self, now: Timestamp, state: &State) -> Result<u64, StateError> {
-        self.batch(state, |bench, tx| {
+        // Seldom, and a judge that fails must not make others forget: with care from the beginning.
+        self.with(Care::EachRun, state, |bench, tx| {
             let mut failed = 0;
             for seat in &mut bench.judges {
                 failed += u64::from(!seat.work(bench.care, None, tx, |judge| judge.tick(now, tx))?);

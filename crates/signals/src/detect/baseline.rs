@@ -102,9 +102,16 @@ pub struct Baseline {
 /// Hours after which what was learned makes room for others: of what too little is known of to compare with, and of all else.
 const FORGOTTEN_HOURS: [f64; 2] = [1.0, 168.0];
 
-/// Whether what heard of runs last at `last` makes room for others.
-pub(super) fn is_forgotten(last: Timestamp, is_mature: bool, now: Timestamp) -> bool {
-    now.millis_since(last) / 3.6e6 > FORGOTTEN_HOURS[usize::from(is_mature)]
+/// Of what was learned, each by its name, when it last heard of a run and whether enough is known of it: what makes room for others, the
+/// one of which nothing was heard for longest; `None` where nothing is forgotten yet.
+pub(super) fn stalest<'a>(
+    learned: impl Iterator<Item = (&'a String, Timestamp, bool)>,
+    now: Timestamp,
+) -> Option<String> {
+    let is_forgotten =
+        |last: Timestamp, is_mature: bool| now.millis_since(last) / 3.6e6 > FORGOTTEN_HOURS[usize::from(is_mature)];
+    let forgotten = learned.filter(|(_, last, is_mature)| is_forgotten(*last, *is_mature));
+    forgotten.min_by_key(|(_, last, _)| *last).map(|(name, ..)| name.clone())
 }
 
 /// Whether a run is good enough to learn from: it ended well, settled, and no detector saw more than something to know.
@@ -353,18 +360,16 @@ impl Baselines {
     fn make_room(&mut self, kind: &str, version: &str, now: Timestamp) {
         if self.kinds.len() >= MOST_KINDS && !self.kinds.contains_key(kind) {
             let of_all = self.kinds.iter().filter_map(|(kind, versions)| Some((kind, versions.get("")?)));
-            let forgotten = of_all.filter(|(_, known)| is_forgotten(known.last, known.is_mature(), now));
-            let stalest = forgotten.min_by_key(|(_, known)| known.last).map(|(kind, _)| kind.clone());
-            if let Some((kind, versions)) = stalest.and_then(|kind| self.kinds.remove_entry(&kind)) {
+            let of_all = of_all.map(|(kind, known)| (kind, known.last, known.is_mature()));
+            if let Some((kind, versions)) = stalest(of_all, now).and_then(|kind| self.kinds.remove_entry(&kind)) {
                 self.gone.extend(versions.into_keys().map(|version| (kind.clone(), version)));
             }
         }
         let Some(versions) = self.kinds.get_mut(kind) else { return };
         if versions.len() >= MOST_VERSIONS && !versions.contains_key(version) {
             let released = versions.iter().filter(|(name, _)| !name.is_empty() && *name != GOOD);
-            let forgotten = released.filter(|(_, known)| is_forgotten(known.last, known.is_mature(), now));
-            let stalest = forgotten.min_by_key(|(_, known)| known.last).map(|(name, _)| name.clone());
-            if let Some(name) = stalest {
+            let released = released.map(|(name, known)| (name, known.last, known.is_mature()));
+            if let Some(name) = stalest(released, now) {
                 versions.remove(&name);
                 self.gone.push((kind.to_owned(), name));
             }

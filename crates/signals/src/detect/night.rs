@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use model::{Content, Finding, ResolvedStep, Run, Severity, Timestamp, TraceId};
 use serde_json::{Map, json};
 
-use super::baseline::{Baselines, Kind, is_forgotten, learns_from};
+use super::baseline::{Baselines, Kind, learns_from, stalest};
 use super::drift::{self, Watch};
 use super::evidence::Evidence;
 use super::features::{derived_version, features};
@@ -150,9 +150,8 @@ impl Night {
         if self.watches.len() < MOST_WATCHES || self.watches.contains_key(kind) {
             return true;
         }
-        let forgotten = self.watches.iter().filter(|(_, watch)| is_forgotten(watch.last(), watch.is_mature(), now));
-        let stalest = forgotten.min_by_key(|(_, watch)| watch.last()).map(|(kind, _)| kind.clone());
-        let Some(stalest) = stalest else { return false };
+        let followed = self.watches.iter().map(|(kind, watch)| (kind, watch.last(), watch.is_mature()));
+        let Some(stalest) = stalest(followed, now) else { return false };
         self.watches.remove(&stalest);
         self.vocabularies.remove(&stalest);
         self.meanings.remove(&stalest);
@@ -185,10 +184,9 @@ impl Night {
         let key = agent_key(run);
         if self.pulses.len() >= MOST_WATCHES && !self.pulses.contains_key(&key) {
             // Never one whose silence could be told: it may be silent now.
-            let forgotten = |pulse: &Pulse| !pulse.is_known() && is_forgotten(pulse.last(), false, run.last_received);
-            let stalest =
-                self.pulses.iter().filter(|(_, pulse)| forgotten(pulse)).min_by_key(|(_, pulse)| pulse.last());
-            if let Some(agent) = stalest.map(|(agent, _)| agent.clone()) {
+            let unknown = self.pulses.iter().filter(|(_, pulse)| !pulse.is_known());
+            let unknown = unknown.map(|(agent, pulse)| (agent, pulse.last(), false));
+            if let Some(agent) = stalest(unknown, run.last_received) {
                 self.pulses.remove(&agent);
                 self.gone.pulses.push(agent);
             }
