@@ -33,7 +33,7 @@ use crate::snapshot::{LazyTable, SegmentView, Snapshot};
 use crate::state::{Segment, State};
 use crate::stats::Stats;
 use crate::threads::{RealThreads, Threads};
-use crate::trace::TraceView;
+use crate::trace::{Room, TraceView, Within};
 use crate::wal::committer::{Apply, CommitThread, Message, Waiting};
 use crate::wal::log::LogFigures;
 
@@ -240,6 +240,11 @@ impl Store {
     /// one of them where they are neighbours by id.
     pub async fn traces(&self, project: &str, traces: &[TraceId]) -> Result<Vec<StoredSpan>, StoreError> {
         self.noted(self.view(project, traces).spans(&self.inner.reader).await).await
+    }
+
+    /// The same of as many of the traces, in their order, as there is room for.
+    pub async fn traces_within(&self, project: &str, traces: &[TraceId], room: Room) -> Result<Within, StoreError> {
+        self.noted(self.view(project, traces).within(&self.inner.reader, room).await).await
     }
 
     /// One span with everything that was sent; `None` when unknown.
