@@ -340,6 +340,23 @@ const UNBOUNDED: &[&str] = &[
     "preview",
 ];
 
+/// Columns of which bounds are kept for each page, not only for each row group: those that rows are sorted by, and those in which
+/// what is looked for is rare. In the others every page has nearly every value, and bounds only make a file slow to open.
+const PAGE_BOUNDS: &[&str] = &[
+    "trace_id",
+    "started_at",
+    "time",
+    "version",
+    "metric",
+    "status",
+    "error_type",
+    "errors",
+    "told",
+    "duration_ms",
+    "total_tokens",
+    "cost_usd",
+];
+
 fn properties(table: Table, level: u8) -> WriterProperties {
     let zstd = if level == 0 { LEVEL_FLUSHED } else { LEVEL_COMPACTED };
     let mut builder = WriterProperties::builder()
@@ -347,7 +364,8 @@ fn properties(table: Table, level: u8) -> WriterProperties {
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(zstd).unwrap_or_default()))
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
         .set_max_row_group_bytes(Some(ROW_GROUP_BYTES))
-        .set_data_page_row_count_limit(PAGE_ROWS);
+        .set_data_page_row_count_limit(PAGE_ROWS)
+        .set_statistics_enabled(EnabledStatistics::Chunk);
     let column = |name: &str| ColumnPath::from(name.to_owned());
     let unique_runs = if table == Table::Runs { UNIQUE_RUNS } else { &[] };
     for name in UNIQUE.iter().chain(unique_runs) {
@@ -355,6 +373,9 @@ fn properties(table: Table, level: u8) -> WriterProperties {
     }
     for name in UNBOUNDED {
         builder = builder.set_column_statistics_enabled(column(name), EnabledStatistics::None);
+    }
+    for name in PAGE_BOUNDS {
+        builder = builder.set_column_statistics_enabled(column(name), EnabledStatistics::Page);
     }
     let times: &[&str] = match table {
         Table::Logs => &["time", "sent_time", "observed_at"],
