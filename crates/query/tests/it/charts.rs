@@ -64,7 +64,7 @@ fn remove_files(folder: &Path) {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn numbers_of_segments_are_added_up_once_and_follow_what_is_replaced_and_what_is_new() {
     let world = World::new().await;
     let mut runs = runs();
@@ -85,7 +85,7 @@ async fn numbers_of_segments_are_added_up_once_and_follow_what_is_replaced_and_w
     assert_eq!(shown(&asked(&world, &question(None)).await), expected(&runs, 0));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_added_up_once_is_not_read_again() {
     let world = World::new().await;
     world.put(&runs()).await;
