@@ -2,7 +2,7 @@
 //!
 //! Rows of a trace stand together, so a look at the page index leads to the few pages that may hold them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -53,6 +53,8 @@ struct Footer {
     columns: ArrowReaderMetadata,
     /// The same with the number of each row.
     numbered: ArrowReaderMetadata,
+    /// Columns in which nothing is set, as far as the footer says.
+    unset: HashSet<String>,
 }
 
 /// What the columns of a footer take in memory, about.
@@ -65,9 +67,23 @@ impl Footer {
         Ok(Self {
             columns: ArrowReaderMetadata::try_new(Arc::clone(&metadata), ArrowReaderOptions::new())?,
             numbered: ArrowReaderMetadata::try_new(Arc::clone(&metadata), options)?,
+            unset: unset(&metadata),
             metadata,
         })
     }
+}
+
+/// Columns of which the footer says that every value is null.
+fn unset(metadata: &ParquetMetaData) -> HashSet<String> {
+    let schema = metadata.file_metadata().schema_descr();
+    let is_unset = |at: &usize| {
+        metadata.row_groups().iter().all(|group| {
+            let column = group.column(*at);
+            let nulls = column.statistics().and_then(|statistics| statistics.null_count_opt());
+            nulls.is_some_and(|nulls| nulls == column.num_values().unsigned_abs())
+        })
+    };
+    (0..schema.num_columns()).filter(is_unset).map(|at| schema.get_column_root(at).name().to_owned()).collect()
 }
 
 /// Decoded parts of files, the ones used last, up to a number of bytes.
@@ -251,6 +267,21 @@ impl Reader {
     ) -> Result<Vec<RecordBatch>, StoreError> {
         let stream = self.some(meta, rows, columns).await?;
         stream.try_collect().await.map_err(|error| StoreError::segment("read", &meta.path, error))
+    }
+
+    /// [`Reader::rows`] for those who take a column that is not there for one without values: columns in which nothing is set are
+    /// left out. To open a column costs more than to read a run from it, and most columns of a span are empty.
+    pub async fn rows_set(
+        &self,
+        meta: &SegmentMeta,
+        rows: &[u32],
+        columns: Option<&[&str]>,
+    ) -> Result<Vec<RecordBatch>, StoreError> {
+        let footer = self.decoded(meta).await?;
+        let all = footer.columns.schema().fields().iter().map(|field| field.name().as_str());
+        let wanted = all.filter(|name| columns.is_none_or(|columns| columns.contains(name)));
+        let set: Vec<&str> = wanted.filter(|name| !footer.unset.contains(*name)).collect();
+        self.rows(meta, rows, Some(&set)).await
     }
 
     /// The same, some at a time.

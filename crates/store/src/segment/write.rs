@@ -315,11 +315,29 @@ const UNIQUE: &[&str] = &[
 /// The same in `runs`, where each is there once.
 const UNIQUE_RUNS: &[&str] = &["trace_id", "root_span_id"];
 
-/// Columns nobody looks through for a range of values: texts, and ids that are as good as random.
+/// Columns of so few values that a page of them is a few bytes: compressed they are no smaller, and to make what undoes the
+/// compression costs a reader of one run more than everything else about such a column.
+const PLAIN: &[&str] = &[
+    "project",
+    "environment",
+    "dialect",
+    "dialect_version",
+    "kind",
+    "status",
+    "usage_role",
+    "cost_source",
+    "provider_sdk",
+    "remote_parent",
+    "flags",
+    "span_kind",
+    "status_code",
+    "provisional",
+];
+
+/// Columns nobody looks through for a range of values: texts, and ids that are as good as random. Those that are mostly empty are not
+/// among them: their bounds also say where nothing is set, and then nobody opens them.
 const UNBOUNDED: &[&str] = &[
     "attributes",
-    "events",
-    "links",
     "resource",
     "scope",
     "body",
@@ -329,14 +347,7 @@ const UNBOUNDED: &[&str] = &[
     "span_id",
     "parent_span_id",
     "hash",
-    "response_id",
     "tool_call_id",
-    "told_in",
-    "trace_state",
-    "status_message",
-    "error_message",
-    "input_preview",
-    "output_preview",
     "preview",
 ];
 
@@ -373,6 +384,9 @@ fn properties(table: Table, level: u8) -> WriterProperties {
     }
     for name in UNBOUNDED {
         builder = builder.set_column_statistics_enabled(column(name), EnabledStatistics::None);
+    }
+    for name in PLAIN {
+        builder = builder.set_column_compression(column(name), Compression::UNCOMPRESSED);
     }
     for name in PAGE_BOUNDS {
         builder = builder.set_column_statistics_enabled(column(name), EnabledStatistics::Page);
