@@ -98,7 +98,7 @@ impl TraceView {
             let rows = found.iter().flat_map(|found| &found.rows).copied();
             let rows: Vec<u32> = rows.filter(|row| deleted.binary_search(row).is_err()).collect();
             if !rows.is_empty() {
-                batches.extend(reader.rows(meta, &rows, columns).await?);
+                batches.extend(reader.rows_set(meta, &rows, columns).await?);
             }
         }
         Ok(batches)
@@ -214,7 +214,7 @@ impl TraceView {
                 rows.extend(own.map(|(row, _)| row).filter(|row| deleted.binary_search(row).is_err()));
             }
             if !rows.is_empty() {
-                for batch in reader.rows(meta, &rows, None).await? {
+                for batch in reader.rows_set(meta, &rows, None).await? {
                     found.extend(rows::spans::from_batch(&batch)?.into_iter().map(Arc::new));
                 }
             }
@@ -250,7 +250,7 @@ impl TraceView {
                 rows.extend(wanted.map(|(row, _)| row));
             }
             if !rows.is_empty() {
-                read.extend(reader.rows(meta, &rows, None).await?);
+                read.extend(reader.rows_set(meta, &rows, None).await?);
             }
         }
         read.iter().try_for_each(|batch| self.keep(batch))
