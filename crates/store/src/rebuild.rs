@@ -74,14 +74,15 @@ pub async fn rebuild(settings: Settings, now: Timestamp) -> Result<Rebuilt, Stor
         },
         None => None,
     };
-    let process = fresh_id(&settings.data, now);
+    if let Some(bucket) = &bucket {
+        // Whoever had it and still runs learns of it, and changes nothing any more: only then what is there can be listed.
+        bucket.enter(fresh_id(&settings.data, now)).await?;
+    }
     let handle = tokio::runtime::Handle::current();
     let work = move || Rebuild::new(settings, now)?.run(&handle, old_copy);
     let (rebuilt, store_id) = crate::threads::blocking(work).await?;
     if let Some(bucket) = bucket {
         bucket.take_over(store_id).await?;
-        // Whoever had it and still runs learns of it.
-        bucket.enter(process).await?;
     }
     Ok(rebuilt)
 }
