@@ -40,6 +40,9 @@ use crate::settings::Settings;
 use crate::snapshot::SegmentMeta;
 use crate::wal::verify::{self, Verified};
 
+/// Numbers of segments that are left out where a bucket is taken over: more than its last process can use before it learns.
+const NUMBERS_APART: u64 = 1000;
+
 /// What making the catalog again came to.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Rebuilt {
@@ -126,7 +129,9 @@ impl Rebuild {
         }
         // A later segment counts more where rows are equal.
         found.sort_by_key(|one| one.about.id);
-        let next_segment = found.iter().map(|one| one.about.id).max().unwrap_or(0) + 1;
+        // Whoever had the bucket may be about to write one more file: it must not have the name of one of ours.
+        let apart = if self.settings.bucket.is_some() { NUMBERS_APART } else { 1 };
+        let next_segment = found.iter().map(|one| one.about.id).max().unwrap_or(0) + apart;
         let dead = superseded(&found);
         let (live, gone): (Vec<Found>, Vec<Found>) = found.into_iter().partition(|one| !dead.contains(&one.about.id));
         for (at, one) in live.iter().enumerate() {
