@@ -192,9 +192,18 @@ fn loki_gives_records_and_counts_them() {
         lines(r#"{service_name="shop"} |= "42" | json | line_format "{{.level}} of {{.tool_name}}: {{__line__}}""#),
         ["error of search: order 42 failed"]
     );
-    let refused = ask("query_range?", r#"{a="b"} | pattern "x""#);
+    // Stages take lines apart, and what they find is computed with.
+    assert_eq!(
+        lines(r#"{service_name="shop"} | pattern "order <id> <what>" | id > 41 | line_format "{{.what | upper}}""#),
+        ["FAILED"]
+    );
+    let sums = r#"sum by (kind) (sum_over_time({service_name="shop"} | regexp `order (?P<id>\d+)` | label_format kind=tool_name | unwrap id [1h]))"#;
+    let answer = ask("query?", sums).ok().json();
+    assert_eq!(answer["data"]["result"][0]["metric"], json!({"kind": "search"}), "{answer}");
+    assert_eq!(answer["data"]["result"][0]["value"][1], "83", "{answer}");
+    let refused = ask("query_range?", r#"{a="b"} | distinct x"#);
     assert_eq!(refused.status, 400);
-    assert!(refused.text().contains("not supported"), "{}", refused.text());
+    assert!(refused.text().contains("there is no such stage"), "{}", refused.text());
 }
 
 /// Dashboards stand outside of the crates.
