@@ -72,6 +72,8 @@ pub struct SelectorNeed {
     pub from_ms: i64,
     /// … up to this one are looked at.
     pub to_ms: i64,
+    /// How much time one step looks at: the range, or the look-back.
+    pub window_ms: i64,
 }
 
 impl Query {
@@ -139,7 +141,8 @@ fn info_need(call: &Call, span: Span, params: &Params) -> Result<SelectorNeed, E
         _ => Vec::new(),
     };
     matchers.extend(implied_info_name(&matchers));
-    Ok(SelectorNeed { matchers, from_ms: span.from.saturating_sub(params.lookback), to_ms: span.to })
+    let from_ms = span.from.saturating_sub(params.lookback);
+    Ok(SelectorNeed { matchers, from_ms, to_ms: span.to, window_ms: params.lookback })
 }
 
 /// What `info` takes for an info metric where its conditions do not name one: `target_info`; where they only say which it is not, any
@@ -173,6 +176,7 @@ fn need(selector: &Selector, range: i64, span: Span, params: &Params) -> Result<
         matchers: selector.matchers.clone(),
         from_ms: span.from.saturating_sub(before),
         to_ms: span.to.saturating_add(after),
+        window_ms: if range == 0 { params.lookback } else { range },
     })
 }
 

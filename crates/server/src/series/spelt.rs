@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, LazyLock};
 
-use ::series::{Db, DbError, Exemplar, Found, Metadata, MetricType, SampleValue, SelectLimits, Taken};
+use ::series::{Db, DbError, Exemplar, Fill, Found, Metadata, MetricType, SampleValue, SelectLimits, Taken};
 use promql::{BUCKET, Label, Labels, METRIC_NAME, MatchOp, Matcher, Series, is_stale};
 use signals::metrics::{FAMILIES, Kind, SOURCE, Spelling, bound};
 
@@ -154,12 +154,14 @@ pub struct Named {
     pub found: Found,
     /// Its values are this many times as large as those of the chunks.
     scale: f64,
+    /// Hours of which only the summary is left.
+    pub fill: Option<Fill>,
 }
 
 impl Named {
     /// A series under the name it is kept by.
     fn kept(found: Found) -> Self {
-        Self { found, scale: 1.0 }
+        Self { found, scale: 1.0, fill: None }
     }
 
     /// Its samples. Those of a damaged chunk are left out.
@@ -167,6 +169,9 @@ impl Named {
         let (mut series, _) = self.found.unpack();
         if self.scale != 1.0 {
             series.values.iter_mut().for_each(|value| *value = scaled(*value, self.scale));
+        }
+        if let Some(fill) = &self.fill {
+            fill.apply(&mut series);
         }
         series
     }
@@ -196,6 +201,7 @@ pub fn select(
         let named = found.into_iter().map(|Found { labels, chunks }| Named {
             found: Found { labels: spelt.labels(&labels), chunks },
             scale: spelt.scale,
+            fill: None,
         });
         all.extend(named.filter(|named| fulfils(matchers, &named.found.labels)));
     }
