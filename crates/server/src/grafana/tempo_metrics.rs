@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::tempo::{Wanted, form, wanted};
 use super::traceql::{Function, Metrics};
-use super::{any_time, json as as_json, sql_rows, time_of};
+use super::{any_time, json as as_json, sql_rows, time_literal, time_of};
 use crate::app::App;
 use crate::problem::Problem;
 use crate::series::http::Form;
@@ -69,15 +69,16 @@ impl Span {
 }
 
 /// Asks; rows of time (as told by `timed`), labels, edge and value.
-async fn rows(app: &App, form: &Form, step: Option<i64>) -> Result<(Metrics, Vec<Vec<Value>>), Problem> {
+async fn rows(app: &App, form: &Form, span: &Span, timed: bool) -> Result<(Metrics, Vec<Vec<Value>>), Problem> {
     let Wanted { search, spans, traces } = wanted(app, form).await?;
     let Some(metrics) = search.metrics else {
         let message =
             "the query asks for no numbers: add a function such as | rate() or | quantile_over_time(duration, 0.9)";
         return Err(Problem::bad_request(message));
     };
-    let condition = format!("{spans} AND {traces}");
-    let rows = sql_rows(app, metrics.sql(&condition, step), ROWS_MAX + 1).await?;
+    let [from, to] = [span.start, span.end].map(|millis| time_literal(Timestamp::from_nanos(millis * 1_000_000)));
+    let condition = format!("{spans} AND {traces} AND started_at >= {from} AND started_at <= {to}");
+    let rows = sql_rows(app, metrics.sql(&condition, timed.then_some(span.step)), ROWS_MAX + 1).await?;
     if rows.len() > ROWS_MAX {
         app.counters.limit_reached("tempo_metrics_rows_max");
         return Err(Problem::bad_request(format!(
@@ -174,7 +175,7 @@ fn labels(metrics: &Metrics, key: &[(String, String)]) -> (Value, String) {
 pub async fn query_range(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
     let form = form(request).await?;
     let span = Span::of(&app, &form)?;
-    let (metrics, rows) = rows(&app, &form, Some(span.step)).await?;
+    let (metrics, rows) = rows(&app, &form, &span, true).await?;
     let series = series(&metrics, &rows, &span, true);
     let series: Vec<Value> = series
         .iter()
@@ -191,7 +192,7 @@ pub async fn query_range(State(app): State<Arc<App>>, request: Request) -> Resul
 pub async fn query(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
     let form = form(request).await?;
     let span = Span::of(&app, &form)?;
-    let (metrics, rows) = rows(&app, &form, None).await?;
+    let (metrics, rows) = rows(&app, &form, &span, false).await?;
     let series = series(&metrics, &rows, &span, false);
     let series: Vec<Value> = series
         .iter()

@@ -69,7 +69,7 @@ impl Parser<'_> {
     /// A field of spans as a number; durations are seconds.
     fn number_field(&mut self) -> Result<String, String> {
         match self.field()? {
-            Field::Millis(expression) => Ok(format!("({expression} / 1000)")),
+            Field::Millis(expression) => Ok(format!("({expression} / 1000.0)")),
             Field::Text(expression) => Ok(format!("TRY_CAST({expression} AS DOUBLE)")),
             Field::Run(_) | Field::RunMillis => Err(self.unexpected("a field of spans before this")),
         }

@@ -74,7 +74,7 @@ fn numbers_over_time_have_their_functions() {
     assert_eq!((rate.function, rate.top), (Function::Rate, Some((true, 5))));
     assert_eq!(rate.by[0], ("resource.service.name".to_owned(), "service".to_owned()));
     let quantiles = metrics("{} | quantile_over_time(duration, .5, 0.99)").function;
-    assert_eq!(quantiles, Function::Quantiles("(duration_ms / 1000)".into(), vec![0.5, 0.99]));
+    assert_eq!(quantiles, Function::Quantiles("(duration_ms / 1000.0)".into(), vec![0.5, 0.99]));
     let sum = metrics("{} | sum_over_time(span.n)").function;
     assert_eq!(sum, Function::Of("sum", "TRY_CAST(attr(attributes, 'n') AS DOUBLE)".into()));
     assert_eq!(metrics("{} | by(name) | count_over_time()").by.len(), 1);
