@@ -77,6 +77,10 @@ fn what_was_written_is_there_after_a_restart_at_any_point() {
     let set = |name: &str, value: &str| vec![Matcher::new(name, MatchOp::Matches, value).unwrap()];
     let found = db.labels(&[set("agent", ".*-1"), set("__name__", "b")], START, from, 10).unwrap();
     assert_eq!(found, [labels("a", 1), labels("b", 2)]);
+    let mut told: Vec<Labels> = Vec::new();
+    db.each_labels(&[set("agent", ".*-1")], START, from, &mut |labels| told.push(labels.clone())).unwrap();
+    told.dedup();
+    assert_eq!(told, [labels("a", 1)], "in memory and in every block");
 }
 
 #[test]

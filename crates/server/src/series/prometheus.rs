@@ -2,7 +2,7 @@
 //!
 //! Source: <https://prometheus.io/docs/prometheus/latest/querying/api/>. Answers and errors have the same shape, word by word where clients look.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -185,10 +185,40 @@ fn texts(texts: BTreeSet<Arc<str>>, limit: Option<usize>) -> Response {
     success(&out, &warning(truncated), &[])
 }
 
+/// What the labels of series tell. However many series there are, only what is told is kept.
+async fn told(
+    app: &App,
+    sets: Vec<Vec<Matcher>>,
+    times: (i64, i64),
+    tell: impl Fn(&Labels, &mut HashSet<Arc<str>>) + Send + 'static,
+) -> Result<BTreeSet<Arc<str>>, ApiError> {
+    let (now, sees) = (app.now(), app.sees());
+    let look = move |store: Arc<super::SeriesStore>, project: Arc<str>| {
+        let db = store.of(&project, now)?;
+        let sets = sets.into_iter().map(|set| selector_in_kept_names(&db, set)).collect::<Result<Vec<_>, _>>()?;
+        let mut texts = HashSet::new();
+        spelt::each_labels(&db, &sets, times, &mut |labels| {
+            if sees.shows(labels) {
+                tell(labels, &mut texts);
+            }
+        })?;
+        Ok(texts.into_iter().collect())
+    };
+    Ok(on_threads(app, look, &app.project()).await?)
+}
+
+/// Adds a text that is not there yet.
+fn add(texts: &mut HashSet<Arc<str>>, text: &Arc<str>) {
+    if !texts.contains(text) {
+        texts.insert(Arc::clone(text));
+    }
+}
+
 async fn label_names(State(app): State<Arc<App>>, form: Form) -> ApiResult {
     let limit = form.limit()?;
-    let series = labels_of(&app, matchers(&form)?, times(&form)?).await?;
-    Ok(texts(series.iter().flat_map(Labels::iter).map(|label| Arc::clone(&label.name)).collect(), limit))
+    let names =
+        |labels: &Labels, names: &mut HashSet<Arc<str>>| labels.iter().for_each(|label| add(names, &label.name));
+    Ok(texts(told(&app, matchers(&form)?, times(&form)?, names).await?, limit))
 }
 
 async fn label_values(State(app): State<Arc<App>>, Path(name): Path<String>, form: Form) -> ApiResult {
@@ -197,9 +227,12 @@ async fn label_values(State(app): State<Arc<App>>, Path(name): Path<String>, for
     if name.is_empty() {
         return Err(ApiError::bad(format!("invalid label name: {name:?}")));
     }
-    let series = labels_of(&app, matchers(&form)?, times(&form)?).await?;
-    let values = series.iter().flat_map(Labels::iter).filter(|label| *label.name == *name);
-    Ok(texts(values.map(|label| Arc::clone(&label.value)).collect(), limit))
+    let values = move |labels: &Labels, values: &mut HashSet<Arc<str>>| {
+        if let Some(label) = labels.iter().find(|label| *label.name == *name) {
+            add(values, &label.value);
+        }
+    };
+    Ok(texts(told(&app, matchers(&form)?, times(&form)?, values).await?, limit))
 }
 
 /// A label name as it may stand in a path: `U__` and `_2e_` for what is neither letter nor digit.

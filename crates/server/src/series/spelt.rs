@@ -258,6 +258,42 @@ pub fn labels(
     Ok(all)
 }
 
+/// As [`Db::each_labels`], under every name.
+///
+/// # Errors
+/// As there.
+pub fn each_labels(
+    db: &Db,
+    sets: &[Vec<Matcher>],
+    (from, to): (i64, i64),
+    take: &mut dyn FnMut(&Labels),
+) -> Result<(), DbError> {
+    db.each_labels(sets, from, to, take)?;
+    let every = [Vec::new()];
+    let sets = if sets.is_empty() { &every[..] } else { sets };
+    for matchers in sets {
+        let asked = asked(matchers);
+        if asked.is_empty() {
+            continue;
+        }
+        let changed = matchers.iter().any(|matcher| asked.iter().any(|spelt| spelt.changes(&matcher.name)));
+        let conditions: Vec<Vec<Matcher>> = if changed {
+            asked.iter().map(|spelt| spelt.conditions(matchers)).collect()
+        } else {
+            vec![matchers.clone()]
+        };
+        db.each_labels(&conditions, from, to, &mut |kept| {
+            for spelt in named(kept).filter(|spelt| asked.iter().any(|asked| std::ptr::eq(*asked, *spelt))) {
+                let labels = spelt.labels(kept);
+                if fulfils(matchers, &labels) {
+                    take(&labels);
+                }
+            }
+        })?;
+    }
+    Ok(())
+}
+
 /// As [`Db::exemplars`], under every name.
 pub fn exemplars(db: &Db, sets: &[Vec<Matcher>], (from, to): (i64, i64)) -> Vec<Exemplar> {
     let asked: BTreeMap<&str, &Spelt> =
