@@ -112,7 +112,7 @@ impl<'w> Ends<'w> {
         let (mut previous, mut from) = (&self.left, 1);
         if self.left_between && self.samples[1].1.is_reset_after(&self.samples[0].1) {
             // The left end has taken that reset into account.
-            (previous, from) = (&self.samples[1].1, 2);
+            (previous, from) = (&*self.samples[1].1, 2);
         }
         if from > last {
             return Vec::new();

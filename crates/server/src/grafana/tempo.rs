@@ -186,7 +186,8 @@ async fn related(app: &App, search: &traceql::Search, bounds: &[String]) -> Resu
     if traces.is_empty() {
         return Ok("FALSE".into());
     }
-    let filters: String = search.filters.iter().map(|filter| format!(", coalesce({filter}, FALSE)")).collect();
+    let filters = search.filters.iter().enumerate();
+    let filters: String = filters.map(|(at, filter)| format!(", coalesce({filter}, FALSE) AS fits_{at}")).collect();
     let question = format!(
         "SELECT trace_id, span_id, parent_span_id{filters} FROM spans WHERE trace_id IN ({}) LIMIT {}",
         traces.join(", "),
