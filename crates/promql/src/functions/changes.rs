@@ -13,7 +13,9 @@ pub(super) fn changes(call: &RangeCall<'_>) -> Evaluated<Point> {
 }
 
 pub(super) fn resets(call: &RangeCall<'_>) -> Evaluated<Point> {
-    count_steps(call, |before, now| now < before, |before, now| now.is_reset_after(before), true)
+    // Anchored ranges go by values alone, in rates and here.
+    let starts = call.extension == Extension::None;
+    count_steps(call, |before, now| now < before, |before, now| now.is_reset_after(before), starts)
 }
 
 /// A sample of either kind.

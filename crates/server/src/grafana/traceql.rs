@@ -222,6 +222,8 @@ impl<'t> Parser<'t> {
             "trace:id" => return column("trace_id"),
             "span:id" => return column("span_id"),
             "span:parentID" => return column("parent_span_id"),
+            "instrumentation:name" => return column("attr(scope, 'name')"),
+            "instrumentation:version" => return column("attr(scope, 'version')"),
             // Where a span lies in its trace is told by its parent alone.
             "nestedSetLeft" | "nestedSetRight" => return column("CAST(NULL AS VARCHAR)"),
             // Grafana asks for roots by it: below zero.

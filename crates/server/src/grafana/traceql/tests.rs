@@ -16,6 +16,7 @@ fn comparisons_become_conditions() {
             "((attr(attributes, 'a b') IS NOT NULL AND duration_ms >= 1500))",
         ),
         ("{ status = error || name =~ \"chat.*\" }", "((status_code = 'error' OR regexp_like(name, '^(?:chat.*)$')))"),
+        ("{instrumentation:name=`a`}", "((attr(scope, 'name') = 'a'))"),
         ("{span.n > 5}", "((TRY_CAST(attr(attributes, 'n') AS DOUBLE) > 5))"),
         ("{rootName=\"x\"}", "((trace_id IN (SELECT trace_id FROM runs WHERE name = 'x')))"),
         ("{}", "(TRUE)"),
