@@ -16,7 +16,8 @@ use promql::{Answer, Labels, Matcher, Params, Severity, Value};
 
 use super::ask::{ask, in_kept_names, on_threads, selector_in_kept_names};
 use super::http::{ApiError, ApiResult, Form, success};
-use super::{json, limits, millis, remote_write, spelt, status, tree};
+use super::spelt::{self, Told};
+use super::{json, limits, millis, remote_write, status, tree};
 use crate::app::App;
 
 /// Everything below `/prometheus`.
@@ -186,39 +187,37 @@ fn texts(texts: BTreeSet<Arc<str>>, limit: Option<usize>) -> Response {
 }
 
 /// What the labels of series tell. However many series there are, only what is told is kept.
-async fn told(
-    app: &App,
-    sets: Vec<Vec<Matcher>>,
-    times: (i64, i64),
-    tell: impl Fn(&Labels, &mut HashSet<Arc<str>>) + Send + 'static,
-) -> Result<BTreeSet<Arc<str>>, ApiError> {
-    let (now, sees) = (app.now(), app.sees());
+async fn told(app: &App, form: &Form, what: Told) -> Result<BTreeSet<Arc<str>>, ApiError> {
+    let (sets, times, now, sees) = (matchers(form)?, times(form)?, app.now(), app.sees());
     let look = move |store: Arc<super::SeriesStore>, project: Arc<str>| {
         let db = store.of(&project, now)?;
         let sets = sets.into_iter().map(|set| selector_in_kept_names(&db, set)).collect::<Result<Vec<_>, _>>()?;
-        let mut texts = HashSet::new();
-        spelt::each_labels(&db, &sets, times, &mut |labels| {
-            if sees.shows(labels) {
-                tell(labels, &mut texts);
+        let mut texts: HashSet<Arc<str>> = HashSet::new();
+        let mut add = |text: &Arc<str>| {
+            if !texts.contains(text) {
+                texts.insert(Arc::clone(text));
             }
+        };
+        spelt::each_labels(&db, &sets, times, &what, &mut |labels| {
+            let seen = sees.shows(labels);
+            if seen {
+                match &what {
+                    Told::Names => labels.iter().for_each(|label| add(&label.name)),
+                    Told::Values(name) => {
+                        labels.iter().filter(|label| *label.name == **name).for_each(|label| add(&label.value));
+                    }
+                }
+            }
+            seen
         })?;
         Ok(texts.into_iter().collect())
     };
     Ok(on_threads(app, look, &app.project()).await?)
 }
 
-/// Adds a text that is not there yet.
-fn add(texts: &mut HashSet<Arc<str>>, text: &Arc<str>) {
-    if !texts.contains(text) {
-        texts.insert(Arc::clone(text));
-    }
-}
-
 async fn label_names(State(app): State<Arc<App>>, form: Form) -> ApiResult {
     let limit = form.limit()?;
-    let names =
-        |labels: &Labels, names: &mut HashSet<Arc<str>>| labels.iter().for_each(|label| add(names, &label.name));
-    Ok(texts(told(&app, matchers(&form)?, times(&form)?, names).await?, limit))
+    Ok(texts(told(&app, &form, Told::Names).await?, limit))
 }
 
 async fn label_values(State(app): State<Arc<App>>, Path(name): Path<String>, form: Form) -> ApiResult {
@@ -227,12 +226,7 @@ async fn label_values(State(app): State<Arc<App>>, Path(name): Path<String>, for
     if name.is_empty() {
         return Err(ApiError::bad(format!("invalid label name: {name:?}")));
     }
-    let values = move |labels: &Labels, values: &mut HashSet<Arc<str>>| {
-        if let Some(label) = labels.iter().find(|label| *label.name == *name) {
-            add(values, &label.value);
-        }
-    };
-    Ok(texts(told(&app, matchers(&form)?, times(&form)?, values).await?, limit))
+    Ok(texts(told(&app, &form, Told::Values(name)).await?, limit))
 }
 
 /// A label name as it may stand in a path: `U__` and `_2e_` for what is neither letter nor digit.

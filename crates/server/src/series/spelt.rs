@@ -258,7 +258,30 @@ pub fn labels(
     Ok(all)
 }
 
-/// As [`Db::each_labels`], under every name.
+/// What is asked of the labels of series.
+#[derive(Debug, Clone)]
+pub enum Told {
+    /// Their names.
+    Names,
+    /// The values of one.
+    Values(String),
+}
+
+impl Told {
+    /// Whether a series tells something under this other name that it does not under the one it is kept by.
+    fn more_by(&self, spelt: &Spelt) -> bool {
+        match self {
+            Self::Names => !spelt.spelling.more.is_empty(),
+            Self::Values(label) => spelt.changes(label),
+        }
+    }
+
+    fn is_name(&self) -> bool {
+        matches!(self, Self::Values(label) if label == METRIC_NAME)
+    }
+}
+
+/// As [`Db::each_labels`], under every name that tells more of what is asked. `take` says whether it has taken them.
 ///
 /// # Errors
 /// As there.
@@ -266,29 +289,37 @@ pub fn each_labels(
     db: &Db,
     sets: &[Vec<Matcher>],
     (from, to): (i64, i64),
-    take: &mut dyn FnMut(&Labels),
+    told: &Told,
+    take: &mut dyn FnMut(&Labels) -> bool,
 ) -> Result<(), DbError> {
-    db.each_labels(sets, from, to, take)?;
+    db.each_labels(sets, from, to, &mut |labels| _ = take(labels))?;
     let every = [Vec::new()];
     let sets = if sets.is_empty() { &every[..] } else { sets };
     for matchers in sets {
-        let asked = asked(matchers);
+        let mut asked = asked(matchers);
+        // Conditions on what reads otherwise have not found the series under the name they are kept by.
+        let changed = matchers.iter().any(|matcher| asked.iter().any(|spelt| spelt.changes(&matcher.name)));
+        if !changed {
+            asked.retain(|spelt| told.more_by(spelt));
+        }
         if asked.is_empty() {
             continue;
         }
-        let changed = matchers.iter().any(|matcher| asked.iter().any(|spelt| spelt.changes(&matcher.name)));
+        let once = told.is_name() || !changed;
         let conditions: Vec<Vec<Matcher>> = if changed {
             asked.iter().map(|spelt| spelt.conditions(matchers)).collect()
         } else {
             vec![matchers.clone()]
         };
         db.each_labels(&conditions, from, to, &mut |kept| {
+            let mut done = Vec::new();
             for spelt in named(kept).filter(|spelt| asked.iter().any(|asked| std::ptr::eq(*asked, *spelt))) {
                 let labels = spelt.labels(kept);
-                if fulfils(matchers, &labels) {
-                    take(&labels);
+                if fulfils(matchers, &labels) && take(&labels) && once {
+                    done.push(spelt);
                 }
             }
+            asked.retain(|spelt| !done.iter().any(|done| std::ptr::eq(*done, *spelt)));
         })?;
     }
     Ok(())
