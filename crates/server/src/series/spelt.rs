@@ -276,8 +276,13 @@ impl Told {
         }
     }
 
-    fn is_name(&self) -> bool {
-        matches!(self, Self::Values(label) if label == METRIC_NAME)
+    /// Whether the first series that has another name tells all there is by it: the name itself; or the names of its labels, where those of
+    /// the series as it is kept are told already.
+    fn once(&self, untold: bool) -> bool {
+        match self {
+            Self::Names => !untold,
+            Self::Values(label) => label == METRIC_NAME,
+        }
     }
 }
 
@@ -305,7 +310,7 @@ pub fn each_labels(
         if asked.is_empty() {
             continue;
         }
-        let once = told.is_name() || !changed;
+        let once = told.once(changed);
         let conditions: Vec<Vec<Matcher>> = if changed {
             asked.iter().map(|spelt| spelt.conditions(matchers)).collect()
         } else {
