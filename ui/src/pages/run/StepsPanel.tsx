@@ -90,7 +90,10 @@ export function StepsPanel({ run, steps, selected, search, set, pinned, onOpen }
       else next.delete(spanId);
       return next;
     });
-  const failed = rows.flatMap((row, index) => (row.step.status === "error" ? [index] : []));
+  // Of a hundred thousand rows these take milliseconds, and scrolling draws anew with each frame.
+  const failed = useMemo(() => rows.flatMap((row, index) => (row.step.status === "error" ? [index] : [])), [rows]);
+  const played = playing || search.at !== undefined;
+  const begins = useMemo(() => (played ? rows.map((row) => parse(row.step.started_at) ?? 0) : []), [rows, played]);
   const nextFailed = () => {
     const next = failed.find((index) => index > at) ?? failed[0];
     if (next !== undefined) select(next);
@@ -130,11 +133,8 @@ export function StepsPanel({ run, steps, selected, search, set, pinned, onOpen }
     setMoment(offset === undefined ? undefined : axis.start + offset);
     if (offset === undefined) return;
     let latest = -1;
-    for (const [index, row] of rows.entries()) {
-      const began = parse(row.step.started_at) ?? 0;
-      if (began <= axis.start + offset && (latest < 0 || began >= (parse(rows[latest]!.step.started_at) ?? 0)))
-        latest = index;
-    }
+    for (const [index, began] of begins.entries())
+      if (began <= axis.start + offset && (latest < 0 || began >= begins[latest]!)) latest = index;
     if (latest >= 0) virtual.scrollToIndex(latest, { align: "auto" });
   };
   return (
@@ -201,7 +201,7 @@ export function StepsPanel({ run, steps, selected, search, set, pinned, onOpen }
           </ActionIcon>
         </Tooltip>
       </div>
-      {(playing || search.at !== undefined) && (
+      {played && (
         <Playback
           whole={whole}
           at={search.at}
