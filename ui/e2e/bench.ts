@@ -215,7 +215,7 @@ test.each(STEPS)(
     const rows = await rowsOf(page);
     expect(rows).toBe(steps);
     await tellScrolled(page, `all ${rows.toLocaleString("en")} rows`);
-    const button = (label: string) => page.getByRole("button", { name: label });
+    const button = (label: string) => page.getByRole("button", { name: label, exact: true });
     const fold = await changed(page, () => button("Fold everything").click());
     const unfold = await changed(page, () => button("Unfold everything").click());
     await page.getByRole("treeitem").nth(1).click();
