@@ -8,7 +8,7 @@ const visit = withBrowser();
 const RIGHTS = ["read", "respond", "write", "admin"];
 
 /** Answers as a server would of somebody with two projects, `shop` unless the request asks for another; keeps what requests ask for. */
-async function withProjects(page: Page, projects = ["bank", "shop"]) {
+async function withProjects(page: Page, projects = ["bank", "shop"], everywhere = true) {
   const asked = new Map<string, string | undefined>();
   page.on("request", (request) => {
     const { pathname, searchParams } = new URL(request.url());
@@ -23,7 +23,8 @@ async function withProjects(page: Page, projects = ["bank", "shop"]) {
         status: 403,
         json: { title: "Not allowed", detail: `\`user:jane\` has no part in the project \`${project}\`` },
       });
-    return route.fulfill({ json: { who: "user:jane", project, projects, rights: RIGHTS, closed: true, oidc: false } });
+    const rights = { rights: RIGHTS, everywhere, closed: true, oidc: false };
+    return route.fulfill({ json: { who: "user:jane", project, projects, ...rights } });
   });
   return asked;
 }
@@ -67,6 +68,31 @@ test("who has several projects chooses one; it is in the address, and everything
     await page.goto(`${URL_UNDER_TEST}/`);
     await page.getByRole("button", { name: "Project bank, jane" }).waitFor();
     expect(await axe(page)).toEqual([]);
+  });
+});
+
+test("who has no rights in every project sees alerts of theirs, and is not offered what is the whole server's", async () => {
+  await visit("/status", async (page) => {
+    const asked = await withProjects(page, ["shop"], false);
+    await page.goto(`${URL_UNDER_TEST}/alerts`);
+    const views = page.getByRole("navigation", { name: "Views of alerts" }).getByRole("link");
+    await until(
+      () => views.allTextContents(),
+      (names) => names.length === 2 && names[0]!.startsWith("Now") && names[1] === "History",
+      "two views",
+    );
+    expect(await page.getByRole("button", { name: "Silence…" }).count()).toBe(0);
+    asked.clear();
+    await page.goto(`${URL_UNDER_TEST}/alerts?view=rules`);
+    await page.getByRole("heading", { name: "This is about the whole server" }).waitFor();
+    expect(await axe(page)).toEqual([]);
+    await page.getByRole("link", { name: "Alerts of your project" }).click();
+    await page
+      .getByRole("searchbox")
+      .or(page.getByRole("textbox", { name: "Filter alerts" }))
+      .first()
+      .waitFor();
+    expect(asked.has("/api/v1/rules")).toBe(false);
   });
 });
 

@@ -51,7 +51,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Alerts that fire, are pending, or ended lately */
+        /**
+         * Alerts that fire, are pending, or ended lately
+         * @description Who has no rights in every project is shown the alerts whose label `project` names theirs.
+         */
         get: operations["listAlerts"];
         put?: never;
         post?: never;
@@ -4217,6 +4220,8 @@ export interface components {
         Me: {
             /** @description Whether the server asks for credentials at all. */
             closed: boolean;
+            /** @description Whether these rights hold in every project: what is about the whole server (rules, silences, receivers, prices, budgets) asks for that. */
+            everywhere: boolean;
             /** @description Whether people can sign in elsewhere (GET /api/v1/login/oidc). */
             oidc: boolean;
             /** @description The project the answer is about; the header `tawny-project` chooses another. */

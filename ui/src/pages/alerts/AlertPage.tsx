@@ -6,12 +6,13 @@ import { getRouteApi, Link } from "@tanstack/react-router";
 import { useCallback, useEffect, useMemo, useState } from "react";
 import { alertQuery, explainQuery } from "@/api/alerting";
 import { meQuery } from "@/api/settings";
-import type { Alert, AlertEvent } from "@/api/types";
+import type { Alert, AlertEvent, AlertEvidence } from "@/api/types";
 import { about, distanceText, figure, isSeriesOf, labelName, lookbackMs, matcherOf, runsOf } from "@/lib/alerts";
 import { absolute } from "@/lib/format";
 import type { Mark } from "@/lib/series";
 import { ErrorState, SkeletonRows } from "@/ui/States";
 import { Ago } from "@/ui/Time";
+import { useEverywhere } from "@/ui/useEverywhere";
 import { useTitle } from "@/ui/useTitle";
 import { Acknowledge } from "./Acknowledge";
 import page from "./Alert.module.css";
@@ -39,7 +40,11 @@ export function AlertPage() {
   if (!query.data)
     return <ErrorState page error={query.error} what="this alert" onRetry={() => void query.refetch()} />;
   const { alert, evidence, events } = query.data;
-  return alert ? <Shown alert={alert} events={events} /> : <Ended evidence={evidence} events={events} />;
+  return alert ? (
+    <Shown alert={alert} evidence={evidence[0]} events={events} />
+  ) : (
+    <Ended evidence={evidence} events={events} />
+  );
 }
 
 /** A message leads here whatever project one looks at: what is behind the alert is in the alert's. */
@@ -53,11 +58,21 @@ function useProjectOf(labels: Record<string, string> | undefined) {
   }, [project, me, navigate]);
 }
 
-function Shown({ alert, events }: { alert: Alert; events: AlertEvent[] }) {
+interface ShownProps {
+  alert: Alert;
+  /** What was kept as it fired. */
+  evidence?: AlertEvidence;
+  events: AlertEvent[];
+}
+
+function Shown({ alert, evidence, events }: ShownProps) {
   const search = route.useSearch();
   const navigate = route.useNavigate();
   const [silencing, setSilencing] = useState(false);
-  const rule = useQuery({ ...explainQuery(alert.name, alert.group), enabled: alert.group !== "external" }).data;
+  // Rules are the whole server's; what an alert of one's project looks at was kept with it.
+  const everywhere = useEverywhere();
+  const asked = everywhere && alert.group !== "external";
+  const rule = useQuery({ ...explainQuery(alert.name, alert.group), enabled: asked }).data;
   const since = Date.parse(alert.active_at);
   const from = search.from ?? new Date(since - LEAD_MS).toISOString();
   const to = search.to ?? alert.resolved_at ?? undefined;
@@ -71,7 +86,8 @@ function Shown({ alert, events }: { alert: Alert; events: AlertEvent[] }) {
       }),
     [navigate],
   );
-  const watched = rule?.watched ?? rule?.query ?? "";
+  const watched = rule?.watched ?? rule?.query ?? (asked ? "" : (evidence?.query ?? ""));
+  const threshold = rule ? rule.threshold : evidence?.threshold;
   const open = useCallback(
     (start: number, end: number) =>
       void navigate({
@@ -104,13 +120,15 @@ function Shown({ alert, events }: { alert: Alert; events: AlertEvent[] }) {
         </div>
         <div className={page.tools}>
           <Acknowledge alert={alert} />
-          <Button
-            variant="default"
-            leftSection={<IconBellOff size={14} stroke={1.8} />}
-            onClick={() => setSilencing(true)}
-          >
-            Silence…
-          </Button>
+          {everywhere && (
+            <Button
+              variant="default"
+              leftSection={<IconBellOff size={14} stroke={1.8} />}
+              onClick={() => setSilencing(true)}
+            >
+              Silence…
+            </Button>
+          )}
           {alert.annotations.runbook_url && (
             <Button
               variant="default"
@@ -127,7 +145,7 @@ function Shown({ alert, events }: { alert: Alert; events: AlertEvent[] }) {
       <div className={page.body}>
         <div className={page.main}>
           <Words alert={alert} />
-          {rule && (
+          {watched && (
             <section className={page.panel} aria-label="Value over time">
               <header className={page.panelHead}>
                 <h2>
@@ -152,10 +170,11 @@ function Shown({ alert, events }: { alert: Alert; events: AlertEvent[] }) {
               <WatchedChart
                 label={`${alert.name}: what its rule compares`}
                 query={watched}
-                threshold={rule.threshold ?? undefined}
+                threshold={threshold ?? undefined}
                 from={from}
                 to={to}
                 marks={marks}
+                {...(everywhere ? {} : { project: alert.labels.project ?? "" })}
                 only={only}
                 height={210}
                 onStretch={stretch}
@@ -214,6 +233,7 @@ function Words({ alert }: { alert: Alert }) {
 }
 
 function Labels({ alert }: { alert: Alert }) {
+  const everywhere = useEverywhere();
   const labels = about(alert.labels);
   const runs = runsOf(alert.labels);
   return (
@@ -253,9 +273,11 @@ function Labels({ alert }: { alert: Alert }) {
             Its agent
           </Link>
         )}
-        <Link to="/alerts" search={{ view: "rules", rule: alert.name, q: alert.name }}>
-          Its rule
-        </Link>
+        {everywhere && (
+          <Link to="/alerts" search={{ view: "rules", rule: alert.name, q: alert.name }}>
+            Its rule
+          </Link>
+        )}
       </p>
     </section>
   );

@@ -21,6 +21,7 @@ import {
 import { count, plural } from "@/lib/format";
 import { Empty, ErrorState, SkeletonRows } from "@/ui/States";
 import { Ago } from "@/ui/Time";
+import { useEverywhere } from "@/ui/useEverywhere";
 import { useKeys } from "@/ui/useKeys";
 import classes from "./Alerts.module.css";
 import type { ViewProps } from "./AlertsPage";
@@ -28,6 +29,7 @@ import { Severity } from "./Severity";
 
 export function Now({ search, set }: ViewProps) {
   const query = useQuery(alertsQuery);
+  const everywhere = useEverywhere();
   const field = useRef<HTMLInputElement>(null);
   useKeys({ "/": () => field.current?.focus() });
   if (query.isPending) return <SkeletonRows rows={10} height={44} />;
@@ -70,8 +72,12 @@ export function Now({ search, set }: ViewProps) {
             {plural(alerts.length, "alert")} {alerts.length === 1 ? "is" : "are"} in other states or do not have these
             words.
           </Empty>
-        ) : (
+        ) : everywhere ? (
           <Quiet />
+        ) : (
+          <Empty title="Nothing fires">
+            No alert that names your project fires, waits or ended lately. Rules go on looking at it.
+          </Empty>
         )
       ) : (
         byName(shown).map((group) => <Group key={`${group.name} ${group.severity}`} group={group} />)

@@ -22,6 +22,8 @@ interface Props {
   from: string;
   to?: string;
   marks?: Mark[];
+  /** The project that is asked; the rules' where nothing is said. */
+  project?: string;
   /** Only series that this accepts, where it accepts any. */
   only?: (metric: Record<string, string>) => boolean;
   onStretch?: (from: number, to: number) => void;
@@ -29,14 +31,15 @@ interface Props {
   height?: number;
 }
 
-export function WatchedChart({ label, query, threshold, from, to, marks, only, height = 170, ...on }: Props) {
+export function WatchedChart(props: Props) {
+  const { label, query, threshold, from, to, marks, only, height = 170, project = RULES_PROJECT, ...on } = props;
   const now = useNow();
   const [start, end] = rangeMs(from, to, now);
   const [, stepMs] = stepFor(end - start, POINTS);
   const first = Math.floor(start / stepMs);
   const last = Math.ceil(end / stepMs);
   const time = useMemo(() => buckets(first * stepMs, last * stepMs, stepMs), [first, last, stepMs]);
-  const answer = useQuery(rangeQuery(query, first * stepMs, (last - 1) * stepMs, stepMs / 1000, RULES_PROJECT));
+  const answer = useQuery(rangeQuery(query, first * stepMs, (last - 1) * stepMs, stepMs / 1000, project));
   const series = useMemo(() => {
     const data = answer.data?.data;
     const all = data?.resultType === "matrix" ? data.result : [];

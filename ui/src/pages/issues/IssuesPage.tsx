@@ -57,18 +57,27 @@ export function IssuesPage() {
       ) : issues?.length === 0 ? (
         <Nothing view={view} />
       ) : (
-        <ul className={classes.list}>
-          {issues?.map((issue) => (
-            <Row
-              key={issue.fingerprint}
-              issue={issue}
-              open={search.issue === issue.fingerprint}
-              onOpen={(open) =>
-                void navigate({ search: { ...search, issue: open ? issue.fingerprint : undefined }, replace: true })
-              }
-            />
-          ))}
-        </ul>
+        <div className={classes.list}>
+          <div className={classes.names} aria-hidden>
+            <span>Issue</span>
+            <span>Seen</span>
+            <span>Runs</span>
+            <span>Users</span>
+            <span>Last</span>
+          </div>
+          <ul className={classes.rows}>
+            {issues?.map((issue) => (
+              <Row
+                key={issue.fingerprint}
+                issue={issue}
+                open={search.issue === issue.fingerprint}
+                onOpen={(open) =>
+                  void navigate({ search: { ...search, issue: open ? issue.fingerprint : undefined }, replace: true })
+                }
+              />
+            ))}
+          </ul>
+        </div>
       )}
     </div>
   );
@@ -90,12 +99,15 @@ function Nothing({ view }: { view: IssueView }) {
 
 function Row({ issue, open, onOpen }: { issue: Issue; open: boolean; onOpen: (open: boolean) => void }) {
   return (
-    <li className={classes.issue} data-severity={issue.severity}>
+    <li className={classes.issue} data-severity={issue.severity} data-open={open || undefined}>
       <div className={classes.top}>
         <button type="button" className={classes.toggle} aria-expanded={open} onClick={() => onOpen(!open)}>
           <IconChevronRight size={15} stroke={1.8} aria-hidden data-open={open || undefined} />
           <span className={classes.title}>
-            <strong>{issueName(issue)}</strong>
+            <strong>
+              {issueName(issue)}
+              {issue.state === "regressed" && <em title="It was resolved, and came back">came back</em>}
+            </strong>
             <span className={classes.message}>
               <Said text={issue.message} />
             </span>

@@ -41,7 +41,13 @@ export function Answers({ ask }: { ask: Ask }) {
         question="Is it working?"
         tone={now.percent === undefined ? undefined : now.percent < SUCCESS_PERCENT ? "bad" : "good"}
         value={now.percent === undefined ? "–" : `${fixed(now.percent, now.percent > 99.94 ? 0 : 1)} %`}
-        what={statuses.isError ? "is not known: the server did not say" : `of ${count(now.ended)} runs ended well`}
+        what={
+          statuses.isError
+            ? "is not known: the server did not say"
+            : statuses.isPending
+              ? "…"
+              : `of ${count(now.ended)} runs ended well`
+        }
         change={change(now.percent, before.percent)}
         versus={versus}
         better="up"
@@ -73,9 +79,11 @@ export function Answers({ ask }: { ask: Ask }) {
         what={
           cost.isError
             ? "is not known: the server did not say"
-            : spent == null
-              ? "no cost is known"
-              : `${usd(spent / hours)} an hour`
+            : cost.isPending
+              ? "…"
+              : spent == null
+                ? "no cost is known"
+                : `${usd(spent / hours)} an hour`
         }
         change={change(spent, costBefore.data?.rows[0]?.value)}
         versus={versus}

@@ -46,6 +46,8 @@ export function Panel({ panel, ask, onStretch, own }: Props) {
         <p className={classes.nothing} role="alert">
           {answer.error.message} It is asked again every few seconds.
         </p>
+      ) : answer.isPending ? (
+        <ChartPending />
       ) : empty ? (
         <p className={classes.nothing}>Nothing of this in the time range.</p>
       ) : (
@@ -71,6 +73,16 @@ export function Panel({ panel, ask, onStretch, own }: Props) {
     </section>
   );
 }
+
+/** Where a chart will be: as high as it, so that nothing jumps when it comes. */
+export const ChartPending = () => (
+  <div className={classes.pending} role="status" aria-label="Loading">
+    {BARS.map((height, at) => (
+      <i key={at} style={{ height: `${height}%` }} />
+    ))}
+  </div>
+);
+const BARS = [32, 45, 38, 60, 52, 70, 48, 56, 41, 64, 50, 36];
 
 export function PanelHead({ title, about }: { title: string; about: string }) {
   return (

@@ -27,12 +27,13 @@ const TITLE: Record<Facet, string> = {
 };
 
 export function Facets({ search, live }: { search: RunsSearch; live: boolean }) {
-  const { data } = useQuery({ ...facetsQuery(search), refetchInterval: live ? 5000 : false });
+  const { data, isError } = useQuery({ ...facetsQuery(search), refetchInterval: live ? 5000 : false });
   const [folded, setFolded] = useLocalStorage<Facet[]>({
     key: "tawny.facets.folded",
     defaultValue: ["version"],
     getInitialValueInEffect: false,
   });
+  if (!data && isError) return <p className={classes.unknown}>The server did not say what there is.</p>;
   if (!data) {
     return (
       <div className={classes.facets} aria-hidden>
