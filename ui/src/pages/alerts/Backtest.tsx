@@ -5,10 +5,11 @@ import { useMutation, useQuery } from "@tanstack/react-query";
 import { useEffect, useMemo, useState } from "react";
 import { backtest, explainQuery, rulesQuery } from "@/api/alerting";
 import type { BacktestAnswer, BacktestRule, Rule, RuleGroup } from "@/api/types";
-import { about, figure, labelName, span } from "@/lib/alerts";
+import { about, labelName, span } from "@/lib/alerts";
 import { ruleYaml, thresholdOf } from "@/lib/backtest";
 import { absolute, count, duration, plural } from "@/lib/format";
 import type { Mark } from "@/lib/series";
+import { readsAs } from "@/lib/unit";
 import { Empty, ErrorState, SkeletonRows } from "@/ui/States";
 import classes from "./Alerts.module.css";
 import type { ViewProps } from "./AlertsPage";
@@ -158,15 +159,16 @@ function Tried({ rule, from, to }: { rule: BacktestRule; from: string; to: strin
   // Only a rule of the server is taken apart; of another the whole expression is drawn, which has values where it fires.
   const known = useQuery({ ...explainQuery(rule.name, rule.group), retry: false }).data;
   const query = known && known.query.trim() === rule.query.trim() ? (known.watched ?? known.query) : rule.query;
+  const reads = useMemo(() => readsAs(rule.query), [rule.query]);
   const marks = useMemo(
     (): Mark[] =>
       rule.intervals.map((interval) => ({
         at: Date.parse(interval.from),
         to: Date.parse(interval.to ?? to),
-        name: `would fire${interval.value == null ? "" : ` at ${figure(interval.value)}`}`,
+        name: `would fire${interval.value == null ? "" : ` at ${reads(interval.value)}`}`,
         tone: "bad",
       })),
-    [rule.intervals, to],
+    [rule.intervals, to, reads],
   );
   return (
     <section className={own.tried} aria-label={rule.name}>
@@ -219,7 +221,7 @@ function Tried({ rule, from, to }: { rule: BacktestRule; from: string; to: strin
                     {duration(interval.seconds * 1000)}
                     {interval.to == null && " so far"}
                   </td>
-                  <td>{figure(interval.value)}</td>
+                  <td>{reads(interval.value)}</td>
                 </tr>
               ))}
             </tbody>

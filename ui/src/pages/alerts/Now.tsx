@@ -12,7 +12,6 @@ import {
   about,
   byName,
   distanceText,
-  figure,
   isShown,
   labelName,
   ruleRows,
@@ -25,6 +24,7 @@ import { useKeys } from "@/ui/useKeys";
 import classes from "./Alerts.module.css";
 import type { ViewProps } from "./AlertsPage";
 import { Severity } from "./Severity";
+import { useReads } from "./useReads";
 
 export function Now({ search, set }: ViewProps) {
   const query = useQuery(alertsQuery);
@@ -103,6 +103,7 @@ function Problems({ answer }: { answer: AlertsAnswer }) {
 }
 
 function Group({ group }: { group: AlertGroup }) {
+  const reads = useReads();
   return (
     <section className={classes.group} data-gravity={group.gravity} aria-label={group.name}>
       <header className={classes.groupHead}>
@@ -112,14 +113,14 @@ function Group({ group }: { group: AlertGroup }) {
       </header>
       <ul className={classes.rows}>
         {group.alerts.map((alert) => (
-          <Row key={`${alert.group} ${alert.fingerprint}`} alert={alert} />
+          <Row key={`${alert.group} ${alert.fingerprint}`} alert={alert} value={reads(alert.name, alert.value)} />
         ))}
       </ul>
     </section>
   );
 }
 
-function Row({ alert }: { alert: Alert }) {
+function Row({ alert, value }: { alert: Alert; value: string }) {
   const labels = about(alert.labels);
   return (
     <li>
@@ -152,7 +153,7 @@ function Row({ alert }: { alert: Alert }) {
           )}
         </span>
         <span className="num" title="Value when the condition last held">
-          {figure(alert.value)}
+          {value}
         </span>
         <Ago at={alert.resolved_at ?? alert.no_data_since ?? alert.fired_at ?? alert.active_at} className="num muted" />
       </Link>
