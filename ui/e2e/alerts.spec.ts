@@ -140,6 +140,13 @@ test("a backtest shows when a rule would have fired, and with another threshold 
       (text) => /Would have fired0×/.test(text ?? ""),
       "no firing",
     );
+    // The address shows somebody else what was tried.
+    await page.reload();
+    await until(
+      async () => [await field.inputValue(), await tried.textContent()],
+      ([text, outcome]) => /> 1000/.test(text ?? "") && /Would have fired0×/.test(outcome ?? ""),
+      "the same trial",
+    );
   });
 });
 

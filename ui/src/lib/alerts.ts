@@ -40,6 +40,8 @@ export interface AlertsSearch {
   from?: string;
   /** Conditions of a silence about to be made. */
   silence?: string;
+  /** Rules as they were changed for a backtest; absent means as they are. */
+  tried?: string;
 }
 
 export function readAlertsSearch(raw: Record<string, unknown>): AlertsSearch {
@@ -52,6 +54,7 @@ export function readAlertsSearch(raw: Record<string, unknown>): AlertsSearch {
     rule: text(raw.rule),
     from: from && /^\d+[smhdw]$/.test(from) ? from : undefined,
     silence: typeof raw.silence === "string" ? raw.silence : undefined,
+    tried: view === "backtest" ? text(raw.tried) : undefined,
   });
 }
 

@@ -39,7 +39,7 @@ export function Backtest({ search, set }: ViewProps) {
           searchable
           data={[...new Set(all.map(({ rule }) => rule.name))].sort()}
           value={chosen?.rule.name ?? null}
-          onChange={(rule) => set({ rule: rule ?? undefined })}
+          onChange={(rule) => set({ rule: rule ?? undefined, tried: undefined })}
         />
         <SegmentedControl
           size="xs"
@@ -53,8 +53,8 @@ export function Backtest({ search, set }: ViewProps) {
         key={`${chosen?.group.name} ${chosen?.rule.name}`}
         of={chosen}
         from={search.from ?? DEFAULT_FROM}
-        // A link to a rule shows its answer.
-        atOnce={chosen !== undefined}
+        tried={search.tried}
+        onTry={(tried) => set({ tried })}
       />
     </div>
   );
@@ -63,14 +63,22 @@ export function Backtest({ search, set }: ViewProps) {
 interface TrialProps {
   of: { rule: Rule; group: RuleGroup } | undefined;
   from: string;
-  atOnce: boolean;
+  /** What was tried, where that is not the rule as it is. */
+  tried: string | undefined;
+  onTry: (tried: string | undefined) => void;
 }
 
-function Trial({ of, from, atOnce }: TrialProps) {
+function Trial({ of, from, tried, onTry }: TrialProps) {
   const written = useMemo(() => (of ? ruleYaml(of.rule, of.group) : EMPTY), [of]);
-  const [text, setText] = useState(written);
+  const [text, setText] = useState(tried ?? written);
   const trial = useMutation({ mutationFn: (rules: string) => backtest({ rules, from }) });
   const { mutate } = trial;
+  // A link to a rule, or to one as somebody changed it, shows its answer.
+  const [atOnce] = useState(of !== undefined || tried !== undefined);
+  const tryIt = () => {
+    onTry(text === written ? undefined : text);
+    mutate(text);
+  };
   // biome-ignore lint/correctness/useExhaustiveDependencies: asked anew for another rule or time, not while somebody writes
   useEffect(() => {
     if (atOnce) mutate(text);
@@ -87,16 +95,12 @@ function Trial({ of, from, atOnce }: TrialProps) {
         onKeyDown={(event) => {
           if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
             event.preventDefault();
-            mutate(text);
+            tryIt();
           }
         }}
       />
       <div className={own.bar}>
-        <Button
-          leftSection={<IconPlayerPlay size={14} stroke={2} />}
-          loading={trial.isPending}
-          onClick={() => mutate(text)}
-        >
+        <Button leftSection={<IconPlayerPlay size={14} stroke={2} />} loading={trial.isPending} onClick={tryIt}>
           Try it on the past
         </Button>
         <span className="faint">
