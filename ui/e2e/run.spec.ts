@@ -1,5 +1,6 @@
 import { beforeAll, expect, test } from "vitest";
 import type { RunAnswer } from "@/api/types";
+import { usd } from "@/lib/format";
 import { ask, NARROW, until, withBrowser } from "./browser";
 import { newTraceId, type Sent, sendLogs, sendSpans, spanId, supportRun } from "./otlp";
 
@@ -251,6 +252,12 @@ test("agents show what each did itself", async () => {
     expect(await lines.count()).toBe(run.agents.length);
     expect(await lines.nth(0).textContent()).toContain(mark);
     expect(await lines.nth(1).textContent()).toContain("carrier-desk");
+    // Two calls of its own, 300 ms and the cost of one call delegated.
+    const [own, below] = run.agents.map((agent) => agent.cost_usd ?? 0);
+    expect([own! > below!, below! > 0]).toEqual([true, true]);
+    expect(await lines.nth(0).textContent()).toContain(`1.70 s + 300 ms`);
+    expect(await lines.nth(0).textContent()).toContain(`${usd(own)} + ${usd(below)}`);
+    expect(await lines.nth(1).textContent()).not.toContain(" + ");
     await lines.nth(1).getByRole("button", { name: "carrier-desk" }).click();
     await page.getByRole("tree").waitFor();
     expect(page.url()).toContain(spanId("sub"));
