@@ -4739,7 +4739,7 @@ export interface components {
             series: number;
             /**
              * Format: double
-             * @description The number its value is compared with, where there is one.
+             * @description What its value is compared with: a number, or what another series gives for the nearest.
              */
             threshold?: number | null;
         };
@@ -4811,6 +4811,11 @@ export interface components {
              * @description How near it is to the threshold: 1 is where it would fire, less is quiet.
              */
             of_threshold?: number | null;
+            /**
+             * Format: double
+             * @description What it is compared with: a number of the rule, or what another series gives now.
+             */
+            threshold?: number | null;
             /**
              * Format: double
              * @description Value now.

@@ -7,9 +7,10 @@ import { useCallback, useEffect, useMemo, useState } from "react";
 import { alertQuery, explainQuery } from "@/api/alerting";
 import { meQuery } from "@/api/settings";
 import type { Alert, AlertEvent, AlertEvidence } from "@/api/types";
-import { about, distanceText, figure, isSeriesOf, labelName, lookbackMs, matcherOf, runsOf } from "@/lib/alerts";
+import { about, distanceText, isSeriesOf, labelName, lookbackMs, matcherOf, runsOf } from "@/lib/alerts";
 import { absolute } from "@/lib/format";
 import type { Mark } from "@/lib/series";
+import { readsAs } from "@/lib/unit";
 import { ErrorState, SkeletonRows } from "@/ui/States";
 import { Ago } from "@/ui/Time";
 import { useEverywhere } from "@/ui/useEverywhere";
@@ -101,6 +102,7 @@ function Shown({ alert, evidence, events }: ShownProps) {
       }),
     [navigate, alert.labels, watched],
   );
+  const reads = readsAs(rule?.query ?? evidence?.query ?? "");
   const near = rule?.values.find((value) => isSeriesOf(value.labels, alert.labels));
 
   return (
@@ -144,14 +146,14 @@ function Shown({ alert, evidence, events }: ShownProps) {
       </header>
       <div className={page.body}>
         <div className={page.main}>
-          <Words alert={alert} />
+          <Words alert={alert} reads={reads} />
           {watched && (
             <section className={page.panel} aria-label="Value over time">
               <header className={page.panelHead}>
                 <h2>
                   {near ? (
                     <>
-                      {figure(near.value)} now
+                      {reads(near.value)} now
                       {near.of_threshold != null && (
                         <span className="muted"> · {distanceText(near.of_threshold)} of its threshold</span>
                       )}
@@ -203,7 +205,7 @@ function firingMarks(alert: Alert): Mark[] {
   return [{ at, to, name: "fires", tone: "bad" }];
 }
 
-function Words({ alert }: { alert: Alert }) {
+function Words({ alert, reads }: { alert: Alert; reads: (value: number) => string }) {
   const { summary, description } = alert.annotations;
   return (
     <section className={page.words} aria-label="What it says">
@@ -222,7 +224,7 @@ function Words({ alert }: { alert: Alert }) {
             , no data since <Ago at={alert.no_data_since} />: this is not the same as ended
           </>
         )}
-        {alert.value != null && `, at ${figure(alert.value)} when its condition last held`}.
+        {alert.value != null && `, at ${reads(alert.value)} when its condition last held`}.
         {alert.silenced_by && " A silence mutes it."}
         {alert.inhibited_by && " Another alert mutes it."}
         {alert.muted_by_time && ` Nobody is told at this hour: ${alert.muted_by_time}.`}

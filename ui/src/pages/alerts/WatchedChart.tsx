@@ -3,9 +3,9 @@ import { useQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
 import { RULES_PROJECT } from "@/api/project";
 import { rangeQuery } from "@/api/promql";
-import { figure } from "@/lib/alerts";
 import { matrixSeries } from "@/lib/promql";
 import { buckets, type Mark, rangeMs, stepFor } from "@/lib/series";
+import { readsAs } from "@/lib/unit";
 import { TimeChart } from "@/ui/chart/TimeChart";
 import { useNow } from "@/ui/useNow";
 import classes from "./Alerts.module.css";
@@ -46,9 +46,10 @@ export function WatchedChart(props: Props) {
     const chosen = only ? all.filter((each) => only(each.metric)) : all;
     return matrixSeries(chosen.length > 0 ? chosen : all, time, LINES);
   }, [answer.data, time, only]);
+  const reads = useMemo(() => readsAs(query, threshold), [query, threshold]);
   const line = useMemo(
-    () => (threshold === undefined ? undefined : { value: threshold, name: `fires past ${figure(threshold)}` }),
-    [threshold],
+    () => (threshold === undefined ? undefined : { value: threshold, name: `fires past ${reads(threshold)}` }),
+    [threshold, reads],
   );
   if (answer.isError)
     return (
@@ -68,7 +69,7 @@ export function WatchedChart(props: Props) {
       time={time}
       series={series}
       kind="lines"
-      format={figure}
+      format={reads}
       threshold={line}
       marks={marks}
       height={height}

@@ -1,9 +1,11 @@
 /** Failures as issues: what detectors saw, grouped, with who is hit, who looks after it and the way to the runs. */
+
 import { Badge, Button, SegmentedControl } from "@mantine/core";
 import { useMediaQuery } from "@mantine/hooks";
 import { IconChevronRight, IconMoonStars } from "@tabler/icons-react";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
+import { LIVE_MS } from "@/api/pace";
 import { decideIssue, findingsQuery, issuesQuery } from "@/api/queries";
 import type { Issue } from "@/api/types";
 import { PageHeader } from "@/layout/PageHeader";
@@ -25,7 +27,7 @@ export function IssuesPage() {
   const search = route.useSearch();
   const navigate = route.useNavigate();
   const view = search.state ?? "active";
-  const query = useQuery({ ...issuesQuery(statesOf(view)), refetchInterval: 5000 });
+  const query = useQuery({ ...issuesQuery(statesOf(view)), refetchInterval: LIVE_MS });
   const issues = query.data?.issues;
   const narrow = useMediaQuery("(max-width: 760px)", undefined, { getInitialValueInEffect: false });
   return (

@@ -8,7 +8,7 @@ import { compact, count, duration, usd } from "@/lib/format";
 import { fixed } from "@/lib/locale";
 import { runsSearch } from "@/lib/overview";
 import { change } from "@/lib/series";
-import { type Ask, useAggregate } from "./ask";
+import { type Ask, REFRESH_MS, useAggregate } from "./ask";
 import classes from "./OverviewPage.module.css";
 import { SLOW_MS, SUCCESS_PERCENT } from "./panels";
 
@@ -25,7 +25,7 @@ export function Answers({ ask }: { ask: Ask }) {
   const cost = useAggregate(ask, { measure: "cost_usd" }, { overTime: false });
   const costBefore = useAggregate(ask, { measure: "cost_usd" }, earlier);
   const tokens = useAggregate(ask, { measure: "tokens", ...QUANTILES }, { overTime: false });
-  const active = useQuery({ ...summaryQuery("15m", undefined), refetchInterval: ask.live ? 5000 : false });
+  const active = useQuery({ ...summaryQuery("15m", undefined), refetchInterval: ask.live ? REFRESH_MS : false });
 
   const now = outcome(statuses.data?.rows);
   const before = outcome(statusesBefore.data?.rows);

@@ -4,7 +4,7 @@ import { IconInfoCircle } from "@tabler/icons-react";
 import { useNavigate } from "@tanstack/react-router";
 import { useCallback, useMemo } from "react";
 import { runsSearch } from "@/lib/overview";
-import { type Mark, type Series, together } from "@/lib/series";
+import { type Series, together } from "@/lib/series";
 import { TimeChart } from "@/ui/chart/TimeChart";
 import { type Ask, useAggregate, useMarks } from "./ask";
 import { Legend } from "./Legend";
@@ -15,13 +15,10 @@ interface Props {
   panel: PanelSpec;
   ask: Ask;
   onStretch: (from: number, to: number) => void;
-  /** Marks of this chart alone, beside those of all. */
-  own?: Mark[];
 }
 
-export function Panel({ panel, ask, onStretch, own }: Props) {
-  const happened = useMarks(ask);
-  const marks = useMemo(() => (own ? [...happened, ...own] : happened), [happened, own]);
+export function Panel({ panel, ask, onStretch }: Props) {
+  const marks = useMarks(ask);
   const navigate = useNavigate();
   const answer = useAggregate(ask, panel.question);
   const earlier = useAggregate(ask, panel.question, { shift: ask.shift ?? 0, enabled: ask.shift !== undefined });
