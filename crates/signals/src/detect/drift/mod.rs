@@ -1,9 +1,9 @@
 //! Drift: a change in what runs of one kind do, found while every single run looks well.
 //!
 //! A [`Watch`] follows the runs of one kind. Everything a run is measured by ([`super::features`]) is a stream of categories: the tool was
-//! used or not, which outcome, which quarter of the usual range a number falls into. After each run the last 8, 12, 16, … runs are compared with all
-//! before them by the likelihood ratio of two multinomials ([`test`]), so one test serves mixes, rates and lengths alike, and a change is found as
-//! soon as enough runs show it, sudden or gradual.
+//! used or not, what came after it, which outcome, which part of the usual range a number falls into. After each run the last 8, 12, 16, … runs
+//! are compared with all before them by the likelihood ratio of two multinomials ([`test`]), so one test serves mixes, rates and lengths alike,
+//! and a change is found as soon as enough runs show it, sudden or gradual.
 //!
 //! The false-alarm rate is set for the whole watch and divided by its streams and by the windows looked at. When something moved,
 //! the finding names the onset (the split that explains the runs best), the stream nearest to a cause, what it was before and is after, what else
@@ -14,7 +14,7 @@ mod explained;
 mod stream;
 mod test;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use model::{Run, Severity, Timestamp, TraceId};
 use serde::{Deserialize, Serialize};
@@ -34,16 +34,19 @@ const WINDOWS: &[usize] = &[8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 5
 /// Looks at windows of one stream per run, on average: the sum of one over each window's stride.
 const LOOKS: f64 = 3.5;
 /// Streams of one kind of run; further features are not followed.
-const MOST_STREAMS: usize = 128;
-/// Streams from which on no further details of a tool (its arguments, failures, time) are followed: an agent with many tools has four
+const MOST_STREAMS: usize = 144;
+/// Streams of these that follow details of a tool (its arguments, failures, time, what comes after it): an agent with many tools has five
 /// streams of each, and which tools it calls tells more.
-const MOST_WITH_DETAILS: usize = 80;
-/// Features that are learned and not watched: one depends on what was learned, and so changes while more is learned; the others follow from
-/// those that are watched.
-const NOT_WATCHED: &[&str] = &["surprise", "steps", "errors", "documents"];
+const MOST_DETAILS: usize = 72;
+/// Features that are learned and not watched: it depends on what was learned, and so changes while more is learned. What comes after what is
+/// watched by itself.
+const NOT_WATCHED: &[&str] = &["surprise"];
 /// Streams named beside the one that leads.
 const ALSO: usize = 6;
-/// Chance below which a stream counts as moved too, once another one has raised the alarm.
+/// Places in a conversation that are told apart: the first run of it, the second, the third and fourth, up to the eighth, all later ones.
+const PLACES: usize = 5;
+/// Chance below which a stream counts as moved too, once another one has raised the alarm, and a change as one among runs at the same place of
+/// their conversations.
 const MOVED_TOO: f64 = 1e-4;
 
 /// How watchful drift is.
@@ -84,9 +87,9 @@ pub struct Watch {
 pub struct Shift {
     /// The stream nearest to a cause.
     pub feature: String,
-    /// What changed in it: a category, or `median` of a number.
+    /// What changed in it: a category, or `median` (`10th percentile`, `90th percentile`) of a number.
     pub what: String,
-    /// Share of runs in that category, or median, before.
+    /// Share of runs in that category, or that quantile, before.
     pub before: f64,
     /// And after.
     pub after: f64,
@@ -120,9 +123,7 @@ impl Watch {
         self.seen += 1;
         self.last = self.last.max(run.start).max(run.last_received);
         for name in features.values.keys().filter(|name| !NOT_WATCHED.contains(&name.as_str())) {
-            let detail = name.contains(':') && !name.starts_with("tool:");
-            let most = if detail { MOST_WITH_DETAILS } else { MOST_STREAMS };
-            if self.streams.len() < most && !self.streams.contains_key(name) {
+            if !self.streams.contains_key(name) && self.has_room(name) {
                 self.streams.insert(name.clone(), Stream::new(name, self.marks.len() - 1));
             }
         }
@@ -137,6 +138,13 @@ impl Watch {
             return None;
         }
         Some(self.shift(&name, split, alarm))
+    }
+
+    /// Whether one more feature is followed.
+    fn has_room(&self, feature: &str) -> bool {
+        let is_detail = |name: &str| name.contains(':') && !name.starts_with("tool:");
+        let details = || self.streams.keys().filter(|name| is_detail(name)).count();
+        self.streams.len() < MOST_STREAMS && (!is_detail(feature) || details() < MOST_DETAILS)
     }
 
     /// When the last run arrived.
@@ -155,11 +163,12 @@ impl Watch {
         for (name, stream) in &self.streams {
             let due = |window: usize| self.seen.is_multiple_of((window as u64 / 8).max(1));
             for (window, side) in stream.windows(WINDOWS, REFERENCE, due) {
-                let mut chance = test::chance(&side, 1.0);
+                let mut chance = stream.chance(&side, 1.0);
                 if chance < alarm {
-                    chance = test::chance(&side, self.spread(stream));
+                    chance = stream.chance(&side, self.spread(stream));
                 }
-                if chance < alarm && best.is_none_or(|(least, _, _)| chance < least) {
+                let best_yet = chance < alarm && best.is_none_or(|(least, _, _)| chance < least);
+                if best_yet && self.is_among_equals(stream, stream.start_of(window)) {
                     best = Some((chance, name, window));
                 }
             }
@@ -173,14 +182,35 @@ impl Watch {
         stream.design_effect(|at| self.marks[at].groups.get("session").map(String::as_str))
     }
 
+    /// Whether a change at `split` is one among runs at the same place of their conversations too. Where an agent has just begun to work, all of
+    /// them are new, and what grows with a conversation grows by itself; that conversations are longer than they were is nothing that it does.
+    fn is_among_equals(&self, stream: &Stream, split: usize) -> bool {
+        let mut runs: HashMap<&str, u32> = HashMap::new();
+        let places: Vec<usize> = self
+            .marks
+            .iter()
+            .map(|mark| {
+                let Some(conversation) = mark.groups.get(explained::SESSION) else { return 0 };
+                let before = runs.entry(conversation).or_default();
+                *before += 1;
+                // The first, the second, the third and fourth, and so on.
+                (before.next_power_of_two().ilog2() as usize).min(PLACES - 1)
+            })
+            .collect();
+        let mut sides = [Side::default(); PLACES];
+        stream.present().for_each(|(at, category)| sides[places[at]].count(category, at >= split));
+        test::chance_within(&sides, self.spread(stream)) < MOVED_TOO
+    }
+
     /// Says what changed at `split`, and takes what came after as the new normal.
     fn shift(&mut self, alarming: &str, split: usize, alarm: f64) -> Shift {
         let split = self.streams[alarming].onset(split);
         let mut moved: Vec<(&String, f64, Side)> = Vec::new();
         for (name, stream) in &self.streams {
             let Some(side) = stream.side(split) else { continue };
-            let chance = test::chance(&side, self.spread(stream));
-            if (chance < MOVED_TOO && stream.matters(split)) || name == alarming {
+            let chance = stream.chance(&side, self.spread(stream));
+            let moved_too = chance < MOVED_TOO && stream.matters(split) && self.is_among_equals(stream, split);
+            if moved_too || name == alarming {
                 moved.push((name, chance, side));
             }
         }
@@ -220,11 +250,13 @@ impl Shift {
             (Some(tool), _) if risky(tool) => Severity::Critical,
             // Other words alone are no failure; where they are one, something else moves too.
             (_, super::vocabulary::FEATURE) => Severity::Info,
-            (_, "outcome" | "failed" | "retrieval" | "document" | "decision" | "refused") => Severity::Critical,
+            (_, "outcome" | "failed" | "retrieval" | "document" | "document_version" | "decision" | "refused") => {
+                Severity::Critical
+            }
             _ => Severity::Warning,
         };
-        let said = if self.what == "median" {
-            format!("median {} before, {} after", rounded(self.before), rounded(self.after))
+        let said = if stream::QUANTILES.contains(&self.what.as_str()) {
+            format!("{} {} before, {} after", self.what, rounded(self.before), rounded(self.after))
         } else {
             format!("{} {:.0} % before, {:.0} % after", self.what, self.before * 100.0, self.after * 100.0)
         };
