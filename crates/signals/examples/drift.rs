@@ -6,7 +6,8 @@
 //! wake somebody.
 //!
 //! `… --example drift -- streams`: reads OTLP/JSON from standard input, a run a line; an empty line ends a stream, which is answered with a line of
-//! JSON: the number of each run that raised an alarm, with its dimension. `cargo xtask bench detect --drift` asks it.
+//! JSON: the number of each run that raised an alarm, with its dimension. What is only worth knowing alerts nobody and is left out.
+//! `cargo xtask bench detect --drift` asks it.
 
 #[path = "../tests/support/mod.rs"]
 mod support;
@@ -15,7 +16,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::io::{BufRead, Write};
 
 use model::raw::Batch;
-use model::{RunStatus, Timestamp};
+use model::{RunStatus, Severity, Timestamp};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message;
 use signals::detect::{Beside, DRIFT, Night, Verdict};
@@ -43,8 +44,9 @@ fn judged(night: &mut Night, batch: Batch<'_>) -> Vec<(RunStatus, Verdict)> {
     support::runs(&[batch]).into_iter().map(judge).collect()
 }
 
-fn dimensions(verdict: &Verdict) -> impl Iterator<Item = &str> {
-    let drifts = verdict.findings.iter().filter(|it| it.detector == DRIFT);
+/// Dimensions of drift in what is said of a run, of findings as grave as that.
+fn dimensions(verdict: &Verdict, least: Severity) -> impl Iterator<Item = &str> {
+    let drifts = verdict.findings.iter().filter(move |it| it.detector == DRIFT && it.severity >= least);
     drifts.map(|finding| finding.evidence["dimension"].as_str().unwrap_or_default())
 }
 
@@ -64,7 +66,7 @@ fn streams() -> std::io::Result<()> {
         let batch = wire::decode(wire::Signal::Traces, wire::Encoding::Json, line.as_bytes());
         let batch = batch.map_err(|error| std::io::Error::other(error.to_string()))?;
         for (_, verdict) in judged(&mut night, batch) {
-            alarms.extend(dimensions(&verdict).map(|dimension| (number, dimension.to_owned())));
+            alarms.extend(dimensions(&verdict, Severity::Warning).map(|dimension| (number, dimension.to_owned())));
         }
         number += 1;
     }
@@ -103,8 +105,8 @@ fn simulated(healthy: u64, seed: u64, streams: u64, every_ms: u64) {
             let Ok(batch) = wire::decode(wire::Signal::Traces, wire::Encoding::Protobuf, &bytes) else { continue };
             for (status, verdict) in judged(&mut night, batch) {
                 failed += u64::from(status == RunStatus::Error);
-                pages += verdict.findings.iter().filter(|it| it.severity == model::Severity::Critical).count() as u64;
-                for dimension in dimensions(&verdict) {
+                pages += verdict.findings.iter().filter(|it| it.severity == Severity::Critical).count() as u64;
+                for dimension in dimensions(&verdict, Severity::Info) {
                     alarmed.insert(verdict.kind.key());
                     drifts.push((stream, number, verdict.kind.agent.clone(), dimension.to_owned()));
                 }

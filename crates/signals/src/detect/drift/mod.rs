@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 pub use self::explained::Cause;
-use self::stream::{Side, Stream};
+use self::stream::{Side, Stream, Told};
 use super::features::{self, Features};
 use super::{Draft, text};
 
@@ -43,6 +43,8 @@ const MOST_DETAILS: usize = 72;
 const NOT_WATCHED: &[&str] = &["surprise"];
 /// Streams named beside the one that leads.
 const ALSO: usize = 6;
+/// The statistic of two categories that one in a hundred exceeds without a change: what is asked of a tool where a change is certain already.
+const ONE_PERCENT: f64 = 6.63;
 /// Places in a conversation that are told apart: the first run of it, the second, the third and fourth, up to the eighth, all later ones.
 const PLACES: usize = 5;
 /// Chance below which a stream counts as moved too, once another one has raised the alarm, and a change as one among runs at the same place of
@@ -52,13 +54,14 @@ const MOVED_TOO: f64 = 1e-4;
 /// How watchful drift is.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Settings {
-    /// False alarms per run of one kind, all streams together. Default: one in 30,000 runs.
+    /// False alarms per run of one kind, all streams together, as the chances of all looks add up: looks at nearly the same runs are counted each,
+    /// so fewer come. Default: one in 10,000 runs.
     pub false_alarms: f64,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { false_alarms: 1.0 / 30_000.0 }
+        Self { false_alarms: 1.0 / 10_000.0 }
     }
 }
 
@@ -93,6 +96,8 @@ pub struct Shift {
     pub before: f64,
     /// And after.
     pub after: f64,
+    /// The category that took its place, or whose place it took.
+    pub instead: Option<String>,
     /// First run after the change.
     pub onset: TraceId,
     /// When it began.
@@ -162,6 +167,7 @@ impl Watch {
         let mut best: Option<(f64, &String, usize)> = None;
         for (name, stream) in &self.streams {
             let due = |window: usize| self.seen.is_multiple_of((window as u64 / 8).max(1));
+            let alarm = alarm * weight(name);
             for (window, side) in stream.windows(WINDOWS, REFERENCE, due) {
                 let mut chance = stream.chance(&side, 1.0);
                 if chance < alarm {
@@ -202,6 +208,26 @@ impl Watch {
         test::chance_within(&sides, self.spread(stream)) < MOVED_TOO
     }
 
+    /// Where another tool follows than did: the tool that is called no more, or the one that is now, if its use changed with it. What follows
+    /// what is certain sooner, and the tool is what somebody asks about.
+    fn tool_behind(&self, feature: &str, split: usize, next: &Told) -> Option<(String, Told)> {
+        if weight(feature) >= 1.0 {
+            return None;
+        }
+        let has_risen = next.after > next.before;
+        let mut tools = [(Some(&next.what), has_risen), (next.instead.as_ref(), !has_risen)];
+        // The one that is missed first.
+        tools.sort_by_key(|(_, has_risen)| *has_risen);
+        tools.into_iter().find_map(|(tool, has_risen)| {
+            let name = format!("tool:{}", tool?);
+            let stream = self.streams.get(&name)?;
+            let side = stream.side(split)?;
+            let told = stream.describe(split, &side);
+            let same_way = told.after != told.before && (told.after > told.before) == has_risen;
+            (same_way && told.what == "used" && test::plain(&side) > ONE_PERCENT).then_some((name, told))
+        })
+    }
+
     /// Says what changed at `split`, and takes what came after as the new normal.
     fn shift(&mut self, alarming: &str, split: usize, alarm: f64) -> Shift {
         let split = self.streams[alarming].onset(split);
@@ -218,22 +244,27 @@ impl Watch {
         moved.sort_by(|a, b| features::rank(a.0).cmp(&features::rank(b.0)).then(a.1.total_cmp(&b.1)));
         let lead = moved.iter().position(|(name, chance, _)| *chance < alarm * 100.0 || *name == alarming).unwrap_or(0);
         let (feature, chance, side) = &moved[lead];
-        let (what, before, after) = self.streams[*feature].describe(split, side);
-        let also = moved.iter().filter(|(name, _, _)| name != feature).take(ALSO);
+        let mut told = self.streams[*feature].describe(split, side);
+        let mut feature = (*feature).clone();
+        if let Some((tool, of_tool)) = self.tool_behind(&feature, split, &told) {
+            (feature, told) = (tool, of_tool);
+        }
+        let also = moved.iter().map(|(name, _, _)| (*name).clone()).filter(|name| *name != feature);
         let onset = &self.marks[split];
         let shift = Shift {
-            feature: (*feature).clone(),
-            what,
-            before,
-            after,
+            what: told.what,
+            before: told.before,
+            after: told.after,
+            instead: told.instead,
             onset: onset.trace_id,
             onset_at: onset.at,
             runs_before: split,
             runs_after: self.marks.len() - split,
             chance: *chance,
-            also: also.map(|(name, _, _)| (*name).clone()).collect(),
-            explained: explained::explained(&self.marks, &self.streams, feature, split),
+            also: also.take(ALSO).collect(),
+            explained: explained::explained(&self.marks, &self.streams, &feature, split),
             good: self.marks.range(..split).rev().take(3).map(|mark| mark.trace_id).collect(),
+            feature,
         };
         self.marks.drain(..split);
         self.streams.values_mut().for_each(|stream| stream.forget(split));
@@ -245,12 +276,16 @@ impl Shift {
     /// The change as a finding of the run that made it certain. `risky` says whether a tool changes something in the world: a
     /// shift in the use of such a tool, or in outcomes, is critical.
     pub fn draft(&self, risky: impl Fn(&str) -> bool) -> Draft {
-        let tool = self.feature.strip_prefix("tool:");
-        let severity = match (tool, self.feature.as_str()) {
-            (Some(tool), _) if risky(tool) => Severity::Critical,
+        // What is called no more, what is called for it, and what else moved with them: a tool that changes something is among them or not.
+        let of_tools = self.feature.starts_with("tool:") || weight(&self.feature) < 1.0;
+        let tools = self.also.iter().chain([&self.feature]).filter_map(|name| name.strip_prefix("tool:"));
+        let followers = [Some(&self.what), self.instead.as_ref()].into_iter().flatten().map(String::as_str);
+        let is_risky = of_tools && tools.chain(followers).any(risky);
+        let severity = match self.feature.as_str() {
+            _ if is_risky => Severity::Critical,
             // Other words alone are no failure; where they are one, something else moves too.
-            (_, super::vocabulary::FEATURE) => Severity::Info,
-            (_, "outcome" | "failed" | "retrieval" | "document" | "document_version" | "decision" | "refused") => {
+            super::vocabulary::FEATURE => Severity::Info,
+            "outcome" | "failed" | "retrieval" | "document" | "document_version" | "decision" | "refused" => {
                 Severity::Critical
             }
             _ => Severity::Warning,
@@ -258,7 +293,12 @@ impl Shift {
         let said = if stream::QUANTILES.contains(&self.what.as_str()) {
             format!("{} {} before, {} after", self.what, rounded(self.before), rounded(self.after))
         } else {
-            format!("{} {:.0} % before, {:.0} % after", self.what, self.before * 100.0, self.after * 100.0)
+            let instead = match &self.instead {
+                Some(other) if self.after > self.before => format!(", instead of {other}"),
+                Some(other) => format!(", {other} instead"),
+                None => String::new(),
+            };
+            format!("{} {:.0} % before, {:.0} % after{instead}", self.what, self.before * 100.0, self.after * 100.0)
         };
         let mut message = format!(
             "{} changed over the last {} runs: {said}, beginning {}",
@@ -278,6 +318,7 @@ impl Shift {
             .with("what", self.what.clone())
             .with("before", self.before)
             .with("after", self.after)
+            .with("instead", json!(self.instead))
             .with("onset_trace_id", self.onset.to_string())
             .with("onset_at", self.onset_at.to_string())
             .with("runs_before", self.runs_before)
@@ -288,6 +329,12 @@ impl Shift {
             .with("explained_by", values)
             .with("last_good", json!(self.good.iter().map(ToString::to_string).collect::<Vec<_>>()))
     }
+}
+
+/// A stream's part of the chance. Which tool comes next follows from which tools are called: it is told where it is certain by itself, and
+/// leaves the first word to the tool.
+fn weight(stream: &str) -> f64 {
+    if stream.starts_with("next:") || stream == "first_tool" { 0.01 } else { 1.0 }
 }
 
 /// The value of an attribute as it is remembered. Of users and conversations only whether two runs share one is asked: what is remembered

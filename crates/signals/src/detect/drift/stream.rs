@@ -57,6 +57,25 @@ impl Side {
     }
 }
 
+/// What moved most in a stream.
+#[derive(Debug, Clone)]
+pub(super) struct Told {
+    /// A category, or a quantile of a number.
+    pub(super) what: String,
+    /// Its share, or value, before.
+    pub(super) before: f64,
+    /// And after.
+    pub(super) after: f64,
+    /// The category that took its place, or whose place it took.
+    pub(super) instead: Option<String>,
+}
+
+impl Told {
+    fn new(what: &str, before: f64, after: f64) -> Self {
+        Self { what: what.to_owned(), before, after, instead: None }
+    }
+}
+
 /// Values of one feature.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Stream {
@@ -324,7 +343,7 @@ impl Stream {
 
     /// What moved most, before and after: of a number its median, or another quantile where that one stayed; else the category whose share
     /// changed most.
-    pub(super) fn describe(&self, split: usize, side: &Side) -> (String, f64, f64) {
+    pub(super) fn describe(&self, split: usize, side: &Side) -> Told {
         if self.numeric {
             let before = self.anchor.unwrap_or_else(|| self.quantiles(0, split));
             let after = self.quantiles(split, self.raw.len());
@@ -334,7 +353,7 @@ impl Stream {
                     told().filter(|value| **value != 0.0).count() as f64 / told().count().max(1) as f64
                 };
                 let split = split.min(self.raw.len());
-                return ("any".into(), some(0, split), some(split, self.raw.len()));
+                return Told::new("any", some(0, split), some(split, self.raw.len()));
             }
             let moved = |at: usize| {
                 let (one, other) = (before[at], after[at]);
@@ -342,7 +361,7 @@ impl Stream {
             };
             let other = if moved(2) >= moved(0) { 2 } else { 0 };
             let told = if moved(1) <= MATTERS && moved(other) > MATTERS { other } else { 1 };
-            return (QUANTILES[told].into(), f64::from(before[told]), f64::from(after[told]));
+            return Told::new(QUANTILES[told], f64::from(before[told]), f64::from(after[told]));
         }
         let share = |counts: &[u32; CATEGORIES], at: usize| {
             f64::from(counts[at]) / f64::from(counts.iter().sum::<u32>().max(1))
@@ -352,9 +371,14 @@ impl Stream {
         let first = usize::from(self.absent_counts);
         let most = (first..CATEGORIES).max_by(|&a, &b| change(a).abs().total_cmp(&change(b).abs())).unwrap_or(0);
         if self.absent_counts && change(0).abs() + 1e-9 >= change(most).abs() {
-            return ("used".into(), 1.0 - share(&side.before, 0), 1.0 - share(&side.after, 0));
+            return Told::new("used", 1.0 - share(&side.before, 0), 1.0 - share(&side.after, 0));
         }
-        let name = self.names.get(most).cloned().unwrap_or_else(|| "others".into());
-        (name, share(&side.before, most), share(&side.after, most))
+        let name = |at: usize| self.names.get(at).map_or("others", String::as_str);
+        // Another one that took its place, or gave it up, for the greater part.
+        let other = (first..CATEGORIES).filter(|&at| change(at) * change(most) < 0.0);
+        let other = other.max_by(|&a, &b| change(a).abs().total_cmp(&change(b).abs()));
+        let other = other.filter(|&at| change(at).abs() * 2.0 >= change(most).abs());
+        let told = Told::new(name(most), share(&side.before, most), share(&side.after, most));
+        Told { instead: other.map(|at| name(at).to_owned()), ..told }
     }
 }
