@@ -125,7 +125,9 @@ fn the_same_tools_in_another_order_are_a_change_of_what_follows_what() {
     });
     let found = found.unwrap();
     assert!(found.evidence["dimension"].as_str().unwrap().starts_with("next:"), "{found:?}");
-    assert!(found.message.contains("what follows `") && found.severity == Severity::Warning, "{}", found.message);
+    assert!(found.message.contains("what follows `") && found.message.contains("instead"), "{}", found.message);
+    // A tool that pays is among what follows: with it the change may wake somebody.
+    assert_eq!(found.severity, Severity::Critical, "{}", found.message);
 }
 
 #[test]
