@@ -144,7 +144,7 @@ class S3(unittest.TestCase):
     def test_what_was_acknowledged_survives_kills_at_random_moments_once(self):
         campaign = Campaign(clients=3, seed=11, bucket=self.bucket)
         self.addCleanup(campaign.close)
-        campaign.run(6, pauses=(0.3, 2.5), say=lambda _: None)
+        campaign.run(4, pauses=(0.3, 2.5), say=lambda _: None)
         print(campaign.summary())
         self.assertGreater(campaign.acknowledged(), 20, "too little was sent to show anything")
         self.assertGreater(campaign.flushes, 0, "nothing reached the bucket")
