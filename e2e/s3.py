@@ -90,9 +90,9 @@ class Kind:
                 time.sleep(0.1)
 
     def stop(self):
-        """Stops what answers: connections are refused."""
-        self.process.terminate()
-        self.process.wait(PATIENCE)
+        """Takes away what answers: connections break and are refused."""
+        self.process.kill()
+        self.process.wait()
 
     def hold(self):
         """Keeps it from answering; connections stay open."""
