@@ -4,11 +4,9 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use datafusion::arrow::array::{Array, AsArray, RecordBatch};
-use datafusion::arrow::compute::cast as cast_array;
-use datafusion::arrow::datatypes::{DataType, Float64Type, Int64Type};
+use datafusion::arrow::datatypes::DataType;
 use datafusion::error::DataFusionError;
-use datafusion::functions_aggregate::expr_fn::{avg, count, sum};
+use datafusion::functions_aggregate::expr_fn::{count, sum};
 use datafusion::logical_expr::{AggregateUDF, Expr};
 use datafusion::prelude::{DataFrame, JoinType, cast, coalesce, col, lit};
 use model::Timestamp;
@@ -17,7 +15,9 @@ use store::Table;
 
 use crate::exprs::{self, all, any, conditions, has_one_of, is_one_of};
 use crate::filter::keys;
-use crate::quantiles::Quantiles;
+use crate::parts::Sums;
+use crate::provider::ProjectTable;
+use crate::quantiles::Sketches;
 use crate::{Engine, QueryError, RunFilter, sql, text};
 
 /// Most rows of an answer.
@@ -161,21 +161,20 @@ impl Engine {
     /// [`MAX_AGGREGATE_ROWS`] rows, `list_time` and `query_bytes`.
     pub async fn aggregate(&self, project: &str, question: &Aggregate) -> Result<Aggregated, QueryError> {
         let (groups, values) = (groups(question)?, values(question)?);
-        let passes = match question.of {
-            Of::Runs => conditions(&question.filter)?.into_iter().map(|(_, condition)| condition).collect(),
-            Of::Steps => step_conditions(&question.filter)?,
-        };
-        let order =
-            groups.iter().enumerate().map(|(at, _)| col(format!("g{at}")).sort(true, false)).collect::<Vec<_>>();
-        let groups = groups.into_iter().enumerate().map(|(at, group)| group.alias(format!("g{at}"))).collect();
+        let groups = groups.into_iter().enumerate().map(|(at, group)| group.alias(group_name(at))).collect();
+        let sums = Summing { groups, values };
+        let passes = passes(question)?;
         self.bounded("list_time", self.limits().list_time, async {
             let snapshot = self.snapshot().await?;
             let table = |table| self.table(&snapshot, table, project);
-            let rows = match question.of {
-                Of::Runs => table(Table::Runs)?.filter(all(passes)),
-                Of::Steps => steps(table(Table::Spans)?, table(Table::Runs)?, all(passes)).await,
-            };
+            // Segments that are remembered, or will be, are not read with the rest.
+            let (mut found, kept) = self.sums_of_segments(&snapshot, project, question, &sums).await?;
+            let rest = |table| self.read(&snapshot, ProjectTable::new(&snapshot, table, project).without(kept));
             let agents = &question.filter.agent;
+            let rows = match question.of {
+                Of::Runs => rest(Table::Runs)?.filter(passes),
+                Of::Steps => steps(rest(Table::Spans)?, table(Table::Spans)?, table(Table::Runs)?, passes).await,
+            };
             let rows = match question.of {
                 Of::Steps if !agents.is_empty() => {
                     let runs = table(Table::Runs)?;
@@ -183,40 +182,56 @@ impl Engine {
                 }
                 _ => rows,
             };
-            let frame = rows
-                .and_then(|frame| frame.aggregate(groups, values))
-                .and_then(|frame| if order.is_empty() { Ok(frame) } else { frame.sort(order) })
-                .and_then(|frame| frame.limit(0, Some(MAX_AGGREGATE_ROWS + 1)))
-                .map_err(sql::errors::convert)?;
-            let batches = frame.collect().await.map_err(sql::errors::convert)?;
-            let mut rows = Vec::new();
-            for batch in &batches {
-                read(batch, question, &mut rows)?;
-            }
-            if rows.len() > MAX_AGGREGATE_ROWS {
-                return Err(QueryError::Limit {
-                    name: "aggregate_rows",
-                    limit: MAX_AGGREGATE_ROWS.to_string(),
-                    advice: "take a longer step, fewer keys or a narrower filter",
-                });
-            }
-            Ok(Aggregated { rows })
+            let frame = rows.and_then(|rows| sums.over(rows)).map_err(sql::errors::convert)?;
+            found.add(&Sums::read(&frame.collect().await.map_err(sql::errors::convert)?, question)?);
+            found.rows(question)
         })
         .await
     }
 }
 
-/// Steps that pass: spans, and what log records tell of runs that have no spans.
-async fn steps(spans: DataFrame, runs: DataFrame, passes: Expr) -> Result<DataFrame, DataFusionError> {
-    let sent = || spans.clone().filter(col("told").is_null());
-    let told = spans.clone().filter(passes.clone().and(any(TOLD_STEPS.map(|part| col("told").like(lit(part))))))?;
+/// What of `question` is asked of each row.
+pub(crate) fn passes(question: &Aggregate) -> Result<Expr, QueryError> {
+    Ok(all(match question.of {
+        Of::Runs => conditions(&question.filter)?.into_iter().map(|(_, condition)| condition).collect::<Vec<_>>(),
+        Of::Steps => step_conditions(&question.filter)?,
+    }))
+}
+
+/// Groups, and what is added up in each.
+pub(crate) struct Summing {
+    groups: Vec<Expr>,
+    values: Vec<Expr>,
+}
+
+impl Summing {
+    /// The sums over some rows, as far as an answer may have them.
+    pub fn over(&self, rows: DataFrame) -> Result<DataFrame, DataFusionError> {
+        rows.aggregate(self.groups.clone(), self.values.clone())?.limit(0, Some(MAX_AGGREGATE_ROWS + 1))
+    }
+}
+
+/// The column of a group.
+pub(crate) fn group_name(at: usize) -> String {
+    format!("g{at}")
+}
+
+/// Steps that pass: `part` of the spans, and what log records tell of runs that have no spans.
+async fn steps(part: DataFrame, spans: DataFrame, runs: DataFrame, passes: Expr) -> Result<DataFrame, DataFusionError> {
+    let part = part.filter(is_sent())?.filter(passes.clone())?;
+    let told = spans.clone().filter(passes.and(any(TOLD_STEPS.map(|part| col("told").like(lit(part))))))?;
     if told.clone().limit(0, Some(1))?.count().await? == 0 {
-        return sent()?.filter(passes);
+        return Ok(part);
     }
     let of = |frame: DataFrame, name| frame.select(vec![col("trace_id").alias(name)]);
     let told = told.join(of(runs, "run")?, JoinType::LeftSemi, &["trace_id"], &["run"], None)?;
-    let told = told.join(of(sent()?, "sent")?, JoinType::LeftAnti, &["trace_id"], &["sent"], None)?;
-    sent()?.filter(passes)?.union(told)
+    let sent = of(spans.filter(is_sent())?, "sent")?;
+    part.union(told.join(sent, JoinType::LeftAnti, &["trace_id"], &["sent"], None)?)
+}
+
+/// Whether a span was sent as one, and not told by log records.
+pub(crate) fn is_sent() -> Expr {
+    col("told").is_null()
 }
 
 /// Steps of these agents: those that name one of them, and those without a name in runs that one of them leads. Most libraries name
@@ -260,7 +275,7 @@ pub(crate) fn time_group(column: &str, step: Duration) -> Result<Expr, QueryErro
     Ok(nanos() - nanos() % lit(step))
 }
 
-/// Count, value, quantiles.
+/// What is added up: the number of rows; where there is a measure its sum, how many rows have it, and with quantiles its sketch.
 fn values(question: &Aggregate) -> Result<Vec<Expr>, QueryError> {
     let runs = question.of == Of::Runs;
     // The tokens of a total over other steps are in those steps; a call told in two traces counts in one.
@@ -287,30 +302,22 @@ fn values(question: &Aggregate) -> Result<Vec<Expr>, QueryError> {
         Measure::Steps if runs => Some(cast(col("steps"), DataType::Int64)),
         Measure::Steps => return Err(QueryError::invalid("a step has no steps: ask with of=runs")),
     };
-    let mut values = vec![count(lit(1)).alias("count")];
-    let value = match (question.measure, measured.clone()) {
-        (_, None) => count(lit(1)),
-        (Measure::DurationMs | Measure::TtftMs | Measure::Steps, Some(measured)) => avg(measured),
-        (_, Some(measured)) => sum(measured),
-    };
-    values.push(number(value).alias("value"));
-    if question.quantiles.is_empty() {
-        return Ok(values);
-    }
     if question.quantiles.len() > MAX_QUANTILES || question.quantiles.iter().any(|wanted| !(0.0..=1.0).contains(wanted))
     {
         return Err(QueryError::invalid(format!("`quantiles` must be at most {MAX_QUANTILES} numbers from 0 to 1")));
     }
-    match (question.measure, measured) {
-        (Measure::Count | Measure::Errors, _) | (_, None) => {
-            Err(QueryError::invalid("counts have no quantiles: take another measure or leave `quantiles` out"))
-        }
-        (_, Some(measured)) => {
-            let arguments = std::iter::once(measured).chain(question.quantiles.iter().map(|wanted| lit(*wanted)));
-            values.push(AggregateUDF::from(Quantiles::new()).call(arguments.collect()).alias("quantiles"));
-            Ok(values)
+    let mut values = vec![count(lit(1)).alias("count")];
+    if !question.quantiles.is_empty() && matches!(question.measure, Measure::Count | Measure::Errors) {
+        return Err(QueryError::invalid("counts have no quantiles: take another measure or leave `quantiles` out"));
+    }
+    if let Some(measured) = measured {
+        values.push(number(sum(measured.clone())).alias("sum"));
+        values.push(count(measured.clone()).alias("known"));
+        if !question.quantiles.is_empty() {
+            values.push(AggregateUDF::from(Sketches::new()).call(vec![measured]).alias("sketch"));
         }
     }
+    Ok(values)
 }
 
 /// The filter as conditions on steps.
@@ -366,39 +373,4 @@ fn step_conditions(filter: &RunFilter) -> Result<Vec<Expr>, QueryError> {
         conditions.push(any(COLUMNS.map(|column| text::contains(column, text, &needle))));
     }
     Ok(conditions)
-}
-
-fn read(batch: &RecordBatch, question: &Aggregate, rows: &mut Vec<AggregateRow>) -> Result<(), QueryError> {
-    let fault = |what: &str| QueryError::Internal(format!("an aggregate without {what}"));
-    let column = |name: &str| batch.column_by_name(name).ok_or_else(|| fault(name));
-    let as_type = |name: &str, data_type: &DataType| {
-        cast_array(column(name)?, data_type).map_err(|error| QueryError::Internal(error.to_string()))
-    };
-    let first = usize::from(question.step.is_some());
-    let times = question.step.map(|_| as_type("g0", &DataType::Int64)).transpose()?;
-    let keys = (0..question.by.len()).map(|at| as_type(&format!("g{}", at + first), &DataType::Utf8));
-    let keys = keys.collect::<Result<Vec<_>, _>>()?;
-    let (counts, values) = (as_type("count", &DataType::Int64)?, as_type("value", &DataType::Float64)?);
-    let (counts, values) = (counts.as_primitive::<Int64Type>(), values.as_primitive::<Float64Type>());
-    let quantiles = (!question.quantiles.is_empty()).then(|| column("quantiles")).transpose()?;
-    let quantiles = quantiles.map(|column| column.as_list_opt::<i32>().ok_or_else(|| fault("lists"))).transpose()?;
-    for row in 0..batch.num_rows() {
-        // Without rows and without groups there is one row of nothing.
-        if counts.value(row) == 0 && question.by.is_empty() && question.step.is_none() {
-            continue;
-        }
-        let of_row = quantiles.filter(|lists| lists.is_valid(row)).map(|lists| lists.value(row));
-        rows.push(AggregateRow {
-            time: times.as_ref().map(|times| Timestamp::from_nanos(times.as_primitive::<Int64Type>().value(row))),
-            by: keys
-                .iter()
-                .map(|key| key.as_string::<i32>())
-                .map(|key| key.is_valid(row).then(|| key.value(row).to_owned()))
-                .collect(),
-            count: counts.value(row).unsigned_abs(),
-            value: values.is_valid(row).then(|| values.value(row)),
-            quantiles: of_row.map(|list| list.as_primitive::<Float64Type>().values().to_vec()).unwrap_or_default(),
-        });
-    }
-    Ok(())
 }

@@ -21,6 +21,7 @@ use futures::FutureExt;
 use store::{Snapshot, Store, Table};
 
 use crate::content::Content;
+use crate::parts::Parts;
 use crate::provider::ProjectTable;
 use crate::yielding::YieldInJoins;
 use crate::{Limits, QueryError, functions, sql, views};
@@ -43,6 +44,8 @@ pub struct Engine {
     limits: Limits,
     /// Session state with functions and settings, no tables; each query adds its own.
     base: SessionState,
+    /// What segments add to numbers for charts.
+    pub(crate) parts: Parts,
 }
 
 impl Engine {
@@ -62,7 +65,7 @@ impl Engine {
             .with_window_functions(functions::window())
             .with_physical_optimizer_rule(Arc::new(YieldInJoins))
             .build();
-        Ok(Self { store, limits, base })
+        Ok(Self { store, limits, base, parts: Parts::default() })
     }
 
     /// The limits in force.

@@ -18,6 +18,7 @@ mod functions;
 mod json;
 mod limits;
 mod logs;
+mod parts;
 mod provider;
 mod prune;
 mod quantiles;

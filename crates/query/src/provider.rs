@@ -1,10 +1,11 @@
 //! A table as DataFusion sees it: one project's rows of a snapshot, hot and sealed.
 //!
 //! The project is part of the table, not of the query: hot rows of other projects are filtered out before any plan sees
-//! them, segments of other projects are not listed, and every file scan carries the project as a predicate besides.
+//! them, segments of other projects are not listed, and every file scan carries the project as a predicate besides, which
+//! a file is asked once and not row by row: all its rows are of one project.
 //! Planning does no I/O: segments are skipped by what is in memory about them ([`crate::prune`]).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -43,12 +44,47 @@ pub(crate) struct ProjectTable {
     project: Arc<str>,
     /// Rows of segments that may be wanted; a segment that is not named may have them anywhere.
     blocks: Arc<HashMap<u64, Vec<Range<u32>>>>,
+    part: Part,
+}
+
+/// Which of the rows.
+#[derive(Clone)]
+enum Part {
+    All,
+    /// Those of one segment.
+    Segment(u64),
+    /// All but those of some segments.
+    But(Arc<HashSet<u64>>),
+}
+
+impl Part {
+    fn has_hot(&self) -> bool {
+        !matches!(self, Self::Segment(_))
+    }
+
+    fn has(&self, segment: u64) -> bool {
+        match self {
+            Self::All => true,
+            Self::Segment(only) => segment == *only,
+            Self::But(others) => !others.contains(&segment),
+        }
+    }
 }
 
 impl ProjectTable {
     /// The rows of `table` that belong to `project`.
     pub fn new(snapshot: &Snapshot, table: Table, project: &str) -> Self {
-        Self { snapshot: snapshot.clone(), table, project: project.into(), blocks: Arc::default() }
+        Self { snapshot: snapshot.clone(), table, project: project.into(), blocks: Arc::default(), part: Part::All }
+    }
+
+    /// The same, only the rows of one segment.
+    pub fn of_segment(self, segment: u64) -> Self {
+        Self { part: Part::Segment(segment), ..self }
+    }
+
+    /// The same without the rows of some segments.
+    pub fn without(self, segments: HashSet<u64>) -> Self {
+        Self { part: Part::But(Arc::new(segments)), ..self }
     }
 
     /// The same, only those rows of segments read: what an index said may hold what is looked for.
@@ -58,6 +94,9 @@ impl ProjectTable {
 
     /// Hot rows of the project, with the columns asked for.
     fn hot(&self, projection: Option<&Vec<usize>>) -> Result<Vec<RecordBatch>> {
+        if !self.part.has_hot() {
+            return Ok(Vec::new());
+        }
         let batches = &self.snapshot.table(self.table).hot;
         let own = batches.iter().map(|batch| own_rows(batch, &self.project, projection)).collect::<Result<Vec<_>>>()?;
         Ok(own.into_iter().filter(|batch| batch.num_rows() > 0).collect())
@@ -71,7 +110,7 @@ impl ProjectTable {
             .table(self.table)
             .segments
             .iter()
-            .filter(|segment| segment.meta.project == self.project)
+            .filter(|segment| segment.meta.project == self.project && self.part.has(segment.meta.id))
             .filter(|segment| (segment.deleted.len() as u64) < segment.meta.rows)
             .filter(|segment| wanted.may_match(&segment.meta))
             .filter(|segment| self.blocks.get(&segment.meta.id).is_none_or(|blocks| !blocks.is_empty()))
@@ -91,6 +130,14 @@ impl ProjectTable {
         // DataFusion would answer min() from them, and they count rows that were replaced.
         time.min_value = bound(segment.meta.min_time);
         time.max_value = bound(segment.meta.max_time);
+        // Columns of which every row has the same value: DataFusion puts the value in their place and reads them not at all.
+        let environment = segment.meta.environment.as_deref().map(|environment| ("environment", environment));
+        for (name, value) in [("project", &*segment.meta.project)].into_iter().chain(environment) {
+            let column = &mut statistics.column_statistics[schema.index_of(name)?];
+            let value = Precision::Exact(ScalarValue::Utf8(Some(value.to_owned())));
+            (column.min_value, column.max_value) = (value.clone(), value);
+            column.null_count = Precision::Exact(0);
+        }
         let file = PartitionedFile::new(segment.meta.path.to_string(), segment.meta.bytes)
             .with_statistics(Arc::new(statistics));
         let blocks = self.blocks.get(&segment.meta.id);

@@ -1,6 +1,7 @@
 //! `quantiles(value, 0.5, 0.95, …)`: several quantiles from one sketch.
 //!
 //! Each thread makes a sketch (`sketch.rs`) of each group, and sketches add up: three quantiles cost what one costs.
+//! [`Sketches`] gives the sketches themselves, for parts of rows whose sums are kept and added up later (`parts.rs`).
 
 use std::mem::size_of;
 use std::sync::Arc;
@@ -76,6 +77,48 @@ impl AggregateUDFImpl for Quantiles {
     }
 }
 
+/// `sketch(value)`: what [`Quantiles`] adds up, as bytes. Not callable from SQL.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Sketches {
+    signature: Signature,
+}
+
+impl Sketches {
+    pub fn new() -> Self {
+        Self { signature: Signature::any(1, Volatility::Immutable) }
+    }
+}
+
+impl AggregateUDFImpl for Sketches {
+    fn name(&self) -> &str {
+        "sketch"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _arg_types: &[DataType]) -> Result<DataType> {
+        Ok(DataType::Binary)
+    }
+
+    fn accumulator(&self, _args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
+        Ok(Box::new(One { quantiles: Vec::new(), sketch: Sketch::default() }))
+    }
+
+    fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
+        Ok(vec![Arc::new(Field::new(format!("{}[sketch]", args.name), DataType::Binary, true))])
+    }
+
+    fn groups_accumulator_supported(&self, _args: AccumulatorArgs) -> bool {
+        true
+    }
+
+    fn create_groups_accumulator(&self, _args: AccumulatorArgs) -> Result<Box<dyn GroupsAccumulator>> {
+        Ok(Box::new(Many { quantiles: Vec::new(), sketches: Vec::new() }))
+    }
+}
+
 /// The quantiles of a call: numbers from 0 to 1 that do not depend on the row.
 fn wanted(args: &AccumulatorArgs) -> Result<Vec<f64>> {
     let nothing = RecordBatch::new_empty(Arc::new(Schema::empty()));
@@ -113,6 +156,7 @@ fn append(list: &mut ListBuilder<Float64Builder>, sketch: &Sketch, quantiles: &[
 
 /// One group.
 struct One {
+    /// None of them asks for the sketch itself.
     quantiles: Vec<f64>,
     sketch: Sketch,
 }
@@ -130,6 +174,9 @@ impl Accumulator for One {
     }
 
     fn evaluate(&mut self) -> Result<ScalarValue> {
+        if self.quantiles.is_empty() {
+            return Ok(ScalarValue::Binary(Some(self.sketch.to_bytes())));
+        }
         let mut list = ListBuilder::new(Float64Builder::new());
         append(&mut list, &self.sketch, &self.quantiles);
         ScalarValue::try_from_array(&list.finish(), 0)
@@ -160,6 +207,7 @@ fn merge(sketch: &mut Sketch, state: &[u8]) -> Result<()> {
 
 /// Many groups at once.
 struct Many {
+    /// As in [`One`].
     quantiles: Vec<f64>,
     sketches: Vec<Sketch>,
 }
@@ -167,6 +215,11 @@ struct Many {
 impl Many {
     fn emit(&mut self, emit_to: EmitTo) -> Vec<Sketch> {
         emit_to.take_needed(&mut self.sketches)
+    }
+
+    fn bytes(&mut self, emit_to: EmitTo) -> ArrayRef {
+        let states = self.emit(emit_to).into_iter().map(|sketch| Some(sketch.to_bytes()));
+        Arc::new(BinaryArray::from_iter(states))
     }
 }
 
@@ -190,6 +243,9 @@ impl GroupsAccumulator for Many {
     }
 
     fn evaluate(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
+        if self.quantiles.is_empty() {
+            return Ok(self.bytes(emit_to));
+        }
         let mut list = ListBuilder::new(Float64Builder::new());
         for sketch in self.emit(emit_to) {
             append(&mut list, &sketch, &self.quantiles);
@@ -198,8 +254,7 @@ impl GroupsAccumulator for Many {
     }
 
     fn state(&mut self, emit_to: EmitTo) -> Result<Vec<ArrayRef>> {
-        let states = self.emit(emit_to).into_iter().map(|sketch| Some(sketch.to_bytes()));
-        Ok(vec![Arc::new(BinaryArray::from_iter(states))])
+        Ok(vec![self.bytes(emit_to)])
     }
 
     fn merge_batch(&mut self, states: &[ArrayRef], groups: &[usize], total: usize) -> Result<()> {
@@ -261,6 +316,15 @@ mod tests {
         {
             assert!((found - expected).abs() <= expected * ACCURACY * 1.01, "{found} for {expected}");
         }
+    }
+
+    #[test]
+    fn the_sketch_itself_is_given_where_no_quantile_is_asked_for() {
+        let mut sketches = Many { quantiles: Vec::new(), sketches: Vec::new() };
+        sketches.update_batch(&values(1, 101), &[0; 100], None, 1).unwrap();
+        let bytes = sketches.evaluate(EmitTo::All).unwrap();
+        let sketch = Sketch::from_bytes(bytes.as_binary::<i32>().value(0)).unwrap();
+        assert_eq!((sketch.count(), sketch.quantile(1.0)), (100, Some(100.0)));
     }
 
     #[test]

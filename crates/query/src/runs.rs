@@ -1,8 +1,15 @@
-//! The list of runs: filters, sorting, pages. Total and facets are counted in `facets.rs`.
+//! The list of runs: filters, sorting, pages. Facets are counted in `facets.rs`.
+//!
+//! A page is found in two steps. The first reads only what filters and order name, of every run that may pass, and finds where
+//! the page ends; the second reads the runs before that end whole: a run has sixty columns, and a page needs them of fifty runs.
 
-use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use datafusion::arrow::compute::{SortOptions, concat, filter as keep, sort_to_indices, take};
+use datafusion::arrow::error::ArrowError;
+use datafusion::common::ScalarValue;
 use datafusion::logical_expr::Expr;
 use datafusion::prelude::{DataFrame, coalesce, col, lit};
+use futures::TryStreamExt;
 use model::{Run, Timestamp, Usd};
 use store::{Snapshot, Table};
 
@@ -36,9 +43,14 @@ impl Engine {
                 partial = more;
             }
             let everything = all(conditions.iter().map(|(_, condition)| condition.clone()));
-            let rows = self.page_rows(&snapshot, project, everything, after, page);
-            let counts = self.counts(&snapshot, project, &conditions, &page.facets, page.total);
-            let (mut runs, (total, facets)) = futures::try_join!(rows, counts)?;
+            // Where facets are counted, the total is counted with them.
+            let counted = page.total && page.facets.is_empty();
+            let end = self.end_of_page(&snapshot, project, everything.clone(), after.clone(), page, counted);
+            let counts = self.counts(&snapshot, project, &conditions, &page.facets, page.total && !counted);
+            let (end, (total, facets)) = futures::try_join!(end, counts)?;
+            let total = if counted { end.rows } else { total };
+            let within = [Some(everything), after, end.bound(page.sort)].into_iter().flatten();
+            let mut runs = self.page_rows(&snapshot, project, all(within), page).await?;
             let more = runs.len() > page.limit;
             runs.truncate(page.limit);
             let next = runs
@@ -50,17 +62,55 @@ impl Engine {
         .await
     }
 
-    async fn page_rows(
+    /// Where the page ends, and how many runs pass `filter` where they are `counted`.
+    async fn end_of_page(
         &self,
         snapshot: &Snapshot,
         project: &str,
         filter: Expr,
         after: Option<Expr>,
         page: &Page,
+        counted: bool,
+    ) -> Result<End, QueryError> {
+        let wanted = page.limit + 1;
+        let by = || sort_value(page.sort.key).alias(BY);
+        let rows = self.table(snapshot, Table::Runs, project)?;
+        let frame = if counted {
+            // Runs of earlier pages count as well.
+            let after = after.map(|after| after.alias(AFTER));
+            rows.filter(filter).and_then(|frame| frame.select([by()].into_iter().chain(after)))
+        } else {
+            rows.filter(all([filter].into_iter().chain(after)))
+                .and_then(|frame| frame.select([by()]))
+                .and_then(|frame| frame.sort(vec![col(BY).sort(!page.sort.descending, false)]))
+                .and_then(|frame| frame.limit(0, Some(wanted)))
+        };
+        let frame = frame.map_err(sql::errors::convert)?;
+        let mut stream = frame.execute_stream().await.map_err(sql::errors::convert)?;
+        let mut end = End { rows: 0, last: None };
+        let mut first: Option<ArrayRef> = None;
+        while let Some(batch) = stream.try_next().await.map_err(sql::errors::convert)? {
+            end.rows += batch.num_rows() as u64;
+            let found = first_of(&batch, first.as_ref(), page.sort.descending, wanted);
+            first = Some(found.map_err(|error| QueryError::Internal(error.to_string()))?);
+        }
+        // A page that is not full has no end, and neither has one that ends among values that are unknown.
+        if let Some(first) = first.filter(|first| first.len() == wanted && first.is_valid(wanted - 1)) {
+            end.last = Some(ScalarValue::try_from_array(&first, wanted - 1).map_err(sql::errors::convert)?);
+        }
+        Ok(end)
+    }
+
+    async fn page_rows(
+        &self,
+        snapshot: &Snapshot,
+        project: &str,
+        filter: Expr,
+        page: &Page,
     ) -> Result<Vec<Run>, QueryError> {
         let table = self.table(snapshot, Table::Runs, project)?;
         let frame = table
-            .filter(all([filter].into_iter().chain(after)))
+            .filter(filter)
             .and_then(|frame| {
                 frame.sort(vec![
                     sort_value(page.sort.key).sort(!page.sort.descending, false),
@@ -72,6 +122,45 @@ impl Engine {
             .map_err(sql::errors::convert)?;
         collect_runs(frame).await
     }
+}
+
+/// Columns of the first step: what runs are sorted by, and whether a run comes after the cursor's.
+const BY: &str = "by";
+const AFTER: &str = "after";
+
+/// What the first step found.
+struct End {
+    /// Runs that pass.
+    rows: u64,
+    /// Sort value of the last run of the page; `None` where all that pass are on it.
+    last: Option<ScalarValue>,
+}
+
+impl End {
+    /// The condition that a run does not come behind the end; those of the end's own value are told apart by their ids.
+    fn bound(self, sort: Sort) -> Option<Expr> {
+        let (by, last) = (sort_value(sort.key), lit(self.last?));
+        Some(if sort.descending { by.gt_eq(last) } else { by.lt_eq(last) })
+    }
+}
+
+/// The first `wanted` sort values, in order, among those of `batch` and of `before`.
+fn first_of(
+    batch: &RecordBatch,
+    before: Option<&ArrayRef>,
+    descending: bool,
+    wanted: usize,
+) -> Result<ArrayRef, ArrowError> {
+    let mut values = match batch.column_by_name(AFTER) {
+        Some(after) => keep(batch.column(0), after.as_boolean())?,
+        None => ArrayRef::clone(batch.column(0)),
+    };
+    if let Some(before) = before {
+        values = concat(&[before.as_ref(), values.as_ref()])?;
+    }
+    let options = SortOptions { descending, nulls_first: false };
+    let order = sort_to_indices(&values, Some(options), Some(wanted))?;
+    take(&values, &order, None)
 }
 
 /// Refuses page sizes outside 1 to [`MAX_PAGE`].

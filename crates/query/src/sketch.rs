@@ -16,6 +16,8 @@ const LARGEST: f64 = 1e12;
 /// Counts of values by size.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Sketch {
+    /// Of all values: counting the buckets for each value that comes would cost more than the value itself.
+    count: u64,
     zeros: u64,
     above: Buckets,
     below: Buckets,
@@ -69,7 +71,8 @@ impl Sketch {
         if !value.is_finite() {
             return;
         }
-        self.ends = if self.count() == 0 { (value, value) } else { (self.ends.0.min(value), self.ends.1.max(value)) };
+        self.ends = if self.count == 0 { (value, value) } else { (self.ends.0.min(value), self.ends.1.max(value)) };
+        self.count += 1;
         let size = value.abs();
         if size < SMALLEST {
             self.zeros += 1;
@@ -81,11 +84,12 @@ impl Sketch {
 
     /// Adds all values of another sketch.
     pub fn merge(&mut self, other: &Self) {
-        if other.count() == 0 {
+        if other.count == 0 {
             return;
         }
-        let ends = if self.count() == 0 { other.ends } else { self.ends };
+        let ends = if self.count == 0 { other.ends } else { self.ends };
         self.ends = (ends.0.min(other.ends.0), ends.1.max(other.ends.1));
+        self.count += other.count;
         self.zeros += other.zeros;
         for (own, others) in [(&mut self.above, &other.above), (&mut self.below, &other.below)] {
             for (at, count) in others.counts.iter().enumerate().filter(|(_, count)| **count > 0) {
@@ -96,16 +100,15 @@ impl Sketch {
 
     /// Number of values.
     pub fn count(&self) -> u64 {
-        self.zeros + self.above.total() + self.below.total()
+        self.count
     }
 
     /// A quantile from 0 to 1; `None` without values.
     pub fn quantile(&self, quantile: f64) -> Option<f64> {
-        let count = self.count();
-        if count == 0 {
+        if self.count == 0 {
             return None;
         }
-        let rank = (quantile * (count - 1) as f64) as u64;
+        let rank = (quantile * (self.count - 1) as f64) as u64;
         let below = self.below.total();
         let value = if rank < below {
             -self.below.at(below - 1 - rank)
@@ -146,7 +149,8 @@ impl Sketch {
         };
         let (above, below) = (buckets()?, buckets()?);
         let ends = (f64::from_bits(least), f64::from_bits(most));
-        (rest.is_empty() && words.next().is_none()).then_some(Self { zeros, above, below, ends })
+        let count = zeros + above.total() + below.total();
+        (rest.is_empty() && words.next().is_none()).then_some(Self { count, zeros, above, below, ends })
     }
 }
 

@@ -204,7 +204,7 @@ impl Inner {
     async fn load_rows(&self, meta: &SegmentMeta, wanted: &[(u32, usize)]) -> Result<Vec<Arc<Span>>, StoreError> {
         let rows: Vec<u32> = wanted.iter().map(|(row, _)| *row).collect();
         let mut spans = Vec::with_capacity(rows.len());
-        for batch in self.reader.rows(meta, &rows, Some(&narrow_columns())).await? {
+        for batch in self.reader.rows_set(meta, &rows, Some(&narrow_columns())).await? {
             spans.extend(narrow_from_batch(&batch)?.into_iter().map(Arc::new));
         }
         Ok(spans)

@@ -1,5 +1,6 @@
 //! The query engine over a real store.
 
+mod charts;
 mod filters;
 mod lists;
 mod projects;

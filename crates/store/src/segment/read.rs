@@ -2,7 +2,7 @@
 //!
 //! Rows of a trace stand together, so a look at the page index leads to the few pages that may hold them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -42,9 +42,48 @@ const BATCH_ROWS_TEXT: usize = 128;
 #[derive(Clone)]
 pub(crate) struct Reader {
     store: Arc<dyn ObjectStore>,
-    footers: Arc<Mutex<Kept<Arc<ParquetMetaData>>>>,
+    footers: Arc<Mutex<Kept<Arc<Footer>>>>,
     /// `None` where a segment has no index.
     indexes: Arc<Mutex<Kept<Option<Arc<Index>>>>>,
+}
+
+/// A footer, and the columns it promises: making these of their description takes longer than reading a few rows.
+struct Footer {
+    metadata: Arc<ParquetMetaData>,
+    columns: ArrowReaderMetadata,
+    /// The same with the number of each row.
+    numbered: ArrowReaderMetadata,
+    /// Columns in which nothing is set, as far as the footer says.
+    unset: HashSet<String>,
+}
+
+/// What the columns of a footer take in memory, about.
+const COLUMNS_BYTES: usize = 64 * 1024;
+
+impl Footer {
+    fn new(metadata: Arc<ParquetMetaData>) -> Result<Self, ParquetError> {
+        let number = Field::new(ROW_NUMBER, DataType::Int64, false).with_extension_type(RowNumber);
+        let options = ArrowReaderOptions::new().with_virtual_columns(vec![Arc::new(number)])?;
+        Ok(Self {
+            columns: ArrowReaderMetadata::try_new(Arc::clone(&metadata), ArrowReaderOptions::new())?,
+            numbered: ArrowReaderMetadata::try_new(Arc::clone(&metadata), options)?,
+            unset: unset(&metadata),
+            metadata,
+        })
+    }
+}
+
+/// Columns of which the footer says that every value is null.
+fn unset(metadata: &ParquetMetaData) -> HashSet<String> {
+    let schema = metadata.file_metadata().schema_descr();
+    let is_unset = |at: &usize| {
+        metadata.row_groups().iter().all(|group| {
+            let column = group.column(*at);
+            let nulls = column.statistics().and_then(|statistics| statistics.null_count_opt());
+            nulls.is_some_and(|nulls| nulls == column.num_values().unsigned_abs())
+        })
+    };
+    (0..schema.num_columns()).filter(is_unset).map(|at| schema.get_column_root(at).name().to_owned()).collect()
 }
 
 /// Decoded parts of files, the ones used last, up to a number of bytes.
@@ -101,6 +140,10 @@ impl Reader {
 
     /// The footer of a segment, with its page index.
     pub async fn footer(&self, meta: &SegmentMeta) -> Result<Arc<ParquetMetaData>, StoreError> {
+        Ok(Arc::clone(&self.decoded(meta).await?.metadata))
+    }
+
+    async fn decoded(&self, meta: &SegmentMeta) -> Result<Arc<Footer>, StoreError> {
         let lock = || self.footers.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(footer) = lock().get(meta.id) {
             return Ok(footer);
@@ -121,8 +164,8 @@ impl Reader {
                 Err(error) => return Err(failed(error)),
             }
         }
-        let footer = Arc::new(reader.finish().map_err(failed)?);
-        lock().put(meta.id, Arc::clone(&footer), footer.memory_size());
+        let footer = Arc::new(Footer::new(Arc::new(reader.finish().map_err(failed)?)).map_err(failed)?);
+        lock().put(meta.id, Arc::clone(&footer), footer.metadata.memory_size() + COLUMNS_BYTES);
         Ok(footer)
     }
 
@@ -157,16 +200,11 @@ impl Reader {
         select: impl FnOnce(&ParquetMetaData) -> Option<RowSelection>,
     ) -> Result<ParquetRecordBatchStream<SegmentFile>, StoreError> {
         let failed = |error: ParquetError| StoreError::segment("read", &meta.path, error);
-        let footer = self.footer(meta).await?;
-        let mut options = ArrowReaderOptions::new();
-        if numbered {
-            let number = Field::new(ROW_NUMBER, DataType::Int64, false).with_extension_type(RowNumber);
-            options = options.with_virtual_columns(vec![Arc::new(number)]).map_err(failed)?;
-        }
-        let selection = select(&footer);
-        let metadata = ArrowReaderMetadata::try_new(footer, options).map_err(failed)?;
+        let footer = self.decoded(meta).await?;
+        let selection = select(&footer.metadata);
+        let metadata = if numbered { footer.numbered.clone() } else { footer.columns.clone() };
         let file =
-            SegmentFile { store: Arc::clone(&self.store), meta: meta.clone(), footer: Arc::clone(metadata.metadata()) };
+            SegmentFile { store: Arc::clone(&self.store), meta: meta.clone(), footer: Arc::clone(&footer.metadata) };
         let mut builder = ParquetRecordBatchStreamBuilder::new_with_metadata(file, metadata);
         let rows = if meta.table == Table::Bodies { BATCH_ROWS_TEXT } else { BATCH_ROWS };
         builder = builder.with_batch_size(rows);
@@ -229,6 +267,21 @@ impl Reader {
     ) -> Result<Vec<RecordBatch>, StoreError> {
         let stream = self.some(meta, rows, columns).await?;
         stream.try_collect().await.map_err(|error| StoreError::segment("read", &meta.path, error))
+    }
+
+    /// [`Reader::rows`] for those who take a column that is not there for one without values: columns in which nothing is set are
+    /// left out. To open a column costs more than to read a run from it, and most columns of a span are empty.
+    pub async fn rows_set(
+        &self,
+        meta: &SegmentMeta,
+        rows: &[u32],
+        columns: Option<&[&str]>,
+    ) -> Result<Vec<RecordBatch>, StoreError> {
+        let footer = self.decoded(meta).await?;
+        let all = footer.columns.schema().fields().iter().map(|field| field.name().as_str());
+        let wanted = all.filter(|name| columns.is_none_or(|columns| columns.contains(name)));
+        let set: Vec<&str> = wanted.filter(|name| !footer.unset.contains(*name)).collect();
+        self.rows(meta, rows, Some(&set)).await
     }
 
     /// The same, some at a time.

@@ -315,11 +315,29 @@ const UNIQUE: &[&str] = &[
 /// The same in `runs`, where each is there once.
 const UNIQUE_RUNS: &[&str] = &["trace_id", "root_span_id"];
 
-/// Columns nobody looks through for a range of values: texts, and ids that are as good as random.
+/// Columns of so few values that a page of them is a few bytes: compressed they are no smaller, and to make what undoes the
+/// compression costs a reader of one run more than everything else about such a column.
+const PLAIN: &[&str] = &[
+    "project",
+    "environment",
+    "dialect",
+    "dialect_version",
+    "kind",
+    "status",
+    "usage_role",
+    "cost_source",
+    "provider_sdk",
+    "remote_parent",
+    "flags",
+    "span_kind",
+    "status_code",
+    "provisional",
+];
+
+/// Columns nobody looks through for a range of values: texts, and ids that are as good as random. Those that are mostly empty are not
+/// among them: their bounds also say where nothing is set, and then nobody opens them.
 const UNBOUNDED: &[&str] = &[
     "attributes",
-    "events",
-    "links",
     "resource",
     "scope",
     "body",
@@ -329,15 +347,25 @@ const UNBOUNDED: &[&str] = &[
     "span_id",
     "parent_span_id",
     "hash",
-    "response_id",
     "tool_call_id",
-    "told_in",
-    "trace_state",
-    "status_message",
-    "error_message",
-    "input_preview",
-    "output_preview",
     "preview",
+];
+
+/// Columns of which bounds are kept for each page, not only for each row group: those that rows are sorted by, and those in which
+/// what is looked for is rare. In the others every page has nearly every value, and bounds only make a file slow to open.
+const PAGE_BOUNDS: &[&str] = &[
+    "trace_id",
+    "started_at",
+    "time",
+    "version",
+    "metric",
+    "status",
+    "error_type",
+    "errors",
+    "told",
+    "duration_ms",
+    "total_tokens",
+    "cost_usd",
 ];
 
 fn properties(table: Table, level: u8) -> WriterProperties {
@@ -347,7 +375,8 @@ fn properties(table: Table, level: u8) -> WriterProperties {
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(zstd).unwrap_or_default()))
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
         .set_max_row_group_bytes(Some(ROW_GROUP_BYTES))
-        .set_data_page_row_count_limit(PAGE_ROWS);
+        .set_data_page_row_count_limit(PAGE_ROWS)
+        .set_statistics_enabled(EnabledStatistics::Chunk);
     let column = |name: &str| ColumnPath::from(name.to_owned());
     let unique_runs = if table == Table::Runs { UNIQUE_RUNS } else { &[] };
     for name in UNIQUE.iter().chain(unique_runs) {
@@ -355,6 +384,12 @@ fn properties(table: Table, level: u8) -> WriterProperties {
     }
     for name in UNBOUNDED {
         builder = builder.set_column_statistics_enabled(column(name), EnabledStatistics::None);
+    }
+    for name in PLAIN {
+        builder = builder.set_column_compression(column(name), Compression::UNCOMPRESSED);
+    }
+    for name in PAGE_BOUNDS {
+        builder = builder.set_column_statistics_enabled(column(name), EnabledStatistics::Page);
     }
     let times: &[&str] = match table {
         Table::Logs => &["time", "sent_time", "observed_at"],

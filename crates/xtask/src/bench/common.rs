@@ -200,7 +200,7 @@ impl Measured {
     pub fn settle(&self) -> Result<Value> {
         /// Longer than compaction waits between two looks.
         const QUIET: Duration = Duration::from_secs(12);
-        const LONGEST: Duration = Duration::from_secs(900);
+        const LONGEST: Duration = Duration::from_secs(3600);
         let begun = Instant::now();
         let mut last = (Value::Null, Instant::now());
         loop {

@@ -38,6 +38,9 @@ pub struct Options {
     /// Leave the fresh processes out.
     #[arg(long)]
     warm: bool,
+    /// A data directory that holds as many spans of the set already: it is read as it is, and nothing is loaded.
+    #[arg(long)]
+    data: Option<PathBuf>,
 }
 
 /// A question, and what its answer may take.
@@ -116,14 +119,18 @@ pub fn run(options: &Options) -> Result<()> {
     let questions: Vec<&Question> = QUESTIONS.iter().filter(|one| kind == Kind::Rich || !one.content).collect();
     let mut columns: Vec<Vec<[String; 3]>> = Vec::new();
     let mut about = vec![vec!["memory, peak MiB".to_owned(), "1,024".into()], vec!["segments".into(), String::new()]];
-    let data = program::fresh_folder("bench-read")?;
+    let loaded = options.data.is_some();
+    anyhow::ensure!(!loaded || options.spans.len() == 1, "a directory holds one number of spans: name it with --spans");
+    let data = options.data.clone().map_or_else(|| program::fresh_folder("bench-read"), Ok)?;
     let mut sent = 0;
     for spans in &options.spans {
         let whole = data_set(kind, *spans)?;
         let next = Set { files: whole.files[sent..].to_vec(), ..whole.clone() };
         sent = whole.files.len();
         let server = Measured::open(&program, data.clone())?;
-        send(&server.server.otlp_http, &next, 4)?;
+        if !loaded {
+            send(&server.server.otlp_http, &next, 4)?;
+        }
         let status = server.settle()?;
         server.server.stop();
         about[1].push(segments(&status).to_string());
