@@ -115,7 +115,7 @@ pub enum At {
     End,
 }
 
-/// The experimental range modifiers.
+/// The modifiers of ranges, stable since Prometheus 3.16.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Extension {
     /// None.

@@ -1,4 +1,4 @@
-//! Trends: `deriv`, `predict_linear`, `double_exponential_smoothing`.
+//! Trends and areas: `deriv`, `predict_linear`, `double_exponential_smoothing`, `integral`.
 
 use crate::annotations::Note;
 use crate::error::{EvalError, Evaluated};
@@ -44,6 +44,18 @@ pub(super) fn predict_linear(call: &RangeCall<'_>) -> Evaluated<Point> {
     of_two_floats(call, || {
         let (slope, value) = line(&call.window, call.time);
         slope * call.scalars[0] + value
+    })
+}
+
+/// The area under the straight lines between the samples, in the unit of the values times seconds.
+pub(super) fn integral(call: &RangeCall<'_>) -> Evaluated<Point> {
+    of_two_floats(call, || {
+        let mut area = Kahan::default();
+        for (times, values) in call.window.times.windows(2).zip(call.window.values.windows(2)) {
+            let seconds = times[1].saturating_sub(times[0]) as f64 / 1000.0;
+            area.add((values[0] / 2.0 + values[1] / 2.0) * seconds);
+        }
+        area.total()
     })
 }
 

@@ -94,6 +94,7 @@ pub static FUNCTIONS: &[Function] = &[
     stable("idelta", &[Matrix], 0, Vector, Range(rate::idelta, false)),
     stable("increase", &[Matrix], 0, Vector, Range(rate::increase, false)),
     experimental("info", &[Vector, Vector], 1, Vector, Special(S::Info)),
+    experimental("integral", &[Matrix], 0, Vector, Range(regression::integral, false)),
     stable("irate", &[Matrix], 0, Vector, Range(rate::irate, false)),
     stable("label_join", &[Vector, String, String, String], -1, Vector, Special(S::LabelJoin)),
     stable("label_replace", &[Vector, String, String, String, String], 0, Vector, Special(S::LabelReplace)),

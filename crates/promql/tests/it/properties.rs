@@ -109,7 +109,7 @@ fn query() -> impl Strategy<Value = String> {
     let selector = (pick(&["a", "b_total", "a{x=\"1\"}", "{__name__=~\".+\"}", "a{x!=\"1\"}", "none"]), modifier());
     let leaf = prop_oneof![
         3 => selector.clone().prop_map(|(selector, modifier)| format!("{selector}{modifier}")),
-        3 => (pick(&["rate", "increase", "delta", "irate", "idelta", "deriv", "changes", "resets", "sum_over_time", "avg_over_time", "min_over_time", "max_over_time", "count_over_time", "last_over_time", "first_over_time", "stddev_over_time", "mad_over_time", "ts_of_max_over_time", "ts_of_last_over_time", "present_over_time", "absent_over_time"]), selector, pick(&["15s", "40s", "2m"]))
+        3 => (pick(&["rate", "increase", "delta", "irate", "idelta", "deriv", "integral", "changes", "resets", "sum_over_time", "avg_over_time", "min_over_time", "max_over_time", "count_over_time", "last_over_time", "first_over_time", "stddev_over_time", "mad_over_time", "ts_of_max_over_time", "ts_of_last_over_time", "present_over_time", "absent_over_time"]), selector, pick(&["15s", "40s", "2m"]))
             .prop_map(|(function, (selector, modifier), range)| format!("{function}({selector}[{range}]{modifier})")),
         1 => Just("rate(a[1m] anchored)".to_owned()),
         1 => Just("delta(b_total[30s] smoothed)".to_owned()),

@@ -96,6 +96,7 @@ mod tests {
             (r#"{{trim "  a "}}{{trimAll "-" "-b-"}}{{trimPrefix "c" "cd"}}{{TrimRight "ee" "e"}}"#, "abd"),
             (r#"{{__timestamp__ | unixEpoch}} {{ __timestamp__ | date "2006-01-02" }}"#, "1700000000 2023-11-14"),
             ("{{urldecode .url}} {{b64enc .level}} {{bytes .size}} {{duration \"1500ms\"}}", "a b ZXJyb3I= 2048 1.5"),
+            (r#"{{urldecode "a%3D1%26b=&c+d"}}"#, "a=1&b=&c d"),
             (r#"{{count "\\w+" .tool}} {{repeat 2 "ab"}} {{ .level | indent 1 }}"#, "2 abab  error"),
         ] {
             assert_eq!(given(template), expected, "{template}");
