@@ -33,6 +33,7 @@ from google.protobuf import json_format
 from opentelemetry.proto.collector.logs.v1 import logs_service_pb2
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
 
+import s3
 from tawny import ROOT, SHARED, Server
 
 # Rows in memory at which the program writes files: small, so that flush and compaction are always under way.
@@ -267,14 +268,15 @@ def protobuf(name, message):
 class Campaign:
     """The program, its clients, and what was found."""
 
-    def __init__(self, clients, seed):
-        self.rng = random.Random(seed)
+    def __init__(self, clients, seed, bucket=None):
+        self.rng, self.bucket = random.Random(seed), bucket
         self.texts, self.source = corpus()
         self.up = threading.Event()
         self.stopping = False
         # Only what got no answer is still sent.
         self.draining = False
-        self.server = Server(["--flush-bytes", FLUSH_BYTES, "--memory", "256MiB"])
+        self.server = Server(["--flush-bytes", FLUSH_BYTES, "--memory", "256MiB"], bucket and bucket.environment,
+                             bucket and f"s3://{s3.BUCKET}/killed")
         self.clients = [Client(self, number, seed * 1000 + number) for number in range(clients)]
         self.replays, self.replayed, self.flushes, self.compactions, self.checked = [], 0, 0, 0, 0
 
@@ -445,6 +447,8 @@ class Campaign:
         if self.replays:
             lines.append("start until ready          "
                          f"median {statistics.median(self.replays):.2f} s, longest {max(self.replays):.2f} s")
+        if self.bucket:
+            lines.append(f"segments in                {self.bucket.version()}")
         lines += [
             f"content                    {self.source}",
             f"file system                {filesystem(self.server.folder.name)}",
@@ -483,17 +487,23 @@ def main():
     options.add_argument("--kills", type=int, default=200)
     options.add_argument("--clients", type=int, default=4)
     options.add_argument("--seed", type=int, default=1)
+    options.add_argument("--s3", action="store_true", help="segments in a bucket of the server that `s3.py` chooses")
     options = options.parse_args()
-    campaign = Campaign(options.clients, options.seed)
+    bucket = s3.chosen()() if options.s3 else None
+    campaign = Campaign(options.clients, options.seed, bucket)
     try:
         campaign.run(options.kills)
         print()
         print(campaign.summary())
     except AssertionError as error:
         print(f"error: {error}", file=sys.stderr)
+        if bucket:
+            bucket.close()
         os._exit(1)
     finally:
         campaign.close()
+        if bucket:
+            bucket.close()
 
 
 if __name__ == "__main__":

@@ -28,7 +28,8 @@ def program():
 
 
 class Server:
-    """A server over a directory of its own. Ports are chosen by the system."""
+    """A server over a directory of its own, or over a bucket with catalog and log in that directory. Ports are chosen by the
+    system."""
 
     def __init__(self, arguments=(), environment=None, data=None, parent=None):
         self.folder = tempfile.TemporaryDirectory(prefix="tawny-e2e-", dir=parent)
@@ -37,6 +38,8 @@ class Server:
         self.environment = {**os.environ, **(environment or {})}
         self.data = pathlib.Path(self.folder.name) / "data"
         self.place = data or str(self.data)
+        if "://" in self.place and "--data-local" not in self.arguments:
+            self.arguments += ["--data-local", str(self.data)]
         self.start()
 
     def start(self):

@@ -8,7 +8,7 @@ const visit = withBrowser();
 const RIGHTS = ["read", "respond", "write", "admin"];
 
 /** Answers as a server would of somebody with two projects, `shop` unless the request asks for another; keeps what requests ask for. */
-async function withProjects(page: Page, projects = ["bank", "shop"]) {
+async function withProjects(page: Page, projects = ["bank", "shop"], everywhere = true) {
   const asked = new Map<string, string | undefined>();
   page.on("request", (request) => {
     const { pathname, searchParams } = new URL(request.url());
@@ -23,7 +23,8 @@ async function withProjects(page: Page, projects = ["bank", "shop"]) {
         status: 403,
         json: { title: "Not allowed", detail: `\`user:jane\` has no part in the project \`${project}\`` },
       });
-    return route.fulfill({ json: { who: "user:jane", project, projects, rights: RIGHTS, closed: true, oidc: false } });
+    const rights = { rights: RIGHTS, everywhere, closed: true, oidc: false };
+    return route.fulfill({ json: { who: "user:jane", project, projects, ...rights } });
   });
   return asked;
 }
@@ -67,6 +68,31 @@ test("who has several projects chooses one; it is in the address, and everything
     await page.goto(`${URL_UNDER_TEST}/`);
     await page.getByRole("button", { name: "Project bank, jane" }).waitFor();
     expect(await axe(page)).toEqual([]);
+  });
+});
+
+test("who has no rights in every project sees alerts of theirs, and is not offered what is the whole server's", async () => {
+  await visit("/status", async (page) => {
+    const asked = await withProjects(page, ["shop"], false);
+    await page.goto(`${URL_UNDER_TEST}/alerts`);
+    const views = page.getByRole("navigation", { name: "Views of alerts" }).getByRole("link");
+    await until(
+      () => views.allTextContents(),
+      (names) => names.length === 2 && names[0]!.startsWith("Now") && names[1] === "History",
+      "two views",
+    );
+    expect(await page.getByRole("button", { name: "Silence…" }).count()).toBe(0);
+    asked.clear();
+    await page.goto(`${URL_UNDER_TEST}/alerts?view=rules`);
+    await page.getByRole("heading", { name: "This is about the whole server" }).waitFor();
+    expect(await axe(page)).toEqual([]);
+    await page.getByRole("link", { name: "Alerts of your project" }).click();
+    await page
+      .getByRole("searchbox")
+      .or(page.getByRole("textbox", { name: "Filter alerts" }))
+      .first()
+      .waitFor();
+    expect(asked.has("/api/v1/rules")).toBe(false);
   });
 });
 
@@ -168,6 +194,44 @@ test("a budget is put in place from the settings and stands on the page of costs
     },
     { complaints: /400|422/ },
   );
+});
+
+test("a key is made, shown once, and revoked only after a question", async () => {
+  await visit("/status", async (page) => {
+    await withProjects(page, ["shop"]);
+    const keys: object[] = [];
+    const made = { id: "k1", name: "checkout agent", scopes: ["ingest"], project: "shop" };
+    await page.route("**/api/v1/keys", (route) => {
+      if (route.request().method() === "GET") return route.fulfill({ json: { keys } });
+      expect(route.request().postDataJSON()).toMatchObject({ name: "checkout agent", scopes: ["ingest"] });
+      keys.push({ ...made, created_at: new Date().toISOString(), last_used_at: null, revoked_at: null });
+      return route.fulfill({ json: { ...made, key: "tw_the_secret" } });
+    });
+    await page.route("**/api/v1/keys/k1", (route) => {
+      expect(route.request().method()).toBe("DELETE");
+      keys[0] = { ...keys[0], revoked_at: new Date().toISOString() };
+      return route.fulfill({ status: 204 });
+    });
+    await page.goto(`${URL_UNDER_TEST}/settings/keys`);
+    await page.getByLabel("What it is for").fill("checkout agent");
+    await page.getByRole("button", { name: "Make the key" }).click();
+    const secret = page.getByRole("dialog", { name: "The key for checkout agent" });
+    await secret.getByText("tw_the_secret").waitFor();
+    expect(await axe(page)).toEqual([]);
+    await secret.getByRole("button", { name: "Close" }).click();
+    await secret.waitFor({ state: "hidden" });
+    await page.getByRole("button", { name: "Revoke checkout agent" }).click();
+    await page.getByRole("button", { name: "Keep it" }).click();
+    await page.getByRole("button", { name: "Revoke checkout agent" }).click();
+    await page.getByRole("button", { name: "Revoke it" }).click();
+    await page
+      .getByRole("row")
+      .filter({ hasText: "checkout agent" })
+      .getByText(/revoked/)
+      .waitFor();
+    // The secret is nowhere any more.
+    expect(await page.locator("body").textContent()).not.toContain("tw_the_secret");
+  });
 });
 
 test("a receiver is tried from the settings, and why it failed is said", async () => {

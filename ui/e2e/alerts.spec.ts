@@ -98,6 +98,32 @@ test("rules say how near they are, and a rule is explained where it stands", asy
   });
 });
 
+test("a rule's value and threshold have their unit, also where the threshold is another series", async () => {
+  await visit("/alerts?view=rules&q=E2eRuns", async (page) => {
+    const rule = (name: string) =>
+      page.getByRole("list", { name: "Rules" }).getByRole("listitem").filter({ hasText: name });
+    const says = (name: string, words: RegExp) =>
+      until(
+        () => rule(name).textContent(),
+        (text) => words.test(text ?? ""),
+        `${name}: ${words}`,
+      );
+    await says("E2eRunsSlow", /\d m?s> 1 h 00 m\d+(\.\d)? %/);
+    await says("E2eRunsAllFail", /\d %> 99 %\d+ %/);
+    await says("E2eRunsDear", /\$\d+\.\d+> \$\d+\.\d+1\.0 %/);
+    // Opened, each series says the same, and so does the chart.
+    await rule("E2eRunsAllFail").getByRole("button").first().click();
+    await says("E2eRunsAllFail", /Quiet: the highest value is \d+(\.\d+)? %, the threshold 99 %/);
+    const chart = rule("E2eRunsAllFail").getByRole("img", { name: /^E2eRunsAllFail, the last 6 hours/ });
+    await until(
+      () => chart.getAttribute("aria-label"),
+      (label) => /last \d+(\.\d+)? %/.test(label ?? ""),
+      "the share on the chart",
+      70_000,
+    );
+  });
+});
+
 test("a backtest shows when a rule would have fired, and with another threshold that it would not have", async () => {
   await visit("/alerts?view=backtest&rule=E2eRunsFail&from=6h", async (page) => {
     const tried = page.getByRole("region", { name: "E2eRunsFail" });
@@ -113,6 +139,13 @@ test("a backtest shows when a rule would have fired, and with another threshold 
       () => tried.textContent(),
       (text) => /Would have fired0×/.test(text ?? ""),
       "no firing",
+    );
+    // The address shows somebody else what was tried.
+    await page.reload();
+    await until(
+      async () => [await field.inputValue(), await tried.textContent()],
+      ([text, outcome]) => /> 1000/.test(text ?? "") && /Would have fired0×/.test(outcome ?? ""),
+      "the same trial",
     );
   });
 });

@@ -7,30 +7,30 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { ask, launch, URL_UNDER_TEST, until, WIDE } from "./browser";
 import { newTraceId, type SpanIn, sendSpans, supportRun } from "./otlp";
 
-/** Steps of the large run. */
-const STEPS = 20_000;
+/** Steps of the large runs. */
+const STEPS = [20_000, 100_000];
 /** Spans a request. */
 const BATCH = 4000;
 /** Times a measurement is repeated; the median is told. */
 const TIMES = 5;
 const LIVE_MINUTES = Number(process.env.BENCH_LIVE_MINUTES ?? 5);
 
-const large = newTraceId();
+const large = new Map(STEPS.map((steps) => [steps, newTraceId()]));
 let browser: Awaited<ReturnType<typeof launch>>;
 
-beforeAll(async () => {
-  browser = await launch();
-  const start = Date.now() - STEPS * 12;
+/** A crawler that hands each forty steps to an agent of its own. */
+async function sendLarge(trace: string, steps: number) {
+  const start = Date.now() - steps * 12;
   const spans: SpanIn[] = [
     {
       id: "root",
       name: "invoke_agent crawler",
       at: 0,
-      ms: STEPS * 12,
+      ms: steps * 12,
       attributes: { "gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": "crawler" },
     },
   ];
-  for (let at = 1; at < STEPS; at += 1) {
+  for (let at = 1; at < steps; at += 1) {
     const agent = at % 40 === 1;
     spans.push({
       id: `s${at}`,
@@ -52,14 +52,19 @@ beforeAll(async () => {
     });
   }
   for (let at = 0; at < spans.length; at += BATCH)
-    await sendSpans({ trace: large, start, service: "bench" }, spans.slice(at, at + BATCH));
+    await sendSpans({ trace, start, service: `bench${steps}` }, spans.slice(at, at + BATCH));
   await until(
-    () => ask<{ run: { steps: number } }>(`/api/v1/runs/${large}?content=none&limit=10`),
-    ({ run }) => run.steps === STEPS,
+    () => ask<{ run: { steps: number } }>(`/api/v1/runs/${trace}?content=none&limit=10`),
+    ({ run }) => run.steps === steps,
     "the large run",
-    120_000,
+    240_000,
   );
-}, 300_000);
+}
+
+beforeAll(async () => {
+  browser = await launch();
+  for (const [steps, trace] of large) await sendLarge(trace, steps);
+}, 600_000);
 afterAll(() => browser.close());
 
 const median = (values: number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
@@ -122,22 +127,9 @@ test("the list of runs", async () => {
   await page.context().close();
 }, 300_000);
 
-test("a run of 20,000 steps", async () => {
-  const page = await opened();
-  await page.goto(`${URL_UNDER_TEST}/runs?service=bench`);
-  const times: number[] = [];
-  for (let at = 0; at < TIMES; at += 1) {
-    const row = page.locator(`a[href*="${large}"]`).first();
-    await row.waitFor();
-    const begun = performance.now();
-    await row.click();
-    await page.getByRole("treeitem").first().waitFor();
-    times.push(performance.now() - begun);
-    // Keeps the answer from being taken out of the page's memory next time.
-    if (at < TIMES - 1) await page.goto(`${URL_UNDER_TEST}/runs?service=bench`);
-  }
-  told(`run of ${STEPS} steps, until its tree is there`, `${median(times).toFixed(0)} ms`, "500 ms");
-  const scrolled = await page.evaluate(async () => {
+/** Frames a second while the tree is scrolled for some seconds, 240 pixels a frame, and the longest frame. */
+const scrolled = (page: Page) =>
+  page.evaluate(async () => {
     let scroller = document.querySelector("[role=tree]")!.parentElement!;
     while (scroller.scrollHeight <= scroller.clientHeight) scroller = scroller.parentElement!;
     const gaps: number[] = [];
@@ -150,12 +142,91 @@ test("a run of 20,000 steps", async () => {
       scroller.scrollTop += 240;
       if (scroller.scrollTop + scroller.clientHeight >= scroller.scrollHeight - 1) scroller.scrollTop = 0;
     }
+    scroller.scrollTop = 0;
     return { frames: (gaps.length / (last - begun)) * 1000, longest: Math.max(...gaps.slice(1)) };
   });
-  told("scrolling its tree", `${scrolled.frames.toFixed(0)} frames/s`, "50");
-  told("scrolling, the longest frame", `${scrolled.longest.toFixed(0)} ms`, "–");
-  await page.context().close();
-}, 300_000);
+
+async function tellScrolled(page: Page, what: string) {
+  const { frames, longest } = await scrolled(page);
+  told(`scrolling ${what}`, `${frames.toFixed(0)} frames/s`, "50");
+  told(`scrolling ${what}, the longest frame`, `${longest.toFixed(0)} ms`, "–");
+}
+
+/** Rows of the tree, also of those out of sight. */
+const rowsOf = (page: Page) =>
+  page.evaluate(() => Math.round(document.querySelector("[role=tree]")!.getBoundingClientRect().height / 30));
+
+/** Milliseconds from a click, or a key, until the tree has another number of rows and is drawn. */
+async function changed(page: Page, act: () => Promise<unknown>): Promise<number> {
+  await page.evaluate(() => {
+    const tree = document.querySelector<HTMLElement>("[role=tree]")!;
+    const height = tree.style.height;
+    const taken = new Promise<number>((done) => {
+      let begun = 0;
+      const begin = () => {
+        begun ||= performance.now();
+      };
+      document.addEventListener("pointerdown", begin, { capture: true, once: true });
+      document.addEventListener("keydown", begin, { capture: true, once: true });
+      const look = () => {
+        if (begun > 0 && tree.style.height !== height) requestAnimationFrame(() => done(performance.now() - begun));
+        else requestAnimationFrame(look);
+      };
+      look();
+    });
+    Object.assign(window, { taken });
+  });
+  await act();
+  return page.evaluate(() => (window as unknown as { taken: Promise<number> }).taken);
+}
+
+test.each(STEPS)(
+  "a run of %i steps",
+  async (steps) => {
+    const trace = large.get(steps)!;
+    const list = `${URL_UNDER_TEST}/runs?service=bench${steps}&from=all`;
+    const page = await opened();
+    await page.goto(list);
+    const times: number[] = [];
+    for (let at = 0; at < TIMES; at += 1) {
+      const row = page.locator(`a[href*="${trace}"]`).first();
+      await row.waitFor();
+      const begun = performance.now();
+      await row.click();
+      await page.getByRole("treeitem").first().waitFor();
+      times.push(performance.now() - begun);
+      // Keeps the answer from being taken out of the page's memory next time.
+      if (at < TIMES - 1) await page.goto(list);
+    }
+    const name = `run of ${steps.toLocaleString("en")} steps`;
+    told(`${name}, until its tree is there`, `${median(times).toFixed(0)} ms`, "500 ms");
+    await tellScrolled(page, `its tree, ${(await rowsOf(page)).toLocaleString("en")} rows`);
+    // The worst a reader can do: all of it at once in the page.
+    await page.getByRole("treeitem").first().click();
+    for (let before = 0, now = await rowsOf(page); now < steps && now !== before; ) {
+      before = now;
+      await page.keyboard.press("Enter");
+      now = await until(
+        () => rowsOf(page),
+        (rows) => rows !== before,
+        "more rows",
+      );
+    }
+    const rows = await rowsOf(page);
+    expect(rows).toBe(steps);
+    await tellScrolled(page, `all ${rows.toLocaleString("en")} rows`);
+    const button = (label: string) => page.getByRole("button", { name: label, exact: true });
+    const fold = await changed(page, () => button("Fold everything").click());
+    const unfold = await changed(page, () => button("Unfold everything").click());
+    await page.getByRole("treeitem").nth(1).click();
+    const one = await changed(page, () => page.keyboard.press("ArrowLeft"));
+    const again = await changed(page, () => page.keyboard.press("ArrowRight"));
+    told("folding everything, unfolding everything", `${fold.toFixed(0)}, ${unfold.toFixed(0)} ms`, "–");
+    told("folding one agent, unfolding it", `${one.toFixed(0)}, ${again.toFixed(0)} ms`, "100 ms");
+    await page.context().close();
+  },
+  600_000,
+);
 
 test(
   "memory of a page left live",

@@ -1,5 +1,6 @@
 import { beforeAll, expect, test } from "vitest";
 import type { RunAnswer } from "@/api/types";
+import { usd } from "@/lib/format";
 import { ask, NARROW, until, withBrowser } from "./browser";
 import { newTraceId, type Sent, sendLogs, sendSpans, spanId, supportRun } from "./otlp";
 
@@ -67,6 +68,19 @@ test("a link opens exactly one step and tab", async () => {
     await detail.getByLabel("Search attributes").fill("output_tokens");
     expect(await detail.getByRole("row").count()).toBe(2);
     expect(await detail.getByRole("row").last().textContent()).toContain("30");
+    await page.reload();
+    await until(
+      () => detail.getByRole("row").count(),
+      (rows) => rows === 2,
+      "the attributes that were looked for",
+    );
+    // The next step is looked at as a whole.
+    await page.locator(`#step-${spanId("chat3")}`).click();
+    await until(
+      async () => new URL(page.url()).searchParams.has("look"),
+      (looks) => !looks,
+      "an address without the search",
+    );
   });
 });
 
@@ -80,6 +94,8 @@ test("an LLM step shows what is new in its conversation, all of it when asked, t
     expect(await roles()).toEqual(["system", "assistant", "assistant"]);
     await detail.getByRole("button", { name: "1 message as in the call before" }).click();
     await until(roles, (shown) => shown.length === 4, "the whole conversation");
+    await page.reload();
+    await until(roles, (shown) => shown.length === 4, "the whole conversation again, by its address");
     expect(await roles()).toEqual(["system", "user", "assistant", "assistant"]);
     expect(await articles.nth(1).textContent()).toContain(`Where is parcel ${mark}?`);
     expect(await articles.nth(2).textContent()).toMatch(/track_parcel.*Result.*Metz/s);
@@ -219,6 +235,12 @@ test("the transcript tells the run once, with the sub-agent folded in", async ()
     expect(await told.getByText("Held until Thursday.").count()).toBe(0);
     await told.getByRole("button", { name: /carrier-desk/, expanded: false }).click();
     await told.getByText("Held until Thursday.").waitFor();
+    // What is unfolded is in the address, and folded again it is not.
+    await page.reload();
+    await told.getByText("Held until Thursday.").waitFor();
+    await told.getByRole("button", { name: /carrier-desk/, expanded: true }).click();
+    await told.getByText("Held until Thursday.").waitFor({ state: "detached" });
+    expect(new URL(page.url()).searchParams.has("turned")).toBe(false);
   });
 });
 
@@ -230,6 +252,12 @@ test("agents show what each did itself", async () => {
     expect(await lines.count()).toBe(run.agents.length);
     expect(await lines.nth(0).textContent()).toContain(mark);
     expect(await lines.nth(1).textContent()).toContain("carrier-desk");
+    // Two calls of its own, 300 ms and the cost of one call delegated.
+    const [own, below] = run.agents.map((agent) => agent.cost_usd ?? 0);
+    expect([own! > below!, below! > 0]).toEqual([true, true]);
+    expect(await lines.nth(0).textContent()).toContain(`1.70 s + 300 ms`);
+    expect(await lines.nth(0).textContent()).toContain(`${usd(own)} + ${usd(below)}`);
+    expect(await lines.nth(1).textContent()).not.toContain(" + ");
     await lines.nth(1).getByRole("button", { name: "carrier-desk" }).click();
     await page.getByRole("tree").waitFor();
     expect(page.url()).toContain(spanId("sub"));

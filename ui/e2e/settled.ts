@@ -74,3 +74,99 @@ export async function sendLoop() {
   await sendSpans({ trace, start: Date.now() - 60_000, service: "e2e-issues" }, loop(agent));
   return { agent, trace };
 }
+
+const TOOL = (name: string, description: string) => ({
+  type: "function",
+  name,
+  description,
+  parameters: { type: "object", properties: { order: { type: "string" } } },
+});
+
+/** Two versions of an agent, of which everything differs that an agent is made of: instructions, tools, model. */
+export async function sendVersions() {
+  const agent = `clerk${newTraceId().slice(0, 6)}`;
+  const traces = [newTraceId(), newTraceId()] as const;
+  const made = [
+    {
+      version: "1.0",
+      model: "gpt-4o-mini",
+      prompt: "You are the order desk. Be brief.",
+      tools: [TOOL("find_order", "Finds an order"), TOOL("refund", "Gives money back")],
+    },
+    {
+      version: "2.0",
+      model: "gpt-4o",
+      prompt: "You are the order desk. Be thorough.",
+      tools: [TOOL("find_order", "Finds an order by its number"), TOOL("escalate", "Asks a person")],
+    },
+  ];
+  for (const [at, { version, model, prompt, tools }] of made.entries())
+    await sendSpans({ trace: traces[at]!, start: Date.now() - 60_000 * (4 - 2 * at), service: `e2e-${agent}` }, [
+      {
+        id: "root",
+        name: `invoke_agent ${agent}`,
+        at: 0,
+        ms: 900,
+        attributes: {
+          "gen_ai.operation.name": "invoke_agent",
+          "gen_ai.agent.name": agent,
+          "gen_ai.agent.version": version,
+        },
+      },
+      {
+        id: "chat",
+        parent: "root",
+        name: `chat ${model}`,
+        at: 10,
+        ms: 700,
+        attributes: {
+          "gen_ai.operation.name": "chat",
+          "gen_ai.agent.name": agent,
+          "gen_ai.request.model": model,
+          "gen_ai.provider.name": "openai",
+          "gen_ai.system_instructions": [{ type: "text", content: prompt }],
+          "gen_ai.tool.definitions": tools,
+          "gen_ai.input.messages": [{ role: "user", parts: [{ type: "text", content: "Where is it?" }] }],
+          "gen_ai.output.messages": [{ role: "assistant", parts: [{ type: "text", content: "Here." }] }],
+        },
+      },
+    ]);
+  return { agent, traces };
+}
+
+/** Runs of an agent that asked one tool and from some moment on asks another, every call well answered. */
+const BEFORE_DRIFT = 160;
+const AFTER_DRIFT = 80;
+
+export async function sendDrift() {
+  const agent = `drifts-${newTraceId().slice(0, 6)}`;
+  const now = Date.now();
+  const all = BEFORE_DRIFT + AFTER_DRIFT;
+  for (let at = 0; at < all; at += 1) {
+    const tool = at < BEFORE_DRIFT ? "look_up_order" : "guess_order";
+    await sendSpans({ trace: newTraceId(), start: now - 3_000_000 + at * 10_000, service: "e2e-drift" }, [
+      {
+        id: "root",
+        name: `invoke_agent ${agent}`,
+        at: 0,
+        ms: 900,
+        attributes: { "gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": agent },
+      },
+      {
+        id: "tool",
+        parent: "root",
+        name: `execute_tool ${tool}`,
+        at: 20,
+        ms: 100 + (at % 7),
+        attributes: {
+          "gen_ai.operation.name": "execute_tool",
+          "gen_ai.agent.name": agent,
+          "gen_ai.tool.name": tool,
+          "gen_ai.tool.call.arguments": `{"order":"A-${at}"}`,
+          "gen_ai.tool.call.result": '{"status":"sent"}',
+        },
+      },
+    ]);
+  }
+  return { agent };
+}

@@ -21,6 +21,7 @@ import { readOverviewSearch } from "./lib/overview";
 import {
   readConnectSearch,
   readDoctorSearch,
+  readIncidentSearch,
   readRunSearch,
   readSessionSearch,
   readSessionsSearch,
@@ -112,6 +113,7 @@ const alert = createRoute({
 const incident = createRoute({
   getParentRoute: () => root,
   path: "/incidents/$fingerprint",
+  validateSearch: readIncidentSearch,
   component: lazyRouteComponent(() => import("./pages/incident/IncidentPage"), "IncidentPage"),
 });
 

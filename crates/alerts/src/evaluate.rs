@@ -6,6 +6,7 @@
 
 mod alert;
 mod group;
+mod limits;
 mod restore;
 mod schedule;
 mod vanished;
@@ -15,6 +16,7 @@ use promql::{Labels, Point, Query, ResultSample};
 
 pub use self::alert::{ActiveAlert, RESOLVED_RETENTION_MS, State};
 pub use self::group::{GroupState, Health, Outcome, RuleState, evaluate};
+pub use self::limits::{Limits, limits};
 pub use self::restore::{GRACE_MS, restore};
 pub use self::schedule::{Due, due, offset_of};
 pub use self::vanished::watched;

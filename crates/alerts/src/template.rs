@@ -54,15 +54,20 @@ impl Template {
 
     /// Reads the template of a rule, with `$labels`, `$value`, `$externalLabels` and `$externalURL`.
     pub fn parse_alert(text: &str) -> Result<Self, TemplateError> {
-        Self::read(text, ALERT_PRELUDE)
+        Self::read(text, ALERT_PRELUDE, &[])
     }
 
     /// Reads a template without variables of its own.
     pub fn parse(text: &str) -> Result<Self, TemplateError> {
-        Self::read(text, "")
+        Self::read(text, "", &[])
     }
 
-    fn read(text: &str, prelude: &str) -> Result<Self, TemplateError> {
+    /// Reads a template that may call functions [`World::call`] knows as well.
+    pub fn parse_with(text: &str, functions: &'static [&'static str]) -> Result<Self, TemplateError> {
+        Self::read(text, "", functions)
+    }
+
+    fn read(text: &str, prelude: &str, functions: &'static [&'static str]) -> Result<Self, TemplateError> {
         if text.len() > MAX_TEMPLATE_BYTES {
             let message = format!("the template has {} bytes; at most {MAX_TEMPLATE_BYTES} are allowed", text.len());
             return Err(TemplateError { at: crate::yaml::Place { line: 1, column: 1 }, message });
@@ -70,7 +75,7 @@ impl Template {
         if !text.contains("{{") {
             return Ok(Self::literal(text));
         }
-        let parsed = parse::parse(&format!("{prelude}{text}"), prelude.len())?;
+        let parsed = parse::parse(&format!("{prelude}{text}"), prelude.len(), functions)?;
         Ok(Self { text: text.into(), parsed: Some(Arc::new(parsed)) })
     }
 
@@ -103,6 +108,10 @@ pub trait World {
     /// Whether `title` makes all but the first letter of a word small: Alertmanager's does, Prometheus' leaves them.
     fn title_lowers(&self) -> bool {
         false
+    }
+    /// Calls a function of this world's own; `None` where it is none, then it is Go's, Prometheus' or Alertmanager's.
+    fn call(&mut self, _name: &str, _args: &[Value]) -> Option<Result<Value, String>> {
+        None
     }
 }
 

@@ -5,7 +5,7 @@
 //! names, native histograms), checked by Prometheus' own test scripts, which [`testscript`] runs.
 //!
 //! Names are dropped in the end, as Prometheus does with delayed name removal switched on. Everything experimental in Prometheus
-//! is supported but `start_timestamp` (series here have no start times) and the `__type__`-aware counter check.
+//! is supported but the `__type__`-aware counter check.
 
 mod aggregate;
 mod annotations;
@@ -22,6 +22,7 @@ mod parse;
 mod plan;
 mod quote;
 mod series;
+mod starts;
 mod sums;
 pub mod testscript;
 

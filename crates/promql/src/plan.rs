@@ -72,6 +72,8 @@ pub struct SelectorNeed {
     pub from_ms: i64,
     /// … up to this one are looked at.
     pub to_ms: i64,
+    /// How much time one step looks at: the range, or the look-back.
+    pub window_ms: i64,
 }
 
 impl Query {
@@ -132,14 +134,15 @@ fn visit(
 
 /// What `info` fetches: the info metrics that fulfil the conditions of its second argument.
 fn info_need(call: &Call, span: Span, params: &Params) -> Result<SelectorNeed, EvalError> {
-    let when = first_when(&call.args[0]).cloned().unwrap_or_default();
-    let span = moved(&when, span, params)?;
+    let shift = info_shift(call, params)?;
+    let span = Span { from: shift.apply(span.from), to: shift.apply(span.to) };
     let mut matchers = match call.args.get(1).map(|arg| &arg.expr) {
         Some(Expr::Vector(selector)) => selector.matchers.clone(),
         _ => Vec::new(),
     };
     matchers.extend(implied_info_name(&matchers));
-    Ok(SelectorNeed { matchers, from_ms: span.from.saturating_sub(params.lookback), to_ms: span.to })
+    let from_ms = span.from.saturating_sub(params.lookback);
+    Ok(SelectorNeed { matchers, from_ms, to_ms: span.to, window_ms: params.lookback })
 }
 
 /// What `info` takes for an info metric where its conditions do not name one: `target_info`; where they only say which it is not, any
@@ -153,11 +156,31 @@ pub(crate) fn implied_info_name(conditions: &[Matcher]) -> Option<Matcher> {
     if only_excluded { Matcher::new(METRIC_NAME, MatchOp::Matches, ".+_info").ok() } else { None }
 }
 
-/// `offset` and `@` of the first selector in `node`.
-pub(crate) fn first_when(node: &Node) -> Option<&When> {
+/// The time `info` looks at info metrics: that of the selectors its first argument is made of, where all refer to the same; else that of the
+/// step.
+pub(crate) fn info_shift(call: &Call, params: &Params) -> Result<Shift, EvalError> {
+    Ok(common_shift(&call.args[0], params)?.unwrap_or_default())
+}
+
+/// `offset` and `@` that all parts of `node` have from which its vector comes; none where they differ, or where one comes from no selector.
+fn common_shift(node: &Node, params: &Params) -> Result<Option<Shift>, EvalError> {
     match &node.expr {
-        Expr::Vector(selector) | Expr::Matrix(selector, _) => Some(&selector.when),
-        _ => node.children().into_iter().find_map(first_when),
+        Expr::Vector(selector) | Expr::Matrix(selector, _) => {
+            Shift::of(&selector.when, params).map(|it| Some(it.plain()))
+        }
+        Expr::Subquery(subquery) => {
+            // What is inside moves with it; where both say something, no one time is meant.
+            let outer = Shift::of(&subquery.when, params)?.plain();
+            let inner = common_shift(&subquery.inner, params)?;
+            Ok(inner.filter(|&inner| inner == Shift::default()).map(|_| outer))
+        }
+        _ => {
+            let vectors = |child: &&Node| matches!(child.value_type(), ValueType::Vector | ValueType::Matrix);
+            let shifts = node.children().into_iter().filter(vectors).map(|child| common_shift(child, params));
+            let shifts = shifts.collect::<Result<Vec<Option<Shift>>, EvalError>>()?;
+            let first = shifts.first().copied().flatten();
+            Ok(first.filter(|first| shifts.iter().all(|other| other.as_ref() == Some(first))))
+        }
     }
 }
 
@@ -173,6 +196,7 @@ fn need(selector: &Selector, range: i64, span: Span, params: &Params) -> Result<
         matchers: selector.matchers.clone(),
         from_ms: span.from.saturating_sub(before),
         to_ms: span.to.saturating_add(after),
+        window_ms: if range == 0 { params.lookback } else { range },
     })
 }
 
@@ -182,7 +206,7 @@ fn moved(when: &When, span: Span, params: &Params) -> Result<Span, EvalError> {
 }
 
 /// `offset` and `@` with their values.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Shift {
     offset: i64,
     at: Option<i64>,
@@ -197,6 +221,14 @@ impl Shift {
             At::End => params.end,
         });
         Ok(Self { offset, at })
+    }
+
+    /// The same with no offset beside a fixed time: `@ 180 offset 1m` is `@ 120`.
+    fn plain(self) -> Self {
+        match self.at {
+            Some(at) => Self { offset: 0, at: Some(at.saturating_sub(self.offset)) },
+            None => self,
+        }
     }
 
     /// The time a selector evaluated at `time` refers to.

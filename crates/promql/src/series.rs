@@ -24,8 +24,12 @@ pub struct Series {
     pub times: Vec<i64>,
     /// Values of the floats.
     pub values: Vec<f64>,
+    /// Since when the counter behind each float counts; 0 where that is not known, empty where it is known of none.
+    pub starts: Vec<i64>,
     /// Native histograms with their times. Their counter reset hints must be set (see [`crate::histogram::set_hints`]).
     pub histograms: Vec<(i64, Arc<Histogram>)>,
+    /// As `starts`, of the histograms.
+    pub histogram_starts: Vec<i64>,
 }
 
 impl Series {

@@ -179,12 +179,17 @@ impl Head {
     /// Labels of the series that fulfil all `matchers` and may have samples after `from` up to `to`.
     pub fn labels_of(&self, matchers: &[Matcher], from: i64, to: i64) -> Vec<Labels> {
         let mut found = Vec::new();
+        self.each_labels(matchers, from, to, &mut |labels| found.push(labels.clone()));
+        found
+    }
+
+    /// As [`Head::labels_of`], handed over one by one.
+    pub fn each_labels(&self, matchers: &[Matcher], from: i64, to: i64, take: &mut dyn FnMut(&Labels)) {
         self.each_match(matchers, |memory| {
             if memory.overlaps(from, to) {
-                found.push(memory.labels.clone());
+                take(&memory.labels);
             }
         });
-        found
     }
 
     fn each_match(&self, matchers: &[Matcher], mut take: impl FnMut(&Memory)) {

@@ -28,4 +28,5 @@ pub use disk::{
 };
 pub use found::Found;
 pub use head::{AHEAD_MAX, Bounds, Head, LABEL_BYTES_MAX, LABELS_MAX};
+pub use thin::Fill;
 pub use write::{Batch, Exemplar, Metadata, MetricType, Mode, Refused, SampleValue, Write};

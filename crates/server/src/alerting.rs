@@ -39,7 +39,7 @@ pub use self::deliver::deliver;
 pub use self::evaluate::evaluate;
 pub use self::keep::{Ack, Event, EventKind};
 pub use self::ours::follow;
-pub use self::present::{threshold, time_text};
+pub use self::present::{Threshold, threshold, time_text};
 pub use self::reload::reload;
 pub use self::send::http_client;
 pub use self::settings::AlertSettings;

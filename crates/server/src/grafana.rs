@@ -6,6 +6,7 @@ mod jaeger;
 mod logql;
 mod loki;
 mod tempo;
+mod tempo_metrics;
 mod traceql;
 
 use std::sync::Arc;
@@ -45,10 +46,16 @@ fn time_literal(time: Timestamp) -> String {
 
 /// Asks in SQL; rows in the order of their columns.
 async fn sql(app: &App, text: String) -> Result<Vec<Vec<Value>>, Problem> {
+    sql_rows(app, text, 0).await
+}
+
+/// As [`sql`], with this many rows at least.
+async fn sql_rows(app: &App, text: String, rows: usize) -> Result<Vec<Vec<Value>>, Problem> {
     let project = app.project();
     let answer = app
         .ask_sql(|engine| async move {
-            let limits = engine.limits().sql;
+            let mut limits = engine.limits().sql;
+            limits.rows = limits.rows.max(rows);
             engine.sql(&project, &text, limits).await
         })
         .await?;

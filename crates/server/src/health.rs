@@ -53,7 +53,7 @@ pub fn health(app: &App) -> Health {
                 reasons.push(format!("requests in work hold {used} of {limit} bytes (limit `inflight_bytes`)"));
             }
             if let Ok(opened) = app.opened() {
-                if !opened.store.takes_requests() {
+                if !opened.store.takes_requests() && !opened.store.is_taken_over() {
                     reasons.push(
                         "nothing can be kept: what writes the log ended at a fault, which the server's log tells; restart the server"
                             .into(),

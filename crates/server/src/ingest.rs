@@ -236,6 +236,7 @@ fn refuse_commit(error: CommitError) -> Refusal {
         CommitError::Full { limit, retry_after } => Refusal::Busy { limit, retry_after },
         CommitError::TooLarge { limit, .. } => Refusal::TooLarge { limit },
         CommitError::Closed => Refusal::NotReady { state: "stopping" },
+        CommitError::TakenOver => Refusal::TAKEN_OVER,
         error @ CommitError::Io(_) => Refusal::NotKept(error.to_string()),
     }
 }

@@ -111,6 +111,26 @@ fn arguments_that_depart_from_all_earlier_ones_are_told_and_are_grave_where_the_
 }
 
 #[test]
+fn the_same_tools_in_another_order_are_a_change_of_what_follows_what() {
+    let in_order = |script: &mut Script, tools: &[&str]| {
+        tools.iter().for_each(|tool| call(script, tool));
+        script.says("It is on its way.");
+    };
+    let mut night = after(60, |script| in_order(script, &["find", "check", "pay"]));
+    let found = (61..=100).find_map(|number| {
+        let mut script = Script::of(number, "helper");
+        in_order(&mut script, &["find", "pay", "check"]);
+        let verdict = script.shown_to(&mut night, Beside::default());
+        verdict.findings.into_iter().find(|finding| finding.detector == "drift")
+    });
+    let found = found.unwrap();
+    assert!(found.evidence["dimension"].as_str().unwrap().starts_with("next:"), "{found:?}");
+    assert!(found.message.contains("what follows `") && found.message.contains("instead"), "{}", found.message);
+    // A tool that pays is among what follows: with it the change may wake somebody.
+    assert_eq!(found.severity, Severity::Critical, "{}", found.message);
+}
+
+#[test]
 fn telemetry_that_no_longer_tells_tokens_is_a_change_of_what_is_told() {
     let mut night = after(60, |script| tokens(script, 2_000));
     let shift = (61..=90).find_map(|number| {

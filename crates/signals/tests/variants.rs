@@ -329,3 +329,65 @@ fn a_tool_that_is_no_longer_called() {
     let right = &["tool:track_shipment", "tool_calls"];
     check("no tracking", Industry::Commerce, change, Expected { within: 150, right, also: &["drift"] });
 }
+
+#[test]
+fn a_search_that_gives_one_document_where_it_gave_several() {
+    let change = |plan: &mut Plan, _| {
+        for step in &mut plan.steps {
+            match &mut step.work {
+                Work::Retrieval { documents, .. } | Work::Rerank { after: documents, .. } => documents.truncate(1),
+                _ => {}
+            }
+        }
+    };
+    check("one document", Industry::DevOps, change, Expected { within: 40, right: &["documents"], also: &["drift"] });
+}
+
+#[test]
+fn tools_that_come_in_another_order() {
+    let change = |plan: &mut Plan, _| {
+        let tools: Vec<usize> =
+            (0..plan.steps.len()).filter(|&at| matches!(plan.steps[at].work, Work::Tool { .. })).collect();
+        let [first, second, ..] = tools[..] else { return };
+        let (before, after) = plan.steps.split_at_mut(second);
+        std::mem::swap(&mut before[first].work, &mut after[0].work);
+    };
+    let right = &["first_tool", "next:get_order"];
+    check("other order", Industry::Commerce, change, Expected { within: 60, right, also: &["drift"] });
+}
+
+#[test]
+fn a_tool_that_works_at_the_second_try_in_a_third_of_the_runs() {
+    let change = |plan: &mut Plan, _| {
+        if !among(plan, 0.35) {
+            return;
+        }
+        let of = |step: &Step| matches!(step.work, Work::Tool { name: "screen_sanctions", .. });
+        let Some(at) = plan.steps.iter().position(of) else { return };
+        let (mut failed, length) = (plan.steps[at].clone(), plan.steps[at].end - plan.steps[at].start + 1_000_000);
+        delay(plan, failed.start, length);
+        let mut id = *failed.span_id.as_bytes();
+        id[0] ^= 0x5a;
+        failed.span_id = model::SpanId::from_array(id);
+        failed.error = Some(Failure { kind: "ConnectionResetError", message: "connection reset by peer".into() });
+        if let Work::Tool { result, call_id, .. } = &mut failed.work {
+            *result = None;
+            call_id.push('0');
+        }
+        plan.steps.insert(at, failed);
+    };
+    let right = &["tool_fails:screen_sanctions", "errors"];
+    check("second try", Industry::Finance, change, Expected { within: 200, right, also: &["drift"] });
+}
+
+#[test]
+fn answers_in_another_language() {
+    let change = |plan: &mut Plan, since: u64| {
+        let words = ["Ihre Anfrage ist bearbeitet", "Wir haben alle Vorgänge geprüft", "Gern geschehen"];
+        answer(plan, |_| {
+            format!("{}. Bei weiteren Fragen erreichen Sie uns jederzeit, Vorgang {since}.", words[since as usize % 3])
+        });
+    };
+    let right = &["decision", "opening", "word_chars", "answer_chars", "outcome"];
+    check("German", Industry::Finance, change, Expected { within: 40, right, also: &["drift", "ignored_result"] });
+}

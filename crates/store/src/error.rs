@@ -85,6 +85,12 @@ pub enum StoreError {
         /// Its URL.
         url: String,
     },
+    /// Another process has the bucket now: what this one would write or remove there is not its own any more.
+    #[error("cannot change {url}: another process has taken it over; stop this one, and send to that one")]
+    TakenOver {
+        /// Its URL.
+        url: String,
+    },
     /// There is no store.
     #[error("there is no store in {path}: it has no catalog.db; name the data directory with --data")]
     NoStore {
@@ -200,6 +206,9 @@ pub enum CommitError {
     /// The log could not be written; the request is not kept and may be sent again.
     #[error("cannot write the log: {0}")]
     Io(Arc<std::io::Error>),
+    /// Another process has the bucket now: what this one keeps nobody would find.
+    #[error("another process has taken over the bucket; send to that one")]
+    TakenOver,
     /// The store was closed.
     #[error("the store is closed")]
     Closed,

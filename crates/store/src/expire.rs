@@ -130,6 +130,7 @@ impl Inner {
         if *copied == Some(changes) {
             return Ok(false);
         }
+        self.files.must_be_ours().await?;
         let (catalog, path) = (self.catalog.clone(), self.settings.data.join("tmp/catalog-copy.db"));
         let copy = move || {
             let _ = std::fs::remove_file(&path);

@@ -5,7 +5,8 @@
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use futures::TryStreamExt;
@@ -28,12 +29,33 @@ pub(crate) struct Files {
     bucket: Option<Bucket>,
     /// The bucket itself, where `bucket` is behind a cache.
     origin: Option<Arc<dyn ObjectStore>>,
+    /// This process, in the bucket.
+    process: Option<u64>,
+    /// Whether another process was found to have the bucket.
+    taken_over: Arc<AtomicBool>,
+    /// Objects whose put failed and that may be there all the same: no catalog entry will name them.
+    doubtful: Arc<Mutex<Vec<ObjectPath>>>,
 }
 
 impl Files {
     pub fn new(disk: Arc<dyn Disk>, settings: &Settings) -> Self {
         let origin = settings.bucket.as_ref().map(|bucket| Arc::clone(&bucket.store));
-        Self { disk, root: settings.data.clone(), bucket: settings.bucket.clone(), origin, durable: Arc::default() }
+        Self {
+            disk,
+            root: settings.data.clone(),
+            durable: Arc::default(),
+            bucket: settings.bucket.clone(),
+            origin,
+            process: None,
+            taken_over: Arc::default(),
+            doubtful: Arc::default(),
+        }
+    }
+
+    /// The same place, changed only while `process` is the one that entered the bucket last.
+    pub fn held_by(mut self, process: u64) -> Self {
+        self.process = Some(process);
+        self
     }
 
     /// The same place, read and written through `store`: a cache in front of the bucket.
@@ -47,6 +69,25 @@ impl Files {
     /// The bucket, where segments are in one.
     pub fn bucket(&self) -> Option<&Bucket> {
         self.bucket.as_ref()
+    }
+
+    /// Whether another process was found to have the bucket.
+    pub fn is_taken_over(&self) -> bool {
+        self.taken_over.load(Ordering::Relaxed)
+    }
+
+    /// Asked before each change of the bucket: a process that was displaced, but runs on, would remove or write over what
+    /// the catalog of the other one names.
+    ///
+    /// # Errors
+    /// [`StoreError::TakenOver`] where another process entered since; from then on without asking again.
+    pub async fn must_be_ours(&self) -> Result<(), StoreError> {
+        let (Some(bucket), Some(process)) = (&self.bucket, self.process) else { return Ok(()) };
+        if !self.is_taken_over() && bucket.is_held_by(process).await? {
+            return Ok(());
+        }
+        self.taken_over.store(true, Ordering::Relaxed);
+        Err(StoreError::TakenOver { url: bucket.url().to_owned() })
     }
 
     /// Creates the directories that must be there.
@@ -91,7 +132,7 @@ impl Files {
     /// Writes a segment's file durably, completely or not at all.
     pub fn put(&self, meta: &SegmentMeta, bytes: &Bytes) -> Result<(), StoreError> {
         if let Some(bucket) = &self.bucket {
-            return wait(bucket, bucket.store.put(&meta.path, PutPayload::from_bytes(bytes.clone()))).map(drop);
+            return wait(self.put_object(bucket, &meta.path, bytes));
         }
         let path = self.root.join(meta.path.as_ref());
         let temporary = self.root.join("tmp").join(format!("{:016}.parquet", meta.id));
@@ -104,16 +145,50 @@ impl Files {
         })
     }
 
+    /// Puts a segment where nothing is yet. What is there already is another process's, displaced or not, and stays; but for
+    /// our own bytes, which came with a try whose answer was lost.
+    async fn put_object(&self, bucket: &Bucket, path: &ObjectPath, bytes: &Bytes) -> Result<(), StoreError> {
+        self.must_be_ours().await?;
+        match bucket.create(path, PutPayload::from_bytes(bytes.clone())).await {
+            Ok(()) => {}
+            Err(object_store::Error::AlreadyExists { .. }) => {
+                let found = bucket.store.get(path).await.map_err(|error| bucket.error(error))?;
+                if found.bytes().await.map_err(|error| bucket.error(error))? != *bytes {
+                    return Err(bucket.error(format!("{path} is there already, written by another process")));
+                }
+            }
+            Err(error) => {
+                self.doubtful().push(path.clone());
+                return Err(bucket.error(error));
+            }
+        }
+        self.remove_doubtful(bucket).await;
+        Ok(())
+    }
+
+    /// Removes what failed puts may have left, now that the bucket answers.
+    async fn remove_doubtful(&self, bucket: &Bucket) {
+        loop {
+            let Some(path) = self.doubtful().pop() else { return };
+            if let Err(error) = delete(bucket, &path).await {
+                tracing::debug!(%error, %path, "what a failed put may have left cannot be removed yet");
+                self.doubtful().push(path);
+                return;
+            }
+        }
+    }
+
+    fn doubtful(&self) -> MutexGuard<'_, Vec<ObjectPath>> {
+        self.doubtful.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Removes a file by its path in the object store; one that is not there is fine.
     pub fn remove(&self, path: &str) -> Result<(), StoreError> {
         if let Some(bucket) = &self.bucket {
-            let removed = wait(bucket, async {
-                match bucket.store.delete(&ObjectPath::from(path)).await {
-                    Err(object_store::Error::NotFound { .. }) => Ok(()),
-                    removed => removed,
-                }
+            return wait(async {
+                self.must_be_ours().await?;
+                delete(bucket, &ObjectPath::from(path)).await
             });
-            return removed;
         }
         let path = self.root.join(path);
         self.disk.remove(&path).map_err(|error| StoreError::io("remove", &path, error))
@@ -124,7 +199,10 @@ impl Files {
         let name = path.replace('/', "__");
         if let Some(bucket) = &self.bucket {
             let to = ObjectPath::from("quarantine").join(name);
-            return wait(bucket, bucket.store.rename(&ObjectPath::from(path), &to));
+            return wait(async {
+                self.must_be_ours().await?;
+                bucket.store.rename(&ObjectPath::from(path), &to).await.map_err(|error| bucket.error(error))
+            });
         }
         let from = self.root.join(path);
         let quarantine = self.root.join("quarantine");
@@ -140,9 +218,10 @@ impl Files {
     pub fn list(&self) -> Result<Vec<(String, u64)>, StoreError> {
         if let Some(bucket) = &self.bucket {
             let prefix = ObjectPath::from("segments");
-            let mut files: Vec<(String, u64)> = wait(bucket, async {
+            let mut files: Vec<(String, u64)> = wait(async {
                 let listed = bucket.store.list(Some(&prefix));
-                listed.map_ok(|object| (object.location.to_string(), object.size)).try_collect().await
+                let listed = listed.map_ok(|object| (object.location.to_string(), object.size));
+                listed.try_collect().await.map_err(|error| bucket.error(error))
             })?;
             files.sort();
             return Ok(files);
@@ -153,7 +232,15 @@ impl Files {
     }
 }
 
+/// Removes an object; one that is not there is fine.
+async fn delete(bucket: &Bucket, path: &ObjectPath) -> Result<(), StoreError> {
+    match bucket.store.delete(path).await {
+        Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+        Err(error) => Err(bucket.error(error)),
+    }
+}
+
 /// Waits for the bucket on a thread that may wait.
-fn wait<T>(bucket: &Bucket, work: impl Future<Output = object_store::Result<T>>) -> Result<T, StoreError> {
-    tokio::runtime::Handle::current().block_on(work).map_err(|error| bucket.error(error))
+fn wait<T>(work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    tokio::runtime::Handle::current().block_on(work)
 }

@@ -1,12 +1,13 @@
 //! A bucket as the place of segments. The catalog and the log stay in a directory beside it.
 //!
-//! What a bucket must do: a read after a write sees the write, and a conditional put (`If-None-Match: *`) has one winner.
-//! S3, and what speaks its protocol, does both.
+//! What a bucket must do: a read after a write sees the write. A conditional put (`If-None-Match: *`) should have one winner;
+//! not every server that speaks S3 knows it, and what would go wrong without is looked at first.
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
@@ -96,42 +97,76 @@ impl Bucket {
 
     /// Makes the prefix ours, or finds that it is: two stores over one prefix would take each other's files for rubbish.
     pub(crate) async fn claim(&self, store_id: u64) -> Result<(), StoreError> {
-        let mine = format!("{{\"store\":\"{store_id:016x}\"}}\n");
-        let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
-        let put = self.store.put_opts(&Path::from(OWNER), PutPayload::from(mine.clone().into_bytes()), options).await;
-        match put {
-            Ok(_) => Ok(()),
-            Err(object_store::Error::AlreadyExists { .. }) => {
-                let found = self.store.get(&Path::from(OWNER)).await.map_err(|error| self.error(error))?;
-                let found = found.bytes().await.map_err(|error| self.error(error))?;
-                if found == mine.as_bytes() { Ok(()) } else { Err(StoreError::OtherOwner { url: self.url.clone() }) }
+        let mine = owned_by(store_id);
+        // Looked at first: a server that knows no conditional put would write over another store's claim.
+        if self.read(OWNER).await?.is_none() {
+            match self.create(&Path::from(OWNER), PutPayload::from(mine.clone().into_bytes())).await {
+                Ok(()) | Err(object_store::Error::AlreadyExists { .. }) => {}
+                Err(error) => return Err(self.error(error)),
             }
+        }
+        let found = self.read(OWNER).await?;
+        if found.as_deref() == Some(mine.as_bytes()) {
+            Ok(())
+        } else {
+            Err(StoreError::OtherOwner { url: self.url.clone() })
+        }
+    }
+
+    /// The content of a small object; `None` where it is not there.
+    async fn read(&self, name: &str) -> Result<Option<Bytes>, StoreError> {
+        match self.store.get(&Path::from(name)).await {
+            Ok(found) => found.bytes().await.map(Some).map_err(|error| self.error(error)),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
             Err(error) => Err(self.error(error)),
         }
     }
 
+    /// Puts an object that is not there yet; [`object_store::Error::AlreadyExists`] where it is and the server knows
+    /// conditional puts.
+    pub(crate) async fn create(&self, path: &Path, payload: PutPayload) -> object_store::Result<()> {
+        let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
+        let put = match self.store.put_opts(path, payload.clone(), options).await {
+            // `AWS_CONDITIONAL_PUT=disabled`, for a server that refuses what it does not know.
+            Err(object_store::Error::NotImplemented { .. }) => self.store.put(path, payload).await,
+            put => put,
+        };
+        put.map(drop)
+    }
+
     /// Makes the prefix ours whoever had it: the catalog is made again from what is there.
     pub(crate) async fn take_over(&self, store_id: u64) -> Result<(), StoreError> {
-        let mine = format!("{{\"store\":\"{store_id:016x}\"}}\n");
-        let put = self.store.put(&Path::from(OWNER), PutPayload::from(mine.into_bytes())).await;
+        let put = self.store.put(&Path::from(OWNER), PutPayload::from(owned_by(store_id).into_bytes())).await;
         put.map(drop).map_err(|error| self.error(error))
     }
 
     /// Notes that a process has the prefix now. One that had it before and still runs learns of it when it looks.
     pub(crate) async fn enter(&self, process: u64) -> Result<(), StoreError> {
-        let put = self.store.put(&Path::from(PROCESS), PutPayload::from(entered(process).into_bytes())).await;
-        put.map(drop).map_err(|error| self.error(error))
+        let (path, payload) = (Path::from(PROCESS), PutPayload::from(entered(process).into_bytes()));
+        self.store.put(&path, payload.clone()).await.map_err(|error| self.error(error))?;
+        // Once more, on condition that it is not there: the same bytes, so that nothing is lost where that is not known.
+        match self.create(&path, payload).await {
+            Err(object_store::Error::AlreadyExists { .. }) => {}
+            Ok(()) => tracing::warn!(
+                bucket = %self.url,
+                "the bucket's server knows no conditional puts (If-None-Match): do not start two new servers over one prefix at \
+                 the same moment"
+            ),
+            Err(error) => return Err(self.error(error)),
+        }
+        Ok(())
     }
 
     /// Whether no other process has entered since.
-    async fn is_held_by(&self, process: u64) -> Result<bool, StoreError> {
-        let found = match self.store.get(&Path::from(PROCESS)).await {
-            Ok(found) => found.bytes().await.map_err(|error| self.error(error))?,
-            Err(object_store::Error::NotFound { .. }) => return Ok(true),
-            Err(error) => return Err(self.error(error)),
-        };
-        Ok(found == entered(process).as_bytes())
+    pub(crate) async fn is_held_by(&self, process: u64) -> Result<bool, StoreError> {
+        let found = self.read(PROCESS).await?;
+        // Not there where it was written before there was a note of it.
+        Ok(found.is_none_or(|found| found == entered(process).as_bytes()))
     }
+}
+
+fn owned_by(store_id: u64) -> String {
+    format!("{{\"store\":\"{store_id:016x}\"}}\n")
 }
 
 fn entered(process: u64) -> String {
@@ -145,9 +180,10 @@ impl crate::Store {
     /// # Errors
     /// When the bucket cannot be asked.
     pub async fn is_ours(&self) -> Result<bool, StoreError> {
-        match self.inner.files.bucket() {
-            Some(bucket) => bucket.is_held_by(self.inner.process).await,
-            None => Ok(true),
+        match self.inner.files.must_be_ours().await {
+            Ok(()) => Ok(true),
+            Err(StoreError::TakenOver { .. }) => Ok(false),
+            Err(error) => Err(error),
         }
     }
 }

@@ -61,6 +61,7 @@ impl Store {
         if let Some(cache) = &cache {
             files = files.through(Arc::clone(cache) as _);
         }
+        files = files.held_by(process);
         let (flushed, next_segment) = (contents.log_flushed, contents.next_segment);
         let reader = Reader::new(files.object_store()?);
         let mut state = State::new(flushed);
@@ -110,7 +111,6 @@ impl Store {
                 hot_limit_reached: AtomicU64::new(0),
                 queue_limit_reached: AtomicU64::new(0),
                 opened,
-                process,
                 _lock: lock,
             }),
         };

@@ -40,6 +40,9 @@ use crate::settings::Settings;
 use crate::snapshot::SegmentMeta;
 use crate::wal::verify::{self, Verified};
 
+/// Numbers of segments that are left out where a bucket is taken over: more than its last process can use before it learns.
+const NUMBERS_APART: u64 = 1000;
+
 /// What making the catalog again came to.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Rebuilt {
@@ -74,14 +77,15 @@ pub async fn rebuild(settings: Settings, now: Timestamp) -> Result<Rebuilt, Stor
         },
         None => None,
     };
-    let process = fresh_id(&settings.data, now);
+    if let Some(bucket) = &bucket {
+        // Whoever had it and still runs learns of it, and changes nothing any more: only then what is there can be listed.
+        bucket.enter(fresh_id(&settings.data, now)).await?;
+    }
     let handle = tokio::runtime::Handle::current();
     let work = move || Rebuild::new(settings, now)?.run(&handle, old_copy);
     let (rebuilt, store_id) = crate::threads::blocking(work).await?;
     if let Some(bucket) = bucket {
         bucket.take_over(store_id).await?;
-        // Whoever had it and still runs learns of it.
-        bucket.enter(process).await?;
     }
     Ok(rebuilt)
 }
@@ -125,7 +129,9 @@ impl Rebuild {
         }
         // A later segment counts more where rows are equal.
         found.sort_by_key(|one| one.about.id);
-        let next_segment = found.iter().map(|one| one.about.id).max().unwrap_or(0) + 1;
+        // Whoever had the bucket may be about to write one more file: it must not have the name of one of ours.
+        let apart = if self.settings.bucket.is_some() { NUMBERS_APART } else { 1 };
+        let next_segment = found.iter().map(|one| one.about.id).max().unwrap_or(0) + apart;
         let dead = superseded(&found);
         let (live, gone): (Vec<Found>, Vec<Found>) = found.into_iter().partition(|one| !dead.contains(&one.about.id));
         for (at, one) in live.iter().enumerate() {

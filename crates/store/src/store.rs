@@ -33,7 +33,7 @@ use crate::snapshot::{LazyTable, SegmentView, Snapshot};
 use crate::state::{Segment, State};
 use crate::stats::Stats;
 use crate::threads::{RealThreads, Threads};
-use crate::trace::TraceView;
+use crate::trace::{Room, TraceView, Within};
 use crate::wal::committer::{Apply, CommitThread, Message, Waiting};
 use crate::wal::log::LogFigures;
 
@@ -138,8 +138,6 @@ pub(crate) struct Inner {
     pub hot_limit_reached: AtomicU64,
     pub queue_limit_reached: AtomicU64,
     pub opened: Opened,
-    /// This process, in the bucket.
-    pub process: u64,
     /// Keeps other processes out while it is open.
     pub _lock: File,
 }
@@ -170,8 +168,12 @@ impl Store {
     /// one that would be refused.
     ///
     /// # Errors
-    /// [`CommitError::Full`] while memory for rows is in use up to its bound.
+    /// [`CommitError::Full`] while memory for rows is in use up to its bound, [`CommitError::TakenOver`] when another process has
+    /// the bucket.
     pub fn has_room(&self, bytes: usize) -> Result<(), CommitError> {
+        if self.inner.files.is_taken_over() {
+            return Err(CommitError::TakenOver);
+        }
         let shared = &self.inner.shared;
         let taken = shared.reserved_bytes.load(Ordering::Relaxed) + shared.hot_bytes.load(Ordering::Relaxed);
         if taken > 0 && taken + bytes > self.inner.settings.hot_bytes_max {
@@ -185,6 +187,9 @@ impl Store {
         let (payload, rows) = (entry.payload.len(), entry.rows.bytes());
         if payload > PAYLOAD_BYTES_MAX {
             return Err(CommitError::TooLarge { bytes: payload, limit: PAYLOAD_BYTES_MAX });
+        }
+        if self.inner.files.is_taken_over() {
+            return Err(CommitError::TakenOver);
         }
         let shared = &self.inner.shared;
         let taken = shared.queue_bytes.fetch_add(payload, Ordering::Relaxed);
@@ -240,6 +245,11 @@ impl Store {
     /// one of them where they are neighbours by id.
     pub async fn traces(&self, project: &str, traces: &[TraceId]) -> Result<Vec<StoredSpan>, StoreError> {
         self.noted(self.view(project, traces).spans(&self.inner.reader).await).await
+    }
+
+    /// The same of as many of the traces, in their order, as there is room for.
+    pub async fn traces_within(&self, project: &str, traces: &[TraceId], room: Room) -> Result<Within, StoreError> {
+        self.noted(self.view(project, traces).within(&self.inner.reader, room).await).await
     }
 
     /// One span with everything that was sent; `None` when unknown.
@@ -298,9 +308,15 @@ impl Store {
         read
     }
 
-    /// Whether requests can be kept: false once the store is closed, or the thread that writes the log has ended at a fault.
+    /// Whether requests can be kept: false once the store is closed, the thread that writes the log has ended at a fault, or
+    /// another process is known to have taken over the bucket.
     pub fn takes_requests(&self) -> bool {
-        self.inner.commits.is_running()
+        self.inner.commits.is_running() && !self.is_taken_over()
+    }
+
+    /// Whether another process is known to have taken over the bucket: [`Store::is_ours`], or a change of the bucket, found it so.
+    pub fn is_taken_over(&self) -> bool {
+        self.inner.files.is_taken_over()
     }
 
     /// What is damaged, a sentence for each file: segments that could not be read, parts of the log that were set aside.

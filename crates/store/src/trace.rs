@@ -24,6 +24,30 @@ use crate::state::State;
 /// Segments that may hold a trace, and rows of them that no longer count.
 pub(crate) type Places = Vec<(Arc<SegmentMeta>, Arc<Vec<u32>>)>;
 
+/// How many spans may be read; nothing is left out by default.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// Of all traces: the one that reaches this is the last.
+    pub all: usize,
+    /// Of one trace: a larger one is left out.
+    pub each: usize,
+}
+
+impl Default for Room {
+    fn default() -> Self {
+        Self { all: usize::MAX, each: usize::MAX }
+    }
+}
+
+/// Spans of the traces there was room for.
+#[derive(Debug, Default)]
+pub struct Within {
+    /// Spans with everything that was sent, by trace and start.
+    pub spans: Vec<StoredSpan>,
+    /// The traces that were left out, each with its spans, those that were sent twice counted twice.
+    pub left: HashMap<TraceId, usize>,
+}
+
 /// What of some traces of a project is where, at one moment.
 pub(crate) struct TraceView {
     traces: Vec<TraceId>,
@@ -91,10 +115,23 @@ impl TraceView {
     }
 
     /// Every span with all that was sent, by trace and start.
-    pub async fn spans(mut self, reader: &Reader) -> Result<Vec<StoredSpan>, StoreError> {
+    pub async fn spans(self, reader: &Reader) -> Result<Vec<StoredSpan>, StoreError> {
+        Ok(self.within(reader, Room::default()).await?.spans)
+    }
+
+    /// The same of as many of the traces, in their order, as there is room for.
+    pub async fn within(mut self, reader: &Reader, room: Room) -> Result<Within, StoreError> {
+        let sealed = self.numbered(reader).await?;
+        let left = self.leave(&sealed, room);
         let mut found: Vec<Arc<SpanRow>> = Vec::new();
-        for batch in self.sealed(reader, Table::Spans, None).await? {
-            found.extend(rows::spans::from_batch(&batch)?.into_iter().map(Arc::new));
+        for (meta, rows) in sealed {
+            let rows: Vec<u32> =
+                rows.into_iter().filter(|(_, trace)| !left.contains_key(trace)).map(|(row, _)| row).collect();
+            if !rows.is_empty() {
+                for batch in reader.rows(&meta, &rows, None).await? {
+                    found.extend(rows::spans::from_batch(&batch)?.into_iter().map(Arc::new));
+                }
+            }
         }
         found.append(&mut self.spans);
         // The better of two rows of one span comes first.
@@ -104,12 +141,56 @@ impl TraceView {
         for batch in self.sealed(reader, Table::Bodies, None).await? {
             self.keep(&batch)?;
         }
-        let mut stored = Vec::with_capacity(found.len());
+        let mut spans = Vec::with_capacity(found.len());
         for of_trace in found.chunk_by(|a, b| a.span.trace_id == b.span.trace_id) {
             let trace = of_trace[0].span.trace_id;
-            stored.extend(SpanRow::stored(of_trace, &|hash| self.bodies.get(&(trace, *hash)).cloned())?);
+            spans.extend(SpanRow::stored(of_trace, &|hash| self.bodies.get(&(trace, *hash)).cloned())?);
         }
-        Ok(stored)
+        Ok(Within { spans, left })
+    }
+
+    /// Numbers of the traces' rows of spans in segments, each with its trace.
+    async fn numbered(&self, reader: &Reader) -> Result<Vec<(Arc<SegmentMeta>, Vec<(u32, TraceId)>)>, StoreError> {
+        let mut segments = Vec::new();
+        for (meta, deleted) in self.sealed.get(&Table::Spans).into_iter().flatten() {
+            let mut rows = Vec::new();
+            for Found { batch, rows: numbers } in reader.find(meta, &self.traces, &[]).await? {
+                let ids = batch.column_by_name("trace_id").and_then(|ids| ids.as_string_opt::<i32>());
+                let ids = ids.ok_or_else(|| StoreError::segment("read", &meta.path, "no column trace_id"))?;
+                let numbered = numbers.into_iter().zip(ids.iter().flatten());
+                let numbered = numbered.filter(|(row, _)| deleted.binary_search(row).is_err());
+                rows.extend(numbered.filter_map(|(row, id)| Some((row, id.parse::<TraceId>().ok()?))));
+            }
+            if !rows.is_empty() {
+                segments.push((Arc::clone(meta), rows));
+            }
+        }
+        Ok(segments)
+    }
+
+    /// Leaves out the traces that there is no room for, and gives them with their rows.
+    fn leave(&mut self, sealed: &[(Arc<SegmentMeta>, Vec<(u32, TraceId)>)], room: Room) -> HashMap<TraceId, usize> {
+        if room.all == usize::MAX && room.each == usize::MAX {
+            return HashMap::new();
+        }
+        let mut sizes: HashMap<TraceId, usize> = HashMap::new();
+        let hot = self.spans.iter().map(|row| row.span.trace_id);
+        for trace in sealed.iter().flat_map(|(_, rows)| rows).map(|(_, trace)| *trace).chain(hot) {
+            *sizes.entry(trace).or_default() += 1;
+        }
+        let (mut taken, mut left) = (0, HashMap::new());
+        self.traces.retain(|trace| {
+            let size = sizes.get(trace).copied().unwrap_or(0);
+            let fits = size <= room.each && taken < room.all;
+            if fits {
+                taken += size;
+            } else {
+                left.insert(*trace, size);
+            }
+            fits
+        });
+        self.spans.retain(|row| !left.contains_key(&row.span.trace_id));
+        left
     }
 
     /// Keeps the bodies of a batch.

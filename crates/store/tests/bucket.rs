@@ -9,6 +9,7 @@ mod store_suite;
 #[path = "it/upkeep.rs"]
 mod upkeep_suite;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -21,8 +22,8 @@ use futures::stream::BoxStream;
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{
-    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
-    PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
+    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, ObjectStoreExt,
+    PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
 use store::{Bucket, CommitError, Settings, Store, StoreError};
 
@@ -31,9 +32,23 @@ use store::{Bucket, CommitError, Settings, Store, StoreError};
 struct Remote {
     inner: InMemory,
     down: AtomicBool,
+    /// Puts are done, but nobody is told so.
+    mute: AtomicBool,
+    /// Conditions of puts are not known, and so not kept: Garage is such a server.
+    unconditional: AtomicBool,
 }
 
 impl Remote {
+    /// All objects.
+    async fn contents(&self) -> BTreeMap<String, Bytes> {
+        let mut all = BTreeMap::new();
+        for path in self.inner.list(None).collect_paths().await {
+            let found = self.inner.get(&Path::from(path.as_str())).await.unwrap();
+            all.insert(path, found.bytes().await.unwrap());
+        }
+        all
+    }
+
     fn reach(&self) -> Result<&InMemory> {
         let source = || "connection refused".into();
         if self.down.load(Ordering::SeqCst) {
@@ -52,8 +67,15 @@ impl fmt::Display for Remote {
 
 #[async_trait]
 impl ObjectStore for Remote {
-    async fn put_opts(&self, path: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
-        self.reach()?.put_opts(path, payload, options).await
+    async fn put_opts(&self, path: &Path, payload: PutPayload, mut options: PutOptions) -> Result<PutResult> {
+        if self.unconditional.load(Ordering::SeqCst) {
+            options.mode = PutMode::Overwrite;
+        }
+        let put = self.reach()?.put_opts(path, payload, options).await?;
+        if self.mute.load(Ordering::SeqCst) {
+            return Err(Error::Generic { store: "S3", source: "the answer was lost".into() });
+        }
+        Ok(put)
     }
     async fn put_multipart_opts(&self, path: &Path, options: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
         self.reach()?.put_multipart_opts(path, options).await
@@ -159,6 +181,81 @@ async fn a_bucket_belongs_to_one_store_and_can_be_taken_over_when_its_directory_
     assert_eq!((spans(&store).await, runs(&store).await), before, "all but what was in the log");
     send(&store, &clock, &[Sent::new(1, 1).named("goes on")]).await.unwrap();
     assert_eq!(names(&store).await.len(), before.0.len());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_displaced_process_changes_nothing_in_the_bucket_and_takes_nothing_in() {
+    let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (clock, remote) = (TestClock::new(), Arc::new(Remote::default()));
+    let old = open_with(in_bucket(first.path(), &remote), &clock).await;
+    // As many files as are merged; one more change than the copy of the catalog knows; and something in memory only.
+    for trace in 0..10 {
+        send(&old, &clock, &[Sent::new(trace, 1).text("text ".repeat(100))]).await.unwrap();
+        old.flush().await.unwrap();
+        if trace == 8 {
+            assert!(old.copy_catalog().await.unwrap());
+        }
+    }
+    send(&old, &clock, &[Sent::new(20, 1)]).await.unwrap();
+    store::rebuild(in_bucket(second.path(), &remote), store::Clock::now(&*clock)).await.unwrap();
+    let new = open_with(in_bucket(second.path(), &remote), &clock).await;
+    // Both count their files on from the same number.
+    for trace in 30..33 {
+        send(&new, &clock, &[Sent::new(trace, 1)]).await.unwrap();
+        new.flush().await.unwrap();
+    }
+    let before = remote.contents().await;
+    assert!(old.takes_requests(), "it has not looked yet");
+    let displaced = |error: StoreError| assert!(matches!(error, StoreError::TakenOver { .. }), "{error}");
+    displaced(old.flush().await.unwrap_err());
+    displaced(old.compact().await.unwrap_err());
+    displaced(old.copy_catalog().await.unwrap_err());
+    assert!(!old.takes_requests() && !old.is_ours().await.unwrap());
+    let refused = send(&old, &clock, &[Sent::new(40, 1)]).await.unwrap_err();
+    assert!(matches!(refused, CommitError::TakenOver), "{refused}");
+    assert_eq!(names(&old).await.len(), 11, "what it has can still be read");
+    old.close().await;
+    assert_eq!(remote.contents().await, before);
+    assert_eq!(names(&new).await.len(), 13);
+    let checked = new.check().await.unwrap();
+    assert!(checked.faults.is_empty(), "{:?}", checked.faults);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_knows_no_conditional_puts_does_not_let_a_store_take_anothers_prefix() {
+    let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (clock, remote) = (TestClock::new(), Arc::new(Remote::default()));
+    remote.unconditional.store(true, Ordering::SeqCst);
+    let store = open_with(in_bucket(first.path(), &remote), &clock).await;
+    // Before there is a segment, which would tell as well.
+    let error = try_open(in_bucket(second.path(), &remote), &clock).await.err().unwrap();
+    assert!(matches!(error, StoreError::OtherOwner { .. }), "{error}");
+    assert!(store.is_ours().await.unwrap());
+    send(&store, &clock, &[Sent::new(1, 1)]).await.unwrap();
+    store.flush().await.unwrap();
+    store.close().await;
+    let store = open_with(in_bucket(first.path(), &remote), &clock).await;
+    assert_eq!(names(&store).await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_put_whose_answer_was_lost_leaves_no_object_behind() {
+    let data = tempfile::tempdir().unwrap();
+    let (clock, remote) = (TestClock::new(), Arc::new(Remote::default()));
+    let store = open_with(in_bucket(data.path(), &remote), &clock).await;
+    send(&store, &clock, &[Sent::new(1, 1).text("text ".repeat(100))]).await.unwrap();
+    let segments = async || remote.contents().await.into_keys().filter(|path| path.starts_with("segments/")).count();
+    remote.mute.store(true, Ordering::SeqCst);
+    for attempt in 1..4 {
+        store.flush().await.unwrap_err();
+        assert_eq!(segments().await, attempt, "each attempt writes under a new name");
+    }
+    remote.mute.store(false, Ordering::SeqCst);
+    store.flush().await.unwrap();
+    let checked = store.check().await.unwrap();
+    assert!(checked.faults.is_empty(), "{:?}", checked.faults);
+    assert_eq!(segments().await as u64, checked.segments);
+    assert_eq!(names(&store).await.len(), 1);
 }
 
 trait CollectPaths {

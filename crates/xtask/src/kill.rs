@@ -17,6 +17,9 @@ pub struct Options {
     /// Decides what is sent and when the program is killed; what happens in between is up to the machine.
     #[arg(long, default_value_t = 1)]
     seed: u32,
+    /// Keep segments in a bucket of a server of S3 (`TAWNY_TEST_S3`, else Ceph where it is installed).
+    #[arg(long)]
+    s3: bool,
     /// Cargo profile of the program.
     #[arg(long, default_value = "dev")]
     profile: String,
@@ -32,6 +35,9 @@ pub fn run(options: &Options) -> Result<()> {
     let mut command = shell::command(&python.to_string_lossy(), &["-B", "-u", "e2e/kill.py"]);
     for (name, value) in [("--kills", options.kills), ("--clients", options.clients), ("--seed", options.seed)] {
         command.args([name, &value.to_string()]);
+    }
+    if options.s3 {
+        command.arg("--s3");
     }
     shell::run(command.env("TAWNY_BIN", program))
 }

@@ -24,6 +24,8 @@ pub enum Section {
     Rust,
     /// The detectors over a whole quiet day: 20,000 healthy runs, none of which may page anybody. In a release build.
     QuietDay,
+    /// The store's suites over a bucket of a real S3 server.
+    Bucket,
     /// The real program against recorded data, captured requests and real Python clients.
     EndToEnd,
     /// The real program in a real browser.
@@ -40,6 +42,7 @@ impl Section {
             Self::Ui => "ui",
             Self::Rust => "rust",
             Self::QuietDay => "quiet day",
+            Self::Bucket => "bucket",
             Self::EndToEnd => "end to end",
             Self::Browser => "browser",
         }
@@ -74,6 +77,7 @@ pub fn run(options: &Options) -> Result<()> {
             Section::Ui => ui_checks(),
             Section::Rust => rust(),
             Section::QuietDay => quiet_day(),
+            Section::Bucket => bucket(),
             Section::EndToEnd => end_to_end(),
             Section::Browser => in_browser(),
         });
@@ -130,8 +134,36 @@ fn whole_program() -> Result<std::path::PathBuf> {
     program::build("dev", with_ui)
 }
 
+fn bucket() -> Result<(), Stop> {
+    let python = python::environment("python", "e2e/requirements.txt").map_err(Stop::Skipped)?;
+    s3_server().map_err(Stop::Skipped)?;
+    // Of the whole workspace, so that nothing is compiled again with other features.
+    let mut tests = shell::cargo(&["test", "--workspace", "--test", "bucket", "--quiet"]);
+    tests.args(program::features(ui::node().is_ok()));
+    let mut command = shell::command(&python.to_string_lossy(), &["-B", "e2e/s3.py"]);
+    command.arg(tests.get_program()).args(tests.get_args());
+    for (name, value) in tests.get_envs() {
+        if value.is_none() {
+            command.env_remove(name);
+        }
+    }
+    Ok(shell::run(&mut command)?)
+}
+
+/// Sees to a real server of S3, unless `TAWNY_TEST_S3` says which is meant. Gives why there is none.
+fn s3_server() -> Result<(), String> {
+    if std::env::var_os("TAWNY_TEST_S3").is_some() {
+        return Ok(());
+    }
+    let there = || ["radosgw", "ceph-mon", "ceph-osd", "ceph"].into_iter().all(shell::exists);
+    shell::ensure(there, &["radosgw", "ceph-mon", "ceph-osd"]).map_err(|why| format!("Ceph: {why}"))
+}
+
 fn end_to_end() -> Result<(), Stop> {
     shell::ensure(|| shell::exists("zstd"), &["zstd"]).map_err(|why| Stop::Skipped(format!("zstd: {why}")))?;
+    if let Err(why) = s3_server() {
+        println!("tests of buckets run on a simulation of S3, no real server is here: {why}");
+    }
     let python = python::environment("python", "e2e/requirements.txt").map_err(Stop::Skipped)?;
     let clients = python::environment("python-clients", "e2e/clients/requirements.txt").map_err(Stop::Skipped)?;
     if ui::node().is_ok() {

@@ -1,9 +1,11 @@
 /** What the pages of alerts ask the server. */
+
 import { queryOptions } from "@tanstack/react-query";
 import { api, must } from "./client";
+import { LIVE_MS } from "./pace";
 
 /** How often what fires is asked for. */
-export const ALERTS_MS = 5_000;
+export const ALERTS_MS = LIVE_MS;
 /** How often values of rules are asked for: each costs a query a rule, and rules are not evaluated more often. */
 export const RULES_MS = 30_000;
 /** Events of the history that are shown. */

@@ -1,6 +1,8 @@
 /** What the page of an incident asks the server, and the brake it may put on. */
+
 import { queryOptions } from "@tanstack/react-query";
 import { api, must } from "./client";
+import { LIVE_MS } from "./pace";
 import { inProject } from "./project";
 import type { NewBrake } from "./types";
 
@@ -9,7 +11,7 @@ export const incidentQuery = (fingerprint: string) =>
     queryKey: ["incident", fingerprint],
     queryFn: ({ signal }) =>
       must(api.GET("/api/v1/incidents/{fingerprint}", { params: { path: { fingerprint } }, signal })),
-    refetchInterval: 5000,
+    refetchInterval: LIVE_MS,
   });
 
 /** Every run that was hit, as a file. */

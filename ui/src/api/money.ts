@@ -1,9 +1,11 @@
 /** What the pages about money ask the server. */
+
 import { queryOptions } from "@tanstack/react-query";
 import { api, must } from "./client";
+import { LIVE_MS } from "./pace";
 
 /** Money changes as runs settle. */
-export const MONEY_REFRESH_MS = 5000;
+export const MONEY_REFRESH_MS = LIVE_MS;
 
 /** Costs by keys and time; `question` holds the parameters of `/api/v1/costs`. */
 export const costsQuery = (question: Record<string, string>) =>

@@ -303,7 +303,7 @@ export const alertHistoryQuery = (from: string) =>
   });
 
 /** What detectors saw since a moment, newest first. */
-export const seenQuery = (query: { from: string; to?: string; agent?: string[] }) =>
+export const seenQuery = (query: { from: string; to?: string; agent?: string[]; detector?: string[] }) =>
   queryOptions({
     queryKey: ["seen", query],
     queryFn: ({ signal }) => must(api.GET("/api/v1/findings", { params: { query: { ...query, limit: 500 } }, signal })),

@@ -51,7 +51,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Alerts that fire, are pending, or ended lately */
+        /**
+         * Alerts that fire, are pending, or ended lately
+         * @description Who has no rights in every project is shown the alerts whose label `project` names theirs.
+         */
         get: operations["listAlerts"];
         put?: never;
         post?: never;
@@ -4217,6 +4220,8 @@ export interface components {
         Me: {
             /** @description Whether the server asks for credentials at all. */
             closed: boolean;
+            /** @description Whether these rights hold in every project: what is about the whole server (rules, silences, receivers, prices, budgets) asks for that. */
+            everywhere: boolean;
             /** @description Whether people can sign in elsewhere (GET /api/v1/login/oidc). */
             oidc: boolean;
             /** @description The project the answer is about; the header `tawny-project` chooses another. */
@@ -4734,7 +4739,7 @@ export interface components {
             series: number;
             /**
              * Format: double
-             * @description The number its value is compared with, where there is one.
+             * @description What its value is compared with: a number, or what another series gives for the nearest.
              */
             threshold?: number | null;
         };
@@ -4806,6 +4811,11 @@ export interface components {
              * @description How near it is to the threshold: 1 is where it would fire, less is quiet.
              */
             of_threshold?: number | null;
+            /**
+             * Format: double
+             * @description What it is compared with: a number of the rule, or what another series gives now.
+             */
+            threshold?: number | null;
             /**
              * Format: double
              * @description Value now.

@@ -25,3 +25,16 @@ export function agentRows<A extends HasParent>(agents: readonly A[]): { agent: A
   });
   return out;
 }
+
+/** What the agents below a row cost together; null where that of none is known. `rows` are those of `agentRows`. */
+export function delegatedUsd(
+  rows: readonly { agent: { cost_usd: number | null }; depth: number }[],
+  at: number,
+): number | null {
+  let sum: number | null = null;
+  for (let below = at + 1; below < rows.length && rows[below]!.depth > rows[at]!.depth; below += 1) {
+    const { cost_usd: cost } = rows[below]!.agent;
+    if (cost !== null) sum = (sum ?? 0) + cost;
+  }
+  return sum;
+}

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { Alert, ReviewedRule, Rule, RuleDistance, RuleGroup } from "@/api/types";
+import type { Alert, ReviewedRule, Rule, RuleDistance, RuleExplanation, RuleGroup } from "@/api/types";
 import {
   about,
   byName,
@@ -16,6 +16,7 @@ import {
   runsOf,
   sameAdvice,
   span,
+  stands,
   templateText,
   waitingBy,
 } from "./alerts";
@@ -186,4 +187,25 @@ test("a rule is written as a file that can be changed and tried", () => {
   );
   expect(thresholdOf("sum(x) > 0.5\nand sum(y) >= 20")).toBe(0.5);
   expect(thresholdOf("a > 2 * b")).toBeUndefined();
+});
+
+test("where a rule stands is a sentence with units", () => {
+  const seconds = (value: number | null | undefined) => `${value} s`;
+  const explained: RuleExplanation = {
+    name: "Slow",
+    query: "x > 5",
+    says: "",
+    alerts: [],
+    below: false,
+    threshold: 5,
+    values: [{ labels: {}, value: 4, of_threshold: 0.8, threshold: 5 }],
+  };
+  expect(stands(explained, seconds)).toMatch(/^Quiet: the highest value is 4 s, the threshold 5 s;/);
+  // Compared with another series, which gives each value a threshold of its own.
+  const compared = { ...explained, threshold: null };
+  expect(stands(compared, seconds)).toMatch(/^Quiet: the nearest value is 4 s, the threshold 5 s;/);
+  expect(stands({ ...compared, values: [{ labels: {}, value: 4 }] }, seconds)).toBe("Quiet: the highest value is 4 s");
+  expect(stands({ ...explained, values: [] }, seconds)).toMatch(/no series/);
+  const firing = { ...alert("Slow", "firing"), fired_at: "2026-11-21T10:00:00Z" };
+  expect(stands({ ...explained, alerts: [firing] }, seconds)).toMatch(/^1 firing, the first since 2026-11-2/);
 });

@@ -1,6 +1,7 @@
 /** What the pages of alerts show, and what their URLs say. Pure. */
 
-import type { Alert, ReviewedRule, Rule, RuleDistance, RuleGroup } from "@/api/types";
+import type { Alert, ReviewedRule, Rule, RuleDistance, RuleExplanation, RuleGroup } from "@/api/types";
+import { absolute, count } from "./format";
 import { fixed, upTo } from "./locale";
 import { among, compactObject, text } from "./search";
 
@@ -39,6 +40,8 @@ export interface AlertsSearch {
   from?: string;
   /** Conditions of a silence about to be made. */
   silence?: string;
+  /** Rules as they were changed for a backtest; absent means as they are. */
+  tried?: string;
 }
 
 export function readAlertsSearch(raw: Record<string, unknown>): AlertsSearch {
@@ -51,6 +54,7 @@ export function readAlertsSearch(raw: Record<string, unknown>): AlertsSearch {
     rule: text(raw.rule),
     from: from && /^\d+[smhdw]$/.test(from) ? from : undefined,
     silence: typeof raw.silence === "string" ? raw.silence : undefined,
+    tried: view === "backtest" ? text(raw.tried) : undefined,
   });
 }
 
@@ -231,6 +235,24 @@ export function distanceText(near: number | null | undefined): string {
   if (near >= 10) return `${figure(Number(near.toPrecision(2)))}×`;
   if (near >= 1) return `${upTo(near, 2)}×`;
   return `${fixed(near * 100, near < 0.1 ? 1 : 0)} %`;
+}
+
+/** Where a rule stands, in a sentence; `reads` says a value in its unit. */
+export function stands(
+  { alerts, below, threshold, values }: RuleExplanation,
+  reads: (value: number | null | undefined) => string,
+): string {
+  const firing = alerts.filter((alert) => alert.state === "firing");
+  const first = firing.flatMap((alert) => alert.fired_at ?? []).sort()[0];
+  if (first) return `${count(firing.length)} firing, the first since ${absolute(first, "second")}`;
+  const pending = alerts.find((alert) => alert.state === "pending");
+  if (pending) return `Pending since ${absolute(pending.active_at, "second")}`;
+  const nearest = values[0];
+  if (!nearest) return "Quiet: there are no series it could fire for";
+  const limit = threshold ?? nearest.threshold;
+  if (limit == null) return `Quiet: the highest value is ${reads(nearest.value)}`;
+  const which = threshold == null ? "nearest" : below ? "lowest" : "highest";
+  return `Quiet: the ${which} value is ${reads(nearest.value)}, the threshold ${reads(limit)}; other conditions of the rule may hold it back too`;
 }
 
 /** What is to be said of a rule's verdict: whether somebody has to change something. */

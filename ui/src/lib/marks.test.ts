@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { alertMarks, changeMarks } from "./marks";
+import { alertMarks, changeMarks, driftMarks } from "./marks";
 
 it("draws alerts from when they fired until they ended", () => {
   const event = (minute: number, kind: string, name = "Slow", labels = {}) => ({
@@ -24,3 +24,8 @@ it("names what changed, and of whom", () => {
     { at: Date.parse(at), name: "tool schema of planner: search takes a limit" },
   ]);
 });
+
+it("draws drift where it began", () =>
+  expect(driftMarks([{ at: "2026-11-21T12:00:00Z", message: "calls other tools" }])).toEqual([
+    { at: Date.parse("2026-11-21T12:00:00Z"), name: "Drift: calls other tools", tone: "bad" },
+  ]));

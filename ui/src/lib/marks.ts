@@ -52,3 +52,7 @@ export const changeMarks = (changes: readonly Changed[]): Mark[] =>
     at: Date.parse(at),
     name: `${kind.replaceAll("_", " ")}${agent ? ` of ${agent}` : ""}: ${title}`,
   }));
+
+/** Where what agents do began to drift. */
+export const driftMarks = (findings: readonly { at: string; message: string }[]): Mark[] =>
+  findings.map(({ at, message }) => ({ at: Date.parse(at), name: `Drift: ${message}`, tone: "bad" }));

@@ -7,6 +7,11 @@ describe("the URL of a run", () => {
     const search = { step: "00f067aa0ba902b7", tab: "raw", view: "transcript", find: "track" } as const;
     expect(readRunSearch({ ...search })).toEqual(search);
   });
+  it("names what is looked for and what is unfolded", () => {
+    const search = { look: "timeout", all: true, turned: ["00f067aa0ba902b7", "00f067aa0ba902b8"] } as const;
+    expect(readRunSearch(parseSearch(stringifySearch(search)))).toEqual(search);
+    expect(readRunSearch({ all: "no", turned: ["x"] })).toEqual({});
+  });
   it("ignores what it cannot mean", () => {
     expect(readRunSearch({ step: "no-id", tab: "colours", view: "steps", find: "" })).toEqual({});
   });

@@ -19,7 +19,16 @@ export interface RunSearch {
   path?: true;
   /** Playback stands at this many milliseconds after the start; absent means there is none. */
   at?: number;
+  /** Text looked for among the logs or the attributes that are shown. */
+  look?: string;
+  /** The whole conversation of the step, not only what is new in it. */
+  all?: true;
+  /** Sub-agents of the transcript that are unfolded where they would be folded, or the other way round. */
+  turned?: string[];
 }
+
+/** A span's id, as URLs name it. */
+const SPAN_ID = /^[0-9a-f]{16}$/;
 
 /** Text that is not empty. */
 export const text = (value: unknown) => (typeof value === "string" && value !== "" ? value : undefined);
@@ -32,15 +41,27 @@ export const compactObject = <T extends object>(value: T): T =>
 export function readRunSearch(raw: Record<string, unknown>): RunSearch {
   const step = text(raw.step);
   const view = among(RUN_VIEWS, raw.view);
+  const turned = [raw.turned].flat().filter((id): id is string => typeof id === "string" && SPAN_ID.test(id));
   return compactObject<RunSearch>({
-    step: step && /^[0-9a-f]{16}$/.test(step) ? step : undefined,
+    step: step && SPAN_ID.test(step) ? step : undefined,
     tab: among(STEP_TABS, raw.tab),
     view: view === "steps" ? undefined : view,
     find: text(raw.find),
     path: String(raw.path) === "true" || undefined,
     at: raw.at !== undefined && Number(raw.at) >= 0 ? Number(raw.at) : undefined,
+    look: text(raw.look),
+    all: String(raw.all) === "true" || undefined,
+    turned: turned.length > 0 ? turned : undefined,
   });
 }
+
+export interface IncidentSearch {
+  /** All changes, not only the nearest. */
+  all?: true;
+}
+
+export const readIncidentSearch = (raw: Record<string, unknown>): IncidentSearch =>
+  compactObject<IncidentSearch>({ all: String(raw.all) === "true" || undefined });
 
 export interface DoctorSearch {
   /** Since when telemetry is looked at; absent means the last hour. */

@@ -25,6 +25,20 @@ const tawny: MantineColorsTuple = [
   "#6b3c05",
 ];
 
+/** Mantine's greys on paper: as warm as what they lie on; cold ones look like dirt there. */
+const gray: MantineColorsTuple = [
+  "#f9f7f3",
+  day.sunken,
+  "#efebe4",
+  day.border,
+  "#dad6cd",
+  day.borderStrong,
+  "#6d6a63",
+  "#4d4a45",
+  "#35332f",
+  "#1f1e1b",
+];
+
 /** Mantine's neutral scale in the night's own colours: text at one end, surfaces at the other. */
 const dark: MantineColorsTuple = [
   night.text,
@@ -42,7 +56,7 @@ const dark: MantineColorsTuple = [
 const theme = createTheme({
   primaryColor: "tawny",
   primaryShade: { dark: 5, light: 6 },
-  colors: { tawny, dark },
+  colors: { tawny, dark, gray },
   autoContrast: true,
   fontFamily: "'Inter Variable', system-ui, -apple-system, 'Segoe UI', sans-serif",
   fontFamilyMonospace: "'JetBrains Mono Variable', ui-monospace, 'SF Mono', Menlo, monospace",

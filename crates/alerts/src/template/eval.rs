@@ -221,7 +221,9 @@ impl Run<'_> {
         }
         let mut values = args.iter().map(|arg| self.arg(arg, dot)).collect::<Outcome<Vec<_>>>()?;
         values.extend(last);
-        functions::call(name, &values, self.world).map_err(|error| format!("error calling {name}: {error}"))
+        let own = self.world.call(name, &values);
+        own.unwrap_or_else(|| functions::call(name, &values, self.world))
+            .map_err(|error| format!("error calling {name}: {error}"))
     }
 
     fn arg(&mut self, arg: &Arg, dot: &Value) -> Outcome<Value> {

@@ -64,13 +64,15 @@ pub(super) enum ArgKind {
     Pipe(Box<Pipe>),
 }
 
-pub(super) fn parse(text: &str, skipped: usize) -> Result<Parsed, TemplateError> {
+/// Reads a template; `more` are functions of the caller's own.
+pub(super) fn parse(text: &str, skipped: usize, more: &'static [&'static str]) -> Result<Parsed, TemplateError> {
     let mut parser = Parser {
         pieces: pieces(text, skipped)?.into_iter(),
         variables: vec![String::new()],
         defined: BTreeMap::new(),
         depth: 0,
         loops: 0,
+        more,
     };
     let located = |(at, message): Failure| TemplateError { at: place(text, at, skipped), message };
     let (body, end) = parser.list(true).map_err(located)?;
@@ -86,6 +88,7 @@ struct Parser {
     defined: BTreeMap<String, Defined>,
     depth: usize,
     loops: usize,
+    more: &'static [&'static str],
 }
 
 /// What ended a list of nodes.
@@ -285,7 +288,7 @@ impl Parser {
                         "true" => ArgKind::Bool(true),
                         "false" => ArgKind::Bool(false),
                         "nil" => ArgKind::Nil,
-                        _ if functions::exists(&name) => ArgKind::Function(name),
+                        _ if functions::exists(&name) || self.more.contains(&name.as_str()) => ArgKind::Function(name),
                         _ => return Err((at, format!("function {name:?} not defined"))),
                     },
                     Word::Open => {

@@ -147,3 +147,23 @@ fn labels_have_alertmanagers_methods() {
     let error = template.expand(&data, &[], &mut StillWorld::default()).unwrap_err().to_string();
     assert!(error.contains("unknown time zone Mars/North"), "{error}");
 }
+
+#[test]
+fn a_world_may_have_functions_of_its_own() {
+    struct Loud;
+    impl World for Loud {
+        fn query(&mut self, _: &str) -> Result<Vec<(Labels, f64)>, String> {
+            Ok(Vec::new())
+        }
+        fn now_ms(&self) -> i64 {
+            0
+        }
+        fn call(&mut self, name: &str, args: &[Value]) -> Option<Result<Value, String>> {
+            (name == "shout").then(|| Ok(Value::text(format!("{}!", args[0]))))
+        }
+    }
+    let text = "{{ \"it failed\" | shout | toUpper }}";
+    assert!(Template::parse(text).is_err());
+    let template = Template::parse_with(text, &["shout"]).unwrap();
+    assert_eq!(template.expand(&Value::Nil, &[], &mut Loud).unwrap(), "IT FAILED!");
+}

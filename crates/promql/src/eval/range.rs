@@ -12,12 +12,16 @@ use crate::histogram::{Histogram, ResetHint};
 use crate::labels::Labels;
 use crate::plan::{Shift, resolve};
 use crate::series::{Point, ResultSeries, Series, Value, is_stale};
+use crate::starts::Counted;
 
 /// The samples of one series in one range, without stale markers.
 pub(crate) struct Window<'w> {
     pub times: &'w [i64],
     pub values: &'w [f64],
     pub histograms: &'w [(i64, Arc<Histogram>)],
+    /// Starts of the floats and of the histograms; empty where none is known.
+    pub starts: &'w [i64],
+    pub histogram_starts: &'w [i64],
     /// Start of the range; samples come after it, unless the range is anchored or smoothed.
     pub start: i64,
     /// End of the range, inclusive.
@@ -26,23 +30,29 @@ pub(crate) struct Window<'w> {
     first: usize,
     /// Where among the floats of the series counter resets are, found once for all windows.
     resets: &'w OnceCell<Vec<usize>>,
-    all_values: &'w [f64],
+    all: &'w Samples<'w>,
 }
 
 impl Window<'_> {
     /// What a counter had before each reset inside the range.
     pub fn lost_to_resets(&self) -> impl Iterator<Item = f64> {
-        let resets = self.resets.get_or_init(|| {
-            let falls = |at: &usize| self.all_values[*at] < self.all_values[at - 1];
-            (1..self.all_values.len()).filter(falls).collect()
-        });
+        let resets = self.resets.get_or_init(|| self.all.resets());
         let from = resets.partition_point(|&at| at <= self.first);
         let to = resets.partition_point(|&at| at < self.first + self.values.len());
-        resets[from..to.max(from)].iter().map(|&at| self.all_values[at - 1])
+        resets[from..to.max(from)].iter().map(|&at| self.all.values[at - 1])
     }
 
     pub fn is_empty(&self) -> bool {
         self.times.is_empty() && self.histograms.is_empty()
+    }
+
+    /// All samples in order of time.
+    pub fn points(&self) -> Vec<(i64, Point)> {
+        let floats = self.times.iter().copied().zip(self.values.iter().copied().map(Point::Float));
+        let histograms = self.histograms.iter().map(|(at, value)| (*at, Point::Histogram(value.clone())));
+        let mut points: Vec<(i64, Point)> = floats.chain(histograms).collect();
+        points.sort_by_key(|&(at, _)| at);
+        points
     }
 
     /// Length in seconds.
@@ -70,9 +80,7 @@ pub(crate) struct RangeCall<'c> {
 pub(crate) struct Windows<'w> {
     pub labels: &'w Labels,
     pub drop_name: bool,
-    times: Cow<'w, [i64]>,
-    values: Cow<'w, [f64]>,
-    histograms: Cow<'w, [(i64, Arc<Histogram>)]>,
+    samples: Samples<'w>,
     shift: Shift,
     range: i64,
     before: i64,
@@ -84,38 +92,33 @@ pub(crate) struct Windows<'w> {
 impl Windows<'_> {
     /// Calls `take` with the window of every step of `grid`, empty ones included.
     pub fn each(&self, grid: &Grid, mut take: impl FnMut(usize, i64, Window<'_>) -> Evaluated<()>) -> Evaluated<()> {
+        let Samples { times, values, starts, histograms, histogram_starts } = &self.samples;
         let (mut low, mut high, mut histogram_low, mut histogram_high) = (0, 0, 0, 0);
         for (step, time) in grid.times().enumerate() {
             let end = self.shift.apply(time);
             let start = end.saturating_sub(self.range);
             let (after, until) = (start.saturating_sub(self.before), end.saturating_add(self.after));
-            low = forward(self.times.len(), low, |at| self.times[at] <= after);
-            high = forward(self.times.len(), high.max(low), |at| self.times[at] <= until);
-            histogram_low = forward(self.histograms.len(), histogram_low, |at| self.histograms[at].0 <= after);
+            low = forward(times.len(), low, |at| times[at] <= after);
+            high = forward(times.len(), high.max(low), |at| times[at] <= until);
+            histogram_low = forward(histograms.len(), histogram_low, |at| histograms[at].0 <= after);
             histogram_high =
-                forward(self.histograms.len(), histogram_high.max(histogram_low), |at| self.histograms[at].0 <= until);
+                forward(histograms.len(), histogram_high.max(histogram_low), |at| histograms[at].0 <= until);
             let window = Window {
-                times: &self.times[low..high],
-                values: &self.values[low..high],
-                histograms: &self.histograms[histogram_low..histogram_high],
+                times: &times[low..high],
+                values: &values[low..high],
+                histograms: &histograms[histogram_low..histogram_high],
+                starts: starts.get(low..high).unwrap_or_default(),
+                histogram_starts: histogram_starts.get(histogram_low..histogram_high).unwrap_or_default(),
                 start,
                 end,
                 first: low,
                 resets: &self.resets,
-                all_values: &self.values,
+                all: &self.samples,
             };
-            if self.extension != Extension::None && !window.histograms.is_empty() {
-                return Err(no_histograms());
-            }
             take(step, time, window)?;
         }
         Ok(())
     }
-}
-
-/// `anchored` and `smoothed` are for floats only.
-pub(super) fn no_histograms() -> EvalError {
-    EvalError::execution("smoothed and anchored modifiers do not work with native histograms")
 }
 
 impl Evaluator<'_> {
@@ -156,13 +159,10 @@ impl Evaluator<'_> {
         let newest = shift.apply(grid.last()).saturating_add(after);
         for series in self.series_at(node.start) {
             self.spend(0)?;
-            let (times, values, histograms) = without_stale(&series, oldest, newest);
             take(Windows {
                 labels: &series.labels,
                 drop_name: false,
-                times,
-                values,
-                histograms,
+                samples: Samples::without_stale(&series, oldest, newest),
                 shift,
                 range,
                 before,
@@ -190,9 +190,7 @@ impl Evaluator<'_> {
                 take(Windows {
                     labels: &series.0.labels,
                     drop_name: series.1,
-                    times: Cow::Borrowed(&series.0.times),
-                    values: Cow::Borrowed(&series.0.values),
-                    histograms: Cow::Borrowed(&series.0.histograms),
+                    samples: Samples::all_of(&series.0),
                     shift,
                     range,
                     before: 0,
@@ -221,14 +219,10 @@ impl Evaluator<'_> {
         self.each_range(node, grid, &mut |windows| {
             let extension = windows.extension;
             windows.each(grid, |_, _, window| {
-                let mut points: Vec<(i64, Point)> = if extension == Extension::None {
-                    let floats = window.times.iter().copied().zip(window.values.iter().copied().map(Point::Float));
-                    floats.collect()
-                } else {
-                    crate::functions::extended_points(&window, extension)
+                let points = match extension {
+                    Extension::None => window.points(),
+                    _ => crate::functions::extended_points(&window, extension),
                 };
-                points.extend(window.histograms.iter().map(|(at, value)| (*at, Point::Histogram(value.clone()))));
-                points.sort_by_key(|&(at, _)| at);
                 if !points.is_empty() {
                     self.spend(points.len())?;
                     let labels =
@@ -243,26 +237,63 @@ impl Evaluator<'_> {
     }
 }
 
-type Samples<'s> = (Cow<'s, [i64]>, Cow<'s, [f64]>, Cow<'s, [(i64, Arc<Histogram>)]>);
+/// Samples of a series, without stale markers.
+pub(crate) struct Samples<'s> {
+    times: Cow<'s, [i64]>,
+    values: Cow<'s, [f64]>,
+    starts: Cow<'s, [i64]>,
+    histograms: Cow<'s, [(i64, Arc<Histogram>)]>,
+    histogram_starts: Cow<'s, [i64]>,
+}
 
-/// The samples after `oldest` up to `newest` that are no stale markers.
-fn without_stale(series: &Series, oldest: i64, newest: i64) -> Samples<'_> {
-    let from = series.times.partition_point(|&time| time <= oldest);
-    let to = series.times.partition_point(|&time| time <= newest).max(from);
-    let (times, values) = (&series.times[from..to], &series.values[from..to]);
-    let (times, values) = if values.iter().any(|&value| is_stale(value)) {
-        let kept = times.iter().zip(values).filter(|&(_, &value)| !is_stale(value));
-        let (times, values): (Vec<i64>, Vec<f64>) = kept.map(|(&time, &value)| (time, value)).unzip();
-        (Cow::Owned(times), Cow::Owned(values))
-    } else {
-        (Cow::Borrowed(times), Cow::Borrowed(values))
-    };
-    let histograms = if series.histograms.iter().any(|(_, histogram)| histogram.is_stale()) {
-        Cow::Owned(series.histograms.iter().filter(|(_, histogram)| !histogram.is_stale()).cloned().collect())
-    } else {
-        Cow::Borrowed(&series.histograms[..])
-    };
-    (times, values, histograms)
+impl<'s> Samples<'s> {
+    /// All of a series that has no stale markers.
+    fn all_of(series: &'s Series) -> Self {
+        Self {
+            times: Cow::Borrowed(&series.times),
+            values: Cow::Borrowed(&series.values),
+            starts: Cow::Borrowed(&series.starts),
+            histograms: Cow::Borrowed(&series.histograms),
+            histogram_starts: Cow::Borrowed(&series.histogram_starts),
+        }
+    }
+
+    /// The samples after `oldest` up to `newest` that are no stale markers.
+    fn without_stale(series: &'s Series, oldest: i64, newest: i64) -> Self {
+        let from = series.times.partition_point(|&time| time <= oldest);
+        let to = series.times.partition_point(|&time| time <= newest).max(from);
+        let (times, values) = (&series.times[from..to], &series.values[from..to]);
+        let starts = series.starts.get(from..to).unwrap_or_default();
+        let mut samples = Self {
+            times: Cow::Borrowed(times),
+            values: Cow::Borrowed(values),
+            starts: Cow::Borrowed(starts),
+            ..Self::all_of(series)
+        };
+        if values.iter().any(|&value| is_stale(value)) {
+            let fresh = |at: &usize| !is_stale(values[*at]);
+            samples.starts = Cow::Owned((0..starts.len()).filter(fresh).map(|at| starts[at]).collect());
+            let kept = times.iter().zip(values).filter(|&(_, &value)| !is_stale(value));
+            let (times, values): (Vec<i64>, Vec<f64>) = kept.map(|(&time, &value)| (time, value)).unzip();
+            (samples.times, samples.values) = (Cow::Owned(times), Cow::Owned(values));
+        }
+        if series.histograms.iter().any(|(_, histogram)| histogram.is_stale()) {
+            let fresh = |at: &usize| !series.histograms[*at].1.is_stale();
+            let kept = (0..series.histograms.len()).filter(fresh).map(|at| series.histograms[at].clone()).collect();
+            samples.histograms = Cow::Owned(kept);
+            let starts = &series.histogram_starts;
+            samples.histogram_starts = Cow::Owned((0..starts.len()).filter(fresh).map(|at| starts[at]).collect());
+        }
+        samples
+    }
+
+    /// Positions of the floats before which a counter was reset.
+    fn resets(&self) -> Vec<usize> {
+        let falls = |at: &usize| self.values[*at] < self.values[at - 1];
+        let counted = |at: usize| Counted::of(&self.starts, at, self.times[at]);
+        let anew = |at: &usize| !self.starts.is_empty() && counted(*at).is_anew_after(counted(at - 1));
+        (1..self.values.len()).filter(|at| falls(at) || anew(at)).collect()
+    }
 }
 
 /// A column as a series; the flag says whether its name is to be dropped.

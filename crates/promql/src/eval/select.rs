@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use super::range::no_histograms;
 use super::{Column, Evaluator, Grid, Sink};
+use crate::annotations::Note;
 use crate::ast::{Extension, Node, Selector};
 use crate::error::Evaluated;
+use crate::functions::interpolated;
+use crate::histogram::Histogram;
 use crate::plan::Shift;
 use crate::series::{Point, Series, is_stale};
 
@@ -58,35 +60,30 @@ impl Evaluator<'_> {
     fn smoothed_selector(&self, node: &Node, selector: &Selector, grid: &Grid, sink: Sink<'_>) -> Evaluated<()> {
         let shift = Shift::of(&selector.when, &self.params)?;
         let lookback = self.params.lookback;
+        let note = |note: Note<'_>| self.note(note, node.start);
         for series in self.series_at(node.start) {
-            let near = |time: i64| {
-                let after = series.histograms.partition_point(|&(at, _)| at <= time.saturating_sub(lookback));
-                series.histograms.get(after).is_some_and(|&(at, _)| at <= time.saturating_add(lookback))
-            };
-            if grid.times().any(|time| near(shift.apply(time))) {
-                return Err(no_histograms());
-            }
-            let samples: Vec<(i64, f64)> = series
-                .times
-                .iter()
-                .copied()
-                .zip(series.values.iter().copied())
-                .filter(|&(_, value)| !is_stale(value))
-                .collect();
-            let at = |time: i64| {
-                let next = samples.partition_point(|&(at, _)| at < time);
-                let after = samples.get(next).filter(|&&(at, _)| at <= time.saturating_add(lookback));
-                let before = next
-                    .checked_sub(1)
-                    .map(|before| &samples[before])
-                    .filter(|&&(at, _)| at > time.saturating_sub(lookback));
-                match (before, after) {
-                    (_, Some(&(at, value))) if at == time => Point::Float(value),
-                    (Some(&(from, a)), Some(&(to, b))) => {
-                        Point::Float(a + (b - a) * (time - from) as f64 / (to - from) as f64)
-                    }
-                    (Some(&(_, value)), None) => Point::Float(value),
-                    _ => Point::None,
+            let times = series.times.iter().copied();
+            let floats: Vec<(i64, f64)> =
+                times.zip(series.values.iter().copied()).filter(|&(_, value)| !is_stale(value)).collect();
+            let histograms: Vec<(i64, Arc<Histogram>)> =
+                series.histograms.iter().filter(|(_, histogram)| !histogram.is_stale()).cloned().collect();
+            let metric = series.labels.metric_name();
+            let at = |time: i64| match (around(&floats, time, lookback), around(&histograms, time, lookback)) {
+                ((None, None), (before, Some(after))) if before.is_some() || after.0 == time => {
+                    let found = interpolated(before.unwrap_or(after), after, time, false, metric, &note);
+                    found.map_or(Point::None, |found| Point::Histogram(found.into()))
+                }
+                ((None, None), (Some((_, value)), None)) => Point::Histogram(value.clone()),
+                ((None, None), _) => Point::None,
+                ((_, Some(&(at, value))), (None, None)) if at == time => Point::Float(value),
+                ((Some(&(from, a)), Some(&(to, b))), (None, None)) => {
+                    Point::Float(a + (b - a) * (time - from) as f64 / (to - from) as f64)
+                }
+                ((Some(&(_, value)), None), (None, None)) => Point::Float(value),
+                (_, (None, None)) => Point::None,
+                _ => {
+                    note(Note::MixedFloatsHistograms { metric });
+                    Point::None
                 }
             };
             let points = grid.times().map(|time| at(shift.apply(time))).collect();
@@ -97,6 +94,14 @@ impl Evaluator<'_> {
         }
         Ok(())
     }
+}
+
+/// The samples before `time` and at or after it, where they are within the look-back of it.
+fn around<T>(samples: &[(i64, T)], time: i64, lookback: i64) -> (Option<&(i64, T)>, Option<&(i64, T)>) {
+    let next = samples.partition_point(|(at, _)| *at < time);
+    let before = next.checked_sub(1).map(|at| &samples[at]).filter(|(at, _)| *at > time.saturating_sub(lookback));
+    let after = samples.get(next).filter(|(at, _)| *at <= time.saturating_add(lookback));
+    (before, after)
 }
 
 /// A search that moves forward in time, from wherever it stands.

@@ -1,5 +1,6 @@
 //! `anchored` and `smoothed` ranges: values at the very ends of a range, taken from the sample before or interpolated.
 
+use super::extended_histograms::extended_histogram_points;
 use super::rate::Mode;
 use crate::ast::{Call, Expr, Extension, Node};
 use crate::error::{EvalError, Evaluated};
@@ -28,6 +29,37 @@ impl Evaluator<'_> {
     }
 }
 
+/// Positions of the samples an extended range reaches to: the last at or before its start (or the first there is), and the last inside of it or,
+/// where it is smoothed, the first at or after its end. `None` where nothing lies inside of the range or around it.
+pub(super) fn outermost(
+    len: usize,
+    time: impl Fn(usize) -> i64,
+    (start, end): (i64, i64),
+    smoothed: bool,
+) -> Option<(usize, usize)> {
+    let mut last = len.checked_sub(1)?;
+    let first = leading(last, |at| time(at) <= start).saturating_sub(1);
+    if smoothed {
+        last = leading(last, |at| time(at) < end);
+    }
+    let outside = time(last) <= start || (smoothed && time(first) > end);
+    (!outside).then_some((first, last))
+}
+
+/// How many of the positions below `len` fulfil `before`, which holds for the first ones alone.
+fn leading(len: usize, before: impl Fn(usize) -> bool) -> usize {
+    let (mut low, mut high) = (0, len);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if before(middle) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    low
+}
+
 /// Values at both ends of the range, and the samples strictly between them; `None` where no sample is in reach.
 struct Ends<'w> {
     left: f64,
@@ -39,14 +71,7 @@ struct Ends<'w> {
 impl<'w> Ends<'w> {
     fn of(window: &'w Window<'w>, smoothed: bool, counter: bool) -> Option<Self> {
         let Window { times, values, start, end, .. } = *window;
-        let mut last = times.len().checked_sub(1)?;
-        let first = times[..last].partition_point(|&time| time <= start).saturating_sub(1);
-        if smoothed {
-            last = times[..last].partition_point(|&time| time < end);
-        }
-        if times[last] <= start {
-            return None;
-        }
+        let (first, last) = outermost(times.len(), |at| times[at], (start, end), smoothed)?;
         let interpolate = |a: usize, b: usize, at: i64| {
             // After a reset the counter is taken to have begun at 0.
             let from = if counter && values[b] < values[a] { 0.0 } else { values[a] };
@@ -79,8 +104,17 @@ pub(super) fn extended_rate(call: &RangeCall<'_>, mode: Mode) -> Point {
     Point::Float(if mode.per_second { result / call.window.seconds() } else { result })
 }
 
-/// The points of an extended range by itself.
+/// The points of an extended range by itself. Where floats and histograms mix there is nothing to interpolate between.
 pub(crate) fn extended_points(window: &Window<'_>, extension: Extension) -> Vec<(i64, Point)> {
+    match (window.times.is_empty(), window.histograms.is_empty()) {
+        (true, false) => return extended_histogram_points(window, extension),
+        (false, false) => {
+            let mut points = window.points();
+            points.retain(|&(time, _)| time > window.start && time <= window.end);
+            return points;
+        }
+        _ => {}
+    }
     let Some(ends) = Ends::of(window, extension == Extension::Smoothed, false) else { return Vec::new() };
     let between = ends.between.clone();
     let inner = ends.window.times[between.clone()].iter().zip(&ends.window.values[between]);

@@ -8,7 +8,7 @@ use crate::error::{EvalError, Evaluated};
 use crate::eval::{Assembler, Column, Evaluator, Grid, Sink};
 use crate::labels::{Labels, METRIC_NAME};
 use crate::matcher::Matcher;
-use crate::plan::{Shift, first_when, implied_info_name};
+use crate::plan::{implied_info_name, info_shift};
 use crate::series::is_stale;
 
 /// Labels by which an info series and the series it describes find each other.
@@ -46,8 +46,7 @@ impl Evaluator<'_> {
     }
 
     fn info_series(&self, node: &Node, call: &Call, grid: &Grid) -> Evaluated<HashMap<Labels, Vec<InfoSeries>>> {
-        let when = first_when(&call.args[0]).cloned().unwrap_or_default();
-        let shift = Shift::of(&when, &self.params)?;
+        let shift = info_shift(call, &self.params)?;
         let mut by_identity: HashMap<Labels, Vec<InfoSeries>> = HashMap::new();
         for series in self.series_at(node.start) {
             self.spend(grid.len())?;

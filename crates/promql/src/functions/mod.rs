@@ -5,6 +5,7 @@ mod changes;
 mod classic;
 mod date;
 mod extended;
+mod extended_histograms;
 mod info;
 mod labels;
 mod math;
@@ -18,14 +19,15 @@ mod table;
 use std::sync::Arc;
 
 use crate::annotations::Note;
-use crate::ast::{Call, Expr, Node, ValueType};
+use crate::ast::{Call, Expr, Extension, Node, ValueType};
 use crate::error::{EvalError, Evaluated};
-use crate::eval::{Column, Evaluator, Grid, RangeCall, Sink};
+use crate::eval::{Column, Evaluator, Found, Grid, RangeCall, Sink};
 use crate::histogram::Histogram;
 use crate::labels::Labels;
 use crate::series::Point;
 
 pub(crate) use self::extended::extended_points;
+pub(crate) use self::extended_histograms::interpolated;
 pub(crate) use self::sort::by_value;
 pub use self::table::FUNCTIONS;
 
@@ -79,6 +81,7 @@ pub(crate) enum Special {
     Sort { descending: bool },
     SortByLabel { descending: bool },
     Start,
+    StartTimestamp,
     Step,
     Time,
     Timestamp,
@@ -266,6 +269,7 @@ impl Evaluator<'_> {
             Special::LabelReplace => self.label_replace(call, grid, sink),
             Special::Sort { descending } => self.sort(node, call, descending, grid, sink),
             Special::SortByLabel { descending } => self.sort_by_label(node, call, descending, grid, sink),
+            Special::StartTimestamp => self.start_timestamp(&call.args[0], grid, sink),
             Special::Timestamp => self.timestamp(&call.args[0], grid, sink),
             Special::Vector => {
                 let points = self.scalar(&call.args[0], grid)?.into_iter().map(Point::Float).collect();
@@ -293,6 +297,31 @@ impl Evaluator<'_> {
             }
             column.drop_name = true;
             sink(column)
+        })
+    }
+
+    /// `start_timestamp`: of a selector since when the samples count, 0 where that is unknown; of anything else nothing, computed values began
+    /// nowhere.
+    fn start_timestamp(&self, arg: &Node, grid: &Grid, sink: Sink<'_>) -> Evaluated<()> {
+        let arg = arg.bare();
+        let Expr::Vector(selector) = &arg.expr else { return Ok(()) };
+        if selector.extension != Extension::None {
+            return Ok(());
+        }
+        self.each_found(arg, selector, grid, &mut |series, found| {
+            let start = |found: Found| {
+                let (at, starts) = match found.point {
+                    Point::Histogram(_) => (
+                        series.histograms.binary_search_by_key(&found.time, |&(time, _)| time),
+                        &series.histogram_starts,
+                    ),
+                    _ => (series.times.binary_search(&found.time), &series.starts),
+                };
+                let start = at.ok().and_then(|at| starts.get(at)).copied().unwrap_or(0);
+                Point::Float(start as f64 / 1000.0)
+            };
+            let points = found.into_iter().map(|found| found.map_or(Point::None, start));
+            sink(Column { labels: series.labels.clone(), drop_name: true, points: points.collect() })
         })
     }
 

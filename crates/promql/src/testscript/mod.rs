@@ -7,6 +7,7 @@ mod compare;
 mod nhcb;
 mod run;
 mod script;
+mod starts;
 mod storage;
 
 use std::fmt;

@@ -3,6 +3,7 @@
 use regex::Regex;
 
 use super::Failure;
+use super::starts::{self, Offsets};
 use crate::duration;
 use crate::labels::Labels;
 use crate::parse::{SequenceValue, parse_number, parse_series, unquote};
@@ -21,9 +22,17 @@ pub(super) struct Load {
     pub line: usize,
     /// Milliseconds between samples.
     pub step: i64,
-    pub series: Vec<(Labels, Vec<SequenceValue>)>,
+    pub series: Vec<Loaded>,
     /// Whether classic histograms are loaded as native ones with custom buckets as well.
     pub with_nhcb: bool,
+}
+
+/// One series of a `load`.
+pub(super) struct Loaded {
+    pub labels: Labels,
+    pub values: Vec<SequenceValue>,
+    /// Starts of the values, one for each; empty where none is told.
+    pub starts: Offsets,
 }
 
 /// When a query is evaluated, in milliseconds.
@@ -128,11 +137,33 @@ fn load(head: &str, line: usize, body: &[&str]) -> Result<Load, String> {
         _ => return Err("invalid load command. (load[_with_nhcb] <step:duration>)".into()),
     };
     let step = words.next().and_then(duration::parse).ok_or("invalid step definition")?;
-    let series = body
-        .iter()
-        .enumerate()
-        .map(|(at, text)| parse_series(text).map_err(|message| format!("line {}: {message}", line + 1 + at)));
-    Ok(Load { line, step, series: series.collect::<Result<_, _>>()?, with_nhcb })
+    let (mut series, mut common, mut own) = (Vec::new(), Offsets::new(), None::<(Labels, Offsets)>);
+    for (at, text) in body.iter().enumerate() {
+        let fail = |message: String| format!("line {}: {message}", line + 1 + at);
+        match (starts::read(text).transpose().map_err(fail)?, own.take()) {
+            (Some((None, offsets)), None) => common = offsets,
+            (Some((Some(labels), offsets)), None) => own = Some((labels, offsets)),
+            (Some(_), Some(_)) => return Err(fail("the @st line before has no series behind it".into())),
+            (None, own) => {
+                let (labels, values) = parse_series(text).map_err(fail)?;
+                let starts = match own {
+                    Some((of, _)) if of != labels => {
+                        return Err(fail(format!("the @st line before is for {of}, not for {labels}")));
+                    }
+                    Some((_, starts)) if starts.len() != values.len() => {
+                        return Err(fail(format!("{} starts for {} values", starts.len(), values.len())));
+                    }
+                    Some((_, starts)) => starts,
+                    None => common.iter().copied().cycle().take(values.len()).collect(),
+                };
+                series.push(Loaded { labels, values, starts });
+            }
+        }
+    }
+    if own.is_some() {
+        return Err("the last @st line has no series behind it".into());
+    }
+    Ok(Load { line, step, series, with_nhcb })
 }
 
 /// Splits off the first word.
@@ -142,7 +173,8 @@ fn word(text: &str) -> (&str, &str) {
     (&text[..end], text[end..].trim_start())
 }
 
-fn time(text: &str) -> Result<i64, String> {
+/// Reads a duration in milliseconds.
+pub(super) fn time(text: &str) -> Result<i64, String> {
     duration::parse(text).ok_or_else(|| format!("invalid duration {text:?}"))
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::nhcb;
-use super::script::Load;
+use super::script::{Load, Loaded};
 use crate::histogram::{Histogram, set_hints};
 use crate::labels::Labels;
 use crate::parse::SequenceValue;
@@ -21,6 +21,8 @@ pub(super) enum Sample {
 #[derive(Default)]
 pub(super) struct Storage {
     samples: BTreeMap<Labels, BTreeMap<i64, Sample>>,
+    /// Since when samples count, where a script says so.
+    starts: BTreeMap<Labels, BTreeMap<i64, i64>>,
     series: Vec<Arc<Series>>,
 }
 
@@ -28,9 +30,10 @@ impl Storage {
     /// Adds what a `load` describes. Of two descriptions with the same labels the later counts.
     pub fn load(&mut self, load: &Load) -> Result<(), String> {
         let mut loaded: BTreeMap<Labels, BTreeMap<i64, Sample>> = BTreeMap::new();
-        for (labels, values) in &load.series {
+        for Loaded { labels, values, starts } in &load.series {
             let mut samples = BTreeMap::new();
-            for (time, value) in (0i64..).map(|at| at * load.step).zip(values) {
+            for (at, value) in values.iter().enumerate() {
+                let time = at as i64 * load.step;
                 match value {
                     SequenceValue::Omitted => {}
                     SequenceValue::Float(value) => {
@@ -41,6 +44,7 @@ impl Storage {
                     }
                 }
             }
+            self.keep_starts(labels, samples.keys().copied(), starts, load.step);
             loaded.insert(labels.clone(), samples);
         }
         if load.with_nhcb {
@@ -50,8 +54,24 @@ impl Storage {
         for (labels, samples) in loaded {
             self.samples.entry(labels).or_default().extend(samples);
         }
-        self.series = self.samples.iter().map(|(labels, samples)| Arc::new(series(labels, samples))).collect();
+        let none = BTreeMap::new();
+        let starts = |labels: &Labels| self.starts.get(labels).unwrap_or(&none);
+        let all = self.samples.iter();
+        self.series = all.map(|(labels, samples)| Arc::new(series(labels, samples, starts(labels)))).collect();
         Ok(())
+    }
+
+    /// Keeps the starts of samples that were loaded at `times`.
+    fn keep_starts(&mut self, labels: &Labels, times: impl Iterator<Item = i64>, offsets: &[Option<i64>], step: i64) {
+        let known = self.starts.entry(labels.clone()).or_default();
+        for time in times {
+            // A sample that is loaded again tells of its start anew.
+            known.remove(&time);
+            let at = time.checked_div(step).unwrap_or(0) as usize;
+            if let Some(offset) = offsets.get(at).copied().flatten() {
+                known.insert(time, time.saturating_add(offset));
+            }
+        }
     }
 
     /// The series that fulfil a need, ordered by labels.
@@ -61,16 +81,25 @@ impl Storage {
     }
 }
 
-fn series(labels: &Labels, samples: &BTreeMap<i64, Sample>) -> Series {
+fn series(labels: &Labels, samples: &BTreeMap<i64, Sample>, starts: &BTreeMap<i64, i64>) -> Series {
     let mut series = Series { labels: labels.clone(), ..Series::default() };
     for (&time, sample) in samples {
+        let start = starts.get(&time).copied().unwrap_or(0);
         match sample {
             Sample::Float(value) => {
                 series.times.push(time);
                 series.values.push(*value);
+                series.starts.push(start);
             }
-            Sample::Histogram(histogram) => series.histograms.push((time, histogram.clone())),
+            Sample::Histogram(histogram) => {
+                series.histograms.push((time, histogram.clone()));
+                series.histogram_starts.push(start);
+            }
         }
+    }
+    if starts.is_empty() {
+        series.starts.clear();
+        series.histogram_starts.clear();
     }
     set_hints(&mut series.histograms, &series.times);
     series

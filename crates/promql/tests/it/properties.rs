@@ -292,7 +292,7 @@ proptest! {
     }
 
     #[test]
-    fn any_script_is_a_report(text in "(load|eval|clear|expect| |instant|range|at|1m|\n|a|\\{\\{|\\}\\}|sum:|1|x|\\+|_|buckets:|\\[|\\]|custom_values:|schema:-53|schema:99999){0,60}") {
+    fn any_script_is_a_report(text in "(load|eval|clear|expect|@st|-1m| |instant|range|at|1m|\n|a|\\{\\{|\\}\\}|sum:|1|x|\\+|_|buckets:|\\[|\\]|custom_values:|schema:-53|schema:99999){0,60}") {
         promql::testscript::run(&text);
     }
 }
@@ -339,6 +339,7 @@ fn times_at_the_ends_of_the_range_do_no_harm() {
         "timestamp(a)",
         "changes(a[5m] @ end())",
         "a smoothed",
+        "start_timestamp(a)",
         "delta(a[1y] smoothed)",
         "deriv(a[10y])",
         "range()",

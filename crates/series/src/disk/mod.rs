@@ -6,6 +6,7 @@
 
 mod check;
 mod files;
+mod labels;
 mod maintain;
 mod open;
 
@@ -351,39 +352,8 @@ impl Db {
         })
     }
 
-    /// Labels of the series that fulfil any of `sets` and may have samples after `from` up to `to` (milliseconds), ordered; all
-    /// series where no set is given.
-    ///
-    /// # Errors
-    /// As [`Db::select`].
-    pub fn labels(&self, sets: &[Vec<Matcher>], from: i64, to: i64, series_max: usize) -> Result<Vec<Labels>, DbError> {
-        let every = [Vec::new()];
-        let sets = if sets.is_empty() { &every[..] } else { sets };
-        self.patiently(|| {
-            let mut all: HashSet<Labels> = HashSet::new();
-            for matchers in sets {
-                let blocks = {
-                    let state = self.read();
-                    all.extend(state.head.labels_of(matchers, from, to));
-                    overlapping(&state.blocks, from, to)
-                };
-                for block in blocks {
-                    for section in block.footer.matching(matchers) {
-                        let entries = block.entries(section, matchers)?;
-                        all.extend(entries.into_iter().filter(|it| it.overlaps(from, to)).map(|it| it.labels));
-                        check(all.len(), 0, SelectLimits { series_max, samples_max: u64::MAX })?;
-                    }
-                }
-                check(all.len(), 0, SelectLimits { series_max, samples_max: u64::MAX })?;
-            }
-            let mut all: Vec<Labels> = all.into_iter().collect();
-            all.sort_unstable();
-            Ok(all)
-        })
-    }
-
     /// Runs `look` again where a block has been replaced while it looked.
-    fn patiently<T>(&self, look: impl Fn() -> Result<T, DbError>) -> Result<T, DbError> {
+    fn patiently<T>(&self, mut look: impl FnMut() -> Result<T, DbError>) -> Result<T, DbError> {
         /// Upkeep replaces blocks hours apart; twice in a row is chance, more is a missing file.
         const PATIENCE: usize = 3;
         let mut last = look();

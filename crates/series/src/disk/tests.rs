@@ -6,6 +6,7 @@ use promql::MatchOp;
 use proptest::prelude::*;
 
 use super::*;
+use crate::thin::Fill;
 use crate::write::{MetricType, Mode, Write};
 
 const HOUR: i64 = 3_600_000;
@@ -76,6 +77,10 @@ fn what_was_written_is_there_after_a_restart_at_any_point() {
     let set = |name: &str, value: &str| vec![Matcher::new(name, MatchOp::Matches, value).unwrap()];
     let found = db.labels(&[set("agent", ".*-1"), set("__name__", "b")], START, from, 10).unwrap();
     assert_eq!(found, [labels("a", 1), labels("b", 2)]);
+    let mut told: Vec<Labels> = Vec::new();
+    db.each_labels(&[set("agent", ".*-1")], START, from, &mut |labels| told.push(labels.clone())).unwrap();
+    told.dedup();
+    assert_eq!(told, [labels("a", 1)], "in memory and in every block");
 }
 
 #[test]
@@ -217,6 +222,83 @@ fn old_days_keep_their_increase_and_then_go() {
     assert_eq!(all(&db, "calls_total")[0].1, samples);
     let done = db.maintain(START + 6 * DAY + HOUR).unwrap();
     assert_eq!((done.expired, all(&db, "calls_total")[0].1.len()), (1, 48 + 48));
+}
+
+#[test]
+fn a_year_of_samples_takes_little_and_is_answered_as_it_was() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = Settings { thin_after: Some(15 * DAY), ..settings() };
+    let db = Db::open(dir.path(), settings, START).unwrap();
+    // A counter that grows at another speed every hour, and a gauge; a sample a minute, seven seconds past it.
+    let (calls, load) = (labels("calls_total", 1), labels("load", 1));
+    let speed = |hour: i64| (hour * 7 % 5 + 1) as f64;
+    let mut count = 0.0;
+    for hour in 0..365 * 24 {
+        let mut samples = Vec::new();
+        for minute in 0..60 {
+            let time = START + hour * HOUR + minute * 60_000 + 7_000;
+            count += speed(hour);
+            samples.push((calls.clone(), time, count));
+            samples.push((load.clone(), time, (minute % 30) as f64));
+        }
+        let now = START + (hour + 1) * HOUR;
+        db.write(batch(samples), now).unwrap();
+        if hour % 24 == 23 {
+            db.maintain(now).unwrap();
+        }
+    }
+    let stats = db.stats();
+    println!("{} samples in {} bytes of {} blocks", stats.block_samples, stats.block_bytes, stats.blocks);
+    assert_eq!(db.thin_before(), Some(START + 350 * DAY));
+    // Of a million samples those of the last days and a few of each hour stay.
+    assert!(stats.block_samples < 350 * 24 * 6 + 15 * 2 * 1_440, "{} samples", stats.block_samples);
+    assert!(stats.block_bytes < 1_000_000, "{} bytes", stats.block_bytes);
+    let value = |text: &str, time: i64| -> Option<f64> {
+        let query = promql::parse(text).unwrap();
+        let params = promql::Params::instant(time);
+        let fetched = |need: &promql::SelectorNeed| -> Vec<Arc<promql::Series>> {
+            let asked = (need.from_ms, need.to_ms);
+            let fill = Fill::of(db.thin_before(), asked, need.window_ms);
+            let (from, to) = fill.map_or(asked, |fill| fill.needs());
+            let found = db.select(&need.matchers, from, to, LIMITS).unwrap();
+            let unpacked = found.iter().map(|found| {
+                let (mut series, _) = found.unpack();
+                fill.iter().for_each(|fill| fill.apply(&mut series));
+                Arc::new(series)
+            });
+            unpacked.collect()
+        };
+        let fetched: Vec<Vec<Arc<promql::Series>>> = query.selectors(&params).unwrap().iter().map(fetched).collect();
+        match promql::evaluate(&query, &fetched, &params, &promql::Limits::default()).unwrap().value {
+            promql::Value::Vector(samples) => samples.first().and_then(|sample| sample.point.float()),
+            other => panic!("{other:?}"),
+        }
+    };
+    let grown = |time: i64| {
+        let hour = (time - START) / HOUR;
+        let whole: f64 = (0..hour).map(|hour| 60.0 * speed(hour)).sum();
+        whole + (time - START - hour * HOUR) as f64 / 60_000.0 * speed(hour)
+    };
+    let near = |found: Option<f64>, wanted: f64, share: f64| {
+        found.is_some_and(|found| (found - wanted).abs() <= wanted * share)
+    };
+    // Long ago, at the seam between summaries and all samples, and lately; on the hour and in the middle of it.
+    for (day, minutes) in [(10, 0), (10, 630), (200, 317), (349, 1_439), (350, 0), (350, 30), (350, 720), (360, 630)] {
+        let at = START + day * DAY + minutes * 60_000;
+        let of_hour = value("increase(calls_total[1h])", at);
+        let wanted = grown(at) - grown(at - HOUR);
+        assert!(near(of_hour, wanted, 0.06), "day {day}, minute {minutes}: {of_hour:?} of {wanted}");
+        let of_day = value("increase(calls_total[24h])", at);
+        let wanted = grown(at) - grown(at - DAY);
+        assert!(near(of_day, wanted, 0.02), "day {day}, minute {minutes}: {of_day:?} of {wanted}");
+        assert!(value("load", at).is_some(), "day {day}, minute {minutes}");
+        assert_eq!(value("max_over_time(load[1d]) - min_over_time(load[1d])", at), Some(29.0), "day {day}");
+        if minutes % 60 == 30 {
+            let rate = value("rate(calls_total[5m]) * 60", at);
+            let wanted = speed((at - START) / HOUR);
+            assert!(near(rate, wanted, 0.01), "day {day}, minute {minutes}: {rate:?} of {wanted}");
+        }
+    }
 }
 
 #[test]

@@ -379,15 +379,20 @@ pub struct Wanted {
     pub alertname: Option<String>,
     /// Of the alert with this fingerprint.
     pub fingerprint: Option<u64>,
+    /// Of alerts whose label `project` names this one.
+    pub project: Option<String>,
     /// At most so many, the newest.
     pub limit: i64,
 }
 
 /// Events, newest first.
 pub fn events(connection: &Connection, wanted: &Wanted) -> rusqlite::Result<Vec<Event>> {
+    let fingerprint = wanted.fingerprint.map(|print| format!("{print:016x}"));
+    // A pair as it is written in the list of labels; inside of a label's value its quotation marks would be escaped.
+    let project = wanted.project.as_ref().map(|project| json!(["project", project]).to_string());
     connection
-        .prepare_cached("SELECT at, kind, labels, detail FROM alerts_events WHERE at >= ?1 AND (?2 IS NULL OR alertname = ?2) AND (?4 IS NULL OR fingerprint = ?4) ORDER BY id DESC LIMIT ?3")?
-        .query_map(params![wanted.from, wanted.alertname, wanted.limit, wanted.fingerprint.map(|print| format!("{print:016x}"))], |row| {
+        .prepare_cached("SELECT at, kind, labels, detail FROM alerts_events WHERE at >= ?1 AND (?2 IS NULL OR alertname = ?2) AND (?4 IS NULL OR fingerprint = ?4) AND (?5 IS NULL OR instr(labels, ?5) > 0) ORDER BY id DESC LIMIT ?3")?
+        .query_map(params![wanted.from, wanted.alertname, wanted.limit, fingerprint, project], |row| {
             Ok(Event { at: row.get(0)?, kind: row.get(1)?, labels: labels_of(&row.get::<_, String>(2)?), detail: row.get(3)? })
         })?
         .collect()

@@ -1,4 +1,5 @@
-//! One evaluator: where another process has the data now, this one evaluates no rules and tells nobody any more.
+//! One server: where another process has the data now, this one evaluates no rules and tells nobody any more, and (the store sees to
+//! that) takes nothing in and changes nothing in the bucket.
 //!
 //! A data directory is locked, so that this only happens to a bucket: it was taken over because its directory was thought lost, or a
 //! copy of the directory is open elsewhere. Two that evaluate would page twice.
@@ -25,8 +26,9 @@ pub async fn follow(app: Arc<App>) {
         }
     }
     opened.alerting.taken_over.store(true, Ordering::Relaxed);
-    let what = "another process has taken over the bucket: it evaluates the rules; here none is evaluated and nobody is told. Stop \
-                this one; started anew over its directory it takes them back where the bucket is still its own";
+    let what = "another process has taken over the bucket: it takes requests and evaluates the rules; here nothing is taken in, no \
+                rule is evaluated and nobody is told. Stop this one; started anew over its directory it takes them back where the \
+                bucket is still its own";
     tracing::error!("{what}");
     app.troubles.set("alerts_elsewhere", Some(what.to_owned()));
     std::future::pending::<()>().await;

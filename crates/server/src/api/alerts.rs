@@ -16,7 +16,7 @@ use super::types::{
 use crate::alerting::keep::{self, Ack, EventKind, Wanted};
 use crate::alerting::{Inner, review};
 use crate::app::App;
-use crate::series::millis;
+use crate::series::{Sees, millis};
 use ::alerts::evaluate::{ActiveAlert, State as AlertState};
 use ::alerts::manager::dispatch::{GivenAlert, Muted, Mutes};
 use ::alerts::manager::fingerprint;
@@ -37,6 +37,22 @@ pub(super) fn time(millis: i64) -> String {
 
 pub(super) fn map(labels: &Labels) -> BTreeMap<String, String> {
     ::alerts::evaluate::pairs(labels).into_iter().collect()
+}
+
+/// Whether an alert may be seen: who has no rights in every project sees those that name the one they ask about.
+fn shows(seen: &Sees, labels: &Labels) -> bool {
+    match seen {
+        Sees::Everything => true,
+        Sees::Of(project) | Sees::TawnysOf(project) => *labels.get("project") == **project,
+    }
+}
+
+/// The project whose alerts alone are shown, where it is not all.
+fn only_of(seen: &Sees) -> Option<String> {
+    match seen {
+        Sees::Everything => None,
+        Sees::Of(project) | Sees::TawnysOf(project) => Some(project.to_string()),
+    }
 }
 
 fn some(text: &str) -> Option<String> {
@@ -123,6 +139,7 @@ fn rank(state: &str) -> usize {
 
 /// Lists alerts.
 #[utoipa::path(get, path = "/api/v1/alerts", operation_id = "listAlerts", tag = "alerts", summary = "Alerts that fire, are pending, or ended lately",
+    description = "Who has no rights in every project is shown the alerts whose label `project` names theirs.",
     params(("state" = Option<String>, Query, description = "Only alerts in this state: firing, pending, resolved or no_data; may be given more than once")),
     responses((status = 200, body = AlertsAnswer, description = "Alerts"),
         (status = 400, body = Problem, content_type = "application/problem+json", description = "A parameter cannot be read")))]
@@ -135,13 +152,14 @@ pub async fn list(State(app): State<Arc<App>>, mut params: Params) -> Result<Jso
         )));
     }
     let alerting = app.alerting()?;
-    let now = millis(app.now());
+    let (now, seen) = (millis(app.now()), app.sees());
     let inner = alerting.lock();
     let mutes = inner.dispatcher.mutes(&inner.config, &inner.silences, now);
     let mut found = Vec::new();
     let mut ours = std::collections::HashSet::new();
     for running in &inner.groups {
-        for alert in running.state.rules.iter().flat_map(|rule| rule.alerts.values()) {
+        let alerts = running.state.rules.iter().flat_map(|rule| rule.alerts.values());
+        for alert in alerts.filter(|alert| shows(&seen, &alert.labels)) {
             ours.insert(alert.labels.clone());
             found.push(of_rule(&inner, &mutes, &running.group.name, alert));
         }
@@ -150,11 +168,15 @@ pub async fn list(State(app): State<Arc<App>>, mut params: Params) -> Result<Jso
         inner
             .dispatcher
             .alerts()
-            .filter(|alert| !ours.contains(&alert.labels))
+            .filter(|alert| !ours.contains(&alert.labels) && shows(&seen, &alert.labels))
             .map(|alert| of_others(&inner, &mutes, alert, now)),
     );
     found.retain(|alert| states.is_empty() || states.contains(&alert.state));
     found.sort_by(|a, b| (rank(&a.state), &a.active_at, &a.labels).cmp(&(rank(&b.state), &b.active_at, &b.labels)));
+    if !matches!(seen, Sees::Everything) {
+        // Files of rules and messages to receivers are the whole server's.
+        return Ok(Json(AlertsAnswer { alerts: found, problems: Vec::new(), waiting: Vec::new() }));
+    }
     let waiting = inner.pending.iter().map(|(key, pending)| WaitingMessage {
         receiver: key.1.clone(),
         group_key: key.0.clone(),
@@ -180,7 +202,8 @@ pub async fn history(State(app): State<Arc<App>>, mut params: Params) -> Result<
     let alertname = params.one("name")?;
     let limit = params.read::<i64>("limit", "a number")?.unwrap_or(100).clamp(1, EVENTS_MAX);
     params.end()?;
-    let wanted = Wanted { from: from.map_or(0, millis), alertname, limit, ..Wanted::default() };
+    let project = only_of(&app.sees());
+    let wanted = Wanted { from: from.map_or(0, millis), alertname, project, limit, ..Wanted::default() };
     let events = app.with_state(move |state| state.read(|connection| keep::events(connection, &wanted))).await?;
     Ok(Json(AlertHistory { events: events.into_iter().map(event).collect() }))
 }
@@ -203,28 +226,32 @@ pub(super) fn event(event: keep::Event) -> AlertEvent {
         (status = 404, body = Problem, content_type = "application/problem+json", description = "Nothing is known of such an alert")))]
 pub async fn get(State(app): State<Arc<App>>, Path(text): Path<String>) -> Result<Json<AlertDetail>, Problem> {
     let print = print_of(&text)?;
-    let now = millis(app.now());
+    let (now, seen) = (millis(app.now()), app.sees());
+    let asked = |labels: &Labels| fingerprint(labels) == print && shows(&seen, labels);
     let alert = {
         let inner = app.alerting()?.lock();
         let mutes = inner.dispatcher.mutes(&inner.config, &inner.silences, now);
         let of_rules = inner.groups.iter().find_map(|running| {
             let mut alerts = running.state.rules.iter().flat_map(|rule| rule.alerts.values());
-            let found = alerts.find(|alert| fingerprint(&alert.labels) == print)?;
+            let found = alerts.find(|alert| asked(&alert.labels))?;
             Some(of_rule(&inner, &mutes, &running.group.name, found))
         });
         of_rules.or_else(|| {
-            let found = inner.dispatcher.alerts().find(|alert| fingerprint(&alert.labels) == print)?;
+            let found = inner.dispatcher.alerts().find(|alert| asked(&alert.labels))?;
             Some(of_others(&inner, &mutes, found, now))
         })
     };
-    let wanted = Wanted { fingerprint: Some(print), limit: DETAIL_EVENTS_MAX, ..Wanted::default() };
+    let project = only_of(&seen);
+    let wanted = Wanted { fingerprint: Some(print), project, limit: DETAIL_EVENTS_MAX, ..Wanted::default() };
     let read = move |state: &state::State| {
         state.read(|connection| {
             Ok((keep::events(connection, &wanted)?, keep::evidence(connection, print, DETAIL_EVIDENCE_MAX)?))
         })
     };
     let (events, evidence) = app.with_state(read).await?;
-    if alert.is_none() && events.is_empty() && evidence.is_empty() {
+    // Evidence says of no project: it is that of the alert or the events, which have the same labels.
+    let any_evidence = matches!(seen, Sees::Everything) && !evidence.is_empty();
+    if alert.is_none() && events.is_empty() && !any_evidence {
         return Err(Problem::not_found(format!("nothing is known of an alert with the fingerprint {text}")));
     }
     Ok(Json(AlertDetail { alert, evidence, events: events.into_iter().map(event).collect() }))
@@ -274,7 +301,7 @@ pub async fn ack(
 ) -> Result<Json<AlertAck>, Problem> {
     let print = print_of(&text)?;
     let request: AckRequest = body::json(&body, r#"{"by": "…", "comment": "…"}"#)?;
-    let now = millis(app.now());
+    let (now, seen) = (millis(app.now()), app.sees());
     let alerting = app.alerting()?;
     let ack = Ack { by: request.by, comment: app.told("ack.comment", request.comment), at: now };
     let labels = {
@@ -282,7 +309,7 @@ pub async fn ack(
         let labels = inner
             .dispatcher
             .alerts()
-            .find(|alert| fingerprint(&alert.labels) == print && !alert.is_resolved(now))
+            .find(|alert| fingerprint(&alert.labels) == print && !alert.is_resolved(now) && shows(&seen, &alert.labels))
             .map(|alert| alert.labels.clone());
         let labels = labels.ok_or_else(|| Problem::not_found(format!("no alert with the fingerprint {text} fires")))?;
         inner.acks.insert(print, ack.clone());

@@ -12,12 +12,12 @@ use futures::{StreamExt, stream};
 use super::alerts::{map, of_rule, time};
 use super::params::Params;
 use super::types::{Problem, Rule, RuleDistance, RuleDistances, RuleExplanation, RuleGroup, RuleValue, RulesAnswer};
-use crate::alerting::{self, threshold, watched_or_all};
+use crate::alerting::{self, Threshold, threshold, watched_or_all};
 use crate::app::App;
 use crate::series::{AskError, ask, limits, millis};
-use ::alerts::evaluate::{ActiveAlert, Health, RuleState, State as AlertState};
+use ::alerts::evaluate::{ActiveAlert, Health, RuleState, State as AlertState, limits as limits_of};
 use ::alerts::rules::RuleKind;
-use promql::Params as QueryParams;
+use promql::{Labels, Params as QueryParams};
 
 /// Series of one explanation at most.
 const VALUES_MAX: usize = 100;
@@ -88,18 +88,58 @@ async fn values(app: &App, rule: &::alerts::rules::Rule, now: i64, time: Duratio
     // What the rule itself sees, whatever project is looked at.
     let value = ask(app, &alerting::project(), query, QueryParams::instant(now), time).await?.value;
     let samples = ::alerts::evaluate::samples(value, now).map_err(AskError::Internal)?;
-    let threshold = threshold(&rule.query.root);
+    let number = threshold(&rule.query.root);
+    let others = if number.is_none() { compared_with(app, rule, now, time).await? } else { Vec::new() };
     let valued = |sample: &promql::ResultSample| {
         let value = sample.point.float().filter(|value| value.is_finite())?;
-        let of_threshold = threshold.and_then(|threshold| threshold.nearness(value));
-        Some(RuleValue { labels: map(&sample.labels), value, of_threshold })
+        let other = || others.iter().find(|(labels, _)| agree(labels, &sample.labels)).map(|(_, threshold)| *threshold);
+        let threshold = number.or_else(other);
+        Some(RuleValue {
+            labels: map(&sample.labels),
+            value,
+            threshold: threshold.map(|threshold| threshold.limit),
+            of_threshold: threshold.and_then(|threshold| threshold.nearness(value)),
+        })
     };
     let mut values: Vec<RuleValue> = samples.iter().filter_map(valued).collect();
     values.sort_by(|a, b| {
+        // A share of a threshold and a bare value are not compared: what has a threshold comes first.
         let near = |value: &RuleValue| value.of_threshold.unwrap_or(value.value);
-        near(b).total_cmp(&near(a)).then_with(|| a.labels.cmp(&b.labels))
+        let known = b.of_threshold.is_some().cmp(&a.of_threshold.is_some());
+        known.then_with(|| near(b).total_cmp(&near(a))).then_with(|| a.labels.cmp(&b.labels))
     });
     Ok(values)
+}
+
+/// What the value of each series is compared with, where the rule names no number.
+async fn compared_with(
+    app: &App,
+    rule: &::alerts::rules::Rule,
+    now: i64,
+    time: Duration,
+) -> Result<Vec<(Labels, Threshold)>, AskError> {
+    let Some(found) = limits_of(&rule.query) else { return Ok(Vec::new()) };
+    let value = ask(app, &alerting::project(), found.query, QueryParams::instant(now), time).await?.value;
+    let samples = ::alerts::evaluate::samples(value, now).map_err(AskError::Internal)?;
+    let limit = |sample: promql::ResultSample| {
+        let limit = sample.point.float().filter(|limit| limit.is_finite())?;
+        Some((sample.labels, Threshold { limit, below: found.below }))
+    };
+    Ok(samples.into_iter().filter_map(limit).collect())
+}
+
+/// Whether no label says that two series are not about the same: arithmetic may drop or copy some.
+fn agree(one: &Labels, other: &Labels) -> bool {
+    one.iter().all(|label| {
+        let value = other.get(&label.name);
+        value.is_empty() || value == &*label.value
+    })
+}
+
+/// Whether a rule fires below what its value is compared with.
+fn fires_below(rule: &::alerts::rules::Rule) -> bool {
+    let number = threshold(&rule.query.root).map(|threshold| threshold.below);
+    number.or_else(|| limits_of(&rule.query).map(|found| found.below)).unwrap_or_default()
 }
 
 /// How near each rule is.
@@ -127,8 +167,10 @@ pub async fn distances(State(app): State<Arc<App>>) -> Result<Json<RuleDistances
             RuleDistance {
                 group,
                 name: rule.name.clone(),
-                threshold: threshold.map(|threshold| threshold.limit),
-                below: threshold.is_some_and(|threshold| threshold.below),
+                threshold: threshold
+                    .map(|threshold| threshold.limit)
+                    .or_else(|| nearest.as_ref().and_then(|value| value.threshold)),
+                below: fires_below(&rule),
                 series,
                 nearest,
                 error,
@@ -172,7 +214,7 @@ pub async fn explain(
             query: rule.query.text.trim().to_owned(),
             watched: ::alerts::evaluate::watched(&rule.query).map(|query| query.text.trim().to_owned()),
             threshold: threshold.map(|threshold| threshold.limit),
-            below: threshold.is_some_and(|threshold| threshold.below),
+            below: fires_below(&rule),
             values: Vec::new(),
             alerts: alerts.unwrap_or_default(),
             evaluated_at: known.and_then(|known| known.evaluated_at).map(time),
@@ -198,7 +240,8 @@ fn sentence(answer: &RuleExplanation) -> String {
     if let Some(pending) = answer.alerts.iter().find(|alert| alert.state == "pending") {
         return format!("pending since {}", pending.active_at);
     }
-    match (answer.values.first(), answer.threshold) {
+    let nearest = answer.values.first();
+    match (nearest, answer.threshold.or_else(|| nearest.and_then(|value| value.threshold))) {
         (None, _) => "quiet: there are no series it could fire for".to_owned(),
         (Some(nearest), Some(limit)) => format!(
             "quiet: the {} value is {}, the threshold {limit}; other conditions of the rule may hold it back too",

@@ -233,6 +233,7 @@ pub async fn me(State(app): State<Arc<App>>, Extension(caller): Extension<Caller
         project: caller.project.to_string(),
         projects: projects.iter().map(|project| project.to_string()).collect(),
         rights: rights.collect(),
+        everywhere: caller.everywhere,
         closed: app.doors.are_closed(),
         oidc: app.oidc.is_some(),
     })

@@ -135,12 +135,12 @@ pub const RULES: &[(&str, &str, Rule)] = &[
     ("DELETE", "/api/v1/brakes/{id}", Needs(Need::Respond)),
     ("GET", "/api/v1/incidents/{fingerprint}", Needs(Need::Read)),
     ("GET", "/api/v1/incidents/{fingerprint}/runs.csv", Needs(Need::Read)),
-    // Rules and alerts are of the whole server
-    ("GET", "/api/v1/alerts", Server(Need::Read)),
-    ("GET", "/api/v1/alerts/history", Server(Need::Read)),
+    // Alerts are of the project they name; those that name none, and rules, are of the whole server
+    ("GET", "/api/v1/alerts", Needs(Need::Read)),
+    ("GET", "/api/v1/alerts/history", Needs(Need::Read)),
     ("GET", "/api/v1/alerts/review", Server(Need::Read)),
-    ("GET", "/api/v1/alerts/{fingerprint}", Server(Need::Read)),
-    ("POST", "/api/v1/alerts/{fingerprint}/ack", Server(Need::Respond)),
+    ("GET", "/api/v1/alerts/{fingerprint}", Needs(Need::Read)),
+    ("POST", "/api/v1/alerts/{fingerprint}/ack", Needs(Need::Respond)),
     ("GET", "/api/v1/silences", Server(Need::Read)),
     ("POST", "/api/v1/silences", Server(Need::Respond)),
     ("DELETE", "/api/v1/silences/{id}", Server(Need::Respond)),

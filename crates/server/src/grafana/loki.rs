@@ -1,4 +1,4 @@
-//! Loki's query API at `/loki`: log records by LogQL's common subset, and their labels.
+//! Loki's query API at `/loki`: log records and numbers by LogQL, and their labels.
 //!
 //! Source: <https://grafana.com/docs/loki/latest/reference/loki-http-api/>. A stream is a service with a level in an environment; what else a record
 //! says (trace, span, event, attributes) is its structured metadata.
@@ -18,7 +18,7 @@ use promql::{Labels, Matcher, Params, Series};
 use query::{LogEntry, LogFilter, Page};
 use serde_json::{Map, Value, json};
 
-use super::logql::{self, Counts, Query, Range, Selector, Shown};
+use super::logql::{self, Counts, Query, Range, Record, Selector, Shown, Unwrap};
 use super::{any_time, json, texts};
 use crate::app::App;
 use crate::problem::Problem;
@@ -124,47 +124,23 @@ async fn query(State(app): State<Arc<App>>, headers: HeaderMap, request: Request
     }
 }
 
-/// A record with its labels.
-struct Found {
-    time: Timestamp,
-    line: String,
-    stream: BTreeMap<String, String>,
-    metadata: BTreeMap<String, String>,
-}
-
-impl Found {
-    /// The value of a label; empty where it has none.
-    fn value(&self, label: &str) -> &str {
-        self.stream.get(label).or_else(|| self.metadata.get(label)).map_or("", String::as_str)
-    }
-
-    /// Leaves out the labels that are not shown.
-    fn show<'s>(&mut self, shown: impl IntoIterator<Item = &'s Shown>) {
-        for shown in shown {
-            self.stream.retain(|label, _| shown.shows(label));
-            self.metadata.retain(|label, _| shown.shows(label));
-        }
-    }
-}
-
-/// Records that fulfil a selector, newest first or oldest first; the flag says whether there are more.
+/// Records a selector lets pass, as its stages leave them, newest first; the flag says whether there are more.
 async fn find(
     app: &App,
     selector: &Selector,
     (from, to): (Timestamp, Timestamp),
     limit: usize,
-) -> Result<(Vec<Found>, bool), Failed> {
+) -> Result<(Vec<Record>, bool), Failed> {
     let exact = |name: &str| -> Vec<String> {
         let of_it = |matcher: &&Matcher| &*matcher.name == name && matcher.op == promql::MatchOp::Equal;
         selector
-            .labels
-            .iter()
+            .kept_labels()
             .filter(of_it)
             .map(|matcher| matcher.value.to_string())
             .filter(|it| !it.is_empty())
             .collect()
     };
-    let text = selector.lines.iter().find_map(|filter| match filter {
+    let text = selector.kept_lines().find_map(|filter| match filter {
         // What the line's form as JSON might spell otherwise is left to the filter itself.
         logql::LineFilter::Contains(true, text)
             if !text.trim().is_empty()
@@ -193,12 +169,8 @@ async fn find(
         let answer = app.ask(|engine| async move { engine.logs(&project, &filter, &asked).await }).await?;
         for entry in answer.logs {
             scanned += 1;
-            let record = read(entry);
-            let value = |name: &str| record.value(name);
-            if selector.labels.iter().all(|matcher| matcher.is_match(value(&matcher.name)))
-                && selector.filters.iter().all(|filter| filter.passes(&value))
-                && selector.lines.iter().all(|filter| filter.passes(&record.line))
-            {
+            let mut record = read(entry);
+            if selector.run(&mut record) {
                 found.push(record);
                 if found.len() == limit {
                     return Ok((found, true));
@@ -221,7 +193,7 @@ async fn find(
     }
 }
 
-fn read(entry: LogEntry) -> Found {
+fn read(entry: LogEntry) -> Record {
     let LogEntry { log, body, attributes } = entry;
     let line = match body {
         Value::String(text) => text,
@@ -254,7 +226,7 @@ fn read(entry: LogEntry) -> Found {
         ("event_name", log.event_name.as_deref().map(str::to_owned)),
     ];
     metadata.extend(ids.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
-    Found { time: log.time, line, stream: stream.map(|(name, value)| (name.to_owned(), value)).into(), metadata }
+    Record { time: log.time, line, stream: stream.map(|(name, value)| (name.to_owned(), value)).into(), metadata }
 }
 
 async fn records(
@@ -282,13 +254,7 @@ async fn records(
         .is_some_and(|flags| flags.to_str().is_ok_and(|flags| flags.contains("categorize-labels")));
     let mut streams: Vec<(BTreeMap<String, String>, Vec<Value>)> = Vec::new();
     let mut places: BTreeMap<BTreeMap<String, String>, usize> = BTreeMap::new();
-    for mut record in found {
-        for format in &selector.formats {
-            let value = |label: &str| record.value(label);
-            let line = format.line(&record.line, &value);
-            record.line = line;
-        }
-        record.show(&selector.shown);
+    for record in found {
         let mut stream = record.stream;
         let mut value = vec![json!(record.time.as_nanos().to_string()), json!(record.line)];
         if apart {
@@ -346,22 +312,24 @@ async fn numbers(app: &App, text: &str, ranges: Vec<Range>, params: Params) -> A
 }
 
 /// Records by stream, each a sample: 1, the length of its line, or the number in a label.
-fn streams(metric: &str, mut found: Vec<Found>, range: &Range) -> Vec<Arc<Series>> {
+fn streams(metric: &str, mut found: Vec<Record>, range: &Range) -> Vec<Arc<Series>> {
     found.sort_by_key(|record| record.time);
     let mut series: BTreeMap<Labels, Series> = BTreeMap::new();
     for mut record in found {
-        let unwrapped = range.selector.unwrap.as_deref();
+        let unwrapped = range.selector.unwrap.as_ref();
         let value = match (range.counts, unwrapped) {
             (Counts::Bytes, _) => record.line.len() as f64,
-            (Counts::Values, Some(label)) => match logql::number(record.value(label)) {
+            (Counts::Values, Some(Unwrap(label))) => match logql::number(record.value(label)) {
                 Some(number) => number,
                 None => continue,
             },
             _ => 1.0,
         };
         // What is computed with is no label of the result.
-        let unwrapped = unwrapped.map(|label| Shown::Without(vec![label.to_owned()]));
-        record.show(range.selector.shown.iter().chain(&unwrapped).chain(&range.by));
+        if let Some(Unwrap(label)) = unwrapped {
+            record.show(&Shown::new(false, [label.clone()]));
+        }
+        range.by.iter().for_each(|by| record.show(by));
         let name = (promql::METRIC_NAME.to_owned(), metric.to_owned());
         let labels = Labels::new(record.stream.into_iter().chain(record.metadata).chain([name]));
         let series = series.entry(labels.clone()).or_insert_with(|| Series { labels, ..Series::default() });

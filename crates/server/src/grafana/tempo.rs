@@ -1,4 +1,4 @@
-//! Tempo's query API at `/tempo`: a trace by its id, and search.
+//! Tempo's query API at `/tempo`: a trace by its id, and search. Numbers over time are in `tempo_metrics.rs`.
 //!
 //! Source: <https://grafana.com/docs/tempo/latest/api_docs/>. Grafana asks for a trace as protobuf; Tempo's `Trace` is written as OTLP's request is.
 
@@ -35,6 +35,8 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/tempo/api/traces/{id}", get(by_id))
         .route("/tempo/api/v2/traces/{id}", get(by_id_v2))
         .route("/tempo/api/search", get(search))
+        .route("/tempo/api/metrics/query_range", get(super::tempo_metrics::query_range))
+        .route("/tempo/api/metrics/query", get(super::tempo_metrics::query))
         .route("/tempo/api/search/tags", get(tags))
         .route("/tempo/api/v2/search/tags", get(tags_v2))
         .route("/tempo/api/search/tag/{tag}/values", get(tag_values))
@@ -111,12 +113,22 @@ fn logfmt(text: &str) -> Vec<(String, String)> {
     pairs
 }
 
-/// Conditions on spans and on traces.
-fn wanted(form: &Form) -> Result<traceql::Search, Problem> {
+/// What is asked of spans and traces, in SQL.
+pub(super) struct Wanted {
+    /// The query.
+    pub search: traceql::Search,
+    /// Condition on the spans that are found.
+    pub spans: String,
+    /// Condition on the traces.
+    pub traces: String,
+}
+
+/// Reads what a search is for, and looks at how spans lie to one another where that matters.
+pub(super) async fn wanted(app: &App, form: &Form) -> Result<Wanted, Problem> {
     let search = traceql::parse(form.get("q")).map_err(Problem::bad_request)?;
-    let mut spans = vec![format!("({})", search.spans)];
+    let mut bounds = Vec::new();
     for (key, value) in logfmt(form.get("tags")) {
-        spans.push(match key.as_str() {
+        bounds.push(match key.as_str() {
             "service.name" => format!("service = {}", literal(&value)),
             "name" => format!("name = {}", literal(&value)),
             "error" => "status_code = 'error'".to_owned(),
@@ -132,7 +144,7 @@ fn wanted(form: &Form) -> Result<traceql::Search, Problem> {
             let millis = duration_ms(text).ok_or_else(|| {
                 Problem::bad_request(format!("cannot read {name} {text:?}: give a duration such as 100ms"))
             })?;
-            spans.push(format!("trace_id IN (SELECT trace_id FROM runs WHERE duration_ms {order} {millis})"));
+            bounds.push(format!("trace_id IN (SELECT trace_id FROM runs WHERE duration_ms {order} {millis})"));
         }
     }
     for (name, order) in [("start", ">="), ("end", "<=")] {
@@ -140,10 +152,80 @@ fn wanted(form: &Form) -> Result<traceql::Search, Problem> {
         if !text.is_empty() {
             let time = any_time(text)
                 .ok_or_else(|| Problem::bad_request(format!("cannot read {name} {text:?}: give Unix seconds")))?;
-            spans.push(format!("started_at {order} {}", time_literal(time)));
+            bounds.push(format!("started_at {order} {}", time_literal(time)));
         }
     }
-    Ok(traceql::Search { spans: spans.join(" AND "), ..search })
+    if search.set.is_related() {
+        bounds.push(related(app, &search, &bounds).await?);
+    }
+    let found = search.spans();
+    let spans = bounds.iter().fold(format!("({found})"), |spans, bound| format!("{spans} AND {bound}"));
+    // What traces come to is asked of the spans that lie as they should.
+    let of_traces = if search.set.is_related() { &spans } else { &found };
+    let traces = search.traces(of_traces);
+    Ok(Wanted { search, spans, traces })
+}
+
+/// Traces in which spans are laid to one another for one answer, the newest.
+const RELATED_TRACES_MAX: usize = 500;
+/// Spans of theirs that are looked at.
+const RELATED_SPANS_MAX: usize = 200_000;
+/// Spans of which it may be found.
+const RELATED_FOUND_MAX: usize = 20_000;
+
+/// A condition on the spans that lie to one another as a query wants.
+async fn related(app: &App, search: &traceql::Search, bounds: &[String]) -> Result<String, Problem> {
+    let bounds = bounds.iter().fold(String::from("TRUE"), |all, bound| format!("{all} AND {bound}"));
+    let question = format!(
+        "SELECT trace_id, max(started_at) AS newest_at FROM spans WHERE {bounds} AND {} \
+         GROUP BY trace_id ORDER BY newest_at DESC LIMIT {RELATED_TRACES_MAX}",
+        search.set.traces(&search.filters)
+    );
+    let traces = sql(app, question).await?;
+    let traces: Vec<String> = traces.iter().filter_map(|row| Some(literal(row.first()?.as_str()?))).collect();
+    if traces.is_empty() {
+        return Ok("FALSE".into());
+    }
+    let filters = search.filters.iter().enumerate();
+    let filters: String = filters.map(|(at, filter)| format!(", coalesce({filter}, FALSE) AS fits_{at}")).collect();
+    let question = format!(
+        "SELECT trace_id, span_id, parent_span_id{filters} FROM spans WHERE trace_id IN ({}) LIMIT {}",
+        traces.join(", "),
+        RELATED_SPANS_MAX + 1
+    );
+    let rows = super::sql_rows(app, question, RELATED_SPANS_MAX + 1).await?;
+    if rows.len() > RELATED_SPANS_MAX {
+        app.counters.limit_reached("tempo_related_spans_max");
+        return Err(Problem::bad_request(format!(
+            "more than {RELATED_SPANS_MAX} spans would have to be laid to one another (tempo_related_spans_max): ask for a shorter time or for more of the spans"
+        )));
+    }
+    let mut trees: BTreeMap<String, traceql::Tree> = BTreeMap::new();
+    for row in &rows {
+        let [trace, span, parent, fits @ ..] = row.as_slice() else { continue };
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        let (Some(trace), Some(span)) = (text(trace), text(span)) else { continue };
+        let fits = fits.iter().map(|fits| fits.as_bool().unwrap_or(false)).collect();
+        trees.entry(trace).or_default().add(span, text(parent), fits);
+    }
+    let (mut traces, mut keys) = (Vec::new(), Vec::new());
+    for (trace, tree) in &trees {
+        let found = search.set.found(tree);
+        if !found.is_empty() {
+            traces.push(literal(trace));
+        }
+        keys.extend(found.into_iter().map(|span| literal(&format!("{trace}{}", tree.id(span)))));
+    }
+    if keys.is_empty() {
+        return Ok("FALSE".into());
+    }
+    if keys.len() > RELATED_FOUND_MAX {
+        app.counters.limit_reached("tempo_related_found_max");
+        return Err(Problem::bad_request(format!(
+            "more than {RELATED_FOUND_MAX} spans lie to one another as asked (tempo_related_found_max): ask for a shorter time or for more of the spans"
+        )));
+    }
+    Ok(format!("trace_id IN ({}) AND concat(trace_id, span_id) IN ({})", traces.join(", "), keys.join(", ")))
 }
 
 async fn search(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
@@ -156,7 +238,10 @@ async fn search(State(app): State<Arc<App>>, request: Request) -> Result<Respons
         text.parse().map_err(|_| Problem::bad_request(format!("cannot read {name} {text:?}: give a number")))
     };
     let (limit, shown) = (number("limit", LIMIT)?.min(ANSWERS_MAX), number("spss", SPANS_PER_SET)?);
-    let traceql::Search { spans, traces, select } = wanted(&form)?;
+    let Wanted { search: traceql::Search { select, metrics, .. }, spans, traces } = wanted(&app, &form).await?;
+    if metrics.is_some() {
+        return Err(Problem::bad_request("the query asks for numbers over time: send it to /api/metrics/query_range"));
+    }
     let chosen: String =
         select.iter().enumerate().map(|(at, (_, expression))| format!(", {expression} AS chosen_{at}")).collect();
     // The traces first: one of a hundred thousand spans must not hide the others.

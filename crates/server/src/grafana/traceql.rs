@@ -1,20 +1,60 @@
-//! The common subset of TraceQL, as conditions on the view `spans`.
+//! TraceQL, as conditions on the view `spans`.
 //!
-//! Understood are span sets joined by `&&` and `||`, and in them comparisons of intrinsics and attributes joined likewise, with
-//! parentheses and `!`; and behind them `| count() > 2`, `| avg(duration) > 1s` (also `min`, `max`, `sum`) and `| select(…)`. Structural
-//! operators and metrics are not, and say so.
+//! Understood are span sets joined by `&&` and `||` or by how their spans lie to one another (`>>`, `>`, `<<`, `<`, `~`, negated with `!`,
+//! with both sides found with `&`), and in them comparisons of intrinsics and attributes joined likewise, with parentheses and `!`; behind them
+//! `| { … }`, `| count() > 2`, `| avg(duration) > 1s` (also `min`, `max`, `sum`), `| by(…)`, `| select(…)`, or a function of numbers over time
+//! (`metrics.rs`). What is not is refused by name.
 
+mod metrics;
+mod sets;
+mod stages;
+
+pub use self::metrics::{Function, Metrics};
+use self::sets::RELATIONS;
+pub use self::sets::{Set, Tree};
 use super::literal;
 
 /// What a query asks of spans and of traces.
 #[derive(Debug, PartialEq)]
 pub struct Search {
-    /// Condition on the spans that are shown.
-    pub spans: String,
-    /// Condition on the traces.
-    pub traces: String,
+    /// Conditions of the span sets.
+    pub filters: Vec<String>,
+    /// How the sets belong together.
+    pub set: Set,
+    /// Conditions on all spans that are found, behind the sets.
+    pub narrowed: Vec<String>,
+    /// Conditions on what the spans of a trace come to.
+    pub having: Vec<String>,
+    /// By what the spans of a trace are put together for that.
+    pub by: Vec<(String, String)>,
     /// What else is shown of spans: its name, and the expression that gives it.
     pub select: Vec<(String, String)>,
+    /// What is computed over time, where numbers are asked for.
+    pub metrics: Option<Metrics>,
+}
+
+impl Search {
+    /// Condition on the spans that are found, as far as each tells by itself.
+    pub fn spans(&self) -> String {
+        let any: Vec<String> = self.filters.iter().map(|filter| format!("({filter})")).collect();
+        let any = any.join(" OR ");
+        self.narrowed.iter().fold(any, |spans, condition| format!("({spans}) AND {condition}"))
+    }
+
+    /// Condition on the traces, where `spans` is the one on their spans.
+    pub fn traces(&self, spans: &str) -> String {
+        let mut traces = self.set.traces(&self.filters);
+        if !self.narrowed.is_empty() {
+            traces.push_str(&format!(" AND trace_id IN (SELECT trace_id FROM spans WHERE {spans})"));
+        }
+        let groups: String = self.by.iter().map(|(_, expression)| format!(", {expression}")).collect();
+        for having in &self.having {
+            traces.push_str(&format!(
+                " AND trace_id IN (SELECT trace_id FROM spans WHERE {spans} GROUP BY trace_id{groups} HAVING {having})"
+            ));
+        }
+        traces
+    }
 }
 
 /// Reads a query. An empty one, or `{}`, finds everything.
@@ -22,18 +62,27 @@ pub struct Search {
 /// # Errors
 /// What is not understood, with the place.
 pub fn parse(text: &str) -> Result<Search, String> {
-    let mut parser = Parser { text, rest: text.trim_start() };
+    let mut parser = Parser { text, rest: text.trim_start(), filters: Vec::new() };
     if parser.rest.is_empty() {
-        return Ok(Search { spans: "TRUE".into(), traces: "TRUE".into(), select: Vec::new() });
+        parser.rest = "{}";
+        parser.text = parser.rest;
     }
-    let mut spans = Vec::new();
-    let traces = parser.sets(&mut spans, 0)?;
-    let mut search = Search { spans: spans.join(" OR "), traces, select: Vec::new() };
+    let set = parser.sets(0)?;
+    let mut search = Search {
+        filters: std::mem::take(&mut parser.filters),
+        set,
+        narrowed: Vec::new(),
+        having: Vec::new(),
+        by: Vec::new(),
+        select: Vec::new(),
+        metrics: None,
+    };
     while parser.take("|") {
         parser.stage(&mut search)?;
     }
+    parser.hints()?;
     if !parser.rest.is_empty() {
-        return Err(parser.unexpected("the end; structural operators and metrics are not supported"));
+        return Err(parser.unexpected("the end"));
     }
     Ok(search)
 }
@@ -44,6 +93,8 @@ const DEPTH_MAX: usize = 32;
 struct Parser<'t> {
     text: &'t str,
     rest: &'t str,
+    /// Conditions of the span sets read so far.
+    filters: Vec<String>,
 }
 
 impl<'t> Parser<'t> {
@@ -68,96 +119,52 @@ impl<'t> Parser<'t> {
     }
 
     /// Span sets joined by `&&` (which binds closer) and `||`.
-    fn sets(&mut self, spans: &mut Vec<String>, depth: usize) -> Result<String, String> {
-        let mut any = vec![self.all_sets(spans, depth)?];
+    fn sets(&mut self, depth: usize) -> Result<Set, String> {
+        let mut any = vec![self.all_sets(depth)?];
         while self.take("||") {
-            any.push(self.all_sets(spans, depth)?);
+            any.push(self.all_sets(depth)?);
         }
-        Ok(format!("({})", any.join(" OR ")))
+        Ok(if any.len() == 1 { any.remove(0) } else { Set::Any(any) })
     }
 
-    fn all_sets(&mut self, spans: &mut Vec<String>, depth: usize) -> Result<String, String> {
-        let mut all = vec![self.set(spans, depth)?];
+    fn all_sets(&mut self, depth: usize) -> Result<Set, String> {
+        let mut all = vec![self.related_sets(depth)?];
         while self.take("&&") {
-            all.push(self.set(spans, depth)?);
+            all.push(self.related_sets(depth)?);
         }
-        Ok(all.join(" AND "))
+        Ok(if all.len() == 1 { all.remove(0) } else { Set::All(all) })
     }
 
-    fn set(&mut self, spans: &mut Vec<String>, depth: usize) -> Result<String, String> {
+    /// Span sets whose spans lie to one another in some way; from the left.
+    fn related_sets(&mut self, depth: usize) -> Result<Set, String> {
+        let mut set = self.set(depth)?;
+        let mut relations = 0;
+        while let Some((_, relation)) = RELATIONS.into_iter().find(|(written, _)| self.take(written)) {
+            relations += 1;
+            self.check(depth + relations)?;
+            set = Set::Related(relation, Box::new(set), Box::new(self.set(depth)?));
+        }
+        Ok(set)
+    }
+
+    fn set(&mut self, depth: usize) -> Result<Set, String> {
         self.check(depth)?;
         if self.take("(") {
-            let inner = self.sets(spans, depth + 1)?;
+            let inner = self.sets(depth + 1)?;
             self.expect(")")?;
             return Ok(inner);
         }
-        self.expect("{")?;
-        let condition = if self.rest.starts_with('}') { "TRUE".to_owned() } else { self.any(depth)? };
-        self.expect("}")?;
-        spans.push(format!("({condition})"));
-        Ok(format!("trace_id IN (SELECT trace_id FROM spans WHERE {condition})"))
+        let condition = self.filter()?;
+        self.filters.push(condition);
+        Ok(Set::Filter(self.filters.len() - 1))
     }
 
-    /// What follows a bar: the fields to show, or a condition on what the spans of a trace come to.
-    fn stage(&mut self, search: &mut Search) -> Result<(), String> {
-        let function = ["select", "count", "avg", "min", "max", "sum"]
-            .into_iter()
-            .find(|name| self.rest.strip_prefix(name).is_some_and(|rest| rest.trim_start().starts_with('(')));
-        let Some(function) = function else {
-            return Err(self.unexpected("select, count, avg, min, max or sum; other stages are not supported"));
-        };
-        self.take(function);
-        self.expect("(")?;
-        if function == "select" {
-            loop {
-                let before = self.rest;
-                let field = self.field()?;
-                let name = before[..before.len() - self.rest.len()].trim_end().replace('"', "");
-                let (Field::Text(expression) | Field::Millis(expression)) = field else {
-                    return Err(self.unexpected("a field of spans before this"));
-                };
-                search.select.push((name, expression));
-                if !self.take(",") {
-                    break;
-                }
-            }
-            return self.expect(")");
-        }
-        let field = if function == "count" { Field::Millis("*".into()) } else { self.field()? };
-        self.expect(")")?;
-        let (aggregate, is_time) = match (&field, function) {
-            (_, "count") => ("count(*)".to_owned(), false),
-            (Field::Millis(expression), _) => (format!("{function}({expression})"), true),
-            (Field::Text(expression), _) => (format!("{function}(TRY_CAST({expression} AS DOUBLE))"), false),
-            (Field::Run(_) | Field::RunMillis, _) => return Err(self.unexpected("a field of spans before this")),
-        };
-        let operators = [("!=", "<>"), (">=", ">="), ("<=", "<="), ("=", "="), (">", ">"), ("<", "<")];
-        let Some((_, order)) = operators.into_iter().find(|(operator, _)| self.take(operator)) else {
-            return Err(self.unexpected("a comparison (= != > >= < <=)"));
-        };
-        let wanted = match self.value()? {
-            // A bare number is nanoseconds.
-            Literal::Number(number) => {
-                if is_time {
-                    number / 1e6
-                } else {
-                    number
-                }
-            }
-            Literal::Millis(millis) => {
-                if is_time {
-                    millis
-                } else {
-                    millis * 1e6
-                }
-            }
-            Literal::Text(_) | Literal::Nil => return Err(self.unexpected("a number or a duration before this")),
-        };
-        search.traces.push_str(&format!(
-            " AND trace_id IN (SELECT trace_id FROM spans WHERE {} GROUP BY trace_id HAVING {aggregate} {order} {wanted})",
-            search.spans
-        ));
-        Ok(())
+    /// The condition in braces.
+    fn filter(&mut self) -> Result<String, String> {
+        self.expect("{")?;
+        let condition = if self.rest.starts_with('}') { "TRUE".to_owned() } else { self.any(0)? };
+        self.expect("}")?;
+        Ok(condition)
     }
 
     fn check(&self, depth: usize) -> Result<(), String> {
@@ -215,6 +222,10 @@ impl<'t> Parser<'t> {
             "trace:id" => return column("trace_id"),
             "span:id" => return column("span_id"),
             "span:parentID" => return column("parent_span_id"),
+            "instrumentation:name" => return column("attr(scope, 'name')"),
+            "instrumentation:version" => return column("attr(scope, 'version')"),
+            // Where a span lies in its trace is told by its parent alone.
+            "nestedSetLeft" | "nestedSetRight" => return column("CAST(NULL AS VARCHAR)"),
             // Grafana asks for roots by it: below zero.
             "nestedSetParent" => return column("CASE WHEN parent_span_id IS NULL THEN -1 ELSE 1 END"),
             "duration" | "span:duration" => return Ok(Field::Millis("duration_ms".into())),
@@ -372,75 +383,4 @@ fn compare(field: &Field, operator: &str, value: &Literal) -> Result<String, &'s
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn spans(query: &str) -> String {
-        parse(query).unwrap().spans
-    }
-
-    #[test]
-    fn comparisons_become_conditions() {
-        for (query, expected) in [
-            ("{ resource.service.name = \"shop\" }", "((service = 'shop'))"),
-            ("{ .foo = `it's` }", "((coalesce(attr(attributes, 'foo'), attr(resource, 'foo')) = 'it''s'))"),
-            (
-                "{ span.\"a b\" != nil && duration >= 1.5s }",
-                "((attr(attributes, 'a b') IS NOT NULL AND duration_ms >= 1500))",
-            ),
-            (
-                "{ status = error || name =~ \"chat.*\" }",
-                "((status_code = 'error' OR regexp_like(name, '^(?:chat.*)$')))",
-            ),
-            ("{span.n > 5}", "((TRY_CAST(attr(attributes, 'n') AS DOUBLE) > 5))"),
-            ("{rootName=\"x\"}", "((trace_id IN (SELECT trace_id FROM runs WHERE name = 'x')))"),
-            ("{}", "(TRUE)"),
-            ("{ !(status = ok) }", "((NOT coalesce((status_code = 'ok'), FALSE)))"),
-            (
-                "{nestedSetParent<0 && true}",
-                "((TRY_CAST(CASE WHEN parent_span_id IS NULL THEN -1 ELSE 1 END AS DOUBLE) < 0 AND TRUE))",
-            ),
-        ] {
-            assert_eq!(spans(query), expected, "{query}");
-        }
-    }
-
-    #[test]
-    fn span_sets_are_joined_by_their_traces() {
-        let search = parse("{ name = \"a\" } && { name = \"b\" }").unwrap();
-        assert_eq!(search.spans, "((name = 'a')) OR ((name = 'b'))");
-        assert_eq!(search.traces.matches("SELECT trace_id FROM spans").count(), 2);
-    }
-
-    #[test]
-    fn traces_are_found_by_what_their_spans_come_to() {
-        let search = parse("{ name = \"a\" } | count() > 2 | avg(duration) >= 1.5s | max(span.n) < 7").unwrap();
-        for part in ["HAVING count(*) > 2)", "HAVING avg(duration_ms) >= 1500)", "AS DOUBLE)) < 7)"] {
-            assert!(search.traces.contains(part), "{}", search.traces);
-        }
-        let search = parse("{} | select(span.gen_ai.request.model, status, span.\"a b\")").unwrap();
-        let names: Vec<&str> = search.select.iter().map(|(name, _)| name.as_str()).collect();
-        assert_eq!(names, ["span.gen_ai.request.model", "status", "span.a b"]);
-        assert_eq!(search.select[0].1, "attr(attributes, 'gen_ai.request.model')");
-    }
-
-    #[test]
-    fn what_is_not_understood_is_named() {
-        for (query, part) in [
-            ("{ name = \"a\" } >> { name = \"b\" }", "structural operators"),
-            ("{ name = \"a\" } | rate()", "other stages are not supported"),
-            ("{ foo = 1 }", "is no field"),
-            ("{ duration > \"x\" }", "a duration such as"),
-            ("{ name = \"a", "the end of the text"),
-        ] {
-            let error = parse(query).unwrap_err();
-            assert!(error.contains(part), "{query}: {error}");
-        }
-        assert!(parse(&"(".repeat(100)).unwrap_err().contains("DEPTH_MAX"));
-    }
-
-    #[test]
-    fn durations_are_gos() {
-        assert_eq!((duration_ms("1h30m"), duration_ms("100ms"), duration_ms("5")), (Some(5_400e3), Some(100.0), None));
-    }
-}
+mod tests;

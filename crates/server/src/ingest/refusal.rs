@@ -37,10 +37,10 @@ pub enum Refusal {
         /// When to try again.
         retry_after: Duration,
     },
-    /// The server is starting or stopping.
+    /// The server is starting or stopping, or not the one to send to any more.
     #[error("Tawny is {state}; send again later")]
     NotReady {
-        /// `replaying` or `stopping`.
+        /// `replaying` or `stopping`, or that the bucket was taken over.
         state: &'static str,
     },
     /// The log could not be written.
@@ -55,6 +55,9 @@ pub enum Refusal {
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 impl Refusal {
+    /// Another process has the bucket now: what this one keeps nobody would find.
+    pub const TAKEN_OVER: Self = Self::NotReady { state: "no longer the server of its bucket" };
+
     /// The reason in a word, for counting.
     pub fn reason(&self) -> &'static str {
         match self {

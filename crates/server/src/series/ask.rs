@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::series::{Db, DbError, SelectLimits};
+use ::series::{Db, DbError, Fill, SelectLimits};
 use alerts::backtest::Made;
 use model::Timestamp;
 use promql::{Answer, EvalError, Labels, Matcher, Params, Query, Series, Source, Value};
@@ -50,9 +50,6 @@ impl From<DbError> for AskError {
 pub fn select_limits() -> SelectLimits {
     SelectLimits { series_max: limits::PROMQL_SERIES_MAX, samples_max: limits::PROMQL_SAMPLES_MAX }
 }
-
-/// Where only hourly summaries are left, an instant selector has to look back further than five minutes to find one.
-const THIN_LOOKBACK_MS: i64 = 3_600_000 + promql::DEFAULT_LOOKBACK_MS;
 
 /// Which series somebody may see. Tawny's own metrics, and what rules record and say of them, are about all projects and are kept with the
 /// first one: who has no rights in every project sees of these only what names theirs.
@@ -153,17 +150,15 @@ fn evaluate(
     let query = &in_kept_names(db, query)?;
     let until = SystemClock::time().plus_nanos(i64::try_from(time.as_nanos()).unwrap_or(i64::MAX));
     let invalid = |error: EvalError| AskError::Bad(error.to_string());
-    let mut params = *params;
-    let mut needs = query.selectors(&params).map_err(invalid)?;
-    let oldest = needs.iter().map(|need| need.from_ms).min();
-    if db.thin_before().zip(oldest).is_some_and(|(thin, oldest)| oldest < thin) {
-        params.lookback = params.lookback.max(THIN_LOOKBACK_MS);
-        needs = query.selectors(&params).map_err(invalid)?;
-    }
+    let needs = query.selectors(params).map_err(invalid)?;
+    let thin = db.thin_before();
     let mut left = select_limits();
     let mut stored = Vec::with_capacity(needs.len());
     for need in &needs {
-        let mut found = spelt::select(db, &need.matchers, (need.from_ms, need.to_ms), left)?;
+        let asked = (need.from_ms, need.to_ms);
+        let fill = Fill::of(thin, asked, need.window_ms);
+        let mut found = spelt::select(db, &need.matchers, fill.map_or(asked, |fill| fill.needs()), left)?;
+        found.iter_mut().for_each(|series| series.fill = fill);
         found.retain(|series| sees.shows(&series.found.labels) && !made.hides(&series.found.labels));
         once(&need.matchers, &mut found);
         let samples: u64 = found.iter().map(|series| series.found.samples()).sum();
@@ -174,7 +169,7 @@ fn evaluate(
     let bounds =
         promql::Limits { max_series: limits::PROMQL_SERIES_MAX, stop: Some(stop), ..promql::Limits::default() };
     let made = needs.iter().map(|need| made.select(need)).collect();
-    promql::evaluate(query, &With { stored, made }, &params, &bounds).map_err(|error| match error {
+    promql::evaluate(query, &With { stored, made }, params, &bounds).map_err(|error| match error {
         EvalError::Invalid(message) => AskError::Bad(message),
         EvalError::Stopped => AskError::Timeout(time),
         other => AskError::Execution(other.to_string()),

@@ -2,7 +2,7 @@
 //!
 //! Source: <https://prometheus.io/docs/prometheus/latest/querying/api/>. Answers and errors have the same shape, word by word where clients look.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +16,8 @@ use promql::{Answer, Labels, Matcher, Params, Severity, Value};
 
 use super::ask::{ask, in_kept_names, on_threads, selector_in_kept_names};
 use super::http::{ApiError, ApiResult, Form, success};
-use super::{json, limits, millis, remote_write, spelt, status, tree};
+use super::spelt::{self, Told};
+use super::{json, limits, millis, remote_write, status, tree};
 use crate::app::App;
 
 /// Everything below `/prometheus`.
@@ -185,10 +186,38 @@ fn texts(texts: BTreeSet<Arc<str>>, limit: Option<usize>) -> Response {
     success(&out, &warning(truncated), &[])
 }
 
+/// What the labels of series tell. However many series there are, only what is told is kept.
+async fn told(app: &App, form: &Form, what: Told) -> Result<BTreeSet<Arc<str>>, ApiError> {
+    let (sets, times, now, sees) = (matchers(form)?, times(form)?, app.now(), app.sees());
+    let look = move |store: Arc<super::SeriesStore>, project: Arc<str>| {
+        let db = store.of(&project, now)?;
+        let sets = sets.into_iter().map(|set| selector_in_kept_names(&db, set)).collect::<Result<Vec<_>, _>>()?;
+        let mut texts: HashSet<Arc<str>> = HashSet::new();
+        let mut add = |text: &Arc<str>| {
+            if !texts.contains(text) {
+                texts.insert(Arc::clone(text));
+            }
+        };
+        spelt::each_labels(&db, &sets, times, &what, &mut |labels| {
+            let seen = sees.shows(labels);
+            if seen {
+                match &what {
+                    Told::Names => labels.iter().for_each(|label| add(&label.name)),
+                    Told::Values(name) => {
+                        labels.iter().filter(|label| *label.name == **name).for_each(|label| add(&label.value));
+                    }
+                }
+            }
+            seen
+        })?;
+        Ok(texts.into_iter().collect())
+    };
+    Ok(on_threads(app, look, &app.project()).await?)
+}
+
 async fn label_names(State(app): State<Arc<App>>, form: Form) -> ApiResult {
     let limit = form.limit()?;
-    let series = labels_of(&app, matchers(&form)?, times(&form)?).await?;
-    Ok(texts(series.iter().flat_map(Labels::iter).map(|label| Arc::clone(&label.name)).collect(), limit))
+    Ok(texts(told(&app, &form, Told::Names).await?, limit))
 }
 
 async fn label_values(State(app): State<Arc<App>>, Path(name): Path<String>, form: Form) -> ApiResult {
@@ -197,9 +226,7 @@ async fn label_values(State(app): State<Arc<App>>, Path(name): Path<String>, for
     if name.is_empty() {
         return Err(ApiError::bad(format!("invalid label name: {name:?}")));
     }
-    let series = labels_of(&app, matchers(&form)?, times(&form)?).await?;
-    let values = series.iter().flat_map(Labels::iter).filter(|label| *label.name == *name);
-    Ok(texts(values.map(|label| Arc::clone(&label.value)).collect(), limit))
+    Ok(texts(told(&app, &form, Told::Values(name)).await?, limit))
 }
 
 /// A label name as it may stand in a path: `U__` and `_2e_` for what is neither letter nor digit.

@@ -41,6 +41,9 @@ async fn keep(app: &Arc<App>, headers: &HeaderMap, body: &mut Incoming) -> Resul
     let project = app.admit(headers)?;
     let version = version(headers)?;
     let opened = app.opened().map_err(|phase| Refusal::NotReady { state: phase.as_str() })?;
+    if opened.store.is_taken_over() {
+        return Err(Refusal::TAKEN_OVER);
+    }
     let mut share = app.ingest.share();
     let limit = app.ingest.max_body_bytes();
     let bytes = body.collect(&mut share, limit).await?;

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, LazyLock};
 
-use ::series::{Db, DbError, Exemplar, Found, Metadata, MetricType, SampleValue, SelectLimits, Taken};
+use ::series::{Db, DbError, Exemplar, Fill, Found, Metadata, MetricType, SampleValue, SelectLimits, Taken};
 use promql::{BUCKET, Label, Labels, METRIC_NAME, MatchOp, Matcher, Series, is_stale};
 use signals::metrics::{FAMILIES, Kind, SOURCE, Spelling, bound};
 
@@ -154,12 +154,14 @@ pub struct Named {
     pub found: Found,
     /// Its values are this many times as large as those of the chunks.
     scale: f64,
+    /// Hours of which only the summary is left.
+    pub fill: Option<Fill>,
 }
 
 impl Named {
     /// A series under the name it is kept by.
     fn kept(found: Found) -> Self {
-        Self { found, scale: 1.0 }
+        Self { found, scale: 1.0, fill: None }
     }
 
     /// Its samples. Those of a damaged chunk are left out.
@@ -167,6 +169,9 @@ impl Named {
         let (mut series, _) = self.found.unpack();
         if self.scale != 1.0 {
             series.values.iter_mut().for_each(|value| *value = scaled(*value, self.scale));
+        }
+        if let Some(fill) = &self.fill {
+            fill.apply(&mut series);
         }
         series
     }
@@ -196,6 +201,7 @@ pub fn select(
         let named = found.into_iter().map(|Found { labels, chunks }| Named {
             found: Found { labels: spelt.labels(&labels), chunks },
             scale: spelt.scale,
+            fill: None,
         });
         all.extend(named.filter(|named| fulfils(matchers, &named.found.labels)));
     }
@@ -250,6 +256,78 @@ pub fn labels(
         return Err(DbError::TooManySeries { limit: series_max });
     }
     Ok(all)
+}
+
+/// What is asked of the labels of series.
+#[derive(Debug, Clone)]
+pub enum Told {
+    /// Their names.
+    Names,
+    /// The values of one.
+    Values(String),
+}
+
+impl Told {
+    /// Whether a series tells something under this other name that it does not under the one it is kept by.
+    fn more_by(&self, spelt: &Spelt) -> bool {
+        match self {
+            Self::Names => !spelt.spelling.more.is_empty(),
+            Self::Values(label) => spelt.changes(label),
+        }
+    }
+
+    /// Whether the first series that has another name tells all there is by it: the name itself; or the names of its labels, where those of
+    /// the series as it is kept are told already.
+    fn once(&self, untold: bool) -> bool {
+        match self {
+            Self::Names => !untold,
+            Self::Values(label) => label == METRIC_NAME,
+        }
+    }
+}
+
+/// As [`Db::each_labels`], under every name that tells more of what is asked. `take` says whether it has taken them.
+///
+/// # Errors
+/// As there.
+pub fn each_labels(
+    db: &Db,
+    sets: &[Vec<Matcher>],
+    (from, to): (i64, i64),
+    told: &Told,
+    take: &mut dyn FnMut(&Labels) -> bool,
+) -> Result<(), DbError> {
+    db.each_labels(sets, from, to, &mut |labels| _ = take(labels))?;
+    let every = [Vec::new()];
+    let sets = if sets.is_empty() { &every[..] } else { sets };
+    for matchers in sets {
+        let mut asked = asked(matchers);
+        // Conditions on what reads otherwise have not found the series under the name they are kept by.
+        let changed = matchers.iter().any(|matcher| asked.iter().any(|spelt| spelt.changes(&matcher.name)));
+        if !changed {
+            asked.retain(|spelt| told.more_by(spelt));
+        }
+        if asked.is_empty() {
+            continue;
+        }
+        let once = told.once(changed);
+        let conditions: Vec<Vec<Matcher>> = if changed {
+            asked.iter().map(|spelt| spelt.conditions(matchers)).collect()
+        } else {
+            vec![matchers.clone()]
+        };
+        db.each_labels(&conditions, from, to, &mut |kept| {
+            let mut done = Vec::new();
+            for spelt in named(kept).filter(|spelt| asked.iter().any(|asked| std::ptr::eq(*asked, *spelt))) {
+                let labels = spelt.labels(kept);
+                if fulfils(matchers, &labels) && take(&labels) && once {
+                    done.push(spelt);
+                }
+            }
+            asked.retain(|spelt| !done.iter().any(|done| std::ptr::eq(*done, *spelt)));
+        })?;
+    }
+    Ok(())
 }
 
 /// As [`Db::exemplars`], under every name.

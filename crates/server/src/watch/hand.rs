@@ -3,7 +3,7 @@
 //! A stretch is longer than a batch. Runs that came one after the other lie all over a segment, which is sorted by trace, so a page of it
 //! is decoded again for each stretch that has a run there; a batch is one transaction of the state, which holds up whoever else writes.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -12,8 +12,8 @@ use signals::runs::Resolved;
 use store::StoredSpan;
 
 use super::judge::Bench;
-use super::queue::{Key, Seen};
-use super::read::{self, Beside};
+use super::queue::{Key, Queue, Seen};
+use super::read::{self, Beside, Read};
 use super::{WatchError, blocking};
 use crate::app::{App, Opened};
 
@@ -42,6 +42,8 @@ pub struct Shown {
     pub resolved: Option<Resolved>,
     /// It has settled, or a judge looks into it before.
     wanted: bool,
+    /// The spans of its trace as they were sent, where they were read with the others.
+    sent: Option<Vec<StoredSpan>>,
     /// What belongs to it.
     pub beside: Beside,
 }
@@ -102,30 +104,35 @@ impl Hand {
         let mut keys: Vec<Key> = self.runs.drain(..self.runs.len().min(fit)).collect();
         // Runs of a project are read together.
         keys.sort_unstable();
-        let (mut found, mut spans, mut too_many) = (Vec::new(), 0, Vec::new());
-        let mut failed = Vec::new();
-        for (key, read) in read::spans(&opened.store, keys).await {
+        let (now, settings) = (app.now(), app.run_settings);
+        let likely: HashSet<Key> = if bench.wants_content() {
+            let quiet = |queue: &mut Queue| keys.iter().filter(|key| queue.is_quiet(key, now)).cloned().collect();
+            app.watch.with(quiet).unwrap_or_default()
+        } else {
+            HashSet::new()
+        };
+        let read = read::spans(&opened.store, keys, |key| likely.contains(key), most).await;
+        let (mut found, mut spans, mut failed) = (Vec::new(), 0, Vec::new());
+        for (key, read) in read.read {
             match read {
-                // Read again with the next stretch.
-                Ok(_) if spans >= most => too_many.push(key),
                 Ok(read) => {
-                    spans += read.len();
+                    spans += read.spans.len();
                     found.push((key, read));
                 }
                 Err(error) => failed.push((key, error)),
             }
         }
         unreadable(app, failed);
-        too_many.into_iter().rev().for_each(|key| self.runs.push_front(key));
+        // Read with the next stretch.
+        read.later.into_iter().rev().for_each(|key| self.runs.push_front(key));
         if found.is_empty() {
             return Ok(());
         }
         self.spans_each = spans / found.len();
-        let (now, settings) = (app.now(), app.run_settings);
         let resolve = move || {
-            let one = |(key, spans): (Key, Vec<_>)| {
+            let one = |(key, Read { spans, sent }): (Key, Read)| {
                 let resolved = read::resolve(&spans, key.1, now, &settings);
-                Shown { key, resolved, wanted: false, beside: Beside::default() }
+                Shown { key, resolved, wanted: false, sent, beside: Beside::default() }
             };
             found.into_iter().map(one).collect::<Vec<Shown>>()
         };
@@ -140,6 +147,7 @@ impl Hand {
                 .resolved
                 .as_ref()
                 .is_some_and(|resolved| !resolved.run.provisional || bench.looks_into(resolved, now));
+            one.sent.take_if(|_| !one.wanted);
         }
         read_beside(app, opened, &mut shown, bench.wants_content()).await;
         if let Some(bytes) = bytes_each(&shown) {
@@ -182,15 +190,16 @@ async fn read_beside(app: &App, opened: &Opened, shown: &mut Vec<Shown>, content
     for of_project in shown.chunk_by_mut(|a, b| a.key.0 == b.key.0) {
         let project = Arc::clone(&of_project[0].key.0);
         let mut wanted: Vec<&mut Shown> = of_project.iter_mut().filter(|one| one.wanted().is_some()).collect();
+        let sent = wanted.iter_mut().map(|one| one.sent.take()).collect();
         let runs: Vec<&Resolved> = wanted.iter().filter_map(|one| one.wanted()).collect();
-        if let Ok(all) = read::beside(app, &opened.store, &project, &runs, content).await {
+        if let Ok(all) = read::beside(app, &opened.store, &project, &runs, sent, content).await {
             wanted.iter_mut().zip(all).for_each(|(one, beside)| one.beside = beside);
             continue;
         }
         // Something is damaged: what is elsewhere is not held up.
         for one in wanted {
             let Some(run) = one.wanted() else { continue };
-            match read::beside(app, &opened.store, &project, &[run], content).await {
+            match read::beside(app, &opened.store, &project, &[run], Vec::new(), content).await {
                 Ok(mut of_one) => one.beside = of_one.pop().unwrap_or_default(),
                 Err(error) => failed.push((one.key.clone(), error)),
             }

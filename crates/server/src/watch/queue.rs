@@ -177,6 +177,11 @@ impl Queue {
         taken
     }
 
+    /// Whether nothing came for a run for as long as it takes to settle, so that this look is likely to be the last.
+    pub fn is_quiet(&self, key: &Key, now: Timestamp) -> bool {
+        self.entries.get(key).is_some_and(|entry| entry.quiet <= now)
+    }
+
     /// Notes what a look came to.
     pub fn seen(&mut self, key: Key, seen: Seen, now: Timestamp) {
         let Some(entry) = self.entries.get_mut(&key) else { return };
@@ -263,6 +268,7 @@ mod tests {
         assert_eq!(queue.take(at(1), 1), [key(1)]);
         queue.seen(key(1), Seen::Done, at(1));
         assert_eq!(queue.position(), 14);
+        assert!(!queue.is_quiet(&key(2), at(29)) && queue.is_quiet(&key(2), at(30)));
         assert_eq!(queue.take(at(1), 1), [key(2)]);
         queue.seen(key(2), Seen::Done, at(1));
         // The request 20 may have changed more runs, of which nothing was heard yet.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use model::{Span, Timestamp, TraceId};
 use receivers::Score;
 use signals::runs::{Resolved, Settings};
-use store::{Store, StoreError, StoredLog, StoredSpan};
+use store::{Room, Store, StoreError, StoredLog, StoredSpan, Within};
 
 use super::judge::Sources;
 use super::queue::Key;
@@ -16,31 +16,75 @@ use crate::app::App;
 /// Spans of the largest run that is read with its content.
 pub const WATCH_CONTENT_SPANS: usize = 10_000;
 
-/// The spans of the traces, and of those each leads to, without their content; by project, read together.
+/// A trace as it was read.
+#[derive(Debug)]
+pub struct Read {
+    /// Its spans, and those of the traces it leads to, without their content.
+    pub spans: Vec<Arc<Span>>,
+    /// Its own spans as they were sent, where they were read.
+    pub sent: Option<Vec<StoredSpan>>,
+}
+
+/// What was read of some traces.
+#[derive(Debug, Default)]
+pub struct Stretch {
+    /// Those that were read, or could not be.
+    pub read: Vec<(Key, Result<Read, StoreError>)>,
+    /// Those that did not fit.
+    pub later: Vec<Key>,
+}
+
+/// Reads traces, those of a project together, until `most` spans were read. Of those that `is_whole` says so of, what was sent is read as well:
+/// where it is needed anyhow, that costs less than to ask for it later.
 ///
 /// Where reading together fails, each is read by itself: one damaged file must not hold up runs that are elsewhere.
-pub async fn spans(store: &Store, keys: Vec<Key>) -> Vec<(Key, Result<Vec<Arc<Span>>, StoreError>)> {
-    let mut read = Vec::with_capacity(keys.len());
+pub async fn spans(store: &Store, keys: Vec<Key>, is_whole: impl Fn(&Key) -> bool, most: usize) -> Stretch {
+    let (mut stretch, mut taken) = (Stretch::default(), 0);
     for of_project in keys.chunk_by(|a, b| a.0 == b.0) {
         let project = &of_project[0].0;
-        let traces: Vec<TraceId> = of_project.iter().map(|(_, trace)| *trace).collect();
-        let together = store.traces_narrow(project, &traces).await;
-        let mut by_trace: Option<HashMap<TraceId, Vec<Arc<Span>>>> = together.ok().map(|spans| {
-            let of_trace = spans.chunk_by(|a, b| a.trace_id == b.trace_id);
-            of_trace.map(|spans| (spans[0].trace_id, spans.to_vec())).collect()
+        if taken >= most {
+            stretch.later.extend_from_slice(of_project);
+            continue;
+        }
+        let (whole, narrow): (Vec<&Key>, Vec<&Key>) = of_project.iter().partition(|key| is_whole(key));
+        let traces = |keys: Vec<&Key>| keys.into_iter().map(|(_, trace)| *trace).collect::<Vec<TraceId>>();
+        let (whole, mut narrow) = (traces(whole), traces(narrow));
+        let room = Room { all: most - taken, each: WATCH_CONTENT_SPANS };
+        let Within { spans, mut left } = match store.traces_within(project, &whole, room).await {
+            Ok(within) => within,
+            Err(_) => Within::default(),
+        };
+        taken += spans.len();
+        left.retain(|trace, size| {
+            let is_large = *size > WATCH_CONTENT_SPANS;
+            narrow.extend(is_large.then_some(*trace));
+            !is_large
         });
+        let mut sent: HashMap<TraceId, Vec<StoredSpan>> = HashMap::new();
+        for span in spans {
+            sent.entry(span.span.trace_id).or_default().push(span);
+        }
+        let together = store.traces_narrow(project, &narrow).await;
+        let mut of_narrow: HashMap<TraceId, Vec<Arc<Span>>> = HashMap::new();
+        for spans in together.unwrap_or_default().chunk_by(|a, b| a.trace_id == b.trace_id) {
+            taken += spans.len();
+            of_narrow.insert(spans[0].trace_id, spans.to_vec());
+        }
         for key in of_project {
-            let spans = match &mut by_trace {
-                Some(by_trace) => {
-                    let own = by_trace.remove(&key.1).unwrap_or_default();
-                    store.linked(project, key.1, &own).await.map(|linked| [own, linked].concat())
-                }
+            if left.contains_key(&key.1) {
+                stretch.later.push(key.clone());
+                continue;
+            }
+            let sent = sent.remove(&key.1);
+            let own = sent.as_ref().map(|sent| sent.iter().map(|stored| Arc::clone(&stored.span)).collect());
+            let spans = match own.or_else(|| of_narrow.remove(&key.1)) {
+                Some(own) => store.linked(project, key.1, &own).await.map(|linked| [own, linked].concat()),
                 None => joined::spans(store, project, key.1).await,
             };
-            read.push((key.clone(), spans));
+            stretch.read.push((key.clone(), spans.map(|spans| Read { spans, sent })));
         }
     }
-    read
+    stretch
 }
 
 /// The run that a trace is or belongs to, as of `now`.
@@ -66,19 +110,26 @@ fn traces_of(resolved: &Resolved) -> BTreeSet<TraceId> {
 }
 
 /// What belongs to runs of one project beside their spans, in their order, read together: scores, and what was sent, where
-/// `content` asks for it.
+/// `content` asks for it and it is not there already: `sent` has what was read of each run's own trace.
 pub async fn beside(
     app: &App,
     store: &Store,
     project: &str,
     runs: &[&Resolved],
+    mut sent: Vec<Option<Vec<StoredSpan>>>,
     content: bool,
 ) -> Result<Vec<Beside>, StoreError> {
     let traces: Vec<BTreeSet<TraceId>> = runs.iter().map(|run| traces_of(run)).collect();
     let fits = |run: &Resolved| content && run.steps.len() <= WATCH_CONTENT_SPANS;
     let all: BTreeSet<TraceId> = traces.iter().flatten().copied().collect();
-    let whole = runs.iter().zip(&traces).filter(|(run, _)| fits(run)).flat_map(|(_, traces)| traces);
-    let whole: BTreeSet<TraceId> = whole.copied().collect();
+    sent.resize_with(runs.len(), || None);
+    let mut whole: BTreeSet<TraceId> = BTreeSet::new();
+    for ((run, traces), sent) in runs.iter().zip(&traces).zip(&mut sent) {
+        sent.take_if(|_| traces.len() > 1);
+        if sent.is_none() && fits(run) {
+            whole.extend(traces);
+        }
+    }
     let logs = store.traces_logs(project, &all.into_iter().collect::<Vec<_>>()).await?;
     let mut logs_of: HashMap<TraceId, Vec<StoredLog>> = HashMap::new();
     for (trace, log) in logs.into_iter().filter_map(|log| Some((log.log.trace_id?, log))) {
@@ -88,18 +139,18 @@ pub async fn beside(
     for span in store.traces(project, &whole.into_iter().collect::<Vec<_>>()).await? {
         spans_of.entry(span.span.trace_id).or_default().push(span);
     }
-    let one = |(run, traces): (&&Resolved, &BTreeSet<TraceId>)| {
+    let one = |((run, traces), sent): ((&&Resolved, &BTreeSet<TraceId>), Option<Vec<StoredSpan>>)| {
         // A trace belongs to one run.
         let logs: Vec<StoredLog> = traces.iter().filter_map(|trace| logs_of.remove(trace)).flatten().collect();
         let scores = Score::latest(logs.iter().filter_map(|log| Score::from_log(&log.raw)).collect());
         let sources = fits(run).then(|| {
-            let spans = traces.iter().filter_map(|trace| spans_of.remove(trace)).flatten().collect();
-            Sources { spans, logs }
+            let read = || traces.iter().filter_map(|trace| spans_of.remove(trace)).flatten().collect();
+            Sources { spans: sent.unwrap_or_else(read), logs }
         });
         if content && sources.is_none() {
             app.counters.limit_reached("watch_content_spans");
         }
         Beside { scores, sources }
     };
-    Ok(runs.iter().zip(&traces).map(one).collect())
+    Ok(runs.iter().zip(&traces).zip(sent).map(one).collect())
 }

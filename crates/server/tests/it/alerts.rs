@@ -320,8 +320,10 @@ fn an_alert_ends_with_its_rule_and_what_was_said_of_it_is_not_said_of_the_next()
 #[test]
 fn silences_mute_and_an_acknowledgement_is_seen() {
     let (service, dir) = (Service::start(), TempDir::new().unwrap());
+    let twice =
+        format!("{RULES}      - alert: TwiceTheUsual\n        expr: load > on (host) (2 * max by (host) (load))\n");
     let (rules, config) =
-        (write(&dir, "rules.yml", RULES), write(&dir, "alertmanager.yml", &webhook_config(&service.url)));
+        (write(&dir, "rules.yml", &twice), write(&dir, "alertmanager.yml", &webhook_config(&service.url)));
     let server = start(dir, &settings(&rules, Some(&config)));
     let post =
         |path: &str, body: &Value| server.post_to(&format!("{}{path}", server.http), &[], body.to_string().as_bytes());
@@ -348,6 +350,10 @@ fn silences_mute_and_an_acknowledgement_is_seen() {
     assert_eq!((&explained["threshold"], &explained["values"][0]["value"]), (&json!(10.0), &json!(18.0)));
     let near = server.get("/api/v1/rules/values").ok().json()["rules"][0].clone();
     assert_eq!((&near["name"], &near["nearest"]["of_threshold"]), (&json!("HighLoad"), &json!(1.8)));
+    // Compared with another series, it has a distance too: 9 of twice 9.
+    let twice = server.get("/api/v1/rules/values").ok().json()["rules"][1].clone();
+    let share = &twice["nearest"]["of_threshold"];
+    assert_eq!((&twice["name"], &twice["threshold"], share), (&json!("TwiceTheUsual"), &json!(18.0), &json!(0.5)));
     for (body, says) in [
         (json!({"matchers": "x=~\"(\"", "duration": "1h", "created_by": "a", "comment": ""}), "bad matcher"),
         (json!({"matchers": "x=~\".*\"", "duration": "1h", "created_by": "a", "comment": ""}), "would mute everything"),

@@ -201,6 +201,57 @@ fn the_history_knows_when_alerts_of_others_began_and_ended() {
 }
 
 #[test]
+fn who_has_one_project_sees_its_alerts_and_no_others() {
+    let dir = TempDir::new().unwrap();
+    let data = dir.path().join("data");
+    let scopes = [Scope::Read, Scope::Write];
+    let all = crate::doors::key(&data, "*", &scopes, 1).1;
+    let [shop, bank] = [("shop", 2), ("bank", 3)].map(|(name, byte)| crate::doors::key(&data, name, &scopes, byte).1);
+    let rules = write(&dir, "rules.yml", RULES);
+    let server = start(dir, &settings(&rules, None));
+    let ask = |key: &str, method: &str, path: &str, body: &Value| {
+        let bearer = format!("Bearer {key}");
+        let url = format!("{}{path}", server.http);
+        server.send(method, &url, &[("authorization", &bearer)], body.to_string().as_bytes())
+    };
+    let alerts = json!([
+        {"labels": {"alertname": "Slow", "agent_id": "till", "project": "shop"}},
+        {"labels": {"alertname": "Slow", "agent_id": "vault", "project": "bank"}},
+        {"labels": {"alertname": "Disk", "words": "[\"project\",\"shop\"]"}},
+    ]);
+    ask(&all, "POST", "/alertmanager/api/v2/alerts", &alerts).ok();
+    let names = |key: &str, path: &str, list: &str| -> Vec<String> {
+        let answer = ask(key, "GET", path, &Value::Null).ok().json();
+        let rows = answer[list].as_array().unwrap().iter();
+        let mut names: Vec<String> =
+            rows.map(|row| format!("{} {}", row["name"].as_str().unwrap(), row["labels"]["agent_id"])).collect();
+        names.sort();
+        names.dedup();
+        names
+    };
+    for (path, list) in [("/api/v1/alerts", "alerts"), ("/api/v1/alerts/history", "events")] {
+        assert_eq!(names(&all, path, list).len(), 3, "{path}");
+        assert_eq!(names(&shop, path, list), ["Slow \"till\""], "{path}");
+        assert_eq!(names(&bank, path, list), ["Slow \"vault\""], "{path}");
+    }
+    let listed = ask(&bank, "GET", "/api/v1/alerts", &Value::Null).ok().json();
+    let path = format!("/api/v1/alerts/{}", listed["alerts"][0]["fingerprint"].as_str().unwrap());
+    let ack = json!({"by": "ana", "comment": ""});
+    for key in [&bank, &all] {
+        assert_eq!(ask(key, "GET", &path, &Value::Null).ok().json()["alert"]["labels"]["agent_id"], "vault");
+    }
+    assert_eq!(ask(&shop, "GET", &path, &Value::Null).status, 404);
+    assert_eq!(ask(&shop, "POST", &format!("{path}/ack"), &ack).status, 404);
+    ask(&bank, "POST", &format!("{path}/ack"), &ack).ok();
+    // What is about the whole server stays with who may see all of it.
+    for path in ["/api/v1/rules", "/api/v1/silences", "/api/v1/alerts/review"] {
+        assert_eq!(ask(&shop, "GET", path, &Value::Null).status, 403, "{path}");
+    }
+    let everywhere = |key: &str| ask(key, "GET", "/api/v1/me", &Value::Null).ok().json()["everywhere"].clone();
+    assert_eq!((everywhere(&shop), everywhere(&all)), (json!(false), json!(true)));
+}
+
+#[test]
 fn an_alert_of_others_about_an_agent_of_ours_shows_its_runs() {
     let dir = TempDir::new().unwrap();
     let rules = write(&dir, "rules.yml", RULES);

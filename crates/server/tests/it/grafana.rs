@@ -58,6 +58,13 @@ fn tempo_finds_traces_and_gives_them_as_grafana_asks_for_them() {
         (r#"{ name = "chat gpt-4o" } | count() > 2"#, 0),
         ("{} | avg(duration) > 1h", 0),
         (r#"{ !(name = "chat gpt-4o") && nestedSetParent<0 }"#, 2),
+        (r#"{ name =~ "invoke_agent.*" } >> { name = "chat gpt-4o" }"#, 2),
+        (r#"{ name =~ "invoke_agent.*" } > { span.gen_ai.tool.name = "search" } | count() = 1"#, 2),
+        (r#"{ name = "chat gpt-4o" } >> { name =~ "invoke_agent.*" }"#, 0),
+        (r#"{ name = "chat gpt-4o" } << { nestedSetParent<0 }"#, 2),
+        (r#"{ name = "chat gpt-4o" } ~ { span.gen_ai.tool.name = "search" } && { status != error }"#, 2),
+        (r#"{ name = "chat gpt-4o" } !> { span.gen_ai.tool.name = "search" }"#, 2),
+        (r#"{} | { name = "chat gpt-4o" } | by(name) | count() = 2"#, 2),
         ("{}", 2),
     ] {
         assert_eq!(search(query)["traces"].as_array().unwrap().len(), count, "{query}");
@@ -65,6 +72,48 @@ fn tempo_finds_traces_and_gives_them_as_grafana_asks_for_them() {
     let chosen = search(r#"{ name = "chat gpt-4o" } | select(span.gen_ai.request.model, kind)"#);
     let attributes = chosen["traces"][0]["spanSets"][0]["spans"][0]["attributes"].to_string();
     assert!(attributes.contains(r#"{"key":"gen_ai.request.model","value":{"stringValue":"gpt-4o"}}"#), "{attributes}");
+    // The spans that lie so are those that are shown.
+    let below = search(r#"{ name =~ "invoke_agent.*" } >> { name = "chat gpt-4o" }"#);
+    assert_eq!(below["traces"][0]["spanSets"][0]["matched"], 2, "{below}");
+    assert_eq!(below["traces"][0]["spanSets"][0]["spans"][0]["name"], "chat gpt-4o");
+
+    // Numbers over time, as Traces Drilldown asks for them.
+    let end = now() / 1_000_000_000 + 60;
+    let metrics = |path: &str, q: &str| {
+        let url = format!("/tempo/api/metrics/{path}?q={}&start={}&end={end}&step=60s", escaped(q), end - 3_600);
+        server.get(&url).ok().json()["series"].clone()
+    };
+    let sum = |series: &Value| -> f64 {
+        series["samples"].as_array().unwrap().iter().map(|sample| sample["value"].as_f64().unwrap()).sum()
+    };
+    let rate = metrics("query_range", "{ nestedSetParent<0 && true } | rate()");
+    assert_eq!(rate[0]["labels"], json!([{"key": "__name__", "value": {"stringValue": "rate"}}]), "{rate}");
+    assert!((sum(&rate[0]) * 60.0 - 2.0).abs() < 1e-9, "{rate}");
+    let counted = metrics("query_range", "{} | count_over_time() by (resource.service.name, name)");
+    let chats =
+        counted.as_array().unwrap().iter().find(|series| series["promLabels"].to_string().contains("chat gpt-4o"));
+    assert_eq!(sum(chats.unwrap()), 4.0, "{counted}");
+    assert_eq!(
+        chats.unwrap()["labels"][0],
+        json!({"key": "resource.service.name", "value": {"stringValue": "planner-service"}})
+    );
+    let related = metrics("query", r#"{ name =~ "invoke_agent.*" } >> { name = "chat gpt-4o" } | count_over_time()"#);
+    assert_eq!(related[0]["value"], 4.0, "{related}");
+    let quantiles = metrics("query_range", "{ duration > 0ms } | quantile_over_time(duration, .5, .99)");
+    assert_eq!(quantiles.as_array().unwrap().len(), 2, "{quantiles}");
+    assert_eq!(quantiles[0]["labels"], json!([{"key": "p", "value": {"doubleValue": 0.5}}]));
+    let histogram = metrics("query_range", "{ duration > 0ms } | histogram_over_time(duration)");
+    assert!(histogram.as_array().unwrap().iter().all(|series| series["labels"][0]["key"] == "__bucket"), "{histogram}");
+    let longest = metrics("query", "{} | max_over_time(duration) by (name) | topk(1)");
+    assert_eq!(longest.as_array().unwrap().len(), 1, "{longest}");
+    for (path, q, part) in [
+        ("metrics/query_range", "{}", "asks for no numbers"),
+        ("search", "{} | rate()", "numbers over time"),
+        ("metrics/query_range", "{} | compare({status=error})", "not supported"),
+    ] {
+        let refused = server.get(&format!("/tempo/api/{path}?q={}", escaped(q)));
+        assert!(refused.status == 400 && refused.text().contains(part), "{q}: {}", refused.text());
+    }
     let error = server.get(&format!("/tempo/api/search?q={}", escaped("{ a = }")));
     assert_eq!(error.status, 400);
     let values = server.get("/tempo/api/v2/search/tag/span.gen_ai.tool.name/values").ok().json();
@@ -185,16 +234,25 @@ fn loki_gives_records_and_counts_them() {
     let kept = ask("query_range?", r#"{service_name="desk"} | keep service_name"#).ok().json();
     assert_eq!(kept["data"]["result"][0]["stream"], json!({"service_name": "desk"}));
     // What Loki has and Tawny has not is no page.
-    for path in ["/loki/api/v1/patterns", "/tempo/api/metrics/query_range", "/jaeger/api/metrics/calls"] {
+    for path in ["/loki/api/v1/patterns", "/tempo/api/metrics/summary", "/jaeger/api/metrics/calls"] {
         assert_eq!(server.get(path).status, 404, "{path}");
     }
     assert_eq!(
         lines(r#"{service_name="shop"} |= "42" | json | line_format "{{.level}} of {{.tool_name}}: {{__line__}}""#),
         ["error of search: order 42 failed"]
     );
-    let refused = ask("query_range?", r#"{a="b"} | pattern "x""#);
+    // Stages take lines apart, and what they find is computed with.
+    assert_eq!(
+        lines(r#"{service_name="shop"} | pattern "order <id> <what>" | id > 41 | line_format "{{.what | upper}}""#),
+        ["FAILED"]
+    );
+    let sums = r#"sum by (kind) (sum_over_time({service_name="shop"} | regexp `order (?P<id>\d+)` | label_format kind=tool_name | unwrap id [1h]))"#;
+    let answer = ask("query?", sums).ok().json();
+    assert_eq!(answer["data"]["result"][0]["metric"], json!({"kind": "search"}), "{answer}");
+    assert_eq!(answer["data"]["result"][0]["value"][1], "83", "{answer}");
+    let refused = ask("query_range?", r#"{a="b"} | distinct x"#);
     assert_eq!(refused.status, 400);
-    assert!(refused.text().contains("not supported"), "{}", refused.text());
+    assert!(refused.text().contains("there is no such stage"), "{}", refused.text());
 }
 
 /// Dashboards stand outside of the crates.

@@ -4,14 +4,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::{Role, RunStatus, StepKind};
+use model::{Role, RunStatus};
 use serde_json::Value as Json;
 
+use super::decisions::decision;
 use super::evidence::Evidence;
 use super::text;
 
 /// Tools of one run that are told apart.
 const MOST_TOOLS: usize = 32;
+/// What follows the last tool of a run.
+const LAST: &str = "the end";
 /// Bytes kept of the tags of a run, or of the agents in it.
 const NAMES_BYTES: usize = 80;
 
@@ -40,15 +43,22 @@ pub const RANKED: &[&str] = &[
     "prompt",
     "arguments",
     "document",
+    "document_version",
+    "document_source",
+    "cited",
     "retrieval",
     "retrieval_score",
+    "documents",
     "tool_fails",
     "tool_ms",
     "outcome",
     "tool",
+    "first_tool",
+    "next",
     "decision",
     "refused",
     "failed",
+    "errors",
     "context",
     "ttft_ms",
     "answer_chars",
@@ -60,10 +70,12 @@ pub const RANKED: &[&str] = &[
     "finish_reason",
     "rounds",
     "tool_calls",
+    "steps",
     "reasoning_tokens",
     "output_tokens",
     "input_tokens",
     "cache_read_tokens",
+    "cache_write_tokens",
     "cost_usd",
     "duration_ms",
 ];
@@ -82,15 +94,22 @@ pub fn title(feature: &str) -> String {
         "model" => "the model that answers".into(),
         "prompt" => "the system prompt".into(),
         "arguments" => format!("the arguments of `{of}`"),
+        "document_version" => "the version of the documents found".into(),
+        "document_source" => "the source of the documents found".into(),
         "document" => "the document found first".into(),
+        "cited" => "what answers cite".into(),
         "retrieval" => "what retrieval finds".into(),
         "retrieval_score" => "how well what retrieval finds fits".into(),
+        "documents" => "how many documents retrieval finds".into(),
         "tool_fails" => format!("failures of `{of}`"),
         "tool_ms" => format!("the time `{of}` takes"),
         "outcome" => "the outcome".into(),
         "tool" => format!("use of `{of}`"),
+        "first_tool" => "the first tool of a run".into(),
+        "next" => format!("what follows `{of}`"),
         "decision" => "the decision words in answers".into(),
         "failed" => "failed runs".into(),
+        "errors" => "failed steps per run".into(),
         "context" => "the largest context of a call".into(),
         "ttft_ms" => "the time to the first token".into(),
         "answer_chars" => "the length of answers".into(),
@@ -103,8 +122,10 @@ pub fn title(feature: &str) -> String {
         "finish_reason" => "why the model stops".into(),
         "rounds" => "model calls per run".into(),
         "tool_calls" => "tool calls per run".into(),
+        "steps" => "steps per run".into(),
         "reasoning_tokens" => "reasoning tokens per run".into(),
         "cache_read_tokens" => "tokens read from the prompt cache per run".into(),
+        "cache_write_tokens" => "tokens written to the prompt cache per run".into(),
         "output_tokens" => "output tokens per run".into(),
         "input_tokens" => "input tokens per run".into(),
         "cost_usd" => "cost per run".into(),
@@ -112,20 +133,6 @@ pub fn title(feature: &str) -> String {
         other => other.into(),
     }
 }
-
-/// Words in answers that tell what was decided, most telling first.
-const DECISIONS: &[(&str, &[&str])] = &[
-    (
-        "declined",
-        &["declined", "denied", "rejected", "not approved", "cannot approve", "unable to approve", "not eligible"],
-    ),
-    ("unable", &["unable to", "cannot process", "can't process", "not able to", "cannot refund", "cannot help"]),
-    ("approved", &["approved", "we are happy to offer", "has been granted"]),
-    ("refunded", &["refunded", "refund of", "go back to your card", "money goes back"]),
-    ("cancelled", &["cancelled", "canceled"]),
-    ("escalated", &["transferred you", "human agent", "escalated", "a specialist will"]),
-    ("done", &["done:", "completed", "has been updated", "successfully"]),
-];
 
 /// The hour of the day, in UTC, in which a run began.
 pub fn hour(run: &model::Run) -> u8 {
@@ -147,6 +154,7 @@ pub fn features(evidence: &Evidence<'_>, outcome: Option<&str>) -> Features {
     number("input_tokens", run.usage.input_tokens.map(|tokens| tokens as f64));
     number("output_tokens", run.usage.output_tokens.map(|tokens| tokens as f64));
     number("cache_read_tokens", run.usage.cache_read_tokens.map(|tokens| tokens as f64));
+    number("cache_write_tokens", run.usage.cache_write_tokens.map(|tokens| tokens as f64));
     number("reasoning_tokens", run.usage.reasoning_tokens.map(|tokens| tokens as f64));
     number("steps", Some(f64::from(run.kinds.total())));
     number("errors", Some(f64::from(run.errors)));
@@ -160,6 +168,7 @@ pub fn features(evidence: &Evidence<'_>, outcome: Option<&str>) -> Features {
     number("surprise", evidence.known().and_then(|known| known.surprise(evidence)));
     tools(evidence, &mut out);
     categories(evidence, outcome, &mut out);
+    super::retrieved::retrieved(evidence, &mut out);
     groups(evidence, &mut out);
     out
 }
@@ -176,6 +185,7 @@ fn tools(evidence: &Evidence<'_>, out: &mut Features) {
         // A failed attempt's time says nothing of the tool's own.
         *ms = if call.state.is_failure() { *ms } else { ms.max(call.ms.unwrap_or(0.0)) };
     }
+    let known: BTreeSet<&str> = seen.keys().copied().collect();
     for (name, (times, fails, ms)) in seen {
         out.values.insert(format!("tool:{name}"), Value::Category(how_often(times).into()));
         out.values.insert(format!("tool_fails:{name}"), Value::Category(if fails > 0 { "yes" } else { "no" }.into()));
@@ -187,6 +197,25 @@ fn tools(evidence: &Evidence<'_>, out: &mut Features) {
         if let Some(arguments) = call.arguments {
             let name = format!("arguments:{}", call.name);
             out.values.entry(name).or_insert_with(|| Value::Category(shape(arguments)));
+        }
+    }
+    order(evidence, &known, out);
+}
+
+/// In which order tools are called: the first of a run, and what other tool follows each. A tool that is called again and again counts once
+/// here: how often it is called is asked elsewhere.
+fn order(evidence: &Evidence<'_>, known: &BTreeSet<&str>, out: &mut Features) {
+    let first = evidence.calls.first().map_or("no tool", |call| call.name);
+    out.values.insert("first_tool".into(), Value::Category(first.into()));
+    let (mut follower, mut later) = (LAST, None);
+    // From the last to the first, so that what follows the first call of a tool is kept.
+    for call in evidence.calls.iter().rev() {
+        if let Some(name) = later.filter(|name| *name != call.name) {
+            follower = name;
+        }
+        later = Some(call.name);
+        if known.contains(call.name) {
+            out.values.insert(format!("next:{}", call.name), Value::Category(follower.into()));
         }
     }
 }
@@ -216,50 +245,11 @@ fn categories(evidence: &Evidence<'_>, outcome: Option<&str>, out: &mut Features
     category("finish_reason", last.and_then(|span| span.finish_reason.as_deref()).map(str::to_owned));
     category("prompt", prompt(evidence));
     if let Some(answer) = &evidence.answer {
-        let lower = text::lower(&answer.text, 4_000);
-        let decision = DECISIONS.iter().find(|(_, phrases)| text::phrase(&lower, phrases).is_some());
-        category("decision", Some(decision.map_or("none", |(name, _)| name).into()));
+        category("decision", Some(decision(&answer.text).into()));
         category("refused", Some(if super::refuses(&answer.text) { "yes" } else { "no" }.into()));
         category("form", Some(form(&answer.text).into()));
         let opening: Vec<String> = text::words(&answer.text).take(2).map(str::to_lowercase).collect();
         category("opening", Some(opening.join(" ")));
-    }
-    let searches =
-        || evidence.steps.iter().zip(&evidence.contents).filter(|(step, _)| step.span.kind == StepKind::Retriever);
-    if searches().next().is_some() {
-        let documents: usize = searches().map(|(_, content)| content.documents.len()).sum();
-        let found = |(step, content): (&model::ResolvedStep, &&model::Content)| {
-            !content.documents.is_empty() || step.span.documents.is_some_and(|count| count > 0)
-        };
-        let hits = searches().filter(|&pair| found(pair)).count();
-        let all = searches().count();
-        category(
-            "retrieval",
-            Some(
-                if hits == 0 {
-                    "nothing"
-                } else if hits < all {
-                    "some"
-                } else {
-                    "hits"
-                }
-                .into(),
-            ),
-        );
-        let first = searches().find_map(|(_, content)| content.documents.first());
-        let name = |document: &model::Document| {
-            let of_metadata = |key: &str| document.metadata.as_ref().and_then(|data| data.get(key)).map(text::as_text);
-            let version = of_metadata("version").or_else(|| of_metadata("source"));
-            let id = document.id.clone().or_else(|| of_metadata("title").map(|title| title.into_owned()))?;
-            Some(version.map_or_else(|| id.clone(), |version| format!("{id} {version}")))
-        };
-        category("document", first.and_then(name));
-        out.values.insert("documents".into(), Value::Number(documents as f64));
-        let score =
-            searches().filter_map(|(_, content)| content.documents.iter().filter_map(|one| one.score).reduce(f64::max));
-        if let Some(score) = score.reduce(f64::min) {
-            out.values.insert("retrieval_score".into(), Value::Number(score));
-        }
     }
 }
 

@@ -95,15 +95,15 @@ pub fn investigate(evidence: &Evidence<'_>, mut findings: Vec<Finding>) -> Inves
 fn state(evidence: &Evidence<'_>) -> String {
     let run = evidence.run;
     let mut said = format!(
-        "{} of {}: {} after {:.1} s, {} steps, {} model calls, {} tool calls, {} failed steps",
+        "{} of {}: {} after {:.1} s, {}, {}, {}, {}",
         run.name,
         evidence.agent(),
         run.status,
         run.duration_ms / 1e3,
-        run.kinds.total(),
-        run.rounds,
-        run.tool_calls,
-        run.errors
+        text::count(u64::from(run.kinds.total()), "step"),
+        text::count(u64::from(run.rounds), "model call"),
+        text::count(u64::from(run.tool_calls), "tool call"),
+        text::count(u64::from(run.errors), "failed step")
     );
     if let Some(cost) = run.cost {
         let _ = write!(said, ", ${:.4}", cost.as_f64());
@@ -291,15 +291,17 @@ impl Investigation {
         if !self.dearest.is_empty() {
             page.push_str("\nCosts\n");
             for (name, calls, sum) in &self.dearest {
-                let _ = writeln!(page, "  ${sum:.4}  {name}, {calls} {}", if *calls == 1 { "call" } else { "calls" });
+                let _ = writeln!(page, "  ${sum:.4}  {name}, {}", text::count(*calls as u64, "call"));
             }
         }
         if let Some(context) = &self.context {
-            let tokens = context.input_tokens.map(|tokens| format!(", {tokens} tokens")).unwrap_or_default();
+            let tokens =
+                context.input_tokens.map(|tokens| format!(", {}", text::count(tokens, "token"))).unwrap_or_default();
             let _ = writeln!(
                 page,
-                "\nContext of the last model call: {} messages{tokens}  [{}]",
-                context.messages, context.span_id
+                "\nContext of the last model call: {}{tokens}  [{}]",
+                text::count(context.messages as u64, "message"),
+                context.span_id
             );
             context.last.iter().for_each(|line| {
                 let _ = writeln!(page, "  {line}");

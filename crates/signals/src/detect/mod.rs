@@ -10,6 +10,7 @@
 pub mod baseline;
 mod checks;
 pub mod compare;
+mod decisions;
 pub mod drift;
 mod evidence;
 pub mod features;
@@ -19,6 +20,7 @@ mod night;
 pub mod outcomes;
 pub mod pulse;
 mod results;
+mod retrieved;
 mod settings;
 mod sketch;
 pub mod suspicion;

@@ -217,9 +217,9 @@ impl Silence {
     /// As a finding of the last run that was heard of. One silence is one finding, however often it is asked for.
     pub fn finding(&self) -> Finding {
         let fingerprint = text::fingerprint(&[&self.project, &self.environment, &self.agent, SILENCE, ""]);
-        let minutes = (self.seconds / 60.0).floor();
+        let minutes = text::count((self.seconds / 60.0) as u64, "minute");
         let message = format!(
-            "nothing was heard of {} for {minutes} minutes, far longer than between any two of its runs; the last was at {}",
+            "nothing was heard of {} for {minutes}, far longer than between any two of its runs; the last was at {}",
             self.agent, self.last
         );
         Finding {

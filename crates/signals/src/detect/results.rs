@@ -55,6 +55,22 @@ const ERRORS: &[&str] = &[
     "internal server error",
     "service unavailable",
     "rate limit",
+    // German, French, Portuguese, Italian, Dutch, Polish, Russian, Chinese, Japanese, Korean; Spanish has `error`.
+    "fehler",
+    "fehlgeschlagen",
+    "erreur",
+    "échec",
+    "erro:",
+    "falha",
+    "errore",
+    "fout:",
+    "mislukt",
+    "błąd",
+    "ошибка",
+    "错误",
+    "錯誤",
+    "エラー",
+    "오류",
 ];
 /// Words near the beginning that say the same.
 const ERROR_WORDS: &[&str] = &[
@@ -88,27 +104,57 @@ const NOTHING: &[&str] = &[
     "none found",
     "there are no ",
     "does not exist",
+    "keine ergebnisse",
+    "keine treffer",
+    "nichts gefunden",
+    "nicht gefunden",
+    "aucun résultat",
+    "aucun document",
+    "rien trouvé",
+    "sin resultados",
+    "ningún resultado",
+    "no se encontr",
+    "no se ha encontr",
+    "nessun risultato",
+    "nenhum resultado",
+    "geen resultaten",
+    "brak wyników",
+    "ничего не найдено",
+    "не найдено",
+    "未找到",
+    "没有找到",
+    "見つかりません",
+    "검색 결과가 없",
 ];
 /// Bytes of a text in which it must say so.
 const BEGINNING: usize = 240;
 
+/// Times a result may be wrapped: as JSON in a text, in a part of content, in a member.
+const WRAPPED: usize = 4;
+
 /// What `result` says.
 pub fn state(result: &Json) -> State {
+    of_value(result, WRAPPED)
+}
+
+fn of_value(result: &Json, depth: usize) -> State {
     match result {
         Json::Null => State::Empty,
         Json::Bool(_) | Json::Number(_) => State::Ok,
-        Json::String(text) => of_text(text),
+        Json::String(text) => of_text(text, depth),
         Json::Array(items) if items.is_empty() => State::Empty,
         Json::Array(items) => match items.as_slice() {
-            [Json::Object(one)] => of_object(one),
-            [Json::String(text)] => of_text(text),
+            [one @ (Json::Object(_) | Json::String(_))] if depth > 0 => of_value(one, depth - 1),
             _ => State::Ok,
         },
-        Json::Object(members) => of_object(members),
+        Json::Object(members) => of_object(members, depth),
     }
 }
 
-fn of_object(members: &serde_json::Map<String, Json>) -> State {
+/// Members that hold the status of an answer over HTTP.
+const STATUS: &[&str] = &["status", "statusCode", "status_code", "http_status", "httpStatus"];
+
+fn of_object(members: &serde_json::Map<String, Json>, depth: usize) -> State {
     let says = |value: &Json| match value {
         Json::Null => false,
         Json::Bool(yes) => *yes,
@@ -122,8 +168,13 @@ fn of_object(members: &serde_json::Map<String, Json>) -> State {
         return State::SaysError;
     }
     let word = |name: &str| members.get(name).and_then(Json::as_str).map(str::to_ascii_lowercase);
-    let failed = |word: String| ["error", "failed", "failure", "timeout", "denied", "fail"].contains(&word.as_str());
+    let failed = |word: String| {
+        ["error", "errored", "failed", "failure", "timeout", "timed_out", "denied", "fail"].contains(&word.as_str())
+    };
+    let refused =
+        |name: &&str| members.get(*name).and_then(Json::as_u64).is_some_and(|code| (400..600).contains(&code));
     if word("status").is_some_and(failed)
+        || STATUS.iter().any(refused)
         || members.get("success") == Some(&Json::Bool(false))
         || members.get("ok") == Some(&Json::Bool(false))
     {
@@ -134,17 +185,38 @@ fn of_object(members: &serde_json::Map<String, Json>) -> State {
     if members.is_empty() || (!lists.is_empty() && lists.iter().all(|list| list.is_empty())) {
         return State::Empty;
     }
-    // A result wrapped once, as MCP and several frameworks do.
-    match (members.len(), members.values().next()) {
-        (1, Some(Json::String(text))) => of_text(text),
-        _ => State::Ok,
+    if depth == 0 {
+        return State::Ok;
     }
+    // A part of content: `{"type": "text", "text": …}`.
+    if let (Some("text"), Some(text @ Json::String(_))) =
+        (members.get("type").and_then(Json::as_str), members.get("text"))
+    {
+        return of_value(text, depth - 1);
+    }
+    // A result wrapped once, as MCP and several frameworks do: its only member, or `content` beside what describes it.
+    let wrapped = match (members.len(), members.values().next()) {
+        (1, Some(only @ Json::String(_))) => Some(only),
+        (count, _) => members
+            .get("content")
+            .filter(|content| content.is_array() && (count == 1 || members.contains_key("isError"))),
+    };
+    wrapped.map_or(State::Ok, |inner| of_value(inner, depth - 1))
 }
 
-fn of_text(text: &str) -> State {
-    let text = text.trim_start();
+fn of_text(text: &str, depth: usize) -> State {
+    let text = text.trim();
     if text.is_empty() || text == "[]" || text == "{}" || text == "null" || text == "None" {
         return State::Empty;
+    }
+    // An object in a text says what the object says.
+    if depth > 0
+        && text.len() <= text::MOST_BYTES
+        && text.starts_with('{')
+        && text.ends_with('}')
+        && let Ok(value) = serde_json::from_str::<Json>(text)
+    {
+        return of_value(&value, depth - 1);
     }
     let begins = text::lower(text, BEGINNING);
     let begins = begins.trim_start_matches(['[', '(', '*', '#', '\'', '"', ' ', '<']);
@@ -177,6 +249,24 @@ mod tests {
             (json!({"status": "failed", "id": 3}), State::SaysError),
             (json!({"content": "Error: timeout"}), State::SaysError),
             (json!({"error": null, "id": 3}), State::Ok),
+            (json!("{\"error\": \"no such order\"}"), State::SaysError),
+            (json!("{\"results\": []}"), State::Empty),
+            (json!("{\"results\": [{\"id\": 1}]}"), State::Ok),
+            (json!("{not json"), State::Ok),
+            (json!({"content": [{"type": "text", "text": "Error: timeout"}]}), State::SaysError),
+            (json!({"content": [{"type": "text", "text": "3 rooms"}], "isError": false}), State::Ok),
+            (json!({"content": [{"type": "text", "text": "No results for Oslo"}], "isError": false}), State::Empty),
+            (json!([{"type": "text", "text": "{\"status\": \"failed\"}"}]), State::SaysError),
+            (json!({"statusCode": 503, "body": "upstream"}), State::SaysError),
+            (json!({"status": 404}), State::SaysError),
+            (json!({"status": 200, "body": "fine"}), State::Ok),
+            (json!({"status": "shipped", "code": 450}), State::Ok),
+            (json!({"orders": [{"status": "failed"}]}), State::Ok),
+            (json!("Fehler: Bestellung 12 gibt es nicht"), State::SaysError),
+            (json!("Erreur 500"), State::SaysError),
+            (json!("错误：订单不存在"), State::SaysError),
+            (json!("Keine Treffer für Oslo"), State::Empty),
+            (json!("No se encontraron habitaciones"), State::Empty),
             (json!({"success": true}), State::Ok),
             (json!([]), State::Empty),
             (json!({"results": []}), State::Empty),

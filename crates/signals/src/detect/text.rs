@@ -171,6 +171,11 @@ pub fn lower(text: &str, bytes: usize) -> String {
     head(text, bytes).replace('\u{2019}', "'").to_lowercase()
 }
 
+/// So many of something, as a person says it.
+pub fn count(number: u64, of: &str) -> String {
+    format!("{number} {of}{}", if number == 1 { "" } else { "s" })
+}
+
 /// A text in one line, at most `chars` characters, for messages.
 pub fn short(text: &str, chars: usize) -> String {
     let mut line = String::new();
@@ -214,5 +219,6 @@ mod tests {
         assert_eq!(head("aé", 2), "a");
         assert_eq!(tail("éa", 2), "a");
         assert_eq!(short("one  two\nthree", 7), "one two…");
+        assert_eq!([count(0, "step"), count(1, "step"), count(2, "step")], ["0 steps", "1 step", "2 steps"]);
     }
 }

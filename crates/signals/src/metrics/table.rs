@@ -202,6 +202,7 @@ pub const FAMILIES: &[Family] = &[
     Family {
         id: Id::Tokens,
         name: "agent_tokens_total",
+        unit: "tokens",
         help: "Tokens, input including cached ones, output including reasoning.",
         source: "the usage of every step that counts in its run's totals",
         labels: &[Agent, Workflow, Model, Provider, Direction],
@@ -217,6 +218,7 @@ pub const FAMILIES: &[Family] = &[
     Family {
         id: Id::TokensByClass,
         name: "agent_tokens_by_class_total",
+        unit: "tokens",
         help: "The same tokens by what they cost: input, cache_read, cache_write, output, reasoning; each once.",
         source: "as agent_tokens_total; cached tokens are taken off the input, reasoning off the output",
         labels: &[Agent, Workflow, Model, Provider, Label::Class],

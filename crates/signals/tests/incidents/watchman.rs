@@ -88,6 +88,7 @@ pub fn check(incident: &str, industry: Industry, change: impl Fn(&mut Plan, u64)
         let mut plan = simulator.plan_of(industry);
         change(&mut plan, since);
         let verdict = watchman.judge(&plan);
+        verdict.shift.iter().for_each(|shift| println!("{incident}: run {since}: {shift:?}"));
         for name in grave(&verdict) {
             if expected.right.contains(&name.as_str()) {
                 found.get_or_insert(since + 1);

@@ -144,6 +144,18 @@ pub(crate) struct Columns {
     /// Where the last column was found: rows are read in schema order, so the next one is mostly right behind.
     cursor: Cell<usize>,
     texts: HashSet<Arc<str>>,
+    /// The text that each column gave last.
+    last: Vec<Option<Arc<str>>>,
+}
+
+/// The same allocation for equal texts.
+fn share(texts: &mut HashSet<Arc<str>>, text: &str) -> Arc<str> {
+    if let Some(known) = texts.get(text) {
+        return Arc::clone(known);
+    }
+    let text: Arc<str> = text.into();
+    texts.insert(Arc::clone(&text));
+    text
 }
 
 impl Columns {
@@ -180,7 +192,8 @@ impl Columns {
             column: error.to_string(),
             expected: "its declared type without nulls".into(),
         })?;
-        Ok(Self { table, batch, cursor: Cell::new(0), texts: HashSet::new() })
+        let last = vec![None; batch.num_columns()];
+        Ok(Self { table, batch, cursor: Cell::new(0), texts: HashSet::new(), last })
     }
 
     /// Number of rows.
@@ -189,12 +202,16 @@ impl Columns {
     }
 
     fn column(&self, name: &str) -> &ArrayRef {
+        self.batch.column(self.position(name))
+    }
+
+    fn position(&self, name: &str) -> usize {
         let fields = self.batch.schema_ref().fields();
         let from = self.cursor.get();
         let at = (from..fields.len()).chain(0..from).find(|at| fields[*at].name() == name);
         let at = at.expect("a column of the table's own schema");
         self.cursor.set(at + 1);
-        self.batch.column(at)
+        at
     }
 
     /// A text, empty where null.
@@ -210,27 +227,25 @@ impl Columns {
 
     /// A shared text, the same allocation for equal texts of this batch; empty where null.
     pub fn shared(&mut self, name: &'static str, row: usize) -> Arc<str> {
-        self.shared_opt(name, row).unwrap_or_else(|| self.share(""))
+        self.shared_opt(name, row).unwrap_or_else(|| share(&mut self.texts, ""))
     }
 
     /// A shared text.
     pub fn shared_opt(&mut self, name: &'static str, row: usize) -> Option<Arc<str>> {
-        let column = self.column(name).as_string::<i32>();
+        let at = self.position(name);
+        let Self { batch, texts, last, .. } = self;
+        let column = batch.column(at).as_string::<i32>();
         if column.is_null(row) {
             return None;
         }
-        // The array is cheap to clone, and `share` needs the interner mutably.
-        let column = column.clone();
-        Some(self.share(column.value(row)))
-    }
-
-    fn share(&mut self, text: &str) -> Arc<str> {
-        if let Some(known) = self.texts.get(text) {
-            return Arc::clone(known);
+        let text = column.value(row);
+        // Rows are sorted by trace: most texts are those of the row before.
+        if let Some(last) = last[at].as_ref().filter(|last| ***last == *text) {
+            return Some(Arc::clone(last));
         }
-        let text: Arc<str> = text.into();
-        self.texts.insert(Arc::clone(&text));
-        text
+        let text = share(texts, text);
+        last[at] = Some(Arc::clone(&text));
+        Some(text)
     }
 
     /// A list of texts, empty where null.
@@ -241,7 +256,7 @@ impl Columns {
         }
         let items = column.value(row);
         let items = items.as_string::<i32>();
-        (0..items.len()).map(|at| self.share(items.value(at))).collect()
+        (0..items.len()).map(|at| share(&mut self.texts, items.value(at))).collect()
     }
 
     /// A list of floats, `None` where null.

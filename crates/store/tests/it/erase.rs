@@ -54,6 +54,7 @@ async fn what_is_erased_is_in_no_file_and_what_is_not_stays() {
     store.flush().await.unwrap();
     compact_all(&store).await;
     send(&store, &clock, &[Sent::new(1, 3).text("forget-me"), Sent::new(2, 3).text("keep-me")]).await.unwrap();
+    fetch(data.path()).await;
     assert!(!holding(data.path(), "forget-me").is_empty());
     let before = store.trace("default", trace_id(2)).await.unwrap();
 
@@ -67,6 +68,7 @@ async fn what_is_erased_is_in_no_file_and_what_is_not_stays() {
     compact_all(&store).await;
     store.compact().await.unwrap();
     assert!(store.are_removed(erased.files).await.unwrap());
+    fetch(data.path()).await;
     assert_eq!(holding(data.path(), "forget-me"), Vec::<String>::new());
     assert!(!holding(data.path(), "keep-me").is_empty());
     assert!(store.check().await.unwrap().faults.is_empty());

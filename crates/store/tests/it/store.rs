@@ -408,10 +408,13 @@ async fn a_file_the_catalog_does_not_know_is_removed_and_a_missing_one_is_named(
         .map(|segment| data.path().join(segment.meta.path.as_ref()))
         .collect();
     drop((snapshot, store));
+    fetch(data.path()).await;
     let orphan = paths[0].with_file_name("0000000000009999.parquet");
     fs::copy(&paths[0], &orphan).unwrap();
+    give_back(data.path()).await;
     fs::write(data.path().join("tmp/half.parquet"), b"half").unwrap();
     let store = open(data.path(), &clock).await;
+    fetch(data.path()).await;
     assert!(!orphan.exists() && !data.path().join("tmp/half.parquet").exists());
     let aside: Vec<_> = fs::read_dir(data.path().join("quarantine")).unwrap().collect();
     assert_eq!(aside.len(), 1, "set aside, not destroyed");
@@ -419,6 +422,7 @@ async fn a_file_the_catalog_does_not_know_is_removed_and_a_missing_one_is_named(
     drop(store);
 
     fs::remove_file(&paths[1]).unwrap();
+    give_back(data.path()).await;
     let opened =
         Store::open(settings(data.path()), clock.clone(), std::sync::Arc::new(CountingResolver), replay()).await;
     let error = opened.err().unwrap().to_string();
@@ -432,6 +436,7 @@ async fn a_file_the_catalog_does_not_know_is_removed_and_a_missing_one_is_named(
         Store::open(settings(data.path()), clock.clone(), std::sync::Arc::new(CountingResolver), replay()).await;
     let error = opened.err().unwrap().to_string();
     assert!(error.contains("tawny store rebuild"), "{error}");
+    fetch(data.path()).await;
     assert!(paths[0].exists(), "nothing is touched");
 }
 

@@ -114,6 +114,7 @@ async fn a_flush_that_was_killed_before_its_commit_neither_doubles_nor_loses_row
     copy_dir(&data.path().join("wal"), &copy.path().join("wal"));
     store.flush().await.unwrap();
     drop(store);
+    fetch(data.path()).await;
     // As after a kill: some of the last flush's files are there, the log is too, and the catalog is gone.
     fs::remove_dir_all(data.path().join("wal")).unwrap();
     copy_dir(&copy.path().join("wal"), &data.path().join("wal"));
@@ -121,6 +122,7 @@ async fn a_flush_that_was_killed_before_its_commit_neither_doubles_nor_loses_row
         |table| segments(data.path(), table).into_iter().max_by_key(|path| path.file_name().unwrap().to_owned());
     fs::remove_file(newest("spans").unwrap()).unwrap();
     fs::remove_file(newest("logs").unwrap()).unwrap();
+    give_back(data.path()).await;
     fs::remove_file(data.path().join("catalog.db")).unwrap();
     store::rebuild(settings(data.path()), now(&clock)).await.unwrap();
     let store = open(data.path(), &clock).await;
@@ -156,6 +158,7 @@ async fn a_check_finds_every_sort_of_damage_and_names_the_file() {
     store.close().await;
     let checked = Offline::open(settings(data.path())).await.unwrap().check().await.unwrap();
     assert_eq!((checked.faults.len(), checked.segments), (0, online.segments));
+    fetch(data.path()).await;
 
     type Break = fn(&Path);
     let damages: [(&str, &str, Break); 7] = [
@@ -199,6 +202,7 @@ async fn a_check_finds_every_sort_of_damage_and_names_the_file() {
         let broken = tempfile::tempdir().unwrap();
         copy_dir(data.path(), broken.path());
         break_it(broken.path());
+        give_back(broken.path()).await;
         let checked = Offline::check_directory(settings(broken.path())).await.unwrap();
         assert!(checked.faults_found > 0, "{name} is not found");
         let told = checked.faults.iter().any(|fault| fault.problem.contains(problem) && !fault.advice.is_empty());

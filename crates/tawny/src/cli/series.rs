@@ -7,7 +7,7 @@ use super::Reading;
 /// Flags of `query`.
 #[derive(Debug, Clone, Args)]
 pub struct Query {
-    /// The question in PromQL, for example: sum by (agent) (rate(agent_runs_total[5m])).
+    /// The question in PromQL, for example: sum by (agent_id) (rate(agent_requests_total[5m])).
     pub promql: String,
     /// Begin of a range: a distance from now (1h), an RFC 3339 time, or Unix seconds. Without it the question is asked at one time.
     #[arg(long, value_name = "TIME")]

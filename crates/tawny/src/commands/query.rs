@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::{Result, anyhow, bail};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use server::SystemClock;
 
 use crate::cli;
@@ -101,16 +101,36 @@ fn shown(data: &Data) -> String {
     }
 }
 
+/// Labels all series have alike, where there are several: said once below the table, so that what tells them apart has the room.
+fn alike(rows: &[Value]) -> Map<String, Value> {
+    let [first, others @ ..] = rows else { return Map::new() };
+    if others.is_empty() {
+        return Map::new();
+    }
+    let mut alike = first["metric"].as_object().cloned().unwrap_or_default();
+    alike
+        .retain(|label, value| label != "__name__" && others.iter().all(|row| row["metric"][label.as_str()] == *value));
+    alike
+}
+
+/// What stands below a table.
+fn below(count: &str, alike: Map<String, Value>) -> String {
+    let labels = labels(&Value::Object(alike), &Map::new());
+    faint(&if labels == "{}" { count.to_owned() } else { format!("{count}, all {labels}") })
+}
+
 fn vector(rows: &[Value]) -> String {
+    let alike = alike(rows);
     let mut table = show::table(&["VALUE", "SERIES"]);
     for row in rows {
         let value = if row["value"].is_null() { histogram(&row["histogram"][1]) } else { figure(&row["value"][1]) };
-        table.add_row(vec![show::figure(value), show::cell(clip(&labels(&row["metric"]), LABELS))]);
+        table.add_row(vec![show::figure(value), show::cell(clip(&labels(&row["metric"], &alike), LABELS))]);
     }
-    show::render(&mut table) + &faint(&style::plural(rows.len() as u64, "series value"))
+    show::render(&mut table) + &below(&style::plural(rows.len() as u64, "series value"), alike)
 }
 
 fn matrix(rows: &[Value]) -> String {
+    let alike = alike(rows);
     let mut table = show::table(&["OVER TIME", "LAST", "LEAST", "MOST", "SERIES"]);
     for row in rows {
         let points = row["values"].as_array().map_or(&[][..], Vec::as_slice);
@@ -123,10 +143,10 @@ fn matrix(rows: &[Value]) -> String {
         };
         let mut cells = vec![show::cell(sparkline(&values, least, most))];
         cells.extend(figures.map(show::figure));
-        cells.push(show::cell(clip(&labels(&row["metric"]), LABELS)));
+        cells.push(show::cell(clip(&labels(&row["metric"], &alike), LABELS)));
         table.add_row(cells);
     }
-    show::render(&mut table) + &faint(&format!("{} series", rows.len()))
+    show::render(&mut table) + &below(&format!("{} series", rows.len()), alike)
 }
 
 /// A line of bars, between the least and the most; a gap where there is no number.
@@ -177,13 +197,13 @@ fn histogram(value: &Value) -> String {
     format!("{} observations, sum {}", plain(&value["count"]), figure(&value["sum"]))
 }
 
-/// `name{label="value"}`.
-fn labels(metric: &Value) -> String {
+/// `name{label="value"}`, without the labels that are said elsewhere.
+fn labels(metric: &Value, elsewhere: &Map<String, Value>) -> String {
     let Some(labels) = metric.as_object() else { return String::new() };
     let name = labels.get("__name__").map(plain).unwrap_or_default();
     let rest: Vec<String> = labels
         .iter()
-        .filter(|(label, _)| *label != "__name__")
+        .filter(|(label, _)| *label != "__name__" && !elsewhere.contains_key(*label))
         .map(|(label, value)| format!("{label}={:?}", plain(value)))
         .collect();
     if rest.is_empty() && !name.is_empty() { name } else { format!("{name}{{{}}}", rest.join(", ")) }
@@ -206,6 +226,20 @@ mod tests {
     fn a_sparkline_shows_the_shape_and_its_gaps() {
         assert_eq!(sparkline(&[0.0, 1.0, f64::NAN, 7.0, 8.0], 0.0, 8.0), "▁▂ ██");
         assert_eq!(sparkline(&[3.0, 3.0], 3.0, 3.0), "▁▁");
+    }
+
+    #[test]
+    fn what_all_series_have_alike_is_said_once() {
+        let row = |status: &str| {
+            serde_json::json!({
+                "metric": {"__name__": "runs_total", "job": "tawny", "status": status}, "value": [0, "1"],
+            })
+        };
+        let text = vector(&[row("ok"), row("failed")]);
+        assert!(text.contains("runs_total{status=\"ok\"}") && text.contains("runs_total{status=\"failed\"}"), "{text}");
+        assert!(text.contains("2 series values, all {job=\"tawny\"}"), "{text}");
+        let text = vector(&[row("ok")]);
+        assert!(text.contains("runs_total{job=\"tawny\", status=\"ok\"}") && text.contains("1 series value"), "{text}");
     }
 
     #[test]

@@ -25,12 +25,16 @@ pub struct Options {
     /// Folder of the labelled sets.
     #[arg(long, default_value = "../shared/data")]
     data: PathBuf,
-    /// Only these sets.
+    /// Only these sets; with `--drift`, also only changes whose name holds this.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// Splice streams with a change instead of judging whole sets, with so many seeds each (20 where the figures are to be published).
+    /// They are judged in one process, by the code that the server judges with.
     #[arg(long, value_name = "SEEDS")]
     drift: Option<u64>,
+    /// Send the streams to a real server instead.
+    #[arg(long)]
+    through_server: bool,
     /// Count false alarms over so many healthy runs of the simulator, at the threshold that ships (200,000 where the figures are to be
     /// published).
     #[arg(long, value_name = "RUNS")]
@@ -61,17 +65,16 @@ pub fn run(options: &Options) -> Result<()> {
     }
     let seeds = options.drift.or(options.all.then_some(20));
     let sets = options.all || (seeds.is_none() && no_change.is_none() && !cost);
-    if seeds.is_none() && !sets {
-        return Ok(());
-    }
     let program = match &options.program {
-        Some(program) => program.clone(),
-        None => Measured::build()?,
+        Some(program) => Some(program.clone()),
+        None if sets || (seeds.is_some() && options.through_server) => Some(Measured::build()?),
+        None => None,
     };
-    if sets {
-        of_sets(options, &program, &data)?;
+    if let Some(program) = program.as_deref().filter(|_| sets) {
+        of_sets(options, program, &data)?;
     }
-    seeds.map_or(Ok(()), |seeds| drift::run(&program, &data, seeds))
+    let program = program.as_deref().filter(|_| options.through_server);
+    seeds.map_or(Ok(()), |seeds| drift::run(program, &data, seeds, &options.only))
 }
 
 /// Runs a measurement that needs no server: an example of the crate `signals`, in a release build.

@@ -1,5 +1,5 @@
-//! What the interface costs in a browser: bytes and time of the first load, lists over many spans, a run of 20,000 steps, memory
-//! of a page that stays live. The server is measured as it ships; the browser's part is `ui/e2e/bench.ts`.
+//! What the interface costs in a browser: bytes and time of the first load, lists over many spans, runs of 20,000 and 100,000 steps,
+//! memory of a page that stays live. The server is measured as it ships; the browser's part is `ui/e2e/bench.ts`.
 
 use std::path::PathBuf;
 

@@ -6,12 +6,14 @@ import { getRouteApi, Link } from "@tanstack/react-router";
 import { useCallback, useEffect, useMemo, useState } from "react";
 import { alertQuery, explainQuery } from "@/api/alerting";
 import { meQuery } from "@/api/settings";
-import type { Alert, AlertEvent } from "@/api/types";
-import { about, distanceText, figure, isSeriesOf, labelName, lookbackMs, matcherOf, runsOf } from "@/lib/alerts";
+import type { Alert, AlertEvent, AlertEvidence } from "@/api/types";
+import { about, distanceText, isSeriesOf, labelName, lookbackMs, matcherOf, runsOf } from "@/lib/alerts";
 import { absolute } from "@/lib/format";
 import type { Mark } from "@/lib/series";
+import { readsAs } from "@/lib/unit";
 import { ErrorState, SkeletonRows } from "@/ui/States";
 import { Ago } from "@/ui/Time";
+import { useEverywhere } from "@/ui/useEverywhere";
 import { useTitle } from "@/ui/useTitle";
 import { Acknowledge } from "./Acknowledge";
 import page from "./Alert.module.css";
@@ -39,7 +41,11 @@ export function AlertPage() {
   if (!query.data)
     return <ErrorState page error={query.error} what="this alert" onRetry={() => void query.refetch()} />;
   const { alert, evidence, events } = query.data;
-  return alert ? <Shown alert={alert} events={events} /> : <Ended evidence={evidence} events={events} />;
+  return alert ? (
+    <Shown alert={alert} evidence={evidence[0]} events={events} />
+  ) : (
+    <Ended evidence={evidence} events={events} />
+  );
 }
 
 /** A message leads here whatever project one looks at: what is behind the alert is in the alert's. */
@@ -53,11 +59,21 @@ function useProjectOf(labels: Record<string, string> | undefined) {
   }, [project, me, navigate]);
 }
 
-function Shown({ alert, events }: { alert: Alert; events: AlertEvent[] }) {
+interface ShownProps {
+  alert: Alert;
+  /** What was kept as it fired. */
+  evidence?: AlertEvidence;
+  events: AlertEvent[];
+}
+
+function Shown({ alert, evidence, events }: ShownProps) {
   const search = route.useSearch();
   const navigate = route.useNavigate();
   const [silencing, setSilencing] = useState(false);
-  const rule = useQuery({ ...explainQuery(alert.name, alert.group), enabled: alert.group !== "external" }).data;
+  // Rules are the whole server's; what an alert of one's project looks at was kept with it.
+  const everywhere = useEverywhere();
+  const asked = everywhere && alert.group !== "external";
+  const rule = useQuery({ ...explainQuery(alert.name, alert.group), enabled: asked }).data;
   const since = Date.parse(alert.active_at);
   const from = search.from ?? new Date(since - LEAD_MS).toISOString();
   const to = search.to ?? alert.resolved_at ?? undefined;
@@ -71,7 +87,8 @@ function Shown({ alert, events }: { alert: Alert; events: AlertEvent[] }) {
       }),
     [navigate],
   );
-  const watched = rule?.watched ?? rule?.query ?? "";
+  const watched = rule?.watched ?? rule?.query ?? (asked ? "" : (evidence?.query ?? ""));
+  const threshold = rule ? rule.threshold : evidence?.threshold;
   const open = useCallback(
     (start: number, end: number) =>
       void navigate({
@@ -85,6 +102,7 @@ function Shown({ alert, events }: { alert: Alert; events: AlertEvent[] }) {
       }),
     [navigate, alert.labels, watched],
   );
+  const reads = readsAs(rule?.query ?? evidence?.query ?? "");
   const near = rule?.values.find((value) => isSeriesOf(value.labels, alert.labels));
 
   return (
@@ -104,13 +122,15 @@ function Shown({ alert, events }: { alert: Alert; events: AlertEvent[] }) {
         </div>
         <div className={page.tools}>
           <Acknowledge alert={alert} />
-          <Button
-            variant="default"
-            leftSection={<IconBellOff size={14} stroke={1.8} />}
-            onClick={() => setSilencing(true)}
-          >
-            Silence…
-          </Button>
+          {everywhere && (
+            <Button
+              variant="default"
+              leftSection={<IconBellOff size={14} stroke={1.8} />}
+              onClick={() => setSilencing(true)}
+            >
+              Silence…
+            </Button>
+          )}
           {alert.annotations.runbook_url && (
             <Button
               variant="default"
@@ -126,14 +146,14 @@ function Shown({ alert, events }: { alert: Alert; events: AlertEvent[] }) {
       </header>
       <div className={page.body}>
         <div className={page.main}>
-          <Words alert={alert} />
-          {rule && (
+          <Words alert={alert} reads={reads} />
+          {watched && (
             <section className={page.panel} aria-label="Value over time">
               <header className={page.panelHead}>
                 <h2>
                   {near ? (
                     <>
-                      {figure(near.value)} now
+                      {reads(near.value)} now
                       {near.of_threshold != null && (
                         <span className="muted"> · {distanceText(near.of_threshold)} of its threshold</span>
                       )}
@@ -152,10 +172,11 @@ function Shown({ alert, events }: { alert: Alert; events: AlertEvent[] }) {
               <WatchedChart
                 label={`${alert.name}: what its rule compares`}
                 query={watched}
-                threshold={rule.threshold ?? undefined}
+                threshold={threshold ?? undefined}
                 from={from}
                 to={to}
                 marks={marks}
+                {...(everywhere ? {} : { project: alert.labels.project ?? "" })}
                 only={only}
                 height={210}
                 onStretch={stretch}
@@ -184,7 +205,7 @@ function firingMarks(alert: Alert): Mark[] {
   return [{ at, to, name: "fires", tone: "bad" }];
 }
 
-function Words({ alert }: { alert: Alert }) {
+function Words({ alert, reads }: { alert: Alert; reads: (value: number) => string }) {
   const { summary, description } = alert.annotations;
   return (
     <section className={page.words} aria-label="What it says">
@@ -203,7 +224,7 @@ function Words({ alert }: { alert: Alert }) {
             , no data since <Ago at={alert.no_data_since} />: this is not the same as ended
           </>
         )}
-        {alert.value != null && `, at ${figure(alert.value)} when its condition last held`}.
+        {alert.value != null && `, at ${reads(alert.value)} when its condition last held`}.
         {alert.silenced_by && " A silence mutes it."}
         {alert.inhibited_by && " Another alert mutes it."}
         {alert.muted_by_time && ` Nobody is told at this hour: ${alert.muted_by_time}.`}
@@ -214,6 +235,7 @@ function Words({ alert }: { alert: Alert }) {
 }
 
 function Labels({ alert }: { alert: Alert }) {
+  const everywhere = useEverywhere();
   const labels = about(alert.labels);
   const runs = runsOf(alert.labels);
   return (
@@ -253,9 +275,11 @@ function Labels({ alert }: { alert: Alert }) {
             Its agent
           </Link>
         )}
-        <Link to="/alerts" search={{ view: "rules", rule: alert.name, q: alert.name }}>
-          Its rule
-        </Link>
+        {everywhere && (
+          <Link to="/alerts" search={{ view: "rules", rule: alert.name, q: alert.name }}>
+            Its rule
+          </Link>
+        )}
       </p>
     </section>
   );

@@ -2,12 +2,13 @@
 import { Button } from "@mantine/core";
 import { IconBellOff } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
-import { getRouteApi } from "@tanstack/react-router";
+import { getRouteApi, Link } from "@tanstack/react-router";
 import { lazy, Suspense } from "react";
 import { alertsQuery } from "@/api/alerting";
 import { PageHeader } from "@/layout/PageHeader";
 import { ALERT_VIEWS, type AlertsSearch, type AlertView } from "@/lib/alerts";
-import { SkeletonRows } from "@/ui/States";
+import { Empty, SkeletonRows } from "@/ui/States";
+import { useEverywhere } from "@/ui/useEverywhere";
 import { useTitle } from "@/ui/useTitle";
 import { ViewTabs } from "@/ui/ViewTabs";
 import classes from "./Alerts.module.css";
@@ -36,37 +37,63 @@ const VIEWS: Record<AlertView, (props: ViewProps) => React.ReactNode> = {
   backtest: (props) => <Backtest {...props} />,
 };
 
+/** What is of one's own projects; the others are about the whole server. */
+const OF_A_PROJECT: AlertView[] = ["now", "history"];
+
 export function AlertsPage() {
   const search = route.useSearch();
   const navigate = route.useNavigate();
   const view = search.view ?? "now";
   const alerts = useQuery(alertsQuery).data?.alerts;
   const firing = alerts?.filter((alert) => alert.state === "firing" || alert.state === "no_data").length;
+  const everywhere = useEverywhere();
+  const may = (which: AlertView) => everywhere || OF_A_PROJECT.includes(which);
   useTitle(firing ? `Alerts (${firing})` : "Alerts");
   const set = (change: Partial<AlertsSearch>) =>
     void navigate({ search: (before) => ({ ...before, ...change }), replace: true, resetScroll: false });
   return (
     <div className={classes.page}>
       <PageHeader title="Alerts">
-        <Button
-          variant="default"
-          leftSection={<IconBellOff size={14} stroke={1.8} />}
-          onClick={() => set({ silence: "" })}
-        >
-          Silence…
-        </Button>
+        {everywhere && (
+          <Button
+            variant="default"
+            leftSection={<IconBellOff size={14} stroke={1.8} />}
+            onClick={() => set({ silence: "" })}
+          >
+            Silence…
+          </Button>
+        )}
       </PageHeader>
       <ViewTabs
         label="Views of alerts"
-        tabs={ALERT_VIEWS.map(([value, name]) => ({
+        tabs={ALERT_VIEWS.filter(([value]) => may(value)).map(([value, name]) => ({
           name,
           active: value === view,
           link: { to: "/alerts", search: value === "now" ? {} : { view: value } },
           ...(value === "now" ? { count: firing, tone: "bad" as const } : {}),
         }))}
       />
-      <Suspense fallback={<SkeletonRows rows={8} />}>{VIEWS[view]({ search, set })}</Suspense>
-      <SilenceForm matchers={search.silence} onClose={() => set({ silence: undefined })} />
+      {may(view) ? (
+        <Suspense fallback={<SkeletonRows rows={8} />}>{VIEWS[view]({ search, set })}</Suspense>
+      ) : (
+        <OfTheServer />
+      )}
+      {everywhere && <SilenceForm matchers={search.silence} onClose={() => set({ silence: undefined })} />}
     </div>
   );
 }
+
+/** A link to what only those may see who have rights in every project. */
+const OfTheServer = () => (
+  <Empty
+    title="This is about the whole server"
+    action={
+      <Link to="/alerts" search={{}}>
+        Alerts of your project
+      </Link>
+    }
+  >
+    Rules, silences and their review look at every project at once, so they are shown to people whose role holds in all
+    of them. Your project’s alerts, what shows them and what happened to them are yours to see and to acknowledge.
+  </Empty>
+);

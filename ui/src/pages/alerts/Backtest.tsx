@@ -5,10 +5,11 @@ import { useMutation, useQuery } from "@tanstack/react-query";
 import { useEffect, useMemo, useState } from "react";
 import { backtest, explainQuery, rulesQuery } from "@/api/alerting";
 import type { BacktestAnswer, BacktestRule, Rule, RuleGroup } from "@/api/types";
-import { about, figure, labelName, span } from "@/lib/alerts";
+import { about, labelName, span } from "@/lib/alerts";
 import { ruleYaml, thresholdOf } from "@/lib/backtest";
 import { absolute, count, duration, plural } from "@/lib/format";
 import type { Mark } from "@/lib/series";
+import { readsAs } from "@/lib/unit";
 import { Empty, ErrorState, SkeletonRows } from "@/ui/States";
 import classes from "./Alerts.module.css";
 import type { ViewProps } from "./AlertsPage";
@@ -38,7 +39,7 @@ export function Backtest({ search, set }: ViewProps) {
           searchable
           data={[...new Set(all.map(({ rule }) => rule.name))].sort()}
           value={chosen?.rule.name ?? null}
-          onChange={(rule) => set({ rule: rule ?? undefined })}
+          onChange={(rule) => set({ rule: rule ?? undefined, tried: undefined })}
         />
         <SegmentedControl
           size="xs"
@@ -52,8 +53,8 @@ export function Backtest({ search, set }: ViewProps) {
         key={`${chosen?.group.name} ${chosen?.rule.name}`}
         of={chosen}
         from={search.from ?? DEFAULT_FROM}
-        // A link to a rule shows its answer.
-        atOnce={chosen !== undefined}
+        tried={search.tried}
+        onTry={(tried) => set({ tried })}
       />
     </div>
   );
@@ -62,14 +63,22 @@ export function Backtest({ search, set }: ViewProps) {
 interface TrialProps {
   of: { rule: Rule; group: RuleGroup } | undefined;
   from: string;
-  atOnce: boolean;
+  /** What was tried, where that is not the rule as it is. */
+  tried: string | undefined;
+  onTry: (tried: string | undefined) => void;
 }
 
-function Trial({ of, from, atOnce }: TrialProps) {
+function Trial({ of, from, tried, onTry }: TrialProps) {
   const written = useMemo(() => (of ? ruleYaml(of.rule, of.group) : EMPTY), [of]);
-  const [text, setText] = useState(written);
+  const [text, setText] = useState(tried ?? written);
   const trial = useMutation({ mutationFn: (rules: string) => backtest({ rules, from }) });
   const { mutate } = trial;
+  // A link to a rule, or to one as somebody changed it, shows its answer.
+  const [atOnce] = useState(of !== undefined || tried !== undefined);
+  const tryIt = () => {
+    onTry(text === written ? undefined : text);
+    mutate(text);
+  };
   // biome-ignore lint/correctness/useExhaustiveDependencies: asked anew for another rule or time, not while somebody writes
   useEffect(() => {
     if (atOnce) mutate(text);
@@ -86,16 +95,12 @@ function Trial({ of, from, atOnce }: TrialProps) {
         onKeyDown={(event) => {
           if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
             event.preventDefault();
-            mutate(text);
+            tryIt();
           }
         }}
       />
       <div className={own.bar}>
-        <Button
-          leftSection={<IconPlayerPlay size={14} stroke={2} />}
-          loading={trial.isPending}
-          onClick={() => mutate(text)}
-        >
+        <Button leftSection={<IconPlayerPlay size={14} stroke={2} />} loading={trial.isPending} onClick={tryIt}>
           Try it on the past
         </Button>
         <span className="faint">
@@ -158,15 +163,16 @@ function Tried({ rule, from, to }: { rule: BacktestRule; from: string; to: strin
   // Only a rule of the server is taken apart; of another the whole expression is drawn, which has values where it fires.
   const known = useQuery({ ...explainQuery(rule.name, rule.group), retry: false }).data;
   const query = known && known.query.trim() === rule.query.trim() ? (known.watched ?? known.query) : rule.query;
+  const reads = useMemo(() => readsAs(rule.query), [rule.query]);
   const marks = useMemo(
     (): Mark[] =>
       rule.intervals.map((interval) => ({
         at: Date.parse(interval.from),
         to: Date.parse(interval.to ?? to),
-        name: `would fire${interval.value == null ? "" : ` at ${figure(interval.value)}`}`,
+        name: `would fire${interval.value == null ? "" : ` at ${reads(interval.value)}`}`,
         tone: "bad",
       })),
-    [rule.intervals, to],
+    [rule.intervals, to, reads],
   );
   return (
     <section className={own.tried} aria-label={rule.name}>
@@ -219,7 +225,7 @@ function Tried({ rule, from, to }: { rule: BacktestRule; from: string; to: strin
                     {duration(interval.seconds * 1000)}
                     {interval.to == null && " so far"}
                   </td>
-                  <td>{figure(interval.value)}</td>
+                  <td>{reads(interval.value)}</td>
                 </tr>
               ))}
             </tbody>

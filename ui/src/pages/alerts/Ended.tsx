@@ -6,10 +6,10 @@ import { Link } from "@tanstack/react-router";
 import { useMemo } from "react";
 import { rulesQuery } from "@/api/alerting";
 import type { AlertEvent, AlertEvidence } from "@/api/types";
-import { figure } from "@/lib/alerts";
 import { absolute, duration, usd } from "@/lib/format";
 import { matrixSeries } from "@/lib/promql";
 import { buckets, type Mark, stepFor } from "@/lib/series";
+import { readsAs } from "@/lib/unit";
 import { Seen } from "@/pages/issues/Seen";
 import { TimeChart } from "@/ui/chart/TimeChart";
 import { Empty } from "@/ui/States";
@@ -66,7 +66,8 @@ export function Ended({ evidence, events }: { evidence: AlertEvidence[]; events:
 }
 
 function Evidence({ evidence }: { evidence: AlertEvidence }) {
-  const { points, runs, findings } = evidence;
+  const { points, runs, findings, threshold } = evidence;
+  const reads = useMemo(() => readsAs(evidence.query, threshold), [evidence.query, threshold]);
   const drawn = useMemo(() => {
     const times = points.map((point) => Date.parse(point.at));
     const [start, end] = [Math.min(...times), Math.max(...times)];
@@ -96,12 +97,8 @@ function Evidence({ evidence }: { evidence: AlertEvidence }) {
             time={drawn.time}
             series={drawn.series}
             kind="lines"
-            format={figure}
-            threshold={
-              evidence.threshold == null
-                ? undefined
-                : { value: evidence.threshold, name: `fires past ${figure(evidence.threshold)}` }
-            }
+            format={reads}
+            threshold={threshold === null ? undefined : { value: threshold, name: `fires past ${reads(threshold)}` }}
             marks={marks}
             height={210}
           />

@@ -5,12 +5,13 @@ import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { alertHistoryQuery, EVENTS_SHOWN } from "@/api/alerting";
 import type { AlertEvent } from "@/api/types";
-import { about, figure, labelName } from "@/lib/alerts";
+import { about, labelName } from "@/lib/alerts";
 import { absolute, clock, count } from "@/lib/format";
 import { Empty, ErrorState, SkeletonRows } from "@/ui/States";
 import { TimeRange } from "@/ui/TimeRange";
 import classes from "./Alerts.module.css";
 import type { ViewProps } from "./AlertsPage";
+import { useReads } from "./useReads";
 
 const DEFAULT_FROM = "7d";
 
@@ -71,6 +72,7 @@ const KINDS: Record<string, string> = {
 };
 
 export function EventList({ events, bare = false }: { events: AlertEvent[]; bare?: boolean }) {
+  const reads = useReads();
   let day = "";
   return (
     <ol className={classes.events} data-bare={bare || undefined}>
@@ -102,7 +104,7 @@ export function EventList({ events, bare = false }: { events: AlertEvent[]; bare
               )}
               <span className={classes.detail} title={event.detail}>
                 {event.detail !== "" && Number.isFinite(Number(event.detail))
-                  ? figure(Number(event.detail))
+                  ? reads(event.name, Number(event.detail))
                   : event.detail}
               </span>
             </div>

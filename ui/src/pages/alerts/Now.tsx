@@ -12,7 +12,6 @@ import {
   about,
   byName,
   distanceText,
-  figure,
   isShown,
   labelName,
   ruleRows,
@@ -21,13 +20,16 @@ import {
 import { count, plural } from "@/lib/format";
 import { Empty, ErrorState, SkeletonRows } from "@/ui/States";
 import { Ago } from "@/ui/Time";
+import { useEverywhere } from "@/ui/useEverywhere";
 import { useKeys } from "@/ui/useKeys";
 import classes from "./Alerts.module.css";
 import type { ViewProps } from "./AlertsPage";
 import { Severity } from "./Severity";
+import { useReads } from "./useReads";
 
 export function Now({ search, set }: ViewProps) {
   const query = useQuery(alertsQuery);
+  const everywhere = useEverywhere();
   const field = useRef<HTMLInputElement>(null);
   useKeys({ "/": () => field.current?.focus() });
   if (query.isPending) return <SkeletonRows rows={10} height={44} />;
@@ -70,8 +72,12 @@ export function Now({ search, set }: ViewProps) {
             {plural(alerts.length, "alert")} {alerts.length === 1 ? "is" : "are"} in other states or do not have these
             words.
           </Empty>
-        ) : (
+        ) : everywhere ? (
           <Quiet />
+        ) : (
+          <Empty title="Nothing fires">
+            No alert that names your project fires, waits or ended lately. Rules go on looking at it.
+          </Empty>
         )
       ) : (
         byName(shown).map((group) => <Group key={`${group.name} ${group.severity}`} group={group} />)
@@ -103,6 +109,7 @@ function Problems({ answer }: { answer: AlertsAnswer }) {
 }
 
 function Group({ group }: { group: AlertGroup }) {
+  const reads = useReads();
   return (
     <section className={classes.group} data-gravity={group.gravity} aria-label={group.name}>
       <header className={classes.groupHead}>
@@ -112,14 +119,14 @@ function Group({ group }: { group: AlertGroup }) {
       </header>
       <ul className={classes.rows}>
         {group.alerts.map((alert) => (
-          <Row key={`${alert.group} ${alert.fingerprint}`} alert={alert} />
+          <Row key={`${alert.group} ${alert.fingerprint}`} alert={alert} value={reads(alert.name, alert.value)} />
         ))}
       </ul>
     </section>
   );
 }
 
-function Row({ alert }: { alert: Alert }) {
+function Row({ alert, value }: { alert: Alert; value: string }) {
   const labels = about(alert.labels);
   return (
     <li>
@@ -152,7 +159,7 @@ function Row({ alert }: { alert: Alert }) {
           )}
         </span>
         <span className="num" title="Value when the condition last held">
-          {figure(alert.value)}
+          {value}
         </span>
         <Ago at={alert.resolved_at ?? alert.no_data_since ?? alert.fired_at ?? alert.active_at} className="num muted" />
       </Link>

@@ -4,8 +4,9 @@ import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { explainQuery } from "@/api/alerting";
 import type { Rule, RuleExplanation, RuleGroup } from "@/api/types";
-import { about, distanceText, figure, labelName, span } from "@/lib/alerts";
+import { about, distanceText, labelName, span, stands } from "@/lib/alerts";
 import { duration, plural } from "@/lib/format";
+import { readsAs } from "@/lib/unit";
 import { CopyButton } from "@/ui/CopyButton";
 import { ErrorState, SkeletonRows } from "@/ui/States";
 import { Ago } from "@/ui/Time";
@@ -23,10 +24,11 @@ export function RuleDetail({ rule, group }: { rule: Rule; group: RuleGroup }) {
   if (query.isPending) return <SkeletonRows rows={5} />;
   if (!query.data) return <ErrorState error={query.error} what="this rule" onRetry={() => void query.refetch()} />;
   const answer = query.data;
+  const reads = readsAs(answer.query);
   return (
     <div className={own.ruleDetail}>
       <p className={own.says}>
-        {answer.says}. Looked at every {span(group.interval_seconds)}, last <Ago at={group.evaluated_at} /> in{" "}
+        {stands(answer, reads)}. Looked at every {span(group.interval_seconds)}, last <Ago at={group.evaluated_at} /> in{" "}
         {duration(group.took_ms)}
         {group.missed > 0 && <span className={classes.bad}>, missed {plural(group.missed, "time")}</span>}.{" "}
         <span className="faint">{group.file}</span>
@@ -42,7 +44,7 @@ export function RuleDetail({ rule, group }: { rule: Rule; group: RuleGroup }) {
         threshold={answer.threshold ?? undefined}
         from={BACK}
       />
-      <Values answer={answer} />
+      <Values answer={answer} reads={reads} />
       <div className={own.expression}>
         <pre className="mono">{answer.query}</pre>
         <CopyButton text={answer.query} label="Copy the expression" />
@@ -67,7 +69,7 @@ export function RuleDetail({ rule, group }: { rule: Rule; group: RuleGroup }) {
   );
 }
 
-function Values({ answer }: { answer: RuleExplanation }) {
+function Values({ answer, reads }: { answer: RuleExplanation; reads: ReturnType<typeof readsAs> }) {
   if (answer.values.length === 0)
     return (
       <p className="muted">
@@ -80,6 +82,7 @@ function Values({ answer }: { answer: RuleExplanation }) {
         <tr>
           <th scope="col">{plural(answer.values.length, "series", "series")}</th>
           <th scope="col">Now</th>
+          <th scope="col">Threshold</th>
           <th scope="col">Of its threshold</th>
         </tr>
       </thead>
@@ -94,7 +97,8 @@ function Values({ answer }: { answer: RuleExplanation }) {
                 </span>
               ))}
             </th>
-            <td>{figure(value.value)}</td>
+            <td>{reads(value.value)}</td>
+            <td>{reads(value.threshold)}</td>
             <td>{distanceText(value.of_threshold)}</td>
           </tr>
         ))}

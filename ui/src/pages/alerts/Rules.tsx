@@ -7,7 +7,6 @@ import { rulesQuery, ruleValuesQuery } from "@/api/alerting";
 import {
   about,
   distanceText,
-  figure,
   isRule,
   labelName,
   type RuleRow,
@@ -17,6 +16,7 @@ import {
   templateText,
 } from "@/lib/alerts";
 import { count } from "@/lib/format";
+import { readsAs } from "@/lib/unit";
 import { Empty, ErrorState, SkeletonRows } from "@/ui/States";
 import { useKeys } from "@/ui/useKeys";
 import classes from "./Alerts.module.css";
@@ -93,6 +93,7 @@ export function Rules({ search, set }: ViewProps) {
 
 function Row({ row: { rule, group, distance }, open, onOpen }: { row: RuleRow; open: boolean; onOpen: () => void }) {
   const nearest = distance?.nearest;
+  const reads = readsAs(rule.query);
   return (
     <li className={own.rule} data-open={open || undefined}>
       <button type="button" className={own.ruleRow} aria-expanded={open} onClick={onOpen}>
@@ -110,10 +111,10 @@ function Row({ row: { rule, group, distance }, open, onOpen }: { row: RuleRow; o
           {rule.alerts > 1 && ` ${count(rule.alerts)}`}
         </span>
         <span className="num" title={nearest ? nearestText(nearest.labels) : "No series it could fire for"}>
-          {figure(nearest?.value)}
+          {reads(nearest?.value)}
         </span>
         <span className="num muted">
-          {distance?.threshold == null ? "–" : `${distance.below ? "<" : ">"} ${figure(distance.threshold)}`}
+          {distance?.threshold == null ? "–" : `${distance.below ? "<" : ">"} ${reads(distance.threshold)}`}
         </span>
         <Distance near={nearest?.of_threshold} quiet={rule.state === "inactive"} />
         <span className="num muted">{span(rule.for_seconds)}</span>

@@ -3,9 +3,9 @@ import { useQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
 import { RULES_PROJECT } from "@/api/project";
 import { rangeQuery } from "@/api/promql";
-import { figure } from "@/lib/alerts";
 import { matrixSeries } from "@/lib/promql";
 import { buckets, type Mark, rangeMs, stepFor } from "@/lib/series";
+import { readsAs } from "@/lib/unit";
 import { TimeChart } from "@/ui/chart/TimeChart";
 import { useNow } from "@/ui/useNow";
 import classes from "./Alerts.module.css";
@@ -22,6 +22,8 @@ interface Props {
   from: string;
   to?: string;
   marks?: Mark[];
+  /** The project that is asked; the rules' where nothing is said. */
+  project?: string;
   /** Only series that this accepts, where it accepts any. */
   only?: (metric: Record<string, string>) => boolean;
   onStretch?: (from: number, to: number) => void;
@@ -29,23 +31,25 @@ interface Props {
   height?: number;
 }
 
-export function WatchedChart({ label, query, threshold, from, to, marks, only, height = 170, ...on }: Props) {
+export function WatchedChart(props: Props) {
+  const { label, query, threshold, from, to, marks, only, height = 170, project = RULES_PROJECT, ...on } = props;
   const now = useNow();
   const [start, end] = rangeMs(from, to, now);
   const [, stepMs] = stepFor(end - start, POINTS);
   const first = Math.floor(start / stepMs);
   const last = Math.ceil(end / stepMs);
   const time = useMemo(() => buckets(first * stepMs, last * stepMs, stepMs), [first, last, stepMs]);
-  const answer = useQuery(rangeQuery(query, first * stepMs, (last - 1) * stepMs, stepMs / 1000, RULES_PROJECT));
+  const answer = useQuery(rangeQuery(query, first * stepMs, (last - 1) * stepMs, stepMs / 1000, project));
   const series = useMemo(() => {
     const data = answer.data?.data;
     const all = data?.resultType === "matrix" ? data.result : [];
     const chosen = only ? all.filter((each) => only(each.metric)) : all;
     return matrixSeries(chosen.length > 0 ? chosen : all, time, LINES);
   }, [answer.data, time, only]);
+  const reads = useMemo(() => readsAs(query, threshold), [query, threshold]);
   const line = useMemo(
-    () => (threshold === undefined ? undefined : { value: threshold, name: `fires past ${figure(threshold)}` }),
-    [threshold],
+    () => (threshold === undefined ? undefined : { value: threshold, name: `fires past ${reads(threshold)}` }),
+    [threshold, reads],
   );
   if (answer.isError)
     return (
@@ -65,7 +69,7 @@ export function WatchedChart({ label, query, threshold, from, to, marks, only, h
       time={time}
       series={series}
       kind="lines"
-      format={figure}
+      format={reads}
       threshold={line}
       marks={marks}
       height={height}

@@ -102,15 +102,17 @@ export function CostsPage() {
         <Figure
           name="Today will come to"
           value={usd(forecast.data?.day_usd)}
-          note={`${usd(forecast.data?.today_usd)} so far (UTC)`}
+          note={forecast.data ? `${usd(forecast.data.today_usd)} so far (UTC)` : ""}
         />
         <Figure
           name="The month will come to"
           value={usd(forecast.data?.month_usd)}
           note={
-            forecast.data?.basis_days === 0
-              ? "from the hours of today only"
-              : `${usd(forecast.data?.month_to_date_usd)} so far`
+            !forecast.data
+              ? ""
+              : forecast.data.basis_days === 0
+                ? "from the hours of today only"
+                : `${usd(forecast.data.month_to_date_usd)} so far`
           }
         />
         <Figure
@@ -127,9 +129,11 @@ export function CostsPage() {
           value={total ? percent(total.unpriced_tokens, total.input_tokens + total.output_tokens) : "–"}
           tone={total && total.unpriced_tokens > 0 ? "warn" : undefined}
           note={
-            total && total.unpriced_tokens > 0
-              ? `${compact(total.unpriced_tokens)} tokens are missing in the sum`
-              : "every token has one"
+            !total
+              ? ""
+              : total.unpriced_tokens > 0
+                ? `${compact(total.unpriced_tokens)} tokens are missing in the sum`
+                : "every token has one"
           }
         />
       </Figures>

@@ -115,35 +115,39 @@ function Finding({ finding }: { finding: DoctorFinding }) {
           )}
         </p>
       )}
-      <p>{finding.why}</p>
-      {finding.details.length > 0 && (
-        <ul className={classes.details}>
-          {finding.details.map((detail) => (
-            <li key={detail}>{detail}</li>
-          ))}
-        </ul>
-      )}
-      {remedy && (
-        <div className={classes.remedy}>
-          <p>{remedy.text}</p>
-          {remedy.line && (
-            <div className={classes.line}>
-              <code>{remedy.line}</code>
-              <CopyButton text={remedy.line} label="Copy the line" />
-            </div>
+      <div className={classes.words}>
+        <div>
+          <p>{finding.why}</p>
+          {finding.details.length > 0 && (
+            <ul className={classes.details}>
+              {finding.details.map((detail) => (
+                <li key={detail}>{detail}</li>
+              ))}
+            </ul>
+          )}
+          {example && (
+            <Link
+              className={classes.example}
+              to="/runs/$traceId"
+              params={{ traceId: example.trace_id }}
+              search={example.span_id ? { step: example.span_id } : {}}
+            >
+              See an example
+            </Link>
           )}
         </div>
-      )}
-      {example && (
-        <Link
-          className={classes.example}
-          to="/runs/$traceId"
-          params={{ traceId: example.trace_id }}
-          search={example.span_id ? { step: example.span_id } : {}}
-        >
-          See an example
-        </Link>
-      )}
+        {remedy && (
+          <div className={classes.remedy}>
+            <p>{remedy.text}</p>
+            {remedy.line && (
+              <div className={classes.line}>
+                <code>{remedy.line}</code>
+                <CopyButton text={remedy.line} label="Copy the line" />
+              </div>
+            )}
+          </div>
+        )}
+      </div>
     </article>
   );
 }

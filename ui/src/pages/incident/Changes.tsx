@@ -1,9 +1,10 @@
 /** What changed just before: told by a pipeline, or seen in telemetry, the agent's own first. */
-import { Link } from "@tanstack/react-router";
-import { useState } from "react";
+import { getRouteApi, Link } from "@tanstack/react-router";
 import type { Change, Incident } from "@/api/types";
 import { absolute, duration, plural, shortId } from "@/lib/format";
 import classes from "./Incident.module.css";
+
+const route = getRouteApi("/incidents/$fingerprint");
 
 const KINDS: Record<string, string> = {
   deploy: "deployed",
@@ -18,7 +19,8 @@ const KINDS: Record<string, string> = {
 const LEAST = 8;
 
 export function Changes({ incident: { changes, onset, issue } }: { incident: Incident }) {
-  const [all, setAll] = useState(false);
+  const { all = false } = route.useSearch();
+  const navigate = route.useNavigate();
   const shown = all || changes.length <= LEAST + 1 ? changes : changes.slice(0, LEAST);
   return (
     <section className={classes.panel} aria-label="What changed just before">
@@ -37,7 +39,12 @@ export function Changes({ incident: { changes, onset, issue } }: { incident: Inc
             ))}
           </ol>
           {changes.length > LEAST + 1 && (
-            <button type="button" className={classes.more} aria-expanded={all} onClick={() => setAll(!all)}>
+            <button
+              type="button"
+              className={classes.more}
+              aria-expanded={all}
+              onClick={() => void navigate({ search: all ? {} : { all: true }, replace: true, resetScroll: false })}
+            >
               {all
                 ? "Only the nearest"
                 : `${plural(changes.length - shown.length, "change")} more, earlier or of others`}

@@ -3,9 +3,11 @@ import { ActionIcon, Button, Tooltip } from "@mantine/core";
 import { IconArrowLeft, IconDownload } from "@tabler/icons-react";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
+import { alertsQuery } from "@/api/alerting";
 import { hitFile, incidentQuery } from "@/api/incidents";
 import { decideIssue, findingsQuery } from "@/api/queries";
 import type { Incident } from "@/api/types";
+import { isSeriesOf } from "@/lib/alerts";
 import { absolute, clock, count, plural, usd } from "@/lib/format";
 import { issueName } from "@/lib/issues";
 import { DECISIONS } from "@/pages/issues/decisions";
@@ -181,6 +183,7 @@ function Users({ incident: { hit } }: { incident: Incident }) {
 
 /** Alerts of that time, and other issues that hit the same runs. */
 function Around({ incident: { alerts, related } }: { incident: Incident }) {
+  const known = useQuery({ ...alertsQuery, enabled: alerts.length > 0 }).data?.alerts ?? [];
   return (
     <>
       <section className={classes.panel} aria-label="Other issues of these runs">
@@ -201,16 +204,26 @@ function Around({ incident: { alerts, related } }: { incident: Incident }) {
         <h2>Alerts of that time</h2>
         {alerts.length === 0 && <p className="muted">No alert about this agent fired.</p>}
         <ul className={classes.list}>
-          {alerts.slice(0, 8).map((alert) => (
-            <li key={`${alert.at} ${alert.name} ${JSON.stringify(alert.labels)}`}>
-              <Link to="/alerts" search={{ view: "history", q: alert.name }}>
-                {alert.name}
-              </Link>
-              <span className="muted tnum" title={absolute(alert.at)}>
-                {clock(alert.at, "second")}
-              </span>
-            </li>
-          ))}
+          {alerts.slice(0, 8).map((alert) => {
+            // The server forgets the page of one that ended long ago; its history stays.
+            const now = known.find((each) => each.name === alert.name && isSeriesOf(alert.labels, each.labels));
+            return (
+              <li key={`${alert.at} ${alert.name} ${JSON.stringify(alert.labels)}`}>
+                {now ? (
+                  <Link to="/alerts/$fingerprint" params={{ fingerprint: now.fingerprint }}>
+                    {alert.name}
+                  </Link>
+                ) : (
+                  <Link to="/alerts" search={{ view: "history", q: alert.name }}>
+                    {alert.name}
+                  </Link>
+                )}
+                <span className="muted tnum" title={absolute(alert.at)}>
+                  {clock(alert.at, "second")}
+                </span>
+              </li>
+            );
+          })}
         </ul>
       </section>
     </>

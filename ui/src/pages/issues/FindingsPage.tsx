@@ -1,8 +1,10 @@
 /** What detectors saw, one by one, newest first. */
+
 import { Button, Select } from "@mantine/core";
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
 import { detectorsQuery, findingsListQuery } from "@/api/findings";
+import { LIVE_MS } from "@/api/pace";
 import type { Finding } from "@/api/types";
 import { PageHeader } from "@/layout/PageHeader";
 import { plural } from "@/lib/format";
@@ -22,7 +24,7 @@ export function FindingsPage() {
   const search = route.useSearch();
   const navigate = route.useNavigate();
   const from = search.from ?? DEFAULT_FROM;
-  const query = useInfiniteQuery({ ...findingsListQuery({ ...search, from }), refetchInterval: 5000 });
+  const query = useInfiniteQuery({ ...findingsListQuery({ ...search, from }), refetchInterval: LIVE_MS });
   const detectors = useQuery(detectorsQuery).data?.detectors;
   const findings = query.data?.pages.flatMap((page) => page.findings);
   const set = (change: Partial<FindingsSearch>) =>

@@ -1,9 +1,11 @@
 /** Failures as issues: what detectors saw, grouped, with who is hit, who looks after it and the way to the runs. */
+
 import { Badge, Button, SegmentedControl } from "@mantine/core";
 import { useMediaQuery } from "@mantine/hooks";
 import { IconChevronRight, IconMoonStars } from "@tabler/icons-react";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
+import { LIVE_MS } from "@/api/pace";
 import { decideIssue, findingsQuery, issuesQuery } from "@/api/queries";
 import type { Issue } from "@/api/types";
 import { PageHeader } from "@/layout/PageHeader";
@@ -25,7 +27,7 @@ export function IssuesPage() {
   const search = route.useSearch();
   const navigate = route.useNavigate();
   const view = search.state ?? "active";
-  const query = useQuery({ ...issuesQuery(statesOf(view)), refetchInterval: 5000 });
+  const query = useQuery({ ...issuesQuery(statesOf(view)), refetchInterval: LIVE_MS });
   const issues = query.data?.issues;
   const narrow = useMediaQuery("(max-width: 760px)", undefined, { getInitialValueInEffect: false });
   return (
@@ -57,18 +59,27 @@ export function IssuesPage() {
       ) : issues?.length === 0 ? (
         <Nothing view={view} />
       ) : (
-        <ul className={classes.list}>
-          {issues?.map((issue) => (
-            <Row
-              key={issue.fingerprint}
-              issue={issue}
-              open={search.issue === issue.fingerprint}
-              onOpen={(open) =>
-                void navigate({ search: { ...search, issue: open ? issue.fingerprint : undefined }, replace: true })
-              }
-            />
-          ))}
-        </ul>
+        <div className={classes.list}>
+          <div className={classes.names} aria-hidden>
+            <span>Issue</span>
+            <span>Seen</span>
+            <span>Runs</span>
+            <span>Users</span>
+            <span>Last</span>
+          </div>
+          <ul className={classes.rows}>
+            {issues?.map((issue) => (
+              <Row
+                key={issue.fingerprint}
+                issue={issue}
+                open={search.issue === issue.fingerprint}
+                onOpen={(open) =>
+                  void navigate({ search: { ...search, issue: open ? issue.fingerprint : undefined }, replace: true })
+                }
+              />
+            ))}
+          </ul>
+        </div>
       )}
     </div>
   );
@@ -90,12 +101,15 @@ function Nothing({ view }: { view: IssueView }) {
 
 function Row({ issue, open, onOpen }: { issue: Issue; open: boolean; onOpen: (open: boolean) => void }) {
   return (
-    <li className={classes.issue} data-severity={issue.severity}>
+    <li className={classes.issue} data-severity={issue.severity} data-open={open || undefined}>
       <div className={classes.top}>
         <button type="button" className={classes.toggle} aria-expanded={open} onClick={() => onOpen(!open)}>
           <IconChevronRight size={15} stroke={1.8} aria-hidden data-open={open || undefined} />
           <span className={classes.title}>
-            <strong>{issueName(issue)}</strong>
+            <strong>
+              {issueName(issue)}
+              {issue.state === "regressed" && <em title="It was resolved, and came back">came back</em>}
+            </strong>
             <span className={classes.message}>
               <Said text={issue.message} />
             </span>

@@ -8,7 +8,7 @@ import { compact, count, duration, usd } from "@/lib/format";
 import { fixed } from "@/lib/locale";
 import { runsSearch } from "@/lib/overview";
 import { change } from "@/lib/series";
-import { type Ask, useAggregate } from "./ask";
+import { type Ask, REFRESH_MS, useAggregate } from "./ask";
 import classes from "./OverviewPage.module.css";
 import { SLOW_MS, SUCCESS_PERCENT } from "./panels";
 
@@ -25,7 +25,7 @@ export function Answers({ ask }: { ask: Ask }) {
   const cost = useAggregate(ask, { measure: "cost_usd" }, { overTime: false });
   const costBefore = useAggregate(ask, { measure: "cost_usd" }, earlier);
   const tokens = useAggregate(ask, { measure: "tokens", ...QUANTILES }, { overTime: false });
-  const active = useQuery({ ...summaryQuery("15m", undefined), refetchInterval: ask.live ? 5000 : false });
+  const active = useQuery({ ...summaryQuery("15m", undefined), refetchInterval: ask.live ? REFRESH_MS : false });
 
   const now = outcome(statuses.data?.rows);
   const before = outcome(statusesBefore.data?.rows);
@@ -41,7 +41,13 @@ export function Answers({ ask }: { ask: Ask }) {
         question="Is it working?"
         tone={now.percent === undefined ? undefined : now.percent < SUCCESS_PERCENT ? "bad" : "good"}
         value={now.percent === undefined ? "–" : `${fixed(now.percent, now.percent > 99.94 ? 0 : 1)} %`}
-        what={statuses.isError ? "is not known: the server did not say" : `of ${count(now.ended)} runs ended well`}
+        what={
+          statuses.isError
+            ? "is not known: the server did not say"
+            : statuses.isPending
+              ? "…"
+              : `of ${count(now.ended)} runs ended well`
+        }
         change={change(now.percent, before.percent)}
         versus={versus}
         better="up"
@@ -73,9 +79,11 @@ export function Answers({ ask }: { ask: Ask }) {
         what={
           cost.isError
             ? "is not known: the server did not say"
-            : spent == null
-              ? "no cost is known"
-              : `${usd(spent / hours)} an hour`
+            : cost.isPending
+              ? "…"
+              : spent == null
+                ? "no cost is known"
+                : `${usd(spent / hours)} an hour`
         }
         change={change(spent, costBefore.data?.rows[0]?.value)}
         versus={versus}

@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useSearch } from "@tanstack/react-router";
 import { useMemo } from "react";
 import { seenQuery } from "@/api/queries";
-import { type Buckets, byKey, type Mark, together } from "@/lib/series";
+import { type Buckets, byKey, together } from "@/lib/series";
 import { type Ask, REFRESH_MS } from "./ask";
 import { Breakdown } from "./Breakdown";
 import { Checklist } from "./Checklist";
@@ -40,13 +40,6 @@ function Body({ ask, stretch }: { ask: Ask; stretch: (from: number, to: number) 
   const { data } = useQuery({ ...seenIn(0), refetchInterval: ask.live ? REFRESH_MS : false });
   const { data: earlier } = useQuery({ ...seenIn(ask.shift ?? 0), enabled: ask.shift !== undefined });
   const findings = useMemo(() => data?.findings ?? [], [data]);
-  const drift = useMemo(
-    (): Mark[] =>
-      findings
-        .filter((finding) => finding.detector === "drift")
-        .map((finding) => ({ at: Date.parse(finding.at), name: `Drift: ${finding.message}`, tone: "bad" })),
-    [findings],
-  );
   const seen = useMemo(() => byDetector(findings, ask.time), [findings, ask.time]);
   const before = useMemo(
     () =>
@@ -63,7 +56,7 @@ function Body({ ask, stretch }: { ask: Ask; stretch: (from: number, to: number) 
         <Heatmap ask={ask} spec={HEATS.tokens} onStretch={stretch} />
         <Heatmap ask={ask} spec={HEATS.steps} onStretch={stretch} />
         <Load ask={ask} onStretch={stretch} />
-        <Panel panel={TOOLS} ask={ask} onStretch={stretch} own={drift} />
+        <Panel panel={TOOLS} ask={ask} onStretch={stretch} />
         <Findings ask={ask} series={seen} before={before} more={!!data?.next} onStretch={stretch} />
         {REST.map((each) => (
           <Panel key={each.title} panel={each} ask={ask} onStretch={stretch} />

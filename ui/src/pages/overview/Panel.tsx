@@ -4,7 +4,7 @@ import { IconInfoCircle } from "@tabler/icons-react";
 import { useNavigate } from "@tanstack/react-router";
 import { useCallback, useMemo } from "react";
 import { runsSearch } from "@/lib/overview";
-import { type Mark, type Series, together } from "@/lib/series";
+import { type Series, together } from "@/lib/series";
 import { TimeChart } from "@/ui/chart/TimeChart";
 import { type Ask, useAggregate, useMarks } from "./ask";
 import { Legend } from "./Legend";
@@ -15,13 +15,10 @@ interface Props {
   panel: PanelSpec;
   ask: Ask;
   onStretch: (from: number, to: number) => void;
-  /** Marks of this chart alone, beside those of all. */
-  own?: Mark[];
 }
 
-export function Panel({ panel, ask, onStretch, own }: Props) {
-  const happened = useMarks(ask);
-  const marks = useMemo(() => (own ? [...happened, ...own] : happened), [happened, own]);
+export function Panel({ panel, ask, onStretch }: Props) {
+  const marks = useMarks(ask);
   const navigate = useNavigate();
   const answer = useAggregate(ask, panel.question);
   const earlier = useAggregate(ask, panel.question, { shift: ask.shift ?? 0, enabled: ask.shift !== undefined });
@@ -46,6 +43,8 @@ export function Panel({ panel, ask, onStretch, own }: Props) {
         <p className={classes.nothing} role="alert">
           {answer.error.message} It is asked again every few seconds.
         </p>
+      ) : answer.isPending ? (
+        <ChartPending />
       ) : empty ? (
         <p className={classes.nothing}>Nothing of this in the time range.</p>
       ) : (
@@ -71,6 +70,16 @@ export function Panel({ panel, ask, onStretch, own }: Props) {
     </section>
   );
 }
+
+/** Where a chart will be: as high as it, so that nothing jumps when it comes. */
+export const ChartPending = () => (
+  <div className={classes.pending} role="status" aria-label="Loading">
+    {BARS.map((height, at) => (
+      <i key={at} style={{ height: `${height}%` }} />
+    ))}
+  </div>
+);
+const BARS = [32, 45, 38, 60, 52, 70, 48, 56, 41, 64, 50, 36];
 
 export function PanelHead({ title, about }: { title: string; about: string }) {
   return (

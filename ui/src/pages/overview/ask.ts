@@ -1,13 +1,15 @@
 /** What all parts of the overview ask about: the time, its buckets, the scope. */
+
 import { useQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
-import { aggregateQuery, alertHistoryQuery, changesQuery } from "@/api/queries";
-import { alertMarks, changeMarks } from "@/lib/marks";
+import { LIVE_MS } from "@/api/pace";
+import { aggregateQuery, alertHistoryQuery, changesQuery, seenQuery } from "@/api/queries";
+import { alertMarks, changeMarks, driftMarks } from "@/lib/marks";
 import type { scopeOf } from "@/lib/overview";
 import type { Buckets, Mark } from "@/lib/series";
 
 /** How often numbers are asked for while the range ends now. */
-export const REFRESH_MS = 5000;
+export const REFRESH_MS = LIVE_MS;
 
 export interface Ask {
   from: string;
@@ -20,8 +22,8 @@ export interface Ask {
   live: boolean;
 }
 
-/** What happened meanwhile, for every chart: alerts from when they fired until they ended, deploys and other changes. */
-export function useMarks(ask: Ask): Mark[] {
+/** What happened meanwhile, for every chart: alerts from when they fired until they ended, deploys and other changes, drift. */
+export function useMarks(ask: Pick<Ask, "time" | "scope" | "live">): Mark[] {
   const start = ask.time.starts[0] ?? 0;
   const end = (ask.time.starts.at(-1) ?? 0) + ask.time.stepMs;
   const { data } = useQuery({
@@ -38,9 +40,22 @@ export function useMarks(ask: Ask): Mark[] {
     }),
     refetchInterval: ask.live ? REFRESH_MS : false,
   });
+  const { data: drift } = useQuery({
+    ...seenQuery({
+      from: new Date(start).toISOString(),
+      to: new Date(end).toISOString(),
+      detector: ["drift"],
+      ...(agent ? { agent: [agent] } : {}),
+    }),
+    refetchInterval: ask.live ? REFRESH_MS : false,
+  });
   return useMemo(
-    () => [...alertMarks(data?.events ?? [], start, end), ...changeMarks(changed?.changes ?? [])],
-    [data, changed, start, end],
+    () => [
+      ...alertMarks(data?.events ?? [], start, end),
+      ...changeMarks(changed?.changes ?? []),
+      ...driftMarks(drift?.findings ?? []),
+    ],
+    [data, changed, drift, start, end],
   );
 }
 

@@ -2,7 +2,7 @@
 import { Link } from "@tanstack/react-router";
 import { useMemo } from "react";
 import type { AgentShare, Run, Step } from "@/api/types";
-import { agentRows } from "@/lib/agents";
+import { agentRows, delegatedUsd } from "@/lib/agents";
 import { compact, count, duration, usd } from "@/lib/format";
 import { KindTile } from "@/theme/kinds";
 import { AgentGraph } from "./AgentGraph";
@@ -32,11 +32,11 @@ export function AgentsView({ run, steps, onStep }: Props) {
             <th scope="col">Errors</th>
             <th scope="col">Tokens in</th>
             <th scope="col">Tokens out</th>
-            <th scope="col">Cost</th>
+            <th scope="col">Own and delegated cost</th>
           </tr>
         </thead>
         <tbody>
-          {rows.map(({ agent, depth }) => (
+          {rows.map(({ agent, depth }, at) => (
             <tr key={`${agent.span_id} ${agent.agent}`}>
               <th scope="row">
                 <div className={classes.name} style={{ paddingLeft: depth * 18 }}>
@@ -55,13 +55,15 @@ export function AgentsView({ run, steps, onStep }: Props) {
               <td data-bad={agent.errors > 0 || undefined}>{count(agent.errors)}</td>
               <td title={count(agent.usage.input_tokens)}>{compact(agent.usage.input_tokens)}</td>
               <td title={count(agent.usage.output_tokens)}>{compact(agent.usage.output_tokens)}</td>
-              <td>{usd(agent.cost_usd)}</td>
+              <td>
+                <Cost own={agent.cost_usd} delegated={delegatedUsd(rows, at)} />
+              </td>
             </tr>
           ))}
         </tbody>
       </table>
       <p className={classes.note}>
-        Every figure is the agent's own; what agents below it did is on their lines.{" "}
+        Every other figure is the agent's own; what agents below it did is on their lines.{" "}
         {steps.some((step) => step.folded > 0) &&
           `In the graph, tools are counted among the ${count(steps.length)} steps that were fetched. `}
         {run.agent && (
@@ -71,6 +73,15 @@ export function AgentsView({ run, steps, onStep }: Props) {
         )}
       </p>
     </section>
+  );
+}
+
+function Cost({ own, delegated }: { own: number | null; delegated: number | null }) {
+  return (
+    <>
+      {usd(own)}
+      {delegated !== null && delegated > 0 && <span className="faint"> + {usd(delegated)}</span>}
+    </>
   );
 }
 

@@ -8,6 +8,7 @@ import { inline } from "@/lib/json";
 import { LogRow } from "@/ui/LogRow";
 import { Empty, ErrorState, SkeletonRows } from "@/ui/States";
 import classes from "./LogsView.module.css";
+import { useLook } from "./useLook";
 
 /** Records shown before asking for more. */
 const CHUNK = 500;
@@ -24,7 +25,7 @@ interface Props {
 }
 
 export function LogsView({ logs, error, onRetry, start, onStep }: Props) {
-  const [find, setFind] = useState("");
+  const [{ look: find = "" }, set] = useLook();
   const [limit, setLimit] = useState(CHUNK);
   if (!logs) return error ? <ErrorState error={error} what="the logs" onRetry={onRetry} /> : <SkeletonRows rows={8} />;
   if (logs.length === 0) {
@@ -45,7 +46,7 @@ export function LogsView({ logs, error, onRetry, start, onStep }: Props) {
             placeholder="Search logs"
             leftSection={<IconSearch size={14} stroke={1.8} />}
             value={find}
-            onChange={(event) => setFind(event.currentTarget.value)}
+            onChange={(event) => set({ look: event.currentTarget.value || undefined })}
           />
         </div>
       )}

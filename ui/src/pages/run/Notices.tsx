@@ -1,6 +1,7 @@
 /** What is odd about a step: its failure, and what the tree alone does not say. */
 import { IconAlertTriangleFilled, IconFlag3Filled } from "@tabler/icons-react";
 import { Link } from "@tanstack/react-router";
+import { useMemo } from "react";
 import type { Finding, Run, Step } from "@/api/types";
 import { displayName } from "@/lib/step";
 import classes from "./Notices.module.css";
@@ -15,12 +16,19 @@ interface Props {
   findings: Finding[];
 }
 
-export function Notices({ step, steps, select, findings }: Props) {
+/** The steps that have to do with one, of what may be a hundred thousand. */
+function around(step: Step, steps: Step[]) {
   const find = (id: string | null) => (id ? steps.find((each) => each.span_id === id) : undefined);
-  const repeats = find(step.retry_of);
-  const repeatedBy = steps.find((each) => each.retry_of === step.span_id);
-  const asker = find(step.called_by);
-  const asked = step.kind === "llm" ? steps.filter((each) => each.called_by === step.span_id) : [];
+  return {
+    repeats: find(step.retry_of),
+    repeatedBy: steps.find((each) => each.retry_of === step.span_id),
+    asker: find(step.called_by),
+    asked: step.kind === "llm" ? steps.filter((each) => each.called_by === step.span_id) : [],
+  };
+}
+
+export function Notices({ step, steps, select, findings }: Props) {
+  const { repeats, repeatedBy, asker, asked } = useMemo(() => around(step, steps), [step, steps]);
   return (
     <>
       {step.status === "error" && (

@@ -1,7 +1,9 @@
 /** What detectors saw in the run, each a click away from the step that proves it. */
+
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useMemo } from "react";
+import { LIVE_MS } from "@/api/pace";
 import { FINDINGS_SHOWN, findingsQuery } from "@/api/queries";
 import type { Finding } from "@/api/types";
 import classes from "./RunFindings.module.css";
@@ -16,7 +18,7 @@ export function useRunFindings(traceId: string, version: string) {
     queryKey: ["findings", { trace_id: traceId }, version],
     placeholderData: (before) => before,
     // A run is judged a moment after it settles.
-    refetchInterval: (query) => (query.state.data?.findings.length ? false : 5000),
+    refetchInterval: (query) => (query.state.data?.findings.length ? false : LIVE_MS),
   });
   const pinned = useMemo(() => {
     const out = new Map<string, Finding[]>();

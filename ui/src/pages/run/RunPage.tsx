@@ -29,6 +29,9 @@ import { useSteps } from "./useSteps";
 
 /** A changing run is read again at most this often. */
 const REFRESH_MS = 300;
+/** Who goes on to another part looks for nothing in it yet. */
+const PARTS = ["step", "tab", "view"];
+const NOTHING = { look: undefined, all: undefined } satisfies RunSearch;
 
 export function RunPage() {
   const { traceId } = useParams({ from: "/runs/$traceId" });
@@ -64,7 +67,11 @@ export function RunPage() {
 
   const set = useCallback(
     (change: Partial<RunSearch>, replace = true) =>
-      void navigate({ search: (before) => ({ ...before, ...change }), replace, resetScroll: false }),
+      void navigate({
+        search: (before) => ({ ...before, ...(PARTS.some((part) => part in change) ? NOTHING : {}), ...change }),
+        replace,
+        resetScroll: false,
+      }),
     [navigate],
   );
   const view: RunView = search.view ?? "steps";

@@ -6,6 +6,7 @@ import {
   IconRefresh,
   IconUnlink,
 } from "@tabler/icons-react";
+import { memo } from "react";
 import type { Finding, Step } from "@/api/types";
 import { clock, compact, duration, parse, plural, usd } from "@/lib/format";
 import { displayName } from "@/lib/step";
@@ -20,6 +21,15 @@ const INDENT = 16;
 /** Pixels a duration takes beside its bar. */
 const LABEL = 58;
 
+/** What can be done to a row, the same functions for all of them. */
+export interface RowActions {
+  select: (spanId: string) => void;
+  hover: (spanId: string) => void;
+  fold: (spanId: string, folded: boolean) => void;
+  /** Fetches steps below it that were left out. */
+  open: (spanId: string) => void;
+}
+
 interface Props {
   row: Row<Step>;
   top: number;
@@ -31,22 +41,19 @@ interface Props {
   /** Offsets of the ticks in milliseconds. */
   marks: number[];
   selected: boolean;
-  onSelect: () => void;
-  onHover: () => void;
-  onFold: (folded: boolean) => void;
+  actions: RowActions;
   /** Whether the run waited for it, where that is looked at. */
   onPath: boolean | undefined;
   /** Where playback stands, in milliseconds since 1970; absent without one. */
   moment: number | undefined;
   /** What detectors saw in it. */
   findings: Finding[] | undefined;
-  /** Fetches steps below it that were left out. */
-  onOpen: () => void;
 }
 
-export function StepRow(props: Props) {
-  const { row, top, height, axis, axisWidth, now, marks, selected, onSelect, onHover, onFold } = props;
-  const { onPath, moment, findings, onOpen } = props;
+/** Drawn anew only when something of it changes: with each frame of scrolling a few rows come, and the others stay. */
+export const StepRow = memo(function StepRow(props: Props) {
+  const { row, top, height, axis, axisWidth, now, marks, selected, actions } = props;
+  const { onPath, moment, findings } = props;
   const { step } = row;
   const bar = place(step, axis, now);
   const running = step.duration_ms == null;
@@ -81,8 +88,8 @@ export function StepRow(props: Props) {
         (moment !== undefined && began <= 0 && -began <= (step.duration_ms ?? Number.POSITIVE_INFINITY)) || undefined
       }
       style={{ ...kindStyle(step.kind), height, transform: `translateY(${top}px)` }}
-      onClick={onSelect}
-      onPointerEnter={onHover}
+      onClick={() => actions.select(step.span_id)}
+      onPointerEnter={() => actions.hover(step.span_id)}
     >
       <div className={classes.tree}>
         <span className={classes.guides} style={{ width: Math.min(lines.length, DEEPEST) * INDENT }} aria-hidden>
@@ -99,8 +106,8 @@ export function StepRow(props: Props) {
             data-open={(row.descendants > 0 && !row.collapsed) || undefined}
             onClick={(event) => {
               event.stopPropagation();
-              if (row.descendants > 0) onFold(!row.collapsed);
-              else onOpen();
+              if (row.descendants > 0) actions.fold(step.span_id, !row.collapsed);
+              else actions.open(step.span_id);
             }}
           >
             <IconChevronRight size={13} stroke={2.2} aria-hidden />
@@ -125,7 +132,7 @@ export function StepRow(props: Props) {
             title={`${plural(step.folded, "step")} below it ${step.folded === 1 ? "is" : "are"} not shown: show more`}
             onClick={(event) => {
               event.stopPropagation();
-              onOpen();
+              actions.open(step.span_id);
             }}
           >
             +{compact(step.folded)}
@@ -187,7 +194,7 @@ export function StepRow(props: Props) {
       </div>
     </div>
   );
-}
+});
 
 function tokensHint(step: Step): string {
   const { usage } = step;

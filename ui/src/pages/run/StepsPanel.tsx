@@ -11,7 +11,7 @@ import {
 } from "@tabler/icons-react";
 import { useQueryClient } from "@tanstack/react-query";
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { useEffect, useMemo, useRef, useState } from "react";
+import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { stepQuery } from "@/api/queries";
 import type { Run, Step } from "@/api/types";
 import { parse } from "@/lib/format";
@@ -24,10 +24,11 @@ import { stepKeys, useKeys } from "@/ui/useKeys";
 import { useNow } from "@/ui/useNow";
 import { Playback } from "./Playback";
 import type { Pinned } from "./RunFindings";
-import { StepRow } from "./StepRow";
+import { type RowActions, StepRow } from "./StepRow";
 import classes from "./StepsPanel.module.css";
 
 const ROW = 30;
+const estimateSize = () => ROW;
 
 interface Props {
   run: Run;
@@ -49,7 +50,7 @@ export function StepsPanel({ run, steps, selected, search, set, pinned, onOpen }
   const [playing, setPlaying] = useState(false);
   /** Where playback stands, in milliseconds since 1970. */
   const [moment, setMoment] = useState<number>();
-  const running = steps.some((step) => step.duration_ms == null);
+  const running = useMemo(() => steps.some((step) => step.duration_ms == null), [steps]);
   const tick = useNow();
   // Only a running run moves with the clock; else each second would draw everything anew.
   const now = running ? tick : 0;
@@ -63,16 +64,18 @@ export function StepsPanel({ run, steps, selected, search, set, pinned, onOpen }
   const whole = axis.end - axis.start;
   const marks = useMemo(() => ticks(whole, Math.max(2, Math.round((axisWidth || 400) / 66))), [whole, axisWidth]);
 
+  // The same functions with each frame: with others all rows would be measured anew.
+  const keyOf = useCallback((index: number) => rows[index]!.step.span_id, [rows]);
   const virtual = useVirtualizer({
     count: rows.length,
-    getScrollElement: () => scroller.current,
-    estimateSize: () => ROW,
-    getItemKey: (at) => rows[at]!.step.span_id,
+    getScrollElement: useCallback(() => scroller.current, []),
+    estimateSize,
+    getItemKey: keyOf,
     overscan: 16,
   });
 
-  const at = rows.findIndex((row) => row.step.span_id === selected?.span_id);
   const selectedId = selected?.span_id;
+  const at = useMemo(() => rows.findIndex((row) => row.step.span_id === selectedId), [rows, selectedId]);
   // biome-ignore lint/correctness/useExhaustiveDependencies: only another selection moves the list
   useEffect(() => {
     if (selectedId) setCollapsed((before) => reveal(nodes, before, selectedId));
@@ -83,14 +86,33 @@ export function StepsPanel({ run, steps, selected, search, set, pinned, onOpen }
     const row = rows[index];
     if (row) set({ step: row.step.span_id });
   };
-  const fold = (spanId: string, folded: boolean) =>
-    setCollapsed((before) => {
-      const next = new Set(before);
-      if (folded) next.add(spanId);
-      else next.delete(spanId);
-      return next;
-    });
-  const failed = rows.flatMap((row, index) => (row.step.status === "error" ? [index] : []));
+  const fold = useCallback(
+    (spanId: string, folded: boolean) =>
+      setCollapsed((before) => {
+        const next = new Set(before);
+        if (folded) next.add(spanId);
+        else next.delete(spanId);
+        return next;
+      }),
+    [],
+  );
+  const latest = useRef({ set, onOpen });
+  useEffect(() => {
+    latest.current = { set, onOpen };
+  });
+  const actions = useMemo(
+    (): RowActions => ({
+      select: (step) => latest.current.set({ step }),
+      hover: (spanId) => void client.prefetchQuery(stepQuery(run.trace_id, spanId)),
+      fold,
+      open: (spanId) => latest.current.onOpen(spanId),
+    }),
+    [client, run.trace_id, fold],
+  );
+  // Of a hundred thousand rows these take milliseconds, and scrolling draws anew with each frame.
+  const failed = useMemo(() => rows.flatMap((row, index) => (row.step.status === "error" ? [index] : [])), [rows]);
+  const played = playing || search.at !== undefined;
+  const begins = useMemo(() => (played ? rows.map((row) => parse(row.step.started_at) ?? 0) : []), [rows, played]);
   const nextFailed = () => {
     const next = failed.find((index) => index > at) ?? failed[0];
     if (next !== undefined) select(next);
@@ -129,13 +151,10 @@ export function StepsPanel({ run, steps, selected, search, set, pinned, onOpen }
   const follow = (offset: number | undefined) => {
     setMoment(offset === undefined ? undefined : axis.start + offset);
     if (offset === undefined) return;
-    let latest = -1;
-    for (const [index, row] of rows.entries()) {
-      const began = parse(row.step.started_at) ?? 0;
-      if (began <= axis.start + offset && (latest < 0 || began >= (parse(rows[latest]!.step.started_at) ?? 0)))
-        latest = index;
-    }
-    if (latest >= 0) virtual.scrollToIndex(latest, { align: "auto" });
+    let last = -1;
+    for (const [index, began] of begins.entries())
+      if (began <= axis.start + offset && (last < 0 || began >= begins[last]!)) last = index;
+    if (last >= 0) virtual.scrollToIndex(last, { align: "auto" });
   };
   return (
     <section className={classes.panel} aria-label="Steps" data-path={search.path || undefined}>
@@ -201,7 +220,7 @@ export function StepsPanel({ run, steps, selected, search, set, pinned, onOpen }
           </ActionIcon>
         </Tooltip>
       </div>
-      {(playing || search.at !== undefined) && (
+      {played && (
         <Playback
           whole={whole}
           at={search.at}
@@ -252,10 +271,7 @@ export function StepsPanel({ run, steps, selected, search, set, pinned, onOpen }
               onPath={search.path ? (rows[item.index]!.step.critical_ms ?? 0) > 0 : undefined}
               moment={moment}
               findings={pinned.get(rows[item.index]!.step.span_id)}
-              onOpen={() => onOpen(rows[item.index]!.step.span_id)}
-              onSelect={() => select(item.index)}
-              onHover={() => void client.prefetchQuery(stepQuery(run.trace_id, rows[item.index]!.step.span_id))}
-              onFold={(folded) => fold(rows[item.index]!.step.span_id, folded)}
+              actions={actions}
             />
           ))}
         </div>

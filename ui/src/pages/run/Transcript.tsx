@@ -2,7 +2,7 @@
 import { ActionIcon, Tooltip } from "@mantine/core";
 import { IconArrowRight, IconChevronRight } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
-import { useMemo, useState } from "react";
+import { createContext, use, useMemo, useState } from "react";
 import { fullRunQuery } from "@/api/queries";
 import type { Step } from "@/api/types";
 import { compact, duration, plural } from "@/lib/format";
@@ -13,15 +13,28 @@ import { Empty, ErrorState, SkeletonRows } from "@/ui/States";
 import classes from "./Transcript.module.css";
 import { Compact, TurnBlock } from "./Turn";
 import turnClasses from "./Turn.module.css";
+import { useLook } from "./useLook";
 
 /** Entries shown before asking for more. */
 const CHUNK = 200;
 
 type OnStep = (spanId: string) => void;
 
+/** Which sub-agents the reader folded or unfolded, where an address keeps that. */
+const Turned = createContext<{ ids: string[]; turn: (id: string) => void } | undefined>(undefined);
+
 export function Transcript({ traceId, onStep }: { traceId: string; onStep: OnStep }) {
   const query = useQuery(fullRunQuery(traceId));
   const entries = useMemo(() => (query.data ? transcript(query.data.steps) : []), [query.data]);
+  const [{ turned }, set] = useLook();
+  const folds = useMemo(() => {
+    const ids = turned ?? [];
+    const turn = (id: string) => {
+      const rest = ids.includes(id) ? ids.filter((each) => each !== id) : [...ids, id];
+      set({ turned: rest.length > 0 ? rest : undefined });
+    };
+    return { ids, turn };
+  }, [turned, set]);
   if (query.isPending) return <SkeletonRows rows={10} height={64} />;
   if (!query.data) return <ErrorState error={query.error} what="the transcript" onRetry={() => void query.refetch()} />;
   if (entries.length === 0) {
@@ -36,7 +49,9 @@ export function Transcript({ traceId, onStep }: { traceId: string; onStep: OnSte
     // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keyboard
     <section className={classes.scroller} tabIndex={0} aria-label="Transcript">
       <div className={classes.column}>
-        <Entries entries={entries} onStep={onStep} />
+        <Turned value={folds}>
+          <Entries entries={entries} onStep={onStep} />
+        </Turned>
       </div>
     </section>
   );
@@ -146,11 +161,15 @@ function ToolBlock({ entry, onStep }: { entry: ToolEntry; onStep: OnStep }) {
 
 function AgentBlock({ entry, onStep }: { entry: AgentEntry; onStep: OnStep }) {
   const { step } = entry;
-  const [open, setOpen] = useState(entry.top || step.status === "error");
+  const kept = use(Turned);
+  const [own, setOwn] = useState(false);
+  const byItself = entry.top || step.status === "error";
+  const open = (kept ? kept.ids.includes(step.span_id) : own) !== byItself;
+  const turn = () => (kept ? kept.turn(step.span_id) : setOwn(!own));
   return (
     <section className={classes.agent} style={kindStyle("agent")}>
       <header>
-        <button type="button" aria-expanded={open} onClick={() => setOpen(!open)}>
+        <button type="button" aria-expanded={open} onClick={turn}>
           <IconChevronRight size={14} stroke={2} aria-hidden data-open={open || undefined} />
           <KindTile kind="agent" />
           <strong>{displayName(step)}</strong>

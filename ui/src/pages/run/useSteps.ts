@@ -20,14 +20,14 @@ export function useSteps(traceId: string, wanted: string | undefined, find: stri
     () => base && parts.reduce<readonly Step[]>((all, part) => (part ? unfold(all, part) : all), base),
     [base, parts],
   );
-  const large = base?.some((step) => step.folded > 0) ?? false;
+  const large = useMemo(() => base?.some((step) => step.folded > 0) ?? false, [base]);
   const needle = useDeferredValue(find?.trim());
   const found = useQuery({ ...runFindQuery(traceId, needle ?? ""), enabled: large && !!needle });
 
   // A step that is folded away is fetched with those above it, once.
   const { refetch } = query;
   const asked = useRef<string>(undefined);
-  const missing = !!wanted && !!steps && !steps.some((step) => step.span_id === wanted);
+  const missing = useMemo(() => !!wanted && !!steps && !steps.some((step) => step.span_id === wanted), [wanted, steps]);
   useEffect(() => {
     if (!missing || asked.current === wanted) return;
     asked.current = wanted;

@@ -1,10 +1,12 @@
 /** Values to restrict the list by, with how many runs have each. */
+
 import { Skeleton } from "@mantine/core";
 import { useLocalStorage } from "@mantine/hooks";
 import { IconCheck, IconChevronRight } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useState } from "react";
+import { LIVE_MS } from "@/api/pace";
 import { facetsQuery } from "@/api/queries";
 import type { FacetValue } from "@/api/types";
 import { FACETS, type Facet, type RunsSearch, toggle } from "@/lib/filter";
@@ -27,12 +29,13 @@ const TITLE: Record<Facet, string> = {
 };
 
 export function Facets({ search, live }: { search: RunsSearch; live: boolean }) {
-  const { data } = useQuery({ ...facetsQuery(search), refetchInterval: live ? 5000 : false });
+  const { data, isError } = useQuery({ ...facetsQuery(search), refetchInterval: live ? LIVE_MS : false });
   const [folded, setFolded] = useLocalStorage<Facet[]>({
     key: "tawny.facets.folded",
     defaultValue: ["version"],
     getInitialValueInEffect: false,
   });
+  if (!data && isError) return <p className={classes.unknown}>The server did not say what there is.</p>;
   if (!data) {
     return (
       <div className={classes.facets} aria-hidden>

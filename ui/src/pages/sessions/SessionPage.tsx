@@ -157,7 +157,7 @@ function Totals({ runs, total }: { runs: Run[]; total: number }) {
         name={agents.length === 1 ? "Agent" : "Agents"}
         value={count(agents.length)}
         note={
-          <>
+          <span className={classes.agents} title={agents.join(", ")}>
             {agents.slice(0, 3).map((name, at) => (
               <span key={name}>
                 {at > 0 && ", "}
@@ -167,7 +167,7 @@ function Totals({ runs, total }: { runs: Run[]; total: number }) {
               </span>
             ))}
             {agents.length > 3 && ` and ${count(agents.length - 3)} more`}
-          </>
+          </span>
         }
       />
       {first.user_id && (

@@ -1,4 +1,5 @@
 /** Conversations: runs that share a session, latest first. */
+
 import { Button, CloseButton, TextInput } from "@mantine/core";
 import { useDebouncedCallback, useMediaQuery } from "@mantine/hooks";
 import { IconMessages, IconSearch } from "@tabler/icons-react";
@@ -6,6 +7,7 @@ import { useInfiniteQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useEffect, useRef, useState } from "react";
+import { LIVE_MS } from "@/api/pace";
 import { sessionsQuery } from "@/api/queries";
 import type { Session } from "@/api/types";
 import { PageHeader } from "@/layout/PageHeader";
@@ -19,7 +21,7 @@ import { stepKeys, useKeys } from "@/ui/useKeys";
 import { useTitle } from "@/ui/useTitle";
 import classes from "./SessionsPage.module.css";
 
-const REFRESH_MS = 5000;
+const REFRESH_MS = LIVE_MS;
 const ROW = 34;
 const CARD = 82;
 const TEMPLATE =

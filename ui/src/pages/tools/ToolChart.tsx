@@ -1,7 +1,9 @@
 /** One chart about tools, of all or of one. */
+
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useMemo } from "react";
+import { LIVE_MS } from "@/api/pace";
 import { aggregateQuery } from "@/api/queries";
 import type { RunsSearch } from "@/lib/filter";
 import { compact, duration } from "@/lib/format";
@@ -123,7 +125,7 @@ export function ToolChart({
       from: new Date(time.starts[0] ?? 0).toISOString(),
       to: new Date((time.starts.at(-1) ?? 0) + time.stepMs).toISOString(),
     }),
-    refetchInterval: live ? 5000 : false,
+    refetchInterval: live ? LIVE_MS : false,
   });
   const series = useMemo(() => panel.series(answer.data?.rows ?? [], time), [panel, answer.data, time]);
   const empty = answer.isSuccess && series.every((each) => each.values.every((value) => !value));

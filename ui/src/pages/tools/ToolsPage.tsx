@@ -5,12 +5,14 @@ import { IconTool } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
 import { useMemo } from "react";
+import { LIVE_MS } from "@/api/pace";
 import { aggregateQuery } from "@/api/queries";
 import { compact, dated, duration } from "@/lib/format";
 import { fixed } from "@/lib/locale";
 import { buckets, rangeMs, stepFor } from "@/lib/series";
 import { type Slower, slowerSince } from "@/lib/slower";
 import { DRIFT, MOVED, selectionDrift, TOOLS_FROM, type ToolRow, type ToolsSearch, toolRows } from "@/lib/tools";
+import { useMarks } from "@/pages/overview/ask";
 import { BoardPage, BoardPanel, board, type Column, Figure, Figures, Grid, Table } from "@/ui/Board";
 import { Empty, ErrorState, SkeletonRows } from "@/ui/States";
 import { TimeRange } from "@/ui/TimeRange";
@@ -20,7 +22,6 @@ import { CALLS, ToolChart } from "./ToolChart";
 import { slowerText, ToolDetail } from "./ToolDetail";
 
 const route = getRouteApi("/tools");
-const REFRESH_MS = 5000;
 
 export function ToolsPage() {
   const search = route.useSearch();
@@ -42,7 +43,7 @@ export function ToolsPage() {
   const nameless = asked !== undefined && own.isSuccess && !own.data.rows.some((row) => row.by[0]);
   const agent = nameless ? undefined : asked;
   const of = { of: "steps", by: "tool", ...(agent ? { agent } : {}) };
-  const live = { refetchInterval: search.to ? (false as const) : REFRESH_MS };
+  const live = { refetchInterval: search.to ? (false as const) : LIVE_MS };
   const durations = { ...of, measure: "duration_ms", quantiles: "0.5,0.95" };
   const errors = { ...of, measure: "errors" };
   const ours = useQuery({ ...aggregateQuery({ ...durations, ...range }), ...live });
@@ -68,6 +69,7 @@ export function ToolsPage() {
   const drift = selectionDrift(rows);
   const slower = rows.filter((row) => isSlower(row) || slow.has(row.name));
   const chart = { time, step, agent, live: !search.to, onStretch: stretch };
+  const marks = useMarks({ time, scope: agent ? { agent } : {}, live: !search.to });
 
   return (
     <BoardPage
@@ -161,7 +163,8 @@ export function ToolsPage() {
                 selected={(row) => row.name === tool}
               />
             </BoardPanel>
-            {!tool && CALLS.map((panel) => <ToolChart key={panel.title} panel={panel} {...chart} span={6} />)}
+            {!tool &&
+              CALLS.map((panel) => <ToolChart key={panel.title} panel={panel} {...chart} marks={marks} span={6} />)}
           </Grid>
         </>
       )}

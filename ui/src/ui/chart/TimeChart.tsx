@@ -86,11 +86,16 @@ function columnText({ time, series, format }: TimeChartProps, at: number): strin
 }
 
 /** A chart in one sentence. */
-function summary({ label, series, marks = [], format }: TimeChartProps): string {
+function summary({ label, series, before = [], marks = [], format }: TimeChartProps): string {
+  const known = (each: Series) => each.values.filter((value): value is number => value !== null);
+  const highest = (values: number[]) => format(values.length > 0 ? Math.max(...values) : null);
   const parts = series.map((each) => {
-    const values = each.values.filter((value): value is number => value !== null);
-    return `${each.name}: last ${format(values.at(-1) ?? null)}, highest ${format(values.length > 0 ? Math.max(...values) : null)}`;
+    const values = known(each);
+    return `${each.name}: last ${format(values.at(-1) ?? null)}, highest ${highest(values)}`;
   });
+  // What it is compared with, where there is anything.
+  for (const each of before)
+    if (known(each).some((value) => value !== 0)) parts.push(`${each.name}, before: highest ${highest(known(each))}`);
   const happened = marks.map((mark) => ` ${mark.name}: ${absolute(new Date(mark.at).toISOString(), "minute")}.`);
   return `${label}. ${parts.join("; ") || "No data"}.${happened.join("")}`;
 }

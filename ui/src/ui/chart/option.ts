@@ -86,7 +86,7 @@ export function timeOption(props: TimeChartProps, palette: Palette): Option {
       boundaryGap: kind === "bars",
       axisLine: { lineStyle: { color: palette.border } },
       axisTick: { show: false },
-      axisLabel: { ...text, hideOverlap: true },
+      axisLabel: { ...text, hideOverlap: true, margin: 11 },
     },
     yAxis: {
       type: logarithmic ? "log" : "value",

@@ -10,6 +10,18 @@ const REPEATED_SHARE: f64 = 0.05;
 /// Spans from which a share means something.
 const ENOUGH_SPANS: u64 = 100;
 
+/// Which check a limit is told by: what it does to whom differs.
+fn check_of(limit: &str) -> &'static str {
+    match limit {
+        "max_body_bytes" | "inflight_bytes" | "connections" | "open_files" | "hot_bytes_max" | "queue_bytes_max" => {
+            "limit-reached"
+        }
+        "query_bytes" | "list_time" | "search_time" => "question-limit",
+        name if ["sql_", "promql_", "backtest"].iter().any(|of| name.starts_with(of)) => "question-limit",
+        _ => "bound-reached",
+    }
+}
+
 /// Findings about receiving.
 pub fn findings(app: &App) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -34,7 +46,7 @@ pub fn findings(app: &App) -> Vec<Finding> {
         }
     }
     for limit in limits(app).into_iter().filter(|limit| limit.reached > 0) {
-        let mut finding = Finding::new("limit-reached", Origin::default(), limit.reached, limit.reached);
+        let mut finding = Finding::new(check_of(&limit.name), Origin::default(), limit.reached, limit.reached);
         finding.details =
             vec![format!("{} = {} {}: reached {} times", limit.name, limit.value, limit.unit, limit.reached)];
         findings.push(finding);
@@ -47,4 +59,22 @@ pub fn findings(app: &App) -> Vec<Finding> {
         }
     }
     findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_limits_of_receiving_are_said_to_put_senders_off() {
+        for name in ["inflight_bytes", "queue_bytes_max", "connections"] {
+            assert_eq!(check_of(name), "limit-reached", "{name}");
+        }
+        for name in ["list_time", "query_bytes", "sql_queries_max", "promql_time", "backtests_max"] {
+            assert_eq!(check_of(name), "question-limit", "{name}");
+        }
+        for name in ["label_sets", "watch_runs", "alerts_max", "cache_bytes"] {
+            assert_eq!(check_of(name), "bound-reached", "{name}");
+        }
+    }
 }

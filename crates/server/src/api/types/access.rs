@@ -31,6 +31,8 @@ pub struct Me {
     pub projects: Vec<String>,
     /// What they may do in `project`: `ingest`, `read`, `respond`, `write`, `admin`.
     pub rights: Vec<String>,
+    /// Whether these rights hold in every project: what is about the whole server (rules, silences, receivers, prices, budgets) asks for that.
+    pub everywhere: bool,
     /// Whether the server asks for credentials at all.
     pub closed: bool,
     /// Whether people can sign in elsewhere (GET /api/v1/login/oidc).

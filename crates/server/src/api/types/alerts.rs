@@ -261,6 +261,8 @@ pub struct RuleValue {
     pub labels: BTreeMap<String, String>,
     /// Value now.
     pub value: f64,
+    /// What it is compared with: a number of the rule, or what another series gives now.
+    pub threshold: Option<f64>,
     /// How near it is to the threshold: 1 is where it would fire, less is quiet.
     pub of_threshold: Option<f64>,
 }
@@ -279,7 +281,7 @@ pub struct RuleDistance {
     pub group: String,
     /// Name of the alert.
     pub name: String,
-    /// The number its value is compared with, where there is one.
+    /// What its value is compared with: a number, or what another series gives for the nearest.
     pub threshold: Option<f64>,
     /// It fires below that number, not above.
     pub below: bool,

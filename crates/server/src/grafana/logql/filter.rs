@@ -3,6 +3,7 @@
 use promql::{MatchOp, Matcher};
 use regex::Regex;
 
+use super::extract::Pattern;
 use super::{quoted, unexpected};
 
 /// What must hold of a line.
@@ -12,6 +13,8 @@ pub enum LineFilter {
     Contains(bool, String),
     /// `|~`, or `!~` where the flag is false.
     Matches(bool, Regex),
+    /// `|>`, or `!>` where the flag is false: the whole line is of this form.
+    Form(bool, Pattern),
     /// `|= "a" or "b"`: one of them holds, or none where the flag is false.
     Any(bool, Vec<Self>),
 }
@@ -22,16 +25,20 @@ impl LineFilter {
         match self {
             Self::Contains(wanted, text) => line.contains(text.as_str()) == *wanted,
             Self::Matches(wanted, regex) => regex.is_match(line) == *wanted,
+            Self::Form(wanted, pattern) => pattern.is_match(line) == *wanted,
             Self::Any(wanted, any) => any.iter().any(|one| one.passes(line)) == *wanted,
         }
     }
 
-    /// Reads what follows one of `|=`, `!=`, `|~` and `!~`; gives the rest.
+    /// Reads what follows one of `|=`, `!=`, `|~`, `!~`, `|>` and `!>`; gives the rest.
     pub(super) fn read<'t>(operator: &str, text: &'t str) -> Result<(Self, &'t str), String> {
         let wanted = operator.starts_with('|');
         let one = |value: String, wanted: bool| -> Result<Self, String> {
             if operator.ends_with('=') {
                 return Ok(Self::Contains(wanted, value));
+            }
+            if operator.ends_with('>') {
+                return Ok(Self::Form(wanted, Pattern::read(&value, false)?));
             }
             let regex = Regex::new(&value).map_err(|error| format!("parse error: {error}"))?;
             Ok(Self::Matches(wanted, regex))
@@ -143,7 +150,7 @@ impl Filter {
             let rest = rest.strip_prefix(')').ok_or_else(|| unexpected(rest, ")"))?;
             return Ok((filter, rest.trim_start()));
         }
-        let what = "a label filter such as level=\"error\" or duration_ms > 100; other stages are not supported";
+        let what = "a label filter such as level=\"error\" or duration_ms > 100; there is no such stage";
         let (name, rest) = label(text).ok_or_else(|| unexpected(text, what))?;
         let operator = OPERATORS.iter().find_map(|operator| Some((operator, rest.strip_prefix(operator.0)?)));
         let ((_, matches, order), rest) = operator.ok_or_else(|| unexpected(text, what))?;
@@ -172,10 +179,24 @@ fn one_or(mut filters: Vec<Filter>, many: fn(Vec<Filter>) -> Filter) -> Filter {
     }
 }
 
-/// A number, or a duration in seconds.
+/// A number, a duration in seconds, or a size in bytes.
 pub fn number(text: &str) -> Option<f64> {
     let plain = text.parse::<f64>().ok().filter(|number| number.is_finite());
-    plain.or_else(|| crate::grafana::traceql::duration_ms(text).map(|millis| millis / 1e3))
+    let duration = || crate::grafana::traceql::duration_ms(text).map(|millis| millis / 1e3);
+    plain.or_else(duration).or_else(|| bytes(text))
+}
+
+/// A size such as `2KiB` or `1.5 MB`.
+fn bytes(text: &str) -> Option<f64> {
+    let end = text.find(|c: char| !(c.is_ascii_digit() || c == '.'))?;
+    let number: f64 = text[..end].parse().ok()?;
+    let unit = text[end..].trim().to_ascii_lowercase();
+    let (unit, base) = match unit.strip_suffix("ib") {
+        Some(unit) => (unit, 1024.0),
+        None => (unit.strip_suffix('b').unwrap_or(&unit), 1000.0f64),
+    };
+    let power = ["", "k", "m", "g", "t", "p"].iter().position(|name| *name == unit)?;
+    Some(number * base.powi(power as i32))
 }
 
 /// The name of a label in front; gives the rest.

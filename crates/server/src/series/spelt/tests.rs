@@ -122,6 +122,40 @@ fn conditions_are_on_the_words_and_bounds_of_the_name_that_is_asked_for() {
 }
 
 #[test]
+fn names_and_values_are_those_of_all_series_under_every_name() {
+    let (_dir, db) = scraped(&registry(), false);
+    let one = |label: &str, value: &str| vec![vec![Matcher::equal(label, value)]];
+    for sets in [
+        Vec::new(),
+        one(METRIC_NAME, "agent_workflow_completed_total"),
+        one(METRIC_NAME, "agent_requests_total"),
+        one("status", "failed"),
+        one("job", "tawny"),
+        one("cost_type", "total"),
+    ] {
+        let all = labels(&db, &sets, ALL, usize::MAX).unwrap();
+        for asked in [None, Some(METRIC_NAME), Some("status"), Some(BUCKET), Some("agent_id"), Some("cost_type")] {
+            let tell = |labels: &Labels, texts: &mut BTreeSet<String>| match asked {
+                None => texts.extend(labels.iter().map(|label| label.name.to_string())),
+                Some(name) => {
+                    let values = labels.iter().filter(|label| *label.name == *name);
+                    texts.extend(values.map(|label| label.value.to_string()));
+                }
+            };
+            let (mut expected, mut found) = (BTreeSet::new(), BTreeSet::new());
+            all.iter().for_each(|labels| tell(labels, &mut expected));
+            let told = asked.map_or(Told::Names, |name| Told::Values(name.to_owned()));
+            let mut take = |labels: &Labels| {
+                tell(labels, &mut found);
+                true
+            };
+            each_labels(&db, &sets, ALL, &told, &mut take).unwrap();
+            assert_eq!(found, expected, "{sets:?}, {told:?}");
+        }
+    }
+}
+
+#[test]
 fn what_others_send_stays_beside_it_and_what_was_kept_under_both_names_counts_once() {
     let (_dir, db) = scraped(&registry(), false);
     let derived = asked_for(&db, r#"agent_tokens_consumed_total{direction="input"}"#);

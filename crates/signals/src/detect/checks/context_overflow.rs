@@ -1,11 +1,12 @@
 //! More was sent to a model than its context window holds.
 //!
 //! Finds: the wording of every provider for it in a failed model call (OpenAI, Anthropic, Google, Bedrock, Mistral, Cohere, Groq,
-//! DeepSeek, xAI, Together, Moonshot, MiniMax, Qwen, watsonx, GitHub, vLLM, SGLang, TGI, Ollama, llama.cpp), and the same in what a framework reports.
+//! DeepSeek, xAI, Together, Moonshot, MiniMax, Qwen, watsonx, GitHub, vLLM, SGLang, TGI, Ollama, llama.cpp), and the same in what a framework reports;
+//! and, in a failed model call, any wording that speaks of the context, or of the tokens of prompt or input, and of too much.
 //!
-//! Silent on other errors; `near_overflow` speaks before it happens.
+//! Silent on other errors, on limits of rate and on limits of the output; `near_overflow` speaks before it happens.
 
-use model::{Severity, SpanStatus};
+use model::{Severity, SpanStatus, StepKind};
 
 use super::{Detector, Draft, Evidence, Tuned, When};
 use crate::detect::text;
@@ -60,14 +61,51 @@ const WORDINGS: &[&str] = &[
     "larger than the model's context",
 ];
 
+/// Words for what is too small, for being too much, and for limits of another kind.
+const WINDOW: &[&str] =
+    &["context length", "context window", "context size", "context limit", "context_length", "context_window"];
+const SENT: &[&str] = &["prompt", "input", "messages"];
+const TOO_MUCH: &[&str] = &[
+    "exceed",
+    "too long",
+    "too large",
+    "too many",
+    "too big",
+    "greater than",
+    "longer than",
+    "larger than",
+    "more than",
+    "overflow",
+    "over the limit",
+    "beyond",
+    "does not fit",
+    "doesn't fit",
+];
+const OTHER_LIMITS: &[&str] =
+    &["per min", "per day", "per hour", "per second", "rate limit", "rate_limit", "quota", "tpm", "billing", "credit"];
+
+/// The wording that speaks of a window that is too small. Of errors of model calls any that says so counts, not only the known ones.
+fn overflows(said: &str, is_model_error: bool) -> Option<&'static str> {
+    let lower = text::lower(said, 1_000);
+    let known = text::phrase(&lower, WORDINGS);
+    if known.is_some() || !is_model_error || text::phrase(&lower, OTHER_LIMITS).is_some() {
+        return known;
+    }
+    let too_much = text::phrase(&lower, TOO_MUCH)?;
+    let of_window = text::phrase(&lower, WINDOW).is_some();
+    let of_tokens = lower.contains("token") && text::phrase(&lower, SENT).is_some();
+    (of_window || of_tokens).then_some(too_much)
+}
+
 fn check(evidence: &Evidence<'_>, _: &Tuned) -> Vec<Draft> {
     for (at, step) in evidence.steps.iter().enumerate() {
         let span = &step.span;
         if span.status != SpanStatus::Error && span.finish_reason.is_none() {
             continue;
         }
+        let is_model_error = span.status == SpanStatus::Error && span.kind == StepKind::Llm;
         for said in [&span.error_type, &span.error_message, &span.finish_reason].into_iter().flatten() {
-            if let Some(wording) = text::phrase(&text::lower(said, 1_000), WORDINGS) {
+            if let Some(wording) = overflows(said, is_model_error) {
                 let model = span.model.as_deref().unwrap_or("the model");
                 let message = format!("the context of {model} overflowed: {}", text::short(said, 140));
                 return vec![

@@ -8,6 +8,7 @@
 use model::Severity;
 
 use super::{Detector, Draft, Evidence, Tuned, When};
+use crate::detect::text;
 
 pub(super) const DETECTOR: Detector =
     Detector { name: "empty_output", source: include_str!("empty_output.rs"), when: When::End, settings: &[], check };
@@ -33,7 +34,7 @@ fn check(evidence: &Evidence<'_>, _: &Tuned) -> Vec<Draft> {
     let ends = evidence.rounds.last().is_some_and(|round| round.step == last);
     let severity = if ends { Severity::Warning } else { Severity::Info };
     let model = evidence.steps[last].span.model.as_deref().unwrap_or("the model");
-    let message = format!("{} call(s) of {model} ended well and said nothing", empty.len());
+    let message = format!("{} of {model} ended well and said nothing", text::count(empty.len() as u64, "call"));
     vec![
         Draft::new(severity, model, message)
             .spans(empty.iter().rev().map(|&at| evidence.span_id(at)))

@@ -1,7 +1,8 @@
 //! An output that should be JSON and is not.
 //!
 //! Finds: an answer that begins as JSON (also in a fenced block) and does not parse; an answer in words where at least nine in ten good
-//! runs of the kind answer in JSON; arguments of a tool call that are not JSON.
+//! runs of the kind answer in JSON; arguments of a tool call that are not JSON, also where the provider withholds them
+//! (`MALFORMED_FUNCTION_CALL`).
 //!
 //! Silent on outputs that were cut off, which `truncated_output` reports.
 
@@ -25,6 +26,10 @@ fn check(evidence: &Evidence<'_>, _: &Tuned) -> Vec<Draft> {
     for round in evidence.rounds.iter().filter(|round| !round.failed) {
         if evidence.steps[round.step].span.finish_reason.as_deref() == Some("length") {
             continue;
+        }
+        if evidence.steps[round.step].span.finish_reason.as_deref() == Some("malformed_function_call") {
+            let message = "the provider could not read the tool call that the model wrote";
+            found.push(Draft::new(Severity::Warning, "call", message).spans([evidence.span_id(round.step)]));
         }
         let broken = round
             .asked

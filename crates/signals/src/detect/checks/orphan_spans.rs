@@ -19,7 +19,10 @@ fn check(evidence: &Evidence<'_>, _: &Tuned) -> Vec<Draft> {
         return Vec::new();
     }
     let name = &orphans[0].span.name;
-    let message = format!("{} spans name a parent that never arrived, the first is `{name}`", orphans.len());
+    let message = match orphans.len() {
+        1 => format!("`{name}` names a parent that never arrived"),
+        all => format!("{all} spans name a parent that never arrived, the first is `{name}`"),
+    };
     let kind = name.to_string();
     vec![
         Draft::new(Severity::Info, kind, message)

@@ -1,7 +1,7 @@
 //! The model refused.
 //!
 //! Finds: a finish reason that says so (`content_filter`, `refusal`, `safety`, …), and an answer that begins with one of the phrases in
-//! which models refuse ("I can't help with that"; the plainest of them in ten languages).
+//! which models refuse ("I can't help with that"; the plainest of them in fifteen languages).
 //!
 //! Silent on business refusals that name a rule: "unable to process this refund" is an outcome, which drift and outcomes watch.
 
@@ -24,6 +24,8 @@ const REASONS: &[&str] = &[
     "spii",
     "content_filtered",
     "guardrail_intervened",
+    "image_safety",
+    "error_toxic",
 ];
 /// Phrases at the beginning of an answer, in lower case.
 const PHRASES: &[&str] = &[
@@ -67,6 +69,17 @@ const ELSEWHERE: &[&str] = &[
     "我无法协助",
     "我无法帮助",
     "我不能协助",
+    "ik kan u daar niet mee helpen",
+    "nie mogę pomóc",
+    "nie mogę w tym pomóc",
+    "не могу помочь",
+    "не могу с этим помочь",
+    "bu konuda yardımcı olamam",
+    "لا أستطيع مساعدتك",
+    "لا يمكنني المساعدة",
+    "मैं इसमें मदद नहीं कर सकता",
+    "抱歉，我不能",
+    "抱歉，我无法",
     "お手伝いできません",
     "お答えできません",
     "도와드릴 수 없",

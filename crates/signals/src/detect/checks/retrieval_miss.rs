@@ -72,7 +72,10 @@ fn check(evidence: &Evidence<'_>, tuned: &Tuned) -> Vec<Draft> {
     };
     let all = missed.len() + hits;
     let why = low.map_or_else(|| "nothing".to_string(), |score| format!("nothing relevant (best score {score:.2})"));
-    let message = format!("{} of {all} searches found {why}{rest}", missed.len());
+    let message = match all {
+        1 => format!("the search found {why}{rest}"),
+        _ => format!("{} of {all} searches found {why}{rest}", missed.len()),
+    };
     vec![
         Draft::new(severity, if low.is_some() { "low score" } else { "nothing" }, message)
             .spans(missed.iter().map(|&(_, at)| evidence.span_id(at)))

@@ -62,7 +62,8 @@ fn check(evidence: &Evidence<'_>, _: &Tuned) -> Vec<Draft> {
         }
     }
     let draft = |(what, steps): (&'static str, Vec<usize>)| {
-        Draft::new(Severity::Warning, what, format!("{what} in the content of {} step(s)", steps.len()))
+        let message = format!("{what} in the content of {}", text::count(steps.len() as u64, "step"));
+        Draft::new(Severity::Warning, what, message)
             .spans(steps.iter().map(|&step| evidence.span_id(step)))
             .with("what", what)
             .with("steps", steps.len())

@@ -84,8 +84,8 @@ fn unanswered(evidence: &Evidence<'_>, tuned: &Tuned) -> Option<Draft> {
     if !evidence.ended() || by_design || rounds < tuned.get(0).max(most * 0.97) {
         return None;
     }
-    let message =
-        format!("the run ended after {rounds} model calls while the model still asked for `{}`", last.asked[0].name);
+    let calls = text::count(u64::from(evidence.run.rounds), "model call");
+    let message = format!("the run ended after {calls} while the model still asked for `{}`", last.asked[0].name);
     Some(
         Draft::new(Severity::Warning, "unanswered", message)
             .spans([evidence.span_id(last.step)])

@@ -31,11 +31,9 @@ fn check(evidence: &Evidence<'_>, _: &Tuned) -> Vec<Draft> {
             continue;
         }
         for asked in round.asked.iter().filter(|asked| offered.iter().all(|tool| tool.name != asked.name)) {
-            let message = format!(
-                "the model asked for `{}`, which is none of the {} tools it was offered",
-                asked.name,
-                offered.len()
-            );
+            let tools = text::count(offered.len() as u64, "tool");
+            let message =
+                format!("the model asked for `{}`, which is not among the {tools} it was offered", asked.name);
             found.push(
                 Draft::new(Severity::Warning, asked.name, message)
                     .spans([evidence.span_id(round.step)])

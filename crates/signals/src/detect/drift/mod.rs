@@ -1,9 +1,9 @@
 //! Drift: a change in what runs of one kind do, found while every single run looks well.
 //!
 //! A [`Watch`] follows the runs of one kind. Everything a run is measured by ([`super::features`]) is a stream of categories: the tool was
-//! used or not, which outcome, which quarter of the usual range a number falls into. After each run the last 8, 12, 16, … runs are compared with all
-//! before them by the likelihood ratio of two multinomials ([`test`]), so one test serves mixes, rates and lengths alike, and a change is found as
-//! soon as enough runs show it, sudden or gradual.
+//! used or not, what came after it, which outcome, which part of the usual range a number falls into. After each run the last 8, 12, 16, … runs
+//! are compared with all before them by the likelihood ratio of two multinomials ([`test`]), so one test serves mixes, rates and lengths alike,
+//! and a change is found as soon as enough runs show it, sudden or gradual.
 //!
 //! The false-alarm rate is set for the whole watch and divided by its streams and by the windows looked at. When something moved,
 //! the finding names the onset (the split that explains the runs best), the stream nearest to a cause, what it was before and is after, what else
@@ -14,14 +14,14 @@ mod explained;
 mod stream;
 mod test;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use model::{Run, Severity, Timestamp, TraceId};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 pub use self::explained::Cause;
-use self::stream::{Side, Stream};
+use self::stream::{Side, Stream, Told};
 use super::features::{self, Features};
 use super::{Draft, text};
 
@@ -34,28 +34,34 @@ const WINDOWS: &[usize] = &[8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 5
 /// Looks at windows of one stream per run, on average: the sum of one over each window's stride.
 const LOOKS: f64 = 3.5;
 /// Streams of one kind of run; further features are not followed.
-const MOST_STREAMS: usize = 128;
-/// Streams from which on no further details of a tool (its arguments, failures, time) are followed: an agent with many tools has four
+const MOST_STREAMS: usize = 144;
+/// Streams of these that follow details of a tool (its arguments, failures, time, what comes after it): an agent with many tools has five
 /// streams of each, and which tools it calls tells more.
-const MOST_WITH_DETAILS: usize = 80;
-/// Features that are learned and not watched: one depends on what was learned, and so changes while more is learned; the others follow from
-/// those that are watched.
-const NOT_WATCHED: &[&str] = &["surprise", "steps", "errors", "documents"];
+const MOST_DETAILS: usize = 72;
+/// Features that are learned and not watched: it depends on what was learned, and so changes while more is learned. What comes after what is
+/// watched by itself.
+const NOT_WATCHED: &[&str] = &["surprise"];
 /// Streams named beside the one that leads.
 const ALSO: usize = 6;
-/// Chance below which a stream counts as moved too, once another one has raised the alarm.
+/// The statistic of two categories that one in a hundred exceeds without a change: what is asked of a tool where a change is certain already.
+const ONE_PERCENT: f64 = 6.63;
+/// Places in a conversation that are told apart: the first run of it, the second, the third and fourth, up to the eighth, all later ones.
+const PLACES: usize = 5;
+/// Chance below which a stream counts as moved too, once another one has raised the alarm, and a change as one among runs at the same place of
+/// their conversations.
 const MOVED_TOO: f64 = 1e-4;
 
 /// How watchful drift is.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Settings {
-    /// False alarms per run of one kind, all streams together. Default: one in 30,000 runs.
+    /// False alarms per run of one kind, all streams together, as the chances of all looks add up: looks at nearly the same runs are counted each,
+    /// so fewer come. Default: one in 10,000 runs.
     pub false_alarms: f64,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { false_alarms: 1.0 / 30_000.0 }
+        Self { false_alarms: 1.0 / 10_000.0 }
     }
 }
 
@@ -84,12 +90,14 @@ pub struct Watch {
 pub struct Shift {
     /// The stream nearest to a cause.
     pub feature: String,
-    /// What changed in it: a category, or `median` of a number.
+    /// What changed in it: a category, or `median` (`10th percentile`, `90th percentile`) of a number.
     pub what: String,
-    /// Share of runs in that category, or median, before.
+    /// Share of runs in that category, or that quantile, before.
     pub before: f64,
     /// And after.
     pub after: f64,
+    /// The category that took its place, or whose place it took.
+    pub instead: Option<String>,
     /// First run after the change.
     pub onset: TraceId,
     /// When it began.
@@ -120,9 +128,7 @@ impl Watch {
         self.seen += 1;
         self.last = self.last.max(run.start).max(run.last_received);
         for name in features.values.keys().filter(|name| !NOT_WATCHED.contains(&name.as_str())) {
-            let detail = name.contains(':') && !name.starts_with("tool:");
-            let most = if detail { MOST_WITH_DETAILS } else { MOST_STREAMS };
-            if self.streams.len() < most && !self.streams.contains_key(name) {
+            if !self.streams.contains_key(name) && self.has_room(name) {
                 self.streams.insert(name.clone(), Stream::new(name, self.marks.len() - 1));
             }
         }
@@ -137,6 +143,13 @@ impl Watch {
             return None;
         }
         Some(self.shift(&name, split, alarm))
+    }
+
+    /// Whether one more feature is followed.
+    fn has_room(&self, feature: &str) -> bool {
+        let is_detail = |name: &str| name.contains(':') && !name.starts_with("tool:");
+        let details = || self.streams.keys().filter(|name| is_detail(name)).count();
+        self.streams.len() < MOST_STREAMS && (!is_detail(feature) || details() < MOST_DETAILS)
     }
 
     /// When the last run arrived.
@@ -154,12 +167,14 @@ impl Watch {
         let mut best: Option<(f64, &String, usize)> = None;
         for (name, stream) in &self.streams {
             let due = |window: usize| self.seen.is_multiple_of((window as u64 / 8).max(1));
+            let alarm = alarm * weight(name);
             for (window, side) in stream.windows(WINDOWS, REFERENCE, due) {
-                let mut chance = test::chance(&side, 1.0);
+                let mut chance = stream.chance(&side, 1.0);
                 if chance < alarm {
-                    chance = test::chance(&side, self.spread(stream));
+                    chance = stream.chance(&side, self.spread(stream));
                 }
-                if chance < alarm && best.is_none_or(|(least, _, _)| chance < least) {
+                let best_yet = chance < alarm && best.is_none_or(|(least, _, _)| chance < least);
+                if best_yet && self.is_among_equals(stream, stream.start_of(window)) {
                     best = Some((chance, name, window));
                 }
             }
@@ -173,14 +188,55 @@ impl Watch {
         stream.design_effect(|at| self.marks[at].groups.get("session").map(String::as_str))
     }
 
+    /// Whether a change at `split` is one among runs at the same place of their conversations too. Where an agent has just begun to work, all of
+    /// them are new, and what grows with a conversation grows by itself; that conversations are longer than they were is nothing that it does.
+    fn is_among_equals(&self, stream: &Stream, split: usize) -> bool {
+        let mut runs: HashMap<&str, u32> = HashMap::new();
+        let places: Vec<usize> = self
+            .marks
+            .iter()
+            .map(|mark| {
+                let Some(conversation) = mark.groups.get(explained::SESSION) else { return 0 };
+                let before = runs.entry(conversation).or_default();
+                *before += 1;
+                // The first, the second, the third and fourth, and so on.
+                (before.next_power_of_two().ilog2() as usize).min(PLACES - 1)
+            })
+            .collect();
+        let mut sides = [Side::default(); PLACES];
+        stream.present().for_each(|(at, category)| sides[places[at]].count(category, at >= split));
+        test::chance_within(&sides, self.spread(stream)) < MOVED_TOO
+    }
+
+    /// Where another tool follows than did: the tool that is called no more, or the one that is now, if its use changed with it. What follows
+    /// what is certain sooner, and the tool is what somebody asks about.
+    fn tool_behind(&self, feature: &str, split: usize, next: &Told) -> Option<(String, Told)> {
+        if weight(feature) >= 1.0 {
+            return None;
+        }
+        let has_risen = next.after > next.before;
+        let mut tools = [(Some(&next.what), has_risen), (next.instead.as_ref(), !has_risen)];
+        // The one that is missed first.
+        tools.sort_by_key(|(_, has_risen)| *has_risen);
+        tools.into_iter().find_map(|(tool, has_risen)| {
+            let name = format!("tool:{}", tool?);
+            let stream = self.streams.get(&name)?;
+            let side = stream.side(split)?;
+            let told = stream.describe(split, &side);
+            let same_way = told.after != told.before && (told.after > told.before) == has_risen;
+            (same_way && told.what == "used" && test::plain(&side) > ONE_PERCENT).then_some((name, told))
+        })
+    }
+
     /// Says what changed at `split`, and takes what came after as the new normal.
     fn shift(&mut self, alarming: &str, split: usize, alarm: f64) -> Shift {
         let split = self.streams[alarming].onset(split);
         let mut moved: Vec<(&String, f64, Side)> = Vec::new();
         for (name, stream) in &self.streams {
             let Some(side) = stream.side(split) else { continue };
-            let chance = test::chance(&side, self.spread(stream));
-            if (chance < MOVED_TOO && stream.matters(split)) || name == alarming {
+            let chance = stream.chance(&side, self.spread(stream));
+            let moved_too = chance < MOVED_TOO && stream.matters(split) && self.is_among_equals(stream, split);
+            if moved_too || name == alarming {
                 moved.push((name, chance, side));
             }
         }
@@ -188,22 +244,27 @@ impl Watch {
         moved.sort_by(|a, b| features::rank(a.0).cmp(&features::rank(b.0)).then(a.1.total_cmp(&b.1)));
         let lead = moved.iter().position(|(name, chance, _)| *chance < alarm * 100.0 || *name == alarming).unwrap_or(0);
         let (feature, chance, side) = &moved[lead];
-        let (what, before, after) = self.streams[*feature].describe(split, side);
-        let also = moved.iter().filter(|(name, _, _)| name != feature).take(ALSO);
+        let mut told = self.streams[*feature].describe(split, side);
+        let mut feature = (*feature).clone();
+        if let Some((tool, of_tool)) = self.tool_behind(&feature, split, &told) {
+            (feature, told) = (tool, of_tool);
+        }
+        let also = moved.iter().map(|(name, _, _)| (*name).clone()).filter(|name| *name != feature);
         let onset = &self.marks[split];
         let shift = Shift {
-            feature: (*feature).clone(),
-            what,
-            before,
-            after,
+            what: told.what,
+            before: told.before,
+            after: told.after,
+            instead: told.instead,
             onset: onset.trace_id,
             onset_at: onset.at,
             runs_before: split,
             runs_after: self.marks.len() - split,
             chance: *chance,
-            also: also.map(|(name, _, _)| (*name).clone()).collect(),
-            explained: explained::explained(&self.marks, &self.streams, feature, split),
+            also: also.take(ALSO).collect(),
+            explained: explained::explained(&self.marks, &self.streams, &feature, split),
             good: self.marks.range(..split).rev().take(3).map(|mark| mark.trace_id).collect(),
+            feature,
         };
         self.marks.drain(..split);
         self.streams.values_mut().for_each(|stream| stream.forget(split));
@@ -215,18 +276,29 @@ impl Shift {
     /// The change as a finding of the run that made it certain. `risky` says whether a tool changes something in the world: a
     /// shift in the use of such a tool, or in outcomes, is critical.
     pub fn draft(&self, risky: impl Fn(&str) -> bool) -> Draft {
-        let tool = self.feature.strip_prefix("tool:");
-        let severity = match (tool, self.feature.as_str()) {
-            (Some(tool), _) if risky(tool) => Severity::Critical,
+        // What is called no more, what is called for it, and what else moved with them: a tool that changes something is among them or not.
+        let of_tools = self.feature.starts_with("tool:") || weight(&self.feature) < 1.0;
+        let tools = self.also.iter().chain([&self.feature]).filter_map(|name| name.strip_prefix("tool:"));
+        let followers = [Some(&self.what), self.instead.as_ref()].into_iter().flatten().map(String::as_str);
+        let is_risky = of_tools && tools.chain(followers).any(risky);
+        let severity = match self.feature.as_str() {
+            _ if is_risky => Severity::Critical,
             // Other words alone are no failure; where they are one, something else moves too.
-            (_, super::vocabulary::FEATURE) => Severity::Info,
-            (_, "outcome" | "failed" | "retrieval" | "document" | "decision" | "refused") => Severity::Critical,
+            super::vocabulary::FEATURE => Severity::Info,
+            "outcome" | "failed" | "retrieval" | "document" | "document_version" | "decision" | "refused" => {
+                Severity::Critical
+            }
             _ => Severity::Warning,
         };
-        let said = if self.what == "median" {
-            format!("median {} before, {} after", rounded(self.before), rounded(self.after))
+        let said = if stream::QUANTILES.contains(&self.what.as_str()) {
+            format!("{} {} before, {} after", self.what, rounded(self.before), rounded(self.after))
         } else {
-            format!("{} {:.0} % before, {:.0} % after", self.what, self.before * 100.0, self.after * 100.0)
+            let instead = match &self.instead {
+                Some(other) if self.after > self.before => format!(", instead of {other}"),
+                Some(other) => format!(", {other} instead"),
+                None => String::new(),
+            };
+            format!("{} {:.0} % before, {:.0} % after{instead}", self.what, self.before * 100.0, self.after * 100.0)
         };
         let mut message = format!(
             "{} changed over the last {} runs: {said}, beginning {}",
@@ -246,6 +318,7 @@ impl Shift {
             .with("what", self.what.clone())
             .with("before", self.before)
             .with("after", self.after)
+            .with("instead", json!(self.instead))
             .with("onset_trace_id", self.onset.to_string())
             .with("onset_at", self.onset_at.to_string())
             .with("runs_before", self.runs_before)
@@ -256,6 +329,12 @@ impl Shift {
             .with("explained_by", values)
             .with("last_good", json!(self.good.iter().map(ToString::to_string).collect::<Vec<_>>()))
     }
+}
+
+/// A stream's part of the chance. Which tool comes next follows from which tools are called: it is told where it is certain by itself, and
+/// leaves the first word to the tool.
+fn weight(stream: &str) -> f64 {
+    if stream.starts_with("next:") || stream == "first_tool" { 0.01 } else { 1.0 }
 }
 
 /// The value of an attribute as it is remembered. Of users and conversations only whether two runs share one is asked: what is remembered

@@ -16,6 +16,10 @@ const ABSENT: u8 = u8::MAX;
 const NEARBY: usize = 24;
 /// Quantiles that cut a number's usual range into categories.
 const EDGES: [f64; 3] = [0.1, 0.5, 0.9];
+/// A value that one run in so many has is a category of its own.
+const LUMP: usize = 10;
+/// What these quantiles are called.
+pub(super) const QUANTILES: [&str; 3] = ["10th percentile", "median", "90th percentile"];
 /// Part by which a number must have moved at one of these quantiles to matter to anybody.
 const MATTERS: f32 = 0.05;
 
@@ -53,6 +57,25 @@ impl Side {
     }
 }
 
+/// What moved most in a stream.
+#[derive(Debug, Clone)]
+pub(super) struct Told {
+    /// A category, or a quantile of a number.
+    pub(super) what: String,
+    /// Its share, or value, before.
+    pub(super) before: f64,
+    /// And after.
+    pub(super) after: f64,
+    /// The category that took its place, or whose place it took.
+    pub(super) instead: Option<String>,
+}
+
+impl Told {
+    fn new(what: &str, before: f64, after: f64) -> Self {
+        Self { what: what.to_owned(), before, after, instead: None }
+    }
+}
+
 /// Values of one feature.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Stream {
@@ -73,6 +96,11 @@ pub(super) struct Stream {
     /// Quantiles of a number before it began to move by less than matters: many small changes are a large one.
     #[serde(default)]
     anchor: Option<[f32; 3]>,
+}
+
+/// Whether a number is nothing in nearly all runs on both sides of a split.
+fn is_rare(before: &[f32; 3], after: &[f32; 3]) -> bool {
+    before.iter().chain(after).all(|quantile| *quantile == 0.0)
 }
 
 /// NaN has no JSON: numbers travel as their bits.
@@ -147,7 +175,16 @@ impl Stream {
             return;
         }
         seen.sort_by(f32::total_cmp);
-        let mut edges: Vec<f32> = EDGES.iter().map(|q| seen[((seen.len() - 1) as f64 * q) as usize]).collect();
+        let mut edges: Vec<f32> = Vec::with_capacity(2 * EDGES.len());
+        for q in EDGES {
+            let edge = seen[((seen.len() - 1) as f64 * q) as usize];
+            let same = seen.iter().filter(|value| **value == edge).count();
+            // A value of many runs is a category of its own: less than it is told from it, not only more.
+            if same * LUMP >= seen.len() {
+                edges.push(edge.next_down());
+            }
+            edges.push(edge);
+        }
         edges.dedup();
         self.edges = edges;
         self.values = self.raw.iter().map(|value| if value.is_nan() { ABSENT } else { self.bin(*value) }).collect();
@@ -195,7 +232,9 @@ impl Stream {
         }
         let before = self.anchor.unwrap_or_else(|| self.quantiles(0, split));
         let after = self.quantiles(split, self.raw.len());
-        before.iter().zip(&after).any(|(one, other)| (one - other).abs() > MATTERS * one.abs().max(other.abs()))
+        let moved = |(one, other): (&f32, &f32)| (one - other).abs() > MATTERS * one.abs().max(other.abs());
+        // Of what most runs have none of, the share that has any is what moved, and no quantile shows it.
+        is_rare(&before, &after) || before.iter().zip(&after).any(moved)
     }
 
     /// Takes a change that does not matter as the new normal, and remembers what was before it.
@@ -272,6 +311,11 @@ impl Stream {
         self.absent_counts && self.values.get(at).is_some_and(|value| *value != 0 && *value != ABSENT)
     }
 
+    /// Chance of a difference such as that of both sides, without a change.
+    pub(super) fn chance(&self, side: &Side, spread: f64) -> f64 {
+        super::test::chance(side, self.numeric, spread)
+    }
+
     /// The design effect of runs that come in groups: 1 where there are none, or where the runs of a group are not alike.
     pub(super) fn design_effect<'m>(&self, group: impl Fn(usize) -> Option<&'m str>) -> f64 {
         let mut last: std::collections::HashMap<&str, (u8, usize)> = std::collections::HashMap::new();
@@ -297,17 +341,27 @@ impl Stream {
         1.0 + (size - 1.0) * more_alike.clamp(0.0, 1.0)
     }
 
-    /// What moved most, before and after: the median of a number, else the category whose share changed most.
-    pub(super) fn describe(&self, split: usize, side: &Side) -> (String, f64, f64) {
+    /// What moved most, before and after: of a number its median, or another quantile where that one stayed; else the category whose share
+    /// changed most.
+    pub(super) fn describe(&self, split: usize, side: &Side) -> Told {
         if self.numeric {
-            let median = |values: Vec<f32>| {
-                let mut values: Vec<f32> = values.into_iter().filter(|value| !value.is_nan()).collect();
-                values.sort_by(f32::total_cmp);
-                values.get(values.len() / 2).map_or(0.0, |value| f64::from(*value))
+            let before = self.anchor.unwrap_or_else(|| self.quantiles(0, split));
+            let after = self.quantiles(split, self.raw.len());
+            if is_rare(&before, &after) {
+                let some = |from: usize, to: usize| {
+                    let told = || self.raw.range(from..to).filter(|value| !value.is_nan());
+                    told().filter(|value| **value != 0.0).count() as f64 / told().count().max(1) as f64
+                };
+                let split = split.min(self.raw.len());
+                return Told::new("any", some(0, split), some(split, self.raw.len()));
+            }
+            let moved = |at: usize| {
+                let (one, other) = (before[at], after[at]);
+                (one - other).abs() / one.abs().max(other.abs()).max(f32::MIN_POSITIVE)
             };
-            let before = median(self.raw.range(..split.min(self.raw.len())).copied().collect());
-            let before = self.anchor.map_or(before, |[_, middle, _]| f64::from(middle));
-            return ("median".into(), before, median(self.raw.range(split.min(self.raw.len())..).copied().collect()));
+            let other = if moved(2) >= moved(0) { 2 } else { 0 };
+            let told = if moved(1) <= MATTERS && moved(other) > MATTERS { other } else { 1 };
+            return Told::new(QUANTILES[told], f64::from(before[told]), f64::from(after[told]));
         }
         let share = |counts: &[u32; CATEGORIES], at: usize| {
             f64::from(counts[at]) / f64::from(counts.iter().sum::<u32>().max(1))
@@ -317,9 +371,14 @@ impl Stream {
         let first = usize::from(self.absent_counts);
         let most = (first..CATEGORIES).max_by(|&a, &b| change(a).abs().total_cmp(&change(b).abs())).unwrap_or(0);
         if self.absent_counts && change(0).abs() + 1e-9 >= change(most).abs() {
-            return ("used".into(), 1.0 - share(&side.before, 0), 1.0 - share(&side.after, 0));
+            return Told::new("used", 1.0 - share(&side.before, 0), 1.0 - share(&side.after, 0));
         }
-        let name = self.names.get(most).cloned().unwrap_or_else(|| "others".into());
-        (name, share(&side.before, most), share(&side.after, most))
+        let name = |at: usize| self.names.get(at).map_or("others", String::as_str);
+        // Another one that took its place, or gave it up, for the greater part.
+        let other = (first..CATEGORIES).filter(|&at| change(at) * change(most) < 0.0);
+        let other = other.max_by(|&a, &b| change(a).abs().total_cmp(&change(b).abs()));
+        let other = other.filter(|&at| change(at).abs() * 2.0 >= change(most).abs());
+        let told = Told::new(name(most), share(&side.before, most), share(&side.after, most));
+        Told { instead: other.map(|at| name(at).to_owned()), ..told }
     }
 }

@@ -56,7 +56,7 @@ fn a_tool_that_stops_being_called_is_named_with_onset_before_and_after() {
             shift.map(|shift| (number, shift))
         })
         .unwrap();
-    // 32 runs without a tool that 40 in 100 used are certain at one in 30,000 over 22 streams.
+    // 32 runs without a tool that 40 in 100 used are certain at one in 10,000 over 22 streams.
     assert!(at < 300 + 48, "found only after {} runs", at - 299);
     assert_eq!(shift.feature, "tool:process_refund");
     assert!(shift.before > 0.3 && shift.after == 0.0, "{shift:?}");
@@ -201,6 +201,90 @@ fn an_answer_a_letter_longer_is_no_change_that_matters_and_many_such_are() {
     let shift = (300..900).find_map(|number| told(number, letters(number))).unwrap();
     assert_eq!((shift.feature.as_str(), shift.before), ("answer_chars", 43.0), "{shift:?}");
     assert!(shift.after >= 45.0 && shift.draft(|_| false).message.contains("median 43 before"), "{shift:?}");
+}
+
+#[test]
+fn a_number_that_always_was_the_same_is_found_where_it_falls_and_a_rare_one_where_it_comes_more_often() {
+    let (mut watch, mut draw) = (Watch::default(), Draw(12));
+    let mut told = |number: u64, documents: f64, errors: f64| {
+        let mut features = features(&mut draw, 0.4, 400.0, "1");
+        features.values.insert("documents".into(), Value::Number(documents));
+        features.values.insert("errors".into(), Value::Number(if draw.unit() < errors { 1.0 } else { 0.0 }));
+        watch.push(&run(number), &features, &Settings::default())
+    };
+    assert!((0..300).all(|number| told(number, 5.0, 0.01).is_none()));
+    let fewer = (300..330).find_map(|number| told(number, 1.0, 0.01)).unwrap();
+    assert_eq!((fewer.feature.as_str(), fewer.before, fewer.after), ("documents", 5.0, 1.0), "{fewer:?}");
+    assert!((330..600).all(|number| told(number, 1.0, 0.01).is_none()));
+    // One run in twelve: the median and the 90th percentile stay at nothing.
+    let errors = (600..1_200).find_map(|number| told(number, 1.0, 0.08)).unwrap();
+    assert_eq!((errors.feature.as_str(), errors.what.as_str()), ("errors", "any"), "{errors:?}");
+    assert!(errors.before < 0.03 && errors.after > 0.04, "{errors:?}");
+}
+
+#[test]
+fn a_part_that_moves_is_named_by_the_part() {
+    let (mut watch, mut draw) = (Watch::default(), Draw(13));
+    // Two in five answers become much longer; the median stays.
+    let mut told = |number: u64, long: bool| {
+        let mut features = features(&mut draw, 0.4, 400.0, "1");
+        let chars = if long && number % 5 < 2 { 2_000.0 } else { 390.0 + 20.0 * draw.unit() };
+        features.values.insert("answer_chars".into(), Value::Number(chars));
+        watch.push(&run(number), &features, &Settings::default())
+    };
+    assert!((0..300).all(|number| told(number, false).is_none()));
+    let shift = (300..500).find_map(|number| told(number, true)).unwrap();
+    assert_eq!((shift.feature.as_str(), shift.what.as_str()), ("answer_chars", "90th percentile"), "{shift:?}");
+    assert!(shift.draft(|_| false).message.contains("90th percentile"), "{shift:?}");
+}
+
+/// Conversations as an agent has them that has just begun: twelve at most, each of which goes on in seven of ten runs.
+struct Conversations {
+    draw: Draw,
+    open: std::collections::VecDeque<(u64, u32)>,
+    begun: u64,
+}
+
+impl Conversations {
+    fn new(seed: u64) -> Self {
+        Self { draw: Draw(seed), open: std::collections::VecDeque::new(), begun: 0 }
+    }
+
+    /// The conversation of the next run, and its place in it.
+    fn next(&mut self) -> (u64, u32) {
+        if !self.open.is_empty() && self.draw.unit() < 0.7 {
+            let at = (self.draw.unit() * self.open.len() as f64) as usize;
+            self.open[at].1 += 1;
+            return self.open[at];
+        }
+        if self.open.len() == 12 {
+            self.open.pop_front();
+        }
+        self.begun += 1;
+        self.open.push_back((self.begun, 1));
+        (self.begun, 1)
+    }
+}
+
+#[test]
+fn conversations_that_grow_where_an_agent_has_just_begun_are_no_change_and_larger_contexts_in_them_are() {
+    let told = |watch: &mut Watch, conversations: &mut Conversations, number: u64, each: f64| {
+        let (conversation, place) = conversations.next();
+        let mut features = features(&mut conversations.draw, 0.4, 400.0, "1");
+        let context = 900.0 + each * f64::from(place) * (0.8 + 0.4 * conversations.draw.unit());
+        features.values.insert("context".into(), Value::Number(context));
+        features.groups.insert("session", format!("conversation {conversation}"));
+        watch.push(&run(number), &features, &Settings::default())
+    };
+    for seed in 0..20 {
+        let (mut watch, mut conversations) = (Watch::default(), Conversations::new(seed));
+        for number in 0..400 {
+            let shift = told(&mut watch, &mut conversations, number, 300.0);
+            assert_eq!(shift, None, "an alarm at run {number} of stream {seed} without a change");
+        }
+        let shift = (400..600).find_map(|number| told(&mut watch, &mut conversations, number, 1_200.0)).unwrap();
+        assert_eq!(shift.feature, "context", "{shift:?}");
+    }
 }
 
 #[test]

@@ -15,6 +15,9 @@ use model::{
     Attributes, KindCounts, Log, Run, RunStatus, Sample, SampleKind, Span, SpanId, SpanStatus, StepKind, Tenant,
     Timestamp, TraceId, Usage, Value,
 };
+use object_store::aws::{AmazonS3, AmazonS3Builder};
+use object_store::prefix::PrefixStore;
+use object_store::{ObjectStore, ObjectStoreExt};
 use store::{
     Bucket, Clock, CommitError, Committed, Entry, LogEntry, Rows, RunResolver, Settings, Store, Sync as Syncing, Table,
 };
@@ -280,10 +283,61 @@ pub fn settings(data: &Path) -> Settings {
     Settings { sync: Syncing::Off, bucket, ..Settings::new(data) }
 }
 
-/// A bucket whose objects are files below `data`, so that a test written for a directory finds them where it looks.
+/// A bucket of the server that `TAWNY_TEST_BUCKET` names (`e2e/s3.py` sets it), below a prefix of its own. Without one a bucket
+/// whose objects are files below `data`, so that a test written for a directory finds them where it looks.
 fn bucket_over(data: &Path) -> Bucket {
     std::fs::create_dir_all(data).unwrap();
-    Bucket::new("file", Arc::new(object_store::local::LocalFileSystem::new_with_prefix(data).unwrap()))
+    match std::env::var("TAWNY_TEST_BUCKET") {
+        Ok(url) => Bucket::from_url(&format!("{url}/{}", prefix(data))).unwrap(),
+        Err(_) => Bucket::new("file", Arc::new(object_store::local::LocalFileSystem::new_with_prefix(data).unwrap())),
+    }
+}
+
+fn prefix(data: &Path) -> String {
+    data.to_str().unwrap().trim_matches('/').replace('/', "-")
+}
+
+/// The same bucket of a server, past the store's own way to it.
+fn server(data: &Path) -> Option<PrefixStore<AmazonS3>> {
+    let url = std::env::var("TAWNY_TEST_BUCKET").ok().filter(|_| env!("CARGO_CRATE_NAME") == "bucket")?;
+    let (bucket, below) = url.strip_prefix("s3://").unwrap().split_once('/').unwrap();
+    let server = AmazonS3Builder::from_env().with_bucket_name(bucket).with_allow_http(true).build().unwrap();
+    Some(PrefixStore::new(server, format!("{below}/{}", prefix(data))))
+}
+
+/// For a test that looks at files: those of the bucket below `data`, where a server has them.
+pub async fn fetch(data: &Path) {
+    use futures::TryStreamExt;
+    let Some(server) = server(data) else { return };
+    let _ = std::fs::remove_dir_all(data.join("segments"));
+    let objects: Vec<_> = server.list(None).try_collect().await.unwrap();
+    for object in objects {
+        let path = data.join(object.location.as_ref());
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, server.get(&object.location).await.unwrap().bytes().await.unwrap()).unwrap();
+    }
+}
+
+/// For a test that changed files: makes the segments of the bucket those below `data`, where a server has them.
+pub async fn give_back(data: &Path) {
+    use futures::TryStreamExt;
+    let Some(server) = server(data) else { return };
+    let objects: Vec<_> = server.list(Some(&"segments".into())).try_collect().await.unwrap();
+    for object in objects {
+        server.delete(&object.location).await.unwrap();
+    }
+    let mut folders = vec![data.join("segments")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let name = object_store::path::Path::parse(path.strip_prefix(data).unwrap().to_str().unwrap()).unwrap();
+            server.put(&name, std::fs::read(&path).unwrap().into()).await.unwrap();
+        }
+    }
 }
 
 pub async fn open(data: &Path, clock: &Arc<TestClock>) -> Store {

@@ -1,19 +1,19 @@
 //! Changes spliced into streams of labelled runs by `to_otlp.py mix`: how many runs pass from the change to the first finding of drift,
 //! and how often drift is found where nothing changed.
 //!
-//! Each stream is an environment of its own on one server, so that streams do not learn from one another. The model's name is overwritten: a
-//! change shows in behaviour alone.
+//! The streams are judged by the example `drift` of the crate `signals`, in one process with the server's code, or sent to a real server: there each
+//! is an environment of its own, so that streams do not learn from one another. The model's name is overwritten: a change shows in behaviour alone.
 
 use std::collections::{BTreeMap, HashMap};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use anyhow::{Context, Result, bail};
-use serde_json::{Value, json};
 
 use super::super::common::{Measured, Table};
-use super::{nanos, pages, report, send, wait};
-use crate::paths;
+use super::{pages, report, send, wait};
+use crate::{paths, shell};
 
 /// Runs before and after a change.
 const BEFORE: usize = 200;
@@ -62,8 +62,14 @@ const SPLICES: &[Splice] = &[
     Splice { control: true, ..splice("intercode, no change", "intercode", STRONGER, STRONGER) },
 ];
 
-/// Measures and prints.
-pub fn run(program: &Path, data: &Path, seeds: u64) -> Result<()> {
+/// Streams that are sent to a server at a time.
+const AT_ONCE: u64 = 4;
+
+/// Alarms of a splice: by seed, the number of the run and what it names.
+type Alarms = BTreeMap<u64, Vec<(usize, String)>>;
+
+/// Measures and prints, through `program` where one is given. Only the splices whose name holds one of `only`, where it names any.
+pub fn run(program: Option<&Path>, data: &Path, seeds: u64, only: &[String]) -> Result<()> {
     println!(
         "Drift: runs from a change to the first alarm, {seeds} streams of each ({BEFORE} runs before, {AFTER} after); \
          quantiles over all streams, `>{AFTER}` where the change was not found. Alarms without a change, one in how \
@@ -71,33 +77,132 @@ pub fn run(program: &Path, data: &Path, seeds: u64) -> Result<()> {
     );
     let columns = ["change", "found", "median", "90 %", "alarms, no change", "one in (95 %)", "named"];
     let mut table = Table::new(&columns);
+    let mut judge = if program.is_none() { Some(Judge::start()?) } else { None };
     for (at, one) in SPLICES.iter().enumerate() {
-        let measured = Measured::start(program, &format!("bench-drift-{at}"))?;
-        let mut streams: HashMap<String, (u64, usize)> = HashMap::new();
-        for seed in 1..=seeds {
-            let lines = mixed(data, one, seed)?;
-            for (number, line) in lines.iter().enumerate() {
-                streams.insert(trace_of(line), (seed, number));
-            }
-            let bodies: Vec<String> = lines.iter().map(Value::to_string).collect();
-            send(&measured.server.otlp_http, bodies.iter().map(String::as_str))?;
+        if !only.is_empty() && !only.iter().any(|part| one.name.contains(part.as_str()) || one.set == part) {
+            continue;
         }
-        wait(&measured.server.http, streams.len())?;
-        let url =
-            format!("{}/api/v1/findings?limit=500&detector=drift&from=2000-01-01T00:00:00Z", measured.server.http);
-        let mut alarms: BTreeMap<u64, Vec<(usize, String)>> = BTreeMap::new();
-        pages(&url, "findings", |finding| {
-            let trace = finding["trace_id"].as_str().unwrap_or_default();
-            if let Some((seed, number)) = streams.get(trace) {
-                let what = finding["evidence"]["dimension"].as_str().unwrap_or_default();
-                alarms.entry(*seed).or_default().push((*number, what.to_owned()));
-            }
-        })?;
-        measured.server.stop();
-        table.row(row(one, seeds, alarms));
+        let alarms = match (&mut judge, program) {
+            (Some(judge), _) => in_process(judge, data, one, seeds)?,
+            (None, Some(program)) => through_server(program, &format!("bench-drift-{at}"), data, one, seeds)?,
+            (None, None) => BTreeMap::new(),
+        };
+        let cells = row(one, seeds, alarms);
+        eprintln!("{}", cells.join(" | "));
+        table.row(cells);
     }
     println!("{table}");
-    Ok(())
+    judge.map_or(Ok(()), Judge::end)
+}
+
+/// The process that judges streams.
+struct Judge {
+    child: Child,
+    stdin: ChildStdin,
+    answers: BufReader<ChildStdout>,
+}
+
+impl Judge {
+    fn start() -> Result<Self> {
+        let mut command = shell::cargo(&["run", "--release", "--quiet", "-p", "signals", "--example", "drift"]);
+        let child = command.args(["--", "streams"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+        let mut child = child.context("cannot start cargo, which builds what judges the streams")?;
+        let stdin = child.stdin.take().context("no standard input")?;
+        let answers = BufReader::new(child.stdout.take().context("no standard output")?);
+        Ok(Self { child, stdin, answers })
+    }
+
+    /// Judges a stream of requests, one a line.
+    fn judge(&mut self, mut stream: impl Read) -> Result<Vec<(usize, String)>> {
+        let gone = "the example `drift` of the crate `signals` ended; its message is above";
+        std::io::copy(&mut stream, &mut self.stdin).context(gone)?;
+        self.stdin.write_all(b"\n").and_then(|()| self.stdin.flush()).context(gone)?;
+        let mut answer = String::new();
+        self.answers.read_line(&mut answer)?;
+        let alarms: serde_json::Value = serde_json::from_str(&answer).context(gone)?;
+        let one = |alarm: &serde_json::Value| Some((alarm[0].as_u64()? as usize, alarm[1].as_str()?.to_owned()));
+        Ok(alarms.as_array().into_iter().flatten().filter_map(one).collect())
+    }
+
+    fn end(mut self) -> Result<()> {
+        drop(self.stdin);
+        self.child.wait().context("the judging process was lost")?;
+        Ok(())
+    }
+}
+
+/// Judges the streams of a splice in one process, each while the next one is made.
+fn in_process(judge: &mut Judge, data: &Path, splice: &Splice, seeds: u64) -> Result<Alarms> {
+    let mut alarms = BTreeMap::new();
+    let mut next = Some(Mix::start(data, splice, 1)?);
+    for seed in 1..=seeds {
+        let Some(mut mix) = next.take() else { break };
+        if seed < seeds {
+            next = Some(Mix::start(data, splice, seed + 1)?);
+        }
+        alarms.insert(seed, judge.judge(&mut mix.lines)?);
+        mix.end()?;
+    }
+    Ok(alarms)
+}
+
+/// Sends the streams of a splice to a server of their own, several at a time, and reads what it found.
+fn through_server(program: &Path, name: &str, data: &Path, splice: &Splice, seeds: u64) -> Result<Alarms> {
+    let measured = Measured::start(program, name)?;
+    let url = &measured.server.otlp_http;
+    let mut streams: HashMap<String, (u64, usize)> = HashMap::new();
+    for first in (1..=seeds).step_by(AT_ONCE as usize) {
+        let sent: Vec<Result<Vec<String>>> = std::thread::scope(|scope| {
+            let send_one = |seed: u64| move || send_stream(url, data, splice, seed);
+            let threads: Vec<_> =
+                (first..=seeds.min(first + AT_ONCE - 1)).map(|seed| scope.spawn(send_one(seed))).collect();
+            let joined = threads.into_iter().map(std::thread::ScopedJoinHandle::join);
+            joined.map(|sent| sent.unwrap_or_else(|_| bail!("a sender gave up"))).collect()
+        });
+        for (seed, traces) in (first..).zip(sent) {
+            streams.extend(traces?.into_iter().enumerate().map(|(number, trace)| (trace, (seed, number))));
+        }
+    }
+    wait(&measured.server.http, streams.len())?;
+    let url = format!("{}/api/v1/findings?limit=500&detector=drift&from=2000-01-01T00:00:00Z", measured.server.http);
+    let mut alarms: Alarms = BTreeMap::new();
+    pages(&url, "findings", |finding| {
+        let trace = finding["trace_id"].as_str().unwrap_or_default();
+        // What is only worth knowing alerts nobody: that words are new, where pools are so small that all of theirs are known soon.
+        let alerts = finding["severity"] != "info";
+        if let Some((seed, number)) = streams.get(trace).filter(|_| alerts) {
+            let what = finding["evidence"]["dimension"].as_str().unwrap_or_default();
+            alarms.entry(*seed).or_default().push((*number, what.to_owned()));
+        }
+    })?;
+    measured.server.stop();
+    Ok(alarms)
+}
+
+/// Sends one stream, in an environment of its own; gives the traces in the order of time.
+fn send_stream(url: &str, data: &Path, splice: &Splice, seed: u64) -> Result<Vec<String>> {
+    let mut mix = Mix::start(data, splice, seed)?;
+    let mut traces = Vec::new();
+    for line in mix.lines.by_ref().lines() {
+        let line = line?;
+        let (trace, body) = in_environment(&line, seed).context("a line of the stream is no request with a span")?;
+        traces.push(trace);
+        send(url, std::iter::once(body.as_str()))?;
+    }
+    mix.end()?;
+    Ok(traces)
+}
+
+/// The trace of a request, and the request with an environment of its own. The text is not taken apart for it: with all that was said before in
+/// each call a run may be megabytes long.
+fn in_environment(line: &str, seed: u64) -> Option<(String, String)> {
+    const ATTRIBUTES: &str = r#""resource":{"attributes":["#;
+    const TRACE: &str = r#""traceId":""#;
+    let at = line.find(ATTRIBUTES)? + ATTRIBUTES.len();
+    let trace = line[line.find(TRACE)? + TRACE.len()..].split('"').next()?.to_ascii_lowercase();
+    let name = format!(r#"{{"key":"deployment.environment.name","value":{{"stringValue":"seed-{seed}"}}}}"#);
+    let comma = if line[at..].starts_with(']') { "" } else { "," };
+    Some((trace, format!("{}{name}{comma}{}", &line[..at], &line[at..])))
 }
 
 fn row(splice: &Splice, seeds: u64, mut alarms: BTreeMap<u64, Vec<(usize, String)>>) -> Vec<String> {
@@ -131,46 +236,49 @@ fn quantile(delays: &[usize], streams: u64, q: f64) -> String {
     delays.get(at).map_or_else(|| format!(">{AFTER}"), ToString::to_string)
 }
 
-/// One stream, as requests, in an environment of its own.
-fn mixed(data: &Path, splice: &Splice, seed: u64) -> Result<Vec<Value>> {
-    let folder = data.join(splice.set).join("dev");
-    let (set, labels) = (folder.join("otlp.jsonl.zst"), folder.join("labels.csv"));
-    let select = |which: &str| format!("{}:{which}", labels.display());
-    let truth = paths::scratch().join("bench-drift-truth.csv");
-    let out = Command::new("python3")
-        .arg(data.join("to_otlp.py"))
-        .args(["mix", "--output", "-", "--silent", "production-model", "--gap", "30"])
-        .arg("--before")
-        .arg(&set)
-        .arg("--after")
-        .arg(&set)
-        .args(["--before-select", &select(splice.before), "--after-select", &select(splice.after)])
-        .args(["--n-before", &BEFORE.to_string(), "--n-after", &AFTER.to_string(), "--seed", &seed.to_string()])
-        .args(splice.more)
-        .arg("--truth")
-        .arg(truth)
-        .stderr(Stdio::piped())
-        .output()
-        .context("cannot start python3, which splices the streams")?;
-    if !out.status.success() {
-        bail!("to_otlp.py mix failed: {}", String::from_utf8_lossy(&out.stderr));
-    }
-    let mut lines = Vec::new();
-    for line in String::from_utf8(out.stdout)?.lines() {
-        let mut request: Value = serde_json::from_str(line)?;
-        if let Some(attributes) = request["resourceSpans"][0]["resource"]["attributes"].as_array_mut() {
-            let environment = format!("seed-{seed}");
-            attributes.push(json!({"key": "deployment.environment.name", "value": {"stringValue": environment}}));
-        }
-        lines.push(request);
-    }
-    lines.sort_by_key(|request| super::spans(request).map(|span| nanos(&span["startTimeUnixNano"])).min());
-    Ok(lines)
+/// A stream that is being made.
+struct Mix {
+    child: Child,
+    lines: BufReader<ChildStdout>,
 }
 
-fn trace_of(request: &Value) -> String {
-    let first = super::spans(request).next();
-    first.and_then(|span| span["traceId"].as_str()).unwrap_or_default().to_ascii_lowercase()
+impl Mix {
+    /// Begins to make the stream of a seed: requests in the order of time, one a line.
+    fn start(data: &Path, splice: &Splice, seed: u64) -> Result<Self> {
+        let folder = data.join(splice.set).join("dev");
+        let (set, labels) = (folder.join("otlp.jsonl.zst"), folder.join("labels.csv"));
+        let select = |which: &str| format!("{}:{which}", labels.display());
+        let truth = paths::scratch().join(format!("bench-drift-truth-{seed}.csv"));
+        std::fs::create_dir_all(paths::scratch())?;
+        let mut child = Command::new("python3")
+            .arg(data.join("to_otlp.py"))
+            .args(["mix", "--output", "-", "--silent", "production-model", "--gap", "30"])
+            .arg("--before")
+            .arg(&set)
+            .arg("--after")
+            .arg(&set)
+            .args(["--before-select", &select(splice.before), "--after-select", &select(splice.after)])
+            .args(["--n-before", &BEFORE.to_string(), "--n-after", &AFTER.to_string(), "--seed", &seed.to_string()])
+            .args(splice.more)
+            .arg("--truth")
+            .arg(truth)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .context("cannot start python3, which splices the streams")?;
+        let lines = BufReader::with_capacity(1 << 16, child.stdout.take().context("no standard output")?);
+        Ok(Self { child, lines })
+    }
+
+    /// Says what went wrong, if anything did.
+    fn end(self) -> Result<()> {
+        drop(self.lines);
+        let out = self.child.wait_with_output()?;
+        if !out.status.success() {
+            bail!("to_otlp.py mix failed: {}", String::from_utf8_lossy(&out.stderr));
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -190,5 +298,17 @@ mod tests {
         let row = row(&SPLICES[0], 2, alarms);
         assert_eq!(row[1..4], ["1 of 2", "31", ">300"]);
         assert_eq!((row[4].as_str(), row[6].as_str()), ("1 in 400 runs", "rounds 1"));
+    }
+
+    #[test]
+    fn a_stream_gets_an_environment_of_its_own_and_stays_the_same_otherwise() {
+        let line = r#"{"resourceSpans":[{"resource":{"attributes":[{"key":"a","value":{"intValue":"1"}}]},"scopeSpans":[{"spans":[{"traceId":"AB01"}]}]}]}"#;
+        let (trace, body) = in_environment(line, 7).unwrap();
+        let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+        assert_eq!(trace, "ab01");
+        let attributes = &body["resourceSpans"][0]["resource"]["attributes"];
+        assert_eq!(attributes[0]["value"]["stringValue"], "seed-7");
+        assert_eq!(attributes[1]["key"], "a");
+        assert!(in_environment("{}", 7).is_none());
     }
 }

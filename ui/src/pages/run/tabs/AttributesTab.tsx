@@ -7,13 +7,14 @@ import { inline, parseJson } from "@/lib/json";
 import { CopyButton } from "@/ui/CopyButton";
 import { JsonView } from "@/ui/JsonView";
 import { TextBlock } from "@/ui/TextBlock";
+import { useLook } from "../useLook";
 import classes from "./tabs.module.css";
 
 /** Characters of a value shown before it is opened. */
 const SHORT = 160;
 
 export function AttributesTab({ step }: { step: Step }) {
-  const [find, setFind] = useState("");
+  const [{ look: find = "" }, set] = useLook();
   const rows = useMemo(() => Object.entries(step.attributes).sort(([a], [b]) => a.localeCompare(b)), [step]);
   const needle = find.trim().toLowerCase();
   const shown = needle ? rows.filter(([key, value]) => `${key} ${inline(value)}`.toLowerCase().includes(needle)) : rows;
@@ -47,7 +48,7 @@ export function AttributesTab({ step }: { step: Step }) {
           placeholder="Search attributes"
           leftSection={<IconSearch size={14} stroke={1.8} />}
           value={find}
-          onChange={(event) => setFind(event.currentTarget.value)}
+          onChange={(event) => set({ look: event.currentTarget.value || undefined })}
         />
       )}
       {shown.length === 0 ? (

@@ -1,6 +1,6 @@
 /** What was said in a step: of a model call what is new since the call before it; input and output where it is no conversation. */
 import { useQuery } from "@tanstack/react-query";
-import { useMemo, useState } from "react";
+import { useMemo } from "react";
 import { stepQuery } from "@/api/queries";
 import type { Run, Step } from "@/api/types";
 import { conversation } from "@/lib/conversation";
@@ -9,6 +9,7 @@ import { roundBefore, sinceRound } from "@/lib/rounds";
 import { AnyValue } from "@/ui/TextBlock";
 import { StepLink } from "../StepLink";
 import { TurnBlock } from "../Turn";
+import { useLook } from "../useLook";
 import { Fold, Section } from "./Section";
 import classes from "./tabs.module.css";
 
@@ -30,7 +31,7 @@ export function MessagesTab({ run, steps, step, select }: Props) {
     return known && known.input.length > 0 ? sinceRound(known, step.messages.input) : undefined;
   }, [earlier.data, step]);
   const turns = useMemo(() => conversation(step.messages.input, step.messages.output), [step]);
-  const [all, setAll] = useState(false);
+  const [{ all = false }, set] = useLook();
   const asked = turns.filter((turn) => !turn.output);
   const answered = turns.filter((turn) => turn.output);
   const isNew = (turn: (typeof turns)[number]) => since?.fresh.has(step.messages.input.indexOf(turn.message)) ?? false;
@@ -73,7 +74,7 @@ export function MessagesTab({ run, steps, step, select }: Props) {
         <TurnBlock key={at} turn={turn} clamp />
       ))}
       {hidden > 0 && (
-        <button type="button" className={classes.earlier} onClick={() => setAll(true)}>
+        <button type="button" className={classes.earlier} onClick={() => set({ all: true })}>
           {since ? `${plural(hidden, "message")} as in the call before` : plural(hidden, "earlier message")}
         </button>
       )}
