@@ -199,13 +199,16 @@ pub const OPEN_FILES_WANTED: usize = 16_384;
 pub const MIN_OPEN_FILES: usize = 128;
 /// One part of so many of the open files is for files, the rest for connections.
 const OPEN_FILES_SHARE: usize = 2;
-/// Share of the memory budget for rows not yet in a segment, in percent.
-const HOT_SHARE: usize = 40;
+/// Share of the memory budget for rows not yet in a segment, in percent. With indexes, the allocator's room and what flushes build of
+/// them they take more than twice what is counted.
+const HOT_SHARE: usize = 16;
+/// With less, a request of full size would wait until memory is empty.
+const MIN_HOT: usize = MAX_BODY;
 /// Share for queries, in percent.
 const QUERY_SHARE: usize = 35;
 /// Share for requests being received and decoded, in percent.
 const INFLIGHT_SHARE: usize = 15;
-/// The memory budget where none is set. The rest, 10 percent, is for caches and for the program itself.
+/// The memory budget where none is set. The rest is for caches, for runs being judged, and for the program itself.
 pub const DEFAULT_MEMORY: usize = 1 << 30;
 /// The smallest memory budget that leaves room for one request of full size.
 pub const MIN_MEMORY: usize = 256 << 20;
@@ -220,7 +223,7 @@ impl Limits {
             inflight_bytes: share(INFLIGHT_SHARE).max(2 * MAX_BODY),
             decoders: std::thread::available_parallelism().map_or(2, usize::from),
             connections: 4096,
-            hot_bytes: share(HOT_SHARE),
+            hot_bytes: share(HOT_SHARE).max(MIN_HOT),
             flush_bytes: FLUSH_BYTES,
             queue_bytes: QUEUE_BYTES,
             query_bytes: share(QUERY_SHARE),
