@@ -94,9 +94,11 @@ export function CostsPage() {
           name="Spent"
           value={usd(total?.cost_usd)}
           note={
-            total
-              ? `${compact(total.calls)} calls, ${usd(total.calls > 0 ? total.cost_usd / total.calls : null)} each`
-              : ""
+            !total
+              ? ""
+              : total.calls === 0
+                ? "no calls"
+                : `${compact(total.calls)} calls, ${usd(total.cost_usd / total.calls)} each`
           }
         />
         <Figure

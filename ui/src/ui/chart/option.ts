@@ -132,7 +132,16 @@ export function timeOption(props: TimeChartProps, palette: Palette): Option {
                 silent: true,
                 symbol: "none",
                 lineStyle: { color: palette.warn, type: [4, 3], width: 1 },
-                label: { color: palette.warn, fontSize: 10.5, position: "insideEndTop", formatter: threshold.name },
+                label: {
+                  color: palette.warn,
+                  fontSize: 10.5,
+                  position: "insideStartTop",
+                  formatter: threshold.name,
+                  // Lines and marks run through it.
+                  backgroundColor: palette.panel,
+                  padding: [1, 3],
+                  borderRadius: 3,
+                },
                 data: [{ yAxis: threshold.value }],
               }
             : undefined,
