@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use model::{Span, SpanId, SpanStatus, StepKind, Timestamp};
 use proptest::prelude::*;
-use signals::metrics::{FAMILIES, Id, Kind, Limits, OTHER, Sample, Sent};
+use signals::metrics::{FAMILIES, Id, Kind, Limits, OTHER, Sample, Scope, Sent};
 
 use crate::support::{Kept, SECOND, agent_run, resolved, span, usage, value};
 
@@ -183,10 +183,8 @@ fn more_different_steps_than_are_remembered_are_counted_as_few_are() {
         }
         kept.look(&resolved(&spans, 60), &[], now);
     }
-    let samples = kept.registry.samples(now);
-    assert_eq!(value(&samples, "agent_tool_calls_total", &[]), Some(27_003.0));
-    assert_eq!(value(&samples, "agent_tool_calls_total", &[("tool_name", "tool 8999")]), Some(3.0));
-    assert_eq!(value(&samples, "agent_tool_duration_seconds_count", &[("tool_name", "tool 0")]), Some(3.0));
+    let tools = kept.registry.bundle(Scope::default(), now).agent.tool_selection_distribution;
+    assert_eq!((tools.len(), tools["tool 0"], tools["tool 8999"], tools["search"]), (9_001, 3.0, 3.0, 3.0));
 }
 
 /// The project of all runs here.
