@@ -207,7 +207,9 @@ impl Judge for Counting {
         let scores: Vec<Score> = case.scores.iter().map(score).collect();
         let Share { counted, exemplars } = registry.share(run, case.steps, &scores, case.now);
         if let Some(series) = &self.series {
-            for service in case.steps.iter().filter_map(|step| step.span.service.as_ref()) {
+            // Steps beside each other are mostly of one service.
+            let services = case.steps.chunk_by(|a, b| a.span.service == b.span.service);
+            for service in services.filter_map(|steps| steps[0].span.service.as_ref()) {
                 if series.derived.note(&run.tenant.project, service) {
                     self.noted.push((Arc::clone(&run.tenant.project), Arc::clone(service)));
                     let insert = "INSERT OR IGNORE INTO metrics_services (project, service) VALUES (?1, ?2)";

@@ -56,6 +56,9 @@ impl Counted {
 
     /// What has to be added to `before` to get this; only what is not zero.
     pub fn since(&self, before: &Self) -> Vec<(Cell, f64)> {
+        if before.0.is_empty() {
+            return self.0.iter().copied().filter(|(_, share)| *share != 0.0).collect();
+        }
         let (mut new, mut old) = (self.0.iter().peekable(), before.0.iter().peekable());
         let mut changes = Vec::new();
         loop {

@@ -132,9 +132,6 @@ pub enum Label {
 }
 
 impl Label {
-    /// How many there are.
-    pub const COUNT: usize = Self::Detector as usize + 1;
-
     /// The names it is exposed under.
     pub const fn names(self) -> &'static [&'static str] {
         match self {
@@ -230,6 +227,8 @@ pub struct Family {
     pub source: &'static str,
     /// Its labels, beside `project`, `environment` and `source`.
     pub labels: &'static [Label],
+    /// Words of ours that tell its series apart, beside the texts of senders: values of one of its labels.
+    pub words: &'static [super::Word],
     /// Upper bounds of its buckets, without the last, which has none.
     pub buckets: &'static [f64],
     /// Which layer of signals.

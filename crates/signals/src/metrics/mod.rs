@@ -1,8 +1,7 @@
 //! Metrics derived from runs: one table of families, what a run gives to each, the counters, and how they are shown.
 //!
 //! * [`FAMILIES`]: the table; [`Family`] says what a row means. [`BESIDE`]: families that runs give nothing to.
-//! * [`observe`]: a run's observations, whatever was counted before.
-//! * [`Registry`]: counters and histograms with exemplars. Pure: the caller keeps what has to be kept.
+//! * [`Registry`]: what runs give, as counters and histograms with exemplars. Pure: the caller keeps what has to be kept.
 //! * [`Exposed`], [`write()`]: series under every name, in two text formats.
 //! * [`Bundle`]: the four layers in one structure.
 
@@ -20,9 +19,11 @@ mod rates;
 mod recent;
 mod registry;
 mod sheet;
+mod subject;
 mod table;
 mod text;
 mod texts;
+mod word;
 
 /// A map whose keys need no defence: numbers of ours, and hashes.
 type FastMap<K, V> = std::collections::HashMap<K, V, foldhash::fast::FixedState>;
@@ -35,9 +36,11 @@ pub use exposed::{Exposed, Labels, Point, SOURCE, Sample, Show, Value, ZERO_NANO
 pub use family::{Family, Kind, Label, Layer, Spelling, When};
 pub use id::Id;
 pub use in_sql::{IN_SQL, InSql};
-pub use observe::{Observation, Score, UNKNOWN, observe};
+pub use observe::{Score, UNKNOWN};
 pub use rates::{RATES, Rate};
 pub use recent::WINDOW_NANOS;
-pub use registry::{Exemplar, LABEL_CHARS, Limits, OTHER, Registry, Sent, SeriesRow, Share};
+pub use registry::{Exemplar, Limits, OTHER, Registry, Sent, SeriesRow, Share};
 pub use table::{FAMILIES, GEN_AI};
 pub use text::{Format, write};
+pub use texts::LABEL_CHARS;
+pub use word::Word;

@@ -14,22 +14,26 @@ use model::{ResolvedStep, Run, RunStatus, SpanId, SpanStatus, StepKind, Usage};
 use self::gen_ai::gen_ai;
 use self::scores::{hallucination, is_denial, names_approval, of_scores};
 use super::Id;
+use super::subject::Subject;
+use super::word::Word;
 use crate::detect::windows::window;
 
-/// Labels a family has at most.
-pub(super) const LABELS_MAX: usize = 5;
-
-/// One observation.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Observation<'a> {
-    /// Family.
-    pub family: Id,
-    /// Values of the family's labels, in its order; unused ones are empty.
-    pub labels: [&'a str; LABELS_MAX],
-    /// What is counted or observed.
-    pub value: f64,
-    /// Position of the step that it tells of; `None` for the run.
+/// What an observation is about.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct About {
+    /// Number of the subject its labels are taken from.
+    pub subject: u32,
+    /// Position of the step; `None` for the run.
     pub step: Option<usize>,
+}
+
+/// Whoever takes observations.
+pub(super) trait Observer {
+    /// The number of a subject, for observations about it.
+    fn subject(&mut self, subject: &Subject<'_>) -> u32;
+
+    /// Takes an observation: the family, the word beside the subject's texts, and what is counted or observed.
+    fn take(&mut self, about: About, family: Id, word: Word, value: f64);
 }
 
 /// A judgement about a run or a step, as far as it is counted.
@@ -48,37 +52,30 @@ pub struct Score {
 /// The value of a label nobody gave.
 pub const UNKNOWN: &str = "unknown";
 
-/// Calls `give` with every observation of a run.
-pub fn observe<'a>(
-    run: &'a Run,
-    steps: &'a [ResolvedStep],
-    scores: &'a [Score],
-    give: &mut impl FnMut(Observation<'a>),
-) {
+/// Tells `to` every observation of a run.
+pub(super) fn observe(run: &Run, steps: &[ResolvedStep], scores: &[Score], to: &mut impl Observer) {
     let settled = !run.provisional;
     if !settled && run.root_span_id.is_none() {
         return;
     }
-    let about = About::of(run);
-    let mut out = |family, labels: &[&'a str], value, step| {
-        let mut all = [""; LABELS_MAX];
-        all[..labels.len()].copy_from_slice(labels);
-        give(Observation { family, labels: all, value, step });
-    };
-    out(Id::Started, &[about.agent, about.workflow], 1.0, None);
+    let whole = subject_of_run(run);
+    let about_run = About { subject: to.subject(&whole), step: None };
+    to.take(about_run, Id::Started, Word::None, 1.0);
+    let about = |(at, step)| About { subject: to.subject(&subject_of_step(&whole, step)), step: Some(at) };
+    let about: Vec<About> = steps.iter().enumerate().map(about).collect();
     let rooted = if settled { Vec::new() } else { rooted(steps) };
     for (at, step) in steps.iter().enumerate() {
         if settled || rooted[at] {
-            at_once(&about, at, step, &mut out);
+            at_once(about[at], step, to);
         }
     }
     if settled {
-        of_run(&about, run, steps, &mut out);
-        for (at, step) in steps.iter().enumerate() {
-            of_step(&about, at, step, &mut out);
+        of_run(&whole, about_run, run, steps, to);
+        for (about, step) in about.iter().zip(steps) {
+            of_step(*about, step, to);
         }
-        rounds(&about, run, steps, scores, &mut out);
-        of_scores(&about, scores, &mut out);
+        rounds(&about, run, steps, scores, to);
+        of_scores(&whole, about_run, scores, to);
     }
 }
 
@@ -97,22 +94,38 @@ fn rooted(steps: &[ResolvedStep]) -> Vec<bool> {
     rooted.collect()
 }
 
-/// What all observations of a run share.
-struct About<'a> {
-    agent: &'a str,
-    workflow: &'a str,
+fn subject_of_run(run: &Run) -> Subject<'_> {
+    Subject {
+        project: &run.tenant.project,
+        environment: &run.tenant.environment,
+        workflow: run.workflow.as_deref().or(Some(&*run.name)).filter(|name| !name.is_empty()).unwrap_or(UNKNOWN),
+        task_type: run.query_type.as_deref().unwrap_or(UNKNOWN),
+        kind: None,
+        agent: run.agent.as_deref().or(run.service.as_deref()).unwrap_or(UNKNOWN),
+        name: "",
+        model: "",
+        asked: "",
+        provider: "",
+        tool: "",
+        error: if run.status == RunStatus::Error { error_type(run.error_type.as_deref()) } else { "" },
+    }
 }
 
-impl<'a> About<'a> {
-    fn of(run: &'a Run) -> Self {
-        Self {
-            agent: run.agent.as_deref().or(run.service.as_deref()).unwrap_or(UNKNOWN),
-            workflow: run.workflow.as_deref().or(Some(&*run.name)).filter(|name| !name.is_empty()).unwrap_or(UNKNOWN),
-        }
-    }
-
-    fn agent_of(&self, step: &'a ResolvedStep) -> &'a str {
-        step.agent.as_deref().unwrap_or(self.agent)
+/// A step's, of a run with this one.
+fn subject_of_step<'a>(whole: &Subject<'a>, step: &'a ResolvedStep) -> Subject<'a> {
+    let span = &*step.span;
+    let model = span.model.as_deref().unwrap_or(UNKNOWN);
+    Subject {
+        task_type: "",
+        kind: Some(span.kind),
+        agent: step.agent.as_deref().unwrap_or(whole.agent),
+        name: &span.name,
+        model,
+        asked: span.request_model.as_deref().unwrap_or(model),
+        provider: span.provider.as_deref().unwrap_or(UNKNOWN),
+        tool: tool(step),
+        error: if failed(step) { error_type(span.error_type.as_deref()) } else { "" },
+        ..*whole
     }
 }
 
@@ -137,91 +150,72 @@ fn is_timeout(step: &ResolvedStep) -> bool {
     step.span.error_type.as_deref().is_some_and(says) || step.span.error_message.as_deref().is_some_and(says)
 }
 
-/// The OpenAI Agents SDK's word for a kind.
-fn span_type(kind: StepKind) -> &'static str {
-    match kind {
-        StepKind::Llm => "generation",
-        StepKind::Tool => "function",
-        _ => kind.as_str(),
-    }
-}
-
 /// The tool of a tool step.
 fn tool(step: &ResolvedStep) -> &str {
     step.span.tool_name.as_deref().unwrap_or(&step.span.name)
 }
 
-fn at_once<'a>(
-    about: &About<'a>,
-    at: usize,
-    step: &'a ResolvedStep,
-    out: &mut impl FnMut(Id, &[&'a str], f64, Option<usize>),
-) {
+/// 1 where it is so. Where it may be but is not, 0 is counted, so that the series is there before the first time.
+fn one_if(so: bool) -> f64 {
+    f64::from(u8::from(so))
+}
+
+fn at_once(about: About, step: &ResolvedStep, to: &mut impl Observer) {
     let span = &*step.span;
     let ended = !span.end.is_unset();
     if span.kind == StepKind::Other || !(ended || failed(step)) {
         return;
     }
     if let Some(seconds) = seconds(step) {
-        let labels = [about.workflow, &*span.name, span.kind.as_str(), span_type(span.kind)];
-        out(Id::StepDuration, &labels, seconds, Some(at));
+        to.take(about, Id::StepDuration, Word::None, seconds);
     }
     if failed(step) {
-        let labels = [about.workflow, &*span.name, error_type(span.error_type.as_deref())];
-        out(Id::StepErrors, &labels, 1.0, Some(at));
+        to.take(about, Id::StepErrors, Word::None, 1.0);
     }
     if step.tool_call {
-        let (agent, tool) = (about.agent_of(step), tool(step));
         let status = match failed(step) {
-            true if is_timeout(step) => "timeout",
-            true => "failure",
-            false => "success",
+            true if is_timeout(step) => Word::Timeout,
+            true => Word::Failure,
+            false => Word::Success,
         };
-        out(Id::ToolCalls, &[agent, about.workflow, tool, status], 1.0, Some(at));
-        // Zero where none failed, so that the series is there before the first failure.
-        out(Id::ToolFailures, &[agent, about.workflow, tool], f64::from(u8::from(failed(step))), Some(at));
+        to.take(about, Id::ToolCalls, status, 1.0);
+        to.take(about, Id::ToolFailures, Word::None, one_if(failed(step)));
         if let Some(seconds) = seconds(step) {
-            out(Id::ToolDuration, &[agent, about.workflow, tool], seconds, Some(at));
+            to.take(about, Id::ToolDuration, Word::None, seconds);
         }
     }
 }
 
-fn of_run<'a>(
-    about: &About<'a>,
-    run: &'a Run,
-    steps: &'a [ResolvedStep],
-    out: &mut impl FnMut(Id, &[&'a str], f64, Option<usize>),
-) {
-    let labels = [about.agent, about.workflow];
+fn of_run<'a>(whole: &Subject<'a>, about: About, run: &Run, steps: &'a [ResolvedStep], to: &mut impl Observer) {
     let status = match run.status {
-        RunStatus::Error => "failure",
-        RunStatus::Abandoned => "abandoned",
-        RunStatus::Ok | RunStatus::Running => "success",
+        RunStatus::Error => Word::Failure,
+        RunStatus::Abandoned => Word::Abandoned,
+        RunStatus::Ok | RunStatus::Running => Word::Success,
     };
-    let task_type = run.query_type.as_deref().unwrap_or(UNKNOWN);
-    out(Id::Requests, &[about.agent, about.workflow, task_type, status], 1.0, None);
+    to.take(about, Id::Requests, status, 1.0);
     if run.status != RunStatus::Abandoned {
-        out(Id::Duration, &labels, run.duration_ms / 1e3, None);
+        to.take(about, Id::Duration, Word::None, run.duration_ms / 1e3);
     }
     if run.status == RunStatus::Error {
-        out(Id::Errors, &[about.agent, about.workflow, error_type(run.error_type.as_deref())], 1.0, None);
+        to.take(about, Id::Errors, Word::None, 1.0);
     }
     if let Some(tokens) = run.usage.total_tokens() {
-        out(Id::TokensPerRequest, &labels, tokens as f64, None);
+        to.take(about, Id::TokensPerRequest, Word::None, tokens as f64);
     }
     if let Some(cost) = run.cost {
-        out(Id::CostPerRun, &labels, cost.as_f64(), None);
+        to.take(about, Id::CostPerRun, Word::None, cost.as_f64());
     }
-    out(Id::LlmCallsPerRun, &labels, f64::from(run.llm_calls), None);
-    out(Id::ReasoningSteps, &labels, f64::from(run.rounds), None);
-    out(Id::ToolCallsPerRun, &labels, f64::from(run.tool_calls), None);
-    out(Id::RetriesPerRun, &labels, f64::from(run.retries), None);
+    to.take(about, Id::LlmCallsPerRun, Word::None, f64::from(run.llm_calls));
+    to.take(about, Id::ReasoningSteps, Word::None, f64::from(run.rounds));
+    to.take(about, Id::ToolCallsPerRun, Word::None, f64::from(run.tool_calls));
+    to.take(about, Id::RetriesPerRun, Word::None, f64::from(run.retries));
     let largest = steps.iter().enumerate().filter(|(_, step)| step.call);
     let largest =
         largest.filter_map(|(at, step)| Some((step.span.usage.input_tokens?, at))).max_by_key(|(tokens, _)| *tokens);
     if let Some((tokens, at)) = largest {
         let model = steps[at].span.model.as_deref().unwrap_or(UNKNOWN);
-        out(Id::ContextTokens, &[about.agent, about.workflow, model], tokens as f64, Some(at));
+        let about = About { subject: to.subject(&Subject { model, ..*whole }), step: Some(at) };
+        to.take(about, Id::ContextTokens, Word::None, tokens as f64);
     }
     // To look a window up is slow beside the rest, and most calls of a run ask one model.
     let mut last: Option<(&str, Option<u64>)> = None;
@@ -237,83 +231,73 @@ fn of_run<'a>(
     };
     let fullest = steps.iter().enumerate().filter_map(share).max_by(|a, b| a.0.total_cmp(&b.0));
     if let Some((share, at, model)) = fullest {
-        out(Id::ContextShare, &[about.agent, about.workflow, model], share, Some(at));
+        let about = About { subject: to.subject(&Subject { model, ..*whole }), step: Some(at) };
+        to.take(about, Id::ContextShare, Word::None, share);
     }
 }
 
-fn of_step<'a>(
-    about: &About<'a>,
-    at: usize,
-    step: &'a ResolvedStep,
-    out: &mut impl FnMut(Id, &[&'a str], f64, Option<usize>),
-) {
+fn of_step(about: About, step: &ResolvedStep, to: &mut impl Observer) {
     let span = &*step.span;
-    let agent = about.agent_of(step);
-    let model = span.model.as_deref().unwrap_or(UNKNOWN);
-    let call = [agent, about.workflow, model, span.provider.as_deref().unwrap_or(UNKNOWN)];
-    let some = Some(at);
     if step.call {
-        out(Id::LlmCalls, &call, 1.0, some);
-        out(Id::LlmErrors, &call, f64::from(u8::from(failed(step))), some);
+        to.take(about, Id::LlmCalls, Word::None, 1.0);
+        to.take(about, Id::LlmErrors, Word::None, one_if(failed(step)));
         if let Some(seconds) = seconds(step) {
-            out(Id::LlmDuration, &[call[0], call[1], call[2], call[3], &*span.name], seconds, some);
+            to.take(about, Id::LlmDuration, Word::None, seconds);
         }
         if let Some(millis) = span.ttft_ms {
-            out(Id::TimeToFirstToken, &call, millis / 1e3, some);
+            to.take(about, Id::TimeToFirstToken, Word::None, millis / 1e3);
         }
     }
     if step.counted {
-        let labels = |last| [call[0], call[1], call[2], call[3], last];
         for (direction, tokens) in directions(&span.usage) {
-            out(Id::Tokens, &labels(direction), tokens as f64, some);
+            to.take(about, Id::Tokens, direction, tokens as f64);
         }
         for (class, tokens) in classes(&span.usage) {
-            out(Id::TokensByClass, &labels(class), tokens as f64, some);
+            to.take(about, Id::TokensByClass, class, tokens as f64);
         }
         if let Some(tokens) = span.usage.total_tokens() {
-            out(Id::TokensPerStep, &call[..3], tokens as f64, some);
+            to.take(about, Id::TokensPerStep, Word::None, tokens as f64);
         }
     }
     if let Some(cost) = span.cost.filter(|_| step.cost_counted) {
-        out(Id::Cost, &call, cost.as_f64().max(0.0), some);
+        to.take(about, Id::Cost, Word::None, cost.as_f64().max(0.0));
     }
     let unread = failed(step) && span.error_type.as_deref().is_some_and(is_parse_failure);
-    // Zero for every call, so that the series is there before the first failure.
     if step.call || (unread && span.kind == StepKind::Chain) {
-        out(Id::ParseFailures, &call, f64::from(u8::from(unread)), some);
+        to.take(about, Id::ParseFailures, Word::None, one_if(unread));
     }
     // A tool's call that is told twice asks once.
     if names_approval(tool(step)) && (step.tool_call || span.kind != StepKind::Tool) {
         let denied = span.outcome.as_deref().is_some_and(is_denial);
         let outcome = match failed(step) {
-            true if is_timeout(step) => "timeout",
-            true => "denied",
-            false if denied => "denied",
-            false => "granted",
+            true if is_timeout(step) => Word::Timeout,
+            true => Word::Denied,
+            false if denied => Word::Denied,
+            false => Word::Granted,
         };
-        out(Id::Approvals, &[agent, outcome], 1.0, some);
+        to.take(about, Id::Approvals, outcome, 1.0);
     }
-    gen_ai(about, step, at, out);
+    gen_ai(about, step, to);
     match span.kind {
-        StepKind::Handoff => out(Id::Handoffs, &call[..2], 1.0, some),
+        StepKind::Handoff => to.take(about, Id::Handoffs, Word::None, 1.0),
         StepKind::Guardrail => {
             let said =
                 span.outcome.as_deref().is_some_and(|outcome| outcome.contains("trigger") || outcome.contains("block"));
-            let outcome = if failed(step) || said { "triggered" } else { "passed" };
-            out(Id::Guardrails, &[agent, &*span.name, outcome], 1.0, some);
+            let outcome = if failed(step) || said { Word::Triggered } else { Word::Passed };
+            to.take(about, Id::Guardrails, outcome, 1.0);
         }
         StepKind::Retriever => {
             let outcome = match span.documents {
-                None => UNKNOWN,
-                Some(0) => "empty",
-                Some(_) => "hit",
+                None => Word::Unknown,
+                Some(0) => Word::Empty,
+                Some(_) => Word::Hit,
             };
-            out(Id::Retrievals, &[agent, about.workflow, outcome], 1.0, some);
+            to.take(about, Id::Retrievals, outcome, 1.0);
         }
         _ => {}
     }
     if step.retry_of.is_some() {
-        out(Id::Recoveries, &[agent, "retry"], 1.0, some);
+        to.take(about, Id::Recoveries, Word::Retry, 1.0);
     }
 }
 
@@ -334,39 +318,33 @@ fn is_parse_failure(error: &str) -> bool {
 }
 
 /// Tokens by direction; those of no known direction apart, so that the sum is the total.
-fn directions(usage: &Usage) -> impl Iterator<Item = (&'static str, u64)> {
+fn directions(usage: &Usage) -> impl Iterator<Item = (Word, u64)> {
     let (input, output) = (usage.input_tokens, usage.output_tokens);
     let split = input.unwrap_or(0).saturating_add(output.unwrap_or(0));
     let rest = usage.total_tokens().unwrap_or(0).saturating_sub(split);
-    [("input", input), ("output", output), (UNKNOWN, (rest > 0).then_some(rest))]
+    [(Word::Input, input), (Word::Output, output), (Word::Unknown, (rest > 0).then_some(rest))]
         .into_iter()
         .filter_map(|(direction, tokens)| Some((direction, tokens?)))
 }
 
 /// Tokens by class, each once. A part larger than its whole proves that the whole leaves it out.
-fn classes(usage: &Usage) -> impl Iterator<Item = (&'static str, u64)> {
+fn classes(usage: &Usage) -> impl Iterator<Item = (Word, u64)> {
     let apart = |whole: Option<u64>, part: u64| whole.map(|whole| if part > whole { whole } else { whole - part });
     let (read, write) = (usage.cache_read_tokens, usage.cache_write_tokens);
     let cached = read.unwrap_or(0).saturating_add(write.unwrap_or(0));
     [
-        ("input", apart(usage.input_tokens, cached)),
-        ("cache_read", read),
-        ("cache_write", write),
-        ("output", apart(usage.output_tokens, usage.reasoning_tokens.unwrap_or(0))),
-        ("reasoning", usage.reasoning_tokens),
+        (Word::Input, apart(usage.input_tokens, cached)),
+        (Word::CacheRead, read),
+        (Word::CacheWrite, write),
+        (Word::Output, apart(usage.output_tokens, usage.reasoning_tokens.unwrap_or(0))),
+        (Word::Reasoning, usage.reasoning_tokens),
     ]
     .into_iter()
     .filter_map(|(class, tokens)| Some((class, tokens?)))
 }
 
 /// What each round came to, and fallbacks to another model.
-fn rounds<'a>(
-    about: &About<'a>,
-    run: &'a Run,
-    steps: &'a [ResolvedStep],
-    scores: &[Score],
-    out: &mut impl FnMut(Id, &[&'a str], f64, Option<usize>),
-) {
+fn rounds(about: &[About], run: &Run, steps: &[ResolvedStep], scores: &[Score], to: &mut impl Observer) {
     let (mut failed_tools, mut retried_tools) = (HashSet::new(), HashSet::new());
     for step in steps.iter().filter(|step| step.span.kind == StepKind::Tool) {
         if let Some(caller) = step.called_by {
@@ -384,24 +362,23 @@ fn rounds<'a>(
     let mut failed_model: Option<&str> = None;
     for (at, step) in steps.iter().enumerate().filter(|(_, step)| step.call) {
         let span = &*step.span;
-        let agent = about.agent_of(step);
         // What was asked for: a call that failed names no other, one that was answered the dated model that answered.
         let asked = span.request_model.as_deref().or(span.model.as_deref());
         let fallback = failed_model.is_some_and(|model| asked.is_some_and(|other| other != model));
         if fallback && step.retry_of.is_none() {
-            out(Id::Recoveries, &[agent, "fallback"], 1.0, Some(at));
+            to.take(about[at], Id::Recoveries, Word::Fallback, 1.0);
         }
         failed_model = if failed(step) { asked } else { None };
         let is_last = Some(at) == last;
         let outcome = match () {
-            () if span.finish_reason.as_deref().is_some_and(is_block) => "safety_blocked",
-            () if is_last && hallucinated => "hallucination",
-            () if is_last && limit => "max_steps",
-            () if failed_tools.contains(&span.span_id) => "tool_call_failed",
-            () if fallback || step.retry_of.is_some() || retried_tools.contains(&span.span_id) => "recovery",
-            () => "completed",
+            () if span.finish_reason.as_deref().is_some_and(is_block) => Word::SafetyBlocked,
+            () if is_last && hallucinated => Word::Hallucination,
+            () if is_last && limit => Word::MaxSteps,
+            () if failed_tools.contains(&span.span_id) => Word::ToolCallFailed,
+            () if fallback || step.retry_of.is_some() || retried_tools.contains(&span.span_id) => Word::Recovery,
+            () => Word::Completed,
         };
-        out(Id::StepOutcomes, &[agent, outcome], 1.0, Some(at));
+        to.take(about[at], Id::StepOutcomes, outcome, 1.0);
     }
 }
 

@@ -8,6 +8,7 @@
 //! Labels are bounded: a family that has [`Limits::label_sets`] of them gives further ones as `other`, and counts that.
 
 mod rows;
+mod share;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -17,20 +18,21 @@ use model::{ResolvedStep, Run, RunStatus, SpanId, Tenant, Timestamp, TraceId};
 
 use super::FastMap;
 use super::counted::{CELL_BITS, Cell, Counted};
-use super::family::{Family, Kind};
+use super::family::Kind;
 use super::id::Id;
-use super::observe::{LABELS_MAX, Observation, Score, UNKNOWN, observe};
+use super::observe::UNKNOWN;
 use super::recent::Recent;
-use super::sheet::Sheet;
+use super::sheet::{Places, Sheet};
+use super::subject::Subjects;
 use super::table::FAMILIES;
-use super::texts::{Near, Texts};
+use super::texts::{Texts, cut};
 
 /// The value that stands for all values past the bound.
 pub const OTHER: &str = "other";
-/// Characters of a label's value; the rest is cut.
-pub const LABEL_CHARS: usize = 120;
 /// Labels every series has before its family's own: project, environment.
 pub(super) const TENANT_LABELS: usize = 2;
+/// Labels a series has at most, those two included.
+const LABELS_MAX: usize = TENANT_LABELS + 5;
 
 /// Bounds of a registry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,14 +104,8 @@ pub struct Share {
 /// derived as well.
 pub type Sent = HashMap<Arc<str>, Arc<HashMap<String, Vec<Id>>>>;
 
-/// Labels as numbers; unused ones are 0.
-type Numbers = [u32; TENANT_LABELS + LABELS_MAX];
-
-/// What a series is found by: its family, and its labels.
-type Key = (Id, Numbers);
-
-/// Stands for no series.
-const NO_SERIES: u32 = u32::MAX;
+/// What a series is found by: its family, and its labels as numbers; unused ones are 0.
+type Key = (Id, [u32; LABELS_MAX]);
 
 /// A run that is running.
 #[derive(Debug, Clone)]
@@ -126,13 +122,10 @@ pub(super) struct Active {
 pub struct Registry {
     limits: Limits,
     pub(super) series: Vec<Option<Series>>,
-    /// Where the numbers of each series begin in a [`Sheet`].
-    places: Vec<u32>,
-    places_end: u32,
+    places: Places,
     texts: Texts,
     by_key: FastMap<Key, u32>,
-    /// The series of each family that was found last: the next observation mostly has the same labels.
-    last: [(Numbers, u32); FAMILIES.len()],
+    subjects: Subjects,
     label_sets: [usize; FAMILIES.len()],
     /// Observations that went to `other`, by family.
     pub(super) folded: [f64; FAMILIES.len()],
@@ -155,11 +148,10 @@ impl Registry {
         Self {
             limits,
             series: Vec::new(),
-            places: Vec::new(),
-            places_end: 0,
+            places: Places::default(),
             texts: Texts::default(),
             by_key: FastMap::default(),
-            last: [(Numbers::default(), NO_SERIES); FAMILIES.len()],
+            subjects: Subjects::default(),
             label_sets: [0; FAMILIES.len()],
             folded: [0.0; FAMILIES.len()],
             corrections: [0.0; FAMILIES.len()],
@@ -180,7 +172,6 @@ impl Registry {
         let mut registry = Self::new(limits);
         let size = rows.iter().map(|row| row.id as usize + 1).max().unwrap_or(0);
         registry.series.resize_with(size, || None);
-        registry.places.resize(size, 0);
         for row in rows {
             let Some(family) = FAMILIES.iter().find(|family| family.name == row.family) else { continue };
             if family.shape() != row.shape
@@ -208,42 +199,6 @@ impl Registry {
         registry
     }
 
-    /// What a run gives, whatever it gave before. Series it needs are made, at zero.
-    pub fn share(&mut self, run: &Run, steps: &[ResolvedStep], scores: &[Score], now: Timestamp) -> Share {
-        let mut near = Near::default();
-        let mut sheet = std::mem::take(&mut self.sheet);
-        let mut exemplars: Vec<(Cell, Exemplar)> = Vec::new();
-        let sent = self.sent.get(&run.tenant.project).cloned();
-        let is_sent = |observation: &Observation<'_>| {
-            let (Some(sent), Some(at)) = (&sent, observation.step) else { return false };
-            let service = steps[at].span.service.as_deref().or(run.service.as_deref());
-            service.and_then(|service| sent.get(service)).is_some_and(|ids| ids.contains(&observation.family))
-        };
-        observe(run, steps, scores, &mut |observation| {
-            if is_sent(&observation) {
-                return;
-            }
-            let series = self.series_of(&mut near, &run.tenant, &observation, now);
-            let place = self.places[series as usize];
-            let family = observation.family.family();
-            if family.kind != Kind::Histogram {
-                sheet.add(Cell::new(series, 0), place, observation.value);
-                return;
-            }
-            let (bucket, sum) = (family.bucket(observation.value), family.cells() - 1);
-            let first = sheet.add(Cell::new(series, bucket), place + bucket as u32, 1.0);
-            sheet.add(Cell::new(series, sum), place + sum as u32, observation.value);
-            if first {
-                let span_id = observation.step.map(|at| steps[at].span.span_id);
-                let exemplar = Exemplar { trace_id: run.trace_id, span_id, value: observation.value, at: now };
-                exemplars.push((Cell::new(series, bucket), exemplar));
-            }
-        });
-        let counted = Counted::in_order(sheet.drain());
-        self.sheet = sheet;
-        Share { counted, exemplars }
-    }
-
     /// Says who sends which families themselves ([`Sent`]); it holds for runs that are looked at from now on.
     pub fn set_sent(&mut self, sent: Sent) {
         self.sent = sent;
@@ -252,99 +207,61 @@ impl Registry {
     /// Stages an observation that is no run's share: of something that is over once and for all. It takes effect as what
     /// [`Registry::stage`] stages.
     pub fn add(&mut self, tenant: &Tenant, family: Id, labels: &[&str], value: f64, now: Timestamp) {
-        let mut all = [""; LABELS_MAX];
-        all[..labels.len()].copy_from_slice(labels);
-        let observation = Observation { family, labels: all, value, step: None };
-        let series = self.series_of(&mut Near::default(), tenant, &observation, now);
-        let cells = match family.family() {
-            Family { kind: Kind::Histogram, .. } => {
-                vec![(family.family().bucket(value), 1.0), (family.family().cells() - 1, value)]
-            }
-            _ => vec![(0, value)],
-        };
-        for (at, more) in cells {
-            self.staged.add(Cell::new(series, at), self.places[series as usize] + at as u32, more);
+        let labels: Vec<&str> =
+            [&*tenant.project, &*tenant.environment].into_iter().chain(labels.iter().copied()).map(cut).collect();
+        let (series, _) = self.series_of(family, &labels, now);
+        let family = family.family();
+        if family.kind == Kind::Histogram {
+            self.staged.add(&self.places, Cell::new(series, family.bucket(value)), 1.0);
+            self.staged.add(&self.places, Cell::new(series, family.cells() - 1), value);
+        } else {
+            self.staged.add(&self.places, Cell::new(series, 0), value);
         }
     }
 
-    /// The series of an observation.
-    #[inline]
-    fn series_of<'a>(
-        &mut self,
-        near: &mut Near<'a>,
-        tenant: &Tenant,
-        observation: &Observation<'a>,
-        now: Timestamp,
-    ) -> u32 {
-        if near.tenant.is_none() {
-            let known = |text: &str| self.texts.known(cut(text));
-            near.tenant = known(&tenant.project).zip(known(&tenant.environment));
+    /// The series with these labels: project and environment, then the family's. Whether it is their own, and not the one for all that do
+    /// not fit.
+    fn series_of(&mut self, family: Id, labels: &[&str], now: Timestamp) -> (u32, bool) {
+        if let Some(known) = self.known_series(family, labels) {
+            return (known, true);
         }
-        let Some((project, environment)) = near.tenant else { return self.new_series(tenant, observation, now) };
-        let family = observation.family;
-        let mut numbers = [0; TENANT_LABELS + LABELS_MAX];
-        (numbers[0], numbers[1]) = (project, environment);
-        let texts = observation.labels.into_iter().zip(family.family().labels);
-        for (to, (text, label)) in numbers[TENANT_LABELS..].iter_mut().zip(texts) {
-            match near.known(&self.texts, *label, cut(text)) {
-                Some(number) => *to = number,
-                None => return self.new_series(tenant, observation, now),
-            }
-        }
-        let (last, series) = &self.last[family as usize];
-        if *series != NO_SERIES && *last == numbers {
-            return *series;
-        }
-        match self.by_key.get(&(family, numbers)) {
-            Some(&known) => {
-                self.last[family as usize] = (numbers, known);
-                known
-            }
-            None => self.new_series(tenant, observation, now),
-        }
-    }
-
-    /// Makes a series for an observation that has none, or finds the one for all that do not fit.
-    #[cold]
-    fn new_series(&mut self, tenant: &Tenant, observation: &Observation<'_>, now: Timestamp) -> u32 {
-        let family = observation.family.family();
-        let mut labels = [""; TENANT_LABELS + LABELS_MAX];
-        (labels[0], labels[1]) = (cut(&tenant.project), cut(&tenant.environment));
-        for (to, label) in labels[TENANT_LABELS..].iter_mut().zip(observation.labels) {
-            *to = cut(label);
-        }
-        let count = TENANT_LABELS + family.labels.len();
         // The last set of a family is for all that do not fit; words of ours stay as they are.
-        if self.label_sets[family.id as usize] + 1 >= self.limits.label_sets {
-            self.folded[family.id as usize] += 1.0;
-            for (to, label) in labels[TENANT_LABELS..].iter_mut().zip(family.labels) {
-                if !label.is_bounded() {
-                    *to = OTHER;
-                }
-            }
-            // Environments are few as a rule; where somebody makes one up for each run, they go as well.
-            if self.label_sets[family.id as usize] >= self.limits.label_sets.saturating_mul(2) {
-                labels[1] = OTHER;
-            }
-            let mut key: Key = (family.id, [0; TENANT_LABELS + LABELS_MAX]);
-            let numbers: Option<Vec<u32>> = labels[..count].iter().map(|label| self.texts.known(label)).collect();
-            if let Some(numbers) = numbers {
-                key.1[..count].copy_from_slice(&numbers);
-                if let Some(&known) = self.by_key.get(&key) {
-                    return known;
-                }
+        if self.label_sets[family as usize] + 1 < self.limits.label_sets {
+            return (self.new_series(family, labels, now), true);
+        }
+        self.folded[family as usize] += 1.0;
+        let mut folded = labels.to_vec();
+        for (to, label) in folded[TENANT_LABELS..].iter_mut().zip(family.family().labels) {
+            if !label.is_bounded() {
+                *to = OTHER;
             }
         }
+        // Environments are few as a rule; where somebody makes one up for each run, they go as well.
+        if self.label_sets[family as usize] >= self.limits.label_sets.saturating_mul(2) {
+            folded[1] = OTHER;
+        }
+        let known = self.known_series(family, &folded);
+        (known.unwrap_or_else(|| self.new_series(family, &folded, now)), false)
+    }
+
+    fn known_series(&self, family: Id, labels: &[&str]) -> Option<u32> {
+        let mut key: Key = (family, [0; LABELS_MAX]);
+        for (to, label) in key.1.iter_mut().zip(labels) {
+            *to = self.texts.known(label)?;
+        }
+        self.by_key.get(&key).copied()
+    }
+
+    fn new_series(&mut self, family: Id, labels: &[&str], now: Timestamp) -> u32 {
         let id = self.series.len() as u32;
         debug_assert!(id < 1 << (32 - CELL_BITS), "bounded by the label sets of all families");
-        self.places.push(0);
-        let labels = self.place(id, family.id, &labels[..count]);
+        let labels = self.place(id, family, labels);
         self.unsaved.insert(id);
         self.series.push(Some(Series {
-            family: family.id,
+            family,
             labels,
-            cells: vec![0.0; family.cells()].into(),
-            exemplars: vec![None; exemplars(family.id)].into(),
+            cells: vec![0.0; family.family().cells()].into(),
+            exemplars: vec![None; exemplars(family)].into(),
             created: now,
         }));
         id
@@ -352,7 +269,7 @@ impl Registry {
 
     /// Makes a series known under its labels, and gives it places for its numbers.
     fn place(&mut self, id: u32, family: Id, labels: &[&str]) -> Box<[Arc<str>]> {
-        let mut key: Key = (family, [0; TENANT_LABELS + LABELS_MAX]);
+        let mut key: Key = (family, [0; LABELS_MAX]);
         let keep = |(to, label): (&mut u32, &&str)| {
             let (number, text) = self.texts.keep(label);
             *to = number;
@@ -361,8 +278,7 @@ impl Registry {
         let labels = key.1.iter_mut().zip(labels).map(keep).collect();
         self.by_key.insert(key, id);
         self.label_sets[family as usize] += 1;
-        self.places[id as usize] = self.places_end;
-        self.places_end += family.family().cells() as u32;
+        self.places.give(id, family.family().cells());
         labels
     }
 
@@ -370,8 +286,7 @@ impl Registry {
     pub fn stage(&mut self, changes: &[(Cell, f64)], exemplars: Vec<(Cell, Exemplar)>) {
         for (cell, more) in changes {
             if *more >= 0.0 {
-                let Some(place) = self.places.get(cell.series() as usize) else { continue };
-                self.staged.add(*cell, place + cell.at() as u32, *more);
+                self.staged.add(&self.places, *cell, *more);
                 continue;
             }
             let Some(series) = self.series.get(cell.series() as usize).and_then(Option::as_ref) else { continue };
@@ -389,7 +304,7 @@ impl Registry {
 
     /// What was staged takes effect: it was kept.
     pub fn commit(&mut self, now: Timestamp) {
-        for (cell, more) in self.staged.drain() {
+        for (cell, more) in self.staged.drain(&self.places) {
             if let Some(series) = self.series.get_mut(cell.series() as usize).and_then(Option::as_mut) {
                 series.cells[cell.at()] += more;
                 self.recent.add(cell, more, now);
@@ -409,7 +324,7 @@ impl Registry {
 
     /// Forgets what was staged: it could not be kept.
     pub fn discard(&mut self) {
-        self.staged.drain();
+        self.staged.drain(&self.places);
         self.staged_exemplars.clear();
         self.staged_corrections.clear();
     }
@@ -461,11 +376,4 @@ impl Registry {
 fn exemplars(id: Id) -> usize {
     let family = id.family();
     if family.kind == Kind::Histogram { family.buckets.len() + 1 } else { 0 }
-}
-
-fn cut(text: &str) -> &str {
-    if text.len() <= LABEL_CHARS {
-        return text;
-    }
-    text.char_indices().nth(LABEL_CHARS).map_or(text, |(end, _)| &text[..end])
 }

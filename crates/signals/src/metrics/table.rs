@@ -10,6 +10,7 @@ pub use self::gen_ai::GEN_AI;
 use super::bounds::{CALL_BOUNDS, COUNTS, DOLLARS, RUN_BOUNDS, SHARES, STEP_BOUNDS, STEPS, TOKENS, TOOL_BOUNDS, TURNS};
 use super::family::{Family, Kind, Label, Layer, Spelling, When};
 use super::id::Id;
+use super::word::Word;
 
 const NONE: Family = Family {
     id: Id::Requests,
@@ -19,6 +20,7 @@ const NONE: Family = Family {
     help: "",
     source: "",
     labels: &[],
+    words: &[Word::None],
     buckets: &[],
     layer: Layer::Standard,
     when: When::Settled,
@@ -48,6 +50,7 @@ pub const FAMILIES: &[Family] = &[
         help: "Runs that ended, by how: success, failure, abandoned.",
         source: "every settled run, by its status",
         labels: &[Agent, Workflow, TaskType, Status],
+        words: &[Word::Success, Word::Failure, Word::Abandoned],
         used_by: "D",
         spellings: &[
             Spelling { words: &[(Status, "failure", "failed")], ..Spelling::of("agent_workflow_completed_total", "A") },
@@ -206,6 +209,7 @@ pub const FAMILIES: &[Family] = &[
         help: "Tokens, input including cached ones, output including reasoning.",
         source: "the usage of every step that counts in its run's totals",
         labels: &[Agent, Workflow, Model, Provider, Direction],
+        words: &[Word::Input, Word::Output, Word::Unknown],
         used_by: "C E",
         spellings: &[
             Spelling::of("agent_llm_tokens_total", "A"),
@@ -222,6 +226,7 @@ pub const FAMILIES: &[Family] = &[
         help: "The same tokens by what they cost: input, cache_read, cache_write, output, reasoning; each once.",
         source: "as agent_tokens_total; cached tokens are taken off the input, reasoning off the output",
         labels: &[Agent, Workflow, Model, Provider, Label::Class],
+        words: &[Word::Input, Word::CacheRead, Word::CacheWrite, Word::Output, Word::Reasoning],
         ..LLM
     },
     Family {
@@ -278,6 +283,7 @@ pub const FAMILIES: &[Family] = &[
         help: "Tool executions that ended, by how: success, failure, timeout.",
         source: "every tool step that ended; a call that a framework and an instrumentation both tell counts once",
         labels: &[Agent, Workflow, Tool, Status],
+        words: &[Word::Success, Word::Failure, Word::Timeout],
         when: When::AtOnce,
         used_by: "C D",
         ..AGENT
@@ -332,6 +338,14 @@ pub const FAMILIES: &[Family] = &[
         source: "every model call of a settled run: blocked by its provider, found to hallucinate, the last before the step \
                  limit, its tools failed, it (or one of its tools) repeats a failed step, else completed",
         labels: &[Agent, Outcome],
+        words: &[
+            Word::Completed,
+            Word::ToolCallFailed,
+            Word::Hallucination,
+            Word::Recovery,
+            Word::MaxSteps,
+            Word::SafetyBlocked,
+        ],
         used_by: "D",
         ..AGENT
     },
@@ -341,6 +355,7 @@ pub const FAMILIES: &[Family] = &[
         help: "Attempts to recover from a failed step: retry of the same, fallback to another model.",
         source: "every step that repeats a failed sibling; a model call with another model after one that failed is a fallback",
         labels: &[Agent, Label::Strategy],
+        words: &[Word::Retry, Word::Fallback],
         used_by: "D",
         ..AGENT
     },
@@ -359,6 +374,7 @@ pub const FAMILIES: &[Family] = &[
         help: "Checks by guardrails: passed, or triggered.",
         source: "every guardrail step; one that failed, or whose outcome says so, was triggered",
         labels: &[Agent, Label::Guardrail, Outcome],
+        words: &[Word::Passed, Word::Triggered],
         used_by: "E",
         ..AGENT
     },
@@ -377,6 +393,7 @@ pub const FAMILIES: &[Family] = &[
         help: "Searches for documents: hit, empty, or unknown where their number is not told.",
         source: "every retriever step",
         labels: &[Agent, Workflow, Outcome],
+        words: &[Word::Hit, Word::Empty, Word::Unknown],
         used_by: "C",
         ..AGENT
     },
@@ -398,6 +415,7 @@ pub const FAMILIES: &[Family] = &[
         help: "What users said of runs: positive, negative, neutral.",
         source: "every score that a user gave, or that is named feedback, thumbs or rating",
         labels: &[Agent, Label::Sentiment],
+        words: &[Word::Positive, Word::Negative, Word::Neutral],
         used_by: "C D",
         ..BUSINESS
     },
@@ -427,6 +445,7 @@ pub const FAMILIES: &[Family] = &[
         help: "Approvals that agents asked for: granted, denied, timeout.",
         source: "every step or score whose name says approval; a step that failed was denied, or ran into its time limit",
         labels: &[Agent, Outcome],
+        words: &[Word::Granted, Word::Denied, Word::Timeout],
         used_by: "D",
         ..AGENT
     },

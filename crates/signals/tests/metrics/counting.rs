@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use model::{Span, SpanStatus, StepKind, Timestamp};
+use model::{Span, SpanId, SpanStatus, StepKind, Timestamp};
 use proptest::prelude::*;
-use signals::metrics::{FAMILIES, Id, Kind, Limits, OTHER, Sample, Sent};
+use signals::metrics::{FAMILIES, Id, Kind, Limits, OTHER, Sample, Scope, Sent};
 
 use crate::support::{Kept, SECOND, agent_run, resolved, span, usage, value};
 
@@ -167,6 +167,24 @@ fn what_a_service_sends_itself_is_not_derived_for_it() {
     kept.look(&of(2, "bank"), &[], now);
     let samples = kept.registry.samples(now);
     assert_eq!(value(&samples, "gen_ai_client_operation_duration_seconds_count", &[]), Some(2.0));
+}
+
+#[test]
+fn more_different_steps_than_are_remembered_are_counted_as_few_are() {
+    let now = Timestamp::from_nanos(1_790_000_100 * SECOND);
+    let mut kept = Kept::new(Limits { label_sets: 20_000, ..Limits::default() });
+    for trace in 1..=3 {
+        let mut spans = agent_run(trace, false);
+        for tool in 0u64..9_000 {
+            let mut step = span(trace, 9, 1, StepKind::Tool, 100, 140);
+            step.span_id = SpanId::from_array(((1 << 40) + tool).to_be_bytes());
+            step.tool_name = Some(format!("tool {tool}").into());
+            spans.push(step);
+        }
+        kept.look(&resolved(&spans, 60), &[], now);
+    }
+    let tools = kept.registry.bundle(Scope::default(), now).agent.tool_selection_distribution;
+    assert_eq!((tools.len(), tools["tool 0"], tools["tool 8999"], tools["search"]), (9_001, 3.0, 3.0, 3.0));
 }
 
 /// The project of all runs here.

@@ -1,7 +1,9 @@
 //! What judgements about a run give: hallucinations, approvals, feedback.
 
-use super::super::Id;
-use super::{About, Score};
+use super::{About, Observer, Score};
+use crate::metrics::Id;
+use crate::metrics::subject::Subject;
+use crate::metrics::word::Word;
 
 /// Whether a name is that of an approval by a person: a word of it is.
 pub(super) fn names_approval(name: &str) -> bool {
@@ -36,47 +38,44 @@ pub(super) fn hallucination(score: &Score) -> Option<&str> {
     found.then_some(&*score.name)
 }
 
-pub(super) fn of_scores<'a>(
-    about: &About<'a>,
-    scores: &'a [Score],
-    out: &mut impl FnMut(Id, &[&'a str], f64, Option<usize>),
-) {
+pub(super) fn of_scores(whole: &Subject<'_>, about: About, scores: &[Score], to: &mut impl Observer) {
     for score in scores {
-        if let Some(kind) = hallucination(score) {
-            out(Id::Hallucinations, &[about.agent, kind], 1.0, None);
+        if let Some(name) = hallucination(score) {
+            let about = About { subject: to.subject(&Subject { name, ..*whole }), ..about };
+            to.take(about, Id::Hallucinations, Word::None, 1.0);
         }
         if names_approval(&score.name) {
             let label = score.label.as_deref().unwrap_or_default().to_ascii_lowercase();
             let outcome = match () {
-                () if label.contains("timeout") || label.contains("expired") => "timeout",
+                () if label.contains("timeout") || label.contains("expired") => Word::Timeout,
                 () if is_denial(&label) || (label.is_empty() && score.value.is_some_and(|value| value <= 0.0)) => {
-                    "denied"
+                    Word::Denied
                 }
-                () => "granted",
+                () => Word::Granted,
             };
-            out(Id::Approvals, &[about.agent, outcome], 1.0, None);
+            to.take(about, Id::Approvals, outcome, 1.0);
         }
         let name = score.name.to_ascii_lowercase();
         if score.from_user || ["feedback", "thumb", "rating"].iter().any(|part| name.contains(part)) {
-            out(Id::Feedback, &[about.agent, sentiment(score)], 1.0, None);
+            to.take(about, Id::Feedback, sentiment(score), 1.0);
         }
     }
 }
 
 /// Thumbs are 1 and 0 or 1 and -1; a rating from 1 to 5 is good from 4 on and bad up to 2.
-fn sentiment(score: &Score) -> &'static str {
+fn sentiment(score: &Score) -> Word {
     let word = score.label.as_deref().map(str::to_ascii_lowercase);
     match (word.as_deref(), score.value) {
-        (Some("up" | "thumbs_up" | "positive" | "good" | "like" | "helpful" | "yes"), _) => "positive",
-        (Some("down" | "thumbs_down" | "negative" | "bad" | "dislike" | "unhelpful" | "no"), _) => "negative",
-        (_, Some(value)) if value <= 0.0 => "negative",
+        (Some("up" | "thumbs_up" | "positive" | "good" | "like" | "helpful" | "yes"), _) => Word::Positive,
+        (Some("down" | "thumbs_down" | "negative" | "bad" | "dislike" | "unhelpful" | "no"), _) => Word::Negative,
+        (_, Some(value)) if value <= 0.0 => Word::Negative,
         (_, Some(value)) if value > 1.0 => match value {
-            value if value >= 4.0 => "positive",
-            value if value <= 2.0 => "negative",
-            _ => "neutral",
+            value if value >= 4.0 => Word::Positive,
+            value if value <= 2.0 => Word::Negative,
+            _ => Word::Neutral,
         },
-        (_, Some(value)) if value > 0.5 => "positive",
-        (_, Some(value)) if value < 0.5 => "negative",
-        _ => "neutral",
+        (_, Some(value)) if value > 0.5 => Word::Positive,
+        (_, Some(value)) if value < 0.5 => Word::Negative,
+        _ => Word::Neutral,
     }
 }

@@ -54,14 +54,13 @@ impl Registry {
     }
 
     fn staged_at(&self, id: u32, at: usize) -> f64 {
-        self.staged.get(self.places[id as usize] + at as u32)
+        self.staged.get(&self.places, Cell::new(id, at))
     }
 
     /// The series that something was staged of, each once.
     fn touched(&self) -> Vec<u32> {
-        let mut touched: Vec<u32> = self.staged.used().map(Cell::series).collect();
+        let mut touched = self.staged.used().to_vec();
         touched.sort_unstable();
-        touched.dedup();
         touched
     }
 }

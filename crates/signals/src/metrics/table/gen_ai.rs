@@ -4,6 +4,7 @@
 use super::super::bounds::{GEN_AI_SECONDS, GEN_AI_TOKENS};
 use super::super::family::{Family, Label, Spelling};
 use super::super::id::Id;
+use super::super::word::Word;
 use super::{AGENT_SECONDS, LLM_SECONDS, LLM_SIZES};
 
 use Label::{
@@ -24,6 +25,7 @@ pub(super) const TOKEN_USAGE: Family = Family {
     help: "Tokens of one call, as OpenTelemetry's gen_ai.client.token.usage.",
     source: "every call of a language or embedding model whose usage counts; not for services that send it themselves",
     labels: &[GenAiOperation, GenAiProvider, GenAiRequestModel, GenAiResponseModel, GenAiTokenType],
+    words: &[Word::Input, Word::Output],
     buckets: GEN_AI_TOKENS,
     used_by: USED_BY,
     spellings: &[
