@@ -289,7 +289,7 @@ fn conversations_that_grow_where_an_agent_has_just_begun_are_no_change_and_large
 
 #[test]
 fn names_of_which_there_is_no_end_are_no_change_where_a_stream_begins() {
-    for seed in 0..20 {
+    for seed in 0..10 {
         let (mut watch, mut draw) = (Watch::default(), Draw(100 + seed));
         for number in 0..600 {
             let mut features = features(&mut draw, 0.4, 400.0, "1");
