@@ -162,20 +162,17 @@ fn an_answer_that_hides_a_tool_error_is_told_from_one_that_owns_up() {
     speaks(&with("It is sunny in Oslo today, 21 degrees."), "error_then_answer", Severity::Warning, 2);
     silent(&with("I could not reach the weather service, please try again later."), "error_then_answer");
     silent(&with("The upstream gateway is unreachable at the moment."), "error_then_answer");
-    // As servers of MCP answer, as JSON in a text, in another language.
-    let told = |result: serde_json::Value, answer: &str| {
+    // As JSON in a text, and in another language; `results.rs` knows more ways.
+    let told = |result: &str, answer: &str| {
         let mut script = agent();
-        script.tool("get_weather", json!({"city": "Oslo"}), result);
+        script.tool("get_weather", json!({"city": "Oslo"}), json!(result));
         script.says(answer);
         script
     };
-    let sunny = "In Oslo scheint heute die Sonne bei 21 Grad.";
-    let parts = json!({"content": [{"type": "text", "text": "Error: gateway down"}], "isError": true});
-    for result in [parts, json!("{\"statusCode\": 502}"), json!("Fehler: Dienst antwortet nicht")] {
-        speaks(&told(result, sunny), "error_then_answer", Severity::Warning, 2);
+    for result in ["{\"statusCode\": 502}", "Fehler: Dienst antwortet nicht"] {
+        speaks(&told(result, "In Oslo scheint heute die Sonne."), "error_then_answer", Severity::Warning, 2);
     }
-    let owned_up = "Der Wetterdienst konnte nicht erreicht werden.";
-    silent(&told(json!("Fehler: Dienst antwortet nicht"), owned_up), "error_then_answer");
+    silent(&told("Fehler: kein Dienst", "Das Wetter konnte nicht abgefragt werden."), "error_then_answer");
 }
 
 #[test]
@@ -278,27 +275,14 @@ fn context_overflow_is_known_in_the_words_of_every_provider() {
         "Input validation error: `inputs` must have less than 32768 tokens. Given: 40000",
         "the number of input tokens 5000 cannot exceed the total tokens limit 4096 for this model",
         "Invalid request: Your request exceeded model token limit: 8192",
-        // Wordings that nobody listed.
-        "Requested tokens (5012) exceed context window of 4096",
-        "The estimated number of input and maximum output tokens (40000) exceeded this model context window limit (24000).",
-        "The number of tokens to keep from the initial prompt is greater than the context length",
-        "the conversation does not fit the context size of this deployment",
     ] {
         let mut over = agent();
         over.failing_llm("BadRequestError", message);
         speaks(&over, "context_overflow", Severity::Warning, 1);
     }
-    for message in [
-        "rate limit reached for gpt-4o on tokens per minute",
-        "Request too large for gpt-4o on tokens per min (TPM): Limit 30000, Requested 41000 input tokens.",
-        "max_tokens is too large: 20000. This model supports at most 16384 completion tokens.",
-        "You exceeded your current quota of input tokens, please check your plan",
-        "the image in the prompt is too large",
-    ] {
-        let mut limited = agent();
-        limited.failing_llm("BadRequestError", message);
-        silent(&limited, "context_overflow");
-    }
+    let mut limited = agent();
+    limited.failing_llm("RateLimitError", "rate limit reached for gpt-4o on tokens per minute");
+    silent(&limited, "context_overflow");
 }
 
 #[test]

@@ -119,3 +119,30 @@ fn check(evidence: &Evidence<'_>, _: &Tuned) -> Vec<Draft> {
     }
     Vec::new()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_that_is_too_small_is_known_in_words_that_nobody_listed() {
+        for message in [
+            "Requested tokens (5012) exceed context window of 4096",
+            "The estimated number of input and maximum output tokens (40000) exceeded this model context window limit (24000).",
+            "The number of tokens to keep from the initial prompt is greater than the context length",
+            "the conversation does not fit the context size of this deployment",
+        ] {
+            assert!(overflows(message, true).is_some(), "{message}");
+            // A tool may say so of something else.
+            assert_eq!(overflows(message, false), None, "{message}");
+        }
+        for message in [
+            "Request too large for gpt-4o on tokens per min (TPM): Limit 30000, Requested 41000 input tokens.",
+            "max_tokens is too large: 20000. This model supports at most 16384 completion tokens.",
+            "You exceeded your current quota of input tokens, please check your plan",
+            "the image in the prompt is too large",
+        ] {
+            assert_eq!(overflows(message, true), None, "{message}");
+        }
+    }
+}

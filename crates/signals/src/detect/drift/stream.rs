@@ -8,7 +8,7 @@ use super::super::features::Value;
 use super::REFERENCE;
 
 /// Categories told apart in one stream; the last holds all others.
-pub(super) const CATEGORIES: usize = 12;
+pub(super) const CATEGORIES: usize = 32;
 /// Nothing told of that run.
 const ABSENT: u8 = u8::MAX;
 /// Runs of one conversation belong together where no more runs than this lie between two of them: what lies further apart does not fall

@@ -1,7 +1,8 @@
 //! The test behind drift: how likely two sets of counts come from one distribution.
 //!
 //! The likelihood-ratio statistic of two multinomials (G), whose distribution without a change is chi-squared with one degree of freedom
-//! less than there are categories. Rare categories are put together first, so that a handful of odd runs does not count as a change.
+//! less than there are categories. Rare categories are put together first, with those beyond the names that a stream has room for, so that neither
+//! a handful of odd runs nor the order in which names come counts as a change.
 //!
 //! Most changes are of one kind: one category gains or loses, or a number goes up or down. Against those the statistic of all categories
 //! wastes its degrees of freedom, so each category is also held against all others, and a number's range is cut in two at each border. Half of
@@ -17,7 +18,8 @@ fn merged(side: &Side) -> ([[f64; 2]; CATEGORIES], usize) {
     let (mut cells, mut used, mut rest) = ([[0.0; 2]; CATEGORIES], 0, [0.0; 2]);
     for at in 0..CATEGORIES {
         let (before, after) = (side.before[at], side.after[at]);
-        if before + after >= RARE {
+        // Names are given in the order in which they come: whatever has none comes late, and is no other than what is rare early.
+        if before + after >= RARE && at < CATEGORIES - 1 {
             cells[used] = [f64::from(before), f64::from(after)];
             used += 1;
         } else {

@@ -288,6 +288,22 @@ fn conversations_that_grow_where_an_agent_has_just_begun_are_no_change_and_large
 }
 
 #[test]
+fn names_of_which_there_is_no_end_are_no_change_where_a_stream_begins() {
+    for seed in 0..10 {
+        let (mut watch, mut draw) = (Watch::default(), Draw(100 + seed));
+        for number in 0..600 {
+            let mut features = features(&mut draw, 0.4, 400.0, "1");
+            // Three frequent beginnings of answers, and as many others as there are subjects.
+            let subject = draw.unit();
+            let opening = if subject < 0.6 { (subject * 5.0) as u32 } else { 10 + (subject * 2_000.0) as u32 };
+            features.values.insert("opening".into(), Value::Category(format!("about {opening}")));
+            let shift = watch.push(&run(number), &features, &Settings::default());
+            assert_eq!(shift, None, "an alarm at run {number} of stream {seed} without a change");
+        }
+    }
+}
+
+#[test]
 fn without_a_change_alarms_are_rarer_than_they_were_asked_to_be() {
     let (mut alarms, mut draw) = (0, Draw(3));
     let one_run = run(1);
