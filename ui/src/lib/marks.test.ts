@@ -25,7 +25,10 @@ it("names what changed, and of whom", () => {
   ]);
 });
 
-it("draws drift where it began", () =>
-  expect(driftMarks([{ at: "2026-11-21T12:00:00Z", message: "calls other tools" }])).toEqual([
-    { at: Date.parse("2026-11-21T12:00:00Z"), name: "Drift: calls other tools", tone: "bad" },
-  ]));
+it("draws drift where it began, or where it was seen if nobody knows", () => {
+  const drift = (evidence: Record<string, unknown>) =>
+    driftMarks([{ at: "2026-11-21T12:00:00Z", message: "calls other tools", evidence }]);
+  const mark = (at: string) => [{ at: Date.parse(at), name: "Drift: calls other tools", tone: "bad" }];
+  expect(drift({ onset_at: "2026-11-21T11:48:00Z" })).toEqual(mark("2026-11-21T11:48:00Z"));
+  expect(drift({})).toEqual(mark("2026-11-21T12:00:00Z"));
+});

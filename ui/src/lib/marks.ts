@@ -53,6 +53,11 @@ export const changeMarks = (changes: readonly Changed[]): Mark[] =>
     name: `${kind.replaceAll("_", " ")}${agent ? ` of ${agent}` : ""}: ${title}`,
   }));
 
-/** Where what agents do began to drift. */
-export const driftMarks = (findings: readonly { at: string; message: string }[]): Mark[] =>
-  findings.map(({ at, message }) => ({ at: Date.parse(at), name: `Drift: ${message}`, tone: "bad" }));
+/** Where what agents do began to drift: a little before it was seen. */
+export const driftMarks = (
+  findings: readonly { at: string; message: string; evidence: Record<string, unknown> }[],
+): Mark[] =>
+  findings.map(({ at, message, evidence }) => {
+    const onset = Date.parse(String(evidence.onset_at));
+    return { at: Number.isNaN(onset) ? Date.parse(at) : onset, name: `Drift: ${message}`, tone: "bad" };
+  });
