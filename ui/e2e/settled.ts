@@ -135,8 +135,8 @@ export async function sendVersions() {
 }
 
 /** Runs of an agent that asked one tool and from some moment on asks another, every call well answered. */
-const BEFORE_DRIFT = 160;
-const AFTER_DRIFT = 80;
+const BEFORE_DRIFT = 120;
+const AFTER_DRIFT = 30;
 
 export async function sendDrift() {
   const agent = `drifts-${newTraceId().slice(0, 6)}`;

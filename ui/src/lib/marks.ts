@@ -13,6 +13,15 @@ const SAME_MOST = 5;
 /** Alerts of which the length is drawn, not only the beginning. */
 const AREAS_MOST = 3;
 
+/** Events of alerts that may concern an agent: of those that name one, only its own. */
+export const ofAgent = <E extends { labels: Record<string, string> }>(
+  events: readonly E[],
+  agent: string | undefined,
+): readonly E[] =>
+  agent === undefined
+    ? events
+    : events.filter(({ labels }) => (labels.agent_id ?? labels.agent ?? labels.gen_ai_agent_name ?? agent) === agent);
+
 /** Alerts from when they fired until they ended, out of their history; one that goes on lasts until `end`. */
 export function alertMarks(events: readonly AlertEvent[], start: number, end: number): Mark[] {
   const open = new Map<string, Mark>();
