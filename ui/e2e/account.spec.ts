@@ -196,44 +196,6 @@ test("a budget is put in place from the settings and stands on the page of costs
   );
 });
 
-test("a key is made, shown once, and revoked only after a question", async () => {
-  await visit("/status", async (page) => {
-    await withProjects(page, ["shop"]);
-    const keys: object[] = [];
-    const made = { id: "k1", name: "checkout agent", scopes: ["ingest"], project: "shop" };
-    await page.route("**/api/v1/keys", (route) => {
-      if (route.request().method() === "GET") return route.fulfill({ json: { keys } });
-      expect(route.request().postDataJSON()).toMatchObject({ name: "checkout agent", scopes: ["ingest"] });
-      keys.push({ ...made, created_at: new Date().toISOString(), last_used_at: null, revoked_at: null });
-      return route.fulfill({ json: { ...made, key: "tw_the_secret" } });
-    });
-    await page.route("**/api/v1/keys/k1", (route) => {
-      expect(route.request().method()).toBe("DELETE");
-      keys[0] = { ...keys[0], revoked_at: new Date().toISOString() };
-      return route.fulfill({ status: 204 });
-    });
-    await page.goto(`${URL_UNDER_TEST}/settings/keys`);
-    await page.getByLabel("What it is for").fill("checkout agent");
-    await page.getByRole("button", { name: "Make the key" }).click();
-    const secret = page.getByRole("dialog", { name: "The key for checkout agent" });
-    await secret.getByText("tw_the_secret").waitFor();
-    expect(await axe(page)).toEqual([]);
-    await secret.getByRole("button", { name: "Close" }).click();
-    await secret.waitFor({ state: "hidden" });
-    await page.getByRole("button", { name: "Revoke checkout agent" }).click();
-    await page.getByRole("button", { name: "Keep it" }).click();
-    await page.getByRole("button", { name: "Revoke checkout agent" }).click();
-    await page.getByRole("button", { name: "Revoke it" }).click();
-    await page
-      .getByRole("row")
-      .filter({ hasText: "checkout agent" })
-      .getByText(/revoked/)
-      .waitFor();
-    // The secret is nowhere any more.
-    expect(await page.locator("body").textContent()).not.toContain("tw_the_secret");
-  });
-});
-
 test("a receiver is tried from the settings, and why it failed is said", async () => {
   await visit("/status", async (page) => {
     const receiver = (name: string, kind: string) => ({

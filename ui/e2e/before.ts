@@ -3,7 +3,7 @@
  * other files are tested, so that nobody waits for it in turn.
  */
 import type { TestProject } from "vitest/node";
-import { sendDrift, sendFleet, sendLoop, sendVersions } from "./settled";
+import { sendFleet, sendLoop } from "./settled";
 import { sendTrouble, type Trouble } from "./trouble";
 
 declare module "vitest" {
@@ -12,16 +12,12 @@ declare module "vitest" {
     troubles: Record<"alerts" | "incident" | "oncall", Trouble>;
     fleet: Awaited<ReturnType<typeof sendFleet>>;
     loop: Awaited<ReturnType<typeof sendLoop>>;
-    versions: Awaited<ReturnType<typeof sendVersions>>;
-    drift: Awaited<ReturnType<typeof sendDrift>>;
   }
 }
 
 export async function setup(project: TestProject) {
   const troubles = { alerts: await sendTrouble(), incident: await sendTrouble(), oncall: await sendTrouble() };
   project.provide("troubles", troubles);
-  project.provide("drift", await sendDrift());
-  project.provide("versions", await sendVersions());
   project.provide("fleet", await sendFleet());
   project.provide("loop", await sendLoop());
 }

@@ -1,5 +1,3 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { expect, test } from "vitest";
 import { ask, until, usableByAll, withBrowser } from "./browser";
 import { newTraceId } from "./otlp";
@@ -56,70 +54,6 @@ test("a dashboard of Grafana is imported, arranged by keys, kept, and shows its 
   });
 });
 
-test("a panel is moved and made larger by the pointer", async () => {
-  const found = await until(mine, (answer) => answer !== undefined, "the dashboard");
-  await visit(`/dashboards/${found!.id}?edit=yes`, async (page) => {
-    const drag = async (name: string, x: number, y: number) => {
-      const box = (await page.getByRole("button", { name }).boundingBox())!;
-      await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
-      await page.mouse.down();
-      await page.mouse.move(box.x + box.width / 2 + x, box.y + box.height / 2 + y, { steps: 6 });
-      await page.mouse.up();
-    };
-    await page.getByText("42", { exact: true }).waitFor();
-    const grid = (await page.getByRole("region", { name: "One", exact: true }).boundingBox())!;
-    const column = grid.width / 6;
-    await drag("Move One: arrow keys", 4 * column, 0);
-    await drag("Resize One: arrow keys", 3 * column, 2 * 38);
-    await page.getByRole("button", { name: "Keep", exact: true }).click();
-    const before = found!.spec.panels.find((panel) => panel.title === "One")!;
-    await until(
-      mine,
-      (answer) => {
-        const now = answer?.spec.panels.find((panel) => panel.title === "One");
-        return now?.x === before.x + 4 && now.w === before.w + 3 && now.h === before.h + 2;
-      },
-      "the panel where it was put",
-    );
-  });
-});
-
-test.each(["agent-overview", "agent-deep-dive"])(
-  "the dashboard that Grafana is given, %s, shows the same numbers here",
-  async (name) => {
-    const file = join(import.meta.dirname, `../../deploy/grafana/dashboards/${name}.json`);
-    const source = JSON.parse(readFileSync(file, "utf8")) as {
-      title: string;
-      panels: { type: string; title: string }[];
-    };
-    const own = { ...source, title: `${source.title} ${title}` };
-    await visit("/dashboards", async (page) => {
-      await page.getByRole("button", { name: "Import" }).click();
-      await page.getByLabel("The JSON").fill(JSON.stringify(own));
-      await page.getByRole("dialog").getByRole("button", { name: "Import" }).click();
-      await page.getByRole("heading", { name: own.title }).waitFor();
-      for (const panel of own.panels.filter(({ type }) => type !== "row" && type !== "logs")) {
-        const shown = page.getByRole("region", { name: panel.title, exact: true }).first();
-        await shown.scrollIntoViewIfNeeded();
-        await until(
-          () => shown.locator("[aria-label=Loading]").count(),
-          (loading) => loading === 0,
-          panel.title,
-        );
-        // What a panel cannot answer is an alert in it.
-        expect(await shown.getByRole("alert").allTextContents(), panel.title).toEqual([]);
-      }
-      // Numbers of the agents of these tests, not empty frames.
-      await until(
-        () => page.locator("main section svg").count(),
-        (drawn) => drawn >= 3,
-        "charts with lines",
-      );
-      await usableByAll(page, () => page.getByRole("heading", { name: own.title }));
-    });
-  },
-);
-
 test("a panel is written and shows at once what it asks", async () => {
   const found = await until(mine, (answer) => answer !== undefined, "the dashboard");
   await visit(`/dashboards/${found!.id}?edit=yes`, async (page) => {
@@ -136,14 +70,6 @@ test("a panel is written and shows at once what it asks", async () => {
       "the new panel kept",
     );
   });
-});
-
-test("the list of dashboards, and one that is being arranged, are usable by everybody", async () => {
-  const found = await until(mine, (answer) => answer !== undefined, "the dashboard");
-  await visit("/dashboards", (page) => usableByAll(page, () => page.getByRole("link", { name: title, exact: true })));
-  await visit(`/dashboards/${found!.id}?edit=yes`, (page) =>
-    usableByAll(page, () => page.getByRole("button", { name: "Write Two" })),
-  );
 });
 
 test("a dashboard is readable by everybody, also on a phone", async () => {

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { alertMarks, changeMarks, driftMarks } from "./marks";
+import { alertMarks, changeMarks, driftMarks, ofAgent } from "./marks";
 
 it("draws alerts from when they fired until they ended", () => {
   const event = (minute: number, kind: string, name = "Slow", labels = {}) => ({
@@ -25,7 +25,17 @@ it("names what changed, and of whom", () => {
   ]);
 });
 
-it("draws drift where it began", () =>
-  expect(driftMarks([{ at: "2026-11-21T12:00:00Z", message: "calls other tools" }])).toEqual([
-    { at: Date.parse("2026-11-21T12:00:00Z"), name: "Drift: calls other tools", tone: "bad" },
-  ]));
+it("draws drift where it began, or where it was seen if nobody knows", () => {
+  const drift = (evidence: Record<string, unknown>) =>
+    driftMarks([{ at: "2026-11-21T12:00:00Z", message: "calls other tools", evidence }]);
+  const mark = (at: string) => [{ at: Date.parse(at), name: "Drift: calls other tools", tone: "bad" }];
+  expect(drift({ onset_at: "2026-11-21T11:48:00Z" })).toEqual(mark("2026-11-21T11:48:00Z"));
+  expect(drift({})).toEqual(mark("2026-11-21T12:00:00Z"));
+});
+
+it("leaves out what is about other agents", () => {
+  const labels: Record<string, string>[] = [{ agent_id: "desk" }, { agent_id: "other" }, { model: "gpt-4o" }];
+  const events = labels.map((each) => ({ labels: each }));
+  expect(ofAgent(events, "desk")).toEqual([events[0], events[2]]);
+  expect(ofAgent(events, undefined)).toEqual(events);
+});

@@ -13,6 +13,15 @@ const SAME_MOST = 5;
 /** Alerts of which the length is drawn, not only the beginning. */
 const AREAS_MOST = 3;
 
+/** Events of alerts that may concern an agent: of those that name one, only its own. */
+export const ofAgent = <E extends { labels: Record<string, string> }>(
+  events: readonly E[],
+  agent: string | undefined,
+): readonly E[] =>
+  agent === undefined
+    ? events
+    : events.filter(({ labels }) => (labels.agent_id ?? labels.agent ?? labels.gen_ai_agent_name ?? agent) === agent);
+
 /** Alerts from when they fired until they ended, out of their history; one that goes on lasts until `end`. */
 export function alertMarks(events: readonly AlertEvent[], start: number, end: number): Mark[] {
   const open = new Map<string, Mark>();
@@ -53,6 +62,11 @@ export const changeMarks = (changes: readonly Changed[]): Mark[] =>
     name: `${kind.replaceAll("_", " ")}${agent ? ` of ${agent}` : ""}: ${title}`,
   }));
 
-/** Where what agents do began to drift. */
-export const driftMarks = (findings: readonly { at: string; message: string }[]): Mark[] =>
-  findings.map(({ at, message }) => ({ at: Date.parse(at), name: `Drift: ${message}`, tone: "bad" }));
+/** Where what agents do began to drift: a little before it was seen. */
+export const driftMarks = (
+  findings: readonly { at: string; message: string; evidence: Record<string, unknown> }[],
+): Mark[] =>
+  findings.map(({ at, message, evidence }) => {
+    const onset = Date.parse(String(evidence.onset_at));
+    return { at: Number.isNaN(onset) ? Date.parse(at) : onset, name: `Drift: ${message}`, tone: "bad" };
+  });

@@ -45,7 +45,7 @@ function Body({ ask, stretch }: { ask: Ask; stretch: (from: number, to: number) 
     () =>
       ask.shift === undefined || !earlier
         ? undefined
-        : [together("all", byDetector(earlier.findings, ask.time, -ask.shift))],
+        : [together("all", byDetector(earlier.findings, ask.time, ask.shift))],
     [earlier, ask.time, ask.shift],
   );
   return (

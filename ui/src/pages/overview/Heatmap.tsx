@@ -89,7 +89,7 @@ export function Heatmap({ ask, spec = HEATS.durations, onStretch }: Props) {
     () =>
       ask.shift === undefined
         ? undefined
-        : byQuantile(earlier.data?.rows ?? [], ask.time, QUANTILES, -ask.shift).find((line) => line.name === "p95"),
+        : byQuantile(earlier.data?.rows ?? [], ask.time, QUANTILES, ask.shift).find((line) => line.name === "p95"),
     [earlier.data, ask.time, ask.shift],
   );
   const answer = useQuery({

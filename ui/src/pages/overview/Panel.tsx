@@ -25,7 +25,7 @@ export function Panel({ panel, ask, onStretch }: Props) {
   const series = useMemo(() => panel.series(answer.data?.rows ?? [], ask.time), [panel, answer.data, ask.time]);
   const before = useMemo(() => {
     if (ask.shift === undefined || !earlier.data) return undefined;
-    const then = panel.series(earlier.data.rows, ask.time, -ask.shift);
+    const then = panel.series(earlier.data.rows, ask.time, ask.shift);
     // Bars of two times would hide each other: their sum is drawn as a line above them.
     return panel.kind === "lines" ? then : [together("all", then)];
   }, [panel, earlier.data, ask.time, ask.shift]);

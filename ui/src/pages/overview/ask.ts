@@ -4,7 +4,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
 import { LIVE_MS } from "@/api/pace";
 import { aggregateQuery, alertHistoryQuery, changesQuery, seenQuery } from "@/api/queries";
-import { alertMarks, changeMarks, driftMarks } from "@/lib/marks";
+import { alertMarks, changeMarks, driftMarks, ofAgent } from "@/lib/marks";
 import type { scopeOf } from "@/lib/overview";
 import type { Buckets, Mark } from "@/lib/series";
 
@@ -51,11 +51,11 @@ export function useMarks(ask: Pick<Ask, "time" | "scope" | "live">): Mark[] {
   });
   return useMemo(
     () => [
-      ...alertMarks(data?.events ?? [], start, end),
+      ...alertMarks(ofAgent(data?.events ?? [], agent), start, end),
       ...changeMarks(changed?.changes ?? []),
       ...driftMarks(drift?.findings ?? []),
     ],
-    [data, changed, drift, start, end],
+    [data, changed, drift, agent, start, end],
   );
 }
 
