@@ -50,10 +50,7 @@ pub async fn spans(store: &Store, keys: Vec<Key>, is_whole: impl Fn(&Key) -> boo
         let traces = |keys: Vec<&Key>| keys.into_iter().map(|(_, trace)| *trace).collect::<Vec<TraceId>>();
         let (whole, mut narrow) = (traces(whole), traces(narrow));
         let room = Room { all: most - taken, each: WATCH_CONTENT_SPANS };
-        let Within { spans, mut left } = match store.traces_within(project, &whole, room).await {
-            Ok(within) => within,
-            Err(_) => Within::default(),
-        };
+        let Within { spans, mut left } = store.traces_within(project, &whole, room).await.unwrap_or_default();
         taken += spans.len();
         left.retain(|trace, size| {
             let is_large = *size > WATCH_CONTENT_SPANS;
