@@ -2,7 +2,7 @@
 import { ActionIcon, Tooltip } from "@mantine/core";
 import { IconPlayerPlay, IconX } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
-import { useEffect, useId, useRef, useState } from "react";
+import { useEffect, useId, useLayoutEffect, useRef, useState } from "react";
 import { api, must } from "@/api/client";
 import { labelsQuery, labelValuesQuery, metricsQuery } from "@/api/promql";
 import { type Offer, type Place, placeAt, RANGES, ranked, written } from "@/lib/complete";
@@ -104,6 +104,8 @@ export function QueryEditor({ name, query, onRun, onRemove }: Props) {
   const [chosen, setChosen] = useState(0);
   const field = useRef<HTMLTextAreaElement>(null);
   const list = useRef<HTMLDivElement>(null);
+  /** Where the caret goes after an offer was taken. */
+  const moved = useRef<number | undefined>(undefined);
   const id = useId();
   useEffect(() => setText(query), [query]);
 
@@ -118,11 +120,16 @@ export function QueryEditor({ name, query, onRun, onRemove }: Props) {
     setText(next.text);
     setCaret(next.caret);
     setAsking(false);
-    requestAnimationFrame(() => {
-      field.current?.focus();
-      field.current?.setSelectionRange(next.caret, next.caret);
-    });
+    moved.current = next.caret;
   };
+  // At once, not with the next frame: who writes on meanwhile would have it put elsewhere.
+  useLayoutEffect(() => {
+    const to = moved.current;
+    if (to === undefined) return;
+    moved.current = undefined;
+    field.current?.focus();
+    field.current?.setSelectionRange(to, to);
+  });
   const run = () => {
     setAsking(false);
     onRun(text);
