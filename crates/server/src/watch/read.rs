@@ -50,8 +50,9 @@ pub async fn spans(store: &Store, keys: Vec<Key>, is_whole: impl Fn(&Key) -> boo
         let traces = |keys: Vec<&Key>| keys.into_iter().map(|(_, trace)| *trace).collect::<Vec<TraceId>>();
         let (whole, mut narrow) = (traces(whole), traces(narrow));
         let room = Room { all: most - taken, each: WATCH_CONTENT_SPANS };
-        let Within { spans, mut left } = store.traces_within(project, &whole, room).await.unwrap_or_default();
-        taken += spans.len();
+        let within = store.traces_within(project, &whole, room).await;
+        let is_read = within.is_ok();
+        let Within { spans, mut left } = within.unwrap_or_default();
         left.retain(|trace, size| {
             let is_large = *size > WATCH_CONTENT_SPANS;
             narrow.extend(is_large.then_some(*trace));
@@ -62,22 +63,25 @@ pub async fn spans(store: &Store, keys: Vec<Key>, is_whole: impl Fn(&Key) -> boo
             sent.entry(span.span.trace_id).or_default().push(span);
         }
         let together = store.traces_narrow(project, &narrow).await;
+        let is_read = is_read && together.is_ok();
         let mut of_narrow: HashMap<TraceId, Vec<Arc<Span>>> = HashMap::new();
         for spans in together.unwrap_or_default().chunk_by(|a, b| a.trace_id == b.trace_id) {
-            taken += spans.len();
             of_narrow.insert(spans[0].trace_id, spans.to_vec());
         }
         for key in of_project {
-            if left.contains_key(&key.1) {
+            if left.contains_key(&key.1) || taken >= most {
                 stretch.later.push(key.clone());
                 continue;
             }
             let sent = sent.remove(&key.1);
             let own = sent.as_ref().map(|sent| sent.iter().map(|stored| Arc::clone(&stored.span)).collect());
-            let spans = match own.or_else(|| of_narrow.remove(&key.1)) {
+            let own = own.or_else(|| of_narrow.remove(&key.1));
+            // Where all was read and nothing is there, nothing is left of the trace.
+            let spans = match own.or_else(|| is_read.then(Vec::new)) {
                 Some(own) => store.linked(project, key.1, &own).await.map(|linked| [own, linked].concat()),
                 None => joined::spans(store, project, key.1).await,
             };
+            taken += spans.as_ref().map_or(0, Vec::len);
             stretch.read.push((key.clone(), spans.map(|spans| Read { spans, sent })));
         }
     }
