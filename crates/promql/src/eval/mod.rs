@@ -17,7 +17,7 @@ use std::sync::Arc;
 pub(crate) use self::assemble::Assembler;
 pub(crate) use self::grid::Grid;
 pub(crate) use self::range::{RangeCall, Window};
-pub(crate) use self::select::Found;
+pub(crate) use self::select::{Found, forward};
 use crate::annotations::{Annotations, Note};
 use crate::ast::{Expr, Node, ValueType};
 use crate::error::{EvalError, Evaluated, Limits};

@@ -135,7 +135,7 @@ impl Search<'_> {
 }
 
 /// The first position from `from` on where `before` no longer holds.
-pub(super) fn forward(len: usize, from: usize, before: impl Fn(usize) -> bool) -> usize {
+pub(crate) fn forward(len: usize, from: usize, before: impl Fn(usize) -> bool) -> usize {
     const STRIDES: usize = 8;
     for at in from..len.min(from + STRIDES) {
         if !before(at) {

@@ -4,7 +4,7 @@ use super::extended_histograms::extended_histogram_points;
 use super::rate::Mode;
 use crate::ast::{Call, Expr, Extension, Node};
 use crate::error::{EvalError, Evaluated};
-use crate::eval::{Evaluator, RangeCall, Window};
+use crate::eval::{Evaluator, RangeCall, Window, forward};
 use crate::series::Point;
 
 /// Functions that make sense over an anchored range, and over a smoothed one.
@@ -38,26 +38,12 @@ pub(super) fn outermost(
     smoothed: bool,
 ) -> Option<(usize, usize)> {
     let mut last = len.checked_sub(1)?;
-    let first = leading(last, |at| time(at) <= start).saturating_sub(1);
+    let first = forward(last, 0, |at| time(at) <= start).saturating_sub(1);
     if smoothed {
-        last = leading(last, |at| time(at) < end);
+        last = forward(last, 0, |at| time(at) < end);
     }
     let outside = time(last) <= start || (smoothed && time(first) > end);
     (!outside).then_some((first, last))
-}
-
-/// How many of the positions below `len` fulfil `before`, which holds for the first ones alone.
-fn leading(len: usize, before: impl Fn(usize) -> bool) -> usize {
-    let (mut low, mut high) = (0, len);
-    while low < high {
-        let middle = low + (high - low) / 2;
-        if before(middle) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    low
 }
 
 /// Values at both ends of the range, and the samples strictly between them; `None` where no sample is in reach.
