@@ -6,6 +6,9 @@ use std::process::ExitCode;
 use clap::Parser;
 use simulation::{Plan, fast_folder, run};
 
+/// Seeds after which a line says how far it is.
+const PROGRESS_SEEDS: u64 = 5;
+
 /// Runs the store on a simulated machine that fails and crashes, against a plain model.
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask sim")]
@@ -42,7 +45,7 @@ fn main() -> ExitCode {
                 }
                 if seeds == 1 {
                     println!("seed {seed}: {report:?}");
-                } else if (seed - first + 1).is_multiple_of(20) {
+                } else if (seed - first + 1).is_multiple_of(PROGRESS_SEEDS) {
                     println!("{} of {seeds} seeds, {steps} steps, {starts} starts, {checks} checks", seed - first + 1);
                 }
             }

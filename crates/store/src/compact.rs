@@ -155,6 +155,7 @@ fn target(job: &[Candidate], strip: bool) -> Target {
         arrived: job.iter().map(|candidate| candidate.meta.arrived).max().unwrap_or_default(),
         content: !strip && job.iter().any(|candidate| candidate.meta.content),
         scores: first.holds_scores(),
+        bytes: job.iter().map(|candidate| candidate.meta.bytes as usize).sum(),
     }
 }
 

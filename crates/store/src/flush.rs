@@ -103,6 +103,7 @@ impl Job {
                 arrived: self.now,
                 content: true,
                 scores: file.scores,
+                bytes: 0,
             })?;
             for rows in rows.chunks(write_rows(table)) {
                 writer.push(&R::batch(&rows.iter().map(|sorted| sorted.row).collect::<Vec<_>>()))?;

@@ -4,6 +4,7 @@ mod cli;
 mod client;
 mod commands;
 mod filters;
+mod memory;
 mod show;
 mod style;
 mod tls;
@@ -19,6 +20,7 @@ use clap::Parser;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    memory::give_back_soon();
     let cli = cli::Cli::parse();
     style::choose(cli.color);
     client::use_credentials(cli.key.clone(), cli.in_project.clone());

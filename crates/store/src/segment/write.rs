@@ -121,6 +121,8 @@ pub(crate) struct Target {
     pub content: bool,
     /// Log records that are scores, and nothing else.
     pub scores: bool,
+    /// Bytes it will have at most, about: memory that grows by doubling would take up to three times as much. 0 where nobody knows.
+    pub bytes: usize,
 }
 
 /// What the catalog and the metadata say about the rows of a segment.
@@ -225,7 +227,7 @@ impl Facts {
 /// The writer of a file in memory.
 pub(crate) fn begin(target: &Target) -> Result<ArrowWriter<Vec<u8>>, StoreError> {
     let properties = properties(target.table, target.level);
-    ArrowWriter::try_new(Vec::new(), target.table.schema(), Some(properties))
+    ArrowWriter::try_new(Vec::with_capacity(target.bytes), target.table.schema(), Some(properties))
         .map_err(|error| StoreError::segment("begin", &target.table, error))
 }
 
