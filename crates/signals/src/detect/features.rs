@@ -134,6 +134,24 @@ pub fn title(feature: &str) -> String {
     }
 }
 
+/// Shows to `each` everything that is known by a name, with its value where the run has one; gives the values whose names are not known. Both
+/// go by name, so one walk finds what belongs together.
+pub(super) fn matched<'v, K, V>(
+    known: &mut BTreeMap<String, K>,
+    values: impl Iterator<Item = (&'v String, V)>,
+    mut each: impl FnMut(&mut K, Option<V>),
+) -> Vec<(&'v String, V)> {
+    let (mut values, mut new) = (values.peekable(), Vec::new());
+    for (name, known) in known {
+        while let Some(one) = values.next_if(|(other, _)| *other < name) {
+            new.push(one);
+        }
+        each(known, values.next_if(|(other, _)| *other == name).map(|(_, value)| value));
+    }
+    new.extend(values);
+    new
+}
+
 /// The hour of the day, in UTC, in which a run began.
 pub fn hour(run: &model::Run) -> u8 {
     (run.start.as_nanos().div_euclid(3_600_000_000_000).rem_euclid(24)) as u8
