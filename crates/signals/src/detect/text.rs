@@ -168,7 +168,8 @@ pub fn phrase<'p>(lower: &str, phrases: &[&'p str]) -> Option<&'p str> {
 
 /// The first `bytes` of a text in lower case, with typographic apostrophes made plain, so that phrases are found.
 pub fn lower(text: &str, bytes: usize) -> String {
-    head(text, bytes).replace('\u{2019}', "'").to_lowercase()
+    let head = head(text, bytes);
+    if head.is_ascii() { head.to_ascii_lowercase() } else { head.replace('\u{2019}', "'").to_lowercase() }
 }
 
 /// So many of something, as a person says it.

@@ -159,8 +159,8 @@ const ADMISSIONS: &[&str] = &[
     "할 수 없",
 ];
 
-/// Whether an answer owns up to something that did not work.
-fn admits(answer: &str) -> bool {
+/// Whether an answer owns up to something that did not work. Of a run's own answer `Evidence` keeps it.
+pub(super) fn admits(answer: &str) -> bool {
     text::phrase(&text::lower(answer, 4_000), ADMISSIONS).is_some()
 }
 

@@ -8,7 +8,7 @@
 
 use model::{Severity, StepKind};
 
-use super::{Detector, Draft, Evidence, Setting, Tuned, When, admits};
+use super::{Detector, Draft, Evidence, Setting, Tuned, When};
 use crate::detect::results::State;
 
 pub(super) const DETECTOR: Detector = Detector {
@@ -65,7 +65,7 @@ fn check(evidence: &Evidence<'_>, tuned: &Tuned) -> Vec<Draft> {
         return Vec::new();
     }
     missed.sort_unstable();
-    let answered = evidence.answer.as_ref().filter(|answer| !admits(&answer.text));
+    let answered = evidence.answer.as_ref().filter(|_| !evidence.admits());
     let (severity, rest) = match (hits, answered) {
         (0, Some(_)) => (Severity::Warning, ", and the run answered all the same"),
         _ => (Severity::Info, ""),
