@@ -31,9 +31,12 @@ mod unknown_tool;
 mod unusual_run;
 mod unusual_tool;
 
+use std::sync::LazyLock;
+
 pub use self::refusal::refuses;
 use super::evidence::Evidence;
 use super::settings::{Setting, Tuned};
+use super::text::Phrases;
 use super::{Detector, Draft, When, text};
 
 /// Every detector, by name.
@@ -161,7 +164,8 @@ const ADMISSIONS: &[&str] = &[
 
 /// Whether an answer owns up to something that did not work. Of a run's own answer `Evidence` keeps it.
 pub(super) fn admits(answer: &str) -> bool {
-    text::phrase(&text::lower(answer, 4_000), ADMISSIONS).is_some()
+    static PHRASES: LazyLock<Phrases> = LazyLock::new(|| Phrases::new(ADMISSIONS));
+    PHRASES.are_in(&text::lower(answer, 4_000))
 }
 
 /// Words in names of tools that change something in the world.

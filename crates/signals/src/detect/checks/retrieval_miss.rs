@@ -10,6 +10,7 @@ use model::{Severity, StepKind};
 
 use super::{Detector, Draft, Evidence, Setting, Tuned, When};
 use crate::detect::results::State;
+use crate::detect::text;
 
 pub(super) const DETECTOR: Detector = Detector {
     name: "retrieval_miss",
@@ -53,10 +54,10 @@ fn check(evidence: &Evidence<'_>, tuned: &Tuned) -> Vec<Draft> {
         }
     }
     if retrievers == 0 {
-        for call in evidence.calls.iter().filter(|call| searches(call.name)) {
+        for call in &evidence.calls {
             match call.state {
-                State::Empty => missed.push((evidence.steps[call.step].span.start, call.step)),
-                State::Ok => hits += 1,
+                State::Empty if searches(call.name) => missed.push((evidence.steps[call.step].span.start, call.step)),
+                State::Ok if searches(call.name) => hits += 1,
                 _ => {}
             }
         }
@@ -86,6 +87,6 @@ fn check(evidence: &Evidence<'_>, tuned: &Tuned) -> Vec<Draft> {
 
 /// Whether a tool's name says that it searches.
 fn searches(name: &str) -> bool {
-    let name = name.to_lowercase();
+    let name = text::lower_name(name);
     ["search", "retriev", "lookup", "look_up", "find", "query_kb", "knowledge"].iter().any(|word| name.contains(word))
 }
