@@ -83,7 +83,7 @@ const AT_WORD: u8 = 1;
 const ANYWHERE: u8 = 2;
 
 /// Of each byte how a secret may begin with it, and how one may begin after it.
-const BYTES: [(u8, u8); 256] = {
+static BYTES: [(u8, u8); 256] = {
     let mut bytes = [(0, 0); 256];
     let mut at = 0;
     while at < bytes.len() {
