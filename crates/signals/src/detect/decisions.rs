@@ -100,7 +100,7 @@ pub(super) fn decision(answer: &str) -> &'static str {
         LazyLock::new(|| Phrases::new(DECISIONS.iter().flat_map(|(_, phrases)| *phrases)));
     let Some(first) = PHRASES.first_in(&text::lower(answer, LOOKED_AT)) else { return "none" };
     let mut names = DECISIONS.iter().flat_map(|(name, phrases)| phrases.iter().map(move |_| name));
-    names.nth(first).map_or("none", |name| name)
+    names.nth(first).copied().unwrap_or("none")
 }
 
 #[cfg(test)]

@@ -68,7 +68,7 @@ fn place(word: u64) -> (usize, u64) {
     ((word / 64) as usize, 1u64 << (word % 64))
 }
 
-/// The places of an answer's words in the set, each once, ascending. Names of things with digits, and the shortest words, say nothing of how it speaks.
+/// The places of an answer's words in the set, each once. Names of things with digits, and the shortest words, say nothing of how it speaks.
 fn words_of(answer: &str) -> Vec<u64> {
     let words = text::words(text::head(answer, LOOKED_AT));
     let words = words.filter(|word| word.chars().count() >= 3 && !word.bytes().any(|byte| byte.is_ascii_digit()));
