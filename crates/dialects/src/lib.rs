@@ -115,8 +115,7 @@ impl Dialects {
         logs: &[RawLog<'_>],
     ) -> Content {
         let reading = Reading::new(&self.0, raw, resource, scope);
-        let kind = understand::span(&reading, &Tenant::default(), Timestamp::default()).kind;
-        content::content(&reading, kind, logs)
+        content::content(&reading, understand::kind(&reading), logs)
     }
 }
 

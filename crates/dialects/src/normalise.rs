@@ -10,14 +10,12 @@ pub(crate) fn fold(word: &str) -> Cow<'_, str> {
     if word.bytes().all(|byte| !byte.is_ascii_uppercase() && byte != b'-' && byte != b' ') {
         return Cow::Borrowed(word);
     }
-    Cow::Owned(
-        word.chars()
-            .map(|character| match character {
-                '-' | ' ' => '_',
-                other => other.to_ascii_lowercase(),
-            })
-            .collect(),
-    )
+    let mut folded = String::with_capacity(word.len());
+    folded.extend(word.chars().map(|character| match character {
+        '-' | ' ' => '_',
+        other => other.to_ascii_lowercase(),
+    }));
+    Cow::Owned(folded)
 }
 
 /// Spellings of providers, folded, and OpenTelemetry's (`gen_ai.provider.name`). Sources: WIRE survey of SDKs.

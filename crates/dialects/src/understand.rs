@@ -29,10 +29,34 @@ pub(crate) const MAX_TOOL_CALLS: usize = 256;
 
 /// The narrow span.
 pub(crate) fn span(reading: &Reading<'_>, tenant: &Tenant, received: Timestamp) -> Span {
+    let mut span = of_known_kind(reading, tenant);
+    span.received = received;
+    if span.kind == StepKind::Tool && span.tool_name.is_none() && reading.kind.is_some() {
+        span.tool_name = Some(tool_of_name(&span.name));
+    }
+    if span.kind == StepKind::Agent && span.agent.is_none() {
+        let service = span.service.clone().filter(|service| !service.starts_with("unknown_service"));
+        span.agent = agent_of_name(&span.name).or(service);
+    }
+    status(reading, &mut span);
+    // A call that failed was not counted, whatever zeros stand for that (LiteLLM).
+    if span.status == SpanStatus::Error && span.usage.total_tokens() == Some(0) {
+        (span.usage, span.usage_role) = (Usage::default(), UsageRole::Own);
+    }
+    preview::fill(reading, &mut span);
+    span
+}
+
+/// The kind that the narrow span has, without the rest of it: what was said is not read for a preview.
+pub(crate) fn kind(reading: &Reading<'_>) -> StepKind {
+    of_known_kind(reading, &Tenant::default()).kind
+}
+
+/// The narrow span as far as its kind depends on it.
+fn of_known_kind(reading: &Reading<'_>, tenant: &Tenant) -> Span {
     let raw = reading.raw;
     let mut span = Span::new(tenant.clone(), raw.trace_id, raw.span_id);
     span.parent_span_id = raw.parent_span_id;
-    span.received = received;
     span.dialect_version = VERSION;
     if let Some(dialect) = reading.dialect() {
         span.dialect = Arc::clone(&dialect.name);
@@ -53,19 +77,6 @@ pub(crate) fn span(reading: &Reading<'_>, tenant: &Tenant, received: Timestamp) 
     if reading.kind.is_none() && span.kind == StepKind::Other {
         span.kind = guess(reading, &span);
     }
-    if span.kind == StepKind::Tool && span.tool_name.is_none() && reading.kind.is_some() {
-        span.tool_name = Some(tool_of_name(&span.name));
-    }
-    if span.kind == StepKind::Agent && span.agent.is_none() {
-        let service = span.service.clone().filter(|service| !service.starts_with("unknown_service"));
-        span.agent = agent_of_name(&span.name).or(service);
-    }
-    status(reading, &mut span);
-    // A call that failed was not counted, whatever zeros stand for that (LiteLLM).
-    if span.status == SpanStatus::Error && span.usage.total_tokens() == Some(0) {
-        (span.usage, span.usage_role) = (Usage::default(), UsageRole::Own);
-    }
-    preview::fill(reading, &mut span);
     span
 }
 

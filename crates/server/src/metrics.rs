@@ -267,7 +267,7 @@ impl Judge for Counting {
         let last = "SELECT coalesce(max(id), 0) FROM metrics_shares";
         let last: i64 = tx.prepare_cached(last)?.query_row([], |row| row.get(0))?;
         tx.prepare_cached(
-            "DELETE FROM metrics_shares WHERE id IN (SELECT id FROM metrics_shares ORDER BY id LIMIT ?1) AND id <= ?2",
+            "DELETE FROM metrics_shares WHERE id IN (SELECT id FROM metrics_shares WHERE id <= ?2 ORDER BY id LIMIT ?1)",
         )?
         .execute([FORGET_ROWS, last - SHARES_MAX])
         .map(drop)

@@ -33,8 +33,13 @@ pub(crate) fn list<'r>(attributes: &'r Attributes<'r>, prefix: &str) -> Vec<Item
 }
 
 fn collect<'r>(entries: impl Iterator<Item = (&'r str, &'r Value<'r>)>, prefix: &str) -> Vec<Item<'r>> {
+    debug_assert!(prefix.ends_with('.'), "`{prefix}` ends with no dot");
     let mut found: Vec<(u64, &'r str, &'r Value<'r>)> = Vec::new();
     for (key, value) in entries {
+        // Most keys have no dot where the prefix ends, and need not be compared.
+        if key.as_bytes().get(prefix.len() - 1) != Some(&b'.') {
+            continue;
+        }
         let Some(rest) = key.strip_prefix(prefix) else { continue };
         let (digits, rest) = rest.split_once('.').unwrap_or((rest, ""));
         if let Ok(index) = digits.parse::<u64>() {

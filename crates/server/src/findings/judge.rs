@@ -4,7 +4,7 @@
 //! (baselines, streams) is large and written less often: after a crash, and after a batch on which a judge failed, the last
 //! [`LEARNED_EVERY`] of learning are missing, no finding is.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, LazyLock};
 
 use model::{Content, RunStatus, Timestamp, TraceId};
@@ -47,6 +47,8 @@ pub struct FindingsJudge {
     night: Option<Night>,
     /// Kinds that learned something since it was written.
     learned: BTreeSet<String>,
+    /// Runs of this batch by agent and what they came to.
+    outcomes: BTreeMap<(String, String), i64>,
     /// Steps of runs that go on, at their last look.
     open: HashMap<(Arc<str>, TraceId), usize>,
     written: Timestamp,
@@ -71,6 +73,7 @@ impl FindingsJudge {
             since,
             night: None,
             learned: BTreeSet::new(),
+            outcomes: BTreeMap::new(),
             open: HashMap::new(),
             written: Timestamp::default(),
             now: Timestamp::default(),
@@ -132,11 +135,11 @@ impl FindingsJudge {
         if marked.is_some() {
             kept::mark_learned(tx, project, run.trace_id)?;
         }
-        if let Some(outcome) = verdict.outcome.as_deref().filter(|_| case.before.is_none()) {
-            kept::count_outcome(tx, &verdict.kind.agent, outcome)?;
-        }
         self.open.remove(&(Arc::clone(project), run.trace_id));
         self.learned.insert(verdict.kind.key());
+        if let Some(outcome) = verdict.outcome.filter(|_| case.before.is_none()) {
+            *self.outcomes.entry((verdict.kind.agent, outcome)).or_default() += 1;
+        }
         Ok(())
     }
 }
@@ -200,6 +203,9 @@ impl Judge for FindingsJudge {
     }
 
     fn before_commit(&mut self, tx: &Transaction<'_>) -> rusqlite::Result<()> {
+        for ((agent, outcome), runs) in std::mem::take(&mut self.outcomes) {
+            kept::count_outcome(tx, &agent, &outcome, runs)?;
+        }
         kept::forget(tx)?;
         if self.now.nanos_since(self.written) < LEARNED_EVERY || self.learned.is_empty() {
             return Ok(());
@@ -216,6 +222,7 @@ impl Judge for FindingsJudge {
         if !kept {
             (self.night, self.written) = (None, Timestamp::default());
             self.learned.clear();
+            self.outcomes.clear();
         }
     }
 }

@@ -204,20 +204,20 @@ pub fn mark_learned(tx: &Transaction<'_>, project: &str, trace: TraceId) -> Resu
         .map(drop)
 }
 
-/// Counts what a run came to.
-pub fn count_outcome(tx: &Transaction<'_>, agent: &str, outcome: &str) -> Result<()> {
+/// Counts what so many runs came to.
+pub fn count_outcome(tx: &Transaction<'_>, agent: &str, outcome: &str, runs: i64) -> Result<()> {
     let counted = tx
-        .prepare_cached("UPDATE findings_outcomes SET count = count + 1 WHERE agent = ?1 AND outcome = ?2")?
-        .execute([agent, outcome])?;
+        .prepare_cached("UPDATE findings_outcomes SET count = count + ?3 WHERE agent = ?1 AND outcome = ?2")?
+        .execute(params![agent, outcome, runs])?;
     if counted > 0 {
         return Ok(());
     }
     let pairs: i64 = tx.prepare_cached("SELECT count(*) FROM findings_outcomes")?.query_row([], |row| row.get(0))?;
     let (agent, outcome) = if pairs < OUTCOMES_MAX { (agent, outcome) } else { ("other", "other") };
     tx.prepare_cached(
-        "INSERT INTO findings_outcomes VALUES (?1, ?2, 1) ON CONFLICT (agent, outcome) DO UPDATE SET count = count + 1",
+        "INSERT INTO findings_outcomes VALUES (?1, ?2, ?3) ON CONFLICT (agent, outcome) DO UPDATE SET count = count + ?3",
     )?
-    .execute([agent, outcome])
+    .execute(params![agent, outcome, runs])
     .map(drop)
 }
 
@@ -271,13 +271,13 @@ pub fn forget(tx: &Transaction<'_>) -> Result<()> {
     let last: i64 =
         tx.prepare_cached("SELECT coalesce(max(number), 0) FROM findings")?.query_row([], |row| row.get(0))?;
     tx.prepare_cached(
-        "DELETE FROM findings WHERE number IN (SELECT number FROM findings ORDER BY number LIMIT ?1) AND number <= ?2",
+        "DELETE FROM findings WHERE number IN (SELECT number FROM findings WHERE number <= ?2 ORDER BY number LIMIT ?1)",
     )?
     .execute(params![FORGET_ROWS, last - FINDINGS_MAX])?;
     let last: i64 =
         tx.prepare_cached("SELECT coalesce(max(number), 0) FROM findings_runs")?.query_row([], |row| row.get(0))?;
     tx.prepare_cached(
-        "DELETE FROM findings_runs WHERE number IN (SELECT number FROM findings_runs ORDER BY number LIMIT ?1) AND number <= ?2",
+        "DELETE FROM findings_runs WHERE number IN (SELECT number FROM findings_runs WHERE number <= ?2 ORDER BY number LIMIT ?1)",
     )?
     .execute(params![FORGET_ROWS, last - JUDGED_MAX])
     .map(drop)

@@ -3,8 +3,11 @@
 //! Only first and last sight of each value are kept. Which of them are changes is asked when somebody looks (`changes.rs`), so it makes
 //! no difference in which order runs arrive.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use model::Timestamp;
-use signals::changes::{self, Seen};
+use signals::changes::{self, Part, Seen};
 use state::rusqlite::{self, OptionalExtension, Transaction, params};
 
 use super::{SEEN_MAX, SEEN_VALUES_MAX, oldest};
@@ -19,7 +22,13 @@ const FORGET_ROWS: i64 = 1_024;
 #[derive(Debug, Default)]
 pub struct SeenJudge {
     now: Timestamp,
+    /// Of this batch.
+    known: Known,
 }
+
+/// First and last sight of values that were looked up: the runs of a batch mostly show the same. By project, environment, agent, part, name and
+/// value.
+type Known = HashMap<(Arc<str>, Arc<str>, String, Part, String, String), (i64, i64)>;
 
 impl Judge for SeenJudge {
     fn name(&self) -> &'static str {
@@ -32,10 +41,17 @@ impl Judge for SeenJudge {
 
     fn judge(&mut self, case: &Case<'_>, tx: &Transaction<'_>) -> Result<(), JudgeError> {
         self.now = case.now;
+        // Where this fails, what it wrote is undone: then nothing is known.
+        let mut known = std::mem::take(&mut self.known);
         for seen in changes::seen(case.run, case.steps, |span| case.content(span)) {
-            note(tx, case, &seen)?;
+            note(tx, case, seen, &mut known)?;
         }
+        self.known = known;
         Ok(())
+    }
+
+    fn after_commit(&mut self, _kept: bool) {
+        self.known.clear();
     }
 
     fn before_commit(&mut self, tx: &Transaction<'_>) -> rusqlite::Result<()> {
@@ -49,19 +65,28 @@ impl Judge for SeenJudge {
     }
 }
 
-fn note(tx: &Transaction<'_>, case: &Case<'_>, seen: &Seen) -> rusqlite::Result<()> {
+fn note(tx: &Transaction<'_>, case: &Case<'_>, seen: Seen, known: &mut Known) -> rusqlite::Result<()> {
     let (tenant, at) = (&case.run.tenant, seen.at.as_nanos());
-    let key = params![tenant.project, tenant.environment, seen.agent, seen.part.as_str(), seen.name, seen.value];
+    let Seen { agent, part, name, value, detail, .. } = seen;
+    let whose = (Arc::clone(&tenant.project), Arc::clone(&tenant.environment), agent, part, name, value);
+    let (_, _, agent, _, name, value) = &whose;
     const KEY: &str = "project = ?1 AND environment = ?2 AND agent = ?3 AND part = ?4 AND name = ?5";
-    let known: Option<(i64, i64)> = tx
-        .prepare_cached(&format!("SELECT first_at, last_at FROM incident_seen WHERE {KEY} AND value = ?6"))?
-        .query_row(key, |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?;
-    let key = params![tenant.project, tenant.environment, seen.agent, seen.part.as_str(), seen.name];
-    match known {
-        Some((first, last)) if first <= at && at <= last.saturating_add(LATER) => return Ok(()),
+    let mut sight = known.get(&whose).copied();
+    if sight.is_none() {
+        let key = params![tenant.project, tenant.environment, agent, part.as_str(), name, value];
+        sight = tx
+            .prepare_cached(&format!("SELECT first_at, last_at FROM incident_seen WHERE {KEY} AND value = ?6"))?
+            .query_row(key, |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+    }
+    match sight {
+        Some((first, last)) if first <= at && at <= last.saturating_add(LATER) => {
+            known.insert(whose, (first, last));
+            return Ok(());
+        }
         Some(_) => {}
         None => {
+            let key = params![tenant.project, tenant.environment, agent, part.as_str(), name];
             let values: i64 = tx
                 .prepare_cached(&format!("SELECT count(*) FROM incident_seen WHERE {KEY}"))?
                 .query_row(key, |row| row.get(0))?;
@@ -79,13 +104,15 @@ fn note(tx: &Transaction<'_>, case: &Case<'_>, seen: &Seen) -> rusqlite::Result<
     .execute(params![
         tenant.project,
         tenant.environment,
-        seen.agent,
-        seen.part.as_str(),
-        seen.name,
-        seen.value,
-        seen.detail,
+        agent,
+        part.as_str(),
+        name,
+        value,
+        detail,
         at,
         case.run.trace_id.as_bytes(),
-    ])
-    .map(drop)
+    ])?;
+    let (first, last) = sight.unwrap_or((at, at));
+    known.insert(whose, (first.min(at), last.max(at)));
+    Ok(())
 }

@@ -42,6 +42,17 @@ pub struct Over {
 pub fn note(tx: &Transaction<'_>, run: &Run, now: Timestamp) -> rusqlite::Result<Option<Over>> {
     let Some(session) = run.session_id.as_deref().filter(|session| !session.is_empty()) else { return Ok(None) };
     let (project, environment) = (&*run.tenant.project, &*run.tenant.environment);
+    let agent = run.agent.as_deref().or(run.service.as_deref()).unwrap_or(signals::metrics::UNKNOWN);
+    let note = || {
+        tx.prepare_cached(
+            "INSERT INTO metrics_conversations VALUES (?1, ?2, ?3, ?4, 1, ?5)
+             ON CONFLICT (project, environment, session) DO UPDATE SET turns = turns + 1, last = excluded.last WHERE last >= ?6",
+        )?
+        .execute(params![project, environment, session, agent, now.as_nanos(), quiet_since(now)])
+    };
+    if note()? > 0 {
+        return Ok(None);
+    }
     let earlier = tx
         .prepare_cached(
             "DELETE FROM metrics_conversations WHERE project = ?1 AND environment = ?2 AND session = ?3 AND last < ?4
@@ -49,12 +60,7 @@ pub fn note(tx: &Transaction<'_>, run: &Run, now: Timestamp) -> rusqlite::Result
         )?
         .query_row(params![project, environment, session, quiet_since(now)], Over::read)
         .optional()?;
-    let agent = run.agent.as_deref().or(run.service.as_deref()).unwrap_or(signals::metrics::UNKNOWN);
-    tx.prepare_cached(
-        "INSERT INTO metrics_conversations VALUES (?1, ?2, ?3, ?4, 1, ?5)
-         ON CONFLICT (project, environment, session) DO UPDATE SET turns = turns + 1, last = excluded.last",
-    )?
-    .execute(params![project, environment, session, agent, now.as_nanos()])?;
+    note()?;
     Ok(earlier)
 }
 

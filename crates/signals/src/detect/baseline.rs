@@ -5,6 +5,7 @@
 //! few outliers, and counts are halved when they grow large, so that a baseline follows slow change.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::Arc;
 
 use model::{Finding, Run, RunStatus, Severity, Timestamp};
@@ -46,14 +47,18 @@ pub struct Kind {
 impl Kind {
     /// Of a run.
     pub fn of(run: &Run) -> Self {
-        let agent = run.agent.as_deref().or(run.service.as_deref()).unwrap_or("agent");
         let query_type = run.query_type.as_deref().or(run.workflow.as_deref()).unwrap_or(&run.name);
         Self {
             project: run.tenant.project.to_string(),
             environment: run.tenant.environment.to_string(),
-            agent: agent.to_string(),
+            agent: Self::agent_of(run).to_string(),
             query_type: query_type.to_string(),
         }
+    }
+
+    /// Whom a run is of: its agent, else its service.
+    pub fn agent_of(run: &Run) -> &str {
+        run.agent.as_deref().or(run.service.as_deref()).unwrap_or("agent")
     }
 
     /// One text that is the same for the same kind.
@@ -124,16 +129,15 @@ impl Baseline {
     pub fn learn(&mut self, evidence: &Evidence<'_>, features: &Features) {
         self.runs += 1;
         self.last = self.last.max(evidence.run.start).max(evidence.run.last_received);
-        for (name, value) in &features.values {
-            if let Value::Number(value) = value
-                && (self.numbers.len() < MOST_NAMES || self.numbers.contains_key(name))
-            {
-                self.numbers.entry(name.clone()).or_default().add(*value);
-                if SEASONAL.contains(&name.as_str()) {
-                    let hour = self.hours.entry(features::hour(evidence.run)).or_default();
-                    hour.entry(name.clone()).or_default().add(*value);
-                }
-            }
+        let numbers = features.values.iter().filter_map(|(name, value)| match value {
+            Value::Number(value) => Some((name, *value)),
+            Value::Category(_) => None,
+        });
+        add(&mut self.numbers, numbers.clone());
+        let is_seasonal = |name: &str| SEASONAL.contains(&name) && self.numbers.contains_key(name);
+        let seasonal: Vec<(&String, f64)> = numbers.filter(|(name, _)| is_seasonal(name)).collect();
+        if !seasonal.is_empty() {
+            add(self.hours.entry(features::hour(evidence.run)).or_default(), seasonal.into_iter());
         }
         for name in CATEGORIES {
             let Some(Value::Category(value)) = features.values.get(*name) else { continue };
@@ -147,19 +151,19 @@ impl Baseline {
                 habit.runs += 1;
             }
         }
-        for call in &evidence.calls {
+        for (at, call) in evidence.calls.iter().enumerate() {
             let Some(habit) = self.tools.get_mut(call.name) else { continue };
             if let Some(ms) = call.ms.filter(|_| !call.state.is_failure()) {
                 habit.ms.add(ms);
             }
-            if let Some(arguments) = call.arguments
-                && let Some(count) = room(&mut habit.shapes, &features::shape(arguments), MOST_NAMES)
+            if let Some(shape) = evidence.shape(at)
+                && let Some(count) = room(&mut habit.shapes, shape, MOST_NAMES)
             {
                 *count += 1;
             }
         }
-        for step in transitions(evidence) {
-            if let Some(count) = room(&mut self.next, &step, MOST_NAMES) {
+        for step in evidence.transitions() {
+            if let Some(count) = room(&mut self.next, step, MOST_NAMES) {
                 *count += 1;
             }
         }
@@ -255,24 +259,33 @@ impl Baseline {
         if !self.is_mature() || evidence.calls.is_empty() {
             return None;
         }
-        let steps = transitions(evidence);
+        let steps = evidence.transitions();
         let bits: f64 = steps
             .iter()
             .map(|step| {
-                let from = step.split('>').next().unwrap_or_default();
-                let prefix = format!("{from}>");
-                let all: u32 = self
-                    .next
-                    .range(prefix.clone()..)
-                    .take_while(|(name, _)| name.starts_with(&prefix))
-                    .map(|(_, count)| count)
-                    .sum();
+                let prefix = &step[..step.find('>').map_or(0, |at| at + 1)];
+                let from = self.next.range::<str, _>((Bound::Included(prefix), Bound::Unbounded));
+                let all: u32 = from.take_while(|(name, _)| name.starts_with(prefix)).map(|(_, count)| count).sum();
                 let kinds = self.tools.len() as f64 + 1.0;
                 let seen = f64::from(self.next.get(step).copied().unwrap_or(0));
                 -((seen + 1.0) / (f64::from(all) + kinds)).log2()
             })
             .sum();
         Some(bits / steps.len() as f64)
+    }
+}
+
+/// Adds a run's numbers to what is known of each, and begins those that are new, where there is room for more.
+fn add<'v>(known: &mut BTreeMap<String, Sketch>, numbers: impl Iterator<Item = (&'v String, f64)>) {
+    let each = |sketch: &mut Sketch, value: Option<f64>| {
+        if let Some(value) = value {
+            sketch.add(value);
+        }
+    };
+    for (name, value) in features::matched(known, numbers, each) {
+        if known.len() < MOST_NAMES {
+            known.entry(name.clone()).or_default().add(value);
+        }
     }
 }
 
@@ -294,8 +307,8 @@ fn halve_counts(counts: &mut BTreeMap<String, u32>) {
     });
 }
 
-/// Which tool follows which, from the start of the run to its end.
-fn transitions(evidence: &Evidence<'_>) -> Vec<String> {
+/// Which tool follows which, from the start of the run to its end. `Evidence` keeps it.
+pub(super) fn transitions(evidence: &Evidence<'_>) -> Vec<String> {
     let names = || evidence.calls.iter().map(|call| call.name).take(MOST_NAMES);
     let from = std::iter::once("").chain(names());
     let to = names().chain(std::iter::once(""));

@@ -2,7 +2,9 @@
 //!
 //! No understanding is claimed: that the share of answers with such words changes is what drift looks at.
 
-use super::text;
+use std::sync::LazyLock;
+
+use super::text::{self, Phrases};
 
 /// Bytes of an answer that are looked at.
 const LOOKED_AT: usize = 4_000;
@@ -94,9 +96,11 @@ const DECISIONS: &[(&str, &[&str])] = &[
 
 /// What an answer decided; `none` where no word tells.
 pub(super) fn decision(answer: &str) -> &'static str {
-    let lower = text::lower(answer, LOOKED_AT);
-    let found = DECISIONS.iter().find(|(_, phrases)| text::phrase(&lower, phrases).is_some());
-    found.map_or("none", |(name, _)| name)
+    static PHRASES: LazyLock<Phrases> =
+        LazyLock::new(|| Phrases::new(DECISIONS.iter().flat_map(|(_, phrases)| *phrases)));
+    let Some(first) = PHRASES.first_in(&text::lower(answer, LOOKED_AT)) else { return "none" };
+    let mut names = DECISIONS.iter().flat_map(|(name, phrases)| phrases.iter().map(move |_| name));
+    names.nth(first).copied().unwrap_or("none")
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! only what is new in a call is looked at anywhere.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -11,8 +12,8 @@ use model::ToolDefinition;
 use model::{Content, Message, Part, ResolvedStep, Role, Run, RunStatus, SpanId, SpanStatus, StepKind, Timestamp};
 use serde_json::Value as Json;
 
-use super::baseline::Baseline;
-use super::checks::changes_something;
+use super::baseline::{self, Baseline};
+use super::checks::{admits, changes_something};
 use super::features;
 use super::outcomes::{Outcomes, Risk};
 use super::results::{self, State};
@@ -97,6 +98,18 @@ pub struct Evidence<'a> {
     declared: Option<&'a Outcomes>,
     /// When it is judged.
     pub now: Timestamp,
+    found: Found,
+}
+
+/// What more than one asks of a run, found when it is first asked for.
+#[derive(Debug, Default)]
+struct Found {
+    admits: OnceCell<bool>,
+    prompt: OnceCell<Option<String>>,
+    derived_version: OnceCell<String>,
+    shapes: OnceCell<Vec<Option<String>>>,
+    transitions: OnceCell<Vec<String>>,
+    surprise: OnceCell<Option<f64>>,
 }
 
 impl<'a> Evidence<'a> {
@@ -119,12 +132,14 @@ impl<'a> Evidence<'a> {
         }
         let calls = calls(steps, &contents, &order, &rounds);
         let answer = answer(run, steps, &contents, &rounds);
-        Self { run, steps, contents, rounds, calls, offered, answer, known: None, declared: None, now }
+        let found = Found::default();
+        Self { run, steps, contents, rounds, calls, offered, answer, known: None, declared: None, now, found }
     }
 
     /// The same, to be compared with what is known of such runs.
     pub fn against(mut self, known: Option<Arc<Baseline>>) -> Self {
         self.known = known;
+        self.found.surprise = OnceCell::new();
         self
     }
 
@@ -147,6 +162,37 @@ impl<'a> Evidence<'a> {
     /// A quantile of a number of such runs, at this hour of the day where enough is known of it.
     pub fn usual(&self, feature: &str, q: f64) -> Option<f64> {
         self.known()?.quantile_at(features::hour(self.run), feature, q)
+    }
+
+    /// The form of the arguments of a call, by its place among the calls.
+    pub(super) fn shape(&self, call: usize) -> Option<&str> {
+        let shapes = || self.calls.iter().map(|call| call.arguments.map(features::shape)).collect();
+        self.found.shapes.get_or_init(shapes).get(call)?.as_deref()
+    }
+
+    /// Which tool follows which, from the start of the run to its end.
+    pub(super) fn transitions(&self) -> &[String] {
+        self.found.transitions.get_or_init(|| baseline::transitions(self))
+    }
+
+    /// How surprising the order of its tools is, by what is known of such runs.
+    pub(super) fn surprise(&self) -> Option<f64> {
+        *self.found.surprise.get_or_init(|| self.known()?.surprise(self))
+    }
+
+    /// Hash of its system prompt, where it was sent one.
+    pub(super) fn prompt(&self) -> Option<&str> {
+        self.found.prompt.get_or_init(|| features::prompt(self)).as_deref()
+    }
+
+    /// Its version by what it is made of, for agents that name none.
+    pub(super) fn derived_version(&self) -> &str {
+        self.found.derived_version.get_or_init(|| features::derived_version(self))
+    }
+
+    /// Whether there is an answer that owns up to something that did not work.
+    pub(super) fn admits(&self) -> bool {
+        *self.found.admits.get_or_init(|| self.answer.as_ref().is_some_and(|answer| admits(&answer.text)))
     }
 
     /// Span of a step.

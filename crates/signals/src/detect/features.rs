@@ -134,6 +134,24 @@ pub fn title(feature: &str) -> String {
     }
 }
 
+/// Shows to `each` everything that is known by a name, with its value where the run has one; gives the values whose names are not known. Both
+/// go by name, so one walk finds what belongs together.
+pub(super) fn matched<'v, K, V>(
+    known: &mut BTreeMap<String, K>,
+    values: impl Iterator<Item = (&'v String, V)>,
+    mut each: impl FnMut(&mut K, Option<V>),
+) -> Vec<(&'v String, V)> {
+    let (mut values, mut new) = (values.peekable(), Vec::new());
+    for (name, known) in known {
+        while let Some(one) = values.next_if(|(other, _)| *other < name) {
+            new.push(one);
+        }
+        each(known, values.next_if(|(other, _)| *other == name).map(|(_, value)| value));
+    }
+    new.extend(values);
+    new
+}
+
 /// The hour of the day, in UTC, in which a run began.
 pub fn hour(run: &model::Run) -> u8 {
     (run.start.as_nanos().div_euclid(3_600_000_000_000).rem_euclid(24)) as u8
@@ -165,7 +183,7 @@ pub fn features(evidence: &Evidence<'_>, outcome: Option<&str>) -> Features {
     number("ttft_ms", spans().filter_map(|span| span.ttft_ms).max_by(f64::total_cmp));
     let context = spans().filter_map(|span| span.usage.input_tokens).max();
     number("context", context.map(|tokens| tokens as f64));
-    number("surprise", evidence.known().and_then(|known| known.surprise(evidence)));
+    number("surprise", evidence.surprise());
     tools(evidence, &mut out);
     categories(evidence, outcome, &mut out);
     super::retrieved::retrieved(evidence, &mut out);
@@ -193,10 +211,10 @@ fn tools(evidence: &Evidence<'_>, out: &mut Features) {
             out.values.insert(format!("tool_ms:{name}"), Value::Number(ms));
         }
     }
-    for call in &evidence.calls {
-        if let Some(arguments) = call.arguments {
+    for (at, call) in evidence.calls.iter().enumerate() {
+        if let Some(shape) = evidence.shape(at) {
             let name = format!("arguments:{}", call.name);
-            out.values.entry(name).or_insert_with(|| Value::Category(shape(arguments)));
+            out.values.entry(name).or_insert_with(|| Value::Category(shape.to_owned()));
         }
     }
     order(evidence, &known, out);
@@ -243,7 +261,7 @@ fn categories(evidence: &Evidence<'_>, outcome: Option<&str>, out: &mut Features
     let last = answered.map(|round| &evidence.steps[round.step].span);
     category("model", last.and_then(|span| span.model.as_deref()).map(str::to_owned));
     category("finish_reason", last.and_then(|span| span.finish_reason.as_deref()).map(str::to_owned));
-    category("prompt", prompt(evidence));
+    category("prompt", evidence.prompt().map(str::to_owned));
     if let Some(answer) = &evidence.answer {
         category("decision", Some(decision(&answer.text).into()));
         category("refused", Some(if super::refuses(&answer.text) { "yes" } else { "no" }.into()));
@@ -290,8 +308,8 @@ fn word_chars(answer: &str) -> Option<f64> {
     (words.len() >= 10).then(|| words.iter().sum::<usize>() as f64 / words.len() as f64)
 }
 
-/// Hash of the first system prompt's words, numbers left out: prompts often carry today's date.
-fn prompt(evidence: &Evidence<'_>) -> Option<String> {
+/// Hash of the first system prompt's words, numbers left out: prompts often carry today's date. `Evidence` keeps it.
+pub(super) fn prompt(evidence: &Evidence<'_>) -> Option<String> {
     let first = evidence.rounds.first()?;
     let system = evidence.contents[first.step].input.first().filter(|message| message.role == Role::System)?;
     let words: String = text::words(&system.plain_text())
@@ -314,7 +332,7 @@ fn groups(evidence: &Evidence<'_>, out: &mut Features) {
     group("model", run.models.first().map(|model| &**model));
     group("tags", names(run.tags.iter().map(|tag| &**tag)).as_deref());
     group("sub_agent", names(run.agents.iter().skip(1).map(|node| &*node.agent)).as_deref());
-    out.groups.insert("derived_version", derived_version(evidence));
+    out.groups.insert("derived_version", evidence.derived_version().to_owned());
 }
 
 /// Names as one text, each once; nothing where there are none.
@@ -324,16 +342,17 @@ fn names<'a>(names: impl Iterator<Item = &'a str>) -> Option<String> {
     (!joined.is_empty()).then(|| text::head(&joined, NAMES_BYTES).to_owned())
 }
 
-/// A version for agents that name none: a hash of prompt, tools and model.
+/// A version for agents that name none: a hash of prompt, tools and model. `Evidence` keeps it.
 pub fn derived_version(evidence: &Evidence<'_>) -> String {
     let mut tools: Vec<&str> = evidence.offered.keys().copied().collect();
     tools.sort_unstable();
     let model = evidence.rounds.first().and_then(|round| evidence.steps[round.step].span.request_model.as_deref());
-    text::fingerprint(&[&prompt(evidence).unwrap_or_default(), &tools.join(","), model.unwrap_or_default()])[..12]
+    text::fingerprint(&[evidence.prompt().unwrap_or_default(), &tools.join(","), model.unwrap_or_default()])[..12]
         .to_string()
 }
 
-/// The form of arguments: names with the type and format of their values. Ids that differ only in digits have one form.
+/// The form of arguments: names with the type and format of their values. Ids that differ only in digits have one form. `Evidence` keeps
+/// those of a run's calls.
 pub fn shape(arguments: &Json) -> String {
     match arguments {
         Json::Object(members) => {

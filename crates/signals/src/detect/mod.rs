@@ -168,7 +168,7 @@ impl Draft {
 pub fn judge(evidence: &Evidence<'_>, settings: &Settings) -> Vec<Finding> {
     let tuned = settings.of(evidence.run);
     let mut found = Vec::new();
-    for (detector, tuned) in ALL.iter().zip(&tuned) {
+    for (detector, tuned) in ALL.iter().zip(&*tuned) {
         if !tuned.enabled || (evidence.run.provisional && detector.when == When::End) {
             continue;
         }

@@ -8,7 +8,7 @@ use serde_json::{Map, json};
 use super::baseline::{Baselines, Kind, learns_from, stalest};
 use super::drift::{self, Watch};
 use super::evidence::Evidence;
-use super::features::{derived_version, features};
+use super::features::features;
 use super::meaning::Meaning;
 use super::outcomes::Outcomes;
 use super::pulse::Pulse;
@@ -98,8 +98,7 @@ pub struct Silence {
 
 /// One text for an agent of a project and an environment.
 pub fn agent_key(run: &Run) -> String {
-    let kind = Kind::of(run);
-    [&*kind.project, &*kind.environment, &*kind.agent].join("\u{1f}")
+    [&*run.tenant.project, &*run.tenant.environment, Kind::agent_of(run)].join("\u{1f}")
 }
 
 impl Night {
@@ -116,7 +115,7 @@ impl Night {
         let key = kind.key();
         let follow = !beside.again && self.has_room(&key, now);
         let evidence = Evidence::new(run, steps, contents, now).declared(&self.outcomes);
-        let version = run.agent_version.as_deref().map_or_else(|| derived_version(&evidence), str::to_owned);
+        let version = run.agent_version.as_deref().unwrap_or_else(|| evidence.derived_version()).to_owned();
         let evidence = evidence.against(self.baselines.of(&key, &version));
         let outcome = self.outcomes.of(&evidence);
         let features = features(&evidence, outcome.as_deref());
@@ -165,8 +164,9 @@ impl Night {
             pulse.heard(run.last_received);
         }
         let evidence = Evidence::new(run, steps, contents, now).declared(&self.outcomes);
-        let version = run.agent_version.as_deref().map_or_else(|| derived_version(&evidence), str::to_owned);
-        judge(&evidence.against(self.baselines.of(&Kind::of(run).key(), &version)), &self.settings)
+        let version = run.agent_version.as_deref().unwrap_or_else(|| evidence.derived_version());
+        let known = self.baselines.of(&Kind::of(run).key(), version);
+        judge(&evidence.against(known), &self.settings)
     }
 
     /// Takes in the vector that an embedding model made of a run's answer; gives the finding of the change that it makes certain.

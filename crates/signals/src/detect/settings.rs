@@ -11,6 +11,7 @@
 //! detectors.latency_outlier.severity = "critical"
 //! ```
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use model::{Run, Severity};
@@ -128,11 +129,11 @@ impl Settings {
     }
 
     /// What holds for a run, one entry per detector of [`ALL`].
-    pub fn of(&self, run: &Run) -> Vec<Tuned> {
-        let mut tuned = self.base.clone();
+    pub fn of(&self, run: &Run) -> Cow<'_, [Tuned]> {
+        let mut tuned = Cow::Borrowed(&*self.base);
         for part in self.overrides.iter().filter(|part| part.matches(run)) {
             // Checked when the file was read.
-            let _ = apply(&mut tuned, &part.detectors);
+            let _ = apply(tuned.to_mut(), &part.detectors);
         }
         tuned
     }

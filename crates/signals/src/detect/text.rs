@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::hash::Hasher;
 
+use aho_corasick::AhoCorasick;
 use serde_json::Value as Json;
 use twox_hash::XxHash64;
 
@@ -161,14 +162,43 @@ impl Likeness {
     }
 }
 
-/// Whether the lower-cased `text` holds one of `phrases` (given in lower case); which one.
+/// Whether the lower-cased `text` holds one of `phrases` (given in lower case); which one. For what is seldom asked: [`Phrases`] are found
+/// sooner.
 pub fn phrase<'p>(lower: &str, phrases: &[&'p str]) -> Option<&'p str> {
     phrases.iter().copied().find(|phrase| lower.contains(phrase))
 }
 
+/// Phrases that are looked for together: one walk through a text finds all of them, however many there are.
+#[derive(Debug)]
+pub struct Phrases(AhoCorasick);
+
+impl Phrases {
+    /// Those of a list, given in lower case.
+    pub fn new<'p>(phrases: impl IntoIterator<Item = &'p &'p str>) -> Self {
+        Self(AhoCorasick::new(phrases).expect("a short list of phrases fits an automaton"))
+    }
+
+    /// Whether a lower-cased text holds one of them.
+    pub fn are_in(&self, lower: &str) -> bool {
+        self.0.is_match(lower)
+    }
+
+    /// Which of those that a lower-cased text holds is the first of the list: its place there.
+    pub fn first_in(&self, lower: &str) -> Option<usize> {
+        self.0.find_overlapping_iter(lower).map(|found| found.pattern().as_usize()).min()
+    }
+}
+
+/// A name in lower case.
+pub fn lower_name(name: &str) -> Cow<'_, str> {
+    let is_lower = name.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase());
+    if is_lower { Cow::Borrowed(name) } else { Cow::Owned(name.to_lowercase()) }
+}
+
 /// The first `bytes` of a text in lower case, with typographic apostrophes made plain, so that phrases are found.
 pub fn lower(text: &str, bytes: usize) -> String {
-    head(text, bytes).replace('\u{2019}', "'").to_lowercase()
+    let head = head(text, bytes);
+    if head.is_ascii() { head.to_ascii_lowercase() } else { head.replace('\u{2019}', "'").to_lowercase() }
 }
 
 /// So many of something, as a person says it.
@@ -212,6 +242,17 @@ mod tests {
         assert!(Likeness::of(a).with(&Likeness::of(b)) > 0.75);
         assert!(Likeness::of(a).with(&Likeness::of(c)) < 0.1);
         assert_eq!(Likeness::of("").with(&Likeness::of("")), 0.0);
+    }
+
+    #[test]
+    fn of_the_phrases_in_a_text_the_first_of_the_list_is_told_wherever_it_stands() {
+        let listed = ["can't help", "help", "no help at all", "désolé"];
+        let phrases = Phrases::new(&listed);
+        for said in ["help", "no help at all", "i can't help you", "je suis désolé", "nothing", "", "helpdésolé"] {
+            let expected = phrase(said, &listed);
+            assert_eq!(phrases.first_in(said).map(|at| listed[at]), expected, "{said}");
+            assert_eq!(phrases.are_in(said), expected.is_some(), "{said}");
+        }
     }
 
     #[test]

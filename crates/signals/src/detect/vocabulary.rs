@@ -4,8 +4,6 @@
 //! a number like any other, and is watched as one ([`super::drift`]): another subject, another language, another voice bring other words. After
 //! a change the reference is learned anew. Kept in memory only: after a restart it is learned again.
 
-use std::collections::BTreeSet;
-
 use model::Run;
 
 use super::drift::{Settings, Shift, Watch};
@@ -70,9 +68,12 @@ fn place(word: u64) -> (usize, u64) {
     ((word / 64) as usize, 1u64 << (word % 64))
 }
 
-/// The places of an answer's words in the set. Names of things with digits, and the shortest words, say nothing of how it speaks.
-fn words_of(answer: &str) -> BTreeSet<u64> {
+/// The places of an answer's words in the set, each once. Names of things with digits, and the shortest words, say nothing of how it speaks.
+fn words_of(answer: &str) -> Vec<u64> {
     let words = text::words(text::head(answer, LOOKED_AT));
     let words = words.filter(|word| word.chars().count() >= 3 && !word.bytes().any(|byte| byte.is_ascii_digit()));
-    words.map(|word| text::word_hash(word) % BITS).collect()
+    let mut places: Vec<u64> = words.map(|word| text::word_hash(word) % BITS).collect();
+    places.sort_unstable();
+    places.dedup();
+    places
 }

@@ -14,7 +14,6 @@ use serde_json::Value as Json;
 
 use super::{Detector, Draft, Evidence, Setting, Tuned, When};
 use crate::detect::evidence::Call;
-use crate::detect::features;
 
 pub(super) const DETECTOR: Detector = Detector {
     name: "bad_arguments",
@@ -29,7 +28,7 @@ pub(super) const DETECTOR: Detector = Detector {
 
 fn check(evidence: &Evidence<'_>, tuned: &Tuned) -> Vec<Draft> {
     let mut found = Vec::new();
-    for call in &evidence.calls {
+    for (at, call) in evidence.calls.iter().enumerate() {
         let Some(arguments) = call.arguments.filter(|it| it.is_object() && !is_positional(it)) else { continue };
         let schema = evidence.offered.get(call.name).and_then(|tool| tool.parameters.as_ref());
         if let Some(fault) = schema.and_then(|schema| fault(schema, arguments, "", 0)) {
@@ -41,7 +40,7 @@ fn check(evidence: &Evidence<'_>, tuned: &Tuned) -> Vec<Draft> {
                     .with("fault", fault),
             );
         } else if let Some(habit) = evidence.known().and_then(|known| known.tools.get(call.name)) {
-            found.extend(unusual(evidence, call, arguments, &habit.shapes, tuned));
+            found.extend(evidence.shape(at).and_then(|shape| unusual(evidence, call, shape, &habit.shapes, tuned)));
         }
     }
     found
@@ -51,17 +50,16 @@ fn check(evidence: &Evidence<'_>, tuned: &Tuned) -> Vec<Draft> {
 fn unusual(
     evidence: &Evidence<'_>,
     call: &Call<'_>,
-    arguments: &Json,
+    shape: &str,
     shapes: &BTreeMap<String, u32>,
     tuned: &Tuned,
 ) -> Option<Draft> {
-    let shape = features::shape(arguments);
     let all: u32 = shapes.values().sum();
-    let same = shapes.get(&shape).copied().unwrap_or(0);
+    let same = shapes.get(shape).copied().unwrap_or(0);
     if f64::from(all) < tuned.get(0) || f64::from(same) >= tuned.get(1) * f64::from(all) {
         return None;
     }
-    let departs = departure(&shape, shapes);
+    let departs = departure(shape, shapes);
     let (severity, kind, how) = match (call.state.is_failure(), &departs) {
         (true, _) => (Severity::Warning, "form", "failed on"),
         (false, Some(_)) => (Severity::Info, "departs", "was called with"),

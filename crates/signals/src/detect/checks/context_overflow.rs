@@ -6,10 +6,12 @@
 //!
 //! Silent on other errors, on limits of rate and on limits of the output; `near_overflow` speaks before it happens.
 
+use std::sync::LazyLock;
+
 use model::{Severity, SpanStatus, StepKind};
 
 use super::{Detector, Draft, Evidence, Tuned, When};
-use crate::detect::text;
+use crate::detect::text::{self, Phrases};
 
 pub(super) const DETECTOR: Detector = Detector {
     name: "context_overflow",
@@ -86,8 +88,9 @@ const OTHER_LIMITS: &[&str] =
 
 /// The wording that speaks of a window that is too small. Of errors of model calls any that says so counts, not only the known ones.
 fn overflows(said: &str, is_model_error: bool) -> Option<&'static str> {
+    static PHRASES: LazyLock<Phrases> = LazyLock::new(|| Phrases::new(WORDINGS));
     let lower = text::lower(said, 1_000);
-    let known = text::phrase(&lower, WORDINGS);
+    let known = PHRASES.first_in(&lower).map(|at| WORDINGS[at]);
     if known.is_some() || !is_model_error || text::phrase(&lower, OTHER_LIMITS).is_some() {
         return known;
     }

@@ -24,7 +24,7 @@ pub(super) const DETECTOR: Detector = Detector {
 
 fn check(evidence: &Evidence<'_>, _: &Tuned) -> Vec<Draft> {
     let Some(answer) = &evidence.answer else { return Vec::new() };
-    if evidence.calls.iter().all(|call| !call.state.is_failure()) || admits(&answer.text) {
+    if evidence.calls.iter().all(|call| !call.state.is_failure()) || evidence.admits() {
         return Vec::new();
     }
     let mut last: HashMap<&str, usize> = HashMap::new();

@@ -9,6 +9,7 @@ use model::{Severity, SpanStatus, StepKind};
 use serde_json::Value as Json;
 
 use super::{Detector, Draft, Evidence, Tuned, When};
+use crate::detect::text;
 
 pub(super) const DETECTOR: Detector =
     Detector { name: "guardrail", source: include_str!("guardrail.rs"), when: When::Steps, settings: &[], check };
@@ -40,7 +41,7 @@ fn check(evidence: &Evidence<'_>, _: &Tuned) -> Vec<Draft> {
         // Some dialects tell a guardrail as a tool of that name.
         let is_guard = span.kind == StepKind::Guardrail
             || (span.kind == StepKind::Tool
-                && span.tool_name.as_deref().unwrap_or(&span.name).to_lowercase().contains("guard"));
+                && text::lower_name(span.tool_name.as_deref().unwrap_or(&span.name)).contains("guard"));
         if !is_guard {
             continue;
         }

@@ -8,6 +8,7 @@
 use model::{Severity, StepKind};
 
 use super::{Detector, Draft, Evidence, Setting, Tuned, When};
+use crate::detect::text;
 
 pub(super) const DETECTOR: Detector = Detector {
     name: "handoff_ping_pong",
@@ -50,7 +51,7 @@ fn check(evidence: &Evidence<'_>, tuned: &Tuned) -> Vec<Draft> {
 
 /// The agent that a tool hands over to, by its name.
 fn by_tool(name: &str) -> Option<String> {
-    let name = name.to_lowercase();
+    let name = text::lower_name(name);
     let beginnings = ["transfer_to_", "transfer_back_to_", "handoff_to_", "hand_off_to_"];
     beginnings.iter().find_map(|beginning| name.strip_prefix(beginning)).map(str::to_owned)
 }

@@ -7,7 +7,7 @@
 
 use model::{RunStatus, Severity, SpanStatus, StepKind};
 
-use super::{Detector, Draft, Evidence, Tuned, When, admits};
+use super::{Detector, Draft, Evidence, Tuned, When};
 use crate::detect::text;
 
 pub(super) const DETECTOR: Detector = Detector {
@@ -19,7 +19,7 @@ pub(super) const DETECTOR: Detector = Detector {
 };
 
 fn check(evidence: &Evidence<'_>, _: &Tuned) -> Vec<Draft> {
-    if evidence.run.status != RunStatus::Ok || evidence.answer.as_ref().is_some_and(|answer| admits(&answer.text)) {
+    if evidence.run.status != RunStatus::Ok {
         return Vec::new();
     }
     let agents = || evidence.steps.iter().enumerate().filter(|(_, step)| step.span.kind == StepKind::Agent);
@@ -33,7 +33,7 @@ fn check(evidence: &Evidence<'_>, _: &Tuned) -> Vec<Draft> {
                 && other.span.start > step.span.start
                 && other.shown_parent == step.shown_parent
         });
-        if is_root || later {
+        if is_root || later || evidence.admits() {
             continue;
         }
         let why =

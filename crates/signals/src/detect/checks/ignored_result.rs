@@ -10,7 +10,7 @@ use std::collections::HashSet;
 
 use model::Severity;
 
-use super::{Detector, Draft, Evidence, Setting, Tuned, When, admits};
+use super::{Detector, Draft, Evidence, Setting, Tuned, When};
 use crate::detect::results::State;
 use crate::detect::text;
 
@@ -30,7 +30,7 @@ fn check(evidence: &Evidence<'_>, tuned: &Tuned) -> Vec<Draft> {
     let Some(result) = call.result.filter(|_| call.state == State::Ok && !evidence.changes(call.name)) else {
         return Vec::new();
     };
-    if answer.text.len() < 40 || admits(&answer.text) {
+    if answer.text.len() < 40 || evidence.admits() {
         return Vec::new();
     }
     let asked = call.arguments.map(|it| text::as_text(it).into_owned()).unwrap_or_default();

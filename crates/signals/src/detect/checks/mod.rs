@@ -31,9 +31,12 @@ mod unknown_tool;
 mod unusual_run;
 mod unusual_tool;
 
+use std::sync::LazyLock;
+
 pub use self::refusal::refuses;
 use super::evidence::Evidence;
 use super::settings::{Setting, Tuned};
+use super::text::Phrases;
 use super::{Detector, Draft, When, text};
 
 /// Every detector, by name.
@@ -159,9 +162,10 @@ const ADMISSIONS: &[&str] = &[
     "할 수 없",
 ];
 
-/// Whether an answer owns up to something that did not work.
-fn admits(answer: &str) -> bool {
-    text::phrase(&text::lower(answer, 4_000), ADMISSIONS).is_some()
+/// Whether an answer owns up to something that did not work. Of a run's own answer `Evidence` keeps it.
+pub(super) fn admits(answer: &str) -> bool {
+    static PHRASES: LazyLock<Phrases> = LazyLock::new(|| Phrases::new(ADMISSIONS));
+    PHRASES.are_in(&text::lower(answer, 4_000))
 }
 
 /// Words in names of tools that change something in the world.
@@ -198,13 +202,22 @@ const READS: &[&str] = &[
 
 /// Whether a tool's name says that it changes something: the first of its words that says either decides.
 pub(super) fn changes_something(name: &str) -> bool {
-    let words = name_words(name);
-    let looked_at = words.len() > 1 && words.last().is_some_and(|last| LOOKED_AT.contains(&last.as_str()));
-    let says = |(at, word): (usize, &String)| match word.as_str() {
-        word if READS.contains(&word) => Some(false),
-        word if WRITES.contains(&word) => Some(true),
-        word if WRITES_OR_THINGS.contains(&word) => Some(!looked_at),
-        word if at == 0 && words.len() > 1 && VERBS_IN_FRONT.contains(&word) => Some(!looked_at),
+    let name = text::head(name, 200);
+    // Most names are `like_this`: their words need not be written down.
+    if name.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase()) {
+        let words = name.split(|letter: char| !letter.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+        return words_change_something(&words.collect::<Vec<_>>());
+    }
+    words_change_something(&name_words(name).iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+fn words_change_something(words: &[&str]) -> bool {
+    let looked_at = words.len() > 1 && words.last().is_some_and(|last| LOOKED_AT.contains(last));
+    let says = |(at, word): (usize, &&str)| match word {
+        word if READS.contains(word) => Some(false),
+        word if WRITES.contains(word) => Some(true),
+        word if WRITES_OR_THINGS.contains(word) => Some(!looked_at),
+        word if at == 0 && words.len() > 1 && VERBS_IN_FRONT.contains(word) => Some(!looked_at),
         _ => None,
     };
     words.iter().enumerate().find_map(says).unwrap_or(false)
@@ -214,7 +227,7 @@ pub(super) fn changes_something(name: &str) -> bool {
 fn name_words(name: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut before = ' ';
-    for letter in text::head(name, 200).chars() {
+    for letter in name.chars() {
         if !letter.is_alphanumeric() || (letter.is_uppercase() && before.is_lowercase()) {
             words.push(String::new());
         }

@@ -6,11 +6,13 @@
 //!
 //! Silent where tools are not told (neither offered nor called), and where a tool with that action in its name ran.
 
+use std::sync::LazyLock;
+
 use model::Severity;
 
 use super::{Detector, Draft, Evidence, Tuned, When};
 use crate::detect::evidence::names;
-use crate::detect::text;
+use crate::detect::text::{self, Phrases};
 
 pub(super) const DETECTOR: Detector = Detector {
     name: "phantom_result",
@@ -85,18 +87,18 @@ fn wrote_observation(said: &str) -> Option<&'static str> {
 }
 
 fn claim(evidence: &Evidence<'_>) -> Option<Draft> {
+    static PHRASES: LazyLock<Phrases> = LazyLock::new(|| Phrases::new(CLAIMS.iter().map(|(claim, _)| claim)));
     let answer = evidence.answer.as_ref()?;
     if evidence.offered.is_empty() && evidence.calls.is_empty() {
         return None;
     }
-    let lower = text::lower(&answer.text, 4_000);
+    let (claim, tools) = &CLAIMS[PHRASES.first_in(&text::lower(&answer.text, 4_000))?];
     let called = names(&evidence.calls);
     // A retriever is a search, an agent that was handed the work may have done anything.
     let helped = evidence
         .steps
         .iter()
         .any(|step| matches!(step.span.kind, model::StepKind::Retriever | model::StepKind::Handoff));
-    let (claim, tools) = CLAIMS.iter().find(|(claim, _)| lower.contains(claim))?;
     let could = |name: &str| tools.iter().any(|word| name.to_lowercase().contains(word));
     let offered = evidence.offered.keys().any(|name| could(name));
     // With no tool of that kind on offer somebody else may have done it; with other tools called the name may just be unlike.

@@ -5,10 +5,12 @@
 //!
 //! Silent on business refusals that name a rule: "unable to process this refund" is an outcome, which drift and outcomes watch.
 
+use std::sync::LazyLock;
+
 use model::Severity;
 
 use super::{Detector, Draft, Evidence, Tuned, When};
-use crate::detect::text;
+use crate::detect::text::{self, Phrases};
 
 pub(super) const DETECTOR: Detector =
     Detector { name: "refusal", source: include_str!("refusal.rs"), when: When::End, settings: &[], check };
@@ -87,8 +89,9 @@ const ELSEWHERE: &[&str] = &[
 
 /// Whether a text begins as models begin to refuse.
 pub fn refuses(said: &str) -> bool {
+    static ANYWHERE: LazyLock<Phrases> = LazyLock::new(|| Phrases::new(ELSEWHERE));
     let lower = text::lower(said.trim_start(), 120);
-    PHRASES.iter().any(|phrase| lower.starts_with(phrase)) || text::phrase(&lower, ELSEWHERE).is_some()
+    PHRASES.iter().any(|phrase| lower.starts_with(phrase)) || ANYWHERE.are_in(&lower)
 }
 
 fn check(evidence: &Evidence<'_>, _: &Tuned) -> Vec<Draft> {

@@ -8,8 +8,9 @@
 
 use model::{Severity, StepKind};
 
-use super::{Detector, Draft, Evidence, Setting, Tuned, When, admits};
+use super::{Detector, Draft, Evidence, Setting, Tuned, When};
 use crate::detect::results::State;
+use crate::detect::text;
 
 pub(super) const DETECTOR: Detector = Detector {
     name: "retrieval_miss",
@@ -53,10 +54,10 @@ fn check(evidence: &Evidence<'_>, tuned: &Tuned) -> Vec<Draft> {
         }
     }
     if retrievers == 0 {
-        for call in evidence.calls.iter().filter(|call| searches(call.name)) {
+        for call in &evidence.calls {
             match call.state {
-                State::Empty => missed.push((evidence.steps[call.step].span.start, call.step)),
-                State::Ok => hits += 1,
+                State::Empty if searches(call.name) => missed.push((evidence.steps[call.step].span.start, call.step)),
+                State::Ok if searches(call.name) => hits += 1,
                 _ => {}
             }
         }
@@ -65,7 +66,7 @@ fn check(evidence: &Evidence<'_>, tuned: &Tuned) -> Vec<Draft> {
         return Vec::new();
     }
     missed.sort_unstable();
-    let answered = evidence.answer.as_ref().filter(|answer| !admits(&answer.text));
+    let answered = evidence.answer.as_ref().filter(|_| !evidence.admits());
     let (severity, rest) = match (hits, answered) {
         (0, Some(_)) => (Severity::Warning, ", and the run answered all the same"),
         _ => (Severity::Info, ""),
@@ -86,6 +87,6 @@ fn check(evidence: &Evidence<'_>, tuned: &Tuned) -> Vec<Draft> {
 
 /// Whether a tool's name says that it searches.
 fn searches(name: &str) -> bool {
-    let name = name.to_lowercase();
+    let name = text::lower_name(name);
     ["search", "retriev", "lookup", "look_up", "find", "query_kb", "knowledge"].iter().any(|word| name.contains(word))
 }

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use model::{Severity, SpanStatus, StepKind};
+use model::{ResolvedStep, Severity, SpanStatus, StepKind};
 
 use super::{Detector, Draft, Evidence, Setting, Tuned, When};
 use crate::detect::text;
@@ -21,14 +21,20 @@ pub(super) const DETECTOR: Detector = Detector {
 
 fn check(evidence: &Evidence<'_>, tuned: &Tuned) -> Vec<Draft> {
     let least = tuned.count(0).max(2);
+    let is_call = |step: &ResolvedStep| step.span.kind == StepKind::Llm && step.not_counted_because.is_none();
+    let is_failed = |step: &ResolvedStep| step.span.status == SpanStatus::Error;
+    let tools = evidence.calls.iter().filter(|call| call.state.is_failure()).count();
+    if tools + evidence.steps.iter().filter(|step| is_call(step) && is_failed(step)).count() < least {
+        return Vec::new();
+    }
     let mut attempts: Vec<(String, usize, bool)> = Vec::new();
     attempts.extend(
         evidence.calls.iter().map(|call| (format!("tool `{}`", call.name), call.step, call.state.is_failure())),
     );
     for (at, step) in evidence.steps.iter().enumerate() {
-        if step.span.kind == StepKind::Llm && step.not_counted_because.is_none() {
+        if is_call(step) {
             let model = step.span.model.as_deref().unwrap_or("the model");
-            attempts.push((format!("model `{model}`"), at, step.span.status == SpanStatus::Error));
+            attempts.push((format!("model `{model}`"), at, is_failed(step)));
         }
     }
     attempts.sort_by_key(|(_, step, _)| evidence.steps[*step].span.start);

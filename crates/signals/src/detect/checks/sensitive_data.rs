@@ -77,25 +77,52 @@ fn in_part(part: &Part, look: &mut dyn FnMut(&str)) {
     }
 }
 
+/// A secret may begin with the byte where a word begins.
+const AT_WORD: u8 = 1;
+/// A secret may begin with the byte wherever it stands.
+const ANYWHERE: u8 = 2;
+
+/// Of each byte how a secret may begin with it, and how one may begin after it.
+static BYTES: [(u8, u8); 256] = {
+    let mut bytes = [(0, 0); 256];
+    let mut at = 0;
+    while at < bytes.len() {
+        let byte = at as u8;
+        bytes[at].0 = match byte {
+            b'0'..=b'9' | b's' | b'A' | b'g' | b'x' | b'h' | b'e' => AT_WORD,
+            b'-' => ANYWHERE,
+            _ => 0,
+        };
+        bytes[at].1 = if byte.is_ascii_alphanumeric() { ANYWHERE } else { AT_WORD | ANYWHERE };
+        at += 1;
+    }
+    bytes
+};
+
 /// Calls `found` for every kind of secret in a text, reading it once.
 fn scan(text: &str, found: &mut dyn FnMut(&'static str)) {
     let bytes = text.as_bytes();
     let mut at = 0;
     while at < bytes.len() {
-        let begins = at == 0 || !bytes[at - 1].is_ascii_alphanumeric();
+        // Nearly all bytes of a text begin nothing, and all are looked at: no more than this is asked of most.
+        let before = if at == 0 { b' ' } else { bytes[at - 1] };
+        if BYTES[usize::from(bytes[at])].0 & BYTES[usize::from(before)].1 == 0 {
+            at += 1;
+            continue;
+        }
         match bytes[at] {
-            byte if byte.is_ascii_digit() && begins => at = digits(bytes, at, found),
-            b's' | b'A' | b'g' | b'x' | b'h' | b'e' if begins => {
+            b'0'..=b'9' => at = digits(bytes, at, found),
+            b'-' if bytes[at..].starts_with(b"-----BEGIN ") && private_key(&bytes[at..]) => {
+                found("private key");
+                at += 20;
+            }
+            b'-' => at += 1,
+            _ => {
                 if let Some(what) = key(&bytes[at..]) {
                     found(what);
                 }
                 at += 1;
             }
-            b'-' if bytes[at..].starts_with(b"-----BEGIN ") && private_key(&bytes[at..]) => {
-                found("private key");
-                at += 20;
-            }
-            _ => at += 1,
         }
     }
 }

@@ -6,10 +6,12 @@
 //!
 //! Silent on runs that end with a tool by design.
 
+use std::sync::LazyLock;
+
 use model::Severity;
 
 use super::{Detector, Draft, Evidence, Setting, Tuned, When};
-use crate::detect::text;
+use crate::detect::text::{self, Phrases};
 
 pub(super) const DETECTOR: Detector = Detector {
     name: "step_cap",
@@ -51,7 +53,7 @@ fn check(evidence: &Evidence<'_>, tuned: &Tuned) -> Vec<Draft> {
     for (at, step) in evidence.steps.iter().enumerate() {
         let texts = [&step.span.error_type, &step.span.error_message, &step.span.finish_reason];
         for said in texts.into_iter().flatten() {
-            if let Some(wording) = text::phrase(&text::lower(said, 600), WORDINGS) {
+            if let Some(wording) = capped(said, 600) {
                 let message = format!("the run was stopped by its step limit: {}", text::short(said, 120));
                 return vec![
                     Draft::new(Severity::Warning, "said", message)
@@ -63,7 +65,7 @@ fn check(evidence: &Evidence<'_>, tuned: &Tuned) -> Vec<Draft> {
     }
     if let Some(answer) = &evidence.answer
         && answer.text.len() < 400
-        && let Some(wording) = text::phrase(&text::lower(&answer.text, 400), WORDINGS)
+        && let Some(wording) = capped(&answer.text, 400)
     {
         let message = format!("the run ended with its step limit: {}", text::short(&answer.text, 120));
         return vec![
@@ -73,6 +75,12 @@ fn check(evidence: &Evidence<'_>, tuned: &Tuned) -> Vec<Draft> {
         ];
     }
     unanswered(evidence, tuned).into_iter().collect()
+}
+
+/// The wording by which the first `bytes` of a text say that a limit was reached.
+fn capped(said: &str, bytes: usize) -> Option<&'static str> {
+    static PHRASES: LazyLock<Phrases> = LazyLock::new(|| Phrases::new(WORDINGS));
+    PHRASES.first_in(&text::lower(said, bytes)).map(|at| WORDINGS[at])
 }
 
 fn unanswered(evidence: &Evidence<'_>, tuned: &Tuned) -> Option<Draft> {

@@ -21,6 +21,12 @@ pub(super) const DETECTOR: Detector = Detector {
 };
 
 fn check(evidence: &Evidence<'_>, tuned: &Tuned) -> Vec<Draft> {
+    // No gap is longer than all the time in which steps began.
+    let begun = || evidence.steps.iter().map(|step| step.span.start);
+    let (Some(first), Some(last)) = (begun().min(), begun().max()) else { return Vec::new() };
+    if last.millis_since(first) / 1e3 < tuned.get(0) {
+        return Vec::new();
+    }
     // Steps that have steps below them only wait for those.
     let parents: std::collections::HashSet<_> = evidence.steps.iter().filter_map(|step| step.shown_parent).collect();
     let mut leaves: Vec<usize> =

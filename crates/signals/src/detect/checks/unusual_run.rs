@@ -23,7 +23,7 @@ pub(super) const DETECTOR: Detector = Detector {
 
 fn check(evidence: &Evidence<'_>, tuned: &Tuned) -> Vec<Draft> {
     let Some(known) = evidence.known().filter(|known| f64::from(known.runs) >= tuned.get(0)) else { return Vec::new() };
-    let (Some(bits), Some(usual)) = (known.surprise(evidence), known.quantile("surprise", tuned.get(1))) else {
+    let (Some(bits), Some(usual)) = (evidence.surprise(), known.quantile("surprise", tuned.get(1))) else {
         return Vec::new();
     };
     if bits <= usual * 1.05 {

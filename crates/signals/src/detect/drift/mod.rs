@@ -127,14 +127,7 @@ impl Watch {
         self.marks.push_back(Mark { trace_id: run.trace_id, at: run.start, groups });
         self.seen += 1;
         self.last = self.last.max(run.start).max(run.last_received);
-        for name in features.values.keys().filter(|name| !NOT_WATCHED.contains(&name.as_str())) {
-            if !self.streams.contains_key(name) && self.has_room(name) {
-                self.streams.insert(name.clone(), Stream::new(name, self.marks.len() - 1));
-            }
-        }
-        for (name, stream) in &mut self.streams {
-            stream.push(features.values.get(name));
-        }
+        self.take_in(features);
         let alarm = settings.false_alarms / (LOOKS * self.streams.len().max(1) as f64);
         let (name, split) = self.look(alarm)?;
         let stream = self.streams.get_mut(&name)?;
@@ -145,11 +138,23 @@ impl Watch {
         Some(self.shift(&name, split, alarm))
     }
 
-    /// Whether one more feature is followed.
-    fn has_room(&self, feature: &str) -> bool {
+    /// Puts the values of the newest run into their streams, and begins those of features that are new, where there is room for more.
+    fn take_in(&mut self, features: &Features) {
+        let mut new = features::matched(&mut self.streams, features.values.iter(), Stream::push);
+        new.retain(|(name, _)| !NOT_WATCHED.contains(&name.as_str()));
+        if new.is_empty() || self.streams.len() >= MOST_STREAMS {
+            return;
+        }
         let is_detail = |name: &str| name.contains(':') && !name.starts_with("tool:");
-        let details = || self.streams.keys().filter(|name| is_detail(name)).count();
-        self.streams.len() < MOST_STREAMS && (!is_detail(feature) || details() < MOST_DETAILS)
+        let mut details = self.streams.keys().filter(|name| is_detail(name)).count();
+        for (name, value) in new {
+            if self.streams.len() < MOST_STREAMS && (!is_detail(name) || details < MOST_DETAILS) {
+                details += usize::from(is_detail(name));
+                let mut stream = Stream::new(name, self.marks.len() - 1);
+                stream.push(Some(value));
+                self.streams.insert(name.clone(), stream);
+            }
+        }
     }
 
     /// When the last run arrived.
@@ -165,19 +170,21 @@ impl Watch {
     /// The most certain change of any stream, if one is certain enough: stream and position of its first run.
     fn look(&self, alarm: f64) -> Option<(String, usize)> {
         let mut best: Option<(f64, &String, usize)> = None;
+        let is_due = |window: &usize| self.seen.is_multiple_of((*window as u64 / 8).max(1));
+        let due: Vec<usize> = WINDOWS.iter().copied().filter(is_due).collect();
         for (name, stream) in &self.streams {
-            let due = |window: usize| self.seen.is_multiple_of((window as u64 / 8).max(1));
             let alarm = alarm * weight(name);
-            for (window, side) in stream.windows(WINDOWS, REFERENCE, due) {
-                let mut chance = stream.chance(&side, 1.0);
+            let mut spread = None;
+            stream.each_window(&due, REFERENCE, |window, side| {
+                let mut chance = stream.chance(side, 1.0);
                 if chance < alarm {
-                    chance = stream.chance(&side, self.spread(stream));
+                    chance = stream.chance(side, *spread.get_or_insert_with(|| self.spread(stream)));
                 }
                 let best_yet = chance < alarm && best.is_none_or(|(least, _, _)| chance < least);
                 if best_yet && self.is_among_equals(stream, stream.start_of(window)) {
                     best = Some((chance, name, window));
                 }
-            }
+            });
         }
         best.map(|(_, name, window)| (name.clone(), self.streams[name].start_of(window)))
     }

@@ -149,7 +149,8 @@ impl Stream {
         if category != ABSENT {
             self.counts[usize::from(category)] += 1;
         }
-        if self.numeric && self.edges.is_empty() {
+        // Only one more number can make them enough.
+        if self.edges.is_empty() && matches!(value, Some(Value::Number(_))) {
             self.learn_edges();
         }
     }
@@ -170,10 +171,11 @@ impl Stream {
 
     /// Cuts the range by quantiles of what was seen so far, once that is enough.
     fn learn_edges(&mut self) {
-        let mut seen: Vec<f32> = self.raw.iter().copied().filter(|value| !value.is_nan()).collect();
-        if seen.len() < REFERENCE {
+        let told = || self.raw.iter().copied().filter(|value| !value.is_nan());
+        if told().count() < REFERENCE {
             return;
         }
+        let mut seen: Vec<f32> = told().collect();
         seen.sort_by(f32::total_cmp);
         let mut edges: Vec<f32> = Vec::with_capacity(2 * EDGES.len());
         for q in EDGES {
@@ -252,30 +254,24 @@ impl Stream {
         EDGES.map(|q| told.get((told.len().saturating_sub(1) as f64 * q) as usize).copied().unwrap_or(0.0))
     }
 
-    /// Counts for every window that ends with the newest value, is due, and has `reference` values before it. Nothing where the newest
-    /// run says nothing of this feature: then nothing is new.
-    pub(super) fn windows(&self, sizes: &[usize], reference: usize, due: impl Fn(usize) -> bool) -> Vec<(usize, Side)> {
-        let total: u32 = self.counts.iter().sum();
+    /// Shows the counts of every window that ends with the newest value and has `reference` values before it, of the sizes in `due`, which
+    /// ascend. Nothing where the newest run says nothing of this feature: then nothing is new.
+    pub(super) fn each_window(&self, due: &[usize], reference: usize, mut look: impl FnMut(usize, &Side)) {
         let one_kind = self.counts.iter().filter(|count| **count > 0).count() < 2;
         if one_kind || self.values.back() == Some(&ABSENT) {
-            return Vec::new();
+            return;
         }
-        let fits = |size: usize| total as usize >= size + reference;
-        let Some(&largest) = sizes.iter().rev().find(|size| fits(**size) && due(**size)) else { return Vec::new() };
-        let (mut found, mut after, mut taken) = (Vec::new(), [0u32; CATEGORIES], 0);
-        for &value in self.values.iter().rev().filter(|value| **value != ABSENT) {
-            after[usize::from(value)] += 1;
-            taken += 1;
-            if sizes.contains(&taken) && due(taken) {
-                let mut before = self.counts;
-                before.iter_mut().zip(&after).for_each(|(all, after)| *all -= after);
-                found.push((taken, Side { before, after }));
+        let total = self.counts.iter().sum::<u32>() as usize;
+        let mut newest = self.values.iter().rev().filter(|value| **value != ABSENT);
+        let (mut side, mut taken) = (Side { before: self.counts, after: [0; CATEGORIES] }, 0);
+        for size in due.iter().copied().take_while(|size| total >= size + reference) {
+            for value in newest.by_ref().take(size - taken) {
+                side.before[usize::from(*value)] -= 1;
+                side.after[usize::from(*value)] += 1;
             }
-            if taken == largest {
-                break;
-            }
+            taken = size;
+            look(size, &side);
         }
-        found
     }
 
     /// Position of the first run of the window that holds the last `size` values.

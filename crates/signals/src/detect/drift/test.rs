@@ -9,29 +9,37 @@
 //! the chance goes to the whole, half to the parts, divided by how many there are. In a table of two by two the tail of the statistic is right within a
 //! factor of three, whatever the share of a category, in windows of 8 runs after 30 to 128 after 200 (summed over all outcomes).
 
+use std::sync::LazyLock;
+
+use super::REMEMBERED;
 use super::stream::{CATEGORIES, Side};
 
 /// Counts below this, on both sides together, are put together into one category.
 const RARE: u32 = 5;
+/// Categories that most streams have at most. Only where a run is in one beyond these are all looked at.
+const FEW: usize = 8;
 
-fn merged(side: &Side) -> ([[f64; 2]; CATEGORIES], usize) {
-    let (mut cells, mut used, mut rest) = ([[0.0; 2]; CATEGORIES], 0, [0.0; 2]);
-    for at in 0..CATEGORIES {
+/// Runs before and after, by category.
+type Cell = [u32; 2];
+
+fn merged(side: &Side) -> ([Cell; CATEGORIES], usize) {
+    let (mut cells, mut used, mut rest) = ([[0; 2]; CATEGORIES], 0, [0; 2]);
+    let has_few = [&side.before, &side.after].iter().all(|counts| counts[FEW..] == [0; CATEGORIES - FEW]);
+    let told = if has_few { FEW } else { CATEGORIES };
+    for at in 0..told {
         let (before, after) = (side.before[at], side.after[at]);
         // Names are given in the order in which they come: whatever has none comes late, and is no other than what is rare early.
         if before + after >= RARE && at < CATEGORIES - 1 {
-            cells[used] = [f64::from(before), f64::from(after)];
+            cells[used] = [before, after];
             used += 1;
         } else {
-            rest[0] += f64::from(before);
-            rest[1] += f64::from(after);
+            rest = plus(rest, [before, after]);
         }
     }
-    if rest[0] + rest[1] > 0.0 {
-        if used == CATEGORIES || (used > 0 && rest[0] + rest[1] < f64::from(RARE)) {
+    if rest[0] + rest[1] > 0 {
+        if used == CATEGORIES || (used > 0 && rest[0] + rest[1] < RARE) {
             // Too few even together: with the smallest other category.
-            let smallest =
-                (0..used).min_by(|&a, &b| (cells[a][0] + cells[a][1]).total_cmp(&(cells[b][0] + cells[b][1])));
+            let smallest = (0..used).min_by_key(|&at| cells[at][0] + cells[at][1]);
             if let Some(at) = smallest.filter(|_| used > 1) {
                 cells[at][0] += rest[0];
                 cells[at][1] += rest[1];
@@ -52,8 +60,7 @@ pub(super) fn statistic(side: &Side) -> f64 {
 
 /// The same of the categories as they are, however rare: what little a few runs say, put together, would be nothing.
 pub(super) fn plain(side: &Side) -> f64 {
-    let cells: [[f64; 2]; CATEGORIES] =
-        std::array::from_fn(|at| [f64::from(side.before[at]), f64::from(side.after[at])]);
+    let cells: [Cell; CATEGORIES] = std::array::from_fn(|at| [side.before[at], side.after[at]]);
     g(&cells)
 }
 
@@ -69,16 +76,24 @@ pub(super) fn effect(side: &Side, least: u32) -> Option<f64> {
 }
 
 /// Whether the shares of several groups of runs are others than before, beyond what chance does.
-pub(super) fn shares_changed(groups: &[[u32; 2]]) -> bool {
-    let cells: Vec<[f64; 2]> = groups.iter().map(|runs| runs.map(f64::from)).collect();
-    let free = cells.len().saturating_sub(1) as f64;
+pub(super) fn shares_changed(groups: &[Cell]) -> bool {
+    let free = groups.len().saturating_sub(1) as f64;
     // Three standard deviations of the chi-squared distribution above its mean.
-    g(&cells) > free + 3.0 * (2.0 * free).sqrt()
+    g(groups) > free + 3.0 * (2.0 * free).sqrt()
 }
 
-fn g(cells: &[[f64; 2]]) -> f64 {
-    let term = |n: f64| if n > 0.0 { n * n.ln() } else { 0.0 };
-    let sums = cells.iter().fold([0.0; 2], |sums, cell| [sums[0] + cell[0], sums[1] + cell[1]]);
+/// `n ln n` of every count there can be: each stream is looked at after each run, and a look asks for a dozen of them.
+static TERMS: LazyLock<Vec<f64>> = LazyLock::new(|| (0..=REMEMBERED as u32).map(term).collect());
+
+fn term(n: u32) -> f64 {
+    let n = f64::from(n);
+    if n > 0.0 { n * n.ln() } else { 0.0 }
+}
+
+fn g(cells: &[Cell]) -> f64 {
+    let terms = &**TERMS;
+    let term = |n: u32| terms.get(n as usize).copied().unwrap_or_else(|| term(n));
+    let sums = cells.iter().fold([0; 2], |sums, cell| plus(sums, *cell));
     let inner: f64 = cells.iter().map(|cell| term(cell[0]) + term(cell[1]) - term(cell[0] + cell[1])).sum();
     (2.0 * (inner - term(sums[0]) - term(sums[1]) + term(sums[0] + sums[1]))).max(0.0)
 }
@@ -99,7 +114,7 @@ pub(super) fn chance(side: &Side, ordered: bool, spread: f64) -> f64 {
     if whole < 2.0 * FAR {
         return 1.0;
     }
-    let all = cells.iter().fold([0.0; 2], |all, cell| plus(all, *cell));
+    let all = cells.iter().fold([0; 2], |all, cell| plus(all, *cell));
     let parts = if ordered { below_borders(side) } else { cells.to_vec() };
     let farthest = parts.iter().map(|part| g(&[*part, minus(all, *part)])).fold(0.0, f64::max);
     let of_parts = tail(farthest / spread, 1) * parts.len() as f64;
@@ -119,11 +134,11 @@ pub(super) fn chance_within(groups: &[Side], spread: f64) -> f64 {
 }
 
 /// Counts below each border between categories that follow one another.
-fn below_borders(side: &Side) -> Vec<[f64; 2]> {
-    let told = (0..CATEGORIES).map(|at| [f64::from(side.before[at]), f64::from(side.after[at])]);
-    let mut below = [0.0; 2];
-    let mut borders: Vec<[f64; 2]> = told
-        .filter(|cell| cell[0] + cell[1] > 0.0)
+fn below_borders(side: &Side) -> Vec<Cell> {
+    let told = (0..CATEGORIES).map(|at| [side.before[at], side.after[at]]);
+    let mut below = [0; 2];
+    let mut borders: Vec<Cell> = told
+        .filter(|cell| cell[0] + cell[1] > 0)
         .map(|cell| {
             below = plus(below, cell);
             below
@@ -134,11 +149,11 @@ fn below_borders(side: &Side) -> Vec<[f64; 2]> {
     borders
 }
 
-fn plus(one: [f64; 2], other: [f64; 2]) -> [f64; 2] {
+fn plus(one: Cell, other: Cell) -> Cell {
     [one[0] + other[0], one[1] + other[1]]
 }
 
-fn minus(all: [f64; 2], some: [f64; 2]) -> [f64; 2] {
+fn minus(all: Cell, some: Cell) -> Cell {
     [all[0] - some[0], all[1] - some[1]]
 }
 
