@@ -33,7 +33,7 @@ use std::fmt;
 use std::sync::{Arc, LazyLock};
 
 use model::raw::{RawLog, RawSpan, Resource, Scope};
-use model::{Billing, Content, Log, Span, Tenant, Timestamp};
+use model::{Billing, Content, Log, Span, StepKind, Tenant, Timestamp};
 
 pub use crate::facts::{Fact, content_facts, facts};
 pub use crate::joins::{is_join, join_span, joins};
@@ -115,8 +115,22 @@ impl Dialects {
         logs: &[RawLog<'_>],
     ) -> Content {
         let reading = Reading::new(&self.0, raw, resource, scope);
-        let kind = understand::span(&reading, &Tenant::default(), Timestamp::default()).kind;
-        content::content(&reading, kind, logs)
+        content::content(&reading, understand::kind(&reading), logs)
+    }
+
+    /// [`Self::content`] and [`Self::billing`] of one reading. `kind` is the span's as it was understood at the door, where that was by
+    /// these conventions ([`VERSION`]); else it is found out again.
+    pub fn content_and_billing(
+        &self,
+        raw: &RawSpan<'_>,
+        resource: &Resource<'_>,
+        scope: &Scope<'_>,
+        logs: &[RawLog<'_>],
+        kind: Option<StepKind>,
+    ) -> (Content, Billing) {
+        let reading = Reading::new(&self.0, raw, resource, scope);
+        let kind = kind.unwrap_or_else(|| understand::kind(&reading));
+        (content::content(&reading, kind, logs), billing::billing(&reading))
     }
 }
 

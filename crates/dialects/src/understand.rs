@@ -29,6 +29,30 @@ pub(crate) const MAX_TOOL_CALLS: usize = 256;
 
 /// The narrow span.
 pub(crate) fn span(reading: &Reading<'_>, tenant: &Tenant, received: Timestamp) -> Span {
+    let mut span = fields(reading, tenant, received);
+    if span.kind == StepKind::Tool && span.tool_name.is_none() && reading.kind.is_some() {
+        span.tool_name = Some(tool_of_name(&span.name));
+    }
+    if span.kind == StepKind::Agent && span.agent.is_none() {
+        let service = span.service.clone().filter(|service| !service.starts_with("unknown_service"));
+        span.agent = agent_of_name(&span.name).or(service);
+    }
+    status(reading, &mut span);
+    // A call that failed was not counted, whatever zeros stand for that (LiteLLM).
+    if span.status == SpanStatus::Error && span.usage.total_tokens() == Some(0) {
+        (span.usage, span.usage_role) = (Usage::default(), UsageRole::Own);
+    }
+    preview::fill(reading, &mut span);
+    span
+}
+
+/// The kind alone.
+pub(crate) fn kind(reading: &Reading<'_>) -> StepKind {
+    fields(reading, &Tenant::default(), Timestamp::default()).kind
+}
+
+/// The span as far as its kind is known.
+fn fields(reading: &Reading<'_>, tenant: &Tenant, received: Timestamp) -> Span {
     let raw = reading.raw;
     let mut span = Span::new(tenant.clone(), raw.trace_id, raw.span_id);
     span.parent_span_id = raw.parent_span_id;
@@ -53,19 +77,6 @@ pub(crate) fn span(reading: &Reading<'_>, tenant: &Tenant, received: Timestamp) 
     if reading.kind.is_none() && span.kind == StepKind::Other {
         span.kind = guess(reading, &span);
     }
-    if span.kind == StepKind::Tool && span.tool_name.is_none() && reading.kind.is_some() {
-        span.tool_name = Some(tool_of_name(&span.name));
-    }
-    if span.kind == StepKind::Agent && span.agent.is_none() {
-        let service = span.service.clone().filter(|service| !service.starts_with("unknown_service"));
-        span.agent = agent_of_name(&span.name).or(service);
-    }
-    status(reading, &mut span);
-    // A call that failed was not counted, whatever zeros stand for that (LiteLLM).
-    if span.status == SpanStatus::Error && span.usage.total_tokens() == Some(0) {
-        (span.usage, span.usage_role) = (Usage::default(), UsageRole::Own);
-    }
-    preview::fill(reading, &mut span);
     span
 }
 

@@ -5,7 +5,6 @@
 
 use std::sync::Arc;
 
-use dialects::Dialects;
 use model::{Message, Part, ResolvedStep, TraceId};
 use signals::money::budget::{Spend, Who};
 use signals::money::ledger::{self, Detail, Ledger};
@@ -17,7 +16,6 @@ use crate::watch::judge::{Case, Judge, JudgeError};
 /// Judges money.
 pub struct Costs {
     money: Arc<Money>,
-    dialects: Dialects,
     staged: Vec<Staged>,
     /// What the batch changes in the sums by hour.
     hours: kept::Hours,
@@ -36,8 +34,8 @@ struct Staged {
 
 impl Costs {
     /// The judge.
-    pub fn new(money: Arc<Money>, dialects: Dialects) -> Self {
-        Self { money, dialects, staged: Vec::new(), hours: kept::Hours::default(), in_flight: false }
+    pub fn new(money: Arc<Money>) -> Self {
+        Self { money, staged: Vec::new(), hours: kept::Hours::default(), in_flight: false }
     }
 
     fn settled(
@@ -47,8 +45,7 @@ impl Costs {
     ) -> Result<(Vec<Spend>, Option<levels::Judged>), JudgeError> {
         let prices = self.money.prices();
         let detail = |step: &ResolvedStep| {
-            let stored = case.source(step.span.span_id)?;
-            let billing = self.dialects.billing(&stored.raw, &stored.resource, &stored.scope);
+            let billing = case.billing(step.span.span_id)?.clone();
             let said = ledger::is_silent(step).then(|| case.content(step.span.span_id)).flatten();
             let said = said.map(|content| {
                 let value = |json: Option<&serde_json::Value>| json.map_or(0, |json| json.to_string().len() as u64);
@@ -58,12 +55,11 @@ impl Costs {
             Some(Detail { billing, said })
         };
         let ledger = ledger::of(case.run, case.steps, &prices, detail);
-        let before = kept::ledger(tx, &ledger.tenant.project, ledger.trace_id)?;
-        let hours = kept::replace(tx, before.as_ref(), &ledger, case.now)?;
+        let (before, hours) = kept::put(tx, &ledger, case.now)?;
         let judged = levels::judge(tx, self.money.promises(), case)?;
         self.hours.merge(hours);
         let judged = judged.filter(|_| case.before.is_none() && !case.backfill);
-        let taken_back = before.map(|(_, old)| spends(&old, -1)).unwrap_or_default();
+        let taken_back = before.map(|old| spends(&old, -1)).unwrap_or_default();
         Ok((taken_back.into_iter().chain(spends(&ledger, 1)).collect(), judged))
     }
 
