@@ -55,7 +55,8 @@ impl<'r> Reading<'r> {
     ) -> Self {
         let of_scope = registry.scopes.find(&scope.name);
         let mut of_service = 0;
-        let mut hits: Vec<Hit<'r>> = Vec::with_capacity(raw.attributes.0.len() + 8);
+        // Most keys that are known fill a field of two dialects.
+        let mut hits: Vec<Hit<'r>> = Vec::with_capacity(2 * raw.attributes.0.len() + 16);
         for (key, value) in resource.attributes.iter() {
             if key == "service.name"
                 && let Some(name) = value.as_str()

@@ -27,7 +27,8 @@ struct Staged {
     project: Arc<str>,
     trace: TraceId,
     settled: bool,
-    spends: Vec<Spend>,
+    /// What is charged: a ledger once, or taken back.
+    ledgers: Vec<(Ledger, i128)>,
     /// The first judgement of a run that is no history: what counters count.
     judged: Option<levels::Judged>,
 }
@@ -42,7 +43,7 @@ impl Costs {
         &mut self,
         case: &Case<'_>,
         tx: &Transaction<'_>,
-    ) -> Result<(Vec<Spend>, Option<levels::Judged>), JudgeError> {
+    ) -> Result<(Vec<(Ledger, i128)>, Option<levels::Judged>), JudgeError> {
         let prices = self.money.prices();
         let detail = |step: &ResolvedStep| {
             let billing = case.billing(step.span.span_id)?.clone();
@@ -59,18 +60,18 @@ impl Costs {
         let judged = levels::judge(tx, self.money.promises(), case)?;
         self.hours.merge(hours);
         let judged = judged.filter(|_| case.before.is_none() && !case.backfill);
-        let taken_back = before.map(|old| spends(&old, -1)).unwrap_or_default();
-        Ok((taken_back.into_iter().chain(spends(&ledger, 1)).collect(), judged))
+        let taken_back = before.map(|old| (old, -1));
+        Ok((taken_back.into_iter().chain([(ledger, 1)]).collect(), judged))
     }
 
     /// A run in progress: what is known of it so far, without its attributes.
-    fn running(&self, case: &Case<'_>) -> Vec<Spend> {
+    fn running(&self, case: &Case<'_>) -> Ledger {
         let mut ledger = ledger::of(case.run, case.steps, &self.money.prices(), |_| None);
         let reservations = self.money.reservations_of(ledger.trace_id);
         for entry in &mut ledger.entries {
             entry.reservation = reservations.get(&entry.span_id).cloned();
         }
-        spends(&ledger, 1)
+        ledger
     }
 }
 
@@ -89,9 +90,10 @@ impl Judge for Costs {
     }
 
     fn judge(&mut self, case: &Case<'_>, tx: &Transaction<'_>) -> Result<(), JudgeError> {
-        let (spends, judged) = if case.settled { self.settled(case, tx)? } else { (self.running(case), None) };
+        let (ledgers, judged) =
+            if case.settled { self.settled(case, tx)? } else { (vec![(self.running(case), 1)], None) };
         let (project, trace) = (case.run.tenant.project.clone(), case.run.trace_id);
-        self.staged.push(Staged { project, trace, settled: case.settled, spends, judged });
+        self.staged.push(Staged { project, trace, settled: case.settled, ledgers, judged });
         Ok(())
     }
 
@@ -101,8 +103,8 @@ impl Judge for Costs {
         let nothing = Ledger { entries: Vec::new(), ..before.1.clone() };
         let hours = kept::replace(tx, Some(&before), &nothing, crate::clock::SystemClock::time())?;
         self.hours.merge(hours);
-        let spends = spends(&before.1, -1);
-        self.staged.push(Staged { project: project.into(), trace, settled: true, spends, judged: None });
+        let ledgers = vec![(before.1, -1)];
+        self.staged.push(Staged { project: project.into(), trace, settled: true, ledgers, judged: None });
         Ok(())
     }
 
@@ -134,16 +136,23 @@ impl Costs {
     fn tell(&self, staged: Vec<Staged>) {
         let now = crate::clock::SystemClock::time();
         let mut book = self.money.book();
+        let is_budgeted = !book.budgets().list.is_empty();
         for one in staged {
             if one.settled {
                 book.live(&one.project, one.trace, Vec::new(), now);
-                book.charge(&one.spends, now);
+                for (ledger, times) in &one.ledgers {
+                    // Without a budget all that matters is which reservations were used.
+                    if is_budgeted || ledger.entries.iter().any(|entry| entry.reservation.is_some()) {
+                        book.charge(&spends(ledger, *times), now);
+                    }
+                }
                 self.money.forget_reservations_of(one.trace);
                 if let Some(judged) = &one.judged {
                     self.money.count_kept(judged);
                 }
             } else {
-                book.live(&one.project, one.trace, one.spends, now);
+                let spends = one.ledgers.iter().flat_map(|(ledger, times)| spends(ledger, *times)).collect();
+                book.live(&one.project, one.trace, spends, now);
             }
         }
         drop(book);

@@ -20,11 +20,11 @@ use crate::app::{App, Opened};
 /// are due the order is that of their ids, which is that of segments: each page of a segment is read once for all of its runs, not once
 /// for each.
 const HAND_RUNS: usize = 20_000;
-/// Spans read at once, without their content: a stretch ends with the run that reaches this, …
-const READ_SPANS: usize = 20_000;
-/// … or that presumably reaches so many bytes of content, as spans of the stretch before had.
-const READ_BYTES: usize = 24 << 20;
-/// Bytes of content of a span of which nothing is known yet.
+/// Spans read at once: a stretch ends with the run that reaches this, …
+const READ_SPANS: usize = 30_000;
+/// … or that presumably reaches so many bytes, as spans of the stretch before had.
+const READ_BYTES: usize = 48 << 20;
+/// Bytes of a span of which nothing is known yet, with its content.
 const SPAN_BYTES: usize = 4 << 10;
 /// Runs of one batch, and so of one transaction.
 const BATCH_RUNS: usize = 512;
@@ -65,7 +65,7 @@ pub struct Hand {
     read: VecDeque<Shown>,
     /// Spans of a run, as the last stretch had them on the average.
     spans_each: usize,
-    /// Bytes of content of a span, likewise.
+    /// Bytes of a span with its content, likewise.
     bytes_each: usize,
 }
 
