@@ -106,18 +106,6 @@ impl Dialects {
         billing::billing(&Reading::new(&self.0, raw, resource, scope))
     }
 
-    /// What was said in a span: from its attributes and events, and from `logs`, the records joined to it by trace and span id.
-    pub fn content(
-        &self,
-        raw: &RawSpan<'_>,
-        resource: &Resource<'_>,
-        scope: &Scope<'_>,
-        logs: &[RawLog<'_>],
-    ) -> Content {
-        let reading = Reading::new(&self.0, raw, resource, scope);
-        content::content(&reading, understand::kind(&reading), logs)
-    }
-
     /// [`Self::content`] and [`Self::billing`] of one reading. `kind` is the span's as it was understood at the door, where that was by
     /// these conventions ([`VERSION`]); else it is found out again.
     pub fn content_and_billing(
@@ -131,6 +119,18 @@ impl Dialects {
         let reading = Reading::new(&self.0, raw, resource, scope);
         let kind = kind.unwrap_or_else(|| understand::kind(&reading));
         (content::content(&reading, kind, logs), billing::billing(&reading))
+    }
+
+    /// What was said in a span: from its attributes and events, and from `logs`, the records joined to it by trace and span id.
+    pub fn content(
+        &self,
+        raw: &RawSpan<'_>,
+        resource: &Resource<'_>,
+        scope: &Scope<'_>,
+        logs: &[RawLog<'_>],
+    ) -> Content {
+        let reading = Reading::new(&self.0, raw, resource, scope);
+        content::content(&reading, understand::kind(&reading), logs)
     }
 }
 

@@ -55,7 +55,7 @@ impl<'r> Reading<'r> {
     ) -> Self {
         let of_scope = registry.scopes.find(&scope.name);
         let mut of_service = 0;
-        // Most keys that are known fill a field of two dialects.
+        // A key that several dialects use has a field of each.
         let mut hits: Vec<Hit<'r>> = Vec::with_capacity(2 * raw.attributes.0.len() + 16);
         for (key, value) in resource.attributes.iter() {
             if key == "service.name"
@@ -67,7 +67,7 @@ impl<'r> Reading<'r> {
         }
         let both = of_scope & of_service;
         let mut detected = registry.span_names.find(&raw.name) | (of_scope | of_service) & (!registry.all_of | both);
-        let (mut unmapped, mut doubtful) = (0, Vec::new());
+        let (mut unmapped, mut doubtful) = (0, Vec::with_capacity(raw.attributes.0.len()));
         for (key, value) in raw.attributes.iter() {
             let (mut explained, first) = (0, hits.len());
             for entry in registry.attribute(key) {

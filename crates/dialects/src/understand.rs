@@ -29,7 +29,8 @@ pub(crate) const MAX_TOOL_CALLS: usize = 256;
 
 /// The narrow span.
 pub(crate) fn span(reading: &Reading<'_>, tenant: &Tenant, received: Timestamp) -> Span {
-    let mut span = fields(reading, tenant, received);
+    let mut span = of_known_kind(reading, tenant);
+    span.received = received;
     if span.kind == StepKind::Tool && span.tool_name.is_none() && reading.kind.is_some() {
         span.tool_name = Some(tool_of_name(&span.name));
     }
@@ -46,17 +47,16 @@ pub(crate) fn span(reading: &Reading<'_>, tenant: &Tenant, received: Timestamp) 
     span
 }
 
-/// The kind alone.
+/// The kind that the narrow span has, without the rest of it: what was said is not read for a preview.
 pub(crate) fn kind(reading: &Reading<'_>) -> StepKind {
-    fields(reading, &Tenant::default(), Timestamp::default()).kind
+    of_known_kind(reading, &Tenant::default()).kind
 }
 
-/// The span as far as its kind is known.
-fn fields(reading: &Reading<'_>, tenant: &Tenant, received: Timestamp) -> Span {
+/// The narrow span as far as its kind depends on it.
+fn of_known_kind(reading: &Reading<'_>, tenant: &Tenant) -> Span {
     let raw = reading.raw;
     let mut span = Span::new(tenant.clone(), raw.trace_id, raw.span_id);
     span.parent_span_id = raw.parent_span_id;
-    span.received = received;
     span.dialect_version = VERSION;
     if let Some(dialect) = reading.dialect() {
         span.dialect = Arc::clone(&dialect.name);
