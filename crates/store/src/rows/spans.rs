@@ -327,7 +327,7 @@ fn narrow(columns: &mut Columns, row: usize) -> Result<Span, RowError> {
         model: columns.shared_opt("model", row),
         request_model: columns.shared_opt("request_model", row),
         provider: columns.shared_opt("provider", row),
-        response_id: columns.shared_opt("response_id", row),
+        response_id: columns.own_opt("response_id", row),
         usage: columns.usage(row),
         usage_role: columns.parse("usage_role", row)?,
         cost: columns.cost("cost_usd", row),
@@ -335,7 +335,7 @@ fn narrow(columns: &mut Columns, row: usize) -> Result<Span, RowError> {
         ttft_ms: columns.float_opt("ttft_ms", row),
         finish_reason: columns.shared_opt("finish_reason", row),
         tool_name: columns.shared_opt("tool_name", row),
-        tool_call_id: columns.shared_opt("tool_call_id", row),
+        tool_call_id: columns.own_opt("tool_call_id", row),
         requested_tool_calls: columns.list("requested_tool_calls", row),
         documents: columns.u32_opt("documents", row),
         prompt_name: columns.shared_opt("prompt_name", row),
@@ -346,7 +346,7 @@ fn narrow(columns: &mut Columns, row: usize) -> Result<Span, RowError> {
         told: columns.shared_opt("told", row),
         remote_parent: columns.truth("remote_parent", row).unwrap_or(false),
         input_preview: columns.shared_opt("input_preview", row),
-        output_preview: columns.shared_opt("output_preview", row),
+        output_preview: columns.own_opt("output_preview", row),
         unmapped: columns.u32("unmapped", row),
     })
 }
