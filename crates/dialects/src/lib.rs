@@ -33,7 +33,7 @@ use std::fmt;
 use std::sync::{Arc, LazyLock};
 
 use model::raw::{RawLog, RawSpan, Resource, Scope};
-use model::{Billing, Content, Log, Span, Tenant, Timestamp};
+use model::{Billing, Content, Log, Span, StepKind, Tenant, Timestamp};
 
 pub use crate::facts::{Fact, content_facts, facts};
 pub use crate::joins::{is_join, join_span, joins};
@@ -104,6 +104,21 @@ impl Dialects {
     /// What the price of a span's call needs beyond the narrow span.
     pub fn billing(&self, raw: &RawSpan<'_>, resource: &Resource<'_>, scope: &Scope<'_>) -> Billing {
         billing::billing(&Reading::new(&self.0, raw, resource, scope))
+    }
+
+    /// [`Self::content`] and [`Self::billing`] of one reading. `kind` is the span's as it was understood at the door, where that was by
+    /// these conventions ([`VERSION`]); else it is found out again.
+    pub fn content_and_billing(
+        &self,
+        raw: &RawSpan<'_>,
+        resource: &Resource<'_>,
+        scope: &Scope<'_>,
+        logs: &[RawLog<'_>],
+        kind: Option<StepKind>,
+    ) -> (Content, Billing) {
+        let reading = Reading::new(&self.0, raw, resource, scope);
+        let kind = kind.unwrap_or_else(|| understand::kind(&reading));
+        (content::content(&reading, kind, logs), billing::billing(&reading))
     }
 
     /// What was said in a span: from its attributes and events, and from `logs`, the records joined to it by trace and span id.

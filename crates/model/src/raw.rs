@@ -26,6 +26,17 @@ pub struct Scope<'a> {
     pub attributes: Attributes<'a>,
 }
 
+impl Scope<'_> {
+    /// The same scope, owning its text.
+    pub fn into_owned(self) -> Scope<'static> {
+        Scope {
+            name: Cow::Owned(self.name.into_owned()),
+            version: Cow::Owned(self.version.into_owned()),
+            attributes: self.attributes.into_owned(),
+        }
+    }
+}
+
 /// OTLP's span kinds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[allow(missing_docs)]
@@ -60,6 +71,13 @@ pub struct Event<'a> {
     pub attributes: Attributes<'a>,
 }
 
+impl Event<'_> {
+    /// The same event, owning its text.
+    pub fn into_owned(self) -> Event<'static> {
+        Event { time: self.time, name: Cow::Owned(self.name.into_owned()), attributes: self.attributes.into_owned() }
+    }
+}
+
 /// A reference from one span to another, possibly of another trace.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Link<'a> {
@@ -71,6 +89,18 @@ pub struct Link<'a> {
     pub trace_state: Cow<'a, str>,
     /// Attributes of the link.
     pub attributes: Attributes<'a>,
+}
+
+impl Link<'_> {
+    /// The same link, owning its text.
+    pub fn into_owned(self) -> Link<'static> {
+        Link {
+            trace_id: self.trace_id,
+            span_id: self.span_id,
+            trace_state: Cow::Owned(self.trace_state.into_owned()),
+            attributes: self.attributes.into_owned(),
+        }
+    }
 }
 
 /// One span as sent.
@@ -106,6 +136,29 @@ pub struct RawSpan<'a> {
     pub status_message: Cow<'a, str>,
     /// Attributes, events and links that the client's own limits dropped.
     pub dropped: u32,
+}
+
+impl RawSpan<'_> {
+    /// The same span, owning its text.
+    pub fn into_owned(self) -> RawSpan<'static> {
+        RawSpan {
+            trace_id: self.trace_id,
+            span_id: self.span_id,
+            parent_span_id: self.parent_span_id,
+            trace_state: Cow::Owned(self.trace_state.into_owned()),
+            flags: self.flags,
+            name: Cow::Owned(self.name.into_owned()),
+            kind: self.kind,
+            start: self.start,
+            end: self.end,
+            attributes: self.attributes.into_owned(),
+            events: self.events.into_iter().map(Event::into_owned).collect(),
+            links: self.links.into_iter().map(Link::into_owned).collect(),
+            status: self.status,
+            status_message: Cow::Owned(self.status_message.into_owned()),
+            dropped: self.dropped,
+        }
+    }
 }
 
 impl Default for RawSpan<'_> {

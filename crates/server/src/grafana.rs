@@ -69,7 +69,7 @@ async fn texts(app: &App, question: String) -> Result<Vec<String>, Problem> {
 }
 
 /// Spans of a trace; 404 where there are none.
-async fn trace(app: &App, id: &str) -> Result<(TraceId, Vec<StoredSpan>), Problem> {
+async fn trace(app: &App, id: &str) -> Result<(TraceId, Vec<StoredSpan<'static>>), Problem> {
     // Jaeger and Tempo leave out zeroes in front.
     let trace_id: TraceId = format!("{id:0>32}")
         .parse()

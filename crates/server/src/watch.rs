@@ -23,13 +23,14 @@ use signals::runs::{Resolved, Settings as RunSettings};
 use tokio::sync::broadcast::error::RecvError;
 
 use self::hand::{Hand, Shown};
-use self::judge::{Bench, Case, Judge};
+use self::judge::{Bench, Case, Judge, Sources};
 pub use self::kept::{JUDGED_RUNS_MAX, PART};
 use self::queue::{Key, Queue, Seen};
 use self::read::Beside;
 pub use self::read::WATCH_CONTENT_SPANS;
 use crate::agent_audit::AgentAudit;
 use crate::agents::GraphJudge;
+use crate::api::said::Said;
 use crate::app::{App, Opened};
 use crate::findings::FindingsJudge;
 use crate::incident::SeenJudge;
@@ -125,7 +126,7 @@ fn judges(app: &App) -> Vec<Box<dyn Judge>> {
     let series = app.opened().ok().map(|opened| Arc::clone(&opened.series));
     let mut judges: Vec<Box<dyn Judge>> = vec![
         Box::new(Counting::new(Arc::clone(&app.metrics)).beside(series)),
-        Box::new(Costs::new(Arc::clone(&app.money), app.settings.dialects.clone())),
+        Box::new(Costs::new(Arc::clone(&app.money))),
         Box::new(FindingsJudge::new(
             app.settings.detection.clone(),
             Arc::clone(&app.metrics),
@@ -271,6 +272,7 @@ struct Judged {
     looks: u64,
     backfilled: u64,
     failures: u64,
+    unreadable: u64,
 }
 
 /// Judges a batch, in one transaction.
@@ -298,6 +300,7 @@ fn judge(
         (&app.watch.looks, written.looks),
         (&app.watch.backfilled, written.backfilled),
         (&app.watch.failures, written.failures),
+        (&app.watch.unreadable, written.unreadable),
     ] {
         counter.fetch_add(more, Ordering::Relaxed);
     }
@@ -315,6 +318,15 @@ fn judge_one(
     tx: &state::rusqlite::Transaction<'_>,
 ) -> state::rusqlite::Result<Seen> {
     let Some(resolved) = resolved else { return Ok(Seen::Done) };
+    // Decoded here and let go of at once: with every text written out where it was said, a run may take many times what is kept of it.
+    let sent = match sources.as_ref().map(Sources::sent).transpose() {
+        Ok(sent) => sent,
+        Err(error) => {
+            tracing::error!(%error, trace_id = %key.1, "a run that changed cannot be decoded; it is tried again");
+            batch.unreadable += 1;
+            return Ok(Seen::Failed { again: now.plus_nanos(hand::AFTER_UNREADABLE) });
+        }
+    };
     // Its parts may have been judged as runs of their own before it arrived.
     for (part, _) in &resolved.joined {
         if kept::judged(tx, &(Arc::clone(&key.0), *part))?.is_some() {
@@ -322,10 +334,12 @@ fn judge_one(
             kept::take_back(tx, &key.0, *part)?;
         }
     }
+    let said = sources.as_ref().zip(sent.as_ref());
+    let said = said.map(|(sources, sent)| Said::of(&app.settings.dialects, sent, &sources.logs));
     let settled = !resolved.run.provisional;
     let before = kept::judged(tx, key)?;
     let backfill = is_backfill(resolved, before.is_some(), horizon, now);
-    let case = Case::new(resolved, settled, backfill, before, now, scores, sources.as_ref(), &app.settings.dialects);
+    let case = Case::new(resolved, settled, backfill, before, now, scores, said);
     batch.failures += bench.hear(&case, tx)?;
     if !settled {
         batch.looks += 1;

@@ -47,19 +47,19 @@ pub fn encode_value(value: &Value<'_>) -> String {
     out
 }
 
-/// Reads attributes; `body` gives a body by its hash. A text whose body is gone becomes null.
-pub fn decode_attributes(
-    text: &str,
+/// Reads attributes; `body` gives a body by its hash. A text whose body is gone becomes null. What stands in `text` as it was sent is borrowed.
+pub fn decode_attributes<'t>(
+    text: &'t str,
     body: &dyn Fn(&BodyHash) -> Option<Arc<str>>,
-) -> Result<Attributes<'static>, ValueError> {
+) -> Result<Attributes<'t>, ValueError> {
     match decode_value(text, body)? {
         Value::Map(entries) => Ok(Attributes(entries)),
         _ => Err(ValueError { reason: "not an object", at: 0 }),
     }
 }
 
-/// Reads a value; `body` gives a body by its hash. A text whose body is gone becomes null.
-pub fn decode_value(text: &str, body: &dyn Fn(&BodyHash) -> Option<Arc<str>>) -> Result<Value<'static>, ValueError> {
+/// Reads a value; `body` gives a body by its hash. A text whose body is gone becomes null. What stands in `text` as it was sent is borrowed.
+pub fn decode_value<'t>(text: &'t str, body: &dyn Fn(&BodyHash) -> Option<Arc<str>>) -> Result<Value<'t>, ValueError> {
     let mut reader = Reader { text, at: 0, body };
     let value = reader.value(0)?;
     reader.space();
@@ -80,7 +80,7 @@ pub(crate) fn write_scope(out: &mut String, scope: &Scope<'_>) {
     out.push('}');
 }
 
-pub(crate) fn read_scope(text: &str) -> Result<Scope<'static>, ValueError> {
+pub(crate) fn read_scope(text: &str) -> Result<Scope<'_>, ValueError> {
     let mut fields = object(decode_value(text, &|_| None)?)?;
     Ok(Scope {
         name: take_text(&mut fields, "name"),
@@ -106,10 +106,10 @@ pub(crate) fn write_events(events: &[Event<'_>], bodies: &mut Splitter<'_>) -> O
     Some(out.into())
 }
 
-pub(crate) fn read_events(
-    text: &str,
+pub(crate) fn read_events<'t>(
+    text: &'t str,
     body: &dyn Fn(&BodyHash) -> Option<Arc<str>>,
-) -> Result<Vec<Event<'static>>, ValueError> {
+) -> Result<Vec<Event<'t>>, ValueError> {
     let event = |value| {
         let mut fields = object(value)?;
         let time = take(&mut fields, "time").as_i64().unwrap_or(0);
@@ -139,14 +139,13 @@ pub(crate) fn write_links(links: &[Link<'_>]) -> Option<Box<str>> {
     Some(out.into())
 }
 
-pub(crate) fn read_links(text: &str) -> Result<Vec<Link<'static>>, ValueError> {
+pub(crate) fn read_links(text: &str) -> Result<Vec<Link<'_>>, ValueError> {
     let link = |value| {
         let mut fields = object(value)?;
-        let id = |fields: &mut Fields, name| take_text(fields, name);
         let invalid = ValueError { reason: "a link without ids", at: 0 };
         Ok(Link {
-            trace_id: id(&mut fields, "trace_id").parse().map_err(|_| invalid.clone())?,
-            span_id: id(&mut fields, "span_id").parse().map_err(|_| invalid)?,
+            trace_id: take_text(&mut fields, "trace_id").parse().map_err(|_| invalid.clone())?,
+            span_id: take_text(&mut fields, "span_id").parse().map_err(|_| invalid)?,
             trace_state: take_text(&mut fields, "trace_state"),
             attributes: take_attributes(&mut fields),
         })
@@ -154,25 +153,25 @@ pub(crate) fn read_links(text: &str) -> Result<Vec<Link<'static>>, ValueError> {
     array(decode_value(text, &|_| None)?)?.into_iter().map(link).collect()
 }
 
-type Fields = Vec<(Cow<'static, str>, Value<'static>)>;
+type Fields<'t> = Vec<(Cow<'t, str>, Value<'t>)>;
 
-fn object(value: Value<'static>) -> Result<Fields, ValueError> {
+fn object(value: Value<'_>) -> Result<Fields<'_>, ValueError> {
     if let Value::Map(fields) = value { Ok(fields) } else { Err(ValueError { reason: "not an object", at: 0 }) }
 }
 
-fn array(value: Value<'static>) -> Result<Vec<Value<'static>>, ValueError> {
+fn array(value: Value<'_>) -> Result<Vec<Value<'_>>, ValueError> {
     if let Value::Array(items) = value { Ok(items) } else { Err(ValueError { reason: "not an array", at: 0 }) }
 }
 
-fn take(fields: &mut Fields, name: &str) -> Value<'static> {
+fn take<'t>(fields: &mut Fields<'t>, name: &str) -> Value<'t> {
     fields.iter_mut().find(|(key, _)| key == name).map(|(_, value)| std::mem::take(value)).unwrap_or_default()
 }
 
-fn take_text(fields: &mut Fields, name: &str) -> Cow<'static, str> {
+fn take_text<'t>(fields: &mut Fields<'t>, name: &str) -> Cow<'t, str> {
     if let Value::Str(text) = take(fields, name) { text } else { Cow::Borrowed("") }
 }
 
-fn take_attributes(fields: &mut Fields) -> Attributes<'static> {
+fn take_attributes<'t>(fields: &mut Fields<'t>) -> Attributes<'t> {
     if let Value::Map(entries) = take(fields, "attributes") { Attributes(entries) } else { Attributes::default() }
 }
 

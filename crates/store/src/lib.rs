@@ -84,5 +84,5 @@ pub use snapshot::{SegmentMeta, SegmentView, Snapshot, TableSnapshot};
 pub use stats::{Stats, TableStats};
 pub use store::{Expired, Machine, Store};
 pub use threads::{RealThreads, Threads, Work};
-pub use trace::{Room, Within};
+pub use trace::{Room, StoredTrace, Within};
 pub use whole::Texts;

@@ -237,17 +237,17 @@ impl Store {
     }
 
     /// The spans of a trace with everything that was sent, one version each, by start time; empty when unknown.
-    pub async fn trace(&self, project: &str, trace_id: TraceId) -> Result<Vec<StoredSpan>, StoreError> {
+    pub async fn trace(&self, project: &str, trace_id: TraceId) -> Result<Vec<StoredSpan<'static>>, StoreError> {
         self.traces(project, &[trace_id]).await
     }
 
     /// Every span of some traces of a project with everything that was sent, by trace and start. Costs little more than
     /// one of them where they are neighbours by id.
-    pub async fn traces(&self, project: &str, traces: &[TraceId]) -> Result<Vec<StoredSpan>, StoreError> {
+    pub async fn traces(&self, project: &str, traces: &[TraceId]) -> Result<Vec<StoredSpan<'static>>, StoreError> {
         self.noted(self.view(project, traces).spans(&self.inner.reader).await).await
     }
 
-    /// The same of as many of the traces, in their order, as there is room for.
+    /// As many of the traces, in their order, as there is room for, as they are kept: what was sent is decoded when it is asked for.
     pub async fn traces_within(&self, project: &str, traces: &[TraceId], room: Room) -> Result<Within, StoreError> {
         self.noted(self.view(project, traces).within(&self.inner.reader, room).await).await
     }
@@ -258,7 +258,7 @@ impl Store {
         project: &str,
         trace_id: TraceId,
         span_id: SpanId,
-    ) -> Result<Option<StoredSpan>, StoreError> {
+    ) -> Result<Option<StoredSpan<'static>>, StoreError> {
         self.view(project, &[trace_id]).span(&self.inner.reader, span_id).await
     }
 

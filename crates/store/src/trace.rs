@@ -2,7 +2,8 @@
 //! in a segment are read much cheaper together, for its pages hold many of them.
 
 use std::cell::RefCell;
-use std::collections::{HashMap, HashSet};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use arrow::array::AsArray;
@@ -39,21 +40,56 @@ impl Default for Room {
     }
 }
 
-/// Spans of the traces there was room for.
+/// The traces there was room for.
 #[derive(Debug, Default)]
 pub struct Within {
-    /// Spans with everything that was sent, by trace and start.
-    pub spans: Vec<StoredSpan>,
+    /// Traces of which something is there, by id.
+    pub traces: Vec<StoredTrace>,
     /// The traces that were left out, each with its spans, those that were sent twice counted twice.
     pub left: HashMap<TraceId, usize>,
+}
+
+/// Texts of one trace by their names. A text belongs to the trace that carried it: another trace's copy may have been removed for a
+/// reason.
+type Bodies = HashMap<BodyHash, Arc<str>>;
+
+/// A trace as it is kept: rows of its spans, and the texts they refer to, each once. What was sent is decoded when it is asked for, and
+/// borrows from here.
+#[derive(Debug)]
+pub struct StoredTrace {
+    /// Which.
+    pub trace_id: TraceId,
+    /// By start, at least one.
+    rows: Vec<Arc<SpanRow>>,
+    bodies: Bodies,
+}
+
+impl StoredTrace {
+    /// What was understood of its spans, by start.
+    pub fn spans(&self) -> impl ExactSizeIterator<Item = &Arc<Span>> {
+        self.rows.iter().map(|row| &row.span)
+    }
+
+    /// Its spans with everything that was sent, by start.
+    ///
+    /// # Errors
+    /// When what is kept cannot be decoded.
+    pub fn sent(&self) -> Result<Vec<StoredSpan<'_>>, StoreError> {
+        Ok(SpanRow::stored(&self.rows, &|hash| self.bodies.get(hash).cloned())?)
+    }
+
+    /// Bytes it takes in memory, about.
+    pub fn bytes(&self) -> usize {
+        let rows = self.rows.iter().map(|row| row.bytes()).sum::<usize>();
+        rows + self.bodies.values().map(|text| text.len()).sum::<usize>()
+    }
 }
 
 /// What of some traces of a project is where, at one moment.
 pub(crate) struct TraceView {
     traces: Vec<TraceId>,
     spans: Vec<Arc<SpanRow>>,
-    /// A text belongs to the trace that carried it: another trace's copy may have been removed for a reason.
-    bodies: HashMap<(TraceId, BodyHash), Arc<str>>,
+    bodies: HashMap<TraceId, Bodies>,
     logs: Vec<Arc<LogRow>>,
     sealed: HashMap<Table, Places>,
 }
@@ -69,8 +105,9 @@ impl TraceView {
             let key = TraceKey { project: project_number, trace };
             for hot in state.hot() {
                 view.spans.extend(hot.spans_of(key).cloned());
-                let bodies = hot.bodies_of(key);
-                view.bodies.extend(bodies.map(|body| ((trace, body.hash), Arc::clone(&body.text))));
+                for body in hot.bodies_of(key) {
+                    view.bodies.entry(trace).or_default().insert(body.hash, Arc::clone(&body.text));
+                }
                 view.logs.extend(hot.logs_of(key).cloned());
             }
         }
@@ -115,38 +152,43 @@ impl TraceView {
     }
 
     /// Every span with all that was sent, by trace and start.
-    pub async fn spans(self, reader: &Reader) -> Result<Vec<StoredSpan>, StoreError> {
-        Ok(self.within(reader, Room::default()).await?.spans)
+    pub async fn spans(self, reader: &Reader) -> Result<Vec<StoredSpan<'static>>, StoreError> {
+        let traces = self.within(reader, Room::default()).await?.traces;
+        let mut spans = Vec::with_capacity(traces.iter().map(|trace| trace.rows.len()).sum());
+        for trace in &traces {
+            spans.extend(trace.sent()?.into_iter().map(StoredSpan::into_owned));
+        }
+        Ok(spans)
     }
 
-    /// The same of as many of the traces, in their order, as there is room for.
+    /// As many of the traces, in their order, as there is room for.
     pub async fn within(mut self, reader: &Reader, room: Room) -> Result<Within, StoreError> {
         let sealed = self.numbered(reader).await?;
         let left = self.leave(&sealed, room);
-        let mut found: Vec<Arc<SpanRow>> = Vec::new();
+        let mut found: BTreeMap<TraceId, Vec<Arc<SpanRow>>> = BTreeMap::new();
+        let mut add = |row: Arc<SpanRow>| found.entry(row.span.trace_id).or_default().push(row);
         for (meta, rows) in sealed {
             let rows: Vec<u32> =
                 rows.into_iter().filter(|(_, trace)| !left.contains_key(trace)).map(|(row, _)| row).collect();
             if !rows.is_empty() {
-                for batch in reader.rows(&meta, &rows, None).await? {
-                    found.extend(rows::spans::from_batch(&batch)?.into_iter().map(Arc::new));
+                for batch in reader.rows_set(&meta, &rows, None).await? {
+                    rows::spans::from_batch(&batch)?.into_iter().map(Arc::new).for_each(&mut add);
                 }
             }
         }
-        found.append(&mut self.spans);
-        // The better of two rows of one span comes first.
-        found.sort_by_key(|row| (row.span.trace_id, row.span.span_id, std::cmp::Reverse(rank(&row.span))));
-        found.dedup_by_key(|row| (row.span.trace_id, row.span.span_id));
-        found.sort_by_key(|row| (row.span.trace_id, row.span.start, row.span.span_id));
+        self.spans.drain(..).for_each(add);
         for batch in self.sealed(reader, Table::Bodies, None).await? {
             self.keep(&batch)?;
         }
-        let mut spans = Vec::with_capacity(found.len());
-        for of_trace in found.chunk_by(|a, b| a.span.trace_id == b.span.trace_id) {
-            let trace = of_trace[0].span.trace_id;
-            spans.extend(SpanRow::stored(of_trace, &|hash| self.bodies.get(&(trace, *hash)).cloned())?);
-        }
-        Ok(Within { spans, left })
+        let trace = |(trace_id, mut rows): (TraceId, Vec<Arc<SpanRow>>)| {
+            // The better of two rows of one span comes first.
+            rows.sort_by_key(|row| (row.span.span_id, Reverse(rank(&row.span))));
+            rows.dedup_by_key(|row| row.span.span_id);
+            rows.sort_unstable_by_key(|row| (row.span.start, row.span.span_id));
+            StoredTrace { trace_id, rows, bodies: self.bodies.remove(&trace_id).unwrap_or_default() }
+        };
+        let traces = found.into_iter().map(trace).collect();
+        Ok(Within { traces, left })
     }
 
     /// Numbers of the traces' rows of spans in segments, each with its trace.
@@ -157,9 +199,17 @@ impl TraceView {
             for Found { batch, rows: numbers } in reader.find(meta, &self.traces, &[]).await? {
                 let ids = batch.column_by_name("trace_id").and_then(|ids| ids.as_string_opt::<i32>());
                 let ids = ids.ok_or_else(|| StoreError::segment("read", &meta.path, "no column trace_id"))?;
-                let numbered = numbers.into_iter().zip(ids.iter().flatten());
-                let numbered = numbered.filter(|(row, _)| deleted.binary_search(row).is_err());
-                rows.extend(numbered.filter_map(|(row, id)| Some((row, id.parse::<TraceId>().ok()?))));
+                // Rows of a trace stand together: its id is read once.
+                let mut last: Option<(&str, TraceId)> = None;
+                for (row, id) in numbers.into_iter().zip(ids.iter().flatten()) {
+                    if last.is_none_or(|(known, _)| known != id) {
+                        last = id.parse().ok().map(|trace| (id, trace));
+                    }
+                    let Some((_, trace)) = last else { continue };
+                    if deleted.binary_search(&row).is_err() {
+                        rows.push((row, trace));
+                    }
+                }
             }
             if !rows.is_empty() {
                 segments.push((Arc::clone(meta), rows));
@@ -196,12 +246,14 @@ impl TraceView {
     /// Keeps the bodies of a batch.
     fn keep(&mut self, batch: &RecordBatch) -> Result<(), StoreError> {
         let read = rows::bodies::from_batch(batch)?;
-        self.bodies.extend(read.into_iter().map(|body| ((body.trace_id, body.hash), body.text)));
+        for body in read {
+            self.bodies.entry(body.trace_id).or_default().insert(body.hash, body.text);
+        }
         Ok(())
     }
 
     /// One span with all that was sent, and nothing else read with it; `None` where no trace has such a span.
-    pub async fn span(mut self, reader: &Reader, span_id: SpanId) -> Result<Option<StoredSpan>, StoreError> {
+    pub async fn span(mut self, reader: &Reader, span_id: SpanId) -> Result<Option<StoredSpan<'static>>, StoreError> {
         let mut found: Vec<Arc<SpanRow>> =
             self.spans.iter().filter(|row| row.span.span_id == span_id).cloned().collect();
         let name = span_id.to_string();
@@ -221,16 +273,19 @@ impl TraceView {
         }
         let Some(row) = found.into_iter().max_by_key(|row| rank(&row.span)) else { return Ok(None) };
         self.read_bodies(reader, &row).await?;
-        let (trace, bodies) = (row.span.trace_id, &self.bodies);
-        Ok(SpanRow::stored(&[row], &|hash| bodies.get(&(trace, *hash)).cloned())?.pop())
+        let trace_id = row.span.trace_id;
+        let bodies = self.bodies.remove(&trace_id).unwrap_or_default();
+        let trace = StoredTrace { trace_id, rows: vec![row], bodies };
+        Ok(trace.sent()?.pop().map(StoredSpan::into_owned))
     }
 
     /// Reads the bodies that a row refers to and that are not in memory.
     async fn read_bodies(&mut self, reader: &Reader, row: &SpanRow) -> Result<(), StoreError> {
         let missing: RefCell<HashSet<String>> = RefCell::default();
-        let (trace, known) = (row.span.trace_id, &self.bodies);
+        let trace = row.span.trace_id;
+        let known = self.bodies.get(&trace);
         row.sent(&|hash| {
-            if !known.contains_key(&(trace, *hash)) {
+            if known.is_none_or(|known| !known.contains_key(hash)) {
                 missing.borrow_mut().insert(hash.to_string());
             }
             Some("".into())

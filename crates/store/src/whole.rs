@@ -31,7 +31,7 @@ impl Texts {
     /// # Errors
     /// Where the text is no stored value.
     pub fn whole(&self, trace: TraceId, value: &str) -> Result<Value<'static>, ValueError> {
-        decode_value(value, &|hash| self.found.get(&(trace, *hash)).cloned())
+        decode_value(value, &|hash| self.found.get(&(trace, *hash)).cloned()).map(Value::into_owned)
     }
 
     /// Bytes of all of them.

@@ -62,7 +62,7 @@ pub async fn spans(store: &Store, project: &str, trace_id: TraceId) -> Result<Ve
 }
 
 /// Spans and log records of a trace and of those it leads to, with everything that was sent.
-pub async fn read(app: &App, trace_id: TraceId) -> Result<(Vec<StoredSpan>, Vec<StoredLog>), Problem> {
+pub async fn read(app: &App, trace_id: TraceId) -> Result<(Vec<StoredSpan<'static>>, Vec<StoredLog>), Problem> {
     let (stored, logs) = stored(app.store()?, &app.project(), trace_id).await?;
     if stored.is_empty() { Err(no_run(&trace_id.to_string())) } else { Ok((stored, logs)) }
 }
@@ -72,7 +72,7 @@ pub async fn stored(
     store: &Store,
     project: &str,
     trace_id: TraceId,
-) -> Result<(Vec<StoredSpan>, Vec<StoredLog>), StoreError> {
+) -> Result<(Vec<StoredSpan<'static>>, Vec<StoredLog>), StoreError> {
     let (mut stored, mut logs) = tokio::try_join!(store.trace(project, trace_id), store.trace_logs(project, trace_id))?;
     let spans: Vec<Arc<Span>> = stored.iter().map(|stored| Arc::clone(&stored.span)).collect();
     let linked = store.linked(project, trace_id, &spans).await?;
@@ -92,7 +92,7 @@ pub async fn parts(
     trace_id: TraceId,
     step: &ResolvedStep,
     spans: &[Arc<Span>],
-) -> Result<(Vec<StoredSpan>, Vec<StoredLog>), Problem> {
+) -> Result<(Vec<StoredSpan<'static>>, Vec<StoredLog>), Problem> {
     let (store, project) = (app.store()?, app.project());
     let mut stored = Vec::with_capacity(1 + step.told_by.len());
     let mut traces = BTreeSet::from([trace_id]);

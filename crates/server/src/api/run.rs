@@ -104,7 +104,7 @@ pub async fn step(
     step.scores.retain(|score| score.span_id == Some(span_id));
     said.fill(&mut step, resolved);
     // The root of a run that only log records tell of was never sent.
-    let sent: Vec<StoredSpan> = said.span(span_id).into_iter().cloned().collect();
+    let sent: Vec<StoredSpan<'_>> = said.span(span_id).into_iter().cloned().collect();
     let raw = otlp_json(&sent)?;
     Ok(Json(StepAnswer { step, raw }))
 }
@@ -181,7 +181,7 @@ pub fn too_many(steps: usize) -> Problem {
 }
 
 /// The spans without what was sent.
-pub fn narrow(stored: &[StoredSpan]) -> Vec<Arc<Span>> {
+pub fn narrow(stored: &[StoredSpan<'_>]) -> Vec<Arc<Span>> {
     stored.iter().map(|stored| Arc::clone(&stored.span)).collect()
 }
 
@@ -207,11 +207,11 @@ fn answer(resolved: &Resolved, fold: &Fold) -> RunAnswer {
 }
 
 /// Spans as the text of one OTLP/JSON request.
-pub fn otlp_text(stored: &[StoredSpan]) -> String {
+pub fn otlp_text(stored: &[StoredSpan<'_>]) -> String {
     wire::export_spans(stored.iter().map(|span| (&*span.resource, &*span.scope, &span.raw)))
 }
 
-fn otlp_json(stored: &[StoredSpan]) -> Result<JsonValue, Problem> {
+fn otlp_json(stored: &[StoredSpan<'_>]) -> Result<JsonValue, Problem> {
     serde_json::from_str(&otlp_text(stored))
         .map_err(|error| Problem::internal(format!("cannot write the span as OTLP/JSON: {error}")))
 }

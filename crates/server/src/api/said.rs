@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use dialects::Dialects;
 use model::raw::{RawLog, RawSpan};
-use model::{Content, ResolvedStep, SpanId};
+use model::{Billing, Content, ResolvedStep, SpanId};
 use serde_json::Value as Json;
 use store::{StoredLog, StoredSpan};
 
@@ -15,16 +15,26 @@ use super::types::Step;
 /// Spans and log records of a run, ready to be asked step by step.
 pub struct Said<'a> {
     dialects: &'a Dialects,
-    spans: HashMap<SpanId, &'a StoredSpan>,
+    spans: HashMap<SpanId, &'a StoredSpan<'a>>,
     /// Records by the span they name: some dialects put what was said there.
     logs: HashMap<SpanId, Vec<RawLog<'static>>>,
     /// Records by the span they tell.
     told: HashMap<SpanId, &'a StoredLog>,
 }
 
+/// A step as it was sent.
+pub struct Whole<'a> {
+    /// Its span, with what log records add.
+    pub raw: Cow<'a, RawSpan<'a>>,
+    /// What was said in it.
+    pub content: Content,
+    /// What the price of its call needs beyond the narrow span.
+    pub billing: Billing,
+}
+
 impl<'a> Said<'a> {
     /// Of one run.
-    pub fn of(dialects: &'a Dialects, spans: &'a [StoredSpan], logs: &'a [StoredLog]) -> Self {
+    pub fn of(dialects: &'a Dialects, spans: &'a [StoredSpan<'a>], logs: &'a [StoredLog]) -> Self {
         let mut said = Self {
             dialects,
             spans: spans.iter().map(|stored| (stored.span.span_id, stored)).collect(),
@@ -44,56 +54,61 @@ impl<'a> Said<'a> {
     }
 
     /// The span as it was kept.
-    pub fn span(&self, id: SpanId) -> Option<&'a StoredSpan> {
+    pub fn span(&self, id: SpanId) -> Option<&'a StoredSpan<'a>> {
         self.spans.get(&id).copied()
     }
 
     /// Fills in what was said, and attributes, events and links as sent.
     pub fn fill(&self, step: &mut Step, resolved: &ResolvedStep) {
-        if let Some((raw, content)) = self.whole(resolved) {
+        if let Some(Whole { raw, content, .. }) = self.whole(resolved) {
             convert::add_content(step, &raw, content);
         }
     }
 
     /// What was said alone; nothing where the step was not kept.
     pub fn content(&self, resolved: &ResolvedStep) -> Content {
-        self.whole(resolved).map(|(_, content)| content).unwrap_or_default()
+        self.whole(resolved).map(|whole| whole.content).unwrap_or_default()
     }
 
     /// A step as it was sent and what was said in it. What only log records say is added to what the span does.
-    pub fn whole(&self, resolved: &ResolvedStep) -> Option<(Cow<'a, RawSpan<'static>>, Content)> {
+    pub fn whole(&self, resolved: &ResolvedStep) -> Option<Whole<'a>> {
         let own = resolved.span.span_id;
         let parts = resolved.told_by.iter().filter(|id| **id != own);
-        let mut whole: Option<(Cow<'a, RawSpan<'static>>, Content)> = None;
-        for (raw, content) in std::iter::once(&own).chain(parts).filter_map(|id| self.one(*id)) {
+        let mut whole: Option<Whole<'a>> = None;
+        for part in std::iter::once(&own).chain(parts).filter_map(|id| self.one(*id)) {
             match &mut whole {
-                None => whole = Some((raw, content)),
-                Some((whole, said)) => {
-                    let (raw, whole) = (raw.into_owned(), whole.to_mut());
+                None => whole = Some(part),
+                Some(Whole { raw: whole, content: said, .. }) => {
+                    let (raw, whole) = (part.raw.into_owned(), whole.to_mut());
                     let new = raw.attributes.0.into_iter().filter(|(key, _)| key != dialects::TOLD_ATTRIBUTE);
                     let new: Vec<_> = new.filter(|(key, _)| whole.attributes.get(key).is_none()).collect();
                     whole.attributes.0.extend(new);
                     whole.events.extend(raw.events);
-                    add(said, content);
+                    add(said, part.content);
                 }
             }
         }
         whole
     }
 
-    fn one(&self, id: SpanId) -> Option<(Cow<'a, RawSpan<'static>>, Content)> {
-        let stored: &'a StoredSpan = *self.spans.get(&id)?;
-        let (resource, scope) = (&stored.resource, &stored.scope);
+    fn one(&self, id: SpanId) -> Option<Whole<'a>> {
+        let stored: &'a StoredSpan<'a> = *self.spans.get(&id)?;
+        let (raw, resource, scope) = (&stored.raw, &stored.resource, &stored.scope);
         let Some(record) = self.told.get(&id).filter(|_| stored.span.told.is_some()) else {
             let logs = self.logs.get(&id).map_or(&[][..], Vec::as_slice);
-            return Some((Cow::Borrowed(&stored.raw), self.dialects.content(&stored.raw, resource, scope, logs)));
+            let kind = (stored.span.dialect_version == dialects::VERSION).then_some(stored.span.kind);
+            let (content, billing) = self.dialects.content_and_billing(raw, resource, scope, logs, kind);
+            return Some(Whole { raw: Cow::Borrowed(raw), content, billing });
         };
+        let billing = self.dialects.billing(raw, resource, scope);
         // The span is kept without long values; the record has them.
         let project = &record.log.tenant.project;
-        let told = dialects::told(&record.raw, resource, scope, project, record.log.id, record.log.received);
-        let raw = told.map_or(Cow::Borrowed(&stored.raw), Cow::Owned);
+        let raw = match dialects::told(&record.raw, resource, scope, project, record.log.id, record.log.received) {
+            Some(told) => Cow::Owned(told),
+            None => Cow::Borrowed(raw),
+        };
         let content = self.dialects.content(&raw, resource, scope, std::slice::from_ref(&record.raw));
-        Some((raw, content))
+        Some(Whole { raw, content, billing })
     }
 }
 

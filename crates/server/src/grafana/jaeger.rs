@@ -164,7 +164,7 @@ fn unreadable(name: &str, text: &str, expected: &str) -> Problem {
 }
 
 /// A trace as Jaeger writes it: processes are resources, numbered.
-fn trace(spans: &[StoredSpan]) -> Value {
+fn trace(spans: &[StoredSpan<'_>]) -> Value {
     let mut resources: Vec<&model::raw::Resource<'_>> = Vec::new();
     let mut written = Vec::with_capacity(spans.len());
     for stored in spans {
@@ -183,7 +183,7 @@ fn trace(spans: &[StoredSpan]) -> Value {
     json!({"traceID": id, "spans": written, "processes": processes, "warnings": null})
 }
 
-fn span(stored: &StoredSpan, process: &str) -> Value {
+fn span(stored: &StoredSpan<'_>, process: &str) -> Value {
     let raw = &stored.raw;
     let mut tags = tags(&raw.attributes);
     let mut add = |key: &str, value: Value| {

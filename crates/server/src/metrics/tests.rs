@@ -32,11 +32,10 @@ impl Counter {
 
     /// Judges runs in one batch that is kept or not.
     fn batch(&mut self, state: &State, runs: &[&Resolved], backfill: bool, before: Option<u64>, kept: bool) {
-        let dialects = dialects::Dialects::builtin();
         let written = state.write(|tx| {
             for run in runs {
                 let now = run.run.last_received.plus_nanos(60_000_000_000);
-                let case = Case::new(run, true, backfill, before, now, &[], None, dialects);
+                let case = Case::new(run, true, backfill, before, now, &[], None);
                 self.judge.judge(&case, tx).unwrap();
             }
             self.judge.before_commit(tx)?;

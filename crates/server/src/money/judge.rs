@@ -5,7 +5,6 @@
 
 use std::sync::Arc;
 
-use dialects::Dialects;
 use model::{Message, Part, ResolvedStep, TraceId};
 use signals::money::budget::{Spend, Who};
 use signals::money::ledger::{self, Detail, Ledger};
@@ -17,7 +16,6 @@ use crate::watch::judge::{Case, Judge, JudgeError};
 /// Judges money.
 pub struct Costs {
     money: Arc<Money>,
-    dialects: Dialects,
     staged: Vec<Staged>,
     /// What the batch changes in the sums by hour.
     hours: kept::Hours,
@@ -29,26 +27,26 @@ struct Staged {
     project: Arc<str>,
     trace: TraceId,
     settled: bool,
-    spends: Vec<Spend>,
+    /// What is charged: a ledger once, or taken back.
+    ledgers: Vec<(Ledger, i128)>,
     /// The first judgement of a run that is no history: what counters count.
     judged: Option<levels::Judged>,
 }
 
 impl Costs {
     /// The judge.
-    pub fn new(money: Arc<Money>, dialects: Dialects) -> Self {
-        Self { money, dialects, staged: Vec::new(), hours: kept::Hours::default(), in_flight: false }
+    pub fn new(money: Arc<Money>) -> Self {
+        Self { money, staged: Vec::new(), hours: kept::Hours::default(), in_flight: false }
     }
 
     fn settled(
         &mut self,
         case: &Case<'_>,
         tx: &Transaction<'_>,
-    ) -> Result<(Vec<Spend>, Option<levels::Judged>), JudgeError> {
+    ) -> Result<(Vec<(Ledger, i128)>, Option<levels::Judged>), JudgeError> {
         let prices = self.money.prices();
         let detail = |step: &ResolvedStep| {
-            let stored = case.source(step.span.span_id)?;
-            let billing = self.dialects.billing(&stored.raw, &stored.resource, &stored.scope);
+            let billing = case.billing(step.span.span_id)?.clone();
             let said = ledger::is_silent(step).then(|| case.content(step.span.span_id)).flatten();
             let said = said.map(|content| {
                 let value = |json: Option<&serde_json::Value>| json.map_or(0, |json| json.to_string().len() as u64);
@@ -58,23 +56,22 @@ impl Costs {
             Some(Detail { billing, said })
         };
         let ledger = ledger::of(case.run, case.steps, &prices, detail);
-        let before = kept::ledger(tx, &ledger.tenant.project, ledger.trace_id)?;
-        let hours = kept::replace(tx, before.as_ref(), &ledger, case.now)?;
+        let (before, hours) = kept::put(tx, &ledger, case.now)?;
         let judged = levels::judge(tx, self.money.promises(), case)?;
         self.hours.merge(hours);
         let judged = judged.filter(|_| case.before.is_none() && !case.backfill);
-        let taken_back = before.map(|(_, old)| spends(&old, -1)).unwrap_or_default();
-        Ok((taken_back.into_iter().chain(spends(&ledger, 1)).collect(), judged))
+        let taken_back = before.map(|old| (old, -1));
+        Ok((taken_back.into_iter().chain([(ledger, 1)]).collect(), judged))
     }
 
     /// A run in progress: what is known of it so far, without its attributes.
-    fn running(&self, case: &Case<'_>) -> Vec<Spend> {
+    fn running(&self, case: &Case<'_>) -> Ledger {
         let mut ledger = ledger::of(case.run, case.steps, &self.money.prices(), |_| None);
         let reservations = self.money.reservations_of(ledger.trace_id);
         for entry in &mut ledger.entries {
             entry.reservation = reservations.get(&entry.span_id).cloned();
         }
-        spends(&ledger, 1)
+        ledger
     }
 }
 
@@ -93,9 +90,10 @@ impl Judge for Costs {
     }
 
     fn judge(&mut self, case: &Case<'_>, tx: &Transaction<'_>) -> Result<(), JudgeError> {
-        let (spends, judged) = if case.settled { self.settled(case, tx)? } else { (self.running(case), None) };
+        let (ledgers, judged) =
+            if case.settled { self.settled(case, tx)? } else { (vec![(self.running(case), 1)], None) };
         let (project, trace) = (case.run.tenant.project.clone(), case.run.trace_id);
-        self.staged.push(Staged { project, trace, settled: case.settled, spends, judged });
+        self.staged.push(Staged { project, trace, settled: case.settled, ledgers, judged });
         Ok(())
     }
 
@@ -105,8 +103,8 @@ impl Judge for Costs {
         let nothing = Ledger { entries: Vec::new(), ..before.1.clone() };
         let hours = kept::replace(tx, Some(&before), &nothing, crate::clock::SystemClock::time())?;
         self.hours.merge(hours);
-        let spends = spends(&before.1, -1);
-        self.staged.push(Staged { project: project.into(), trace, settled: true, spends, judged: None });
+        let ledgers = vec![(before.1, -1)];
+        self.staged.push(Staged { project: project.into(), trace, settled: true, ledgers, judged: None });
         Ok(())
     }
 
@@ -138,16 +136,23 @@ impl Costs {
     fn tell(&self, staged: Vec<Staged>) {
         let now = crate::clock::SystemClock::time();
         let mut book = self.money.book();
+        let is_budgeted = !book.budgets().list.is_empty();
         for one in staged {
             if one.settled {
                 book.live(&one.project, one.trace, Vec::new(), now);
-                book.charge(&one.spends, now);
+                for (ledger, times) in &one.ledgers {
+                    // Without a budget all that matters is which reservations were used.
+                    if is_budgeted || ledger.entries.iter().any(|entry| entry.reservation.is_some()) {
+                        book.charge(&spends(ledger, *times), now);
+                    }
+                }
                 self.money.forget_reservations_of(one.trace);
                 if let Some(judged) = &one.judged {
                     self.money.count_kept(judged);
                 }
             } else {
-                book.live(&one.project, one.trace, one.spends, now);
+                let spends = one.ledgers.iter().flat_map(|(ledger, times)| spends(ledger, *times)).collect();
+                book.live(&one.project, one.trace, spends, now);
             }
         }
         drop(book);

@@ -244,6 +244,19 @@ impl Hours {
     }
 }
 
+/// Keeps a run's ledger in place of the one before, which it gives where there was one, with what that changes in the sums.
+pub fn put(tx: &Transaction<'_>, ledger: &Ledger, judged: Timestamp) -> rusqlite::Result<(Option<Ledger>, Hours)> {
+    // Nearly every run is new, which shows when its row is put in.
+    if insert(tx, ledger, judged)? {
+        let mut hours = Hours::default();
+        hours.add(ledger, 1);
+        return Ok((None, hours));
+    }
+    let before = self::ledger(tx, &ledger.tenant.project, ledger.trace_id)?;
+    let hours = replace(tx, before.as_ref(), ledger, judged)?;
+    Ok((before.map(|(_, old)| old), hours))
+}
+
 /// Keeps a run's ledger in place of the one before. Gives what that changes in the sums.
 pub fn replace(
     tx: &Transaction<'_>,
@@ -258,70 +271,77 @@ pub fn replace(
         tx.prepare_cached("DELETE FROM money_runs WHERE id = ?1")?.execute([id])?;
     }
     hours.add(ledger, 1);
-    if ledger.entries.is_empty() {
-        return Ok(hours);
-    }
-    tx.prepare_cached(
-        "INSERT INTO money_runs (project, trace, environment, workflow, session, user, version, judged)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-    )?
-    .execute(params![
-        ledger.tenant.project,
-        ledger.trace_id.as_bytes(),
-        ledger.tenant.environment,
-        ledger.workflow,
-        ledger.session_id,
-        ledger.user_id,
-        ledger.agent_version,
-        judged.as_nanos(),
-    ])?;
-    let id = tx.last_insert_rowid();
-    ledger.entries.iter().try_for_each(|entry| insert(tx, id, entry))?;
+    insert(tx, ledger, judged)?;
     Ok(hours)
 }
 
-fn insert(tx: &Transaction<'_>, run: i64, entry: &Entry) -> rusqlite::Result<()> {
-    let above = (!entry.above.is_empty()).then(|| serde_json::to_string(&entry.above).unwrap_or_default());
-    let (usage, call) = (&entry.call.usage, &entry.call);
-    let (why, least, most) = match &entry.basis {
-        Basis::Estimated(_, why) => (Some(why.as_str()), None, None),
-        Basis::Uncertain { least, most } => (None, Some(pico(*least)), most.map(pico)),
-        _ => (None, None, None),
-    };
-    tx.prepare_cached(
+/// Puts a ledger in; `false` where nothing is in it, or one of its run is kept already: then nothing changed.
+fn insert(tx: &Transaction<'_>, ledger: &Ledger, judged: Timestamp) -> rusqlite::Result<bool> {
+    if ledger.entries.is_empty() {
+        return Ok(false);
+    }
+    let runs = tx
+        .prepare_cached(
+            "INSERT INTO money_runs (project, trace, environment, workflow, session, user, version, judged)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING",
+        )?
+        .execute(params![
+            ledger.tenant.project,
+            ledger.trace_id.as_bytes(),
+            ledger.tenant.environment,
+            ledger.workflow,
+            ledger.session_id,
+            ledger.user_id,
+            ledger.agent_version,
+            judged.as_nanos(),
+        ])?;
+    if runs == 0 {
+        return Ok(false);
+    }
+    let run = tx.last_insert_rowid();
+    let mut insert = tx.prepare_cached(
         "INSERT INTO money_calls VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20,
          ?21, ?22, ?23, ?24, ?25, ?26, ?27)",
-    )?
-    .execute(params![
-        run,
-        entry.span_id.as_bytes(),
-        entry.at.as_nanos(),
-        entry.agent,
-        above,
-        entry.tool,
-        entry.model,
-        entry.request_model,
-        entry.provider,
-        count(usage.input_tokens),
-        count(usage.output_tokens),
-        count(usage.cache_read_tokens),
-        count(usage.cache_write_tokens),
-        count(usage.reasoning_tokens),
-        count(usage.reported_total),
-        count(Some(call.cache_write_1h_tokens)),
-        count(Some(call.audio_input_tokens)),
-        count(Some(call.audio_output_tokens)),
-        call.tier.as_str(),
-        entry.tells_tokens,
-        entry.cost.map(pico),
-        entry.basis.as_str(),
-        entry.basis.row(),
-        why,
-        least,
-        most,
-        entry.reservation,
-    ])
-    .map(drop)
+    )?;
+    for entry in &ledger.entries {
+        let above = (!entry.above.is_empty()).then(|| serde_json::to_string(&entry.above).unwrap_or_default());
+        let (usage, call) = (&entry.call.usage, &entry.call);
+        let (why, least, most) = match &entry.basis {
+            Basis::Estimated(_, why) => (Some(why.as_str()), None, None),
+            Basis::Uncertain { least, most } => (None, Some(pico(*least)), most.map(pico)),
+            _ => (None, None, None),
+        };
+        insert.execute(params![
+            run,
+            entry.span_id.as_bytes(),
+            entry.at.as_nanos(),
+            entry.agent,
+            above,
+            entry.tool,
+            entry.model,
+            entry.request_model,
+            entry.provider,
+            count(usage.input_tokens),
+            count(usage.output_tokens),
+            count(usage.cache_read_tokens),
+            count(usage.cache_write_tokens),
+            count(usage.reasoning_tokens),
+            count(usage.reported_total),
+            count(Some(call.cache_write_1h_tokens)),
+            count(Some(call.audio_input_tokens)),
+            count(Some(call.audio_output_tokens)),
+            call.tier.as_str(),
+            entry.tells_tokens,
+            entry.cost.map(pico),
+            entry.basis.as_str(),
+            entry.basis.row(),
+            why,
+            least,
+            most,
+            entry.reservation,
+        ])?;
+    }
+    Ok(true)
 }
 
 /// Adds to a sum of 10⁻¹² dollars, which ends at 9 million dollars an hour: SQLite would make a float of more, which the table refuses.

@@ -14,7 +14,11 @@ use crate::app::App;
 use crate::ingest::Refusal;
 
 /// The spans of a trace and its scores, for a request with these headers; empty when unknown.
-pub async fn trace(app: &App, headers: &HeaderMap, id: TraceId) -> Result<(Vec<StoredSpan>, Vec<Score>), Refusal> {
+pub async fn trace(
+    app: &App,
+    headers: &HeaderMap,
+    id: TraceId,
+) -> Result<(Vec<StoredSpan<'static>>, Vec<Score>), Refusal> {
     let project = app.admit_reader(headers)?;
     let store = &app.opened().map_err(|phase| Refusal::NotReady { state: phase.as_str() })?.store;
     let read = tokio::try_join!(store.trace(&project, id), store.trace_logs(&project, id));
@@ -54,11 +58,11 @@ fn given(attributes: &Attributes<'_>, key: &str, own: impl std::fmt::Display) ->
 }
 
 /// Langfuse's `TraceWithFullDetails`.
-pub fn langfuse_trace(id: &str, spans: &[StoredSpan], scores: &[Score]) -> Json {
+pub fn langfuse_trace(id: &str, spans: &[StoredSpan<'_>], scores: &[Score]) -> Json {
     let root = spans.iter().find(|span| span.raw.parent_span_id.is_none()).unwrap_or(&spans[0]);
     let told = &root.raw.attributes;
     // The span that stands for the trace is no observation.
-    let stands_for_trace = |span: &&StoredSpan| span.raw.attributes.get("langfuse.trace.id").is_none();
+    let stands_for_trace = |span: &&StoredSpan<'_>| span.raw.attributes.get("langfuse.trace.id").is_none();
     let observations: Vec<Json> = spans.iter().filter(stands_for_trace).map(|span| observation(id, span)).collect();
     let first = |keys: [&str; 2]| keys.iter().map(|key| member(told, key)).find(|value| !value.is_null());
     let cost = spans.iter().filter_map(|span| span.span.cost).fold(model::Usd::default(), model::Usd::plus).as_f64();
@@ -85,7 +89,7 @@ pub fn langfuse_trace(id: &str, spans: &[StoredSpan], scores: &[Score]) -> Json 
     })
 }
 
-fn observation(trace: &str, stored: &StoredSpan) -> Json {
+fn observation(trace: &str, stored: &StoredSpan<'_>) -> Json {
     let (raw, span) = (&stored.raw, &stored.span);
     let told = &raw.attributes;
     let sort = told.text("langfuse.observation.type").unwrap_or("span");
@@ -137,7 +141,7 @@ fn langfuse_score(trace: &str, score: &Score) -> Json {
 }
 
 /// LangSmith's `Run`. Spans of other senders get UUIDs made of their ids.
-pub fn langsmith_run(stored: &StoredSpan, scores: &[Score]) -> Json {
+pub fn langsmith_run(stored: &StoredSpan<'_>, scores: &[Score]) -> Json {
     let (raw, span) = (&stored.raw, &stored.span);
     let told = &raw.attributes;
     let mut extra = below(told, "langsmith.extra.");
@@ -189,12 +193,12 @@ pub fn langsmith_run(stored: &StoredSpan, scores: &[Score]) -> Json {
 }
 
 /// The id of a span as a run: the one the client gave, else a UUID made of trace and span.
-pub fn run_id(stored: &StoredSpan) -> String {
+pub fn run_id(stored: &StoredSpan<'_>) -> String {
     let own = span_uuid(stored, stored.raw.span_id.as_bytes());
     given(&stored.raw.attributes, "langsmith.run_id", own)
 }
 
-fn span_uuid(stored: &StoredSpan, span: &[u8; 8]) -> String {
+fn span_uuid(stored: &StoredSpan<'_>, span: &[u8; 8]) -> String {
     let mut bytes = *stored.raw.trace_id.as_bytes();
     bytes[8..].copy_from_slice(span);
     uuid(&bytes)

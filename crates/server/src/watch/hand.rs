@@ -7,9 +7,8 @@ use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use model::{Attributes, Value};
 use signals::runs::Resolved;
-use store::StoredSpan;
+use store::StoredTrace;
 
 use super::judge::Bench;
 use super::queue::{Key, Queue, Seen};
@@ -21,18 +20,18 @@ use crate::app::{App, Opened};
 /// are due the order is that of their ids, which is that of segments: each page of a segment is read once for all of its runs, not once
 /// for each.
 const HAND_RUNS: usize = 20_000;
-/// Spans read at once, without their content: a stretch ends with the run that reaches this, …
-const READ_SPANS: usize = 20_000;
-/// … or that presumably reaches so many bytes of content, as spans of the stretch before had.
-const READ_BYTES: usize = 24 << 20;
-/// Bytes of content of a span of which nothing is known yet.
+/// Spans read at once: a stretch ends with the run that reaches this, …
+const READ_SPANS: usize = 30_000;
+/// … or that presumably reaches so many bytes, as spans of the stretch before had.
+const READ_BYTES: usize = 48 << 20;
+/// Bytes of a span of which nothing is known yet, with its content.
 const SPAN_BYTES: usize = 4 << 10;
 /// Runs of one batch, and so of one transaction.
 const BATCH_RUNS: usize = 512;
 /// Spans of one batch: it ends with the run that reaches this.
 const BATCH_SPANS: usize = 5_000;
 /// Nanoseconds until a run that cannot be read is tried again: what is damaged seldom mends by itself.
-const AFTER_UNREADABLE: i64 = 60_000_000_000;
+pub const AFTER_UNREADABLE: i64 = 60_000_000_000;
 
 /// A run of a batch: as resolved, and what was sent where judges ask for it.
 pub struct Shown {
@@ -42,8 +41,8 @@ pub struct Shown {
     pub resolved: Option<Resolved>,
     /// It has settled, or a judge looks into it before.
     wanted: bool,
-    /// The spans of its trace as they were sent, where they were read with the others.
-    sent: Option<Vec<StoredSpan>>,
+    /// Its trace as it is kept, where that was read with the others.
+    own: Option<StoredTrace>,
     /// What belongs to it.
     pub beside: Beside,
 }
@@ -66,7 +65,7 @@ pub struct Hand {
     read: VecDeque<Shown>,
     /// Spans of a run, as the last stretch had them on the average.
     spans_each: usize,
-    /// Bytes of content of a span, likewise.
+    /// Bytes of a span with its content, likewise.
     bytes_each: usize,
 }
 
@@ -130,9 +129,9 @@ impl Hand {
         }
         self.spans_each = spans / found.len();
         let resolve = move || {
-            let one = |(key, Read { spans, sent }): (Key, Read)| {
+            let one = |(key, Read { spans, own }): (Key, Read)| {
                 let resolved = read::resolve(&spans, key.1, now, &settings);
-                Shown { key, resolved, wanted: false, sent, beside: Beside::default() }
+                Shown { key, resolved, wanted: false, own, beside: Beside::default() }
             };
             found.into_iter().map(one).collect::<Vec<Shown>>()
         };
@@ -147,7 +146,7 @@ impl Hand {
                 .resolved
                 .as_ref()
                 .is_some_and(|resolved| !resolved.run.provisional || bench.looks_into(resolved, now));
-            one.sent.take_if(|_| !one.wanted);
+            one.own.take_if(|_| !one.wanted);
         }
         read_beside(app, opened, &mut shown, bench.wants_content()).await;
         if let Some(bytes) = bytes_each(&shown) {
@@ -159,29 +158,11 @@ impl Hand {
     }
 }
 
-/// Bytes of content of a span, on the average; `None` where none was read.
+/// Bytes of a span with its content, on the average; `None` where none was read.
 fn bytes_each(shown: &[Shown]) -> Option<usize> {
-    let spans = || shown.iter().filter_map(|one| one.beside.sources.as_ref()).flat_map(|sources| &sources.spans);
-    spans().map(bytes).sum::<usize>().checked_div(spans().count())
-}
-
-/// Bytes of a span with its content, about.
-fn bytes(stored: &StoredSpan) -> usize {
-    let of =
-        |attributes: &Attributes<'_>| attributes.0.iter().map(|(key, value)| key.len() + text(value)).sum::<usize>();
-    let events = stored.raw.events.iter().map(|event| of(&event.attributes)).sum::<usize>();
-    size_of::<StoredSpan>() + of(&stored.raw.attributes) + events
-}
-
-fn text(value: &Value<'_>) -> usize {
-    size_of::<Value<'_>>()
-        + match value {
-            Value::Str(text) => text.len(),
-            Value::Bytes(bytes) => bytes.len(),
-            Value::Array(values) => values.iter().map(text).sum(),
-            Value::Map(entries) => entries.iter().map(|(key, value)| key.len() + text(value)).sum(),
-            Value::Null | Value::Bool(_) | Value::Int(_) | Value::Double(_) => 0,
-        }
+    let traces = || shown.iter().filter_map(|one| one.beside.sources.as_ref()).flat_map(|sources| &sources.traces);
+    let spans: usize = traces().map(|trace| trace.spans().len()).sum();
+    traces().map(StoredTrace::bytes).sum::<usize>().checked_div(spans)
 }
 
 /// Reads what belongs to the runs that are to be judged, those of a project together; leaves out those that cannot be read now.
@@ -190,9 +171,9 @@ async fn read_beside(app: &App, opened: &Opened, shown: &mut Vec<Shown>, content
     for of_project in shown.chunk_by_mut(|a, b| a.key.0 == b.key.0) {
         let project = Arc::clone(&of_project[0].key.0);
         let mut wanted: Vec<&mut Shown> = of_project.iter_mut().filter(|one| one.wanted().is_some()).collect();
-        let sent = wanted.iter_mut().map(|one| one.sent.take()).collect();
+        let own = wanted.iter_mut().map(|one| one.own.take()).collect();
         let runs: Vec<&Resolved> = wanted.iter().filter_map(|one| one.wanted()).collect();
-        if let Ok(all) = read::beside(app, &opened.store, &project, &runs, sent, content).await {
+        if let Ok(all) = read::beside(app, &opened.store, &project, &runs, own, content).await {
             wanted.iter_mut().zip(all).for_each(|(one, beside)| one.beside = beside);
             continue;
         }

@@ -8,12 +8,11 @@ use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use dialects::Dialects;
-use model::{Content, ResolvedStep, Run, SpanId, Timestamp, TraceId};
+use model::{Billing, Content, ResolvedStep, Run, SpanId, Timestamp, TraceId};
 use signals::runs::Resolved;
 use state::rusqlite::{self, Transaction};
 use state::{State, StateError};
-use store::{StoredLog, StoredSpan};
+use store::{StoreError, StoredLog, StoredSpan, StoredTrace};
 
 use crate::api::said::Said;
 
@@ -37,21 +36,34 @@ pub struct Case<'a> {
     contents: OnceCell<HashMap<SpanId, Cell>>,
 }
 
-/// A step's position, and its content once somebody asked.
-type Cell = (usize, OnceCell<Option<Content>>);
+/// A step's position, and what was said in it and what its price needs once somebody asked.
+type Cell = (usize, OnceCell<Option<(Content, Billing)>>);
 
-/// The spans of a run as they were sent, and the log records of its traces.
+/// The traces of a run as they are kept, and their log records.
 #[derive(Debug, Default)]
 pub struct Sources {
-    /// Spans.
-    pub spans: Vec<StoredSpan>,
+    /// Traces.
+    pub traces: Vec<StoredTrace>,
     /// Log records.
     pub logs: Vec<StoredLog>,
 }
 
+impl Sources {
+    /// The spans as they were sent.
+    ///
+    /// # Errors
+    /// When what is kept cannot be decoded.
+    pub fn sent(&self) -> Result<Vec<StoredSpan<'_>>, StoreError> {
+        let mut sent = Vec::new();
+        for trace in &self.traces {
+            sent.extend(trace.sent()?);
+        }
+        Ok(sent)
+    }
+}
+
 impl<'a> Case<'a> {
     /// Puts a case together.
-    #[allow(clippy::too_many_arguments, reason = "each is a field of its own")]
     pub fn new(
         resolved: &'a Resolved,
         settled: bool,
@@ -59,8 +71,7 @@ impl<'a> Case<'a> {
         before: Option<u64>,
         now: Timestamp,
         scores: &'a [receivers::Score],
-        sources: Option<&'a Sources>,
-        dialects: &'a Dialects,
+        said: Option<Said<'a>>,
     ) -> Self {
         Self {
             run: &resolved.run,
@@ -70,7 +81,7 @@ impl<'a> Case<'a> {
             before,
             now,
             scores,
-            said: sources.map(|sources| Said::of(dialects, &sources.spans, &sources.logs)),
+            said,
             contents: OnceCell::new(),
         }
     }
@@ -78,13 +89,24 @@ impl<'a> Case<'a> {
     /// What was said in a step, understood when first asked for; `None` where content was not read: no judge
     /// [wants](Judge::wants_content) it, the run has not settled, or it is too large.
     pub fn content(&self, span_id: SpanId) -> Option<&Content> {
+        self.understood(span_id).map(|(content, _)| content)
+    }
+
+    /// What the price of a step's call needs beyond the narrow span, where its span was read.
+    pub fn billing(&self, span_id: SpanId) -> Option<&Billing> {
+        self.source(span_id)?;
+        self.understood(span_id).map(|(_, billing)| billing)
+    }
+
+    fn understood(&self, span_id: SpanId) -> Option<&(Content, Billing)> {
         let said = self.said.as_ref()?;
         let by_id = || {
             let steps = self.steps.iter().enumerate();
             steps.map(|(at, step)| (step.span.span_id, (at, OnceCell::new()))).collect()
         };
-        let (at, content) = self.contents.get_or_init(by_id).get(&span_id)?;
-        content.get_or_init(|| said.whole(&self.steps[*at]).map(|(_, content)| content)).as_ref()
+        let (at, cell) = self.contents.get_or_init(by_id).get(&span_id)?;
+        let understand = || said.whole(&self.steps[*at]).map(|whole| (whole.content, whole.billing));
+        cell.get_or_init(understand).as_ref()
     }
 
     /// Whether what was said in its steps was read.
@@ -93,7 +115,7 @@ impl<'a> Case<'a> {
     }
 
     /// A step's span as it was sent, where it was read.
-    pub fn source(&self, span_id: SpanId) -> Option<&StoredSpan> {
+    pub fn source(&self, span_id: SpanId) -> Option<&StoredSpan<'a>> {
         self.said.as_ref()?.span(span_id)
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use model::{Span, Timestamp, TraceId};
 use receivers::Score;
 use signals::runs::{Resolved, Settings};
-use store::{Room, Store, StoreError, StoredLog, StoredSpan, Within};
+use store::{Room, Store, StoreError, StoredLog, StoredTrace, Within};
 
 use super::judge::Sources;
 use super::queue::Key;
@@ -21,8 +21,8 @@ pub const WATCH_CONTENT_SPANS: usize = 10_000;
 pub struct Read {
     /// Its spans, and those of the traces it leads to, without their content.
     pub spans: Vec<Arc<Span>>,
-    /// Its own spans as they were sent, where they were read.
-    pub sent: Option<Vec<StoredSpan>>,
+    /// It itself as it is kept, where that was read.
+    pub own: Option<StoredTrace>,
 }
 
 /// What was read of some traces.
@@ -52,16 +52,14 @@ pub async fn spans(store: &Store, keys: Vec<Key>, is_whole: impl Fn(&Key) -> boo
         let room = Room { all: most - taken, each: WATCH_CONTENT_SPANS };
         let within = store.traces_within(project, &whole, room).await;
         let is_read = within.is_ok();
-        let Within { spans, mut left } = within.unwrap_or_default();
+        let Within { traces, mut left } = within.unwrap_or_default();
         left.retain(|trace, size| {
             let is_large = *size > WATCH_CONTENT_SPANS;
             narrow.extend(is_large.then_some(*trace));
             !is_large
         });
-        let mut sent: HashMap<TraceId, Vec<StoredSpan>> = HashMap::new();
-        for span in spans {
-            sent.entry(span.span.trace_id).or_default().push(span);
-        }
+        let mut whole: HashMap<TraceId, StoredTrace> =
+            traces.into_iter().map(|trace| (trace.trace_id, trace)).collect();
         let together = store.traces_narrow(project, &narrow).await;
         let is_read = is_read && together.is_ok();
         let mut of_narrow: HashMap<TraceId, Vec<Arc<Span>>> = HashMap::new();
@@ -73,16 +71,16 @@ pub async fn spans(store: &Store, keys: Vec<Key>, is_whole: impl Fn(&Key) -> boo
                 stretch.later.push(key.clone());
                 continue;
             }
-            let sent = sent.remove(&key.1);
-            let own = sent.as_ref().map(|sent| sent.iter().map(|stored| Arc::clone(&stored.span)).collect());
-            let own = own.or_else(|| of_narrow.remove(&key.1));
+            let own = whole.remove(&key.1);
+            let spans = own.as_ref().map(|own| own.spans().cloned().collect());
+            let spans = spans.or_else(|| of_narrow.remove(&key.1));
             // Where all was read and nothing is there, nothing is left of the trace.
-            let spans = match own.or_else(|| is_read.then(Vec::new)) {
-                Some(own) => store.linked(project, key.1, &own).await.map(|linked| [own, linked].concat()),
+            let spans = match spans.or_else(|| is_read.then(Vec::new)) {
+                Some(spans) => store.linked(project, key.1, &spans).await.map(|linked| [spans, linked].concat()),
                 None => joined::spans(store, project, key.1).await,
             };
             taken += spans.as_ref().map_or(0, Vec::len);
-            stretch.read.push((key.clone(), spans.map(|spans| Read { spans, sent })));
+            stretch.read.push((key.clone(), spans.map(|spans| Read { spans, own })));
         }
     }
     stretch
@@ -111,23 +109,23 @@ fn traces_of(resolved: &Resolved) -> BTreeSet<TraceId> {
 }
 
 /// What belongs to runs of one project beside their spans, in their order, read together: scores, and what was sent, where
-/// `content` asks for it and it is not there already: `sent` has what was read of each run's own trace.
+/// `content` asks for it and it is not there already: `own` has what was read of each run's own trace.
 pub async fn beside(
     app: &App,
     store: &Store,
     project: &str,
     runs: &[&Resolved],
-    mut sent: Vec<Option<Vec<StoredSpan>>>,
+    mut own: Vec<Option<StoredTrace>>,
     content: bool,
 ) -> Result<Vec<Beside>, StoreError> {
     let traces: Vec<BTreeSet<TraceId>> = runs.iter().map(|run| traces_of(run)).collect();
     let fits = |run: &Resolved| content && run.steps.len() <= WATCH_CONTENT_SPANS;
     let all: BTreeSet<TraceId> = traces.iter().flatten().copied().collect();
-    sent.resize_with(runs.len(), || None);
+    own.resize_with(runs.len(), || None);
     let mut whole: BTreeSet<TraceId> = BTreeSet::new();
-    for ((run, traces), sent) in runs.iter().zip(&traces).zip(&mut sent) {
-        sent.take_if(|_| traces.len() > 1);
-        if sent.is_none() && fits(run) {
+    for ((run, traces), own) in runs.iter().zip(&traces).zip(&mut own) {
+        own.take_if(|_| traces.len() > 1);
+        if own.is_none() && fits(run) {
             whole.extend(traces);
         }
     }
@@ -136,22 +134,21 @@ pub async fn beside(
     for (trace, log) in logs.into_iter().filter_map(|log| Some((log.log.trace_id?, log))) {
         logs_of.entry(trace).or_default().push(log);
     }
-    let mut spans_of: HashMap<TraceId, Vec<StoredSpan>> = HashMap::new();
-    for span in store.traces(project, &whole.into_iter().collect::<Vec<_>>()).await? {
-        spans_of.entry(span.span.trace_id).or_default().push(span);
-    }
-    let one = |((run, traces), sent): ((&&Resolved, &BTreeSet<TraceId>), Option<Vec<StoredSpan>>)| {
+    let whole: Vec<TraceId> = whole.into_iter().collect();
+    let read = store.traces_within(project, &whole, Room::default()).await?.traces;
+    let mut kept: HashMap<TraceId, StoredTrace> = read.into_iter().map(|trace| (trace.trace_id, trace)).collect();
+    let one = |((run, traces), own): ((&&Resolved, &BTreeSet<TraceId>), Option<StoredTrace>)| {
         // A trace belongs to one run.
         let logs: Vec<StoredLog> = traces.iter().filter_map(|trace| logs_of.remove(trace)).flatten().collect();
         let scores = Score::latest(logs.iter().filter_map(|log| Score::from_log(&log.raw)).collect());
         let sources = fits(run).then(|| {
-            let read = || traces.iter().filter_map(|trace| spans_of.remove(trace)).flatten().collect();
-            Sources { spans: sent.unwrap_or_else(read), logs }
+            let read = || traces.iter().filter_map(|trace| kept.remove(trace)).collect();
+            Sources { traces: own.map_or_else(read, |own| vec![own]), logs }
         });
         if content && sources.is_none() {
             app.counters.limit_reached("watch_content_spans");
         }
         Beside { scores, sources }
     };
-    Ok(runs.iter().zip(&traces).zip(sent).map(one).collect())
+    Ok(runs.iter().zip(&traces).zip(own).map(one).collect())
 }

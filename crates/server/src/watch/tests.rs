@@ -117,6 +117,35 @@ async fn a_run_that_changes_after_it_settled_is_judged_again() {
     running.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stretch_ends_with_the_run_that_fills_it_and_the_others_come_later() {
+    let dir = TempDir::new().unwrap();
+    let running = server(&dir, 3_600_000).await;
+    send(&running, 1..=3, false).await;
+    let store = &running.app.opened().unwrap().store;
+    let key = |project: &str, trace: u8| -> Key { (project.into(), TraceId::from_array([trace; 16])) };
+    let keys = [key("default", 1), key("default", 2), key("default", 3), key("other", 1)];
+    let found = |stretch: &read::Stretch| -> Vec<(Key, usize, bool)> {
+        let one = |(key, read): &(Key, Result<read::Read, store::StoreError>)| {
+            let read = read.as_ref().unwrap();
+            (key.clone(), read.spans.len(), read.own.is_some())
+        };
+        stretch.read.iter().map(one).collect()
+    };
+    for whole in [true, false] {
+        let stretch = read::spans(store, keys.to_vec(), |_| whole, 2).await;
+        assert_eq!(found(&stretch), [(keys[0].clone(), 1, whole), (keys[1].clone(), 1, whole)]);
+        assert_eq!(stretch.later, keys[2..], "also those of other projects");
+    }
+    // What came later is read with the next stretch. Of a trace that nobody sent nothing is left.
+    let next = [keys[2].clone(), key("default", 9), keys[3].clone()];
+    let stretch = read::spans(store, next.to_vec(), |_| true, 2).await;
+    let expected = next.iter().zip([(1, true), (0, false), (0, false)]);
+    assert_eq!(found(&stretch), expected.map(|(key, (spans, own))| (key.clone(), spans, own)).collect::<Vec<_>>());
+    assert!(stretch.later.is_empty());
+    running.stop().await;
+}
+
 /// A judge that writes each run down and fails on some.
 struct Scribe {
     name: &'static str,
@@ -168,14 +197,13 @@ fn a_judge_that_fails_is_named_undone_and_holds_nobody_up() {
             Box::new(Scribe { name, fails_on, faults, commits: Arc::clone(&commits) })
         };
         let mut bench = Bench::new(vec![scribe("clumsy", |trace| trace > 1), scribe("steady", |_| false)]);
-        let dialects = dialects::Dialects::builtin();
         let mut batch = |traces: std::ops::RangeInclusive<u8>| {
             let failed = bench.batch(&state, |bench, tx| {
                 let mut failed = 0;
                 for trace in traces.clone() {
                     let resolved = run_of(trace);
                     let now = resolved.run.last_received;
-                    failed += bench.hear(&Case::new(&resolved, true, false, None, now, &[], None, dialects), tx)?;
+                    failed += bench.hear(&Case::new(&resolved, true, false, None, now, &[], None), tx)?;
                 }
                 Ok(failed)
             });

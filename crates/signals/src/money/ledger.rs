@@ -14,7 +14,7 @@ use std::sync::Arc;
 use model::{Billing, CostSource, ResolvedStep, Run, Span, SpanId, SpanStatus, StepKind, Tenant, Timestamp, TraceId};
 use model::{Usage, Usd};
 
-use crate::prices::{Call, Priced, Prices, Why, models, moment};
+use crate::prices::{Call, Priced, Pricer, Prices, Why, moment};
 
 /// Characters a token stands for where nobody counted (OpenAI's help pages: "1 token ~= 4 chars in English").
 pub const CHARS_PER_TOKEN: u64 = 4;
@@ -203,6 +203,7 @@ pub fn of(
     mut detail: impl FnMut(&ResolvedStep) -> Option<Detail>,
 ) -> Ledger {
     let tools = tools_above(steps);
+    let mut pricer = prices.pricer();
     let mut entries = Vec::new();
     // Steps at or below a step whose cost is part of the totals: what tells none there is in that.
     let mut covered: HashSet<SpanId> = HashSet::new();
@@ -217,7 +218,7 @@ pub fn of(
             continue;
         }
         let detail = detail(step);
-        let Some((call, cost, basis)) = bill(step, is_covered, detail.as_ref(), prices) else { continue };
+        let Some((call, cost, basis)) = bill(step, is_covered, detail.as_ref(), &mut pricer) else { continue };
         let span = &step.span;
         entries.push(Entry {
             span_id: span.span_id,
@@ -258,7 +259,7 @@ fn bill(
     step: &ResolvedStep,
     is_covered: bool,
     detail: Option<&Detail>,
-    prices: &Prices,
+    pricer: &mut Pricer<'_>,
 ) -> Option<(Call, Option<Usd>, Basis)> {
     let span = &step.span;
     let nothing = Billing::default();
@@ -271,12 +272,12 @@ fn bill(
             ..Usage::default()
         };
         let call = Call::new(usage, billing);
-        let (cost, basis) = judged(prices.cost_of(&call, span.provider.as_deref(), &models(span), moment(span)), true);
+        let (cost, basis) = judged(pricer.cost_of(&call, span), true);
         return Some((call, cost, basis));
     }
     let call = Call::new(span.usage, billing);
     let cost = span.cost.filter(|_| step.cost_counted);
-    let priced = || judged(prices.cost(span, billing, moment(span)), false);
+    let mut priced = || judged(pricer.cost(span, billing), false);
     let (cost, basis) = match (cost, span.cost_source) {
         // Prices may have changed since the door: amount and row are to be of one moment.
         (Some(at_the_door), Some(CostSource::Computed | CostSource::Estimated)) => match priced() {

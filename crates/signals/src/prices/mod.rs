@@ -274,23 +274,37 @@ impl Pricer<'_> {
 
     /// As [`Prices::price`].
     pub fn price(&mut self, span: &mut Span, billing: &Billing) -> Priced {
-        let at = moment(span);
-        let priced = match (span.cost, span.cost_source) {
-            (Some(cost), Some(CostSource::Reported) | None) => return Priced::Reported(cost),
-            _ if !priceable(span) => Priced::NoUsage,
-            _ => {
-                let asked = span.request_model.as_ref().filter(|asked| span.model.as_ref() != Some(asked));
-                let mut models = span.model.iter().chain(asked);
-                let found = models.find_map(|model| self.find(span.provider.as_ref(), model, at));
-                self.prices.cost_with(&Call::new(span.usage, billing), found, at)
-            }
-        };
+        let priced = self.cost(span, billing);
+        if matches!(priced, Priced::Reported(_)) {
+            return priced;
+        }
         (span.cost, span.cost_source) = match &priced {
             Priced::Computed { usd, .. } => (Some(*usd), Some(CostSource::Computed)),
             Priced::Estimated { usd, .. } => (Some(*usd), Some(CostSource::Estimated)),
             _ => (None, None),
         };
         priced
+    }
+
+    /// As [`Prices::cost`], with the prices of the moment the span started.
+    pub fn cost(&mut self, span: &Span, billing: &Billing) -> Priced {
+        match (span.cost, span.cost_source) {
+            (Some(cost), Some(CostSource::Reported) | None) => Priced::Reported(cost),
+            _ if !priceable(span) => Priced::NoUsage,
+            _ => self.cost_of(&Call::new(span.usage, billing), span),
+        }
+    }
+
+    /// As [`Prices::cost_of`], for a call of the span's model.
+    pub fn cost_of(&mut self, call: &Call, span: &Span) -> Priced {
+        if call.usage.is_empty() {
+            return Priced::NoUsage;
+        }
+        let at = moment(span);
+        let asked = span.request_model.as_ref().filter(|asked| span.model.as_ref() != Some(asked));
+        let mut models = span.model.iter().chain(asked);
+        let found = models.find_map(|model| self.find(span.provider.as_ref(), model, at));
+        self.prices.cost_with(call, found, at)
     }
 }
 

@@ -5,14 +5,17 @@ use std::sync::Arc;
 
 use super::*;
 
+/// Members of the outermost object that are made room for at once: attributes of a usual span.
+const MEMBERS: usize = 16;
+
 /// Reads what the encoder writes (any JSON, in fact). Numbers are read by the standard library: exact.
-pub(super) struct Reader<'t> {
+pub(super) struct Reader<'t, 'b> {
     pub(super) text: &'t str,
     pub(super) at: usize,
-    pub(super) body: &'t dyn Fn(&BodyHash) -> Option<Arc<str>>,
+    pub(super) body: &'b dyn Fn(&BodyHash) -> Option<Arc<str>>,
 }
 
-impl Reader<'_> {
+impl<'t> Reader<'t, '_> {
     pub(super) fn error(&self, reason: &'static str) -> ValueError {
         ValueError { reason, at: self.at }
     }
@@ -40,13 +43,13 @@ impl Reader<'_> {
         found
     }
 
-    pub(super) fn value(&mut self, depth: usize) -> Result<Value<'static>, ValueError> {
+    pub(super) fn value(&mut self, depth: usize) -> Result<Value<'t>, ValueError> {
         if depth > JSON_DEPTH_MAX {
             return Err(self.error("nested too deep"));
         }
         self.space();
         match self.peek() {
-            Some(b'"') => Ok(Value::Str(Cow::Owned(self.string()?))),
+            Some(b'"') => Ok(Value::Str(self.string()?)),
             Some(b'[') => self.array(depth),
             Some(b'{') => self.object(depth),
             Some(b'-' | b'0'..=b'9') => self.number(),
@@ -57,7 +60,7 @@ impl Reader<'_> {
         }
     }
 
-    fn array(&mut self, depth: usize) -> Result<Value<'static>, ValueError> {
+    fn array(&mut self, depth: usize) -> Result<Value<'t>, ValueError> {
         self.at += 1;
         let mut items = Vec::new();
         if self.take(b']') {
@@ -74,17 +77,18 @@ impl Reader<'_> {
         }
     }
 
-    fn object(&mut self, depth: usize) -> Result<Value<'static>, ValueError> {
+    fn object(&mut self, depth: usize) -> Result<Value<'t>, ValueError> {
         self.at += 1;
-        let mut entries: Fields = Vec::new();
+        let mut entries: Fields<'t> = Vec::new();
         if !self.take(b'}') {
+            entries.reserve(if depth == 0 { MEMBERS } else { 1 });
             loop {
                 self.space();
                 let key = self.string()?;
                 if !self.take(b':') {
                     return Err(self.error("no colon"));
                 }
-                entries.push((Cow::Owned(key), self.value(depth + 1)?));
+                entries.push((key, self.value(depth + 1)?));
                 if self.take(b'}') {
                     break;
                 }
@@ -103,7 +107,7 @@ impl Reader<'_> {
     }
 
     /// What JSON cannot say.
-    fn special(&self, key: &str, value: Value<'static>) -> Result<Value<'static>, ValueError> {
+    fn special(&self, key: &str, value: Value<'t>) -> Result<Value<'t>, ValueError> {
         match (key, value) {
             ("$double", Value::Str(word)) => match &*word {
                 "NaN" => Ok(Value::Double(f64::NAN)),
@@ -119,7 +123,7 @@ impl Reader<'_> {
             ("$bytes", Value::Null) => Ok(Value::Null),
             ("$map", Value::Array(pairs)) => {
                 let pair = |pair| match pair {
-                    Value::Array(pair) => match <[Value<'static>; 2]>::try_from(pair) {
+                    Value::Array(pair) => match <[Value<'t>; 2]>::try_from(pair) {
                         Ok([Value::Str(key), value]) => Ok((key, value)),
                         _ => Err(self.error("not a pair")),
                     },
@@ -132,7 +136,7 @@ impl Reader<'_> {
         }
     }
 
-    fn joined(&self, parts: &[Value<'static>]) -> Result<Value<'static>, ValueError> {
+    fn joined(&self, parts: &[Value<'t>]) -> Result<Value<'t>, ValueError> {
         let mut text = String::new();
         for (at, part) in parts.iter().enumerate() {
             let Value::Str(part) = part else { return Err(self.error("not a part of a text")) };
@@ -149,7 +153,7 @@ impl Reader<'_> {
         Ok(Value::Str(Cow::Owned(text)))
     }
 
-    fn number(&mut self) -> Result<Value<'static>, ValueError> {
+    fn number(&mut self) -> Result<Value<'t>, ValueError> {
         let from = self.at;
         while matches!(self.peek(), Some(b'-' | b'+' | b'.' | b'e' | b'E' | b'0'..=b'9')) {
             self.at += 1;
@@ -162,21 +166,27 @@ impl Reader<'_> {
         }
     }
 
-    fn string(&mut self) -> Result<String, ValueError> {
+    /// A text; borrowed where nothing in it is escaped, as in nearly all keys and most values.
+    fn string(&mut self) -> Result<Cow<'t, str>, ValueError> {
         if self.peek() != Some(b'"') {
             return Err(self.error("no text"));
         }
         self.at += 1;
+        let text = self.text;
         let mut out = String::new();
         loop {
-            let rest = &self.text.as_bytes()[self.at..];
-            let Some(run) = rest.iter().position(|byte| matches!(byte, b'"' | b'\\')) else {
+            let rest = &text[self.at..];
+            let Some(run) = rest.bytes().position(|byte| matches!(byte, b'"' | b'\\')) else {
                 return Err(self.error("a text without end"));
             };
-            out.push_str(&self.text[self.at..self.at + run]);
+            let (plain, ends) = (&rest[..run], rest.as_bytes()[run] == b'"');
             self.at += run + 1;
-            if rest[run] == b'"' {
-                return Ok(out);
+            if ends && out.is_empty() {
+                return Ok(Cow::Borrowed(plain));
+            }
+            out.push_str(plain);
+            if ends {
+                return Ok(Cow::Owned(out));
             }
             self.escape(&mut out)?;
         }

@@ -248,6 +248,11 @@ impl Columns {
         Some(text)
     }
 
+    /// A text by itself, for columns whose texts hardly come again.
+    pub fn own_opt(&self, name: &'static str, row: usize) -> Option<Arc<str>> {
+        self.str_opt(name, row).map(Arc::from)
+    }
+
     /// A list of texts, empty where null.
     pub fn list(&mut self, name: &'static str, row: usize) -> Vec<Arc<str>> {
         let column = self.column(name).as_list::<i32>();

@@ -78,7 +78,7 @@ impl LogRow {
     /// The row without content, see [`super::without_content`].
     pub(crate) fn without_content(&self, meaning: &dyn RunResolver) -> Result<Self, ValueError> {
         let mut row = self.clone();
-        let mut attributes = attributes::decode_attributes(&row.attributes, &|_| None)?;
+        let mut attributes = attributes::decode_attributes(&self.attributes, &|_| None)?;
         super::strip_attributes(&mut attributes, meaning);
         row.attributes = attributes::encode_attributes(&attributes).into();
         if row.log.event_name.as_deref().is_some_and(|name| meaning.is_content_event(name)) {
@@ -97,17 +97,17 @@ impl LogRow {
             severity_text: Cow::Owned(self.severity_text.to_string()),
             event_name: Cow::Owned(self.event_name.to_string()),
             body: match &self.body {
-                Some(text) => attributes::decode_value(text, &|_| None)?,
+                Some(text) => attributes::decode_value(text, &|_| None)?.into_owned(),
                 None => Value::Null,
             },
-            attributes: attributes::decode_attributes(&self.attributes, &|_| None)?,
+            attributes: attributes::decode_attributes(&self.attributes, &|_| None)?.into_owned(),
             trace_id: log.trace_id,
             span_id: log.span_id,
             flags: self.flags,
             dropped: self.dropped,
         };
-        let resource = Resource { attributes: attributes::decode_attributes(&self.resource, &|_| None)? };
-        let scope = attributes::read_scope(&self.scope)?;
+        let resource = Resource { attributes: attributes::decode_attributes(&self.resource, &|_| None)?.into_owned() };
+        let scope = attributes::read_scope(&self.scope)?.into_owned();
         Ok(StoredLog { log: log.clone(), raw, resource: Arc::new(resource), scope: Arc::new(scope) })
     }
 }

@@ -17,15 +17,23 @@ use crate::schema::Table;
 
 /// A span as read back: understood, and as sent.
 #[derive(Debug, Clone, PartialEq)]
-pub struct StoredSpan {
+pub struct StoredSpan<'a> {
     /// What was understood.
     pub span: Arc<Span>,
     /// What was sent.
-    pub raw: RawSpan<'static>,
+    pub raw: RawSpan<'a>,
     /// Its resource.
     pub resource: Arc<Resource<'static>>,
     /// Its scope.
     pub scope: Arc<Scope<'static>>,
+}
+
+impl StoredSpan<'_> {
+    /// The same span, owning what was sent.
+    pub fn into_owned(self) -> StoredSpan<'static> {
+        let Self { span, raw, resource, scope } = self;
+        StoredSpan { span, raw: raw.into_owned(), resource, scope }
+    }
 }
 
 /// A row of `spans`.
@@ -90,16 +98,16 @@ impl SpanRow {
         size_of::<Self>() + size_of::<Span>() + SPAN_INDEX_BYTES + texts + sent
     }
 
-    /// The span as sent. `body` gives a body by its hash.
-    pub fn sent(&self, body: &dyn Fn(&BodyHash) -> Option<Arc<str>>) -> Result<RawSpan<'static>, ValueError> {
+    /// The span as sent, which borrows from the row. `body` gives a body by its hash.
+    pub fn sent<'r>(&'r self, body: &dyn Fn(&BodyHash) -> Option<Arc<str>>) -> Result<RawSpan<'r>, ValueError> {
         let span = &self.span;
         Ok(RawSpan {
             trace_id: span.trace_id,
             span_id: span.span_id,
             parent_span_id: span.parent_span_id,
-            trace_state: Cow::Owned(self.trace_state.to_string()),
+            trace_state: Cow::Borrowed(&self.trace_state),
             flags: self.flags,
-            name: Cow::Owned(span.name.to_string()),
+            name: Cow::Borrowed(&span.name),
             kind: self.kind,
             start: span.start,
             end: span.end,
@@ -112,7 +120,7 @@ impl SpanRow {
                 .unwrap_or_default(),
             links: self.links.as_deref().map(attributes::read_links).transpose()?.unwrap_or_default(),
             status: self.status,
-            status_message: Cow::Owned(self.status_message.to_string()),
+            status_message: Cow::Borrowed(&self.status_message),
             dropped: self.dropped,
         })
     }
@@ -134,10 +142,10 @@ impl SpanRow {
     }
 
     /// Rows as read back: equal resources and scopes are decoded once.
-    pub fn stored(
-        rows: &[Arc<Self>],
+    pub fn stored<'r>(
+        rows: &'r [Arc<Self>],
         body: &dyn Fn(&BodyHash) -> Option<Arc<str>>,
-    ) -> Result<Vec<StoredSpan>, ValueError> {
+    ) -> Result<Vec<StoredSpan<'r>>, ValueError> {
         let mut known: Option<(&Self, Arc<Resource<'static>>, Arc<Scope<'static>>)> = None;
         let mut spans = Vec::with_capacity(rows.len());
         for row in rows {
@@ -147,8 +155,8 @@ impl SpanRow {
                     (Arc::clone(resource), Arc::clone(scope))
                 }
                 _ => {
-                    let resource = Resource { attributes: attributes::decode_attributes(&row.resource, &|_| None)? };
-                    (Arc::new(resource), Arc::new(attributes::read_scope(&row.scope)?))
+                    let attributes = attributes::decode_attributes(&row.resource, &|_| None)?.into_owned();
+                    (Arc::new(Resource { attributes }), Arc::new(attributes::read_scope(&row.scope)?.into_owned()))
                 }
             };
             known = Some((row, Arc::clone(&resource), Arc::clone(&scope)));
@@ -319,7 +327,7 @@ fn narrow(columns: &mut Columns, row: usize) -> Result<Span, RowError> {
         model: columns.shared_opt("model", row),
         request_model: columns.shared_opt("request_model", row),
         provider: columns.shared_opt("provider", row),
-        response_id: columns.shared_opt("response_id", row),
+        response_id: columns.own_opt("response_id", row),
         usage: columns.usage(row),
         usage_role: columns.parse("usage_role", row)?,
         cost: columns.cost("cost_usd", row),
@@ -327,7 +335,7 @@ fn narrow(columns: &mut Columns, row: usize) -> Result<Span, RowError> {
         ttft_ms: columns.float_opt("ttft_ms", row),
         finish_reason: columns.shared_opt("finish_reason", row),
         tool_name: columns.shared_opt("tool_name", row),
-        tool_call_id: columns.shared_opt("tool_call_id", row),
+        tool_call_id: columns.own_opt("tool_call_id", row),
         requested_tool_calls: columns.list("requested_tool_calls", row),
         documents: columns.u32_opt("documents", row),
         prompt_name: columns.shared_opt("prompt_name", row),
@@ -338,7 +346,7 @@ fn narrow(columns: &mut Columns, row: usize) -> Result<Span, RowError> {
         told: columns.shared_opt("told", row),
         remote_parent: columns.truth("remote_parent", row).unwrap_or(false),
         input_preview: columns.shared_opt("input_preview", row),
-        output_preview: columns.shared_opt("output_preview", row),
+        output_preview: columns.own_opt("output_preview", row),
         unmapped: columns.u32("unmapped", row),
     })
 }

@@ -240,13 +240,17 @@ impl Reader {
         let stream = self.stream(meta, Some(&columns), true, None, |footer| Some(pages_of(footer, &wanted))).await?;
         let keep = |batch: RecordBatch| {
             let traces = column(meta, &batch, "trace_id")?.as_string::<i32>().clone();
-            let keep: arrow::array::BooleanArray = (0..traces.len())
-                .map(|row| {
-                    let found = !traces.is_null(row)
-                        && wanted.binary_search_by(|one| one.as_str().cmp(traces.value(row))).is_ok();
-                    Some(found)
-                })
-                .collect();
+            // Rows of a trace stand together: each is looked for once.
+            let (mut last, mut is_wanted): (Option<Option<&str>>, bool) = (None, false);
+            let keep = traces.iter().map(|trace| {
+                if last != Some(trace) {
+                    is_wanted =
+                        trace.is_some_and(|trace| wanted.binary_search_by(|one| one.as_str().cmp(trace)).is_ok());
+                    last = Some(trace);
+                }
+                Some(is_wanted)
+            });
+            let keep: arrow::array::BooleanArray = keep.collect();
             let batch = arrow::compute::filter_record_batch(&batch, &keep)
                 .map_err(|error| StoreError::segment("filter", &meta.path, error))?;
             let numbers = column(meta, &batch, ROW_NUMBER)?.as_primitive::<Int64Type>();

@@ -10,3 +10,4 @@ mod retention;
 mod rows;
 mod store;
 mod upkeep;
+mod within;
