@@ -20,6 +20,7 @@ use parquet::schema::types::ColumnPath;
 
 use super::about::{self, About};
 use super::layout;
+use super::stored::Leaving;
 use crate::bloom::TraceBloom;
 use crate::error::StoreError;
 use crate::rows;
@@ -225,7 +226,7 @@ impl Facts {
 /// The writer of a file in memory.
 pub(crate) fn begin(target: &Target) -> Result<ArrowWriter<Vec<u8>>, StoreError> {
     let properties = properties(target.table, target.level);
-    ArrowWriter::try_new(Vec::new(), target.table.schema(), Some(properties))
+    ArrowWriter::try_new(Vec::new(), target.table.stored_schema(), Some(properties))
         .map_err(|error| StoreError::segment("begin", &target.table, error))
 }
 
@@ -235,13 +236,16 @@ pub(crate) struct SegmentWriter {
     writer: ArrowWriter<Vec<u8>>,
     facts: Facts,
     text: Option<search::Builder>,
+    /// Of spans: leaves out what other columns tell.
+    leaving: Option<Leaving>,
 }
 
 impl SegmentWriter {
     /// Begins a file in memory.
     pub fn new(target: Target) -> Result<Self, StoreError> {
         let writer = begin(&target)?;
-        Ok(Self { text: search::Builder::new(target.table), target, writer, facts: Facts::default() })
+        let leaving = (target.table == Table::Spans).then(Leaving::default);
+        Ok(Self { text: search::Builder::new(target.table), target, writer, facts: Facts::default(), leaving })
     }
 
     /// Adds rows, in order, gathered from several batches: `(batch, row)` each.
@@ -253,13 +257,21 @@ impl SegmentWriter {
         Ok(())
     }
 
-    /// Adds rows, in order.
+    /// Adds rows, in order, with all columns of the table.
     pub fn push(&mut self, batch: &RecordBatch) -> Result<(), StoreError> {
-        self.facts.note(self.target.table, batch)?;
+        let table = self.target.table;
+        self.facts.note(table, batch)?;
         if let Some(text) = &mut self.text {
             text.push(batch);
         }
-        self.writer.write(batch).map_err(|error| StoreError::segment("write", &self.target.table, error))
+        let written = match &mut self.leaving {
+            Some(leaving) => {
+                let stored = leaving.stored(batch).map_err(|error| StoreError::segment("write", &table, error))?;
+                self.writer.write(&stored)
+            }
+            None => self.writer.write(batch),
+        };
+        written.map_err(|error| StoreError::segment("write", &table, error))
     }
 
     /// Rows so far.
