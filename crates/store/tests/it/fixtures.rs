@@ -1,7 +1,7 @@
 //! Directories that earlier versions wrote, one folder a version below `fixtures/`: today's program reads them all.
 //!
 //! A folder is written once, by the last program of its version, and never again:
-//! `TAWNY_WRITE_FIXTURE=crates/store/tests/fixtures/vN cargo test -p store --test it fixtures`.
+//! `TAWNY_WRITE_FIXTURE=crates/store/tests/fixtures/vN cargo test -p store --test it what_an_earlier_version`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
