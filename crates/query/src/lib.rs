@@ -27,6 +27,7 @@ mod search;
 mod sessions;
 mod sketch;
 mod sql;
+mod stored;
 mod summary;
 mod text;
 mod views;

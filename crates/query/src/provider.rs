@@ -28,6 +28,7 @@ use datafusion::logical_expr::{Expr, Operator, TableProviderFilterPushDown};
 use datafusion::parquet::arrow::arrow_reader::{RowSelection, RowSelector};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::{BinaryExpr, Column, Literal};
+use datafusion::physical_expr_adapter::PhysicalExprAdapterFactory;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::union::UnionExec;
@@ -35,6 +36,7 @@ use store::{SegmentView, Snapshot, Table};
 
 use crate::engine::segments_url;
 use crate::prune::Wanted;
+use crate::stored::StoredSpans;
 
 /// One project's rows of one table.
 #[derive(Clone)]
@@ -175,7 +177,9 @@ impl ProjectTable {
             .with_table_parquet_options(options)
             .with_parquet_file_reader_factory(Arc::new(readers))
             .with_predicate(self.project_predicate()?);
+        let spans = self.table == Table::Spans;
         let config = FileScanConfigBuilder::new(segments_url(), Arc::new(source))
+            .with_expr_adapter(spans.then(|| Arc::new(StoredSpans) as Arc<dyn PhysicalExprAdapterFactory>))
             .with_file_groups(files.into_iter().map(FileGroup::new).collect())
             .with_projection_indices(projection.cloned())?
             .with_limit(limit)

@@ -3,6 +3,7 @@
 //! The encoding is described in `docs/formats/attributes.md`. It is plain JSON for plain values, so that SQL users can
 //! read it; what JSON cannot say is an object with one key that begins with `$`.
 
+pub(crate) mod apart;
 mod read;
 
 use std::borrow::Cow;

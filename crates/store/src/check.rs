@@ -26,6 +26,7 @@ use crate::retention::{DroppedByLayer, Layer};
 use crate::schema::Table;
 use crate::segment::about::About;
 use crate::segment::read::sorted_runs;
+use crate::segment::stored::Reading;
 use crate::segment::write::Order;
 use crate::snapshot::SegmentMeta;
 use crate::wal::verify;
@@ -256,10 +257,12 @@ impl Across {
         let runs: Vec<u64> =
             sorted_runs(&about, builder.metadata()).iter().map(|run| u64::from(run.first_row)).collect();
         let order = Order::new(meta.table).map_err(|error| error.to_string())?;
+        let reading = Reading::of(meta.table, None, |_| true);
         let mut seen = Seen::default();
         let mut last: Option<arrow::row::OwnedRow> = None;
         for batch in builder.with_batch_size(1024).build().map_err(|error| error.to_string())? {
             let batch = batch.map_err(|error| error.to_string())?;
+            let batch = reading.whole(batch).map_err(|error| error.to_string())?;
             let batch =
                 crate::compact::adapt(meta.table, batch, &meta.path.to_string()).map_err(|error| error.to_string())?;
             let keys = order.keys(&batch).map_err(|error| error.to_string())?;

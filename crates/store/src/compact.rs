@@ -16,14 +16,13 @@ use arrow::row::Rows;
 use bytes::Bytes;
 use futures::StreamExt;
 use model::Timestamp;
-use parquet::arrow::async_reader::ParquetRecordBatchStream;
 
 use crate::error::StoreError;
 use crate::resolver::RunResolver;
 use crate::rows;
 use crate::schema::Table;
 use crate::segment::layout;
-use crate::segment::read::{Reader, SegmentFile, SortedRun};
+use crate::segment::read::{Batches, Reader, SortedRun};
 use crate::segment::write::{Order, SegmentWriter, Target};
 use crate::snapshot::SegmentMeta;
 
@@ -202,7 +201,7 @@ struct Input {
     table: Table,
     /// Which file of the job.
     number: u32,
-    stream: ParquetRecordBatchStream<SegmentFile>,
+    stream: Batches,
     path: String,
     deleted: Arc<Vec<u32>>,
     /// The batch at hand, its sort keys, and its rows' identities where the table keeps each once.

@@ -75,6 +75,7 @@ pub use rows::logs::StoredLog;
 pub use rows::spans::StoredSpan;
 pub use schema::Table;
 pub use search::{Hit, Match, NEEDLE_BYTES_MAX, Needle, NeedleError, SNIPPET_BYTES, Scan, Source};
+pub use segment::stored::{durations, whole_attributes};
 pub use settings::{
     BUCKET_MINUTES, Clock, ENVIRONMENTS_MAX, FLUSH_DAYS_MAX, FUTURE_DAYS_MAX, PAST_DAYS_MAX, PAYLOAD_BYTES_MAX,
     RECENT_IDS, RETRY_AFTER, Settings, Sync,

@@ -1,8 +1,9 @@
 //! The tables and their Arrow schemas: what a column means, its unit, and when it is null.
 //!
-//! The same schema serves hot rows and segments. Ids are lowercase hexadecimal text, times are UTC nanoseconds, money is
+//! The same schema serves hot rows and segments as they are read. Ids are lowercase hexadecimal text, times are UTC nanoseconds, money is
 //! an exact decimal, and everything a table does not name is kept as JSON text in the encoding of
 //! `docs/formats/attributes.md`. Columns are only ever added: a reader fills what an older segment lacks with nulls.
+//! Files of spans leave out what other columns tell ([`Table::stored_schema`]).
 
 use std::sync::{Arc, LazyLock};
 
@@ -59,7 +60,58 @@ impl Table {
         });
         Arc::clone(&SCHEMAS[self as usize])
     }
+
+    /// Columns of its files: those of [`Self::schema`], but of spans what the others tell is left out. Reading puts it back.
+    pub fn stored_schema(self) -> SchemaRef {
+        static SPANS: LazyLock<SchemaRef> = LazyLock::new(|| {
+            let mut fields = spans();
+            fields.retain(|field| field.name() != DURATION);
+            fields.push(may(IN_COLUMNS, Utf8));
+            Arc::new(Schema::new(fields))
+        });
+        if self == Self::Spans { Arc::clone(&SPANS) } else { self.schema() }
+    }
 }
+
+/// How long a span took. Files since version 3 have no such column: it is the difference of `ended_at` and `started_at`.
+pub const DURATION: &str = "duration_ms";
+/// The attributes of a span.
+pub const ATTRIBUTES: &str = "attributes";
+/// Column of the files of spans since version 3: which attributes are not in [`ATTRIBUTES`], because a column has their value. A JSON
+/// object of keys and names of columns, null where all are there; see `docs/formats/segments.md`.
+pub const IN_COLUMNS: &str = "attributes_in_columns";
+/// Columns that may have an attribute's value: texts and integers. Files say which they mean, so the list may grow; a name that
+/// was ever in it stays. Of columns with the same value the first is preferred.
+pub const REPEATED: &[&str] = &[
+    "request_model",
+    "model",
+    "provider",
+    "input_tokens",
+    "output_tokens",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "reasoning_tokens",
+    "reported_total_tokens",
+    "finish_reason",
+    "response_id",
+    "tool_name",
+    "tool_call_id",
+    "agent",
+    "session_id",
+    "user_id",
+    "workflow",
+    "agent_version",
+    "query_type",
+    "outcome",
+    "prompt_name",
+    "prompt_version",
+    "error_type",
+    "error_message",
+    "input_preview",
+    "output_preview",
+    "service",
+    "name",
+];
 
 impl std::fmt::Display for Table {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -386,5 +438,15 @@ mod tests {
             assert_eq!((schema.field(0).name().as_str(), schema.field(1).name().as_str()), ("project", "environment"));
             assert_eq!(Table::from_name(table.name()), Some(table));
         }
+    }
+
+    #[test]
+    fn attributes_are_left_out_for_texts_and_integers_that_files_have() {
+        let stored = Table::Spans.stored_schema();
+        for name in REPEATED {
+            let field = stored.field_with_name(name).unwrap();
+            assert!(matches!(field.data_type(), Utf8 | Int64), "{name}");
+        }
+        assert!(stored.field_with_name(DURATION).is_err() && stored.field_with_name(IN_COLUMNS).is_ok());
     }
 }

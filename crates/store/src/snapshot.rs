@@ -52,7 +52,7 @@ pub(crate) struct LazyTable {
 /// Rows of one table.
 #[derive(Debug, Clone)]
 pub struct TableSnapshot {
-    /// The table's schema; every hot batch has it, and every segment has it or an older form with fewer columns.
+    /// The table's schema; every hot batch has it. Segments have [`Table::stored_schema`] or an older form.
     pub schema: SchemaRef,
     /// Rows in memory.
     pub hot: Vec<RecordBatch>,

@@ -7,4 +7,5 @@ mod projects;
 mod search;
 mod sql;
 mod states;
+mod stored;
 mod support;

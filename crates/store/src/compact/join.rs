@@ -38,7 +38,7 @@ pub(super) async fn join(
     }
     let target = target(job, false);
     let failed = |error: ParquetError| StoreError::segment("join", &target.table, error);
-    let (mut writer, _) = begin(&target)?.into_serialized_writer().map_err(failed)?;
+    let (mut writer, _) = begin(&target, false)?.into_serialized_writer().map_err(failed)?;
     let mut footers = Vec::with_capacity(job.len());
     for candidate in job {
         let footer = reader.footer(&candidate.meta).await?;

@@ -14,8 +14,8 @@ use crate::snapshot::SegmentMeta;
 
 /// Key of the file's metadata.
 pub(crate) const KEY: &str = "tawny.segment";
-/// Version of the files; those of version 1 have no `runs`.
-pub(crate) const VERSION: i64 = 2;
+/// Version of the files; those of version 1 have no `runs`, those of spans before version 3 all columns of their table.
+pub(crate) const VERSION: i64 = 3;
 
 /// The value under [`KEY`], as JSON. Fields are only ever added; what an older file lacks has a default.
 #[derive(Debug, Clone, Serialize, Deserialize)]

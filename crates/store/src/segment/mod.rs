@@ -3,6 +3,7 @@
 pub(crate) mod about;
 pub(crate) mod layout;
 pub(crate) mod read;
+pub(crate) mod stored;
 pub(crate) mod write;
 
 pub(crate) use layout::clamp_time;

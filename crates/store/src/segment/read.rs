@@ -11,11 +11,12 @@ use arrow::datatypes::{DataType, Field, Int64Type};
 use arrow::record_batch::RecordBatch;
 use bytes::Bytes;
 use futures::future::BoxFuture;
+use futures::stream::BoxStream;
 use futures::{FutureExt, StreamExt, TryStreamExt};
 use model::TraceId;
 use object_store::{ObjectStore, ObjectStoreExt};
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, RowSelection, RowSelector};
-use parquet::arrow::async_reader::{AsyncFileReader, ParquetRecordBatchStream, ParquetRecordBatchStreamBuilder};
+use parquet::arrow::async_reader::{AsyncFileReader, ParquetRecordBatchStreamBuilder};
 use parquet::arrow::{ProjectionMask, RowNumber};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
@@ -25,6 +26,7 @@ use crate::error::StoreError;
 use crate::schema::Table;
 use crate::search::{INDEX_KEY, Index, IndexPlace};
 use crate::segment::about::About;
+use crate::segment::stored::Reading;
 use crate::snapshot::SegmentMeta;
 
 /// Bytes of footers that are kept, decoded, for the next reader.
@@ -120,6 +122,9 @@ impl<T: Clone> Kept<T> {
     }
 }
 
+/// Rows of a segment, some at a time, as they were before they were written.
+pub(crate) type Batches = BoxStream<'static, Result<RecordBatch, ParquetError>>;
+
 /// A row found by trace: its number and the batch row with the columns asked for.
 pub(crate) struct Found {
     /// Columns asked for, and `trace_id`.
@@ -198,7 +203,7 @@ impl Reader {
         numbered: bool,
         groups: Option<Range<usize>>,
         select: impl FnOnce(&ParquetMetaData) -> Option<RowSelection>,
-    ) -> Result<ParquetRecordBatchStream<SegmentFile>, StoreError> {
+    ) -> Result<Batches, StoreError> {
         let failed = |error: ParquetError| StoreError::segment("read", &meta.path, error);
         let footer = self.decoded(meta).await?;
         let selection = select(&footer.metadata);
@@ -208,10 +213,13 @@ impl Reader {
         let mut builder = ParquetRecordBatchStreamBuilder::new_with_metadata(file, metadata);
         let rows = if meta.table == Table::Bodies { BATCH_ROWS_TEXT } else { BATCH_ROWS };
         builder = builder.with_batch_size(rows);
+        let schema = footer.columns.schema();
+        let has = |name: &str| schema.column_with_name(name).is_some() && !footer.unset.contains(name);
+        let reading = Reading::of(meta.table, columns, has);
         if let Some(columns) = columns {
+            let wanted = |name: &str| columns.contains(&name) || reading.extra().contains(&name);
             let roots = builder.parquet_schema().root_schema().get_fields().iter().enumerate();
-            let roots: Vec<usize> =
-                roots.filter(|(_, root)| columns.contains(&root.name())).map(|(at, _)| at).collect();
+            let roots: Vec<usize> = roots.filter(|(_, root)| wanted(root.name())).map(|(at, _)| at).collect();
             let mask = ProjectionMask::roots(builder.parquet_schema(), roots);
             builder = builder.with_projection(mask);
         }
@@ -221,7 +229,8 @@ impl Reader {
         if let Some(selection) = selection {
             builder = builder.with_row_selection(selection);
         }
-        builder.build().map_err(failed)
+        let whole = move |batch| reading.whole(batch).map_err(|error| ParquetError::External(Box::new(error)));
+        Ok(builder.build().map_err(failed)?.map(move |batch| batch.and_then(&whole)).boxed())
     }
 
     /// Rows of the given traces (sorted) with the given columns, and their numbers.
@@ -294,7 +303,7 @@ impl Reader {
         meta: &SegmentMeta,
         rows: &[u32],
         columns: Option<&[&str]>,
-    ) -> Result<ParquetRecordBatchStream<SegmentFile>, StoreError> {
+    ) -> Result<Batches, StoreError> {
         let ranges = consecutive(rows);
         let select =
             |_: &ParquetMetaData| Some(RowSelection::from_consecutive_ranges(ranges.into_iter(), meta.rows as usize));
@@ -302,20 +311,12 @@ impl Reader {
     }
 
     /// All rows in the order of the file, some at a time; all columns where `columns` is `None`.
-    pub async fn all(
-        &self,
-        meta: &SegmentMeta,
-        columns: Option<&[&str]>,
-    ) -> Result<ParquetRecordBatchStream<SegmentFile>, StoreError> {
+    pub async fn all(&self, meta: &SegmentMeta, columns: Option<&[&str]>) -> Result<Batches, StoreError> {
         self.stream(meta, columns, false, None, |_| None).await
     }
 
     /// The rows of some row groups, some at a time.
-    pub async fn groups(
-        &self,
-        meta: &SegmentMeta,
-        groups: Range<usize>,
-    ) -> Result<ParquetRecordBatchStream<SegmentFile>, StoreError> {
+    pub async fn groups(&self, meta: &SegmentMeta, groups: Range<usize>) -> Result<Batches, StoreError> {
         self.stream(meta, None, false, Some(groups), |_| None).await
     }
 

@@ -20,10 +20,11 @@ use parquet::schema::types::ColumnPath;
 
 use super::about::{self, About};
 use super::layout;
+use super::stored::Leaving;
 use crate::bloom::TraceBloom;
 use crate::error::StoreError;
 use crate::rows;
-use crate::schema::{Table, time_type};
+use crate::schema::{ATTRIBUTES, Table, time_type};
 use crate::search;
 use crate::snapshot::SegmentMeta;
 
@@ -224,10 +225,22 @@ impl Facts {
     }
 }
 
-/// The writer of a file in memory.
-pub(crate) fn begin(target: &Target) -> Result<ArrowWriter<Vec<u8>>, StoreError> {
-    let properties = properties(target.table, target.level);
-    ArrowWriter::try_new(Vec::with_capacity(target.bytes), target.table.schema(), Some(properties))
+/// Rows with the same attributes, in the mean, from which on a dictionary of them is worth making.
+const ALIKE: usize = 8;
+/// Bytes of that dictionary: whoever reads one run reads all of it.
+const ALIKE_BYTES_MAX: usize = 64 * 1024;
+
+/// Whether many of the spans have the same attributes, as far as these are written as such.
+fn are_alike(stored: &RecordBatch) -> bool {
+    let attributes = stored.column_by_name(ATTRIBUTES).and_then(|column| column.as_string_opt::<i32>());
+    let different = attributes.map(|texts| texts.iter().collect::<HashSet<_>>().len());
+    different.is_some_and(|different| different * ALIKE <= stored.num_rows())
+}
+
+/// The writer of a file in memory; `alike` where many rows have the same attributes.
+pub(crate) fn begin(target: &Target, alike: bool) -> Result<ArrowWriter<Vec<u8>>, StoreError> {
+    let properties = properties(target.table, target.level, alike);
+    ArrowWriter::try_new(Vec::with_capacity(target.bytes), target.table.stored_schema(), Some(properties))
         .map_err(|error| StoreError::segment("begin", &target.table, error))
 }
 
@@ -237,13 +250,16 @@ pub(crate) struct SegmentWriter {
     writer: ArrowWriter<Vec<u8>>,
     facts: Facts,
     text: Option<search::Builder>,
+    /// Of spans: leaves out what other columns tell.
+    leaving: Option<Leaving>,
 }
 
 impl SegmentWriter {
     /// Begins a file in memory.
     pub fn new(target: Target) -> Result<Self, StoreError> {
-        let writer = begin(&target)?;
-        Ok(Self { text: search::Builder::new(target.table), target, writer, facts: Facts::default() })
+        let writer = begin(&target, false)?;
+        let leaving = (target.table == Table::Spans).then(Leaving::default);
+        Ok(Self { text: search::Builder::new(target.table), target, writer, facts: Facts::default(), leaving })
     }
 
     /// Adds rows, in order, gathered from several batches: `(batch, row)` each.
@@ -255,13 +271,25 @@ impl SegmentWriter {
         Ok(())
     }
 
-    /// Adds rows, in order.
+    /// Adds rows, in order, with all columns of the table.
     pub fn push(&mut self, batch: &RecordBatch) -> Result<(), StoreError> {
-        self.facts.note(self.target.table, batch)?;
+        let table = self.target.table;
+        let first = self.facts.rows == 0;
+        self.facts.note(table, batch)?;
         if let Some(text) = &mut self.text {
             text.push(batch);
         }
-        self.writer.write(batch).map_err(|error| StoreError::segment("write", &self.target.table, error))
+        let written = match &mut self.leaving {
+            Some(leaving) => {
+                let stored = leaving.stored(batch).map_err(|error| StoreError::segment("write", &table, error))?;
+                if first && are_alike(&stored) {
+                    self.writer = begin(&self.target, true)?;
+                }
+                self.writer.write(&stored)
+            }
+            None => self.writer.write(batch),
+        };
+        written.map_err(|error| StoreError::segment("write", &table, error))
     }
 
     /// Rows so far.
@@ -299,8 +327,6 @@ pub(crate) fn close(
 
 /// Columns whose values hardly repeat: a dictionary would be built and thrown away.
 const UNIQUE: &[&str] = &[
-    "span_id",
-    "hash",
     "id",
     "attributes",
     "events",
@@ -314,8 +340,12 @@ const UNIQUE: &[&str] = &[
     "ttft_ms",
 ];
 
+/// Ids as good as random: neither a dictionary nor a longer search for what repeats makes them smaller. Their lengths, which are all the
+/// same, are written apart from them.
+const RANDOM: &[&str] = &["span_id", "parent_span_id", "root_span_id", "hash"];
+
 /// The same in `runs`, where each is there once.
-const UNIQUE_RUNS: &[&str] = &["trace_id", "root_span_id"];
+const UNIQUE_RUNS: &[&str] = &["trace_id"];
 
 /// Columns of so few values that a page of them is a few bytes: compressed they are no smaller, and to make what undoes the
 /// compression costs a reader of one run more than everything else about such a column.
@@ -370,11 +400,11 @@ const PAGE_BOUNDS: &[&str] = &[
     "cost_usd",
 ];
 
-fn properties(table: Table, level: u8) -> WriterProperties {
-    let zstd = if level == 0 { LEVEL_FLUSHED } else { LEVEL_COMPACTED };
+fn properties(table: Table, level: u8, alike: bool) -> WriterProperties {
+    let zstd = |level| Compression::ZSTD(ZstdLevel::try_new(level).unwrap_or_default());
     let mut builder = WriterProperties::builder()
         .set_created_by("tawny".to_owned())
-        .set_compression(Compression::ZSTD(ZstdLevel::try_new(zstd).unwrap_or_default()))
+        .set_compression(zstd(if level == 0 { LEVEL_FLUSHED } else { LEVEL_COMPACTED }))
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
         .set_max_row_group_bytes(Some(ROW_GROUP_BYTES))
         .set_data_page_row_count_limit(PAGE_ROWS)
@@ -383,6 +413,17 @@ fn properties(table: Table, level: u8) -> WriterProperties {
     let unique_runs = if table == Table::Runs { UNIQUE_RUNS } else { &[] };
     for name in UNIQUE.iter().chain(unique_runs) {
         builder = builder.set_column_dictionary_enabled(column(name), false);
+    }
+    for name in RANDOM {
+        builder = builder
+            .set_column_dictionary_enabled(column(name), false)
+            .set_column_encoding(column(name), Encoding::DELTA_LENGTH_BYTE_ARRAY)
+            .set_column_compression(column(name), zstd(LEVEL_FLUSHED));
+    }
+    if alike {
+        builder = builder
+            .set_column_dictionary_enabled(column(ATTRIBUTES), true)
+            .set_column_dictionary_page_size_limit(column(ATTRIBUTES), ALIKE_BYTES_MAX);
     }
     for name in UNBOUNDED {
         builder = builder.set_column_statistics_enabled(column(name), EnabledStatistics::None);

@@ -1,7 +1,7 @@
 //! Directories that earlier versions wrote, one folder a version below `fixtures/`: today's program reads them all.
 //!
 //! A folder is written once, by the last program of its version, and never again:
-//! `TAWNY_WRITE_FIXTURE=crates/store/tests/fixtures/vN cargo test -p store --test it fixtures`.
+//! `TAWNY_WRITE_FIXTURE=crates/store/tests/fixtures/vN cargo test -p store --test it what_an_earlier_version`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -117,5 +117,56 @@ async fn what_an_earlier_version_wrote_is_read_flushed_and_merged() {
                 _ => {}
             }
         }
+    }
+}
+
+/// The only file of spans of the environment `default`: version and columns.
+async fn file_of_spans(store: &store::Store) -> (u64, Vec<String>) {
+    let snapshot = store.snapshot().await.unwrap();
+    let segments = &snapshot.table(Table::Spans).segments;
+    let mut own = segments.iter().filter(|segment| segment.meta.environment.as_deref() == Some("default"));
+    let segment = own.next().unwrap();
+    assert!(own.next().is_none(), "one file");
+    let file = snapshot.object_store.get_opts(&segment.meta.path, Default::default()).await.unwrap();
+    let bytes = file.bytes().await.unwrap();
+    let reader = parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(bytes).unwrap();
+    let about = reader.metadata().file_metadata().key_value_metadata().unwrap();
+    let about = about.iter().find(|about| about.key == "tawny.segment").unwrap();
+    let about: serde_json::Value = serde_json::from_str(about.value.as_deref().unwrap()).unwrap();
+    let names = reader.schema().fields().iter().map(|field| field.name().clone());
+    (about["format"].as_u64().unwrap(), names.collect())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_of_an_earlier_version_and_of_todays_are_merged_into_one_of_todays() {
+    for folder in folders() {
+        let version = folder.file_name().unwrap().to_string_lossy().into_owned();
+        let data = tempfile::tempdir().unwrap();
+        copy(&folder, data.path());
+        let clock = TestClock::new();
+        let store = open(data.path(), &clock).await;
+        let mut expected: Vec<Sent> = first();
+        expected[1] = second()[0].clone();
+        expected.extend([second()[1].clone(), logged()[0].clone()]);
+        for number in 0..8 {
+            let response = Some(format!("resp-{number}"));
+            let sent = Sent { response, ..Sent::new(1, 10 + number).text(conversation("And now? ")) };
+            send(&store, &clock, std::slice::from_ref(&sent)).await.unwrap();
+            store.flush().await.unwrap();
+            expected.push(sent);
+        }
+        assert!(compact_all(&store).await > 0, "{version}");
+        let (format, columns) = file_of_spans(&store).await;
+        assert_eq!(format, 3, "{version}");
+        assert!(columns.iter().any(|name| name == "attributes_in_columns"), "{version}: {columns:?}");
+        assert!(columns.iter().all(|name| name != "duration_ms"), "{version}: {columns:?}");
+        assert_eq!(spans(&store).await.len(), expected.len(), "{version}");
+        for sent in &expected {
+            let stored = store.trace("default", trace_id(sent.trace)).await.unwrap();
+            let stored = stored.iter().find(|stored| stored.span.span_id == span_id(sent.span)).unwrap();
+            assert_eq!(stored.raw, sent.raw(), "{version}");
+        }
+        let checked = store.check().await.unwrap();
+        assert!(checked.faults.is_empty(), "{version}: {:?}", checked.faults);
     }
 }

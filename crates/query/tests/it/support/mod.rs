@@ -66,6 +66,11 @@ impl World {
         Self::open(tempfile::tempdir().unwrap(), clock, Arc::default(), limits).await
     }
 
+    /// Over what an earlier program left in `data` below a directory; its log is not replayed.
+    pub async fn over(dir: TempDir) -> Self {
+        Self::open(dir, Arc::new(TestClock(AtomicI64::new(START))), Arc::default(), Limits::default()).await
+    }
+
     /// Closed and opened again. What was not flushed is gone: these tests replay nothing.
     pub async fn restarted(self) -> Self {
         let Self { store, engine, clock, chosen, dir } = self;

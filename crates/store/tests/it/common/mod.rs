@@ -158,6 +158,9 @@ impl Sent {
         for (at, text) in self.texts.iter().enumerate() {
             attributes.push((format!("text.{at}").into(), Value::Str(text.clone().into())));
         }
+        if let Some(response) = &self.response {
+            attributes.push(("gen_ai.response.id".into(), Value::Str(response.clone().into())));
+        }
         attributes.push(("n".into(), Value::Int(self.span as i64)));
         attributes.push(("odd".into(), Value::Double(f64::INFINITY)));
         let event = Event {
