@@ -1,6 +1,6 @@
 //! A reading turned into a span: the steps every dialect shares. What only one does is in `dialects/`.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use model::raw::{SpanKind, StatusCode};
 use model::{CostSource, Span, SpanStatus, StepKind, Tenant, Timestamp, Usage, UsageRole, Usd, Value};
@@ -49,7 +49,8 @@ pub(crate) fn span(reading: &Reading<'_>, tenant: &Tenant, received: Timestamp) 
 
 /// The kind that the narrow span has, without the rest of it: what was said is not read for a preview.
 pub(crate) fn kind(reading: &Reading<'_>) -> StepKind {
-    of_known_kind(reading, &Tenant::default()).kind
+    static ANYBODY: LazyLock<Tenant> = LazyLock::new(Tenant::default);
+    of_known_kind(reading, &ANYBODY).kind
 }
 
 /// The narrow span as far as its kind depends on it.

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::evidence::Evidence;
 use super::features::{self, Features, Value};
-use super::sketch::Sketch;
+use super::sketch::{self, Sketch};
 
 /// Runs a baseline must have seen before anything is compared with it.
 pub const ENOUGH: u32 = 30;
@@ -125,19 +125,15 @@ pub fn learns_from(run: &Run, findings: &[Finding]) -> bool {
 }
 
 impl Baseline {
-    /// Learns a run.
-    pub fn learn(&mut self, evidence: &Evidence<'_>, features: &Features) {
+    /// Learns a run, whose [`numbers`] these are.
+    fn learn(&mut self, evidence: &Evidence<'_>, features: &Features, numbers: &[Number<'_>]) {
         self.runs += 1;
         self.last = self.last.max(evidence.run.start).max(evidence.run.last_received);
-        let numbers = features.values.iter().filter_map(|(name, value)| match value {
-            Value::Number(value) => Some((name, *value)),
-            Value::Category(_) => None,
-        });
-        add(&mut self.numbers, numbers.clone());
+        add(&mut self.numbers, numbers);
         let is_seasonal = |name: &str| SEASONAL.contains(&name) && self.numbers.contains_key(name);
-        let seasonal: Vec<(&String, f64)> = numbers.filter(|(name, _)| is_seasonal(name)).collect();
+        let seasonal: Vec<Number<'_>> = numbers.iter().copied().filter(|(name, _)| is_seasonal(name)).collect();
         if !seasonal.is_empty() {
-            add(self.hours.entry(features::hour(evidence.run)).or_default(), seasonal.into_iter());
+            add(self.hours.entry(features::hour(evidence.run)).or_default(), &seasonal);
         }
         for name in CATEGORIES {
             let Some(Value::Category(value)) = features.values.get(*name) else { continue };
@@ -275,16 +271,24 @@ impl Baseline {
     }
 }
 
+/// A number of a run: its name, and its bucket.
+type Number<'v> = (&'v String, Option<i16>);
+
+/// The numbers of a run, by name. Baselines of several versions learn them.
+fn numbers(features: &Features) -> Vec<Number<'_>> {
+    let values = features.values.iter().filter_map(|(name, value)| match value {
+        Value::Number(value) => Some((name, sketch::bucket_of(*value))),
+        Value::Category(_) => None,
+    });
+    values.collect()
+}
+
 /// Adds a run's numbers to what is known of each, and begins those that are new, where there is room for more.
-fn add<'v>(known: &mut BTreeMap<String, Sketch>, numbers: impl Iterator<Item = (&'v String, f64)>) {
-    let each = |sketch: &mut Sketch, value: Option<f64>| {
-        if let Some(value) = value {
-            sketch.add(value);
-        }
-    };
-    for (name, value) in features::matched(known, numbers, each) {
+fn add(known: &mut BTreeMap<String, Sketch>, numbers: &[Number<'_>]) {
+    let each = |sketch: &mut Sketch, bucket: Option<Option<i16>>| sketch.add_to(bucket.flatten());
+    for (name, bucket) in features::matched(known, numbers.iter().copied(), each) {
         if known.len() < MOST_NAMES {
-            known.entry(name.clone()).or_default().add(value);
+            known.entry(name.clone()).or_default().add_to(bucket);
         }
     }
 }
@@ -352,16 +356,17 @@ impl Baselines {
     /// Learns a run that somebody marked as good.
     pub fn learn_good(&mut self, kind: &str, evidence: &Evidence<'_>, features: &Features) {
         let Some(versions) = room(&mut self.kinds, kind, MOST_KINDS) else { return };
-        Arc::make_mut(versions.entry(GOOD.into()).or_default()).learn(evidence, features);
+        Arc::make_mut(versions.entry(GOOD.into()).or_default()).learn(evidence, features, &numbers(features));
     }
 
     /// Learns a run for its version and for all.
     pub fn learn(&mut self, kind: &str, version: &str, evidence: &Evidence<'_>, features: &Features) {
         self.make_room(kind, version, evidence.now);
         let Some(versions) = room(&mut self.kinds, kind, MOST_KINDS) else { return };
+        let numbers = numbers(features);
         for name in ["", version] {
             if let Some(baseline) = room(versions, name, MOST_VERSIONS) {
-                Arc::make_mut(baseline).learn(evidence, features);
+                Arc::make_mut(baseline).learn(evidence, features, &numbers);
             }
             if version.is_empty() {
                 break;

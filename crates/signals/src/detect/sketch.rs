@@ -18,8 +18,13 @@ pub struct Sketch {
 impl Sketch {
     /// Adds a value; negative ones count as zero, what is no number is left out.
     pub fn add(&mut self, value: f64) {
-        if value.is_finite() {
-            self.put(bucket(value), 1);
+        self.add_to(bucket_of(value));
+    }
+
+    /// Adds a value by its bucket: several sketches take the same value in.
+    pub(super) fn add_to(&mut self, bucket: Option<i16>) {
+        if let Some(bucket) = bucket {
+            self.put(bucket, 1);
         }
     }
 
@@ -45,14 +50,16 @@ impl Sketch {
 
     /// The value below which a share `q` of all lies; `None` while empty.
     pub fn quantile(&self, q: f64) -> Option<f64> {
-        let mut rank = (q.clamp(0.0, 1.0) * f64::from(self.count)).ceil().max(1.0) as u64;
-        for &(bucket, count) in &self.buckets {
-            if rank <= u64::from(count) {
+        let rank = (q.clamp(0.0, 1.0) * f64::from(self.count)).ceil().max(1.0) as u64;
+        // From the top: nearly all that is asked for lies in the upper half.
+        let mut below = u64::from(self.count);
+        for &(bucket, count) in self.buckets.iter().rev() {
+            below = below.saturating_sub(u64::from(count));
+            if below < rank {
                 return Some(value_of(bucket));
             }
-            rank -= u64::from(count);
         }
-        self.buckets.last().map(|&(bucket, _)| value_of(bucket))
+        self.buckets.first().map(|&(bucket, _)| value_of(bucket))
     }
 
     /// Largest value.
@@ -81,6 +88,11 @@ impl Sketch {
     }
 }
 
+/// The bucket of a value; `None` of what is no number.
+pub(super) fn bucket_of(value: f64) -> Option<i16> {
+    value.is_finite().then(|| bucket(value))
+}
+
 fn bucket(value: f64) -> i16 {
     if value < SMALLEST { i16::MIN } else { (value.ln() / GROWTH.ln()).round().clamp(-30_000.0, 30_000.0) as i16 }
 }
@@ -105,6 +117,18 @@ mod tests {
         }
         assert_eq!((low.count(), Sketch::default().quantile(0.5)), (1000, None));
         assert!((low.rank(500.0) - 0.5).abs() < 0.03);
+    }
+
+    #[test]
+    fn every_quantile_is_the_first_value_with_that_many_at_or_below_it() {
+        let mut sketch = Sketch::default();
+        [3.0, 3.0, 0.0, 9.0, 27.0, 27.0, 27.0].into_iter().for_each(|value| sketch.add(value));
+        let sorted = [0.0, 3.0, 3.0, 9.0, 27.0, 27.0, 27.0];
+        for (at, exact) in sorted.into_iter().enumerate() {
+            let found = sketch.quantile((at + 1) as f64 / 7.0).unwrap();
+            assert!((found - exact).abs() <= exact * 0.026, "{at}: {found}");
+        }
+        assert_eq!(sketch.quantile(0.0), Some(0.0));
     }
 
     #[test]

@@ -304,6 +304,23 @@ fn names_of_which_there_is_no_end_are_no_change_where_a_stream_begins() {
 }
 
 #[test]
+fn what_is_counted_of_a_window_is_what_lies_on_both_sides_of_its_first_run() {
+    let (mut stream, mut draw, mut seen) = (Stream::new("opening", 3), Draw(14), 0);
+    for _ in 0..700 {
+        let value = Value::Category(["a", "b", "c"][(draw.unit() * 3.0) as usize].into());
+        // A run in five says nothing of it.
+        stream.push(Some(&value).filter(|_| draw.unit() < 0.8));
+        stream.each_window(WINDOWS, REFERENCE, |window, side| {
+            let same = stream.side(stream.start_of(window)).unwrap();
+            assert_eq!((side.before, side.after), (same.before, same.after), "window of {window}");
+            assert_eq!(side.runs()[1] as usize, window);
+            seen += 1;
+        });
+    }
+    assert!(seen > 1_000, "{seen} windows");
+}
+
+#[test]
 fn without_a_change_alarms_are_rarer_than_they_were_asked_to_be() {
     let (mut alarms, mut draw) = (0, Draw(3));
     let one_run = run(1);
