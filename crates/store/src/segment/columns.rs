@@ -253,6 +253,7 @@ mod tests {
             arrived: Timestamp::from_nanos(0),
             content: true,
             scores: false,
+            bytes: 0,
         };
         let mut writer = SegmentWriter::new(target).unwrap();
         writer.push(&to_batch(runs)).unwrap();
