@@ -66,7 +66,7 @@ impl Engine {
         if !hot.is_empty() {
             let (places, schema) = names.hot()?;
             let [passes] = self.expressions([filter], &schema)?;
-            let count = |batch: &RecordBatch| {
+            let count = |batch: &RecordBatch| -> Result<(), DataFusionError> {
                 let narrow = batch.project(&places)?;
                 let rows = passing(&passes, &narrow, Some(own(batch, project)?))?;
                 counts.add(&narrow, &columns, &rows)
