@@ -13,7 +13,7 @@ use model::Timestamp;
 use serde::{Deserialize, Serialize};
 use store::Table;
 
-use crate::exprs::{self, all, any, conditions, has_one_of, is_one_of};
+use crate::exprs::{self, all, any, conditions, is_one_of};
 use crate::filter::keys;
 use crate::parts::Sums;
 use crate::provider::ProjectTable;
@@ -348,7 +348,7 @@ fn step_conditions(filter: &RunFilter) -> Result<Vec<Expr>, QueryError> {
         }
     }
     if !filter.tag.is_empty() {
-        conditions.push(has_one_of("tags", &filter.tag));
+        conditions.push(text::has_one_of("tags", &filter.tag));
     }
     conditions.extend(filter.min_duration_ms.map(|min| col("duration_ms").gt_eq(lit(min))));
     conditions.extend(filter.max_duration_ms.map(|max| col("duration_ms").lt_eq(lit(max))));

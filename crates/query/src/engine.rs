@@ -9,6 +9,7 @@ use datafusion::catalog::{
     CatalogProvider, MemoryCatalogProvider, MemoryCatalogProviderList, MemorySchemaProvider, SchemaProvider,
     TableProvider,
 };
+use datafusion::common::DFSchema;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{FairSpillPool, MemoryPool};
 use datafusion::execution::object_store::ObjectStoreUrl;
@@ -16,6 +17,9 @@ use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::SessionState;
 use datafusion::execution::{FunctionRegistry, SessionStateBuilder};
 use datafusion::logical_expr::Expr;
+use datafusion::logical_expr::simplify::SimplifyContext;
+use datafusion::optimizer::simplify_expressions::ExprSimplifier;
+use datafusion::physical_expr::PhysicalExpr;
 use datafusion::prelude::{DataFrame, SessionConfig, SessionContext, col, lit};
 use futures::FutureExt;
 use store::{Snapshot, Store, Table};
@@ -119,6 +123,22 @@ impl Engine {
         self.base.runtime_env().register_object_store(segments_url().as_ref(), snapshot.object_store.clone());
         let context = SessionContext::new_with_state(self.base.clone());
         context.read_table(Arc::new(table)).map_err(sql::errors::convert)
+    }
+
+    /// An expression over columns of some schema, ready to be worked out row by row.
+    pub(crate) fn expression(
+        &self,
+        expr: Expr,
+        schema: &DFSchema,
+    ) -> datafusion::common::Result<Arc<dyn PhysicalExpr>> {
+        let context = SimplifyContext::builder()
+            .with_schema(Arc::new(schema.clone()))
+            .with_config_options(Arc::clone(self.base.config_options()))
+            .build();
+        let simplifier = ExprSimplifier::new(context);
+        // Some functions are there only to be written in other words (`coalesce`).
+        let expr = simplifier.simplify(simplifier.coerce(expr, schema)?)?;
+        self.base.create_physical_expr(expr, schema)
     }
 
     /// Runs `work` within `time`. A panic in an expression costs its query, not its neighbours.

@@ -1,7 +1,6 @@
 //! Filters as DataFusion expressions. Values go in as literals, never as text of a query.
 
 use datafusion::common::ScalarValue;
-use datafusion::functions_nested::expr_fn::{array_has_any, make_array};
 use datafusion::logical_expr::Expr;
 use datafusion::prelude::{coalesce, col, lit};
 use model::{RunStatus, Timestamp, Usd};
@@ -40,11 +39,6 @@ pub(crate) fn is_one_of(column: &str, values: &[String]) -> Expr {
         [value] => col(column).eq(lit(value)),
         _ => col(column).in_list(values.iter().map(lit).collect(), false),
     }
-}
-
-/// Whether a column of lists has one of the values in it.
-pub(crate) fn has_one_of(column: &str, values: &[String]) -> Expr {
-    array_has_any(col(column), make_array(values.iter().map(lit).collect()))
 }
 
 /// Where the values of a facet are.
@@ -91,7 +85,7 @@ pub(crate) fn conditions(filter: &RunFilter) -> Result<Vec<(Option<FacetKey>, Ex
         if !values.is_empty() {
             let condition = match place(key) {
                 Place::Column(column) => is_one_of(column, values),
-                Place::List(column) => has_one_of(column, values),
+                Place::List(column) => text::has_one_of(column, values),
             };
             conditions.push((Some(key), condition));
         }

@@ -13,7 +13,7 @@ use store::{Needle, StoredLog, Table};
 
 use crate::aggregate::{MAX_AGGREGATE_ROWS, time_group};
 use crate::cursor::{Cursor, Key};
-use crate::exprs::{self, all, any, has_one_of, is_one_of};
+use crate::exprs::{self, all, any, is_one_of};
 use crate::functions::attr;
 use crate::provider::ProjectTable;
 use crate::runs::check_limit;
@@ -112,7 +112,7 @@ impl Engine {
             // Records do not name agents: those of the agents' runs are wanted.
             let runs = self
                 .table(&snapshot, Table::Runs, project)?
-                .filter(has_one_of("agent_names", &filter.agent))
+                .filter(text::has_one_of("agent_names", &filter.agent))
                 .and_then(|runs| runs.select(vec![col("trace_id").alias("run")]));
             rows = runs
                 .and_then(|runs| rows.join(runs, JoinType::LeftSemi, &["trace_id"], &["run"], None))

@@ -105,7 +105,7 @@ impl ProjectTable {
     }
 
     /// Segments that may hold rows the filters want, newest first: the top of a list by time then closes the rest.
-    fn segments(&self, filters: &[Expr]) -> Vec<&SegmentView> {
+    pub fn segments(&self, filters: &[Expr]) -> Vec<&SegmentView> {
         let wanted = Wanted::of(self.table, filters);
         let mut segments: Vec<&SegmentView> = self
             .snapshot

@@ -208,7 +208,7 @@ impl Engine {
             .table(snapshot, Table::Runs, project)?
             .filter(passes.and(col("trace_id").in_list(traces, false)))
             .map_err(sql::errors::convert)?;
-        collect_runs(frame).await
+        collect_runs(snapshot, frame).await
     }
 
     /// Finds out what the hits of the first runs are, and drops runs of which nothing is left: a text may have outlived

@@ -97,7 +97,7 @@ impl Engine {
             .map_err(sql::errors::convert)?;
         let mut sums: HashMap<Arc<str>, Sum> = HashMap::new();
         while let Some(batch) = stream.try_next().await.map_err(sql::errors::convert)? {
-            for run in read_runs(&batch)? {
+            for run in read_runs(snapshot, &batch)? {
                 if let Some(id) = &run.session_id {
                     sums.entry(id.clone()).or_default().add(&run);
                 }

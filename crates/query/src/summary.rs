@@ -92,7 +92,7 @@ impl Engine {
             .and_then(|frame| frame.sort(vec![col("ended_at").sort(false, false), col("trace_id").sort(true, false)]))
             .and_then(|frame| frame.limit(0, Some(Summary::LAST_COMPLETED)))
             .map_err(sql::errors::convert)?;
-        collect_runs(frame).await
+        collect_runs(snapshot, frame).await
     }
 }
 

@@ -380,6 +380,10 @@ impl store::RunResolver for Resolver {
         signals::runs::changes(run, now, &self.settings)
     }
 
+    fn aged(&self, run: &Run, now: Timestamp) -> Option<Run> {
+        signals::runs::aged(run, now, &self.settings)
+    }
+
     fn linked(&self, of: TraceId, spans: &[Arc<Span>]) -> BTreeSet<TraceId> {
         signals::runs::linked(of, spans)
     }

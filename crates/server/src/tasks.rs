@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `flush` | writes hot rows into segments when memory or age asks for it |
 //! | `compact` | merges small segments, removes replaced ones |
+//! | `refresh` | resolves runs that time alone has changed, where there are more than readers resolve themselves |
 //! | `forward` | one a destination: sends on what waits in the forward queue (crate `forward`) |
 //! | `retain` | removes what retention says, keeps a copy of the catalog in the bucket |
 //! | `scrape` | makes samples of Tawny's own metrics |
@@ -20,8 +21,8 @@
 //! | `live` | resolves runs that changed and tells those who look |
 //! | `notes`, `watch` | note which runs changed; show those that settled to the judges (`watch.rs`) |
 //!
-//! Runs settle without a task of their own: a snapshot resolves what is due, and `live` looks again at runs it has shown as
-//! provisional.
+//! Runs settle when somebody looks: a snapshot resolves some of what is due and leaves the rest to `refresh`, and `live` looks again
+//! at runs it has shown as provisional.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,6 +39,8 @@ use crate::{alerting, erasure, keeping, live, sampling, series, watch};
 const FLUSH_CHECK: Duration = Duration::from_secs(1);
 /// How often compaction looks for work when the last look found none.
 const COMPACT_CHECK: Duration = Duration::from_secs(10);
+/// Pause between two portions of runs that are resolved again, in which readers have their turn.
+const REFRESH_PAUSE: Duration = Duration::from_millis(50);
 /// How often retention is looked at, and the catalog copied to a bucket if it changed.
 const RETAIN_CHECK: Duration = Duration::from_secs(60);
 /// How often keys and users are read again, so that a key revoked on the command line soon opens nothing.
@@ -52,6 +55,7 @@ pub fn start(app: &Arc<App>) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
     tasks.spawn(watched("flush", flush(Arc::clone(app))));
     tasks.spawn(watched("compact", compact(Arc::clone(app))));
+    tasks.spawn(watched("refresh", refresh(Arc::clone(app))));
     tasks.spawn(watched("retain", retain(Arc::clone(app))));
     tasks.spawn(watched("doors", doors(Arc::clone(app))));
     tasks.spawn(watched("live", live::run(Arc::clone(app))));
@@ -122,6 +126,25 @@ async fn compact(app: Arc<App>) {
             }
         }
         tokio::time::sleep(COMPACT_CHECK).await;
+    }
+}
+
+async fn refresh(app: Arc<App>) {
+    let Ok(Opened { store, .. }) = app.opened() else { return };
+    loop {
+        store.refresh_wanted().await;
+        loop {
+            match store.refresh().await {
+                Ok(true) => tokio::time::sleep(REFRESH_PAUSE).await,
+                Ok(false) => break,
+                Err(error) => {
+                    // The next reader asks again, and is told.
+                    tracing::error!(%error, "cannot resolve runs that time has changed");
+                    tokio::time::sleep(AFTER_FAILURE).await;
+                    break;
+                }
+            }
+        }
     }
 }
 

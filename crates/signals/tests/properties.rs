@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use model::{Span, SpanId, SpanStatus, StepKind, Tenant, Timestamp, TraceId, Usage, UsageRole, Usd};
+use model::{RunStatus, Span, SpanId, SpanStatus, StepKind, Tenant, Timestamp, TraceId, Usage, UsageRole, Usd};
 use proptest::prelude::*;
-use signals::runs::{Settings, resolve};
+use signals::runs::{Settings, aged, resolve};
 
 fn span_id(number: u8) -> SpanId {
     SpanId::from_array([0, 0, 0, 0, 0, 0, 1, number])
@@ -58,6 +58,18 @@ proptest! {
     fn the_order_of_arrival_does_not_matter((spans, shuffled) in any_spans().prop_flat_map(|spans| (Just(spans.clone()), Just(spans).prop_shuffle())), now in time()) {
         let now = Timestamp::from_nanos(now);
         prop_assert_eq!(resolve(&spans, now, &Settings::default()), resolve(&shuffled, now, &Settings::default()));
+    }
+
+    #[test]
+    fn a_run_that_ended_becomes_by_time_what_its_spans_come_to(spans in any_spans()) {
+        let settings = Settings::default();
+        let (heard, later) = (Timestamp::from_nanos(0), Timestamp::from_nanos(settings.settle_nanos));
+        let run = resolve(&spans, heard, &settings).unwrap().run;
+        let settled = resolve(&spans, later, &settings).unwrap().run;
+        prop_assert_eq!(aged(&settled, later, &settings), None);
+        prop_assert_eq!(aged(&run, heard, &settings), None);
+        let ended = matches!(run.status, RunStatus::Ok | RunStatus::Error);
+        prop_assert_eq!(aged(&run, later, &settings), ended.then_some(settled));
     }
 
     #[test]

@@ -14,6 +14,7 @@ use crate::hot::Hot;
 use crate::repair;
 use crate::retention::DroppedByLayer;
 use crate::schema::Table;
+use crate::settle::Refresh;
 use crate::snapshot::SegmentMeta;
 use crate::state::State;
 use crate::stats::{Stats, TableStats};
@@ -87,7 +88,7 @@ impl Inner {
     /// See [`crate::Store::flush`].
     pub async fn flush(&self) -> Result<Flushed, StoreError> {
         let _change = self.change.lock().await;
-        if !self.prepared(false, State::freeze).await? {
+        if !self.prepared(Refresh::No, State::freeze).await? {
             return Ok(Flushed::default());
         }
         let job = {

@@ -84,7 +84,11 @@ impl Store {
         opened.log_damaged = replayed.damaged.len() as u64;
         state.note_log_damage(&replayed.damaged);
         opened.log_torn_bytes = replayed.torn_bytes;
+        let left = state.watch.is_due(clock.now());
         let shared = Arc::new(Shared::new(state, settings.flush_bytes));
+        if left {
+            shared.refresh_wanted.notify_one();
+        }
         let applier =
             Applier { shared: Arc::clone(&shared), resolver: Arc::clone(&resolver), threads: Arc::clone(&threads) };
         let commits = CommitThread::start(&threads, log, replayed.last + 1, applier)
@@ -342,7 +346,7 @@ async fn watch_open_runs(
             Ok(runs) => {
                 for run in runs {
                     let project = state.project(&run.tenant.project);
-                    // How long ago it was resolved is not known: the first reader looks at it again.
+                    // How long ago it was resolved is not known: it is looked at again.
                     state.watch.note_due(TraceKey { project, trace: run.trace_id }, &run, now);
                 }
             }

@@ -13,10 +13,10 @@ use crate::repair;
 use crate::rows::spans::{narrow_columns, narrow_from_batch};
 use crate::schema::Table;
 use crate::segment::read::Found;
-use crate::settle::{Learnt, Lookup, Resolution, Step, Unresolved, newest};
+use crate::settle::{Learnt, Lookup, Refresh, Resolution, Step, Unresolved, newest};
 use crate::snapshot::SegmentMeta;
 use crate::state::{SealedSpan, State};
-use crate::store::Inner;
+use crate::store::{Inner, Store};
 use crate::trace::TraceView;
 
 /// Traces that are looked at for one run. A conversation has tens of turns, a team of agents that publish their
@@ -27,11 +27,28 @@ const LINKED_MAX: usize = 256;
 /// faster than they are looked up must not keep a reader waiting for ever.
 const PATIENCE: usize = 16;
 
+impl Store {
+    /// Returns when readers left runs that time alone has changed: a loop waits for it and then calls [`Store::refresh`].
+    pub async fn refresh_wanted(&self) {
+        self.inner.shared.refresh_wanted.notified().await;
+    }
+
+    /// Resolves some of the runs that time alone has changed; says whether there are more. Short, for readers wait meanwhile.
+    ///
+    /// # Errors
+    /// As of [`Store::snapshot`].
+    pub async fn refresh(&self) -> Result<bool, StoreError> {
+        let now = self.inner.clock.now();
+        self.inner.prepared(Refresh::Upkeep, |state| state.watch.is_due(now)).await
+    }
+}
+
 impl Inner {
     /// Runs `look` on the state when every hot row is compared with segments and every run with new spans resolved; with
-    /// `refresh`, also runs that only time has changed. Readers want that; a flush need not write them for it.
-    pub async fn prepared<T>(&self, mut refresh: bool, look: impl FnOnce(&mut State) -> T) -> Result<T, StoreError> {
+    /// `refresh`, also some of the runs that only time has changed. Readers want that; a flush need not write them for it.
+    pub async fn prepared<T>(&self, mut refresh: Refresh, look: impl FnOnce(&mut State) -> T) -> Result<T, StoreError> {
         let _one = self.prepare.lock().await;
+        let by_reader = refresh == Refresh::Reader;
         let mut gate = None;
         for round in 0.. {
             if round == PATIENCE {
@@ -42,6 +59,10 @@ impl Inner {
                 let mut state = self.shared.state();
                 match state.next_step(now, &mut refresh) {
                     Step::Ready => {
+                        // Only where somebody reads: to resolve each run once more costs as much as the first time.
+                        if by_reader && state.watch.is_due(now) {
+                            self.shared.refresh_wanted.notify_one();
+                        }
                         let seen = look(&mut state);
                         self.shared.measure(&state);
                         return Ok(seen);

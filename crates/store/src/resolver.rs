@@ -22,6 +22,12 @@ pub trait RunResolver: Send + Sync {
         is_open(run.status, run.provisional).then(|| now.plus_nanos(quiet))
     }
 
+    /// A run that ended as it stands at `now`, told from its totals; `None` where it stands as it did, or its spans have to be
+    /// asked.
+    fn aged(&self, _run: &Run, _now: Timestamp) -> Option<Run> {
+        None
+    }
+
     /// Other traces that the spans of the trace `of` lead to, because they may be one run.
     fn linked(&self, _of: TraceId, _spans: &[Arc<Span>]) -> BTreeSet<TraceId> {
         BTreeSet::new()

@@ -18,8 +18,12 @@ use crate::state::{SealedSpan, State};
 
 /// Spans whose runs are resolved between two looks at the state.
 const RESOLVE_SPANS_MAX: usize = 200_000;
-/// Runs that are resolved again only because time passed, between two looks of a reader.
-const REFRESH_MAX: usize = 16_384;
+/// Runs that go on and are resolved again only because time passed, by one reader: it is to be told which are abandoned.
+const REFRESH_OPEN_MAX: usize = 256;
+/// The same of runs that ended: time only makes their totals final, and that a reader sees without ([`crate::RunResolver::aged`]).
+const REFRESH_ENDED_MAX: usize = 128;
+/// The same of both, in one portion of what readers left ([`crate::Store::refresh`]): a reader may have to wait for it.
+const REFRESH_PORTION: usize = 512;
 /// Shortest time in nanoseconds between two refreshes of a run.
 const REFRESH_AFTER: i64 = 2_000_000_000;
 
@@ -29,11 +33,26 @@ const PARTS_MAX: usize = 1 << 14;
 /// Runs that are watched at most; further ones are only resolved when a span of them comes.
 const WATCH_MAX: usize = 1 << 17;
 
+/// Who asks for runs that time alone has changed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Refresh {
+    /// Nobody.
+    #[default]
+    No,
+    /// Somebody who waits for an answer.
+    Reader,
+    /// The task that does what readers leave.
+    Upkeep,
+}
+
 /// Runs that change by time alone: running ones may be abandoned, provisional ones settle.
 #[derive(Default)]
 pub(crate) struct Watch {
     runs: Map<TraceKey, (RunStatus, bool, Timestamp)>,
-    due: BTreeSet<(Timestamp, TraceKey)>,
+    /// Those that go on.
+    open: BTreeSet<(Timestamp, TraceKey)>,
+    /// Those that ended.
+    ended: BTreeSet<(Timestamp, TraceKey)>,
 }
 
 impl Watch {
@@ -48,14 +67,14 @@ impl Watch {
     pub fn note_due(&mut self, key: TraceKey, run: &Run, due: Timestamp) {
         if self.runs.len() < WATCH_MAX {
             self.runs.insert(key, (run.status, run.provisional, due));
-            self.due.insert((due, key));
+            self.queue(run.status).insert((due, key));
         }
     }
 
     /// Watches a run no longer.
     fn forget(&mut self, key: TraceKey) {
-        if let Some((_, _, due)) = self.runs.remove(&key) {
-            self.due.remove(&(due, key));
+        if let Some((status, _, due)) = self.runs.remove(&key) {
+            self.queue(status).remove(&(due, key));
         }
     }
 
@@ -66,18 +85,37 @@ impl Watch {
             .is_some_and(|(status, provisional, _)| (*status, *provisional) == (run.status, run.provisional))
     }
 
-    /// Puts off a run that is being refreshed, so that the next look does not do the same.
-    fn due(&mut self, now: Timestamp) -> Vec<TraceKey> {
-        let due: Vec<(Timestamp, TraceKey)> = self.due.range(..=(now, LAST_KEY)).take(REFRESH_MAX).copied().collect();
-        for (at, key) in &due {
-            let later = now.plus_nanos(REFRESH_AFTER);
-            self.due.remove(&(*at, *key));
-            self.due.insert((later, *key));
-            if let Some(run) = self.runs.get_mut(key) {
-                run.2 = later;
+    fn queue(&mut self, status: RunStatus) -> &mut BTreeSet<(Timestamp, TraceKey)> {
+        if status == RunStatus::Running { &mut self.open } else { &mut self.ended }
+    }
+
+    /// Whether time has changed a run that nobody looks at yet.
+    pub fn is_due(&self, now: Timestamp) -> bool {
+        [&self.open, &self.ended].iter().any(|queue| queue.first().is_some_and(|(due, _)| *due <= now))
+    }
+
+    /// Runs that time may have changed, as many as are looked at for those who ask. They are put off, so that the next look does
+    /// not do the same.
+    fn due(&mut self, now: Timestamp, asked: Refresh) -> Vec<TraceKey> {
+        let (open, ended) = match asked {
+            Refresh::No => (0, 0),
+            Refresh::Reader => (REFRESH_OPEN_MAX, REFRESH_ENDED_MAX),
+            Refresh::Upkeep => (REFRESH_PORTION, REFRESH_PORTION),
+        };
+        let later = now.plus_nanos(REFRESH_AFTER);
+        let mut all = Vec::new();
+        for (queue, most) in [(&mut self.open, open), (&mut self.ended, ended)] {
+            let due: Vec<(Timestamp, TraceKey)> = queue.range(..=(now, LAST_KEY)).take(most).copied().collect();
+            for (at, key) in due {
+                queue.remove(&(at, key));
+                queue.insert((later, key));
+                if let Some(run) = self.runs.get_mut(&key) {
+                    run.2 = later;
+                }
+                all.push(key);
             }
         }
-        due.into_iter().map(|(_, key)| key).collect()
+        all
     }
 }
 
@@ -133,12 +171,10 @@ pub(crate) struct Resolution {
 
 impl State {
     /// What has to be done next.
-    pub fn next_step(&mut self, now: Timestamp, refresh: &mut bool) -> Step {
-        if std::mem::take(refresh) {
-            for key in self.watch.due(now) {
-                self.touched.insert(key);
-                self.refresh.insert(key);
-            }
+    pub fn next_step(&mut self, now: Timestamp, refresh: &mut Refresh) -> Step {
+        for key in self.watch.due(now, std::mem::take(refresh)) {
+            self.touched.insert(key);
+            self.refresh.insert(key);
         }
         let lookups = self.lookups();
         if !lookups.is_empty() {

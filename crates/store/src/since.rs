@@ -11,6 +11,7 @@ use model::TraceId;
 use crate::error::StoreError;
 use crate::hot::{Chunk, Hot};
 use crate::schema::Table;
+use crate::settle::Refresh;
 use crate::snapshot::SegmentMeta;
 use crate::store::Inner;
 
@@ -40,7 +41,7 @@ impl Inner {
     /// At most about `at_most` runs that changed after `position`. More only where one request changed more than that.
     pub async fn changed_since(&self, position: u64, at_most: usize) -> Result<ChangedRuns, StoreError> {
         let (hot, segments, applied) = self
-            .prepared(true, |state| {
+            .prepared(Refresh::Reader, |state| {
                 let hot: Vec<Arc<Chunk<model::Run>>> = state.hot().flat_map(Hot::run_chunks).collect();
                 let segments = state.segments[Table::Runs as usize].values();
                 let later = segments.filter(|segment| segment.meta.max_version > position);

@@ -7,12 +7,13 @@ use std::sync::{Arc, OnceLock};
 
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
-use model::{Timestamp, TraceId};
+use model::{Run, Timestamp, TraceId};
 use object_store::ObjectStore;
 use object_store::path::Path;
 
 use crate::bloom::TraceBloom;
 use crate::hot::HotView;
+use crate::resolver::RunResolver;
 use crate::schema::Table;
 use crate::segment::layout;
 use crate::segment::read::Reader;
@@ -26,6 +27,7 @@ pub struct Snapshot {
     pub taken: Timestamp,
     /// For what does not go through columns: single traces, and text.
     pub(crate) reader: Reader,
+    pub(crate) resolver: Arc<dyn RunResolver>,
     pub(crate) tables: [Arc<LazyTable>; Table::ALL.len()],
 }
 
@@ -39,6 +41,12 @@ impl Snapshot {
             hot: lazy.hot.iter().flat_map(HotView::batches).collect(),
             segments: lazy.segments.clone(),
         })
+    }
+
+    /// A run of it as it stands when the snapshot was taken. Of runs that ended, not all are written again at the moment at which
+    /// time makes their totals final.
+    pub fn aged(&self, run: Run) -> Run {
+        self.resolver.aged(&run, self.taken).unwrap_or(run)
     }
 }
 

@@ -28,6 +28,7 @@ use crate::rows::spans::StoredSpan;
 use crate::schema::Table;
 use crate::segment::read::Reader;
 use crate::settings::{Clock, PAYLOAD_BYTES_MAX, RETRY_AFTER, Settings};
+use crate::settle::Refresh;
 use crate::since::ChangedRuns;
 use crate::snapshot::{LazyTable, SegmentView, Snapshot};
 use crate::state::{Segment, State};
@@ -76,6 +77,7 @@ pub(crate) struct Shared {
     /// Bytes of requests waiting for the log.
     pub queue_bytes: AtomicUsize,
     pub flush_wanted: Notify,
+    pub refresh_wanted: Notify,
     pub flush_bytes: usize,
 }
 
@@ -89,6 +91,7 @@ impl Shared {
             reserved_bytes: AtomicUsize::new(0),
             queue_bytes: AtomicUsize::new(0),
             flush_wanted: Notify::new(),
+            refresh_wanted: Notify::new(),
             flush_bytes,
         }
     }
@@ -217,7 +220,7 @@ impl Store {
     /// All rows as they are now; runs are resolved first where their spans changed.
     pub async fn snapshot(&self) -> Result<Snapshot, StoreError> {
         let taken = self.inner.clock.now();
-        let tables = self.inner.prepared(true, |state| {
+        let tables = self.inner.prepared(Refresh::Reader, |state| {
             Table::ALL.map(|table| {
                 let hot = state.frozen.iter().chain(std::iter::once(&state.active));
                 let segments = state.segments[table as usize].values();
@@ -233,7 +236,8 @@ impl Store {
             })
         });
         let reader = self.inner.reader.clone();
-        Ok(Snapshot { object_store: Arc::clone(reader.store()), taken, reader, tables: tables.await? })
+        let (object_store, resolver) = (Arc::clone(reader.store()), Arc::clone(&self.inner.resolver));
+        Ok(Snapshot { object_store, taken, reader, resolver, tables: tables.await? })
     }
 
     /// The spans of a trace with everything that was sent, one version each, by start time; empty when unknown.

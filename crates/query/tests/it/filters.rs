@@ -227,12 +227,23 @@ fn facet(runs: &[Run], filter: &RunFilter, key: FacetKey) -> Vec<FacetValue> {
 
 async fn check(runs: Vec<Run>, filters: Vec<RunFilter>, cut: usize) {
     let world = World::new().await;
-    let cut = cut.min(runs.len());
-    world.put(&runs[..cut]).await;
+    let (half, cut) = (cut.min(runs.len()) / 2, cut.min(runs.len()));
+    // In several files, the first of which holds nothing but rows that later ones replace.
+    let earlier = runs[..cut].iter().map(|run| Run { name: "earlier".into(), errors: 7, ..run.clone() });
+    world.put(&earlier.collect::<Vec<_>>()).await;
     world.flush().await;
-    world.put(&runs[cut..]).await;
-    for (at, filter) in filters.iter().enumerate() {
-        let sort = Sort { key: SortKey::ALL[(at + cut) % SortKey::ALL.len()], descending: at % 2 == 0 };
+    world.put(&runs[..half]).await;
+    world.flush().await;
+    world.put(&runs[half..]).await;
+    let sort = |at: usize| Sort { key: SortKey::ALL[(at + cut) % SortKey::ALL.len()], descending: at % 2 == 0 };
+    let mut lists: Vec<(RunFilter, Sort)> = filters.into_iter().enumerate().map(|(at, it)| (it, sort(at))).collect();
+    // By time alone: what most lists ask first.
+    let time = |second: usize| Some(model::Timestamp::from_nanos(START + second as i64 * SECOND));
+    let within = RunFilter { from: time(cut % 4), to: time(4), ..RunFilter::default() };
+    lists.extend([(RunFilter::default(), Sort::default()), (within.clone(), Sort::default())]);
+    lists.push((within, Sort { descending: false, ..Sort::default() }));
+    for (at, (filter, sort)) in lists.iter().enumerate() {
+        let sort = *sort;
         let mut expected: Vec<Run> = runs.iter().filter(|run| passes(run, filter, None)).cloned().collect();
         expected.sort_by(|a, b| order(a, b, sort));
         let mut page = Page { sort, limit: 1 + at * 3, facets: FacetKey::ALL.to_vec(), ..Page::default() };

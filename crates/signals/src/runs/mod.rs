@@ -133,6 +133,14 @@ pub fn changes(run: &Run, now: Timestamp, settings: &Settings) -> Option<Timesta
     }
 }
 
+/// A run that ended as it stands at `now`, told from its totals; `None` where it stands as it did. One that goes on has to be resolved
+/// from its spans: how it came out is seen in them.
+pub fn aged(run: &Run, now: Timestamp, settings: &Settings) -> Option<Run> {
+    let settled = now.nanos_since(run.last_received) >= settings.settle_nanos;
+    let ended = matches!(run.status, RunStatus::Ok | RunStatus::Error);
+    (run.provisional && ended && settled).then(|| Run { provisional: false, ..run.clone() })
+}
+
 /// What the totals of a run rest on.
 struct Parts {
     tree: Tree,

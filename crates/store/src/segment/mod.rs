@@ -1,7 +1,10 @@
 //! Segments: which file a row belongs to, and how files are written and read.
 
 pub(crate) mod about;
+pub(crate) mod columns;
+pub(crate) mod kept;
 pub(crate) mod layout;
+pub(crate) mod places;
 pub(crate) mod read;
 pub(crate) mod stored;
 pub(crate) mod write;

@@ -2,11 +2,11 @@
 //!
 //! Rows of a trace stand together, so a look at the page index leads to the few pages that may hold them.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow::array::{Array, AsArray};
+use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{DataType, Field, Int64Type};
 use arrow::record_batch::RecordBatch;
 use bytes::Bytes;
@@ -26,6 +26,9 @@ use crate::error::StoreError;
 use crate::schema::Table;
 use crate::search::{INDEX_KEY, Index, IndexPlace};
 use crate::segment::about::About;
+use crate::segment::columns::{ColumnKey, NARROW_BYTES_MAX};
+use crate::segment::kept::Kept;
+use crate::segment::places::{self, Asked, PLACES_BYTES_MAX};
 use crate::segment::stored::Reading;
 use crate::snapshot::SegmentMeta;
 
@@ -44,19 +47,23 @@ const BATCH_ROWS_TEXT: usize = 128;
 #[derive(Clone)]
 pub(crate) struct Reader {
     store: Arc<dyn ObjectStore>,
-    footers: Arc<Mutex<Kept<Arc<Footer>>>>,
+    footers: Arc<Mutex<Kept<u64, Arc<Footer>>>>,
     /// `None` where a segment has no index.
-    indexes: Arc<Mutex<Kept<Option<Arc<Index>>>>>,
+    indexes: Arc<Mutex<Kept<u64, Option<Arc<Index>>>>>,
+    /// Columns that lists look through, a row group each.
+    pub(super) narrow: Arc<Mutex<Kept<ColumnKey, ArrayRef>>>,
+    /// Where the rows of traces are.
+    pub(super) places: Arc<Mutex<Kept<u64, Asked>>>,
 }
 
 /// A footer, and the columns it promises: making these of their description takes longer than reading a few rows.
-struct Footer {
-    metadata: Arc<ParquetMetaData>,
-    columns: ArrowReaderMetadata,
+pub(super) struct Footer {
+    pub metadata: Arc<ParquetMetaData>,
+    pub columns: ArrowReaderMetadata,
     /// The same with the number of each row.
     numbered: ArrowReaderMetadata,
     /// Columns in which nothing is set, as far as the footer says.
-    unset: HashSet<String>,
+    pub unset: HashSet<String>,
 }
 
 /// What the columns of a footer take in memory, about.
@@ -88,40 +95,6 @@ fn unset(metadata: &ParquetMetaData) -> HashSet<String> {
     (0..schema.num_columns()).filter(is_unset).map(|at| schema.get_column_root(at).name().to_owned()).collect()
 }
 
-/// Decoded parts of files, the ones used last, up to a number of bytes.
-struct Kept<T> {
-    by_segment: HashMap<u64, (T, usize, u64)>,
-    bytes: usize,
-    bytes_max: usize,
-    used: u64,
-}
-
-impl<T: Clone> Kept<T> {
-    fn new(bytes_max: usize) -> Arc<Mutex<Self>> {
-        Arc::new(Mutex::new(Self { by_segment: HashMap::new(), bytes: 0, bytes_max, used: 0 }))
-    }
-
-    fn get(&mut self, segment: u64) -> Option<T> {
-        self.used += 1;
-        let (kept, _, used) = self.by_segment.get_mut(&segment)?;
-        *used = self.used;
-        Some(kept.clone())
-    }
-
-    fn put(&mut self, segment: u64, part: T, size: usize) {
-        self.used += 1;
-        self.bytes += size;
-        if let Some((_, old, _)) = self.by_segment.insert(segment, (part, size, self.used)) {
-            self.bytes -= old;
-        }
-        while self.bytes > self.bytes_max && self.by_segment.len() > 1 {
-            let oldest = self.by_segment.iter().min_by_key(|(_, (.., used))| *used).map(|(id, _)| *id);
-            let Some((_, size, _)) = oldest.and_then(|oldest| self.by_segment.remove(&oldest)) else { return };
-            self.bytes -= size;
-        }
-    }
-}
-
 /// Rows of a segment, some at a time, as they were before they were written.
 pub(crate) type Batches = BoxStream<'static, Result<RecordBatch, ParquetError>>;
 
@@ -135,7 +108,9 @@ pub(crate) struct Found {
 
 impl Reader {
     pub fn new(store: Arc<dyn ObjectStore>) -> Self {
-        Self { store, footers: Kept::new(FOOTER_BYTES_MAX), indexes: Kept::new(INDEX_BYTES_MAX) }
+        let (footers, indexes) = (Kept::new(FOOTER_BYTES_MAX), Kept::new(INDEX_BYTES_MAX));
+        let (narrow, places) = (Kept::new(NARROW_BYTES_MAX), Kept::new(PLACES_BYTES_MAX));
+        Self { store, footers, indexes, narrow, places }
     }
 
     /// The object store it reads.
@@ -148,7 +123,7 @@ impl Reader {
         Ok(Arc::clone(&self.decoded(meta).await?.metadata))
     }
 
-    async fn decoded(&self, meta: &SegmentMeta) -> Result<Arc<Footer>, StoreError> {
+    pub(super) async fn decoded(&self, meta: &SegmentMeta) -> Result<Arc<Footer>, StoreError> {
         let lock = || self.footers.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(footer) = lock().get(meta.id) {
             return Ok(footer);
@@ -196,6 +171,11 @@ impl Reader {
         self.store.get_range(&meta.path, range).await.map_err(|error| StoreError::segment("read", &meta.path, error))
     }
 
+    /// The file of a segment, for the Parquet reader.
+    pub(super) fn file(&self, meta: &SegmentMeta, footer: &Footer) -> SegmentFile {
+        SegmentFile { store: Arc::clone(&self.store), meta: meta.clone(), footer: Arc::clone(&footer.metadata) }
+    }
+
     async fn stream(
         &self,
         meta: &SegmentMeta,
@@ -208,8 +188,7 @@ impl Reader {
         let footer = self.decoded(meta).await?;
         let selection = select(&footer.metadata);
         let metadata = if numbered { footer.numbered.clone() } else { footer.columns.clone() };
-        let file =
-            SegmentFile { store: Arc::clone(&self.store), meta: meta.clone(), footer: Arc::clone(&footer.metadata) };
+        let file = self.file(meta, &footer);
         let mut builder = ParquetRecordBatchStreamBuilder::new_with_metadata(file, metadata);
         let rows = if meta.table == Table::Bodies { BATCH_ROWS_TEXT } else { BATCH_ROWS };
         builder = builder.with_batch_size(rows);
@@ -240,13 +219,26 @@ impl Reader {
         traces: &[TraceId],
         columns: &[&str],
     ) -> Result<Vec<Found>, StoreError> {
+        let places = self.places(meta).await.map(|places| places.of(traces));
+        match &places {
+            Some(places) if places.is_empty() => return Ok(Vec::new()),
+            Some(places) if columns.is_empty() => return Ok(vec![places::found(meta, places)?]),
+            _ => {}
+        }
         let mut wanted: Vec<String> = traces.iter().map(TraceId::to_string).collect();
         wanted.sort_unstable();
         let mut columns = columns.to_vec();
         if !columns.contains(&"trace_id") {
             columns.push("trace_id");
         }
-        let stream = self.stream(meta, Some(&columns), true, None, |footer| Some(pages_of(footer, &wanted))).await?;
+        let select = |footer: &ParquetMetaData| match places {
+            Some(places) => {
+                let rows = places.into_iter().map(|(_, rows)| rows.start as usize..rows.end as usize);
+                RowSelection::from_consecutive_ranges(rows, meta.rows as usize)
+            }
+            None => pages_of(footer, &wanted),
+        };
+        let stream = self.stream(meta, Some(&columns), true, None, |footer| Some(select(footer))).await?;
         let keep = |batch: RecordBatch| {
             let traces = column(meta, &batch, "trace_id")?.as_string::<i32>().clone();
             // Rows of a trace stand together: each is looked for once.

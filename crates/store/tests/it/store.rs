@@ -4,7 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use crate::common::*;
-use model::{RunStatus, Timestamp};
+use model::{Run, RunStatus, Timestamp};
 use store::{CommitError, Settings, Store, StoreError, Table};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -242,6 +242,32 @@ async fn a_run_that_goes_silent_is_abandoned_by_time_alone_also_from_segments_an
     store.flush().await.unwrap();
     let found = runs(&store).await;
     assert_eq!((found.len(), found[0].status), (2, RunStatus::Abandoned));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn runs_that_settled_unseen_are_resolved_in_portions_and_no_reader_waits_for_all_of_them() {
+    const RUNS: usize = 2_000;
+    let data = tempfile::tempdir().unwrap();
+    let clock = TestClock::new();
+    let store = open(data.path(), &clock).await;
+    let sent: Vec<Sent> = (0..RUNS as u64).map(|trace| Sent::new(trace, 1)).collect();
+    send(&store, &clock, &sent).await.unwrap();
+    let settled = |runs: Vec<Run>| runs.iter().filter(|run| !run.provisional).count();
+    assert_eq!(settled(runs(&store).await), 0);
+    store.flush().await.unwrap();
+    drop(store);
+    let store = open(data.path(), &clock).await;
+    clock.pass(30 * SECOND);
+    let first = settled(runs(&store).await);
+    assert!((1..RUNS).contains(&first), "{first}");
+    let wanted = tokio::time::timeout(Duration::from_secs(60), store.refresh_wanted()).await;
+    assert!(wanted.is_ok(), "what a reader left is not asked for");
+    let mut portions = 1;
+    while store.refresh().await.unwrap() {
+        portions += 1;
+    }
+    assert!(portions > 2, "{portions}");
+    assert_eq!(settled(runs(&store).await), RUNS);
 }
 
 #[tokio::test(flavor = "multi_thread")]
