@@ -6,7 +6,7 @@
 use std::ops::Range;
 use std::sync::{Arc, PoisonError};
 
-use arrow::array::{Array, ArrayRef, AsArray, StringArray};
+use arrow::array::{ArrayRef, AsArray, StringArray};
 use arrow::record_batch::RecordBatch;
 use futures::TryStreamExt;
 use model::TraceId;
