@@ -137,7 +137,7 @@ impl Reader {
 /// Rows as they are found, with no columns but the trace.
 pub(super) fn found(meta: &SegmentMeta, places: &[(TraceId, Range<u32>)]) -> Result<Found, StoreError> {
     let ids = places.iter().flat_map(|(trace, rows)| std::iter::repeat_n(trace.to_string(), rows.len()));
-    let ids: ArrayRef = Arc::new(StringArray::from_iter_values(ids));
+    let ids: ArrayRef = Arc::new(ids.map(Some).collect::<StringArray>());
     let batch = RecordBatch::try_from_iter([("trace_id", ids)]);
     let batch = batch.map_err(|error| StoreError::segment("read", &meta.path, error))?;
     Ok(Found { batch, rows: places.iter().flat_map(|(_, rows)| rows.clone()).collect() })
