@@ -16,10 +16,11 @@ export interface Own {
   stop: () => Promise<void>;
 }
 
-export async function startOwn(): Promise<Own> {
+/** `settings` are further flags of `tawny serve`. */
+export async function startOwn(...settings: string[]): Promise<Own> {
   const data = await mkdtemp(join(tmpdir(), "tawny-e2e-"));
   const anywhere = ["--http", "--otlp-http", "--otlp-grpc"].flatMap((port) => [port, "127.0.0.1:0"]);
-  const child: ChildProcess = spawn(PROGRAM!, ["serve", "--json", "--data", data, ...anywhere], {
+  const child: ChildProcess = spawn(PROGRAM!, ["serve", "--json", "--data", data, ...anywhere, ...settings], {
     stdio: ["ignore", "pipe", "ignore"],
   });
   const gone = new Promise<void>((done) => child.once("exit", () => done()));
