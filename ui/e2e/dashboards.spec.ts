@@ -1,6 +1,10 @@
-import { expect, test } from "vitest";
-import { ask, until, usableByAll, withBrowser } from "./browser";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Locator, Page } from "playwright-core";
+import { afterAll, expect, inject, test } from "vitest";
+import { ask, URL_UNDER_TEST, until, usableByAll, withBrowser } from "./browser";
 import { newTraceId } from "./otlp";
+import { SETTLED_MS } from "./settled";
 
 const visit = withBrowser();
 const title = `Night ${newTraceId().slice(0, 6)}`;
@@ -24,11 +28,32 @@ const GRAFANA = JSON.stringify({
   ],
 });
 
-const mine = async () => {
+const named = async (wanted: string) => {
   const { dashboards } = await ask<Dashboards>("/api/v1/dashboards");
-  const found = dashboards.find((each) => each.title === title);
+  const found = dashboards.find((each) => each.title === wanted);
   return found && { id: found.id, ...(await ask<Dashboard>(`/api/v1/dashboards/${found.id}`)) };
 };
+const mine = () => named(title);
+
+/** Those that were made here, by their titles. */
+const made = [title];
+afterAll(async () => {
+  for (const each of made) {
+    const found = await named(each);
+    if (found) await fetch(`${URL_UNDER_TEST}/api/v1/dashboards/${found.id}`, { method: "DELETE" });
+  }
+});
+
+/** Drags a handle so far, in several moves as a hand does. */
+async function drag(page: Page, handle: Locator, dx: number, dy: number) {
+  await handle.scrollIntoViewIfNeeded();
+  const box = (await handle.boundingBox())!;
+  const [x, y] = [box.x + box.width / 2, box.y + box.height / 2];
+  await page.mouse.move(x, y);
+  await page.mouse.down();
+  for (const part of [0.3, 0.7, 1]) await page.mouse.move(x + dx * part, y + dy * part);
+  await page.mouse.up();
+}
 
 test("a dashboard of Grafana is imported, arranged by keys, kept, and shows its numbers", async () => {
   await visit("/dashboards", async (page) => {
@@ -76,3 +101,83 @@ test("a dashboard is readable by everybody, also on a phone", async () => {
   const found = await until(mine, (answer) => answer !== undefined, "the dashboard");
   await visit(`/dashboards/${found!.id}`, (page) => usableByAll(page, () => page.getByText("42", { exact: true })));
 });
+
+test("panels are moved and resized by the pointer; what is moved stays where it was put, and others give way", async () => {
+  const called = `By hand ${newTraceId().slice(0, 6)}`;
+  made.push(called);
+  const panel = (id: string, x: number, y: number) => ({
+    ...{ id, kind: "text", title: id, x, y, w: 6, h: 4, text: "Words." },
+  });
+  const sent = await fetch(`${URL_UNDER_TEST}/api/v1/dashboards`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ title: called, panels: [panel("one", 0, 0), panel("two", 6, 0), panel("three", 0, 4)] }),
+  });
+  expect(sent.ok, await sent.clone().text()).toBe(true);
+  const { id } = (await sent.json()) as { id: string };
+  await visit(`/dashboards/${id}?edit=yes`, async (page) => {
+    const move = page.getByRole("button", { name: "Move one: arrow keys" });
+    await move.waitFor();
+    // Two panels lie in twelve of the twenty-four columns.
+    const [one, two] = [page.getByRole("region", { name: "one" }), page.getByRole("region", { name: "two" })];
+    const column = ((await two.boundingBox())!.x - (await one.boundingBox())!.x) / 6;
+    await drag(page, move, column * 6, 0);
+    await drag(page, page.getByRole("button", { name: "Resize three: arrow keys" }), column * -2, 38 * 2);
+    await page.getByRole("button", { name: "Keep", exact: true }).click();
+    const kept = await until(
+      () => named(called),
+      (answer) => answer?.spec.panels.find((each) => each.id === "one")?.x === 6,
+      "the panel moved, and kept",
+    );
+    const places = Object.fromEntries(kept!.spec.panels.map(({ id, x, y, w, h }) => [id, [x, y, w, h]]));
+    // It lies where two was, which gave way; what stood below it rose.
+    expect(places).toEqual({ one: [6, 0, 6, 4], two: [6, 4, 6, 4], three: [0, 0, 4, 6] });
+  });
+});
+
+const FILES = join(import.meta.dirname, "../../deploy/grafana/dashboards");
+
+test.each(readdirSync(FILES).filter((name) => name.endsWith(".json")))(
+  "%s, as Grafana has it, is imported from its file, and every panel answers",
+  async (name) => {
+    const { agent } = inject("fleet");
+    await until(
+      () => ask<{ data: string[] }>("/prometheus/api/v1/label/agent_id/values?match[]=agent_requests_total"),
+      ({ data }) => data.includes(agent),
+      "the agent among the series",
+      SETTLED_MS,
+    );
+    const file = JSON.parse(readFileSync(join(FILES, name), "utf8")) as {
+      title: string;
+      panels: { type: string; title: string }[];
+    };
+    made.push(file.title);
+    const shown = file.panels.filter(({ type }) => type !== "row" && type !== "logs").map((panel) => panel.title);
+    await visit("/dashboards", async (page) => {
+      await page.getByRole("button", { name: "Import" }).click();
+      await page.getByLabel("File").setInputFiles(join(FILES, name));
+      await page.getByRole("dialog").getByText(file.title, { exact: true }).waitFor();
+      await page.getByRole("dialog").getByRole("button", { name: "Import" }).click();
+      await page.getByRole("heading", { name: file.title }).waitFor();
+      for (const each of shown) await page.getByRole("region", { name: each, exact: true }).waitFor();
+      await until(
+        () => page.locator("[aria-label=Loading]").count(),
+        (loading) => loading === 0,
+        "that nothing loads any more",
+      );
+      expect(await page.locator("main").getByRole("alert").allTextContents()).toEqual([]);
+      // The variable offers the agents that are there.
+      await page
+        .getByRole("combobox", { name: "Agent" })
+        .or(page.getByRole("textbox", { name: "Agent" }))
+        .first()
+        .click();
+      await page.getByRole("option", { name: agent, exact: true }).click();
+      await until(
+        async () => new URL(page.url()).searchParams.get("var-agent"),
+        (value) => value === agent,
+        "the variable in the address",
+      );
+    });
+  },
+);

@@ -3,15 +3,24 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use crate::backup::{self, Hold, Plan};
 use crate::check::{Checked, Inventory, check};
 use crate::disk::RealDisk;
 use crate::error::StoreError;
 use crate::report::{Report, retention, tables};
+use crate::retention::Layer;
 use crate::schema::Table;
 use crate::snapshot::SegmentMeta;
-use crate::store::Inner;
+use crate::store::{Inner, Store};
+
+impl Store {
+    /// How long a layer of a project is kept, whether anything of it was written into segments yet or not; `None` for ever.
+    pub fn keeps(&self, project: &str, layer: Layer) -> Option<Duration> {
+        self.inner.settings.retention.keep(project, layer)
+    }
+}
 
 impl Inner {
     /// See [`crate::Store::report`].

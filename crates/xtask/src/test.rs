@@ -190,7 +190,8 @@ fn in_browser() -> Result<(), Stop> {
     let rules = paths::ui().join("e2e/rules.yml");
     let server = Server::start_with(&program, &data, &Listen::anywhere(), &log, &[("TAWNY_RULES", &rules)])?;
     let mut command = shell::command_in(&paths::ui(), "npm", &["run", "e2e"]);
-    command.env("TAWNY_URL", &server.http).env("CHROMIUM", chromium);
+    // Tests that would lock the others out start a server of their own.
+    command.env("TAWNY_URL", &server.http).env("CHROMIUM", chromium).env("TAWNY_BIN", &program);
     shell::run(&mut command)?;
     server.stop();
     Ok(())

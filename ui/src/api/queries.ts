@@ -1,5 +1,5 @@
 /** What the pages ask the server, with the keys under which answers are kept. */
-import { infiniteQueryOptions, QueryClient, queryOptions } from "@tanstack/react-query";
+import { infiniteQueryOptions, MutationCache, QueryCache, QueryClient, queryOptions } from "@tanstack/react-query";
 import { apiQuery, FACETS, type RunsSearch } from "@/lib/filter";
 import { STEPS_AT_ONCE } from "@/lib/fold";
 import { ApiError, api, must } from "./client";
@@ -8,7 +8,15 @@ import { projectHeaders } from "./project";
 /** Rows per page of a list. */
 export const PAGE_ROWS = 100;
 
-export const queryClient = new QueryClient({
+/** The server asked who one is: then the page has to ask too, whatever it had been told before. */
+const askedWho = (error: Error) => {
+  if (error instanceof ApiError && error.status === 401 && queryClient.getQueryState(["me"])?.status === "success")
+    void queryClient.invalidateQueries({ queryKey: ["me"] });
+};
+
+export const queryClient: QueryClient = new QueryClient({
+  queryCache: new QueryCache({ onError: askedWho }),
+  mutationCache: new MutationCache({ onError: askedWho }),
   defaultOptions: {
     queries: {
       staleTime: 5_000,
@@ -33,7 +41,7 @@ export async function fetchRuns(search: RunsSearch, cursor?: string, signal?: Ab
 }
 
 /** How the list is shown is no part of the question. */
-const question = ({ live: _, columns: __, peek: ___, ...search }: RunsSearch) => search;
+const question = ({ live: _, columns: __, peek: ___, chosen: ____, ...search }: RunsSearch) => search;
 
 export const runsQuery = (search: RunsSearch) =>
   infiniteQueryOptions({

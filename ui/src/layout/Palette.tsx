@@ -20,6 +20,7 @@ import { meQuery } from "@/api/settings";
 import { compact } from "@/lib/format";
 import { fits, traceIn } from "@/lib/palette";
 import { runName } from "@/lib/step";
+import { copyText } from "@/ui/useCopy";
 import { entrance } from "./Account";
 import { GROUPS } from "./Navigation";
 import classes from "./Palette.module.css";
@@ -77,7 +78,7 @@ export function Palette({ onClose, onHelp, onScheme }: Props) {
       group: "Actions",
       icon: IconLink,
       name: "Copy the address of this view",
-      run: () => void navigator.clipboard.writeText(window.location.href),
+      run: () => copyText(window.location.href),
     },
   ];
   const { data: me } = useQuery(meQuery);

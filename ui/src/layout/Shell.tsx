@@ -11,13 +11,27 @@ import { ConnectionBanner } from "./ConnectionBanner";
 import { HelpModal } from "./HelpModal";
 import { GROUPS, Navigation } from "./Navigation";
 import classes from "./Shell.module.css";
-import { Door } from "./SignIn";
+import { Door, SignIn, useUnknown } from "./SignIn";
 import { useScheme } from "./scheme";
 
 /** Needed when it is asked for. */
 const Palette = lazy(() => import("./Palette").then((file) => ({ default: file.Palette })));
 
+/** Whom the server does not know sees the door alone: no pages are named to them, and no key leads anywhere. */
 export function Shell() {
+  const unknown = useUnknown();
+  if (!unknown) return <Frame />;
+  return (
+    <div className={classes.body}>
+      <ConnectionBanner />
+      <main id="main" className={classes.main}>
+        <SignIn />
+      </main>
+    </div>
+  );
+}
+
+function Frame() {
   const narrow = useMediaQuery("(max-width: 760px)", undefined, { getInitialValueInEffect: false });
   const [folded, setFolded] = useLocalStorage({
     key: "tawny.nav.folded",

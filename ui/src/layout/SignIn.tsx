@@ -14,7 +14,13 @@ import classes from "./SignIn.module.css";
 /** Where somebody wanted to go who was sent to another server to sign in: that one sends them back to the first page. */
 const WANTED = "tawny.wanted";
 
-/** Shows what is behind it, unless the server does not know who asks, or they have no part in the project of the address. */
+/** Whether the server asks who one is: then there is nothing to be shown but the form. */
+export function useUnknown(): boolean {
+  const { error } = useQuery(meQuery);
+  return error instanceof ApiError && error.status === 401;
+}
+
+/** Shows what is behind it, unless one has no part in the project of the address. */
 export function Door({ children }: { children: ReactNode }) {
   const router = useRouter();
   const { data: me, error } = useQuery(meQuery);
@@ -38,7 +44,6 @@ export function Door({ children }: { children: ReactNode }) {
     if (project && project !== chosenProject()) window.location.reload();
   }, [project]);
   if (!(error instanceof ApiError)) return children;
-  if (error.status === 401) return <SignIn />;
   return chosenProject() && (error.status === 403 || error.status === 400) ? <Elsewhere error={error} /> : children;
 }
 
@@ -62,7 +67,7 @@ function Elsewhere({ error }: { error: ApiError }) {
   );
 }
 
-function SignIn() {
+export function SignIn() {
   useTitle("Sign in");
   const client = useQueryClient();
   const { data: ways } = useQuery(loginWaysQuery);

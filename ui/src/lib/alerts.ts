@@ -2,7 +2,7 @@
 
 import type { Alert, ReviewedRule, Rule, RuleDistance, RuleExplanation, RuleGroup } from "@/api/types";
 import { absolute, count } from "./format";
-import { fixed, upTo } from "./locale";
+import { digits, fixed, upTo } from "./locale";
 import { among, compactObject, text } from "./search";
 
 /** Views of the page of alerts, with how they are called. */
@@ -223,10 +223,10 @@ export function figure(value: number | null | undefined): string {
   ] as const) {
     if (size >= scale) {
       const by = unit === "k" ? 1e3 : scale;
-      return `${Number((value / by).toPrecision(4))}${unit}`;
+      return `${digits(value / by, 4)}${unit}`;
     }
   }
-  return String(Number(value.toPrecision(4)));
+  return digits(value, 4);
 }
 
 /** How much of its threshold a value is. */

@@ -3,7 +3,7 @@
 import type { DashboardPanel, DashboardSpec, DashboardVariable } from "@/api/types";
 import { moment } from "./fleet";
 import { bytes, compact, duration, usd } from "./format";
-import { fixed } from "./locale";
+import { digits, upTo } from "./locale";
 import type { Buckets, Series } from "./series";
 
 export const COLUMNS = 24;
@@ -161,8 +161,9 @@ export function reads(unit: string | undefined): (value: number | null) => strin
 }
 
 const trimmed = (value: number) => {
-  const text = Math.abs(value) >= 100 ? fixed(value, 0) : Math.abs(value) >= 1 ? fixed(value, 2) : value.toPrecision(3);
-  return text.includes(".") && !text.includes("e") ? text.replace(/\.?0+$/, "") : text;
+  const size = Math.abs(value);
+  if (size >= 1) return upTo(value, size >= 100 ? 0 : 2);
+  return size > 0 && size < 1e-6 ? value.toExponential(2) : digits(value, 3);
 };
 
 /** The tone of a number: of the highest threshold it reaches. */

@@ -16,6 +16,8 @@ export interface ExploreSearch {
   step?: string;
   /** Stretches of colour on one another instead of lines. */
   stack?: boolean;
+  /** The line that is shown alone, by its name. */
+  alone?: string;
 }
 
 const time = (value: unknown) => {
@@ -34,6 +36,7 @@ export function readExploreSearch(raw: Record<string, unknown>): ExploreSearch {
     to: time(raw.to),
     step: step && lengthMs(step) ? step : undefined,
     stack: String(raw.stack) === "true" ? true : undefined,
+    alone: text(raw.alone),
   });
 }
 

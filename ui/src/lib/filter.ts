@@ -43,7 +43,12 @@ export type RunsSearch = { [field in Field]?: string[] } & { [bound in Bound]?: 
   columns?: string[];
   /** The run that is looked at beside the list. */
   peek?: string;
+  /** Runs that were chosen, for what is done with several. */
+  chosen?: string[];
 };
+
+/** Runs that an address can hold as chosen. */
+export const CHOSEN_MAX = 100;
 
 export const DEFAULT_FROM = "24h";
 export const DEFAULT_SORT: Sort = "-started_at";
@@ -57,6 +62,8 @@ export function readProject(raw: Record<string, unknown>): ProjectSearch {
   const project = text(raw.project);
   return project ? { project } : {};
 }
+
+const TRACE_ID = /^[0-9a-f]{32}$/;
 
 /** Reads what a URL says; whatever it cannot mean is left out rather than guessed. */
 export function readSearch(raw: Record<string, unknown>): RunsSearch {
@@ -83,7 +90,9 @@ export function readSearch(raw: Record<string, unknown>): RunsSearch {
   const columns = text(raw.columns)?.split(",").filter(Boolean);
   if (columns && columns.length > 0) out.columns = columns;
   const peek = text(raw.peek);
-  if (peek && /^[0-9a-f]{32}$/.test(peek)) out.peek = peek;
+  if (peek && TRACE_ID.test(peek)) out.peek = peek;
+  const chosen = list(raw.chosen).filter((id) => TRACE_ID.test(id));
+  if (chosen.length > 0) out.chosen = chosen.slice(0, CHOSEN_MAX);
   const sort = text(raw.sort);
   if (sort && SORTS.includes(sort.replace(/^-/, "") as SortField) && sort !== DEFAULT_SORT) out.sort = sort as Sort;
   return out;
@@ -179,9 +188,9 @@ export const isFiltered = (search: RunsSearch) => !!search.q || chips(search).le
 
 /** The same list without its restrictions; order, range and live stay. */
 export function cleared(search: RunsSearch): RunsSearch {
-  const { from, to, sort, live, columns } = search;
+  const { from, to, sort, live, columns, chosen } = search;
   return Object.fromEntries(
-    Object.entries({ from, to, sort, live, columns }).filter(([, value]) => value !== undefined),
+    Object.entries({ from, to, sort, live, columns, chosen }).filter(([, value]) => value !== undefined),
   );
 }
 

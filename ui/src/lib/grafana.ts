@@ -103,6 +103,11 @@ function panelOf(
   const fresh = newPanel(before, kind);
   const queries = objects(source.targets).flatMap((target): DashboardQuery[] => {
     const legend = text(target.legendFormat).replace(/^__auto$/, "");
+    // LogQL looks like PromQL, and would find nothing.
+    if ((text(at(target, "datasource", "type")) || text(at(source, "datasource", "type"))) === "loki") {
+      left.push(`${title}: a query in LogQL, which panels do not ask`);
+      return [];
+    }
     if (text(target.expr)) return [{ language: "promql", query: text(target.expr), legend }];
     if (text(target.rawSql)) return [{ language: "sql", query: text(target.rawSql), legend }];
     left.push(`${title}: a query that is neither PromQL nor SQL`);

@@ -1,5 +1,6 @@
 /** What the page of issues shows, and what its URL says. Pure. */
 
+import { digits } from "./locale";
 import { among, compactObject, text } from "./search";
 
 /** Groups of states, with how they are called. */
@@ -61,7 +62,9 @@ export function evidence(values: Record<string, unknown>): [string, string][] {
   return Object.entries(values).flatMap(([name, value]): [string, string][] => {
     const written =
       typeof value === "number"
-        ? String(Math.abs(value) >= 100 ? Math.round(value) : Number(value.toPrecision(3)))
+        ? Math.abs(value) >= 100
+          ? String(Math.round(value))
+          : digits(value, 3)
         : typeof value === "string" || typeof value === "boolean"
           ? String(value)
           : Array.isArray(value) && value.every((each) => typeof each !== "object")

@@ -39,6 +39,16 @@ export const upTo = (value: number, digits: number) => number(0, digits, false).
 /** A number with separators: `12,480`, `12,480.50`. */
 export const grouped = (value: number, digits = 0, most = Math.max(digits, 3)) =>
   number(digits, most, true).format(value);
+/** A number with at most so many significant digits, without separators: `1234`, `0.0012`. */
+export function digits(value: number, most: number): string {
+  const key = `digits ${most}`;
+  let found = numbers.get(key);
+  if (!found) {
+    found = new Intl.NumberFormat(language ?? "en-US", { maximumSignificantDigits: most, useGrouping: false });
+    numbers.set(key, found);
+  }
+  return found.format(value);
+}
 /** A number of any size with so many significant digits. */
 export const significant = (value: number, digits: number) =>
   value.toLocaleString(language ?? "en-US", { maximumSignificantDigits: digits });

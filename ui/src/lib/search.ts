@@ -25,7 +25,16 @@ export interface RunSearch {
   all?: true;
   /** Sub-agents of the transcript that are unfolded where they would be folded, or the other way round. */
   turned?: string[];
+  /** Everything below the first step is folded; absent means nothing is. */
+  fold?: "all";
+  /** Steps of the tree that are folded where they would not be, or the other way round. */
+  bent?: string[];
+  /** Steps of a large run below which more was asked for, as often as it was. */
+  opened?: string[];
 }
+
+/** Steps that an address names at most, for each of its lists. */
+const STEPS_NAMED = 200;
 
 /** A span's id, as URLs name it. */
 const SPAN_ID = /^[0-9a-f]{16}$/;
@@ -41,7 +50,10 @@ export const compactObject = <T extends object>(value: T): T =>
 export function readRunSearch(raw: Record<string, unknown>): RunSearch {
   const step = text(raw.step);
   const view = among(RUN_VIEWS, raw.view);
-  const turned = [raw.turned].flat().filter((id): id is string => typeof id === "string" && SPAN_ID.test(id));
+  const steps = (value: unknown) => {
+    const ids = [value].flat().filter((id): id is string => typeof id === "string" && SPAN_ID.test(id));
+    return ids.length > 0 ? ids.slice(0, STEPS_NAMED) : undefined;
+  };
   return compactObject<RunSearch>({
     step: step && SPAN_ID.test(step) ? step : undefined,
     tab: among(STEP_TABS, raw.tab),
@@ -51,7 +63,10 @@ export function readRunSearch(raw: Record<string, unknown>): RunSearch {
     at: raw.at !== undefined && Number(raw.at) >= 0 ? Number(raw.at) : undefined,
     look: text(raw.look),
     all: String(raw.all) === "true" || undefined,
-    turned: turned.length > 0 ? turned : undefined,
+    turned: steps(raw.turned),
+    fold: raw.fold === "all" ? "all" : undefined,
+    bent: steps(raw.bent),
+    opened: steps(raw.opened),
   });
 }
 

@@ -1,5 +1,6 @@
 /** Where a step lies on the time axis of its run. */
 import { parse } from "./format";
+import { digits, upTo } from "./locale";
 
 export interface Timed {
   started_at: string;
@@ -79,11 +80,13 @@ export function ticks(wholeMs: number, most: number): number[] {
 /** A tick's label: an offset in the unit of the distance between ticks. */
 export function tickLabel(offsetMs: number, stepMs: number): string {
   if (offsetMs === 0) return "0";
-  if (stepMs < 1) return `${Number(offsetMs.toPrecision(4))} ms`;
+  if (stepMs < 1) return `${digits(offsetMs, 4)} ms`;
   if (stepMs < SECOND && offsetMs < SECOND) return `${Math.round(offsetMs)} ms`;
-  if (offsetMs < MINUTE) return `${Number((offsetMs / SECOND).toFixed(3))} s`;
+  if (offsetMs < MINUTE) return `${upTo(offsetMs / SECOND, 3)} s`;
   const hours = Math.floor(offsetMs / HOUR);
   const minutes = Math.floor((offsetMs % HOUR) / MINUTE);
-  const seconds = Number(((offsetMs % MINUTE) / SECOND).toFixed(3));
-  return [hours && `${hours} h`, minutes && `${minutes} m`, seconds && `${seconds} s`].filter(Boolean).join(" ");
+  const seconds = upTo((offsetMs % MINUTE) / SECOND, 3);
+  return [hours && `${hours} h`, minutes && `${minutes} m`, seconds !== "0" && `${seconds} s`]
+    .filter(Boolean)
+    .join(" ");
 }

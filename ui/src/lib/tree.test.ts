@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { buildTree, guides, reveal, visibleRows } from "./tree";
+import { bend, buildTree, foldedSteps, guides, hiding, visibleRows } from "./tree";
 
 //  a
 //  ├ b
@@ -62,10 +62,18 @@ describe("a tree of steps", () => {
     expect(rows.map(guides)).toEqual([[], [false], [false, false]]);
   });
 
-  it("opens exactly what hides a step", () => {
-    expect([...reveal(nodes, new Set(["a", "b", "e"]), "d")]).toEqual(["e"]);
-    const folded = new Set(["e"]);
-    expect(reveal(nodes, folded, "d")).toBe(folded);
+  it("names exactly what hides a step", () => {
+    expect(hiding(nodes, new Set(["a", "b", "e"]), "d")).toEqual(["b", "a"]);
+    expect(hiding(nodes, new Set(["e"]), "d")).toEqual([]);
+  });
+
+  it("folds what an address says: nothing or everything, and single steps the other way round", () => {
+    expect([...foldedSteps(nodes, undefined, ["b"])]).toEqual(["b"]);
+    const all = foldedSteps(nodes, "all", []);
+    // The root stays open, and a step with nothing below it is not folded.
+    expect([all.has("a"), all.has("b"), all.has("d")]).toEqual([false, true, false]);
+    expect(foldedSteps(nodes, "all", ["b"]).has("b")).toBe(false);
+    expect(bend(bend([], ["b"]), ["b", "a"])).toEqual(["a"]);
   });
 
   it("survives depths that skip levels and an empty run", () => {

@@ -86,6 +86,25 @@ export function visibleRows<S extends TreeStep>(
   });
 }
 
+/** Steps that are folded: none or all below the roots, and of those `bent` the other way round. */
+export function foldedSteps<S extends TreeStep>(
+  nodes: readonly Node<S>[],
+  fold: "all" | undefined,
+  bent: readonly string[],
+): ReadonlySet<string> {
+  const out = new Set<string>();
+  if (fold) for (const node of nodes) if (node.end > node.index + 1 && node.parent >= 0) out.add(node.step.span_id);
+  for (const id of bent) if (!out.delete(id)) out.add(id);
+  return out;
+}
+
+/** `bent` after a step was turned the other way. */
+export const bend = (bent: readonly string[], ids: readonly string[]): string[] => {
+  const out = new Set(bent);
+  for (const id of ids) if (!out.delete(id)) out.add(id);
+  return [...out];
+};
+
 /** For each level from the top: whether a line goes on downwards there. The last entry is the row's own level; roots have none. */
 export function guides<S extends TreeStep>(row: Row<S>): boolean[] {
   const out: boolean[] = [];
@@ -93,19 +112,16 @@ export function guides<S extends TreeStep>(row: Row<S>): boolean[] {
   return out.reverse();
 }
 
-/** The collapsed set with every ancestor of `spanId` opened, or the same set where nothing hides it. */
-export function reveal<S extends TreeStep>(
+/** Folded steps that hide `spanId`: those above it. */
+export function hiding<S extends TreeStep>(
   nodes: readonly Node<S>[],
   collapsed: ReadonlySet<string>,
   spanId: string,
-): ReadonlySet<string> {
+): string[] {
   const at = nodes.findIndex((node) => node.step.span_id === spanId);
-  const hiding: string[] = [];
+  const out: string[] = [];
   for (let up = at >= 0 ? nodes[at]!.parent : -1; up >= 0; up = nodes[up]!.parent) {
-    if (collapsed.has(nodes[up]!.step.span_id)) hiding.push(nodes[up]!.step.span_id);
+    if (collapsed.has(nodes[up]!.step.span_id)) out.push(nodes[up]!.step.span_id);
   }
-  if (hiding.length === 0) return collapsed;
-  const out = new Set(collapsed);
-  for (const id of hiding) out.delete(id);
   return out;
 }

@@ -11,22 +11,25 @@ export function useCopy(): { said: Copied; copy: (text: string) => void } {
   const [said, setSaid] = useState<Copied>();
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
   useEffect(() => () => clearTimeout(timer.current), []);
-  const copy = (text: string) => {
-    const say = (done: boolean) => {
+  const copy = (text: string) =>
+    copyText(text, (done) => {
       setSaid(done ? "copied" : "failed");
       clearTimeout(timer.current);
       timer.current = setTimeout(() => setSaid(undefined), SAID_MS);
-    };
-    // Browsers give no clipboard to pages over plain HTTP, which is how many reach a server of their own network.
-    const { clipboard } = navigator as { clipboard?: Clipboard };
-    if (clipboard)
-      clipboard.writeText(text).then(
-        () => say(true),
-        () => say(bySelection(text)),
-      );
-    else say(bySelection(text));
-  };
+    });
   return { said, copy };
+}
+
+/** Copies a text; `say` is told whether it was. */
+export function copyText(text: string, say: (done: boolean) => void = () => {}) {
+  // Browsers give no clipboard to pages over plain HTTP, which is how many reach a server of their own network.
+  const { clipboard } = navigator as { clipboard?: Clipboard };
+  if (clipboard)
+    clipboard.writeText(text).then(
+      () => say(true),
+      () => say(bySelection(text)),
+    );
+  else say(bySelection(text));
 }
 
 /** The older way: what is selected is copied. */

@@ -34,7 +34,7 @@ const MAX_TEXT: usize = 1_000;
 pub async fn retention(State(app): State<Arc<App>>, params: Params) -> Result<Json<RetentionAnswer>, Problem> {
     params.end()?;
     let project = app.project();
-    let report = StoreReport::from(app.store()?.report()?);
+    let layers = layers(app.store()?, &project)?;
     let own = Arc::clone(&project);
     let (holds, counts) = app
         .with_state(move |state| state.read(|conn| Ok((holds::list(conn, Some(&own))?, sampling::counts(conn, &own)?))))
@@ -54,7 +54,7 @@ pub async fn retention(State(app): State<Arc<App>>, params: Params) -> Result<Js
         set_by: set_by.to_owned(),
     });
     Ok(Json(RetentionAnswer {
-        layers: report.retention.into_iter().filter(|layer| layer.project == *project).collect(),
+        layers,
         derived: derived.to_vec(),
         holds: holds.into_iter().map(HoldInfo::from).collect(),
         sampling: app.settings.sampling.is_some().then_some(SamplingInfo {
@@ -63,6 +63,28 @@ pub async fn retention(State(app): State<Arc<App>>, params: Params) -> Result<Js
             waiting: counts.waiting,
         }),
     }))
+}
+
+/// What is kept of a project and for how long. The store's report begins with the first segment; the settings hold before.
+fn layers(held: &store::Store, project: &str) -> Result<Vec<StoreRetention>, Problem> {
+    let report = StoreReport::from(held.report()?);
+    let mut layers: Vec<StoreRetention> =
+        report.retention.into_iter().filter(|layer| layer.project == project).collect();
+    for layer in store::Layer::ALL {
+        if let Some(kept) = held.keeps(project, layer)
+            && !layers.iter().any(|known| known.layer == layer.name())
+        {
+            let (project, layer) = (project.to_owned(), layer.name().to_owned());
+            layers.push(StoreRetention {
+                project,
+                layer,
+                keep_seconds: Some(kept.as_secs()),
+                next: None,
+                dropped: None,
+            });
+        }
+    }
+    Ok(layers)
 }
 
 /// How long findings are kept in every project that has some, and those that go within a day of the first.

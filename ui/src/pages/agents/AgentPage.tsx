@@ -301,7 +301,7 @@ function columns(list: Version[], agent: string): Column<Version>[] {
         </Moved>
       ),
     },
-    { key: "steps", name: "Steps a run", cell: (row) => row.steps?.toFixed(1) ?? "–" },
+    { key: "steps", name: "Steps a run", cell: (row) => (row.steps === null ? "–" : fixed(row.steps, 1)) },
     { key: "first", name: "First", cell: (row) => <Ago at={row.first} /> },
     { key: "last", name: "Last", cell: (row) => <Ago at={row.last} /> },
   ];

@@ -193,7 +193,7 @@ export function CostsPage() {
           ) : (
             <Table
               label={`Costs by ${name(by).toLowerCase()}`}
-              columns={columns(search, by, range, rows.data.total.cost_usd, change)}
+              columns={columns(search, by, range, rows.data, change)}
               rows={rows.data.rows}
               rowKey={(row) => row.by.join("\n")}
               sort={search.order ?? COSTS_ORDER}
@@ -285,7 +285,7 @@ function columns(
   search: CostsSearch,
   by: CostKey,
   range: { from: string; to: string },
-  total: number,
+  { rows, total: { cost_usd: total } }: { rows: CostRow[]; total: { cost_usd: number } },
   filter: (more: Partial<CostsSearch>) => void,
 ): Column<CostRow>[] {
   const key = (row: CostRow) => row.by[0] ?? null;
@@ -323,7 +323,8 @@ function columns(
         );
       },
     },
-    ...(by === "agent"
+    // Sums of it are kept by agent alone: under a filter nobody knows it.
+    ...(by === "agent" && rows.some((row) => row.delegated_usd != null)
       ? [
           {
             key: "delegated",

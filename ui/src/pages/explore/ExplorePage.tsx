@@ -56,7 +56,7 @@ export function ExplorePage() {
     const next = [...queries];
     if (text.trim()) next[at] = text.trim();
     else next.splice(at, 1);
-    set({ expr: next.length > 0 ? next : undefined });
+    set({ expr: next.length > 0 ? next : undefined, alone: undefined });
   };
   const shown = queries.length > 0 ? queries : [""];
 
@@ -112,7 +112,7 @@ export function ExplorePage() {
             variant="default"
             leftSection={<IconPlus size={14} stroke={1.8} />}
             disabled={queries.length === 0 || queries.length >= QUERIES_MAX}
-            onClick={() => set({ expr: [...queries, queries.at(-1)!] })}
+            onClick={() => set({ expr: [...queries, queries.at(-1)!], alone: undefined })}
           >
             Query
           </Button>
@@ -124,7 +124,7 @@ export function ExplorePage() {
             </Menu.Target>
             <Menu.Dropdown>
               {EXAMPLES.map((example) => (
-                <Menu.Item key={example.title} onClick={() => set({ expr: example.queries })}>
+                <Menu.Item key={example.title} onClick={() => set({ expr: example.queries, alone: undefined })}>
                   {example.title}
                 </Menu.Item>
               ))}
@@ -152,6 +152,8 @@ export function ExplorePage() {
             kind={search.stack ? "bars" : "lines"}
             live={!search.to}
             onStretch={stretch}
+            alone={search.alone}
+            onAlone={(alone) => set({ alone }, true)}
           />
         )}
       </div>

@@ -1,7 +1,7 @@
 /** Queries over time in one chart, with a legend that tells last, mean and highest of each line. */
 import { useComputedColorScheme } from "@mantine/core";
 import { useQueries } from "@tanstack/react-query";
-import { useMemo, useState } from "react";
+import { useMemo } from "react";
 import { rangeQuery } from "@/api/promql";
 import { figure } from "@/lib/alerts";
 import { letter } from "@/lib/explore";
@@ -26,9 +26,12 @@ interface Props {
   kind: "lines" | "bars";
   live: boolean;
   onStretch: (from: number, to: number) => void;
+  /** The line that is shown alone. */
+  alone: string | undefined;
+  onAlone: (name: string | undefined) => void;
 }
 
-export function Graph({ queries, time, kind, live, onStretch }: Props) {
+export function Graph({ queries, time, kind, live, onStretch, alone, onAlone }: Props) {
   const start = time.starts[0] ?? 0;
   const end = time.starts.at(-1) ?? 0;
   const answers = useQueries({
@@ -48,7 +51,6 @@ export function Graph({ queries, time, kind, live, onStretch }: Props) {
     [...found, time, queries.length],
   );
   const total = found.reduce((sum, data) => sum + (data?.resultType === "matrix" ? data.result.length : 0), 0);
-  const [alone, setAlone] = useState<string>();
   const shown =
     alone && lines.some((each) => each.name === alone) ? lines.filter((each) => each.name === alone) : lines;
   const failed = answers.flatMap((answer, at) => (answer.isError ? [{ at, error: answer.error }] : []));
@@ -87,7 +89,7 @@ export function Graph({ queries, time, kind, live, onStretch }: Props) {
             height={340}
             onStretch={onStretch}
           />
-          <Legend lines={lines} colour={colour} alone={alone} onAlone={setAlone} />
+          <Legend lines={lines} colour={colour} alone={alone} onAlone={onAlone} />
           {total > lines.length && (
             <p className={classes.note}>
               The {count(lines.length)} highest of {plural(total, "series", "series")}. Aggregate with sum by (…) or

@@ -4,6 +4,7 @@ import { IconArrowLeft } from "@tabler/icons-react";
 import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
 import type { Run, RunAnswer } from "@/api/types";
+import type { CostsSearch } from "@/lib/costs";
 import { absolute, compact, count, duration, plural, usd } from "@/lib/format";
 import { zone } from "@/lib/locale";
 import { KIND_LOOK, KindMix } from "@/theme/kinds";
@@ -188,8 +189,16 @@ function Totals({ run }: { run: Run }) {
       />
       <Total
         name="Cost"
-        value={usd(run.cost_usd)}
-        hint={run.cost_usd == null ? "No step says what it cost" : `$${run.cost_usd}`}
+        value={
+          run.cost_usd == null ? (
+            "–"
+          ) : (
+            <Link to="/costs" search={ledgerOf(run)}>
+              {usd(run.cost_usd)}
+            </Link>
+          )
+        }
+        hint={run.cost_usd == null ? "No step says what it cost" : `$${run.cost_usd}: its ledger`}
       />
       <Total
         name="Errors"
@@ -208,9 +217,16 @@ function Totals({ run }: { run: Run }) {
   );
 }
 
+/** Its entries among all costs: those of its own time, whenever it was. */
+const ledgerOf = ({ trace_id, started_at, ended_at }: Run): CostsSearch => ({
+  run: [trace_id],
+  from: started_at,
+  ...(ended_at ? { to: ended_at } : {}),
+});
+
 interface TotalProps {
   name: string;
-  value: string;
+  value: ReactNode;
   note?: ReactNode;
   hint?: string;
   tone?: "error";

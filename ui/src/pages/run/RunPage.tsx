@@ -38,7 +38,7 @@ export function RunPage() {
   const search = useSearch({ from: "/runs/$traceId" });
   const navigate = useNavigate({ from: "/runs/$traceId" });
   const narrow = useMediaQuery("(max-width: 900px)", undefined, { getInitialValueInEffect: false }) ?? false;
-  const { query, steps, open } = useSteps(traceId, search.step, search.find);
+  const { query, steps } = useSteps(traceId, search.step, search.find, search.opened);
   const logs = useQuery(runLogsQuery(traceId));
   const client = useQueryClient();
   useTitle(query.data?.run.name ?? "Run");
@@ -160,7 +160,7 @@ export function RunPage() {
             run={data.run}
             steps={steps}
             pinned={pinned}
-            onOpen={open}
+            onOpen={(step) => set({ opened: [...(search.opened ?? []), step] })}
             selected={selected}
             search={search}
             set={set}

@@ -18,7 +18,7 @@ import { parse } from "@/lib/format";
 import type { RunSearch } from "@/lib/search";
 import { mentions } from "@/lib/step";
 import { extent, tickLabel, ticks } from "@/lib/timeline";
-import { buildTree, reveal, visibleRows } from "@/lib/tree";
+import { bend, buildTree, foldedSteps, hiding, visibleRows } from "@/lib/tree";
 import { Empty } from "@/ui/States";
 import { stepKeys, useKeys } from "@/ui/useKeys";
 import { useNow } from "@/ui/useNow";
@@ -29,6 +29,7 @@ import classes from "./StepsPanel.module.css";
 
 const ROW = 30;
 const estimateSize = () => ROW;
+const NONE: readonly string[] = [];
 
 interface Props {
   run: Run;
@@ -44,7 +45,6 @@ interface Props {
 export function StepsPanel({ run, steps, selected, search, set, pinned, onOpen }: Props) {
   const scroller = useRef<HTMLDivElement>(null);
   const field = useRef<HTMLInputElement>(null);
-  const [collapsed, setCollapsed] = useState<ReadonlySet<string>>(new Set());
   const { ref: axisRef, width: axisWidth } = useElementSize();
   const client = useQueryClient();
   const [playing, setPlaying] = useState(false);
@@ -56,6 +56,12 @@ export function StepsPanel({ run, steps, selected, search, set, pinned, onOpen }
   const now = running ? tick : 0;
   const axis = useMemo(() => extent(steps, now), [steps, now]);
   const nodes = useMemo(() => buildTree(steps), [steps]);
+  const bent = search.bent ?? NONE;
+  const collapsed = useMemo(() => foldedSteps(nodes, search.fold, bent), [nodes, search.fold, bent]);
+  const turn = (ids: readonly string[]) => {
+    const next = bend(bent, ids);
+    set({ bent: next.length > 0 ? next : undefined });
+  };
   const needle = search.find?.trim().toLowerCase();
   const rows = useMemo(
     () => visibleRows(nodes, collapsed, needle ? (step) => mentions(step, needle) : undefined),
@@ -76,9 +82,13 @@ export function StepsPanel({ run, steps, selected, search, set, pinned, onOpen }
 
   const selectedId = selected?.span_id;
   const at = useMemo(() => rows.findIndex((row) => row.step.span_id === selectedId), [rows, selectedId]);
+  // What an address says is folded stays so; whoever goes on to another step sees it.
+  const shownFirst = useRef(selectedId);
   // biome-ignore lint/correctness/useExhaustiveDependencies: only another selection moves the list
   useEffect(() => {
-    if (selectedId) setCollapsed((before) => reveal(nodes, before, selectedId));
+    const above = selectedId && selectedId !== shownFirst.current ? hiding(nodes, collapsed, selectedId) : NONE;
+    shownFirst.current = undefined;
+    if (above.length > 0) turn(above);
     if (at >= 0) virtual.scrollToIndex(at, { align: "auto" });
   }, [selectedId]);
 
@@ -86,28 +96,21 @@ export function StepsPanel({ run, steps, selected, search, set, pinned, onOpen }
     const row = rows[index];
     if (row) set({ step: row.step.span_id });
   };
-  const fold = useCallback(
-    (spanId: string, folded: boolean) =>
-      setCollapsed((before) => {
-        const next = new Set(before);
-        if (folded) next.add(spanId);
-        else next.delete(spanId);
-        return next;
-      }),
-    [],
-  );
-  const latest = useRef({ set, onOpen });
+  const fold = (spanId: string, folded: boolean) => {
+    if (collapsed.has(spanId) !== folded) turn([spanId]);
+  };
+  const latest = useRef({ set, onOpen, fold });
   useEffect(() => {
-    latest.current = { set, onOpen };
+    latest.current = { set, onOpen, fold };
   });
   const actions = useMemo(
     (): RowActions => ({
       select: (step) => latest.current.set({ step }),
       hover: (spanId) => void client.prefetchQuery(stepQuery(run.trace_id, spanId)),
-      fold,
+      fold: (spanId, folded) => latest.current.fold(spanId, folded),
       open: (spanId) => latest.current.onOpen(spanId),
     }),
-    [client, run.trace_id, fold],
+    [client, run.trace_id],
   );
   // Of a hundred thousand rows these take milliseconds, and scrolling draws anew with each frame.
   const failed = useMemo(() => rows.flatMap((row, index) => (row.step.status === "error" ? [index] : [])), [rows]);
@@ -199,23 +202,12 @@ export function StepsPanel({ run, steps, selected, search, set, pinned, onOpen }
           </ActionIcon>
         </Tooltip>
         <Tooltip label="Fold everything">
-          <ActionIcon
-            aria-label="Fold everything"
-            onClick={() =>
-              setCollapsed(
-                new Set(
-                  nodes
-                    .filter((node) => node.end > node.index + 1 && node.parent >= 0)
-                    .map((node) => node.step.span_id),
-                ),
-              )
-            }
-          >
+          <ActionIcon aria-label="Fold everything" onClick={() => set({ fold: "all", bent: undefined })}>
             <IconFold size={16} stroke={1.7} />
           </ActionIcon>
         </Tooltip>
         <Tooltip label="Unfold everything">
-          <ActionIcon aria-label="Unfold everything" onClick={() => setCollapsed(new Set())}>
+          <ActionIcon aria-label="Unfold everything" onClick={() => set({ fold: undefined, bent: undefined })}>
             <IconUnfold size={15} stroke={1.7} />
           </ActionIcon>
         </Tooltip>

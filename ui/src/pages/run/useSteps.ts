@@ -1,18 +1,29 @@
 /** The steps of a run as far as they were fetched: the upper ones of a large run first, the others when they are asked for. */
 import { useQueries, useQuery } from "@tanstack/react-query";
-import { useDeferredValue, useEffect, useMemo, useRef, useState } from "react";
+import { useDeferredValue, useEffect, useMemo, useRef } from "react";
 import { runFindQuery, runPartQuery, runQuery } from "@/api/queries";
 import type { Step } from "@/api/types";
 import { stepsBelow, unfold } from "@/lib/fold";
 
-export function useSteps(traceId: string, wanted: string | undefined, find: string | undefined) {
+const NONE: readonly string[] = [];
+/** By then steps are asked for by the million. */
+const TIMES_MAX = 5;
+
+/** `opened` names steps below which more was asked for, as often as it was: each time gives more of them. */
+export function useSteps(
+  traceId: string,
+  wanted: string | undefined,
+  find: string | undefined,
+  opened: readonly string[] = NONE,
+) {
   const query = useQuery(runQuery(traceId, wanted));
-  // How often the steps below one were asked for; each time gives more of them.
-  const [opened, setOpened] = useState<ReadonlyMap<string, number>>(new Map());
-  // biome-ignore lint/correctness/useExhaustiveDependencies: another run starts folded
-  useEffect(() => setOpened(new Map()), [traceId]);
+  const times = useMemo(() => {
+    const out = new Map<string, number>();
+    for (const id of opened) out.set(id, Math.min(TIMES_MAX, (out.get(id) ?? 0) + 1));
+    return [...out];
+  }, [opened]);
   const parts = useQueries({
-    queries: [...opened].map(([under, times]) => runPartQuery(traceId, under, stepsBelow(times))),
+    queries: times.map(([under, often]) => runPartQuery(traceId, under, stepsBelow(often))),
     combine: (answers) => answers.map((answer) => answer.data?.steps),
   });
   const base = query.data?.steps;
@@ -37,7 +48,5 @@ export function useSteps(traceId: string, wanted: string | undefined, find: stri
   return {
     query,
     steps: ((large && needle && found.data?.steps) || steps || []) as Step[],
-    /** Fetches steps below one, and more of them each time. */
-    open: (spanId: string) => setOpened((before) => new Map(before).set(spanId, (before.get(spanId) ?? 0) + 1)),
   };
 }

@@ -1,16 +1,24 @@
 /** What can be done with the runs that were chosen in the list. */
 import { Button, CloseButton } from "@mantine/core";
 import { IconCopy, IconGitCompare, IconTerminal2, IconThumbUp } from "@tabler/icons-react";
-import { useMutation } from "@tanstack/react-query";
+import { useMutation, useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
+import { inProject } from "@/api/project";
 import { markRun } from "@/api/queries";
+import { meQuery } from "@/api/settings";
 import { COMPARED_MAX, comparing } from "@/lib/compare";
+import { CHOSEN_MAX } from "@/lib/filter";
 import { plural } from "@/lib/format";
 import { useCopy } from "@/ui/useCopy";
 import classes from "./Marked.module.css";
 
+/** A command that fetches the run as it was sent; with a key where the server asks for one. */
+const asCurl = (id: string, closed: boolean) =>
+  `curl -sS ${closed ? '-H "authorization: Bearer $TAWNY_KEY" ' : ""}'${location.origin}${inProject(`/api/v1/runs/${id}/raw`)}'`;
+
 export function Marked({ marked, onClear }: { marked: ReadonlySet<string>; onClear: () => void }) {
   const { said, copy } = useCopy();
+  const { data: me } = useQuery(meQuery);
   const good = useMutation({
     mutationFn: (ids: ReadonlySet<string>) => Promise.all([...ids].map((id) => markRun(id, true))),
   });
@@ -20,7 +28,9 @@ export function Marked({ marked, onClear }: { marked: ReadonlySet<string>; onCle
   const tooMany = marked.size > COMPARED_MAX;
   return (
     <section className={classes.bar} aria-label="Chosen runs">
-      <span>{plural(marked.size, "run")} chosen</span>
+      <span>
+        {plural(marked.size, "run")} chosen{marked.size >= CHOSEN_MAX && ", no more fit"}
+      </span>
       <Button
         variant="default"
         title={tooMany ? `The first ${COMPARED_MAX} are compared` : undefined}
@@ -39,7 +49,7 @@ export function Marked({ marked, onClear }: { marked: ReadonlySet<string>; onCle
       <Button
         variant="default"
         leftSection={<IconTerminal2 size={15} stroke={1.7} />}
-        onClick={() => copy([...marked].map((id) => `curl -sS ${location.origin}/api/v1/runs/${id}/raw`).join("\n"))}
+        onClick={() => copy([...marked].map((id) => asCurl(id, me?.closed ?? false)).join("\n"))}
       >
         Copy as curl
       </Button>

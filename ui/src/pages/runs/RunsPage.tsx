@@ -4,10 +4,10 @@ import { useDisclosure, useLocalStorage, useMediaQuery } from "@mantine/hooks";
 import { IconArrowUp, IconFilter, IconLayoutSidebar } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
-import { useCallback, useEffect, useRef, useState } from "react";
+import { useCallback, useEffect, useMemo, useRef } from "react";
 import { newestRunQuery } from "@/api/queries";
 import { PageHeader } from "@/layout/PageHeader";
-import { cleared, DEFAULT_FROM, isFiltered } from "@/lib/filter";
+import { CHOSEN_MAX, cleared, DEFAULT_FROM, isFiltered } from "@/lib/filter";
 import { absolute, count, plural } from "@/lib/format";
 import { FirstTrace } from "@/pages/connect/FirstTrace";
 import { rememberList } from "@/ui/lastList";
@@ -48,16 +48,20 @@ export function RunsPage() {
     void navigate({ search: (before) => ({ ...before, live: on ? undefined : false }), replace: true });
   useKeys({ l: () => setLive(!live) });
 
-  const [marked, setMarked] = useState<ReadonlySet<string>>(new Set());
+  const { chosen } = search;
+  const marked = useMemo<ReadonlySet<string>>(() => new Set(chosen), [chosen]);
   const mark = useCallback(
     (traceId: string) =>
-      setMarked((before) => {
-        const next = new Set(before);
-        if (!next.delete(traceId)) next.add(traceId);
-        return next;
+      void navigate({
+        search: ({ chosen = [], ...before }) => {
+          const next = chosen.includes(traceId) ? chosen.filter((id) => id !== traceId) : [...chosen, traceId];
+          return next.length > 0 ? { ...before, chosen: next.slice(0, CHOSEN_MAX) } : before;
+        },
+        replace: true,
       }),
-    [],
+    [navigate],
   );
+  const markNone = () => void navigate({ search: (before) => ({ ...before, chosen: undefined }), replace: true });
   const closePeek = () => void navigate({ search: (before) => ({ ...before, peek: undefined }), replace: true });
 
   const total = query.data?.pages[0]?.total;
@@ -157,7 +161,7 @@ export function RunsPage() {
                   />
                 )}
               </section>
-              <Marked marked={marked} onClear={() => setMarked(new Set())} />
+              <Marked marked={marked} onClear={markNone} />
             </div>
             {search.peek && !narrow && (
               <aside className={classes.peek} aria-label="Run">

@@ -1,6 +1,6 @@
 /** The runs as a dense table of which only the rows in sight exist; as cards where there is little room. */
 import { useElementSize, useMediaQuery } from "@mantine/hooks";
-import { IconArrowDown, IconArrowUp, IconLayoutSidebarRight } from "@tabler/icons-react";
+import { IconArrowDown, IconArrowUp, IconLayoutBottombarExpand, IconLayoutSidebarRight } from "@tabler/icons-react";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { type RefObject, useEffect, useMemo, useState } from "react";
@@ -105,6 +105,14 @@ export function RunsTable({ rows, search, arrived, hasMore, loadingMore, onMore,
                   {run.cost_usd != null && <span>{usd(run.cost_usd)}</span>}
                 </span>
               </Link>
+              <button
+                type="button"
+                className={classes.look}
+                aria-label={`Look at ${runName(run.name)} here`}
+                onClick={() => peek(run.trace_id)}
+              >
+                <IconLayoutBottombarExpand size={18} stroke={1.6} aria-hidden />
+              </button>
             </li>
           );
         })}

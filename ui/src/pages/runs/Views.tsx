@@ -30,7 +30,7 @@ export function Views({ search }: { search: RunsSearch }) {
     getInitialValueInEffect: false,
   });
   const [name, setName] = useState("");
-  const { peek: _, ...kept } = search;
+  const { peek: _, chosen: __, ...kept } = search;
   const query = stringifySearch(kept);
   const current = [...saved, ...GIVEN].find((view) => view.query === query);
   const open = (view: View) => void navigate({ to: "/runs", search: readSearch(parseSearch(view.query)) });

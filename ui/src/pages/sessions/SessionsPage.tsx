@@ -40,8 +40,18 @@ export function SessionsPage() {
   const rows = query.data?.pages.flatMap((page) => page.sessions) ?? [];
   const [text, setText] = useState(search.q ?? "");
   const field = useRef<HTMLInputElement>(null);
-  const apply = (q: string) =>
+  const sent = useRef(search.q ?? "");
+  useEffect(() => {
+    // The URL changed by other means: the field follows it.
+    if ((search.q ?? "") !== sent.current) {
+      sent.current = search.q ?? "";
+      setText(search.q ?? "");
+    }
+  }, [search.q]);
+  const apply = (q: string) => {
+    sent.current = q.trim();
     void navigate({ search: (before) => ({ ...before, q: q.trim() || undefined }), replace: true });
+  };
   const later = useDebouncedCallback(apply, 250);
   useKeys({ "/": () => field.current?.select() });
 

@@ -181,10 +181,10 @@ function Make({ closes, onMade }: { closes: boolean; onMade: (name: string, key:
           <Checkbox key={scope} value={scope} label={`${scope}: ${what}`} mt={12} size="xs" />
         ))}
       </Checkbox.Group>
-      {closes && !scopes.includes("admin") && (
+      {closes && (
         <p data-tone="warn">
-          It is the first: from then on the server asks everybody for a key or a password. Add yourself under People
-          first, or this page is closed to you too.
+          It is the first: from then on the server asks everybody for a key or a password, and pages take no keys. Add
+          yourself under People first, or this page is closed to you too.
         </p>
       )}
       {make.isError && (

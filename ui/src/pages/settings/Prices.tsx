@@ -5,7 +5,7 @@ import { useState } from "react";
 import { budgetsQuery, pricesQuery, putText } from "@/api/money";
 import { reprice } from "@/api/settings";
 import type { PriceRow } from "@/api/types";
-import { absolute, count, usd } from "@/lib/format";
+import { absolute, count, plural, usd } from "@/lib/format";
 import { BoardPanel, type Column, Grid, Table } from "@/ui/Board";
 import { ErrorState, SkeletonRows } from "@/ui/States";
 import classes from "./Settings.module.css";
@@ -147,7 +147,7 @@ function Reprice() {
         </Button>
         {done?.dry_run && done.changed_calls > 0 && (
           <Button loading={run.isPending} onClick={() => run.mutate(false)}>
-            Price {count(done.changed_calls)} calls again
+            Price {plural(done.changed_calls, "call")} again
           </Button>
         )}
       </span>
@@ -159,8 +159,8 @@ function Reprice() {
       {done && (
         <p className="muted" style={{ marginTop: 6 }} aria-live="polite">
           {done.changed_calls === 0
-            ? `Nothing: the ${count(done.runs)} runs kept are priced as they would be now.`
-            : `${count(done.changed_calls)} calls of ${count(done.changed_runs)} runs ${done.dry_run ? "would change" : "changed"}: from ${usd(done.before_usd)} to ${usd(done.after_usd)}.`}
+            ? `Nothing: the runs kept, ${count(done.runs)}, are priced as they would be now.`
+            : `${plural(done.changed_calls, "call")} of ${plural(done.changed_runs, "run")} ${done.dry_run ? "would change" : "changed"}: from ${usd(done.before_usd)} to ${usd(done.after_usd)}.`}
         </p>
       )}
     </div>

@@ -35,17 +35,29 @@ export function SqlPage() {
       return runSql(query, running.current.signal);
     },
   });
+  /** The question that was asked last. */
+  const asked = useRef<string>(undefined);
   const run = (query = text) => {
     if (!query.trim()) return;
+    asked.current = query;
     void navigate({ search: (before) => ({ ...before, q: query }), replace: true });
     answer.mutate(query);
   };
-  // A link to a question shows its answer.
-  // biome-ignore lint/correctness/useExhaustiveDependencies: once, when the page opens
+  const { mutate } = answer;
+  // A link to a question shows its answer, also where the page was open already.
   useEffect(() => {
-    if (q) answer.mutate(q);
-    return () => running.current?.abort();
-  }, []);
+    if (!q || q === asked.current) return;
+    asked.current = q;
+    setText(q);
+    mutate(q);
+  }, [q, mutate]);
+  useEffect(
+    () => () => {
+      running.current?.abort();
+      asked.current = undefined;
+    },
+    [],
+  );
   useKeys({ "/": () => editor.current?.focus() });
 
   const insert = (word: string) => {

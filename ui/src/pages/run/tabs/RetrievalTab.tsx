@@ -1,5 +1,6 @@
 /** What was searched for and what was found, by relevance. */
 import type { RetrievedDocument, Step } from "@/api/types";
+import { digits } from "@/lib/locale";
 import { AnyValue, TextBlock } from "@/ui/TextBlock";
 import { Fold, Section } from "./Section";
 import classes from "./tabs.module.css";
@@ -55,7 +56,7 @@ function Documents({ documents }: { documents: RetrievedDocument[] }) {
                 <span aria-hidden>
                   <i style={{ width: `${(Math.abs(document.score) / best) * 100}%` }} />
                 </span>
-                <b>{Number(document.score.toPrecision(4))}</b>
+                <b>{digits(document.score, 4)}</b>
               </span>
             )}
           </div>
