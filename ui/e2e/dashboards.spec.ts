@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Locator, Page } from "playwright-core";
 import { afterAll, expect, inject, test } from "vitest";
+import { SAMPLE } from "@/lib/dashboard";
 import { ask, URL_UNDER_TEST, until, usableByAll, withBrowser } from "./browser";
 import { newTraceId } from "./otlp";
 import { SETTLED_MS } from "./settled";
@@ -132,6 +133,41 @@ test("panels are moved and resized by the pointer; what is moved stays where it 
     const places = Object.fromEntries(kept!.spec.panels.map(({ id, x, y, w, h }) => [id, [x, y, w, h]]));
     // It lies where two was, which gave way; what stood below it rose.
     expect(places).toEqual({ one: [6, 0, 6, 4], two: [6, 4, 6, 4], three: [0, 0, 4, 6] });
+  });
+});
+
+test("ours asks PromQL and SQL, every panel answers, and it is kept as JSON that comes back as it was", async () => {
+  const spec = { ...SAMPLE, title: `Ours ${newTraceId().slice(0, 6)}` };
+  made.push(spec.title);
+  await visit("/dashboards", async (page) => {
+    const read = async (json: string) => {
+      await page.getByRole("button", { name: "Import" }).click();
+      await page.getByLabel("The JSON").fill(json);
+      await page.getByRole("dialog").getByRole("button", { name: "Import" }).click();
+      await page.getByRole("heading", { name: spec.title }).waitFor();
+    };
+    await read(JSON.stringify(spec));
+    for (const { title } of spec.panels!) await page.getByRole("region", { name: title, exact: true }).waitFor();
+    const table = page.getByRole("region", { name: "Runs by agent" });
+    await table.locator("tbody tr").first().waitFor();
+    expect(await page.locator("main").getByRole("alert").allTextContents()).toEqual([]);
+    await page.getByRole("button", { name: "What to do with the dashboard" }).click();
+    const [file] = await Promise.all([
+      page.waitForEvent("download"),
+      page.getByRole("menuitem", { name: "Export as JSON" }).click(),
+    ]);
+    const kept = JSON.parse(readFileSync(await file.path(), "utf8")) as Dashboard["spec"] & { title: string };
+    expect(kept).toMatchObject({
+      title: spec.title,
+      panels: spec.panels!.map(({ id, x, y, w, h }) => ({ id, x, y, w, h })),
+    });
+    await page.getByRole("button", { name: "What to do with the dashboard" }).click();
+    await page.getByRole("menuitem", { name: "Remove" }).click();
+    await page.getByRole("button", { name: "Remove it" }).click();
+    await page.getByRole("heading", { level: 1, name: "Dashboards" }).waitFor();
+    await read(JSON.stringify(kept));
+    const again = await named(spec.title);
+    expect(again?.spec.panels).toEqual(kept.panels);
   });
 });
 

@@ -66,7 +66,11 @@ test("a large run opens folded, and what is folded away is found and opened", as
     await page.keyboard.press("End");
     await page.locator("[role=treeitem][aria-selected=true][aria-expanded=false]").waitFor();
     await page.keyboard.press("Enter");
-    await until(height, (now) => now > before, "more steps by a key");
+    const more = await until(height, (now) => now > before, "more steps by a key");
+    // What was opened is in the address.
+    await page.reload();
+    await tree.waitFor();
+    await until(height, (now) => now === more, "the same steps, loaded again");
     await page.getByRole("textbox", { name: "Find a step" }).fill("odd_one");
     await page.getByRole("treeitem").filter({ hasText: "odd_one" }).click();
     await page.getByRole("region", { name: "Selected step" }).getByRole("heading", { name: "odd_one" }).waitFor();
@@ -126,6 +130,21 @@ test("a run is looked at beside the list, and two are compared", async () => {
     const compare = page.getByRole("region", { name: "Chosen runs" }).getByRole("link", { name: "Compare them" });
     expect(await compare.getAttribute("href")).toMatch(/^\/compare\?a=[0-9a-f]{32}&b=[0-9a-f]{32}$/);
     expect(await axe(page)).toEqual([]);
+  });
+});
+
+test("runs are chosen by their boxes and compared all at once", async () => {
+  await visit(`/runs?service=${service}&live=false`, async (page) => {
+    const rows = page.locator("[role=row][aria-rowindex]");
+    await rows.nth(2).waitFor();
+    for (const at of [0, 1, 2]) await rows.nth(at).getByRole("checkbox").click();
+    await page.getByRole("region", { name: "Chosen runs" }).getByText("3 runs chosen").waitFor();
+    await page.getByRole("link", { name: "Compare them" }).click();
+    await until(
+      () => page.getByRole("group", { name: "The runs" }).locator("tbody tr").count(),
+      (shown) => shown === 3,
+      "a row for each",
+    );
   });
 });
 
