@@ -10,6 +10,7 @@
 //!
 //! Formats on disk are described in `docs/formats/`.
 
+mod apply;
 mod attributes;
 mod backup;
 mod bloom;

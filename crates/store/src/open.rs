@@ -9,6 +9,7 @@ use std::sync::atomic::AtomicU64;
 use arrow::record_batch::RecordBatch;
 use model::{Run, Timestamp};
 
+use crate::apply::Applier;
 use crate::cache::Cached;
 use crate::calls;
 use crate::catalog::{Catalog, Contents};
@@ -26,7 +27,7 @@ use crate::segment::read::Reader;
 use crate::settings::{RECENT_IDS, Settings};
 use crate::snapshot::SegmentMeta;
 use crate::state::{Counters, Segment, State};
-use crate::store::{Applier, Inner, Machine, Shared, Store};
+use crate::store::{Inner, Machine, Shared, Store};
 use crate::wal::committer::CommitThread;
 use crate::wal::log::LogFigures;
 use crate::wal::replay::Replayed;

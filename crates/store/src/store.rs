@@ -35,7 +35,7 @@ use crate::state::{Segment, State};
 use crate::stats::Stats;
 use crate::threads::{RealThreads, Threads};
 use crate::trace::{Room, TraceView, Within};
-use crate::wal::committer::{Apply, CommitThread, Message, Waiting};
+use crate::wal::committer::{CommitThread, Message, Waiting};
 use crate::wal::log::LogFigures;
 
 /// What a store stands on.
@@ -455,48 +455,4 @@ impl Store {
 /// The result of a task; a task that panicked is an error like another.
 pub(crate) async fn join<T>(task: tokio::task::JoinHandle<Result<T, StoreError>>) -> Result<T, StoreError> {
     task.await.unwrap_or_else(|error| Err(StoreError::Stopped(error.to_string())))
-}
-
-/// Takes durable requests into memory, on the commit thread.
-pub(crate) struct Applier {
-    pub shared: Arc<Shared>,
-    pub resolver: Arc<dyn RunResolver>,
-    pub threads: Arc<dyn Threads>,
-}
-
-impl Applier {
-    fn release(&self, payload: usize, rows: usize) {
-        self.shared.queue_bytes.fetch_sub(payload, Ordering::Relaxed);
-        self.shared.reserved_bytes.fetch_sub(rows, Ordering::Relaxed);
-    }
-}
-
-impl Apply for Applier {
-    fn apply(&mut self, group: Vec<(u64, Entry)>) -> Vec<Committed> {
-        let mut answers = Vec::with_capacity(group.len());
-        let mut changes = Vec::new();
-        {
-            let _gate = self.threads.block_on(self.shared.gate.lock());
-            let mut state = self.shared.state();
-            for (sequence, entry) in group {
-                let (payload, rows) = (entry.payload.len(), entry.rows.bytes());
-                let (committed, changed) = state.apply(sequence, entry.received, entry.rows, &*self.resolver);
-                answers.push(committed);
-                changes.extend(changed);
-                self.release(payload, rows);
-            }
-            self.shared.measure(&state);
-        }
-        for change in changes {
-            // Nobody listens: fine.
-            let _ = self.shared.changed.send(change);
-        }
-        answers
-    }
-
-    fn refused(&mut self, group: Vec<Entry>) {
-        for entry in group {
-            self.release(entry.payload.len(), entry.rows.bytes());
-        }
-    }
 }

@@ -235,7 +235,8 @@ async fn check(runs: Vec<Run>, filters: Vec<RunFilter>, cut: usize) {
     world.put(&runs[..half]).await;
     world.flush().await;
     world.put(&runs[half..]).await;
-    let sort = |at: usize| Sort { key: SortKey::ALL[(at + cut) % SortKey::ALL.len()], descending: at.is_multiple_of(2) };
+    let sort =
+        |at: usize| Sort { key: SortKey::ALL[(at + cut) % SortKey::ALL.len()], descending: at.is_multiple_of(2) };
     let mut lists: Vec<(RunFilter, Sort)> = filters.into_iter().enumerate().map(|(at, it)| (it, sort(at))).collect();
     // By time alone: what most lists ask first.
     let time = |second: usize| Some(model::Timestamp::from_nanos(START + second as i64 * SECOND));

@@ -213,7 +213,7 @@ mod tests {
             agents: Vec::new(),
             service: None,
             workflow: None,
-            session_id: (number % 2 == 0).then(|| "s".into()),
+            session_id: number.is_multiple_of(2).then(|| "s".into()),
             user_id: None,
             agent_version: None,
             query_type: None,
