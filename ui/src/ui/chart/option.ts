@@ -7,16 +7,16 @@ import type { Option } from "./engine";
 import type { TimeChartProps } from "./TimeChart";
 
 /** Colours for series that have none of their own: the step kinds', in an order in which neighbours differ. */
-export function wheel({ kinds }: Palette): string[] {
+export function wheel({ fills }: Palette): string[] {
   return [
-    kinds.llm,
-    kinds.tool,
-    kinds.agent,
-    kinds.evaluator,
-    kinds.retriever,
-    kinds.handoff,
-    kinds.guardrail,
-    kinds.chain,
+    fills.llm,
+    fills.tool,
+    fills.agent,
+    fills.evaluator,
+    fills.retriever,
+    fills.handoff,
+    fills.guardrail,
+    fills.chain,
   ];
 }
 
@@ -84,7 +84,7 @@ export function timeOption(props: TimeChartProps, palette: Palette): Option {
   const colours = wheel(palette);
   const colour = (each: Series, at: number) =>
     props.colour?.(each, palette) ??
-    (each.key === undefined && /others$/.test(each.name) ? palette.faint : colours[at % colours.length]);
+    (each.key === undefined && /others?$/.test(each.name) ? palette.faint : colours[at % colours.length]);
   const earlierColour = (each: Series, at: number) => {
     const now = series.find((one) => one.name === each.name);
     // The sum of all bars is none of them.
@@ -160,6 +160,8 @@ export function timeOption(props: TimeChartProps, palette: Palette): Option {
           at === 0 && threshold
             ? {
                 silent: true,
+                // In front of marks: its name could not be read below them.
+                z: 11,
                 symbol: "none",
                 lineStyle: { color: palette.warn, type: [4, 3], width: 1 },
                 label: {
