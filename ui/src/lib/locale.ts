@@ -81,6 +81,9 @@ function shown(at: number): Date {
   return new Date(Date.UTC(year, month - 1, day, hour, minute, second) + (((at % 1000) + 1000) % 1000));
 }
 
+/** Milliseconds of that: multiples of an hour or a day are round for whoever reads them. */
+export const inZone = (at: number): number => shown(at).getTime();
+
 /** How exactly a moment is told. */
 export type Exact = "day" | "minute" | "second" | "ms";
 const ISO_END = { day: 10, minute: 16, second: 19, ms: 23 } as const;

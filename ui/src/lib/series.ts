@@ -108,7 +108,7 @@ export function byKey(
   const values = time.starts.map((_, place) =>
     rest.reduce<number>((sum, [, each]) => sum + (each.values[place] ?? 0), 0),
   );
-  return [...named, { name: `${rest.length} others`, values }];
+  return [...named, { name: `${rest.length} ${rest.length === 1 ? "other" : "others"}`, values }];
 }
 
 /** One series per quantile asked for. */

@@ -45,8 +45,9 @@ export const AgentsIcon = IconBinaryTree;
 /** The colour of a kind as a CSS value. */
 export const kindColor = (kind: StepKind) => `var(--t-kind-${kind})`;
 
-/** Sets `--kind`, which the style sheets of rows, bars and badges read. */
-export const kindStyle = (kind: StepKind) => ({ "--kind": kindColor(kind) }) as CSSProperties;
+/** Sets `--kind` and, for bars, `--fill`, which the style sheets of rows, bars and badges read. */
+export const kindStyle = (kind: StepKind) =>
+  ({ "--kind": kindColor(kind), "--fill": `var(--t-fill-${kind})` }) as CSSProperties;
 
 /** The icon of a kind on its tinted tile. */
 export function KindTile({ kind, size = 18 }: { kind: StepKind; size?: number }) {

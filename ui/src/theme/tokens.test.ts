@@ -32,6 +32,14 @@ describe.each([
 
   it("no two step kinds share a colour", () => {
     expect(new Set(Object.values(palette.kinds)).size).toBe(STEP_KINDS.length);
+    expect(new Set(Object.values(palette.fills)).size).toBe(STEP_KINDS.length);
+  });
+
+  it("bars and lines stand out from what they lie on (3:1), and what is written on a bar can be read", () => {
+    for (const fill of [...Object.values(palette.fills), palette.okFill, palette.errorFill, palette.runningFill]) {
+      for (const behind of [palette.bg, palette.panel]) expect(contrast(fill, behind), fill).toBeGreaterThanOrEqual(3);
+      expect(contrast(palette.onAccent, fill), `on ${fill}`).toBeGreaterThanOrEqual(4.5);
+    }
   });
 
   it("the focus ring stands out (3:1)", () => {

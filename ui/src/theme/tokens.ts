@@ -55,7 +55,27 @@ export interface Palette {
   warnSurface: string;
   running: string;
   kinds: Record<StepKind, string>;
+  /** Bars and lines in these meanings: surfaces may be lighter than text, and look heavy where they are not. */
+  okFill: string;
+  errorFill: string;
+  runningFill: string;
+  fills: Record<StepKind, string>;
 }
+
+/** By night text and surfaces have the same colours. */
+const nightKinds: Record<StepKind, string> = {
+  agent: "#eaa950",
+  llm: "#91b8fd",
+  tool: "#6ecf9a",
+  retriever: "#4eccd3",
+  embedding: "#67c4f2",
+  reranker: "#9fc769",
+  guardrail: "#f990c4",
+  handoff: "#fc9b6f",
+  chain: "#9aa5b8",
+  evaluator: "#d99bf5",
+  other: "#a8a49e",
+};
 
 /** The night: deep, slightly blue neutrals with one warm light in them. */
 export const night: Palette = {
@@ -80,19 +100,11 @@ export const night: Palette = {
   warn: "#eec55e",
   warnSurface: "#2a2312",
   running: "#f1aa4f",
-  kinds: {
-    agent: "#eaa950",
-    llm: "#91b8fd",
-    tool: "#6ecf9a",
-    retriever: "#4eccd3",
-    embedding: "#67c4f2",
-    reranker: "#9fc769",
-    guardrail: "#f990c4",
-    handoff: "#fc9b6f",
-    chain: "#9aa5b8",
-    evaluator: "#d99bf5",
-    other: "#a8a49e",
-  },
+  kinds: nightKinds,
+  okFill: "#6ecf9a",
+  errorFill: "#fd7f7d",
+  runningFill: "#f1aa4f",
+  fills: nightKinds,
 };
 
 /** The day: warm paper, ink, the same tawny darkened until it can be read. */
@@ -131,9 +143,25 @@ export const day: Palette = {
     evaluator: "#82439d",
     other: "#67635c",
   },
+  okFill: "#2a9d6c",
+  errorFill: "#dc4a4f",
+  runningFill: "#c9821b",
+  fills: {
+    agent: "#c9821b",
+    llm: "#4a7fe0",
+    tool: "#2a9d6c",
+    retriever: "#1c9aa0",
+    embedding: "#2493c4",
+    reranker: "#7a9c2e",
+    guardrail: "#cc5a97",
+    handoff: "#d96a2b",
+    chain: "#8592a8",
+    evaluator: "#a566c4",
+    other: "#938e85",
+  },
 };
 
-/** A palette as CSS custom properties (`--t-text`, `--t-kind-llm`, …). */
+/** A palette as CSS custom properties (`--t-text`, `--t-kind-llm`, `--t-fill-llm`, …). */
 export function cssVariables(palette: Palette): Record<string, string> {
   const out: Record<string, string> = {};
   for (const [name, value] of Object.entries(palette)) {
@@ -141,6 +169,9 @@ export function cssVariables(palette: Palette): Record<string, string> {
       out[`--t-${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`] = value;
     }
   }
-  for (const kind of STEP_KINDS) out[`--t-kind-${kind}`] = palette.kinds[kind];
+  for (const kind of STEP_KINDS) {
+    out[`--t-kind-${kind}`] = palette.kinds[kind];
+    out[`--t-fill-${kind}`] = palette.fills[kind];
+  }
   return out;
 }

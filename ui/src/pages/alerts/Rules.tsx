@@ -110,14 +110,20 @@ function Row({ row: { rule, group, distance }, open, onOpen }: { row: RuleRow; o
           {rule.health === "err" ? "broken" : rule.state === "inactive" ? "quiet" : rule.state}
           {rule.alerts > 1 && ` ${count(rule.alerts)}`}
         </span>
-        <span className="num" title={nearest ? nearestText(nearest.labels) : "No series it could fire for"}>
+        <span
+          className="num"
+          data-says="now"
+          title={nearest ? nearestText(nearest.labels) : "No series it could fire for"}
+        >
           {reads(nearest?.value)}
         </span>
-        <span className="num muted">
+        <span className="num muted" data-says="fires at">
           {distance?.threshold == null ? "–" : `${distance.below ? "<" : ">"} ${reads(distance.threshold)}`}
         </span>
         <Distance near={nearest?.of_threshold} quiet={rule.state === "inactive"} />
-        <span className="num muted">{span(rule.for_seconds)}</span>
+        <span className="num muted" data-says="for">
+          {span(rule.for_seconds)}
+        </span>
       </button>
       {open && <RuleDetail rule={rule} group={group} />}
     </li>

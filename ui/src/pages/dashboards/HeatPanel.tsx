@@ -4,7 +4,7 @@ import { useEffect, useRef } from "react";
 import { compact } from "@/lib/format";
 import type { Buckets } from "@/lib/series";
 import { day, night } from "@/theme/tokens";
-import { tick } from "@/ui/chart/option";
+import { tick, timeAxis } from "@/ui/chart/option";
 
 interface Props {
   rows: { upTo: number; values: (number | null)[] }[];
@@ -33,6 +33,7 @@ export function HeatPanel({ rows, time, say, height, label }: Props) {
           value !== null && value > 0 ? [[at, level, value, Math.log2(value + 1)]] : [],
         ),
       );
+      const times = timeAxis(time);
       const text = { color: palette.faint, fontSize: 11, fontFamily: "inherit" };
       const upTo = (level: number) =>
         Number.isFinite(rows[level]?.upTo) ? `≤ ${say(rows[level]?.upTo ?? null)}` : "more";
@@ -49,10 +50,10 @@ export function HeatPanel({ rows, time, say, height, label }: Props) {
         },
         xAxis: {
           type: "category",
-          data: time.starts.map((at) => tick(at, time.stepMs)),
+          data: times.data,
           axisLine: { lineStyle: { color: palette.border } },
           axisTick: { show: false },
-          axisLabel: { ...text, hideOverlap: true },
+          axisLabel: { ...text, hideOverlap: true, margin: 11, interval: times.interval },
         },
         yAxis: {
           type: "category",

@@ -15,10 +15,10 @@ const LEAD_MS = 3_600_000;
 const BUCKETS = 60;
 
 const COLOURS: Record<string, (palette: Palette) => string> = {
-  ok: (palette) => palette.ok,
-  error: (palette) => palette.error,
+  ok: (palette) => palette.okFill,
+  error: (palette) => palette.errorFill,
   abandoned: (palette) => palette.faint,
-  running: (palette) => palette.running,
+  running: (palette) => palette.runningFill,
 };
 const colour = (series: Series, palette: Palette) => COLOURS[series.name]?.(palette);
 

@@ -26,10 +26,10 @@ import classes from "./LogsPage.module.css";
 const TAIL_MS = 2000;
 
 const COLOURS: Record<string, (palette: Palette) => string> = {
-  fatal: (palette) => palette.error,
-  error: (palette) => palette.error,
+  fatal: (palette) => palette.errorFill,
+  error: (palette) => palette.errorFill,
   warn: (palette) => palette.warn,
-  info: (palette) => palette.kinds.embedding,
+  info: (palette) => palette.fills.embedding,
 };
 const colour = (series: Series, palette: Palette) => COLOURS[series.name]?.(palette) ?? palette.faint;
 
@@ -236,6 +236,7 @@ function Bar({ search, set }: { search: LogsSearch; set: (change: Partial<LogsSe
         <Select
           aria-label="Lowest severity"
           className={classes.severity}
+          size="xs"
           clearable
           placeholder="Any severity"
           value={search.severity ?? null}

@@ -17,7 +17,7 @@ import { PanelHead } from "./Panel";
 const QUEUES = "workflow_queue_depth|agent_workflow_queue_depth|agent_queue_depth|queue_depth";
 
 const colour = (series: Series, palette: Palette) =>
-  series.name === "active" ? palette.running : palette.kinds.handoff;
+  series.name === "active" ? palette.runningFill : palette.fills.handoff;
 
 export function Load({ ask, onStretch }: { ask: Ask; onStretch: (from: number, to: number) => void }) {
   const navigate = useNavigate();

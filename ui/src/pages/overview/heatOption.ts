@@ -4,7 +4,7 @@ import { type Amount, type Cell, edge, levelOf, PER_OCTAVE, span } from "@/lib/h
 import type { Buckets, Mark, Series } from "@/lib/series";
 import type { Palette } from "@/theme/tokens";
 import type { Option } from "@/ui/chart/engine";
-import { happenedIn, marked, plain, tick } from "@/ui/chart/option";
+import { happenedIn, marked, plain, timeAxis } from "@/ui/chart/option";
 
 interface Drawn {
   heat: Cell[];
@@ -22,6 +22,7 @@ export function heatOption({ heat, lines, before, marks, time, spec, palette }: 
   const low = Math.min(...heat.map((cell) => cell.level));
   const high = Math.max(...heat.map((cell) => cell.level));
   const levels = Array.from({ length: high - low + 1 }, (_, at) => low + at);
+  const times = timeAxis(time);
   const label = { color: palette.faint, fontSize: 11, fontFamily: "inherit" };
   const row = (value: number | null) => (value == null ? null : levelOf(value) - low - 0.5);
   const line = (series: Series, style: object) => ({
@@ -52,10 +53,10 @@ export function heatOption({ heat, lines, before, marks, time, spec, palette }: 
     },
     xAxis: {
       type: "category",
-      data: time.starts.map((at) => tick(at, time.stepMs)),
+      data: times.data,
       axisLine: { lineStyle: { color: palette.border } },
       axisTick: { show: false },
-      axisLabel: { ...label, hideOverlap: true },
+      axisLabel: { ...label, hideOverlap: true, margin: 11, interval: times.interval },
     },
     yAxis: {
       type: "category",

@@ -30,15 +30,15 @@ const byName = (words: Record<string, (palette: Palette) => string>) => (series:
   words[series.name]?.(palette);
 
 const STATUS = byName({
-  ok: (palette) => palette.ok,
-  error: (palette) => palette.error,
-  running: (palette) => palette.running,
+  ok: (palette) => palette.okFill,
+  error: (palette) => palette.errorFill,
+  running: (palette) => palette.runningFill,
   abandoned: (palette) => palette.faint,
 });
 const LINES = byName({
-  p50: (palette) => palette.kinds.llm,
-  p95: (palette) => palette.kinds.agent,
-  p99: (palette) => palette.kinds.handoff,
+  p50: (palette) => palette.fills.llm,
+  p95: (palette) => palette.fills.agent,
+  p99: (palette) => palette.fills.handoff,
 });
 const number = (value: number | null) => compact(value);
 const percent = (value: number | null) =>
@@ -64,7 +64,7 @@ export const PANELS: PanelSpec[] = [
     },
     kind: "lines",
     format: percent,
-    colour: (_, palette) => palette.ok,
+    colour: (_, palette) => palette.okFill,
     threshold: { value: SUCCESS_PERCENT, name: `${SUCCESS_PERCENT} %` },
     most: 100,
     runs: () => ({ status: ["error", "abandoned"] }),

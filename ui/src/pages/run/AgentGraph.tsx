@@ -28,11 +28,10 @@ export function AgentGraph({ run, steps, onStep }: { run: Run; steps: Step[]; on
             const [from, to] = [byId.get(edge.from)!, byId.get(edge.to)!];
             const [x1, y1] = [left(from) + WIDTH, top(from) + HEIGHT / 2];
             const [x2, y2] = [left(to), top(to) + HEIGHT / 2];
-            const middle = x2 - 46;
             return (
               <g key={edge.to} data-bad={edge.errors > 0 || undefined}>
                 <path d={`M${x1},${y1} H${x1 + 14} C${x1 + 34},${y1} ${x1 + 14},${y2} ${x1 + 34},${y2} H${x2}`} />
-                <text x={middle} y={y2 - 5} textAnchor="middle">
+                <text x={x2 - 8} y={y2 - 5} textAnchor="end">
                   {count(edge.calls)} × {duration(edge.ms / Math.max(1, edge.calls))}
                 </text>
               </g>

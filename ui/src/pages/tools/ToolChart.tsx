@@ -15,9 +15,9 @@ import { TimeChart } from "@/ui/chart/TimeChart";
 
 const QUANTILES = ["p50", "p95", "p99"];
 const LINES: Record<string, (palette: Palette) => string> = {
-  p50: (palette) => palette.kinds.llm,
-  p95: (palette) => palette.kinds.agent,
-  p99: (palette) => palette.kinds.handoff,
+  p50: (palette) => palette.fills.llm,
+  p95: (palette) => palette.fills.agent,
+  p99: (palette) => palette.fills.handoff,
 };
 
 interface Spec {

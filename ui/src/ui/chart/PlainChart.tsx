@@ -38,7 +38,7 @@ export function PlainChart({ label, labels, series, places, kind, format, height
       const colours = wheel(palette);
       const askew =
         kind === "bars" && labels.length <= ASKEW_MOST && element.clientWidth / labels.length < NAME_PX
-          ? { rotate: 38, interval: 0, hideOverlap: false, width: 90 }
+          ? { rotate: 38, interval: 0, hideOverlap: false, width: 78 }
           : { hideOverlap: true, width: 110 };
       chart.setOption({
         animation: false,

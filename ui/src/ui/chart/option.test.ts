@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
+import { showZone } from "@/lib/locale";
 import { buckets } from "@/lib/series";
 import { night } from "@/theme/tokens";
-import { lowest, timeOption } from "./option";
+import { lowest, onAxis, timeAxis, timeOption } from "./option";
 
 const START = Date.parse("2026-11-20T10:00:00Z");
 const time = buckets(START, START + 7_200_000, 3_600_000);
@@ -26,4 +27,28 @@ test("counts have no halves between them", () => {
       }
     ).yAxis.minInterval;
   expect([least(2, 1), least(0.5, 1)]).toEqual([1, 0]);
+});
+
+test("an axis says round times, and where there are several days each begins with its date", () => {
+  showZone("utc");
+  const said = (from: string, hours: number, minutes: number) => {
+    const start = Date.parse(from);
+    const { data, interval } = timeAxis(buckets(start, start + hours * 3_600_000, minutes * 60_000));
+    return data.filter((_, at) => interval(at));
+  };
+  expect(said("2026-11-20T08:50:00Z", 3, 5)).toEqual(["09:00", "09:30", "10:00", "10:30", "11:00", "11:30"]);
+  expect(said("2026-11-20T14:00:00Z", 48, 60)).toEqual(["11-21", "12:00", "11-22", "12:00"]);
+  showZone("local");
+});
+
+test("values of an axis have no zeros that say nothing", () => {
+  expect(["$0.500", "$1.50", "$0.0250", "10.0 s", "1.00 s", "100 %", "2 m 00 s"].map(onAxis)).toEqual([
+    "$0.50",
+    "$1.50",
+    "$0.025",
+    "10 s",
+    "1 s",
+    "100 %",
+    "2 m 00 s",
+  ]);
 });

@@ -1,21 +1,22 @@
 /** What ECharts is told for a chart over time. Pure; colours come from the palette of the scheme. */
 import { absolute, clock, count, dated } from "@/lib/format";
+import { inZone } from "@/lib/locale";
 import { type Buckets, type Mark, marksIn, type Series } from "@/lib/series";
 import type { Palette } from "@/theme/tokens";
 import type { Option } from "./engine";
 import type { TimeChartProps } from "./TimeChart";
 
 /** Colours for series that have none of their own: the step kinds', in an order in which neighbours differ. */
-export function wheel({ kinds }: Palette): string[] {
+export function wheel({ fills }: Palette): string[] {
   return [
-    kinds.llm,
-    kinds.tool,
-    kinds.agent,
-    kinds.evaluator,
-    kinds.retriever,
-    kinds.handoff,
-    kinds.guardrail,
-    kinds.chain,
+    fills.llm,
+    fills.tool,
+    fills.agent,
+    fills.evaluator,
+    fills.retriever,
+    fills.handoff,
+    fills.guardrail,
+    fills.chain,
   ];
 }
 
@@ -25,6 +26,34 @@ export function tick(at: number, stepMs: number): string {
   if (stepMs >= 86_400_000) return dated(iso, "day");
   return clock(iso, stepMs < 60_000 ? "second" : "minute");
 }
+
+const DAY_MS = 86_400_000;
+/** Steps between the times written on an axis, in seconds: those a clock or a calendar is read by. */
+const READ_BY = [
+  1, 5, 10, 15, 30, 60, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400, 172_800, 604_800,
+];
+/** No more times than this are written on an axis. */
+const TIMES = 7;
+
+/**
+ * The times of an axis. Written are those that begin a round stretch (09:00, 09:30), in the zone that is shown; where there is
+ * more than a day, each day begins with its date.
+ */
+export function timeAxis({ starts, stepMs }: Buckets) {
+  const all = starts.length * stepMs;
+  const apart =
+    1000 * (READ_BY.find((seconds) => all / seconds / 1000 <= TIMES) ?? Math.ceil(all / TIMES / 604_800_000) * 604_800);
+  const begins = (at: number, every: number) =>
+    Math.floor(inZone(at) / every) !== Math.floor(inZone(at - stepMs) / every);
+  return {
+    data: starts.map((at) => tick(at, all > DAY_MS && begins(at, DAY_MS) ? DAY_MS : stepMs)),
+    interval: (index: number) => begins(starts[index] ?? 0, apart),
+  };
+}
+
+/** What an axis says of a value: `$0.50` and `10 s` rather than `$0.500` and `10.0 s`, as its other values say it. */
+export const onAxis = (text: string): string =>
+  text.startsWith("$") ? text.replace(/(\.\d\d\d*?)0+$/, "$1") : text.replace(/\.0+(?=\s|$)/, "");
 
 export const plain = (text: string) => text.replace(/[&<>"]/g, (sign) => `&#${sign.charCodeAt(0)};`);
 
@@ -55,12 +84,13 @@ export function timeOption(props: TimeChartProps, palette: Palette): Option {
   const colours = wheel(palette);
   const colour = (each: Series, at: number) =>
     props.colour?.(each, palette) ??
-    (each.key === undefined && /others$/.test(each.name) ? palette.faint : colours[at % colours.length]);
+    (each.key === undefined && /others?$/.test(each.name) ? palette.faint : colours[at % colours.length]);
   const earlierColour = (each: Series, at: number) => {
     const now = series.find((one) => one.name === each.name);
     // The sum of all bars is none of them.
     return now ? colour(now, at) : kind === "bars" ? palette.text : colour(each, at);
   };
+  const times = timeAxis(time);
   const text = { color: palette.faint, fontSize: 11, fontFamily: "inherit" };
   const floor = most === undefined ? undefined : lowest(series, threshold?.value ?? most, most);
   return {
@@ -82,11 +112,11 @@ export function timeOption(props: TimeChartProps, palette: Palette): Option {
     },
     xAxis: {
       type: "category",
-      data: time.starts.map((at) => tick(at, time.stepMs)),
+      data: times.data,
       boundaryGap: kind === "bars",
       axisLine: { lineStyle: { color: palette.border } },
       axisTick: { show: false },
-      axisLabel: { ...text, hideOverlap: true, margin: 11 },
+      axisLabel: { ...text, hideOverlap: true, margin: 11, interval: times.interval },
     },
     yAxis: {
       type: logarithmic ? "log" : "value",
@@ -96,7 +126,7 @@ export function timeOption(props: TimeChartProps, palette: Palette): Option {
       minInterval: whole(series) && most === undefined && !logarithmic ? 1 : 0,
       splitNumber: PARTS,
       splitLine: { lineStyle: { color: palette.border, type: [2, 4] } },
-      axisLabel: { ...text, formatter: (value: number) => format(value) },
+      axisLabel: { ...text, formatter: (value: number) => onAxis(format(value)) },
     },
     series: [
       ...(marks.length > 0 ? [marked(marks, time, palette)] : []),
@@ -130,6 +160,8 @@ export function timeOption(props: TimeChartProps, palette: Palette): Option {
           at === 0 && threshold
             ? {
                 silent: true,
+                // In front of marks: its name could not be read below them.
+                z: 11,
                 symbol: "none",
                 lineStyle: { color: palette.warn, type: [4, 3], width: 1 },
                 label: {
