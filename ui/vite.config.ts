@@ -70,6 +70,9 @@ const PAGES = {
   "/alerts/": "src/pages/alerts/AlertPage.tsx",
 };
 
+/** The file of the face that nearly all text is in. */
+const FACE = "inter-latin-wght-normal";
+
 /**
  * Tells the page itself which files the page of an address needs, so that `first.js` asks for them together with those of every page
  * instead of after these have run.
@@ -85,7 +88,6 @@ const early: Plugin = {
         const chunk = bundle[name];
         if (seen.has(name) || chunk?.type !== "chunk") return seen;
         seen.add(name);
-        for (const file of chunk.viteMetadata?.importedCss ?? []) seen.add(file);
         for (const file of chunk.imports) needs(file, seen);
         return seen;
       };
@@ -95,11 +97,15 @@ const early: Plugin = {
         if (!chunk) throw new Error(`${page} is no page of its own any more: say what ${address} needs`);
         return [address, [...needs(chunk.fileName)].filter((file) => !always.has(file))];
       });
+      const said = 'name="tawny-pages" content="[]"';
+      if (!html.includes(said)) throw new Error(`index.html has no place for the files of pages: ${said}`);
+      // With it from the start, nothing is drawn in another face first and then laid out again.
+      const face = Object.keys(bundle).find((name) => name.includes(FACE));
+      if (!face) throw new Error(`there is no ${FACE} any more: say which face all text is in`);
+      const font = { rel: "preload", as: "font", type: "font/woff2", crossorigin: "", href: `/${face}` };
       return {
-        html,
-        tags: [
-          { tag: "meta", attrs: { name: "tawny-pages", content: JSON.stringify(files) }, injectTo: "head-prepend" },
-        ],
+        html: html.replace(said, `name="tawny-pages" content='${JSON.stringify(files)}'`),
+        tags: [{ tag: "link", attrs: font, injectTo: "head" }],
       };
     },
   },
@@ -111,14 +117,13 @@ export default defineConfig({
   build: {
     target: "es2022",
     sourcemap: false,
+    // All styles are one small file: no page waits for more.
     cssCodeSplit: false,
     chunkSizeWarningLimit: 600,
     rolldownOptions: {
       output: {
         // A part that several pages share would be named after all of them.
         chunkFileNames: ({ name }) => `assets/${name.replace(/~.*/, "")}-[hash].js`,
-        assetFileNames: ({ names }) =>
-          `assets/${(names[0] ?? "file").replace(/~.*?(\.\w+)?$/, "$1").replace(/\.\w+$/, "")}-[hash][extname]`,
         // What every page needs is one file, and what some share a few: each file is a question to the server.
         codeSplitting: {
           groups: [

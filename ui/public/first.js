@@ -17,8 +17,7 @@
   const [, files] = pages.find(([begin]) => path.startsWith(begin)) ?? [];
   for (const file of files ?? []) {
     const link = document.createElement("link");
-    link.rel = file.endsWith(".css") ? "preload" : "modulepreload";
-    if (file.endsWith(".css")) link.as = "style";
+    link.rel = "modulepreload";
     link.crossOrigin = "";
     link.href = `/${file}`;
     document.head.append(link);

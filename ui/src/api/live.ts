@@ -9,6 +9,9 @@ type Listener = (run: Run) => void;
 /** `off`: nobody listens. `waiting`: not connected (yet, or again). */
 export type LiveState = "off" | "waiting" | "open";
 
+/** Out of sight, a page keeps its stream for so long. A browser opens few connections to a server, for all pages together. */
+const HIDDEN_MS = 30_000;
+
 /** The stream outlives its last listener by so much: who goes from page to page keeps it, and what comes meanwhile is not missed. */
 const LINGER_MS = 2000;
 
@@ -20,6 +23,15 @@ class Live {
   private retry: ReturnType<typeof setTimeout> | undefined;
   private lingering: ReturnType<typeof setTimeout> | undefined;
   private openings = 0;
+  private hidden: ReturnType<typeof setTimeout> | undefined;
+
+  constructor() {
+    document.addEventListener("visibilitychange", () => {
+      clearTimeout(this.hidden);
+      if (document.visibilityState === "hidden") this.hidden = setTimeout(() => this.close(), HIDDEN_MS);
+      else if (this.listeners.size > 0) this.open();
+    });
+  }
 
   listen(listener: Listener) {
     this.listeners.add(listener);

@@ -6,7 +6,7 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { useCallback, useEffect, useMemo, useRef } from "react";
 import { ApiError } from "@/api/client";
-import { useLiveOpenings, useLiveRuns } from "@/api/live";
+import { useLiveOpenings, useLiveRuns, useLiveState } from "@/api/live";
 import { runLogsQuery, runQuery } from "@/api/queries";
 import type { RunAnswer } from "@/api/types";
 import { count } from "@/lib/format";
@@ -57,8 +57,8 @@ export function RunPage() {
   );
   // While the stream was away, changes were not heard of. In the moment between the run's answer and the first opening, nothing is
   // expected of a run that has settled: reading a large one again for that would cost as much as opening it.
-  const openings = useLiveOpenings();
-  const heard = useRef({ at: openings, first: true });
+  const [openings, stream] = [useLiveOpenings(), useLiveState()];
+  const heard = useRef({ at: openings, first: stream !== "open" });
   const settled = query.data && query.data.run.status !== "running" && !query.data.run.provisional;
   useEffect(() => {
     if (settled === undefined || openings === heard.current.at) return;

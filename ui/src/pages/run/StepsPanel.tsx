@@ -1,6 +1,5 @@
 /** The steps as a tree with their place in time: one list, and what is done with it. */
 import { ActionIcon, CloseButton, TextInput, Tooltip } from "@mantine/core";
-import { useElementSize } from "@mantine/hooks";
 import {
   IconAlertTriangle,
   IconFold,
@@ -21,6 +20,7 @@ import { buildTree, reveal, visibleRows } from "@/lib/tree";
 import { Empty } from "@/ui/States";
 import { stepKeys, useKeys } from "@/ui/useKeys";
 import { useNow } from "@/ui/useNow";
+import { useWidth } from "@/ui/useWidth";
 import { Playback } from "./Playback";
 import type { Pinned } from "./RunFindings";
 import type { RowActions } from "./StepRow";
@@ -42,7 +42,7 @@ export function StepsPanel({ run, steps, selected, search, set, pinned, onOpen }
   const list = useRef<RowsHandle>(null);
   const field = useRef<HTMLInputElement>(null);
   const [collapsed, setCollapsed] = useState<ReadonlySet<string>>(new Set());
-  const { ref: axisRef, width: axisWidth } = useElementSize();
+  const [axisRef, axisWidth] = useWidth();
   const client = useQueryClient();
   const [playing, setPlaying] = useState(false);
   /** Where playback stands, in milliseconds since 1970. */
