@@ -35,10 +35,105 @@ const packed: Plugin = {
   },
 };
 
+/** Mantine's components name their classes in code: each class there must have its style. */
+const styled: Plugin = {
+  name: "styled",
+  apply: "build",
+  // After styles are written.
+  enforce: "post",
+  generateBundle(_, bundle) {
+    const text = (css: boolean) =>
+      Object.values(bundle)
+        .map((file) =>
+          file.type === "chunk"
+            ? css
+              ? ""
+              : file.code
+            : css && file.fileName.endsWith(".css")
+              ? String(file.source)
+              : "",
+        )
+        .join("\n");
+    const classes = (from: string) => new Set(from.match(/\bm_[0-9a-f]{6,8}\b/g));
+    const styles = classes(text(true));
+    const bare = [...classes(text(false))].filter((name) => !styles.has(name));
+    if (bare.length > 0)
+      this.error(`no styles of Mantine's ${bare.join(", ")}: add the files that have them to src/theme/mantine.css`);
+  },
+};
+
+/** Pages that people come to from outside, by how their address begins; longer beginnings first. */
+const PAGES = {
+  "/runs/": "src/pages/run/RunPage.tsx",
+  "/runs": "src/pages/runs/RunsPage.tsx",
+  "/overview": "src/pages/overview/OverviewPage.tsx",
+  "/alerts/": "src/pages/alerts/AlertPage.tsx",
+};
+
+/** The file of the face that nearly all text is in. */
+const FACE = "inter-latin-wght-normal";
+
+/**
+ * Tells the page itself which files the page of an address needs, so that `first.js` asks for them together with those of every page
+ * instead of after these have run.
+ */
+const early: Plugin = {
+  name: "early",
+  apply: "build",
+  transformIndexHtml: {
+    order: "post",
+    handler(html, { bundle = {} }) {
+      const chunks = Object.values(bundle).filter((file) => file.type === "chunk");
+      const needs = (name: string, seen = new Set<string>()): Set<string> => {
+        const chunk = bundle[name];
+        if (seen.has(name) || chunk?.type !== "chunk") return seen;
+        seen.add(name);
+        for (const file of chunk.imports) needs(file, seen);
+        return seen;
+      };
+      const always = new Set(chunks.filter((chunk) => chunk.isEntry).flatMap((chunk) => [...needs(chunk.fileName)]));
+      const files = Object.entries(PAGES).map(([address, page]) => {
+        const chunk = chunks.find((each) => each.facadeModuleId?.endsWith(page));
+        if (!chunk) throw new Error(`${page} is no page of its own any more: say what ${address} needs`);
+        return [address, [...needs(chunk.fileName)].filter((file) => !always.has(file))];
+      });
+      const said = 'name="tawny-pages" content="[]"';
+      if (!html.includes(said)) throw new Error(`index.html has no place for the files of pages: ${said}`);
+      // With it from the start, nothing is drawn in another face first and then laid out again.
+      const face = Object.keys(bundle).find((name) => name.includes(FACE));
+      if (!face) throw new Error(`there is no ${FACE} any more: say which face all text is in`);
+      const font = { rel: "preload", as: "font", type: "font/woff2", crossorigin: "", href: `/${face}` };
+      return {
+        html: html.replace(said, `name="tawny-pages" content='${JSON.stringify(files)}'`),
+        tags: [{ tag: "link", attrs: font, injectTo: "head" }],
+      };
+    },
+  },
+};
+
 export default defineConfig({
-  plugins: [react(), packed],
+  plugins: [react(), styled, early, packed],
   resolve: { alias: { "@": fileURLToPath(new URL("./src", import.meta.url)) } },
-  build: { target: "es2022", sourcemap: false, chunkSizeWarningLimit: 600 },
+  build: {
+    target: "es2022",
+    sourcemap: false,
+    // All styles are one small file: no page waits for more.
+    cssCodeSplit: false,
+    chunkSizeWarningLimit: 600,
+    rolldownOptions: {
+      output: {
+        // A part that several pages share would be named after all of them.
+        chunkFileNames: ({ name }) => `assets/${name.replace(/~.*/, "")}-[hash].js`,
+        // What every page needs is one file, and what some share a few: each file is a question to the server.
+        codeSplitting: {
+          groups: [
+            { name: "first", tags: ["$initial"], priority: 2 },
+            { name: "shared", minShareCount: 2, entriesAware: true, entriesAwareMergeThreshold: 6000, priority: 1 },
+          ],
+        },
+      },
+    },
+  },
   server: { proxy },
   preview: { proxy },
 });

@@ -7,6 +7,8 @@ import {
   redirect,
   retainSearchParams,
 } from "@tanstack/react-router";
+import { askFirst } from "./api/numbers";
+import { queryClient, runQuery, runsQuery } from "./api/queries";
 import { Shell } from "./layout/Shell";
 import { readAlertSearch, readAlertsSearch } from "./lib/alerts";
 import { readCompareSearch } from "./lib/compare";
@@ -38,6 +40,14 @@ const root = createRootRoute({
   search: { middlewares: [retainSearchParams(["project"])] },
 });
 
+/**
+ * What a page shows first is asked for as soon as its address is known, while its code is still on the way. Not of a link that is
+ * merely pointed at: what the server is asked to show it writes down, and who moves over a list means none of it.
+ */
+function opened(cause: "preload" | "enter" | "stay", ask: () => void) {
+  if (cause === "enter") ask();
+}
+
 const home = createRoute({
   getParentRoute: () => root,
   path: "/",
@@ -50,6 +60,7 @@ const overview = createRoute({
   getParentRoute: () => root,
   path: "/overview",
   validateSearch: readOverviewSearch,
+  beforeLoad: ({ search, cause }) => opened(cause, () => askFirst(search)),
   component: lazyRouteComponent(() => import("./pages/overview/OverviewPage"), "OverviewPage"),
 });
 
@@ -57,6 +68,7 @@ const runs = createRoute({
   getParentRoute: () => root,
   path: "/runs",
   validateSearch: readSearch,
+  beforeLoad: ({ search, cause }) => opened(cause, () => void queryClient.prefetchInfiniteQuery(runsQuery(search))),
   component: lazyRouteComponent(() => import("./pages/runs/RunsPage"), "RunsPage"),
 });
 
@@ -64,6 +76,8 @@ const run = createRoute({
   getParentRoute: () => root,
   path: "/runs/$traceId",
   validateSearch: readRunSearch,
+  beforeLoad: ({ params, search, cause }) =>
+    opened(cause, () => void queryClient.prefetchQuery(runQuery(params.traceId, search.step))),
   component: lazyRouteComponent(() => import("./pages/run/RunPage"), "RunPage"),
 });
 

@@ -9,19 +9,38 @@ type Listener = (run: Run) => void;
 /** `off`: nobody listens. `waiting`: not connected (yet, or again). */
 export type LiveState = "off" | "waiting" | "open";
 
+/** Out of sight, a page keeps its stream for so long. A browser opens few connections to a server, for all pages together. */
+const HIDDEN_MS = 30_000;
+
+/** The stream outlives its last listener by so much: who goes from page to page keeps it, and what comes meanwhile is not missed. */
+const LINGER_MS = 2000;
+
 class Live {
   private listeners = new Set<Listener>();
   private watchers = new Set<() => void>();
   private source: EventSource | undefined;
   private state: LiveState = "off";
   private retry: ReturnType<typeof setTimeout> | undefined;
+  private lingering: ReturnType<typeof setTimeout> | undefined;
+  private openings = 0;
+  private hidden: ReturnType<typeof setTimeout> | undefined;
+
+  constructor() {
+    document.addEventListener("visibilitychange", () => {
+      clearTimeout(this.hidden);
+      if (document.visibilityState === "hidden") this.hidden = setTimeout(() => this.close(), HIDDEN_MS);
+      else if (this.listeners.size > 0) this.open();
+    });
+  }
 
   listen(listener: Listener) {
     this.listeners.add(listener);
+    clearTimeout(this.lingering);
     this.open();
     return () => {
       this.listeners.delete(listener);
-      if (this.listeners.size === 0) this.close();
+      clearTimeout(this.lingering);
+      if (this.listeners.size === 0) this.lingering = setTimeout(() => this.close(), LINGER_MS);
     };
   }
 
@@ -32,6 +51,7 @@ class Live {
     };
   };
   readonly get = () => this.state;
+  readonly timesOpened = () => this.openings;
 
   private open() {
     if (this.source) return;
@@ -40,6 +60,7 @@ class Live {
     this.source = source;
     this.set("waiting");
     source.addEventListener("open", () => {
+      this.openings += 1;
       this.set("open");
       connection.answered();
     });
@@ -80,6 +101,9 @@ class Live {
 const live = new Live();
 
 export const useLiveState = () => useSyncExternalStore(live.subscribe, live.get);
+
+/** How often the stream was opened since the page was loaded: with each time, changes before it may have been missed. */
+export const useLiveOpenings = () => useSyncExternalStore(live.subscribe, live.timesOpened);
 
 /** Calls `listener` for every run that changes while `on`. */
 export function useLiveRuns(on: boolean, listener: Listener) {

@@ -28,7 +28,7 @@ import {
   IconZoomScan,
 } from "@tabler/icons-react";
 import { Link } from "@tanstack/react-router";
-import type { ReactNode } from "react";
+import type { ReactElement } from "react";
 import { useConnection } from "@/api/connection";
 import { Wordmark } from "@/ui/Logo";
 import { Account } from "./Account";
@@ -172,9 +172,11 @@ export function Navigation({ folded = false, onFold, onHelp, onPalette }: Props)
   );
 }
 
-function Hint({ on, label, children }: { on: boolean; label: string; children: ReactNode }) {
+/** Only where it is `on`: a tooltip that never opens costs as much as one that does, and there is one a page. */
+function Hint({ on, label, children }: { on: boolean; label: string; children: ReactElement }) {
+  if (!on) return children;
   return (
-    <Tooltip label={label} position="right" disabled={!on}>
+    <Tooltip label={label} position="right">
       {children}
     </Tooltip>
   );

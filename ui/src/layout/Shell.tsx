@@ -3,19 +3,19 @@ import { ActionIcon, Drawer } from "@mantine/core";
 import { useDisclosure, useHotkeys, useLocalStorage, useMediaQuery } from "@mantine/hooks";
 import { IconMenu2 } from "@tabler/icons-react";
 import { Link, Outlet, useNavigate, useRouterState } from "@tanstack/react-router";
-import { lazy, Suspense, useEffect, useRef } from "react";
+import { lazy, Suspense, useEffect, useRef, useState } from "react";
 import { chord } from "@/lib/chord";
 import { Wordmark } from "@/ui/Logo";
 import { isTyping, useKeys } from "@/ui/useKeys";
 import { ConnectionBanner } from "./ConnectionBanner";
-import { HelpModal } from "./HelpModal";
 import { GROUPS, Navigation } from "./Navigation";
 import classes from "./Shell.module.css";
 import { Door, SignIn, useUnknown } from "./SignIn";
 import { useScheme } from "./scheme";
 
-/** Needed when it is asked for. */
+/** Needed when they are asked for. */
 const Palette = lazy(() => import("./Palette").then((file) => ({ default: file.Palette })));
+const HelpModal = lazy(() => import("./HelpModal").then((file) => ({ default: file.HelpModal })));
 
 /** Whom the server does not know sees the door alone: no pages are named to them, and no key leads anywhere. */
 export function Shell() {
@@ -38,7 +38,13 @@ function Frame() {
     defaultValue: false,
     getInitialValueInEffect: false,
   });
+  // Once it was asked for it stays: who closes it is put back where they were.
+  const [helped, setHelped] = useState(false);
   const [help, helpControl] = useDisclosure(false);
+  const openHelp = () => {
+    setHelped(true);
+    helpControl.open();
+  };
   const [menu, menuControl] = useDisclosure(false);
   const { cycle } = useScheme();
   const path = useRouterState({ select: (state) => state.location.pathname });
@@ -46,7 +52,7 @@ function Frame() {
   // biome-ignore lint/correctness/useExhaustiveDependencies: the menu closes when the page changes
   useEffect(closeMenu, [path]);
   useGoKeys();
-  useKeys({ "?": helpControl.open, t: cycle });
+  useKeys({ "?": openHelp, t: cycle });
   const [palette, paletteControl] = useDisclosure(false);
   useHotkeys([["mod+K", paletteControl.toggle]], []);
 
@@ -66,7 +72,7 @@ function Frame() {
           <Drawer.Root opened={menu} onClose={menuControl.close} size={260} position="right" padding={0}>
             <Drawer.Overlay />
             <Drawer.Content aria-label="Menu">
-              <Navigation onHelp={helpControl.open} onPalette={paletteControl.open} />
+              <Navigation onHelp={openHelp} onPalette={paletteControl.open} />
             </Drawer.Content>
           </Drawer.Root>
         </nav>
@@ -75,7 +81,7 @@ function Frame() {
           <Navigation
             folded={folded}
             onFold={() => setFolded(!folded)}
-            onHelp={helpControl.open}
+            onHelp={openHelp}
             onPalette={paletteControl.open}
           />
         </aside>
@@ -90,10 +96,14 @@ function Frame() {
       </div>
       {palette && (
         <Suspense>
-          <Palette onClose={paletteControl.close} onHelp={helpControl.open} onScheme={cycle} />
+          <Palette onClose={paletteControl.close} onHelp={openHelp} onScheme={cycle} />
         </Suspense>
       )}
-      <HelpModal opened={help} onClose={helpControl.close} />
+      {helped && (
+        <Suspense>
+          <HelpModal opened={help} onClose={helpControl.close} />
+        </Suspense>
+      )}
     </div>
   );
 }

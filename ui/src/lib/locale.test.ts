@@ -1,6 +1,6 @@
 import { afterEach, expect, it } from "vitest";
 import { absolute, bytes, clock, compact, count, dated, duration, usd } from "./format";
-import { fromField, showZone, toField, writeAs, zone } from "./locale";
+import { fixed, fromField, grouped, showZone, toField, upTo, writeAs, zone } from "./locale";
 
 afterEach(() => {
   showZone("local");
@@ -44,4 +44,18 @@ it("a field of a form means the zone that is shown", () => {
   for (const iso of ["2026-11-21T03:58:32Z", "2026-07-01T12:00:00Z", "2026-03-08T07:30:00Z"])
     expect(new Date(fromField(toField(Date.parse(iso)))).toISOString()).toBe(iso.replace("Z", ".000Z"));
   expect(toField(Date.parse("2026-07-01T12:00:00Z"))).toBe("2026-07-01T08:00:00");
+});
+
+it("writes numbers by hand as the browser writes them", () => {
+  const as = (least: number, most: number, useGrouping: boolean) =>
+    new Intl.NumberFormat("en-US", { minimumFractionDigits: least, maximumFractionDigits: most, useGrouping });
+  const odd = [0, -0, 1, 0.5, 1.5, 2.5, -2.5, 1.005, 0.045, 99.95, 999.5, 1e-7, 1e15, 1e21, 123_456_789.125, -0.004];
+  const many = Array.from({ length: 300 }, (_, at) => (at % 2 ? 1 : -1) * (at * 7919.37) ** (1 + (at % 5) / 3));
+  const values = [...odd, ...many, ...many.map((each) => each / 1e6), Number.NaN, Number.POSITIVE_INFINITY];
+  for (const digits of [0, 1, 2, 3, 4]) {
+    const [same, most, separated] = [as(digits, digits, false), as(0, digits, false), as(digits, 4, true)];
+    expect(values.map((value) => fixed(value, digits))).toEqual(values.map((value) => same.format(value)));
+    expect(values.map((value) => upTo(value, digits))).toEqual(values.map((value) => most.format(value)));
+    expect(values.map((value) => grouped(value, digits, 4))).toEqual(values.map((value) => separated.format(value)));
+  }
 });

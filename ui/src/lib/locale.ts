@@ -32,13 +32,29 @@ function number(least: number, most: number, useGrouping: boolean): Intl.NumberF
   return found;
 }
 
+/**
+ * A number with `least` to `most` decimals, as `Intl.NumberFormat` writes it for `en-US`. Written by hand where no other language
+ * is asked for: making the first formatter takes the browser longer than drawing a page of numbers.
+ */
+function written(value: number, least: number, most: number, useGrouping: boolean): string {
+  const text = String(Math.abs(value));
+  const plain = Math.abs(value) < 1e10 && !text.includes("e") && !Object.is(value, -0);
+  if (language !== undefined || !plain) return number(least, most, useGrouping).format(value);
+  // Of the decimals as they are written, a half is rounded up: 1.005 is 1.01.
+  const [units = "", rest = ""] = text.split(".");
+  const cut = Number(`${units}.${rest.slice(0, most)}`) + ((rest[most] ?? "0") >= "5" ? 10 ** -most : 0);
+  const [whole = "", decimals = ""] = cut.toFixed(most).split(".");
+  const kept = decimals.slice(0, least) + decimals.slice(least).replace(/0+$/, "");
+  const sign = value < 0 ? "-" : "";
+  return `${sign}${useGrouping ? whole.replace(/\B(?=(\d{3})+$)/g, ",") : whole}${kept && `.${kept}`}`;
+}
+
 /** A number with so many decimals: `1.50`. */
-export const fixed = (value: number, digits = 0) => number(digits, digits, false).format(value);
+export const fixed = (value: number, digits = 0) => written(value, digits, digits, false);
 /** A number with at most so many decimals: `1.5`. */
-export const upTo = (value: number, digits: number) => number(0, digits, false).format(value);
+export const upTo = (value: number, digits: number) => written(value, 0, digits, false);
 /** A number with separators: `12,480`, `12,480.50`. */
-export const grouped = (value: number, digits = 0, most = Math.max(digits, 3)) =>
-  number(digits, most, true).format(value);
+export const grouped = (value: number, digits = 0, most = Math.max(digits, 3)) => written(value, digits, most, true);
 /** A number with at most so many significant digits, without separators: `1234`, `0.0012`. */
 export function digits(value: number, most: number): string {
   const key = `digits ${most}`;
@@ -58,7 +74,9 @@ const timeZone = () => (zoneName === "local" ? undefined : zoneName === "utc" ? 
 
 /** The name of the zone that is shown, for tooltips. */
 export const zone = () => (zoneName === "utc" ? "UTC" : (timeZone() ?? browserZone()));
-export const browserZone = () => Intl.DateTimeFormat().resolvedOptions().timeZone;
+/** Kept: a list shows a moment in each row, and asking takes the browser longer than drawing it. */
+let ofBrowser: string | undefined;
+export const browserZone = () => (ofBrowser ??= Intl.DateTimeFormat().resolvedOptions().timeZone);
 
 let parts: Intl.DateTimeFormat | undefined;
 

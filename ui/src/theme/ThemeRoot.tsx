@@ -1,6 +1,6 @@
 /** The look of everything: tokens as CSS variables, Mantine dressed in them, night or day. */
 import "./global.css";
-import "@mantine/core/styles.layer.css";
+import "./mantine.css";
 import {
   type CSSVariablesResolver,
   createTheme,

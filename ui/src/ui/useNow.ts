@@ -23,5 +23,7 @@ function subscribe(listener: () => void) {
   };
 }
 
-/** Milliseconds since 1970, a second's tick old at most while the component is shown. */
-export const useNow = () => useSyncExternalStore(subscribe, () => now);
+const never = () => () => {};
+
+/** Milliseconds since 1970, a second's tick old at most while the component is shown; 0, and no tick, while not `on`. */
+export const useNow = (on = true) => useSyncExternalStore(on ? subscribe : never, () => (on ? now : 0));

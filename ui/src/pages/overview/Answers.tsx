@@ -3,6 +3,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
+import { ANSWERS } from "@/api/numbers";
 import { summaryQuery } from "@/api/queries";
 import { compact, count, duration, usd } from "@/lib/format";
 import { fixed } from "@/lib/locale";
@@ -12,19 +13,19 @@ import { type Ask, REFRESH_MS, useAggregate } from "./ask";
 import classes from "./OverviewPage.module.css";
 import { SLOW_MS, SUCCESS_PERCENT } from "./panels";
 
-const QUANTILES = { quantiles: "0.5,0.95,0.99" };
-
 export function Answers({ ask }: { ask: Ask }) {
   const length = ask.time.starts.length * ask.time.stepMs;
   const start = ask.time.starts[0] ?? 0;
-  const earlier = { overTime: false, shift: ask.shift ?? length };
-  const statuses = useAggregate(ask, { by: "status" }, { overTime: false });
-  const statusesBefore = useAggregate(ask, { by: "status" }, earlier);
-  const latency = useAggregate(ask, { measure: "duration_ms", ...QUANTILES }, { overTime: false });
-  const latencyBefore = useAggregate(ask, { measure: "duration_ms", ...QUANTILES }, earlier);
-  const cost = useAggregate(ask, { measure: "cost_usd" }, { overTime: false });
-  const costBefore = useAggregate(ask, { measure: "cost_usd" }, earlier);
-  const tokens = useAggregate(ask, { measure: "tokens", ...QUANTILES }, { overTime: false });
+  const whole = { overTime: false };
+  const statuses = useAggregate(ask, ANSWERS.statuses);
+  const latency = useAggregate(ask, ANSWERS.latency, whole);
+  const cost = useAggregate(ask, ANSWERS.cost, whole);
+  const tokens = useAggregate(ask, ANSWERS.tokens, whole);
+  // How it was before is a remark on what is: it is asked for once that is known.
+  const earlier = { overTime: false, shift: ask.shift ?? length, enabled: !statuses.isPending };
+  const statusesBefore = useAggregate(ask, ANSWERS.statuses, earlier);
+  const latencyBefore = useAggregate(ask, ANSWERS.latency, earlier);
+  const costBefore = useAggregate(ask, ANSWERS.cost, earlier);
   const active = useQuery({ ...summaryQuery("15m", undefined), refetchInterval: ask.live ? REFRESH_MS : false });
 
   const now = outcome(statuses.data?.rows);
@@ -107,7 +108,7 @@ export function Answers({ ask }: { ask: Ask }) {
 
 /** Runs by how they ended, and how many of a hundred ended well. */
 function outcome(rows: { by: (string | null)[]; count: number }[] | undefined) {
-  const of = (status: string) => rows?.find((row) => row.by[0] === status)?.count ?? 0;
+  const of = (status: string) => rows?.reduce((sum, row) => (row.by[0] === status ? sum + row.count : sum), 0) ?? 0;
   const failed = of("error") + of("abandoned");
   const ended = of("ok") + failed;
   return { ended, failed, all: ended + of("running"), percent: ended > 0 ? (of("ok") / ended) * 100 : undefined };

@@ -4,16 +4,16 @@ import { IconCheck, IconChevronDown, IconHistory } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { lazy, type ReactNode, Suspense, useCallback, useMemo } from "react";
+import { ANSWERS, type Ask, askOf, stretchOf } from "@/api/numbers";
 import { newestRunQuery } from "@/api/queries";
 import { sampleQuery } from "@/api/sample";
 import { PageHeader } from "@/layout/PageHeader";
-import { type OverviewSearch, scopeOf, VERSUS, versusMs } from "@/lib/overview";
-import { buckets, rangeMs, stepFor } from "@/lib/series";
+import { type OverviewSearch, VERSUS } from "@/lib/overview";
 import { PagePending } from "@/ui/States";
 import { TimeRange } from "@/ui/TimeRange";
 import { useNow } from "@/ui/useNow";
 import { useTitle } from "@/ui/useTitle";
-import type { Ask } from "./ask";
+import { useAggregate } from "./ask";
 import classes from "./OverviewPage.module.css";
 import { Scope } from "./Scope";
 
@@ -33,31 +33,26 @@ export function Frame({ title, search, children }: Props) {
     (change: (before: OverviewSearch) => OverviewSearch) => void navigate({ to: ".", search: change as never }),
     [navigate],
   );
-  const now = useNow();
-  const from = search.from ?? "6h";
-  const [start, end] = rangeMs(from, search.to, now);
-  const [step, stepMs] = stepFor(end - start);
+  const { from, step, stepMs, first, last } = stretchOf(search, useNow());
   // The buckets move only when a new one begins, so that charts are not drawn anew at each tick.
-  const first = Math.floor(start / stepMs);
-  const last = Math.ceil(end / stepMs);
-  const time = useMemo(() => buckets(first * stepMs, last * stepMs, stepMs), [first, last, stepMs]);
+  const ask = useMemo(
+    () => askOf(search, { from, step, stepMs, first, last }),
+    [search, from, step, stepMs, first, last],
+  );
+  // Where there are runs in sight, nobody needs to look for the newest of all, and what else is asked can wait for them.
+  const statuses = useAggregate(ask, ANSWERS.statuses);
   const newest = useQuery({
     ...newestRunQuery,
+    enabled: statuses.data?.rows.length === 0,
     refetchInterval: (query) => (query.state.data?.runs.length === 0 ? 2000 : false),
   });
-
-  const { data: samples = 0 } = useQuery({ ...sampleQuery, staleTime: 60_000 });
+  const { data: samples = 0 } = useQuery({ ...sampleQuery, staleTime: 60_000, enabled: !statuses.isPending });
 
   const stretch = useCallback(
     (from: number, to: number) =>
       set((before) => ({ ...before, from: new Date(from).toISOString(), to: new Date(to).toISOString() })),
     [set],
   );
-  const ask = useMemo(
-    () => ({ from, to: search.to, step, time, scope: scopeOf(search), shift: versusMs(search.vs), live: !search.to }),
-    [from, search, step, time],
-  );
-
   return (
     <div className={classes.page}>
       <PageHeader title={title}>
@@ -72,7 +67,7 @@ export function Frame({ title, search, children }: Props) {
           }
         />
       </PageHeader>
-      {newest.data?.runs.length === 0 ? (
+      {newest.data?.runs.length === 0 && statuses.data?.rows.length === 0 ? (
         <Suspense fallback={<PagePending />}>
           <FirstTrace />
         </Suspense>

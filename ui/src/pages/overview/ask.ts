@@ -1,26 +1,17 @@
-/** What all parts of the overview ask about: the time, its buckets, the scope. */
+/** What all parts of the overview ask, kept up to date. */
 
 import { useQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
+import { type Ask, numbersQuery } from "@/api/numbers";
 import { LIVE_MS } from "@/api/pace";
-import { aggregateQuery, alertHistoryQuery, changesQuery, seenQuery } from "@/api/queries";
+import { alertHistoryQuery, changesQuery, seenQuery } from "@/api/queries";
 import { alertMarks, changeMarks, driftMarks, ofAgent } from "@/lib/marks";
-import type { scopeOf } from "@/lib/overview";
-import type { Buckets, Mark } from "@/lib/series";
+import type { Mark } from "@/lib/series";
+
+export type { Ask };
 
 /** How often numbers are asked for while the range ends now. */
 export const REFRESH_MS = LIVE_MS;
-
-export interface Ask {
-  from: string;
-  to: string | undefined;
-  step: string;
-  time: Buckets;
-  scope: ReturnType<typeof scopeOf>;
-  /** How much earlier the comparison is, in milliseconds; absent without one. */
-  shift: number | undefined;
-  live: boolean;
-}
 
 /** What happened meanwhile, for every chart: alerts from when they fired until they ended, deploys and other changes, drift. */
 export function useMarks(ask: Pick<Ask, "time" | "scope" | "live">): Mark[] {
@@ -65,13 +56,8 @@ export function useAggregate(
   question: Record<string, string>,
   { overTime = true, shift = 0, enabled = true } = {},
 ) {
-  const { starts, stepMs } = ask.time;
-  const ends = {
-    from: new Date((starts[0] ?? 0) - shift).toISOString(),
-    to: new Date((starts.at(-1) ?? 0) + stepMs - shift).toISOString(),
-  };
   return useQuery({
-    ...aggregateQuery({ ...ask.scope, ...question, ...ends, ...(overTime ? { step: ask.step } : {}) }),
+    ...numbersQuery(ask, question, { overTime, shift }),
     enabled,
     refetchInterval: ask.live && shift === 0 ? REFRESH_MS : false,
   });

@@ -11,11 +11,12 @@ import classes from "./RunFindings.module.css";
 /** Findings by the steps that prove them. */
 export type Pinned = ReadonlyMap<string, Finding[]>;
 
-/** `version` changes when the run does: a settled run is judged once more. */
-export function useRunFindings(traceId: string, version: string) {
+/** `version` changes when the run does: a settled run is judged once more. Nothing is asked before the run is known. */
+export function useRunFindings(traceId: string, version: string | undefined) {
   const { data } = useQuery({
     ...findingsQuery({ trace_id: traceId }),
-    queryKey: ["findings", { trace_id: traceId }, version],
+    enabled: version !== undefined,
+    queryKey: ["findings", { trace_id: traceId }, version ?? ""],
     placeholderData: (before) => before,
     // A run is judged a moment after it settles.
     refetchInterval: (query) => (query.state.data?.findings.length ? false : LIVE_MS),

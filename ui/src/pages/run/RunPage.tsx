@@ -6,7 +6,7 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { useCallback, useEffect, useMemo, useRef } from "react";
 import { ApiError } from "@/api/client";
-import { useLiveRuns, useLiveState } from "@/api/live";
+import { useLiveOpenings, useLiveRuns, useLiveState } from "@/api/live";
 import { runLogsQuery, runQuery } from "@/api/queries";
 import type { RunAnswer } from "@/api/types";
 import { count } from "@/lib/format";
@@ -39,7 +39,8 @@ export function RunPage() {
   const navigate = useNavigate({ from: "/runs/$traceId" });
   const narrow = useMediaQuery("(max-width: 900px)", undefined, { getInitialValueInEffect: false }) ?? false;
   const { query, steps } = useSteps(traceId, search.step, search.find, search.opened);
-  const logs = useQuery(runLogsQuery(traceId));
+  // The run comes first: what is asked beside it would take the server's processors from it.
+  const logs = useQuery({ ...runLogsQuery(traceId), enabled: query.data !== undefined });
   const client = useQueryClient();
   useTitle(query.data?.run.name ?? "Run");
   const back = useBack();
@@ -54,11 +55,16 @@ export function RunPage() {
       ),
     REFRESH_MS,
   );
-  // While the stream was away, changes were not heard of.
-  const stream = useLiveState();
+  // While the stream was away, changes were not heard of. In the moment between the run's answer and the first opening, nothing is
+  // expected of a run that has settled: reading a large one again for that would cost as much as opening it.
+  const [openings, stream] = [useLiveOpenings(), useLiveState()];
+  const heard = useRef({ at: openings, first: stream !== "open" });
+  const settled = query.data && query.data.run.status !== "running" && !query.data.run.provisional;
   useEffect(() => {
-    if (stream === "open") refresh();
-  }, [stream, refresh]);
+    if (settled === undefined || openings === heard.current.at) return;
+    if (!settled || !heard.current.first) refresh();
+    heard.current = { at: openings, first: false };
+  }, [openings, settled, refresh]);
   useLiveRuns(true, (run) => {
     if (run.trace_id !== traceId) return;
     client.setQueryData<RunAnswer>(runQuery(traceId).queryKey, (before) => before && { ...before, run });
@@ -83,7 +89,7 @@ export function RunPage() {
   }, [data, steps, search.step, narrow]);
   const { findings, more, pinned } = useRunFindings(
     traceId,
-    data ? `${data.run.status} ${data.run.provisional} ${data.run.steps}` : "",
+    data && `${data.run.status} ${data.run.provisional} ${data.run.steps}`,
   );
 
   // On a narrow screen not all views fit: the open one is brought into sight.

@@ -1,6 +1,5 @@
-/** The steps as a tree with their place in time: one list, of which only the rows in sight exist. */
+/** The steps as a tree with their place in time: one list, and what is done with it. */
 import { ActionIcon, CloseButton, TextInput, Tooltip } from "@mantine/core";
-import { useElementSize } from "@mantine/hooks";
 import {
   IconAlertTriangle,
   IconFold,
@@ -10,8 +9,7 @@ import {
   IconArrowsMaximize as IconUnfold,
 } from "@tabler/icons-react";
 import { useQueryClient } from "@tanstack/react-query";
-import { useVirtualizer } from "@tanstack/react-virtual";
-import { useCallback, useEffect, useMemo, useRef, useState } from "react";
+import { useEffect, useMemo, useRef, useState } from "react";
 import { stepQuery } from "@/api/queries";
 import type { Run, Step } from "@/api/types";
 import { parse } from "@/lib/format";
@@ -22,13 +20,13 @@ import { bend, buildTree, foldedSteps, hiding, visibleRows } from "@/lib/tree";
 import { Empty } from "@/ui/States";
 import { stepKeys, useKeys } from "@/ui/useKeys";
 import { useNow } from "@/ui/useNow";
+import { useWidth } from "@/ui/useWidth";
 import { Playback } from "./Playback";
 import type { Pinned } from "./RunFindings";
-import { type RowActions, StepRow } from "./StepRow";
+import type { RowActions } from "./StepRow";
+import { type RowsHandle, StepRows } from "./StepRows";
 import classes from "./StepsPanel.module.css";
 
-const ROW = 30;
-const estimateSize = () => ROW;
 const NONE: readonly string[] = [];
 
 interface Props {
@@ -43,17 +41,16 @@ interface Props {
 }
 
 export function StepsPanel({ run, steps, selected, search, set, pinned, onOpen }: Props) {
-  const scroller = useRef<HTMLDivElement>(null);
+  const list = useRef<RowsHandle>(null);
   const field = useRef<HTMLInputElement>(null);
-  const { ref: axisRef, width: axisWidth } = useElementSize();
+  const [axisRef, axisWidth] = useWidth();
   const client = useQueryClient();
   const [playing, setPlaying] = useState(false);
   /** Where playback stands, in milliseconds since 1970. */
   const [moment, setMoment] = useState<number>();
   const running = useMemo(() => steps.some((step) => step.duration_ms == null), [steps]);
-  const tick = useNow();
   // Only a running run moves with the clock; else each second would draw everything anew.
-  const now = running ? tick : 0;
+  const now = useNow(running);
   const axis = useMemo(() => extent(steps, now), [steps, now]);
   const nodes = useMemo(() => buildTree(steps), [steps]);
   const bent = search.bent ?? NONE;
@@ -70,16 +67,6 @@ export function StepsPanel({ run, steps, selected, search, set, pinned, onOpen }
   const whole = axis.end - axis.start;
   const marks = useMemo(() => ticks(whole, Math.max(2, Math.round((axisWidth || 400) / 66))), [whole, axisWidth]);
 
-  // The same functions with each frame: with others all rows would be measured anew.
-  const keyOf = useCallback((index: number) => rows[index]!.step.span_id, [rows]);
-  const virtual = useVirtualizer({
-    count: rows.length,
-    getScrollElement: useCallback(() => scroller.current, []),
-    estimateSize,
-    getItemKey: keyOf,
-    overscan: 16,
-  });
-
   const selectedId = selected?.span_id;
   const at = useMemo(() => rows.findIndex((row) => row.step.span_id === selectedId), [rows, selectedId]);
   // What an address says is folded stays so; whoever goes on to another step sees it.
@@ -89,7 +76,7 @@ export function StepsPanel({ run, steps, selected, search, set, pinned, onOpen }
     const above = selectedId && selectedId !== shownFirst.current ? hiding(nodes, collapsed, selectedId) : NONE;
     shownFirst.current = undefined;
     if (above.length > 0) turn(above);
-    if (at >= 0) virtual.scrollToIndex(at, { align: "auto" });
+    if (at >= 0) list.current?.show(at);
   }, [selectedId]);
 
   const select = (index: number) => {
@@ -157,7 +144,7 @@ export function StepsPanel({ run, steps, selected, search, set, pinned, onOpen }
     let last = -1;
     for (const [index, began] of begins.entries())
       if (began <= axis.start + offset && (last < 0 || began >= begins[last]!)) last = index;
-    if (last >= 0) virtual.scrollToIndex(last, { align: "auto" });
+    if (last >= 0) list.current?.show(last);
   };
   return (
     <section className={classes.panel} aria-label="Steps" data-path={search.path || undefined}>
@@ -240,39 +227,25 @@ export function StepsPanel({ run, steps, selected, search, set, pinned, onOpen }
             ))}
         </div>
       </div>
-      <div className={classes.scroller} ref={scroller}>
-        <div
-          role="tree"
-          tabIndex={0}
-          aria-label="Steps of the run"
-          aria-activedescendant={at >= 0 ? `step-${selectedId}` : undefined}
-          className={classes.rows}
-          style={{ height: virtual.getTotalSize() }}
-        >
-          {virtual.getVirtualItems().map((item) => (
-            <StepRow
-              key={item.key}
-              row={rows[item.index]!}
-              top={item.start}
-              height={ROW}
-              axis={axis}
-              axisWidth={axisWidth}
-              now={now}
-              marks={marks}
-              selected={item.index === at}
-              onPath={search.path ? (rows[item.index]!.step.critical_ms ?? 0) > 0 : undefined}
-              moment={moment}
-              findings={pinned.get(rows[item.index]!.step.span_id)}
-              actions={actions}
-            />
-          ))}
-        </div>
+      <StepRows
+        ref={list}
+        rows={rows}
+        at={at}
+        axis={axis}
+        axisWidth={axisWidth}
+        now={now}
+        marks={marks}
+        path={!!search.path}
+        moment={moment}
+        pinned={pinned}
+        actions={actions}
+      >
         {rows.length === 0 && (
           <Empty title={needle ? "No step matches" : "No steps yet"}>
             {needle ? "Names, kinds, models, errors and previews are searched." : "They appear here as they arrive."}
           </Empty>
         )}
-      </div>
+      </StepRows>
     </section>
   );
 }

@@ -28,8 +28,19 @@ const TITLE: Record<Facet, string> = {
   version: "Version",
 };
 
-export function Facets({ search, live }: { search: RunsSearch; live: boolean }) {
-  const { data, isError } = useQuery({ ...facetsQuery(search), refetchInterval: live ? LIVE_MS : false });
+interface Props {
+  search: RunsSearch;
+  live: boolean;
+  /** Whether the runs are there: until then nothing else is asked. */
+  ready: boolean;
+}
+
+export function Facets({ search, live, ready }: Props) {
+  const { data, isError } = useQuery({
+    ...facetsQuery(search),
+    enabled: ready,
+    refetchInterval: live ? LIVE_MS : false,
+  });
   const [folded, setFolded] = useLocalStorage<Facet[]>({
     key: "tawny.facets.folded",
     defaultValue: ["version"],

@@ -48,7 +48,8 @@ export function FilterBar({ search, children }: Props) {
   };
   const later = useDebouncedCallback(apply, 250);
   const combobox = useCombobox();
-  const { data } = useQuery(facetsQuery(search));
+  // What there is to filter by is needed by who begins to write.
+  const { data } = useQuery({ ...facetsQuery(search), enabled: combobox.dropdownOpened });
   const offered = useMemo(() => offers(text, data?.facets ?? {}), [text, data]);
   const take = (offer: Offer) => {
     const rest = replaceLast(text, offer.word);

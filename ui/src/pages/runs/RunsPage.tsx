@@ -64,6 +64,8 @@ export function RunsPage() {
   const markNone = () => void navigate({ search: (before) => ({ ...before, chosen: undefined }), replace: true });
   const closePeek = () => void navigate({ search: (before) => ({ ...before, peek: undefined }), replace: true });
 
+  // Counts over all runs take the server's processors: the list that is waited for has them first.
+  const ready = !query.isPending;
   const total = query.data?.pages[0]?.total;
   const empty = query.isSuccess && rows.length === 0;
   const newest = useQuery({ ...newestRunQuery, enabled: empty, refetchInterval: empty ? 2000 : false });
@@ -99,7 +101,7 @@ export function RunsPage() {
         </div>
       ) : (
         <>
-          <SummaryStrip from={from} to={search.to} live={live} />
+          <SummaryStrip from={from} to={search.to} live={live} ready={ready} />
           <div
             className={classes.split}
             data-facets={(facets && !narrow) || undefined}
@@ -107,7 +109,7 @@ export function RunsPage() {
           >
             {facets && !narrow && (
               <aside className={classes.facets} aria-label="Facets">
-                <Facets search={search} live={live} />
+                <Facets search={search} live={live} ready={ready} />
               </aside>
             )}
             <div className={classes.list}>
@@ -192,7 +194,7 @@ export function RunsPage() {
         size={280}
         closeButtonProps={{ "aria-label": "Close" }}
       >
-        <Facets search={search} live={live} />
+        <Facets search={search} live={live} ready={ready} />
       </Drawer>
     </div>
   );

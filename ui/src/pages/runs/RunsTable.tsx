@@ -1,5 +1,5 @@
 /** The runs as a dense table of which only the rows in sight exist; as cards where there is little room. */
-import { useElementSize, useMediaQuery } from "@mantine/hooks";
+import { useMediaQuery } from "@mantine/hooks";
 import { IconArrowDown, IconArrowUp, IconLayoutBottombarExpand, IconLayoutSidebarRight } from "@tabler/icons-react";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { useVirtualizer } from "@tanstack/react-virtual";
@@ -12,6 +12,7 @@ import { runName } from "@/lib/step";
 import { StatusMark } from "@/ui/StatusMark";
 import { Ago } from "@/ui/Time";
 import { stepKeys, useKeys } from "@/ui/useKeys";
+import { useWidth } from "@/ui/useWidth";
 import { type Column, fitting, GAP } from "./columns";
 import classes from "./RunsTable.module.css";
 
@@ -39,7 +40,7 @@ export function RunsTable({ rows, search, arrived, hasMore, loadingMore, onMore,
   const cards = useMediaQuery("(max-width: 760px)", undefined, { getInitialValueInEffect: false }) ?? false;
   const navigate = useNavigate();
   const [active, setActive] = useState(search.peek);
-  const { ref: sized, width } = useElementSize();
+  const [sized, width] = useWidth();
   const { columns, template, least } = useMemo(() => fitting(width - PICK, search.columns), [width, search.columns]);
   const grid = `${PICK - GAP}px ${template}`;
   const full = useMemo(() => fullBar(rows.map((run) => run.duration_ms)), [rows]);

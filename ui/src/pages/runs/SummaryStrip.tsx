@@ -2,6 +2,7 @@
 
 import { useQuery } from "@tanstack/react-query";
 import type { ReactNode } from "react";
+import { LIVE_MS } from "@/api/pace";
 import { summaryQuery } from "@/api/queries";
 import { compact, count, usd } from "@/lib/format";
 import { fixed } from "@/lib/locale";
@@ -11,10 +12,12 @@ interface Props {
   from: string;
   to?: string;
   live: boolean;
+  /** Whether the runs are there: until then nothing else is asked. */
+  ready: boolean;
 }
 
-export function SummaryStrip({ from, to, live }: Props) {
-  const { data } = useQuery({ ...summaryQuery(from, to), refetchInterval: live ? 4000 : false });
+export function SummaryStrip({ from, to, live, ready }: Props) {
+  const { data } = useQuery({ ...summaryQuery(from, to), enabled: ready, refetchInterval: live ? LIVE_MS : false });
   const counters = data?.counters;
   const ended = counters?.runs_completed ?? 0;
   const share = counters && ended > 0 ? (counters.runs_failed / ended) * 100 : undefined;
