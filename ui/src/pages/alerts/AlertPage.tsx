@@ -18,7 +18,7 @@ import { useTitle } from "@/ui/useTitle";
 import { Acknowledge } from "./Acknowledge";
 import page from "./Alert.module.css";
 import classes from "./Alerts.module.css";
-import { AlertIssues, AlertRuns } from "./Behind";
+import { AlertIssues, AlertRuns, worstFirst } from "./Behind";
 import { Ended } from "./Ended";
 import { stateName } from "./Now";
 import { Past } from "./Past";
@@ -98,9 +98,10 @@ function Shown({ alert, evidence, events }: ShownProps) {
           // The value of a moment was made of what came before it.
           from: new Date(start - lookbackMs(watched)).toISOString(),
           to: new Date(end).toISOString(),
+          sort: worstFirst(alert.name),
         },
       }),
-    [navigate, alert.labels, watched],
+    [navigate, alert.name, alert.labels, watched],
   );
   const reads = readsAs(rule?.query ?? evidence?.query ?? "");
   const near = rule?.values.find((value) => isSeriesOf(value.labels, alert.labels));
@@ -162,7 +163,7 @@ function Shown({ alert, evidence, events }: ShownProps) {
                     "Value over time"
                   )}
                 </h2>
-                <span className="faint">Drag to zoom; a click opens the runs of that time.</span>
+                <span className="faint">Drag to zoom; a click opens the runs of that time, the worst first.</span>
                 {(search.from ?? search.to) && (
                   <Button size="compact-xs" variant="default" onClick={() => void navigate({ search: {} })}>
                     Whole time
@@ -173,6 +174,7 @@ function Shown({ alert, evidence, events }: ShownProps) {
                 label={`${alert.name}: what its rule compares`}
                 query={watched}
                 threshold={threshold ?? undefined}
+                limits={rule?.limits}
                 from={from}
                 to={to}
                 marks={marks}

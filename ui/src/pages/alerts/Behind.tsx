@@ -19,7 +19,7 @@ const RUNS = 5;
 const LEAD_MS = 3_600_000;
 
 /** Which runs are the worst, by what the rule is about. */
-function order(name: string): string {
+export function worstFirst(name: string): "-cost_usd" | "-total_tokens" | "-duration_ms" | "-errors" {
   if (/cost|spend|burn|budget/i.test(name)) return "-cost_usd";
   if (/token/i.test(name)) return "-total_tokens";
   if (/latency|slow|duration|stuck|p9\d/i.test(name)) return "-duration_ms";
@@ -67,7 +67,7 @@ function RunsHere({ alert }: { alert: Alert }) {
   const to = alert.resolved_at ?? undefined;
   const told = alert.traces.length > 0;
   const near = useQuery({
-    ...runsNearQuery({ ...runsOf(alert.labels), from, to, sort: order(alert.name) }, RUNS),
+    ...runsNearQuery({ ...runsOf(alert.labels), from, to, sort: worstFirst(alert.name) }, RUNS),
     enabled: !told,
   });
   const traces = told ? alert.traces : (near.data?.runs.map((run) => run.trace_id) ?? []);
@@ -79,7 +79,7 @@ function RunsHere({ alert }: { alert: Alert }) {
         <h2>Worst runs</h2>
         <Link
           to="/runs"
-          search={{ ...runsOf(alert.labels), from, ...(to ? { to } : {}), sort: order(alert.name) as "-errors" }}
+          search={{ ...runsOf(alert.labels), from, ...(to ? { to } : {}), sort: worstFirst(alert.name) }}
         >
           All of them
         </Link>
