@@ -27,14 +27,13 @@ export function worstFirst(name: string): "-cost_usd" | "-total_tokens" | "-dura
 }
 
 /** The project of an alert about another one than this tab's: its runs and issues are there. */
-function useElsewhere(alert: Alert): string | undefined {
+function useElsewhere({ project }: Record<string, string>): string | undefined {
   const own = useQuery(meQuery).data?.project;
-  const { project } = alert.labels;
   return own && project && project !== own ? project : undefined;
 }
 
 export function AlertRuns({ alert }: { alert: Alert }) {
-  const elsewhere = useElsewhere(alert);
+  const elsewhere = useElsewhere(alert.labels);
   return elsewhere ? <RunsElsewhere alert={alert} project={elsewhere} /> : <RunsHere alert={alert} />;
 }
 
@@ -126,11 +125,18 @@ export function RunRow({ found }: { found: Investigation }) {
   );
 }
 
-export function AlertIssues({ alert }: { alert: Alert }) {
-  const from = new Date(Date.parse(alert.active_at) - LEAD_MS).toISOString();
-  const agent = runsOf(alert.labels).agent;
-  const elsewhere = useElsewhere(alert);
-  const issues = useQuery(issuesNearQuery({ from, ...(agent ? { agent } : {}) })).data?.issues;
+interface IssuesProps {
+  labels: Record<string, string>;
+  since: string;
+  /** The alert is over: an issue that was resolved since belongs to it too. */
+  over?: boolean;
+}
+
+export function AlertIssues({ labels, since, over = false }: IssuesProps) {
+  const from = new Date(Date.parse(since) - LEAD_MS).toISOString();
+  const agent = runsOf(labels).agent;
+  const elsewhere = useElsewhere(labels);
+  const issues = useQuery(issuesNearQuery({ from, ...(agent ? { agent } : {}) }, over)).data?.issues;
   if (elsewhere) return null;
   return (
     <section className={page.panel} aria-label="Issues of that time">
