@@ -1,7 +1,7 @@
 import { beforeAll, expect, inject, test } from "vitest";
 import { ask, until, usableByAll, withBrowser } from "./browser";
 import { columnAt } from "./chart";
-import { alertOf, FULL_TEXT, shown } from "./trouble";
+import { alertOf, END_OF_TEXT, shown } from "./trouble";
 
 const visit = withBrowser();
 const trouble = inject("troubles").alerts;
@@ -12,7 +12,7 @@ beforeAll(async () => {
   fingerprint = await alertOf(trouble.agent);
 });
 
-test("from the alert over its chart and worst runs to the step, its log and the full text, one click each", async () => {
+test("from the alert over its chart and worst runs to the step, a log, the step that wrote it and all it said, one click each", async () => {
   await visit("/alerts", async (page) => {
     await page.getByRole("region", { name: "E2eRunsFail" }).getByRole("link", { name: trouble.agent }).click();
     const chart = page.getByRole("img", { name: /^E2eRunsFail: what its rule compares/ });
@@ -33,8 +33,12 @@ test("from the alert over its chart and worst runs to the step, its log and the 
     expect(url.searchParams.get("step")).toBeTruthy();
     await page.getByRole("tab", { name: /^Logs/ }).first().click();
     await page.getByText("get_order gave up after 900 ms").first().waitFor();
-    await page.getByRole("tab", { name: "Transcript" }).click();
-    await page.getByText(FULL_TEXT).first().waitFor();
+    const record = page.getByRole("listitem").filter({ hasText: "the desk said more than anybody reads" });
+    await record.getByRole("button", { name: "Open the step" }).click();
+    const step = page.getByRole("region", { name: "Selected step" });
+    await step.getByRole("heading", { name: "gpt-4o" }).waitFor();
+    await step.getByRole("button", { name: /^Show .* more characters$/ }).click();
+    await step.getByText(END_OF_TEXT).waitFor();
   });
 });
 
@@ -47,7 +51,9 @@ test("a click anywhere in a column of the chart opens the runs of that time", as
       await page.mouse.click(...(await columnAt(page, chart, trouble.sentAt - 240_000)));
       await page.getByRole("heading", { name: "Runs", exact: true }).waitFor();
       const url = new URL(page.url());
-      expect([url.pathname, url.searchParams.get("agent")]).toEqual(["/runs", trouble.agent]);
+      const asked = ["agent", "sort"].map((name) => url.searchParams.get(name));
+      // The worst first, by what the rule is about.
+      expect([url.pathname, ...asked]).toEqual(["/runs", trouble.agent, "-errors"]);
       await page.locator(`a[href*="${trouble.bad[0]}"]`).first().waitFor();
     },
     { timezoneId: "UTC" },
@@ -123,6 +129,28 @@ test("a rule's value and threshold have their unit", async () => {
   });
 });
 
+test("a threshold that is another series has a distance, and is drawn beside the value", async () => {
+  await visit("/alerts?view=rules&q=E2eRunsFailOften&rule=E2eRunsFailOften", async (page) => {
+    const rule = page
+      .getByRole("list", { name: "Rules" })
+      .getByRole("listitem")
+      .filter({ hasText: "E2eRunsFailOften" });
+    // Of seven runs three fail; it fires at nine in ten.
+    await until(
+      () => rule.getByRole("button").first().textContent(),
+      (text) => /3> 6\.348 %/.test(text ?? ""),
+      "value, threshold and distance",
+    );
+    expect(await rule.getByRole("row").nth(1).textContent()).toMatch(/36\.348 %$/);
+    await until(
+      () => rule.getByRole("img", { name: /^E2eRunsFailOften, the last 6 hours/ }).getAttribute("aria-label"),
+      (label) => /threshold( of e2e-desk-\w+)?: last 6\.3/.test(label ?? ""),
+      "the threshold on the chart",
+      70_000,
+    );
+  });
+});
+
 test("a backtest shows when a rule would have fired, and with another threshold that it would not have", async () => {
   await visit("/alerts?view=backtest&rule=E2eRunsFail&from=6h", async (page) => {
     const tried = page.getByRole("region", { name: "E2eRunsFail" });
@@ -131,6 +159,14 @@ test("a backtest shows when a rule would have fired, and with another threshold 
       (text) => /Would have fired1×|Would have fired[2-9]×/.test(text ?? ""),
       "the firing of the past",
     );
+    // The chart has the threshold and each time of firing.
+    await until(
+      () => tried.getByRole("img", { name: /^E2eRunsFail: what it compares/ }).getAttribute("aria-label"),
+      (label) => /would fire at \d+: \d{4}-/.test(label ?? ""),
+      "the firing on the chart",
+      70_000,
+    );
+    await tried.getByText("fires past 1").first().waitFor();
     const field = page.getByLabel("Rules as YAML");
     await field.fill((await field.inputValue()).replace("> 1", "> 1000"));
     await page.getByRole("button", { name: "Try it on the past" }).click();
@@ -153,7 +189,15 @@ test("what happened is in the history, and the week in review has every rule", a
   await visit(`/alerts?view=history&q=${trouble.agent}`, async (page) => {
     await page.getByText("fired", { exact: true }).first().waitFor();
     await page.getByRole("link", { name: "Week in review" }).click();
-    await page.getByRole("row").filter({ hasText: "E2eRunsFail" }).first().waitFor();
+    const row = page
+      .getByRole("row")
+      .filter({ has: page.getByRole("rowheader", { name: "E2eRunsFail", exact: true }) });
+    await until(
+      () => row.getByRole("cell").allTextContents(),
+      ([verdict, fired, , , longest, proposal]) =>
+        !!verdict && verdict !== "never fired" && Number(fired) >= 1 && /\d/.test(longest ?? "") && !!proposal,
+      "verdict, firings, the longest of them and what to change",
+    );
   });
 });
 

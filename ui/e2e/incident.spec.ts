@@ -1,6 +1,7 @@
 import { beforeAll, expect, inject, test } from "vitest";
 import { ask, axe, URL_UNDER_TEST, until, usableByAll, withBrowser } from "./browser";
-import { issueOf, shown } from "./trouble";
+import { columnAt } from "./chart";
+import { alertOf, issueOf, shown } from "./trouble";
 
 const visit = withBrowser();
 const trouble = inject("troubles").incident;
@@ -27,14 +28,44 @@ test("an incident shows since when, what changed, the last good run beside the f
   });
 });
 
+test("its course is drawn with its changes and leads to the runs of a time, its alerts and other issues to their pages", async () => {
+  await visit(
+    `/incidents/${issue}`,
+    async (page) => {
+      const chart = page.getByRole("img", { name: /^Runs by outcome around the incident\./ });
+      await until(
+        () => chart.getAttribute("aria-label"),
+        (label) =>
+          /error: last/.test(label ?? "") &&
+          (label ?? "").includes(`deploy: ${trouble.change}: `) &&
+          (label ?? "").includes("the incident: "),
+        "runs, changes and when it began",
+      );
+      const other = page.getByRole("region", { name: "Other issues of these runs" }).getByRole("link").first();
+      expect(await other.getAttribute("href")).toMatch(/^\/incidents\//);
+      const alert = page
+        .getByRole("region", { name: "Alerts of that time" })
+        .getByRole("link", { name: "E2eRunsFail" });
+      expect(await alert.first().getAttribute("href")).toBe(`/alerts/${await alertOf(trouble.agent)}`);
+      await page.mouse.click(...(await columnAt(page, chart, trouble.sentAt - 240_000)));
+      await page.getByRole("heading", { name: "Runs", exact: true }).waitFor();
+      await page.locator(`a[href*="${trouble.bad[0]}"]`).first().waitFor();
+      expect(new URL(page.url()).searchParams.get("agent")).toBe(trouble.agent);
+    },
+    { timezoneId: "UTC" },
+  );
+});
+
 interface Check {
   verdict: string;
   reason?: string | null;
+  brake?: { action: string; version?: string | null } | null;
 }
-const check = async () => {
+/** What the agent is told that asks whether it may go on. */
+const check = async (more: object = {}) => {
   const response = await fetch(`${URL_UNDER_TEST}/api/v1/budgets/check`, {
     method: "POST",
-    body: JSON.stringify({ agent: trouble.agent, environment: "test" }),
+    body: JSON.stringify({ agent: trouble.agent, environment: "test", ...more }),
   });
   return (await response.json()) as Check;
 };
@@ -45,16 +76,62 @@ test("one click holds the agent, the next takes the brake off, and both are on r
     await brake.getByRole("button", { name: `Hold ${trouble.agent}` }).click();
     await brake.getByText(`${trouble.agent} is held`).waitFor();
     await until(
-      check,
+      () => check(),
       ({ verdict, reason }) => verdict === "reject" && (reason ?? "").includes(trouble.agent),
       "the agent is told no",
     );
     await brake.getByRole("button", { name: "Take off" }).click();
     await brake.getByRole("button", { name: `Hold ${trouble.agent}` }).waitFor();
-    await until(check, ({ verdict }) => verdict !== "reject", "the agent may go on");
+    await until(
+      () => check(),
+      ({ verdict }) => verdict !== "reject",
+      "the agent may go on",
+    );
   });
   const audit = JSON.stringify(await ask("/api/v1/audit"));
   expect(audit).toMatch(/brake/);
+});
+
+test.each([
+  {
+    button: "Hand over to people",
+    says: `${trouble.agent} is handed over to people`,
+    stopped: { asks: {}, brake: { action: "human" } },
+    free: undefined,
+  },
+  {
+    button: "Use the version before",
+    says: `${trouble.agent} works as 1.0`,
+    stopped: { asks: { version: "2.0" }, brake: { action: "previous", version: "1.0" } },
+    free: { version: "1.0" },
+  },
+  {
+    button: "Hold the tool get_order",
+    says: "the tool get_order is held",
+    stopped: { asks: { tool: "get_order" }, brake: { action: "hold" } },
+    free: { tool: "another_tool" },
+  },
+])("$button: one click, answered when the agent asks, and on record", async ({ button, says, stopped, free }) => {
+  const { entries: before } = await ask<{ entries: { seq: number }[] }>("/api/v1/audit");
+  await visit(`/incidents/${issue}`, async (page) => {
+    const brake = page.getByRole("region", { name: "Brake" });
+    await brake.getByRole("button", { name: button, exact: true }).click();
+    try {
+      await brake.getByText(says).waitFor();
+      expect(await check(stopped.asks)).toMatchObject({ verdict: "reject", brake: stopped.brake });
+      if (free) expect((await check(free)).verdict).not.toBe("reject");
+    } finally {
+      await brake.getByRole("button", { name: "Take off" }).click();
+    }
+    await brake.getByRole("button", { name: button, exact: true }).waitFor();
+    expect((await check(stopped.asks)).verdict).not.toBe("reject");
+  });
+  const { entries } = await ask<{ entries: { seq: number; action: string; target: string; detail: string }[] }>(
+    "/api/v1/audit",
+  );
+  const last = Math.max(...before.map(({ seq }) => seq));
+  const mine = entries.filter((entry) => entry.seq > last && JSON.stringify(entry).includes(trouble.agent));
+  expect(mine.map(({ action }) => action).sort()).toEqual(["brake.off", "brake.on"]);
 });
 
 test("findings one by one lead to the step, and to their incident", async () => {

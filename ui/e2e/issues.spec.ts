@@ -1,6 +1,6 @@
 import { beforeAll, expect, inject, test } from "vitest";
 import { ask, until, withBrowser } from "./browser";
-import { SETTLED_MS } from "./settled";
+import { SETTLED_MS, sendLoop } from "./settled";
 
 const visit = withBrowser();
 const { agent, trace } = inject("loop");
@@ -49,5 +49,43 @@ test("who has looked at an issue takes it off the list of what needs somebody", 
     );
     await page.getByText("Acknowledged", { exact: true }).click();
     await page.getByText(agent).first().waitFor();
+  });
+});
+
+test("an issue that comes back after it was resolved is marked, and needs somebody again", async () => {
+  const { issues } = await mine();
+  const issue = issues.find((issue) => issue.detector === "loop")!;
+  const its = (state: string) => async () =>
+    (await mine()).issues.some((each) => each.fingerprint === issue.fingerprint && each.state === state);
+  await visit(`/incidents/${issue.fingerprint}`, async (page) => {
+    await page.getByRole("button", { name: "Resolve" }).click();
+    await until(its("resolved"), Boolean, "the issue resolved");
+    await sendLoop(agent);
+    await until(its("regressed"), Boolean, "the issue back", SETTLED_MS);
+    await page.goto(new URL("/issues", page.url()).href);
+    const row = page.getByRole("listitem").filter({ hasText: `loop in ${agent}` });
+    await row.getByText("came back").waitFor();
+  });
+});
+
+test("findings are narrowed down by detector and severity, and the address says so", async () => {
+  await visit(`/findings?of=${agent}`, async (page) => {
+    const list = page.getByRole("list", { name: "Findings, newest first" });
+    const detectors = () =>
+      list
+        .locator("dd")
+        .filter({ has: page.getByRole("link") })
+        .allTextContents();
+    await list.getByRole("listitem").first().waitFor();
+    await page.getByRole("combobox", { name: "Detector" }).click();
+    await page.getByRole("option", { name: "loop", exact: true }).click();
+    await until(detectors, (all) => all.length > 0 && all.every((name) => name === "loop"), "loops alone");
+    expect(new URL(page.url()).searchParams.get("detector")).toBe("loop");
+    await page.getByRole("combobox", { name: "Severity" }).click();
+    await page.getByRole("option", { name: "info", exact: true }).click();
+    await page.getByRole("heading", { name: "Nothing was seen" }).waitFor();
+    await page.reload();
+    await page.getByRole("heading", { name: "Nothing was seen" }).waitFor();
+    expect(new URL(page.url()).searchParams.get("severity")).toBe("info");
   });
 });

@@ -2,7 +2,8 @@
 import { readFile } from "node:fs/promises";
 import type { Locator, Page } from "playwright-core";
 import { beforeAll, expect, inject, test } from "vitest";
-import { until, withBrowser } from "./browser";
+import { URL_UNDER_TEST, until, withBrowser } from "./browser";
+import { noticed } from "./drift";
 import { alertOf, shown } from "./trouble";
 
 const visit = withBrowser();
@@ -14,18 +15,29 @@ beforeAll(async () => {
   message = `/alerts/${await alertOf(trouble.agent)}`;
 });
 
-type Click = (what: Locator) => Promise<void>;
-
-/** The page of the message, on which clicks count. */
-async function onCall(most: number, work: (page: Page, click: Click) => Promise<void>) {
+/**
+ * The page of a message, as it is or, where `over`, as it will be once the alert has long ended and the server only has what it
+ * kept. The browser itself counts what is clicked on it and on those it leads to.
+ */
+async function onCall(most: number, work: (page: Page) => Promise<void>, { from = message, over = false } = {}) {
   await visit(
-    message,
+    "/status",
     async (page) => {
       let clicks = 0;
-      await work(page, async (what) => {
+      await page.exposeFunction("clicked", () => {
         clicks += 1;
-        await what.click();
       });
+      await page.addInitScript(() =>
+        addEventListener("click", () => (window as unknown as { clicked: () => void }).clicked(), { capture: true }),
+      );
+      if (over)
+        await page.route(`**/api/v1${from}`, async (route) => {
+          const kept = await (await route.fetch()).json();
+          await route.fulfill({ json: { ...kept, alert: null } });
+        });
+      await page.goto(URL_UNDER_TEST + from);
+      await work(page);
+      expect(clicks).toBeGreaterThan(0);
       expect(clicks).toBeLessThanOrEqual(most);
     },
     { timezoneId: "UTC" },
@@ -39,65 +51,116 @@ const says = (what: Locator, ...words: RegExp[]) =>
     words.join(" and "),
   );
 
-test("why did this run fail: at most two clicks", async () => {
-  await onCall(2, async (page, click) => {
-    await click(page.getByRole("region", { name: "Worst runs" }).getByRole("listitem").first().getByRole("link"));
-    await page.getByRole("tree", { name: "Steps of the run" }).waitFor();
-    const step = page.getByRole("region", { name: "Selected step" });
-    await step.getByRole("heading", { name: "get_order" }).waitFor();
-    await says(step, /Timeout/, /order desk did not answer/);
-  });
+const STATES = [
+  ["", {}],
+  [", also once it is over", { over: true }],
+] as const;
+
+test.each(STATES)("why did this run fail: at most two clicks%s", async (_, state) => {
+  await onCall(
+    2,
+    async (page) => {
+      await page.getByRole("region", { name: "Worst runs" }).getByRole("listitem").first().getByRole("link").click();
+      await page.getByRole("tree", { name: "Steps of the run" }).waitFor();
+      const step = page.getByRole("region", { name: "Selected step" });
+      await step.getByRole("heading", { name: "get_order" }).waitFor();
+      await says(step, /Timeout/, /order desk did not answer/);
+    },
+    state,
+  );
 });
 
-test("which tool is slow, and since when: at most two clicks", async () => {
-  await onCall(2, async (page, click) => {
-    const about = page.getByRole("region", { name: "What it is about" });
-    await click(about.getByRole("link", { name: "Tools" }));
-    const tool = page.getByRole("region", { name: "All tools" }).getByRole("row").filter({ hasText: "get_order" });
-    await click(tool.getByRole("link", { name: "get_order" }));
-    const found = await until(
-      async () =>
-        /Slow since (\S+ \S+): p95 (\S+ \S+), before (\S+ m?s)/.exec((await page.locator("main").textContent()) ?? ""),
-      (match) => match !== null,
-      "since when it is slow",
-    );
-    // Between the last good run, of ten minutes ago, and the first bad one, of four minutes ago; buckets are minutes long.
-    const since = Date.parse(`${found![1]!.replace(" ", "T")}Z`);
-    expect(since).toBeGreaterThan(trouble.sentAt - 600_000);
-    expect(since).toBeLessThanOrEqual(trouble.sentAt - 240_000);
-    expect(found!.slice(2)).toEqual(["900 ms", "40 ms"]);
-  });
+test.each(STATES)("which tool is slow, and since when: at most two clicks%s", async (_, state) => {
+  await onCall(
+    2,
+    async (page) => {
+      const about = page.getByRole("region", { name: "What it is about" });
+      await about.getByRole("link", { name: "Tools" }).click();
+      const tool = page.getByRole("region", { name: "All tools" }).getByRole("row").filter({ hasText: "get_order" });
+      await tool.getByRole("link", { name: "get_order" }).click();
+      const found = await until(
+        async () =>
+          /Slow since (\S+ \S+): p95 (\S+ \S+), before (\S+ m?s)/.exec(
+            (await page.locator("main").textContent()) ?? "",
+          ),
+        (match) => match !== null,
+        "since when it is slow",
+      );
+      // Between the last good run, of ten minutes ago, and the first bad one, of four minutes ago; buckets are minutes long.
+      const since = Date.parse(`${found![1]!.replace(" ", "T")}Z`);
+      expect(since).toBeGreaterThan(trouble.sentAt - 600_000);
+      expect(since).toBeLessThanOrEqual(trouble.sentAt - 240_000);
+      expect(found!.slice(2)).toEqual(["900 ms", "40 ms"]);
+    },
+    state,
+  );
 });
 
-test("what does this agent cost, and who spends it: at most two clicks", async () => {
-  await onCall(2, async (page, click) => {
-    const about = page.getByRole("region", { name: "What it is about" });
-    await click(about.getByRole("link", { name: "Who spends it" }));
-    await page.getByRole("heading", { name: "Costs", exact: true }).waitFor();
-    await page.getByRole("button", { name: `Remove the filter Agent ${trouble.agent}` }).waitFor();
-    await says(page.getByLabel("Money", { exact: true }), /Spent\$0\.22/);
-    const user = page.getByRole("group", { name: "Costs by user" }).getByRole("row").filter({ hasText: trouble.user });
-    // Four runs with one call of the model, three with eight: 28 calls of 2,000 tokens in and 300 out.
-    await says(user, /\$0\.22428\$0\.008/);
-    await user.getByRole("img", { name: "100 %" }).waitFor();
-  });
+test.each(STATES)("what does this agent cost, and who spends it: at most two clicks%s", async (_, state) => {
+  await onCall(
+    2,
+    async (page) => {
+      const about = page.getByRole("region", { name: "What it is about" });
+      await about.getByRole("link", { name: "Who spends it" }).click();
+      await page.getByRole("heading", { name: "Costs", exact: true }).waitFor();
+      await page.getByRole("button", { name: `Remove the filter Agent ${trouble.agent}` }).waitFor();
+      await says(page.getByLabel("Money", { exact: true }), /Spent\$0\.22/);
+      const user = page
+        .getByRole("group", { name: "Costs by user" })
+        .getByRole("row")
+        .filter({ hasText: trouble.user });
+      // Four runs with one call of the model, three with eight: 28 calls of 2,000 tokens in and 300 out.
+      await says(user, /\$0\.22428\$0\.008/);
+      await user.getByRole("img", { name: "100 %" }).waitFor();
+    },
+    state,
+  );
 });
 
-test("what changed before: one click", async () => {
-  await onCall(1, async (page, click) => {
-    await click(page.getByRole("region", { name: "Issues of that time" }).getByRole("link").first());
-    await page.getByRole("region", { name: "What changed just before" }).getByText(trouble.change).waitFor();
-  });
+test.each(STATES)("what changed before: one click%s", async (_, state) => {
+  await onCall(
+    1,
+    async (page) => {
+      await page.getByRole("region", { name: "Issues of that time" }).getByRole("link").first().click();
+      await page.getByRole("region", { name: "What changed just before" }).getByText(trouble.change).waitFor();
+    },
+    state,
+  );
 });
 
-test("who was hit and how much money, as a file: two clicks", async () => {
-  await onCall(2, async (page, click) => {
-    await click(page.getByRole("region", { name: "Issues of that time" }).getByRole("link").first());
-    const download = page.waitForEvent("download");
-    await click(page.getByRole("link", { name: "Who was hit, as a file" }));
-    const lines = (await readFile(await (await download).path(), "utf8")).trim().split("\n");
-    expect(lines[0]).toMatch(/trace_id.*user.*cost_usd/);
-    expect(lines.slice(1).every((line) => line.includes(trouble.user) && /,0\.\d+$/.test(line))).toBe(true);
-    for (const trace of trouble.bad) expect(lines.filter((line) => line.includes(trace))).toHaveLength(1);
-  });
+test("what changed before the drift: one click", async () => {
+  const drift = inject("drift");
+  const from = await noticed(drift);
+  await onCall(
+    1,
+    async (page) => {
+      const issues = page.getByRole("region", { name: "Issues of that time" });
+      await issues.getByRole("link").filter({ hasText: "drift" }).first().click();
+      const changes = page.getByRole("region", { name: "What changed just before" });
+      for (const title of [drift.deploy, drift.index]) await changes.getByText(title).waitFor();
+    },
+    { from },
+  );
+});
+
+test.each(STATES)("who was hit and how much money, as a file: two clicks%s", async (_, state) => {
+  await onCall(
+    2,
+    async (page) => {
+      await page.getByRole("region", { name: "Issues of that time" }).getByRole("link").first().click();
+      const download = page.waitForEvent("download");
+      await page.getByRole("link", { name: "Who was hit, as a file" }).click();
+      const lines = (await readFile(await (await download).path(), "utf8")).trim().split("\n");
+      expect(lines[0]).toMatch(/trace_id.*user.*cost_usd/);
+      expect(lines.slice(1).every((line) => line.includes(trouble.user) && /,0\.\d+$/.test(line))).toBe(true);
+      for (const trace of trouble.bad) expect(lines.filter((line) => line.includes(trace))).toHaveLength(1);
+      // The file adds up to what the page says.
+      const money = lines.slice(1).reduce((sum, line) => sum + Number(line.split(",").at(-1)), 0);
+      await says(
+        page.getByRole("region", { name: "Who was hit" }),
+        new RegExp(`Runs3.*Users1.*\\$${money.toFixed(3)}`),
+      );
+    },
+    state,
+  );
 });

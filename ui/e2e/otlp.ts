@@ -119,6 +119,10 @@ export async function sendLogs({ trace, start, service }: Sent, logs: LogIn[]) {
   });
 }
 
+/** Tells of a change, as a pipeline does. */
+export const tell = (change: { kind: string; title: string; agent: string; version?: string; at: string }) =>
+  post("/api/v1/changes", change);
+
 const text = (role: string, content: string) => ({ role, parts: [{ type: "text", content }] });
 
 /**

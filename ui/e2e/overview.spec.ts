@@ -155,6 +155,47 @@ test("what is compared with is in the URL", async () => {
   });
 });
 
+test("the same hours of yesterday and of last week are drawn below, and the answers say how it was then", async () => {
+  const of = `${service}-past`;
+  const at = Date.now() - 300_000;
+  for (const [days, runs] of [
+    [0, 1],
+    [1, 3],
+    [7, 2],
+  ] as const)
+    for (let which = 0; which < runs; which += 1)
+      await sendSpans(
+        { trace: newTraceId(), start: at - days * 86_400_000, service: of },
+        supportRun(`past${which}`, `session-${of}`),
+      );
+  for (const [vs, then, runs, less] of [
+    ["1d", "yesterday", 3, 67],
+    ["7d", "last week", 2, 50],
+  ] as const)
+    await visit(`/overview?service=${of}&from=30m&vs=${vs}`, async (page) => {
+      const says = (title: string, words: RegExp) =>
+        until(
+          () => page.getByRole("img", { name: new RegExp(`^${title}\\.`) }).getAttribute("aria-label"),
+          (label) => words.test(label ?? ""),
+          `${words} on ${title}`,
+        );
+      await says("Runs by outcome", new RegExp(`ok: last .*highest 1; all, before: highest ${runs}`));
+      await says("Latency of runs", /p95, before: highest 2\.00? s/);
+      await until(
+        () => page.getByRole("region", { name: "Is it affordable?" }).textContent(),
+        (text) => (text ?? "").includes(`▼ ${less} % compared with ${then}`),
+        "how much less it is",
+      );
+      // Drawn too: a thin line of dashes in each chart over time, also in the heatmap.
+      for (const title of ["Runs by outcome", "Latency of runs", "Durations of runs"])
+        await page
+          .getByRole("region", { name: title, exact: true })
+          .locator('figure svg path[stroke-dasharray="3,3"]')
+          .first()
+          .waitFor({ state: "attached" });
+    });
+});
+
 test("a click in a column opens the runs of that time, one on a bar those of its outcome, and so does the keyboard", async () => {
   const started = starts.at(-1)!;
   const path = `/overview?service=${service}&from=15m`;

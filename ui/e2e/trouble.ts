@@ -1,6 +1,6 @@
 /** An agent in trouble: good runs, a deployment, then runs whose tool is slow, asked again and again, and fails. */
-import { newTraceId, type SpanIn, sendLogs, sendSpans } from "./otlp";
-import { ask, URL_UNDER_TEST, until } from "./server";
+import { newTraceId, type SpanIn, sendLogs, sendSpans, tell } from "./otlp";
+import { ask, until } from "./server";
 import { SETTLED_MS } from "./settled";
 
 export interface Trouble {
@@ -21,6 +21,9 @@ const MODEL = {
   "gen_ai.usage.output_tokens": 300,
 };
 export const FULL_TEXT = "The order desk never answered; the whole reply is kept.";
+/** Longer than what is shown of a text before somebody asks for the rest. */
+export const LONG_TEXT = `${"The desk repeats itself. ".repeat(400)}Here ends all that it said.`;
+export const END_OF_TEXT = "Here ends all that it said.";
 
 /** A run of `calls` rounds; every call of the tool takes `toolMs`. */
 function run(agent: string, user: string, version: string, calls: number, toolMs: number, error?: string): SpanIn[] {
@@ -43,6 +46,7 @@ function run(agent: string, user: string, version: string, calls: number, toolMs
   ];
   for (let at = 0; at < calls; at += 1) {
     const begin = at * (toolMs + 300);
+    const last = at === calls - 1;
     spans.push({
       id: `llm${at}`,
       parent: "root",
@@ -53,9 +57,11 @@ function run(agent: string, user: string, version: string, calls: number, toolMs
         ...MODEL,
         ...common,
         "gen_ai.input.messages": [{ role: "user", parts: [{ type: "text", content: FULL_TEXT }] }],
+        ...(last
+          ? { "gen_ai.output.messages": [{ role: "assistant", parts: [{ type: "text", content: LONG_TEXT }] }] }
+          : {}),
       },
     });
-    const last = at === calls - 1;
     spans.push({
       id: `tool${at}`,
       parent: "root",
@@ -89,33 +95,31 @@ export async function sendTrouble(): Promise<Trouble> {
   const { agent, user, sentAt: now } = trouble;
   for (const [at, trace] of [trouble.good, newTraceId(), newTraceId(), newTraceId()].entries())
     await sendSpans({ trace, start: now - (at + 10) * 60_000, service: agent }, run(agent, user, "1.0", 1, 40));
-  const told = await fetch(`${URL_UNDER_TEST}/api/v1/changes`, {
-    method: "POST",
-    body: JSON.stringify({
-      kind: "deploy",
-      title: trouble.change,
-      agent,
-      version: "2.0",
-      at: new Date(now - 300_000).toISOString(),
-    }),
-  });
-  if (!told.ok) throw new Error(`changes: ${told.status} ${await told.text()}`);
+  const at = new Date(now - 300_000).toISOString();
+  await tell({ kind: "deploy", title: trouble.change, agent, version: "2.0", at });
   for (const [at, trace] of trouble.bad.entries()) {
     const sent = { trace, start: now - 240_000 + at * 60_000, service: agent };
     await sendSpans(sent, run(agent, user, "2.0", 8, 900, "order desk did not answer"));
     await sendLogs(sent, [
+      { span: "llm7", at: 8700, severity: [13, "WARN"], body: "the desk said more than anybody reads" },
       { span: "tool7", at: 9000, severity: [17, "ERROR"], body: "get_order gave up after 900 ms" },
     ]);
   }
   return trouble;
 }
 
+interface Alerts {
+  alerts: { name: string; fingerprint: string; labels: Record<string, string> }[];
+}
+const alertIn = ({ alerts }: Alerts, agent: string) =>
+  alerts.find(({ name, labels }) => name === "E2eRunsFail" && labels.agent_id === agent);
+
 /** Waits until the alert fires and the issue is there. */
 export async function shown(trouble: Trouble): Promise<Trouble> {
   const { agent } = trouble;
   await until(
-    () => ask<{ alerts: { labels: Record<string, string> }[] }>("/api/v1/alerts?state=firing"),
-    ({ alerts }) => alerts.some((alert) => alert.labels.agent_id === agent),
+    () => ask<Alerts>("/api/v1/alerts?state=firing"),
+    (answer) => alertIn(answer, agent) !== undefined,
     "the alert",
     SETTLED_MS,
   );
@@ -129,10 +133,8 @@ export async function shown(trouble: Trouble): Promise<Trouble> {
 }
 
 /** The alert of the agent, as a message links to it. */
-export async function alertOf(agent: string): Promise<string> {
-  const { alerts } = await ask<{ alerts: { fingerprint: string; labels: Record<string, string> }[] }>("/api/v1/alerts");
-  return alerts.find((alert) => alert.labels.agent_id === agent)!.fingerprint;
-}
+export const alertOf = async (agent: string): Promise<string> =>
+  alertIn(await ask<Alerts>("/api/v1/alerts"), agent)!.fingerprint;
 
 /** The issue of the agent that most runs have. */
 export async function issueOf(agent: string): Promise<string> {

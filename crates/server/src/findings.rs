@@ -129,5 +129,7 @@ pub const PART: Part = Part {
         ) STRICT;
         INSERT INTO findings_counts SELECT '', agent, detector, severity, count FROM findings_counts_without_projects;
         DROP TABLE findings_counts_without_projects;
+    ", "
+        CREATE INDEX findings_runs_by_agent ON findings_runs (project, agent, at);
     "],
 };

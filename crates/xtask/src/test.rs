@@ -1,5 +1,9 @@
 //! `cargo xtask test`: everything that must be true, in sections.
 
+use std::fs;
+use std::net::TcpListener;
+use std::path::PathBuf;
+
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 
@@ -188,11 +192,23 @@ fn in_browser() -> Result<(), Stop> {
     let log = paths::scratch().join("browser.log");
     // Rules that fire for runs of the tests, at once.
     let rules = paths::ui().join("e2e/rules.yml");
-    let server = Server::start_with(&program, &data, &Listen::anywhere(), &log, &[("TAWNY_RULES", &rules)])?;
+    let (receivers, port) = told()?;
+    let settings = [("TAWNY_RULES", &*rules), ("TAWNY_ALERTMANAGER_CONFIG", &*receivers)];
+    let server = Server::start_with(&program, &data, &Listen::anywhere(), &log, &settings)?;
     let mut command = shell::command_in(&paths::ui(), "npm", &["run", "e2e"]);
     // Tests that would lock the others out start a server of their own.
     command.env("TAWNY_URL", &server.http).env("CHROMIUM", chromium).env("TAWNY_BIN", &program);
+    command.env("E2E_RECEIVER", port.to_string());
     shell::run(&mut command)?;
     server.stop();
     Ok(())
+}
+
+/// Who is told of alerts in the tests in a browser, as a file for the server: the tests, which listen at the port it gives.
+fn told() -> Result<(PathBuf, u16)> {
+    let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+    let config = fs::read_to_string(paths::ui().join("e2e/alertmanager.yml"))?.replace("$PORT", &port.to_string());
+    let file = program::fresh_folder("browser-alerting")?.join("alertmanager.yml");
+    fs::write(&file, config)?;
+    Ok((file, port))
 }

@@ -29,14 +29,20 @@ export const investigateQuery = (traceId: string) =>
     staleTime: 60_000,
   });
 
-/** Issues seen since a time that need somebody, last seen first. */
-export const issuesNearQuery = (near: { from: string; agent?: string[] }) =>
+/** Issues seen since a time that need somebody, last seen first; where `resolved`, also those that were resolved since. */
+export const issuesNearQuery = (near: { from: string; agent?: string[] }, resolved: boolean) =>
   queryOptions({
-    queryKey: ["issues-near", near],
+    queryKey: ["issues-near", near, resolved],
     queryFn: ({ signal }) =>
       must(
         api.GET("/api/v1/issues", {
-          params: { query: { ...near, state: ["open", "regressed", "acknowledged"], limit: ISSUES } },
+          params: {
+            query: {
+              ...near,
+              state: ["open", "regressed", "acknowledged", ...(resolved ? ["resolved"] : [])],
+              limit: ISSUES,
+            },
+          },
           signal,
         }),
       ),

@@ -3837,14 +3837,14 @@ export interface components {
             /** @description What changed in the 24 hours before (`before` says otherwise): of the agent first, then the latest first. */
             changes: components["schemas"]["Change"][];
             first_bad: components["schemas"]["Run"] | null;
-            /** @description Who was hit since the onset. */
+            /** @description Who was hit since the onset: runs with a finding of it, of a drift all of its agent until it was quiet for 24 hours. */
             hit: components["schemas"]["IncidentHit"];
             /** @description The issue. */
             issue: components["schemas"]["Issue"];
             last_good: components["schemas"]["Run"] | null;
             /**
              * Format: date-time
-             * @description When it began this time: the first finding after 24 quiet hours.
+             * @description When it began this time: the first finding after 24 quiet hours, or the beginning of the drift that it tells of.
              */
             onset: string;
             /** @description Other issues that hit the same runs. */
@@ -4758,6 +4758,8 @@ export interface components {
             error?: string | null;
             /** @description When the rule was last evaluated. */
             evaluated_at?: string | null;
+            /** @description Where that is no number: an expression that gives what each series is compared with. */
+            limits?: string | null;
             /** @description Name. */
             name: string;
             /** @description Expression. */

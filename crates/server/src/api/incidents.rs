@@ -128,13 +128,15 @@ fn found(
         return Ok(None);
     };
     let began = around::onset(connection, project, fingerprint)?;
-    let onset = onset.or(began.map(|(at, _)| at)).unwrap_or(issue.first_seen);
-    let hit = around::hit(connection, project, fingerprint, onset)?;
+    let (asked, onset) = (onset, onset.or(began.map(|began| began.at)).unwrap_or(issue.first_seen));
+    let hit = around::hit(connection, project, &issue, onset, began.is_some_and(|began| began.is_drift))?;
+    let of_drift = began.filter(|began| began.is_drift && asked.is_none()).map(|began| began.first);
+    let first = of_drift.or_else(|| hit.first().map(|hit| hit.trace));
     let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     let wanted = changes::Wanted {
         from: Some(before.unwrap_or(onset.plus_nanos(-BEFORE))),
         // What the first bad run itself shows began before its finding.
-        to: Some(onset.plus_nanos(1)),
+        to: Some(began.filter(|_| asked.is_none()).map_or(onset, |began| began.until).plus_nanos(1)),
         environments: some(&issue.environment).into_iter().collect(),
         limit: CHANGES,
         ..changes::Wanted::default()
@@ -151,7 +153,7 @@ fn found(
         keep::events(connection, &keep::Wanted { from: first_event, limit: EVENTS, ..keep::Wanted::default() })?;
     Ok(Some(Found {
         onset,
-        first: hit.first().map(|hit| hit.trace),
+        first,
         related: around::related(connection, project, fingerprint, onset)?,
         hit,
         changes,
@@ -217,9 +219,11 @@ pub async fn runs(
     let (project, asked) = (app.project(), fingerprint.clone());
     let read = move |state: &state::State| {
         state.read(|it| {
+            let filter = Filter { fingerprint: Some(asked.clone()), ..Filter::default() };
+            let Some(issue) = ask::issues(it, &project, &filter, None, 1)?.into_iter().next() else { return Ok(None) };
             let began = around::onset(it, &project, &asked)?;
-            let Some(from) = onset.or(began.map(|(at, _)| at)) else { return Ok(None) };
-            around::hit(it, &project, &asked, from).map(Some)
+            let from = onset.or(began.map(|began| began.at)).unwrap_or(issue.first_seen);
+            around::hit(it, &project, &issue, from, began.is_some_and(|began| began.is_drift)).map(Some)
         })
     };
     let hit = app.with_state(read).await?.ok_or_else(|| findings::no_issue(&fingerprint))?;

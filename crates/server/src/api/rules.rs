@@ -214,6 +214,7 @@ pub async fn explain(
             query: rule.query.text.trim().to_owned(),
             watched: ::alerts::evaluate::watched(&rule.query).map(|query| query.text.trim().to_owned()),
             threshold: threshold.map(|threshold| threshold.limit),
+            limits: limits_of(&rule.query).map(|found| found.query.text.trim().to_owned()),
             below: fires_below(&rule),
             values: Vec::new(),
             alerts: alerts.unwrap_or_default(),

@@ -354,6 +354,9 @@ fn silences_mute_and_an_acknowledgement_is_seen() {
     let twice = server.get("/api/v1/rules/values").ok().json()["rules"][1].clone();
     let share = &twice["nearest"]["of_threshold"];
     assert_eq!((&twice["name"], &twice["threshold"], share), (&json!("TwiceTheUsual"), &json!(18.0), &json!(0.5)));
+    let limits = server.get("/api/v1/rules/TwiceTheUsual/explain").ok().json()["limits"].clone();
+    assert!(limits.as_str().is_some_and(|query| query.contains("* 0 +")), "{limits}");
+    assert!(explained["limits"].is_null());
     for (body, says) in [
         (json!({"matchers": "x=~\"(\"", "duration": "1h", "created_by": "a", "comment": ""}), "bad matcher"),
         (json!({"matchers": "x=~\".*\"", "duration": "1h", "created_by": "a", "comment": ""}), "would mute everything"),

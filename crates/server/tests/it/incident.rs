@@ -84,6 +84,37 @@ fn an_incident_says_what_changed_before_which_run_was_good_and_who_was_hit() {
 }
 
 #[test]
+fn a_drift_begins_with_its_first_run_and_hits_every_run_since() {
+    const BEFORE: u8 = 60;
+    const ALL: u8 = 84;
+    let server = server(TempDir::new().unwrap());
+    let send = |trace: u8, version: &str, times: u8| {
+        let user = if trace.is_multiple_of(2) { "ada" } else { "eve" };
+        let ago = 10 * u64::from(ALL - trace);
+        server.post_proto("/v1/traces", &run(trace, version, user, times, ago)).ok();
+    };
+    (1..=BEFORE).for_each(|trace| send(trace, "7", 1));
+    server.until("/api/v1/costs?by=run", |costs| costs["total"]["calls"] == BEFORE);
+    // The tool is not called any more, and every run ends well.
+    (BEFORE + 1..=ALL).for_each(|trace| send(trace, "8", 0));
+    server.until("/api/v1/costs?by=run", |costs| costs["total"]["calls"] == ALL);
+    let issues = server.until("/api/v1/issues?detector=drift", |issues| issues["issues"][0].is_object());
+    let fingerprint = issues["issues"][0]["fingerprint"].as_str().unwrap();
+
+    let page = server.get(&format!("/api/v1/incidents/{fingerprint}")).ok().json();
+    assert_eq!(page["first_bad"]["trace_id"], *trace_id(BEFORE + 1), "{page:#}");
+    assert_eq!(page["onset"], page["first_bad"]["started_at"]);
+    assert_eq!(page["last_good"]["trace_id"], *trace_id(BEFORE));
+    let changes: Vec<&Value> = page["changes"].as_array().unwrap().iter().map(|it| &it["title"]).collect();
+    assert_eq!(changes, ["new version 8 (before: 7)"]);
+    assert_eq!((&page["hit"]["runs"], &page["hit"]["users"]), (&json!(ALL - BEFORE), &json!(2)));
+    let csv = server.get(&format!("/api/v1/incidents/{fingerprint}/runs.csv")).ok().text();
+    let lines: Vec<&str> = csv.lines().skip(1).collect();
+    assert_eq!(lines.len(), usize::from(ALL - BEFORE), "{csv}");
+    assert!(lines[0].contains(&format!("{},eve,,default,refunds,8,", trace_id(BEFORE + 1))), "{csv}");
+}
+
+#[test]
 fn a_change_told_twice_is_one_and_one_that_was_told_is_not_seen_as_well() {
     let server = server(TempDir::new().unwrap());
     let deploy = json!({"id": "d8", "kind": "deploy", "title": "refunds 8", "agent": "refunds", "version": "8"});

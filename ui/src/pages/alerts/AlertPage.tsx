@@ -7,7 +7,7 @@ import { useCallback, useEffect, useMemo, useState } from "react";
 import { alertQuery, explainQuery } from "@/api/alerting";
 import { meQuery } from "@/api/settings";
 import type { Alert, AlertEvent, AlertEvidence } from "@/api/types";
-import { about, distanceText, isSeriesOf, labelName, lookbackMs, matcherOf, runsOf } from "@/lib/alerts";
+import { distanceText, isSeriesOf, lookbackMs, matcherOf, runsOf } from "@/lib/alerts";
 import { absolute } from "@/lib/format";
 import type { Mark } from "@/lib/series";
 import { readsAs } from "@/lib/unit";
@@ -15,10 +15,11 @@ import { ErrorState, SkeletonRows } from "@/ui/States";
 import { Ago } from "@/ui/Time";
 import { useEverywhere } from "@/ui/useEverywhere";
 import { useTitle } from "@/ui/useTitle";
+import { About } from "./About";
 import { Acknowledge } from "./Acknowledge";
 import page from "./Alert.module.css";
 import classes from "./Alerts.module.css";
-import { AlertIssues, AlertRuns } from "./Behind";
+import { AlertIssues, AlertRuns, worstFirst } from "./Behind";
 import { Ended } from "./Ended";
 import { stateName } from "./Now";
 import { Past } from "./Past";
@@ -98,9 +99,10 @@ function Shown({ alert, evidence, events }: ShownProps) {
           // The value of a moment was made of what came before it.
           from: new Date(start - lookbackMs(watched)).toISOString(),
           to: new Date(end).toISOString(),
+          sort: worstFirst(alert.name),
         },
       }),
-    [navigate, alert.labels, watched],
+    [navigate, alert.name, alert.labels, watched],
   );
   const reads = readsAs(rule?.query ?? evidence?.query ?? "");
   const near = rule?.values.find((value) => isSeriesOf(value.labels, alert.labels));
@@ -162,7 +164,7 @@ function Shown({ alert, evidence, events }: ShownProps) {
                     "Value over time"
                   )}
                 </h2>
-                <span className="faint">Drag to zoom; a click opens the runs of that time.</span>
+                <span className="faint">Drag to zoom; a click opens the runs of that time, the worst first.</span>
                 {(search.from ?? search.to) && (
                   <Button size="compact-xs" variant="default" onClick={() => void navigate({ search: {} })}>
                     Whole time
@@ -173,6 +175,7 @@ function Shown({ alert, evidence, events }: ShownProps) {
                 label={`${alert.name}: what its rule compares`}
                 query={watched}
                 threshold={threshold ?? undefined}
+                limits={rule?.limits}
                 from={from}
                 to={to}
                 marks={marks}
@@ -187,8 +190,8 @@ function Shown({ alert, evidence, events }: ShownProps) {
           <AlertRuns alert={alert} />
         </div>
         <aside className={page.side} aria-label="Around the alert">
-          <AlertIssues alert={alert} />
-          <Labels alert={alert} />
+          <AlertIssues labels={alert.labels} since={alert.active_at} />
+          <About name={alert.name} labels={alert.labels} since={alert.active_at} />
           <Past events={events} />
         </aside>
       </div>
@@ -229,57 +232,6 @@ function Words({ alert, reads }: { alert: Alert; reads: (value: number) => strin
         {alert.inhibited_by && " Another alert mutes it."}
         {alert.muted_by_time && ` Nobody is told at this hour: ${alert.muted_by_time}.`}
         {alert.ack && ` ${alert.ack.by} takes care of it${alert.ack.comment ? `: ${alert.ack.comment}` : ""}.`}
-      </p>
-    </section>
-  );
-}
-
-function Labels({ alert }: { alert: Alert }) {
-  const everywhere = useEverywhere();
-  const labels = about(alert.labels);
-  const runs = runsOf(alert.labels);
-  return (
-    <section className={page.panel} aria-label="What it is about">
-      <header className={page.panelHead}>
-        <h2>About</h2>
-      </header>
-      {labels.length === 0 && <p className="muted">The whole project.</p>}
-      <dl className={page.labels}>
-        {labels.map(([name, value]) => (
-          <div key={name}>
-            <dt>{labelName(name)}</dt>
-            <dd>{value}</dd>
-          </div>
-        ))}
-      </dl>
-      <p className={classes.links}>
-        <Link to="/runs" search={{ ...runs, from: "1h" }}>
-          Its runs
-        </Link>
-        <Link
-          to="/tools"
-          search={{
-            // From before it held, so that one sees since when a tool is slow.
-            from: new Date(Date.parse(alert.active_at) - LEAD_MS).toISOString(),
-            ...(runs.agent ? { agent: runs.agent } : {}),
-            ...(runs.tool ? { tool: runs.tool } : {}),
-          }}
-        >
-          {runs.tool ? "Its tool" : "Tools"}
-        </Link>
-        <Link to="/costs" search={{ by: "user", ...(runs.agent ? { agent: runs.agent } : {}) }}>
-          Who spends it
-        </Link>
-        {runs.agent?.[0] && (
-          <Link to="/agents/agent" search={{ name: runs.agent[0] }}>
-            Its agent
-          </Link>
-        )}
-        {everywhere && (
-          <Link to="/alerts" search={{ view: "rules", rule: alert.name, q: alert.name }}>
-            Its rule
-          </Link>
-        )}
       </p>
     </section>
   );

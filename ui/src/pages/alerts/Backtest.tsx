@@ -162,7 +162,8 @@ function Outcome({ answer }: { answer: BacktestAnswer }) {
 function Tried({ rule, from, to }: { rule: BacktestRule; from: string; to: string }) {
   // Only a rule of the server is taken apart; of another the whole expression is drawn, which has values where it fires.
   const known = useQuery({ ...explainQuery(rule.name, rule.group), retry: false }).data;
-  const query = known && known.query.trim() === rule.query.trim() ? (known.watched ?? known.query) : rule.query;
+  const same = known && known.query.trim() === rule.query.trim() ? known : undefined;
+  const query = same ? (same.watched ?? same.query) : rule.query;
   const reads = useMemo(() => readsAs(rule.query), [rule.query]);
   const marks = useMemo(
     (): Mark[] =>
@@ -195,6 +196,7 @@ function Tried({ rule, from, to }: { rule: BacktestRule; from: string; to: strin
         label={`${rule.name}: what it compares, with the times it would have fired`}
         query={query}
         threshold={thresholdOf(rule.query)}
+        limits={same?.limits}
         from={from}
         to={to}
         marks={marks}

@@ -19,7 +19,7 @@ const RUNS = 5;
 const LEAD_MS = 3_600_000;
 
 /** Which runs are the worst, by what the rule is about. */
-function order(name: string): string {
+export function worstFirst(name: string): "-cost_usd" | "-total_tokens" | "-duration_ms" | "-errors" {
   if (/cost|spend|burn|budget/i.test(name)) return "-cost_usd";
   if (/token/i.test(name)) return "-total_tokens";
   if (/latency|slow|duration|stuck|p9\d/i.test(name)) return "-duration_ms";
@@ -27,14 +27,13 @@ function order(name: string): string {
 }
 
 /** The project of an alert about another one than this tab's: its runs and issues are there. */
-function useElsewhere(alert: Alert): string | undefined {
+function useElsewhere({ project }: Record<string, string>): string | undefined {
   const own = useQuery(meQuery).data?.project;
-  const { project } = alert.labels;
   return own && project && project !== own ? project : undefined;
 }
 
 export function AlertRuns({ alert }: { alert: Alert }) {
-  const elsewhere = useElsewhere(alert);
+  const elsewhere = useElsewhere(alert.labels);
   return elsewhere ? <RunsElsewhere alert={alert} project={elsewhere} /> : <RunsHere alert={alert} />;
 }
 
@@ -67,7 +66,7 @@ function RunsHere({ alert }: { alert: Alert }) {
   const to = alert.resolved_at ?? undefined;
   const told = alert.traces.length > 0;
   const near = useQuery({
-    ...runsNearQuery({ ...runsOf(alert.labels), from, to, sort: order(alert.name) }, RUNS),
+    ...runsNearQuery({ ...runsOf(alert.labels), from, to, sort: worstFirst(alert.name) }, RUNS),
     enabled: !told,
   });
   const traces = told ? alert.traces : (near.data?.runs.map((run) => run.trace_id) ?? []);
@@ -79,7 +78,7 @@ function RunsHere({ alert }: { alert: Alert }) {
         <h2>Worst runs</h2>
         <Link
           to="/runs"
-          search={{ ...runsOf(alert.labels), from, ...(to ? { to } : {}), sort: order(alert.name) as "-errors" }}
+          search={{ ...runsOf(alert.labels), from, ...(to ? { to } : {}), sort: worstFirst(alert.name) }}
         >
           All of them
         </Link>
@@ -126,11 +125,18 @@ export function RunRow({ found }: { found: Investigation }) {
   );
 }
 
-export function AlertIssues({ alert }: { alert: Alert }) {
-  const from = new Date(Date.parse(alert.active_at) - LEAD_MS).toISOString();
-  const agent = runsOf(alert.labels).agent;
-  const elsewhere = useElsewhere(alert);
-  const issues = useQuery(issuesNearQuery({ from, ...(agent ? { agent } : {}) })).data?.issues;
+interface IssuesProps {
+  labels: Record<string, string>;
+  since: string;
+  /** The alert is over: an issue that was resolved since belongs to it too. */
+  over?: boolean;
+}
+
+export function AlertIssues({ labels, since, over = false }: IssuesProps) {
+  const from = new Date(Date.parse(since) - LEAD_MS).toISOString();
+  const agent = runsOf(labels).agent;
+  const elsewhere = useElsewhere(labels);
+  const issues = useQuery(issuesNearQuery({ from, ...(agent ? { agent } : {}) }, over)).data?.issues;
   if (elsewhere) return null;
   return (
     <section className={page.panel} aria-label="Issues of that time">

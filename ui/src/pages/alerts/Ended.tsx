@@ -5,6 +5,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useMemo } from "react";
 import { rulesQuery } from "@/api/alerting";
+import { investigateQuery } from "@/api/behind";
 import type { AlertEvent, AlertEvidence } from "@/api/types";
 import { absolute, duration, usd } from "@/lib/format";
 import { matrixSeries } from "@/lib/promql";
@@ -12,11 +13,13 @@ import { buckets, type Mark, stepFor } from "@/lib/series";
 import { readsAs } from "@/lib/unit";
 import { Seen } from "@/pages/issues/Seen";
 import { TimeChart } from "@/ui/chart/TimeChart";
-import { Empty } from "@/ui/States";
+import { Empty, SkeletonRows } from "@/ui/States";
 import { StatusMark } from "@/ui/StatusMark";
 import { Ago } from "@/ui/Time";
+import { About } from "./About";
 import page from "./Alert.module.css";
 import classes from "./Alerts.module.css";
+import { AlertIssues, RunRow } from "./Behind";
 import { Past } from "./Past";
 
 export function Ended({ evidence, events }: { evidence: AlertEvidence[]; events: AlertEvent[] }) {
@@ -25,6 +28,8 @@ export function Ended({ evidence, events }: { evidence: AlertEvidence[]; events:
   const summary = useQuery(rulesQuery)
     .data?.groups.flatMap((group) => group.rules)
     .find((rule) => rule.name === name)?.annotations.summary;
+  const labels = events[0]?.labels;
+  const since = last?.fired_at ?? events.findLast((event) => event.kind === "fired")?.at;
   const ended = events.find((event) => event.kind === "resolved" || event.kind === "no_data");
   return (
     <div className={classes.page}>
@@ -58,6 +63,12 @@ export function Ended({ evidence, events }: { evidence: AlertEvidence[]; events:
           {last ? <Evidence evidence={last} /> : <Empty title="Nothing was kept that shows it" />}
         </div>
         <aside className={page.side} aria-label="Around the alert">
+          {labels && since && (
+            <>
+              <AlertIssues labels={labels} since={since} over />
+              <About name={name} labels={labels} since={since} />
+            </>
+          )}
           <Past events={events} />
         </aside>
       </div>
@@ -111,17 +122,7 @@ function Evidence({ evidence }: { evidence: AlertEvidence }) {
           </header>
           <ul className={page.runs}>
             {runs.map((run) => (
-              <li key={run.trace_id}>
-                <Link to="/runs/$traceId" params={{ traceId: run.trace_id }} className={page.run}>
-                  <StatusMark status={run.status} />
-                  <span className={page.runName}>
-                    <span className="cut">{run.agent ?? run.name}</span>
-                  </span>
-                  <span className="num">{duration(run.duration_ms)}</span>
-                  <span className="num">{usd(run.cost_usd)}</span>
-                  <Ago at={run.started_at} className="num muted" />
-                </Link>
-              </li>
+              <KeptRun key={run.trace_id} run={run} />
             ))}
           </ul>
         </section>
@@ -139,5 +140,30 @@ function Evidence({ evidence }: { evidence: AlertEvidence }) {
         </section>
       )}
     </>
+  );
+}
+
+/** A run as it is explained now; as it was then where it is no longer kept. */
+function KeptRun({ run }: { run: AlertEvidence["runs"][number] }) {
+  const found = useQuery({ ...investigateQuery(run.trace_id), retry: false });
+  if (found.isPending)
+    return (
+      <li>
+        <SkeletonRows rows={1} height={44} />
+      </li>
+    );
+  if (found.data) return <RunRow found={found.data} />;
+  return (
+    <li>
+      <Link to="/runs/$traceId" params={{ traceId: run.trace_id }} className={page.run}>
+        <StatusMark status={run.status} />
+        <span className={page.runName}>
+          <span className="cut">{run.agent ?? run.name}</span>
+        </span>
+        <span className="num">{duration(run.duration_ms)}</span>
+        <span className="num">{usd(run.cost_usd)}</span>
+        <Ago at={run.started_at} className="num muted" />
+      </Link>
+    </li>
   );
 }

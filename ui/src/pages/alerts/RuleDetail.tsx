@@ -42,6 +42,7 @@ export function RuleDetail({ rule, group }: { rule: Rule; group: RuleGroup }) {
         label={`${rule.name}, the last 6 hours`}
         query={answer.watched ?? answer.query}
         threshold={answer.threshold ?? undefined}
+        limits={answer.limits}
         from={BACK}
       />
       <Values answer={answer} reads={reads} />

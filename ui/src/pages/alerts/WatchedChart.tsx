@@ -2,9 +2,9 @@
 import { useQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
 import { RULES_PROJECT } from "@/api/project";
-import { rangeQuery } from "@/api/promql";
+import { type PromAnswer, rangeQuery } from "@/api/promql";
 import { matrixSeries } from "@/lib/promql";
-import { buckets, type Mark, rangeMs, stepFor } from "@/lib/series";
+import { type Buckets, buckets, type Mark, rangeMs, type Series, stepFor } from "@/lib/series";
 import { readsAs } from "@/lib/unit";
 import { TimeChart } from "@/ui/chart/TimeChart";
 import { useNow } from "@/ui/useNow";
@@ -19,6 +19,8 @@ interface Props {
   label: string;
   query: string;
   threshold: number | undefined;
+  /** Where that is no number: what gives each series' own. */
+  limits?: string | null | undefined;
   from: string;
   to?: string;
   marks?: Mark[];
@@ -32,7 +34,19 @@ interface Props {
 }
 
 export function WatchedChart(props: Props) {
-  const { label, query, threshold, from, to, marks, only, height = 170, project = RULES_PROJECT, ...on } = props;
+  const {
+    label,
+    query,
+    threshold,
+    limits,
+    from,
+    to,
+    marks,
+    only,
+    height = 170,
+    project = RULES_PROJECT,
+    ...on
+  } = props;
   const now = useNow();
   const [start, end] = rangeMs(from, to, now);
   const [, stepMs] = stepFor(end - start, POINTS);
@@ -40,12 +54,16 @@ export function WatchedChart(props: Props) {
   const last = Math.ceil(end / stepMs);
   const time = useMemo(() => buckets(first * stepMs, last * stepMs, stepMs), [first, last, stepMs]);
   const answer = useQuery(rangeQuery(query, first * stepMs, (last - 1) * stepMs, stepMs / 1000, project));
-  const series = useMemo(() => {
-    const data = answer.data?.data;
-    const all = data?.resultType === "matrix" ? data.result : [];
-    const chosen = only ? all.filter((each) => only(each.metric)) : all;
-    return matrixSeries(chosen.length > 0 ? chosen : all, time, LINES);
-  }, [answer.data, time, only]);
+  const series = useMemo(() => drawn(answer.data?.data, time, only), [answer.data, time, only]);
+  const bounds = useQuery({
+    ...rangeQuery(limits ?? "", first * stepMs, (last - 1) * stepMs, stepMs / 1000, project),
+    enabled: !!limits,
+  });
+  const lines = useMemo(() => {
+    if (!limits) return undefined;
+    const found = drawn(bounds.data?.data, time, only);
+    return found.map((each) => ({ ...each, name: found.length > 1 ? `threshold of ${each.name}` : "threshold" }));
+  }, [limits, bounds.data, time, only]);
   const reads = useMemo(() => readsAs(query, threshold), [query, threshold]);
   const line = useMemo(
     () => (threshold === undefined ? undefined : { value: threshold, name: `fires past ${reads(threshold)}` }),
@@ -71,9 +89,17 @@ export function WatchedChart(props: Props) {
       kind="lines"
       format={reads}
       threshold={line}
+      limits={lines}
       marks={marks}
       height={height}
       {...on}
     />
   );
+}
+
+/** An answer as lines: of the series that are meant where there are any. */
+function drawn(data: PromAnswer | undefined, time: Buckets, only: Props["only"]): Series[] {
+  const all = data?.resultType === "matrix" ? data.result : [];
+  const chosen = only ? all.filter((each) => only(each.metric)) : all;
+  return matrixSeries(chosen.length > 0 ? chosen : all, time, LINES);
 }

@@ -77,7 +77,7 @@ export function Course({ incident }: { incident: Incident }) {
       <header className={classes.panelHead}>
         <h2>Runs of {issue.agent || "all agents"} by outcome</h2>
         <span className="faint">
-          Shaded: from the first finding to the last. Lines: what changed. A click opens runs.
+          Shaded: from when it began to the last finding. Lines: what changed. A click opens runs.
         </span>
       </header>
       <TimeChart

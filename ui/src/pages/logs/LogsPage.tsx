@@ -5,6 +5,7 @@ import { IconSearch, IconX } from "@tabler/icons-react";
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
+import { LIVE_MS } from "@/api/pace";
 import { logCountsQuery, logsQuery } from "@/api/queries";
 import type { FacetValue } from "@/api/types";
 import { PageHeader } from "@/layout/PageHeader";
@@ -24,6 +25,8 @@ import classes from "./LogsPage.module.css";
 
 /** How often new records are asked for while they are followed. */
 const TAIL_MS = 2000;
+/** A reader who scrolled further than this is left alone: nothing moves under their eyes. */
+const TOP_PX = 40;
 
 const COLOURS: Record<string, (palette: Palette) => string> = {
   fatal: (palette) => palette.errorFill,
@@ -51,8 +54,10 @@ export function LogsPage() {
   const time = useMemo(() => buckets(first * stepMs, last * stepMs, stepMs), [first, last, stepMs]);
   const question = useMemo(() => logsQuestion(search), [search]);
   const tail = !!search.tail && !search.to;
-  const query = useInfiniteQuery({ ...logsQuery(question), refetchInterval: tail ? TAIL_MS : false });
-  const counts = useQuery({ ...logCountsQuery(question, step), refetchInterval: tail ? TAIL_MS * 2 : false });
+  const [atTop, setAtTop] = useState(true);
+  const pace = search.to ? false : tail ? TAIL_MS : LIVE_MS;
+  const query = useInfiniteQuery({ ...logsQuery(question), refetchInterval: tail || atTop ? pace : false });
+  const counts = useQuery({ ...logCountsQuery(question, step), refetchInterval: pace && LIVE_MS });
   const bars = useMemo(() => levels(counts.data?.rows ?? [], time), [counts.data, time]);
   const logs = useMemo(() => query.data?.pages.flatMap((page) => page.logs) ?? [], [query.data]);
   const stretch = useCallback(
@@ -73,7 +78,7 @@ export function LogsPage() {
         <Button
           variant="default"
           aria-pressed={tail}
-          title="Show records as they come (l)"
+          title="Show records as they come, wherever one reads (l)"
           onClick={() => set({ tail: tail ? undefined : true, to: undefined })}
           leftSection={<span className={classes.light} data-on={tail || undefined} aria-hidden />}
         >
@@ -114,8 +119,13 @@ export function LogsPage() {
               }
             />
           </div>
-          {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keyboard */}
-          <section className={classes.scroller} tabIndex={0} aria-label="Log records">
+          <section
+            className={classes.scroller}
+            // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keyboard
+            tabIndex={0}
+            aria-label="Log records"
+            onScroll={(event) => setAtTop(event.currentTarget.scrollTop < TOP_PX)}
+          >
             {query.isPending ? (
               <SkeletonRows rows={14} />
             ) : query.isError && logs.length === 0 ? (

@@ -14,6 +14,7 @@ import { runsSearch } from "@/lib/overview";
 import { type Buckets, byQuantile, type Series } from "@/lib/series";
 import { day, night } from "@/theme/tokens";
 import { Pointing } from "@/ui/chart/Pointing";
+import { happened } from "@/ui/chart/TimeChart";
 import { useDrawing } from "@/ui/chart/useDrawing";
 import { type Ask, REFRESH_MS, useAggregate, useMarks } from "./ask";
 import { heatOption } from "./heatOption";
@@ -144,7 +145,7 @@ export function Heatmap({ ask, spec = HEATS.durations, onStretch }: Props) {
               ref={place}
               style={{ height: HEIGHT }}
               role="img"
-              aria-label={heat.length > 0 ? describe(heat, spec) : spec.title}
+              aria-label={heat.length > 0 ? describe(heat, spec) + happened(marks) : spec.title}
             />
           </Pointing>
           {heat.length === 0 && (

@@ -23,6 +23,8 @@ export interface TimeChartProps {
   colour?: (series: Series, palette: Palette) => string | undefined;
   /** A line that says what is too much, or too little. */
   threshold?: { value: number; name: string };
+  /** Where what is too much changes with time: such lines, one for each series that has its own. */
+  limits?: Series[];
   /** What happened meanwhile; named in the tooltip. */
   marks?: Mark[];
   /** Series of an earlier time, drawn thin below. */
@@ -86,7 +88,7 @@ function columnText({ time, series, format }: TimeChartProps, at: number): strin
 }
 
 /** A chart in one sentence. */
-function summary({ label, series, before = [], marks = [], format }: TimeChartProps): string {
+function summary({ label, series, before = [], limits = [], marks = [], format }: TimeChartProps): string {
   const known = (each: Series) => each.values.filter((value): value is number => value !== null);
   const highest = (values: number[]) => format(values.length > 0 ? Math.max(...values) : null);
   const parts = series.map((each) => {
@@ -96,6 +98,10 @@ function summary({ label, series, before = [], marks = [], format }: TimeChartPr
   // What it is compared with, where there is anything.
   for (const each of before)
     if (known(each).some((value) => value !== 0)) parts.push(`${each.name}, before: highest ${highest(known(each))}`);
-  const happened = marks.map((mark) => ` ${mark.name}: ${absolute(new Date(mark.at).toISOString(), "minute")}.`);
-  return `${label}. ${parts.join("; ") || "No data"}.${happened.join("")}`;
+  for (const each of limits) parts.push(`${each.name}: last ${format(known(each).at(-1) ?? null)}`);
+  return `${label}. ${parts.join("; ") || "No data"}.${happened(marks)}`;
 }
+
+/** What happened meanwhile, a sentence each. */
+export const happened = (marks: Mark[]): string =>
+  marks.map((mark) => ` ${mark.name}: ${absolute(new Date(mark.at).toISOString(), "minute")}.`).join("");

@@ -80,7 +80,7 @@ interface Hovered {
 }
 
 export function timeOption(props: TimeChartProps, palette: Palette): Option {
-  const { time, series, kind, format, threshold, marks = [], before = [], most, logarithmic } = props;
+  const { time, series, kind, format, threshold, limits = [], marks = [], before = [], most, logarithmic } = props;
   const colours = wheel(palette);
   const colour = (each: Series, at: number) =>
     props.colour?.(each, palette) ??
@@ -142,6 +142,15 @@ export function timeOption(props: TimeChartProps, palette: Palette): Option {
           color: earlierColour(each, at),
           opacity: 0.65,
         },
+      })),
+      ...limits.map((each) => ({
+        name: each.name,
+        type: "line",
+        data: each.values,
+        symbol: "none",
+        silent: true,
+        itemStyle: { color: palette.warn },
+        lineStyle: { width: 1, type: [4, 3], color: palette.warn },
       })),
       ...series.map((each, at) => ({
         name: each.name,

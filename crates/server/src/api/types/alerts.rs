@@ -240,6 +240,8 @@ pub struct RuleExplanation {
     pub watched: Option<String>,
     /// The number it is compared with, where there is one.
     pub threshold: Option<f64>,
+    /// Where that is no number: an expression that gives what each series is compared with.
+    pub limits: Option<String>,
     /// The rule fires below that number, not above.
     pub below: bool,
     /// What the compared part gives now, by series.

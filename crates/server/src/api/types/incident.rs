@@ -173,18 +173,18 @@ pub struct BrakesAnswer {
 pub struct IncidentAnswer {
     /// The issue.
     pub issue: Issue,
-    /// When it began this time: the first finding after 24 quiet hours.
+    /// When it began this time: the first finding after 24 quiet hours, or the beginning of the drift that it tells of.
     #[schema(value_type = String, format = DateTime)]
     pub onset: Timestamp,
     /// What changed in the 24 hours before (`before` says otherwise): of the agent first, then the latest first.
     pub changes: Vec<Change>,
-    /// The run of the first finding; null where it is no longer kept.
+    /// The run of the first finding, of a drift its first run; null where it is no longer kept.
     #[schema(required)]
     pub first_bad: Option<Run>,
     /// The last run before it of the same agent and environment that ended well, without a finding where there is one.
     #[schema(required)]
     pub last_good: Option<Run>,
-    /// Who was hit since the onset.
+    /// Who was hit since the onset: runs with a finding of it, of a drift all of its agent until it was quiet for 24 hours.
     pub hit: IncidentHit,
     /// Alerts that began to fire meanwhile (from an hour before the onset); empty for those who may not see alerts.
     pub alerts: Vec<AlertEvent>,
