@@ -51,6 +51,10 @@ test.each([["wide", WIDE] as const, ["narrow", NARROW] as const])(
         await page.waitForTimeout(300);
         await page.locator("[aria-label=Loading]").first().waitFor({ state: "hidden" });
         await act?.(page);
+        // A chart's program is loaded apart, and draws later than the rest of the page.
+        await page.waitForFunction(() =>
+          [...document.querySelectorAll("div[role=img]")].every((chart) => chart.childElementCount > 0),
+        );
         if (process.env.TALL) {
           const height = await page.evaluate(() =>
             Math.max(...[...document.querySelectorAll("*")].map((each) => each.scrollHeight)),

@@ -88,6 +88,10 @@ const theme = createTheme({
     Popover: { defaultProps: { transitionProps: { duration: 80 }, shadow: "md" } },
     ActionIcon: { defaultProps: { variant: "subtle", color: "gray", size: 28 } },
     TextInput: { defaultProps: { size: "xs" }, styles: { input: { fontSize: 13 } } },
+    PasswordInput: { defaultProps: { size: "xs" }, styles: { innerInput: { fontSize: 13 } } },
+    Select: { defaultProps: { size: "xs" } },
+    // In a small field they would be smaller than can be read.
+    InputWrapper: { styles: { label: { fontSize: 12.5 }, description: { fontSize: 12 } } },
     Button: { defaultProps: { size: "xs" }, styles: { root: { fontSize: 12.5, fontWeight: 530 } } },
   },
 });

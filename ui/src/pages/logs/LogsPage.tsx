@@ -246,7 +246,6 @@ function Bar({ search, set }: { search: LogsSearch; set: (change: Partial<LogsSe
         <Select
           aria-label="Lowest severity"
           className={classes.severity}
-          size="xs"
           clearable
           placeholder="Any severity"
           value={search.severity ?? null}
