@@ -74,7 +74,7 @@ export function Frame({ title, search, children }: Props) {
       ) : (
         <div className={classes.body}>
           {samples > 0 && <SampleStrip />}
-          <Scope search={search} from={from} onChange={(next) => set(() => next)} />
+          <Scope search={search} from={from} ready={!statuses.isPending} onChange={(next) => set(() => next)} />
           {children(ask, stretch)}
         </div>
       )}

@@ -1,7 +1,9 @@
 /** Is it working, is it fast enough, is it affordable: the state of things, and how it came to be, on one page. */
 import { useSearch } from "@tanstack/react-router";
 import { type ReactNode, useDeferredValue } from "react";
+import { ANSWERS } from "@/api/numbers";
 import { Answers } from "./Answers";
+import { type Ask, useAggregate } from "./ask";
 import { Breakdown } from "./Breakdown";
 import { Frame } from "./Frame";
 import { Heatmap } from "./Heatmap";
@@ -16,7 +18,7 @@ export function OverviewPage() {
       {(ask, stretch) => (
         <>
           <Answers ask={ask} />
-          <Later>
+          <Later ask={ask}>
             <div className={classes.grid}>
               {PANELS.slice(0, 2).map((panel) => (
                 <Panel key={panel.title} panel={panel} ask={ask} onStretch={stretch} />
@@ -38,7 +40,8 @@ export function OverviewPage() {
   );
 }
 
-/** What is drawn, and asked for, once the answers above it are on the screen. */
-function Later({ children }: { children: ReactNode }) {
-  return useDeferredValue(true, false) && children;
+/** What is drawn, and asked for, once the first answer is there: until then it would take the processor from it, here and at the server. */
+function Later({ ask, children }: { ask: Ask; children: ReactNode }) {
+  const { isPending } = useAggregate(ask, ANSWERS.statuses);
+  return useDeferredValue(!isPending, false) && children;
 }

@@ -9,10 +9,12 @@ import classes from "./OverviewPage.module.css";
 interface Props {
   search: OverviewSearch;
   from: string;
+  /** Whether the numbers that are waited for are there: until then nothing else is asked. */
+  ready: boolean;
   onChange: (search: OverviewSearch) => void;
 }
 
-export function Scope({ search, from, onChange }: Props) {
+export function Scope({ search, from, ready, onChange }: Props) {
   return (
     <fieldset className={classes.scope}>
       <legend className="sr">What is looked at</legend>
@@ -22,6 +24,7 @@ export function Scope({ search, from, onChange }: Props) {
           field={field}
           from={from}
           to={search.to}
+          ready={ready}
           value={search[field]?.[0]}
           onChange={(value) => onChange({ ...search, [field]: value === undefined ? undefined : [value] })}
         />
@@ -34,12 +37,13 @@ interface ChoiceProps {
   field: ScopeField;
   from: string;
   to?: string;
+  ready: boolean;
   value?: string;
   onChange: (value: string | undefined) => void;
 }
 
-function Choice({ field, from, to, value, onChange }: ChoiceProps) {
-  const { data } = useQuery(aggregateQuery({ by: field, from, ...(to ? { to } : {}) }));
+function Choice({ field, from, to, ready, value, onChange }: ChoiceProps) {
+  const { data } = useQuery({ ...aggregateQuery({ by: field, from, ...(to ? { to } : {}) }), enabled: ready });
   const found = (data?.rows ?? []).flatMap((row) => (row.by[0] ? [{ value: row.by[0], count: row.count }] : []));
   found.sort((one, other) => other.count - one.count);
   if (value && !found.some((each) => each.value === value)) found.unshift({ value, count: 0 });
