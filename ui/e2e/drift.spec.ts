@@ -28,11 +28,11 @@ test.each([
       for (const title of titles) {
         const label = await until(
           () => said(page, title).getAttribute("aria-label"),
-          (label) => /Drift: /.test(label ?? ""),
+          (label) => /\bDrift: /.test(label ?? ""),
           `drift on ${title}`,
         );
         const at = Date.parse(
-          `${/Drift: .*?: (\d{4}-\d\d-\d\d \d\d:\d\d)\.(?: |$)/.exec(label!)![1]!.replace(" ", "T")}Z`,
+          `${/\bDrift: .*?: (\d{4}-\d\d-\d\d \d\d:\d\d)\.(?: |$)/.exec(label!)![1]!.replace(" ", "T")}Z`,
         );
         expect(at, label!).toBe(Math.floor(drift.onset / 60_000) * 60_000);
       }

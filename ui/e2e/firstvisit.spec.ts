@@ -73,10 +73,12 @@ test("the palette goes to an agent's runs, switches night and day, and copies th
       (copied) => copied === address,
       "the address",
     );
+    const scheme = () => page.evaluate(() => localStorage.getItem("mantine-color-scheme-value"));
+    const before = await scheme();
     await page.keyboard.press("Control+k");
     await field.fill("night");
     await page.getByRole("option", { name: /Switch night and day/ }).click();
-    await page.locator("html[data-mantine-color-scheme=light]").waitFor();
+    await until(scheme, (now) => now !== before, "another scheme is kept");
     await page.keyboard.press("Control+k");
     const agent = page.getByRole("option").filter({ hasText: "runs in 7 days" }).first();
     const name = (await agent.locator("span").first().textContent())!;

@@ -81,7 +81,7 @@ async function touch(page: Page, chart: Locator, share: number) {
 
 test("a chart's point: the first touch shows the numbers, the second opens their runs", async () => {
   const { agent } = inject("fleet");
-  await visit(`/overview?agent=${agent}&from=15m`, async (page) => {
+  await visit(`/overview?agent=${agent}&from=2h`, async (page) => {
     const region = page.getByRole("region", { name: "Runs by outcome" });
     const chart = region.getByRole("img", { name: /^Runs by outcome\. .*ok/ });
     await chart.locator("svg").waitFor();

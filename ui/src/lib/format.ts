@@ -51,7 +51,7 @@ export function usd(value: number | null | undefined): string {
   if (value == null) return "–";
   if (value < 0) return `-${usd(-value)}`;
   if (value === 0) return "$0";
-  if (value < 0.0001) return "<$0.0001";
+  if (value < 0.0001) return `<$${fixed(0.0001, 4)}`;
   if (value < 0.1) return `$${fixed(value, 4)}`;
   if (value < 1) return `$${fixed(value, 3)}`;
   if (value < 10_000) return `$${grouped(value, 2, 2)}`;

@@ -8,7 +8,7 @@ import { alertsQuery } from "@/api/alerting";
 import { PageHeader } from "@/layout/PageHeader";
 import { ALERT_VIEWS, type AlertsSearch, type AlertView } from "@/lib/alerts";
 import { Empty, SkeletonRows } from "@/ui/States";
-import { useEverywhere } from "@/ui/useEverywhere";
+import { useEverywhere, useEverywhereKnown } from "@/ui/useEverywhere";
 import { useTitle } from "@/ui/useTitle";
 import { ViewTabs } from "@/ui/ViewTabs";
 import classes from "./Alerts.module.css";
@@ -47,6 +47,8 @@ export function AlertsPage() {
   const alerts = useQuery(alertsQuery).data?.alerts;
   const firing = alerts?.filter((alert) => alert.state === "firing" || alert.state === "no_data").length;
   const everywhere = useEverywhere();
+  // What is the whole server's is not asked for before one knows whether it may be.
+  const waits = !useEverywhereKnown() && !OF_A_PROJECT.includes(view);
   const may = (which: AlertView) => everywhere || OF_A_PROJECT.includes(which);
   useTitle(firing ? `Alerts (${firing})` : "Alerts");
   const set = (change: Partial<AlertsSearch>) =>
@@ -74,7 +76,9 @@ export function AlertsPage() {
         }))}
       />
       {may(view) ? (
-        <Suspense fallback={<SkeletonRows rows={8} />}>{VIEWS[view]({ search, set })}</Suspense>
+        <Suspense fallback={<SkeletonRows rows={8} />}>
+          {waits ? <SkeletonRows rows={8} /> : VIEWS[view]({ search, set })}
+        </Suspense>
       ) : (
         <OfTheServer />
       )}
