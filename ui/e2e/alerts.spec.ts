@@ -21,8 +21,7 @@ test("from the alert over its chart and worst runs to the step, a log, the step 
       () => chart.getAttribute("aria-label"),
       (label) => /last 3/.test(label ?? ""),
       "the value on the chart",
-      // It is there once the bucket of a minute that it came in is over.
-      70_000,
+      20_000,
     );
     const worst = page.getByRole("region", { name: "Worst runs" });
     await worst.getByText("order desk did not answer").first().waitFor();
@@ -124,7 +123,7 @@ test("a rule's value and threshold have their unit", async () => {
       () => chart.getAttribute("aria-label"),
       (label) => /last \d+(\.\d+)? %/.test(label ?? ""),
       "the share on the chart",
-      70_000,
+      20_000,
     );
   });
 });

@@ -67,12 +67,17 @@ export const rangeQuery = (query: string, start: number, end: number, step: numb
     staleTime: 15_000,
   });
 
-/** Values of a query at one moment, in milliseconds. */
-export const instantQuery = (query: string, time: number | undefined) =>
+/** Values of a query at one moment, in milliseconds; in the tab's project unless another is named. */
+export const instantQuery = (query: string, time: number | undefined, project?: string) =>
   queryOptions({
-    queryKey: ["promql-instant", query, time],
+    queryKey: ["promql-instant", query, time, project],
     queryFn: ({ signal }) =>
-      prometheus<PromAnswer>("query", { query, ...(time === undefined ? {} : { time: String(time / 1000) }) }, signal),
+      prometheus<PromAnswer>(
+        "query",
+        { query, ...(time === undefined ? {} : { time: String(time / 1000) }) },
+        signal,
+        project,
+      ),
     placeholderData: (before) => before,
     staleTime: 15_000,
   });

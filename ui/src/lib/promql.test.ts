@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
+import type { PromSample, PromSeries } from "@/api/promql";
 import { readExploreSearch, readGraphSearch } from "./explore";
-import { matrixSeries, metricName, shortNames, spread, valueRows } from "./promql";
+import { matrixSeries, metricName, shortNames, spread, valueRows, withNow } from "./promql";
 
 test("series are named by what tells them apart", () => {
   expect(metricName({ __name__: "a", b: "c" })).toBe('a{b="c"}');
@@ -44,6 +45,34 @@ test("samples find their bucket, the highest series comes first, the rest is lef
       1,
     ),
   ).toHaveLength(1);
+});
+
+test("the last value of a line is the one of now, also of a series that began within the step", () => {
+  const now: PromSample[] = [
+    { metric: { b: "2", a: "1" }, value: [130, "9"] },
+    { metric: { a: "new" }, value: [130, "4"] },
+  ];
+  const before: PromSeries[] = [
+    {
+      metric: { a: "1", b: "2" },
+      values: [
+        [60, "5"],
+        [120, "6"],
+      ],
+    },
+    { metric: { a: "gone" }, values: [[60, "3"]] },
+  ];
+  expect(withNow(before, now, 120_000)).toEqual([
+    {
+      metric: { a: "1", b: "2" },
+      values: [
+        [60, "5"],
+        [120, "9"],
+      ],
+    },
+    { metric: { a: "gone" }, values: [[60, "3"]] },
+    { metric: { a: "new" }, values: [[120, "4"]] },
+  ]);
 });
 
 test("values at a moment are rows, the highest first", () => {

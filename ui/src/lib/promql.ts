@@ -1,5 +1,5 @@
 /** PromQL's answers as series for charts and rows for tables. Pure. */
-import type { PromAnswer, PromSeries } from "@/api/promql";
+import type { PromAnswer, PromSample, PromSeries } from "@/api/promql";
 import type { Buckets, Series } from "./series";
 
 /** A series as PromQL writes it: `name{label="value"}`. */
@@ -47,6 +47,23 @@ export function matrixSeries(found: PromSeries[], { starts, stepMs }: Buckets, m
     .sort((one, other) => other.highest - one.highest)
     .slice(0, most)
     .map(({ highest: _, ...series }) => series);
+}
+
+/** A range with what holds now in place of its last values, which are those of up to a step ago; `last` in milliseconds. */
+export function withNow(range: PromSeries[], now: PromSample[], last: number): PromSeries[] {
+  const key = (metric: Record<string, string>) =>
+    JSON.stringify(Object.entries(metric).sort(([one], [other]) => (one < other ? -1 : 1)));
+  const values = new Map(now.map((sample) => [key(sample.metric), sample]));
+  const seconds = last / 1000;
+  const at = (sample: PromSample): [number, string][] => (sample.value ? [[seconds, sample.value[1]]] : []);
+  const known = range.map((series) => {
+    const sample = values.get(key(series.metric));
+    if (!sample) return series;
+    values.delete(key(series.metric));
+    const before = (series.values ?? []).filter(([moment]) => moment < seconds);
+    return { ...series, values: [...before, ...at(sample)] };
+  });
+  return [...known, ...[...values.values()].map((sample) => ({ metric: sample.metric, values: at(sample) }))];
 }
 
 /** One row of a table of values. */

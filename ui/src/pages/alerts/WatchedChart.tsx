@@ -2,8 +2,8 @@
 import { useQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
 import { RULES_PROJECT } from "@/api/project";
-import { type PromAnswer, rangeQuery } from "@/api/promql";
-import { matrixSeries } from "@/lib/promql";
+import { instantQuery, type PromAnswer, rangeQuery } from "@/api/promql";
+import { matrixSeries, withNow } from "@/lib/promql";
 import { type Buckets, buckets, type Mark, rangeMs, type Series, stepFor } from "@/lib/series";
 import { readsAs } from "@/lib/unit";
 import { TimeChart } from "@/ui/chart/TimeChart";
@@ -54,14 +54,21 @@ export function WatchedChart(props: Props) {
   const last = Math.ceil(end / stepMs);
   const time = useMemo(() => buckets(first * stepMs, last * stepMs, stepMs), [first, last, stepMs]);
   const answer = useQuery(rangeQuery(query, first * stepMs, (last - 1) * stepMs, stepMs / 1000, project));
-  const series = useMemo(() => drawn(answer.data?.data, time, only), [answer.data, time, only]);
+  // A step can be minutes long: where the chart goes on until now, its last value is the one of now.
+  const latest = useQuery({
+    ...instantQuery(query, undefined, project),
+    enabled: to === undefined,
+    refetchInterval: 15_000,
+  });
+  const atOnce = to === undefined ? latest.data?.data : undefined;
+  const series = useMemo(() => drawn(answer.data?.data, atOnce, time, only), [answer.data, atOnce, time, only]);
   const bounds = useQuery({
     ...rangeQuery(limits ?? "", first * stepMs, (last - 1) * stepMs, stepMs / 1000, project),
     enabled: !!limits,
   });
   const lines = useMemo(() => {
     if (!limits) return undefined;
-    const found = drawn(bounds.data?.data, time, only);
+    const found = drawn(bounds.data?.data, undefined, time, only);
     return found.map((each) => ({ ...each, name: found.length > 1 ? `threshold of ${each.name}` : "threshold" }));
   }, [limits, bounds.data, time, only]);
   const reads = useMemo(() => readsAs(query, threshold), [query, threshold]);
@@ -75,7 +82,7 @@ export function WatchedChart(props: Props) {
         {answer.error.message}
       </p>
     );
-  if (answer.isSuccess && series.length === 0)
+  if (answer.isSuccess && !latest.isLoading && series.length === 0)
     return (
       <p className={classes.noChart} style={{ height }}>
         Nothing of what the rule looks at was counted in this time.
@@ -98,8 +105,14 @@ export function WatchedChart(props: Props) {
 }
 
 /** An answer as lines: of the series that are meant where there are any. */
-function drawn(data: PromAnswer | undefined, time: Buckets, only: Props["only"]): Series[] {
-  const all = data?.resultType === "matrix" ? data.result : [];
+function drawn(
+  range: PromAnswer | undefined,
+  now: PromAnswer | undefined,
+  time: Buckets,
+  only: Props["only"],
+): Series[] {
+  const before = range?.resultType === "matrix" ? range.result : [];
+  const all = now?.resultType === "vector" ? withNow(before, now.result, time.starts.at(-1) ?? 0) : before;
   const chosen = only ? all.filter((each) => only(each.metric)) : all;
   return matrixSeries(chosen.length > 0 ? chosen : all, time, LINES);
 }
