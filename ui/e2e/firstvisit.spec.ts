@@ -52,7 +52,7 @@ test.skipIf(!PROGRAM)("an empty server says how to send a trace, waits, and says
   });
 });
 
-test("the palette goes to an agent's runs, and copies the address without a clipboard", async () => {
+test("the palette goes to an agent's runs, switches night and day, and copies the address without a clipboard", async () => {
   await visit("/runs?sort=-duration_ms", async (page) => {
     await page.locator("[role=row][aria-rowindex]").first().waitFor();
     // As on a page over plain HTTP from another computer.
@@ -73,6 +73,13 @@ test("the palette goes to an agent's runs, and copies the address without a clip
       (copied) => copied === address,
       "the address",
     );
+    const scheme = () => page.evaluate(() => document.documentElement.getAttribute("data-mantine-color-scheme"));
+    for (const seen of ["light", "dark"]) {
+      await page.keyboard.press("Control+k");
+      await field.fill("night");
+      await page.getByRole("option", { name: /Switch night and day/ }).click();
+      await until(scheme, (now) => now === seen, seen);
+    }
     await page.keyboard.press("Control+k");
     const agent = page.getByRole("option").filter({ hasText: "runs in 7 days" }).first();
     const name = (await agent.locator("span").first().textContent())!;

@@ -175,10 +175,10 @@ fn end_to_end() -> Result<(), Stop> {
         ui::install_in(&paths::root().join("e2e/clients"))?;
     }
     let program = whole_program()?;
-    let mut command = shell::command(
-        &python.to_string_lossy(),
-        &["-B", "-m", "unittest", "discover", "--start-directory", "e2e", "--pattern", "test_*.py", "--verbose"],
-    );
+    // Most of a test is waiting: for a run to settle, for a rule to fire. Each file has servers of its own, so three at once
+    // take little more than the longest.
+    let mut command = shell::command(&python.to_string_lossy(), &["-B", "-m", "pytest", "--numprocesses", "3"]);
+    command.args(["--dist", "loadfile", "-p", "no:cacheprovider", "--durations", "20", "e2e"]);
     command.env("TAWNY_BIN", program).env("TAWNY_CLIENTS_PYTHON", clients);
     Ok(shell::run(&mut command)?)
 }

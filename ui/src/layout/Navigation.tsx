@@ -211,11 +211,11 @@ function SchemeControl() {
 }
 
 function SchemeButton() {
-  const { scheme, cycle } = useScheme();
+  const { scheme, flip } = useScheme();
   const { label, icon: Glyph } = SCHEMES.find((each) => each.value === scheme) ?? SCHEMES[2];
   return (
     <Tooltip label={`Colours: ${label} (t)`} position="right">
-      <ActionIcon aria-label={`Colour scheme: ${label}`} onClick={cycle}>
+      <ActionIcon aria-label={`Colour scheme: ${label}`} onClick={flip}>
         <Glyph size={17} stroke={1.7} />
       </ActionIcon>
     </Tooltip>

@@ -46,13 +46,13 @@ function Frame() {
     helpControl.open();
   };
   const [menu, menuControl] = useDisclosure(false);
-  const { cycle } = useScheme();
+  const { flip } = useScheme();
   const path = useRouterState({ select: (state) => state.location.pathname });
   const closeMenu = menuControl.close;
   // biome-ignore lint/correctness/useExhaustiveDependencies: the menu closes when the page changes
   useEffect(closeMenu, [path]);
   useGoKeys();
-  useKeys({ "?": openHelp, t: cycle });
+  useKeys({ "?": openHelp, t: flip });
   const [palette, paletteControl] = useDisclosure(false);
   useHotkeys([["mod+K", paletteControl.toggle]], []);
 
@@ -96,7 +96,7 @@ function Frame() {
       </div>
       {palette && (
         <Suspense>
-          <Palette onClose={paletteControl.close} onHelp={openHelp} onScheme={cycle} />
+          <Palette onClose={paletteControl.close} onHelp={openHelp} onScheme={flip} />
         </Suspense>
       )}
       {helped && (

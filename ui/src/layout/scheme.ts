@@ -1,9 +1,12 @@
 /** Night, day, or what the system says. */
-import { useMantineColorScheme } from "@mantine/core";
+import { useComputedColorScheme, useMantineColorScheme } from "@mantine/core";
+import { useColorScheme } from "@mantine/hooks";
 
-const NEXT = { auto: "dark", dark: "light", light: "auto" } as const;
-
+/** `flip` always changes what is seen, and lets the system decide again where that comes to the same. */
 export function useScheme() {
-  const { colorScheme, setColorScheme } = useMantineColorScheme();
-  return { scheme: colorScheme, set: setColorScheme, cycle: () => setColorScheme(NEXT[colorScheme]) };
+  const { colorScheme: scheme, setColorScheme: set } = useMantineColorScheme();
+  const shown = useComputedColorScheme("dark", { getInitialValueInEffect: false });
+  const system = useColorScheme(undefined, { getInitialValueInEffect: false });
+  const other = shown === "dark" ? "light" : "dark";
+  return { scheme, set, flip: () => set(other === system ? "auto" : other) };
 }

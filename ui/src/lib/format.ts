@@ -58,6 +58,9 @@ export function usd(value: number | null | undefined): string {
   return `$${compact(value)}`;
 }
 
+/** The same with all that is known of it, for those who add up: `$0.000093`. */
+export const usdExact = (value: number) => `${value < 0 ? "-" : ""}$${grouped(Math.abs(value), 0, 12)}`;
+
 /** Bytes in powers of 1024: `812 B`, `4.2 MiB`. */
 export function bytes(value: number | null | undefined): string {
   if (value == null) return "–";

@@ -1,5 +1,5 @@
 import { afterEach, expect, it } from "vitest";
-import { absolute, bytes, clock, compact, count, dated, duration, usd } from "./format";
+import { absolute, bytes, clock, compact, count, dated, duration, usd, usdExact } from "./format";
 import { fixed, fromField, grouped, showZone, toField, upTo, writeAs, zone } from "./locale";
 
 afterEach(() => {
@@ -32,10 +32,13 @@ it("writes numbers and dates as a language has them", () => {
   expect(compact(12_400)).toBe("12,4k");
   expect(duration(1_720)).toBe("1,72 s");
   expect(usd(1234.5)).toBe("$1.234,50");
+  expect(usdExact(0.000093)).toBe("$0,000093");
   expect(bytes(4_400_000)).toBe("4,2 MiB");
   expect(absolute(AT, "minute")).toBe("21.11.2026, 03:58");
   expect(clock(AT, "second")).toBe("03:58:32");
   writeAs(undefined);
+  expect(usdExact(0.000093)).toBe("$0.000093");
+  expect(usdExact(1234.5)).toBe("$1,234.5");
   expect(absolute(AT, "minute")).toBe("2026-11-21 03:58");
 });
 

@@ -5,7 +5,7 @@ import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
 import type { Run, RunAnswer } from "@/api/types";
 import type { CostsSearch } from "@/lib/costs";
-import { absolute, compact, count, duration, plural, usd } from "@/lib/format";
+import { absolute, compact, count, duration, plural, usd, usdExact } from "@/lib/format";
 import { zone } from "@/lib/locale";
 import { KIND_LOOK, KindMix } from "@/theme/kinds";
 import { CopyButton } from "@/ui/CopyButton";
@@ -198,7 +198,7 @@ function Totals({ run }: { run: Run }) {
             </Link>
           )
         }
-        hint={run.cost_usd == null ? "No step says what it cost" : `$${run.cost_usd}: its ledger`}
+        hint={run.cost_usd == null ? "No step says what it cost" : `${usdExact(run.cost_usd)}: its ledger`}
       />
       <Total
         name="Errors"

@@ -5,7 +5,7 @@ import { useQuery } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 import { stepQuery } from "@/api/queries";
 import type { LogRecord, Run, Step } from "@/api/types";
-import { absolute, compact, count, duration, parse, usd } from "@/lib/format";
+import { absolute, compact, count, duration, parse, usd, usdExact } from "@/lib/format";
 import { fixed } from "@/lib/locale";
 import { type RunSearch, STEP_TABS, type StepTab } from "@/lib/search";
 import { displayName, tabsOf } from "@/lib/step";
@@ -200,7 +200,11 @@ function Facts({ run, step }: { run: Run; step: Step }) {
   if (usage.input_tokens == null && usage.output_tokens == null && usage.total_tokens != null)
     facts.push(["Tokens", count(usage.total_tokens)]);
   if (step.cost_usd != null)
-    facts.push(["Cost", usd(step.cost_usd), step.cost_source ? `$${step.cost_usd}, ${step.cost_source}` : undefined]);
+    facts.push([
+      "Cost",
+      usd(step.cost_usd),
+      step.cost_source ? `${usdExact(step.cost_usd)}, ${step.cost_source}` : undefined,
+    ]);
   if (step.finish_reason) facts.push(["Finish", step.finish_reason]);
   if (step.agent && step.kind !== "agent") facts.push(["Agent", step.agent]);
   if (step.prompt?.name)
