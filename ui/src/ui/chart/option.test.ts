@@ -1,8 +1,9 @@
 import { expect, test } from "vitest";
+import { bytes, duration, usd } from "@/lib/format";
 import { showZone } from "@/lib/locale";
 import { buckets } from "@/lib/series";
 import { night } from "@/theme/tokens";
-import { lowest, onAxis, timeAxis, timeOption } from "./option";
+import { lowest, onAxis, timeAxis, timeOption, valueAxis } from "./option";
 
 const START = Date.parse("2026-11-20T10:00:00Z");
 const time = buckets(START, START + 7_200_000, 3_600_000);
@@ -50,5 +51,21 @@ test("values of an axis have no zeros that say nothing", () => {
     "1 s",
     "100 %",
     "2 m 00 s",
+  ]);
+});
+
+test("an axis of minutes, hours or bytes is cut as one counts them, all others by ten", () => {
+  const axis = (format: (value: number | null) => string, kind: "lines" | "bars", ...values: number[][]) =>
+    valueAxis({ label: "", time, series: values.map((each) => ({ name: "a", values: each })), kind, format });
+  const seconds = (value: number | null) => duration(value === null ? null : value * 1000);
+  expect(axis(seconds, "lines", [1000, 400])).toEqual({ interval: 300, max: 1200 });
+  expect(axis(duration, "lines", [3 * 3_600_000])).toEqual({ interval: 3_600_000, max: 3 * 3_600_000 });
+  // Bars stand on one another.
+  expect(axis(seconds, "bars", [100, 0], [80, 170])).toEqual({ interval: 60, max: 180 });
+  expect(axis(bytes, "lines", [300_000])).toEqual({ interval: 102_400, max: 307_200 });
+  expect([axis(duration, "lines", [900]), axis(usd, "lines", [5000]), axis(String, "lines", [5000])]).toEqual([
+    undefined,
+    undefined,
+    undefined,
   ]);
 });

@@ -1,5 +1,5 @@
 /** What ECharts is told for a chart over time. Pure; colours come from the palette of the scheme. */
-import { absolute, clock, count, dated } from "@/lib/format";
+import { absolute, bytes, clock, count, dated, duration } from "@/lib/format";
 import { inZone } from "@/lib/locale";
 import { type Buckets, type Mark, marksIn, type Series } from "@/lib/series";
 import type { Palette } from "@/theme/tokens";
@@ -69,6 +69,34 @@ export function lowest(series: Series[], threshold: number, most: number): numbe
   return most - most * (SHOWN.find((share) => share * most >= gap * 1.25) ?? 1);
 }
 
+const KIB = 1024;
+/** What values are, told by how one of them is written, and the steps in which they are counted where that is not by ten. */
+const COUNTED_BY = [
+  { one: 60, says: duration(60_000), steps: READ_BY, from: 60 },
+  { one: 60_000, says: duration(60_000), steps: READ_BY.map((seconds) => seconds * 1000), from: 60_000 },
+  {
+    one: KIB,
+    says: bytes(KIB),
+    steps: [KIB, KIB ** 2, KIB ** 3].flatMap((unit) => [1, 2, 5, 10, 20, 50, 100, 200, 500].map((each) => each * unit)),
+    from: KIB,
+  },
+];
+
+/** Where an axis ends and in which steps, for minutes, hours and bytes: 5 m and 10 m, not the 16 m 40 s of 1,000 seconds. */
+export function valueAxis({ kind, series, threshold, limits = [], before = [], format }: TimeChartProps) {
+  const counted = COUNTED_BY.find(({ one, says }) => format(one) === says);
+  if (!counted) return undefined;
+  const highest = (lines: Series[]) => Math.max(0, ...lines.flatMap((each) => each.values.map((value) => value ?? 0)));
+  const stacked = (series[0]?.values ?? []).map((_, at) =>
+    series.reduce((sum, each) => sum + (each.values[at] ?? 0), 0),
+  );
+  const shown = kind === "bars" ? Math.max(0, ...stacked) : highest(series);
+  const top = Math.max(shown, threshold?.value ?? 0, highest(limits), highest(before));
+  if (top < counted.from) return undefined;
+  const interval = counted.steps.find((step) => top / step <= PARTS + 1);
+  return interval ? { interval, max: Math.ceil(top / interval) * interval } : undefined;
+}
+
 /** Whether half of one would be a number that nothing shown can have. */
 const whole = (series: Series[]) => series.every(({ values }) => values.every((value) => Number.isInteger(value ?? 0)));
 
@@ -92,6 +120,7 @@ export function timeOption(props: TimeChartProps, palette: Palette): Option {
   };
   const times = timeAxis(time);
   const text = { color: palette.faint, fontSize: 11, fontFamily: "inherit" };
+  const counted = most === undefined && !logarithmic ? valueAxis(props) : undefined;
   const floor = most === undefined ? undefined : lowest(series, threshold?.value ?? most, most);
   return {
     animation: false,
@@ -120,9 +149,9 @@ export function timeOption(props: TimeChartProps, palette: Palette): Option {
     },
     yAxis: {
       type: logarithmic ? "log" : "value",
-      max: most,
+      max: most ?? counted?.max,
       min: floor,
-      interval: most === undefined || floor === undefined ? undefined : (most - floor) / PARTS,
+      interval: most === undefined || floor === undefined ? counted?.interval : (most - floor) / PARTS,
       minInterval: whole(series) && most === undefined && !logarithmic ? 1 : 0,
       splitNumber: PARTS,
       splitLine: { lineStyle: { color: palette.border, type: [2, 4] } },
