@@ -154,7 +154,7 @@ fn found(
     Ok(Some(Found {
         onset,
         first,
-        related: around::related(connection, project, fingerprint, onset)?,
+        related: around::related(connection, project, fingerprint, &hit)?,
         hit,
         changes,
         brakes,

@@ -184,18 +184,22 @@ impl Sums {
 }
 
 /// Other issues that hit the same runs, with how many of them, most first.
+///
+/// # Errors
+/// When the state cannot be read.
 pub fn related(
     connection: &Connection,
     project: &str,
     fingerprint: &str,
-    from: Timestamp,
+    hit: &[Hit],
 ) -> Result<Vec<(Issue, u64)>> {
+    let traces: Vec<String> = hit.iter().map(|run| run.trace.to_string()).collect();
     let mut query = connection.prepare_cached(
         "SELECT fingerprint, count(DISTINCT trace) FROM findings WHERE project = ?1 AND fingerprint <> ?2
-         AND trace IN (SELECT trace FROM findings WHERE project = ?1 AND fingerprint = ?2 AND at >= ?3)
-         GROUP BY fingerprint ORDER BY 2 DESC, 1 LIMIT ?4",
+         AND trace IN (SELECT unhex(value) FROM json_each(?3)) GROUP BY fingerprint ORDER BY 2 DESC, 1 LIMIT ?4",
     )?;
-    let rows = query.query_map(params![project, fingerprint, from.as_nanos(), RELATED as i64], |row| {
+    let traces = serde_json::Value::from(traces).to_string();
+    let rows = query.query_map(params![project, fingerprint, traces, RELATED as i64], |row| {
         Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?.cast_unsigned()))
     })?;
     let mut found = Vec::new();

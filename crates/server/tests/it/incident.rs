@@ -95,8 +95,8 @@ fn a_drift_begins_with_its_first_run_and_hits_every_run_since() {
     };
     (1..=BEFORE).for_each(|trace| send(trace, "7", 1));
     server.until("/api/v1/costs?by=run", |costs| costs["total"]["calls"] == BEFORE);
-    // The tool is not called any more, and every run ends well.
-    (BEFORE + 1..=ALL).for_each(|trace| send(trace, "8", 0));
+    // The tool is not called any more but for one run that loops, and every run ends well.
+    (BEFORE + 1..=ALL).for_each(|trace| send(trace, "8", if trace == BEFORE + 3 { 5 } else { 0 }));
     server.until("/api/v1/costs?by=run", |costs| costs["total"]["calls"] == ALL);
     let issues = server.until("/api/v1/issues?detector=drift", |issues| issues["issues"][0].is_object());
     let fingerprint = issues["issues"][0]["fingerprint"].as_str().unwrap();
@@ -108,6 +108,10 @@ fn a_drift_begins_with_its_first_run_and_hits_every_run_since() {
     let changes: Vec<&Value> = page["changes"].as_array().unwrap().iter().map(|it| &it["title"]).collect();
     assert_eq!(changes, ["new version 8 (before: 7)"]);
     assert_eq!((&page["hit"]["runs"], &page["hit"]["users"]), (&json!(ALL - BEFORE), &json!(2)));
+    // What else went wrong in any of them, not only in the one that made it certain.
+    let related = page["related"].as_array().unwrap();
+    let loops: Vec<&Value> = related.iter().filter(|it| it["issue"]["detector"] == "loop").map(|it| &it["runs"]).collect();
+    assert_eq!(loops, [1], "{related:#?}");
     let csv = server.get(&format!("/api/v1/incidents/{fingerprint}/runs.csv")).ok().text();
     let lines: Vec<&str> = csv.lines().skip(1).collect();
     assert_eq!(lines.len(), usize::from(ALL - BEFORE), "{csv}");
