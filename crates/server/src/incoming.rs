@@ -27,6 +27,9 @@ const UNANNOUNCED: usize = 4 << 20;
 const COMPRESSED: usize = 4;
 /// A request that has not come whole so long after its turn began leaves it to the next.
 const ARRIVAL: Duration = Duration::from_secs(2);
+/// The same of one of which nothing came for so long. Streams of one HTTP/2 connection share a window: what is unread of one that
+/// waits can keep back another that has its turn.
+const SILENCE: Duration = Duration::from_millis(500);
 
 /// Instances of Tawny that have passed a request on: see [`forward::VIA`]. A list too long to be one counts as none.
 pub fn via(headers: &HeaderMap) -> String {
@@ -151,6 +154,7 @@ impl Incoming {
                     return next;
                 }
                 () = &mut overdue => {}
+                () = tokio::time::sleep(SILENCE) => {}
             }
             share.leave_turn();
         }
