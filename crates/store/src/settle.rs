@@ -342,7 +342,7 @@ fn may_hold<'a>(
     key: TraceKey,
     checked: u64,
 ) -> impl Iterator<Item = &'a Arc<SegmentMeta>> {
-    let tables = [Table::Spans, Table::Runs].into_iter().flat_map(|table| segments[table as usize].values());
+    let tables = [Table::Spans, Table::Runs].into_iter().flat_map(move |table| segments[table as usize].values());
     let newer = tables.filter(move |segment| segment.generation > checked).map(|segment| &segment.meta);
     newer.filter(move |meta| {
         *meta.project == *projects[key.project as usize]

@@ -10,7 +10,7 @@ use server::Limits;
 
 use crate::support::{Server, TRACE_EXPORT, agent_run, attribute, request, span, trace_id};
 
-/// Room for three of the requests below, decoded one or two at a time.
+/// Room for three of the requests below.
 const INTAKE: usize = 1 << 20;
 
 fn large(trace: u8, bytes: usize) -> Vec<u8> {
