@@ -151,6 +151,8 @@ pub struct Limits {
     pub max_body_bytes: usize,
     /// Bytes of all requests that are being received or decoded.
     pub inflight_bytes: usize,
+    /// Bytes of requests that are let in at once, from their first byte until they are kept; further ones wait for their turn.
+    pub intake_bytes: usize,
     /// Requests decoded at the same time; the machine's processors by default.
     pub decoders: usize,
     /// Connections open on all ports together.
@@ -208,6 +210,9 @@ const MIN_HOT: usize = MAX_BODY;
 const QUERY_SHARE: usize = 35;
 /// Share for requests being received and decoded, in percent.
 const INFLIGHT_SHARE: usize = 15;
+/// Share for requests that are let in at once, in percent, as sent: decoded they are several times that, and more of them side by
+/// side bring nothing but waiting for the same processors. One that is larger is let in alone.
+const INTAKE_SHARE: usize = 3;
 /// The memory budget where none is set. The rest is for caches, for runs being judged, and for the program itself.
 pub const DEFAULT_MEMORY: usize = 1 << 30;
 /// The smallest memory budget that leaves room for one request of full size.
@@ -221,6 +226,7 @@ impl Limits {
         Self {
             max_body_bytes: MAX_BODY,
             inflight_bytes: share(INFLIGHT_SHARE).max(2 * MAX_BODY),
+            intake_bytes: share(INTAKE_SHARE),
             decoders: std::thread::available_parallelism().map_or(2, usize::from),
             connections: 4096,
             hot_bytes: share(HOT_SHARE).max(MIN_HOT),

@@ -36,6 +36,13 @@ use tag::Tag;
 /// What senders are told when all memory for requests is in use.
 const BUSY: Refusal = Refusal::Busy { limit: "inflight_bytes", retry_after: Duration::from_secs(1) };
 
+/// What senders are told whose turn did not come.
+const NO_TURN: Refusal = Refusal::Busy { limit: "intake_bytes", retry_after: Duration::from_secs(1) };
+
+/// How long a request waits for its turn: half of what OpenTelemetry's exporters wait for an answer, so that there is time left to
+/// keep it.
+const TURN_WAIT: Duration = Duration::from_secs(5);
+
 /// Memory that decoding takes for each byte of a request, about, for small spans (`wire::limits::MAX_DECODED_BYTES`); those
 /// with much text take less.
 const DECODED_SHARE: usize = 4;
@@ -98,7 +105,7 @@ impl Ingest {
         Self {
             forwarder,
             counters,
-            budget: Budget::new(limits.inflight_bytes),
+            budget: Budget::new(limits.inflight_bytes, limits.intake_bytes),
             decoders: Arc::new(Semaphore::new(limits.decoders.max(1))),
             max_body_bytes: limits.max_body_bytes,
             merge: Arc::new(merge::Merge::new(dialects.clone(), Arc::clone(&money), Arc::clone(&policy))),
@@ -123,6 +130,16 @@ impl Ingest {
         self.budget.used()
     }
 
+    /// Bytes of requests that were let in: with those that have not come yet, without those of small requests.
+    pub fn intake_bytes(&self) -> usize {
+        self.budget.let_in()
+    }
+
+    /// Requests that waited for their turn, so far.
+    pub fn waited(&self) -> u64 {
+        self.budget.waited()
+    }
+
     /// A share of the memory for requests, to be grown while a body comes in.
     pub fn share(&self) -> Share {
         self.budget.share()
@@ -131,6 +148,11 @@ impl Ingest {
     /// Grows `share` by bytes that came in; refuses when all memory for requests is in use.
     pub fn reserve(share: &mut Share, bytes: usize) -> Result<(), Refusal> {
         share.grow(bytes).map_err(|_| BUSY)
+    }
+
+    /// Waits until it is the turn of a request of `bytes` bytes; refuses it when that takes too long.
+    pub async fn wait_for_turn(share: &mut Share, bytes: usize) -> Result<(), Refusal> {
+        share.wait_for_turn(bytes, TURN_WAIT).await.map_err(|_| NO_TURN)
     }
 
     /// Keeps a request. Returns when it is durable and visible.

@@ -56,6 +56,10 @@ pub fn own(app: &App) -> Vec<Exposed> {
     ingest(&mut page, app);
     page.family("tawny_inflight_bytes", "gauge", "Bytes of requests being received or decoded.");
     page.sample("tawny_inflight_bytes", &[], app.ingest.inflight_bytes() as f64);
+    page.family("tawny_intake_bytes", "gauge", "Bytes of large requests that were let in.");
+    page.sample("tawny_intake_bytes", &[], app.ingest.intake_bytes() as f64);
+    page.family("tawny_intake_waits_total", "counter", "Requests that waited for their turn before they were read.");
+    page.sample("tawny_intake_waits_total", &[], app.ingest.waited() as f64);
     page.family("tawny_live_watchers", "gauge", "Clients that watch runs as they change.");
     page.sample("tawny_live_watchers", &[], app.live.watchers() as f64);
     let limits = limits(app);

@@ -24,7 +24,7 @@ use crate::incoming::{self, Incoming};
 use crate::ingest::{Received, Refusal};
 
 /// Bytes before each message: a flag and a length.
-const FRAME_HEAD: usize = 5;
+pub const FRAME_HEAD: usize = 5;
 /// Compressions a client may use.
 const ACCEPTED: &str = "identity,gzip,deflate,zstd";
 const GRPC: &str = "application/grpc";

@@ -21,7 +21,7 @@
 //! | `live` | resolves runs that changed and tells those who look |
 //! | `notes`, `watch` | note which runs changed; show those that settled to the judges (`watch.rs`) |
 //!
-//! Runs settle when somebody looks: a snapshot resolves some of what is due and leaves the rest to `refresh`, and `live` looks again
+//! Runs settle when somebody looks: a snapshot resolves what is due where that is little, else `refresh` does, and `live` looks again
 //! at runs it has shown as provisional.
 
 use std::sync::Arc;
@@ -39,8 +39,9 @@ use crate::{alerting, erasure, keeping, live, sampling, series, watch};
 const FLUSH_CHECK: Duration = Duration::from_secs(1);
 /// How often compaction looks for work when the last look found none.
 const COMPACT_CHECK: Duration = Duration::from_secs(10);
-/// Pause between two portions of runs that are resolved again, in which readers have their turn.
-const REFRESH_PAUSE: Duration = Duration::from_millis(50);
+/// Shortest and longest pause between two portions of runs that are resolved again. It lasts as long as the portion before took, so
+/// that half of a processor's time is left to readers.
+const REFRESH_PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
 /// How often retention is looked at, and the catalog copied to a bucket if it changed.
 const RETAIN_CHECK: Duration = Duration::from_secs(60);
 /// How often keys and users are read again, so that a key revoked on the command line soon opens nothing.
@@ -134,8 +135,12 @@ async fn refresh(app: Arc<App>) {
     loop {
         store.refresh_wanted().await;
         loop {
+            let begun = app.now();
             match store.refresh().await {
-                Ok(true) => tokio::time::sleep(REFRESH_PAUSE).await,
+                Ok(true) => {
+                    let took = u64::try_from(app.now().nanos_since(begun)).unwrap_or(0);
+                    tokio::time::sleep(Duration::from_nanos(took).clamp(REFRESH_PAUSE.0, REFRESH_PAUSE.1)).await;
+                }
                 Ok(false) => break,
                 Err(error) => {
                     // The next reader asks again, and is told.

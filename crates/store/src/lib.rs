@@ -53,6 +53,7 @@ mod store;
 mod threads;
 mod trace;
 mod wal;
+mod watch;
 mod whole;
 
 pub use attributes::{ValueError, decode_attributes, decode_value, encode_attributes, encode_value};

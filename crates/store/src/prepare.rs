@@ -13,7 +13,7 @@ use crate::repair;
 use crate::rows::spans::{narrow_columns, narrow_from_batch};
 use crate::schema::Table;
 use crate::segment::read::Found;
-use crate::settle::{Learnt, Lookup, Refresh, Resolution, Step, Unresolved, newest};
+use crate::settle::{Ahead, Learnt, Lookup, Portion, Refresh, Resolution, SpansRead, Step, Unresolved, newest};
 use crate::snapshot::SegmentMeta;
 use crate::state::{SealedSpan, State};
 use crate::store::{Inner, Store};
@@ -27,19 +27,24 @@ const LINKED_MAX: usize = 256;
 /// faster than they are looked up must not keep a reader waiting for ever.
 const PATIENCE: usize = 16;
 
+/// Spans that are read ahead for a portion of runs; what more there is of it is read when it is its turn.
+const AHEAD_SPANS_MAX: usize = 50_000;
+
 impl Store {
     /// Returns when readers left runs that time alone has changed: a loop waits for it and then calls [`Store::refresh`].
     pub async fn refresh_wanted(&self) {
         self.inner.shared.refresh_wanted.notified().await;
     }
 
-    /// Resolves some of the runs that time alone has changed; says whether there are more. Short, for readers wait meanwhile.
+    /// Resolves some of the runs that time alone has changed; says whether there are more. What is in segments is read before it
+    /// is their turn, so readers wait as long as it takes to resolve them.
     ///
     /// # Errors
     /// As of [`Store::snapshot`].
     pub async fn refresh(&self) -> Result<bool, StoreError> {
         let now = self.inner.clock.now();
-        self.inner.prepared(Refresh::Upkeep, |state| state.watch.is_due(now)).await
+        let ahead = self.inner.read_ahead(now).await;
+        self.inner.prepared(Refresh::Upkeep(ahead), |state| state.watch.is_due(now)).await
     }
 }
 
@@ -48,7 +53,11 @@ impl Inner {
     /// `refresh`, also some of the runs that only time has changed. Readers want that; a flush need not write them for it.
     pub async fn prepared<T>(&self, mut refresh: Refresh, look: impl FnOnce(&mut State) -> T) -> Result<T, StoreError> {
         let _one = self.prepare.lock().await;
-        let by_reader = refresh == Refresh::Reader;
+        let by_reader = matches!(refresh, Refresh::Reader);
+        let read = match &mut refresh {
+            Refresh::Upkeep(ahead) => std::mem::take(&mut ahead.spans),
+            Refresh::No | Refresh::Reader => SpansRead::new(),
+        };
         let mut gate = None;
         for round in 0.. {
             if round == PATIENCE {
@@ -86,12 +95,37 @@ impl Inner {
                     }
                     self.shared.state().learn(learnt, generation);
                 }
-                Step::Resolve(unresolved) => self.resolve(unresolved, now).await?,
+                Step::Resolve(unresolved) => self.resolve(unresolved, &read, now).await?,
                 Step::Ready => {}
             }
         }
         drop(gate);
         Err(StoreError::Closed)
+    }
+
+    /// Reads what segments hold of the next runs that readers left, while readers go on. What cannot be read here is read again
+    /// where it is needed, and what is wrong is told there.
+    async fn read_ahead(&self, now: Timestamp) -> Ahead {
+        let Portion { keys, lookups, generation } = self.shared.state().portion(now);
+        let mut ahead = Ahead { keys, generation, ..Ahead::default() };
+        for lookup in lookups {
+            let Ok((spans, runs)) = self.look_up(&lookup).await else {
+                ahead.learnt.clear();
+                return ahead;
+            };
+            ahead.learnt.push(Learnt { lookup, spans, runs });
+        }
+        for Learnt { lookup, spans, .. } in &ahead.learnt {
+            let mut rows: Vec<u32> = spans.iter().map(|(_, span)| span.row).collect();
+            rows.sort_unstable();
+            rows.dedup();
+            if rows.is_empty() || ahead.spans.len() + rows.len() > AHEAD_SPANS_MAX {
+                continue;
+            }
+            let Ok(spans) = self.load_rows(&lookup.meta, &rows).await else { break };
+            ahead.spans.extend(rows.into_iter().map(|row| (lookup.meta.id, row)).zip(spans));
+        }
+        ahead
     }
 
     /// Reads the keys of some traces' rows in a segment: of spans, or of runs.
@@ -125,9 +159,9 @@ impl Inner {
         Ok((spans, runs))
     }
 
-    /// Resolves runs and hands them to the state.
-    async fn resolve(&self, unresolved: Vec<Unresolved>, now: Timestamp) -> Result<(), StoreError> {
-        let unresolved = self.load_linked(self.load_sealed(unresolved).await).await;
+    /// Resolves runs and hands them to the state. Of their spans, `read` need not be read again.
+    async fn resolve(&self, unresolved: Vec<Unresolved>, read: &SpansRead, now: Timestamp) -> Result<(), StoreError> {
+        let unresolved = self.load_linked(self.load_sealed(unresolved, read).await).await;
         let resolver = Arc::clone(&self.resolver);
         let work = move || {
             let resolve = |one: Unresolved| {
@@ -194,18 +228,22 @@ impl Inner {
 
     /// Reads the spans that are in segments only, each segment once. A run some of whose spans cannot be read stays as
     /// it was last resolved.
-    async fn load_sealed(&self, mut unresolved: Vec<Unresolved>) -> Vec<Unresolved> {
+    async fn load_sealed(&self, mut unresolved: Vec<Unresolved>, read: &SpansRead) -> Vec<Unresolved> {
         /// A segment, and its rows that are wanted, each with the place of its trace.
         type Wanted = (Arc<SegmentMeta>, Vec<(u32, usize)>);
         let mut by_segment: BTreeMap<u64, Wanted> = BTreeMap::new();
         for (at, one) in unresolved.iter_mut().enumerate() {
             for (meta, row) in std::mem::take(&mut one.sealed) {
-                by_segment.entry(meta.id).or_insert_with(|| (meta, Vec::new())).1.push((row, at));
+                match read.get(&(meta.id, row)) {
+                    Some(span) => one.hot.push(Arc::clone(span)),
+                    None => by_segment.entry(meta.id).or_insert_with(|| (meta, Vec::new())).1.push((row, at)),
+                }
             }
         }
         for (meta, mut wanted) in by_segment.into_values() {
             wanted.sort_unstable();
-            match self.load_rows(&meta, &wanted).await {
+            let rows: Vec<u32> = wanted.iter().map(|(row, _)| *row).collect();
+            match self.load_rows(&meta, &rows).await {
                 Ok(spans) => {
                     for (span, (_, at)) in spans.into_iter().zip(wanted) {
                         unresolved[at].hot.push(span);
@@ -222,10 +260,10 @@ impl Inner {
         unresolved
     }
 
-    async fn load_rows(&self, meta: &SegmentMeta, wanted: &[(u32, usize)]) -> Result<Vec<Arc<Span>>, StoreError> {
-        let rows: Vec<u32> = wanted.iter().map(|(row, _)| *row).collect();
+    /// The narrow spans in some rows of a segment (sorted, no repeats).
+    async fn load_rows(&self, meta: &SegmentMeta, rows: &[u32]) -> Result<Vec<Arc<Span>>, StoreError> {
         let mut spans = Vec::with_capacity(rows.len());
-        for batch in self.reader.rows_set(meta, &rows, Some(&narrow_columns())).await? {
+        for batch in self.reader.rows_set(meta, rows, Some(&narrow_columns())).await? {
             spans.extend(narrow_from_batch(&batch)?.into_iter().map(Arc::new));
         }
         Ok(spans)

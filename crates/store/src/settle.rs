@@ -6,35 +6,23 @@
 //! resolved. Both need the disk or time, so they happen outside the lock, and the state is asked again until nothing is
 //! left to do.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use model::{Run, RunStatus, Span, Timestamp, TraceId};
+use model::{Run, Span, Timestamp, TraceId};
 
-use crate::hot::{Hot, Map, TraceKey, rank};
+use crate::hot::{Hot, TraceKey, rank};
 use crate::schema::Table;
 use crate::snapshot::SegmentMeta;
-use crate::state::{SealedSpan, State};
+use crate::state::{SealedSpan, Segment, State};
 
 /// Spans whose runs are resolved between two looks at the state.
 const RESOLVE_SPANS_MAX: usize = 200_000;
-/// Runs that go on and are resolved again only because time passed, by one reader: it is to be told which are abandoned.
-const REFRESH_OPEN_MAX: usize = 256;
-/// The same of runs that ended: time only makes their totals final, and that a reader sees without ([`crate::RunResolver::aged`]).
-const REFRESH_ENDED_MAX: usize = 128;
-/// The same of both, in one portion of what readers left ([`crate::Store::refresh`]): a reader may have to wait for it.
-const REFRESH_PORTION: usize = 512;
-/// Shortest time in nanoseconds between two refreshes of a run.
-const REFRESH_AFTER: i64 = 2_000_000_000;
-
 /// Traces remembered as part of another's run. Each needs it only until segments written before are compared.
 const PARTS_MAX: usize = 1 << 14;
 
-/// Runs that are watched at most; further ones are only resolved when a span of them comes.
-const WATCH_MAX: usize = 1 << 17;
-
 /// Who asks for runs that time alone has changed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Default)]
 pub(crate) enum Refresh {
     /// Nobody.
     #[default]
@@ -42,84 +30,28 @@ pub(crate) enum Refresh {
     /// Somebody who waits for an answer.
     Reader,
     /// The task that does what readers leave.
-    Upkeep,
+    Upkeep(Ahead),
 }
 
-/// Runs that change by time alone: running ones may be abandoned, provisional ones settle.
+/// A portion of the runs that readers left, and the segments to ask about those of which nothing is known yet.
+pub(crate) struct Portion {
+    pub keys: Vec<TraceKey>,
+    pub lookups: Vec<Lookup>,
+    pub generation: u64,
+}
+
+/// Such a portion with what was read of it beside readers.
 #[derive(Default)]
-pub(crate) struct Watch {
-    runs: Map<TraceKey, (RunStatus, bool, Timestamp)>,
-    /// Those that go on.
-    open: BTreeSet<(Timestamp, TraceKey)>,
-    /// Those that ended.
-    ended: BTreeSet<(Timestamp, TraceKey)>,
+pub(crate) struct Ahead {
+    pub keys: Vec<TraceKey>,
+    pub learnt: Vec<Learnt>,
+    /// As of which it was looked up.
+    pub generation: u64,
+    pub spans: SpansRead,
 }
 
-impl Watch {
-    /// Notes how a run stands now, and when time alone will change it.
-    pub fn note(&mut self, key: TraceKey, run: &Run, now: Timestamp, changes: Option<Timestamp>) {
-        self.forget(key);
-        let Some(changes) = changes else { return };
-        self.note_due(key, run, changes.max(now.plus_nanos(REFRESH_AFTER)));
-    }
-
-    /// Notes how a run stands, and when to look at it again.
-    pub fn note_due(&mut self, key: TraceKey, run: &Run, due: Timestamp) {
-        if self.runs.len() < WATCH_MAX {
-            self.runs.insert(key, (run.status, run.provisional, due));
-            self.queue(run.status).insert((due, key));
-        }
-    }
-
-    /// Watches a run no longer.
-    fn forget(&mut self, key: TraceKey) {
-        if let Some((status, _, due)) = self.runs.remove(&key) {
-            self.queue(status).remove(&(due, key));
-        }
-    }
-
-    /// Whether the run stands as it did when it was last noted.
-    fn stands(&self, key: TraceKey, run: &Run) -> bool {
-        self.runs
-            .get(&key)
-            .is_some_and(|(status, provisional, _)| (*status, *provisional) == (run.status, run.provisional))
-    }
-
-    fn queue(&mut self, status: RunStatus) -> &mut BTreeSet<(Timestamp, TraceKey)> {
-        if status == RunStatus::Running { &mut self.open } else { &mut self.ended }
-    }
-
-    /// Whether time has changed a run that nobody looks at yet.
-    pub fn is_due(&self, now: Timestamp) -> bool {
-        [&self.open, &self.ended].iter().any(|queue| queue.first().is_some_and(|(due, _)| *due <= now))
-    }
-
-    /// Runs that time may have changed, as many as are looked at for those who ask. They are put off, so that the next look does
-    /// not do the same.
-    fn due(&mut self, now: Timestamp, asked: Refresh) -> Vec<TraceKey> {
-        let (open, ended) = match asked {
-            Refresh::No => (0, 0),
-            Refresh::Reader => (REFRESH_OPEN_MAX, REFRESH_ENDED_MAX),
-            Refresh::Upkeep => (REFRESH_PORTION, REFRESH_PORTION),
-        };
-        let later = now.plus_nanos(REFRESH_AFTER);
-        let mut all = Vec::new();
-        for (queue, most) in [(&mut self.open, open), (&mut self.ended, ended)] {
-            let due: Vec<(Timestamp, TraceKey)> = queue.range(..=(now, LAST_KEY)).take(most).copied().collect();
-            for (at, key) in due {
-                queue.remove(&(at, key));
-                queue.insert((later, key));
-                if let Some(run) = self.runs.get_mut(&key) {
-                    run.2 = later;
-                }
-                all.push(key);
-            }
-        }
-        all
-    }
-}
-
-const LAST_KEY: TraceKey = TraceKey { project: u32::MAX, trace: TraceId::from_array([0xff; 16]) };
+/// Spans by segment and row. What is in a segment never changes.
+pub(crate) type SpansRead = HashMap<(u64, u32), Arc<Span>>;
 
 /// What has to be done before the state can be shown.
 pub(crate) enum Step {
@@ -172,9 +104,13 @@ pub(crate) struct Resolution {
 impl State {
     /// What has to be done next.
     pub fn next_step(&mut self, now: Timestamp, refresh: &mut Refresh) -> Step {
-        for key in self.watch.due(now, std::mem::take(refresh)) {
-            self.touched.insert(key);
-            self.refresh.insert(key);
+        match std::mem::take(refresh) {
+            Refresh::No => {}
+            Refresh::Reader => {
+                let due = self.watch.due(now);
+                self.look_again(due);
+            }
+            Refresh::Upkeep(ahead) => self.take_over(ahead),
         }
         let lookups = self.lookups();
         if !lookups.is_empty() {
@@ -183,6 +119,42 @@ impl State {
         self.supersede();
         let unresolved = self.unresolved();
         if unresolved.is_empty() { Step::Ready } else { Step::Resolve(unresolved) }
+    }
+
+    /// The next of the runs that readers left.
+    pub fn portion(&mut self, now: Timestamp) -> Portion {
+        let keys = self.watch.portion(now);
+        let mut lookups: BTreeMap<u64, Lookup> = BTreeMap::new();
+        for key in keys.iter().filter(|key| !self.sealed.contains_key(key)) {
+            for meta in may_hold(&self.segments, &self.project_names, &self.unreadable, *key, 0) {
+                ask(&mut lookups, meta, *key);
+            }
+        }
+        Portion { keys, lookups: lookups.into_values().collect(), generation: self.generation }
+    }
+
+    /// Takes over what was read of runs ahead of their turn.
+    fn take_over(&mut self, ahead: Ahead) {
+        let Ahead { keys, mut learnt, generation, .. } = ahead;
+        // What somebody else looked up meanwhile is known already: noted twice, its rows would be there twice.
+        let is_new = |key: &TraceKey| !self.sealed.contains_key(key);
+        for Learnt { lookup, spans, runs } in &mut learnt {
+            lookup.keys.retain(is_new);
+            spans.retain(|(key, _)| is_new(key));
+            runs.retain(|(key, _)| is_new(key));
+        }
+        self.learn(learnt, generation);
+        // Some may have been erased meanwhile.
+        let keys = keys.into_iter().filter(|key| self.watch.has(*key)).collect();
+        self.look_again(keys);
+    }
+
+    /// Has runs resolved again although no span of them came.
+    fn look_again(&mut self, keys: Vec<TraceKey>) {
+        for key in keys {
+            self.touched.insert(key);
+            self.refresh.insert(key);
+        }
     }
 
     /// Segments that may hold touched traces and were not asked yet.
@@ -195,19 +167,9 @@ impl State {
                 continue;
             }
             let mut found = false;
-            for segment in [Table::Spans, Table::Runs].iter().flat_map(|table| segments[*table as usize].values()) {
-                let meta = &segment.meta;
-                if segment.generation <= entry.checked
-                    || *meta.project != *project_names[key.project as usize]
-                    || !meta.may_contain(key.trace)
-                    || unreadable.contains(&meta.id)
-                {
-                    continue;
-                }
+            for meta in may_hold(segments, project_names, unreadable, *key, entry.checked) {
                 found = true;
-                let lookup =
-                    lookups.entry(meta.id).or_insert_with(|| Lookup { meta: Arc::clone(meta), keys: Vec::new() });
-                lookup.keys.push(*key);
+                ask(&mut lookups, meta, *key);
             }
             if !found {
                 entry.checked = *generation;
@@ -370,6 +332,29 @@ impl State {
             self.parts.pop_first();
         }
     }
+}
+
+/// Segments in which rows of a trace may be, of those that are newer than the generation up to which it was looked up.
+fn may_hold<'a>(
+    segments: &'a [BTreeMap<u64, Segment>; Table::ALL.len()],
+    projects: &'a [Arc<str>],
+    unreadable: &'a HashSet<u64>,
+    key: TraceKey,
+    checked: u64,
+) -> impl Iterator<Item = &'a Arc<SegmentMeta>> {
+    let tables = [Table::Spans, Table::Runs].into_iter().flat_map(move |table| segments[table as usize].values());
+    let newer = tables.filter(move |segment| segment.generation > checked).map(|segment| &segment.meta);
+    newer.filter(move |meta| {
+        *meta.project == *projects[key.project as usize]
+            && meta.may_contain(key.trace)
+            && !unreadable.contains(&meta.id)
+    })
+}
+
+/// Adds a trace to what a segment is asked.
+fn ask(lookups: &mut BTreeMap<u64, Lookup>, meta: &Arc<SegmentMeta>, key: TraceKey) {
+    let lookup = lookups.entry(meta.id).or_insert_with(|| Lookup { meta: Arc::clone(meta), keys: Vec::new() });
+    lookup.keys.push(key);
 }
 
 fn replace(hot: &mut Hot, segment: u64, row: u32) {

@@ -91,6 +91,7 @@ pub fn limits(app: &App) -> Vec<Limit> {
     vec![
         limit("max_body_bytes", limits.max_body_bytes, "bytes"),
         limit("inflight_bytes", limits.inflight_bytes, "bytes"),
+        limit("intake_bytes", limits.intake_bytes, "bytes"),
         limit("connections", limits.connections, "connections"),
         limit("open_files", limits.open_files, "files"),
         limit("watch_runs", crate::watch::WATCH_RUNS_MAX, "runs"),

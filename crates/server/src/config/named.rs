@@ -7,7 +7,7 @@ use model::{number_and_unit, parse_bytes};
 use super::{ConfigError, Limits};
 
 /// Names that can be set.
-const NAMES: &str = "hot_bytes_max, queue_bytes_max, inflight_bytes, query_bytes, list_time, search_time, sql_time, connections, open_files, label_sets";
+const NAMES: &str = "hot_bytes_max, queue_bytes_max, inflight_bytes, intake_bytes, query_bytes, list_time, search_time, sql_time, connections, open_files, label_sets";
 /// The smallest bound of bytes that leaves room for the work itself.
 const MIN_BYTES: usize = 1 << 20;
 /// The longest time a query may be given.
@@ -45,6 +45,7 @@ impl Limits {
                     return Err(wrong("it has to hold a request of --max-body twice, compressed and not".into()));
                 }
             }
+            "intake_bytes" => self.intake_bytes = bytes()?,
             "query_bytes" => self.query_bytes = bytes()?,
             "list_time" => self.list_time = time()?,
             "search_time" => self.search_time = time()?,
@@ -87,6 +88,7 @@ mod tests {
         assert_eq!(with("hot_bytes_max = 64MiB").unwrap().hot_bytes, 64 << 20);
         assert_eq!(with("queue_bytes_max=2MiB").unwrap().queue_bytes, 2 << 20);
         assert_eq!(with("inflight_bytes=1GiB").unwrap().inflight_bytes, 1 << 30);
+        assert_eq!(with("intake_bytes=64MiB").unwrap().intake_bytes, 64 << 20);
         assert_eq!(with("sql_time=2m").unwrap().sql_time, Duration::from_secs(120));
         assert_eq!(with("list_time=5").unwrap().list_time, Duration::from_secs(5));
         assert_eq!(with("search_time=1h").unwrap().search_time, Duration::from_secs(3600));

@@ -20,6 +20,7 @@ mod grafana;
 mod grpc;
 mod http;
 mod incident;
+mod intake;
 mod joins;
 mod keeping;
 mod label_budget;

@@ -13,9 +13,8 @@ const ENOUGH_SPANS: u64 = 100;
 /// Which check a limit is told by: what it does to whom differs.
 fn check_of(limit: &str) -> &'static str {
     match limit {
-        "max_body_bytes" | "inflight_bytes" | "connections" | "open_files" | "hot_bytes_max" | "queue_bytes_max" => {
-            "limit-reached"
-        }
+        "max_body_bytes" | "inflight_bytes" | "intake_bytes" | "connections" | "open_files" | "hot_bytes_max"
+        | "queue_bytes_max" => "limit-reached",
         "query_bytes" | "list_time" | "search_time" => "question-limit",
         name if ["sql_", "promql_", "backtest"].iter().any(|of| name.starts_with(of)) => "question-limit",
         _ => "bound-reached",
@@ -67,7 +66,7 @@ mod tests {
 
     #[test]
     fn only_limits_of_receiving_are_said_to_put_senders_off() {
-        for name in ["inflight_bytes", "queue_bytes_max", "connections"] {
+        for name in ["inflight_bytes", "intake_bytes", "queue_bytes_max", "connections"] {
             assert_eq!(check_of(name), "limit-reached", "{name}");
         }
         for name in ["list_time", "query_bytes", "sql_queries_max", "promql_time", "backtests_max"] {
