@@ -276,7 +276,8 @@ fn live_backup(program: &Path, folder: &Path, set: &Set, to: &Path) -> Result<[(
     let done = AtomicBool::new(false);
     let (took, sent) = std::thread::scope(|scope| -> Result<(Duration, Vec<Sent>)> {
         let sending = scope.spawn(|| -> Result<Vec<Sent>> {
-            let portions = set.files.chunks(PORTION).map(|files| Set { files: files.to_vec(), ..set.clone() });
+            let none = Set { files: Vec::new(), trace_ids: Vec::new(), ..set.clone() };
+            let portions = set.files.chunks(PORTION).map(|files| Set { files: files.to_vec(), ..none.clone() });
             let portions: Vec<Set> = portions.collect();
             let mut sent = Vec::new();
             // The runs on disk were pass 0.
