@@ -4,6 +4,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "a measurement needs a clock, and waits for another process")]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -128,7 +129,7 @@ pub struct Measured {
 }
 
 impl Measured {
-    /// Builds the program in release mode, with the UI as it ships.
+    /// Builds the program in release mode, without the UI: nothing that is measured here asks for a page of it (`ui.rs` builds its own).
     pub fn build() -> Result<PathBuf> {
         program::build("release", false)
     }
@@ -161,21 +162,49 @@ impl Measured {
         memory_of(self.server.id(), "VmHWM")
     }
 
-    /// Bytes of segments and catalog, as of a status: what stays when the log is empty and replaced files are gone.
-    pub fn disk(&self, status: &Value) -> u64 {
-        let catalog = fs::metadata(self.data.join("catalog.db")).map_or(0, |meta| meta.len());
-        let bytes = tables(&status["store"]).map(|table| table["bytes"].as_u64().unwrap_or(0));
-        bytes.sum::<u64>() + catalog
+    /// What its directory takes, as of a status.
+    pub fn disk(&self, status: &Value) -> Disk {
+        let file = |name: &str| fs::metadata(self.data.join(name)).map_or(0, |meta| meta.len());
+        let segments = tables(&status["store"]).map(|table| table["bytes"].as_u64().unwrap_or(0));
+        Disk {
+            telemetry: segments.sum::<u64>() + file("catalog.db"),
+            state: file("state.sqlite") + file("state.sqlite-wal"),
+            series: bytes_below(&self.data.join("series")),
+            whole: bytes_below(&self.data),
+        }
+    }
+
+    /// What judges its runs and watches it, in words: "everything on" says little without it.
+    pub fn watched_by(&self) -> Result<String> {
+        let (rules, detectors) = (self.get("/api/v1/rules")?, self.get("/api/v1/detectors")?);
+        let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+        let groups = list(&rules["groups"]);
+        let kinds: Vec<Value> = groups.iter().flat_map(|group| list(&group["rules"])).collect();
+        let of = |kind: &str| kinds.iter().filter(|rule| rule["kind"] == kind).count();
+        // A group of a pack says `pack/file.yml`.
+        let packs: BTreeSet<&str> =
+            groups.iter().filter_map(|group| group["file"].as_str()?.split('/').next()).collect();
+        Ok(format!(
+            "{} detectors; {} alerts and {} recorded series of the rules {}",
+            list(&detectors["detectors"]).len(),
+            of("alert"),
+            of("record"),
+            packs.into_iter().collect::<Vec<_>>().join(", "),
+        ))
     }
 
     /// What the server says about itself.
     pub fn status(&self) -> Result<Value> {
-        let text = ureq::get(format!("{}/api/v1/status", self.server.http))
+        self.get("/api/v1/status")
+    }
+
+    fn get(&self, path: &str) -> Result<Value> {
+        let text = ureq::get(format!("{}{path}", self.server.http))
             .call()
-            .context("the server does not answer")?
+            .with_context(|| format!("the server does not answer {path}"))?
             .body_mut()
             .read_to_string()?;
-        serde_json::from_str(&text).context("cannot read the server's status")
+        serde_json::from_str(&text).with_context(|| format!("cannot read the answer to {path}"))
     }
 
     /// Figures of the server's own metrics, by their names without labels, added up.
@@ -221,6 +250,30 @@ impl Measured {
             std::thread::sleep(Duration::from_secs(5));
         }
     }
+}
+
+/// Bytes of a data directory. What is counted is the length of files.
+#[derive(Debug, Clone, Copy)]
+pub struct Disk {
+    /// Segments and catalog: what stays when the log is empty and replaced files are gone.
+    pub telemetry: u64,
+    /// What the server remembers beside telemetry (ledger, findings, baselines), with SQLite's log of it.
+    pub state: u64,
+    /// Time series.
+    pub series: u64,
+    /// All files there are: the above, what is left of the log, and files that were replaced and wait for the end of their grace period.
+    pub whole: u64,
+}
+
+/// Bytes of all files below a folder; one that goes away meanwhile has none.
+fn bytes_below(folder: &Path) -> u64 {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let bytes = |entry: fs::DirEntry| match entry.metadata() {
+        Ok(about) if about.is_dir() => bytes_below(&entry.path()),
+        Ok(about) => about.len(),
+        Err(_) => 0,
+    };
+    entries.map(bytes).sum()
 }
 
 /// User and system seconds of a process since it began.

@@ -129,7 +129,7 @@ pub fn run(options: &Options) -> Result<()> {
         sent = whole.files.len();
         let server = Measured::open(&program, data.clone())?;
         if !loaded {
-            send(&server.server.otlp_http, &next, 4)?;
+            send(&server.server.otlp_http, &next, 4, 0)?;
         }
         let status = server.settle()?;
         server.server.stop();

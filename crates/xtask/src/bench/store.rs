@@ -5,14 +5,15 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::common::{Kind, Measured, Table, data_set, grouped};
-use super::load;
+use super::common::{Kind, Measured, Set, Table, data_set, grouped};
+use super::load::{self, Sent, quantile_ms};
 use crate::{paths, program, shell};
 
 /// Options of `cargo xtask bench store`.
@@ -69,7 +70,7 @@ fn bodies(program: &Path) -> Result<()> {
             post(&measured.server.otlp_http, &request)?;
         }
         let status = measured.settle()?;
-        let disk = measured.disk(&status) as f64;
+        let disk = measured.disk(&status).telemetry as f64;
         let (unique, sent) = (unique as f64, sent as f64);
         table.row([
             rounds.to_string(),
@@ -81,7 +82,10 @@ fn bodies(program: &Path) -> Result<()> {
         ]);
         measured.server.stop();
     }
-    println!("\nBodies once: one run of so many rounds, bytes (random words, which hardly compress)\n{table}");
+    println!(
+        "\nBodies once: one run of so many rounds, bytes (random words, which hardly compress); disk is segments and catalog\n\
+         {table}"
+    );
     Ok(())
 }
 
@@ -122,22 +126,33 @@ fn post(url: &str, body: &str) -> Result<()> {
     answer.map(drop).context("the server refused a request")
 }
 
-/// Segments and the time of a list and a run while spans keep coming.
+/// Segments and the time of a list and a run while spans keep coming, each pass over the set as other runs, so that data grows.
 fn compaction(program: &Path, seconds: u64) -> Result<()> {
     let set = data_set(Kind::Lean, 500_000)?;
     let measured = Measured::start(program, "bench-store")?;
     let url = measured.server.otlp_http.clone();
     let begun = Instant::now();
     let until = begun + Duration::from_secs(seconds);
-    let mut table =
-        Table::new(&["second", "spans", "segments", "flushes", "compactions", "list ms", "run ms", "told to wait"]);
+    let mut table = Table::new(&[
+        "second",
+        "spans",
+        "kept",
+        "segments",
+        "flushes",
+        "compactions",
+        "list ms",
+        "run ms",
+        "told to wait",
+    ]);
     std::thread::scope(|scope| -> Result<()> {
-        let sending = scope.spawn(|| -> Result<u64> {
-            let mut put_off = 0;
-            while Instant::now() < until {
-                put_off += load::send(&url, &set, 2)?.put_off;
+        let sending = scope.spawn(|| -> Result<()> {
+            for pass in 0.. {
+                if Instant::now() >= until {
+                    break;
+                }
+                load::send(&url, &set, 2, pass)?;
             }
-            Ok(put_off)
+            Ok(())
         });
         let mut next = begun;
         while Instant::now() < until {
@@ -152,9 +167,13 @@ fn compaction(program: &Path, seconds: u64) -> Result<()> {
                 .map(|table| table["segments"].as_u64().unwrap_or(0))
                 .sum();
             let number = |value: &Value| grouped(value.as_f64().unwrap_or(0.0));
+            let spans = &store["tables"]["spans"];
+            let rows = |key: &str| spans[key].as_f64().unwrap_or(0.0);
             table.row([
                 begun.elapsed().as_secs().to_string(),
                 number(&status["ingest"]["signals"]["traces"]["items_accepted"]),
+                // Less than came would say that rows replaced each other.
+                grouped(rows("hot_rows") + rows("sealed_rows") - rows("replaced_rows")),
                 segments.to_string(),
                 number(&store["flushes"]),
                 number(&store["compactions"]),
@@ -163,13 +182,10 @@ fn compaction(program: &Path, seconds: u64) -> Result<()> {
                 number(&store["hot_limit_reached"]),
             ]);
         }
-        match sending.join() {
-            Ok(sent) => sent.map(drop),
-            Err(_) => bail!("the sender panicked"),
-        }
+        sending.join().unwrap_or_else(|_| bail!("the sender panicked"))
     })?;
     println!(
-        "\nCompaction under steady ingest ({seconds} s, two clients as fast as they go, the same runs again and again)\n{table}"
+        "\nCompaction under steady ingest ({seconds} s, two clients as fast as they go, always other runs)\n{table}"
     );
     let settled = Instant::now();
     measured.settle()?;
@@ -193,7 +209,7 @@ fn large(program: &Path, options: &Options, memory: bool, upkeep: bool) -> Resul
     let set = data_set(Kind::Lean, options.spans)?;
     let folder = paths::scratch().join("bench-store");
     let measured = Measured::start(program, "bench-store")?;
-    let sent = load::send(&measured.server.otlp_http, &set, 4)?;
+    let sent = load::send(&measured.server.otlp_http, &set, 4, 0)?;
     measured.settle()?;
     measured.server.stop();
     let mut table = Table::new(&["measure", "value", "aim"]);
@@ -239,7 +255,62 @@ fn large(program: &Path, options: &Options, memory: bool, upkeep: bool) -> Resul
         }
         fs::remove_file(&backup)?;
         fs::remove_dir_all(&restored)?;
+        // Last: it adds spans.
+        let live = live_backup(program, &folder, &set, &backup)?;
+        for (name, value) in live {
+            table.row([name.into(), value, String::new()]);
+        }
+        fs::remove_file(&backup)?;
     }
     println!("\nServing and upkeep, set `lean`\n{table}");
     Ok(())
+}
+
+/// A backup of a server at work: how long it takes while spans keep coming, and how long these wait for it.
+fn live_backup(program: &Path, folder: &Path, set: &Set, to: &Path) -> Result<[(&'static str, String); 5]> {
+    const CLIENTS: usize = 2;
+    /// Requests between two looks at whether the backup is done.
+    const PORTION: usize = 20;
+    let measured = Measured::open(program, folder.to_owned())?;
+    let url = measured.server.otlp_http.clone();
+    let done = AtomicBool::new(false);
+    let (took, sent) = std::thread::scope(|scope| -> Result<(Duration, Vec<Sent>)> {
+        let sending = scope.spawn(|| -> Result<Vec<Sent>> {
+            let none = Set { files: Vec::new(), trace_ids: Vec::new(), ..set.clone() };
+            let portions = set.files.chunks(PORTION).map(|files| Set { files: files.to_vec(), ..none.clone() });
+            let portions: Vec<Set> = portions.collect();
+            let mut sent = Vec::new();
+            // The runs on disk were pass 0.
+            for (at, portion) in (portions.len()..).zip(portions.iter().cycle()) {
+                if done.load(Ordering::Acquire) {
+                    break;
+                }
+                sent.push(load::send(&url, portion, CLIENTS, (at / portions.len()) as u64)?);
+            }
+            Ok(sent)
+        });
+        let begun = Instant::now();
+        let mut command = Command::new(program);
+        command.arg("backup").arg(to).args(["--url", &measured.server.http]);
+        let backed_up = shell::run(command.stdout(std::process::Stdio::null()));
+        let took = begun.elapsed();
+        done.store(true, Ordering::Release);
+        let sent = sending.join().unwrap_or_else(|_| bail!("the sender panicked"))?;
+        backed_up.map(|()| (took, sent))
+    })?;
+    let mut times: Vec<Duration> = sent.iter().flat_map(|sent| sent.latencies.iter().copied()).collect();
+    times.sort_unstable();
+    let sum = |of: fn(&Sent) -> u64| sent.iter().map(of).sum::<u64>() as f64;
+    let figures = [
+        ("backup of a server at work, s", format!("{:.1}", took.as_secs_f64())),
+        ("its bytes", grouped(fs::metadata(to)?.len() as f64)),
+        ("spans taken in meanwhile", grouped(sum(|sent| sent.spans))),
+        (
+            "their requests, ack p50 / p99 ms",
+            format!("{:.1} / {:.1}", quantile_ms(&times, 0.5), quantile_ms(&times, 0.99)),
+        ),
+        ("requests put off", grouped(sum(|sent| sent.put_off))),
+    ];
+    measured.server.stop();
+    Ok(figures)
 }

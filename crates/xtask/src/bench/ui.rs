@@ -40,7 +40,7 @@ pub fn run(options: &Options) -> Result<()> {
     ui::install()?;
     let measured = Measured::start(&program, "bench-ui")?;
     if options.spans > 0 {
-        send(&measured.server.otlp_http, &data_set(Kind::Lean, options.spans)?, 4)?;
+        send(&measured.server.otlp_http, &data_set(Kind::Lean, options.spans)?, 4, 0)?;
         measured.settle()?;
     }
     let mut command = shell::command_in(&paths::ui(), "npm", &["run", "--silent", "bench"]);
