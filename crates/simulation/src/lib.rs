@@ -365,6 +365,11 @@ async fn close(store: Store, machine: Arc<Machine>, clients: Vec<Shared>) -> Res
                 return Err(format!("client {} at the end:\n{}", client.number, plain::difference(&expected, &found)));
             }
         }
+        let checked = store.check().await.map_err(|error| format!("the check at the end failed: {error}"))?;
+        if let Some(fault) = checked.faults.first() {
+            let (place, problem) = (&fault.place, &fault.problem);
+            return Err(format!("the check at the end found {}, first {place}: {problem}", checked.faults_found));
+        }
         let stats = store.stats();
         if stats.hot_bytes > 0 && stats.log_flushed < stats.log_sequence {
             return Err(format!("after the last flush {} bytes are still hot", stats.hot_bytes));

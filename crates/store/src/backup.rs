@@ -1,7 +1,7 @@
 //! Backups: a consistent copy of everything as one tar stream, from an open store too; and putting one back.
 //!
-//! A backup is the catalog as SQLite copies it, what the server remembers beside it, the segments it lists, the log from where the catalog leaves off, and
-//! the files of series, which the store only carries along. All of it is fixed at one moment, under the lock that flush and compaction take; copying comes after it, while ingest goes on.
+//! A backup is the catalog as SQLite copies it, what the server remembers beside it, the segments it lists, the log from where the catalog leaves off,
+//! and the files of series and the log of reservations, which the store only carries along. All of it is fixed at one moment, under the lock that flush and compaction take; copying comes after it, while ingest goes on.
 //! Files the catalog lists do not change, and are not removed while a backup holds them. The format is described in
 //! `docs/formats/backup.md`.
 
@@ -28,6 +28,7 @@ use crate::snapshot::SegmentMeta;
 mod beside;
 mod restore;
 
+pub(crate) use beside::SERIES;
 pub use restore::{Restored, restore, unpack, verify};
 
 /// Version of the format.
@@ -40,6 +41,10 @@ const SUMS: &str = "tawny-backup.sums";
 const CATALOG: &str = "catalog.db";
 /// What the server remembers beside telemetry. The store only carries it along.
 pub(crate) const STATE: &str = "state.sqlite";
+/// What callers of the budget check reserved, carried along as well.
+pub(crate) const RESERVATIONS: &str = "reservations.log";
+/// Telemetry that waits to be passed on. In no backup: see `docs/formats/backup.md`.
+pub(crate) const FORWARD: &str = "forward";
 /// How long a backup waits for one who writes [`STATE`].
 const STATE_BUSY: Duration = Duration::from_secs(10);
 /// Backups at the same time.
@@ -90,8 +95,8 @@ pub struct Plan {
     state: Option<PathBuf>,
     /// Open, so that a flush that removes them takes nothing away.
     log: Vec<(String, File, u64)>,
-    /// Open as well, with their names in the archive.
-    series: Vec<(String, File, u64)>,
+    /// Series and reservations. Open as well, with their names in the archive.
+    beside: Vec<(String, File, u64)>,
     segments: Vec<Arc<SegmentMeta>>,
     store: Arc<dyn ObjectStore>,
     _hold: Option<Hold>,
@@ -126,15 +131,19 @@ pub(crate) async fn plan(
         }
         log.sort_by(|(a, ..), (b, ..)| a.cmp(b));
         let series = beside::series(&data)?;
+        let series_bytes = series.iter().map(|(.., bytes)| bytes).sum();
+        // Last: that telemetry has told a call is then noted here, and its cost is found again in the runs judged after the restore. The
+        // other way round it would count twice, as spent and as reserved.
+        let beside = series.into_iter().chain(beside::file(&data, RESERVATIONS)?).collect();
         let about = AboutBackup {
             format: FORMAT,
             taken_at,
             segments: segments.len() as u64,
             segment_bytes: segments.iter().map(|meta| meta.bytes).sum(),
             log_bytes: log.iter().map(|(.., bytes)| bytes).sum(),
-            series_bytes: series.iter().map(|(.., bytes)| bytes).sum(),
+            series_bytes,
         };
-        Ok(Plan { about, catalog: copy, state, log, series, segments, store, _hold: hold })
+        Ok(Plan { about, catalog: copy, state, log, beside, segments, store, _hold: hold })
     };
     crate::threads::blocking(fix).await
 }
@@ -182,7 +191,7 @@ impl Plan {
         for (name, file, bytes) in &self.log {
             archive.add(&format!("wal/{name}"), *bytes, &mut file.take(*bytes)).map_err(failed)?;
         }
-        for (name, file, bytes) in &self.series {
+        for (name, file, bytes) in &self.beside {
             archive.add(name, *bytes, &mut file.take(*bytes)).map_err(failed)?;
         }
         let handle = tokio::runtime::Handle::current();

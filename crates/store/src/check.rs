@@ -21,7 +21,7 @@ use crate::backup::STATE;
 use crate::bodies::BodyHash;
 use crate::disk::Disk;
 use crate::error::StoreError;
-use crate::files::Files;
+use crate::files::{Files, QUARANTINE};
 use crate::retention::{DroppedByLayer, Layer};
 use crate::schema::Table;
 use crate::segment::about::About;
@@ -29,6 +29,7 @@ use crate::segment::read::sorted_runs;
 use crate::segment::stored::Reading;
 use crate::segment::write::Order;
 use crate::snapshot::SegmentMeta;
+use crate::threads::Threads;
 use crate::wal::verify;
 
 /// Faults that are told in words; further ones are only counted.
@@ -117,13 +118,13 @@ pub(crate) struct Inventory {
 pub(crate) async fn check(
     inventory: Inventory,
     files: &Files,
-    disk: Arc<dyn Disk>,
+    threads: &dyn Threads,
     data: &Path,
 ) -> Result<Checked, StoreError> {
     let mut checked = Checked::default();
     let store = files.origin()?;
     let lister = files.clone();
-    let there: HashMap<String, u64> = crate::threads::blocking(move || lister.list()).await?.into_iter().collect();
+    let there: HashMap<String, u64> = threads.result(move || lister.list()).await?.into_iter().collect();
     let mut across = Across::default();
     for (at, (meta, deleted)) in inventory.segments.iter().enumerate() {
         match there.get(meta.path.as_ref()) {
@@ -145,7 +146,7 @@ pub(crate) async fn check(
                             }
                             Ok((checked, across))
                         };
-                        (checked, across) = crate::threads::blocking(work).await?;
+                        (checked, across) = threads.result(work).await?;
                     }
                 }
             }
@@ -162,19 +163,19 @@ pub(crate) async fn check(
             ));
         }
     }
-    let data = data.to_owned();
+    let (data, disk) = (data.to_owned(), Arc::clone(files.disk()));
     let work = move || {
         across.finish(&mut checked, &inventory);
         log(&mut checked, &*disk, &data)?;
         state(&mut checked, &data.join(STATE));
-        let quarantine = data.join("quarantine");
+        let quarantine = data.join(QUARANTINE);
         let aside = disk.list_all(&quarantine).map_err(|error| StoreError::io("list", &quarantine, error))?;
         if !aside.is_empty() {
             checked.notes.push(format!("{} files were set aside earlier, in quarantine/", aside.len()));
         }
         Ok(checked)
     };
-    crate::threads::blocking(work).await
+    threads.result(work).await
 }
 
 /// Lets SQLite check what the server remembers, if it remembers anything.

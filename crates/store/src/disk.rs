@@ -7,7 +7,9 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::UNIX_EPOCH;
 
+use model::Timestamp;
 use object_store::ObjectStore;
 use object_store::local::LocalFileSystem;
 
@@ -44,6 +46,14 @@ pub trait Disk: Send + Sync {
     fn sync_dir(&self, path: &Path) -> io::Result<()>;
     /// The same files below `root`, for readers.
     fn object_store(&self, root: &Path) -> io::Result<Arc<dyn ObjectStore>>;
+
+    /// When a file was last written.
+    ///
+    /// # Errors
+    /// Where it is not known: whoever asks then leaves the file alone.
+    fn modified(&self, _path: &Path) -> io::Result<Timestamp> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
 
     /// Called before SQLite commits a transaction of the catalog, which it writes by itself. A simulation refuses here.
     fn before_transaction(&self) -> io::Result<()> {
@@ -97,6 +107,14 @@ pub(crate) fn parent(path: &Path) -> &Path {
 #[derive(Debug, Default, Clone, Copy)]
 pub struct RealDisk;
 
+/// `None` for what was removed while its directory was listed.
+fn unless_gone<T>(found: io::Result<T>) -> io::Result<Option<T>> {
+    match found {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        found => found.map(Some),
+    }
+}
+
 struct RealFile(File);
 
 impl LogFile for RealFile {
@@ -129,7 +147,7 @@ impl Disk for RealDisk {
         let mut files = Vec::new();
         for entry in fs::read_dir(directory)? {
             let entry = entry?;
-            let metadata = entry.metadata()?;
+            let Some(metadata) = unless_gone(entry.metadata())? else { continue };
             if metadata.is_file() {
                 files.push((entry.file_name().to_string_lossy().into_owned(), metadata.len()));
             }
@@ -151,7 +169,7 @@ impl Disk for RealDisk {
                 let entry = entry?;
                 let name = entry.file_name().to_string_lossy().into_owned();
                 let path = if prefix.is_empty() { name } else { format!("{prefix}/{name}") };
-                let metadata = entry.metadata()?;
+                let Some(metadata) = unless_gone(entry.metadata())? else { continue };
                 if metadata.is_dir() { open.push(path) } else { files.push((path, metadata.len())) }
             }
         }
@@ -172,6 +190,11 @@ impl Disk for RealDisk {
 
     fn make_dir(&self, path: &Path) -> io::Result<()> {
         fs::create_dir(path)
+    }
+
+    fn modified(&self, path: &Path) -> io::Result<Timestamp> {
+        let since = fs::metadata(path)?.modified()?.duration_since(UNIX_EPOCH).map_err(io::Error::other)?;
+        Ok(Timestamp::from_nanos(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)))
     }
 
     fn sync_file(&self, path: &Path) -> io::Result<()> {

@@ -23,6 +23,7 @@ use crate::schema::Table;
 use crate::snapshot::SegmentMeta;
 use crate::state::State;
 use crate::store::Inner;
+use crate::uncommitted::Uncommitted;
 use crate::wal::committer::Message;
 
 /// Times a segment is tried to be put in the place of another while flushes fail.
@@ -127,7 +128,8 @@ impl Inner {
             next_segment: self.next_segment.load(Ordering::Relaxed),
             ..Change::default()
         };
-        let change = if change.deletions.is_empty() { change } else { self.commit_change(change).await? };
+        let none = Uncommitted::none(&self.files);
+        let change = if change.deletions.is_empty() { change } else { self.commit_change(change, none).await? };
         let mut state = self.shared.state();
         state.set_deletions(change.deletions);
         let number = state.project(&Arc::from(project));
@@ -169,8 +171,8 @@ impl Inner {
     /// Writes a segment again without the rows that no longer count.
     async fn write_again(&self, candidate: Candidate) -> Result<(), StoreError> {
         for _ in 0..TRIES {
-            let (job, merged) = self.merged(vec![candidate.clone()], false).await?;
-            if self.commit_merged(&job, merged, DroppedByLayer::new()).await? {
+            let (job, merged, file) = self.merged(vec![candidate.clone()], false).await?;
+            if self.commit_merged(&job, merged, file, DroppedByLayer::new()).await? {
                 return Ok(());
             }
             // A flush that failed stands in the way.

@@ -6,6 +6,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use model::Timestamp;
 
@@ -15,9 +16,14 @@ use crate::error::StoreError;
 use crate::location::CATALOG_COPY;
 use crate::repair;
 use crate::retention::{Dropped, DroppedByLayer, Held, Layer};
+use crate::settings::QUARANTINE_KEPT;
 use crate::snapshot::SegmentMeta;
 use crate::state::{Segment, State};
 use crate::store::{Expired, Inner};
+use crate::uncommitted::Uncommitted;
+
+/// How often `quarantine/` is looked through: a bucket asks money for it.
+const ASIDE_CHECK: Duration = Duration::from_secs(3600);
 
 impl State {
     /// Counts what retention removed.
@@ -36,9 +42,14 @@ impl State {
     }
 }
 
+fn nanos(time: Duration) -> i64 {
+    i64::try_from(time.as_nanos()).unwrap_or(i64::MAX)
+}
+
 impl Inner {
     /// See [`crate::Store::expire`].
     pub async fn expire(&self, held: &Held) -> Result<Expired, StoreError> {
+        self.forget_aside(self.clock.now()).await;
         if !self.settings.retention.is_set() {
             return Ok(Expired::default());
         }
@@ -47,6 +58,25 @@ impl Inner {
         let removed = self.drop_expired(now, held).await?;
         let stripped = self.strip_one(now, held).await?;
         Ok(Expired { removed, stripped })
+    }
+
+    /// Removes segments that were set aside long ago, whatever is kept for how long otherwise.
+    async fn forget_aside(&self, now: Timestamp) {
+        if now.as_nanos() < self.aside_due.load(Ordering::Relaxed) {
+            return;
+        }
+        let files = self.files.clone();
+        let before = now.plus_nanos(-nanos(QUARANTINE_KEPT));
+        match self.threads.result(move || files.forget_aside(before)).await {
+            Ok(removed) => {
+                self.aside_due.store(now.plus_nanos(nanos(ASIDE_CHECK)).as_nanos(), Ordering::Relaxed);
+                if removed > 0 {
+                    tracing::info!(removed, "segments that were set aside in quarantine/ long ago are gone");
+                }
+            }
+            // The next turn tries again; retention goes on.
+            Err(error) => tracing::warn!(%error, "segments that were set aside long ago cannot be removed"),
+        }
     }
 
     async fn drop_expired(&self, now: Timestamp, held: &Held) -> Result<u64, StoreError> {
@@ -66,16 +96,15 @@ impl Inner {
         for meta in &due {
             dropped.entry((meta.project.to_string(), Layer::of(meta))).or_default().add(meta);
         }
-        let grace = i64::try_from(self.settings.grace.as_nanos()).unwrap_or(i64::MAX);
         let change = Change {
             id: self.next_segment.fetch_add(1, Ordering::Relaxed),
             removed: due,
-            not_before: now.plus_nanos(grace),
+            not_before: now.plus_nanos(nanos(self.settings.grace)),
             next_segment: self.next_segment.load(Ordering::Relaxed),
             dropped,
             ..Change::default()
         };
-        let change = self.commit_change(change).await?;
+        let change = self.commit_change(change, Uncommitted::none(&self.files)).await?;
         let mut state = self.shared.state();
         let ids: HashSet<u64> = change.removed.iter().map(|meta| meta.id).collect();
         state.remove_segments(&ids);
@@ -102,7 +131,7 @@ impl Inner {
             vec![candidate]
         };
         let meta = Arc::clone(&job[0].meta);
-        let (job, merged) = match self.merged(job, true).await {
+        let (job, merged, file) = match self.merged(job, true).await {
             Ok(done) => done,
             Err(error) => {
                 // One that cannot be read must not keep the others from losing their content.
@@ -119,7 +148,7 @@ impl Inner {
         dropped.add(&meta);
         dropped.bytes = meta.bytes.saturating_sub(left);
         let dropped = DroppedByLayer::from([((meta.project.to_string(), Layer::Bodies), dropped)]);
-        Ok(u64::from(self.commit_merged(&job, merged, dropped).await?))
+        Ok(u64::from(self.commit_merged(&job, merged, file, dropped).await?))
     }
 
     /// See [`crate::Store::copy_catalog`].

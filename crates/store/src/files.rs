@@ -4,12 +4,14 @@
 //! What is not marked `async` blocks, and with a bucket must be called from a thread of a tokio runtime that may.
 
 use std::collections::HashSet;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use futures::TryStreamExt;
+use model::Timestamp;
 use object_store::path::Path as ObjectPath;
 use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
 
@@ -18,6 +20,11 @@ use crate::error::StoreError;
 use crate::location::Bucket;
 use crate::settings::Settings;
 use crate::snapshot::SegmentMeta;
+
+/// Where files are put that nobody names and that may be of worth to somebody, below the data directory or in the bucket.
+pub(crate) const QUARANTINE: &str = "quarantine";
+/// How segment files are called there: by their path, its slashes replaced.
+const ASIDE: &str = "segments__";
 
 /// Where segment files are.
 #[derive(Clone)]
@@ -35,6 +42,8 @@ pub(crate) struct Files {
     taken_over: Arc<AtomicBool>,
     /// Objects whose put failed and that may be there all the same: no catalog entry will name them.
     doubtful: Arc<Mutex<Vec<ObjectPath>>>,
+    /// Keeps other processes out as long as anybody may write here: also work that a store which is gone had begun.
+    _lock: Option<Arc<File>>,
 }
 
 impl Files {
@@ -49,7 +58,19 @@ impl Files {
             process: None,
             taken_over: Arc::default(),
             doubtful: Arc::default(),
+            _lock: None,
         }
+    }
+
+    /// The same place, which stays locked as long as it is known.
+    pub fn locked_by(mut self, lock: Arc<File>) -> Self {
+        self._lock = Some(lock);
+        self
+    }
+
+    /// The disk of the data directory.
+    pub fn disk(&self) -> &Arc<dyn Disk> {
+        &self.disk
     }
 
     /// The same place, changed only while `process` is the one that entered the bucket last.
@@ -194,24 +215,65 @@ impl Files {
         self.disk.remove(&path).map_err(|error| StoreError::io("remove", &path, error))
     }
 
+    /// Sees to it that a file goes which nobody will name: at once from a directory, with the next put from a bucket, where removing
+    /// it would mean to wait for an answer. What stays is set aside at the next start.
+    pub fn abandon(&self, path: &str) {
+        if self.bucket.is_some() {
+            self.doubtful().push(ObjectPath::from(path));
+        } else if let Err(error) = self.disk.remove(&self.root.join(path)) {
+            tracing::warn!(%error, path, "a file that no catalog entry names stays until the next start");
+        }
+    }
+
     /// Moves a file to `quarantine/`, under its own name.
     pub fn set_aside(&self, path: &str) -> Result<(), StoreError> {
         let name = path.replace('/', "__");
         if let Some(bucket) = &self.bucket {
-            let to = ObjectPath::from("quarantine").join(name);
+            let to = ObjectPath::from(QUARANTINE).join(name);
             return wait(async {
                 self.must_be_ours().await?;
                 bucket.store.rename(&ObjectPath::from(path), &to).await.map_err(|error| bucket.error(error))
             });
         }
         let from = self.root.join(path);
-        let quarantine = self.root.join("quarantine");
+        let quarantine = self.root.join(QUARANTINE);
         let to = quarantine.join(name);
         self.directory(&quarantine)?;
         let bytes = self.disk.read(&from).map_err(|error| StoreError::io("read", &from, error))?;
         let written = self.disk.write_whole(&to, &self.root.join("tmp/aside"), &bytes);
         written.map_err(|error| StoreError::io("write", &to, error))?;
         self.remove(path)
+    }
+
+    /// Removes segment files that were set aside before a time; gives how many. Parts of the log that are there stay.
+    pub fn forget_aside(&self, before: Timestamp) -> Result<u64, StoreError> {
+        let mut removed = 0;
+        if let Some(bucket) = &self.bucket {
+            return wait(async {
+                let prefix = ObjectPath::from(QUARANTINE);
+                let there = bucket.store.list(Some(&prefix)).try_collect::<Vec<_>>().await;
+                for object in there.map_err(|error| bucket.error(error))? {
+                    let old = object.last_modified.timestamp_nanos_opt().is_some_and(|at| at < before.as_nanos());
+                    if old && object.location.filename().is_some_and(|name| name.starts_with(ASIDE)) {
+                        self.must_be_ours().await?;
+                        delete(bucket, &object.location).await?;
+                        removed += 1;
+                    }
+                }
+                Ok(removed)
+            });
+        }
+        let quarantine = self.root.join(QUARANTINE);
+        let there = self.disk.list_all(&quarantine).map_err(|error| StoreError::io("list", &quarantine, error))?;
+        for (name, _) in there.into_iter().filter(|(name, _)| name.starts_with(ASIDE)) {
+            let path = quarantine.join(name);
+            // One whose age nobody knows stays.
+            if self.disk.modified(&path).is_ok_and(|at| at < before) {
+                self.disk.remove(&path).map_err(|error| StoreError::io("remove", &path, error))?;
+                removed += 1;
+            }
+        }
+        Ok(removed)
     }
 
     /// All segment files: path and bytes.

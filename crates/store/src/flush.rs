@@ -18,6 +18,7 @@ use crate::segment::layout;
 use crate::segment::write::{SegmentWriter, Target, write_rows};
 use crate::settings::{ENVIRONMENTS_MAX, FLUSH_DAYS_MAX};
 use crate::snapshot::SegmentMeta;
+use crate::uncommitted::Uncommitted;
 
 /// What writing one generation needs.
 pub(crate) struct Job {
@@ -33,9 +34,10 @@ pub(crate) struct Job {
 }
 
 /// What was written.
-#[derive(Default)]
 pub(crate) struct Written {
     pub segments: Vec<SegmentMeta>,
+    /// Their files.
+    pub files: Uncommitted,
     pub rows: u64,
     pub days_folded: u64,
     pub environments_folded: u64,
@@ -63,9 +65,15 @@ struct Sorted<'a, R: HotRow + 'a> {
 type File<'a, R> = (FileKey, Vec<Sorted<'a, R>>);
 
 impl Job {
-    /// Writes all files. Blocks. Files of a failed attempt are removed, or at the next start.
+    /// Writes all files. Blocks. Files of a failed attempt are removed, or set aside at the next start.
     pub fn write(mut self) -> Result<Written, StoreError> {
-        let mut written = Written::default();
+        let mut written = Written {
+            segments: Vec::new(),
+            files: Uncommitted::none(&self.files),
+            rows: 0,
+            days_folded: 0,
+            environments_folded: 0,
+        };
         let views = std::mem::take(&mut self.views);
         for (table, view) in &views {
             let wrote = match view {
@@ -76,9 +84,8 @@ impl Job {
                 HotView::Samples(chunks) => self.write_table(*table, chunks, &mut written),
             };
             if let Err(error) = wrote {
-                for meta in &written.segments {
-                    let _ = self.files.remove(meta.path.as_ref());
-                }
+                // What a full disk took of them would be missing from what it has left.
+                let _ = written.files.remove();
                 return Err(error);
             }
         }
@@ -111,7 +118,7 @@ impl Job {
             written.rows += writer.rows();
             let id = self.next_segment.fetch_add(1, Ordering::Relaxed);
             let (bytes, meta) = writer.finish(id, self.through, &[])?;
-            self.files.put(&meta, &bytes)?;
+            written.files.put(&meta, &bytes)?;
             written.segments.push(meta);
         }
         Ok(())

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use crate::backup::{self, Hold, Plan};
 use crate::check::{Checked, Inventory, check};
-use crate::disk::RealDisk;
 use crate::error::StoreError;
 use crate::report::{Report, retention, tables};
 use crate::retention::Layer;
@@ -28,7 +27,7 @@ impl Inner {
         let removals = self.catalog.load_removals()?.len() as u64;
         let state = self.shared.state();
         let segments = || state.segments.iter().flat_map(BTreeMap::values);
-        Ok(Report {
+        let report = Report {
             data: self.settings.data.display().to_string(),
             bucket: self.files.bucket().map(|bucket| bucket.url().to_owned()),
             tables: tables(segments().map(|segment| (&*segment.meta, segment.deleted.len() as u64))),
@@ -39,7 +38,10 @@ impl Inner {
             removals,
             cache_bytes: self.cache.as_ref().map_or(0, |cache| cache.bytes()),
             retention: retention(&self.settings.retention, segments().map(|segment| &*segment.meta), &state.dropped),
-        })
+            ..Report::default()
+        };
+        drop(state);
+        report.with_beside(&**self.files.disk(), &self.settings.data)
     }
 
     /// See [`crate::Store::check`].
@@ -58,7 +60,7 @@ impl Inner {
         };
         let catalog = self.catalog.clone();
         let faults = self.threads.result(move || catalog.faults()).await?;
-        let mut checked = check(inventory, &self.files, Arc::new(RealDisk), &self.settings.data).await?;
+        let mut checked = check(inventory, &self.files, &*self.threads, &self.settings.data).await?;
         checked.catalog(faults);
         Ok(checked)
     }

@@ -52,6 +52,7 @@ mod stats;
 mod store;
 mod threads;
 mod trace;
+mod uncommitted;
 mod wal;
 mod watch;
 mod whole;
@@ -80,7 +81,7 @@ pub use search::{Hit, Match, NEEDLE_BYTES_MAX, Needle, NeedleError, SNIPPET_BYTE
 pub use segment::stored::{durations, whole_attributes};
 pub use settings::{
     BUCKET_MINUTES, Clock, ENVIRONMENTS_MAX, FLUSH_DAYS_MAX, FUTURE_DAYS_MAX, PAST_DAYS_MAX, PAYLOAD_BYTES_MAX,
-    RECENT_IDS, RETRY_AFTER, Settings, Sync,
+    QUARANTINE_KEPT, RECENT_IDS, RETRY_AFTER, Settings, Sync,
 };
 pub use since::{ChangedRun, ChangedRuns};
 pub use snapshot::{SegmentMeta, SegmentView, Snapshot, TableSnapshot};

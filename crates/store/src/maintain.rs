@@ -19,6 +19,7 @@ use crate::snapshot::SegmentMeta;
 use crate::state::State;
 use crate::stats::{Stats, TableStats};
 use crate::store::Inner;
+use crate::uncommitted::Uncommitted;
 use crate::wal::committer::Message;
 
 /// Pause before a catalog that does not answer is asked again what became of a change.
@@ -103,30 +104,31 @@ impl Inner {
             }
         };
         let through = job.through;
-        let written = self.threads.result(move || job.write()).await?;
+        let Written { segments, files, rows, days_folded, environments_folded } =
+            self.threads.result(move || job.write()).await?;
+        let flushed = Flushed { rows, segments: segments.len() as u64 };
         let change = Change {
             id: self.next_segment.fetch_add(1, Ordering::Relaxed),
-            added: written.segments.iter().cloned().map(Arc::new).collect(),
+            added: segments.into_iter().map(Arc::new).collect(),
             deletions: self.shared.state().frozen_deletions(),
             log_flushed: Some(through),
             next_segment: self.next_segment.load(Ordering::Relaxed),
             ..Change::default()
         };
-        let change = self.commit_change(change).await?;
-        let flushed = Flushed { rows: written.rows, segments: written.segments.len() as u64 };
-        self.flushed(&written, change, through);
+        let change = self.commit_change(change, files).await?;
+        self.flushed(days_folded, environments_folded, change, through);
         Ok(flushed)
     }
 
-    fn flushed(&self, written: &Written, change: Change, through: u64) {
+    fn flushed(&self, days_folded: u64, environments_folded: u64, change: Change, through: u64) {
         let mut state = self.shared.state();
         state.set_deletions(change.deletions);
         let old: Option<Hot> = state.frozen.take();
         state.frozen_views.clear();
         state.flushed = through;
         state.counters.flushes += 1;
-        state.counters.days_folded += written.days_folded;
-        state.counters.environments_folded += written.environments_folded;
+        state.counters.days_folded += days_folded;
+        state.counters.environments_folded += environments_folded;
         state.add_segments(change.added.into_iter().map(|meta| (meta, Vec::new())));
         state.forget_cold_traces();
         self.shared.measure(&state);
@@ -138,11 +140,16 @@ impl Inner {
 
     /// Commits to the catalog. Where SQLite reports an error, what counts is what it kept: that is looked up, again and
     /// again if need be, because going on without knowing could list rows twice. The files of a change that was not kept
-    /// are removed.
-    pub(crate) async fn commit_change(&self, change: Change) -> Result<Change, StoreError> {
+    /// are removed, those of one that was not begun too.
+    pub(crate) async fn commit_change(&self, change: Change, files: Uncommitted) -> Result<Change, StoreError> {
         let (catalog, commit) = (self.catalog.clone(), Arc::new(change));
         let change = Arc::clone(&commit);
-        let committed = self.threads.result(move || catalog.commit(&commit)).await;
+        let begin = move || {
+            // Before the first step: nobody may remove what the catalog may name.
+            files.hand_over();
+            catalog.commit(&commit)
+        };
+        let committed = self.threads.result(begin).await;
         while let Err(error) = &committed {
             let (catalog, looked_for) = (self.catalog.clone(), Arc::clone(&change));
             match self.threads.result(move || catalog.kept(&looked_for)).await {
@@ -189,7 +196,7 @@ impl Inner {
             return Ok(Compacted { removed, ..Compacted::default() });
         };
         let inputs: Vec<Arc<SegmentMeta>> = job.iter().map(|candidate| Arc::clone(&candidate.meta)).collect();
-        let (job, merged) = match self.merged(job, false).await {
+        let (job, merged, file) = match self.merged(job, false).await {
             Ok(done) => done,
             Err(error) => {
                 // Without the file that cannot be read the others can be merged next time.
@@ -203,13 +210,18 @@ impl Inner {
             }
         };
         let outputs = u64::from(merged.output.is_some());
-        let done = self.commit_merged(&job, merged, DroppedByLayer::new()).await?;
+        let done = self.commit_merged(&job, merged, file, DroppedByLayer::new()).await?;
         let (inputs, outputs) = if done { (job.len() as u64, outputs) } else { (0, 0) };
         Ok(Compacted { inputs, outputs, removed })
     }
 
-    /// Makes one file of the segments of a job, with `strip` without the content of their rows.
-    pub(crate) async fn merged(&self, job: compact::Job, strip: bool) -> Result<(compact::Job, Merged), StoreError> {
+    /// Makes one file of the segments of a job, with `strip` without the content of their rows. The file goes again unless it is
+    /// given to [`Inner::commit_merged`].
+    pub(crate) async fn merged(
+        &self,
+        job: compact::Job,
+        strip: bool,
+    ) -> Result<(compact::Job, Merged, Uncommitted), StoreError> {
         let log_flushed = self.shared.state().flushed;
         let id = self.next_segment.fetch_add(1, Ordering::Relaxed);
         let (reader, files, threads) = (self.reader.clone(), self.files.clone(), Arc::clone(&self.threads));
@@ -218,10 +230,11 @@ impl Inner {
         let work = move || {
             let strip = strip.then_some(&*resolver);
             let merged = threads.block_on(compact::merge(&reader, &job, id, log_flushed, strip))?;
+            let mut file = Uncommitted::none(&files);
             if let Some((bytes, meta)) = &merged.output {
-                files.put(meta, bytes)?;
+                file.put(meta, bytes)?;
             }
-            Ok((job, merged))
+            Ok((job, merged, file))
         };
         self.threads.result(work).await
     }
@@ -231,6 +244,7 @@ impl Inner {
         &self,
         job: &[Candidate],
         merged: Merged,
+        file: Uncommitted,
         dropped: DroppedByLayer,
     ) -> Result<bool, StoreError> {
         let _change = self.change.lock().await;
@@ -244,10 +258,7 @@ impl Inner {
             if state.frozen.is_some() { None } else { job.iter().map(deleted).collect() }
         };
         let Some(now) = now else {
-            if let Some((_, meta)) = merged.output {
-                let files = self.files.clone();
-                self.threads.result(move || files.remove(meta.path.as_ref())).await?;
-            }
+            self.threads.result(move || file.remove()).await?;
             return Ok(false);
         };
         let late = merged.late_deletions(job, &now);
@@ -263,7 +274,7 @@ impl Inner {
             next_segment: self.next_segment.load(Ordering::Relaxed),
             dropped,
         };
-        let change = self.commit_change(change).await?;
+        let change = self.commit_change(change, file).await?;
         let mut state = self.shared.state();
         let ids: HashSet<u64> = change.removed.iter().map(|meta| meta.id).collect();
         state.remove_segments(&ids);

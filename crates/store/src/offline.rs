@@ -14,6 +14,7 @@ use crate::files::Files;
 use crate::open::lock;
 use crate::report::{Report, retention, tables};
 use crate::settings::Settings;
+use crate::threads::RealThreads;
 
 /// A directory, locked. Only figures, checks and backups: opening it is [`crate::Store::open`].
 pub struct Offline {
@@ -70,7 +71,7 @@ impl Offline {
         let wal = self.settings.data.join("wal");
         let logs = self.disk.list(&wal).map_err(|error| StoreError::io("list", &wal, error))?;
         let segments = || self.contents.segments.iter().map(|(meta, _)| meta);
-        Ok(Report {
+        let report = Report {
             data: self.settings.data.display().to_string(),
             bucket: self.files.bucket().map(|bucket| bucket.url().to_owned()),
             tables: tables(self.contents.segments.iter().map(|(meta, deleted)| (meta, deleted.len() as u64))),
@@ -80,7 +81,8 @@ impl Offline {
             removals: self.contents.removals.len() as u64,
             retention: retention(&self.settings.retention, segments(), &self.contents.dropped),
             ..Report::default()
-        })
+        };
+        report.with_beside(&*self.disk, &self.settings.data)
     }
 
     /// Checks all of it.
@@ -93,7 +95,7 @@ impl Offline {
             at_rest: true,
         };
         let faults = self.catalog.faults()?;
-        let mut checked = check(inventory, &self.files, Arc::clone(&self.disk), &self.settings.data).await?;
+        let mut checked = check(inventory, &self.files, &RealThreads, &self.settings.data).await?;
         checked.catalog(faults);
         Ok(checked)
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicI64, AtomicU64};
 
 use arrow::record_batch::RecordBatch;
 use model::{Run, Timestamp};
@@ -62,7 +62,8 @@ impl Store {
         if let Some(cache) = &cache {
             files = files.through(Arc::clone(cache) as _);
         }
-        files = files.held_by(process);
+        let lock = Arc::new(lock);
+        files = files.held_by(process).locked_by(Arc::clone(&lock));
         let (flushed, next_segment) = (contents.log_flushed, contents.next_segment);
         let reader = Reader::new(files.object_store()?);
         let mut state = State::new(flushed);
@@ -116,6 +117,7 @@ impl Store {
                 hot_limit_reached: AtomicU64::new(0),
                 queue_limit_reached: AtomicU64::new(0),
                 opened,
+                aside_due: AtomicI64::new(i64::MIN),
                 _lock: lock,
             }),
         };

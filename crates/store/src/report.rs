@@ -1,10 +1,15 @@
 //! What the store holds, by project and table: for people and scripts, from an open store or from its directory.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use model::Timestamp;
 use serde::Serialize;
 
+use crate::backup::{FORWARD, RESERVATIONS, SERIES, STATE};
+use crate::disk::Disk;
+use crate::error::StoreError;
+use crate::files::QUARANTINE;
 use crate::retention::{Dropped, DroppedByLayer, Layer, Retention};
 use crate::schema::Table;
 use crate::snapshot::SegmentMeta;
@@ -33,6 +38,14 @@ pub struct Report {
     pub removals: u64,
     /// Bytes of a bucket's segments in the cache.
     pub cache_bytes: u64,
+    /// Bytes of what the server remembers beside telemetry, with SQLite's log of it and the log of reservations.
+    pub state_bytes: u64,
+    /// Bytes of time series.
+    pub series_bytes: u64,
+    /// Bytes of telemetry that waits to be passed on.
+    pub forward_bytes: u64,
+    /// Bytes of files that were set aside in the data directory.
+    pub quarantine_bytes: u64,
     /// By project and layer, where something is kept for a limited time or was removed.
     pub retention: Vec<RetentionReport>,
 }
@@ -86,6 +99,26 @@ pub struct NextDrop {
     pub rows: u64,
     /// Their bytes.
     pub bytes: u64,
+}
+
+impl Report {
+    /// The same, with what the directory has beside telemetry.
+    pub(crate) fn with_beside(self, disk: &dyn Disk, data: &Path) -> Result<Self, StoreError> {
+        let below = |name: &str| -> Result<u64, StoreError> {
+            let directory = data.join(name);
+            let files = disk.list_all(&directory).map_err(|error| StoreError::io("list", &directory, error))?;
+            Ok(files.iter().map(|(_, bytes)| bytes).sum())
+        };
+        let files = disk.list(data).map_err(|error| StoreError::io("list", data, error))?;
+        let state = files.iter().filter(|(name, _)| name.starts_with(STATE) || name.starts_with(RESERVATIONS));
+        Ok(Self {
+            state_bytes: state.map(|(_, bytes)| bytes).sum(),
+            series_bytes: below(SERIES)?,
+            forward_bytes: below(FORWARD)?,
+            quarantine_bytes: below(QUARANTINE)?,
+            ..self
+        })
+    }
 }
 
 /// Figures of segments, each with the number of its rows that no longer count.

@@ -83,6 +83,10 @@ impl Settings {
 /// What a client is told to wait when a bound is reached.
 pub const RETRY_AFTER: Duration = Duration::from_secs(1);
 
+/// How long a segment file that was set aside in `quarantine/` stays there for somebody to look at. What a killed flush or compaction
+/// left is whole elsewhere, and nobody should keep for ever what retention and erasing do not reach.
+pub const QUARANTINE_KEPT: Duration = Duration::from_secs(7 * 86_400);
+
 /// Most bytes of one request's payload: what one log record holds.
 pub const PAYLOAD_BYTES_MAX: usize = 1024 * MIB;
 

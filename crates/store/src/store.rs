@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use model::{Span, SpanId, TraceId};
@@ -141,8 +141,10 @@ pub(crate) struct Inner {
     pub hot_limit_reached: AtomicU64,
     pub queue_limit_reached: AtomicU64,
     pub opened: Opened,
-    /// Keeps other processes out while it is open.
-    pub _lock: File,
+    /// When `quarantine/` is looked through next, in nanoseconds since 1970.
+    pub aside_due: AtomicI64,
+    /// Keeps other processes out while it is open; the last to go. Work that is under way has it too ([`Files::locked_by`]).
+    pub _lock: Arc<File>,
 }
 
 impl Inner {

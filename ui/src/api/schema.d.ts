@@ -1541,7 +1541,7 @@ export interface paths {
         };
         /**
          * What the store holds, and how long it is kept
-         * @description Rows, segments by level and bytes by project and table; what retention keeps, removes next and has removed; limits.
+         * @description Rows, segments by level and bytes by project and table; bytes of what is beside them; what retention keeps, removes next and has removed; limits.
          */
         get: operations["getStore"];
         put?: never;
@@ -5894,6 +5894,11 @@ export interface components {
             data: string;
             /**
              * Format: int64
+             * @description Bytes of telemetry that waits to be passed on.
+             */
+            forward_bytes: number;
+            /**
+             * Format: int64
              * @description Bytes of rows in memory.
              */
             hot_bytes: number;
@@ -5920,11 +5925,26 @@ export interface components {
             log_flushed: number;
             /**
              * Format: int64
+             * @description Bytes of files that were set aside in the data directory.
+             */
+            quarantine_bytes: number;
+            /**
+             * Format: int64
              * @description Files that were replaced and go after their grace period.
              */
             removals: number;
             /** @description By project and layer, where something is kept for a limited time or was removed. */
             retention: components["schemas"]["StoreRetention"][];
+            /**
+             * Format: int64
+             * @description Bytes of time series.
+             */
+            series_bytes: number;
+            /**
+             * Format: int64
+             * @description Bytes of what the server remembers beside telemetry: findings, ledger, counters, reservations and the like.
+             */
+            state_bytes: number;
             /** @description By project and table. */
             tables: components["schemas"]["StoreTable"][];
         };

@@ -30,13 +30,18 @@ const STALLED: Duration = Duration::from_secs(60);
 /// What the store holds.
 #[utoipa::path(get, path = "/api/v1/store", operation_id = "getStore", tag = "server",
     summary = "What the store holds, and how long it is kept",
-    description = "Rows, segments by level and bytes by project and table; what retention keeps, removes next and has removed; limits.",
+    description = "Rows, segments by level and bytes by project and table; bytes of what is beside them; what retention keeps, removes next and has \
+        removed; limits.",
     responses((status = 200, body = StoreReport, description = "What it holds")))]
 pub async fn get(State(app): State<Arc<App>>, params: Params) -> Result<Json<StoreReport>, Problem> {
     params.end()?;
     let store = app.store()?;
     let stats = store.stats();
-    let mut report = StoreReport::from(store.report()?);
+    // It lists directories: not on a thread that answers requests.
+    let shared = store.clone();
+    let report = tokio::task::spawn_blocking(move || shared.report()).await;
+    let report = report.map_err(|error| Problem::internal(format!("the report stopped: {error}")))?;
+    let mut report = StoreReport::from(report?);
     report.retention.extend(super::keeping::findings_by_project(&app).await?);
     Ok(Json(StoreReport {
         hot_bytes: stats.hot_bytes,

@@ -273,6 +273,31 @@ fn reservations_and_what_was_spent_outlive_a_restart() {
 }
 
 #[test]
+fn what_was_reserved_is_reserved_after_a_restore() {
+    let server = quick();
+    put(&server, "/api/v1/budgets", &BUDGETS.replace("per = 'run'", "per = 'agent'").replace("'request'", "'month'"))
+        .ok();
+    let ask = |server: &Server, usd: f64| {
+        let body = json!({"agent": "planner", "usd": usd, "reserve": true, "hold_seconds": 3600});
+        post(server, "/api/v1/budgets/check", &body).ok().json()
+    };
+    let made = ask(&server, 0.45);
+    assert!(made["reservation"].is_object(), "{made}");
+    let backup = server.get("/api/v1/store/backup").ok();
+    let dir = TempDir::new().unwrap();
+    let file = dir.path().join("backup.tar");
+    std::fs::write(&file, &backup.body).unwrap();
+    let into = store::Settings::new(dir.path().join("data"));
+    server.runtime.block_on(store::restore(file, into)).unwrap();
+    server.stop();
+    let server = settling(dir, 200, |_| {});
+    assert_eq!(server.get("/api/v1/budgets").ok().json()["open_reservations"], 1);
+    assert_eq!(ask(&server, 0.6)["verdict"], "reject");
+    let settle = json!({"reservation": made["reservation"]["id"], "usd": 0.1});
+    assert_eq!(post(&server, "/api/v1/budgets/settle", &settle).ok().json()["settled"], "now");
+}
+
+#[test]
 fn a_level_is_told_once_over_restarts() {
     let server = quick();
     put(&server, "/api/v1/budgets", &BUDGETS.replace("per = 'run'", "per = 'user'").replace("'request'", "'month'"))

@@ -1,5 +1,7 @@
-//! Files of series in a backup. The store knows of them only that any listing of their directories is one a crash could have left, that a file
-//! keeps what it has and at most grows, and that unfinished ones are of no worth: so a listing with all its files open is a consistent copy.
+//! Files of others in a backup: series, and logs of which every beginning is one a crash could have left.
+//!
+//! Of series the store knows only that any listing of their directories is one a crash could have left, that a file keeps what it has and at
+//! most grows, and that unfinished ones are of no worth: so a listing with all its files open is a consistent copy.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -9,7 +11,7 @@ use std::path::Path;
 use crate::error::StoreError;
 
 /// Where in the data directory series are, one directory a project.
-pub(super) const SERIES: &str = "series";
+pub(crate) const SERIES: &str = "series";
 /// Ending of files that are being written.
 const UNFINISHED: &str = "new";
 /// Listings until two in a row are the same: upkeep changes files for moments, hours apart.
@@ -34,6 +36,17 @@ pub(super) fn series(data: &Path) -> Result<Vec<(String, File, u64)>, StoreError
         }
     }
     Err(StoreError::Backup { reason: format!("{} does not stop changing; try again", root.display()) })
+}
+
+/// Opens a file of the data directory that only grows, or is replaced by another of its name; its last line may be half there, which who
+/// reads it copes with. `None` where there is none.
+pub(super) fn file(data: &Path, name: &str) -> Result<Option<(String, File, u64)>, StoreError> {
+    let path = data.join(name);
+    match File::open(&path).and_then(|file| Ok((file.metadata()?.len(), file))) {
+        Ok((bytes, file)) => Ok(Some((name.to_owned(), file, bytes))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(StoreError::io("read", path, error)),
+    }
 }
 
 /// Names of all files of all projects, from the data directory.

@@ -12,7 +12,7 @@ use object_store::{ObjectStoreExt, PutPayload};
 use serde::Serialize;
 
 use super::beside::SERIES;
-use super::{ABOUT, AboutBackup, CATALOG, FORMAT, STATE, SUMS, Summed};
+use super::{ABOUT, AboutBackup, CATALOG, FORMAT, RESERVATIONS, STATE, SUMS, Summed};
 use crate::catalog::Catalog;
 use crate::disk::{Disk, RealDisk};
 use crate::error::StoreError;
@@ -88,7 +88,7 @@ pub async fn restore(backup: PathBuf, settings: Settings) -> Result<Restored, St
                 }
             }
             // It was empty before.
-            for name in ["segments", "wal", "tmp", SERIES, "lock", CATALOG, STATE] {
+            for name in ["segments", "wal", "tmp", SERIES, "lock", CATALOG, STATE, RESERVATIONS] {
                 let path = settings.data.join(name);
                 let _ = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
             }
@@ -188,7 +188,7 @@ type Sums = HashMap<String, (u32, u64)>;
 fn known(name: &str) -> bool {
     let inside = Path::new(name).components().all(|part| matches!(part, Component::Normal(_)));
     inside
-        && (matches!(name, ABOUT | SUMS | CATALOG | STATE)
+        && (matches!(name, ABOUT | SUMS | CATALOG | STATE | RESERVATIONS)
             || name.split_once('/').is_some_and(|(folder, _)| matches!(folder, "wal" | "segments" | SERIES)))
 }
 

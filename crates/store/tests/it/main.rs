@@ -8,6 +8,7 @@ mod fixtures;
 mod model;
 mod retention;
 mod rows;
+mod stopped;
 mod store;
 mod upkeep;
 mod within;

@@ -386,6 +386,7 @@ async fn retention_killed_between_any_two_steps_goes_on_from_there_and_counts_wh
         while store.expire(store::Held::default()).await.is_ok_and(|expired| expired.stripped > 0) {}
         drop(store);
         let finished = disk.left.load(Ordering::SeqCst) > 0;
+        disk.lose_unsynced(operations as u64 * 7919);
 
         let store = open_reading(data.path(), RULES, &clock).await;
         let left = spans_of(names(&store).await);

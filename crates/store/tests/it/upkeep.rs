@@ -161,7 +161,7 @@ async fn a_check_finds_every_sort_of_damage_and_names_the_file() {
     fetch(data.path()).await;
 
     type Break = fn(&Path);
-    let damages: [(&str, &str, Break); 7] = [
+    let damages: [(&str, &str, Break); 8] = [
         ("a catalog that is none", "cannot", |data| {
             let path = data.join("catalog.db");
             let mut bytes = fs::read(&path).unwrap();
@@ -190,6 +190,13 @@ async fn a_check_finds_every_sort_of_damage_and_names_the_file() {
         ("a replaced row that counts again", "at once", |data| {
             let catalog = rusqlite::Connection::open(data.join("catalog.db")).unwrap();
             assert!(catalog.execute("DELETE FROM deletions", []).unwrap() > 0);
+        }),
+        ("a filter that does not know its traces", "does not know trace", |data| {
+            let catalog = rusqlite::Connection::open(data.join("catalog.db")).unwrap();
+            // One block in which no bit is set: no run would be found by its id.
+            let none: Vec<u8> = std::iter::once(1).chain([0; 32]).collect();
+            let changed = catalog.execute("UPDATE segments SET traces = ?1 WHERE kind = 'spans'", [none]).unwrap();
+            assert!(changed > 0);
         }),
         ("a damaged request in the log", "no valid records", |data| {
             let path = fs::read_dir(data.join("wal")).unwrap().next().unwrap().unwrap().path();

@@ -56,6 +56,15 @@ fn render(report: &StoreReport) -> String {
     if let Some(bucket) = &report.bucket {
         out.push_str(&format!("{} {bucket}, {} in the cache\n", faint("bucket "), bytes(report.cache_bytes)));
     }
+    let mut beside = format!("{} of state, {} of series", bytes(report.state_bytes), bytes(report.series_bytes));
+    for (size, what) in
+        [(report.forward_bytes, "to be passed on"), (report.quarantine_bytes, "set aside in quarantine/")]
+    {
+        if size > 0 {
+            beside.push_str(&format!(", {} {what}", bytes(size)));
+        }
+    }
+    out.push_str(&format!("{} {beside}\n", faint("beside ")));
     let log = plural(report.log_files, "file");
     out.push_str(&format!("{} {log}, {}\n", faint("log    "), bytes(report.log_bytes)));
     if !report.hot_rows.is_empty() {

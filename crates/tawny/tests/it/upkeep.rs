@@ -35,7 +35,12 @@ fn figures_and_checks_say_the_same_with_and_without_a_server() {
     for name in ["hot_bytes_max", "queue_bytes_max", "query_bytes", "open_files", "connections", "max_body_bytes"] {
         assert!(limits.contains(&name), "{name} in {limits:?}");
     }
-    assert!(server.out(&["store", "stats"]).contains("kept for ever"));
+    for beside in ["state_bytes", "series_bytes", "forward_bytes", "quarantine_bytes"] {
+        assert!(stats[beside].is_u64(), "{beside}: {stats}");
+    }
+    assert!(stats["state_bytes"].as_u64().unwrap() > 0, "{stats}");
+    let told = server.out(&["store", "stats"]);
+    assert!(told.contains("kept for ever") && told.contains("state") && told.contains("of series"), "{told}");
     assert!(server.out(&["store", "check"]).contains("Nothing is wrong"));
     let data = server.dir.path().join("data").to_str().unwrap().to_owned();
     let (ok, said) = offline(&["store", "stats", "--data", &data]);

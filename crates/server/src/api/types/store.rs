@@ -31,6 +31,14 @@ pub struct StoreReport {
     pub removals: u64,
     /// Bytes of a bucket's segments in the cache.
     pub cache_bytes: u64,
+    /// Bytes of what the server remembers beside telemetry: findings, ledger, counters, reservations and the like.
+    pub state_bytes: u64,
+    /// Bytes of time series.
+    pub series_bytes: u64,
+    /// Bytes of telemetry that waits to be passed on.
+    pub forward_bytes: u64,
+    /// Bytes of files that were set aside in the data directory.
+    pub quarantine_bytes: u64,
     /// Bytes of bodies offered since the start, before each was kept once.
     pub body_bytes_seen: u64,
     /// Bytes of bodies kept of these.
@@ -151,6 +159,10 @@ impl From<store::Report> for StoreReport {
             log_flushed: report.log_flushed,
             removals: report.removals,
             cache_bytes: report.cache_bytes,
+            state_bytes: report.state_bytes,
+            series_bytes: report.series_bytes,
+            forward_bytes: report.forward_bytes,
+            quarantine_bytes: report.quarantine_bytes,
             body_bytes_seen: 0,
             body_bytes_kept: 0,
             retention: report.retention.into_iter().map(retention).collect(),

@@ -11,7 +11,7 @@ use object_store::ObjectStore;
 use store::{Disk, LogFile, RealDisk};
 
 /// The real disk until a number of operations is used up; from then on every operation fails, as after a kill. A write
-/// that is under way then leaves a part. Remembers how much of each log file was synced.
+/// that is under way then leaves a part. Remembers how much of each file was synced, under its present name.
 #[derive(Clone)]
 pub struct MortalDisk {
     pub left: Arc<AtomicI64>,
@@ -94,7 +94,12 @@ impl Disk for MortalDisk {
     }
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.step()?;
-        RealDisk.rename(from, to)
+        RealDisk.rename(from, to)?;
+        let mut synced = self.synced.lock().unwrap();
+        if let Some(bytes) = synced.remove(from) {
+            synced.insert(to.to_owned(), bytes);
+        }
+        Ok(())
     }
     fn make_dir(&self, path: &Path) -> io::Result<()> {
         self.step()?;
