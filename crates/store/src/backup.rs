@@ -43,7 +43,7 @@ pub(crate) const STATE: &str = "state.sqlite";
 /// How long a backup waits for one who writes [`STATE`].
 const STATE_BUSY: Duration = Duration::from_secs(10);
 /// Backups at the same time.
-pub(crate) const BACKUPS_MAX: usize = 2;
+pub const BACKUPS_MAX: usize = 2;
 
 /// What a backup says of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -25,7 +25,7 @@ use object_store::{
     CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, ObjectStoreExt,
     PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
-use store::{Bucket, CommitError, Settings, Store, StoreError};
+use store::{Bucket, CommitError, LimitName, Settings, Store, StoreError};
 
 /// A bucket that can be out of reach.
 #[derive(Debug, Default)]
@@ -130,7 +130,7 @@ async fn without_the_bucket_ingest_goes_on_until_memory_is_full_and_recovers_by_
         }
         assert!(accepted < 1000);
     };
-    assert!(accepted > 10 && matches!(refused, CommitError::Full { limit: "hot_bytes_max", .. }), "{refused}");
+    assert!(accepted > 10 && matches!(refused, CommitError::Full { limit: LimitName::HotBytesMax, .. }), "{refused}");
     // What is in memory is read, and so is what was written through the cache.
     assert_eq!(names(&store).await.len() as u64, accepted + 1);
     assert_eq!(
