@@ -2,8 +2,8 @@
 
 use signals::doctor::{Finding, Origin};
 
-use crate::api::status::limits;
 use crate::app::App;
+use crate::limits::{self, FeltBy, LimitName};
 
 /// Share of spans that arrive again from which it is said.
 const REPEATED_SHARE: f64 = 0.05;
@@ -11,14 +11,11 @@ const REPEATED_SHARE: f64 = 0.05;
 const ENOUGH_SPANS: u64 = 100;
 
 /// Which check a limit is told by: what it does to whom differs.
-fn check_of(limit: &str) -> &'static str {
-    match limit {
-        "max_body_bytes" | "inflight_bytes" | "connections" | "open_files" | "hot_bytes_max" | "queue_bytes_max" => {
-            "limit-reached"
-        }
-        "query_bytes" | "list_time" | "search_time" => "question-limit",
-        name if ["sql_", "promql_", "backtest"].iter().any(|of| name.starts_with(of)) => "question-limit",
-        _ => "bound-reached",
+fn check_of(limit: LimitName) -> &'static str {
+    match limit.felt_by() {
+        FeltBy::Senders => "limit-reached",
+        FeltBy::Readers => "question-limit",
+        FeltBy::Others => "bound-reached",
     }
 }
 
@@ -45,8 +42,8 @@ pub fn findings(app: &App) -> Vec<Finding> {
             findings.push(finding);
         }
     }
-    for limit in limits(app).into_iter().filter(|limit| limit.reached > 0) {
-        let mut finding = Finding::new(check_of(&limit.name), Origin::default(), limit.reached, limit.reached);
+    for (name, limit) in limits::all(app).into_iter().filter(|(_, limit)| limit.reached > 0) {
+        let mut finding = Finding::new(check_of(name), Origin::default(), limit.reached, limit.reached);
         finding.details =
             vec![format!("{} = {} {}: reached {} times", limit.name, limit.value, limit.unit, limit.reached)];
         findings.push(finding);
@@ -67,14 +64,14 @@ mod tests {
 
     #[test]
     fn only_limits_of_receiving_are_said_to_put_senders_off() {
-        for name in ["inflight_bytes", "queue_bytes_max", "connections"] {
-            assert_eq!(check_of(name), "limit-reached", "{name}");
-        }
-        for name in ["list_time", "query_bytes", "sql_queries_max", "promql_time", "backtests_max"] {
-            assert_eq!(check_of(name), "question-limit", "{name}");
-        }
-        for name in ["label_sets", "watch_runs", "alerts_max", "cache_bytes"] {
-            assert_eq!(check_of(name), "bound-reached", "{name}");
-        }
+        let told =
+            |check: &str| LimitName::ALL.iter().copied().filter(|name| check_of(*name) == check).collect::<Vec<_>>();
+        let senders = told("limit-reached");
+        assert!(
+            senders.contains(&LimitName::InflightBytes) && !senders.contains(&LimitName::QueryBytes),
+            "{senders:?}"
+        );
+        assert!(told("question-limit").contains(&LimitName::PromqlTime));
+        assert!(told("bound-reached").contains(&LimitName::CacheBytes));
     }
 }
