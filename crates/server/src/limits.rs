@@ -28,6 +28,8 @@ pub enum FeltBy {
     Readers,
     /// Whoever else is concerned: something comes later, is refused, is left out, or counts under a common name.
     Others,
+    /// Hardly anybody: something waits for a moment, as it does whenever a page asks much at once. Counted, but no finding.
+    Nobody,
 }
 
 macro_rules! table {
@@ -133,7 +135,7 @@ table! { |limits|
     /// Steps of a query inside of a query.
     PromqlSubqueryStepsMax "promql_subquery_steps_max" "points" Readers ::promql::Limits::default().max_steps;
     /// Queries in PromQL at the same time; further ones wait.
-    PromqlQueriesMax "promql_queries_max" "queries" Others promql::PROMQL_QUERIES_MAX as u64;
+    PromqlQueriesMax "promql_queries_max" "queries" Nobody promql::PROMQL_QUERIES_MAX as u64;
     /// Series of one project that are written to.
     SeriesMax "series_max" "series" Others ::series::Settings::default().series_max as u64;
     /// Log records one question of Loki's looks through.
@@ -250,6 +252,14 @@ mod tests {
         for name in [store::LimitName::HotBytesMax, store::LimitName::QueueBytesMax] {
             assert_eq!(LimitName::from(name).as_str(), name.as_str());
         }
+    }
+
+    #[test]
+    fn every_limit_is_documented() {
+        let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/recipes/upkeep.md");
+        let page = std::fs::read_to_string(page).unwrap();
+        let missing: Vec<_> = LimitName::ALL.iter().filter(|name| !page.contains(&format!("`{name}`"))).collect();
+        assert!(missing.is_empty(), "docs/recipes/upkeep.md does not name {missing:?}");
     }
 
     /// All files of sources below a folder.

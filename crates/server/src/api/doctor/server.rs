@@ -10,12 +10,13 @@ const REPEATED_SHARE: f64 = 0.05;
 /// Spans from which a share means something.
 const ENOUGH_SPANS: u64 = 100;
 
-/// Which check a limit is told by: what it does to whom differs.
-fn check_of(limit: LimitName) -> &'static str {
+/// Which check a limit is told by, if any: what it does to whom differs.
+fn check_of(limit: LimitName) -> Option<&'static str> {
     match limit.felt_by() {
-        FeltBy::Senders => "limit-reached",
-        FeltBy::Readers => "question-limit",
-        FeltBy::Others => "bound-reached",
+        FeltBy::Senders => Some("limit-reached"),
+        FeltBy::Readers => Some("question-limit"),
+        FeltBy::Others => Some("bound-reached"),
+        FeltBy::Nobody => None,
     }
 }
 
@@ -43,7 +44,8 @@ pub fn findings(app: &App) -> Vec<Finding> {
         }
     }
     for (name, limit) in limits::all(app).into_iter().filter(|(_, limit)| limit.reached > 0) {
-        let mut finding = Finding::new(check_of(name), Origin::default(), limit.reached, limit.reached);
+        let Some(check) = check_of(name) else { continue };
+        let mut finding = Finding::new(check, Origin::default(), limit.reached, limit.reached);
         finding.details =
             vec![format!("{} = {} {}: reached {} times", limit.name, limit.value, limit.unit, limit.reached)];
         findings.push(finding);
@@ -64,14 +66,16 @@ mod tests {
 
     #[test]
     fn only_limits_of_receiving_are_said_to_put_senders_off() {
-        let told =
-            |check: &str| LimitName::ALL.iter().copied().filter(|name| check_of(*name) == check).collect::<Vec<_>>();
-        let senders = told("limit-reached");
+        let told = |check: Option<&str>| -> Vec<LimitName> {
+            LimitName::ALL.iter().copied().filter(|name| check_of(*name) == check).collect()
+        };
+        let senders = told(Some("limit-reached"));
         assert!(
             senders.contains(&LimitName::InflightBytes) && !senders.contains(&LimitName::QueryBytes),
             "{senders:?}"
         );
-        assert!(told("question-limit").contains(&LimitName::PromqlTime));
-        assert!(told("bound-reached").contains(&LimitName::CacheBytes));
+        assert!(told(Some("question-limit")).contains(&LimitName::PromqlTime));
+        assert!(told(Some("bound-reached")).contains(&LimitName::CacheBytes));
+        assert_eq!(told(None), [LimitName::PromqlQueriesMax]);
     }
 }
