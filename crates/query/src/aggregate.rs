@@ -18,7 +18,7 @@ use crate::filter::keys;
 use crate::parts::Sums;
 use crate::provider::ProjectTable;
 use crate::quantiles::Sketches;
-use crate::{Engine, QueryError, RunFilter, sql, text};
+use crate::{Engine, LimitName, QueryError, RunFilter, sql, text};
 
 /// Most rows of an answer.
 pub const MAX_AGGREGATE_ROWS: usize = 10_000;
@@ -164,7 +164,7 @@ impl Engine {
         let groups = groups.into_iter().enumerate().map(|(at, group)| group.alias(group_name(at))).collect();
         let sums = Summing { groups, values };
         let passes = passes(question)?;
-        self.bounded("list_time", self.limits().list_time, async {
+        self.bounded(LimitName::ListTime, self.limits().list_time, async {
             let snapshot = self.snapshot().await?;
             let table = |table| self.table(&snapshot, table, project);
             // Segments that are remembered, or will be, are not read with the rest.

@@ -28,7 +28,7 @@ use crate::content::Content;
 use crate::parts::Parts;
 use crate::provider::ProjectTable;
 use crate::yielding::YieldInJoins;
-use crate::{Limits, QueryError, functions, sql, views};
+use crate::{LimitName, Limits, QueryError, functions, sql, views};
 
 /// Catalog and schema names; they show only in plans.
 const CATALOG: &str = "tawny";
@@ -144,7 +144,7 @@ impl Engine {
     /// Runs `work` within `time`. A panic in an expression costs its query, not its neighbours.
     pub(crate) async fn bounded<T>(
         &self,
-        name: &'static str,
+        name: LimitName,
         time: Duration,
         work: impl Future<Output = Result<T, QueryError>> + Send,
     ) -> Result<T, QueryError> {
@@ -156,11 +156,11 @@ impl Engine {
             Err(_) => Err(QueryError::out_of_time()),
         };
         answer.map_err(|error| match error {
-            QueryError::Limit { name: "sql_time", advice, .. } => {
+            QueryError::Limit { name: LimitName::SqlTime, advice, .. } => {
                 QueryError::Limit { name, limit: format!("{} s", time.as_secs_f64()), advice }
             }
-            QueryError::Limit { name: "query_bytes", advice, .. } => QueryError::Limit {
-                name: "query_bytes",
+            QueryError::Limit { name: LimitName::QueryBytes, advice, .. } => QueryError::Limit {
+                name: LimitName::QueryBytes,
                 limit: format!("{} MiB for all running queries", self.limits.memory_bytes >> 20),
                 advice,
             },

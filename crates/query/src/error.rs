@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::limits::LimitName;
+
 /// Where in the text of a query something is wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Position {
@@ -31,8 +33,8 @@ pub enum QueryError {
     /// A limit was reached: a narrower question, or a larger limit, helps. HTTP 422.
     #[error("the query reached the limit `{name}` ({limit}): {advice}")]
     Limit {
-        /// Name of the setting: as in [`Limits`](crate::Limits), or `query_bytes` for the memory of all queries.
-        name: &'static str,
+        /// Which one.
+        name: LimitName,
         /// Its value, with unit.
         limit: String,
         /// What to do.
@@ -54,6 +56,6 @@ impl QueryError {
 
     /// The time of a query is over; the engine adds how long it was.
     pub(crate) fn out_of_time() -> Self {
-        Self::Limit { name: "sql_time", limit: String::new(), advice: "narrow the time range or the filters" }
+        Self::Limit { name: LimitName::SqlTime, limit: String::new(), advice: "narrow the time range or the filters" }
     }
 }

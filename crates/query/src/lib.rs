@@ -45,7 +45,7 @@ pub use filter::{
     DEFAULT_PAGE, FacetKey, FacetValue, Facets, LogFilter, MAX_FACET_VALUES, MAX_PAGE, Page, RunFilter, RunsPage, Sort,
     SortKey,
 };
-pub use limits::{Limits, SqlLimits};
+pub use limits::{LimitName, Limits, SqlLimits};
 pub use logs::LogCount;
 pub use search::{CONTENT_RUNS_MAX, MATCHES_MAX};
 pub use sql::{MAX_SQL_BYTES, MAX_SQL_WORDS};

@@ -1,7 +1,45 @@
 //! What queries may use, each limit with the name errors give it.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
+
+/// A limit that can be in the way of an answer, by the name that errors and counters give it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LimitName {
+    /// Bytes of all running queries together.
+    QueryBytes,
+    /// Time for one list, page or summary.
+    ListTime,
+    /// Time for one query in SQL.
+    SqlTime,
+    /// Bytes of the text of one query in SQL.
+    SqlBytes,
+    /// Names, keywords and operators of it.
+    SqlWords,
+    /// Rows of a summary.
+    AggregateRows,
+}
+
+impl LimitName {
+    /// The name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::QueryBytes => "query_bytes",
+            Self::ListTime => "list_time",
+            Self::SqlTime => "sql_time",
+            Self::SqlBytes => "sql_bytes",
+            Self::SqlWords => "sql_words",
+            Self::AggregateRows => "aggregate_rows",
+        }
+    }
+}
+
+impl fmt::Display for LimitName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
 
 /// Limits shared by all queries of one [`Engine`](crate::Engine).
 #[derive(Debug, Clone)]

@@ -17,7 +17,7 @@ use crate::exprs::{self, all, any, is_one_of};
 use crate::functions::attr;
 use crate::provider::ProjectTable;
 use crate::runs::check_limit;
-use crate::{Engine, LogEntry, LogFilter, LogsPage, Page, QueryError, sql, text};
+use crate::{Engine, LimitName, LogEntry, LogFilter, LogsPage, Page, QueryError, sql, text};
 
 /// What its cursors belong to.
 const LIST: &str = "logs";
@@ -31,7 +31,7 @@ impl Engine {
         check_limit(page.limit)?;
         let cursor = page.cursor.as_deref().map(|text| Cursor::decode(text, LIST)).transpose()?;
         let after = cursor.map(|cursor| after(&cursor)).transpose()?;
-        self.bounded("list_time", self.limits().list_time, async {
+        self.bounded(LimitName::ListTime, self.limits().list_time, async {
             let rows = self.log_rows(project, filter).await?;
             let batches = after
                 .map_or(Ok(rows.clone()), |after| rows.filter(after))
@@ -74,7 +74,7 @@ impl Engine {
             col("service").alias("g2"),
             col("event_name").alias("g3"),
         ];
-        self.bounded("list_time", self.limits().list_time, async {
+        self.bounded(LimitName::ListTime, self.limits().list_time, async {
             let rows = self.log_rows(project, filter).await?;
             let frame = rows
                 .aggregate(groups, vec![count(lit(1)).alias("count")])
@@ -86,7 +86,7 @@ impl Engine {
             }
             if counts.len() > MAX_AGGREGATE_ROWS {
                 return Err(QueryError::Limit {
-                    name: "aggregate_rows",
+                    name: LimitName::AggregateRows,
                     limit: MAX_AGGREGATE_ROWS.to_string(),
                     advice: "take a longer step or a narrower filter",
                 });

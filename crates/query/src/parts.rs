@@ -15,7 +15,9 @@ use tokio::task::JoinSet;
 use crate::aggregate::{Summing, group_name, is_sent, passes};
 use crate::provider::ProjectTable;
 use crate::sketch::Sketch;
-use crate::{Aggregate, AggregateRow, Aggregated, Engine, MAX_AGGREGATE_ROWS, Measure, Of, QueryError, RunFilter, sql};
+use crate::{
+    Aggregate, AggregateRow, Aggregated, Engine, LimitName, MAX_AGGREGATE_ROWS, Measure, Of, QueryError, RunFilter, sql,
+};
 
 /// Bytes of sums that are remembered.
 const BYTES_MAX: usize = 16 << 20;
@@ -151,7 +153,7 @@ impl Sums {
     pub fn rows(self, question: &Aggregate) -> Result<Aggregated, QueryError> {
         if self.groups.len() > MAX_AGGREGATE_ROWS {
             return Err(QueryError::Limit {
-                name: "aggregate_rows",
+                name: LimitName::AggregateRows,
                 limit: MAX_AGGREGATE_ROWS.to_string(),
                 advice: "take a longer step, fewer keys or a narrower filter",
             });

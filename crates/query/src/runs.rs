@@ -14,7 +14,7 @@ use store::schema::{COST_PRECISION, COST_SCALE};
 use crate::cursor::{Cursor, Key};
 use crate::exprs::{self, all, conditions};
 use crate::pick::{Picked, Question};
-use crate::{Engine, MAX_PAGE, Page, QueryError, RunFilter, RunsPage, Sort, SortKey, sql, text};
+use crate::{Engine, LimitName, MAX_PAGE, Page, QueryError, RunFilter, RunsPage, Sort, SortKey, sql, text};
 
 impl Engine {
     /// A page of the runs of `project` that `filter` lets through.
@@ -28,7 +28,7 @@ impl Engine {
         let list = format!("runs {}", page.sort);
         let cursor = page.cursor.as_deref().map(|text| Cursor::decode(text, &list)).transpose()?;
         let after = cursor.map(|cursor| ended(page.sort, &cursor)).transpose()?;
-        self.bounded("list_time", self.limits().list_time, async {
+        self.bounded(LimitName::ListTime, self.limits().list_time, async {
             let snapshot = self.snapshot().await?;
             let mut conditions = conditions(filter)?;
             let mut partial = false;

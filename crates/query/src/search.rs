@@ -15,7 +15,7 @@ use store::{Hit, Match, Needle, Scan, Snapshot, Table};
 use crate::cursor::{Cursor, Key};
 use crate::exprs::{self, all, conditions};
 use crate::runs::{after, check_limit, collect_runs};
-use crate::{Engine, Page, QueryError, RunFilter, SearchPage, SearchResult, Sort, sql, text};
+use crate::{Engine, LimitName, Page, QueryError, RunFilter, SearchPage, SearchResult, Sort, sql, text};
 
 /// What its cursors belong to.
 const LIST: &str = "search";
@@ -64,7 +64,7 @@ impl Engine {
         let needle = text::needle(text)?;
         let cursor = page.cursor.as_deref().map(|text| Cursor::decode(text, LIST)).transpose()?;
         let after = cursor.map(|cursor| after(Sort::default(), &cursor)).transpose()?;
-        self.bounded("list_time", self.limits().list_time, async {
+        self.bounded(LimitName::ListTime, self.limits().list_time, async {
             let snapshot = self.snapshot().await?;
             let Outcome { mut found, open_from } =
                 self.find(&snapshot, project, &needle, filter, after, page.limit + 1).await?;

@@ -16,7 +16,7 @@ use store::{Snapshot, Table};
 use crate::cursor::{Cursor, Key};
 use crate::exprs::{self, all, conditions};
 use crate::runs::{check_limit, read_runs};
-use crate::{Engine, Page, QueryError, RunFilter, Session, SessionsPage, sql};
+use crate::{Engine, LimitName, Page, QueryError, RunFilter, Session, SessionsPage, sql};
 
 /// What its cursors belong to.
 const LIST: &str = "sessions";
@@ -31,7 +31,7 @@ impl Engine {
         check_limit(page.limit)?;
         let cursor = page.cursor.as_deref().map(|text| Cursor::decode(text, LIST)).transpose()?;
         let after = cursor.map(|cursor| after(&cursor)).transpose()?;
-        self.bounded("list_time", self.limits().list_time, async {
+        self.bounded(LimitName::ListTime, self.limits().list_time, async {
             let snapshot = self.snapshot().await?;
             let mut found = self.session_ids(&snapshot, project, filter, after, page.limit + 1).await?;
             let more = found.len() > page.limit;

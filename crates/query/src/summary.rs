@@ -10,7 +10,7 @@ use store::{Snapshot, Table};
 
 use crate::exprs::{all, conditions};
 use crate::runs::collect_runs;
-use crate::{Counters, Engine, QueryError, RunFilter, Summary, sql};
+use crate::{Counters, Engine, LimitName, QueryError, RunFilter, Summary, sql};
 
 impl Engine {
     /// What is going on among the runs of `project` that `filter` lets through (the default filter: all runs kept).
@@ -18,7 +18,7 @@ impl Engine {
     /// # Errors
     /// [`QueryError::Limit`] for `list_time` and `query_bytes`.
     pub async fn summary(&self, project: &str, filter: &RunFilter) -> Result<Summary, QueryError> {
-        self.bounded("list_time", self.limits().list_time, async {
+        self.bounded(LimitName::ListTime, self.limits().list_time, async {
             let snapshot = self.snapshot().await?;
             let filter = all(conditions(filter)?.into_iter().map(|(_, condition)| condition));
             let sums = self.sums(&snapshot, project, filter.clone());

@@ -44,6 +44,7 @@ pub use self::reload::reload;
 pub use self::send::http_client;
 pub use self::settings::AlertSettings;
 use crate::app::App;
+use crate::limits::LimitName;
 use crate::problem::Problem;
 use crate::series::millis;
 
@@ -345,7 +346,7 @@ pub async fn put_silence(app: &App, silence: Silence) -> Result<(), Problem> {
     let now = millis(app.now());
     let live = app.alerting()?.lock().silences.iter().filter(|silence| silence.ends_at > now).count();
     if live >= limits::SILENCES_MAX {
-        app.counters.limit_reached("silences_max");
+        app.counters.limit_reached(LimitName::SilencesMax);
         return Err(Problem::bad_request(format!("there are {live} silences already (silences_max); end some")));
     }
     let kept = silence.clone();

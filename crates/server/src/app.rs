@@ -17,6 +17,7 @@ use crate::clock::SystemClock;
 use crate::config::Settings;
 use crate::counters::Counters;
 use crate::ingest::{Ingest, Kept, Received, Refusal};
+use crate::limits::LimitName;
 use crate::live::Live;
 use crate::problem::Problem;
 
@@ -218,7 +219,7 @@ impl App {
     /// An answer as it is; counts where a limit stood in its way.
     fn counted<T>(&self, answer: Result<T, query::QueryError>) -> Result<T, Problem> {
         if let Err(query::QueryError::Limit { name, .. }) = &answer {
-            self.counters.limit_reached(name);
+            self.counters.limit_reached((*name).into());
         }
         Ok(answer?)
     }
@@ -232,7 +233,7 @@ impl App {
         let engine = Arc::clone(&self.answering()?.engine);
         let limit = engine.limits().sql.time + SQL_GRACE;
         let permit = Arc::clone(&self.sql_permits).try_acquire_owned().map_err(|_| {
-            self.counters.limit_reached("sql_queries_max");
+            self.counters.limit_reached(LimitName::SqlQueriesMax);
             Problem::unavailable(format!(
                 "{SQL_QUERIES_MAX} SQL queries are running (limit sql_queries_max); ask again in a moment"
             ))
@@ -248,7 +249,7 @@ impl App {
                 self.counted(answer.map_err(|error| Problem::internal(format!("the query stopped: {error}")))?)
             }
             Err(_) => {
-                self.counters.limit_reached("sql_time");
+                self.counters.limit_reached(LimitName::SqlTime);
                 Err(Problem::unavailable("the query did not stop at its time limit (sql_time) and was given up"))
             }
         }

@@ -144,7 +144,8 @@ impl Default for Settings {
     }
 }
 
-/// Bounds on what the server uses. Reaching one is counted and shown in `/api/v1/status` under the name of the field.
+/// Bounds on what the server uses. Each has its row in the table of `limits.rs`, by whose name reaching it is counted and
+/// shown in `/api/v1/status`; `decoders`, `flush_bytes` and `drain` are measures of work that nobody can reach.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
     /// Bytes of one request after decompression. OTLP recommends 64 MiB.

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use wire::Signal;
 
 use crate::api::types::{IngestStatus, SignalCounts};
+use crate::limits::LimitName;
 use crate::series::Sees;
 
 /// Reasons for refusing items that are kept for display, per signal and project.
@@ -38,7 +39,7 @@ struct Inner {
     signals: [Signals; 3],
     dialects: BTreeMap<String, u64>,
     unmapped: u64,
-    limits: BTreeMap<&'static str, u64>,
+    limits: BTreeMap<LimitName, u64>,
 }
 
 #[derive(Debug, Default)]
@@ -143,13 +144,13 @@ impl Counters {
     }
 
     /// Counts that a limit was reached.
-    pub fn limit_reached(&self, name: &'static str) {
+    pub fn limit_reached(&self, name: LimitName) {
         *self.lock().limits.entry(name).or_default() += 1;
     }
 
     /// How often the limit was reached.
-    pub fn limit_count(&self, name: &str) -> u64 {
-        self.lock().limits.get(name).copied().unwrap_or(0)
+    pub fn limit_count(&self, name: LimitName) -> u64 {
+        self.lock().limits.get(&name).copied().unwrap_or(0)
     }
 
     /// Everything about receiving, with the reasons for refusing items that the caller may see.

@@ -21,6 +21,7 @@ use model::Tenant;
 
 use crate::app::App;
 use crate::ingest::Refusal;
+use crate::limits::LimitName;
 use crate::problem::Problem;
 use crate::series::Sees;
 use rules::Rule;
@@ -58,7 +59,10 @@ impl App {
             }
         })?;
         if self.is_over_rate(&caller) {
-            return Err(Refusal::Busy { limit: "requests_per_second", retry_after: std::time::Duration::from_secs(1) });
+            return Err(Refusal::Busy {
+                limit: LimitName::RequestsPerSecond,
+                retry_after: std::time::Duration::from_secs(1),
+            });
         }
         Ok(caller.project)
     }
@@ -114,7 +118,7 @@ pub async fn guard(State(app): State<Arc<App>>, mut request: Request, next: Next
         Err(denied) => return refuse(&denied),
     };
     if app.is_over_rate(&caller) {
-        app.counters.limit_reached("requests_per_second");
+        app.counters.limit_reached(LimitName::RequestsPerSecond);
         let detail = "too many requests from this key or user (limit requests_per_second); ask again in a moment";
         return Problem::new(StatusCode::TOO_MANY_REQUESTS, "limit", "Too many requests", detail).into_response();
     }

@@ -9,6 +9,10 @@ mod tempo;
 mod tempo_metrics;
 mod traceql;
 
+pub use self::loki::SCANNED_MAX as LOKI_SCANNED_MAX;
+pub use self::tempo::{RELATED_FOUND_MAX as TEMPO_RELATED_FOUND_MAX, RELATED_SPANS_MAX as TEMPO_RELATED_SPANS_MAX};
+pub use self::tempo_metrics::ROWS_MAX as TEMPO_METRICS_ROWS_MAX;
+
 use std::sync::Arc;
 
 use axum::Router;

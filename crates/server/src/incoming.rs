@@ -179,10 +179,7 @@ impl Incoming {
         }
         let Ok(next) = tokio::time::timeout(self.stalled, self.stream.next()).await else {
             self.ended = true;
-            return Err(Refusal::Aborted(format!(
-                "nothing came for {} seconds (limit stalled)",
-                self.stalled.as_secs()
-            )));
+            return Err(Refusal::Stalled { seconds: self.stalled.as_secs() });
         };
         match next {
             Some(Ok(chunk)) => {

@@ -28,16 +28,17 @@ use wire::{Compression, DecompressError, Encoding, Signal};
 
 use crate::budget::{Budget, Share};
 use crate::counters::{Accepted, Counters};
+use crate::limits::LimitName;
 use crate::money::Money;
 use crate::series::{self, SeriesStore};
 pub use refusal::Refusal;
 use tag::Tag;
 
 /// What senders are told when all memory for requests is in use.
-const BUSY: Refusal = Refusal::Busy { limit: "inflight_bytes", retry_after: Duration::from_secs(1) };
+const BUSY: Refusal = Refusal::Busy { limit: LimitName::InflightBytes, retry_after: Duration::from_secs(1) };
 
 /// What senders are told whose turn did not come.
-const NO_TURN: Refusal = Refusal::Busy { limit: "intake_bytes", retry_after: Duration::from_secs(1) };
+const NO_TURN: Refusal = Refusal::Busy { limit: LimitName::IntakeBytes, retry_after: Duration::from_secs(1) };
 
 /// How long a request waits for its turn: half of what OpenTelemetry's exporters wait for an answer, so that there is time left to
 /// keep it.
@@ -255,7 +256,7 @@ async fn keep(
 
 fn refuse_commit(error: CommitError) -> Refusal {
     match error {
-        CommitError::Full { limit, retry_after } => Refusal::Busy { limit, retry_after },
+        CommitError::Full { limit, retry_after } => Refusal::Busy { limit: limit.into(), retry_after },
         CommitError::TooLarge { limit, .. } => Refusal::TooLarge { limit },
         CommitError::Closed => Refusal::NotReady { state: "stopping" },
         CommitError::TakenOver => Refusal::TAKEN_OVER,

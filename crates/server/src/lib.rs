@@ -22,6 +22,7 @@ mod incident;
 mod incoming;
 mod ingest;
 mod keeping;
+mod limits;
 mod listen;
 mod live;
 mod log_lines;

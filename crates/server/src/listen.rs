@@ -14,6 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep};
 
 use crate::counters::Counters;
+use crate::limits::LimitName;
 use crate::tls::{Stream, Tls};
 
 /// What Unix says when a process (EMFILE) or the machine (ENFILE) may open no more files.
@@ -67,7 +68,7 @@ impl Listener for Bounded {
 
     async fn accept(&mut self) -> (Connection, SocketAddr) {
         if self.permits.available_permits() == 0 {
-            self.counters.limit_reached("connections");
+            self.counters.limit_reached(LimitName::Connections);
         }
         let Ok(permit) = Arc::clone(&self.permits).acquire_owned().await else {
             return std::future::pending().await; // the semaphore is never closed
@@ -86,7 +87,7 @@ impl Listener for Bounded {
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept a connection");
                     if error.raw_os_error().is_some_and(|code| OUT_OF_FILES.contains(&code)) {
-                        self.counters.limit_reached("open_files");
+                        self.counters.limit_reached(LimitName::OpenFiles);
                     }
                     // Out of file descriptors, most likely: retrying at once would only spin.
                     tokio::time::sleep(Duration::from_millis(100)).await;

@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use crate::api::joined;
 use crate::api::types::Run;
 use crate::app::App;
+use crate::limits::LimitName;
 
 /// A run is sent at most once in this time.
 pub const DEBOUNCE: Duration = Duration::from_millis(500);
@@ -78,11 +79,11 @@ pub async fn run(app: Arc<App>) {
                     if changed.len() < RUNS_PER_TICK {
                         changed.insert(key);
                     } else if !changed.contains(&key) {
-                        app.counters.limit_reached("live_runs");
+                        app.counters.limit_reached(LimitName::LiveRuns);
                     }
                 }
                 Ok(_) => {}
-                Err(RecvError::Lagged(_)) => app.counters.limit_reached("live_runs"),
+                Err(RecvError::Lagged(_)) => app.counters.limit_reached(LimitName::LiveRuns),
                 Err(RecvError::Closed) => return,
             },
             now = tick.tick() => {

@@ -214,6 +214,8 @@ mod tests {
     use super::*;
     use std::time::Duration;
 
+    use crate::limits::LimitName;
+
     fn framed(flag: u8, length: u32, message: &[u8]) -> Bytes {
         [&[flag], &length.to_be_bytes()[..], message].concat().into()
     }
@@ -236,7 +238,7 @@ mod tests {
 
     #[test]
     fn back_pressure_tells_when_to_retry_and_a_large_message_does_not() {
-        let busy = status(&Refusal::Busy { limit: "hot_bytes", retry_after: Duration::from_millis(1500) });
+        let busy = status(&Refusal::Busy { limit: LimitName::HotBytesMax, retry_after: Duration::from_millis(1500) });
         assert_eq!(busy.code(), Code::Unavailable);
         // google.rpc.RetryInfo { retry_delay { seconds: 1, nanos: 500000000 } }
         let retry_info = b"\x12\x0a\x0a\x08\x08\x01\x10\x80\xca\xb5\xee\x01";

@@ -23,9 +23,10 @@ use ::series::{Batch, Db, DbError, Maintained, Refused, Stats, Taken, Written};
 use model::raw::Group;
 use model::{Sample, Timestamp, Value};
 
-pub use self::ask::{AskError, Sees, ask, at_time, on_threads};
+pub use self::ask::{AskError, Sees, ask, at_time, count, evaluated, on_threads};
 use crate::config::Settings;
 use crate::counters::Counters;
+use crate::limits::LimitName;
 
 /// Where in the data directory series are, one directory a project.
 const SERIES_DIR: &str = "series";
@@ -173,7 +174,7 @@ impl SeriesStore {
         for (&reason, &count) in &written.refused {
             *counts.refused.entry(reason).or_default() += count;
             if reason == Refused::TooManySeries {
-                self.counters.limit_reached("series_max");
+                self.counters.limit_reached(LimitName::SeriesMax);
             }
         }
         Ok(written)

@@ -34,6 +34,7 @@ use crate::api::said::Said;
 use crate::app::{App, Opened};
 use crate::findings::FindingsJudge;
 use crate::incident::SeenJudge;
+use crate::limits::LimitName;
 use crate::metrics::Counting;
 use crate::money::judge::Costs;
 use crate::sampling::SamplingJudge;
@@ -154,7 +155,7 @@ pub async fn notes(app: Arc<App>) {
             Ok(change) => {
                 let key = (change.project, change.trace_id);
                 if app.watch.with(|queue| queue.note(key, change.version, app.now())) == Some(false) {
-                    app.counters.limit_reached("watch_runs");
+                    app.counters.limit_reached(LimitName::WatchRuns);
                 }
             }
             Err(RecvError::Lagged(_)) => _ = app.watch.with(Queue::missed),

@@ -48,7 +48,7 @@ pub(crate) const FORWARD: &str = "forward";
 /// How long a backup waits for one who writes [`STATE`].
 const STATE_BUSY: Duration = Duration::from_secs(10);
 /// Backups at the same time.
-pub(crate) const BACKUPS_MAX: usize = 2;
+pub const BACKUPS_MAX: usize = 2;
 
 /// What a backup says of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::ops::Range;
 use std::path::{Path as FilePath, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -33,6 +34,7 @@ pub(crate) struct Cached {
     entries: Arc<Mutex<Entries>>,
     /// By a hash of the path: who comes second waits for the first one's fetch.
     fetching: Vec<tokio::sync::Mutex<()>>,
+    full: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -111,12 +113,27 @@ impl Cached {
             bytes_max,
             entries: Arc::new(Mutex::new(entries)),
             fetching: (0..FETCHES).map(|_| tokio::sync::Mutex::new(())).collect(),
+            full: AtomicU64::new(0),
         })
     }
 
     /// Bytes of files in the cache.
     pub fn bytes(&self) -> u64 {
         self.lock().bytes
+    }
+
+    /// How often a file did not fit, or others had to go for it.
+    pub fn full(&self) -> u64 {
+        self.full.load(Ordering::Relaxed)
+    }
+
+    /// Whether a file of a segment fits at all; counts those that do not.
+    fn fits(&self, bytes: u64) -> bool {
+        let fits = bytes <= self.bytes_max;
+        if !fits {
+            self.full.fetch_add(1, Ordering::Relaxed);
+        }
+        fits
     }
 
     fn lock(&self) -> MutexGuard<'_, Entries> {
@@ -126,7 +143,7 @@ impl Cached {
     /// Keeps a copy. Failing to only costs speed.
     async fn keep(&self, path: &Path, payload: PutPayload) {
         let bytes = payload.content_length() as u64;
-        if bytes > self.bytes_max || !is_segment(path) {
+        if !is_segment(path) || !self.fits(bytes) {
             return;
         }
         if let Err(error) = self.files.put(path, payload).await {
@@ -134,6 +151,9 @@ impl Cached {
             return;
         }
         let gone = self.lock().add(path.as_ref(), bytes, self.bytes_max);
+        if !gone.is_empty() {
+            self.full.fetch_add(1, Ordering::Relaxed);
+        }
         for path in gone {
             self.drop_file(&path);
         }
@@ -158,7 +178,7 @@ impl Cached {
             return Ok(true);
         }
         let found = self.inner.get(path).await?;
-        if found.meta.size > self.bytes_max {
+        if !self.fits(found.meta.size) {
             return Ok(false);
         }
         self.keep(path, PutPayload::from_bytes(found.bytes().await?)).await;
@@ -249,7 +269,7 @@ mod tests {
         for name in ["a", "b", "c"] {
             assert_eq!(cached.get_range(&path(name), 10..12).await.unwrap(), name.repeat(2).as_bytes());
         }
-        assert_eq!(cached.bytes(), 800, "the longest unused went");
+        assert_eq!((cached.bytes(), cached.full()), (800, 1), "the longest unused went");
         for name in ["a", "b", "c", "d"] {
             bucket.delete(&path(name)).await.unwrap();
         }

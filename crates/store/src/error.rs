@@ -1,5 +1,6 @@
 //! What can go wrong, and what to do about it.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -104,7 +105,7 @@ pub enum StoreError {
         reason: String,
     },
     /// As many as may are under way.
-    #[error("{limit} {what} are under way; try again when one has ended")]
+    #[error("{limit} {what} are under way (limit backups_max); try again when one has ended")]
     Busy {
         /// Of what.
         what: &'static str,
@@ -184,14 +185,39 @@ pub enum RowError {
     },
 }
 
+/// A bound of what the store takes in, by the name of its setting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LimitName {
+    /// Bytes of rows in memory.
+    HotBytesMax,
+    /// Bytes of requests that wait for the log.
+    QueueBytesMax,
+}
+
+impl LimitName {
+    /// The name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::HotBytesMax => "hot_bytes_max",
+            Self::QueueBytesMax => "queue_bytes_max",
+        }
+    }
+}
+
+impl fmt::Display for LimitName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 /// A request was not kept.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum CommitError {
     /// A bound is reached; the same request will be taken later.
     #[error("cannot take more: {limit} is reached; try again in {} ms", retry_after.as_millis())]
     Full {
-        /// The setting that names the bound: `hot_bytes_max` or `queue_bytes_max`.
-        limit: &'static str,
+        /// Which one.
+        limit: LimitName,
         /// When to try again.
         retry_after: Duration,
     },

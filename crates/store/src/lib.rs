@@ -58,7 +58,7 @@ mod watch;
 mod whole;
 
 pub use attributes::{ValueError, decode_attributes, decode_value, encode_attributes, encode_value};
-pub use backup::{AboutBackup, Plan as BackupPlan, Restored, restore, unpack, verify};
+pub use backup::{AboutBackup, BACKUPS_MAX, Plan as BackupPlan, Restored, restore, unpack, verify};
 pub use bloom::TraceBloom;
 pub use bodies::{BODY_BYTES_MIN, BodyHash, ELEMENT_BYTES_MIN};
 pub use calls::RECENT_CALLS;
@@ -66,7 +66,7 @@ pub use check::{Checked, Fault};
 pub use disk::{Disk, LogFile, RealDisk};
 pub use entry::{Changed, Committed, Entry, LogEntry, Rows};
 pub use erase::Erased;
-pub use error::{CommitError, RowError, StoreError};
+pub use error::{CommitError, LimitName, RowError, StoreError};
 pub use location::Bucket;
 pub use maintain::{Compacted, Flushed};
 pub use offline::Offline;

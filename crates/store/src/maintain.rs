@@ -332,6 +332,7 @@ impl Inner {
             duplicate_samples: counters.duplicate_samples,
             hot_limit_reached: load(&self.hot_limit_reached),
             queue_limit_reached: load(&self.queue_limit_reached),
+            cache_limit_reached: self.cache.as_ref().map_or(0, |cache| cache.full()),
             log_failures: load(&self.log.failures),
             log_damaged: self.opened.log_damaged,
             log_torn_bytes: self.opened.log_torn_bytes,

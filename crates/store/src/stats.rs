@@ -56,6 +56,8 @@ pub struct Stats {
     pub hot_limit_reached: u64,
     /// Requests refused because `queue_bytes_max` was reached.
     pub queue_limit_reached: u64,
+    /// How often a segment of a bucket did not fit into the cache, or others had to go for it: `cache_bytes` was reached.
+    pub cache_limit_reached: u64,
     /// Failed writes or syncs of the log.
     pub log_failures: u64,
     /// Damaged parts of log files, set aside in `quarantine/`.

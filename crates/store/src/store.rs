@@ -15,7 +15,7 @@ use crate::check::Checked;
 use crate::disk::{Disk, RealDisk};
 use crate::entry::{Changed, Committed, Entry, LogEntry, Rows};
 use crate::erase::Erased;
-use crate::error::{CommitError, StoreError};
+use crate::error::{CommitError, LimitName, StoreError};
 use crate::files::Files;
 use crate::maintain::{Compacted, Flushed};
 use crate::open::Opened;
@@ -152,7 +152,7 @@ impl Inner {
     fn hot_is_full(&self) -> CommitError {
         self.hot_limit_reached.fetch_add(1, Ordering::Relaxed);
         self.shared.flush_wanted.notify_one();
-        CommitError::Full { limit: "hot_bytes_max", retry_after: RETRY_AFTER }
+        CommitError::Full { limit: LimitName::HotBytesMax, retry_after: RETRY_AFTER }
     }
 }
 
@@ -202,7 +202,7 @@ impl Store {
         if taken > 0 && taken + payload > self.inner.settings.queue_bytes_max {
             shared.queue_bytes.fetch_sub(payload, Ordering::Relaxed);
             self.inner.queue_limit_reached.fetch_add(1, Ordering::Relaxed);
-            return Err(CommitError::Full { limit: "queue_bytes_max", retry_after: RETRY_AFTER });
+            return Err(CommitError::Full { limit: LimitName::QueueBytesMax, retry_after: RETRY_AFTER });
         }
         let taken = shared.reserved_bytes.fetch_add(rows, Ordering::Relaxed) + shared.hot_bytes.load(Ordering::Relaxed);
         if taken > 0 && taken + rows > self.inner.settings.hot_bytes_max {

@@ -16,7 +16,7 @@ use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan, Tokenizer};
 
 use super::errors;
-use crate::{Position, QueryError};
+use crate::{LimitName, Position, QueryError};
 
 /// Longest SQL text, in bytes.
 pub const MAX_SQL_BYTES: usize = 100_000;
@@ -50,7 +50,7 @@ pub(crate) fn parse(text: &str, views: &[&str]) -> Result<DfStatement, QueryErro
 fn tokens(text: &str) -> Result<Vec<TokenWithSpan>, QueryError> {
     if text.len() > MAX_SQL_BYTES {
         return Err(QueryError::Limit {
-            name: "sql_bytes",
+            name: LimitName::SqlBytes,
             limit: format!("{MAX_SQL_BYTES} bytes of SQL"),
             advice: "shorten the query",
         });
@@ -61,7 +61,7 @@ fn tokens(text: &str) -> Result<Vec<TokenWithSpan>, QueryError> {
     let words = tokens.iter().filter(|token| counts(&token.token)).count();
     if words > MAX_SQL_WORDS {
         return Err(QueryError::Limit {
-            name: "sql_words",
+            name: LimitName::SqlWords,
             limit: format!("{MAX_SQL_WORDS} names, keywords and operators, found {words}"),
             advice: "write long alternatives as one IN list",
         });

@@ -9,7 +9,7 @@ use datafusion::sql::sqlparser::parser::ParserError;
 
 use crate::content::MISPLACED;
 use crate::yielding::NobodyWaits;
-use crate::{Position, QueryError};
+use crate::{LimitName, Position, QueryError};
 
 /// A column is suggested where it differs by at most this many letters.
 const MAX_EDITS: usize = 2;
@@ -58,7 +58,7 @@ fn convert_ref(error: &DataFusionError) -> QueryError {
         DataFusionError::Shared(inner) => convert_ref(inner),
         DataFusionError::Collection(errors) if !errors.is_empty() => convert_ref(&errors[0]),
         DataFusionError::ResourcesExhausted(_) => QueryError::Limit {
-            name: "query_bytes",
+            name: LimitName::QueryBytes,
             limit: "memory of all running queries".into(),
             advice: "narrow the time range, group by fewer values or ask for fewer columns",
         },

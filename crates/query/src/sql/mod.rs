@@ -15,7 +15,7 @@ use futures::TryStreamExt;
 pub use check::{MAX_SQL_BYTES, MAX_SQL_WORDS};
 
 use crate::yielding::Waiting;
-use crate::{Column, Engine, QueryError, SqlAnswer, SqlLimits, json, views};
+use crate::{Column, Engine, LimitName, QueryError, SqlAnswer, SqlLimits, json, views};
 
 impl Engine {
     /// Answers one SQL query over the views of `project` (`docs/sql.md`). Limits are the tighter of `limits` and the engine's own.
@@ -28,7 +28,7 @@ impl Engine {
     pub async fn sql(&self, project: &str, text: &str, limits: SqlLimits) -> Result<SqlAnswer, QueryError> {
         let limits = self.limits().sql.tightened_to(limits);
         let statement = check::parse(text, &views::names())?;
-        self.bounded("sql_time", limits.time, async {
+        self.bounded(LimitName::SqlTime, limits.time, async {
             let snapshot = self.snapshot().await?;
             let state = self.session(&snapshot, project)?;
             let waiting = Waiting::at_most(limits.time);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::support::{START, World, run, tenant, trace};
 use model::{Run, Span, SpanId, StepKind, Timestamp, Usd, Value};
-use query::{Limits, Page, QueryError, RunFilter, SqlAnswer, SqlLimits};
+use query::{LimitName, Limits, Page, QueryError, RunFilter, SqlAnswer, SqlLimits};
 use serde_json::{Value as Json, json};
 
 async fn ask(world: &World, text: &str) -> Result<SqlAnswer, QueryError> {
@@ -184,11 +184,11 @@ async fn reaching_a_limit_names_it() {
         "SELECT count(*) FROM runs a, runs b, runs c, runs d WHERE a.name || b.name || c.name || d.name LIKE '%zzz%'";
     let error =
         limited(forever, SqlLimits { time: Duration::from_millis(200), ..SqlLimits::default() }).await.unwrap_err();
-    assert!(matches!(&error, QueryError::Limit { name: "sql_time", limit, .. } if limit == "0.2 s"), "{error}");
+    assert!(matches!(&error, QueryError::Limit { name: LimitName::SqlTime, limit, .. } if limit == "0.2 s"), "{error}");
 
     let wide = "SELECT a.trace_id, b.name, count(*), max(a.input_preview || b.input_preview) FROM runs a, runs b GROUP BY 1, 2";
     let error = small.engine.sql("default", wide, SqlLimits::default()).await.unwrap_err();
-    assert!(matches!(&error, QueryError::Limit { name: "query_bytes", .. }), "{error}");
+    assert!(matches!(&error, QueryError::Limit { name: LimitName::QueryBytes, .. }), "{error}");
     assert!(error.to_string().contains("2 MiB"), "{error}");
 
     let answer = limited("SELECT name FROM runs ORDER BY started_at", SqlLimits { rows: 5, ..SqlLimits::default() })
@@ -223,7 +223,7 @@ async fn reaching_a_limit_names_it() {
         }
     }
     let error = caught.expect("one of 200 lists takes longer than no time at all");
-    assert!(matches!(error, QueryError::Limit { name: "list_time", .. }), "{error}");
+    assert!(matches!(error, QueryError::Limit { name: LimitName::ListTime, .. }), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -20,6 +20,7 @@ use serde_json::{Value, json};
 
 use super::{Inner, evidence, expire_silence, keep, limits, new_id, others, put_silence, time_text};
 use crate::app::App;
+use crate::limits::LimitName;
 use crate::problem::Problem;
 use crate::series::millis;
 
@@ -269,7 +270,7 @@ async fn accept(app: &Arc<App>, posted: Vec<Posted>) -> Result<(), Refusal> {
                 Ok(given) => given,
                 Err(mistake) => {
                     if mistake.contains("alert_bytes_max") {
-                        app.counters.limit_reached("alert_bytes_max");
+                        app.counters.limit_reached(LimitName::AlertBytesMax);
                     }
                     mistakes.push(mistake);
                     continue;
@@ -277,7 +278,7 @@ async fn accept(app: &Arc<App>, posted: Vec<Posted>) -> Result<(), Refusal> {
             };
             let known = inner.dispatcher.alerts().len();
             if known >= limits::ALERTS_MAX && inner.dispatcher.alert(&given.labels).is_none() {
-                app.counters.limit_reached("alerts_max");
+                app.counters.limit_reached(LimitName::AlertsMax);
                 let name = given.labels.get("alertname");
                 mistakes.push(format!("{name}: there are {} alerts already (alerts_max)", limits::ALERTS_MAX));
                 continue;

@@ -11,6 +11,7 @@ use promql::{Params, Query, Value};
 use super::{evaluate, limits};
 use crate::app::App;
 use crate::clock::SystemClock;
+use crate::limits::LimitName;
 use crate::problem::Problem;
 use crate::series::{Sees, SeriesStore, on_threads};
 
@@ -43,7 +44,7 @@ pub struct Backtest {
 /// When another one runs, the span cannot be used, or a limit is reached.
 pub async fn run(app: &App, groups: Vec<Arc<Group>>, only: Option<String>, span: Span) -> Result<Backtest, Problem> {
     let permit = Arc::clone(&app.alerting()?.backtests).try_acquire_owned().map_err(|_| {
-        app.counters.limit_reached("backtests_max");
+        app.counters.limit_reached(LimitName::BacktestsMax);
         Problem::unavailable("another backtest is running (backtests_max); ask again when it is done")
     })?;
     let bounds = Bounds {
@@ -78,12 +79,12 @@ pub async fn run(app: &App, groups: Vec<Arc<Group>>, only: Option<String>, span:
     done.map_err(|error| Problem::unavailable(format!("series cannot be read: {error}")))?.map_err(|error| match error {
         BacktestError::Empty | BacktestError::Step(_) => Problem::bad_request(error.to_string()),
         BacktestError::Stopped => {
-            app.counters.limit_reached("backtest_time");
+            app.counters.limit_reached(LimitName::BacktestTime);
             let seconds = limits::BACKTEST_TIME.as_secs();
             limit(format!("the backtest took longer than {seconds} s (backtest_time); choose a larger step, a shorter time or fewer rules"))
         }
         BacktestError::Samples { .. } => {
-            app.counters.limit_reached("backtest_samples_max");
+            app.counters.limit_reached(LimitName::BacktestSamplesMax);
             limit(error.to_string())
         }
     })

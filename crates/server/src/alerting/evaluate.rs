@@ -20,6 +20,7 @@ use super::evidence::{self, Gathered};
 use super::keep::{self, EventKind};
 use super::{Alerting, limits, others, present, send};
 use crate::app::{App, Opened};
+use crate::limits::LimitName;
 use crate::series::{Sees, SeriesStore, millis};
 
 /// How often the loop looks whether a group is due.
@@ -202,7 +203,7 @@ fn report(app: &App, group: &Group, state: &GroupState, outcomes: &[Outcome]) {
     for (rule, state) in group.rules.iter().zip(&state.rules).filter(|(_, state)| !state.last_error.is_empty()) {
         tracing::warn!(group = group.name, rule = rule.name, error = state.last_error, "a rule cannot be evaluated");
         if state.last_error.starts_with("exceeded limit") {
-            app.counters.limit_reached("rule_alerts_max");
+            app.counters.limit_reached(LimitName::RuleAlertsMax);
         }
     }
 }
@@ -242,7 +243,7 @@ async fn hand_on(app: &Arc<App>, opened: &Opened, turned: Turned) {
         for alert in &given {
             if inner.dispatcher.alert(&alert.labels).is_none() {
                 if room == 0 {
-                    app.counters.limit_reached("alerts_max");
+                    app.counters.limit_reached(LimitName::AlertsMax);
                     continue;
                 }
                 room -= 1;

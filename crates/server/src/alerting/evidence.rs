@@ -17,6 +17,7 @@ use super::{keep, limits, present, threshold, time_text, watched_or_all};
 use crate::api::types::{AlertEvidence, EvidencePoint, EvidenceRun, Finding};
 use crate::app::{App, Opened};
 use crate::findings::ask::{self as findings, Filter};
+use crate::limits::LimitName;
 use crate::series::{ask, millis};
 
 /// Runs kept with an alert.
@@ -92,13 +93,13 @@ impl Look for App {
 pub async fn gather(app: &App, group: &Group, outcomes: &[Outcome], now: i64) -> (Vec<Gathered>, Option<Wanted>) {
     let (wanted, left_out) = Wanted::of(group, outcomes, now);
     if left_out {
-        app.counters.limit_reached("evidence_alerts_max");
+        app.counters.limit_reached(LimitName::EvidenceAlertsMax);
     }
     let (found, complete) = wanted.look(app, limits::EVIDENCE_TIME).await;
     if complete {
         return (found, None);
     }
-    app.counters.limit_reached("evidence_time");
+    app.counters.limit_reached(LimitName::EvidenceTime);
     (found, Some(wanted))
 }
 
@@ -106,12 +107,12 @@ pub async fn gather(app: &App, group: &Group, outcomes: &[Outcome], now: i64) ->
 pub async fn later(app: Arc<App>, wanted: Wanted) {
     let Ok(opened) = app.opened() else { return };
     let Ok(_permit) = Arc::clone(&opened.alerting.late_evidence).try_acquire_owned() else {
-        app.counters.limit_reached("evidence_late_max");
+        app.counters.limit_reached(LimitName::EvidenceLateMax);
         return;
     };
     let (found, complete) = wanted.look(&*app, limits::EVIDENCE_LATE_TIME).await;
     if !complete {
-        app.counters.limit_reached("evidence_late_time");
+        app.counters.limit_reached(LimitName::EvidenceLateTime);
     }
     keep_late(&app, opened, found).await;
 }
@@ -137,11 +138,11 @@ impl Begun {
 pub async fn of_others(app: Arc<App>, mut begun: Vec<Begun>) {
     let Ok(opened) = app.opened() else { return };
     let Ok(_permit) = Arc::clone(&opened.alerting.late_evidence).try_acquire_owned() else {
-        app.counters.limit_reached("evidence_late_max");
+        app.counters.limit_reached(LimitName::EvidenceLateMax);
         return;
     };
     if begun.len() > limits::EVIDENCE_ALERTS_MAX {
-        app.counters.limit_reached("evidence_alerts_max");
+        app.counters.limit_reached(LimitName::EvidenceAlertsMax);
         begun.truncate(limits::EVIDENCE_ALERTS_MAX);
     }
     let mut found = Vec::new();
@@ -159,7 +160,7 @@ pub async fn of_others(app: Arc<App>, mut begun: Vec<Begun>) {
         }
     };
     if tokio::time::timeout(limits::EVIDENCE_LATE_TIME, look).await.is_err() {
-        app.counters.limit_reached("evidence_late_time");
+        app.counters.limit_reached(LimitName::EvidenceLateTime);
     }
     if !found.is_empty() {
         keep_late(&app, opened, found).await;

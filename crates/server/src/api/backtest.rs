@@ -15,6 +15,7 @@ use super::types::{BacktestAnswer, BacktestInterval, BacktestRequest, BacktestRu
 use crate::alerting::backtest::{self, Backtest, Tested};
 use crate::alerting::limits;
 use crate::app::App;
+use crate::limits::LimitName;
 use crate::series::millis;
 
 /// How far back a backtest looks where nothing is said.
@@ -74,7 +75,7 @@ fn groups(app: &App, request: &BacktestRequest) -> Result<Vec<Arc<Group>>, Probl
         return Ok(inner.groups.iter().map(|running| Arc::clone(&running.group)).collect());
     };
     if text.len() > limits::BACKTEST_BYTES_MAX {
-        app.counters.limit_reached("backtest_bytes_max");
+        app.counters.limit_reached(LimitName::BacktestBytesMax);
         return Err(Problem::bad_request(format!(
             "the rules have {} bytes; at most {} are tested at once (backtest_bytes_max)",
             text.len(),

@@ -16,6 +16,7 @@ use super::types::{Brake, BrakesAnswer, NewBrake, Problem};
 use crate::app::App;
 use crate::incident::brakes::{self, Action, BRAKES_MAX, Brakes};
 use crate::incident::changes;
+use crate::limits::LimitName;
 
 /// A minute in nanoseconds.
 const MINUTE: i64 = 60 * 1_000_000_000;
@@ -85,7 +86,7 @@ pub async fn put_on(
     let now = app.now();
     let mut brake = read(new, &caller, now)?;
     if app.brakes.in_force(now) >= BRAKES_MAX {
-        app.counters.limit_reached("brakes_max");
+        app.counters.limit_reached(LimitName::BrakesMax);
         return Err(unprocessable(format!("{BRAKES_MAX} brakes are in force (limit brakes_max): take some off first")));
     }
     if let (Action::Previous, None, Some(agent)) = (brake.action, &brake.version, &brake.agent) {

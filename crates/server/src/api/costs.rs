@@ -21,6 +21,7 @@ use super::types::{
     WhatIf,
 };
 use crate::app::App;
+use crate::limits::LimitName;
 use crate::money::costs::{COST_ROWS_MAX, From, KEYS_MAX, Key, Question, Rows, Step, Sums, by_hour, delegated};
 use crate::money::{again, kept};
 
@@ -159,7 +160,7 @@ async fn answer(app: &App, params: Params) -> Result<CostAnswer, Problem> {
 async fn ask(app: &App, question: Question) -> Result<Rows, Problem> {
     let rows = app.with_state(move |state| state.read(|connection| question.ask(connection))).await?;
     if rows.len() > COST_ROWS_MAX {
-        app.counters.limit_reached("cost_rows_max");
+        app.counters.limit_reached(LimitName::CostRowsMax);
         let detail = format!(
             "the answer has more than {COST_ROWS_MAX} rows (limit cost_rows_max): ask for less time, longer steps or fewer keys"
         );

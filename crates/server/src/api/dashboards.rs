@@ -14,6 +14,7 @@ use state::rusqlite::{self, Connection, OptionalExtension, Row, params};
 use super::params::Params;
 use super::types::{Dashboard, DashboardChange, DashboardInfo, DashboardPanel, DashboardSpec, Dashboards, Problem};
 use crate::app::App;
+use crate::limits::LimitName;
 use model::Timestamp;
 
 /// Dashboards of one project.
@@ -79,7 +80,7 @@ pub async fn create(
     Extension(caller): Extension<Caller>,
     body: Bytes,
 ) -> Result<Json<Dashboard>, Problem> {
-    let spec = left(&app, checked(read::<DashboardSpec>(&body)?)?);
+    let spec = left(&app, checked(&app, read::<DashboardSpec>(&app, &body)?)?);
     let (now, project) = (app.now(), app.project());
     let id = crate::alerting::new_id(now);
     let made = Dashboard { id, revision: 1, updated_at: now, updated_by: caller.who.to_string(), spec };
@@ -96,7 +97,7 @@ pub async fn create(
         })
     });
     if !fits.await? {
-        app.counters.limit_reached("dashboards_max");
+        app.counters.limit_reached(LimitName::DashboardsMax);
         let detail = format!("the project has {DASHBOARDS_MAX} dashboards (limit dashboards_max): remove one first");
         return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "too-many", "There are too many", detail));
     }
@@ -127,8 +128,8 @@ pub async fn put(
     Path(id): Path<String>,
     body: Bytes,
 ) -> Result<Json<Dashboard>, Problem> {
-    let DashboardChange { revision, spec } = read(&body)?;
-    let spec = left(&app, checked(spec)?);
+    let DashboardChange { revision, spec } = read(&app, &body)?;
+    let spec = left(&app, checked(&app, spec)?);
     let (now, project, missing) = (app.now(), app.project(), no_dashboard(&id));
     let changed = app.with_state(move |state| {
         state.write(|tx| {
@@ -194,8 +195,9 @@ fn no_dashboard(id: &str) -> Problem {
     Problem::not_found(format!("the project has no dashboard `{id}`; GET /api/v1/dashboards lists them"))
 }
 
-fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+fn read<T: DeserializeOwned>(app: &App, body: &[u8]) -> Result<T, Problem> {
     if body.len() > DASHBOARD_BYTES_MAX {
+        app.counters.limit_reached(LimitName::DashboardBytesMax);
         return Err(Problem::bad_request(format!(
             "the dashboard has {} bytes; it may have {DASHBOARD_BYTES_MAX} (limit dashboard_bytes_max)",
             body.len()
@@ -217,12 +219,13 @@ fn left(app: &App, mut spec: DashboardSpec) -> DashboardSpec {
 }
 
 /// A dashboard that can be shown.
-fn checked(spec: DashboardSpec) -> Result<DashboardSpec, Problem> {
+fn checked(app: &App, spec: DashboardSpec) -> Result<DashboardSpec, Problem> {
     let wrong = |what: String| Err(Problem::bad_request(what));
     if spec.title.trim().is_empty() || spec.title.chars().count() > TITLE_MAX {
         return wrong(format!("`title` must have 1 to {TITLE_MAX} characters"));
     }
     if spec.panels.len() > DASHBOARD_PANELS_MAX {
+        app.counters.limit_reached(LimitName::DashboardPanelsMax);
         return wrong(format!(
             "the dashboard has {} panels; it may have {DASHBOARD_PANELS_MAX} (limit dashboard_panels_max)",
             spec.panels.len()

@@ -20,6 +20,7 @@ use super::types::{
 use crate::app::App;
 use crate::erasure::holds::{self, HOLDS_MAX, Hold};
 use crate::erasure::{self, Record, Target, What};
+use crate::limits::LimitName;
 use crate::sampling;
 
 /// Orders listed.
@@ -169,6 +170,7 @@ pub async fn hold(
         })
         .await?;
     let full = || {
+        app.counters.limit_reached(LimitName::HoldsMax);
         let detail = format!("{HOLDS_MAX} holds are in force (limit holds_max); end one first");
         Problem::new(StatusCode::CONFLICT, "limit", "Too many holds", detail)
     };

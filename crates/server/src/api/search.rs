@@ -8,6 +8,7 @@ use axum::extract::State;
 use super::params::{PageParams, Params, RunFilterParams};
 use super::types::{Problem, SearchAnswer};
 use crate::app::App;
+use crate::limits::LimitName;
 
 /// Searches.
 #[utoipa::path(get, path = "/api/v1/search", operation_id = "search", tag = "runs",
@@ -26,7 +27,7 @@ pub async fn search(State(app): State<Arc<App>>, mut params: Params) -> Result<J
     let project = app.project();
     let page = app.ask(|engine| async move { engine.search(&project, &text, &filter, &page).await }).await?;
     if page.searched_to.is_some() {
-        app.counters.limit_reached("search_time");
+        app.counters.limit_reached(LimitName::SearchTime);
     }
     Ok(Json(page.into()))
 }

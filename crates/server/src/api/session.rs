@@ -13,9 +13,10 @@ use super::types::{Login, LoginWays, Me, Problem};
 use crate::app::App;
 use crate::doors::oidc::OidcError;
 use crate::doors::{self, credentials};
+use crate::limits::LimitName;
 
 /// Tries to sign in a minute by one name, and by all names together.
-const TRIES: (f64, f64) = (10.0, 120.0);
+pub const LOGIN_TRIES: (f64, f64) = (10.0, 120.0);
 
 /// How often passwords may be tried.
 pub struct Tries {
@@ -28,8 +29,8 @@ pub struct Tries {
 impl Default for Tries {
     fn default() -> Self {
         Self {
-            by_name: access::Buckets::with_burst(TRIES.0 / 60.0, TRIES.0),
-            all: access::Buckets::with_burst(TRIES.1 / 60.0, TRIES.1),
+            by_name: access::Buckets::with_burst(LOGIN_TRIES.0 / 60.0, LOGIN_TRIES.0),
+            all: access::Buckets::with_burst(LOGIN_TRIES.1 / 60.0, LOGIN_TRIES.1),
             permits: tokio::sync::Semaphore::new(2),
         }
     }
@@ -64,7 +65,7 @@ pub async fn log_in(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes
         )
     };
     if !app.tries.all.take("", now) || !app.tries.by_name.take(&login.name, now) {
-        app.counters.limit_reached("login_tries");
+        app.counters.limit_reached(LimitName::LoginTries);
         return Err(busy());
     }
     let _permit = app.tries.permits.acquire().await.map_err(|_| busy())?;

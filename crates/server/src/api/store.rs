@@ -12,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt;
 use futures::stream::unfold;
+use store::StoreError;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
@@ -19,6 +20,7 @@ use super::params::Params;
 use super::status::limits;
 use super::types::{Problem, StoreCheck, StoreReport};
 use crate::app::App;
+use crate::limits::LimitName;
 
 /// Bytes of a backup that are handed to the connection at once.
 const CHUNK: usize = 256 * 1024;
@@ -60,7 +62,7 @@ pub async fn get(State(app): State<Arc<App>>, params: Params) -> Result<Json<Sto
         (status = 503, body = Problem, content_type = "application/problem+json", description = "Too many checks or backups are under way")))]
 pub async fn check(State(app): State<Arc<App>>, params: Params) -> Result<Json<StoreCheck>, Problem> {
     params.end()?;
-    let mut checked = app.store()?.check().await?;
+    let mut checked = counted(&app, app.store()?.check().await)?;
     let data = app.settings.data.clone();
     let series = tokio::task::spawn_blocking(move || {
         crate::state_file::check(&data, &mut checked);
@@ -79,7 +81,7 @@ pub async fn check(State(app): State<Arc<App>>, params: Params) -> Result<Json<S
         (status = 503, body = Problem, content_type = "application/problem+json", description = "Too many checks or backups are under way")))]
 pub async fn backup(State(app): State<Arc<App>>, params: Params) -> Result<Response, Problem> {
     params.end()?;
-    let plan = app.store()?.backup().await?;
+    let plan = counted(&app, app.store()?.backup().await)?;
     let (sender, receiver) = mpsc::channel(CHUNKS);
     tokio::task::spawn_blocking(move || {
         let mut out = Chunks { sender, chunk: BytesMut::new(), handle: Handle::current() };
@@ -103,6 +105,14 @@ pub async fn backup(State(app): State<Arc<App>>, params: Params) -> Result<Respo
         (header::CONTENT_DISPOSITION, "attachment; filename=\"tawny-backup.tar\""),
     ];
     Ok((headers, Body::from_stream(body.fuse())).into_response())
+}
+
+/// What came of a check or a backup; counts where too many were under way.
+fn counted<T>(app: &App, done: Result<T, StoreError>) -> Result<T, Problem> {
+    if let Err(StoreError::Busy { .. }) = &done {
+        app.counters.limit_reached(LimitName::BackupsMax);
+    }
+    Ok(done?)
 }
 
 /// Hands what is written to a connection.

@@ -21,16 +21,17 @@ use serde_json::{Map, Value, json};
 use super::logql::{self, Counts, Query, Range, Record, Selector, Shown, Unwrap};
 use super::{any_time, json, texts};
 use crate::app::App;
+use crate::limits::LimitName;
 use crate::problem::Problem;
 use crate::series::http::{Form, success};
-use crate::series::{json as shapes, limits, millis};
+use crate::series::{count, evaluated, json as shapes, limits, millis};
 
 /// Records given where no limit is, as in Loki.
 const LIMIT: usize = 100;
 /// Records one answer gives at most.
 const LIMIT_MAX: usize = 5_000;
 /// Records looked through for one answer: conditions that no index knows are checked one by one.
-const SCANNED_MAX: usize = 100_000;
+pub const SCANNED_MAX: usize = 100_000;
 /// Time looked at where no start is given.
 const HOUR: i64 = BLOCK / 2;
 
@@ -182,7 +183,7 @@ async fn find(
             return Ok((found, false));
         }
         if scanned >= SCANNED_MAX {
-            app.counters.limit_reached("loki_scanned_max");
+            app.counters.limit_reached(LimitName::LokiScannedMax);
             return Err(Failed(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 format!(
@@ -305,9 +306,16 @@ async fn numbers(app: &App, text: &str, ranges: Vec<Range>, params: Params) -> A
     };
     let answer = tokio::time::timeout(Duration::from_secs(60), app.query_threads.spawn_blocking(evaluate)).await;
     let answer = answer
-        .map_err(|_| Failed(StatusCode::SERVICE_UNAVAILABLE, "the query took too long (promql_time)".into()))?
+        .map_err(|_| {
+            app.counters.limit_reached(LimitName::PromqlTime);
+            Failed(StatusCode::SERVICE_UNAVAILABLE, "the query took too long (promql_time)".into())
+        })?
         .map_err(|error| Failed(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?
-        .map_err(|error| bad(error.to_string()))?;
+        .map_err(|error| {
+            let error = evaluated(error, limits::PROMQL_TIME);
+            count(app, &error);
+            bad(error.to_string())
+        })?;
     Ok(success(&shapes::value(&answer.value, params.start), &[], &[]))
 }
 

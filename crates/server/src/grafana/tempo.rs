@@ -16,6 +16,7 @@ use wire::Signal;
 use super::traceql::{self, duration_ms};
 use super::{ANSWERS_MAX, any_time, json, literal, sql, texts, time_literal, time_of};
 use crate::app::App;
+use crate::limits::LimitName;
 use crate::problem::Problem;
 use crate::series::http::Form;
 
@@ -169,9 +170,9 @@ pub(super) async fn wanted(app: &App, form: &Form) -> Result<Wanted, Problem> {
 /// Traces in which spans are laid to one another for one answer, the newest.
 const RELATED_TRACES_MAX: usize = 500;
 /// Spans of theirs that are looked at.
-const RELATED_SPANS_MAX: usize = 200_000;
+pub const RELATED_SPANS_MAX: usize = 200_000;
 /// Spans of which it may be found.
-const RELATED_FOUND_MAX: usize = 20_000;
+pub const RELATED_FOUND_MAX: usize = 20_000;
 
 /// A condition on the spans that lie to one another as a query wants.
 async fn related(app: &App, search: &traceql::Search, bounds: &[String]) -> Result<String, Problem> {
@@ -195,7 +196,7 @@ async fn related(app: &App, search: &traceql::Search, bounds: &[String]) -> Resu
     );
     let rows = super::sql_rows(app, question, RELATED_SPANS_MAX + 1).await?;
     if rows.len() > RELATED_SPANS_MAX {
-        app.counters.limit_reached("tempo_related_spans_max");
+        app.counters.limit_reached(LimitName::TempoRelatedSpansMax);
         return Err(Problem::bad_request(format!(
             "more than {RELATED_SPANS_MAX} spans would have to be laid to one another (tempo_related_spans_max): ask for a shorter time or for more of the spans"
         )));
@@ -220,7 +221,7 @@ async fn related(app: &App, search: &traceql::Search, bounds: &[String]) -> Resu
         return Ok("FALSE".into());
     }
     if keys.len() > RELATED_FOUND_MAX {
-        app.counters.limit_reached("tempo_related_found_max");
+        app.counters.limit_reached(LimitName::TempoRelatedFoundMax);
         return Err(Problem::bad_request(format!(
             "more than {RELATED_FOUND_MAX} spans lie to one another as asked (tempo_related_found_max): ask for a shorter time or for more of the spans"
         )));

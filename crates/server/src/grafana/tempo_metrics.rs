@@ -14,13 +14,14 @@ use super::tempo::{Wanted, form, wanted};
 use super::traceql::{Function, Metrics};
 use super::{any_time, json as as_json, sql_rows, time_literal, time_of};
 use crate::app::App;
+use crate::limits::LimitName;
 use crate::problem::Problem;
 use crate::series::http::Form;
 
 /// Points of one series.
 const POINTS_MAX: i64 = 11_000;
 /// Rows of one answer: points of all series.
-const ROWS_MAX: usize = 100_000;
+pub const ROWS_MAX: usize = 100_000;
 /// Points where no step is given.
 const POINTS: i64 = 100;
 /// Time looked at where no start is given, in milliseconds.
@@ -80,7 +81,7 @@ async fn rows(app: &App, form: &Form, span: &Span, timed: bool) -> Result<(Metri
     let condition = format!("{spans} AND {traces} AND started_at >= {from} AND started_at <= {to}");
     let rows = sql_rows(app, metrics.sql(&condition, timed.then_some(span.step)), ROWS_MAX + 1).await?;
     if rows.len() > ROWS_MAX {
-        app.counters.limit_reached("tempo_metrics_rows_max");
+        app.counters.limit_reached(LimitName::TempoMetricsRowsMax);
         return Err(Problem::bad_request(format!(
             "more than {ROWS_MAX} points (tempo_metrics_rows_max): give a larger step, or put spans together by less"
         )));

@@ -187,12 +187,7 @@ impl Sums {
 ///
 /// # Errors
 /// When the state cannot be read.
-pub fn related(
-    connection: &Connection,
-    project: &str,
-    fingerprint: &str,
-    hit: &[Hit],
-) -> Result<Vec<(Issue, u64)>> {
+pub fn related(connection: &Connection, project: &str, fingerprint: &str, hit: &[Hit]) -> Result<Vec<(Issue, u64)>> {
     let traces: Vec<String> = hit.iter().map(|run| run.trace.to_string()).collect();
     let mut query = connection.prepare_cached(
         "SELECT fingerprint, count(DISTINCT trace) FROM findings WHERE project = ?1 AND fingerprint <> ?2

@@ -5,6 +5,8 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use tonic::Code;
 
+use crate::limits::LimitName;
+
 /// A request that was refused as a whole.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
@@ -29,11 +31,17 @@ pub enum Refusal {
     /// The sender stopped half way.
     #[error("the request ended before its body did: {0}")]
     Aborted(String),
+    /// The sender sent nothing for too long in the middle of it.
+    #[error("the request ended before its body did: nothing came for {seconds} seconds (limit stalled)")]
+    Stalled {
+        /// How long that may be.
+        seconds: u64,
+    },
     /// A limit is reached; the same request will be taken later.
     #[error("Tawny is busy: the limit `{limit}` is reached; send again later")]
     Busy {
-        /// Name of the limit.
-        limit: &'static str,
+        /// Which one.
+        limit: LimitName,
         /// When to try again.
         retry_after: Duration,
     },
@@ -66,7 +74,7 @@ impl Refusal {
             Self::Forbidden(_) => "forbidden",
             Self::Unsupported(_) => "unsupported",
             Self::Malformed(_) => "malformed",
-            Self::Aborted(_) => "aborted",
+            Self::Aborted(_) | Self::Stalled { .. } => "aborted",
             Self::Busy { .. } => "busy",
             Self::NotReady { .. } => "not_ready",
             Self::NotKept(_) => "not_kept",
@@ -81,7 +89,7 @@ impl Refusal {
             Self::Unauthorized(_) => StatusCode::UNAUTHORIZED,
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::Unsupported(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::Malformed(_) | Self::Aborted(_) => StatusCode::BAD_REQUEST,
+            Self::Malformed(_) | Self::Aborted(_) | Self::Stalled { .. } => StatusCode::BAD_REQUEST,
             Self::Busy { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::NotReady { .. } | Self::NotKept(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Fault => StatusCode::INTERNAL_SERVER_ERROR,
@@ -95,7 +103,7 @@ impl Refusal {
             Self::Unauthorized(_) => Code::Unauthenticated,
             Self::Forbidden(_) => Code::PermissionDenied,
             Self::Unsupported(_) => Code::Unimplemented,
-            Self::Malformed(_) | Self::Aborted(_) => Code::InvalidArgument,
+            Self::Malformed(_) | Self::Aborted(_) | Self::Stalled { .. } => Code::InvalidArgument,
             Self::Busy { .. } | Self::NotReady { .. } | Self::NotKept(_) => Code::Unavailable,
             Self::Fault => Code::Internal,
         }
@@ -111,10 +119,11 @@ impl Refusal {
     }
 
     /// The limit that was reached, if that is the reason.
-    pub fn limit(&self) -> Option<&'static str> {
+    pub fn limit(&self) -> Option<LimitName> {
         match self {
-            Self::TooLarge { .. } => Some("max_body_bytes"),
-            Self::Busy { limit, .. } => Some(limit),
+            Self::TooLarge { .. } => Some(LimitName::MaxBodyBytes),
+            Self::Stalled { .. } => Some(LimitName::Stalled),
+            Self::Busy { limit, .. } => Some(*limit),
             _ => None,
         }
     }

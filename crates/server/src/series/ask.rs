@@ -13,6 +13,7 @@ use super::spelt::{self, Named};
 use super::{SeriesStore, dotted, limits, millis};
 use crate::app::App;
 use crate::clock::SystemClock;
+use crate::limits::LimitName;
 
 /// Why a query has no answer.
 #[derive(Debug, thiserror::Error)]
@@ -20,9 +21,12 @@ pub enum AskError {
     /// The text is no query, or does not fit the way it was asked.
     #[error("{0}")]
     Bad(String),
-    /// It cannot be computed on this data, or needs more than the limits allow.
+    /// It cannot be computed on this data.
     #[error("{0}")]
     Execution(String),
+    /// It needs more than a limit allows.
+    #[error("{1}")]
+    Limit(LimitName, String),
     /// It took too long.
     #[error("the query took longer than {} s (promql_time); select fewer series, a shorter range or a larger step", .0.as_secs_f64())]
     Timeout(Duration),
@@ -37,12 +41,53 @@ pub enum AskError {
 impl From<DbError> for AskError {
     fn from(error: DbError) -> Self {
         match error {
-            DbError::TooManySeries { .. } | DbError::TooManySamples { .. } => Self::Execution(error.to_string()),
+            DbError::TooManySeries { limit } => Self::Limit(
+                LimitName::PromqlSeriesMax,
+                format!("the selectors find more than {limit} series (promql_series_max); add label matchers"),
+            ),
+            DbError::TooManySamples { limit } => Self::Limit(
+                LimitName::PromqlSamplesMax,
+                format!(
+                    "the query would read more than {limit} samples (promql_samples_max); select fewer series or a shorter range"
+                ),
+            ),
             DbError::Io { .. } | DbError::Damaged { .. } => {
                 tracing::error!(%error, "series cannot be read");
                 Self::Unavailable(error.to_string())
             }
         }
+    }
+}
+
+/// Why an evaluation that might take `time` gave nothing, with the limits by the names they have here.
+pub fn evaluated(error: EvalError, time: Duration) -> AskError {
+    match error {
+        EvalError::Invalid(message) => AskError::Bad(message),
+        EvalError::Stopped => AskError::Timeout(time),
+        EvalError::TooManySeries { found, limit } => AskError::Limit(
+            LimitName::PromqlSeriesMax,
+            format!("a selector finds {found} series, more than {limit} (promql_series_max); add label matchers"),
+        ),
+        EvalError::TooManyPoints { limit } => AskError::Limit(
+            LimitName::PromqlPointsMax,
+            format!(
+                "the query computes more than {limit} points (promql_points_max); select fewer series, a shorter range or a larger step"
+            ),
+        ),
+        EvalError::TooManySteps { found, limit } => AskError::Limit(
+            LimitName::PromqlSubqueryStepsMax,
+            format!("{found} steps are more than {limit} (promql_subquery_steps_max); use a larger step"),
+        ),
+        other => AskError::Execution(other.to_string()),
+    }
+}
+
+/// Counts where a limit stood in the way.
+pub fn count(app: &App, error: &AskError) {
+    match error {
+        AskError::Timeout(_) => app.counters.limit_reached(LimitName::PromqlTime),
+        AskError::Limit(name, _) => app.counters.limit_reached(*name),
+        _ => {}
     }
 }
 
@@ -169,11 +214,7 @@ fn evaluate(
     let bounds =
         promql::Limits { max_series: limits::PROMQL_SERIES_MAX, stop: Some(stop), ..promql::Limits::default() };
     let made = needs.iter().map(|need| made.select(need)).collect();
-    promql::evaluate(query, &With { stored, made }, params, &bounds).map_err(|error| match error {
-        EvalError::Invalid(message) => AskError::Bad(message),
-        EvalError::Stopped => AskError::Timeout(time),
-        other => AskError::Execution(other.to_string()),
-    })
+    promql::evaluate(query, &With { stored, made }, params, &bounds).map_err(|error| evaluated(error, time))
 }
 
 /// The query in the names series are kept under: as it stands, or, where no series has a name of OpenTelemetry that it uses, in
@@ -217,21 +258,20 @@ pub async fn on_threads<T: Send + 'static>(
 ) -> Result<T, AskError> {
     let opened = app.opened().map_err(|phase| AskError::Unavailable(format!("Tawny is {}", phase.as_str())))?;
     let (store, project) = (Arc::clone(&opened.series), Arc::clone(project));
-    let permit = Arc::clone(&store.permits).acquire_owned().await;
+    let permit = match Arc::clone(&store.permits).try_acquire_owned() {
+        Ok(permit) => Ok(permit),
+        Err(_) => {
+            app.counters.limit_reached(LimitName::PromqlQueriesMax);
+            Arc::clone(&store.permits).acquire_owned().await
+        }
+    };
     let done = app.query_threads.spawn_blocking(move || {
         let _permit = permit;
         work(store, project)
     });
     let done = done.await.unwrap_or_else(|error| Err(AskError::Internal(format!("the query stopped: {error}"))));
-    match &done {
-        Err(AskError::Timeout(_)) => app.counters.limit_reached("promql_time"),
-        Err(AskError::Execution(message)) if message.contains("(samples_max)") => {
-            app.counters.limit_reached("promql_samples_max");
-        }
-        Err(AskError::Execution(message)) if message.contains("(series_max)") => {
-            app.counters.limit_reached("promql_series_max");
-        }
-        _ => {}
+    if let Err(error) = &done {
+        count(app, error);
     }
     done
 }

@@ -122,7 +122,7 @@ impl From<AskError> for ApiError {
         let message = error.to_string();
         let (status, kind) = match error {
             AskError::Bad(_) => (StatusCode::BAD_REQUEST, "bad_data"),
-            AskError::Execution(_) => (StatusCode::UNPROCESSABLE_ENTITY, "execution"),
+            AskError::Execution(_) | AskError::Limit(..) => (StatusCode::UNPROCESSABLE_ENTITY, "execution"),
             AskError::Timeout(_) => (StatusCode::SERVICE_UNAVAILABLE, "timeout"),
             AskError::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
             AskError::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),

@@ -19,6 +19,7 @@ use super::http::{ApiError, ApiResult, Form, success};
 use super::spelt::{self, Told};
 use super::{json, limits, millis, remote_write, status, tree};
 use crate::app::App;
+use crate::limits::LimitName;
 
 /// Everything below `/prometheus`.
 pub fn routes() -> Router<Arc<App>> {
@@ -93,7 +94,7 @@ async fn query_range(State(app): State<Arc<App>>, form: Form) -> ApiResult {
         return Err(ApiError::parameter("step", message));
     }
     if end.saturating_sub(start) / step > limits::PROMQL_STEPS_MAX {
-        app.counters.limit_reached("promql_steps_max");
+        app.counters.limit_reached(LimitName::PromqlStepsMax);
         return Err(ApiError::bad(
             "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)",
         ));

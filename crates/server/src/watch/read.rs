@@ -12,6 +12,7 @@ use super::judge::Sources;
 use super::queue::Key;
 use crate::api::joined;
 use crate::app::App;
+use crate::limits::LimitName;
 
 /// Spans of the largest run that is read with its content.
 pub const WATCH_CONTENT_SPANS: usize = 10_000;
@@ -146,7 +147,7 @@ pub async fn beside(
             Sources { traces: own.map_or_else(read, |own| vec![own]), logs }
         });
         if content && sources.is_none() {
-            app.counters.limit_reached("watch_content_spans");
+            app.counters.limit_reached(LimitName::WatchContentSpans);
         }
         Beside { scores, sources }
     };

@@ -25,6 +25,7 @@ mod joins;
 mod keeping;
 mod label_budget;
 mod lifecycle;
+mod limits;
 mod logs;
 mod money;
 mod oidc;

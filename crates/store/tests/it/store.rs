@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::common::*;
 use model::{Run, RunStatus, Timestamp};
-use store::{CommitError, Settings, Store, StoreError, Table};
+use store::{CommitError, LimitName, Settings, Store, StoreError, Table};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_committed_is_there_after_a_crash_whether_flushed_or_not() {
@@ -386,7 +386,7 @@ async fn a_full_memory_refuses_by_name_and_takes_again_after_a_flush() {
         }
         assert!(accepted < 1000);
     };
-    assert!(matches!(refused, CommitError::Full { limit: "hot_bytes_max", .. }), "{refused}");
+    assert!(matches!(refused, CommitError::Full { limit: LimitName::HotBytesMax, .. }), "{refused}");
     assert!(refused.to_string().contains("hot_bytes_max"));
     assert!(accepted > 10);
     tokio::time::timeout(Duration::from_secs(5), store.flush_wanted()).await.expect("the loop is woken");

@@ -2,22 +2,21 @@
 
 use signals::doctor::{Finding, Origin};
 
-use crate::api::status::limits;
 use crate::app::App;
+use crate::limits::{self, FeltBy, LimitName};
 
 /// Share of spans that arrive again from which it is said.
 const REPEATED_SHARE: f64 = 0.05;
 /// Spans from which a share means something.
 const ENOUGH_SPANS: u64 = 100;
 
-/// Which check a limit is told by: what it does to whom differs.
-fn check_of(limit: &str) -> &'static str {
-    match limit {
-        "max_body_bytes" | "inflight_bytes" | "intake_bytes" | "connections" | "open_files" | "hot_bytes_max"
-        | "queue_bytes_max" => "limit-reached",
-        "query_bytes" | "list_time" | "search_time" => "question-limit",
-        name if ["sql_", "promql_", "backtest"].iter().any(|of| name.starts_with(of)) => "question-limit",
-        _ => "bound-reached",
+/// Which check a limit is told by, if any: what it does to whom differs.
+fn check_of(limit: LimitName) -> Option<&'static str> {
+    match limit.felt_by() {
+        FeltBy::Senders => Some("limit-reached"),
+        FeltBy::Readers => Some("question-limit"),
+        FeltBy::Others => Some("bound-reached"),
+        FeltBy::Nobody => None,
     }
 }
 
@@ -44,8 +43,9 @@ pub fn findings(app: &App) -> Vec<Finding> {
             findings.push(finding);
         }
     }
-    for limit in limits(app).into_iter().filter(|limit| limit.reached > 0) {
-        let mut finding = Finding::new(check_of(&limit.name), Origin::default(), limit.reached, limit.reached);
+    for (name, limit) in limits::all(app).into_iter().filter(|(_, limit)| limit.reached > 0) {
+        let Some(check) = check_of(name) else { continue };
+        let mut finding = Finding::new(check, Origin::default(), limit.reached, limit.reached);
         finding.details =
             vec![format!("{} = {} {}: reached {} times", limit.name, limit.value, limit.unit, limit.reached)];
         findings.push(finding);
@@ -66,14 +66,16 @@ mod tests {
 
     #[test]
     fn only_limits_of_receiving_are_said_to_put_senders_off() {
-        for name in ["inflight_bytes", "intake_bytes", "queue_bytes_max", "connections"] {
-            assert_eq!(check_of(name), "limit-reached", "{name}");
-        }
-        for name in ["list_time", "query_bytes", "sql_queries_max", "promql_time", "backtests_max"] {
-            assert_eq!(check_of(name), "question-limit", "{name}");
-        }
-        for name in ["label_sets", "watch_runs", "alerts_max", "cache_bytes"] {
-            assert_eq!(check_of(name), "bound-reached", "{name}");
-        }
+        let told = |check: Option<&str>| -> Vec<LimitName> {
+            LimitName::ALL.iter().copied().filter(|name| check_of(*name) == check).collect()
+        };
+        let senders = told(Some("limit-reached"));
+        assert!(
+            senders.contains(&LimitName::InflightBytes) && !senders.contains(&LimitName::QueryBytes),
+            "{senders:?}"
+        );
+        assert!(told(Some("question-limit")).contains(&LimitName::PromqlTime));
+        assert!(told(Some("bound-reached")).contains(&LimitName::CacheBytes));
+        assert_eq!(told(None), [LimitName::PromqlQueriesMax]);
     }
 }
