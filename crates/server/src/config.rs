@@ -163,6 +163,9 @@ pub struct Limits {
     pub queue_bytes: usize,
     /// Bytes that running queries may hold together.
     pub query_bytes: usize,
+    /// Bytes that what was said in one run may take with every text written out where it was sent, to be answered or judged at once; and
+    /// that all runs which are answered so may take together.
+    pub run_content_bytes: usize,
     /// Time for one list, page or summary.
     pub list_time: Duration,
     /// Time in which a search looks through texts; what it found until then is answered.
@@ -208,6 +211,8 @@ const MIN_HOT: usize = MAX_BODY;
 const QUERY_SHARE: usize = 35;
 /// Share for requests being received and decoded, in percent.
 const INFLIGHT_SHARE: usize = 15;
+/// One part of so many is for what was said in a run, written out to be answered or judged. Understanding it takes as much again, twice.
+const RUN_CONTENT_PART: usize = 8;
 /// The memory budget where none is set. The rest is for caches, for runs being judged, and for the program itself.
 pub const DEFAULT_MEMORY: usize = 1 << 30;
 /// The smallest memory budget that leaves room for one request of full size.
@@ -227,6 +232,7 @@ impl Limits {
             flush_bytes: FLUSH_BYTES,
             queue_bytes: QUEUE_BYTES,
             query_bytes: share(QUERY_SHARE),
+            run_content_bytes: bytes / RUN_CONTENT_PART,
             list_time: query.list_time,
             search_time: query.search_time,
             sql_time: query.sql.time,

@@ -95,6 +95,8 @@ pub fn limits(app: &App) -> Vec<Limit> {
         limit("open_files", limits.open_files, "files"),
         limit("watch_runs", crate::watch::WATCH_RUNS_MAX, "runs"),
         limit("watch_content_spans", crate::watch::WATCH_CONTENT_SPANS, "spans"),
+        limit("run_content_bytes", limits.run_content_bytes, "bytes"),
+        limit("full_steps_max", super::whole::FULL_STEPS_MAX, "steps"),
         limit("live_runs", crate::live::RUNS_PER_TICK, "runs"),
         Limit { name: "hot_bytes_max".into(), value: hot, unit: "bytes".into(), reached: hot_reached },
         Limit { name: "queue_bytes_max".into(), value: queue, unit: "bytes".into(), reached: queue_reached },

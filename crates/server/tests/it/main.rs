@@ -39,3 +39,4 @@ mod support;
 #[cfg(feature = "ui")]
 mod ui;
 mod views;
+mod whole;

@@ -16,7 +16,7 @@ fn check_of(limit: &str) -> &'static str {
         "max_body_bytes" | "inflight_bytes" | "connections" | "open_files" | "hot_bytes_max" | "queue_bytes_max" => {
             "limit-reached"
         }
-        "query_bytes" | "list_time" | "search_time" => "question-limit",
+        "query_bytes" | "full_steps_max" | "list_time" | "search_time" => "question-limit",
         name if ["sql_", "promql_", "backtest"].iter().any(|of| name.starts_with(of)) => "question-limit",
         _ => "bound-reached",
     }
