@@ -52,3 +52,4 @@ pub mod summary;
 mod times;
 pub mod types;
 pub mod users;
+pub mod whole;

@@ -130,6 +130,8 @@ pub struct App {
     pub sql_threads: Handle,
     /// SQL queries that may still run at the same time.
     pub sql_permits: Arc<Semaphore>,
+    /// Room for runs that are written out to be answered, in units of [`crate::api::whole::permits`].
+    pub content_room: Arc<Semaphore>,
 }
 
 /// SQL queries at the same time; a further one is told to come back.

@@ -166,6 +166,9 @@ pub struct Limits {
     pub queue_bytes: usize,
     /// Bytes that running queries may hold together.
     pub query_bytes: usize,
+    /// Bytes that what was said in one run may take with every text written out where it was sent, to be answered or judged at once; and
+    /// that all runs which are answered so may take together.
+    pub run_content_bytes: usize,
     /// Time for one list, page or summary.
     pub list_time: Duration,
     /// Time in which a search looks through texts; what it found until then is answered.
@@ -214,6 +217,8 @@ const INFLIGHT_SHARE: usize = 15;
 /// Share for requests that are let in at once, in percent, as sent: decoded they are several times that, and more of them side by
 /// side bring nothing but waiting for the same processors. One that is larger is let in alone.
 const INTAKE_SHARE: usize = 3;
+/// One part of so many is for what was said in a run, written out to be answered or judged. Understanding it takes as much again, twice.
+const RUN_CONTENT_PART: usize = 8;
 /// The memory budget where none is set. The rest is for caches, for runs being judged, and for the program itself.
 pub const DEFAULT_MEMORY: usize = 1 << 30;
 /// The smallest memory budget that leaves room for one request of full size.
@@ -234,6 +239,7 @@ impl Limits {
             flush_bytes: FLUSH_BYTES,
             queue_bytes: QUEUE_BYTES,
             query_bytes: share(QUERY_SHARE),
+            run_content_bytes: bytes / RUN_CONTENT_PART,
             list_time: query.list_time,
             search_time: query.search_time,
             sql_time: query.sql.time,

@@ -22,6 +22,7 @@ use model::{Timestamp, TraceId};
 use serde_json::Value;
 use store::StoredSpan;
 
+use crate::api::whole;
 use crate::app::App;
 use crate::problem::Problem;
 
@@ -72,13 +73,18 @@ async fn texts(app: &App, question: String) -> Result<Vec<String>, Problem> {
     Ok(rows.into_iter().filter_map(|row| row.into_iter().next()?.as_str().map(str::to_owned)).collect())
 }
 
-/// Spans of a trace; 404 where there are none.
+/// Spans of a trace; 404 where there are none, 422 where too much was said in them.
 async fn trace(app: &App, id: &str) -> Result<(TraceId, Vec<StoredSpan<'static>>), Problem> {
+    trace_beside(app, id, &mut 0).await
+}
+
+/// As [`trace`], where so many bytes were `taken` for the same answer.
+async fn trace_beside(app: &App, id: &str, taken: &mut usize) -> Result<(TraceId, Vec<StoredSpan<'static>>), Problem> {
     // Jaeger and Tempo leave out zeroes in front.
     let trace_id: TraceId = format!("{id:0>32}")
         .parse()
         .map_err(|_| Problem::bad_request(format!("cannot read the trace id {id:?}: give 32 hexadecimal digits")))?;
-    let mut spans = app.store()?.trace(&app.project(), trace_id).await?;
+    let mut spans = whole::alone(app, app.store()?, &app.project(), trace_id, taken).await?;
     spans.retain(|span| !dialects::is_join(&span.raw));
     if spans.is_empty() {
         return Err(Problem::new(

@@ -208,6 +208,7 @@ fn app(
     let bounds =
         signals::metrics::Limits { label_sets: settings.limits.label_sets, ..signals::metrics::Limits::default() };
     let metrics = Arc::new(metrics::Metrics::new(bounds, settings.hourly_token_budget));
+    let content_room = api::whole::permits(settings.limits.run_content_bytes) as usize;
     Arc::new(App {
         ingest: ingest::Ingest::new(
             Arc::clone(&counters),
@@ -244,6 +245,7 @@ fn app(
         query_threads,
         sql_threads,
         sql_permits: Arc::new(Semaphore::new(app::SQL_QUERIES_MAX)),
+        content_room: Arc::new(Semaphore::new(content_room)),
     })
 }
 

@@ -9,6 +9,7 @@ use crate::alerting::limits as alerting;
 use crate::api::dashboards::{DASHBOARD_BYTES_MAX, DASHBOARD_PANELS_MAX, DASHBOARDS_MAX};
 use crate::api::session::LOGIN_TRIES;
 use crate::api::types::Limit;
+use crate::api::whole::FULL_STEPS_MAX;
 use crate::app::{App, SQL_QUERIES_MAX};
 use crate::config::Limits;
 use crate::erasure::holds::HOLDS_MAX;
@@ -108,6 +109,10 @@ table! { |limits|
     BackupsMax "backups_max" "backups" Others store::BACKUPS_MAX as u64;
     /// All running queries together.
     QueryBytes "query_bytes" "bytes" Readers limits.query_bytes as u64;
+    /// What was said in a run, each text written out where it was sent; all runs that are answered so together.
+    RunContentBytes "run_content_bytes" "bytes" Readers limits.run_content_bytes as u64;
+    /// Steps of a run that is answered with content.
+    FullStepsMax "full_steps_max" "steps" Readers FULL_STEPS_MAX as u64;
     /// One list, page or summary.
     ListTime "list_time" "seconds" Readers limits.list_time.as_secs();
     /// A search; what it found until then is answered.

@@ -23,7 +23,7 @@ use signals::runs::{Resolved, Settings as RunSettings};
 use tokio::sync::broadcast::error::RecvError;
 
 use self::hand::{Hand, Shown};
-use self::judge::{Bench, Case, Judge, Sources};
+use self::judge::{Bench, Case, Judge};
 pub use self::kept::{JUDGED_RUNS_MAX, PART};
 use self::queue::{Key, Queue, Seen};
 use self::read::Beside;
@@ -31,6 +31,7 @@ pub use self::read::WATCH_CONTENT_SPANS;
 use crate::agent_audit::AgentAudit;
 use crate::agents::GraphJudge;
 use crate::api::said::Said;
+use crate::api::whole::Sources;
 use crate::app::{App, Opened};
 use crate::findings::FindingsJudge;
 use crate::incident::SeenJudge;

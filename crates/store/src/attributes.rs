@@ -5,6 +5,7 @@
 
 pub(crate) mod apart;
 mod read;
+mod references;
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -16,6 +17,7 @@ use model::raw::{Event, Link, Scope};
 use model::{Attributes, Timestamp, Value};
 
 use self::read::Reader;
+pub(crate) use self::references::each_reference;
 use crate::bodies::{BODY_BYTES_MIN, BodyHash, Part, Splitter};
 use crate::hot::Set;
 

@@ -1,6 +1,6 @@
 //! Checking all there is: every page of every segment, every reference between them, the catalog, the log.
 //!
-//! Memory: 16 bytes a span and a run, 8 a body and a reference to one, and one segment's file at a time.
+//! Memory: 16 bytes a span and a run, 8 a body, 24 a body that a trace's spans in a segment refer to, and one segment's file at a time.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -17,6 +17,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use rusqlite::{Connection, OpenFlags};
 use serde::Serialize;
 
+use crate::attributes::{decode_value, each_reference};
 use crate::backup::STATE;
 use crate::bodies::BodyHash;
 use crate::disk::Disk;
@@ -226,8 +227,12 @@ struct Across {
     /// Traces that hold a witness that they belong to another trace's run (`join:…`), or only such witnesses.
     joined: HashSet<u64>,
     bodies: Vec<u64>,
-    /// References to bodies: the body, the segment, the start of the span.
-    references: Vec<(u64, u32, Timestamp)>,
+    /// References to bodies: the body, the segment, how many, the start of the latest span. Those of a trace's spans that stand together in
+    /// a segment are one entry for each body: a conversation refers to its beginning in every round.
+    references: Vec<(u64, u32, u32, Timestamp)>,
+    /// Trace and segment of the last of them, and where its references are.
+    referring: Option<(u64, u32)>,
+    referred: HashMap<u64, usize>,
 }
 
 fn key(parts: &[&str]) -> u64 {
@@ -317,10 +322,16 @@ impl Across {
                     }
                     for column in [attributes, events] {
                         let text = if column.is_null(row) { "" } else { column.value(row) };
-                        for hash in references(text).map_err(|error| format!("row {}: {error}", first + row as u64))? {
-                            let body = key(&[&meta.project, trace, &hash.to_string()]);
-                            self.references.push((body, at, starts[row]));
+                        if !text.contains("$body") {
+                            continue;
                         }
+                        // That it can be read at all is part of what is checked.
+                        decode_value(text, &|_| None)
+                            .map_err(|error| format!("row {}: {error}", first + row as u64))?;
+                        each_reference(text, |hash| {
+                            let body = key(&[&meta.project, trace, &hash.to_string()]);
+                            self.refer(body, trace_key.0, at, starts[row]);
+                        });
                     }
                 }
             }
@@ -340,6 +351,19 @@ impl Across {
             Table::Logs | Table::Samples => {}
         }
         Ok(())
+    }
+
+    /// Notes that a span of a trace refers to a body.
+    fn refer(&mut self, body: u64, trace: u64, at: u32, start: Timestamp) {
+        if self.referring.replace((trace, at)) != Some((trace, at)) {
+            self.referred.clear();
+        }
+        let next = self.references.len();
+        let place = *self.referred.entry(body).or_insert(next);
+        match self.references.get_mut(place) {
+            Some((_, _, count, known)) => (*count, *known) = (count.saturating_add(1), start.max(*known)),
+            None => self.references.push((body, at, 1, start)),
+        }
     }
 
     /// Compares what was collected.
@@ -369,31 +393,19 @@ impl Across {
             }
         }
         self.bodies.sort_unstable();
-        for (body, at, start) in &self.references {
-            checked.references += 1;
+        for (body, at, count, start) in &self.references {
+            checked.references += u64::from(*count);
             if self.bodies.binary_search(body).is_ok() {
                 continue;
             }
             let gone = inventory.dropped.get(&(project(*at), Layer::Bodies));
             if gone.is_some_and(|gone| *start <= gone.until.plus_nanos(TRACE_NANOS)) {
-                checked.references_expired += 1;
+                checked.references_expired += u64::from(*count);
             } else {
                 checked.fault(path(*at), "a text of a span here is in no segment of bodies", RESTORE);
             }
         }
     }
-}
-
-/// Names of the bodies an encoded value refers to.
-fn references(text: &str) -> Result<Vec<BodyHash>, crate::attributes::ValueError> {
-    let found = std::cell::RefCell::new(Vec::new());
-    if text.contains("$body") {
-        crate::attributes::decode_value(text, &|hash| {
-            found.borrow_mut().push(*hash);
-            None
-        })?;
-    }
-    Ok(found.into_inner())
 }
 
 fn times(batch: &RecordBatch, name: &str) -> Result<Vec<Timestamp>, String> {

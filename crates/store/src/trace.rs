@@ -78,10 +78,37 @@ impl StoredTrace {
         Ok(SpanRow::stored(&self.rows, &|hash| self.bodies.get(hash).cloned())?)
     }
 
+    /// Some of its spans with everything that was sent, by start: those from number `from` on, until they take about `bytes` with every
+    /// text written out; at least one, where there is one. So a trace is gone through without holding all of it written out at once.
+    ///
+    /// # Errors
+    /// When what is kept cannot be decoded.
+    pub fn sent_part(&self, from: usize, bytes: usize) -> Result<Vec<StoredSpan<'_>>, StoreError> {
+        let rows = self.rows.get(from..).unwrap_or_default();
+        let mut taken = 0;
+        let fit = rows.iter().enumerate().take_while(|(at, row)| {
+            let fits = *at == 0 || taken < bytes;
+            taken += self.expanded(row);
+            fits
+        });
+        let fit = fit.count();
+        Ok(SpanRow::stored(&rows[..fit], &|hash| self.bodies.get(hash).cloned())?)
+    }
+
     /// Bytes it takes in memory, about.
     pub fn bytes(&self) -> usize {
         let rows = self.rows.iter().map(|row| row.bytes()).sum::<usize>();
         rows + self.bodies.values().map(|text| text.len()).sum::<usize>()
+    }
+
+    /// Bytes that [`StoredTrace::sent`] takes, about. A conversation that is sent again with every round is kept once and takes the square of
+    /// its rounds when every text is written out where it was sent; this says so without writing anything out.
+    pub fn expanded_bytes(&self) -> usize {
+        self.rows.iter().map(|row| self.expanded(row)).sum()
+    }
+
+    fn expanded(&self, row: &SpanRow) -> usize {
+        row.expanded_bytes(&|hash| self.bodies.get(hash).map_or(0, |text| text.len()))
     }
 }
 

@@ -8,6 +8,7 @@ mod metrics;
 
 use std::borrow::Cow;
 use std::fmt::Write;
+use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -25,14 +26,14 @@ pub fn each<'g, 'a, T>(groups: &'g [Group<'a, T>]) -> impl Iterator<Item = (&'g 
 pub fn export_spans<'g, 'a: 'g>(
     spans: impl IntoIterator<Item = (&'g Resource<'a>, &'g Scope<'a>, &'g RawSpan<'a>)>,
 ) -> String {
-    export(["resourceSpans", "scopeSpans", "spans"], spans, span)
+    export(SPANS, spans, span)
 }
 
 /// Log records as one OTLP/JSON request on one line, without a line break at its end; see [`export_spans`].
 pub fn export_logs<'g, 'a: 'g>(
     logs: impl IntoIterator<Item = (&'g Resource<'a>, &'g Scope<'a>, &'g RawLog<'a>)>,
 ) -> String {
-    export(["resourceLogs", "scopeLogs", "logRecords"], logs, log)
+    export(LOGS, logs, log)
 }
 
 /// Data points as one OTLP/JSON request on one line, without a line break at its end; see [`export_spans`]. Labels are text,
@@ -40,24 +41,79 @@ pub fn export_logs<'g, 'a: 'g>(
 pub fn export_samples<'g, 'a: 'g>(
     samples: impl IntoIterator<Item = (&'g Resource<'a>, &'g Scope<'a>, &'g Sample)>,
 ) -> String {
-    export(["resourceMetrics", "scopeMetrics", "metrics"], samples, metrics::sample)
+    export(SAMPLES, samples, metrics::sample)
 }
 
-fn export<'g, 'a: 'g, T: 'g>(
-    [resources, scopes, list]: [&str; 3],
-    items: impl IntoIterator<Item = (&'g Resource<'a>, &'g Scope<'a>, &'g T)>,
-    write: fn(&mut Object<'_>, &'g T),
-) -> String {
-    let mut out = format!("{{\"{resources}\":[");
-    let mut last: Option<(&Resource<'_>, &Scope<'_>)> = None;
-    for (resource, scope, item) in items {
+/// Spans as one OTLP/JSON request that is written in pieces: together these are what [`export_spans`] writes, and none of the spans has to be
+/// kept until the last is there.
+#[derive(Debug, Default)]
+pub struct SpanPieces {
+    last: Option<(Arc<Resource<'static>>, Arc<Scope<'static>>)>,
+}
+
+impl SpanPieces {
+    /// Whether a span was written.
+    pub fn has_begun(&self) -> bool {
+        self.last.is_some()
+    }
+
+    /// Writes a span after those that were written.
+    pub fn add(
+        &mut self,
+        out: &mut String,
+        resource: &Arc<Resource<'static>>,
+        scope: &Arc<Scope<'static>>,
+        raw: &RawSpan<'_>,
+    ) {
+        let last = self.last.as_ref().map(|(resource, scope)| (&**resource, &**scope));
+        if last.is_none() {
+            SPANS.begin(out);
+        }
+        SPANS.before(out, last, resource, scope);
+        Object::write(out, |object| span(object, raw));
+        self.last = Some((Arc::clone(resource), Arc::clone(scope)));
+    }
+
+    /// Writes the end of the request.
+    pub fn end(&self, out: &mut String) {
+        if self.last.is_none() {
+            SPANS.begin(out);
+        }
+        Frame::end(out, self.last.is_some());
+    }
+}
+
+/// What stands around the items of a request: the names of the lists of resources, of scopes, and of items.
+struct Frame {
+    resources: &'static str,
+    scopes: &'static str,
+    list: &'static str,
+}
+
+const SPANS: Frame = Frame { resources: "resourceSpans", scopes: "scopeSpans", list: "spans" };
+const LOGS: Frame = Frame { resources: "resourceLogs", scopes: "scopeLogs", list: "logRecords" };
+const SAMPLES: Frame = Frame { resources: "resourceMetrics", scopes: "scopeMetrics", list: "metrics" };
+
+impl Frame {
+    fn begin(&self, out: &mut String) {
+        let _ = write!(out, "{{\"{}\":[", self.resources);
+    }
+
+    /// What stands before an item; `last` is of the item before it.
+    fn before(
+        &self,
+        out: &mut String,
+        last: Option<(&Resource<'_>, &Scope<'_>)>,
+        resource: &Resource<'_>,
+        scope: &Scope<'_>,
+    ) {
         let same_resource = last.is_some_and(|(last, _)| std::ptr::eq(last, resource) || last == resource);
         let same_scope = same_resource && last.is_some_and(|(_, last)| std::ptr::eq(last, scope) || last == scope);
         if !same_resource {
             out.push_str(if last.is_some() { "]}]},{" } else { "{" });
             out.push_str("\"resource\":");
-            Object::write(&mut out, |object| object.attributes("attributes", &resource.attributes));
-            let _ = write!(out, ",\"{scopes}\":[{{");
+            Object::write(out, |object| object.attributes("attributes", &resource.attributes));
+            let _ = write!(out, ",\"{}\":[{{", self.scopes);
         } else if !same_scope {
             out.push_str("]},{");
         }
@@ -65,17 +121,34 @@ fn export<'g, 'a: 'g, T: 'g>(
             out.push(',');
         } else {
             out.push_str("\"scope\":");
-            Object::write(&mut out, |object| {
+            Object::write(out, |object| {
                 object.text("name", &scope.name);
                 object.text("version", &scope.version);
                 object.attributes("attributes", &scope.attributes);
             });
-            let _ = write!(out, ",\"{list}\":[");
+            let _ = write!(out, ",\"{}\":[", self.list);
         }
+    }
+
+    fn end(out: &mut String, has_items: bool) {
+        out.push_str(if has_items { "]}]}]}" } else { "]}" });
+    }
+}
+
+fn export<'g, 'a: 'g, T: 'g>(
+    frame: Frame,
+    items: impl IntoIterator<Item = (&'g Resource<'a>, &'g Scope<'a>, &'g T)>,
+    write: fn(&mut Object<'_>, &'g T),
+) -> String {
+    let mut out = String::new();
+    frame.begin(&mut out);
+    let mut last: Option<(&Resource<'_>, &Scope<'_>)> = None;
+    for (resource, scope, item) in items {
+        frame.before(&mut out, last, resource, scope);
         Object::write(&mut out, |object| write(object, item));
         last = Some((resource, scope));
     }
-    out.push_str(if last.is_some() { "]}]}]}" } else { "]}" });
+    Frame::end(&mut out, last.is_some());
     out
 }
 

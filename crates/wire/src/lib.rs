@@ -38,7 +38,7 @@ mod transcode;
 pub use answer::{response, status};
 pub use compression::{Compression, DecompressError, UnknownCompression, decompress, unsnap};
 pub use error::DecodeError;
-pub use export::{each, export_logs, export_samples, export_spans};
+pub use export::{SpanPieces, each, export_logs, export_samples, export_spans};
 pub use lines::decode_lines;
 pub use loki::{decode_loki_json, decode_loki_protobuf};
 pub use metric::STALE_NAN_BITS;

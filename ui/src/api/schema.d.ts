@@ -11182,7 +11182,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many steps to answer with content */
+            /** @description Too many steps, or too much said in them, to answer with content */
             422: {
                 headers: {
                     [name: string]: unknown;

@@ -10,10 +10,11 @@ use bytes::Bytes;
 use futures::stream;
 use model::TraceId;
 use query::{Page, RunFilter};
+use store::{Room, StoredSpan};
 
 use super::params::{Params, RunFilterParams};
-use super::run::otlp_text;
 use super::types::Problem;
+use super::whole::Pieces;
 use crate::app::App;
 
 /// Exports runs.
@@ -33,21 +34,22 @@ pub async fn export(State(app): State<Arc<App>>, mut params: Params) -> Result<R
         filter,
         page: Page { limit: query::MAX_PAGE, total: false, ..Page::default() },
         runs: Vec::new(),
+        open: None,
         done: false,
     };
     walk.next_page().await?;
-    let lines = stream::try_unfold(walk, |mut walk| async move {
-        let line = walk.next_run().await.map_err(|problem| std::io::Error::other(problem.detail))?;
-        Ok::<_, std::io::Error>(line.map(|line| (line, walk)))
+    let pieces = stream::try_unfold(walk, |mut walk| async move {
+        let piece = walk.next_piece().await.map_err(|problem| std::io::Error::other(problem.detail))?;
+        Ok::<_, std::io::Error>(piece.map(|piece| (piece, walk)))
     });
     let headers = [
         (header::CONTENT_TYPE, "application/x-ndjson"),
         (header::CONTENT_DISPOSITION, "attachment; filename=\"tawny-runs.otlp.jsonl\""),
     ];
-    Ok((headers, Body::from_stream(lines)).into_response())
+    Ok((headers, Body::from_stream(pieces)).into_response())
 }
 
-/// Goes through all pages of a list, holding one page of ids and one run at a time.
+/// Goes through all pages of a list, holding one page of ids and one run as it is kept at a time.
 struct Walk {
     app: Arc<App>,
     /// The project of the request; what is streamed is read after the request was let go.
@@ -56,6 +58,8 @@ struct Walk {
     page: Page,
     /// Runs of the current page that are still to come, last first.
     runs: Vec<TraceId>,
+    /// The run that is being written.
+    open: Option<(TraceId, Pieces)>,
     done: bool,
 }
 
@@ -69,35 +73,42 @@ impl Walk {
         Ok(())
     }
 
-    async fn next_run(&mut self) -> Result<Option<Bytes>, Problem> {
+    async fn next_piece(&mut self) -> Result<Option<Bytes>, Problem> {
         loop {
-            while let Some(trace_id) = self.runs.pop() {
-                let (store, project) = (self.app.store()?, Arc::clone(&self.project));
-                let mut spans = store.trace(&project, trace_id).await?;
-                // What joins it to others is seen again where it is imported.
-                spans.retain(|span| !dialects::is_join(&span.raw));
-                if spans.is_empty() {
-                    continue; // removed since the page was read
+            if let Some((trace_id, pieces)) = &mut self.open {
+                if let Some(piece) = pieces.next_piece()? {
+                    return Ok(Some(piece.into()));
                 }
-                let mut text = otlp_text(&spans);
-                end_line(&mut text);
-                let logs = store.trace_logs(&project, trace_id).await?;
-                if !logs.is_empty() {
-                    text.push_str(&wire::export_logs(logs.iter().map(|log| (&*log.resource, &*log.scope, &log.raw))));
-                    end_line(&mut text);
+                let (trace_id, has_begun) = (*trace_id, pieces.has_begun());
+                self.open = None;
+                if has_begun {
+                    return Ok(Some(self.after_spans(trace_id).await?.into()));
                 }
-                return Ok(Some(text.into()));
-            }
-            if self.done {
+                // Removed since the page was read.
+            } else if let Some(trace_id) = self.runs.pop() {
+                let within = self.app.store()?.traces_within(&self.project, &[trace_id], Room::default()).await?;
+                self.open = Some((trace_id, Pieces::of(within.traces, is_no_join)));
+            } else if self.done {
                 return Ok(None);
+            } else {
+                self.next_page().await?;
             }
-            self.next_page().await?;
         }
+    }
+
+    /// What follows the spans of a run: the end of their line, and a line of the run's log records where it has any.
+    async fn after_spans(&self, trace_id: TraceId) -> Result<String, Problem> {
+        let mut text = String::from("\n");
+        let logs = self.app.store()?.trace_logs(&self.project, trace_id).await?;
+        if !logs.is_empty() {
+            text.push_str(&wire::export_logs(logs.iter().map(|log| (&*log.resource, &*log.scope, &log.raw))));
+            text.push('\n');
+        }
+        Ok(text)
     }
 }
 
-fn end_line(text: &mut String) {
-    if !text.ends_with('\n') {
-        text.push('\n');
-    }
+/// What joins a run to others is seen again where it is imported.
+fn is_no_join(span: &StoredSpan<'_>) -> bool {
+    !dialects::is_join(&span.raw)
 }

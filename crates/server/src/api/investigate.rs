@@ -17,11 +17,11 @@ use store::StoredLog;
 use super::convert;
 use super::joined;
 use super::params::Params;
-use super::run::{FULL_STEPS_MAX, narrow, too_many};
 use super::said::Said;
 use super::types::{
     BesideGoodRuns, ContextSnapshot, Departure, DiffAnswer, DiffPair, FailedStep, Finding, InvestigateAnswer, Problem,
 };
+use super::whole;
 use crate::app::App;
 use crate::findings::ask::{self, Filter};
 
@@ -63,21 +63,25 @@ impl Loaded {
 
 /// Reads a run.
 pub async fn load(app: &Arc<App>, trace_id: TraceId) -> Result<Loaded, Problem> {
-    let (stored, logs) = joined::read(app, trace_id).await?;
-    if stored.len() > FULL_STEPS_MAX {
-        return Err(too_many(stored.len()));
-    }
+    let whole = whole::read(app, trace_id).await?;
     let (now, settings, shared) = (app.now(), app.run_settings, Arc::clone(app));
     let outcomes = app.settings.detection.outcomes.clone();
     let built = tokio::task::spawn_blocking(move || {
-        let resolved = joined::one(signals::runs::resolve_linked(&narrow(&stored), now, &settings), trace_id)?;
-        let said = Said::of(&shared.settings.dialects, &stored, &logs);
-        let contents = resolved.steps.iter().map(|step| said.content(step)).collect();
+        let spans = whole.sources.narrow();
+        let Some(resolved) = joined::one(signals::runs::resolve_linked(&spans, now, &settings), trace_id) else {
+            return Ok::<_, store::StoreError>(None);
+        };
+        let contents = {
+            let stored = whole.sources.sent()?;
+            let said = Said::of(&shared.settings.dialects, &stored, &whole.sources.logs);
+            resolved.steps.iter().map(|step| said.content(step)).collect()
+        };
+        let logs = whole.sources.logs;
         let loaded = Loaded { resolved, contents, logs, known: None, outcomes, now };
         let version = loaded.version();
-        Some((loaded, version))
+        Ok(Some((loaded, version)))
     });
-    let loaded = built.await.map_err(|error| Problem::internal(error.to_string()))?;
+    let loaded = built.await.map_err(|error| Problem::internal(error.to_string()))??;
     let (mut loaded, version) = loaded.ok_or_else(|| joined::no_run(&trace_id.to_string()))?;
     let kind = Kind::of(&loaded.resolved.run).key();
     let known = app.with_state(move |state| state.read(|it| crate::findings::known(it, &kind, &version))).await?;

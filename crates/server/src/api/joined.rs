@@ -61,30 +61,6 @@ pub async fn spans(store: &Store, project: &str, trace_id: TraceId) -> Result<Ve
     Ok(spans)
 }
 
-/// Spans and log records of a trace and of those it leads to, with everything that was sent.
-pub async fn read(app: &App, trace_id: TraceId) -> Result<(Vec<StoredSpan<'static>>, Vec<StoredLog>), Problem> {
-    let (stored, logs) = stored(app.store()?, &app.project(), trace_id).await?;
-    if stored.is_empty() { Err(no_run(&trace_id.to_string())) } else { Ok((stored, logs)) }
-}
-
-/// [`read`] for those who are not asked by a client.
-pub async fn stored(
-    store: &Store,
-    project: &str,
-    trace_id: TraceId,
-) -> Result<(Vec<StoredSpan<'static>>, Vec<StoredLog>), StoreError> {
-    let (mut stored, mut logs) = tokio::try_join!(store.trace(project, trace_id), store.trace_logs(project, trace_id))?;
-    let spans: Vec<Arc<Span>> = stored.iter().map(|stored| Arc::clone(&stored.span)).collect();
-    let linked = store.linked(project, trace_id, &spans).await?;
-    let others: BTreeSet<TraceId> = linked.iter().map(|span| span.trace_id).collect();
-    for other in others {
-        let (more, more_logs) = tokio::try_join!(store.trace(project, other), store.trace_logs(project, other))?;
-        stored.extend(more);
-        logs.extend(more_logs);
-    }
-    Ok((stored, logs))
-}
-
 /// Spans that tell one step of a run, with everything that was sent, and the log records of their traces. Nothing else is read
 /// whole: a run may be large. `spans` are the narrow spans of the run.
 pub async fn parts(

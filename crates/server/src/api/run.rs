@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use model::{Span, TraceId};
 use serde_json::Value as JsonValue;
@@ -18,6 +17,7 @@ use super::joined;
 use super::params::{self, ContentParams, Params};
 use super::said::Said;
 use super::types::{Joined, Problem, RunAnswer, RunLogsAnswer, RunTreeAnswer, StepAnswer};
+use super::whole;
 use crate::app::App;
 
 /// One run with its steps.
@@ -26,7 +26,7 @@ use crate::app::App;
     responses((status = 200, body = RunAnswer, description = "The run"),
         (status = 400, body = Problem, content_type = "application/problem+json", description = "A parameter cannot be read"),
         (status = 404, body = Problem, content_type = "application/problem+json", description = "No such run"),
-        (status = 422, body = Problem, content_type = "application/problem+json", description = "Too many steps to answer with content")))]
+        (status = 422, body = Problem, content_type = "application/problem+json", description = "Too many steps, or too much said in them, to answer with content")))]
 pub async fn get(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
@@ -49,26 +49,27 @@ pub async fn get(
         let answer = built.await.map_err(|error| Problem::internal(error.to_string()))?;
         return told(&app, answer.ok_or_else(|| joined::no_run(&id))?).await;
     }
-    let (stored, logs) = joined::read(&app, trace_id).await?;
-    if stored.len() > FULL_STEPS_MAX {
-        return Err(too_many(stored.len()));
-    }
-    let spans = complete::priced(&app, narrow(&stored)).await?;
+    let whole = whole::read(&app, trace_id).await?;
+    let spans = complete::priced(&app, whole.sources.narrow()).await?;
     let now = app.now();
     let settings = app.run_settings;
     let dialects = app.settings.dialects.clone();
     let built = tokio::task::spawn_blocking(move || {
-        let resolved = joined::one(signals::runs::resolve_linked(&spans, now, &settings), trace_id)?;
+        let logs = &whole.sources.logs;
+        let stored = whole.sources.sent()?;
+        let Some(resolved) = joined::one(signals::runs::resolve_linked(&spans, now, &settings), trace_id) else {
+            return Ok::<_, store::StoreError>(None);
+        };
         let mut answer = answer(&resolved, &Fold::default());
-        answer.scores = convert::scores(&logs);
-        let said = Said::of(&dialects, &stored, &logs);
+        answer.scores = convert::scores(logs);
+        let said = Said::of(&dialects, &stored, logs);
         for (step, resolved) in answer.steps.iter_mut().zip(&resolved.steps) {
             said.fill(step, resolved);
             step.scores = answer.scores.iter().filter(|score| score.span_id == Some(step.span_id)).cloned().collect();
         }
-        Some(answer)
+        Ok(Some(answer))
     });
-    let answer = built.await.map_err(|error| Problem::internal(error.to_string()))?;
+    let answer = built.await.map_err(|error| Problem::internal(error.to_string()))??;
     told(&app, answer.ok_or_else(|| joined::no_run(&id))?).await
 }
 
@@ -156,33 +157,17 @@ pub async fn logs(
 pub async fn raw(State(app): State<Arc<App>>, Path(id): Path<String>, params: Params) -> Result<Response, Problem> {
     params.end()?;
     let trace_id = joined::find(&app, &id).await?;
-    let (mut stored, _) = joined::read(&app, trace_id).await?;
+    let whole::Sources { traces, .. } = whole::kept(&app, trace_id, usize::MAX).await?;
     // Of a run that was sent, what log records told was not.
-    if stored.iter().any(|stored| stored.span.told.is_none()) {
-        stored.retain(|stored| stored.span.told.is_none());
-    }
-    Ok(([(axum::http::header::CONTENT_TYPE, "application/json")], otlp_text(&stored)).into_response())
+    let was_sent = traces.iter().any(|trace| trace.spans().any(|span| span.told.is_none()));
+    let keep: fn(&StoredSpan<'_>) -> bool = if was_sent { is_sent } else { |_| true };
+    let pieces = whole::Pieces::of(traces, keep);
+    Ok(([(axum::http::header::CONTENT_TYPE, "application/json")], pieces.into_body()).into_response())
 }
 
-/// Most steps that are answered with their content at once; what each step said is one request away.
-pub const FULL_STEPS_MAX: usize = 20_000;
-
-/// The refusal of a run that is too large to be read with its content.
-pub fn too_many(steps: usize) -> Problem {
-    Problem::new(
-        StatusCode::UNPROCESSABLE_ENTITY,
-        "limit",
-        "A limit was reached",
-        format!(
-            "the run has {steps} steps, and content is answered for at most {FULL_STEPS_MAX} at once (FULL_STEPS_MAX): ask with \
-             content=none, then for single steps at /api/v1/runs/{{trace_id}}/steps/{{span_id}}"
-        ),
-    )
-}
-
-/// The spans without what was sent.
-pub fn narrow(stored: &[StoredSpan<'_>]) -> Vec<Arc<Span>> {
-    stored.iter().map(|stored| Arc::clone(&stored.span)).collect()
+/// Whether a span was sent, and not told by a log record.
+fn is_sent(span: &StoredSpan<'_>) -> bool {
+    span.span.told.is_none()
 }
 
 /// The run that spans make, as of now.

@@ -7,7 +7,7 @@ use model::{number_and_unit, parse_bytes};
 use super::{ConfigError, Limits};
 
 /// Names that can be set.
-const NAMES: &str = "hot_bytes_max, queue_bytes_max, inflight_bytes, intake_bytes, query_bytes, list_time, search_time, sql_time, connections, open_files, label_sets";
+const NAMES: &str = "hot_bytes_max, queue_bytes_max, inflight_bytes, intake_bytes, query_bytes, run_content_bytes, list_time, search_time, sql_time, connections, open_files, label_sets";
 /// The smallest bound of bytes that leaves room for the work itself.
 const MIN_BYTES: usize = 1 << 20;
 /// The longest time a query may be given.
@@ -47,6 +47,7 @@ impl Limits {
             }
             "intake_bytes" => self.intake_bytes = bytes()?,
             "query_bytes" => self.query_bytes = bytes()?,
+            "run_content_bytes" => self.run_content_bytes = bytes()?,
             "list_time" => self.list_time = time()?,
             "search_time" => self.search_time = time()?,
             "sql_time" => self.sql_time = time()?,
@@ -85,6 +86,7 @@ mod tests {
     fn limits_are_set_by_the_names_that_errors_give_them() {
         let with = |setting| Limits::default().with(setting);
         assert_eq!(with("query_bytes=300MiB").unwrap().query_bytes, 300 << 20);
+        assert_eq!(with("run_content_bytes=512MiB").unwrap().run_content_bytes, 512 << 20);
         assert_eq!(with("hot_bytes_max = 64MiB").unwrap().hot_bytes, 64 << 20);
         assert_eq!(with("queue_bytes_max=2MiB").unwrap().queue_bytes, 2 << 20);
         assert_eq!(with("inflight_bytes=1GiB").unwrap().inflight_bytes, 1 << 30);

@@ -121,9 +121,9 @@ async fn search(State(app): State<Arc<App>>, request: Request) -> Result<Respons
         );
         ids = texts(&app, question).await?;
     }
-    let mut traces = Vec::new();
+    let (mut traces, mut taken) = (Vec::new(), 0);
     for id in ids.iter().take(LIMIT_MAX) {
-        match super::trace(&app, id).await {
+        match super::trace_beside(&app, id, &mut taken).await {
             Ok((_, spans)) => traces.push(trace(&spans)),
             // Removed since it was found.
             Err(problem) if problem.status == 404 => {}

@@ -54,6 +54,14 @@ pub enum Refusal {
     /// The log could not be written.
     #[error("the request could not be kept: {0}; send again later")]
     NotKept(String),
+    /// What it asks for is more than is answered at once.
+    #[error("{detail}")]
+    TooMuch {
+        /// The limit.
+        limit: LimitName,
+        /// What is too much, and what to do.
+        detail: String,
+    },
     /// A fault of the server in reading this request; sending it again would meet the same fault.
     #[error("the request met a fault in Tawny itself and was not kept")]
     Fault,
@@ -78,6 +86,7 @@ impl Refusal {
             Self::Busy { .. } => "busy",
             Self::NotReady { .. } => "not_ready",
             Self::NotKept(_) => "not_kept",
+            Self::TooMuch { .. } => "too_much",
             Self::Fault => "fault",
         }
     }
@@ -92,6 +101,7 @@ impl Refusal {
             Self::Malformed(_) | Self::Aborted(_) | Self::Stalled { .. } => StatusCode::BAD_REQUEST,
             Self::Busy { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::NotReady { .. } | Self::NotKept(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::TooMuch { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Fault => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -99,7 +109,7 @@ impl Refusal {
     /// The gRPC code OTLP asks for. RESOURCE_EXHAUSTED without `RetryInfo` means "do not retry".
     pub fn grpc_code(&self) -> Code {
         match self {
-            Self::TooLarge { .. } => Code::ResourceExhausted,
+            Self::TooLarge { .. } | Self::TooMuch { .. } => Code::ResourceExhausted,
             Self::Unauthorized(_) => Code::Unauthenticated,
             Self::Forbidden(_) => Code::PermissionDenied,
             Self::Unsupported(_) => Code::Unimplemented,
@@ -123,7 +133,7 @@ impl Refusal {
         match self {
             Self::TooLarge { .. } => Some(LimitName::MaxBodyBytes),
             Self::Stalled { .. } => Some(LimitName::Stalled),
-            Self::Busy { limit, .. } => Some(*limit),
+            Self::Busy { limit, .. } | Self::TooMuch { limit, .. } => Some(*limit),
             _ => None,
         }
     }

@@ -3,13 +3,16 @@
 //! What a span was told as is in its attributes, under the vendor's keys; a span that came over OTLP is shown by its name, times and
 //! content as far as it has them.
 
+use std::sync::Arc;
+
 use ::receivers::Score;
 use axum::http::HeaderMap;
 use model::raw::StatusCode;
-use model::{Attributes, Timestamp, TraceId, Value};
+use model::{Attributes, SpanId, Timestamp, TraceId, Value};
 use serde_json::{Map, Value as Json, json};
-use store::StoredSpan;
+use store::{Store, StoredSpan};
 
+use crate::api::whole;
 use crate::app::App;
 use crate::ingest::Refusal;
 
@@ -19,12 +22,53 @@ pub async fn trace(
     headers: &HeaderMap,
     id: TraceId,
 ) -> Result<(Vec<StoredSpan<'static>>, Vec<Score>), Refusal> {
+    let (project, store) = admitted(app, headers)?;
+    let spans = whole::alone(app, store, &project, id, &mut 0).await.map_err(|error| match error.limit() {
+        Some(limit) => Refusal::TooMuch { limit, detail: error.to_string() },
+        None => unreadable(error),
+    })?;
+    Ok((spans, scores_of(store, &project, id).await?))
+}
+
+/// One span of a trace, or the first without a parent, and the scores of the trace; the rest of it is not read.
+pub async fn one(
+    app: &App,
+    headers: &HeaderMap,
+    trace: TraceId,
+    span: Option<SpanId>,
+) -> Result<(Option<StoredSpan<'static>>, Vec<Score>), Refusal> {
+    let (project, store) = admitted(app, headers)?;
+    let span = match span {
+        Some(span) => Some(span),
+        None => {
+            let spans = store.trace_narrow(&project, trace).await.map_err(unreadable)?;
+            spans.iter().find(|span| span.parent_span_id.is_none()).map(|span| span.span_id)
+        }
+    };
+    let Some(span) = span else { return Ok((None, Vec::new())) };
+    let found = store.span(&project, trace, span).await.map_err(unreadable)?;
+    Ok((found, scores_of(store, &project, trace).await?))
+}
+
+/// The scores of a trace.
+pub async fn scores(app: &App, headers: &HeaderMap, trace: TraceId) -> Result<Vec<Score>, Refusal> {
+    let (project, store) = admitted(app, headers)?;
+    scores_of(store, &project, trace).await
+}
+
+fn admitted<'a>(app: &'a App, headers: &HeaderMap) -> Result<(Arc<str>, &'a Store), Refusal> {
     let project = app.admit_reader(headers)?;
-    let store = &app.opened().map_err(|phase| Refusal::NotReady { state: phase.as_str() })?.store;
-    let read = tokio::try_join!(store.trace(&project, id), store.trace_logs(&project, id));
-    let (spans, logs) = read.map_err(|error| Refusal::NotKept(format!("the trace cannot be read: {error}")))?;
-    let scores = logs.iter().filter_map(|log| Score::from_log(&log.raw)).collect();
-    Ok((spans, Score::latest(scores)))
+    let opened = app.opened().map_err(|phase| Refusal::NotReady { state: phase.as_str() })?;
+    Ok((project, &opened.store))
+}
+
+async fn scores_of(store: &Store, project: &str, trace: TraceId) -> Result<Vec<Score>, Refusal> {
+    let logs = store.trace_logs(project, trace).await.map_err(unreadable)?;
+    Ok(Score::latest(logs.iter().filter_map(|log| Score::from_log(&log.raw)).collect()))
+}
+
+fn unreadable(error: impl std::fmt::Display) -> Refusal {
+    Refusal::NotKept(format!("the trace cannot be read: {error}"))
 }
 
 /// A value that was JSON when it was sent, as JSON again.

@@ -12,7 +12,7 @@ use model::{Billing, Content, ResolvedStep, Run, SpanId, Timestamp, TraceId};
 use signals::runs::Resolved;
 use state::rusqlite::{self, Transaction};
 use state::{State, StateError};
-use store::{StoreError, StoredLog, StoredSpan, StoredTrace};
+use store::StoredSpan;
 
 use crate::api::said::Said;
 
@@ -38,29 +38,6 @@ pub struct Case<'a> {
 
 /// A step's position, and what was said in it and what its price needs once somebody asked.
 type Cell = (usize, OnceCell<Option<(Content, Billing)>>);
-
-/// The traces of a run as they are kept, and their log records.
-#[derive(Debug, Default)]
-pub struct Sources {
-    /// Traces.
-    pub traces: Vec<StoredTrace>,
-    /// Log records.
-    pub logs: Vec<StoredLog>,
-}
-
-impl Sources {
-    /// The spans as they were sent.
-    ///
-    /// # Errors
-    /// When what is kept cannot be decoded.
-    pub fn sent(&self) -> Result<Vec<StoredSpan<'_>>, StoreError> {
-        let mut sent = Vec::new();
-        for trace in &self.traces {
-            sent.extend(trace.sent()?);
-        }
-        Ok(sent)
-    }
-}
 
 impl<'a> Case<'a> {
     /// Puts a case together.

@@ -8,9 +8,9 @@ use receivers::Score;
 use signals::runs::{Resolved, Settings};
 use store::{Room, Store, StoreError, StoredLog, StoredTrace, Within};
 
-use super::judge::Sources;
 use super::queue::Key;
 use crate::api::joined;
+use crate::api::whole::Sources;
 use crate::app::App;
 use crate::limits::LimitName;
 
@@ -148,6 +148,12 @@ pub async fn beside(
         });
         if content && sources.is_none() {
             app.counters.limit_reached(LimitName::WatchContentSpans);
+        }
+        // Known before anything is written out: what is kept of a long conversation says little about what it comes to.
+        let is_large = |sources: &Sources| sources.expanded_bytes() > app.settings.limits.run_content_bytes;
+        if sources.as_ref().is_some_and(is_large) {
+            app.counters.limit_reached(LimitName::RunContentBytes);
+            return Beside { scores, sources: None };
         }
         Beside { scores, sources }
     };

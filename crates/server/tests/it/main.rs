@@ -41,3 +41,4 @@ mod support;
 #[cfg(feature = "ui")]
 mod ui;
 mod views;
+mod whole;

@@ -71,7 +71,7 @@ impl<'t> Iterator for Entries<'t> {
 }
 
 /// Where the JSON text that begins at `at` has ended.
-fn text_end(bytes: &[u8], at: usize) -> Option<usize> {
+pub(super) fn text_end(bytes: &[u8], at: usize) -> Option<usize> {
     if bytes.get(at) != Some(&b'"') {
         return None;
     }

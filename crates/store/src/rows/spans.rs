@@ -98,6 +98,15 @@ impl SpanRow {
         size_of::<Self>() + size_of::<Span>() + SPAN_INDEX_BYTES + texts + sent
     }
 
+    /// Bytes it takes once its texts are written out where they were sent, about; `size` gives the bytes of a body.
+    pub(crate) fn expanded_bytes(&self, size: &dyn Fn(&BodyHash) -> usize) -> usize {
+        let mut bytes = self.bytes();
+        for text in [Some(&*self.attributes), self.events.as_deref()].into_iter().flatten() {
+            attributes::each_reference(text, |hash| bytes += size(&hash));
+        }
+        bytes
+    }
+
     /// The span as sent, which borrows from the row. `body` gives a body by its hash.
     pub fn sent<'r>(&'r self, body: &dyn Fn(&BodyHash) -> Option<Arc<str>>) -> Result<RawSpan<'r>, ValueError> {
         let span = &self.span;

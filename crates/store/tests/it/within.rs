@@ -61,3 +61,40 @@ async fn of_a_span_that_was_sent_again_the_later_one_is_read() {
         store.flush().await.unwrap();
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_trace_takes_written_out_is_known_before_and_it_is_gone_through_in_parts() {
+    let data = tempfile::tempdir().unwrap();
+    let clock = TestClock::new();
+    let store = open(data.path(), &clock).await;
+    // Every round sends what was said before once more.
+    let messages: Vec<String> =
+        (0..40).map(|round| format!("{{\"content\":\"{round} {}\"}}", "said ".repeat(100))).collect();
+    let rounds: Vec<Sent> =
+        (1..=40).map(|round| Sent::new(1, round as u64).text(format!("[{}]", messages[..round].join(",")))).collect();
+    send(&store, &clock, &rounds).await.unwrap();
+    for place in ["memory", "a segment"] {
+        let within = store.traces_within("default", &[trace_id(1)], Room::default()).await.unwrap();
+        let [trace] = within.traces.as_slice() else { panic!("one trace") };
+        // Each text is sent as an attribute of the span and of its event.
+        let sent: usize = rounds.iter().flat_map(|round| &round.texts).map(|text| 2 * text.len()).sum();
+        let expanded = trace.expanded_bytes();
+        assert!(expanded > sent && expanded < sent * 5 / 4, "{place}: {expanded} bytes for {sent} that were sent");
+        assert!(trace.bytes() < sent / 4, "{place}: kept in {}", trace.bytes());
+
+        let (mut parts, mut from) = (Vec::new(), 0);
+        loop {
+            let part = trace.sent_part(from, 100_000).unwrap();
+            if part.is_empty() {
+                break;
+            }
+            from += part.len();
+            parts.push(part);
+        }
+        assert!(parts.len() > 4, "{place}: {} parts", parts.len());
+        assert!(parts[0].len() > parts.last().unwrap().len(), "{place}: late rounds take more");
+        assert_eq!(parts.concat(), trace.sent().unwrap(), "{place}");
+        assert_eq!(trace.sent_part(0, 0).unwrap().len(), 1, "one at least");
+        store.flush().await.unwrap();
+    }
+}

@@ -29,7 +29,8 @@ pub struct Serve {
     #[arg(long, env = "TAWNY_FLUSH_BYTES", value_name = "BYTES", default_value = "64MiB", value_parser = bytes)]
     pub flush_bytes: usize,
     /// A limit by the name that errors and `tawny status` give it: hot_bytes_max, queue_bytes_max, inflight_bytes, intake_bytes,
-    /// query_bytes (as 300MiB), list_time, search_time, sql_time (as 30s), connections, open_files, label_sets. May be given more than once.
+    /// query_bytes, run_content_bytes (as 300MiB), list_time, search_time, sql_time (as 30s), connections, open_files, label_sets.
+    /// May be given more than once.
     #[arg(long = "limit", env = "TAWNY_LIMITS", value_name = "NAME=VALUE", value_delimiter = ',')]
     pub limits: Vec<String>,
     /// Largest request after decompression.

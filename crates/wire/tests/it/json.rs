@@ -1,8 +1,9 @@
 //! What real senders of OTLP/JSON do, one case each (JavaScript, Rust, hand-written scripts, cut-off text).
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
-use model::raw::{Batch, RawLog, RawSpan, SpanKind, StatusCode};
+use model::raw::{Batch, RawLog, RawSpan, Resource, SpanKind, StatusCode};
 use model::{SampleKind, Temporality, Timestamp, Value};
 use wire::{DecodeError, Encoding, Signal};
 
@@ -321,4 +322,36 @@ fn exports_keep_every_type() {
     let batch = decode(Signal::Traces, &line);
     assert_eq!(wire::export_spans(wire::each(&batch.spans)), line);
     assert_eq!(wire::export_spans(wire::each::<RawSpan<'_>>(&[])), r#"{"resourceSpans":[]}"#);
+}
+
+#[test]
+fn spans_written_in_pieces_are_what_is_written_at_once() {
+    let request = |resource: &str, scope: &str, name: &str| {
+        format!(
+            r#"{{"resource":{{"attributes":[{{"key":"r","value":{{"stringValue":"{resource}"}}}}]}},"scopeSpans":[{{"scope":{{"name":"{scope}"}},"spans":[{{{IDS},"name":"{name}"}}]}}]}}"#
+        )
+    };
+    let each = [("a", "x", "1"), ("a", "x", "2"), ("a", "y", "3"), ("b", "y", "4"), ("a", "x", "5")];
+    let each: Vec<String> = each.iter().map(|(resource, scope, name)| request(resource, scope, name)).collect();
+    let line = format!(r#"{{"resourceSpans":[{}]}}"#, each.join(","));
+    let batch = decode(Signal::Traces, &line);
+    let spans: Vec<_> = wire::each(&batch.spans).collect();
+    assert_eq!(spans.len(), 5);
+    let (mut request, mut pieces) = (wire::SpanPieces::default(), Vec::new());
+    assert!(!request.has_begun());
+    for (resource, scope, raw) in &spans {
+        let mut piece = String::new();
+        let resource = Resource { attributes: resource.attributes.clone().into_owned() };
+        let scope = (**scope).clone().into_owned();
+        // Equal, and not the same: a later piece reads them once more.
+        request.add(&mut piece, &Arc::new(resource), &Arc::new(scope), raw);
+        pieces.push(piece);
+    }
+    let mut end = String::new();
+    request.end(&mut end);
+    pieces.push(end);
+    assert_eq!(pieces.concat(), wire::export_spans(spans));
+    let mut nothing = String::new();
+    wire::SpanPieces::default().end(&mut nothing);
+    assert_eq!(nothing, r#"{"resourceSpans":[]}"#);
 }

@@ -131,9 +131,8 @@ async fn find(app: &App, headers: &HeaderMap, id: &str) -> Result<Option<Json>, 
     let store = &app.opened().map_err(|phase| Refusal::NotReady { state: phase.as_str() })?.store;
     let (span, guess) = (::receivers::span_id(id), ::receivers::trace_id(id));
     let Some(trace) = receivers::trace_of(app, store, &project, span, Some(guess)).await else { return Ok(None) };
-    let (spans, scores) = read_back::trace(app, headers, trace).await?;
-    let found = spans.iter().find(|stored| stored.raw.span_id == span);
-    Ok(found.map(|stored| read_back::langsmith_run(stored, &scores)))
+    let (found, scores) = read_back::one(app, headers, trace, Some(span)).await?;
+    Ok(found.map(|stored| read_back::langsmith_run(&stored, &scores)))
 }
 
 /// `POST /runs/query`: the runs with the ids, of the trace, or the latest roots. Other filters are not understood and say so.
@@ -182,9 +181,8 @@ async fn runs(app: &App, headers: &HeaderMap, asked: &Json) -> Result<Vec<Json>,
     let latest = latest.map_err(|problem| Refusal::NotKept(format!("the runs cannot be read: {}", problem.detail)))?;
     let mut found = Vec::new();
     for run in latest.runs {
-        let (spans, scores) = read_back::trace(app, headers, run.trace_id).await?;
-        let root = spans.iter().find(|stored| stored.raw.parent_span_id.is_none());
-        found.extend(root.map(|stored| read_back::langsmith_run(stored, &scores)));
+        let (root, scores) = read_back::one(app, headers, run.trace_id, None).await?;
+        found.extend(root.map(|stored| read_back::langsmith_run(&stored, &scores)));
     }
     Ok(found)
 }

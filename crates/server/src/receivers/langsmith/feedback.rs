@@ -43,7 +43,7 @@ async fn of_runs(app: &App, headers: &HeaderMap, asked: &[(String, String)]) -> 
     for run in runs.into_iter().take(FEEDBACK_MAX) {
         let (span, guess) = (::receivers::span_id(run), ::receivers::trace_id(run));
         let trace = receivers::trace_of(app, store, &project, span, Some(guess)).await.unwrap_or(guess);
-        let (_, scores) = read_back::trace(app, headers, trace).await?;
+        let scores = read_back::scores(app, headers, trace).await?;
         for score in scores.iter().filter(|score| score.span_id == Some(span)) {
             if keys.is_empty() || keys.contains(&score.name.as_str()) {
                 found.push(shown(score));
@@ -135,7 +135,7 @@ async fn find(app: &App, headers: &HeaderMap, id: &str) -> Result<Option<Score>,
     let trace: Option<TraceId> =
         answer.rows.first().and_then(|row| row.first()).and_then(Json::as_str).and_then(|text| text.parse().ok());
     let Some(trace) = trace else { return Ok(None) };
-    let (_, scores) = read_back::trace(app, headers, trace).await?;
+    let scores = read_back::scores(app, headers, trace).await?;
     Ok(scores.into_iter().find(|score| score.id == id))
 }
 
