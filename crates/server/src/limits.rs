@@ -88,9 +88,9 @@ table! { |limits|
     /// Files and connections the system lets the process have open; new connections wait.
     OpenFiles "open_files" "files" Senders limits.open_files as u64;
     /// How long a client may send nothing in the middle of a request.
-    Stalled "stalled" "seconds" Senders limits.stalled.as_secs();
+    Stalled "stalled" "seconds" Others limits.stalled.as_secs();
     /// Requests of one key or user; shown where it is set.
-    RequestsPerSecond "requests_per_second" "requests a second" Senders u64::from(limits.requests_per_second.unwrap_or(0));
+    RequestsPerSecond "requests_per_second" "requests a second" Others u64::from(limits.requests_per_second.unwrap_or(0));
     /// Tries to sign in by one name; all names together have more.
     LoginTries "login_tries" "tries a minute" Others LOGIN_TRIES.0 as u64;
     /// Changed runs that wait to be judged; others are found again from the store.

@@ -2,12 +2,22 @@
 
 #[path = "it/common/mod.rs"]
 mod common;
+#[path = "it/compaction.rs"]
+mod compaction_suite;
 #[path = "it/erase.rs"]
 mod erase_suite;
+#[path = "it/faults.rs"]
+mod faults_suite;
+#[path = "it/model.rs"]
+mod model_suite;
+#[path = "it/retention.rs"]
+mod retention_suite;
 #[path = "it/store.rs"]
 mod store_suite;
 #[path = "it/upkeep.rs"]
 mod upkeep_suite;
+#[path = "it/within.rs"]
+mod within_suite;
 
 use std::collections::BTreeMap;
 use std::fmt;

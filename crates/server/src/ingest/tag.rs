@@ -78,4 +78,31 @@ mod tests {
         assert_eq!(Tag::from_number(0x0203_0202), None);
         assert_eq!(Tag::from_number(0x0100_0009), None);
     }
+
+    #[test]
+    fn the_documents_have_the_same_numbers() {
+        let page = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/formats/log.md");
+        let page = std::fs::read_to_string(page).unwrap();
+        let some = Tag { signal: Signal::Traces, encoding: Encoding::Protobuf, compression: Compression::None };
+        // Every number that can be read back is told, with its word, in the row of its byte.
+        let holds = |row: &str, shift: u32, word: fn(Tag) -> &'static str| {
+            let others = some.to_number() & !(0xFF << shift);
+            let known = (0..=0xFF).filter_map(|byte: u32| Some((byte, Tag::from_number(others | byte << shift)?)));
+            let told: Vec<String> = known.map(|(byte, tag)| format!("{byte} {}", word(tag))).collect();
+            let row = format!("| {row} | {} |", told.join(", "));
+            assert!(page.contains(&row), "docs/formats/log.md should say: {row}");
+        };
+        holds("signal", 0, |tag| tag.signal.name());
+        holds("encoding", 8, |tag| match tag.encoding {
+            Encoding::Protobuf => "protobuf",
+            Encoding::Json => "JSON",
+        });
+        holds("compression of the payload", 16, |tag| match tag.compression {
+            Compression::None => "none",
+            packed => packed.name(),
+        });
+        assert!(page.contains(&format!("| layout of the other three | {LAYOUT} |")));
+        let example = Tag { signal: Signal::Traces, encoding: Encoding::Json, compression: Compression::Gzip };
+        assert!(page.contains(&format!("`{:#010x}` is traces as JSON, with gzip", example.to_number())));
+    }
 }

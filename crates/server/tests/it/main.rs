@@ -15,6 +15,7 @@ mod datadog;
 mod doctor;
 mod doors;
 mod findings;
+mod fixtures;
 mod forward;
 mod grafana;
 mod grpc;

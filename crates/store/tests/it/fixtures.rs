@@ -3,12 +3,13 @@
 //! A folder is written once, by the last program of its version, and never again:
 //! `TAWNY_WRITE_FIXTURE=crates/store/tests/fixtures/vN cargo test -p store --test it what_an_earlier_version`.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::common::*;
-use model::RunStatus;
-use store::Table;
+use model::{RunStatus, Timestamp, TraceId};
+use store::{Needle, Store, Table};
 
 /// What every fixture holds: in segments, some of it replaced by later segments, and in the log.
 async fn fill(data: &Path) {
@@ -111,6 +112,49 @@ async fn what_an_earlier_version_wrote_is_read_flushed_and_merged() {
             assert_eq!(store.trace_logs("default", trace_id(4)).await.unwrap().len(), 1, "{version} {place}");
             let samples: usize = batches(&store, Table::Samples).await.iter().map(|batch| batch.num_rows()).sum();
             assert_eq!(samples, 3, "{version} {place}");
+            match place {
+                "as written" => drop(store.flush().await.unwrap()),
+                "flushed" => drop(compact_all(&store).await),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Traces that say something, and how many blocks the indexes of text ruled out.
+async fn saying(store: &Store, words: &str) -> (BTreeSet<TraceId>, usize) {
+    let snapshot = store.snapshot().await.unwrap();
+    let (from, until) = (Timestamp::from_nanos(i64::MIN), Timestamp::from_nanos(i64::MAX));
+    let mut scan = snapshot.search("default", Needle::new(words).unwrap(), from, until).await.unwrap();
+    let (_, skipped) = scan.blocks();
+    let mut found = BTreeSet::new();
+    while let Some(hits) = scan.next().await.unwrap() {
+        found.extend(hits.into_iter().map(|hit| hit.trace_id));
+    }
+    (found, skipped)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn texts_in_files_of_an_earlier_version_are_found_by_their_indexes() {
+    for folder in folders() {
+        let version = folder.file_name().unwrap().to_string_lossy().into_owned();
+        let data = tempfile::tempdir().unwrap();
+        copy(&folder, data.path());
+        let clock = TestClock::new();
+        let store = open(data.path(), &clock).await;
+        for place in ["as written", "flushed", "merged"] {
+            // In files, one of them written later, in the log, and nowhere.
+            for (words, trace) in
+                [("long LONG", Some(2)), ("my other parcel", Some(1)), ("thank you", Some(4)), ("zebra crossing", None)]
+            {
+                let (found, skipped) = saying(&store, words).await;
+                let expected: BTreeSet<TraceId> = trace.map(trace_id).into_iter().collect();
+                assert_eq!(found, expected, "{version} {place}: {words}");
+                if place == "as written" && trace.is_none() {
+                    // Files of the first version have no index and are looked through.
+                    assert_eq!(skipped > 0, version != "v1", "{version}: {skipped} blocks were ruled out");
+                }
+            }
             match place {
                 "as written" => drop(store.flush().await.unwrap()),
                 "flushed" => drop(compact_all(&store).await),

@@ -5,6 +5,7 @@ mod compaction;
 mod erase;
 mod faults;
 mod fixtures;
+mod full_disk;
 mod model;
 mod retention;
 mod rows;

@@ -112,7 +112,7 @@ async fn run(actions: Vec<Action>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 200, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: if over_bucket() { 8 } else { 24 }, max_shrink_iters: 200, ..ProptestConfig::default() })]
 
     #[test]
     fn the_store_holds_what_a_map_would(actions in actions()) {

@@ -228,6 +228,7 @@ async fn content_leaves_nothing_behind_and_structure_outlives_it() {
     clock.pass(301 * SECOND);
     store.compact().await.unwrap();
     drop(store);
+    fetch(data.path()).await;
     let mut found = Vec::new();
     let mut folders = vec![data.path().to_owned()];
     while let Some(folder) = folders.pop() {
@@ -416,5 +417,6 @@ async fn retention_killed_between_any_two_steps_goes_on_from_there_and_counts_wh
         }
         killed += 1;
     }
-    assert!(killed > 10, "a kill after each of its operations: {killed}");
+    // Over a bucket only the transactions of the catalog are operations of the disk.
+    assert!(killed > if over_bucket() { 3 } else { 10 }, "a kill after each of its operations: {killed}");
 }

@@ -280,9 +280,14 @@ pub fn replay() -> Arc<dyn Fn(&LogEntry) -> Rows + Send + Sync> {
     Arc::new(|entry: &LogEntry| decode(entry.tag, entry.received, &entry.payload))
 }
 
+/// Whether the suites run over a bucket, where each step takes longer.
+pub fn over_bucket() -> bool {
+    env!("CARGO_CRATE_NAME") == "bucket"
+}
+
 pub fn settings(data: &Path) -> Settings {
     // Tests crash by dropping, not by cutting power: the sync itself proves nothing here and is slow.
-    let bucket = (env!("CARGO_CRATE_NAME") == "bucket").then(|| bucket_over(data));
+    let bucket = over_bucket().then(|| bucket_over(data));
     Settings { sync: Syncing::Off, bucket, ..Settings::new(data) }
 }
 
@@ -302,7 +307,7 @@ fn prefix(data: &Path) -> String {
 
 /// The same bucket of a server, past the store's own way to it.
 fn server(data: &Path) -> Option<PrefixStore<AmazonS3>> {
-    let url = std::env::var("TAWNY_TEST_BUCKET").ok().filter(|_| env!("CARGO_CRATE_NAME") == "bucket")?;
+    let url = std::env::var("TAWNY_TEST_BUCKET").ok().filter(|_| over_bucket())?;
     let (bucket, below) = url.strip_prefix("s3://").unwrap().split_once('/').unwrap();
     let server = AmazonS3Builder::from_env().with_bucket_name(bucket).with_allow_http(true).build().unwrap();
     Some(PrefixStore::new(server, format!("{below}/{}", prefix(data))))

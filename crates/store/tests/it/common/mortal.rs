@@ -8,7 +8,9 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use object_store::ObjectStore;
-use store::{Disk, LogFile, RealDisk};
+use store::{Clock, Disk, LogFile, Machine, RealDisk, RealThreads, Settings, Store, StoreError, Sync as Syncing};
+
+use super::{CountingResolver, TestClock, replay, settings};
 
 /// The real disk until a number of operations is used up; from then on every operation fails, as after a kill. A write
 /// that is under way then leaves a part. Remembers how much of each file was synced, under its present name.
@@ -39,6 +41,14 @@ impl MortalDisk {
             }
         }
     }
+}
+
+/// Opens a store on this disk, with log files so small that there are several of them.
+pub async fn open_on(disk: &MortalDisk, data: &Path, clock: &Arc<TestClock>) -> Result<Store, StoreError> {
+    let clock: Arc<dyn Clock> = Arc::clone(clock) as _;
+    let settings = Settings { log_file_bytes: 1500, sync: Syncing::Always, cache_bytes_max: 0, ..settings(data) };
+    let machine = Machine { disk: Arc::new(disk.clone()), threads: Arc::new(RealThreads), clock };
+    Store::open_on(machine, settings, Arc::new(CountingResolver), replay()).await
 }
 
 struct MortalFile(MortalDisk, PathBuf, Box<dyn LogFile>);
