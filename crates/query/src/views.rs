@@ -56,7 +56,7 @@ fn view(table: Table) -> View {
     let (description, own) = match table {
         Table::Spans => ("One row a span, the newest version of each.", SPANS),
         Table::Bodies => (
-            "Large texts out of spans, each once per trace; `{\"$body\":[…]}` in attributes names them by hash.",
+            "Large texts out of spans, as a rule each once per trace; `{\"$body\":[…]}` in attributes names them by hash.",
             BODIES,
         ),
         Table::Runs => ("One row a run: what the spans of a trace add up to.", RUNS),

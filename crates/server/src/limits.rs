@@ -103,6 +103,8 @@ table! { |limits|
     HotBytesMax "hot_bytes_max" "bytes" Senders limits.hot_bytes as u64;
     /// Requests that wait for the log.
     QueueBytesMax "queue_bytes_max" "bytes" Senders limits.queue_bytes as u64;
+    /// Texts of which is known that a file has them, so that they are not kept again; those of the oldest traces are forgotten.
+    KnownBodiesBytesMax "known_bodies_bytes_max" "bytes" Others store::KNOWN_BODIES_BYTES_MAX as u64;
     /// A bucket's segments kept as files; what does not fit is read from the bucket again.
     CacheBytes "cache_bytes" "bytes" Others limits.cache_bytes;
     /// Backups and checks at the same time.
@@ -232,6 +234,7 @@ pub fn all(app: &App) -> Vec<(LimitName, Limit)> {
             (LimitName::HotBytesMax, Some(stats)) => stats.hot_limit_reached,
             (LimitName::QueueBytesMax, Some(stats)) => stats.queue_limit_reached,
             (LimitName::CacheBytes, Some(stats)) => stats.cache_limit_reached,
+            (LimitName::KnownBodiesBytesMax, Some(stats)) => stats.known_bodies_let_go,
             (LimitName::LabelSets, _) => app.metrics.registry().folded(),
             _ => app.counters.limit_count(name),
         };

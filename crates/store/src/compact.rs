@@ -301,8 +301,9 @@ impl Merge {
         loop {
             let input = &inputs[next.input];
             let row = input.base + input.at as u32;
-            let known = input.names.get(input.at).is_some_and(|name| !self.bodies.insert(*name));
-            if !known && input.deleted.binary_search(&row).is_err() {
+            // A row that no longer counts must not stand for one that does.
+            let counts = input.deleted.binary_search(&row).is_err();
+            if counts && input.names.get(input.at).is_none_or(|name| self.bodies.insert(*name)) {
                 self.picks.push((next.input, input.at));
                 self.origins.push((input.number, row));
             }

@@ -22,7 +22,7 @@ use crate::retention::DroppedByLayer;
 use crate::schema::Table;
 use crate::snapshot::SegmentMeta;
 use crate::state::State;
-use crate::store::Inner;
+use crate::store::{Inner, Shared};
 use crate::uncommitted::Uncommitted;
 use crate::wal::committer::Message;
 
@@ -40,6 +40,15 @@ pub struct Erased {
     pub files: Vec<String>,
     /// Segments that cannot be read: what they hold of the traces, nobody knows.
     pub unreadable: Vec<String>,
+}
+
+/// While traces are erased, rows of them that come rely on no text that came before: it goes.
+struct Shut<'a>(&'a Shared);
+
+impl Drop for Shut<'_> {
+    fn drop(&mut self) {
+        self.0.state().known.open();
+    }
 }
 
 /// Rows of a segment by trace.
@@ -105,6 +114,10 @@ impl Inner {
         let deletions = {
             let mut state = self.shared.state();
             let number = state.project(&Arc::from(project));
+            // What comes from here on keeps its own texts: those in segments go.
+            for trace in traces {
+                state.known.forget(TraceKey { project: number, trace: *trace });
+            }
             let stays = |trace: &TraceId| !hot_too && state.is_hot(TraceKey { project: number, trace: *trace });
             let mut deletions: Vec<(u64, Vec<u32>)> = Vec::new();
             for (id, (meta, rows)) in &found {
@@ -141,7 +154,11 @@ impl Inner {
 
     /// See [`crate::Store::erase`].
     pub async fn erase(&self, project: &str, traces: &BTreeSet<TraceId>) -> Result<Erased, StoreError> {
-        let position = self.shared.state().applied;
+        let (position, _shut) = {
+            let mut state = self.shared.state();
+            state.known.shut();
+            (state.applied, Shut(&self.shared))
+        };
         // What the log holds of the traces ends in files that the flush makes superfluous as a whole.
         self.roll_log().await?;
         while self.shared.state().flushed < position {

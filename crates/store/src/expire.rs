@@ -16,6 +16,7 @@ use crate::error::StoreError;
 use crate::location::CATALOG_COPY;
 use crate::repair;
 use crate::retention::{Dropped, DroppedByLayer, Held, Layer};
+use crate::schema::Table;
 use crate::settings::QUARANTINE_KEPT;
 use crate::snapshot::SegmentMeta;
 use crate::state::{Segment, State};
@@ -108,6 +109,9 @@ impl Inner {
         let mut state = self.shared.state();
         let ids: HashSet<u64> = change.removed.iter().map(|meta| meta.id).collect();
         state.remove_segments(&ids);
+        if change.removed.iter().any(|meta| meta.table == Table::Bodies) {
+            state.known.clear();
+        }
         state.note_dropped(&change.dropped);
         for ((project, layer), dropped) in &change.dropped {
             let Dropped { until, segments, rows, bytes } = dropped;

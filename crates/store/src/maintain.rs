@@ -5,14 +5,17 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use model::TraceId;
+
 use crate::catalog::Change;
 use crate::compact::{self, Candidate, Merged};
 use crate::error::StoreError;
 use crate::files::Files;
 use crate::flush::{Job, Written};
-use crate::hot::Hot;
+use crate::hot::{Hot, HotView, TraceKey};
+use crate::known::{self, OfTrace};
 use crate::repair;
-use crate::retention::DroppedByLayer;
+use crate::retention::{DroppedByLayer, Layer};
 use crate::schema::Table;
 use crate::settle::Refresh;
 use crate::snapshot::SegmentMeta;
@@ -103,9 +106,19 @@ impl Inner {
                 environments: state.environments.clone(),
             }
         };
-        let through = job.through;
-        let Written { segments, files, rows, days_folded, environments_folded } =
-            self.threads.result(move || job.write()).await?;
+        let (through, now) = (job.through, job.now);
+        let bodies = job.views.iter().find_map(|(_, view)| match view {
+            HotView::Bodies(chunks) => Some(chunks.clone()),
+            _ => None,
+        });
+        let retention = self.settings.retention.clone();
+        let work = move || {
+            let known =
+                known::of_flush(&bodies.unwrap_or_default(), now, |project| retention.keep(project, Layer::Bodies));
+            Ok((job.write()?, known))
+        };
+        let (written, known) = self.threads.result(work).await?;
+        let Written { segments, files, rows, days_folded, environments_folded } = written;
         let flushed = Flushed { rows, segments: segments.len() as u64 };
         let change = Change {
             id: self.next_segment.fetch_add(1, Ordering::Relaxed),
@@ -116,12 +129,22 @@ impl Inner {
             ..Change::default()
         };
         let change = self.commit_change(change, files).await?;
-        self.flushed(days_folded, environments_folded, change, through);
+        self.flushed((days_folded, environments_folded), known, change, through);
         Ok(flushed)
     }
 
-    fn flushed(&self, days_folded: u64, environments_folded: u64, change: Change, through: u64) {
+    fn flushed(
+        &self,
+        (days_folded, environments_folded): (u64, u64),
+        known: Vec<(Arc<str>, TraceId, OfTrace)>,
+        change: Change,
+        through: u64,
+    ) {
         let mut state = self.shared.state();
+        for (project, trace, bodies) in known {
+            let project = state.project(&project);
+            state.known.note(TraceKey { project, trace }, bodies);
+        }
         state.set_deletions(change.deletions);
         let old: Option<Hot> = state.frozen.take();
         state.frozen_views.clear();
@@ -345,6 +368,8 @@ impl Inner {
             set_aside: self.opened.set_aside,
             body_bytes_seen: counters.body_bytes_seen,
             body_bytes_kept: counters.body_bytes_kept,
+            known_bodies_bytes: state.known.bytes() as u64,
+            known_bodies_let_go: state.known.let_go,
         }
     }
 }

@@ -15,7 +15,7 @@ use model::Usd;
 pub enum Table {
     /// One row a span: the narrow columns, and its attributes with large texts replaced by references to bodies.
     Spans,
-    /// Large texts, each kept once per trace and segment under its hash.
+    /// Large texts, each kept once per trace under its hash, or a few times where flushes did not know of each other (`known.rs`).
     Bodies,
     /// One row a run: totals over the spans of a trace.
     Runs,

@@ -272,6 +272,10 @@ impl State {
 
     /// Notes that a segment cannot be read.
     pub fn give_up_on(&mut self, meta: &SegmentMeta, error: &crate::StoreError) {
+        if meta.table == Table::Bodies {
+            // What was in it is to be kept once more.
+            self.known.clear();
+        }
         if self.unreadable.insert(meta.id) {
             tracing::error!(path = %meta.path, %error, "a segment cannot be read; it is left aside until the next start");
             self.note_damage(meta.path.to_string(), error.to_string());

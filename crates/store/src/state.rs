@@ -12,8 +12,10 @@ use model::{SpanId, Timestamp};
 use crate::calls::{RecentCalls, Told};
 use crate::entry::{Changed, Committed, Rows};
 use crate::hot::{Hot, HotView, Inserted, Map, Set, TraceKey, rank};
+use crate::known::KnownBodies;
 use crate::resolver::RunResolver;
 use crate::retention::DroppedByLayer;
+use crate::rows::bodies::BodyRow;
 use crate::schema::Table;
 use crate::settings::RECENT_IDS;
 use crate::snapshot::SegmentMeta;
@@ -125,6 +127,8 @@ pub(crate) struct State {
     pub recent_logs: RecentIds,
     pub recent_samples: RecentIds,
     pub recent_calls: RecentCalls,
+    /// Bodies that need not be kept once more.
+    pub known: KnownBodies,
     /// Segments whose file could not be read. They are not asked again, so that one bad file does not stop everything;
     /// queries that need them fail with their name.
     pub unreadable: HashSet<u64>,
@@ -256,7 +260,7 @@ impl State {
         for mut row in rows.bodies {
             row.version = sequence;
             let key = keys.get(self, &row.tenant.project, row.trace_id);
-            if self.frozen.as_ref().is_some_and(|frozen| frozen.has_body(key, row.hash)) {
+            if self.has_body(key, &row, received) {
                 continue;
             }
             let bytes = row.text.len() as u64;
@@ -298,6 +302,13 @@ impl State {
             version: sequence,
         });
         (Committed { sequence, duplicates }, changed.collect())
+    }
+
+    /// Whether a body is in a segment already, or about to be, so that what refers to it may rely on that.
+    fn has_body(&self, key: TraceKey, row: &BodyRow, received: Timestamp) -> bool {
+        !self.known.is_shut()
+            && (self.frozen.as_ref().is_some_and(|frozen| frozen.has_body(key, row.hash))
+                || self.known.has(key, row.hash, row.started, received))
     }
 
     fn insert_span(&mut self, key: TraceKey, row: Arc<crate::rows::spans::SpanRow>) -> Inserted {

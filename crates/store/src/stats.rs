@@ -82,4 +82,9 @@ pub struct Stats {
     pub body_bytes_seen: u64,
     /// Bytes of bodies taken into memory.
     pub body_bytes_kept: u64,
+    /// Bytes that the names of bodies take which segments are known to have, about.
+    pub known_bodies_bytes: u64,
+    /// Traces that were written lately and whose bodies are no longer known because of [`crate::KNOWN_BODIES_BYTES_MAX`]: what they repeat is kept
+    /// once more.
+    pub known_bodies_let_go: u64,
 }

@@ -328,7 +328,7 @@ impl TraceView {
                 let hashes = batch.column_by_name("hash").and_then(|hashes| hashes.as_string_opt::<i32>());
                 let hashes = hashes.ok_or_else(|| StoreError::segment("read", &meta.path, "no column hash"))?;
                 let wanted = numbers.into_iter().zip(hashes.iter().flatten());
-                let wanted = wanted.filter(|(row, hash)| missing.remove(*hash) && deleted.binary_search(row).is_err());
+                let wanted = wanted.filter(|(row, hash)| deleted.binary_search(row).is_err() && missing.remove(*hash));
                 rows.extend(wanted.map(|(row, _)| row));
             }
             if !rows.is_empty() {

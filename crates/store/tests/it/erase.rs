@@ -144,3 +144,74 @@ async fn what_is_held_outlives_its_time_until_it_is_let_go() {
     store.expire(Held::default()).await.unwrap();
     assert_eq!(left().await, BTreeSet::new());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_comes_after_a_trace_went_has_its_own_texts_also_where_they_were_said_before() {
+    let data = tempfile::tempdir().unwrap();
+    let clock = TestClock::new();
+    let store = open(data.path(), &clock).await;
+    let said = "said before, and once more ".repeat(20);
+    let span = |number| Sent::new(1, number).text(said.as_str());
+    for (round, erases) in [(1, false), (3, true), (5, false), (7, true)] {
+        // Two flushes: the second relies on the first for its text.
+        for number in [round, round + 1] {
+            send(&store, &clock, &[span(number)]).await.unwrap();
+            store.flush().await.unwrap();
+        }
+        let traces = BTreeSet::from([trace_id(1)]);
+        let gone = if erases { store.erase("default", traces).await } else { store.take_out("default", traces).await };
+        assert_eq!(gone.unwrap().rows["bodies"], 1, "kept once");
+        let late = span(round + 10);
+        send(&store, &clock, std::slice::from_ref(&late)).await.unwrap();
+        for place in ["memory", "a segment", "a merged segment"] {
+            let stored = store.trace("default", trace_id(1)).await.unwrap();
+            assert_eq!(stored.iter().map(|span| &span.raw).collect::<Vec<_>>(), [&late.raw()], "{place}");
+            let one = store.span("default", trace_id(1), span_id(round + 10)).await.unwrap().unwrap();
+            assert_eq!(one.raw, late.raw(), "{place}, alone");
+            store.flush().await.unwrap();
+            if place == "a segment" {
+                // With those of rows that no longer count: so old a day is merged however few its files are.
+                clock.pass(4 * DAY);
+                compact_all(&store).await;
+            }
+        }
+        let checked = store.check().await.unwrap();
+        assert!(checked.faults.is_empty(), "{:?}", checked.faults);
+        // The next round begins without it.
+        store.take_out("default", BTreeSet::from([trace_id(1)])).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_that_come_while_a_trace_is_erased_keep_their_texts() {
+    let data = tempfile::tempdir().unwrap();
+    let clock = TestClock::new();
+    let store = open(data.path(), &clock).await;
+    let said = "said in every round ".repeat(20);
+    let mut number = 0;
+    for _ in 0..8 {
+        for _ in 0..3 {
+            number += 1;
+            send(&store, &clock, &[Sent::new(1, number).text(said.as_str())]).await.unwrap();
+            store.flush().await.unwrap();
+        }
+        let erasing = {
+            let store = store.clone();
+            tokio::spawn(async move { store.erase("default", BTreeSet::from([trace_id(1)])).await.unwrap() })
+        };
+        while !erasing.is_finished() {
+            number += 1;
+            send(&store, &clock, &[Sent::new(1, number).text(said.as_str())]).await.unwrap();
+            tokio::task::yield_now().await;
+        }
+        erasing.await.unwrap();
+        for place in ["memory", "a segment"] {
+            for stored in store.trace("default", trace_id(1)).await.unwrap() {
+                assert_eq!(stored.raw.attributes.text("text.0"), Some(said.as_str()), "{place}: {}", stored.span.name);
+            }
+            store.flush().await.unwrap();
+        }
+    }
+    let checked = store.check().await.unwrap();
+    assert!(checked.faults.is_empty(), "{:?}", checked.faults);
+}

@@ -2,6 +2,7 @@
 
 mod common;
 mod compaction;
+mod conversations;
 mod erase;
 mod faults;
 mod fixtures;

@@ -139,10 +139,19 @@ impl Measured {
         Self::open(program, program::fresh_folder(name)?)
     }
 
+    /// The same, with settings as the environment names them.
+    pub fn start_with(program: &Path, name: &str, settings: &[(&str, &Path)]) -> Result<Self> {
+        Self::open_with(program, program::fresh_folder(name)?, settings)
+    }
+
     /// Starts `program` over a folder that may hold data already.
     pub fn open(program: &Path, data: PathBuf) -> Result<Self> {
+        Self::open_with(program, data, &[])
+    }
+
+    fn open_with(program: &Path, data: PathBuf, settings: &[(&str, &Path)]) -> Result<Self> {
         let log = data.with_extension("log");
-        let server = Server::start(program, &data, &Listen::anywhere(), &log)?;
+        let server = Server::start_with(program, &data, &Listen::anywhere(), &log, settings)?;
         let mut measured = Self { server, data, begun: 0.0 };
         measured.begun = measured.total_cpu()?;
         Ok(measured)
@@ -222,6 +231,23 @@ impl Measured {
             value.parse().with_context(|| format!("{name} is {value:?}"))
         };
         names.iter().map(metric).sum()
+    }
+
+    /// Waits until what was sent so far is in segments.
+    pub fn flushed(&self) -> Result<()> {
+        const LONGEST: Duration = Duration::from_secs(60);
+        let begun = Instant::now();
+        loop {
+            let status = self.status()?;
+            let store = &status["store"];
+            if store["log_flushed"].is_u64() && store["log_flushed"] == store["log_sequence"] {
+                return Ok(());
+            }
+            if begun.elapsed() > LONGEST {
+                bail!("the server did not flush within {LONGEST:?}");
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 
     /// Waits until every row is in a segment, compaction found nothing more to do, and every run was judged (counters,

@@ -52,41 +52,55 @@ pub fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// One run over a growing conversation: what is sent grows with the square of the rounds, what is kept with its unique text.
+/// Bytes of rows in memory at which a flush begins, where one is wanted after each round: any round has more.
+const FLUSH_EACH_ROUND: &str = "1KiB";
+
+/// One run over a growing conversation: what is sent grows with the square of the rounds, what is kept with its unique text. As it comes when
+/// the server has nothing else to do, and under load, where many flushes lie between the rounds.
 fn bodies(program: &Path) -> Result<()> {
-    let mut table = Table::new(&["rounds", "sent", "unique text", "on disk", "disk / unique", "sent / disk"]);
-    for rounds in [25u64, 50, 100, 200] {
-        let measured = Measured::start(program, "bench-store")?;
-        let (mut sent, mut unique) = (0, 0);
-        let mut messages: Vec<Value> = Vec::new();
-        let mut words = Words(rounds);
-        for round in 0..rounds {
-            let role = if round % 2 == 0 { "user" } else { "assistant" };
-            let message = json!({"role": role, "parts": [{"type": "text", "content": words.text(2000)}]});
-            unique += message.to_string().len();
-            messages.push(message);
-            let request = round_request(round, &serde_json::to_string(&messages)?);
-            sent += request.len();
-            post(&measured.server.otlp_http, &request)?;
+    for (flushed, title) in [(false, "all rounds in one flush"), (true, "a flush between rounds")] {
+        let mut table = Table::new(&["rounds", "sent", "unique text", "on disk", "disk / unique", "sent / disk"]);
+        for rounds in [25u64, 50, 100, 200] {
+            table.row(conversation(program, rounds, flushed)?);
         }
-        let status = measured.settle()?;
-        let disk = measured.disk(&status).telemetry as f64;
-        let (unique, sent) = (unique as f64, sent as f64);
-        table.row([
-            rounds.to_string(),
-            grouped(sent),
-            grouped(unique),
-            grouped(disk),
-            format!("{:.2}", disk / unique),
-            format!("{:.0}", sent / disk),
-        ]);
-        measured.server.stop();
+        println!(
+            "\nBodies once: one run of so many rounds, bytes (random words, which hardly compress); disk is segments and catalog; {title}\n{table}"
+        );
     }
-    println!(
-        "\nBodies once: one run of so many rounds, bytes (random words, which hardly compress); disk is segments and catalog\n\
-         {table}"
-    );
     Ok(())
+}
+
+/// One row of the table.
+fn conversation(program: &Path, rounds: u64, flushed: bool) -> Result<[String; 6]> {
+    let settings = [("TAWNY_FLUSH_BYTES", Path::new(FLUSH_EACH_ROUND))];
+    let measured = Measured::start_with(program, "bench-store", &settings[..usize::from(flushed)])?;
+    let (mut sent, mut unique) = (0, 0);
+    let mut messages: Vec<Value> = Vec::new();
+    let mut words = Words(rounds);
+    for round in 0..rounds {
+        let role = if round % 2 == 0 { "user" } else { "assistant" };
+        let message = json!({"role": role, "parts": [{"type": "text", "content": words.text(2000)}]});
+        unique += message.to_string().len();
+        messages.push(message);
+        let request = round_request(round, &serde_json::to_string(&messages)?);
+        sent += request.len();
+        post(&measured.server.otlp_http, &request)?;
+        if flushed {
+            measured.flushed()?;
+        }
+    }
+    let status = measured.settle()?;
+    let disk = measured.disk(&status).telemetry as f64;
+    let (unique, sent) = (unique as f64, sent as f64);
+    measured.server.stop();
+    Ok([
+        rounds.to_string(),
+        grouped(sent),
+        grouped(unique),
+        grouped(disk),
+        format!("{:.2}", disk / unique),
+        format!("{:.0}", sent / disk),
+    ])
 }
 
 /// Text of words that repeat no more than a language's.
