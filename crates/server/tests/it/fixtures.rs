@@ -143,7 +143,7 @@ fn write(folder: &Path) {
     let data = work.path().join("data");
     let fresh = || TempDir::new().unwrap();
     let next = Server::start();
-    let first = server(fresh(), &data, Some(&next.otlp_http));
+    let first = server(fresh(), &data, Some(next.otlp_http.as_str()));
     first.post_proto("/v1/traces", &as_protobuf(SEALED)).ok();
     until_queued(&first, 0);
     until_counted(&first, 1.0);
@@ -307,7 +307,7 @@ fn a_directory_and_a_backup_of_an_earlier_version_are_read_and_gone_on_with() {
         let (next, dir) = (Server::start(), TempDir::new().unwrap());
         let data = dir.path().join("data");
         copy(&folder.join("data"), &data);
-        let read = server(dir, &data, Some(&next.otlp_http));
+        let read = server(dir, &data, Some(next.otlp_http.as_str()));
         let replayed = |server: &Server| server.get("/api/v1/status").ok().json()["store"]["replayed"].clone();
         assert_eq!(replayed(&read), TAGS.len(), "{version}");
         check(&read, &version);
@@ -322,7 +322,7 @@ fn a_directory_and_a_backup_of_an_earlier_version_are_read_and_gone_on_with() {
             |server: &Server| send(server, "POST", "/api/v1/budgets/settle", &settle).ok().json()["settled"].clone();
         assert_eq!(settled(&read), "now", "{version}");
         // What today's server made of it.
-        let again = server(read.stop(), &data, Some(&next.otlp_http));
+        let again = server(read.stop(), &data, Some(next.otlp_http.as_str()));
         assert_eq!(replayed(&again), 0, "{version}");
         check(&again, &version);
         assert_eq!(settled(&again), "again", "{version}");

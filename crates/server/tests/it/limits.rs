@@ -28,7 +28,8 @@ fn reached(server: &Server, limit: &str) -> u64 {
         if page.status != 429 {
             let page = page.ok().text();
             let count = page.lines().find_map(|line| line.strip_prefix(&start));
-            return count.unwrap_or_else(|| panic!("{limit} is not on the page")).parse().unwrap();
+            let count = count.unwrap_or_else(|| panic!("{limit} is not on the page"));
+            return count.parse::<f64>().unwrap() as u64;
         }
         std::thread::sleep(Duration::from_millis(20));
     }
