@@ -437,5 +437,5 @@ fn parse_duration(text: &str) -> Option<Duration> {
         "d" => 86_400.0,
         _ => return None,
     };
-    Duration::try_from_secs_f64(number * seconds).ok().filter(|time| time.as_secs() < 366 * 86_400)
+    Duration::try_from_secs_f64(number * seconds).ok().filter(|time| time.as_secs() < 36_600 * 86_400)
 }
