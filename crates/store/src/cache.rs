@@ -100,8 +100,8 @@ impl Cached {
         let files = LocalFileSystem::new_with_prefix(root)?.with_automatic_cleanup(true);
         let mut entries = Entries::default();
         for (path, bytes) in crate::disk::Disk::list_all(&crate::disk::RealDisk, root)? {
-            // The bound may be lower than it was: others may have to go for this one, or it itself.
-            let gone = match listed.get(&path) == Some(&bytes) {
+            // The bound may be lower than it was: others may have to go for this one, or it fits no more.
+            let gone = match listed.get(&path) == Some(&bytes) && bytes <= bytes_max {
                 true => entries.add(&path, bytes, bytes_max),
                 false => vec![path],
             };
@@ -299,12 +299,12 @@ mod tests {
             std::fs::write(folder.join(name), vec![1; bytes(name)]).unwrap();
             listed.insert(format!("segments/{name}"), bytes(name) as u64);
         }
-        for (bytes_max, most) in [(10_000, 5), (1000, 2), (500, 1), (0, 0)] {
+        for (bytes_max, files) in [(10_000, 5), (1000, 2), (500, 1), (0, 0)] {
             let cached = Cached::new(Arc::new(InMemory::new()), root.path(), bytes_max, &listed).unwrap();
             let left = crate::disk::Disk::list_all(&crate::disk::RealDisk, root.path()).unwrap();
             let on_disk: u64 = left.iter().map(|(_, bytes)| bytes).sum();
             assert_eq!(cached.bytes(), on_disk, "{bytes_max}");
-            assert!(left.len() <= most && on_disk <= bytes_max, "{bytes_max}: {left:?}");
+            assert_eq!(left.len(), files, "{bytes_max}: {left:?}");
             for (path, _) in left {
                 assert!(cached.get(&Path::from(path)).await.is_ok(), "{bytes_max}");
             }
