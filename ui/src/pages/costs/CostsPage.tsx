@@ -5,7 +5,7 @@ import { IconDownload } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
 import { useCallback, useMemo } from "react";
-import { costsQuery, forecastQuery, MONEY_REFRESH_MS, unpricedQuery } from "@/api/money";
+import { costsQuery, forecastQuery, MONEY_REFRESH_MS } from "@/api/money";
 import { inProject } from "@/api/project";
 import {
   asRows,
@@ -22,7 +22,7 @@ import {
 } from "@/lib/costs";
 import { compact, count, shortId, usd } from "@/lib/format";
 import { fixed } from "@/lib/locale";
-import { byKey, type Series } from "@/lib/series";
+import { byKey, rangeMs, type Series } from "@/lib/series";
 import { Legend } from "@/pages/overview/Legend";
 import { BoardPage, BoardPanel, board, type Column, Figure, Figures, Grid, Meter, Nothing, Table } from "@/ui/Board";
 import { TimeChart } from "@/ui/chart/TimeChart";
@@ -30,6 +30,7 @@ import { ErrorState, SkeletonRows } from "@/ui/States";
 import { TimeRange } from "@/ui/TimeRange";
 import { useNow } from "@/ui/useNow";
 import { useTitle } from "@/ui/useTitle";
+import { ZoomOut } from "@/ui/ZoomOut";
 import { Budgets, Passed } from "./Budgets";
 import { ServiceLevels } from "./ServiceLevels";
 import { Unpriced, WhatIf } from "./WhatIf";
@@ -55,12 +56,13 @@ export function CostsPage() {
     refetchInterval,
   });
   const forecast = useQuery({ ...forecastQuery, refetchInterval: MONEY_REFRESH_MS });
-  const unpriced = useQuery(unpricedQuery(range.from));
   const change = useCallback(
     (more: Partial<CostsSearch>) => void navigate({ search: (before) => ({ ...before, ...more }), replace: true }),
     [navigate],
   );
   const total = rows.data?.total;
+  // What is to come is reckoned for the project alone.
+  const whole = Object.keys(filters).length > 0 ? ", of the whole project" : "";
   const series = useMemo(() => byKey(asRows(overTime.data?.rows ?? []), time), [overTime.data, time]);
   const open = useCallback(
     (from: number, to: number, point?: Series) => {
@@ -79,13 +81,18 @@ export function CostsPage() {
     <BoardPage
       title="Costs"
       tools={
-        <TimeRange
-          exact
-          bounded
-          from={search.from ?? COSTS_FROM}
-          to={search.to}
-          onChange={(from, to) => change({ from: from === COSTS_FROM && !to ? undefined : from, to })}
-        />
+        <>
+          {search.to && (
+            <ZoomOut ends={rangeMs(search.from ?? COSTS_FROM, search.to, Date.now())} onStretch={stretch} />
+          )}
+          <TimeRange
+            exact
+            bounded
+            from={search.from ?? COSTS_FROM}
+            to={search.to}
+            onChange={(from, to) => change({ from: from === COSTS_FROM && !to ? undefined : from, to })}
+          />
+        </>
       }
     >
       <Filters search={search} onChange={change} />
@@ -95,7 +102,7 @@ export function CostsPage() {
           value={usd(total?.cost_usd)}
           note={
             !total
-              ? ""
+              ? unknown(rows)
               : total.calls === 0
                 ? "no calls"
                 : `${compact(total.calls)} calls, ${usd(total.cost_usd / total.calls)} each`
@@ -104,17 +111,17 @@ export function CostsPage() {
         <Figure
           name="Today will come to"
           value={usd(forecast.data?.day_usd)}
-          note={forecast.data ? `${usd(forecast.data.today_usd)} so far (UTC)` : ""}
+          note={forecast.data ? `${usd(forecast.data.today_usd)} so far (UTC)${whole}` : unknown(forecast)}
         />
         <Figure
           name="The month will come to"
           value={usd(forecast.data?.month_usd)}
           note={
             !forecast.data
-              ? ""
+              ? unknown(forecast)
               : forecast.data.basis_days === 0
-                ? "from the hours of today only"
-                : `${usd(forecast.data.month_to_date_usd)} so far`
+                ? `from the hours of today only${whole}`
+                : `${usd(forecast.data.month_to_date_usd)} so far${whole}`
           }
         />
         <Figure
@@ -132,7 +139,7 @@ export function CostsPage() {
           tone={total && total.unpriced_tokens > 0 ? "warn" : undefined}
           note={
             !total
-              ? ""
+              ? unknown(rows)
               : total.unpriced_tokens > 0
                 ? `${compact(total.unpriced_tokens)} tokens are missing in the sum`
                 : "every token has one"
@@ -215,12 +222,14 @@ export function CostsPage() {
           instead={search.instead}
           onChange={(instead) => change({ instead })}
         />
-        <Unpriced models={unpriced.data?.models} pending={unpriced.isPending} />
+        <Unpriced since={range.from} />
       </Grid>
     </BoardPage>
   );
 }
 
+/** Of a number that is not there: whether it comes. */
+const unknown = ({ isError }: { isError: boolean }) => (isError ? "not known: the server did not say" : "…");
 const name = (key: CostKey) => COST_KEYS.find(([each]) => each === key)?.[1] ?? key;
 const percent = (part: number, whole: number) =>
   whole > 0 ? `${fixed((part / whole) * 100, part > 0 && part / whole < 0.1 ? 1 : 0)} %` : "–";
