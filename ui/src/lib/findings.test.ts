@@ -48,6 +48,8 @@ test("a counter that is new begins at nothing, one that began anew counts from t
 });
 
 test("the counter is asked for an agent, over no less than the time between samples", () => {
-  expect(countedQuery('a"b', 3_600_000)).toBe('last_over_time(agent_findings_total{agent_id="a\\"b"}[3600s])');
-  expect(countedQuery(undefined, 10_000)).toBe("last_over_time(agent_findings_total[300s])");
+  expect(countedQuery("bank", 'a"b', 3_600_000)).toBe(
+    'last_over_time(agent_findings_total{project="bank",agent_id="a\\"b"}[3600s])',
+  );
+  expect(countedQuery("bank", undefined, 10_000)).toBe('last_over_time(agent_findings_total{project="bank"}[300s])');
 });

@@ -10,15 +10,17 @@ interface Listed {
 /** A series of the counter over time, as PromQL answers. */
 interface Counted {
   metric: Record<string, string>;
-  values: [number, string][];
+  values?: [number, string][];
 }
 
 /** Seconds back in which the counter is looked for: it is sampled more often, but a server rests at times. */
 const LEAST_LOOKBACK_S = 300;
 
-/** The counter of findings in PromQL, at the ends of buckets. */
-export const countedQuery = (agent: string | undefined, stepMs: number): string =>
-  `last_over_time(agent_findings_total${agent ? `{agent_id=${JSON.stringify(agent)}}` : ""}[${Math.max(LEAST_LOOKBACK_S, stepMs / 1000)}s])`;
+/** The counter of a project's findings in PromQL, at the ends of buckets. */
+export function countedQuery(project: string, agent: string | undefined, stepMs: number): string {
+  const of = [`project=${JSON.stringify(project)}`, ...(agent ? [`agent_id=${JSON.stringify(agent)}`] : [])];
+  return `last_over_time(agent_findings_total{${of.join(",")}}[${Math.max(LEAST_LOOKBACK_S, stepMs / 1000)}s])`;
+}
 
 /** The end of the bucket up to which a list that was cut tells too little; undefined where it has all. */
 export function untold(listed: readonly Listed[], cut: boolean, first: number, stepMs: number): number | undefined {
@@ -40,10 +42,10 @@ const row = (at: number, detector: string, value: number): Row => ({
 /** By how much the counter rose in each bucket that ends where it was asked for, by detector. */
 export function rises(counted: readonly Counted[], stepMs: number): Row[] {
   const begun = counted.reduce(
-    (least, { values }) => Math.min(least, values[0]?.[0] ?? least),
+    (least, { values = [] }) => Math.min(least, values[0]?.[0] ?? least),
     Number.POSITIVE_INFINITY,
   );
-  return counted.flatMap(({ metric, values }) => {
+  return counted.flatMap(({ metric, values = [] }) => {
     let before: number | undefined;
     return values.flatMap(([seconds, text]) => {
       const value = Number(text);

@@ -90,9 +90,11 @@ function Shown({ alert, evidence, events }: ShownProps) {
   );
   const watched = rule?.watched ?? rule?.query ?? (asked ? "" : (evidence?.query ?? ""));
   const threshold = rule ? rule.threshold : evidence?.threshold;
+  const { name, labels } = alert;
   const open = useCallback(
-    (start: number, end: number) => void navigate({ to: "/runs", search: runsBehind(alert, watched, start, end) }),
-    [navigate, alert, watched],
+    (start: number, end: number) =>
+      void navigate({ to: "/runs", search: runsBehind({ name, labels }, watched, start, end) }),
+    [navigate, name, labels, watched],
   );
   const reads = readsAs(rule?.query ?? evidence?.query ?? "");
   const near = rule?.values.find((value) => isSeriesOf(value.labels, alert.labels));

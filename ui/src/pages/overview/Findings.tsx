@@ -2,11 +2,15 @@
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useCallback, useMemo } from "react";
-import { promRange, seenQuery } from "@/api/queries";
+import { RULES_PROJECT } from "@/api/project";
+import { rangeQuery } from "@/api/promql";
+import { seenQuery } from "@/api/queries";
+import { meQuery } from "@/api/settings";
 import { countedQuery, overTime, untold } from "@/lib/findings";
 import { compact } from "@/lib/format";
 import { type Series, together } from "@/lib/series";
 import { TimeChart } from "@/ui/chart/TimeChart";
+import { useEverywhere } from "@/ui/useEverywhere";
 import { type Ask, REFRESH_MS, useMarks } from "./ask";
 import { Legend } from "./Legend";
 import classes from "./OverviewPage.module.css";
@@ -35,22 +39,28 @@ function useSeen(ask: Ask, shift: number, enabled = true) {
   });
   const listed = list.data?.findings;
   const until = listed && untold(listed, !!list.data?.next, first, stepMs);
-  const query = countedQuery(agent, stepMs);
+  // What is counted of any project is kept with the first one; who has no rights there is shown its own part.
+  const everywhere = useEverywhere();
+  const own = useQuery(meQuery).data?.project;
+  const query = countedQuery(own ?? "", agent, stepMs);
   const counted = useQuery({
-    queryKey: ["findings-counted", query, first, until, stepMs],
-    queryFn: ({ signal }) => promRange(query, first, until!, stepMs, signal),
-    enabled: enabled && until !== undefined,
-    placeholderData: (before) => before,
+    ...rangeQuery(query, first, until ?? end, stepMs / 1000, everywhere ? RULES_PROJECT : undefined),
+    enabled: enabled && until !== undefined && own !== undefined,
   });
-  const rest = until === undefined ? undefined : counted.data;
+  const answer = counted.data?.data;
+  const rest = until === undefined || answer?.resultType !== "matrix" ? undefined : answer.result;
   const series = useMemo(() => listed && overTime(listed, rest ?? [], time, shift), [listed, rest, time, shift]);
-  return { series, error: list.error, restError: until === undefined ? null : counted.error };
+  const missing =
+    until === undefined
+      ? undefined
+      : (counted.error?.message ?? (rest?.length === 0 && "Older ones were not counted."));
+  return { series, error: list.error, missing };
 }
 
 export function Findings({ ask, onStretch }: Props) {
   const navigate = useNavigate();
   const marks = useMarks(ask);
-  const { series, error, restError } = useSeen(ask, 0);
+  const { series, error, missing } = useSeen(ask, 0);
   const earlier = useSeen(ask, ask.shift ?? 0, ask.shift !== undefined);
   const before = useMemo(
     () => (ask.shift === undefined || !earlier.series ? undefined : [together("all", earlier.series)]),
@@ -98,9 +108,9 @@ export function Findings({ ask, onStretch }: Props) {
             onPoint={open}
           />
           <Legend series={series} />
-          {restError && (
+          {missing && (
             <p className={classes.hint} role="alert">
-              Only the newest 500 are shown: {restError.message}
+              Only the newest 500 are shown. {missing}
             </p>
           )}
         </>
