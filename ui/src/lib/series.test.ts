@@ -4,6 +4,7 @@ import {
   byKey,
   byQuantile,
   change,
+  courses,
   hitOf,
   lengthMs,
   marksIn,
@@ -11,6 +12,7 @@ import {
   rangeMs,
   settled,
   share,
+  sparkPoints,
   stepFor,
   together,
   wider,
@@ -122,6 +124,17 @@ test("a bucket under way has no quantiles yet, unless there is nothing else to s
     [null, null, 4],
   ]);
   expect(settled(lines, time, START + 3 * HOUR)).toBe(lines);
+});
+
+test("each key has its course, without what is under way, and a line through it", () => {
+  const time = buckets(START, START + 3 * HOUR, HOUR);
+  const found = courses([row(0, "a", 4), row(1, "a", 2), row(2, "a", 9), row(1, "b", 1)], time, START + 2.5 * HOUR);
+  expect([...found]).toEqual([
+    ["a", [4, 2]],
+    ["b", [0, 1]],
+  ]);
+  expect(sparkPoints([4, 2, null], 100, 20)).toBe("0,1 50,10 100,19");
+  expect([sparkPoints([4], 100, 20), sparkPoints([0, 0], 100, 20)]).toEqual([undefined, undefined]);
 });
 
 test("zoomed out, a stretch is twice as long around itself, and does not reach beyond now", () => {

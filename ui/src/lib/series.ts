@@ -117,6 +117,24 @@ export function byKey(
   return [...named, { name: `${rest.length} ${rest.length === 1 ? "other" : "others"}`, values }];
 }
 
+/** The values of every key over time, a bucket under way left out: of a sum it is the beginning only. */
+export function courses(rows: Row[], time: Buckets, now: number): Map<string, (number | null)[]> {
+  const over = time.starts.filter((start) => start + time.stepMs <= now).length;
+  const all = byKey(rows, time, { most: Number.POSITIVE_INFINITY });
+  return new Map(all.map(({ key = "", values }) => [key, values.slice(0, over)]));
+}
+
+/** A line through values as the points of an SVG; undefined where there is none to draw. */
+export function sparkPoints(values: (number | null)[], width: number, height: number): string | undefined {
+  const most = Math.max(0, ...values.map((value) => value ?? 0));
+  if (values.length < 2 || most === 0) return undefined;
+  const round = (value: number) => Math.round(value * 10) / 10;
+  return values
+    .map((value, at) => [(at / (values.length - 1)) * width, height - 1 - ((value ?? 0) / most) * (height - 2)])
+    .map((point) => point.map(round).join(","))
+    .join(" ");
+}
+
 /** Tools that a chart tells apart; further ones are summed up. */
 export const TOOLS_SHOWN = 14;
 

@@ -22,10 +22,11 @@ import {
 } from "@/lib/costs";
 import { compact, count, shortId, usd } from "@/lib/format";
 import { fixed } from "@/lib/locale";
-import { byKey, rangeMs, type Series } from "@/lib/series";
+import { byKey, courses, rangeMs, type Series } from "@/lib/series";
 import { Legend } from "@/pages/overview/Legend";
 import { BoardPage, BoardPanel, board, type Column, Figure, Figures, Grid, Meter, Nothing, Table } from "@/ui/Board";
 import { TimeChart } from "@/ui/chart/TimeChart";
+import { Spark } from "@/ui/Spark";
 import { ErrorState, SkeletonRows } from "@/ui/States";
 import { TimeRange } from "@/ui/TimeRange";
 import { useNow } from "@/ui/useNow";
@@ -64,6 +65,7 @@ export function CostsPage() {
   // What is to come is reckoned for the project alone.
   const whole = Object.keys(filters).length > 0 ? ", of the whole project" : "";
   const series = useMemo(() => byKey(asRows(overTime.data?.rows ?? []), time), [overTime.data, time]);
+  const lines = useMemo(() => courses(asRows(overTime.data?.rows ?? []), time, Date.now()), [overTime.data, time]);
   const open = useCallback(
     (from: number, to: number, point?: Series) => {
       const ends = { from: new Date(from).toISOString(), to: new Date(to).toISOString() };
@@ -200,7 +202,7 @@ export function CostsPage() {
           ) : (
             <Table
               label={`Costs by ${name(by).toLowerCase()}`}
-              columns={columns(search, by, range, rows.data, change)}
+              columns={columns(search, by, range, rows.data, lines, change)}
               rows={rows.data.rows}
               rowKey={(row) => row.by.join("\n")}
               sort={search.order ?? COSTS_ORDER}
@@ -295,6 +297,7 @@ function columns(
   by: CostKey,
   range: { from: string; to: string },
   { rows, total: { cost_usd: total } }: { rows: CostRow[]; total: { cost_usd: number } },
+  lines: Map<string, (number | null)[]>,
   filter: (more: Partial<CostsSearch>) => void,
 ): Column<CostRow>[] {
   const key = (row: CostRow) => row.by[0] ?? null;
@@ -306,6 +309,13 @@ function columns(
       wide: true,
       sort: key,
       cell: (row) => <Key by={by} value={key(row)} onFilter={filter} />,
+    },
+    {
+      key: "course",
+      name: "Over time",
+      left: true,
+      roomy: true,
+      cell: (row) => <Spark values={lines.get(key(row) ?? "")} />,
     },
     {
       key: "share",

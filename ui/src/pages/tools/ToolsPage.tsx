@@ -9,7 +9,7 @@ import { LIVE_MS } from "@/api/pace";
 import { aggregateQuery } from "@/api/queries";
 import { compact, dated, duration } from "@/lib/format";
 import { fixed } from "@/lib/locale";
-import { buckets, rangeMs, stepFor } from "@/lib/series";
+import { buckets, courses, rangeMs, stepFor } from "@/lib/series";
 import { type Slower, slowerSince } from "@/lib/slower";
 import {
   DRIFT,
@@ -23,6 +23,7 @@ import {
 } from "@/lib/tools";
 import { useMarks } from "@/pages/overview/ask";
 import { BoardPage, BoardPanel, board, type Column, Figure, Figures, Grid, Table } from "@/ui/Board";
+import { Spark } from "@/ui/Spark";
 import { Empty, ErrorState, SkeletonRows } from "@/ui/States";
 import { TimeRange } from "@/ui/TimeRange";
 import { useNow } from "@/ui/useNow";
@@ -64,6 +65,15 @@ export function ToolsPage() {
     ...live,
   });
   const slow = useMemo(() => slowerSince(course.data?.rows ?? []), [course.data]);
+  const lines = useMemo(
+    () =>
+      courses(
+        (course.data?.rows ?? []).map((row) => ({ ...row, value: row.count })),
+        time,
+        Date.now(),
+      ),
+    [course.data, time],
+  );
   const failedBefore = useQuery(aggregateQuery({ ...errors, ...earlier }));
   const missing = [failed, theirs, course, failedBefore].find((each) => each.isError);
   const again = () => {
@@ -187,7 +197,7 @@ export function ToolsPage() {
             >
               <Table
                 label="Tools"
-                columns={columns(search, slow, drift !== undefined)}
+                columns={columns(search, slow, lines, drift !== undefined)}
                 rows={rows}
                 rowKey={(row) => row.name}
                 sort={search.order ?? "-calls"}
@@ -208,7 +218,12 @@ const share = (value: number | null) => (value === null ? "–" : `${fixed(value
 const rate = (errors: number | null, calls: number) => (errors !== null && calls > 0 ? errors / calls : null);
 
 /** `enough` calls on both sides let a tool's share be held against that of before. */
-function columns(search: ToolsSearch, slow: Map<string, Slower>, enough: boolean): Column<ToolRow>[] {
+function columns(
+  search: ToolsSearch,
+  slow: Map<string, Slower>,
+  lines: Map<string, (number | null)[]>,
+  enough: boolean,
+): Column<ToolRow>[] {
   return [
     {
       key: "name",
@@ -229,6 +244,13 @@ function columns(search: ToolsSearch, slow: Map<string, Slower>, enough: boolean
       ),
     },
     {
+      key: "course",
+      name: "Calls over time",
+      left: true,
+      roomy: true,
+      cell: (row) => <Spark values={lines.get(row.name)} />,
+    },
+    {
       key: "calls",
       name: "Calls",
       sort: (row) => row.calls,
@@ -245,12 +267,12 @@ function columns(search: ToolsSearch, slow: Map<string, Slower>, enough: boolean
       key: "failed",
       name: "Failed",
       sort: (row) => rate(row.errors, row.calls),
-      cell: (row) =>
-        row.errors === null
-          ? "–"
-          : row.errors === 0
-            ? "0"
-            : `${compact(row.errors)} (${share(rate(row.errors, row.calls))})`,
+      cell: (row) => (
+        <>
+          {compact(row.errors)}
+          {!!row.errors && <span data-roomy> ({share(rate(row.errors, row.calls))})</span>}
+        </>
+      ),
       tone: (row) => ((rate(row.errors, row.calls) ?? 0) > 0.05 ? "bad" : undefined),
     },
     {
@@ -283,7 +305,7 @@ function columns(search: ToolsSearch, slow: Map<string, Slower>, enough: boolean
       },
       tone: (row) => (slow.has(row.name) ? "warn" : undefined),
     },
-    { key: "share", name: "Share", sort: (row) => row.share, cell: (row) => share(row.share) },
+    { key: "share", name: "Share", roomy: true, sort: (row) => row.share, cell: (row) => share(row.share) },
     {
       key: "moved",
       name: "Moved",
