@@ -42,7 +42,7 @@ export function numbersQuery(ask: Ask, question: Question, { overTime = true, sh
 }
 
 /** Statuses of runs that are over: what a run at work has taken so far is less than it will. */
-export const OVER = ["ok", "error", "abandoned"];
+const OVER = ["ok", "error", "abandoned"];
 
 /** Quantiles of runs. */
 export const QUANTILES = { quantiles: "0.5,0.95,0.99", status: OVER };
