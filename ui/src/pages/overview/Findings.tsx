@@ -41,7 +41,8 @@ function useSeen(ask: Ask, shift: number, enabled = true) {
   const until = listed && untold(listed, !!list.data?.next, first, stepMs);
   // What is counted of any project is kept with the first one; who has no rights there is shown its own part.
   const everywhere = useEverywhere();
-  const own = useQuery(meQuery).data?.project;
+  const me = useQuery(meQuery);
+  const own = me.data?.project;
   const query = countedQuery(own ?? "", agent, stepMs);
   const counted = useQuery({
     ...rangeQuery(query, first, until ?? end, stepMs / 1000, everywhere ? RULES_PROJECT : undefined),
@@ -53,7 +54,7 @@ function useSeen(ask: Ask, shift: number, enabled = true) {
   const missing =
     until === undefined
       ? undefined
-      : (counted.error?.message ?? (rest?.length === 0 && "Older ones were not counted."));
+      : (counted.error?.message ?? me.error?.message ?? (rest?.length === 0 && "Older ones were not counted."));
   return { series, error: list.error, missing };
 }
 
