@@ -4,9 +4,9 @@ import type { FindingsSearch } from "@/lib/issues";
 import { api, must } from "./client";
 import { PAGE_ROWS } from "./queries";
 
-export const findingsListQuery = ({ from, detector, severity, of }: FindingsSearch & { from: string }) =>
+export const findingsListQuery = ({ from, to, detector, severity, of }: FindingsSearch & { from: string }) =>
   infiniteQueryOptions({
-    queryKey: ["findings-list", from, detector, severity, of],
+    queryKey: ["findings-list", from, to, detector, severity, of],
     initialPageParam: undefined as string | undefined,
     queryFn: ({ pageParam, signal }) =>
       must(
@@ -14,6 +14,7 @@ export const findingsListQuery = ({ from, detector, severity, of }: FindingsSear
           params: {
             query: {
               from,
+              ...(to ? { to } : {}),
               limit: PAGE_ROWS,
               ...(detector ? { detector: [detector] } : {}),
               ...(severity ? { severity: [severity] } : {}),

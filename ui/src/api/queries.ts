@@ -87,7 +87,7 @@ export const summaryQuery = (from: string, to: string | undefined) =>
   });
 
 /** Numbers for charts; `question` holds the parameters of `/api/v1/aggregate`. */
-export const aggregateQuery = (question: Record<string, string>) =>
+export const aggregateQuery = (question: Record<string, string | string[]>) =>
   queryOptions({
     queryKey: ["aggregate", question],
     queryFn: ({ signal }) => must(api.GET("/api/v1/aggregate", { params: { query: question as never }, signal })),

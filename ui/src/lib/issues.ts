@@ -1,5 +1,6 @@
 /** What the page of issues shows, and what its URL says. Pure. */
 
+import { moment } from "./fleet";
 import { digits } from "./locale";
 import { among, compactObject, text } from "./search";
 
@@ -37,7 +38,9 @@ export const toolOf = (values: Record<string, unknown>): string | undefined =>
   typeof values.tool === "string" && values.tool !== "" ? values.tool : undefined;
 
 export interface FindingsSearch {
+  /** A distance from now, or a moment. */
   from?: string;
+  to?: string;
   detector?: string;
   severity?: "info" | "warning" | "critical";
   /** Only of this agent. */
@@ -45,9 +48,9 @@ export interface FindingsSearch {
 }
 
 export function readFindingsSearch(raw: Record<string, unknown>): FindingsSearch {
-  const from = text(raw.from);
   return compactObject<FindingsSearch>({
-    from: from && /^\d+[smhdw]$/.test(from) ? from : undefined,
+    from: moment(raw.from),
+    to: moment(raw.to),
     detector: text(raw.detector),
     severity: among(["info", "warning", "critical"] as const, raw.severity),
     of: text(raw.of),

@@ -24,7 +24,10 @@ export function FindingsPage() {
   const search = route.useSearch();
   const navigate = route.useNavigate();
   const from = search.from ?? DEFAULT_FROM;
-  const query = useInfiniteQuery({ ...findingsListQuery({ ...search, from }), refetchInterval: LIVE_MS });
+  const query = useInfiniteQuery({
+    ...findingsListQuery({ ...search, from }),
+    refetchInterval: search.to ? false : LIVE_MS,
+  });
   const detectors = useQuery(detectorsQuery).data?.detectors;
   const findings = query.data?.pages.flatMap((page) => page.findings);
   const set = (change: Partial<FindingsSearch>) =>
@@ -37,9 +40,11 @@ export function FindingsPage() {
         note={findings && plural(findings.length, "finding") + (query.hasNextPage ? " and more" : "")}
       >
         <TimeRange
-          from={from}
+          exact
           bounded
-          onChange={(start) => set({ from: start === DEFAULT_FROM ? undefined : start })}
+          from={from}
+          to={search.to}
+          onChange={(start, end) => set({ from: start === DEFAULT_FROM && !end ? undefined : start, to: end })}
         />
       </PageHeader>
       <IssueTabs active="findings" />
