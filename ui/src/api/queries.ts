@@ -234,15 +234,6 @@ export const doctorQuery = (from: string, only: { service?: string; traceId?: st
     placeholderData: (before) => before,
   });
 
-/** Failures as issues, in any of these states, last seen first. */
-export const issuesQuery = (states: string[]) =>
-  queryOptions({
-    queryKey: ["issues", states],
-    queryFn: ({ signal }) =>
-      must(api.GET("/api/v1/issues", { params: { query: { state: states, limit: PAGE_ROWS } }, signal })),
-    placeholderData: (before) => before,
-  });
-
 /** Findings shown of an issue or a run. */
 export const FINDINGS_SHOWN = 20;
 
