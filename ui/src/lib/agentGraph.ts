@@ -106,3 +106,67 @@ function toolsByAgent(steps: readonly Step[]): Map<string, Used[]> {
   }
   return new Map([...found].map(([agent, own]) => [agent, [...own.values()].sort((a, b) => b.calls - a.calls)]));
 }
+
+/** Pixels of a box, and from one to the next. */
+export const BOX = { width: 232, height: 46, column: 332, row: 58 };
+/** Where a box below another begins, and its row, where boxes stand below one another. */
+const INDENT = 22;
+const STACKED_ROW = 54;
+/** Smaller letters than so cannot be read. */
+const LEAST_SCALE = 0.8;
+/** Narrower than this, nobody is made to scroll sideways. */
+const NARROW_PX = 720;
+/** However deep a box lies, so much of it is left. */
+const LEAST_BOX = 150;
+
+export interface Place {
+  x: number;
+  y: number;
+  width: number;
+}
+
+export interface Layout {
+  places: Map<string, Place>;
+  width: number;
+  height: number;
+  /** By how much all is made smaller. */
+  scale: number;
+  /** Boxes stand below one another, each under the one that entered it; otherwise beside one another. */
+  stacked: boolean;
+}
+
+/** Where each box stands so that all fit the width that is there; where they fit at no size that can be read, below one another. */
+export function layoutOf(nodes: readonly GraphNode[], edges: readonly GraphEdge[], available: number): Layout {
+  const width = Math.max(0, ...nodes.map((node) => node.column)) * BOX.column + BOX.width;
+  const fits = available > 0 ? Math.min(1, available / width) : 1;
+  if (fits < LEAST_SCALE && available < NARROW_PX) return stackedOf(nodes, edges, available);
+  const places = nodes.map((node): [string, Place] => [
+    node.id,
+    { x: node.column * BOX.column, y: node.row * BOX.row, width: BOX.width },
+  ]);
+  const height = Math.max(0, ...nodes.map((node) => node.row)) * BOX.row + BOX.height;
+  return { places: new Map(places), width, height, scale: Math.max(LEAST_SCALE, fits), stacked: false };
+}
+
+function stackedOf(nodes: readonly GraphNode[], edges: readonly GraphEdge[], width: number): Layout {
+  const above = new Map(edges.map((edge) => [edge.to, edge.from]));
+  const depths = new Map<string, number>();
+  // Whoever entered a box stands before it.
+  for (const { id } of nodes) depths.set(id, (depths.get(above.get(id) ?? "") ?? -1) + 1);
+  const most = Math.max(0, width - LEAST_BOX);
+  const places = nodes.map(({ id }, at): [string, Place] => {
+    const x = Math.min(most, (depths.get(id) ?? 0) * INDENT);
+    return [id, { x, y: at * STACKED_ROW, width: width - x }];
+  });
+  const height = Math.max(0, nodes.length - 1) * STACKED_ROW + BOX.height;
+  return { places: new Map(places), width, height, scale: 1, stacked: true };
+}
+
+/** The line of an edge: from the right of a box to the left of another, or from below the one down to the other. */
+export function lineOf(from: Place, to: Place, stacked: boolean): string {
+  const y2 = to.y + BOX.height / 2;
+  // The end of what stands as deep as it can is not left of its box.
+  if (stacked) return `M${from.x + INDENT / 2},${from.y + BOX.height} V${y2} H${Math.max(to.x, from.x + INDENT / 2)}`;
+  const [x1, y1] = [from.x + from.width, from.y + BOX.height / 2];
+  return `M${x1},${y1} H${x1 + 14} C${x1 + 34},${y1} ${x1 + 14},${y2} ${x1 + 34},${y2} H${to.x}`;
+}

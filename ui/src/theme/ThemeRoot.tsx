@@ -107,6 +107,10 @@ function surfaces(palette: Palette): Record<string, string> {
     "--mantine-color-default-hover": palette.hover,
     "--mantine-color-default-color": palette.text,
     "--mantine-color-default-border": palette.border,
+    // What cannot be pressed yet is still seen to be a button.
+    "--mantine-color-disabled": palette.hover,
+    "--mantine-color-disabled-color": palette.faint,
+    "--mantine-color-disabled-border": palette.border,
     "--mantine-color-error": palette.error,
     "--mantine-color-anchor": palette.accent,
     "--mantine-color-gray-light-color": palette.muted,

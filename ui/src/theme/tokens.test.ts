@@ -36,7 +36,8 @@ describe.each([
   });
 
   it("bars and lines stand out from what they lie on (3:1), and what is written on a bar can be read", () => {
-    for (const fill of [...Object.values(palette.fills), palette.okFill, palette.errorFill, palette.runningFill]) {
+    const { okFill, warnFill, errorFill, runningFill } = palette;
+    for (const fill of [...Object.values(palette.fills), okFill, warnFill, errorFill, runningFill]) {
       for (const behind of [palette.bg, palette.panel]) expect(contrast(fill, behind), fill).toBeGreaterThanOrEqual(3);
       expect(contrast(palette.onAccent, fill), `on ${fill}`).toBeGreaterThanOrEqual(4.5);
     }

@@ -57,6 +57,7 @@ export interface Palette {
   kinds: Record<StepKind, string>;
   /** Bars and lines in these meanings: surfaces may be lighter than text, and look heavy where they are not. */
   okFill: string;
+  warnFill: string;
   errorFill: string;
   runningFill: string;
   fills: Record<StepKind, string>;
@@ -102,6 +103,7 @@ export const night: Palette = {
   running: "#f1aa4f",
   kinds: nightKinds,
   okFill: "#6ecf9a",
+  warnFill: "#eec55e",
   errorFill: "#fd7f7d",
   runningFill: "#f1aa4f",
   fills: nightKinds,
@@ -144,6 +146,7 @@ export const day: Palette = {
     other: "#67635c",
   },
   okFill: "#2a9d6c",
+  warnFill: "#ba8c00",
   errorFill: "#dc4a4f",
   runningFill: "#c9821b",
   fills: {

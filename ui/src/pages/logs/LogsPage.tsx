@@ -31,7 +31,7 @@ const TOP_PX = 40;
 const COLOURS: Record<string, (palette: Palette) => string> = {
   fatal: (palette) => palette.errorFill,
   error: (palette) => palette.errorFill,
-  warn: (palette) => palette.warn,
+  warn: (palette) => palette.warnFill,
   info: (palette) => palette.fills.embedding,
 };
 const colour = (series: Series, palette: Palette) => COLOURS[series.name]?.(palette) ?? palette.faint;

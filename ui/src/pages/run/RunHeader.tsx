@@ -1,9 +1,10 @@
 /** What the run was and what it came to, in two lines. */
-import { ActionIcon, Tooltip } from "@mantine/core";
-import { IconArrowLeft } from "@tabler/icons-react";
+import { ActionIcon, Button, Tooltip } from "@mantine/core";
+import { IconArrowLeft, IconGitCompare } from "@tabler/icons-react";
 import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
 import type { Run, RunAnswer } from "@/api/types";
+import { comparing } from "@/lib/compare";
 import type { CostsSearch } from "@/lib/costs";
 import { absolute, compact, count, duration, plural, usd, usdExact } from "@/lib/format";
 import { zone } from "@/lib/locale";
@@ -57,6 +58,15 @@ export function RunHeader({ run, joined, onBack }: Props) {
           </Tooltip>
         )}
         {run.outcome && <span className={classes.outcome}>{run.outcome}</span>}
+        <Button
+          variant="default"
+          className={classes.compare}
+          aria-label="Compare with what is usual"
+          leftSection={<IconGitCompare size={15} stroke={1.7} />}
+          renderRoot={(props) => <Link {...props} to="/compare" search={comparing([run.trace_id])} />}
+        >
+          Compare<span className={classes.usual}>&nbsp;with what is usual</span>
+        </Button>
         <span className={classes.id}>
           <span className="mono">{run.trace_id}</span>
           <CopyButton text={run.trace_id} label="Copy the trace id" />

@@ -175,7 +175,11 @@ export function RunPage() {
           />
         </Tabs.Panel>
         <Tabs.Panel value="transcript" className={classes.panel}>
-          <Transcript traceId={traceId} onStep={(step) => set({ view: undefined, step }, false)} />
+          <Transcript
+            traceId={traceId}
+            steps={data.run.steps}
+            onStep={(step) => set({ view: undefined, step }, false)}
+          />
         </Tabs.Panel>
         <Tabs.Panel value="agents" className={classes.panel}>
           <AgentsView run={data.run} steps={steps} onStep={(step) => set({ view: undefined, step }, false)} />

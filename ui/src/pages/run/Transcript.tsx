@@ -1,11 +1,13 @@
 /** The run as one conversation, sub-agents folded into their place. */
-import { ActionIcon, Tooltip } from "@mantine/core";
+import { ActionIcon, Button, Tooltip } from "@mantine/core";
 import { IconArrowRight, IconChevronRight } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
 import { createContext, use, useMemo, useState } from "react";
+import { ApiError } from "@/api/client";
 import { fullRunQuery } from "@/api/queries";
 import type { Step } from "@/api/types";
-import { compact, duration, plural } from "@/lib/format";
+import { compact, count, duration, plural } from "@/lib/format";
 import { displayName } from "@/lib/step";
 import { type AgentEntry, type Entry, type ToolEntry, transcript } from "@/lib/transcript";
 import { KindTile, kindStyle } from "@/theme/kinds";
@@ -17,14 +19,25 @@ import { useLook } from "./useLook";
 
 /** Entries shown before asking for more. */
 const CHUNK = 200;
+/** Steps above which the page asks before it loads what all of them said. */
+const LARGE = 2000;
 
 type OnStep = (spanId: string) => void;
 
 /** Which sub-agents the reader folded or unfolded, where an address keeps that. */
 const Turned = createContext<{ ids: string[]; turn: (id: string) => void } | undefined>(undefined);
 
-export function Transcript({ traceId, onStep }: { traceId: string; onStep: OnStep }) {
-  const query = useQuery(fullRunQuery(traceId));
+interface Props {
+  traceId: string;
+  /** How many the run has. */
+  steps: number;
+  onStep: OnStep;
+}
+
+export function Transcript({ traceId, steps, onStep }: Props) {
+  const [wanted, setWanted] = useState(false);
+  const asks = steps > LARGE && !wanted;
+  const query = useQuery({ ...fullRunQuery(traceId), enabled: !asks });
   const entries = useMemo(() => (query.data ? transcript(query.data.steps) : []), [query.data]);
   const [{ turned }, set] = useLook();
   const folds = useMemo(() => {
@@ -35,7 +48,22 @@ export function Transcript({ traceId, onStep }: { traceId: string; onStep: OnSte
     };
     return { ids, turn };
   }, [turned, set]);
+  if (asks && !query.data)
+    return (
+      <Empty
+        title={`A transcript of ${count(steps)} steps`}
+        action={
+          <Button variant="default" onClick={() => setWanted(true)}>
+            Show it
+          </Button>
+        }
+      >
+        All that was said in them is loaded at once, which takes a while. Among the steps, single ones open at once.
+      </Empty>
+    );
   if (query.isPending) return <SkeletonRows rows={10} height={64} />;
+  if (!query.data && query.error instanceof ApiError && query.error.status === 422)
+    return <TooLong traceId={traceId} steps={steps} />;
   if (!query.data) return <ErrorState error={query.error} what="the transcript" onRetry={() => void query.refetch()} />;
   if (entries.length === 0) {
     return (
@@ -54,6 +82,28 @@ export function Transcript({ traceId, onStep }: { traceId: string; onStep: OnSte
         </Turned>
       </div>
     </section>
+  );
+}
+
+/** More was said than the server answers at once: asking again would not help. */
+function TooLong({ traceId, steps }: { traceId: string; steps: number }) {
+  return (
+    <Empty
+      title="This run is too long to be told as one"
+      action={
+        <>
+          <Link to="/runs/$traceId" params={{ traceId }}>
+            To its steps
+          </Link>
+          <Link to="/runs/$traceId" params={{ traceId }} search={{ view: "raw" }}>
+            All of it as a file
+          </Link>
+        </>
+      }
+    >
+      More was said in its {count(steps)} steps than the server answers at once. Among the steps each says what was said in
+      it, and words are looked for in all of them.
+    </Empty>
   );
 }
 
