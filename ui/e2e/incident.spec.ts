@@ -144,3 +144,33 @@ test("findings one by one lead to the step, and to their incident", async () => 
     expect(new URL(page.url()).pathname).toMatch(/^\/incidents\//);
   });
 });
+
+test("a brake in force is seen on the agent's page and the overview, taken off there, and written to the audit log", async () => {
+  await visit(`/incidents/${issue}`, async (page) => {
+    const brake = page.getByRole("region", { name: "Brake", exact: true });
+    await brake.getByRole("button", { name: `Hold ${trouble.agent}` }).click();
+    await brake.getByText(`${trouble.agent} is held`).waitFor();
+    const off = { name: `Take off: ${trouble.agent} is held` };
+    await page.goto(new URL("/overview", page.url()).href);
+    await page.getByRole("button", off).waitFor();
+    await page.goto(new URL(`/agents/agent?name=${trouble.agent}`, page.url()).href);
+    await page.getByRole("button", off).click();
+    await page.getByRole("button", off).waitFor({ state: "detached" });
+    await page.goto(new URL("/settings/audit", page.url()).href);
+    const log = page.getByRole("group", { name: "Audit log" });
+    await log.getByText("brake.off").first().waitFor();
+    await usableByAll(page, () => log);
+  });
+});
+
+test("where the server fails, the agent's page says so instead of zero", async () => {
+  await visit(
+    "/agents",
+    async (page) => {
+      await page.route(/\/api\/v1\/agents\?/, (route) => route.fulfill({ status: 500, body: "{}" }));
+      await page.goto(new URL(`/agents/agent?name=${trouble.agent}`, page.url()).href);
+      await page.getByRole("region", { name: "Calls", exact: true }).getByRole("alert").waitFor();
+    },
+    { complaints: /500/ },
+  );
+});

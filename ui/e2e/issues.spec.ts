@@ -1,5 +1,5 @@
 import { beforeAll, expect, inject, test } from "vitest";
-import { ask, until, withBrowser } from "./browser";
+import { ask, axe, until, withBrowser } from "./browser";
 import { SETTLED_MS, sendLoop } from "./settled";
 
 const visit = withBrowser();
@@ -71,11 +71,7 @@ test("an issue that comes back after it was resolved is marked, and needs somebo
 test("findings are narrowed down by detector and severity, and the address says so", async () => {
   await visit(`/findings?of=${agent}`, async (page) => {
     const list = page.getByRole("list", { name: "Findings, newest first" });
-    const detectors = () =>
-      list
-        .locator("dd")
-        .filter({ has: page.getByRole("link") })
-        .allTextContents();
+    const detectors = () => list.locator("dd[data-severity]").allTextContents();
     await list.getByRole("listitem").first().waitFor();
     await page.getByRole("combobox", { name: "Detector" }).click();
     await page.getByRole("option", { name: "loop", exact: true }).click();
@@ -87,5 +83,23 @@ test("findings are narrowed down by detector and severity, and the address says 
     await page.reload();
     await page.getByRole("heading", { name: "Nothing was seen" }).waitFor();
     expect(new URL(page.url()).searchParams.get("severity")).toBe("info");
+  });
+});
+
+test("issues are narrowed down by agent and detector, and the address says so", async () => {
+  await visit("/issues", async (page) => {
+    await page.getByRole("combobox", { name: "Agent" }).fill(agent);
+    await page.getByRole("option", { name: agent, exact: true }).click();
+    const rows = page.getByRole("listitem").filter({ hasText: agent });
+    await rows.first().waitFor();
+    expect(new URL(page.url()).searchParams.get("of")).toBe(agent);
+    await page.getByRole("combobox", { name: "Severity" }).click();
+    await page.getByRole("option", { name: "info", exact: true }).click();
+    await until(
+      async () => new URL(page.url()).searchParams.get("severity"),
+      (severity) => severity === "info",
+      "the severity in the address",
+    );
+    expect(await axe(page)).toEqual([]);
   });
 });

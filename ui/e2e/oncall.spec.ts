@@ -117,6 +117,32 @@ test.each(STATES)("what does this agent cost, and who spends it: at most two cli
   );
 });
 
+test("a click in the chart of an alert that is over opens the runs of that time, the worst first", async () => {
+  await visit("/status", async (page) => {
+    await page.route(`**/api/v1${message}`, async (route) => {
+      const kept = await (await route.fetch()).json();
+      // It fired as soon as there was a value: a chart has several.
+      const fired = Date.parse(kept.evidence[0].fired_at);
+      const points = [5, 4, 3, 2, 1].map((ago, value) => ({ at: new Date(fired - ago * 60_000).toISOString(), value }));
+      await route.fulfill({ json: { ...kept, alert: null, evidence: [{ ...kept.evidence[0], points }] } });
+    });
+    await page.goto(URL_UNDER_TEST + message);
+    const chart = page.getByRole("img", { name: /^What its rule compared\./ });
+    await chart.locator("svg").waitFor();
+    await chart.scrollIntoViewIfNeeded();
+    const box = (await chart.boundingBox())!;
+    await page.mouse.click(box.x + box.width / 2, box.y + 30);
+    await page.getByRole("heading", { name: "Runs", exact: true }).waitFor();
+    const { pathname, searchParams } = new URL(page.url());
+    expect([pathname, searchParams.get("agent"), searchParams.get("sort")]).toEqual([
+      "/runs",
+      trouble.agent,
+      "-errors",
+    ]);
+    expect(Date.parse(searchParams.get("to")!)).toBeGreaterThan(Date.parse(searchParams.get("from")!));
+  });
+});
+
 test.each(STATES)("what changed before: one click%s", async (_, state) => {
   await onCall(
     1,

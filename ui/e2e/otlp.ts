@@ -119,6 +119,22 @@ export async function sendLogs({ trace, start, service }: Sent, logs: LogIn[]) {
   });
 }
 
+/** A gauge at this moment. */
+export const sendGauge = (service: string, name: string, value: number) =>
+  post("/v1/metrics", {
+    resourceMetrics: [
+      {
+        resource: resource(service),
+        scopeMetrics: [
+          {
+            scope: { name: "e2e" },
+            metrics: [{ name, gauge: { dataPoints: [{ timeUnixNano: nanos(Date.now()), asDouble: value }] } }],
+          },
+        ],
+      },
+    ],
+  });
+
 /** Tells of a change, as a pipeline does. */
 export const tell = (change: { kind: string; title: string; agent: string; version?: string; at: string }) =>
   post("/api/v1/changes", change);

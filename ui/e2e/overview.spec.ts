@@ -79,6 +79,17 @@ test("a stretch of time can be drawn out of a chart", async () => {
       (params) => params.has("to") && params.get("from") !== "15m",
       "a shorter time in the URL",
     );
+    const length = () => {
+      const { searchParams } = new URL(page.url());
+      return Date.parse(searchParams.get("to")!) - Date.parse(searchParams.get("from")!);
+    };
+    const drawn = length();
+    await page.getByRole("button", { name: "Zoom out" }).click();
+    await until(
+      async () => length(),
+      (now) => now === drawn * 2,
+      "twice as long a time",
+    );
   });
 });
 

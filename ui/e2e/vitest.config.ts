@@ -12,8 +12,9 @@ export default defineConfig({
     include: [include],
     // Measurements and pictures are of what the server has.
     globalSetup: BENCH || SHOTS ? [] : fileURLToPath(new URL("before.ts", import.meta.url)),
-    // One browser at a time: tests say what a user sees, not how two of them share a processor.
-    fileParallelism: false,
+    // Most of a test is waiting for runs to settle and rules to fire: two browsers do it side by side. What is measured is measured alone.
+    fileParallelism: !BENCH && !SHOTS,
+    maxWorkers: 2,
     testTimeout: 400_000,
     hookTimeout: 400_000,
   },

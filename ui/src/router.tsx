@@ -29,6 +29,7 @@ import {
   readSessionsSearch,
   readSqlSearch,
 } from "./lib/search";
+import { readSettingsSearch } from "./lib/settings";
 import { readToolsSearch } from "./lib/tools";
 import { NotFound, PageError, PagePending } from "./ui/States";
 
@@ -248,6 +249,7 @@ const dashboard = createRoute({
 const settings = createRoute({
   getParentRoute: () => root,
   path: "/settings/$section",
+  validateSearch: readSettingsSearch,
   component: lazyRouteComponent(() => import("./pages/settings/SettingsPage"), "SettingsPage"),
 });
 

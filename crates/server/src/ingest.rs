@@ -394,15 +394,18 @@ fn push_samples(
     }
 }
 
+/// Whether [`replay`] can read entries of a tag. A store with others in its log is not opened.
+pub fn reads(tag: u32) -> bool {
+    Tag::from_number(tag).is_some()
+}
+
 /// Reads a log entry again, the way it was read when it came in.
 ///
-/// An entry that cannot be read gives no rows: it was readable when it was acknowledged, so this is logged as an error.
+/// An entry that cannot be read gives no rows: it was readable when it was acknowledged, so this is logged as an error. One of an
+/// unknown tag does not come here (see [`reads`]).
 pub fn replay(dialects: &Dialects, prices: &Prices, entry: &LogEntry) -> Rows {
     let Some(tag) = Tag::from_number(entry.tag) else {
-        tracing::error!(
-            tag = entry.tag,
-            "the log holds a request of an unknown sort; a newer Tawny may have written it"
-        );
+        tracing::error!(tag = entry.tag, "the log holds a request of an unknown sort");
         return Rows::default();
     };
     // The limit was checked when the request came in; a setting lowered since must not lose what was acknowledged.

@@ -356,6 +356,7 @@ fn store_settings(settings: &Settings) -> store::Settings {
     let hot = settings.limits.hot_bytes;
     store::Settings {
         allow_missing_segments: settings.allow_missing_segments,
+        reads: Some(ingest::reads),
         bucket: settings.bucket.clone(),
         retention: settings.retention.clone(),
         cache_bytes_max: settings.limits.cache_bytes,

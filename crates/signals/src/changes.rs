@@ -4,10 +4,14 @@
 //! ones; here is what one run shows. Texts of prompts and schemas of tools become hashes: to say that something changed needs no
 //! content to be kept.
 
+pub mod models;
+
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use model::{Content, ResolvedStep, Role, Run, SpanId, Timestamp};
 
+use self::models::Told;
 use crate::detect::text;
 
 /// What of an agent a value is about.
@@ -15,7 +19,7 @@ use crate::detect::text;
 pub enum Part {
     /// Its version, as telemetry names it.
     Version,
-    /// A model that answered it.
+    /// A model that answered it, or an alias of one that it asks for.
     Model,
     /// A prompt: a named one by its version, else the system prompt by a hash.
     Prompt,
@@ -55,11 +59,11 @@ pub struct Seen {
     pub agent: String,
     /// What of it.
     pub part: Part,
-    /// Which prompt; empty where an agent has only one of the part.
+    /// Which prompt; of a model [`Told`] how; empty where an agent has only one of the part.
     pub name: String,
     /// The value: a version, a model, a hash.
     pub value: String,
-    /// What a person may read of it: the tools' names. Empty where the value says enough.
+    /// What a person may read of it: the tools' names; of an alias the model that answered. Empty where the value says enough.
     pub detail: String,
     /// When the step that shows it began.
     pub at: Timestamp,
@@ -81,8 +85,11 @@ pub fn seen<'a>(run: &Run, steps: &[ResolvedStep], content: impl Fn(SpanId) -> O
         if agent.is_empty() || value.is_empty() || value.len() > VALUE_MAX || name.len() > VALUE_MAX {
             return;
         }
-        let first = found.entry((agent.into(), part, name.into(), value.into())).or_insert((at, detail));
-        first.0 = first.0.min(at);
+        match found.entry((agent.into(), part, name.into(), value.into())) {
+            Entry::Vacant(free) => _ = free.insert((at, detail)),
+            Entry::Occupied(mut first) if at < first.get().0 => _ = first.insert((at, detail)),
+            Entry::Occupied(_) => {}
+        }
     };
     if let Some(version) = &run.agent_version {
         add(top, Part::Version, "", version, String::new(), run.start);
@@ -102,8 +109,11 @@ pub fn seen<'a>(run: &Run, steps: &[ResolvedStep], content: impl Fn(SpanId) -> O
         if !step.call {
             continue;
         }
-        if let Some(model) = span.model.as_ref().or(span.request_model.as_ref()) {
-            add(agent, Part::Model, "", model, String::new(), span.start);
+        if let Some((model, asked)) = models::told_by(span) {
+            add(agent, Part::Model, Told::Answered.as_str(), model, String::new(), span.start);
+            if let Some(asked) = asked.filter(|_| model.len() <= VALUE_MAX) {
+                add(agent, Part::Model, Told::Asked.as_str(), asked, model.to_owned(), span.start);
+            }
         }
         if !read.insert(agent) {
             continue;
@@ -156,7 +166,7 @@ fn tools(content: &Content) -> Option<(String, String)> {
 mod tests {
     use std::sync::Arc;
 
-    use model::{Message, Span, StepKind, Tenant, ToolDefinition, TraceId};
+    use model::{Message, Span, SpanStatus, StepKind, Tenant, ToolDefinition, TraceId};
 
     use super::*;
     use crate::runs::{Settings, resolve};
@@ -218,5 +228,31 @@ mod tests {
         assert_eq!(differs(values(&content("Be kind. It is 2026-11-21.", &tools), "gpt-5")), [Part::Model]);
         let wider = [("search", r#"{"q": "string", "n": "integer"}"#), ("send", "{}")];
         assert_eq!(differs(values(&content("Be kind. It is 2026-11-21.", &wider), "gpt-4o")), [Part::Tools]);
+    }
+
+    #[test]
+    fn a_call_that_failed_and_names_no_model_that_answered_shows_none() {
+        let of = |calls: Vec<Span>| {
+            let spans: Vec<Arc<Span>> =
+                std::iter::once(span(1, StepKind::Agent, "writer")).chain(calls).map(Arc::new).collect();
+            let run = resolve(&spans, Timestamp::from_nanos(1_000_000), &Settings::default()).unwrap();
+            let found = seen(&run.run, &run.steps, |_| None).into_iter().filter(|seen| seen.part == Part::Model);
+            found.map(|seen| (seen.name, seen.value, seen.detail)).collect::<Vec<_>>()
+        };
+        let asking = |id: u8, model: &str, status| {
+            let mut call = call(id, model);
+            (call.request_model, call.status) = (Some("gpt-5.1".into()), status);
+            call
+        };
+        let row = |name: &str, value: &str, detail: &str| (name.to_owned(), value.to_owned(), detail.to_owned());
+        // Where a sender names no model that answered, a span's model is the one asked for.
+        assert!(of(vec![asking(2, "gpt-5.1", SpanStatus::Error)]).is_empty());
+        assert_eq!(of(vec![asking(2, "gpt-5.1", SpanStatus::Ok)]), [row("answered", "gpt-5.1", "")]);
+        let dated = "gpt-5.1-2025-11-13";
+        let both = vec![asking(2, dated, SpanStatus::Ok), asking(3, "gpt-5.1", SpanStatus::Error)];
+        let expected = [row("answered", dated, ""), row("asked", "gpt-5.1", dated)];
+        assert_eq!(of(both), expected);
+        // What answered with an error answered.
+        assert_eq!(of(vec![asking(2, dated, SpanStatus::Error)]), expected);
     }
 }

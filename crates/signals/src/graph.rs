@@ -3,6 +3,7 @@
 //! Summed over many runs these edges are the graph of agents, with how often each way was gone, how long it took and how often
 //! it failed. A call belongs to the agent at work as the resolved run knows it, whether or not the sender named it on the step.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use model::{ResolvedStep, Run, RunStatus, SpanStatus, StepKind, Timestamp};
@@ -56,9 +57,9 @@ pub fn edges(run: &Run, steps: &[ResolvedStep]) -> Vec<Edge> {
     let mut edges = Vec::new();
     // Agents that an agent step enters; the others are known by name only, and are entered once.
     let mut entered = vec![false; run.agents.len()];
-    let node_of: std::collections::HashMap<_, _> =
-        steps.iter().map(|step| (step.span.span_id, step.agent_node)).collect();
+    let node_of: HashMap<_, _> = steps.iter().map(|step| (step.span.span_id, step.agent_node)).collect();
     let above = |step: &ResolvedStep| step.shown_parent.and_then(|parent| *node_of.get(&parent)?);
+    let answers = Answers::of(steps);
     for step in steps {
         let span = &step.span;
         let callee = match span.kind {
@@ -70,9 +71,7 @@ pub fn edges(run: &Run, steps: &[ResolvedStep]) -> Vec<Edge> {
             }
             StepKind::Tool => span.tool_name.as_ref().unwrap_or(&span.name),
             StepKind::Llm | StepKind::Embedding | StepKind::Reranker => {
-                // A wrapper and a second telling are no calls.
-                let model = span.model.as_ref().or(span.request_model.as_ref());
-                match model.filter(|_| step.call || span.kind == StepKind::Reranker) {
+                match answers.model(step).filter(|_| is_call(step)) {
                     Some(model) => model,
                     None => continue,
                 }
@@ -96,6 +95,50 @@ pub fn edges(run: &Run, steps: &[ResolvedStep]) -> Vec<Edge> {
     }
     edges.retain(|edge| !edge.callee.is_empty());
     edges
+}
+
+/// Whether a step that names a model is a call of it: a wrapper and a second telling are none.
+fn is_call(step: &ResolvedStep) -> bool {
+    step.call || step.span.kind == StepKind::Reranker
+}
+
+/// Which models answer in a run, by agent, kind and the model asked for: each with how often, in the order of their first answers.
+struct Answers<'a>(HashMap<Asked<'a>, Vec<(&'a Arc<str>, usize)>>);
+
+/// Agent, kind, and the model asked for.
+type Asked<'a> = (Option<&'a str>, StepKind, &'a str);
+
+impl<'a> Answers<'a> {
+    fn of(steps: &'a [ResolvedStep]) -> Self {
+        let mut found = HashMap::<Asked<'a>, Vec<(&'a Arc<str>, usize)>>::new();
+        for step in steps.iter().filter(|step| is_call(step) && !is_unanswered(step)) {
+            let (Some(asked), Some(model)) = (&step.span.request_model, &step.span.model) else { continue };
+            let models = found.entry((step.agent.as_deref(), step.span.kind, &**asked)).or_default();
+            match models.iter_mut().find(|(known, _)| *known == model) {
+                Some((_, times)) => *times += 1,
+                None => models.push((model, 1)),
+            }
+        }
+        Self(found)
+    }
+
+    /// The model that a call went to. Of one that failed before any answered it is the one that mostly answers such calls of
+    /// its agent: the name asked for is often another one of the same model, and all failures would be that one's.
+    fn model(&self, step: &'a ResolvedStep) -> Option<&'a Arc<str>> {
+        let (span, asked) = (&step.span, step.span.request_model.as_ref());
+        let known = asked.filter(|_| is_unanswered(step)).and_then(|asked| {
+            let models = self.0.get(&(step.agent.as_deref(), span.kind, &**asked))?;
+            // Of several as frequent the first.
+            models.iter().rev().max_by_key(|(_, times)| *times).map(|(model, _)| *model)
+        });
+        known.or(span.model.as_ref()).or(asked)
+    }
+}
+
+/// Whether a call failed without a word of a model that answered: its model is then the one asked for.
+fn is_unanswered(step: &ResolvedStep) -> bool {
+    let span = &step.span;
+    span.status == SpanStatus::Error && (span.model.is_none() || span.model == span.request_model)
 }
 
 /// An agent that is entered. The top agent is the run: it took as long and ended as the run did.
@@ -164,6 +207,44 @@ mod tests {
                 edge("boss", "agent", "helper", false),
                 edge("boss", "llm", "gpt-4o", false),
                 edge("helper", "tool", "search", true),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_call_that_failed_counts_at_the_model_that_answers_others_like_it() {
+        let call = |id: u8, parent: u8, asked: &str, answer: Option<&str>| {
+            let mut call = span(id, parent, StepKind::Llm, "chat");
+            call.request_model = Some(asked.into());
+            call.model = Some(answer.unwrap_or(asked).into());
+            match answer {
+                Some(_) => call.usage.input_tokens = Some(u64::from(id)),
+                None => call.status = SpanStatus::Error,
+            }
+            call
+        };
+        let found = edges_of(vec![
+            span(1, 0, StepKind::Agent, "boss"),
+            call(2, 1, "gpt-5.1", None),
+            call(3, 1, "gpt-5.1", Some("gpt-5.1-2025-11-13")),
+            call(4, 1, "gpt-5.1", Some("gpt-5")),
+            call(5, 1, "gpt-5.1", Some("gpt-5.1-2025-11-13")),
+            call(6, 1, "gpt-4o", None),
+            span(7, 1, StepKind::Agent, "helper"),
+            call(8, 7, "gpt-5.1", None),
+        ]);
+        let models = found.iter().filter(|edge| edge.1 == "llm");
+        let models: Vec<_> = models.map(|(caller, _, model, failed)| (&**caller, &**model, *failed)).collect();
+        assert_eq!(
+            models,
+            [
+                ("boss", "gpt-4o", true),
+                ("boss", "gpt-5", false),
+                ("boss", "gpt-5.1-2025-11-13", false),
+                ("boss", "gpt-5.1-2025-11-13", false),
+                ("boss", "gpt-5.1-2025-11-13", true),
+                // Nothing answered this agent.
+                ("helper", "gpt-5.1", true),
             ]
         );
     }

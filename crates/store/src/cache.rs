@@ -100,11 +100,14 @@ impl Cached {
         let files = LocalFileSystem::new_with_prefix(root)?.with_automatic_cleanup(true);
         let mut entries = Entries::default();
         for (path, bytes) in crate::disk::Disk::list_all(&crate::disk::RealDisk, root)? {
-            if listed.get(&path) == Some(&bytes) && entries.add(&path, bytes, bytes_max).is_empty() {
-                continue;
+            // The bound may be lower than it was: others may have to go for this one, or it fits no more.
+            let gone = match listed.get(&path) == Some(&bytes) && bytes <= bytes_max {
+                true => entries.add(&path, bytes, bytes_max),
+                false => vec![path],
+            };
+            for path in gone {
+                std::fs::remove_file(root.join(&path))?;
             }
-            entries.remove(&path);
-            std::fs::remove_file(root.join(&path))?;
         }
         Ok(Self {
             inner,
@@ -282,5 +285,29 @@ mod tests {
         assert!(cached.get(&path("b")).await.is_ok());
         cached.delete(&path("b")).await.unwrap_or(());
         assert!(cached.get(&path("b")).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn what_no_longer_fits_at_start_leaves_no_file() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("segments");
+        std::fs::create_dir(&folder).unwrap();
+        let names = ["a", "b", "c", "d", "large"];
+        let bytes = |name: &str| if name == "large" { 2000 } else { 400 };
+        let mut listed = HashMap::new();
+        for name in names {
+            std::fs::write(folder.join(name), vec![1; bytes(name)]).unwrap();
+            listed.insert(format!("segments/{name}"), bytes(name) as u64);
+        }
+        for (bytes_max, files) in [(10_000, 5), (1000, 2), (500, 1), (0, 0)] {
+            let cached = Cached::new(Arc::new(InMemory::new()), root.path(), bytes_max, &listed).unwrap();
+            let left = crate::disk::Disk::list_all(&crate::disk::RealDisk, root.path()).unwrap();
+            let on_disk: u64 = left.iter().map(|(_, bytes)| bytes).sum();
+            assert_eq!(cached.bytes(), on_disk, "{bytes_max}");
+            assert_eq!(left.len(), files, "{bytes_max}: {left:?}");
+            for (path, _) in left {
+                assert!(cached.get(&Path::from(path)).await.is_ok(), "{bytes_max}");
+            }
+        }
     }
 }

@@ -34,6 +34,18 @@ pub enum StoreError {
         /// Newest version known.
         known: i64,
     },
+    /// The log holds a request that this program cannot read.
+    #[error(
+        "cannot read request {sequence} of the log {path}: nothing is known of its tag {tag:#010x}, which a newer Tawny wrote; start that one again, or restore a backup that this one made (nothing was changed)"
+    )]
+    UnknownTag {
+        /// The log file.
+        path: PathBuf,
+        /// Sequence number of the request.
+        sequence: u64,
+        /// Its tag.
+        tag: u32,
+    },
     /// The catalog failed.
     #[error("cannot {what} in the catalog: {source}{}", catalog_advice(source))]
     Catalog {

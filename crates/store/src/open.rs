@@ -31,7 +31,7 @@ use crate::store::{Inner, Machine, Shared, Store};
 use crate::wal::committer::CommitThread;
 use crate::wal::log::LogFigures;
 use crate::wal::replay::Replayed;
-use crate::wal::{Log, replay};
+use crate::wal::{Log, replay, verify};
 
 /// What opening found.
 #[derive(Debug, Default, Clone, Copy)]
@@ -187,6 +187,11 @@ fn list(disk: &Arc<dyn Disk>, settings: &Settings, files: &Files, now: Timestamp
         });
     }
     let catalog = Catalog::open(Arc::clone(disk), &database)?;
+    let mut contents = catalog.load()?;
+    if let Some(reads) = settings.reads {
+        // Before anything is moved, cut or taken over.
+        verify::all_can_be_read(&**disk, &data.join("wal"), contents.log_flushed, reads)?;
+    }
     let process = fresh_id(data, now);
     if let Some(bucket) = files.bucket() {
         let id = catalog.store_id(|| fresh_id(data, now))?;
@@ -194,7 +199,6 @@ fn list(disk: &Arc<dyn Disk>, settings: &Settings, files: &Files, now: Timestamp
         handle.block_on(bucket.claim(id))?;
         handle.block_on(bucket.enter(process))?;
     }
-    let mut contents = catalog.load()?;
     let mut opened = Opened::default();
     let lost = reconcile(settings, files, &catalog, &mut contents, &mut opened)?;
     let cache = files.bucket().map(|bucket| cache(settings, bucket, &contents)).transpose()?;

@@ -57,6 +57,9 @@ pub struct Settings {
     pub retention: Retention,
     /// Open although files of the catalog are missing: their rows are gone, and counted.
     pub allow_missing_segments: bool,
+    /// Which tags of requests replaying can read. A store whose log holds another one is not opened: the next flush would remove what
+    /// replaying left out. `None`: all of them.
+    pub reads: Option<fn(u32) -> bool>,
 }
 
 impl Settings {
@@ -76,6 +79,7 @@ impl Settings {
             cache_bytes_max: 4096 * MIB as u64,
             retention: Retention::default(),
             allow_missing_segments: false,
+            reads: None,
         }
     }
 }

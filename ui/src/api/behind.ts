@@ -1,7 +1,7 @@
 /** What is asked to explain an alert or an incident: runs and issues near a time, and one run looked into. */
 import { queryOptions } from "@tanstack/react-query";
 import type { RunsSearch } from "@/lib/filter";
-import { api, must } from "./client";
+import { ApiError, api, must } from "./client";
 
 /** Issues of a time that are shown. */
 const ISSUES = 6;
@@ -28,6 +28,9 @@ export const investigateQuery = (traceId: string) =>
       must(api.GET("/api/v1/runs/{trace_id}/investigate", { params: { path: { trace_id: traceId } }, signal })),
     staleTime: 60_000,
   });
+
+/** Whether what was asked for is not there, or no longer: any other failure says nothing of that. */
+export const isGone = (error: unknown) => error instanceof ApiError && error.status === 404;
 
 /** Issues seen since a time that need somebody, last seen first; where `resolved`, also those that were resolved since. */
 export const issuesNearQuery = (near: { from: string; agent?: string[] }, resolved: boolean) =>

@@ -1,12 +1,12 @@
-/** What the list of findings asks the server. */
+/** What the lists of issues and findings ask the server. */
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
-import type { FindingsSearch } from "@/lib/issues";
+import { type FindingsSearch, type IssuesSearch, statesOf } from "@/lib/issues";
 import { api, must } from "./client";
 import { PAGE_ROWS } from "./queries";
 
-export const findingsListQuery = ({ from, detector, severity, of }: FindingsSearch & { from: string }) =>
+export const findingsListQuery = ({ from, to, detector, severity, of }: FindingsSearch & { from: string }) =>
   infiniteQueryOptions({
-    queryKey: ["findings-list", from, detector, severity, of],
+    queryKey: ["findings-list", from, to, detector, severity, of],
     initialPageParam: undefined as string | undefined,
     queryFn: ({ pageParam, signal }) =>
       must(
@@ -14,6 +14,7 @@ export const findingsListQuery = ({ from, detector, severity, of }: FindingsSear
           params: {
             query: {
               from,
+              ...(to ? { to } : {}),
               limit: PAGE_ROWS,
               ...(detector ? { detector: [detector] } : {}),
               ...(severity ? { severity: [severity] } : {}),
@@ -25,6 +26,42 @@ export const findingsListQuery = ({ from, detector, severity, of }: FindingsSear
         }),
       ),
     getNextPageParam: (last) => last.next ?? undefined,
+  });
+
+/** Issues of a group of states, last seen first. */
+export const issuesListQuery = ({ state = "active", detector, severity, of }: IssuesSearch) =>
+  infiniteQueryOptions({
+    queryKey: ["issues", state, detector, severity, of],
+    initialPageParam: undefined as string | undefined,
+    queryFn: ({ pageParam, signal }) =>
+      must(
+        api.GET("/api/v1/issues", {
+          params: {
+            query: {
+              state: statesOf(state),
+              limit: PAGE_ROWS,
+              ...(detector ? { detector: [detector] } : {}),
+              ...(severity ? { severity: [severity] } : {}),
+              ...(of ? { agent: [of] } : {}),
+              ...(pageParam ? { cursor: pageParam } : {}),
+            },
+          },
+          signal,
+        }),
+      ),
+    getNextPageParam: (last) => last.next ?? undefined,
+  });
+
+/** Agents by the issues that were seen since a moment: findings name their issue, and the issue its agent. */
+export const issueAgentsQuery = (from: string) =>
+  queryOptions({
+    queryKey: ["issues", "agents", from],
+    queryFn: async ({ signal }) => {
+      const { issues } = await must(api.GET("/api/v1/issues", { params: { query: { from, limit: 500 } }, signal }));
+      return new Map(issues.map((issue) => [issue.fingerprint, issue.agent]));
+    },
+    placeholderData: (before) => before,
+    staleTime: 15_000,
   });
 
 export const detectorsQuery = queryOptions({

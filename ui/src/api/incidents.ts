@@ -32,6 +32,13 @@ export const diffQuery = (left: string, right: string) =>
     staleTime: 60_000,
   });
 
+/** Brakes in force, of all agents. */
+export const brakesQuery = queryOptions({
+  queryKey: ["brakes"],
+  queryFn: ({ signal }) => must(api.GET("/api/v1/brakes", { signal })),
+  refetchInterval: LIVE_MS,
+});
+
 export const brake = (body: NewBrake) => must(api.POST("/api/v1/brakes", { body }));
 
 export const takeBrakeOff = (id: string) => must(api.DELETE("/api/v1/brakes/{id}", { params: { path: { id } } }));

@@ -28,8 +28,11 @@ export function askOf(search: OverviewSearch, stretch: ReturnType<typeof stretch
   return { from, to: search.to, step, time, scope: scopeOf(search), shift: versusMs(search.vs), live: !search.to };
 }
 
+/** A question in the parameters of `/api/v1/aggregate`. */
+export type Question = Record<string, string | string[]>;
+
 /** An aggregate over the stretch of time; `shift` asks about one so many milliseconds earlier. */
-export function numbersQuery(ask: Ask, question: Record<string, string>, { overTime = true, shift = 0 } = {}) {
+export function numbersQuery(ask: Ask, question: Question, { overTime = true, shift = 0 } = {}) {
   const { starts, stepMs } = ask.time;
   const ends = {
     from: new Date((starts[0] ?? 0) - shift).toISOString(),
@@ -38,7 +41,11 @@ export function numbersQuery(ask: Ask, question: Record<string, string>, { overT
   return aggregateQuery({ ...ask.scope, ...question, ...ends, ...(overTime ? { step: ask.step } : {}) });
 }
 
-const QUANTILES = { quantiles: "0.5,0.95,0.99" };
+/** Statuses of runs that are over: what a run at work has taken so far is less than it will. */
+const OVER = ["ok", "error", "abandoned"];
+
+/** Quantiles of runs. */
+export const QUANTILES = { quantiles: "0.5,0.95,0.99", status: OVER };
 
 /** The numbers behind the three answers. */
 export const ANSWERS = {
@@ -46,8 +53,9 @@ export const ANSWERS = {
   statuses: { by: "status" },
   latency: { measure: "duration_ms", ...QUANTILES },
   cost: { measure: "cost_usd" },
-  tokens: { measure: "tokens", ...QUANTILES },
-} satisfies Record<string, Record<string, string>>;
+  /** Of all runs: what those at work have taken is taken. */
+  tokens: { measure: "tokens", quantiles: QUANTILES.quantiles },
+} satisfies Record<string, Question>;
 
 /** Asks for the first of the three answers, before the code that shows it is there, and before anything else is asked. */
 export const askFirst = (search: OverviewSearch) =>

@@ -87,7 +87,7 @@ export const summaryQuery = (from: string, to: string | undefined) =>
   });
 
 /** Numbers for charts; `question` holds the parameters of `/api/v1/aggregate`. */
-export const aggregateQuery = (question: Record<string, string>) =>
+export const aggregateQuery = (question: Record<string, string | string[]>) =>
   queryOptions({
     queryKey: ["aggregate", question],
     queryFn: ({ signal }) => must(api.GET("/api/v1/aggregate", { params: { query: question as never }, signal })),
@@ -231,15 +231,6 @@ export const doctorQuery = (from: string, only: { service?: string; traceId?: st
         }),
       ),
     staleTime: 30_000,
-    placeholderData: (before) => before,
-  });
-
-/** Failures as issues, in any of these states, last seen first. */
-export const issuesQuery = (states: string[]) =>
-  queryOptions({
-    queryKey: ["issues", states],
-    queryFn: ({ signal }) =>
-      must(api.GET("/api/v1/issues", { params: { query: { state: states, limit: PAGE_ROWS } }, signal })),
     placeholderData: (before) => before,
   });
 

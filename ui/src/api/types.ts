@@ -71,3 +71,5 @@ export type DashboardInfo = Schemas["DashboardInfo"];
 export type UserInfo = Schemas["UserInfo"];
 export type RetentionAnswer = Schemas["RetentionAnswer"];
 export type AlertReceiver = Schemas["AlertReceiver"];
+export type AuditEntry = Schemas["AuditEntry"];
+export type AuditCheck = Schemas["AuditCheck"];

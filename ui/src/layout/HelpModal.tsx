@@ -1,15 +1,15 @@
 /** The keyboard, on one page, and how times and numbers are written. */
-import { Modal, SegmentedControl, Select } from "@mantine/core";
-import { browserZone } from "@/lib/locale";
-import { type Style, useWriting } from "@/ui/useWriting";
+import { Modal } from "@mantine/core";
+import { modKey } from "@/lib/palette";
 import classes from "./HelpModal.module.css";
 import { GROUPS } from "./Navigation";
+import { Writing } from "./Writing";
 
 const KEYS: { name: string; keys: [string[], string][] }[] = [
   {
     name: "Everywhere",
     keys: [
-      [["Ctrl", "K"], "Go to a page, run or agent"],
+      [[modKey(navigator.platform), "K"], "Go to a page, run or agent"],
       [["/"], "Search on this page"],
       [["t"], "Night, day, system"],
       [["?"], "This help"],
@@ -82,51 +82,3 @@ export function HelpModal({ opened, onClose }: { opened: boolean; onClose: () =>
     </Modal>
   );
 }
-
-const ZONES = [
-  {
-    group: "Usual",
-    items: [
-      { value: "local", label: `This browser's: ${browserZone()}` },
-      { value: "utc", label: "UTC" },
-    ],
-  },
-  { group: "All", items: Intl.supportedValuesOf("timeZone").filter((name) => name !== "UTC") },
-];
-
-/** In which zone times are shown, and how numbers and dates are written. It is kept in this browser. */
-function Writing() {
-  const { zone, setZone, style, setStyle } = useWriting();
-  return (
-    <div className={classes.writing}>
-      <Select
-        label="Times in"
-        searchable
-        allowDeselect={false}
-        data={ZONES}
-        value={zone}
-        onChange={(name) => name && name !== zone && setZone(name)}
-        nothingFoundMessage="No zone of this name"
-        maxDropdownHeight={260}
-        comboboxProps={{ withinPortal: true }}
-      />
-      <div>
-        <span id="writing-style">Numbers and dates</span>
-        <SegmentedControl
-          size="xs"
-          aria-labelledby="writing-style"
-          value={style}
-          onChange={(value) => setStyle(value as Style)}
-          data={[
-            { value: "iso", label: "2026-11-21 15:04 · 1,234.5" },
-            { value: "browser", label: inBrowser() },
-          ]}
-        />
-      </div>
-    </div>
-  );
-}
-
-/** The same moment and number as the browser's language has them. */
-const inBrowser = () =>
-  `${new Date(2026, 10, 21, 15, 4).toLocaleString(navigator.language, { dateStyle: "short", timeStyle: "short" })} · ${(1234.5).toLocaleString(navigator.language)}`;

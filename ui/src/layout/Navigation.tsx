@@ -28,12 +28,14 @@ import {
   IconZoomScan,
 } from "@tabler/icons-react";
 import { Link } from "@tanstack/react-router";
-import type { ReactElement } from "react";
+import { type ReactElement, useId } from "react";
 import { useConnection } from "@/api/connection";
+import { modKey } from "@/lib/palette";
 import { Wordmark } from "@/ui/Logo";
 import { Account } from "./Account";
 import classes from "./Navigation.module.css";
 import { useScheme } from "./scheme";
+import { useWaiting, type Waiting } from "./useWaiting";
 
 interface Page {
   to:
@@ -110,18 +112,21 @@ interface Props {
 
 export function Navigation({ folded = false, onFold, onHelp, onPalette }: Props) {
   const lost = useConnection() === "lost";
+  const waiting = useWaiting();
+  const id = useId();
+  const mod = modKey(navigator.platform);
   return (
     <div className={classes.nav} data-folded={folded || undefined}>
       <Link to="/overview" className={classes.brand} aria-label="Tawny, to the overview">
         <Wordmark asleep={lost} compact={folded} />
       </Link>
-      <Hint label="Go to a page, run or agent (Ctrl K)" on={folded}>
+      <Hint label={`Go to a page, run or agent (${mod} K)`} on={folded}>
         <button type="button" className={classes.goto} aria-label={folded ? "Go to" : undefined} onClick={onPalette}>
           <IconSearch size={16} stroke={1.7} aria-hidden />
           {!folded && (
             <>
               <span className={classes.label}>Go to …</span>
-              <kbd aria-hidden>Ctrl K</kbd>
+              <kbd aria-hidden>{mod} K</kbd>
             </>
           )}
         </button>
@@ -140,9 +145,11 @@ export function Navigation({ folded = false, onFold, onHelp, onPalette }: Props)
                   className={classes.page}
                   activeProps={{ "data-active": true }}
                   aria-label={page.label}
+                  aria-describedby={waiting[page.to] ? `${id}${page.to}` : undefined}
                 >
                   <page.icon size={17} stroke={1.7} aria-hidden />
                   {!folded && <span className={classes.label}>{page.label}</span>}
+                  {waiting[page.to] && <Count of={waiting[page.to]!} id={`${id}${page.to}`} />}
                 </Link>
               </Hint>
             ))}
@@ -171,6 +178,14 @@ export function Navigation({ folded = false, onFold, onHelp, onPalette }: Props)
     </div>
   );
 }
+
+/** How many wait for somebody, and what they are for those who cannot see where it stands. */
+const Count = ({ of, id }: { of: Waiting; id: string }) => (
+  <span id={id} className={classes.count} data-tone={of.tone} title={of.says}>
+    {of.shown}
+    <span className="sr"> {of.says}</span>
+  </span>
+);
 
 /** Only where it is `on`: a tooltip that never opens costs as much as one that does, and there is one a page. */
 function Hint({ on, label, children }: { on: boolean; label: string; children: ReactElement }) {

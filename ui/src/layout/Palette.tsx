@@ -1,24 +1,36 @@
-/** One field to go anywhere: pages, runs, agents, actions. */
+/** One field to go anywhere: pages and their sections, runs, sessions, agents, tools, issues, dashboards, actions. */
 import { Modal, TextInput } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
 import {
   type Icon,
   IconArrowRight,
+  IconBell,
+  IconBug,
+  IconGitCompare,
   IconKeyboard,
+  IconLayoutGrid,
   IconLink,
+  IconMessages,
   IconMoon,
   IconRobot,
   IconRoute,
   IconSearch,
+  IconSettings,
   IconStack2,
+  IconTool,
 } from "@tabler/icons-react";
-import { useQuery } from "@tanstack/react-query";
+import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { type KeyboardEvent, useId, useState } from "react";
-import { aggregateQuery, paletteRunsQuery } from "@/api/queries";
+import { dashboardsQuery } from "@/api/dashboards";
+import { issuesListQuery } from "@/api/findings";
+import { aggregateQuery, paletteRunsQuery, sessionsQuery } from "@/api/queries";
 import { meQuery } from "@/api/settings";
-import { compact } from "@/lib/format";
+import { ALERT_VIEWS } from "@/lib/alerts";
+import { compact, plural } from "@/lib/format";
+import { issueName } from "@/lib/issues";
 import { fits, traceIn } from "@/lib/palette";
+import { SECTIONS } from "@/lib/settings";
 import { runName } from "@/lib/step";
 import { copyText } from "@/ui/useCopy";
 import { entrance } from "./Account";
@@ -31,6 +43,8 @@ interface Entry {
   icon: Icon;
   name: string;
   note?: string;
+  /** Keys that do the same. */
+  keys?: string;
   run: () => void;
 }
 
@@ -52,6 +66,12 @@ export function Palette({ onClose, onHelp, onScheme }: Props) {
   const trace = traceIn(text);
   const { data: found } = useQuery({ ...paletteRunsQuery(typed), enabled: typed.length > 1 && !trace });
   const { data: agents } = useQuery(aggregateQuery({ by: "agent", from: "7d" }));
+  const { data: tools } = useQuery(aggregateQuery({ by: "tool", from: "7d" }));
+  // What there may be much of is asked for once somebody looks for something.
+  const asked = typed.length > 1 && !trace;
+  const { data: issues } = useInfiniteQuery({ ...issuesListQuery({}), enabled: asked });
+  const { data: dashboards } = useQuery({ ...dashboardsQuery, enabled: asked });
+  const { data: sessions } = useInfiniteQuery({ ...sessionsQuery(typed, "30d"), enabled: asked });
 
   const pages: Entry[] = GROUPS.flatMap((group) =>
     group.pages.map((page) => ({
@@ -59,18 +79,48 @@ export function Palette({ onClose, onHelp, onScheme }: Props) {
       group: "Pages",
       icon: page.icon,
       name: page.label,
-      note: page.keys,
+      keys: page.keys,
       run: () => void navigate({ to: page.to }),
     })),
   );
+  const parts: Entry[] = [
+    {
+      key: "findings",
+      group: "Parts of pages",
+      icon: IconBug,
+      name: "Findings",
+      run: () => void navigate({ to: "/findings" }),
+    },
+    {
+      key: "compare",
+      group: "Parts of pages",
+      icon: IconGitCompare,
+      name: "Compare runs",
+      run: () => void navigate({ to: "/compare" }),
+    },
+    ...ALERT_VIEWS.filter(([view]) => view !== "now").map(([view, label]) => ({
+      key: `alerts ${view}`,
+      group: "Parts of pages",
+      icon: IconBell,
+      name: `Alerts: ${label}`,
+      run: () => void navigate({ to: "/alerts", search: { view } }),
+    })),
+    ...SECTIONS.map(([section, label]) => ({
+      key: `settings ${section}`,
+      group: "Parts of pages",
+      icon: IconSettings,
+      name: `Settings: ${label}`,
+      run: () => void navigate({ to: "/settings/$section", params: { section } }),
+    })),
+  ];
   const actions: Entry[] = [
-    { key: "scheme", group: "Actions", icon: IconMoon, name: "Switch night and day", note: "t", run: onScheme },
+    { key: "scheme", group: "Actions", icon: IconMoon, name: "Switch night and day", keys: "t", run: onScheme },
     {
       key: "help",
       group: "Actions",
       icon: IconKeyboard,
       name: "Keyboard shortcuts and time zone",
-      note: "?",
+      keys: "?",
       run: onHelp,
     },
     {
@@ -130,20 +180,67 @@ export function Palette({ onClose, onHelp, onScheme }: Props) {
             icon: IconRobot,
             name: agent,
             note: `${compact(row.count)} runs in 7 days`,
-            run: () => void navigate({ to: "/runs", search: { agent: [agent] } }),
+            run: () => void navigate({ to: "/agents/agent", search: { name: agent } }),
           },
         ]
       : [];
   });
+  const used: Entry[] = (tools?.rows ?? []).flatMap((row) => {
+    const tool = row.by[0];
+    return tool
+      ? [
+          {
+            key: `tool ${tool}`,
+            group: "Tools",
+            icon: IconTool,
+            name: tool,
+            note: `${compact(row.count)} calls in 7 days`,
+            run: () => void navigate({ to: "/tools", search: { tool: [tool] } }),
+          },
+        ]
+      : [];
+  });
+  const failures: Entry[] = (issues?.pages ?? []).flatMap((page) =>
+    page.issues.map((issue) => ({
+      key: `issue ${issue.fingerprint}`,
+      group: "Issues",
+      icon: IconBug,
+      name: issueName(issue),
+      note: issue.message,
+      run: () => void navigate({ to: "/incidents/$fingerprint", params: { fingerprint: issue.fingerprint } }),
+    })),
+  );
+  const boards: Entry[] = (dashboards?.dashboards ?? []).map((each) => ({
+    key: `dashboard ${each.id}`,
+    group: "Dashboards",
+    icon: IconLayoutGrid,
+    name: each.title,
+    note: each.description,
+    run: () => void navigate({ to: "/dashboards/$id", params: { id: each.id } }),
+  }));
+  const talks: Entry[] = (sessions?.pages[0]?.sessions ?? []).slice(0, FEW).map((each) => ({
+    key: `session ${each.session_id}`,
+    group: "Sessions",
+    icon: IconMessages,
+    name: each.session_id,
+    note: plural(each.runs, "run"),
+    run: () => void navigate({ to: "/sessions/session", search: { id: each.session_id } }),
+  }));
   const matching = (entries: Entry[], most: number) => entries.filter((entry) => fits(entry.name, text)).slice(0, most);
   const entries = [
     ...(trace ? runs : []),
     ...matching(pages, text ? FEW : 99),
+    ...(text ? matching(parts, FEW) : []),
     ...matching(known, FEW),
-    ...(trace ? [] : runs),
+    ...(text ? matching(used, FEW) : []),
     ...matching(projects, FEW),
     ...matching(actions, FEW),
+    ...(asked ? matching(failures, FEW) : []),
+    ...(asked ? matching(boards, FEW) : []),
+    ...(trace ? [] : runs),
+    ...(asked ? talks : []),
   ];
+  const groups = [...new Set(entries.map((entry) => entry.group))];
   const current = Math.min(at, entries.length - 1);
   const take = (entry: Entry | undefined) => {
     if (!entry) return;
@@ -184,22 +281,38 @@ export function Palette({ onClose, onHelp, onScheme }: Props) {
           onKeyDown={onKey}
         />
         <div role="listbox" id={id} aria-label="What fits" className={classes.list}>
-          {entries.map((entry, place) => (
-            // biome-ignore lint/a11y/useKeyWithClickEvents: the keys are those of the field
-            <div
-              key={entry.key}
-              id={`${id}-${place}`}
-              role="option"
-              aria-selected={place === current}
-              className={classes.entry}
-              ref={place === current ? (element) => element?.scrollIntoView({ block: "nearest" }) : undefined}
-              onClick={() => take(entry)}
-              onPointerMove={() => setAt(place)}
-            >
-              <entry.icon size={16} stroke={1.7} aria-hidden />
-              <span className="cut">{entry.name}</span>
-              {entry.note && <span className="cut faint">{entry.note}</span>}
-              <small>{entry.group}</small>
+          {groups.map((group) => (
+            <div key={group} role="group" aria-label={group}>
+              <div className={classes.group} aria-hidden>
+                {group}
+              </div>
+              {entries.map(
+                (entry, place) =>
+                  entry.group === group && (
+                    // biome-ignore lint/a11y/useKeyWithClickEvents: the keys are those of the field
+                    <div
+                      key={entry.key}
+                      id={`${id}-${place}`}
+                      role="option"
+                      aria-selected={place === current}
+                      className={classes.entry}
+                      ref={place === current ? (element) => element?.scrollIntoView({ block: "nearest" }) : undefined}
+                      onClick={() => take(entry)}
+                      onPointerMove={() => setAt(place)}
+                    >
+                      <entry.icon size={16} stroke={1.7} aria-hidden />
+                      <span className="cut">{entry.name}</span>
+                      {entry.note && <span className="cut faint">{entry.note}</span>}
+                      {entry.keys && (
+                        <span className={classes.keys}>
+                          {entry.keys.split(" ").map((key) => (
+                            <kbd key={key}>{key}</kbd>
+                          ))}
+                        </span>
+                      )}
+                    </div>
+                  ),
+              )}
             </div>
           ))}
           {entries.length === 0 && <p className={classes.none}>Nothing fits.</p>}

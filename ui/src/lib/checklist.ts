@@ -4,6 +4,12 @@ import type { ChecklistRow } from "@/api/types";
 import { compact, duration, usd } from "./format";
 import { fixed, upTo } from "./locale";
 
+interface State {
+  label: string;
+  hint: string;
+  tone?: "good" | "bad";
+}
+
 /** A number in the unit of its row. */
 export function amount(value: number | null, unit: string): string {
   if (value === null) return "–";
@@ -13,7 +19,7 @@ export function amount(value: number | null, unit: string): string {
     case "usd":
       return usd(value);
     case "ratio":
-      return `${fixed(value * 100, value > 0 && value < 0.0995 ? 1 : 0)} %`;
+      return `${percent(value * 100)} %`;
     case "count":
       return value < 10 ? upTo(value, 1) : compact(value);
     default:
@@ -21,8 +27,21 @@ export function amount(value: number | null, unit: string): string {
   }
 }
 
+/** Two digits that say something: what lies just past a small threshold must not read like it. */
+function percent(value: number): string {
+  if (value <= 0 || value >= 9.95) return fixed(value);
+  if (value < 0.001) return `<${fixed(0.001, 3)}`;
+  return fixed(value, Math.min(3, Math.max(1, 1 - Math.floor(Math.log10(value)))));
+}
+
+/** How a row stands. One without a threshold is on neither side of it. */
+export const stateOf = (row: Pick<ChecklistRow, "state" | "threshold">): State =>
+  row.state === "ok" && row.threshold === null
+    ? { label: "watched", hint: "It has no threshold: hold it against its 7 days." }
+    : (STATES[row.state] ?? { label: row.state, hint: "" });
+
 /** A state in words, with what to do about it. */
-export const STATES: Record<string, { label: string; hint: string; tone?: "good" | "bad" }> = {
+const STATES: Record<string, State> = {
   ok: { label: "ok", hint: "On the good side of its threshold.", tone: "good" },
   beyond: { label: "beyond", hint: "Beyond its threshold now.", tone: "bad" },
   no_data: { label: "no data", hint: "Nothing of this was seen, or nobody sends it." },

@@ -1,5 +1,15 @@
 import { describe, expect, it } from "vitest";
-import { ago, bytes, compact, count, duration, parse, plural, usd } from "./format";
+import { ago, apart, bytes, compact, count, duration, parse, plural, usd } from "./format";
+
+it("a duration beside its bound does not read like it", () => {
+  expect([apart(60_200, 60_000), apart(59_990, 60_000), apart(60_000, 60_000), apart(61_000, 60_000)]).toEqual([
+    "60.2 s",
+    "59.99 s",
+    "1 m 00 s",
+    "1 m 01 s",
+  ]);
+  expect(apart(null, 60_000)).toBe("–");
+});
 
 describe("duration", () => {
   it.each([

@@ -46,6 +46,17 @@ export function duration(ms: number | null | undefined): string {
   return `${Math.floor(hours / 24)} d ${hours % 24} h`;
 }
 
+/** A duration that lies beside its bound: to the tenth or hundredth of a second where both would read the same and are not. */
+export function apart(ms: number | null | undefined, bound: number): string {
+  const text = duration(ms);
+  if (ms == null || ms === bound || text !== duration(bound)) return text;
+  for (const digits of [1, 2, 3]) {
+    const [exact, other] = [fixed(ms / 1000, digits), fixed(bound / 1000, digits)];
+    if (exact !== other) return `${exact} s`;
+  }
+  return text;
+}
+
 /** US dollars: exact cents when large, enough digits to see something when small, `<$0.0001` below that. */
 export function usd(value: number | null | undefined): string {
   if (value == null) return "–";

@@ -20,8 +20,38 @@ test("evidence is shown as short values, nested ones are left out", () => {
   ).toEqual([
     ["tool name", "search"],
     ["share", "0.123"],
-    ["calls", "12346"],
+    ["calls", "12,346"],
     ["steps", "a, b"],
   ]);
   expect(evidence({ text: "x".repeat(200) })[0]?.[1]).toHaveLength(91);
+});
+
+test("evidence is written as what it is, and not said twice", () => {
+  const slow = { ms: 22079.4, p95_ms: 214.2, tool: "calculate_price" };
+  expect(evidence(slow)).toEqual([
+    ["time", "22.1 s"],
+    ["p95", "214 ms"],
+    ["tool", "calculate_price"],
+  ]);
+  expect(evidence(slow, "`calculate_price` took 22079 ms; 95 % of its calls take 200 ms or less")).toEqual([
+    ["p95", "214 ms"],
+  ]);
+  expect(
+    evidence({ feature: "cost_usd", value: 0.5, times_median: 3.02 }, "3.0 times the median of such runs"),
+  ).toEqual([
+    ["feature", "cost_usd"],
+    ["value", "$0.500"],
+  ]);
+  // A 6 is no part of 16, and a 5 none of 5.9.
+  expect(evidence({ rounds: 6, limit: 5 }, "16 model calls; 5.9 are usual")).toHaveLength(2);
+  expect(evidence({ input_tokens: 12_480, silent_seconds: 90 })).toEqual([
+    ["input tokens", "12.5k"],
+    ["silent", "1 m 30 s"],
+  ]);
+});
+
+test("which issues are listed is in the address", () => {
+  const search = { detector: "loop", severity: "warning", of: "desk" };
+  expect(readIssuesSearch({ ...search, severity: "grave" })).toEqual({ detector: "loop", of: "desk" });
+  expect(readIssuesSearch(search)).toEqual(search);
 });

@@ -1,6 +1,8 @@
 /** What the page of issues shows, and what its URL says. Pure. */
 
-import { digits } from "./locale";
+import { moment } from "./fleet";
+import { compact, count, duration, usd } from "./format";
+import { digits, fixed } from "./locale";
 import { among, compactObject, text } from "./search";
 
 /** Groups of states, with how they are called. */
@@ -17,12 +19,24 @@ export interface IssuesSearch {
   state?: IssueView;
   /** The issue that is opened. */
   issue?: string;
+  detector?: string;
+  severity?: SeverityWord;
+  /** Only of this agent. */
+  of?: string;
 }
+
+export const SEVERITIES = ["critical", "warning", "info"] as const;
+export type SeverityWord = (typeof SEVERITIES)[number];
 
 export function readIssuesSearch(raw: Record<string, unknown>): IssuesSearch {
   const state = ISSUE_VIEWS.find(([value]) => value === raw.state)?.[0];
-  const issue = typeof raw.issue === "string" && raw.issue !== "" ? raw.issue : undefined;
-  return { ...(state && state !== "active" ? { state } : {}), ...(issue ? { issue } : {}) };
+  return compactObject<IssuesSearch>({
+    state: state === "active" ? undefined : state,
+    issue: text(raw.issue),
+    detector: text(raw.detector),
+    severity: among(SEVERITIES, raw.severity),
+    of: text(raw.of),
+  });
 }
 
 /** The states of the API behind a group. */
@@ -37,19 +51,21 @@ export const toolOf = (values: Record<string, unknown>): string | undefined =>
   typeof values.tool === "string" && values.tool !== "" ? values.tool : undefined;
 
 export interface FindingsSearch {
+  /** A distance from now, or a moment. */
   from?: string;
+  to?: string;
   detector?: string;
-  severity?: "info" | "warning" | "critical";
+  severity?: SeverityWord;
   /** Only of this agent. */
   of?: string;
 }
 
 export function readFindingsSearch(raw: Record<string, unknown>): FindingsSearch {
-  const from = text(raw.from);
   return compactObject<FindingsSearch>({
-    from: from && /^\d+[smhdw]$/.test(from) ? from : undefined,
+    from: moment(raw.from),
+    to: moment(raw.to),
     detector: text(raw.detector),
-    severity: among(["info", "warning", "critical"] as const, raw.severity),
+    severity: among(SEVERITIES, raw.severity),
     of: text(raw.of),
   });
 }
@@ -57,20 +73,56 @@ export function readFindingsSearch(raw: Record<string, unknown>): FindingsSearch
 /** Longest value of evidence that is shown in a line. */
 const MOST = 90;
 
-/** Evidence as names and short values; what is nested stays in the API. */
-export function evidence(values: Record<string, unknown>): [string, string][] {
+/** What a value is, by the end of its name, and what that end leaves of the name. */
+const MEASURES: [RegExp, (value: number) => string][] = [
+  [/_?ms$/, duration],
+  [/_?seconds$/, (value) => duration(value * 1000)],
+  [/_?usd$/, usd],
+  [/(?<=tokens)$/, compact],
+];
+
+/** A number as its name has it; `of` is what a plain `value` is of. */
+function figure(name: string, value: number, of?: string): string {
+  const measure = MEASURES.find(([end]) => end.test(name === "value" && of ? of : name))?.[1];
+  return measure ? measure(value) : Math.abs(value) >= 100 ? count(Math.round(value)) : digits(value, 3);
+}
+
+/** The name without its unit, which stands behind the value: `p95 ms` is `p95`, `ms` alone a time. */
+function labelOf(name: string): string {
+  const end = MEASURES.find(([each]) => each.test(name))?.[0];
+  const bare = end ? name.replace(end, "") : name;
+  return (bare || (/usd$/.test(name) ? "cost" : "time")).replaceAll("_", " ");
+}
+
+/** Whether the sentence has the words, not as a part of longer ones. */
+const says = (sentence: string, words: string) =>
+  new RegExp(`(?<![\\w.,])${words.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}(?![\\w]|[.,]\\d)`, "i").test(sentence);
+
+/** A number in the ways in which a sentence may have it. */
+const waysToSay = (value: number, written: string) => [
+  written,
+  String(Math.round(value)),
+  fixed(value, 1),
+  String(value),
+];
+
+/**
+ * Evidence as names and short values, without what the sentence beside it says already; what is nested stays in the API.
+ */
+export function evidence(values: Record<string, unknown>, sentence = ""): [string, string][] {
+  const of = typeof values.feature === "string" ? values.feature : undefined;
   return Object.entries(values).flatMap(([name, value]): [string, string][] => {
+    if (typeof value === "number") {
+      const written = figure(name, value, of);
+      return waysToSay(value, written).some((words) => says(sentence, words)) ? [] : [[labelOf(name), written]];
+    }
     const written =
-      typeof value === "number"
-        ? Math.abs(value) >= 100
-          ? String(Math.round(value))
-          : digits(value, 3)
-        : typeof value === "string" || typeof value === "boolean"
-          ? String(value)
-          : Array.isArray(value) && value.every((each) => typeof each !== "object")
-            ? value.join(", ")
-            : "";
-    if (written === "") return [];
+      typeof value === "string" || typeof value === "boolean"
+        ? String(value)
+        : Array.isArray(value) && value.every((each) => typeof each !== "object")
+          ? value.join(", ")
+          : "";
+    if (written === "" || says(sentence, written) || says(sentence, written.replaceAll("_", " "))) return [];
     return [[name.replaceAll("_", " "), written.length > MOST ? `${written.slice(0, MOST)}…` : written]];
   });
 }

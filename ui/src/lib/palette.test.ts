@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { fits, traceIn } from "./palette";
+import { fits, modKey, traceIn } from "./palette";
 
 it("finds a trace id in whatever was pasted", () => {
   const id = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -12,4 +12,8 @@ it("matches names by the beginnings of their words", () => {
   expect(fits("Send traces", "se tr")).toBe(true);
   expect(fits("Send traces", "runs")).toBe(false);
   expect(fits("Overview", "")).toBe(true);
+});
+
+it("names the key of commands as the keyboard does", () => {
+  expect([modKey("MacIntel"), modKey("Linux x86_64"), modKey("Win32")]).toEqual(["⌘", "Ctrl", "Ctrl"]);
 });

@@ -15,3 +15,6 @@ export function fits(name: string, text: string): boolean {
     .filter(Boolean)
     .every((part) => words.some((word) => word.startsWith(part)) || name.toLowerCase().includes(part));
 }
+
+/** The key that is held with others for commands, as the reader's keyboard has it. */
+export const modKey = (platform: string): string => (/Mac|iPhone|iPad/.test(platform) ? "⌘" : "Ctrl");

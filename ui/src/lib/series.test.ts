@@ -4,14 +4,18 @@ import {
   byKey,
   byQuantile,
   change,
+  courses,
   hitOf,
   lengthMs,
   marksIn,
   type Row,
   rangeMs,
+  settled,
   share,
+  sparkPoints,
   stepFor,
   together,
+  wider,
 } from "./series";
 
 const HOUR = 3_600_000;
@@ -106,6 +110,36 @@ test("a click means the nearest line, and away from all of them the whole time",
   ];
   const at = (y: number) => hitOf(lines, "lines", 0, y, place)?.name;
   expect([at(92), at(44), at(35), at(70), at(5)]).toEqual(["p50", "p95", "p95", undefined, undefined]);
+});
+
+test("a bucket under way has no quantiles yet, unless there is nothing else to show", () => {
+  const time = buckets(START, START + 3 * HOUR, HOUR);
+  const lines = [
+    { name: "p50", values: [10, null, 3] },
+    { name: "p95", values: [null, null, 4] },
+  ];
+  const during = START + 2.5 * HOUR;
+  expect(settled(lines, time, during).map((line) => line.values)).toEqual([
+    [10, null, null],
+    [null, null, 4],
+  ]);
+  expect(settled(lines, time, START + 3 * HOUR)).toBe(lines);
+});
+
+test("each key has its course, without what is under way, and a line through it", () => {
+  const time = buckets(START, START + 3 * HOUR, HOUR);
+  const found = courses([row(0, "a", 4), row(1, "a", 2), row(2, "a", 9), row(1, "b", 1)], time, START + 2.5 * HOUR);
+  expect([...found]).toEqual([
+    ["a", [4, 2]],
+    ["b", [0, 1]],
+  ]);
+  expect(sparkPoints([4, 2, null], 100, 20)).toBe("0,1 50,10 100,19");
+  expect([sparkPoints([4], 100, 20), sparkPoints([0, 0], 100, 20)]).toEqual([undefined, undefined]);
+});
+
+test("zoomed out, a stretch is twice as long around itself, and does not reach beyond now", () => {
+  expect(wider(START, START + 2 * HOUR, START + 9 * HOUR)).toEqual([START - HOUR, START + 3 * HOUR]);
+  expect(wider(START, START + 2 * HOUR, START + 2.5 * HOUR)).toEqual([START - 1.5 * HOUR, START + 2.5 * HOUR]);
 });
 
 test("series together are their sum, and nothing where none has a value", () => {

@@ -58,6 +58,12 @@ const STEPS: [string, number][] = (
   ["10s", "30s", "1m", "2m", "5m", "10m", "15m", "30m", "1h", "2h", "4h", "6h", "12h", "1d", "2d", "7d"] as const
 ).map((text) => [text, lengthMs(text)!]);
 
+/** A stretch twice as long around another, which does not reach beyond now. */
+export function wider(from: number, to: number, now: number): [number, number] {
+  const end = Math.min(to + (to - from) / 2, Math.max(now, to));
+  return [end - 2 * (to - from), end];
+}
+
 /** The smallest step that cuts a stretch into at most `most` buckets. */
 export function stepFor(lengthInMs: number, most = 60): [string, number] {
   return STEPS.find(([, step]) => lengthInMs / step <= most) ?? STEPS.at(-1)!;
@@ -111,6 +117,27 @@ export function byKey(
   return [...named, { name: `${rest.length} ${rest.length === 1 ? "other" : "others"}`, values }];
 }
 
+/** The values of every key over time, a bucket under way left out: of a sum it is the beginning only. */
+export function courses(rows: Row[], time: Buckets, now: number): Map<string, (number | null)[]> {
+  const over = time.starts.filter((start) => start + time.stepMs <= now).length;
+  const all = byKey(rows, time, { most: Number.POSITIVE_INFINITY });
+  return new Map(all.map(({ key = "", values }) => [key, values.slice(0, over)]));
+}
+
+/** A line through values as the points of an SVG; undefined where there is none to draw. */
+export function sparkPoints(values: (number | null)[], width: number, height: number): string | undefined {
+  const most = Math.max(0, ...values.map((value) => value ?? 0));
+  if (values.length < 2 || most === 0) return undefined;
+  const round = (value: number) => Math.round(value * 10) / 10;
+  return values
+    .map((value, at) => [(at / (values.length - 1)) * width, height - 1 - ((value ?? 0) / most) * (height - 2)])
+    .map((point) => point.map(round).join(","))
+    .join(" ");
+}
+
+/** Tools that a chart tells apart; further ones are summed up. */
+export const TOOLS_SHOWN = 14;
+
 /** One series per quantile asked for. */
 export function byQuantile(rows: Row[], time: Buckets, names: string[], shiftMs = 0): Series[] {
   const at = places(time, shiftMs);
@@ -122,6 +149,20 @@ export function byQuantile(rows: Row[], time: Buckets, names: string[], shiftMs 
     }
     return { name, values };
   });
+}
+
+/**
+ * The same lines without the value of a bucket under way: only what was quick has ended in it, so that each would seem to plunge.
+ * Kept where a line has no other value, and where the last bucket is over.
+ */
+export function settled(series: Series[], { starts, stepMs }: Buckets, now: number): Series[] {
+  const last = starts.length - 1;
+  if ((starts[last] ?? 0) + stepMs <= now) return series;
+  return series.map((each) =>
+    each.values.some((value, at) => at !== last && value !== null)
+      ? { ...each, values: each.values.with(last, null) }
+      : each,
+  );
 }
 
 /** Pixels from a line within which a click means the line. */

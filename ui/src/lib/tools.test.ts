@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Row } from "./series";
-import { argumentsOf, argumentsSql, type Called, called, DRIFT, selectionDrift, toolRows } from "./tools";
+import { argumentsOf, argumentsSql, type Called, called, DRIFT, isSlower, selectionDrift, toolRows } from "./tools";
 
 const row = (name: string, count: number, value = count): Row => ({
   time: null,
@@ -53,6 +53,26 @@ test("a mix that stays has not moved, one that changes has by the calls that wen
 
 test("too few calls say nothing", () => {
   expect(selectionDrift(mix([["a", 3]], [["b", 500]]))).toBeUndefined();
+});
+
+test("failures that were not told are not none", () => {
+  const [row] = toolRows([{ time: null, by: ["a"], count: 5, value: 5, quantiles: [] }], undefined, [], []);
+  expect([row?.errors, row?.errorsBefore]).toEqual([null, 0]);
+});
+
+test("of many tools more calls are needed, on either side", () => {
+  const many = (each: number): [string, number][] => Array.from({ length: 39 }, (_, at) => [`tool${at}`, each]);
+  expect(selectionDrift(mix(many(400), many(3)))).toBeUndefined();
+  expect(selectionDrift(mix(many(400), many(10)))).toBeCloseTo(0);
+});
+
+test("a tool is slower only where both sides have calls enough to say", () => {
+  const slower = { ...mix([["a", 50]], [["a", 50]])[0]!, p95: 900, p95Before: 300 };
+  expect(isSlower(slower)).toBe(true);
+  expect(isSlower({ ...slower, callsBefore: 6 })).toBe(false);
+  expect(isSlower({ ...slower, calls: 6 })).toBe(false);
+  expect(isSlower({ ...slower, p95: 420 })).toBe(false);
+  expect(isSlower({ ...slower, p95: 90, p95Before: 45 })).toBe(false);
 });
 
 test("a tool that is no longer called is still listed", () => {

@@ -31,22 +31,30 @@ export function readToolsSearch(raw: Record<string, unknown>): ToolsSearch {
 export interface ToolRow {
   name: string;
   calls: number;
-  errors: number;
+  /** Null where it is not known. */
+  errors: number | null;
   p50: number | null;
   p95: number | null;
   /** 95th percentile before. */
   p95Before: number | null;
   callsBefore: number;
-  errorsBefore: number;
+  errorsBefore: number | null;
   /** Share of all calls of tools, of 1; null where nothing was called. */
   share: number | null;
   shareBefore: number | null;
 }
 
 /** Rows of aggregates by tool, put together. */
-export function toolRows(now: Row[], errors: Row[], before: Row[], errorsBefore: Row[]): ToolRow[] {
+export function toolRows(
+  now: Row[],
+  errors: Row[] | undefined,
+  before: Row[],
+  errorsBefore: Row[] | undefined,
+): ToolRow[] {
   const named = (rows: Row[]) => new Map(rows.flatMap((row) => (row.by[0] ? [[row.by[0], row] as const] : [])));
-  const [ours, failed, theirs, failedBefore] = [named(now), named(errors), named(before), named(errorsBefore)];
+  const [ours, theirs] = [named(now), named(before)];
+  // A tool that is not among the failed has no failure, but only where that was answered.
+  const [failed, failedBefore] = [errors && named(errors), errorsBefore && named(errorsBefore)];
   const sum = (rows: Map<string, Row>) => [...rows.values()].reduce((all, row) => all + row.count, 0);
   const [all, allBefore] = [sum(ours), sum(theirs)];
   return [...new Set([...ours.keys(), ...theirs.keys()])].map((name) => {
@@ -54,20 +62,21 @@ export function toolRows(now: Row[], errors: Row[], before: Row[], errorsBefore:
     return {
       name,
       calls: row?.count ?? 0,
-      errors: failed.get(name)?.value ?? 0,
+      errors: failed ? (failed.get(name)?.value ?? 0) : null,
       p50: row?.quantiles[0] ?? null,
       p95: row?.quantiles[1] ?? null,
       p95Before: old?.quantiles[1] ?? null,
       callsBefore: old?.count ?? 0,
-      errorsBefore: failedBefore.get(name)?.value ?? 0,
+      errorsBefore: failedBefore ? (failedBefore.get(name)?.value ?? 0) : null,
       share: all > 0 ? (row?.count ?? 0) / all : null,
       shareBefore: allBefore > 0 ? (old?.count ?? 0) / allBefore : null,
     };
   });
 }
 
-/** Calls on either side below which a mix says nothing. */
+/** Calls on either side below which a mix says nothing: of many tools, chance alone moves more. */
 const LEAST_CALLS = 30;
+const LEAST_CALLS_A_TOOL = 10;
 
 /**
  * How far the choice of tools moved: the share of calls that went to another tool than before (total variation), of 1.
@@ -76,9 +85,21 @@ const LEAST_CALLS = 30;
 export function selectionDrift(rows: ToolRow[]): number | undefined {
   const calls = rows.reduce((sum, row) => sum + row.calls, 0);
   const before = rows.reduce((sum, row) => sum + row.callsBefore, 0);
-  if (calls < LEAST_CALLS || before < LEAST_CALLS) return undefined;
+  const least = Math.max(LEAST_CALLS, rows.length * LEAST_CALLS_A_TOOL);
+  if (calls < least || before < least) return undefined;
   return rows.reduce((sum, row) => sum + Math.abs((row.share ?? 0) - (row.shareBefore ?? 0)), 0) / 2;
 }
+
+/** Calls on either side below which a 95th percentile is the word of one call. */
+const LEAST_OF_P95 = 20;
+
+/** Half as slow again as before, and by more than a person notices. */
+export const isSlower = ({ p95, p95Before, calls, callsBefore }: ToolRow): boolean =>
+  p95 !== null &&
+  p95Before !== null &&
+  Math.min(calls, callsBefore) >= LEAST_OF_P95 &&
+  p95 > p95Before * 1.5 &&
+  p95 - p95Before > 50;
 
 /** From this share on the choice of tools has moved: a tenth of all calls. */
 export const DRIFT = 0.1;

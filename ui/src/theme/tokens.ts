@@ -146,7 +146,7 @@ export const day: Palette = {
     other: "#67635c",
   },
   okFill: "#2a9d6c",
-  warnFill: "#ba8c00",
+  warnFill: "#b48700",
   errorFill: "#dc4a4f",
   runningFill: "#c9821b",
   fills: {

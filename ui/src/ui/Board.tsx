@@ -120,6 +120,8 @@ export interface Column<T> {
   /** Takes the space that is left, and cuts what does not fit. */
   wide?: boolean;
   tone?: (row: T) => Tone | undefined;
+  /** Left out where there is no room for all: what it says is the least. */
+  roomy?: boolean;
 }
 
 interface TableProps<T> {
@@ -164,6 +166,7 @@ export function Table<T>({ label, columns, rows, rowKey, sort, onSort, selected,
                 scope="col"
                 data-left={column.left || undefined}
                 data-wide={column.wide || undefined}
+                data-roomy={column.roomy || undefined}
                 aria-sort={column.sort && onSort ? order(column) : undefined}
               >
                 {column.sort && onSort ? (
@@ -193,6 +196,7 @@ export function Table<T>({ label, columns, rows, rowKey, sort, onSort, selected,
                 const look = {
                   "data-left": column.left || undefined,
                   "data-wide": column.wide || undefined,
+                  "data-roomy": column.roomy || undefined,
                   "data-tone": column.tone?.(row),
                 };
                 return at === 0 ? (

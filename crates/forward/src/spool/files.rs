@@ -46,7 +46,7 @@ pub(super) fn begin(dir: &Path, segments: &mut VecDeque<Segment>, tail: Place) -
     Ok((file, Place { offset: tail.offset + MAGIC.len() as u64, number: tail.number }))
 }
 
-/// The files there are, in order.
+/// The files there are, in order. One that does not begin as ours do is set aside under another name, never read and never cut.
 pub(super) fn list(dir: &Path) -> io::Result<VecDeque<Segment>> {
     let mut segments = Vec::new();
     for entry in fs::read_dir(dir)? {
@@ -55,6 +55,10 @@ pub(super) fn list(dir: &Path) -> io::Result<VecDeque<Segment>> {
         let Some(numbers) = name.to_str().and_then(|name| name.strip_suffix(".spool")) else { continue };
         let Some((offset, number)) = numbers.split_once('-') else { continue };
         if let (Ok(offset), Ok(number)) = (offset.parse(), number.parse()) {
+            if !is_ours(&entry.path())? {
+                set_aside(&entry.path())?;
+                continue;
+            }
             segments.push(Segment { first: Place { offset, number }, length: entry.metadata()?.len() });
         }
     }
@@ -62,14 +66,38 @@ pub(super) fn list(dir: &Path) -> io::Result<VecDeque<Segment>> {
     Ok(segments.into())
 }
 
+/// Whether a file begins with [`MAGIC`], as far as its beginning is there: a crash may leave a part of it, or zeros for its bytes.
+fn is_ours(path: &Path) -> io::Result<bool> {
+    let mut start = Vec::with_capacity(MAGIC.len());
+    File::open(path)?.take(MAGIC.len() as u64).read_to_end(&mut start)?;
+    Ok(MAGIC.starts_with(&start) || start.iter().all(|byte| *byte == 0))
+}
+
+/// Gives a file that is not ours a name that nothing looks for.
+fn set_aside(path: &Path) -> io::Result<()> {
+    let free = |number: u32| {
+        let suffix = if number == 0 { "foreign".to_owned() } else { format!("foreign-{number}") };
+        Some(path.with_extension(suffix)).filter(|free| !free.exists())
+    };
+    // As many names as there are numbers: one is free.
+    let aside = (0..=u32::MAX).find_map(free).ok_or_else(|| io::Error::other("no name is free"))?;
+    tracing::error!(
+        path = %path.display(), aside = %aside.display(),
+        "a file of the forward queue does not begin as this version writes it (another version, another program, or damage): \
+         set aside, its requests are not passed on"
+    );
+    fs::rename(path, aside)
+}
+
 /// Finds the end of the last file and cuts off what is behind it.
 pub(super) fn recover(dir: &Path, last: &mut Segment) -> io::Result<Place> {
     let file = OpenOptions::new().read(true).write(true).open(path(dir, last.first))?;
     if last.length < MAGIC.len() as u64 {
         file.set_len(0)?;
-        file.write_all_at(MAGIC, 0)?;
         last.length = MAGIC.len() as u64;
     }
+    // A crash may have left another beginning than was written; this is ours.
+    file.write_all_at(MAGIC, 0)?;
     let mut place = last.first;
     while let Found::Record(_, next) = read(dir, *last, place)? {
         place = next;

@@ -129,6 +129,40 @@ fn damage_costs_the_rest_of_its_file_and_is_counted() {
 }
 
 #[test]
+fn a_file_that_begins_otherwise_is_set_aside_whole_and_the_rest_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let spool = open(dir.path(), 1 << 40);
+    (0..30).for_each(|number| append(&spool, &record(number, 1 << 20)));
+    drop(spool);
+    // A newer version wrote the second file and the last one.
+    let all = files(dir.path());
+    let foreign = [&all[1], &all[all.len() - 1]];
+    let change = |path: &Path| {
+        let mut bytes = fs::read(path).unwrap();
+        bytes[..8].copy_from_slice(b"TWNYFWD2");
+        fs::write(path, &bytes).unwrap();
+        bytes
+    };
+    let written = foreign.map(|path| change(path));
+    let spool = open(dir.path(), 1 << 40);
+    for (path, bytes) in foreign.iter().zip(&written) {
+        assert!(!path.exists(), "{}", path.display());
+        assert_eq!(&fs::read(path.with_extension("foreign")).unwrap(), bytes);
+    }
+    append(&spool, &record(99, 10));
+    let got = drain(&spool, 0);
+    assert_eq!((got.first(), got.last()), (Some(&0), Some(&99)));
+    assert!(got.len() < 31 && got.is_sorted(), "{got:?}");
+    assert!(spool.backlog(0).damaged > 0, "what lies between is counted");
+    drop(spool);
+    // One that comes again by the same name takes no other's place.
+    fs::write(foreign[0], b"something else").unwrap();
+    drop(open(dir.path(), 1 << 40));
+    assert_eq!(fs::read(foreign[0].with_extension("foreign-1")).unwrap(), b"something else");
+    assert_eq!(&fs::read(foreign[0].with_extension("foreign")).unwrap(), &written[0]);
+}
+
+#[test]
 fn a_destination_too_far_behind_loses_the_oldest_and_no_other_does() {
     let dir = tempfile::tempdir().unwrap();
     let readers = [Reader { name: "slow".into(), bound: 4 << 20 }, Reader { name: "b".into(), bound: 1 << 40 }];

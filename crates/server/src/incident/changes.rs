@@ -2,6 +2,7 @@
 
 use model::{Timestamp, TraceId};
 use signals::changes::Part;
+use signals::changes::models::{self, Sight, Told};
 use signals::detect::text::fingerprint;
 use state::rusqlite::{Connection, Result, Row, Transaction, params};
 
@@ -176,18 +177,36 @@ fn values(connection: &Connection, project: &str) -> Result<Vec<Value>> {
     query.query_map([project], read)?.collect()
 }
 
-/// Every value but the first of each part is a change: of the first, nobody knows what was before.
+/// Every value but the first of each part is a change: of the first, nobody knows what was before. Names of models are looked at together,
+/// however they were seen.
 fn seen(connection: &Connection, project: &str) -> Result<Vec<Change>> {
     let values = values(connection, project)?;
-    let of = |value: &Value| (value.environment.clone(), value.agent.clone(), value.part, value.name.clone());
+    let name = |value: &Value| if value.part == Part::Model { String::new() } else { value.name.clone() };
+    let of = |value: &Value| (value.environment.clone(), value.agent.clone(), value.part, name(value));
     let mut found = Vec::new();
     for group in values.chunk_by(|a, b| of(a) == of(b)) {
-        if group.len() as i64 >= SEEN_VALUES_MAX {
+        let full = |group: &[Value]| group.len() as i64 >= SEEN_VALUES_MAX;
+        if group.chunk_by(|a, b| a.name == b.name).any(full) {
             continue;
         }
-        found.extend(group.windows(2).map(|pair| change(&pair[0], &pair[1])));
+        if group[0].part == Part::Model {
+            found.extend(of_models(group));
+        } else {
+            found.extend(group.windows(2).map(|pair| change(&pair[0], &pair[1])));
+        }
     }
     Ok(found)
+}
+
+/// Changes among the models of one agent.
+fn of_models(group: &[Value]) -> Vec<Change> {
+    let mut group: Vec<&Value> = group.iter().collect();
+    group.sort_by(|a, b| (a.at, &a.value, &a.name).cmp(&(b.at, &b.value, &b.name)));
+    let mut sights = Vec::with_capacity(group.len());
+    for Value { name, value, detail, at, .. } in group.iter().copied() {
+        sights.push(Sight { told: Told::from_word(name), name: value, answer: detail, at: *at });
+    }
+    models::changes(&sights).into_iter().map(|(before, now)| change(group[before], group[now])).collect()
 }
 
 fn change(before: &Value, now: &Value) -> Change {
@@ -198,7 +217,9 @@ fn change(before: &Value, now: &Value) -> Change {
         Part::Prompt => format!("new prompt `{}` {} (before: {})", now.name, now.value, before.value),
         Part::Tools => tools(&before.detail, &now.detail),
     };
-    let key = [now.environment.as_str(), &now.agent, now.part.as_str(), &now.name, &now.value];
+    // How a model was seen is no part of its id, which stays what it was where an earlier program saw it.
+    let name = if now.part == Part::Model { "" } else { now.name.as_str() };
+    let key = [now.environment.as_str(), &now.agent, now.part.as_str(), name, &now.value];
     Change {
         id: format!("seen-{}", fingerprint(&key)),
         at: now.at,

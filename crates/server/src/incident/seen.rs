@@ -1,7 +1,8 @@
 //! Remembers of what agents were made when, so that a new version, model, prompt or tool shows as a change.
 //!
 //! Only first and last sight of each value are kept. Which of them are changes is asked when somebody looks (`changes.rs`), so it makes
-//! no difference in which order runs arrive.
+//! no difference in which order runs arrive. The name of a model's row says how it was seen (`signals::changes::models::Told`): those
+//! that answered are kept apart from aliases that others answered to. Rows of earlier programs have no name, and hold both.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -99,6 +100,7 @@ fn note(tx: &Transaction<'_>, case: &Case<'_>, seen: Seen, known: &mut Known) ->
         "INSERT INTO incident_seen VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9)
          ON CONFLICT DO UPDATE SET
             trace = CASE WHEN excluded.first_at < first_at THEN excluded.trace ELSE trace END,
+            detail = CASE WHEN excluded.first_at < first_at THEN excluded.detail ELSE detail END,
             first_at = min(first_at, excluded.first_at), last_at = max(last_at, excluded.last_at)",
     )?
     .execute(params![

@@ -1,5 +1,6 @@
 //! Changes, incidents and brakes over the API.
 
+use opentelemetry_proto::tonic::trace::v1::{Status, status::StatusCode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -110,7 +111,8 @@ fn a_drift_begins_with_its_first_run_and_hits_every_run_since() {
     assert_eq!((&page["hit"]["runs"], &page["hit"]["users"]), (&json!(ALL - BEFORE), &json!(2)));
     // What else went wrong in any of them, not only in the one that made it certain.
     let related = page["related"].as_array().unwrap();
-    let loops: Vec<&Value> = related.iter().filter(|it| it["issue"]["detector"] == "loop").map(|it| &it["runs"]).collect();
+    let loops: Vec<&Value> =
+        related.iter().filter(|it| it["issue"]["detector"] == "loop").map(|it| &it["runs"]).collect();
     assert_eq!(loops, [1], "{related:#?}");
     let csv = server.get(&format!("/api/v1/incidents/{fingerprint}/runs.csv")).ok().text();
     let lines: Vec<&str> = csv.lines().skip(1).collect();
@@ -209,4 +211,74 @@ fn a_brake_answers_the_budget_check_until_it_is_taken_off_also_after_a_restart()
     let audit = second.get("/api/v1/audit").ok().json();
     let actions: Vec<&Value> = audit["entries"].as_array().unwrap().iter().map(|entry| &entry["action"]).collect();
     assert!(actions.contains(&&json!("brake.on")) && actions.contains(&&json!("brake.off")), "{actions:?}");
+}
+
+/// A run whose calls ask for `asked`, one for each `answer`; where that is empty the call fails.
+fn asking(trace: u8, asked: &str, answers: &[&str]) -> Vec<u8> {
+    let agent = vec![attribute("gen_ai.operation.name", "invoke_agent"), attribute("gen_ai.agent.name", "refunds")];
+    let mut spans = vec![span(trace, 1, 0, "refunds", agent)];
+    for (at, answer) in (2..).zip(answers) {
+        let mut call = span(
+            trace,
+            at,
+            1,
+            "chat",
+            vec![
+                attribute("gen_ai.operation.name", "chat"),
+                attribute("gen_ai.provider.name", "openai"),
+                attribute("gen_ai.request.model", asked),
+            ],
+        );
+        if answer.is_empty() {
+            call.status = Some(Status { code: StatusCode::Error as i32, message: "overloaded".into() });
+        } else {
+            call.attributes.extend([
+                attribute("gen_ai.response.model", answer),
+                count("gen_ai.usage.input_tokens", 100),
+                count("gen_ai.usage.output_tokens", 10),
+            ]);
+        }
+        spans.push(call);
+    }
+    request("refunds", spans)
+}
+
+#[test]
+fn a_failed_call_shows_no_model_and_an_alias_is_none_beside_what_answers_to_it() {
+    let first = server(TempDir::new().unwrap());
+    let dated = "gpt-5.1-2025-11-13";
+    first.post_proto("/v1/traces", &asking(1, "gpt-5.1", &[dated])).ok();
+    first.post_proto("/v1/traces", &asking(2, "gpt-5.1", &["", dated])).ok();
+    first.post_proto("/v1/traces", &asking(3, "gpt-5.1", &[""])).ok();
+    first.post_proto("/v1/traces", &asking(4, "gpt-5.1", &["gpt-5.1"])).ok();
+    first.post_proto("/v1/traces", &asking(5, "claude-opus-4", &["claude-opus-4"])).ok();
+    let models = |server: &Server| {
+        let all = server.until("/api/v1/changes?kind=model", |all| all["changes"][0].is_object());
+        let changes = all["changes"].as_array().unwrap().iter();
+        changes.map(|change| change["title"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    // What is seen of a run is kept together with the calls it adds to the graph.
+    let graph = first.until("/api/v1/agents?from=2000-01-01", |graph| graph["agents"][0]["runs"] == 5);
+    assert_eq!(models(&first), [format!("new model claude-opus-4 (before: {dated})")]);
+
+    // The failed call counts at the model that answers where it was made, and at the one asked for where none did.
+    let calls = |model: &str| {
+        let edge = graph["edges"].as_array().unwrap().iter().find(|edge| edge["callee"] == model).unwrap();
+        (edge["calls"].as_u64().unwrap(), edge["errors"].as_u64().unwrap())
+    };
+    assert_eq!((calls(dated), calls("gpt-5.1"), calls("claude-opus-4")), ((3, 1), (2, 1), (1, 0)));
+
+    // What an earlier program kept has both under no name.
+    let dir = first.stop();
+    let old = state::rusqlite::Connection::open(dir.path().join("data/state.sqlite")).unwrap();
+    let insert =
+        "INSERT INTO incident_seen SELECT project, environment, agent, part, '', ?1, '', first_at + ?2, last_at, trace
+        FROM incident_seen WHERE part = 'model' AND name = 'answered' AND value = ?3";
+    for (value, later) in [("gpt-5.1", 1_000_000), ("gpt-4.1", -2_000_000), (dated, 0)] {
+        assert_eq!(old.execute(insert, (value, later, dated)).unwrap(), 1);
+    }
+    drop(old);
+    let expected =
+        [format!("new model claude-opus-4 (before: {dated})"), format!("new model {dated} (before: gpt-4.1)")];
+    assert_eq!(models(&server(dir)), expected);
 }

@@ -44,6 +44,41 @@ pub(crate) fn verify(disk: &dyn Disk, directory: &Path) -> Result<Vec<Verified>,
     Ok(files)
 }
 
+/// Whether every request past `flushed` has a tag that `reads` knows; an error that names the first that has not.
+pub(crate) fn all_can_be_read(
+    disk: &dyn Disk,
+    directory: &Path,
+    flushed: u64,
+    reads: fn(u32) -> bool,
+) -> Result<(), StoreError> {
+    let names = disk.list(directory).map_err(|error| StoreError::io("list", directory, error))?;
+    for (name, _) in names.into_iter().filter(|(name, _)| name.ends_with(".log")) {
+        let path = directory.join(name);
+        let bytes = Bytes::from(disk.read(&path).map_err(|error| StoreError::io("read", &path, error))?);
+        let (mut at, mut last) = match record::read_header(&bytes) {
+            Header::Known(first) => (record::HEADER_BYTES, first.saturating_sub(1)),
+            Header::Newer(version) => {
+                let (found, known) = (version.into(), record::VERSION.into());
+                return Err(StoreError::NewerFormat { what: path.display().to_string(), found, known });
+            }
+            Header::Invalid => (0, 0),
+        };
+        while at < bytes.len() {
+            if let Some((entry, next)) = record::read(&bytes, at) {
+                if entry.sequence > flushed && !reads(entry.tag) {
+                    return Err(StoreError::UnknownTag { path, sequence: entry.sequence, tag: entry.tag });
+                }
+                (at, last) = (next, entry.sequence);
+                continue;
+            }
+            // Damage is for whoever replays it.
+            let Some(next) = record::resume(&bytes, at, last) else { break };
+            at = next;
+        }
+    }
+    Ok(())
+}
+
 fn file(name: String, bytes: &Bytes, is_last: bool) -> Result<Verified, StoreError> {
     let mut verified =
         Verified { name, bytes: bytes.len() as u64, records: 0, first: None, last: None, damaged: Vec::new(), torn: 0 };

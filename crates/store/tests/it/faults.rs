@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 
 use crate::common::mortal::{MortalDisk, open_on};
 use crate::common::*;
-use store::{CommitError, Counts, RunResolver, Settings, Store, Table};
+use store::{CommitError, Counts, RunResolver, Settings, Store, StoreError, Table};
 
 /// A store that reads what is in its directory or bucket, and no copy of it.
 async fn open(data: &Path, clock: &Arc<TestClock>) -> Store {
@@ -238,6 +238,48 @@ async fn what_a_newer_program_wrote_is_refused_with_a_sentence_and_left_alone() 
     let error = opened.err().unwrap().to_string();
     assert!(error.contains("version 99") && error.contains("use a newer Tawny"), "{error}");
     assert_eq!(fs::read(&catalog).unwrap(), before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_of_a_sort_that_is_not_known_is_left_to_the_program_that_wrote_it() {
+    fn older(tag: u32) -> bool {
+        tag < 2
+    }
+    let data = tempfile::tempdir().unwrap();
+    let clock = TestClock::new();
+    let store = open(data.path(), &clock).await;
+    for tag in [0, 1, 2] {
+        store.commit(entry(tag, &[Sent::new(tag.into(), 1)], &clock)).await.unwrap();
+    }
+    drop(store);
+    // An end that replaying would cut off.
+    let wal = || {
+        let mut files: Vec<PathBuf> =
+            fs::read_dir(data.path().join("wal")).unwrap().map(|file| file.unwrap().path()).collect();
+        files.sort();
+        files.into_iter().map(|path| (fs::read(&path).unwrap(), path)).collect::<Vec<_>>()
+    };
+    let (mut torn, last) = wal().pop().unwrap();
+    torn.extend_from_slice(&[7; 30]);
+    fs::write(&last, &torn).unwrap();
+    let before = wal();
+    for _ in 0..2 {
+        let settings = Settings { reads: Some(older), ..settings(data.path()) };
+        let opened = Store::open(settings, clock.clone(), Arc::new(CountingResolver), replay()).await;
+        let error = opened.err().unwrap();
+        assert!(matches!(error, StoreError::UnknownTag { tag: 2, .. }), "{error}");
+        let words = error.to_string();
+        assert!(words.contains("0x00000002") && words.contains("newer Tawny"), "{words}");
+        assert_eq!(wal(), before);
+        assert!(!data.path().join("quarantine").exists());
+    }
+    let store = open(data.path(), &clock).await;
+    assert_eq!(spans(&store).await.len(), 3);
+    store.flush().await.unwrap();
+    drop(store);
+    // What is in segments is not read from the log any more.
+    let store = open_with(Settings { reads: Some(older), ..settings(data.path()) }, &clock).await;
+    assert_eq!(spans(&store).await.len(), 3);
 }
 
 /// Two tellings of one call: the first counts.

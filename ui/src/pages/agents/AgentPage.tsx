@@ -1,16 +1,18 @@
 /** One agent: how it does, what it calls and who calls it, its versions with what changed between them. */
 
 import { Button } from "@mantine/core";
+import { useMediaQuery } from "@mantine/hooks";
 import { IconChartBar, IconRoute } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
 import { useMemo } from "react";
 import { agentChangesQuery, agentsQuery, sqlQuery } from "@/api/fleet";
-import { costsQuery } from "@/api/money";
+import { costsQuery, MONEY_REFRESH_MS } from "@/api/money";
 import type { Change } from "@/api/types";
 import { type AgentSearch, ends, FLEET_FROM, shownWays, type Version, versions, versionsSql } from "@/lib/fleet";
 import { compact, duration, plural, usd } from "@/lib/format";
 import { fixed } from "@/lib/locale";
+import { BrakeStrip } from "@/pages/incident/BrakeStrip";
 import { BoardPage, BoardPanel, type Column, Figure, Figures, Grid, Table } from "@/ui/Board";
 import { ErrorState, SkeletonRows } from "@/ui/States";
 import { Ago } from "@/ui/Time";
@@ -30,11 +32,14 @@ export function AgentPage() {
   useTitle(name);
   const now = useNow();
   const { from, to } = ends(search.from ?? FLEET_FROM, search.to, now);
-  const query = useQuery(
-    agentsQuery({ from, to, ...(search.environment?.[0] ? { environment: search.environment[0] } : {}) }),
-  );
-  const cost = useQuery(costsQuery({ by: "agent", from, to }));
-  const found = useQuery(sqlQuery(versionsSql(name, { from, to })));
+  const refetchInterval = search.to ? (false as const) : MONEY_REFRESH_MS;
+  const query = useQuery({
+    ...agentsQuery({ from, to, ...(search.environment?.[0] ? { environment: search.environment[0] } : {}) }),
+    refetchInterval,
+  });
+  const cost = useQuery({ ...costsQuery({ by: "agent", from, to }), refetchInterval });
+  const found = useQuery({ ...sqlQuery(versionsSql(name, { from, to })), refetchInterval });
+  const narrow = useMediaQuery("(max-width: 760px)", undefined, { getInitialValueInEffect: false });
   const list = useMemo(() => versions(found.data?.rows ?? []), [found.data]);
   const change = (more: Partial<AgentSearch>) =>
     void navigate({ search: (before) => ({ ...before, ...more }), replace: true });
@@ -46,6 +51,10 @@ export function AgentPage() {
     (edge) => edge.caller === name || (edge.kind === "agent" && edge.callee === name),
   );
   const chosen = list.find((each) => each.version === search.version?.[0]);
+  const known = query.data !== undefined;
+  /** A number once it is known: what is still asked for is no dash, and what failed no zero. */
+  const told = (asked: { isPending: boolean }, value: () => string) => (asked.isPending ? "…" : value());
+  const failure = <ErrorState error={query.error} what="its calls" onRetry={() => void query.refetch()} />;
   const at = chosen ? list.indexOf(chosen) : -1;
   const against = list.find((each) => each.version === search.against) ?? list[at + 1];
 
@@ -85,19 +94,26 @@ export function AgentPage() {
           Its charts
         </Button>
       </div>
+      <BrakeStrip agent={name} />
       <Figures label={`Figures of ${name}`}>
         <Figure
           name="Entered"
-          value={compact(entered?.calls)}
+          value={told(query, () => compact(entered?.calls))}
           note={agent ? `leads ${plural(agent.runs, "run")}` : ""}
         />
         <Figure
           name="Failed"
-          value={entered && entered.calls > 0 ? `${fixed((entered.errors / entered.calls) * 100, 1)} %` : "–"}
+          value={told(query, () =>
+            entered && entered.calls > 0 ? `${fixed((entered.errors / entered.calls) * 100, 1)} %` : "–",
+          )}
           tone={entered && entered.errors > entered.calls * 0.02 ? "bad" : undefined}
           note={entered ? `${compact(entered.errors)} times` : ""}
         />
-        <Figure name="p95" value={duration(entered?.p95_ms)} note={`p50 ${duration(entered?.p50_ms)}`} />
+        <Figure
+          name="p95"
+          value={told(query, () => duration(entered?.p95_ms))}
+          note={entered ? `p50 ${duration(entered.p50_ms)}` : ""}
+        />
         <Figure
           name="Own cost"
           value={
@@ -106,15 +122,15 @@ export function AgentPage() {
               search={{ agent: [name], by: "user", from: search.from, to: search.to }}
               title="Who spends it"
             >
-              {usd(money?.cost_usd)}
+              {told(cost, () => usd(money?.cost_usd))}
             </Link>
           }
           note={money?.delegated_usd ? `${usd(money.delegated_usd)} delegated` : "who spends it: click"}
         />
         <Figure
           name="Calls"
-          value={compact(agent?.called.llm ?? 0)}
-          note={`of models; ${compact(agent?.called.tool ?? 0)} of tools`}
+          value={told(query, () => (known ? compact(agent?.called.llm ?? 0) : "–"))}
+          note={known ? `of models; ${compact(agent?.called.tool ?? 0)} of tools` : ""}
         />
       </Figures>
       <Grid>
@@ -147,18 +163,27 @@ export function AgentPage() {
           />
         )}
         <Seen agent={name} range={{ from, to }} />
-        <BoardPanel title="What it calls, and who calls it" about="Over all settled runs of the time.">
-          {query.isPending ? <SkeletonRows rows={5} /> : <Graph ways={ways} />}
-        </BoardPanel>
+        {/* A graph of many columns says nothing on a phone; the table has all of it. */}
+        {!narrow && (
+          <BoardPanel title="What it calls, and who calls it" about="Over all settled runs of the time.">
+            {query.isPending ? <SkeletonRows rows={5} /> : known ? <Graph ways={ways} /> : failure}
+          </BoardPanel>
+        )}
         <BoardPanel title="Calls">
-          <Table
-            label="Calls"
-            columns={WAYS}
-            rows={edges}
-            rowKey={wayKey}
-            sort="-calls"
-            empty="It called nothing in this time."
-          />
+          {query.isPending ? (
+            <SkeletonRows rows={5} />
+          ) : known ? (
+            <Table
+              label="Calls"
+              columns={WAYS}
+              rows={edges}
+              rowKey={wayKey}
+              sort="-calls"
+              empty="It called nothing in this time."
+            />
+          ) : (
+            failure
+          )}
         </BoardPanel>
       </Grid>
     </BoardPage>

@@ -1,6 +1,7 @@
 /** The agents that telemetry tells of: how busy, how well, how dear each is, and who calls whom. */
 
 import { SegmentedControl } from "@mantine/core";
+import { useMediaQuery } from "@mantine/hooks";
 import { IconFeather } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
@@ -41,6 +42,20 @@ export function AgentsPage() {
   const ways = useMemo(() => shownWays(query.data?.edges ?? [], search.show), [query.data, search.show]);
   const cost = (name: string) => costs.data?.rows.find((row) => row.by[0] === name)?.cost_usd;
   const agents = query.data?.agents ?? [];
+  const narrow = useMediaQuery("(max-width: 760px)", undefined, { getInitialValueInEffect: false });
+  const drawn = (
+    <SegmentedControl
+      size="xs"
+      aria-label="What is drawn"
+      value={search.show ?? "tools"}
+      onChange={(show) => change({ show: show === "tools" ? undefined : (show as FleetSearch["show"]) })}
+      data={[
+        { value: "agents", label: "Agents" },
+        { value: "tools", label: "and tools" },
+        { value: "all", label: "and models" },
+      ]}
+    />
+  );
 
   return (
     <BoardPage
@@ -84,26 +99,21 @@ export function AgentsPage() {
               onSort={(order) => change({ order })}
             />
           </BoardPanel>
+          {/* A graph of many columns says nothing on a phone; the table has all of it. */}
+          {!narrow && (
+            <BoardPanel
+              title="Who calls whom"
+              about="Over all settled runs of the time, not of one. A way is as wide as it is busy, and red where one call in a hundred or more fails."
+              tools={drawn}
+            >
+              <Graph ways={ways} />
+            </BoardPanel>
+          )}
           <BoardPanel
-            title="Who calls whom"
-            about="Over all settled runs of the time, not of one. A way is as wide as it is busy, and red where one call in a hundred or more fails."
-            tools={
-              <SegmentedControl
-                size="xs"
-                aria-label="What is drawn"
-                value={search.show ?? "tools"}
-                onChange={(show) => change({ show: show === "tools" ? undefined : (show as FleetSearch["show"]) })}
-                data={[
-                  { value: "agents", label: "Agents" },
-                  { value: "tools", label: "and tools" },
-                  { value: "all", label: "and models" },
-                ]}
-              />
-            }
+            title="Calls"
+            about="Who calls whom, every way of it: what it takes and how often it fails."
+            tools={narrow && drawn}
           >
-            <Graph ways={ways} />
-          </BoardPanel>
-          <BoardPanel title="Calls" about="The graph in words, with every way: what it takes and how often it fails.">
             <Table label="Calls" columns={WAYS} rows={ways as AgentEdge[]} rowKey={wayKey} sort="-calls" />
           </BoardPanel>
         </Grid>

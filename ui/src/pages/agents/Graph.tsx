@@ -12,6 +12,10 @@ import classes from "./Graph.module.css";
 /** Where the name in a node begins, and the room that its count takes. */
 const NAME_X = 26;
 const COUNT_WIDTH = 42;
+/** Narrower than that it scrolls: words could not be read. */
+const LEAST_SCALE = 0.75;
+/** A graph of more than 25 rows has a window of its own. */
+const TALL = 25 * 46;
 /** Failures from this share on are worth a word and a colour; from the second on they are an alarm. */
 const ERRORS = 0.02;
 const ALARM = 0.1;
@@ -47,11 +51,17 @@ export function Graph({ ways }: { ways: Way[] }) {
     <section
       ref={box}
       className={classes.box}
+      data-tall={drawing.height > TALL || undefined}
       // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reached by the keyboard
       tabIndex={0}
       aria-label="Graph of agents; the same in words is in the table of calls"
     >
-      <svg width={drawing.width} height={drawing.height} role="group" aria-label="Graph of agents">
+      <svg
+        viewBox={`0 0 ${drawing.width} ${drawing.height}`}
+        style={{ width: "100%", minWidth: drawing.width * LEAST_SCALE, maxWidth: drawing.width }}
+        role="group"
+        aria-label="Graph of agents"
+      >
         <title>Who calls whom</title>
         {drawing.ways.map((drawn) => (
           <path

@@ -7,7 +7,7 @@ import { useCallback, useEffect, useMemo, useState } from "react";
 import { alertQuery, explainQuery } from "@/api/alerting";
 import { meQuery } from "@/api/settings";
 import type { Alert, AlertEvent, AlertEvidence } from "@/api/types";
-import { distanceText, isSeriesOf, lookbackMs, matcherOf, runsOf } from "@/lib/alerts";
+import { distanceText, isSeriesOf, matcherOf } from "@/lib/alerts";
 import { absolute } from "@/lib/format";
 import type { Mark } from "@/lib/series";
 import { readsAs } from "@/lib/unit";
@@ -19,7 +19,7 @@ import { About } from "./About";
 import { Acknowledge } from "./Acknowledge";
 import page from "./Alert.module.css";
 import classes from "./Alerts.module.css";
-import { AlertIssues, AlertRuns, worstFirst } from "./Behind";
+import { AlertIssues, AlertRuns, runsBehind } from "./Behind";
 import { Ended } from "./Ended";
 import { stateName } from "./Now";
 import { Past } from "./Past";
@@ -90,19 +90,11 @@ function Shown({ alert, evidence, events }: ShownProps) {
   );
   const watched = rule?.watched ?? rule?.query ?? (asked ? "" : (evidence?.query ?? ""));
   const threshold = rule ? rule.threshold : evidence?.threshold;
+  const { name, labels } = alert;
   const open = useCallback(
     (start: number, end: number) =>
-      void navigate({
-        to: "/runs",
-        search: {
-          ...runsOf(alert.labels),
-          // The value of a moment was made of what came before it.
-          from: new Date(start - lookbackMs(watched)).toISOString(),
-          to: new Date(end).toISOString(),
-          sort: worstFirst(alert.name),
-        },
-      }),
-    [navigate, alert.name, alert.labels, watched],
+      void navigate({ to: "/runs", search: runsBehind({ name, labels }, watched, start, end) }),
+    [navigate, name, labels, watched],
   );
   const reads = readsAs(rule?.query ?? evidence?.query ?? "");
   const near = rule?.values.find((value) => isSeriesOf(value.labels, alert.labels));

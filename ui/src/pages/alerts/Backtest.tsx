@@ -143,8 +143,7 @@ function Outcome({ answer }: { answer: BacktestAnswer }) {
   return (
     <div role="status">
       <p className="muted">
-        {absolute(answer.from).slice(0, 16)} to {absolute(answer.to).slice(0, 16)}, evaluated in{" "}
-        {duration(answer.took_ms)}.
+        {absolute(answer.from, "minute")} to {absolute(answer.to, "minute")}, evaluated in {duration(answer.took_ms)}.
       </p>
       {answer.notes.map((note) => (
         <p key={note} className={own.note}>
@@ -216,7 +215,7 @@ function Tried({ rule, from, to }: { rule: BacktestRule; from: string; to: strin
               {rule.intervals.slice(-LISTED).map((interval) => (
                 <tr key={`${interval.from} ${JSON.stringify(interval.labels)}`}>
                   <th scope="row">
-                    <span className="tnum">{absolute(interval.from).slice(0, 19)}</span>
+                    <span className="tnum">{absolute(interval.from, "second")}</span>
                     {about(interval.labels).map(([name, value]) => (
                       <span key={name}>
                         <span className="faint">{labelName(name)}</span> {value}

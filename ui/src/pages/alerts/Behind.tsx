@@ -1,14 +1,15 @@
 /** What is behind an alert: the worst runs with the reason of each, and the issues of that time. */
 import { useQueries, useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { investigateQuery, issuesNearQuery, runsNearQuery } from "@/api/behind";
+import { investigateQuery, isGone, issuesNearQuery, runsNearQuery } from "@/api/behind";
 import { meQuery } from "@/api/settings";
 import type { Alert, Investigation } from "@/api/types";
-import { runsOf } from "@/lib/alerts";
+import { lookbackMs, runsOf } from "@/lib/alerts";
+import type { RunsSearch } from "@/lib/filter";
 import { duration, plural, usd } from "@/lib/format";
 import { firstProof, reasonOf } from "@/lib/reason";
 import { Said } from "@/ui/Said";
-import { SkeletonRows } from "@/ui/States";
+import { ErrorState, explain, SkeletonRows } from "@/ui/States";
 import { StatusMark } from "@/ui/StatusMark";
 import { Ago } from "@/ui/Time";
 import page from "./Alert.module.css";
@@ -25,6 +26,20 @@ export function worstFirst(name: string): "-cost_usd" | "-total_tokens" | "-dura
   if (/latency|slow|duration|stuck|p9\d/i.test(name)) return "-duration_ms";
   return "-errors";
 }
+
+/** The runs behind what an alert's rule compared in a stretch of time, the worst first. */
+export const runsBehind = (
+  { name, labels }: Pick<Alert, "name" | "labels">,
+  query: string,
+  from: number,
+  to: number,
+): RunsSearch => ({
+  ...runsOf(labels),
+  // The value of a moment was made of what came before it.
+  from: new Date(from - lookbackMs(query)).toISOString(),
+  to: new Date(to).toISOString(),
+  sort: worstFirst(name),
+});
 
 /** The project of an alert about another one than this tab's: its runs and issues are there. */
 function useElsewhere({ project }: Record<string, string>): string | undefined {
@@ -72,6 +87,7 @@ function RunsHere({ alert }: { alert: Alert }) {
   const traces = told ? alert.traces : (near.data?.runs.map((run) => run.trace_id) ?? []);
   const runs = useQueries({ queries: traces.slice(0, RUNS).map(investigateQuery) });
   const pending = (!told && near.isPending) || runs.some((run) => run.isPending);
+  const failed = (!told && near.isError && near) || undefined;
   return (
     <section className={page.panel} aria-label="Worst runs">
       <header className={page.panelHead}>
@@ -85,6 +101,8 @@ function RunsHere({ alert }: { alert: Alert }) {
       </header>
       {pending ? (
         <SkeletonRows rows={3} height={44} />
+      ) : failed ? (
+        <ErrorState error={failed.error} what="the worst runs" onRetry={() => void failed.refetch()} />
       ) : traces.length === 0 ? (
         <p className="muted">
           No run of that time has these labels. The alert may be about telemetry itself, or its runs are no longer kept.
@@ -95,14 +113,25 @@ function RunsHere({ alert }: { alert: Alert }) {
             run.data ? (
               <RunRow key={traces[at]} found={run.data} />
             ) : (
-              <li key={traces[at]} className="muted">
-                {traces[at]} is no longer kept.
-              </li>
+              <NoRun key={traces[at]} trace={traces[at]!} error={run.error} />
             ),
           )}
         </ul>
       )}
     </section>
+  );
+}
+
+/** A run that cannot be explained: only one that the server does not know is gone. */
+function NoRun({ trace, error }: { trace: string; error: Error | null }) {
+  if (isGone(error)) return <li className="muted">{trace} is no longer kept.</li>;
+  return (
+    <li className="muted" role="alert">
+      <Link to="/runs/$traceId" params={{ traceId: trace }} className="mono">
+        {trace}
+      </Link>{" "}
+      could not be looked into: {explain(error, "the run").detail}
+    </li>
   );
 }
 
@@ -115,7 +144,9 @@ export function RunRow({ found }: { found: Investigation }) {
         <StatusMark status={run.status} />
         <span className={page.runName}>
           <span className="cut">{run.agent ?? run.name}</span>
-          <span className={page.reason}>{reasonOf(found)}</span>
+          <span className={page.reason}>
+            <Said text={reasonOf(found)} />
+          </span>
         </span>
         <span className="num">{duration(run.duration_ms)}</span>
         <span className="num">{usd(run.cost_usd)}</span>
@@ -136,15 +167,18 @@ export function AlertIssues({ labels, since, over = false }: IssuesProps) {
   const from = new Date(Date.parse(since) - LEAD_MS).toISOString();
   const agent = runsOf(labels).agent;
   const elsewhere = useElsewhere(labels);
-  const issues = useQuery(issuesNearQuery({ from, ...(agent ? { agent } : {}) }, over)).data?.issues;
+  const query = useQuery(issuesNearQuery({ from, ...(agent ? { agent } : {}) }, over));
+  const issues = query.data?.issues;
   if (elsewhere) return null;
   return (
     <section className={page.panel} aria-label="Issues of that time">
       <header className={page.panelHead}>
         <h2>Issues of that time</h2>
       </header>
-      {!issues ? (
+      {query.isPending ? (
         <SkeletonRows rows={3} height={40} />
+      ) : !issues ? (
+        <ErrorState error={query.error} what="the issues" onRetry={() => void query.refetch()} />
       ) : issues.length === 0 ? (
         <p className="muted">Detectors saw nothing {agent ? `of ${agent.join(", ")}` : ""} since an hour before it.</p>
       ) : (

@@ -2,8 +2,8 @@
 import { ActionIcon, Tooltip } from "@mantine/core";
 import { IconArrowLeft } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
-import { Link } from "@tanstack/react-router";
-import { useMemo } from "react";
+import { Link, useNavigate } from "@tanstack/react-router";
+import { useCallback, useMemo } from "react";
 import { rulesQuery } from "@/api/alerting";
 import { investigateQuery } from "@/api/behind";
 import type { AlertEvent, AlertEvidence } from "@/api/types";
@@ -19,7 +19,7 @@ import { Ago } from "@/ui/Time";
 import { About } from "./About";
 import page from "./Alert.module.css";
 import classes from "./Alerts.module.css";
-import { AlertIssues, RunRow } from "./Behind";
+import { AlertIssues, RunRow, runsBehind } from "./Behind";
 import { Past } from "./Past";
 
 export function Ended({ evidence, events }: { evidence: AlertEvidence[]; events: AlertEvent[] }) {
@@ -60,7 +60,11 @@ export function Ended({ evidence, events }: { evidence: AlertEvidence[]; events:
               What showed it was kept as it was then.
             </p>
           </section>
-          {last ? <Evidence evidence={last} /> : <Empty title="Nothing was kept that shows it" />}
+          {last ? (
+            <Evidence evidence={last} name={name} labels={labels} />
+          ) : (
+            <Empty title="Nothing was kept that shows it" />
+          )}
         </div>
         <aside className={page.side} aria-label="Around the alert">
           {labels && since && (
@@ -76,7 +80,14 @@ export function Ended({ evidence, events }: { evidence: AlertEvidence[]; events:
   );
 }
 
-function Evidence({ evidence }: { evidence: AlertEvidence }) {
+interface EvidenceProps {
+  evidence: AlertEvidence;
+  name: string;
+  labels: Record<string, string> | undefined;
+}
+
+function Evidence({ evidence, name, labels }: EvidenceProps) {
+  const navigate = useNavigate();
   const { points, runs, findings, threshold } = evidence;
   const reads = useMemo(() => readsAs(evidence.query, threshold), [evidence.query, threshold]);
   const drawn = useMemo(() => {
@@ -99,6 +110,11 @@ function Evidence({ evidence }: { evidence: AlertEvidence }) {
     ],
     [evidence.fired_at, evidence.ended_at],
   );
+  const open = useCallback(
+    (from: number, to: number) =>
+      void navigate({ to: "/runs", search: runsBehind({ name, labels: labels ?? {} }, evidence.query, from, to) }),
+    [navigate, name, labels, evidence.query],
+  );
   return (
     <>
       {points.length > 1 && (
@@ -112,6 +128,7 @@ function Evidence({ evidence }: { evidence: AlertEvidence }) {
             threshold={threshold === null ? undefined : { value: threshold, name: `fires past ${reads(threshold)}` }}
             marks={marks}
             height={210}
+            onPoint={open}
           />
         </section>
       )}

@@ -176,7 +176,8 @@ export const stateName = (state: string) => ALERT_STATES.find(([value]) => value
 
 /** Nothing fires: how many rules look, and which of them is nearest. */
 function Quiet() {
-  const rules = useQuery(rulesQuery).data;
+  const asked = useQuery(rulesQuery);
+  const rules = asked.data;
   const values = useQuery(ruleValuesQuery).data;
   const rows = ruleRows(rules?.groups ?? [], values?.rules);
   const nearest = rows.filter((row) => row.distance?.nearest?.of_threshold != null).slice(0, 3);
@@ -190,6 +191,7 @@ function Quiet() {
         </Link>
       }
     >
+      {asked.isError && <span role="alert">Whether rules look is not known: {asked.error.message}</span>}
       {rules && rows.length === 0
         ? "There are no alert rules. Start with --rule-packs watch, or give a file in Prometheus' format with --rules."
         : rules && (

@@ -4,7 +4,7 @@ import { Link } from "@tanstack/react-router";
 import { reviewQuery } from "@/api/alerting";
 import type { ReviewedRule } from "@/api/types";
 import { sameAdvice, verdictTone } from "@/lib/alerts";
-import { absolute, count, duration } from "@/lib/format";
+import { absolute, count, duration, plural } from "@/lib/format";
 import { Said } from "@/ui/Said";
 import { Empty, ErrorState, SkeletonRows } from "@/ui/States";
 import { TimeRange } from "@/ui/TimeRange";
@@ -13,6 +13,8 @@ import type { ViewProps } from "./AlertsPage";
 import own from "./Review.module.css";
 
 const DEFAULT_FROM = "7d";
+/** More rules of one advice than this are folded: a wall of names hides the rows that want something. */
+const NAMED = 3;
 
 export function Review({ search, set }: ViewProps) {
   const from = search.from ?? DEFAULT_FROM;
@@ -68,16 +70,26 @@ export function Review({ search, set }: ViewProps) {
 /** One rule, or all that never fired and are advised the same. */
 function Reviewed({ group }: { group: ReviewedRule[] }) {
   const rule = group[0]!;
+  const names = (
+    <span className={own.same}>
+      {group.map(({ name }) => (
+        <Link key={name} to="/alerts" search={{ view: "rules", rule: name, q: name }}>
+          {name}
+        </Link>
+      ))}
+    </span>
+  );
   return (
     <tr>
       <th scope="row">
-        <span className={own.same}>
-          {group.map(({ name }) => (
-            <Link key={name} to="/alerts" search={{ view: "rules", rule: name, q: name }}>
-              {name}
-            </Link>
-          ))}
-        </span>
+        {group.length > NAMED ? (
+          <details className={own.fold}>
+            <summary>{plural(group.length, "rule")}</summary>
+            {names}
+          </details>
+        ) : (
+          names
+        )}
       </th>
       <td data-tone={verdictTone(rule)}>
         {rule.verdict}

@@ -7,6 +7,7 @@ import type { InvestigateAnswer, Run } from "@/api/types";
 import { compact, count, duration, usd } from "@/lib/format";
 import { fixed } from "@/lib/locale";
 import { BoardPanel, type Column, Grid, Nothing, Table, type Tone } from "@/ui/Board";
+import { Said } from "@/ui/Said";
 import { ErrorState, SkeletonRows } from "@/ui/States";
 import { Ago } from "@/ui/Time";
 
@@ -57,7 +58,7 @@ export function Population({ traceId }: { traceId: string }) {
         }
       >
         <p className="muted" style={{ marginBottom: 6 }}>
-          {data.state}
+          <Said text={data.state} />
         </p>
         {!learned && <Nothing>Too few good runs of its kind are known yet to say what is usual.</Nothing>}
         <Table label="Against good runs" columns={BESIDE} rows={data.beside} rowKey={(row) => row.feature} />
@@ -66,7 +67,7 @@ export function Population({ traceId }: { traceId: string }) {
         {data.departure ? (
           <p>
             <Link to="/runs/$traceId" params={{ traceId }} search={{ step: data.departure.span_id }}>
-              {data.departure.words}
+              <Said text={data.departure.words} />
             </Link>
           </p>
         ) : (
@@ -81,7 +82,7 @@ export function Population({ traceId }: { traceId: string }) {
                   params={{ traceId }}
                   search={finding.span_ids[0] ? { step: finding.span_ids[0] } : {}}
                 >
-                  {finding.message}
+                  <Said text={finding.message} />
                 </Link>
               </li>
             ))}
@@ -112,12 +113,14 @@ const columns = (a: string): Column<Run>[] => [
 ];
 
 function Candidates({ run }: { run: Run }) {
-  const { data, isPending } = useQuery(goodRunsQuery(run.agent, run.started_at));
+  const { data, isPending, isError, error, refetch } = useQuery(goodRunsQuery(run.agent, run.started_at));
   const rows = (data?.runs ?? []).filter((each) => each.trace_id !== run.trace_id);
   return (
     <BoardPanel title="Compare it step by step with" about="The last runs of the agent before it that ended well.">
       {isPending ? (
         <SkeletonRows rows={4} />
+      ) : isError ? (
+        <ErrorState error={error} what="runs to compare with" onRetry={() => void refetch()} />
       ) : (
         <Table
           label="Runs to compare with"

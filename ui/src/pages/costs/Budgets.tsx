@@ -122,20 +122,26 @@ const PASSED: Column<BudgetPassed>[] = [
 ];
 
 export function Passed() {
-  const { data } = useQuery(budgetsQuery);
+  const { data, isPending, isError, error, refetch } = useQuery(budgetsQuery);
   return (
     <BoardPanel
       title="Levels passed"
       about="When an account passed a level of its budget, the latest first, with the run that did it."
       span={5}
     >
-      <Table
-        label="Levels passed"
-        columns={PASSED}
-        rows={(data?.passed ?? []).slice(0, SHOWN_PASSED)}
-        rowKey={(row) => `${row.at}${row.budget}${row.key}${row.percent}`}
-        empty="No level was passed."
-      />
+      {isPending ? (
+        <SkeletonRows rows={3} />
+      ) : isError ? (
+        <ErrorState error={error} what="levels that were passed" onRetry={() => void refetch()} />
+      ) : (
+        <Table
+          label="Levels passed"
+          columns={PASSED}
+          rows={data.passed.slice(0, SHOWN_PASSED)}
+          rowKey={(row) => `${row.at}${row.budget}${row.key}${row.percent}`}
+          empty="No level was passed."
+        />
+      )}
     </BoardPanel>
   );
 }

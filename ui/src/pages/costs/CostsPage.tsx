@@ -5,7 +5,7 @@ import { IconDownload } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
 import { useCallback, useMemo } from "react";
-import { costsQuery, forecastQuery, MONEY_REFRESH_MS, unpricedQuery } from "@/api/money";
+import { costsQuery, forecastQuery, MONEY_REFRESH_MS } from "@/api/money";
 import { inProject } from "@/api/project";
 import {
   asRows,
@@ -22,14 +22,16 @@ import {
 } from "@/lib/costs";
 import { compact, count, shortId, usd } from "@/lib/format";
 import { fixed } from "@/lib/locale";
-import { byKey, type Series } from "@/lib/series";
+import { byKey, courses, rangeMs, type Series } from "@/lib/series";
 import { Legend } from "@/pages/overview/Legend";
 import { BoardPage, BoardPanel, board, type Column, Figure, Figures, Grid, Meter, Nothing, Table } from "@/ui/Board";
 import { TimeChart } from "@/ui/chart/TimeChart";
+import { Spark } from "@/ui/Spark";
 import { ErrorState, SkeletonRows } from "@/ui/States";
 import { TimeRange } from "@/ui/TimeRange";
 import { useNow } from "@/ui/useNow";
 import { useTitle } from "@/ui/useTitle";
+import { ZoomOut } from "@/ui/ZoomOut";
 import { Budgets, Passed } from "./Budgets";
 import { ServiceLevels } from "./ServiceLevels";
 import { Unpriced, WhatIf } from "./WhatIf";
@@ -55,13 +57,15 @@ export function CostsPage() {
     refetchInterval,
   });
   const forecast = useQuery({ ...forecastQuery, refetchInterval: MONEY_REFRESH_MS });
-  const unpriced = useQuery(unpricedQuery(range.from));
   const change = useCallback(
     (more: Partial<CostsSearch>) => void navigate({ search: (before) => ({ ...before, ...more }), replace: true }),
     [navigate],
   );
   const total = rows.data?.total;
+  // What is to come is reckoned for the project alone.
+  const whole = Object.keys(filters).length > 0 ? ", of the whole project" : "";
   const series = useMemo(() => byKey(asRows(overTime.data?.rows ?? []), time), [overTime.data, time]);
+  const lines = useMemo(() => courses(asRows(overTime.data?.rows ?? []), time, Date.now()), [overTime.data, time]);
   const open = useCallback(
     (from: number, to: number, point?: Series) => {
       const ends = { from: new Date(from).toISOString(), to: new Date(to).toISOString() };
@@ -79,13 +83,18 @@ export function CostsPage() {
     <BoardPage
       title="Costs"
       tools={
-        <TimeRange
-          exact
-          bounded
-          from={search.from ?? COSTS_FROM}
-          to={search.to}
-          onChange={(from, to) => change({ from: from === COSTS_FROM && !to ? undefined : from, to })}
-        />
+        <>
+          {search.to && (
+            <ZoomOut ends={rangeMs(search.from ?? COSTS_FROM, search.to, Date.now())} onStretch={stretch} />
+          )}
+          <TimeRange
+            exact
+            bounded
+            from={search.from ?? COSTS_FROM}
+            to={search.to}
+            onChange={(from, to) => change({ from: from === COSTS_FROM && !to ? undefined : from, to })}
+          />
+        </>
       }
     >
       <Filters search={search} onChange={change} />
@@ -95,7 +104,7 @@ export function CostsPage() {
           value={usd(total?.cost_usd)}
           note={
             !total
-              ? ""
+              ? unknown(rows)
               : total.calls === 0
                 ? "no calls"
                 : `${compact(total.calls)} calls, ${usd(total.cost_usd / total.calls)} each`
@@ -104,17 +113,17 @@ export function CostsPage() {
         <Figure
           name="Today will come to"
           value={usd(forecast.data?.day_usd)}
-          note={forecast.data ? `${usd(forecast.data.today_usd)} so far (UTC)` : ""}
+          note={forecast.data ? `${usd(forecast.data.today_usd)} so far (UTC)${whole}` : unknown(forecast)}
         />
         <Figure
           name="The month will come to"
           value={usd(forecast.data?.month_usd)}
           note={
             !forecast.data
-              ? ""
+              ? unknown(forecast)
               : forecast.data.basis_days === 0
-                ? "from the hours of today only"
-                : `${usd(forecast.data.month_to_date_usd)} so far`
+                ? `from the hours of today only${whole}`
+                : `${usd(forecast.data.month_to_date_usd)} so far${whole}`
           }
         />
         <Figure
@@ -132,7 +141,7 @@ export function CostsPage() {
           tone={total && total.unpriced_tokens > 0 ? "warn" : undefined}
           note={
             !total
-              ? ""
+              ? unknown(rows)
               : total.unpriced_tokens > 0
                 ? `${compact(total.unpriced_tokens)} tokens are missing in the sum`
                 : "every token has one"
@@ -193,7 +202,7 @@ export function CostsPage() {
           ) : (
             <Table
               label={`Costs by ${name(by).toLowerCase()}`}
-              columns={columns(search, by, range, rows.data, change)}
+              columns={columns(search, by, range, rows.data, lines, change)}
               rows={rows.data.rows}
               rowKey={(row) => row.by.join("\n")}
               sort={search.order ?? COSTS_ORDER}
@@ -215,12 +224,14 @@ export function CostsPage() {
           instead={search.instead}
           onChange={(instead) => change({ instead })}
         />
-        <Unpriced models={unpriced.data?.models} pending={unpriced.isPending} />
+        <Unpriced since={range.from} />
       </Grid>
     </BoardPage>
   );
 }
 
+/** Of a number that is not there: whether it comes. */
+const unknown = ({ isError }: { isError: boolean }) => (isError ? "not known: the server did not say" : "…");
 const name = (key: CostKey) => COST_KEYS.find(([each]) => each === key)?.[1] ?? key;
 const percent = (part: number, whole: number) =>
   whole > 0 ? `${fixed((part / whole) * 100, part > 0 && part / whole < 0.1 ? 1 : 0)} %` : "–";
@@ -286,6 +297,7 @@ function columns(
   by: CostKey,
   range: { from: string; to: string },
   { rows, total: { cost_usd: total } }: { rows: CostRow[]; total: { cost_usd: number } },
+  lines: Map<string, (number | null)[]>,
   filter: (more: Partial<CostsSearch>) => void,
 ): Column<CostRow>[] {
   const key = (row: CostRow) => row.by[0] ?? null;
@@ -297,6 +309,13 @@ function columns(
       wide: true,
       sort: key,
       cell: (row) => <Key by={by} value={key(row)} onFilter={filter} />,
+    },
+    {
+      key: "course",
+      name: "Over time",
+      left: true,
+      roomy: true,
+      cell: (row) => <Spark values={lines.get(key(row) ?? "")} />,
     },
     {
       key: "share",

@@ -5,12 +5,12 @@ import { useDebouncedCallback } from "@mantine/hooks";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useState } from "react";
-import { costsQuery, whatIfQuery } from "@/api/money";
+import { costsQuery, unpricedQuery, whatIfQuery } from "@/api/money";
 import type { UnpricedModel } from "@/api/types";
 import { compact, count, usd } from "@/lib/format";
 import { fixed } from "@/lib/locale";
 import { BoardPanel, board, type Column, Nothing, Table } from "@/ui/Board";
-import { explain, SkeletonRows } from "@/ui/States";
+import { ErrorState, explain, SkeletonRows } from "@/ui/States";
 
 interface WhatIfProps {
   asked: Record<string, string>;
@@ -47,7 +47,9 @@ export function WhatIf({ asked, instead, onChange }: WhatIfProps) {
         {!instead ? (
           "Name a model."
         ) : answer.isError ? (
-          <span data-tone="bad">{explain(answer.error, "the comparison").detail}</span>
+          <span data-tone="bad" role="alert">
+            {explain(answer.error, "the comparison").detail}
+          </span>
         ) : data ? (
           <>
             <strong>{usd(data.would_cost_usd)}</strong> instead of {usd(data.cost_usd)}
@@ -95,7 +97,8 @@ const COLUMNS: Column<UnpricedModel>[] = [
   { key: "tokens", name: "Tokens", cell: (row) => compact(row.tokens), tone: () => "warn" },
 ];
 
-export function Unpriced({ models, pending }: { models: UnpricedModel[] | undefined; pending: boolean }) {
+export function Unpriced({ since }: { since: string }) {
+  const { data, isPending, isError, error, refetch } = useQuery(unpricedQuery(since));
   return (
     <BoardPanel
       title="Models without a price"
@@ -107,13 +110,15 @@ export function Unpriced({ models, pending }: { models: UnpricedModel[] | undefi
         </Link>
       }
     >
-      {pending ? (
+      {isPending ? (
         <SkeletonRows rows={3} />
+      ) : isError ? (
+        <ErrorState error={error} what="models without a price" onRetry={() => void refetch()} />
       ) : (
         <Table
           label="Models without a price"
           columns={COLUMNS}
-          rows={models ?? []}
+          rows={data.models}
           rowKey={(row) => `${row.model}\n${row.provider}\n${row.why}`}
           empty={<Nothing>Every call has a price.</Nothing>}
         />

@@ -1,6 +1,6 @@
 /** What is wrong with the instrumentation of what arrived, and which line to change. */
 import { Badge, Button } from "@mantine/core";
-import { IconStethoscope } from "@tabler/icons-react";
+import { IconStethoscope, IconX } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
 import { doctorQuery } from "@/api/queries";
@@ -28,8 +28,13 @@ export function DoctorPage() {
     <div className={classes.page}>
       <PageHeader title="Doctor" note="Is the instrumentation right?">
         {search.of && (
-          <Button variant="default" onClick={() => void navigate({ search: ({ of: _, ...rest }) => rest })}>
-            {search.of} ✕
+          <Button
+            variant="default"
+            aria-label={`Only ${search.of}: show every service`}
+            rightSection={<IconX size={14} stroke={1.8} aria-hidden />}
+            onClick={() => void navigate({ search: ({ of: _, ...rest }) => rest })}
+          >
+            {search.of}
           </Button>
         )}
         <TimeRange

@@ -4,7 +4,8 @@ import { IconHandStop, IconHistory, IconUsers } from "@tabler/icons-react";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { brake, takeBrakeOff } from "@/api/incidents";
 import { findingsQuery } from "@/api/queries";
-import type { Brake, Incident, NewBrake } from "@/api/types";
+import type { Incident, NewBrake } from "@/api/types";
+import { brakeInWords } from "@/lib/brakes";
 import { issueName, toolOf } from "@/lib/issues";
 import { Ago } from "@/ui/Time";
 import classes from "./Incident.module.css";
@@ -14,7 +15,11 @@ export function Brakes({ incident }: { incident: Incident }) {
   const client = useQueryClient();
   const finding = useQuery(findingsQuery({ fingerprint: issue.fingerprint })).data?.findings[0];
   const tool = finding && toolOf(finding.evidence);
-  const refresh = () => client.invalidateQueries({ queryKey: ["incident", issue.fingerprint] });
+  const refresh = () =>
+    Promise.all([
+      client.invalidateQueries({ queryKey: ["incident", issue.fingerprint] }),
+      client.invalidateQueries({ queryKey: ["brakes"] }),
+    ]);
   const put = useMutation({ mutationFn: (what: NewBrake) => brake(what), onSuccess: refresh });
   const take = useMutation({ mutationFn: (id: string) => takeBrakeOff(id), onSuccess: refresh });
   const agent = issue.agent || undefined;
@@ -35,7 +40,7 @@ export function Brakes({ incident }: { incident: Incident }) {
           {brakes.map((each) => (
             <li key={each.id}>
               <p>
-                <strong>{inWords(each)}</strong>
+                <strong>{brakeInWords(each)}</strong>
                 <span className="muted">
                   by {each.by}, <Ago at={each.since} />
                 </span>
@@ -107,16 +112,4 @@ export function Brakes({ incident }: { incident: Incident }) {
       </p>
     </section>
   );
-}
-
-function inWords(brake: Brake): string {
-  const what = brake.tool ? `the tool ${brake.tool}` : (brake.agent ?? "every agent");
-  switch (brake.action) {
-    case "human":
-      return `${what} is handed over to people`;
-    case "previous":
-      return `${what} works as ${brake.version ?? "the version before"}`;
-    default:
-      return `${what} is held`;
-  }
 }

@@ -8,6 +8,7 @@ import { compact } from "@/lib/format";
 import { buckets, byKey, type Mark, type Series, stepFor } from "@/lib/series";
 import type { Palette } from "@/theme/tokens";
 import { TimeChart } from "@/ui/chart/TimeChart";
+import { ErrorState, SkeletonRows } from "@/ui/States";
 import classes from "./Incident.module.css";
 
 /** The chart begins so long before the onset, or a share of what came after it. */
@@ -80,17 +81,23 @@ export function Course({ incident }: { incident: Incident }) {
           Shaded: from when it began to the last finding. Lines: what changed. A click opens runs.
         </span>
       </header>
-      <TimeChart
-        label="Runs by outcome around the incident"
-        time={time}
-        series={series}
-        kind="bars"
-        format={compact}
-        colour={colour}
-        marks={marks}
-        height={170}
-        onPoint={open}
-      />
+      {answer.isPending ? (
+        <SkeletonRows rows={5} />
+      ) : !answer.data ? (
+        <ErrorState error={answer.error} what="the runs of that time" onRetry={() => void answer.refetch()} />
+      ) : (
+        <TimeChart
+          label="Runs by outcome around the incident"
+          time={time}
+          series={series}
+          kind="bars"
+          format={compact}
+          colour={colour}
+          marks={marks}
+          height={170}
+          onPoint={open}
+        />
+      )}
     </section>
   );
 }

@@ -9,6 +9,7 @@ import { decideIssue, findingsQuery } from "@/api/queries";
 import type { Incident } from "@/api/types";
 import { isSeriesOf } from "@/lib/alerts";
 import { absolute, clock, count, plural, usd } from "@/lib/format";
+import { telling } from "@/lib/incident";
 import { issueName } from "@/lib/issues";
 import { DECISIONS } from "@/pages/issues/decisions";
 import { Seen } from "@/pages/issues/Seen";
@@ -184,6 +185,7 @@ function Users({ incident: { hit } }: { incident: Incident }) {
 /** Alerts of that time, and other issues that hit the same runs. */
 function Around({ incident: { alerts, related } }: { incident: Incident }) {
   const known = useQuery({ ...alertsQuery, enabled: alerts.length > 0 }).data?.alerts ?? [];
+  const about = telling(alerts.slice(0, 8));
   return (
     <>
       <section className={classes.panel} aria-label="Other issues of these runs">
@@ -204,7 +206,7 @@ function Around({ incident: { alerts, related } }: { incident: Incident }) {
         <h2>Alerts of that time</h2>
         {alerts.length === 0 && <p className="muted">No alert about this agent fired.</p>}
         <ul className={classes.list}>
-          {alerts.slice(0, 8).map((alert) => {
+          {alerts.slice(0, 8).map((alert, at) => {
             // The server forgets the page of one that ended long ago; its history stays.
             const now = known.find((each) => each.name === alert.name && isSeriesOf(alert.labels, each.labels));
             return (
@@ -218,6 +220,7 @@ function Around({ incident: { alerts, related } }: { incident: Incident }) {
                     {alert.name}
                   </Link>
                 )}
+                {about[at] && <span className={classes.alertAbout}>{about[at]}</span>}
                 <span className="muted tnum" title={absolute(alert.at)}>
                   {clock(alert.at, "second")}
                 </span>

@@ -1,17 +1,18 @@
 /** What detectors saw, one by one, newest first. */
 
-import { Button, Select } from "@mantine/core";
+import { Button } from "@mantine/core";
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
-import { detectorsQuery, findingsListQuery } from "@/api/findings";
+import { findingsListQuery, issueAgentsQuery } from "@/api/findings";
 import { LIVE_MS } from "@/api/pace";
 import type { Finding } from "@/api/types";
 import { PageHeader } from "@/layout/PageHeader";
-import { plural } from "@/lib/format";
+import { plural, shortId } from "@/lib/format";
 import type { FindingsSearch } from "@/lib/issues";
 import { Empty, ErrorState, SkeletonRows } from "@/ui/States";
 import { TimeRange } from "@/ui/TimeRange";
 import { useTitle } from "@/ui/useTitle";
+import { Choices, narrowed } from "./Choices";
 import classes from "./IssuesPage.module.css";
 import { IssueTabs } from "./IssueTabs";
 import { Seen } from "./Seen";
@@ -24,12 +25,14 @@ export function FindingsPage() {
   const search = route.useSearch();
   const navigate = route.useNavigate();
   const from = search.from ?? DEFAULT_FROM;
-  const query = useInfiniteQuery({ ...findingsListQuery({ ...search, from }), refetchInterval: LIVE_MS });
-  const detectors = useQuery(detectorsQuery).data?.detectors;
+  const query = useInfiniteQuery({
+    ...findingsListQuery({ ...search, from }),
+    refetchInterval: search.to ? false : LIVE_MS,
+  });
+  const agents = useQuery(issueAgentsQuery(from)).data;
   const findings = query.data?.pages.flatMap((page) => page.findings);
   const set = (change: Partial<FindingsSearch>) =>
     void navigate({ search: (before) => ({ ...before, ...change }), replace: true });
-  const chosen = detectors?.find((each) => each.name === search.detector);
   return (
     <div className={classes.page}>
       <PageHeader
@@ -37,48 +40,22 @@ export function FindingsPage() {
         note={findings && plural(findings.length, "finding") + (query.hasNextPage ? " and more" : "")}
       >
         <TimeRange
-          from={from}
+          exact
           bounded
-          onChange={(start) => set({ from: start === DEFAULT_FROM ? undefined : start })}
+          from={from}
+          to={search.to}
+          onChange={(start, end) => set({ from: start === DEFAULT_FROM && !end ? undefined : start, to: end })}
         />
       </PageHeader>
       <IssueTabs active="findings" />
-      <div className={classes.choices}>
-        <Select
-          size="xs"
-          aria-label="Detector"
-          placeholder="Every detector"
-          searchable
-          clearable
-          clearButtonProps={{ "aria-label": "Every detector" }}
-          data={detectors?.map((each) => ({ value: each.name, label: each.name.replaceAll("_", " ") })) ?? []}
-          value={search.detector ?? null}
-          onChange={(detector) => set({ detector: detector ?? undefined })}
-        />
-        <Select
-          size="xs"
-          aria-label="Severity"
-          placeholder="Every severity"
-          clearable
-          clearButtonProps={{ "aria-label": "Every severity" }}
-          data={["critical", "warning", "info"]}
-          value={search.severity ?? null}
-          onChange={(severity) => set({ severity: (severity as FindingsSearch["severity"]) ?? undefined })}
-        />
-        {search.of && (
-          <Button variant="default" onClick={() => set({ of: undefined })}>
-            {search.of} ✕
-          </Button>
-        )}
-        {chosen && <p className="muted">{chosen.about}</p>}
-      </div>
+      <Choices search={search} onChange={set} />
       {query.isPending ? (
         <SkeletonRows rows={12} height={40} />
       ) : !findings ? (
         <ErrorState error={query.error} what="the findings" onRetry={() => void query.refetch()} />
       ) : findings.length === 0 ? (
         <Empty title="Nothing was seen" action={<Link to="/runs">Look at the runs</Link>}>
-          {search.detector || search.severity || search.of
+          {narrowed(search)
             ? "Not with these choices, in this time."
             : "Every run is looked at once it has settled. In this time none showed anything."}
         </Empty>
@@ -87,7 +64,7 @@ export function FindingsPage() {
           <ol className={classes.findings} aria-label="Findings, newest first">
             {findings.map((finding) => (
               <Seen key={finding.id} finding={finding}>
-                <Of finding={finding} />
+                <Of finding={finding} agent={search.of ?? agents?.get(finding.fingerprint)} />
               </Seen>
             ))}
           </ol>
@@ -102,16 +79,36 @@ export function FindingsPage() {
   );
 }
 
-/** Who saw it, how grave, and the incident it belongs to. */
-function Of({ finding }: { finding: Finding }) {
+/** Who saw it, how grave, and the incident it belongs to; in which agent and which run. */
+function Of({ finding, agent }: { finding: Finding; agent?: string }) {
   return (
-    <div>
-      <dt className="sr">Detector</dt>
-      <dd className={classes.detector} data-severity={finding.severity}>
-        <Link to="/incidents/$fingerprint" params={{ fingerprint: finding.fingerprint }}>
-          {finding.detector.replaceAll("_", " ")}
-        </Link>
-      </dd>
-    </div>
+    <>
+      <div>
+        <dt className="sr">Detector</dt>
+        <dd className={classes.detector} data-severity={finding.severity}>
+          <Link to="/incidents/$fingerprint" params={{ fingerprint: finding.fingerprint }}>
+            {finding.detector.replaceAll("_", " ")}
+          </Link>
+        </dd>
+      </div>
+      {agent && (
+        <div>
+          <dt>agent</dt>
+          <dd className={classes.named}>
+            <Link to="/agents/agent" search={{ name: agent }}>
+              {agent}
+            </Link>
+          </dd>
+        </div>
+      )}
+      <div>
+        <dt>run</dt>
+        <dd className={classes.named}>
+          <Link to="/runs/$traceId" params={{ traceId: finding.trace_id }} className="mono">
+            {shortId(finding.trace_id)}
+          </Link>
+        </dd>
+      </div>
+    </>
   );
 }

@@ -3,18 +3,20 @@
 import { Badge, Button, SegmentedControl } from "@mantine/core";
 import { useMediaQuery } from "@mantine/hooks";
 import { IconChevronRight, IconMoonStars } from "@tabler/icons-react";
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
+import { issuesListQuery } from "@/api/findings";
 import { LIVE_MS } from "@/api/pace";
-import { decideIssue, findingsQuery, issuesQuery } from "@/api/queries";
+import { decideIssue, findingsQuery } from "@/api/queries";
 import type { Issue } from "@/api/types";
 import { PageHeader } from "@/layout/PageHeader";
 import { compact, count, plural } from "@/lib/format";
-import { ISSUE_VIEWS, type IssueView, issueName, statesOf } from "@/lib/issues";
+import { ISSUE_VIEWS, type IssueView, issueName } from "@/lib/issues";
 import { Said } from "@/ui/Said";
 import { Empty, ErrorState, SkeletonRows } from "@/ui/States";
 import { Ago } from "@/ui/Time";
 import { useTitle } from "@/ui/useTitle";
+import { Choices, narrowed } from "./Choices";
 import { DECISIONS } from "./decisions";
 import classes from "./IssuesPage.module.css";
 import { IssueTabs } from "./IssueTabs";
@@ -27,8 +29,12 @@ export function IssuesPage() {
   const search = route.useSearch();
   const navigate = route.useNavigate();
   const view = search.state ?? "active";
-  const query = useQuery({ ...issuesQuery(statesOf(view)), refetchInterval: LIVE_MS });
-  const issues = query.data?.issues;
+  const query = useInfiniteQuery({
+    ...issuesListQuery(search),
+    // Somebody who went far back reads; all pages would be asked for again.
+    refetchInterval: ({ state }) => ((state.data?.pages.length ?? 0) > 2 ? false : LIVE_MS),
+  });
+  const issues = query.data?.pages.flatMap((page) => page.issues);
   const narrow = useMediaQuery("(max-width: 760px)", undefined, { getInitialValueInEffect: false });
   return (
     <div className={classes.page}>
@@ -37,8 +43,8 @@ export function IssuesPage() {
         note={
           issues &&
           (narrow
-            ? `${count(issues.length)}${query.data?.next ? "+" : ""}`
-            : plural(issues.length, "issue") + (query.data?.next ? " and more" : ""))
+            ? `${count(issues.length)}${query.hasNextPage ? "+" : ""}`
+            : plural(issues.length, "issue") + (query.hasNextPage ? " and more" : ""))
         }
       >
         <SegmentedControl
@@ -52,12 +58,16 @@ export function IssuesPage() {
         />
       </PageHeader>
       <IssueTabs active="issues" />
+      <Choices
+        search={search}
+        onChange={(change) => void navigate({ search: (before) => ({ ...before, ...change }), replace: true })}
+      />
       {query.isPending ? (
         <SkeletonRows rows={8} height={64} />
       ) : query.isError && !issues ? (
         <ErrorState error={query.error} what="the issues" onRetry={() => void query.refetch()} />
       ) : issues?.length === 0 ? (
-        <Nothing view={view} />
+        <Nothing view={view} narrowed={narrowed(search)} />
       ) : (
         <div className={classes.list}>
           <div className={classes.names} aria-hidden>
@@ -79,13 +89,22 @@ export function IssuesPage() {
               />
             ))}
           </ul>
+          {query.hasNextPage && (
+            <div className={classes.more}>
+              <Button variant="default" loading={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
+                More issues
+              </Button>
+            </div>
+          )}
         </div>
       )}
     </div>
   );
 }
 
-function Nothing({ view }: { view: IssueView }) {
+function Nothing({ view, narrowed }: { view: IssueView; narrowed: boolean }) {
+  if (narrowed)
+    return <Empty title="No such issue">None of this group is by this detector, as grave, of this agent.</Empty>;
   return (
     <Empty
       icon={<IconMoonStars size={26} stroke={1.4} aria-hidden />}

@@ -8,7 +8,7 @@ import { Ago } from "@/ui/Time";
 import classes from "./IssuesPage.module.css";
 
 export function Seen({ finding, children }: { finding: Finding; children?: ReactNode }) {
-  const facts = evidence(finding.evidence);
+  const facts = evidence(finding.evidence, finding.message);
   return (
     <li>
       <Link

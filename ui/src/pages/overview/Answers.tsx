@@ -5,7 +5,7 @@ import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
 import { ANSWERS } from "@/api/numbers";
 import { summaryQuery } from "@/api/queries";
-import { compact, count, duration, usd } from "@/lib/format";
+import { apart, compact, count, duration, usd } from "@/lib/format";
 import { fixed } from "@/lib/locale";
 import { runsSearch } from "@/lib/overview";
 import { change } from "@/lib/series";
@@ -64,8 +64,8 @@ export function Answers({ ask }: { ask: Ask }) {
       <Answer
         question="Is it fast enough?"
         tone={p95 == null ? undefined : p95 > SLOW_MS ? "bad" : "good"}
-        value={duration(p95)}
-        what={latency.isError ? "is not known: the server did not say" : "for 95 of 100 runs"}
+        value={apart(p95, SLOW_MS)}
+        what={latency.isError ? "is not known: the server did not say" : latency.isPending ? "…" : "for 95 of 100 runs"}
         change={change(p95, latencyBefore.data?.rows[0]?.quantiles[1])}
         versus={versus}
         better="down"

@@ -40,6 +40,11 @@ export function Breakdown({ ask, by, title }: { ask: Ask; by: "agent" | "model" 
         <p className={classes.nothing}>{durations.isPending ? "…" : "Nothing of this in the time range."}</p>
       ) : (
         <div className={classes.tableBox}>
+          {(errors.error ?? costs.error) && (
+            <p className={classes.hint} role="alert">
+              {errors.isError ? "Errors" : "Costs"} are not known: {(errors.error ?? costs.error)?.message}
+            </p>
+          )}
           <table className={classes.table}>
             <thead>
               <tr>
@@ -53,7 +58,8 @@ export function Breakdown({ ask, by, title }: { ask: Ask; by: "agent" | "model" 
             </thead>
             <tbody>
               {rows.slice(0, ROWS).map((row) => {
-                const failed = found(errors.data?.rows, row.key) ?? 0;
+                // Who is not among the failed has none; where the question failed, nobody knows.
+                const failed = errors.data && (found(errors.data.rows, row.key) ?? 0);
                 return (
                   <tr key={row.key}>
                     <th scope="row">
@@ -62,7 +68,7 @@ export function Breakdown({ ask, by, title }: { ask: Ask; by: "agent" | "model" 
                       </Link>
                     </th>
                     <td>{compact(row.count)}</td>
-                    <td data-tone={failed > 0 ? "bad" : undefined}>{failed > 0 ? compact(failed) : "0"}</td>
+                    <td data-tone={failed ? "bad" : undefined}>{compact(failed)}</td>
                     <td>{duration(row.quantiles[0])}</td>
                     <td>{duration(row.quantiles[1])}</td>
                     {by !== "tool" && <td>{usd(found(costs.data?.rows, row.key))}</td>}

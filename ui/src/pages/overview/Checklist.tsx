@@ -3,7 +3,7 @@ import { Tooltip } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { checklistQuery } from "@/api/queries";
-import { amount, runsOf, STATES } from "@/lib/checklist";
+import { amount, runsOf, stateOf } from "@/lib/checklist";
 import { ErrorState, SkeletonRows } from "@/ui/States";
 import { REFRESH_MS } from "./ask";
 import classes from "./Checklist.module.css";
@@ -40,7 +40,7 @@ export function Checklist() {
               </thead>
               <tbody>
                 {rows.map((row) => {
-                  const state = STATES[row.state] ?? { label: row.state, hint: "" };
+                  const state = stateOf(row);
                   const named = Object.entries(row.labels).filter(([name]) => name !== "project");
                   const of = named.map(([, value]) => value).join(", ");
                   return (
@@ -55,7 +55,12 @@ export function Checklist() {
                       <td title={of}>
                         <span className="cut">{of}</span>
                       </td>
-                      <td>{amount(row.value, row.unit)}</td>
+                      <td>
+                        {amount(row.value, row.unit)}
+                        {row.baseline !== null && (
+                          <span className={classes.baseline}>7 d {amount(row.baseline, row.unit)}</span>
+                        )}
+                      </td>
                       <td>{amount(row.baseline, row.unit)}</td>
                       <td>
                         {row.threshold === null ? "–" : `${row.above ? "> " : "< "}${amount(row.threshold, row.unit)}`}

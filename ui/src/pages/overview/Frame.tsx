@@ -9,10 +9,12 @@ import { newestRunQuery } from "@/api/queries";
 import { sampleQuery } from "@/api/sample";
 import { PageHeader } from "@/layout/PageHeader";
 import { type OverviewSearch, VERSUS } from "@/lib/overview";
+import { rangeMs } from "@/lib/series";
 import { PagePending } from "@/ui/States";
 import { TimeRange } from "@/ui/TimeRange";
 import { useNow } from "@/ui/useNow";
 import { useTitle } from "@/ui/useTitle";
+import { ZoomOut } from "@/ui/ZoomOut";
 import { useAggregate } from "./ask";
 import classes from "./OverviewPage.module.css";
 import { Scope } from "./Scope";
@@ -57,6 +59,7 @@ export function Frame({ title, search, children }: Props) {
     <div className={classes.page}>
       <PageHeader title={title}>
         <Versus search={search} onChange={(vs) => set((before) => ({ ...before, vs }))} />
+        {search.to && <ZoomOut ends={rangeMs(from, search.to, Date.now())} onStretch={stretch} />}
         <TimeRange
           exact
           bounded

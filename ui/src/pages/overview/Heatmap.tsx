@@ -6,17 +6,19 @@ import { useComputedColorScheme } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useEffect, useMemo, useRef } from "react";
+import { QUANTILES as OF_RUNS } from "@/api/numbers";
 import { runSql } from "@/api/queries";
 import type { Bound } from "@/lib/filter";
 import { absolute, compact, count, duration } from "@/lib/format";
 import { type Amount, bounds, type Cell, cells, heatSql, span } from "@/lib/heat";
 import { runsSearch } from "@/lib/overview";
-import { type Buckets, byQuantile, type Series } from "@/lib/series";
+import { type Buckets, byQuantile, type Series, settled } from "@/lib/series";
 import { day, night } from "@/theme/tokens";
 import { Pointing } from "@/ui/chart/Pointing";
 import { happened } from "@/ui/chart/TimeChart";
 import { useDrawing } from "@/ui/chart/useDrawing";
 import { type Ask, REFRESH_MS, useAggregate, useMarks } from "./ask";
+import { HeatLegend } from "./HeatLegend";
 import { heatOption } from "./heatOption";
 import classes from "./OverviewPage.module.css";
 import { PanelHead } from "./Panel";
@@ -37,7 +39,7 @@ export const HEATS: Record<"durations" | "tokens" | "steps", HeatSpec> = {
   durations: {
     title: "Durations of runs",
     about:
-      "Each cell counts the runs that started then and took so long; a second band is a second kind of behaviour. Lines are p50, p95 and p99.",
+      "Each cell counts the runs that started then and took so long; a second band is a second kind of behaviour. Lines are p50, p95 and p99 of those that ended.",
     of: "duration_ms",
     measure: "duration_ms",
     format: duration,
@@ -46,7 +48,8 @@ export const HEATS: Record<"durations" | "tokens" | "steps", HeatSpec> = {
   },
   tokens: {
     title: "Tokens per run, as a distribution",
-    about: "Each cell counts the runs that started then and took so many tokens. Lines are p50, p95 and p99.",
+    about:
+      "Each cell counts the runs that started then and took so many tokens. Lines are p50, p95 and p99 of those that ended.",
     of: "total_tokens",
     measure: "tokens",
     format: compact,
@@ -56,7 +59,7 @@ export const HEATS: Record<"durations" | "tokens" | "steps", HeatSpec> = {
   steps: {
     title: "Steps per run, as a distribution",
     about:
-      "Each cell counts the runs that started then and took so many steps: a loop is a band far up. Lines are p50, p95 and p99.",
+      "Each cell counts the runs that started then and took so many steps: a loop is a band far up. Lines are p50, p95 and p99 of those that ended.",
     of: "steps",
     measure: "steps",
     format: compact,
@@ -82,10 +85,13 @@ export function Heatmap({ ask, spec = HEATS.durations, onStretch }: Props) {
   const [drawing, ready] = useDrawing(place);
   const marks = useMarks(ask);
   const sql = heatSql(ask.time, ask.scope, spec.of);
-  const question = { measure: spec.measure, quantiles: "0.5,0.95,0.99" };
+  const question = { measure: spec.measure, ...OF_RUNS };
   const quantiles = useAggregate(ask, question);
   const earlier = useAggregate(ask, question, { shift: ask.shift ?? 0, enabled: ask.shift !== undefined });
-  const lines = useMemo(() => byQuantile(quantiles.data?.rows ?? [], ask.time, QUANTILES), [quantiles.data, ask.time]);
+  const lines = useMemo(
+    () => settled(byQuantile(quantiles.data?.rows ?? [], ask.time, QUANTILES), ask.time, Date.now()),
+    [quantiles.data, ask.time],
+  );
   const before = useMemo(
     () =>
       ask.shift === undefined
@@ -148,6 +154,12 @@ export function Heatmap({ ask, spec = HEATS.durations, onStretch }: Props) {
               aria-label={heat.length > 0 ? describe(heat, spec) + happened(marks) : spec.title}
             />
           </Pointing>
+          {heat.length > 0 && <HeatLegend lines={lines.map((each) => each.name)} />}
+          {quantiles.isError && (
+            <p className={classes.hint} role="alert">
+              Quantiles are not known: {quantiles.error.message}
+            </p>
+          )}
           {heat.length === 0 && (
             <p className={classes.nothing}>{answer.isPending ? "…" : "Nothing of this in the time range."}</p>
           )}
@@ -163,9 +175,12 @@ function columnText(heat: Cell[], lines: Series[], time: Buckets, { of, format }
   if (start === undefined) return "";
   const here = heat.filter((cell) => cell.at === at);
   const runs = here.map(({ level, count: runs }) => `${count(runs)} of ${span(level, of, format)}`);
-  const values = lines.map((line) => `${line.name} ${format(line.values[at] ?? 0)}`);
+  const values = lines.flatMap(({ name, values }) => (values[at] == null ? [] : [`${name} ${format(values[at])}`]));
   const exact = time.stepMs < 60_000 ? "second" : "minute";
-  const told = here.length === 0 ? "no runs" : `runs ${runs.join(", ")}; ${values.join(", ")}`;
+  const told =
+    here.length === 0
+      ? "no runs"
+      : [`runs ${runs.join(", ")}`, ...(values.length > 0 ? [values.join(", ")] : [])].join("; ");
   return `${absolute(new Date(start).toISOString(), exact)}: ${told}`;
 }
 

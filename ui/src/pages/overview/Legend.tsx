@@ -2,7 +2,7 @@
 import { useComputedColorScheme } from "@mantine/core";
 import type { Series } from "@/lib/series";
 import { day, night, type Palette } from "@/theme/tokens";
-import { wheel } from "@/ui/chart/option";
+import { colourOf } from "@/ui/chart/option";
 import classes from "./OverviewPage.module.css";
 
 interface Props {
@@ -12,18 +12,12 @@ interface Props {
 
 export function Legend({ series, colour }: Props) {
   const palette = useComputedColorScheme("dark") === "dark" ? night : day;
-  const colours = wheel(palette);
   if (series.length < 2) return <div className={classes.legend} />;
   return (
     <ul className={classes.legend} aria-label="Series">
       {series.map((each, at) => (
         <li key={each.name} className="cut">
-          <i
-            style={{
-              background:
-                colour?.(each, palette) ?? (each.key === undefined ? palette.faint : colours[at % colours.length]),
-            }}
-          />
+          <i style={{ background: colour?.(each, palette) ?? colourOf(each, at, palette) }} />
           {each.name}
         </li>
       ))}

@@ -1,6 +1,6 @@
 /** Is it working, is it fast enough, is it affordable: the state of things, and how it came to be, on one page. */
 import { useSearch } from "@tanstack/react-router";
-import { type ReactNode, useDeferredValue } from "react";
+import { lazy, type ReactNode, Suspense, useDeferredValue } from "react";
 import { ANSWERS } from "@/api/numbers";
 import { Answers } from "./Answers";
 import { type Ask, useAggregate } from "./ask";
@@ -11,6 +11,9 @@ import classes from "./OverviewPage.module.css";
 import { Panel } from "./Panel";
 import { PANELS } from "./panels";
 
+/** Fetched after the answers: few pages have one in force. */
+const BrakeStrip = lazy(() => import("@/pages/incident/BrakeStrip").then((file) => ({ default: file.BrakeStrip })));
+
 export function OverviewPage() {
   const search = useSearch({ from: "/overview" });
   return (
@@ -19,6 +22,9 @@ export function OverviewPage() {
         <>
           <Answers ask={ask} />
           <Later ask={ask}>
+            <Suspense>
+              <BrakeStrip />
+            </Suspense>
             <div className={classes.grid}>
               {PANELS.slice(0, 2).map((panel) => (
                 <Panel key={panel.title} panel={panel} ask={ask} onStretch={stretch} />

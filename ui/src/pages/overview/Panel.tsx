@@ -4,7 +4,7 @@ import { IconInfoCircle } from "@tabler/icons-react";
 import { useNavigate } from "@tanstack/react-router";
 import { useCallback, useMemo } from "react";
 import { runsSearch } from "@/lib/overview";
-import { type Series, together } from "@/lib/series";
+import { type Series, settled, together } from "@/lib/series";
 import { TimeChart } from "@/ui/chart/TimeChart";
 import { type Ask, useAggregate, useMarks } from "./ask";
 import { Legend } from "./Legend";
@@ -22,7 +22,10 @@ export function Panel({ panel, ask, onStretch }: Props) {
   const navigate = useNavigate();
   const answer = useAggregate(ask, panel.question);
   const earlier = useAggregate(ask, panel.question, { shift: ask.shift ?? 0, enabled: ask.shift !== undefined });
-  const series = useMemo(() => panel.series(answer.data?.rows ?? [], ask.time), [panel, answer.data, ask.time]);
+  const series = useMemo(() => {
+    const all = panel.series(answer.data?.rows ?? [], ask.time);
+    return panel.question.quantiles ? settled(all, ask.time, Date.now()) : all;
+  }, [panel, answer.data, ask.time]);
   const before = useMemo(() => {
     if (ask.shift === undefined || !earlier.data) return undefined;
     const then = panel.series(earlier.data.rows, ask.time, ask.shift);

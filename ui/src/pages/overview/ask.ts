@@ -2,7 +2,7 @@
 
 import { useQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
-import { type Ask, numbersQuery } from "@/api/numbers";
+import { type Ask, numbersQuery, type Question } from "@/api/numbers";
 import { LIVE_MS } from "@/api/pace";
 import { alertHistoryQuery, changesQuery, seenQuery } from "@/api/queries";
 import { alertMarks, changeMarks, driftMarks, ofAgent } from "@/lib/marks";
@@ -51,11 +51,7 @@ export function useMarks(ask: Pick<Ask, "time" | "scope" | "live">): Mark[] {
 }
 
 /** An aggregate over the range of the page, kept up to date while the range ends now. */
-export function useAggregate(
-  ask: Ask,
-  question: Record<string, string>,
-  { overTime = true, shift = 0, enabled = true } = {},
-) {
+export function useAggregate(ask: Ask, question: Question, { overTime = true, shift = 0, enabled = true } = {}) {
   return useQuery({
     ...numbersQuery(ask, question, { overTime, shift }),
     enabled,

@@ -18,6 +18,12 @@ interface Drawn {
   palette: Palette;
 }
 
+/** How the lines of quantiles are drawn, the lowest first. */
+export const DASHES: ("solid" | number[])[] = ["solid", [5, 3], [2, 3]];
+
+/** The colours of cells, from few runs to many. */
+export const scale = (palette: Palette): [string, string] => [palette.selected, palette.accentFill];
+
 export function heatOption({ heat, lines, before, marks, time, spec, palette }: Drawn): Option {
   const low = Math.min(...heat.map((cell) => cell.level));
   const high = Math.max(...heat.map((cell) => cell.level));
@@ -37,7 +43,7 @@ export function heatOption({ heat, lines, before, marks, time, spec, palette }: 
   });
   return {
     animation: false,
-    grid: { left: 4, right: 30, top: 12, bottom: 2, outerBoundsMode: "same", outerBoundsContain: "axisLabel" },
+    grid: { left: 4, right: 18, top: 12, bottom: 2, outerBoundsMode: "same", outerBoundsContain: "axisLabel" },
     tooltip: {
       trigger: "axis",
       confine: true,
@@ -72,20 +78,10 @@ export function heatOption({ heat, lines, before, marks, time, spec, palette }: 
       dimension: 3,
       min: 0,
       max: Math.max(1, ...heat.map((cell) => Math.log2(cell.count + 1))),
-      inRange: { color: [palette.selected, palette.accentFill] },
+      inRange: { color: scale(palette) },
     },
     series: [
-      ...lines.map((each, which) => ({
-        ...line(each, { type: which === 0 ? "solid" : which === 1 ? [5, 3] : [2, 3] }),
-        // Two names in one place could not be read.
-        endLabel: {
-          show: which === 0 ? apart(lines) : which === lines.length - 1,
-          formatter: each.name,
-          color: palette.muted,
-          fontSize: 10.5,
-          distance: 2,
-        },
-      })),
+      ...lines.map((each, which) => line(each, { type: DASHES[which] ?? "solid" })),
       ...(before ? [line(before, { width: 1.2, type: [3, 3], color: palette.kinds.agent })] : []),
       {
         type: "heatmap",
@@ -96,12 +92,6 @@ export function heatOption({ heat, lines, before, marks, time, spec, palette }: 
       ...(marks.length > 0 ? [marked(marks, time, palette)] : []),
     ],
   };
-}
-
-/** Whether the lowest line ends well below the highest. */
-function apart(lines: Series[]): boolean {
-  const [first, last] = [lines[0], lines.at(-1)].map((line) => line?.values.findLast((value) => value !== null));
-  return !!first && !!last && last >= first * 2;
 }
 
 /** A column: its quantiles, then its cells from above. */

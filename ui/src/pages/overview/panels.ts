@@ -1,9 +1,10 @@
 /** The charts of the overview, as data: what is asked, how it is drawn, where a point leads. */
 
+import { QUANTILES as OF_RUNS, type Question } from "@/api/numbers";
 import type { RunsSearch } from "@/lib/filter";
 import { compact, duration, usd } from "@/lib/format";
 import { fixed } from "@/lib/locale";
-import { type Buckets, byKey, byQuantile, type Row, type Series, share } from "@/lib/series";
+import { type Buckets, byKey, byQuantile, type Row, type Series, share, TOOLS_SHOWN } from "@/lib/series";
 import type { Palette } from "@/theme/tokens";
 
 export interface PanelSpec {
@@ -11,7 +12,7 @@ export interface PanelSpec {
   /** What the numbers are, for the one who wonders. */
   about: string;
   /** Parameters of `/api/v1/aggregate`. */
-  question: Record<string, string>;
+  question: Question;
   series: (rows: Row[], time: Buckets, shiftMs?: number) => Series[];
   kind: "bars" | "lines";
   format: (value: number | null) => string;
@@ -26,6 +27,8 @@ export interface PanelSpec {
 const QUANTILES = ["p50", "p95", "p99"];
 const quantiles = (rows: Row[], time: Buckets, shiftMs?: number) => byQuantile(rows, time, QUANTILES, shiftMs);
 const keyed = (rows: Row[], time: Buckets, shiftMs?: number) => byKey(rows, time, { shiftMs });
+/** There are more tools than agents or models, and each of them tells something. */
+const byTool = (rows: Row[], time: Buckets, shiftMs?: number) => byKey(rows, time, { shiftMs, most: TOOLS_SHOWN });
 const byName = (words: Record<string, (palette: Palette) => string>) => (series: Series, palette: Palette) =>
   words[series.name]?.(palette);
 
@@ -47,6 +50,12 @@ const percent = (value: number | null) =>
     : `${value >= 99.95 || value < 0.05 || Number.isInteger(value) ? fixed(value, 0) : fixed(value, 1)} %`;
 const only = (field: "agent" | "model" | "tool" | "status") => (series?: Series) =>
   series?.key ? { [field]: [series.key] } : {};
+
+/** Runs with a failed step; where its kind is known, those that name it anywhere: runs can be searched by it, not filtered. */
+export const ofError = (series?: Series): RunsSearch => ({
+  errors: true,
+  ...(series?.key ? { q: series.key, in: "content" } : {}),
+});
 
 /** Of every hundred runs that ended, this many should end well. */
 export const SUCCESS_PERCENT = 98;
@@ -71,8 +80,8 @@ export const PANELS: PanelSpec[] = [
   },
   {
     title: "Latency of runs",
-    about: "How long runs took, from start to end, on a logarithmic scale.",
-    question: { measure: "duration_ms", quantiles: "0.5,0.95,0.99" },
+    about: "How long runs that ended took, from start to end, on a logarithmic scale.",
+    question: { measure: "duration_ms", ...OF_RUNS },
     series: quantiles,
     kind: "lines",
     format: duration,
@@ -111,8 +120,8 @@ export const PANELS: PanelSpec[] = [
   },
   {
     title: "Tokens per run",
-    about: "Input and output tokens of a run together.",
-    question: { measure: "tokens", quantiles: "0.5,0.95,0.99" },
+    about: "Input and output tokens of a run that ended together.",
+    question: { measure: "tokens", ...OF_RUNS },
     series: quantiles,
     kind: "lines",
     format: number,
@@ -124,7 +133,7 @@ export const PANELS: PanelSpec[] = [
     about: "Calls of tools, by tool. A mix that changes while nothing fails is the first sign of a silent failure.",
     question: { of: "steps", by: "tool" },
     series: (rows, time, shiftMs) =>
-      keyed(
+      byTool(
         rows.filter((row) => row.by[0] !== null),
         time,
         shiftMs,
@@ -138,7 +147,7 @@ export const PANELS: PanelSpec[] = [
     about: "Calls of tools that ended with an error, by tool.",
     question: { of: "steps", measure: "errors", by: "tool" },
     series: (rows, time, shiftMs) =>
-      keyed(
+      byTool(
         rows.filter((row) => row.by[0] !== null && row.value !== 0),
         time,
         shiftMs,
@@ -169,6 +178,6 @@ export const PANELS: PanelSpec[] = [
       ),
     kind: "bars",
     format: number,
-    runs: () => ({ errors: true }),
+    runs: ofError,
   },
 ];

@@ -72,81 +72,83 @@ export function Keys() {
     },
   ];
   return (
-    <Grid>
-      <BoardPanel
-        title={`Keys of ${me.data?.project ?? "the project"}`}
-        about="What a program shows to be let in. Only a hash of it is kept."
-        span={8}
-      >
-        {keys.isPending ? (
-          <SkeletonRows rows={4} />
-        ) : keys.isError ? (
-          <ErrorState error={keys.error} what="the keys" onRetry={() => void keys.refetch()} />
-        ) : (
-          <Table
-            label="Keys"
-            columns={columns}
-            rows={[...keys.data.keys].sort((one, other) => Number(!!one.revoked_at) - Number(!!other.revoked_at))}
-            rowKey={(row) => row.id}
-            empty={
-              <Nothing>
-                No key. As long as there is none, and nobody may sign in, the server lets everybody on this machine do
-                everything.
-              </Nothing>
-            }
+    <div className={classes.uneven}>
+      <Grid>
+        <BoardPanel
+          title={`Keys of ${me.data?.project ?? "the project"}`}
+          about="What a program shows to be let in. Only a hash of it is kept."
+          span={8}
+        >
+          {keys.isPending ? (
+            <SkeletonRows rows={4} />
+          ) : keys.isError ? (
+            <ErrorState error={keys.error} what="the keys" onRetry={() => void keys.refetch()} />
+          ) : (
+            <Table
+              label="Keys"
+              columns={columns}
+              rows={[...keys.data.keys].sort((one, other) => Number(!!one.revoked_at) - Number(!!other.revoked_at))}
+              rowKey={(row) => row.id}
+              empty={
+                <Nothing>
+                  No key. As long as there is none, and nobody may sign in, the server lets everybody on this machine do
+                  everything.
+                </Nothing>
+              }
+            />
+          )}
+          {(rotate.error ?? revoke.error) && (
+            <p role="alert" data-tone="bad">
+              {(rotate.error ?? revoke.error)?.message}
+            </p>
+          )}
+        </BoardPanel>
+        <BoardPanel title="A new key" span={4}>
+          <Make
+            closes={me.data?.closed === false}
+            onMade={(name, key) => {
+              setSecret({ name, key });
+              void again();
+            }}
           />
-        )}
-        {(rotate.error ?? revoke.error) && (
-          <p role="alert" data-tone="bad">
-            {(rotate.error ?? revoke.error)?.message}
+        </BoardPanel>
+        <Modal
+          opened={secret !== undefined}
+          onClose={() => setSecret(undefined)}
+          title={`The key for ${secret?.name}`}
+          closeOnClickOutside={false}
+          closeButtonProps={{ "aria-label": "Close" }}
+          centered
+        >
+          <p className="muted">This is the only time it is shown. Whoever has it may do what it is for.</p>
+          <p className={classes.secret}>
+            <code className="mono">{secret?.key}</code>
+            <CopyButton text={secret?.key ?? ""} label="Copy the key" />
           </p>
-        )}
-      </BoardPanel>
-      <BoardPanel title="A new key" span={4}>
-        <Make
-          closes={me.data?.closed === false}
-          onMade={(name, key) => {
-            setSecret({ name, key });
-            void again();
-          }}
-        />
-      </BoardPanel>
-      <Modal
-        opened={secret !== undefined}
-        onClose={() => setSecret(undefined)}
-        title={`The key for ${secret?.name}`}
-        closeOnClickOutside={false}
-        closeButtonProps={{ "aria-label": "Close" }}
-        centered
-      >
-        <p className="muted">This is the only time it is shown. Whoever has it may do what it is for.</p>
-        <p className={classes.secret}>
-          <code className="mono">{secret?.key}</code>
-          <CopyButton text={secret?.key ?? ""} label="Copy the key" />
-        </p>
-        <p className="muted">
-          Clients send it as <code className="mono">Authorization: Bearer …</code>; for OpenTelemetry set{" "}
-          <code className="mono">OTEL_EXPORTER_OTLP_HEADERS</code>.
-        </p>
-      </Modal>
-      <Modal
-        opened={revoking !== undefined}
-        onClose={() => setRevoking(undefined)}
-        title={`Revoke ${revoking?.name}?`}
-        closeButtonProps={{ "aria-label": "Close" }}
-        centered
-      >
-        <p>Whatever uses it is turned away from now on. That cannot be taken back.</p>
-        <p className={classes.actions} style={{ marginTop: 14 }}>
-          <Button color="red" loading={revoke.isPending} onClick={() => revoking && revoke.mutate(revoking)}>
-            Revoke it
-          </Button>
-          <Button variant="default" onClick={() => setRevoking(undefined)}>
-            Keep it
-          </Button>
-        </p>
-      </Modal>
-    </Grid>
+          <p className="muted">
+            Clients send it as <code className="mono">Authorization: Bearer …</code>; for OpenTelemetry set{" "}
+            <code className="mono">OTEL_EXPORTER_OTLP_HEADERS</code>.
+          </p>
+        </Modal>
+        <Modal
+          opened={revoking !== undefined}
+          onClose={() => setRevoking(undefined)}
+          title={`Revoke ${revoking?.name}?`}
+          closeButtonProps={{ "aria-label": "Close" }}
+          centered
+        >
+          <p>Whatever uses it is turned away from now on. That cannot be taken back.</p>
+          <p className={classes.actions} style={{ marginTop: 14 }}>
+            <Button color="red" loading={revoke.isPending} onClick={() => revoking && revoke.mutate(revoking)}>
+              Revoke it
+            </Button>
+            <Button variant="default" onClick={() => setRevoking(undefined)}>
+              Keep it
+            </Button>
+          </p>
+        </Modal>
+      </Grid>
+    </div>
   );
 }
 

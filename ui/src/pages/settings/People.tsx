@@ -1,27 +1,26 @@
 /** People who may sign in, and what each may do. */
-import { Button, PasswordInput, Select, TextInput } from "@mantine/core";
+import { Button, Modal, PasswordInput, Select, TextInput } from "@mantine/core";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
-import { addUser, changeUser, meQuery, usersQuery } from "@/api/settings";
+import { addUser, changeUser, meQuery, type UserChange, usersQuery } from "@/api/settings";
 import type { UserInfo } from "@/api/types";
 import { ROLES } from "@/lib/settings";
 import { BoardPanel, type Column, Grid, Nothing, Table } from "@/ui/Board";
 import { ErrorState, SkeletonRows } from "@/ui/States";
 import { Ago } from "@/ui/Time";
+import { PASSWORD, Password, Remove, Role } from "./Person";
 import classes from "./Settings.module.css";
-
-/** Characters a password has at least. */
-const PASSWORD = 12;
 
 export function People() {
   const users = useQuery(usersQuery);
   const client = useQueryClient();
   const again = () => client.invalidateQueries({ queryKey: ["users"] });
   const change = useMutation({
-    mutationFn: ({ id, ...body }: { id: string; disabled?: boolean; roles?: { project: string; role: string }[] }) =>
-      changeUser(id, body),
+    mutationFn: ({ id, ...body }: UserChange & { id: string }) => changeUser(id, body),
     onSettled: again,
   });
+  const [asked, setAsked] = useState<{ what: "password" | "role" | "remove"; who: UserInfo }>();
+  const done = () => setAsked(undefined);
   const columns: Column<UserInfo>[] = [
     { key: "name", name: "Name", left: true, wide: true, cell: (row) => row.id },
     {
@@ -58,43 +57,88 @@ export function People() {
       name: "What to do",
       silent: true,
       cell: (row) => (
-        <Button
-          variant="default"
-          size="compact-xs"
-          aria-label={`${row.disabled_at ? "Let in" : "Lock out"} ${row.id}`}
-          onClick={() => change.mutate({ id: row.id, disabled: !row.disabled_at })}
-        >
-          {row.disabled_at ? "Let in again" : "Lock out"}
-        </Button>
+        <span className={classes.actions}>
+          <Button
+            variant="default"
+            size="compact-xs"
+            aria-label={`Another role for ${row.id}`}
+            onClick={() => setAsked({ what: "role", who: row })}
+          >
+            Role
+          </Button>
+          {row.signs_in === "password" && (
+            <Button
+              variant="default"
+              size="compact-xs"
+              aria-label={`Another password for ${row.id}`}
+              onClick={() => setAsked({ what: "password", who: row })}
+            >
+              Password
+            </Button>
+          )}
+          <Button
+            variant="default"
+            size="compact-xs"
+            aria-label={`${row.disabled_at ? "Let in" : "Lock out"} ${row.id}`}
+            onClick={() => change.mutate({ id: row.id, disabled: !row.disabled_at })}
+          >
+            {row.disabled_at ? "Let in again" : "Lock out"}
+          </Button>
+          <Button
+            variant="default"
+            size="compact-xs"
+            aria-label={`Remove ${row.id}`}
+            onClick={() => setAsked({ what: "remove", who: row })}
+          >
+            Remove
+          </Button>
+        </span>
       ),
     },
   ];
   return (
-    <Grid>
-      <BoardPanel title="People" about="What somebody may do holds in a project, or in all." span={8}>
-        {users.isPending ? (
-          <SkeletonRows rows={4} />
-        ) : users.isError ? (
-          <ErrorState error={users.error} what="the people" onRetry={() => void users.refetch()} />
-        ) : (
-          <Table
-            label="People"
-            columns={columns}
-            rows={users.data.users}
-            rowKey={(row) => row.id}
-            empty={<Nothing>Nobody signs in. Once somebody may, the server asks everybody who they are.</Nothing>}
-          />
-        )}
-        {change.isError && (
-          <p role="alert" data-tone="bad">
-            {change.error.message}
-          </p>
-        )}
-      </BoardPanel>
-      <BoardPanel title="Somebody new" span={4}>
-        <Add first={users.data?.users.length === 0} onAdded={() => void again()} />
-      </BoardPanel>
-    </Grid>
+    <div className={classes.uneven}>
+      <Grid>
+        <BoardPanel title="People" about="What somebody may do holds in a project, or in all." span={8}>
+          {users.isPending ? (
+            <SkeletonRows rows={4} />
+          ) : users.isError ? (
+            <ErrorState error={users.error} what="the people" onRetry={() => void users.refetch()} />
+          ) : (
+            <Table
+              label="People"
+              columns={columns}
+              rows={users.data.users}
+              rowKey={(row) => row.id}
+              empty={<Nothing>Nobody signs in. Once somebody may, the server asks everybody who they are.</Nothing>}
+            />
+          )}
+          {change.isError && (
+            <p role="alert" data-tone="bad">
+              {change.error.message}
+            </p>
+          )}
+        </BoardPanel>
+        <BoardPanel title="Somebody new" span={4}>
+          <Add first={users.data?.users.length === 0} onAdded={() => void again()} />
+        </BoardPanel>
+      </Grid>
+      <Modal
+        opened={asked !== undefined}
+        onClose={done}
+        title={
+          asked &&
+          { password: "Another password for", role: "Another role for", remove: "Remove" }[asked.what] +
+            ` ${asked.who.id}`
+        }
+        closeButtonProps={{ "aria-label": "Close" }}
+        centered
+      >
+        {asked?.what === "password" && <Password who={asked.who} onDone={done} />}
+        {asked?.what === "role" && <Role who={asked.who} onDone={done} />}
+        {asked?.what === "remove" && <Remove who={asked.who} onDone={done} />}
+      </Modal>
+    </div>
   );
 }
 

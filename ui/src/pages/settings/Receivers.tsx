@@ -1,5 +1,6 @@
 /** Who is told of alerts, and whether a message would arrive. */
 import { Button } from "@mantine/core";
+import { useMediaQuery } from "@mantine/hooks";
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { receiversQuery, testReceiver } from "@/api/settings";
 import type { AlertReceiver } from "@/api/types";
@@ -67,6 +68,9 @@ function Try({ name }: { name: string }) {
 
 export function Receivers() {
   const { data, isPending, isError, error, refetch } = useQuery(receiversQuery);
+  const narrow = useMediaQuery("(max-width: 760px)", undefined, { getInitialValueInEffect: false });
+  // What one does here stays in sight where the table is wider than the screen.
+  const columns = narrow ? [COLUMNS[0]!, COLUMNS.at(-1)!, ...COLUMNS.slice(1, -1)] : COLUMNS;
   if (isPending) return <SkeletonRows rows={5} />;
   if (isError) return <ErrorState error={error} what="the receivers" onRetry={() => void refetch()} />;
   return (
@@ -81,7 +85,7 @@ export function Receivers() {
       >
         <Table
           label="Receivers"
-          columns={COLUMNS}
+          columns={columns}
           rows={data.receivers}
           rowKey={(row) => row.name}
           empty={<Nothing>Nobody is told of alerts: they are only seen here.</Nothing>}

@@ -1,11 +1,13 @@
-/** What is set: keys, people, projects, how long things are kept, what of content, prices, who is told of alerts. */
+/** What is set: keys, people, projects, how long things are kept, what of content, prices, who is told of alerts, who did what, how it is shown. */
 import { Link, useParams } from "@tanstack/react-router";
 import type { ComponentType } from "react";
 import { SECTIONS, type Section, sectionOf } from "@/lib/settings";
 import { BoardPage, board } from "@/ui/Board";
 import { useTitle } from "@/ui/useTitle";
 import { intoView } from "@/ui/ViewTabs";
+import { Audit } from "./Audit";
 import { Content } from "./Content";
+import { Display } from "./Display";
 import { Keys } from "./Keys";
 import { People } from "./People";
 import { Prices } from "./Prices";
@@ -21,6 +23,8 @@ const PARTS: Record<Section, ComponentType> = {
   content: Content,
   prices: Prices,
   receivers: Receivers,
+  audit: Audit,
+  display: Display,
 };
 
 export function SettingsPage() {

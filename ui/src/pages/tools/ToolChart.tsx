@@ -7,8 +7,9 @@ import { LIVE_MS } from "@/api/pace";
 import { aggregateQuery } from "@/api/queries";
 import type { RunsSearch } from "@/lib/filter";
 import { compact, duration } from "@/lib/format";
-import { type Buckets, byKey, byQuantile, type Mark, type Row, type Series } from "@/lib/series";
+import { type Buckets, byKey, byQuantile, type Mark, type Row, type Series, settled, TOOLS_SHOWN } from "@/lib/series";
 import { Legend } from "@/pages/overview/Legend";
+import { ofError } from "@/pages/overview/panels";
 import type { Palette } from "@/theme/tokens";
 import { BoardPanel, Nothing } from "@/ui/Board";
 import { TimeChart } from "@/ui/chart/TimeChart";
@@ -42,7 +43,7 @@ export const CALLS: Spec[] = [
     title: "Calls",
     about: "Calls of tools, by tool.",
     question: { by: "tool" },
-    series: (rows, time) => byKey(named(rows), time),
+    series: (rows, time) => byKey(named(rows), time, { most: TOOLS_SHOWN }),
     kind: "bars",
     format: compact,
     runs: tool,
@@ -51,7 +52,7 @@ export const CALLS: Spec[] = [
     title: "Failed calls",
     about: "Calls that ended with an error, by tool.",
     question: { by: "tool", measure: "errors" },
-    series: (rows, time) => byKey(named(rows), time),
+    series: (rows, time) => byKey(named(rows), time, { most: TOOLS_SHOWN }),
     kind: "bars",
     format: compact,
     runs: (series) => ({ ...tool(series), errors: true }),
@@ -91,7 +92,7 @@ export const OF_ONE: Spec[] = [
       ),
     kind: "bars",
     format: compact,
-    runs: () => ({ errors: true }),
+    runs: ofError,
   },
 ];
 
@@ -127,12 +128,17 @@ export function ToolChart({
     }),
     refetchInterval: live ? LIVE_MS : false,
   });
-  const series = useMemo(() => panel.series(answer.data?.rows ?? [], time), [panel, answer.data, time]);
+  const series = useMemo(() => {
+    const all = panel.series(answer.data?.rows ?? [], time);
+    return panel.question.quantiles ? settled(all, time, Date.now()) : all;
+  }, [panel, answer.data, time]);
   const empty = answer.isSuccess && series.every((each) => each.values.every((value) => !value));
   return (
     <BoardPanel title={panel.title} about={panel.about} span={span}>
       {answer.isError ? (
-        <Nothing>{answer.error.message}</Nothing>
+        <div style={{ minHeight: 214, display: "grid" }} role="alert">
+          <Nothing>{answer.error.message} It is asked again every few seconds.</Nothing>
+        </div>
       ) : empty ? (
         <div style={{ minHeight: 214, display: "grid" }}>
           <Nothing>Nothing of this in the time range.</Nothing>

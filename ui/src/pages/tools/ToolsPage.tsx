@@ -9,15 +9,26 @@ import { LIVE_MS } from "@/api/pace";
 import { aggregateQuery } from "@/api/queries";
 import { compact, dated, duration } from "@/lib/format";
 import { fixed } from "@/lib/locale";
-import { buckets, rangeMs, stepFor } from "@/lib/series";
+import { buckets, courses, rangeMs, stepFor } from "@/lib/series";
 import { type Slower, slowerSince } from "@/lib/slower";
-import { DRIFT, MOVED, selectionDrift, TOOLS_FROM, type ToolRow, type ToolsSearch, toolRows } from "@/lib/tools";
+import {
+  DRIFT,
+  isSlower,
+  MOVED,
+  selectionDrift,
+  TOOLS_FROM,
+  type ToolRow,
+  type ToolsSearch,
+  toolRows,
+} from "@/lib/tools";
 import { useMarks } from "@/pages/overview/ask";
 import { BoardPage, BoardPanel, board, type Column, Figure, Figures, Grid, Table } from "@/ui/Board";
+import { Spark } from "@/ui/Spark";
 import { Empty, ErrorState, SkeletonRows } from "@/ui/States";
 import { TimeRange } from "@/ui/TimeRange";
 import { useNow } from "@/ui/useNow";
 import { useTitle } from "@/ui/useTitle";
+import { ZoomOut } from "@/ui/ZoomOut";
 import { CALLS, ToolChart } from "./ToolChart";
 import { slowerText, ToolDetail } from "./ToolDetail";
 
@@ -54,10 +65,23 @@ export function ToolsPage() {
     ...live,
   });
   const slow = useMemo(() => slowerSince(course.data?.rows ?? []), [course.data]);
-  const failedBefore = useQuery(aggregateQuery({ ...errors, ...earlier }));
-  const rows = useMemo(
+  const lines = useMemo(
     () =>
-      toolRows(ours.data?.rows ?? [], failed.data?.rows ?? [], theirs.data?.rows ?? [], failedBefore.data?.rows ?? []),
+      courses(
+        (course.data?.rows ?? []).map((row) => ({ ...row, value: row.count })),
+        time,
+        Date.now(),
+      ),
+    [course.data, time],
+  );
+  const failedBefore = useQuery(aggregateQuery({ ...errors, ...earlier }));
+  const missing = [failed, theirs, course, failedBefore].find((each) => each.isError);
+  const again = () => {
+    for (const each of [failed, theirs, course, failedBefore]) if (each.isError) void each.refetch();
+  };
+  const compared = theirs.data && course.data;
+  const rows = useMemo(
+    () => toolRows(ours.data?.rows ?? [], failed.data?.rows, theirs.data?.rows ?? [], failedBefore.data?.rows),
     [ours.data, failed.data, theirs.data, failedBefore.data],
   );
   const change = (more: Partial<ToolsSearch>) =>
@@ -65,7 +89,7 @@ export function ToolsPage() {
   const stretch = (from: number, to: number) =>
     change({ from: new Date(from).toISOString(), to: new Date(to).toISOString() });
   const calls = rows.reduce((sum, row) => sum + row.calls, 0);
-  const errorsNow = rows.reduce((sum, row) => sum + row.errors, 0);
+  const errorsNow = rows.reduce((sum, row) => sum + (row.errors ?? 0), 0);
   const drift = selectionDrift(rows);
   const slower = rows.filter((row) => isSlower(row) || slow.has(row.name));
   const chart = { time, step, agent, live: !search.to, onStretch: stretch };
@@ -76,13 +100,16 @@ export function ToolsPage() {
       title="Tools"
       note={ours.data && compact(rows.length)}
       tools={
-        <TimeRange
-          exact
-          bounded
-          from={search.from ?? TOOLS_FROM}
-          to={search.to}
-          onChange={(from, to) => change({ from: from === TOOLS_FROM && !to ? undefined : from, to })}
-        />
+        <>
+          {search.to && <ZoomOut ends={[start, end]} onStretch={stretch} />}
+          <TimeRange
+            exact
+            bounded
+            from={search.from ?? TOOLS_FROM}
+            to={search.to}
+            onChange={(from, to) => change({ from: from === TOOLS_FROM && !to ? undefined : from, to })}
+          />
+        </>
       }
     >
       {asked && (
@@ -118,25 +145,40 @@ export function ToolsPage() {
         </Empty>
       ) : (
         <>
+          {missing && <ErrorState error={missing.error} what="all of the tools' numbers" onRetry={again} />}
           <Figures label="Tools">
             <Figure name="Calls" value={compact(calls)} note={`${rows.filter((row) => row.calls > 0).length} tools`} />
             <Figure
               name="Failed"
-              value={calls > 0 ? `${fixed((errorsNow / calls) * 100, 1)} %` : "–"}
+              value={failed.data && calls > 0 ? `${fixed((errorsNow / calls) * 100, 1)} %` : "–"}
               tone={errorsNow > calls * 0.05 ? "bad" : undefined}
-              note={`${compact(errorsNow)} calls`}
+              note={failed.data ? `${compact(errorsNow)} calls` : failed.isError ? "not known" : "…"}
             />
             <Figure
               name="Choice of tools"
               value={drift === undefined ? "–" : `${fixed(drift * 100, 0)} % moved`}
               tone={drift === undefined ? undefined : drift >= DRIFT ? "warn" : "good"}
-              note={drift === undefined ? "too few calls to say" : "of calls go to other tools than before"}
+              note={
+                theirs.isError
+                  ? "not known: what was before did not load"
+                  : theirs.isPending
+                    ? "…"
+                    : drift === undefined
+                      ? "too few calls to say"
+                      : "of calls go to other tools than before"
+              }
             />
             <Figure
               name="Slower than before"
-              value={compact(slower.length)}
-              tone={slower.length > 0 ? "warn" : undefined}
-              note={slower.length > 0 ? firstNames(slower.map((row) => row.name)) : "no tool by half or more"}
+              value={compared ? compact(slower.length) : "–"}
+              tone={compared && slower.length > 0 ? "warn" : undefined}
+              note={
+                !compared
+                  ? "…"
+                  : slower.length > 0
+                    ? firstNames(slower.map((row) => row.name))
+                    : "no tool by half or more"
+              }
             />
           </Figures>
           <Grid>
@@ -155,7 +197,7 @@ export function ToolsPage() {
             >
               <Table
                 label="Tools"
-                columns={columns(search, slow)}
+                columns={columns(search, slow, lines, drift !== undefined)}
                 rows={rows}
                 rowKey={(row) => row.name}
                 sort={search.order ?? "-calls"}
@@ -172,18 +214,16 @@ export function ToolsPage() {
   );
 }
 
-/** Half as slow again as before, and by more than a person notices. */
-const isSlower = (row: ToolRow) =>
-  row.p95 !== null &&
-  row.p95Before !== null &&
-  row.calls >= 5 &&
-  row.p95 > row.p95Before * 1.5 &&
-  row.p95 - row.p95Before > 50;
-
 const share = (value: number | null) => (value === null ? "–" : `${fixed(value * 100, 1)} %`);
-const rate = (errors: number, calls: number) => (calls > 0 ? errors / calls : null);
+const rate = (errors: number | null, calls: number) => (errors !== null && calls > 0 ? errors / calls : null);
 
-function columns(search: ToolsSearch, slow: Map<string, Slower>): Column<ToolRow>[] {
+/** `enough` calls on both sides let a tool's share be held against that of before. */
+function columns(
+  search: ToolsSearch,
+  slow: Map<string, Slower>,
+  lines: Map<string, (number | null)[]>,
+  enough: boolean,
+): Column<ToolRow>[] {
   return [
     {
       key: "name",
@@ -204,6 +244,13 @@ function columns(search: ToolsSearch, slow: Map<string, Slower>): Column<ToolRow
       ),
     },
     {
+      key: "course",
+      name: "Calls over time",
+      left: true,
+      roomy: true,
+      cell: (row) => <Spark values={lines.get(row.name)} />,
+    },
+    {
       key: "calls",
       name: "Calls",
       sort: (row) => row.calls,
@@ -220,15 +267,21 @@ function columns(search: ToolsSearch, slow: Map<string, Slower>): Column<ToolRow
       key: "failed",
       name: "Failed",
       sort: (row) => rate(row.errors, row.calls),
-      cell: (row) => (row.errors === 0 ? "0" : `${compact(row.errors)} (${share(rate(row.errors, row.calls))})`),
+      cell: (row) => (
+        <>
+          {compact(row.errors)}
+          {!!row.errors && <span data-roomy> ({share(rate(row.errors, row.calls))})</span>}
+        </>
+      ),
       tone: (row) => ((rate(row.errors, row.calls) ?? 0) > 0.05 ? "bad" : undefined),
     },
     {
       key: "failed_before",
       name: "before",
+      roomy: true,
       cell: (row) => <span className="faint">{share(rate(row.errorsBefore, row.callsBefore))}</span>,
     },
-    { key: "p50", name: "p50", sort: (row) => row.p50, cell: (row) => duration(row.p50) },
+    { key: "p50", name: "p50", roomy: true, sort: (row) => row.p50, cell: (row) => duration(row.p50) },
     {
       key: "p95",
       name: "p95",
@@ -236,7 +289,12 @@ function columns(search: ToolsSearch, slow: Map<string, Slower>): Column<ToolRow
       cell: (row) => duration(row.p95),
       tone: (row) => (isSlower(row) || slow.has(row.name) ? "warn" : undefined),
     },
-    { key: "p95_before", name: "before", cell: (row) => <span className="faint">{duration(row.p95Before)}</span> },
+    {
+      key: "p95_before",
+      name: "before",
+      roomy: true,
+      cell: (row) => <span className="faint">{duration(row.p95Before)}</span>,
+    },
     {
       key: "slow_since",
       name: "Slow since",
@@ -247,7 +305,7 @@ function columns(search: ToolsSearch, slow: Map<string, Slower>): Column<ToolRow
       },
       tone: (row) => (slow.has(row.name) ? "warn" : undefined),
     },
-    { key: "share", name: "Share", sort: (row) => row.share, cell: (row) => share(row.share) },
+    { key: "share", name: "Share", roomy: true, sort: (row) => row.share, cell: (row) => share(row.share) },
     {
       key: "moved",
       name: "Moved",
@@ -258,12 +316,7 @@ function columns(search: ToolsSearch, slow: Map<string, Slower>): Column<ToolRow
           ? "–"
           : `${by > 0 ? "+" : "−"}${fixed(Math.abs(by) * 100, 1)} pts`;
       },
-      tone: (row) =>
-        row.shareBefore !== null &&
-        row.calls + row.callsBefore >= 30 &&
-        Math.abs((row.share ?? 0) - row.shareBefore) >= MOVED
-          ? "warn"
-          : undefined,
+      tone: (row) => (enough && Math.abs((row.share ?? 0) - (row.shareBefore ?? 0)) >= MOVED ? "warn" : undefined),
     },
   ];
 }

@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
 import { bytes, duration, usd } from "@/lib/format";
 import { showZone } from "@/lib/locale";
-import { buckets } from "@/lib/series";
+import { buckets, TOOLS_SHOWN } from "@/lib/series";
 import { night } from "@/theme/tokens";
-import { lowest, onAxis, timeAxis, timeOption, valueAxis } from "./option";
+import { between, colourOf, lowest, onAxis, timeAxis, timeOption, valueAxis, wheel } from "./option";
 
 const START = Date.parse("2026-11-20T10:00:00Z");
 const time = buckets(START, START + 7_200_000, 3_600_000);
@@ -40,6 +40,14 @@ test("an axis says round times, and where there are several days each begins wit
   expect(said("2026-11-20T08:50:00Z", 3, 5)).toEqual(["09:00", "09:30", "10:00", "10:30", "11:00", "11:30"]);
   expect(said("2026-11-20T14:00:00Z", 48, 60)).toEqual(["11-21", "12:00", "11-22", "12:00"]);
   showZone("local");
+});
+
+test("every series of a chart has a colour of its own, and what is summed up has none", () => {
+  expect(new Set(wheel(night)).size).toBe(wheel(night).length);
+  expect(wheel(night).length).toBeGreaterThanOrEqual(TOOLS_SHOWN);
+  expect(between("#000010", "#ffff10")).toBe("#808010");
+  expect(colourOf({ name: "3 others", values: [] }, 14, night)).toBe(night.borderStrong);
+  expect(colourOf({ name: "2 others", key: "2 others", values: [] }, 0, night)).toBe(wheel(night)[0]);
 });
 
 test("values of an axis have no zeros that say nothing", () => {

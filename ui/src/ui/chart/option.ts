@@ -6,9 +6,19 @@ import type { Palette } from "@/theme/tokens";
 import type { Option } from "./engine";
 import type { TimeChartProps } from "./TimeChart";
 
-/** Colours for series that have none of their own: the step kinds', in an order in which neighbours differ. */
-export function wheel({ fills }: Palette): string[] {
-  return [
+/** Two colours in equal parts. */
+export function between(one: string, other: string): string {
+  const part = (of: string, at: number) => Number.parseInt(of.slice(at, at + 2), 16);
+  const mixed = [1, 3, 5].map((at) => Math.round((part(one, at) + part(other, at)) / 2));
+  return `#${mixed.map((each) => each.toString(16).padStart(2, "0")).join("")}`;
+}
+
+/**
+ * Colours for series that have none of their own: the step kinds', in an order in which neighbours differ, and once more closer
+ * to the surface they are drawn on.
+ */
+export function wheel({ fills, panel }: Palette): string[] {
+  const full = [
     fills.llm,
     fills.tool,
     fills.agent,
@@ -18,6 +28,16 @@ export function wheel({ fills }: Palette): string[] {
     fills.guardrail,
     fills.chain,
   ];
+  return [...full, ...full.map((each) => between(each, panel))];
+}
+
+/** The sum of series that are not told apart: it has no colour of its own, and is not the loudest. */
+const isRest = (series: Series) => series.key === undefined && /others?$/.test(series.name);
+
+/** The colour of a series by its place among all. */
+export function colourOf(series: Series, at: number, palette: Palette): string {
+  const colours = wheel(palette);
+  return isRest(series) ? palette.borderStrong : colours[at % colours.length]!;
 }
 
 /** A bucket's label on the axis: the time of day, or the date where buckets are a day long. */
@@ -109,10 +129,7 @@ interface Hovered {
 
 export function timeOption(props: TimeChartProps, palette: Palette): Option {
   const { time, series, kind, format, threshold, limits = [], marks = [], before = [], most, logarithmic } = props;
-  const colours = wheel(palette);
-  const colour = (each: Series, at: number) =>
-    props.colour?.(each, palette) ??
-    (each.key === undefined && /others?$/.test(each.name) ? palette.faint : colours[at % colours.length]);
+  const colour = (each: Series, at: number) => props.colour?.(each, palette) ?? colourOf(each, at, palette);
   const earlierColour = (each: Series, at: number) => {
     const now = series.find((one) => one.name === each.name);
     // The sum of all bars is none of them.
