@@ -30,8 +30,9 @@ const PAGES: [path: string, ready: string][] = [
   [`/runs/${sent.trace}?view=logs`, "main li"],
   [`/sessions/session?id=session-${mark}`, "ol li"],
   [`/logs?service=${sent.service}&from=15m`, "section li"],
-  ["/overview?from=15m", "figure svg"],
-  ["/deep-dive?from=15m", "figure svg"],
+  // Of its own agent: charts of all agents bear marks of what other tests sent, of hours before.
+  [`/overview?from=15m&agent=${mark}`, "figure svg"],
+  [`/deep-dive?from=15m&agent=${mark}`, "figure svg"],
   ["/tools?from=15m", "table tbody tr"],
   [`/agents/agent?name=${mark}`, "table tbody tr"],
   [`/compare?a=${sent.trace}&b=${other.trace}`, "[aria-label='Pairs of steps'] li"],

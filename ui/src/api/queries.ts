@@ -52,14 +52,15 @@ export const runsQuery = (search: RunsSearch) =>
     staleTime: Number.POSITIVE_INFINITY,
   });
 
-export const facetsQuery = (search: RunsSearch) => {
+/** Values with counts; of other fields than those in the list where they are asked for. */
+export const facetsQuery = (search: RunsSearch, fields: readonly string[] = FACETS) => {
   const { sort: _, ...rest } = question(search);
   return queryOptions({
-    queryKey: ["facets", rest],
+    queryKey: ["facets", rest, ...(fields === FACETS ? [] : fields)],
     queryFn: ({ signal }) =>
       must(
         api.GET("/api/v1/runs", {
-          params: { query: { ...listQuery(rest), limit: 1, facets: FACETS.join(",") } },
+          params: { query: { ...listQuery(rest), limit: 1, facets: fields.join(",") } },
           signal,
         }),
       ),

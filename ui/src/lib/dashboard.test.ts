@@ -3,6 +3,7 @@ import type { DashboardPanel } from "@/api/types";
 import {
   arrange,
   COLUMNS,
+  chartHeight,
   filled,
   heatRows,
   newPanel,
@@ -146,4 +147,11 @@ test("numbers read in their unit, and have the tone of the threshold they reach"
 test("the dashboard to begin with lies well", () => {
   expect(free(SAMPLE.panels!)).toBe(true);
   expect(new Set(SAMPLE.panels!.map((each) => each.kind)).size).toBe(7);
+});
+
+test("names below a chart take what they need of its height, and never most of it", () => {
+  expect(chartHeight(240, 26)).toBe(214);
+  expect(chartHeight(240, 78)).toBe(162);
+  expect(chartHeight(240, 400)).toBe(132);
+  expect(reads("percentunit", 1)(0.9982)).toBe("99.8 %");
 });

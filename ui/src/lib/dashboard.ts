@@ -135,7 +135,7 @@ export function filled(query: string, language: "promql" | "sql", of: Record<str
 }
 
 /** How numbers of a unit read; the names are Grafana's. */
-export function reads(unit: string | undefined): (value: number | null) => string {
+export function reads(unit: string | undefined, most = 2): (value: number | null) => string {
   const or = (say: (value: number) => string) => (value: number | null) =>
     value === null || !Number.isFinite(value) ? "–" : say(value);
   switch (unit) {
@@ -144,9 +144,9 @@ export function reads(unit: string | undefined): (value: number | null) => strin
     case "ms":
       return or(duration);
     case "percent":
-      return or((value) => `${trimmed(value)} %`);
+      return or((value) => `${trimmed(value, most)} %`);
     case "percentunit":
-      return or((value) => `${trimmed(value * 100)} %`);
+      return or((value) => `${trimmed(value * 100, most)} %`);
     case "currencyUSD":
       return or(usd);
     case "bytes":
@@ -160,9 +160,9 @@ export function reads(unit: string | undefined): (value: number | null) => strin
   }
 }
 
-const trimmed = (value: number) => {
+const trimmed = (value: number, most = 2) => {
   const size = Math.abs(value);
-  if (size >= 1) return upTo(value, size >= 100 ? 0 : 2);
+  if (size >= 1) return upTo(value, size >= 100 ? 0 : most);
   return size > 0 && size < 1e-6 ? value.toExponential(2) : digits(value, 3);
 };
 
@@ -248,6 +248,10 @@ export function sqlOverTime(
   return [...found].map(([name, values]) => ({ name, key: name, values }));
 }
 
+/** How high the chart of a panel is, above names that take so much; however many there are, most of it is the chart, and one scrolls. */
+export const chartHeight = (body: number, legend: number): number =>
+  Math.max(60, Math.round(body * 0.55), Math.floor(body - legend));
+
 /** The last number of a series that is one. */
 export const lastOf = (series: Series): number | null => series.values.findLast((value) => value !== null) ?? null;
 
@@ -286,7 +290,11 @@ export const SAMPLE: DashboardSpec = {
       id: "p1",
       title: "Runs",
       queries: [
-        { language: "promql", query: 'sum(increase(agent_requests_total{agent_id=~"$agent"}[$__range]))', legend: "" },
+        {
+          language: "promql",
+          query: 'sum(increase(agent_requests_total{agent_id=~"$agent"}[$__range])) or vector(0)',
+          legend: "",
+        },
       ],
     },
     {

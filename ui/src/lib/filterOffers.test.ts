@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { offers, replaceLast, restricted } from "./filterOffers";
+import { offers, rareField, replaceLast, restricted } from "./filterOffers";
 
 const counts = {
   agent: [
@@ -24,6 +24,18 @@ describe("completion", () => {
     expect(offers("tokens<5k", counts)[0]!.change).toEqual({ bound: "max_tokens", value: 5000 });
     expect(offers("steps>=20", counts)[0]!.change).toEqual({ bound: "min_steps", value: 20 });
     expect(offers("user:u-1", counts)[0]!.change).toEqual({ field: "user", value: "u-1" });
+  });
+
+  it("users and tags are offered with their counts, and taken as written too", () => {
+    expect(rareField("late user:an")).toBe("user");
+    expect(rareField("late agent:an")).toBeUndefined();
+    const users = { user: [{ value: "anna", count: 4 }] };
+    expect(offers("user:an", users).map(({ label, count }) => [label, count])).toEqual([
+      ["user: anna", 4],
+      ["user: an", undefined],
+    ]);
+    expect(offers("user:anna", users)).toHaveLength(1);
+    expect(offers("session:", {})).toEqual([]);
   });
 
   it("restricts the list and leaves the rest of the text", () => {

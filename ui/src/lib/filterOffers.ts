@@ -23,6 +23,12 @@ export const lastWord = (text: string) => /\S*$/.exec(text)![0];
 /** The text without the word being typed, or with another in its place. */
 export const replaceLast = (text: string, word = "") => text.slice(0, text.length - lastWord(text).length) + word;
 
+/** Fields whose values are so many that they are counted only for who writes one. */
+const RARE = ["user", "tag"] as const;
+
+/** The field whose values are being written, where its counts must be asked for. */
+export const rareField = (text: string) => RARE.find((field) => lastWord(text).startsWith(`${field}:`));
+
 /** `counts` are the values of the facets as the server gave them. */
 export function offers(text: string, counts: Record<string, { value: string; count: number }[]>): Offer[] {
   const word = lastWord(text);
@@ -48,11 +54,11 @@ export function offers(text: string, counts: Record<string, { value: string; cou
       count,
       change: { field, value },
     }));
-    // What has no list of counts is taken as it is written.
-    const asWritten = !FACETS.some((facet) => facet === field) && typed !== "";
-    return asWritten
-      ? [{ label: `${field}: ${word.slice(field.length + 1)}`, change: { field, value: word.slice(field.length + 1) } }]
-      : found;
+    // What is not, or not fully, in a list of counts is taken as it is written too.
+    const value = word.slice(field.length + 1);
+    const asWritten =
+      !FACETS.some((facet) => facet === field) && value !== "" && known.every((it) => it.value !== value);
+    return asWritten ? [...found.slice(0, MOST - 1), { label: `${field}: ${value}`, change: { field, value } }] : found;
   }
   const typed = word.toLowerCase();
   const fields: Offer[] = FIELDS.filter((each) => each.startsWith(typed)).map((each) => ({

@@ -7,6 +7,7 @@ it("the store's figures are named and have units", () => {
       segments: 1200,
       hot: { rows: 5, bytes: 2048 },
       log_bytes: 1024,
+      set_aside: 2,
       replaying: false,
       url: "file:///x",
       list: [1],
@@ -16,6 +17,7 @@ it("the store's figures are named and have units", () => {
     ["Hot, rows", "5"],
     ["Hot, bytes", "2 KiB"],
     ["Log", "1 KiB"],
+    ["Unknown files put aside at start", "2"],
     ["Replaying", "no"],
     ["Url", "file:///x"],
   ]);

@@ -84,6 +84,7 @@ export function Arranged({ panels, view, editing, onArrange, onWrite, onRemove }
           <section
             key={panel.id}
             className={classes.panel}
+            data-kind={panel.kind}
             data-editing={editing || undefined}
             data-moving={drag?.id === panel.id || undefined}
             aria-label={name}

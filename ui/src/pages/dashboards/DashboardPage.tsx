@@ -94,6 +94,7 @@ function Shown({ dashboard }: { dashboard: Dashboard }) {
     time,
     range,
     of,
+    live: search.to === undefined,
     onStretch: (from: number, to: number) =>
       change({ from: new Date(from).toISOString(), to: new Date(to).toISOString() }),
   };

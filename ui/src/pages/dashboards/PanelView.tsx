@@ -6,6 +6,7 @@ import { instantQuery, rangeQuery } from "@/api/dashboards";
 import { sqlQuery } from "@/api/fleet";
 import type { DashboardPanel, SqlAnswer } from "@/api/types";
 import {
+  chartHeight,
   filled,
   heatRows,
   lastOf,
@@ -23,6 +24,7 @@ import type { Buckets, Series } from "@/lib/series";
 import { Legend } from "@/pages/overview/Legend";
 import { type Column, Table } from "@/ui/Board";
 import { TimeChart } from "@/ui/chart/TimeChart";
+import { useHeight } from "@/ui/useWidth";
 import classes from "./Dashboards.module.css";
 import { HeatPanel } from "./HeatPanel";
 
@@ -33,9 +35,13 @@ export interface View {
   range: Range;
   /** What stands for each variable. */
   of: Record<string, string>;
+  /** The time ends now: what is asked at one moment, and of events, is asked again and again. */
+  live: boolean;
   onStretch: (from: number, to: number) => void;
 }
 
+/** Series are sampled no more often. */
+const REFRESH_MS = 15_000;
 /** Rows of a table that are drawn. */
 const ROWS = 200;
 /** Bars that are drawn. */
@@ -51,16 +57,17 @@ interface Answer {
   sql?: SqlAnswer;
 }
 
-function useAnswers(panel: DashboardPanel, { range, of }: View) {
+function useAnswers(panel: DashboardPanel, { range, of, live }: View) {
+  const refetchInterval = live ? REFRESH_MS : (false as const);
   const questions = (panel.queries ?? []).filter((each) => each.query.trim() !== "");
   const results = useQueries({
     queries: questions.map((each) => {
       const text = filled(each.query, each.language, of, range);
-      return each.language === "sql"
-        ? sqlQuery(text)
-        : AT_ONCE.includes(panel.kind)
-          ? instantQuery(text, range.to)
-          : rangeQuery(text, range);
+      if (each.language === "sql") return { ...sqlQuery(text), refetchInterval };
+      // A series has a point at the beginning of each bucket: until the next one, it stays as it is.
+      return AT_ONCE.includes(panel.kind)
+        ? { ...instantQuery(text, range.to), refetchInterval }
+        : rangeQuery(text, range);
     }) as ReturnType<typeof sqlQuery>[],
   });
   const answers = results.flatMap((result, at): Answer[] => {
@@ -168,7 +175,7 @@ function Drawn({ panel, view, answers }: { panel: DashboardPanel; view: View; an
       );
     }
     case "gauge":
-      return <Gauge panel={panel} value={lasts(answers, time)[0]?.value ?? null} say={say} />;
+      return <Gauge panel={panel} value={lasts(answers, time)[0]?.value ?? null} say={reads(panel.unit, 1)} />;
     case "barchart":
       return <Bars panel={panel} rows={lasts(answers, time)} say={say} />;
     default:
@@ -186,6 +193,7 @@ const bodyHeight = (panel: DashboardPanel) => Math.max(60, panel.h * 38 - 8 - 18
 
 function OverTime({ panel, view, answers }: { panel: DashboardPanel; view: View; answers: Answer[] }) {
   const series = useMemo(() => overTime(answers, view.time).slice(0, BARS), [answers, view.time]);
+  const [below, legend] = useHeight(26);
   if (series.length === 0) return <Nothing />;
   const first = panel.thresholds?.find((each) => each.tone !== "ok" && each.value > -1e11);
   return (
@@ -197,10 +205,12 @@ function OverTime({ panel, view, answers }: { panel: DashboardPanel; view: View;
         kind={panel.stacked ? "bars" : "lines"}
         format={reads(panel.unit)}
         threshold={first ? { value: first.value, name: reads(panel.unit)(first.value) } : undefined}
-        height={bodyHeight(panel) - 26}
+        height={chartHeight(bodyHeight(panel), legend)}
         onStretch={view.onStretch}
       />
-      <Legend series={series} />
+      <div ref={below} className={classes.legend}>
+        <Legend series={series} />
+      </div>
     </>
   );
 }
@@ -271,7 +281,7 @@ function Gauge({
           strokeDasharray={`${share * arc} ${arc}`}
         />
       )}
-      <text x={100} y={96} textAnchor="middle" fontSize={30} fontWeight={580} fill="var(--t-text)">
+      <text x={100} y={96} textAnchor="middle" fontSize={24} fontWeight={580} fill="var(--t-text)">
         {say(value)}
       </text>
     </svg>

@@ -23,7 +23,11 @@ export function AgentGraph({ run, steps, onStep }: { run: Run; steps: Step[]; on
       <div ref={place} style={{ height: height * scale }}>
         <div
           className={classes.graph}
-          style={{ width, height, ...(scale < 1 ? { transform: `scale(${scale})`, marginRight: width * (scale - 1) } : {}) }}
+          style={{
+            width,
+            height,
+            ...(scale < 1 ? { transform: `scale(${scale})`, marginRight: width * (scale - 1) } : {}),
+          }}
         >
           <svg width={width} height={height} aria-hidden>
             {edges.map((edge) => {

@@ -101,8 +101,8 @@ function TooLong({ traceId, steps }: { traceId: string; steps: number }) {
         </>
       }
     >
-      More was said in its {count(steps)} steps than the server answers at once. Among the steps each says what was said in
-      it, and words are looked for in all of them.
+      More was said in its {count(steps)} steps than the server answers at once. Among the steps each says what was said
+      in it, and words are looked for in all of them.
     </Empty>
   );
 }

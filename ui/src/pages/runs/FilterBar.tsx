@@ -17,7 +17,7 @@ import { Link, useNavigate } from "@tanstack/react-router";
 import { type ReactNode, useEffect, useMemo, useRef, useState } from "react";
 import { facetsQuery } from "@/api/queries";
 import { BOUNDS, type Bound, chips, cleared, isFiltered, type RunsSearch } from "@/lib/filter";
-import { lastWord, type Offer, offers, replaceLast, restricted } from "@/lib/filterOffers";
+import { lastWord, type Offer, offers, rareField, replaceLast, restricted } from "@/lib/filterOffers";
 import { compact } from "@/lib/format";
 import { STATUS_LABEL } from "@/ui/StatusMark";
 import { useKeys } from "@/ui/useKeys";
@@ -50,7 +50,12 @@ export function FilterBar({ search, children }: Props) {
   const combobox = useCombobox();
   // What there is to filter by is needed by who begins to write.
   const { data } = useQuery({ ...facetsQuery(search), enabled: combobox.dropdownOpened });
-  const offered = useMemo(() => offers(text, data?.facets ?? {}), [text, data]);
+  const rare = rareField(text);
+  const { data: more } = useQuery({
+    ...facetsQuery(search, rare ? [rare] : []),
+    enabled: combobox.dropdownOpened && rare !== undefined,
+  });
+  const offered = useMemo(() => offers(text, { ...data?.facets, ...more?.facets }), [text, data, more]);
   const take = (offer: Offer) => {
     const rest = replaceLast(text, offer.word);
     setText(rest);

@@ -4,7 +4,8 @@ import type { ReactNode } from "react";
 import { statusQuery } from "@/api/queries";
 import type { ForwardDestination, ForwardStatus, Status } from "@/api/types";
 import { PageHeader } from "@/layout/PageHeader";
-import { absolute, bytes, count, duration } from "@/lib/format";
+import { absolute, bytes, count, duration, plural } from "@/lib/format";
+import { limitValue, limitWords } from "@/lib/limits";
 import { facts, tableRows } from "@/lib/status";
 import { CopyButton } from "@/ui/CopyButton";
 import { ErrorState, SkeletonRows } from "@/ui/States";
@@ -293,12 +294,12 @@ function Limits({ status }: { status: Status }) {
   return (
     <Block
       title="Limits"
-      note="Reaching one is answered with an error that names it; past label_sets, metrics count under the label other."
+      note="Each is counted when it is reached. Where a limit lets wait, or does less, it says so here; otherwise what would go beyond it is refused, by an error with its name."
       wide
     >
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keyboard */}
       <section className={classes.scroll} tabIndex={0} aria-label="Table of limits">
-        <table className={classes.table}>
+        <table className={classes.table} data-words>
           <thead>
             <tr>
               <th scope="col">Limit</th>
@@ -309,10 +310,12 @@ function Limits({ status }: { status: Status }) {
           <tbody>
             {status.limits.map((limit) => (
               <tr key={limit.name}>
-                <th scope="row">{limit.name}</th>
-                <td>{limit.unit === "bytes" ? bytes(limit.value) : `${count(limit.value)} ${limit.unit}`}</td>
+                <th scope="row">
+                  {limitWords(limit.name)} <code className="mono faint">{limit.name}</code>
+                </th>
+                <td>{limitValue(limit.value, limit.unit)}</td>
                 <td data-bad={limit.reached > 0 || undefined}>
-                  {limit.reached === 0 ? <span className="faint">never</span> : `${count(limit.reached)} times`}
+                  {limit.reached === 0 ? <span className="faint">never</span> : plural(limit.reached, "time")}
                 </td>
               </tr>
             ))}
