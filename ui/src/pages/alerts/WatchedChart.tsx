@@ -54,23 +54,22 @@ export function WatchedChart(props: Props) {
   const last = Math.ceil(end / stepMs);
   const time = useMemo(() => buckets(first * stepMs, last * stepMs, stepMs), [first, last, stepMs]);
   const answer = useQuery(rangeQuery(query, first * stepMs, (last - 1) * stepMs, stepMs / 1000, project));
-  // A step can be minutes long: where the chart goes on until now, its last value is the one of now.
-  const latest = useQuery({
-    ...instantQuery(query, undefined, project),
-    enabled: to === undefined,
-    refetchInterval: 15_000,
-  });
-  const atOnce = to === undefined ? latest.data?.data : undefined;
-  const series = useMemo(() => drawn(answer.data?.data, atOnce, time, only), [answer.data, atOnce, time, only]);
+  // A step can be minutes long: the last value is the one at the end of the chart, which may be now.
+  const until = to === undefined ? undefined : end;
+  const again = to === undefined && 15_000;
+  const latest = useQuery({ ...instantQuery(query, until, project), refetchInterval: again });
+  const atEnd = latest.data?.data;
+  const series = useMemo(() => drawn(answer.data?.data, atEnd, time, only), [answer.data, atEnd, time, only]);
   const bounds = useQuery({
     ...rangeQuery(limits ?? "", first * stepMs, (last - 1) * stepMs, stepMs / 1000, project),
     enabled: !!limits,
   });
+  const bound = useQuery({ ...instantQuery(limits ?? "", until, project), refetchInterval: again, enabled: !!limits });
   const lines = useMemo(() => {
     if (!limits) return undefined;
-    const found = drawn(bounds.data?.data, undefined, time, only);
+    const found = drawn(bounds.data?.data, bound.data?.data, time, only);
     return found.map((each) => ({ ...each, name: found.length > 1 ? `threshold of ${each.name}` : "threshold" }));
-  }, [limits, bounds.data, time, only]);
+  }, [limits, bounds.data, bound.data, time, only]);
   const reads = useMemo(() => readsAs(query, threshold), [query, threshold]);
   const line = useMemo(
     () => (threshold === undefined ? undefined : { value: threshold, name: `fires past ${reads(threshold)}` }),
