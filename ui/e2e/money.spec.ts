@@ -70,7 +70,7 @@ test("a run's cost leads to its ledger: each call once, by model, by agent with 
       (text) => !!text?.includes(usd(run.cost_usd)) && /are missing in the sum/.test(text),
       "the same sum as on the run, and what it lacks",
     );
-    await ledger.getByRole("combobox", { name: "Grouped by" }).click();
+    await page.getByRole("combobox", { name: "Grouped by" }).first().click();
     await page.getByRole("option", { name: "By agent" }).click();
     type Rows = { rows: { by: string[]; cost_usd: number; delegated_usd?: number }[] };
     const { rows: agents } = await ask<Rows>(`/api/v1/costs?by=agent&run=${sent.trace}`);

@@ -66,7 +66,7 @@ export function Palette({ onClose, onHelp, onScheme }: Props) {
   const trace = traceIn(text);
   const { data: found } = useQuery({ ...paletteRunsQuery(typed), enabled: typed.length > 1 && !trace });
   const { data: agents } = useQuery(aggregateQuery({ by: "agent", from: "7d" }));
-  const { data: tools } = useQuery(aggregateQuery({ by: "tool", from: "7d" }));
+  const { data: tools } = useQuery(aggregateQuery({ of: "steps", by: "tool", from: "7d" }));
   // What there may be much of is asked for once somebody looks for something.
   const asked = typed.length > 1 && !trace;
   const { data: issues } = useInfiniteQuery({ ...issuesListQuery({}), enabled: asked });
