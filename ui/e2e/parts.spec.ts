@@ -225,7 +225,7 @@ test("on a phone the bar of chosen runs stays on the page, and all in it can be 
     async (page) => {
       const bar = page.getByRole("region", { name: "Chosen runs" });
       await bar.getByText("2 runs chosen").waitFor();
-      await page.locator("[role=row][aria-rowindex]").first().waitFor();
+      await page.locator("[role=row][aria-rowindex], main li a").first().waitFor();
       expect(await sideways(page)).toBeLessThanOrEqual(0);
       for (const each of [bar, ...(await bar.getByRole("button").all()), bar.getByRole("link")]) {
         const { x, y, width, height } = (await each.boundingBox())!;

@@ -249,7 +249,7 @@ async fn a_request_of_a_sort_that_is_not_known_is_left_to_the_program_that_wrote
     let clock = TestClock::new();
     let store = open(data.path(), &clock).await;
     for tag in [0, 1, 2] {
-        store.commit(entry(tag, &[Sent::new(tag.into(), 1)], &clock)).await.unwrap();
+        store.commit(entry(tag, &[Sent::new((tag + 1).into(), 1)], &clock)).await.unwrap();
     }
     drop(store);
     // An end that replaying would cut off.
