@@ -144,7 +144,8 @@ export function Navigation({ folded = false, onFold, onHelp, onPalette }: Props)
                   to={page.to}
                   className={classes.page}
                   activeProps={{ "data-active": true }}
-                  aria-label={page.label}
+                  // Wide, it is named by what stands there: the page, and how much waits.
+                  aria-label={folded ? [page.label, waiting[page.to]?.shown].filter(Boolean).join(" ") : undefined}
                   aria-describedby={waiting[page.to] ? `${id}${page.to}` : undefined}
                 >
                   <page.icon size={17} stroke={1.7} aria-hidden />
