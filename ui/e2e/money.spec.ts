@@ -47,7 +47,7 @@ beforeAll(async () => {
   );
 });
 
-test("a run's cost leads to its ledger: each call once, by model", async () => {
+test("a run's cost leads to its ledger: each call once, by model, by agent with what was delegated", async () => {
   const { run } = await ask<RunAnswer>(`/api/v1/runs/${sent.trace}?content=none`);
   await visit(`/runs/${sent.trace}`, async (page) => {
     await page
@@ -69,6 +69,30 @@ test("a run's cost leads to its ledger: each call once, by model", async () => {
       () => money.textContent(),
       (text) => !!text?.includes(usd(run.cost_usd)) && /are missing in the sum/.test(text),
       "the same sum as on the run, and what it lacks",
+    );
+    await page.getByRole("combobox", { name: "Grouped by" }).first().click();
+    await page.getByRole("option", { name: "By agent" }).click();
+    type Rows = { rows: { by: string[]; cost_usd: number; delegated_usd?: number }[] };
+    const { rows: agents } = await ask<Rows>(`/api/v1/costs?by=agent&run=${sent.trace}`);
+    const of = (name: string) => agents.find((row) => row.by[0] === name)!.cost_usd;
+    const helper = usd(of(`${mark}-helper`));
+    await until(
+      () => ledger.getByRole("group", { name: "Costs by agent" }).locator("tbody tr").allTextContents(),
+      (lines) =>
+        lines.some((line) => line.startsWith(`${mark}-helper`) && line.includes(helper)) &&
+        lines.some((line) => line.startsWith(mark) && line.includes(usd(of(mark)))),
+      "what each agent spent itself",
+    );
+    // What was delegated is known where nothing else is asked.
+    await page.goto(new URL("/costs", page.url()).href);
+    const row = page
+      .getByRole("group", { name: "Costs by agent" })
+      .locator("tbody tr")
+      .filter({ has: page.getByRole("link", { name: mark, exact: true }) });
+    await until(
+      () => row.textContent(),
+      (text) => !!text?.includes(usd(of(mark)) + helper),
+      "own cost, and what was delegated",
     );
   });
 });

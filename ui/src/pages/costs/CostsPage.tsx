@@ -153,9 +153,7 @@ export function CostsPage() {
           title={`Cost by ${name(by).toLowerCase()}`}
           about="What calls cost, in the hour in which they began. Drag to zoom; a click leads to the runs."
           span={12}
-          tools={
-            <By by={by} onChange={(next) => change({ by: next === "agent" ? undefined : next, order: undefined })} />
-          }
+          tools={<By by={by} onChange={(next) => change({ by: next, order: undefined })} />}
         >
           {overTime.isError ? (
             <ErrorState error={overTime.error} what="the costs" onRetry={() => void overTime.refetch()} />
@@ -402,7 +400,7 @@ function Key({
     <Link
       to="/costs"
       from="/costs"
-      search={(before) => ({ ...before, [by]: [value], by: next === "agent" ? undefined : next })}
+      search={(before) => ({ ...before, [by]: [value], by: next })}
       className="cut"
       title={`${value}: by ${name(next).toLowerCase()}`}
       onClick={() => onFilter({ order: undefined })}
