@@ -4,6 +4,13 @@ import { type FindingsSearch, type IssuesSearch, statesOf } from "@/lib/issues";
 import { api, must } from "./client";
 import { PAGE_ROWS } from "./queries";
 
+/** By which detector, how grave, of which agent, as the API asks for it. */
+const narrowing = ({ detector, severity, of }: Pick<FindingsSearch, "detector" | "severity" | "of">) => ({
+  ...(detector ? { detector: [detector] } : {}),
+  ...(severity ? { severity: [severity] } : {}),
+  ...(of ? { agent: [of] } : {}),
+});
+
 export const findingsListQuery = ({ from, to, detector, severity, of }: FindingsSearch & { from: string }) =>
   infiniteQueryOptions({
     queryKey: ["findings-list", from, to, detector, severity, of],
@@ -16,9 +23,7 @@ export const findingsListQuery = ({ from, to, detector, severity, of }: Findings
               from,
               ...(to ? { to } : {}),
               limit: PAGE_ROWS,
-              ...(detector ? { detector: [detector] } : {}),
-              ...(severity ? { severity: [severity] } : {}),
-              ...(of ? { agent: [of] } : {}),
+              ...narrowing({ detector, severity, of }),
               ...(pageParam ? { cursor: pageParam } : {}),
             },
           },
@@ -40,9 +45,7 @@ export const issuesListQuery = ({ state = "active", detector, severity, of }: Is
             query: {
               state: statesOf(state),
               limit: PAGE_ROWS,
-              ...(detector ? { detector: [detector] } : {}),
-              ...(severity ? { severity: [severity] } : {}),
-              ...(of ? { agent: [of] } : {}),
+              ...narrowing({ detector, severity, of }),
               ...(pageParam ? { cursor: pageParam } : {}),
             },
           },
