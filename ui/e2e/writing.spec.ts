@@ -33,7 +33,7 @@ const PAGES: [path: string, ready: string][] = [
   // Of its own agent: charts of all agents bear marks of what other tests sent, of hours before.
   [`/overview?from=15m&agent=${mark}`, "figure svg"],
   [`/deep-dive?from=15m&agent=${mark}`, "figure svg"],
-  ["/tools?from=15m", "table tbody tr"],
+  [`/tools?from=15m&agent=${mark}`, "table tbody tr"],
   [`/agents/agent?name=${mark}`, "table tbody tr"],
   [`/compare?a=${sent.trace}&b=${other.trace}`, "[aria-label='Pairs of steps'] li"],
   ["/explore?expr=tawny_ready&from=15m", "[aria-label=Graph] svg"],

@@ -27,7 +27,7 @@ import { issuesListQuery } from "@/api/findings";
 import { aggregateQuery, paletteRunsQuery, sessionsQuery } from "@/api/queries";
 import { meQuery } from "@/api/settings";
 import { ALERT_VIEWS } from "@/lib/alerts";
-import { compact, plural } from "@/lib/format";
+import { compact, plural, withMoments } from "@/lib/format";
 import { issueName } from "@/lib/issues";
 import { fits, traceIn } from "@/lib/palette";
 import { SECTIONS } from "@/lib/settings";
@@ -206,7 +206,7 @@ export function Palette({ onClose, onHelp, onScheme }: Props) {
       group: "Issues",
       icon: IconBug,
       name: issueName(issue),
-      note: issue.message,
+      note: withMoments(issue.message),
       run: () => void navigate({ to: "/incidents/$fingerprint", params: { fingerprint: issue.fingerprint } }),
     })),
   );

@@ -127,6 +127,11 @@ export function clock(iso: string | null | undefined, exact: Exclude<Exact, "day
   return at == null ? "–" : writeClock(at, exact);
 }
 
+const MOMENT = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/g;
+
+/** A sentence of the server with its moments in the zone that is shown. */
+export const withMoments = (sentence: string) => sentence.replace(MOMENT, (moment) => absolute(moment, "second"));
+
 /** Milliseconds since 1970 of an RFC 3339 text, with the fraction of a millisecond kept; `null` where it is none. */
 export function parse(iso: string | null | undefined): number | null {
   if (!iso) return null;

@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import { absolute } from "./format";
 import { alertMarks, changeMarks, driftMarks, ofAgent } from "./marks";
 
 it("draws alerts from when they fired until they ended", () => {
@@ -31,6 +32,13 @@ it("draws drift where it began, or where it was seen if nobody knows", () => {
   const mark = (at: string) => [{ at: Date.parse(at), name: "Drift: calls other tools", tone: "bad" }];
   expect(drift({ onset_at: "2026-11-21T11:48:00Z" })).toEqual(mark("2026-11-21T11:48:00Z"));
   expect(drift({})).toEqual(mark("2026-11-21T12:00:00Z"));
+});
+
+it("says in the zone that is shown when drift began", () => {
+  const [mark] = driftMarks([
+    { at: "2026-11-21T12:00:00Z", message: "steps changed, beginning 2026-11-21T11:48:00.25Z", evidence: {} },
+  ]);
+  expect(mark?.name).toBe(`Drift: steps changed, beginning ${absolute("2026-11-21T11:48:00Z", "second")}`);
 });
 
 it("leaves out what is about other agents", () => {

@@ -1,4 +1,5 @@
 /** What happened, as marks on charts over time. Pure. */
+import { withMoments } from "./format";
 import type { Mark } from "./series";
 
 interface AlertEvent {
@@ -68,5 +69,5 @@ export const driftMarks = (
 ): Mark[] =>
   findings.map(({ at, message, evidence }) => {
     const onset = Date.parse(String(evidence.onset_at));
-    return { at: Number.isNaN(onset) ? Date.parse(at) : onset, name: `Drift: ${message}`, tone: "bad" };
+    return { at: Number.isNaN(onset) ? Date.parse(at) : onset, name: `Drift: ${withMoments(message)}`, tone: "bad" };
   });

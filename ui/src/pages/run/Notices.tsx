@@ -4,6 +4,7 @@ import { Link } from "@tanstack/react-router";
 import { useMemo } from "react";
 import type { Finding, Run, Step } from "@/api/types";
 import { displayName } from "@/lib/step";
+import { Said } from "@/ui/Said";
 import classes from "./Notices.module.css";
 import { StepLink } from "./StepLink";
 
@@ -44,7 +45,7 @@ export function Notices({ step, steps, select, findings }: Props) {
         <div key={finding.id} className={classes.finding} data-severity={finding.severity} role="note">
           <IconFlag3Filled size={13} aria-hidden />
           <div>
-            <strong>{finding.detector.replaceAll("_", " ")}</strong> {finding.message}{" "}
+            <strong>{finding.detector.replaceAll("_", " ")}</strong> <Said text={finding.message} />{" "}
             <Link to="/issues" search={{ issue: finding.fingerprint }}>
               Issue
             </Link>

@@ -6,6 +6,7 @@ import { useMemo } from "react";
 import { LIVE_MS } from "@/api/pace";
 import { FINDINGS_SHOWN, findingsQuery } from "@/api/queries";
 import type { Finding } from "@/api/types";
+import { Said } from "@/ui/Said";
 import classes from "./RunFindings.module.css";
 
 /** Findings by the steps that prove them. */
@@ -49,7 +50,9 @@ export function RunFindings({ findings, more, select }: Props) {
             onClick={() => finding.span_ids[0] && select(finding.span_ids[0])}
           >
             <strong>{finding.detector.replaceAll("_", " ")}</strong>
-            <span>{finding.message}</span>
+            <span>
+              <Said text={finding.message} />
+            </span>
           </button>
           <Link to="/issues" search={{ issue: finding.fingerprint }}>
             Issue

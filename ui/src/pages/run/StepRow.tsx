@@ -8,7 +8,7 @@ import {
 } from "@tabler/icons-react";
 import { memo } from "react";
 import type { Finding, Step } from "@/api/types";
-import { clock, compact, duration, parse, plural, usd } from "@/lib/format";
+import { clock, compact, duration, parse, plural, usd, withMoments } from "@/lib/format";
 import { displayName } from "@/lib/step";
 import { type Extent, place } from "@/lib/timeline";
 import { guides, type Row } from "@/lib/tree";
@@ -141,7 +141,7 @@ export const StepRow = memo(function StepRow(props: Props) {
         {step.kind === "llm" && step.model && <span className={classes.model}>{step.model}</span>}
         <span className={classes.marks}>
           {findings && (
-            <span className={classes.finding} title={findings.map((each) => each.message).join("\n")}>
+            <span className={classes.finding} title={findings.map((each) => withMoments(each.message)).join("\n")}>
               <IconFlag3Filled size={13} aria-label={plural(findings.length, "finding")} />
             </span>
           )}

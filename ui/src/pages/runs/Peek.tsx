@@ -7,6 +7,7 @@ import { findingsQuery, runQuery } from "@/api/queries";
 import { compact, count, duration, usd } from "@/lib/format";
 import { displayName, firstToShow, runName } from "@/lib/step";
 import { KindTile } from "@/theme/kinds";
+import { Said } from "@/ui/Said";
 import { ErrorState, SkeletonRows } from "@/ui/States";
 import { StatusBadge } from "@/ui/StatusMark";
 import { TextBlock } from "@/ui/TextBlock";
@@ -68,7 +69,7 @@ export function Peek({ traceId, onClose }: { traceId: string; onClose: () => voi
       )}
       {seen?.findings.map((finding) => (
         <p key={finding.id} className={classes.finding}>
-          <strong>{finding.detector.replaceAll("_", " ")}</strong> {finding.message}
+          <strong>{finding.detector.replaceAll("_", " ")}</strong> <Said text={finding.message} />
         </p>
       ))}
       {run.input_preview && (
