@@ -62,7 +62,7 @@ pub const STATE_PARTS: &[state::Part] = &[
     crate::watch::PART,
     crate::metrics::PART,
     crate::alerting::keep::PART,
-    crate::money::kept::PART,
+    crate::money::tables::PART,
     crate::findings::PART,
     crate::incident::PART,
     crate::agents::PART,

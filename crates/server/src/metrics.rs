@@ -48,6 +48,7 @@ pub const PART: Part = Part {
     ",
         conversations::TABLE,
         "CREATE TABLE metrics_services (project TEXT NOT NULL, service TEXT NOT NULL, PRIMARY KEY (project, service)) STRICT;",
+        "-- Shares written from here on may name a number by how many others ago it was written: programs before cannot read them.",
     ],
 };
 

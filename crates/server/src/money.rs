@@ -12,6 +12,7 @@ pub mod judge;
 pub mod kept;
 pub mod levels;
 pub mod log;
+pub mod tables;
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasher, RandomState};

@@ -217,7 +217,7 @@ pub fn forget(tx: &Transaction<'_>, project: &str, traces: &BTreeSet<TraceId>, t
             issues.query_map(params![project, trace], |row| row.get(0))?.collect::<Result<_>>()?;
         for sql in [
             "DELETE FROM findings WHERE project = ?1 AND trace = ?2",
-            "DELETE FROM money_calls WHERE run IN (SELECT id FROM money_runs WHERE project = ?1 AND trace = ?2)",
+            "DELETE FROM money_entries WHERE run IN (SELECT id FROM money_runs WHERE project = ?1 AND trace = ?2)",
             "DELETE FROM money_runs WHERE project = ?1 AND trace = ?2",
             "DELETE FROM money_sla_runs WHERE project = ?1 AND trace = ?2",
             "DELETE FROM metrics_shares WHERE project = ?1 AND trace = ?2",

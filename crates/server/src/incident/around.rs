@@ -100,7 +100,7 @@ pub fn hit(connection: &Connection, project: &str, issue: &Issue, from: Timestam
     let rows: Vec<Option<Hit>> = if is_drift {
         let mut query = connection.prepare_cached(
             "SELECT it.trace, it.at, r.user, r.session, coalesce(r.environment, ?5), it.agent, r.version, ?6, 0,
-                    (SELECT sum(pico) FROM money_calls WHERE run = r.id)
+                    (SELECT sum(pico) FROM money_entries WHERE run = r.id)
              FROM findings_runs AS it LEFT JOIN money_runs r ON r.project = it.project AND r.trace = it.trace
              WHERE it.project = ?1 AND it.agent = ?2 AND it.at >= ?3 AND it.at < ?4 AND coalesce(r.environment, ?5) = ?5
              ORDER BY 2, 1",
@@ -117,7 +117,7 @@ pub fn hit(connection: &Connection, project: &str, issue: &Issue, from: Timestam
         let mut query = connection.prepare_cached(
             "SELECT f.trace, min(f.at), coalesce(f.user, r.user), r.session, f.environment, f.agent, coalesce(f.version, r.version), f.severity,
                     max(CASE f.severity WHEN 'critical' THEN 2 WHEN 'warning' THEN 1 ELSE 0 END),
-                    (SELECT sum(pico) FROM money_calls WHERE run = r.id)
+                    (SELECT sum(pico) FROM money_entries WHERE run = r.id)
              FROM findings f LEFT JOIN money_runs r ON r.project = f.project AND r.trace = f.trace
              WHERE f.project = ?1 AND f.fingerprint = ?2 AND f.at >= ?3 GROUP BY f.trace ORDER BY 2, 1",
         )?;

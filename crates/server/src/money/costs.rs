@@ -210,6 +210,11 @@ impl Question {
             From::Hours => " FROM money_hours WHERE project = ?",
             From::Entries => " FROM money_calls c JOIN money_runs r ON r.id = c.run WHERE r.project = ?",
         });
+        // Runs whose calls are all from before are not looked into.
+        if let (From::Entries, Some(at)) = (source, self.from) {
+            sql.push_str(" AND r.last >= ?");
+            values.push(Value::Integer(hour_of(at).as_nanos()));
+        }
         for (bound, sign) in [(self.from, ">="), (self.to, "<")] {
             if let Some(at) = bound {
                 let _ = write!(sql, " AND {time} {sign} ?");

@@ -9,7 +9,6 @@ use model::{SpanId, Tenant, Timestamp, TraceId, Usage, Usd};
 use signals::money::hours::Change;
 use signals::money::ledger::{Basis, Entry, Ledger};
 use signals::prices::{Call, Tier, Why};
-use state::Part;
 use state::rusqlite::{self, Connection, OptionalExtension, Row, Transaction, params};
 
 /// How long the entries of a run are kept after it was judged: 90 days. Sums by hour stay. A run that changes later than that
@@ -20,67 +19,10 @@ pub const MONEY_RUNS_MAX: i64 = 2_000_000;
 /// Runs forgotten in one batch at most: more than a batch adds.
 const FORGET_RUNS: i64 = 1_024;
 
-/// The tables.
-pub const PART: Part = Part {
-    name: "money",
-    migrations: &["
-        CREATE TABLE money_runs (
-            id INTEGER PRIMARY KEY,
-            project TEXT NOT NULL,
-            trace BLOB NOT NULL,
-            environment TEXT NOT NULL,
-            workflow TEXT NOT NULL,
-            session TEXT,
-            user TEXT,
-            version TEXT,
-            judged INTEGER NOT NULL,
-            UNIQUE (project, trace)
-        ) STRICT;
-        CREATE TABLE money_calls (
-            run INTEGER NOT NULL,
-            span BLOB NOT NULL,
-            at INTEGER NOT NULL,
-            agent TEXT, above TEXT, tool TEXT, model TEXT, request_model TEXT, provider TEXT,
-            input INTEGER, output INTEGER, cache_read INTEGER, cache_write INTEGER, reasoning INTEGER, total INTEGER,
-            write_1h INTEGER NOT NULL, audio_in INTEGER NOT NULL, audio_out INTEGER NOT NULL, tier TEXT NOT NULL,
-            tells INTEGER NOT NULL,
-            pico INTEGER,
-            basis TEXT NOT NULL, price_row TEXT, why TEXT, least INTEGER, most INTEGER,
-            reservation TEXT,
-            PRIMARY KEY (run, span)
-        ) STRICT, WITHOUT ROWID;
-        CREATE INDEX money_calls_at ON money_calls (at);
-        CREATE TABLE money_hours (
-            project TEXT NOT NULL, hour INTEGER NOT NULL, environment TEXT NOT NULL, workflow TEXT NOT NULL,
-            agent TEXT NOT NULL, tool TEXT NOT NULL, model TEXT NOT NULL, provider TEXT NOT NULL, version TEXT NOT NULL,
-            basis TEXT NOT NULL,
-            calls INTEGER NOT NULL, input INTEGER NOT NULL, output INTEGER NOT NULL, cache_read INTEGER NOT NULL,
-            cache_write INTEGER NOT NULL, reasoning INTEGER NOT NULL, unpriced INTEGER NOT NULL, pico INTEGER NOT NULL,
-            PRIMARY KEY (project, hour, environment, workflow, agent, tool, model, provider, version, basis)
-        ) STRICT, WITHOUT ROWID;
-        CREATE TABLE money_delegated (
-            project TEXT NOT NULL, hour INTEGER NOT NULL, environment TEXT NOT NULL, agent TEXT NOT NULL, pico INTEGER NOT NULL,
-            PRIMARY KEY (project, hour, environment, agent)
-        ) STRICT, WITHOUT ROWID;
-        CREATE TABLE money_sla_runs (
-            id INTEGER PRIMARY KEY,
-            project TEXT NOT NULL, trace BLOB NOT NULL, workflow TEXT NOT NULL, at INTEGER NOT NULL, judged INTEGER NOT NULL,
-            breaches TEXT NOT NULL,
-            UNIQUE (project, trace)
-        ) STRICT;
-        CREATE TABLE money_sla_hours (
-            project TEXT NOT NULL, workflow TEXT NOT NULL, hour INTEGER NOT NULL, objective TEXT NOT NULL,
-            runs INTEGER NOT NULL, good INTEGER NOT NULL,
-            PRIMARY KEY (project, workflow, hour, objective)
-        ) STRICT, WITHOUT ROWID;
-        CREATE TABLE money_texts (name TEXT PRIMARY KEY, text TEXT NOT NULL, at INTEGER NOT NULL) STRICT;
-        CREATE TABLE money_crossings (
-            id INTEGER PRIMARY KEY,
-            at INTEGER NOT NULL, budget TEXT NOT NULL, key TEXT NOT NULL, project TEXT, run TEXT, percent INTEGER NOT NULL,
-            action TEXT NOT NULL, limit_pico INTEGER NOT NULL, spent_pico INTEGER NOT NULL, sent INTEGER NOT NULL
-        ) STRICT;
-    "],
-};
+/// A shape is told which run uses it once in so many runs, and forgotten when as many more runs than that are.
+const SHAPE_TOLD: i64 = 10_000;
+/// Shapes forgotten in one batch at most.
+const FORGET_SHAPES: i64 = 256;
 
 /// Money as it is kept; what does not fit (9 million dollars) is cut.
 pub fn pico(usd: Usd) -> i64 {
@@ -124,9 +66,8 @@ pub fn ledgers_since(
     after: i64,
     most: usize,
 ) -> rusqlite::Result<Vec<(i64, Ledger)>> {
-    let mut query = connection.prepare_cached(&format!(
-        "{SELECT_RUN} WHERE project = ?1 AND id > ?2 AND id IN (SELECT run FROM money_calls WHERE at >= ?3) ORDER BY id LIMIT ?4"
-    ))?;
+    let mut query = connection
+        .prepare_cached(&format!("{SELECT_RUN} WHERE project = ?1 AND id > ?2 AND last >= ?3 ORDER BY id LIMIT ?4"))?;
     let most = i64::try_from(most).unwrap_or(i64::MAX);
     let runs = query.query_map(params![project, after, since.as_nanos(), most], run_of)?;
     runs.collect::<rusqlite::Result<Vec<_>>>()?
@@ -267,7 +208,7 @@ pub fn replace(
     let mut hours = Hours::default();
     if let Some((id, old)) = before {
         hours.add(old, -1);
-        tx.prepare_cached("DELETE FROM money_calls WHERE run = ?1")?.execute([id])?;
+        tx.prepare_cached("DELETE FROM money_entries WHERE run = ?1")?.execute([id])?;
         tx.prepare_cached("DELETE FROM money_runs WHERE id = ?1")?.execute([id])?;
     }
     hours.add(ledger, 1);
@@ -282,8 +223,8 @@ fn insert(tx: &Transaction<'_>, ledger: &Ledger, judged: Timestamp) -> rusqlite:
     }
     let runs = tx
         .prepare_cached(
-            "INSERT INTO money_runs (project, trace, environment, workflow, session, user, version, judged)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING",
+            "INSERT INTO money_runs (project, trace, environment, workflow, session, user, version, judged, last)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING",
         )?
         .execute(params![
             ledger.tenant.project,
@@ -294,54 +235,113 @@ fn insert(tx: &Transaction<'_>, ledger: &Ledger, judged: Timestamp) -> rusqlite:
             ledger.user_id,
             ledger.agent_version,
             judged.as_nanos(),
+            ledger.entries.iter().map(|entry| entry.at.as_nanos()).max(),
         ])?;
     if runs == 0 {
         return Ok(false);
     }
     let run = tx.last_insert_rowid();
     let mut insert = tx.prepare_cached(
-        "INSERT INTO money_calls VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20,
-         ?21, ?22, ?23, ?24, ?25, ?26, ?27)",
+        "INSERT INTO money_entries VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
     )?;
+    let mut shapes = Shapes::default();
     for entry in &ledger.entries {
-        let above = (!entry.above.is_empty()).then(|| serde_json::to_string(&entry.above).unwrap_or_default());
         let (usage, call) = (&entry.call.usage, &entry.call);
-        let (why, least, most) = match &entry.basis {
-            Basis::Estimated(_, why) => (Some(why.as_str()), None, None),
-            Basis::Uncertain { least, most } => (None, Some(pico(*least)), most.map(pico)),
-            _ => (None, None, None),
+        let (least, most) = match &entry.basis {
+            Basis::Uncertain { least, most } => (Some(pico(*least)), most.map(pico)),
+            _ => (None, None),
         };
+        let seldom = |tokens: u64| count(Some(tokens).filter(|tokens| *tokens > 0));
         insert.execute(params![
             run,
             entry.span_id.as_bytes(),
             entry.at.as_nanos(),
-            entry.agent,
-            above,
-            entry.tool,
-            entry.model,
-            entry.request_model,
-            entry.provider,
+            shapes.of(tx, run, entry)?,
             count(usage.input_tokens),
             count(usage.output_tokens),
             count(usage.cache_read_tokens),
             count(usage.cache_write_tokens),
             count(usage.reasoning_tokens),
             count(usage.reported_total),
-            count(Some(call.cache_write_1h_tokens)),
-            count(Some(call.audio_input_tokens)),
-            count(Some(call.audio_output_tokens)),
-            call.tier.as_str(),
-            entry.tells_tokens,
+            seldom(call.cache_write_1h_tokens),
+            seldom(call.audio_input_tokens),
+            seldom(call.audio_output_tokens),
             entry.cost.map(pico),
-            entry.basis.as_str(),
-            entry.basis.row(),
-            why,
             least,
             most,
             entry.reservation,
         ])?;
     }
     Ok(true)
+}
+
+/// What calls of a run have in common, as it is numbered: few shapes, asked for once each.
+#[derive(Default)]
+struct Shapes(Vec<(String, i64)>);
+
+impl Shapes {
+    fn of(&mut self, tx: &Transaction<'_>, run: i64, entry: &Entry) -> rusqlite::Result<i64> {
+        let above = (!entry.above.is_empty()).then(|| serde_json::to_string(&entry.above).unwrap_or_default());
+        let why = match &entry.basis {
+            Basis::Estimated(_, why) => Some(why.as_str()),
+            _ => None,
+        };
+        let (tells, row) = (i64::from(entry.tells_tokens), entry.basis.row().map(|row| &**row));
+        // As `json_array` writes it: the step that made the table wrote those of older entries.
+        let shape = serde_json::to_string(&(
+            entry.agent.as_deref(),
+            above.as_deref(),
+            entry.tool.as_deref(),
+            entry.model.as_deref(),
+            entry.request_model.as_deref(),
+            entry.provider.as_deref(),
+            entry.call.tier.as_str(),
+            tells,
+            entry.basis.as_str(),
+            row,
+            why,
+        ))
+        .unwrap_or_default();
+        if let Some((_, id)) = self.0.iter().find(|(known, _)| *known == shape) {
+            return Ok(*id);
+        }
+        let found: Option<(i64, i64)> = tx
+            .prepare_cached("SELECT id, run FROM money_shapes WHERE shape = ?1")?
+            .query_row([&shape], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        let id = match found {
+            Some((id, told)) => {
+                if told < run - SHAPE_TOLD {
+                    tx.prepare_cached("UPDATE money_shapes SET run = ?2 WHERE id = ?1")?.execute([id, run])?;
+                }
+                id
+            }
+            None => {
+                tx.prepare_cached(
+                    "INSERT INTO money_shapes (shape, agent, above, tool, model, request_model, provider, tier, tells, basis, price_row, why, run)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+                )?
+                .execute(params![
+                    shape,
+                    entry.agent,
+                    above,
+                    entry.tool,
+                    entry.model,
+                    entry.request_model,
+                    entry.provider,
+                    entry.call.tier.as_str(),
+                    tells,
+                    entry.basis.as_str(),
+                    row,
+                    why,
+                    run,
+                ])?;
+                tx.last_insert_rowid()
+            }
+        };
+        self.0.push((shape, id));
+        Ok(id)
+    }
 }
 
 /// Adds to a sum of 10⁻¹² dollars, which ends at 9 million dollars an hour: SQLite would make a float of more, which the table refuses.
@@ -404,8 +404,13 @@ pub fn forget(tx: &Transaction<'_>, now: Timestamp) -> rusqlite::Result<()> {
         let gone = delete.query_map(params![FORGET_RUNS, oldest, last - MONEY_RUNS_MAX], |row| row.get::<_, i64>(0))?;
         let gone = gone.collect::<rusqlite::Result<Vec<_>>>()?;
         if table == "money_runs" {
-            let mut calls = tx.prepare_cached("DELETE FROM money_calls WHERE run = ?1")?;
+            let mut calls = tx.prepare_cached("DELETE FROM money_entries WHERE run = ?1")?;
             gone.iter().try_for_each(|id| calls.execute([id]).map(drop))?;
+            // Runs go in the order of their numbers, so what only runs before the first use nobody uses.
+            tx.prepare_cached(
+                "DELETE FROM money_shapes WHERE id IN (SELECT id FROM money_shapes WHERE run < (SELECT min(id) FROM money_runs) - ?2 LIMIT ?1)",
+            )?
+            .execute([FORGET_SHAPES, SHAPE_TOLD])?;
         }
     }
     Ok(())

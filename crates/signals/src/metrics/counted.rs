@@ -85,20 +85,24 @@ impl Counted {
         }
     }
 
-    /// As bytes: for each share the distance from the last cell, and the number; small whole numbers take one byte.
+    /// As bytes: for each share the distance from the last cell, and the number; small whole numbers take one byte, and a number that
+    /// one of the last few was (a run's duration is in many series) too.
     pub fn encode(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(self.0.len() * 3);
-        let mut last = 0;
+        let (mut last, mut recent) = (0, Recent::default());
         for (cell, share) in &self.0 {
             put(&mut bytes, u64::from(cell.0 - last));
             last = cell.0;
-            // Even: a whole number, doubled. 1: any other, whose eight bytes follow.
+            // Even: a whole number, doubled. 1: any other, whose eight bytes follow. Odd: the one that was so many others ago.
             let whole = *share as u64;
             if whole as f64 == *share && whole < 1 << 52 {
                 put(&mut bytes, whole << 1);
+            } else if let Some(ago) = recent.ago(*share) {
+                put(&mut bytes, (ago << 1) | 1);
             } else {
                 put(&mut bytes, 1);
                 bytes.extend_from_slice(&share.to_le_bytes());
+                recent.note(*share);
             }
         }
         bytes
@@ -106,21 +110,50 @@ impl Counted {
 
     /// Reads [`Counted::encode`]; `None` where the bytes are not of that kind.
     pub fn decode(mut bytes: &[u8]) -> Option<Self> {
-        let (mut shares, mut last) = (Vec::new(), 0u32);
+        let (mut shares, mut last, mut recent) = (Vec::new(), 0u32, Recent::default());
         while !bytes.is_empty() {
             last = last.checked_add(u32::try_from(take(&mut bytes)?).ok()?)?;
             let share = match take(&mut bytes)? {
                 1 => {
                     let (number, rest) = bytes.split_first_chunk()?;
                     bytes = rest;
-                    f64::from_le_bytes(*number)
+                    let share = f64::from_le_bytes(*number);
+                    recent.note(share);
+                    share
                 }
                 whole if whole & 1 == 0 => (whole >> 1) as f64,
-                _ => return None,
+                ago => recent.at(ago >> 1)?,
             };
             shares.push((Cell(last), share));
         }
         Some(Self(shares))
+    }
+}
+
+/// Numbers that were written out last.
+#[derive(Default)]
+struct Recent([Option<f64>; Recent::MOST], usize);
+
+impl Recent {
+    /// As many as one byte can tell.
+    const MOST: usize = 63;
+
+    fn note(&mut self, share: f64) {
+        self.0[self.1 % Self::MOST] = Some(share);
+        self.1 += 1;
+    }
+
+    /// How many were noted since, it among them.
+    fn ago(&self, share: f64) -> Option<u64> {
+        let noted = self.1.min(Self::MOST);
+        (1..=noted)
+            .find(|ago| self.0[(self.1 - ago) % Self::MOST].map(f64::to_bits) == Some(share.to_bits()))
+            .map(|ago| ago as u64)
+    }
+
+    fn at(&self, ago: u64) -> Option<f64> {
+        let ago = usize::try_from(ago).ok().filter(|ago| (1..=self.1.min(Self::MOST)).contains(ago))?;
+        self.0[(self.1 - ago) % Self::MOST]
     }
 }
 
@@ -174,5 +207,15 @@ mod tests {
         assert_eq!(Counted::decode(&all.encode()), Some(all.clone()));
         let bytes = all.encode();
         assert_eq!(Counted::decode(&bytes[..bytes.len() - 1]), None);
+    }
+    #[test]
+    fn a_number_that_came_before_takes_a_byte() {
+        let share = |at: u32| if at % 100 < 70 { f64::from(at % 7) + 0.1 } else { f64::from(at) + 0.25 };
+        let all = counted(&(0..500).map(|at| (at, share(at))).collect::<Vec<_>>());
+        assert_eq!(Counted::decode(&all.encode()), Some(all.clone()));
+        let few = counted(&(0..70).map(|at| (at, share(at))).collect::<Vec<_>>());
+        assert_eq!(few.encode().len(), 70 * 2 + 7 * 8);
+        // The last one noted can be named, none from before.
+        assert_eq!(Counted::decode(&[0, 3]), None);
     }
 }

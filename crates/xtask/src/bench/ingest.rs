@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, ensure};
 use clap::{Args, ValueEnum};
+use serde_json::Value;
 
 use super::common::{Disk, Kind, Measured, Set, Table, data_set, decoding_floor, grouped};
 use super::load::{Sent, quantile_ms, send};
@@ -109,6 +110,8 @@ struct Figures {
     disk: Disk,
     flushes: u64,
     compactions: u64,
+    /// Limits that were reached, each with how often, in words.
+    limits: String,
     /// Rules and detectors that were on, in words.
     watched_by: String,
 }
@@ -131,6 +134,7 @@ impl Figures {
             disk: measured.disk(&status),
             flushes: count("flushes"),
             compactions: count("compactions"),
+            limits: limits_reached(&status),
             watched_by: measured.watched_by()?,
             sent,
         };
@@ -166,7 +170,7 @@ impl Figures {
             .into_iter()
             .flat_map(|times| [0.5, 0.99, 1.0].map(|share| format!("{:.1}", quantile_ms(times, share))))
             .collect();
-        cells.extend([grouped(sent.latencies.len() as f64), grouped(sent.put_off as f64)]);
+        cells.extend([grouped(sent.latencies.len() as f64), grouped(sent.put_off as f64), self.limits.clone()]);
         cells
     }
 
@@ -179,8 +183,8 @@ impl Figures {
 
 const COST: [&str; 7] =
     ["spans/CPU s", "MB/CPU s", "µs/span", "until acknowledged", "peak MiB", "spans/s", "flush+compact"];
-const WAITING: [&str; 8] =
-    ["ack p50 ms", "p99", "longest", "last attempt p50 ms", "p99", "longest", "requests", "put off"];
+const WAITING: [&str; 9] =
+    ["ack p50 ms", "p99", "longest", "last attempt p50 ms", "p99", "longest", "requests", "put off", "limits reached"];
 const DISK: [&str; 4] = ["segments+catalog", "state", "series", "whole directory"];
 
 /// The figures of some measurements, one row each.
@@ -265,6 +269,16 @@ fn compare(program: &Path, set: &Set, clients: &[usize]) -> Result<()> {
     }
     println!("\n{peers}");
     Ok(())
+}
+
+/// Which limits a status says were reached, and how often.
+fn limits_reached(status: &Value) -> String {
+    let reached = status["limits"].as_array().into_iter().flatten().filter_map(|limit| {
+        let times = limit["reached"].as_u64().filter(|times| *times > 0)?;
+        Some(format!("{} {times}", limit["name"].as_str()?))
+    });
+    let words = reached.collect::<Vec<_>>().join(", ");
+    if words.is_empty() { "-".into() } else { words }
 }
 
 fn ratio(ours: f64, theirs: f64) -> String {

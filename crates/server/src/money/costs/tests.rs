@@ -8,7 +8,7 @@ use signals::prices::{Call, Prices, Tier, Why};
 use state::State;
 
 use super::*;
-use crate::money::{again, kept};
+use crate::money::{again, kept, tables};
 
 fn at(text: &str) -> Timestamp {
     Timestamp::parse_rfc3339(text).unwrap()
@@ -77,7 +77,7 @@ fn all_sorts() -> Vec<Entry> {
 
 fn with(ledgers: &[Ledger]) -> (tempfile::TempDir, State) {
     let dir = tempfile::tempdir().unwrap();
-    let state = State::open(dir.path(), &[kept::PART]).unwrap();
+    let state = State::open(dir.path(), &[tables::PART]).unwrap();
     state
         .write(|tx| {
             ledgers.iter().try_for_each(|ledger| kept::replace(tx, None, ledger, at("2026-11-21T04:00:00Z"))?.write(tx))
@@ -206,4 +206,66 @@ fn the_same_traffic_on_another_model_is_compared_entry_by_entry() {
     let found = state.read(compare).unwrap();
     assert_eq!((found.calls, found.left_out, found.cost), (4, 3, usd("0.875000000001")));
     assert!(found.would > Usd::default() && found.would < usd("0.01"), "{}", found.would);
+}
+
+#[test]
+fn a_ledger_from_before_shapes_is_read_as_it_was() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = state::Part { migrations: &tables::PART.migrations[..1], ..tables::PART };
+    let old = State::open(dir.path(), &[first]).unwrap();
+    let values = "'openai', 1000, 100, 10, NULL, NULL, NULL, 3, 2, 1, 'batch', 1";
+    old.write(|tx| {
+        tx.execute_batch(&format!(
+            "INSERT INTO money_runs VALUES (7, 'default', x'01010101010101010101010101010101', '', 'support', 's', NULL, '2', 5);
+             INSERT INTO money_calls VALUES
+               (7, x'0101010101010101', 100, 'supervisor', NULL, NULL, 'gpt-4o', NULL, {values}, 500000000000, 'reported', NULL, NULL, NULL, NULL, 'r1'),
+               (7, x'0202020202020202', 300, 'writer', '[\"supervisor\"]', 'search', 'in-house', NULL, {values}, NULL, 'unknown_model', NULL, NULL, NULL, NULL, 'r1'),
+               (7, x'0404040404040404', 200, 'writer', '[\"supervisor\"]', 'search', 'in-house', NULL, {values}, 250000000000, 'estimated', 'row', 'no_counts', NULL, NULL, 'r1')",
+        ))
+    })
+    .unwrap();
+    drop(old);
+    let state = State::open(dir.path(), &[tables::PART]).unwrap();
+    let time = Timestamp::from_nanos;
+    let mut expected = ledger(
+        1,
+        vec![
+            entry(1, time(100), "supervisor", "gpt-4o", Some("0.5"), Basis::Reported),
+            entry(2, time(300), "writer", "in-house", None, Basis::UnknownModel),
+            entry(4, time(200), "writer", "in-house", Some("0.25"), Basis::Estimated("row".into(), Why::NoCounts)),
+        ],
+    );
+    expected.tenant.environment = String::new().into();
+    let since = |at: i64| state.read(|connection| kept::ledgers_since(connection, "default", time(at), 0, 9)).unwrap();
+    assert_eq!(since(300), [(7, expected)]);
+    assert_eq!(since(301), []);
+}
+
+#[test]
+fn what_calls_have_in_common_is_kept_once_and_forgotten_with_the_last_of_them() {
+    let (_dir, state) = with(&[ledger(1, all_sorts()), ledger(2, all_sorts())]);
+    let models = || -> Vec<String> {
+        let sql = "SELECT model FROM money_shapes ORDER BY model";
+        state
+            .read(|connection| connection.prepare(sql)?.query_map([], |row| row.get(0))?.collect::<Result<_, _>>())
+            .unwrap()
+    };
+    let known = models();
+    assert_eq!(known.len(), all_sorts().len(), "one for each sort, not for each entry");
+    // Many runs later, when the first are long gone.
+    let day = 86_400_000_000_000;
+    let later = at("2026-11-21T04:00:00Z").plus_nanos(100 * day);
+    let mut late = ledger(3, vec![entry(1, later, "supervisor", "gpt-6", Some("0.5"), Basis::Reported)]);
+    late.tenant.environment = "production".into();
+    state
+        .write(|tx| {
+            tx.execute("UPDATE money_runs SET id = id + 30000 WHERE id = 2", [])?;
+            tx.execute("UPDATE money_entries SET run = run + 30000 WHERE run = 2", [])?;
+            kept::replace(tx, None, &late, later)?.write(tx)?;
+            kept::forget(tx, later)
+        })
+        .unwrap();
+    assert_eq!(models(), ["gpt-6"]);
+    let found = state.read(|connection| kept::ledger(connection, "default", late.trace_id)).unwrap();
+    assert_eq!(found.unwrap().1, late);
 }
