@@ -68,6 +68,22 @@ fn it_is_bounded_and_what_was_written_longest_ago_goes_first() {
 }
 
 #[test]
+fn it_is_bounded_where_each_trace_has_one_body_too() {
+    let mut known = KnownBodies::default();
+    for trace in 0..150_000 {
+        known.note(key(trace), written(0, 0, [1]));
+    }
+    // Hash tables have a power of two of places, of which a seventh at least is free, and a byte beside each.
+    let places = |capacity: usize| (capacity * 8 / 7).next_power_of_two();
+    let traces = places(known.traces.capacity()) * (size_of::<(TraceKey, OfTrace)>() + 1);
+    let names: usize =
+        known.traces.values().map(|of| places(of.names.capacity()) * (size_of::<BodyHash>() + 1) + 16).sum();
+    let order = known.order.capacity() * size_of::<(Timestamp, TraceKey)>();
+    let bytes = traces + names + order;
+    assert!(bytes <= KNOWN_BODIES_BYTES_MAX, "{bytes} bytes: {traces} + {names} + {order}");
+}
+
+#[test]
 fn what_was_forgotten_or_came_while_it_was_shut_is_not_known() {
     let mut known = KnownBodies::default();
     for trace in [1, 2] {
