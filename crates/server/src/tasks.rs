@@ -19,6 +19,7 @@
 //! | `erase` | goes on with orders to erase, notes when the files of what was erased are gone |
 //! | `sampling` | drops runs that sampling lets go |
 //! | `live` | resolves runs that changed and tells those who look |
+//! | `warm` | reads footers of segments once after the start, before somebody asks |
 //! | `notes`, `watch` | note which runs changed; show those that settled to the judges (`watch.rs`) |
 //!
 //! Runs settle when somebody looks: a snapshot resolves what is due where that is little, else `refresh` does, and `live` looks again
@@ -48,6 +49,8 @@ const RETAIN_CHECK: Duration = Duration::from_secs(60);
 const DOORS_CHECK: Duration = Duration::from_secs(1);
 /// How often it is written down when keys were last used.
 const KEYS_NOTED: Duration = Duration::from_secs(60);
+/// When footers are read ahead: who asks right after the start need not share the disk with that.
+const WARM_AFTER: Duration = Duration::from_secs(1);
 /// Pause after a failure, so that a full disk does not fill the log as well.
 const AFTER_FAILURE: Duration = Duration::from_secs(5);
 
@@ -64,8 +67,9 @@ pub fn start(app: &Arc<App>) -> JoinSet<()> {
     tasks.spawn(watched("series", series::scrape::upkeep(Arc::clone(app))));
     tasks.spawn(watched("notes", watch::notes(Arc::clone(app))));
     tasks.spawn(watched("watch", watch::run(Arc::clone(app))));
-    // Done when it has looked once.
+    // Done when they have looked once.
     tasks.spawn(waiting::load(Arc::clone(app)));
+    tasks.spawn(warm(Arc::clone(app)));
     tasks.spawn(watched("evaluate", alerting::evaluate(Arc::clone(app))));
     tasks.spawn(watched("deliver", alerting::deliver(Arc::clone(app))));
     tasks.spawn(watched("rules", alerting::reload(Arc::clone(app))));
@@ -86,6 +90,13 @@ pub fn start(app: &Arc<App>) -> JoinSet<()> {
 async fn watched(name: &'static str, task: impl Future<Output = ()>) {
     task.await;
     tracing::warn!(name, "a background task ended");
+}
+
+async fn warm(app: Arc<App>) {
+    let Ok(Opened { store, .. }) = app.opened() else { return };
+    tokio::time::sleep(WARM_AFTER).await;
+    let segments = store.warm().await;
+    tracing::debug!(segments, "footers are read");
 }
 
 async fn flush(app: Arc<App>) {

@@ -18,6 +18,11 @@ impl<K: Copy + Eq + Hash, T: Clone> Kept<K, T> {
         Arc::new(Mutex::new(Self { by_key: HashMap::new(), bytes: 0, bytes_max, used: 0 }))
     }
 
+    /// Bytes that are kept.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// What was kept under a key.
     pub fn get(&mut self, key: K) -> Option<T> {
         self.used += 1;

@@ -7,6 +7,7 @@ pub(crate) mod layout;
 pub(crate) mod places;
 pub(crate) mod read;
 pub(crate) mod stored;
+pub(crate) mod warm;
 pub(crate) mod write;
 
 pub(crate) use layout::clamp_time;

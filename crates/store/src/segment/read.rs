@@ -33,11 +33,14 @@ use crate::segment::stored::Reading;
 use crate::snapshot::SegmentMeta;
 
 /// Bytes of footers that are kept, decoded, for the next reader.
-const FOOTER_BYTES_MAX: usize = 64 * 1024 * 1024;
+pub(super) const FOOTER_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Bytes of indexes of text that are kept, decoded.
 const INDEX_BYTES_MAX: usize = 64 * 1024 * 1024;
-/// What is read from the end of a file at first: footer and page index of most files.
+/// What is read from the end of a file at first: footer and page index of most files, at least and at most.
 const FOOTER_GUESS: u64 = 128 * 1024;
+const FOOTER_GUESS_MAX: u64 = 1024 * 1024;
+/// The part of a large file that they take, about. Who reads too little decodes the footer again with the rest of it.
+const FOOTER_SHARE: u64 = 64;
 /// Rows of a batch. Compaction holds one of each of its inputs.
 const BATCH_ROWS: usize = 1024;
 /// The same for large texts.
@@ -47,7 +50,7 @@ const BATCH_ROWS_TEXT: usize = 128;
 #[derive(Clone)]
 pub(crate) struct Reader {
     store: Arc<dyn ObjectStore>,
-    footers: Arc<Mutex<Kept<u64, Arc<Footer>>>>,
+    pub(super) footers: Arc<Mutex<Kept<u64, Arc<Footer>>>>,
     /// `None` where a segment has no index.
     indexes: Arc<Mutex<Kept<u64, Option<Arc<Index>>>>>,
     /// Columns that lists look through, a row group each.
@@ -129,7 +132,11 @@ impl Reader {
             return Ok(footer);
         }
         let failed = |error| StoreError::segment("read the footer of", &meta.path, error);
-        let mut asked = FOOTER_GUESS;
+        let mut asked = match meta.table {
+            // Few columns, and the end of such a file is mostly text.
+            Table::Bodies => FOOTER_GUESS,
+            _ => (meta.bytes / FOOTER_SHARE).clamp(FOOTER_GUESS, FOOTER_GUESS_MAX),
+        };
         let mut end = self.bytes(meta, meta.bytes.saturating_sub(asked)..meta.bytes).await?;
         let mut reader = ParquetMetaDataReader::new().with_page_index_policy(PageIndexPolicy::Optional);
         loop {
