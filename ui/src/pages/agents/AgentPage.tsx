@@ -216,7 +216,7 @@ const SEEN: Column<Change>[] = [
 
 /** Changes that name the agent, or none. */
 function Seen({ agent, range }: { agent: string; range: { from: string; to: string } }) {
-  const { data, isPending, isError, error } = useQuery(agentChangesQuery(agent, range));
+  const { data, isPending, isError, error, refetch } = useQuery(agentChangesQuery(agent, range));
   return (
     <BoardPanel
       title="Changes"
@@ -225,7 +225,7 @@ function Seen({ agent, range }: { agent: string; range: { from: string; to: stri
       {isPending ? (
         <SkeletonRows rows={2} />
       ) : isError ? (
-        <ErrorState error={error} what="the changes" />
+        <ErrorState error={error} what="the changes" onRetry={() => void refetch()} />
       ) : (
         <Table
           label="Changes"

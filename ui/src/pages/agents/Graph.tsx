@@ -26,7 +26,7 @@ const grave = (way: Way) => (rate(way) >= ALARM ? "many" : rate(way) >= ERRORS ?
 const rate = (way: Way) => (way.calls > 0 ? way.errors / way.calls : 0);
 const percent = (share: number) => `${fixed(share * 100, share < 0.1 ? 1 : 0)} %`;
 
-export const sayWay = (way: Way) =>
+const sayWay = (way: Way) =>
   `${way.caller ?? "outside"} to ${way.callee}: ${compact(way.calls)} calls, 95 of 100 within ${duration(way.p95_ms)}, ${percent(rate(way))} failed`;
 
 export function Graph({ ways }: { ways: Way[] }) {
