@@ -76,7 +76,7 @@ export function Graph({ ways }: { ways: Way[] }) {
             <title>{sayWay(drawn.way)}</title>
           </path>
         ))}
-        <Labels drawing={drawing} on={on} touches={touches} />
+        <Labels drawing={drawing} on={on} />
         {drawing.nodes.map((node) => (
           <Box
             key={node.id}
@@ -96,24 +96,24 @@ const WORDS = 8;
 const wordsOf = (way: Way) => `${compact(way.calls)} · ${duration(way.p95_ms)}`;
 const failedOf = (way: Way) => (grave(way) ? ` · ${percent(rate(way))}` : "");
 
-function Labels({ drawing, on, touches }: { drawing: Layout; on?: string; touches: (drawn: Drawn) => boolean }) {
-  const shown = on ? drawing.ways.filter(touches) : drawing.ways.length <= WORDS ? drawing.ways : [];
-  const places = placesOfWords(
-    shown.map(({ way, line }) => ({ words: wordsOf(way) + failedOf(way), parts: line })),
-    drawing.nodes.map(({ x, y }) => ({ x, y, width: NODE_WIDTH, height: NODE_HEIGHT })),
-    drawing.ways.map(({ line }) => line),
-    drawing,
-  );
-  return shown.map(({ way, from, to }, index) => {
-    const at = places[index];
-    if (!at) return null;
-    return (
-      <text key={`${from.id}\n${to.id}`} x={at.x} y={at.y} className={classes.label}>
-        {wordsOf(way)}
-        {grave(way) && <tspan data-bad={grave(way)}>{failedOf(way)}</tspan>}
-      </text>
+function Labels({ drawing, on }: { drawing: Layout; on?: string }) {
+  const worded = useMemo(() => {
+    const { ways, nodes } = drawing;
+    const shown = on ? ways.filter(({ from, to }) => from.id === on || to.id === on) : ways.length <= WORDS ? ways : [];
+    const places = placesOfWords(
+      shown.map(({ way, line }) => ({ words: wordsOf(way) + failedOf(way), parts: line })),
+      nodes.map(({ x, y }) => ({ x, y, width: NODE_WIDTH, height: NODE_HEIGHT })),
+      ways.map(({ line }) => line),
+      drawing,
     );
-  });
+    return shown.flatMap((drawn, index) => (places[index] ? [{ ...drawn, at: places[index] }] : []));
+  }, [drawing, on]);
+  return worded.map(({ way, from, to, at }) => (
+    <text key={`${from.id}\n${to.id}`} x={at.x} y={at.y} className={classes.label}>
+      {wordsOf(way)}
+      {grave(way) && <tspan data-bad={grave(way)}>{failedOf(way)}</tspan>}
+    </text>
+  ));
 }
 
 function Box({ node, dim, onOver }: { node: Node; dim: boolean; onOver: (id: string | undefined) => void }) {
