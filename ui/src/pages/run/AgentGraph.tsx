@@ -7,7 +7,7 @@ import { KindTile } from "@/theme/kinds";
 import { useWidth } from "@/ui/useWidth";
 import classes from "./AgentGraph.module.css";
 
-const calls = (edge: GraphEdge) => `${count(edge.calls)} × ${duration(edge.ms / Math.max(1, edge.calls))}`;
+const calls = (edge: GraphEdge) => `${compact(edge.calls)} × ${duration(edge.ms / Math.max(1, edge.calls))}`;
 
 export function AgentGraph({ run, steps, onStep }: { run: Run; steps: Step[]; onStep: (spanId: string) => void }) {
   const { nodes, edges } = useMemo(() => agentGraph(run.agents, steps), [run.agents, steps]);
