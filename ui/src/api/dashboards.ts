@@ -64,14 +64,14 @@ export const rangeQuery = (query: string, { from, to, stepMs }: Range) =>
     retry: false,
   });
 
-/** What series are at a moment. */
-export const instantQuery = (query: string, at: number) =>
+/** What series are at a moment, or now. */
+export const instantQuery = (query: string, at: number | undefined) =>
   queryOptions({
     queryKey: ["promql-instant", query, at],
     queryFn: ({ signal }) =>
       prometheus<{ resultType: string; result: PromSeries[] | [number, string] }>(
         "query",
-        { query, time: String(at / 1000) },
+        { query, ...(at === undefined ? {} : { time: String(at / 1000) }) },
         signal,
       ),
     placeholderData: (before) => before,

@@ -9,7 +9,6 @@ export type AgentShare = Schemas["Agent"];
 export type Step = Schemas["Step"];
 export type StepKind = Schemas["StepKind"];
 export type StepUsage = Schemas["StepUsage"];
-export type Usage = Schemas["UsageTotals"];
 export type Message = Schemas["Message"];
 export type Part = Schemas["Part"];
 export type RetrievedDocument = Schemas["Document"];

@@ -109,7 +109,7 @@ function toolsByAgent(steps: readonly Step[]): Map<string, Used[]> {
 
 /** Pixels of a box, and from one to the next. */
 export const BOX = { width: 232, height: 46, column: 332, row: 58 };
-/** Where a box below another begins, and its row, where boxes stand below one another. */
+/** Where a box below another begins at most, and its row, where boxes stand below one another. */
 const INDENT = 22;
 const STACKED_ROW = 54;
 /** Smaller letters than so cannot be read. */
@@ -133,6 +133,8 @@ export interface Layout {
   scale: number;
   /** Boxes stand below one another, each under the one that entered it; otherwise beside one another. */
   stacked: boolean;
+  /** How much further right a box below another begins. */
+  indent: number;
 }
 
 /** Where each box stands so that all fit the width that is there; where they fit at no size that can be read, below one another. */
@@ -145,7 +147,7 @@ export function layoutOf(nodes: readonly GraphNode[], edges: readonly GraphEdge[
     { x: node.column * BOX.column, y: node.row * BOX.row, width: BOX.width },
   ]);
   const height = Math.max(0, ...nodes.map((node) => node.row)) * BOX.row + BOX.height;
-  return { places: new Map(places), width, height, scale: Math.max(LEAST_SCALE, fits), stacked: false };
+  return { places: new Map(places), width, height, scale: Math.max(LEAST_SCALE, fits), stacked: false, indent: 0 };
 }
 
 function stackedOf(nodes: readonly GraphNode[], edges: readonly GraphEdge[], width: number): Layout {
@@ -153,20 +155,20 @@ function stackedOf(nodes: readonly GraphNode[], edges: readonly GraphEdge[], wid
   const depths = new Map<string, number>();
   // Whoever entered a box stands before it.
   for (const { id } of nodes) depths.set(id, (depths.get(above.get(id) ?? "") ?? -1) + 1);
-  const most = Math.max(0, width - LEAST_BOX);
+  // Of a deep run every box begins a little less to the right: boxes at one edge would hide the lines between them.
+  const indent = Math.min(INDENT, Math.max(0, width - LEAST_BOX) / Math.max(1, ...depths.values()));
   const places = nodes.map(({ id }, at): [string, Place] => {
-    const x = Math.min(most, (depths.get(id) ?? 0) * INDENT);
+    const x = (depths.get(id) ?? 0) * indent;
     return [id, { x, y: at * STACKED_ROW, width: width - x }];
   });
   const height = Math.max(0, nodes.length - 1) * STACKED_ROW + BOX.height;
-  return { places: new Map(places), width, height, scale: 1, stacked: true };
+  return { places: new Map(places), width, height, scale: 1, stacked: true, indent };
 }
 
 /** The line of an edge: from the right of a box to the left of another, or from below the one down to the other. */
-export function lineOf(from: Place, to: Place, stacked: boolean): string {
+export function lineOf(from: Place, to: Place, { stacked, indent }: Pick<Layout, "stacked" | "indent">): string {
   const y2 = to.y + BOX.height / 2;
-  // The end of what stands as deep as it can is not left of its box.
-  if (stacked) return `M${from.x + INDENT / 2},${from.y + BOX.height} V${y2} H${Math.max(to.x, from.x + INDENT / 2)}`;
+  if (stacked) return `M${from.x + indent / 2},${from.y + BOX.height} V${y2} H${to.x}`;
   const [x1, y1] = [from.x + from.width, from.y + BOX.height / 2];
   return `M${x1},${y1} H${x1 + 14} C${x1 + 34},${y1} ${x1 + 14},${y2} ${x1 + 34},${y2} H${to.x}`;
 }

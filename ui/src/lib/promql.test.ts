@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { PromSample, PromSeries } from "@/api/promql";
 import { readExploreSearch, readGraphSearch } from "./explore";
-import { matrixSeries, metricName, shortNames, spread, valueRows, withNow } from "./promql";
+import { asksNow, endingNow, matrixSeries, metricName, shortNames, spread, valueRows, withNow } from "./promql";
 
 test("series are named by what tells them apart", () => {
   expect(metricName({ __name__: "a", b: "c" })).toBe('a{b="c"}');
@@ -73,6 +73,22 @@ test("the last value of a line is the one of now, also of a series that began wi
     { metric: { a: "gone" }, values: [[60, "3"]] },
     { metric: { a: "new" }, values: [[120, "4"]] },
   ]);
+});
+
+test("a range that ends now has what holds now in its last bucket, once that is known", () => {
+  const time = { starts: [0, 600_000, 1_200_000], stepMs: 600_000 };
+  const range: PromSeries[] = [{ metric: { a: "1" }, values: [[600, "5"]] }];
+  const drawn = (now: Parameters<typeof endingNow>[1]) =>
+    matrixSeries(endingNow(range, now, time), time, 5).map(({ values }) => values);
+  // The point of the last bucket may not have been asked for yet: what holds now stands there anyway.
+  expect(drawn({ resultType: "vector", result: [{ metric: { a: "1" }, value: [1_799, "8"] }] })).toEqual([
+    [null, 5, 8],
+  ]);
+  expect(drawn(undefined)).toEqual([[null, 5, null]]);
+  expect(drawn({ resultType: "vector", result: [] })).toEqual([[null, 5, null]]);
+  // A query without series has one line; a number has no labels to find it by.
+  expect(drawn({ resultType: "scalar", result: [1_799, "7"] })).toEqual([[null, 5, null]]);
+  expect([asksNow(true, 15_000), asksNow(true, 60_000), asksNow(false, 60_000)]).toEqual([false, true, false]);
 });
 
 test("values at a moment are rows, the highest first", () => {

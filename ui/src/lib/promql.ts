@@ -66,6 +66,16 @@ export function withNow(range: PromSeries[], now: PromSample[], last: number): P
   return [...known, ...[...values.values()].map((sample) => ({ metric: sample.metric, values: at(sample) }))];
 }
 
+/** A shorter step needs no {@link withNow}: series have a point no more often. */
+const SAMPLED_MS = 15_000;
+
+/** Whether what holds now says more than the last value of a range that ends now. */
+export const asksNow = (live: boolean, stepMs: number): boolean => live && stepMs > SAMPLED_MS;
+
+/** A range on buckets with what holds now, once that has been answered, in its last bucket. */
+export const endingNow = (range: PromSeries[], now: PromAnswer | undefined, { starts }: Buckets): PromSeries[] =>
+  now?.resultType === "vector" ? withNow(range, now.result, starts.at(-1) ?? 0) : range;
+
 /** One row of a table of values. */
 export interface ValueRow {
   metric: Record<string, string>;

@@ -2,7 +2,6 @@
 import {
   type Icon,
   IconArrowRampRight,
-  IconBinaryTree,
   IconCircleDot,
   IconFeather,
   IconFileSearch,
@@ -39,8 +38,6 @@ export const KIND_LOOK: Record<StepKind, Look> = {
   evaluator: { label: "Evaluator", plural: "evaluations", icon: IconGavel },
   other: { label: "Other", plural: "other steps", icon: IconCircleDot },
 };
-
-export const AgentsIcon = IconBinaryTree;
 
 /** The colour of a kind as a CSS value. */
 export const kindColor = (kind: StepKind) => `var(--t-kind-${kind})`;

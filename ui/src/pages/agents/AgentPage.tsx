@@ -9,7 +9,8 @@ import { useMemo } from "react";
 import { agentChangesQuery, agentsQuery, sqlQuery } from "@/api/fleet";
 import { costsQuery, MONEY_REFRESH_MS } from "@/api/money";
 import type { Change } from "@/api/types";
-import { type AgentSearch, ends, FLEET_FROM, shownWays, type Version, versions, versionsSql } from "@/lib/fleet";
+import { type AgentSearch, ends, FLEET_FROM, type Version, versions, versionsSql } from "@/lib/fleet";
+import { shownWays } from "@/lib/fleetGraph";
 import { compact, duration, plural, usd } from "@/lib/format";
 import { fixed } from "@/lib/locale";
 import { BrakeStrip } from "@/pages/incident/BrakeStrip";
@@ -215,7 +216,7 @@ const SEEN: Column<Change>[] = [
 
 /** Changes that name the agent, or none. */
 function Seen({ agent, range }: { agent: string; range: { from: string; to: string } }) {
-  const { data, isPending, isError, error } = useQuery(agentChangesQuery(agent, range));
+  const { data, isPending, isError, error, refetch } = useQuery(agentChangesQuery(agent, range));
   return (
     <BoardPanel
       title="Changes"
@@ -224,7 +225,7 @@ function Seen({ agent, range }: { agent: string; range: { from: string; to: stri
       {isPending ? (
         <SkeletonRows rows={2} />
       ) : isError ? (
-        <ErrorState error={error} what="the changes" />
+        <ErrorState error={error} what="the changes" onRetry={() => void refetch()} />
       ) : (
         <Table
           label="Changes"

@@ -41,7 +41,13 @@ export function Changes({ agent, newer, older, others, onAgainst }: Props) {
       }
     >
       {error ? (
-        <ErrorState error={error} what="the two versions" />
+        <ErrorState
+          error={error}
+          what="the two versions"
+          onRetry={() => {
+            for (const each of [now, before]) if (each.isError) void each.refetch();
+          }}
+        />
       ) : now.data && before.data ? (
         <Shown now={now.data} before={before.data} />
       ) : (

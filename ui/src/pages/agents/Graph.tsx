@@ -2,9 +2,10 @@
 
 import { useNavigate } from "@tanstack/react-router";
 import { useEffect, useMemo, useRef, useState } from "react";
-import { curve, type Drawn, type Layout, layout, NODE_HEIGHT, NODE_WIDTH, type Node, type Way } from "@/lib/fleet";
+import { type Drawn, type Layout, layout, NODE_HEIGHT, NODE_WIDTH, type Node, type Way } from "@/lib/fleetGraph";
 import { compact, duration } from "@/lib/format";
 import { fixed } from "@/lib/locale";
+import { pathOf, placesOfWords } from "@/lib/routes";
 import { kindStyle, STEP_KINDS, type StepKind } from "@/theme/kinds";
 import { Nothing } from "@/ui/Board";
 import classes from "./Graph.module.css";
@@ -25,7 +26,7 @@ const grave = (way: Way) => (rate(way) >= ALARM ? "many" : rate(way) >= ERRORS ?
 const rate = (way: Way) => (way.calls > 0 ? way.errors / way.calls : 0);
 const percent = (share: number) => `${fixed(share * 100, share < 0.1 ? 1 : 0)} %`;
 
-export const sayWay = (way: Way) =>
+const sayWay = (way: Way) =>
   `${way.caller ?? "outside"} to ${way.callee}: ${compact(way.calls)} calls, 95 of 100 within ${duration(way.p95_ms)}, ${percent(rate(way))} failed`;
 
 export function Graph({ ways }: { ways: Way[] }) {
@@ -66,7 +67,7 @@ export function Graph({ ways }: { ways: Way[] }) {
         {drawing.ways.map((drawn) => (
           <path
             key={`${drawn.from.id}\n${drawn.to.id}`}
-            d={curve(drawn)}
+            d={pathOf(drawn.line)}
             className={`${classes.way} ${on && !touches(drawn) ? classes.dim : ""}`}
             data-errors={grave(drawn.way)}
             data-on={(on && touches(drawn)) || undefined}
@@ -75,7 +76,7 @@ export function Graph({ ways }: { ways: Way[] }) {
             <title>{sayWay(drawn.way)}</title>
           </path>
         ))}
-        <Labels drawing={drawing} on={on} touches={touches} />
+        <Labels drawing={drawing} on={on} />
         {drawing.nodes.map((node) => (
           <Box
             key={node.id}
@@ -92,20 +93,27 @@ export function Graph({ ways }: { ways: Way[] }) {
 /** Ways with words: all of few, of many those of the node that is looked at. */
 const WORDS = 8;
 
-function Labels({ drawing, on, touches }: { drawing: Layout; on?: string; touches: (drawn: Drawn) => boolean }) {
-  const shown = on ? drawing.ways.filter(touches) : drawing.ways.length <= WORDS ? drawing.ways : [];
-  return shown.map((drawn) => {
-    const { from, to, way } = drawn;
-    // Nearer to what is called, where ways of one caller have parted.
-    const x = from.x + NODE_WIDTH + (to.x - from.x - NODE_WIDTH) * 0.58;
-    const y = from.y + NODE_HEIGHT / 2 + (to.y - from.y) * 0.62;
-    return (
-      <text key={`${from.id}\n${to.id}`} x={x} y={y - 4} className={classes.label}>
-        {compact(way.calls)} · {duration(way.p95_ms)}
-        {grave(way) && <tspan data-bad={grave(way)}> · {percent(rate(way))}</tspan>}
-      </text>
+const wordsOf = (way: Way) => `${compact(way.calls)} · ${duration(way.p95_ms)}`;
+const failedOf = (way: Way) => (grave(way) ? ` · ${percent(rate(way))}` : "");
+
+function Labels({ drawing, on }: { drawing: Layout; on?: string }) {
+  const worded = useMemo(() => {
+    const { ways, nodes } = drawing;
+    const shown = on ? ways.filter(({ from, to }) => from.id === on || to.id === on) : ways.length <= WORDS ? ways : [];
+    const places = placesOfWords(
+      shown.map(({ way, line }) => ({ words: wordsOf(way) + failedOf(way), parts: line })),
+      nodes.map(({ x, y }) => ({ x, y, width: NODE_WIDTH, height: NODE_HEIGHT })),
+      ways.map(({ line }) => line),
+      drawing,
     );
-  });
+    return shown.flatMap((drawn, index) => (places[index] ? [{ ...drawn, at: places[index] }] : []));
+  }, [drawing, on]);
+  return worded.map(({ way, from, to, at }) => (
+    <text key={`${from.id}\n${to.id}`} x={at.x} y={at.y} className={classes.label}>
+      {wordsOf(way)}
+      {grave(way) && <tspan data-bad={grave(way)}>{failedOf(way)}</tspan>}
+    </text>
+  ));
 }
 
 function Box({ node, dim, onOver }: { node: Node; dim: boolean; onOver: (id: string | undefined) => void }) {

@@ -5,6 +5,7 @@ import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
 import { useCallback, useEffect, useMemo, useState } from "react";
 import { alertQuery, explainQuery } from "@/api/alerting";
+import { ApiError } from "@/api/client";
 import { meQuery } from "@/api/settings";
 import type { Alert, AlertEvent, AlertEvidence } from "@/api/types";
 import { distanceText, isSeriesOf, matcherOf } from "@/lib/alerts";
@@ -74,7 +75,11 @@ function Shown({ alert, evidence, events }: ShownProps) {
   // Rules are the whole server's; what an alert of one's project looks at was kept with it.
   const everywhere = useEverywhere();
   const asked = everywhere && alert.group !== "external";
-  const rule = useQuery({ ...explainQuery(alert.name, alert.group), enabled: asked }).data;
+  const explained = useQuery({ ...explainQuery(alert.name, alert.group), enabled: asked });
+  const rule = explained.data;
+  // A rule that is no longer there has nothing to draw; one that could not be asked for has.
+  const unknown =
+    explained.isError && !rule && !(explained.error instanceof ApiError && explained.error.status === 404);
   const since = Date.parse(alert.active_at);
   const from = search.from ?? new Date(since - LEAD_MS).toISOString();
   const to = search.to ?? alert.resolved_at ?? undefined;
@@ -141,6 +146,11 @@ function Shown({ alert, evidence, events }: ShownProps) {
       <div className={page.body}>
         <div className={page.main}>
           <Words alert={alert} reads={reads} />
+          {unknown && (
+            <section className={page.panel} aria-label="Value over time">
+              <ErrorState error={explained.error} what="the rule" onRetry={() => void explained.refetch()} />
+            </section>
+          )}
           {watched && (
             <section className={page.panel} aria-label="Value over time">
               <header className={page.panelHead}>

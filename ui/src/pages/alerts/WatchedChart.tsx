@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
 import { RULES_PROJECT } from "@/api/project";
 import { instantQuery, type PromAnswer, rangeQuery } from "@/api/promql";
-import { matrixSeries, withNow } from "@/lib/promql";
+import { endingNow, matrixSeries } from "@/lib/promql";
 import { type Buckets, buckets, type Mark, rangeMs, type Series, stepFor } from "@/lib/series";
 import { readsAs } from "@/lib/unit";
 import { TimeChart } from "@/ui/chart/TimeChart";
@@ -111,7 +111,7 @@ function drawn(
   only: Props["only"],
 ): Series[] {
   const before = range?.resultType === "matrix" ? range.result : [];
-  const all = now?.resultType === "vector" ? withNow(before, now.result, time.starts.at(-1) ?? 0) : before;
+  const all = endingNow(before, now, time);
   const chosen = only ? all.filter((each) => only(each.metric)) : all;
   return matrixSeries(chosen.length > 0 ? chosen : all, time, LINES);
 }

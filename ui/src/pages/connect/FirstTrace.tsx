@@ -8,7 +8,7 @@ import { doctorQuery, newestRunQuery, setupQuery } from "@/api/queries";
 import type { Framework, Run } from "@/api/types";
 import { CopyButton } from "@/ui/CopyButton";
 import { OwlMark } from "@/ui/Logo";
-import { ErrorState } from "@/ui/States";
+import { ErrorState, SkeletonRows } from "@/ui/States";
 import classes from "./FirstTrace.module.css";
 import { FIRST, filledIn, firstOf, groups, reachable } from "./frameworks";
 import { Sample } from "./Sample";
@@ -48,6 +48,7 @@ export function FirstTrace({ framework, onFramework }: Props) {
         </p>
       </div>
       {error && !setup && <ErrorState error={error} what="the settings" onRetry={() => void refetch()} />}
+      {!setup && !error && <SkeletonRows rows={6} />}
       {current && (
         <Tabs value={first ? current.id : null} onChange={choose} className={classes.tabs}>
           <div className={classes.choice}>

@@ -111,10 +111,20 @@ export function Arranged({ panels, view, editing, onArrange, onWrite, onRemove }
                 {panel.description && <About title={name} about={panel.description} />}
                 {editing && (
                   <>
-                    <ActionIcon size={24} aria-label={`Write ${name}`} onClick={() => onWrite(panel.id)}>
+                    <ActionIcon
+                      size={24}
+                      aria-label={`Write ${name}`}
+                      title="Write what it asks"
+                      onClick={() => onWrite(panel.id)}
+                    >
                       <IconPencil size={15} stroke={1.7} />
                     </ActionIcon>
-                    <ActionIcon size={24} aria-label={`Remove ${name}`} onClick={() => onRemove(panel.id)}>
+                    <ActionIcon
+                      size={24}
+                      aria-label={`Remove ${name}`}
+                      title="Remove"
+                      onClick={() => onRemove(panel.id)}
+                    >
                       <IconTrash size={15} stroke={1.7} />
                     </ActionIcon>
                   </>

@@ -168,7 +168,7 @@ function Shown({ dashboard }: { dashboard: Dashboard }) {
             />
             <Menu position="bottom-end">
               <Menu.Target>
-                <ActionIcon aria-label="What to do with the dashboard" size={32}>
+                <ActionIcon aria-label="What to do with the dashboard" title="What to do with the dashboard" size={32}>
                   <IconDots size={17} stroke={1.8} />
                 </ActionIcon>
               </Menu.Target>

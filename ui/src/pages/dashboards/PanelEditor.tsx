@@ -102,6 +102,7 @@ export function PanelEditor({ panel, view, onChange, onClose }: Props) {
                   {queries.length > 1 && (
                     <CloseButton
                       aria-label={`Remove question ${at + 1}`}
+                      title="Remove"
                       onClick={() => set({ queries: queries.filter((_, place) => place !== at) })}
                     />
                   )}

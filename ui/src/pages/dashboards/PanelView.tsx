@@ -4,6 +4,7 @@ import { useQueries } from "@tanstack/react-query";
 import { lazy, Suspense, useMemo } from "react";
 import { instantQuery, rangeQuery } from "@/api/dashboards";
 import { sqlQuery } from "@/api/fleet";
+import type { PromAnswer } from "@/api/promql";
 import type { DashboardPanel, SqlAnswer } from "@/api/types";
 import {
   chartHeight,
@@ -20,6 +21,7 @@ import {
 } from "@/lib/dashboard";
 import { inline } from "@/lib/json";
 import { grouped } from "@/lib/locale";
+import { asksNow, endingNow } from "@/lib/promql";
 import type { Buckets, Series } from "@/lib/series";
 import { Legend } from "@/pages/overview/Legend";
 import { type Column, Table } from "@/ui/Board";
@@ -57,18 +59,29 @@ interface Answer {
   sql?: SqlAnswer;
 }
 
-function useAnswers(panel: DashboardPanel, { range, of, live }: View) {
+function useAnswers(panel: DashboardPanel, { range, time, of, live }: View) {
   const refetchInterval = live ? REFRESH_MS : (false as const);
   const questions = (panel.queries ?? []).filter((each) => each.query.trim() !== "");
+  const texts = questions.map((each) => filled(each.query, each.language, of, range));
+  const atOnce = AT_ONCE.includes(panel.kind);
   const results = useQueries({
-    queries: questions.map((each) => {
-      const text = filled(each.query, each.language, of, range);
-      if (each.language === "sql") return { ...sqlQuery(text), refetchInterval };
+    queries: questions.map(({ language }, at) => {
+      const text = texts[at]!;
+      if (language === "sql") return { ...sqlQuery(text), refetchInterval };
+      // The last bucket ends after now: a rate asked at its end would be of a time that has not been.
+      if (atOnce) return { ...instantQuery(text, live ? undefined : range.to), refetchInterval };
       // A series has a point at the beginning of each bucket: until the next one, it stays as it is.
-      return AT_ONCE.includes(panel.kind)
-        ? { ...instantQuery(text, range.to), refetchInterval }
-        : rangeQuery(text, range);
+      return rangeQuery(text, range);
     }) as ReturnType<typeof sqlQuery>[],
+  });
+  // In the last bucket stands what holds now: its beginning may be long ago.
+  const again = asksNow(live, range.stepMs) && !atOnce;
+  const nows = useQueries({
+    queries: questions.map(({ language }, at) => ({
+      ...instantQuery(texts[at]!, undefined),
+      enabled: again && language === "promql",
+      refetchInterval,
+    })),
   });
   const answers = results.flatMap((result, at): Answer[] => {
     const data: unknown = result.data;
@@ -76,9 +89,12 @@ function useAnswers(panel: DashboardPanel, { range, of, live }: View) {
     if (data === undefined || data === null || !question) return [];
     if (question.language === "sql") return [{ legend: question.legend, sql: data as SqlAnswer }];
     const { resultType, result: found } = data as { resultType?: string; result: PromSeries[] | [number, string] };
-    return resultType === "scalar"
-      ? [{ legend: question.legend, scalar: Number((found as [number, string])[1]) }]
-      : [{ legend: question.legend, prom: found as PromSeries[] }];
+    if (resultType === "scalar") return [{ legend: question.legend, scalar: Number((found as [number, string])[1]) }];
+    const prom = found as PromSeries[];
+    const now = nows[at];
+    // While the answer to another question is still shown, it is not of these series.
+    const atEnd = again && now && !now.isPlaceholderData ? (now.data as PromAnswer | undefined) : undefined;
+    return [{ legend: question.legend, prom: endingNow(prom, atEnd, time) }];
   });
   return {
     asked: questions.length,

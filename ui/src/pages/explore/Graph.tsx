@@ -2,11 +2,11 @@
 import { useComputedColorScheme } from "@mantine/core";
 import { useQueries } from "@tanstack/react-query";
 import { useMemo } from "react";
-import { rangeQuery } from "@/api/promql";
+import { instantQuery, rangeQuery } from "@/api/promql";
 import { figure } from "@/lib/alerts";
 import { letter } from "@/lib/explore";
 import { count, plural } from "@/lib/format";
-import { matrixSeries, spread } from "@/lib/promql";
+import { asksNow, endingNow, matrixSeries, spread } from "@/lib/promql";
 import type { Buckets, Series } from "@/lib/series";
 import { day, night } from "@/theme/tokens";
 import { wheel } from "@/ui/chart/option";
@@ -41,14 +41,26 @@ export function Graph({ queries, time, kind, live, onStretch, alone, onAlone }: 
     })),
   });
   const found = answers.map((answer) => answer.data?.data);
+  // A step can be minutes long: what holds now takes the place of its beginning.
+  const again = asksNow(live, time.stepMs);
+  const nows = useQueries({
+    queries: queries.map((query) => ({
+      ...instantQuery(query, undefined),
+      enabled: again,
+      refetchInterval: REFRESH_MS,
+    })),
+  });
+  // While the answer to another query is still shown, it is not of these series.
+  const atEnd = nows.map((answer) => (again && !answer.isPlaceholderData ? answer.data?.data : undefined));
   // biome-ignore lint/correctness/useExhaustiveDependencies: the list of answers is new each time, its answers are not
   const lines = useMemo(
     () =>
       found.flatMap((data, at) => {
-        const all = data?.resultType === "matrix" ? matrixSeries(data.result, time, LINES) : [];
+        const all =
+          data?.resultType === "matrix" ? matrixSeries(endingNow(data.result, atEnd[at], time), time, LINES) : [];
         return queries.length > 1 ? all.map((each) => ({ ...each, name: `${letter(at)} ${each.name}` })) : all;
       }),
-    [...found, time, queries.length],
+    [...found, ...atEnd, time, queries.length],
   );
   const total = found.reduce((sum, data) => sum + (data?.resultType === "matrix" ? data.result.length : 0), 0);
   const shown =

@@ -213,7 +213,7 @@ export function QueryEditor({ name, query, onRun, onRemove }: Props) {
         </ActionIcon>
       </Tooltip>
       {onRemove && (
-        <ActionIcon aria-label={`Remove query ${name}`} onClick={onRemove}>
+        <ActionIcon aria-label={`Remove query ${name}`} title="Remove" onClick={onRemove}>
           <IconX size={15} stroke={1.8} />
         </ActionIcon>
       )}

@@ -4,14 +4,16 @@ import { Link } from "@tanstack/react-router";
 import { diffQuery } from "@/api/incidents";
 import type { Incident, Run } from "@/api/types";
 import { compact, count, dated, duration, usd } from "@/lib/format";
+import { ErrorState, SkeletonRows } from "@/ui/States";
 import { StatusMark } from "@/ui/StatusMark";
 import classes from "./Incident.module.css";
 
 export function TwoRuns({ incident: { last_good: good, first_bad: bad } }: { incident: Incident }) {
-  const diff = useQuery({
+  const answer = useQuery({
     ...diffQuery(good?.trace_id ?? "", bad?.trace_id ?? ""),
     enabled: !!good && !!bad,
-  }).data;
+  });
+  const diff = answer.data;
   const parts = diff && diff.first_divergence != null ? diff.pairs[diff.first_divergence] : undefined;
   return (
     <section className={classes.panel} aria-label="Last good run and first bad one">
@@ -27,6 +29,10 @@ export function TwoRuns({ incident: { last_good: good, first_bad: bad } }: { inc
         <OneRun name="Last good" run={good} />
         <OneRun name="First bad" run={bad} step={parts?.right ?? undefined} />
       </div>
+      {answer.isLoading && <SkeletonRows rows={2} />}
+      {answer.isError && !diff && (
+        <ErrorState error={answer.error} what="where the runs part" onRetry={() => void answer.refetch()} />
+      )}
       {diff && parts && (
         <div className={classes.parts}>
           <p>

@@ -100,24 +100,30 @@ export function LogsPage() {
         <div className={classes.body}>
           <Bar search={search} set={set} />
           <div className={classes.chart}>
-            <TimeChart
-              label="Log records by level"
-              time={time}
-              series={bars}
-              kind="bars"
-              format={compact}
-              colour={colour}
-              height={110}
-              onStretch={stretch}
-              onPoint={(from, to, series) =>
-                set({
-                  from: new Date(from).toISOString(),
-                  to: new Date(to).toISOString(),
-                  severity: LEVELS.find((level) => level === series?.name),
-                  tail: undefined,
-                })
-              }
-            />
+            {counts.isError && !counts.data ? (
+              <p className={classes.uncounted} role="alert">
+                The records could not be counted: {counts.error.message}
+              </p>
+            ) : (
+              <TimeChart
+                label="Log records by level"
+                time={time}
+                series={bars}
+                kind="bars"
+                format={compact}
+                colour={colour}
+                height={110}
+                onStretch={stretch}
+                onPoint={(from, to, series) =>
+                  set({
+                    from: new Date(from).toISOString(),
+                    to: new Date(to).toISOString(),
+                    severity: LEVELS.find((level) => level === series?.name),
+                    tail: undefined,
+                  })
+                }
+              />
+            )}
           </div>
           <section
             className={classes.scroller}

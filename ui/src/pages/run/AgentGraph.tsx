@@ -7,15 +7,13 @@ import { KindTile } from "@/theme/kinds";
 import { useWidth } from "@/ui/useWidth";
 import classes from "./AgentGraph.module.css";
 
-const calls = (edge: GraphEdge) => `${count(edge.calls)} × ${duration(edge.ms / Math.max(1, edge.calls))}`;
+const calls = (edge: GraphEdge) => `${compact(edge.calls)} × ${duration(edge.ms / Math.max(1, edge.calls))}`;
 
 export function AgentGraph({ run, steps, onStep }: { run: Run; steps: Step[]; onStep: (spanId: string) => void }) {
   const { nodes, edges } = useMemo(() => agentGraph(run.agents, steps), [run.agents, steps]);
   const [place, available] = useWidth();
-  const { places, width, height, scale, stacked } = useMemo(
-    () => layoutOf(nodes, edges, available),
-    [nodes, edges, available],
-  );
+  const layout = useMemo(() => layoutOf(nodes, edges, available), [nodes, edges, available]);
+  const { places, width, height, scale, stacked } = layout;
   const entered = useMemo(() => new Map(edges.map((edge) => [edge.to, edge])), [edges]);
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keyboard
@@ -30,19 +28,21 @@ export function AgentGraph({ run, steps, onStep }: { run: Run; steps: Step[]; on
           }}
         >
           <svg width={width} height={height} aria-hidden>
-            {edges.map((edge) => {
-              const [from, to] = [places.get(edge.from)!, places.get(edge.to)!];
-              return (
-                <g key={edge.to} data-bad={edge.errors > 0 || undefined}>
-                  <path d={lineOf(from, to, stacked)} />
-                  {!stacked && (
-                    <text x={to.x - 8} y={to.y + BOX.height / 2 - 5} textAnchor="end">
-                      {calls(edge)}
-                    </text>
-                  )}
-                </g>
-              );
-            })}
+            {edges.map((edge) => (
+              <g key={edge.to} data-bad={edge.errors > 0 || undefined}>
+                <path d={lineOf(places.get(edge.from)!, places.get(edge.to)!, layout)} />
+              </g>
+            ))}
+            {/* After all lines, so that none is drawn over words. */}
+            {!stacked &&
+              edges.map((edge) => {
+                const to = places.get(edge.to)!;
+                return (
+                  <text key={edge.to} x={to.x - 8} y={to.y + BOX.height / 2 - 5} textAnchor="end">
+                    {calls(edge)}
+                  </text>
+                );
+              })}
           </svg>
           {nodes.map((node) => {
             const { x, y, width } = places.get(node.id)!;

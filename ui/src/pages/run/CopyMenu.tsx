@@ -18,7 +18,7 @@ export function CopyMenu({ run, step, ready, raw }: Props) {
   return (
     <Menu position="bottom-end">
       <Menu.Target>
-        <ActionIcon size={24} aria-label="Take the step elsewhere" disabled={!ready}>
+        <ActionIcon size={24} aria-label="Take the step elsewhere" title="Take the step elsewhere" disabled={!ready}>
           {said === "copied" ? <IconCheck size={14} stroke={2} /> : <IconShare2 size={14} stroke={1.7} />}
         </ActionIcon>
       </Menu.Target>

@@ -57,6 +57,7 @@ export function Playback({ whole, at, playing, onPlaying, onAt, onMoment }: Prop
         variant="default"
         size={26}
         aria-label={playing ? "Pause" : "Play"}
+        title={playing ? "Pause" : "Play"}
         onClick={() => onPlaying(!playing)}
       >
         {playing ? <IconPlayerPause size={14} stroke={1.8} /> : <IconPlayerPlay size={14} stroke={1.8} />}

@@ -14,7 +14,7 @@ export type Pinned = ReadonlyMap<string, Finding[]>;
 
 /** `version` changes when the run does: a settled run is judged once more. Nothing is asked before the run is known. */
 export function useRunFindings(traceId: string, version: string | undefined) {
-  const { data } = useQuery({
+  const { data, isError } = useQuery({
     ...findingsQuery({ trace_id: traceId }),
     enabled: version !== undefined,
     queryKey: ["findings", { trace_id: traceId }, version ?? ""],
@@ -28,17 +28,25 @@ export function useRunFindings(traceId: string, version: string | undefined) {
       for (const id of finding.span_ids) out.set(id, [...(out.get(id) ?? []), finding]);
     return out;
   }, [data]);
-  return { findings: data?.findings ?? [], more: !!data?.next, pinned };
+  return { findings: data?.findings ?? [], more: !!data?.next, pinned, unknown: isError && !data };
 }
 
 interface Props {
   findings: Finding[];
   /** There are further ones. */
   more: boolean;
+  /** Whether there are any could not be asked. */
+  unknown: boolean;
   select: (spanId: string) => void;
 }
 
-export function RunFindings({ findings, more, select }: Props) {
+export function RunFindings({ findings, more, unknown, select }: Props) {
+  if (unknown)
+    return (
+      <p className={classes.unknown} role="alert">
+        The server did not say what detectors saw in this run.
+      </p>
+    );
   if (findings.length === 0) return null;
   return (
     <ul className={classes.findings} aria-label="Findings of the run">

@@ -87,7 +87,7 @@ export function RunPage() {
     const asked = steps.find((step) => step.span_id === search.step);
     return asked ?? (narrow ? undefined : firstToShow(steps, data.run.errors > 0 && data.run.status === "error"));
   }, [data, steps, search.step, narrow]);
-  const { findings, more, pinned } = useRunFindings(
+  const { findings, more, pinned, unknown } = useRunFindings(
     traceId,
     data && `${data.run.status} ${data.run.provisional} ${data.run.steps}`,
   );
@@ -126,6 +126,7 @@ export function RunPage() {
       <RunFindings
         findings={findings}
         more={more}
+        unknown={unknown}
         select={(step) => set({ step, view: undefined, tab: undefined }, false)}
       />
       <Tabs

@@ -16,7 +16,7 @@ export function ColumnChoice({ search }: { search: RunsSearch }) {
   return (
     <Popover position="bottom-end" trapFocus>
       <Popover.Target>
-        <ActionIcon variant="default" size={30} aria-label="Columns">
+        <ActionIcon variant="default" size={30} aria-label="Columns" title="Columns">
           <IconColumns3 size={16} stroke={1.7} />
         </ActionIcon>
       </Popover.Target>

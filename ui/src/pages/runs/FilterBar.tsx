@@ -205,6 +205,7 @@ function Bounds({ search }: { search: RunsSearch }) {
           variant="default"
           size={30}
           aria-label="Bounds for duration, tokens and steps"
+          title="Bounds for duration, tokens and steps"
           data-set={set || undefined}
           className={classes.bounds}
           onClick={show}

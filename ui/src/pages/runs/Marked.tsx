@@ -62,7 +62,7 @@ export function Marked({ marked, onClear }: { marked: ReadonlySet<string>; onCle
       >
         {done ? "Good" : failed ? "Not marked: try again" : "Mark as good"}
       </Button>
-      <CloseButton aria-label="Choose none" onClick={onClear} />
+      <CloseButton aria-label="Choose none" title="Choose none" onClick={onClear} />
     </section>
   );
 }

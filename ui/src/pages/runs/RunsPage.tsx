@@ -115,7 +115,13 @@ export function RunsPage() {
             <div className={classes.list}>
               <FilterBar search={search}>
                 {narrow ? (
-                  <ActionIcon variant="default" size={30} aria-label="Filters" onClick={drawerControl.open}>
+                  <ActionIcon
+                    variant="default"
+                    size={30}
+                    aria-label="Filters"
+                    title="Filters"
+                    onClick={drawerControl.open}
+                  >
                     <IconFilter size={16} stroke={1.7} />
                   </ActionIcon>
                 ) : (

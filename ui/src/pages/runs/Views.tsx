@@ -59,6 +59,7 @@ export function Views({ search }: { search: RunsSearch }) {
             <Menu.Item onClick={() => open(view)}>{view.name}</Menu.Item>
             <ActionIcon
               aria-label={`Remove the view ${view.name}`}
+              title="Remove"
               onClick={() => setSaved(saved.filter((each) => each !== view))}
             >
               <IconTrash size={14} stroke={1.7} />

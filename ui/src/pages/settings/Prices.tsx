@@ -36,7 +36,15 @@ export function Prices() {
   const budgets = useQuery(budgetsQuery);
   if (prices.isPending || budgets.isPending) return <SkeletonRows rows={10} />;
   if (prices.isError || budgets.isError)
-    return <ErrorState error={prices.error ?? budgets.error} what="prices and budgets" />;
+    return (
+      <ErrorState
+        error={prices.error ?? budgets.error}
+        what="prices and budgets"
+        onRetry={() => {
+          for (const each of [prices, budgets]) if (each.isError) void each.refetch();
+        }}
+      />
+    );
   return (
     <Grid>
       <BoardPanel

@@ -37,7 +37,7 @@ export function ToolDetail({ tool, range, slower, onClose, ...chart }: Props) {
         <h2 style={{ fontSize: 15 }} className="cut">
           {tool}
         </h2>
-        <CloseButton aria-label={`Close ${tool}`} onClick={onClose} />
+        <CloseButton aria-label={`Close ${tool}`} title="Close" onClick={onClose} />
         {slower && <strong style={{ color: "var(--t-warn)" }}>{slowerText(slower)}.</strong>}
       </div>
       {OF_ONE.map((panel) => (
