@@ -1357,8 +1357,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List sessions, last active first
-         * @description Runs that match the filters, grouped by conversation. Runs without one are not part of any session.
+         * List sessions
+         * @description Runs that match the filters, grouped by conversation. Runs without one are not part of any session. What a session shows and is sorted by covers all its runs.
          */
         get: operations["listSessions"];
         put?: never;
@@ -5253,7 +5253,7 @@ export interface components {
             /** @description End user. */
             user_id: string | null;
         };
-        /** @description One page of sessions, latest first. */
+        /** @description One page of sessions. */
         SessionsAnswer: {
             /** @description Cursor of the next page; null on the last. */
             next: string | null;
@@ -11971,7 +11971,12 @@ export interface operations {
                 max_steps?: number;
                 /** @description Only runs with a failed step. */
                 errors?: boolean;
-                /** @description Entries on the page: 1 to 500, 50 when not given. */
+                /**
+                 * @description `last_at`, `duration_ms`, `total_tokens`, `cost_usd`, `errors` or `runs`, each of all runs of a session; a `-` in front turns the order round.
+                 * @example -last_at
+                 */
+                sort?: string;
+                /** @description Sessions on the page: 1 to 500, 50 when not given. */
                 limit?: number;
                 /** @description `next` of the page before. */
                 cursor?: string;
