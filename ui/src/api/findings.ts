@@ -55,18 +55,6 @@ export const issuesListQuery = ({ state = "active", detector, severity, of }: Is
     getNextPageParam: (last) => last.next ?? undefined,
   });
 
-/** Agents by the issues that were seen since a moment: findings name their issue, and the issue its agent. */
-export const issueAgentsQuery = (from: string) =>
-  queryOptions({
-    queryKey: ["issues", "agents", from],
-    queryFn: async ({ signal }) => {
-      const { issues } = await must(api.GET("/api/v1/issues", { params: { query: { from, limit: 500 } }, signal }));
-      return new Map(issues.map((issue) => [issue.fingerprint, issue.agent]));
-    },
-    placeholderData: (before) => before,
-    staleTime: 15_000,
-  });
-
 export const detectorsQuery = queryOptions({
   queryKey: ["detectors"],
   queryFn: ({ signal }) => must(api.GET("/api/v1/detectors", { signal })),

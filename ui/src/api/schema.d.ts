@@ -3606,6 +3606,8 @@ export interface components {
         };
         /** @description What a detector saw in a run. */
         Finding: {
+            /** @description The agent, or the service of a run that names none; null where neither is known. */
+            agent: string | null;
             /**
              * Format: date-time
              * @description When it happened.

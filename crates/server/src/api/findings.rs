@@ -95,8 +95,9 @@ pub async fn list(State(app): State<Arc<App>>, mut params: Params) -> Result<Jso
         .await?;
     let more = found.len() > limit;
     found.truncate(limit);
-    let next = found.last().filter(|_| more).map(|(number, last)| format!("{}-{number}", last.at.as_nanos()));
-    Ok(Json(FindingsAnswer { findings: found.into_iter().map(|(_, finding)| Finding::from(finding)).collect(), next }))
+    let next = found.last().filter(|_| more).map(|last| format!("{}-{}", last.finding.at.as_nanos(), last.number));
+    let findings = found.into_iter().map(|kept| Finding::of(&kept.agent, kept.finding)).collect();
+    Ok(Json(FindingsAnswer { findings, next }))
 }
 
 /// Lists issues.
@@ -214,7 +215,9 @@ pub async fn test(State(app): State<Arc<App>>, params: Params, body: Bytes) -> R
         None => app.settings.detection.detectors.clone(),
     };
     let run = investigate::load(&app, joined::find(&app, &asked.trace_id).await?).await?;
-    let findings = tokio::task::spawn_blocking(move || run.judge(&settings)).await;
-    let findings = findings.map_err(|error| Problem::internal(error.to_string()))?;
-    Ok(Json(FindingsAnswer { findings: findings.into_iter().map(Finding::from).collect(), next: None }))
+    let judged = tokio::task::spawn_blocking(move || {
+        run.judge(&settings).into_iter().map(|finding| Finding::of(run.agent(), finding)).collect::<Vec<_>>()
+    });
+    let findings = judged.await.map_err(|error| Problem::internal(error.to_string()))?;
+    Ok(Json(FindingsAnswer { findings, next: None }))
 }

@@ -35,6 +35,17 @@ pub struct After<T> {
     pub tie: T,
 }
 
+/// A finding as it is kept.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Kept {
+    /// Orders findings of one time.
+    pub number: i64,
+    /// Agent; empty where it has no name.
+    pub agent: String,
+    /// What was seen.
+    pub finding: Finding,
+}
+
 /// An issue as it is kept.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Issue {
@@ -105,14 +116,14 @@ impl Where {
     }
 }
 
-/// One page of findings, newest first, with their numbers; one more than `limit` where there are more.
+/// One page of findings, newest first; one more than `limit` where there are more.
 pub fn findings(
     connection: &Connection,
     project: &str,
     filter: &Filter,
     after: Option<&After<i64>>,
     limit: usize,
-) -> Result<Vec<(i64, Finding)>> {
+) -> Result<Vec<Kept>> {
     let mut wanted = Where::new(project);
     wanted.one_of("detector", &filter.detectors);
     wanted.one_of("severity", &filter.severities);
@@ -126,17 +137,18 @@ pub fn findings(
         wanted.and("(at, number) < (?, ?)", [Box::new(after.at) as Box<dyn ToSql>, Box::new(after.tie)]);
     }
     let sql = format!(
-        "SELECT number, body FROM findings WHERE {} ORDER BY at DESC, number DESC LIMIT {}",
+        "SELECT number, agent, body FROM findings WHERE {} ORDER BY at DESC, number DESC LIMIT {}",
         wanted.sql,
         limit + 1
     );
     let mut query = connection.prepare_cached(&sql)?;
-    let rows = query.query_map(params_from_iter(wanted.values), |row| Ok((row.get(0)?, row.get::<_, String>(1)?)))?;
+    let rows = query
+        .query_map(params_from_iter(wanted.values), |row| Ok((row.get(0)?, row.get(1)?, row.get::<_, String>(2)?)))?;
     let mut found = Vec::new();
     for row in rows {
-        let (number, body) = row?;
+        let (number, agent, body) = row?;
         // Written by this program: it reads back.
-        found.extend(serde_json::from_str(&body).ok().map(|finding| (number, finding)));
+        found.extend(serde_json::from_str(&body).ok().map(|finding| Kept { number, agent, finding }));
     }
     Ok(found)
 }
