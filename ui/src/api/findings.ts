@@ -33,10 +33,10 @@ export const findingsListQuery = ({ from, to, detector, severity, of }: Findings
     getNextPageParam: (last) => last.next ?? undefined,
   });
 
-/** Issues of a group of states, last seen first. */
-export const issuesListQuery = ({ state = "active", detector, severity, of }: IssuesSearch) =>
+/** Issues of a group of states, last seen first where no other order is asked for. */
+export const issuesListQuery = ({ q, order, state = "active", detector, severity, of }: IssuesSearch) =>
   infiniteQueryOptions({
-    queryKey: ["issues", state, detector, severity, of],
+    queryKey: ["issues", q, order, state, detector, severity, of],
     initialPageParam: undefined as string | undefined,
     queryFn: ({ pageParam, signal }) =>
       must(
@@ -44,6 +44,8 @@ export const issuesListQuery = ({ state = "active", detector, severity, of }: Is
           params: {
             query: {
               state: statesOf(state),
+              ...(q ? { q } : {}),
+              ...(order ? { sort: order } : {}),
               limit: PAGE_ROWS,
               ...narrowing({ detector, severity, of }),
               ...(pageParam ? { cursor: pageParam } : {}),

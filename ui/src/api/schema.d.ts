@@ -674,7 +674,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List issues: findings of one fingerprint, last seen first */
+        /** List issues: findings of one fingerprint */
         get: operations["listIssues"];
         put?: never;
         post?: never;
@@ -3985,7 +3985,7 @@ export interface components {
             /** @description `open`, `acknowledged`, `resolved` or `muted`. */
             state?: string | null;
         };
-        /** @description One page of issues, last seen first. */
+        /** @description One page of issues. */
         IssuesAnswer: {
             /** @description The issues. */
             issues: components["schemas"]["Issue"][];
@@ -9215,6 +9215,10 @@ export interface operations {
                 cursor?: string;
                 /** @description State: `open`, `acknowledged`, `resolved`, `regressed` or `muted`; repeatable */
                 state?: string[];
+                /** @description Text in detector, agent or message; the case of Latin letters is ignored */
+                q?: string;
+                /** @description `last_seen`, `first_seen`, `count` or `severity`; a `-` in front turns the order round. `-last_seen` where not given */
+                sort?: string;
             };
             header?: never;
             path?: never;

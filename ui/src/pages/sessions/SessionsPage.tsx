@@ -1,8 +1,8 @@
 /** Conversations: runs that share a session, narrowed down and sorted; last active first where nobody chose. */
 
-import { Button, CloseButton, TextInput } from "@mantine/core";
-import { useDebouncedCallback, useMediaQuery } from "@mantine/hooks";
-import { IconArrowDown, IconArrowUp, IconMessages, IconSearch } from "@tabler/icons-react";
+import { Button } from "@mantine/core";
+import { useMediaQuery } from "@mantine/hooks";
+import { IconArrowDown, IconArrowUp, IconMessages } from "@tabler/icons-react";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { useVirtualizer } from "@tanstack/react-virtual";
@@ -22,6 +22,7 @@ import {
   sortSessions,
 } from "@/lib/sessions";
 import table from "@/pages/runs/RunsTable.module.css";
+import { SearchField } from "@/ui/SearchField";
 import { Empty, ErrorState, SkeletonRows } from "@/ui/States";
 import { StatusMark } from "@/ui/StatusMark";
 import { Ago } from "@/ui/Time";
@@ -68,23 +69,6 @@ export function SessionsPage() {
     refetchInterval: ({ state }) => ((state.data?.pages.length ?? 0) > 2 ? false : REFRESH_MS),
   });
   const rows = query.data?.pages.flatMap((page) => page.sessions) ?? [];
-  const [text, setText] = useState(search.q ?? "");
-  const field = useRef<HTMLInputElement>(null);
-  const sent = useRef(search.q ?? "");
-  useEffect(() => {
-    // The URL changed by other means: the field follows it.
-    if ((search.q ?? "") !== sent.current) {
-      sent.current = search.q ?? "";
-      setText(search.q ?? "");
-    }
-  }, [search.q]);
-  const apply = (q: string) => {
-    sent.current = q.trim();
-    void navigate({ search: (before) => ({ ...before, q: q.trim() || undefined }), replace: true });
-  };
-  const later = useDebouncedCallback(apply, 250);
-  useKeys({ "/": () => field.current?.select() });
-
   return (
     <div className={classes.page}>
       <PageHeader title="Sessions">
@@ -98,31 +82,11 @@ export function SessionsPage() {
         />
       </PageHeader>
       <div className={classes.tools}>
-        <TextInput
-          ref={field}
-          aria-label="Search sessions"
+        <SearchField
+          label="Search sessions"
           placeholder="Search what was said in their runs"
-          leftSection={<IconSearch size={15} stroke={1.8} />}
-          rightSection={
-            text ? (
-              <CloseButton
-                size="sm"
-                aria-label="Clear the search"
-                onClick={() => {
-                  setText("");
-                  apply("");
-                }}
-              />
-            ) : (
-              <kbd aria-hidden>/</kbd>
-            )
-          }
-          value={text}
-          onChange={(event) => {
-            setText(event.currentTarget.value);
-            later(event.currentTarget.value);
-          }}
-          onKeyDown={(event) => event.key === "Escape" && field.current?.blur()}
+          q={search.q}
+          onSearch={(q) => void navigate({ search: (before) => ({ ...before, q }), replace: true })}
         />
         <SessionChoices
           search={search}

@@ -126,7 +126,7 @@ impl From<crate::findings::ask::Issue> for Issue {
     }
 }
 
-/// One page of issues, last seen first.
+/// One page of issues.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct IssuesAnswer {
     /// The issues.
