@@ -172,8 +172,7 @@ fn after(sort: Sort<SessionSortKey>, cursor: &Cursor) -> Result<Expr, QueryError
         (SessionSortKey::CostUsd, Key::Decimal { unscaled }) => {
             ScalarValue::Decimal128(Some(unscaled.parse().map_err(|_| unfit())?), COST_PRECISION, COST_SCALE)
         }
-        (SessionSortKey::CostUsd, _) => return Err(unfit()),
-        (_, Key::Int(number)) => ScalarValue::Int64(Some(*number)),
+        (key, Key::Int(number)) if key != SessionSortKey::CostUsd => ScalarValue::Int64(Some(*number)),
         _ => return Err(unfit()),
     };
     let value = lit(value);

@@ -16,12 +16,14 @@ const FACETS = FIELDS.map(([field]) => field);
 
 interface Props {
   search: SessionsSearch;
+  /** Counts over all runs take the server's processors: the list that is waited for has them first. */
+  ready: boolean;
   onChange: (change: Partial<SessionsSearch>) => void;
 }
 
-export function SessionChoices({ search, onChange }: Props) {
+export function SessionChoices({ search, ready, onChange }: Props) {
   const { from = DEFAULT_SESSIONS_FROM } = search;
-  const facets = useQuery(facetsQuery({ from }, FACETS)).data?.facets;
+  const facets = useQuery({ ...facetsQuery({ from }, FACETS), enabled: ready }).data?.facets;
   return (
     <div className={classes.choices}>
       {FIELDS.map(([field, label, every]) => (

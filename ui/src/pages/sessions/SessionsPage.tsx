@@ -90,6 +90,7 @@ export function SessionsPage() {
         />
         <SessionChoices
           search={search}
+          ready={!query.isPending}
           onChange={(change) => void navigate({ search: (before) => ({ ...before, ...change }), replace: true })}
         />
       </div>
