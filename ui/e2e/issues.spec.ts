@@ -1,3 +1,4 @@
+/** Issues and findings: from a failure that said nothing to the step that proves it, decided about, searched, sorted, narrowed down. */
 import { beforeAll, expect, inject, test } from "vitest";
 import { ask, axe, until, withBrowser } from "./browser";
 import { SETTLED_MS, sendLoop } from "./settled";
@@ -72,7 +73,7 @@ test("findings are narrowed down by detector and severity, and the address says 
   await visit(`/findings?of=${agent}`, async (page) => {
     const list = page.getByRole("list", { name: "Findings, newest first" });
     const detectors = () => list.locator("dd[data-severity]").allTextContents();
-    await list.getByRole("listitem").first().waitFor();
+    await list.getByRole("listitem").first().getByRole("link", { name: agent, exact: true }).waitFor();
     await page.getByRole("combobox", { name: "Detector" }).click();
     await page.getByRole("option", { name: "loop", exact: true }).click();
     await until(detectors, (all) => all.length > 0 && all.every((name) => name === "loop"), "loops alone");
@@ -101,5 +102,27 @@ test("issues are narrowed down by agent and detector, and the address says so", 
       "the severity in the address",
     );
     expect(await axe(page)).toEqual([]);
+  });
+});
+
+test("issues are searched by what they are called, and sorted; the address says so", async () => {
+  await visit("/issues", async (page) => {
+    await page.getByRole("textbox", { name: "Search issues" }).fill(`Loop in ${agent}`);
+    const rows = page.getByRole("listitem").filter({ has: page.getByRole("button", { expanded: false }) });
+    await until(
+      () => rows.allTextContents(),
+      (texts) => texts.length === 1 && texts[0]!.includes(`loop in ${agent}`),
+      "the loop alone",
+    );
+    await page.getByRole("combobox", { name: "Order" }).click();
+    await page.getByRole("option", { name: "Gravest first" }).click();
+    await until(
+      async () => new URL(page.url()).search,
+      (search) => new URLSearchParams(search).get("order") === "-severity" && search.includes("q=Loop"),
+      "text and order in the address",
+    );
+    await rows.first().waitFor();
+    await page.getByRole("textbox", { name: "Search issues" }).fill(`nothing like ${agent}`);
+    await page.getByRole("heading", { name: "No such issue" }).waitFor();
   });
 });

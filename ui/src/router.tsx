@@ -26,9 +26,9 @@ import {
   readIncidentSearch,
   readRunSearch,
   readSessionSearch,
-  readSessionsSearch,
   readSqlSearch,
 } from "./lib/search";
+import { readSessionsSearch } from "./lib/sessions";
 import { readSettingsSearch } from "./lib/settings";
 import { readToolsSearch } from "./lib/tools";
 import { NotFound, PageError, PagePending } from "./ui/States";

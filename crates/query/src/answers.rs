@@ -34,7 +34,7 @@ pub struct Session {
     pub input_preview: Option<Arc<str>>,
 }
 
-/// A page of sessions, last active first.
+/// A page of sessions.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct SessionsPage {
     /// The sessions.

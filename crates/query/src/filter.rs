@@ -117,6 +117,24 @@ keys!(
 );
 
 keys!(
+    /// What sessions can be sorted by; each is of all runs of a session.
+    SessionSortKey, "sort key" {
+        /// Last activity.
+        LastAt = "last_at",
+        /// Time from the first start to the last activity.
+        DurationMs = "duration_ms",
+        /// Tokens in total.
+        TotalTokens = "total_tokens",
+        /// Cost; runs of unknown cost count as free.
+        CostUsd = "cost_usd",
+        /// Failed steps.
+        Errors = "errors",
+        /// Runs.
+        Runs = "runs",
+    }
+);
+
+keys!(
     /// What runs can be counted by.
     FacetKey, "facet" {
         /// Top agent.
@@ -142,11 +160,11 @@ keys!(
     }
 );
 
-/// A sort key and its direction; runs that are equal in it are ordered by trace id. Text form: `duration_ms`, `-started_at`.
+/// A sort key and its direction; entries that are equal in it are ordered by id. Text form: `duration_ms`, `-started_at`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Sort {
+pub struct Sort<K = SortKey> {
     /// By what.
-    pub key: SortKey,
+    pub key: K,
     /// Largest first.
     pub descending: bool,
 }
@@ -158,7 +176,14 @@ impl Default for Sort {
     }
 }
 
-impl FromStr for Sort {
+impl Default for Sort<SessionSortKey> {
+    /// Last active first.
+    fn default() -> Self {
+        Self { key: SessionSortKey::LastAt, descending: true }
+    }
+}
+
+impl<K: FromStr<Err = crate::QueryError>> FromStr for Sort<K> {
     type Err = crate::QueryError;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let (descending, key) = text.strip_prefix('-').map_or((false, text), |key| (true, key));
@@ -166,7 +191,7 @@ impl FromStr for Sort {
     }
 }
 
-impl fmt::Display for Sort {
+impl<K: fmt::Display> fmt::Display for Sort<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}{}", if self.descending { "-" } else { "" }, self.key)
     }
@@ -182,7 +207,7 @@ pub const MAX_FACET_VALUES: usize = 100;
 /// Which part of a list.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Page {
-    /// Order of runs (sessions are always ordered by last activity, newest first; logs by time, newest first).
+    /// Order of runs (sessions have an order of their own; logs are ordered by time, newest first).
     pub sort: Sort,
     /// Entries wanted, 1 to [`MAX_PAGE`]; outside it the query is refused.
     pub limit: usize,

@@ -42,8 +42,8 @@ pub use answers::{
 pub use engine::Engine;
 pub use error::{Position, QueryError};
 pub use filter::{
-    DEFAULT_PAGE, FacetKey, FacetValue, Facets, LogFilter, MAX_FACET_VALUES, MAX_PAGE, Page, RunFilter, RunsPage, Sort,
-    SortKey,
+    DEFAULT_PAGE, FacetKey, FacetValue, Facets, LogFilter, MAX_FACET_VALUES, MAX_PAGE, Page, RunFilter, RunsPage,
+    SessionSortKey, Sort, SortKey,
 };
 pub use limits::{LimitName, Limits, SqlLimits};
 pub use logs::LogCount;

@@ -154,6 +154,7 @@ fn value_of(sort: Sort, cursor: &Cursor) -> Result<ScalarValue, QueryError> {
     })
 }
 
-fn unfit() -> QueryError {
+/// A cursor whose value is of another kind than what the list is sorted by.
+pub(crate) fn unfit() -> QueryError {
     QueryError::invalid("the cursor does not fit this list; leave `cursor` out to start at the first page")
 }

@@ -4,42 +4,49 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{AsArray, RecordBatch};
-use datafusion::arrow::compute::cast;
-use datafusion::arrow::datatypes::{DataType, TimestampNanosecondType};
-use datafusion::functions_aggregate::expr_fn::max;
+use datafusion::arrow::compute;
+use datafusion::arrow::datatypes::{DataType, Decimal128Type, Int64Type};
+use datafusion::common::ScalarValue;
+use datafusion::error::DataFusionError;
+use datafusion::functions_aggregate::expr_fn::{count, max, min, sum};
 use datafusion::logical_expr::Expr;
-use datafusion::prelude::{coalesce, col, lit};
+use datafusion::prelude::{DataFrame, JoinType, cast, coalesce, col, lit};
 use futures::TryStreamExt;
-use model::{Run, RunStatus, Timestamp, TraceId, Usage};
+use model::{Run, RunStatus, Timestamp, TraceId, Usage, Usd};
+use store::schema::{COST_PRECISION, COST_SCALE};
 use store::{Snapshot, Table};
 
 use crate::cursor::{Cursor, Key};
 use crate::exprs::{self, all, conditions};
-use crate::runs::{check_limit, read_runs};
-use crate::{Engine, LimitName, Page, QueryError, RunFilter, Session, SessionsPage, sql};
-
-/// What its cursors belong to.
-const LIST: &str = "sessions";
+use crate::runs::{check_limit, read_runs, unfit};
+use crate::{Engine, LimitName, Page, QueryError, RunFilter, Session, SessionSortKey, SessionsPage, Sort, sql};
 
 impl Engine {
-    /// A page of the sessions of `project` of which at least one run passes `filter`, ordered by the last activity among
-    /// those runs. What a session shows covers all its runs, also those the filter holds back.
+    /// A page of the sessions of `project` of which at least one run passes `filter`. What a session shows and is sorted by
+    /// covers all its runs, also those the filter holds back.
     ///
     /// # Errors
     /// As of [`Engine::runs`].
-    pub async fn sessions(&self, project: &str, filter: &RunFilter, page: &Page) -> Result<SessionsPage, QueryError> {
+    pub async fn sessions(
+        &self,
+        project: &str,
+        filter: &RunFilter,
+        sort: Sort<SessionSortKey>,
+        page: &Page,
+    ) -> Result<SessionsPage, QueryError> {
         check_limit(page.limit)?;
-        let cursor = page.cursor.as_deref().map(|text| Cursor::decode(text, LIST)).transpose()?;
-        let after = cursor.map(|cursor| after(&cursor)).transpose()?;
+        let list = format!("sessions {sort}");
+        let cursor = page.cursor.as_deref().map(|text| Cursor::decode(text, &list)).transpose()?;
+        let after = cursor.map(|cursor| after(sort, &cursor)).transpose()?;
         self.bounded(LimitName::ListTime, self.limits().list_time, async {
             let snapshot = self.snapshot().await?;
-            let mut found = self.session_ids(&snapshot, project, filter, after, page.limit + 1).await?;
+            let mut found = self.session_ids(&snapshot, project, filter, sort, after, page.limit + 1).await?;
             let more = found.len() > page.limit;
             found.truncate(page.limit);
             let next = found
                 .last()
                 .filter(|_| more)
-                .map(|(id, last)| Cursor { list: LIST.into(), key: Key::Int(*last), id: id.clone() }.encode());
+                .map(|(id, key)| Cursor { list, key: key.clone(), id: id.clone() }.encode());
             let ids: Vec<String> = found.into_iter().map(|(id, _)| id).collect();
             let sessions = self.whole_sessions(&snapshot, project, &ids).await?;
             Ok(SessionsPage { sessions, next })
@@ -47,24 +54,35 @@ impl Engine {
         .await
     }
 
-    /// Ids of a page of sessions with their last activity in nanoseconds.
+    /// Ids of a page of sessions, with what they are sorted by.
     async fn session_ids(
         &self,
         snapshot: &Snapshot,
         project: &str,
         filter: &RunFilter,
+        sort: Sort<SessionSortKey>,
         after: Option<Expr>,
         limit: usize,
-    ) -> Result<Vec<(String, i64)>, QueryError> {
-        let matching =
-            conditions(filter)?.into_iter().map(|(_, condition)| condition).chain([col("session_id").is_not_null()]);
-        let last = max(coalesce(vec![col("ended_at"), col("started_at")])).alias("last_at");
-        let batches = self
+    ) -> Result<Vec<(String, Key)>, QueryError> {
+        let runs = self
             .table(snapshot, Table::Runs, project)?
-            .filter(all(matching))
-            .and_then(|frame| frame.aggregate(vec![col("session_id")], vec![last]))
+            .filter(col("session_id").is_not_null())
+            .map_err(sql::errors::convert)?;
+        let passes = all(conditions(filter)?.into_iter().map(|(_, condition)| condition));
+        // The runs since some time tell alone which sessions were active last: older runs are not looked at.
+        let since = RunFilter { from: None, ..filter.clone() } == RunFilter::default();
+        let enough = since && sort.key == SessionSortKey::LastAt;
+        let (sums, value) = sort_value(sort.key);
+        let batches = runs
+            .clone()
+            .filter(passes)
+            .and_then(|passing| if enough { Ok(passing) } else { whole(passing, runs) })
+            .and_then(|frame| frame.aggregate(vec![col("session_id")], sums))
+            .and_then(|frame| frame.select(vec![col("session_id"), value.alias("value")]))
             .and_then(|frame| frame.filter(all(after)))
-            .and_then(|frame| frame.sort(vec![col("last_at").sort(false, false), col("session_id").sort(true, false)]))
+            .and_then(|frame| {
+                frame.sort(vec![col("value").sort(!sort.descending, false), col("session_id").sort(true, false)])
+            })
             .and_then(|frame| frame.limit(0, Some(limit)))
             .map_err(sql::errors::convert)?
             .collect()
@@ -72,7 +90,7 @@ impl Engine {
             .map_err(sql::errors::convert)?;
         let mut found = Vec::new();
         for batch in &batches {
-            found.extend(ids_of(batch)?);
+            found.extend(ids_of(batch, sort.key)?);
         }
         Ok(found)
     }
@@ -107,23 +125,60 @@ impl Engine {
     }
 }
 
-fn ids_of(batch: &RecordBatch) -> Result<Vec<(String, i64)>, QueryError> {
-    let fault = |error: datafusion::arrow::error::ArrowError| QueryError::Internal(error.to_string());
-    let ids = cast(batch.column(0), &DataType::Utf8).map_err(fault)?;
-    let last = batch.column(1).as_primitive::<TimestampNanosecondType>();
-    let ids = ids.as_string::<i32>();
-    Ok((0..batch.num_rows()).map(|row| (ids.value(row).to_owned(), last.value(row))).collect())
+/// All of `runs` in sessions of which one is among `passing`.
+fn whole(passing: DataFrame, runs: DataFrame) -> Result<DataFrame, DataFusionError> {
+    let ids = passing.select(vec![col("session_id").alias("wanted")])?.distinct()?;
+    ids.join(runs, JoinType::RightSemi, &["wanted"], &["session_id"], None)
 }
 
-fn after(cursor: &Cursor) -> Result<Expr, QueryError> {
-    let Key::Int(nanos) = cursor.key else {
-        return Err(QueryError::invalid(
-            "the cursor does not fit this list; leave `cursor` out to start at the first page",
-        ));
+/// What is worked out over the runs of a session, and out of that what it is sorted by: an amount for costs, else a whole
+/// number. Unknown tokens and costs count as none, so that every session has its place.
+fn sort_value(key: SessionSortKey) -> (Vec<Expr>, Expr) {
+    let number = |expr: Expr| cast(expr, DataType::Int64);
+    let last = || max(coalesce(vec![col("ended_at"), col("started_at")])).alias("last");
+    let summed = |column: &str| vec![sum(col(column)).alias("sum")];
+    match key {
+        SessionSortKey::LastAt => (vec![last()], number(col("last"))),
+        SessionSortKey::DurationMs => {
+            (vec![last(), min(col("started_at")).alias("first")], number(col("last")) - number(col("first")))
+        }
+        SessionSortKey::TotalTokens => (summed("total_tokens"), number(coalesce(vec![col("sum"), lit(0i64)]))),
+        SessionSortKey::CostUsd => {
+            let cost = coalesce(vec![col("sum"), exprs::money(Usd::default())]);
+            (summed("cost_usd"), cast(cost, DataType::Decimal128(COST_PRECISION, COST_SCALE)))
+        }
+        SessionSortKey::Errors => (summed("errors"), number(col("sum"))),
+        SessionSortKey::Runs => (vec![count(lit(1)).alias("sum")], number(col("sum"))),
+    }
+}
+
+fn ids_of(batch: &RecordBatch, key: SessionSortKey) -> Result<Vec<(String, Key)>, QueryError> {
+    let fault = |error: datafusion::arrow::error::ArrowError| QueryError::Internal(error.to_string());
+    let ids = compute::cast(batch.column(0), &DataType::Utf8).map_err(fault)?;
+    let ids = ids.as_string::<i32>();
+    let values = batch.column(1);
+    let value = |row| match key {
+        SessionSortKey::CostUsd => {
+            Key::Decimal { unscaled: values.as_primitive::<Decimal128Type>().value(row).to_string() }
+        }
+        _ => Key::Int(values.as_primitive::<Int64Type>().value(row)),
     };
-    let last = exprs::time(Timestamp::from_nanos(nanos));
-    let tie = col("last_at").eq(last.clone()).and(col("session_id").gt(lit(cursor.id.as_str())));
-    Ok(col("last_at").lt(last).or(tie))
+    Ok((0..batch.num_rows()).map(|row| (ids.value(row).to_owned(), value(row))).collect())
+}
+
+/// The condition that a session comes after the cursor's.
+fn after(sort: Sort<SessionSortKey>, cursor: &Cursor) -> Result<Expr, QueryError> {
+    let value = match (sort.key, &cursor.key) {
+        (SessionSortKey::CostUsd, Key::Decimal { unscaled }) => {
+            ScalarValue::Decimal128(Some(unscaled.parse().map_err(|_| unfit())?), COST_PRECISION, COST_SCALE)
+        }
+        (key, Key::Int(number)) if key != SessionSortKey::CostUsd => ScalarValue::Int64(Some(*number)),
+        _ => return Err(unfit()),
+    };
+    let value = lit(value);
+    let by = || col("value");
+    let beyond = if sort.descending { by().lt(value.clone()) } else { by().gt(value.clone()) };
+    Ok(beyond.or(by().eq(value).and(col("session_id").gt(lit(cursor.id.as_str())))))
 }
 
 /// Orders runs of a session: start, then trace id.
@@ -142,7 +197,7 @@ struct Sum {
     agents: Vec<(Moment, Arc<str>)>,
     running: bool,
     usage: Usage,
-    cost: Option<model::Usd>,
+    cost: Option<Usd>,
     errors: u64,
 }
 

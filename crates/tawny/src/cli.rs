@@ -240,6 +240,9 @@ pub struct Sessions {
     /// Which runs.
     #[command(flatten)]
     pub filters: RunFilters,
+    /// Order: last_at, duration_ms, total_tokens, cost_usd, errors or runs; a `-` in front turns it round.
+    #[arg(long, value_name = "KEY", default_value = "-last_at", allow_hyphen_values = true)]
+    pub sort: String,
     /// Sessions to show, up to 500.
     #[arg(long, short = 'n', value_name = "N", default_value_t = 50)]
     pub limit: usize,

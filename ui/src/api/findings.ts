@@ -33,10 +33,10 @@ export const findingsListQuery = ({ from, to, detector, severity, of }: Findings
     getNextPageParam: (last) => last.next ?? undefined,
   });
 
-/** Issues of a group of states, last seen first. */
-export const issuesListQuery = ({ state = "active", detector, severity, of }: IssuesSearch) =>
+/** Issues of a group of states, last seen first where no other order is asked for. */
+export const issuesListQuery = ({ q, order, state = "active", detector, severity, of }: IssuesSearch) =>
   infiniteQueryOptions({
-    queryKey: ["issues", state, detector, severity, of],
+    queryKey: ["issues", q, order, state, detector, severity, of],
     initialPageParam: undefined as string | undefined,
     queryFn: ({ pageParam, signal }) =>
       must(
@@ -44,6 +44,8 @@ export const issuesListQuery = ({ state = "active", detector, severity, of }: Is
           params: {
             query: {
               state: statesOf(state),
+              ...(q ? { q } : {}),
+              ...(order ? { sort: order } : {}),
               limit: PAGE_ROWS,
               ...narrowing({ detector, severity, of }),
               ...(pageParam ? { cursor: pageParam } : {}),
@@ -53,18 +55,6 @@ export const issuesListQuery = ({ state = "active", detector, severity, of }: Is
         }),
       ),
     getNextPageParam: (last) => last.next ?? undefined,
-  });
-
-/** Agents by the issues that were seen since a moment: findings name their issue, and the issue its agent. */
-export const issueAgentsQuery = (from: string) =>
-  queryOptions({
-    queryKey: ["issues", "agents", from],
-    queryFn: async ({ signal }) => {
-      const { issues } = await must(api.GET("/api/v1/issues", { params: { query: { from, limit: 500 } }, signal }));
-      return new Map(issues.map((issue) => [issue.fingerprint, issue.agent]));
-    },
-    placeholderData: (before) => before,
-    staleTime: 15_000,
   });
 
 export const detectorsQuery = queryOptions({

@@ -2,6 +2,7 @@
 import { infiniteQueryOptions, MutationCache, QueryCache, QueryClient, queryOptions } from "@tanstack/react-query";
 import { apiQuery, FACETS, type RunsSearch } from "@/lib/filter";
 import { STEPS_AT_ONCE } from "@/lib/fold";
+import { type SessionsSearch, sessionsApiQuery } from "@/lib/sessions";
 import { ApiError, api, must } from "./client";
 import { projectHeaders } from "./project";
 
@@ -172,20 +173,15 @@ export const runRawQuery = (traceId: string) =>
     staleTime: 30_000,
   });
 
-export const sessionsQuery = (q: string | undefined, from: string | undefined) =>
+export const sessionsQuery = (search: SessionsSearch) =>
   infiniteQueryOptions({
-    queryKey: ["sessions", q, from],
+    queryKey: ["sessions", search],
     initialPageParam: undefined as string | undefined,
     queryFn: ({ pageParam, signal }) =>
       must(
         api.GET("/api/v1/sessions", {
           params: {
-            query: {
-              limit: PAGE_ROWS,
-              ...(q ? { q } : {}),
-              ...(from && from !== "all" ? { from } : {}),
-              ...(pageParam ? { cursor: pageParam } : {}),
-            },
+            query: { ...sessionsApiQuery(search), limit: PAGE_ROWS, ...(pageParam ? { cursor: pageParam } : {}) },
           },
           signal,
         }),

@@ -674,7 +674,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List issues: findings of one fingerprint, last seen first */
+        /** List issues: findings of one fingerprint */
         get: operations["listIssues"];
         put?: never;
         post?: never;
@@ -1357,8 +1357,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List sessions, last active first
-         * @description Runs that match the filters, grouped by conversation. Runs without one are not part of any session.
+         * List sessions
+         * @description Runs that match the filters, grouped by conversation. Runs without one are not part of any session. What a session shows and is sorted by covers all its runs.
          */
         get: operations["listSessions"];
         put?: never;
@@ -3606,6 +3606,8 @@ export interface components {
         };
         /** @description What a detector saw in a run. */
         Finding: {
+            /** @description The agent, or the service of a run that names none; null where neither is known. */
+            agent: string | null;
             /**
              * Format: date-time
              * @description When it happened.
@@ -3983,7 +3985,7 @@ export interface components {
             /** @description `open`, `acknowledged`, `resolved` or `muted`. */
             state?: string | null;
         };
-        /** @description One page of issues, last seen first. */
+        /** @description One page of issues. */
         IssuesAnswer: {
             /** @description The issues. */
             issues: components["schemas"]["Issue"][];
@@ -5253,7 +5255,7 @@ export interface components {
             /** @description End user. */
             user_id: string | null;
         };
-        /** @description One page of sessions, latest first. */
+        /** @description One page of sessions. */
         SessionsAnswer: {
             /** @description Cursor of the next page; null on the last. */
             next: string | null;
@@ -9213,6 +9215,10 @@ export interface operations {
                 cursor?: string;
                 /** @description State: `open`, `acknowledged`, `resolved`, `regressed` or `muted`; repeatable */
                 state?: string[];
+                /** @description Text in detector, agent or message; the case of Latin letters is ignored */
+                q?: string;
+                /** @description `last_seen`, `first_seen`, `count` or `severity`; a `-` in front turns the order round. `-last_seen` where not given */
+                sort?: string;
             };
             header?: never;
             path?: never;
@@ -11971,7 +11977,12 @@ export interface operations {
                 max_steps?: number;
                 /** @description Only runs with a failed step. */
                 errors?: boolean;
-                /** @description Entries on the page: 1 to 500, 50 when not given. */
+                /**
+                 * @description `last_at`, `duration_ms`, `total_tokens`, `cost_usd`, `errors` or `runs`, each of all runs of a session; a `-` in front turns the order round.
+                 * @example -last_at
+                 */
+                sort?: string;
+                /** @description Sessions on the page: 1 to 500, 50 when not given. */
                 limit?: number;
                 /** @description `next` of the page before. */
                 cursor?: string;

@@ -71,7 +71,7 @@ export function Palette({ onClose, onHelp, onScheme }: Props) {
   const asked = typed.length > 1 && !trace;
   const { data: issues } = useInfiniteQuery({ ...issuesListQuery({}), enabled: asked });
   const { data: dashboards } = useQuery({ ...dashboardsQuery, enabled: asked });
-  const { data: sessions } = useInfiniteQuery({ ...sessionsQuery(typed, "30d"), enabled: asked });
+  const { data: sessions } = useInfiniteQuery({ ...sessionsQuery({ q: typed, from: "30d" }), enabled: asked });
 
   const pages: Entry[] = GROUPS.flatMap((group) =>
     group.pages.map((page) => ({

@@ -133,10 +133,18 @@ export function toggle(search: RunsSearch, field: Field, value: string): RunsSea
   return out;
 }
 
-/** Sorting by a column: largest first, then smallest first, then the default order again. */
+/** The order after a click on a column: largest first, then smallest first, then the usual order again. */
+export function nextOrder<F extends string, O extends string>(now: string, field: F, usual: O): F | `-${F}` | O {
+  return now === `-${field}` ? field : now === field ? usual : `-${field}`;
+}
+
+/** How a list in this order runs by a column, where it is sorted by it. */
+export const directionOf = (sort: string, field: string | undefined): "ascending" | "descending" | undefined =>
+  sort === `-${field}` ? "descending" : sort === field ? "ascending" : undefined;
+
+/** The list sorted by a column, as {@link nextOrder} has it. */
 export function nextSort(search: RunsSearch, field: SortField): RunsSearch {
-  const now = search.sort ?? DEFAULT_SORT;
-  const next: Sort = now === `-${field}` ? field : now === field ? DEFAULT_SORT : `-${field}`;
+  const next = nextOrder(search.sort ?? DEFAULT_SORT, field, DEFAULT_SORT);
   const { sort: _, ...rest } = search;
   return next === DEFAULT_SORT ? rest : { ...rest, sort: next };
 }

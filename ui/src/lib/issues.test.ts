@@ -51,7 +51,7 @@ test("evidence is written as what it is, and not said twice", () => {
 });
 
 test("which issues are listed is in the address", () => {
-  const search = { detector: "loop", severity: "warning", of: "desk" };
-  expect(readIssuesSearch({ ...search, severity: "grave" })).toEqual({ detector: "loop", of: "desk" });
+  const search = { q: "came back", order: "-severity", detector: "loop", severity: "warning", of: "desk" };
+  expect(readIssuesSearch({ detector: "loop", severity: "grave", order: "colour" })).toEqual({ detector: "loop" });
   expect(readIssuesSearch(search)).toEqual(search);
 });

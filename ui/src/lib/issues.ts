@@ -14,7 +14,19 @@ export const ISSUE_VIEWS = [
 ] as const;
 export type IssueView = (typeof ISSUE_VIEWS)[number][0];
 
+/** Orders of the list of issues as the API has them, with how they are called. */
+export const ISSUE_ORDERS = [
+  ["-last_seen", "Last seen first"],
+  ["-first_seen", "Newest first"],
+  ["-count", "Most often seen first"],
+  ["-severity", "Gravest first"],
+] as const;
+
 export interface IssuesSearch {
+  /** Text that the name or the message must contain. */
+  q?: string;
+  /** One of {@link ISSUE_ORDERS}; absent means last seen first. */
+  order?: string;
   /** Absent means those that need somebody. */
   state?: IssueView;
   /** The issue that is opened. */
@@ -30,7 +42,10 @@ export type SeverityWord = (typeof SEVERITIES)[number];
 
 export function readIssuesSearch(raw: Record<string, unknown>): IssuesSearch {
   const state = ISSUE_VIEWS.find(([value]) => value === raw.state)?.[0];
+  const order = ISSUE_ORDERS.find(([value]) => value === raw.order)?.[0];
   return compactObject<IssuesSearch>({
+    q: text(raw.q),
+    order: order === "-last_seen" ? undefined : order,
     state: state === "active" ? undefined : state,
     issue: text(raw.issue),
     detector: text(raw.detector),

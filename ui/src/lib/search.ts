@@ -101,19 +101,6 @@ export interface ConnectSearch {
 export const readConnectSearch = (raw: Record<string, unknown>): ConnectSearch =>
   compactObject<ConnectSearch>({ framework: text(raw.framework) });
 
-export interface SessionsSearch {
-  q?: string;
-  from?: string;
-}
-
-export function readSessionsSearch(raw: Record<string, unknown>): SessionsSearch {
-  const from = text(raw.from);
-  return compactObject<SessionsSearch>({
-    q: text(raw.q),
-    from: from && /^(all|\d+[smhdw])$/.test(from) ? from : undefined,
-  });
-}
-
 export interface SessionSearch {
   /** The session. */
   id: string;

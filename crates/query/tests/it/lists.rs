@@ -73,7 +73,7 @@ async fn a_bad_cursor_or_limit_is_refused_with_what_to_do() {
     assert!(ask(Page { limit: 0, ..Page::default() }).await.contains("1 to 500"));
     assert!(ask(Page { limit: 501, ..Page::default() }).await.contains("1 to 500"));
     let page = Page { cursor: Some(next), ..Page::default() };
-    let in_sessions = world.engine.sessions("default", &RunFilter::default(), &page).await;
+    let in_sessions = world.engine.sessions("default", &RunFilter::default(), Sort::default(), &page).await;
     assert!(matches!(in_sessions, Err(QueryError::Invalid { .. })));
     assert!("-cost".parse::<Sort>().unwrap_err().to_string().contains("cost_usd"));
 }
@@ -101,7 +101,7 @@ async fn a_session_shows_all_its_runs_also_those_the_filter_holds_back() {
     world.put(&[elsewhere, run("default", 4, 500)]).await;
 
     let late = RunFilter { from: Some(second.start), ..RunFilter::default() };
-    let page = world.engine.sessions("default", &late, &Page::default()).await.unwrap();
+    let page = world.engine.sessions("default", &late, Sort::default(), &Page::default()).await.unwrap();
     assert_eq!(page.sessions.len(), 1, "run 4 has no session");
     let session = &page.sessions[0];
     assert_eq!((session.runs, session.errors, session.status), (2, 2, RunStatus::Error));
@@ -113,12 +113,59 @@ async fn a_session_shows_all_its_runs_also_those_the_filter_holds_back() {
     let mut page = Page { limit: 1, ..Page::default() };
     let mut ids = Vec::new();
     loop {
-        let answer = world.engine.sessions("default", &RunFilter::default(), &page).await.unwrap();
+        let answer = world.engine.sessions("default", &RunFilter::default(), Sort::default(), &page).await.unwrap();
         ids.extend(answer.sessions.iter().map(|session| session.session_id.to_string()));
         let Some(next) = answer.next else { break };
         page.cursor = Some(next);
     }
     assert_eq!(ids, ["s", "t"], "last active first");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sessions_are_sorted_by_what_all_their_runs_come_to() {
+    let world = World::new().await;
+    let of = |session: &str, number, second, cost: Option<u64>, errors| Run {
+        session_id: Some(session.into()),
+        usage: Usage { input_tokens: cost, ..Usage::default() },
+        cost: cost.map(|cost| Usd::from_pico(cost.into())),
+        errors,
+        ..run("default", number, second)
+    };
+    // `long` is two runs far from each other, `dear` one that costs much, `plain` one of which nothing is known.
+    world.put(&[of("long", 1, 0, Some(4), 3), of("dear", 2, 100, Some(9), 0)]).await;
+    world.flush().await;
+    world.put(&[of("long", 3, 400, Some(2), 0), of("plain", 4, 200, None, 1)]).await;
+
+    let asked = async |sort: &str, filter: &RunFilter| {
+        let mut page = Page { limit: 1, ..Page::default() };
+        let mut ids = Vec::new();
+        loop {
+            let answer = world.engine.sessions("default", filter, sort.parse().unwrap(), &page).await.unwrap();
+            ids.extend(answer.sessions.iter().map(|session| session.session_id.to_string()));
+            let Some(next) = answer.next else { break ids };
+            page.cursor = Some(next);
+        }
+    };
+    let all = RunFilter::default();
+    assert_eq!(asked("-last_at", &all).await, ["long", "plain", "dear"]);
+    assert_eq!(asked("last_at", &all).await, ["dear", "plain", "long"]);
+    assert_eq!(asked("-duration_ms", &all).await, ["long", "dear", "plain"]);
+    assert_eq!(asked("-total_tokens", &all).await, ["dear", "long", "plain"]);
+    assert_eq!(asked("-cost_usd", &all).await, ["dear", "long", "plain"]);
+    assert_eq!(asked("cost_usd", &all).await, ["plain", "long", "dear"]);
+    assert_eq!(asked("-errors", &all).await, ["long", "plain", "dear"]);
+    assert_eq!(asked("-runs", &all).await, ["long", "dear", "plain"]);
+    // Only the cheap, late run of `long` passes; the session counts whole all the same.
+    let late = RunFilter { from: Some(run("default", 9, 150).start), ..RunFilter::default() };
+    assert_eq!(asked("-errors", &late).await, ["long", "plain"]);
+    let early = RunFilter { to: Some(run("default", 9, 150).start), ..RunFilter::default() };
+    assert_eq!(asked("-last_at", &early).await, ["long", "dear"]);
+
+    let first = Page { limit: 1, ..Page::default() };
+    let next = world.engine.sessions("default", &all, "-runs".parse().unwrap(), &first).await.unwrap().next;
+    let page = Page { cursor: next, ..first };
+    let other = world.engine.sessions("default", &all, "-cost_usd".parse().unwrap(), &page).await;
+    assert!(matches!(other, Err(QueryError::Invalid { .. })), "a cursor keeps its order");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::support::{START, World, run, tenant, trace};
 use model::{Run, Span, SpanId, StepKind, Timestamp, Usd, Value};
-use query::{LimitName, Limits, Page, QueryError, RunFilter, SqlAnswer, SqlLimits};
+use query::{LimitName, Limits, Page, QueryError, RunFilter, Sort, SqlAnswer, SqlLimits};
 use serde_json::{Value as Json, json};
 
 async fn ask(world: &World, text: &str) -> Result<SqlAnswer, QueryError> {
@@ -155,7 +155,8 @@ async fn lists_see_their_own_project_only() {
     let world = two_projects().await;
     for (project, strange) in [("default", "other"), ("other", "default"), ("nobody", "")] {
         let runs = world.engine.runs(project, &RunFilter::default(), &Page::default()).await.unwrap();
-        let sessions = world.engine.sessions(project, &RunFilter::default(), &Page::default()).await.unwrap();
+        let sessions =
+            world.engine.sessions(project, &RunFilter::default(), Sort::default(), &Page::default()).await.unwrap();
         let summary = world.engine.summary(project, &RunFilter::default()).await.unwrap();
         if project == "nobody" {
             assert!(runs.runs.is_empty() && sessions.sessions.is_empty() && summary.counters.runs_started == 0);

@@ -165,7 +165,8 @@ async fn lists_and_sql_answer_the_same_wherever_rows_are() {
                 .unwrap_or_else(|error| panic!("{text}: {error}"));
             answers.push(json!({"sql": text, "rows": answer.rows, "columns": answer.columns}));
         }
-        let sessions = world.engine.sessions("default", &RunFilter::default(), &Page::default()).await.unwrap();
+        let sessions =
+            world.engine.sessions("default", &RunFilter::default(), Sort::default(), &Page::default()).await.unwrap();
         answers.push(json!(format!("{sessions:?}")));
         let mut summary = world.engine.summary("default", &RunFilter::default()).await.unwrap();
         summary.last_completed = unversioned(&summary.last_completed);
@@ -228,7 +229,15 @@ async fn an_empty_store_answers_with_nothing() {
     let answer = world.engine.runs("default", &RunFilter::default(), &page).await.unwrap();
     assert!(answer.runs.is_empty() && answer.next.is_none() && answer.total == 0);
     assert!(answer.facets.unwrap().values().all(Vec::is_empty));
-    assert!(world.engine.sessions("default", &RunFilter::default(), &page).await.unwrap().sessions.is_empty());
+    assert!(
+        world
+            .engine
+            .sessions("default", &RunFilter::default(), Sort::default(), &page)
+            .await
+            .unwrap()
+            .sessions
+            .is_empty()
+    );
     assert_eq!(world.engine.summary("default", &RunFilter::default()).await.unwrap(), query::Summary::default());
     assert!(world.engine.logs("default", &LogFilter::default(), &page).await.unwrap().logs.is_empty());
     for view in query::schema_docs() {

@@ -401,7 +401,7 @@ async fn findings_of(app: &App, labels: &Labels, active_at: i64) -> Vec<Finding>
         })
         .await;
     match read {
-        Ok(found) => found.into_iter().map(|(_, finding)| Finding::from(finding)).collect(),
+        Ok(found) => found.into_iter().map(|kept| Finding::of(&kept.agent, kept.finding)).collect(),
         Err(problem) => {
             tracing::warn!(detail = problem.detail, "findings for an alert cannot be read");
             Vec::new()

@@ -18,7 +18,7 @@ use super::types::{
     IssuesAnswer, Problem,
 };
 use crate::app::App;
-use crate::findings::ask::{self, After, Filter};
+use crate::findings::ask::{self, After, AfterIssue, Filter, IssueSort, IssueSortKey};
 
 /// States a person may give an issue.
 const STATES: &[&str] = &["open", "acknowledged", "resolved", "muted"];
@@ -66,14 +66,40 @@ fn filter(params: &mut Params, now: Timestamp) -> Result<Filter, Problem> {
     })
 }
 
-/// A cursor is the time and the tie of the last row: `123-45`.
-fn after<T: std::str::FromStr>(cursor: Option<&str>) -> Result<Option<After<T>>, Problem> {
+fn wrong_cursor() -> Problem {
+    Problem::bad_request("cannot read `cursor`: give the `next` of the page before, as it is")
+}
+
+/// A cursor is the time and the number of the last row: `123-45`.
+fn after(cursor: Option<&str>) -> Result<Option<After>, Problem> {
     let read = |text: &str| {
-        let (at, tie) = text.split_once('-')?;
-        Some(After { at: at.parse().ok()?, tie: tie.parse().ok()? })
+        let (at, number) = text.split_once('-')?;
+        Some(After { at: at.parse().ok()?, number: number.parse().ok()? })
     };
-    let wrong = || Problem::bad_request("cannot read `cursor`: give the `next` of the page before, as it is");
-    cursor.map(|text| read(text).ok_or_else(wrong)).transpose()
+    cursor.map(|text| read(text).ok_or_else(wrong_cursor)).transpose()
+}
+
+/// How issues are ordered, from `count` or `-count`, with that text.
+fn issue_sort(params: &mut Params) -> Result<(IssueSort, String), Problem> {
+    let Some(text) = params.one("sort")? else { return Ok((IssueSort::default(), "-last_seen".into())) };
+    let (descending, word) = text.strip_prefix('-').map_or((false, text.as_str()), |word| (true, word));
+    let key = IssueSortKey::ALL.iter().find(|(name, _)| *name == word).map(|(_, key)| *key).ok_or_else(|| {
+        let words: Vec<&str> = IssueSortKey::ALL.iter().map(|(name, _)| *name).collect();
+        Problem::bad_request(format!("unknown sort key `{word}`; use one of {}", words.join(", ")))
+    })?;
+    Ok((IssueSort { key, descending }, text))
+}
+
+/// A cursor is the order and what places the last row in it: `-count.3.123.a1b2`.
+fn after_issue(cursor: Option<&str>, sort: &str) -> Result<Option<AfterIssue>, Problem> {
+    let read = |text: &str| {
+        let mut words = text.splitn(4, '.');
+        words.next().filter(|word| *word == sort)?;
+        let value = words.next()?.parse().ok()?;
+        let last_seen = words.next()?.parse().ok()?;
+        Some(AfterIssue { value, last_seen, fingerprint: words.next()?.to_owned() })
+    };
+    cursor.map(|text| read(text).ok_or_else(wrong_cursor)).transpose()
 }
 
 /// Lists findings.
@@ -87,7 +113,7 @@ pub async fn list(State(app): State<Arc<App>>, mut params: Params) -> Result<Jso
     filter.trace = params.one("trace_id")?.map(|id| params::trace_id(&id)).transpose()?;
     let page = params.page()?;
     params.end()?;
-    let (project, limit, after) = (app.project(), page.limit, after::<i64>(page.cursor.as_deref())?);
+    let (project, limit, after) = (app.project(), page.limit, after(page.cursor.as_deref())?);
     let mut found = app
         .with_state(move |state| {
             state.read(|connection| ask::findings(connection, &project, &filter, after.as_ref(), limit))
@@ -95,34 +121,42 @@ pub async fn list(State(app): State<Arc<App>>, mut params: Params) -> Result<Jso
         .await?;
     let more = found.len() > limit;
     found.truncate(limit);
-    let next = found.last().filter(|_| more).map(|(number, last)| format!("{}-{number}", last.at.as_nanos()));
-    Ok(Json(FindingsAnswer { findings: found.into_iter().map(|(_, finding)| Finding::from(finding)).collect(), next }))
+    let next = found.last().filter(|_| more).map(|last| format!("{}-{}", last.finding.at.as_nanos(), last.number));
+    let findings = found.into_iter().map(|kept| Finding::of(&kept.agent, kept.finding)).collect();
+    Ok(Json(FindingsAnswer { findings, next }))
 }
 
 /// Lists issues.
 #[utoipa::path(get, path = "/api/v1/issues", operation_id = "listIssues", tag = "findings",
-    summary = "List issues: findings of one fingerprint, last seen first",
-    params(FindingFilterParams, ("state" = Option<Vec<String>>, Query, description = "State: `open`, `acknowledged`, `resolved`, `regressed` or `muted`; repeatable")),
+    summary = "List issues: findings of one fingerprint",
+    params(FindingFilterParams, ("state" = Option<Vec<String>>, Query, description = "State: `open`, `acknowledged`, `resolved`, `regressed` or `muted`; repeatable"),
+        ("q" = Option<String>, Query, description = "Text in detector, agent or message; the case of Latin letters is ignored"),
+        ("sort" = Option<String>, Query, description = "`last_seen`, `first_seen`, `count` or `severity`; a `-` in front turns the order round. `-last_seen` where not given")),
     responses((status = 200, body = IssuesAnswer, description = "One page of issues"),
         (status = 400, body = Problem, content_type = "application/problem+json", description = "A parameter cannot be read")))]
 pub async fn issues(State(app): State<Arc<App>>, mut params: Params) -> Result<Json<IssuesAnswer>, Problem> {
     let mut filter = filter(&mut params, app.now())?;
     filter.states = params.all("state");
+    filter.text = params.one("q")?;
+    let (sort, sorted) = issue_sort(&mut params)?;
     if let Some(other) = filter.states.iter().find(|state| *state != "regressed" && !STATES.contains(&state.as_str())) {
         let detail = format!("cannot read `state={other}`: give open, acknowledged, resolved, regressed or muted");
         return Err(Problem::bad_request(detail));
     }
     let page = params.page()?;
     params.end()?;
-    let (project, limit, after) = (app.project(), page.limit, after::<String>(page.cursor.as_deref())?);
+    let (project, limit, after) = (app.project(), page.limit, after_issue(page.cursor.as_deref(), &sorted)?);
     let mut found = app
         .with_state(move |state| {
-            state.read(|connection| ask::issues(connection, &project, &filter, after.as_ref(), limit))
+            state.read(|connection| ask::issues(connection, &project, &filter, sort, after.as_ref(), limit))
         })
         .await?;
     let more = found.len() > limit;
     found.truncate(limit);
-    let next = found.last().filter(|_| more).map(|last| format!("{}-{}", last.last_seen.as_nanos(), last.fingerprint));
+    let next = found.last().filter(|_| more).map(|last| {
+        let AfterIssue { value, last_seen, fingerprint } = AfterIssue::of(sort, last);
+        format!("{sorted}.{value}.{last_seen}.{fingerprint}")
+    });
     Ok(Json(IssuesAnswer { issues: found.into_iter().map(Issue::from).collect(), next }))
 }
 
@@ -142,7 +176,9 @@ pub async fn issue(
 ) -> Result<Json<Issue>, Problem> {
     params.end()?;
     let (project, filter) = (app.project(), Filter { fingerprint: Some(fingerprint.clone()), ..Filter::default() });
-    let found = app.with_state(move |state| state.read(|it| ask::issues(it, &project, &filter, None, 1))).await?;
+    let found = app
+        .with_state(move |state| state.read(|it| ask::issues(it, &project, &filter, IssueSort::default(), None, 1)))
+        .await?;
     found.into_iter().next().map(|issue| Json(issue.into())).ok_or_else(|| no_issue(&fingerprint))
 }
 
@@ -214,7 +250,9 @@ pub async fn test(State(app): State<Arc<App>>, params: Params, body: Bytes) -> R
         None => app.settings.detection.detectors.clone(),
     };
     let run = investigate::load(&app, joined::find(&app, &asked.trace_id).await?).await?;
-    let findings = tokio::task::spawn_blocking(move || run.judge(&settings)).await;
-    let findings = findings.map_err(|error| Problem::internal(error.to_string()))?;
-    Ok(Json(FindingsAnswer { findings: findings.into_iter().map(Finding::from).collect(), next: None }))
+    let judged = tokio::task::spawn_blocking(move || {
+        run.judge(&settings).into_iter().map(|finding| Finding::of(run.agent(), finding)).collect::<Vec<_>>()
+    });
+    let findings = judged.await.map_err(|error| Problem::internal(error.to_string()))?;
+    Ok(Json(FindingsAnswer { findings, next: None }))
 }

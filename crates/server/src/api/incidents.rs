@@ -19,7 +19,7 @@ use super::types::{AlertEvent, Change, HitUser, IncidentAnswer, IncidentHit, Iss
 use super::{brakes, complete, findings, joined};
 use crate::alerting::keep;
 use crate::app::App;
-use crate::findings::ask::{self, Filter};
+use crate::findings::ask::{self, Filter, IssueSort};
 use crate::incident::around::{self, Hit, Sums};
 use crate::incident::{brakes as kept_brakes, changes};
 use crate::series::millis;
@@ -124,7 +124,8 @@ fn found(
     before: Option<Timestamp>,
 ) -> state::rusqlite::Result<Option<Found>> {
     let filter = Filter { fingerprint: Some(fingerprint.to_owned()), ..Filter::default() };
-    let Some(issue) = ask::issues(connection, project, &filter, None, 1)?.into_iter().next() else {
+    let Some(issue) = ask::issues(connection, project, &filter, IssueSort::default(), None, 1)?.into_iter().next()
+    else {
         return Ok(None);
     };
     let began = around::onset(connection, project, fingerprint)?;
@@ -220,7 +221,10 @@ pub async fn runs(
     let read = move |state: &state::State| {
         state.read(|it| {
             let filter = Filter { fingerprint: Some(asked.clone()), ..Filter::default() };
-            let Some(issue) = ask::issues(it, &project, &filter, None, 1)?.into_iter().next() else { return Ok(None) };
+            let Some(issue) = ask::issues(it, &project, &filter, IssueSort::default(), None, 1)?.into_iter().next()
+            else {
+                return Ok(None);
+            };
             let began = around::onset(it, &project, &asked)?;
             let from = onset.or(began.map(|began| began.at)).unwrap_or(issue.first_seen);
             around::hit(it, &project, &issue, from, began.is_some_and(|began| began.is_drift)).map(Some)

@@ -43,6 +43,12 @@ pub struct Loaded {
 }
 
 impl Loaded {
+    /// Whose findings those of the run are, as they are kept; empty where it has no name.
+    pub fn agent(&self) -> &str {
+        let run = &self.resolved.run;
+        run.agent.as_deref().or(run.service.as_deref()).unwrap_or_default()
+    }
+
     fn evidence(&self) -> Evidence<'_> {
         let Resolved { run, steps, .. } = &self.resolved;
         let evidence = Evidence::new(run, steps, self.contents.iter().collect(), self.now);
@@ -110,7 +116,7 @@ pub async fn investigate(
         .with_state(move |state| {
             state.read(|it| {
                 let kept = ask::findings(it, &project, &filter, None, signals::detect::MOST_FINDINGS * 10)?;
-                let kept: Vec<model::Finding> = kept.into_iter().map(|(_, finding)| finding).collect();
+                let kept: Vec<model::Finding> = kept.into_iter().map(|kept| kept.finding).collect();
                 let similar = ask::similar(it, &project, trace_id, SIMILAR)?;
                 Ok((kept, similar))
             })
@@ -128,7 +134,7 @@ pub async fn investigate(
             run: run.into(),
             state: found.state,
             failed: found.failed.into_iter().map(failed).collect(),
-            findings: found.findings.into_iter().map(Finding::from).collect(),
+            findings: found.findings.into_iter().map(|finding| Finding::of(loaded.agent(), finding)).collect(),
             departure: found.departure.map(|(span_id, words)| Departure { span_id, words }),
             beside: found
                 .beside

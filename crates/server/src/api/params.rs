@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use model::{RunStatus, SpanId, Timestamp, TraceId};
-use query::{Aggregate, AggregateKey, FacetKey, LogFilter, Measure, Of, Page, RunFilter};
+use query::{Aggregate, AggregateKey, FacetKey, LogFilter, Measure, Of, Page, RunFilter, SessionSortKey, Sort};
 use utoipa::IntoParams;
 
 use super::times::parse_distance;
@@ -178,6 +178,12 @@ impl Params {
             page.facets.push(name.parse::<FacetKey>()?);
         }
         Ok(page)
+    }
+
+    /// Order and page of [`SessionPageParams`].
+    pub fn session_page(&mut self) -> Result<(Sort<SessionSortKey>, Page), Problem> {
+        let sort: Option<Sort<SessionSortKey>> = self.one("sort")?.map(|sort| sort.parse()).transpose()?;
+        Ok((sort.unwrap_or_default(), self.page()?))
     }
 
     /// The page of [`PageParams`].
@@ -354,6 +360,20 @@ pub struct RunPageParams {
     /// Facets to count, separated by commas: `agent`, `service`, `model`, `tool`, `status`, `environment`, `workflow`, `version`, `user`, `tag`.
     #[param(example = "agent,status")]
     pub facets: Option<String>,
+}
+
+/// Parameters of a list of sessions.
+#[derive(Debug, Default, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[allow(dead_code, reason = "describes the parameters for OpenAPI; `Params` reads them")]
+pub struct SessionPageParams {
+    /// `last_at`, `duration_ms`, `total_tokens`, `cost_usd`, `errors` or `runs`, each of all runs of a session; a `-` in front turns the order round.
+    #[param(example = "-last_at")]
+    pub sort: Option<String>,
+    /// Sessions on the page: 1 to 500, 50 when not given.
+    pub limit: Option<usize>,
+    /// `next` of the page before.
+    pub cursor: Option<String>,
 }
 
 /// Parameters of other lists.

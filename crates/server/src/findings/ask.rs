@@ -20,19 +20,113 @@ pub struct Filter {
     pub fingerprint: Option<String>,
     /// States of issues.
     pub states: Vec<String>,
+    /// Text that an issue's detector, agent or message must contain; the case of Latin letters is ignored.
+    pub text: Option<String>,
     /// From this moment on: of findings when they happened, of issues when they were seen last.
     pub from: Option<Timestamp>,
     /// Until this moment.
     pub to: Option<Timestamp>,
 }
 
-/// Where a page begins: after the row of that time and that number or fingerprint.
+/// Where a page of findings begins: after the one of that time and that number.
 #[derive(Debug, Clone, PartialEq)]
-pub struct After<T> {
-    /// Time of the last row of the page before.
+pub struct After {
+    /// Time of the last finding of the page before.
     pub at: i64,
     /// What tells it from others of the same time.
-    pub tie: T,
+    pub number: i64,
+}
+
+/// What issues can be sorted by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum IssueSortKey {
+    /// When they were seen last.
+    #[default]
+    LastSeen,
+    /// When they were seen first.
+    FirstSeen,
+    /// Findings so far.
+    Count,
+    /// Severity, and within it when they were seen last.
+    Severity,
+}
+
+impl IssueSortKey {
+    /// Every value with the word used in the API.
+    pub const ALL: &[(&str, Self)] = &[
+        ("last_seen", Self::LastSeen),
+        ("first_seen", Self::FirstSeen),
+        ("count", Self::Count),
+        ("severity", Self::Severity),
+    ];
+
+    const fn sql(self) -> &'static str {
+        match self {
+            Self::LastSeen => "last_seen",
+            Self::FirstSeen => "first_seen",
+            Self::Count => "count",
+            Self::Severity => "CASE severity WHEN 'critical' THEN 2 WHEN 'warning' THEN 1 ELSE 0 END",
+        }
+    }
+
+    fn of(self, issue: &Issue) -> i64 {
+        match self {
+            Self::LastSeen => issue.last_seen.as_nanos(),
+            Self::FirstSeen => issue.first_seen.as_nanos(),
+            Self::Count => issue.count.cast_signed(),
+            Self::Severity => match issue.severity.as_str() {
+                "critical" => 2,
+                "warning" => 1,
+                _ => 0,
+            },
+        }
+    }
+}
+
+/// How issues are ordered; those that are equal in it by when they were seen last, then by fingerprint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IssueSort {
+    /// By what.
+    pub key: IssueSortKey,
+    /// Largest first.
+    pub descending: bool,
+}
+
+impl Default for IssueSort {
+    /// Last seen first.
+    fn default() -> Self {
+        Self { key: IssueSortKey::default(), descending: true }
+    }
+}
+
+/// Where a page of issues begins: after this one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AfterIssue {
+    /// What it is sorted by.
+    pub value: i64,
+    /// When it was seen last.
+    pub last_seen: i64,
+    /// Its fingerprint.
+    pub fingerprint: String,
+}
+
+impl AfterIssue {
+    /// Where the page after this issue begins.
+    pub fn of(sort: IssueSort, issue: &Issue) -> Self {
+        let (value, last_seen) = (sort.key.of(issue), issue.last_seen.as_nanos());
+        Self { value, last_seen, fingerprint: issue.fingerprint.clone() }
+    }
+}
+
+/// A finding as it is kept.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Kept {
+    /// Orders findings of one time.
+    pub number: i64,
+    /// Agent; empty where it has no name.
+    pub agent: String,
+    /// What was seen.
+    pub finding: Finding,
 }
 
 /// An issue as it is kept.
@@ -105,14 +199,14 @@ impl Where {
     }
 }
 
-/// One page of findings, newest first, with their numbers; one more than `limit` where there are more.
+/// One page of findings, newest first; one more than `limit` where there are more.
 pub fn findings(
     connection: &Connection,
     project: &str,
     filter: &Filter,
-    after: Option<&After<i64>>,
+    after: Option<&After>,
     limit: usize,
-) -> Result<Vec<(i64, Finding)>> {
+) -> Result<Vec<Kept>> {
     let mut wanted = Where::new(project);
     wanted.one_of("detector", &filter.detectors);
     wanted.one_of("severity", &filter.severities);
@@ -123,20 +217,21 @@ pub fn findings(
     }
     wanted.times("at", filter);
     if let Some(after) = after {
-        wanted.and("(at, number) < (?, ?)", [Box::new(after.at) as Box<dyn ToSql>, Box::new(after.tie)]);
+        wanted.and("(at, number) < (?, ?)", [Box::new(after.at) as Box<dyn ToSql>, Box::new(after.number)]);
     }
     let sql = format!(
-        "SELECT number, body FROM findings WHERE {} ORDER BY at DESC, number DESC LIMIT {}",
+        "SELECT number, agent, body FROM findings WHERE {} ORDER BY at DESC, number DESC LIMIT {}",
         wanted.sql,
         limit + 1
     );
     let mut query = connection.prepare_cached(&sql)?;
-    let rows = query.query_map(params_from_iter(wanted.values), |row| Ok((row.get(0)?, row.get::<_, String>(1)?)))?;
+    let rows = query
+        .query_map(params_from_iter(wanted.values), |row| Ok((row.get(0)?, row.get(1)?, row.get::<_, String>(2)?)))?;
     let mut found = Vec::new();
     for row in rows {
-        let (number, body) = row?;
+        let (number, agent, body) = row?;
         // Written by this program: it reads back.
-        found.extend(serde_json::from_str(&body).ok().map(|finding| (number, finding)));
+        found.extend(serde_json::from_str(&body).ok().map(|finding| Kept { number, agent, finding }));
     }
     Ok(found)
 }
@@ -166,12 +261,13 @@ fn issue(row: &Row<'_>) -> Result<Issue> {
     })
 }
 
-/// One page of issues, last seen first; one more than `limit` where there are more.
+/// One page of issues; one more than `limit` where there are more.
 pub fn issues(
     connection: &Connection,
     project: &str,
     filter: &Filter,
-    after: Option<&After<String>>,
+    sort: IssueSort,
+    after: Option<&AfterIssue>,
     limit: usize,
 ) -> Result<Vec<Issue>> {
     let mut wanted = Where::new(project);
@@ -181,16 +277,22 @@ pub fn issues(
     wanted.one_of("state", &filter.states);
     wanted.one_of("fingerprint", filter.fingerprint.as_slice());
     wanted.times("last_seen", filter);
+    if let Some(text) = &filter.text {
+        let said = "detector || ' ' || replace(detector, '_', ' ') || ' in ' || agent || ' ' || message";
+        wanted.and(&format!("instr(lower({said}), lower(?)) > 0"), [Box::new(text.clone()) as Box<dyn ToSql>]);
+    }
     // One whose only finding was taken back is none.
     wanted.and("count > 0", []);
+    let key = sort.key.sql();
+    let (beyond, way) = if sort.descending { ('<', "DESC") } else { ('>', "ASC") };
     if let Some(after) = after {
         wanted.and(
-            "(last_seen, fingerprint) < (?, ?)",
-            [Box::new(after.at) as Box<dyn ToSql>, Box::new(after.tie.clone())],
+            &format!("({key}, last_seen, fingerprint) {beyond} (?, ?, ?)"),
+            [Box::new(after.value) as Box<dyn ToSql>, Box::new(after.last_seen), Box::new(after.fingerprint.clone())],
         );
     }
     let sql = format!(
-        "SELECT {ISSUE} FROM findings_issues WHERE {} ORDER BY last_seen DESC, fingerprint DESC LIMIT {}",
+        "SELECT {ISSUE} FROM findings_issues WHERE {} ORDER BY {key} {way}, last_seen {way}, fingerprint {way} LIMIT {}",
         wanted.sql,
         limit + 1
     );
@@ -362,3 +464,6 @@ fn texts<const N: usize>(row: &Row<'_>) -> Result<[String; N]> {
     }
     Ok(found)
 }
+
+#[cfg(test)]
+mod tests;

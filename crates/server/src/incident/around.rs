@@ -6,7 +6,7 @@ use model::{Finding, Timestamp, TraceId, Usd};
 use signals::detect::DRIFT;
 use state::rusqlite::{Connection, OptionalExtension, Result, Row, params};
 
-use crate::findings::ask::{self, Filter, Issue};
+use crate::findings::ask::{self, Filter, Issue, IssueSort};
 use crate::money::kept;
 
 /// An issue that was quiet for so long is over, and begins anew with the next finding: 24 hours.
@@ -201,7 +201,7 @@ pub fn related(connection: &Connection, project: &str, fingerprint: &str, hit: &
     for row in rows {
         let (other, runs) = row?;
         let filter = Filter { fingerprint: Some(other), ..Filter::default() };
-        let issue = ask::issues(connection, project, &filter, None, 1)?.into_iter().next();
+        let issue = ask::issues(connection, project, &filter, IssueSort::default(), None, 1)?.into_iter().next();
         found.extend(issue.map(|issue| (issue, runs)));
     }
     Ok(found)

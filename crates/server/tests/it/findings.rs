@@ -85,7 +85,7 @@ fn a_loop_becomes_a_finding_and_an_issue_that_outlive_a_restart() {
     let found = wait(&first, "/api/v1/findings", |answer| count(answer, "findings") > 0);
     let finding = &found["findings"][0];
     assert_eq!((finding["detector"].as_str(), finding["severity"].as_str()), (Some("loop"), Some("warning")));
-    assert_eq!(finding["trace_id"], FIRST);
+    assert_eq!((finding["trace_id"].as_str(), finding["agent"].as_str()), (Some(FIRST), Some("helper")));
     assert_eq!(finding["span_ids"].as_array().unwrap().len(), 5);
     let issue = first.get("/api/v1/issues").ok().json()["issues"][0].clone();
     assert_eq!(
@@ -93,6 +93,9 @@ fn a_loop_becomes_a_finding_and_an_issue_that_outlive_a_restart() {
         (Some("open"), Some(1), Some(1))
     );
     assert_eq!(issue["fingerprint"], finding["fingerprint"]);
+    let listed = |query: &str| count(&first.get(&format!("/api/v1/issues?{query}")).ok().json(), "issues");
+    assert_eq!((listed("q=Loop%20in%20helper&sort=-severity"), listed("q=nothing%20of%20that")), (1, 0));
+    assert_eq!(first.get("/api/v1/issues?sort=colour").status, 400);
 
     let again = server(first.stop());
     send(&again, &looping(SECOND, 4));

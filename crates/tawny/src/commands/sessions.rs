@@ -14,8 +14,11 @@ use crate::style::{self, clip};
 /// Lists sessions.
 pub fn run(args: &Sessions) -> Result<ExitCode> {
     let client = Client::new(&args.reading.url)?;
-    let query =
-        Query::new().with_filters(&args.filters).with("limit", Some(args.limit)).with("cursor", args.cursor.as_ref());
+    let query = Query::new()
+        .with_filters(&args.filters)
+        .with("sort", Some(&args.sort))
+        .with("limit", Some(args.limit))
+        .with("cursor", args.cursor.as_ref());
     let text = client.text(&query.after("/api/v1/sessions"))?;
     if args.reading.json {
         show::out(&text)?;

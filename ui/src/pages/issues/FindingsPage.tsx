@@ -1,9 +1,9 @@
 /** What detectors saw, one by one, newest first. */
 
 import { Button } from "@mantine/core";
-import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { useInfiniteQuery } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
-import { findingsListQuery, issueAgentsQuery } from "@/api/findings";
+import { findingsListQuery } from "@/api/findings";
 import { LIVE_MS } from "@/api/pace";
 import type { Finding } from "@/api/types";
 import { PageHeader } from "@/layout/PageHeader";
@@ -29,7 +29,6 @@ export function FindingsPage() {
     ...findingsListQuery({ ...search, from }),
     refetchInterval: search.to ? false : LIVE_MS,
   });
-  const agents = useQuery(issueAgentsQuery(from)).data;
   const findings = query.data?.pages.flatMap((page) => page.findings);
   const set = (change: Partial<FindingsSearch>) =>
     void navigate({ search: (before) => ({ ...before, ...change }), replace: true });
@@ -64,7 +63,7 @@ export function FindingsPage() {
           <ol className={classes.findings} aria-label="Findings, newest first">
             {findings.map((finding) => (
               <Seen key={finding.id} finding={finding}>
-                <Of finding={finding} agent={search.of ?? agents?.get(finding.fingerprint)} />
+                <Of finding={finding} />
               </Seen>
             ))}
           </ol>
@@ -80,7 +79,7 @@ export function FindingsPage() {
 }
 
 /** Who saw it, how grave, and the incident it belongs to; in which agent and which run. */
-function Of({ finding, agent }: { finding: Finding; agent?: string }) {
+function Of({ finding }: { finding: Finding }) {
   return (
     <>
       <div>
@@ -91,12 +90,12 @@ function Of({ finding, agent }: { finding: Finding; agent?: string }) {
           </Link>
         </dd>
       </div>
-      {agent && (
+      {finding.agent && (
         <div>
           <dt>agent</dt>
           <dd className={classes.named}>
-            <Link to="/agents/agent" search={{ name: agent }}>
-              {agent}
+            <Link to="/agents/agent" search={{ name: finding.agent }}>
+              {finding.agent}
             </Link>
           </dd>
         </div>

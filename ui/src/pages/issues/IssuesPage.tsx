@@ -1,6 +1,6 @@
 /** Failures as issues: what detectors saw, grouped, with who is hit, who looks after it and the way to the runs. */
 
-import { Badge, Button, SegmentedControl } from "@mantine/core";
+import { Badge, Button, SegmentedControl, Select } from "@mantine/core";
 import { useMediaQuery } from "@mantine/hooks";
 import { IconChevronRight, IconMoonStars } from "@tabler/icons-react";
 import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
@@ -11,8 +11,9 @@ import { decideIssue, findingsQuery } from "@/api/queries";
 import type { Issue } from "@/api/types";
 import { PageHeader } from "@/layout/PageHeader";
 import { compact, count, plural } from "@/lib/format";
-import { ISSUE_VIEWS, type IssueView, issueName } from "@/lib/issues";
+import { ISSUE_ORDERS, ISSUE_VIEWS, type IssuesSearch, type IssueView, issueName } from "@/lib/issues";
 import { Said } from "@/ui/Said";
+import { SearchField } from "@/ui/SearchField";
 import { Empty, ErrorState, SkeletonRows } from "@/ui/States";
 import { Ago } from "@/ui/Time";
 import { useTitle } from "@/ui/useTitle";
@@ -35,6 +36,8 @@ export function IssuesPage() {
     refetchInterval: ({ state }) => ((state.data?.pages.length ?? 0) > 2 ? false : LIVE_MS),
   });
   const issues = query.data?.pages.flatMap((page) => page.issues);
+  const set = (change: Partial<IssuesSearch>) =>
+    void navigate({ search: (before) => ({ ...before, ...change }), replace: true });
   const narrow = useMediaQuery("(max-width: 760px)", undefined, { getInitialValueInEffect: false });
   return (
     <div className={classes.page}>
@@ -58,16 +61,30 @@ export function IssuesPage() {
         />
       </PageHeader>
       <IssueTabs active="issues" />
-      <Choices
-        search={search}
-        onChange={(change) => void navigate({ search: (before) => ({ ...before, ...change }), replace: true })}
-      />
+      <Choices search={search} onChange={set}>
+        <Select
+          size="xs"
+          aria-label="Order"
+          allowDeselect={false}
+          data={ISSUE_ORDERS.map(([value, label]) => ({ value, label }))}
+          value={search.order ?? ISSUE_ORDERS[0][0]}
+          onChange={(order) => set({ order: order === ISSUE_ORDERS[0][0] ? undefined : (order ?? undefined) })}
+        />
+        <SearchField
+          size="xs"
+          className={classes.search}
+          label="Search issues"
+          placeholder="Search what they are called and say"
+          q={search.q}
+          onSearch={(q) => set({ q })}
+        />
+      </Choices>
       {query.isPending ? (
         <SkeletonRows rows={8} height={64} />
       ) : query.isError && !issues ? (
         <ErrorState error={query.error} what="the issues" onRetry={() => void query.refetch()} />
       ) : issues?.length === 0 ? (
-        <Nothing view={view} narrowed={narrowed(search)} />
+        <Nothing view={view} narrowed={!!search.q || narrowed(search)} />
       ) : (
         <div className={classes.list}>
           <div className={classes.names} aria-hidden>
@@ -104,7 +121,11 @@ export function IssuesPage() {
 
 function Nothing({ view, narrowed }: { view: IssueView; narrowed: boolean }) {
   if (narrowed)
-    return <Empty title="No such issue">None of this group is by this detector, as grave, of this agent.</Empty>;
+    return (
+      <Empty title="No such issue">
+        None of this group is by this detector, as grave, of this agent or has this text.
+      </Empty>
+    );
   return (
     <Empty
       icon={<IconMoonStars size={26} stroke={1.4} aria-hidden />}

@@ -62,9 +62,8 @@ export function Transcript({ traceId, steps, onStep }: Props) {
       </Empty>
     );
   if (query.isPending) return <SkeletonRows rows={10} height={64} />;
-  if (!query.data && query.error instanceof ApiError && query.error.status === 422)
-    return <TooLong traceId={traceId} steps={steps} />;
-  if (!query.data) return <ErrorState error={query.error} what="the transcript" onRetry={() => void query.refetch()} />;
+  if (!query.data)
+    return <NoTranscript error={query.error} traceId={traceId} steps={steps} onRetry={() => void query.refetch()} />;
   if (entries.length === 0) {
     return (
       <Empty title="Nothing was said">
@@ -83,6 +82,19 @@ export function Transcript({ traceId, steps, onStep }: Props) {
       </div>
     </section>
   );
+}
+
+interface NoTranscriptProps {
+  error: unknown;
+  traceId: string;
+  steps: number;
+  onRetry: () => void;
+}
+
+/** Why there is no transcript, and what leads on. */
+export function NoTranscript({ error, traceId, steps, onRetry }: NoTranscriptProps) {
+  if (error instanceof ApiError && error.status === 422) return <TooLong traceId={traceId} steps={steps} />;
+  return <ErrorState error={error} what="the transcript" onRetry={onRetry} />;
 }
 
 /** More was said than the server answers at once: asking again would not help. */

@@ -5,7 +5,7 @@ import { Link, useNavigate } from "@tanstack/react-router";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { type RefObject, useEffect, useMemo, useState } from "react";
 import type { Run } from "@/api/types";
-import { DEFAULT_SORT, nextSort, type RunsSearch } from "@/lib/filter";
+import { DEFAULT_SORT, directionOf, nextSort, type RunsSearch } from "@/lib/filter";
 import { compact, duration, plural, usd } from "@/lib/format";
 import { fullBar } from "@/lib/live";
 import { runName } from "@/lib/step";
@@ -208,14 +208,7 @@ export function RunsTable({ rows, search, arrived, hasMore, loadingMore, onMore,
 }
 
 function HeadCell({ column, search }: { column: Column; search: RunsSearch }) {
-  const sort = search.sort ?? DEFAULT_SORT;
-  const direction = !column.sort
-    ? undefined
-    : sort === `-${column.sort}`
-      ? "descending"
-      : sort === column.sort
-        ? "ascending"
-        : undefined;
+  const direction = directionOf(search.sort ?? DEFAULT_SORT, column.sort);
   const className = column.numeric ? classes.numHead : classes.headCell;
   if (!column.sort) {
     return (

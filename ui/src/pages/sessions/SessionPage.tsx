@@ -12,7 +12,7 @@ import { absolute, compact, count, duration, plural, usd } from "@/lib/format";
 import { flatten } from "@/lib/live";
 import { runName } from "@/lib/step";
 import { transcript } from "@/lib/transcript";
-import { Entries } from "@/pages/run/Transcript";
+import { Entries, NoTranscript } from "@/pages/run/Transcript";
 import { KindMix } from "@/theme/kinds";
 import { Figure, Figures } from "@/ui/Board";
 import { CopyButton } from "@/ui/CopyButton";
@@ -256,7 +256,10 @@ function Whole({ run }: { run: Run }) {
   const query = useQuery(fullRunQuery(run.trace_id));
   const entries = useMemo(() => (query.data ? transcript(query.data.steps) : []), [query.data]);
   if (query.isPending) return <SkeletonRows rows={3} height={48} />;
-  if (!query.data) return <ErrorState error={query.error} what="the transcript" onRetry={() => void query.refetch()} />;
+  if (!query.data)
+    return (
+      <NoTranscript error={query.error} traceId={run.trace_id} steps={run.steps} onRetry={() => void query.refetch()} />
+    );
   if (entries.length === 0) return <p className="muted">The steps of this run carry no messages.</p>;
   return (
     <Entries

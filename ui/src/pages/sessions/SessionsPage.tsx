@@ -1,8 +1,8 @@
-/** Conversations: runs that share a session, latest first. */
+/** Conversations: runs that share a session, narrowed down and sorted; last active first where nobody chose. */
 
-import { Button, CloseButton, TextInput } from "@mantine/core";
-import { useDebouncedCallback, useMediaQuery } from "@mantine/hooks";
-import { IconMessages, IconSearch } from "@tabler/icons-react";
+import { Button } from "@mantine/core";
+import { useMediaQuery } from "@mantine/hooks";
+import { IconArrowDown, IconArrowUp, IconMessages } from "@tabler/icons-react";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { useVirtualizer } from "@tanstack/react-virtual";
@@ -11,14 +11,25 @@ import { LIVE_MS } from "@/api/pace";
 import { sessionsQuery } from "@/api/queries";
 import type { Session } from "@/api/types";
 import { PageHeader } from "@/layout/PageHeader";
+import { directionOf } from "@/lib/filter";
 import { compact, count, duration, plural, usd } from "@/lib/format";
+import {
+  DEFAULT_SESSION_ORDER,
+  DEFAULT_SESSIONS_FROM,
+  isNarrowed,
+  type SessionSortField,
+  type SessionsSearch,
+  sortSessions,
+} from "@/lib/sessions";
 import table from "@/pages/runs/RunsTable.module.css";
+import { SearchField } from "@/ui/SearchField";
 import { Empty, ErrorState, SkeletonRows } from "@/ui/States";
 import { StatusMark } from "@/ui/StatusMark";
 import { Ago } from "@/ui/Time";
 import { TimeRange } from "@/ui/TimeRange";
 import { stepKeys, useKeys } from "@/ui/useKeys";
 import { useTitle } from "@/ui/useTitle";
+import { SessionChoices } from "./SessionChoices";
 import classes from "./SessionsPage.module.css";
 
 const REFRESH_MS = LIVE_MS;
@@ -27,81 +38,87 @@ const CARD = 82;
 const TEMPLATE =
   "30px minmax(150px, 1fr) minmax(180px, 2fr) minmax(110px, 0.8fr) 56px 84px 84px minmax(90px, 0.6fr) 60px 76px 84px";
 
+interface Column {
+  title: string;
+  numeric?: true;
+  sort?: SessionSortField;
+}
+
+const COLUMNS: Column[] = [
+  { title: "Status" },
+  { title: "Session" },
+  { title: "First input" },
+  { title: "Agent" },
+  { title: "Runs", numeric: true, sort: "runs" },
+  { title: "Length", numeric: true, sort: "duration_ms" },
+  { title: "Last seen", numeric: true, sort: "last_at" },
+  { title: "User" },
+  { title: "Errors", numeric: true, sort: "errors" },
+  { title: "Tokens", numeric: true, sort: "total_tokens" },
+  { title: "Cost", numeric: true, sort: "cost_usd" },
+];
+
 export function SessionsPage() {
   useTitle("Sessions");
   const search = useSearch({ from: "/sessions" });
   const navigate = useNavigate({ from: "/sessions" });
-  const from = search.from ?? "7d";
+  const from = search.from ?? DEFAULT_SESSIONS_FROM;
   const query = useInfiniteQuery({
-    ...sessionsQuery(search.q, from),
+    ...sessionsQuery(search),
     // Somebody who scrolled far reads; all pages would be asked for again.
     refetchInterval: ({ state }) => ((state.data?.pages.length ?? 0) > 2 ? false : REFRESH_MS),
   });
   const rows = query.data?.pages.flatMap((page) => page.sessions) ?? [];
-  const [text, setText] = useState(search.q ?? "");
-  const field = useRef<HTMLInputElement>(null);
-  const sent = useRef(search.q ?? "");
-  useEffect(() => {
-    // The URL changed by other means: the field follows it.
-    if ((search.q ?? "") !== sent.current) {
-      sent.current = search.q ?? "";
-      setText(search.q ?? "");
-    }
-  }, [search.q]);
-  const apply = (q: string) => {
-    sent.current = q.trim();
-    void navigate({ search: (before) => ({ ...before, q: q.trim() || undefined }), replace: true });
-  };
-  const later = useDebouncedCallback(apply, 250);
-  useKeys({ "/": () => field.current?.select() });
-
   return (
     <div className={classes.page}>
       <PageHeader title="Sessions">
         <TimeRange
           from={from}
           onChange={(range) =>
-            void navigate({ search: (before) => ({ ...before, from: range === "7d" ? undefined : range }) })
+            void navigate({
+              search: (before) => ({ ...before, from: range === DEFAULT_SESSIONS_FROM ? undefined : range }),
+            })
           }
         />
       </PageHeader>
       <div className={classes.tools}>
-        <TextInput
-          ref={field}
-          aria-label="Search sessions"
+        <SearchField
+          label="Search sessions"
           placeholder="Search what was said in their runs"
-          leftSection={<IconSearch size={15} stroke={1.8} />}
-          rightSection={
-            text ? (
-              <CloseButton
-                size="sm"
-                aria-label="Clear the search"
-                onClick={() => {
-                  setText("");
-                  apply("");
-                }}
-              />
-            ) : (
-              <kbd aria-hidden>/</kbd>
-            )
-          }
-          value={text}
-          onChange={(event) => {
-            setText(event.currentTarget.value);
-            later(event.currentTarget.value);
-          }}
-          onKeyDown={(event) => event.key === "Escape" && field.current?.blur()}
+          q={search.q}
+          onSearch={(q) => void navigate({ search: (before) => ({ ...before, q }), replace: true })}
+        />
+        <SessionChoices
+          search={search}
+          ready={!query.isPending}
+          onChange={(change) => void navigate({ search: (before) => ({ ...before, ...change }), replace: true })}
         />
       </div>
       {query.isPending ? (
         <SkeletonRows />
       ) : query.isError && rows.length === 0 ? (
-        <ErrorState error={query.error} what="the sessions" onRetry={() => void query.refetch()} />
+        <ErrorState
+          error={query.error}
+          what="the sessions"
+          onRetry={() => void query.refetch()}
+          // Of every other order all runs are looked through, which may take longer than one list may.
+          action={
+            search.order && (
+              <Button
+                variant="default"
+                renderRoot={(props) => <Link {...props} to="/sessions" search={{ ...search, order: undefined }} />}
+              >
+                Last active first
+              </Button>
+            )
+          }
+        />
       ) : rows.length === 0 ? (
-        <Nothing filtered={!!search.q} from={from} />
+        <Nothing search={search} from={from} />
       ) : (
         <Table
           rows={rows}
+          search={search}
           hasMore={query.hasNextPage && !query.isFetchingNextPage}
           onMore={() => void query.fetchNextPage()}
         />
@@ -110,11 +127,27 @@ export function SessionsPage() {
   );
 }
 
-function Nothing({ filtered, from }: { filtered: boolean; from: string }) {
+function Nothing({ search, from }: { search: SessionsSearch; from: string }) {
+  const filtered = isNarrowed(search);
   const all = (
-    <Button variant="default" renderRoot={(props) => <Link {...props} to="/sessions" search={{ from: "all" }} />}>
-      Show all time
-    </Button>
+    <>
+      {filtered && (
+        <Button
+          variant="default"
+          renderRoot={(props) => <Link {...props} to="/sessions" search={{ from: search.from, order: search.order }} />}
+        >
+          Clear filters
+        </Button>
+      )}
+      {from !== "all" && (
+        <Button
+          variant="default"
+          renderRoot={(props) => <Link {...props} to="/sessions" search={{ ...search, from: "all" }} />}
+        >
+          {filtered ? "Search all time" : "Show all time"}
+        </Button>
+      )}
+    </>
   );
   if (filtered || from !== "all") {
     return (
@@ -123,7 +156,7 @@ function Nothing({ filtered, from }: { filtered: boolean; from: string }) {
         action={all}
         icon={<IconMessages size={26} stroke={1.4} />}
       >
-        {filtered ? "Another word or a longer time range may find some." : "A longer time range may have some."}
+        {filtered ? "Fewer filters or a longer time range may find some." : "A longer time range may have some."}
       </Empty>
     );
   }
@@ -135,7 +168,35 @@ function Nothing({ filtered, from }: { filtered: boolean; from: string }) {
   );
 }
 
-function Table({ rows, hasMore, onMore }: { rows: Session[]; hasMore: boolean; onMore: () => void }) {
+function HeadCell({ column: { title, numeric, sort }, search }: { column: Column; search: SessionsSearch }) {
+  const className = numeric ? table.numHead : table.headCell;
+  if (!sort) {
+    return (
+      <div role="columnheader" className={className}>
+        {title === "Status" ? <span className="sr">{title}</span> : title}
+      </div>
+    );
+  }
+  const direction = directionOf(search.order ?? DEFAULT_SESSION_ORDER, sort);
+  return (
+    <div role="columnheader" className={className} aria-sort={direction ?? "none"}>
+      <Link to="/sessions" search={sortSessions(search, sort)} replace data-sorted={direction}>
+        {direction === "descending" && <IconArrowDown size={12} stroke={2.2} aria-hidden />}
+        {direction === "ascending" && <IconArrowUp size={12} stroke={2.2} aria-hidden />}
+        {title}
+      </Link>
+    </div>
+  );
+}
+
+interface TableProps {
+  rows: Session[];
+  search: SessionsSearch;
+  hasMore: boolean;
+  onMore: () => void;
+}
+
+function Table({ rows, search, hasMore, onMore }: TableProps) {
   const cards = useMediaQuery("(max-width: 760px)", undefined, { getInitialValueInEffect: false }) ?? false;
   const scroller = useRef<HTMLElement>(null);
   const navigate = useNavigate();
@@ -197,26 +258,8 @@ function Table({ rows, hasMore, onMore }: { rows: Session[]; hasMore: boolean; o
         <div className={classes.table} role="table" aria-label="Sessions">
           <div role="rowgroup" className={table.headGroup}>
             <div role="row" className={table.head} style={{ gridTemplateColumns: TEMPLATE }}>
-              {[
-                "Status",
-                "Session",
-                "First input",
-                "Agent",
-                "Runs",
-                "Length",
-                "Last seen",
-                "User",
-                "Errors",
-                "Tokens",
-                "Cost",
-              ].map((title) => (
-                <div
-                  key={title}
-                  role="columnheader"
-                  className={/Runs|Length|Last|Errors|Tokens|Cost/.test(title) ? table.numHead : table.headCell}
-                >
-                  {title === "Status" ? <span className="sr">{title}</span> : title}
-                </div>
+              {COLUMNS.map((column) => (
+                <HeadCell key={column.title} column={column} search={search} />
               ))}
             </div>
           </div>

@@ -22,6 +22,9 @@ pub struct Finding {
     /// The run.
     #[schema(value_type = String)]
     pub trace_id: TraceId,
+    /// The agent, or the service of a run that names none; null where neither is known.
+    #[schema(required)]
+    pub agent: Option<String>,
     /// Steps that prove it, the most telling first.
     #[schema(value_type = Vec<String>)]
     pub span_ids: Vec<SpanId>,
@@ -37,10 +40,12 @@ pub struct Finding {
     pub evidence: Map<String, Json>,
 }
 
-impl From<model::Finding> for Finding {
-    fn from(finding: model::Finding) -> Self {
+impl Finding {
+    /// What was seen in a run of `agent`, which is empty where it has no name.
+    pub fn of(agent: &str, finding: model::Finding) -> Self {
         let model::Finding { id, detector, severity, trace_id, span_ids, message, fingerprint, at, evidence } = finding;
-        Self { id, detector, severity, trace_id, span_ids, message, fingerprint, at, evidence }
+        let agent = Some(agent).filter(|agent| !agent.is_empty()).map(str::to_owned);
+        Self { id, detector, severity, trace_id, agent, span_ids, message, fingerprint, at, evidence }
     }
 }
 
@@ -121,7 +126,7 @@ impl From<crate::findings::ask::Issue> for Issue {
     }
 }
 
-/// One page of issues, last seen first.
+/// One page of issues.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct IssuesAnswer {
     /// The issues.

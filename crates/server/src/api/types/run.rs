@@ -225,7 +225,7 @@ pub struct Session {
     pub input_preview: Option<String>,
 }
 
-/// One page of sessions, latest first.
+/// One page of sessions.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct SessionsAnswer {
     /// The sessions.
