@@ -130,30 +130,27 @@ impl Counted {
     }
 }
 
-/// Numbers that were written out last.
+/// Numbers that were written out, of which the last few can be named.
 #[derive(Default)]
-struct Recent([Option<f64>; Recent::MOST], usize);
+struct Recent(Vec<f64>);
 
 impl Recent {
     /// As many as one byte can tell.
     const MOST: usize = 63;
 
     fn note(&mut self, share: f64) {
-        self.0[self.1 % Self::MOST] = Some(share);
-        self.1 += 1;
+        self.0.push(share);
     }
 
     /// How many were noted since, it among them.
     fn ago(&self, share: f64) -> Option<u64> {
-        let noted = self.1.min(Self::MOST);
-        (1..=noted)
-            .find(|ago| self.0[(self.1 - ago) % Self::MOST].map(f64::to_bits) == Some(share.to_bits()))
-            .map(|ago| ago as u64)
+        let ago = self.0.iter().rev().take(Self::MOST).position(|noted| noted.to_bits() == share.to_bits())?;
+        Some(ago as u64 + 1)
     }
 
     fn at(&self, ago: u64) -> Option<f64> {
-        let ago = usize::try_from(ago).ok().filter(|ago| (1..=self.1.min(Self::MOST)).contains(ago))?;
-        self.0[(self.1 - ago) % Self::MOST]
+        let ago = usize::try_from(ago).ok().filter(|ago| (1..=Self::MOST).contains(ago))?;
+        self.0.len().checked_sub(ago).map(|at| self.0[at])
     }
 }
 

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use serde_json::json;
 use server::SystemClock;
-use server::api::types::{DetectorsTest, FindingsAnswer};
+use server::api::types::{DetectorsTest, Finding, FindingsAnswer};
 use signals::detect::{ALL, Evidence, Settings, judge};
 
 use super::findings::line;
@@ -64,7 +64,7 @@ fn try_out(args: &cli::DetectorsTest, as_json: bool) -> Result<()> {
         let settings = written.as_deref().map_or(Ok(Settings::default()), Settings::parse)?;
         let (found, of) = in_file(&args.what, &settings)?;
         runs = of;
-        FindingsAnswer { findings: found.into_iter().map(Into::into).collect(), next: None }
+        FindingsAnswer { findings: found, next: None }
     } else {
         let client = Client::new(&args.reading.url)?;
         let trace_id = super::run::whole_id(&client, &args.what)?;
@@ -83,7 +83,7 @@ fn try_out(args: &cli::DetectorsTest, as_json: bool) -> Result<()> {
 }
 
 /// Judges the runs of a file, each by itself: nothing is learned, so detectors that compare stay silent. What they see, and in how many runs.
-fn in_file(path: &str, settings: &Settings) -> Result<(Vec<model::Finding>, usize)> {
+fn in_file(path: &str, settings: &Settings) -> Result<(Vec<Finding>, usize)> {
     let bytes = fs::read(path).with_context(|| format!("cannot read {path}"))?;
     let text = wire::decompress(wire::Compression::sniff(&bytes), &bytes, FILE_MAX)?;
     let mut batches = Vec::new();
@@ -101,7 +101,9 @@ fn in_file(path: &str, settings: &Settings) -> Result<(Vec<model::Finding>, usiz
     let count = runs.len();
     for told in runs {
         let contents = told.contents.iter().collect();
-        findings.extend(judge(&Evidence::new(&told.run, &told.steps, contents, told.now), settings));
+        let agent = told.run.agent.as_deref().or(told.run.service.as_deref()).unwrap_or("");
+        let found = judge(&Evidence::new(&told.run, &told.steps, contents, told.now), settings);
+        findings.extend(found.into_iter().map(|finding| Finding::of(agent, finding)));
     }
     Ok((findings, count))
 }
