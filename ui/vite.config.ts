@@ -62,6 +62,29 @@ const styled: Plugin = {
   },
 };
 
+/**
+ * Files that import one another in a circle run before what they need is there: an icon that is asked for at once is then undefined, and
+ * the page that has it does not come up.
+ */
+const acyclic: Plugin = {
+  name: "acyclic",
+  apply: "build",
+  generateBundle(_, bundle) {
+    const done = new Set<string>();
+    const follow = (name: string, way: string[]) => {
+      if (way.includes(name))
+        this.error(
+          `${[...way.slice(way.indexOf(name)), name].join(" → ")}: choose another size below which parts are merged`,
+        );
+      const file = bundle[name];
+      if (done.has(name) || file?.type !== "chunk") return;
+      for (const next of file.imports) follow(next, [...way, name]);
+      done.add(name);
+    };
+    for (const name of Object.keys(bundle)) follow(name, []);
+  },
+};
+
 /** Pages that people come to from outside, by how their address begins; longer beginnings first. */
 const PAGES = {
   "/runs/": "src/pages/run/RunPage.tsx",
@@ -112,7 +135,7 @@ const early: Plugin = {
 };
 
 export default defineConfig({
-  plugins: [react(), styled, early, packed],
+  plugins: [react(), styled, acyclic, early, packed],
   resolve: { alias: { "@": fileURLToPath(new URL("./src", import.meta.url)) } },
   build: {
     target: "es2022",
@@ -128,7 +151,7 @@ export default defineConfig({
         codeSplitting: {
           groups: [
             { name: "first", tags: ["$initial"], priority: 2 },
-            { name: "shared", minShareCount: 2, entriesAware: true, entriesAwareMergeThreshold: 6000, priority: 1 },
+            { name: "shared", minShareCount: 2, entriesAware: true, entriesAwareMergeThreshold: 3000, priority: 1 },
           ],
         },
       },

@@ -41,6 +41,7 @@ const beside = (name: string, work: (page: Page) => Promise<void>) =>
     async (page) => {
       await pagesUnderTest(page.context(), own);
       await page.goto(`${own.url}/settings/people`);
+      await page.getByRole("heading", { name: "Sign in" }).waitFor();
       await page.getByLabel("Name").fill("jane");
       await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
       await page.getByRole("button", { name: "Sign in", exact: true }).click();

@@ -18,9 +18,9 @@ use crate::rows::bodies::BodyRow;
 pub const KNOWN_BODIES_BYTES_MAX: usize = 16 << 20;
 /// What is kept of a body's name, with the free places of a hash table.
 const NAME_BYTES: usize = 32;
-/// What is kept of a trace beside them, each time it was written: places in a hash table, half of which may be free, a table of its names, and
-/// its turn.
-const TRACE_BYTES: usize = 320;
+/// What is kept of a trace beside them, each time it was written: places in a hash table (of which three quarters are free where many come and
+/// go), a table of its names, and its turn.
+const TRACE_BYTES: usize = 480;
 
 /// Nanoseconds for which a body is referred to after it came, and by spans that began after the one that carried it: by so much a text may go
 /// before the retention of the span that refers to it, and once in so long a conversation that goes on is kept again.

@@ -249,7 +249,7 @@ function Shown({ dashboard }: { dashboard: Dashboard }) {
       >
         <p>It is gone for everybody. Export it first if it may be wanted again.</p>
         <p className={classes.actions} style={{ marginTop: 14 }}>
-          <Button color="red" loading={remove.isPending} onClick={() => remove.mutate()}>
+          <Button color="red.9" loading={remove.isPending} onClick={() => remove.mutate()}>
             Remove it
           </Button>
           <Button variant="default" onClick={() => setRemoving(false)}>

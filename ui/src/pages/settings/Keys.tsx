@@ -139,7 +139,7 @@ export function Keys() {
         >
           <p>Whatever uses it is turned away from now on. That cannot be taken back.</p>
           <p className={classes.actions} style={{ marginTop: 14 }}>
-            <Button color="red" loading={revoke.isPending} onClick={() => revoking && revoke.mutate(revoking)}>
+            <Button color="red.9" loading={revoke.isPending} onClick={() => revoking && revoke.mutate(revoking)}>
               Revoke it
             </Button>
             <Button variant="default" onClick={() => setRevoking(undefined)}>

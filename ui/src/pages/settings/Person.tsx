@@ -118,7 +118,7 @@ export function Remove({ who, onDone }: Props) {
       </p>
       <Refused error={remove.error} />
       <span className={classes.actions}>
-        <Button color="red" loading={remove.isPending} onClick={() => remove.mutate(who.id)}>
+        <Button color="red.9" loading={remove.isPending} onClick={() => remove.mutate(who.id)}>
           Remove {who.id}
         </Button>
         <Button variant="default" onClick={onDone}>
