@@ -53,9 +53,16 @@ async function sendLarge(trace: string, steps: number) {
   for (let at = 0; at < spans.length; at += BATCH)
     await sendSpans({ trace, start, service: `bench${steps}` }, spans.slice(at, at + BATCH));
   await until(
-    () => ask<{ run: { steps: number } }>(`/api/v1/runs/${trace}?content=none&limit=10`),
-    ({ run }) => run.steps === steps,
-    "the large run",
+    () => ask<{ run: { steps: number; provisional: boolean } }>(`/api/v1/runs/${trace}?content=none&limit=10`),
+    ({ run }) => run.steps === steps && !run.provisional,
+    "the large run, whole",
+    240_000,
+  );
+  // Judging what was just sent takes both processors for a while: it is the page that is measured.
+  await until(
+    async () => (await fetch(`${URL_UNDER_TEST}/metrics`)).text(),
+    (metrics) => /^tawny_watch_waiting_runs 0$/m.test(metrics),
+    "that it is judged",
     240_000,
   );
 }
