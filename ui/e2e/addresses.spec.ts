@@ -216,6 +216,7 @@ const STATES: State[] = [
   },
   {
     page: "agents",
+    live: true,
     from: () => "/agents",
     choose: async (page) => {
       await page.getByText("and models", { exact: true }).click();

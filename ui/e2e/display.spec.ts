@@ -1,19 +1,15 @@
 /** Display in the settings: time zone, numbers and colours of this browser, which hold on other pages and after loading anew. */
 import { beforeAll, expect, test } from "vitest";
-import { ask, axe, until, withBrowser } from "./browser";
-import { newTraceId, type Sent, sendSpans, supportRun } from "./otlp";
+import { axe, until, withBrowser } from "./browser";
+import { newTraceId, type Sent, sendRun } from "./otlp";
+import { germanInTokyo } from "./seen";
 
 const visit = withBrowser();
 const mark = `show${newTraceId().slice(0, 8)}`;
 const sent: Sent = { trace: newTraceId(), start: Date.now() - 5_000, service: `e2e-${mark}` };
 
 beforeAll(async () => {
-  await sendSpans(sent, supportRun(mark, `session-${mark}`));
-  await until(
-    () => ask<{ total: number }>(`/api/v1/runs?service=${sent.service}`),
-    ({ total }) => total === 1,
-    "the run",
-  );
+  await sendRun(sent, mark);
 });
 
 test("a zone and a way to write numbers are chosen in the settings, and a run's start is written so", async () => {
@@ -33,11 +29,7 @@ test("a zone and a way to write numbers are chosen in the settings, and a run's 
       await Promise.all([page.waitForEvent("load"), display.getByText(/1\.234,5/).click()]);
       await display.waitFor();
       await page.goto(new URL(`/runs/${sent.trace}`, page.url()).href);
-      const started = new Intl.DateTimeFormat("de-DE", {
-        ...{ timeZone: "Asia/Tokyo", year: "numeric", month: "2-digit", day: "2-digit" },
-        ...{ hour: "2-digit", minute: "2-digit", second: "2-digit" },
-      }).format(sent.start);
-      await page.getByText(started).first().waitFor();
+      await page.getByText(germanInTokyo(sent.start)).first().waitFor();
     },
     { timezoneId: "America/New_York", locale: "de-DE" },
   );

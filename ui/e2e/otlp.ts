@@ -1,6 +1,6 @@
 /** Traces as a client sends them: OTLP/JSON over HTTP. */
 import { randomBytes } from "node:crypto";
-import { URL_UNDER_TEST } from "./server";
+import { ask, URL_UNDER_TEST, until } from "./server";
 
 type Value = string | number | boolean | object;
 
@@ -277,4 +277,14 @@ export function supportRun(mark: string, session: string): SpanIn[] {
       },
     },
   ];
+}
+
+/** Sends such a run, the first of its service, and waits until it is listed. */
+export async function sendRun(sent: Sent, mark: string) {
+  await sendSpans(sent, supportRun(mark, `session-${mark}`));
+  await until(
+    () => ask<{ total: number }>(`/api/v1/runs?service=${sent.service}`),
+    ({ total }) => total === 1,
+    "the run",
+  );
 }

@@ -3,6 +3,13 @@ import type { Page } from "playwright-core";
 import { expect } from "vitest";
 import { until } from "./browser";
 
+/** A moment as it is written once German numbers and Tokyo's time are chosen. */
+export const germanInTokyo = (at: number) =>
+  new Intl.DateTimeFormat("de-DE", {
+    ...{ timeZone: "Asia/Tokyo", year: "numeric", month: "2-digit", day: "2-digit" },
+    ...{ hour: "2-digit", minute: "2-digit", second: "2-digit" },
+  }).format(at);
+
 /** Everything chosen, typed and said on a page. Moments and numbers, which move by themselves, are left out. */
 export interface Seen {
   address: string;

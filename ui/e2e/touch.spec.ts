@@ -1,8 +1,8 @@
 /** A phone: everything by finger, 390 pixels wide. */
 import type { Locator, Page } from "playwright-core";
 import { beforeAll, expect, inject, test } from "vitest";
-import { ask, axe, NARROW, until, withBrowser } from "./browser";
-import { newTraceId, type Sent, sendSpans, spanId, supportRun } from "./otlp";
+import { axe, NARROW, until, withBrowser } from "./browser";
+import { newTraceId, type Sent, sendRun, spanId } from "./otlp";
 
 const open = withBrowser();
 const visit = <T>(path: string, work: (page: Page) => Promise<T>) =>
@@ -11,12 +11,7 @@ const mark = `hand${newTraceId().slice(0, 8)}`;
 const sent: Sent = { trace: newTraceId(), start: Date.now() - 300_000, service: `e2e-${mark}` };
 
 beforeAll(async () => {
-  await sendSpans(sent, supportRun(mark, `session-${mark}`));
-  await until(
-    () => ask<{ total: number }>(`/api/v1/runs?service=${sent.service}`),
-    ({ total }) => total === 1,
-    "the run",
-  );
+  await sendRun(sent, mark);
 });
 
 const fits = (page: Page) =>

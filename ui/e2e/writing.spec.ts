@@ -3,6 +3,7 @@ import type { Page } from "playwright-core";
 import { beforeAll, expect, test } from "vitest";
 import { ask, until, withBrowser } from "./browser";
 import { newTraceId, type Sent, sendLogs, sendSpans, spanId, supportRun } from "./otlp";
+import { germanInTokyo } from "./seen";
 
 const visit = withBrowser();
 const mark = `said${newTraceId().slice(0, 8)}`.replaceAll(/\d/g, "x");
@@ -138,11 +139,7 @@ test("another zone and the browser's language are chosen once, and hold on every
       expect(all.some((text) => FRACTIONS.comma.test(text))).toBe(true);
       // A moment is written and read in the same zone.
       await page.goto(new URL(`/runs/${sent.trace}`, page.url()).href);
-      const started = new Intl.DateTimeFormat("de-DE", {
-        ...{ timeZone: "Asia/Tokyo", year: "numeric", month: "2-digit", day: "2-digit" },
-        ...{ hour: "2-digit", minute: "2-digit", second: "2-digit" },
-      }).format(sent.start);
-      await page.getByText(started).first().waitFor();
+      await page.getByText(germanInTokyo(sent.start)).first().waitFor();
     },
     { timezoneId: "America/New_York", locale: "de-DE" },
   );

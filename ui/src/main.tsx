@@ -6,11 +6,12 @@ import { RouterProvider } from "@tanstack/react-router";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { queryClient } from "./api/queries";
-import { router } from "./router";
+import { fetchAhead, router } from "./router";
 import { ThemeRoot } from "./theme/ThemeRoot";
 import { applyWriting } from "./ui/useWriting";
 
 applyWriting();
+fetchAhead();
 
 createRoot(document.getElementById("root")!).render(
   <StrictMode>

@@ -59,7 +59,10 @@ export function SearchField({ label, placeholder, q = "", onSearch, size, classN
         setText(event.currentTarget.value);
         later(event.currentTarget.value);
       }}
-      onKeyDown={(event) => event.key === "Escape" && field.current?.blur()}
+      onKeyDown={(event) => {
+        if (event.key === "Enter") apply(text);
+        if (event.key === "Escape") field.current?.blur();
+      }}
     />
   );
 }

@@ -1,10 +1,9 @@
 /** Log records of all runs, and of none: searched, counted over time, followed live, each a click from its run and step. */
-import { Button, CloseButton, Select, TextInput } from "@mantine/core";
-import { useDebouncedCallback } from "@mantine/hooks";
-import { IconSearch, IconX } from "@tabler/icons-react";
+import { Button, Select } from "@mantine/core";
+import { IconX } from "@tabler/icons-react";
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
-import { useCallback, useEffect, useMemo, useRef, useState } from "react";
+import { useCallback, useMemo, useState } from "react";
 import { LIVE_MS } from "@/api/pace";
 import { logCountsQuery, logsQuery } from "@/api/queries";
 import type { FacetValue } from "@/api/types";
@@ -16,6 +15,7 @@ import { buckets, rangeMs, type Series, stepFor } from "@/lib/series";
 import type { Palette } from "@/theme/tokens";
 import { TimeChart } from "@/ui/chart/TimeChart";
 import { LogRow } from "@/ui/LogRow";
+import { SearchField } from "@/ui/SearchField";
 import { Empty, ErrorState, SkeletonRows } from "@/ui/States";
 import { TimeRange } from "@/ui/TimeRange";
 import { useKeys } from "@/ui/useKeys";
@@ -201,53 +201,16 @@ export function LogsPage() {
 }
 
 function Bar({ search, set }: { search: LogsSearch; set: (change: Partial<LogsSearch>, replace?: boolean) => void }) {
-  const field = useRef<HTMLInputElement>(null);
-  const [text, setText] = useState(search.q ?? "");
-  const sent = useRef(search.q ?? "");
-  useEffect(() => {
-    // The URL changed by other means: the field follows it.
-    if ((search.q ?? "") !== sent.current) {
-      sent.current = search.q ?? "";
-      setText(search.q ?? "");
-    }
-  }, [search.q]);
-  const apply = (q: string) => {
-    sent.current = q.trim();
-    set({ q: q.trim() || undefined }, true);
-  };
-  const later = useDebouncedCallback(apply, 250);
-  useKeys({ "/": () => field.current?.select() });
   const chips = LOG_LISTS.flatMap((name) => (search[name] ?? []).map((value) => ({ name, value })));
   return (
     <div className={classes.bar}>
       <div className={classes.line}>
-        <TextInput
-          ref={field}
+        <SearchField
           className={classes.search}
-          aria-label="Search logs"
+          label="Search logs"
           placeholder="Search bodies, attributes, events, services"
-          leftSection={<IconSearch size={15} stroke={1.8} />}
-          rightSection={
-            text ? (
-              <CloseButton
-                size="sm"
-                aria-label="Clear the search"
-                onClick={() => {
-                  setText("");
-                  apply("");
-                }}
-              />
-            ) : undefined
-          }
-          value={text}
-          onChange={(event) => {
-            setText(event.currentTarget.value);
-            later(event.currentTarget.value);
-          }}
-          onKeyDown={(event) => {
-            if (event.key === "Enter") apply(text);
-            if (event.key === "Escape") field.current?.blur();
-          }}
+          q={search.q}
+          onSearch={(q) => set({ q }, true)}
         />
         <Select
           aria-label="Lowest severity"
