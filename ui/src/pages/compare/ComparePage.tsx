@@ -8,7 +8,7 @@ import { diffQuery } from "@/api/compare";
 import { newestRunQuery } from "@/api/queries";
 import type { DiffAnswer, Run } from "@/api/types";
 import { type CompareSearch, comparing, pastedTrace } from "@/lib/compare";
-import { compact, count, duration, usd } from "@/lib/format";
+import { compact, count, duration, plural, usd } from "@/lib/format";
 import { BoardPage, BoardPanel, type Column, Grid, Table } from "@/ui/Board";
 import { Empty, ErrorState, SkeletonRows } from "@/ui/States";
 import { StatusMark } from "@/ui/StatusMark";
@@ -166,7 +166,7 @@ function Diff({ a, b, search, onChange }: DiffProps) {
         <p className="muted" style={{ marginBottom: 8 }}>
           {first == null
             ? `All ${count(data.same)} steps are the same.`
-            : `${count(data.same)} of ${count(data.pairs.length)} pairs are the same; they part at step ${first + 1}.`}
+            : `${count(data.same)} of ${plural(data.pairs.length, "pair")} ${data.same === 1 ? "is" : "are"} the same; they part at step ${first + 1}.`}
           {data.cut && " Later steps were left out."}
         </p>
         <Pairs answer={data} only={search.only} open={search.pair} first={jump} onOpen={(pair) => onChange({ pair })} />
@@ -186,7 +186,7 @@ const SIDES: Column<Row>[] = [
   { key: "name", name: "Number", silent: true, left: true, cell: (row) => row.name },
   { key: "left", name: "Run", left: true, wide: true, cell: (row) => row.left },
   { key: "right", name: "Compared with", left: true, wide: true, cell: (row) => row.right },
-  { key: "more", name: "More in the second", cell: (row) => row.more },
+  { key: "more", name: "Change", cell: (row) => row.more },
 ];
 
 /** A difference with its sign. */
@@ -196,6 +196,11 @@ const more = (left: number | null | undefined, right: number | null | undefined,
   return `${right > left ? "+" : "−"}${say(Math.abs(right - left))}`;
 };
 
+/** Which were asked first depends on what ended first: only which there are tells the runs apart. */
+const sameModels = (left: Run, right: Run) => left.models.toSorted().join() === right.models.toSorted().join();
+
+const models = (of: Run) => <span className={classes.models}>{of.models.toSorted().join(", ") || "–"}</span>;
+
 function numbers({ left, right }: DiffAnswer): Row[] {
   const run = (of: Run) => (
     <span style={{ display: "flex", gap: 8, alignItems: "center", minWidth: 0 }}>
@@ -203,7 +208,7 @@ function numbers({ left, right }: DiffAnswer): Row[] {
       <Link to="/runs/$traceId" params={{ traceId: of.trace_id }} className="cut">
         {of.agent ?? of.name}
       </Link>
-      <Ago at={of.started_at} className="faint" />
+      <Ago at={of.started_at} className={`${classes.began} faint tnum`} />
     </span>
   );
   const number = (
@@ -213,12 +218,7 @@ function numbers({ left, right }: DiffAnswer): Row[] {
   ): Row => ({ name, left: say(of(left)), right: say(of(right)), more: more(of(left), of(right), say) });
   return [
     { name: "Run", left: run(left), right: run(right), more: "" },
-    {
-      name: "Models",
-      left: left.models.join(", ") || "–",
-      right: right.models.join(", ") || "–",
-      more: left.models.join() === right.models.join() ? "same" : "others",
-    },
+    { name: "Models", left: models(left), right: models(right), more: sameModels(left, right) ? "same" : "different" },
     number("Duration", (of) => of.duration_ms, duration),
     number("Steps", (of) => of.steps, count),
     number("Rounds", (of) => of.rounds, count),

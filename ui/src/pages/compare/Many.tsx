@@ -44,7 +44,7 @@ export function Many({ ids, order, onOrder }: Props) {
   const middles = new Map(AMOUNTS.map(({ key, of }) => [key, spread(runs.map(of))?.middle]));
   const tone = ({ key, of }: Amount, run: Run): Tone | undefined => {
     const [value, middle] = [of(run), middles.get(key)];
-    return value != null && middle && value > middle * FAR ? "warn" : undefined;
+    return value != null && middle != null && value > middle * FAR ? "warn" : undefined;
   };
   const columns: Column<Run>[] = [
     {
@@ -58,7 +58,10 @@ export function Many({ ids, order, onOrder }: Props) {
           <Link to="/runs/$traceId" params={{ traceId: run.trace_id }} className="cut" title={run.input_preview ?? ""}>
             {run.agent ?? run.name}
           </Link>
-          <span className="faint cut">{run.input_preview}</span>
+          {/* What is left beside the name, which is cut last. */}
+          <span className="faint cut" style={{ flex: "1 1 0" }}>
+            {run.input_preview}
+          </span>
         </span>
       ),
     },

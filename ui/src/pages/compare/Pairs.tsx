@@ -32,6 +32,14 @@ export function Pairs({ answer, only, open, first, onOpen }: Props) {
     .filter(({ pair }) => only === undefined || pair.difference !== "same");
   return (
     <>
+      <div className={classes.names} aria-hidden>
+        <span className="num">Run</span>
+        <span />
+        <span>Step</span>
+        <span>Differs in</span>
+        <span className="num">Compared with</span>
+        <span className="num">Change</span>
+      </div>
       <ol className={classes.pairs} aria-label="Pairs of steps">
         {shown.slice(0, SHOWN).map(({ pair, at }) => (
           <li

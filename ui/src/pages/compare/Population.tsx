@@ -2,14 +2,18 @@
 
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
+import type { ReactNode } from "react";
 import { goodRunsQuery, investigateQuery } from "@/api/compare";
 import type { InvestigateAnswer, Run } from "@/api/types";
-import { compact, count, duration, usd } from "@/lib/format";
+import { compact, count, duration, plural, usd } from "@/lib/format";
 import { fixed } from "@/lib/locale";
 import { BoardPanel, type Column, Grid, Nothing, Table, type Tone } from "@/ui/Board";
 import { Said } from "@/ui/Said";
 import { ErrorState, SkeletonRows } from "@/ui/States";
 import { Ago } from "@/ui/Time";
+
+/** Failed steps that are told here: the page of the run has all. */
+const FEW = 8;
 
 type Beside = InvestigateAnswer["beside"][number];
 
@@ -22,7 +26,10 @@ function say(feature: string, value: number | null | undefined): string {
   return Number.isInteger(value) || value >= 100 ? compact(value) : fixed(value, 1);
 }
 
-const words = (feature: string) => feature.replace(/_ms$|_usd$/, "").replaceAll("_", " ");
+const words = (feature: string) => {
+  const name = feature.replace(/_ms$|_usd$/, "").replaceAll("_", " ");
+  return name.charAt(0).toUpperCase() + name.slice(1);
+};
 
 const unusual = ({ value, median, p95 }: Beside): Tone | undefined =>
   p95 == null || median == null || value <= p95 ? undefined : value > p95 * 2 ? "bad" : "warn";
@@ -31,12 +38,13 @@ const BESIDE: Column<Beside>[] = [
   { key: "feature", name: "Number", silent: true, left: true, wide: true, cell: (row) => words(row.feature) },
   { key: "value", name: "This run", cell: (row) => say(row.feature, row.value), tone: unusual },
   { key: "median", name: "Median", cell: (row) => say(row.feature, row.median) },
-  { key: "p95", name: "p95", cell: (row) => say(row.feature, row.p95) },
+  { key: "p95", name: "p95", roomy: true, cell: (row) => say(row.feature, row.p95) },
   {
     key: "times",
     name: "× median",
     cell: (row) => (row.median ? `${fixed(row.value / row.median, 1)}×` : "–"),
-    tone: unusual,
+    // Of a median of zero nothing is a multiple: a dash warns of nothing.
+    tone: (row) => (row.median ? unusual(row) : undefined),
   },
 ];
 
@@ -71,10 +79,35 @@ export function Population({ traceId }: { traceId: string }) {
             </Link>
           </p>
         ) : (
-          <Nothing>It does what such runs do, or too few are known.</Nothing>
+          <p className="muted">
+            {learned
+              ? "No step was found in which it does otherwise than such runs do."
+              : "Too few such runs are known to say."}
+          </p>
+        )}
+        {data.failed.length > 0 && (
+          <List name="What failed">
+            {data.failed.slice(0, FEW).map((step) => (
+              <li key={step.span_id}>
+                <Link to="/runs/$traceId" params={{ traceId }} search={{ step: step.span_id }}>
+                  {step.step}
+                </Link>
+                {step.attempts > 1 && `, tried ${count(step.attempts)} times`}
+                {step.recovered && ", then worked"}
+                {step.error && (
+                  <span className="muted" style={{ display: "block" }}>
+                    {step.error}
+                  </span>
+                )}
+              </li>
+            ))}
+            {data.failed.length > FEW && (
+              <li className="faint">and {plural(data.failed.length - FEW, "other step")}</li>
+            )}
+          </List>
         )}
         {data.findings.length > 0 && (
-          <ul aria-label="Findings" style={{ margin: "10px 0 0", paddingLeft: 18 }}>
+          <List name="Findings">
             {data.findings.map((finding) => (
               <li key={finding.id}>
                 <Link
@@ -86,13 +119,23 @@ export function Population({ traceId }: { traceId: string }) {
                 </Link>
               </li>
             ))}
-          </ul>
+          </List>
         )}
       </BoardPanel>
       <Candidates run={data.run} />
     </Grid>
   );
 }
+
+/** Under the sentence that says where the run parts from good ones: what else is known of it, each with its step. */
+const List = ({ name, children }: { name: string; children: ReactNode }) => (
+  <>
+    <h3 style={{ margin: "12px 0 4px" }}>{name}</h3>
+    <ul aria-label={name} style={{ margin: 0, paddingLeft: 18, lineHeight: "24px", overflowWrap: "anywhere" }}>
+      {children}
+    </ul>
+  </>
+);
 
 const columns = (a: string): Column<Run>[] => [
   {
