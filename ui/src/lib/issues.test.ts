@@ -26,6 +26,14 @@ test("evidence is shown as short values, nested ones are left out", () => {
   expect(evidence({ text: "x".repeat(200) })[0]?.[1]).toHaveLength(91);
 });
 
+test("of runs in evidence the whole ids are kept, of the first few", () => {
+  const ids = Array.from({ length: 7 }, (_, at) => `${at}`.repeat(32));
+  expect(evidence({ onset_trace_id: ids[0], last_good: ids })).toEqual([
+    ["since run", ids[0]],
+    ["last good", ids.slice(0, 5).join(", ")],
+  ]);
+});
+
 test("evidence is written as what it is, and not said twice", () => {
   const slow = { ms: 22079.4, p95_ms: 214.2, tool: "calculate_price" };
   expect(evidence(slow)).toEqual([
@@ -42,6 +50,7 @@ test("evidence is written as what it is, and not said twice", () => {
     ["feature", "cost_usd"],
     ["value", "$0.500"],
   ]);
+  expect(evidence({ before: 0.25, after: 1 }, "one model: 25 % before, 100 % after")).toEqual([]);
   // A 6 is no part of 16, and a 5 none of 5.9.
   expect(evidence({ rounds: 6, limit: 5 }, "16 model calls; 5.9 are usual")).toHaveLength(2);
   expect(evidence({ input_tokens: 12_480, silent_seconds: 90 })).toEqual([

@@ -85,8 +85,12 @@ export function readFindingsSearch(raw: Record<string, unknown>): FindingsSearch
   });
 }
 
-/** Longest value of evidence that is shown in a line. */
+/** Longest value of evidence that is shown in a line, and most ids of runs, which are shown short. */
 const MOST = 90;
+const MOST_RUNS = 5;
+
+/** Names under which evidence has ids of runs, with what they are called. */
+const RUNS: Record<string, string> = { onset_trace_id: "since run", last_good: "last good" };
 
 /** What a value is, by the end of its name, and what that end leaves of the name. */
 const MEASURES: [RegExp, (value: number) => string][] = [
@@ -119,6 +123,8 @@ const waysToSay = (value: number, written: string) => [
   String(Math.round(value)),
   fixed(value, 1),
   String(value),
+  // A share.
+  ...(value > 0 && value <= 1 ? [`${fixed(value * 100, 0)} %`, `${fixed(value * 100, 1)} %`] : []),
 ];
 
 /**
@@ -131,6 +137,8 @@ export function evidence(values: Record<string, unknown>, sentence = ""): [strin
       const written = figure(name, value, of);
       return waysToSay(value, written).some((words) => says(sentence, words)) ? [] : [[labelOf(name), written]];
     }
+    const runs = RUNS[name];
+    if (runs) return [[runs, [value].flat().slice(0, MOST_RUNS).join(", ")]];
     const written =
       typeof value === "string" || typeof value === "boolean"
         ? String(value)

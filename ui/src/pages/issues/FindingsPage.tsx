@@ -1,13 +1,14 @@
 /** What detectors saw, one by one, newest first. */
 
 import { Button } from "@mantine/core";
+import { useMediaQuery } from "@mantine/hooks";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
 import { findingsListQuery } from "@/api/findings";
 import { LIVE_MS } from "@/api/pace";
 import type { Finding } from "@/api/types";
 import { PageHeader } from "@/layout/PageHeader";
-import { plural, shortId } from "@/lib/format";
+import { count, plural, shortId } from "@/lib/format";
 import type { FindingsSearch } from "@/lib/issues";
 import { Empty, ErrorState, SkeletonRows } from "@/ui/States";
 import { TimeRange } from "@/ui/TimeRange";
@@ -32,11 +33,17 @@ export function FindingsPage() {
   const findings = query.data?.pages.flatMap((page) => page.findings);
   const set = (change: Partial<FindingsSearch>) =>
     void navigate({ search: (before) => ({ ...before, ...change }), replace: true });
+  const narrow = useMediaQuery("(max-width: 760px)", undefined, { getInitialValueInEffect: false });
   return (
     <div className={classes.page}>
       <PageHeader
         title="Findings"
-        note={findings && plural(findings.length, "finding") + (query.hasNextPage ? " and more" : "")}
+        note={
+          findings &&
+          (narrow
+            ? `${count(findings.length)}${query.hasNextPage ? "+" : ""}`
+            : plural(findings.length, "finding") + (query.hasNextPage ? " and more" : ""))
+        }
       >
         <TimeRange
           exact

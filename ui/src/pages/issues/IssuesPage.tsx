@@ -193,6 +193,8 @@ function Detail({ issue }: { issue: Issue }) {
         <Badge component="span" size="sm" variant="default" className={classes.badge}>
           {issue.state}
         </Badge>
+        {/* The colour at its edge, as a word. */}
+        <span>{issue.severity}</span>
         <span>
           first seen <Ago at={issue.first_seen} />
         </span>
