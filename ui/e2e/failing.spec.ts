@@ -48,7 +48,7 @@ test.each([
   ["/costs", /\/api\/v1\/sla/, "Service levels", /No workflow/],
   ["/costs", /\/api\/v1\/costs\?/, "Who spends it", /Nothing was spent/],
   ["/tools", /\/aggregate\?.*by=tool.*step=/, "Calls", /Nothing of this/],
-  [`/tools?tool=track_parcel`, /\/api\/v1\/sql$/, "Arguments", /No arguments/],
+  [`/tools?tool=track_parcel`, /\/api\/v1\/sql$/, "Arguments", /No arguments|No call tells/],
   [`/compare?a=${traces[0]}`, /\/api\/v1\/runs\?/, "Compare it step by step with", /No earlier run/],
 ] as const)("%s: where %s fails, %s says so", async (path, address, panel, goodNews) => {
   await failing(path, address, async (page) => {

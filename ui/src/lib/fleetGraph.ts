@@ -51,6 +51,16 @@ const TURN_MARGIN = 44;
 /** Nodes of the graph that are drawn; the rest is in the table. */
 const NODES_MAX = 48;
 
+/** Failures from this share on are worth a word and a colour; from the second on they are an alarm. */
+const SOME = 0.02;
+const MANY = 0.1;
+
+/** The share of its calls that failed. */
+export const failedShare = ({ calls, errors }: Pick<Way, "calls" | "errors">) => (calls > 0 ? errors / calls : 0);
+
+export const failing = (way: Pick<Way, "calls" | "errors">): "some" | "many" | undefined =>
+  failedShare(way) >= MANY ? "many" : failedShare(way) >= SOME ? "some" : undefined;
+
 const idOf = (kind: string, name: string) => `${kind} ${name}`;
 const OUTSIDE = "outside ";
 

@@ -20,7 +20,7 @@ import { Ago } from "@/ui/Time";
 import { TimeRange } from "@/ui/TimeRange";
 import { useNow } from "@/ui/useNow";
 import { useTitle } from "@/ui/useTitle";
-import { WAYS, wayKey } from "./AgentsPage";
+import { failedTone, WAYS, wayKey } from "./AgentsPage";
 import { Changes } from "./Changes";
 import { Graph } from "./Graph";
 
@@ -107,11 +107,11 @@ export function AgentPage() {
           value={told(query, () =>
             entered && entered.calls > 0 ? `${fixed((entered.errors / entered.calls) * 100, 1)} %` : "–",
           )}
-          tone={entered && entered.errors > entered.calls * 0.02 ? "bad" : undefined}
+          tone={entered && failedTone(entered)}
           note={entered ? `${compact(entered.errors)} times` : ""}
         />
         <Figure
-          name="p95"
+          name="Duration p95"
           value={told(query, () => duration(entered?.p95_ms))}
           note={entered ? `p50 ${duration(entered.p50_ms)}` : ""}
         />
@@ -126,12 +126,12 @@ export function AgentPage() {
               {told(cost, () => usd(money?.cost_usd))}
             </Link>
           }
-          note={money?.delegated_usd ? `${usd(money.delegated_usd)} delegated` : "who spends it: click"}
+          note={money?.delegated_usd ? `${usd(money.delegated_usd)} delegated` : "of its own calls"}
         />
         <Figure
-          name="Calls"
+          name="LLM calls"
           value={told(query, () => (known ? compact(agent?.called.llm ?? 0) : "–"))}
-          note={known ? `of models; ${compact(agent?.called.tool ?? 0)} of tools` : ""}
+          note={known ? `and ${compact(agent?.called.tool ?? 0)} of tools` : ""}
         />
       </Figures>
       <Grid>
@@ -232,7 +232,7 @@ function Seen({ agent, range }: { agent: string; range: { from: string; to: stri
           columns={SEEN}
           rows={data.changes}
           rowKey={(row) => row.id}
-          empty="Nothing changed in this time, or nobody told and no run shows it."
+          empty="No change was told or seen in this time."
         />
       )}
     </BoardPanel>

@@ -10,11 +10,11 @@ import { agentsQuery } from "@/api/fleet";
 import { costsQuery, MONEY_REFRESH_MS } from "@/api/money";
 import type { AgentEdge, AgentInfo } from "@/api/types";
 import { ends, FLEET_FROM, type FleetSearch } from "@/lib/fleet";
-import { shownWays } from "@/lib/fleetGraph";
+import { failing, shownWays } from "@/lib/fleetGraph";
 import { compact, duration, usd } from "@/lib/format";
 import { fixed } from "@/lib/locale";
 import { KindTile, STEP_KINDS, type StepKind } from "@/theme/kinds";
-import { BoardPage, BoardPanel, type Column, Grid, Table } from "@/ui/Board";
+import { BoardPage, BoardPanel, type Column, Grid, Table, type Tone } from "@/ui/Board";
 import { Empty, ErrorState, SkeletonRows } from "@/ui/States";
 import { Ago } from "@/ui/Time";
 import { TimeRange } from "@/ui/TimeRange";
@@ -104,7 +104,7 @@ export function AgentsPage() {
           {!narrow && (
             <BoardPanel
               title="Who calls whom"
-              about="Over all settled runs of the time, not of one. A way is as wide as it is busy, and red where one call in a hundred or more fails."
+              about="Over all settled runs of the time, not of one. A way is as wide as it is busy, amber where two calls in a hundred fail, and red where ten do."
               tools={drawn}
             >
               <Graph ways={ways} />
@@ -128,6 +128,10 @@ export const wayKey = (row: AgentEdge) => `${row.caller}\n${row.kind}\n${row.cal
 const failed = (errors: number, calls: number) =>
   calls === 0 ? "–" : errors === 0 ? "0" : `${compact(errors)} (${fixed((errors / calls) * 100, 1)} %)`;
 
+/** What fails is as grave in numbers as in the graph. */
+export const failedTone = (of: Pick<AgentEdge, "calls" | "errors">): Tone | undefined =>
+  ({ some: "warn", many: "bad" })[failing(of) ?? ""] as Tone | undefined;
+
 const columns = (cost: (name: string) => number | undefined): Column<AgentInfo>[] => [
   {
     key: "name",
@@ -149,6 +153,7 @@ const columns = (cost: (name: string) => number | undefined): Column<AgentInfo>[
   {
     key: "runs",
     name: "Runs",
+    roomy: true,
     sort: (row) => row.runs,
     cell: (row) =>
       row.runs > 0 ? (
@@ -165,7 +170,7 @@ const columns = (cost: (name: string) => number | undefined): Column<AgentInfo>[
     name: "Failed",
     sort: (row) => (row.entered.calls > 0 ? row.entered.errors / row.entered.calls : null),
     cell: (row) => failed(row.entered.errors, row.entered.calls),
-    tone: (row) => (row.entered.errors > row.entered.calls * 0.02 ? "bad" : undefined),
+    tone: (row) => failedTone(row.entered),
   },
   { key: "p50", name: "p50", sort: (row) => row.entered.p50_ms, cell: (row) => duration(row.entered.p50_ms) },
   { key: "p95", name: "p95", sort: (row) => row.entered.p95_ms, cell: (row) => duration(row.entered.p95_ms) },
@@ -228,9 +233,9 @@ export const WAYS: Column<AgentEdge>[] = [
     key: "errors",
     name: "Failed",
     cell: (row) => failed(row.errors, row.calls),
-    tone: (row) => (row.errors > row.calls * 0.02 ? "bad" : undefined),
+    tone: failedTone,
   },
-  { key: "mean", name: "Mean", cell: (row) => duration(row.mean_ms) },
+  { key: "mean", name: "Mean", roomy: true, cell: (row) => duration(row.mean_ms) },
   { key: "p50", name: "p50", cell: (row) => duration(row.p50_ms) },
   { key: "p95", name: "p95", cell: (row) => duration(row.p95_ms) },
 ];

@@ -2,7 +2,17 @@
 
 import { useNavigate } from "@tanstack/react-router";
 import { useEffect, useMemo, useRef, useState } from "react";
-import { type Drawn, type Layout, layout, NODE_HEIGHT, NODE_WIDTH, type Node, type Way } from "@/lib/fleetGraph";
+import {
+  type Drawn,
+  failedShare,
+  failing,
+  type Layout,
+  layout,
+  NODE_HEIGHT,
+  NODE_WIDTH,
+  type Node,
+  type Way,
+} from "@/lib/fleetGraph";
 import { compact, duration } from "@/lib/format";
 import { fixed } from "@/lib/locale";
 import { pathOf, placesOfWords } from "@/lib/routes";
@@ -17,17 +27,10 @@ const COUNT_WIDTH = 42;
 const LEAST_SCALE = 0.75;
 /** A graph of more than 25 rows has a window of its own. */
 const TALL = 25 * 46;
-/** Failures from this share on are worth a word and a colour; from the second on they are an alarm. */
-const ERRORS = 0.02;
-const ALARM = 0.1;
-
-const grave = (way: Way) => (rate(way) >= ALARM ? "many" : rate(way) >= ERRORS ? "some" : undefined);
-
-const rate = (way: Way) => (way.calls > 0 ? way.errors / way.calls : 0);
 const percent = (share: number) => `${fixed(share * 100, share < 0.1 ? 1 : 0)} %`;
 
 const sayWay = (way: Way) =>
-  `${way.caller ?? "outside"} to ${way.callee}: ${compact(way.calls)} calls, 95 of 100 within ${duration(way.p95_ms)}, ${percent(rate(way))} failed`;
+  `${way.caller ?? "outside"} to ${way.callee}: ${compact(way.calls)} calls, 95 of 100 within ${duration(way.p95_ms)}, ${percent(failedShare(way))} failed`;
 
 export function Graph({ ways }: { ways: Way[] }) {
   const drawing = useMemo(() => layout(ways), [ways]);
@@ -69,7 +72,7 @@ export function Graph({ ways }: { ways: Way[] }) {
             key={`${drawn.from.id}\n${drawn.to.id}`}
             d={pathOf(drawn.line)}
             className={`${classes.way} ${on && !touches(drawn) ? classes.dim : ""}`}
-            data-errors={grave(drawn.way)}
+            data-errors={failing(drawn.way)}
             data-on={(on && touches(drawn)) || undefined}
             strokeWidth={1.2 + 5 * Math.sqrt(drawn.way.calls / most)}
           >
@@ -94,7 +97,7 @@ export function Graph({ ways }: { ways: Way[] }) {
 const WORDS = 8;
 
 const wordsOf = (way: Way) => `${compact(way.calls)} · ${duration(way.p95_ms)}`;
-const failedOf = (way: Way) => (grave(way) ? ` · ${percent(rate(way))}` : "");
+const failedOf = (way: Way) => (failing(way) ? ` · ${percent(failedShare(way))}` : "");
 
 function Labels({ drawing, on }: { drawing: Layout; on?: string }) {
   const worded = useMemo(() => {
@@ -111,7 +114,7 @@ function Labels({ drawing, on }: { drawing: Layout; on?: string }) {
   return worded.map(({ way, from, to, at }) => (
     <text key={`${from.id}\n${to.id}`} x={at.x} y={at.y} className={classes.label}>
       {wordsOf(way)}
-      {grave(way) && <tspan data-bad={grave(way)}>{failedOf(way)}</tspan>}
+      {failing(way) && <tspan data-bad={failing(way)}>{failedOf(way)}</tspan>}
     </text>
   ));
 }

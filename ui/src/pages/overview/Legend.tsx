@@ -8,11 +8,13 @@ import classes from "./OverviewPage.module.css";
 interface Props {
   series: Series[];
   colour?: (series: Series, palette: Palette) => string | undefined;
+  /** Also of a single series: the title does not say what it is. */
+  single?: boolean;
 }
 
-export function Legend({ series, colour }: Props) {
+export function Legend({ series, colour, single }: Props) {
   const palette = useComputedColorScheme("dark") === "dark" ? night : day;
-  if (series.length < 2) return <div className={classes.legend} />;
+  if (series.length < (single ? 1 : 2)) return <div className={classes.legend} />;
   return (
     <ul className={classes.legend} aria-label="Series">
       {series.map((each, at) => (

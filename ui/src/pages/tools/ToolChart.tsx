@@ -168,7 +168,7 @@ export function ToolChart({
               })
             }
           />
-          <Legend series={series} colour={panel.colour} />
+          <Legend series={series} colour={panel.colour} single={panel.question.by !== undefined} />
         </>
       )}
     </BoardPanel>

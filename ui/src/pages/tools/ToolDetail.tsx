@@ -129,9 +129,11 @@ function Arguments({ tool, range, agent }: { tool: string; range: { from: string
           columns={BY_NAME}
           rows={found.arguments}
           rowKey={(row) => row.name}
-          empty="No arguments that could be taken apart."
+          empty={
+            rows.some((row) => row.text) ? "No arguments that could be taken apart." : "No call tells its arguments."
+          }
         />
-        {found.read < found.all && (
+        {found.read > 0 && found.read < found.all && (
           <p className={board.note}>
             {count(found.read)} of {count(found.all)} calls could be read whole.
           </p>

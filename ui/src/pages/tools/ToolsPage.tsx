@@ -295,16 +295,8 @@ function columns(
       roomy: true,
       cell: (row) => <span className="faint">{duration(row.p95Before)}</span>,
     },
-    {
-      key: "slow_since",
-      name: "Slow since",
-      sort: (row) => slow.get(row.name)?.since ?? null,
-      cell: (row) => {
-        const rise = slow.get(row.name);
-        return rise ? <span title={slowerText(rise)}>{dated(new Date(rise.since).toISOString())}</span> : "–";
-      },
-      tone: (row) => (slow.has(row.name) ? "warn" : undefined),
-    },
+    // Of tools that are slower than before from the first moment on nobody knows since when: a column of dashes says nothing.
+    ...(slow.size > 0 ? [since(slow)] : []),
     { key: "share", name: "Share", roomy: true, sort: (row) => row.share, cell: (row) => share(row.share) },
     {
       key: "moved",
@@ -320,6 +312,18 @@ function columns(
     },
   ];
 }
+
+/** Since when each is slow. */
+const since = (slow: Map<string, Slower>): Column<ToolRow> => ({
+  key: "slow_since",
+  name: "Slow since",
+  sort: (row) => slow.get(row.name)?.since ?? null,
+  cell: (row) => {
+    const rise = slow.get(row.name);
+    return rise ? <span title={slowerText(rise)}>{dated(new Date(rise.since).toISOString())}</span> : "–";
+  },
+  tone: (row) => (slow.has(row.name) ? "warn" : undefined),
+});
 
 /** The first of many names, so that a bad day keeps the figures in one line. */
 const firstNames = (names: string[]) =>
