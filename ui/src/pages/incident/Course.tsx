@@ -6,6 +6,7 @@ import { aggregateQuery } from "@/api/queries";
 import type { Incident } from "@/api/types";
 import { compact } from "@/lib/format";
 import { buckets, byKey, type Mark, type Series, stepFor } from "@/lib/series";
+import { Legend } from "@/pages/overview/Legend";
 import type { Palette } from "@/theme/tokens";
 import { TimeChart } from "@/ui/chart/TimeChart";
 import { ErrorState, SkeletonRows } from "@/ui/States";
@@ -86,17 +87,20 @@ export function Course({ incident }: { incident: Incident }) {
       ) : !answer.data ? (
         <ErrorState error={answer.error} what="the runs of that time" onRetry={() => void answer.refetch()} />
       ) : (
-        <TimeChart
-          label="Runs by outcome around the incident"
-          time={time}
-          series={series}
-          kind="bars"
-          format={compact}
-          colour={colour}
-          marks={marks}
-          height={170}
-          onPoint={open}
-        />
+        <>
+          <TimeChart
+            label="Runs by outcome around the incident"
+            time={time}
+            series={series}
+            kind="bars"
+            format={compact}
+            colour={colour}
+            marks={marks}
+            height={170}
+            onPoint={open}
+          />
+          <Legend series={series} colour={colour} />
+        </>
       )}
     </section>
   );
