@@ -55,30 +55,32 @@ export function HelpModal({ opened, onClose }: { opened: boolean; onClose: () =>
       opened={opened}
       onClose={onClose}
       title="Keyboard, time zone, numbers"
-      size="lg"
+      size={660}
       centered
       closeButtonProps={{ "aria-label": "Close" }}
     >
-      <div className={classes.groups}>
-        {[PAGES, ...KEYS].map((group) => (
-          <section key={group.name}>
-            <h3>{group.name}</h3>
-            <dl>
-              {group.keys.map(([keys, what]) => (
-                <div key={what}>
-                  <dt>
-                    {keys.map((key) => (
-                      <kbd key={key}>{key}</kbd>
-                    ))}
-                  </dt>
-                  <dd>{what}</dd>
-                </div>
-              ))}
-            </dl>
-          </section>
-        ))}
+      <div className={classes.help}>
+        <div className={classes.groups}>
+          {[PAGES, ...KEYS].map((group) => (
+            <section key={group.name}>
+              <h3>{group.name}</h3>
+              <dl>
+                {group.keys.map(([keys, what]) => (
+                  <div key={what}>
+                    <dt>
+                      {keys.map((key) => (
+                        <kbd key={key}>{key}</kbd>
+                      ))}
+                    </dt>
+                    <dd>{what}</dd>
+                  </div>
+                ))}
+              </dl>
+            </section>
+          ))}
+        </div>
+        <Writing />
       </div>
-      <Writing />
     </Modal>
   );
 }

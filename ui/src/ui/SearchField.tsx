@@ -51,7 +51,9 @@ export function SearchField({ label, placeholder, q = "", onSearch, size, classN
             }}
           />
         ) : (
-          <kbd aria-hidden>/</kbd>
+          <kbd aria-hidden className="forKeys">
+            /
+          </kbd>
         )
       }
       value={text}
