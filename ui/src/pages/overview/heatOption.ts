@@ -43,7 +43,7 @@ export function heatOption({ heat, lines, before, marks, time, spec, palette }: 
   });
   return {
     animation: false,
-    grid: { left: 4, right: 18, top: 12, bottom: 2, outerBoundsMode: "same", outerBoundsContain: "axisLabel" },
+    grid: { left: 4, right: 6, top: 12, bottom: 2, outerBoundsMode: "same", outerBoundsContain: "axisLabel" },
     tooltip: {
       trigger: "axis",
       confine: true,

@@ -42,7 +42,7 @@ export function PlainChart({ label, labels, series, places, kind, format, height
           : { hideOverlap: true, width: 110 };
       chart.setOption({
         animation: false,
-        grid: { left: 4, right: 18, top: 12, bottom: 2, outerBoundsMode: "same", outerBoundsContain: "axisLabel" },
+        grid: { left: 4, right: 6, top: 12, bottom: 2, outerBoundsMode: "same", outerBoundsContain: "axisLabel" },
         tooltip: {
           trigger: "axis",
           confine: true,

@@ -141,7 +141,7 @@ export function timeOption(props: TimeChartProps, palette: Palette): Option {
   const floor = most === undefined ? undefined : lowest(series, threshold?.value ?? most, most);
   return {
     animation: false,
-    grid: { left: 4, right: 18, top: 12, bottom: 2, outerBoundsMode: "same", outerBoundsContain: "axisLabel" },
+    grid: { left: 4, right: 6, top: 12, bottom: 2, outerBoundsMode: "same", outerBoundsContain: "axisLabel" },
     tooltip: {
       trigger: "axis",
       confine: true,
