@@ -89,9 +89,12 @@ const theme = createTheme({
     ActionIcon: { defaultProps: { variant: "subtle", color: "gray", size: 28 } },
     TextInput: { defaultProps: { size: "xs" }, styles: { input: { fontSize: 13 } } },
     PasswordInput: { defaultProps: { size: "xs" }, styles: { innerInput: { fontSize: 13 } } },
-    Select: { defaultProps: { size: "xs" } },
-    // In a small field they would be smaller than can be read.
-    InputWrapper: { styles: { label: { fontSize: 12.5 }, description: { fontSize: 12 } } },
+    Select: { defaultProps: { size: "xs" }, styles: { input: { fontSize: 13 }, option: { fontSize: 13 } } },
+    Autocomplete: { styles: { input: { fontSize: 13 }, option: { fontSize: 13 } } },
+    NumberInput: { styles: { input: { fontSize: 13 } } },
+    Checkbox: { styles: { label: { fontSize: 13 } } },
+    // In a small field they would be smaller than can be read, and a label would touch its field.
+    InputWrapper: { styles: { label: { marginBottom: 3, fontSize: 12.5 }, description: { fontSize: 12 } } },
     Button: { defaultProps: { size: "xs" }, styles: { root: { fontSize: 12.5, fontWeight: 530 } } },
   },
 });

@@ -11,7 +11,7 @@ export interface ViewTab {
   tone?: "bad";
 }
 
-/** The view that is open is seen also where not all fit. */
+/** The view that is open is seen also where not all fit, with the beginning of its neighbour (the padding of what scrolls). */
 export const intoView = (tab: HTMLElement | null) => tab?.scrollIntoView({ block: "nearest", inline: "nearest" });
 
 export function ViewTabs({ label, tabs }: { label: string; tabs: ViewTab[] }) {

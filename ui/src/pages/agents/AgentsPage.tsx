@@ -82,8 +82,9 @@ export function AgentsPage() {
           title="No agent in this time"
           action={<Link to="/connect">Send traces</Link>}
         >
-          Agents are found by themselves: whatever a step calls its agent (gen_ai.agent.name and its kin) is one, from
-          the moment its first run has settled.
+          Agents are found by themselves: whatever a step calls its agent (
+          <code className="mono">gen_ai.agent.name</code> and its kin) is one, from the moment its first run has
+          settled.
         </Empty>
       ) : (
         <Grid>

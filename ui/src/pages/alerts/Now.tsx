@@ -180,7 +180,8 @@ function Quiet() {
   const rules = asked.data;
   const values = useQuery(ruleValuesQuery).data;
   const rows = ruleRows(rules?.groups ?? [], values?.rules);
-  const nearest = rows.filter((row) => row.distance?.nearest?.of_threshold != null).slice(0, 3);
+  // What is at nothing is not near anything.
+  const nearest = rows.filter((row) => (row.distance?.nearest?.of_threshold ?? 0) > 0).slice(0, 3);
   const last = rules?.groups.map((group) => group.evaluated_at ?? "").sort()[0];
   return (
     <Empty
