@@ -2,7 +2,7 @@
 import { absolute, bytes, clock, count, dated, duration } from "@/lib/format";
 import { inZone } from "@/lib/locale";
 import { type Buckets, type Mark, marksIn, type Series } from "@/lib/series";
-import type { Palette } from "@/theme/tokens";
+import { FONT, type Palette } from "@/theme/tokens";
 import type { Option } from "./engine";
 import type { TimeChartProps } from "./TimeChart";
 
@@ -136,7 +136,7 @@ export function timeOption(props: TimeChartProps, palette: Palette): Option {
     return now ? colour(now, at) : kind === "bars" ? palette.text : colour(each, at);
   };
   const times = timeAxis(time);
-  const text = { color: palette.faint, fontSize: 11, fontFamily: "inherit" };
+  const text = { color: palette.faint, fontSize: 11, fontFamily: FONT };
   const counted = most === undefined && !logarithmic ? valueAxis(props) : undefined;
   const floor = most === undefined ? undefined : lowest(series, threshold?.value ?? most, most);
   return {
@@ -152,7 +152,7 @@ export function timeOption(props: TimeChartProps, palette: Palette): Option {
       },
       backgroundColor: palette.raised,
       borderColor: palette.borderStrong,
-      textStyle: { color: palette.text, fontSize: 12, fontFamily: "inherit" },
+      textStyle: { color: palette.text, fontSize: 12, fontFamily: FONT },
       order: "valueDesc",
       formatter: (shown: unknown) => tooltip(shown as Hovered[], props),
     },
@@ -222,6 +222,7 @@ export function timeOption(props: TimeChartProps, palette: Palette): Option {
                 label: {
                   color: palette.warn,
                   fontSize: 10.5,
+                  fontFamily: FONT,
                   position: "insideStartTop",
                   formatter: threshold.name,
                   // Lines and marks run through it.
