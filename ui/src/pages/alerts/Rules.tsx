@@ -1,6 +1,5 @@
 /** Every alert rule: its state, what it looks at now, and how near that is to its threshold. */
-import { TextInput } from "@mantine/core";
-import { IconChevronRight, IconSearch } from "@tabler/icons-react";
+import { IconChevronRight } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { type RefObject, useEffect, useRef } from "react";
 import { rulesQuery, ruleValuesQuery } from "@/api/alerting";
@@ -19,9 +18,9 @@ import { signOf } from "@/lib/backtest";
 import { count } from "@/lib/format";
 import { readsAs } from "@/lib/unit";
 import { Empty, ErrorState, SkeletonRows } from "@/ui/States";
-import { useKeys } from "@/ui/useKeys";
 import classes from "./Alerts.module.css";
 import type { ViewProps } from "./AlertsPage";
+import { FilterField } from "./FilterField";
 import { RuleDetail } from "./RuleDetail";
 import own from "./Rules.module.css";
 import { Severity } from "./Severity";
@@ -29,8 +28,6 @@ import { Severity } from "./Severity";
 export function Rules({ search, set }: ViewProps) {
   const rules = useQuery(rulesQuery);
   const values = useQuery(ruleValuesQuery);
-  const field = useRef<HTMLInputElement>(null);
-  useKeys({ "/": () => field.current?.focus() });
   // A link to a rule shows it, however far down it stands; the distances decide where that is.
   const shown = useRef<HTMLLIElement>(null);
   // biome-ignore lint/correctness/useExhaustiveDependencies: once the rows are there, and once they are in order
@@ -46,14 +43,7 @@ export function Rules({ search, set }: ViewProps) {
   return (
     <div className={classes.body}>
       <div className={classes.filter}>
-        <TextInput
-          ref={field}
-          aria-label="Filter rules"
-          placeholder="Rule, file  ( / )"
-          leftSection={<IconSearch size={14} stroke={1.8} aria-hidden />}
-          value={search.q ?? ""}
-          onChange={(event) => set({ q: event.currentTarget.value || undefined })}
-        />
+        <FilterField label="Filter rules" placeholder="Rule, file" search={search} set={set} />
         <span className="muted tnum">
           {count(rows.length)} of {count(all.length)} rules, {count(firing)} firing
         </span>
