@@ -9,7 +9,7 @@ import {
   MantineProvider,
 } from "@mantine/core";
 import type { ReactNode } from "react";
-import { cssVariables, day, night, type Palette } from "./tokens";
+import { cssVariables, day, FONT, night, type Palette } from "./tokens";
 
 /** Ten steps of the accent for Mantine's own use; index 5 is what filled controls take. */
 const tawny: MantineColorsTuple = [
@@ -58,7 +58,7 @@ const theme = createTheme({
   primaryShade: { dark: 5, light: 6 },
   colors: { tawny, dark, gray },
   autoContrast: true,
-  fontFamily: "'Inter Variable', system-ui, -apple-system, 'Segoe UI', sans-serif",
+  fontFamily: FONT,
   fontFamilyMonospace: "'JetBrains Mono Variable', ui-monospace, 'SF Mono', Menlo, monospace",
   defaultRadius: 6,
   cursorType: "pointer",

@@ -73,7 +73,14 @@ export function LogsPage() {
     <div className={classes.page}>
       <PageHeader
         title="Logs"
-        note={counts.data ? `${count(counts.data.total)} ${counts.data.total === 1 ? "record" : "records"}` : undefined}
+        note={
+          counts.data && (
+            <>
+              {count(counts.data.total)}
+              <span className={classes.unit}> {counts.data.total === 1 ? "record" : "records"}</span>
+            </>
+          )
+        }
       >
         <Button
           variant="default"
