@@ -55,7 +55,14 @@ export function Many({ ids, order, onOrder }: Props) {
       cell: (run) => (
         <span style={{ display: "flex", gap: 8, alignItems: "center", minWidth: 0 }}>
           <StatusMark status={run.status} />
-          <Link to="/runs/$traceId" params={{ traceId: run.trace_id }} className="cut" title={run.input_preview ?? ""}>
+          <Link
+            to="/runs/$traceId"
+            params={{ traceId: run.trace_id }}
+            className="cut"
+            // The name tells runs apart sooner than what was asked.
+            style={{ flex: "none", maxWidth: "60%" }}
+            title={run.input_preview ?? ""}
+          >
             {run.agent ?? run.name}
           </Link>
           <span className="faint cut">{run.input_preview}</span>
