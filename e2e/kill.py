@@ -476,10 +476,9 @@ def scopes(raw, outer, inner):
 
 def filesystem(path):
     """Type of the file system a path is on, and the device."""
-    done = subprocess.run(["stat", "-f", "-c", "%T", path], capture_output=True, text=True)
-    place = subprocess.run(["df", "--output=source", path], capture_output=True, text=True)
-    device = place.stdout.split()[-1:] or ["?"]
-    return f"{done.stdout.strip() or 'unknown'} on {device[0]}"
+    done = subprocess.run(["df", "--output=fstype,source", path], capture_output=True, text=True)
+    kind, device = (done.stdout.split()[-2:] + ["?", "?"])[:2] if done.returncode == 0 else ("unknown", "?")
+    return f"{kind} on {device}"
 
 
 def main():

@@ -14,6 +14,8 @@ const BATCH = 4000;
 /** Times a measurement is repeated; the median is told. */
 const TIMES = Number(process.env.BENCH_TIMES ?? 5);
 const LIVE_MINUTES = Number(process.env.BENCH_LIVE_MINUTES ?? 5);
+/** Agents that are at work while pages are watched. */
+const LIVE_AGENTS = 20;
 
 let browser: Awaited<ReturnType<typeof launch>>;
 
@@ -365,7 +367,7 @@ test(
       while (Date.now() < until) {
         await sendSpans(
           { trace: newTraceId(), start: Date.now() - 2000, service: "live" },
-          supportRun(`live${sent}`, "live"),
+          supportRun(`live${sent % LIVE_AGENTS}`, "live"),
         );
         sent += 1;
         await new Promise((done) => setTimeout(done, 500));

@@ -61,6 +61,8 @@ export function withBrowser() {
       expect(heard).toEqual([]);
       return result;
     } finally {
+      // A file that is still on the way when the page closes is nobody's fault.
+      await opened.unrouteAll({ behavior: "ignoreErrors" });
       await opened.close();
     }
   };

@@ -126,7 +126,7 @@ test("a row of the checklist beyond its bound says what it is of, how much it is
     await page.goBack();
     await page.setViewportSize({ width: 390, height: 844 });
     await until(
-      // What it is of has no column there.
+      // What it is of has no column there: it stands below the name.
       async () => (await shown.getByRole("cell").allInnerTexts())[0],
       (text) => /^\d.* %\s+7 d /.test(text ?? ""),
       "what it was before, below what it is",

@@ -46,9 +46,9 @@ test("a service in good health is told so", async () => {
   );
   expect(answer?.findings.filter(({ severity }) => severity !== "info") ?? []).toEqual([]);
   await visit("/doctor?of=nobody-at-all", async (page) => {
-    await page.getByText("No span arrived in this time").waitFor();
+    await page.getByText("No span of nobody-at-all arrived in this time").waitFor();
     await page.getByRole("link", { name: "How to send traces" }).click();
-    await page.getByRole("heading", { name: "Send a trace" }).waitFor();
+    await page.getByRole("heading", { name: "Send traces" }).waitFor();
   });
 });
 

@@ -3,7 +3,7 @@ import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { axe, until, withBrowser } from "./browser";
+import { axe, NARROW, until, WIDE, withBrowser } from "./browser";
 import { type Own, PROGRAM, pagesUnderTest, startOwn } from "./own";
 
 const visit = withBrowser();
@@ -41,6 +41,16 @@ test.skipIf(!PROGRAM)("an empty server says how to send a trace, waits, and says
       );
     }
     expect(await axe(page)).toEqual([]);
+    // The window itself does not scroll: what hangs out of it is out of reach.
+    for (const size of [NARROW, WIDE]) {
+      await page.setViewportSize(size);
+      const { scrollWidth, scrollHeight } = await page.evaluate(() => ({
+        scrollWidth: document.documentElement.scrollWidth,
+        scrollHeight: document.documentElement.scrollHeight,
+      }));
+      expect(scrollWidth, `${size.width} wide`).toBeLessThanOrEqual(size.width);
+      expect(scrollHeight, `${size.width} wide`).toBeLessThanOrEqual(size.height);
+    }
     await page.getByText("Waiting for a trace").waitFor();
     const command = (await page.locator("[data-snippet=curl]").textContent())!;
     await promisify(execFile)("bash", ["-c", command]);

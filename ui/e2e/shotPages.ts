@@ -1,6 +1,7 @@
 /** Which pages `shots.ts` takes pictures of: every route, in every view, of whatever the server under test has. */
 import type { Page } from "playwright-core";
 import type { Run, RunAnswer, RunsAnswer } from "@/api/types";
+import { SECTIONS } from "@/lib/settings";
 import { ask } from "./browser";
 
 export interface Shot {
@@ -116,10 +117,14 @@ export async function shotPages(): Promise<Shot[]> {
     { name: "doctor", path: "/doctor?from=7d" },
     { name: "doctor-empty", path: "/doctor?of=nobody" },
     { name: "status", path: "/status" },
-    ...["keys", "people", "projects", "retention", "content", "prices", "receivers"].map((section) => ({
-      name: `settings-${section}`,
-      path: `/settings/${section}`,
-    })),
+    {
+      name: "status-store",
+      path: "/status",
+      act: (page) =>
+        page.getByRole("heading", { name: "Store", exact: true }).evaluate((store) => store.scrollIntoView()),
+    },
+    ...SECTIONS.map(([section]) => ({ name: `settings-${section}`, path: `/settings/${section}` })),
+    { name: "settings-audit-agents", path: "/settings/audit?of=agents" },
     { name: "connect", path: "/connect" },
     { name: "connect-framework", path: "/connect?framework=claude-code" },
     { name: "palette", path: "/overview?from=3h", act: press("Control+k") },

@@ -149,6 +149,13 @@ pub struct Run {
     pub provisional: bool,
 }
 
+impl Run {
+    /// The name it goes by among agents: its top agent, else its service.
+    pub fn agent_or_service(&self) -> Option<&str> {
+        self.agent.as_deref().or(self.service.as_deref())
+    }
+}
+
 /// What resolving a run adds to one of its spans.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ResolvedStep {

@@ -2,10 +2,12 @@
 //!
 //! Sources: Prometheus' *Exposition formats* (text 0.0.4) and OpenMetrics 1.0 (exemplars, `# UNIT`, `# EOF`).
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
+use std::sync::Arc;
 
 use promql::{Labels, METRIC_NAME, STALE_NAN_BITS};
 
+use crate::texts::Texts;
 use crate::write::{Batch, Exemplar, Metadata, MetricType, Write};
 
 /// A line that cannot be read.
@@ -18,21 +20,26 @@ pub struct ParseError {
     pub problem: &'static str,
 }
 
-/// One page scraped again and again: knows which series there were the last time.
+/// One page scraped again and again: knows which series there were the last time, and their exemplars. A page of 200,000 series
+/// is little else than labels, so those of the last time are used again.
 #[derive(Debug, Default)]
 pub struct Scraper {
-    last: HashSet<Labels>,
+    last: HashMap<Labels, Option<Told>>,
     last_time: Option<i64>,
+    texts: Texts,
 }
+
+/// What an exemplar said: the bits of its value, and when.
+type Told = (u64, i64);
 
 impl Scraper {
     /// The samples of a page scraped at `time` (milliseconds). Series carry `target`'s labels where they have none of the name. Series that are gone
-    /// get the stale marker; counters that are new since the last scrape began with zero then.
+    /// get the stale marker; counters that are new since the last scrape began with zero then. Exemplars are only those that are new.
     ///
     /// # Errors
     /// For a line that cannot be read; nothing of the page counts then.
     pub fn scrape(&mut self, page: &str, target: &[(&str, &str)], time: i64) -> Result<Batch, ParseError> {
-        let mut batch = parse(page, target, time)?;
+        let mut batch = self.parse(page, target, time)?;
         let kinds: HashMap<&str, MetricType> =
             batch.metadata.iter().map(|(name, metadata)| (name.as_str(), metadata.kind)).collect();
         let counts = |labels: &Labels| {
@@ -45,50 +52,98 @@ impl Scraper {
         };
         if let Some(before) = self.last_time {
             for write in &mut batch.writes {
-                if !self.last.contains(&write.labels) && counts(&write.labels) {
+                if !self.last.contains_key(&write.labels) && counts(&write.labels) {
                     write.start = Some(before);
                 }
             }
         }
-        let now: HashSet<Labels> = batch.writes.iter().map(|write| write.labels.clone()).collect();
-        let gone = self.last.difference(&now).cloned();
+        let mut now: HashMap<Labels, Option<Told>> =
+            batch.writes.iter().map(|write| (write.labels.clone(), None)).collect();
+        batch.exemplars.retain(|exemplar| {
+            let told = Some((exemplar.value.to_bits(), exemplar.time));
+            if let Some(of) = now.get_mut(&exemplar.series) {
+                *of = told;
+            }
+            self.last.get(&exemplar.series) != Some(&told)
+        });
+        let gone = self.last.keys().filter(|labels| !now.contains_key(labels)).cloned();
         batch.writes.extend(gone.map(|labels| Write::float(labels, time, f64::from_bits(STALE_NAN_BITS))));
         self.last = now;
         self.last_time = Some(time);
+        self.texts.forget_unused();
         Ok(batch)
+    }
+
+    /// Reads a page. Samples without a time are of `time` (milliseconds).
+    fn parse(&mut self, page: &str, target: &[(&str, &str)], time: i64) -> Result<Batch, ParseError> {
+        let mut batch = Batch::default();
+        let target: Vec<Pair> =
+            target.iter().map(|(name, value)| (self.texts.of(name), self.texts.of(value))).collect();
+        let mut families: HashMap<String, Metadata> = HashMap::new();
+        for (number, line) in page.lines().enumerate() {
+            let line = line.trim();
+            let read = match line.strip_prefix('#') {
+                Some(comment) => {
+                    describe(comment.trim_start(), &mut families);
+                    Ok(())
+                }
+                None if line.is_empty() => Ok(()),
+                None => self.sample(line, &target, time, &mut batch),
+            };
+            read.map_err(|problem| ParseError { line: number + 1, problem })?;
+        }
+        // OpenMetrics names a counter's family without the suffix that its samples have, and ends with `# EOF`.
+        let open_metrics = page.trim_end().ends_with("# EOF");
+        let named = |(name, family): (String, Metadata)| {
+            let bare = open_metrics && family.kind == MetricType::Counter && !name.ends_with("_total");
+            (if bare { name + "_total" } else { name }, family)
+        };
+        let mut families: Vec<(String, Metadata)> = families.into_iter().map(named).collect();
+        families.sort_by(|a, b| a.0.cmp(&b.0));
+        batch.metadata = families;
+        Ok(batch)
+    }
+
+    fn sample(&mut self, line: &str, target: &[Pair], time: i64, batch: &mut Batch) -> Result<(), &'static str> {
+        let end = line.find(|c: char| c == '{' || c.is_whitespace()).ok_or("a sample has no value")?;
+        let (name, mut rest) = line.split_at(end);
+        let mut pairs = vec![(self.texts.of(METRIC_NAME), self.texts.of(name))];
+        if rest.starts_with('{') {
+            rest = labels(rest, &mut self.texts, &mut pairs)?;
+        }
+        let (number, exemplar) = match rest.split_once('#') {
+            Some((number, exemplar)) => (number, Some(exemplar.trim())),
+            None => (rest, None),
+        };
+        let mut parts = number.split_whitespace();
+        let value = parse_value(parts.next().ok_or("a sample has no value")?)?;
+        let at = match parts.next() {
+            Some(text) => millis(text)?,
+            None => time,
+        };
+        let own = target.iter().filter(|(name, _)| !pairs.iter().any(|(known, _)| known == name));
+        let own: Vec<Pair> = own.cloned().collect();
+        pairs.extend(own);
+        let series = Labels::new(pairs);
+        let series = self.last.get_key_value(&series).map_or(series, |(known, _)| known.clone());
+        if let Some(exemplar) = exemplar {
+            let mut pairs = Vec::new();
+            let rest = labels(exemplar, &mut self.texts, &mut pairs)?;
+            let mut parts = rest.split_whitespace();
+            let value = parse_value(parts.next().ok_or("an exemplar has no value")?)?;
+            let at = match parts.next() {
+                Some(seconds) => (seconds.parse::<f64>().map_err(|_| "an exemplar's time is no number")? * 1e3) as i64,
+                None => at,
+            };
+            batch.exemplars.push(Exemplar { series: series.clone(), labels: Labels::new(pairs), value, time: at });
+        }
+        batch.writes.push(Write::float(series, at, value));
+        Ok(())
     }
 }
 
-/// Reads a page. Samples without a time are of `time` (milliseconds).
-///
-/// # Errors
-/// For a line that cannot be read.
-pub fn parse(page: &str, target: &[(&str, &str)], time: i64) -> Result<Batch, ParseError> {
-    let mut batch = Batch::default();
-    let mut families: HashMap<String, Metadata> = HashMap::new();
-    for (number, line) in page.lines().enumerate() {
-        let line = line.trim();
-        let read = match line.strip_prefix('#') {
-            Some(comment) => {
-                describe(comment.trim_start(), &mut families);
-                Ok(())
-            }
-            None if line.is_empty() => Ok(()),
-            None => sample(line, target, time, &mut batch),
-        };
-        read.map_err(|problem| ParseError { line: number + 1, problem })?;
-    }
-    // OpenMetrics names a counter's family without the suffix that its samples have, and ends with `# EOF`.
-    let open_metrics = page.trim_end().ends_with("# EOF");
-    let named = |(name, family): (String, Metadata)| {
-        let bare = open_metrics && family.kind == MetricType::Counter && !name.ends_with("_total");
-        (if bare { name + "_total" } else { name }, family)
-    };
-    let mut families: Vec<(String, Metadata)> = families.into_iter().map(named).collect();
-    families.sort_by(|a, b| a.0.cmp(&b.0));
-    batch.metadata = families;
-    Ok(batch)
-}
+/// A label's name and value.
+type Pair = (Arc<str>, Arc<str>);
 
 /// `HELP name text`, `TYPE name type`, `UNIT name unit`; other comments are comments.
 fn describe(comment: &str, families: &mut HashMap<String, Metadata>) {
@@ -106,53 +161,16 @@ fn describe(comment: &str, families: &mut HashMap<String, Metadata>) {
     }
 }
 
-fn sample(line: &str, target: &[(&str, &str)], time: i64, batch: &mut Batch) -> Result<(), &'static str> {
-    let end = line.find(|c: char| c == '{' || c.is_whitespace()).ok_or("a sample has no value")?;
-    let (name, mut rest) = line.split_at(end);
-    let mut pairs = vec![(METRIC_NAME.to_owned(), name.to_owned())];
-    if rest.starts_with('{') {
-        rest = labels(rest, &mut pairs)?;
-    }
-    let (number, exemplar) = match rest.split_once('#') {
-        Some((number, exemplar)) => (number, Some(exemplar.trim())),
-        None => (rest, None),
-    };
-    let mut parts = number.split_whitespace();
-    let value = parse_value(parts.next().ok_or("a sample has no value")?)?;
-    let at = match parts.next() {
-        Some(text) => millis(text)?,
-        None => time,
-    };
-    for (name, value) in target {
-        if !pairs.iter().any(|(known, _)| known == name) {
-            pairs.push(((*name).to_owned(), (*value).to_owned()));
-        }
-    }
-    let series = Labels::new(pairs);
-    if let Some(exemplar) = exemplar {
-        let mut pairs = Vec::new();
-        let rest = labels(exemplar, &mut pairs)?;
-        let mut parts = rest.split_whitespace();
-        let value = parse_value(parts.next().ok_or("an exemplar has no value")?)?;
-        let at = match parts.next() {
-            Some(seconds) => (seconds.parse::<f64>().map_err(|_| "an exemplar's time is no number")? * 1e3) as i64,
-            None => at,
-        };
-        batch.exemplars.push(Exemplar { series: series.clone(), labels: Labels::new(pairs), value, time: at });
-    }
-    batch.writes.push(Write::float(series, at, value));
-    Ok(())
-}
-
 /// `{name="value",…}` with escapes; gives what follows.
-fn labels<'t>(text: &'t str, pairs: &mut Vec<(String, String)>) -> Result<&'t str, &'static str> {
+fn labels<'t>(text: &'t str, texts: &mut Texts, pairs: &mut Vec<Pair>) -> Result<&'t str, &'static str> {
     let mut rest = text.strip_prefix('{').ok_or("labels begin with {")?.trim_start();
+    let mut value = String::new();
     loop {
         if let Some(after) = rest.strip_prefix('}') {
             return Ok(after);
         }
         let (name, after) = rest.split_once('=').ok_or("a label has no value")?;
-        let mut value = String::new();
+        value.clear();
         let mut characters = after.trim_start().strip_prefix('"').ok_or("a label's value has no quotes")?.chars();
         loop {
             match characters.next().ok_or("a label's value does not end")? {
@@ -165,7 +183,7 @@ fn labels<'t>(text: &'t str, pairs: &mut Vec<(String, String)>) -> Result<&'t st
                 other => value.push(other),
             }
         }
-        pairs.push((name.trim().to_owned(), value));
+        pairs.push((texts.of(name.trim()), texts.of(&value)));
         rest = characters.as_str().trim_start();
         rest = rest.strip_prefix(',').unwrap_or(rest).trim_start();
     }
@@ -205,7 +223,7 @@ mod tests {
 
     #[test]
     fn a_page_is_read_with_types_escapes_times_and_exemplars() {
-        let batch = parse(PAGE, &[("job", "t")], 9).unwrap();
+        let batch = Scraper::default().parse(PAGE, &[("job", "t")], 9).unwrap();
         let shown: Vec<String> =
             batch.writes.iter().map(|it| format!("{} {} {}", it.labels, value(it), it.time)).collect();
         assert_eq!(
@@ -225,14 +243,33 @@ mod tests {
 
     #[test]
     fn a_counter_of_openmetrics_goes_by_the_name_of_its_samples() {
-        let batch = parse("# TYPE a counter\na_total 1\n# EOF\n", &[], 1).unwrap();
+        let batch = Scraper::default().parse("# TYPE a counter\na_total 1\n# EOF\n", &[], 1).unwrap();
         assert_eq!(batch.metadata[0].0, "a_total");
     }
 
     #[test]
     fn a_bad_line_is_named() {
-        assert_eq!(parse("a 1\nb{x=\"y} 1", &[], 0).unwrap_err().to_string(), "line 2: a label's value does not end");
-        assert_eq!(parse("a one", &[], 0).unwrap_err().to_string(), "line 1: a value is no number");
+        let refused = |page: &str| Scraper::default().scrape(page, &[], 0).unwrap_err().to_string();
+        assert_eq!(refused("a 1\nb{x=\"y} 1"), "line 2: a label's value does not end");
+        assert_eq!(refused("a one"), "line 1: a value is no number");
+    }
+
+    #[test]
+    fn an_exemplar_is_told_once_however_often_it_is_on_the_page() {
+        let mut scraper = Scraper::default();
+        let mut told = |changed: usize, time| {
+            let of = |series| {
+                let seconds = if series == changed { 9 } else { 1 };
+                format!("a_total{{x=\"{series}\"}} 1 # {{trace_id=\"ab\"}} 0.5 {seconds}\n")
+            };
+            // More of them than a database compares a new one with.
+            let page: String = (0..2_000).map(of).collect();
+            let exemplars = scraper.scrape(&page, &[], time).unwrap().exemplars;
+            exemplars.iter().map(|it| (it.series.get("x").to_owned(), it.time)).collect::<Vec<_>>()
+        };
+        assert_eq!(told(usize::MAX, 1).len(), 2_000);
+        assert_eq!(told(7, 2), [("7".to_owned(), 9_000)]);
+        assert_eq!(told(7, 3), []);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The head: the last hours of every series, compressed, with an index of their labels.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use promql::{Label, Labels, MatchOp, Matcher};
@@ -8,6 +8,7 @@ use promql::{Label, Labels, MatchOp, Matcher};
 use crate::chunk::Chunk;
 use crate::found::Found;
 use crate::memory::Memory;
+use crate::texts::Texts;
 use crate::write::{Mode, Refused, SampleValue, Write};
 
 /// Labels a series may have.
@@ -44,8 +45,7 @@ pub struct Head {
     free: Vec<u32>,
     by_labels: HashMap<Labels, u32>,
     postings: HashMap<Arc<str>, HashMap<Arc<str>, Vec<u32>>>,
-    /// Each text once.
-    texts: HashSet<Arc<str>>,
+    texts: Texts,
 }
 
 impl Head {
@@ -58,7 +58,7 @@ impl Head {
             free: Vec::new(),
             by_labels: HashMap::new(),
             postings: HashMap::new(),
-            texts: HashSet::new(),
+            texts: Texts::default(),
         }
     }
 
@@ -140,14 +140,7 @@ impl Head {
             return Err(Refused::TooManySeries);
         }
         let texts = &mut self.texts;
-        let mut shared = |text: &Arc<str>| match texts.get(text) {
-            Some(known) => Arc::clone(known),
-            None => {
-                texts.insert(Arc::clone(text));
-                Arc::clone(text)
-            }
-        };
-        let labels = Labels::new(labels.iter().map(|label| (shared(&label.name), shared(&label.value))));
+        let labels = Labels::new(labels.iter().map(|label| (texts.of(&label.name), texts.of(&label.value))));
         let id = self.free.pop().unwrap_or_else(|| {
             self.series.push(None);
             self.series.len() as u32 - 1
@@ -249,14 +242,10 @@ impl Head {
             }
         }
         self.postings.clear();
-        self.texts.clear();
+        self.texts.forget_unused();
         for (id, memory) in self.series.iter().enumerate() {
             let Some(memory) = memory else { continue };
             index(&mut self.postings, &memory.labels, id as u32);
-            for label in memory.labels.iter() {
-                self.texts.insert(Arc::clone(&label.name));
-                self.texts.insert(Arc::clone(&label.value));
-            }
         }
     }
 

@@ -17,6 +17,7 @@ mod log;
 mod memory;
 pub mod names;
 pub mod otel;
+mod texts;
 mod thin;
 mod varint;
 mod write;

@@ -1,8 +1,9 @@
-//! The log: what was written since the last checkpoint, record by record. Pure; `disk` reads and writes the bytes.
+//! The log: what was written since the last checkpoint, record by record. `disk` opens, reads and writes the files.
 //!
 //! The format is described in `docs/formats/series.md`.
 
 use std::collections::{HashMap, HashSet};
+use std::io::{self, Read};
 
 use promql::Labels;
 
@@ -156,25 +157,35 @@ fn record(payload: &[u8]) -> Option<Record> {
     }
 }
 
-/// Hands over the records of a file (magic included) up to the first that is cut off or damaged; gives the bytes that are good.
-pub(crate) fn read(file: &[u8], mut take: impl FnMut(Record)) -> usize {
-    let Some(mut rest) = file.strip_prefix(MAGIC) else { return 0 };
-    let mut good = MAGIC.len();
-    while let Some((head, after)) = rest.split_first_chunk::<8>() {
-        let [a, b, c, d, e, f, g, h] = *head;
+/// Hands over the records of a file (magic included) up to the first that is cut off or damaged; gives the bytes that are good. One
+/// record is in memory at a time: a log of two hours with many series is larger than all else a start needs.
+pub(crate) fn read(mut file: impl Read, mut take: impl FnMut(Record)) -> io::Result<u64> {
+    let mut bytes = Vec::new();
+    if !filled(&mut file, MAGIC.len(), &mut bytes)? || bytes != MAGIC {
+        return Ok(0);
+    }
+    let mut good = MAGIC.len() as u64;
+    while filled(&mut file, 8, &mut bytes)?
+        && let Some(&[a, b, c, d, e, f, g, h]) = bytes.first_chunk::<8>()
+    {
         let length = u32::from_le_bytes([a, b, c, d]) as usize;
-        let Some((payload, after)) = after.split_at_checked(length).filter(|_| length <= RECORD_BYTES_MAX) else {
-            break;
-        };
-        if crc32fast::hash(payload) != u32::from_le_bytes([e, f, g, h]) {
+        if length > RECORD_BYTES_MAX
+            || !filled(&mut file, length, &mut bytes)?
+            || crc32fast::hash(&bytes) != u32::from_le_bytes([e, f, g, h])
+        {
             break;
         }
-        let Some(record) = record(payload) else { break };
+        let Some(record) = record(&bytes) else { break };
         take(record);
-        good += 8 + length;
-        rest = after;
+        good += 8 + length as u64;
     }
-    good
+    Ok(good)
+}
+
+/// Reads so many bytes; says whether there were as many.
+fn filled(file: &mut impl Read, length: usize, bytes: &mut Vec<u8>) -> io::Result<bool> {
+    bytes.clear();
+    Ok(file.take(length as u64).read_to_end(bytes)? == length)
 }
 
 /// Whether a whole record stands somewhere behind the first of these bytes, which are no valid record: then they are damaged, and
@@ -216,7 +227,7 @@ mod tests {
         file.extend(metadata([(&metric.0, &metric.1)].into_iter()));
         file.extend(exemplars([&exemplar].into_iter()));
         let mut found = Vec::new();
-        assert_eq!(read(&file, |record| found.push(record)), file.len());
+        assert_eq!(read(&*file, |record| found.push(record)).unwrap(), file.len() as u64);
         assert_eq!(
             found,
             [
@@ -228,11 +239,12 @@ mod tests {
         );
         let whole = file.len();
         let mut records = 0;
-        assert!(read(&file[..whole - 1], |_| records += 1) < whole - 1);
+        assert!(read(&file[..whole - 1], |_| records += 1).unwrap() < whole as u64 - 1);
         assert_eq!(records, 3);
         assert!(!goes_on(&file[whole - 3..]), "a torn end");
         file[20] ^= 1;
-        assert_eq!(read(&file, |_| panic!("the first record is damaged")), MAGIC.len());
+        let good = read(&*file, |_| panic!("the first record is damaged")).unwrap();
+        assert_eq!(good, MAGIC.len() as u64);
         assert!(goes_on(&file[MAGIC.len()..]), "damage with records after it");
     }
 }

@@ -93,7 +93,7 @@ impl Metrics {
 
     /// Counts a loop that a detector saw. Kept with the batch.
     pub fn count_loop(&self, run: &Run, detector: &str, now: Timestamp) {
-        let agent = run.agent.as_deref().or(run.service.as_deref()).unwrap_or(UNKNOWN);
+        let agent = run.agent_or_service().unwrap_or(UNKNOWN);
         let workflow = run.workflow.as_deref().unwrap_or(&run.name);
         self.registry().add(&run.tenant, Id::Loops, &[agent, workflow, detector], 1.0, now);
     }

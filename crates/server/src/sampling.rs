@@ -117,7 +117,7 @@ fn has_findings(conn: &Connection, project: &str, trace: TraceId) -> rusqlite::R
 /// Runs of this version of its agent seen before; counts this one where it is `new`.
 fn version_runs(tx: &Transaction<'_>, run: &Run, new: bool) -> rusqlite::Result<Option<u64>> {
     let Some(version) = run.agent_version.as_deref() else { return Ok(None) };
-    let agent = run.agent.as_deref().or(run.service.as_deref()).unwrap_or_default();
+    let agent = run.agent_or_service().unwrap_or_default();
     let key = (&*run.tenant.project, agent, version);
     let before: Option<i64> = tx
         .prepare_cached("SELECT runs FROM sampling_versions WHERE project = ?1 AND agent = ?2 AND version = ?3")?

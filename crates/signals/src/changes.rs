@@ -78,7 +78,7 @@ const PROMPT_CHARS: usize = 20_000;
 
 /// What a run shows of its agents. `content` is asked for the first model call of each agent only.
 pub fn seen<'a>(run: &Run, steps: &[ResolvedStep], content: impl Fn(SpanId) -> Option<&'a Content>) -> Vec<Seen> {
-    let top = run.agent.as_deref().or(run.service.as_deref()).unwrap_or_default();
+    let top = run.agent_or_service().unwrap_or_default();
     // By agent, part, name and value: when first.
     let mut found: BTreeMap<(String, Part, String, String), (Timestamp, String)> = BTreeMap::new();
     let mut add = |agent: &str, part: Part, name: &str, value: &str, detail: String, at: Timestamp| {

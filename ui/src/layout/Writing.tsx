@@ -1,5 +1,6 @@
 /** In which zone times are shown, and how numbers and dates are written: in the help, and in the settings. */
 import { SegmentedControl, Select } from "@mantine/core";
+import { useMediaQuery } from "@mantine/hooks";
 import { useId } from "react";
 import { browserZone } from "@/lib/locale";
 import { type Style, useWriting } from "@/ui/useWriting";
@@ -20,6 +21,8 @@ const ZONES = [
 export function Writing() {
   const id = useId();
   const { zone, setZone, style, setStyle } = useWriting();
+  // Two examples beside each other are wider than a phone.
+  const narrow = useMediaQuery("(max-width: 480px)", undefined, { getInitialValueInEffect: false });
   return (
     <div className={classes.writing}>
       <Select
@@ -37,6 +40,7 @@ export function Writing() {
         <span id={id}>Numbers and dates</span>
         <SegmentedControl
           size="xs"
+          orientation={narrow ? "vertical" : "horizontal"}
           aria-labelledby={id}
           value={style}
           onChange={(value) => setStyle(value as Style)}

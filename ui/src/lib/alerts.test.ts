@@ -20,7 +20,7 @@ import {
   templateText,
   waitingBy,
 } from "./alerts";
-import { ruleYaml, thresholdOf } from "./backtest";
+import { ruleYaml, signOf, thresholdOf } from "./backtest";
 import { mutedBy, readMatchers } from "./matchers";
 
 const alert = (name: string, state: string, labels: Record<string, string> = {}, severity = "warning"): Alert => ({
@@ -187,6 +187,12 @@ test("a rule is written as a file that can be changed and tried", () => {
   );
   expect(thresholdOf("sum(x) > 0.5\nand sum(y) >= 20")).toBe(0.5);
   expect(thresholdOf("a > 2 * b")).toBeUndefined();
+  expect(thresholdOf("a == 1")).toBeUndefined();
+});
+
+test("a threshold is compared as the rule does it: what equals one is not more than one", () => {
+  expect([signOf("max by (x) (a) == 1", 1, false), signOf("a <= 0.9 and b > 5", 0.9, true)]).toEqual(["=", "≤"]);
+  expect([signOf("a > 2 * b", 7, false), signOf("a < b", 7, true)]).toEqual([">", "<"]);
 });
 
 test("where a rule stands is a sentence with units", () => {

@@ -26,8 +26,20 @@ export function ruleYaml(rule: Rule, group: RuleGroup): string {
   return `${lines.join("\n")}\n`;
 }
 
+/** The plain comparisons with a number that end an expression or one of its conditions. */
+const comparisons = (query: string) =>
+  [...query.matchAll(/([<>=!]=|[<>])\s*(-?\d+(?:\.\d+)?(?:e[+-]?\d+)?)(?=\s*$|\s+(?:and|unless|or)\b)/gi)].map(
+    ([, sign = "", number]) => ({ sign, number: Number(number) }),
+  );
+
 /** The number an expression is compared with, where it ends with a plain comparison; undefined where that cannot be told. */
-export function thresholdOf(query: string): number | undefined {
-  const found = [...query.matchAll(/(?:>=?|<=?)\s*(-?\d+(?:\.\d+)?(?:e[+-]?\d+)?)(?=\s*$|\s+(?:and|unless|or)\b)/gi)];
-  return found[0] ? Number(found[0][1]) : undefined;
+export const thresholdOf = (query: string): number | undefined =>
+  comparisons(query).find(({ sign }) => /^[<>]/.test(sign))?.number;
+
+const SIGNS: Record<string, string> = { ">=": "≥", "<=": "≤", "==": "=", "!=": "≠" };
+
+/** How an expression compares with its threshold; where that is not written as a number, by the side it fires on. */
+export function signOf(query: string, threshold: number, below: boolean): string {
+  const sign = comparisons(query).find(({ number }) => number === threshold)?.sign ?? (below ? "<" : ">");
+  return SIGNS[sign] ?? sign;
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { ago, apart, bytes, compact, count, duration, parse, plural, usd } from "./format";
+import { ago, apart, bytes, compact, count, duration, parse, plural, sentence, usd } from "./format";
 
 it("a duration beside its bound does not read like it", () => {
   expect([apart(60_200, 60_000), apart(59_990, 60_000), apart(60_000, 60_000), apart(61_000, 60_000)]).toEqual([
@@ -46,6 +46,12 @@ describe("numbers", () => {
   ])("%d is %s", (value, text) => expect(compact(value)).toBe(text));
 
   it("groups exact counts", () => expect(count(1_234_567)).toBe("1,234,567"));
+  it("lets words that go on after others stand alone", () =>
+    expect(["no run 1: it is no longer kept", "The store did not answer.", ""].map(sentence)).toEqual([
+      "No run 1: it is no longer kept.",
+      "The store did not answer.",
+      "",
+    ]));
   it("names one and many", () => expect([plural(1, "step"), plural(2, "step")]).toEqual(["1 step", "2 steps"]));
   it("scales bytes by 1024", () =>
     expect([bytes(812), bytes(4_404_019), bytes(2 ** 40)]).toEqual(["812 B", "4.2 MiB", "1 TiB"]));

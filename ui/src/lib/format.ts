@@ -147,6 +147,12 @@ export function shortId(id: string): string {
   return id.length > 12 ? id.slice(0, 8) : id;
 }
 
+/** What somebody says, as a sentence that can stand alone: the server's words go on after others. */
+export function sentence(words: string): string {
+  const said = words.trim();
+  return said && said.charAt(0).toUpperCase() + said.slice(1) + (/[.!?…]$/.test(said) ? "" : ".");
+}
+
 /** `1 step`, `3 steps`. */
 export function plural(value: number, one: string, many = `${one}s`): string {
   return `${count(value)} ${value === 1 ? one : many}`;

@@ -17,6 +17,11 @@ describe("a live list", () => {
     expect(ids(mergeHead([page("cd", "1"), page("ef")], page("abcd", "x")))).toEqual(["abcd", "ef"]);
   });
 
+  it("puts a run that was heard of late where it began, not on top", () => {
+    expect(ids(mergeHead([page("bdf", "1")], page("abcde", "x")))).toEqual(["abcdef"]);
+    expect(ids(mergeHead([page("abc", "1")], page("abcd", "x")))).toEqual(["abcd"]);
+  });
+
   it("keeps the cursors of the pages it has", () => {
     expect(mergeHead([page("cd", "1"), page("ef", "2")], page("bcd", "x")).map((each) => each.next)).toEqual([
       "1",

@@ -18,8 +18,23 @@ export function unseen<R extends HasTrace>(pages: readonly ListPage<R>[], head: 
   return head.runs.filter((run) => !known.has(run.trace_id));
 }
 
+/** Known rows in their order, with the fresh ones of `head` where the server has them: a run that is heard of late did not begin last. */
+function among<R extends HasTrace>(known: readonly R[], fresh: readonly R[], head: readonly R[]): R[] {
+  const out = [...known];
+  const isFresh = new Set(fresh.map((run) => run.trace_id));
+  const listed = new Set(head.map((run) => run.trace_id));
+  let at = out.findLastIndex((run) => listed.has(run.trace_id)) + 1;
+  // From below: a fresh row goes before the known one that follows it.
+  for (const run of head.toReversed()) {
+    const here = out.findIndex((each) => each.trace_id === run.trace_id);
+    if (isFresh.has(run.trace_id)) out.splice(at, 0, run);
+    else if (here >= 0) at = here;
+  }
+  return out;
+}
+
 /**
- * Pages with `head` on top. Known runs are brought up to date where they stand. Where `head` no longer touches what was
+ * Pages with what is new in `head`. Known runs are brought up to date where they stand. Where `head` no longer touches what was
  * known, or too many rows have gathered, the list starts over from `head`, so that there is no gap and no growth.
  */
 export function mergeHead<R extends HasTrace, P extends ListPage<R>>(
@@ -32,7 +47,7 @@ export function mergeHead<R extends HasTrace, P extends ListPage<R>>(
   const rows = pages.reduce((sum, page) => sum + page.runs.length, 0);
   const detached = rows > 0 && fresh.length === head.runs.length && head.next != null;
   if (!first || detached || rows + fresh.length > most) return [head];
-  return [{ ...first, runs: [...fresh, ...first.runs] }, ...rest].map((page) => updated(page, head.runs));
+  return [{ ...first, runs: among(first.runs, fresh, head.runs) }, ...rest].map((page) => updated(page, head.runs));
 }
 
 /** A page with the given runs brought up to date; the same page where none of them is on it. */

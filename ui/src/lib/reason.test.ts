@@ -29,3 +29,11 @@ test("without a failed step, the state says it", () => {
   expect(firstProof(found())).toBeUndefined();
   expect(reasonOf(found())).toBe("error");
 });
+
+test("what stands beside it in the row is not said again", () => {
+  const state = (words: string) => reasonOf({ ...found(), state: `invoke_agent desk of desk: ${words}` });
+  expect(state("ok after 108.6 s, 33 steps, 13 tool calls, 0 failed steps, $0.1112")).toBe("33 steps, 13 tool calls");
+  expect(state("ok after 8.0 s, 4 steps, 1 failed step, $0.0994; fetch: 503, $5 lost")).toBe(
+    "4 steps, 1 failed step; fetch: 503, $5 lost",
+  );
+});

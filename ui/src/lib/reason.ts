@@ -21,11 +21,19 @@ export function firstProof(found: Pick<Investigation, "failed" | "findings" | "d
   );
 }
 
+/** A run's state without what its row says anyway: how it ended, how long it took, what it cost; nor failures that were not. */
+const stateOf = (state: string) =>
+  state
+    .replace(/^.*? of [^:]*: /, "")
+    .replace(/^\w+ after [\d.]+ s, /, "")
+    .replace(", 0 failed steps", "")
+    .replace(/, \$[\d.]+(?=$|;)/, "");
+
 /** In words. */
 export function reasonOf(found: Pick<Investigation, "state" | "failed" | "findings" | "departure">): string {
   const { state, findings, departure } = found;
   const lost = lostOf(found);
   if (lost)
     return `${lost.step} failed${lost.attempts > 1 ? `, tried ${lost.attempts} times` : ""}${lost.error ? `: ${lost.error}` : ""}`;
-  return findings[0]?.message ?? departure?.words ?? state.replace(/^.*? of [^:]*: /, "");
+  return findings[0]?.message ?? departure?.words ?? stateOf(state);
 }

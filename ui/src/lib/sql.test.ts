@@ -30,4 +30,12 @@ describe("column widths", () => {
     expect(long).toBeLessThan(huge!);
     expect(huge).toBe(380);
   });
+
+  it("follow numbers as they are shown, not all their digits", () => {
+    const [exact, shown] = columnWidths({
+      columns: [{ name: "mean_ms" }, { name: "text" }],
+      rows: [[43849.20712345678, "43,849.207"]],
+    });
+    expect(exact).toBe(shown);
+  });
 });

@@ -50,7 +50,7 @@ test("without numbers or rows nothing is drawn, and too many names are counted",
   expect(drawing(many)?.left).toBe(10);
 });
 
-test("numbers far apart in size get an axis each, lines of one number share theirs", () => {
+test("numbers of other units or far apart in size get an axis each, lines of one number share theirs", () => {
   const sizes = {
     columns: columns(["agent", "Utf8"], ["runs", "Int64"], ["tokens", "Int64"], ["failed", "Int64"], ["ms", "Float64"]),
     rows: [
@@ -58,7 +58,7 @@ test("numbers far apart in size get an axis each, lines of one number share thei
       ["b", 120, 1_000, 0, null],
     ],
   };
-  expect(drawing(sizes)?.panels).toEqual([[0, 2, 3], [1]]);
+  expect(drawing(sizes)?.panels).toEqual([[0, 2], [1], [3]]);
   const named = {
     columns: columns(["hour", "Timestamp(Second, None)"], ["model", "Utf8"], ["tokens", "Int64"]),
     rows: [

@@ -3,6 +3,7 @@ import { absolute } from "./format";
 import { inline } from "./json";
 import type { Series } from "./series";
 import { isNumeric } from "./sql";
+import { measureOf } from "./unit";
 
 interface Answer {
   columns: { name: string; type: string }[];
@@ -17,7 +18,7 @@ export interface Drawing {
   series: Series[];
   /** Moments and numbers are joined by lines, names get bars. */
   kind: "lines" | "bars";
-  /** Places of `series` that share an axis: numbers far apart in size would hide one another on the same one. */
+  /** Places of `series` that share an axis: what is counted in other units has its own, and so have numbers far apart in size. */
   panels: number[][];
   /** Rows beyond what a chart can show. */
   left: number;
@@ -83,12 +84,16 @@ export function drawing(answer: Answer, asked?: string): Drawing | undefined {
 /** Series whose largest values are further apart than this do not share an axis. */
 const APART = 20;
 
+/** What a column counts, by its name: milliseconds and runs on one axis could not be read. */
+const unit = ({ name }: Series) => measureOf(name).of;
+
 /** Series that can be read on one axis, together; in their order. */
 function bySize(series: readonly Series[]): number[][] {
   const sizes = series.map((each) => Math.max(0, ...each.values.map((value) => Math.abs(value ?? 0))));
   const panels: number[][] = [];
   for (const at of [...sizes.keys()].sort((one, other) => sizes[other]! - sizes[one]!)) {
-    const last = panels.at(-1);
+    // The last one of its unit has those nearest in size.
+    const last = panels.findLast(([first]) => unit(series[first!]!) === unit(series[at]!));
     if (last && (sizes[at] === 0 || sizes[last[0]!]! <= sizes[at]! * APART)) last.push(at);
     else panels.push([at]);
   }

@@ -1,7 +1,7 @@
 /** The store's own figures as names and values. Pure. */
 import { bytes, count } from "./format";
 
-/** What the store's figures are; one that is not here is called as the server calls it. */
+/** What the store's figures are, in the order in which they are shown; one that is not here is called as the server calls it. */
 const NAMED: Record<string, string> = {
   hot_bytes: "In memory, not in a file yet",
   hot_bytes_max: "In memory at most",
@@ -13,7 +13,7 @@ const NAMED: Record<string, string> = {
   log_files: "Log files",
   log_bytes: "Log",
   log_sequence: "Requests ever logged",
-  log_flushed: "Of those, in files",
+  log_flushed: "Of those requests, in files",
   log_failures: "Failed writes of the log",
   log_damaged: "Damaged parts of the log, put aside",
   log_torn_bytes: "Cut off the log at start",
@@ -37,10 +37,27 @@ const NAMED: Record<string, string> = {
   known_bodies_let_go: "Runs whose texts are no longer known",
 };
 
+/** What the figures of a table are. */
+const COLUMNS: Record<string, string> = {
+  bytes: "Size",
+  hot_rows: "Rows in memory",
+  sealed_rows: "Rows in files",
+  replaced_rows: "Of those, replaced",
+  segments: "Files",
+};
+
+/** Those that have a name in the order of the names, others behind them as they came. */
+function inOrder(keys: string[], names: Record<string, string>): string[] {
+  const named = Object.keys(names).filter((key) => keys.includes(key));
+  return [...named, ...keys.filter((key) => !named.includes(key))];
+}
+
 /** Nested figures become "a, b"; names say their unit (`…_bytes`). */
 export function facts(value: unknown, path: string[] = []): [string, string][] {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return [];
-  return Object.entries(value).flatMap(([key, each]): [string, string][] => {
+  const figures = value as Record<string, unknown>;
+  return inOrder(Object.keys(figures), path.length === 0 ? NAMED : {}).flatMap((key): [string, string][] => {
+    const each = figures[key];
     const name = [...path, key];
     const said = (path.length === 0 && NAMED[key]) || title(name);
     if (typeof each === "number") return [[said, /bytes/.test(name.join("_")) ? bytes(each) : count(each)]];
@@ -56,11 +73,11 @@ export function tableRows(tables: unknown): { columns: string[]; rows: [string, 
   const entries = Object.entries(tables).filter(
     (entry): entry is [string, Record<string, unknown>] => typeof entry[1] === "object" && entry[1] !== null,
   );
-  const keys = [...new Set(entries.flatMap(([, figures]) => Object.keys(figures)))].sort();
+  const keys = inOrder([...new Set(entries.flatMap(([, figures]) => Object.keys(figures)))].sort(), COLUMNS);
   const show = (key: string, value: unknown) =>
     typeof value === "number" ? (key.includes("bytes") ? bytes(value) : count(value)) : "–";
   return {
-    columns: keys.map((key) => (key === "bytes" ? "Size" : title([key]))),
+    columns: keys.map((key) => COLUMNS[key] ?? title([key])),
     rows: entries.map(([name, figures]) => [name, keys.map((key) => show(key, figures[key]))]),
   };
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { extent, place, tickLabel, ticks } from "./timeline";
+import { extent, labelOf, place, tickLabel, ticks } from "./timeline";
 
 const at = (ms: number) => new Date(1_700_000_000_000 + ms).toISOString();
 const base = 1_700_000_000_000;
@@ -28,6 +28,20 @@ describe("a bar", () => {
     const { left, width } = place(step(900, 4000), axis, base);
     expect(left + width).toBeLessThanOrEqual(1);
     expect(place(step(-500, 100), axis, base).left).toBe(0);
+  });
+});
+
+describe("the words of a bar", () => {
+  const said = ["12 ms of 26.2 s", "12 ms"];
+  it("stand behind it, in front of it or on it, where there is room", () => {
+    expect(labelOf({ left: 0, width: 0.2 }, said, 400)).toEqual({ text: said[0], side: "after" });
+    expect(labelOf({ left: 0.6, width: 0.4 }, said, 400)).toEqual({ text: said[0], side: "before" });
+    expect(labelOf({ left: 0, width: 1 }, said, 400)).toEqual({ text: said[0], side: "inside" });
+  });
+  it("are fewer where all of them fit nowhere, so that none runs out of a bar", () => {
+    expect(labelOf({ left: 0.19, width: 0.58 }, said, 124)).toEqual({ text: said[1], side: "inside" });
+    expect(labelOf({ left: 0.19, width: 0.01 }, said, 124)).toEqual({ text: said[1], side: "after" });
+    expect(labelOf({ left: 0.3, width: 0.4 }, said, 20)).toEqual({ text: said[1], side: "inside" });
   });
 });
 

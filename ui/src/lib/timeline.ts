@@ -37,6 +37,28 @@ export function place(step: Timed, axis: Extent, now: number): { left: number; w
   return { left, width: Math.min(clamp(length / whole), 1 - left) };
 }
 
+/** Pixels that small words take, with the room around them: so much of the axis must be free for them. */
+export const needs = (words: string): number => words.length * 6 + 12;
+
+export interface Label {
+  text: string;
+  side: "after" | "before" | "inside";
+}
+
+/** What is written at a bar and where: behind it where there is room, else in front of it, else on it; the first wording that fits, else the last. */
+export function labelOf(bar: { left: number; width: number }, wordings: readonly string[], axisWidth: number): Label {
+  const rooms: [Label["side"], number][] = [
+    ["after", 1 - bar.left - bar.width],
+    ["before", bar.left],
+    ["inside", bar.width],
+  ];
+  for (const text of wordings) {
+    const room = rooms.find(([, part]) => part * axisWidth > needs(text));
+    if (room) return { text, side: room[0] };
+  }
+  return { text: wordings.at(-1) ?? "", side: "inside" };
+}
+
 const clamp = (value: number) => Math.min(1, Math.max(0, value));
 
 const SECOND = 1000;

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { readsAs, unitOf } from "./unit";
+import { readsAs, readsTogether, unitOf } from "./unit";
 
 const P95 = "histogram_quantile(0.95, sum by (agent_id, le) (rate(agent_request_duration_seconds_bucket[5m])))";
 
@@ -86,4 +86,10 @@ describe("the rules that come with the program", () => {
     expect(told.length).toBeGreaterThan(25);
     expect(told.filter(([, unit, words]) => unit !== words)).toEqual([]);
   });
+});
+
+test("several expressions have a unit where it is the same", () => {
+  const [runs, tokens] = ["rate(agent_requests_total[5m])", "rate(agent_tokens_total[5m])"];
+  expect(readsTogether([runs!, `sum(${runs})`])(1.5)).toBe("1.5/s");
+  expect(readsTogether([runs!, tokens!])(1.5)).toBe("1.5");
 });

@@ -277,3 +277,14 @@ export function readsAs(
   const per = unit?.per ? `/${unit.per}` : "";
   return (value) => (value == null || !Number.isFinite(value) ? figure(value) : say(value) + per);
 }
+
+/** How values of several expressions read on one axis: in their unit where all have the same, as bare numbers otherwise. */
+export function readsTogether(queries: readonly string[]): (value: number | null | undefined) => string {
+  const units = new Set(
+    queries.map((query) => {
+      const unit = unitOf(query);
+      return unit && `${unit.of}/${unit.per ?? ""}`;
+    }),
+  );
+  return units.size === 1 ? readsAs(queries[0]!) : figure;
+}

@@ -9,7 +9,7 @@ import {
   MantineProvider,
 } from "@mantine/core";
 import type { ReactNode } from "react";
-import { cssVariables, day, night, type Palette } from "./tokens";
+import { cssVariables, day, FONT, night, type Palette } from "./tokens";
 
 /** Ten steps of the accent for Mantine's own use; index 5 is what filled controls take. */
 const tawny: MantineColorsTuple = [
@@ -58,7 +58,7 @@ const theme = createTheme({
   primaryShade: { dark: 5, light: 6 },
   colors: { tawny, dark, gray },
   autoContrast: true,
-  fontFamily: "'Inter Variable', system-ui, -apple-system, 'Segoe UI', sans-serif",
+  fontFamily: FONT,
   fontFamilyMonospace: "'JetBrains Mono Variable', ui-monospace, 'SF Mono', Menlo, monospace",
   defaultRadius: 6,
   cursorType: "pointer",
@@ -89,9 +89,12 @@ const theme = createTheme({
     ActionIcon: { defaultProps: { variant: "subtle", color: "gray", size: 28 } },
     TextInput: { defaultProps: { size: "xs" }, styles: { input: { fontSize: 13 } } },
     PasswordInput: { defaultProps: { size: "xs" }, styles: { innerInput: { fontSize: 13 } } },
-    Select: { defaultProps: { size: "xs" } },
-    // In a small field they would be smaller than can be read.
-    InputWrapper: { styles: { label: { fontSize: 12.5 }, description: { fontSize: 12 } } },
+    Select: { defaultProps: { size: "xs" }, styles: { input: { fontSize: 13 }, option: { fontSize: 13 } } },
+    Autocomplete: { styles: { input: { fontSize: 13 }, option: { fontSize: 13 } } },
+    NumberInput: { styles: { input: { fontSize: 13 } } },
+    Checkbox: { styles: { label: { fontSize: 13 } } },
+    // In a small field they would be smaller than can be read, and a label would touch its field.
+    InputWrapper: { styles: { label: { marginBottom: 3, fontSize: 12.5 }, description: { fontSize: 12 } } },
     Button: { defaultProps: { size: "xs" }, styles: { root: { fontSize: 12.5, fontWeight: 530 } } },
   },
 });

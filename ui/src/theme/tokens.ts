@@ -5,6 +5,9 @@
  * sRGB. `tokens.test.ts` holds each text colour to WCAG AA (4.5:1) on every surface it is used on.
  */
 
+/** The face of the page. Charts are told it by name: of an inherited one they cannot measure their words, and cut them off. */
+export const FONT = "'Inter Variable', system-ui, -apple-system, 'Segoe UI', sans-serif";
+
 export const STEP_KINDS = [
   "agent",
   "llm",

@@ -5,6 +5,7 @@ import type { ErrorComponentProps } from "@tanstack/react-router";
 import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
 import { ApiError, UnreachableError } from "@/api/client";
+import { sentence } from "@/lib/format";
 import classes from "./States.module.css";
 
 interface StateProps {
@@ -48,7 +49,7 @@ export function ErrorState({ error, what, onRetry, action, page }: ErrorProps) {
         <IconAlertTriangle size={26} stroke={1.5} aria-hidden />
       </div>
       <Heading>{title}</Heading>
-      <div className={classes.words}>{detail}</div>
+      <div className={classes.words}>{sentence(detail)}</div>
       {(onRetry || action) && (
         <div className={classes.action}>
           {onRetry && (

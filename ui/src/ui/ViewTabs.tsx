@@ -1,5 +1,6 @@
 /** The views of a page as links below its title; where there are too many for the screen they scroll sideways. */
 import { Link, type LinkProps } from "@tanstack/react-router";
+import { useEffect, useRef } from "react";
 import classes from "./ViewTabs.module.css";
 
 export interface ViewTab {
@@ -11,17 +12,22 @@ export interface ViewTab {
   tone?: "bad";
 }
 
-/** The view that is open is seen also where not all fit. */
+/** The view that is open is seen also where not all fit, with the beginning of its neighbour (the padding of what scrolls). */
 export const intoView = (tab: HTMLElement | null) => tab?.scrollIntoView({ block: "nearest", inline: "nearest" });
 
 export function ViewTabs({ label, tabs }: { label: string; tabs: ViewTab[] }) {
+  const strip = useRef<HTMLElement>(null);
+  const at = tabs.findIndex((tab) => tab.active);
+  // Counts come later than names, and push what stands behind them out of view again.
+  const counted = tabs.filter((tab) => tab.count).length;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another view, or other widths
+  useEffect(() => intoView(strip.current?.querySelector<HTMLElement>("[data-active]") ?? null), [at, counted]);
   return (
-    <nav className={classes.tabs} aria-label={label}>
+    <nav ref={strip} className={classes.tabs} aria-label={label}>
       {tabs.map(({ name, link, active, count, tone }) => (
         <Link
           key={name}
           {...link}
-          ref={active ? intoView : undefined}
           className={classes.tab}
           aria-current={active ? "page" : undefined}
           data-active={active || undefined}

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::DbError;
-use super::files::{BlockFile, Kind};
+use super::files::{BlockFile, Kind, read_log};
 use crate::log;
 
 /// What a check found.
@@ -80,8 +80,7 @@ fn block(path: PathBuf) -> Result<Option<String>, DbError> {
 
 /// What is wrong with a log, if anything. Its end may be torn, or be being written.
 fn records(path: &Path) -> Result<Option<String>, DbError> {
-    let bytes = fs::read(path).map_err(|error| DbError::io("read", path, error))?;
-    let good = log::read(&bytes, |_| {});
-    let damaged = log::goes_on(&bytes[good..]);
+    let (good, rest) = read_log(path, |_| {})?;
+    let damaged = log::goes_on(&rest);
     Ok(damaged.then(|| format!("what begins at byte {good} is no valid record, and more follows it")))
 }

@@ -1,7 +1,7 @@
 //! Files of blocks and of the log: names, writing whole, reading parts.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,6 +11,7 @@ use promql::Matcher;
 use super::DbError;
 use crate::block::{self, Entry, Footer, MAGIC, Section, TAIL};
 use crate::found::Found;
+use crate::log::{self, Record};
 
 /// What a file is, by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -198,6 +199,24 @@ pub(super) struct LogFile {
     pub file: Arc<File>,
 }
 
+/// Hands over the records of the log at `path`, as long as it is now. Gives the bytes that are good, and what follows them: nothing, the
+/// torn end of what was being written, or damage.
+pub(super) fn read_log(path: &Path, take: impl FnMut(Record)) -> Result<(u64, Vec<u8>), DbError> {
+    /// Bytes that are asked of the system at once.
+    const PIECE: usize = 1 << 20;
+    let read = || {
+        let file = File::open(path)?;
+        let length = file.metadata()?.len();
+        let mut file = BufReader::with_capacity(PIECE, file);
+        let good = log::read((&mut file).take(length), take)?;
+        let mut rest = Vec::new();
+        file.seek(SeekFrom::Start(good))?;
+        file.take(length - good).read_to_end(&mut rest)?;
+        Ok((good, rest))
+    };
+    read().map_err(|error| DbError::io("read", path, error))
+}
+
 impl LogFile {
     /// Begins log `number`, or goes on with it after its first `good` bytes.
     pub fn open(dir: &Path, number: u64, good: u64) -> Result<Self, DbError> {
@@ -208,8 +227,8 @@ impl LogFile {
             file.seek(SeekFrom::End(0))?;
             let mut bytes = good;
             if good == 0 {
-                file.write_all(crate::log::MAGIC)?;
-                bytes = crate::log::MAGIC.len() as u64;
+                file.write_all(log::MAGIC)?;
+                bytes = log::MAGIC.len() as u64;
             }
             file.sync_all()?;
             Ok((Arc::new(file), bytes))

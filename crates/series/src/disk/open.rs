@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, RwLock};
 
-use super::files::{BlockFile, Kind, LogFile, remove};
+use super::files::{BlockFile, Kind, LogFile, read_log, remove};
 use super::{Db, DbError, Log, Settings, State, note_exemplar, note_metadata};
 use crate::head::Head;
 use crate::log::{self, Names, Record};
@@ -138,9 +138,8 @@ fn restore(state: &mut State, heads: &[(u64, PathBuf)], damaged: &mut u64) -> Re
 
 /// Reads a log back; gives the bytes of it that are good.
 fn replay(state: &mut State, path: &Path, damaged: &mut u64) -> Result<u64, DbError> {
-    let bytes = fs::read(path).map_err(|error| DbError::io("read", path, error))?;
     let mut names = Names::new();
-    let good = log::read(&bytes, |record| match record {
+    let (good, rest) = read_log(path, |record| match record {
         Record::Samples { series, samples } => {
             names.extend(series);
             for sample in samples {
@@ -151,12 +150,12 @@ fn replay(state: &mut State, path: &Path, damaged: &mut u64) -> Result<u64, DbEr
         }
         Record::Metadata(entries) => entries.iter().for_each(|entry| _ = note_metadata(&mut state.metadata, entry)),
         Record::Exemplars(list) => list.iter().for_each(|exemplar| _ = note_exemplar(&mut state.exemplars, exemplar)),
-    });
-    if log::goes_on(&bytes[good..]) {
+    })?;
+    if log::goes_on(&rest) {
         // Numbers of series may have been given in what is damaged, so the records after it cannot be read; they are kept for people.
         *damaged += 1;
         let aside = path.with_added_extension("damaged");
-        fs::write(&aside, &bytes[good..]).map_err(|error| DbError::io("write", &aside, error))?;
+        fs::write(&aside, &rest).map_err(|error| DbError::io("write", &aside, error))?;
     }
-    Ok(good as u64)
+    Ok(good)
 }

@@ -46,7 +46,7 @@ impl Loaded {
     /// Whose findings those of the run are, as they are kept; empty where it has no name.
     pub fn agent(&self) -> &str {
         let run = &self.resolved.run;
-        run.agent.as_deref().or(run.service.as_deref()).unwrap_or_default()
+        run.agent_or_service().unwrap_or_default()
     }
 
     fn evidence(&self) -> Evidence<'_> {

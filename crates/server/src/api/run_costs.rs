@@ -48,10 +48,9 @@ fn call(entry: &Entry, prices: &Prices) -> RunCall {
     let usage = &entry.call.usage;
     let row = entry.basis.row();
     let known = row.and_then(|id| prices.rows().find(|row| row.id == *id));
-    let (why, least, most) = match &entry.basis {
-        Basis::Estimated(_, why) => (Some(why.as_str().to_owned()), None, None),
-        Basis::Uncertain { least, most } => (None, Some(least.as_f64()), most.map(model::Usd::as_f64)),
-        _ => (None, None, None),
+    let (least, most) = match &entry.basis {
+        Basis::Uncertain { least, most } => (Some(least.as_f64()), most.map(model::Usd::as_f64)),
+        _ => (None, None),
     };
     RunCall {
         span_id: entry.span_id,
@@ -68,7 +67,7 @@ fn call(entry: &Entry, prices: &Prices) -> RunCall {
         reasoning_tokens: usage.reasoning_tokens,
         cost_usd: entry.cost.map(model::Usd::as_f64),
         basis: entry.basis.as_str().to_owned(),
-        why,
+        why: entry.basis.why().map(|why| why.as_str().to_owned()),
         least_usd: least,
         most_usd: most,
         price_row: row.map(ToString::to_string),

@@ -31,7 +31,7 @@ impl<'a> Subject<'a> {
         Self {
             project: &run.tenant.project,
             environment: &run.tenant.environment,
-            agent: run.agent.as_deref().or(run.service.as_deref()).unwrap_or_default(),
+            agent: run.agent_or_service().unwrap_or_default(),
             version: run.agent_version.as_deref(),
             user: run.user_id.as_deref(),
             news,

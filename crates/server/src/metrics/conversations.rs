@@ -42,7 +42,7 @@ pub struct Over {
 pub fn note(tx: &Transaction<'_>, run: &Run, now: Timestamp) -> rusqlite::Result<Option<Over>> {
     let Some(session) = run.session_id.as_deref().filter(|session| !session.is_empty()) else { return Ok(None) };
     let (project, environment) = (&*run.tenant.project, &*run.tenant.environment);
-    let agent = run.agent.as_deref().or(run.service.as_deref()).unwrap_or(signals::metrics::UNKNOWN);
+    let agent = run.agent_or_service().unwrap_or(signals::metrics::UNKNOWN);
     let note = || {
         tx.prepare_cached(
             "INSERT INTO metrics_conversations VALUES (?1, ?2, ?3, ?4, 1, ?5)

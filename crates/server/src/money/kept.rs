@@ -14,7 +14,7 @@ use state::rusqlite::{self, Connection, OptionalExtension, Row, Transaction, par
 /// How long the entries of a run are kept after it was judged: 90 days. Sums by hour stay. A run that changes later than that
 /// counts as a new one.
 pub const MONEY_ENTRIES_KEPT: i64 = 90 * signals::money::DAY;
-/// Most runs whose entries are kept; the longest judged go first. About 1 KB each with a handful of calls.
+/// Most runs whose entries are kept; the longest judged go first. About 0.5 KB each with a handful of calls.
 pub const MONEY_RUNS_MAX: i64 = 2_000_000;
 /// Runs forgotten in one batch at most: more than a batch adds.
 const FORGET_RUNS: i64 = 1_024;
@@ -282,10 +282,7 @@ struct Shapes(Vec<(String, i64)>);
 impl Shapes {
     fn of(&mut self, tx: &Transaction<'_>, run: i64, entry: &Entry) -> rusqlite::Result<i64> {
         let above = (!entry.above.is_empty()).then(|| serde_json::to_string(&entry.above).unwrap_or_default());
-        let why = match &entry.basis {
-            Basis::Estimated(_, why) => Some(why.as_str()),
-            _ => None,
-        };
+        let why = entry.basis.why().map(Why::as_str);
         let (tells, row) = (i64::from(entry.tells_tokens), entry.basis.row().map(|row| &**row));
         // As `json_array` writes it: the step that made the table wrote those of older entries.
         let shape = serde_json::to_string(&(

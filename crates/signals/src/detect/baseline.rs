@@ -58,7 +58,7 @@ impl Kind {
 
     /// Whom a run is of: its agent, else its service.
     pub fn agent_of(run: &Run) -> &str {
-        run.agent.as_deref().or(run.service.as_deref()).unwrap_or("agent")
+        run.agent_or_service().unwrap_or("agent")
     }
 
     /// One text that is the same for the same kind.

@@ -207,7 +207,7 @@ impl<'a> Evidence<'a> {
 
     /// Agents are told apart by this name.
     pub fn agent(&self) -> &'a str {
-        self.run.agent.as_deref().or(self.run.service.as_deref()).unwrap_or("agent")
+        self.run.agent_or_service().unwrap_or("agent")
     }
 
     /// Whether anything was said anywhere: where content is not captured, its absence proves nothing.

@@ -147,7 +147,7 @@ impl Draft {
     /// on adds to a finding and does not make it another, nor does its agent becoming known.
     pub fn finding(self, detector: &str, run: &Run, severity: Option<Severity>, number: usize) -> Finding {
         let project = &*run.tenant.project;
-        let agent = run.agent.as_deref().or(run.service.as_deref()).unwrap_or_default();
+        let agent = run.agent_or_service().unwrap_or_default();
         let fingerprint = text::fingerprint(&[project, &run.tenant.environment, agent, detector, &self.kind]);
         let trace = run.trace_id.to_string();
         Finding {

@@ -101,7 +101,7 @@ fn subject_of_run(run: &Run) -> Subject<'_> {
         workflow: run.workflow.as_deref().or(Some(&*run.name)).filter(|name| !name.is_empty()).unwrap_or(UNKNOWN),
         task_type: run.query_type.as_deref().unwrap_or(UNKNOWN),
         kind: None,
-        agent: run.agent.as_deref().or(run.service.as_deref()).unwrap_or(UNKNOWN),
+        agent: run.agent_or_service().unwrap_or(UNKNOWN),
         name: "",
         model: "",
         asked: "",

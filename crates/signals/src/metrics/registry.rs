@@ -343,7 +343,7 @@ impl Registry {
         let last_step = steps.iter().map(|step| step.span.end.max(step.span.start)).max().unwrap_or_default();
         let active = Active {
             tenant: run.tenant.clone(),
-            agent: run.agent.clone().or_else(|| run.service.clone()).unwrap_or_else(unknown),
+            agent: run.agent_or_service().map_or_else(unknown, Arc::from),
             workflow: run.workflow.clone().unwrap_or_else(|| Arc::clone(&run.name)),
             session: run.session_id.clone(),
             last_step,

@@ -79,6 +79,14 @@ impl Basis {
         }
     }
 
+    /// Why it is an estimate, where it is one.
+    pub const fn why(&self) -> Option<Why> {
+        match self {
+            Self::Estimated(_, why) => Some(*why),
+            _ => None,
+        }
+    }
+
     /// Whether new prices may change it: what a client reported stays.
     pub const fn is_ours(&self) -> bool {
         !matches!(self, Self::Reported | Self::Aggregated | Self::Elsewhere | Self::NoCall)
@@ -131,7 +139,7 @@ impl Entry {
 
     /// Whether the tokens themselves were guessed.
     pub fn is_guess(&self) -> bool {
-        matches!(self.basis, Basis::Estimated(_, Why::NoCounts))
+        self.basis.why() == Some(Why::NoCounts)
     }
 
     /// Whether nobody knows what its tokens cost.

@@ -101,7 +101,7 @@ fn in_file(path: &str, settings: &Settings) -> Result<(Vec<Finding>, usize)> {
     let count = runs.len();
     for told in runs {
         let contents = told.contents.iter().collect();
-        let agent = told.run.agent.as_deref().or(told.run.service.as_deref()).unwrap_or("");
+        let agent = told.run.agent_or_service().unwrap_or("");
         let found = judge(&Evidence::new(&told.run, &told.steps, contents, told.now), settings);
         findings.extend(found.into_iter().map(|finding| Finding::of(agent, finding)));
     }

@@ -1,4 +1,4 @@
-//! What reading costs as data grows: one run, a list, quantiles, search; warm, and on a fresh process with cold files.
+//! What reading costs as data grows: one run, a list, quantiles, search; warm, with files not in the page cache, and on a fresh process.
 
 #![allow(clippy::disallowed_methods, reason = "a measurement needs a clock")]
 
@@ -92,8 +92,8 @@ const fn said(name: &'static str, path: &'static str, aim: Option<f64>) -> Quest
 
 /// Longest time spent on one question.
 const LONGEST: Duration = Duration::from_secs(8);
-/// Fresh processes a question is asked of.
-const FRESH: usize = 3;
+/// How often a cold question is asked.
+const COLD_TIMES: usize = 5;
 
 /// Times of one question in milliseconds, sorted, and CPU milliseconds a time.
 struct Times {
@@ -115,9 +115,9 @@ pub fn run(options: &Options) -> Result<()> {
     let mut names = vec!["milliseconds".to_owned(), "aim".to_owned()];
     names.extend(options.spans.iter().map(|spans| format!("{} k spans", spans / 1000)));
     let titles: Vec<&str> = names.iter().map(String::as_str).collect();
-    let (mut warm, mut cpu, mut cold) = (Table::new(&titles), Table::new(&titles), Table::new(&titles));
+    let [mut warm, mut cpu, mut cold, mut first] = [(); 4].map(|()| Table::new(&titles));
     let questions: Vec<&Question> = QUESTIONS.iter().filter(|one| kind == Kind::Rich || !one.content).collect();
-    let mut columns: Vec<Vec<[String; 3]>> = Vec::new();
+    let mut columns: Vec<Vec<[String; 4]>> = Vec::new();
     let mut about = vec![vec!["memory, peak MiB".to_owned(), "1,024".into()], vec!["segments".into(), String::new()]];
     let loaded = options.data.is_some();
     anyhow::ensure!(!loaded || options.spans.len() == 1, "a directory holds one number of spans: name it with --spans");
@@ -139,13 +139,19 @@ pub fn run(options: &Options) -> Result<()> {
         let measured =
             questions.iter().map(|one| times(&server, one, ids, options.repeat)).collect::<Result<Vec<_>>>()?;
         about[0].push(grouped(server.peak_memory()? as f64 / f64::from(1 << 20)));
+        let uncached = if options.warm {
+            vec!["-".to_owned(); questions.len()]
+        } else {
+            questions.iter().map(|one| uncached(&server, one, ids)).collect::<Result<Vec<_>>>()?
+        };
         server.server.stop();
         let mut column = Vec::new();
-        for (one, times) in questions.iter().zip(measured) {
+        for ((one, times), uncached) in questions.iter().zip(measured).zip(uncached) {
             let fresh = if options.warm { "-".to_owned() } else { fresh(&program, &data, one, ids)? };
             column.push([
                 format!("{:.1} / {:.1}", times.quantile(0.5), times.quantile(0.99)),
                 format!("{:.1}", times.cpu),
+                uncached,
                 fresh,
             ]);
         }
@@ -162,12 +168,17 @@ pub fn run(options: &Options) -> Result<()> {
         warm.row(row(0).collect::<Vec<_>>());
         cpu.row(row(1).collect::<Vec<_>>());
         cold.row(row(2).collect::<Vec<_>>());
+        first.row(row(3).collect::<Vec<_>>());
     }
     about.into_iter().for_each(|row| warm.row(row));
     println!("\nSet `{}`. Warm, p50 / p99 of up to {} times each\n{warm}", kind.name(), options.repeat);
     println!("CPU of the server, a time\n{cpu}");
     if !options.warm {
-        println!("First answer of a fresh process, {}; the middle of {FRESH}\n{cold}", cold_how());
+        println!("The same server, {}; the middle of {COLD_TIMES}\n{cold}", cold_how());
+        println!(
+            "First answer of a fresh process, {}, nor is the program; the middle of {COLD_TIMES}\n{first}",
+            cold_how()
+        );
     }
     Ok(())
 }
@@ -216,17 +227,30 @@ fn times(server: &Measured, one: &Question, ids: &[String], repeat: usize) -> Re
     Ok(Times { sorted: times, cpu })
 }
 
+/// The middle of some answers of a server that has answered before, the page cache dropped before each.
+fn uncached(server: &Measured, one: &Question, ids: &[String]) -> Result<String> {
+    let agent = agent();
+    middle(|at| {
+        drop_page_cache();
+        once(&agent, &format!("{}{}", server.server.http, path(one, ids, at + 2000)?))
+    })
+}
+
 /// The middle of the first answers of some fresh processes.
 fn fresh(program: &Path, data: &Path, one: &Question, ids: &[String]) -> Result<String> {
-    let mut times = Vec::new();
-    for at in 0..FRESH {
+    middle(|at| {
         drop_page_cache();
         let server = Measured::open(program, data.to_owned())?;
-        times.push(once(&agent(), &format!("{}{}", server.server.http, path(one, ids, at + 1000)?))?);
+        let taken = once(&agent(), &format!("{}{}", server.server.http, path(one, ids, at + 1000)?))?;
         server.server.stop();
-    }
+        Ok(taken)
+    })
+}
+
+fn middle(take: impl Fn(usize) -> Result<f64>) -> Result<String> {
+    let mut times = (0..COLD_TIMES).map(take).collect::<Result<Vec<_>>>()?;
     times.sort_unstable_by(f64::total_cmp);
-    Ok(format!("{:.1}", times[FRESH / 2]))
+    Ok(format!("{:.1}", times[COLD_TIMES / 2]))
 }
 
 const DROP_CACHES: &str = "/proc/sys/vm/drop_caches";

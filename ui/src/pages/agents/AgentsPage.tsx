@@ -82,8 +82,9 @@ export function AgentsPage() {
           title="No agent in this time"
           action={<Link to="/connect">Send traces</Link>}
         >
-          Agents are found by themselves: whatever a step calls its agent (gen_ai.agent.name and its kin) is one, from
-          the moment its first run has settled.
+          Agents are found by themselves: whatever a step calls its agent (
+          <code className="mono">gen_ai.agent.name</code> and its kin) is one, from the moment its first run has
+          settled.
         </Empty>
       ) : (
         <Grid>
@@ -129,8 +130,10 @@ const failed = (errors: number, calls: number) =>
   calls === 0 ? "–" : errors === 0 ? "0" : `${compact(errors)} (${fixed((errors / calls) * 100, 1)} %)`;
 
 /** What fails is as grave in numbers as in the graph. */
-export const failedTone = (of: Pick<AgentEdge, "calls" | "errors">): Tone | undefined =>
-  ({ some: "warn", many: "bad" })[failing(of) ?? ""] as Tone | undefined;
+export const failedTone = (of: Pick<AgentEdge, "calls" | "errors">): Tone | undefined => {
+  const much = failing(of);
+  return much && (much === "many" ? "bad" : "warn");
+};
 
 const columns = (cost: (name: string) => number | undefined): Column<AgentInfo>[] => [
   {

@@ -114,10 +114,12 @@ function Shown({ alert, evidence, events }: ShownProps) {
             </ActionIcon>
           </Tooltip>
           <h1>{alert.name}</h1>
-          <span className={page.state} data-state={alert.state}>
-            {stateName(alert.state)}
+          <span className={page.states}>
+            <span className={page.state} data-state={alert.state}>
+              {stateName(alert.state)}
+            </span>
+            <Severity severity={alert.severity} />
           </span>
-          <Severity severity={alert.severity} />
         </div>
         <div className={page.tools}>
           <Acknowledge alert={alert} />

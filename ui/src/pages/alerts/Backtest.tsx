@@ -7,9 +7,10 @@ import { backtest, explainQuery, rulesQuery } from "@/api/alerting";
 import type { BacktestAnswer, BacktestRule, Rule, RuleGroup } from "@/api/types";
 import { about, labelName, span } from "@/lib/alerts";
 import { ruleYaml, thresholdOf } from "@/lib/backtest";
-import { absolute, count, duration, plural } from "@/lib/format";
+import { absolute, count, duration, plural, sentence } from "@/lib/format";
 import type { Mark } from "@/lib/series";
 import { readsAs } from "@/lib/unit";
+import { Said } from "@/ui/Said";
 import { Empty, ErrorState, SkeletonRows } from "@/ui/States";
 import classes from "./Alerts.module.css";
 import type { ViewProps } from "./AlertsPage";
@@ -147,7 +148,7 @@ function Outcome({ answer }: { answer: BacktestAnswer }) {
       </p>
       {answer.notes.map((note) => (
         <p key={note} className={own.note}>
-          {note}
+          <Said text={sentence(note)} />
         </p>
       ))}
       {alerts.length === 0 && <p className={own.note}>There is no alert rule in what was tried.</p>}
@@ -181,9 +182,13 @@ function Tried({ rule, from, to }: { rule: BacktestRule; from: string; to: strin
       </h2>
       <dl className={own.figures}>
         <Figure name="Would have fired" value={`${count(rule.fired)}×`} />
-        <Figure name="Different alerts" value={count(rule.series)} />
-        <Figure name="Time firing" value={duration(rule.firing_seconds * 1000)} />
-        <Figure name="Longest" value={duration(rule.longest_seconds * 1000)} />
+        {rule.fired > 0 && (
+          <>
+            <Figure name="Different alerts" value={count(rule.series)} />
+            <Figure name="Time firing" value={duration(rule.firing_seconds * 1000)} />
+            <Figure name="Longest" value={duration(rule.longest_seconds * 1000)} />
+          </>
+        )}
         <Figure name="Evaluated every" value={span(rule.step_seconds)} />
       </dl>
       {rule.errors.map((error) => (

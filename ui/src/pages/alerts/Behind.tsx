@@ -65,7 +65,7 @@ function RunsElsewhere({ alert, project }: { alert: Alert; project: string }) {
       </p>
       <ul className={page.runs}>
         {alert.traces.map((trace) => (
-          <li key={trace}>
+          <li key={trace} className={page.plain}>
             <a href={there(`/runs/${trace}`)} className="mono">
               {trace}
             </a>
@@ -124,9 +124,9 @@ function RunsHere({ alert }: { alert: Alert }) {
 
 /** A run that cannot be explained: only one that the server does not know is gone. */
 function NoRun({ trace, error }: { trace: string; error: Error | null }) {
-  if (isGone(error)) return <li className="muted">{trace} is no longer kept.</li>;
+  if (isGone(error)) return <li className={`${page.plain} muted`}>{trace} is no longer kept.</li>;
   return (
-    <li className="muted" role="alert">
+    <li className={`${page.plain} muted`} role="alert">
       <Link to="/runs/$traceId" params={{ traceId: trace }} className="mono">
         {trace}
       </Link>{" "}

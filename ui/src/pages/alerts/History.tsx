@@ -1,6 +1,4 @@
 /** What happened to alerts, newest first, by day. */
-import { TextInput } from "@mantine/core";
-import { IconSearch } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { alertHistoryQuery, EVENTS_SHOWN } from "@/api/alerting";
@@ -11,6 +9,7 @@ import { Empty, ErrorState, SkeletonRows } from "@/ui/States";
 import { TimeRange } from "@/ui/TimeRange";
 import classes from "./Alerts.module.css";
 import type { ViewProps } from "./AlertsPage";
+import { FilterField } from "./FilterField";
 import { useReads } from "./useReads";
 
 const DEFAULT_FROM = "7d";
@@ -29,13 +28,7 @@ export function History({ search, set }: ViewProps) {
   return (
     <div className={classes.body}>
       <div className={classes.filter}>
-        <TextInput
-          aria-label="Filter what happened"
-          placeholder="Rule, agent, fired, sent…"
-          leftSection={<IconSearch size={14} stroke={1.8} aria-hidden />}
-          value={search.q ?? ""}
-          onChange={(event) => set({ q: event.currentTarget.value || undefined })}
-        />
+        <FilterField label="Filter what happened" placeholder="Rule, agent, fired, sent…" search={search} set={set} />
         <TimeRange
           bounded
           from={from}

@@ -1,9 +1,8 @@
 /** What fires, waits to fire, lost its data or ended lately, together by rule. */
-import { TextInput, Tooltip } from "@mantine/core";
-import { IconBellOff, IconSearch, IconUserCheck } from "@tabler/icons-react";
+import { Tooltip } from "@mantine/core";
+import { IconBellOff, IconUserCheck } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { useRef } from "react";
 import { alertsQuery, rulesQuery, ruleValuesQuery } from "@/api/alerting";
 import type { Alert, AlertsAnswer } from "@/api/types";
 import {
@@ -21,17 +20,15 @@ import { count, plural } from "@/lib/format";
 import { Empty, ErrorState, SkeletonRows } from "@/ui/States";
 import { Ago } from "@/ui/Time";
 import { useEverywhere } from "@/ui/useEverywhere";
-import { useKeys } from "@/ui/useKeys";
 import classes from "./Alerts.module.css";
 import type { ViewProps } from "./AlertsPage";
+import { FilterField } from "./FilterField";
 import { Severity } from "./Severity";
 import { useReads } from "./useReads";
 
 export function Now({ search, set }: ViewProps) {
   const query = useQuery(alertsQuery);
   const everywhere = useEverywhere();
-  const field = useRef<HTMLInputElement>(null);
-  useKeys({ "/": () => field.current?.focus() });
   if (query.isPending) return <SkeletonRows rows={10} height={44} />;
   if (!query.data) return <ErrorState error={query.error} what="the alerts" onRetry={() => void query.refetch()} />;
   const { alerts } = query.data;
@@ -39,14 +36,7 @@ export function Now({ search, set }: ViewProps) {
   return (
     <div className={classes.body}>
       <div className={classes.filter}>
-        <TextInput
-          ref={field}
-          aria-label="Filter alerts"
-          placeholder="Rule, agent, tool, model  ( / )"
-          leftSection={<IconSearch size={14} stroke={1.8} aria-hidden />}
-          value={search.q ?? ""}
-          onChange={(event) => set({ q: event.currentTarget.value || undefined })}
-        />
+        <FilterField label="Filter alerts" placeholder="Rule, agent, tool, model" search={search} set={set} />
         <fieldset className={classes.states} aria-label="State">
           {ALERT_STATES.map(([state, name]) => {
             const many = alerts.filter((alert) => alert.state === state).length;
@@ -180,7 +170,8 @@ function Quiet() {
   const rules = asked.data;
   const values = useQuery(ruleValuesQuery).data;
   const rows = ruleRows(rules?.groups ?? [], values?.rules);
-  const nearest = rows.filter((row) => row.distance?.nearest?.of_threshold != null).slice(0, 3);
+  // What is at nothing is not near anything.
+  const nearest = rows.filter((row) => (row.distance?.nearest?.of_threshold ?? 0) > 0).slice(0, 3);
   const last = rules?.groups.map((group) => group.evaluated_at ?? "").sort()[0];
   return (
     <Empty

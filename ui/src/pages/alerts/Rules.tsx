@@ -1,8 +1,7 @@
 /** Every alert rule: its state, what it looks at now, and how near that is to its threshold. */
-import { TextInput } from "@mantine/core";
-import { IconChevronRight, IconSearch } from "@tabler/icons-react";
+import { IconChevronRight } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
-import { useRef } from "react";
+import { type RefObject, useEffect, useRef } from "react";
 import { rulesQuery, ruleValuesQuery } from "@/api/alerting";
 import {
   about,
@@ -15,12 +14,13 @@ import {
   span,
   templateText,
 } from "@/lib/alerts";
+import { signOf } from "@/lib/backtest";
 import { count } from "@/lib/format";
 import { readsAs } from "@/lib/unit";
 import { Empty, ErrorState, SkeletonRows } from "@/ui/States";
-import { useKeys } from "@/ui/useKeys";
 import classes from "./Alerts.module.css";
 import type { ViewProps } from "./AlertsPage";
+import { FilterField } from "./FilterField";
 import { RuleDetail } from "./RuleDetail";
 import own from "./Rules.module.css";
 import { Severity } from "./Severity";
@@ -28,8 +28,10 @@ import { Severity } from "./Severity";
 export function Rules({ search, set }: ViewProps) {
   const rules = useQuery(rulesQuery);
   const values = useQuery(ruleValuesQuery);
-  const field = useRef<HTMLInputElement>(null);
-  useKeys({ "/": () => field.current?.focus() });
+  // A link to a rule shows it, however far down it stands; the distances decide where that is.
+  const shown = useRef<HTMLLIElement>(null);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: once the rows are there, and once they are in order
+  useEffect(() => shown.current?.scrollIntoView(), [rules.isPending, values.isPending]);
   if (rules.isPending) return <SkeletonRows rows={12} height={36} />;
   if (!rules.data) return <ErrorState error={rules.error} what="the rules" onRetry={() => void rules.refetch()} />;
   const all = ruleRows(rules.data.groups, values.data?.rules);
@@ -41,14 +43,7 @@ export function Rules({ search, set }: ViewProps) {
   return (
     <div className={classes.body}>
       <div className={classes.filter}>
-        <TextInput
-          ref={field}
-          aria-label="Filter rules"
-          placeholder="Rule, file  ( / )"
-          leftSection={<IconSearch size={14} stroke={1.8} aria-hidden />}
-          value={search.q ?? ""}
-          onChange={(event) => set({ q: event.currentTarget.value || undefined })}
-        />
+        <FilterField label="Filter rules" placeholder="Rule, file" search={search} set={set} />
         <span className="muted tnum">
           {count(rows.length)} of {count(all.length)} rules, {count(firing)} firing
         </span>
@@ -80,6 +75,7 @@ export function Rules({ search, set }: ViewProps) {
                   key={`${row.group.name} ${row.rule.name}`}
                   row={row}
                   open={open}
+                  place={open ? shown : undefined}
                   onOpen={() => set({ rule: open ? undefined : ruleKey(row, all) })}
                 />
               );
@@ -91,11 +87,18 @@ export function Rules({ search, set }: ViewProps) {
   );
 }
 
-function Row({ row: { rule, group, distance }, open, onOpen }: { row: RuleRow; open: boolean; onOpen: () => void }) {
+interface RowProps {
+  row: RuleRow;
+  open: boolean;
+  place: RefObject<HTMLLIElement | null> | undefined;
+  onOpen: () => void;
+}
+
+function Row({ row: { rule, group, distance }, open, place, onOpen }: RowProps) {
   const nearest = distance?.nearest;
   const reads = readsAs(rule.query);
   return (
-    <li className={own.rule} data-open={open || undefined}>
+    <li ref={place} className={own.rule} data-open={open || undefined}>
       <button type="button" className={own.ruleRow} aria-expanded={open} onClick={onOpen}>
         <span className={own.ruleName}>
           <IconChevronRight size={14} stroke={1.8} aria-hidden data-open={open || undefined} />
@@ -118,7 +121,9 @@ function Row({ row: { rule, group, distance }, open, onOpen }: { row: RuleRow; o
           {reads(nearest?.value)}
         </span>
         <span className="num muted" data-says="fires at">
-          {distance?.threshold == null ? "–" : `${distance.below ? "<" : ">"} ${reads(distance.threshold)}`}
+          {distance?.threshold == null
+            ? "–"
+            : `${signOf(rule.query, distance.threshold, distance.below)} ${reads(distance.threshold)}`}
         </span>
         <Distance near={nearest?.of_threshold} quiet={rule.state === "inactive"} />
         <span className="num muted" data-says="for">

@@ -36,6 +36,8 @@ function Form({ initial, onClose }: { initial: string; onClose: () => void }) {
   const [duration, setDuration] = useState("2h");
   const [comment, setComment] = useState("");
   const [name, setName] = useName();
+  // Where one begins to write: at the first that is empty.
+  const [first] = useState(initial === "" ? "matchers" : name === "" ? "name" : "comment");
   const client = useQueryClient();
   const alerts = useQuery(alertsQuery).data?.alerts;
   const muted =
@@ -70,7 +72,7 @@ function Form({ initial, onClose }: { initial: string; onClose: () => void }) {
         spellCheck={false}
         required
         styles={{ input: { fontFamily: "var(--t-mono)", fontSize: 12 } }}
-        data-autofocus={initial === "" || undefined}
+        data-autofocus={first === "matchers" || undefined}
       />
       <p className={classes.formNote} role="status">
         {muted === undefined
@@ -95,13 +97,14 @@ function Form({ initial, onClose }: { initial: string; onClose: () => void }) {
         onChange={(event) => setName(event.currentTarget.value)}
         required
         autoComplete="name"
+        data-autofocus={first === "name" || undefined}
       />
       <TextInput
         label="Why"
         value={comment}
         onChange={(event) => setComment(event.currentTarget.value)}
         required
-        data-autofocus={initial !== "" || undefined}
+        data-autofocus={first === "comment" || undefined}
       />
       {make.isError && (
         <p role="alert" className={classes.error}>

@@ -58,7 +58,7 @@ export function Many({ ids, order, onOrder }: Props) {
           <Link to="/runs/$traceId" params={{ traceId: run.trace_id }} className="cut" title={run.input_preview ?? ""}>
             {run.agent ?? run.name}
           </Link>
-          {/* What is left beside the name, which is cut last. */}
+          {/* What the name leaves: it tells runs apart sooner than what was asked. */}
           <span className="faint cut" style={{ flex: "1 1 0" }}>
             {run.input_preview}
           </span>

@@ -15,6 +15,7 @@ export function ConnectPage() {
     <div className={classes.page}>
       <PageHeader title="Send traces" />
       <FirstTrace
+        named
         framework={framework}
         onFramework={(id) => void navigate({ search: { framework: id }, replace: true })}
       />

@@ -17,9 +17,11 @@ interface Props {
   /** The framework that is shown; absent means the first. */
   framework?: string;
   onFramework?: (id: string) => void;
+  /** The page around it has its name already. */
+  named?: boolean;
 }
 
-export function FirstTrace({ framework, onFramework }: Props) {
+export function FirstTrace({ framework, onFramework, named }: Props) {
   const { data: setup, error, refetch } = useQuery(setupQuery);
   const [chosen, setChosen] = useState<string>();
   const { origin, hostname } = window.location;
@@ -40,8 +42,12 @@ export function FirstTrace({ framework, onFramework }: Props) {
   return (
     <div className={classes.guide}>
       <div className={classes.intro}>
-        <OwlMark size={44} />
-        <h2>Send a trace</h2>
+        {!named && (
+          <>
+            <OwlMark size={44} />
+            <h2>Send a trace</h2>
+          </>
+        )}
         <p>
           Tawny reads OpenTelemetry as agents write it: the GenAI conventions, OpenInference and their relatives. Any
           exporter will do.

@@ -18,7 +18,7 @@ export function Sample() {
   return (
     <section className={classes.sample} aria-label="Sample data">
       <div>
-        <h3>{there > 0 ? `${plural(there, "sample run")} in this project` : "No agent at hand?"}</h3>
+        <h2>{there > 0 ? `${plural(there, "sample run")} in this project` : "No agent at hand?"}</h2>
         <p className="muted">
           {there > 0 ? (
             <>

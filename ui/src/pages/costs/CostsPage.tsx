@@ -144,7 +144,9 @@ export function CostsPage() {
               ? unknown(rows)
               : total.unpriced_tokens > 0
                 ? `${compact(total.unpriced_tokens)} tokens are missing in the sum`
-                : "every token has one"
+                : total.calls > 0
+                  ? "every token has one"
+                  : "no tokens"
           }
         />
       </Figures>

@@ -120,7 +120,7 @@ export function Unpriced({ since }: { since: string }) {
           columns={COLUMNS}
           rows={data.models}
           rowKey={(row) => `${row.model}\n${row.provider}\n${row.why}`}
-          empty={<Nothing>Every call has a price.</Nothing>}
+          empty={<Nothing>No call is without a price.</Nothing>}
         />
       )}
     </BoardPanel>

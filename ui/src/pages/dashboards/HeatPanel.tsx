@@ -3,7 +3,7 @@ import { useComputedColorScheme } from "@mantine/core";
 import { useEffect, useRef } from "react";
 import { compact } from "@/lib/format";
 import type { Buckets } from "@/lib/series";
-import { day, night } from "@/theme/tokens";
+import { day, FONT, night } from "@/theme/tokens";
 import { tick, timeAxis } from "@/ui/chart/option";
 
 interface Props {
@@ -34,7 +34,7 @@ export function HeatPanel({ rows, time, say, height, label }: Props) {
         ),
       );
       const times = timeAxis(time);
-      const text = { color: palette.faint, fontSize: 11, fontFamily: "inherit" };
+      const text = { color: palette.faint, fontSize: 11, fontFamily: FONT };
       const upTo = (level: number) =>
         Number.isFinite(rows[level]?.upTo) ? `≤ ${say(rows[level]?.upTo ?? null)}` : "more";
       chart.setOption({
@@ -44,7 +44,7 @@ export function HeatPanel({ rows, time, say, height, label }: Props) {
           confine: true,
           backgroundColor: palette.raised,
           borderColor: palette.borderStrong,
-          textStyle: { color: palette.text, fontSize: 12, fontFamily: "inherit" },
+          textStyle: { color: palette.text, fontSize: 12, fontFamily: FONT },
           formatter: ({ data }: { data: [number, number, number] }) =>
             `${tick(time.starts[data[0]] ?? 0, time.stepMs)} · ${upTo(data[1])}<br><b>${compact(data[2])}</b>`,
         },

@@ -7,7 +7,7 @@ import { doctorQuery } from "@/api/queries";
 import type { DoctorAnswer, DoctorFinding } from "@/api/types";
 import { PageHeader } from "@/layout/PageHeader";
 import { bySeverity, library, quantity } from "@/lib/doctor";
-import { count } from "@/lib/format";
+import { plural } from "@/lib/format";
 import { CopyButton } from "@/ui/CopyButton";
 import { Empty, ErrorState, SkeletonRows } from "@/ui/States";
 import { TimeRange } from "@/ui/TimeRange";
@@ -26,7 +26,7 @@ export function DoctorPage() {
   const answer = query.data;
   return (
     <div className={classes.page}>
-      <PageHeader title="Doctor" note="Is the instrumentation right?">
+      <PageHeader title="Doctor" note={search.of ? undefined : "Is the instrumentation right?"}>
         {search.of && (
           <Button
             variant="default"
@@ -48,7 +48,7 @@ export function DoctorPage() {
       {query.isPending ? (
         <SkeletonRows rows={6} height={90} />
       ) : answer ? (
-        <Answer answer={answer} />
+        <Answer answer={answer} of={search.of} />
       ) : (
         <ErrorState error={query.error} what="the doctor's findings" onRetry={() => void query.refetch()} />
       )}
@@ -56,18 +56,20 @@ export function DoctorPage() {
   );
 }
 
-function Answer({ answer }: { answer: DoctorAnswer }) {
+function Answer({ answer, of }: { answer: DoctorAnswer; of?: string }) {
   const { examined, findings } = answer;
   const services = new Set(examined.origins.map((origin) => origin.service ?? "")).size;
   return (
     <div className={classes.body}>
-      <p className={classes.examined}>
-        Looked at <strong className="tnum">{count(examined.spans)}</strong> spans of{" "}
-        <strong className="tnum">{count(services)}</strong> {services === 1 ? "service" : "services"}, and at the trees
-        of <strong className="tnum">{count(examined.runs)}</strong> recent runs.
-      </p>
+      {examined.spans > 0 && (
+        <p className={classes.examined}>
+          Looked at <strong className="tnum">{plural(examined.spans, "span")}</strong> of{" "}
+          <strong className="tnum">{plural(services, "service")}</strong>, and at the trees of{" "}
+          <strong className="tnum">{plural(examined.runs, "recent run")}</strong>.
+        </p>
+      )}
       {findings.length === 0 ? (
-        <Nothing spans={examined.spans} />
+        <Nothing spans={examined.spans} of={of} />
       ) : (
         bySeverity(findings).map(([severity, words, group]) => (
           <section key={severity} className={classes.group} aria-label={words}>
@@ -84,11 +86,15 @@ function Answer({ answer }: { answer: DoctorAnswer }) {
   );
 }
 
-function Nothing({ spans }: { spans: number }) {
+function Nothing({ spans, of }: { spans: number; of?: string }) {
   return (
     <Empty
       icon={<IconStethoscope size={26} stroke={1.4} aria-hidden />}
-      title={spans > 0 ? "Nothing is wrong with the instrumentation" : "No span arrived in this time"}
+      title={
+        spans > 0
+          ? `Nothing is wrong with the instrumentation${of ? ` of ${of}` : ""}`
+          : `No span ${of ? `of ${of} ` : ""}arrived in this time`
+      }
       action={<Link to="/connect">How to send traces</Link>}
     >
       {spans > 0

@@ -1,6 +1,6 @@
 /** Questions in PromQL: several queries, drawn over time or as values at one moment. */
 import { Button, Menu, SegmentedControl } from "@mantine/core";
-import { IconBookmark, IconPlus } from "@tabler/icons-react";
+import { IconBookmark, IconChartLine, IconPlus } from "@tabler/icons-react";
 import { getRouteApi } from "@tanstack/react-router";
 import { useCallback, useMemo } from "react";
 import { PageHeader } from "@/layout/PageHeader";
@@ -132,10 +132,22 @@ export function ExplorePage() {
           </Menu>
         </div>
         {queries.length === 0 ? (
-          <Empty title="Ask the numbers">
-            Everything that is counted of runs is a series: requests, failures, latency, tokens, cost, tool calls,
-            findings. Begin to write, and what fits is offered; Enter runs the query. Or take one of the examples.
-          </Empty>
+          <>
+            <Empty title="Ask the numbers" icon={<IconChartLine size={26} stroke={1.4} aria-hidden />}>
+              Everything that is counted of runs is a series: requests, failures, latency, tokens, cost, tool calls,
+              findings. Begin to write, and what fits is offered; Enter runs the query. Or take one of these:
+            </Empty>
+            <ul className={classes.examples} aria-label="Examples">
+              {EXAMPLES.map(({ title, queries }) => (
+                <li key={title}>
+                  <button type="button" onClick={() => set({ expr: queries, alone: undefined })}>
+                    <strong>{title}</strong>
+                    <code className="mono cut">{queries[0]}</code>
+                  </button>
+                </li>
+              ))}
+            </ul>
+          </>
         ) : search.mode === "table" ? (
           queries.map((query, at) => (
             <Values

@@ -3,11 +3,11 @@ import { useComputedColorScheme } from "@mantine/core";
 import { useQueries } from "@tanstack/react-query";
 import { useMemo } from "react";
 import { instantQuery, rangeQuery } from "@/api/promql";
-import { figure } from "@/lib/alerts";
 import { letter } from "@/lib/explore";
 import { count, plural } from "@/lib/format";
 import { asksNow, endingNow, matrixSeries, spread } from "@/lib/promql";
 import type { Buckets, Series } from "@/lib/series";
+import { readsTogether } from "@/lib/unit";
 import { day, night } from "@/theme/tokens";
 import { wheel } from "@/ui/chart/option";
 import { TimeChart } from "@/ui/chart/TimeChart";
@@ -72,6 +72,7 @@ export function Graph({ queries, time, kind, live, onStretch, alone, onAlone }: 
     const turn = wheel(palette);
     return new Map(lines.map((each, at) => [each.name, turn[at % turn.length]!]));
   }, [lines, palette]);
+  const reads = useMemo(() => readsTogether(queries), [queries]);
   const colour = useMemo(() => (series: Series) => colours.get(series.name), [colours]);
 
   return (
@@ -96,12 +97,12 @@ export function Graph({ queries, time, kind, live, onStretch, alone, onAlone }: 
             time={time}
             series={shown}
             kind={kind}
-            format={figure}
+            format={reads}
             colour={colour}
             height={340}
             onStretch={onStretch}
           />
-          <Legend lines={lines} colour={colour} alone={alone} onAlone={onAlone} />
+          <Legend lines={lines} reads={reads} colour={colour} alone={alone} onAlone={onAlone} />
           {total > lines.length && (
             <p className={classes.note}>
               The {count(lines.length)} highest of {plural(total, "series", "series")}. Aggregate with sum by (…) or
@@ -116,13 +117,14 @@ export function Graph({ queries, time, kind, live, onStretch, alone, onAlone }: 
 
 interface LegendProps {
   lines: Series[];
+  reads: (value: number | null) => string;
   colour: (series: Series) => string | undefined;
   alone: string | undefined;
   onAlone: (name: string | undefined) => void;
 }
 
 /** A row for each line; a click shows it alone. */
-function Legend({ lines, colour, alone, onAlone }: LegendProps) {
+function Legend({ lines, reads, colour, alone, onAlone }: LegendProps) {
   return (
     <div className={classes.tableBox}>
       <table className={classes.legend}>
@@ -149,9 +151,9 @@ function Legend({ lines, colour, alone, onAlone }: LegendProps) {
                     <span className="mono">{line.name}</span>
                   </button>
                 </th>
-                <td>{figure(last)}</td>
-                <td>{figure(mean)}</td>
-                <td>{figure(highest)}</td>
+                <td>{reads(last)}</td>
+                <td>{reads(mean)}</td>
+                <td>{reads(highest)}</td>
               </tr>
             );
           })}

@@ -3,7 +3,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
 import { instantQuery } from "@/api/promql";
-import { count, plural } from "@/lib/format";
+import { absolute, count, plural } from "@/lib/format";
 import { csv } from "@/lib/json";
 import { significant } from "@/lib/locale";
 import { valueRows } from "@/lib/promql";
@@ -37,6 +37,7 @@ export function Values({ name, query, time }: { name: string | undefined; query:
             {name && <strong>{name} </strong>}
             {plural(rows.length, "series", "series")}
             {rows.length > ROWS && `, the ${count(ROWS)} highest`}
+            {time === undefined ? " now" : ` at ${absolute(new Date(time).toISOString(), "second")}`}
             <CopyButton text={table} label="Copy as CSV" />
           </p>
           {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keyboard */}

@@ -100,7 +100,7 @@ function Of({ finding }: { finding: Finding }) {
       {finding.agent && (
         <div>
           <dt>agent</dt>
-          <dd className={classes.named}>
+          <dd>
             <Link to="/agents/agent" search={{ name: finding.agent }}>
               {finding.agent}
             </Link>
@@ -109,7 +109,7 @@ function Of({ finding }: { finding: Finding }) {
       )}
       <div>
         <dt>run</dt>
-        <dd className={classes.named}>
+        <dd>
           <Link to="/runs/$traceId" params={{ traceId: finding.trace_id }} className="mono">
             {shortId(finding.trace_id)}
           </Link>

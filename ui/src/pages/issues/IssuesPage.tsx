@@ -5,6 +5,7 @@ import { useMediaQuery } from "@mantine/hooks";
 import { IconChevronRight, IconMoonStars } from "@tabler/icons-react";
 import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
+import { type RefObject, useEffect, useRef } from "react";
 import { issuesListQuery } from "@/api/findings";
 import { LIVE_MS } from "@/api/pace";
 import { decideIssue, findingsQuery } from "@/api/queries";
@@ -39,6 +40,10 @@ export function IssuesPage() {
   const set = (change: Partial<IssuesSearch>) =>
     void navigate({ search: (before) => ({ ...before, ...change }), replace: true });
   const narrow = useMediaQuery("(max-width: 760px)", undefined, { getInitialValueInEffect: false });
+  // A link to an issue shows it, however far down it stands.
+  const shown = useRef<HTMLLIElement>(null);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: once the rows are there
+  useEffect(() => shown.current?.scrollIntoView({ block: "nearest" }), [query.isPending]);
   return (
     <div className={classes.page}>
       <PageHeader
@@ -99,6 +104,7 @@ export function IssuesPage() {
               <Row
                 key={issue.fingerprint}
                 issue={issue}
+                place={search.issue === issue.fingerprint ? shown : undefined}
                 open={search.issue === issue.fingerprint}
                 onOpen={(open) =>
                   void navigate({ search: { ...search, issue: open ? issue.fingerprint : undefined }, replace: true })
@@ -139,9 +145,16 @@ function Nothing({ view, narrowed }: { view: IssueView; narrowed: boolean }) {
   );
 }
 
-function Row({ issue, open, onOpen }: { issue: Issue; open: boolean; onOpen: (open: boolean) => void }) {
+interface RowProps {
+  issue: Issue;
+  place: RefObject<HTMLLIElement | null> | undefined;
+  open: boolean;
+  onOpen: (open: boolean) => void;
+}
+
+function Row({ issue, place, open, onOpen }: RowProps) {
   return (
-    <li className={classes.issue} data-severity={issue.severity} data-open={open || undefined}>
+    <li ref={place} className={classes.issue} data-severity={issue.severity} data-open={open || undefined}>
       <div className={classes.top}>
         <button type="button" className={classes.toggle} aria-expanded={open} onClick={() => onOpen(!open)}>
           <IconChevronRight size={15} stroke={1.8} aria-hidden data-open={open || undefined} />

@@ -73,7 +73,14 @@ export function LogsPage() {
     <div className={classes.page}>
       <PageHeader
         title="Logs"
-        note={counts.data ? `${count(counts.data.total)} ${counts.data.total === 1 ? "record" : "records"}` : undefined}
+        note={
+          counts.data && (
+            <>
+              {count(counts.data.total)}
+              <span className={classes.unit}> {counts.data.total === 1 ? "record" : "records"}</span>
+            </>
+          )
+        }
       >
         <Button
           variant="default"
@@ -96,6 +103,9 @@ export function LogsPage() {
         <aside className={classes.side} aria-label="Filter by value">
           <Values title="Service" values={counts.data?.services} search={search} field="service" />
           <Values title="Event" values={counts.data?.events} search={search} field="event" />
+          {counts.data && counts.data.services.length + counts.data.events.length === 0 && !filtered && (
+            <p className={classes.none}>Services and events of the records stand here to filter by.</p>
+          )}
         </aside>
         <div className={classes.body}>
           <Bar search={search} set={set} />
@@ -152,9 +162,15 @@ export function LogsPage() {
                   ) : undefined
                 }
               >
-                {filtered
-                  ? "Fewer filters or a longer time range may find some."
-                  : "Send OpenTelemetry logs to /v1/logs, Loki's push to /loki/api/v1/push, or lines with `tawny logs import`. Records with a trace id are shown in their run too."}
+                {filtered ? (
+                  "Fewer filters or a longer time range may find some."
+                ) : (
+                  <>
+                    Send OpenTelemetry logs to <code className="mono">/v1/logs</code>, Loki's push to{" "}
+                    <code className="mono">/loki/api/v1/push</code>, or lines with{" "}
+                    <code className="mono">tawny logs import</code>. Records with a trace id are shown in their run too.
+                  </>
+                )}
               </Empty>
             ) : (
               <>

@@ -91,7 +91,7 @@ export function Answers({ ask }: { ask: Ask }) {
         better="down"
       >
         <Fact
-          name="A run"
+          name="Cost a run"
           value={usd(spent != null && now.all > 0 ? spent / now.all : undefined)}
           search={{ ...search, sort: "-cost_usd" }}
         />
@@ -100,7 +100,7 @@ export function Answers({ ask }: { ask: Ask }) {
           value={compact(tokens.data?.rows[0]?.value)}
           search={{ ...search, sort: "-total_tokens" }}
         />
-        <Fact name="p95 a run" value={compact(tokens.data?.rows[0]?.quantiles[1])} />
+        <Fact name="p95 tokens a run" value={compact(tokens.data?.rows[0]?.quantiles[1])} />
       </Answer>
     </div>
   );
@@ -156,7 +156,8 @@ function Fact({ name, value, search }: { name: string; value: string; search?: o
     <div>
       <dt>{name}</dt>
       <dd>
-        {search ? (
+        {/* What is not known leads nowhere. */}
+        {search && value !== "–" ? (
           <Link to="/runs" search={search}>
             {value}
           </Link>

@@ -1,6 +1,6 @@
 /** Numbers by agent, model or tool: calls, failures, latency, money, each row leading to its runs. */
 import { Link } from "@tanstack/react-router";
-import { compact, count, duration, usd } from "@/lib/format";
+import { compact, count, duration, sentence, usd } from "@/lib/format";
 import { runsSearch } from "@/lib/overview";
 import { type Ask, useAggregate } from "./ask";
 import classes from "./OverviewPage.module.css";
@@ -34,7 +34,7 @@ export function Breakdown({ ask, by, title }: { ask: Ask; by: "agent" | "model" 
       </header>
       {durations.isError && rows.length === 0 ? (
         <p className={classes.nothing} role="alert">
-          {durations.error.message} It is asked again every few seconds.
+          {sentence(durations.error.message)} It is asked again every few seconds.
         </p>
       ) : rows.length === 0 ? (
         <p className={classes.nothing}>{durations.isPending ? "…" : "Nothing of this in the time range."}</p>

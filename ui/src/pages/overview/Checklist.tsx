@@ -15,7 +15,7 @@ export function Checklist() {
   return (
     <section className={classes.panel} aria-label="Checklist">
       <PanelHead
-        title={`Checklist${data ? `: ${beyond === 0 ? "nothing beyond its threshold" : `${beyond} beyond their threshold`}` : ""}`}
+        title={`Checklist${data ? `: ${beyond === 0 ? "nothing beyond its threshold" : `${beyond} beyond ${beyond === 1 ? "its threshold" : "their thresholds"}`}` : ""}`}
         about="What every production agent system should track, now. Each row shows the agent, model or tool that is closest to its threshold."
       />
       {!data ? (
@@ -51,6 +51,7 @@ export function Checklist() {
                             {row.metric}
                           </Link>
                         </Tooltip>
+                        {of && <span className={`${classes.of} cut`}>{of}</span>}
                       </th>
                       <td title={of}>
                         <span className="cut">{of}</span>

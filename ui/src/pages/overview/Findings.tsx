@@ -7,7 +7,7 @@ import { rangeQuery } from "@/api/promql";
 import { seenQuery } from "@/api/queries";
 import { meQuery } from "@/api/settings";
 import { countedQuery, overTime, untold } from "@/lib/findings";
-import { compact } from "@/lib/format";
+import { compact, sentence } from "@/lib/format";
 import { type Series, together } from "@/lib/series";
 import { TimeChart } from "@/ui/chart/TimeChart";
 import { useEverywhere } from "@/ui/useEverywhere";
@@ -89,7 +89,7 @@ export function Findings({ ask, onStretch }: Props) {
       />
       {error ? (
         <p className={classes.nothing} role="alert">
-          {error.message} It is asked again every few seconds.
+          {sentence(error.message)} It is asked again every few seconds.
         </p>
       ) : !series ? (
         <ChartPending />

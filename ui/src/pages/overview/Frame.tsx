@@ -71,9 +71,11 @@ export function Frame({ title, search, children }: Props) {
         />
       </PageHeader>
       {newest.data?.runs.length === 0 && statuses.data?.rows.length === 0 ? (
-        <Suspense fallback={<PagePending />}>
-          <FirstTrace />
-        </Suspense>
+        <div className={classes.first}>
+          <Suspense fallback={<PagePending />}>
+            <FirstTrace />
+          </Suspense>
+        </div>
       ) : (
         <div className={classes.body}>
           {samples > 0 && <SampleStrip />}

@@ -21,7 +21,7 @@ import { type Ask, REFRESH_MS, useAggregate, useMarks } from "./ask";
 import { HeatLegend } from "./HeatLegend";
 import { heatOption } from "./heatOption";
 import classes from "./OverviewPage.module.css";
-import { PanelHead } from "./Panel";
+import { ChartPending, PanelHead } from "./Panel";
 
 interface HeatSpec {
   title: string;
@@ -160,9 +160,12 @@ export function Heatmap({ ask, spec = HEATS.durations, onStretch }: Props) {
               Quantiles are not known: {quantiles.error.message}
             </p>
           )}
-          {heat.length === 0 && (
-            <p className={classes.nothing}>{answer.isPending ? "…" : "Nothing of this in the time range."}</p>
-          )}
+          {heat.length === 0 &&
+            (answer.isPending ? (
+              <ChartPending />
+            ) : (
+              <p className={classes.nothing}>Nothing of this in the time range.</p>
+            ))}
         </div>
       )}
     </section>

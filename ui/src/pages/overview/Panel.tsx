@@ -3,6 +3,7 @@ import { Tooltip } from "@mantine/core";
 import { IconInfoCircle } from "@tabler/icons-react";
 import { useNavigate } from "@tanstack/react-router";
 import { useCallback, useMemo } from "react";
+import { sentence } from "@/lib/format";
 import { runsSearch } from "@/lib/overview";
 import { type Series, settled, together } from "@/lib/series";
 import { TimeChart } from "@/ui/chart/TimeChart";
@@ -44,7 +45,7 @@ export function Panel({ panel, ask, onStretch }: Props) {
       <PanelHead title={panel.title} about={panel.about} />
       {answer.isError ? (
         <p className={classes.nothing} role="alert">
-          {answer.error.message} It is asked again every few seconds.
+          {sentence(answer.error.message)} It is asked again every few seconds.
         </p>
       ) : answer.isPending ? (
         <ChartPending />

@@ -1,5 +1,5 @@
 /** Which part of everything is looked at: one agent, workflow, service or environment. */
-import { Select } from "@mantine/core";
+import { Select, Skeleton } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { aggregateQuery } from "@/api/queries";
 import { count } from "@/lib/format";
@@ -43,10 +43,12 @@ interface ChoiceProps {
 }
 
 function Choice({ field, from, to, ready, value, onChange }: ChoiceProps) {
-  const { data } = useQuery({ ...aggregateQuery({ by: field, from, ...(to ? { to } : {}) }), enabled: ready });
+  const { data, isError } = useQuery({ ...aggregateQuery({ by: field, from, ...(to ? { to } : {}) }), enabled: ready });
   const found = (data?.rows ?? []).flatMap((row) => (row.by[0] ? [{ value: row.by[0], count: row.count }] : []));
   found.sort((one, other) => other.count - one.count);
   if (value && !found.some((each) => each.value === value)) found.unshift({ value, count: 0 });
+  // Its place is kept until it is known whether there is anything to choose: what stands below does not jump.
+  if (!data && !isError && !value) return <Skeleton width={206} height={30} />;
   if (found.length < 2 && !value) return null;
   return (
     <Select

@@ -2,7 +2,7 @@
 import { absolute, count } from "@/lib/format";
 import { type Amount, type Cell, edge, levelOf, PER_OCTAVE, span } from "@/lib/heat";
 import type { Buckets, Mark, Series } from "@/lib/series";
-import type { Palette } from "@/theme/tokens";
+import { FONT, type Palette } from "@/theme/tokens";
 import type { Option } from "@/ui/chart/engine";
 import { happenedIn, marked, plain, timeAxis } from "@/ui/chart/option";
 
@@ -29,7 +29,7 @@ export function heatOption({ heat, lines, before, marks, time, spec, palette }: 
   const high = Math.max(...heat.map((cell) => cell.level));
   const levels = Array.from({ length: high - low + 1 }, (_, at) => low + at);
   const times = timeAxis(time);
-  const label = { color: palette.faint, fontSize: 11, fontFamily: "inherit" };
+  const label = { color: palette.faint, fontSize: 11, fontFamily: FONT };
   const row = (value: number | null) => (value == null ? null : levelOf(value) - low - 0.5);
   const line = (series: Series, style: object) => ({
     name: series.name,
@@ -43,14 +43,14 @@ export function heatOption({ heat, lines, before, marks, time, spec, palette }: 
   });
   return {
     animation: false,
-    grid: { left: 4, right: 18, top: 12, bottom: 2, outerBoundsMode: "same", outerBoundsContain: "axisLabel" },
+    grid: { left: 4, right: 6, top: 12, bottom: 2, outerBoundsMode: "same", outerBoundsContain: "axisLabel" },
     tooltip: {
       trigger: "axis",
       confine: true,
       axisPointer: { type: "shadow", shadowStyle: { color: palette.hover, opacity: 0.4 } },
       backgroundColor: palette.raised,
       borderColor: palette.borderStrong,
-      textStyle: { color: palette.text, fontSize: 12, fontFamily: "inherit" },
+      textStyle: { color: palette.text, fontSize: 12, fontFamily: FONT },
       formatter: (shown: unknown) => {
         const [first] = shown as { seriesType: string; dataIndex: number }[];
         const at = first?.seriesType === "heatmap" ? heat[first.dataIndex]?.at : first?.dataIndex;

@@ -59,16 +59,17 @@ export function AgentGraph({ run, steps, onStep }: { run: Run; steps: Step[]; on
               >
                 <KindTile kind={node.kind} />
                 <span>
-                  <strong className="cut">{node.name}</strong>
-                  <small className="cut">
-                    {node.agent && (
-                      <>
-                        {count(node.agent.llm_calls)} LLM · {compact(node.agent.usage.total_tokens)} tokens
-                        {node.agent.cost_usd != null && ` · ${usd(node.agent.cost_usd)}`}
-                      </>
-                    )}
-                    {node.errors > 0 && <b>{node.agent ? ` · ${node.errors} failed` : `${node.errors} failed`}</b>}
-                  </small>
+                  {/* Beside the name, where nothing cuts it: it is what one looks for. */}
+                  <span className={classes.named}>
+                    <strong className="cut">{node.name}</strong>
+                    {node.errors > 0 && <b>{node.errors} failed</b>}
+                  </span>
+                  {node.agent && (
+                    <small className="cut">
+                      {count(node.agent.llm_calls)} LLM · {compact(node.agent.usage.total_tokens)} tokens
+                      {node.agent.cost_usd != null && ` · ${usd(node.agent.cost_usd)}`}
+                    </small>
+                  )}
                 </span>
                 {stacked && edge && <em>{calls(edge)}</em>}
               </button>

@@ -16,6 +16,7 @@ interface Props {
 
 export function AgentsView({ run, steps, onStep }: Props) {
   const rows = useMemo(() => agentRows(run.agents), [run.agents]);
+  const delegates = rows.some((_, at) => (delegatedUsd(rows, at) ?? 0) > 0);
   const longest = Math.max(1, ...run.agents.map((agent) => agent.own_ms + agent.delegated_ms));
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keyboard
@@ -56,7 +57,7 @@ export function AgentsView({ run, steps, onStep }: Props) {
               <td title={count(agent.usage.input_tokens)}>{compact(agent.usage.input_tokens)}</td>
               <td title={count(agent.usage.output_tokens)}>{compact(agent.usage.output_tokens)}</td>
               <td>
-                <Cost own={agent.cost_usd} delegated={delegatedUsd(rows, at)} />
+                <Cost own={agent.cost_usd} delegated={delegatedUsd(rows, at)} delegates={delegates} />
               </td>
             </tr>
           ))}
@@ -76,11 +77,18 @@ export function AgentsView({ run, steps, onStep }: Props) {
   );
 }
 
-function Cost({ own, delegated }: { own: number | null; delegated: number | null }) {
+interface CostProps {
+  own: number | null;
+  delegated: number | null;
+  /** Whether any agent left something to others: then own costs stand under own costs. */
+  delegates: boolean;
+}
+
+function Cost({ own, delegated, delegates }: CostProps) {
   return (
     <>
       {usd(own)}
-      {delegated !== null && delegated > 0 && <span className="faint"> + {usd(delegated)}</span>}
+      {delegates && <span className={`${classes.delegated} faint`}>{delegated ? ` + ${usd(delegated)}` : ""}</span>}
     </>
   );
 }

@@ -177,7 +177,7 @@ function Totals({ run }: { run: Run }) {
       <Total
         name="LLM calls"
         value={count(run.llm_calls)}
-        hint="calls of language and embedding models that the tokens come from"
+        hint="Calls of language and embedding models that the tokens come from; rounds are the calls in the agents' loops, failed ones included"
         note={run.rounds !== run.llm_calls ? plural(run.rounds, "round") : undefined}
       />
       <Total

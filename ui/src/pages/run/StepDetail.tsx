@@ -221,7 +221,9 @@ function Facts({ run, step }: { run: Run; step: Step }) {
   );
 }
 
-const share = (part: number) => `${fixed(part * 100, part < 0.0995 ? 1 : 0)} %`;
+/** What is there is never none of it. */
+const share = (part: number) =>
+  part < 0.0005 ? `<${fixed(0.1, 1)} %` : `${fixed(part * 100, part < 0.0995 ? 1 : 0)} %`;
 
 function Tokens({ value, note }: { value: number; note?: string }) {
   return (

@@ -10,7 +10,7 @@ import { memo } from "react";
 import type { Finding, Step } from "@/api/types";
 import { clock, compact, duration, parse, plural, usd, withMoments } from "@/lib/format";
 import { displayName } from "@/lib/step";
-import { type Extent, place } from "@/lib/timeline";
+import { type Extent, labelOf, place } from "@/lib/timeline";
 import { guides, type Row } from "@/lib/tree";
 import { KindTile, kindStyle } from "@/theme/kinds";
 import classes from "./StepRow.module.css";
@@ -18,8 +18,6 @@ import classes from "./StepRow.module.css";
 /** Levels that are indented; deeper ones stay where they are. */
 const DEEPEST = 24;
 const INDENT = 16;
-/** Pixels a duration takes beside its bar. */
-const LABEL = 58;
 
 /** What can be done to a row, the same functions for all of them. */
 export interface RowActions {
@@ -59,15 +57,13 @@ export const StepRow = memo(function StepRow(props: Props) {
   const running = step.duration_ms == null;
   // Where it was waited for only in part, both are said.
   const partly = onPath && step.critical_ms && step.duration_ms && step.critical_ms < step.duration_ms * 0.99;
-  const length = running
-    ? "running"
+  const lengths = running
+    ? ["running"]
     : partly
-      ? `${duration(step.critical_ms)} of ${duration(step.duration_ms)}`
-      : duration(step.duration_ms);
+      ? [`${duration(step.critical_ms)} of ${duration(step.duration_ms)}`, duration(step.critical_ms)]
+      : [duration(step.duration_ms)];
   const began = (parse(step.started_at) ?? 0) - (moment ?? 0);
-  // Beside the bar where there is room, else in front of it, else on top.
-  const room = (partly ? LABEL * 2.2 : LABEL) / (axisWidth || 400);
-  const side = 1 - bar.left - bar.width > room ? "after" : bar.left > room ? "before" : "inside";
+  const { text, side } = labelOf(bar, lengths, axisWidth || 400);
   const lines = guides(row);
   const name = displayName(step);
   return (
@@ -166,7 +162,7 @@ export const StepRow = memo(function StepRow(props: Props) {
           )}
         </span>
       </div>
-      <div className={classes.time} title={`${clock(step.started_at)}, ${length}`}>
+      <div className={classes.time} title={`${clock(step.started_at)}, ${lengths[0]}`}>
         {marks.map((offset) => (
           <i key={offset} style={{ left: `${(offset / (axis.end - axis.start)) * 100}%` }} />
         ))}
@@ -189,7 +185,7 @@ export const StepRow = memo(function StepRow(props: Props) {
               : { left: side === "after" ? `${(bar.left + bar.width) * 100}%` : `${bar.left * 100}%` }
           }
         >
-          {length}
+          {text}
         </span>
       </div>
     </div>

@@ -15,7 +15,7 @@ import type { Run, Step } from "@/api/types";
 import { parse } from "@/lib/format";
 import type { RunSearch } from "@/lib/search";
 import { mentions } from "@/lib/step";
-import { extent, tickLabel, ticks } from "@/lib/timeline";
+import { extent, needs, tickLabel, ticks } from "@/lib/timeline";
 import { bend, buildTree, foldedSteps, hiding, visibleRows } from "@/lib/tree";
 import { Empty } from "@/ui/States";
 import { stepKeys, useKeys } from "@/ui/useKeys";
@@ -219,10 +219,11 @@ export function StepsPanel({ run, steps, selected, search, set, pinned, onOpen }
         </span>
         <div ref={axisRef} className={classes.ticks}>
           {marks
-            .filter((offset) => axisWidth * (1 - offset / whole) > 44)
-            .map((offset) => (
+            .map((offset) => ({ offset, label: tickLabel(offset, marks[1] ?? whole) }))
+            .filter(({ offset, label }) => axisWidth * (1 - offset / whole) > needs(label))
+            .map(({ offset, label }) => (
               <span key={offset} style={{ left: `${(offset / whole) * 100}%` }}>
-                {tickLabel(offset, marks[1] ?? whole)}
+                {label}
               </span>
             ))}
         </div>

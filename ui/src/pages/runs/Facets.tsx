@@ -46,6 +46,9 @@ export function Facets({ search, live, ready }: Props) {
     defaultValue: ["version"],
     getInitialValueInEffect: false,
   });
+  // What is chosen stays, so that it can be taken back.
+  const none = data && FACETS.every((facet) => !data.facets?.[facet]?.length && !search[facet]?.length);
+  if (none) return <p className={classes.unknown}>No values to choose from.</p>;
   if (!data && isError) return <p className={classes.unknown}>The server did not say what there is.</p>;
   if (!data) {
     return (

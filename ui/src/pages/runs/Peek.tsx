@@ -75,13 +75,13 @@ export function Peek({ traceId, onClose }: { traceId: string; onClose: () => voi
       {run.input_preview && (
         <section>
           <h3>Asked</h3>
-          <TextBlock text={run.input_preview} />
+          <TextBlock text={run.input_preview} message />
         </section>
       )}
       {run.output_preview && (
         <section>
           <h3>Answered</h3>
-          <TextBlock text={run.output_preview} />
+          <TextBlock text={run.output_preview} message />
         </section>
       )}
       <section>

@@ -80,7 +80,10 @@ export function RunsPage() {
             ? undefined
             : isFiltered(search)
               ? `${narrow ? count(total) : plural(total, "run")} ${total === 1 ? "matches" : "match"}`
-              : plural(total, "run")
+              : // Beside the title "Runs" a number that is whole says more than a word that cuts it.
+                narrow
+                ? count(total)
+                : plural(total, "run")
         }
       >
         <LiveToggle live={live} onChange={setLive} />

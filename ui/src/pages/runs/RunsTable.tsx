@@ -98,7 +98,11 @@ export function RunsTable({ rows, search, arrived, hasMore, loadingMore, onMore,
                   <span className="cut">{runName(run.name)}</span>
                   <Ago at={run.started_at} className="faint tnum" />
                 </span>
-                <span className="cut muted">{run.error?.message ?? run.input_preview ?? "No input"}</span>
+                {run.status === "error" && run.error?.message ? (
+                  <span className={classes.failure}>{run.error.message}</span>
+                ) : (
+                  <span className="cut muted">{run.input_preview ?? "No input"}</span>
+                )}
                 <span className={classes.cardNumbers}>
                   <span>{duration(run.duration_ms)}</span>
                   <span>{plural(run.steps, "step")}</span>

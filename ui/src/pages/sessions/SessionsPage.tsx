@@ -127,6 +127,13 @@ export function SessionsPage() {
   );
 }
 
+const GROUPED = (
+  <>
+    Runs are grouped when their spans carry a conversation: <code className="mono">gen_ai.conversation.id</code> or{" "}
+    <code className="mono">session.id</code>.
+  </>
+);
+
 function Nothing({ search, from }: { search: SessionsSearch; from: string }) {
   const filtered = isNarrowed(search);
   const all = (
@@ -156,14 +163,17 @@ function Nothing({ search, from }: { search: SessionsSearch; from: string }) {
         action={all}
         icon={<IconMessages size={26} stroke={1.4} />}
       >
-        {filtered ? "Fewer filters or a longer time range may find some." : "A longer time range may have some."}
+        {filtered ? (
+          "Fewer filters or a longer time range may find some."
+        ) : (
+          <>A longer time range may have some. {GROUPED}</>
+        )}
       </Empty>
     );
   }
   return (
     <Empty title="No sessions yet" icon={<IconMessages size={26} stroke={1.4} />}>
-      Runs are grouped when their spans carry a conversation: <code className="mono">gen_ai.conversation.id</code> or{" "}
-      <code className="mono">session.id</code>.
+      {GROUPED}
     </Empty>
   );
 }

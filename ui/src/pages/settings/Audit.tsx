@@ -66,11 +66,14 @@ function Entries({ of, check }: { of: "people" | "agents"; check: AuditCheck }) 
   return (
     <>
       <div className={classes.logHead}>
-        <span data-tone={check.ok ? "good" : "bad"} role={check.ok ? undefined : "alert"}>
-          {check.ok
-            ? `Whole: ${plural(check.entries, "entry", "entries")} of the server, none changed or taken out`
-            : `Not whole: ${check.broken.join("; ")}`}
-        </span>
+        {/* Of no entries none is changed: that says nothing. */}
+        {(check.entries > 0 || !check.ok) && (
+          <span data-tone={check.ok ? "good" : "bad"} role={check.ok ? undefined : "alert"}>
+            {check.ok
+              ? `Whole: ${plural(check.entries, "entry", "entries")} of the server, none changed or taken out`
+              : `Not whole: ${check.broken.join("; ")}`}
+          </span>
+        )}
         {check.emptied > 0 && (
           <span className="faint">{plural(check.emptied, "entry", "entries")} lost their words by retention</span>
         )}

@@ -24,13 +24,16 @@ export function Content() {
     <Grid>
       <BoardPanel
         title="Policy"
-        about="It acts once, before anything is written. Set with --policy when the server starts."
+        about="It acts once, before anything is written. It is read when the server starts."
         span={5}
       >
         {data.policies.length === 0 ? (
           <Nothing>
-            No policy: everything is kept as it was sent. A policy says by project, environment and field what becomes a
-            preview, a hash or nothing, and looks for cards, keys and addresses.
+            <p>
+              No policy: everything is kept as it was sent. A policy says by project, environment and field what becomes
+              a preview, a hash or nothing, and looks for cards, keys and addresses. Start the server with{" "}
+              <code className="mono">--policy</code> and a file to set one.
+            </p>
           </Nothing>
         ) : (
           <ul className={classes.lines}>

@@ -2,6 +2,7 @@
 import { Button, Checkbox, Modal, TextInput } from "@mantine/core";
 import { IconKey } from "@tabler/icons-react";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 import { keysQuery, makeKey, meQuery, revokeKey, rotateKey } from "@/api/settings";
 import type { KeyInfo } from "@/api/types";
@@ -186,7 +187,11 @@ function Make({ closes, onMade }: { closes: boolean; onMade: (name: string, key:
       {closes && (
         <p data-tone="warn">
           It is the first: from then on the server asks everybody for a key or a password, and pages take no keys. Add
-          yourself under People first, or this page is closed to you too.
+          yourself under{" "}
+          <Link to="/settings/$section" params={{ section: "people" }}>
+            People
+          </Link>{" "}
+          first, or this page is closed to you too.
         </p>
       )}
       {make.isError && (

@@ -13,8 +13,8 @@ import classes from "./Settings.module.css";
 const OWN: Column<PriceRow>[] = [
   { key: "model", name: "Model", left: true, wide: true, cell: (row) => row.model },
   { key: "provider", name: "Provider", left: true, cell: (row) => (row.provider === "*" ? "any" : row.provider) },
-  { key: "input", name: "$ a million in", cell: (row) => usd(row.input) },
-  { key: "output", name: "$ a million out", cell: (row) => usd(row.output) },
+  { key: "input", name: "Per million in", cell: (row) => usd(row.input) },
+  { key: "output", name: "Per million out", cell: (row) => usd(row.output) },
   { key: "from", name: "Since", cell: (row) => (row.from ? absolute(row.from, "day") : "always") },
 ];
 
@@ -53,13 +53,16 @@ export function Prices() {
         span={6}
       >
         {prices.data.own.length > 0 && (
-          <Table label="Prices of your own" columns={OWN} rows={prices.data.own} rowKey={(row) => row.id} />
+          <div className={classes.own}>
+            <Table label="Prices of your own" columns={OWN} rows={prices.data.own} rowKey={(row) => row.id} />
+          </div>
         )}
         <File
           key={prices.data.text}
           path="/api/v1/prices"
           text={prices.data.text}
           label="Price file (TOML)"
+          unit="Dollars per million tokens"
           placeholder={PRICE_EXAMPLE}
         />
         <Reprice />
@@ -92,10 +95,12 @@ interface FileProps {
   path: "/api/v1/prices" | "/api/v1/budgets";
   text: string;
   label: string;
+  /** What its numbers mean. */
+  unit?: string;
   placeholder: string;
 }
 
-function File({ path, text: before, label, placeholder }: FileProps) {
+function File({ path, text: before, label, unit, placeholder }: FileProps) {
   const client = useQueryClient();
   const [text, setText] = useState(before);
   const put = useMutation({
@@ -106,7 +111,6 @@ function File({ path, text: before, label, placeholder }: FileProps) {
   return (
     <form
       className={classes.form}
-      style={{ marginTop: 10 }}
       onSubmit={(event) => {
         event.preventDefault();
         put.mutate();
@@ -115,6 +119,7 @@ function File({ path, text: before, label, placeholder }: FileProps) {
       <Textarea
         className={classes.file}
         label={label}
+        description={unit}
         placeholder={placeholder}
         autosize
         minRows={8}

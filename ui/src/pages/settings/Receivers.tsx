@@ -22,10 +22,16 @@ const COLUMNS: Column<AlertReceiver>[] = [
         <span className="faint">nobody is told</span>
       ),
   },
-  { key: "routes", name: "Of alerts that match", left: true, wide: true, cell: (row) => <Chips of={row.routes} /> },
+  {
+    key: "routes",
+    name: "Of alerts that match",
+    left: true,
+    wide: true,
+    cell: (row) => <Chips of={row.routes.map(routeWords)} />,
+  },
   {
     key: "waiting",
-    name: "Waiting",
+    name: "Messages waiting",
     cell: (row) => count(row.waiting),
     tone: (row) => (row.waiting > 0 ? "warn" : undefined),
   },
@@ -36,6 +42,9 @@ const COLUMNS: Column<AlertReceiver>[] = [
     cell: (row) => (row.integrations.length > 0 ? <Try name={row.name} /> : null),
   },
 ];
+
+/** A route as its conditions: each begins at the root, which has none and takes what no other route does. */
+const routeWords = (route: string) => (route === "{}" ? "no other route" : route.replace(/^\{\}\//, ""));
 
 function Try({ name }: { name: string }) {
   const attempt = useMutation({ mutationFn: () => testReceiver(name) });

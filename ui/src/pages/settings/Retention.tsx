@@ -7,6 +7,7 @@ import { span } from "@/lib/settings";
 import { BoardPanel, type Column, Grid, Nothing, Table } from "@/ui/Board";
 import { ErrorState, SkeletonRows } from "@/ui/States";
 import { Ago } from "@/ui/Time";
+import classes from "./Settings.module.css";
 
 type Layer = RetentionAnswer["layers"][number];
 type Hold = RetentionAnswer["holds"][number];
@@ -43,10 +44,21 @@ const LAYERS: Column<Layer>[] = [
 ];
 
 const DERIVED: Column<Derived>[] = [
-  { key: "what", name: "What", left: true, wide: true, cell: (row) => row.what },
+  { key: "what", name: "What", left: true, cell: (row) => row.what },
   { key: "kept", name: "Kept", cell: (row) => span(row.keep_seconds) },
-  { key: "by", name: "Set by", left: true, cell: (row) => row.set_by },
+  { key: "by", name: "Set by", left: true, wide: true, cell: (row) => <SetBy words={row.set_by} /> },
 ];
+
+/** The option is code, what follows it are words: `--retention audit=…; entries lose their words`. */
+function SetBy({ words }: { words: string }) {
+  const option = /^--[^;]+/.exec(words)?.[0] ?? "";
+  return (
+    <span className={classes.words}>
+      {option && <code className="mono">{option}</code>}
+      {words.slice(option.length)}
+    </span>
+  );
+}
 
 const HOLDS: Column<Hold>[] = [
   { key: "what", name: "What", left: true, wide: true, cell: (row) => `${row.what} ${row.value}` },
@@ -72,8 +84,10 @@ export function Retention() {
           rowKey={(row) => `${row.project}\n${row.layer}`}
           empty={
             <Nothing>
-              Everything is kept for ever. To change that, start the server with --retention, for example
-              spans=90d,bodies=30d.
+              <p>
+                Everything is kept for ever. To change that, start the server with{" "}
+                <code className="mono">--retention spans=90d,bodies=30d</code>, for example.
+              </p>
             </Nothing>
           }
         />

@@ -4,10 +4,8 @@ import { Link } from "@tanstack/react-router";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useMemo, useRef } from "react";
 import type { SqlAnswer } from "@/api/types";
-import { count } from "@/lib/format";
 import { inline } from "@/lib/json";
-import { significant } from "@/lib/locale";
-import { columnWidths, isNumeric } from "@/lib/sql";
+import { cellNumber, columnWidths, isNumeric } from "@/lib/sql";
 import classes from "./ResultTable.module.css";
 
 const ROW = 28;
@@ -61,8 +59,7 @@ export function ResultTable({ answer }: { answer: SqlAnswer }) {
 
 function Cell({ value, column, numeric }: { value: unknown; column: string; numeric: boolean }) {
   if (value === null || value === undefined) return <span className="faint">null</span>;
-  if (numeric && typeof value === "number")
-    return <>{Number.isInteger(value) ? count(value) : significant(value, 8)}</>;
+  if (numeric && typeof value === "number") return <>{cellNumber(value)}</>;
   const text = inline(value);
   if (column === "trace_id" && /^[0-9a-f]{32}$/.test(text)) {
     return (

@@ -218,10 +218,17 @@ function Destination({ destination }: { destination: ForwardDestination }) {
 function Dialects({ status }: { status: Status }) {
   const dialects = Object.entries(status.ingest.spans_by_dialect).sort(([, a], [, b]) => b - a);
   const most = Math.max(1, ...dialects.map(([, n]) => n));
+  const unnamed = status.ingest.unmapped_attributes;
   return (
     <Block
       title="Spans by dialect"
-      note={`${count(status.ingest.unmapped_attributes)} attributes no dialect names. They are kept as sent.`}
+      note={
+        unnamed > 0
+          ? `${plural(unnamed, "attribute")} known to no dialect, kept as sent.`
+          : dialects.length > 0
+            ? "Dialects know every attribute that came in."
+            : undefined
+      }
     >
       {dialects.length === 0 ? (
         <p>No span came in since the start.</p>

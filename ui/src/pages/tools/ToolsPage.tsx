@@ -140,8 +140,8 @@ export function ToolsPage() {
           title="No tool was called in this time"
           action={<Link to="/runs">Look at the runs</Link>}
         >
-          Steps of the kind tool are counted here, from the moment they arrive. Choose a longer time, or see on the
-          Doctor page whether tools are told at all.
+          Steps of the kind tool are counted here, from the moment they arrive. Choose a longer time, or see whether the{" "}
+          <Link to="/doctor">doctor</Link> finds that tools are not told at all.
         </Empty>
       ) : (
         <>

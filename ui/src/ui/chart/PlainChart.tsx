@@ -2,7 +2,7 @@
 import { useComputedColorScheme } from "@mantine/core";
 import { useEffect, useRef } from "react";
 import type { Series } from "@/lib/series";
-import { day, night } from "@/theme/tokens";
+import { day, FONT, night } from "@/theme/tokens";
 import { wheel } from "./option";
 
 interface Props {
@@ -16,9 +16,21 @@ interface Props {
   height: number;
 }
 
-/** Names have room beside one another where each has this much; otherwise they stand askew, so that none is left out. */
+/** Names have room beside one another where each has this much; otherwise they stand askew. */
 const NAME_PX = 84;
-const ASKEW_MOST = 24;
+/** Of so many bars each has its name; of more, those that do not overlap. */
+const NAMED_MOST = 24;
+
+/** Beside the names, at most: what the other axis says, and the edge. */
+const ASIDE_PX = 64;
+
+/** How names stand along the axis of a chart so wide: none is left out, a long one is cut. */
+function names(kind: Props["kind"], count: number, width: number) {
+  if (kind === "lines" || count > NAMED_MOST) return { rotate: 0, interval: "auto", hideOverlap: true, width: 110 };
+  const room = (width - ASIDE_PX) / count;
+  const level = room >= NAME_PX;
+  return { rotate: level ? 0 : 38, interval: 0, hideOverlap: false, width: level ? room - 8 : 78 };
+}
 
 export function PlainChart({ label, labels, series, places, kind, format, height }: Props) {
   const palette = useComputedColorScheme("dark") === "dark" ? night : day;
@@ -32,24 +44,23 @@ export function PlainChart({ label, labels, series, places, kind, format, height
     void import("./engine").then(({ init }) => {
       if (gone) return;
       chart = init(element, null, { renderer: "svg" });
-      observer = new ResizeObserver(() => chart?.resize());
+      observer = new ResizeObserver(() => {
+        chart?.resize();
+        chart?.setOption({ xAxis: { axisLabel: names(kind, labels.length, element.clientWidth) } });
+      });
       observer.observe(element);
-      const text = { color: palette.faint, fontSize: 11, fontFamily: "inherit" };
+      const text = { color: palette.faint, fontSize: 11, fontFamily: FONT };
       const colours = wheel(palette);
-      const askew =
-        kind === "bars" && labels.length <= ASKEW_MOST && element.clientWidth / labels.length < NAME_PX
-          ? { rotate: 38, interval: 0, hideOverlap: false, width: 78 }
-          : { hideOverlap: true, width: 110 };
       chart.setOption({
         animation: false,
-        grid: { left: 4, right: 18, top: 12, bottom: 2, outerBoundsMode: "same", outerBoundsContain: "axisLabel" },
+        grid: { left: 4, right: 6, top: 12, bottom: 2, outerBoundsMode: "same", outerBoundsContain: "axisLabel" },
         tooltip: {
           trigger: "axis",
           confine: true,
           renderMode: "richText",
           backgroundColor: palette.raised,
           borderColor: palette.borderStrong,
-          textStyle: { color: palette.text, fontSize: 12 },
+          textStyle: { color: palette.text, fontSize: 12, fontFamily: FONT },
           valueFormatter: (value: unknown) => format(typeof value === "number" ? value : null),
         },
         xAxis: {
@@ -58,7 +69,12 @@ export function PlainChart({ label, labels, series, places, kind, format, height
           boundaryGap: kind === "bars",
           axisLine: { lineStyle: { color: palette.border } },
           axisTick: { show: false },
-          axisLabel: { ...text, lineHeight: 16, overflow: "truncate", ...askew },
+          axisLabel: {
+            ...text,
+            lineHeight: 16,
+            overflow: "truncate",
+            ...names(kind, labels.length, element.clientWidth),
+          },
         },
         yAxis: {
           type: "value",

@@ -77,3 +77,14 @@ test("an axis of minutes, hours or bytes is cut as one counts them, all others b
     undefined,
   ]);
 });
+
+test("an axis reaches a threshold above what is shown, unless that would press it flat", () => {
+  const reached = (value: number) =>
+    (
+      timeOption(
+        { label: "", time, series: shown(4, 3), kind: "lines", format: String, threshold: { value, name: "" } },
+        night,
+      ) as { series: { data: unknown[] }[] }
+    ).series.some(({ data }) => data.includes(value));
+  expect([reached(10), reached(1000)]).toEqual([true, false]);
+});

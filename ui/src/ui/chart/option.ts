@@ -2,7 +2,7 @@
 import { absolute, bytes, clock, count, dated, duration } from "@/lib/format";
 import { inZone } from "@/lib/locale";
 import { type Buckets, type Mark, marksIn, type Series } from "@/lib/series";
-import type { Palette } from "@/theme/tokens";
+import { FONT, type Palette } from "@/theme/tokens";
 import type { Option } from "./engine";
 import type { TimeChartProps } from "./TimeChart";
 
@@ -117,6 +117,15 @@ export function valueAxis({ kind, series, threshold, limits = [], before = [], f
   return interval ? { interval, max: Math.ceil(top / interval) * interval } : undefined;
 }
 
+/** A threshold further above everything shown than this would press it flat. */
+const WITHIN_REACH = 10;
+
+/** The threshold where it is to be seen above what is shown; an axis takes no notice of lines that are only marks. */
+function inReach({ series, threshold }: TimeChartProps): number[] {
+  const highest = Math.max(0, ...series.flatMap((each) => each.values.map((value) => value ?? 0)));
+  return threshold && threshold.value <= highest * WITHIN_REACH ? [threshold.value] : [];
+}
+
 /** Whether half of one would be a number that nothing shown can have. */
 const whole = (series: Series[]) => series.every(({ values }) => values.every((value) => Number.isInteger(value ?? 0)));
 
@@ -136,12 +145,12 @@ export function timeOption(props: TimeChartProps, palette: Palette): Option {
     return now ? colour(now, at) : kind === "bars" ? palette.text : colour(each, at);
   };
   const times = timeAxis(time);
-  const text = { color: palette.faint, fontSize: 11, fontFamily: "inherit" };
+  const text = { color: palette.faint, fontSize: 11, fontFamily: FONT };
   const counted = most === undefined && !logarithmic ? valueAxis(props) : undefined;
   const floor = most === undefined ? undefined : lowest(series, threshold?.value ?? most, most);
   return {
     animation: false,
-    grid: { left: 4, right: 18, top: 12, bottom: 2, outerBoundsMode: "same", outerBoundsContain: "axisLabel" },
+    grid: { left: 4, right: 6, top: 12, bottom: 2, outerBoundsMode: "same", outerBoundsContain: "axisLabel" },
     tooltip: {
       trigger: "axis",
       confine: true,
@@ -152,7 +161,7 @@ export function timeOption(props: TimeChartProps, palette: Palette): Option {
       },
       backgroundColor: palette.raised,
       borderColor: palette.borderStrong,
-      textStyle: { color: palette.text, fontSize: 12, fontFamily: "inherit" },
+      textStyle: { color: palette.text, fontSize: 12, fontFamily: FONT },
       order: "valueDesc",
       formatter: (shown: unknown) => tooltip(shown as Hovered[], props),
     },
@@ -175,6 +184,8 @@ export function timeOption(props: TimeChartProps, palette: Palette): Option {
       axisLabel: { ...text, formatter: (value: number) => onAxis(format(value)) },
     },
     series: [
+      // Nothing is drawn of it.
+      ...inReach(props).map((value) => ({ name: MARKS, type: "line", data: [value], symbol: "none", silent: true })),
       ...(marks.length > 0 ? [marked(marks, time, palette)] : []),
       ...before.map((each, at) => ({
         name: `${each.name}, before`,
@@ -222,6 +233,7 @@ export function timeOption(props: TimeChartProps, palette: Palette): Option {
                 label: {
                   color: palette.warn,
                   fontSize: 10.5,
+                  fontFamily: FONT,
                   position: "insideStartTop",
                   formatter: threshold.name,
                   // Lines and marks run through it.
@@ -240,7 +252,7 @@ export function timeOption(props: TimeChartProps, palette: Palette): Option {
 /** Marks of which the lines are drawn as clearly as their triangles. */
 const FEW_MARKS = 4;
 
-/** Name of the series that carries the marks; it has no values. */
+/** Name of the series that carry marks and the reach of the axis; the tooltip leaves them out. */
 const MARKS = "";
 
 /** What happened in a column, as lines of its tooltip. */

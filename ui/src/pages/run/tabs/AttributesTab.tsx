@@ -1,7 +1,7 @@
 /** Every attribute as it was sent, searchable. */
 import { TextInput } from "@mantine/core";
 import { IconSearch } from "@tabler/icons-react";
-import { useMemo, useState } from "react";
+import { Fragment, useMemo, useState } from "react";
 import type { Step } from "@/api/types";
 import { inline, parseJson } from "@/lib/json";
 import { CopyButton } from "@/ui/CopyButton";
@@ -64,7 +64,15 @@ export function AttributesTab({ step }: { step: Step }) {
           <tbody>
             {shown.map(([key, value]) => (
               <tr key={key}>
-                <th scope="row">{key}</th>
+                <th scope="row">
+                  {/* A name with no room breaks between its parts. */}
+                  {key.split(/(?<=\.)/).map((part, at) => (
+                    <Fragment key={at}>
+                      {at > 0 && <wbr />}
+                      {part}
+                    </Fragment>
+                  ))}
+                </th>
                 <td>
                   <Value value={value} />
                   <span className={classes.copy}>
