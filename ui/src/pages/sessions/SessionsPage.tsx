@@ -36,7 +36,7 @@ const REFRESH_MS = LIVE_MS;
 const ROW = 34;
 const CARD = 82;
 const TEMPLATE =
-  "30px minmax(150px, 1fr) minmax(180px, 2fr) minmax(110px, 0.8fr) 56px 84px 84px minmax(90px, 0.6fr) 60px 76px 84px";
+  "30px minmax(150px, 1.1fr) minmax(180px, 1.7fr) minmax(110px, 0.95fr) 56px 84px 84px minmax(90px, 0.75fr) 60px 76px 84px";
 
 interface Column {
   title: string;
