@@ -6,12 +6,11 @@ import { RouterProvider } from "@tanstack/react-router";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { queryClient } from "./api/queries";
-import { fetchAhead, router } from "./router";
+import { router } from "./router";
 import { ThemeRoot } from "./theme/ThemeRoot";
 import { applyWriting } from "./ui/useWriting";
 
 applyWriting();
-fetchAhead();
 
 createRoot(document.getElementById("root")!).render(
   <StrictMode>

@@ -293,15 +293,6 @@ export const router = createRouter({
   scrollRestoration: false,
 });
 
-/** How long after the first page's own files those of the next are fetched: by then it has its answers. */
-const AHEAD_MS = 1500;
-
-/** Fetches the code of the page that is opened next most often: two dozen small files, for which a click would wait. */
-export function fetchAhead() {
-  const fetchIt = () => void router.preloadRoute({ to: "/runs" });
-  addEventListener("load", () => setTimeout(fetchIt, AHEAD_MS), { once: true });
-}
-
 declare module "@tanstack/react-router" {
   interface Register {
     router: typeof router;
