@@ -147,10 +147,12 @@ export default defineConfig({
       output: {
         // A part that several pages share would be named after all of them.
         chunkFileNames: ({ name }) => `assets/${name.replace(/~.*/, "")}-[hash].js`,
-        // What every page needs is one file, and what some share a few: each file is a question to the server.
+        // What comes first is one file, what three pages share another, which the first page has loaded for all that follow: each file
+        // is a question to the server, and a page that asked for twenty small ones came later for it.
         codeSplitting: {
           groups: [
-            { name: "first", tags: ["$initial"], priority: 2 },
+            { name: "first", tags: ["$initial"], priority: 3 },
+            { name: "common", minShareCount: 3, priority: 2 },
             { name: "shared", minShareCount: 2, entriesAware: true, entriesAwareMergeThreshold: 3000, priority: 1 },
           ],
         },

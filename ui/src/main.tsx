@@ -6,6 +6,7 @@ import { RouterProvider } from "@tanstack/react-router";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { queryClient } from "./api/queries";
+import { browserZone } from "./lib/locale";
 import { router } from "./router";
 import { ThemeRoot } from "./theme/ThemeRoot";
 import { applyWriting } from "./ui/useWriting";
@@ -21,3 +22,6 @@ createRoot(document.getElementById("root")!).render(
     </ThemeRoot>
   </StrictMode>,
 );
+
+// The first question for the time zone takes the browser some twenty milliseconds: not those in which a list is to be drawn.
+setTimeout(browserZone, 1000);

@@ -109,37 +109,14 @@ pub fn kind(kind: StepKind) -> Look {
     }
 }
 
-/// A duration: `850 µs`, `12 ms`, `3.42 s`, `2 m 05 s`, `1 h 12 m`.
-pub fn duration(ms: f64) -> String {
-    match ms {
-        ms if ms < 1.0 => format!("{:.0} µs", ms * 1e3),
-        ms if ms < 999.5 => format!("{ms:.0} ms"),
-        ms if ms < 59_995.0 => format!("{:.2} s", ms / 1e3),
-        ms if ms < 3_599_500.0 => {
-            let seconds = (ms / 1e3).round() as u64;
-            format!("{} m {:02} s", seconds / 60, seconds % 60)
-        }
-        ms => {
-            let minutes = (ms / 60e3).round() as u64;
-            format!("{} h {:02} m", minutes / 60, minutes % 60)
-        }
-    }
-}
+pub use signals::detect::text::duration;
 
 /// A count: `950`, `12,345`, `1.2M`.
 pub fn count(number: u64) -> String {
     if number >= 10_000_000 {
         return format!("{:.1}M", number as f64 / 1e6);
     }
-    let digits = number.to_string();
-    let mut out = String::with_capacity(digits.len() + 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
+    signals::detect::text::grouped(number)
 }
 
 /// A count with its word: `1 step`, `2 steps`.
@@ -197,10 +174,6 @@ mod tests {
 
     #[test]
     fn figures_are_short_and_plain() {
-        assert_eq!(duration(0.85), "850 µs");
-        assert_eq!(duration(999.7), "1.00 s");
-        assert_eq!(duration(125_400.0), "2 m 05 s");
-        assert_eq!(duration(4_320_000.0), "1 h 12 m");
         assert_eq!(count(950), "950");
         assert_eq!(count(1_234_567), "1,234,567");
         assert_eq!((plural(1u32, "retry"), plural(2_000u32, "retry")), ("1 retry".into(), "2,000 retries".into()));

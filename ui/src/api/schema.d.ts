@@ -2905,7 +2905,7 @@ export interface components {
         CostForecast: {
             /**
              * Format: int64
-             * @description Full days before today that it is based on; 0: on the hours of today only.
+             * @description Full days before today that it is based on; 0: on the hours since money was first spent.
              */
             basis_days: number;
             /**

@@ -41,9 +41,10 @@ test("evidence is written as what it is, and not said twice", () => {
     ["p95", "214 ms"],
     ["tool", "calculate_price"],
   ]);
-  expect(evidence(slow, "`calculate_price` took 22079 ms; 95 % of its calls take 200 ms or less")).toEqual([
+  expect(evidence(slow, "`calculate_price` took 22.1 s; 95 % of its calls take 200 ms or less")).toEqual([
     ["p95", "214 ms"],
   ]);
+  expect(evidence({ input_tokens: 12_480 }, "12,480 input tokens, 5.1 times the median of such runs")).toEqual([]);
   expect(
     evidence({ feature: "cost_usd", value: 0.5, times_median: 3.02 }, "3.0 times the median of such runs"),
   ).toEqual([

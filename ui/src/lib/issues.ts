@@ -121,6 +121,7 @@ const says = (sentence: string, words: string) =>
 const waysToSay = (value: number, written: string) => [
   written,
   String(Math.round(value)),
+  count(Math.round(value)),
   fixed(value, 1),
   String(value),
   // A share.

@@ -1,11 +1,12 @@
 /** What a page shows when it has nothing to show: loading, nothing there, or something went wrong. */
 import { Button, Loader } from "@mantine/core";
-import { IconAlertTriangle, IconMoonStars } from "@tabler/icons-react";
+import { IconAlertTriangle, IconLock, IconMoonStars } from "@tabler/icons-react";
 import type { ErrorComponentProps } from "@tanstack/react-router";
 import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
 import { ApiError, UnreachableError } from "@/api/client";
 import { sentence } from "@/lib/format";
+import { Said } from "./Said";
 import classes from "./States.module.css";
 
 interface StateProps {
@@ -43,17 +44,26 @@ interface ErrorProps {
 export function ErrorState({ error, what, onRetry, action, page }: ErrorProps) {
   const Heading = page ? "h1" : "h2";
   const { title, detail } = explain(error, what);
+  // What somebody may not see is no fault, and asking again changes nothing.
+  const closed = error instanceof ApiError && error.status === 403;
+  const again = closed ? undefined : onRetry;
   return (
     <div className={classes.state} role="alert">
-      <div className={classes.icon} data-error>
-        <IconAlertTriangle size={26} stroke={1.5} aria-hidden />
+      <div className={classes.icon} data-error={!closed || undefined}>
+        {closed ? (
+          <IconLock size={26} stroke={1.4} aria-hidden />
+        ) : (
+          <IconAlertTriangle size={26} stroke={1.5} aria-hidden />
+        )}
       </div>
       <Heading>{title}</Heading>
-      <div className={classes.words}>{sentence(detail)}</div>
-      {(onRetry || action) && (
+      <div className={classes.words}>
+        <Said text={sentence(detail)} />
+      </div>
+      {(again || action) && (
         <div className={classes.action}>
-          {onRetry && (
-            <Button variant="default" onClick={onRetry}>
+          {again && (
+            <Button variant="default" onClick={again}>
               Try again
             </Button>
           )}

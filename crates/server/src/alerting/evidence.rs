@@ -313,10 +313,13 @@ async fn runs(app: &App, labels: &Labels, active_at: i64) -> Vec<EvidenceRun> {
     }
     let about = labels.get("alertname").to_lowercase();
     let says = |words: &[&str]| words.iter().any(|word| about.contains(word));
-    let (key, failed) = if says(&["cost", "spend", "burn", "budget"]) {
+    // A budget of tokens is one of tokens.
+    let (key, failed) = if says(&["cost", "spend", "burn"]) {
         (SortKey::CostUsd, false)
     } else if says(&["token"]) {
         (SortKey::TotalTokens, false)
+    } else if says(&["budget"]) {
+        (SortKey::CostUsd, false)
     } else if says(&["latency", "slow", "duration", "stuck"]) {
         (SortKey::DurationMs, false)
     } else {

@@ -47,7 +47,7 @@ pub async fn retention(State(app): State<Arc<App>>, params: Params) -> Result<Js
         ("findings", set(&keeping.findings), "--retention findings=…; at most 200,000 findings; issues stay"),
         ("costs by run", nanos(crate::money::kept::MONEY_ENTRIES_KEPT), "built in; sums by hour stay"),
         ("audit", set(&keeping.audit), "--retention audit=…; entries lose their words, their hashes stay in the chain"),
-        ("agents", set(&keeping.agents), "--retention agents=…; as the audit log"),
+        ("agents", set(&keeping.agents), "--retention agents=…; entries lose their words, as those of audit"),
     ];
     let derived = derived.map(|(what, keep_seconds, set_by)| DerivedRetention {
         what: what.to_owned(),

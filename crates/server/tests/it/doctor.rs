@@ -3,8 +3,12 @@
 use std::fs;
 use std::path::Path;
 
+use access::Scope;
 use serde_json::{Value, json};
+use server::Limits;
+use tempfile::TempDir;
 
+use crate::doors;
 use crate::support::{Server, now};
 
 const SECOND: u64 = 1_000_000_000;
@@ -272,6 +276,23 @@ fn refusals_logs_metrics_and_cut_texts_are_seen() {
         answer["findings"].as_array().unwrap().iter().find(|finding| finding["id"] == "requests-refused").unwrap();
     assert_eq!(refused["details"][0], "traces: 1 requests, malformed");
     assert_eq!(ids(&ask(&server, "from=1h&service=only-metrics")), ["metrics-without-spans"]);
+}
+
+#[test]
+fn senders_without_a_key_are_told_to_send_one() {
+    let dir = TempDir::new().unwrap();
+    let (_, key) = doors::key(&dir.path().join("data"), "shop", &[Scope::Read], 1);
+    let server = Server::open(dir, Limits::default());
+    let bearer = format!("Bearer {key}");
+    let json = ("content-type", "application/json");
+    assert_eq!(server.post("/v1/traces", &[json], b"{}").status, 401);
+    assert_eq!(server.post("/v1/traces", &[json, ("authorization", &bearer)], b"{}").status, 403);
+    let url = format!("{}/api/v1/doctor?from=1h", server.http);
+    let answer = server.send("GET", &url, &[("authorization", &bearer)], b"").json();
+    assert_eq!(ids(&answer), ["requests-not-allowed"]);
+    let finding = &answer["findings"][0];
+    assert_eq!(finding["details"], json!(["traces: 1 requests, forbidden", "traces: 1 requests, unauthorized"]));
+    assert!(finding["remedy"]["line"].as_str().unwrap().starts_with("OTEL_EXPORTER_OTLP_HEADERS="), "{finding}");
 }
 
 #[test]

@@ -134,6 +134,17 @@ pub fn title(feature: &str) -> String {
     }
 }
 
+/// A value of such a feature with its unit, for sentences: `$0.0120`, `4.36 s`, `12,345`.
+pub fn written(feature: &str, value: f64) -> String {
+    let family = feature.split_once(':').map_or(feature, |(family, _)| family);
+    match family {
+        "cost_usd" => format!("${value:.4}"),
+        "tool_ms" | "ttft_ms" | "duration_ms" => text::duration(value),
+        _ if value >= 100.0 || value.fract() == 0.0 => text::grouped(value.round() as u64),
+        _ => format!("{value:.3}"),
+    }
+}
+
 /// Shows to `each` everything that is known by a name, with its value where the run has one; gives the values whose names are not known. Both
 /// go by name, so one walk finds what belongs together.
 pub(super) fn matched<'v, K, V>(

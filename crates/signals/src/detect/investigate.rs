@@ -8,6 +8,7 @@ use model::{Finding, Message, Part, SpanId, SpanStatus, StepKind};
 use serde::Serialize;
 
 use super::baseline::{Baseline, ENOUGH};
+use super::checks::latency_outlier;
 use super::evidence::{Call, Evidence};
 use super::text;
 
@@ -95,11 +96,11 @@ pub fn investigate(evidence: &Evidence<'_>, mut findings: Vec<Finding>) -> Inves
 fn state(evidence: &Evidence<'_>) -> String {
     let run = evidence.run;
     let mut said = format!(
-        "{} of {}: {} after {:.1} s, {}, {}, {}, {}",
+        "{} of {}: {} after {}, {}, {}, {}, {}",
         run.name,
         evidence.agent(),
         run.status,
-        run.duration_ms / 1e3,
+        text::duration(run.duration_ms),
         text::count(u64::from(run.kinds.total()), "step"),
         text::count(u64::from(run.rounds), "model call"),
         text::count(u64::from(run.tool_calls), "tool call"),
@@ -192,7 +193,7 @@ fn slow(known: &Baseline, call: &Call<'_>) -> Option<String> {
     let times = &known.tools.get(call.name)?.ms;
     let (ms, p95) = (call.ms?, times.quantile(0.95).filter(|_| times.count() >= ENOUGH)?);
     let slow = ms > SLOW.1 && ms > p95 * SLOW.0;
-    slow.then(|| format!("`{}` took {ms:.0} ms; 95 % of its calls take {p95:.0} ms or less", call.name))
+    slow.then(|| latency_outlier::said(call.name, ms, p95))
 }
 
 fn beside(evidence: &Evidence<'_>) -> Vec<Beside> {

@@ -203,7 +203,38 @@ pub fn lower(text: &str, bytes: usize) -> String {
 
 /// So many of something, as a person says it.
 pub fn count(number: u64, of: &str) -> String {
-    format!("{number} {of}{}", if number == 1 { "" } else { "s" })
+    format!("{} {of}{}", grouped(number), if number == 1 { "" } else { "s" })
+}
+
+/// A number with separators, as the command line and the pages write it: `12,345`.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// A duration as a person reads it, and as the pages write it: `850 µs`, `12 ms`, `3.42 s`, `13.6 s`, `2 m 05 s`, `1 h 12 m`.
+pub fn duration(ms: f64) -> String {
+    match ms {
+        ms if ms < 1.0 => format!("{:.0} µs", ms * 1e3),
+        ms if ms < 999.5 => format!("{ms:.0} ms"),
+        ms if ms < 9_995.0 => format!("{:.2} s", ms / 1e3),
+        ms if ms < 59_950.0 => format!("{:.1} s", ms / 1e3),
+        ms if ms < 3_599_500.0 => {
+            let seconds = (ms / 1e3).round() as u64;
+            format!("{} m {:02} s", seconds / 60, seconds % 60)
+        }
+        ms => {
+            let minutes = (ms / 60e3).round() as u64;
+            format!("{} h {:02} m", minutes / 60, minutes % 60)
+        }
+    }
 }
 
 /// A text in one line, at most `chars` characters, for messages.
@@ -226,6 +257,14 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn times_and_counts_are_written_as_people_read_them() {
+        let times = [0.85, 12.4, 999.6, 9_990.0, 13_561.0, 59_960.0, 125_000.0, 4_320_000.0];
+        let said = ["850 µs", "12 ms", "1.00 s", "9.99 s", "13.6 s", "1 m 00 s", "2 m 05 s", "1 h 12 m"];
+        assert_eq!(times.map(duration), said);
+        assert_eq!([7, 999, 5_520, 1_048_576].map(grouped), ["7", "999", "5,520", "1,048,576"]);
+    }
 
     #[test]
     fn spacing_and_case_do_not_make_another_call_but_an_operator_does() {

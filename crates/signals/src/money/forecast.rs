@@ -1,7 +1,7 @@
 //! What a day and a month will come to, from the hours behind.
 //!
 //! The hours that are left of today are taken to cost what the same hours cost on average over the [`BASIS_DAYS`] full days before;
-//! where there is no such day, what the hours of today cost so far. Further days of the month are taken to cost what a full day did,
+//! where there is no such day, what the hours since the first money cost so far. Further days of the month are taken to cost what a full day did,
 //! else what today will come to. It is a plain extrapolation: it knows no holidays and no growth.
 
 use std::collections::BTreeMap;
@@ -24,7 +24,7 @@ pub struct Forecast {
     pub so_far: Usd,
     /// Expected for the whole month.
     pub month: Usd,
-    /// Full days before today that it is based on; 0: on today's hours only.
+    /// Full days before today that it is based on; 0: on the hours since money was first spent.
     pub basis_days: i64,
 }
 
@@ -35,9 +35,10 @@ pub fn forecast(hours: &BTreeMap<Timestamp, Usd>, now: Timestamp) -> Forecast {
         |from: Timestamp, to: Timestamp| hours.range(from..to).fold(Usd::default(), |sum, (_, usd)| sum.plus(*usd));
     let after = now.plus_nanos(1);
     let (today, so_far) = (between(day, after), between(month, after));
-    // Days before the first money there is are not days without cost; those after it are.
-    let first = first_hour(hours, Timestamp::from_nanos(i64::MIN), day).map(day_of);
-    let basis_days = first.map_or(0, |first| (day.nanos_since(first) / DAY).min(BASIS_DAYS));
+    // Days before the first money there is are not days without cost, and its own day is hardly a full one; those after it are.
+    let first = hours.range(..after).find(|(_, usd)| usd.as_pico() != 0).map(|(hour, _)| *hour);
+    let begun = first.map(|first| if first == day_of(first) { first } else { day_of(first).plus_nanos(DAY) });
+    let basis_days = begun.map_or(0, |begun| (day.nanos_since(begun) / DAY).clamp(0, BASIS_DAYS));
 
     let tomorrow = day.plus_nanos(DAY);
     let (expected, full_day) = if basis_days > 0 {
@@ -53,9 +54,9 @@ pub fn forecast(hours: &BTreeMap<Timestamp, Usd>, now: Timestamp) -> Forecast {
         let full = between(day.plus_nanos(-basis_days * DAY), day).as_pico() / i128::from(basis_days);
         (today.plus(Usd::from_pico(rest / i128::from(basis_days))), Usd::from_pico(full))
     } else {
-        let gone = now.nanos_since(first_hour(hours, day, after).unwrap_or(day)).max(HOUR / 60);
-        let left = tomorrow.nanos_since(now);
-        let rest = today.as_pico().saturating_mul(i128::from(left)) / i128::from(gone);
+        let first = first.unwrap_or(day);
+        let (gone, left) = (now.nanos_since(first).max(HOUR / 60), tomorrow.nanos_since(now));
+        let rest = between(first, after).as_pico().saturating_mul(i128::from(left)) / i128::from(gone);
         let expected = today.plus(Usd::from_pico(rest));
         (expected, expected)
     };
@@ -63,10 +64,6 @@ pub fn forecast(hours: &BTreeMap<Timestamp, Usd>, now: Timestamp) -> Forecast {
     let further = Usd::from_pico(full_day.as_pico().saturating_mul(days_left));
     let month = so_far.minus(today).plus(expected).plus(further);
     Forecast { today, day: expected, so_far, month, basis_days }
-}
-
-fn first_hour(hours: &BTreeMap<Timestamp, Usd>, from: Timestamp, to: Timestamp) -> Option<Timestamp> {
-    hours.range(from..to).find(|(_, usd)| usd.as_pico() != 0).map(|(hour, _)| *hour)
 }
 
 #[cfg(test)]
@@ -121,5 +118,18 @@ mod tests {
         // 4 dollars in the two hours since money was first spent: 2 an hour for 12 more hours.
         assert_eq!((forecast.day, forecast.basis_days), (usd(28), 0));
         assert_eq!(super::forecast(&BTreeMap::new(), now).month, usd(0));
+    }
+
+    #[test]
+    fn an_evening_is_no_full_day_to_go_by() {
+        let hours: BTreeMap<_, _> =
+            (0..8).map(|hour| (at("2026-11-20T20:00:00Z").plus_nanos(hour * HOUR), usd(3))).collect();
+        let forecast = forecast(&hours, at("2026-11-21T04:00:00Z"));
+        // 24 dollars in eight hours: 3 an hour also for the 20 that are left.
+        assert_eq!((forecast.today, forecast.day, forecast.basis_days), (usd(12), usd(72), 0));
+        // The day after, the first whole one is gone by.
+        let hours = (0..28).map(|hour| (at("2026-11-20T20:00:00Z").plus_nanos(hour * HOUR), usd(3))).collect();
+        let forecast = super::forecast(&hours, at("2026-11-22T00:00:00Z"));
+        assert_eq!((forecast.day, forecast.basis_days), (usd(72), 1));
     }
 }

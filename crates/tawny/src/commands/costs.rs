@@ -127,7 +127,7 @@ fn forecast(reading: &Reading) -> Result<()> {
     let text = Client::new(&reading.url)?.text("/api/v1/costs/forecast")?;
     let Some(answer) = read::<CostForecast>(&text, reading)? else { return Ok(()) };
     let basis = match answer.basis_days {
-        0 => "extrapolated from the hours of today".to_owned(),
+        0 => "extrapolated from the hours since money was first spent".to_owned(),
         days => format!("from the same hours of the last {}", style::plural(days.unsigned_abs(), "day")),
     };
     show::out(&format!(

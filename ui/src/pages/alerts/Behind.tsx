@@ -21,8 +21,10 @@ const LEAD_MS = 3_600_000;
 
 /** Which runs are the worst, by what the rule is about. */
 export function worstFirst(name: string): "-cost_usd" | "-total_tokens" | "-duration_ms" | "-errors" {
-  if (/cost|spend|burn|budget/i.test(name)) return "-cost_usd";
+  // A budget of tokens is one of tokens.
+  if (/cost|spend|burn/i.test(name)) return "-cost_usd";
   if (/token/i.test(name)) return "-total_tokens";
+  if (/budget/i.test(name)) return "-cost_usd";
   if (/latency|slow|duration|stuck|p9\d/i.test(name)) return "-duration_ms";
   return "-errors";
 }

@@ -30,7 +30,7 @@ const ACCOUNTS: Column<BudgetAccount>[] = [
     key: "used",
     name: "Used",
     cell: (row) => (
-      <span style={{ display: "inline-block", width: 90 }}>
+      <span style={{ display: "inline-block", width: 64 }}>
         <Meter percent={row.percent} tone={tone(row.percent)} label={`${row.percent} % used`} />
       </span>
     ),
@@ -56,7 +56,7 @@ const ACCOUNTS: Column<BudgetAccount>[] = [
 
 /** Accounts shown of each budget, and levels passed: a budget of each run has thousands. */
 const SHOWN = 8;
-const SHOWN_PASSED = 20;
+const SHOWN_PASSED = 12;
 
 const fullest = (accounts: BudgetAccount[]) => {
   const seen = new Map<string, number>();
@@ -92,7 +92,8 @@ export function Budgets() {
       ) : (
         <Table
           label="Accounts of budgets"
-          columns={ACCOUNTS}
+          // Money is held only between a question and its call.
+          columns={ACCOUNTS.filter(({ key }) => key !== "held" || data.accounts.some((row) => row.held_usd > 0))}
           rows={fullest(data.accounts)}
           rowKey={(row) => `${row.budget}\n${row.key}\n${row.run ?? ""}`}
           empty="Nothing was spent of any budget yet."

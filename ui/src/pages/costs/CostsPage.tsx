@@ -122,7 +122,7 @@ export function CostsPage() {
             !forecast.data
               ? unknown(forecast)
               : forecast.data.basis_days === 0
-                ? `from the hours of today only${whole}`
+                ? `from the hours since the first spending${whole}`
                 : `${usd(forecast.data.month_to_date_usd)} so far${whole}`
           }
         />

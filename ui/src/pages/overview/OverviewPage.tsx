@@ -8,7 +8,7 @@ import { Breakdown } from "./Breakdown";
 import { Frame } from "./Frame";
 import { Heatmap } from "./Heatmap";
 import classes from "./OverviewPage.module.css";
-import { Panel } from "./Panel";
+import { ChartPending, Panel } from "./Panel";
 import { PANELS } from "./panels";
 
 /** Fetched after the answers: few pages have one in force. */
@@ -49,5 +49,17 @@ export function OverviewPage() {
 /** What is drawn, and asked for, once the first answer is there: until then it would take the processor from it, here and at the server. */
 function Later({ ask, children }: { ask: Ask; children: ReactNode }) {
   const { isPending } = useAggregate(ask, ANSWERS.statuses);
-  return useDeferredValue(!isPending, false) && children;
+  return useDeferredValue(!isPending, false) ? children : <Frames />;
 }
+
+/** Where the charts will be. */
+const Frames = () => (
+  <div className={classes.grid}>
+    {Array.from({ length: PANELS.length + 1 }, (_, at) => (
+      <div key={at} className={classes.panel}>
+        <div className={classes.panelHead}>&nbsp;</div>
+        <ChartPending />
+      </div>
+    ))}
+  </div>
+);

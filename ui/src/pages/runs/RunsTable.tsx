@@ -3,7 +3,7 @@ import { useMediaQuery } from "@mantine/hooks";
 import { IconArrowDown, IconArrowUp, IconLayoutBottombarExpand, IconLayoutSidebarRight } from "@tabler/icons-react";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { type RefObject, useEffect, useMemo, useState } from "react";
+import { type RefObject, startTransition, useEffect, useMemo, useState } from "react";
 import type { Run } from "@/api/types";
 import { DEFAULT_SORT, directionOf, nextSort, type RunsSearch } from "@/lib/filter";
 import { compact, duration, plural, usd } from "@/lib/format";
@@ -18,6 +18,8 @@ import classes from "./RunsTable.module.css";
 
 const ROW = 34;
 const CARD = 82;
+/** Rows out of sight that are drawn too, so that scrolling shows no gaps; on the way in none, which lets those in sight come sooner. */
+const OVERSCAN = 12;
 /** Rows before the end at which the next page is fetched. */
 const AHEAD = 25;
 /** Pixels of the boxes by which runs are marked, with the gap beside them. */
@@ -43,13 +45,15 @@ export function RunsTable({ rows, search, arrived, hasMore, loadingMore, onMore,
   const [sized, width] = useWidth();
   const { columns, template, least } = useMemo(() => fitting(width - PICK, search.columns), [width, search.columns]);
   const grid = `${PICK - GAP}px ${template}`;
+  const [overscan, setOverscan] = useState(0);
+  useEffect(() => startTransition(() => setOverscan(OVERSCAN)), []);
   const full = useMemo(() => fullBar(rows.map((run) => run.duration_ms)), [rows]);
   const virtual = useVirtualizer({
     count: rows.length,
     getScrollElement: () => scroller.current,
     estimateSize: () => (cards ? CARD : ROW),
     getItemKey: (at) => rows[at]!.trace_id,
-    overscan: 12,
+    overscan,
     scrollPaddingStart: cards ? 0 : 32,
   });
   // biome-ignore lint/correctness/useExhaustiveDependencies: the height of rows follows the layout

@@ -28,7 +28,7 @@ export function People() {
       name: "Role",
       left: true,
       cell: (row) => (
-        <span className={classes.actions}>
+        <span className={classes.roles}>
           {row.roles.map(({ project, role }) => (
             <Select
               key={project}

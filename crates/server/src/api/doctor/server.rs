@@ -20,21 +20,31 @@ fn check_of(limit: LimitName) -> Option<&'static str> {
     }
 }
 
+/// Which check a refusal is told by: what to do about a key is another thing than about a body.
+fn check_of_refusal(reason: &str) -> Option<&'static str> {
+    match reason {
+        // A sender that is told to come back has lost nothing yet; limits are told apart.
+        "busy" | "not_ready" => None,
+        "unauthorized" | "forbidden" => Some("requests-not-allowed"),
+        _ => Some("requests-refused"),
+    }
+}
+
 /// Findings about receiving.
 pub fn findings(app: &App) -> Vec<Finding> {
     let mut findings = Vec::new();
     let ingest = app.counters.ingest(&app.sees());
     for (signal, counts) in &ingest.signals {
-        let refused: u64 = counts.requests_rejected.values().sum();
-        // A sender that is told to come back has lost nothing yet; limits are told below.
-        let waits: u64 = ["busy", "not_ready"].iter().filter_map(|reason| counts.requests_rejected.get(*reason)).sum();
-        if refused > waits {
-            let all = refused + counts.requests_accepted;
-            let mut finding = Finding::new("requests-refused", Origin::default(), refused - waits, all);
-            let reasons =
-                counts.requests_rejected.iter().filter(|(reason, _)| !["busy", "not_ready"].contains(&reason.as_str()));
-            finding.details = reasons.map(|(reason, count)| format!("{signal}: {count} requests, {reason}")).collect();
-            findings.push(finding);
+        let all = counts.requests_rejected.values().sum::<u64>() + counts.requests_accepted;
+        for check in ["requests-refused", "requests-not-allowed"] {
+            let told = || counts.requests_rejected.iter().filter(|(reason, _)| check_of_refusal(reason) == Some(check));
+            let refused: u64 = told().map(|(_, count)| count).sum();
+            if refused > 0 {
+                let mut finding = Finding::new(check, Origin::default(), refused, all);
+                finding.details =
+                    told().map(|(reason, count)| format!("{signal}: {count} requests, {reason}")).collect();
+                findings.push(finding);
+            }
         }
         if counts.items_rejected > 0 {
             let all = counts.items_rejected + counts.items_accepted;

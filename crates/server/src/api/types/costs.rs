@@ -73,7 +73,7 @@ pub struct CostForecast {
     pub month_to_date_usd: f64,
     /// Dollars expected for the whole month.
     pub month_usd: f64,
-    /// Full days before today that it is based on; 0: on the hours of today only.
+    /// Full days before today that it is based on; 0: on the hours since money was first spent.
     pub basis_days: i64,
 }
 

@@ -9,6 +9,7 @@
 use model::Severity;
 
 use super::{Detector, Draft, Evidence, Setting, Tuned, When};
+use crate::detect::features;
 
 pub(super) const DETECTOR: Detector = Detector {
     name: "cost_outlier",
@@ -57,10 +58,9 @@ fn check(evidence: &Evidence<'_>, tuned: &Tuned) -> Vec<Draft> {
         let usage = &evidence.steps[round.step].span.usage;
         if feature == "output_tokens" { usage.output_tokens } else { usage.input_tokens }
     });
-    let shown = if feature == "cost_usd" {
-        format!("${value:.4}")
-    } else {
-        format!("{value:.0} {}", feature.replace('_', " "))
+    let shown = match (features::written(feature, value), feature) {
+        (cost, "cost_usd") => cost,
+        (tokens, _) => format!("{tokens} {}", feature.replace('_', " ")),
     };
     let severity = match (worst_is_much, times >= 10.0 && times_p95 >= GRAVE) {
         (false, _) => Severity::Info,

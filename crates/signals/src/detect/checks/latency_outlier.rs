@@ -10,6 +10,7 @@ use model::Severity;
 
 use super::{Detector, Draft, Evidence, Setting, Tuned, When};
 use crate::detect::baseline::ENOUGH;
+use crate::detect::text;
 
 pub(super) const DETECTOR: Detector = Detector {
     name: "latency_outlier",
@@ -23,6 +24,11 @@ pub(super) const DETECTOR: Detector = Detector {
     check,
 };
 
+/// How long a call took beside what calls of its tool take.
+pub fn said(tool: &str, ms: f64, p95: f64) -> String {
+    format!("`{tool}` took {}; 95 % of its calls take {} or less", text::duration(ms), text::duration(p95))
+}
+
 fn check(evidence: &Evidence<'_>, tuned: &Tuned) -> Vec<Draft> {
     let Some(known) = evidence.known() else { return Vec::new() };
     let mut found: Vec<Draft> = Vec::new();
@@ -33,7 +39,7 @@ fn check(evidence: &Evidence<'_>, tuned: &Tuned) -> Vec<Draft> {
         (ms > tuned.get(2) && ms > p95 * tuned.get(1)).then_some((call, ms, p95))
     });
     if let Some((call, ms, p95)) = slow.max_by(|a, b| a.1.total_cmp(&b.1)) {
-        let message = format!("`{}` took {ms:.0} ms; 95 % of its calls take {p95:.0} ms or less", call.name);
+        let message = said(call.name, ms, p95);
         found.push(
             Draft::new(Severity::Warning, call.name, message)
                 .spans([evidence.span_id(call.step)])
@@ -49,9 +55,9 @@ fn check(evidence: &Evidence<'_>, tuned: &Tuned) -> Vec<Draft> {
         let longest = evidence.steps.iter().filter(|step| step.depth > 0).max_by(|a, b| a.own_ms.total_cmp(&b.own_ms));
         let name = longest.map(|step| format!("; most of it in `{}`", step.span.name)).unwrap_or_default();
         let message = format!(
-            "the run took {:.1} s; 95 % of such runs take {:.1} s or less{name}",
-            evidence.run.duration_ms / 1e3,
-            p95 / 1e3
+            "the run took {}; 95 % of such runs take {} or less{name}",
+            text::duration(evidence.run.duration_ms),
+            text::duration(p95)
         );
         found.push(
             Draft::new(Severity::Info, "run", message)

@@ -14,7 +14,7 @@ mod handoff_ping_pong;
 mod hidden_failure;
 mod ignored_result;
 mod invalid_output;
-mod latency_outlier;
+pub(super) mod latency_outlier;
 mod loops;
 mod near_overflow;
 mod orphan_spans;

@@ -8,7 +8,7 @@
 use model::Severity;
 
 use super::{Detector, Draft, Evidence, Setting, Tuned, When};
-use crate::detect::windows;
+use crate::detect::{text, windows};
 
 pub(super) const DETECTOR: Detector = Detector {
     name: "near_overflow",
@@ -27,7 +27,8 @@ fn check(evidence: &Evidence<'_>, tuned: &Tuned) -> Vec<Draft> {
     });
     let Some((step, model, input, window)) = full.max_by_key(|&(_, _, input, _)| input) else { return Vec::new() };
     let share = input as f64 / window as f64 * 100.0;
-    let message = format!("a call of {model} took {input} tokens of input, {share:.0} % of its window of {window}");
+    let [took, of] = [input, window].map(text::grouped);
+    let message = format!("a call of {model} took {took} tokens of input, {share:.0} % of its window of {of}");
     vec![
         Draft::new(Severity::Info, model, message)
             .spans([evidence.span_id(step)])

@@ -298,7 +298,8 @@ impl Shift {
             _ => Severity::Warning,
         };
         let said = if stream::QUANTILES.contains(&self.what.as_str()) {
-            format!("{} {} before, {} after", self.what, rounded(self.before), rounded(self.after))
+            let of = |value| features::written(&self.feature, value);
+            format!("{} {} before, {} after", self.what, of(self.before), of(self.after))
         } else {
             let instead = match &self.instead {
                 Some(other) if self.after > self.before => format!(", instead of {other}"),
@@ -351,10 +352,6 @@ fn kept(name: &str, value: &str) -> String {
         explained::USER | explained::SESSION => text::fingerprint(&[value])[..12].to_owned(),
         _ => value.to_owned(),
     }
-}
-
-fn rounded(value: f64) -> String {
-    if value >= 100.0 || value.fract() == 0.0 { format!("{value:.0}") } else { format!("{value:.3}") }
 }
 
 #[cfg(test)]
