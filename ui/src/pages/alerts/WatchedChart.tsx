@@ -6,6 +6,7 @@ import { instantQuery, type PromAnswer, rangeQuery } from "@/api/promql";
 import { endingNow, matrixSeries } from "@/lib/promql";
 import { type Buckets, buckets, type Mark, rangeMs, type Series, stepFor } from "@/lib/series";
 import { readsAs } from "@/lib/unit";
+import { ChartPending } from "@/ui/chart/ChartPending";
 import { TimeChart } from "@/ui/chart/TimeChart";
 import { useNow } from "@/ui/useNow";
 import classes from "./Alerts.module.css";
@@ -81,7 +82,8 @@ export function WatchedChart(props: Props) {
         {answer.error.message}
       </p>
     );
-  if (answer.isSuccess && !latest.isLoading && series.length === 0)
+  if (answer.isPending) return <ChartPending height={height - 24} />;
+  if (!latest.isLoading && series.length === 0)
     return (
       <p className={classes.noChart} style={{ height }}>
         Nothing of what the rule looks at was counted in this time.

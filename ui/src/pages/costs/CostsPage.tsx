@@ -25,6 +25,7 @@ import { fixed } from "@/lib/locale";
 import { byKey, courses, rangeMs, type Series } from "@/lib/series";
 import { Legend } from "@/pages/overview/Legend";
 import { BoardPage, BoardPanel, board, type Column, Figure, Figures, Grid, Meter, Nothing, Table } from "@/ui/Board";
+import { ChartPending } from "@/ui/chart/ChartPending";
 import { TimeChart } from "@/ui/chart/TimeChart";
 import { Spark } from "@/ui/Spark";
 import { ErrorState, SkeletonRows } from "@/ui/States";
@@ -159,7 +160,9 @@ export function CostsPage() {
         >
           {overTime.isError ? (
             <ErrorState error={overTime.error} what="the costs" onRetry={() => void overTime.refetch()} />
-          ) : overTime.isSuccess && series.length === 0 ? (
+          ) : overTime.isPending ? (
+            <ChartPending />
+          ) : series.length === 0 ? (
             <Nothing>
               Nothing was spent in this time. Costs are counted once a run has settled, half a minute after its last
               span.

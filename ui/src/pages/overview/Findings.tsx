@@ -9,12 +9,13 @@ import { meQuery } from "@/api/settings";
 import { countedQuery, overTime, untold } from "@/lib/findings";
 import { compact, sentence } from "@/lib/format";
 import { type Series, together } from "@/lib/series";
+import { ChartPending } from "@/ui/chart/ChartPending";
 import { TimeChart } from "@/ui/chart/TimeChart";
 import { useEverywhere } from "@/ui/useEverywhere";
 import { type Ask, REFRESH_MS, useMarks } from "./ask";
 import { Legend } from "./Legend";
 import classes from "./OverviewPage.module.css";
-import { ChartPending, PanelHead } from "./Panel";
+import { PanelHead } from "./Panel";
 
 interface Props {
   ask: Ask;

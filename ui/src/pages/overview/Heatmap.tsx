@@ -14,6 +14,7 @@ import { type Amount, bounds, type Cell, cells, heatSql, span } from "@/lib/heat
 import { runsSearch } from "@/lib/overview";
 import { type Buckets, byQuantile, type Series, settled } from "@/lib/series";
 import { day, night } from "@/theme/tokens";
+import { ChartPending } from "@/ui/chart/ChartPending";
 import { Pointing } from "@/ui/chart/Pointing";
 import { happened } from "@/ui/chart/TimeChart";
 import { useDrawing } from "@/ui/chart/useDrawing";
@@ -21,7 +22,7 @@ import { type Ask, REFRESH_MS, useAggregate, useMarks } from "./ask";
 import { HeatLegend } from "./HeatLegend";
 import { heatOption } from "./heatOption";
 import classes from "./OverviewPage.module.css";
-import { ChartPending, PanelHead } from "./Panel";
+import { PanelHead } from "./Panel";
 
 interface HeatSpec {
   title: string;

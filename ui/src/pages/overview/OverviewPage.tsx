@@ -2,13 +2,14 @@
 import { useSearch } from "@tanstack/react-router";
 import { lazy, type ReactNode, Suspense, useDeferredValue } from "react";
 import { ANSWERS } from "@/api/numbers";
+import { ChartPending } from "@/ui/chart/ChartPending";
 import { Answers } from "./Answers";
 import { type Ask, useAggregate } from "./ask";
 import { Breakdown } from "./Breakdown";
 import { Frame } from "./Frame";
 import { Heatmap } from "./Heatmap";
 import classes from "./OverviewPage.module.css";
-import { ChartPending, Panel } from "./Panel";
+import { Panel } from "./Panel";
 import { PANELS } from "./panels";
 
 /** Fetched after the answers: few pages have one in force. */

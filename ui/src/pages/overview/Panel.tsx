@@ -6,6 +6,7 @@ import { useCallback, useMemo } from "react";
 import { sentence } from "@/lib/format";
 import { runsSearch } from "@/lib/overview";
 import { type Series, settled, together } from "@/lib/series";
+import { ChartPending } from "@/ui/chart/ChartPending";
 import { TimeChart } from "@/ui/chart/TimeChart";
 import { type Ask, useAggregate, useMarks } from "./ask";
 import { Legend } from "./Legend";
@@ -74,16 +75,6 @@ export function Panel({ panel, ask, onStretch }: Props) {
     </section>
   );
 }
-
-/** Where a chart will be: as high as it, so that nothing jumps when it comes. */
-export const ChartPending = () => (
-  <div className={classes.pending} role="status" aria-label="Loading">
-    {BARS.map((height, at) => (
-      <i key={at} style={{ height: `${height}%` }} />
-    ))}
-  </div>
-);
-const BARS = [32, 45, 38, 60, 52, 70, 48, 56, 41, 64, 50, 36];
 
 export function PanelHead({ title, about }: { title: string; about: string }) {
   return (

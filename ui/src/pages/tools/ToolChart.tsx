@@ -12,6 +12,7 @@ import { Legend } from "@/pages/overview/Legend";
 import { ofError } from "@/pages/overview/panels";
 import type { Palette } from "@/theme/tokens";
 import { BoardPanel, Nothing } from "@/ui/Board";
+import { ChartPending } from "@/ui/chart/ChartPending";
 import { TimeChart } from "@/ui/chart/TimeChart";
 
 const QUANTILES = ["p50", "p95", "p99"];
@@ -139,6 +140,8 @@ export function ToolChart({
         <div style={{ minHeight: 214, display: "grid" }} role="alert">
           <Nothing>{answer.error.message} It is asked again every few seconds.</Nothing>
         </div>
+      ) : answer.isPending ? (
+        <ChartPending />
       ) : empty ? (
         <div style={{ minHeight: 214, display: "grid" }}>
           <Nothing>Nothing of this in the time range.</Nothing>
