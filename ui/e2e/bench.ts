@@ -126,14 +126,12 @@ function lookOut({ sight: { selector, text }, click }: { sight: Sight; click: bo
   const look = () => {
     const there = [...document.querySelectorAll(selector)].some((each) => !text || each.textContent?.includes(text));
     if (state.begun === undefined || !there) return void requestAnimationFrame(look);
-    // After the frame that shows it.
-    requestAnimationFrame(() => {
-      const { port1, port2 } = new MessageChannel();
-      port1.onmessage = () => {
-        state.seen = performance.now() - state.begun;
-      };
-      port2.postMessage(0);
-    });
+    // What is there before a frame is drawn is seen with it; a message that is sent now comes after.
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => {
+      state.seen = performance.now() - state.begun;
+    };
+    port2.postMessage(0);
   };
   requestAnimationFrame(look);
 }

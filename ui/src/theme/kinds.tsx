@@ -73,17 +73,37 @@ export function KindBadge({ kind }: { kind: StepKind }) {
   );
 }
 
-/** How many steps of each kind, as a bar of coloured parts in the order of the kinds. */
+/** A part is at least so much of the bar: a single call among hundreds is there to be seen. */
+const PART_LEAST = 0.04;
+
+/** How many steps of each kind, as a bar of coloured parts in the order of the kinds: one element, for each row of a list has one. */
 export function KindMix({ counts, label }: { counts: Partial<Record<StepKind, number>>; label?: string }) {
   const parts = (Object.keys(KIND_LOOK) as StepKind[])
     .map((kind) => [kind, counts[kind] ?? 0] as const)
     .filter(([, n]) => n > 0);
   const text = parts.map(([kind, n]) => `${n} ${KIND_LOOK[kind].plural}`).join(", ");
   return (
-    <span className={classes.mix} role="img" aria-label={label ?? text} title={text}>
-      {parts.map(([kind, n]) => (
-        <span key={kind} style={{ ...kindStyle(kind), flexGrow: n }} />
-      ))}
-    </span>
+    <span
+      className={classes.mix}
+      style={{ backgroundImage: partsOf(parts) }}
+      role="img"
+      aria-label={label ?? text}
+      title={text}
+    />
   );
+}
+
+/** Parts side by side with a pixel between them. */
+function partsOf(parts: (readonly [StepKind, number])[]): string | undefined {
+  const total = parts.reduce((sum, [, n]) => sum + n, 0);
+  const shares = parts.map(([, n]) => Math.max(n / total, PART_LEAST));
+  const whole = shares.reduce((sum, share) => sum + share, 0);
+  let end = 0;
+  const stops = parts.map(([kind], at) => {
+    const from = end;
+    end += (shares[at]! / whole) * 100;
+    const gap = at < parts.length - 1 ? `, transparent calc(${end.toFixed(1)}% - 1px) ${end.toFixed(1)}%` : "";
+    return `var(--t-fill-${kind}) ${from.toFixed(1)}% calc(${end.toFixed(1)}% - ${gap ? 1 : 0}px)${gap}`;
+  });
+  return parts.length > 0 ? `linear-gradient(90deg, ${stops.join(", ")})` : undefined;
 }

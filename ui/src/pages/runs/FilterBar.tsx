@@ -79,6 +79,8 @@ export function FilterBar({ search, children }: Props) {
       <div className={classes.line}>
         {children}
         <Combobox
+          // Placed only when it opens: to place it takes a layout of the whole page.
+          keepMounted={false}
           store={combobox}
           position="bottom-start"
           width={340}

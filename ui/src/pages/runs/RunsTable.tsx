@@ -1,9 +1,9 @@
 /** The runs as a dense table of which only the rows in sight exist; as cards where there is little room. */
 import { useMediaQuery } from "@mantine/hooks";
-import { IconArrowDown, IconArrowUp, IconLayoutBottombarExpand, IconLayoutSidebarRight } from "@tabler/icons-react";
+import { IconArrowDown, IconArrowUp, IconLayoutBottombarExpand } from "@tabler/icons-react";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { type RefObject, startTransition, useEffect, useMemo, useState } from "react";
+import { type CSSProperties, type RefObject, startTransition, useEffect, useMemo, useState } from "react";
 import type { Run } from "@/api/types";
 import { DEFAULT_SORT, directionOf, nextSort, type RunsSearch } from "@/lib/filter";
 import { compact, duration, plural, usd } from "@/lib/format";
@@ -46,7 +46,11 @@ export function RunsTable({ rows, search, arrived, hasMore, loadingMore, onMore,
   const { columns, template, least } = useMemo(() => fitting(width - PICK, search.columns), [width, search.columns]);
   const grid = `${PICK - GAP}px ${template}`;
   const [overscan, setOverscan] = useState(0);
-  useEffect(() => startTransition(() => setOverscan(OVERSCAN)), []);
+  useEffect(() => {
+    // Begun after the frame that shows the first rows.
+    const frame = requestAnimationFrame(() => startTransition(() => setOverscan(OVERSCAN)));
+    return () => cancelAnimationFrame(frame);
+  }, []);
   const full = useMemo(() => fullBar(rows.map((run) => run.duration_ms)), [rows]);
   const virtual = useVirtualizer({
     count: rows.length,
@@ -133,13 +137,20 @@ export function RunsTable({ rows, search, arrived, hasMore, loadingMore, onMore,
     <div
       ref={sized}
       className={classes.table}
-      style={search.columns && { minWidth: least + PICK }}
+      style={
+        {
+          "--columns": grid,
+          "--gap": `${GAP}px`,
+          "--row": `${ROW}px`,
+          ...(search.columns && { minWidth: least + PICK }),
+        } as CSSProperties
+      }
       role="table"
       aria-label="Runs"
       aria-rowcount={hasMore ? -1 : rows.length + 1}
     >
       <div role="rowgroup" className={classes.headGroup}>
-        <div role="row" className={classes.head} style={{ gridTemplateColumns: grid, columnGap: GAP }}>
+        <div role="row" className={classes.head}>
           <div role="columnheader">
             <span className="sr">Chosen</span>
           </div>
@@ -165,12 +176,7 @@ export function RunsTable({ rows, search, arrived, hasMore, loadingMore, onMore,
               data-active={run.trace_id === active || run.trace_id === search.peek || undefined}
               data-marked={marked.has(run.trace_id) || undefined}
               data-new={arrived.has(run.trace_id) || undefined}
-              style={{
-                gridTemplateColumns: grid,
-                columnGap: GAP,
-                height: ROW,
-                transform: `translateY(${item.start}px)`,
-              }}
+              style={{ transform: `translateY(${item.start}px)` }}
             >
               <div role="cell" className={classes.pick}>
                 <input
@@ -187,9 +193,7 @@ export function RunsTable({ rows, search, arrived, hasMore, loadingMore, onMore,
                     setActive(run.trace_id);
                     peek(search.peek === run.trace_id ? undefined : run.trace_id);
                   }}
-                >
-                  <IconLayoutSidebarRight size={14} stroke={1.7} aria-hidden />
-                </button>
+                />
               </div>
               {columns.map((column) => (
                 <div key={column.id} role="cell" className={column.numeric ? classes.numCell : classes.cell}>

@@ -34,8 +34,12 @@ export interface CellContext {
 
 const dash = <span className="faint">–</span>;
 
-const amount = (value: number | null | undefined) =>
-  value ? <span title={count(value)}>{compact(value)}</span> : <span className="faint">{value === 0 ? "0" : "–"}</span>;
+/** Said whole on hover where it is shortened. */
+function amount(value: number | null | undefined): ReactNode {
+  if (!value) return <span className="faint">{value === 0 ? "0" : "–"}</span>;
+  const [short, whole] = [compact(value), count(value)];
+  return short === whole ? short : <span title={whole}>{short}</span>;
+}
 
 const text = (id: string, title: string, of: (run: Run) => string | null | undefined, width = 100): Column => ({
   id,
@@ -113,9 +117,11 @@ export const COLUMNS: Column[] = [
     cell: (run, { fullBar }) => (
       <span className={classes.duration} data-provisional={run.status === "running" || undefined}>
         {duration(run.duration_ms)}
-        <span className={classes.bar} aria-hidden>
-          <span style={{ width: `${Math.min(100, (run.duration_ms / fullBar) * 100)}%` }} />
-        </span>
+        <span
+          className={classes.bar}
+          style={{ backgroundSize: `${Math.min(100, (run.duration_ms / fullBar) * 100).toFixed(1)}% 100%` }}
+          aria-hidden
+        />
       </span>
     ),
   },
@@ -170,8 +176,8 @@ export const COLUMNS: Column[] = [
     sort: "total_tokens",
     cell: (run) => (
       <span className={classes.tokens}>
-        {amount(run.usage.input_tokens)}
-        {amount(run.usage.output_tokens)}
+        <span>{amount(run.usage.input_tokens)}</span>
+        <span>{amount(run.usage.output_tokens)}</span>
       </span>
     ),
   },
@@ -181,7 +187,7 @@ export const COLUMNS: Column[] = [
     width: 62,
     numeric: true,
     sort: "cost_usd",
-    cell: (run) => (run.cost_usd == null ? dash : <span>{usd(run.cost_usd)}</span>),
+    cell: (run) => (run.cost_usd == null ? dash : usd(run.cost_usd)),
   },
   {
     id: "model",
