@@ -85,6 +85,31 @@ test("a large run opens folded, and what is folded away is found and opened", as
   });
 });
 
+test("of rows that the pointer passes nothing is asked, of the one it rests on its step", async () => {
+  await visit("/status", async (page) => {
+    await page.clock.install();
+    const selected = page.waitForResponse(/\/steps\//);
+    await page.goto(new URL(`/runs/${large}`, page.url()).href);
+    const row = page.getByRole("treeitem");
+    await row.nth(9).waitFor();
+    await selected;
+    const asked: string[] = [];
+    page.on("request", (request) => {
+      const step = /\/steps\/(\w+)/.exec(new URL(request.url()).pathname);
+      if (step) asked.push(step[1]!);
+    });
+    await page.clock.pauseAt(Date.now() + 10_000);
+    for (let at = 2; at < 9; at += 1) await row.nth(at).hover();
+    expect(asked).toEqual([]);
+    await page.clock.runFor(100);
+    await until(
+      async () => asked.length,
+      (many) => many === 1,
+      "the step that the pointer rests on",
+    );
+  });
+});
+
 test("critical path and playback are in the URL", async () => {
   await visit(`/runs/${small}`, async (page) => {
     await page.getByRole("treeitem").nth(7).waitFor();

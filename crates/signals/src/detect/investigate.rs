@@ -185,7 +185,8 @@ fn stopped(evidence: &Evidence<'_>, known: &Baseline) -> Option<(SpanId, String)
     let last = evidence.rounds.iter().rev().find(|round| !round.failed)?;
     let reason = evidence.steps[last.step].span.finish_reason.as_deref()?;
     let share = known.share("finish_reason", reason).filter(|share| *share < RARE)?;
-    let words = format!("the model stopped for `{reason}`, as in {:.1} % of good runs", share * 100.0);
+    let of = if share < 0.0005 { "no good run".to_owned() } else { format!("{:.1} % of good runs", share * 100.0) };
+    let words = format!("the model stopped for `{reason}`, as in {of}");
     Some((evidence.span_id(last.step), words))
 }
 

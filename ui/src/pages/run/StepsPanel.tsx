@@ -1,5 +1,6 @@
 /** The steps as a tree with their place in time: one list, and what is done with it. */
 import { ActionIcon, CloseButton, TextInput, Tooltip } from "@mantine/core";
+import { useDebouncedCallback } from "@mantine/hooks";
 import {
   IconAlertTriangle,
   IconFold,
@@ -28,6 +29,9 @@ import { type RowsHandle, StepRows } from "./StepRows";
 import classes from "./StepsPanel.module.css";
 
 const NONE: readonly string[] = [];
+
+/** Milliseconds for which the pointer rests on a step before its content is asked for. */
+const REST_MS = 60;
 
 interface Props {
   run: Run;
@@ -86,6 +90,11 @@ export function StepsPanel({ run, steps, selected, search, set, pinned, onOpen }
   const fold = (spanId: string, folded: boolean) => {
     if (collapsed.has(spanId) !== folded) turn([spanId]);
   };
+  // Of the step on which the pointer rests: rows that pass below it while somebody scrolls are asked for by nobody.
+  const ahead = useDebouncedCallback(
+    (spanId: string) => void client.prefetchQuery(stepQuery(run.trace_id, spanId)),
+    REST_MS,
+  );
   const latest = useRef({ set, onOpen, fold });
   useEffect(() => {
     latest.current = { set, onOpen, fold };
@@ -93,11 +102,11 @@ export function StepsPanel({ run, steps, selected, search, set, pinned, onOpen }
   const actions = useMemo(
     (): RowActions => ({
       select: (step) => latest.current.set({ step }),
-      hover: (spanId) => void client.prefetchQuery(stepQuery(run.trace_id, spanId)),
+      hover: ahead,
       fold: (spanId, folded) => latest.current.fold(spanId, folded),
       open: (spanId) => latest.current.onOpen(spanId),
     }),
-    [client, run.trace_id],
+    [ahead],
   );
   // Of a hundred thousand rows these take milliseconds, and scrolling draws anew with each frame.
   const failed = useMemo(() => rows.flatMap((row, index) => (row.step.status === "error" ? [index] : [])), [rows]);
